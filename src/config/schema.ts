@@ -1,0 +1,54 @@
+import { availableParallelism } from "node:os";
+import { z } from "zod";
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+const GPU_CHOICES = ["auto", "off", "cuda", "vulkan", "metal"] as const;
+
+/**
+ * Every setting, once: the flags, the environment variables, the keys of `sluice.yaml` and the output of `sluice config` are all
+ * made from this. Names are camelCase here and in the file, `--kebab-case` as flags, `SLUICE_SNAKE_CASE` in the environment.
+ */
+export const configSchema = z.strictObject({
+  host: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
+  port: z.int().min(0).max(65_535).default(8080).describe("port to listen on; 0 takes a free one"),
+  model: z
+    .array(z.string().min(1).max(4096))
+    .min(1)
+    .max(16)
+    .default(["smollm2-135m-instruct"])
+    .describe("model to serve: a catalogue name, hf:owner/repo:QUANT, an https: URL or a path; may be repeated"),
+  slots: z.int().min(1).max(256).default(4).describe("sequences that each model runs at once"),
+  context: z
+    .union([z.literal("auto"), z.int().min(64).max(1_048_576)])
+    .default("auto")
+    .describe("tokens for each slot, prompt and answer together; auto is the model's own, 4096 at most"),
+  threads: z
+    .union([z.literal("auto"), z.int().min(1).max(1024)])
+    .default("auto")
+    .describe(`CPU threads for each model; auto lets llama.cpp choose (this machine has ${availableParallelism()})`),
+  gpu: z.enum(GPU_CHOICES).default("auto").describe("where layers may run; off is the CPU alone"),
+  prefillChunk: z.int().min(1).max(8192).default(64).describe("prompt tokens evaluated in one step at most"),
+  modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
+  maxPending: z.int().min(1).max(100_000).default(256).describe("requests in hand at once before new ones are refused"),
+  maxBodyBytes: z
+    .int()
+    .min(1024)
+    .max(1_073_741_824)
+    .default(16 * 1024 * 1024)
+    .describe("largest request body, in bytes"),
+  corsOrigins: z
+    .array(z.union([z.literal("*"), z.url({ protocol: /^https?$/ })]))
+    .max(64)
+    .default([])
+    .describe("origin that browsers may call from, or *; may be repeated"),
+  shutdownGraceMs: z
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(30_000)
+    .describe("how long running requests may go on after SIGTERM or SIGINT, in ms"),
+  logLevel: z.enum(LOG_LEVELS).default("info").describe("least important log line that is printed"),
+});
+
+/** All settings, valid and complete. */
+export type Config = z.infer<typeof configSchema>;

@@ -1,0 +1,85 @@
+import type { FinishReason } from "../generation/event.ts";
+import type { Message, Sampling } from "../generation/request.ts";
+
+/** Where layers of the model may run. `auto` takes the best that is found, `off` the CPU alone. */
+export type GpuChoice = "auto" | "off" | "cuda" | "vulkan" | "metal";
+
+/** What the worker loads. Sent once, as its first message. */
+export type EngineOptions = {
+  readonly modelPath: string;
+  /** How many sequences run at once. */
+  readonly slots: number;
+  /** Tokens for each slot, prompt and answer together; `auto` is the model's own, 4,096 at most. */
+  readonly contextTokens: number | "auto";
+  /** `auto` is as many as llama.cpp thinks fit for arithmetic. */
+  readonly threads: number | "auto";
+  readonly gpu: GpuChoice;
+  /** Prompt tokens evaluated in one step at most, over all sequences. */
+  readonly prefillChunkTokens: number;
+};
+
+/** What the worker found when it had loaded. */
+export type EngineInfo = {
+  readonly slots: number;
+  readonly contextTokens: number;
+  readonly trainContextTokens: number;
+  readonly vocabularySize: number;
+  /** llama.cpp's words, such as "llama 135M Q4_1". */
+  readonly description: string;
+  readonly parameters: number;
+  /** The device that took the layers: `cpu`, `cuda`, `vulkan` or `metal`. */
+  readonly device: string;
+  readonly threads: number;
+};
+
+/** One running completion. A request with n choices is n of these. */
+export type SequenceRequest = {
+  /** The host's number for it; unique for the life of the host. */
+  readonly id: number;
+  readonly messages: readonly Message[];
+  readonly maxTokens: number | undefined;
+  readonly stop: readonly string[];
+  readonly sampling: Sampling & { readonly seed: number };
+  /**
+   * Tokens that an engine which died had already sampled. They are taken as said: evaluated, run through the detokenizer and the
+   * stop matcher, counted, but neither sampled nor sent again.
+   */
+  readonly replay: readonly number[];
+};
+
+export type HostMessage =
+  | { readonly type: "load"; readonly options: EngineOptions }
+  | { readonly type: "submit"; readonly sequence: SequenceRequest }
+  | { readonly type: "cancel"; readonly id: number };
+
+/** Why a sequence was refused before its first token. */
+export type Rejection =
+  | { readonly code: "context_length_exceeded"; readonly promptTokens: number; readonly contextTokens: number }
+  | { readonly code: "unrenderable_prompt"; readonly reason: string }
+  | { readonly code: "invalid_sampling"; readonly field: keyof Sampling; readonly reason: string }
+  /** The engine could not go on with this one alone; it is not the client's fault. */
+  | { readonly code: "failed"; readonly reason: string };
+
+/** What one step brought to one sequence. */
+export type SequenceUpdate = {
+  readonly id: number;
+  /** Set in the sequence's first update. */
+  readonly started?: { readonly promptTokens: number; readonly cachedTokens: number };
+  /** The tokens sampled in this step: normally one. */
+  readonly tokens: readonly number[];
+  /** New text that is safe to show; may be empty while a character or a stop string is incomplete. */
+  readonly text: string;
+  /** Set in the sequence's last update. */
+  readonly finished?: { readonly reason: FinishReason; readonly completionTokens: number };
+};
+
+export type WorkerMessage =
+  | { readonly type: "loaded"; readonly info: EngineInfo }
+  /** The model can't be loaded; the worker exits by itself after this. */
+  | { readonly type: "loadFailed"; readonly reason: string }
+  | { readonly type: "rejected"; readonly id: number; readonly rejection: Rejection }
+  /** One for each step, with every sequence's news. */
+  | { readonly type: "step"; readonly updates: readonly SequenceUpdate[] }
+  /** Twice a second. `decodingForMs` is how long the native call in progress has taken, 0 when there is none. */
+  | { readonly type: "heartbeat"; readonly decodingForMs: number }
+  | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };

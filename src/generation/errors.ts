@@ -1,0 +1,86 @@
+/**
+ * A generation that can't be had, for a reason that the client should hear. `http/errors.ts` puts each into the wire's form;
+ * anything else that is thrown is a defect of ours and becomes a plain 500.
+ */
+export abstract class GenerationError extends Error {
+  abstract readonly code: string;
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+export class ModelNotFoundError extends GenerationError {
+  readonly code = "model_not_found";
+  readonly model: string;
+  readonly available: readonly string[];
+
+  constructor(model: string, available: readonly string[]) {
+    super(`The model \`${model}\` does not exist here. Available: ${available.join(", ")}.`);
+    this.model = model;
+    this.available = available;
+  }
+}
+
+export class ContextLengthExceededError extends GenerationError {
+  readonly code = "context_length_exceeded";
+  readonly promptTokens: number;
+  readonly contextTokens: number;
+
+  constructor(promptTokens: number, contextTokens: number) {
+    super(
+      `This model's context holds ${contextTokens} tokens, and the messages take ${promptTokens}, which leaves no room for an answer. ` +
+        "Shorten the messages, or start Sluice with a larger --context.",
+    );
+    this.promptTokens = promptTokens;
+    this.contextTokens = contextTokens;
+  }
+}
+
+/** The model's own chat template refuses these messages, for example because it wants the roles to alternate. */
+export class UnrenderablePromptError extends GenerationError {
+  readonly code = "invalid_messages";
+
+  constructor(reason: string) {
+    super(`The model's chat template does not take these messages: ${reason}`);
+  }
+}
+
+/** A value that only the engine can judge is wrong, such as a token id that the vocabulary does not have. */
+export class InvalidSamplingError extends GenerationError {
+  readonly code = "invalid_value";
+  /** The field, in the words of `GenerationRequest`, such as `logitBias`. */
+  readonly field: string;
+
+  constructor(field: string, reason: string) {
+    super(reason);
+    this.field = field;
+  }
+}
+
+/** The engine died under this request time and again, so it is given up. */
+export class EngineCrashedError extends GenerationError {
+  readonly code = "engine_crashed";
+
+  constructor(deaths: number) {
+    super(
+      `The engine died ${deaths} times while it worked on this request, so the request was given up. ` +
+        "Other requests are not affected. The gateway's log has the engine's last words.",
+    );
+  }
+}
+
+/** No engine can answer for this model now, and waiting for this one would not help. */
+export class EngineUnavailableError extends GenerationError {
+  readonly code = "engine_unavailable";
+}
+
+/** More requests are in hand than the gateway takes on. */
+export class OverloadedError extends GenerationError {
+  readonly code = "server_overloaded";
+  readonly retryAfterMs: number;
+
+  constructor(pending: number, retryAfterMs: number) {
+    super(`The server already has ${pending} requests in hand. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
