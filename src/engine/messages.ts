@@ -40,6 +40,8 @@ export type SequenceRequest = {
   readonly maxTokens: number | undefined;
   readonly stop: readonly string[];
   readonly sampling: Sampling & { readonly seed: number };
+  /** Whether the client gave the seed: then the same request gets the same text, even where reusing a prefix would be faster. */
+  readonly reproducible: boolean;
   /**
    * Tokens that an engine which died had already sampled. They are taken as said: evaluated, run through the detokenizer and the
    * stop matcher, counted, but neither sampled nor sent again.

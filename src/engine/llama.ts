@@ -1,0 +1,293 @@
+/**
+ * The only file that knows node-llama-cpp: it loads a model and hands out its vocabulary, its chat template and the batch calls
+ * of one context, as the plain types of `worker/backend.ts`.
+ *
+ * The batch calls are the binding's own, below its scheduler, which loses about half of the throughput with several sequences
+ * (docs/decisions/001-own-step-scheduler.md). They are private there, so the version is pinned and `requireCalls` checks at
+ * start that they exist.
+ */
+import { getLlama, LlamaLogLevel, type LlamaModel, type LlamaOptions } from "node-llama-cpp";
+import type { Message, Sampling } from "../generation/request.ts";
+import type { EngineInfo, EngineOptions, GpuChoice } from "./messages.ts";
+import type { Batcher, Sampler, Tokenizer } from "./worker/backend.ts";
+import type { ChatTemplate } from "./worker/prompt.ts";
+
+const BINDING_VERSION = "3.22.1";
+
+/** Tokens that `context: "auto"` gives a slot at most: enough for a chat, little enough for a laptop's memory. */
+const AUTO_CONTEXT_TOKENS = 4096;
+
+/** llama.cpp's `penalty_last_n` default: how far `repeat_penalty` looks back. */
+const REPEAT_PENALTY_TOKENS = 64;
+
+/** `LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_CONTROL`: what tokenizes from its spelling only with special tokens on. */
+const CONTROL_ATTRIBUTES = 1 | 8;
+
+/** For models that bring no chat template, as llama-server does. */
+const CHATML_TEMPLATE =
+  "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+
+const LOG_LEVELS = {
+  [LlamaLogLevel.disabled]: "debug",
+  [LlamaLogLevel.fatal]: "error",
+  [LlamaLogLevel.error]: "error",
+  [LlamaLogLevel.warn]: "warn",
+  [LlamaLogLevel.info]: "info",
+  [LlamaLogLevel.log]: "debug",
+  [LlamaLogLevel.debug]: "debug",
+} as const;
+
+type NativeSampler = {
+  applyConfig(config: Record<string, number | Uint32Array | Float32Array>): void;
+  dispose(): void;
+};
+type NativeContext = {
+  initBatch(tokenCount: number): void;
+  addToBatch(sequence: number, position: number, tokens: Uint32Array, logitIndexes: Uint32Array): Uint32Array;
+  decodeBatch(): Promise<void>;
+  sampleToken(logitIndex: number, sampler: NativeSampler): Promise<number>;
+  removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
+  disposeSequence(sequence: number): void;
+};
+type NativeModel = {
+  tokenize(text: string, parseSpecial: boolean): Uint32Array;
+  detokenize(tokens: Uint32Array, renderSpecial: boolean): string;
+  isEogToken(token: number): boolean;
+  getTokenString(token: number): string;
+  getTokenAttributes(token: number): number;
+  shouldPrependBosToken(): boolean;
+};
+type NativeBindings = {
+  readonly AddonSampler: new (model: NativeModel) => NativeSampler;
+  readonly AddonJinjaRenderer: new (template: string) => { render(values: Record<string, unknown>): string };
+};
+
+/** A model in memory, ready for the scheduler. */
+export type LoadedModel = {
+  readonly info: EngineInfo;
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+  readonly batcher: Batcher;
+};
+
+/**
+ * Loads a model and makes one context for `slots` sequences.
+ *
+ * @param log receives llama.cpp's own lines
+ * @throws if the binding is another version, the file can't be loaded, or the memory does not suffice
+ */
+export async function loadModel(
+  options: EngineOptions,
+  log: (level: "debug" | "info" | "warn" | "error", message: string) => void,
+): Promise<LoadedModel> {
+  const llama = await getLlama({
+    gpu: bindingGpu(options.gpu),
+    build: "never",
+    progressLogs: false,
+    logger: (level, message) => log(LOG_LEVELS[level], message.trimEnd()),
+    maxThreads: 0,
+  });
+  const model = await llama.loadModel({ modelPath: options.modelPath });
+  const contextTokens =
+    options.contextTokens === "auto" ? Math.min(model.trainContextSize, AUTO_CONTEXT_TOKENS) : options.contextTokens;
+  // Not left to the binding: its default is 4 at least, and 4 threads on 2 cores prefilled 30 times slower when measured.
+  const threads = options.threads === "auto" ? llama.cpuMathCores : options.threads;
+  const context = await model.createContext({
+    sequences: options.slots,
+    contextSize: contextTokens,
+    batchSize: Math.max(options.slots, options.prefillChunkTokens),
+    // The whole window is kept, so that the prefix of a sliding-window model can be used again.
+    swaFullCache: true,
+    failedCreationRemedy: false,
+    threads,
+  });
+
+  const bindings = requireCalls<NativeBindings>(llama, "_bindings", ["AddonSampler", "AddonJinjaRenderer"]);
+  const nativeModel = requireCalls<NativeModel>(model, "_model", [
+    "tokenize",
+    "detokenize",
+    "isEogToken",
+    "getTokenString",
+    "getTokenAttributes",
+    "shouldPrependBosToken",
+  ]);
+  const nativeContext = requireCalls<NativeContext>(context, "_ctx", [
+    "initBatch",
+    "addToBatch",
+    "decodeBatch",
+    "sampleToken",
+    "removeTokenCellsFromSequence",
+    "disposeSequence",
+  ]);
+
+  const vocabularySize = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
+  return {
+    info: {
+      slots: options.slots,
+      contextTokens,
+      trainContextTokens: model.trainContextSize,
+      vocabularySize,
+      description: model.typeDescription,
+      parameters: model.fileInsights.totalParameters ?? 0,
+      device: llama.gpu === false ? "cpu" : llama.gpu,
+      threads,
+    },
+    tokenizer: createTokenizer(nativeModel, vocabularySize),
+    template: createTemplate(model, nativeModel, bindings, vocabularySize),
+    batcher: createBatcher(nativeContext, nativeModel, bindings, options.slots, contextTokens),
+  };
+}
+
+function bindingGpu(choice: GpuChoice): NonNullable<LlamaOptions["gpu"]> {
+  return choice === "off" ? false : choice;
+}
+
+function requireCalls<T>(owner: object, field: string, calls: readonly (keyof T & string)[]): T {
+  const value: unknown = Reflect.get(owner, field);
+  const missing = calls.filter(
+    (call) => value === null || typeof value !== "object" || typeof Reflect.get(value, call) !== "function",
+  );
+  if (missing.length > 0) {
+    throw new Error(
+      `Sluice needs node-llama-cpp ${BINDING_VERSION} exactly, and the one installed lacks ${field}.${missing.join(", ")}. ` +
+        "Run `npm ci` to get the pinned version.",
+    );
+  }
+  return value as T;
+}
+
+function createTokenizer(model: NativeModel, vocabularySize: number): Tokenizer {
+  return {
+    vocabularySize,
+    tokenize: (text, parseSpecial) => Array.from(model.tokenize(text, parseSpecial)),
+    detokenize: (tokens) => model.detokenize(Uint32Array.from(tokens), false),
+    isEndOfGeneration: (token) => model.isEogToken(token),
+  };
+}
+
+function createTemplate(
+  model: LlamaModel,
+  native: NativeModel,
+  bindings: NativeBindings,
+  vocabularySize: number,
+): ChatTemplate {
+  const renderer = new bindings.AddonJinjaRenderer(model.fileInfo.metadata.tokenizer.chat_template ?? CHATML_TEMPLATE);
+  const { bos, bosString, eosString } = model.tokens;
+  const constants = { add_generation_prompt: true, bos_token: bosString ?? "", eos_token: eosString ?? "" };
+
+  const controlTokens: string[] = [];
+  for (let token = 0; token < vocabularySize; token++) {
+    if ((native.getTokenAttributes(token) & CONTROL_ATTRIBUTES) === 0) continue;
+    const spelling = native.getTokenString(token);
+    if (spelling !== "") controlTokens.push(spelling);
+  }
+  return {
+    render: (messages: readonly Message[]) => renderer.render({ ...constants, messages }),
+    controlTokens,
+    beginToken: native.shouldPrependBosToken() && bos !== null ? bos : undefined,
+  };
+}
+
+function createBatcher(
+  context: NativeContext,
+  model: NativeModel,
+  bindings: NativeBindings,
+  slots: number,
+  contextTokens: number,
+): Batcher {
+  const noLogits = new Uint32Array(0);
+  return {
+    slots,
+    contextTokens,
+    beginBatch: (tokenCount) => context.initBatch(tokenCount),
+    addToBatch(slot, position, tokens, wantLogits) {
+      const wanted = wantLogits ? Uint32Array.of(tokens.length - 1) : noLogits;
+      return context.addToBatch(slot, position, Uint32Array.from(tokens), wanted)[0] ?? -1;
+    },
+    decode: () => context.decodeBatch(),
+    truncate(slot, length) {
+      if (length > 0 && context.removeTokenCellsFromSequence(slot, length, -1)) return true;
+      context.disposeSequence(slot);
+      return length === 0;
+    },
+    createSampler: (sampling, prompt) => createSampler(context, new bindings.AddonSampler(model), sampling, prompt),
+  };
+}
+
+/** Draws with llama.cpp's chain: bias → penalties → top-k → top-p → min-p → temperature → draw. */
+function createSampler(
+  context: NativeContext,
+  native: NativeSampler,
+  sampling: Sampling & { readonly seed: number },
+  prompt: readonly number[],
+): Sampler {
+  const greedy = sampling.temperature === 0;
+  const fixed: Record<string, number | Uint32Array | Float32Array> = { temperature: sampling.temperature };
+  if (!greedy) {
+    // A filter that is off is left out: present, it would sort the whole vocabulary for nothing.
+    if (sampling.topK > 0) fixed.topK = sampling.topK;
+    if (sampling.topP < 1) fixed.topP = sampling.topP;
+    if (sampling.minP > 0) fixed.minP = sampling.minP;
+  }
+  if (sampling.logitBias.length > 0) {
+    fixed.tokenBiasKeys = Uint32Array.from(sampling.logitBias, ([token]) => token);
+    fixed.tokenBiasValues = Float32Array.from(sampling.logitBias, ([, bias]) =>
+      bias <= -100 ? Number.NEGATIVE_INFINITY : bias,
+    );
+  }
+  const penalties = penaltyConfig(sampling);
+  if (greedy && penalties === undefined) native.applyConfig(fixed);
+
+  return {
+    async sample(logitIndex, history) {
+      if (!greedy || penalties !== undefined) {
+        native.applyConfig({
+          ...fixed,
+          ...(penalties && { ...penalties.config, ...penalties.window(prompt, history) }),
+          ...(!greedy && { seed: drawSeed(sampling.seed, history.length) }),
+        });
+      }
+      return await context.sampleToken(logitIndex, native);
+    },
+    dispose: () => native.dispose(),
+  };
+}
+
+/**
+ * One penalty stage serves both: OpenAI's presence and frequency penalties count what was generated, llama.cpp's repetition
+ * penalty looks back over prompt and answer. Where both are asked for, both count what was generated.
+ */
+function penaltyConfig({ repeatPenalty, presencePenalty, frequencyPenalty }: Sampling) {
+  const openai = presencePenalty !== 0 || frequencyPenalty !== 0;
+  if (!openai && repeatPenalty === 1) return undefined;
+  return {
+    config: {
+      repeatPenalty,
+      repeatPenaltyPresencePenalty: presencePenalty,
+      repeatPenaltyFrequencyPenalty: frequencyPenalty,
+    },
+    window(prompt: readonly number[], history: readonly number[]) {
+      const tokens = openai
+        ? history
+        : [...prompt.slice(-REPEAT_PENALTY_TOKENS), ...history].slice(-REPEAT_PENALTY_TOKENS);
+      return {
+        repeatPenaltyTokens: Uint32Array.from(tokens),
+        repeatPenaltyMaxTokens: openai ? Math.max(1, history.length) : REPEAT_PENALTY_TOKENS,
+      };
+    },
+  };
+}
+
+/**
+ * The seed of one draw. Each token is drawn with a seed of its own, made from the request's seed and the token's index, so that a
+ * sequence that is continued after a crash needs no generator state to draw as it would have.
+ *
+ * The mixing is MurmurHash3's 32-bit finalizer (public domain, Austin Appleby).
+ */
+function drawSeed(seed: number, index: number): number {
+  let hash = (seed ^ Math.imul(index + 1, 0x9e3779b9)) >>> 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

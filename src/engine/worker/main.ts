@@ -1,0 +1,91 @@
+/**
+ * The engine's process: loads one model and runs its sequences. It speaks the messages of `../messages.ts` with the gateway and
+ * ends when the gateway lets go of it, however that comes about.
+ */
+import { setInterval } from "node:timers";
+import { type LoadedModel, loadModel } from "../llama.ts";
+import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
+import { encodeConversation } from "./prompt.ts";
+import { Scheduler } from "./scheduler.ts";
+
+const HEARTBEAT_MS = 500;
+
+function send(message: WorkerMessage): void {
+  // The channel may close under us when the gateway is killed; "disconnect" then ends the process.
+  if (process.connected) process.send?.(message, undefined, {}, () => {});
+}
+
+/** What only the vocabulary can judge. Undefined where the sequence may run. */
+function findFault({ sampling }: SequenceRequest, vocabularySize: number): Rejection | undefined {
+  const unknown = sampling.logitBias.find(([token]) => token >= vocabularySize);
+  if (unknown === undefined) return undefined;
+  const reason = `The token id ${unknown[0]} is not in this model's vocabulary, which has the ids 0 to ${vocabularySize - 1}.`;
+  return { code: "invalid_sampling", field: "logitBias", reason };
+}
+
+/** Tokenizes the prompt and queues the sequence, or says why not. */
+function admit(
+  request: SequenceRequest,
+  { info, template, tokenizer }: LoadedModel,
+  scheduler: Scheduler,
+): Rejection | undefined {
+  const fault = findFault(request, info.vocabularySize);
+  if (fault !== undefined) return fault;
+  let prompt: number[];
+  try {
+    prompt = encodeConversation(request.messages, template, tokenizer);
+  } catch (error) {
+    return { code: "unrenderable_prompt", reason: messageOf(error) };
+  }
+  const { contextTokens } = info;
+  if (prompt.length >= contextTokens) {
+    return { code: "context_length_exceeded", promptTokens: prompt.length, contextTokens };
+  }
+  scheduler.submit(request, prompt);
+  return undefined;
+}
+
+async function serve(options: EngineOptions): Promise<void> {
+  const model = await loadModel(options, (level, message) => send({ type: "log", level, message })).catch((error) => {
+    send({ type: "loadFailed", reason: messageOf(error) });
+    process.disconnect();
+    return undefined;
+  });
+  if (model === undefined) return;
+
+  const scheduler = new Scheduler({
+    batcher: model.batcher,
+    tokenizer: model.tokenizer,
+    prefillChunkTokens: options.prefillChunkTokens,
+    report: (updates) => send({ type: "step", updates }),
+  });
+  process.on("message", (message: HostMessage) => {
+    if (message.type === "submit") {
+      const rejection = admit(message.sequence, model, scheduler);
+      if (rejection !== undefined) send({ type: "rejected", id: message.sequence.id, rejection });
+    } else if (message.type === "cancel") scheduler.cancel(message.id);
+  });
+  setInterval(() => {
+    const { decodingSince } = scheduler;
+    send({ type: "heartbeat", decodingForMs: decodingSince === undefined ? 0 : performance.now() - decodingSince });
+  }, HEARTBEAT_MS);
+  send({ type: "loaded", info: model.info });
+  await scheduler.run();
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+// Ctrl-C reaches the whole process group: how this process ends is the gateway's to say, after its requests are finished.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => {});
+process.on("disconnect", () => process.exit(0));
+process.once("message", (message: HostMessage) => {
+  if (message.type !== "load") return;
+  serve(message.options).catch((error) => {
+    // A native call that failed leaves the context in an unknown state: dying is the way to a clean one.
+    console.error(error);
+    process.exit(1);
+  });
+});

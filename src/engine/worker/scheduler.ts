@@ -1,0 +1,246 @@
+import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
+import type { Batcher, Tokenizer } from "./backend.ts";
+import { acceptToken, createSequence, nextReplayedToken, type Sequence } from "./sequence.ts";
+import { chooseSlot, occupySlot, type Slot } from "./slots.ts";
+
+export type SchedulerOptions = {
+  readonly batcher: Batcher;
+  readonly tokenizer: Tokenizer;
+  /** Prompt tokens evaluated between two steps of the decoding sequences, about: whole chunks until there are as many. */
+  readonly prefillChunkTokens: number;
+  /** Called once for each native call that brought anything, with every sequence's news. */
+  readonly report: (updates: SequenceUpdate[]) => void;
+};
+
+/** The share of one sequence in one native call. */
+type Work = {
+  readonly sequence: Sequence;
+  readonly slot: Slot;
+  readonly tokens: readonly number[];
+  readonly wantLogits: boolean;
+};
+
+/**
+ * Runs many sequences through one context, continuously batched: a sequence joins at the next step and leaves as soon as it ends.
+ *
+ * waiting → (admit: a slot) → prefill, chunk by chunk → decode, one token a step → finished. Slots keep what they hold.
+ *
+ * A step decodes one token of every sequence that is past its prompt, in one native call, and then evaluates about one chunk of
+ * the others' prompts. Prompts and decodes never share a call: llama.cpp would evaluate them apart anyway (unequal lengths
+ * are split), would cut the chunk's first token off, and the answer would depend on the company (docs/decisions/007-exactness.md).
+ */
+export class Scheduler {
+  readonly #batcher: Batcher;
+  readonly #tokenizer: Tokenizer;
+  readonly #chunkTokens: number;
+  readonly #report: (updates: SequenceUpdate[]) => void;
+  readonly #slots: readonly Slot[];
+  readonly #waiting = new Map<number, Sequence>();
+  readonly #running = new Map<number, Sequence>();
+  /** Cancelled in mid-step: what they hold is in native hands until the step ends. */
+  readonly #leaving: Sequence[] = [];
+  #admissions = 0;
+  #wake: (() => void) | undefined;
+  #stopped = false;
+  #decodingSince: number | undefined;
+
+  constructor({ batcher, tokenizer, prefillChunkTokens, report }: SchedulerOptions) {
+    this.#batcher = batcher;
+    this.#tokenizer = tokenizer;
+    this.#chunkTokens = prefillChunkTokens;
+    this.#report = report;
+    this.#slots = Array.from({ length: batcher.slots }, (_, index) => ({
+      index,
+      tokens: [],
+      promptTokens: 0,
+      exactTokens: 0,
+      lastUsed: 0,
+    }));
+  }
+
+  /** When the native call in progress began, by `performance.now()`; undefined between calls. */
+  get decodingSince(): number | undefined {
+    return this.#decodingSince;
+  }
+
+  /** How many sequences wait and run, and what the slots hold: for tests and logs. */
+  get load(): { waiting: number; running: number; slotTokens: number[] } {
+    return {
+      waiting: this.#waiting.size,
+      running: this.#running.size,
+      slotTokens: this.#slots.map((slot) => slot.tokens.length),
+    };
+  }
+
+  /** Queues a sequence. The prompt must be shorter than the context. */
+  submit(request: SequenceRequest, prompt: readonly number[]): void {
+    this.#waiting.set(request.id, createSequence(request, prompt, this.#tokenizer));
+    this.#wake?.();
+  }
+
+  /** Forgets a sequence: at once, or after the step in progress. Nothing more is reported for it. An unknown id is ignored. */
+  cancel(id: number): void {
+    this.#waiting.delete(id);
+    const sequence = this.#running.get(id);
+    if (sequence === undefined) return;
+    if (this.#decodingSince === undefined) this.#release(sequence);
+    else {
+      this.#running.delete(id);
+      this.#leaving.push(sequence);
+    }
+  }
+
+  /** Ends `run` after the step in progress. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.();
+  }
+
+  /** Steps until stopped. Rejects if a native call fails: the state of the context is then unknown. */
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      this.#admit();
+      const decodes = this.#decodes();
+      if (decodes.length > 0) await this.#evaluate(decodes);
+      const prefilledTokens = await this.#prefill();
+      if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
+    }
+    for (const sequence of this.#running.values()) this.#release(sequence);
+  }
+
+  /** First come, first served: gives the free slots away. */
+  #admit(): void {
+    if (this.#waiting.size === 0) return;
+    const taken = new Set(Array.from(this.#running.values(), (sequence) => sequence.slot));
+    const free = this.#slots.filter((slot) => !taken.has(slot));
+    for (const sequence of this.#waiting.values()) {
+      const { request, prompt, prefill, exactness } = sequence;
+      const choice = chooseSlot({
+        free,
+        prompt: prefill,
+        exactness,
+        chunkTokens: this.#chunkTokens,
+        now: this.#admissions,
+        slotCount: this.#slots.length,
+      });
+      if (choice === undefined) return;
+      const { slot } = choice;
+      free.splice(free.indexOf(slot), 1);
+      this.#waiting.delete(request.id);
+
+      const whole = slot.tokens.length === choice.keep || this.#batcher.truncate(slot.index, choice.keep);
+      const keep = whole ? choice.keep : 0;
+      occupySlot(slot, keep, prefill.length, this.#chunkTokens, ++this.#admissions);
+      sequence.slot = slot;
+      sequence.cachedTokens = Math.min(keep, prompt.length);
+      sequence.sampler = this.#batcher.createSampler(request.sampling, prompt);
+      this.#running.set(request.id, sequence);
+    }
+  }
+
+  /** The next token of every sequence that is past its prompt, in ascending slot order: llama.cpp merges only ascending ones. */
+  #decodes(): Work[] {
+    const work: Work[] = [];
+    for (const sequence of this.#running.values()) {
+      const { request, slot, prompt, prefill, output } = sequence;
+      if (slot === undefined || slot.tokens.length < prefill.length) continue;
+      const token = output[slot.tokens.length - prompt.length];
+      if (token === undefined) throw new Error(`sequence ${request.id} has no token at ${slot.tokens.length}`);
+      work.push({ sequence, slot, tokens: [token], wantLogits: nextReplayedToken(sequence) === undefined });
+    }
+    return work.sort((a, b) => a.slot.index - b.slot.index);
+  }
+
+  /** Evaluates chunks of prompts, in order of arrival, until the step's budget is used. Returns how many tokens that were. */
+  async #prefill(): Promise<number> {
+    let evaluatedTokens = 0;
+    while (evaluatedTokens < this.#chunkTokens) {
+      const chunk = this.#nextChunk();
+      if (chunk === undefined) break;
+      await this.#evaluate([chunk]);
+      evaluatedTokens += chunk.tokens.length;
+    }
+    return evaluatedTokens;
+  }
+
+  /** Chunks end at multiples of the chunk size, so that a prompt is cut the same way wherever its evaluation begins. */
+  #nextChunk(): Work | undefined {
+    for (const sequence of this.#running.values()) {
+      const { request, slot, prompt, prefill } = sequence;
+      if (slot === undefined || slot.tokens.length >= prefill.length) continue;
+      const position = slot.tokens.length;
+      const end = Math.min(prefill.length, position - (position % this.#chunkTokens) + this.#chunkTokens);
+      const wantLogits = end === prefill.length && end === prompt.length + request.replay.length;
+      return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
+    }
+    return undefined;
+  }
+
+  async #evaluate(work: readonly Work[]): Promise<void> {
+    const batcher = this.#batcher;
+    batcher.beginBatch(work.reduce((sum, { tokens }) => sum + tokens.length, 0));
+    const logits = work.map(({ slot, tokens, wantLogits }) =>
+      batcher.addToBatch(slot.index, slot.tokens.length, tokens, wantLogits),
+    );
+
+    this.#decodingSince = performance.now();
+    await batcher.decode();
+    for (const { slot, tokens } of work) for (const token of tokens) slot.tokens.push(token);
+
+    const updates = await Promise.all(work.map((item, index) => this.#advance(item, logits[index] ?? -1)));
+    this.#decodingSince = undefined;
+    for (const sequence of this.#leaving.splice(0)) this.#release(sequence);
+
+    const news = updates.filter((update) => update !== undefined);
+    if (news.length > 0) this.#report(news);
+  }
+
+  /** Takes one sequence past what was evaluated: its next token, its text, its end. Undefined where there is nothing to tell. */
+  async #advance(work: Work, logitIndex: number): Promise<SequenceUpdate | undefined> {
+    const { sequence, slot } = work;
+    const { request, prompt, prefill, sampler, output } = sequence;
+    if (slot.tokens.length < prefill.length) return undefined;
+
+    // Tokens from before a crash are taken as said, as far as they were evaluated.
+    while (output.length <= slot.tokens.length - prompt.length) {
+      const replayed = nextReplayedToken(sequence);
+      if (replayed === undefined) break;
+      this.#accept(sequence, replayed);
+    }
+    if (!work.wantLogits || sampler === undefined) return undefined;
+
+    const token = await sampler.sample(logitIndex, output);
+    if (!this.#running.has(request.id)) return undefined;
+    const { text, finished } = this.#accept(sequence, token);
+    if (finished !== undefined) this.#release(sequence);
+
+    const first = !sequence.announced;
+    sequence.announced = true;
+    return {
+      id: request.id,
+      ...(first && { started: { promptTokens: prompt.length, cachedTokens: sequence.cachedTokens } }),
+      tokens: [token],
+      text,
+      ...(finished && { finished: { reason: finished, completionTokens: output.length } }),
+    };
+  }
+
+  #accept(sequence: Sequence, token: number) {
+    return acceptToken(sequence, token, this.#tokenizer, this.#batcher.contextTokens);
+  }
+
+  #release(sequence: Sequence): void {
+    this.#running.delete(sequence.request.id);
+    sequence.sampler?.dispose();
+    sequence.sampler = undefined;
+    sequence.slot = undefined;
+  }
+
+  async #somethingToDo(): Promise<void> {
+    if (this.#stopped || this.#waiting.size > 0) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+  }
+}

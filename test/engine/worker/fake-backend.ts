@@ -1,0 +1,174 @@
+import type { SequenceRequest } from "../../../src/engine/messages.ts";
+import type { Batcher, Tokenizer } from "../../../src/engine/worker/backend.ts";
+import type { Sampling } from "../../../src/generation/request.ts";
+
+/** Token 0 ends a generation; token n is the n-th letter. */
+export const END = 0;
+const LETTERS = "abcdefghijklmnopqrstuvwxyz";
+
+export const tokenizer: Tokenizer = {
+  vocabularySize: LETTERS.length + 1,
+  tokenize: (text) => Array.from(text, (letter) => LETTERS.indexOf(letter) + 1),
+  detokenize: (tokens) => tokens.map((token) => LETTERS[token - 1] ?? "").join(""),
+  isEndOfGeneration: (token) => token === END,
+};
+
+/** What the fake model says after these tokens: a function of all of them, so that any token lost or doubled shows. */
+export function nextToken(tokens: readonly number[]): number {
+  let hash = 17;
+  for (const token of tokens) hash = (hash * 31 + token + 7) % 65_521;
+  return hash % tokenizer.vocabularySize;
+}
+
+export type FakeBatcher = Batcher & {
+  /** Lets the native call in progress end; returns false where there is none. */
+  finishDecode(): boolean;
+  /** How many samplers are in use. */
+  readonly liveSamplers: () => number;
+  /** For each native call, the tokens of each part, by slot. */
+  readonly calls: { slot: number; position: number; tokens: number[] }[][];
+};
+
+/**
+ * A model in memory with the binding's rules: positions without gaps, batches of the promised size, no two calls at once, and no
+ * hand on the KV cache or on a sampler while one runs. Decodes wait for `finishDecode`.
+ */
+export function createFakeBatcher(options: {
+  slots: number;
+  contextTokens: number;
+  /** False for a model that can't forget a part of what it holds. */
+  canTruncate?: boolean;
+  failAfter?: number;
+}): FakeBatcher {
+  const { slots, contextTokens, canTruncate = true, failAfter = Number.POSITIVE_INFINITY } = options;
+  const held: number[][] = Array.from({ length: slots }, () => []);
+  const calls: FakeBatcher["calls"] = [];
+  let batch: { slot: number; position: number; tokens: number[] }[] = [];
+  let promised = 0;
+  let logits: number[][] = [];
+  let finish: (() => void) | undefined;
+  let samplers = 0;
+
+  function idle(what: string): void {
+    if (finish !== undefined) throw new Error(`${what} during a decode`);
+  }
+
+  return {
+    slots,
+    contextTokens,
+    calls,
+    liveSamplers: () => samplers,
+    finishDecode() {
+      const resolve = finish;
+      finish = undefined;
+      resolve?.();
+      return resolve !== undefined;
+    },
+    beginBatch(tokenCount) {
+      idle("beginBatch");
+      promised = tokenCount;
+      batch = [];
+      logits = [];
+    },
+    addToBatch(slot, position, tokens, wantLogits) {
+      idle("addToBatch");
+      const cells = held[slot];
+      if (cells === undefined || cells.length !== position) throw new Error(`slot ${slot} is not at ${position}`);
+      if (tokens.length === 0) throw new Error("nothing to add");
+      const previous = batch.at(-1);
+      if (previous !== undefined && previous.slot >= slot) throw new Error("slots must ascend");
+      cells.push(...tokens);
+      if (cells.length > contextTokens) throw new Error(`slot ${slot} is over its context`);
+      batch.push({ slot, position, tokens: [...tokens] });
+      if (!wantLogits) return -1;
+      return logits.push([...cells]) - 1;
+    },
+    decode() {
+      idle("decode");
+      const size = batch.reduce((sum, { tokens }) => sum + tokens.length, 0);
+      if (size !== promised) throw new Error(`a batch of ${promised} was promised, not ${size}`);
+      calls.push(batch);
+      if (calls.length > failAfter) return Promise.reject(new Error("Eval has failed"));
+      return new Promise((resolve) => {
+        finish = resolve;
+      });
+    },
+    truncate(slot, length) {
+      idle("truncate");
+      const cells = held[slot];
+      if (cells === undefined || length > cells.length) throw new Error(`slot ${slot} can't be cut to ${length}`);
+      cells.length = canTruncate ? length : 0;
+      return cells.length === length;
+    },
+    createSampler() {
+      samplers++;
+      let disposed = false;
+      return {
+        async sample(logitIndex) {
+          idle("sample");
+          const tokens = logits[logitIndex];
+          if (tokens === undefined || disposed) throw new Error("no logits there, or the sampler is gone");
+          await Promise.resolve();
+          if (disposed) throw new Error("the sampler went away while it was sampling");
+          return nextToken(tokens);
+        },
+        dispose() {
+          idle("a sampler's dispose");
+          if (disposed) throw new Error("the sampler was disposed of twice");
+          disposed = true;
+          samplers--;
+        },
+      };
+    },
+  };
+}
+
+const greedy: Sampling & { seed: number } = {
+  temperature: 0,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  repeatPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: [],
+  seed: 1,
+};
+
+export function sequenceRequest(
+  id: number,
+  fields: Partial<SequenceRequest> & { temperature?: number } = {},
+): SequenceRequest {
+  const { temperature = 0, ...rest } = fields;
+  return {
+    id,
+    messages: [],
+    maxTokens: undefined,
+    stop: [],
+    sampling: { ...greedy, temperature },
+    reproducible: false,
+    replay: [],
+    ...rest,
+  };
+}
+
+/** What the fake model answers to a prompt that it evaluates alone, by the rules of the wire and none of the scheduler's code. */
+export function expectedAnswer(
+  prompt: readonly number[],
+  { maxTokens = Number.POSITIVE_INFINITY, stop = [] }: { maxTokens?: number | undefined; stop?: readonly string[] },
+  contextTokens: number,
+): { text: string; reason: "stop" | "length"; completionTokens: number; tokens: number[] } {
+  const tokens: number[] = [];
+  for (;;) {
+    const token = nextToken([...prompt, ...tokens]);
+    tokens.push(token);
+    const text = tokenizer.detokenize(tokens);
+    const completionTokens = tokens.length;
+    if (token === END) return { text, reason: "stop", completionTokens, tokens };
+    const cuts = stop.map((word) => text.indexOf(word)).filter((at) => at >= 0);
+    if (cuts.length > 0) return { text: text.slice(0, Math.min(...cuts)), reason: "stop", completionTokens, tokens };
+    if (completionTokens >= maxTokens || prompt.length + completionTokens >= contextTokens) {
+      return { text, reason: "length", completionTokens, tokens };
+    }
+  }
+}

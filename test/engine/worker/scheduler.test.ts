@@ -1,0 +1,194 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { SequenceUpdate } from "../../../src/engine/messages.ts";
+import { Scheduler } from "../../../src/engine/worker/scheduler.ts";
+import { createFakeBatcher, expectedAnswer, sequenceRequest, tokenizer } from "./fake-backend.ts";
+
+const CONTEXT = 40;
+
+function setUp(options: Partial<Parameters<typeof createFakeBatcher>[0]> & { chunk?: number } = {}) {
+  const { chunk = 4, ...batcherOptions } = options;
+  const batcher = createFakeBatcher({ slots: 3, contextTokens: CONTEXT, ...batcherOptions });
+  const answers = new Map<number, { text: string; tokens: number[]; updates: SequenceUpdate[] }>();
+  const reports: SequenceUpdate[][] = [];
+  const scheduler = new Scheduler({
+    batcher,
+    tokenizer,
+    prefillChunkTokens: chunk,
+    report(updates) {
+      reports.push(updates);
+      for (const update of updates) {
+        const answer = answers.get(update.id) ?? { text: "", tokens: [], updates: [] };
+        answer.text += update.text;
+        answer.tokens.push(...update.tokens);
+        answer.updates.push(update);
+        answers.set(update.id, answer);
+      }
+    },
+  });
+  const running = scheduler.run();
+  return {
+    batcher,
+    scheduler,
+    answers,
+    reports,
+    running,
+    /** Lets native calls end until the scheduler has nothing left to evaluate. */
+    async drain() {
+      await settle();
+      while (batcher.finishDecode()) await settle();
+    },
+    async finish() {
+      scheduler.stop();
+      batcher.finishDecode();
+      await running;
+    },
+  };
+}
+
+/** Lets everything run that waits for nothing but a resolved promise. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function letters(length: number, from = 1): number[] {
+  return Array.from({ length }, (_, index) => ((index * 7 + from) % 26) + 1);
+}
+
+describe("the scheduler", () => {
+  test("gives each sequence the text that it would get alone, whoever comes, goes and ends meanwhile", async () => {
+    const prompt = fc
+      .tuple(fc.constantFrom(1, 2, 3), fc.integer({ min: 1, max: CONTEXT - 1 }))
+      .map(([from, length]) => letters(length, from));
+    const action = fc.oneof(
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          type: fc.constant("submit" as const),
+          prompt,
+          maxTokens: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined }),
+          stop: fc.constantFrom([], ["b"], ["ab", "zx"]),
+          reproducible: fc.boolean(),
+          temperature: fc.constantFrom(0, 1),
+          replayed: fc.nat(6),
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant("cancel" as const), which: fc.nat(20) }) },
+      { weight: 6, arbitrary: fc.record({ type: fc.constant("finishDecode" as const) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(action, { maxLength: 60 }), fc.boolean(), async (actions, canTruncate) => {
+        const { batcher, scheduler, answers, drain, finish } = setUp({ canTruncate });
+        const expected = new Map<number, ReturnType<typeof expectedAnswer> & { replayed: number }>();
+        const cancelled = new Set<number>();
+        let submitted = 0;
+        for (const step of actions) {
+          if (step.type === "submit") {
+            const answer = expectedAnswer(step.prompt, step, CONTEXT);
+            // A sequence that had ended before the crash is never replayed.
+            const replay = answer.tokens.slice(0, Math.min(step.replayed, answer.tokens.length - 1));
+            expected.set(submitted, { ...answer, replayed: replay.length });
+            scheduler.submit(sequenceRequest(submitted++, { ...step, replay }), step.prompt);
+          } else if (step.type === "cancel") {
+            if (step.which < submitted) cancelled.add(step.which);
+            scheduler.cancel(step.which);
+          } else {
+            batcher.finishDecode();
+          }
+          await settle();
+        }
+        await drain();
+        for (const [id, answer] of expected) {
+          const got = answers.get(id);
+          const last = got?.updates.at(-1);
+          if (cancelled.has(id) && last?.finished === undefined) continue;
+          expect(got?.tokens).toEqual(answer.tokens.slice(answer.replayed));
+          expect(answer.text.endsWith(got?.text ?? "nothing")).toBe(true);
+          if (answer.replayed === 0) expect(got?.text).toBe(answer.text);
+          expect(last?.finished).toEqual({ reason: answer.reason, completionTokens: answer.completionTokens });
+          expect(got?.updates.filter(({ started }) => started !== undefined)).toHaveLength(1);
+        }
+        expect(scheduler.load).toMatchObject({ waiting: 0, running: 0 });
+        expect(batcher.liveSamplers()).toBe(0);
+        await finish();
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test("tells with the first token how long the prompt was and how much of it a slot still held", async () => {
+    const { scheduler, answers, drain, finish } = setUp();
+    scheduler.submit(sequenceRequest(1, { maxTokens: 1 }), letters(10));
+    await drain();
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1 }), [...letters(10), 3]);
+    await drain();
+    expect(answers.get(1)?.updates[0]?.started).toEqual({ promptTokens: 10, cachedTokens: 0 });
+    expect(answers.get(2)?.updates[0]?.started).toEqual({ promptTokens: 11, cachedTokens: 8 });
+    await finish();
+  });
+
+  test("evaluates only the rest of a conversation that goes on past the last answer", async () => {
+    const { batcher, scheduler, answers, drain, finish } = setUp();
+    const first = letters(10);
+    scheduler.submit(sequenceRequest(1, { maxTokens: 5 }), first);
+    await drain();
+    const answered = [...first, ...(answers.get(1)?.tokens ?? [])];
+    const calls = batcher.calls.length;
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1 }), [...answered, 9, 9]);
+    await drain();
+    const evaluated = batcher.calls.slice(calls).flatMap((call) => call.flatMap(({ tokens }) => tokens));
+    expect(evaluated).toEqual([...answered.slice(14), 9, 9]);
+    await finish();
+  });
+
+  test("lets a long prompt in chunk by chunk, so that the others get a token after each chunk", async () => {
+    const { batcher, scheduler, drain, finish } = setUp();
+    scheduler.submit(sequenceRequest(1, { maxTokens: 20 }), letters(3));
+    await settle();
+    batcher.finishDecode();
+    await settle();
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1 }), letters(16, 2));
+    await drain();
+    const shape = batcher.calls
+      .slice(2, 10)
+      .map((call) => call.map(({ slot, tokens }) => `${slot}:${tokens.length}`).join(" "));
+    expect(shape).toEqual(["0:1", "1:4", "0:1", "1:4", "0:1", "1:4", "0:1", "1:4"]);
+    await finish();
+  });
+
+  test("cuts a prompt at the same places whatever its neighbours do", async () => {
+    const { batcher, scheduler, drain, finish } = setUp();
+    scheduler.submit(sequenceRequest(1, { maxTokens: 1 }), letters(7, 1));
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1 }), letters(10, 2));
+    await drain();
+    const cuts = (slot: number) =>
+      batcher.calls
+        .flat()
+        .filter((part) => part.slot === slot)
+        .map(({ tokens }) => tokens.length);
+    expect(cuts(0)).toEqual([4, 3]);
+    expect(cuts(1)).toEqual([4, 4, 2]);
+    await finish();
+  });
+
+  test("frees the slot of a cancelled sequence within one step", async () => {
+    const { batcher, scheduler, answers, drain, finish } = setUp({ slots: 1 });
+    scheduler.submit(sequenceRequest(1), letters(3));
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1 }), letters(4, 2));
+    await settle();
+    scheduler.cancel(1);
+    batcher.finishDecode();
+    await settle();
+    expect(scheduler.load).toMatchObject({ waiting: 0, running: 1 });
+    await drain();
+    expect(answers.has(1)).toBe(false);
+    expect(answers.get(2)?.updates.at(-1)?.finished).toBeDefined();
+    await finish();
+  });
+
+  test("ends with an error when a native call fails, since nothing is known of the context then", async () => {
+    const { scheduler, running } = setUp({ failAfter: 0 });
+    scheduler.submit(sequenceRequest(1), letters(3));
+    await expect(running).rejects.toThrow("Eval has failed");
+  });
+});
