@@ -14,6 +14,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/clients/**/*.test.ts"],
+          globalSetup: "test/integration/global-setup.ts",
           // One engine has the machine to itself: files run one after another.
           fileParallelism: false,
           testTimeout: 120_000,

@@ -1,8 +1,13 @@
-import { availableParallelism } from "node:os";
 import { z } from "zod";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 const GPU_CHOICES = ["auto", "off", "cuda", "vulkan", "metal"] as const;
+
+/** What a browser sends as `Origin`: a scheme, a host and a port, with no path. Anything else would never match one. */
+const originSchema = z
+  .url({ protocol: /^https?$/ })
+  .refine((text) => URL.canParse(text) && new URL(text).origin === text)
+  .describe("an origin such as https://app.example.com (http or https, no path, no closing slash)");
 
 /**
  * Every setting, once: the flags, the environment variables, the keys of `sluice.yaml` and the output of `sluice config` are all
@@ -25,7 +30,7 @@ export const configSchema = z.strictObject({
   threads: z
     .union([z.literal("auto"), z.int().min(1).max(1024)])
     .default("auto")
-    .describe(`CPU threads for each model; auto lets llama.cpp choose (this machine has ${availableParallelism()})`),
+    .describe("CPU threads for each model; auto lets llama.cpp choose"),
   gpu: z.enum(GPU_CHOICES).default("auto").describe("where layers may run; off is the CPU alone"),
   prefillChunk: z.int().min(1).max(8192).default(64).describe("prompt tokens evaluated in one step at most"),
   modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
@@ -37,7 +42,7 @@ export const configSchema = z.strictObject({
     .default(16 * 1024 * 1024)
     .describe("largest request body, in bytes"),
   corsOrigins: z
-    .array(z.union([z.literal("*"), z.url({ protocol: /^https?$/ })]))
+    .array(z.union([z.literal("*"), originSchema]))
     .max(64)
     .default([])
     .describe("origin that browsers may call from, or *; may be repeated"),

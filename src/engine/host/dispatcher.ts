@@ -1,0 +1,164 @@
+import { randomInt } from "node:crypto";
+import { EngineCrashedError } from "../../generation/errors.ts";
+import type { GenerationRequest } from "../../generation/request.ts";
+import type { HostMessage, SequenceUpdate, WorkerMessage } from "../messages.ts";
+import { UnreadTextError } from "./errors.ts";
+import type { EventWriter } from "./event-stream.ts";
+import type { SupervisionPolicy } from "./policy.ts";
+import { allowedToRun, judge, trialTokens } from "./quarantine.ts";
+import { rejectionError } from "./rejection.ts";
+import { createSequenceTable, type InFlightRequest, isSubmitted, type Sequence } from "./sequence-table.ts";
+import type { EngineLogger } from "./worker-process.ts";
+
+/** Brings requests to whichever worker lives, and what the workers say back to the requests. */
+export type Dispatcher = {
+  /** Takes a request in. It is submitted when a worker is there and no suspect is on trial. */
+  add(request: GenerationRequest, writer: EventWriter): InFlightRequest;
+  /** Forgets a request that nobody wants any more, and tells the worker. Does nothing when it has ended. */
+  cancel(inFlight: InFlightRequest): void;
+  /** A worker has loaded: everything unfinished goes to it. */
+  workerReady(send: (message: HostMessage) => void): void;
+  /** The worker of the last `workerReady` is gone. */
+  workerLost(): void;
+  handle(message: Extract<WorkerMessage, { type: "step" | "rejected" }>): void;
+  /** Ends every request with `error`. */
+  failAll(error: Error): void;
+  readonly counts: { readonly requests: number; readonly submissions: number };
+};
+
+export type DispatcherOptions = {
+  readonly policy: Pick<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
+  readonly logger: EngineLogger;
+};
+
+export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatcher {
+  const table = createSequenceTable();
+  let send: ((message: HostMessage) => void) | undefined;
+  /**
+   * Set when the worker may still be at work on a cancelled sequence: to the last id submitted before the cancel. Messages stay in
+   * order, so news of a later submission says that the cancel was read. Until then a death proves nothing against anybody.
+   */
+  let cancelUnconfirmedUntil: number | undefined;
+
+  function submitAllowed(): void {
+    if (send === undefined) return;
+    for (const { sequences } of allowedToRun(table.requests)) {
+      for (const sequence of sequences) {
+        if (sequence.finished || sequence.submission !== undefined) continue;
+        send({ type: "submit", sequence: table.submit(sequence, trialTokens(sequence, policy)) });
+      }
+    }
+  }
+
+  function cancel(inFlight: InFlightRequest): void {
+    const ids = table.remove(inFlight);
+    if (ids.length > 0) cancelUnconfirmedUntil = table.lastId;
+    for (const id of ids) send?.({ type: "cancel", id });
+    submitAllowed();
+  }
+
+  function fail(inFlight: InFlightRequest, error: Error): void {
+    cancel(inFlight);
+    inFlight.writer.fail(error);
+  }
+
+  function update(sequence: Sequence, news: SequenceUpdate): void {
+    const { owner, choice, submission } = sequence;
+    const { finished } = news;
+    const trial = submission?.trialTokens;
+    if (trial !== undefined && finished?.reason === "length" && finished.completionTokens >= trial) {
+      // The trial's end, not the sequence's. This last update is dropped, its tokens too, since its text may have been pushed out by
+      // the end: half a character, or the beginning of a stop string.
+      table.release(sequence);
+      clear(owner);
+      return;
+    }
+    if (news.started !== undefined && !owner.started) {
+      owner.started = true;
+      owner.writer.started(news.started.promptTokens, news.started.cachedTokens);
+    }
+    sequence.tokens.push(...news.tokens);
+    if (news.text !== "" && owner.writer.text(choice, news.text) > policy.maxUnreadChars) {
+      logger.warn({ requestId: owner.request.id }, "cancelled a request whose text nobody reads");
+      cancel(owner);
+      owner.writer.abort(new UnreadTextError(policy.maxUnreadChars));
+      return;
+    }
+    if (finished !== undefined) {
+      owner.writer.finished(choice, finished.reason, finished.completionTokens);
+      sequence.finished = true;
+      table.release(sequence);
+      if (owner.sequences.every((each) => each.finished)) {
+        table.remove(owner);
+        owner.writer.end();
+        submitAllowed();
+      } else {
+        clear(owner);
+      }
+    }
+  }
+
+  /** Ends a suspect's trial when all of its sequences have passed theirs. */
+  function clear(inFlight: InFlightRequest): void {
+    if (!inFlight.suspect || isSubmitted(inFlight)) return;
+    inFlight.suspect = false;
+    submitAllowed();
+  }
+
+  return {
+    add(request, writer) {
+      const inFlight = table.add(request, writer, request.sampling.seed ?? randomInt(2 ** 32));
+      submitAllowed();
+      return inFlight;
+    },
+    cancel(inFlight) {
+      if (table.requests.has(inFlight)) cancel(inFlight);
+    },
+    workerReady(sendToWorker) {
+      send = sendToWorker;
+      submitAllowed();
+    },
+    workerLost() {
+      send = undefined;
+      const present = [...table.requests].filter(isSubmitted);
+      const alone = present.length === 1 && cancelUnconfirmedUntil === undefined;
+      cancelUnconfirmedUntil = undefined;
+      for (const inFlight of present) {
+        for (const sequence of inFlight.sequences) table.release(sequence);
+        inFlight.deaths += 1;
+        const verdict = judge(inFlight.deaths, alone, policy);
+        inFlight.suspect = verdict === "suspect";
+        if (verdict === "guilty") {
+          logger.error(
+            { requestId: inFlight.request.id, deaths: inFlight.deaths },
+            "gave up a request that kills the engine",
+          );
+          fail(inFlight, new EngineCrashedError(inFlight.deaths));
+        }
+      }
+    },
+    handle(message) {
+      const updates = message.type === "step" ? message.updates : [message];
+      for (const each of updates) {
+        if (cancelUnconfirmedUntil !== undefined && each.id > cancelUnconfirmedUntil)
+          cancelUnconfirmedUntil = undefined;
+        const sequence = table.find(each.id);
+        // Nobody wants it any more: the cancel is on its way.
+        if (sequence === undefined) continue;
+        if ("rejection" in each) {
+          table.release(sequence);
+          fail(sequence.owner, rejectionError(each.rejection));
+        } else {
+          update(sequence, each);
+        }
+      }
+    },
+    failAll(error) {
+      send = undefined;
+      for (const inFlight of [...table.requests]) fail(inFlight, error);
+    },
+    get counts() {
+      return { requests: table.requests.size, submissions: table.submissionCount };
+    },
+  };
+}

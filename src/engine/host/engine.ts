@@ -1,0 +1,127 @@
+import { EngineUnavailableError } from "../../generation/errors.ts";
+import type { Generate } from "../../generation/layer.ts";
+import type { EngineInfo, EngineOptions } from "../messages.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import { createEventStream } from "./event-stream.ts";
+import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
+import type { InFlightRequest } from "./sequence-table.ts";
+import { createSupervisor, type EngineState } from "./supervisor.ts";
+import { forkWorker, type SpawnWorker } from "./worker-child.ts";
+import type { EngineLogger } from "./worker-process.ts";
+
+export type { EngineState } from "./supervisor.ts";
+
+/** One model, loaded in a process of its own. */
+export type Engine = {
+  /**
+   * Loads the model. Rejects with `EngineLoadError` when it can't be loaded, and does not try again; with `EngineStoppedError` when
+   * `stop` comes first. A second call gives the same promise.
+   */
+  start(): Promise<EngineInfo>;
+  /**
+   * Runs a request; one that comes while the engine loads or restarts waits for it. Throws the generation's errors
+   * (`EngineCrashedError`, `EngineUnavailableError`, `ContextLengthExceededError`, ...), `UnreadTextError`, or the request's abort
+   * reason. The result can be iterated once.
+   */
+  readonly generate: Generate;
+  readonly state: EngineState;
+  /** What the worker found when it loaded; undefined until then. */
+  readonly info: EngineInfo | undefined;
+  /** The process id of the worker that lives now. */
+  readonly pid: number | undefined;
+  /** What is held for requests that have not ended: those in hand, and how many sequences of them a worker has. */
+  readonly counts: { readonly requests: number; readonly submissions: number };
+  /** Ends the worker and fails what runs with `EngineUnavailableError`; resolves when the process has exited. */
+  stop(): Promise<void>;
+};
+
+export type CreateEngineOptions = {
+  readonly options: EngineOptions;
+  readonly logger: EngineLogger;
+  readonly spawn?: SpawnWorker;
+  readonly clock?: Clock;
+  readonly policy?: Partial<SupervisionPolicy>;
+};
+
+/**
+ * Makes an engine; nothing runs until it is started. If its process dies or hangs, another takes its place and every unfinished
+ * request goes on where it was: see `docs/decisions/006-engine-in-a-child-process.md`.
+ *
+ * @example
+ * const engine = createEngine({ options, logger });
+ * await engine.start();
+ * for await (const event of engine.generate(request)) console.log(event);
+ */
+export function createEngine(given: CreateEngineOptions): Engine {
+  const { options, logger, spawn = forkWorker, clock = systemClock } = given;
+  const policy = { ...DEFAULT_POLICY, ...given.policy };
+  const dispatcher = createDispatcher({ policy, logger });
+  const supervisor = createSupervisor({
+    options,
+    spawn,
+    clock,
+    policy,
+    logger,
+    onReady: dispatcher.workerReady,
+    onLost: dispatcher.workerLost,
+    onMessage: dispatcher.handle,
+    onFailed: () => dispatcher.failAll(unavailable()),
+  });
+
+  /** Why there is no engine now and won't be one. */
+  function unavailable(): EngineUnavailableError {
+    return new EngineUnavailableError(
+      supervisor.state === "stopped"
+        ? "The engine for this model was stopped."
+        : "The engine for this model does not start any more. The gateway's log says why; Sluice must be restarted to try again.",
+    );
+  }
+
+  const generate: Generate = (request) => {
+    const { signal } = request;
+    const { writer, reader } = createEventStream({ onStart, onClose });
+    let inFlight: InFlightRequest | undefined;
+
+    function onStart(): void {
+      if (signal.aborted) {
+        onAbort();
+      } else if (supervisor.state === "failed" || supervisor.state === "stopped") {
+        writer.fail(unavailable());
+      } else {
+        signal.addEventListener("abort", onAbort, { once: true });
+        inFlight = dispatcher.add(request, writer);
+      }
+    }
+    function onAbort(): void {
+      writer.abort(signal.reason);
+    }
+    function onClose(): void {
+      signal.removeEventListener("abort", onAbort);
+      if (inFlight !== undefined) dispatcher.cancel(inFlight);
+    }
+    return reader;
+  };
+
+  return {
+    start: supervisor.start,
+    generate,
+    get state() {
+      return supervisor.state;
+    },
+    get info() {
+      return supervisor.info;
+    },
+    get pid() {
+      return supervisor.pid;
+    },
+    get counts() {
+      return dispatcher.counts;
+    },
+    stop() {
+      const stopped = supervisor.stop();
+      dispatcher.failAll(unavailable());
+      return stopped;
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { FinishReason, GenerationEvent } from "../../generation/event.ts";
+
+/** Text that is still growing while nobody takes it. */
+type OpenText = { readonly type: "text"; readonly choice: number; text: string };
+
+/** One request's events that its reader has not taken yet: at most one text for each choice, however long the reader waits. */
+export type Mailbox = {
+  started(promptTokens: number, cachedTokens: number): void;
+  text(choice: number, text: string): void;
+  finished(choice: number, reason: FinishReason, completionTokens: number): void;
+  /** The oldest event, or undefined when there is none. */
+  take(): GenerationEvent | undefined;
+  clear(): void;
+  /** The length of all text that waits, in UTF-16 code units. */
+  readonly unreadChars: number;
+};
+
+export function createMailbox(): Mailbox {
+  let events: GenerationEvent[] = [];
+  let unreadChars = 0;
+  /** For each choice its text in `events`. New text goes there, past the other choices' events: only order within a choice counts. */
+  const open = new Map<number, OpenText>();
+
+  return {
+    started(promptTokens, cachedTokens) {
+      events.push({ type: "started", promptTokens, cachedTokens });
+    },
+    text(choice, text) {
+      unreadChars += text.length;
+      const waiting = open.get(choice);
+      if (waiting !== undefined) {
+        waiting.text += text;
+        return;
+      }
+      const event: OpenText = { type: "text", choice, text };
+      open.set(choice, event);
+      events.push(event);
+    },
+    finished(choice, reason, completionTokens) {
+      events.push({ type: "finished", choice, reason, completionTokens });
+    },
+    take() {
+      const event = events.shift();
+      if (event?.type === "text") {
+        open.delete(event.choice);
+        unreadChars -= event.text.length;
+      }
+      return event;
+    },
+    clear() {
+      events = [];
+      open.clear();
+      unreadChars = 0;
+    },
+    get unreadChars() {
+      return unreadChars;
+    },
+  };
+}

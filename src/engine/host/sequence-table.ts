@@ -1,0 +1,119 @@
+import type { GenerationRequest } from "../../generation/request.ts";
+import type { SequenceRequest } from "../messages.ts";
+import type { EventWriter } from "./event-stream.ts";
+
+/** A request that has not ended, whether a worker has it or it waits for one. */
+export type InFlightRequest = {
+  readonly request: GenerationRequest;
+  readonly writer: EventWriter;
+  readonly sequences: readonly Sequence[];
+  /** The reader was told of the start. */
+  started: boolean;
+  /** How many workers died while they had this request. */
+  deaths: number;
+  /** It may be what kills the workers, so it is tried alone before it runs with others again. */
+  suspect: boolean;
+};
+
+/** One choice of a request. */
+export type Sequence = {
+  readonly owner: InFlightRequest;
+  readonly choice: number;
+  readonly seed: number;
+  /** All tokens that a worker told of: what the next worker must replay. */
+  readonly tokens: number[];
+  /** Set while a worker has it. */
+  submission: Submission | undefined;
+  finished: boolean;
+};
+
+export type Submission = {
+  /** Fresh for each submission, so that a late update of an earlier one is never taken for news of this one. */
+  readonly id: number;
+  /** The worker was told to stop at so many tokens, fewer than the client asked for. */
+  readonly trialTokens: number | undefined;
+};
+
+/** Everything that the host holds for its unfinished requests. */
+export type SequenceTable = {
+  /** In the order of arrival. */
+  readonly requests: ReadonlySet<InFlightRequest>;
+  readonly submissionCount: number;
+  /** The id of the latest submission; 0 when there was none. */
+  readonly lastId: number;
+  add(request: GenerationRequest, writer: EventWriter, seed: number): InFlightRequest;
+  /** Forgets a request. Returns the ids of the submissions that a worker still has. */
+  remove(inFlight: InFlightRequest): number[];
+  /** Notes that a worker gets `sequence` and returns what to send. */
+  submit(sequence: Sequence, trialTokens: number | undefined): SequenceRequest;
+  /** Notes that no worker has `sequence` any more. */
+  release(sequence: Sequence): void;
+  find(id: number): Sequence | undefined;
+};
+
+export function createSequenceTable(): SequenceTable {
+  const requests = new Set<InFlightRequest>();
+  const submitted = new Map<number, Sequence>();
+  let lastId = 0;
+
+  function release(sequence: Sequence): void {
+    if (sequence.submission === undefined) return;
+    submitted.delete(sequence.submission.id);
+    sequence.submission = undefined;
+  }
+
+  return {
+    requests,
+    get submissionCount() {
+      return submitted.size;
+    },
+    get lastId() {
+      return lastId;
+    },
+    add(request, writer, seed) {
+      const sequences: Sequence[] = [];
+      const inFlight: InFlightRequest = { request, writer, sequences, started: false, deaths: 0, suspect: false };
+      for (let choice = 0; choice < request.choices; choice += 1) {
+        sequences.push({
+          owner: inFlight,
+          choice,
+          // Each choice draws otherwise, and yet as the request's seed says.
+          seed: (seed + choice) >>> 0,
+          tokens: [],
+          submission: undefined,
+          finished: false,
+        });
+      }
+      requests.add(inFlight);
+      return inFlight;
+    },
+    remove(inFlight) {
+      requests.delete(inFlight);
+      const ids = inFlight.sequences.flatMap(({ submission }) => (submission === undefined ? [] : [submission.id]));
+      for (const sequence of inFlight.sequences) release(sequence);
+      return ids;
+    },
+    submit(sequence, trialTokens) {
+      lastId += 1;
+      sequence.submission = { id: lastId, trialTokens };
+      submitted.set(lastId, sequence);
+      const { request } = sequence.owner;
+      return {
+        id: lastId,
+        messages: request.messages,
+        maxTokens: trialTokens ?? request.maxTokens,
+        stop: request.stop,
+        sampling: { ...request.sampling, seed: sequence.seed },
+        reproducible: request.sampling.seed !== undefined,
+        replay: sequence.tokens.slice(),
+      };
+    },
+    release,
+    find: (id) => submitted.get(id),
+  };
+}
+
+/** Whether a worker has at least one of the request's sequences. */
+export function isSubmitted(inFlight: InFlightRequest): boolean {
+  return inFlight.sequences.some(({ submission }) => submission !== undefined);
+}

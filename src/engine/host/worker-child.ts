@@ -1,0 +1,40 @@
+import { fork } from "node:child_process";
+import { extname } from "node:path";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import type { HostMessage } from "../messages.ts";
+
+/** What the host uses of a `ChildProcess`, so that a test can put something simpler in its place. */
+export type WorkerChild = {
+  /** Undefined when the process could not be started. */
+  readonly pid?: number | undefined;
+  readonly connected: boolean;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  send(message: HostMessage, callback: (error: Error | null) => void): boolean;
+  disconnect(): void;
+  kill(signal: "SIGKILL"): boolean;
+  on(event: "message", listener: (message: unknown) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "disconnect", listener: () => void): unknown;
+  on(event: "exit" | "close", listener: (exitCode: number | null, signal: string | null) => void): unknown;
+};
+
+/** Starts a worker's process. May throw; a failure may also come as the child's `error` event. */
+export type SpawnWorker = () => WorkerChild;
+
+/** The worker's entry: TypeScript in a checkout, JavaScript in `dist`, like this file. */
+const workerPath = fileURLToPath(new URL(`../worker/main${extname(import.meta.url)}`, import.meta.url));
+
+/** Forks the engine's worker, or another `modulePath` that speaks its messages. */
+export function forkWorker(modulePath: string = workerPath): WorkerChild {
+  return fork(modulePath, [], {
+    serialization: "advanced",
+    // With one pool thread every decode runs on the same thread, which was measured to halve its time: with several it hops
+    // between cores, and llama.cpp's own threads start cold each time.
+    env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
+    // The gateway's own Node flags, such as --inspect and its port, are not the worker's.
+    execArgv: [],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+}

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import type { WorkerMessage } from "../messages.ts";
+
+const count = z.int().min(0);
+
+const info = z.object({
+  slots: count,
+  contextTokens: count,
+  trainContextTokens: count,
+  vocabularySize: count,
+  description: z.string(),
+  parameters: count,
+  device: z.string(),
+  threads: count,
+});
+
+const rejection = z.discriminatedUnion("code", [
+  z.object({ code: z.literal("context_length_exceeded"), promptTokens: count, contextTokens: count }),
+  z.object({ code: z.literal("unrenderable_prompt"), reason: z.string() }),
+  z.object({
+    code: z.literal("invalid_sampling"),
+    field: z.enum([
+      "temperature",
+      "topP",
+      "topK",
+      "minP",
+      "repeatPenalty",
+      "presencePenalty",
+      "frequencyPenalty",
+      "logitBias",
+      "seed",
+    ]),
+    reason: z.string(),
+  }),
+  z.object({ code: z.literal("failed"), reason: z.string() }),
+]);
+
+const update = z.object({
+  id: count,
+  started: z.object({ promptTokens: count, cachedTokens: count }).exactOptional(),
+  tokens: z.array(count),
+  text: z.string(),
+  finished: z.object({ reason: z.enum(["stop", "length"]), completionTokens: count }).exactOptional(),
+});
+
+/**
+ * The whole contract, steps included: a step of eight updates takes about 2 µs to check (0.2 µs by hand), and no step of a
+ * model is shorter than a millisecond, so there is nothing to win by a second, weaker way of checking.
+ */
+const workerMessage: z.ZodType<WorkerMessage> = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("loaded"), info }),
+  z.object({ type: z.literal("loadFailed"), reason: z.string() }),
+  z.object({ type: z.literal("rejected"), id: count, rejection }),
+  z.object({ type: z.literal("step"), updates: z.array(update) }),
+  z.object({ type: z.literal("heartbeat"), decodingForMs: z.number().min(0) }),
+  z.object({ type: z.literal("log"), level: z.enum(["debug", "info", "warn", "error"]), message: z.string() }),
+]);
+
+/** Checks what came over the channel. A problem names fields only: a message's text must not reach the log. */
+export function parseWorkerMessage(value: unknown): { readonly message: WorkerMessage } | { readonly problem: string } {
+  const parsed = workerMessage.safeParse(value);
+  if (parsed.success) return { message: parsed.data };
+  const fields = parsed.error.issues.map((issue) => `${issue.path.join(".") || "message"}: ${issue.code}`);
+  return { problem: fields.slice(0, 5).join(", ") };
+}

@@ -1,0 +1,125 @@
+import type { Logger } from "pino";
+import type { HostMessage, WorkerMessage } from "../messages.ts";
+import type { Clock } from "./clock.ts";
+import type { SupervisionPolicy } from "./policy.ts";
+import type { SpawnWorker, WorkerChild } from "./worker-child.ts";
+import type { WorkerDeath } from "./worker-death.ts";
+import { parseWorkerMessage } from "./worker-messages.ts";
+import { createWorkerOutput } from "./worker-output.ts";
+
+/** What the engine's host logs with. */
+export type EngineLogger = Pick<Logger, "debug" | "info" | "warn" | "error">;
+
+/** A worker as the supervisor sees it: typed messages out and in, one death. */
+export type WorkerProcess = {
+  readonly pid: number | undefined;
+  /** Does nothing once the channel is gone: the death that took it is reported by itself. */
+  send(message: HostMessage): void;
+  /** Closes the channel, at which the worker exits; kills it when it is still there after `stopGraceMs`. */
+  end(): void;
+  /** Ends it at once. `reason` is told in its death. */
+  kill(reason: string): void;
+};
+
+export type WorkerProcessOptions = {
+  readonly spawn: SpawnWorker;
+  readonly clock: Clock;
+  readonly policy: Pick<SupervisionPolicy, "stopGraceMs" | "drainMs">;
+  readonly logger: EngineLogger;
+  readonly onMessage: (message: WorkerMessage) => void;
+  /** Called exactly once, after the last message. Never before `openWorker` has returned. */
+  readonly onDeath: (death: WorkerDeath) => void;
+};
+
+/** Starts a worker. A start that fails is reported as its death. */
+export function openWorker({ spawn, clock, policy, logger, onMessage, onDeath }: WorkerProcessOptions): WorkerProcess {
+  let reason: string | undefined;
+  let exit: { exitCode: number | null; signal: string | null } = { exitCode: null, signal: null };
+  let channelClosedHere = false;
+  let exited = false;
+  let dead = false;
+  let cancelTimer: (() => void) | undefined;
+
+  let child: WorkerChild;
+  try {
+    child = spawn();
+  } catch (error) {
+    reason = `the engine's process could not be started: ${messageOf(error)}`;
+    queueMicrotask(() => onDeath({ ...exit, reason, lastLines: [] }));
+    return { pid: undefined, send() {}, end() {}, kill() {} };
+  }
+  const { pid } = child;
+  const output = createWorkerOutput((line) => logger.debug({ enginePid: pid }, `engine: ${line}`));
+
+  function die(): void {
+    if (dead) return;
+    dead = true;
+    cancelTimer?.();
+    onDeath({ ...exit, reason, lastLines: output.lastLines() });
+  }
+
+  function replaceTimer(delayMs: number, callback: () => void): void {
+    cancelTimer?.();
+    cancelTimer = clock.after(delayMs, callback);
+  }
+
+  function kill(why: string | undefined): void {
+    if (exited || dead) return;
+    reason ??= why;
+    child.kill("SIGKILL");
+  }
+
+  output.follow(child.stdout);
+  output.follow(child.stderr);
+
+  child.on("message", (value) => {
+    if (dead) return;
+    const parsed = parseWorkerMessage(value);
+    if ("message" in parsed) onMessage(parsed.message);
+    else kill(`the engine's process sent a message that is not in the contract: ${parsed.problem}`);
+  });
+  child.on("error", (error) => {
+    if (pid === undefined) {
+      reason ??= `the engine's process could not be started: ${error.message}`;
+      replaceTimer(policy.drainMs, die);
+    } else {
+      logger.debug({ enginePid: pid, err: error }, "engine: error event of the child process");
+    }
+  });
+  child.on("disconnect", () => {
+    // Most often the process is gone already and this is the first sign of it. One that goes on without its channel is of no use.
+    if (exited || dead) return;
+    replaceTimer(policy.stopGraceMs, () => kill("the engine's process closed its channel and did not exit"));
+  });
+  child.on("exit", (exitCode, signal) => {
+    exited = true;
+    exit = { exitCode, signal };
+    // `close` comes when the channel and the output are read to their end. It waits for ever if another process holds them open.
+    if (dead) return;
+    replaceTimer(policy.drainMs, die);
+    // Node sends no `close` when the channel was closed from this side (seen in 24.21); no message can be missed then.
+    if (channelClosedHere) void output.ended().then(die);
+  });
+  child.on("close", die);
+
+  return {
+    pid,
+    send(message) {
+      // Without a callback a failed send becomes an `error` event.
+      child.send(message, () => {});
+    },
+    end() {
+      if (exited || dead) return;
+      if (child.connected) {
+        channelClosedHere = true;
+        child.disconnect();
+      }
+      replaceTimer(policy.stopGraceMs, () => kill("the engine's process did not exit when asked"));
+    },
+    kill,
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,128 @@
+import type { Context, ErrorHandler } from "hono";
+import type { Logger } from "pino";
+import {
+  ContextLengthExceededError,
+  EngineCrashedError,
+  EngineUnavailableError,
+  GenerationError,
+  InvalidSamplingError,
+  ModelNotFoundError,
+  OverloadedError,
+  UnrenderablePromptError,
+} from "../generation/errors.ts";
+import { InvalidRequestError, type WireError } from "../protocols/errors.ts";
+import type { HttpEnv } from "./context.ts";
+
+/** nginx's status for a client that closed the connection first. Nobody receives it; it is for the log. */
+export const CLIENT_CLOSED_REQUEST = 499;
+
+/** A request that HTTP itself refuses, before any protocol has read it. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  readonly status: number;
+  readonly code: string | null;
+
+  constructor(status: number, message: string, code: string | null) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** A failure as the client is told it. */
+export type Failure = {
+  readonly status: number;
+  readonly error: WireError;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Nobody foresaw it: its stack belongs in the log. */
+  readonly unexpected: boolean;
+};
+
+/** The official clients repeat a request after a 5xx unless this header says that it would be in vain. */
+const DO_NOT_RETRY = { "x-should-retry": "false" };
+
+/** Puts anything that was thrown into the wire's form: the one place that does. */
+export function describeFailure(error: unknown, requestId: string): Failure {
+  if (error instanceof InvalidRequestError) {
+    return refused(400, error.message, error.param, error.code);
+  }
+  if (error instanceof HttpError) {
+    return refused(error.status, error.message, null, error.code);
+  }
+  if (error instanceof GenerationError) {
+    return describeGenerationError(error);
+  }
+  return {
+    status: 500,
+    error: {
+      message: `The server had an internal error. The log has the details under the request id ${requestId}.`,
+      type: "server_error",
+      param: null,
+      code: "internal_error",
+    },
+    headers: {},
+    unexpected: true,
+  };
+}
+
+function describeGenerationError(error: GenerationError): Failure {
+  if (error instanceof ModelNotFoundError) {
+    return refused(404, error.message, "model", error.code);
+  }
+  if (error instanceof ContextLengthExceededError || error instanceof UnrenderablePromptError) {
+    return refused(400, error.message, "messages", error.code);
+  }
+  if (error instanceof InvalidSamplingError) {
+    return refused(400, error.message, toSnakeCase(error.field), error.code);
+  }
+  if (error instanceof OverloadedError) {
+    return failed(503, error, {
+      "retry-after": String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))),
+      "retry-after-ms": String(Math.ceil(error.retryAfterMs)),
+    });
+  }
+  if (error instanceof EngineUnavailableError) {
+    return failed(503, error, DO_NOT_RETRY);
+  }
+  // A request that killed the engine three times would do so again.
+  return failed(500, error, error instanceof EngineCrashedError ? DO_NOT_RETRY : {});
+}
+
+function refused(status: number, message: string, param: string | null, code: string | null): Failure {
+  return { status, error: { message, type: "invalid_request_error", param, code }, headers: {}, unexpected: false };
+}
+
+function failed(status: number, error: GenerationError, headers: Readonly<Record<string, string>>): Failure {
+  return {
+    status,
+    error: { message: error.message, type: "server_error", param: null, code: error.code },
+    headers,
+    unexpected: false,
+  };
+}
+
+/** `logitBias`, the generation's word, as `logit_bias`, the wire's. */
+function toSnakeCase(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Answers with `failure` in OpenAI's form, and notes it for the access log. */
+export function sendFailure(c: Context<HttpEnv>, failure: Failure): Response {
+  c.get("facts").error = failure.error.code ?? failure.error.type;
+  return new Response(JSON.stringify({ error: failure.error }), {
+    status: failure.status,
+    headers: { "content-type": "application/json", ...failure.headers },
+  });
+}
+
+/** Turns whatever a handler threw into an answer. Logs the stack of what nobody foresaw. */
+export function errorHandler(logger: Logger): ErrorHandler<HttpEnv> {
+  return (error, c) => {
+    const requestId = c.get("requestId");
+    const failure = describeFailure(error, requestId);
+    if (failure.unexpected) {
+      logger.error({ requestId, err: error }, "internal error");
+    }
+    return sendFailure(c, failure);
+  };
+}

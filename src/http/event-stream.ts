@@ -1,0 +1,79 @@
+import type { GenerationEvent } from "../generation/event.ts";
+import type { WireError } from "../protocols/errors.ts";
+import type { StreamEncoder } from "../protocols/stream.ts";
+import type { ClientGeneration } from "./generation.ts";
+
+export type EventStreamOptions = {
+  readonly generation: ClientGeneration;
+  /** The generation's first event, which was awaited before a stream was promised. */
+  readonly first: GenerationEvent;
+  readonly encoder: StreamEncoder;
+  /** What to tell the client about an error in mid-stream. */
+  readonly describeError: (error: unknown) => WireError;
+  /** Called once, when the stream has ended in whatever way. */
+  readonly onEnd: () => void;
+};
+
+/** `no-transform` and nginx's header keep proxies from holding tokens back until there is enough to compress or to send. */
+const HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+};
+
+/**
+ * A generation as a response of server-sent events. It is pulled: an event is taken from the generation only when the connection can
+ * take more, so a client that doesn't read holds back nothing but its own generation, and nothing piles up here. An error in
+ * mid-stream is sent as a last event; a client that leaves cancels the generation.
+ */
+export function eventStreamResponse(options: EventStreamOptions): Response {
+  const { generation, encoder } = options;
+  let ended = false;
+
+  function end(): void {
+    if (!ended) {
+      ended = true;
+      options.onEnd();
+    }
+  }
+
+  async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    try {
+      let frames = "";
+      while (frames === "") {
+        const next = await generation.events.next();
+        if (next.done === true) {
+          controller.enqueue(Buffer.from(encoder.close()));
+          controller.close();
+          return end();
+        }
+        frames = encoder.encode(next.value);
+      }
+      controller.enqueue(Buffer.from(frames));
+    } catch (error) {
+      if (generation.isCancelled()) {
+        controller.error(error);
+      } else {
+        controller.enqueue(Buffer.from(encoder.fail(options.describeError(error))));
+        controller.close();
+      }
+      end();
+    }
+  }
+
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        controller.enqueue(Buffer.from(encoder.open() + encoder.encode(options.first)));
+      },
+      pull,
+      cancel() {
+        generation.cancel();
+        end();
+      },
+    },
+    // Nothing is made ahead of what was asked for.
+    { highWaterMark: 0 },
+  );
+  return new Response(body, { headers: HEADERS });
+}

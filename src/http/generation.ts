@@ -1,0 +1,39 @@
+import type { GenerationEvent } from "../generation/event.ts";
+import type { Generate } from "../generation/layer.ts";
+import type { GenerationRequest } from "../generation/request.ts";
+
+/** A generation that runs for one client. */
+export type ClientGeneration = {
+  readonly events: AsyncIterator<GenerationEvent>;
+  /** Ends it at once: aborts the request's signal and leaves the iterator. Harmless when called again or too late. */
+  readonly cancel: () => void;
+  /** Whether it was cancelled. */
+  readonly isCancelled: () => boolean;
+};
+
+/**
+ * Runs `request` for the client whose connection `connection` stands for. When that is aborted the generation is cancelled, and so it
+ * can be by hand: not every server tells of a lost client in both ways.
+ */
+export function startGeneration(
+  generate: Generate,
+  request: Omit<GenerationRequest, "signal">,
+  connection: AbortSignal,
+): ClientGeneration {
+  const wanted = new AbortController();
+  const events = generate({ ...request, signal: wanted.signal })[Symbol.asyncIterator]();
+
+  function cancel(): void {
+    if (!wanted.signal.aborted) {
+      wanted.abort();
+      // Nobody is left to hear what the clean-up has to complain about.
+      events.return?.().catch(() => {});
+    }
+  }
+  if (connection.aborted) {
+    cancel();
+  } else {
+    connection.addEventListener("abort", cancel, { once: true });
+  }
+  return { events, cancel, isCancelled: () => wanted.signal.aborted };
+}

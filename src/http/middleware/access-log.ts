@@ -1,0 +1,48 @@
+import type { MiddlewareHandler } from "hono";
+import type { Logger } from "pino";
+import type { HttpEnv, RequestFacts } from "../context.ts";
+import { CLIENT_CLOSED_REQUEST } from "../errors.ts";
+
+const MAX_PATH_LENGTH = 256;
+const MAX_CLIENT_ID_LENGTH = 128;
+
+/**
+ * Writes one line for each request when its answer was sent, which for a stream is at its end. It holds figures and names only: no
+ * headers, no query, nothing of a prompt or an answer.
+ */
+export function accessLog(logger: Logger, now: () => number): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
+    const startedMs = now();
+    const facts: RequestFacts = {};
+    c.set("facts", facts);
+    await next();
+
+    const { status } = c.res;
+    const write = () =>
+      logger.info(
+        {
+          requestId: c.get("requestId"),
+          clientRequestId: sanitize(c.req.header("x-client-request-id")),
+          method: c.req.method,
+          path: c.req.path.slice(0, MAX_PATH_LENGTH),
+          status: facts.clientGone === true && facts.bodySent === undefined ? CLIENT_CLOSED_REQUEST : status,
+          ms: Math.max(0, Math.round(now() - startedMs)),
+          model: facts.model,
+          tokens: facts.tokens,
+          error: facts.error,
+          clientGone: facts.clientGone,
+        },
+        "request",
+      );
+    if (facts.bodySent === undefined) {
+      write();
+    } else {
+      void facts.bodySent.then(write);
+    }
+  };
+}
+
+/** A client's own id, as far as it is printable ASCII (OpenAI's rule for the header), and not too long. */
+function sanitize(id: string | undefined): string | undefined {
+  return id?.slice(0, MAX_CLIENT_ID_LENGTH).replace(/[^\x21-\x7e]/g, "_");
+}

@@ -1,0 +1,33 @@
+import type { MiddlewareHandler } from "hono";
+import { cors } from "hono/cors";
+import { createMiddleware } from "hono/factory";
+import type { HttpEnv } from "../context.ts";
+
+/** What a script in a browser may read of an answer, besides what it may always read. */
+const EXPOSED_HEADERS = [
+  "x-request-id",
+  "openai-processing-ms",
+  "openai-version",
+  "retry-after",
+  "retry-after-ms",
+  "x-should-retry",
+];
+
+const PREFLIGHT_LIFETIME_SECONDS = 600;
+
+/**
+ * Lets web pages of `origins` call the API; `*` stands for all pages. Without origins there are no CORS headers at all. Whatever
+ * headers such a page asks to send it may send: the official clients send a dozen of their own (`x-stainless-…`).
+ */
+export function allowOrigins(origins: readonly string[]): MiddlewareHandler<HttpEnv> {
+  if (origins.length === 0) {
+    return createMiddleware((_, next) => next());
+  }
+  return cors({
+    // A browser's `Origin` has no path, not even a slash.
+    origin: origins.includes("*") ? "*" : origins.map((origin) => new URL(origin).origin),
+    allowMethods: ["GET", "HEAD", "POST", "OPTIONS"],
+    exposeHeaders: EXPOSED_HEADERS,
+    maxAge: PREFLIGHT_LIFETIME_SECONDS,
+  });
+}

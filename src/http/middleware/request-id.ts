@@ -1,0 +1,16 @@
+import { randomBytes } from "node:crypto";
+import type { MiddlewareHandler } from "hono";
+import type { HttpEnv } from "../context.ts";
+
+/**
+ * Gives each request an id of its own and answers with it in `x-request-id`. As OpenAI does, an id from the client is not taken over:
+ * two requests could share it. `x-client-request-id` goes into the access log instead.
+ */
+export function requestId(): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
+    const id = `req_${randomBytes(16).toString("hex")}`;
+    c.set("requestId", id);
+    await next();
+    c.res.headers.set("x-request-id", id);
+  };
+}

@@ -1,0 +1,26 @@
+import type { Handler } from "hono";
+import type { ModelDirectory } from "../../routing/directory.ts";
+import type { HttpEnv } from "../context.ts";
+
+/** An engine that died is back after seconds, not minutes. */
+const RETRY_AFTER_SECONDS = 5;
+
+const NEVER_STORED = { "cache-control": "no-store" };
+
+/** `GET /health`: this process is alive. It says nothing about the models. */
+export function health(): Handler<HttpEnv> {
+  return (c) => c.json({ status: "ok" }, 200, NEVER_STORED);
+}
+
+/** `GET /ready`: 200 when at least one model can answer at once, else 503, with every model's state. */
+export function ready(models: ModelDirectory): Handler<HttpEnv> {
+  return (c) => {
+    const states = models.list().map((model) => ({ id: model.id, state: model.state() }));
+    return states.some(({ state }) => state === "ready")
+      ? c.json({ status: "ready", models: states }, 200, NEVER_STORED)
+      : c.json({ status: "unavailable", models: states }, 503, {
+          ...NEVER_STORED,
+          "retry-after": String(RETRY_AFTER_SECONDS),
+        });
+  };
+}

@@ -1,0 +1,37 @@
+import type { Context } from "hono";
+import type { HttpEnv } from "../context.ts";
+import { sendFailure } from "../errors.ts";
+
+const MAX_QUOTED_LENGTH = 256;
+
+/** Answers a URL that nothing is at, with what there is. */
+export function unknownUrl(c: Context<HttpEnv>): Response {
+  const url = `${c.req.method} ${c.req.path.slice(0, MAX_QUOTED_LENGTH)}`;
+  return sendRefusal(
+    c,
+    404,
+    `Unknown request URL: ${url}. Please check the URL for typos: there are POST /v1/chat/completions, GET /v1/models, ` +
+      "GET /v1/models/{model}, GET /health and GET /ready, and a client's base URL ends in /v1.",
+    "unknown_url",
+    {},
+  );
+}
+
+/** Answers a URL that takes other methods than this one. */
+export function wrongMethod(c: Context<HttpEnv>, allowed: readonly string[]): Response {
+  const methods = allowed.join(", ");
+  return sendRefusal(c, 405, `Only ${methods} requests are accepted at this URL.`, "method_not_supported", {
+    allow: methods,
+  });
+}
+
+function sendRefusal(
+  c: Context<HttpEnv>,
+  status: number,
+  message: string,
+  code: string,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const error = { message, type: "invalid_request_error", param: null, code };
+  return sendFailure(c, { status, error, headers, unexpected: false });
+}

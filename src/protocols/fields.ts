@@ -1,0 +1,29 @@
+import { z } from "zod";
+
+/**
+ * Building blocks of the wire's schemas. The `error` of each is not a message but the words for what was expected, in the way OpenAI's
+ * errors put it ("expected a decimal"); `issue.ts` makes the message around them.
+ */
+
+export const AN_INTEGER = "an integer";
+export const A_DECIMAL = "a decimal";
+
+/** A whole number from `min` to `max`. */
+export function integer(min: number, max: number) {
+  return z.int({ error: AN_INTEGER }).min(min, { error: AN_INTEGER }).max(max, { error: AN_INTEGER });
+}
+
+/** A number from `min` to `max`. */
+export function decimal(min: number, max: number) {
+  return z.number({ error: A_DECIMAL }).min(min, { error: A_DECIMAL }).max(max, { error: A_DECIMAL });
+}
+
+/** A string of at most `maxLength` UTF-16 units. */
+export function string(maxLength: number) {
+  return z.string({ error: "a string" }).max(maxLength);
+}
+
+/** `true` or `false`. */
+export function boolean() {
+  return z.boolean({ error: "a boolean" });
+}

@@ -1,0 +1,195 @@
+import type { z } from "zod";
+import { InvalidRequestError } from "./errors.ts";
+import { AN_INTEGER } from "./fields.ts";
+
+/** Values that a client sent are quoted in a message up to this length. */
+const MAX_QUOTED_LENGTH = 64;
+
+/** zod's words for a type, as a noun, where "a" would not do. */
+const NOUNS: ReadonlyMap<string, string> = new Map([
+  ["array", "an array"],
+  ["object", "an object"],
+  ["record", "an object"],
+]);
+
+type Issue = z.core.$ZodIssue;
+type Path = readonly PropertyKey[];
+
+/**
+ * `value` as `schema` has it. Throws `InvalidRequestError` for the first thing that is wrong, in the words of OpenAI's API
+ * ("Invalid type for 'temperature': expected a decimal, but got a string instead.").
+ */
+export function parseWire<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  // zod's own messages are switched off: what a schema gives as `error` are the words for what it expected.
+  const result = schema.safeParse(value, { reportInput: true, error: () => "" });
+  if (result.success) {
+    return result.data;
+  }
+  const [issue] = result.error.issues;
+  throw issue === undefined ? new InvalidRequestError("The request is invalid.", null, null) : describe(issue, []);
+}
+
+function describe(issue: Issue, base: Path): InvalidRequestError {
+  const path = [...base, ...issue.path];
+  switch (issue.code) {
+    case "invalid_type":
+    case "not_multiple_of":
+      return wrongType(path, issue.message || describeExpected(issue), issue.input);
+    case "invalid_value":
+      return wrongValue(path, issue.values.map(String), issue.input);
+    case "invalid_union":
+      return wrongAlternative(issue, path);
+    case "too_big":
+      return tooBig(issue, path);
+    case "too_small":
+      return tooSmall(issue, path);
+    case "invalid_key":
+      return wrongKey(path);
+    default:
+      return invalid(path, "this value is not allowed", "invalid_value");
+  }
+}
+
+function describeExpected(issue: Issue): string {
+  const expected = "expected" in issue ? String(issue.expected) : "value";
+  return NOUNS.get(expected) ?? `a ${expected}`;
+}
+
+function wrongType(path: Path, expected: string, input: unknown): InvalidRequestError {
+  if (input === undefined) {
+    const param = formatPath(path);
+    return new InvalidRequestError(`Missing required parameter: '${param}'.`, param, "missing_required_parameter");
+  }
+  const subject = path.length === 0 ? "the request's body" : `'${formatPath(path)}'`;
+  return new InvalidRequestError(
+    `Invalid type for ${subject}: expected ${expected}, but got ${describeType(input)} instead.`,
+    path.length === 0 ? null : formatPath(path),
+    "invalid_type",
+  );
+}
+
+function wrongValue(path: Path, supported: readonly string[], input: unknown): InvalidRequestError {
+  if (typeof input !== "string") {
+    return wrongType(
+      path,
+      supported.length === 1 ? `'${supported[0]}'` : `one of ${enumerate(supported, "or")}`,
+      input,
+    );
+  }
+  return new InvalidRequestError(
+    `Invalid value: '${quote(input)}'. Supported values are: ${enumerate(supported, "and")}.`,
+    formatPath(path),
+    "invalid_value",
+  );
+}
+
+function wrongAlternative(issue: Extract<Issue, { code: "invalid_union" }>, path: Path): InvalidRequestError {
+  if ("discriminator" in issue && typeof issue.discriminator === "string") {
+    const options = "options" in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+    return wrongValue(path, options, Object(issue.input)[issue.discriminator]);
+  }
+  // The alternative that was meant is the one whose type is right: an array whose third item is wrong, say, or that is too long.
+  const meant = issue.errors
+    .flatMap((branch) => branch.slice(0, 1))
+    .find((first) => first.path.length > 0 || first.code !== "invalid_type");
+  return meant === undefined ? wrongType(path, `one of ${issue.message}`, issue.input) : describe(meant, path);
+}
+
+function tooBig(issue: Extract<Issue, { code: "too_big" }>, path: Path): InvalidRequestError {
+  const maximum = Number(issue.maximum);
+  if (issue.origin === "array" && Array.isArray(issue.input)) {
+    return invalid(
+      path,
+      `array too long. Expected an array with maximum length ${maximum}, but got an array with length ${issue.input.length} instead`,
+      "array_above_max_length",
+    );
+  }
+  if (issue.origin === "string") {
+    return invalid(
+      path,
+      `string too long. Expected a string with maximum length ${maximum}, but got a string with length ${String(issue.input).length} instead`,
+      "string_above_max_length",
+    );
+  }
+  const kind = issue.message === AN_INTEGER ? "integer" : "decimal";
+  const bound = `${issue.inclusive === false ? "<" : "<="} ${maximum}`;
+  return invalid(
+    path,
+    `${kind} above maximum value. Expected a value ${bound}, but got ${issue.input} instead`,
+    `${kind}_above_max_value`,
+  );
+}
+
+function tooSmall(issue: Extract<Issue, { code: "too_small" }>, path: Path): InvalidRequestError {
+  const minimum = Number(issue.minimum);
+  if (issue.origin === "array") {
+    return invalid(
+      path,
+      `empty array. Expected an array with minimum length ${minimum}, but got an empty array instead`,
+      "empty_array",
+    );
+  }
+  if (issue.origin === "string") {
+    return invalid(
+      path,
+      `string too short. Expected a string with minimum length ${minimum}, but got an empty string instead`,
+      "string_below_min_length",
+    );
+  }
+  const kind = issue.message === AN_INTEGER ? "integer" : "decimal";
+  const bound = `${issue.inclusive === false ? ">" : ">="} ${minimum}`;
+  return invalid(
+    path,
+    `${kind} below minimum value. Expected a value ${bound}, but got ${issue.input} instead`,
+    `${kind}_below_min_value`,
+  );
+}
+
+function wrongKey(path: Path): InvalidRequestError {
+  const param = formatPath(path.slice(0, -1));
+  return new InvalidRequestError(
+    `Invalid key in '${param}': '${quote(String(path.at(-1)))}'. Keys are token ids: non-negative integers.`,
+    param,
+    "invalid_value",
+  );
+}
+
+function invalid(path: Path, what: string, code: string): InvalidRequestError {
+  const param = formatPath(path);
+  return new InvalidRequestError(`Invalid '${param}': ${what}.`, param, code);
+}
+
+/** `messages[0].content`, as OpenAI writes it. */
+function formatPath(path: Path): string {
+  return path.reduce<string>(
+    (text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`),
+    "",
+  );
+}
+
+function describeType(value: unknown): string {
+  if (value === null) {
+    return "null";
+  }
+  if (Array.isArray(value)) {
+    return "an array";
+  }
+  if (Number.isInteger(value)) {
+    return "an integer";
+  }
+  if (typeof value === "number") {
+    // JSON can hold 1e999, which no double can.
+    return Number.isFinite(value) ? "a decimal number" : "a number that is too large";
+  }
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function enumerate(values: readonly string[], conjunction: "and" | "or"): string {
+  const quoted = values.map((value) => `'${value}'`);
+  const last = quoted.pop() ?? "";
+  return quoted.length === 0 ? last : `${quoted.join(", ")}${quoted.length === 1 ? "" : ","} ${conjunction} ${last}`;
+}
+
+function quote(value: string): string {
+  return value.length <= MAX_QUOTED_LENGTH ? value : `${value.slice(0, MAX_QUOTED_LENGTH)}…`;
+}

@@ -1,0 +1,61 @@
+import { ModelNotFoundError } from "../generation/errors.ts";
+import type { Generate } from "../generation/layer.ts";
+
+/** `loading`: its first engine starts. `restarting`: its engine died and comes back. `failed`: it won't come back by itself. */
+export type ModelState = "loading" | "ready" | "restarting" | "failed";
+
+/** A model that requests can name, with what answers for it. */
+export type ServedModel = {
+  /** The name in `GET /v1/models` and in answers. May hold slashes and colons, such as `owner/repo:Q4_K_M`. */
+  readonly id: string;
+  /** Further names that requests may use. */
+  readonly aliases: readonly string[];
+  /** When the model came here, in Unix seconds. */
+  readonly createdUnixSeconds: number;
+  readonly ownedBy: string;
+  readonly state: () => ModelState;
+  readonly generate: Generate;
+};
+
+/** The models that this gateway serves. */
+export type ModelDirectory = {
+  /** All models, in the order in which they were given. */
+  readonly list: () => readonly ServedModel[];
+  /** The model with this id or alias, in any case of letters. Throws `ModelNotFoundError` with the ids that exist. */
+  readonly resolve: (name: string) => ServedModel;
+};
+
+/**
+ * A directory of `models`. An id wins over an alias, and among aliases the model that was given first.
+ * Throws when two models have the same id, because one of them could never be asked.
+ */
+export function createModelDirectory(models: readonly ServedModel[]): ModelDirectory {
+  const byName = new Map<string, ServedModel>();
+  for (const model of models) {
+    const key = model.id.toLowerCase();
+    if (byName.has(key)) {
+      throw new Error(`Two models have the id \`${model.id}\`. Give each model once.`);
+    }
+    byName.set(key, model);
+  }
+  for (const model of models) {
+    for (const alias of model.aliases) {
+      const key = alias.toLowerCase();
+      if (!byName.has(key)) {
+        byName.set(key, model);
+      }
+    }
+  }
+  const ids = models.map((model) => model.id);
+
+  return {
+    list: () => models,
+    resolve(name) {
+      const model = byName.get(name.toLowerCase());
+      if (model === undefined) {
+        throw new ModelNotFoundError(name, ids);
+      }
+      return model;
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { parseWorkerMessage } from "../../../src/engine/host/worker-messages.ts";
+import type { WorkerMessage } from "../../../src/engine/messages.ts";
+import { INFO } from "./fake-worker.ts";
+
+const messages: readonly WorkerMessage[] = [
+  { type: "loaded", info: INFO },
+  { type: "loadFailed", reason: "not a GGUF" },
+  { type: "rejected", id: 1, rejection: { code: "context_length_exceeded", promptTokens: 9, contextTokens: 8 } },
+  { type: "rejected", id: 1, rejection: { code: "unrenderable_prompt", reason: "roles" } },
+  { type: "rejected", id: 1, rejection: { code: "invalid_sampling", field: "logitBias", reason: "no such token" } },
+  { type: "rejected", id: 1, rejection: { code: "failed", reason: "no memory" } },
+  { type: "step", updates: [] },
+  {
+    type: "step",
+    updates: [
+      { id: 1, started: { promptTokens: 3, cachedTokens: 0 }, tokens: [5], text: "a" },
+      { id: 2, tokens: [], text: "", finished: { reason: "stop", completionTokens: 7 } },
+    ],
+  },
+  { type: "heartbeat", decodingForMs: 12.5 },
+  { type: "log", level: "warn", message: "slow" },
+];
+
+test.each(messages)("a message of the contract passes unchanged: %j", (message) => {
+  expect(parseWorkerMessage(message)).toEqual({ message });
+});
+
+test.each([
+  ["nothing", undefined],
+  ["an unknown type", { type: "hello" }],
+  ["a step without updates", { type: "step" }],
+  ["an update whose tokens are text", { type: "step", updates: [{ id: 1, tokens: "5", text: "" }] }],
+  ["a token that is no whole number", { type: "step", updates: [{ id: 1, tokens: [0.5], text: "" }] }],
+  [
+    "an unknown reason to finish",
+    { type: "step", updates: [{ id: 1, tokens: [], text: "", finished: { reason: "x" } }] },
+  ],
+])("%s is refused", (_name, message) => {
+  expect(parseWorkerMessage(message)).toHaveProperty("problem");
+});
+
+test("a problem names the fields and tells nothing of the text", () => {
+  const parsed = parseWorkerMessage({ type: "step", updates: [{ id: "secret", tokens: [1], text: "secret" }] });
+  expect(parsed).toEqual({ problem: "updates.0.id: invalid_type" });
+});

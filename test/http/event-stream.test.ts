@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import type { GenerationEvent } from "../../src/generation/event.ts";
+import { eventStreamResponse } from "../../src/http/event-stream.ts";
+import { startGeneration } from "../../src/http/generation.ts";
+import type { StreamEncoder } from "../../src/protocols/stream.ts";
+import { generationRequest } from "../fixtures/generation.ts";
+import { script } from "./support.ts";
+
+const STARTED: GenerationEvent = { type: "started", promptTokens: 1, cachedTokens: 0 };
+
+const plain: StreamEncoder = {
+  open: () => "open",
+  encode: (event) => (event.type === "text" ? event.text : ""),
+  close: () => "close",
+  fail: (error) => error.message,
+};
+
+/** A response that plays `events`, with the number of times that it said it had ended. */
+function respond(events: Parameters<typeof script>[0]) {
+  const connection = new AbortController();
+  const generation = startGeneration(script(events), generationRequest(), connection.signal);
+  let ends = 0;
+  const response = eventStreamResponse({
+    generation,
+    first: STARTED,
+    encoder: plain,
+    describeError: (error) => ({ message: String(error), type: "server_error", param: null, code: null }),
+    onEnd: () => {
+      ends += 1;
+    },
+  });
+  return { response, connection, ends: () => ends };
+}
+
+describe("an event stream", () => {
+  it("says once that it has ended, when it has ended by itself", async () => {
+    const { response, ends } = respond([{ type: "text", choice: 0, text: "text" }]);
+    expect(await response.text()).toBe("opentextclose");
+    expect(ends()).toBe(1);
+  });
+
+  it("says once that it has ended, when it was left while it waited for a token", async () => {
+    const waiting = Promise.withResolvers<void>();
+    const { response, ends } = respond(async function* (request) {
+      waiting.resolve();
+      await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+      yield* [];
+    });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    const pending = reader?.read();
+    await waiting.promise;
+    await reader?.cancel();
+    expect((await pending)?.done).toBe(true);
+    // What the generation still had to do is done by the next turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(ends()).toBe(1);
+  });
+
+  it("takes nothing from the generation before somebody reads", async () => {
+    let taken = 0;
+    const { response } = respond(async function* () {
+      for (;;) {
+        taken += 1;
+        yield { type: "text", choice: 0, text: "text" };
+      }
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(taken).toBe(0);
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await reader?.read();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(taken).toBe(1);
+    await reader?.cancel();
+  });
+});
+
+describe("a client's generation", () => {
+  it("is cancelled from the start when the client left before it", async () => {
+    const seen: boolean[] = [];
+    const gone = AbortSignal.abort();
+    const generation = startGeneration(
+      script(async function* (request) {
+        seen.push(request.signal.aborted);
+        yield STARTED;
+      }),
+      generationRequest(),
+      gone,
+    );
+    expect(generation.isCancelled()).toBe(true);
+    expect(await generation.events.next()).toEqual({ done: true, value: undefined });
+    expect(seen).toEqual([]);
+  });
+});

@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import type { ModelState } from "../../src/routing/directory.ts";
+import { answerWith, createTestApp, script, servedModel } from "./support.ts";
+
+function createApp(...states: readonly ModelState[]) {
+  const generate = script(answerWith(["Hi"]));
+  return createTestApp({
+    models: states.map((state, index) =>
+      servedModel(generate, { id: `model-${index}`, aliases: [], state: () => state }),
+    ),
+  }).app;
+}
+
+describe("GET /health", () => {
+  it("is 200 as long as the process lives, whatever the models do", async () => {
+    const response = await createApp("failed").request("/health");
+    expect(response.status).toBe(200);
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(await response.json()).toEqual({ status: "ok" });
+  });
+
+  it("answers HEAD without a body", async () => {
+    const response = await createApp("ready").request("/health", { method: "HEAD" });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe("");
+  });
+});
+
+describe("GET /ready", () => {
+  it("is 200 when one model can answer, and tells each one's state", async () => {
+    const response = await createApp("loading", "ready").request("/ready");
+    expect(response.status).toBe(200);
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(await response.json()).toEqual({
+      status: "ready",
+      models: [
+        { id: "model-0", state: "loading" },
+        { id: "model-1", state: "ready" },
+      ],
+    });
+  });
+
+  it.each(["loading", "restarting", "failed"] as const)("is 503 when the only model is %s", async (state) => {
+    const response = await createApp(state).request("/ready");
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(await response.json()).toEqual({ status: "unavailable", models: [{ id: "model-0", state }] });
+  });
+});

@@ -1,0 +1,134 @@
+import type { AddressInfo } from "node:net";
+import { serve } from "@hono/node-server";
+import { pino } from "pino";
+import type { z } from "zod";
+import type { GenerationEvent } from "../../src/generation/event.ts";
+import type { Generate } from "../../src/generation/layer.ts";
+import type { GenerationRequest } from "../../src/generation/request.ts";
+import { type AppSettings, createApp } from "../../src/http/app.ts";
+import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
+import { route } from "../../src/routing/route.ts";
+import { chatCompletionChunk } from "../fixtures/openai/schemas.ts";
+
+export const MODEL_ID = "smollm2-135m-instruct";
+
+/** The events of a generation whose choices each say `texts`. */
+export function answerWith(texts: readonly string[], choices = 1): GenerationEvent[] {
+  const all = Array.from({ length: choices }, (_, choice) => choice);
+  return [
+    { type: "started", promptTokens: 12, cachedTokens: 4 },
+    ...texts.flatMap((text) => all.map((choice) => ({ type: "text", choice, text }) as const)),
+    ...all.map((choice) => ({ type: "finished", choice, reason: "stop", completionTokens: texts.length + 1 }) as const),
+  ];
+}
+
+/** A stand-in for the engine that plays `events`, or what `events` makes of the request. */
+export function script(
+  events: readonly GenerationEvent[] | ((request: GenerationRequest) => AsyncIterable<GenerationEvent>),
+): Generate {
+  if (typeof events === "function") {
+    return events;
+  }
+  return async function* play() {
+    yield* events;
+  };
+}
+
+export function servedModel(generate: Generate, overrides: Partial<ServedModel> = {}): ServedModel {
+  return {
+    id: MODEL_ID,
+    aliases: ["smollm2"],
+    createdUnixSeconds: 1_730_000_000,
+    ownedBy: "sluice",
+    state: () => "ready",
+    generate,
+    ...overrides,
+  };
+}
+
+export type LogLine = Readonly<Record<string, unknown>>;
+
+export type TestAppOptions = {
+  readonly generate?: Generate;
+  readonly models?: readonly ServedModel[];
+  readonly settings?: Partial<AppSettings>;
+};
+
+/** The gateway's app over a scripted engine, with what it logged. */
+export function createTestApp(options: TestAppOptions = {}) {
+  const models = createModelDirectory(
+    options.models ?? [servedModel(options.generate ?? script(answerWith(["Hello", " there", "!"])))],
+  );
+  const log: LogLine[] = [];
+  const app = createApp({
+    generate: route(models),
+    models,
+    settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
+    logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),
+  });
+  return { app, log };
+}
+
+/** What `fetch` and `app.request` need for a chat completion. */
+export function chatInit(body: Readonly<Record<string, unknown>> | string, signal?: AbortSignal) {
+  const init = {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body:
+      typeof body === "string"
+        ? body
+        : JSON.stringify({ model: MODEL_ID, messages: [{ role: "user", content: "Hi" }], ...body }),
+  };
+  return signal === undefined ? init : { ...init, signal };
+}
+
+export const CHAT = "/v1/chat/completions";
+
+/** Serves `app` on a free port of the loopback interface until the scope ends. */
+export async function listen(app: { fetch: (request: Request) => Response | Promise<Response> }) {
+  const { promise, resolve } = Promise.withResolvers<AddressInfo>();
+  const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, resolve);
+  const { port } = await promise;
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      if ("closeAllConnections" in server) {
+        server.closeAllConnections();
+      }
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
+
+/** The data of each event of a stream, in order. */
+export function parseFrames(stream: string): string[] {
+  const frames = stream.split("\n\n");
+  if (frames.pop() !== "") {
+    throw new Error("The stream does not end with a whole frame.");
+  }
+  return frames.map((frame) => {
+    if (!frame.startsWith("data: ") || frame.includes("\n")) {
+      throw new Error(`Not one line of data: ${frame}`);
+    }
+    return frame.slice("data: ".length);
+  });
+}
+
+/** The chunks of a whole stream, each held to OpenAI's description. Throws when it doesn't end with `[DONE]`. */
+export function parseChunks(stream: string): z.infer<typeof chatCompletionChunk>[] {
+  const frames = parseFrames(stream);
+  if (frames.pop() !== "[DONE]") {
+    throw new Error("The stream does not end with [DONE].");
+  }
+  return frames.map((frame) => chatCompletionChunk.parse(JSON.parse(frame)));
+}
+
+/** The text of one choice, put together from its chunks. */
+export function textOf(chunks: readonly z.infer<typeof chatCompletionChunk>[], choice = 0): string {
+  return chunks
+    .flatMap((chunk) => chunk.choices)
+    .filter(({ index }) => index === choice)
+    .map(({ delta }) => delta.content ?? "")
+    .join("");
+}

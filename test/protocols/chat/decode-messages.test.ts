@@ -1,0 +1,168 @@
+import { describe, expect, it } from "vitest";
+import { decode, MESSAGES, refusal } from "./support.ts";
+
+/** Messages that are wrong, with the param, the code and the message that they must get. */
+const WRONG: readonly [Record<string, unknown>, string | null, string | null, string][] = [
+  [{ messages: undefined }, "messages", "missing_required_parameter", "Missing required parameter: 'messages'."],
+  [
+    { messages: "Hi" },
+    "messages",
+    "invalid_type",
+    "Invalid type for 'messages': expected an array of objects, but got a string instead.",
+  ],
+  [
+    { messages: [] },
+    "messages",
+    "empty_array",
+    "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+  ],
+  [
+    { messages: Array.from({ length: 2049 }, () => MESSAGES[0]) },
+    "messages",
+    "array_above_max_length",
+    "Invalid 'messages': array too long. Expected an array with maximum length 2048, but got an array with length 2049 instead.",
+  ],
+  [
+    { messages: ["Hi"] },
+    "messages[0]",
+    "invalid_type",
+    "Invalid type for 'messages[0]': expected an object, but got a string instead.",
+  ],
+  [
+    { messages: [...MESSAGES, { content: "Hi" }] },
+    "messages[1].role",
+    "missing_required_parameter",
+    "Missing required parameter: 'messages[1].role'.",
+  ],
+  [
+    { messages: [{ role: "wizard", content: "Hi" }] },
+    "messages[0].role",
+    "invalid_value",
+    "Invalid value: 'wizard'. Supported values are: 'system', 'developer', 'user', 'assistant', 'tool', and 'function'.",
+  ],
+  [
+    { messages: [{ role: "user" }] },
+    "messages[0].content",
+    "missing_required_parameter",
+    "Missing required parameter: 'messages[0].content'.",
+  ],
+  [
+    { messages: [{ role: "user", content: 7 }] },
+    "messages[0].content",
+    "invalid_type",
+    "Invalid type for 'messages[0].content': expected one of a string or array of objects, but got an integer instead.",
+  ],
+  [
+    { messages: [{ role: "assistant", content: null }] },
+    "messages[0].content",
+    "invalid_type",
+    "Invalid type for 'messages[0].content': expected one of a string or array of objects, but got null instead.",
+  ],
+  [
+    { messages: [{ role: "assistant" }] },
+    "messages[0].content",
+    "missing_required_parameter",
+    "Missing required parameter: 'messages[0].content'.",
+  ],
+  [
+    { messages: [{ role: "user", content: [] }] },
+    "messages[0].content",
+    "empty_array",
+    "Invalid 'messages[0].content': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+  ],
+  [
+    { messages: [{ role: "user", content: [{ type: "text", text: "a" }, { type: "text" }] }] },
+    "messages[0].content[1].text",
+    "missing_required_parameter",
+    "Missing required parameter: 'messages[0].content[1].text'.",
+  ],
+  [
+    { messages: [{ role: "user", content: [{ type: "image" }] }] },
+    "messages[0].content[0].type",
+    "invalid_value",
+    "Invalid value: 'image'. Supported values are: 'text', 'refusal', 'image_url', 'input_audio', and 'file'.",
+  ],
+  [
+    {
+      messages: [
+        ...MESSAGES,
+        ...MESSAGES,
+        { role: "user", content: [{ type: "image_url", image_url: { url: "data:image/png;base64,AA==" } }] },
+      ],
+    },
+    "messages[2].content[0]",
+    "unsupported_value",
+    "There is no image input here: the model reads text only. Remove 'messages[2].content[0]', or send what it says as text.",
+  ],
+  [
+    { messages: [{ role: "user", content: [{ type: "refusal", refusal: "No" }] }] },
+    "messages[0].content[0].type",
+    "invalid_value",
+    "Invalid value: 'refusal'. Only an assistant's message can hold a refusal, and 'messages[0].content[0]' is in a message of the role 'user'.",
+  ],
+  [
+    { messages: [{ role: "assistant", content: null, tool_calls: [{ id: "1" }] }] },
+    "messages[0].tool_calls",
+    "unsupported_parameter",
+    "Unsupported parameter: 'messages[0].tool_calls' is not supported here: a conversation can hold text only. Leave it out.",
+  ],
+  [
+    { messages: [{ role: "tool", content: "42" }] },
+    "messages[0].tool_call_id",
+    "missing_required_parameter",
+    "Missing required parameter: 'messages[0].tool_call_id'.",
+  ],
+  [
+    { messages: [{ role: "user", content: "a", name: "n".repeat(65) }] },
+    "messages[0].name",
+    "string_above_max_length",
+    "Invalid 'messages[0].name': string too long. Expected a string with maximum length 64, but got a string with length 65 instead.",
+  ],
+];
+
+describe("messages", () => {
+  it("become the engine's: developer is system, function is tool, parts are joined", () => {
+    const { messages } = decode({
+      messages: [
+        { role: "developer", content: "Be brief." },
+        { role: "system", content: [{ type: "text", text: "And kind." }], name: "rules" },
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "one" },
+            { type: "text", text: "two" },
+          ],
+          name: "ann",
+        },
+        { role: "assistant", content: "Yes", tool_calls: [] },
+        { role: "assistant", content: [{ type: "refusal", refusal: "I can't." }] },
+        { role: "assistant", content: null, refusal: "I won't." },
+        { role: "tool", content: "42", tool_call_id: "call_1" },
+        { role: "function", content: "43", name: "f" },
+      ],
+    }).generation;
+    expect(messages).toEqual([
+      { role: "system", content: "Be brief." },
+      { role: "system", content: "And kind.", name: "rules" },
+      { role: "user", content: "one\ntwo", name: "ann" },
+      { role: "assistant", content: "Yes" },
+      { role: "assistant", content: "I can't." },
+      { role: "assistant", content: "I won't." },
+      { role: "tool", content: "42" },
+      { role: "tool", content: "43", name: "f" },
+    ]);
+  });
+
+  it("hold no lone surrogates, which have no UTF-8 form", () => {
+    const { messages } = decode({ messages: [{ role: "user", content: "a\ud800b" }] }).generation;
+    expect(messages[0]?.content).toBe("a\ufffdb");
+  });
+
+  it.each(WRONG.map(([fields, param, code, message]) => ({ fields, param, code, message })))(
+    "are refused in OpenAI's words: $message",
+    ({ fields, param, code, message }) => {
+      const error = refusal({ model: "one", messages: MESSAGES, ...fields });
+      expect({ param: error.param, code: error.code, message: error.message }).toEqual({ param, code, message });
+    },
+  );
+});

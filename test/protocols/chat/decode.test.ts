@@ -1,0 +1,170 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
+import { InvalidRequestError } from "../../../src/protocols/errors.ts";
+import { decode } from "./support.ts";
+
+function sampling(fields: Readonly<Record<string, unknown>>) {
+  return decode(fields).generation.sampling;
+}
+
+describe("a chat request", () => {
+  it("has OpenAI's defaults, and llama.cpp's samplers off", () => {
+    expect(decode({})).toEqual({
+      model: "one",
+      stream: false,
+      includeUsage: false,
+      generation: {
+        messages: [{ role: "user", content: "Hi" }],
+        choices: 1,
+        maxTokens: undefined,
+        stop: [],
+        sampling: {
+          temperature: 1,
+          topP: 1,
+          topK: 0,
+          minP: 0,
+          repeatPenalty: 1,
+          presencePenalty: 0,
+          frequencyPenalty: 0,
+          logitBias: [],
+          seed: undefined,
+        },
+      },
+    });
+  });
+
+  it("carries every setting to the generation", () => {
+    const chat = decode({
+      stream: true,
+      stream_options: { include_usage: true, include_obfuscation: false },
+      n: 3,
+      max_completion_tokens: 50,
+      stop: ["\n\n", "END"],
+      temperature: 0.5,
+      top_p: 0.9,
+      top_k: 40,
+      min_p: 0.05,
+      repeat_penalty: 1.1,
+      presence_penalty: -2,
+      frequency_penalty: 2,
+      logit_bias: { "7": -100, "50256": 1.5 },
+      seed: 42,
+    });
+    expect(chat).toMatchObject({ stream: true, includeUsage: true });
+    expect(chat.generation).toEqual({
+      messages: [{ role: "user", content: "Hi" }],
+      choices: 3,
+      maxTokens: 50,
+      stop: ["\n\n", "END"],
+      sampling: {
+        temperature: 0.5,
+        topP: 0.9,
+        topK: 40,
+        minP: 0.05,
+        repeatPenalty: 1.1,
+        presencePenalty: -2,
+        frequencyPenalty: 2,
+        logitBias: [
+          [7, -100],
+          [50256, 1.5],
+        ],
+        seed: 42,
+      },
+    });
+  });
+
+  it("takes null for absent in every optional field", () => {
+    const fields = [
+      ..."n max_tokens max_completion_tokens stop stream stream_options temperature top_p presence_penalty".split(" "),
+      ..."frequency_penalty logit_bias seed top_k min_p repeat_penalty user safety_identifier".split(" "),
+      ..."prompt_cache_key parallel_tool_calls tools tool_choice functions function_call response_format".split(" "),
+      ..."logprobs top_logprobs audio modalities store metadata prediction web_search_options moderation".split(" "),
+      ..."service_tier reasoning_effort verbosity prompt_cache_retention prompt_cache_options".split(" "),
+    ];
+    expect(decode(Object.fromEntries(fields.map((field) => [field, null])))).toEqual(decode({}));
+  });
+
+  it("ignores fields that nobody knows, and hints that change nothing", () => {
+    expect(
+      decode({
+        some_future_field: { deep: [1] },
+        user: "u",
+        safety_identifier: "s",
+        prompt_cache_key: "k",
+        metadata: { a: "b" },
+        store: false,
+        parallel_tool_calls: false,
+        tools: [],
+        tool_choice: "none",
+        response_format: { type: "text" },
+        modalities: ["text"],
+        logprobs: false,
+        service_tier: "auto",
+        verbosity: "medium",
+        reasoning_effort: "none",
+      }),
+    ).toEqual(decode({}));
+  });
+
+  it("takes max_tokens as well as max_completion_tokens", () => {
+    expect(decode({ max_tokens: 9 }).generation.maxTokens).toBe(9);
+    expect(decode({ max_tokens: null, max_completion_tokens: 8 }).generation.maxTokens).toBe(8);
+  });
+
+  it("takes one stop string for a list of one", () => {
+    expect(decode({ stop: "END" }).generation.stop).toEqual(["END"]);
+  });
+
+  it("takes top_p 0 for the most likely token alone", () => {
+    expect(sampling({ top_p: 0, temperature: 1.5 })).toMatchObject({ temperature: 0, topP: 1 });
+  });
+
+  it("takes top_k −1 for off", () => {
+    expect(sampling({ top_k: -1 }).topK).toBe(0);
+  });
+
+  it.each([
+    [0, 0],
+    [42, 42],
+    [4_294_967_294, 4_294_967_294],
+    [4_294_967_295, 0],
+    [-1, 4_294_967_294],
+  ])("folds the seed %d into a uint32", (seed, folded) => {
+    expect(sampling({ seed }).seed).toBe(folded);
+  });
+
+  it("folds every int64 seed into a uint32 that llama.cpp doesn't take for a random one", () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n }), (seed) => {
+        const folded = sampling({ seed: Number(seed) }).seed;
+        expect(Number.isInteger(folded)).toBe(true);
+        expect(folded).toBeGreaterThanOrEqual(0);
+        expect(folded).toBeLessThan(0xffff_ffff);
+      }),
+    );
+  });
+
+  it("is understood or refused with a field, whatever JSON it is", () => {
+    const fields = fc.constantFrom(
+      ..."model messages n stop seed logit_bias temperature stream stream_options tools response_format".split(" "),
+    );
+    const part = fc.record({ type: fc.constantFrom("text", "refusal", "image_url", "x"), text: fc.jsonValue() });
+    const message = fc.record({
+      role: fc.oneof(fc.constantFrom("user", "assistant", "tool", "system"), fc.jsonValue()),
+      content: fc.oneof(fc.string(), fc.array(part), fc.jsonValue()),
+    });
+    const value = fc.oneof(fc.jsonValue(), fc.array(message, { maxLength: 3 }), fc.double(), fc.constant("one"));
+    fc.assert(
+      fc.property(fc.dictionary(fields, value), (body) => {
+        try {
+          decodeChatRequest(body);
+        } catch (error) {
+          expect(error).toBeInstanceOf(InvalidRequestError);
+          expect(error).toMatchObject({ param: expect.any(String), message: expect.stringContaining("'") });
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
