@@ -289,5 +289,6 @@ function drawSeed(seed: number, index: number): number {
   let hash = (seed ^ Math.imul(index + 1, 0x9e3779b9)) >>> 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  // llama.cpp takes the largest seed for "any" (LLAMA_DEFAULT_SEED).
+  return Math.min((hash ^ (hash >>> 16)) >>> 0, 0xffff_fffe);
 }

@@ -56,7 +56,13 @@ export type HostMessage =
 
 /** Why a sequence was refused before its first token. */
 export type Rejection =
-  | { readonly code: "context_length_exceeded"; readonly promptTokens: number; readonly contextTokens: number }
+  | {
+      readonly code: "context_length_exceeded";
+      readonly promptTokens: number;
+      readonly contextTokens: number;
+      /** The prompt was not counted to its end. */
+      readonly atLeast: boolean;
+    }
   | { readonly code: "unrenderable_prompt"; readonly reason: string }
   | { readonly code: "invalid_sampling"; readonly field: keyof Sampling; readonly reason: string }
   /** The engine could not go on with this one alone; it is not the client's fault. */

@@ -26,9 +26,11 @@ export class ContextLengthExceededError extends GenerationError {
   readonly promptTokens: number;
   readonly contextTokens: number;
 
-  constructor(promptTokens: number, contextTokens: number) {
+  /** @param atLeast the prompt was so long that it was not counted to its end */
+  constructor(promptTokens: number, contextTokens: number, atLeast = false) {
     super(
-      `This model's context holds ${contextTokens} tokens, and the messages take ${promptTokens}, which leaves no room for an answer. ` +
+      `This model's context holds ${contextTokens} tokens, and the messages take ${atLeast ? "at least " : ""}${promptTokens}, ` +
+        "which leaves no room for an answer. " +
         "Shorten the messages, or start Sluice with a larger --context.",
     );
     this.promptTokens = promptTokens;

@@ -5,7 +5,7 @@ import type { Rejection } from "../messages.ts";
 export function rejectionError(rejection: Rejection): Error {
   switch (rejection.code) {
     case "context_length_exceeded":
-      return new ContextLengthExceededError(rejection.promptTokens, rejection.contextTokens);
+      return new ContextLengthExceededError(rejection.promptTokens, rejection.contextTokens, rejection.atLeast);
     case "unrenderable_prompt":
       return new UnrenderablePromptError(rejection.reason);
     case "invalid_sampling":

@@ -15,7 +15,12 @@ const info = z.object({
 });
 
 const rejection = z.discriminatedUnion("code", [
-  z.object({ code: z.literal("context_length_exceeded"), promptTokens: count, contextTokens: count }),
+  z.object({
+    code: z.literal("context_length_exceeded"),
+    promptTokens: count,
+    contextTokens: count,
+    atLeast: z.boolean(),
+  }),
   z.object({ code: z.literal("unrenderable_prompt"), reason: z.string() }),
   z.object({
     code: z.literal("invalid_sampling"),

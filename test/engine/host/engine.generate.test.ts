@@ -92,7 +92,7 @@ test("a request that comes while the model loads is answered when it has", async
 
 test.each<[Rejection, new (...args: never[]) => Error, string]>([
   [
-    { code: "context_length_exceeded", promptTokens: 99, contextTokens: 64 },
+    { code: "context_length_exceeded", promptTokens: 99, contextTokens: 64, atLeast: false },
     ContextLengthExceededError,
     "context holds 64 tokens, and the messages take 99",
   ],

@@ -6,7 +6,11 @@ import { INFO } from "./fake-worker.ts";
 const messages: readonly WorkerMessage[] = [
   { type: "loaded", info: INFO },
   { type: "loadFailed", reason: "not a GGUF" },
-  { type: "rejected", id: 1, rejection: { code: "context_length_exceeded", promptTokens: 9, contextTokens: 8 } },
+  {
+    type: "rejected",
+    id: 1,
+    rejection: { code: "context_length_exceeded", promptTokens: 9, contextTokens: 8, atLeast: true },
+  },
   { type: "rejected", id: 1, rejection: { code: "unrenderable_prompt", reason: "roles" } },
   { type: "rejected", id: 1, rejection: { code: "invalid_sampling", field: "logitBias", reason: "no such token" } },
   { type: "rejected", id: 1, rejection: { code: "failed", reason: "no memory" } },

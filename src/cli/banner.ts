@@ -1,0 +1,59 @@
+import type { Config } from "../config/schema.ts";
+import type { LocalModel } from "../models/index.ts";
+import { formatTable } from "./table.ts";
+
+/** What `--context auto` comes to at most, as in `engine/llama.ts`. */
+const AUTO_CONTEXT_TOKENS = 4096;
+
+/** A model as the banner tells of it. */
+export type ServedModel = { readonly id: string; readonly slots: number; readonly contextTokens: number };
+
+/** What each model is served with. */
+export function describeModels(models: readonly LocalModel[], config: Config): readonly ServedModel[] {
+  return models.map(({ id, gguf }) => ({
+    id,
+    slots: config.slots,
+    contextTokens:
+      config.context === "auto"
+        ? Math.min(gguf.contextLength ?? AUTO_CONTEXT_TOKENS, AUTO_CONTEXT_TOKENS)
+        : config.context,
+  }));
+}
+
+/** What `serve` prints when it is ready: the address, the models, and a request to try. `url` has no slash at its end. */
+export function formatBanner(version: string, url: string, models: readonly ServedModel[]): string {
+  const rows = models.map(({ id, slots, contextTokens }) => [
+    id,
+    `${slots} ${slots === 1 ? "slot" : "slots"} of ${contextTokens} tokens`,
+  ]);
+  const body = {
+    model: models[0]?.id,
+    messages: [{ role: "user", content: "Why is the sky blue?" }],
+    // A small model may never find an end by itself.
+    max_tokens: 100,
+    stream: true,
+  };
+  return `Sluice ${version} listens on ${url}
+
+${indent(formatTable(rows))}
+Try it:
+
+  curl -N ${reachable(url)}/v1/chat/completions -H 'Content-Type: application/json' \\
+    -d ${quote(JSON.stringify(body))}
+
+`;
+}
+
+/** The wildcard addresses are where to listen, not where to call. */
+function reachable(url: string): string {
+  return url.replace("://0.0.0.0", "://127.0.0.1").replace("://[::]", "://[::1]");
+}
+
+/** A word for a POSIX shell. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function indent(lines: string): string {
+  return lines.replaceAll(/^(?=.)/gm, "  ");
+}

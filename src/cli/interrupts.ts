@@ -1,0 +1,72 @@
+/** The signals that ask the program to end. SIGINT is Ctrl+C; SIGTERM comes from service managers and containers. */
+const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+
+export type EndSignal = keyof typeof SIGNAL_NUMBERS;
+
+/** The part of `process` that is needed, so that a test can send signals to an object of its own. */
+export type SignalSource = {
+  on(signal: EndSignal, listener: (signal: EndSignal) => void): unknown;
+  off(signal: EndSignal, listener: (signal: EndSignal) => void): unknown;
+};
+
+/** Why work was broken off: the abort reason of `Interrupts.signal`. */
+export class InterruptedError extends Error {
+  readonly signalName: EndSignal;
+
+  constructor(signalName: EndSignal) {
+    super(`stopped by ${signalName}`);
+    this.name = "InterruptedError";
+    this.signalName = signalName;
+  }
+
+  /** What a shell reports for a program that a signal ended: 130 or 143. */
+  get exitCode(): number {
+    return 128 + SIGNAL_NUMBERS[this.signalName];
+  }
+}
+
+export type Interrupts = {
+  /** Aborts at the first signal, with an InterruptedError. */
+  readonly signal: AbortSignal;
+  /** Gives the signals back to the system. */
+  dispose(): void;
+};
+
+/**
+ * `npm start` gets Ctrl+C along with us and passes it on, so that one press arrives twice:
+ * https://github.com/npm/run-script/blob/main/lib/signal-manager.js. People take longer between two presses.
+ */
+const NPM_ECHO_MS = 500;
+
+/**
+ * Watches for SIGINT and SIGTERM. The first aborts `signal`; the next calls `exitNow` with its exit code. `now` is a clock in ms.
+ */
+export function watchInterrupts(options: {
+  readonly source: SignalSource;
+  readonly exitNow: (interrupted: InterruptedError) => void;
+  readonly env: NodeJS.ProcessEnv;
+  readonly now?: () => number;
+}): Interrupts {
+  const { source, exitNow, env, now = Date.now } = options;
+  const controller = new AbortController();
+  const echoMs = env.npm_lifecycle_event === undefined ? 0 : NPM_ECHO_MS;
+  let first: { readonly name: EndSignal; readonly at: number } | undefined;
+
+  const onSignal = (name: EndSignal): void => {
+    if (first === undefined) {
+      first = { name, at: now() };
+      controller.abort(new InterruptedError(name));
+    } else if (name !== first.name || now() - first.at >= echoMs) {
+      exitNow(new InterruptedError(name));
+    }
+  };
+  source.on("SIGINT", onSignal);
+  source.on("SIGTERM", onSignal);
+  return {
+    signal: controller.signal,
+    dispose() {
+      source.off("SIGINT", onSignal);
+      source.off("SIGTERM", onSignal);
+    },
+  };
+}

@@ -1,0 +1,15 @@
+/** From this version Node runs TypeScript without a flag. https://nodejs.org/docs/latest-v22.x/api/typescript.html */
+const SOURCE_NEEDS = [22, 18] as const;
+/** What the built JavaScript needs. */
+const DIST_NEEDS = [22, 0] as const;
+
+/** What to say to somebody whose Node is too old, or undefined where it will do. `version` is `process.versions.node`. */
+export function findNodeProblem(version: string, runsFromSource: boolean): string | undefined {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [neededMajor, neededMinor] = runsFromSource ? SOURCE_NEEDS : DIST_NEEDS;
+  if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return undefined;
+  const advice = runsFromSource
+    ? "Start with `npm start`, which uses the Node that `npm ci` brought"
+    : "Install a newer Node";
+  return `Sluice needs Node ${neededMajor}.${neededMinor} or newer, and this is Node ${version}. ${advice}.`;
+}

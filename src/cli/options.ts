@@ -1,0 +1,39 @@
+import { type Command, Option } from "commander";
+import { CONFIG_VARIABLE } from "../config/environment.ts";
+import { alternatives, entrySchema, type Setting, settings, type ValueSchema } from "../config/settings.ts";
+
+/** Gives a command the flags of these settings (all of them by default), and `--config`. */
+export function addSettingOptions(command: Command, keys?: readonly Setting["key"][]): void {
+  for (const setting of settings) {
+    if (keys !== undefined && !keys.includes(setting.key)) continue;
+    for (const option of makeOptions(setting)) command.addOption(option);
+  }
+  command.option("--config <file>", `settings file (env ${CONFIG_VARIABLE}, default sluice.yaml if there is one)`);
+}
+
+/** A switch has a flag for each of its two values. No option has a default here: the settings know theirs. */
+function makeOptions(setting: Setting): readonly Option[] {
+  const { flag, isBoolean, isList, valueSchema, variable, defaultValue } = setting;
+  const help = `${setting.description} (env ${variable}, default ${showDefault(defaultValue)})`;
+  if (isBoolean) return [new Option(flag, help), new Option(flag.replace("--", "--no-")).hideHelp()];
+  const word = flag.split("-").at(-1)?.replace(/s$/, "") ?? "value";
+  const option = new Option(`${flag} <${describeValue(isList ? entrySchema(valueSchema) : valueSchema, word)}>`, help);
+  if (isList) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
+  return [option];
+}
+
+/** The value's place in the help: `number`, `auto|number`, `auto|off|cuda`; text goes by the flag's last word. */
+function describeValue(schema: ValueSchema, word: string): string {
+  return alternatives(schema)
+    .map((choice) => {
+      if (choice.const !== undefined) return String(choice.const);
+      if (choice.enum !== undefined) return choice.enum.join("|");
+      return choice.type === "integer" || choice.type === "number" ? "number" : word;
+    })
+    .join("|");
+}
+
+function showDefault(value: unknown): string {
+  if (!Array.isArray(value)) return String(value);
+  return value.length === 0 ? "none" : value.join(",");
+}

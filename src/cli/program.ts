@@ -1,0 +1,104 @@
+import { Command, Help } from "commander";
+import type { Flags } from "../config/load.ts";
+import { didYouMean } from "../config/suggest.ts";
+import type { CliContext } from "./context.ts";
+import { addSettingOptions } from "./options.ts";
+import { readVersion } from "./version.ts";
+
+/** The help's width where it doesn't go to a terminal. */
+const PLAIN_COLUMNS = 120;
+
+const VERSION_OPTION = ["--version", "print the version"] as const;
+
+const EXAMPLES = `
+Examples:
+  sluice                                         serve the default model on http://127.0.0.1:8080
+  sluice --port 9000 --slots 8                   the same on another port, for eight requests at once
+  sluice --model gemma-3-270m                    serve another model of the catalogue
+  sluice --model ./mine.gguf --context 8192      serve a file
+  sluice pull hf:owner/repo:Q4_K_M               download a model, to serve it later
+  sluice config --slots 8                        show what would be in force, and where each value comes from
+
+Settings come from flags, then environment variables, then the settings file, then defaults.
+From a checkout, write \`npm start --\` for \`sluice\`, and \`npm run sluice -- pull NAME\` for a command.
+`;
+
+/**
+ * The command line. Parsing it calls `done` with the exit code of the command that ran; what is wrong with the line itself, and
+ * the ends of `--help` and `--version`, are thrown as commander's errors.
+ */
+export function buildProgram(context: CliContext, done: (exitCode: number) => void): Command {
+  const program = new Command("sluice")
+    .description("An OpenAI-compatible gateway that streams tokens from GGUF models.")
+    .version(readVersion(), ...VERSION_OPTION)
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print a command's help")
+    .exitOverride()
+    .showHelpAfterError("`sluice --help` lists commands and flags.")
+    .enablePositionalOptions()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      getOutHelpWidth: () => context.stdout.columns ?? PLAIN_COLUMNS,
+      getErrHelpWidth: () => context.stderr.columns ?? PLAIN_COLUMNS,
+    })
+    .addHelpText("after", EXAMPLES);
+
+  // A command's module is loaded when it runs: `--help` needs neither the engine nor the server.
+  const serve = program
+    .command("serve", { isDefault: true })
+    .description("download what is missing, then serve the models (this is what `sluice` alone does)")
+    .version(readVersion(), ...VERSION_OPTION)
+    .allowExcessArguments()
+    .action(async (flags: Flags, command: Command) => {
+      refuseWords(command, program);
+      const { serve } = await import("./serve.ts");
+      done(await serve(flags, context));
+    });
+  addSettingOptions(serve);
+
+  const pull = program
+    .command("pull <name...>")
+    .description("download models: names of the catalogue, hf:owner/repo:QUANT or https: URLs")
+    .action(async (names: readonly string[], flags: Flags) => {
+      const { pull } = await import("./pull.ts");
+      done(await pull(names, flags, context));
+    });
+  addSettingOptions(pull, ["modelsDir"]);
+
+  const models = program
+    .command("models")
+    .description("list the catalogue and what is already here")
+    .action(async (flags: Flags) => {
+      const { models } = await import("./models.ts");
+      done(await models(flags, context));
+    });
+  addSettingOptions(models, ["modelsDir"]);
+
+  const config = program
+    .command("config")
+    .description("print the settings in force and where each came from")
+    .option("--json", "print them as JSON")
+    .action(async (flags: Flags) => {
+      const { config } = await import("./config.ts");
+      done(config(flags, context));
+    });
+  addSettingOptions(config);
+
+  // `sluice` alone serves, so its help shows what that takes. Only now, since commands copy this setting when they are made.
+  program.configureHelp({
+    visibleOptions: (command) => new Help().visibleOptions(command === program ? serve : command),
+  });
+  return program;
+}
+
+/** A word that is no command ends up with the default one, `serve`, which takes none. */
+function refuseWords(serve: Command, program: Command): void {
+  const [word] = serve.args;
+  if (word === undefined) return;
+  const names = program.commands.map((command) => command.name());
+  const hint = names.includes(word)
+    ? ` Put the command before its flags: sluice ${word} …`
+    : didYouMean(word, names) || ` Commands: ${names.join(", ")}.`;
+  serve.error(`error: unknown command '${word}'.${hint}`);
+}

@@ -1,0 +1,28 @@
+import { CommanderError } from "commander";
+import { ConfigError } from "../config/problems.ts";
+import { type CliContext, EXIT } from "./context.ts";
+import { describeError } from "./errors.ts";
+import { InterruptedError } from "./interrupts.ts";
+import { buildProgram } from "./program.ts";
+
+/**
+ * Runs the command line and returns the exit code: 0 done, 1 failed, 2 used wrongly (an unknown flag, a setting's wrong value),
+ * 130 or 143 ended by a signal. Never throws: errors are written to `context.stderr`.
+ *
+ * @param words the command line after the program's name
+ */
+export async function run(words: readonly string[], context: CliContext): Promise<number> {
+  let exitCode: number = EXIT.done;
+  try {
+    await buildProgram(context, (code) => {
+      exitCode = code;
+    }).parseAsync(words, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Commander has written its message by now. Help and version end with 0 here.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
+    if (error instanceof InterruptedError) return error.exitCode;
+    context.stderr.write(`error: ${describeError(error)}\n`);
+    return error instanceof ConfigError ? EXIT.wrongUsage : EXIT.failed;
+  }
+}

@@ -1,0 +1,120 @@
+import { type Flags, loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import type { GatewayOptions, RunningGateway } from "../gateway.ts";
+import { createLogger, type Logger } from "../telemetry/log.ts";
+import { describeModels, formatBanner } from "./banner.ts";
+import { type CliContext, EXIT } from "./context.ts";
+import { fetchModels } from "./fetch-models.ts";
+import { InterruptedError, type Interrupts, watchInterrupts } from "./interrupts.ts";
+import { checkAddress, explainListenError } from "./listen.ts";
+import { readVersion } from "./version.ts";
+
+/** What `serve` is put together from. */
+export type ServeParts = {
+  readonly fetchModels: typeof fetchModels;
+  readonly startGateway: (options: GatewayOptions) => Promise<RunningGateway>;
+  readonly createLogger: typeof createLogger;
+};
+
+const realParts: ServeParts = {
+  fetchModels,
+  // The server and the engine's side of it are loaded while nothing waits for them: a wrong setting is told before.
+  startGateway: async (options) => (await import("../gateway.ts")).startGateway(options),
+  createLogger,
+};
+
+/** After a defect nothing can be trusted for long: requests have this much time to finish, or less where the setting says so. */
+const DEFECT_GRACE_MS = 5_000;
+/** What freeing everything may take beyond the grace period before the process ends without it. */
+const STOP_OVERRUN_MS = 5_000;
+
+/**
+ * `sluice serve`: gets the models, starts the gateway, prints the banner and runs until SIGINT or SIGTERM. The first signal lets
+ * running requests finish, a second one ends the process at once. Returns the exit code. Throws a ConfigError, a CommandError for
+ * an address that can't be had, an InterruptedError for a signal before the gateway ran, and what the models or the engine throw.
+ */
+export async function serve(flags: Flags, context: CliContext, parts: ServeParts = realParts): Promise<number> {
+  const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  const logger = parts.createLogger({ level: config.logLevel });
+  const interrupts = watchInterrupts({
+    source: context.process,
+    env: context.env,
+    exitNow: ({ signalName, exitCode }) => {
+      logger.warn(`${signalName} again: exiting at once; what was running is cut off`);
+      context.process.exit(exitCode);
+    },
+  });
+  try {
+    await checkAddress(config);
+    const models = await parts.fetchModels(config.model, {
+      modelsDir: config.modelsDir,
+      cwd: context.cwd,
+      env: context.env,
+      stderr: context.stderr,
+      signal: interrupts.signal,
+    });
+    const gateway = await unlessInterrupted(parts.startGateway({ config, models, logger }), interrupts);
+    context.stdout.write(formatBanner(readVersion(), gateway.url, describeModels(models, config)));
+    return await runUntilEnd(gateway, config, logger, interrupts, context);
+  } catch (error) {
+    if (error instanceof InterruptedError) logger.info(`${error.signalName}: stopped before the gateway was ready`);
+    throw explainListenError(error, config);
+  } finally {
+    interrupts.dispose();
+  }
+}
+
+/** A start that is broken off is not waited for: nothing runs yet that could be lost, and the engine ends with its parent. */
+function unlessInterrupted<T>(work: Promise<T>, { signal }: Interrupts): Promise<T> {
+  const interrupted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, interrupted]);
+}
+
+async function runUntilEnd(
+  gateway: RunningGateway,
+  config: Config,
+  logger: Logger,
+  { signal }: Interrupts,
+  { process }: CliContext,
+): Promise<number> {
+  const ending = Promise.withResolvers<"signal" | "defect">();
+  const onSignal = (): void => {
+    logger.info(
+      `${signal.reason.signalName}: no new requests; those that run have ${config.shutdownGraceMs} ms to finish. A second signal exits at once.`,
+    );
+    ending.resolve("signal");
+  };
+  const onDefect = (err: Error): void => {
+    logger.fatal({ err }, "A defect in Sluice: an error that nothing caught. The gateway stops; please report it.");
+    ending.resolve("defect");
+  };
+  process.on("uncaughtException", onDefect);
+  if (signal.aborted) onSignal();
+  else signal.addEventListener("abort", onSignal, { once: true });
+  try {
+    const cause = await ending.promise;
+    const graceMs = cause === "signal" ? config.shutdownGraceMs : Math.min(DEFECT_GRACE_MS, config.shutdownGraceMs);
+    const stopped = await stopWithin(gateway, graceMs);
+    if (stopped) logger.info("stopped");
+    else logger.error(`The gateway did not stop within ${graceMs + STOP_OVERRUN_MS} ms and is left as it is.`);
+    return cause === "signal" && stopped ? EXIT.done : EXIT.failed;
+  } finally {
+    process.off("uncaughtException", onDefect);
+  }
+}
+
+/** Whether the gateway stopped in time. */
+async function stopWithin(gateway: RunningGateway, graceMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const overrun = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, graceMs + STOP_OVERRUN_MS, false);
+  });
+  try {
+    return await Promise.race([gateway.stop(graceMs).then(() => true), overrun]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,48 @@
+import { coerceVariable } from "./coerce.ts";
+import { type Setting, settings } from "./settings.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** Names the configuration file; not a setting, since it says where the settings are. */
+export const CONFIG_VARIABLE = "SLUICE_CONFIG";
+
+/** Variables with our prefix that are no settings and belong to other parts. */
+const otherVariables: readonly string[] = [CONFIG_VARIABLE];
+
+/**
+ * Kubernetes gives every pod variables about each service beside it, so that a service called `sluice` brings
+ * `SLUICE_SERVICE_HOST`, `SLUICE_PORT_8080_TCP`, … and even `SLUICE_PORT=tcp://10.0.0.1:8080`. Nobody wrote those as settings.
+ * https://kubernetes.io/docs/concepts/containers/container-environment/ and Docker's container links, where the form is from.
+ */
+const SERVICE_LINK_NAME = /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
+const SERVICE_LINK_VALUE = /^(tcp|udp|sctp):\/\//;
+
+/** A setting found in the environment. */
+export type FoundVariable = { readonly setting: Setting; readonly text: string; readonly value: unknown };
+
+/**
+ * The settings that the environment holds, and a problem for each `SLUICE_` variable that is none. An empty variable counts as
+ * not set, as in Compose files and unit files that pass variables on.
+ */
+export function readEnvironment(env: NodeJS.ProcessEnv): {
+  found: readonly FoundVariable[];
+  problems: readonly string[];
+} {
+  const found: FoundVariable[] = [];
+  const problems: string[] = [];
+  const byVariable = new Map(settings.map((setting) => [setting.variable, setting]));
+  for (const [name, text = ""] of Object.entries(env)) {
+    if (!name.startsWith("SLUICE_") || otherVariables.includes(name) || isServiceLink(name, text)) continue;
+    const setting = byVariable.get(name);
+    if (setting === undefined) {
+      const guess = didYouMean(name, [...byVariable.keys(), ...otherVariables]);
+      problems.push(`${name}: no setting has this name.${guess} \`sluice --help\` lists them all.`);
+    } else if (text.trim() !== "") {
+      found.push({ setting, text, value: coerceVariable(text, setting) });
+    }
+  }
+  return { found, problems };
+}
+
+function isServiceLink(name: string, text: string): boolean {
+  return SERVICE_LINK_NAME.test(name) || (name.endsWith("_PORT") && SERVICE_LINK_VALUE.test(text));
+}

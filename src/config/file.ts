@@ -1,0 +1,123 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument } from "yaml";
+import { ConfigError } from "./problems.ts";
+import { type Setting, settings } from "./settings.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** Settings are a page of text; anything larger is another file, named by mistake. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+/** Reads a file's bytes, `maxBytes` at most. Throws Node's errors. */
+export type ReadFile = (path: string, maxBytes: number) => Uint8Array;
+
+/** A setting found in the file, and the line (from 1) that it was written on. */
+export type FoundKey = { readonly setting: Setting; readonly value: unknown; readonly line: number };
+
+/** What a configuration file holds: its settings, and a problem for each key that is none. */
+export type FileContent = { readonly found: readonly FoundKey[]; readonly problems: readonly string[] };
+
+/**
+ * Reads and parses `sluice.yaml`. `shownPath` is the path in messages. Throws a ConfigError when the file can't be read, is larger
+ * than 1 MiB, or isn't a YAML mapping.
+ */
+export function readConfigFile(path: string, shownPath: string, readFile: ReadFile = readBytes): FileContent {
+  const lines = new LineCounter();
+  const document = parseDocument(readText(path, shownPath, readFile), {
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: "error",
+  });
+  if (document.errors.length > 0) {
+    throw new ConfigError(
+      document.errors.map(({ message, pos }) => {
+        const { line, col } = lines.linePos(pos[0]);
+        return `${shownPath}:${line}:${col}: not valid YAML: ${message}`;
+      }),
+    );
+  }
+  if (document.contents === null || isNothing(document.contents)) return { found: [], problems: [] };
+  if (!isMap(document.contents)) {
+    throw new ConfigError([`${shownPath}: must hold one setting a line, such as \`port: 8080\`.`]);
+  }
+
+  const found: FoundKey[] = [];
+  const problems: string[] = [];
+  const byKey = new Map<string, Setting>(settings.map((setting) => [setting.key, setting]));
+  for (const pair of document.contents.items) {
+    const key = String(isScalar(pair.key) ? pair.key.value : pair.key);
+    const line = lines.linePos(startOf(pair)).line;
+    const setting = byKey.get(key);
+    if (setting === undefined) {
+      problems.push(`${shownPath}:${line}: ${key}: no setting has this name.${didYouMean(key, byKey.keys())}`);
+      continue;
+    }
+    try {
+      found.push({ setting, value: readValue(pair, setting, document), line });
+    } catch (error) {
+      // The parser leaves aliases alone: one to nothing, or one too many, shows only now.
+      problems.push(
+        `${shownPath}:${line}: ${key}: not valid YAML: ${error instanceof Error ? error.message : String(error)}.`,
+      );
+    }
+  }
+  return { found, problems };
+}
+
+/** What stands after `---` when nothing does. */
+function isNothing(node: unknown): boolean {
+  return isScalar(node) && node.value === null;
+}
+
+function startOf({ key }: Pair): number {
+  return isScalar(key) ? (key.range?.[0] ?? 0) : 0;
+}
+
+/** A lone value stands for a list of one, so that `model: NAME` needs no brackets. */
+function readValue({ value }: Pair, setting: Setting, document: Document): unknown {
+  const plain: unknown = isNode(value) ? value.toJS(document) : value;
+  const isLone = setting.isList && plain !== null && !Array.isArray(plain);
+  return isLone ? [plain] : plain;
+}
+
+function readText(path: string, shownPath: string, readFile: ReadFile): string {
+  try {
+    const bytes = readFile(path, MAX_FILE_BYTES + 1);
+    if (bytes.length <= MAX_FILE_BYTES) return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new ConfigError([`${shownPath}: can't be read: ${reasonOf(error)}`]);
+  }
+  throw new ConfigError([`${shownPath}: is larger than 1 MiB, which no configuration is. Is it the right file?`]);
+}
+
+function reasonOf(error: unknown): string {
+  switch (error instanceof Error && "code" in error ? error.code : undefined) {
+    case "ENOENT":
+      return "there is no such file.";
+    case "EACCES":
+    case "EPERM":
+      return "this user may not read it.";
+    case "EISDIR":
+      return "it is a folder. Name the file in it.";
+    case "ERR_ENCODING_INVALID_ENCODED_DATA":
+      return "it isn't UTF-8 text.";
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The size is not asked for first, since a pipe has none. */
+function readBytes(path: string, maxBytes: number): Uint8Array {
+  const buffer = Buffer.alloc(maxBytes);
+  const file = openSync(path, "r");
+  try {
+    let length = 0;
+    while (length < maxBytes) {
+      const count = readSync(file, buffer, length, maxBytes - length, null);
+      if (count === 0) break;
+      length += count;
+    }
+    return buffer.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
+}

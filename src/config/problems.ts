@@ -1,0 +1,44 @@
+import { describeAllowed, entrySchema, type Setting } from "./settings.ts";
+
+/** Longer values are cut in messages. */
+const MAX_SHOWN_CHARACTERS = 200;
+
+/** Settings that can't be used. Its message lists every problem, one a line; each says where it was written and what is allowed. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    const heading = problems.length === 1 ? "A setting is wrong" : `${problems.length} settings are wrong`;
+    super(`${heading}:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+/** What is wrong with a setting's value, for each issue that the schema found. `where` is how the user wrote the setting. */
+export function describeIssues(
+  where: string,
+  setting: Setting,
+  value: unknown,
+  issues: readonly { readonly path: readonly PropertyKey[] }[],
+): readonly string[] {
+  const problems = issues.map((issue) => {
+    const [index] = issue.path;
+    // Only an entry's own fault is told of the entry; too many of them is the list's.
+    if (!Array.isArray(value) || typeof index !== "number") {
+      return `${where}: ${showValue(value)} is not allowed. Give ${setting.allowed}.`;
+    }
+    const allowed = describeAllowed(entrySchema(setting.valueSchema));
+    return `${where}, entry ${index + 1}: ${showValue(value[index])} is not allowed. Give ${allowed}.`;
+  });
+  return [...new Set(problems)];
+}
+
+/** A value as text for a message: quoted where it is text, bounded, with no control characters. */
+function showValue(value: unknown): string {
+  if (value === null || value === undefined) return "an empty value";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`;
+  if (typeof value === "object") return "a group of keys";
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
+}

@@ -1,0 +1,106 @@
+import { z } from "zod";
+import { type Config, configSchema } from "./schema.ts";
+
+/** The part of JSON Schema that zod writes for a setting's value. */
+export type ValueSchema = {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly ValueSchema[];
+  readonly items?: ValueSchema;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+};
+
+/** One setting as it is seen from outside. Everything here is made from its line in the schema. */
+export type Setting = {
+  /** As in the file and in `Config`: `maxPending`. */
+  readonly key: keyof Config;
+  /** `--max-pending` */
+  readonly flag: string;
+  /** `SLUICE_MAX_PENDING` */
+  readonly variable: string;
+  readonly description: string;
+  readonly defaultValue: unknown;
+  /** The values that are allowed, in words: `a whole number from 0 to 65535`. */
+  readonly allowed: string;
+  /** A list takes several values: a flag that may be repeated, a variable with commas, a list in the file. */
+  readonly isList: boolean;
+  readonly isBoolean: boolean;
+  readonly valueSchema: ValueSchema;
+};
+
+/** Every setting, in the schema's order. */
+export const settings: readonly Setting[] = describeSettings(configSchema);
+
+/** Reads the settings out of a schema whose every field has a default and a description. */
+export function describeSettings(schema: z.ZodObject): readonly Setting[] {
+  const { properties } = z.toJSONSchema(schema, { io: "input" }) as { properties: Record<string, ValueSchema> };
+  return Object.entries(properties).map(([key, valueSchema]) => {
+    const { description = "", ...rules } = valueSchema;
+    const words = key.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
+    return {
+      key: key as keyof Config,
+      flag: `--${words}`,
+      variable: `SLUICE_${words.replaceAll("-", "_").toUpperCase()}`,
+      description,
+      defaultValue: valueSchema.default,
+      allowed: describeAllowed(rules),
+      isList: valueSchema.type === "array",
+      isBoolean: valueSchema.type === "boolean",
+      valueSchema,
+    };
+  });
+}
+
+/** The schema of a list's entries. */
+export function entrySchema(list: ValueSchema): ValueSchema {
+  return list.items ?? {};
+}
+
+/** A choice's possibilities; a schema that is no choice is its own only one. */
+export function alternatives(schema: ValueSchema): readonly ValueSchema[] {
+  return schema.anyOf ?? [schema];
+}
+
+/** What a value may be, in words, without a full stop. An inner schema's own description goes before what could be derived. */
+export function describeAllowed(schema: ValueSchema): string {
+  if (schema.description !== undefined) return schema.description;
+  const choices = alternatives(schema);
+  if (choices.length > 1) return joinWords(choices.map(describeAllowed));
+  if (schema.const !== undefined) return String(schema.const);
+  if (schema.enum !== undefined) return `one of ${joinWords(schema.enum.map(String))}`;
+  switch (schema.type) {
+    case "integer":
+      return `a whole number${describeRange(schema.minimum, schema.maximum)}`;
+    case "number":
+      return `a number${describeRange(schema.minimum, schema.maximum)}`;
+    case "boolean":
+      return "true or false";
+    case "array":
+      return `a list${describeCount(schema.minItems, schema.maxItems, "entries")}, each ${describeAllowed(entrySchema(schema))}`;
+    default:
+      return `text${describeCount(schema.minLength, schema.maxLength, "characters")}`;
+  }
+}
+
+function describeRange(minimum: number | undefined, maximum: number | undefined): string {
+  if (minimum === undefined) return maximum === undefined ? "" : ` of ${maximum} at most`;
+  return maximum === undefined ? ` from ${minimum}` : ` from ${minimum} to ${maximum}`;
+}
+
+function describeCount(minimum: number | undefined, maximum: number | undefined, unit: string): string {
+  if (minimum === 1 && maximum === undefined) return " that is not empty";
+  if (maximum !== undefined) return minimum ? ` of ${minimum} to ${maximum} ${unit}` : ` of ${maximum} ${unit} at most`;
+  return minimum ? ` of ${minimum} ${unit} at least` : "";
+}
+
+function joinWords(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}

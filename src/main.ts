@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import module from "node:module";
+import { findNodeProblem } from "./cli/node-version.ts";
+
+// Everything else is imported behind this check: an old Node would stop at its syntax with a message that helps nobody.
+const problem = findNodeProblem(process.versions.node, import.meta.url.endsWith(".ts"));
+if (problem !== undefined) {
+  process.stderr.write(`error: ${problem}\n`);
+  process.exit(1);
+}
+
+// A reader that has seen enough, such as `head`, is no failure.
+process.stdout.on("error", () => process.exit(0));
+
+// Modules compiled by an earlier start are taken from Node's own cache, which halves the time to the first word of `--help`.
+module.enableCompileCache?.();
+
+const { run } = await import("./cli/run.ts");
+const exitCode = await run(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  process,
+});
+// Handles that a command may have left open must not keep the program from ending.
+await new Promise((written) => process.stdout.write("", written));
+process.exit(exitCode);

@@ -1,0 +1,77 @@
+import { readFile } from "node:fs/promises";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseDocument } from "yaml";
+import type { z } from "zod";
+import { type Catalogue, type CatalogueEntry, catalogueSchema } from "./catalogue-schema.ts";
+import { CatalogueError } from "./errors.ts";
+
+/** Two folders up from this file lies the package's root, be it run from `src/models` or from `dist/models`. */
+const DEFAULT_PATH = fileURLToPath(new URL("../../models/catalogue.yaml", import.meta.url));
+const MAX_BYTES = 1024 * 1024;
+const MAX_PROBLEMS = 20;
+
+/**
+ * Reads the list of known models; without `path` the one that comes with Sluice.
+ * @throws CatalogueError that names the file, the entry and the field of everything that is wrong.
+ */
+export async function loadCatalogue(path: string = DEFAULT_PATH): Promise<Catalogue> {
+  const shownPath = relative(process.cwd(), path) || path;
+  return parseCatalogue(await readText(path, shownPath), shownPath);
+}
+
+/**
+ * The catalogue that a YAML text holds; `path` is only for messages.
+ * @throws CatalogueError as `loadCatalogue` does.
+ */
+export function parseCatalogue(text: string, path: string): Catalogue {
+  const document = parseDocument(text);
+  const syntaxError = document.errors[0];
+  if (syntaxError !== undefined) throw new CatalogueError(path, `not valid YAML: ${syntaxError.message}`);
+  let data: unknown;
+  try {
+    data = document.toJS();
+  } catch (error) {
+    throw new CatalogueError(path, `not valid YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const result = catalogueSchema.safeParse(data);
+  if (result.success) return result.data;
+  const problems = result.error.issues.slice(0, MAX_PROBLEMS).map((issue) => describeIssue(issue, data));
+  throw new CatalogueError(path, problems.join("\n"));
+}
+
+/** The entry of that name or alias, in any case; undefined when there is none. */
+export function findEntry(catalogue: Catalogue, name: string): CatalogueEntry | undefined {
+  const wanted = name.toLowerCase();
+  return catalogue.models.find((entry) => entry.name === wanted || entry.aliases.includes(wanted));
+}
+
+async function readText(path: string, shownPath: string): Promise<string> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new CatalogueError(shownPath, `can't be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (bytes.length > MAX_BYTES) throw new CatalogueError(shownPath, `is larger than ${MAX_BYTES} bytes`);
+  return bytes.toString("utf8");
+}
+
+/** `models[3] (qwen3-8b), sha256: must be 64 lower-case hex digits`. */
+function describeIssue(issue: z.core.$ZodIssue, data: unknown): string {
+  const [root, index, ...field] = issue.path;
+  if (root !== "models" || typeof index !== "number") {
+    const where = issue.path.join(".");
+    return where === "" ? issue.message : `${where}: ${issue.message}`;
+  }
+  const name = nameOf(data, index);
+  const entry = name === undefined ? `models[${index}]` : `models[${index}] (${name})`;
+  return field.length === 0 ? `${entry}: ${issue.message}` : `${entry}, ${field.join(".")}: ${issue.message}`;
+}
+
+function nameOf(data: unknown, index: number): string | undefined {
+  if (typeof data !== "object" || data === null || !("models" in data) || !Array.isArray(data.models)) return undefined;
+  const entry: unknown = data.models[index];
+  if (typeof entry !== "object" || entry === null || !("name" in entry)) return undefined;
+  return typeof entry.name === "string" ? entry.name : undefined;
+}

@@ -1,0 +1,124 @@
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { freeDiskBytes } from "./disk.ts";
+import { GgufError, ModelFileError } from "./errors.ts";
+import { checkGguf, type GgufSummary } from "./gguf/check.ts";
+import { findInstalled, listModelsDir } from "./installed.ts";
+import { withLock } from "./lock.ts";
+import { createProgressReporter, type Progress } from "./progress.ts";
+import type { ModelReference, RemoteReference } from "./reference.ts";
+import { fetchFromSources, type SourceSettings } from "./sources.ts";
+
+/** A model that can be loaded: its file is there, complete, and of a form that llama.cpp takes. */
+export type LocalModel = {
+  /** What the API calls it. */
+  readonly id: string;
+  readonly aliases: readonly string[];
+  /** Absolute; the first part's for a model in several. */
+  readonly path: string;
+  /** All parts together. */
+  readonly sizeBytes: number;
+  /** Set when this call downloaded the file and compared its hash. */
+  readonly sha256?: string;
+  readonly gguf: GgufSummary;
+};
+
+export type EnsureOptions = {
+  /** Where downloaded models are kept; made if it isn't there. */
+  readonly modelsDir: string;
+  /** For `HF_TOKEN`, `HF_ENDPOINT`, and pip's settings; the process's own unless given. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Ends the download. What has arrived is kept, and the next call goes on from there. */
+  readonly signal?: AbortSignal;
+  readonly fetch?: typeof fetch;
+  /** How long each source may take to begin its answer; 4,500 unless given, so that it is given up within five seconds. */
+  readonly reachTimeoutMs?: number;
+  /** A transfer that brings nothing for so long is taken up again; 30,000 unless given. */
+  readonly stallTimeoutMs?: number;
+  /** How long to wait before the nth retry in a row; unless given 0.5 s, doubled each time, 8 s at most. */
+  readonly retryDelayMs?: (retry: number) => number;
+  /** How often to look at a lock that another holds, and at pip's growing file; 200 unless given. */
+  readonly pollMs?: number;
+  /** A clock in ms that never goes back. */
+  readonly now?: () => number;
+  /** Free bytes on the disk of a folder. */
+  readonly freeBytes?: (folder: string) => Promise<number>;
+};
+
+/** Half-done downloads, locks and wheels, inside the models folder so that the last step is a rename on one disk. */
+const DOWNLOADS = ".downloads";
+
+/**
+ * Makes sure that a model is on the disk, and says where. One that is there has its header and size checked; one that isn't is downloaded
+ * from its first source that has it, checked, and only then given its final name. Two calls for the same model, in one process or in two,
+ * download it once: the second waits.
+ * @throws GgufError when the file can't be loaded by llama.cpp.
+ * @throws ModelFileError when the file in its place is not that model.
+ * @throws ModelUnavailableError when no source gave it; it lists what was tried.
+ * Throws the signal's reason when aborted.
+ */
+export async function ensureModel(reference: ModelReference, options: EnsureOptions): Promise<LocalModel> {
+  options.signal?.throwIfAborted();
+  if (reference.type === "local") return describeFile(reference, resolve(reference.path));
+  const modelsDir = resolve(options.modelsDir);
+  const installed = await checkInstalled(reference, modelsDir);
+  if (installed !== undefined) return installed;
+
+  const downloadsDir = join(modelsDir, DOWNLOADS);
+  await mkdir(downloadsDir, { recursive: true });
+  const settings = settingsOf(options);
+  const waiting = createProgressReporter("another download of it", options.onProgress, settings.now);
+  const lockOptions = {
+    signal: options.signal ?? new AbortController().signal,
+    onWait: () => waiting.report("waiting"),
+    pollMs: settings.pollMs,
+  };
+  return withLock(join(downloadsDir, `${reference.stem}.lock`), lockOptions, async (signal) => {
+    // Whoever held the lock may have brought it meanwhile.
+    const arrived = await checkInstalled(reference, modelsDir);
+    if (arrived !== undefined) return arrived;
+    const { path, sha256 } = await fetchFromSources(reference, { modelsDir, downloadsDir }, { ...settings, signal });
+    return { ...(await describeFile(reference, path)), ...(sha256 !== undefined && { sha256 }) };
+  });
+}
+
+async function checkInstalled(reference: RemoteReference, modelsDir: string): Promise<LocalModel | undefined> {
+  const path = findInstalled(modelsDir, await listModelsDir(modelsDir), reference.stem);
+  if (path === undefined) return undefined;
+  const model = await describeFile(reference, path).catch((error: unknown) => {
+    throw error instanceof GgufError && !error.code.startsWith("unsupported_") ? withWayOut(error) : error;
+  });
+  const { sizeBytes } = reference;
+  if (sizeBytes !== undefined && model.sizeBytes !== sizeBytes) {
+    throw new ModelFileError(
+      path,
+      `has ${model.sizeBytes} bytes, and ${reference.id} has ${sizeBytes}: it is another file. Remove it, so that the right one is fetched.`,
+    );
+  }
+  return model;
+}
+
+/** A file in the models folder is in the way of the right one: pulling it again would only find it again. */
+function withWayOut({ code, path, reason }: GgufError): GgufError {
+  return new GgufError(code, path, `${reason} Remove it first: the next start or pull then fetches the model.`);
+}
+
+async function describeFile({ id, aliases }: ModelReference, path: string): Promise<LocalModel> {
+  const gguf = await checkGguf(path);
+  return { id, aliases, path, sizeBytes: gguf.sizeBytes, gguf };
+}
+
+function settingsOf(options: EnsureOptions): Omit<SourceSettings, "signal"> {
+  return {
+    env: options.env ?? process.env,
+    onProgress: options.onProgress,
+    fetch: options.fetch ?? fetch,
+    reachTimeoutMs: options.reachTimeoutMs ?? 4_500,
+    stallTimeoutMs: options.stallTimeoutMs ?? 30_000,
+    retryDelayMs: options.retryDelayMs ?? ((retry) => Math.min(8_000, 500 * 2 ** (retry - 1))),
+    pollMs: options.pollMs ?? 200,
+    now: options.now ?? (() => performance.now()),
+    freeBytes: options.freeBytes ?? freeDiskBytes,
+  };
+}

@@ -1,0 +1,95 @@
+import { SourceError } from "../errors.ts";
+import { type RequestPolicy, tokenFor } from "./policy.ts";
+import type { Reply } from "./request.ts";
+
+/** What the codes of failed connections mean. */
+const CAUSES: Readonly<Record<string, string>> = {
+  ENOTFOUND: "its name is not known (no such host, or no network)",
+  EAI_AGAIN: "its name could not be looked up (no network, or no DNS)",
+  ECONNREFUSED: "it refused the connection",
+  ECONNRESET: "it closed the connection",
+  EHOSTUNREACH: "there is no way to it",
+  ENETUNREACH: "there is no network",
+  ETIMEDOUT: "it did not answer in time",
+  UND_ERR_SOCKET: "it closed the connection",
+  UND_ERR_CONNECT_TIMEOUT: "it did not answer in time",
+  UND_ERR_HEADERS_TIMEOUT: "it did not answer in time",
+  UND_ERR_BODY_TIMEOUT: "it stopped sending",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed (set NODE_EXTRA_CA_CERTS to trust it)",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is from an unknown authority (set NODE_EXTRA_CA_CERTS to trust it)",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    "its certificate is from an unknown authority (set NODE_EXTRA_CA_CERTS to trust it)",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is from an unknown authority (set NODE_EXTRA_CA_CERTS to trust it)",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+};
+
+const NETWORK_ADVICE =
+  "Check the network. Behind a proxy set HTTPS_PROXY and NODE_USE_ENV_PROXY=1; for a mirror of the hub set HF_ENDPOINT.";
+
+/** The source's error for a request that got no answer. */
+export function connectionFailure(url: URL, error: unknown): SourceError {
+  const reason = `${url.host} could not be reached: ${describeCause(error)}`;
+  return new SourceError(reason, { advice: NETWORK_ADVICE, isTransient: true });
+}
+
+/** The source's error for an answer that did not come within the time for it. */
+export function reachTimeout(url: URL, timeoutMs: number): SourceError {
+  const reason = `${url.host} could not be reached: no answer within ${timeoutMs / 1000} s`;
+  return new SourceError(reason, { advice: NETWORK_ADVICE, isTransient: true });
+}
+
+/** Why a connection failed, in words, from the error that `fetch` threw or one of those it wraps. */
+export function describeCause(error: unknown): string {
+  let current: unknown = error;
+  for (let depth = 0; depth < 5 && current instanceof Error; depth++) {
+    const code = "code" in current && typeof current.code === "string" ? current.code : undefined;
+    if (code !== undefined) return CAUSES[code] ?? `the connection failed (${code})`;
+    // One error for each address that was tried: the first tells enough.
+    const next: unknown = current instanceof AggregateError ? current.errors[0] : current.cause;
+    if (next === undefined) return current.message;
+    current = next;
+  }
+  return "the connection failed";
+}
+
+/** The source's error for an answer that is not the file. */
+export function statusFailure({ response, url }: Reply, policy: RequestPolicy): SourceError {
+  const { status } = response;
+  const isHub = url.origin === policy.hubOrigin;
+  const hasToken = tokenFor(url, policy) !== undefined;
+  const where = `${url.host} answered ${status}`;
+  switch (status) {
+    case 401:
+    case 403: {
+      const reason = hasToken
+        ? "HF_TOKEN does not open it"
+        : "it is private, wants its terms accepted, or does not exist";
+      const advice = isHub
+        ? "Check the name. For a private or gated model accept its terms on its page and set HF_TOKEN to a token with read access."
+        : "Fetch the file with the account that it needs, and give its path.";
+      return new SourceError(`${where}: ${reason}`, { advice });
+    }
+    case 404:
+    case 410: {
+      const advice = isHub ? "Check the name. If the model is private, set HF_TOKEN." : "Check the URL.";
+      return new SourceError(`${where}: there is no such ${isHub ? "repository or file" : "file"}`, { advice });
+    }
+    case 429: {
+      const advice = isHub ? "Wait a while; with HF_TOKEN set the hub allows more." : "Wait a while, then try again.";
+      return new SourceError(`${where}: too many requests${describeRetryAfter(response)}`, {
+        advice,
+        isTransient: true,
+      });
+    }
+    default:
+      return status >= 500
+        ? new SourceError(`${where}: it has a problem of its own`, { advice: "Try again later.", isTransient: true })
+        : new SourceError(`${where}, which is not the file`, { advice: "Check the URL." });
+  }
+}
+
+function describeRetryAfter(response: Response): string {
+  const value = response.headers.get("retry-after") ?? "";
+  return /^\d{1,6}$/.test(value) ? `; it asks to wait ${value} s` : "";
+}

@@ -1,0 +1,98 @@
+import { z } from "zod";
+import { SourceError } from "./errors.ts";
+import { readText } from "./http/body.ts";
+import { statusFailure } from "./http/failure.ts";
+import { isLoopback } from "./http/policy.ts";
+import { type ReachBudget, type RequestContext, request } from "./http/request.ts";
+import type { HubFile } from "./pick-files.ts";
+
+const DEFAULT_ENDPOINT = "https://huggingface.co";
+/** A page of the hub's file list has 1,000 entries of a few hundred bytes. */
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+const MAX_ENTRIES = 20_000;
+
+const entrySchema = z.object({
+  type: z.string(),
+  path: z.string().min(1).max(1000),
+  size: z.int().nonnegative(),
+  lfs: z.object({ oid: z.string(), size: z.int().nonnegative() }).optional(),
+});
+
+/**
+ * The hub to ask: `HF_ENDPOINT`, or huggingface.co. Without a slash at its end.
+ * @throws SourceError when `HF_ENDPOINT` is not a URL that files may come from.
+ */
+export function hubEndpoint(env: Readonly<Record<string, string | undefined>>): URL {
+  const text = env.HF_ENDPOINT?.trim() || DEFAULT_ENDPOINT;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["https:", "http:"].includes(url.protocol) || url.username !== "" || url.password !== "") {
+    throw new SourceError("HF_ENDPOINT is not an https: URL without a user name", {
+      advice: "Set HF_ENDPOINT to a URL such as https://huggingface.co, or unset it.",
+    });
+  }
+  return url;
+}
+
+/** Whether the token would go over a network in the clear, and is therefore held back. */
+export function holdsTokenBack(endpoint: URL, token: string | undefined): boolean {
+  return token !== undefined && endpoint.protocol === "http:" && !isLoopback(endpoint);
+}
+
+/** The URL of a repository's file, at its newest version. */
+export function hubFileUrl(endpoint: URL, repo: string, path: string): URL {
+  const encoded = path.split("/").map(encodeURIComponent).join("/");
+  return new URL(`${baseOf(endpoint)}/${repo}/resolve/main/${encoded}`);
+}
+
+/**
+ * All files of a repository with their sizes and, as far as the hub keeps one, their SHA-256.
+ * @throws SourceError when the hub can't be reached, refuses, or answers with something else.
+ */
+export async function listHubFiles(
+  endpoint: URL,
+  repo: string,
+  budget: ReachBudget,
+  context: RequestContext & { readonly stallTimeoutMs: number },
+): Promise<readonly HubFile[]> {
+  // Loaded when a hub is asked: it takes some 80 ms, which a start with all models in place need not spend.
+  const { listFiles } = await import("@huggingface/hub");
+  const files: HubFile[] = [];
+  try {
+    const entries = listFiles({ repo, recursive: true, hubUrl: baseOf(endpoint), fetch: fetchPage(budget, context) });
+    for await (const entry of entries) {
+      const { type, path, size, lfs } = entrySchema.parse(entry);
+      if (type === "file") files.push({ path, sizeBytes: lfs?.size ?? size, ...sha256Of(lfs?.oid) });
+      if (files.length > MAX_ENTRIES) throw new SourceError(`${endpoint.host} lists more than ${MAX_ENTRIES} files`);
+    }
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (error instanceof SourceError) throw error;
+    throw new SourceError(`${endpoint.host} did not answer with a list of files`, {
+      advice: "Check HF_ENDPOINT, and whether a proxy or login page stands in between.",
+    });
+  }
+  return files;
+}
+
+/** The `fetch` that the hub's library gets: bounded, with our redirects and token, and failing in our words. */
+function fetchPage(budget: ReachBudget, context: RequestContext & { readonly stallTimeoutMs: number }): typeof fetch {
+  return async (input) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const reply = await request(url, { accept: "application/json" }, budget, context);
+    if (reply.response.status !== 200) {
+      reply.close();
+      throw statusFailure(reply, context.policy);
+    }
+    const text = await readText(reply, MAX_PAGE_BYTES, context.stallTimeoutMs, context.signal);
+    const link = reply.response.headers.get("link");
+    return new Response(text, link === null ? {} : { headers: { link } });
+  };
+}
+
+function sha256Of(oid: string | undefined): { readonly sha256?: string } {
+  return oid !== undefined && /^[0-9a-f]{64}$/.test(oid) ? { sha256: oid } : {};
+}
+
+function baseOf(endpoint: URL): string {
+  return endpoint.href.replace(/\/+$/, "");
+}

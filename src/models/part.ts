@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { z } from "zod";
+
+/** What is remembered about a download that is not complete, in `NAME.part.json` beside it. */
+const partStateSchema = z.object({
+  /** A hash of the URL, which may hold a secret in its query. */
+  urlHash: z.string().max(64),
+  etag: z.string().max(1000).optional(),
+  lastModified: z.string().max(100).optional(),
+  totalBytes: z.int().positive().optional(),
+});
+
+export type PartState = z.infer<typeof partStateSchema>;
+export type Part = { readonly receivedBytes: number; readonly state: PartState };
+
+const NOTHING = { receivedBytes: 0 } as const;
+
+/** What there is of the file at `url`: how much has arrived, and what the server said about it. A part of another URL counts as nothing. */
+export async function readPart(partPath: string, url: URL): Promise<Part> {
+  const urlHash = hashUrl(url);
+  try {
+    const [info, text] = await Promise.all([stat(partPath), readFile(statePath(partPath), "utf8")]);
+    const state = partStateSchema.parse(JSON.parse(text));
+    if (state.urlHash === urlHash) return { receivedBytes: info.size, state };
+  } catch {
+    // No part, or one whose state is gone: begin again.
+  }
+  return { ...NOTHING, state: { urlHash } };
+}
+
+export async function writePartState(partPath: string, state: PartState): Promise<void> {
+  await writeFile(statePath(partPath), JSON.stringify(state));
+}
+
+/** Forgets a download. Not an error if there is none. */
+export async function removePart(partPath: string): Promise<void> {
+  await Promise.all([rm(partPath, { force: true }), rm(statePath(partPath), { force: true })]);
+}
+
+/** Forgets only what was remembered about a download, once its file has gone to its place. */
+export async function removePartState(partPath: string): Promise<void> {
+  await rm(statePath(partPath), { force: true });
+}
+
+/**
+ * The headers that ask for the rest of the file, provided that it is still the same: by its ETag or its date, as RFC 9110 section 13.1.5
+ * wants (a weak ETag can't be used). Undefined when nothing would tell that it changed.
+ */
+export function resumeHeaders(
+  { receivedBytes, state }: Part,
+  hasHash: boolean,
+): Readonly<Record<string, string>> | undefined {
+  if (receivedBytes === 0) return undefined;
+  const range = { range: `bytes=${receivedBytes}-` };
+  if (state.etag !== undefined && !state.etag.startsWith("W/")) return { ...range, "if-range": state.etag };
+  if (state.lastModified !== undefined) return { ...range, "if-range": state.lastModified };
+  // A changed file would be found out by its hash.
+  return hasHash ? range : undefined;
+}
+
+function hashUrl(url: URL): string {
+  return createHash("sha256").update(url.href).digest("hex");
+}
+
+function statePath(partPath: string): string {
+  return `${partPath}.json`;
+}

@@ -1,0 +1,23 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+const MAX_FILES = 1_000;
+
+/**
+ * Bytes of the largest file under `folder` whose name `counts`; 0 when there is none. A file that grows and one that is copied from it
+ * at the end are so not counted twice.
+ */
+export async function largestFileBytes(folder: string, counts: (name: string) => boolean): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile() && counts(entry.name)).slice(0, MAX_FILES);
+  const sizes = await Promise.all(
+    files.map((file) =>
+      stat(join(file.parentPath, file.name)).then(
+        (info) => info.size,
+        // It may vanish meanwhile.
+        () => 0,
+      ),
+    ),
+  );
+  return Math.max(0, ...sizes);
+}

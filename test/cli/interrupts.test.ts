@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { InterruptedError, watchInterrupts } from "../../src/cli/interrupts.ts";
+import { FakeProcess } from "./fake-context.ts";
+
+function watch(env: NodeJS.ProcessEnv = {}) {
+  const source = new FakeProcess();
+  const exits: InterruptedError[] = [];
+  let clockMs = 1_000;
+  const interrupts = watchInterrupts({
+    source,
+    env,
+    exitNow: (interrupted) => exits.push(interrupted),
+    now: () => clockMs,
+  });
+  return {
+    interrupts,
+    source,
+    exits,
+    later: (ms: number) => {
+      clockMs += ms;
+    },
+  };
+}
+
+describe("watchInterrupts", () => {
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("aborts at the first %s, with the code %i that a shell would see", (name, exitCode) => {
+    const { interrupts, source, exits } = watch();
+    expect(interrupts.signal.aborted).toBe(false);
+    source.emit(name, name);
+    expect(interrupts.signal.reason).toBeInstanceOf(InterruptedError);
+    expect(interrupts.signal.reason).toMatchObject({ signalName: name, exitCode });
+    expect(exits).toEqual([]);
+  });
+
+  it("exits at once at the second, whichever it is and however soon", () => {
+    const { source, exits } = watch();
+    source.emit("SIGTERM", "SIGTERM");
+    source.emit("SIGINT", "SIGINT");
+    source.emit("SIGINT", "SIGINT");
+    expect(exits.map(({ exitCode }) => exitCode)).toEqual([130, 130]);
+  });
+
+  it("takes what npm passes on for the same press of Ctrl+C", () => {
+    const { source, exits, later } = watch({ npm_lifecycle_event: "start" });
+    source.emit("SIGINT", "SIGINT");
+    later(40);
+    source.emit("SIGINT", "SIGINT");
+    expect(exits).toEqual([]);
+    later(600);
+    source.emit("SIGINT", "SIGINT");
+    expect(exits).toHaveLength(1);
+  });
+
+  it("never takes another signal for an echo", () => {
+    const { source, exits } = watch({ npm_lifecycle_event: "start" });
+    source.emit("SIGINT", "SIGINT");
+    source.emit("SIGTERM", "SIGTERM");
+    expect(exits.map(({ exitCode }) => exitCode)).toEqual([143]);
+  });
+
+  it("leaves no listener behind", () => {
+    const { interrupts, source } = watch();
+    interrupts.dispose();
+    expect(source.eventNames()).toEqual([]);
+  });
+});

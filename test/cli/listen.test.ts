@@ -1,0 +1,61 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { describe, expect, it } from "vitest";
+import { CommandError } from "../../src/cli/errors.ts";
+import { checkAddress, explainListenError } from "../../src/cli/listen.ts";
+
+describe("checkAddress", () => {
+  it("finds nothing wrong with a free port, and leaves it free", async () => {
+    await checkAddress({ host: "127.0.0.1", port: 0 });
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    server.close();
+    await once(server, "close");
+    const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+    await checkAddress({ host: "127.0.0.1", port });
+    await checkAddress({ host: "127.0.0.1", port });
+  });
+
+  it("says that a port is taken, and what to do", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+    try {
+      const check = checkAddress({ host: "127.0.0.1", port });
+      await expect(check).rejects.toThrow(CommandError);
+      await expect(check).rejects.toThrow(`Port ${port} on 127.0.0.1 is taken by another program.`);
+      await expect(check).rejects.toThrow("--port 0 finds a free one");
+    } finally {
+      server.close();
+    }
+  });
+
+  it("says that the machine has no such address", async () => {
+    // TEST-NET-1 of RFC 5737: no machine has it.
+    await expect(checkAddress({ host: "192.0.2.1", port: 0 })).rejects.toThrow(
+      "This machine does not have the address 192.0.2.1. Use --host 127.0.0.1",
+    );
+  });
+});
+
+describe("explainListenError", () => {
+  it.each([
+    ["EACCES", "This user may not listen on port 80. Ports below 1024 need special rights"],
+    ["ENOTFOUND", "The host name my.host has no address here."],
+    ["EAFNOSUPPORT", "This machine does not speak the kind of address that my.host is."],
+  ])("explains %s", (code, message) => {
+    const error = Object.assign(new Error(code), { code });
+    expect(explainListenError(error, { host: "my.host", port: 80 })).toMatchObject({
+      name: "CommandError",
+      message: expect.stringContaining(message),
+      cause: error,
+    });
+  });
+
+  it("leaves other errors as they are", () => {
+    const error = new Error("something else");
+    expect(explainListenError(error, { host: "h", port: 1 })).toBe(error);
+  });
+});

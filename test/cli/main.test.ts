@@ -1,0 +1,60 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+// The few things that only a real process shows: each costs a start of Node.
+
+const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "sluice-cli-"));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+async function sluice(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, [main, ...words], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const [stdout, stderr, exitCode] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { stdout, stderr, exitCode };
+}
+
+describe("node src/main.ts", () => {
+  it("prints its help on stdout and loads neither engine nor server for it", async () => {
+    const { stdout, stderr, exitCode } = await sluice(["--help"], { NODE_DEBUG: "esm" });
+    expect(stdout).toContain("Usage: sluice");
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain("commander");
+    expect(stderr).not.toMatch(/node-llama-cpp|\/hono\/|cli-progress|\/pino\/|\/yaml\//);
+  });
+
+  it("ends with 2 for an unknown flag, with nothing on stdout", async () => {
+    expect(await sluice(["--prot", "9000"])).toMatchObject({
+      stdout: "",
+      stderr: expect.stringContaining("(Did you mean --port?)"),
+      exitCode: 2,
+    });
+  });
+
+  it("takes settings from flags, its environment and sluice.yaml in the folder where it runs", async () => {
+    writeFileSync(join(folder, "sluice.yaml"), "slots: 2\nthreads: 3\n");
+    const { stdout, exitCode } = await sluice(["config", "--json", "--port", "9000"], { SLUICE_SLOTS: "8" });
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      port: { value: 9000, from: "--port" },
+      slots: { value: 8, from: "SLUICE_SLOTS" },
+      threads: { value: 3, from: "sluice.yaml:2" },
+      host: { value: "127.0.0.1", from: "default" },
+    });
+  });
+});

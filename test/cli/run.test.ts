@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { run } from "../../src/cli/run.ts";
+import { settings } from "../../src/config/settings.ts";
+import { fakeContext } from "./fake-context.ts";
+
+async function runWith(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const context = fakeContext({ env });
+  const exitCode = await run(words, context);
+  return { exitCode, stdout: context.stdout.text(), stderr: context.stderr.text() };
+}
+
+describe("--help", () => {
+  it("shows every setting with its flag, variable and default, the commands, and examples", async () => {
+    const { exitCode, stdout, stderr } = await runWith(["--help"]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe("");
+    const oneLine = stdout.replaceAll(/\s+/g, " ");
+    for (const { flag, variable, description } of settings) {
+      expect(oneLine).toContain(`${flag} <`);
+      expect(oneLine).toContain(`${description} (env ${variable}, default `);
+    }
+    expect(oneLine).toContain("--port <number> port to listen on; 0 takes a free one (env SLUICE_PORT, default 8080)");
+    expect(oneLine).toContain("--config <file>");
+    for (const command of ["serve", "pull", "models", "config"])
+      expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
+    expect(stdout).toContain("sluice --port 9000 --slots 8");
+  });
+
+  it("of a command shows what that command takes", async () => {
+    const { exitCode, stdout } = await runWith(["pull", "--help"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("sluice pull [options] <name...>");
+    expect(stdout).toContain("--models-dir <dir>");
+    expect(stdout).not.toContain("--port");
+  });
+});
+
+describe("--version", () => {
+  it("prints the version alone", async () => {
+    expect(await runWith(["--version"])).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+  });
+});
+
+describe("wrong usage ends with 2 and says what was meant", () => {
+  it.each<[readonly string[], string]>([
+    [["--prot", "1"], "error: unknown option '--prot'\n(Did you mean --port?)"],
+    [["--verson"], "(Did you mean --version?)"],
+    [["config", "--slot", "1"], "(Did you mean --slots?)"],
+    [["pul", "x"], "error: unknown command 'pul'. Did you mean pull?"],
+    [["xyzzy"], "error: unknown command 'xyzzy'. Commands: serve, pull, models, config."],
+    [["--port", "1", "config"], "error: unknown command 'config'. Put the command before its flags: sluice config …"],
+    [["config", "--port"], "error: option '--port <number>' argument missing"],
+    [["pull"], "error: missing required argument 'name'"],
+    [["config", "extra"], "error: too many arguments for 'config'"],
+    [["pull", "x", "--port", "1"], "error: unknown option '--port'"],
+    [["config", "--port", "x"], 'error: A setting is wrong:\n  --port: "x" is not allowed.'],
+    [["config", "--config", "gone.yaml"], "gone.yaml: can't be read: there is no such file."],
+    [["--slots", "0"], "--slots: 0 is not allowed. Give a whole number from 1 to 256."],
+  ])("%j", async (words, message) => {
+    const { exitCode, stdout, stderr } = await runWith(words);
+    expect(stderr).toContain(message);
+    expect(stdout).toBe("");
+    expect(exitCode).toBe(2);
+  });
+
+  it("in the environment too", async () => {
+    const { exitCode, stderr } = await runWith(["config"], { SLUICE_SLOT: "1" });
+    expect(stderr).toContain("SLUICE_SLOT: no setting has this name. Did you mean SLUICE_SLOTS?");
+    expect(exitCode).toBe(2);
+  });
+});
+
+describe("config", () => {
+  it("prints a table of every setting, its value and where it came from", async () => {
+    const { exitCode, stdout } = await runWith(["config", "--port", "9000", "--model", "a", "--model", "b,c"], {
+      SLUICE_SLOTS: "8",
+    });
+    expect(exitCode).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines).toHaveLength(settings.length + 1);
+    expect(lines[0]).toBe("SETTING          VALUE      FROM");
+    expect(lines[1]).toBe("host             127.0.0.1  default");
+    expect(lines[2]).toBe("port             9000       --port");
+    expect(lines[3]).toBe("model            a, b,c     --model");
+    expect(lines[4]).toBe("slots            8          SLUICE_SLOTS");
+    expect(stdout).toMatch(/^corsOrigins +\(none\) +default$/m);
+  });
+
+  it("prints the same as JSON, with values as they are", async () => {
+    const { stdout } = await runWith(["config", "--json", "--context", "512"]);
+    const printed = JSON.parse(stdout);
+    expect(Object.keys(printed)).toEqual(settings.map(({ key }) => key));
+    expect(printed.context).toEqual({ value: 512, from: "--context" });
+    expect(printed.threads).toEqual({ value: "auto", from: "default" });
+    expect(printed.corsOrigins).toEqual({ value: [], from: "default" });
+  });
+});

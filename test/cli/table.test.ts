@@ -1,0 +1,13 @@
+import { describe, expect, it } from "vitest";
+import { formatTable } from "../../src/cli/table.ts";
+
+describe("formatTable", () => {
+  it("aligns columns, numbers to the right where asked, and ends no line with spaces", () => {
+    const rows = [
+      ["NAME", "SIZE", "FOR"],
+      ["a", "5", "chat"],
+      ["longer", "12345", ""],
+    ];
+    expect(formatTable(rows, [1])).toBe("NAME     SIZE  FOR\na           5  chat\nlonger  12345\n");
+  });
+});

@@ -1,0 +1,85 @@
+import OpenAI, { APIUserAbortError, BadRequestError, NotFoundError } from "openai";
+import { describe, expect, inject, test } from "vitest";
+
+const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none", maxRetries: 0 });
+const model = "smollm2-135m-instruct";
+const messages = [{ role: "user" as const, content: "Say hi" }];
+
+describe("the official openai package", () => {
+  test("gets a whole answer", async () => {
+    const completion = await client.chat.completions.create({ model, messages, temperature: 0, max_tokens: 20 });
+    expect(completion.object).toBe("chat.completion");
+    expect(completion.choices[0]?.message.content).toContain("glad");
+    expect(completion.usage?.total_tokens).toBe(
+      (completion.usage?.prompt_tokens ?? 0) + (completion.usage?.completion_tokens ?? 0),
+    );
+    expect(completion._request_id).toMatch(/^req_/);
+  });
+
+  test("streams an answer, with usage at the end", async () => {
+    const stream = await client.chat.completions.create({
+      model,
+      messages,
+      temperature: 0,
+      max_tokens: 20,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    let text = "";
+    let completionTokens = 0;
+    const roles: string[] = [];
+    for await (const chunk of stream) {
+      const delta = chunk.choices[0]?.delta;
+      if (delta?.role !== undefined) roles.push(delta.role);
+      text += delta?.content ?? "";
+      completionTokens = chunk.usage?.completion_tokens ?? completionTokens;
+    }
+    expect(text).toContain("glad");
+    expect(roles).toEqual(["assistant"]);
+    expect(completionTokens).toBeGreaterThan(0);
+  });
+
+  test("puts a stream together with its own helper", async () => {
+    const runner = client.chat.completions.stream({ model, messages, temperature: 0, max_tokens: 20 });
+    expect(await runner.finalContent()).toContain("glad");
+    expect((await runner.finalChatCompletion()).choices[0]?.finish_reason).toMatch(/stop|length/);
+  });
+
+  test("aborts in mid-stream", async () => {
+    const stream = await client.chat.completions.create({ model, messages, max_tokens: 500, stream: true });
+    let chunks = 0;
+    for await (const _ of stream) if (++chunks === 3) stream.controller.abort();
+    expect(chunks).toBeLessThan(500);
+  });
+
+  test("aborts a whole answer that is under way", async () => {
+    const controller = new AbortController();
+    const answer = client.chat.completions.create(
+      { model, messages, logit_bias: { "905": 100 }, max_tokens: 900 },
+      { signal: controller.signal },
+    );
+    controller.abort();
+    await expect(answer).rejects.toBeInstanceOf(APIUserAbortError);
+  });
+
+  test("lists the models and finds one by its id and by its alias", async () => {
+    const ids: string[] = [];
+    for await (const each of client.models.list()) ids.push(each.id);
+    expect(ids).toEqual([model]);
+    expect((await client.models.retrieve("smollm2")).id).toBe(model);
+  });
+
+  test("throws its typed exceptions, which name the field", async () => {
+    const unknown = client.chat.completions.create({ model: "gpt-99", messages });
+    await expect(unknown).rejects.toBeInstanceOf(NotFoundError);
+    await expect(unknown).rejects.toMatchObject({ status: 404, code: "model_not_found", param: "model" });
+    await expect(unknown).rejects.toThrow(model);
+
+    const wrong = client.chat.completions.create({ model, messages, temperature: 3 });
+    await expect(wrong).rejects.toBeInstanceOf(BadRequestError);
+    await expect(wrong).rejects.toMatchObject({ status: 400, param: "temperature" });
+
+    const stream = client.chat.completions.create({ model, messages: [], stream: true });
+    await expect(stream).rejects.toMatchObject({ status: 400, param: "messages" });
+  });
+});

@@ -1,0 +1,310 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describeOrigin, type Flags, loadConfig } from "../../src/config/load.ts";
+import { ConfigError } from "../../src/config/problems.ts";
+import { configSchema } from "../../src/config/schema.ts";
+
+type Given = { readonly flags?: Flags; readonly env?: NodeJS.ProcessEnv; readonly file?: string };
+
+/** Loads from a file that is only in memory, named as `--config sluice.yaml`. */
+function load({ flags = {}, env = {}, file }: Given) {
+  return loadConfig({
+    flags: file === undefined ? flags : { config: "sluice.yaml", ...flags },
+    env,
+    cwd: "/nowhere",
+    readFile: () => new TextEncoder().encode(file),
+  });
+}
+
+function problemsOf(given: Given): readonly string[] {
+  try {
+    load(given);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe("precedence", () => {
+  it("takes a flag before a variable, a variable before the file, the file before the default", () => {
+    const layer = fc.option(fc.integer({ min: 0, max: 65_535 }), { nil: undefined });
+    fc.assert(
+      fc.property(layer, layer, layer, (flag, variable, fromFile) => {
+        const { config, origins } = load({
+          flags: flag === undefined ? {} : { port: String(flag) },
+          env: variable === undefined ? {} : { SLUICE_PORT: String(variable) },
+          file: fromFile === undefined ? "" : `port: ${fromFile}\n`,
+        });
+        expect(config.port).toBe(flag ?? variable ?? fromFile ?? 8080);
+        const source =
+          flag !== undefined
+            ? "flag"
+            : variable !== undefined
+              ? "environment"
+              : fromFile !== undefined
+                ? "file"
+                : "default";
+        expect(origins.port.source).toBe(source);
+      }),
+    );
+  });
+
+  it("puts one configuration together from all of them", () => {
+    const { config, origins } = load({
+      flags: { port: "9000", corsOrigins: ["*", "https://app.example.com"] },
+      env: { SLUICE_SLOTS: "8", SLUICE_MODEL: "a,b" },
+      file: "# mine\nthreads: 2\nmodel: c\n",
+    });
+    expect(config).toEqual({
+      ...configSchema.parse({}),
+      port: 9000,
+      corsOrigins: ["*", "https://app.example.com"],
+      slots: 8,
+      model: ["a", "b"],
+      threads: 2,
+    });
+    expect(describeOrigin(origins.port)).toBe("--port");
+    expect(describeOrigin(origins.slots)).toBe("SLUICE_SLOTS");
+    expect(describeOrigin(origins.model)).toBe("SLUICE_MODEL");
+    expect(describeOrigin(origins.threads)).toBe("sluice.yaml:2");
+    expect(describeOrigin(origins.host)).toBe("default");
+  });
+
+  it("takes an empty variable as not set", () => {
+    expect(load({ env: { SLUICE_PORT: "", SLUICE_MODEL: " ", SLUICE_CONFIG: "" } }).config).toEqual(
+      configSchema.parse({}),
+    );
+  });
+
+  it("takes a lone value in the file as a list of one", () => {
+    expect(load({ file: "model: ./mine.gguf" }).config.model).toEqual(["./mine.gguf"]);
+  });
+
+  it("reads off as a word in the file, as YAML 1.2 does", () => {
+    expect(load({ file: "gpu: off" }).config.gpu).toBe("off");
+  });
+});
+
+describe("a wrong value", () => {
+  it.each<[string, Given, string]>([
+    ["a flag's number", { flags: { port: "x" } }, '--port: "x" is not allowed. Give a whole number from 0 to 65535.'],
+    [
+      "a flag's range",
+      { flags: { port: "70000" } },
+      "--port: 70000 is not allowed. Give a whole number from 0 to 65535.",
+    ],
+    [
+      "a flag's fraction",
+      { flags: { slots: "1.5" } },
+      '--slots: "1.5" is not allowed. Give a whole number from 1 to 256.',
+    ],
+    [
+      "a variable's choice",
+      { env: { SLUICE_GPU: "cud" } },
+      'SLUICE_GPU: "cud" is not allowed. Give one of auto, off, cuda, vulkan or metal.',
+    ],
+    [
+      "a variable that is a word or a number",
+      { env: { SLUICE_CONTEXT: "10" } },
+      "SLUICE_CONTEXT: 10 is not allowed. Give auto or a whole number from 64 to 1048576.",
+    ],
+    [
+      "a list with nothing in it",
+      { env: { SLUICE_MODEL: "," } },
+      "SLUICE_MODEL: an empty list is not allowed. Give a list of 1 to 16 entries, each text of 1 to 4096 characters.",
+    ],
+    [
+      "an entry of a list",
+      { flags: { corsOrigins: ["*", "https://app.example.com/"] } },
+      '--cors-origins, entry 2: "https://app.example.com/" is not allowed. Give * or an origin such as https://app.example.com (http or https, no path, no closing slash).',
+    ],
+    [
+      "a file's type",
+      { file: '\n\nport: "80"\n' },
+      'sluice.yaml:3: port: "80" is not allowed. Give a whole number from 0 to 65535.',
+    ],
+    [
+      "a file's empty value",
+      { file: "slots:\n" },
+      "sluice.yaml:1: slots: an empty value is not allowed. Give a whole number from 1 to 256.",
+    ],
+    [
+      "a file's nested keys",
+      { file: "host:\n  a: 1\n" },
+      "sluice.yaml:1: host: a group of keys is not allowed. Give text that is not empty.",
+    ],
+    [
+      "a file's entry",
+      { file: "model: [a, 3]" },
+      "sluice.yaml:1: model, entry 2: 3 is not allowed. Give text of 1 to 4096 characters.",
+    ],
+  ])("is told with its place, itself and what is allowed: %s", (_, given, problem) => {
+    expect(problemsOf(given)).toEqual([problem]);
+  });
+
+  it("is told together with all others, even those that a stronger layer covers", () => {
+    const given: Given = {
+      flags: { port: "1" },
+      env: { SLUICE_PORT: "y", SLUICE_SLOTS: "0" },
+      file: "port: z\nslto: 1",
+    };
+    const problems = problemsOf(given);
+    expect(problems.map((problem) => problem.split(": ")[0])).toEqual([
+      "sluice.yaml:2",
+      "sluice.yaml:1",
+      "SLUICE_PORT",
+      "SLUICE_SLOTS",
+    ]);
+    expect(() => load(given)).toThrow("4 settings are wrong:\n  sluice.yaml:2: ");
+  });
+
+  it("is shown cut short and without control characters", () => {
+    const [problem = ""] = problemsOf({ flags: { logLevel: `\u001b[31m${"x".repeat(5000)}` } });
+    expect(problem).not.toContain("\u001b");
+    expect(problem.length).toBeLessThan(400);
+  });
+});
+
+describe("an unknown name", () => {
+  it("stops the start with the variable, and the one that was probably meant", () => {
+    expect(problemsOf({ env: { SLUICE_PROT: "1" } })).toEqual([
+      "SLUICE_PROT: no setting has this name. Did you mean SLUICE_PORT? `sluice --help` lists them all.",
+    ]);
+    expect(problemsOf({ env: { SLUICE_CONFGI: "x.yaml" } })[0]).toContain("Did you mean SLUICE_CONFIG?");
+  });
+
+  it("stops the start with the file's key and line", () => {
+    expect(problemsOf({ file: "port: 1\nmax_pendin: 3\n" })).toEqual([
+      "sluice.yaml:2: max_pendin: no setting has this name. Did you mean maxPending?",
+    ]);
+    expect(problemsOf({ file: "__proto__: 1\n" })[0]).toContain("sluice.yaml:1: __proto__: no setting has this name.");
+  });
+
+  it("is no matter in variables that are not ours", () => {
+    expect(load({ env: { PORT: "1", SLUICEPORT: "2", sluice_port: "3" } }).config.port).toBe(8080);
+  });
+
+  it("lets the variables pass that Kubernetes makes for a service called sluice", () => {
+    const env = {
+      SLUICE_SERVICE_HOST: "10.0.0.1",
+      SLUICE_SERVICE_PORT: "8080",
+      SLUICE_SERVICE_PORT_HTTP: "8080",
+      SLUICE_PORT: "tcp://10.0.0.1:8080",
+      SLUICE_PORT_8080_TCP: "tcp://10.0.0.1:8080",
+      SLUICE_PORT_8080_TCP_PROTO: "tcp",
+      SLUICE_PORT_8080_TCP_PORT: "8080",
+      SLUICE_PORT_8080_TCP_ADDR: "10.0.0.1",
+      SLUICE_METRICS_SERVICE_HOST: "10.0.0.2",
+      SLUICE_METRICS_PORT: "tcp://10.0.0.2:9090",
+    };
+    expect(load({ env }).config).toEqual(configSchema.parse({}));
+  });
+});
+
+describe("the file", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "sluice-config-"));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const loadIn = (flags: Flags = {}, env: NodeJS.ProcessEnv = {}) => loadConfig({ flags, env, cwd: folder });
+
+  it("is sluice.yaml of the working folder where there is one, and not missed where there is none", () => {
+    expect(loadIn().file).toBeUndefined();
+    writeFileSync(join(folder, "sluice.yaml"), "port: 1\n");
+    expect(loadIn()).toMatchObject({ file: "sluice.yaml", config: { port: 1 } });
+  });
+
+  it("is the one that SLUICE_CONFIG names, and before that the one that --config names", () => {
+    writeFileSync(join(folder, "sluice.yaml"), "port: 1\n");
+    writeFileSync(join(folder, "two.yaml"), "port: 2\n");
+    writeFileSync(join(folder, "three.yaml"), "port: 3\n");
+    expect(loadIn({}, { SLUICE_CONFIG: "two.yaml" })).toMatchObject({ file: "two.yaml", config: { port: 2 } });
+    expect(loadIn({ config: join(folder, "three.yaml") }, { SLUICE_CONFIG: "two.yaml" }).config.port).toBe(3);
+  });
+
+  it("must exist when it was named", () => {
+    expect(() => loadIn({ config: "gone.yaml" })).toThrow("gone.yaml: can't be read: there is no such file.");
+  });
+
+  it("must be a file", () => {
+    mkdirSync(join(folder, "sub"));
+    expect(() => loadIn({ config: "sub" })).toThrow("sub: can't be read: it is a folder. Name the file in it.");
+  });
+
+  it("must be text", () => {
+    writeFileSync(join(folder, "binary"), Buffer.from([0xff, 0xfe, 0x00]));
+    expect(() => loadIn({ config: "binary" })).toThrow("binary: can't be read: it isn't UTF-8 text.");
+  });
+
+  it("may have 1 MiB and not a byte more", () => {
+    const padding = (bytes: number) => `port: 7\n#${" ".repeat(bytes - 9)}`;
+    writeFileSync(join(folder, "full.yaml"), padding(1024 * 1024));
+    expect(loadIn({ config: "full.yaml" }).config.port).toBe(7);
+    writeFileSync(join(folder, "over.yaml"), padding(1024 * 1024 + 1));
+    expect(() => loadIn({ config: "over.yaml" })).toThrow("over.yaml: is larger than 1 MiB");
+  });
+
+  it("may be empty, or hold nothing but comments", () => {
+    expect(load({ file: "" }).config).toEqual(configSchema.parse({}));
+    expect(load({ file: "# nothing\n---\n" }).config).toEqual(configSchema.parse({}));
+  });
+
+  it.each([
+    ["port: [1\nslots: 2\n", "sluice.yaml:2:1: not valid YAML: "],
+    ["port: 1\n\tslots: 2\n", "sluice.yaml:2:1: not valid YAML: Tabs are not allowed as indentation"],
+    ["port: 1\nport: 2\n", "sluice.yaml:2:1: not valid YAML: Map keys must be unique"],
+    ["slots: *other\n", "sluice.yaml:1: slots: not valid YAML: Unresolved alias"],
+    ["port:8080\n", "sluice.yaml: must hold one setting a line, such as `port: 8080`."],
+    ["- port: 1\n", "sluice.yaml: must hold one setting a line"],
+  ])("that is broken is told with line and column: %j", (file, problem) => {
+    expect(problemsOf({ file })[0]).toContain(problem);
+  });
+
+  it("never brings down anything but a ConfigError, whatever is in it", () => {
+    const piece = fc.constantFrom(
+      "port",
+      ":",
+      " ",
+      "\n",
+      "1",
+      "model",
+      "[",
+      "]",
+      "{",
+      "}",
+      "*a",
+      "&a ",
+      "!!x ",
+      "- ",
+      "|",
+      '"',
+      "? ",
+      "<<",
+      "#",
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.array(piece).map((pieces) => pieces.join("")),
+        ),
+        (file) => {
+          problemsOf({ file });
+        },
+      ),
+    );
+  });
+
+  it("can't be made to grow by aliases of aliases", () => {
+    const levels = Array.from({ length: 30 }, (_, i) => `x${i}: &a${i} [${i === 0 ? "1" : `*a${i - 1}, *a${i - 1}`}]`);
+    expect(problemsOf({ file: `${levels.join("\n")}\nmodel: *a29\n` }).at(-1)).toMatch(/model: .*alias/);
+  });
+});

@@ -1,0 +1,60 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { TestProject } from "vitest/node";
+import { ensureModel, loadCatalogue, resolveModel } from "../../src/models/index.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Where the gateway that all integration tests share listens. */
+    gatewayUrl: string;
+    /** Its log, one JSON object a line. */
+    gatewayLog: string;
+    /** Where its model lies. */
+    modelPath: string;
+  }
+}
+
+/** Tokens in each of the shared gateway's slots: few, so that a test can fill one. */
+const CONTEXT_TOKENS = 1024;
+
+/** Fetches the default model where it isn't here yet, and starts the one gateway that every integration test talks to. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const catalogue = await loadCatalogue();
+  const model = await ensureModel(await resolveModel("smollm2-135m-instruct", catalogue), { modelsDir: "models" });
+
+  const folder = await mkdtemp(join(tmpdir(), "sluice-integration-"));
+  const logFile = join(folder, "gateway.log");
+  const gateway = spawn(
+    process.execPath,
+    ["src/main.ts", "--port", "0", "--slots", "4", "--context", String(CONTEXT_TOKENS)],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
+  gateway.stderr.pipe(createWriteStream(logFile));
+  const url = await announcedUrl(gateway.stdout);
+
+  project.provide("gatewayUrl", url);
+  project.provide("gatewayLog", logFile);
+  project.provide("modelPath", model.path);
+  return async () => {
+    gateway.kill("SIGTERM");
+    const [exitCode] = await once(gateway, "exit");
+    await rm(folder, { recursive: true });
+    if (exitCode !== 0) throw new Error(`the gateway ended with exit code ${exitCode}`);
+  };
+}
+
+async function announcedUrl(stdout: NodeJS.ReadableStream): Promise<string> {
+  for await (const line of createInterface(stdout)) {
+    const url = /listens on (http:\S+)/.exec(line)?.[1];
+    if (url !== undefined) {
+      stdout.resume();
+      return url;
+    }
+  }
+  throw new Error("the gateway ended before it listened; run `npm start` to see why");
+}
