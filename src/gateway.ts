@@ -106,6 +106,7 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
       threads: config.threads,
       gpu: config.gpu,
       prefillChunkTokens: config.prefillChunk,
+      prefixStoreBytes: config.prefixStoreBytes,
     },
     logger: logger.child({ model: model.id }),
   });

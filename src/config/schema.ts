@@ -33,6 +33,12 @@ export const configSchema = z.strictObject({
     .describe("CPU threads for each model; auto lets llama.cpp choose"),
   gpu: z.enum(GPU_CHOICES).default("auto").describe("where layers may run; off is the CPU alone"),
   prefillChunk: z.int().min(1).max(8192).default(64).describe("prompt tokens evaluated in one step at most"),
+  prefixStoreBytes: z
+    .int()
+    .min(0)
+    .max(1_099_511_627_776)
+    .default(1024 ** 3)
+    .describe("how much of the prompts that slots lose is kept in temporary files, in bytes; 0 keeps nothing"),
   modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
   maxPending: z.int().min(1).max(100_000).default(256).describe("requests in hand at once before new ones are refused"),
   maxBodyBytes: z

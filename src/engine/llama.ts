@@ -49,6 +49,9 @@ type NativeContext = {
   sampleToken(logitIndex: number, sampler: NativeSampler): Promise<number>;
   removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
   disposeSequence(sequence: number): void;
+  copySequenceStateFromOtherSequence(target: number, source: number): Promise<number>;
+  saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>;
+  loadSequenceStateFromFile(path: string, sequence: number, maxTokens: number): Promise<Uint32Array>;
 };
 type NativeModel = {
   tokenize(text: string, parseSpecial: boolean): Uint32Array;
@@ -119,6 +122,9 @@ export async function loadModel(
     "sampleToken",
     "removeTokenCellsFromSequence",
     "disposeSequence",
+    "copySequenceStateFromOtherSequence",
+    "saveSequenceStateToFile",
+    "loadSequenceStateFromFile",
   ]);
 
   const vocabularySize = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
@@ -210,6 +216,14 @@ function createBatcher(
       if (length > 0 && context.removeTokenCellsFromSequence(slot, length, -1)) return true;
       context.disposeSequence(slot);
       return length === 0;
+    },
+    async copy(target, source) {
+      await context.copySequenceStateFromOtherSequence(target, source);
+    },
+    save: (slot, path, tokens) => context.saveSequenceStateToFile(path, slot, Uint32Array.from(tokens)),
+    async load(slot, path) {
+      context.disposeSequence(slot);
+      await context.loadSequenceStateFromFile(path, slot, contextTokens);
     },
     createSampler: (sampling, prompt) => createSampler(context, new bindings.AddonSampler(model), sampling, prompt),
   };

@@ -16,6 +16,8 @@ export type EngineOptions = {
   readonly gpu: GpuChoice;
   /** Prompt tokens evaluated in one step at most, over all sequences. */
   readonly prefillChunkTokens: number;
+  /** How much of what slots lose is kept in files, so that conversations may outnumber slots; 0 is nothing. */
+  readonly prefixStoreBytes: number;
 };
 
 /** What the worker found when it had loaded. */

@@ -76,7 +76,11 @@ describe("a chat completion of the real model", () => {
   });
 
   test("repeats itself less with a frequency penalty", async () => {
-    const body = { ...greedy, messages: user("Say the word sea again and again."), max_tokens: 60 };
+    const body = {
+      ...greedy,
+      messages: user(`Tell me about the sea. ${"Explain in detail. ".repeat(8)}`),
+      max_tokens: 100,
+    };
     const timesOfTheMostUsedWord = (text: string) => {
       const words = text.toLowerCase().match(/\w+/g) ?? [];
       return Math.max(...words.map((word) => words.filter((other) => other === word).length));

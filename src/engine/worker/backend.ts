@@ -38,5 +38,11 @@ export type Batcher = {
    * then the slot is empty.
    */
   truncate(slot: number, length: number): boolean;
+  /** Makes a slot hold what another holds, and nothing else. */
+  copy(target: number, source: number): Promise<void>;
+  /** Writes what a slot holds to a file; returns its size in bytes. */
+  save(slot: number, path: string, tokens: readonly number[]): Promise<number>;
+  /** Makes a slot hold what a file holds that this context saved, and nothing else. */
+  load(slot: number, path: string): Promise<void>;
   createSampler(sampling: Sampling & { readonly seed: number }, prompt: readonly number[]): Sampler;
 };

@@ -5,8 +5,10 @@
 import { setInterval } from "node:timers";
 import { type LoadedModel, loadModel } from "../llama.ts";
 import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
+import { PrefixStore } from "./prefix-store.ts";
 import { encodeConversation } from "./prompt.ts";
 import { Scheduler } from "./scheduler.ts";
+import { openScratchFolder } from "./scratch.ts";
 
 const HEARTBEAT_MS = 500;
 
@@ -73,6 +75,7 @@ async function serve(options: EngineOptions): Promise<void> {
     batcher: model.batcher,
     tokenizer: model.tokenizer,
     prefillChunkTokens: options.prefillChunkTokens,
+    prefixStore: new PrefixStore(openScratchFolder(), options.prefixStoreBytes),
     report: (updates) => send({ type: "step", updates }),
   });
   process.on("message", (message: HostMessage) => {

@@ -1,16 +1,22 @@
 import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
 import type { Batcher, Tokenizer } from "./backend.ts";
+import { choosePlacement, type Placement, type Slot } from "./placement.ts";
+import { exactTokensAfter, type Prefix, reusableTokens } from "./prefix.ts";
+import type { PrefixStore } from "./prefix-store.ts";
 import { acceptToken, createSequence, nextReplayedToken, type Sequence } from "./sequence.ts";
-import { chooseSlot, occupySlot, type Slot } from "./slots.ts";
 
 export type SchedulerOptions = {
   readonly batcher: Batcher;
   readonly tokenizer: Tokenizer;
   /** Prompt tokens evaluated between two steps of the decoding sequences, about: whole chunks until there are as many. */
   readonly prefillChunkTokens: number;
+  /** Keeps what slots lose. */
+  readonly prefixStore: PrefixStore;
   /** Called once for each native call that brought anything, with every sequence's news. */
   readonly report: (updates: SequenceUpdate[]) => void;
 };
+
+const NOTHING: Prefix = { tokens: [], promptTokens: 0, exactTokens: 0 };
 
 /** The share of one sequence in one native call. */
 type Work = {
@@ -33,6 +39,7 @@ export class Scheduler {
   readonly #batcher: Batcher;
   readonly #tokenizer: Tokenizer;
   readonly #chunkTokens: number;
+  readonly #prefixStore: PrefixStore;
   readonly #report: (updates: SequenceUpdate[]) => void;
   readonly #slots: readonly Slot[];
   readonly #waiting = new Map<number, Sequence>();
@@ -40,14 +47,16 @@ export class Scheduler {
   /** Cancelled in mid-step: what they hold is in native hands until the step ends. */
   readonly #leaving: Sequence[] = [];
   #admissions = 0;
+  #chunks = 0;
   #wake: (() => void) | undefined;
   #stopped = false;
   #decodingSince: number | undefined;
 
-  constructor({ batcher, tokenizer, prefillChunkTokens, report }: SchedulerOptions) {
+  constructor({ batcher, tokenizer, prefillChunkTokens, prefixStore, report }: SchedulerOptions) {
     this.#batcher = batcher;
     this.#tokenizer = tokenizer;
     this.#chunkTokens = prefillChunkTokens;
+    this.#prefixStore = prefixStore;
     this.#report = report;
     this.#slots = Array.from({ length: batcher.slots }, (_, index) => ({
       index,
@@ -99,7 +108,7 @@ export class Scheduler {
   /** Steps until stopped. Rejects if a native call fails: the state of the context is then unknown. */
   async run(): Promise<void> {
     while (!this.#stopped) {
-      this.#admit();
+      await this.#admit();
       const decodes = this.#decodes();
       if (decodes.length > 0) await this.#evaluate(decodes);
       const prefilledTokens = await this.#prefill();
@@ -108,33 +117,77 @@ export class Scheduler {
     for (const sequence of this.#running.values()) this.#release(sequence);
   }
 
-  /** First come, first served: gives the free slots away. */
-  #admit(): void {
-    if (this.#waiting.size === 0) return;
-    const taken = new Set(Array.from(this.#running.values(), (sequence) => sequence.slot));
-    const free = this.#slots.filter((slot) => !taken.has(slot));
-    for (const sequence of this.#waiting.values()) {
-      const { request, prompt, prefill, exactness } = sequence;
-      const choice = chooseSlot({
-        free,
-        prompt: prefill,
-        exactness,
+  /**
+   * First come, first served: gives the free slots away. One that begins like a prompt which is just being evaluated waits for
+   * it, since it could only have its turn after that one, and then has the beginning for the price of a copy.
+   */
+  async #admit(): Promise<void> {
+    for (const sequence of [...this.#waiting.values()]) {
+      const taken = new Set(Array.from(this.#running.values(), ({ slot }) => slot));
+      const placement = choosePlacement({
+        prompt: { tokens: sequence.prefill, exactness: sequence.exactness },
+        slots: this.#slots,
+        free: this.#slots.filter((slot) => !taken.has(slot)),
+        stored: this.#prefixStore.list(),
+        storing: this.#prefixStore.enabled,
         chunkTokens: this.#chunkTokens,
         now: this.#admissions,
-        slotCount: this.#slots.length,
       });
-      if (choice === undefined) return;
-      const { slot } = choice;
-      free.splice(free.indexOf(slot), 1);
-      this.#waiting.delete(request.id);
+      if (placement === undefined) return;
+      if (!this.#isWorthWaiting(sequence, placement)) await this.#place(sequence, placement);
+    }
+  }
 
-      const whole = slot.tokens.length === choice.keep || this.#batcher.truncate(slot.index, choice.keep);
-      const keep = whole ? choice.keep : 0;
-      occupySlot(slot, keep, prefill.length, this.#chunkTokens, ++this.#admissions);
-      sequence.slot = slot;
-      sequence.cachedTokens = Math.min(keep, prompt.length);
-      sequence.sampler = this.#batcher.createSampler(request.sampling, prompt);
-      this.#running.set(request.id, sequence);
+  /** Whether a prompt that is being evaluated will soon leave this one a chunk or more less to evaluate. */
+  #isWorthWaiting({ prefill, exactness }: Sequence, { keep }: Placement): boolean {
+    for (const { slot, prefill: tokens } of this.#running.values()) {
+      if (slot === undefined || slot.tokens.length >= tokens.length) continue;
+      const soon = reusableTokens({ ...slot, tokens }, { tokens: prefill, exactness }, this.#chunkTokens);
+      if (soon >= keep + this.#chunkTokens) return true;
+    }
+    return false;
+  }
+
+  /** Makes the slot hold the beginning of the prompt, storing what it held before, and lets the sequence run. */
+  async #place(sequence: Sequence, { slot, keep, source }: Placement): Promise<void> {
+    const { request, prompt, prefill } = sequence;
+    const batcher = this.#batcher;
+    const inPlace = source.type === "slot itself";
+    if (source.type === "stored") this.#prefixStore.touch(source.prefix);
+    if (slot.tokens.length > (inPlace ? keep : 0)) {
+      await this.#prefixStore.store(slot, (path) => batcher.save(slot.index, path, slot.tokens));
+    }
+    const held = await this.#fetch(slot, source);
+    const enough = held.tokens.length >= keep;
+    const whole = held.tokens.length === keep || batcher.truncate(slot.index, enough ? keep : 0);
+    const kept = whole && enough ? keep : 0;
+    slot.exactTokens = exactTokensAfter(held, kept, prefill.length, this.#chunkTokens);
+    slot.tokens = held.tokens.slice(0, kept);
+    slot.promptTokens = prefill.length;
+    slot.lastUsed = ++this.#admissions;
+
+    // It may have been cancelled meanwhile.
+    if (!this.#waiting.delete(request.id)) return;
+    sequence.slot = slot;
+    sequence.cachedTokens = Math.min(kept, prompt.length);
+    sequence.sampler = batcher.createSampler(request.sampling, prompt);
+    this.#running.set(request.id, sequence);
+  }
+
+  /** Brings what `source` holds into the slot. Returns what the slot then holds: nothing, where a stored prefix is gone. */
+  async #fetch(slot: Slot, source: Placement["source"]): Promise<Prefix> {
+    if (source.type === "slot itself") return slot;
+    if (source.type === "other slot") {
+      await this.#batcher.copy(slot.index, source.slot.index);
+      return source.slot;
+    }
+    try {
+      await this.#batcher.load(slot.index, source.prefix.path);
+      return source.prefix;
+    } catch {
+      this.#prefixStore.forget(source.prefix);
+      this.#batcher.truncate(slot.index, 0);
+      return NOTHING;
     }
   }
 
@@ -165,15 +218,33 @@ export class Scheduler {
 
   /** Chunks end at multiples of the chunk size, so that a prompt is cut the same way wherever its evaluation begins. */
   #nextChunk(): Work | undefined {
+    const sequence = this.#nextToPrefill();
+    if (sequence?.slot === undefined) return undefined;
+    const { request, slot, prompt, prefill } = sequence;
+    const position = slot.tokens.length;
+    const end = Math.min(prefill.length, position - (position % this.#chunkTokens) + this.#chunkTokens);
+    const wantLogits = end === prefill.length && end === prompt.length + request.replay.length;
+    return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
+  }
+
+  /**
+   * Whose prompt is next: the one that has least left, so that a short question does not wait for a long document; but every
+   * fourth chunk goes to the oldest, so that the document gets on.
+   */
+  #nextToPrefill(): Sequence | undefined {
+    const oldestFirst = this.#chunks++ % 4 === 3;
+    let next: Sequence | undefined;
+    let least = Number.POSITIVE_INFINITY;
     for (const sequence of this.#running.values()) {
-      const { request, slot, prompt, prefill } = sequence;
-      if (slot === undefined || slot.tokens.length >= prefill.length) continue;
-      const position = slot.tokens.length;
-      const end = Math.min(prefill.length, position - (position % this.#chunkTokens) + this.#chunkTokens);
-      const wantLogits = end === prefill.length && end === prompt.length + request.replay.length;
-      return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
+      const left = sequence.prefill.length - (sequence.slot?.tokens.length ?? 0);
+      if (left <= 0) continue;
+      if (oldestFirst) return sequence;
+      if (left < least) {
+        next = sequence;
+        least = left;
+      }
     }
-    return undefined;
+    return next;
   }
 
   async #evaluate(work: readonly Work[]): Promise<void> {

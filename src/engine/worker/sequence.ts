@@ -2,7 +2,8 @@ import type { FinishReason } from "../../generation/event.ts";
 import type { SequenceRequest } from "../messages.ts";
 import type { Sampler, Tokenizer } from "./backend.ts";
 import { createDetokenizer, type Detokenizer } from "./detokenizer.ts";
-import type { Exactness, Slot } from "./slots.ts";
+import type { Slot } from "./placement.ts";
+import type { Exactness } from "./prefix.ts";
 import { createStopMatcher, type StopMatcher } from "./stop-matcher.ts";
 
 /** One running completion, from its arrival until its last token. */

@@ -15,6 +15,7 @@ export const OPTIONS: EngineOptions = {
   threads: "auto",
   gpu: "off",
   prefillChunkTokens: 64,
+  prefixStoreBytes: 0,
 };
 
 export const silentLogger = pino({ level: "silent" });

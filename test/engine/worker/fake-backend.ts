@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import type { SequenceRequest } from "../../../src/engine/messages.ts";
 import type { Batcher, Tokenizer } from "../../../src/engine/worker/backend.ts";
 import type { Sampling } from "../../../src/generation/request.ts";
@@ -23,6 +24,8 @@ export function nextToken(tokens: readonly number[]): number {
 export type FakeBatcher = Batcher & {
   /** Lets the native call in progress end; returns false where there is none. */
   finishDecode(): boolean;
+  /** What is in files, by path. */
+  readonly files: Map<string, number[]>;
   /** How many samplers are in use. */
   readonly liveSamplers: () => number;
   /** For each native call, the tokens of each part, by slot. */
@@ -39,8 +42,16 @@ export function createFakeBatcher(options: {
   /** False for a model that can't forget a part of what it holds. */
   canTruncate?: boolean;
   failAfter?: number;
+  /** True for a disk that takes and gives nothing. */
+  brokenDisk?: boolean;
 }): FakeBatcher {
-  const { slots, contextTokens, canTruncate = true, failAfter = Number.POSITIVE_INFINITY } = options;
+  const {
+    slots,
+    contextTokens,
+    canTruncate = true,
+    failAfter = Number.POSITIVE_INFINITY,
+    brokenDisk = false,
+  } = options;
   const held: number[][] = Array.from({ length: slots }, () => []);
   const calls: FakeBatcher["calls"] = [];
   let batch: { slot: number; position: number; tokens: number[] }[] = [];
@@ -48,6 +59,7 @@ export function createFakeBatcher(options: {
   let logits: number[][] = [];
   let finish: (() => void) | undefined;
   let samplers = 0;
+  const files = new Map<string, number[]>();
 
   function idle(what: string): void {
     if (finish !== undefined) throw new Error(`${what} during a decode`);
@@ -57,6 +69,7 @@ export function createFakeBatcher(options: {
     slots,
     contextTokens,
     calls,
+    files,
     liveSamplers: () => samplers,
     finishDecode() {
       const resolve = finish;
@@ -99,6 +112,27 @@ export function createFakeBatcher(options: {
       if (cells === undefined || length > cells.length) throw new Error(`slot ${slot} can't be cut to ${length}`);
       cells.length = canTruncate ? length : 0;
       return cells.length === length;
+    },
+    async copy(target, source) {
+      idle("copy");
+      if (target === source) throw new Error("a slot can't be copied to itself");
+      held[target] = [...(held[source] ?? [])];
+      await Promise.resolve();
+    },
+    async save(slot, path, tokens) {
+      idle("save");
+      expect(tokens).toEqual(held[slot]);
+      await Promise.resolve();
+      if (brokenDisk) throw new Error("ENOSPC");
+      files.set(path, [...tokens]);
+      return tokens.length * 10;
+    },
+    async load(slot, path) {
+      idle("load");
+      const tokens = files.get(path);
+      await Promise.resolve();
+      if (tokens === undefined) throw new Error("ENOENT");
+      held[slot] = [...tokens];
     },
     createSampler() {
       samplers++;

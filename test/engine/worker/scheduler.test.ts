@@ -1,20 +1,31 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { SequenceUpdate } from "../../../src/engine/messages.ts";
+import { PrefixStore } from "../../../src/engine/worker/prefix-store.ts";
 import { Scheduler } from "../../../src/engine/worker/scheduler.ts";
 import { createFakeBatcher, expectedAnswer, sequenceRequest, tokenizer } from "./fake-backend.ts";
 
 const CONTEXT = 40;
+/** Room for prompts that are worth storing. */
+const LONG = 200;
 
-function setUp(options: Partial<Parameters<typeof createFakeBatcher>[0]> & { chunk?: number } = {}) {
-  const { chunk = 4, ...batcherOptions } = options;
+function setUp(
+  options: Partial<Parameters<typeof createFakeBatcher>[0]> & { chunk?: number; storeBytes?: number } = {},
+) {
+  const { chunk = 4, storeBytes = 0, ...batcherOptions } = options;
   const batcher = createFakeBatcher({ slots: 3, contextTokens: CONTEXT, ...batcherOptions });
   const answers = new Map<number, { text: string; tokens: number[]; updates: SequenceUpdate[] }>();
   const reports: SequenceUpdate[][] = [];
+  let files = 0;
+  const prefixStore = new PrefixStore(
+    { newPath: () => `file ${files++}`, remove: (path) => batcher.files.delete(path) },
+    storeBytes,
+  );
   const scheduler = new Scheduler({
     batcher,
     tokenizer,
     prefillChunkTokens: chunk,
+    prefixStore,
     report(updates) {
       reports.push(updates);
       for (const update of updates) {
@@ -58,7 +69,7 @@ function letters(length: number, from = 1): number[] {
 describe("the scheduler", () => {
   test("gives each sequence the text that it would get alone, whoever comes, goes and ends meanwhile", async () => {
     const prompt = fc
-      .tuple(fc.constantFrom(1, 2, 3), fc.integer({ min: 1, max: CONTEXT - 1 }))
+      .tuple(fc.constantFrom(1, 2, 3), fc.integer({ min: 1, max: LONG - 1 }))
       .map(([from, length]) => letters(length, from));
     const action = fc.oneof(
       {
@@ -76,15 +87,20 @@ describe("the scheduler", () => {
       { weight: 1, arbitrary: fc.record({ type: fc.constant("cancel" as const), which: fc.nat(20) }) },
       { weight: 6, arbitrary: fc.record({ type: fc.constant("finishDecode" as const) }) },
     );
+    const engine = fc.record({
+      canTruncate: fc.boolean(),
+      brokenDisk: fc.boolean(),
+      storeBytes: fc.constantFrom(0, 2_500, 100_000),
+    });
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { maxLength: 60 }), fc.boolean(), async (actions, canTruncate) => {
-        const { batcher, scheduler, answers, drain, finish } = setUp({ canTruncate });
+      fc.asyncProperty(fc.array(action, { maxLength: 60 }), engine, async (actions, options) => {
+        const { batcher, scheduler, answers, drain, finish } = setUp({ ...options, contextTokens: LONG, chunk: 16 });
         const expected = new Map<number, ReturnType<typeof expectedAnswer> & { replayed: number }>();
         const cancelled = new Set<number>();
         let submitted = 0;
         for (const step of actions) {
           if (step.type === "submit") {
-            const answer = expectedAnswer(step.prompt, step, CONTEXT);
+            const answer = expectedAnswer(step.prompt, step, LONG);
             // A sequence that had ended before the crash is never replayed.
             const replay = answer.tokens.slice(0, Math.min(step.replayed, answer.tokens.length - 1));
             expected.set(submitted, { ...answer, replayed: replay.length });
@@ -168,6 +184,48 @@ describe("the scheduler", () => {
         .map(({ tokens }) => tokens.length);
     expect(cuts(0)).toEqual([4, 3]);
     expect(cuts(1)).toEqual([4, 4, 2]);
+    await finish();
+  });
+
+  test("evaluates the beginning that several prompts share once, and copies it", async () => {
+    const { batcher, scheduler, answers, drain, finish } = setUp();
+    for (const id of [1, 2, 3]) scheduler.submit(sequenceRequest(id, { maxTokens: 1 }), [...letters(16), id]);
+    await drain();
+    const evaluated = batcher.calls.flat().reduce((sum, { tokens }) => sum + tokens.length, 0);
+    expect(evaluated).toBe(16 + 3);
+    expect([1, 2, 3].map((id) => answers.get(id)?.updates[0]?.started?.cachedTokens)).toEqual([0, 16, 16]);
+    await finish();
+  });
+
+  test("does not let a short question wait for a long document, nor the document for ever for short questions", async () => {
+    const { batcher, scheduler, drain, finish } = setUp({ contextTokens: 200 });
+    scheduler.submit(sequenceRequest(1, { maxTokens: 1 }), letters(160, 1));
+    await settle();
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1 }), letters(24, 2));
+    await drain();
+    const order = batcher.calls.flat().map(({ slot }) => slot);
+    const untilShortOneIsIn = order.slice(1, order.lastIndexOf(1) + 1);
+    expect(untilShortOneIsIn.filter((slot) => slot === 1)).toHaveLength(6);
+    expect(untilShortOneIsIn.filter((slot) => slot === 0)).toHaveLength(2);
+    await finish();
+  });
+
+  test("gets back what a slot lost, where conversations outnumber slots", async () => {
+    const { scheduler, answers, drain, finish } = setUp({
+      slots: 1,
+      contextTokens: 200,
+      chunk: 16,
+      storeBytes: 100_000,
+    });
+    const first = letters(100, 1);
+    scheduler.submit(sequenceRequest(1, { maxTokens: 10 }), first);
+    await drain();
+    scheduler.submit(sequenceRequest(2, { maxTokens: 10 }), letters(100, 2));
+    await drain();
+    const answered = [...first, ...(answers.get(1)?.tokens ?? [])];
+    scheduler.submit(sequenceRequest(3, { maxTokens: 1 }), [...answered, 5, 5]);
+    await drain();
+    expect(answers.get(3)?.updates[0]?.started).toEqual({ promptTokens: 112, cachedTokens: 109 });
     await finish();
   });
 
