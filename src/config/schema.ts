@@ -30,7 +30,7 @@ export const configSchema = z.strictObject({
   threads: z
     .union([z.literal("auto"), z.int().min(1).max(1024)])
     .default("auto")
-    .describe("CPU threads for each model; auto lets llama.cpp choose"),
+    .describe("CPU threads for each model at most; auto is one for each core fit for arithmetic"),
   gpu: z.enum(GPU_CHOICES).default("auto").describe("where layers may run; off is the CPU alone"),
   prefillChunk: z.int().min(1).max(8192).default(64).describe("prompt tokens evaluated in one step at most"),
   prefixStoreBytes: z

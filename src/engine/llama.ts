@@ -11,6 +11,7 @@ import type { Message, Sampling } from "../generation/request.ts";
 import type { EngineInfo, EngineOptions, GpuChoice } from "./messages.ts";
 import type { Batcher, Sampler, Tokenizer } from "./worker/backend.ts";
 import type { ChatTemplate } from "./worker/prompt.ts";
+import { createThreadTuner, type ThreadTuner } from "./worker/threads.ts";
 
 const BINDING_VERSION = "3.22.1";
 
@@ -49,6 +50,7 @@ type NativeContext = {
   sampleToken(logitIndex: number, sampler: NativeSampler): Promise<number>;
   removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
   disposeSequence(sequence: number): void;
+  setThreads(threads: number): void;
   copySequenceStateFromOtherSequence(target: number, source: number): Promise<number>;
   saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>;
   loadSequenceStateFromFile(path: string, sequence: number, maxTokens: number): Promise<Uint32Array>;
@@ -122,6 +124,7 @@ export async function loadModel(
     "sampleToken",
     "removeTokenCellsFromSequence",
     "disposeSequence",
+    "setThreads",
     "copySequenceStateFromOtherSequence",
     "saveSequenceStateToFile",
     "loadSequenceStateFromFile",
@@ -141,7 +144,11 @@ export async function loadModel(
     },
     tokenizer: createTokenizer(nativeModel, vocabularySize),
     template: createTemplate(model, nativeModel, bindings, vocabularySize),
-    batcher: createBatcher(nativeContext, nativeModel, bindings, options.slots, contextTokens),
+    batcher: createBatcher(nativeContext, nativeModel, bindings, {
+      slots: options.slots,
+      contextTokens,
+      tuner: createThreadTuner({ maxThreads: threads }),
+    }),
   };
 }
 
@@ -195,23 +202,42 @@ function createTemplate(
   };
 }
 
+/** A batch of so many tokens gains from every thread that has a core. */
+const SCALING_TOKENS = 16;
+
 function createBatcher(
   context: NativeContext,
   model: NativeModel,
   bindings: NativeBindings,
-  slots: number,
-  contextTokens: number,
+  { slots, contextTokens, tuner }: { slots: number; contextTokens: number; tuner: ThreadTuner },
 ): Batcher {
   const noLogits = new Uint32Array(0);
+  let batchTokens = 0;
+  let farthest = 0;
+  let currentThreads: number | undefined;
   return {
     slots,
     contextTokens,
-    beginBatch: (tokenCount) => context.initBatch(tokenCount),
+    beginBatch(tokenCount) {
+      context.initBatch(tokenCount);
+      batchTokens = tokenCount;
+      farthest = 0;
+    },
     addToBatch(slot, position, tokens, wantLogits) {
+      farthest = Math.max(farthest, position);
       const wanted = wantLogits ? Uint32Array.of(tokens.length - 1) : noLogits;
       return context.addToBatch(slot, position, Uint32Array.from(tokens), wanted)[0] ?? -1;
     },
-    decode: () => context.decodeBatch(),
+    async decode() {
+      // Attention's part grows with the position, so calls compare only within a doubling of it.
+      const shape = `${batchTokens}@${Math.floor(Math.log2(1 + farthest / 256))}`;
+      const threads = tuner.choose(shape, batchTokens >= SCALING_TOKENS);
+      if (threads !== currentThreads) context.setThreads(threads);
+      currentThreads = threads;
+      const startedAt = performance.now();
+      await context.decodeBatch();
+      tuner.record(shape, threads, performance.now() - startedAt);
+    },
     truncate(slot, length) {
       if (length > 0 && context.removeTokenCellsFromSequence(slot, length, -1)) return true;
       context.disposeSequence(slot);

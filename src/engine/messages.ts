@@ -11,7 +11,7 @@ export type EngineOptions = {
   readonly slots: number;
   /** Tokens for each slot, prompt and answer together; `auto` is the model's own, 4,096 at most. */
   readonly contextTokens: number | "auto";
-  /** `auto` is as many as llama.cpp thinks fit for arithmetic. */
+  /** At most; `auto` is one for each core fit for arithmetic. */
   readonly threads: number | "auto";
   readonly gpu: GpuChoice;
   /** Prompt tokens evaluated in one step at most, over all sequences. */
