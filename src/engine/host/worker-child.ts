@@ -1,4 +1,5 @@
 import { fork } from "node:child_process";
+import { getCompileCacheDir } from "node:module";
 import { extname } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -28,13 +29,19 @@ const workerPath = fileURLToPath(new URL(`../worker/main${extname(import.meta.ur
 
 /** Forks the engine's worker, or another `modulePath` that speaks its messages. */
 export function forkWorker(modulePath: string = workerPath): WorkerChild {
+  const compileCache = getCompileCacheDir();
   return fork(modulePath, [], {
     serialization: "advanced",
     // With one pool thread every decode runs on the same thread, which was measured to halve its time: with several it hops
     // between cores, and llama.cpp's own threads start cold each time.
-    env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
-    // The gateway's own Node flags, such as --inspect and its port, are not the worker's.
-    execArgv: [],
+    env: {
+      ...process.env,
+      UV_THREADPOOL_SIZE: "1",
+      ...(compileCache !== undefined && { NODE_COMPILE_CACHE: compileCache }),
+    },
+    // The gateway's own Node flags, such as --inspect and its port, are not the worker's. It makes little garbage: a young
+    // generation of 1 MB instead of 16 takes 28 MB less memory.
+    execArgv: ["--max-semi-space-size=1"],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
 }
