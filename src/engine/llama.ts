@@ -18,6 +18,13 @@ const BINDING_VERSION = "3.22.1";
 /** Tokens that `context: "auto"` gives a slot at most: enough for a chat, little enough for a laptop's memory. */
 const AUTO_CONTEXT_TOKENS = 4096;
 
+/**
+ * How many chunks of a prompt go into one call when no sequence is decoding: with two, a CPU evaluates 9 % faster than with one
+ * (64 tokens each), with more no faster. A GPU wants far larger batches.
+ */
+const LONE_CHUNKS_CPU = 2;
+const LONE_CHUNKS_GPU = 8;
+
 /** llama.cpp's `penalty_last_n` default: how far `repeat_penalty` looks back. */
 const REPEAT_PENALTY_TOKENS = 64;
 
@@ -98,10 +105,12 @@ export async function loadModel(
     options.contextTokens === "auto" ? Math.min(model.trainContextSize, AUTO_CONTEXT_TOKENS) : options.contextTokens;
   // Not left to the binding: its default is 4 at least, and 4 threads on 2 cores prefilled 30 times slower when measured.
   const threads = options.threads === "auto" ? llama.cpuMathCores : options.threads;
+  const loneChunks = llama.gpu === false ? LONE_CHUNKS_CPU : LONE_CHUNKS_GPU;
+  const maxBatchTokens = Math.max(options.slots, options.prefillChunkTokens * loneChunks);
   const context = await model.createContext({
     sequences: options.slots,
     contextSize: contextTokens,
-    batchSize: Math.max(options.slots, options.prefillChunkTokens),
+    batchSize: maxBatchTokens,
     // The whole window is kept, so that the prefix of a sliding-window model can be used again.
     swaFullCache: true,
     failedCreationRemedy: false,
@@ -147,6 +156,7 @@ export async function loadModel(
     batcher: createBatcher(nativeContext, nativeModel, bindings, {
       slots: options.slots,
       contextTokens,
+      maxBatchTokens,
       tuner: createThreadTuner({ maxThreads: threads }),
     }),
   };
@@ -209,7 +219,14 @@ function createBatcher(
   context: NativeContext,
   model: NativeModel,
   bindings: NativeBindings,
-  { slots, contextTokens, tuner }: { slots: number; contextTokens: number; tuner: ThreadTuner },
+  {
+    slots,
+    contextTokens,
+    maxBatchTokens,
+    tuner,
+  }: Pick<Batcher, "slots" | "contextTokens" | "maxBatchTokens"> & {
+    tuner: ThreadTuner;
+  },
 ): Batcher {
   const noLogits = new Uint32Array(0);
   let batchTokens = 0;
@@ -218,6 +235,7 @@ function createBatcher(
   return {
     slots,
     contextTokens,
+    maxBatchTokens,
     beginBatch(tokenCount) {
       context.initBatch(tokenCount);
       batchTokens = tokenCount;

@@ -28,6 +28,8 @@ export type Batcher = {
   readonly slots: number;
   /** Tokens for each slot. */
   readonly contextTokens: number;
+  /** The largest batch. */
+  readonly maxBatchTokens: number;
   /** Begins a batch of exactly this many tokens. */
   beginBatch(tokenCount: number): void;
   /** Adds tokens to the batch; returns the index of the last one's logits, or −1 where they aren't wanted. */

@@ -111,7 +111,9 @@ export class Scheduler {
       await this.#admit();
       const decodes = this.#decodes();
       if (decodes.length > 0) await this.#evaluate(decodes);
-      const prefilledTokens = await this.#prefill();
+      const prefilledTokens = await this.#prefill(
+        decodes.length > 0 ? this.#chunkTokens : this.#batcher.maxBatchTokens,
+      );
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
     for (const sequence of this.#running.values()) this.#release(sequence);
@@ -204,11 +206,11 @@ export class Scheduler {
     return work.sort((a, b) => a.slot.index - b.slot.index);
   }
 
-  /** Evaluates chunks of prompts, in order of arrival, until the step's budget is used. Returns how many tokens that were. */
-  async #prefill(): Promise<number> {
+  /** Evaluates prompts until `budgetTokens` are used, or a little more. Returns how many tokens that were. */
+  async #prefill(budgetTokens: number): Promise<number> {
     let evaluatedTokens = 0;
-    while (evaluatedTokens < this.#chunkTokens) {
-      const chunk = this.#nextChunk();
+    while (evaluatedTokens < budgetTokens) {
+      const chunk = this.#nextChunk(budgetTokens - evaluatedTokens);
       if (chunk === undefined) break;
       await this.#evaluate([chunk]);
       evaluatedTokens += chunk.tokens.length;
@@ -216,13 +218,20 @@ export class Scheduler {
     return evaluatedTokens;
   }
 
-  /** Chunks end at multiples of the chunk size, so that a prompt is cut the same way wherever its evaluation begins. */
-  #nextChunk(): Work | undefined {
+  /**
+   * Whole chunks, which end at multiples of the chunk size, and apart from them what is left at the end: so a prompt's pieces are
+   * cut at the same places wherever its evaluation begins and however much of it fits into one call.
+   */
+  #nextChunk(budgetTokens: number): Work | undefined {
     const sequence = this.#nextToPrefill();
     if (sequence?.slot === undefined) return undefined;
     const { request, slot, prompt, prefill } = sequence;
     const position = slot.tokens.length;
-    const end = Math.min(prefill.length, position - (position % this.#chunkTokens) + this.#chunkTokens);
+    const chunk = this.#chunkTokens;
+    const chunkStart = position - (position % chunk);
+    const affordable = chunkStart + Math.max(1, Math.floor(budgetTokens / chunk)) * chunk;
+    const lastWhole = prefill.length - (prefill.length % chunk);
+    const end = position < lastWhole ? Math.min(affordable, lastWhole) : prefill.length;
     const wantLogits = end === prefill.length && end === prompt.length + request.replay.length;
     return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
   }

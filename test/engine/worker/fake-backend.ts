@@ -39,6 +39,7 @@ export type FakeBatcher = Batcher & {
 export function createFakeBatcher(options: {
   slots: number;
   contextTokens: number;
+  maxBatchTokens?: number;
   /** False for a model that can't forget a part of what it holds. */
   canTruncate?: boolean;
   failAfter?: number;
@@ -48,6 +49,7 @@ export function createFakeBatcher(options: {
   const {
     slots,
     contextTokens,
+    maxBatchTokens = 4,
     canTruncate = true,
     failAfter = Number.POSITIVE_INFINITY,
     brokenDisk = false,
@@ -68,6 +70,7 @@ export function createFakeBatcher(options: {
   return {
     slots,
     contextTokens,
+    maxBatchTokens,
     calls,
     files,
     liveSamplers: () => samplers,

@@ -90,6 +90,7 @@ describe("the scheduler", () => {
     const engine = fc.record({
       canTruncate: fc.boolean(),
       brokenDisk: fc.boolean(),
+      maxBatchTokens: fc.constantFrom(16, 48),
       storeBytes: fc.constantFrom(0, 2_500, 100_000),
     });
     await fc.assert(
@@ -226,6 +227,14 @@ describe("the scheduler", () => {
     scheduler.submit(sequenceRequest(3, { maxTokens: 1 }), [...answered, 5, 5]);
     await drain();
     expect(answers.get(3)?.updates[0]?.started).toEqual({ promptTokens: 112, cachedTokens: 109 });
+    await finish();
+  });
+
+  test("takes several chunks at a time where nobody decodes, with the cuts where they always are", async () => {
+    const { batcher, scheduler, drain, finish } = setUp({ maxBatchTokens: 8 });
+    scheduler.submit(sequenceRequest(1, { maxTokens: 1 }), letters(23));
+    await drain();
+    expect(batcher.calls.flat().map(({ tokens }) => tokens.length)).toEqual([8, 8, 4, 3]);
     await finish();
   });
 
