@@ -1,0 +1,91 @@
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { physicalCores } from "./machine.ts";
+import type { GpuChoice } from "./peers/settings.ts";
+
+export type Args = {
+  /** Empty is all. */
+  readonly workloads: readonly string[];
+  readonly quick: boolean;
+  /** Undefined is what the plan says. */
+  readonly rounds?: number;
+  readonly model: string;
+  readonly llamaServer?: string;
+  readonly peerUrl?: string;
+  /** False leaves llama-server out. */
+  readonly peer: boolean;
+  readonly gpu: GpuChoice;
+  readonly threads: number;
+  readonly out: string;
+};
+
+const MAX_ROUNDS = 1_000;
+const MAX_THREADS = 1_024;
+
+const ABOUT = `
+Measures Sluice against llama-server of the same llama.cpp release: same model file, threads, context per slot, prompts and answer
+lengths, by the same load generator over HTTP, in turns (A B A B …).`;
+
+const NOTES = `
+llama-server is built once, from the source that node-llama-cpp carries, into bench/peers/build (15 to 20 minutes on two cores; it
+needs git, cmake and a C++ compiler), unless --llama-server, --peer-url or --no-peer is given.
+
+Results: a table on stdout, and latest.json, latest.md and plots (.svg) in the --out folder.
+
+Examples (from a checkout, flags go after --):
+  npm run bench                                whole: five rounds, about half an hour
+  npm run bench -- --quick                     smaller work and fewer rounds, under three minutes
+  npm run bench -- single batch8 --rounds 9    two workloads, measured better
+  npm run bench -- overhead --no-peer          what needs no other server
+`;
+
+/** Reads the command line. Prints help or what is wrong with the line and ends the process where there is nothing to run. */
+export function readArgs(argv: readonly string[], workloads: readonly { readonly name: string }[]): Args {
+  const names = workloads.map(({ name }) => name);
+  const program = new Command("npm run bench --")
+    .description(ABOUT.trim())
+    .addArgument(new Argument("[workload...]", "which to run; all unless given").choices(names))
+    .option("--quick", "smaller work and fewer rounds: under three minutes in all once llama-server is built", false)
+    .addOption(
+      new Option(
+        "--rounds <n>",
+        "rounds of each workload (default: 5, with --quick as many of 3 as the time allows)",
+      ).argParser(wholeNumber(MAX_ROUNDS)),
+    )
+    .option("--model <name>", "a model of the catalogue, an hf: URI, an https: URL or a path", "smollm2-135m-instruct")
+    .option("--llama-server <path>", "a llama-server that is there already, in place of building one")
+    .addOption(
+      new Option(
+        "--peer-url <url>",
+        "a server that runs already; start, memory and small batches are then not compared",
+      ).conflicts("llamaServer"),
+    )
+    .option("--no-peer", "measure Sluice alone")
+    .addOption(
+      new Option(
+        "--gpu <choice>",
+        "where layers may run, for both; off is the CPU alone. The llama-server that is built has CUDA or Vulkan where these are named",
+      )
+        .choices(["auto", "off", "cuda", "vulkan", "metal"])
+        .default("off"),
+    )
+    .addOption(
+      new Option("--threads <n>", "CPU threads, for both (default: one for each physical core)")
+        .argParser(wholeNumber(MAX_THREADS))
+        .default(physicalCores(), "one for each physical core"),
+    )
+    .option("--out <folder>", "where the results go", "bench/results")
+    .addHelpText("after", NOTES)
+    .showHelpAfterError("`npm run bench -- --help` tells what there is.");
+  program.parse(argv, { from: "user" });
+  return { ...program.opts<Omit<Args, "workloads">>(), workloads: program.args };
+}
+
+function wholeNumber(max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 1 || value > max) {
+      throw new InvalidArgumentError(`It must be a whole number from 1 to ${max}.`);
+    }
+    return value;
+  };
+}

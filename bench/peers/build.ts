@@ -1,0 +1,125 @@
+import { spawn } from "node:child_process";
+import { existsSync, openSync, readFileSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import type { GpuChoice } from "./settings.ts";
+
+export type BuildOptions = {
+  readonly gpu: GpuChoice;
+  readonly signal: AbortSignal;
+  readonly say: (progress: string) => void;
+};
+
+/** The release that the binding was made from: its number, and its source as a git bundle. */
+const bindingSource = fileURLToPath(new URL("../../node_modules/node-llama-cpp/llama/", import.meta.url));
+const buildRoot = fileURLToPath(new URL("build/", import.meta.url));
+
+/**
+ * llama-server and nothing else, for this machine's processor. The curl-like things it can do without, and its web page, which it would
+ * fetch from the network, are left out.
+ */
+const CMAKE_FLAGS = [
+  ...["-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DLLAMA_OPENSSL=OFF", "-DLLAMA_BUILD_UI=OFF"],
+  ...["-DLLAMA_USE_PREBUILT_UI=OFF", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_APP=OFF"],
+];
+const GPU_FLAGS: Partial<Record<GpuChoice, readonly string[]>> = {
+  cuda: ["-DGGML_CUDA=ON"],
+  vulkan: ["-DGGML_VULKAN=ON"],
+};
+
+/**
+ * The path of a llama-server of the same release as the binding, built from the source that the binding carries. The first call takes
+ * 15 to 20 minutes on two cores; one that is broken off goes on where it was. Throws an Error that says what is missing.
+ */
+export async function buildLlamaServer({ gpu, signal, say }: BuildOptions): Promise<string> {
+  const { release } = z
+    .object({ release: z.string() })
+    .parse(readJson(join(bindingSource, "binariesGithubRelease.json")));
+  const folder = join(buildRoot, gpu === "cuda" || gpu === "vulkan" ? `${release}-${gpu}` : release);
+  const source = join(buildRoot, `source-${release}`);
+  const binary = join(folder, "bin", "llama-server");
+  const finished = join(folder, "finished");
+  if (existsSync(finished)) return binary;
+
+  await mkdir(folder, { recursive: true });
+  const step = { signal, logFile: join(folder, "build.log") };
+  if (!existsSync(source)) {
+    say(`llama-server ${release}: unpacking its source`);
+    const unpacking = `${source}.part`;
+    await rm(unpacking, { recursive: true, force: true });
+    await runStep("git", ["clone", "--quiet", join(bindingSource, "gitRelease.bundle"), unpacking], step);
+    await rename(unpacking, source);
+  }
+  say(`llama-server ${release}: configuring; this and the build are done once, and the build takes a while`);
+  await runStep("cmake", ["-S", source, "-B", folder, ...CMAKE_FLAGS, ...(GPU_FLAGS[gpu] ?? [])], step);
+  const build = ["--build", folder, "--target", "llama-server", "--parallel", String(availableParallelism())];
+  await runStep("cmake", build, {
+    ...step,
+    onLine: percentSayer((percent) => say(`llama-server ${release}: ${percent} % built`)),
+  });
+  await writeFile(finished, "");
+  return binary;
+}
+
+type StepOptions = {
+  readonly signal: AbortSignal;
+  readonly logFile: string;
+  readonly onLine?: (line: string) => void;
+};
+
+const WAY_OUT =
+  "Or give a llama-server with --llama-server PATH or --peer-url URL, or measure Sluice alone with --no-peer.";
+const LOG_TAIL_LINES = 20;
+
+/** Runs a program to its end, with all that it starts in a group of its own, so that all of it can be ended. */
+async function runStep(
+  command: string,
+  args: readonly string[],
+  { signal, logFile, onLine }: StepOptions,
+): Promise<void> {
+  signal.throwIfAborted();
+  const log = openSync(logFile, "a");
+  const child = spawn(command, args, { detached: true, stdio: ["ignore", onLine ? "pipe" : log, log] });
+  const end = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, "SIGTERM"));
+  process.on("exit", end);
+  signal.addEventListener("abort", end, { once: true });
+  if (onLine && child.stdout) createInterface(child.stdout).on("line", onLine);
+  try {
+    const exitCode = await new Promise<number | null>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("exit", resolve);
+    });
+    signal.throwIfAborted();
+    if (exitCode !== 0) {
+      const tail = readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES).join("\n");
+      throw new Error(`${command} ended with exit code ${exitCode}; the end of ${logFile}:\n${tail}\n${WAY_OUT}`);
+    }
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    throw new Error(
+      `llama-server can't be built: there is no ${command} here. Install git, cmake and a C++ compiler. ${WAY_OUT}`,
+    );
+  } finally {
+    process.off("exit", end);
+    signal.removeEventListener("abort", end);
+  }
+}
+
+/** Calls back each time when make's lines (`[ 37%] Building …`) have come to the next tenth. */
+export function percentSayer(say: (percent: number) => void): (line: string) => void {
+  let said = 0;
+  return (line) => {
+    const percent = Number(/^\[\s*(\d+)%\]/.exec(line)?.[1] ?? 0);
+    if (percent < said + 10) return;
+    said = percent - (percent % 10);
+    say(said);
+  };
+}
+
+function readJson(file: string): unknown {
+  return JSON.parse(readFileSync(file, "utf8"));
+}

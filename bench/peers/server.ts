@@ -1,0 +1,98 @@
+import { type Client, createClient } from "../load/client.ts";
+import { peakRssMb } from "./memory.ts";
+import { freePort } from "./port.ts";
+import { type ProcessSpec, startProcess } from "./process.ts";
+
+/** How a server is started for a workload. Both sides get the same. */
+export type ServerSettings = {
+  readonly slots: number;
+  /** For each slot. */
+  readonly contextTokens: number;
+};
+
+/** A server that can be asked. */
+export type Server = {
+  readonly client: Client;
+  /** Undefined where the server isn't ours to look at, or the system doesn't tell. */
+  peakRssMb(): Promise<number | undefined>;
+  stop(): Promise<void>;
+};
+
+/** How to start one kind of server. */
+export type ServerLauncher = {
+  command(port: number): ProcessSpec;
+  /** A path that answers 200 when the model is loaded. */
+  readonly readyPath: string;
+};
+
+const READY_WITHIN_MS = 180_000;
+const POLL_MS = 25;
+
+/** Starts a server on a free port of this machine and resolves when its model is loaded. */
+export async function startServer(launcher: ServerLauncher, signal: AbortSignal): Promise<Server> {
+  const server = await launchServer(launcher);
+  try {
+    await server.ready(signal);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+/** Starts a server and resolves at once, with its model still loading. */
+export async function launchServer({ command, readyPath }: ServerLauncher) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const child = await startProcess(command(port));
+  const client = createClient(url);
+  let ended = false;
+  void child.exited.then(() => {
+    ended = true;
+  });
+  return {
+    client,
+    /** Whether the process has gone by itself, or was stopped. */
+    ended: () => ended,
+    peakRssMb: () => peakRssMb(child.pid),
+    async ready(signal: AbortSignal): Promise<void> {
+      const deadline = AbortSignal.any([signal, AbortSignal.timeout(READY_WITHIN_MS)]);
+      const died = child.exited.then((how) => {
+        throw new Error(`the server ended before it was ready (${how}):\n${child.logTail()}`);
+      });
+      died.catch(() => {});
+      while (!(await Promise.race([answersOk(`${url}${readyPath}`, deadline), died]))) await sleep(POLL_MS, deadline);
+    },
+    async stop(): Promise<void> {
+      client.close();
+      await child.stop();
+    },
+  };
+}
+
+async function answersOk(url: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal });
+    await response.body?.cancel();
+    return response.ok;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return false;
+  }
+}
+
+/** Resolves after so many ms; rejects with the signal's reason. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
+    if (signal.aborted) reject(signal.reason);
+  });
+}

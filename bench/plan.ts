@@ -1,0 +1,32 @@
+import type { Args } from "./args.ts";
+import type { RunLimits } from "./run.ts";
+import type { Workload } from "./workloads/workload.ts";
+
+const FULL_ROUNDS = 5;
+const QUICK_ROUNDS = 3;
+/** The quick run promises to end within three minutes; the last tenth is for what is slower than it should be. */
+const QUICK_TOTAL_MS = 165_000;
+/** However slow the machine is, a workload ends. */
+const HARD_LIMIT_MS = 30 * 60_000;
+const QUICK_HARD_LIMIT_MS = 60_000;
+
+/** How many rounds a workload gets and how long it may take. In the quick run, what is left of the time is shared out evenly. */
+export function limitsOf(
+  workload: Pick<Workload, "rounds">,
+  { quick, rounds }: Pick<Args, "quick" | "rounds">,
+  { leftWorkloads, elapsedMs }: { readonly leftWorkloads: number; readonly elapsedMs: number },
+): RunLimits & { readonly hardLimitMs: number } {
+  if (!quick) {
+    return {
+      rounds: rounds ?? workload.rounds?.full ?? FULL_ROUNDS,
+      softLimitMs: HARD_LIMIT_MS,
+      hardLimitMs: HARD_LIMIT_MS,
+    };
+  }
+  const leftMs = Math.max(0, QUICK_TOTAL_MS - elapsedMs);
+  return {
+    rounds: rounds ?? workload.rounds?.quick ?? QUICK_ROUNDS,
+    softLimitMs: leftMs / leftWorkloads,
+    hardLimitMs: Math.min(QUICK_HARD_LIMIT_MS, leftMs + 1_000),
+  };
+}

@@ -1,0 +1,59 @@
+import { FIGURES } from "../figures.ts";
+import type { WorkloadResult } from "../run.ts";
+import { median } from "../statistics.ts";
+import { formatColumns, formatEstimate, formatSpread } from "./format.ts";
+import { type Row, summarize, type Verdict } from "./summary.ts";
+
+const HEAD = ["figure", "sluice", "rival", "ratio [95 %]", "target", ""];
+const ALONE = "nobody";
+
+/** What a workload measured, for the terminal. */
+export function formatWorkload(result: WorkloadResult): string {
+  const { name, title, error } = result;
+  const lines = [`${name}: ${title}`, `  ${describeEffort(result)}`];
+  for (const rows of byRival(summarize(result))) {
+    lines.push(
+      indent(formatColumns([[rows.rival === ALONE ? "" : `vs ${rows.rival}`, ...HEAD.slice(1)], ...rows.cells], 1)),
+    );
+  }
+  if (error !== undefined) lines.push(`  ! ended early: ${error}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** `5 rounds, 62 s; others used 3 % of the machine, 12 % at most` */
+export function describeEffort({ contestants, seconds, othersShares }: WorkloadResult): string {
+  const rounds = contestants[0]?.rounds.length ?? 0;
+  const effort = `${rounds} ${rounds === 1 ? "round" : "rounds"}, ${seconds.toFixed(0)} s`;
+  if (othersShares.length === 0) return effort;
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  return `${effort}; others used ${percent(median(othersShares))} of the machine, ${percent(Math.max(...othersShares))} at most`;
+}
+
+/** One table for each rival; ours alone where there is none. */
+function byRival(rows: readonly Row[]): readonly { rival: string; cells: readonly (readonly string[])[] }[] {
+  const rivals = [...new Set(rows.flatMap(({ comparisons }) => comparisons.map(({ rival }) => rival)))];
+  if (rows.length === 0) return [];
+  const names = rivals.length === 0 ? [ALONE] : rivals;
+  return names.map((rival, index) => ({ rival, cells: rows.map((row) => cellsOf(row, rival, index === 0)) }));
+}
+
+function cellsOf({ figure, ours, comparisons, verdict }: Row, rival: string, judged: boolean): readonly string[] {
+  const { label, unit } = FIGURES[figure];
+  const comparison = comparisons.find((candidate) => candidate.rival === rival);
+  return [
+    `${label}, ${unit}`,
+    formatSpread(ours),
+    comparison ? formatSpread(comparison.theirs) : "",
+    comparison ? formatEstimate(comparison.ratio) : "",
+    ...(judged && verdict ? [verdict.target, describeVerdict(verdict)] : []),
+  ];
+}
+
+/** `met`, `not met`, and `?` where more rounds might say otherwise. */
+export function describeVerdict({ met, certain }: Verdict): string {
+  return `${met ? "met" : "NOT MET"}${certain ? "" : " ?"}`;
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, "  ");
+}

@@ -1,0 +1,48 @@
+import type { FigureName } from "./figures.ts";
+import type { ContestantName } from "./workloads/workload.ts";
+
+/**
+ * What the project promises of itself. `ratio` is ours ÷ the rival's, `difference` ours − the rival's, `value` ours alone. The last
+ * two are in the figure's unit.
+ */
+export type Target = {
+  readonly workload: string;
+  readonly figure: FigureName;
+  readonly rival: ContestantName;
+  readonly rule:
+    | { readonly of: "ratio"; readonly atLeast: number }
+    | { readonly of: "ratio" | "difference"; readonly atMost: number }
+    | { readonly of: "value"; readonly below: number };
+};
+
+const peer = "llama-server";
+
+export const TARGETS: readonly Target[] = [
+  { workload: "single", figure: "decodeTokensPerSecond", rival: peer, rule: { of: "ratio", atLeast: 1 } },
+  { workload: "batch8", figure: "outputTokensPerSecond", rival: peer, rule: { of: "ratio", atLeast: 1 } },
+  { workload: "prefill", figure: "prefillTokensPerSecond", rival: peer, rule: { of: "ratio", atLeast: 0.97 } },
+  { workload: "shared-prefix", figure: "firstWaveTtftP50Ms", rival: peer, rule: { of: "ratio", atMost: 0.5 } },
+  { workload: "multi-turn", figure: "wallMs", rival: peer, rule: { of: "ratio", atMost: 1 } },
+  { workload: "intrusion", figure: "itlP99Ms", rival: peer, rule: { of: "ratio", atMost: 0.08 } },
+  { workload: "intrusion", figure: "intruderTtftMs", rival: peer, rule: { of: "ratio", atMost: 1.3 } },
+  { workload: "fim-burst", figure: "keptTtftP95Ms", rival: peer, rule: { of: "ratio", atMost: 0.7 } },
+  { workload: "batch8", figure: "peakRssMb", rival: peer, rule: { of: "difference", atMost: 220 } },
+  { workload: "start", figure: "startToFirstTokenMs", rival: peer, rule: { of: "ratio", atMost: 3 } },
+  { workload: "overhead", figure: "addedP50Ms", rival: peer, rule: { of: "value", below: 1 } },
+  { workload: "overhead", figure: "addedP99Ms", rival: peer, rule: { of: "value", below: 3 } },
+  { workload: "engine", figure: "outputTokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
+  { workload: "engine", figure: "output8TokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
+];
+
+/** Such as `≥ 0.97` or `≤ +220 MB`. */
+export function describeRule({ rule }: Target, unit: string): string {
+  if ("atLeast" in rule) return `≥ ${rule.atLeast}`;
+  if ("below" in rule) return `< ${rule.below} ${unit}`;
+  return rule.of === "ratio" ? `≤ ${rule.atMost}` : `≤ +${rule.atMost} ${unit}`;
+}
+
+/** Whether a value of the kind that the rule is about keeps it. */
+export function keeps({ rule }: Target, value: number): boolean {
+  if ("atLeast" in rule) return value >= rule.atLeast;
+  return "below" in rule ? value < rule.below : value <= rule.atMost;
+}

@@ -1,0 +1,78 @@
+import { createClient } from "../load/client.ts";
+import { llamaServerLauncher } from "../peers/llama-server.ts";
+import { type Server, type ServerSettings, startServer } from "../peers/server.ts";
+import { sluiceLauncher } from "../peers/sluice.ts";
+import { openSession, type Session } from "./session.ts";
+import type { Bench, Contestant, Entry, RoundResult, Workload } from "./workload.ts";
+
+export type HttpWorkload = {
+  readonly name: string;
+  readonly title: string;
+  readonly notes?: readonly string[];
+  readonly servers: ServerSettings;
+  /** Whether the peer is measured with `-b 128 -ub 128` too. */
+  readonly smallBatchesToo?: boolean;
+  /** Besides what every session gets: a short answer on each slot. */
+  readonly warmUp?: (session: Session) => Promise<void>;
+  readonly measure: (session: Session, round: number) => Promise<RoundResult>;
+};
+
+const WARM_UP = { promptTokens: 76, maxTokens: 16 };
+
+/** A workload that both servers do over HTTP. Each gets fresh servers, so that none finds what another left behind. */
+export function httpWorkload(workload: HttpWorkload): Workload {
+  return {
+    name: workload.name,
+    title: workload.title,
+    ...(workload.notes && { notes: workload.notes }),
+    needsPeer: true,
+    entries: (bench) => entriesOf(workload, bench),
+  };
+}
+
+function entriesOf(workload: HttpWorkload, bench: Bench): readonly Entry[] {
+  const { servers } = workload;
+  const { shared, peer, signal } = bench;
+  const entry = (name: Entry["name"], start: () => Promise<Server>): Entry => ({
+    name,
+    open: async () => openContestant(workload, await start(), bench),
+  });
+
+  const sluice = entry("sluice", () => startServer(sluiceLauncher(shared, servers), signal));
+  if (peer === undefined) return [sluice];
+  if (peer.type === "url") return [sluice, entry("llama-server", async () => foreignServer(peer.url))];
+  const llamaServer = (args: readonly string[]) =>
+    startServer(llamaServerLauncher(peer.path, shared, servers, args), signal);
+  const entries = [sluice, entry("llama-server", () => llamaServer([]))];
+  if (workload.smallBatchesToo !== true || bench.quick) return entries;
+  return [...entries, entry("llama-server -b 128", () => llamaServer(["-b", "128", "-ub", "128"]))];
+}
+
+/** A server that somebody else started and will stop. */
+function foreignServer(url: string): Server {
+  const client = createClient(url);
+  return { client, peakRssMb: async () => undefined, stop: async () => client.close() };
+}
+
+async function openContestant(workload: HttpWorkload, server: Server, bench: Bench): Promise<Contestant> {
+  const session = await openSession(server, bench, workload.name).catch(async (error: unknown) => {
+    await server.stop();
+    throw error;
+  });
+  return {
+    async warmUp() {
+      const writer = session.writer(-1, "warm-up");
+      const requests = Array.from({ length: workload.servers.slots }, () =>
+        session.prompt(writer, WARM_UP.promptTokens, WARM_UP.maxTokens),
+      );
+      await Promise.all(requests.map((request) => session.chat(request)));
+      await workload.warmUp?.(session);
+    },
+    measure: (round) => workload.measure(session, round),
+    async close() {
+      const peakRssMb = await server.peakRssMb();
+      await server.stop();
+      return peakRssMb === undefined ? {} : { peakRssMb };
+    },
+  };
+}

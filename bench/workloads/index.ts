@@ -1,0 +1,27 @@
+import { batch8 } from "./batch8.ts";
+import { engine } from "./engine.ts";
+import { fimBurst } from "./fim-burst.ts";
+import { intrusion } from "./intrusion.ts";
+import { longContext } from "./long-context.ts";
+import { multiTurn } from "./multi-turn.ts";
+import { overhead } from "./overhead.ts";
+import { prefill } from "./prefill.ts";
+import { sharedPrefix } from "./shared-prefix.ts";
+import { single } from "./single.ts";
+import { start } from "./start.ts";
+import type { Workload } from "./workload.ts";
+
+/** All workloads, in the order in which they run and are reported. */
+export const WORKLOADS: readonly Workload[] = [
+  single,
+  batch8,
+  prefill,
+  sharedPrefix,
+  multiTurn,
+  intrusion,
+  fimBurst,
+  longContext,
+  start,
+  engine,
+  overhead,
+];

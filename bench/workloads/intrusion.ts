@@ -1,0 +1,59 @@
+import type { Reply } from "../load/client.ts";
+import { gaps, itlFigures, outputRate, timeToFirstToken } from "../load/timing.ts";
+import { httpWorkload } from "./http.ts";
+import type { Trace } from "./workload.ts";
+
+const STREAMS = 4;
+const STREAM_TOKENS = 128;
+/** The intruder comes when every stream has brought so much, so that all of them are decoding. */
+const READS_BEFORE = 16;
+
+/** Somebody pastes a long text while others read their answers. */
+export const intrusion = httpWorkload({
+  name: "intrusion",
+  title:
+    "A prompt of 3,000 tokens (1,000 in the quick run) arrives while 4 streams with prompts of 76 tokens decode 128 new ones each. ITL is " +
+    "that of the four streams.",
+  servers: { slots: STREAMS + 1, contextTokens: 3328 },
+  smallBatchesToo: true,
+  async measure(session, round) {
+    const writer = session.writer(round);
+    const requests = Array.from({ length: STREAMS }, () => session.prompt(writer, 76, STREAM_TOKENS));
+    const intruder = session.prompt(writer, session.quick ? 1000 : 3000, 8);
+
+    const decoding = countdown(STREAMS);
+    const streams = requests.map((request) =>
+      session.chat(request, { onRead: (reads) => void (reads === READS_BEFORE && decoding.count()) }),
+    );
+    const all = Promise.all(streams);
+    await Promise.race([decoding.done, all]);
+    const intruderReply = await session.chat(intruder);
+    const replies = await all;
+
+    const intruderTtftMs = timeToFirstToken(intruderReply);
+    return {
+      figures: { intruderTtftMs, outputTokensPerSecond: outputRate(replies), ...itlFigures(replies) },
+      trace: traceOf(replies, intruderReply.startedMs, intruderTtftMs),
+    };
+  },
+});
+
+/** A promise that resolves at the nth call. */
+function countdown(from: number): { readonly done: Promise<void>; count(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let left = from;
+  return {
+    done: promise,
+    count() {
+      left -= 1;
+      if (left === 0) resolve();
+    },
+  };
+}
+
+function traceOf(replies: readonly Reply[], sinceMs: number, eventMs: number): Trace {
+  const streams = replies.map((reply) =>
+    gaps(reply).map((gapMs, index) => ({ atMs: (reply.arrivalsMs[index + 1] ?? Number.NaN) - sinceMs, gapMs })),
+  );
+  return { streams, eventMs };
+}

@@ -1,0 +1,45 @@
+import type { Message, Reply } from "../load/client.ts";
+import type { Writer } from "../load/text.ts";
+import { cachedShare, outputRate, ttftFigures, wallMs } from "../load/timing.ts";
+import { httpWorkload } from "./http.ts";
+import type { Session } from "./session.ts";
+
+const CONVERSATIONS = 4;
+const QUESTION_TOKENS = 60;
+const ANSWER_TOKENS = 48;
+
+/** More conversations than slots: when one goes on, another has been in its slot. */
+export const multiTurn = httpWorkload({
+  name: "multi-turn",
+  title:
+    "Four conversations of 8 turns each (4 in the quick run) on 2 slots, interleaved: each asks its next question of 60 tokens as soon " +
+    "as it has its answer of 48, and waits for a slot behind the others.",
+  servers: { slots: 2, contextTokens: 2048 },
+  async measure(session, round) {
+    const turns = session.quick ? 4 : 8;
+    const conversations = Array.from({ length: CONVERSATIONS }, (_, index) =>
+      converse(session, session.writer(round, `conversation ${index}`), turns),
+    );
+    const replies = (await Promise.all(conversations)).flat();
+    return {
+      figures: {
+        wallMs: wallMs(replies),
+        outputTokensPerSecond: outputRate(replies),
+        cachedTokens: cachedShare(replies),
+        ...ttftFigures(replies),
+      },
+    };
+  },
+});
+
+async function converse(session: Session, writer: Writer, turns: number): Promise<readonly Reply[]> {
+  const messages: Message[] = [{ role: "system", content: writer.passage(QUESTION_TOKENS) }];
+  const replies: Reply[] = [];
+  for (let turn = 0; turn < turns; turn++) {
+    messages.push({ role: "user", content: writer.passage(QUESTION_TOKENS) });
+    const reply = await session.chat({ messages: [...messages], maxTokens: ANSWER_TOKENS });
+    messages.push({ role: "assistant", content: reply.text });
+    replies.push(reply);
+  }
+  return replies;
+}

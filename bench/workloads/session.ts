@@ -1,0 +1,90 @@
+import type { Message, Reply, StreamOptions } from "../load/client.ts";
+import { createWriter, seedOf, type Writer } from "../load/text.ts";
+import type { Server } from "../peers/server.ts";
+import type { Bench } from "./workload.ts";
+
+export type ChatRequest = {
+  readonly messages: readonly Message[];
+  /** Exactly so many are generated. */
+  readonly maxTokens: number;
+  /** How long the prompt must come out, if that is known; 3 % to either side are let pass. */
+  readonly promptTokens?: number;
+  /** 0 unless given. */
+  readonly temperature?: number;
+};
+
+export type ChatOptions = Partial<StreamOptions>;
+
+/** A server and the ways in which workloads talk with it. */
+export type Session = {
+  readonly server: Server;
+  readonly quick: boolean;
+  readonly signal: AbortSignal;
+  /** Streams one answer. Throws where prompt or answer are not as long as they should be: then something else was measured. */
+  chat(request: ChatRequest, options?: ChatOptions): Promise<Reply>;
+  /** A system and a user message that make a prompt of so many tokens, the template's own included. */
+  prompt(writer: Writer, promptTokens: number, maxTokens: number): ChatRequest;
+  /** The same text for every contestant, and another for each round and key. */
+  writer(round: number, key?: string): Writer;
+};
+
+/** The template's own tokens are found with two texts of this length. */
+const PROBE_TOKENS = 16;
+const TOLERANCE = 0.03;
+
+/** Prepares to talk with a server: finds out how many tokens its chat template adds. */
+export async function openSession(server: Server, bench: Bench, workload: string): Promise<Session> {
+  const logitBias = Object.fromEntries(bench.endTokens.map((token) => [token, -100]));
+
+  async function chat(request: ChatRequest, options: ChatOptions = {}): Promise<Reply> {
+    const { messages, maxTokens, promptTokens, temperature = 0 } = request;
+    const body = {
+      model: bench.shared.modelId,
+      messages,
+      max_tokens: maxTokens,
+      temperature,
+      logit_bias: logitBias,
+      stream: true,
+      stream_options: { include_usage: true },
+    };
+    const reply = await server.client.stream("/v1/chat/completions", body, { signal: bench.signal, ...options });
+    if (reply.completionTokens !== maxTokens) {
+      throw new Error(`an answer of ${maxTokens} tokens was asked for, and one of ${reply.completionTokens} came`);
+    }
+    if (promptTokens !== undefined && Math.abs(reply.promptTokens - promptTokens) > TOLERANCE * promptTokens) {
+      throw new Error(`a prompt of ${promptTokens} tokens was meant, and the server counted ${reply.promptTokens}`);
+    }
+    return reply;
+  }
+
+  function writer(round: number, key = ""): Writer {
+    return createWriter(bench.lexicon, seedOf(`${bench.runSeed}/${workload}/${round}/${key}`));
+  }
+
+  const probe = writer(-1, "probe");
+  const messages = [
+    { role: "system", content: probe.passage(PROBE_TOKENS) },
+    { role: "user", content: probe.passage(PROBE_TOKENS) },
+  ] as const;
+  const templateTokens = (await chat({ messages, maxTokens: 1 })).promptTokens - 2 * PROBE_TOKENS;
+
+  return {
+    server,
+    quick: bench.quick,
+    signal: bench.signal,
+    chat,
+    writer,
+    prompt(source, promptTokens, maxTokens) {
+      const textTokens = promptTokens - templateTokens;
+      const systemTokens = Math.floor(textTokens / 3);
+      return {
+        messages: [
+          { role: "system", content: source.passage(systemTokens) },
+          { role: "user", content: source.passage(textTokens - systemTokens) },
+        ],
+        maxTokens,
+        promptTokens,
+      };
+    },
+  };
+}

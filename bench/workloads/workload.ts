@@ -1,0 +1,60 @@
+import type { Measurement } from "../figures.ts";
+import type { Lexicon } from "../load/text.ts";
+import type { SharedSettings } from "../peers/settings.ts";
+
+/** Who is measured. The peer with small batches is a second setting of the same server. */
+export type ContestantName = "sluice" | "llama-server" | "llama-server -b 128" | "evaluate()";
+
+/** How the text of streams came over time, for a plot. */
+export type Trace = {
+  /** Of each stream: when a text came, in ms since the event that the workload is about, and how long after the one before. */
+  readonly streams: readonly (readonly { readonly atMs: number; readonly gapMs: number }[])[];
+  /** How long that event lasted, in ms. */
+  readonly eventMs: number;
+};
+
+export type RoundResult = { readonly figures: Measurement; readonly trace?: Trace };
+
+/** One side of a comparison, running. */
+export type Contestant = {
+  /** What need not be measured: first pages touched, connections made. */
+  warmUp(): Promise<void>;
+  /** Does the work of one round. The same round number is the same work for every contestant. */
+  measure(round: number): Promise<RoundResult>;
+  /** Frees everything and returns what is known only now. Called once, also after a failure. */
+  close(): Promise<Measurement>;
+};
+
+export type Entry = { readonly name: ContestantName; open(): Promise<Contestant> };
+
+export type Workload = {
+  readonly name: string;
+  /** One sentence: what is done. */
+  readonly title: string;
+  /** What a reader of the figures should know. */
+  readonly notes?: readonly string[];
+  /** Whether llama-server takes part. */
+  readonly needsPeer: boolean;
+  /** Rounds of this workload where it isn't what the plan says, for what is short and scatters. */
+  readonly rounds?: { readonly full: number; readonly quick: number };
+  /** Ours first. They are opened in this order and take turns in it. */
+  entries(bench: Bench): readonly Entry[];
+};
+
+/** What a run has ready for its workloads. */
+export type Bench = {
+  readonly shared: SharedSettings;
+  /** Undefined where Sluice is measured alone. */
+  readonly peer:
+    | { readonly type: "binary"; readonly path: string }
+    | { readonly type: "url"; readonly url: string }
+    | undefined;
+  readonly quick: boolean;
+  /** Another for every run, so that no prompt of an earlier run is met again. */
+  readonly runSeed: number;
+  readonly lexicon: Lexicon;
+  /** Tokens that end a generation; they are banned, so that every answer has the length that was asked for. */
+  readonly endTokens: readonly number[];
+  /** Aborted by Ctrl-C and at the workload's time limit. */
+  readonly signal: AbortSignal;
+};

@@ -1,0 +1,42 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { beforeAll, describe, expect, test } from "vitest";
+import { KNOWN_ARCHITECTURES } from "../../src/models/architectures.ts";
+import { TENSOR_TYPES } from "../../src/models/gguf/tensor-types.ts";
+import type { BindingFacts } from "./fixtures/binding.ts";
+
+// The models room writes down what the binding knows, because it must not load it. These tests fail when an upgrade of
+// node-llama-cpp leaves that behind.
+describe("what is written down of the binding", () => {
+  let binding: BindingFacts;
+
+  beforeAll(async () => {
+    const child = fork(new URL("fixtures/binding.ts", import.meta.url), { execArgv: [] });
+    const exited = once(child, "exit");
+    binding = await Promise.race([
+      once(child, "message").then(([facts]) => facts as BindingFacts),
+      exited.then(([code]) => Promise.reject(new Error(`the binding could not be asked: exit code ${code}`))),
+    ]);
+    await exited;
+  });
+
+  test("are the architectures that it reports", () => {
+    const reported = binding.architectures.filter((name) => name !== "(unknown)");
+    expect([...KNOWN_ARCHITECTURES].sort()).toEqual(reported.sort());
+  });
+
+  test("are the tensor types that it reports, with their sizes", () => {
+    const written = Array.from(TENSOR_TYPES, ([type, { blockSize, blockBytes }]) => [type, blockSize, blockBytes]);
+    expect(written).toEqual(binding.tensorTypes);
+  });
+
+  test("is its version: in package.json, in what is installed, and in what the engine asks for", async () => {
+    const engine = await readFile("src/engine/llama.ts", "utf8");
+    const asked = /^const BINDING_VERSION = "(.+)";$/m.exec(engine)?.[1];
+    const { dependencies } = JSON.parse(await readFile("package.json", "utf8"));
+    const installed = JSON.parse(await readFile("node_modules/node-llama-cpp/package.json", "utf8"));
+    expect(asked).toBe(dependencies["node-llama-cpp"]);
+    expect(asked).toBe(installed.version);
+  });
+});

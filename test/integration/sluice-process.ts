@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+/** A line of the log. */
+export type LogLine = {
+  readonly level: string;
+  readonly msg: string;
+  readonly enginePid?: number;
+  readonly engine?: { readonly slots: number; readonly contextTokens: number };
+};
+
+/** The real command line in a process of its own. */
+export type SluiceProcess = {
+  readonly pid: number;
+  /** Resolves with the base URL when the gateway is ready and its log names the engine; rejects when it ends before. */
+  readonly ready: Promise<string>;
+  /** Resolves with how it ended, when all that it wrote was read. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  /** Everything that it wrote to stderr, so far. */
+  readonly stderr: () => string;
+  /** The lines of `stderr` that are JSON. */
+  readonly log: () => readonly LogLine[];
+  /** Resolves when stderr holds `text`; rejects when the process ends without it. */
+  readonly says: (text: string) => Promise<void>;
+  readonly kill: (signal: "SIGTERM" | "SIGINT" | "SIGKILL") => void;
+};
+
+const running = new Set<ChildProcess>();
+
+/** Runs `sluice` with `args` on a free port, unless they name another. */
+export function runSluice(...args: string[]): SluiceProcess {
+  // Under npm the same signal within half a second is taken for an echo; here each is meant.
+  const { npm_lifecycle_event: _, ...env } = process.env;
+  const child = spawn(process.execPath, ["src/main.ts", "--port", "0", ...args], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  running.add(child);
+  let stderr = "";
+  const listeners = new Set<() => void>();
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    stderr += chunk;
+    for (const listener of listeners) listener();
+  });
+  const ended = once(child, "close").then(([code, signal]) => {
+    running.delete(child);
+    return { code, signal };
+  });
+
+  const says = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (!stderr.includes(text)) return;
+        listeners.delete(look);
+        resolve();
+      };
+      listeners.add(look);
+      look();
+      void ended.then(() => reject(new Error(`the gateway ended without saying "${text}": ${stderr}`)));
+    });
+  const announced = new Promise<string>((resolve, reject) => {
+    createInterface(child.stdout)
+      .on("line", (line) => {
+        const url = /listens on (http:\S+)/.exec(line)?.[1];
+        if (url !== undefined) resolve(url);
+      })
+      .on("close", () => reject(new Error(`the gateway ended before it was ready: ${stderr}`)));
+  });
+  // stdout and stderr come over two pipes, in any order.
+  const ready = announced.then((url) => says('"the engine is ready"}').then(() => url));
+  // Who expects it to fail does not wait for it.
+  ready.catch(() => {});
+
+  return {
+    pid: child.pid ?? Number.NaN,
+    ready,
+    ended,
+    stderr: () => stderr,
+    log: () =>
+      stderr
+        .split("\n")
+        .filter((line) => line.startsWith("{") && line.endsWith("}"))
+        .map((line) => JSON.parse(line) as LogLine),
+    says,
+    kill: (signal) => void child.kill(signal),
+  };
+}
+
+/** Ends what a failed test has left. An engine ends with its gateway. */
+export async function endAll(): Promise<void> {
+  for (const child of running) {
+    const closed = once(child, "close");
+    child.kill("SIGKILL");
+    await closed;
+  }
+}
+
+/** The process of the engine that a gateway's log names. */
+export function enginePidOf(sluice: SluiceProcess): number {
+  const pid = sluice.log().find(({ msg }) => msg === "the engine is ready")?.enginePid;
+  if (pid === undefined) throw new Error(`the log names no engine: ${sluice.stderr()}`);
+  return pid;
+}
+
+/** Whether there is such a process. One that has ended and waits for its parent to hear of it counts as gone. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  return !isZombie(pid);
+}
+
+function isZombie(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    // Not Linux, or gone since.
+    return false;
+  }
+}
