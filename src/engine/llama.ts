@@ -25,6 +25,12 @@ const AUTO_CONTEXT_TOKENS = 4096;
 const LONE_CHUNKS_CPU = 2;
 const LONE_CHUNKS_GPU = 8;
 
+/**
+ * Attention on a CPU evaluates so many rows at a time and the rest one by one, which rounds otherwise: only pieces of whole tiles give
+ * the same result alone and joined (docs/decisions/007-exactness.md).
+ */
+const ATTENTION_TILE_TOKENS = 64;
+
 /** llama.cpp's `penalty_last_n` default: how far `repeat_penalty` looks back. */
 const REPEAT_PENALTY_TOKENS = 64;
 
@@ -105,7 +111,8 @@ export async function loadModel(
     options.contextTokens === "auto" ? Math.min(model.trainContextSize, AUTO_CONTEXT_TOKENS) : options.contextTokens;
   // Not left to the binding: its default is 4 at least, and 4 threads on 2 cores prefilled 30 times slower when measured.
   const threads = options.threads === "auto" ? llama.cpuMathCores : options.threads;
-  const loneChunks = llama.gpu === false ? LONE_CHUNKS_CPU : LONE_CHUNKS_GPU;
+  const mayJoin = options.prefillChunkTokens % ATTENTION_TILE_TOKENS === 0;
+  const loneChunks = mayJoin ? (llama.gpu === false ? LONE_CHUNKS_CPU : LONE_CHUNKS_GPU) : 1;
   const maxBatchTokens = Math.max(options.slots, options.prefillChunkTokens * loneChunks);
   const context = await model.createContext({
     sequences: options.slots,
