@@ -44,7 +44,7 @@ export function readArgs(argv: readonly string[], workloads: readonly { readonly
   const program = new Command("npm run bench --")
     .description(ABOUT.trim())
     .addArgument(new Argument("[workload...]", "which to run; all unless given").choices(names))
-    .option("--quick", "smaller work and fewer rounds: under three minutes in all once llama-server is built", false)
+    .option("--quick", "smaller work and fewer rounds: under three minutes in all once llama-server is built")
     .addOption(
       new Option(
         "--rounds <n>",
@@ -69,7 +69,7 @@ export function readArgs(argv: readonly string[], workloads: readonly { readonly
         .default("off"),
     )
     .addOption(
-      new Option("--threads <n>", "CPU threads, for both (default: one for each physical core)")
+      new Option("--threads <n>", "CPU threads, for both")
         .argParser(wholeNumber(MAX_THREADS))
         .default(physicalCores(), "one for each physical core"),
     )
@@ -77,7 +77,8 @@ export function readArgs(argv: readonly string[], workloads: readonly { readonly
     .addHelpText("after", NOTES)
     .showHelpAfterError("`npm run bench -- --help` tells what there is.");
   program.parse(argv, { from: "user" });
-  return { ...program.opts<Omit<Args, "workloads">>(), workloads: program.args };
+  const options = program.opts<Omit<Args, "workloads" | "quick"> & { readonly quick?: true }>();
+  return { ...options, quick: options.quick === true, workloads: program.args };
 }
 
 function wholeNumber(max: number): (text: string) => number {

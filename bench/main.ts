@@ -9,7 +9,7 @@ import { describeMachine } from "./machine.ts";
 import { buildLlamaServer } from "./peers/build.ts";
 import { readVocabulary } from "./peers/vocabulary.ts";
 import { limitsOf } from "./plan.ts";
-import { formatWorkload } from "./report/table.ts";
+import { formatTargets, formatWorkload } from "./report/table.ts";
 import { writeReport } from "./report/write.ts";
 import { runWorkload, type WorkloadResult } from "./run.ts";
 import { WORKLOADS } from "./workloads/index.ts";
@@ -17,12 +17,18 @@ import type { Bench, Workload } from "./workloads/workload.ts";
 
 const args = readArgs(process.argv.slice(2), WORKLOADS);
 const interruption = new AbortController();
+const SAME_SIGNAL_MS = 500;
+let interruptedMs = Number.NEGATIVE_INFINITY;
 for (const [signalName, exitCode] of [
   ["SIGINT", 130],
   ["SIGTERM", 143],
 ] as const) {
   process.on(signalName, () => {
+    const againMs = performance.now() - interruptedMs;
+    // npm passes Ctrl+C on to a child that the terminal has sent it to already.
+    if (againMs < SAME_SIGNAL_MS) return;
     if (interruption.signal.aborted) process.exit(exitCode);
+    interruptedMs = performance.now();
     process.exitCode = exitCode;
     say(`${signalName}: stopping what was started; again to end at once`);
     interruption.abort(new Error("it was interrupted"));
@@ -70,6 +76,7 @@ async function bench(args: Args, signal: AbortSignal): Promise<void> {
     runSeed: prepared.runSeed,
     results,
   });
+  process.stdout.write(`\n${formatTargets(results)}`);
   process.stdout.write(`\n${((performance.now() - startedMs) / 1000).toFixed(0)} s in all. Results: ${out}\n`);
 }
 
@@ -81,7 +88,7 @@ async function prepare(
 ): Promise<Omit<Bench, "signal">> {
   const reference = resolveModel(args.model, await loadCatalogue());
   say(`model: ${reference.id}`);
-  const model = await ensureModel(reference, { modelsDir: "models", signal });
+  const model = await ensureModel(reference, { modelsDir: join(import.meta.dirname, "../models"), signal });
   const peer = workloads.some(({ needsPeer }) => needsPeer) ? await findPeer(args, signal) : undefined;
   const words = [...Object.values(LEXICON).flat()];
   const { endTokens, singleTokenWords } = await readVocabulary({ modelPath: model.path, words }, signal);

@@ -8,9 +8,15 @@ const QUICK_ROUNDS = 3;
 const QUICK_TOTAL_MS = 165_000;
 /** However slow the machine is, a workload ends. */
 const HARD_LIMIT_MS = 30 * 60_000;
-const QUICK_HARD_LIMIT_MS = 60_000;
+/** The quick run breaks a workload off after this, or after twice its share of the time where that is more. */
+const QUICK_HARD_LIMIT_MS = 30_000;
+/** In less time a workload can't even start its servers. */
+const LEAST_MS = 5_000;
 
-/** How many rounds a workload gets and how long it may take. In the quick run, what is left of the time is shared out evenly. */
+/**
+ * How many rounds a workload gets and how long it may take. In the quick run, what is left of the time is shared out evenly; a
+ * workload for which nothing is left has no rounds.
+ */
 export function limitsOf(
   workload: Pick<Workload, "rounds">,
   { quick, rounds }: Pick<Args, "quick" | "rounds">,
@@ -24,9 +30,10 @@ export function limitsOf(
     };
   }
   const leftMs = Math.max(0, QUICK_TOTAL_MS - elapsedMs);
+  const shareMs = leftMs / leftWorkloads;
   return {
-    rounds: rounds ?? workload.rounds?.quick ?? QUICK_ROUNDS,
-    softLimitMs: leftMs / leftWorkloads,
-    hardLimitMs: Math.min(QUICK_HARD_LIMIT_MS, leftMs + 1_000),
+    rounds: leftMs < LEAST_MS ? 0 : (rounds ?? workload.rounds?.quick ?? QUICK_ROUNDS),
+    softLimitMs: shareMs,
+    hardLimitMs: Math.min(leftMs, Math.max(QUICK_HARD_LIMIT_MS, 2 * shareMs)),
   };
 }

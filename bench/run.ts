@@ -26,6 +26,7 @@ export type WorkloadResult = {
 };
 
 export type RunLimits = {
+  /** 0 skips the workload. */
   readonly rounds: number;
   /** No round is begun that would probably end after this, except for the first. */
   readonly softLimitMs: number;
@@ -48,6 +49,7 @@ export async function runWorkload(
   const othersShares: number[] = [];
   let error: string | undefined;
   try {
+    if (limits.rounds < 1) throw new Error("the time was used up before it began");
     for (const { name, open } of workload.entries(bench)) {
       say(`starting ${name}`);
       running.push({ name, contestant: await open(), results: [] });

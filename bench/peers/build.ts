@@ -39,8 +39,9 @@ export async function buildLlamaServer({ gpu, signal, say }: BuildOptions): Prom
   const { release } = z
     .object({ release: z.string() })
     .parse(readJson(join(bindingSource, "binariesGithubRelease.json")));
-  const folder = join(buildRoot, gpu === "cuda" || gpu === "vulkan" ? `${release}-${gpu}` : release);
-  const source = join(buildRoot, `source-${release}`);
+  // Folders with a dot: cmake's notes end in .ts, and the TypeScript compiler must not take them for ours.
+  const folder = join(buildRoot, gpu === "cuda" || gpu === "vulkan" ? `.${release}-${gpu}` : `.${release}`);
+  const source = join(buildRoot, `.source-${release}`);
   const binary = join(folder, "bin", "llama-server");
   const finished = join(folder, "finished");
   if (existsSync(finished)) return binary;

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 
 export type ProcessSpec = {
   readonly command: string;
   readonly args: readonly string[];
+  /** On top of the benchmark's own. */
   readonly env?: NodeJS.ProcessEnv;
   /** Takes stdout and stderr, straight from the process: nothing of it passes through the benchmark. */
   readonly logFile: string;
@@ -31,7 +33,12 @@ process.on("exit", () => {
 /** Starts a program. Rejects if it can't be started. */
 export async function startProcess({ command, args, env, logFile }: ProcessSpec): Promise<RunningProcess> {
   const log = openSync(logFile, "a");
-  const child = spawn(command, args, { stdio: ["ignore", log, log], env: env ?? process.env });
+  const child = spawn(command, args, {
+    stdio: ["ignore", log, log],
+    // Settings that somebody keeps for everyday use, in the environment or in the folder, are not what is measured.
+    env: { ...withoutSettings(process.env), ...env },
+    cwd: dirname(logFile),
+  });
   closeSync(log);
   const exited = new Promise<string>((resolve) => {
     child.once("exit", (code, signal) => {
@@ -58,4 +65,9 @@ export async function startProcess({ command, args, env, logFile }: ProcessSpec)
       clearTimeout(impatience);
     },
   };
+}
+
+/** The environment without the variables that Sluice and llama-server take their settings from. */
+export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(SLUICE|LLAMA_ARG)_/.test(name)));
 }

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { type Client, createClient } from "../load/client.ts";
 import { peakRssMb } from "./memory.ts";
 import { freePort } from "./port.ts";
@@ -81,18 +82,7 @@ async function answersOk(url: string, signal: AbortSignal): Promise<boolean> {
   }
 }
 
-/** Resolves after so many ms; rejects with the signal's reason. */
+/** Resolves after so many ms; rejects when aborted. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      },
-      { once: true },
-    );
-    if (signal.aborted) reject(signal.reason);
-  });
+  return setTimeout(ms, undefined, { signal });
 }

@@ -5,7 +5,7 @@ import type { SharedSettings } from "./settings.ts";
 
 const entry = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
-/** Sluice as a user starts it. `env` goes on top of the benchmark's own. */
+/** Sluice as a user starts it. `env` goes on top of the benchmark's own environment. */
 export function sluiceLauncher(
   shared: SharedSettings,
   { slots, contextTokens }: ServerSettings,
@@ -17,7 +17,7 @@ export function sluiceLauncher(
     command: (port): ProcessSpec => ({
       command: process.execPath,
       args: [entry, "serve", "--port", String(port), ...args, "--threads", String(shared.threads), "--gpu", shared.gpu],
-      env: { ...process.env, ...env },
+      env,
       logFile: shared.logFile("sluice"),
     }),
   };

@@ -31,9 +31,9 @@ function watch(probeFile: string, sendOn: NonNullable<typeof send>): void {
   });
 
   Reflect.set(process, "send", (message: Note, ...rest: never[]) => {
+    const nowMs = performance.now();
     const sent = sendOn(message, ...rest);
     if (message.type === "step") {
-      const nowMs = performance.now();
       for (const { id, finished } of message.updates ?? []) {
         if (finished !== undefined) appendFileSync(probeFile, `${nowMs - (startedMs.get(id) ?? Number.NaN)}\n`);
       }

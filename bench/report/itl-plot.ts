@@ -25,6 +25,9 @@ export function plotIntrusion(contestants: readonly ContestantResult[]): string 
       "font-size": 15,
       "font-weight": "bold",
     }),
+    text(RIGHT, 22, "a dot: one text, at its time since the prompt came and the wait before it", {
+      "text-anchor": "end",
+    }),
     ...traced.flatMap(({ name, trace }, index) => {
       const top = TOP + index * (PANEL_HEIGHT + PANEL_GAP);
       const y = logScale(leastMs, mostMs, top + PANEL_HEIGHT, top);

@@ -28,7 +28,9 @@ export function plotRatios(rows: readonly Row[]): string {
   const bottom = TOP + bars.length * ROW_HEIGHT;
   return svg(WIDTH, bottom + 30, [
     text(16, 22, "sluice ÷ llama-server", { "font-size": 15, "font-weight": "bold" }),
-    text(WIDTH - 16, 22, "bar: ratio, whisker: 95 % interval, triangle: target", { "text-anchor": "end" }),
+    text(WIDTH - 16, 22, "bar: ratio, whisker: 95 % interval, triangle: target, arrow: the better way", {
+      "text-anchor": "end",
+    }),
     ...TICKS.filter((tick) => tick > from && tick < to).flatMap((tick) => [
       line(scale(tick), TOP - 6, scale(tick), bottom, {
         stroke: COLOURS.faint,

@@ -49,6 +49,16 @@ function cellsOf({ figure, ours, comparisons, verdict }: Row, rival: string, jud
   ];
 }
 
+/** Every target that something was measured for, for the terminal; empty where there is none. */
+export function formatTargets(results: readonly WorkloadResult[]): string {
+  const rows = results.flatMap(summarize).flatMap(({ workload, figure, verdict }) => {
+    if (verdict === undefined) return [];
+    const { label } = FIGURES[figure];
+    return [[`${workload}: ${label}`, formatEstimate(verdict.estimate), verdict.target, describeVerdict(verdict)]];
+  });
+  return rows.length === 0 ? "" : `Targets\n${indent(formatColumns(rows, 1))}\n`;
+}
+
 /** `met`, `not met`, and `?` where more rounds might say otherwise. */
 export function describeVerdict({ met, certain }: Verdict): string {
   return `${met ? "met" : "NOT MET"}${certain ? "" : " ?"}`;

@@ -44,6 +44,8 @@ async function openSluice(bench: Bench): Promise<Contestant> {
     },
     logger: silentLogger,
   });
+  const stop = () => void sluice.stop();
+  bench.signal.addEventListener("abort", stop, { once: true });
   await sluice.start().catch(async (error: unknown) => {
     await sluice.stop();
     throw error;

@@ -4,7 +4,6 @@ import { httpWorkload } from "./http.ts";
 import type { Trace } from "./workload.ts";
 
 const STREAMS = 4;
-const STREAM_TOKENS = 128;
 /** The intruder comes when every stream has brought so much, so that all of them are decoding. */
 const READS_BEFORE = 16;
 
@@ -12,13 +11,13 @@ const READS_BEFORE = 16;
 export const intrusion = httpWorkload({
   name: "intrusion",
   title:
-    "A prompt of 3,000 tokens (1,000 in the quick run) arrives while 4 streams with prompts of 76 tokens decode 128 new ones each. ITL is " +
-    "that of the four streams.",
+    "A prompt of 3,000 tokens (1,000 in the quick run) arrives while 4 streams with prompts of 76 tokens decode 128 new ones each (64). " +
+    "ITL is that of the four streams, from their beginning to their end.",
   servers: { slots: STREAMS + 1, contextTokens: 3328 },
   smallBatchesToo: true,
   async measure(session, round) {
     const writer = session.writer(round);
-    const requests = Array.from({ length: STREAMS }, () => session.prompt(writer, 76, STREAM_TOKENS));
+    const requests = Array.from({ length: STREAMS }, () => session.prompt(writer, 76, session.quick ? 64 : 128));
     const intruder = session.prompt(writer, session.quick ? 1000 : 3000, 8);
 
     const decoding = countdown(STREAMS);

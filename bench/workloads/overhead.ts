@@ -1,13 +1,19 @@
 import { rmSync } from "node:fs";
-import { startServer } from "../peers/server.ts";
+import { fileURLToPath } from "node:url";
+import { createWriter } from "../load/text.ts";
+import { sleep, startServer } from "../peers/server.ts";
 import { sluiceLauncher } from "../peers/sluice.ts";
 import { readProbe } from "../peers/worker-probe-file.ts";
 import { quantile } from "../statistics.ts";
 import { type ChatRequest, openSession, type Session } from "./session.ts";
-import type { Bench, Contestant, Workload } from "./workload.ts";
+import type { Bench, Contestant, RoundResult, Workload } from "./workload.ts";
 
 const SERVERS = { slots: 4, contextTokens: 4096 };
+const PROMPT_TOKENS = 76;
 const NEW_TOKENS = 16;
+const WARM_UP_REQUESTS = 20;
+const NOTE_POLL_MS = 20;
+const NOTE_TRIES = 100;
 
 /** What stands between a client and the engine: HTTP both ways, checks, queue, the pipe to the engine's process, encoding. */
 export const overhead: Workload = {
@@ -16,13 +22,17 @@ export const overhead: Workload = {
     "200 short streamed requests one after the other (50 in the quick run): what the client waited in all, less the engine's own time " +
     "from taking the request off the pipe to sending its last token.",
   notes: [
-    "overhead counts everything outside the engine's process against the gateway, the load generator's own HTTP client too.",
+    "Everything outside the engine's process counts as added, the load generator's own HTTP client too. The bare server answers at once and " +
+      "does nothing else: what it adds is HTTP in Node itself.",
   ],
   needsPeer: false,
-  entries: (bench) => [{ name: "sluice", open: () => openContestant(bench) }],
+  entries: (bench) => [
+    { name: "sluice", open: () => openSluice(bench) },
+    { name: "bare node:http", open: () => openBare(bench) },
+  ],
 };
 
-async function openContestant(bench: Bench): Promise<Contestant> {
+async function openSluice(bench: Bench): Promise<Contestant> {
   const probeFile = bench.shared.logFile("overhead");
   rmSync(probeFile, { force: true });
   const probe = new URL("../peers/worker-probe.ts", import.meta.url).href;
@@ -36,18 +46,48 @@ async function openContestant(bench: Bench): Promise<Contestant> {
     throw error;
   });
   // Drawn at random, the whole prompt may come from the cache, so that the engine's part is short.
-  const request = { ...session.prompt(session.writer(0), 76, NEW_TOKENS), temperature: 1 };
+  const request = { ...session.prompt(session.writer(0), PROMPT_TOKENS, NEW_TOKENS), temperature: 1 };
   return {
-    warmUp: async () => void (await addedMs(session, request, probeFile, 20)),
-    async measure() {
-      const added = await addedMs(session, request, probeFile, session.quick ? 50 : 200);
-      return { figures: { addedP50Ms: quantile(added, 0.5), addedP99Ms: quantile(added, 0.99) } };
-    },
-    async close() {
+    warmUp: async () => void (await addedMs(session, request, probeFile, WARM_UP_REQUESTS)),
+    measure: async () => figuresOf(await addedMs(session, request, probeFile, countFor(bench))),
+    close: async () => {
       await server.stop();
       return {};
     },
   };
+}
+
+async function openBare(bench: Bench): Promise<Contestant> {
+  const entry = fileURLToPath(new URL("../peers/bare-server.ts", import.meta.url));
+  const logFile = bench.shared.logFile("bare");
+  const command = (port: number) => ({ command: process.execPath, args: [entry, String(port)], logFile });
+  const server = await startServer({ readyPath: "/", command }, bench.signal);
+  const body = { messages: [{ role: "user", content: createWriter(bench.lexicon, 1).passage(PROMPT_TOKENS) }] };
+
+  async function ask(count: number): Promise<readonly number[]> {
+    const waitedMs: number[] = [];
+    for (let index = 0; index < count; index++) {
+      const { startedMs, endedMs } = await server.client.stream("/", body, { signal: bench.signal });
+      waitedMs.push(endedMs - startedMs);
+    }
+    return waitedMs;
+  }
+  return {
+    warmUp: async () => void (await ask(WARM_UP_REQUESTS)),
+    measure: async () => figuresOf(await ask(countFor(bench))),
+    close: async () => {
+      await server.stop();
+      return {};
+    },
+  };
+}
+
+function countFor({ quick }: Bench): number {
+  return quick ? 50 : 200;
+}
+
+function figuresOf(added: readonly number[]): RoundResult {
+  return { figures: { addedP50Ms: quantile(added, 0.5), addedP99Ms: quantile(added, 0.99) } };
 }
 
 /** What the gateway added to each of `count` requests, in ms. */
@@ -62,6 +102,10 @@ async function addedMs(
   for (let index = 0; index < count; index++) {
     const { startedMs, endedMs } = await session.chat(request);
     waitedMs.push(endedMs - startedMs);
+  }
+  // The engine writes its note after it has sent the last token, which may be here before.
+  for (let tries = 0; readProbe(probeFile).length < alreadyThere + count && tries < NOTE_TRIES; tries++) {
+    await sleep(NOTE_POLL_MS, session.signal);
   }
   const engineMs = readProbe(probeFile).slice(alreadyThere);
   if (engineMs.length !== count) {

@@ -104,3 +104,10 @@ test("no round is begun that would end after the soft limit, but one is always m
   expect(result.contestants[0]?.rounds).toHaveLength(1);
   expect(result.error).toBeUndefined();
 });
+
+test("a workload without rounds opens nobody and says that it was left out", async () => {
+  const { workload, calls } = makeWorkload();
+  const result = await runWorkload(workload, makeBench(), { rounds: 0, softLimitMs: 0 }, silent);
+  expect(calls).toEqual([]);
+  expect(result.error).toMatch(/time was used up/);
+});

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatWorkload } from "../../../bench/report/table.ts";
+import { formatTargets, formatWorkload } from "../../../bench/report/table.ts";
 import { makeResult } from "./fixtures.ts";
 
 test("a workload's table has figure, both sides, ratio, target and verdict", () => {
@@ -19,4 +19,12 @@ test("a workload's table has figure, both sides, ratio, target and verdict", () 
 test("what ended early says why, with what was measured until then", () => {
   const table = formatWorkload({ ...makeResult("single", []), error: "the server ended" });
   expect(table).toContain("! ended early: the server ended");
+});
+
+test("the targets of all workloads are told together at the end, and only they", () => {
+  const both = [{ decodeTokensPerSecond: 100, itlP50Ms: 10 }];
+  expect(
+    formatTargets([makeResult("single", both, both), makeResult("multi-turn", [{ wallMs: 90 }], [{ wallMs: 100 }])]),
+  ).toBe("Targets\n  single: decode         1.00  ≥ 1  met ?\n  multi-turn: wall time  0.90  ≤ 1  met ?\n");
+  expect(formatTargets([])).toBe("");
 });

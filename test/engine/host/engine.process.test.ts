@@ -53,10 +53,10 @@ function isAlive(pid: number): boolean {
 const scripted = (script: object) => requestOf({ messages: [{ role: "user", content: JSON.stringify(script) }] });
 const numbers = (count: number): string => Array.from({ length: count }, (_, index) => `${index} `).join("");
 
-test("a worker's process is forked with one pool thread and without the gateway's flags, and answers", async () => {
+test("a worker's process is forked with one pool thread and its own flags, not the gateway's, and answers", async () => {
   const { engine, pids } = createProcessBench();
   const info = await engine.start();
-  expect(info.description).toBe("pool of 1, 0 flags");
+  expect(info.description).toBe("pool of 1, flags: --max-semi-space-size=1");
   expect(engine.pid).toBe(pids[0]);
   const reading = read(engine.generate(scripted({ tokens: 50 })));
   await reading.ended;
