@@ -1,5 +1,5 @@
 /** `npm run bench`: measures Sluice and its peer side by side, and reports. See `docs/decisions/008-benchmark.md`. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { ensureModel, loadCatalogue, resolveModel } from "../src/models/index.ts";
@@ -112,7 +112,10 @@ async function prepare(
 async function findPeer({ peer, peerUrl, llamaServer, gpu }: Args, signal: AbortSignal): Promise<Bench["peer"]> {
   if (!peer) return undefined;
   if (peerUrl !== undefined) return { type: "url", url: peerUrl };
-  return { type: "binary", path: llamaServer ?? (await buildLlamaServer({ gpu, signal, say })) };
+  if (llamaServer === undefined) return { type: "binary", path: await buildLlamaServer({ gpu, signal, say }) };
+  const path = resolve(llamaServer);
+  if (!existsSync(path)) throw new Error(`--llama-server: there is no ${path}`);
+  return { type: "binary", path };
 }
 
 function say(progress: string): void {

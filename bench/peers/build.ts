@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -85,19 +85,23 @@ async function runStep(
   signal.throwIfAborted();
   const log = openSync(logFile, "a");
   const child = spawn(command, args, { detached: true, stdio: ["ignore", onLine ? "pipe" : log, log] });
-  const end = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, "SIGTERM"));
-  process.on("exit", end);
-  signal.addEventListener("abort", end, { once: true });
+  closeSync(log);
+  const { pid } = child;
+  const kill = () => {
+    if (pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-pid, "SIGTERM");
+  };
+  process.on("exit", kill);
+  signal.addEventListener("abort", kill, { once: true });
   if (onLine && child.stdout) createInterface(child.stdout).on("line", onLine);
   try {
-    const exitCode = await new Promise<number | null>((resolve, reject) => {
+    const end = await new Promise<string>((resolve, reject) => {
       child.once("error", reject);
-      child.once("exit", resolve);
+      child.once("exit", (exitCode, signalName) => resolve(signalName ?? `exit code ${exitCode}`));
     });
     signal.throwIfAborted();
-    if (exitCode !== 0) {
+    if (end !== "exit code 0") {
       const tail = readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES).join("\n");
-      throw new Error(`${command} ended with exit code ${exitCode}; the end of ${logFile}:\n${tail}\n${WAY_OUT}`);
+      throw new Error(`${command} ended with ${end}; the end of ${logFile}:\n${tail}\n${WAY_OUT}`);
     }
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
@@ -105,8 +109,8 @@ async function runStep(
       `llama-server can't be built: there is no ${command} here. Install git, cmake and a C++ compiler. ${WAY_OUT}`,
     );
   } finally {
-    process.off("exit", end);
-    signal.removeEventListener("abort", end);
+    process.off("exit", kill);
+    signal.removeEventListener("abort", kill);
   }
 }
 

@@ -7,7 +7,7 @@ import type { ModelReference, RemoteReference } from "../../src/models/reference
 import { resolveModel } from "../../src/models/resolve.ts";
 
 const catalogue = await loadCatalogue();
-const options = { cwd: "/work", home: "/home/me" };
+const options = { cwd: "/somewhere", home: "/home/me" };
 
 function resolveName(name: string): ModelReference {
   return resolveModel(name, catalogue, options);
@@ -137,10 +137,10 @@ describe("resolveModel for URLs", () => {
 describe("resolveModel for paths", () => {
   it.each([
     ["/models/Tiny.Q8_0.gguf", "/models/Tiny.Q8_0.gguf", "Tiny.Q8_0"],
-    ["./tiny.gguf", "/work/tiny.gguf", "tiny"],
+    ["./tiny.gguf", "/somewhere/tiny.gguf", "tiny"],
     ["../tiny.gguf", "/tiny.gguf", "tiny"],
     ["~/m/tiny.GGUF", "/home/me/m/tiny.GGUF", "tiny"],
-    ["sub/tiny.gguf", "/work/sub/tiny.gguf", "tiny"],
+    ["sub/tiny.gguf", "/somewhere/sub/tiny.gguf", "tiny"],
     ["/models/no-ending", "/models/no-ending", "no-ending"],
     ["/m/big-00001-of-00002.gguf", "/m/big-00001-of-00002.gguf", "big"],
   ])("takes %s", (name, path, id) => {
