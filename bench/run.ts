@@ -19,7 +19,7 @@ export type WorkloadResult = {
   /** Ours first. All have as many rounds. */
   readonly contestants: readonly ContestantResult[];
   readonly seconds: number;
-  /** The share of the machine that others used during each turn, 0 to 1; empty where the system doesn't tell. */
+  /** The share of the machine that others used during each turn, warm-ups too, 0 to 1; empty where the system doesn't tell. */
   readonly othersShares: readonly number[];
   /** Why it ended before its rounds were done; what was measured until then counts. */
   readonly error?: string;
@@ -56,7 +56,7 @@ export async function runWorkload(
     }
     for (const { name, contestant } of running) {
       say(`warming up ${name}`);
-      await contestant.warmUp();
+      await watched(() => contestant.warmUp(), othersShares);
     }
     await takeTurns(running, limits, startedMs, say, othersShares);
   } catch (failure) {
@@ -96,13 +96,21 @@ async function takeTurns(
     const roundStartedMs = performance.now();
     for (const { name, contestant, results } of running) {
       say(`round ${round + 1} of ${rounds}: ${name}`);
-      const before = await sampleProcessor();
-      results.push(await contestant.measure(round));
-      const share = othersShare(before, await sampleProcessor(), cpus().length);
-      if (share !== undefined) othersShares.push(share);
+      results.push(await watched(() => contestant.measure(round), othersShares));
     }
     const nowMs = performance.now();
     if (nowMs - startedMs + (nowMs - roundStartedMs) > softLimitMs) return;
+  }
+}
+
+/** Does a turn's work, and notes what others took of the machine meanwhile, also where it fails. */
+async function watched<T>(turn: () => Promise<T>, othersShares: number[]): Promise<T> {
+  const before = await sampleProcessor();
+  try {
+    return await turn();
+  } finally {
+    const share = othersShare(before, await sampleProcessor(), cpus().length);
+    if (share !== undefined) othersShares.push(share);
   }
 }
 

@@ -7,10 +7,11 @@
  * start that they exist.
  */
 import { getLlama, LlamaLogLevel, type LlamaModel, type LlamaOptions } from "node-llama-cpp";
-import type { Message, Sampling } from "../generation/request.ts";
+import type { Message } from "../generation/request.ts";
 import type { EngineInfo, EngineOptions, GpuChoice } from "./messages.ts";
 import type { Batcher, Sampler, Tokenizer } from "./worker/backend.ts";
 import type { ChatTemplate } from "./worker/prompt.ts";
+import { type SamplerConfig, type SamplerConfigFor, samplerConfig } from "./worker/sampling.ts";
 import { createThreadTuner, type ThreadTuner } from "./worker/threads.ts";
 
 const BINDING_VERSION = "3.22.1";
@@ -31,9 +32,6 @@ const LONE_CHUNKS_GPU = 8;
  */
 const ATTENTION_TILE_TOKENS = 64;
 
-/** llama.cpp's `penalty_last_n` default: how far `repeat_penalty` looks back. */
-const REPEAT_PENALTY_TOKENS = 64;
-
 /** `LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_CONTROL`: what tokenizes from its spelling only with special tokens on. */
 const CONTROL_ATTRIBUTES = 1 | 8;
 
@@ -53,7 +51,7 @@ const LOG_LEVELS = {
 } as const;
 
 type NativeSampler = {
-  applyConfig(config: Record<string, number | Uint32Array | Float32Array>): void;
+  applyConfig(config: SamplerConfig): void;
   dispose(): void;
 };
 type NativeContext = {
@@ -276,84 +274,21 @@ function createBatcher(
       context.disposeSequence(slot);
       await context.loadSequenceStateFromFile(path, slot, contextTokens);
     },
-    createSampler: (sampling, prompt) => createSampler(context, new bindings.AddonSampler(model), sampling, prompt),
+    createSampler: (sampling, prompt) =>
+      createSampler(context, new bindings.AddonSampler(model), samplerConfig(sampling, prompt)),
   };
 }
 
 /** Draws with llama.cpp's chain: bias → penalties → top-k → top-p → min-p → temperature → draw. */
-function createSampler(
-  context: NativeContext,
-  native: NativeSampler,
-  sampling: Sampling & { readonly seed: number },
-  prompt: readonly number[],
-): Sampler {
-  const greedy = sampling.temperature === 0;
-  const fixed: Record<string, number | Uint32Array | Float32Array> = { temperature: sampling.temperature };
-  if (!greedy) {
-    // A filter that is off is left out: present, it would sort the whole vocabulary for nothing.
-    if (sampling.topK > 0) fixed.topK = sampling.topK;
-    if (sampling.topP < 1) fixed.topP = sampling.topP;
-    if (sampling.minP > 0) fixed.minP = sampling.minP;
-  }
-  if (sampling.logitBias.length > 0) {
-    fixed.tokenBiasKeys = Uint32Array.from(sampling.logitBias, ([token]) => token);
-    fixed.tokenBiasValues = Float32Array.from(sampling.logitBias, ([, bias]) =>
-      bias <= -100 ? Number.NEGATIVE_INFINITY : bias,
-    );
-  }
-  const penalties = penaltyConfig(sampling);
-  if (greedy && penalties === undefined) native.applyConfig(fixed);
-
+function createSampler(context: NativeContext, native: NativeSampler, configFor: SamplerConfigFor): Sampler {
+  let current: SamplerConfig | undefined;
   return {
     async sample(logitIndex, history) {
-      if (!greedy || penalties !== undefined) {
-        native.applyConfig({
-          ...fixed,
-          ...(penalties && { ...penalties.config, ...penalties.window(prompt, history) }),
-          ...(!greedy && { seed: drawSeed(sampling.seed, history.length) }),
-        });
-      }
+      const config = configFor(history);
+      if (config !== current) native.applyConfig(config);
+      current = config;
       return await context.sampleToken(logitIndex, native);
     },
     dispose: () => native.dispose(),
   };
-}
-
-/**
- * One penalty stage serves both: OpenAI's presence and frequency penalties count what was generated, llama.cpp's repetition
- * penalty looks back over prompt and answer. Where both are asked for, both count what was generated.
- */
-function penaltyConfig({ repeatPenalty, presencePenalty, frequencyPenalty }: Sampling) {
-  const openai = presencePenalty !== 0 || frequencyPenalty !== 0;
-  if (!openai && repeatPenalty === 1) return undefined;
-  return {
-    config: {
-      repeatPenalty,
-      repeatPenaltyPresencePenalty: presencePenalty,
-      repeatPenaltyFrequencyPenalty: frequencyPenalty,
-    },
-    window(prompt: readonly number[], history: readonly number[]) {
-      const tokens = openai
-        ? history
-        : [...prompt.slice(-REPEAT_PENALTY_TOKENS), ...history].slice(-REPEAT_PENALTY_TOKENS);
-      return {
-        repeatPenaltyTokens: Uint32Array.from(tokens),
-        repeatPenaltyMaxTokens: openai ? Math.max(1, history.length) : REPEAT_PENALTY_TOKENS,
-      };
-    },
-  };
-}
-
-/**
- * The seed of one draw. Each token is drawn with a seed of its own, made from the request's seed and the token's index, so that a
- * sequence that is continued after a crash needs no generator state to draw as it would have.
- *
- * The mixing is MurmurHash3's 32-bit finalizer (public domain, Austin Appleby).
- */
-function drawSeed(seed: number, index: number): number {
-  let hash = (seed ^ Math.imul(index + 1, 0x9e3779b9)) >>> 0;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  // llama.cpp takes the largest seed for "any" (LLAMA_DEFAULT_SEED).
-  return Math.min((hash ^ (hash >>> 16)) >>> 0, 0xffff_fffe);
 }

@@ -1,0 +1,49 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { samplerConfig } from "../../../src/engine/worker/sampling.ts";
+
+const off = {
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  repeatPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: [],
+  seed: 7,
+};
+
+describe("the sampler's configuration", () => {
+  test("leaves out what is off, since the binding's defaults are not OpenAI's", () => {
+    expect(Object.keys(samplerConfig(off, [])([])).sort()).toEqual(["seed", "temperature"]);
+    expect(samplerConfig({ ...off, temperature: 0, topP: 0.5 }, [])([])).toEqual({ temperature: 0 });
+  });
+
+  test("bans a token whose bias is −100, and adds the others", () => {
+    const logitBias = [[5, -100] as const, [6, 2.5] as const];
+    expect(samplerConfig({ ...off, logitBias }, [])([])).toMatchObject({
+      tokenBiasKeys: Uint32Array.of(5, 6),
+      tokenBiasValues: Float32Array.of(Number.NEGATIVE_INFINITY, 2.5),
+    });
+  });
+
+  test("counts the answer for OpenAI's penalties, and prompt and answer for llama.cpp's", () => {
+    const frequency = samplerConfig({ ...off, frequencyPenalty: 1 }, [1, 2]);
+    expect(frequency([3])).toMatchObject({ repeatPenaltyTokens: Uint32Array.of(3), repeatPenaltyFrequencyPenalty: 1 });
+    const repeat = samplerConfig({ ...off, repeatPenalty: 1.1 }, [1, 2]);
+    expect(repeat([3])).toMatchObject({ repeatPenaltyTokens: Uint32Array.of(1, 2, 3), repeatPenaltyMaxTokens: 64 });
+  });
+
+  test("seeds each draw by the seed and the token's index alone, and never with llama.cpp's word for any seed", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 0xffff_ffff }), fc.nat(5000), (seed, index) => {
+        const history = new Array<number>(index).fill(1);
+        const drawn = samplerConfig({ ...off, seed }, [])(history).seed;
+        expect(drawn).toBe(samplerConfig({ ...off, seed }, [9])(history).seed);
+        expect(drawn).toBeLessThan(0xffff_ffff);
+        expect(drawn).not.toBe(samplerConfig({ ...off, seed }, [])([...history, 1]).seed);
+      }),
+    );
+  });
+});
