@@ -35,12 +35,15 @@ const HELD_UP_FACTOR = 4;
 const HELD_UP_MS = 20;
 /** How long fewer threads are used after that; doubled each time that it was too short. */
 const RETREAT_MS = 1_000;
-const MAX_RETREAT_MS = 60_000;
+const MAX_RETREAT_MS = 8_000;
 /** A new hold-up so soon after a retreat says that it was too short. */
 const RELAPSE_MS = 10_000;
-/** A core counts as free though it is used this much, and as taken when it is used this much. */
-const CORE_SLACK = 0.3;
-const CORE_TAKEN = 0.5;
+/**
+ * A core counts as free though it is used this much, and as taken when it is used this much. The gateway, its clients and the
+ * system take some of it at any time.
+ */
+const CORE_SLACK = 0.45;
+const CORE_TAKEN = 0.6;
 /** How often the use of the cores is looked at. */
 const LOOK_MS = 1_000;
 /** The weight of the newest call in the running mean. */
