@@ -1,7 +1,7 @@
 import { cpus } from "node:os";
 import type { Measurement } from "./figures.ts";
 import { othersShare, sampleProcessor } from "./peers/processor.ts";
-import type { Bench, Contestant, ContestantName, RoundResult, Trace, Workload } from "./workloads/workload.ts";
+import type { Bench, Contestant, ContestantName, Entry, RoundResult, Trace, Workload } from "./workloads/workload.ts";
 
 export type ContestantResult = {
   readonly name: ContestantName;
@@ -16,7 +16,7 @@ export type WorkloadResult = {
   readonly name: string;
   readonly title: string;
   readonly notes: readonly string[];
-  /** Ours first. All have as many rounds. */
+  /** Ours first. All have as many rounds; there are none where nobody finished one. */
   readonly contestants: readonly ContestantResult[];
   readonly seconds: number;
   /** The share of the machine that others used during each turn, warm-ups too, 0 to 1; empty where the system doesn't tell. */
@@ -47,33 +47,20 @@ export async function runWorkload(
   const startedMs = performance.now();
   const running: Running[] = [];
   const othersShares: number[] = [];
-  let error: string | undefined;
+  const failures: unknown[] = [];
   try {
     if (limits.rounds < 1) throw new Error("the time was used up before it began");
-    for (const { name, open } of workload.entries(bench)) {
-      say(`starting ${name}`);
-      running.push({ name, contestant: await open(), results: [] });
-    }
+    await openAll(workload.entries(bench), running, say);
     for (const { name, contestant } of running) {
       say(`warming up ${name}`);
       await watched(() => contestant.warmUp(), othersShares);
     }
     await takeTurns(running, limits, startedMs, say, othersShares);
   } catch (failure) {
-    error = describe(bench.signal.aborted ? bench.signal.reason : failure);
+    failures.push(bench.signal.aborted ? bench.signal.reason : failure);
   }
-
-  const contestants: ContestantResult[] = [];
-  const wholeRounds = Math.min(...running.map(({ results }) => results.length));
-  for (const { name, contestant, results } of running) {
-    const closing = await contestant.close().catch((failure: unknown) => {
-      error ??= describe(failure);
-      return {};
-    });
-    const trace = results[wholeRounds - 1]?.trace;
-    const rounds = results.slice(0, wholeRounds).map(({ figures }) => figures);
-    contestants.push({ name, rounds, closing, ...(trace && { trace }) });
-  }
+  const contestants = await closeAll(running, failures);
+  const [failure] = failures;
   return {
     name: workload.name,
     title: workload.title,
@@ -81,8 +68,35 @@ export async function runWorkload(
     contestants,
     othersShares,
     seconds: (performance.now() - startedMs) / 1000,
-    ...(error !== undefined && { error }),
+    ...(failure !== undefined && { error: failure instanceof Error ? failure.message : String(failure) }),
   };
+}
+
+/** Opens them at once, since much of a start is waiting. What was opened is in `running`, also where another failed. */
+async function openAll(entries: readonly Entry[], running: Running[], say: (progress: string) => void): Promise<void> {
+  say(`starting ${entries.map(({ name }) => name).join(", ")}`);
+  const outcomes = await Promise.allSettled(
+    entries.map(async ({ name, open }): Promise<Running> => ({ name, contestant: await open(), results: [] })),
+  );
+  for (const outcome of outcomes) if (outcome.status === "fulfilled") running.push(outcome.value);
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+}
+
+/** Closes them, and returns what all of them finished; nobody where not even one round was. */
+async function closeAll(running: readonly Running[], failures: unknown[]): Promise<readonly ContestantResult[]> {
+  const wholeRounds = Math.min(...running.map(({ results }) => results.length));
+  const closed = await Promise.all(
+    running.map(async ({ name, contestant, results }): Promise<ContestantResult> => {
+      const closing = await contestant.close().catch((failure: unknown) => {
+        failures.push(failure);
+        return {};
+      });
+      const trace = results[wholeRounds - 1]?.trace;
+      const rounds = results.slice(0, wholeRounds).map(({ figures }) => figures);
+      return { name, rounds, closing, ...(trace && { trace }) };
+    }),
+  );
+  return wholeRounds > 0 ? closed : [];
 }
 
 async function takeTurns(
@@ -112,8 +126,4 @@ async function watched<T>(turn: () => Promise<T>, othersShares: number[]): Promi
     const share = othersShare(before, await sampleProcessor(), cpus().length);
     if (share !== undefined) othersShares.push(share);
   }
-}
-
-function describe(failure: unknown): string {
-  return failure instanceof Error ? failure.message : String(failure);
 }

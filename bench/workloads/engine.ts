@@ -9,7 +9,6 @@ import type { Bench, Contestant, Workload } from "./workload.ts";
 const STREAMS = 8;
 const CONTEXT_TOKENS = 1024;
 const PROMPT_TOKENS = 76;
-const PREFILL_TOKENS = 600;
 
 /** One stream as the engine gave it, without HTTP. */
 type EngineStream = {
@@ -25,8 +24,8 @@ type RunStreams = (prompts: readonly string[], newTokens: number) => Promise<rea
 export const engine: Workload = {
   name: "engine",
   title:
-    "The engine without HTTP against the binding's evaluate() as it comes: 1 and 8 streams with prompts of 76 tokens, 128 new ones (64 in " +
-    "the quick run), and a prompt of 600.",
+    "The engine without HTTP against the binding's evaluate() as it comes: 1 and 8 streams with prompts of 76 tokens, 128 new ones (32 in " +
+    "the quick run), and a prompt of 600 (300).",
   needsPeer: false,
   entries: (bench) => [
     { name: "sluice", open: () => openSluice(bench) },
@@ -65,7 +64,7 @@ async function openEvaluate(bench: Bench): Promise<Contestant> {
 }
 
 function contestant(bench: Bench, run: RunStreams, stop: () => Promise<void>): Contestant {
-  const newTokens = bench.quick ? 64 : 128;
+  const newTokens = bench.quick ? 32 : 128;
   const prompts = (writer: Writer, count: number) => Array.from({ length: count }, () => writer.passage(PROMPT_TOKENS));
   const writerOf = (round: number) => createWriter(bench.lexicon, seedOf(`${bench.runSeed}/engine/${round}`));
   return {
@@ -74,7 +73,7 @@ function contestant(bench: Bench, run: RunStreams, stop: () => Promise<void>): C
       const writer = writerOf(round);
       const alone = await run(prompts(writer, 1), newTokens);
       const together = await run(prompts(writer, STREAMS), newTokens);
-      const [read] = await run([writer.passage(PREFILL_TOKENS)], 1);
+      const [read] = await run([writer.passage(bench.quick ? 300 : 600)], 1);
       if (read === undefined) throw new Error("the engine gave no stream");
       return {
         figures: {

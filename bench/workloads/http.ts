@@ -17,7 +17,7 @@ export type HttpWorkload = {
   readonly measure: (session: Session, round: number) => Promise<RoundResult>;
 };
 
-const WARM_UP = { promptTokens: 76, maxTokens: 16 };
+const WARM_UP = { promptTokens: 40, maxTokens: 8 };
 
 /** A workload that both servers do over HTTP. Each gets fresh servers, so that none finds what another left behind. */
 export function httpWorkload(workload: HttpWorkload): Workload {

@@ -11,14 +11,14 @@ const READS_BEFORE = 16;
 export const intrusion = httpWorkload({
   name: "intrusion",
   title:
-    "A prompt of 3,000 tokens (1,000 in the quick run) arrives while 4 streams with prompts of 76 tokens decode 128 new ones each (64). " +
+    "A prompt of 3,000 tokens (600 in the quick run) arrives while 4 streams with prompts of 76 tokens decode 128 new ones each (48). " +
     "ITL is that of the four streams, from their beginning to their end.",
   servers: { slots: STREAMS + 1, contextTokens: 3328 },
   smallBatchesToo: true,
   async measure(session, round) {
     const writer = session.writer(round);
-    const requests = Array.from({ length: STREAMS }, () => session.prompt(writer, 76, session.quick ? 64 : 128));
-    const intruder = session.prompt(writer, session.quick ? 1000 : 3000, 8);
+    const requests = Array.from({ length: STREAMS }, () => session.prompt(writer, 76, session.quick ? 48 : 128));
+    const intruder = session.prompt(writer, session.quick ? 600 : 3000, 8);
 
     const decoding = countdown(STREAMS);
     const streams = requests.map((request) =>

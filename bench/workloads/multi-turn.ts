@@ -12,11 +12,11 @@ const ANSWER_TOKENS = 48;
 export const multiTurn = httpWorkload({
   name: "multi-turn",
   title:
-    "Four conversations of 8 turns each (4 in the quick run) on 2 slots, interleaved: each asks its next question of 60 tokens as soon " +
+    "Four conversations of 8 turns each (2 in the quick run) on 2 slots, interleaved: each asks its next question of 60 tokens as soon " +
     "as it has its answer of 48, and waits for a slot behind the others.",
   servers: { slots: 2, contextTokens: 2048 },
   async measure(session, round) {
-    const turns = session.quick ? 4 : 8;
+    const turns = session.quick ? 2 : 8;
     const conversations = Array.from({ length: CONVERSATIONS }, (_, index) =>
       converse(session, session.writer(round, `conversation ${index}`), turns),
     );

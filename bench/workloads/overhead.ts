@@ -10,7 +10,7 @@ import type { Bench, Contestant, RoundResult, Workload } from "./workload.ts";
 
 const SERVERS = { slots: 4, contextTokens: 4096 };
 const PROMPT_TOKENS = 76;
-const NEW_TOKENS = 16;
+const NEW_TOKENS = 8;
 const WARM_UP_REQUESTS = 20;
 const NOTE_POLL_MS = 20;
 const NOTE_TRIES = 100;

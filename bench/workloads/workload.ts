@@ -37,7 +37,7 @@ export type Workload = {
   readonly needsPeer: boolean;
   /** Rounds of this workload where it isn't what the plan says, for what is short and scatters. */
   readonly rounds?: { readonly full: number; readonly quick: number };
-  /** Ours first. They are opened in this order and take turns in it. */
+  /** Ours first. They are opened all at once, and take turns in this order. */
   entries(bench: Bench): readonly Entry[];
 };
 

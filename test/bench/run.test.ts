@@ -75,7 +75,7 @@ test("a failure ends the workload, keeps the rounds that both had finished, and 
   expect(calls.slice(-2)).toEqual(["close sluice", "close llama-server"]);
 });
 
-test("a contestant that can't be opened leaves none behind", async () => {
+test("a contestant that can't be opened leaves none behind, and nobody has figures", async () => {
   const { workload, calls } = makeWorkload({
     open() {
       throw new Error("no such program");
@@ -83,6 +83,7 @@ test("a contestant that can't be opened leaves none behind", async () => {
   });
   const result = await runWorkload(workload, makeBench(), LIMITS, silent);
   expect(result.error).toBe("no such program");
+  expect(result.contestants).toEqual([]);
   expect(calls).toEqual(["open sluice", "open llama-server", "close sluice"]);
 });
 

@@ -65,7 +65,8 @@ describe("a gateway that is told to end", () => {
 
     sluice.kill("SIGTERM");
     await sluice.says("SIGTERM: no new requests");
-    expect(await refusalOf(url)).toBe("ECONNREFUSED");
+    // Reset is one that the system had taken on in the moment before.
+    expect(await refusalOf(url)).toMatch(/^ECONN(REFUSED|RESET)$/);
 
     const text = await stream.text;
     expect(text).toContain('"finish_reason":"length"');
