@@ -18,20 +18,20 @@ export type Lexicon = { readonly [Kind in keyof typeof LEXICON]: readonly string
 
 /** Writes sentences whose length in tokens is known beforehand. */
 export type Writer = {
-  /** Text of exactly this many tokens, never the same twice. It begins with a word and without a space. */
+  /** Text of exactly this many tokens, never the same twice. It begins with "The", since not every word is one token without a space. */
   passage(tokens: number): string;
 };
 
 /**
  * A writer of sentences such as "The old teacher painted the bridge near the quiet lake." in which each word and each full stop is one
- * token. The same seed writes the same text. Every passage is unlike any other from its first words on, so that no server can have it
+ * token. The same seed writes the same text. Every passage is unlike any other from its second word on, so that no server can have it
  * in a cache.
  */
 export function createWriter(lexicon: Lexicon, seed: number): Writer {
   const random = seededRandom(seed);
   return {
     passage(tokens) {
-      const written: string[] = [];
+      const written = ["The"];
       while (written.length < tokens) written.push(...sentence(lexicon, random));
       return written.slice(0, tokens).join(" ").replaceAll(" .", ".");
     },
@@ -41,10 +41,7 @@ export function createWriter(lexicon: Lexicon, seed: number): Writer {
 function sentence(lexicon: Lexicon, random: Random): readonly string[] {
   const { adjectives, nouns, verbs, places } = lexicon;
   const phrase = () => [pick(adjectives, random), pick(nouns, random)];
-  return [
-    ...[pick(adjectives, random), pick(adjectives, random), pick(nouns, random)],
-    ...[pick(verbs, random), "the", ...phrase(), pick(places, random), "the", ...phrase(), "."],
-  ];
+  return [...phrase(), pick(verbs, random), "the", ...phrase(), pick(places, random), "the", ...phrase(), ".", "The"];
 }
 
 function pick(choices: readonly string[], random: Random): string {

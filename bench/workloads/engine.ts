@@ -24,7 +24,7 @@ type RunStreams = (prompts: readonly string[], newTokens: number) => Promise<rea
 export const engine: Workload = {
   name: "engine",
   title:
-    "The engine without HTTP against the binding's evaluate() as it comes: 1 and 8 streams with prompts of 76 tokens, 128 new ones (32 in " +
+    "The engine without HTTP against the binding's evaluate() as it comes: 1 and 8 streams with prompts of 76 tokens, 128 new ones (24 in " +
     "the quick run), and a prompt of 600 (300).",
   needsPeer: false,
   entries: (bench) => [
@@ -64,11 +64,11 @@ async function openEvaluate(bench: Bench): Promise<Contestant> {
 }
 
 function contestant(bench: Bench, run: RunStreams, stop: () => Promise<void>): Contestant {
-  const newTokens = bench.quick ? 32 : 128;
+  const newTokens = bench.quick ? 24 : 128;
   const prompts = (writer: Writer, count: number) => Array.from({ length: count }, () => writer.passage(PROMPT_TOKENS));
   const writerOf = (round: number) => createWriter(bench.lexicon, seedOf(`${bench.runSeed}/engine/${round}`));
   return {
-    warmUp: async () => void (await run(prompts(writerOf(-1), STREAMS), 8)),
+    warmUp: async () => void (await run(prompts(writerOf(-1), bench.quick ? 1 : STREAMS), 8)),
     async measure(round) {
       const writer = writerOf(round);
       const alone = await run(prompts(writer, 1), newTokens);

@@ -17,14 +17,14 @@ export const fimBurst = httpWorkload({
   name: "fim-burst",
   title:
     "An editor sends a completion of 24 tokens at each keystroke, every 100 ms, and abandons the one before; after 10 keystrokes the " +
-    "last is kept and accepted. 8 such bursts (3 in the quick run) in a text that begins with 400 tokens.",
+    "last is kept and accepted. 8 such bursts (2 in the quick run) in a text that begins with 400 tokens.",
   notes: ["fim-burst goes through chat completions on both sides."],
   servers: { slots: 4, contextTokens: 2048 },
   async measure(session, round) {
     const writer = session.writer(round);
     let text = writer.passage(FILE_TOKENS);
     const kept: Reply[] = [];
-    for (let burst = 0; burst < (session.quick ? 3 : 8); burst++) {
+    for (let burst = 0; burst < (session.quick ? 2 : 8); burst++) {
       const typed = ` ${writer.passage(KEYSTROKES)}`.slice(0, KEYSTROKES);
       const reply = await typeBurst(session, text, typed);
       text += typed + reply.text;

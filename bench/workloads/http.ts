@@ -12,7 +12,7 @@ export type HttpWorkload = {
   readonly servers: ServerSettings;
   /** Whether the peer is measured with `-b 128 -ub 128` too. */
   readonly smallBatchesToo?: boolean;
-  /** Besides what every session gets: a short answer on each slot. */
+  /** Besides what every session gets: a short answer on each slot, in the quick run on one. */
   readonly warmUp?: (session: Session) => Promise<void>;
   readonly measure: (session: Session, round: number) => Promise<RoundResult>;
 };
@@ -62,7 +62,8 @@ async function openContestant(workload: HttpWorkload, server: Server, bench: Ben
   return {
     async warmUp() {
       const writer = session.writer(-1, "warm-up");
-      const requests = Array.from({ length: workload.servers.slots }, () =>
+      const count = bench.quick ? 1 : workload.servers.slots;
+      const requests = Array.from({ length: count }, () =>
         session.prompt(writer, WARM_UP.promptTokens, WARM_UP.maxTokens),
       );
       await Promise.all(requests.map((request) => session.chat(request)));

@@ -8,7 +8,7 @@ const NEW_TOKENS = 128;
 export const longContext = httpWorkload({
   name: "long-context",
   title:
-    "One stream: 128 new tokens after a prompt of 4,000 (1,000 in the quick run). The prompt is the same in every round and in the cache, " +
+    "One stream: 128 new tokens after a prompt of 4,000 (500 in the quick run). The prompt is the same in every round and in the cache, " +
     "so that decoding is measured.",
   servers: { slots: 1, contextTokens: 4352 },
   async warmUp(session) {
@@ -23,5 +23,5 @@ export const longContext = httpWorkload({
 });
 
 function longRequest(session: Session): ChatRequest {
-  return session.prompt(session.writer(-1, "long"), session.quick ? 1000 : 4000, NEW_TOKENS);
+  return session.prompt(session.writer(-1, "long"), session.quick ? 500 : 4000, NEW_TOKENS);
 }

@@ -6,14 +6,13 @@ import type { Session } from "./session.ts";
 
 const CONVERSATIONS = 4;
 const QUESTION_TOKENS = 60;
-const ANSWER_TOKENS = 48;
 
 /** More conversations than slots: when one goes on, another has been in its slot. */
 export const multiTurn = httpWorkload({
   name: "multi-turn",
   title:
     "Four conversations of 8 turns each (2 in the quick run) on 2 slots, interleaved: each asks its next question of 60 tokens as soon " +
-    "as it has its answer of 48, and waits for a slot behind the others.",
+    "as it has its answer of 48 (24), and waits for a slot behind the others.",
   servers: { slots: 2, contextTokens: 2048 },
   async measure(session, round) {
     const turns = session.quick ? 2 : 8;
@@ -37,7 +36,7 @@ async function converse(session: Session, writer: Writer, turns: number): Promis
   const replies: Reply[] = [];
   for (let turn = 0; turn < turns; turn++) {
     messages.push({ role: "user", content: writer.passage(QUESTION_TOKENS) });
-    const reply = await session.chat({ messages: [...messages], maxTokens: ANSWER_TOKENS });
+    const reply = await session.chat({ messages: [...messages], maxTokens: session.quick ? 24 : 48 });
     messages.push({ role: "assistant", content: reply.text });
     replies.push(reply);
   }

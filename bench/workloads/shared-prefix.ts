@@ -10,12 +10,12 @@ const QUESTION_TOKENS = 20;
 export const sharedPrefix = httpWorkload({
   name: "shared-prefix",
   title:
-    "16 users on 4 slots (8 in the quick run): one system prompt of 600 tokens (300), different questions of 20, 32 new tokens. Four come at " +
+    "16 users on 4 slots (8 in the quick run): one system prompt of 600 tokens (200), different questions of 20, 32 new tokens. Four come at " +
     "once, to caches that don't have the system prompt; each next one comes when one before has its answer.",
   servers: { slots: SLOTS, contextTokens: 1024 },
   async measure(session, round) {
     const writer = session.writer(round);
-    const system = writer.passage(session.quick ? 300 : 600);
+    const system = writer.passage(session.quick ? 200 : 600);
     const questions = Array.from({ length: session.quick ? 8 : 16 }, () => writer.passage(QUESTION_TOKENS));
 
     const replies: Reply[] = [];

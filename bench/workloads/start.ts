@@ -13,7 +13,7 @@ export const start: Workload = {
   title:
     "From starting the program until the first token of a short request reaches the client, which asks every 10 ms until it is taken.",
   needsPeer: true,
-  rounds: { full: 7, quick: 2 },
+  rounds: { full: 7, quick: 1 },
   entries(bench) {
     const { shared, peer } = bench;
     const sluice = entry("sluice", sluiceLauncher(shared, SERVERS), bench);

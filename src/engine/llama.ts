@@ -118,6 +118,9 @@ export async function loadModel(
     batchSize: maxBatchTokens,
     // The whole window is kept, so that the prefix of a sliding-window model can be used again.
     swaFullCache: true,
+    // On a CPU, flash attention shares a lone sequence's cache among the threads from 256 tokens on, and rounds otherwise with each
+    // number of them: a seed would not give the same text (docs/decisions/007-exactness.md).
+    flashAttention: llama.gpu === false ? false : "auto",
     failedCreationRemedy: false,
     threads,
   });

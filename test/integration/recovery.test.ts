@@ -20,6 +20,17 @@ describe("several clients at once", () => {
   });
 });
 
+describe("a seed", () => {
+  test("gives the same text far into the context, alone and beside others", async () => {
+    const opening = "The old captain looked over the grey water and thought about the harbour. ".repeat(18);
+    const ask = (seed: number) => ({ messages: user(`${opening}Go on.`), max_tokens: 50, temperature: 1, seed });
+    const alone = [await streamedText(ask(1)), await streamedText(ask(2))];
+    const beside = await Promise.all([streamedText(ask(1)), streamedText(ask(2)), streamedText(ask(3))]);
+    expect(beside.slice(0, 2)).toEqual(alone);
+    expect([await streamedText(ask(1)), await streamedText(ask(2))]).toEqual(alone);
+  });
+});
+
 describe("an engine that is killed", () => {
   test("costs nobody their answer: four greedy streams go on and give the text of an undisturbed run", async () => {
     const bodies = SUBJECTS.map((subject) => ask(subject, 48));
