@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Server } from "node:http";
-import { type ServerType, serve } from "@hono/node-server";
+import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
 import type { Config } from "./config/schema.ts";
@@ -8,6 +8,7 @@ import { createEngine, type Engine } from "./engine/host/engine.ts";
 import { compose } from "./generation/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
+import { prepareDrain } from "./http/drain.ts";
 import type { LocalModel } from "./models/index.ts";
 import { admit } from "./queue/admission.ts";
 import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
@@ -76,22 +77,22 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const gateway = await createGateway(options);
-  const { server, url } = await listen(gateway.app, options.config);
+  const { server, url, drain } = await listen(gateway.app, options.config);
   try {
     await gateway.start();
   } catch (error) {
-    closeConnections(server);
+    server.closeAllConnections();
     server.close();
     throw error;
   }
   return {
     url,
     async stop(graceMs) {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = drain();
       await settledWithin(closed, graceMs);
       await gateway.stop();
       await settledWithin(closed, FAREWELL_MS);
-      closeConnections(server);
+      server.closeAllConnections();
       await closed;
     },
   };
@@ -124,18 +125,18 @@ async function describe(model: LocalModel, engine: Engine): Promise<ServedModel>
   };
 }
 
-function listen(app: Hono<HttpEnv>, { host, port }: Config): Promise<{ server: ServerType; url: string }> {
+type Listening = { readonly server: Server; readonly url: string; readonly drain: () => Promise<void> };
+
+function listen(app: Hono<HttpEnv>, { host, port }: Config): Promise<Listening> {
   return new Promise((resolve, reject) => {
+    // Without options for TLS or HTTP/2 it is node:http's.
     const server = serve({ fetch: app.fetch, hostname: host, port }, (address) => {
       server.off("error", reject);
-      resolve({ server, url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}` });
-    });
+      resolve({ server, drain, url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}` });
+    }) as Server;
+    const drain = prepareDrain(server);
     server.once("error", reject);
   });
-}
-
-function closeConnections(server: ServerType): void {
-  (server as Server).closeAllConnections();
 }
 
 /** Resolves when `work` does, or after `ms`, whichever comes first. */

@@ -5,7 +5,7 @@
 import { setInterval } from "node:timers";
 import { type LoadedModel, loadModel } from "../llama.ts";
 import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
-import { PrefixStore } from "./prefix-store.ts";
+import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
 import { encodeConversation } from "./prompt.ts";
 import { Scheduler } from "./scheduler.ts";
 import { openScratchFolder } from "./scratch.ts";
@@ -14,6 +14,14 @@ const HEARTBEAT_MS = 500;
 
 /** Ordinary text has about 4 characters a token; only long runs of one character come near this. */
 const HOPELESS_CHARS_PER_TOKEN = 32;
+
+/** Nothing is ever asked of it: a store that may hold nothing writes nothing. */
+const NO_FILES: PrefixFiles = {
+  newPath: () => {
+    throw new Error("there is no folder for stored prefixes");
+  },
+  remove: () => {},
+};
 
 function send(message: WorkerMessage): void {
   // The channel may close under us when the gateway is killed; "disconnect" then ends the process.
@@ -63,6 +71,18 @@ function findExcess({ messages }: SequenceRequest, { info, tokenizer }: LoadedMo
   return { code: "context_length_exceeded", promptTokens, contextTokens, atLeast: true };
 }
 
+/** Without a folder for it the engine runs all the same, and evaluates again what slots lose. */
+function openPrefixStore(maxBytes: number): PrefixStore {
+  if (maxBytes > 0) {
+    try {
+      return new PrefixStore(openScratchFolder(), maxBytes);
+    } catch (error) {
+      send({ type: "log", level: "warn", message: `what slots lose is not kept: ${messageOf(error)}` });
+    }
+  }
+  return new PrefixStore(NO_FILES, 0);
+}
+
 async function serve(options: EngineOptions): Promise<void> {
   const model = await loadModel(options, (level, message) => send({ type: "log", level, message })).catch((error) => {
     send({ type: "loadFailed", reason: messageOf(error) });
@@ -75,7 +95,7 @@ async function serve(options: EngineOptions): Promise<void> {
     batcher: model.batcher,
     tokenizer: model.tokenizer,
     prefillChunkTokens: options.prefillChunkTokens,
-    prefixStore: new PrefixStore(openScratchFolder(), options.prefixStoreBytes),
+    prefixStore: openPrefixStore(options.prefixStoreBytes),
     report: (updates) => send({ type: "step", updates }),
   });
   process.on("message", (message: HostMessage) => {
