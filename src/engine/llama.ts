@@ -6,7 +6,7 @@
  * (docs/decisions/001-own-step-scheduler.md). They are private there, so the version is pinned and `requireCalls` checks at
  * start that they exist.
  */
-import { getLlama, LlamaLogLevel, type LlamaModel, type LlamaOptions } from "node-llama-cpp";
+import { getLlama, type Llama, LlamaLogLevel, type LlamaModel } from "node-llama-cpp";
 import type { Message } from "../generation/request.ts";
 import type { EngineInfo, EngineOptions, GpuChoice } from "./messages.ts";
 import type { Batcher, Sampler, Tokenizer } from "./worker/backend.ts";
@@ -79,6 +79,8 @@ type NativeBindings = {
   readonly AddonJinjaRenderer: new (template: string) => { render(values: Record<string, unknown>): string };
 };
 
+type Log = (level: "debug" | "info" | "warn" | "error", message: string) => void;
+
 /** A model in memory, ready for the scheduler. */
 export type LoadedModel = {
   readonly info: EngineInfo;
@@ -93,18 +95,10 @@ export type LoadedModel = {
  * @param log receives llama.cpp's own lines
  * @throws if the binding is another version, the file can't be loaded, or the memory does not suffice
  */
-export async function loadModel(
-  options: EngineOptions,
-  log: (level: "debug" | "info" | "warn" | "error", message: string) => void,
-): Promise<LoadedModel> {
-  const llama = await getLlama({
-    gpu: bindingGpu(options.gpu),
-    build: "never",
-    progressLogs: false,
-    logger: (level, message) => log(LOG_LEVELS[level], message.trimEnd()),
-    maxThreads: 0,
-  });
+export async function loadModel(options: EngineOptions, log: Log): Promise<LoadedModel> {
+  const llama = await openLlama(options.gpu, log);
   const model = await llama.loadModel({ modelPath: options.modelPath });
+  refuseEncoder(model);
   const contextTokens =
     options.contextTokens === "auto" ? Math.min(model.trainContextSize, AUTO_CONTEXT_TOKENS) : options.contextTokens;
   // Not left to the binding: its default is 4 at least, and 4 threads on 2 cores prefilled 30 times slower when measured.
@@ -170,8 +164,38 @@ export async function loadModel(
   };
 }
 
-function bindingGpu(choice: GpuChoice): NonNullable<LlamaOptions["gpu"]> {
-  return choice === "off" ? false : choice;
+/** @throws when there is no program of llama.cpp for what was chosen */
+async function openLlama(choice: GpuChoice, log: Log): Promise<Llama> {
+  const gpu = choice === "off" ? false : choice;
+  const advice =
+    choice === "auto" || choice === "off"
+      ? "Run `npm ci` to get llama.cpp's programs for this machine."
+      : "Look at the GPU's driver, or let Sluice choose with --gpu auto.";
+  const llama = await getLlama({
+    gpu,
+    build: "never",
+    progressLogs: false,
+    maxThreads: 0,
+    logger: (level, message) => log(LOG_LEVELS[level], message.trimEnd()),
+  }).catch((error: unknown) => {
+    throw new Error(`llama.cpp can't run here with --gpu ${choice}. ${advice}`, { cause: error });
+  });
+  if (gpu !== "auto" && llama.gpu !== gpu) {
+    throw new Error(`llama.cpp found no ${choice} device here. ${advice}`);
+  }
+  return llama;
+}
+
+/** Architectures that read a text and never write one: llama.cpp loads them, and would answer every chat with nothing. */
+const ENCODERS = /bert|^t5encoder$/;
+
+function refuseEncoder(model: LlamaModel): void {
+  const { architecture } = model.fileInfo.metadata.general;
+  if (ENCODERS.test(architecture)) {
+    throw new Error(
+      `This model (${architecture}) makes embeddings and can't write text. Serve a chat or completion model instead.`,
+    );
+  }
 }
 
 function requireCalls<T>(owner: object, field: string, calls: readonly (keyof T & string)[]): T {

@@ -85,7 +85,7 @@ export type SequenceUpdate = {
 
 export type WorkerMessage =
   | { readonly type: "loaded"; readonly info: EngineInfo }
-  /** The model can't be loaded; the worker exits by itself after this. */
+  /** The model can't be loaded; the worker exits by itself after this. The reason has no full stop at its end. */
   | { readonly type: "loadFailed"; readonly reason: string }
   | { readonly type: "rejected"; readonly id: number; readonly rejection: Rejection }
   /** One for each step, with every sequence's news. */

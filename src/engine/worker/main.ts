@@ -85,7 +85,7 @@ function openPrefixStore(maxBytes: number): PrefixStore {
 
 async function serve(options: EngineOptions): Promise<void> {
   const model = await loadModel(options, (level, message) => send({ type: "log", level, message })).catch((error) => {
-    send({ type: "loadFailed", reason: messageOf(error) });
+    send({ type: "loadFailed", reason: messageOf(error).replace(/\.$/, "") });
     process.disconnect();
     return undefined;
   });
