@@ -106,6 +106,7 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
       contextTokens: config.context,
       threads: config.threads,
       gpu: config.gpu,
+      flashAttention: config.flashAttention,
       prefillChunkTokens: config.prefillChunk,
       prefixStoreBytes: config.prefixStoreBytes,
     },

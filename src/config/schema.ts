@@ -2,6 +2,7 @@ import { z } from "zod";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 const GPU_CHOICES = ["auto", "off", "cuda", "vulkan", "metal"] as const;
+const FLASH_ATTENTION_CHOICES = ["auto", "on", "off"] as const;
 
 /** What a browser sends as `Origin`: a scheme, a host and a port, with no path. Anything else would never match one. */
 const originSchema = z
@@ -32,6 +33,10 @@ export const configSchema = z.strictObject({
     .default("auto")
     .describe("CPU threads for each model at most; auto is one for each core fit for arithmetic"),
   gpu: z.enum(GPU_CHOICES).default("auto").describe("where layers may run; off is the CPU alone"),
+  flashAttention: z
+    .enum(FLASH_ATTENTION_CHOICES)
+    .default("auto")
+    .describe("attention that never forms all scores at once; auto is wherever llama.cpp has it"),
   prefillChunk: z.int().min(1).max(8192).default(64).describe("prompt tokens evaluated in one step at most"),
   prefixStoreBytes: z
     .int()

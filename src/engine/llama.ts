@@ -112,9 +112,7 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
     batchSize: maxBatchTokens,
     // The whole window is kept, so that the prefix of a sliding-window model can be used again.
     swaFullCache: true,
-    // On a CPU, flash attention shares a lone sequence's cache among the threads from 256 tokens on, and rounds otherwise with each
-    // number of them: a seed would not give the same text (docs/decisions/007-exactness.md).
-    flashAttention: llama.gpu === false ? false : "auto",
+    flashAttention: options.flashAttention === "auto" ? "auto" : options.flashAttention === "on",
     failedCreationRemedy: false,
     threads,
   });
@@ -160,6 +158,8 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
       contextTokens,
       maxBatchTokens,
       tuner: createThreadTuner({ maxThreads: threads }),
+      exactThreads:
+        llama.gpu !== false || options.flashAttention === "off" ? undefined : options.slots === 1 ? threads : 1,
     }),
   };
 }
@@ -247,6 +247,12 @@ function createTemplate(
 /** A batch of so many tokens gains from every thread that has a core. */
 const SCALING_TOKENS = 16;
 
+/**
+ * From this position on, flash attention on CPUs shares a lone token's cache among the threads, and its logits then depend on how many
+ * there are. With one thread they are, bit for bit, those of the same token in a batch with others (docs/decisions/007-exactness.md).
+ */
+const SHARED_CACHE_POSITION = 256;
+
 function createBatcher(
   context: NativeContext,
   model: NativeModel,
@@ -256,22 +262,27 @@ function createBatcher(
     contextTokens,
     maxBatchTokens,
     tuner,
+    exactThreads,
   }: Pick<Batcher, "slots" | "contextTokens" | "maxBatchTokens"> & {
-    tuner: ThreadTuner;
+    readonly tuner: ThreadTuner;
+    /** How many threads evaluate a lone token far into its context where that must be exact; undefined where any number may. */
+    readonly exactThreads: number | undefined;
   },
 ): Batcher {
   const noLogits = new Uint32Array(0);
   let batchTokens = 0;
   let farthest = 0;
+  let exactly = false;
   let currentThreads: number | undefined;
   return {
     slots,
     contextTokens,
     maxBatchTokens,
-    beginBatch(tokenCount) {
+    beginBatch(tokenCount, exact) {
       context.initBatch(tokenCount);
       batchTokens = tokenCount;
       farthest = 0;
+      exactly = exact;
     },
     addToBatch(slot, position, tokens, wantLogits) {
       farthest = Math.max(farthest, position);
@@ -281,7 +292,8 @@ function createBatcher(
     async decode() {
       // Attention's part grows with the position, so calls compare only within a doubling of it.
       const shape = `${batchTokens}@${Math.floor(Math.log2(1 + farthest / 256))}`;
-      const threads = tuner.choose(shape, batchTokens >= SCALING_TOKENS);
+      const given = exactly && batchTokens === 1 && farthest >= SHARED_CACHE_POSITION ? exactThreads : undefined;
+      const threads = given ?? tuner.choose(shape, batchTokens >= SCALING_TOKENS);
       if (threads !== currentThreads) context.setThreads(threads);
       currentThreads = threads;
       const startedAt = performance.now();

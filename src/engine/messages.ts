@@ -4,6 +4,9 @@ import type { Message, Sampling } from "../generation/request.ts";
 /** Where layers of the model may run. `auto` takes the best that is found, `off` the CPU alone. */
 export type GpuChoice = "auto" | "off" | "cuda" | "vulkan" | "metal";
 
+/** Whether attention never forms the whole matrix of scores. `auto` is wherever llama.cpp has it for the model and the device. */
+export type FlashAttentionChoice = "auto" | "on" | "off";
+
 /** What the worker loads. Sent once, as its first message. */
 export type EngineOptions = {
   readonly modelPath: string;
@@ -14,6 +17,7 @@ export type EngineOptions = {
   /** At most; `auto` is one for each core fit for arithmetic. */
   readonly threads: number | "auto";
   readonly gpu: GpuChoice;
+  readonly flashAttention: FlashAttentionChoice;
   /** Prompt tokens evaluated in one step at most, over all sequences. */
   readonly prefillChunkTokens: number;
   /** How much of what slots lose is kept in files, so that conversations may outnumber slots; 0 is nothing. */

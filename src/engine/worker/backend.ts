@@ -14,7 +14,7 @@ export type Tokenizer = {
 /** How one sequence draws its tokens. */
 export type Sampler = {
   /**
-   * Draws from the logits that the last `decode` left at `logitIndex`.
+   * Draws from the logits that the last `decode` leaves at `logitIndex`; it may be called before that has ended.
    *
    * @param history the tokens generated so far, for penalties; its length also picks the random number, so that a sequence
    *   that goes on after a crash draws as it would have
@@ -30,8 +30,12 @@ export type Batcher = {
   readonly contextTokens: number;
   /** The largest batch. */
   readonly maxBatchTokens: number;
-  /** Begins a batch of exactly this many tokens. */
-  beginBatch(tokenCount: number): void;
+  /**
+   * Begins a batch of exactly this many tokens.
+   *
+   * @param exact whether its logits must not depend, in their last digits, on which sequences are in the batch
+   */
+  beginBatch(tokenCount: number, exact: boolean): void;
   /** Adds tokens to the batch; returns the index of the last one's logits, or −1 where they aren't wanted. */
   addToBatch(slot: number, position: number, tokens: readonly number[], wantLogits: boolean): number;
   decode(): Promise<void>;

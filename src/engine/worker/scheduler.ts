@@ -51,6 +51,8 @@ export class Scheduler {
   #wake: (() => void) | undefined;
   #stopped = false;
   #decodingSince: number | undefined;
+  /** What the last call brought, not yet told. */
+  #news: SequenceUpdate[] = [];
 
   constructor({ batcher, tokenizer, prefillChunkTokens, prefixStore, report }: SchedulerOptions) {
     this.#batcher = batcher;
@@ -90,6 +92,7 @@ export class Scheduler {
   /** Forgets a sequence: at once, or after the step in progress. Nothing more is reported for it. An unknown id is ignored. */
   cancel(id: number): void {
     this.#waiting.delete(id);
+    this.#news = this.#news.filter((update) => update.id !== id);
     const sequence = this.#running.get(id);
     if (sequence === undefined) return;
     if (this.#decodingSince === undefined) this.#release(sequence);
@@ -116,6 +119,7 @@ export class Scheduler {
       );
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
+    this.#sendNews();
     for (const sequence of this.#running.values()) this.#release(sequence);
   }
 
@@ -258,28 +262,44 @@ export class Scheduler {
 
   async #evaluate(work: readonly Work[]): Promise<void> {
     const batcher = this.#batcher;
-    batcher.beginBatch(work.reduce((sum, { tokens }) => sum + tokens.length, 0));
+    batcher.beginBatch(
+      work.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      work.some(({ sequence }) => sequence.exactness === "exact"),
+    );
     const logits = work.map(({ slot, tokens, wantLogits }) =>
       batcher.addToBatch(slot.index, slot.tokens.length, tokens, wantLogits),
     );
 
     this.#decodingSince = performance.now();
-    await batcher.decode();
+    // The draws are asked for before the evaluation has ended, and run right after it without a way through this thread.
+    const evaluated = batcher.decode();
+    const draws = work.map((item, index) => drawAfter(item, logits[index] ?? -1));
+    this.#sendNews();
+    const [, ...drawn] = await Promise.all([evaluated, ...draws]);
     for (const { slot, tokens } of work) for (const token of tokens) slot.tokens.push(token);
 
-    const updates = await Promise.all(work.map((item, index) => this.#advance(item, logits[index] ?? -1)));
+    work.forEach((item, index) => {
+      this.#advance(item, drawn[index]);
+    });
     this.#decodingSince = undefined;
     for (const sequence of this.#leaving.splice(0)) this.#release(sequence);
-
-    const news = updates.filter((update) => update !== undefined);
-    if (news.length > 0) this.#report(news);
   }
 
-  /** Takes one sequence past what was evaluated: its next token, its text, its end. Undefined where there is nothing to tell. */
-  async #advance(work: Work, logitIndex: number): Promise<SequenceUpdate | undefined> {
-    const { sequence, slot } = work;
-    const { request, prompt, prefill, sampler, output } = sequence;
-    if (slot.tokens.length < prefill.length) return undefined;
+  /**
+   * Reports what the last calls brought. It is done while the next one runs: telling the host takes the time of a tenth of a small
+   * model's step, in which the cores would have nothing to evaluate.
+   */
+  #sendNews(): void {
+    if (this.#news.length === 0) return;
+    const news = this.#news;
+    this.#news = [];
+    this.#report(news);
+  }
+
+  /** Takes one sequence past what was evaluated: the token that was drawn after it, if any, its text, its end. */
+  #advance({ sequence, slot }: Work, drawn: number | undefined): void {
+    const { request, prompt, prefill, output } = sequence;
+    if (slot.tokens.length < prefill.length) return;
 
     // Tokens from before a crash are taken as said, as far as they were evaluated.
     while (output.length <= slot.tokens.length - prompt.length) {
@@ -287,22 +307,19 @@ export class Scheduler {
       if (replayed === undefined) break;
       this.#accept(sequence, replayed);
     }
-    if (!work.wantLogits || sampler === undefined) return undefined;
+    if (drawn === undefined || !this.#running.has(request.id)) return;
 
-    const token = await sampler.sample(logitIndex, output);
-    if (!this.#running.has(request.id)) return undefined;
-    const { text, finished } = this.#accept(sequence, token);
+    const { text, finished } = this.#accept(sequence, drawn);
     if (finished !== undefined) this.#release(sequence);
-
     const first = !sequence.announced;
     sequence.announced = true;
-    return {
+    this.#news.push({
       id: request.id,
       ...(first && { started: { promptTokens: prompt.length, cachedTokens: sequence.cachedTokens } }),
-      tokens: [token],
+      tokens: [drawn],
       text,
       ...(finished && { finished: { reason: finished, completionTokens: output.length } }),
-    };
+    });
   }
 
   #accept(sequence: Sequence, token: number) {
@@ -317,10 +334,18 @@ export class Scheduler {
   }
 
   async #somethingToDo(): Promise<void> {
+    this.#sendNews();
     if (this.#stopped || this.#waiting.size > 0) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
     this.#wake = undefined;
   }
+}
+
+/** Draws the next token from what the call in progress leaves. Undefined where it is known from before a crash, or too early. */
+async function drawAfter({ sequence, wantLogits }: Work, logitIndex: number): Promise<number | undefined> {
+  const { request, output, sampler } = sequence;
+  if (!wantLogits || sampler === undefined) return undefined;
+  return await sampler.sample(logitIndex, output.length < request.replay.length ? request.replay : output);
 }

@@ -31,8 +31,10 @@ export type ThreadTunerOptions = {
 /** Of calls of a shape, one of so many tries another number of threads. */
 const EXPLORE_EVERY = 64;
 /** A call that takes so many times the usual was held up by another program. */
-const HELD_UP_FACTOR = 4;
-const HELD_UP_MS = 20;
+const HELD_UP_FACTOR = 2.5;
+/** So much time lost to hold-ups is one too much; what was lost is forgiven at a tenth of the time that passes. */
+const LOSS_MS = 150;
+const FORGIVEN = 0.1;
 /** How long fewer threads are used after that; doubled each time that it was too short. */
 const RETREAT_MS = 1_000;
 const MAX_RETREAT_MS = 8_000;
@@ -46,6 +48,8 @@ const CORE_SLACK = 0.45;
 const CORE_TAKEN = 0.6;
 /** How often the use of the cores is looked at. */
 const LOOK_MS = 1_000;
+/** After such a pause between two calls, what was seen of the cores before says nothing of now. */
+const PAUSE_MS = 100;
 /** The weight of the newest call in the running mean. */
 const NEWEST_WEIGHT = 0.2;
 
@@ -59,6 +63,9 @@ export function createThreadTuner(options: ThreadTunerOptions): ThreadTuner {
   let retreatMs = RETREAT_MS;
   let retreatEndsAt = 0;
   let nextLookAt = now() + LOOK_MS;
+  let lostMs = 0;
+  let lostAt = now();
+  let lastCallAt = now();
 
   function estimate(shape: string, threads: number): Estimate {
     const key = `${shape}/${threads}`;
@@ -81,9 +88,16 @@ export function createThreadTuner(options: ThreadTunerOptions): ThreadTuner {
 
   function lookAround(): void {
     const at = now();
-    if (at < nextLookAt || at < retreatEndsAt) return;
+    if (at < retreatEndsAt) return;
+    const paused = at - lastCallAt > PAUSE_MS;
+    if (!paused && at < nextLookAt) return;
     nextLookAt = at + LOOK_MS;
     const room = roomCores();
+    if (paused) {
+      // Others may have used the cores meanwhile: that took nothing from anybody.
+      cap = maxThreads;
+      return;
+    }
     if (room < cap - CORE_TAKEN) retreat(cap);
     else if (cap < maxThreads && room >= maxThreads - CORE_SLACK) cap = maxThreads;
   }
@@ -105,10 +119,16 @@ export function createThreadTuner(options: ThreadTunerOptions): ThreadTuner {
       return other <= best || hasRoomFor(other) ? other : best;
     },
     record(shape, threads, ms) {
+      lastCallAt = now();
       const known = estimate(shape, threads);
-      const heldUp = known.calls >= 2 && ms > HELD_UP_MS && ms > known.ms * HELD_UP_FACTOR;
-      if (heldUp && threads > 1) {
-        retreat(threads);
+      if (threads > 1 && known.calls >= 2 && ms > known.ms * HELD_UP_FACTOR) {
+        const at = now();
+        lostMs = Math.max(0, lostMs - (at - lostAt) * FORGIVEN) + ms - known.ms;
+        lostAt = at;
+        if (lostMs > LOSS_MS) {
+          lostMs = 0;
+          retreat(threads);
+        }
         return;
       }
       known.ms =

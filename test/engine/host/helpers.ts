@@ -16,6 +16,7 @@ export const OPTIONS: EngineOptions = {
   gpu: "off",
   prefillChunkTokens: 64,
   prefixStoreBytes: 0,
+  flashAttention: "auto",
 };
 
 export const silentLogger = pino({ level: "silent" });

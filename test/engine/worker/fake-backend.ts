@@ -60,6 +60,7 @@ export function createFakeBatcher(options: {
   let promised = 0;
   let logits: number[][] = [];
   let finish: (() => void) | undefined;
+  let decoded: Promise<void> = Promise.resolve();
   let samplers = 0;
   const files = new Map<string, number[]>();
 
@@ -105,9 +106,10 @@ export function createFakeBatcher(options: {
       if (size !== promised) throw new Error(`a batch of ${promised} was promised, not ${size}`);
       calls.push(batch);
       if (calls.length > failAfter) return Promise.reject(new Error("Eval has failed"));
-      return new Promise((resolve) => {
+      decoded = new Promise((resolve) => {
         finish = resolve;
       });
+      return decoded;
     },
     truncate(slot, length) {
       idle("truncate");
@@ -142,10 +144,9 @@ export function createFakeBatcher(options: {
       let disposed = false;
       return {
         async sample(logitIndex) {
-          idle("sample");
           const tokens = logits[logitIndex];
           if (tokens === undefined || disposed) throw new Error("no logits there, or the sampler is gone");
-          await Promise.resolve();
+          await decoded;
           if (disposed) throw new Error("the sampler went away while it was sampling");
           return nextToken(tokens);
         },

@@ -27,6 +27,18 @@ function createMachine(cores: number) {
   };
 }
 
+function createIdleMachine() {
+  let clockMs = 0;
+  const machine = { roomCores: 2 };
+  return {
+    machine,
+    tuner: createThreadTuner({ maxThreads: 2, now: () => clockMs, roomCores: () => machine.roomCores }),
+    spend: (ms: number) => {
+      clockMs += ms;
+    },
+  };
+}
+
 const share = (calls: { threads: number }[], threads: number) =>
   calls.filter((call) => call.threads === threads).length / calls.length;
 
@@ -69,6 +81,23 @@ describe("the thread tuner", () => {
     machine.busyCores = 1;
     const calls = run(1000, 20);
     expect(calls.filter(({ ms }) => ms > 1000).length).toBeLessThanOrEqual(3);
+  });
+
+  test("stays with all threads after one call that took a little longer", () => {
+    const { tuner, spend } = createIdleMachine();
+    for (let call = 0; call < 200; call++) {
+      tuner.choose("large", true);
+      spend(call === 100 ? 60 : 12);
+      tuner.record("large", 2, call === 100 ? 60 : 12);
+    }
+    expect(tuner.choose("large", true)).toBe(2);
+  });
+
+  test("takes all threads after a pause, whatever other programs did meanwhile", () => {
+    const { tuner, spend, machine } = createIdleMachine();
+    spend(5_000);
+    machine.roomCores = 0.2;
+    expect(tuner.choose("large", true)).toBe(2);
   });
 
   test("never asks for more threads than it may, nor for none", () => {
