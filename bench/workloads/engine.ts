@@ -100,7 +100,7 @@ async function generate(sluice: Engine, bench: Bench, prompt: string, newTokens:
   const events = sluice.generate({
     id: "bench",
     model: bench.shared.modelId,
-    messages: [{ role: "user", content: prompt }],
+    prompt: { type: "chat", messages: [{ role: "user", content: prompt }] },
     choices: 1,
     maxTokens: newTokens,
     stop: [],
@@ -120,7 +120,7 @@ async function generate(sluice: Engine, bench: Bench, prompt: string, newTokens:
   for await (const event of events) {
     if (event.type === "started") promptTokens = event.promptTokens - event.cachedTokens;
     else if (event.type === "text") eventsMs.push(performance.now());
-    else completionTokens = event.completionTokens;
+    else if (event.type === "finished") completionTokens = event.completionTokens;
   }
   if (completionTokens !== newTokens)
     throw new Error(`${newTokens} tokens were asked for, and ${completionTokens} came`);

@@ -1,5 +1,5 @@
 import type { FinishReason } from "../generation/event.ts";
-import type { Message, Sampling } from "../generation/request.ts";
+import type { Prompt, Sampling } from "../generation/request.ts";
 
 /** Where layers of the model may run. `auto` takes the best that is found, `off` the CPU alone. */
 export type GpuChoice = "auto" | "off" | "cuda" | "vulkan" | "metal";
@@ -42,7 +42,7 @@ export type EngineInfo = {
 export type SequenceRequest = {
   /** The host's number for it; unique for the life of the host. */
   readonly id: number;
-  readonly messages: readonly Message[];
+  readonly prompt: Prompt;
   readonly maxTokens: number | undefined;
   readonly stop: readonly string[];
   readonly sampling: Sampling & { readonly seed: number };

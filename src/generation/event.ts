@@ -1,8 +1,22 @@
-/** `stop`: the model ended or a stop string was met. `length`: `maxTokens` or the context was used up. */
-export type FinishReason = "stop" | "length";
+/**
+ * `stop`: the model ended or a stop string was met. `length`: `maxTokens` or the context was used up. `tool_calls`: the model waits for
+ * what its calls give.
+ */
+export type FinishReason = "stop" | "length" | "tool_calls";
+
+/** One token's natural log-probability over the whole vocabulary, before temperature and every other change of the logits. */
+export type TokenLogprob = {
+  readonly token: number;
+  /** The token's own bytes, which may be part of a character. */
+  readonly bytes: readonly number[];
+  readonly logprob: number;
+};
+
+/** A sampled token, and the most likely ones in its place, most likely first. */
+export type SampledLogprob = TokenLogprob & { readonly top: readonly TokenLogprob[] };
 
 /**
- * What happens to a generation, in order: one `started`, then for each choice any number of `text` and one `finished`.
+ * What happens to a generation, in order: one `started`, then for each choice any number of others and one `finished`.
  * The choices' events interleave. A failure is thrown by the iterator, as one of `errors.ts`.
  */
 export type GenerationEvent =
@@ -13,11 +27,32 @@ export type GenerationEvent =
       /** How many of those a slot still held, so that they were not evaluated again. */
       readonly cachedTokens: number;
     }
-  | { readonly type: "text"; readonly choice: number; readonly text: string }
+  | {
+      readonly type: "text";
+      readonly choice: number;
+      /** May be empty where there are log-probabilities of tokens whose text is held back. */
+      readonly text: string;
+      /** Of the tokens sampled since the last, where they were asked for. */
+      readonly logprobs?: readonly SampledLogprob[];
+    }
+  /** What the model thinks before it speaks. Never part of the text. */
+  | { readonly type: "reasoning"; readonly choice: number; readonly text: string }
+  /** A call begins; its arguments follow. `index` counts the choice's calls from 0. */
+  | {
+      readonly type: "toolCall";
+      readonly choice: number;
+      readonly index: number;
+      readonly id: string;
+      readonly name: string;
+    }
+  /** The next piece of a call's arguments: JSON text. */
+  | { readonly type: "toolArguments"; readonly choice: number; readonly index: number; readonly text: string }
   | {
       readonly type: "finished";
       readonly choice: number;
       readonly reason: FinishReason;
       /** All tokens sampled for this choice, the one that ended it included. */
       readonly completionTokens: number;
+      /** How many of those were reasoning, where the model reasons. */
+      readonly reasoningTokens?: number;
     };

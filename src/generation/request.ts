@@ -6,6 +6,72 @@ export type Message = {
   readonly content: string;
   /** The participant's name, for the templates that render one. */
   readonly name?: string;
+  /** An assistant's: the calls that its turn made. */
+  readonly toolCalls?: readonly ToolCall[];
+  /** A tool's: which call it answers. */
+  readonly toolCallId?: string;
+  /** An assistant's: what it thought before it spoke, for the templates that render it. */
+  readonly reasoning?: string;
+};
+
+export type ToolCall = {
+  readonly id: string;
+  readonly name: string;
+  /** JSON text, as the model wrote it. */
+  readonly arguments: string;
+};
+
+export type JsonSchema = Readonly<Record<string, unknown>> | boolean;
+
+/** A function that the model may ask the client to call. */
+export type Tool = {
+  readonly name: string;
+  readonly description?: string;
+  /** A JSON schema of its arguments, an object's; absent where it takes none. */
+  readonly parameters?: JsonSchema;
+};
+
+/** Which tools may be called in this turn. */
+export type ToolUse = {
+  readonly tools: readonly Tool[];
+  /** `required`: at least one call; `none`: the model sees the tools and may call none. */
+  readonly choice: "none" | "auto" | "required";
+  /** The names that may be called; undefined for all. */
+  readonly allowed: readonly string[] | undefined;
+  /** Whether several calls may be made in one turn. */
+  readonly parallel: boolean;
+};
+
+/** What the model goes on from. */
+export type Prompt =
+  | {
+      readonly type: "chat";
+      readonly messages: readonly Message[];
+      /** Goes on with the last message, an assistant's, instead of answering it. */
+      readonly continueFinal?: boolean;
+      /** More variables for the model's template, such as `enable_thinking`. */
+      readonly templateArguments?: Readonly<Record<string, unknown>>;
+    }
+  /** Text as it is, without a template. Control tokens' spellings become control tokens. */
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "tokens"; readonly tokens: readonly number[] }
+  /** What belongs between the two, for models that were trained to fill in the middle. */
+  | { readonly type: "infill"; readonly prefix: string; readonly suffix: string };
+
+/** What the text must be. */
+export type OutputFormat =
+  /** Any JSON object. */
+  | { readonly type: "json" }
+  | { readonly type: "schema"; readonly schema: JsonSchema }
+  | { readonly type: "regex"; readonly pattern: string }
+  | { readonly type: "grammar"; readonly grammar: Grammar };
+
+/** A grammar that the engine holds the output to. */
+export type Grammar = {
+  /** In llama.cpp's GBNF; the start rule is `root`. */
+  readonly gbnf: string;
+  /** Until one of these was written, anything may be; after it, what follows keeps to the grammar. Undefined is from the first token. */
+  readonly triggers?: readonly string[];
 };
 
 /** How the next token is drawn. Every field is always set: defaults are the protocol's business. */
@@ -38,7 +104,13 @@ export type GenerationRequest = {
   readonly id: string;
   /** The model's id, after aliases were resolved. */
   readonly model: string;
-  readonly messages: readonly Message[];
+  readonly prompt: Prompt;
+  /** What the model may call. Undefined is nothing, and its template is told of nothing. */
+  readonly tools?: ToolUse;
+  /** Undefined is any text. */
+  readonly output?: OutputFormat;
+  /** For each token, its log-probability and those of so many of the most likely; undefined for none. */
+  readonly logprobs?: number;
   /** How many independent answers (`n`), at least 1. */
   readonly choices: number;
   /** At most so many tokens for each choice; undefined is until the context is full. */

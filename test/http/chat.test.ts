@@ -100,7 +100,7 @@ describe("POST /v1/chat/completions", () => {
       {
         id: response.headers.get("x-request-id"),
         model: MODEL_ID,
-        messages: [{ role: "user", content: "Hi" }],
+        prompt: { type: "chat", messages: [{ role: "user", content: "Hi" }] },
         maxTokens: 5,
         sampling: { temperature: 0 },
       },

@@ -100,7 +100,7 @@ export function createSequenceTable(): SequenceTable {
       const { request } = sequence.owner;
       return {
         id: lastId,
-        messages: request.messages,
+        prompt: request.prompt,
         maxTokens: trialTokens ?? request.maxTokens,
         stop: request.stop,
         sampling: { ...request.sampling, seed: sequence.seed },

@@ -6,7 +6,7 @@ import { setInterval } from "node:timers";
 import { type LoadedModel, loadModel } from "../llama.ts";
 import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
 import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
-import { encodeConversation } from "./prompt.ts";
+import { encodePrompt, leadingText } from "./prompt.ts";
 import { Scheduler } from "./scheduler.ts";
 import { openScratchFolder } from "./scratch.ts";
 
@@ -43,7 +43,7 @@ function admit(request: SequenceRequest, model: LoadedModel, scheduler: Schedule
   if (fault !== undefined) return fault;
   let prompt: number[];
   try {
-    prompt = encodeConversation(request.messages, model.template, model.tokenizer);
+    prompt = encodePrompt(request.prompt, model.template, model.tokenizer);
   } catch (error) {
     return { code: "unrenderable_prompt", reason: messageOf(error) };
   }
@@ -58,14 +58,11 @@ function admit(request: SequenceRequest, model: LoadedModel, scheduler: Schedule
  * Refuses what is hopelessly long by its beginning. Tokenizing holds up every sequence, for about 0.4 s a megabyte, so a body of
  * many megabytes must not be tokenized to its end only to be refused.
  */
-function findExcess({ messages }: SequenceRequest, { info, tokenizer }: LoadedModel): Rejection | undefined {
+function findExcess({ prompt }: SequenceRequest, { info, tokenizer }: LoadedModel): Rejection | undefined {
   const { contextTokens } = info;
   const limitChars = contextTokens * HOPELESS_CHARS_PER_TOKEN;
-  if (messages.reduce((sum, { content }) => sum + content.length, 0) <= limitChars) return undefined;
-  const beginning = messages
-    .map(({ content }) => content.slice(0, limitChars))
-    .join("\n")
-    .slice(0, limitChars);
+  const beginning = leadingText(prompt, limitChars + 1);
+  if (beginning.length <= limitChars) return undefined;
   const promptTokens = tokenizer.tokenize(beginning, false).length;
   if (promptTokens < contextTokens) return undefined;
   return { code: "context_length_exceeded", promptTokens, contextTokens, atLeast: true };

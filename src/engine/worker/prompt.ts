@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Message } from "../../generation/request.ts";
+import type { Message, Prompt } from "../../generation/request.ts";
 import type { Tokenizer } from "./backend.ts";
 
 /** A model's chat template, compiled. */
@@ -11,6 +11,47 @@ export type ChatTemplate = {
   /** Set where the vocabulary wants every text to begin with this token. */
   readonly beginToken: number | undefined;
 };
+
+/**
+ * The tokens of whatever a request goes on from.
+ *
+ * @throws whatever the template raises, or when the model can't take such a prompt
+ */
+export function encodePrompt(prompt: Prompt, template: ChatTemplate, tokenizer: Tokenizer): number[] {
+  switch (prompt.type) {
+    case "chat":
+      return encodeConversation(prompt.messages, template, tokenizer);
+    case "text":
+      return withBeginToken([...tokenizer.tokenize(prompt.text, true)], template);
+    case "tokens":
+      return [...prompt.tokens];
+    case "infill":
+      throw new Error("This model can't fill in the middle.");
+  }
+}
+
+/** The first characters of all that the prompt says, at most about so many. */
+export function leadingText(prompt: Prompt, limitChars: number): string {
+  const pieces = textsOf(prompt).map((text) => text.slice(0, limitChars));
+  return pieces.join("\n").slice(0, limitChars);
+}
+
+function textsOf(prompt: Prompt): readonly string[] {
+  switch (prompt.type) {
+    case "chat":
+      return prompt.messages.map(({ content }) => content);
+    case "text":
+      return [prompt.text];
+    case "tokens":
+      return [];
+    case "infill":
+      return [prompt.prefix, prompt.suffix];
+  }
+}
+
+function withBeginToken(tokens: number[], { beginToken }: ChatTemplate): number[] {
+  return beginToken === undefined || tokens[0] === beginToken ? tokens : [beginToken, ...tokens];
+}
 
 /**
  * Renders a conversation and tokenizes it, such that only the template can make control tokens: what a message says stays text.
@@ -33,9 +74,7 @@ export function encodeConversation(
     return { ...message, content, name: hide(message.name, template.controlTokens, placeholders) };
   });
   const rendered = template.render(disguised);
-  const tokens = [...tokenizeParts(rendered, placeholders, tokenizer)];
-  const { beginToken } = template;
-  return beginToken === undefined || tokens[0] === beginToken ? tokens : [beginToken, ...tokens];
+  return withBeginToken([...tokenizeParts(rendered, placeholders, tokenizer)], template);
 }
 
 function hide(text: string, controlTokens: readonly string[], placeholders: Map<string, string>): string {

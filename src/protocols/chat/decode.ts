@@ -33,7 +33,7 @@ export function decodeChatRequest(body: unknown): ChatRequest {
     stream: wire.stream ?? false,
     includeUsage: wire.stream_options?.include_usage ?? false,
     generation: {
-      messages: decodeMessages(wire.messages),
+      prompt: { type: "chat", messages: decodeMessages(wire.messages) },
       choices: wire.n ?? 1,
       maxTokens: wire.max_completion_tokens ?? wire.max_tokens ?? undefined,
       stop: typeof wire.stop === "string" ? [wire.stop] : (wire.stop ?? []),

@@ -92,6 +92,11 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
           return event.text === ""
             ? ""
             : `${prefixes[event.choice]}"content":${JSON.stringify(event.text)}${textSuffix}`;
+        case "reasoning":
+          return `${prefixes[event.choice]}"reasoning_content":${JSON.stringify(event.text)}${textSuffix}`;
+        case "toolCall":
+        case "toolArguments":
+          throw new Error("a request without tools was answered with a call");
         case "finished":
           return `${prefixes[event.choice]}},"logprobs":null,"finish_reason":"${event.reason}"}${tail}`;
       }

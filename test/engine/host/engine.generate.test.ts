@@ -18,7 +18,7 @@ test("a generation is one start, its texts and one end", async () => {
   expect(worker.submitted).toEqual([
     {
       id: 1,
-      messages: [{ role: "user", content: "hi" }],
+      prompt: { type: "chat", messages: [{ role: "user", content: "hi" }] },
       maxTokens: 7,
       stop: ["\n"],
       sampling: expect.objectContaining({ temperature: 0, seed: 5 }),

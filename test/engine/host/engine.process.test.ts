@@ -6,7 +6,7 @@ import type { SupervisionPolicy } from "../../../src/engine/host/policy.ts";
 import { forkWorker } from "../../../src/engine/host/worker-child.ts";
 import { EngineCrashedError } from "../../../src/generation/errors.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
-import { createLogSpy, errorOf, OPTIONS, read, requestOf, textOf } from "./helpers.ts";
+import { createLogSpy, errorOf, OPTIONS, read, requestOf, textOf, userPrompt } from "./helpers.ts";
 
 // Nothing here waits for time, but a process takes its time to start where the machine is busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -50,7 +50,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const scripted = (script: object) => requestOf({ messages: [{ role: "user", content: JSON.stringify(script) }] });
+const scripted = (script: object) => requestOf({ prompt: userPrompt(JSON.stringify(script)) });
 const numbers = (count: number): string => Array.from({ length: count }, (_, index) => `${index} `).join("");
 
 test("a worker's process is forked with one pool thread and its own flags, not the gateway's, and answers", async () => {

@@ -4,6 +4,7 @@ import type { FakeWorker } from "./fake-worker.ts";
 import {
   at,
   type Bench,
+  contentOf,
   contentsOf,
   createReadyBench,
   errorOf,
@@ -61,7 +62,7 @@ test("after a death every request goes on from the tokens that it has, in the or
   await settle();
   crash(bench);
   expect(bench.workers).toHaveLength(2);
-  expect(bench.worker.submitted.map(({ messages, replay }) => [at(messages, 0).content, replay])).toEqual([
+  expect(bench.worker.submitted.map(({ prompt, replay }) => [contentOf(prompt), replay])).toEqual([
     ["a", [0, 1, 2]],
     ["b", [0]],
     ["c", []],

@@ -4,7 +4,7 @@ import { createEngine, type Engine } from "../../../src/engine/host/engine.ts";
 import type { SupervisionPolicy } from "../../../src/engine/host/policy.ts";
 import type { EngineOptions, SequenceRequest } from "../../../src/engine/messages.ts";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
-import type { GenerationRequest } from "../../../src/generation/request.ts";
+import type { GenerationRequest, Prompt } from "../../../src/generation/request.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { FakeWorker } from "./fake-worker.ts";
 
@@ -28,13 +28,23 @@ export function createLogSpy() {
   return { logger, lines };
 }
 
+/** A conversation of one message. */
+export function userPrompt(content: string): Prompt {
+  return { type: "chat", messages: [{ role: "user", content }] };
+}
+
+/** A conversation's first message. */
+export function contentOf(prompt: Prompt): string | undefined {
+  return prompt.type === "chat" ? prompt.messages[0]?.content : undefined;
+}
+
 /** A request with nothing special but what is given. */
 export function requestOf(given: Partial<GenerationRequest> & { readonly seed?: number } = {}): GenerationRequest {
   const { seed, ...rest } = given;
   return {
     id: "req-1",
     model: "fake",
-    messages: [{ role: "user", content: "hi" }],
+    prompt: userPrompt("hi"),
     choices: 1,
     maxTokens: undefined,
     stop: [],
@@ -142,16 +152,16 @@ export function at<T>(list: readonly T[], index: number): T {
 
 /** The latest submission whose first message says `content`. */
 export function submissionOf(worker: FakeWorker, content: string): SequenceRequest {
-  const found = worker.submitted.findLast(({ messages }) => messages[0]?.content === content);
+  const found = worker.submitted.findLast(({ prompt }) => contentOf(prompt) === content);
   if (found === undefined) expect.fail(`${content} was not submitted`);
   return found;
 }
 
 export function saying(content: string, given: Parameters<typeof requestOf>[0] = {}): GenerationRequest {
-  return requestOf({ id: content, messages: [{ role: "user", content }], ...given });
+  return requestOf({ id: content, prompt: userPrompt(content), ...given });
 }
 
 /** The contents of what the worker was given, in order. */
 export function contentsOf(worker: FakeWorker): (string | undefined)[] {
-  return worker.submitted.map(({ messages }) => messages[0]?.content);
+  return worker.submitted.map(({ prompt }) => contentOf(prompt));
 }

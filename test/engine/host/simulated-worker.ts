@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import type { SequenceRequest, SequenceUpdate, WorkerMessage } from "../../../src/engine/messages.ts";
 import { FakeWorker, INFO } from "./fake-worker.ts";
+import { contentOf } from "./helpers.ts";
 
 /** What a simulated request says and does. It travels in the first message's content, so that the worker needs no other knowledge. */
 export type Script = {
@@ -63,8 +64,8 @@ export class SimulatedWorker extends FakeWorker {
   }
 
   private submit(request: SequenceRequest): void {
-    const { id, messages, replay, sampling } = request;
-    const script: Script = JSON.parse(messages[0]?.content ?? "");
+    const { id, prompt, replay, sampling } = request;
+    const script: Script = JSON.parse(contentOf(prompt) ?? "");
     expect(this.running.has(id)).toBe(false);
     expect(replay).toEqual(Array.from(replay, (_, index) => index));
     if (request.maxTokens !== undefined) expect(replay.length).toBeLessThan(request.maxTokens);

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { createEngine, type Engine } from "../../../src/engine/host/engine.ts";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
-import { OPTIONS, type Reading, read, requestOf, settle, silentLogger, textOf } from "./helpers.ts";
+import { OPTIONS, type Reading, read, requestOf, settle, silentLogger, textOf, userPrompt } from "./helpers.ts";
 import { type Script, SEED, SimulatedWorker, wholeText } from "./simulated-worker.ts";
 
 export type Action =
@@ -59,7 +59,7 @@ export async function createSimulation(): Promise<Simulation> {
     const controller = new AbortController();
     const request = requestOf({
       id: script.name,
-      messages: [{ role: "user", content: JSON.stringify(script) }],
+      prompt: userPrompt(JSON.stringify(script)),
       choices: script.choices,
       maxTokens: script.maxTokens,
       seed: SEED,

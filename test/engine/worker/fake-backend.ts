@@ -180,7 +180,7 @@ export function sequenceRequest(
   const { temperature = 0, ...rest } = fields;
   return {
     id,
-    messages: [],
+    prompt: { type: "chat", messages: [] },
     maxTokens: undefined,
     stop: [],
     sampling: { ...greedy, temperature },

@@ -101,11 +101,12 @@ describe("the scheduler", () => {
         let submitted = 0;
         for (const step of actions) {
           if (step.type === "submit") {
-            const answer = expectedAnswer(step.prompt, step, LONG);
+            const { prompt, ...fields } = step;
+            const answer = expectedAnswer(prompt, step, LONG);
             // A sequence that had ended before the crash is never replayed.
             const replay = answer.tokens.slice(0, Math.min(step.replayed, answer.tokens.length - 1));
             expected.set(submitted, { ...answer, replayed: replay.length });
-            scheduler.submit(sequenceRequest(submitted++, { ...step, replay }), step.prompt);
+            scheduler.submit(sequenceRequest(submitted++, { ...fields, replay }), prompt);
           } else if (step.type === "cancel") {
             if (step.which < submitted) cancelled.add(step.which);
             scheduler.cancel(step.which);

@@ -122,7 +122,7 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
 
 describe("messages", () => {
   it("become the engine's: developer is system, function is tool, parts are joined", () => {
-    const { messages } = decode({
+    const { prompt } = decode({
       messages: [
         { role: "developer", content: "Be brief." },
         { role: "system", content: [{ type: "text", text: "And kind." }], name: "rules" },
@@ -141,7 +141,7 @@ describe("messages", () => {
         { role: "function", content: "43", name: "f" },
       ],
     }).generation;
-    expect(messages).toEqual([
+    const messages = [
       { role: "system", content: "Be brief." },
       { role: "system", content: "And kind.", name: "rules" },
       { role: "user", content: "one\ntwo", name: "ann" },
@@ -150,12 +150,13 @@ describe("messages", () => {
       { role: "assistant", content: "I won't." },
       { role: "tool", content: "42" },
       { role: "tool", content: "43", name: "f" },
-    ]);
+    ];
+    expect(prompt).toEqual({ type: "chat", messages });
   });
 
   it("hold no lone surrogates, which have no UTF-8 form", () => {
-    const { messages } = decode({ messages: [{ role: "user", content: "a\ud800b" }] }).generation;
-    expect(messages[0]?.content).toBe("a\ufffdb");
+    const { prompt } = decode({ messages: [{ role: "user", content: "a\ud800b" }] }).generation;
+    expect(prompt).toEqual({ type: "chat", messages: [{ role: "user", content: "a\ufffdb" }] });
   });
 
   it.each(WRONG.map(([fields, param, code, message]) => ({ fields, param, code, message })))(

@@ -15,7 +15,7 @@ describe("a chat request", () => {
       stream: false,
       includeUsage: false,
       generation: {
-        messages: [{ role: "user", content: "Hi" }],
+        prompt: { type: "chat", messages: [{ role: "user", content: "Hi" }] },
         choices: 1,
         maxTokens: undefined,
         stop: [],
@@ -53,7 +53,7 @@ describe("a chat request", () => {
     });
     expect(chat).toMatchObject({ stream: true, includeUsage: true });
     expect(chat.generation).toEqual({
-      messages: [{ role: "user", content: "Hi" }],
+      prompt: { type: "chat", messages: [{ role: "user", content: "Hi" }] },
       choices: 3,
       maxTokens: 50,
       stop: ["\n\n", "END"],
