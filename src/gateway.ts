@@ -108,6 +108,7 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
       gpu: config.gpu,
       flashAttention: config.flashAttention,
       prefillChunkTokens: config.prefillChunk,
+      prefillPauseMs: config.prefillPauseMs,
       prefixStoreBytes: config.prefixStoreBytes,
     },
     logger: logger.child({ model: model.id }),

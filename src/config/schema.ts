@@ -37,7 +37,13 @@ export const configSchema = z.strictObject({
     .enum(FLASH_ATTENTION_CHOICES)
     .default("auto")
     .describe("attention that never forms all scores at once; auto is wherever llama.cpp has it"),
-  prefillChunk: z.int().min(1).max(8192).default(64).describe("prompt tokens evaluated in one step at most"),
+  prefillChunk: z.int().min(1).max(8192).default(64).describe("prompts are evaluated in pieces of so many tokens"),
+  prefillPauseMs: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(50)
+    .describe("how long prompts may hold up answers in progress at a time, in ms; a piece is evaluated in any case"),
   prefixStoreBytes: z
     .int()
     .min(0)

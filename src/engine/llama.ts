@@ -10,6 +10,7 @@ import { getLlama, type Llama, LlamaLogLevel, type LlamaModel } from "node-llama
 import type { Message } from "../generation/request.ts";
 import type { EngineInfo, EngineOptions, GpuChoice } from "./messages.ts";
 import type { Batcher, Sampler, Tokenizer } from "./worker/backend.ts";
+import { mayJoinChunks } from "./worker/prefix.ts";
 import type { ChatTemplate } from "./worker/prompt.ts";
 import { type SamplerConfig, type SamplerConfigFor, samplerConfig } from "./worker/sampling.ts";
 import { createThreadTuner, type ThreadTuner } from "./worker/threads.ts";
@@ -25,12 +26,6 @@ const AUTO_CONTEXT_TOKENS = 4096;
  */
 const LONE_CHUNKS_CPU = 2;
 const LONE_CHUNKS_GPU = 8;
-
-/**
- * Attention on a CPU evaluates so many rows at a time and the rest one by one, which rounds otherwise: only pieces of whole tiles give
- * the same result alone and joined (docs/decisions/007-exactness.md).
- */
-const ATTENTION_TILE_TOKENS = 64;
 
 /** `LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_CONTROL`: what tokenizes from its spelling only with special tokens on. */
 const CONTROL_ATTRIBUTES = 1 | 8;
@@ -103,8 +98,11 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
     options.contextTokens === "auto" ? Math.min(model.trainContextSize, AUTO_CONTEXT_TOKENS) : options.contextTokens;
   // Not left to the binding: its default is 4 at least, and 4 threads on 2 cores prefilled 30 times slower when measured.
   const threads = options.threads === "auto" ? llama.cpuMathCores : options.threads;
-  const mayJoin = options.prefillChunkTokens % ATTENTION_TILE_TOKENS === 0;
-  const loneChunks = mayJoin ? (llama.gpu === false ? LONE_CHUNKS_CPU : LONE_CHUNKS_GPU) : 1;
+  const loneChunks = mayJoinChunks(options.prefillChunkTokens)
+    ? llama.gpu === false
+      ? LONE_CHUNKS_CPU
+      : LONE_CHUNKS_GPU
+    : 1;
   const maxBatchTokens = Math.max(options.slots, options.prefillChunkTokens * loneChunks);
   const context = await model.createContext({
     sequences: options.slots,

@@ -18,8 +18,10 @@ export type EngineOptions = {
   readonly threads: number | "auto";
   readonly gpu: GpuChoice;
   readonly flashAttention: FlashAttentionChoice;
-  /** Prompt tokens evaluated in one step at most, over all sequences. */
+  /** Prompts are cut at multiples of this. */
   readonly prefillChunkTokens: number;
+  /** How long prompts may hold up a step of the decoding sequences, in ms; one chunk is evaluated in any case. */
+  readonly prefillPauseMs: number;
   /** How much of what slots lose is kept in files, so that conversations may outnumber slots; 0 is nothing. */
   readonly prefixStoreBytes: number;
 };

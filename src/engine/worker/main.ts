@@ -92,6 +92,7 @@ async function serve(options: EngineOptions): Promise<void> {
     batcher: model.batcher,
     tokenizer: model.tokenizer,
     prefillChunkTokens: options.prefillChunkTokens,
+    prefillPauseMs: options.prefillPauseMs,
     prefixStore: openPrefixStore(options.prefixStoreBytes),
     report: (updates) => send({ type: "step", updates }),
   });

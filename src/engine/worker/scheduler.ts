@@ -1,15 +1,18 @@
 import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
 import type { Batcher, Tokenizer } from "./backend.ts";
 import { choosePlacement, type Placement, type Slot } from "./placement.ts";
-import { exactTokensAfter, type Prefix, reusableTokens } from "./prefix.ts";
+import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
+import { exactTokensAfter, lastCut, type Prefix, reusableTokens } from "./prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
 import { acceptToken, createSequence, nextReplayedToken, type Sequence } from "./sequence.ts";
 
 export type SchedulerOptions = {
   readonly batcher: Batcher;
   readonly tokenizer: Tokenizer;
-  /** Prompt tokens evaluated between two steps of the decoding sequences, about: whole chunks until there are as many. */
+  /** Prompts are cut at multiples of this. */
   readonly prefillChunkTokens: number;
+  /** How long prompts may hold up a step of the decoding sequences, in ms; one chunk is evaluated in any case. */
+  readonly prefillPauseMs: number;
   /** Keeps what slots lose. */
   readonly prefixStore: PrefixStore;
   /** Called once for each native call that brought anything, with every sequence's news. */
@@ -39,6 +42,7 @@ export class Scheduler {
   readonly #batcher: Batcher;
   readonly #tokenizer: Tokenizer;
   readonly #chunkTokens: number;
+  readonly #pace: PrefillPace;
   readonly #prefixStore: PrefixStore;
   readonly #report: (updates: SequenceUpdate[]) => void;
   readonly #slots: readonly Slot[];
@@ -54,10 +58,15 @@ export class Scheduler {
   /** What the last call brought, not yet told. */
   #news: SequenceUpdate[] = [];
 
-  constructor({ batcher, tokenizer, prefillChunkTokens, prefixStore, report }: SchedulerOptions) {
+  constructor({ batcher, tokenizer, prefillChunkTokens, prefillPauseMs, prefixStore, report }: SchedulerOptions) {
     this.#batcher = batcher;
     this.#tokenizer = tokenizer;
     this.#chunkTokens = prefillChunkTokens;
+    this.#pace = createPrefillPace({
+      chunkTokens: prefillChunkTokens,
+      maxTokens: batcher.maxBatchTokens,
+      targetMs: prefillPauseMs,
+    });
     this.#prefixStore = prefixStore;
     this.#report = report;
     this.#slots = Array.from({ length: batcher.slots }, (_, index) => ({
@@ -115,7 +124,7 @@ export class Scheduler {
       const decodes = this.#decodes();
       if (decodes.length > 0) await this.#evaluate(decodes);
       const prefilledTokens = await this.#prefill(
-        decodes.length > 0 ? this.#chunkTokens : this.#batcher.maxBatchTokens,
+        decodes.length > 0 ? this.#pace.budgetTokens() : this.#batcher.maxBatchTokens,
       );
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
@@ -216,15 +225,17 @@ export class Scheduler {
     while (evaluatedTokens < budgetTokens) {
       const chunk = this.#nextChunk(budgetTokens - evaluatedTokens);
       if (chunk === undefined) break;
+      const startedAt = performance.now();
       await this.#evaluate([chunk]);
+      this.#pace.record(chunk.tokens.length, performance.now() - startedAt);
       evaluatedTokens += chunk.tokens.length;
     }
     return evaluatedTokens;
   }
 
   /**
-   * Whole chunks, which end at multiples of the chunk size, and apart from them what is left at the end: so a prompt's pieces are
-   * cut at the same places wherever its evaluation begins and however much of it fits into one call.
+   * Whole chunks, which end at multiples of the chunk size, and then the last piece: so a prompt's pieces are cut at the same places
+   * wherever its evaluation begins and however much of it fits into one call.
    */
   #nextChunk(budgetTokens: number): Work | undefined {
     const sequence = this.#nextToPrefill();
@@ -234,8 +245,8 @@ export class Scheduler {
     const chunk = this.#chunkTokens;
     const chunkStart = position - (position % chunk);
     const affordable = chunkStart + Math.max(1, Math.floor(budgetTokens / chunk)) * chunk;
-    const lastWhole = prefill.length - (prefill.length % chunk);
-    const end = position < lastWhole ? Math.min(affordable, lastWhole) : prefill.length;
+    const last = lastCut(prefill.length, chunk);
+    const end = position < last ? Math.min(affordable, last) : prefill.length;
     const wantLogits = end === prefill.length && end === prompt.length + request.replay.length;
     return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
   }

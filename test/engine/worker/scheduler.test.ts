@@ -25,6 +25,7 @@ function setUp(
     batcher,
     tokenizer,
     prefillChunkTokens: chunk,
+    prefillPauseMs: 0,
     prefixStore,
     report(updates) {
       reports.push(updates);
