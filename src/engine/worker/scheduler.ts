@@ -234,8 +234,8 @@ export class Scheduler {
   }
 
   /**
-   * Whole chunks, which end at multiples of the chunk size, and then the last piece: so a prompt's pieces are cut at the same places
-   * wherever its evaluation begins and however much of it fits into one call.
+   * Whole chunks, and then the last piece. An exact evaluation begins at a multiple of the chunk size, so its pieces are cut at the
+   * same places wherever it begins and however much of it fits into one call.
    */
   #nextChunk(budgetTokens: number): Work | undefined {
     const sequence = this.#nextToPrefill();
@@ -243,10 +243,9 @@ export class Scheduler {
     const { request, slot, prompt, prefill } = sequence;
     const position = slot.tokens.length;
     const chunk = this.#chunkTokens;
-    const chunkStart = position - (position % chunk);
-    const affordable = chunkStart + Math.max(1, Math.floor(budgetTokens / chunk)) * chunk;
-    const last = lastCut(prefill.length, chunk);
-    const end = position < last ? Math.min(affordable, last) : prefill.length;
+    const affordable = Math.max(1, Math.floor(budgetTokens / chunk)) * chunk;
+    const beforeLast = lastCut(prefill.length - position, chunk);
+    const end = beforeLast > 0 ? position + Math.min(affordable, beforeLast) : prefill.length;
     const wantLogits = end === prefill.length && end === prompt.length + request.replay.length;
     return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
   }
