@@ -3,7 +3,7 @@
  * ends when the gateway lets go of it, however that comes about.
  */
 import { setInterval } from "node:timers";
-import { type LoadedModel, loadModel } from "../llama.ts";
+import { type LoadedModel, loadModel } from "../llama/model.ts";
 import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
 import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
 import { encodePrompt, leadingText } from "./prompt.ts";
