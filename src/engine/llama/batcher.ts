@@ -1,8 +1,11 @@
+import type { Grammar, Sampling } from "../../generation/request.ts";
 import type { Batcher } from "../worker/backend.ts";
 import { samplerConfig } from "../worker/sampling.ts";
 import type { ThreadTuner } from "../worker/threads.ts";
 import type { NativeBindings, NativeContext, NativeModel } from "./binding.ts";
-import { createSampler } from "./sampler.ts";
+import type { Constraint } from "./constraint.ts";
+import { createConstrainedSampler, createSampler } from "./sampler.ts";
+import { createScorer } from "./scorer.ts";
 
 /** A batch of so many tokens gains from every thread that has a core. */
 const SCALING_TOKENS = 16;
@@ -24,10 +27,15 @@ export function createBatcher(
     maxBatchTokens,
     tuner,
     exactThreads,
+    constrain,
+    silentTokens,
   }: Pick<Batcher, "slots" | "contextTokens" | "maxBatchTokens"> & {
     readonly tuner: ThreadTuner;
     /** How many threads evaluate a lone token far into its context where that must be exact; undefined where any number may. */
     readonly exactThreads: number | undefined;
+    readonly constrain: (grammar: Grammar) => Constraint;
+    /** Control tokens that end nothing. A grammar reads them as their spelling, and the text has nothing of it. */
+    readonly silentTokens: readonly number[];
   },
 ): Batcher {
   const noLogits = new Uint32Array(0);
@@ -74,7 +82,24 @@ export function createBatcher(
       context.disposeSequence(slot);
       await context.loadSequenceStateFromFile(path, slot, contextTokens);
     },
-    createSampler: (sampling, prompt) =>
-      createSampler(context, new bindings.AddonSampler(model), samplerConfig(sampling, prompt)),
+    createScorer: (topCount) => createScorer(context, model, bindings, topCount),
+    createSampler({ sampling, grammar, showControlTokens = false }, prompt) {
+      const native = new bindings.AddonSampler(model);
+      if (grammar === undefined) return createSampler(context, native, samplerConfig(sampling, prompt));
+      const configBanning = (tokens: readonly number[]) => samplerConfig(banning(sampling, tokens), prompt);
+      return createConstrainedSampler(
+        context,
+        native,
+        configBanning,
+        constrain(grammar),
+        showControlTokens ? [] : silentTokens,
+      );
+    },
   };
+}
+
+function banning<T extends Sampling>(sampling: T, tokens: readonly number[]): T {
+  if (tokens.length === 0) return sampling;
+  const bans = tokens.map((token) => [token, -100] as const);
+  return { ...sampling, logitBias: [...sampling.logitBias, ...bans] };
 }

@@ -18,15 +18,45 @@ const LOG_LEVELS = {
   [LlamaLogLevel.debug]: "debug",
 } as const;
 
+declare const opaque: unique symbol;
+/** A parsed grammar. */
+export type NativeGrammar = { readonly [opaque]: "grammar" };
+/** How far a text has come in a grammar. It is freed with the object. */
+export type NativeGrammarState = { readonly [opaque]: "grammar state" };
+
 export type NativeSampler = {
-  applyConfig(config: SamplerConfig): void;
+  applyConfig(config: SamplerConfig | (SamplerConfig & { readonly grammarEvaluationState: NativeGrammarState })): void;
   dispose(): void;
 };
+/** Which logits are given back, beside the token that is drawn. */
+export type LogitFilter = readonly [
+  tokens: readonly number[],
+  includeMax: boolean,
+  includeMin: boolean,
+  includeSelected: boolean,
+  includeTop: number,
+];
+/** Logits as a flat list of token, logit, token, logit, largest first. The weight is the sum of exp(logit − largest logit). */
+export type LogitReading = readonly [
+  token: number,
+  probabilities: undefined,
+  confidence: number | undefined,
+  logits: readonly number[] | undefined,
+  totalLogitWeight: number | undefined,
+];
 export type NativeContext = {
   initBatch(tokenCount: number): void;
   addToBatch(sequence: number, position: number, tokens: Uint32Array, logitIndexes: Uint32Array): Uint32Array;
   decodeBatch(): Promise<void>;
   sampleToken(logitIndex: number, sampler: NativeSampler): Promise<number>;
+  sampleToken(
+    logitIndex: number,
+    sampler: NativeSampler,
+    probabilities: boolean,
+    confidence: boolean,
+    logits: LogitFilter,
+    totalLogitWeight: boolean,
+  ): Promise<LogitReading>;
   removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
   disposeSequence(sequence: number): void;
   setThreads(threads: number): void;
@@ -43,7 +73,18 @@ export type NativeModel = {
   shouldPrependBosToken(): boolean;
 };
 export type NativeBindings = {
-  readonly AddonSampler: new (model: NativeModel) => NativeSampler;
+  readonly AddonSampler: (new (
+    model: NativeModel,
+  ) => NativeSampler) & {
+    /** Throws where the grammar refuses the token; the state must not be used after that. */
+    acceptGrammarEvaluationStateToken(state: NativeGrammarState, token: number): void;
+  };
+  /** Throws when the text can't be parsed. */
+  readonly AddonGrammar: new (
+    gbnf: string,
+    options: { readonly addonExports: NativeBindings; readonly rootRuleName: string },
+  ) => NativeGrammar;
+  readonly AddonGrammarEvaluationState: new (model: NativeModel, grammar: NativeGrammar) => NativeGrammarState;
   readonly AddonJinjaRenderer: new (template: string) => { render(values: Record<string, unknown>): string };
 };
 

@@ -6,6 +6,7 @@
  * (docs/decisions/001-own-step-scheduler.md).
  */
 import type { LlamaModel } from "node-llama-cpp";
+import type { Grammar } from "../../generation/request.ts";
 import type { EngineInfo, EngineOptions } from "../messages.ts";
 import type { Batcher, Tokenizer } from "../worker/backend.ts";
 import type { ChatTemplate } from "../worker/prompt.ts";
@@ -19,7 +20,10 @@ import {
   openLlama,
   requireCalls,
 } from "./binding.ts";
-import { createTemplate } from "./template.ts";
+import { createConstraint } from "./constraint.ts";
+import { createGrammars } from "./grammars.ts";
+import { createTemplate, findControlTokens } from "./template.ts";
+import { createByteTokens } from "./token-bytes.ts";
 import { createTokenizer } from "./tokenizer.ts";
 
 /** Tokens that `context: "auto"` gives a slot at most: enough for a chat, little enough for a laptop's memory. */
@@ -44,6 +48,8 @@ export type LoadedModel = {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
   readonly batcher: Batcher;
+  /** Throws, with a reason for the client, where llama.cpp can't parse a grammar's text. */
+  readonly checkGrammar: (gbnf: string) => void;
 };
 
 /**
@@ -74,7 +80,12 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
     threads,
   });
 
-  const bindings = requireCalls<NativeBindings>(llama, "_bindings", ["AddonSampler", "AddonJinjaRenderer"]);
+  const bindings = requireCalls<NativeBindings>(llama, "_bindings", [
+    "AddonSampler",
+    "AddonGrammar",
+    "AddonGrammarEvaluationState",
+    "AddonJinjaRenderer",
+  ]);
   const nativeModel = requireCalls<NativeModel>(model, "_model", [
     "tokenize",
     "detokenize",
@@ -96,20 +107,36 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
     "loadSequenceStateFromFile",
   ]);
 
-  const vocabularySize = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
+  const vocabulary = model.fileInfo.metadata.tokenizer.ggml.tokens;
+  const vocabularySize = vocabulary.length;
+  const tokenizer = createTokenizer(nativeModel, vocabularySize);
+  const controlTokens = findControlTokens(nativeModel, vocabularySize);
+  const template = createTemplate(model, nativeModel, bindings, controlTokens);
+  const chatTemplate = model.fileInfo.metadata.tokenizer.chat_template;
+  const { bosString, eosString } = model.tokens;
+  const byteToken = createByteTokens(vocabulary, tokenizer.bytes);
+  const grammars = createGrammars(bindings);
+  const constrain = ({ gbnf, triggers }: Grammar) =>
+    createConstraint({ bindings, model: nativeModel, grammar: grammars.parse(gbnf), triggers, tokenizer, byteToken });
   return {
     info: {
       slots: options.slots,
       contextTokens,
       trainContextTokens: model.trainContextSize,
       vocabularySize,
+      embeddingSize: model.embeddingVectorSize,
       description: model.typeDescription,
       parameters: model.fileInsights.totalParameters ?? 0,
+      ...(chatTemplate !== undefined && { chatTemplate }),
+      canInfill: template.infill !== undefined,
+      ...(bosString !== null && { bosToken: bosString }),
+      ...(eosString !== null && { eosToken: eosString }),
       device: llama.gpu === false ? "cpu" : llama.gpu,
       threads,
     },
-    tokenizer: createTokenizer(nativeModel, vocabularySize),
-    template: createTemplate(model, nativeModel, bindings, vocabularySize),
+    tokenizer,
+    checkGrammar: (gbnf) => void grammars.parse(gbnf),
+    template,
     batcher: createBatcher(nativeContext, nativeModel, bindings, {
       slots: options.slots,
       contextTokens,
@@ -117,6 +144,8 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
       tuner: createThreadTuner({ maxThreads: threads }),
       exactThreads:
         llama.gpu !== false || options.flashAttention === "off" ? undefined : options.slots === 1 ? threads : 1,
+      constrain,
+      silentTokens: controlTokens.filter((token) => !tokenizer.isEndOfGeneration(token)),
     }),
   };
 }

@@ -1,5 +1,5 @@
 import type { LlamaModel } from "node-llama-cpp";
-import type { Message } from "../../generation/request.ts";
+import { createControlFinder } from "../worker/control-text.ts";
 import type { ChatTemplate } from "../worker/prompt.ts";
 import type { NativeBindings, NativeModel } from "./binding.ts";
 
@@ -11,25 +11,37 @@ const CHATML_TEMPLATE =
   "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
+/** What ends a turn there. Models that were not trained on it have no such token and write it as text. */
+const CHATML_STOP = ["<|im_end|>"];
+
+/** @param controlTokens the vocabulary's, of which no text may make one */
 export function createTemplate(
   model: LlamaModel,
   native: NativeModel,
   bindings: NativeBindings,
-  vocabularySize: number,
+  controlTokens: readonly number[],
 ): ChatTemplate {
-  const renderer = new bindings.AddonJinjaRenderer(model.fileInfo.metadata.tokenizer.chat_template ?? CHATML_TEMPLATE);
-  const { bos, bosString, eosString } = model.tokens;
-  const constants = { add_generation_prompt: true, bos_token: bosString ?? "", eos_token: eosString ?? "" };
-
-  const controlTokens: string[] = [];
-  for (let token = 0; token < vocabularySize; token++) {
-    if ((native.getTokenAttributes(token) & CONTROL_ATTRIBUTES) === 0) continue;
-    const spelling = native.getTokenString(token);
-    if (spelling !== "") controlTokens.push(spelling);
-  }
+  const own = model.fileInfo.metadata.tokenizer.chat_template;
+  const renderer = new bindings.AddonJinjaRenderer(own ?? CHATML_TEMPLATE);
+  const { bos, bosString, eosString, infill } = model.tokens;
+  const constants = { bos_token: bosString ?? "", eos_token: eosString ?? "" };
+  const { prefix, suffix, middle } = infill;
+  const spellings = controlTokens.map((token) => native.getTokenString(token));
   return {
-    render: (messages: readonly Message[]) => renderer.render({ ...constants, messages }),
-    controlTokens,
+    render: (variables) => renderer.render({ ...variables, ...constants }),
+    control: createControlFinder(spellings.filter((spelling) => spelling !== "")),
     beginToken: native.shouldPrependBosToken() && bos !== null ? bos : undefined,
+    emptyToken: bos ?? undefined,
+    infill: prefix === null || suffix === null || middle === null ? undefined : { prefix, suffix, middle },
+    stop: own === undefined ? CHATML_STOP : [],
   };
+}
+
+/** The vocabulary's control tokens. */
+export function findControlTokens(native: NativeModel, vocabularySize: number): readonly number[] {
+  const found: number[] = [];
+  for (let token = 0; token < vocabularySize; token++) {
+    if ((native.getTokenAttributes(token) & CONTROL_ATTRIBUTES) !== 0) found.push(token);
+  }
+  return found;
 }
