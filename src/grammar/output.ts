@@ -66,4 +66,3 @@ export function assertSupported(output: OutputFormat, path: string): void {
     compiledFormats.compile(output, path);
   }
 }
-

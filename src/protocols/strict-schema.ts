@@ -52,10 +52,15 @@ function childrenOf(schema: SchemaObject, context: Context): { schema: SchemaObj
     ...SINGLE.map((keyword): [unknown, Context] => [schema[keyword], [...context, keyword]]),
     ...LISTS.flatMap((keyword) => {
       const list: unknown = schema[keyword];
-      return Array.isArray(list) ? list.map((item, index): [unknown, Context] => [item, [...context, keyword, String(index)]]) : [];
+      return Array.isArray(list)
+        ? list.map((item, index): [unknown, Context] => [item, [...context, keyword, String(index)]])
+        : [];
     }),
     ...MAPS.flatMap((keyword) =>
-      Object.entries(Object(schema[keyword] ?? {})).map(([key, item]): [unknown, Context] => [item, [...context, keyword, key]]),
+      Object.entries(Object(schema[keyword] ?? {})).map(([key, item]): [unknown, Context] => [
+        item,
+        [...context, keyword, key],
+      ]),
     ),
   ];
   return found.flatMap(([child, at]) => (isObject(child) ? [{ schema: child, context: at }] : []));

@@ -111,10 +111,16 @@ const { any } = fc.letrec<{ any: Case }>((tie) => {
       formats,
       listed,
       plain,
-      fc.tuple(child, fc.nat({ max: 2 }), fc.nat({ max: 70 })).map(([item, least, more]) => arrayCase(item, least, least + more)),
+      fc
+        .tuple(child, fc.nat({ max: 2 }), fc.nat({ max: 70 }))
+        .map(([item, least, more]) => arrayCase(item, least, least + more)),
       fc.array(child, { minLength: 1, maxLength: 3 }).map(tupleCase),
       fc
-        .tuple(fc.uniqueArray(fc.constantFrom(...KEYS), { maxLength: 5 }), fc.array(child, { minLength: 5, maxLength: 5 }), fc.nat())
+        .tuple(
+          fc.uniqueArray(fc.constantFrom(...KEYS), { maxLength: 5 }),
+          fc.array(child, { minLength: 5, maxLength: 5 }),
+          fc.nat(),
+        )
         .map(([keys, items, required]) => objectCase(keys, items, required)),
       fc.tuple(child, fc.nat({ max: 3 })).map(([item, most]) => mapCase(item, most)),
       fc.tuple(child, child).map(([first, second]) => eitherCase(first, second)),
@@ -140,17 +146,29 @@ function arrayCase(item: Case, minItems: number, maxItems: number): Case {
 
 function tupleCase(items: readonly Case[]): Case {
   return {
-    schema: { type: "array", prefixItems: items.map(({ schema }) => schema), items: { type: "boolean" }, minItems: 1, maxItems: 5 },
-    values: fc.tuple(...items.map(({ values }) => values)).chain((prefix) =>
-      fc.tuple(fc.integer({ min: 1, max: prefix.length }), fc.array(fc.boolean(), { maxLength: 2 })).map(([length, rest]) =>
-        length < prefix.length ? prefix.slice(0, length) : [...prefix, ...rest],
+    schema: {
+      type: "array",
+      prefixItems: items.map(({ schema }) => schema),
+      items: { type: "boolean" },
+      minItems: 1,
+      maxItems: 5,
+    },
+    values: fc
+      .tuple(...items.map(({ values }) => values))
+      .chain((prefix) =>
+        fc
+          .tuple(fc.integer({ min: 1, max: prefix.length }), fc.array(fc.boolean(), { maxLength: 2 }))
+          .map(([length, rest]) => (length < prefix.length ? prefix.slice(0, length) : [...prefix, ...rest])),
       ),
-    ),
   };
 }
 
 function objectCase(keys: readonly string[], items: readonly Case[], requiredBits: number): Case {
-  const cases = keys.map((key, index) => ({ key, item: items[index], isRequired: ((requiredBits >> index) & 1) === 1 }));
+  const cases = keys.map((key, index) => ({
+    key,
+    item: items[index],
+    isRequired: ((requiredBits >> index) & 1) === 1,
+  }));
   const required = cases.flatMap(({ key, isRequired }) => (isRequired ? [key] : []));
   return {
     schema: {
@@ -179,7 +197,10 @@ function mapCase(item: Case, most: number): Case {
       maxProperties: most + 1,
     },
     values: fc
-      .tuple(fc.uniqueArray(fc.constantFrom("xx", "y", "w x", "é"), { maxLength: most }), fc.array(item.values, { minLength: 4, maxLength: 4 }))
+      .tuple(
+        fc.uniqueArray(fc.constantFrom("xx", "y", "w x", "é"), { maxLength: most }),
+        fc.array(item.values, { minLength: 4, maxLength: 4 }),
+      )
       .map(([keys, values]) => Object.fromEntries([["x", true], ...keys.map((key, index) => [key, values[index]])])),
   };
 }

@@ -25,7 +25,11 @@ export function interpret(gbnf: string): Interpreter {
   };
 }
 
-type Writing = { readonly rules: GbnfRules; readonly costs: ReadonlyMap<string, number>; readonly random: () => number };
+type Writing = {
+  readonly rules: GbnfRules;
+  readonly costs: ReadonlyMap<string, number>;
+  readonly random: () => number;
+};
 
 function writeText(node: GbnfNode, writing: Writing, depth: number): string {
   const { rules, costs, random } = writing;

@@ -24,7 +24,11 @@ const TREE = {
   $defs: {
     node: {
       type: "object",
-      properties: { value: { type: "integer" }, left: { $ref: "#/$defs/node" }, right: { anyOf: [{ $ref: "#/$defs/node" }, { type: "null" }] } },
+      properties: {
+        value: { type: "integer" },
+        left: { $ref: "#/$defs/node" },
+        right: { anyOf: [{ $ref: "#/$defs/node" }, { type: "null" }] },
+      },
       required: ["value", "right"],
       additionalProperties: false,
     },
@@ -70,7 +74,9 @@ describe("the grammar of a schema", () => {
 
   it("is made or refused by name, whatever the schema is", () => {
     const keywords = fc.constantFrom(
-      ..."type enum const $ref allOf anyOf oneOf not properties required items minItems maxLength pattern minimum format".split(" "),
+      ..."type enum const $ref allOf anyOf oneOf not properties required items minItems maxLength pattern minimum format".split(
+        " ",
+      ),
     );
     fc.assert(
       fc.property(fc.dictionary(keywords, fc.jsonValue()), (schema) => {

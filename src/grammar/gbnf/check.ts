@@ -68,7 +68,9 @@ function countElements(node: GbnfNode): number {
     case "reference":
       return 1;
     case "repeat":
-      return (1 + countElements(node.item)) * Math.max(node.min, node.max === Number.POSITIVE_INFINITY ? 1 : node.max, 1);
+      return (
+        (1 + countElements(node.item)) * Math.max(node.min, node.max === Number.POSITIVE_INFINITY ? 1 : node.max, 1)
+      );
     default:
       return node.items.reduce((sum, item) => sum + countElements(item), 1);
   }
@@ -95,7 +97,9 @@ function findLeftRecursion(rules: GbnfRules): string | undefined {
       }
     }
   }
-  const next = new Map(Array.from(rules, ([name, node]) => [name, new Set([...firsts(node, name), ...hiddenLoops(node, name)])]));
+  const next = new Map(
+    Array.from(rules, ([name, node]) => [name, new Set([...firsts(node, name), ...hiddenLoops(node, name)])]),
+  );
   // Whatever can be taken away, because it begins with nothing that is left, can't lead to itself.
   for (let before = -1; before !== next.size; ) {
     before = next.size;

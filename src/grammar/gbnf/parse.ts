@@ -56,7 +56,10 @@ export function parseGbnf(source: string): GbnfRules {
     }
     const [, byte, unit, long, escaped, plain] = found;
     const hex = byte ?? unit ?? long;
-    const code = hex === undefined ? (CONTROLS.get(escaped ?? "") ?? escaped ?? plain ?? "").codePointAt(0) : Number.parseInt(hex, 16);
+    const code =
+      hex === undefined
+        ? (CONTROLS.get(escaped ?? "") ?? escaped ?? plain ?? "").codePointAt(0)
+        : Number.parseInt(hex, 16);
     return code ?? 0;
   }
   function parseChoice(isNested: boolean): GbnfNode {

@@ -71,7 +71,11 @@ export function parseRegex(pattern: string, path: string, keyword: string): Rege
       return repeat(item, sign === "+" ? 1 : 0, sign === "?" ? 1 : Number.POSITIVE_INFINITY);
     }
     const least = Number(min);
-    return repeat(item, least, comma === undefined ? least : max === undefined ? Number.POSITIVE_INFINITY : Number(max));
+    return repeat(
+      item,
+      least,
+      comma === undefined ? least : max === undefined ? Number.POSITIVE_INFINITY : Number(max),
+    );
   }
   function parseAtom(): RegexNode {
     switch (peek()) {
@@ -118,12 +122,12 @@ export function parseRegex(pattern: string, path: string, keyword: string): Rege
     return readOrRefuse(index - 1);
   }
   function readOrRefuse(from: number): CharSet {
-    const escape = readEscape(pattern, from);
-    if (escape === undefined) {
+    const found = readEscape(pattern, from);
+    if (found === undefined) {
       throw refuse(`the escape \\${pattern[from + 1]} in it is not supported`);
     }
-    index = from + escape.length;
-    return escape.set;
+    index = from + found.length;
+    return found.set;
   }
   function parseClass(): CharSet {
     index += 1;

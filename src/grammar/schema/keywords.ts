@@ -55,10 +55,10 @@ export type Reader = {
 };
 
 export function readKeywords(schema: SchemaObject, path: string): Reader {
-  const valueOf = (keyword: string): unknown => (Object.hasOwn(schema, keyword) ? schema[keyword] : undefined);
+  const own = (keyword: string): unknown => (Object.hasOwn(schema, keyword) ? schema[keyword] : undefined);
 
   function read<T>(keyword: string, isRight: (value: unknown) => value is T, expected: string): T | undefined {
-    const value = valueOf(keyword);
+    const value = own(keyword);
     if (value !== undefined && !isRight(value)) {
       throw new UnsupportedSchemaError(path, keyword, `it must be ${expected}`);
     }
@@ -66,8 +66,8 @@ export function readKeywords(schema: SchemaObject, path: string): Reader {
   }
 
   return {
-    has: (keyword) => valueOf(keyword) !== undefined,
-    isArray: (keyword) => Array.isArray(valueOf(keyword)),
+    has: (keyword) => own(keyword) !== undefined,
+    isArray: (keyword) => Array.isArray(own(keyword)),
     count: (keyword) => read(keyword, isCount, "a non-negative integer"),
     number: (keyword) => read(keyword, isFiniteNumber, "a number"),
     string: (keyword) => read(keyword, isString, "a string"),
