@@ -22,6 +22,9 @@ const PATTERNS = [
   "-?(0|[1-9]\\d*)(\\.\\d+)?",
 ];
 
+/** What fast-check can't write texts for. */
+const UNWRITABLE = /\\[bc]|\\u\{/;
+
 describe("the grammar of a regular expression", () => {
   it.each(PATTERNS)("writes only what matches from end to end: %s", (pattern) => {
     const grammar = grammarOf(pattern);
@@ -38,7 +41,7 @@ describe("the grammar of a regular expression", () => {
     fc.assert(
       fc.property(
         fc
-          .constantFrom(...PATTERNS.filter((pattern) => !/\\c|\\u\{/.test(pattern)))
+          .constantFrom(...PATTERNS.filter((pattern) => !UNWRITABLE.test(pattern)))
           .chain((pattern) => fc.tuple(fc.constant(pattern), fc.stringMatching(new RegExp(`^(?:${pattern})$`)))),
         ([pattern, text]) => {
           expect(grammarOf(pattern).accepts(text), `${pattern}: ${text}`).toBe(true);

@@ -29,10 +29,12 @@ export function determinize(nfa: Nfa, spend: Spend): Dfa {
         }
       }
     }
-    spend(found.size);
+    spend(3 * found.size);
     return [...found].sort((a, b) => a - b);
   };
-  const accepts = (states: readonly number[], atStart: boolean) => close(states, atStart, true).includes(nfa.final);
+  const hasEnds = nfa.empty.some((moves) => moves.some(({ place }) => place === "end"));
+  const accepts = (states: readonly number[], atStart: boolean) =>
+    states.includes(nfa.final) || (hasEnds && close(states, atStart, true).includes(nfa.final));
 
   return explore<{ readonly states: readonly number[]; readonly atStart: boolean }>({
     first: { states: close([0], true, false), atStart: true },
