@@ -14,7 +14,10 @@ const HARD: readonly Record<string, unknown>[] = [
   { enum: Array.from({ length: 3_000 }, (_, index) => `value ${index}`) },
   { type: "string", maxLength: 60_000 },
   { type: "array", items: { type: "string", pattern: "^(a*)*b$" }, maxItems: 10_000 },
-  { type: "object", properties: Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`p${index}`, { type: "integer" }])) },
+  {
+    type: "object",
+    properties: Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`p${index}`, { type: "integer" }])),
+  },
   { type: "string", format: "uri" },
   { $ref: "#/$defs/a", $defs: { a: { type: "array", items: { $ref: "#/$defs/a" } } } },
 ];
@@ -45,7 +48,9 @@ test("llama.cpp takes every grammar that is made, and allows what it writes and 
   });
   const verdicts = await judge(checks);
   const wrong = verdicts.flatMap((verdict, index) =>
-    verdict?.[0] === true && verdict[1] === false ? [] : [JSON.stringify([schemas[index], checks[index]?.texts, verdict])],
+    verdict?.[0] === true && verdict[1] === false
+      ? []
+      : [JSON.stringify([schemas[index], checks[index]?.texts, verdict])],
   );
   expect(wrong).toEqual([]);
 });

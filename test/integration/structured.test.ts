@@ -26,15 +26,26 @@ const SCHEMAS: Readonly<Record<string, Record<string, unknown>>> = {
   },
   tree: {
     type: "object",
-    properties: { value: { type: "number", exclusiveMinimum: 0, maximum: 9.5 }, children: { type: "array", items: { $ref: "#" }, maxItems: 2 } },
+    properties: {
+      value: { type: "number", exclusiveMinimum: 0, maximum: 9.5 },
+      children: { type: "array", items: { $ref: "#" }, maxItems: 2 },
+    },
     required: ["value"],
     additionalProperties: false,
   },
   pattern: { type: "object", properties: { id: { type: "string", pattern: "^[A-Z]{2}-\\d{3}$" } }, required: ["id"] },
   tagged: {
     oneOf: [
-      { type: "object", properties: { kind: { const: "circle" }, radius: { type: "integer" } }, required: ["kind", "radius"] },
-      { type: "object", properties: { kind: { const: "text" }, text: { type: "string", maxLength: 12 } }, required: ["kind"] },
+      {
+        type: "object",
+        properties: { kind: { const: "circle" }, radius: { type: "integer" } },
+        required: ["kind", "radius"],
+      },
+      {
+        type: "object",
+        properties: { kind: { const: "text" }, text: { type: "string", maxLength: 12 } },
+        required: ["kind"],
+      },
     ],
   },
 };

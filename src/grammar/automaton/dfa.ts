@@ -16,6 +16,9 @@ export type Dfa = { readonly states: readonly State[] };
 /** Is told of work, and throws when there was too much. */
 export type Spend = (steps: number) => void;
 
+/** The cost of a state in a set of states, against that of a comparison. */
+const CLOSURE_COST = 6;
+
 type Draft = { accepts: boolean; edges: Edge[] };
 
 /** The automaton of the texts that `nfa` matches from their first to their last character. */
@@ -29,7 +32,7 @@ export function determinize(nfa: Nfa, spend: Spend): Dfa {
         }
       }
     }
-    spend(3 * found.size);
+    spend(CLOSURE_COST * found.size);
     return [...found].sort((a, b) => a - b);
   };
   const hasEnds = nfa.empty.some((moves) => moves.some(({ place }) => place === "end"));
@@ -106,7 +109,7 @@ export function dfaOfTexts(texts: Iterable<string>, spend: Spend): Dfa {
     order.map(({ accepts, children }) => ({
       accepts,
       edges: Array.from(children, ([char, child]) => ({
-        set: charSet([[codePoint(char), codePoint(char)]]),
+        set: [[codePoint(char), codePoint(char)]] as const,
         to: indexes.get(child) ?? 0,
       })),
     })),
@@ -227,8 +230,13 @@ export function trim(states: readonly State[]): Dfa {
       }
       return {
         accepts: states[index]?.accepts === true,
-        edges: Array.from(byTarget, ([to, sets]) => ({ set: unionSets(sets), to })),
+        edges: Array.from(byTarget, ([to, sets]) => ({ set: joinSets(sets), to })),
       };
     }),
   };
+}
+
+function joinSets(sets: readonly CharSet[]): CharSet {
+  const [first] = sets;
+  return first !== undefined && sets.length === 1 ? first : unionSets(sets);
 }

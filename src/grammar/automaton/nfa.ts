@@ -11,6 +11,9 @@ export type Nfa = {
   readonly final: number;
 };
 
+/** The cost of a state, against that of a comparison: each is looked at again and again. */
+const STATE_COST = 40;
+
 /**
  * The automaton of `node`. `spend` is told of each state, and throws when there are too many: repetitions are written out.
  */
@@ -19,7 +22,7 @@ export function buildNfa(node: RegexNode, spend: (states: number) => void): Nfa 
   const empty: { place: Place; to: number }[][] = [];
 
   function state(): number {
-    spend(1);
+    spend(STATE_COST);
     moves.push([]);
     empty.push([]);
     return moves.length - 1;
