@@ -29,6 +29,8 @@ export type Tool = {
   readonly description?: string;
   /** A JSON schema of its arguments, an object's; absent where it takes none. */
   readonly parameters?: JsonSchema;
+  /** Whether the client counts on arguments that fit the schema; otherwise any object will do where the schema can't be held to. */
+  readonly strict?: boolean;
 };
 
 /** Which tools may be called in this turn. */
@@ -115,6 +117,8 @@ export type GenerationRequest = {
   readonly choices: number;
   /** At most so many tokens for each choice; undefined is until the context is full. */
   readonly maxTokens: number | undefined;
+  /** Spellings of control tokens that are to be part of the text, for a layer that reads them; all others are left out of it. */
+  readonly controlTokens?: readonly string[];
   /** The text ends before any of these. */
   readonly stop: readonly string[];
   readonly sampling: Sampling;

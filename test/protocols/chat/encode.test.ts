@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
-import { createChunkEncoder, encodeCompletion, newAnswer } from "../../../src/protocols/chat/encode.ts";
+import { newAnswer } from "../../../src/protocols/chat/answer.ts";
+import { encodeCompletion } from "../../../src/protocols/chat/encode.ts";
+import { createChunkEncoder } from "../../../src/protocols/chat/encode-chunks.ts";
 import { createTally } from "../../../src/protocols/tally.ts";
 import { chatCompletion, error as errorSchema } from "../../fixtures/openai/schemas.ts";
 import { parseChunks, parseFrames, textOf } from "../../http/support.ts";
