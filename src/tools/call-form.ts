@@ -9,8 +9,8 @@ export type ToolsByName = ReadonlyMap<string, Tool>;
 /** What a grammar of calls is made from. */
 export type CallGrammar = {
   readonly builder: GrammarBuilder;
-  /** The functions that may be called, each with the name of the rule for its arguments as JSON. */
-  readonly functions: readonly { readonly tool: Tool; readonly arguments: string }[];
+  /** The functions that may be called. `argumentsRule` makes a rule for the arguments as JSON and gives its name. */
+  readonly functions: readonly { readonly tool: Tool; readonly argumentsRule: () => string }[];
   /** Whether several calls may be made. */
   readonly parallel: boolean;
   /** Whether one of the form's triggers was just written; otherwise the calls are written from their beginning. */
@@ -23,8 +23,6 @@ export type CallForm = {
   readonly openings: readonly string[];
   /** Those after which nothing but a call makes sense, for the grammar. */
   readonly triggers: readonly string[];
-  /** The spellings of control tokens that the reader must see. */
-  readonly controlTokens: readonly string[];
   /**
    * Reads what follows an opening and yields the calls. Returns false when it is none; then nothing was yielded, and what was read
    * must be read again, as text.
@@ -46,7 +44,7 @@ export function furtherCalls({ parallel }: CallGrammar, rest: string): string {
 /** One alternative for each function. */
 export function eachFunction(
   { functions }: CallGrammar,
-  write: (name: string, argumentsRule: string) => string,
+  write: (name: string, rule: string) => string,
 ): string {
-  return functions.map(({ tool, arguments: rule }) => write(tool.name, rule)).join(" | ");
+  return functions.map(({ tool, argumentsRule }) => write(tool.name, argumentsRule())).join(" | ");
 }

@@ -25,7 +25,10 @@ export function constrain(
   const builder = createGrammarBuilder();
   const parts: CallGrammar = {
     builder,
-    functions: callable.map(({ tool, path }) => ({ tool, arguments: argumentsRule(builder, tool, path) })),
+    functions: callable.map(({ tool, path }) => ({
+      tool,
+      argumentsRule: () => argumentsRule(builder, tool, path),
+    })),
     parallel: tools.parallel && !dialect.oneCallAMessage,
     begun: tools.choice === "auto" && output === undefined,
   };
@@ -33,7 +36,7 @@ export function constrain(
   if (parts.begun) {
     return { type: "grammar", grammar: { gbnf: builder.toGbnf(calls), triggers: dialect.triggers } };
   }
-  const answer = tools.choice === "required" || output === undefined ? calls : `(${calls} | ${formatRule(builder, output)})`;
+  const answer = tools.choice === "required" || output === undefined ? calls : `(${calls} | ${formatRule(builder, output, dialect)})`;
   return fromFirstToken(builder, answer, dialect, wanted);
 }
 
@@ -47,11 +50,13 @@ export function callableTools({ tools, choice, allowed }: ToolUse): { readonly t
 
 function formatGrammar(output: OutputFormat, dialect: Dialect, wanted: boolean | undefined): OutputFormat {
   const builder = createGrammarBuilder();
-  return fromFirstToken(builder, formatRule(builder, output), dialect, wanted);
+  return fromFirstToken(builder, formatRule(builder, output, dialect), dialect, wanted);
 }
 
-function formatRule(builder: GrammarBuilder, output: OutputFormat): string {
-  return output.type === "schema" ? builder.schema(output.schema, "response_format.json_schema.schema") : builder.json();
+function formatRule(builder: GrammarBuilder, output: OutputFormat, { formatLead }: Dialect): string {
+  const value =
+    output.type === "schema" ? builder.schema(output.schema, "response_format.json_schema.schema") : builder.json();
+  return `${formatLead(builder)}${value}`;
 }
 
 /** The answer, with the reasoning before it that the model is used to. */
@@ -65,8 +70,11 @@ function fromFirstToken(
   if (marks !== undefined && wanted !== false) {
     const { open, close } = marks;
     const [first = "", second = ""] = close;
-    builder.rule("thinkend", `([^${inClass(first)}] | ${builder.literal(first)} [^${inClass(second)}])* ${builder.literal(close)} [\\n ]*`);
-    before = opensReasoning(wanted) ? "thinkend " : `(${builder.literal(open)} thinkend)? `;
+    const thought = builder.rule(
+      "thought",
+      `([^${inClass(first)}] | ${builder.literal(first)} [^${inClass(second)}])* ${builder.literal(close)} [\\n ]*`,
+    );
+    before = opensReasoning(wanted) ? `${thought} ` : `(${builder.literal(open)} ${thought})? `;
   }
   return { type: "grammar", grammar: { gbnf: builder.toGbnf(builder.rule("answer", before + answer)) } };
 }

@@ -1,7 +1,8 @@
-import { type CallForm, type CallGrammar, type ToolsByName } from "./call-form.ts";
+import type { GrammarBuilder } from "../grammar/builder.ts";
+import type { CallForm, CallGrammar, ToolsByName } from "./call-form.ts";
 import { deepseek } from "./families/deepseek.ts";
 import { gemma } from "./families/gemma.ts";
-import { HARMONY_TOKENS, HARMONY_TRIGGERS, harmonyGrammar, readHarmony } from "./families/harmony.ts";
+import { HARMONY_TRIGGERS, harmonyFinal, harmonyGrammar, readHarmony } from "./families/harmony.ts";
 import { hermes } from "./families/hermes.ts";
 import { llama } from "./families/llama.ts";
 import { mistral } from "./families/mistral.ts";
@@ -26,11 +27,13 @@ export type Dialect = {
   readonly idLength: number | undefined;
   /** Whether the template refuses system messages. */
   readonly refusesSystem: boolean;
-  /** The spellings of control tokens that the reader must see in the text. */
-  readonly controlTokens: readonly string[];
+  /** Whether its marks may be control tokens, which the text must then show. */
+  readonly readsControlTokens: boolean;
   readonly triggers: readonly string[];
   readonly form: Pick<CallForm, "write" | "example">;
   readonly grammar: (parts: CallGrammar) => string;
+  /** GBNF of what stands before an answer in a form that the client asked for; "" for nothing. */
+  readonly formatLead: (builder: GrammarBuilder) => string;
   /** Whether an answer begins in the midst of reasoning. */
   readonly opensReasoning: (wanted: boolean | undefined) => boolean;
   readonly read: (source: Source, tools: ToolsByName, reasoning: boolean) => Parsing;
@@ -50,10 +53,11 @@ export function dialectOf(template: string): Dialect {
       family: "harmony",
       reasons: true,
       marks: undefined,
-      controlTokens: HARMONY_TOKENS,
+      readsControlTokens: true,
       triggers: HARMONY_TRIGGERS,
       form: hermes,
       grammar: harmonyGrammar,
+      formatLead: harmonyFinal,
       opensReasoning: () => false,
       read: (source, tools) => readHarmony(source, tools),
     };
@@ -65,10 +69,11 @@ export function dialectOf(template: string): Dialect {
     family,
     reasons: marks !== undefined,
     marks,
-    controlTokens: [...form.controlTokens, ...(marks === undefined ? [] : [marks.open, marks.close, "<|channel>"])],
+    readsControlTokens: family !== "generic" || marks !== undefined,
     triggers: form.triggers,
     form,
     grammar: form.grammar,
+    formatLead: () => "",
     opensReasoning: (wanted) => marks !== undefined && opensReasoning(template, marks, wanted),
     read: (source, tools, reasoning) => readTagged(source, { form, marks, tools, reasoning }),
   };

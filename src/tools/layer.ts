@@ -56,7 +56,7 @@ function run(request: GenerationRequest, next: Generate, dialect: Dialect): Asyn
     prompt: { ...prompt, messages: prepareMessages(prompt.messages, tools, dialect) },
     ...(tools === undefined || !dialect.templateHasTools ? {} : { tools }),
     ...(output === undefined ? {} : { output }),
-    controlTokens: dialect.controlTokens,
+    ...(dialect.readsControlTokens ? { showControlTokens: true } : {}),
   };
   const callable: ToolsByName = new Map(
     tools === undefined ? [] : callableTools(tools).map(({ tool }) => [tool.name, tool]),

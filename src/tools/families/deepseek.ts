@@ -19,7 +19,6 @@ export function deepseek(template: string): CallForm {
     // Some answers leave out the first.
     openings: [CALLS_BEGIN, CALL_BEGIN],
     triggers: [CALLS_BEGIN],
-    controlTokens: [CALLS_BEGIN, CALLS_END, CALL_BEGIN, CALL_END, SEPARATOR],
     *read(source, tools, opening) {
       if (opening === CALLS_BEGIN) {
         yield* source.skipSpace();

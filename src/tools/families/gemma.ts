@@ -1,10 +1,7 @@
-import type { JsonSchema, Tool } from "../../generation/request.ts";
-import { type CallForm, type CallGrammar, furtherCalls } from "../call-form.ts";
+import type { CallForm } from "../call-form.ts";
 import type { Parsing } from "../parsing.ts";
 import type { Source } from "../source.ts";
-
-/** The tokens of one generation of Gemma. */
-type Spelling = { readonly begin: string; readonly end: string; readonly quote: string };
+import { notationGrammar, type Spelling } from "./gemma-grammar.ts";
 
 const GEMMA_4: Spelling = { begin: "<|tool_call>", end: "<tool_call|>", quote: '<|"|>' };
 const FUNCTION_GEMMA: Spelling = { begin: "<start_function_call>", end: "<end_function_call>", quote: "<escape>" };
@@ -19,7 +16,6 @@ export function gemma(template: string): CallForm {
   return {
     openings: [begin],
     triggers: [begin],
-    controlTokens: [begin, end, quote],
     *read(source, tools) {
       yield* source.skipSpace();
       if (!(yield* source.take("call:"))) return false;
@@ -114,55 +110,4 @@ function asJson(bare: string): string {
   } catch {
     return JSON.stringify(bare);
   }
-}
-
-/** The notation has no grammar of JSON schemas: what an argument may be is held to its type, and to its values where they are listed. */
-function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spelling): string {
-  const { builder, functions, begun } = parts;
-  const literal = builder.literal;
-  builder.rule("gstring", `${literal(quote)} gchar* ${literal(quote)}`);
-  builder.rule("gchar", "[^<]");
-  builder.rule("gnumber", '"-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,15})?');
-  builder.rule("ginteger", '"-"? ("0" | [1-9] [0-9]{0,15})');
-  builder.rule("gboolean", '"true" | "false"');
-  builder.rule("gvalue", 'gstring | gnumber | gboolean | "null" | gobject | garray');
-  builder.rule("gobject", '"{" (gkey ":" gvalue ("," gkey ":" gvalue)*)? "}"');
-  builder.rule("garray", '"[" (gvalue ("," gvalue)*)? "]"');
-  builder.rule("gkey", "[a-zA-Z0-9_]+");
-
-  const valueOf = (schema: unknown): string => {
-    if (!isSchema(schema)) return "gvalue";
-    if (Array.isArray(schema.enum) && schema.enum.every((value) => typeof value === "string")) {
-      return `(${schema.enum.map((value) => literal(`${quote}${value}${quote}`)).join(" | ")})`;
-    }
-    if (schema.type === "object" && isSchema(schema.properties)) return membersOf(schema);
-    if (schema.type === "array") return `"[" (${valueOf(schema.items)} ("," ${valueOf(schema.items)})*)? "]"`;
-    return { string: "gstring", number: "gnumber", integer: "ginteger", boolean: "gboolean" }[String(schema.type)] ?? "gvalue";
-  };
-  // The required ones first, then the others in their order, so that commas fall only between two.
-  const membersOf = (schema: Readonly<Record<string, unknown>>): string => {
-    const properties = Object.entries(isSchema(schema.properties) ? schema.properties : {});
-    const required = new Set(Array.isArray(schema.required) ? schema.required : []);
-    const member = ([key, value]: [string, unknown]) => `${literal(`${key}:`)} ${valueOf(value)}`;
-    const must = properties.filter(([key]) => required.has(key)).map(member);
-    const may = properties.filter(([key]) => !required.has(key)).map(member);
-    const following = (from: number) => may.slice(from).map((one) => ` ("," ${one})?`).join("");
-    const members =
-      must.length > 0
-        ? must.join(' "," ') + following(0)
-        : `(${may.map((one, index) => one + following(index + 1)).join(" | ") || '""'})?`;
-    return `"{" ${members} "}"`;
-  };
-  const argumentsOf = ({ parameters }: Tool) =>
-    isSchema(parameters) && isSchema(parameters.properties) ? membersOf(parameters) : parameters === undefined ? '"{}"' : "gobject";
-  const call = builder.rule(
-    "call",
-    functions.map(({ tool }) => `${literal(`call:${tool.name}`)} ${argumentsOf(tool)}`).join(" | "),
-  );
-  const rest = `${call} ${literal(end)}`;
-  return `${begun ? "" : `${literal(begin)} `}${rest}${furtherCalls(parts, `${literal(begin)} ${rest}`)}`;
-}
-
-function isSchema(schema: JsonSchema | unknown): schema is Readonly<Record<string, unknown>> {
-  return typeof schema === "object" && schema !== null && !Array.isArray(schema);
 }

@@ -1,3 +1,4 @@
+import type { GrammarBuilder } from "../../grammar/builder.ts";
 import { type CallGrammar, eachFunction, type ToolsByName } from "../call-form.ts";
 import type { Parsing } from "../parsing.ts";
 import type { Source } from "../source.ts";
@@ -5,8 +6,6 @@ import type { Source } from "../source.ts";
 /** gpt-oss writes messages, each with a header: who it is for and on which channel. */
 const BODY = "<|message|>";
 const ENDS = ["<|end|>", "<|call|>", "<|return|>", "<|start|>", "<|channel|>"];
-
-export const HARMONY_TOKENS: readonly string[] = [BODY, "<|constrain|>", ...ENDS];
 
 /** What in running text shows that a call has begun. */
 export const HARMONY_TRIGGERS: readonly string[] = [" to=functions."];
@@ -65,6 +64,18 @@ export function harmonyGrammar(parts: CallGrammar): string {
     ),
   );
   if (begun) return call;
-  builder.rule("analysis", `${literal(`<|channel|>analysis${BODY}`)} ([^<] | "<" [^|])* ${literal("<|end|><|start|>assistant")}`);
-  return `analysis? ${literal("<|channel|>commentary to=functions.")} ${call}`;
+  return `${analysis(builder)} ${literal("<|channel|>commentary to=functions.")} ${call}`;
+}
+
+/** The header of an answer that is no call, with some reasoning before it, if the model likes. */
+export function harmonyFinal(builder: GrammarBuilder): string {
+  return `${analysis(builder)} ${builder.literal("<|channel|>final")} (" "? ${builder.literal("<|constrain|>")} "json")? ${builder.literal(BODY)} `;
+}
+
+function analysis(builder: GrammarBuilder): string {
+  const thought = builder.rule(
+    "analysis",
+    `${builder.literal(`<|channel|>analysis${BODY}`)} ([^<] | "<" [^|])* ${builder.literal("<|end|><|start|>assistant")}`,
+  );
+  return `${thought}?`;
 }

@@ -8,7 +8,6 @@ import { readJsonCall } from "../json-call.ts";
 export const hermes: CallForm = {
   openings: ["<tool_call>"],
   triggers: ["<tool_call>"],
-  controlTokens: ["<tool_call>", "</tool_call>"],
   *read(source, tools) {
     if (!(yield* readJsonCall(source, tools))) return false;
     yield* source.skipSpace();

@@ -8,7 +8,6 @@ import { readJsonCall } from "../json-call.ts";
 export const llama: CallForm = {
   openings: ["<|python_tag|>", "{"],
   triggers: ['{"name": "'],
-  controlTokens: ["<|python_tag|>"],
   *read(source, tools, opening) {
     if (!(yield* readJsonCall(source, tools, opening === "{"))) return false;
     // Llama 3.2 parts several calls with semicolons.

@@ -4,6 +4,8 @@ import type { Parsing } from "../parsing.ts";
 import type { Source } from "../source.ts";
 
 const OPENING = "[TOOL_CALLS]";
+/** An id of a call, as its models write it. */
+const ID = "[a-zA-Z0-9]{9}";
 
 /**
  * Mistral's, old and new: `[TOOL_CALLS][{"name": "f", "arguments": {}}]`, and since 2025 `[TOOL_CALLS]f[ARGS]{}` for each call, with
@@ -15,7 +17,6 @@ export function mistral(template: string): CallForm {
   return {
     openings: [OPENING],
     triggers: [OPENING],
-    controlTokens: [OPENING, "[ARGS]", "[CALL_ID]"],
     *read(source, tools) {
       yield* source.skipSpace();
       return (yield* source.take("[")) ? yield* readArray(source, tools) : yield* readNamed(source, tools);
@@ -59,17 +60,17 @@ function* readNamed(source: Source, tools: ToolsByName): Parsing<boolean> {
 
 function arrayGrammar(parts: CallGrammar): string {
   const { builder, begun } = parts;
+  const end = builder.rule("call-end", `${builder.literal(', "id": "')} ${ID} ${builder.literal('"}')} | "}"`);
   const call = builder.rule(
     "call",
-    eachFunction(parts, (name, rule) => `${builder.literal(`{"name": "${name}", "arguments": `)} ${rule} callend`),
+    eachFunction(parts, (name, rule) => `${builder.literal(`{"name": "${name}", "arguments": `)} ${rule} ${end}`),
   );
-  builder.rule("callend", `", \\"id\\": \\"" ${"[a-zA-Z0-9] ".repeat(9)} "\\"}" | "}"`);
   return `${builder.literal(begun ? "[" : `${OPENING}[`)} ${call}${furtherCalls(parts, `", " ${call}`)} "]"`;
 }
 
 function namedGrammar(parts: CallGrammar, withId: boolean): string {
   const { builder, begun } = parts;
-  const id = withId ? ` "[CALL_ID]" ${"[a-zA-Z0-9] ".repeat(9)}` : "";
+  const id = withId ? ` "[CALL_ID]" ${ID}` : "";
   const call = builder.rule(
     "call",
     eachFunction(parts, (name, rule) => `${builder.literal(name)}${id} "[ARGS]" ${rule}`),

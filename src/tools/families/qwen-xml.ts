@@ -14,7 +14,6 @@ const VALUE_END = "\n</parameter>";
 export const qwenXml: CallForm = {
   openings: [OPENING],
   triggers: [OPENING],
-  controlTokens: [OPENING, "</tool_call>"],
   *read(source, tools) {
     yield* source.skipSpace();
     if (!(yield* source.take("<function="))) return false;
@@ -79,11 +78,11 @@ function isJson(text: string): boolean {
 function xmlGrammar(parts: CallGrammar): string {
   const { builder, functions, begun } = parts;
   const literal = builder.literal;
-  builder.rule("xmltext", '([^<] | "<" [^/])*');
+  const text = builder.rule("text", '([^<] | "<" [^/])*');
   const valueOf = (schema: unknown, path: string): string => {
     if (!mustBeString(schema)) return builder.schema(typeof schema === "object" && schema !== null ? { ...schema } : true, path);
     const { enum: values } = schema as { readonly enum?: unknown };
-    return Array.isArray(values) ? `(${values.map((one) => literal(String(one))).join(" | ")})` : "xmltext";
+    return Array.isArray(values) ? `(${values.map((one) => literal(String(one))).join(" | ")})` : text;
   };
   const argumentsOf = (tool: Tool) => {
     const parameters = typeof tool.parameters === "object" ? tool.parameters : {};
