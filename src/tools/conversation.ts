@@ -27,7 +27,7 @@ function orderResults(messages: readonly Message[]): readonly Message[] {
     const message = messages[index++];
     if (message === undefined) break;
     ordered.push(message);
-    const places = new Map(message.toolCalls?.map(({ id }, place) => [id, place]));
+    const places = new Map<string, number>(message.toolCalls?.map(({ id }, place) => [id, place]));
     const results = resultsAfter(messages, index);
     index += results.length;
     ordered.push(...results.toSorted((a, b) => placeOf(a, places) - placeOf(b, places)));

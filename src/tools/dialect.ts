@@ -2,6 +2,7 @@ import type { GrammarBuilder } from "../grammar/builder.ts";
 import type { CallForm, CallGrammar, ToolsByName } from "./call-form.ts";
 import { deepseek } from "./families/deepseek.ts";
 import { gemma } from "./families/gemma.ts";
+import { generic } from "./families/generic.ts";
 import { HARMONY_TRIGGERS, harmonyFinal, harmonyGrammar, readHarmony } from "./families/harmony.ts";
 import { hermes } from "./families/hermes.ts";
 import { llama } from "./families/llama.ts";
@@ -86,5 +87,5 @@ function formOf(template: string): readonly [Exclude<Dialect["family"], "harmony
   if (template.includes("<function=") && template.includes("<tool_call>")) return ["qwen-xml", qwenXml];
   if (template.includes("<tool_call>")) return ["hermes", hermes];
   if (/ipython|<\|python_tag\|>/.test(template)) return ["llama", llama];
-  return ["generic", hermes];
+  return ["generic", generic];
 }

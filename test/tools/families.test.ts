@@ -126,6 +126,8 @@ const SAID: readonly [TemplateName, string, readonly ParsedEvent[]][] = [
   ["harmony", ` to=functions.now<|channel|>commentary json<|message|>{}`, call("now", "{}")],
   ["harmony", "Plain words, as after a prefill.", [text("Plain words, as after a prefill.")]],
   ["generic", `<tool_call>{"name": "get_weather", "arguments": ${PARIS}}</tool_call>`, call("get_weather", PARIS)],
+  ["generic", `So:\n\`\`\`tool_code\n{"name": "now", "args": {}}\n\`\`\``, [text("So:"), ...call("now", "{}")]],
+  ["generic", '```json\n{"name": "Ann"}\n```', [text('```json\n{"name": "Ann"}\n```')]],
 ];
 
 describe("what a model says in its family's form", () => {

@@ -24,19 +24,23 @@ const tool = z.object({ type: z.literal("function"), function: definition }, { e
 const named = z.object({ name: functionName }, { error: "an object" });
 const namedTool = z.object({ type: z.literal("function"), function: named });
 
+/** What is an object is looked at as one first, so that errors are about what is in it. */
 const toolChoice = z.union(
   [
-    z.enum(["none", "auto", "required"]),
     z.discriminatedUnion("type", [
       namedTool,
       z.object({
         type: z.literal("allowed_tools"),
         allowed_tools: z.object(
-          { mode: z.enum(["auto", "required"]), tools: z.array(namedTool, { error: "an array of objects" }).min(1).max(MAX_TOOLS) },
+          {
+            mode: z.enum(["auto", "required"]),
+            tools: z.array(namedTool, { error: "an array of objects" }).min(1).max(MAX_TOOLS),
+          },
           { error: "an object" },
         ),
       }),
     ]),
+    z.enum(["none", "auto", "required"]),
   ],
   { error: "a string or object" },
 );
@@ -47,7 +51,7 @@ export const toolFields = {
   tool_choice: toolChoice.nullish(),
   parallel_tool_calls: boolean().nullish(),
   functions: z.array(definition, { error: "an array of objects" }).max(MAX_TOOLS).nullish(),
-  function_call: z.union([z.enum(["none", "auto"]), named], { error: "a string or object" }).nullish(),
+  function_call: z.union([named, z.enum(["none", "auto"])], { error: "a string or object" }).nullish(),
 };
 
 const toolsSchema = z.object(toolFields);

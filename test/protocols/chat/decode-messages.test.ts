@@ -113,8 +113,8 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
   [
     { messages: [{ role: "assistant", content: null, tool_calls: [{ id: "1" }] }] },
     "messages[0].tool_calls[0].type",
-    "invalid_type",
-    "Invalid type for 'messages[0].tool_calls[0].type': expected 'function', but got undefined instead.",
+    "missing_required_parameter",
+    "Missing required parameter: 'messages[0].tool_calls[0].type'.",
   ],
   [
     { messages: [{ role: "assistant", content: "", audio: { id: "a" } }] },
