@@ -51,8 +51,8 @@ describe("the tools' layer", () => {
       STARTED,
       { type: "text", choice: 0, text: "Well." },
       { type: "toolCall", choice: 0, index: 0, id: expect.stringMatching(/^call_[0-9a-f]{24}$/), name: "get_weather" },
-      { type: "toolArguments", choice: 0, index: 0, text: '{"city": "P' },
-      { type: "toolArguments", choice: 0, index: 0, text: 'aris"}' },
+      { type: "toolArguments", choice: 0, index: 0, text: '{"' },
+      { type: "toolArguments", choice: 0, index: 0, text: 'city": "Paris"}' },
       { type: "finished", choice: 0, reason: "tool_calls", completionTokens: 10 },
     ]);
   });
@@ -106,7 +106,10 @@ describe("the tools' layer", () => {
       { type: "text", choice: 0, text: "Ok" },
       { type: "finished", choice: 0, reason: "stop", completionTokens: 10, reasoningTokens: expect.any(Number) },
     ]);
-    expect(heard.at(-1)).toHaveProperty("reasoningTokens", Math.round((10 * 3) / "<think>\nabc\n</think>\n\nOk".length));
+    expect(heard.at(-1)).toHaveProperty(
+      "reasoningTokens",
+      Math.round((10 * 3) / "<think>\nabc\n</think>\n\nOk".length),
+    );
   });
 
   it("gives the log-probabilities of text with the text, and drops those of calls", async () => {
