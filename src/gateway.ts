@@ -125,6 +125,8 @@ async function describe(model: LocalModel, engine: Engine): Promise<ServedModel>
     ownedBy: "sluice",
     state: () => (engine.state === "stopped" ? "failed" : engine.state),
     generate: compose([callTools(() => chatTemplate(engine)), holdToFormat()], engine.generate),
+    text: engine.text,
+    info: () => engine.info,
   };
 }
 
