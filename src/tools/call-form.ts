@@ -36,9 +36,12 @@ export type CallForm = {
   readonly example: string;
 };
 
+/** Small models, held to a grammar, may never stop calling. */
+const MAX_CALLS = 32;
+
 /** `rest` as often as there may be further calls. */
 export function furtherCalls({ parallel }: CallGrammar, rest: string): string {
-  return parallel ? ` (${rest})*` : "";
+  return parallel ? ` (${rest}){0,${MAX_CALLS - 1}}` : "";
 }
 
 /** One alternative for each function. */
