@@ -48,7 +48,7 @@ export function describeFailure(error: unknown, requestId: string): Failure {
     return refused(400, error.message, error.param, error.code);
   }
   if (error instanceof UnsupportedSchemaError) {
-    return refused(400, error.message, error.path, "invalid_function_parameters");
+    return refused(400, error.message, error.path, "invalid_json_schema");
   }
   if (error instanceof HttpError) {
     return refused(error.status, error.message, null, error.code);
