@@ -14,6 +14,7 @@ import type { LocalModel } from "./models/index.ts";
 import { admit } from "./queue/admission.ts";
 import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
+import { callTools } from "./tools/layer.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -53,7 +54,7 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
   const engines = new Map(models.map((model) => [model, createModelEngine(model, config, logger)]));
   const served = await Promise.all(Array.from(engines, ([model, engine]) => describe(model, engine)));
   const directory = createModelDirectory(served);
-  const generate = compose([admit({ maxPending: config.maxPending }), holdToFormat()], route(directory));
+  const generate = compose([admit({ maxPending: config.maxPending })], route(directory));
   const stop = async () => void (await Promise.all(Array.from(engines.values(), (engine) => engine.stop())));
   return {
     app: createApp({ generate, models: directory, settings: config, logger }),
@@ -124,10 +125,18 @@ async function describe(model: LocalModel, engine: Engine): Promise<ServedModel>
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
     state: () => (engine.state === "stopped" ? "failed" : engine.state),
-    generate: engine.generate,
+    generate: compose([callTools(() => chatTemplate(engine)), holdToFormat()], engine.generate),
     text: engine.text,
     info: () => engine.info,
   };
+}
+
+/** Undefined too where the model can't be loaded: the engine has the words for that. */
+function chatTemplate(engine: Engine): Promise<string | undefined> {
+  return engine.start().then(
+    (info) => info.chatTemplate,
+    () => undefined,
+  );
 }
 
 type Listening = { readonly server: Server; readonly url: string; readonly drain: () => Promise<void> };

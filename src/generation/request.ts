@@ -29,6 +29,8 @@ export type Tool = {
   readonly description?: string;
   /** A JSON schema of its arguments, an object's; absent where it takes none. */
   readonly parameters?: JsonSchema;
+  /** Whether the client counts on arguments that fit the schema; otherwise any object will do where the schema can't be held to. */
+  readonly strict?: boolean;
 };
 
 /** Which tools may be called in this turn. */
