@@ -4,14 +4,16 @@ import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
 import type { Config } from "./config/schema.ts";
+import { createEmbedder, type Embedder } from "./engine/host/embedder.ts";
 import { createEngine, type Engine } from "./engine/host/engine.ts";
-import { compose } from "./generation/layer.ts";
+import { compose, type Generate } from "./generation/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
-import type { LocalModel } from "./models/index.ts";
+import { type LocalModel, writesText } from "./models/index.ts";
+import { InvalidRequestError } from "./protocols/errors.ts";
 import { admit } from "./queue/admission.ts";
-import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
+import { createModelDirectory, type ModelState, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
 
 /** Models on this machine's disk, and how to serve them. */
@@ -49,16 +51,24 @@ const FAREWELL_MS = 1_000;
  * app.route("/", gateway.app);
  */
 export async function createGateway({ config, models, logger }: GatewayOptions): Promise<Gateway> {
-  const engines = new Map(models.map((model) => [model, createModelEngine(model, config, logger)]));
-  const served = await Promise.all(Array.from(engines, ([model, engine]) => describe(model, engine)));
+  const engines = new Map(
+    models.filter(({ gguf }) => writesText(gguf)).map((model) => [model, createModelEngine(model, config, logger)]),
+  );
+  const embedders = new Map(models.map((model) => [model, createModelEmbedder(model, config, logger)]));
+  const served = await Promise.all(
+    Array.from(embedders, ([model, embedder]) => describe(model, engines.get(model), embedder)),
+  );
   const directory = createModelDirectory(served);
   const generate = compose([admit({ maxPending: config.maxPending })], route(directory));
-  const stop = async () => void (await Promise.all(Array.from(engines.values(), (engine) => engine.stop())));
+  const stop = async () =>
+    void (await Promise.all([...engines.values(), ...embedders.values()].map((each) => each.stop())));
   return {
     app: createApp({ generate, models: directory, settings: config, logger }),
     async start() {
       try {
-        await Promise.all(Array.from(engines.values(), (engine) => engine.start()));
+        await Promise.all(
+          Array.from(embedders, ([model, embedder]) => engines.get(model)?.start() ?? embedder.warmUp()),
+        );
       } catch (error) {
         await stop();
         throw error;
@@ -114,16 +124,49 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
   });
 }
 
-async function describe(model: LocalModel, engine: Engine): Promise<ServedModel> {
+/** Its process starts with the first request for it, except where the model does nothing else. */
+function createModelEmbedder(model: LocalModel, config: Config, logger: Logger): Embedder {
+  return createEmbedder({
+    options: {
+      modelPath: model.path,
+      contextTokens: config.context,
+      threads: config.threads,
+      gpu: config.gpu,
+      flashAttention: config.flashAttention,
+    },
+    logger: logger.child({ model: model.id }),
+    policy: { maxPending: config.maxPending },
+  });
+}
+
+/** What a model answers that makes embeddings or scores only. */
+function refuseText(model: LocalModel): Generate {
+  return async function* refusal() {
+    yield* [];
+    throw new InvalidRequestError(
+      `The model \`${model.id}\` (${model.gguf.architecture}) makes embeddings or scores and can't write text. ` +
+        "Ask it at /v1/embeddings or /v1/rerank, and another model for text: GET /v1/models lists them.",
+      "model",
+      "unsupported_model",
+    );
+  };
+}
+
+async function describe(model: LocalModel, engine: Engine | undefined, embedder: Embedder): Promise<ServedModel> {
   const { mtimeMs } = await stat(model.path);
   return {
     id: model.id,
     aliases: model.aliases,
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
-    state: () => (engine.state === "stopped" ? "failed" : engine.state),
-    generate: engine.generate,
+    state: () => stateOf(engine ?? embedder),
+    generate: engine?.generate ?? refuseText(model),
+    embed: embedder.embed,
   };
+}
+
+function stateOf({ state }: Engine | Embedder): ModelState {
+  return state === "stopped" ? "failed" : state;
 }
 
 type Listening = { readonly server: Server; readonly url: string; readonly drain: () => Promise<void> };

@@ -1,3 +1,4 @@
+import type { Embed } from "../generation/embedding.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
 import type { Generate } from "../generation/layer.ts";
 
@@ -15,6 +16,8 @@ export type ServedModel = {
   readonly ownedBy: string;
   readonly state: () => ModelState;
   readonly generate: Generate;
+  /** Makes vectors and, with a reranker, scores; undefined where nothing does. */
+  readonly embed?: Embed;
 };
 
 /** The models that this gateway serves. */
