@@ -4,15 +4,18 @@ import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
 import type { Config } from "./config/schema.ts";
+import { createEmbedder, type Embedder } from "./engine/host/embedder.ts";
 import { createEngine, type Engine } from "./engine/host/engine.ts";
-import { compose } from "./generation/layer.ts";
+import { compose, type Generate } from "./generation/layer.ts";
+import type { ModelText } from "./generation/model.ts";
 import { holdToFormat } from "./grammar/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
-import type { LocalModel } from "./models/index.ts";
+import { type LocalModel, writesText } from "./models/index.ts";
+import { InvalidRequestError } from "./protocols/errors.ts";
 import { admit } from "./queue/admission.ts";
-import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
+import { createModelDirectory, type ModelState, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
 import { callTools } from "./tools/layer.ts";
 
@@ -51,16 +54,24 @@ const FAREWELL_MS = 1_000;
  * app.route("/", gateway.app);
  */
 export async function createGateway({ config, models, logger }: GatewayOptions): Promise<Gateway> {
-  const engines = new Map(models.map((model) => [model, createModelEngine(model, config, logger)]));
-  const served = await Promise.all(Array.from(engines, ([model, engine]) => describe(model, engine)));
+  const engines = new Map(
+    models.filter(({ gguf }) => writesText(gguf)).map((model) => [model, createModelEngine(model, config, logger)]),
+  );
+  const embedders = new Map(models.map((model) => [model, createModelEmbedder(model, config, logger)]));
+  const served = await Promise.all(
+    Array.from(embedders, ([model, embedder]) => describe(model, engines.get(model), embedder)),
+  );
   const directory = createModelDirectory(served);
   const generate = compose([admit({ maxPending: config.maxPending })], route(directory));
-  const stop = async () => void (await Promise.all(Array.from(engines.values(), (engine) => engine.stop())));
+  const stop = async () =>
+    void (await Promise.all([...engines.values(), ...embedders.values()].map((each) => each.stop())));
   return {
     app: createApp({ generate, models: directory, settings: config, logger }),
     async start() {
       try {
-        await Promise.all(Array.from(engines.values(), (engine) => engine.start()));
+        await Promise.all(
+          Array.from(embedders, ([model, embedder]) => engines.get(model)?.start() ?? embedder.warmUp()),
+        );
       } catch (error) {
         await stop();
         throw error;
@@ -117,18 +128,61 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
   });
 }
 
-async function describe(model: LocalModel, engine: Engine): Promise<ServedModel> {
+/** Its process starts with the first request for it, except where the model does nothing else. */
+function createModelEmbedder(model: LocalModel, config: Config, logger: Logger): Embedder {
+  return createEmbedder({
+    options: {
+      modelPath: model.path,
+      contextTokens: config.context,
+      threads: config.threads,
+      gpu: config.gpu,
+      flashAttention: config.flashAttention,
+    },
+    logger: logger.child({ model: model.id }),
+    policy: { maxPending: config.maxPending },
+  });
+}
+
+/** What a model answers that makes embeddings or scores only. */
+function refuseText(model: LocalModel): { readonly generate: Generate; readonly text: ModelText } {
+  const refuse = (): never => {
+    throw new InvalidRequestError(
+      `The model \`${model.id}\` (${model.gguf.architecture}) makes embeddings or scores and can't write text. ` +
+        "Ask it at /v1/embeddings or /v1/rerank, and another model for text: GET /v1/models lists them.",
+      "model",
+      "unsupported_model",
+    );
+  };
+  const refuseLater = async () => refuse();
+  return {
+    async *generate() {
+      yield* [];
+      refuse();
+    },
+    text: { tokenize: refuseLater, detokenize: refuseLater, applyTemplate: refuseLater, countTokens: refuseLater },
+  };
+}
+
+async function describe(model: LocalModel, engine: Engine | undefined, embedder: Embedder): Promise<ServedModel> {
   const { mtimeMs } = await stat(model.path);
   return {
     id: model.id,
     aliases: model.aliases,
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
-    state: () => (engine.state === "stopped" ? "failed" : engine.state),
-    generate: compose([callTools(() => chatTemplate(engine)), holdToFormat()], engine.generate),
-    text: engine.text,
-    info: () => engine.info,
+    state: () => stateOf(engine ?? embedder),
+    generate:
+      engine === undefined
+        ? refuseText(model).generate
+        : compose([callTools(() => chatTemplate(engine)), holdToFormat()], engine.generate),
+    text: engine?.text ?? refuseText(model).text,
+    info: () => engine?.info,
+    embed: embedder.embed,
   };
+}
+
+function stateOf({ state }: Engine | Embedder): ModelState {
+  return state === "stopped" ? "failed" : state;
 }
 
 /** Undefined too where the model can't be loaded: the engine has the words for that. */

@@ -13,8 +13,10 @@ import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { chatCompletions } from "./routes/chat.ts";
+import { embeddings } from "./routes/embeddings.ts";
 import { health, ready } from "./routes/health.ts";
 import { listModels, showModel } from "./routes/models.ts";
+import { rerank } from "./routes/rerank.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 
 export type AppSettings = {
@@ -35,7 +37,7 @@ export type AppDeps = {
 };
 
 /** The paths that are the gateway's. When it is mounted in another app it leaves the others alone. */
-const OWN_PATHS = ["/v1/*", "/health", "/ready"];
+const OWN_PATHS = ["/v1/*", "/rerank", "/health", "/ready"];
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
@@ -66,6 +68,10 @@ export function createApp({ generate, models, settings, logger, now = Date.now }
     limitBody(settings.maxBodyBytes),
     chatCompletions({ generate, models, logger, now }),
   );
+  app.post("/v1/embeddings", jsonOnly(), limitBody(settings.maxBodyBytes), embeddings(models));
+  for (const path of ["/v1/rerank", "/rerank"]) {
+    app.post(path, jsonOnly(), limitBody(settings.maxBodyBytes), rerank(models));
+  }
 
   for (const path of OWN_PATHS) {
     app.all(path, unknownUrl);

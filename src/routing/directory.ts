@@ -1,3 +1,4 @@
+import type { Embed } from "../generation/embedding.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { ModelInfo, ModelText } from "../generation/model.ts";
@@ -20,6 +21,8 @@ export type ServedModel = {
   readonly text: ModelText;
   /** Undefined until it has loaded for the first time. */
   readonly info: () => ModelInfo | undefined;
+  /** Makes vectors and, with a reranker, scores; undefined where nothing does. */
+  readonly embed?: Embed;
 };
 
 /** The models that this gateway serves. */

@@ -81,10 +81,18 @@ const workerMessage: z.ZodType<WorkerMessage> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("log"), level: z.enum(["debug", "info", "warn", "error"]), message: z.string() }),
 ]);
 
+/** What came over a channel: a message of the contract, or what is wrong with it. */
+export type Parsed<Message> = { readonly message: Message } | { readonly problem: string };
+
 /** Checks what came over the channel. A problem names fields only: a message's text must not reach the log. */
-export function parseWorkerMessage(value: unknown): { readonly message: WorkerMessage } | { readonly problem: string } {
-  const parsed = workerMessage.safeParse(value);
-  if (parsed.success) return { message: parsed.data };
-  const fields = parsed.error.issues.map((issue) => `${issue.path.join(".") || "message"}: ${issue.code}`);
-  return { problem: fields.slice(0, 5).join(", ") };
+export function parserOf<Message>(schema: z.ZodType<Message>): (value: unknown) => Parsed<Message> {
+  return (value) => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return { message: parsed.data };
+    const fields = parsed.error.issues.map((issue) => `${issue.path.join(".") || "message"}: ${issue.code}`);
+    return { problem: fields.slice(0, 5).join(", ") };
+  };
 }
+
+/** Checks what came over an engine's channel. */
+export const parseWorkerMessage: (value: unknown) => Parsed<WorkerMessage> = parserOf(workerMessage);

@@ -19,6 +19,8 @@ export type GgufSummary = {
   /** Tokens of context that the model was trained for. */
   readonly contextLength?: number;
   readonly vocabularySize?: number;
+  /** Set for a model that makes embeddings or scores: how it joins its tokens' vectors, as llama.cpp numbers it (4 is a reranker). */
+  readonly poolingType?: number;
   /** Whether the file brings a chat template. */
   readonly chatTemplate: boolean;
   /** Bytes of the file, all parts together. */
@@ -107,6 +109,7 @@ function summarize(path: string, files: readonly GgufFile[], split: GgufSummary[
   const contextLength = numberOf(header, `${architecture}.context_length`);
   const vocabularySize =
     header.arrayLengths.get("tokenizer.ggml.tokens") ?? numberOf(header, `${architecture}.vocab_size`);
+  const poolingType = numberOf(header, `${architecture}.pooling_type`) ?? 0;
   const template = header.values.get("tokenizer.chat_template");
   return {
     architecture,
@@ -115,6 +118,7 @@ function summarize(path: string, files: readonly GgufFile[], split: GgufSummary[
     parameterCount,
     ...(contextLength !== undefined && { contextLength }),
     ...(vocabularySize !== undefined && { vocabularySize }),
+    ...(poolingType > 0 && { poolingType }),
     chatTemplate: typeof template === "string" && template !== "",
     sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
     ...(split !== undefined && { split }),
