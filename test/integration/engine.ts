@@ -24,6 +24,12 @@ export async function startEngine(): Promise<Engine> {
   return engine;
 }
 
+/** What the model answers at some length. */
+export const STORY = {
+  type: "chat" as const,
+  messages: [{ role: "user" as const, content: "Tell me a short story about a fox and the sea." }],
+};
+
 export type Answer = { text: string; logprobs: SampledLogprob[]; reason: FinishReason | undefined; tokens: number };
 
 /** A greedy request of a few tokens, with what is given. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import type { Engine } from "../../src/engine/host/engine.ts";
 import type { SampledLogprob } from "../../src/generation/event.ts";
-import { answer, greedyRequest, startEngine } from "./engine.ts";
+import { answer, greedyRequest, STORY, startEngine } from "./engine.ts";
 import type { SoftmaxTask } from "./fixtures/softmax.ts";
 
 /** What a process of its own computes for the tokens that these name. */
@@ -93,7 +93,7 @@ describe("log-probabilities of the real model", () => {
   });
 
   test("come whole when the engine dies in between", async () => {
-    const request = greedyRequest({ maxTokens: 40, logprobs: 3, stop: [" never said"] });
+    const request = greedyRequest({ prompt: STORY, maxTokens: 40, logprobs: 3, stop: [" never said"] });
     const undisturbed = await answer(engine, request);
     const { pid } = engine;
     let killed = false;
