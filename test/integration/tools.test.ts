@@ -49,7 +49,7 @@ function checkArguments(name: string, json: string): void {
 describe("tools, with the real model", () => {
   test("are called where a call is required, with arguments that fit their schema, even at temperature 2", async () => {
     const answers = await Promise.all(
-      Array.from({ length: 4 }, (_, seed) =>
+      Array.from({ length: 3 }, (_, seed) =>
         client.chat.completions.create({
           model,
           messages,

@@ -40,6 +40,10 @@ export function findGrammarExcess(gbnf: string): string | undefined {
       item = /["[]/.test(character ?? "") ? text[0].length : 1;
       elements += item;
     } else if (repetition !== null) {
+      if (repetition[2] && Number(repetition[2]) < Number(repetition[1])) {
+        // llama.cpp counts the difference without a sign and would make rules for ever.
+        return `The grammar repeats ${repetition[0]}: the second number must not be less than the first.`;
+      }
       const times = Math.max(Number(repetition[1]), Number(repetition[2] ?? 0), 1);
       item *= Math.min(times, MAX_REPETITIONS);
       elements += item + 3 * Math.min(times, MAX_REPETITIONS);
