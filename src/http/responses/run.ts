@@ -1,0 +1,91 @@
+import type { GenerationEvent } from "../../generation/event.ts";
+import type { WireError } from "../../protocols/errors.ts";
+import type { ResponsesRequest } from "../../protocols/responses/decode.ts";
+import { createFrameWriter, type ResponseEvent } from "../../protocols/responses/events.ts";
+import type { ResponseHead, WireResponse } from "../../protocols/responses/response.ts";
+import { createResponseWriter } from "../../protocols/responses/writer.ts";
+import type { Outcome, ResponseRecord } from "../../store/responses.ts";
+import type { State } from "../../store/state.ts";
+import type { Turn } from "./turn.ts";
+
+/** A response on its way: what it says, in frames of its stream, and how it is kept at its end. */
+export type ResponseRun = {
+  readonly open: () => string[];
+  readonly take: (event: GenerationEvent) => string[];
+  /** Keeps the response and returns the frames that say that it is complete: nobody hears so of one that could not be kept. */
+  readonly close: () => string[];
+  /** Keeps a background response as failed, as far as that can be done. */
+  readonly fail: (error: WireError) => string[];
+  readonly cancel: () => string[];
+  readonly response: () => WireResponse;
+};
+
+export type RunOptions = {
+  readonly request: ResponsesRequest;
+  readonly head: ResponseHead;
+  readonly turn: Turn;
+  readonly state: State;
+  readonly now: () => number;
+  /** The frames so far, where they are kept. */
+  readonly frames: (() => readonly string[]) | undefined;
+};
+
+export function createRun({ request, head, turn, state, now, frames }: RunOptions): ResponseRun {
+  const writer = createResponseWriter(head, now);
+  const toFrame = createFrameWriter();
+  const { context, input } = turn;
+
+  function record(last: readonly string[]): ResponseRecord {
+    const response = writer.response();
+    return {
+      id: head.id,
+      createdMs: head.createdMs,
+      status: response.status,
+      body: JSON.stringify(response),
+      events: frames === undefined ? null : JSON.stringify([...frames(), ...last]),
+    };
+  }
+
+  function keep(last: readonly string[], isGood: boolean): void {
+    const outcome: Outcome = {
+      record: record(last),
+      context,
+      input,
+      output: writer.response().output.map((item) => ({ seq: undefined, id: item.id, body: JSON.stringify(item) })),
+      keep: request.store,
+      conversation: isGood ? request.conversationId : undefined,
+    };
+    if (request.background) {
+      state.responses.finish(outcome);
+    } else if (outcome.keep || outcome.conversation !== undefined) {
+      state.responses.save(outcome);
+    }
+  }
+
+  /** Frames are numbered only when nothing can keep them from being sent. */
+  function keepAndFrame(events: readonly ResponseEvent[], isGood: boolean): string[] {
+    if (frames !== undefined) {
+      const last = events.map(toFrame);
+      keep(last, isGood);
+      return last;
+    }
+    keep([], isGood);
+    return events.map(toFrame);
+  }
+
+  if (request.background) {
+    state.responses.begin(record([]), { context, input });
+  }
+
+  return {
+    open: () => writer.open().map(toFrame),
+    take: (event) => writer.take(event).map(toFrame),
+    close: () => keepAndFrame(writer.close(), true),
+    fail(error) {
+      const events = writer.fail(error);
+      return request.background ? keepAndFrame(events, false) : events.map(toFrame);
+    },
+    cancel: () => keepAndFrame(writer.cancel(), false),
+    response: writer.response,
+  };
+}
