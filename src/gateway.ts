@@ -9,10 +9,12 @@ import { compose } from "./generation/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
+import { createBackgroundRuns } from "./http/responses/background.ts";
 import type { LocalModel } from "./models/index.ts";
 import { admit } from "./queue/admission.ts";
 import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
+import { createState } from "./store/state.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -37,6 +39,8 @@ export type RunningGateway = {
   stop(graceMs: number): Promise<void>;
 };
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 /** How long what was cut off by `stop` may take to be told so. */
 const FAREWELL_MS = 1_000;
 
@@ -53,9 +57,19 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
   const served = await Promise.all(Array.from(engines, ([model, engine]) => describe(model, engine)));
   const directory = createModelDirectory(served);
   const generate = compose([admit({ maxPending: config.maxPending })], route(directory));
-  const stop = async () => void (await Promise.all(Array.from(engines.values(), (engine) => engine.stop())));
+  const state = createState({
+    file: config.stateFile,
+    retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
+  });
+  const runs = createBackgroundRuns();
+  const stop = async () => {
+    await Promise.all(Array.from(engines.values(), (engine) => engine.stop()));
+    // Without engines they have failed by now, and that is written down.
+    await runs.settled();
+    state.close();
+  };
   return {
-    app: createApp({ generate, models: directory, settings: config, logger }),
+    app: createApp({ generate, models: directory, settings: config, state, runs, logger }),
     async start() {
       try {
         await Promise.all(Array.from(engines.values(), (engine) => engine.start()));

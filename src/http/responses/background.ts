@@ -1,5 +1,10 @@
+import type { Logger } from "pino";
+import type { WireError } from "../../protocols/errors.ts";
 import type { WireResponse } from "../../protocols/responses/response.ts";
+import { describeFailure } from "../errors.ts";
+import type { ClientGeneration } from "../generation.ts";
 import type { EventLog } from "./event-log.ts";
+import type { ResponseRun } from "./run.ts";
 
 /** A response that runs without its client. */
 export type BackgroundRun = {
@@ -22,7 +27,7 @@ export type BackgroundRuns = {
 
 export function createBackgroundRuns(): BackgroundRuns {
   const runs = new Map<string, BackgroundRun>();
-  const pending = new Set<Promise<unknown>>();
+  const pending = new Set<Promise<void>>();
   return {
     add(id, run, ended) {
       runs.set(id, run);
@@ -39,4 +44,80 @@ export function createBackgroundRuns(): BackgroundRuns {
       await Promise.all(pending);
     },
   };
+}
+
+export type BackgroundWork = {
+  readonly id: string;
+  /** The id of the request that began it, for the log. */
+  readonly requestId: string;
+  readonly run: ResponseRun;
+  readonly runs: BackgroundRuns;
+  readonly generation: ClientGeneration;
+  readonly log: EventLog | undefined;
+  readonly logger: Logger;
+};
+
+/** Lets a response run on by itself. What becomes of it is written down, and told to whoever follows its log. */
+export function runInBackground(work: BackgroundWork): void {
+  const { id, run, runs, generation, log } = work;
+  tell(log, run.open());
+  runs.add(
+    id,
+    {
+      response: run.response,
+      log,
+      cancel() {
+        generation.cancel();
+        tell(log, run.cancel());
+        log?.end();
+      },
+    },
+    runToItsEnd(work),
+  );
+}
+
+/** Returns whether what became of the response was written down. */
+async function runToItsEnd(work: BackgroundWork): Promise<boolean> {
+  const { run, generation, log } = work;
+  try {
+    for await (const event of { [Symbol.asyncIterator]: () => generation.events }) {
+      if (generation.isCancelled()) {
+        return true;
+      }
+      tell(log, run.take(event));
+    }
+    if (!generation.isCancelled()) {
+      tell(log, run.close());
+    }
+    return true;
+  } catch (error) {
+    return generation.isCancelled() || fail(work, error);
+  } finally {
+    log?.end();
+  }
+}
+
+/** Nobody waits for the answer, so a failure that can't even be written down is only logged. */
+function fail(work: BackgroundWork, error: unknown): boolean {
+  try {
+    tell(work.log, work.run.fail(describe(work, error)));
+    return true;
+  } catch (second) {
+    describe(work, second);
+    return false;
+  }
+}
+
+function describe({ id, requestId, logger }: BackgroundWork, error: unknown): WireError {
+  const failure = describeFailure(error, requestId);
+  if (failure.unexpected) {
+    logger.error({ requestId, err: error }, "internal error in the background");
+  } else {
+    logger.warn({ requestId, responseId: id, error: failure.error.code }, "a background response failed");
+  }
+  return failure.error;
+}
+
+function tell(log: EventLog | undefined, frames: readonly string[]): void {
+  log?.append(frames);
 }

@@ -6,6 +6,7 @@ import type { ResponseHead, WireResponse } from "../../protocols/responses/respo
 import { createResponseWriter } from "../../protocols/responses/writer.ts";
 import type { Outcome, ResponseRecord } from "../../store/responses.ts";
 import type { State } from "../../store/state.ts";
+import type { EventLog } from "./event-log.ts";
 import type { Turn } from "./turn.ts";
 
 /** A response on its way: what it says, in frames of its stream, and how it is kept at its end. */
@@ -26,11 +27,11 @@ export type RunOptions = {
   readonly turn: Turn;
   readonly state: State;
   readonly now: () => number;
-  /** The frames so far, where they are kept. */
-  readonly frames: (() => readonly string[]) | undefined;
+  /** Where its frames go, if they are to be kept. */
+  readonly log: EventLog | undefined;
 };
 
-export function createRun({ request, head, turn, state, now, frames }: RunOptions): ResponseRun {
+export function createRun({ request, head, turn, state, now, log }: RunOptions): ResponseRun {
   const writer = createResponseWriter(head, now);
   const toFrame = createFrameWriter();
   const { context, input } = turn;
@@ -42,7 +43,7 @@ export function createRun({ request, head, turn, state, now, frames }: RunOption
       createdMs: head.createdMs,
       status: response.status,
       body: JSON.stringify(response),
-      events: frames === undefined ? null : JSON.stringify([...frames(), ...last]),
+      events: log === undefined ? null : JSON.stringify([...log.frames, ...last]),
     };
   }
 
@@ -62,13 +63,13 @@ export function createRun({ request, head, turn, state, now, frames }: RunOption
     }
   }
 
-  /** Frames are numbered only when nothing can keep them from being sent. */
   function keepAndFrame(events: readonly ResponseEvent[], isGood: boolean): string[] {
-    if (frames !== undefined) {
+    if (log !== undefined) {
       const last = events.map(toFrame);
       keep(last, isGood);
       return last;
     }
+    // Where it can't be kept, other events get these numbers.
     keep([], isGood);
     return events.map(toFrame);
   }

@@ -5,21 +5,25 @@ import { decodeChatRequest } from "../../protocols/chat/decode.ts";
 import { createChunkEncoder, encodeCompletion, newAnswer } from "../../protocols/chat/encode.ts";
 import { createTally } from "../../protocols/tally.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
+import type { State } from "../../store/state.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { rememberChat } from "../remember-chat.ts";
 
 export type ChatDeps = {
   readonly generate: Generate;
   readonly models: ModelDirectory;
+  /** Where answers are kept that are to be stored. */
+  readonly state: State;
   readonly logger: Logger;
   /** The time in Unix ms. */
   readonly now: () => number;
 };
 
 /** `POST /v1/chat/completions`, whole and streamed. */
-export function chatCompletions({ generate, models, logger, now }: ChatDeps): Handler<HttpEnv> {
+export function chatCompletions({ generate, models, state, logger, now }: ChatDeps): Handler<HttpEnv> {
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
@@ -30,7 +34,8 @@ export function chatCompletions({ generate, models, logger, now }: ChatDeps): Ha
     const answer = newAnswer(model, Math.floor(now() / 1000), chat.generation.choices);
     const tally = createTally(answer.choices);
     const id = c.get("requestId");
-    const generation = startGeneration(generate, { ...chat.generation, id, model: model.id }, connection);
+    const started = startGeneration(generate, { ...chat.generation, id, model: model.id }, connection);
+    const generation = chat.memory === undefined ? started : rememberChat(started, { ...chat.memory, answer }, state);
     const events = { [Symbol.asyncIterator]: () => generation.events };
     return answerClient(c, generation, () =>
       chat.stream

@@ -2,6 +2,7 @@ import type { GenerationRequest } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
+import { decodeMetadata, type Metadata } from "../metadata.ts";
 import { decodeSampling, decodeStop } from "../sampling.ts";
 import { decodeStreamOptions } from "../stream-options.ts";
 import { decodeMessages } from "./decode-messages.ts";
@@ -15,6 +16,8 @@ export type ChatRequest = {
   readonly stream: boolean;
   /** Whether a last chunk with the usage was asked for. */
   readonly includeUsage: boolean;
+  /** What is kept beside the answer, where it is to be stored. */
+  readonly memory: { readonly metadata: Metadata; readonly messages: readonly unknown[] } | undefined;
   /** What to generate. The id, the resolved model and the signal are the server's to add. */
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
 };
@@ -31,6 +34,7 @@ export function decodeChatRequest(body: unknown): ChatRequest {
   return {
     model: wire.model,
     ...decodeStreamOptions(wire),
+    memory: decodeMemory(wire, body),
     generation: {
       prompt: { type: "chat", messages: decodeMessages(wire.messages) },
       choices: wire.n ?? 1,
@@ -39,6 +43,11 @@ export function decodeChatRequest(body: unknown): ChatRequest {
       sampling: decodeSampling(wire),
     },
   };
+}
+
+function decodeMemory(wire: WireChatRequest, body: unknown): ChatRequest["memory"] {
+  const metadata = decodeMetadata(wire.metadata);
+  return wire.store === true ? { metadata, messages: Object(body).messages } : undefined;
 }
 
 /** Fields that are fine alone and wrong together, in the words of OpenAI's servers. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { boolean, integer, string } from "../fields.ts";
+import { metadata } from "../metadata.ts";
 import { samplingFields } from "../sampling.ts";
 import { streamFields } from "../stream-options.ts";
 import { messages } from "./messages.ts";
@@ -18,6 +19,8 @@ export const chatRequestSchema = z.object(
     n: integer(1, 128).nullish(),
     max_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
     max_completion_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
+    store: boolean().nullish(),
+    metadata: metadata.nullish(),
     ...streamFields,
     ...samplingFields,
 

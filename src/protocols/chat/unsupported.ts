@@ -31,7 +31,6 @@ const REFUSALS: readonly Refusal[] = [
   { param: "top_logprobs", asksForIt: isNot(0), reason: "log probabilities are not available" },
   { param: "audio", asksForIt: always, reason: "audio output is not available" },
   { param: "modalities", asksForIt: (value) => !isTextOnly(value), reason: 'only ["text"] is available' },
-  { param: "store", asksForIt: isNot(false), reason: "completions are not stored" },
   { param: "prediction", asksForIt: always, reason: "predicted outputs are not available" },
   { param: "web_search_options", asksForIt: always, reason: "web search is not available" },
   { param: "moderation", asksForIt: always, reason: "moderation is not available" },

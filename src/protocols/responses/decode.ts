@@ -3,12 +3,12 @@ import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { decodeMetadata } from "../metadata.ts";
-import { decodeTextFormat } from "../output-format.ts";
 import { decodeSampling } from "../sampling.ts";
 import { decodeInput } from "./decode-items.ts";
 import type { Item, ItemReference } from "./items.ts";
 import type { ResponseSettings } from "./response.ts";
 import { responsesRequestSchema, type WireResponsesRequest } from "./schema.ts";
+import { decodeTextFormat, type TextFormat } from "./text-format.ts";
 import { decodeTools, showTools } from "./tools.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
@@ -44,7 +44,7 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
 
   const conversationId = typeof wire.conversation === "string" ? wire.conversation : wire.conversation?.id;
   const tools = decodeTools(wire);
-  const output = isSet(wire.text?.format) ? decodeTextFormat(wire.text.format, "text.format") : undefined;
+  const format = decodeTextFormat(wire.text?.format);
   const wantsLogprobs = wire.include?.includes("message.output_text.logprobs") || (wire.top_logprobs ?? 0) > 0;
   const effort = wire.reasoning?.effort ?? undefined;
 
@@ -66,10 +66,10 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
       stop: [],
       sampling: decodeSampling(wire),
       ...(tools === undefined ? {} : { tools }),
-      ...(output === undefined ? {} : { output }),
+      ...(format.output === undefined ? {} : { output: format.output }),
       ...(wantsLogprobs ? { logprobs: wire.top_logprobs ?? 0 } : {}),
     },
-    settings: decodeSettings(wire, conversationId),
+    settings: decodeSettings(wire, conversationId, format),
   };
 }
 
@@ -106,7 +106,11 @@ function refuseCombinations(wire: WireResponsesRequest): void {
   }
 }
 
-function decodeSettings(wire: WireResponsesRequest, conversationId: string | undefined): ResponseSettings {
+function decodeSettings(
+  wire: WireResponsesRequest,
+  conversationId: string | undefined,
+  format: TextFormat,
+): ResponseSettings {
   return {
     background: wire.background ?? false,
     conversation: conversationId === undefined ? null : { id: conversationId },
@@ -122,7 +126,7 @@ function decodeSettings(wire: WireResponsesRequest, conversationId: string | und
     service_tier: "default",
     store: wire.store ?? true,
     temperature: wire.temperature ?? 1,
-    text: { format: wire.text?.format ?? { type: "text" }, verbosity: "medium" },
+    text: { format: format.shown, verbosity: "medium" },
     tool_choice: wire.tool_choice ?? "auto",
     tools: showTools(wire.tools),
     top_logprobs: wire.top_logprobs ?? 0,
