@@ -28,6 +28,8 @@ export type Gateway = {
   readonly app: Hono<HttpEnv>;
   /** Loads every model. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
   start(): Promise<void>;
+  /** Resolves when nothing runs in the background. */
+  settled(): Promise<void>;
   /** Ends the engines. What still runs fails with `EngineUnavailableError`. */
   stop(): Promise<void>;
 };
@@ -78,6 +80,7 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
         throw error;
       }
     },
+    settled: runs.settled,
     stop,
   };
 }
@@ -103,7 +106,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     url,
     async stop(graceMs) {
       const closed = drain();
-      await settledWithin(closed, graceMs);
+      await settledWithin(
+        closed.then(() => gateway.settled()),
+        graceMs,
+      );
       await gateway.stop();
       await settledWithin(closed, FAREWELL_MS);
       server.closeAllConnections();
