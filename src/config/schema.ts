@@ -61,7 +61,9 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(10_000_000)
     .default(10_000)
-    .describe("how many responses, how many completions and how many conversations are kept; beyond that the oldest go"),
+    .describe(
+      "how many responses, how many completions and how many conversations are kept; beyond that the oldest go",
+    ),
   maxPending: z.int().min(1).max(100_000).default(256).describe("requests in hand at once before new ones are refused"),
   maxBodyBytes: z
     .int()

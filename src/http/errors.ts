@@ -96,7 +96,11 @@ function refused(status: number, message: string, param: string | null, code: st
   return { status, error: { message, type: "invalid_request_error", param, code }, headers: {}, unexpected: false };
 }
 
-function failed(status: number, error: GenerationError | StateError, headers: Readonly<Record<string, string>>): Failure {
+function failed(
+  status: number,
+  error: GenerationError | StateError,
+  headers: Readonly<Record<string, string>>,
+): Failure {
   return {
     status,
     error: { message: error.message, type: "server_error", param: null, code: error.code },

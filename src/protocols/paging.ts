@@ -24,7 +24,9 @@ export type Paging = {
 export function decodePaging(query: Readonly<Record<string, string>>, defaultOrder: Paging["order"]): Paging {
   const { limit, order, after } = parseWire(pageSchema, {
     ...query,
-    ...(query.limit === undefined ? {} : { limit: /^-?\d{1,9}$/.test(query.limit) ? Number(query.limit) : query.limit }),
+    ...(query.limit === undefined
+      ? {}
+      : { limit: /^-?\d{1,9}$/.test(query.limit) ? Number(query.limit) : query.limit }),
   });
   return { limit: limit ?? DEFAULT_PAGE, order: order ?? defaultOrder, after };
 }

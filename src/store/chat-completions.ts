@@ -77,8 +77,8 @@ export function createChatStore(database: Database, { tenant, afterWrite }: Chat
     setMetadata: (id, metadata) =>
       database.write(
         (sql) =>
-          sql("UPDATE chat_completions SET metadata = ? WHERE id = ? AND tenant = ?").run(metadata, id, tenant).changes >
-          0,
+          sql("UPDATE chat_completions SET metadata = ? WHERE id = ? AND tenant = ?").run(metadata, id, tenant)
+            .changes > 0,
       ),
     remove: (id) =>
       database.write(

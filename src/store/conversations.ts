@@ -73,9 +73,7 @@ export function createConversationStore(
           ).changes > 0,
       ),
     remove: (id) =>
-      database.write(
-        (sql) => sql("DELETE FROM conversations WHERE id = ? AND tenant = ?").run(id, tenant).changes > 0,
-      ),
+      database.write((sql) => sql("DELETE FROM conversations WHERE id = ? AND tenant = ?").run(id, tenant).changes > 0),
     countItems: (id) =>
       database.read((sql) =>
         number(sql("SELECT count(*) AS count FROM conversation_items WHERE owner = ?").get(id) ?? {}, "count"),

@@ -1,5 +1,5 @@
-import { type Database, type Prepare, text, textOrNull } from "./database.ts";
 import { appendItems } from "./conversations.ts";
+import { type Database, type Prepare, text, textOrNull } from "./database.ts";
 import { allItems, findItem, keepItem, type Page, type PageQuery, pageOfItems, type StoredItem } from "./items.ts";
 
 export type ResponseRecord = {
@@ -54,9 +54,15 @@ export function createResponseStore(
   { tenant, pid, now, afterWrite }: ResponseStoreOptions,
 ): ResponseStore {
   function insert(sql: Prepare, { id, createdMs, status, body, events }: ResponseRecord): void {
-    sql(
-      "INSERT INTO responses (id, tenant, created_ms, status, pid, body, events) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    ).run(id, tenant, createdMs, status, pid, body, events);
+    sql("INSERT INTO responses (id, tenant, created_ms, status, pid, body, events) VALUES (?, ?, ?, ?, ?, ?, ?)").run(
+      id,
+      tenant,
+      createdMs,
+      status,
+      pid,
+      body,
+      events,
+    );
   }
 
   function change(sql: Prepare, { id, status, body, events }: ResponseRecord): boolean {
@@ -135,9 +141,7 @@ export function createResponseStore(
       database.read((sql) => pageOfItems(sql, "response_items", id, query, "list.is_output = 0")),
     findItem: (id) => database.read((sql) => findItem(sql, tenant, id)),
     remove: (id) =>
-      database.write(
-        (sql) => sql("DELETE FROM responses WHERE id = ? AND tenant = ?").run(id, tenant).changes > 0,
-      ),
+      database.write((sql) => sql("DELETE FROM responses WHERE id = ? AND tenant = ?").run(id, tenant).changes > 0),
   };
 }
 

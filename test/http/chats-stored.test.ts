@@ -52,7 +52,11 @@ describe("a stored chat completion", () => {
     const { app } = createTestApp();
     const first = await complete(app, { metadata: { topic: "sea" } });
     const second = await complete(app);
-    expect(await listOf(app, "?limit=1")).toMatchObject({ data: [{ id: first.id }], has_more: true, last_id: first.id });
+    expect(await listOf(app, "?limit=1")).toMatchObject({
+      data: [{ id: first.id }],
+      has_more: true,
+      last_id: first.id,
+    });
     expect((await listOf(app, `?after=${first.id}`)).data).toMatchObject([{ id: second.id }]);
     expect((await listOf(app, "?order=desc")).first_id).toBe(second.id);
     expect((await listOf(app, "?metadata[topic]=sea")).data).toMatchObject([{ id: first.id }]);

@@ -42,7 +42,10 @@ describe("a response in the background", () => {
     const queued = await responseOf(app, BACKGROUND);
     expect(queued).toMatchObject({ status: "queued", background: true, output: [], usage: null });
     await reached;
-    expect(await fetchResponse(app, queued.id)).toMatchObject({ status: "in_progress", output: [{ status: "in_progress" }] });
+    expect(await fetchResponse(app, queued.id)).toMatchObject({
+      status: "in_progress",
+      output: [{ status: "in_progress" }],
+    });
     open();
     await runs.settled();
     expect(await fetchResponse(app, queued.id)).toMatchObject({
@@ -69,7 +72,10 @@ describe("a response in the background", () => {
       expect(await answer.json()).toMatchObject({ id, status: "cancelled" });
     }
     await ended;
-    expect(await fetchResponse(app, id)).toMatchObject({ status: "cancelled", output: [{ content: [{ text: "one" }] }] });
+    expect(await fetchResponse(app, id)).toMatchObject({
+      status: "cancelled",
+      output: [{ content: [{ text: "one" }] }],
+    });
   });
 
   it("goes with its engine's work when it is deleted", async () => {
@@ -92,7 +98,11 @@ describe("a response in the background", () => {
     const followed = follow(app, id);
     open();
     const events = parseEvents(await followed);
-    expect(events.map(({ type }) => type).slice(0, 3)).toEqual(["response.created", "response.queued", "response.in_progress"]);
+    expect(events.map(({ type }) => type).slice(0, 3)).toEqual([
+      "response.created",
+      "response.queued",
+      "response.in_progress",
+    ]);
     expect(events.at(-1)).toMatchObject({ type: "response.completed", response: { status: "completed" } });
     // It has ended now, so this comes from the store.
     expect(parseEvents(await follow(app, id))).toEqual(events);

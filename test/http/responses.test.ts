@@ -83,7 +83,12 @@ describe("POST /v1/responses", () => {
   it("takes items by reference, and says which is not there", async () => {
     const { app, seen } = countingApp();
     const first = await responseOf(app);
-    await responseOf(app, { input: [{ type: "item_reference", id: first.output[0]?.id }, { role: "user", content: "And?" }] });
+    await responseOf(app, {
+      input: [
+        { type: "item_reference", id: first.output[0]?.id },
+        { role: "user", content: "And?" },
+      ],
+    });
     expect(messagesOf(seen[1]).map(({ content }) => content)).toEqual(["answer 1", "And?"]);
     const answer = await respond(app, { input: [{ type: "item_reference", id: "msg_none" }] });
     expect(answer.status).toBe(404);
@@ -95,7 +100,9 @@ describe("POST /v1/responses", () => {
     const first = await responseOf(app);
     const answer = await respond(app, { previous_response_id: first.id, input: first.output });
     expect(answer.status).toBe(400);
-    expect(error.parse(await answer.json()).error.message).toContain(`Duplicate item found with id ${first.output[0]?.id}`);
+    expect(error.parse(await answer.json()).error.message).toContain(
+      `Duplicate item found with id ${first.output[0]?.id}`,
+    );
   });
 
   it("makes calls, and takes their results", async () => {

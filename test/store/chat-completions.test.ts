@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import { idsOf, openState } from "./support.ts";
 
 const chat = { createdMs: 1, model: "one", metadata: "{}", body: "{}", messages: "[]" };
-const query = { limit: 2, order: "asc", after: undefined, model: undefined, metadata: new Map<string, string>() } as const;
+const query = {
+  limit: 2,
+  order: "asc",
+  after: undefined,
+  model: undefined,
+  metadata: new Map<string, string>(),
+} as const;
 
 describe("kept chat completions", () => {
   it("are listed in pages, in the order in which they came, from either end", () => {
@@ -24,7 +30,12 @@ describe("kept chat completions", () => {
       idsOf(chats.page({ ...query, model, metadata: new Map(pairs) })?.data);
     expect(find([["topic", "sea"]])).toEqual(["a", "b"]);
     expect(find([["topic", "sea"]], "two")).toEqual(["b"]);
-    expect(find([["topic", "sea"], ['it\'s "odd"', "yes"]])).toEqual(["a"]);
+    expect(
+      find([
+        ["topic", "sea"],
+        ['it\'s "odd"', "yes"],
+      ]),
+    ).toEqual(["a"]);
     expect(find([["topic", "fox"]])).toEqual([]);
   });
 

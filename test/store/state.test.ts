@@ -117,7 +117,11 @@ describe("what is too old or too much", () => {
   it("goes at the next start, the oldest first, but nothing that runs, and no conversation for its age", () => {
     using folder = temporaryFolder();
     const first = openState({ file: folder.file });
-    for (const [id, day] of [["a", 1], ["b", 5], ["c", 9]] as const) {
+    for (const [id, day] of [
+      ["a", 1],
+      ["b", 5],
+      ["c", 9],
+    ] as const) {
       first.responses.save(outcome(id, { record: record(id, { createdMs: day * DAY_MS }) }));
       first.chats.save({ ...chat, id, createdMs: day * DAY_MS });
       first.conversations.create({ id, createdMs: day * DAY_MS, metadata: "{}" }, []);
@@ -140,7 +144,10 @@ describe("what is too old or too much", () => {
   });
 
   it("is bounded while it runs", () => {
-    const { chats, responses } = openState({ retention: { maxAgeMs: 100 * DAY_MS, maxEntries: 10 }, now: () => DAY_MS });
+    const { chats, responses } = openState({
+      retention: { maxAgeMs: 100 * DAY_MS, maxEntries: 10 },
+      now: () => DAY_MS,
+    });
     for (let index = 0; index < 300; index++) {
       chats.save({ ...chat, id: `chat-${index}`, createdMs: index });
       responses.save(outcome(`resp-${index}`, { record: record(`resp-${index}`, { createdMs: index }) }));

@@ -1,7 +1,7 @@
 import type { GenerationRequest } from "../../generation/request.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
-import { parseKeptItem } from "../../protocols/responses/decode-items.ts";
 import type { ResponsesRequest } from "../../protocols/responses/decode.ts";
+import { parseKeptItem } from "../../protocols/responses/decode-items.ts";
 import type { Item, ItemReference } from "../../protocols/responses/items.ts";
 import { toMessages } from "../../protocols/responses/to-messages.ts";
 import type { StoredItem } from "../../store/items.ts";

@@ -1,8 +1,8 @@
 import type { Hono } from "hono";
 import type { HttpEnv } from "../context.ts";
+import { limitBody } from "../middleware/body-limit.ts";
 import { jsonOnly } from "../middleware/json-only.ts";
 import { jsonOrNothing } from "../middleware/json-or-nothing.ts";
-import { limitBody } from "../middleware/body-limit.ts";
 import { deleteChat, listChatMessages, listChats, showChat, updateChat } from "./chats-stored.ts";
 import {
   addConversationItems,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { metadata, type Metadata } from "../metadata.ts";
+import { type Metadata, metadata } from "../metadata.ts";
 
 /** The pairs of a URL's query that ask for metadata, such as `metadata[topic]=sea`. */
 export function decodeMetadataFilter(query: Readonly<Record<string, string>>): ReadonlyMap<string, string> {

@@ -47,8 +47,14 @@ const item = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("reasoning"),
     id: id.nullish(),
-    summary: z.array(z.object({ type: z.literal("summary_text"), text })).max(MAX_PARTS).nullish(),
-    content: z.array(z.object({ type: z.literal("reasoning_text"), text })).max(MAX_PARTS).nullish(),
+    summary: z
+      .array(z.object({ type: z.literal("summary_text"), text }))
+      .max(MAX_PARTS)
+      .nullish(),
+    content: z
+      .array(z.object({ type: z.literal("reasoning_text"), text }))
+      .max(MAX_PARTS)
+      .nullish(),
     encrypted_content: text.nullish(),
     status,
   }),

@@ -79,11 +79,7 @@ function checkCalls(items: readonly Item[]): void {
   }
   for (const id of results) {
     if (!calls.has(id)) {
-      throw new InvalidRequestError(
-        `No tool call found for function call output with call_id ${id}.`,
-        "input",
-        null,
-      );
+      throw new InvalidRequestError(`No tool call found for function call output with call_id ${id}.`, "input", null);
     }
   }
 }

@@ -33,9 +33,7 @@ const choiceObject = z.discriminatedUnion("type", [
 /** The fields of a request that say what may be called. */
 export const toolFields = {
   tools: z.array(tool, { error: "an array of objects" }).max(MAX_TOOLS).nullish(),
-  tool_choice: z
-    .union([z.enum(["none", "auto", "required"]), choiceObject], { error: "a string or object" })
-    .nullish(),
+  tool_choice: z.union([choiceObject, z.enum(["none", "auto", "required"])], { error: "a string or object" }).nullish(),
   parallel_tool_calls: boolean().nullish(),
 };
 

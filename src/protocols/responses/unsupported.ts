@@ -17,7 +17,11 @@ const REFUSALS: readonly Refusal[] = [
   { param: "moderation", accepted: [], reason: "moderation is not available" },
   { param: "text.verbosity", accepted: ["medium"], reason: 'only "medium" is available' },
   { param: "reasoning.summary", accepted: ["auto"], reason: "reasoning is given in full, and never summarized" },
-  { param: "reasoning.generate_summary", accepted: ["auto"], reason: "reasoning is given in full, and never summarized" },
+  {
+    param: "reasoning.generate_summary",
+    accepted: ["auto"],
+    reason: "reasoning is given in full, and never summarized",
+  },
   {
     param: "stream_options.include_obfuscation",
     accepted: [false],

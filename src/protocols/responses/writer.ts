@@ -75,7 +75,11 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
     };
     return item.type === "function_call"
       ? [...events, added]
-      : [...events, added, { type: "response.content_part.added", ...place, content_index: 0, part: showPart(item, true) }];
+      : [
+          ...events,
+          added,
+          { type: "response.content_part.added", ...place, content_index: 0, part: showPart(item, true) },
+        ];
   }
 
   /** Closes the item that is being written, if there is one. */
@@ -114,9 +118,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
       return [add(open, text, logprobs)];
     }
     const item: OpenItem =
-      type === "message"
-        ? { type, id: newId("msg"), text: "", logprobs: [] }
-        : { type, id: newId("rs"), text: "" };
+      type === "message" ? { type, id: newId("msg"), text: "", logprobs: [] } : { type, id: newId("rs"), text: "" };
     return [...begin(item), add(item, text, logprobs)];
   }
 
@@ -229,9 +231,8 @@ function showPart(item: Exclude<OpenItem, { type: "function_call" }>, empty: boo
 
 /** The item before its first character. */
 function emptyItem(item: OpenItem): OutputItem {
-  return item.type === "function_call"
-    ? showItem({ ...item, text: "" }, "in_progress")
-    : { ...showItem(item, "in_progress"), content: [] };
+  const shown = showItem({ ...item, text: "" }, "in_progress");
+  return shown.type === "function_call" ? shown : { ...shown, content: [] };
 }
 
 function showItem(item: OpenItem, status: ItemStatus): OutputItem {

@@ -6,15 +6,34 @@ describe("the items of an input", () => {
   it("are messages of all roles, with texts or parts", () => {
     const items = itemsOf([
       { role: "developer", content: "d" },
-      { type: "message", role: "user", content: [{ type: "input_text", text: "a" }, { type: "input_text", text: "b" }] },
+      {
+        type: "message",
+        role: "user",
+        content: [
+          { type: "input_text", text: "a" },
+          { type: "input_text", text: "b" },
+        ],
+      },
       { role: "assistant", content: "c" },
-      { role: "assistant", content: [{ type: "output_text", text: "e", annotations: [{}] }, { type: "refusal", refusal: "r" }] },
+      {
+        role: "assistant",
+        content: [
+          { type: "output_text", text: "e", annotations: [{}] },
+          { type: "refusal", refusal: "r" },
+        ],
+      },
     ]);
     expect(items).toMatchObject([
       { type: "message", role: "developer", content: [{ type: "input_text", text: "d" }] },
       { role: "user", content: [{ text: "a" }, { text: "b" }] },
       { role: "assistant", content: [{ type: "output_text", text: "c", annotations: [] }] },
-      { role: "assistant", content: [{ type: "output_text", text: "e" }, { type: "refusal", refusal: "r" }] },
+      {
+        role: "assistant",
+        content: [
+          { type: "output_text", text: "e" },
+          { type: "refusal", refusal: "r" },
+        ],
+      },
     ]);
   });
 
@@ -25,7 +44,13 @@ describe("the items of an input", () => {
       { type: "function_call_output", call_id: "call_1", output: [{ type: "input_text", text: "4" }] },
     ]);
     expect(items).toEqual([
-      { id: "rs_1", type: "reasoning", status: "completed", summary: [], content: [{ type: "reasoning_text", text: "hm" }] },
+      {
+        id: "rs_1",
+        type: "reasoning",
+        status: "completed",
+        summary: [],
+        content: [{ type: "reasoning_text", text: "hm" }],
+      },
       { id: "fc_1", type: "function_call", status: "completed", call_id: "call_1", name: "f", arguments: "{}" },
       {
         id: expect.stringMatching(/^fco_/),

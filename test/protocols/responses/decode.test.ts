@@ -12,7 +12,12 @@ describe("a request for a response", () => {
       store: true,
       background: false,
       mayTruncate: false,
-      generation: { choices: 1, maxTokens: undefined, stop: [], sampling: { temperature: 1, topP: 1, seed: undefined } },
+      generation: {
+        choices: 1,
+        maxTokens: undefined,
+        stop: [],
+        sampling: { temperature: 1, topP: 1, seed: undefined },
+      },
       settings: { truncation: "disabled", parallel_tool_calls: true, tool_choice: "auto", tools: [], metadata: {} },
     });
     expect(request.generation).not.toHaveProperty("tools");
@@ -73,7 +78,10 @@ describe("a request for a response", () => {
 
   it.each([
     ["none", { choice: "none", allowed: undefined }],
-    [{ type: "function", name: "look_up" }, { choice: "required", allowed: ["look_up"] }],
+    [
+      { type: "function", name: "look_up" },
+      { choice: "required", allowed: ["look_up"] },
+    ],
     [
       { type: "allowed_tools", mode: "auto", tools: [{ type: "function", name: "look_up" }] },
       { choice: "auto", allowed: ["look_up"] },
@@ -147,11 +155,19 @@ describe("a request for a response", () => {
     [{ reasoning: { summary: "detailed" } }, "reasoning.summary", "unsupported_parameter"],
     [{ prompt: { id: "pmpt_1" } }, "prompt", "unsupported_parameter"],
     [{ service_tier: "flex" }, "service_tier", "unsupported_parameter"],
-    [{ stream: true, stream_options: { include_obfuscation: true } }, "stream_options.include_obfuscation", "unsupported_parameter"],
+    [
+      { stream: true, stream_options: { include_obfuscation: true } },
+      "stream_options.include_obfuscation",
+      "unsupported_parameter",
+    ],
     [{ stream_options: {} }, "stream_options", null],
     [{ background: true, store: false }, "store", "invalid_parameter_combination"],
     [{ previous_response_id: "resp_1", conversation: "conv_1" }, null, "mutually_exclusive_parameters"],
-    [{ metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, "v"])) }, "metadata", "object_above_max_properties"],
+    [
+      { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, "v"])) },
+      "metadata",
+      "object_above_max_properties",
+    ],
     [{ metadata: { ["k".repeat(65)]: "v" } }, "metadata", "string_above_max_length"],
     [{ metadata: { k: "v".repeat(513) } }, "metadata.k", "string_above_max_length"],
   ])("is refused with %j", (fields, param, code) => {

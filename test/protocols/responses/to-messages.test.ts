@@ -10,7 +10,13 @@ describe("a conversation as the engine takes it", () => {
   it("begins with the instructions, and has developers for systems", () => {
     const items = itemsOf([
       { role: "developer", content: "d" },
-      { role: "user", content: [{ type: "input_text", text: "a" }, { type: "input_text", text: "b" }] },
+      {
+        role: "user",
+        content: [
+          { type: "input_text", text: "a" },
+          { type: "input_text", text: "b" },
+        ],
+      },
     ]);
     expect(toMessages("i", items)).toEqual([
       { role: "system", content: "i" },

@@ -20,7 +20,12 @@ const call = (index: number): GenerationEvent => ({
   id: `call_${index}`,
   name: "f",
 });
-const args = (index: number, value: string): GenerationEvent => ({ type: "toolArguments", choice: 0, index, text: value });
+const args = (index: number, value: string): GenerationEvent => ({
+  type: "toolArguments",
+  choice: 0,
+  index,
+  text: value,
+});
 const error = { message: "It broke.", type: "server_error", param: null, code: "engine_crashed" };
 
 /** The types of all events of a response that ends well, each held to OpenAI's description. */
@@ -91,7 +96,11 @@ describe("the stream of a response", () => {
   });
 
   it("is queued until it begins, in the background", () => {
-    expect(typesOf([started, finished()], { background: true }).slice(0, 3)).toEqual(["created", "queued", "in_progress"]);
+    expect(typesOf([started, finished()], { background: true }).slice(0, 3)).toEqual([
+      "created",
+      "queued",
+      "in_progress",
+    ]);
   });
 
   it("has the numbers of items and the ids of an item in all of its events", () => {
@@ -111,9 +120,14 @@ describe("the stream of a response", () => {
     const { writer } = write([started, text("Hel")]);
     expect(writer.fail(error)).toMatchObject([
       { type: "error", code: "engine_crashed", message: "It broke.", param: null },
-      { type: "response.failed", response: { status: "failed", error: { code: "server_error", message: "It broke." } } },
+      {
+        type: "response.failed",
+        response: { status: "failed", error: { code: "server_error", message: "It broke." } },
+      },
     ]);
-    expect(response.parse(writer.response()).output).toMatchObject([{ status: "incomplete", content: [{ text: "Hel" }] }]);
+    expect(response.parse(writer.response()).output).toMatchObject([
+      { status: "incomplete", content: [{ text: "Hel" }] },
+    ]);
   });
 
   it.each([
@@ -193,6 +207,9 @@ describe("a whole response", () => {
   it("is cancelled with what it has", () => {
     const { writer } = write([started, text("Hel")]);
     writer.cancel();
-    expect(response.parse(writer.response())).toMatchObject({ status: "cancelled", output: [{ status: "incomplete" }] });
+    expect(response.parse(writer.response())).toMatchObject({
+      status: "cancelled",
+      output: [{ status: "incomplete" }],
+    });
   });
 });
