@@ -14,7 +14,6 @@ const UNSUPPORTED: readonly [string, unknown][] = [
   ["top_logprobs", 3],
   ["audio", { voice: "alloy", format: "wav" }],
   ["modalities", ["text", "audio"]],
-  ["store", true],
   ["prediction", { type: "content", content: "x" }],
   ["web_search_options", {}],
   ["moderation", { model: "omni-moderation-latest" }],
