@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { Config } from "./config/schema.ts";
 import { createEngine, type Engine } from "./engine/host/engine.ts";
 import { compose } from "./generation/layer.ts";
+import { holdToFormat } from "./grammar/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
@@ -15,6 +16,7 @@ import { admit } from "./queue/admission.ts";
 import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
 import { createState } from "./store/state.ts";
+import { callTools } from "./tools/layer.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -142,8 +144,18 @@ async function describe(model: LocalModel, engine: Engine): Promise<ServedModel>
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
     state: () => (engine.state === "stopped" ? "failed" : engine.state),
-    generate: engine.generate,
+    generate: compose([callTools(() => chatTemplate(engine)), holdToFormat()], engine.generate),
+    text: engine.text,
+    info: () => engine.info,
   };
+}
+
+/** Undefined too where the model can't be loaded: the engine has the words for that. */
+function chatTemplate(engine: Engine): Promise<string | undefined> {
+  return engine.start().then(
+    (info) => info.chatTemplate,
+    () => undefined,
+  );
 }
 
 type Listening = { readonly server: Server; readonly url: string; readonly drain: () => Promise<void> };

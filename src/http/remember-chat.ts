@@ -1,5 +1,6 @@
 import type { GenerationEvent } from "../generation/event.ts";
-import { type Answer, encodeCompletion } from "../protocols/chat/encode.ts";
+import type { Answer } from "../protocols/chat/answer.ts";
+import { encodeCompletion } from "../protocols/chat/encode.ts";
 import type { Metadata } from "../protocols/metadata.ts";
 import { createTally } from "../protocols/tally.ts";
 import type { State } from "../store/state.ts";

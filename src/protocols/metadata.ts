@@ -28,7 +28,7 @@ export function decodeMetadata(wire: Metadata | null | undefined): Metadata {
   if (long !== undefined) {
     throw new InvalidRequestError(
       `Invalid 'metadata': a key is too long. Expected keys of at most ${MAX_KEY_LENGTH} characters, ` +
-        `but one begins with '${long.slice(0, MAX_KEY_LENGTH)}'.`,
+        `but got one of ${long.length}.`,
       "metadata",
       "string_above_max_length",
     );

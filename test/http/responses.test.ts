@@ -196,8 +196,13 @@ describe("POST /v1/responses", () => {
 
   it("counts the tokens of an input without answering it", async () => {
     const { app, seen } = countingApp();
-    const answer = await app.request(`${RESPONSES}/input_tokens`, jsonInit({ model: MODEL_ID, input: "Hi" }));
-    expect(await answer.json()).toEqual({ object: "response.input_tokens", input_tokens: 12 });
+    const count = (fields = {}) =>
+      bodyOf(app.request(`${RESPONSES}/input_tokens`, jsonInit({ model: MODEL_ID, input: "Hi", ...fields })));
+    expect(await count()).toEqual({ object: "response.input_tokens", input_tokens: 9 });
+    expect(seen).toEqual([]);
+    // Tools may be put into words on the way to the engine.
+    const tools = [{ type: "function", name: "add" }];
+    expect(await count({ tools })).toEqual({ object: "response.input_tokens", input_tokens: 12 });
     expect(seen).toMatchObject([{ maxTokens: 1 }]);
   });
 });

@@ -10,6 +10,7 @@ import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
 import { createState, type State } from "../../src/store/state.ts";
+import { modelText } from "../fixtures/generation.ts";
 import { chatCompletionChunk } from "../fixtures/openai/schemas.ts";
 
 export const MODEL_ID = "smollm2-135m-instruct";
@@ -44,6 +45,8 @@ export function servedModel(generate: Generate, overrides: Partial<ServedModel> 
     ownedBy: "sluice",
     state: () => "ready",
     generate,
+    text: modelText,
+    info: () => undefined,
     ...overrides,
   };
 }

@@ -9,8 +9,8 @@ import { loadTurn, toPrompt } from "../responses/turn.ts";
 import type { ResponsesDeps } from "./responses.ts";
 
 /**
- * `POST /v1/responses/input_tokens`: how many tokens the prompt of such a request has, as the model's template renders it. It takes its
- * place in the queue as the request would, and leaves when the engine has counted.
+ * `POST /v1/responses/input_tokens`: how many tokens the prompt of such a request has, as the model's template renders it. What has to do
+ * with tools may be put into words on its way to the engine, so that takes the way of a generation, and leaves it at its first event.
  */
 export function countInputTokens({ generate, models, state }: ResponsesDeps): Handler<HttpEnv> {
   return async (c) => {
@@ -21,6 +21,10 @@ export function countInputTokens({ generate, models, state }: ResponsesDeps): Ha
 
     const { items } = loadTurn(state, request);
     const prompt = toPrompt(request, items);
+    const hasTools = request.generation.tools !== undefined || items.some(({ type }) => type.startsWith("function_call"));
+    if (!hasTools) {
+      return c.json(encodeCount(await model.text.countTokens(prompt)));
+    }
     const fitting = generateFitting({
       generate,
       items,
@@ -36,7 +40,11 @@ export function countInputTokens({ generate, models, state }: ResponsesDeps): Ha
       if (first.done === true || first.value.type !== "started") {
         throw new Error("The generation did not begin with its start.");
       }
-      return c.json({ object: "response.input_tokens", input_tokens: first.value.promptTokens });
+      return c.json(encodeCount(first.value.promptTokens));
     });
   };
+}
+
+function encodeCount(tokens: number) {
+  return { object: "response.input_tokens", input_tokens: tokens };
 }

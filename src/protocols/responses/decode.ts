@@ -1,14 +1,15 @@
 import type { GenerationRequest } from "../../generation/request.ts";
+import { decodeTemplateArguments } from "../chat/template-arguments.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { decodeMetadata } from "../metadata.ts";
+import { decodeTextFormat } from "../output-format.ts";
 import { decodeSampling } from "../sampling.ts";
 import { decodeInput } from "./decode-items.ts";
 import type { Item, ItemReference } from "./items.ts";
 import type { ResponseSettings } from "./response.ts";
 import { responsesRequestSchema, type WireResponsesRequest } from "./schema.ts";
-import { decodeTextFormat, type TextFormat } from "./text-format.ts";
 import { decodeTools, showTools } from "./tools.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
@@ -44,9 +45,9 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
 
   const conversationId = typeof wire.conversation === "string" ? wire.conversation : wire.conversation?.id;
   const tools = decodeTools(wire);
-  const format = decodeTextFormat(wire.text?.format);
+  const output = decodeTextFormat(wire.text?.format, "text.format");
   const wantsLogprobs = wire.include?.includes("message.output_text.logprobs") || (wire.top_logprobs ?? 0) > 0;
-  const effort = wire.reasoning?.effort ?? undefined;
+  const effort = wire.reasoning?.effort;
 
   return {
     model: wire.model,
@@ -58,18 +59,18 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
     previousResponseId: wire.previous_response_id ?? undefined,
     conversationId,
     input: decodeInput(wire.input ?? []),
-    templateArguments:
-      effort === undefined ? undefined : { enable_thinking: effort !== "none", reasoning_effort: effort },
+    // Templates know nothing above their highest.
+    templateArguments: decodeTemplateArguments({ reasoning_effort: effort === "max" ? "xhigh" : effort }),
     generation: {
       choices: 1,
       maxTokens: wire.max_output_tokens ?? undefined,
       stop: [],
       sampling: decodeSampling(wire),
       ...(tools === undefined ? {} : { tools }),
-      ...(format.output === undefined ? {} : { output: format.output }),
+      ...(output === undefined ? {} : { output }),
       ...(wantsLogprobs ? { logprobs: wire.top_logprobs ?? 0 } : {}),
     },
-    settings: decodeSettings(wire, conversationId, format),
+    settings: decodeSettings(wire, conversationId),
   };
 }
 
@@ -106,11 +107,7 @@ function refuseCombinations(wire: WireResponsesRequest): void {
   }
 }
 
-function decodeSettings(
-  wire: WireResponsesRequest,
-  conversationId: string | undefined,
-  format: TextFormat,
-): ResponseSettings {
+function decodeSettings(wire: WireResponsesRequest, conversationId: string | undefined): ResponseSettings {
   return {
     background: wire.background ?? false,
     conversation: conversationId === undefined ? null : { id: conversationId },
@@ -126,7 +123,7 @@ function decodeSettings(
     service_tier: "default",
     store: wire.store ?? true,
     temperature: wire.temperature ?? 1,
-    text: { format: format.shown, verbosity: "medium" },
+    text: { format: wire.text?.format ?? { type: "text" }, verbosity: "medium" },
     tool_choice: wire.tool_choice ?? "auto",
     tools: showTools(wire.tools),
     top_logprobs: wire.top_logprobs ?? 0,

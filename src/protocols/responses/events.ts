@@ -1,6 +1,9 @@
+import type { encodeLogprobs } from "../chat/encode-logprobs.ts";
 import type { FunctionCall, OutputItem, OutputMessage, Reasoning } from "./items.ts";
-import type { WireLogprob } from "./logprobs.ts";
 import type { WireResponse } from "./response.ts";
+
+/** A token, its bytes and its log-probability, and the most likely in its place: as in chat completions. */
+export type WireLogprob = ReturnType<typeof encodeLogprobs>["content"][number];
 
 type Part = OutputMessage["content"][number] | Reasoning["content"][number];
 type Place = { readonly item_id: string; readonly output_index: number };

@@ -81,7 +81,8 @@ export const responsesRequestSchema = z.object(
     presence_penalty: samplingFields.presence_penalty,
     frequency_penalty: samplingFields.frequency_penalty,
 
-    // Hints that change no answer.
+    // Hints that change no answer. There is one tier, and the answer says so.
+    service_tier: z.enum(["auto", "default", "flex", "scale", "priority"]).nullish(),
     user: string(MAX_HINT_LENGTH).nullish(),
     safety_identifier: string(MAX_HINT_LENGTH).nullish(),
     prompt_cache_key: string(MAX_HINT_LENGTH).nullish(),

@@ -64,13 +64,15 @@ export function decodeTools({ tools, tool_choice, parallel_tool_calls }: WireToo
     );
   }
   return {
-    tools: tools.map(({ name: called, description, parameters }) => ({
+    tools: tools.map(({ name: called, description, parameters, strict }) => ({
       name: called,
-      ...(description === undefined || description === null ? {} : { description }),
+      ...(strict === undefined || strict === null ? {} : { strict }),
+      ...(description === undefined || description === null ? {} : { description: description.toWellFormed() }),
       ...(parameters === undefined || parameters === null ? {} : { parameters }),
     })),
     ...decodeChoice(choice, names),
-    parallel: parallel_tool_calls ?? true,
+    // A function that is named is called once.
+    parallel: typeof choice === "object" && choice.type === "function" ? false : (parallel_tool_calls ?? true),
   };
 }
 
@@ -100,6 +102,6 @@ export function showTools(tools: readonly WireTool[] | null | undefined) {
     name: called,
     description: description ?? null,
     parameters: parameters ?? null,
-    strict: strict ?? true,
+    strict: strict ?? false,
   }));
 }

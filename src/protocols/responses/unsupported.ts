@@ -10,7 +10,6 @@ type Refusal = {
 /** The fields of OpenAI's API that this server knows and can't honour, with the values that ask for nothing. */
 const REFUSALS: readonly Refusal[] = [
   { param: "prompt", accepted: [], reason: "prompt templates are not available" },
-  { param: "service_tier", accepted: ["auto", "default"], reason: 'only "auto" and "default" are available' },
   { param: "prompt_cache_retention", accepted: ["in_memory"], reason: 'only "in_memory" is available' },
   { param: "prompt_cache_options", accepted: [], reason: "the prompt cache can't be steered" },
   { param: "context_management", accepted: [], reason: "the context is not managed by the server" },

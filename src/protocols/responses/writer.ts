@@ -1,9 +1,9 @@
 import type { GenerationEvent } from "../../generation/event.ts";
+import { encodeLogprobs } from "../chat/encode-logprobs.ts";
 import type { WireError } from "../errors.ts";
-import type { ResponseEvent } from "./events.ts";
+import type { ResponseEvent, WireLogprob } from "./events.ts";
 import { newId } from "./ids.ts";
 import type { FunctionCall, ItemStatus, OutputItem, OutputMessage, Reasoning } from "./items.ts";
-import { encodeLogprobs, type WireLogprob } from "./logprobs.ts";
 import {
   encodeResponse,
   type ResponseError,
@@ -140,7 +140,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
           status = "in_progress";
           return [{ type: "response.in_progress", response: response() }];
         case "text":
-          return write("message", event.text, encodeLogprobs(event.logprobs ?? []));
+          return write("message", event.text, encodeLogprobs(event.logprobs ?? []).content);
         case "reasoning":
           return write("reasoning", event.text);
         case "toolCall": {

@@ -65,7 +65,7 @@ describe("a request for a response", () => {
     expect(mayTruncate).toBe(true);
   });
 
-  it("takes tools as OpenAI writes them here: flat, and strict unless told otherwise", () => {
+  it("takes tools as OpenAI writes them here: flat, and strict where told so", () => {
     const { generation, settings } = decode({ tools: [{ type: "function", name: "f", description: "d" }] });
     expect(generation.tools).toEqual({
       tools: [{ name: "f", description: "d" }],
@@ -73,14 +73,14 @@ describe("a request for a response", () => {
       allowed: undefined,
       parallel: true,
     });
-    expect(settings.tools).toEqual([{ type: "function", name: "f", description: "d", parameters: null, strict: true }]);
+    expect(settings.tools).toEqual([{ type: "function", name: "f", description: "d", parameters: null, strict: false }]);
   });
 
   it.each([
     ["none", { choice: "none", allowed: undefined }],
     [
       { type: "function", name: "look_up" },
-      { choice: "required", allowed: ["look_up"] },
+      { choice: "required", allowed: ["look_up"], parallel: false },
     ],
     [
       { type: "allowed_tools", mode: "auto", tools: [{ type: "function", name: "look_up" }] },
@@ -150,11 +150,11 @@ describe("a request for a response", () => {
     [{ tools: [TOOL], tool_choice: { type: "function", name: "other" } }, "tool_choice", "invalid_value"],
     [{ tools: [TOOL], tool_choice: { type: "file_search" } }, "tool_choice.type", "invalid_value"],
     [{ text: { format: { type: "yaml" } } }, "text.format.type", "invalid_value"],
-    [{ text: { format: { type: "json_schema", name: "n" } } }, "text.format.schema", "missing_required_parameter"],
+    [{ text: { format: { type: "json_schema" } } }, "text.format.name", "missing_required_parameter"],
     [{ text: { verbosity: "low" } }, "text.verbosity", "unsupported_parameter"],
     [{ reasoning: { summary: "detailed" } }, "reasoning.summary", "unsupported_parameter"],
     [{ prompt: { id: "pmpt_1" } }, "prompt", "unsupported_parameter"],
-    [{ service_tier: "flex" }, "service_tier", "unsupported_parameter"],
+    [{ service_tier: "express" }, "service_tier", "invalid_value"],
     [
       { stream: true, stream_options: { include_obfuscation: true } },
       "stream_options.include_obfuscation",

@@ -198,7 +198,7 @@ describe("a whole response", () => {
     const { writer, said } = write([started, { type: "text", choice: 0, text: "", logprobs: [sampled] }, finished()]);
     expect(said.at(-1)).toMatchObject({ type: "response.output_text.delta", delta: "" });
     writer.close();
-    const logprob = { token: "\ufffd", bytes: [0xc3], logprob: -0.5 };
+    const logprob = { token: "\\xc3", bytes: [0xc3], logprob: -0.5 };
     expect(response.parse(writer.response()).output).toMatchObject([
       { content: [{ logprobs: [{ ...logprob, top_logprobs: [logprob] }] }] },
     ]);
