@@ -92,6 +92,53 @@ describe("the Responses API, with the official client and the real model", () =>
     expect(answer.usage?.input_tokens).toBeGreaterThan(500);
   });
 
+  test("calls a function, takes its result, and holds texts to a schema", async () => {
+    const parameters = {
+      type: "object",
+      properties: { city: { type: "string", enum: ["Paris", "Rome"] } },
+      required: ["city"],
+      additionalProperties: false,
+    };
+    const tools = [
+      { type: "function" as const, name: "weather", description: "The weather of a city", parameters, strict: true },
+    ];
+    const body = { ...greedy, max_output_tokens: 80, tools };
+    const input = "How is the weather in Paris?";
+    const asked = await client.responses.create({ ...body, input, tool_choice: { type: "function", name: "weather" } });
+    expect(asked.output).toHaveLength(1);
+    const [call] = asked.output;
+    if (call?.type !== "function_call") throw new Error("It called nothing.");
+    expect(["Paris", "Rome"]).toContain(JSON.parse(call.arguments).city);
+
+    const told = await client.responses.create({
+      ...body,
+      previous_response_id: asked.id,
+      input: [{ type: "function_call_output", call_id: call.call_id, output: "Sunny, 24 degrees" }],
+      tool_choice: "none",
+      text: { format: { type: "json_schema", name: "weather", schema: parameters, strict: true } },
+    });
+    expect(["Paris", "Rome"]).toContain(JSON.parse(told.output_text).city);
+    const types = (await client.responses.inputItems.list(told.id, { order: "asc" })).data.map(({ type }) => type);
+    expect(types).toEqual(["message", "function_call", "function_call_output"]);
+  });
+
+  test("gives the log-probabilities of its tokens", async () => {
+    const answer = await client.responses.create({
+      ...greedy,
+      input: "Say hi",
+      max_output_tokens: 4,
+      include: ["message.output_text.logprobs"],
+      top_logprobs: 2,
+    });
+    const [message] = answer.output;
+    const part = message?.type === "message" ? message.content[0] : undefined;
+    const logprobs = part?.type === "output_text" ? (part.logprobs ?? []) : [];
+    expect(logprobs).toHaveLength(4);
+    expect(logprobs.map(({ token }) => token).join("")).toBe(answer.output_text);
+    // Greedy takes the most likely.
+    for (const { token, top_logprobs } of logprobs) expect(top_logprobs[0]?.token).toBe(token);
+  });
+
   test("counts the tokens of an input as the response does", async () => {
     const body = { model: MODEL, input: "Tell me about the sea.", instructions: "Be brief." };
     const { input_tokens } = await client.responses.inputTokens.count(body);

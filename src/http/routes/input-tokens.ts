@@ -21,7 +21,8 @@ export function countInputTokens({ generate, models, state }: ResponsesDeps): Ha
 
     const { items } = loadTurn(state, request);
     const prompt = toPrompt(request, items);
-    const hasTools = request.generation.tools !== undefined || items.some(({ type }) => type.startsWith("function_call"));
+    const hasTools =
+      request.generation.tools !== undefined || items.some(({ type }) => type.startsWith("function_call"));
     if (!hasTools) {
       return c.json(encodeCount(await model.text.countTokens(prompt)));
     }

@@ -73,7 +73,9 @@ describe("a request for a response", () => {
       allowed: undefined,
       parallel: true,
     });
-    expect(settings.tools).toEqual([{ type: "function", name: "f", description: "d", parameters: null, strict: false }]);
+    expect(settings.tools).toEqual([
+      { type: "function", name: "f", description: "d", parameters: null, strict: false },
+    ]);
   });
 
   it.each([
