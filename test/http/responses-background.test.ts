@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { EngineCrashedError } from "../../src/generation/errors.ts";
 import { error } from "../fixtures/openai/schemas.ts";
@@ -76,6 +77,21 @@ describe("a response in the background", () => {
       status: "cancelled",
       output: [{ content: [{ text: "one" }] }],
     });
+  });
+
+  it("is shown as it ended also where that could not be written down", async () => {
+    using folder = temporaryFolder();
+    const state = openState({ file: folder.file });
+    const { app, reached, runs } = gatedApp({ state });
+    const { id } = await responseOf(app, BACKGROUND);
+    await reached;
+    const other = new DatabaseSync(folder.file);
+    other.exec("BEGIN IMMEDIATE");
+    expect((await app.request(`${RESPONSES}/${id}/cancel`, { method: "POST" })).status).toBe(503);
+    await runs.settled();
+    expect(await fetchResponse(app, id)).toMatchObject({ status: "cancelled" });
+    other.close();
+    state.close();
   });
 
   it("goes with its engine's work when it is deleted", async () => {

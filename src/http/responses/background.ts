@@ -60,6 +60,7 @@ export type BackgroundWork = {
 /** Lets a response run on by itself. What becomes of it is written down, and told to whoever follows its log. */
 export function runInBackground(work: BackgroundWork): void {
   const { id, run, runs, generation, log } = work;
+  let cancellationIsKept = false;
   tell(log, run.open());
   runs.add(
     id,
@@ -68,30 +69,35 @@ export function runInBackground(work: BackgroundWork): void {
       log,
       cancel() {
         generation.cancel();
-        tell(log, run.cancel());
-        log?.end();
+        try {
+          tell(log, run.cancel());
+          cancellationIsKept = true;
+        } finally {
+          log?.end();
+        }
       },
     },
-    runToItsEnd(work),
+    runToItsEnd(work).then((isKept) => isKept ?? cancellationIsKept),
   );
 }
 
-/** Returns whether what became of the response was written down. */
-async function runToItsEnd(work: BackgroundWork): Promise<boolean> {
+/** Returns whether what became of the response was written down, and undefined where it was cancelled, which is told elsewhere. */
+async function runToItsEnd(work: BackgroundWork): Promise<boolean | undefined> {
   const { run, generation, log } = work;
   try {
     for await (const event of { [Symbol.asyncIterator]: () => generation.events }) {
       if (generation.isCancelled()) {
-        return true;
+        return undefined;
       }
       tell(log, run.take(event));
     }
-    if (!generation.isCancelled()) {
-      tell(log, run.close());
+    if (generation.isCancelled()) {
+      return undefined;
     }
+    tell(log, run.close());
     return true;
   } catch (error) {
-    return generation.isCancelled() || fail(work, error);
+    return generation.isCancelled() ? undefined : fail(work, error);
   } finally {
     log?.end();
   }
