@@ -12,11 +12,13 @@ import { holdToFormat } from "./grammar/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
+import { createBackgroundRuns } from "./http/responses/background.ts";
 import { type LocalModel, writesText } from "./models/index.ts";
 import { InvalidRequestError } from "./protocols/errors.ts";
 import { admit } from "./queue/admission.ts";
 import { createModelDirectory, type ModelState, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
+import { createState } from "./store/state.ts";
 import { callTools } from "./tools/layer.ts";
 
 /** Models on this machine's disk, and how to serve them. */
@@ -31,6 +33,8 @@ export type Gateway = {
   readonly app: Hono<HttpEnv>;
   /** Loads every model. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
   start(): Promise<void>;
+  /** Resolves when nothing runs in the background. */
+  settled(): Promise<void>;
   /** Ends the engines. What still runs fails with `EngineUnavailableError`. */
   stop(): Promise<void>;
 };
@@ -41,6 +45,8 @@ export type RunningGateway = {
   /** Takes no new connections, lets what runs go on for `graceMs` at most, then frees everything. */
   stop(graceMs: number): Promise<void>;
 };
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** How long what was cut off by `stop` may take to be told so. */
 const FAREWELL_MS = 1_000;
@@ -63,10 +69,19 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
   );
   const directory = createModelDirectory(served);
   const generate = compose([admit({ maxPending: config.maxPending })], route(directory));
-  const stop = async () =>
-    void (await Promise.all([...engines.values(), ...embedders.values()].map((each) => each.stop())));
+  const state = createState({
+    file: config.stateFile,
+    retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
+  });
+  const runs = createBackgroundRuns();
+  const stop = async () => {
+    await Promise.all([...engines.values(), ...embedders.values()].map((each) => each.stop()));
+    // Without engines they have failed by now, and that is written down.
+    await runs.settled();
+    state.close();
+  };
   return {
-    app: createApp({ generate, models: directory, settings: config, logger }),
+    app: createApp({ generate, models: directory, settings: config, state, runs, logger }),
     async start() {
       try {
         await Promise.all(
@@ -77,6 +92,7 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
         throw error;
       }
     },
+    settled: runs.settled,
     stop,
   };
 }
@@ -102,7 +118,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     url,
     async stop(graceMs) {
       const closed = drain();
-      await settledWithin(closed, graceMs);
+      await settledWithin(
+        closed.then(() => gateway.settled()),
+        graceMs,
+      );
       await gateway.stop();
       await settledWithin(closed, FAREWELL_MS);
       server.closeAllConnections();

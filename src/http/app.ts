@@ -4,6 +4,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Logger } from "pino";
 import type { Generate } from "../generation/layer.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
+import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
 import { errorHandler } from "./errors.ts";
 import { accessLog } from "./middleware/access-log.ts";
@@ -12,11 +13,13 @@ import { allowOrigins } from "./middleware/cors.ts";
 import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
+import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { embeddings } from "./routes/embeddings.ts";
 import { health, ready } from "./routes/health.ts";
 import { listModels, showModel } from "./routes/models.ts";
 import { rerank } from "./routes/rerank.ts";
+import { addStateRoutes } from "./routes/state.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 
 export type AppSettings = {
@@ -31,6 +34,10 @@ export type AppDeps = {
   readonly generate: Generate;
   readonly models: ModelDirectory;
   readonly settings: AppSettings;
+  /** What must survive a restart. */
+  readonly state: State;
+  /** The responses that run without their clients. */
+  readonly runs?: BackgroundRuns;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -43,10 +50,11 @@ const OWN_PATHS = ["/v1/*", "/rerank", "/health", "/ready"];
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
  *
  * @example
- * const app = createApp({ generate, models, settings: config, logger });
+ * const app = createApp({ generate, models, state, settings: config, logger });
  * serve({ fetch: app.fetch, port: 8080 });
  */
-export function createApp({ generate, models, settings, logger, now = Date.now }: AppDeps): Hono<HttpEnv> {
+export function createApp(deps: AppDeps): Hono<HttpEnv> {
+  const { generate, models, settings, state, runs = createBackgroundRuns(), logger, now = Date.now } = deps;
   const app = new Hono<HttpEnv>();
   const forEveryRequest = every(
     requestId(),
@@ -66,12 +74,13 @@ export function createApp({ generate, models, settings, logger, now = Date.now }
     "/v1/chat/completions",
     jsonOnly(),
     limitBody(settings.maxBodyBytes),
-    chatCompletions({ generate, models, logger, now }),
+    chatCompletions({ generate, models, state, logger, now }),
   );
   app.post("/v1/embeddings", jsonOnly(), limitBody(settings.maxBodyBytes), embeddings(models));
   for (const path of ["/v1/rerank", "/rerank"]) {
     app.post(path, jsonOnly(), limitBody(settings.maxBodyBytes), rerank(models));
   }
+  addStateRoutes(app, { generate, models, state, runs, logger, now }, settings.maxBodyBytes);
 
   for (const path of OWN_PATHS) {
     app.all(path, unknownUrl);

@@ -12,6 +12,7 @@ import {
 } from "../generation/errors.ts";
 import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import { InvalidRequestError, type WireError } from "../protocols/errors.ts";
+import { StateError } from "../store/errors.ts";
 import type { HttpEnv } from "./context.ts";
 
 /** nginx's status for a client that closed the connection first. Nobody receives it; it is for the log. */
@@ -56,6 +57,9 @@ export function describeFailure(error: unknown, requestId: string): Failure {
   if (error instanceof GenerationError) {
     return describeGenerationError(error);
   }
+  if (error instanceof StateError) {
+    return failed(503, error, {});
+  }
   return {
     status: 500,
     error: {
@@ -96,7 +100,11 @@ function refused(status: number, message: string, param: string | null, code: st
   return { status, error: { message, type: "invalid_request_error", param, code }, headers: {}, unexpected: false };
 }
 
-function failed(status: number, error: GenerationError, headers: Readonly<Record<string, string>>): Failure {
+function failed(
+  status: number,
+  error: GenerationError | StateError,
+  headers: Readonly<Record<string, string>>,
+): Failure {
   return {
     status,
     error: { message: error.message, type: "server_error", param: null, code: error.code },

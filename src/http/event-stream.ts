@@ -15,7 +15,7 @@ export type EventStreamOptions = {
 };
 
 /** `no-transform` and nginx's header keep proxies from holding tokens back until there is enough to compress or to send. */
-const HEADERS = {
+export const EVENT_STREAM_HEADERS = {
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-cache, no-transform",
   "x-accel-buffering": "no",
@@ -75,5 +75,5 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
     // Nothing is made ahead of what was asked for.
     { highWaterMark: 0 },
   );
-  return new Response(body, { headers: HEADERS });
+  return new Response(body, { headers: EVENT_STREAM_HEADERS });
 }

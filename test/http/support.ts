@@ -6,8 +6,10 @@ import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
+import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
+import { createState, type State } from "../../src/store/state.ts";
 import { modelText } from "../fixtures/generation.ts";
 import { chatCompletionChunk } from "../fixtures/openai/schemas.ts";
 
@@ -55,21 +57,27 @@ export type TestAppOptions = {
   readonly generate?: Generate;
   readonly models?: readonly ServedModel[];
   readonly settings?: Partial<AppSettings>;
+  readonly state?: State;
 };
 
-/** The gateway's app over a scripted engine, with what it logged. */
+const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
+
+/** The gateway's app over a scripted engine, with what it logged and what runs in its background. */
 export function createTestApp(options: TestAppOptions = {}) {
   const models = createModelDirectory(
     options.models ?? [servedModel(options.generate ?? script(answerWith(["Hello", " there", "!"])))],
   );
   const log: LogLine[] = [];
+  const runs = createBackgroundRuns();
   const app = createApp({
+    runs,
     generate: route(models),
     models,
+    state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   });
-  return { app, log };
+  return { app, log, runs };
 }
 
 /** What `fetch` and `app.request` need for a chat completion. */

@@ -26,7 +26,7 @@ export function allowOrigins(origins: readonly string[]): MiddlewareHandler<Http
   return cors({
     // A browser's `Origin` has no path, not even a slash.
     origin: origins.includes("*") ? "*" : origins.map((origin) => new URL(origin).origin),
-    allowMethods: ["GET", "HEAD", "POST", "OPTIONS"],
+    allowMethods: ["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
     exposeHeaders: EXPOSED_HEADERS,
     maxAge: PREFLIGHT_LIFETIME_SECONDS,
   });

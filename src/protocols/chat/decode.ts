@@ -2,11 +2,11 @@ import type { GenerationRequest, Message, Prompt } from "../../generation/reques
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
+import { decodeMetadata, type Metadata } from "../metadata.ts";
 import { decodeGrammar, decodeRegex, decodeResponseFormat, pickFormat } from "../output-format.ts";
 import { decodeSampling, decodeStop } from "../sampling.ts";
 import { decodeStreamOptions } from "../stream-options.ts";
 import { decodeMessages } from "./decode-messages.ts";
-import { refuseLargeMetadata } from "./hints.ts";
 import { chatRequestSchema, type WireChatRequest } from "./schema.ts";
 import { decodeTemplateArguments } from "./template-arguments.ts";
 import { decodeTools } from "./tools.ts";
@@ -19,6 +19,8 @@ export type ChatRequest = {
   readonly stream: boolean;
   /** Whether a last chunk with the usage was asked for. */
   readonly includeUsage: boolean;
+  /** What is kept beside the answer, where it is to be stored. */
+  readonly memory: { readonly metadata: Metadata; readonly messages: readonly unknown[] } | undefined;
   /** Whether a call is answered in the form of 2023, as `function_call`. */
   readonly answersFunctionCall: boolean;
   /** What to generate. The id, the resolved model and the signal are the server's to add. */
@@ -33,7 +35,6 @@ export function decodeChatRequest(body: unknown): ChatRequest {
   const wire = parseWire(chatRequestSchema, body);
   refuseUnsupported(Object(body));
   refuseCombinations(wire);
-  refuseLargeMetadata(wire.metadata);
   const tools = decodeTools(wire);
   const output = pickFormat({
     response_format: decodeResponseFormat(wire.response_format, "response_format"),
@@ -52,6 +53,7 @@ export function decodeChatRequest(body: unknown): ChatRequest {
   return {
     model: wire.model,
     ...decodeStreamOptions(wire),
+    memory: decodeMemory(wire, body),
     answersFunctionCall: isSet(wire.functions) && wire.functions.length > 0,
     generation: {
       prompt: decodePrompt(wire),
@@ -64,6 +66,11 @@ export function decodeChatRequest(body: unknown): ChatRequest {
       sampling: decodeSampling(wire),
     },
   };
+}
+
+function decodeMemory(wire: WireChatRequest, body: unknown): ChatRequest["memory"] {
+  const metadata = decodeMetadata(wire.metadata);
+  return wire.store === true ? { metadata, messages: Object(body).messages } : undefined;
 }
 
 function decodePrompt(wire: WireChatRequest): Prompt {

@@ -21,6 +21,7 @@ export const chatRequestSchema = z.object(
     n: integer(1, 128).nullish(),
     max_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
     max_completion_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
+    store: boolean().nullish(),
     ...streamFields,
     ...samplingFields,
     ...toolFields,

@@ -19,7 +19,6 @@ const isNot =
 const REFUSALS: readonly Refusal[] = [
   { param: "audio", asksForIt: always, reason: "audio output is not available" },
   { param: "modalities", asksForIt: (value) => !isTextOnly(value), reason: 'only ["text"] is available' },
-  { param: "store", asksForIt: isNot(false), reason: "completions are not stored" },
   { param: "web_search_options", asksForIt: always, reason: "web search is not available" },
   { param: "moderation", asksForIt: always, reason: "moderation is not available" },
   { param: "verbosity", asksForIt: isNot("medium"), reason: 'only "medium" is available' },

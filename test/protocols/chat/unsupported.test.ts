@@ -5,7 +5,6 @@ import { MESSAGES, refusal } from "./support.ts";
 const UNSUPPORTED: readonly [string, unknown][] = [
   ["audio", { voice: "alloy", format: "wav" }],
   ["modalities", ["text", "audio"]],
-  ["store", true],
   ["web_search_options", {}],
   ["moderation", { model: "omni-moderation-latest" }],
   ["verbosity", "low"],
