@@ -84,7 +84,12 @@ export type SequenceUpdate = {
   /** New text that is safe to show; may be empty while a character or a stop string is incomplete. */
   readonly text: string;
   /** Set in the sequence's last update. */
-  readonly finished?: { readonly reason: FinishReason; readonly completionTokens: number };
+  readonly finished?: {
+    readonly reason: FinishReason;
+    readonly completionTokens: number;
+    /** The stop string that ended it, where one did. */
+    readonly stopString?: string;
+  };
 };
 
 export type WorkerMessage =

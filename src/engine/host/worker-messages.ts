@@ -45,7 +45,13 @@ const update = z.object({
   started: z.object({ promptTokens: count, cachedTokens: count }).exactOptional(),
   tokens: z.array(count),
   text: z.string(),
-  finished: z.object({ reason: z.enum(["stop", "length"]), completionTokens: count }).exactOptional(),
+  finished: z
+    .object({
+      reason: z.enum(["stop", "length"]),
+      completionTokens: count,
+      stopString: z.string().exactOptional(),
+    })
+    .exactOptional(),
 });
 
 /**

@@ -309,7 +309,7 @@ export class Scheduler {
     }
     if (drawn === undefined || !this.#running.has(request.id)) return;
 
-    const { text, finished } = this.#accept(sequence, drawn);
+    const { text, finished, stopString } = this.#accept(sequence, drawn);
     if (finished !== undefined) this.#release(sequence);
     const first = !sequence.announced;
     sequence.announced = true;
@@ -318,7 +318,9 @@ export class Scheduler {
       ...(first && { started: { promptTokens: prompt.length, cachedTokens: sequence.cachedTokens } }),
       tokens: [drawn],
       text,
-      ...(finished && { finished: { reason: finished, completionTokens: output.length } }),
+      ...(finished && {
+        finished: { reason: finished, completionTokens: output.length, ...(stopString !== undefined && { stopString }) },
+      }),
     });
   }
 

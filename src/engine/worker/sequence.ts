@@ -32,6 +32,8 @@ export type Sequence = {
 export type Accepted = {
   readonly text: string;
   readonly finished: FinishReason | undefined;
+  /** The stop string that ended it. */
+  readonly stopString?: string;
 };
 
 export function createSequence(request: SequenceRequest, prompt: readonly number[], tokenizer: Tokenizer): Sequence {
@@ -67,8 +69,8 @@ export function acceptToken(sequence: Sequence, token: number, tokenizer: Tokeni
 
   if (tokenizer.isEndOfGeneration(token)) return { text: remainingText(sequence), finished: "stop" };
 
-  const { text, stopped } = stopMatcher.push(detokenizer.push(token));
-  if (stopped) return { text, finished: "stop" };
+  const { text, stop } = stopMatcher.push(detokenizer.push(token));
+  if (stop !== undefined) return { text, finished: "stop", stopString: stop };
 
   const full = prompt.length + output.length >= contextTokens;
   if (full || output.length >= (request.maxTokens ?? Number.POSITIVE_INFINITY)) {

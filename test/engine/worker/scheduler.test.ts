@@ -123,7 +123,8 @@ describe("the scheduler", () => {
           expect(got?.tokens).toEqual(answer.tokens.slice(answer.replayed));
           expect(answer.text.endsWith(got?.text ?? "nothing")).toBe(true);
           if (answer.replayed === 0) expect(got?.text).toBe(answer.text);
-          expect(last?.finished).toEqual({ reason: answer.reason, completionTokens: answer.completionTokens });
+          const { reason, completionTokens, stopString } = answer;
+          expect(last?.finished).toEqual({ reason, completionTokens, stopString });
           expect(got?.updates.filter(({ started }) => started !== undefined)).toHaveLength(1);
         }
         expect(scheduler.load).toMatchObject({ waiting: 0, running: 0 });
