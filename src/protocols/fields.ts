@@ -27,3 +27,8 @@ export function string(maxLength: number) {
 export function boolean() {
   return z.boolean({ error: "a boolean" });
 }
+
+/** Whether a field was given: `null` is as good as absent. */
+export function isSet<T>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null;
+}

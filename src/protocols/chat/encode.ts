@@ -1,7 +1,9 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { FinishReason, GenerationEvent } from "../../generation/event.ts";
+import { systemFingerprint } from "../fingerprint.ts";
 import type { StreamEncoder } from "../stream.ts";
-import type { Tally, TokenCounts } from "../tally.ts";
+import type { Tally } from "../tally.ts";
+import { encodeUsage } from "../usage.ts";
 
 /** What all chunks of an answer, or the whole of it, have in common. */
 export type Answer = {
@@ -21,11 +23,10 @@ export function newAnswer(
   createdUnixSeconds: number,
   choices: number,
 ): Answer {
-  const digest = createHash("sha256").update(`${model.id}\n${model.createdUnixSeconds}`).digest("hex");
   return {
     id: `chatcmpl-${randomBytes(15).toString("hex").slice(0, 29)}`,
     model: model.id,
-    systemFingerprint: `fp_${digest.slice(0, 10)}`,
+    systemFingerprint: systemFingerprint(model),
     createdUnixSeconds,
     choices,
   };
@@ -109,20 +110,5 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
     },
 
     fail: (error) => `data: ${JSON.stringify({ error })}\n\n`,
-  };
-}
-
-function encodeUsage(counts: TokenCounts) {
-  return {
-    prompt_tokens: counts.prompt,
-    completion_tokens: counts.completion,
-    total_tokens: counts.prompt + counts.completion,
-    prompt_tokens_details: { cached_tokens: counts.cached, audio_tokens: 0 },
-    completion_tokens_details: {
-      reasoning_tokens: 0,
-      audio_tokens: 0,
-      accepted_prediction_tokens: 0,
-      rejected_prediction_tokens: 0,
-    },
   };
 }

@@ -54,16 +54,6 @@ export function refuseUnsupported(body: Readonly<Record<string, unknown>>): void
       );
     }
   }
-  const options = body.stream_options;
-  if (typeof options === "object" && options !== null && "include_obfuscation" in options) {
-    if (options.include_obfuscation === true) {
-      throw new InvalidRequestError(
-        "Unsupported value: 'stream_options.include_obfuscation' can only be false here: streams are not padded.",
-        "stream_options.include_obfuscation",
-        "unsupported_value",
-      );
-    }
-  }
 }
 
 function isTextFormat(value: unknown): boolean {
