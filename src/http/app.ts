@@ -7,6 +7,7 @@ import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { errorHandler } from "./errors.ts";
 import { accessLog } from "./middleware/access-log.ts";
+import { anthropicForm, isFromAnthropicClient } from "./middleware/anthropic-form.ts";
 import { limitBody } from "./middleware/body-limit.ts";
 import { allowOrigins } from "./middleware/cors.ts";
 import { jsonOnly } from "./middleware/json-only.ts";
@@ -14,6 +15,7 @@ import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { health, ready } from "./routes/health.ts";
+import { createMessage } from "./routes/messages.ts";
 import { listModels, showModel } from "./routes/models.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 
@@ -52,6 +54,8 @@ export function createApp({ generate, models, settings, logger, now = Date.now }
     accessLog(logger, now),
     allowOrigins(settings.corsOrigins),
   );
+  app.use("/v1/messages/*", anthropicForm());
+  app.use("/v1/models/*", anthropicForm(isFromAnthropicClient));
   for (const path of OWN_PATHS) {
     app.use(path, forEveryRequest, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   }
@@ -66,6 +70,7 @@ export function createApp({ generate, models, settings, logger, now = Date.now }
     limitBody(settings.maxBodyBytes),
     chatCompletions({ generate, models, logger, now }),
   );
+  app.post("/v1/messages", jsonOnly(), limitBody(settings.maxBodyBytes), createMessage({ generate, models, logger }));
 
   for (const path of OWN_PATHS) {
     app.all(path, unknownUrl);

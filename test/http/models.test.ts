@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import * as anthropic from "../fixtures/anthropic/schemas.ts";
 import { error, modelList, model as modelSchema } from "../fixtures/openai/schemas.ts";
 import { answerWith, createTestApp, script, servedModel } from "./support.ts";
 
@@ -40,5 +41,24 @@ describe("GET /v1/models/{id}", () => {
     const body = error.parse(await response.json());
     expect(body.error).toMatchObject({ type: "invalid_request_error", param: "model", code: "model_not_found" });
     expect(body.error.message).toContain("smollm2-135m-instruct, owner/repo:Q4_K_M");
+  });
+});
+
+describe("a client of Anthropic's API", () => {
+  const init = { headers: { "anthropic-version": "2023-06-01", "x-api-key": "any" } };
+
+  it("gets the list in Anthropic's form, on one page", async () => {
+    const response = await createApp().request("/v1/models?limit=1000", init);
+    const list = anthropic.modelList.parse(await response.json());
+    expect(list).toMatchObject({ first_id: "smollm2-135m-instruct", last_id: "owner/repo:Q4_K_M", has_more: false });
+    expect(list.data[0]).toMatchObject({ id: "smollm2-135m-instruct", created_at: "2024-10-27T03:33:20.000Z" });
+  });
+
+  it("gets one model, and errors, in Anthropic's form too", async () => {
+    const found = await createApp().request("/v1/models/big", init);
+    expect(anthropic.model.parse(await found.json()).id).toBe("owner/repo:Q4_K_M");
+    const missing = await createApp().request("/v1/models/claude", init);
+    expect(missing.status).toBe(404);
+    expect(anthropic.error.parse(await missing.json()).error.type).toBe("not_found_error");
   });
 });

@@ -319,7 +319,11 @@ export class Scheduler {
       tokens: [drawn],
       text,
       ...(finished && {
-        finished: { reason: finished, completionTokens: output.length, ...(stopString !== undefined && { stopString }) },
+        finished: {
+          reason: finished,
+          completionTokens: output.length,
+          ...(stopString !== undefined && { stopString }),
+        },
       }),
     });
   }

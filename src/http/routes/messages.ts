@@ -1,0 +1,60 @@
+import type { Handler } from "hono";
+import type { Logger } from "pino";
+import { ContextLengthExceededError } from "../../generation/errors.ts";
+import type { Generate } from "../../generation/layer.ts";
+import { InvalidRequestError } from "../../protocols/errors.ts";
+import { newAnswer } from "../../protocols/messages/answer.ts";
+import { decodeMessagesRequest } from "../../protocols/messages/decode.ts";
+import { encodeWholeMessage } from "../../protocols/messages/encode.ts";
+import { createMessageEncoder } from "../../protocols/messages/encode-stream.ts";
+import { createTally } from "../../protocols/tally.ts";
+import type { ModelDirectory } from "../../routing/directory.ts";
+import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
+import type { HttpEnv } from "../context.ts";
+import { startGeneration } from "../generation.ts";
+import { readJson } from "../json-body.ts";
+
+export type MessagesDeps = {
+  readonly generate: Generate;
+  readonly models: ModelDirectory;
+  readonly logger: Logger;
+};
+
+/** `POST /v1/messages`, whole and streamed. */
+export function createMessage({ generate, models, logger }: MessagesDeps): Handler<HttpEnv> {
+  return async (c) => {
+    // Taken before the body is read: reading a chunked body puts another Request in its place.
+    const connection = c.req.raw.signal;
+    const request = decodeMessagesRequest(await readJson(c));
+    const model = models.resolve(request.model);
+    c.get("facts").model = model.id;
+
+    const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking);
+    const tally = createTally(1);
+    const id = c.get("requestId");
+    const generation = startGeneration(generate, { ...request.generation, id, model: model.id }, connection);
+    const events = { [Symbol.asyncIterator]: () => generation.events };
+    return answerClient(
+      c,
+      generation,
+      () =>
+        request.stream
+          ? answerStreamed(c, { generation, encoder: createMessageEncoder(answer, tally, id), tally, logger })
+          : answerWhole(c, tally, encodeWholeMessage(answer, events, tally)),
+      explain,
+    );
+  };
+}
+
+/** Coding agents look for Anthropic's words for a full context, and then shorten their conversation by themselves. */
+function explain(error: unknown): unknown {
+  if (!(error instanceof ContextLengthExceededError)) {
+    return error;
+  }
+  const { promptTokens, contextTokens, code, message } = error;
+  return new InvalidRequestError(
+    `prompt is too long: ${promptTokens} tokens > ${contextTokens} maximum. ${message}`,
+    "messages",
+    code,
+  );
+}
