@@ -13,6 +13,7 @@ import type { LocalModel } from "./models/index.ts";
 import { admit } from "./queue/admission.ts";
 import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
+import { callTools } from "./tools/layer.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -122,8 +123,16 @@ async function describe(model: LocalModel, engine: Engine): Promise<ServedModel>
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
     state: () => (engine.state === "stopped" ? "failed" : engine.state),
-    generate: engine.generate,
+    generate: compose([callTools(() => chatTemplate(engine))], engine.generate),
   };
+}
+
+/** Undefined too where the model can't be loaded: the engine has the words for that. */
+function chatTemplate(engine: Engine): Promise<string | undefined> {
+  return engine.start().then(
+    (info) => info.chatTemplate,
+    () => undefined,
+  );
 }
 
 type Listening = { readonly server: Server; readonly url: string; readonly drain: () => Promise<void> };

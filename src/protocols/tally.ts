@@ -6,6 +6,8 @@ export type TokenCounts = {
   /** Of the prompt's, those that a slot still held. */
   readonly cached: number;
   readonly completion: number;
+  /** Of the completion's, those that were reasoning. */
+  readonly reasoning: number;
 };
 
 /** Counts the tokens and the ends of one generation while its events pass by. */
@@ -18,7 +20,7 @@ export type Tally = {
 
 /** A tally for a generation of `choices` choices. */
 export function createTally(choices: number): Tally {
-  const counts = { prompt: 0, cached: 0, completion: 0 };
+  const counts = { prompt: 0, cached: 0, completion: 0, reasoning: 0 };
   let unfinished = choices;
 
   return {
@@ -28,6 +30,7 @@ export function createTally(choices: number): Tally {
         counts.cached = event.cachedTokens;
       } else if (event.type === "finished") {
         counts.completion += event.completionTokens;
+        counts.reasoning += event.reasoningTokens ?? 0;
         unfinished -= 1;
       }
     },

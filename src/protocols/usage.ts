@@ -8,7 +8,7 @@ export function encodeUsage(counts: TokenCounts) {
     total_tokens: counts.prompt + counts.completion,
     prompt_tokens_details: { cached_tokens: counts.cached, audio_tokens: 0 },
     completion_tokens_details: {
-      reasoning_tokens: 0,
+      reasoning_tokens: counts.reasoning,
       audio_tokens: 0,
       accepted_prediction_tokens: 0,
       rejected_prediction_tokens: 0,

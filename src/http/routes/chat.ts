@@ -1,8 +1,10 @@
 import type { Handler } from "hono";
 import type { Logger } from "pino";
 import type { Generate } from "../../generation/layer.ts";
+import { newAnswer } from "../../protocols/chat/answer.ts";
 import { decodeChatRequest } from "../../protocols/chat/decode.ts";
-import { createChunkEncoder, encodeCompletion, newAnswer } from "../../protocols/chat/encode.ts";
+import { encodeCompletion } from "../../protocols/chat/encode.ts";
+import { createChunkEncoder } from "../../protocols/chat/encode-chunks.ts";
 import { createTally } from "../../protocols/tally.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
@@ -27,10 +29,11 @@ export function chatCompletions({ generate, models, logger, now }: ChatDeps): Ha
     const model = models.resolve(chat.model);
     c.get("facts").model = model.id;
 
-    const answer = newAnswer(model, Math.floor(now() / 1000), chat.generation.choices);
+    const { generation: wanted, answersFunctionCall } = chat;
+    const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, answersFunctionCall);
     const tally = createTally(answer.choices);
     const id = c.get("requestId");
-    const generation = startGeneration(generate, { ...chat.generation, id, model: model.id }, connection);
+    const generation = startGeneration(generate, { ...wanted, id, model: model.id }, connection);
     const events = { [Symbol.asyncIterator]: () => generation.events };
     return answerClient(c, generation, () =>
       chat.stream

@@ -1,11 +1,15 @@
-import type { GenerationRequest } from "../../generation/request.ts";
+import type { GenerationRequest, Message, OutputFormat, Prompt } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
+import { decodeGrammar, decodeRegex, decodeResponseFormat } from "../output-format.ts";
 import { decodeSampling, decodeStop } from "../sampling.ts";
 import { decodeStreamOptions } from "../stream-options.ts";
 import { decodeMessages } from "./decode-messages.ts";
+import { refuseLargeMetadata } from "./hints.ts";
 import { chatRequestSchema, type WireChatRequest } from "./schema.ts";
+import { decodeTemplateArguments } from "./template-arguments.ts";
+import { decodeTools } from "./tools.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 /** A chat completion request, understood. */
@@ -15,6 +19,8 @@ export type ChatRequest = {
   readonly stream: boolean;
   /** Whether a last chunk with the usage was asked for. */
   readonly includeUsage: boolean;
+  /** Whether a call is answered in the form of 2023, as `function_call`. */
+  readonly answersFunctionCall: boolean;
   /** What to generate. The id, the resolved model and the signal are the server's to add. */
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
 };
@@ -27,18 +33,74 @@ export function decodeChatRequest(body: unknown): ChatRequest {
   const wire = parseWire(chatRequestSchema, body);
   refuseUnsupported(Object(body));
   refuseCombinations(wire);
+  refuseLargeMetadata(wire.metadata);
+  const tools = decodeTools(wire);
+  const output = decodeOutput(wire);
+  if (tools !== undefined && tools.choice !== "none" && (output?.type === "grammar" || output?.type === "regex")) {
+    const param = isSet(wire.grammar) ? "grammar" : "regex";
+    throw new InvalidRequestError(
+      `Setting '${param}' and tools at the same time is not supported: the answer could not be both. Set 'tool_choice' to 'none'.`,
+      param,
+      "invalid_parameter_combination",
+    );
+  }
 
   return {
     model: wire.model,
     ...decodeStreamOptions(wire),
+    answersFunctionCall: isSet(wire.functions) && wire.functions.length > 0,
     generation: {
-      prompt: { type: "chat", messages: decodeMessages(wire.messages) },
+      prompt: decodePrompt(wire),
+      ...(tools === undefined ? {} : { tools }),
+      ...(output === undefined ? {} : { output }),
+      ...(wire.logprobs === true ? { logprobs: wire.top_logprobs ?? 0 } : {}),
       choices: wire.n ?? 1,
       maxTokens: wire.max_completion_tokens ?? wire.max_tokens ?? undefined,
       stop: decodeStop(wire),
       sampling: decodeSampling(wire),
     },
   };
+}
+
+function decodePrompt(wire: WireChatRequest): Prompt {
+  const messages = decodeMessages(wire.messages);
+  const templateArguments = decodeTemplateArguments(wire);
+  if (wire.continue_final_message === true) refuseUnfinished(messages);
+  return {
+    type: "chat",
+    messages,
+    ...(wire.continue_final_message === true ? { continueFinal: true } : {}),
+    ...(templateArguments === undefined ? {} : { templateArguments }),
+  };
+}
+
+function refuseUnfinished(messages: readonly Message[]): void {
+  const last = messages.at(-1);
+  if (last?.role === "assistant" && last.toolCalls === undefined && last.content !== "") return;
+  throw new InvalidRequestError(
+    "Invalid value for 'continue_final_message': the last message must be an assistant's, with the beginning of its text and no calls.",
+    "continue_final_message",
+    "invalid_value",
+  );
+}
+
+/** What the text must be: one of three fields says it. */
+function decodeOutput(wire: WireChatRequest): OutputFormat | undefined {
+  const formats = {
+    response_format: decodeResponseFormat(wire.response_format, "response_format"),
+    grammar: decodeGrammar(wire.grammar, "grammar"),
+    regex: decodeRegex(wire.regex, "regex"),
+  };
+  const given = Object.entries(formats).filter(([, format]) => format !== undefined);
+  const [first, second] = given;
+  if (first !== undefined && second !== undefined) {
+    throw new InvalidRequestError(
+      `Setting '${first[0]}' and '${second[0]}' at the same time is not supported.`,
+      second[0],
+      "invalid_parameter_combination",
+    );
+  }
+  return first?.[1];
 }
 
 /** Fields that are fine alone and wrong together, in the words of OpenAI's servers. */
@@ -48,6 +110,13 @@ function refuseCombinations(wire: WireChatRequest): void {
       "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
       "max_tokens",
       "invalid_parameter_combination",
+    );
+  }
+  if (isSet(wire.top_logprobs) && wire.top_logprobs > 0 && wire.logprobs !== true) {
+    throw new InvalidRequestError(
+      "Invalid value for 'top_logprobs': 'top_logprobs' is only allowed when 'logprobs' is enabled.",
+      "top_logprobs",
+      null,
     );
   }
 }

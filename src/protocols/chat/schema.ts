@@ -2,10 +2,13 @@ import { z } from "zod";
 import { boolean, integer, string } from "../fields.ts";
 import { samplingFields } from "../sampling.ts";
 import { streamFields } from "../stream-options.ts";
+import { hintFields } from "./hints.ts";
 import { messages } from "./messages.ts";
+import { templateFields } from "./template-arguments.ts";
+import { toolFields } from "./tools.ts";
 
 const MAX_MODEL_LENGTH = 1_024;
-const MAX_HINT_LENGTH = 1_024;
+const MAX_TOP_LOGPROBS = 20;
 
 /**
  * The fields of `POST /v1/chat/completions` that mean something here, with OpenAI's ranges; unknown ones are ignored. `null` is as good
@@ -20,12 +23,15 @@ export const chatRequestSchema = z.object(
     max_completion_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
     ...streamFields,
     ...samplingFields,
-
-    // Hints that change no answer.
-    user: string(MAX_HINT_LENGTH).nullish(),
-    safety_identifier: string(MAX_HINT_LENGTH).nullish(),
-    prompt_cache_key: string(MAX_HINT_LENGTH).nullish(),
-    parallel_tool_calls: boolean().nullish(),
+    ...toolFields,
+    logprobs: boolean().nullish(),
+    top_logprobs: integer(0, MAX_TOP_LOGPROBS).nullish(),
+    // What these hold is told by `output-format.ts`.
+    response_format: z.unknown().optional(),
+    grammar: z.unknown().optional(),
+    regex: z.unknown().optional(),
+    ...templateFields,
+    ...hintFields,
   },
   { error: "an object" },
 );
