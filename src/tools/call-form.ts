@@ -1,5 +1,5 @@
-import type { GrammarBuilder } from "../grammar/builder.ts";
 import type { Tool, ToolCall } from "../generation/request.ts";
+import type { GrammarBuilder } from "../grammar/builder.ts";
 import type { Parsing } from "./parsing.ts";
 import type { Source } from "./source.ts";
 
@@ -42,9 +42,6 @@ export function furtherCalls({ parallel }: CallGrammar, rest: string): string {
 }
 
 /** One alternative for each function. */
-export function eachFunction(
-  { functions }: CallGrammar,
-  write: (name: string, rule: string) => string,
-): string {
+export function eachFunction({ functions }: CallGrammar, write: (name: string, rule: string) => string): string {
   return functions.map(({ tool, argumentsRule }) => write(tool.name, argumentsRule())).join(" | ");
 }

@@ -1,6 +1,6 @@
-import { UnsupportedSchemaError } from "../grammar/errors.ts";
-import { createGrammarBuilder, type GrammarBuilder } from "../grammar/builder.ts";
 import type { GenerationRequest, OutputFormat, Tool, ToolUse } from "../generation/request.ts";
+import { createGrammarBuilder, type GrammarBuilder } from "../grammar/builder.ts";
+import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import type { CallGrammar } from "./call-form.ts";
 import type { Dialect } from "./dialect.ts";
 
@@ -36,7 +36,10 @@ export function constrain(
   if (parts.begun) {
     return { type: "grammar", grammar: { gbnf: builder.toGbnf(calls), triggers: dialect.triggers } };
   }
-  const answer = tools.choice === "required" || output === undefined ? calls : `(${calls} | ${formatRule(builder, output, dialect)})`;
+  const answer =
+    tools.choice === "required" || output === undefined
+      ? calls
+      : `(${calls} | ${formatRule(builder, output, dialect)})`;
   return fromFirstToken(builder, answer, dialect, wanted);
 }
 

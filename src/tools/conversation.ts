@@ -14,9 +14,13 @@ export function prepareMessages(
   const ordered = orderResults(messages);
   if (!dialect.templateHasTools) {
     const told = inWords(ordered, dialect);
-    return tools === undefined || tools.choice === "none" ? told : withInstructions(told, instructions(tools, dialect), dialect);
+    return tools === undefined || tools.choice === "none"
+      ? told
+      : withInstructions(told, instructions(tools, dialect), dialect);
   }
-  const single = dialect.oneCallAMessage ? ordered.flatMap((message, index) => oneByOne(message, ordered, index)) : ordered;
+  const single = dialect.oneCallAMessage
+    ? ordered.flatMap((message, index) => oneByOne(message, ordered, index))
+    : ordered;
   return dialect.idLength === undefined ? single : single.map((message) => shortenIds(message, dialect.idLength ?? 0));
 }
 
@@ -66,7 +70,9 @@ function callerOf(messages: readonly Message[], index: number): Message | undefi
 /** The same id gets the same short one, so that calls and results still meet. */
 function shortenIds(message: Message, length: number): Message {
   const shorten = (id: string) =>
-    id.length === length && /^[a-zA-Z0-9]+$/.test(id) ? id : createHash("sha256").update(id).digest("hex").slice(0, length);
+    id.length === length && /^[a-zA-Z0-9]+$/.test(id)
+      ? id
+      : createHash("sha256").update(id).digest("hex").slice(0, length);
   return {
     ...message,
     ...(message.toolCalls === undefined

@@ -81,7 +81,8 @@ export function dialectOf(template: string): Dialect {
 }
 
 function formOf(template: string): readonly [Exclude<Dialect["family"], "harmony">, CallForm] {
-  if (template.includes("<|tool_call>") || template.includes("<start_function_call>")) return ["gemma", gemma(template)];
+  if (template.includes("<|tool_call>") || template.includes("<start_function_call>"))
+    return ["gemma", gemma(template)];
   if (template.includes("<｜tool▁calls▁begin｜>")) return ["deepseek", deepseek(template)];
   if (template.includes("[TOOL_CALLS]")) return ["mistral", mistral(template)];
   if (template.includes("<function=") && template.includes("<tool_call>")) return ["qwen-xml", qwenXml];

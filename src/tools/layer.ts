@@ -2,10 +2,10 @@ import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import type { ToolsByName } from "./call-form.ts";
+import { createChoiceReader } from "./choice-reader.ts";
 import { callableTools, constrain } from "./constrain.ts";
 import { prepareMessages } from "./conversation.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
-import { createChoiceReader } from "./choice-reader.ts";
 
 /**
  * A layer around one model's engine that speaks the model's own dialect of tools and reasoning: it puts tools into the prompt where the

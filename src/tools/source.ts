@@ -122,7 +122,10 @@ export class Source {
 }
 
 /** The first marker in `text`; of two at the same place, the longer. */
-function firstOf(markers: readonly string[], text: string): { readonly at: number; readonly marker: string } | undefined {
+function firstOf(
+  markers: readonly string[],
+  text: string,
+): { readonly at: number; readonly marker: string } | undefined {
   let first: { at: number; marker: string } | undefined;
   for (const marker of markers) {
     const at = text.indexOf(marker);

@@ -8,6 +8,7 @@ import {
   UnrenderablePromptError,
 } from "../../src/generation/errors.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
+import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
 import { error, message, tooLarge } from "../fixtures/anthropic/schemas.ts";
 import { messageOf, parseStream } from "../fixtures/anthropic/stream.ts";
 import { error as openaiError } from "../fixtures/openai/schemas.ts";
@@ -114,6 +115,14 @@ describe("an error of POST /v1/messages", () => {
       400,
       "invalid_request_error",
       /alternate/,
+      {},
+    ],
+    [
+      "a schema that can't be honoured, where it stands in the request",
+      new UnsupportedSchemaError("tools[1].function.parameters.properties.a", "not", "leave it out"),
+      400,
+      "invalid_request_error",
+      /'tools\[1\]\.input_schema\.properties\.a'/,
       {},
     ],
     [

@@ -68,8 +68,12 @@ describe("tools for a template that knows none", () => {
     const [system, ...rest] = prepare("generic", CONVERSATION.slice(0, 2), USE);
     expect(system?.role).toBe("system");
     expect(system?.content).toMatch(/^Be brief\.\n\n# Tools/);
-    expect(system?.content).toContain('"name":"get_weather","description":"The weather at a place","parameters":{"type"');
-    expect(system?.content).toContain('<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>');
+    expect(system?.content).toContain(
+      '"name":"get_weather","description":"The weather at a place","parameters":{"type"',
+    );
+    expect(system?.content).toContain(
+      '<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>',
+    );
     expect(rest).toEqual([CONVERSATION[1]]);
   });
 

@@ -32,9 +32,11 @@ const SAID: readonly [TemplateName, string, readonly ParsedEvent[]][] = [
   ["hermes", '<tool_call>{"name": "now", "arguments": {"a": [1, "x', call("now", '{"a": [1, "x')],
   ["hermes", "a < b and <tool_c", [text("a < b and <tool_c")]],
   ["hermes", "So: <tool_call> is how it begins.", [text("So: <tool_call> is how it begins.")]],
-  ["hermes", '<tool_call>{"name": "unknown", "arguments": {}}</tool_call>', [
-    text('<tool_call>{"name": "unknown", "arguments": {}}</tool_call>'),
-  ]],
+  [
+    "hermes",
+    '<tool_call>{"name": "unknown", "arguments": {}}</tool_call>',
+    [text('<tool_call>{"name": "unknown", "arguments": {}}</tool_call>')],
+  ],
   ["hermes", "<tool_call>{name: now}</tool_call>", [text("<tool_call>{name: now}</tool_call>")]],
   ["reasoningHermes", "<think>\nHm, so.\n</think>\n\nHello", [reasoning("Hm, so."), text("Hello")]],
   ["reasoningHermes", "\n<think>\n\n</think>\n\nHello", [text("Hello")]],

@@ -106,7 +106,10 @@ describe("the tools' layer", () => {
       { type: "text", choice: 0, text: "Ok" },
       { type: "finished", choice: 0, reason: "stop", completionTokens: 10, reasoningTokens: expect.any(Number) },
     ]);
-    expect(heard.at(-1)).toHaveProperty("reasoningTokens", Math.round((10 * 3) / "<think>\nabc\n</think>\n\nOk".length));
+    expect(heard.at(-1)).toHaveProperty(
+      "reasoningTokens",
+      Math.round((10 * 3) / "<think>\nabc\n</think>\n\nOk".length),
+    );
   });
 
   it("gives the log-probabilities of text with the text, and drops those of calls", async () => {

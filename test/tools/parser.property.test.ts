@@ -6,10 +6,18 @@ const NAMES = Object.keys(TEMPLATES) as TemplateName[];
 
 /** What makes up calls, reasoning and near misses of all families. */
 const FRAGMENTS = [
-  ..."<tool_call> </tool_call> <think> </think> [TOOL_CALLS] [ARGS] [THINK] [/THINK] <|python_tag|> <|channel|> <|message|>".split(" "),
-  ..."<|end|> <|start|> analysis final assistant <|tool_call> <tool_call|> call: <channel|> <|channel>thought <function=".split(" "),
-  ..."<parameter=city> </parameter> </function> <｜tool▁calls▁begin｜> <｜tool▁call▁begin｜> <｜tool▁sep｜> <｜tool▁call▁end｜>".split(" "),
-  ...'{"name": "now" get_weather , "arguments": "parameters": {"city": "Paris"} {} } ] [ " \\ { : ```json ``` > = < |'.split(" "),
+  ..."<tool_call> </tool_call> <think> </think> [TOOL_CALLS] [ARGS] [THINK] [/THINK] <|python_tag|> <|channel|> <|message|>".split(
+    " ",
+  ),
+  ..."<|end|> <|start|> analysis final assistant <|tool_call> <tool_call|> call: <channel|> <|channel>thought <function=".split(
+    " ",
+  ),
+  ..."<parameter=city> </parameter> </function> <｜tool▁calls▁begin｜> <｜tool▁call▁begin｜> <｜tool▁sep｜> <｜tool▁call▁end｜>".split(
+    " ",
+  ),
+  ...'{"name": "now" get_weather , "arguments": "parameters": {"city": "Paris"} {} } ] [ " \\ { : ```json ``` > = < |'.split(
+    " ",
+  ),
   '{"name": "now", "arguments": {"a": 1}}',
   '{"name": "get_weather", "parameters": {"city": "Pa}ris"}}',
   ' to=functions.now<|channel|>commentary json<|message|>{"b": [1]}',
@@ -49,7 +57,8 @@ describe.each(NAMES)("the parser for %s", (name) => {
         const isPlain = events.every(({ type }) => type === "text");
         const content = events.map((event) => (event.type === "text" ? event.text : "")).join("");
         // Of harmony's headers nothing is content, and a mark of reasoning may have nothing in it.
-        if (isPlain && name !== "harmony" && !/^\s*(<think>|\[THINK\]|<\|channel>thought)/.test(text)) expect(content).toBe(text);
+        if (isPlain && name !== "harmony" && !/^\s*(<think>|\[THINK\]|<\|channel>thought)/.test(text))
+          expect(content).toBe(text);
       }),
       { numRuns: 300 },
     );

@@ -2,6 +2,7 @@ import type { Handler } from "hono";
 import type { Logger } from "pino";
 import { ContextLengthExceededError } from "../../generation/errors.ts";
 import type { Generate } from "../../generation/layer.ts";
+import { UnsupportedSchemaError } from "../../grammar/errors.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { newAnswer } from "../../protocols/messages/answer.ts";
 import { decodeMessagesRequest } from "../../protocols/messages/decode.ts";
@@ -46,15 +47,19 @@ export function createMessage({ generate, models, logger }: MessagesDeps): Handl
   };
 }
 
-/** Coding agents look for Anthropic's words for a full context, and then shorten their conversation by themselves. */
+/** Puts what a generation may be refused for in the words of Anthropic's API. */
 function explain(error: unknown): unknown {
-  if (!(error instanceof ContextLengthExceededError)) {
-    return error;
+  if (error instanceof ContextLengthExceededError) {
+    // Coding agents look for the first words, and then shorten their conversation by themselves.
+    const { promptTokens, contextTokens, code, message } = error;
+    const words = `prompt is too long: ${promptTokens} tokens > ${contextTokens} maximum. ${message}`;
+    return new InvalidRequestError(words, "messages", code);
   }
-  const { promptTokens, contextTokens, code, message } = error;
-  return new InvalidRequestError(
-    `prompt is too long: ${promptTokens} tokens > ${contextTokens} maximum. ${message}`,
-    "messages",
-    code,
-  );
+  if (error instanceof UnsupportedSchemaError) {
+    const path = error.path
+      .replace(/^(tools\[\d+\])\.function\.parameters/, "$1.input_schema")
+      .replace(/^response_format\.json_schema\.schema/, "output_config.format.schema");
+    return new UnsupportedSchemaError(path, error.keyword, error.reason);
+  }
+  return error;
 }

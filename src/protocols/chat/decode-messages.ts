@@ -31,7 +31,11 @@ function decodeMessage(message: WireMessage, index: number, messages: readonly W
       return decodeAssistant(message, index);
     case "tool":
       return {
-        ...toMessage("tool", decodeContent(message.content, message.role, param), calledName(message.tool_call_id, messages, index)),
+        ...toMessage(
+          "tool",
+          decodeContent(message.content, message.role, param),
+          calledName(message.tool_call_id, messages, index),
+        ),
         toolCallId: message.tool_call_id,
       };
     case "function": {

@@ -71,6 +71,8 @@ function encodeCall(
   }
   const { index } = event;
   const call =
-    event.type === "toolCall" ? { index, id: event.id, type: "function", function: called } : { index, function: called };
+    event.type === "toolCall"
+      ? { index, id: event.id, type: "function", function: called }
+      : { index, function: called };
   return `"tool_calls":[${JSON.stringify(call)}]`;
 }

@@ -15,9 +15,7 @@ export const hintFields = {
   user: string(MAX_HINT_LENGTH).nullish(),
   safety_identifier: string(MAX_HINT_LENGTH).nullish(),
   prompt_cache_key: string(MAX_HINT_LENGTH).nullish(),
-  metadata: z
-    .record(z.string(), string(MAX_METADATA_VALUE_LENGTH), { error: "an object" })
-    .nullish(),
+  metadata: z.record(z.string(), string(MAX_METADATA_VALUE_LENGTH), { error: "an object" }).nullish(),
   // There is one tier, and the answer says so.
   service_tier: z.enum(["auto", "default", "flex", "scale", "priority"]).nullish(),
   // What the answer may turn out to be, so that it could come faster; nothing is asked of it.

@@ -60,7 +60,5 @@ export function decodeTemplateArguments({
 
 function fromEffort(effort: keyof typeof EFFORTS | "none" | null | undefined): Record<string, unknown> {
   if (!isSet(effort)) return {};
-  return effort === "none"
-    ? { enable_thinking: false }
-    : { enable_thinking: true, reasoning_effort: EFFORTS[effort] };
+  return effort === "none" ? { enable_thinking: false } : { enable_thinking: true, reasoning_effort: EFFORTS[effort] };
 }

@@ -126,7 +126,11 @@ function refuseTwice(tools: readonly Tool[], param: string): void {
   const twice = names.findIndex((name, index) => names.indexOf(name) < index);
   if (twice < 0) return;
   const at = param === "tools" ? `tools[${twice}].function.name` : `functions[${twice}].name`;
-  throw new InvalidRequestError(`Invalid '${at}': the name '${names[twice]}' is taken. Names must be unique.`, at, "invalid_value");
+  throw new InvalidRequestError(
+    `Invalid '${at}': the name '${names[twice]}' is taken. Names must be unique.`,
+    at,
+    "invalid_value",
+  );
 }
 
 function refuseUnknown(name: string, tools: readonly Tool[], param: string, list: string): void {

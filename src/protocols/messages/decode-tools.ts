@@ -57,7 +57,7 @@ function decodeChoice(choice: WireToolChoice | null | undefined): ToolUse["choic
 }
 
 function decodeTool(tool: WireTool, param: string): Tool {
-  const { type, name, description, input_schema: parameters, allowed_callers: callers } = tool;
+  const { type, name, description, input_schema: parameters, strict, allowed_callers: callers } = tool;
   if (typeof type === "string" && type !== "custom") {
     throw new InvalidRequestError(
       `Unsupported value: '${param}' is a tool of the type '${type}', which only Anthropic's servers and models know. ` +
@@ -82,5 +82,6 @@ function decodeTool(tool: WireTool, param: string): Tool {
     name,
     ...(typeof description === "string" && { description: description.toWellFormed() }),
     parameters,
+    ...(strict === true && { strict }),
   };
 }

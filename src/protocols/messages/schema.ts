@@ -22,6 +22,7 @@ const tool = z.object(
     name: string(MAX_TOOL_NAME_LENGTH).min(1).optional(),
     description: z.string({ error: "a string" }).nullish(),
     input_schema: jsonObject.optional(),
+    strict: boolean().nullish(),
     allowed_callers: z.array(string(MAX_TYPE_LENGTH)).max(MAX_CALLERS).nullish(),
   },
   AN_OBJECT,

@@ -53,7 +53,11 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
     const member = ([key, value]: [string, unknown]) => `${literal(`${key}:`)} ${valueOf(value)}`;
     const must = properties.filter(([key]) => required.has(key)).map(member);
     const may = properties.filter(([key]) => !required.has(key)).map(member);
-    const following = (from: number) => may.slice(from).map((one) => ` ("," ${one})?`).join("");
+    const following = (from: number) =>
+      may
+        .slice(from)
+        .map((one) => ` ("," ${one})?`)
+        .join("");
     const members =
       must.length > 0
         ? must.join(' "," ') + following(0)
@@ -61,7 +65,11 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
     return `"{" ${members} "}"`;
   };
   const argumentsOf = ({ parameters }: Tool) =>
-    isSchema(parameters) && isSchema(parameters.properties) ? membersOf(parameters) : parameters === undefined ? '"{}"' : object;
+    isSchema(parameters) && isSchema(parameters.properties)
+      ? membersOf(parameters)
+      : parameters === undefined
+        ? '"{}"'
+        : object;
   const call = builder.rule(
     "call",
     functions.map(({ tool }) => `${literal(`call:${tool.name}`)} ${argumentsOf(tool)}`).join(" | "),

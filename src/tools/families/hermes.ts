@@ -24,6 +24,7 @@ export const hermes: CallForm = {
     const rest = `"\\n"? ${call} "\\n"? "</tool_call>"`;
     return `${begun ? "" : '"<tool_call>" '}${rest}${furtherCalls(parts, `"\\n"? "<tool_call>" ${rest}`)}`;
   },
-  write: ({ name, arguments: json }) => `<tool_call>\n{"name": ${JSON.stringify(name)}, "arguments": ${json}}\n</tool_call>`,
+  write: ({ name, arguments: json }) =>
+    `<tool_call>\n{"name": ${JSON.stringify(name)}, "arguments": ${json}}\n</tool_call>`,
   example: '<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>',
 };

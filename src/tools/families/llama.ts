@@ -19,10 +19,7 @@ export const llama: CallForm = {
   grammar(parts) {
     const { builder, begun } = parts;
     const start = begun ? "" : '{"name": "';
-    return eachFunction(
-      parts,
-      (name, rule) => `${builder.literal(`${start}${name}", "parameters": `)} ${rule} "}"`,
-    );
+    return eachFunction(parts, (name, rule) => `${builder.literal(`${start}${name}", "parameters": `)} ${rule} "}"`);
   },
   write: ({ name, arguments: json }) => `{"name": ${JSON.stringify(name)}, "parameters": ${json}}`,
   example: '{"name": <function-name>, "parameters": <args-json-object>}',

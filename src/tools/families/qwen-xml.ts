@@ -28,9 +28,9 @@ export const qwenXml: CallForm = {
     return true;
   },
   grammar: xmlGrammar,
-  write: ({ name, arguments: json }) => `${OPENING}\n{"name": ${JSON.stringify(name)}, "arguments": ${json}}\n</tool_call>`,
-  example:
-    `${OPENING}\n<function=function-name>\n<parameter=argument-name>\nvalue\n</parameter>\n</function>\n</tool_call>`,
+  write: ({ name, arguments: json }) =>
+    `${OPENING}\n{"name": ${JSON.stringify(name)}, "arguments": ${json}}\n</tool_call>`,
+  example: `${OPENING}\n<function=function-name>\n<parameter=argument-name>\nvalue\n</parameter>\n</function>\n</tool_call>`,
 };
 
 function* readParameters(source: Source, tool: Tool): Parsing {
@@ -63,7 +63,9 @@ function propertyOf({ parameters }: Tool, key: string): unknown {
 function mustBeString(schema: unknown): boolean {
   if (typeof schema !== "object" || schema === null) return false;
   const { type, enum: values } = schema as { readonly type?: unknown; readonly enum?: unknown };
-  return type === "string" || (type === undefined && Array.isArray(values) && values.every((one) => typeof one === "string"));
+  return (
+    type === "string" || (type === undefined && Array.isArray(values) && values.every((one) => typeof one === "string"))
+  );
 }
 
 function isJson(text: string): boolean {
@@ -80,7 +82,8 @@ function xmlGrammar(parts: CallGrammar): string {
   const literal = builder.literal;
   const text = builder.rule("text", '([^<] | "<" [^/])*');
   const valueOf = (schema: unknown, path: string): string => {
-    if (!mustBeString(schema)) return builder.schema(typeof schema === "object" && schema !== null ? { ...schema } : true, path);
+    if (!mustBeString(schema))
+      return builder.schema(typeof schema === "object" && schema !== null ? { ...schema } : true, path);
     const { enum: values } = schema as { readonly enum?: unknown };
     return Array.isArray(values) ? `(${values.map((one) => literal(String(one))).join(" | ")})` : text;
   };
@@ -96,7 +99,9 @@ function xmlGrammar(parts: CallGrammar): string {
   const call = builder.rule(
     "call",
     functions
-      .map(({ tool }) => `${literal(`<function=${tool.name}>\n`)} ${argumentsOf(tool).join(" ")} ${literal(FUNCTION_END)}`)
+      .map(
+        ({ tool }) => `${literal(`<function=${tool.name}>\n`)} ${argumentsOf(tool).join(" ")} ${literal(FUNCTION_END)}`,
+      )
       .join(" | "),
   );
   const rest = `"\\n"? ${call} "\\n"? "</tool_call>"`;

@@ -153,7 +153,9 @@ describe("a chat request", () => {
     expect(promptOf({ reasoning_effort: "minimal" })).toMatchObject({
       templateArguments: { enable_thinking: true, reasoning_effort: "low" },
     });
-    expect(promptOf({ reasoning_effort: "high", chat_template_kwargs: { enable_thinking: false, x: [1] } })).toMatchObject({
+    expect(
+      promptOf({ reasoning_effort: "high", chat_template_kwargs: { enable_thinking: false, x: [1] } }),
+    ).toMatchObject({
       templateArguments: { enable_thinking: false, reasoning_effort: "high", x: [1] },
     });
     const messages = [...MESSAGES, { role: "assistant", content: "It is" }];

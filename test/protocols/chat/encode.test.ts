@@ -211,7 +211,9 @@ describe("a streamed chat completion", () => {
   it("streams log-probabilities with their tokens' text, also while that is held back", () => {
     const chunks = parseChunks(encodeStream([started(), ...SCORED, finished(0)], 1));
     const scored = chunks.map(({ choices }) => choices[0]).filter((choice) => choice?.logprobs !== null);
-    expect(scored.map((choice) => [choice?.delta.content, choice?.logprobs?.content?.map(({ token }) => token)])).toEqual([
+    expect(
+      scored.map((choice) => [choice?.delta.content, choice?.logprobs?.content?.map(({ token }) => token)]),
+    ).toEqual([
       ["é", ["é"]],
       ["", ["\\xc3"]],
     ]);

@@ -14,7 +14,7 @@ describe("a client's tools", () => {
     expect(toolUse({})).toEqual({
       tools: [
         { name: "one", parameters },
-        { name: "two", parameters },
+        { name: "two", parameters, strict: true },
       ],
       choice: "auto",
       allowed: undefined,
