@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { Config } from "./config/schema.ts";
 import { createEngine, type Engine } from "./engine/host/engine.ts";
 import { compose } from "./generation/layer.ts";
+import { holdToFormat } from "./grammar/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
@@ -123,7 +124,9 @@ async function describe(model: LocalModel, engine: Engine): Promise<ServedModel>
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
     state: () => (engine.state === "stopped" ? "failed" : engine.state),
-    generate: compose([callTools(() => chatTemplate(engine))], engine.generate),
+    generate: compose([callTools(() => chatTemplate(engine)), holdToFormat()], engine.generate),
+    text: engine.text,
+    info: () => engine.info,
   };
 }
 

@@ -21,7 +21,7 @@ export const MAX_RULES = 20_000;
 /** Characters of one grammar. llama.cpp parses it anew for every sequence. */
 export const MAX_GBNF_LENGTH = 512 * 1024;
 /** What one grammar may cost to make, in steps of less than a microsecond. */
-const MAX_STEPS = 3_000_000;
+const MAX_STEPS = 1_500_000;
 
 /** Counts the work, so that no schema can hold up the others. */
 export type Budget = {

@@ -23,11 +23,7 @@ export function createRuleBook(): RuleBook {
 
   function reserve(hint: string): string {
     // GBNF's names are letters, digits and hyphens.
-    const stem =
-      hint
-        .replace(/[^A-Za-z0-9]+/g, "-")
-        .replace(/^-|-$/g, "")
-        .slice(0, MAX_NAME_LENGTH) || "rule";
+    const stem = hint.replace(/[^A-Za-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, MAX_NAME_LENGTH) || "rule";
     let name = stem;
     for (let count = names.size; names.has(name); count += 1) {
       name = `${stem}-${count}`;
@@ -40,11 +36,7 @@ export function createRuleBook(): RuleBook {
     length += name.length + body.length;
     bodies.set(name, body);
     if (bodies.size > MAX_RULES || length > MAX_GBNF_LENGTH) {
-      throw new UnsupportedSchemaError(
-        path,
-        path.split(".").at(-1) ?? path,
-        "its grammar would be too large; make it simpler",
-      );
+      throw new UnsupportedSchemaError(path, path.split(".").at(-1) ?? path, "its grammar would be too large; make it simpler");
     }
   }
 
@@ -61,7 +53,6 @@ export function createRuleBook(): RuleBook {
       define(name, body, path);
       return name;
     },
-    toGbnf: (root) =>
-      ["root ::= ".concat(root), ...Array.from(bodies, ([name, body]) => `${name} ::= ${body}`), ""].join("\n"),
+    toGbnf: (root) => ["root ::= ".concat(root), ...Array.from(bodies, ([name, body]) => `${name} ::= ${body}`), ""].join("\n"),
   };
 }

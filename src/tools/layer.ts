@@ -1,11 +1,13 @@
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
-import type { GenerationRequest } from "../generation/request.ts";
+import type { GenerationRequest, Prompt } from "../generation/request.ts";
 import type { ToolsByName } from "./call-form.ts";
 import { createChoiceReader } from "./choice-reader.ts";
 import { callableTools, constrain } from "./constrain.ts";
 import { prepareMessages } from "./conversation.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
+
+type ChatPrompt = Extract<Prompt, { type: "chat" }>;
 
 /**
  * A layer around one model's engine that speaks the model's own dialect of tools and reasoning: it puts tools into the prompt where the
@@ -46,51 +48,50 @@ function run(request: GenerationRequest, next: Generate, dialect: Dialect): Asyn
   const { prompt, tools } = request;
   if (prompt.type !== "chat") return next(request);
   const hasCalls = prompt.messages.some(({ role, toolCalls }) => role === "tool" || toolCalls !== undefined);
-  if (tools === undefined && !hasCalls && !dialect.reasons) return next(request);
+  const isPlain = tools === undefined && !hasCalls && !dialect.reasons;
+  return isPlain ? next(request) : translate(request, prompt, next, dialect);
+}
 
+async function* translate(
+  request: GenerationRequest,
+  prompt: ChatPrompt,
+  next: Generate,
+  dialect: Dialect,
+): AsyncIterable<GenerationEvent> {
+  const { tools, output: asked, ...rest } = request;
   const wanted = wantsReasoning(prompt.templateArguments);
-  const { tools: _, output: __, ...rest } = request;
   const output = constrain(request, dialect, wanted);
-  const prepared: GenerationRequest = {
+  const callable: ToolsByName = new Map(
+    tools === undefined ? [] : callableTools(tools).map(({ tool }) => [tool.name, tool]),
+  );
+  // A pattern or a grammar of the client's own begins with the first token.
+  const isBare = output !== undefined && output === asked;
+  const reasoning = !isBare && prompt.continueFinal !== true && dialect.opensReasoning(wanted);
+  const createReader = () =>
+    createChoiceReader({
+      read: (source) => dialect.read(source, callable, reasoning),
+      parallel: tools?.parallel ?? true,
+      reasons: dialect.reasons,
+    });
+
+  const readers = Array.from({ length: request.choices }, createReader);
+  const events = next({
     ...rest,
     prompt: { ...prompt, messages: prepareMessages(prompt.messages, tools, dialect) },
     ...(tools === undefined || !dialect.templateHasTools ? {} : { tools }),
     ...(output === undefined ? {} : { output }),
     ...(dialect.readsControlTokens ? { showControlTokens: true } : {}),
-  };
-  const callable: ToolsByName = new Map(
-    tools === undefined ? [] : callableTools(tools).map(({ tool }) => [tool.name, tool]),
-  );
-  // A pattern or a grammar of the client's own begins with the first token.
-  const isBare = output !== undefined && output === request.output;
-  const reasoning = !isBare && prompt.continueFinal !== true && dialect.opensReasoning(wanted);
-  return translate(next(prepared), () =>
-    createChoiceReader({
-      read: (source) => dialect.read(source, callable, reasoning),
-      parallel: tools?.parallel ?? true,
-      reasons: dialect.reasons,
-    }),
-  );
+  });
+  for await (const event of events) {
+    const reader = event.type === "started" ? undefined : readers[event.choice];
+    if (event.type === "text" && reader !== undefined) yield* reader.text(event);
+    else if (event.type === "finished" && reader !== undefined) yield* reader.finished(event);
+    else yield event;
+  }
 }
 
 /** The two names under which templates ask. */
 function wantsReasoning(given: Readonly<Record<string, unknown>> | undefined): boolean | undefined {
   const value = given?.enable_thinking ?? given?.thinking;
   return typeof value === "boolean" ? value : undefined;
-}
-
-async function* translate(
-  events: AsyncIterable<GenerationEvent>,
-  createReader: () => ReturnType<typeof createChoiceReader>,
-): AsyncIterable<GenerationEvent> {
-  const readers = new Map<number, ReturnType<typeof createChoiceReader>>();
-  for await (const event of events) {
-    if (event.type !== "text" && event.type !== "finished") {
-      yield event;
-      continue;
-    }
-    const reader = readers.get(event.choice) ?? createReader();
-    readers.set(event.choice, reader);
-    yield* event.type === "text" ? reader.text(event) : reader.finished(event);
-  }
 }

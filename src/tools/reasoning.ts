@@ -34,7 +34,7 @@ export function opensReasoning(template: string, marks: ReasoningMarks, wanted: 
 
 /** DeepSeek V3.1 says `if not thinking`, which is true of a variable that nobody set; others ask whether it is defined and false. */
 function isOffByDefault(ending: string): boolean {
-  return /\bnot (?:enable_)?thinking\b(?! is)/.test(ending) && !/\bthinking is defined/.test(ending);
+  return /\bnot (?:enable_)?thinking\b(?! is)/.test(ending) && !/thinking is defined/.test(ending);
 }
 
 function escape(text: string): string {

@@ -101,9 +101,7 @@ describe("tools, with the real model", () => {
     const stream = client.chat.completions.stream({ ...body, parallel_tool_calls: false });
     const streamed = await stream.finalChatCompletion();
     const called = (completion: { choices: { message: { tool_calls?: unknown } }[] }) =>
-      JSON.parse(JSON.stringify(completion.choices[0]?.message.tool_calls)).map(
-        (call: { function: object }) => call.function,
-      );
+      JSON.parse(JSON.stringify(completion.choices[0]?.message.tool_calls)).map((call: { function: object }) => call.function);
     expect(called(streamed)).toMatchObject(called(whole));
     expect(streamed.choices[0]?.finish_reason).toBe("tool_calls");
   });
@@ -177,9 +175,6 @@ describe("tools, with the real model", () => {
       messages,
       tools: [{ type: "function", function: { name: "f", strict: true, parameters } }],
     });
-    await expect(refused).rejects.toMatchObject({
-      status: 400,
-      param: expect.stringMatching(/^tools\[0\]\.function\.parameters/),
-    });
+    await expect(refused).rejects.toMatchObject({ status: 400, param: expect.stringMatching(/^tools\[0\]\.function\.parameters/) });
   });
 });

@@ -51,8 +51,8 @@ describe("the tools' layer", () => {
       STARTED,
       { type: "text", choice: 0, text: "Well." },
       { type: "toolCall", choice: 0, index: 0, id: expect.stringMatching(/^call_[0-9a-f]{24}$/), name: "get_weather" },
-      { type: "toolArguments", choice: 0, index: 0, text: '{"city": "P' },
-      { type: "toolArguments", choice: 0, index: 0, text: 'aris"}' },
+      { type: "toolArguments", choice: 0, index: 0, text: '{"' },
+      { type: "toolArguments", choice: 0, index: 0, text: 'city": "Paris"}' },
       { type: "finished", choice: 0, reason: "tool_calls", completionTokens: 10 },
     ]);
   });

@@ -1,5 +1,5 @@
-import { MAX_STATES } from "../limits.ts";
 import { type CharSet, charSet, codePoint, intersectSets, invertSet, setHas, unionSets } from "./char-set.ts";
+import { MAX_STATES } from "../limits.ts";
 import type { Nfa } from "./nfa.ts";
 
 export type Edge = { readonly set: CharSet; readonly to: number };
@@ -176,9 +176,7 @@ function splitMoves(
   for (const [index, first] of borders.entries()) {
     const last = (borders[index + 1] ?? first + 1) - 1;
     spend(moves.length);
-    const targets = [...new Set(moves.filter(({ set }) => setHas(set, first)).map(({ to }) => to))].sort(
-      (a, b) => a - b,
-    );
+    const targets = [...new Set(moves.filter(({ set }) => setHas(set, first)).map(({ to }) => to))].sort((a, b) => a - b);
     if (targets.length > 0) {
       const group = byTargets.get(targets.join()) ?? { ranges: [], targets };
       group.ranges.push([first, last]);

@@ -41,9 +41,7 @@ export function emitDfa(dfa: Dfa, spelling: Spelling, book: RuleBook, hint: stri
 
   function alternatives(index: number, depth: number): string {
     const state = dfa.states[index];
-    const items = (state?.edges ?? []).map(({ set, to }) =>
-      writeTerms([writeSet(set, spelling), ...follow(to, depth)]),
-    );
+    const items = (state?.edges ?? []).map(({ set, to }) => writeTerms([writeSet(set, spelling), ...follow(to, depth)]));
     return [...items, ...(state?.accepts === true ? ['""'] : [])].join(" | ");
   }
 

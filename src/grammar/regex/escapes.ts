@@ -1,13 +1,11 @@
 import { type CharSet, charSet, charsOf, codePoint, DIGITS, invertSet } from "../automaton/char-set.ts";
 
-const WORD = charSet([
-  [0x30, 0x39],
-  [0x41, 0x5a],
-  [0x5f, 0x5f],
-  [0x61, 0x7a],
-]);
+const WORD = charSet([[0x30, 0x39], [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]]);
 /** ECMAScript's white space and line terminators. */
-const SPACE = charSet([...charsOf("\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"), [0x2000, 0x200a]]);
+const SPACE = charSet([
+  ...charsOf("\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"),
+  [0x2000, 0x200a],
+]);
 
 const CLASSES: ReadonlyMap<string, CharSet> = new Map([
   ["d", DIGITS],
@@ -45,10 +43,7 @@ export function readEscape(pattern: string, index: number): Escape | undefined {
     return /^0\d/.test(pattern.slice(index + 1)) ? undefined : single(control, 2);
   }
   const rest = pattern.slice(index, index + 12);
-  const hex =
-    /^\\(?:x([\da-fA-F]{2})|u\{([\da-fA-F]{1,6})\}|u([dD][89abAB][\da-fA-F]{2})\\u([dD][c-fC-F][\da-fA-F]{2})|u([\da-fA-F]{4}))/.exec(
-      rest,
-    );
+  const hex = /^\\(?:x([\da-fA-F]{2})|u\{([\da-fA-F]{1,6})\}|u([dD][89abAB][\da-fA-F]{2})\\u([dD][c-fC-F][\da-fA-F]{2})|u([\da-fA-F]{4}))/.exec(rest);
   if (hex !== null) {
     const [whole, byte, braced, high, low, unit] = hex;
     const code = high === undefined ? hexOf(byte ?? braced ?? unit) : pairOf(hexOf(high), hexOf(low));

@@ -71,11 +71,7 @@ export function parseRegex(pattern: string, path: string, keyword: string): Rege
       return repeat(item, sign === "+" ? 1 : 0, sign === "?" ? 1 : Number.POSITIVE_INFINITY);
     }
     const least = Number(min);
-    return repeat(
-      item,
-      least,
-      comma === undefined ? least : max === undefined ? Number.POSITIVE_INFINITY : Number(max),
-    );
+    return repeat(item, least, comma === undefined ? least : max === undefined ? Number.POSITIVE_INFINITY : Number(max));
   }
   function parseAtom(): RegexNode {
     switch (peek()) {

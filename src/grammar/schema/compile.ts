@@ -1,18 +1,9 @@
 import type { JsonSchema } from "../../generation/request.ts";
-import { ANY_CHAR } from "../automaton/char-set.ts";
 import { complement, type Dfa, dfaOfTexts, intersect } from "../automaton/dfa.ts";
 import { emitDfa, PLAIN } from "../automaton/emit.ts";
+import { ANY_CHAR } from "../automaton/char-set.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
-import {
-  choiceOf,
-  type Expression,
-  findProductive,
-  NOTHING,
-  reference,
-  repeated,
-  sequenceOf,
-  terms,
-} from "../expression.ts";
+import { choiceOf, type Expression, findProductive, NOTHING, reference, repeated, sequenceOf, terms } from "../expression.ts";
 import { IN_JSON_STRING } from "../json-spelling.ts";
 import { createBudget, MAX_COUNT } from "../limits.ts";
 import type { Primitives } from "../primitives.ts";
@@ -52,9 +43,7 @@ export function compileSchema(schema: JsonSchema, path: string, book: RuleBook, 
 
   /** The rule of the values of a conjunction. It is defined later, so that nothing here goes as deep as the schema does. */
   function value(conjunction: Conjunction, hint: string): Expression {
-    const parts = new Map(
-      conjunction.filter(({ schema }) => !isTrivial(schema)).map((part) => [idOf(part.schema), part]),
-    );
+    const parts = new Map(conjunction.filter(({ schema }) => !isTrivial(schema)).map((part) => [idOf(part.schema), part]));
     if (parts.size === 0) {
       return terms(primitives.value());
     }
@@ -76,22 +65,14 @@ export function compileSchema(schema: JsonSchema, path: string, book: RuleBook, 
   }
 
   function write(variants: readonly Variant[], hint: string): Expression {
-    const values = new Set(
-      variants.flatMap((variant) =>
-        variant.type === "values" ? variant.values.map((value) => JSON.stringify(value)) : [],
-      ),
-    );
+    const values = new Set(variants.flatMap((variant) => (variant.type === "values" ? variant.values.map((value) => JSON.stringify(value)) : [])));
     const listed = values.size === 0 ? [] : [writeListed(values, hint)];
     return choiceOf(...listed, ...variants.map((variant) => writeVariant(variant, hint)));
   }
 
   /** All at once, so that they share their beginnings: a thousand alternatives would be followed one by one. */
   function writeListed(values: ReadonlySet<string>, hint: string): Expression {
-    return automaton(
-      dfaOfTexts(values, (steps) => budget.spend(steps, path, "enum")),
-      hint,
-      PLAIN,
-    );
+    return automaton(dfaOfTexts(values, (steps) => budget.spend(steps, path, "enum")), hint, PLAIN);
   }
 
   function automaton(dfa: Dfa, hint: string, spelling: typeof PLAIN): Expression {
@@ -154,12 +135,7 @@ export function compileSchema(schema: JsonSchema, path: string, book: RuleBook, 
     const others = complement(dfaOfTexts(taken, spend));
     const alternatives = expander.expand(conjunction).flatMap((variant): Dfa[] => {
       if (variant.type === "values") {
-        return [
-          dfaOfTexts(
-            variant.values.filter((value) => typeof value === "string"),
-            spend,
-          ),
-        ];
+        return [dfaOfTexts(variant.values.filter((value) => typeof value === "string"), spend)];
       }
       if (variant.type !== "string") {
         return [];
@@ -167,9 +143,7 @@ export function compileSchema(schema: JsonSchema, path: string, book: RuleBook, 
       const max = variant.max === Number.POSITIVE_INFINITY ? variant.max : Math.min(variant.max, variant.min + 256);
       return [strings.automaton(variant) ?? compileNode(repeat(oneOfSet(ANY_CHAR), variant.min, max), source)];
     });
-    return inQuotes(
-      choiceOf(...alternatives.map((dfa) => automaton(intersect(dfa, others, spend), "name", IN_JSON_STRING))),
-    );
+    return inQuotes(choiceOf(...alternatives.map((dfa) => automaton(intersect(dfa, others, spend), "name", IN_JSON_STRING))));
   }
 
   const root = book.reserve("value");

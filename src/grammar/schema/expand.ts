@@ -44,11 +44,7 @@ export function createExpander(root: Located, strings: Strings, budget: Budget):
       throw new UnsupportedSchemaError(path, "$ref", "it leads back to itself without an object or array in between");
     }
     if (open.length > MAX_REF_CHAIN) {
-      throw new UnsupportedSchemaError(
-        path,
-        "$ref",
-        `references and applicators are chained more than ${MAX_REF_CHAIN} times`,
-      );
+      throw new UnsupportedSchemaError(path, "$ref", `references and applicators are chained more than ${MAX_REF_CHAIN} times`);
     }
     open.push(schema);
     try {
@@ -63,11 +59,7 @@ export function createExpander(root: Located, strings: Strings, budget: Budget):
   function expandObject(schema: Exclude<JsonSchema, boolean>, path: string): readonly Variant[] {
     refuseKeywords(schema, path);
     if (schema !== root.schema && typeof schema.$id === "string" && JSON.stringify(schema).includes('"$ref"')) {
-      throw new UnsupportedSchemaError(
-        path,
-        "$id",
-        "references inside of a schema with an $id of its own can't be followed",
-      );
+      throw new UnsupportedSchemaError(path, "$id", "references inside of a schema with an $id of its own can't be followed");
     }
     const reader = readKeywords(schema, path);
     let variants: readonly Variant[] = readFacts(reader, readTypes(schema, reader), path);
@@ -90,13 +82,7 @@ export function createExpander(root: Located, strings: Strings, budget: Budget):
     if (oneOf !== undefined) {
       const base = variants;
       const branches = oneOf.map((branch) => combine(base, expandOne(branch), path, "oneOf"));
-      variants = makeExclusive(branches, {
-        expand,
-        merge: (a, b) => mergeVariants(a, b, admits),
-        strings,
-        budget,
-        path,
-      });
+      variants = makeExclusive(branches, { expand, merge: (a, b) => mergeVariants(a, b, admits), strings, budget, path });
     }
     return variants;
   }
@@ -107,9 +93,7 @@ export function createExpander(root: Located, strings: Strings, budget: Budget):
     if (a === ANY_VALUE || b === ANY_VALUE) {
       return a === ANY_VALUE ? b : a;
     }
-    const merged = new Set(
-      [...new Set(a)].flatMap((mine) => [...new Set(b)].flatMap((theirs) => mergeVariants(mine, theirs, admits) ?? [])),
-    );
+    const merged = new Set([...new Set(a)].flatMap((mine) => [...new Set(b)].flatMap((theirs) => mergeVariants(mine, theirs, admits) ?? [])));
     if (merged.size > MAX_VARIANTS) {
       throw new UnsupportedSchemaError(path, keyword, `it makes more than ${MAX_VARIANTS} combinations`);
     }
@@ -128,11 +112,7 @@ function readTypes(schema: Exclude<JsonSchema, boolean>, reader: Reader): readon
   return schema.nullable === true ? [...types, "null"] : types;
 }
 
-function readValues(
-  schema: Exclude<JsonSchema, boolean>,
-  reader: Reader,
-  path: string,
-): readonly unknown[] | undefined {
+function readValues(schema: Exclude<JsonSchema, boolean>, reader: Reader, path: string): readonly unknown[] | undefined {
   if (reader.has("enum") && !reader.isArray("enum")) {
     throw new UnsupportedSchemaError(path, "enum", "it must be an array");
   }

@@ -1,16 +1,7 @@
 import { UnsupportedSchemaError } from "../errors.ts";
 import { MAX_PROPERTIES } from "../limits.ts";
 import { type Reader, readKeywords } from "./keywords.ts";
-import type {
-  ArrayFacts,
-  Bound,
-  Conjunction,
-  NumberFacts,
-  ObjectFacts,
-  StringFacts,
-  TextRule,
-  Variant,
-} from "./variant.ts";
+import type { ArrayFacts, Bound, Conjunction, NumberFacts, ObjectFacts, StringFacts, TextRule, Variant } from "./variant.ts";
 
 const TYPES = ["null", "boolean", "number", "string", "array", "object"] as const;
 const KNOWN_TYPES: readonly string[] = [...TYPES, "integer"];
@@ -120,9 +111,7 @@ function readArray(reader: Reader): ArrayFacts {
 }
 
 function readObject(reader: Reader, path: string): ObjectFacts {
-  const properties = new Map(
-    reader.schemaMap("properties").map(([key, schema]): [string, Conjunction] => [key, [schema]]),
-  );
+  const properties = new Map(reader.schemaMap("properties").map(([key, schema]): [string, Conjunction] => [key, [schema]]));
   const required = new Set(reader.strings("required"));
   if (properties.size > MAX_PROPERTIES || required.size > MAX_PROPERTIES) {
     throw new UnsupportedSchemaError(path, "properties", `an object may have at most ${MAX_PROPERTIES} of them`);

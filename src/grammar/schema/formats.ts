@@ -2,8 +2,8 @@
  * The formats that a string can be held to, as regular expressions of all of the text. Each admits only what ajv-formats admits too, and
  * is bounded in length: a model that is at a loss must come to an end.
  */
-const LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,28}[A-Za-z0-9])?";
-const HOSTNAME = `${LABEL}(?:\\.${LABEL}){0,7}`;
+const LABEL = "[A-Za-z0-9](?:-?[A-Za-z0-9]){0,23}";
+const HOSTNAME = `${LABEL}(?:\\.${LABEL}){0,4}`;
 const OCTET = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const IPV4 = `${OCTET}(?:\\.${OCTET}){3}`;
 
@@ -25,7 +25,7 @@ const IPV6 = [
 const DURATION_DATE = "(?:\\d{1,9}Y(?:\\d{1,9}M)?(?:\\d{1,9}D)?|\\d{1,9}M(?:\\d{1,9}D)?|\\d{1,9}D)";
 const DURATION_TIME = "T(?:\\d{1,9}H(?:\\d{1,9}M)?(?:\\d{1,9}S)?|\\d{1,9}M(?:\\d{1,9}S)?|\\d{1,9}S)";
 
-const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}";
+const MAILBOX = "[A-Za-z0-9](?:[._+-]?[A-Za-z0-9]){0,31}";
 const URI_CHAR = "(?:[A-Za-z0-9\\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})";
 
 const FORMATS: ReadonlyMap<string, string> = new Map([
@@ -34,7 +34,7 @@ const FORMATS: ReadonlyMap<string, string> = new Map([
   ["date-time", `${DATE}T${TIME}`],
   ["duration", `P(?:${DURATION_DATE}(?:${DURATION_TIME})?|${DURATION_TIME}|\\d{1,9}W)`],
   ["uuid", "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"],
-  ["email", `${ATOM}(?:\\.${ATOM}){0,4}@${LABEL}(?:\\.${LABEL}){1,6}`],
+  ["email", `${MAILBOX}@${LABEL}(?:\\.${LABEL}){1,3}`],
   ["hostname", HOSTNAME],
   ["ipv4", IPV4],
   ["ipv6", IPV6],

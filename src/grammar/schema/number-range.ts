@@ -1,16 +1,5 @@
 import { charSet, DIGITS } from "../automaton/char-set.ts";
-import {
-  choice,
-  DIGIT,
-  EMPTY,
-  NEVER,
-  oneOfSet,
-  optional,
-  type RegexNode,
-  repeat,
-  sequence,
-  text,
-} from "../regex/node.ts";
+import { choice, DIGIT, EMPTY, NEVER, oneOfSet, optional, type RegexNode, repeat, sequence, text } from "../regex/node.ts";
 
 /** The digits of a decimal number, without its sign: `12`, `5` for 12.5. The fraction has no trailing zeros. */
 export type Decimal = { readonly whole: string; readonly fraction: string };
@@ -44,10 +33,7 @@ export function atLeast({ whole, fraction }: Decimal, isExclusive: boolean): Reg
 
 /** The unsigned decimals that are at most `bound`, or less where it is exclusive. */
 export function atMost({ whole, fraction }: Decimal, isExclusive: boolean): RegexNode {
-  return choice(
-    sequence(text(whole), fractionAtMost(fraction, isExclusive)),
-    sequence(wholeBelow(whole), ANY_FRACTION),
-  );
+  return choice(sequence(text(whole), fractionAtMost(fraction, isExclusive)), sequence(wholeBelow(whole), ANY_FRACTION));
 }
 
 function fractionAtLeast(digits: string, isExclusive: boolean): RegexNode {
@@ -67,13 +53,10 @@ function fractionAtMost(digits: string, isExclusive: boolean): RegexNode {
     return isExclusive ? NEVER : optional(sequence(POINT, text("0"), ZEROS));
   }
   const first = digits.length - 1;
-  const rest = Array.from(digits).reduceRight<RegexNode>(
-    (rest, digit, index) => {
-      const ends = index === first ? rest : choice(EMPTY, rest);
-      return choice(sequence(digitBetween(0, Number(digit) - 1), DIGITS_ANY), sequence(text(digit), ends));
-    },
-    isExclusive ? NEVER : ZEROS,
-  );
+  const rest = Array.from(digits).reduceRight<RegexNode>((rest, digit, index) => {
+    const ends = index === first ? rest : choice(EMPTY, rest);
+    return choice(sequence(digitBetween(0, Number(digit) - 1), DIGITS_ANY), sequence(text(digit), ends));
+  }, isExclusive ? NEVER : ZEROS);
   return optional(sequence(POINT, rest));
 }
 
@@ -81,11 +64,7 @@ function fractionAtMost(digits: string, isExclusive: boolean): RegexNode {
 function wholeAbove(digits: string): RegexNode {
   const length = digits.length;
   const larger = Array.from(digits).map((digit, index) =>
-    sequence(
-      text(digits.slice(0, index)),
-      digitBetween(Number(digit) + 1, 9),
-      repeat(DIGIT, length - index - 1, length - index - 1),
-    ),
+    sequence(text(digits.slice(0, index)), digitBetween(Number(digit) + 1, 9), repeat(DIGIT, length - index - 1, length - index - 1)),
   );
   return choice(...larger, sequence(NONZERO, repeat(DIGIT, length, Number.POSITIVE_INFINITY)));
 }

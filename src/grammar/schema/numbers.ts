@@ -17,10 +17,7 @@ const MULTIPLE_DIGITS = 9;
 const MAX_LISTED = 1_000;
 
 const MINUS = text("-");
-const NONNEGATIVE = sequence(
-  ANY_WHOLE,
-  optional(sequence(text("."), repeat({ type: "set", set: DIGITS }, 1, Number.POSITIVE_INFINITY))),
-);
+const NONNEGATIVE = sequence(ANY_WHOLE, optional(sequence(text("."), repeat({ type: "set", set: DIGITS }, 1, Number.POSITIVE_INFINITY))));
 const ABOVE_ZERO = atLeast(toDecimal(0), true);
 
 /**
@@ -42,12 +39,7 @@ export function numberAutomaton(facts: NumberFacts, path: string, budget: Budget
   const keyword = multiples.length > 0 ? "multipleOf" : facts.lower === undefined ? "maximum" : "minimum";
   const source = { path, keyword, budget };
   const nodes: RegexNode[] = [
-    signed(
-      boundedDecimal(
-        multiples.length > 0 ? MULTIPLE_DIGITS : EXACT_DIGITS,
-        isInteger ? 0 : fractionDigits([lower, upper], path),
-      ),
-    ),
+    signed(boundedDecimal(multiples.length > 0 ? MULTIPLE_DIGITS : EXACT_DIGITS, isInteger ? 0 : fractionDigits([lower, upper], path))),
     choice(NONNEGATIVE, sequence(MINUS, ABOVE_ZERO)),
     ...(lower === undefined ? [] : [fromBelow(lower)]),
     ...(upper === undefined ? [] : [fromAbove(upper)]),
@@ -67,9 +59,7 @@ function signed(node: RegexNode): RegexNode {
 
 function fromBelow({ value, isExclusive }: Bound): RegexNode {
   const magnitude = toDecimal(value);
-  return value >= 0
-    ? atLeast(magnitude, isExclusive)
-    : choice(NONNEGATIVE, sequence(MINUS, atMost(magnitude, isExclusive)));
+  return value >= 0 ? atLeast(magnitude, isExclusive) : choice(NONNEGATIVE, sequence(MINUS, atMost(magnitude, isExclusive)));
 }
 
 function fromAbove({ value, isExclusive }: Bound): RegexNode {
@@ -86,11 +76,7 @@ function inReach(bound: Bound | undefined, outwards: 1 | -1, path: string): Boun
   }
   if (bound.value * outwards <= -LIMIT) {
     const keyword = outwards === 1 ? "maximum" : "minimum";
-    throw new UnsupportedSchemaError(
-      path,
-      keyword,
-      `numbers of more than ${EXACT_DIGITS} digits are not written exactly`,
-    );
+    throw new UnsupportedSchemaError(path, keyword, `numbers of more than ${EXACT_DIGITS} digits are not written exactly`);
   }
   return bound;
 }
@@ -100,11 +86,7 @@ function fractionDigits(bounds: readonly (Bound | undefined)[], path: string): n
   const decimals = bounds.flatMap((bound) => (bound === undefined ? [] : [toDecimal(bound.value)]));
   const digits = EXACT_DIGITS - Math.max(1, ...decimals.map(({ whole }) => whole.length));
   if (decimals.some(({ fraction }) => fraction.length > digits)) {
-    throw new UnsupportedSchemaError(
-      path,
-      "minimum",
-      `bounds of more than ${EXACT_DIGITS} digits can't be kept exactly`,
-    );
+    throw new UnsupportedSchemaError(path, "minimum", `bounds of more than ${EXACT_DIGITS} digits can't be kept exactly`);
   }
   return digits;
 }
@@ -113,12 +95,7 @@ function fractionDigits(bounds: readonly (Bound | undefined)[], path: string): n
 function listNumbers(facts: NumberFacts): number[] | undefined {
   const steps = facts.multiplesOf.filter((step) => Number.isInteger(step));
   const step = Math.max(1, ...steps);
-  if (
-    (!facts.isInteger && steps.length === 0) ||
-    facts.lower === undefined ||
-    facts.upper === undefined ||
-    steps.length === 0
-  ) {
+  if ((!facts.isInteger && steps.length === 0) || facts.lower === undefined || facts.upper === undefined || steps.length === 0) {
     return undefined;
   }
   const first = Math.ceil(facts.lower.value / step);
@@ -126,9 +103,7 @@ function listNumbers(facts: NumberFacts): number[] | undefined {
   if (!(count <= MAX_LISTED) || !Number.isSafeInteger((first + Math.max(count, 0)) * step)) {
     return undefined;
   }
-  return Array.from({ length: Math.max(count, 0) }, (_, index) => (first + index) * step + 0).filter((value) =>
-    numberFits(facts, value),
-  );
+  return Array.from({ length: Math.max(count, 0) }, (_, index) => (first + index) * step + 0).filter((value) => numberFits(facts, value));
 }
 
 /** Counts the remainder, digit by digit. */
@@ -137,13 +112,10 @@ function multiplesOfInteger(step: number): Dfa {
   // 0: nothing yet, 1: a minus, 2: a zero alone; then the remainders.
   const toRemainder = (remainder: number) => 3 + remainder;
   const beginNonzero = digits.slice(1).map((set, index) => ({ set, to: toRemainder((index + 1) % step) }));
-  const remainders = Array.from(
-    { length: step },
-    (_, remainder): State => ({
-      accepts: remainder === 0,
-      edges: digits.map((set, digit) => ({ set, to: toRemainder((remainder * 10 + digit) % step) })),
-    }),
-  );
+  const remainders = Array.from({ length: step }, (_, remainder): State => ({
+    accepts: remainder === 0,
+    edges: digits.map((set, digit) => ({ set, to: toRemainder((remainder * 10 + digit) % step) })),
+  }));
   return trim([
     {
       accepts: false,
@@ -167,9 +139,6 @@ function multiplesOfFraction(step: number, path: string): RegexNode {
   const fractions = Array.from({ length: 1 / step - 1 }, (_, index) => toDecimal((index + 1) * step).fraction);
   const zeros = repeat(text("0"), 0, 3);
   return signed(
-    sequence(
-      ANY_WHOLE,
-      optional(sequence(text("."), choice(text("0"), ...fractions.map((digits) => sequence(text(digits), zeros))))),
-    ),
+    sequence(ANY_WHOLE, optional(sequence(text("."), choice(text("0"), ...fractions.map((digits) => sequence(text(digits), zeros)))))),
   );
 }

@@ -44,12 +44,7 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
   const others =
     additional === undefined || isNever(additional)
       ? undefined
-      : sequenceOf(
-          tools.name(facts.names, [...facts.properties.keys(), ...facts.required]),
-          quoted(":"),
-          ws,
-          tools.value(additional, "other"),
-        );
+      : sequenceOf(tools.name(facts.names, [...facts.properties.keys(), ...facts.required]), quoted(":"), ws, tools.value(additional, "other"));
   const bounds = boundCounts(facts, properties, others !== undefined, path);
   if (bounds === undefined) {
     return NOTHING;
@@ -64,9 +59,7 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
     if (known !== undefined) {
       return known;
     }
-    const expression = reference(
-      define("more", choiceOf(...mayEnd(index, count), sequenceOf(comma, members(index, count)))),
-    );
+    const expression = reference(define("more", choiceOf(...mayEnd(index, count), sequenceOf(comma, members(index, count)))));
     after.set(key, expression);
     return expression;
   }
@@ -87,17 +80,14 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
     if (property === undefined) {
       return others === undefined ? NOTHING : otherMembers(others, count);
     }
-    const taken =
-      bounds !== undefined && count >= bounds.max ? NOTHING : sequenceOf(property.member, rest(index + 1, next(count)));
+    const taken = bounds !== undefined && count >= bounds.max ? NOTHING : sequenceOf(property.member, rest(index + 1, next(count)));
     return property.isRequired ? taken : reference(define("members", choiceOf(taken, members(index + 1, count))));
   }
   function otherMembers(member: Expression, count: number): Expression {
     const most = (bounds?.max ?? 0) - count;
     const least = Math.max((bounds?.min ?? 0) - count, 1);
     // A name that is written twice is one property, so only the first of them is sure to count.
-    return most < least || least > 1
-      ? NOTHING
-      : sequenceOf(member, repeated(sequenceOf(comma, member), least - 1, most - 1));
+    return most < least || least > 1 ? NOTHING : sequenceOf(member, repeated(sequenceOf(comma, member), least - 1, most - 1));
   }
   function mayEnd(index: number, count: number): Expression[] {
     const isRequired = properties?.slice(index).some((property) => property.isRequired) ?? false;
@@ -121,12 +111,7 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
 type Counts = { readonly min: number; readonly max: number; readonly isCounted: boolean };
 
 /** How many properties there may be, counted only where that is more than `required` says. Undefined: it can't be. */
-function boundCounts(
-  facts: ObjectFacts,
-  properties: readonly Property[],
-  hasOthers: boolean,
-  path: string,
-): Counts | undefined {
+function boundCounts(facts: ObjectFacts, properties: readonly Property[], hasOthers: boolean, path: string): Counts | undefined {
   const required = properties.filter(({ isRequired }) => isRequired).length;
   const most = hasOthers ? Number.POSITIVE_INFINITY : properties.length;
   if (facts.max < required || facts.min > most || facts.min > facts.max) {
@@ -137,11 +122,7 @@ function boundCounts(
   }
   if (hasOthers && facts.min > properties.length + 1) {
     // A name that is written twice is one property.
-    throw new UnsupportedSchemaError(
-      path,
-      "minProperties",
-      "the names that are not in properties may repeat, so only one of them counts",
-    );
+    throw new UnsupportedSchemaError(path, "minProperties", "the names that are not in properties may repeat, so only one of them counts");
   }
   if (properties.length > MAX_COUNTED) {
     const keyword = facts.min > required ? "minProperties" : "maxProperties";

@@ -10,9 +10,7 @@ export function resolveReference(root: Located, reference: string, path: string)
   const base = isRecord(root.schema) && typeof root.schema.$id === "string" ? root.schema.$id : undefined;
   const pointer = base !== undefined && reference.startsWith(`${base}#`) ? reference.slice(base.length) : reference;
   if (pointer !== "#" && !pointer.startsWith("#/")) {
-    throw refuse(
-      `'${reference.slice(0, 64)}' is not in this schema; only references such as '#/$defs/name' can be followed`,
-    );
+    throw refuse(`'${reference.slice(0, 64)}' is not in this schema; only references such as '#/$defs/name' can be followed`);
   }
   let target: unknown = root.schema;
   let targetPath = root.path;

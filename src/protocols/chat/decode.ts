@@ -1,8 +1,8 @@
-import type { GenerationRequest, Message, OutputFormat, Prompt } from "../../generation/request.ts";
+import type { GenerationRequest, Message, Prompt } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
-import { decodeGrammar, decodeRegex, decodeResponseFormat } from "../output-format.ts";
+import { decodeGrammar, decodeRegex, decodeResponseFormat, pickFormat } from "../output-format.ts";
 import { decodeSampling, decodeStop } from "../sampling.ts";
 import { decodeStreamOptions } from "../stream-options.ts";
 import { decodeMessages } from "./decode-messages.ts";
@@ -35,7 +35,11 @@ export function decodeChatRequest(body: unknown): ChatRequest {
   refuseCombinations(wire);
   refuseLargeMetadata(wire.metadata);
   const tools = decodeTools(wire);
-  const output = decodeOutput(wire);
+  const output = pickFormat({
+    response_format: decodeResponseFormat(wire.response_format, "response_format"),
+    grammar: decodeGrammar(wire.grammar, "grammar"),
+    regex: decodeRegex(wire.regex, "regex"),
+  });
   if (tools !== undefined && tools.choice !== "none" && (output?.type === "grammar" || output?.type === "regex")) {
     const param = isSet(wire.grammar) ? "grammar" : "regex";
     throw new InvalidRequestError(
@@ -82,25 +86,6 @@ function refuseUnfinished(messages: readonly Message[]): void {
     "continue_final_message",
     "invalid_value",
   );
-}
-
-/** What the text must be: one of three fields says it. */
-function decodeOutput(wire: WireChatRequest): OutputFormat | undefined {
-  const formats = {
-    response_format: decodeResponseFormat(wire.response_format, "response_format"),
-    grammar: decodeGrammar(wire.grammar, "grammar"),
-    regex: decodeRegex(wire.regex, "regex"),
-  };
-  const given = Object.entries(formats).filter(([, format]) => format !== undefined);
-  const [first, second] = given;
-  if (first !== undefined && second !== undefined) {
-    throw new InvalidRequestError(
-      `Setting '${first[0]}' and '${second[0]}' at the same time is not supported.`,
-      second[0],
-      "invalid_parameter_combination",
-    );
-  }
-  return first?.[1];
 }
 
 /** Fields that are fine alone and wrong together, in the words of OpenAI's servers. */

@@ -1,5 +1,5 @@
 import type { Tool } from "../../generation/request.ts";
-import { type CallForm, type CallGrammar, furtherCalls, type ToolsByName } from "../call-form.ts";
+import { type CallForm, type CallGrammar, furtherCalls } from "../call-form.ts";
 import type { Parsing } from "../parsing.ts";
 import type { Source } from "../source.ts";
 
