@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { Config } from "./config/schema.ts";
 import { createEngine, type Engine } from "./engine/host/engine.ts";
 import { compose } from "./generation/layer.ts";
+import { measurePrompts } from "./generation/measure.ts";
 import { holdToFormat } from "./grammar/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
@@ -118,13 +119,15 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
 
 async function describe(model: LocalModel, engine: Engine): Promise<ServedModel> {
   const { mtimeMs } = await stat(model.path);
+  const layers = [callTools(() => chatTemplate(engine)), holdToFormat()];
   return {
     id: model.id,
     aliases: model.aliases,
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
     state: () => (engine.state === "stopped" ? "failed" : engine.state),
-    generate: compose([callTools(() => chatTemplate(engine)), holdToFormat()], engine.generate),
+    generate: compose(layers, engine.generate),
+    measure: compose(layers, measurePrompts(engine.text)),
     text: engine.text,
     info: () => engine.info,
   };

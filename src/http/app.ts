@@ -15,7 +15,7 @@ import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { health, ready } from "./routes/health.ts";
-import { createMessage } from "./routes/messages.ts";
+import { countMessageTokens, createMessage } from "./routes/messages.ts";
 import { listModels, showModel } from "./routes/models.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 
@@ -71,6 +71,7 @@ export function createApp({ generate, models, settings, logger, now = Date.now }
     chatCompletions({ generate, models, logger, now }),
   );
   app.post("/v1/messages", jsonOnly(), limitBody(settings.maxBodyBytes), createMessage({ generate, models, logger }));
+  app.post("/v1/messages/count_tokens", jsonOnly(), limitBody(settings.maxBodyBytes), countMessageTokens(models));
 
   for (const path of OWN_PATHS) {
     app.all(path, unknownUrl);

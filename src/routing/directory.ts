@@ -16,6 +16,8 @@ export type ServedModel = {
   readonly ownedBy: string;
   readonly state: () => ModelState;
   readonly generate: Generate;
+  /** As `generate`, up to `started`: how long the prompt is, evaluated by nobody. */
+  readonly measure: Generate;
   /** Questions about text that need no generation. */
   readonly text: ModelText;
   /** Undefined until it has loaded for the first time. */

@@ -9,10 +9,10 @@ import {
 } from "../../src/generation/errors.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
-import { error, message, tooLarge } from "../fixtures/anthropic/schemas.ts";
+import { error, message, tokensCount, tooLarge } from "../fixtures/anthropic/schemas.ts";
 import { messageOf, parseStream } from "../fixtures/anthropic/stream.ts";
 import { error as openaiError } from "../fixtures/openai/schemas.ts";
-import { answerWith, createTestApp, MODEL_ID, script } from "./support.ts";
+import { answerWith, createTestApp, MODEL_ID, script, servedModel } from "./support.ts";
 
 const MESSAGES = "/v1/messages";
 
@@ -96,6 +96,45 @@ describe("POST /v1/messages", () => {
     connection.abort();
     await expect(reader?.read()).rejects.toThrow();
     expect(log).toMatchObject([{ clientGone: true }]);
+  });
+});
+
+describe("POST /v1/messages/count_tokens", () => {
+  const COUNT = `${MESSAGES}/count_tokens`;
+
+  it("answers with the length of the prompt that the model would get", async () => {
+    const measure = script(async function* ({ prompt, tools }) {
+      yield { type: "started", promptTokens: JSON.stringify([prompt, tools]).length, cachedTokens: 0 };
+    });
+    const { app } = createTestApp({ models: [servedModel(script([]), { measure })] });
+    const fields = { max_tokens: undefined, system: "Be brief.", tools: [{ name: "look", input_schema: {} }] };
+    const response = await app.request(COUNT, init(fields));
+    expect(response.status).toBe(200);
+    const prompt = {
+      type: "chat",
+      messages: [
+        { role: "system", content: "Be brief." },
+        { role: "user", content: "Hi" },
+      ],
+    };
+    const tools = { tools: [{ name: "look", parameters: {} }], choice: "auto", parallel: true };
+    const expected = JSON.stringify([prompt, tools]).length;
+    expect(tokensCount.parse(await response.json())).toEqual({ input_tokens: expected });
+  });
+
+  it.each([
+    [{}, 400],
+    [{ messages: [] }, 400],
+    [{ model: "none" }, 404],
+  ])("is refused in Anthropic's form: %j", async (body, status) => {
+    const measure = script(async function* () {
+      yield* [];
+      throw new UnrenderablePromptError("roles must alternate");
+    });
+    const { app } = createTestApp({ models: [servedModel(script([]), { measure })] });
+    const response = await app.request(COUNT, init(body));
+    expect(response.status).toBe(status);
+    error.parse(await response.json());
   });
 });
 

@@ -4,6 +4,7 @@ import { pino } from "pino";
 import type { z } from "zod";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { Generate } from "../../src/generation/layer.ts";
+import { measurePrompts } from "../../src/generation/measure.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
@@ -43,6 +44,7 @@ export function servedModel(generate: Generate, overrides: Partial<ServedModel> 
     ownedBy: "sluice",
     state: () => "ready",
     generate,
+    measure: measurePrompts(modelText),
     text: modelText,
     info: () => undefined,
     ...overrides,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ModelNotFoundError } from "../../src/generation/errors.ts";
+import { measurePrompts } from "../../src/generation/measure.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { modelText } from "../fixtures/generation.ts";
 
@@ -12,6 +13,7 @@ function model(id: string, aliases: readonly string[] = []): ServedModel {
     state: () => "ready",
     generate: async function* () {},
     text: modelText,
+    measure: measurePrompts(modelText),
     info: () => undefined,
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ModelNotFoundError } from "../../src/generation/errors.ts";
+import { measurePrompts } from "../../src/generation/measure.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
 import { collect, generationRequest, modelText } from "../fixtures/generation.ts";
@@ -15,6 +16,7 @@ function model(id: string): ServedModel {
       yield { type: "text", choice: 0, text: id };
     },
     text: modelText,
+    measure: measurePrompts(modelText),
     info: () => undefined,
   };
 }

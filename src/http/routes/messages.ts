@@ -5,7 +5,7 @@ import type { Generate } from "../../generation/layer.ts";
 import { UnsupportedSchemaError } from "../../grammar/errors.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { newAnswer } from "../../protocols/messages/answer.ts";
-import { decodeMessagesRequest } from "../../protocols/messages/decode.ts";
+import { decodeCountRequest, decodeMessagesRequest } from "../../protocols/messages/decode.ts";
 import { encodeWholeMessage } from "../../protocols/messages/encode.ts";
 import { createMessageEncoder } from "../../protocols/messages/encode-stream.ts";
 import { createTally } from "../../protocols/tally.ts";
@@ -44,6 +44,27 @@ export function createMessage({ generate, models, logger }: MessagesDeps): Handl
           : answerWhole(c, tally, encodeWholeMessage(answer, events, tally)),
       explain,
     );
+  };
+}
+
+/** `POST /v1/messages/count_tokens`: what the same request to `/v1/messages` would have for its prompt, counted by the model. */
+export function countMessageTokens(models: ModelDirectory): Handler<HttpEnv> {
+  return async (c) => {
+    const { signal } = c.req.raw;
+    const request = decodeCountRequest(await readJson(c));
+    const model = models.resolve(request.model);
+    c.get("facts").model = model.id;
+    const wanted = { ...request.generation, id: c.get("requestId"), model: model.id, signal };
+    try {
+      for await (const event of model.measure(wanted)) {
+        if (event.type === "started") {
+          return c.json({ input_tokens: event.promptTokens });
+        }
+      }
+    } catch (error) {
+      throw explain(error);
+    }
+    throw new Error("The prompt was not measured.");
   };
 }
 

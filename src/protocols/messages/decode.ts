@@ -7,7 +7,7 @@ import { countRequestSchema, messagesRequestSchema, type WireCountRequest } from
 import { refuseUnsupported } from "./unsupported.ts";
 
 /** What the model's template renders. */
-export type TemplateInput = {
+type TemplateInput = {
   readonly prompt: Extract<Prompt, { type: "chat" }>;
   readonly tools?: ToolUse;
 };
@@ -25,8 +25,11 @@ export type MessagesRequest = {
   };
 };
 
-/** A request to count a prompt's tokens, understood. */
-export type CountRequest = { readonly model: string; readonly input: TemplateInput };
+/** A request to count a prompt's tokens, understood: what would be generated from it, if anything were. */
+export type CountRequest = {
+  readonly model: string;
+  readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
+};
 
 /**
  * Understands the body of `POST /v1/messages`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that this server
@@ -55,7 +58,16 @@ export function decodeMessagesRequest(body: unknown): MessagesRequest {
 export function decodeCountRequest(body: unknown): CountRequest {
   const wire = parseWire(countRequestSchema, body);
   refuseUnsupported(Object(body));
-  return { model: wire.model, input: decodeTemplateInput(wire) };
+  return {
+    model: wire.model,
+    generation: {
+      ...decodeTemplateInput(wire),
+      choices: 1,
+      maxTokens: undefined,
+      stop: [],
+      sampling: decodeSampling({}),
+    },
+  };
 }
 
 function decodeTemplateInput(wire: WireCountRequest): TemplateInput {

@@ -175,7 +175,7 @@ describe("a request to count tokens", () => {
       thinking: { type: "adaptive" },
     };
     const { prompt, tools } = decode(fields).generation;
-    expect(decodeCountRequest(fields)).toEqual({ model: "one", input: { prompt, tools } });
+    expect(decodeCountRequest(fields)).toMatchObject({ model: "one", generation: { prompt, tools } });
   });
 
   it("is refused for the same reasons", () => {
