@@ -43,7 +43,6 @@ export type Dialect = {
 /** The dialect of the models with this chat template. */
 export function dialectOf(template: string): Dialect {
   const facts = {
-    templateHasTools: /\btools\b/.test(template),
     oneCallAMessage: /single tool-calls at once|assume max 1 tool call/.test(template),
     idLength: template.includes("length != 9") ? 9 : undefined,
     refusesSystem: /system role not supported/i.test(template),
@@ -52,6 +51,7 @@ export function dialectOf(template: string): Dialect {
     return {
       ...facts,
       family: "harmony",
+      templateHasTools: true,
       reasons: true,
       marks: undefined,
       readsControlTokens: true,
@@ -68,6 +68,8 @@ export function dialectOf(template: string): Dialect {
   return {
     ...facts,
     family,
+    // A form that nobody here reads is of no use: the model is asked for one that is read.
+    templateHasTools: family !== "generic" && /\btools\b/.test(template),
     reasons: marks !== undefined,
     marks,
     readsControlTokens: family !== "generic" || marks !== undefined,
@@ -86,7 +88,8 @@ function formOf(template: string): readonly [Exclude<Dialect["family"], "harmony
   if (template.includes("<｜tool▁calls▁begin｜>")) return ["deepseek", deepseek(template)];
   if (template.includes("[TOOL_CALLS]")) return ["mistral", mistral(template)];
   if (template.includes("<function=") && template.includes("<tool_call>")) return ["qwen-xml", qwenXml];
-  if (template.includes("<tool_call>")) return ["hermes", hermes];
-  if (/ipython|<\|python_tag\|>/.test(template)) return ["llama", llama];
+  // GLM writes its arguments in tags, Functionary its calls.
+  if (template.includes("<tool_call>") && !template.includes("<arg_key>")) return ["hermes", hermes];
+  if (template.includes("ipython") && template.includes('"parameters": ')) return ["llama", llama];
   return ["generic", generic];
 }

@@ -23,12 +23,15 @@ export function reasoningMarks(template: string): ReasoningMarks | undefined {
  * @param wanted `enable_thinking`, where the request says it
  */
 export function opensReasoning(template: string, marks: ReasoningMarks, wanted: boolean | undefined): boolean {
-  const ending = template.slice(Math.max(0, template.lastIndexOf("add_generation_prompt")));
-  const pairs = new RegExp(`${escape(marks.open)}(?:\\\\n|\\s)*${escape(marks.close)}`, "g");
+  const start = template.lastIndexOf("add_generation_prompt");
+  if (start < 0) return false;
+  const ending = template.slice(start);
+  const pairs = new RegExp(`${escapePattern(marks.open)}(?:\\\\n|\\s)*${escapePattern(marks.close)}`, "g");
   const closed = ending.match(pairs)?.length ?? 0;
   const opened = ending.split(marks.open).length - 1 - closed;
   if (opened <= 0) return false;
-  if (closed === 0 && !ending.includes(marks.close)) return true;
+  if (closed === 0 && !ending.includes(marks.close))
+    return /\bif (?:enable_)?thinking\b(?! is)/.test(ending) ? wanted === true : true;
   return wanted ?? !isOffByDefault(ending);
 }
 
@@ -37,6 +40,6 @@ function isOffByDefault(ending: string): boolean {
   return /\bnot (?:enable_)?thinking\b(?! is)/.test(ending) && !/thinking is defined/.test(ending);
 }
 
-function escape(text: string): string {
+function escapePattern(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }

@@ -32,6 +32,20 @@ const ENDINGS: readonly [string, string, boolean, boolean, boolean][] = [
     false,
   ],
   [
+    "Bielik 3",
+    "</think>{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- if enable_thinking %}{{- '<think>\\n' }}{%- endif %}{%- endif %}",
+    false,
+    true,
+    false,
+  ],
+  [
+    "QwQ, as llama.cpp has it",
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n<think>\\n' }}{%- if not enable_thinking -%}{{- '</think>' -}}{%- endif -%}{%- endif %}",
+    false,
+    true,
+    false,
+  ],
+  [
     "GLM 4.7",
     "{%- if add_generation_prompt -%}<|assistant|>{{- '</think>' if (enable_thinking is defined and not enable_thinking) else '<think>' -}}{%- endif -%}",
     true,

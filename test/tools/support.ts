@@ -7,7 +7,7 @@ export const TEMPLATES = {
   hermes: `{{ tools }}<tool_call></tool_call>`,
   reasoningHermes: `{{ tools }}<tool_call></tool_call><think></think>{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}`,
   qwenXml: `{{ tools }}<tool_call><function=f></tool_call>`,
-  llama: `{{ tools }}<|start_header_id|>ipython<|end_header_id|>{{ raise_exception("This model only supports single tool-calls at once!") }}`,
+  llama: `{{ tools }}{"name": f, "parameters": {}}<|start_header_id|>ipython<|end_header_id|>{{ raise_exception("This model only supports single tool-calls at once!") }}`,
   oldMistral: `{{ tools }}[TOOL_CALLS]{% if tool_call.id|length != 9 %}`,
   newMistral: `{{ tools }}[TOOL_CALLS]f[ARGS]{}[THINK][/THINK]`,
   idMistral: `{{ tools }}[TOOL_CALLS]f[CALL_ID]x[ARGS]{}`,

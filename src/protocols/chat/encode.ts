@@ -48,8 +48,7 @@ function take(draft: Draft, event: GenerationEvent): void {
       return;
     case "text":
       draft.text += event.text;
-      // Where they were not asked for there are none, also of an answer without a token.
-      if (event.logprobs !== undefined) (draft.logprobs ??= []).push(...event.logprobs);
+      if (event.logprobs !== undefined) draft.logprobs = [...(draft.logprobs ?? []), ...event.logprobs];
       return;
     case "reasoning":
       draft.reasoning += event.text;

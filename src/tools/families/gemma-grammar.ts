@@ -23,14 +23,14 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
     value = builder.rule("value", `${scalars} | ${object} | "[" (${value} ("," ${value})*)? "]"`);
   }
 
-  const valueOf = (schema: unknown): string => {
+  const ruleOf = (schema: unknown): string => {
     if (!isSchema(schema)) return value;
     if (Array.isArray(schema.enum) && schema.enum.every((one) => typeof one === "string")) {
       return `(${schema.enum.map((one) => literal(`${quote}${one}${quote}`)).join(" | ")})`;
     }
     if (schema.type === "object" && isSchema(schema.properties)) return membersOf(schema);
     if (schema.type === "array") {
-      const item = builder.rule("item", valueOf(schema.items));
+      const item = builder.rule("item", ruleOf(schema.items));
       return `"[" (${item} ("," ${item})*)? "]"`;
     }
     switch (schema.type) {
@@ -50,7 +50,7 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
   const membersOf = (schema: Readonly<Record<string, unknown>>): string => {
     const properties = Object.entries(isSchema(schema.properties) ? schema.properties : {});
     const required = new Set(Array.isArray(schema.required) ? schema.required : []);
-    const member = ([key, value]: [string, unknown]) => `${literal(`${key}:`)} ${valueOf(value)}`;
+    const member = ([key, value]: [string, unknown]) => `${literal(`${key}:`)} ${ruleOf(value)}`;
     const must = properties.filter(([key]) => required.has(key)).map(member);
     const may = properties.filter(([key]) => !required.has(key)).map(member);
     const following = (from: number) =>

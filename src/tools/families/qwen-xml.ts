@@ -81,7 +81,7 @@ function xmlGrammar(parts: CallGrammar): string {
   const { builder, functions, begun } = parts;
   const literal = builder.literal;
   const text = builder.rule("text", '([^<] | "<" [^/])*');
-  const valueOf = (schema: unknown, path: string): string => {
+  const ruleOf = (schema: unknown, path: string): string => {
     if (!mustBeString(schema))
       return builder.schema(typeof schema === "object" && schema !== null ? { ...schema } : true, path);
     const { enum: values } = schema as { readonly enum?: unknown };
@@ -91,7 +91,7 @@ function xmlGrammar(parts: CallGrammar): string {
     const parameters = typeof tool.parameters === "object" ? tool.parameters : {};
     const required = new Set<unknown>(Array.isArray(parameters.required) ? parameters.required : []);
     return Object.keys(Object(parameters.properties)).map((key) => {
-      const value = valueOf(propertyOf(tool, key), `${tool.name}.${key}`);
+      const value = ruleOf(propertyOf(tool, key), `${tool.name}.${key}`);
       const parameter = `${literal(`<parameter=${key}>\n`)} ${value} ${literal(`${VALUE_END}\n`)}`;
       return required.has(key) ? parameter : `(${parameter})?`;
     });
