@@ -123,6 +123,8 @@ async function describe(model: LocalModel, engine: Engine): Promise<ServedModel>
     ownedBy: "sluice",
     state: () => (engine.state === "stopped" ? "failed" : engine.state),
     generate: engine.generate,
+    text: engine.text,
+    info: () => engine.info,
   };
 }
 

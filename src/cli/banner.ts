@@ -2,7 +2,7 @@ import type { Config } from "../config/schema.ts";
 import type { LocalModel } from "../models/index.ts";
 import { formatTable } from "./table.ts";
 
-/** What `--context auto` comes to at most, as in `engine/llama.ts`. */
+/** What `--context auto` comes to at most, as in `engine/llama/model.ts`. */
 const AUTO_CONTEXT_TOKENS = 4096;
 
 /** A model as the banner tells of it. */

@@ -111,6 +111,11 @@ export type GenerationRequest = {
   readonly output?: OutputFormat;
   /** For each token, its log-probability and those of so many of the most likely; undefined for none. */
   readonly logprobs?: number;
+  /**
+   * Whether the spellings of control tokens that the model writes are part of the text; that of its end token never is. For models that
+   * mark calls or channels with such.
+   */
+  readonly showControlTokens?: boolean;
   /** How many independent answers (`n`), at least 1. */
   readonly choices: number;
   /** At most so many tokens for each choice; undefined is until the context is full. */

@@ -1,5 +1,6 @@
 import { ModelNotFoundError } from "../generation/errors.ts";
 import type { Generate } from "../generation/layer.ts";
+import type { ModelInfo, ModelText } from "../generation/model.ts";
 
 /** `loading`: its first engine starts. `restarting`: its engine died and comes back. `failed`: it won't come back by itself. */
 export type ModelState = "loading" | "ready" | "restarting" | "failed";
@@ -15,6 +16,10 @@ export type ServedModel = {
   readonly ownedBy: string;
   readonly state: () => ModelState;
   readonly generate: Generate;
+  /** Questions about text that need no generation. */
+  readonly text: ModelText;
+  /** Undefined until it has loaded for the first time. */
+  readonly info: () => ModelInfo | undefined;
 };
 
 /** The models that this gateway serves. */

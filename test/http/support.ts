@@ -8,6 +8,7 @@ import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
+import { modelText } from "../fixtures/generation.ts";
 import { chatCompletionChunk } from "../fixtures/openai/schemas.ts";
 
 export const MODEL_ID = "smollm2-135m-instruct";
@@ -42,6 +43,8 @@ export function servedModel(generate: Generate, overrides: Partial<ServedModel> 
     ownedBy: "sluice",
     state: () => "ready",
     generate,
+    text: modelText,
+    info: () => undefined,
     ...overrides,
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ModelNotFoundError } from "../../src/generation/errors.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
+import { modelText } from "../fixtures/generation.ts";
 
 function model(id: string, aliases: readonly string[] = []): ServedModel {
   return {
@@ -10,6 +11,8 @@ function model(id: string, aliases: readonly string[] = []): ServedModel {
     ownedBy: "sluice",
     state: () => "ready",
     generate: async function* () {},
+    text: modelText,
+    info: () => undefined,
   };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ModelNotFoundError } from "../../src/generation/errors.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
-import { collect, generationRequest } from "../fixtures/generation.ts";
+import { collect, generationRequest, modelText } from "../fixtures/generation.ts";
 
 function model(id: string): ServedModel {
   return {
@@ -14,6 +14,8 @@ function model(id: string): ServedModel {
     generate: async function* () {
       yield { type: "text", choice: 0, text: id };
     },
+    text: modelText,
+    info: () => undefined,
   };
 }
 

@@ -1,11 +1,11 @@
-import type { FinishReason, GenerationEvent } from "../../generation/event.ts";
+import type { FinishReason, GenerationEvent, SampledLogprob } from "../../generation/event.ts";
 import { createMailbox } from "./mailbox.ts";
 
 /** The engine's end of one generation's stream. Whatever is written after the stream closed is dropped. */
 export type EventWriter = {
   started(promptTokens: number, cachedTokens: number): void;
-  /** Returns how much text now waits for the reader, in UTF-16 code units. */
-  text(choice: number, text: string): number;
+  /** Returns how much text now waits for the reader, in UTF-16 code units; log-probabilities count as text of about their size. */
+  text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): number;
   finished(choice: number, reason: FinishReason, completionTokens: number): void;
   /** Nothing follows. */
   end(): void;
@@ -84,9 +84,9 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
       mailbox.started(promptTokens, cachedTokens);
       serve();
     },
-    text(choice, text) {
+    text(choice, text, logprobs) {
       if (state === "closed") return 0;
-      mailbox.text(choice, text);
+      mailbox.text(choice, text, logprobs);
       serve();
       return mailbox.unreadChars;
     },

@@ -8,8 +8,13 @@ const info = z.object({
   contextTokens: count,
   trainContextTokens: count,
   vocabularySize: count,
+  embeddingSize: count,
   description: z.string(),
   parameters: count,
+  chatTemplate: z.string().exactOptional(),
+  canInfill: z.boolean(),
+  bosToken: z.string().exactOptional(),
+  eosToken: z.string().exactOptional(),
   device: z.string(),
   threads: count,
 });
@@ -34,19 +39,33 @@ const rejection = z.discriminatedUnion("code", [
       "frequencyPenalty",
       "logitBias",
       "seed",
+      "grammar",
+      "prompt",
+      "suffix",
+      "tokens",
     ]),
     reason: z.string(),
   }),
   z.object({ code: z.literal("failed"), reason: z.string() }),
 ]);
 
+const scored = { token: count, bytes: z.array(z.int().min(0).max(255)), logprob: z.number().max(0) };
+
 const update = z.object({
   id: count,
   started: z.object({ promptTokens: count, cachedTokens: count }).exactOptional(),
   tokens: z.array(count),
   text: z.string(),
+  logprobs: z.array(z.object({ ...scored, top: z.array(z.object(scored)) })).exactOptional(),
   finished: z.object({ reason: z.enum(["stop", "length"]), completionTokens: count }).exactOptional(),
 });
+
+const answer = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("tokens"), tokens: z.array(count) }),
+  z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("count"), count }),
+  z.object({ type: z.literal("rejected"), rejection }),
+]);
 
 /**
  * The whole contract, steps included: a step of eight updates takes about 2 µs to check (0.2 µs by hand), and no step of a
@@ -57,6 +76,7 @@ const workerMessage: z.ZodType<WorkerMessage> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("loadFailed"), reason: z.string() }),
   z.object({ type: z.literal("rejected"), id: count, rejection }),
   z.object({ type: z.literal("step"), updates: z.array(update) }),
+  z.object({ type: z.literal("answer"), id: count, answer }),
   z.object({ type: z.literal("heartbeat"), decodingForMs: z.number().min(0) }),
   z.object({ type: z.literal("log"), level: z.enum(["debug", "info", "warn", "error"]), message: z.string() }),
 ]);

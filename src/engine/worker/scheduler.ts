@@ -1,9 +1,11 @@
 import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
-import type { Batcher, Tokenizer } from "./backend.ts";
+import type { Batcher, Tokenizer, TokenScores } from "./backend.ts";
+import { type Drawn, drawAfter, type Work, wantsLogits } from "./draw.ts";
+import { describeScores } from "./logprobs.ts";
 import { choosePlacement, type Placement, type Slot } from "./placement.ts";
 import { exactTokensAfter, type Prefix, reusableTokens } from "./prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
-import { acceptToken, createSequence, nextReplayedToken, type Sequence } from "./sequence.ts";
+import { acceptToken, createSequence, endSequence, nextReplayedToken, type Sequence } from "./sequence.ts";
 
 export type SchedulerOptions = {
   readonly batcher: Batcher;
@@ -17,14 +19,6 @@ export type SchedulerOptions = {
 };
 
 const NOTHING: Prefix = { tokens: [], promptTokens: 0, exactTokens: 0 };
-
-/** The share of one sequence in one native call. */
-type Work = {
-  readonly sequence: Sequence;
-  readonly slot: Slot;
-  readonly tokens: readonly number[];
-  readonly wantLogits: boolean;
-};
 
 /**
  * Runs many sequences through one context, continuously batched: a sequence joins at the next step and leaves as soon as it ends.
@@ -176,7 +170,9 @@ export class Scheduler {
     if (!this.#waiting.delete(request.id)) return;
     sequence.slot = slot;
     sequence.cachedTokens = Math.min(kept, prompt.length);
-    sequence.sampler = batcher.createSampler(request.sampling, prompt);
+    sequence.sampler = batcher.createSampler(request, prompt);
+    for (const token of request.replay) sequence.sampler.accept(token);
+    if (request.logprobs !== undefined) sequence.scorer = batcher.createScorer(request.logprobs);
     this.#running.set(request.id, sequence);
   }
 
@@ -205,7 +201,7 @@ export class Scheduler {
       if (slot === undefined || slot.tokens.length < prefill.length) continue;
       const token = output[slot.tokens.length - prompt.length];
       if (token === undefined) throw new Error(`sequence ${request.id} has no token at ${slot.tokens.length}`);
-      work.push({ sequence, slot, tokens: [token], wantLogits: nextReplayedToken(sequence) === undefined });
+      work.push({ sequence, slot, tokens: [token], wantLogits: wantsLogits(sequence) });
     }
     return work.sort((a, b) => a.slot.index - b.slot.index);
   }
@@ -236,7 +232,8 @@ export class Scheduler {
     const affordable = chunkStart + Math.max(1, Math.floor(budgetTokens / chunk)) * chunk;
     const lastWhole = prefill.length - (prefill.length % chunk);
     const end = position < lastWhole ? Math.min(affordable, lastWhole) : prefill.length;
-    const wantLogits = end === prefill.length && end === prompt.length + request.replay.length;
+    const replayed = prefill.length === prompt.length + request.replay.length;
+    const wantLogits = end === prefill.length && (replayed || wantsLogits(sequence));
     return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
   }
 
@@ -297,7 +294,7 @@ export class Scheduler {
   }
 
   /** Takes one sequence past what was evaluated: the token that was drawn after it, if any, its text, its end. */
-  #advance({ sequence, slot }: Work, drawn: number | undefined): void {
+  #advance({ sequence, slot }: Work, drawn: Drawn | undefined): void {
     const { request, prompt, prefill, output } = sequence;
     if (slot.tokens.length < prefill.length) return;
 
@@ -305,31 +302,37 @@ export class Scheduler {
     while (output.length <= slot.tokens.length - prompt.length) {
       const replayed = nextReplayedToken(sequence);
       if (replayed === undefined) break;
-      this.#accept(sequence, replayed);
+      this.#accept(sequence, replayed, drawn?.replayed ? drawn.scores : undefined);
     }
-    if (drawn === undefined || !this.#running.has(request.id)) return;
+    if (drawn === undefined || drawn.replayed || !this.#running.has(request.id)) return;
 
-    const { text, finished } = this.#accept(sequence, drawn);
+    const { token, scores } = drawn;
+    const { text, logprobs, finished } =
+      token === undefined ? endSequence(sequence, "stop") : this.#accept(sequence, token, scores);
     if (finished !== undefined) this.#release(sequence);
     const first = !sequence.announced;
     sequence.announced = true;
     this.#news.push({
       id: request.id,
       ...(first && { started: { promptTokens: prompt.length, cachedTokens: sequence.cachedTokens } }),
-      tokens: [drawn],
+      tokens: token === undefined ? [] : [token],
       text,
+      ...(logprobs.length > 0 && { logprobs }),
       ...(finished && { finished: { reason: finished, completionTokens: output.length } }),
     });
   }
 
-  #accept(sequence: Sequence, token: number) {
-    return acceptToken(sequence, token, this.#tokenizer, this.#batcher.contextTokens);
+  #accept(sequence: Sequence, token: number, scores: TokenScores | undefined) {
+    const logprob = scores && describeScores(scores, this.#tokenizer);
+    return acceptToken(sequence, token, logprob, this.#tokenizer, this.#batcher.contextTokens);
   }
 
   #release(sequence: Sequence): void {
     this.#running.delete(sequence.request.id);
     sequence.sampler?.dispose();
     sequence.sampler = undefined;
+    sequence.scorer?.dispose();
+    sequence.scorer = undefined;
     sequence.slot = undefined;
   }
 
@@ -341,11 +344,4 @@ export class Scheduler {
     });
     this.#wake = undefined;
   }
-}
-
-/** Draws the next token from what the call in progress leaves. Undefined where it is known from before a crash, or too early. */
-async function drawAfter({ sequence, wantLogits }: Work, logitIndex: number): Promise<number | undefined> {
-  const { request, output, sampler } = sequence;
-  if (!wantLogits || sampler === undefined) return undefined;
-  return await sampler.sample(logitIndex, output.length < request.replay.length ? request.replay : output);
 }

@@ -30,6 +30,20 @@ test("a reader that takes nothing costs one text for each choice, however their 
   ]);
 });
 
+test("log-probabilities stay with their text, and count as unread", () => {
+  const mailbox = createMailbox();
+  const one = { token: 1, bytes: [97], logprob: -1, top: [] };
+  const two = { token: 2, bytes: [98], logprob: -2, top: [{ token: 1, bytes: [97], logprob: -1 }] };
+  mailbox.text(0, "a", [one]);
+  const small = mailbox.unreadChars;
+  mailbox.text(0, "b");
+  mailbox.text(0, "", [two]);
+  expect(small).toBeGreaterThan(1);
+  expect(mailbox.unreadChars).toBeGreaterThan(2 * small);
+  expect(mailbox.take()).toEqual({ type: "text", choice: 0, text: "ab", logprobs: [one, two] });
+  expect(mailbox.unreadChars).toBe(0);
+});
+
 test("text given back after a clear is only what came later", () => {
   const mailbox = createMailbox();
   mailbox.text(0, "old");
