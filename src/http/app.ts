@@ -13,8 +13,10 @@ import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { chatCompletions } from "./routes/chat.ts";
+import { completions } from "./routes/completions.ts";
 import { health, ready } from "./routes/health.ts";
 import { listModels, showModel } from "./routes/models.ts";
+import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 
 export type AppSettings = {
@@ -35,7 +37,7 @@ export type AppDeps = {
 };
 
 /** The paths that are the gateway's. When it is mounted in another app it leaves the others alone. */
-const OWN_PATHS = ["/v1/*", "/health", "/ready"];
+const OWN_PATHS = ["/v1/*", "/health", "/ready", "/tokenize", "/detokenize", "/apply-template"];
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
@@ -60,12 +62,12 @@ export function createApp({ generate, models, settings, logger, now = Date.now }
   app.get("/ready", ready(models));
   app.get("/v1/models", listModels(models));
   app.get("/v1/models/:id{.+}", showModel(models));
-  app.post(
-    "/v1/chat/completions",
-    jsonOnly(),
-    limitBody(settings.maxBodyBytes),
-    chatCompletions({ generate, models, logger, now }),
-  );
+  const takesJson = every(jsonOnly(), limitBody(settings.maxBodyBytes));
+  app.post("/v1/chat/completions", takesJson, chatCompletions({ generate, models, logger, now }));
+  app.post("/v1/completions", takesJson, completions({ generate, models, logger, now }));
+  app.post("/tokenize", takesJson, tokenize(models));
+  app.post("/detokenize", takesJson, detokenize(models));
+  app.post("/apply-template", takesJson, applyTemplate(models));
 
   for (const path of OWN_PATHS) {
     app.all(path, unknownUrl);
