@@ -120,12 +120,23 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
 async function describe(model: LocalModel, engine: Engine): Promise<ServedModel> {
   const { mtimeMs } = await stat(model.path);
   const layers = [callTools(() => chatTemplate(engine)), holdToFormat()];
+  const { architecture, quantization, parameterCount, contextLength, vocabularySize, chatTemplate: hasChatTemplate } = model.gguf;
   return {
     id: model.id,
     aliases: model.aliases,
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
     state: () => (engine.state === "stopped" ? "failed" : engine.state),
+    details: {
+      architecture,
+      parameters: parameterCount,
+      sizeBytes: model.sizeBytes,
+      hasChatTemplate,
+      ...(quantization !== undefined && { quantization }),
+      ...(contextLength !== undefined && { trainContextTokens: contextLength }),
+      ...(vocabularySize !== undefined && { vocabularySize }),
+      ...(model.sha256 !== undefined && { sha256: model.sha256 }),
+    },
     generate: compose(layers, engine.generate),
     measure: compose(layers, measurePrompts(engine.text)),
     text: engine.text,

@@ -69,6 +69,7 @@ export type HostMessage =
 export type TextQuery =
   | ({ readonly type: "tokenize"; readonly text: string } & TokenizeOptions)
   | { readonly type: "detokenize"; readonly tokens: readonly number[] }
+  | { readonly type: "spell"; readonly tokens: readonly number[] }
   | {
       readonly type: "applyTemplate";
       readonly prompt: Extract<Prompt, { type: "chat" }>;
@@ -79,6 +80,7 @@ export type TextQuery =
 export type TextAnswer =
   | { readonly type: "tokens"; readonly tokens: readonly number[] }
   | { readonly type: "text"; readonly text: string }
+  | { readonly type: "pieces"; readonly pieces: readonly (readonly number[])[] }
   | { readonly type: "count"; readonly count: number }
   | { readonly type: "rejected"; readonly rejection: Rejection };
 

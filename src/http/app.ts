@@ -14,9 +14,11 @@ import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { chatCompletions } from "./routes/chat.ts";
+import { completions } from "./routes/completions.ts";
 import { health, ready } from "./routes/health.ts";
 import { countMessageTokens, createMessage } from "./routes/messages.ts";
 import { listModels, showModel } from "./routes/models.ts";
+import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 
 export type AppSettings = {
@@ -37,7 +39,7 @@ export type AppDeps = {
 };
 
 /** The paths that are the gateway's. When it is mounted in another app it leaves the others alone. */
-const OWN_PATHS = ["/v1/*", "/health", "/ready"];
+const OWN_PATHS = ["/v1/*", "/health", "/ready", "/tokenize", "/detokenize", "/apply-template"];
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
@@ -64,14 +66,14 @@ export function createApp({ generate, models, settings, logger, now = Date.now }
   app.get("/ready", ready(models));
   app.get("/v1/models", listModels(models));
   app.get("/v1/models/:id{.+}", showModel(models));
-  app.post(
-    "/v1/chat/completions",
-    jsonOnly(),
-    limitBody(settings.maxBodyBytes),
-    chatCompletions({ generate, models, logger, now }),
-  );
-  app.post("/v1/messages", jsonOnly(), limitBody(settings.maxBodyBytes), createMessage({ generate, models, logger }));
-  app.post("/v1/messages/count_tokens", jsonOnly(), limitBody(settings.maxBodyBytes), countMessageTokens(models));
+  const takesJson = every(jsonOnly(), limitBody(settings.maxBodyBytes));
+  app.post("/v1/chat/completions", takesJson, chatCompletions({ generate, models, logger, now }));
+  app.post("/v1/completions", takesJson, completions({ generate, models, logger, now }));
+  app.post("/v1/messages", takesJson, createMessage({ generate, models, logger }));
+  app.post("/v1/messages/count_tokens", takesJson, countMessageTokens(models));
+  app.post("/tokenize", takesJson, tokenize(models));
+  app.post("/detokenize", takesJson, detokenize(models));
+  app.post("/apply-template", takesJson, applyTemplate(models));
 
   for (const path of OWN_PATHS) {
     app.all(path, unknownUrl);

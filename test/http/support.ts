@@ -4,13 +4,13 @@ import { pino } from "pino";
 import type { z } from "zod";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { Generate } from "../../src/generation/layer.ts";
-import { measurePrompts } from "../../src/generation/measure.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
-import { modelText } from "../fixtures/generation.ts";
+import { completionChunk } from "../fixtures/openai/completions.ts";
 import { chatCompletionChunk } from "../fixtures/openai/schemas.ts";
+import { servedModel as fakeModel } from "../fixtures/served-model.ts";
 
 export const MODEL_ID = "smollm2-135m-instruct";
 
@@ -37,18 +37,7 @@ export function script(
 }
 
 export function servedModel(generate: Generate, overrides: Partial<ServedModel> = {}): ServedModel {
-  return {
-    id: MODEL_ID,
-    aliases: ["smollm2"],
-    createdUnixSeconds: 1_730_000_000,
-    ownedBy: "sluice",
-    state: () => "ready",
-    generate,
-    measure: measurePrompts(modelText),
-    text: modelText,
-    info: () => undefined,
-    ...overrides,
-  };
+  return fakeModel({ id: MODEL_ID, aliases: ["smollm2"], generate, ...overrides });
 }
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -87,7 +76,14 @@ export function chatInit(body: Readonly<Record<string, unknown>> | string, signa
   return signal === undefined ? init : { ...init, signal };
 }
 
+/** What `fetch` and `app.request` need for any other JSON body. */
+export function jsonInit(body: unknown, signal?: AbortSignal) {
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return signal === undefined ? init : { ...init, signal };
+}
+
 export const CHAT = "/v1/chat/completions";
+export const COMPLETIONS = "/v1/completions";
 
 /** Serves `app` on a free port of the loopback interface until the scope ends. */
 export async function listen(app: { fetch: (request: Request) => Response | Promise<Response> }) {
@@ -122,11 +118,20 @@ export function parseFrames(stream: string): string[] {
 
 /** The chunks of a whole stream, each held to OpenAI's description. Throws when it doesn't end with `[DONE]`. */
 export function parseChunks(stream: string): z.infer<typeof chatCompletionChunk>[] {
+  return parseWholeStream(stream).map((chunk) => chatCompletionChunk.parse(chunk));
+}
+
+/** As `parseChunks`, of a streamed completion. */
+export function parseCompletionChunks(stream: string): z.infer<typeof completionChunk>[] {
+  return parseWholeStream(stream).map((chunk) => completionChunk.parse(chunk));
+}
+
+function parseWholeStream(stream: string): unknown[] {
   const frames = parseFrames(stream);
   if (frames.pop() !== "[DONE]") {
     throw new Error("The stream does not end with [DONE].");
   }
-  return frames.map((frame) => chatCompletionChunk.parse(JSON.parse(frame)));
+  return frames.map((frame) => JSON.parse(frame));
 }
 
 /** The text of one choice, put together from its chunks. */

@@ -49,7 +49,8 @@ const rejection = z.discriminatedUnion("code", [
   z.object({ code: z.literal("failed"), reason: z.string() }),
 ]);
 
-const scored = { token: count, bytes: z.array(z.int().min(0).max(255)), logprob: z.number().max(0) };
+const bytes = z.array(z.int().min(0).max(255));
+const scored = { token: count, bytes, logprob: z.number().max(0) };
 
 const update = z.object({
   id: count,
@@ -69,6 +70,7 @@ const update = z.object({
 const answer = z.discriminatedUnion("type", [
   z.object({ type: z.literal("tokens"), tokens: z.array(count) }),
   z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("pieces"), pieces: z.array(bytes) }),
   z.object({ type: z.literal("count"), count }),
   z.object({ type: z.literal("rejected"), rejection }),
 ]);

@@ -20,6 +20,37 @@ export function showModel(models: ModelDirectory): Handler<HttpEnv> {
   };
 }
 
+/**
+ * OpenAI's four fields, and what is known beyond them in the words that clients of local servers look for: `max_model_len` is vLLM's,
+ * `meta` llama-server's, `architecture` OpenRouter's.
+ */
 function encodeModel(model: ServedModel) {
-  return { id: model.id, object: "model", created: model.createdUnixSeconds, owned_by: model.ownedBy };
+  const { details } = model;
+  const info = model.info();
+  return {
+    id: model.id,
+    object: "model",
+    created: model.createdUnixSeconds,
+    owned_by: model.ownedBy,
+    state: model.state(),
+    max_model_len: info?.contextTokens ?? null,
+    architecture: { input_modalities: ["text"], output_modalities: ["text"] },
+    capabilities: [
+      "completion",
+      ...(details.hasChatTemplate ? ["chat"] : []),
+      ...(info?.canInfill === true ? ["infill"] : []),
+    ],
+    // What is undefined is left out of the JSON.
+    meta: {
+      architecture: details.architecture,
+      quantization: details.quantization,
+      n_params: details.parameters,
+      n_vocab: details.vocabularySize,
+      n_ctx: info?.contextTokens,
+      n_ctx_train: details.trainContextTokens,
+      n_embd: info?.embeddingSize,
+      size: details.sizeBytes,
+      sha256: details.sha256,
+    },
+  };
 }

@@ -10,8 +10,9 @@ export function unknownUrl(c: Context<HttpEnv>): Response {
   return sendRefusal(
     c,
     404,
-    `Unknown request URL: ${url}. Please check the URL for typos: there are POST /v1/chat/completions, POST /v1/messages, GET /v1/models, ` +
-      "GET /v1/models/{model}, GET /health and GET /ready, and a client's base URL ends in /v1.",
+    `Unknown request URL: ${url}. Please check the URL for typos: there are POST /v1/chat/completions, POST /v1/completions, ` +
+      "POST /v1/messages, GET /v1/models, GET /v1/models/{model}, POST /tokenize, POST /detokenize, POST /apply-template, " +
+      "GET /health and GET /ready, and a client's base URL ends in /v1.",
     "unknown_url",
     {},
   );

@@ -1,5 +1,10 @@
 /** What a list of models tells of one. */
-export type ListedModel = { readonly id: string; readonly createdUnixSeconds: number };
+export type ListedModel = {
+  readonly id: string;
+  readonly createdUnixSeconds: number;
+  /** Undefined until it has loaded. */
+  readonly info: () => { readonly contextTokens: number } | undefined;
+};
 
 /** Anthropic's list of models, all on one page. What is not known of a model is `null`, as its description allows. */
 export function encodeModelList(models: readonly ListedModel[]) {
@@ -21,7 +26,7 @@ export function encodeModel(model: ListedModel) {
     lifecycle: "active",
     line: null,
     capabilities: null,
-    max_input_tokens: null,
+    max_input_tokens: model.info()?.contextTokens ?? null,
     max_tokens: null,
     deprecated_at: null,
     retires_at: null,
