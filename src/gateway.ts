@@ -120,7 +120,14 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
 async function describe(model: LocalModel, engine: Engine): Promise<ServedModel> {
   const { mtimeMs } = await stat(model.path);
   const layers = [callTools(() => chatTemplate(engine)), holdToFormat()];
-  const { architecture, quantization, parameterCount, contextLength, vocabularySize, chatTemplate: hasChatTemplate } = model.gguf;
+  const {
+    architecture,
+    quantization,
+    parameterCount,
+    contextLength,
+    vocabularySize,
+    chatTemplate: hasChatTemplate,
+  } = model.gguf;
   return {
     id: model.id,
     aliases: model.aliases,
