@@ -23,7 +23,11 @@ const jsonObject = z.object({ type: z.literal("json_object"), schema: schema.nul
 
 const responseFormat = z.discriminatedUnion(
   "type",
-  [text, jsonObject, z.object({ type: z.literal("json_schema"), json_schema: z.object(namedSchema, { error: "an object" }) })],
+  [
+    text,
+    jsonObject,
+    z.object({ type: z.literal("json_schema"), json_schema: z.object(namedSchema, { error: "an object" }) }),
+  ],
   { error: "an object" },
 );
 const textFormat = z.discriminatedUnion(
@@ -32,7 +36,11 @@ const textFormat = z.discriminatedUnion(
   { error: "an object" },
 );
 
-type NamedSchema = { readonly name: string; readonly schema?: JsonSchema | null | undefined; readonly strict?: boolean | null | undefined };
+type NamedSchema = {
+  readonly name: string;
+  readonly schema?: JsonSchema | null | undefined;
+  readonly strict?: boolean | null | undefined;
+};
 
 /**
  * Understands OpenAI's `response_format`; `param` is its name in the request. Undefined is any text. Throws `InvalidRequestError` where
@@ -89,14 +97,19 @@ export function pickFormat(formats: Readonly<Record<string, OutputFormat | undef
 }
 
 function parseFormat<T extends z.ZodType>(format: T, value: unknown, param: string): z.output<T> | undefined {
-  return value === undefined || value === null ? undefined : parseWire(z.object({ [param]: format }), { [param]: value })[param];
+  return value === undefined || value === null
+    ? undefined
+    : parseWire(z.record(z.string(), format), { [param]: value })[param];
 }
 
 function parseText(value: unknown, param: string): string | undefined {
   return parseFormat(string(64 * 1024).min(1), value, param);
 }
 
-function decodePlainFormat(format: z.output<typeof text> | z.output<typeof jsonObject> | undefined, param: string): OutputFormat | undefined {
+function decodePlainFormat(
+  format: z.output<typeof text> | z.output<typeof jsonObject> | undefined,
+  param: string,
+): OutputFormat | undefined {
   if (format === undefined || format.type === "text") {
     return undefined;
   }
