@@ -6,7 +6,8 @@ import type { Logger } from "pino";
 import type { Config } from "./config/schema.ts";
 import { createEmbedder, type Embedder } from "./engine/host/embedder.ts";
 import { createEngine, type Engine } from "./engine/host/engine.ts";
-import { compose, type Generate } from "./generation/layer.ts";
+import { compose, type Generate, type Layer } from "./generation/layer.ts";
+import { measurePrompts } from "./generation/measure.ts";
 import type { ModelText } from "./generation/model.ts";
 import { holdToFormat } from "./grammar/layer.ts";
 import { createApp } from "./http/app.ts";
@@ -178,23 +179,46 @@ function refuseText(model: LocalModel): { readonly generate: Generate; readonly 
       yield* [];
       refuse();
     },
-    text: { tokenize: refuseLater, detokenize: refuseLater, applyTemplate: refuseLater, countTokens: refuseLater },
+    text: {
+      tokenize: refuseLater,
+      detokenize: refuseLater,
+      spell: refuseLater,
+      applyTemplate: refuseLater,
+      countTokens: refuseLater,
+    },
   };
 }
 
 async function describe(model: LocalModel, engine: Engine | undefined, embedder: Embedder): Promise<ServedModel> {
   const { mtimeMs } = await stat(model.path);
+  const refusal = refuseText(model);
+  const {
+    architecture,
+    quantization,
+    parameterCount,
+    contextLength,
+    vocabularySize,
+    chatTemplate: hasChatTemplate,
+  } = model.gguf;
   return {
     id: model.id,
     aliases: model.aliases,
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
     state: () => stateOf(engine ?? embedder),
-    generate:
-      engine === undefined
-        ? refuseText(model).generate
-        : compose([callTools(() => chatTemplate(engine)), holdToFormat()], engine.generate),
-    text: engine?.text ?? refuseText(model).text,
+    details: {
+      architecture,
+      parameters: parameterCount,
+      sizeBytes: model.sizeBytes,
+      hasChatTemplate,
+      ...(quantization !== undefined && { quantization }),
+      ...(contextLength !== undefined && { trainContextTokens: contextLength }),
+      ...(vocabularySize !== undefined && { vocabularySize }),
+      ...(model.sha256 !== undefined && { sha256: model.sha256 }),
+    },
+    generate: engine === undefined ? refusal.generate : compose(layersOf(engine), engine.generate),
+    measure: engine === undefined ? refusal.generate : compose(layersOf(engine), measurePrompts(engine.text)),
+    text: engine?.text ?? refusal.text,
     info: () => engine?.info,
     embed: embedder.embed,
   };
@@ -202,6 +226,11 @@ async function describe(model: LocalModel, engine: Engine | undefined, embedder:
 
 function stateOf({ state }: Engine | Embedder): ModelState {
   return state === "stopped" ? "failed" : state;
+}
+
+/** What a model's own answers pass through. */
+function layersOf(engine: Engine): readonly Layer[] {
+  return [callTools(() => chatTemplate(engine)), holdToFormat()];
 }
 
 /** Undefined too where the model can't be loaded: the engine has the words for that. */

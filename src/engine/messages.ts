@@ -71,6 +71,7 @@ export type HostMessage =
 export type TextQuery =
   | ({ readonly type: "tokenize"; readonly text: string } & TokenizeOptions)
   | { readonly type: "detokenize"; readonly tokens: readonly number[] }
+  | { readonly type: "spell"; readonly tokens: readonly number[] }
   | {
       readonly type: "applyTemplate";
       readonly prompt: Extract<Prompt, { type: "chat" }>;
@@ -81,6 +82,7 @@ export type TextQuery =
 export type TextAnswer =
   | { readonly type: "tokens"; readonly tokens: readonly number[] }
   | { readonly type: "text"; readonly text: string }
+  | { readonly type: "pieces"; readonly pieces: readonly (readonly number[])[] }
   | { readonly type: "count"; readonly count: number }
   | { readonly type: "rejected"; readonly rejection: Rejection };
 
@@ -114,7 +116,12 @@ export type SequenceUpdate = {
   /** Of the tokens whose text is shown by now and was not before, where they were asked for. */
   readonly logprobs?: readonly SampledLogprob[];
   /** Set in the sequence's last update. */
-  readonly finished?: { readonly reason: FinishReason; readonly completionTokens: number };
+  readonly finished?: {
+    readonly reason: FinishReason;
+    readonly completionTokens: number;
+    /** The stop string that ended it, where one did. */
+    readonly stopString?: string;
+  };
 };
 
 export type WorkerMessage =

@@ -36,6 +36,8 @@ export type ModelText = {
   tokenize(text: string, options: TokenizeOptions): Promise<readonly number[]>;
   /** The tokens' text, control tokens spelled out. Rejects with `InvalidSamplingError` where one is not in the vocabulary. */
   detokenize(tokens: readonly number[]): Promise<string>;
+  /** Each token's own bytes, which may be part of a character. Rejects as `detokenize` does. */
+  spell(tokens: readonly number[]): Promise<readonly (readonly number[])[]>;
   /** A conversation as the model reads it. Rejects with `UnrenderablePromptError` where the template does not take it. */
   applyTemplate(prompt: Extract<Prompt, { type: "chat" }>, tools?: readonly Tool[]): Promise<string>;
   /** How many tokens a prompt has, whether or not they fit. Rejects like a generation that goes on from it. */

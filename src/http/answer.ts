@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { StreamEncoder } from "../protocols/stream.ts";
 import type { Tally } from "../protocols/tally.ts";
 import type { HttpEnv } from "./context.ts";
+import { OPENAI_ERRORS } from "./error-form.ts";
 import { CLIENT_CLOSED_REQUEST, describeFailure } from "./errors.ts";
 import { eventStreamResponse } from "./event-stream.ts";
 import type { ClientGeneration } from "./generation.ts";
@@ -69,7 +70,7 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
       if (failure.unexpected) {
         logger.error({ requestId, err: error }, "internal error in mid-stream");
       }
-      return failure.error;
+      return (c.get("errorForm") ?? OPENAI_ERRORS).translate(failure).error;
     },
     onEnd() {
       facts.tokens = tally.counts();

@@ -64,7 +64,8 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        controller.enqueue(Buffer.from(encoder.open() + encoder.encode(options.first)));
+        const frames = encoder.open() + encoder.encode(options.first);
+        if (frames !== "") controller.enqueue(Buffer.from(frames));
       },
       pull,
       cancel() {

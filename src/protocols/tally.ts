@@ -10,7 +10,7 @@ export type TokenCounts = {
   readonly reasoning: number;
 };
 
-/** Counts the tokens and the ends of one generation while its events pass by. */
+/** Counts the tokens and the ends of a generation, or of several that make one answer, while their events pass by. */
 export type Tally = {
   readonly note: (event: GenerationEvent) => void;
   readonly counts: () => TokenCounts;
@@ -18,7 +18,7 @@ export type Tally = {
   readonly assertComplete: () => void;
 };
 
-/** A tally for a generation of `choices` choices. */
+/** A tally for `choices` choices in all. */
 export function createTally(choices: number): Tally {
   const counts = { prompt: 0, cached: 0, completion: 0, reasoning: 0 };
   let unfinished = choices;
@@ -26,8 +26,8 @@ export function createTally(choices: number): Tally {
   return {
     note(event) {
       if (event.type === "started") {
-        counts.prompt = event.promptTokens;
-        counts.cached = event.cachedTokens;
+        counts.prompt += event.promptTokens;
+        counts.cached += event.cachedTokens;
       } else if (event.type === "finished") {
         counts.completion += event.completionTokens;
         counts.reasoning += event.reasoningTokens ?? 0;

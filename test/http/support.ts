@@ -10,8 +10,9 @@ import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
 import { createState, type State } from "../../src/store/state.ts";
-import { modelText } from "../fixtures/generation.ts";
+import { completionChunk } from "../fixtures/openai/completions.ts";
 import { chatCompletionChunk } from "../fixtures/openai/schemas.ts";
+import { servedModel as fakeModel } from "../fixtures/served-model.ts";
 
 export const MODEL_ID = "smollm2-135m-instruct";
 
@@ -38,17 +39,7 @@ export function script(
 }
 
 export function servedModel(generate: Generate, overrides: Partial<ServedModel> = {}): ServedModel {
-  return {
-    id: MODEL_ID,
-    aliases: ["smollm2"],
-    createdUnixSeconds: 1_730_000_000,
-    ownedBy: "sluice",
-    state: () => "ready",
-    generate,
-    text: modelText,
-    info: () => undefined,
-    ...overrides,
-  };
+  return fakeModel({ id: MODEL_ID, aliases: ["smollm2"], generate, ...overrides });
 }
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -93,7 +84,14 @@ export function chatInit(body: Readonly<Record<string, unknown>> | string, signa
   return signal === undefined ? init : { ...init, signal };
 }
 
+/** What `fetch` and `app.request` need for any other JSON body. */
+export function jsonInit(body: unknown, signal?: AbortSignal) {
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return signal === undefined ? init : { ...init, signal };
+}
+
 export const CHAT = "/v1/chat/completions";
+export const COMPLETIONS = "/v1/completions";
 
 /** Serves `app` on a free port of the loopback interface until the scope ends. */
 export async function listen(app: { fetch: (request: Request) => Response | Promise<Response> }) {
@@ -128,11 +126,20 @@ export function parseFrames(stream: string): string[] {
 
 /** The chunks of a whole stream, each held to OpenAI's description. Throws when it doesn't end with `[DONE]`. */
 export function parseChunks(stream: string): z.infer<typeof chatCompletionChunk>[] {
+  return parseWholeStream(stream).map((chunk) => chatCompletionChunk.parse(chunk));
+}
+
+/** As `parseChunks`, of a streamed completion. */
+export function parseCompletionChunks(stream: string): z.infer<typeof completionChunk>[] {
+  return parseWholeStream(stream).map((chunk) => completionChunk.parse(chunk));
+}
+
+function parseWholeStream(stream: string): unknown[] {
   const frames = parseFrames(stream);
   if (frames.pop() !== "[DONE]") {
     throw new Error("The stream does not end with [DONE].");
   }
-  return frames.map((frame) => chatCompletionChunk.parse(JSON.parse(frame)));
+  return frames.map((frame) => JSON.parse(frame));
 }
 
 /** The text of one choice, put together from its chunks. */

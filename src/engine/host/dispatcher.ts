@@ -87,7 +87,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
       return;
     }
     if (finished !== undefined) {
-      owner.writer.finished(choice, finished.reason, finished.completionTokens);
+      owner.writer.finished(choice, finished.reason, finished.completionTokens, finished.stopString);
       sequence.finished = true;
       table.release(sequence);
       if (owner.sequences.every((each) => each.finished)) {

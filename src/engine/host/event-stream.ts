@@ -6,7 +6,7 @@ export type EventWriter = {
   started(promptTokens: number, cachedTokens: number): void;
   /** Returns how much text now waits for the reader, in UTF-16 code units; log-probabilities count as text of about their size. */
   text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): number;
-  finished(choice: number, reason: FinishReason, completionTokens: number): void;
+  finished(choice: number, reason: FinishReason, completionTokens: number, stopString?: string): void;
   /** Nothing follows. */
   end(): void;
   /** The reader gets what was written before, then `error`. */
@@ -90,9 +90,9 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
       serve();
       return mailbox.unreadChars;
     },
-    finished(choice, reason, completionTokens) {
+    finished(choice, reason, completionTokens, stopString) {
       if (state === "closed") return;
-      mailbox.finished(choice, reason, completionTokens);
+      mailbox.finished(choice, reason, completionTokens, stopString);
       serve();
     },
     end: () => endWith("done"),

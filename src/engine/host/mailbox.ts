@@ -10,7 +10,7 @@ const SCORE_CHARS = 64;
 export type Mailbox = {
   started(promptTokens: number, cachedTokens: number): void;
   text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): void;
-  finished(choice: number, reason: FinishReason, completionTokens: number): void;
+  finished(choice: number, reason: FinishReason, completionTokens: number, stopString?: string): void;
   /** The oldest event, or undefined when there is none. */
   take(): GenerationEvent | undefined;
   clear(): void;
@@ -43,8 +43,9 @@ export function createMailbox(): Mailbox {
       open.set(choice, event);
       events.push(event);
     },
-    finished(choice, reason, completionTokens) {
-      events.push({ type: "finished", choice, reason, completionTokens });
+    finished(choice, reason, completionTokens, stopString) {
+      const which = stopString === undefined ? {} : { stopString };
+      events.push({ type: "finished", choice, reason, completionTokens, ...which });
     },
     take() {
       const event = events.shift();

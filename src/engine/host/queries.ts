@@ -56,6 +56,7 @@ export function createQueries(unavailable: () => Error | undefined): Queries {
     text: {
       tokenize: async (text, options) => (await ask({ type: "tokenize", text, ...options }, "tokens")).tokens,
       detokenize: async (tokens) => (await ask({ type: "detokenize", tokens }, "text")).text,
+      spell: async (tokens) => (await ask({ type: "spell", tokens }, "pieces")).pieces,
       applyTemplate: async (prompt, tools = []) => (await ask({ type: "applyTemplate", prompt, tools }, "text")).text,
       countTokens: async (prompt, tools = []) => (await ask({ type: "countTokens", prompt, tools }, "count")).count,
     },

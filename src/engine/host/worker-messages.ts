@@ -49,7 +49,8 @@ const rejection = z.discriminatedUnion("code", [
   z.object({ code: z.literal("failed"), reason: z.string() }),
 ]);
 
-const scored = { token: count, bytes: z.array(z.int().min(0).max(255)), logprob: z.number().max(0) };
+const bytes = z.array(z.int().min(0).max(255));
+const scored = { token: count, bytes, logprob: z.number().max(0) };
 
 const update = z.object({
   id: count,
@@ -57,12 +58,19 @@ const update = z.object({
   tokens: z.array(count),
   text: z.string(),
   logprobs: z.array(z.object({ ...scored, top: z.array(z.object(scored)) })).exactOptional(),
-  finished: z.object({ reason: z.enum(["stop", "length"]), completionTokens: count }).exactOptional(),
+  finished: z
+    .object({
+      reason: z.enum(["stop", "length"]),
+      completionTokens: count,
+      stopString: z.string().exactOptional(),
+    })
+    .exactOptional(),
 });
 
 const answer = z.discriminatedUnion("type", [
   z.object({ type: z.literal("tokens"), tokens: z.array(count) }),
   z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("pieces"), pieces: z.array(bytes) }),
   z.object({ type: z.literal("count"), count }),
   z.object({ type: z.literal("rejected"), rejection }),
 ]);

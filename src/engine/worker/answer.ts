@@ -12,7 +12,11 @@ export function answerQuery(
       case "tokenize":
         return { type: "tokens", tokens: tokenize(query, tokenizer, template) };
       case "detokenize":
-        return detokenize(query.tokens, tokenizer);
+        return (
+          refuseUnknown(query.tokens, tokenizer) ?? { type: "text", text: tokenizer.detokenize(query.tokens, true) }
+        );
+      case "spell":
+        return refuseUnknown(query.tokens, tokenizer) ?? { type: "pieces", pieces: query.tokens.map(tokenizer.bytes) };
       case "applyTemplate":
         return { type: "text", text: renderConversation(query.prompt, query.tools, template) };
       case "countTokens": {
@@ -34,10 +38,9 @@ function tokenize(
   return addSpecial && beginToken !== undefined && tokens[0] !== beginToken ? [beginToken, ...tokens] : tokens;
 }
 
-function detokenize(tokens: readonly number[], tokenizer: Tokenizer): TextAnswer {
-  const { vocabularySize } = tokenizer;
+function refuseUnknown(tokens: readonly number[], { vocabularySize }: Tokenizer): TextAnswer | undefined {
   const unknown = tokens.find((token) => token < 0 || token >= vocabularySize || !Number.isInteger(token));
-  if (unknown === undefined) return { type: "text", text: tokenizer.detokenize(tokens, true) };
+  if (unknown === undefined) return undefined;
   const reason = `The token id ${unknown} is not in this model's vocabulary, which has the ids 0 to ${vocabularySize - 1}.`;
   return { type: "rejected", rejection: { code: "invalid_sampling", field: "tokens", reason } };
 }

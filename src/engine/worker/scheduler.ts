@@ -317,7 +317,7 @@ export class Scheduler {
     if (drawn === undefined || drawn.replayed || !this.#running.has(request.id)) return;
 
     const { token, scores } = drawn;
-    const { text, logprobs, finished } =
+    const { text, logprobs, finished, stopString } =
       token === undefined ? endSequence(sequence, "stop") : this.#accept(sequence, token, scores);
     if (finished !== undefined) this.#release(sequence);
     const first = !sequence.announced;
@@ -328,7 +328,13 @@ export class Scheduler {
       tokens: token === undefined ? [] : [token],
       text,
       ...(logprobs.length > 0 && { logprobs }),
-      ...(finished && { finished: { reason: finished, completionTokens: output.length } }),
+      ...(finished && {
+        finished: {
+          reason: finished,
+          completionTokens: output.length,
+          ...(stopString !== undefined && { stopString }),
+        },
+      }),
     });
   }
 

@@ -39,6 +39,8 @@ export type Accepted = {
   /** Of the tokens whose text is shown by now. */
   readonly logprobs: readonly SampledLogprob[];
   readonly finished: FinishReason | undefined;
+  /** The stop string that ended it. */
+  readonly stopString?: string;
 };
 
 export function createSequence(request: SequenceRequest, prompt: readonly number[], tokenizer: Tokenizer): Sequence {
@@ -85,9 +87,11 @@ export function acceptToken(
 
   const fresh = detokenizer.push(token);
   if (logprob !== undefined) heldLogprobs?.push(logprob, fresh.length);
-  const { text, stopped } = stopMatcher.push(fresh);
+  const { text, stop } = stopMatcher.push(fresh);
   const logprobs = heldLogprobs?.show(text.length) ?? [];
-  if (stopped) return { text, logprobs: [...logprobs, ...(heldLogprobs?.cut() ?? [])], finished: "stop" };
+  if (stop !== undefined) {
+    return { text, logprobs: [...logprobs, ...(heldLogprobs?.cut() ?? [])], finished: "stop", stopString: stop };
+  }
 
   const full = prompt.length + output.length >= contextTokens;
   if (full || output.length >= (request.maxTokens ?? Number.POSITIVE_INFINITY)) {

@@ -6,6 +6,7 @@ import type { HttpEnv } from "../context.ts";
 /** What a script in a browser may read of an answer, besides what it may always read. */
 const EXPOSED_HEADERS = [
   "x-request-id",
+  "request-id",
   "openai-processing-ms",
   "openai-version",
   "retry-after",

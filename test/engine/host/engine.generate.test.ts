@@ -30,13 +30,13 @@ test("a generation is one start, its texts and one end", async () => {
   await settle();
   worker.step({ id: 1, tokens: [11], text: "Hel" });
   await settle();
-  worker.step({ id: 1, tokens: [12], text: "lo", finished: { reason: "stop", completionTokens: 3 } });
+  worker.step({ id: 1, tokens: [12], text: "lo", finished: { reason: "stop", completionTokens: 3, stopString: "\n" } });
   await reading.ended;
   expect(reading.events).toEqual([
     { type: "started", ...started },
     { type: "text", choice: 0, text: "Hel" },
     { type: "text", choice: 0, text: "lo" },
-    { type: "finished", choice: 0, reason: "stop", completionTokens: 3 },
+    { type: "finished", choice: 0, reason: "stop", completionTokens: 3, stopString: "\n" },
   ]);
   expect(reading.outcome).toBe("done");
   expect(engine.counts).toEqual(NOTHING);

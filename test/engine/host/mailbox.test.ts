@@ -11,9 +11,10 @@ test("events come out in order, with the text that piled up joined", () => {
   expect(mailbox.take()).toEqual({ type: "started", promptTokens: 10, cachedTokens: 4 });
   expect(mailbox.take()).toEqual({ type: "text", choice: 0, text: "one two " });
   mailbox.text(0, "three");
-  mailbox.finished(0, "stop", 4);
+  mailbox.finished(0, "stop", 4, "END");
   expect(mailbox.take()).toEqual({ type: "text", choice: 0, text: "three" });
-  expect(mailbox.take()).toEqual({ type: "finished", choice: 0, reason: "stop", completionTokens: 4 });
+  const end = { type: "finished", choice: 0, reason: "stop", completionTokens: 4, stopString: "END" };
+  expect(mailbox.take()).toEqual(end);
   expect(mailbox.take()).toBeUndefined();
   expect(mailbox.unreadChars).toBe(0);
 });

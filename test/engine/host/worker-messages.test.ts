@@ -20,6 +20,7 @@ const messages: readonly WorkerMessage[] = [
     updates: [
       { id: 1, started: { promptTokens: 3, cachedTokens: 0 }, tokens: [5], text: "a" },
       { id: 2, tokens: [], text: "", finished: { reason: "stop", completionTokens: 7 } },
+      { id: 3, tokens: [], text: "", finished: { reason: "stop", completionTokens: 7, stopString: "END" } },
     ],
   },
   {

@@ -234,7 +234,7 @@ export function expectedAnswer(
   prompt: readonly number[],
   { maxTokens = Number.POSITIVE_INFINITY, stop = [] }: { maxTokens?: number | undefined; stop?: readonly string[] },
   contextTokens: number,
-): { text: string; reason: "stop" | "length"; completionTokens: number; tokens: number[] } {
+): { text: string; reason: "stop" | "length"; completionTokens: number; tokens: number[]; stopString?: string } {
   const tokens: number[] = [];
   for (;;) {
     const token = nextToken([...prompt, ...tokens]);
@@ -242,8 +242,10 @@ export function expectedAnswer(
     const text = tokenizer.detokenize(tokens);
     const completionTokens = tokens.length;
     if (token === END) return { text, reason: "stop", completionTokens, tokens };
-    const cuts = stop.map((word) => text.indexOf(word)).filter((at) => at >= 0);
-    if (cuts.length > 0) return { text: text.slice(0, Math.min(...cuts)), reason: "stop", completionTokens, tokens };
+    const stopString = stop.find((word) => text.includes(word));
+    if (stopString !== undefined) {
+      return { text: text.slice(0, text.indexOf(stopString)), reason: "stop", completionTokens, tokens, stopString };
+    }
     if (completionTokens >= maxTokens || prompt.length + completionTokens >= contextTokens) {
       return { text, reason: "length", completionTokens, tokens };
     }

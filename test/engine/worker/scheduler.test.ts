@@ -141,7 +141,8 @@ describe("the scheduler", () => {
           if (answer.scores === undefined) expect(gotScores).toEqual([]);
           else if (answer.replayed === 0) expect(gotScores).toEqual(answer.scores);
           else expect(answer.scores.slice(answer.scores.length - gotScores.length)).toEqual(gotScores);
-          expect(last?.finished).toEqual({ reason: answer.reason, completionTokens: answer.completionTokens });
+          const { reason, completionTokens, stopString } = answer;
+          expect(last?.finished).toEqual({ reason, completionTokens, stopString });
           expect(got?.updates.filter(({ started }) => started !== undefined)).toHaveLength(1);
         }
         expect(scheduler.load).toMatchObject({ waiting: 0, running: 0 });
