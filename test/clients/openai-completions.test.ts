@@ -37,6 +37,12 @@ describe("completions by the official openai package", () => {
     expect(completionTokens).toBe(16);
   });
 
+  test("without a prompt begin a document", async () => {
+    const answer = await complete({ prompt: null, max_tokens: 4 });
+    expect(answer.usage.prompt_tokens).toBe(1);
+    expect(await textsOf({ prompt: ["", ""], max_tokens: 1, temperature: 0 })).toHaveLength(2);
+  });
+
   test("of a batch are what each prompt gets alone", async () => {
     const prompts = ["The sea is", "An old clock", "Two brothers went"];
     const alone = [];
