@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { Config } from "./config/schema.ts";
 import { createEngine, type Engine } from "./engine/host/engine.ts";
 import { compose } from "./generation/layer.ts";
+import { holdToFormat } from "./grammar/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
@@ -52,7 +53,7 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
   const engines = new Map(models.map((model) => [model, createModelEngine(model, config, logger)]));
   const served = await Promise.all(Array.from(engines, ([model, engine]) => describe(model, engine)));
   const directory = createModelDirectory(served);
-  const generate = compose([admit({ maxPending: config.maxPending })], route(directory));
+  const generate = compose([admit({ maxPending: config.maxPending }), holdToFormat()], route(directory));
   const stop = async () => void (await Promise.all(Array.from(engines.values(), (engine) => engine.stop())));
   return {
     app: createApp({ generate, models: directory, settings: config, logger }),

@@ -10,6 +10,7 @@ import {
   OverloadedError,
   UnrenderablePromptError,
 } from "../generation/errors.ts";
+import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import { InvalidRequestError, type WireError } from "../protocols/errors.ts";
 import type { HttpEnv } from "./context.ts";
 
@@ -45,6 +46,9 @@ const DO_NOT_RETRY = { "x-should-retry": "false" };
 export function describeFailure(error: unknown, requestId: string): Failure {
   if (error instanceof InvalidRequestError) {
     return refused(400, error.message, error.param, error.code);
+  }
+  if (error instanceof UnsupportedSchemaError) {
+    return refused(400, error.message, error.path, "invalid_json_schema");
   }
   if (error instanceof HttpError) {
     return refused(error.status, error.message, null, error.code);
