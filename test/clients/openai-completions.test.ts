@@ -88,6 +88,15 @@ describe("completions by the official openai package", () => {
     expect(best.usage.completion_tokens).toBe(32);
   });
 
+  test("keep to a regular expression, an extension", async () => {
+    const { text } = await client
+      .post<{ choices: { text: string }[] }>("/completions", {
+        body: { ...greedy, prompt: "The year of the first moon landing is", regex: " [0-9]{4}" },
+      })
+      .then(({ choices }) => choices[0] ?? { text: "" });
+    expect(text).toMatch(/^ [0-9]{4}$/);
+  });
+
   test("can't fill in the middle with a model that was not trained for it, which is told", async () => {
     const answer = client.completions.create({ ...greedy, prompt: "def f(", suffix: "return x" });
     await expect(answer).rejects.toBeInstanceOf(BadRequestError);
