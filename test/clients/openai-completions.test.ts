@@ -37,6 +37,12 @@ describe("completions by the official openai package", () => {
     expect(completionTokens).toBe(16);
   });
 
+  test("without a prompt begin a document", async () => {
+    const answer = await complete({ prompt: null, max_tokens: 4 });
+    expect(answer.usage.prompt_tokens).toBe(1);
+    expect(await textsOf({ prompt: ["", ""], max_tokens: 1, temperature: 0 })).toHaveLength(2);
+  });
+
   test("of a batch are what each prompt gets alone", async () => {
     const prompts = ["The sea is", "An old clock", "Two brothers went"];
     const alone = [];
@@ -80,6 +86,15 @@ describe("completions by the official openai package", () => {
     const best = await complete({ ...fields, best_of: 4, n: 2 });
     expect(best.choices.map(({ text }) => text)).toEqual(ranked.slice(0, 2).map(({ text }) => text));
     expect(best.usage.completion_tokens).toBe(32);
+  });
+
+  test("keep to a regular expression, an extension", async () => {
+    const { text } = await client
+      .post<{ choices: { text: string }[] }>("/completions", {
+        body: { ...greedy, prompt: "The year of the first moon landing is", regex: " [0-9]{4}" },
+      })
+      .then(({ choices }) => choices[0] ?? { text: "" });
+    expect(text).toMatch(/^ [0-9]{4}$/);
   });
 
   test("can't fill in the middle with a model that was not trained for it, which is told", async () => {

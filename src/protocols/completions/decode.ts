@@ -2,6 +2,7 @@ import type { GenerationRequest, Prompt } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
+import { decodeGrammar, decodeRegex, decodeResponseFormat, pickFormat } from "../output-format.ts";
 import { decodeSampling, decodeStop } from "../sampling.ts";
 import { decodeStreamOptions, type StreamOptions } from "../stream-options.ts";
 import type { WirePrompt } from "./prompts.ts";
@@ -40,6 +41,11 @@ export function decodeCompletionRequest(body: unknown): CompletionRequest {
   const returned = wire.n ?? 1;
   const generated = wire.best_of ?? returned;
   refuseCombinations(wire, returned, generated);
+  const output = pickFormat({
+    response_format: decodeResponseFormat(wire.response_format, "response_format"),
+    grammar: decodeGrammar(wire.grammar, "grammar"),
+    regex: decodeRegex(wire.regex, "regex"),
+  });
   // What a choice is worth is told by the log-probabilities of its own tokens.
   const logprobs = wire.logprobs ?? (generated > returned ? 0 : undefined);
 
@@ -52,6 +58,7 @@ export function decodeCompletionRequest(body: unknown): CompletionRequest {
     logprobs: wire.logprobs ?? undefined,
     generation: {
       ...(logprobs !== undefined && { logprobs }),
+      ...(output !== undefined && { output }),
       choices: generated,
       maxTokens: wire.max_tokens ?? DEFAULT_MAX_TOKENS,
       stop: decodeStop(wire),

@@ -12,12 +12,15 @@ const A_PROMPT = "a string, array of strings, array of integers, or array of arr
  * `prompt`: a text, a list of texts, a list of token ids, or a list of such lists; its first element says which. Absent is the beginning
  * of a new document, as in OpenAI's API.
  */
-export const prompts = z.unknown().transform((value, context): readonly WirePrompt[] => {
-  const read = readPrompts(value ?? "");
-  if ("prompts" in read) return read.prompts;
-  context.issues.push(read.fault);
-  return z.NEVER;
-});
+export const prompts = z
+  .unknown()
+  .optional()
+  .transform((value, context): readonly WirePrompt[] => {
+    const read = readPrompts(value ?? "");
+    if ("prompts" in read) return read.prompts;
+    context.issues.push(read.fault);
+    return z.NEVER;
+  });
 
 type Read = { readonly prompts: readonly WirePrompt[] } | { readonly fault: Fault };
 

@@ -30,6 +30,11 @@ export const completionRequestSchema = z.object(
     ...streamFields,
     ...samplingFields,
 
+    // Extensions of llama-server and vLLM; `output-format.ts` judges them.
+    response_format: z.unknown().optional(),
+    grammar: z.unknown().optional(),
+    regex: z.unknown().optional(),
+
     // A hint that changes no answer.
     user: string(MAX_HINT_LENGTH).nullish(),
   },

@@ -28,6 +28,11 @@ test("text becomes tokens, with the one that begins a text where that is wanted"
   expect(answerQuery({ ...query, addSpecial: true }, model)).toEqual({ type: "tokens", tokens: [1, 97, 98] });
 });
 
+test("tokens are spelled one by one, unless the vocabulary does not have one", () => {
+  expect(answerQuery({ type: "spell", tokens: [97, 98] }, model)).toEqual({ type: "pieces", pieces: [[97], [98]] });
+  expect(answerQuery({ type: "spell", tokens: [97, 128] }, model)).toMatchObject({ type: "rejected" });
+});
+
 test("tokens become text, control tokens spelled out; one that the vocabulary does not have is refused", () => {
   expect(answerQuery({ type: "detokenize", tokens: [97] }, model)).toEqual({ type: "text", text: "a!" });
   for (const token of [128, -1, 0.5]) {

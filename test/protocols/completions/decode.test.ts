@@ -127,6 +127,10 @@ describe("a completion request", () => {
     expect(decode({ prompt }).prompts).toEqual(prompts);
   });
 
+  it("begins a document where there is no prompt at all", () => {
+    expect(decodeCompletionRequest({ model: "one" }).prompts).toEqual([{ type: "text", text: "" }]);
+  });
+
   it("fills in between a prompt and its suffix", () => {
     expect(decode({ prompt: ["a", "b"], suffix: "z" }).prompts).toEqual([
       { type: "infill", prefix: "a", suffix: "z" },
@@ -136,6 +140,15 @@ describe("a completion request", () => {
 
   it("takes an empty suffix for none", () => {
     expect(decode({ suffix: "" }).prompts).toEqual([{ type: "text", text: "Once" }]);
+  });
+
+  it.each([
+    [{ response_format: { type: "json_object" } }, { type: "json" }],
+    [{ regex: "[a-z]+" }, { type: "regex", pattern: "[a-z]+" }],
+    [{ grammar: 'root ::= "a"' }, { type: "grammar", grammar: { gbnf: 'root ::= "a"' } }],
+    [{ response_format: { type: "text" }, grammar: null }, undefined],
+  ])("can be held to a form: %j", (fields, output) => {
+    expect(decode(fields).generation.output).toEqual(output);
   });
 
   it("generates best_of choices, with the log-probabilities that tell which are the best", () => {
@@ -197,6 +210,8 @@ describe("a completion request that is wrong", () => {
       "return more choices than it will generate (HINT: you must set 'n' (currently 3) to be at most 'best_of' (currently 2)",
     ],
     [{ best_of: 2, stream: true }, "best_of", "invalid_parameter_combination", "Results can't be streamed"],
+    [{ grammar: "root ::=", regex: "" }, expect.any(String), expect.any(String), "Invalid"],
+    [{ grammar: 'root ::= "a"', regex: "a" }, "regex", "invalid_parameter_combination", "at the same time"],
     [{ echo: true, logprobs: 0 }, "logprobs", "unsupported_value", "log-probabilities of the prompt's own tokens"],
     [{ prompt: [1], suffix: "z" }, "suffix", "invalid_parameter_combination", "needs prompts of text"],
     [
