@@ -36,6 +36,9 @@ export function findGrammarExcess(gbnf: string): string | undefined {
     const repetition = text === null ? read(REPETITION) : null;
     at += (text ?? repetition)?.[0].length ?? 1;
     if (comment !== null) continue;
+    if (character === "{" && repetition === null) {
+      return "The grammar has a `{` that is no plain repetition, such as {3}, {3,} or {3,5}.";
+    }
     if (text !== null) {
       item = /["[]/.test(character ?? "") ? text[0].length : 1;
       elements += item;

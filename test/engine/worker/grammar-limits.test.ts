@@ -15,6 +15,7 @@ test.each([
   ["more text than anybody writes", `root ::= "${"a".repeat(300_000)}"`, "characters"],
   ["groups so deep that the parser's stack would not hold them", `root ::= ${"(".repeat(50_000)}`, "deep"],
   ["a repetition that llama.cpp would never finish to write out", 'root ::= "a"{3,1}', "must not be less"],
+  ["a repetition with a comment in it, which could hide such bounds", 'root ::= ("a"{3 #\n,1})', "plain repetition"],
   ["a long literal repeated to gigabytes", `root ::= "${"a".repeat(100_000)}"{2000}`, "repetitions"],
   ["many repetitions", 'root ::= "a"{2000} '.padEnd(20_000, "[a-z]{0,2000} "), "repetitions"],
 ])("%s is refused, with a reason", (_name, gbnf, reason) => {
