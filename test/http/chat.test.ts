@@ -9,7 +9,7 @@ import {
   UnrenderablePromptError,
 } from "../../src/generation/errors.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
-import { chatCompletion, error } from "../fixtures/openai/schemas.ts";
+import { chatCompletion, error } from "../../src/protocols/openai-responses.ts";
 import {
   answerWith,
   CHAT,

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
 import { createChunkEncoder, encodeCompletion, newAnswer } from "../../../src/protocols/chat/encode.ts";
+import { chatCompletion, error as errorSchema } from "../../../src/protocols/openai-responses.ts";
 import { createTally } from "../../../src/protocols/tally.ts";
-import { chatCompletion, error as errorSchema } from "../../fixtures/openai/schemas.ts";
 import { parseChunks, parseFrames, textOf } from "../../http/support.ts";
 
 const MODEL = { id: "owner/repo:Q4_K_M", createdUnixSeconds: 1_730_000_000 };
