@@ -164,8 +164,12 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
   };
 }
 
-/** @throws when there is no program of llama.cpp for what was chosen */
-async function openLlama(choice: GpuChoice, log: Log): Promise<Llama> {
+/**
+ * Opens llama.cpp with the programs that npm brought.
+ *
+ * @throws when there is no program of llama.cpp for what was chosen
+ */
+export async function openLlama(choice: GpuChoice, log: Log): Promise<Llama> {
   const gpu = choice === "off" ? false : choice;
   const advice =
     choice === "auto" || choice === "off"
