@@ -13,6 +13,7 @@ import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { chatCompletions } from "./routes/chat.ts";
+import { docsPage, openapiDocument } from "./routes/docs.ts";
 import { health, ready } from "./routes/health.ts";
 import { listModels, showModel } from "./routes/models.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
@@ -35,7 +36,7 @@ export type AppDeps = {
 };
 
 /** The paths that are the gateway's. When it is mounted in another app it leaves the others alone. */
-const OWN_PATHS = ["/v1/*", "/health", "/ready"];
+const OWN_PATHS = ["/v1/*", "/health", "/ready", "/openapi.json", "/docs"];
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
@@ -58,6 +59,8 @@ export function createApp({ generate, models, settings, logger, now = Date.now }
 
   app.get("/health", health());
   app.get("/ready", ready(models));
+  app.get("/openapi.json", openapiDocument());
+  app.get("/docs", docsPage());
   app.get("/v1/models", listModels(models));
   app.get("/v1/models/:id{.+}", showModel(models));
   app.post(

@@ -1,6 +1,7 @@
 import { InvalidRequestError } from "../errors.ts";
 
-type Refusal = {
+/** A field that is known and can't be honoured, at least not with every value. */
+export type Refusal = {
   readonly param: string;
   /** Whether this value asks for what isn't there. Absent and null fields are never asked about. */
   readonly asksForIt: (value: unknown) => boolean;
@@ -17,7 +18,7 @@ const isNot =
 /**
  * The fields of OpenAI's API that this server knows and can't honour. To support one, take its line away and add it to the schema.
  */
-const REFUSALS: readonly Refusal[] = [
+export const REFUSALS: readonly Refusal[] = [
   { param: "tools", asksForIt: isFilled, reason: "tool calls are not available" },
   { param: "tool_choice", asksForIt: isNot("none", "auto"), reason: "tool calls are not available" },
   { param: "functions", asksForIt: isFilled, reason: "function calls are not available" },
