@@ -4,15 +4,23 @@ import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
 import type { Config } from "./config/schema.ts";
+import { createEmbedder, type Embedder } from "./engine/host/embedder.ts";
 import { createEngine, type Engine } from "./engine/host/engine.ts";
-import { compose } from "./generation/layer.ts";
+import { compose, type Generate, type Layer } from "./generation/layer.ts";
+import { measurePrompts } from "./generation/measure.ts";
+import type { ModelText } from "./generation/model.ts";
+import { holdToFormat } from "./grammar/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
-import type { LocalModel } from "./models/index.ts";
+import { createBackgroundRuns } from "./http/responses/background.ts";
+import { type LocalModel, writesText } from "./models/index.ts";
+import { InvalidRequestError } from "./protocols/errors.ts";
 import { admit } from "./queue/admission.ts";
-import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
+import { createModelDirectory, type ModelState, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
+import { createState } from "./store/state.ts";
+import { callTools } from "./tools/layer.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -26,6 +34,8 @@ export type Gateway = {
   readonly app: Hono<HttpEnv>;
   /** Loads every model. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
   start(): Promise<void>;
+  /** Resolves when nothing runs in the background. */
+  settled(): Promise<void>;
   /** Ends the engines. What still runs fails with `EngineUnavailableError`. */
   stop(): Promise<void>;
 };
@@ -36,6 +46,8 @@ export type RunningGateway = {
   /** Takes no new connections, lets what runs go on for `graceMs` at most, then frees everything. */
   stop(graceMs: number): Promise<void>;
 };
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** How long what was cut off by `stop` may take to be told so. */
 const FAREWELL_MS = 1_000;
@@ -49,21 +61,39 @@ const FAREWELL_MS = 1_000;
  * app.route("/", gateway.app);
  */
 export async function createGateway({ config, models, logger }: GatewayOptions): Promise<Gateway> {
-  const engines = new Map(models.map((model) => [model, createModelEngine(model, config, logger)]));
-  const served = await Promise.all(Array.from(engines, ([model, engine]) => describe(model, engine)));
+  const engines = new Map(
+    models.filter(({ gguf }) => writesText(gguf)).map((model) => [model, createModelEngine(model, config, logger)]),
+  );
+  const embedders = new Map(models.map((model) => [model, createModelEmbedder(model, config, logger)]));
+  const served = await Promise.all(
+    Array.from(embedders, ([model, embedder]) => describe(model, engines.get(model), embedder)),
+  );
   const directory = createModelDirectory(served);
   const generate = compose([admit({ maxPending: config.maxPending })], route(directory));
-  const stop = async () => void (await Promise.all(Array.from(engines.values(), (engine) => engine.stop())));
+  const state = createState({
+    file: config.stateFile,
+    retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
+  });
+  const runs = createBackgroundRuns();
+  const stop = async () => {
+    await Promise.all([...engines.values(), ...embedders.values()].map((each) => each.stop()));
+    // Without engines they have failed by now, and that is written down.
+    await runs.settled();
+    state.close();
+  };
   return {
-    app: createApp({ generate, models: directory, settings: config, logger }),
+    app: createApp({ generate, models: directory, settings: config, state, runs, logger }),
     async start() {
       try {
-        await Promise.all(Array.from(engines.values(), (engine) => engine.start()));
+        await Promise.all(
+          Array.from(embedders, ([model, embedder]) => engines.get(model)?.start() ?? embedder.warmUp()),
+        );
       } catch (error) {
         await stop();
         throw error;
       }
     },
+    settled: runs.settled,
     stop,
   };
 }
@@ -89,7 +119,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     url,
     async stop(graceMs) {
       const closed = drain();
-      await settledWithin(closed, graceMs);
+      await settledWithin(
+        closed.then(() => gateway.settled()),
+        graceMs,
+      );
       await gateway.stop();
       await settledWithin(closed, FAREWELL_MS);
       server.closeAllConnections();
@@ -108,22 +141,104 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
       gpu: config.gpu,
       flashAttention: config.flashAttention,
       prefillChunkTokens: config.prefillChunk,
+      prefillPauseMs: config.prefillPauseMs,
       prefixStoreBytes: config.prefixStoreBytes,
     },
     logger: logger.child({ model: model.id }),
   });
 }
 
-async function describe(model: LocalModel, engine: Engine): Promise<ServedModel> {
+/** Its process starts with the first request for it, except where the model does nothing else. */
+function createModelEmbedder(model: LocalModel, config: Config, logger: Logger): Embedder {
+  return createEmbedder({
+    options: {
+      modelPath: model.path,
+      contextTokens: config.context,
+      threads: config.threads,
+      gpu: config.gpu,
+      flashAttention: config.flashAttention,
+    },
+    logger: logger.child({ model: model.id }),
+    policy: { maxPending: config.maxPending },
+  });
+}
+
+/** What a model answers that makes embeddings or scores only. */
+function refuseText(model: LocalModel): { readonly generate: Generate; readonly text: ModelText } {
+  const refuse = (): never => {
+    throw new InvalidRequestError(
+      `The model \`${model.id}\` (${model.gguf.architecture}) makes embeddings or scores and can't write text. ` +
+        "Ask it at /v1/embeddings or /v1/rerank, and another model for text: GET /v1/models lists them.",
+      "model",
+      "unsupported_model",
+    );
+  };
+  const refuseLater = async () => refuse();
+  return {
+    async *generate() {
+      yield* [];
+      refuse();
+    },
+    text: {
+      tokenize: refuseLater,
+      detokenize: refuseLater,
+      spell: refuseLater,
+      applyTemplate: refuseLater,
+      countTokens: refuseLater,
+    },
+  };
+}
+
+async function describe(model: LocalModel, engine: Engine | undefined, embedder: Embedder): Promise<ServedModel> {
   const { mtimeMs } = await stat(model.path);
+  const refusal = refuseText(model);
+  const {
+    architecture,
+    quantization,
+    parameterCount,
+    contextLength,
+    vocabularySize,
+    chatTemplate: hasChatTemplate,
+  } = model.gguf;
   return {
     id: model.id,
     aliases: model.aliases,
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
-    state: () => (engine.state === "stopped" ? "failed" : engine.state),
-    generate: engine.generate,
+    state: () => stateOf(engine ?? embedder),
+    details: {
+      architecture,
+      parameters: parameterCount,
+      sizeBytes: model.sizeBytes,
+      hasChatTemplate,
+      ...(quantization !== undefined && { quantization }),
+      ...(contextLength !== undefined && { trainContextTokens: contextLength }),
+      ...(vocabularySize !== undefined && { vocabularySize }),
+      ...(model.sha256 !== undefined && { sha256: model.sha256 }),
+    },
+    generate: engine === undefined ? refusal.generate : compose(layersOf(engine), engine.generate),
+    measure: engine === undefined ? refusal.generate : compose(layersOf(engine), measurePrompts(engine.text)),
+    text: engine?.text ?? refusal.text,
+    info: () => engine?.info,
+    embed: embedder.embed,
   };
+}
+
+function stateOf({ state }: Engine | Embedder): ModelState {
+  return state === "stopped" ? "failed" : state;
+}
+
+/** What a model's own answers pass through. */
+function layersOf(engine: Engine): readonly Layer[] {
+  return [callTools(() => chatTemplate(engine)), holdToFormat()];
+}
+
+/** Undefined too where the model can't be loaded: the engine has the words for that. */
+function chatTemplate(engine: Engine): Promise<string | undefined> {
+  return engine.start().then(
+    (info) => info.chatTemplate,
+    () => undefined,
+  );
 }
 
 type Listening = { readonly server: Server; readonly url: string; readonly drain: () => Promise<void> };

@@ -20,7 +20,7 @@ export function plotIntrusion(contestants: readonly ContestantResult[]): string 
   const x = linearScale(fromMs, toMs, LEFT, RIGHT);
   const [leastMs, mostMs] = [Math.min(...gapsMs) / 1.3, Math.max(...gapsMs) * 1.3];
   const height = TOP + traced.length * (PANEL_HEIGHT + PANEL_GAP) + 6;
-  return svg(WIDTH, height, [
+  return svg(WIDTH, height, "ITL of four streams while a long prompt is read", [
     text(16, 22, "ITL of four streams while a long prompt is read (shaded)", {
       "font-size": 15,
       "font-weight": "bold",

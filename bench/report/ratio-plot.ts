@@ -26,7 +26,7 @@ export function plotRatios(rows: readonly Row[]): string {
   const [from, to] = [Math.min(...values) / 1.15, Math.max(...values) * 1.15];
   const scale = logScale(from, to, LEFT, RIGHT);
   const bottom = TOP + bars.length * ROW_HEIGHT;
-  return svg(WIDTH, bottom + 30, [
+  return svg(WIDTH, bottom + 30, "Ratios of Sluice to llama-server", [
     text(16, 22, "sluice ÷ llama-server", { "font-size": 15, "font-weight": "bold" }),
     text(WIDTH - 16, 22, "bar: ratio, whisker: 95 % interval, triangle: target, arrow: the better way", {
       "text-anchor": "end",

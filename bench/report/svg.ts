@@ -8,10 +8,10 @@ export const COLOURS = {
   text: "#6b7280",
 } as const;
 
-/** A whole file. */
-export function svg(width: number, height: number, parts: readonly string[]): string {
+/** A whole file. The title is what a reader without eyes for it is told. */
+export function svg(width: number, height: number, title: string, parts: readonly string[]): string {
   const style = `font-family="system-ui, sans-serif" font-size="12" fill="${COLOURS.text}"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ${style}>\n${parts.join("\n")}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ${style}><title>${escapeXml(title)}</title>\n${parts.join("\n")}\n</svg>\n`;
 }
 
 export function text(x: number, y: number, content: string, attributes: Attributes = {}): string {

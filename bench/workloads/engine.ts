@@ -35,11 +35,11 @@ export const engine: Workload = {
 
 async function openSluice(bench: Bench): Promise<Contestant> {
   const { modelPath, threads, gpu } = bench.shared;
-  const { flashAttention, prefillChunk, prefixStoreBytes } = configSchema.parse({});
+  const { flashAttention, prefillChunk, prefillPauseMs, prefixStoreBytes } = configSchema.parse({});
   const sluice = createEngine({
     options: {
       ...{ modelPath, threads, gpu, slots: STREAMS, contextTokens: CONTEXT_TOKENS },
-      ...{ flashAttention, prefillChunkTokens: prefillChunk, prefixStoreBytes },
+      ...{ flashAttention, prefillChunkTokens: prefillChunk, prefillPauseMs, prefixStoreBytes },
     },
     logger: silentLogger,
   });

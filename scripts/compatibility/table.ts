@@ -85,11 +85,19 @@ function describeField(
     values: describeValues(schema),
     notes: notes.filter((note) => note !== undefined).join("; "),
   };
-  const inner = alternativesOf(schema).flatMap(({ properties = {} }) => Object.entries(properties));
+  const inner = Map.groupBy(
+    alternativesOf(schema).flatMap(({ properties = {} }) => Object.entries(properties)),
+    ([key]) => key,
+  );
   return [
     row,
-    ...inner.map(
-      ([key, value]): Row => ({ ...row, field: `\`${name}.${key}\``, values: describeValues(value), notes: "" }),
+    ...[...inner].map(
+      ([key, alternatives]): Row => ({
+        ...row,
+        field: `\`${name}.${key}\``,
+        values: describeValues({ anyOf: alternatives.map(([, value]) => value) }),
+        notes: "",
+      }),
     ),
   ];
 }

@@ -1,12 +1,18 @@
 import type { Config } from "../config/schema.ts";
-import type { LocalModel } from "../models/index.ts";
+import { type LocalModel, writesText } from "../models/index.ts";
 import { formatTable } from "./table.ts";
 
-/** What `--context auto` comes to at most, as in `engine/llama.ts`. */
+/** What `--context auto` comes to at most, as in `engine/llama/model.ts`. */
 const AUTO_CONTEXT_TOKENS = 4096;
 
 /** A model as the banner tells of it. */
-export type ServedModel = { readonly id: string; readonly slots: number; readonly contextTokens: number };
+export type ServedModel = {
+  readonly id: string;
+  readonly slots: number;
+  readonly contextTokens: number;
+  /** Set for a model that makes embeddings or scores, and no text. */
+  readonly onlyReads?: true;
+};
 
 /** What each model is served with. */
 export function describeModels(models: readonly LocalModel[], config: Config): readonly ServedModel[] {
@@ -17,31 +23,37 @@ export function describeModels(models: readonly LocalModel[], config: Config): r
       config.context === "auto"
         ? Math.min(gguf.contextLength ?? AUTO_CONTEXT_TOKENS, AUTO_CONTEXT_TOKENS)
         : config.context,
+    ...(!writesText(gguf) && { onlyReads: true }),
   }));
 }
 
 /** What `serve` prints when it is ready: the address, the models, and a request to try. `url` has no slash at its end. */
 export function formatBanner(version: string, url: string, models: readonly ServedModel[]): string {
-  const rows = models.map(({ id, slots, contextTokens }) => [
+  const rows = models.map(({ id, slots, contextTokens, onlyReads }) => [
     id,
-    `${slots} ${slots === 1 ? "slot" : "slots"} of ${contextTokens} tokens`,
+    onlyReads ? "embeddings or scores" : `${slots} ${slots === 1 ? "slot" : "slots"} of ${contextTokens} tokens`,
   ]);
-  const body = {
-    model: models[0]?.id,
-    messages: [{ role: "user", content: "Why is the sky blue?" }],
-    // A small model may never find an end by itself.
-    max_tokens: 100,
-    stream: true,
-  };
+  const { path, body } = firstRequest(models);
   return `Sluice ${version} listens on ${url}
 
 ${indent(formatTable(rows))}
 Try it:
 
-  curl -N ${reachable(url)}/v1/chat/completions -H 'Content-Type: application/json' \\
+  curl -N ${reachable(url)}${path} -H 'Content-Type: application/json' \\
     -d ${quote(JSON.stringify(body))}
 
 `;
+}
+
+/** A request to try, to the first model that writes text where there is one. */
+function firstRequest(models: readonly ServedModel[]): { readonly path: string; readonly body: object } {
+  const writer = models.find(({ onlyReads }) => onlyReads === undefined);
+  if (writer === undefined) {
+    return { path: "/v1/embeddings", body: { model: models[0]?.id, input: "Why is the sky blue?" } };
+  }
+  const messages = [{ role: "user", content: "Why is the sky blue?" }];
+  // A small model may never find an end by itself.
+  return { path: "/v1/chat/completions", body: { model: writer.id, messages, max_tokens: 100, stream: true } };
 }
 
 /** The wildcard addresses are where to listen, not where to call. */

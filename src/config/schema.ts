@@ -37,7 +37,13 @@ export const configSchema = z.strictObject({
     .enum(FLASH_ATTENTION_CHOICES)
     .default("auto")
     .describe("attention that never forms all scores at once; auto is wherever llama.cpp has it"),
-  prefillChunk: z.int().min(1).max(8192).default(64).describe("prompt tokens evaluated in one step at most"),
+  prefillChunk: z.int().min(1).max(8192).default(64).describe("prompts are evaluated in pieces of so many tokens"),
+  prefillPauseMs: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(50)
+    .describe("how long prompts may hold up answers in progress at a time, in ms; a piece is evaluated in any case"),
   prefixStoreBytes: z
     .int()
     .min(0)
@@ -45,6 +51,25 @@ export const configSchema = z.strictObject({
     .default(1024 ** 3)
     .describe("how much of the prompts that slots lose is kept in temporary files, in bytes; 0 keeps nothing"),
   modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
+  stateFile: z
+    .string()
+    .min(1)
+    .default("state/sluice.db")
+    .describe("SQLite file for stored responses, conversations and completions; :memory: forgets them at the end"),
+  stateMaxDays: z
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(30)
+    .describe("how long stored responses and completions are kept, in days"),
+  stateMaxEntries: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(10_000)
+    .describe(
+      "how many responses, how many completions and how many conversations are kept; beyond that the oldest go",
+    ),
   maxPending: z.int().min(1).max(100_000).default(256).describe("requests in hand at once before new ones are refused"),
   maxBodyBytes: z
     .int()

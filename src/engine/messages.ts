@@ -1,5 +1,6 @@
-import type { FinishReason } from "../generation/event.ts";
-import type { Prompt, Sampling } from "../generation/request.ts";
+import type { FinishReason, SampledLogprob } from "../generation/event.ts";
+import type { ModelInfo, TokenizeOptions } from "../generation/model.ts";
+import type { Grammar, Prompt, Sampling, Tool } from "../generation/request.ts";
 
 /** Where layers of the model may run. `auto` takes the best that is found, `off` the CPU alone. */
 export type GpuChoice = "auto" | "off" | "cuda" | "vulkan" | "metal";
@@ -18,21 +19,17 @@ export type EngineOptions = {
   readonly threads: number | "auto";
   readonly gpu: GpuChoice;
   readonly flashAttention: FlashAttentionChoice;
-  /** Prompt tokens evaluated in one step at most, over all sequences. */
+  /** Prompts are cut at multiples of this. */
   readonly prefillChunkTokens: number;
+  /** How long prompts may hold up a step of the decoding sequences, in ms; one chunk is evaluated in any case. */
+  readonly prefillPauseMs: number;
   /** How much of what slots lose is kept in files, so that conversations may outnumber slots; 0 is nothing. */
   readonly prefixStoreBytes: number;
 };
 
 /** What the worker found when it had loaded. */
-export type EngineInfo = {
+export type EngineInfo = ModelInfo & {
   readonly slots: number;
-  readonly contextTokens: number;
-  readonly trainContextTokens: number;
-  readonly vocabularySize: number;
-  /** llama.cpp's words, such as "llama 135M Q4_1". */
-  readonly description: string;
-  readonly parameters: number;
   /** The device that took the layers: `cpu`, `cuda`, `vulkan` or `metal`. */
   readonly device: string;
   readonly threads: number;
@@ -43,9 +40,17 @@ export type SequenceRequest = {
   /** The host's number for it; unique for the life of the host. */
   readonly id: number;
   readonly prompt: Prompt;
+  /** What the chat template is told of. */
+  readonly tools?: readonly Tool[];
   readonly maxTokens: number | undefined;
   readonly stop: readonly string[];
   readonly sampling: Sampling & { readonly seed: number };
+  /** For each token, its log-probability and those of so many of the most likely; undefined for none. */
+  readonly logprobs?: number;
+  /** What the text is held to; undefined is any text. */
+  readonly grammar?: Grammar;
+  /** Whether the spellings of control tokens that the model writes are part of the text. */
+  readonly showControlTokens?: boolean;
   /** Whether the client gave the seed: then the same request gets the same text, even where reusing a prefix would be faster. */
   readonly reproducible: boolean;
   /**
@@ -58,9 +63,30 @@ export type SequenceRequest = {
 export type HostMessage =
   | { readonly type: "load"; readonly options: EngineOptions }
   | { readonly type: "submit"; readonly sequence: SequenceRequest }
-  | { readonly type: "cancel"; readonly id: number };
+  | { readonly type: "cancel"; readonly id: number }
+  /** The host's numbers for queries are apart from those for sequences. */
+  | { readonly type: "query"; readonly id: number; readonly query: TextQuery };
 
-/** Why a sequence was refused before its first token. */
+/** A question about text, which needs no slot. */
+export type TextQuery =
+  | ({ readonly type: "tokenize"; readonly text: string } & TokenizeOptions)
+  | { readonly type: "detokenize"; readonly tokens: readonly number[] }
+  | { readonly type: "spell"; readonly tokens: readonly number[] }
+  | {
+      readonly type: "applyTemplate";
+      readonly prompt: Extract<Prompt, { type: "chat" }>;
+      readonly tools: readonly Tool[];
+    }
+  | { readonly type: "countTokens"; readonly prompt: Prompt; readonly tools: readonly Tool[] };
+
+export type TextAnswer =
+  | { readonly type: "tokens"; readonly tokens: readonly number[] }
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "pieces"; readonly pieces: readonly (readonly number[])[] }
+  | { readonly type: "count"; readonly count: number }
+  | { readonly type: "rejected"; readonly rejection: Rejection };
+
+/** Why a sequence was refused before its first token, or a query was. */
 export type Rejection =
   | {
       readonly code: "context_length_exceeded";
@@ -70,7 +96,11 @@ export type Rejection =
       readonly atLeast: boolean;
     }
   | { readonly code: "unrenderable_prompt"; readonly reason: string }
-  | { readonly code: "invalid_sampling"; readonly field: keyof Sampling; readonly reason: string }
+  | {
+      readonly code: "invalid_sampling";
+      readonly field: keyof Sampling | "grammar" | "prompt" | "suffix" | "tokens";
+      readonly reason: string;
+    }
   /** The engine could not go on with this one alone; it is not the client's fault. */
   | { readonly code: "failed"; readonly reason: string };
 
@@ -83,8 +113,15 @@ export type SequenceUpdate = {
   readonly tokens: readonly number[];
   /** New text that is safe to show; may be empty while a character or a stop string is incomplete. */
   readonly text: string;
+  /** Of the tokens whose text is shown by now and was not before, where they were asked for. */
+  readonly logprobs?: readonly SampledLogprob[];
   /** Set in the sequence's last update. */
-  readonly finished?: { readonly reason: FinishReason; readonly completionTokens: number };
+  readonly finished?: {
+    readonly reason: FinishReason;
+    readonly completionTokens: number;
+    /** The stop string that ended it, where one did. */
+    readonly stopString?: string;
+  };
 };
 
 export type WorkerMessage =
@@ -94,6 +131,7 @@ export type WorkerMessage =
   | { readonly type: "rejected"; readonly id: number; readonly rejection: Rejection }
   /** One for each step, with every sequence's news. */
   | { readonly type: "step"; readonly updates: readonly SequenceUpdate[] }
+  | { readonly type: "answer"; readonly id: number; readonly answer: TextAnswer }
   /** Twice a second. `decodingForMs` is how long the native call in progress has taken, 0 when there is none. */
   | { readonly type: "heartbeat"; readonly decodingForMs: number }
   | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };

@@ -25,8 +25,9 @@ export class ContextLengthExceededError extends GenerationError {
   readonly code = "context_length_exceeded";
   readonly promptTokens: number;
   readonly contextTokens: number;
+  /** The prompt was so long that it was not counted to its end. */
+  readonly atLeast: boolean;
 
-  /** @param atLeast the prompt was so long that it was not counted to its end */
   constructor(promptTokens: number, contextTokens: number, atLeast = false) {
     super(
       `This model's context holds ${contextTokens} tokens, and the messages take ${atLeast ? "at least " : ""}${promptTokens}, ` +
@@ -35,6 +36,7 @@ export class ContextLengthExceededError extends GenerationError {
     );
     this.promptTokens = promptTokens;
     this.contextTokens = contextTokens;
+    this.atLeast = atLeast;
   }
 }
 

@@ -55,4 +55,6 @@ export type GenerationEvent =
       readonly completionTokens: number;
       /** How many of those were reasoning, where the model reasons. */
       readonly reasoningTokens?: number;
+      /** The stop string that ended it, where one did. */
+      readonly stopString?: string;
     };

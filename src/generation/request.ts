@@ -29,6 +29,8 @@ export type Tool = {
   readonly description?: string;
   /** A JSON schema of its arguments, an object's; absent where it takes none. */
   readonly parameters?: JsonSchema;
+  /** Whether the client counts on arguments that fit the schema; otherwise any object will do where the schema can't be held to. */
+  readonly strict?: boolean;
 };
 
 /** Which tools may be called in this turn. */
@@ -111,6 +113,11 @@ export type GenerationRequest = {
   readonly output?: OutputFormat;
   /** For each token, its log-probability and those of so many of the most likely; undefined for none. */
   readonly logprobs?: number;
+  /**
+   * Whether the spellings of control tokens that the model writes are part of the text; that of its end token never is. For models that
+   * mark calls or channels with such.
+   */
+  readonly showControlTokens?: boolean;
   /** How many independent answers (`n`), at least 1. */
   readonly choices: number;
   /** At most so many tokens for each choice; undefined is until the context is full. */

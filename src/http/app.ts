@@ -4,18 +4,27 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Logger } from "pino";
 import type { Generate } from "../generation/layer.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
+import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
 import { errorHandler } from "./errors.ts";
 import { accessLog } from "./middleware/access-log.ts";
+import { anthropicForm, isFromAnthropicClient } from "./middleware/anthropic-form.ts";
 import { limitBody } from "./middleware/body-limit.ts";
 import { allowOrigins } from "./middleware/cors.ts";
 import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
+import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { chatCompletions } from "./routes/chat.ts";
+import { completions } from "./routes/completions.ts";
 import { docsPage, openapiDocument } from "./routes/docs.ts";
+import { embeddings } from "./routes/embeddings.ts";
 import { health, ready } from "./routes/health.ts";
+import { countMessageTokens, createMessage } from "./routes/messages.ts";
 import { listModels, showModel } from "./routes/models.ts";
+import { rerank } from "./routes/rerank.ts";
+import { addStateRoutes } from "./routes/state.ts";
+import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 
 export type AppSettings = {
@@ -30,22 +39,37 @@ export type AppDeps = {
   readonly generate: Generate;
   readonly models: ModelDirectory;
   readonly settings: AppSettings;
+  /** What must survive a restart. */
+  readonly state: State;
+  /** The responses that run without their clients. */
+  readonly runs?: BackgroundRuns;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
 };
 
 /** The paths that are the gateway's. When it is mounted in another app it leaves the others alone. */
-const OWN_PATHS = ["/v1/*", "/health", "/ready", "/openapi.json", "/docs"];
+const OWN_PATHS = [
+  "/v1/*",
+  "/rerank",
+  "/health",
+  "/ready",
+  "/tokenize",
+  "/detokenize",
+  "/apply-template",
+  "/openapi.json",
+  "/docs",
+];
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
  *
  * @example
- * const app = createApp({ generate, models, settings: config, logger });
+ * const app = createApp({ generate, models, state, settings: config, logger });
  * serve({ fetch: app.fetch, port: 8080 });
  */
-export function createApp({ generate, models, settings, logger, now = Date.now }: AppDeps): Hono<HttpEnv> {
+export function createApp(deps: AppDeps): Hono<HttpEnv> {
+  const { generate, models, settings, state, runs = createBackgroundRuns(), logger, now = Date.now } = deps;
   const app = new Hono<HttpEnv>();
   const forEveryRequest = every(
     requestId(),
@@ -53,6 +77,8 @@ export function createApp({ generate, models, settings, logger, now = Date.now }
     accessLog(logger, now),
     allowOrigins(settings.corsOrigins),
   );
+  app.use("/v1/messages/*", anthropicForm());
+  app.use("/v1/models/*", anthropicForm(isFromAnthropicClient));
   for (const path of OWN_PATHS) {
     app.use(path, forEveryRequest, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   }
@@ -63,12 +89,17 @@ export function createApp({ generate, models, settings, logger, now = Date.now }
   app.get("/docs", docsPage());
   app.get("/v1/models", listModels(models));
   app.get("/v1/models/:id{.+}", showModel(models));
-  app.post(
-    "/v1/chat/completions",
-    jsonOnly(),
-    limitBody(settings.maxBodyBytes),
-    chatCompletions({ generate, models, logger, now }),
-  );
+  const takesJson = every(jsonOnly(), limitBody(settings.maxBodyBytes));
+  app.post("/v1/chat/completions", takesJson, chatCompletions({ generate, models, state, logger, now }));
+  app.post("/v1/completions", takesJson, completions({ generate, models, logger, now }));
+  app.post("/v1/messages", takesJson, createMessage({ generate, models, logger }));
+  app.post("/v1/messages/count_tokens", takesJson, countMessageTokens(models));
+  app.post("/v1/embeddings", takesJson, embeddings(models));
+  for (const path of ["/v1/rerank", "/rerank"]) app.post(path, takesJson, rerank(models));
+  app.post("/tokenize", takesJson, tokenize(models));
+  app.post("/detokenize", takesJson, detokenize(models));
+  app.post("/apply-template", takesJson, applyTemplate(models));
+  addStateRoutes(app, { generate, models, state, runs, logger, now }, settings.maxBodyBytes);
 
   for (const path of OWN_PATHS) {
     app.all(path, unknownUrl);

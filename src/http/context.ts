@@ -1,4 +1,5 @@
 import type { TokenCounts } from "../protocols/tally.ts";
+import type { ErrorForm } from "./error-form.ts";
 
 /** What the access log says about a request, filled in while it is worked on. */
 export type RequestFacts = {
@@ -19,5 +20,7 @@ export type HttpEnv = {
     /** `req_` and 32 hexadecimal digits: `x-request-id`, and the request's id from here to the engine. */
     requestId: string;
     facts: RequestFacts;
+    /** How to tell of a failure, where not as OpenAI does. */
+    errorForm?: ErrorForm;
   };
 };

@@ -10,8 +10,11 @@ import {
   OverloadedError,
   UnrenderablePromptError,
 } from "../generation/errors.ts";
+import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import { InvalidRequestError, type WireError } from "../protocols/errors.ts";
+import { StateError } from "../store/errors.ts";
 import type { HttpEnv } from "./context.ts";
+import { OPENAI_ERRORS } from "./error-form.ts";
 
 /** nginx's status for a client that closed the connection first. Nobody receives it; it is for the log. */
 export const CLIENT_CLOSED_REQUEST = 499;
@@ -41,16 +44,22 @@ export type Failure = {
 /** The official clients repeat a request after a 5xx unless this header says that it would be in vain. */
 const DO_NOT_RETRY = { "x-should-retry": "false" };
 
-/** Puts anything that was thrown into the wire's form: the one place that does. */
+/** Puts anything that was thrown in OpenAI's terms: the one place that does. */
 export function describeFailure(error: unknown, requestId: string): Failure {
   if (error instanceof InvalidRequestError) {
     return refused(400, error.message, error.param, error.code);
+  }
+  if (error instanceof UnsupportedSchemaError) {
+    return refused(400, error.message, error.path, "invalid_json_schema");
   }
   if (error instanceof HttpError) {
     return refused(error.status, error.message, null, error.code);
   }
   if (error instanceof GenerationError) {
     return describeGenerationError(error);
+  }
+  if (error instanceof StateError) {
+    return failed(503, error, {});
   }
   return {
     status: 500,
@@ -92,7 +101,11 @@ function refused(status: number, message: string, param: string | null, code: st
   return { status, error: { message, type: "invalid_request_error", param, code }, headers: {}, unexpected: false };
 }
 
-function failed(status: number, error: GenerationError, headers: Readonly<Record<string, string>>): Failure {
+function failed(
+  status: number,
+  error: GenerationError | StateError,
+  headers: Readonly<Record<string, string>>,
+): Failure {
   return {
     status,
     error: { message: error.message, type: "server_error", param: null, code: error.code },
@@ -106,12 +119,14 @@ function toSnakeCase(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** Answers with `failure` in OpenAI's form, and notes it for the access log. */
+/** Answers with `failure` in the form of the protocol that the request speaks, and notes it for the access log. */
 export function sendFailure(c: Context<HttpEnv>, failure: Failure): Response {
   c.get("facts").error = failure.error.code ?? failure.error.type;
-  return new Response(JSON.stringify({ error: failure.error }), {
-    status: failure.status,
-    headers: { "content-type": "application/json", ...failure.headers },
+  const form = c.get("errorForm") ?? OPENAI_ERRORS;
+  const { status, error, headers } = form.translate(failure);
+  return new Response(JSON.stringify(form.encode(error, c.get("requestId"))), {
+    status,
+    headers: { "content-type": "application/json", ...headers },
   });
 }
 

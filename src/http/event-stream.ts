@@ -15,7 +15,7 @@ export type EventStreamOptions = {
 };
 
 /** `no-transform` and nginx's header keep proxies from holding tokens back until there is enough to compress or to send. */
-const HEADERS = {
+export const EVENT_STREAM_HEADERS = {
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-cache, no-transform",
   "x-accel-buffering": "no",
@@ -64,7 +64,8 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        controller.enqueue(Buffer.from(encoder.open() + encoder.encode(options.first)));
+        const frames = encoder.open() + encoder.encode(options.first);
+        if (frames !== "") controller.enqueue(Buffer.from(frames));
       },
       pull,
       cancel() {
@@ -75,5 +76,5 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
     // Nothing is made ahead of what was asked for.
     { highWaterMark: 0 },
   );
-  return new Response(body, { headers: HEADERS });
+  return new Response(body, { headers: EVENT_STREAM_HEADERS });
 }

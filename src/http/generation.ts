@@ -1,6 +1,4 @@
 import type { GenerationEvent } from "../generation/event.ts";
-import type { Generate } from "../generation/layer.ts";
-import type { GenerationRequest } from "../generation/request.ts";
 
 /** A generation that runs for one client. */
 export type ClientGeneration = {
@@ -15,9 +13,9 @@ export type ClientGeneration = {
  * Runs `request` for the client whose connection `connection` stands for. When that is aborted the generation is cancelled, and so it
  * can be by hand: not every server tells of a lost client in both ways.
  */
-export function startGeneration(
-  generate: Generate,
-  request: Omit<GenerationRequest, "signal">,
+export function startGeneration<Request extends object>(
+  generate: (request: Request & { readonly signal: AbortSignal }) => AsyncIterable<GenerationEvent>,
+  request: Request,
   connection: AbortSignal,
 ): ClientGeneration {
   const wanted = new AbortController();

@@ -161,6 +161,17 @@ export const KNOWN_ARCHITECTURES: ReadonlySet<string> = new Set([
 /** Known to llama.cpp, but not as a model: a `clip` file is the image projector that goes with one. */
 const NOT_MODELS: ReadonlySet<string> = new Set(["clip"]);
 
+/** Architectures that read a text and never write one: llama.cpp loads them, and would answer every chat with nothing. */
+const READERS = /bert|^t5encoder$|^gemma-embedding$|^llama-embed$/;
+
+/**
+ * Whether a model writes text. Others make embeddings or scores: by their architecture, or because their file says how to pool, which
+ * those of text models don't.
+ */
+export function writesText(model: { readonly architecture: string; readonly poolingType?: number }): boolean {
+  return model.poolingType === undefined && !READERS.test(model.architecture);
+}
+
 /** Whether llama.cpp can load a model of this architecture (`general.architecture` in the file). */
 export function isSupportedArchitecture(architecture: string): boolean {
   return KNOWN_ARCHITECTURES.has(architecture) && !NOT_MODELS.has(architecture);

@@ -1,5 +1,5 @@
 /** The models room's one way in: which models are known, where they come from, and whether a file can be loaded. */
-export { isSupportedArchitecture, KNOWN_ARCHITECTURES } from "./architectures.ts";
+export { isSupportedArchitecture, KNOWN_ARCHITECTURES, writesText } from "./architectures.ts";
 export { loadCatalogue } from "./catalogue.ts";
 export type { Catalogue, CatalogueEntry } from "./catalogue-schema.ts";
 export { freeDiskBytes } from "./disk.ts";

@@ -45,6 +45,8 @@ function describe(issue: Issue, base: Path): InvalidRequestError {
       return tooSmall(issue, path);
     case "invalid_key":
       return wrongKey(path);
+    case "invalid_format":
+      return wrongFormat(issue, path);
     default:
       return invalid(path, "this value is not allowed", "invalid_value");
   }
@@ -142,6 +144,15 @@ function tooSmall(issue: Extract<Issue, { code: "too_small" }>, path: Path): Inv
     path,
     `${kind} below minimum value. Expected a value ${bound}, but got ${issue.input} instead`,
     `${kind}_below_min_value`,
+  );
+}
+
+function wrongFormat(issue: Extract<Issue, { code: "invalid_format" }>, path: Path): InvalidRequestError {
+  const pattern = "pattern" in issue ? String(issue.pattern).slice(1, -1) : issue.format;
+  return invalid(
+    path,
+    `string does not match pattern. Expected a string that matches the pattern '${pattern}'`,
+    "invalid_value",
   );
 }
 

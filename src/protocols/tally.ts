@@ -6,9 +6,11 @@ export type TokenCounts = {
   /** Of the prompt's, those that a slot still held. */
   readonly cached: number;
   readonly completion: number;
+  /** Of the completion's, those that were reasoning. */
+  readonly reasoning: number;
 };
 
-/** Counts the tokens and the ends of one generation while its events pass by. */
+/** Counts the tokens and the ends of a generation, or of several that make one answer, while their events pass by. */
 export type Tally = {
   readonly note: (event: GenerationEvent) => void;
   readonly counts: () => TokenCounts;
@@ -16,18 +18,19 @@ export type Tally = {
   readonly assertComplete: () => void;
 };
 
-/** A tally for a generation of `choices` choices. */
+/** A tally for `choices` choices in all. */
 export function createTally(choices: number): Tally {
-  const counts = { prompt: 0, cached: 0, completion: 0 };
+  const counts = { prompt: 0, cached: 0, completion: 0, reasoning: 0 };
   let unfinished = choices;
 
   return {
     note(event) {
       if (event.type === "started") {
-        counts.prompt = event.promptTokens;
-        counts.cached = event.cachedTokens;
+        counts.prompt += event.promptTokens;
+        counts.cached += event.cachedTokens;
       } else if (event.type === "finished") {
         counts.completion += event.completionTokens;
+        counts.reasoning += event.reasoningTokens ?? 0;
         unfinished -= 1;
       }
     },

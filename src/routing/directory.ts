@@ -1,8 +1,27 @@
+import type { Embed } from "../generation/embedding.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
 import type { Generate } from "../generation/layer.ts";
+import type { ModelInfo, ModelText } from "../generation/model.ts";
 
 /** `loading`: its first engine starts. `restarting`: its engine died and comes back. `failed`: it won't come back by itself. */
 export type ModelState = "loading" | "ready" | "restarting" | "failed";
+
+/** What a model is, as its file says. Optional fields are absent where the file does not tell. */
+export type ModelDetails = {
+  /** llama.cpp's name for the network, such as `llama` or `gemma3`. */
+  readonly architecture: string;
+  /** Such as `Q4_K_M`. */
+  readonly quantization?: string;
+  readonly parameters: number;
+  /** Bytes of the file, all parts together. */
+  readonly sizeBytes: number;
+  /** The file's hash, where it was computed when the file came. */
+  readonly sha256?: string;
+  readonly trainContextTokens?: number;
+  readonly vocabularySize?: number;
+  /** Whether the file brings a chat template. */
+  readonly hasChatTemplate: boolean;
+};
 
 /** A model that requests can name, with what answers for it. */
 export type ServedModel = {
@@ -14,7 +33,16 @@ export type ServedModel = {
   readonly createdUnixSeconds: number;
   readonly ownedBy: string;
   readonly state: () => ModelState;
+  readonly details: ModelDetails;
   readonly generate: Generate;
+  /** As `generate`, up to `started`: how long the prompt is, evaluated by nobody. */
+  readonly measure: Generate;
+  /** Questions about text that need no generation. */
+  readonly text: ModelText;
+  /** Undefined until it has loaded for the first time. */
+  readonly info: () => ModelInfo | undefined;
+  /** Makes vectors and, with a reranker, scores; undefined where nothing does. */
+  readonly embed?: Embed;
 };
 
 /** The models that this gateway serves. */

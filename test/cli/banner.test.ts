@@ -16,6 +16,17 @@ describe("formatBanner", () => {
     );
   });
 
+  it("says of a model that only reads what it makes, and tries one that writes", () => {
+    const reader = { ...smol, id: "bge", onlyReads: true } as const;
+    const both = formatBanner("0.1.0", "http://127.0.0.1:8080", [reader, smol]);
+    expect(both).toContain("\n  bge                    embeddings or scores\n");
+    expect(both).toContain("/v1/chat/completions");
+    expect(both).toContain('"model":"smollm2-135m-instruct"');
+    const alone = formatBanner("0.1.0", "http://127.0.0.1:8080", [reader]);
+    expect(alone).toContain("/v1/embeddings");
+    expect(alone).toContain('"model":"bge"');
+  });
+
   it.each([["smollm2-135m-instruct"], ['it\'s "mine" $HOME `id` \\ 100%']])(
     "has a curl line that a shell passes on as it is meant, for the model %s",
     (id) => {

@@ -49,7 +49,7 @@ describe("an unknown URL", () => {
 
 describe("a wrong method", () => {
   it.each([
-    ["GET", CHAT, "POST"],
+    ["GET", "/v1/responses", "POST"],
     ["DELETE", "/v1/models", "GET, HEAD"],
     ["POST", "/v1/models/some-model", "GET, HEAD"],
     ["PUT", "/health", "GET, HEAD"],
@@ -80,7 +80,7 @@ describe("the app, mounted in another", () => {
     const wrong = await host.request(CHAT, chatInit({ temperature: 3 }));
     expect(wrong.status).toBe(400);
     expect(error.parse(await wrong.json()).error.param).toBe("temperature");
-    expect((await host.request(CHAT)).status).toBe(405);
+    expect((await host.request("/v1/responses")).status).toBe(405);
     expect(error.parse(await (await host.request("/v1/nowhere")).json()).error.code).toBe("unknown_url");
   });
 
@@ -88,7 +88,7 @@ describe("the app, mounted in another", () => {
     const { host } = mount("/llm");
     expect((await host.request("/llm/v1/models")).status).toBe(200);
     expect((await host.request(`/llm${CHAT}`, chatInit({}))).status).toBe(200);
-    expect((await host.request(`/llm${CHAT}`)).headers.get("allow")).toBe("POST");
+    expect((await host.request("/llm/v1/responses")).headers.get("allow")).toBe("POST");
   });
 
   it("leaves the host's own pages alone", async () => {

@@ -9,6 +9,7 @@ import {
   UnrenderablePromptError,
 } from "../../src/generation/errors.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
+import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
 import { chatCompletion, error } from "../../src/protocols/openai-responses.ts";
 import {
   answerWith,
@@ -137,6 +138,18 @@ describe("POST /v1/chat/completions", () => {
       new UnrenderablePromptError("roles must alternate"),
       400,
       { type: "invalid_request_error", param: "messages", code: "invalid_messages" },
+      {},
+    ],
+    [
+      "a schema that no answer can be held to, by path and keyword",
+      new UnsupportedSchemaError("tools[0].function.parameters", "not", "list what may be"),
+      400,
+      {
+        type: "invalid_request_error",
+        param: "tools[0].function.parameters",
+        code: "invalid_json_schema",
+        message: expect.stringContaining("'not'"),
+      },
       {},
     ],
     [

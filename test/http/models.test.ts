@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { error, modelList, model as modelSchema } from "../../src/protocols/openai-responses.ts";
+import * as anthropic from "../fixtures/anthropic/schemas.ts";
 import { answerWith, createTestApp, script, servedModel } from "./support.ts";
 
 const generate = script(answerWith(["Hi"]));
@@ -17,9 +18,46 @@ describe("GET /v1/models", () => {
   it("lists the models in OpenAI's form", async () => {
     const response = await createApp().request("/v1/models");
     expect(response.status).toBe(200);
+    const known = {
+      state: "ready",
+      max_model_len: 4096,
+      architecture: { input_modalities: ["text"], output_modalities: ["text"] },
+      capabilities: ["completion", "chat"],
+      meta: {
+        architecture: "llama",
+        quantization: "Q4_1",
+        n_params: 134_515_008,
+        n_vocab: 49_152,
+        n_ctx: 4096,
+        n_ctx_train: 8192,
+        n_embd: 576,
+        size: 98_362_432,
+      },
+    };
     expect(modelList.parse(await response.json()).data).toEqual([
-      { id: "smollm2-135m-instruct", object: "model", created: 1_730_000_000, owned_by: "sluice" },
-      { id: "owner/repo:Q4_K_M", object: "model", created: 1_730_000_000, owned_by: "owner" },
+      { id: "smollm2-135m-instruct", object: "model", created: 1_730_000_000, owned_by: "sluice", ...known },
+      { id: "owner/repo:Q4_K_M", object: "model", created: 1_730_000_000, owned_by: "owner", ...known },
+    ]);
+  });
+
+  it("says only what is known of a model that loads, whose file tells little", async () => {
+    const sha256 = "b".repeat(64);
+    const { app } = createTestApp({
+      models: [
+        servedModel(generate, {
+          state: () => "loading",
+          info: () => undefined,
+          details: { architecture: "gpt2", parameters: 5, sizeBytes: 6, sha256, hasChatTemplate: false },
+        }),
+      ],
+    });
+    expect(modelList.parse(await (await app.request("/v1/models")).json()).data).toMatchObject([
+      {
+        state: "loading",
+        max_model_len: null,
+        capabilities: ["completion"],
+        meta: { architecture: "gpt2", n_params: 5, size: 6, sha256 },
+      },
     ]);
   });
 });
@@ -40,5 +78,28 @@ describe("GET /v1/models/{id}", () => {
     const body = error.parse(await response.json());
     expect(body.error).toMatchObject({ type: "invalid_request_error", param: "model", code: "model_not_found" });
     expect(body.error.message).toContain("smollm2-135m-instruct, owner/repo:Q4_K_M");
+  });
+});
+
+describe("a client of Anthropic's API", () => {
+  const init = { headers: { "anthropic-version": "2023-06-01", "x-api-key": "any" } };
+
+  it("gets the list in Anthropic's form, on one page", async () => {
+    const response = await createApp().request("/v1/models?limit=1000", init);
+    const list = anthropic.modelList.parse(await response.json());
+    expect(list).toMatchObject({ first_id: "smollm2-135m-instruct", last_id: "owner/repo:Q4_K_M", has_more: false });
+    expect(list.data[0]).toMatchObject({
+      id: "smollm2-135m-instruct",
+      created_at: "2024-10-27T03:33:20.000Z",
+      max_input_tokens: 4096,
+    });
+  });
+
+  it("gets one model, and errors, in Anthropic's form too", async () => {
+    const found = await createApp().request("/v1/models/big", init);
+    expect(anthropic.model.parse(await found.json()).id).toBe("owner/repo:Q4_K_M");
+    const missing = await createApp().request("/v1/models/claude", init);
+    expect(missing.status).toBe(404);
+    expect(anthropic.error.parse(await missing.json()).error.type).toBe("not_found_error");
   });
 });

@@ -36,6 +36,39 @@ describe("the official openai client", () => {
     expect(completion.usage?.completion_tokens).toBe(4);
   });
 
+  it("puts streamed calls together, and reads reasoning beside them", async () => {
+    const id = `call_${"a".repeat(24)}`;
+    await using client = await connect({
+      generate: script([
+        { type: "started", promptTokens: 9, cachedTokens: 0 },
+        { type: "reasoning", choice: 0, text: "Hm." },
+        { type: "toolCall", choice: 0, index: 0, id, name: "roll" },
+        { type: "toolArguments", choice: 0, index: 0, text: '{"sides"' },
+        { type: "toolArguments", choice: 0, index: 0, text: ":6}" },
+        { type: "toolCall", choice: 0, index: 1, id, name: "now" },
+        { type: "toolArguments", choice: 0, index: 1, text: "{}" },
+        { type: "finished", choice: 0, reason: "tool_calls", completionTokens: 9, reasoningTokens: 2 },
+      ]),
+    });
+    const stream = client.openai.chat.completions.stream({
+      model: MODEL_ID,
+      messages: [...MESSAGES],
+      tools: ["roll", "now"].map((name) => ({ type: "function", function: { name } })),
+      stream_options: { include_usage: true },
+    });
+    const completion = await stream.finalChatCompletion();
+    expect(completion.choices[0]).toMatchObject({
+      finish_reason: "tool_calls",
+      message: {
+        tool_calls: [
+          { id, type: "function", function: { name: "roll", arguments: '{"sides":6}' } },
+          { id, type: "function", function: { name: "now", arguments: "{}" } },
+        ],
+      },
+    });
+    expect(completion.usage?.completion_tokens_details?.reasoning_tokens).toBe(2);
+  });
+
   it("ends the generation when it aborts in mid-stream", async () => {
     const aborted = Promise.withResolvers<void>();
     await using client = await connect({

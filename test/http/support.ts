@@ -6,9 +6,13 @@ import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
+import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
+import { createState, type State } from "../../src/store/state.ts";
+import { completionChunk } from "../fixtures/openai/completions.ts";
+import { servedModel as fakeModel } from "../fixtures/served-model.ts";
 
 export const MODEL_ID = "smollm2-135m-instruct";
 
@@ -35,15 +39,7 @@ export function script(
 }
 
 export function servedModel(generate: Generate, overrides: Partial<ServedModel> = {}): ServedModel {
-  return {
-    id: MODEL_ID,
-    aliases: ["smollm2"],
-    createdUnixSeconds: 1_730_000_000,
-    ownedBy: "sluice",
-    state: () => "ready",
-    generate,
-    ...overrides,
-  };
+  return fakeModel({ id: MODEL_ID, aliases: ["smollm2"], generate, ...overrides });
 }
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -52,21 +48,27 @@ export type TestAppOptions = {
   readonly generate?: Generate;
   readonly models?: readonly ServedModel[];
   readonly settings?: Partial<AppSettings>;
+  readonly state?: State;
 };
 
-/** The gateway's app over a scripted engine, with what it logged. */
+const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
+
+/** The gateway's app over a scripted engine, with what it logged and what runs in its background. */
 export function createTestApp(options: TestAppOptions = {}) {
   const models = createModelDirectory(
     options.models ?? [servedModel(options.generate ?? script(answerWith(["Hello", " there", "!"])))],
   );
   const log: LogLine[] = [];
+  const runs = createBackgroundRuns();
   const app = createApp({
+    runs,
     generate: route(models),
     models,
+    state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   });
-  return { app, log };
+  return { app, log, runs };
 }
 
 /** What `fetch` and `app.request` need for a chat completion. */
@@ -82,7 +84,14 @@ export function chatInit(body: Readonly<Record<string, unknown>> | string, signa
   return signal === undefined ? init : { ...init, signal };
 }
 
+/** What `fetch` and `app.request` need for any other JSON body. */
+export function jsonInit(body: unknown, signal?: AbortSignal) {
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return signal === undefined ? init : { ...init, signal };
+}
+
 export const CHAT = "/v1/chat/completions";
+export const COMPLETIONS = "/v1/completions";
 
 /** Serves `app` on a free port of the loopback interface until the scope ends. */
 export async function listen(app: { fetch: (request: Request) => Response | Promise<Response> }) {
@@ -117,11 +126,20 @@ export function parseFrames(stream: string): string[] {
 
 /** The chunks of a whole stream, each held to OpenAI's description. Throws when it doesn't end with `[DONE]`. */
 export function parseChunks(stream: string): z.infer<typeof chatCompletionChunk>[] {
+  return parseWholeStream(stream).map((chunk) => chatCompletionChunk.parse(chunk));
+}
+
+/** As `parseChunks`, of a streamed completion. */
+export function parseCompletionChunks(stream: string): z.infer<typeof completionChunk>[] {
+  return parseWholeStream(stream).map((chunk) => completionChunk.parse(chunk));
+}
+
+function parseWholeStream(stream: string): unknown[] {
   const frames = parseFrames(stream);
   if (frames.pop() !== "[DONE]") {
     throw new Error("The stream does not end with [DONE].");
   }
-  return frames.map((frame) => chatCompletionChunk.parse(JSON.parse(frame)));
+  return frames.map((frame) => JSON.parse(frame));
 }
 
 /** The text of one choice, put together from its chunks. */

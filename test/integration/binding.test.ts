@@ -32,8 +32,8 @@ describe("what is written down of the binding", () => {
   });
 
   test("is its version: in package.json, in what is installed, and in what the engine asks for", async () => {
-    const engine = await readFile("src/engine/llama.ts", "utf8");
-    const asked = /^const BINDING_VERSION = "(.+)";$/m.exec(engine)?.[1];
+    const engine = await readFile("src/engine/llama/binding.ts", "utf8");
+    const asked = /^export const BINDING_VERSION = "(.+)";$/m.exec(engine)?.[1];
     const { dependencies } = JSON.parse(await readFile("package.json", "utf8"));
     const installed = JSON.parse(await readFile("node_modules/node-llama-cpp/package.json", "utf8"));
     expect(asked).toBe(dependencies["node-llama-cpp"]);

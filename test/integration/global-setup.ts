@@ -31,7 +31,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const logFile = join(folder, "gateway.log");
   const gateway = spawn(
     process.execPath,
-    ["src/main.ts", "--port", "0", "--slots", "4", "--context", String(CONTEXT_TOKENS)],
+    [
+      "src/main.ts",
+      "--port",
+      "0",
+      "--slots",
+      "4",
+      "--context",
+      String(CONTEXT_TOKENS),
+      "--state-file",
+      join(folder, "state.db"),
+    ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   gateway.stderr.pipe(createWriteStream(logFile));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isSupportedArchitecture, KNOWN_ARCHITECTURES } from "../../src/models/architectures.ts";
+import { isSupportedArchitecture, KNOWN_ARCHITECTURES, writesText } from "../../src/models/architectures.ts";
 
 describe("isSupportedArchitecture", () => {
   it.each(["llama", "gemma3", "qwen3moe", "gpt-oss", "nomic-bert"])("takes %s", (architecture) => {
@@ -12,5 +12,22 @@ describe("isSupportedArchitecture", () => {
 
   it("knows of projectors, so that their error can say what they are", () => {
     expect(KNOWN_ARCHITECTURES.has("clip")).toBe(true);
+  });
+});
+
+describe("writesText", () => {
+  it.each(["llama", "gemma3", "pangu-embedded", "dream"])("is true of %s", (architecture) => {
+    expect(writesText({ architecture })).toBe(true);
+  });
+
+  it.each(["bert", "nomic-bert-moe", "eurobert", "t5encoder", "gemma-embedding", "llama-embed"])(
+    "is false of %s, which only reads",
+    (architecture) => {
+      expect(writesText({ architecture })).toBe(false);
+    },
+  );
+
+  it("is false of a model whose file says how to pool", () => {
+    expect(writesText({ architecture: "qwen3", poolingType: 3 })).toBe(false);
   });
 });

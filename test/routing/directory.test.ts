@@ -1,16 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { ModelNotFoundError } from "../../src/generation/errors.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
+import { servedModel } from "../fixtures/served-model.ts";
 
 function model(id: string, aliases: readonly string[] = []): ServedModel {
-  return {
-    id,
-    aliases,
-    createdUnixSeconds: 1_730_000_000,
-    ownedBy: "sluice",
-    state: () => "ready",
-    generate: async function* () {},
-  };
+  return servedModel({ id, aliases });
 }
 
 describe("the model directory", () => {

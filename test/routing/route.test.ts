@@ -3,18 +3,15 @@ import { ModelNotFoundError } from "../../src/generation/errors.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
+import { servedModel } from "../fixtures/served-model.ts";
 
 function model(id: string): ServedModel {
-  return {
+  return servedModel({
     id,
-    aliases: [],
-    createdUnixSeconds: 1_730_000_000,
-    ownedBy: "sluice",
-    state: () => "ready",
     generate: async function* () {
       yield { type: "text", choice: 0, text: id };
     },
-  };
+  });
 }
 
 describe("routing", () => {

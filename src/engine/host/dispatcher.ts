@@ -18,8 +18,8 @@ export type Dispatcher = {
   cancel(inFlight: InFlightRequest): void;
   /** A worker has loaded: everything unfinished goes to it. */
   workerReady(send: (message: HostMessage) => void): void;
-  /** The worker of the last `workerReady` is gone. */
-  workerLost(): void;
+  /** The worker of the last `workerReady` is gone. `hadOthers`: it was at work on more than requests, which may be why. */
+  workerLost(hadOthers: boolean): void;
   handle(message: Extract<WorkerMessage, { type: "step" | "rejected" }>): void;
   /** Ends every request with `error`. */
   failAll(error: Error): void;
@@ -78,14 +78,16 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
       owner.writer.started(news.started.promptTokens, news.started.cachedTokens);
     }
     sequence.tokens.push(...news.tokens);
-    if (news.text !== "" && owner.writer.text(choice, news.text) > policy.maxUnreadChars) {
+    const { text, logprobs } = news;
+    const isSeen = text !== "" || logprobs !== undefined;
+    if (isSeen && owner.writer.text(choice, text, logprobs) > policy.maxUnreadChars) {
       logger.warn({ requestId: owner.request.id }, "cancelled a request whose text nobody reads");
       cancel(owner);
       owner.writer.abort(new UnreadTextError(policy.maxUnreadChars));
       return;
     }
     if (finished !== undefined) {
-      owner.writer.finished(choice, finished.reason, finished.completionTokens);
+      owner.writer.finished(choice, finished.reason, finished.completionTokens, finished.stopString);
       sequence.finished = true;
       table.release(sequence);
       if (owner.sequences.every((each) => each.finished)) {
@@ -118,10 +120,10 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
       send = sendToWorker;
       submitAllowed();
     },
-    workerLost() {
+    workerLost(hadOthers) {
       send = undefined;
       const present = [...table.requests].filter(isSubmitted);
-      const alone = present.length === 1 && cancelUnconfirmedUntil === undefined;
+      const alone = present.length === 1 && cancelUnconfirmedUntil === undefined && !hadOthers;
       cancelUnconfirmedUntil = undefined;
       for (const inFlight of present) {
         for (const sequence of inFlight.sequences) table.release(sequence);

@@ -1,10 +1,12 @@
 import { EngineUnavailableError } from "../../generation/errors.ts";
 import type { Generate } from "../../generation/layer.ts";
+import type { ModelText } from "../../generation/model.ts";
 import type { EngineInfo, EngineOptions } from "../messages.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { createEventStream } from "./event-stream.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
+import { createQueries } from "./queries.ts";
 import type { InFlightRequest } from "./sequence-table.ts";
 import { createSupervisor, type EngineState } from "./supervisor.ts";
 import { forkWorker, type SpawnWorker } from "./worker-child.ts";
@@ -25,6 +27,8 @@ export type Engine = {
    * reason. The result can be iterated once.
    */
   readonly generate: Generate;
+  /** Questions about text. Those that come while the engine loads or restarts wait for it. */
+  readonly text: ModelText;
   readonly state: EngineState;
   /** What the worker found when it loaded; undefined until then. */
   readonly info: EngineInfo | undefined;
@@ -57,17 +61,36 @@ export function createEngine(given: CreateEngineOptions): Engine {
   const { options, logger, spawn = forkWorker, clock = systemClock } = given;
   const policy = { ...DEFAULT_POLICY, ...given.policy };
   const dispatcher = createDispatcher({ policy, logger });
+  const queries = createQueries(() => (isGone() ? unavailable() : undefined));
   const supervisor = createSupervisor({
     options,
     spawn,
     clock,
     policy,
     logger,
-    onReady: dispatcher.workerReady,
-    onLost: dispatcher.workerLost,
-    onMessage: dispatcher.handle,
-    onFailed: () => dispatcher.failAll(unavailable()),
+    onReady(send) {
+      dispatcher.workerReady(send);
+      queries.workerReady(send);
+    },
+    onLost() {
+      dispatcher.workerLost(queries.submitted > 0);
+      queries.workerLost();
+    },
+    onMessage(message) {
+      if (message.type === "answer") queries.handle(message);
+      else dispatcher.handle(message);
+    },
+    onFailed: failAll,
   });
+
+  function isGone(): boolean {
+    return supervisor.state === "failed" || supervisor.state === "stopped";
+  }
+
+  function failAll(): void {
+    dispatcher.failAll(unavailable());
+    queries.failAll(unavailable());
+  }
 
   /** Why there is no engine now and won't be one. */
   function unavailable(): EngineUnavailableError {
@@ -86,8 +109,12 @@ export function createEngine(given: CreateEngineOptions): Engine {
     function onStart(): void {
       if (signal.aborted) {
         onAbort();
-      } else if (supervisor.state === "failed" || supervisor.state === "stopped") {
+      } else if (isGone()) {
         writer.fail(unavailable());
+      } else if (request.output !== undefined && request.output.type !== "grammar") {
+        writer.fail(
+          new Error(`The engine takes grammars: a layer must make one of \`output.type\` ${request.output.type}.`),
+        );
       } else {
         signal.addEventListener("abort", onAbort, { once: true });
         inFlight = dispatcher.add(request, writer);
@@ -106,6 +133,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
   return {
     start: supervisor.start,
     generate,
+    text: queries.text,
     get state() {
       return supervisor.state;
     },
@@ -120,7 +148,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
     },
     stop() {
       const stopped = supervisor.stop();
-      dispatcher.failAll(unavailable());
+      failAll();
       return stopped;
     },
   };

@@ -1,12 +1,12 @@
-import type { FinishReason, GenerationEvent } from "../../generation/event.ts";
+import type { FinishReason, GenerationEvent, SampledLogprob } from "../../generation/event.ts";
 import { createMailbox } from "./mailbox.ts";
 
 /** The engine's end of one generation's stream. Whatever is written after the stream closed is dropped. */
 export type EventWriter = {
   started(promptTokens: number, cachedTokens: number): void;
-  /** Returns how much text now waits for the reader, in UTF-16 code units. */
-  text(choice: number, text: string): number;
-  finished(choice: number, reason: FinishReason, completionTokens: number): void;
+  /** Returns how much text now waits for the reader, in UTF-16 code units; log-probabilities count as text of about their size. */
+  text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): number;
+  finished(choice: number, reason: FinishReason, completionTokens: number, stopString?: string): void;
   /** Nothing follows. */
   end(): void;
   /** The reader gets what was written before, then `error`. */
@@ -84,15 +84,15 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
       mailbox.started(promptTokens, cachedTokens);
       serve();
     },
-    text(choice, text) {
+    text(choice, text, logprobs) {
       if (state === "closed") return 0;
-      mailbox.text(choice, text);
+      mailbox.text(choice, text, logprobs);
       serve();
       return mailbox.unreadChars;
     },
-    finished(choice, reason, completionTokens) {
+    finished(choice, reason, completionTokens, stopString) {
       if (state === "closed") return;
-      mailbox.finished(choice, reason, completionTokens);
+      mailbox.finished(choice, reason, completionTokens, stopString);
       serve();
     },
     end: () => endWith("done"),

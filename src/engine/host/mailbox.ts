@@ -1,17 +1,20 @@
-import type { FinishReason, GenerationEvent } from "../../generation/event.ts";
+import type { FinishReason, GenerationEvent, SampledLogprob } from "../../generation/event.ts";
 
 /** Text that is still growing while nobody takes it. */
-type OpenText = { readonly type: "text"; readonly choice: number; text: string };
+type OpenText = { readonly type: "text"; readonly choice: number; text: string; logprobs?: SampledLogprob[] };
+
+/** What one score is counted as, against the memory that unread text may take. */
+const SCORE_CHARS = 64;
 
 /** One request's events that its reader has not taken yet: at most one text for each choice, however long the reader waits. */
 export type Mailbox = {
   started(promptTokens: number, cachedTokens: number): void;
-  text(choice: number, text: string): void;
-  finished(choice: number, reason: FinishReason, completionTokens: number): void;
+  text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): void;
+  finished(choice: number, reason: FinishReason, completionTokens: number, stopString?: string): void;
   /** The oldest event, or undefined when there is none. */
   take(): GenerationEvent | undefined;
   clear(): void;
-  /** The length of all text that waits, in UTF-16 code units. */
+  /** The length of all text that waits, in UTF-16 code units; log-probabilities count as text of about their size. */
   readonly unreadChars: number;
 };
 
@@ -25,25 +28,30 @@ export function createMailbox(): Mailbox {
     started(promptTokens, cachedTokens) {
       events.push({ type: "started", promptTokens, cachedTokens });
     },
-    text(choice, text) {
-      unreadChars += text.length;
+    text(choice, text, logprobs) {
+      unreadChars += text.length + sizeOf(logprobs);
       const waiting = open.get(choice);
       if (waiting !== undefined) {
         waiting.text += text;
+        if (logprobs !== undefined) {
+          waiting.logprobs ??= [];
+          waiting.logprobs.push(...logprobs);
+        }
         return;
       }
-      const event: OpenText = { type: "text", choice, text };
+      const event: OpenText = { type: "text", choice, text, ...(logprobs && { logprobs: [...logprobs] }) };
       open.set(choice, event);
       events.push(event);
     },
-    finished(choice, reason, completionTokens) {
-      events.push({ type: "finished", choice, reason, completionTokens });
+    finished(choice, reason, completionTokens, stopString) {
+      const which = stopString === undefined ? {} : { stopString };
+      events.push({ type: "finished", choice, reason, completionTokens, ...which });
     },
     take() {
       const event = events.shift();
       if (event?.type === "text") {
         open.delete(event.choice);
-        unreadChars -= event.text.length;
+        unreadChars -= event.text.length + sizeOf(event.logprobs);
       }
       return event;
     },
@@ -56,4 +64,8 @@ export function createMailbox(): Mailbox {
       return unreadChars;
     },
   };
+}
+
+function sizeOf(logprobs: readonly SampledLogprob[] = []): number {
+  return logprobs.reduce((sum, { top }) => sum + SCORE_CHARS * (1 + top.length), 0);
 }

@@ -101,9 +101,13 @@ export function createSequenceTable(): SequenceTable {
       return {
         id: lastId,
         prompt: request.prompt,
+        ...(request.tools && { tools: request.tools.tools }),
         maxTokens: trialTokens ?? request.maxTokens,
         stop: request.stop,
         sampling: { ...request.sampling, seed: sequence.seed },
+        ...(request.logprobs !== undefined && { logprobs: request.logprobs }),
+        ...(request.showControlTokens === true && { showControlTokens: true }),
+        ...(request.output?.type === "grammar" && { grammar: request.output.grammar }),
         reproducible: request.sampling.seed !== undefined,
         replay: sequence.tokens.slice(),
       };

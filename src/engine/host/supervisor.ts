@@ -35,7 +35,7 @@ export type SupervisorOptions = {
   readonly onReady: (send: (message: HostMessage) => void) => void;
   /** The worker that was ready is gone. */
   readonly onLost: () => void;
-  readonly onMessage: (message: Extract<WorkerMessage, { type: "step" | "rejected" }>) => void;
+  readonly onMessage: (message: Extract<WorkerMessage, { type: "step" | "rejected" | "answer" }>) => void;
   /** The state has become `failed`. */
   readonly onFailed: () => void;
 };
@@ -83,6 +83,7 @@ export function createSupervisor(given: SupervisorOptions): Supervisor {
         break;
       case "step":
       case "rejected":
+      case "answer":
         if (state === "ready") onMessage(message);
     }
   }
@@ -90,10 +91,8 @@ export function createSupervisor(given: SupervisorOptions): Supervisor {
   function becomeReady(loadedInfo: EngineInfo): void {
     if (worker === undefined || (state !== "loading" && state !== "restarting")) return;
     const { send, pid } = worker;
-    logger.info(
-      { enginePid: pid, engine: loadedInfo },
-      state === "loading" ? "the engine is ready" : "the engine is ready again",
-    );
+    const { chatTemplate, ...engine } = loadedInfo;
+    logger.info({ enginePid: pid, engine }, state === "loading" ? "the engine is ready" : "the engine is ready again");
     state = "ready";
     info = loadedInfo;
     readyAt = clock.now();

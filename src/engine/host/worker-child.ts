@@ -3,16 +3,17 @@ import { getCompileCacheDir } from "node:module";
 import { extname } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { EmbedderHostMessage } from "../embedding-messages.ts";
 import type { HostMessage } from "../messages.ts";
 
 /** What the host uses of a `ChildProcess`, so that a test can put something simpler in its place. */
-export type WorkerChild = {
+export type WorkerChild<Sent = HostMessage> = {
   /** Undefined when the process could not be started. */
   readonly pid?: number | undefined;
   readonly connected: boolean;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  send(message: HostMessage, callback: (error: Error | null) => void): boolean;
+  send(message: Sent, callback: (error: Error | null) => void): boolean;
   disconnect(): void;
   kill(signal: "SIGKILL"): boolean;
   on(event: "message", listener: (message: unknown) => void): unknown;
@@ -22,13 +23,24 @@ export type WorkerChild = {
 };
 
 /** Starts a worker's process. May throw; a failure may also come as the child's `error` event. */
-export type SpawnWorker = () => WorkerChild;
+export type SpawnWorker<Sent = HostMessage> = () => WorkerChild<Sent>;
 
 /** The worker's entry: TypeScript in a checkout, JavaScript in `dist`, like this file. */
 const workerPath = fileURLToPath(new URL(`../worker/main${extname(import.meta.url)}`, import.meta.url));
 
 /** Forks the engine's worker, or another `modulePath` that speaks its messages. */
 export function forkWorker(modulePath: string = workerPath): WorkerChild {
+  return forkChild(modulePath);
+}
+
+const embedderPath = fileURLToPath(new URL(`../worker/embedder${extname(import.meta.url)}`, import.meta.url));
+
+/** Forks the worker that makes embeddings. */
+export function forkEmbedder(): WorkerChild<EmbedderHostMessage> {
+  return forkChild(embedderPath);
+}
+
+function forkChild(modulePath: string): WorkerChild<EmbedderHostMessage | HostMessage> {
   const compileCache = getCompileCacheDir();
   return fork(modulePath, [], {
     serialization: "advanced",

@@ -8,8 +8,13 @@ const info = z.object({
   contextTokens: count,
   trainContextTokens: count,
   vocabularySize: count,
+  embeddingSize: count,
   description: z.string(),
   parameters: count,
+  chatTemplate: z.string().exactOptional(),
+  canInfill: z.boolean(),
+  bosToken: z.string().exactOptional(),
+  eosToken: z.string().exactOptional(),
   device: z.string(),
   threads: count,
 });
@@ -34,19 +39,41 @@ const rejection = z.discriminatedUnion("code", [
       "frequencyPenalty",
       "logitBias",
       "seed",
+      "grammar",
+      "prompt",
+      "suffix",
+      "tokens",
     ]),
     reason: z.string(),
   }),
   z.object({ code: z.literal("failed"), reason: z.string() }),
 ]);
 
+const bytes = z.array(z.int().min(0).max(255));
+const scored = { token: count, bytes, logprob: z.number().max(0) };
+
 const update = z.object({
   id: count,
   started: z.object({ promptTokens: count, cachedTokens: count }).exactOptional(),
   tokens: z.array(count),
   text: z.string(),
-  finished: z.object({ reason: z.enum(["stop", "length"]), completionTokens: count }).exactOptional(),
+  logprobs: z.array(z.object({ ...scored, top: z.array(z.object(scored)) })).exactOptional(),
+  finished: z
+    .object({
+      reason: z.enum(["stop", "length"]),
+      completionTokens: count,
+      stopString: z.string().exactOptional(),
+    })
+    .exactOptional(),
 });
+
+const answer = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("tokens"), tokens: z.array(count) }),
+  z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("pieces"), pieces: z.array(bytes) }),
+  z.object({ type: z.literal("count"), count }),
+  z.object({ type: z.literal("rejected"), rejection }),
+]);
 
 /**
  * The whole contract, steps included: a step of eight updates takes about 2 µs to check (0.2 µs by hand), and no step of a
@@ -57,14 +84,23 @@ const workerMessage: z.ZodType<WorkerMessage> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("loadFailed"), reason: z.string() }),
   z.object({ type: z.literal("rejected"), id: count, rejection }),
   z.object({ type: z.literal("step"), updates: z.array(update) }),
+  z.object({ type: z.literal("answer"), id: count, answer }),
   z.object({ type: z.literal("heartbeat"), decodingForMs: z.number().min(0) }),
   z.object({ type: z.literal("log"), level: z.enum(["debug", "info", "warn", "error"]), message: z.string() }),
 ]);
 
+/** What came over a channel: a message of the contract, or what is wrong with it. */
+export type Parsed<Message> = { readonly message: Message } | { readonly problem: string };
+
 /** Checks what came over the channel. A problem names fields only: a message's text must not reach the log. */
-export function parseWorkerMessage(value: unknown): { readonly message: WorkerMessage } | { readonly problem: string } {
-  const parsed = workerMessage.safeParse(value);
-  if (parsed.success) return { message: parsed.data };
-  const fields = parsed.error.issues.map((issue) => `${issue.path.join(".") || "message"}: ${issue.code}`);
-  return { problem: fields.slice(0, 5).join(", ") };
+export function parserOf<Message>(schema: z.ZodType<Message>): (value: unknown) => Parsed<Message> {
+  return (value) => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return { message: parsed.data };
+    const fields = parsed.error.issues.map((issue) => `${issue.path.join(".") || "message"}: ${issue.code}`);
+    return { problem: fields.slice(0, 5).join(", ") };
+  };
 }
+
+/** Checks what came over an engine's channel. */
+export const parseWorkerMessage: (value: unknown) => Parsed<WorkerMessage> = parserOf(workerMessage);

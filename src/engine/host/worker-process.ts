@@ -4,35 +4,43 @@ import type { Clock } from "./clock.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import type { SpawnWorker, WorkerChild } from "./worker-child.ts";
 import type { WorkerDeath } from "./worker-death.ts";
-import { parseWorkerMessage } from "./worker-messages.ts";
+import { type Parsed, parseWorkerMessage } from "./worker-messages.ts";
 import { createWorkerOutput } from "./worker-output.ts";
 
 /** What the engine's host logs with. */
 export type EngineLogger = Pick<Logger, "debug" | "info" | "warn" | "error">;
 
 /** A worker as the supervisor sees it: typed messages out and in, one death. */
-export type WorkerProcess = {
+export type WorkerProcess<Sent = HostMessage> = {
   readonly pid: number | undefined;
   /** Does nothing once the channel is gone: the death that took it is reported by itself. */
-  send(message: HostMessage): void;
+  send(message: Sent): void;
   /** Closes the channel, at which the worker exits; kills it when it is still there after `stopGraceMs`. */
   end(): void;
   /** Ends it at once. `reason` is told in its death. */
   kill(reason: string): void;
 };
 
-export type WorkerProcessOptions = {
-  readonly spawn: SpawnWorker;
+export type WorkerProcessOptions<Sent = HostMessage, Received = WorkerMessage> = {
+  readonly spawn: SpawnWorker<Sent>;
   readonly clock: Clock;
   readonly policy: Pick<SupervisionPolicy, "stopGraceMs" | "drainMs">;
   readonly logger: EngineLogger;
-  readonly onMessage: (message: WorkerMessage) => void;
+  readonly onMessage: (message: Received) => void;
   /** Called exactly once, after the last message. Never before `openWorker` has returned. */
   readonly onDeath: (death: WorkerDeath) => void;
 };
 
-/** Starts a worker. A start that fails is reported as its death. */
-export function openWorker({ spawn, clock, policy, logger, onMessage, onDeath }: WorkerProcessOptions): WorkerProcess {
+/** Starts an engine's worker. A start that fails is reported as its death. */
+export function openWorker(options: WorkerProcessOptions): WorkerProcess {
+  return openChild(options, parseWorkerMessage);
+}
+
+/** Starts a process that speaks a contract of its own. `parse` checks each of its messages. */
+export function openChild<Sent, Received>(
+  { spawn, clock, policy, logger, onMessage, onDeath }: WorkerProcessOptions<Sent, Received>,
+  parse: (value: unknown) => Parsed<Received>,
+): WorkerProcess<Sent> {
   let reason: string | undefined;
   let exit: { exitCode: number | null; signal: string | null } = { exitCode: null, signal: null };
   let channelClosedHere = false;
@@ -40,7 +48,7 @@ export function openWorker({ spawn, clock, policy, logger, onMessage, onDeath }:
   let dead = false;
   let cancelTimer: (() => void) | undefined;
 
-  let child: WorkerChild;
+  let child: WorkerChild<Sent>;
   try {
     child = spawn();
   } catch (error) {
@@ -74,7 +82,7 @@ export function openWorker({ spawn, clock, policy, logger, onMessage, onDeath }:
 
   child.on("message", (value) => {
     if (dead) return;
-    const parsed = parseWorkerMessage(value);
+    const parsed = parse(value);
     if ("message" in parsed) onMessage(parsed.message);
     else kill(`the engine's process sent a message that is not in the contract: ${parsed.problem}`);
   });

@@ -1,25 +1,50 @@
-import type { Sampling } from "../../generation/request.ts";
+import type { SequenceRequest } from "../messages.ts";
 
 /** A model's vocabulary. */
 export type Tokenizer = {
   readonly vocabularySize: number;
   /** `parseSpecial` lets the spelling of a control token become that token; otherwise it stays text. Adds no BOS or EOS. */
   tokenize(text: string, parseSpecial: boolean): readonly number[];
-  /** The tokens' bytes as text, control tokens left out; a character that is cut comes as U+FFFD. */
-  detokenize(tokens: readonly number[]): string;
+  /** The tokens' bytes as text, control tokens left out unless they are to be shown; a character that is cut comes as U+FFFD. */
+  detokenize(tokens: readonly number[], showControl?: boolean): string;
+  /** One token's own bytes, which may be part of a character; a control token's are its spelling. */
+  bytes(token: number): readonly number[];
   /** Whether the model says with this token that its turn is over. */
   isEndOfGeneration(token: number): boolean;
 };
 
+/** What a request says of how its tokens are drawn. */
+export type SamplerRequest = Pick<SequenceRequest, "sampling" | "grammar" | "showControlTokens">;
+
 /** How one sequence draws its tokens. */
 export type Sampler = {
   /**
-   * Draws from the logits that the last `decode` leaves at `logitIndex`; it may be called before that has ended.
+   * Draws from the logits that the last `decode` leaves at `logitIndex`; it may be called before that has ended. Gives undefined where
+   * the grammar allows nothing more, or nothing of what the logit bias leaves.
    *
    * @param history the tokens generated so far, for penalties; its length also picks the random number, so that a sequence
    *   that goes on after a crash draws as it would have
    */
-  sample(logitIndex: number, history: readonly number[]): Promise<number>;
+  sample(logitIndex: number, history: readonly number[]): Promise<number | undefined>;
+  /** Takes a token that was not drawn here, for the grammar. All such come before the first draw. */
+  accept(token: number): void;
+  dispose(): void;
+};
+
+/** A token's natural log-probability over the whole vocabulary, before anything changed the logits. */
+export type Score = { readonly token: number; readonly logprob: number };
+
+export type TokenScores = Score & { readonly top: readonly Score[] };
+
+/** How likely one sequence's tokens are. */
+export type Scorer = {
+  /**
+   * The token's score, and those of the most likely ones, most likely first. Like `Sampler.sample` it may be called before the
+   * decode has ended; the logits must stay until it resolves.
+   *
+   * @param token what is scored; undefined, where nothing could be drawn, has no score
+   */
+  score(logitIndex: number, token: Promise<number | undefined>): Promise<TokenScores | undefined>;
   dispose(): void;
 };
 
@@ -50,5 +75,8 @@ export type Batcher = {
   save(slot: number, path: string, tokens: readonly number[]): Promise<number>;
   /** Makes a slot hold what a file holds that this context saved, and nothing else. */
   load(slot: number, path: string): Promise<void>;
-  createSampler(sampling: Sampling & { readonly seed: number }, prompt: readonly number[]): Sampler;
+  /** @param topCount how many of the most likely tokens are scored beside the one in question */
+  createScorer(topCount: number): Scorer;
+  /** The request's grammar must be one that can be parsed. */
+  createSampler(request: SamplerRequest, prompt: readonly number[]): Sampler;
 };

@@ -3,17 +3,16 @@
  * ends when the gateway lets go of it, however that comes about.
  */
 import { setInterval } from "node:timers";
-import { type LoadedModel, loadModel } from "../llama.ts";
+import { type LoadedModel, loadModel } from "../llama/model.ts";
 import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
+import { answerQuery, promptRejection } from "./answer.ts";
+import { findGrammarExcess } from "./grammar-limits.ts";
 import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
-import { encodePrompt, leadingText } from "./prompt.ts";
+import { type EncodedPrompt, encodePrompt } from "./prompt.ts";
 import { Scheduler } from "./scheduler.ts";
 import { openScratchFolder } from "./scratch.ts";
 
 const HEARTBEAT_MS = 500;
-
-/** Ordinary text has about 4 characters a token; only long runs of one character come near this. */
-const HOPELESS_CHARS_PER_TOKEN = 32;
 
 /** Nothing is ever asked of it: a store that may hold nothing writes nothing. */
 const NO_FILES: PrefixFiles = {
@@ -28,44 +27,50 @@ function send(message: WorkerMessage): void {
   if (process.connected) process.send?.(message, undefined, {}, () => {});
 }
 
-/** What only the vocabulary can judge. Undefined where the sequence may run. */
-function findFault({ sampling }: SequenceRequest, vocabularySize: number): Rejection | undefined {
+/** What only the vocabulary and llama.cpp can judge. Undefined where the sequence may run. */
+function findFault({ sampling, grammar }: SequenceRequest, model: LoadedModel): Rejection | undefined {
+  const { vocabularySize } = model.info;
   const unknown = sampling.logitBias.find(([token]) => token >= vocabularySize);
-  if (unknown === undefined) return undefined;
-  const reason = `The token id ${unknown[0]} is not in this model's vocabulary, which has the ids 0 to ${vocabularySize - 1}.`;
-  return { code: "invalid_sampling", field: "logitBias", reason };
+  if (unknown !== undefined) {
+    const reason = `The token id ${unknown[0]} is not in this model's vocabulary, which has the ids 0 to ${vocabularySize - 1}.`;
+    return { code: "invalid_sampling", field: "logitBias", reason };
+  }
+  return grammar && findGrammarFault(grammar.gbnf, model);
+}
+
+function findGrammarFault(gbnf: string, { checkGrammar }: LoadedModel): Rejection | undefined {
+  const excess = findGrammarExcess(gbnf);
+  if (excess !== undefined) return { code: "invalid_sampling", field: "grammar", reason: excess };
+  try {
+    checkGrammar(gbnf);
+    return undefined;
+  } catch (error) {
+    return { code: "invalid_sampling", field: "grammar", reason: messageOf(error) };
+  }
 }
 
 /** Queues the sequence, or says why not. */
 function admit(request: SequenceRequest, model: LoadedModel, scheduler: Scheduler): Rejection | undefined {
-  const { contextTokens, vocabularySize } = model.info;
-  const fault = findFault(request, vocabularySize) ?? findExcess(request, model);
-  if (fault !== undefined) return fault;
-  let prompt: number[];
-  try {
-    prompt = encodePrompt(request.prompt, model.template, model.tokenizer);
-  } catch (error) {
-    return { code: "unrenderable_prompt", reason: messageOf(error) };
-  }
-  if (prompt.length >= contextTokens) {
-    return { code: "context_length_exceeded", promptTokens: prompt.length, contextTokens, atLeast: false };
-  }
-  scheduler.submit(request, prompt);
-  return undefined;
-}
-
-/**
- * Refuses what is hopelessly long by its beginning. Tokenizing holds up every sequence, for about 0.4 s a megabyte, so a body of
- * many megabytes must not be tokenized to its end only to be refused.
- */
-function findExcess({ prompt }: SequenceRequest, { info, tokenizer }: LoadedModel): Rejection | undefined {
+  const { template, tokenizer, info } = model;
   const { contextTokens } = info;
-  const limitChars = contextTokens * HOPELESS_CHARS_PER_TOKEN;
-  const beginning = leadingText(prompt, limitChars + 1);
-  if (beginning.length <= limitChars) return undefined;
-  const promptTokens = tokenizer.tokenize(beginning, false).length;
-  if (promptTokens < contextTokens) return undefined;
-  return { code: "context_length_exceeded", promptTokens, contextTokens, atLeast: true };
+  const fault = findFault(request, model);
+  if (fault !== undefined) return fault;
+  let prompt: EncodedPrompt;
+  try {
+    prompt = encodePrompt(request.prompt, request.tools ?? [], template, tokenizer, contextTokens);
+  } catch (error) {
+    return promptRejection(error);
+  }
+  if ("tokensAtLeast" in prompt) {
+    return { code: "context_length_exceeded", promptTokens: prompt.tokensAtLeast, contextTokens, atLeast: true };
+  }
+  const { tokens } = prompt;
+  if (tokens.length >= contextTokens) {
+    return { code: "context_length_exceeded", promptTokens: tokens.length, contextTokens, atLeast: false };
+  }
+  const stop = request.prompt.type === "chat" ? [...request.stop, ...template.stop] : request.stop;
+  scheduler.submit({ ...request, stop }, tokens);
+  return undefined;
 }
 
 /** Without a folder for it the engine runs all the same, and evaluates again what slots lose. */
@@ -92,6 +97,7 @@ async function serve(options: EngineOptions): Promise<void> {
     batcher: model.batcher,
     tokenizer: model.tokenizer,
     prefillChunkTokens: options.prefillChunkTokens,
+    prefillPauseMs: options.prefillPauseMs,
     prefixStore: openPrefixStore(options.prefixStoreBytes),
     report: (updates) => send({ type: "step", updates }),
   });
@@ -99,6 +105,8 @@ async function serve(options: EngineOptions): Promise<void> {
     if (message.type === "submit") {
       const rejection = admit(message.sequence, model, scheduler);
       if (rejection !== undefined) send({ type: "rejected", id: message.sequence.id, rejection });
+    } else if (message.type === "query") {
+      send({ type: "answer", id: message.id, answer: answerQuery(message.query, model) });
     } else if (message.type === "cancel") scheduler.cancel(message.id);
   });
   setInterval(() => {

@@ -30,6 +30,25 @@ export function commonPrefixLength(a: readonly number[], b: readonly number[]): 
   return length;
 }
 
+/** Flash attention on CPUs takes a path of its own for whole tiles of so many rows. */
+const ATTENTION_TILE_TOKENS = 64;
+
+/** Whether pieces of a prompt may be evaluated in one call without a bit of the result changing (docs/decisions/007-exactness.md). */
+export function mayJoinChunks(chunkTokens: number): boolean {
+  return chunkTokens % ATTENTION_TILE_TOKENS === 0;
+}
+
+/**
+ * Where the last piece of a prompt begins. The tokens that are left after the last whole chunk are a piece of their own, or part of the
+ * last chunk's where they are few: a call costs almost the same for ten tokens as for thirty.
+ */
+export function lastCut(promptTokens: number, chunkTokens: number): number {
+  const rest = promptTokens % chunkTokens;
+  const lastWhole = promptTokens - rest;
+  const joined = rest > 0 && rest <= chunkTokens / 2 && lastWhole > 0 && mayJoinChunks(chunkTokens);
+  return joined ? lastWhole - chunkTokens : lastWhole;
+}
+
 /**
  * How many of the prompt's first tokens need no evaluation where `prefix` is held. At least one is always left to evaluate, since
  * the logits after the last are needed.
@@ -42,7 +61,7 @@ export function reusableTokens(prefix: Prefix, prompt: Prompt, chunkTokens: numb
   const goesOn = shared > prefix.promptTokens;
   if (exactness === "free" || (exactness === "greedy" && goesOn)) return shared;
   const exact = Math.min(shared, prefix.exactTokens);
-  return exact - (exact % chunkTokens);
+  return Math.min(exact - (exact % chunkTokens), lastCut(tokens.length, chunkTokens));
 }
 
 /** How many tokens will be exact once a sequence that keeps `keep` tokens of `source` has evaluated its prompt. */

@@ -1,117 +1,160 @@
 import { randomUUID } from "node:crypto";
-import type { Message, Prompt } from "../../generation/request.ts";
+import type { Prompt, Tool } from "../../generation/request.ts";
 import type { Tokenizer } from "./backend.ts";
+import { type ChatPrompt, chatVariables } from "./chat-variables.ts";
+import { type ControlFinder, createDisguise } from "./control-text.ts";
 
-/** A model's chat template, compiled. */
+/** A model's chat template, compiled, and what else its prompts are made of. */
 export type ChatTemplate = {
   /** Throws what the template raises, for example for roles that it does not take. */
-  render(messages: readonly Message[]): string;
-  /** The spellings of the vocabulary's control tokens, such as `<|im_end|>`. */
-  readonly controlTokens: readonly string[];
+  render(variables: Readonly<Record<string, unknown>>): string;
+  /** Finds the spellings of the vocabulary's control tokens, such as `<|im_end|>`. */
+  readonly control: ControlFinder;
   /** Set where the vocabulary wants every text to begin with this token. */
   readonly beginToken: number | undefined;
+  /** What an empty prompt becomes; undefined where the vocabulary has no token to begin with. */
+  readonly emptyToken: number | undefined;
+  /** The tokens around what is filled in; undefined where the model was not trained for it. */
+  readonly infill: { readonly prefix: number; readonly suffix: number; readonly middle: number } | undefined;
+  /** What ends an answer besides the model's own end tokens, where the template is not the model's own. */
+  readonly stop: readonly string[];
 };
+
+/** This model can't go on from such a prompt. */
+export class UnusablePromptError extends Error {
+  /** What of the request is at fault. */
+  readonly field: "prompt" | "suffix";
+
+  constructor(field: "prompt" | "suffix", reason: string) {
+    super(reason);
+    this.field = field;
+  }
+}
+
+/** The prompt's tokens, or, where it is so long that it was not tokenized to its end, how many there are at least. */
+export type EncodedPrompt = { readonly tokens: readonly number[] } | { readonly tokensAtLeast: number };
+
+type Piece = { readonly text: string; readonly parseSpecial: boolean } | { readonly token: number };
+
+/** Ordinary text has about 4 characters a token; only long runs of one character come near this. */
+const HOPELESS_CHARS_PER_TOKEN = 32;
 
 /**
  * The tokens of whatever a request goes on from.
  *
- * @throws whatever the template raises, or when the model can't take such a prompt
- */
-export function encodePrompt(prompt: Prompt, template: ChatTemplate, tokenizer: Tokenizer): number[] {
-  switch (prompt.type) {
-    case "chat":
-      return encodeConversation(prompt.messages, template, tokenizer);
-    case "text":
-      return withBeginToken([...tokenizer.tokenize(prompt.text, true)], template);
-    case "tokens":
-      return [...prompt.tokens];
-    case "infill":
-      throw new Error("This model can't fill in the middle.");
-  }
-}
-
-/** The first characters of all that the prompt says, at most about so many. */
-export function leadingText(prompt: Prompt, limitChars: number): string {
-  const pieces = textsOf(prompt).map((text) => text.slice(0, limitChars));
-  return pieces.join("\n").slice(0, limitChars);
-}
-
-function textsOf(prompt: Prompt): readonly string[] {
-  switch (prompt.type) {
-    case "chat":
-      return prompt.messages.map(({ content }) => content);
-    case "text":
-      return [prompt.text];
-    case "tokens":
-      return [];
-    case "infill":
-      return [prompt.prefix, prompt.suffix];
-  }
-}
-
-function withBeginToken(tokens: number[], { beginToken }: ChatTemplate): number[] {
-  return beginToken === undefined || tokens[0] === beginToken ? tokens : [beginToken, ...tokens];
-}
-
-/**
- * Renders a conversation and tokenizes it, such that only the template can make control tokens: what a message says stays text.
+ * What is hopelessly long is counted by its beginning only: tokenizing holds up every sequence, for about 0.4 s a megabyte, so many
+ * megabytes must not be tokenized to their end only to be refused.
  *
- * In the common case, no message could be taken for a control token and the rendered text is tokenized as one. Otherwise the
- * template is rendered with a placeholder for each suspicious message, cut at the placeholders, and the messages are tokenized
- * apart with control tokens off.
- *
- * @throws whatever the template raises
+ * @param contextTokens how many tokens a slot holds
+ * @throws `UnusablePromptError`, or whatever the template raises
  */
-export function encodeConversation(
-  messages: readonly Message[],
+export function encodePrompt(
+  prompt: Prompt,
+  tools: readonly Tool[],
   template: ChatTemplate,
   tokenizer: Tokenizer,
-): number[] {
-  const placeholders = new Map<string, string>();
-  const disguised = messages.map((message) => {
-    const content = hide(message.content, template.controlTokens, placeholders);
-    if (message.name === undefined) return { ...message, content };
-    return { ...message, content, name: hide(message.name, template.controlTokens, placeholders) };
-  });
-  const rendered = template.render(disguised);
-  return withBeginToken([...tokenizeParts(rendered, placeholders, tokenizer)], template);
-}
-
-function hide(text: string, controlTokens: readonly string[], placeholders: Map<string, string>): string {
-  if (!mayBecomeControl(text, controlTokens)) return text;
-  const placeholder = randomUUID();
-  placeholders.set(placeholder, text);
-  return placeholder;
-}
-
-/**
- * Whether `text` has a control token's spelling in it, or begins or ends with a part of one, which the template's own text beside
- * it could complete.
- */
-export function mayBecomeControl(text: string, controlTokens: readonly string[]): boolean {
-  return controlTokens.some(
-    (token) => text.includes(token) || beginsOneThatEnds(text, token) || beginsOneThatEnds(token, text),
+  contextTokens: number,
+): EncodedPrompt {
+  if (prompt.type === "tokens" && prompt.tokens.length > 0) return { tokens: checkedTokens(prompt.tokens, tokenizer) };
+  const pieces = piecesOf(prompt, tools, template);
+  const tokensAtLeast = countHopeless(pieces, tokenizer, contextTokens);
+  if (tokensAtLeast !== undefined) return { tokensAtLeast };
+  const tokens = pieces.flatMap((piece) =>
+    "token" in piece ? [piece.token] : [...tokenizer.tokenize(piece.text, piece.parseSpecial)],
+  );
+  if (template.beginToken !== undefined && tokens[0] !== template.beginToken) tokens.unshift(template.beginToken);
+  if (tokens.length > 0) return { tokens };
+  if (template.emptyToken !== undefined) return { tokens: [template.emptyToken] };
+  throw new UnusablePromptError(
+    "prompt",
+    "The prompt is empty, and this model has no token to begin with. Write something.",
   );
 }
 
-/** Whether some proper end of `a` is a proper beginning of `b`. */
-function beginsOneThatEnds(a: string, b: string): boolean {
-  for (let length = Math.min(a.length, b.length - 1); length > 0; length--) {
-    if (b.startsWith(a.slice(a.length - length))) return true;
-  }
-  return false;
+/**
+ * A conversation as the model reads it, control tokens spelled out.
+ *
+ * @throws whatever the template raises
+ */
+export function renderConversation(prompt: ChatPrompt, tools: readonly Tool[], template: ChatTemplate): string {
+  return conversationPieces(prompt, tools, template)
+    .map(({ text }) => text)
+    .join("");
 }
 
-function* tokenizeParts(rendered: string, placeholders: ReadonlyMap<string, string>, tokenizer: Tokenizer) {
-  if (placeholders.size === 0) {
-    yield* tokenizer.tokenize(rendered, true);
-    return;
+function checkedTokens(tokens: readonly number[], { vocabularySize }: Tokenizer): readonly number[] {
+  const unknown = tokens.find((token) => token < 0 || token >= vocabularySize || !Number.isInteger(token));
+  if (unknown === undefined) return tokens;
+  throw new UnusablePromptError(
+    "prompt",
+    `The token id ${unknown} is not in this model's vocabulary, which has the ids 0 to ${vocabularySize - 1}.`,
+  );
+}
+
+function piecesOf(prompt: Prompt, tools: readonly Tool[], template: ChatTemplate): readonly Piece[] {
+  switch (prompt.type) {
+    case "chat":
+      return conversationPieces(prompt, tools, template);
+    case "text":
+      return prompt.text === "" ? [] : [{ text: prompt.text, parseSpecial: true }];
+    case "tokens":
+      return [];
+    case "infill":
+      return infillPieces(prompt, template);
   }
-  // A template may leave a message out or show it twice, so the placeholders are looked for, not counted.
-  const borders = new RegExp(`(${[...placeholders.keys()].join("|")})`);
-  for (const part of rendered.split(borders)) {
-    const hidden = placeholders.get(part);
-    if (hidden !== undefined) yield* tokenizer.tokenize(hidden, false);
-    else if (part !== "") yield* tokenizer.tokenize(part, true);
+}
+
+/**
+ * Renders a conversation in pieces to be tokenized one by one, such that only the template can make control tokens: what messages, tools
+ * and arguments say stays text. In the common case nothing in them could be taken for a control token, and it is one piece.
+ */
+function conversationPieces(prompt: ChatPrompt, tools: readonly Tool[], template: ChatTemplate) {
+  const disguise = createDisguise(template.control);
+  const cut = prompt.continueFinal === true ? `x${randomUUID().replaceAll("-", "")}cut` : undefined;
+  const marked = cut === undefined ? prompt : withFinalMark(prompt, cut);
+  const rendered = template.render(disguise.hideAll(chatVariables(marked, tools)));
+  const open = cut === undefined ? rendered : rendered.slice(0, placeOf(cut, rendered));
+  return disguise.reveal(open).map(({ text, suspicious }) => ({ text, parseSpecial: !suspicious }));
+}
+
+/** The mark tells where the last message's content ends in what is rendered, whatever the template puts after it. */
+function withFinalMark(prompt: ChatPrompt, mark: string): ChatPrompt {
+  const last = prompt.messages.at(-1);
+  if (last?.role !== "assistant") throw new Error("Only an assistant's message can be gone on with.");
+  return { ...prompt, messages: [...prompt.messages.slice(0, -1), { ...last, content: last.content + mark }] };
+}
+
+function placeOf(mark: string, rendered: string): number {
+  const place = rendered.lastIndexOf(mark);
+  if (place < 0) throw new Error("It leaves out the last message, so that can't be gone on with.");
+  return place;
+}
+
+function infillPieces({ prefix, suffix }: Extract<Prompt, { type: "infill" }>, { infill }: ChatTemplate): Piece[] {
+  if (infill === undefined) {
+    throw new UnusablePromptError(
+      "suffix",
+      "This model has no tokens to fill in the middle with. Leave the suffix out, or use a model that was trained for it.",
+    );
   }
+  return [
+    { token: infill.prefix },
+    { text: prefix, parseSpecial: false },
+    { token: infill.suffix },
+    { text: suffix, parseSpecial: false },
+    { token: infill.middle },
+  ];
+}
+
+function countHopeless(pieces: readonly Piece[], tokenizer: Tokenizer, contextTokens: number): number | undefined {
+  const limitChars = contextTokens * HOPELESS_CHARS_PER_TOKEN;
+  let beginning = "";
+  for (const piece of pieces) {
+    if ("token" in piece) continue;
+    beginning += piece.text.slice(0, limitChars + 1 - beginning.length);
+    if (beginning.length <= limitChars) continue;
+    const count = tokenizer.tokenize(beginning, false).length;
+    return count < contextTokens ? undefined : count;
+  }
+  return undefined;
 }

@@ -1,7 +1,20 @@
 import type { Sampling } from "../../generation/request.ts";
 
 /** What the binding's sampler is configured with. */
-export type SamplerConfig = Readonly<Record<string, number | Uint32Array | Float32Array>>;
+export type SamplerConfig = {
+  readonly temperature: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly minP?: number;
+  readonly seed?: number;
+  readonly repeatPenalty?: number;
+  readonly repeatPenaltyPresencePenalty?: number;
+  readonly repeatPenaltyFrequencyPenalty?: number;
+  readonly repeatPenaltyTokens?: Uint32Array;
+  readonly repeatPenaltyMaxTokens?: number;
+  readonly tokenBiasKeys?: Uint32Array;
+  readonly tokenBiasValues?: Float32Array;
+};
 
 /** The configuration for the next draw, after `history` was generated. The same object where nothing changed since the last. */
 export type SamplerConfigFor = (history: readonly number[]) => SamplerConfig;

@@ -1,15 +1,20 @@
 import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
-import type { Batcher, Tokenizer } from "./backend.ts";
+import type { Batcher, Tokenizer, TokenScores } from "./backend.ts";
+import { type Drawn, drawAfter, type Work, wantsLogits } from "./draw.ts";
+import { describeScores } from "./logprobs.ts";
 import { choosePlacement, type Placement, type Slot } from "./placement.ts";
-import { exactTokensAfter, type Prefix, reusableTokens } from "./prefix.ts";
+import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
+import { exactTokensAfter, lastCut, type Prefix, reusableTokens } from "./prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
-import { acceptToken, createSequence, nextReplayedToken, type Sequence } from "./sequence.ts";
+import { acceptToken, createSequence, endSequence, nextReplayedToken, type Sequence } from "./sequence.ts";
 
 export type SchedulerOptions = {
   readonly batcher: Batcher;
   readonly tokenizer: Tokenizer;
-  /** Prompt tokens evaluated between two steps of the decoding sequences, about: whole chunks until there are as many. */
+  /** Prompts are cut at multiples of this. */
   readonly prefillChunkTokens: number;
+  /** How long prompts may hold up a step of the decoding sequences, in ms; one chunk is evaluated in any case. */
+  readonly prefillPauseMs: number;
   /** Keeps what slots lose. */
   readonly prefixStore: PrefixStore;
   /** Called once for each native call that brought anything, with every sequence's news. */
@@ -17,14 +22,6 @@ export type SchedulerOptions = {
 };
 
 const NOTHING: Prefix = { tokens: [], promptTokens: 0, exactTokens: 0 };
-
-/** The share of one sequence in one native call. */
-type Work = {
-  readonly sequence: Sequence;
-  readonly slot: Slot;
-  readonly tokens: readonly number[];
-  readonly wantLogits: boolean;
-};
 
 /**
  * Runs many sequences through one context, continuously batched: a sequence joins at the next step and leaves as soon as it ends.
@@ -39,6 +36,7 @@ export class Scheduler {
   readonly #batcher: Batcher;
   readonly #tokenizer: Tokenizer;
   readonly #chunkTokens: number;
+  readonly #pace: PrefillPace;
   readonly #prefixStore: PrefixStore;
   readonly #report: (updates: SequenceUpdate[]) => void;
   readonly #slots: readonly Slot[];
@@ -54,10 +52,15 @@ export class Scheduler {
   /** What the last call brought, not yet told. */
   #news: SequenceUpdate[] = [];
 
-  constructor({ batcher, tokenizer, prefillChunkTokens, prefixStore, report }: SchedulerOptions) {
+  constructor({ batcher, tokenizer, prefillChunkTokens, prefillPauseMs, prefixStore, report }: SchedulerOptions) {
     this.#batcher = batcher;
     this.#tokenizer = tokenizer;
     this.#chunkTokens = prefillChunkTokens;
+    this.#pace = createPrefillPace({
+      chunkTokens: prefillChunkTokens,
+      maxTokens: batcher.maxBatchTokens,
+      targetMs: prefillPauseMs,
+    });
     this.#prefixStore = prefixStore;
     this.#report = report;
     this.#slots = Array.from({ length: batcher.slots }, (_, index) => ({
@@ -115,7 +118,7 @@ export class Scheduler {
       const decodes = this.#decodes();
       if (decodes.length > 0) await this.#evaluate(decodes);
       const prefilledTokens = await this.#prefill(
-        decodes.length > 0 ? this.#chunkTokens : this.#batcher.maxBatchTokens,
+        decodes.length > 0 ? this.#pace.budgetTokens() : this.#batcher.maxBatchTokens,
       );
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
@@ -176,7 +179,9 @@ export class Scheduler {
     if (!this.#waiting.delete(request.id)) return;
     sequence.slot = slot;
     sequence.cachedTokens = Math.min(kept, prompt.length);
-    sequence.sampler = batcher.createSampler(request.sampling, prompt);
+    sequence.sampler = batcher.createSampler(request, prompt);
+    for (const token of request.replay) sequence.sampler.accept(token);
+    if (request.logprobs !== undefined) sequence.scorer = batcher.createScorer(request.logprobs);
     this.#running.set(request.id, sequence);
   }
 
@@ -205,7 +210,7 @@ export class Scheduler {
       if (slot === undefined || slot.tokens.length < prefill.length) continue;
       const token = output[slot.tokens.length - prompt.length];
       if (token === undefined) throw new Error(`sequence ${request.id} has no token at ${slot.tokens.length}`);
-      work.push({ sequence, slot, tokens: [token], wantLogits: nextReplayedToken(sequence) === undefined });
+      work.push({ sequence, slot, tokens: [token], wantLogits: wantsLogits(sequence) });
     }
     return work.sort((a, b) => a.slot.index - b.slot.index);
   }
@@ -216,15 +221,17 @@ export class Scheduler {
     while (evaluatedTokens < budgetTokens) {
       const chunk = this.#nextChunk(budgetTokens - evaluatedTokens);
       if (chunk === undefined) break;
+      const startedAt = performance.now();
       await this.#evaluate([chunk]);
+      this.#pace.record(chunk.tokens.length, performance.now() - startedAt);
       evaluatedTokens += chunk.tokens.length;
     }
     return evaluatedTokens;
   }
 
   /**
-   * Whole chunks, which end at multiples of the chunk size, and apart from them what is left at the end: so a prompt's pieces are
-   * cut at the same places wherever its evaluation begins and however much of it fits into one call.
+   * Whole chunks, and then the last piece. An exact evaluation begins at a multiple of the chunk size, so its pieces are cut at the
+   * same places wherever it begins and however much of it fits into one call.
    */
   #nextChunk(budgetTokens: number): Work | undefined {
     const sequence = this.#nextToPrefill();
@@ -232,11 +239,11 @@ export class Scheduler {
     const { request, slot, prompt, prefill } = sequence;
     const position = slot.tokens.length;
     const chunk = this.#chunkTokens;
-    const chunkStart = position - (position % chunk);
-    const affordable = chunkStart + Math.max(1, Math.floor(budgetTokens / chunk)) * chunk;
-    const lastWhole = prefill.length - (prefill.length % chunk);
-    const end = position < lastWhole ? Math.min(affordable, lastWhole) : prefill.length;
-    const wantLogits = end === prefill.length && end === prompt.length + request.replay.length;
+    const affordable = Math.max(1, Math.floor(budgetTokens / chunk)) * chunk;
+    const beforeLast = lastCut(prefill.length - position, chunk);
+    const end = beforeLast > 0 ? position + Math.min(affordable, beforeLast) : prefill.length;
+    const replayed = prefill.length === prompt.length + request.replay.length;
+    const wantLogits = end === prefill.length && (replayed || wantsLogits(sequence));
     return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
   }
 
@@ -297,7 +304,7 @@ export class Scheduler {
   }
 
   /** Takes one sequence past what was evaluated: the token that was drawn after it, if any, its text, its end. */
-  #advance({ sequence, slot }: Work, drawn: number | undefined): void {
+  #advance({ sequence, slot }: Work, drawn: Drawn | undefined): void {
     const { request, prompt, prefill, output } = sequence;
     if (slot.tokens.length < prefill.length) return;
 
@@ -305,31 +312,43 @@ export class Scheduler {
     while (output.length <= slot.tokens.length - prompt.length) {
       const replayed = nextReplayedToken(sequence);
       if (replayed === undefined) break;
-      this.#accept(sequence, replayed);
+      this.#accept(sequence, replayed, drawn?.replayed ? drawn.scores : undefined);
     }
-    if (drawn === undefined || !this.#running.has(request.id)) return;
+    if (drawn === undefined || drawn.replayed || !this.#running.has(request.id)) return;
 
-    const { text, finished } = this.#accept(sequence, drawn);
+    const { token, scores } = drawn;
+    const { text, logprobs, finished, stopString } =
+      token === undefined ? endSequence(sequence, "stop") : this.#accept(sequence, token, scores);
     if (finished !== undefined) this.#release(sequence);
     const first = !sequence.announced;
     sequence.announced = true;
     this.#news.push({
       id: request.id,
       ...(first && { started: { promptTokens: prompt.length, cachedTokens: sequence.cachedTokens } }),
-      tokens: [drawn],
+      tokens: token === undefined ? [] : [token],
       text,
-      ...(finished && { finished: { reason: finished, completionTokens: output.length } }),
+      ...(logprobs.length > 0 && { logprobs }),
+      ...(finished && {
+        finished: {
+          reason: finished,
+          completionTokens: output.length,
+          ...(stopString !== undefined && { stopString }),
+        },
+      }),
     });
   }
 
-  #accept(sequence: Sequence, token: number) {
-    return acceptToken(sequence, token, this.#tokenizer, this.#batcher.contextTokens);
+  #accept(sequence: Sequence, token: number, scores: TokenScores | undefined) {
+    const logprob = scores && describeScores(scores, this.#tokenizer);
+    return acceptToken(sequence, token, logprob, this.#tokenizer, this.#batcher.contextTokens);
   }
 
   #release(sequence: Sequence): void {
     this.#running.delete(sequence.request.id);
     sequence.sampler?.dispose();
     sequence.sampler = undefined;
+    sequence.scorer?.dispose();
+    sequence.scorer = undefined;
     sequence.slot = undefined;
   }
 
@@ -341,11 +360,4 @@ export class Scheduler {
     });
     this.#wake = undefined;
   }
-}
-
-/** Draws the next token from what the call in progress leaves. Undefined where it is known from before a crash, or too early. */
-async function drawAfter({ sequence, wantLogits }: Work, logitIndex: number): Promise<number | undefined> {
-  const { request, output, sampler } = sequence;
-  if (!wantLogits || sampler === undefined) return undefined;
-  return await sampler.sample(logitIndex, output.length < request.replay.length ? request.replay : output);
 }

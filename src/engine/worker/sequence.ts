@@ -1,7 +1,8 @@
-import type { FinishReason } from "../../generation/event.ts";
+import type { FinishReason, SampledLogprob } from "../../generation/event.ts";
 import type { SequenceRequest } from "../messages.ts";
-import type { Sampler, Tokenizer } from "./backend.ts";
+import type { Sampler, Scorer, Tokenizer } from "./backend.ts";
 import { createDetokenizer, type Detokenizer } from "./detokenizer.ts";
+import { createHeldLogprobs, type HeldLogprobs } from "./logprobs.ts";
 import type { Slot } from "./placement.ts";
 import type { Exactness } from "./prefix.ts";
 import { createStopMatcher, type StopMatcher } from "./stop-matcher.ts";
@@ -13,16 +14,20 @@ export type Sequence = {
   readonly prompt: readonly number[];
   /**
    * What is evaluated chunk by chunk before the first token is sampled: the prompt and, unless the answer must go on bit for bit,
-   * what was generated before a crash. A prefill rounds otherwise than single decodes do.
+   * what was generated before a crash. A prefill rounds otherwise than single decodes do, and has no logits to score its tokens by.
    */
   readonly prefill: readonly number[];
   /** Tokens generated so far, the replayed ones included. */
   readonly output: number[];
   readonly detokenizer: Detokenizer;
   readonly stopMatcher: StopMatcher;
+  /** Where log-probabilities were asked for. */
+  readonly heldLogprobs: HeldLogprobs | undefined;
   /** Undefined while it waits. */
   slot: Slot | undefined;
   sampler: Sampler | undefined;
+  /** Where log-probabilities were asked for. */
+  scorer: Scorer | undefined;
   /** How many of the prompt's tokens its slot held already. */
   cachedTokens: number;
   announced: boolean;
@@ -31,7 +36,11 @@ export type Sequence = {
 /** What accepting a token led to. */
 export type Accepted = {
   readonly text: string;
+  /** Of the tokens whose text is shown by now. */
+  readonly logprobs: readonly SampledLogprob[];
   readonly finished: FinishReason | undefined;
+  /** The stop string that ended it. */
+  readonly stopString?: string;
 };
 
 export function createSequence(request: SequenceRequest, prompt: readonly number[], tokenizer: Tokenizer): Sequence {
@@ -40,12 +49,14 @@ export function createSequence(request: SequenceRequest, prompt: readonly number
     request,
     exactness,
     prompt,
-    prefill: exactness === "free" ? [...prompt, ...request.replay] : prompt,
+    prefill: exactness === "free" && request.logprobs === undefined ? [...prompt, ...request.replay] : prompt,
     output: [],
-    detokenizer: createDetokenizer((tokens) => tokenizer.detokenize(tokens)),
+    detokenizer: createDetokenizer((tokens) => tokenizer.detokenize(tokens, request.showControlTokens)),
     stopMatcher: createStopMatcher(request.stop),
+    heldLogprobs: request.logprobs === undefined ? undefined : createHeldLogprobs(),
     slot: undefined,
     sampler: undefined,
+    scorer: undefined,
     cachedTokens: 0,
     announced: false,
   };
@@ -59,26 +70,46 @@ export function nextReplayedToken({ request, output }: Sequence): number | undef
 /**
  * Takes the next token of a sequence: what text it completes, and whether the generation ends with it.
  *
+ * @param logprob the token's, where log-probabilities were asked for
  * @param contextTokens how many tokens the slot holds; prompt and output together end there
  */
-export function acceptToken(sequence: Sequence, token: number, tokenizer: Tokenizer, contextTokens: number): Accepted {
-  const { request, prompt, output, detokenizer, stopMatcher } = sequence;
+export function acceptToken(
+  sequence: Sequence,
+  token: number,
+  logprob: SampledLogprob | undefined,
+  tokenizer: Tokenizer,
+  contextTokens: number,
+): Accepted {
+  const { request, prompt, output, detokenizer, stopMatcher, heldLogprobs } = sequence;
   output.push(token);
 
-  if (tokenizer.isEndOfGeneration(token)) return { text: remainingText(sequence), finished: "stop" };
+  if (tokenizer.isEndOfGeneration(token)) return endSequence(sequence, "stop");
 
-  const { text, stopped } = stopMatcher.push(detokenizer.push(token));
-  if (stopped) return { text, finished: "stop" };
+  const fresh = detokenizer.push(token);
+  if (logprob !== undefined) heldLogprobs?.push(logprob, fresh.length);
+  const { text, stop } = stopMatcher.push(fresh);
+  const logprobs = heldLogprobs?.show(text.length) ?? [];
+  if (stop !== undefined) {
+    return { text, logprobs: [...logprobs, ...(heldLogprobs?.cut() ?? [])], finished: "stop", stopString: stop };
+  }
 
   const full = prompt.length + output.length >= contextTokens;
   if (full || output.length >= (request.maxTokens ?? Number.POSITIVE_INFINITY)) {
-    const rest = remainingText(sequence);
-    return { text: text + rest, finished: "length" };
+    const rest = endSequence(sequence, "length");
+    return { ...rest, text: text + rest.text, logprobs: [...logprobs, ...rest.logprobs] };
   }
-  return { text, finished: undefined };
+  return { text, logprobs, finished: undefined };
 }
 
-function remainingText({ detokenizer, stopMatcher }: Sequence): string {
+/** Ends a sequence after its last token: what was held back is shown, unless it turns out to be a stop string. */
+export function endSequence({ detokenizer, stopMatcher, heldLogprobs }: Sequence, reason: "stop" | "length"): Accepted {
   const { text, stopped } = stopMatcher.push(detokenizer.flush());
-  return stopped ? text : text + stopMatcher.flush();
+  const shown = stopped ? text : text + stopMatcher.flush();
+  if (heldLogprobs === undefined) return { text: shown, logprobs: [], finished: reason };
+  const logprobs = heldLogprobs.show(shown.length);
+  return {
+    text: shown,
+    logprobs: [...logprobs, ...(stopped ? heldLogprobs.cut() : heldLogprobs.flush())],
+    finished: reason,
+  };
 }

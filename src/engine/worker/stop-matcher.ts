@@ -3,6 +3,8 @@ export type StopMatch = {
   readonly text: string;
   /** A stop string was met: what followed it is dropped, and nothing more may be pushed. */
   readonly stopped: boolean;
+  /** Which one it was. */
+  readonly stop?: string;
 };
 
 export type StopMatcher = {
@@ -21,10 +23,10 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
     push(text) {
       if (stops.length === 0) return { text, stopped: false };
       const pending = held + text;
-      const at = firstStop(pending, stops);
-      if (at >= 0) {
+      const first = firstStop(pending, stops);
+      if (first !== undefined) {
         held = "";
-        return { text: pending.slice(0, at), stopped: true };
+        return { text: pending.slice(0, first.at), stopped: true, stop: first.stop };
       }
       const safe = pending.length - possibleBeginning(pending, stops);
       held = pending.slice(safe);
@@ -38,11 +40,11 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
   };
 }
 
-function firstStop(text: string, stops: readonly string[]): number {
-  let first = -1;
+function firstStop(text: string, stops: readonly string[]): { at: number; stop: string } | undefined {
+  let first: { at: number; stop: string } | undefined;
   for (const stop of stops) {
     const at = text.indexOf(stop);
-    if (at >= 0 && (first < 0 || at < first)) first = at;
+    if (at >= 0 && (first === undefined || at < first.at)) first = { at, stop };
   }
   return first;
 }

@@ -30,6 +30,9 @@ export type ThreadTunerOptions = {
 
 /** Of calls of a shape, one of so many tries another number of threads. */
 const EXPLORE_EVERY = 64;
+/** Fewer threads that were so much slower are tried less often. Prime to 2 and 3, so that each candidate has its turn. */
+const CLEARLY_SLOWER = 1.25;
+const CLEARLY_SLOWER_EVERY = 17 * EXPLORE_EVERY;
 /** A call that takes so many times the usual was held up by another program. */
 const HELD_UP_FACTOR = 2.5;
 /** So much time lost to hold-ups is one too much; what was lost is forgiven at a tenth of the time that passes. */
@@ -116,6 +119,8 @@ export function createThreadTuner(options: ThreadTunerOptions): ThreadTuner {
       callsOf.set(shape, calls);
       if (calls % EXPLORE_EVERY !== 0) return best;
       const other = candidates[(calls / EXPLORE_EVERY) % candidates.length] ?? best;
+      const clearlySlower = other < best && estimate(shape, other).ms > estimate(shape, best).ms * CLEARLY_SLOWER;
+      if (clearlySlower && calls % CLEARLY_SLOWER_EVERY !== 0) return best;
       return other <= best || hasRoomFor(other) ? other : best;
     },
     record(shape, threads, ms) {

@@ -6,6 +6,7 @@ import type { HttpEnv } from "../context.ts";
 /** What a script in a browser may read of an answer, besides what it may always read. */
 const EXPOSED_HEADERS = [
   "x-request-id",
+  "request-id",
   "openai-processing-ms",
   "openai-version",
   "retry-after",
@@ -26,7 +27,7 @@ export function allowOrigins(origins: readonly string[]): MiddlewareHandler<Http
   return cors({
     // A browser's `Origin` has no path, not even a slash.
     origin: origins.includes("*") ? "*" : origins.map((origin) => new URL(origin).origin),
-    allowMethods: ["GET", "HEAD", "POST", "OPTIONS"],
+    allowMethods: ["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
     exposeHeaders: EXPOSED_HEADERS,
     maxAge: PREFLIGHT_LIFETIME_SECONDS,
   });

@@ -16,11 +16,12 @@ const OPENAI_ERROR: NamedSchema = { name: "Error", schema: error };
 
 const ERRORS: Readonly<Record<ErrorStatus, string>> = {
   400: "The request is wrong, or asks for what isn't there; `param` names the field.",
-  404: "There is no such model; the message lists those that exist.",
+  404: "There is no such model, and the message lists those that exist; or nothing is kept under that id.",
   413: "The body is larger than `--max-body-bytes`.",
   415: "The body is not `application/json`, or is compressed.",
   500: "A failure of the server's; the log has it under the request's id.",
-  503: "Too many requests are in hand, or the model's engine was given up. `retry-after` says when to try again, if that helps.",
+  503: "Too many requests are in hand, the model's engine was given up, or nothing can be kept on disk. `retry-after` says when to try again, if that helps.",
+  529: "Too many requests are in hand, in the status that Anthropic has for it.",
 };
 
 /**
@@ -96,7 +97,7 @@ function describeOperation(operation: Operation): JsonSchema {
     }),
     ...(request !== undefined && {
       requestBody: {
-        required: true,
+        required: request.isOptional !== true,
         content: {
           "application/json": {
             schema: { $ref: referTo(request.name) },

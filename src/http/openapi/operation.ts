@@ -14,7 +14,7 @@ export type Parameter = {
 };
 
 /** An error's status, as `ERRORS` explains it. */
-export type ErrorStatus = 400 | 404 | 413 | 415 | 500 | 503;
+export type ErrorStatus = 400 | 404 | 413 | 415 | 500 | 503 | 529;
 
 /**
  * One route, as the document tells of it. To add a route, write one of these with the schemas that decode and encode it, and put it
@@ -32,6 +32,8 @@ export type Operation = {
   readonly description?: string;
   readonly parameters?: readonly Parameter[];
   readonly request?: NamedSchema & {
+    /** Whether the body may be left out. */
+    readonly isOptional?: boolean;
     /** Bodies to try, by a name in a word or two. */
     readonly examples: Readonly<Record<string, unknown>>;
   };

@@ -10,8 +10,9 @@ export function unknownUrl(c: Context<HttpEnv>): Response {
   return sendRefusal(
     c,
     404,
-    `Unknown request URL: ${url}. Please check the URL for typos: there are POST /v1/chat/completions, GET /v1/models, ` +
-      "GET /v1/models/{model}, GET /health and GET /ready, and a client's base URL ends in /v1.",
+    `Unknown request URL: ${url}. Please check the URL for typos: there are POST /v1/chat/completions, POST /v1/completions, ` +
+      "POST /v1/responses, POST /v1/messages, POST /v1/embeddings, POST /v1/rerank, GET /v1/models, and others that docs/api.md lists; " +
+      "a client's base URL ends in /v1 (Anthropic's clients add it themselves).",
     "unknown_url",
     {},
   );

@@ -22,6 +22,8 @@ export type GgufSummary = {
   readonly vocabularySize?: number;
   /** Bytes that each token of a slot takes in the KV cache. */
   readonly kvBytesPerToken?: number;
+  /** Set for a model that makes embeddings or scores: how it joins its tokens' vectors, as llama.cpp numbers it (4 is a reranker). */
+  readonly poolingType?: number;
   /** Whether the file brings a chat template. */
   readonly chatTemplate: boolean;
   /** Bytes of the file, all parts together. */
@@ -111,6 +113,7 @@ function summarize(path: string, files: readonly GgufFile[], split: GgufSummary[
   const vocabularySize =
     header.arrayLengths.get("tokenizer.ggml.tokens") ?? numberOf(header, `${architecture}.vocab_size`);
   const kvBytes = kvBytesPerToken(header, architecture);
+  const poolingType = numberOf(header, `${architecture}.pooling_type`) ?? 0;
   const template = header.values.get("tokenizer.chat_template");
   return {
     architecture,
@@ -120,6 +123,7 @@ function summarize(path: string, files: readonly GgufFile[], split: GgufSummary[
     ...(contextLength !== undefined && { contextLength }),
     ...(vocabularySize !== undefined && { vocabularySize }),
     ...(kvBytes !== undefined && { kvBytesPerToken: kvBytes }),
+    ...(poolingType > 0 && { poolingType }),
     chatTemplate: typeof template === "string" && template !== "",
     sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
     ...(split !== undefined && { split }),

@@ -1,12 +1,16 @@
-import type { GenerationRequest, Sampling } from "../../generation/request.ts";
+import type { GenerationRequest, Message, Prompt } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
+import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
+import { decodeMetadata, type Metadata } from "../metadata.ts";
+import { decodeGrammar, decodeRegex, decodeResponseFormat, pickFormat } from "../output-format.ts";
+import { decodeSampling, decodeStop } from "../sampling.ts";
+import { decodeStreamOptions } from "../stream-options.ts";
 import { decodeMessages } from "./decode-messages.ts";
 import { chatRequestSchema, type WireChatRequest } from "./schema.ts";
+import { decodeTemplateArguments } from "./template-arguments.ts";
+import { decodeTools } from "./tools.ts";
 import { refuseUnsupported } from "./unsupported.ts";
-
-/** OpenAI's bound on the entries of `logit_bias`. */
-const MAX_BIASES = 300;
 
 /** A chat completion request, understood. */
 export type ChatRequest = {
@@ -15,6 +19,10 @@ export type ChatRequest = {
   readonly stream: boolean;
   /** Whether a last chunk with the usage was asked for. */
   readonly includeUsage: boolean;
+  /** What is kept beside the answer, where it is to be stored. */
+  readonly memory: { readonly metadata: Metadata; readonly messages: readonly unknown[] } | undefined;
+  /** Whether a call is answered in the form of 2023, as `function_call`. */
+  readonly answersFunctionCall: boolean;
   /** What to generate. The id, the resolved model and the signal are the server's to add. */
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
 };
@@ -27,19 +35,64 @@ export function decodeChatRequest(body: unknown): ChatRequest {
   const wire = parseWire(chatRequestSchema, body);
   refuseUnsupported(Object(body));
   refuseCombinations(wire);
+  const tools = decodeTools(wire);
+  const output = pickFormat({
+    response_format: decodeResponseFormat(wire.response_format, "response_format"),
+    grammar: decodeGrammar(wire.grammar, "grammar"),
+    regex: decodeRegex(wire.regex, "regex"),
+  });
+  if (tools !== undefined && tools.choice !== "none" && (output?.type === "grammar" || output?.type === "regex")) {
+    const param = isSet(wire.grammar) ? "grammar" : "regex";
+    throw new InvalidRequestError(
+      `Setting '${param}' and tools at the same time is not supported: the answer could not be both. Set 'tool_choice' to 'none'.`,
+      param,
+      "invalid_parameter_combination",
+    );
+  }
 
   return {
     model: wire.model,
-    stream: wire.stream ?? false,
-    includeUsage: wire.stream_options?.include_usage ?? false,
+    ...decodeStreamOptions(wire),
+    memory: decodeMemory(wire, body),
+    answersFunctionCall: isSet(wire.functions) && wire.functions.length > 0,
     generation: {
-      prompt: { type: "chat", messages: decodeMessages(wire.messages) },
+      prompt: decodePrompt(wire),
+      ...(tools === undefined ? {} : { tools }),
+      ...(output === undefined ? {} : { output }),
+      ...(wire.logprobs === true ? { logprobs: wire.top_logprobs ?? 0 } : {}),
       choices: wire.n ?? 1,
       maxTokens: wire.max_completion_tokens ?? wire.max_tokens ?? undefined,
-      stop: typeof wire.stop === "string" ? [wire.stop] : (wire.stop ?? []),
+      stop: decodeStop(wire),
       sampling: decodeSampling(wire),
     },
   };
+}
+
+function decodeMemory(wire: WireChatRequest, body: unknown): ChatRequest["memory"] {
+  const metadata = decodeMetadata(wire.metadata);
+  return wire.store === true ? { metadata, messages: Object(body).messages } : undefined;
+}
+
+function decodePrompt(wire: WireChatRequest): Prompt {
+  const messages = decodeMessages(wire.messages);
+  const templateArguments = decodeTemplateArguments(wire);
+  if (wire.continue_final_message === true) refuseUnfinished(messages);
+  return {
+    type: "chat",
+    messages,
+    ...(wire.continue_final_message === true ? { continueFinal: true } : {}),
+    ...(templateArguments === undefined ? {} : { templateArguments }),
+  };
+}
+
+function refuseUnfinished(messages: readonly Message[]): void {
+  const last = messages.at(-1);
+  if (last?.role === "assistant" && last.toolCalls === undefined && last.content !== "") return;
+  throw new InvalidRequestError(
+    "Invalid value for 'continue_final_message': the last message must be an assistant's, with the beginning of its text and no calls.",
+    "continue_final_message",
+    "invalid_value",
+  );
 }
 
 /** Fields that are fine alone and wrong together, in the words of OpenAI's servers. */
@@ -51,55 +104,11 @@ function refuseCombinations(wire: WireChatRequest): void {
       "invalid_parameter_combination",
     );
   }
-  if (isSet(wire.stream_options) && wire.stream !== true) {
+  if (isSet(wire.top_logprobs) && wire.top_logprobs > 0 && wire.logprobs !== true) {
     throw new InvalidRequestError(
-      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-      "stream_options",
+      "Invalid value for 'top_logprobs': 'top_logprobs' is only allowed when 'logprobs' is enabled.",
+      "top_logprobs",
       null,
     );
   }
-}
-
-/** Every field set, with OpenAI's defaults, and llama.cpp's own samplers off. */
-function decodeSampling(wire: WireChatRequest): Sampling {
-  // A nucleus of probability 0 is the most likely token alone, which is what temperature 0 says without a doubt.
-  const onlyMostLikely = wire.top_p === 0;
-  return {
-    temperature: onlyMostLikely ? 0 : (wire.temperature ?? 1),
-    topP: onlyMostLikely ? 1 : (wire.top_p ?? 1),
-    topK: Math.max(wire.top_k ?? 0, 0),
-    minP: wire.min_p ?? 0,
-    repeatPenalty: wire.repeat_penalty ?? 1,
-    presencePenalty: wire.presence_penalty ?? 0,
-    frequencyPenalty: wire.frequency_penalty ?? 0,
-    logitBias: decodeLogitBias(wire.logit_bias ?? {}),
-    seed: isSet(wire.seed) ? foldSeed(wire.seed) : undefined,
-  };
-}
-
-function decodeLogitBias(biases: Readonly<Record<string, number>>): Sampling["logitBias"] {
-  const entries = Object.entries(biases);
-  if (entries.length > MAX_BIASES) {
-    throw new InvalidRequestError(
-      `Invalid 'logit_bias': too many properties. Expected an object with at most ${MAX_BIASES} properties, ` +
-        `but got an object with ${entries.length} properties instead.`,
-      "logit_bias",
-      "object_above_max_properties",
-    );
-  }
-  return entries.map(([token, bias]) => [Number(token), bias] as const);
-}
-
-/**
- * An int64 as the uint32 that the sampler takes. Small seeds stay themselves. The modulus is 2³² − 1, not 2³²: that lets the high half
- * count too, and never gives 0xFFFFFFFF, which llama.cpp takes for "draw a seed" (LLAMA_DEFAULT_SEED).
- */
-function foldSeed(seed: number): number {
-  const modulus = 0xffff_ffffn;
-  const remainder = BigInt(seed) % modulus;
-  return Number(remainder < 0n ? remainder + modulus : remainder);
-}
-
-function isSet<T>(value: T | null | undefined): value is T {
-  return value !== undefined && value !== null;
 }

@@ -1,47 +1,27 @@
-import { createHash, randomBytes } from "node:crypto";
-import type { FinishReason, GenerationEvent } from "../../generation/event.ts";
-import type { StreamEncoder } from "../stream.ts";
-import type { Tally, TokenCounts } from "../tally.ts";
+import type { FinishReason, GenerationEvent, SampledLogprob } from "../../generation/event.ts";
+import type { Tally } from "../tally.ts";
+import { encodeUsage } from "../usage.ts";
+import { type Answer, encodeReason } from "./answer.ts";
+import { encodeLogprobs } from "./encode-logprobs.ts";
 
-/** What all chunks of an answer, or the whole of it, have in common. */
-export type Answer = {
-  /** `chatcmpl-` and 29 hexadecimal digits. */
-  readonly id: string;
-  /** The model's id, aliases resolved. */
-  readonly model: string;
-  /** Stays the same as long as the same model answers, so that answers of one seed can be compared. */
-  readonly systemFingerprint: string;
-  readonly createdUnixSeconds: number;
-  readonly choices: number;
+/** One choice while its events come. */
+type Draft = {
+  text: string;
+  reasoning: string;
+  readonly calls: { readonly id: string; readonly name: string; arguments: string }[];
+  logprobs: SampledLogprob[] | undefined;
+  reason: FinishReason;
 };
-
-/** A new answer of `model`, with an id of its own, created now. */
-export function newAnswer(
-  model: { readonly id: string; readonly createdUnixSeconds: number },
-  createdUnixSeconds: number,
-  choices: number,
-): Answer {
-  const digest = createHash("sha256").update(`${model.id}\n${model.createdUnixSeconds}`).digest("hex");
-  return {
-    id: `chatcmpl-${randomBytes(15).toString("hex").slice(0, 29)}`,
-    model: model.id,
-    systemFingerprint: `fp_${digest.slice(0, 10)}`,
-    createdUnixSeconds,
-    choices,
-  };
-}
 
 /** Reads `events` to their end and returns the `chat.completion` object. Throws what they throw, and when a choice has not finished. */
 export async function encodeCompletion(answer: Answer, events: AsyncIterable<GenerationEvent>, tally: Tally) {
-  const texts = Array.from({ length: answer.choices }, () => "");
-  const reasons = new Map<number, FinishReason>();
+  const drafts = Array.from({ length: answer.choices }, (): Draft => {
+    return { text: "", reasoning: "", calls: [], logprobs: undefined, reason: "stop" };
+  });
   for await (const event of events) {
     tally.note(event);
-    if (event.type === "text") {
-      texts[event.choice] += event.text;
-    } else if (event.type === "finished") {
-      reasons.set(event.choice, event.reason);
-    }
+    const draft = event.type === "started" ? undefined : drafts[event.choice];
+    if (draft !== undefined) take(draft, event);
   }
   tally.assertComplete();
 
@@ -50,11 +30,11 @@ export async function encodeCompletion(answer: Answer, events: AsyncIterable<Gen
     object: "chat.completion",
     created: answer.createdUnixSeconds,
     model: answer.model,
-    choices: texts.map((content, index) => ({
+    choices: drafts.map((draft, index) => ({
       index,
-      message: { role: "assistant", content, refusal: null, annotations: [] },
-      logprobs: null,
-      finish_reason: reasons.get(index) ?? "stop",
+      message: encodeMessage(draft, answer),
+      logprobs: draft.logprobs === undefined ? null : encodeLogprobs(draft.logprobs),
+      finish_reason: encodeReason(draft.reason, answer),
     })),
     usage: encodeUsage(tally.counts()),
     service_tier: "default",
@@ -62,67 +42,42 @@ export async function encodeCompletion(answer: Answer, events: AsyncIterable<Gen
   };
 }
 
-/**
- * Encodes the answer as `chat.completion.chunk` objects, one frame each. What is the same in every chunk of a choice is written once,
- * so that a token costs one `JSON.stringify` of its text.
- */
-export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: boolean): StreamEncoder {
-  const head = `data: ${JSON.stringify({
-    id: answer.id,
-    object: "chat.completion.chunk",
-    created: answer.createdUnixSeconds,
-    model: answer.model,
-    service_tier: "default",
-    system_fingerprint: answer.systemFingerprint,
-  }).slice(0, -1)},"choices":[`;
-  const tail = `]${includeUsage ? ',"usage":null' : ""}}\n\n`;
-  const prefixes = Array.from({ length: answer.choices }, (_, index) => `${head}{"index":${index},"delta":{`);
-  const textSuffix = `},"logprobs":null,"finish_reason":null}${tail}`;
-
-  return {
-    open: () =>
-      prefixes.map((prefix) => `${prefix}"role":"assistant","content":"","refusal":null${textSuffix}`).join(""),
-
-    encode(event) {
-      tally.note(event);
-      switch (event.type) {
-        case "started":
-          return "";
-        case "text":
-          return event.text === ""
-            ? ""
-            : `${prefixes[event.choice]}"content":${JSON.stringify(event.text)}${textSuffix}`;
-        case "reasoning":
-          return `${prefixes[event.choice]}"reasoning_content":${JSON.stringify(event.text)}${textSuffix}`;
-        case "toolCall":
-        case "toolArguments":
-          throw new Error("a request without tools was answered with a call");
-        case "finished":
-          return `${prefixes[event.choice]}},"logprobs":null,"finish_reason":"${event.reason}"}${tail}`;
-      }
-    },
-
-    close() {
-      tally.assertComplete();
-      const usage = includeUsage ? `${head}],"usage":${JSON.stringify(encodeUsage(tally.counts()))}}\n\n` : "";
-      return `${usage}data: [DONE]\n\n`;
-    },
-
-    fail: (error) => `data: ${JSON.stringify({ error })}\n\n`,
-  };
+function take(draft: Draft, event: GenerationEvent): void {
+  switch (event.type) {
+    case "started":
+      return;
+    case "text":
+      draft.text += event.text;
+      if (event.logprobs !== undefined) draft.logprobs = [...(draft.logprobs ?? []), ...event.logprobs];
+      return;
+    case "reasoning":
+      draft.reasoning += event.text;
+      return;
+    case "toolCall":
+      draft.calls[event.index] = { id: event.id, name: event.name, arguments: "" };
+      return;
+    case "toolArguments": {
+      const call = draft.calls[event.index];
+      if (call !== undefined) call.arguments += event.text;
+      return;
+    }
+    case "finished":
+      draft.reason = event.reason;
+  }
 }
 
-function encodeUsage(counts: TokenCounts) {
+function encodeMessage({ text, reasoning, calls }: Draft, { tellsFunctionCall }: Answer) {
+  const [first] = calls;
   return {
-    prompt_tokens: counts.prompt,
-    completion_tokens: counts.completion,
-    total_tokens: counts.prompt + counts.completion,
-    prompt_tokens_details: { cached_tokens: counts.cached, audio_tokens: 0 },
-    completion_tokens_details: {
-      reasoning_tokens: 0,
-      audio_tokens: 0,
-      accepted_prediction_tokens: 0,
-      rejected_prediction_tokens: 0,
-    },
+    role: "assistant",
+    content: text === "" && first !== undefined ? null : text,
+    refusal: null,
+    annotations: [],
+    ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
+    ...(first === undefined
+      ? {}
+      : tellsFunctionCall
+        ? { function_call: { name: first.name, arguments: first.arguments } }
+        : { tool_calls: calls.map(({ id, ...called }) => ({ id, type: "function", function: called })) }),
   };
 }

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { string } from "../fields.ts";
+import { functionName } from "./tools.ts";
 
 /** Bounds on counts. The text itself is bounded by the size of the request's body. */
 const MAX_MESSAGES = 2_048;
 const MAX_PARTS = 1_024;
 const MAX_NAME_LENGTH = 64;
 const MAX_ID_LENGTH = 256;
+const MAX_CALLS = 128;
 
 const text = z.string({ error: "a string" });
 
@@ -21,6 +23,11 @@ const part = z.discriminatedUnion("type", [
 const content = z.union([text, z.array(part).min(1).max(MAX_PARTS)], { error: "a string or array of objects" });
 
 const name = string(MAX_NAME_LENGTH);
+const call = z.object({ name: functionName, arguments: text }, { error: "an object" });
+const toolCall = z.object(
+  { id: string(MAX_ID_LENGTH).min(1), type: z.literal("function"), function: call },
+  { error: "an object" },
+);
 
 const message = z.discriminatedUnion("role", [
   z.object({ role: z.literal("system"), content, name: name.nullish() }),
@@ -31,12 +38,14 @@ const message = z.discriminatedUnion("role", [
     content: content.nullish(),
     refusal: text.nullish(),
     name: name.nullish(),
-    tool_calls: z.unknown().optional(),
-    function_call: z.unknown().optional(),
+    tool_calls: z.array(toolCall, { error: "an array of objects" }).max(MAX_CALLS).nullish(),
+    function_call: call.nullish(),
     audio: z.unknown().optional(),
+    // As this server and others answer, and as clients send it back.
+    reasoning_content: text.nullish(),
   }),
   z.object({ role: z.literal("tool"), content, tool_call_id: string(MAX_ID_LENGTH) }),
-  z.object({ role: z.literal("function"), content, name }),
+  z.object({ role: z.literal("function"), content: content.nullable(), name }),
 ]);
 
 /** `messages` of a chat completion request. */

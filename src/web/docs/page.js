@@ -91,7 +91,10 @@ function renderTry(api, path, method, operation, defaults) {
   const base = new URL(`.${api.servers[0].url}`, `${location.origin}/`).href.replace(/\/$/, "");
   const parameters = (operation.parameters ?? []).map((parameter) => ({
     ...parameter,
-    input: element("input", { placeholder: parameter.name, value: defaults[parameter.name] ?? "" }),
+    input: element("input", {
+      placeholder: parameter.name,
+      value: path === "/v1/models/{id}" ? (defaults.model ?? "") : "",
+    }),
   }));
   const examples = Object.entries(operation.requestBody?.content["application/json"].examples ?? {});
   const show = (value) =>
@@ -123,13 +126,14 @@ function renderTry(api, path, method, operation, defaults) {
     raw.hidden = false;
     status.className = "quiet";
     status.textContent = "waiting…";
-    const target = parameters.reduce(
-      (url, { name, input }) => url.replace(`{${name}}`, encodeURIComponent(input.value)),
-      path,
-    );
+    const target = parameters
+      .filter((parameter) => parameter.in === "path")
+      .reduce((url, { name, input }) => url.replace(`{${name}}`, encodeURIComponent(input.value)), path);
+    const asked = parameters.filter(({ input, ...parameter }) => parameter.in === "query" && input.value !== "");
+    const query = new URLSearchParams(asked.map(({ name, input }) => [name, input.value])).toString();
     try {
       await send({
-        url: base + target,
+        url: base + target + (query === "" ? "" : `?${query}`),
         method,
         body: body?.value,
         signal: running.signal,
@@ -194,7 +198,7 @@ async function show() {
   const api = await readJson("openapi.json");
   const models = await readJson("v1/models").catch(() => ({ data: [] }));
   const model = models.data[0]?.id;
-  const defaults = model === undefined ? {} : { model, id: model };
+  const defaults = model === undefined ? {} : { model };
   document.getElementById("version").textContent = api.info.version;
   const about = element("p", { id: "about" }, `${api.info.description} The machine-readable form is `);
   about.append(element("a", { href: "openapi.json", textContent: "openapi.json" }), ".");

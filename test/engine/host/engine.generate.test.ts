@@ -30,13 +30,13 @@ test("a generation is one start, its texts and one end", async () => {
   await settle();
   worker.step({ id: 1, tokens: [11], text: "Hel" });
   await settle();
-  worker.step({ id: 1, tokens: [12], text: "lo", finished: { reason: "stop", completionTokens: 3 } });
+  worker.step({ id: 1, tokens: [12], text: "lo", finished: { reason: "stop", completionTokens: 3, stopString: "\n" } });
   await reading.ended;
   expect(reading.events).toEqual([
     { type: "started", ...started },
     { type: "text", choice: 0, text: "Hel" },
     { type: "text", choice: 0, text: "lo" },
-    { type: "finished", choice: 0, reason: "stop", completionTokens: 3 },
+    { type: "finished", choice: 0, reason: "stop", completionTokens: 3, stopString: "\n" },
   ]);
   expect(reading.outcome).toBe("done");
   expect(engine.counts).toEqual(NOTHING);
@@ -223,4 +223,39 @@ test("a finished generation no longer listens to its signal", async () => {
   controller.abort();
   expect(reading.outcome).toBe("done");
   expect(worker.cancelled).toEqual([]);
+});
+
+test("what a request asks for beside text goes to the worker, which is told of tools only by their descriptions", async () => {
+  const { engine, worker } = await createReadyBench();
+  const grammar = { gbnf: 'root ::= "a"', triggers: ["<call>"] };
+  const tools = [{ name: "now" }];
+  const output = { type: "grammar" as const, grammar };
+  const use = { tools, choice: "auto" as const, allowed: undefined, parallel: true };
+  read(engine.generate(requestOf({ logprobs: 2, output, tools: use, showControlTokens: true })));
+  await settle();
+  expect(at(worker.submitted, 0)).toMatchObject({ logprobs: 2, grammar, tools, showControlTokens: true });
+});
+
+test("an output format that no layer made a grammar of is a defect, not an answer without it", async () => {
+  const { engine, worker } = await createReadyBench();
+  const reading = read(engine.generate(requestOf({ output: { type: "json" } })));
+  await reading.ended;
+  expect(errorOf(reading)).toMatchObject({ message: expect.stringContaining("a layer must make one of") });
+  expect(worker.submitted).toEqual([]);
+  expect(engine.counts).toEqual(NOTHING);
+});
+
+test("log-probabilities come with the text that they belong to", async () => {
+  const { engine, worker } = await createReadyBench();
+  const reading = read(engine.generate(requestOf({ logprobs: 0 })));
+  await settle();
+  const logprobs = [{ token: 11, bytes: [97], logprob: -0.5, top: [] }];
+  worker.step({ id: 1, started, tokens: [11], text: "a", logprobs });
+  await settle();
+  worker.step({ id: 1, tokens: [12], text: "", logprobs, finished: { reason: "stop", completionTokens: 2 } });
+  await reading.ended;
+  expect(reading.events.slice(1, 3)).toEqual([
+    { type: "text", choice: 0, text: "a", logprobs },
+    { type: "text", choice: 0, text: "", logprobs },
+  ]);
 });

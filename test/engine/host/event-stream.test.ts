@@ -107,6 +107,14 @@ test("the writer learns how much waits to be read", async () => {
   expect(writer.text(0, "g")).toBe(1);
 });
 
+test("log-probabilities come even where their text does not yet", async () => {
+  const { writer, iterator } = createBench();
+  const first = iterator.next();
+  const logprobs = [{ token: 1, bytes: [97], logprob: -1, top: [] }];
+  writer.text(0, "", logprobs);
+  expect(await first).toEqual({ done: false, value: { type: "text", choice: 0, text: "", logprobs } });
+});
+
 test("breaking out of a for-await loop closes the stream", async () => {
   const { onClose, writer, reader } = createBench();
   queueMicrotask(() => writer.text(0, "a"));

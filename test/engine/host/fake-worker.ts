@@ -14,8 +14,11 @@ export const INFO: EngineInfo = {
   contextTokens: 2048,
   trainContextTokens: 2048,
   vocabularySize: 100,
+  embeddingSize: 8,
   description: "fake",
   parameters: 1,
+  chatTemplate: "{{ messages }}",
+  canInfill: false,
   device: "cpu",
   threads: 2,
 };
@@ -82,6 +85,11 @@ export class FakeWorker extends EventEmitter implements WorkerChild {
   /** The sequences that the host submitted, in order. */
   get submitted(): SequenceRequest[] {
     return this.sent.flatMap((message) => (message.type === "submit" ? [message.sequence] : []));
+  }
+
+  /** The questions that the host asked, in order. */
+  get queries(): Extract<HostMessage, { type: "query" }>[] {
+    return this.sent.filter((message) => message.type === "query");
   }
 
   get cancelled(): number[] {

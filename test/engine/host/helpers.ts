@@ -15,6 +15,7 @@ export const OPTIONS: EngineOptions = {
   threads: "auto",
   gpu: "off",
   prefillChunkTokens: 64,
+  prefillPauseMs: 50,
   prefixStoreBytes: 0,
   flashAttention: "auto",
 };

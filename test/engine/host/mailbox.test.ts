@@ -11,9 +11,10 @@ test("events come out in order, with the text that piled up joined", () => {
   expect(mailbox.take()).toEqual({ type: "started", promptTokens: 10, cachedTokens: 4 });
   expect(mailbox.take()).toEqual({ type: "text", choice: 0, text: "one two " });
   mailbox.text(0, "three");
-  mailbox.finished(0, "stop", 4);
+  mailbox.finished(0, "stop", 4, "END");
   expect(mailbox.take()).toEqual({ type: "text", choice: 0, text: "three" });
-  expect(mailbox.take()).toEqual({ type: "finished", choice: 0, reason: "stop", completionTokens: 4 });
+  const end = { type: "finished", choice: 0, reason: "stop", completionTokens: 4, stopString: "END" };
+  expect(mailbox.take()).toEqual(end);
   expect(mailbox.take()).toBeUndefined();
   expect(mailbox.unreadChars).toBe(0);
 });
@@ -28,6 +29,20 @@ test("a reader that takes nothing costs one text for each choice, however their 
     1_000,
     undefined,
   ]);
+});
+
+test("log-probabilities stay with their text, and count as unread", () => {
+  const mailbox = createMailbox();
+  const one = { token: 1, bytes: [97], logprob: -1, top: [] };
+  const two = { token: 2, bytes: [98], logprob: -2, top: [{ token: 1, bytes: [97], logprob: -1 }] };
+  mailbox.text(0, "a", [one]);
+  const small = mailbox.unreadChars;
+  mailbox.text(0, "b");
+  mailbox.text(0, "", [two]);
+  expect(small).toBeGreaterThan(1);
+  expect(mailbox.unreadChars).toBeGreaterThan(2 * small);
+  expect(mailbox.take()).toEqual({ type: "text", choice: 0, text: "ab", logprobs: [one, two] });
+  expect(mailbox.unreadChars).toBe(0);
 });
 
 test("text given back after a clear is only what came later", () => {

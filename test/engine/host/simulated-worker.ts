@@ -57,7 +57,7 @@ export class SimulatedWorker extends FakeWorker {
       this.outbox.push(this.refuses ? { type: "loadFailed", reason: "not now" } : { type: "loaded", info: INFO });
     } else if (message.type === "cancel") {
       this.running.delete(message.id);
-    } else {
+    } else if (message.type === "submit") {
       this.submit(message.sequence);
     }
     return true;

@@ -20,7 +20,27 @@ const messages: readonly WorkerMessage[] = [
     updates: [
       { id: 1, started: { promptTokens: 3, cachedTokens: 0 }, tokens: [5], text: "a" },
       { id: 2, tokens: [], text: "", finished: { reason: "stop", completionTokens: 7 } },
+      { id: 3, tokens: [], text: "", finished: { reason: "stop", completionTokens: 7, stopString: "END" } },
     ],
+  },
+  {
+    type: "step",
+    updates: [
+      {
+        id: 1,
+        tokens: [5],
+        text: "a",
+        logprobs: [{ token: 5, bytes: [97], logprob: -0.5, top: [{ token: 7, bytes: [226, 130], logprob: -0.25 }] }],
+      },
+    ],
+  },
+  { type: "answer", id: 1, answer: { type: "tokens", tokens: [1, 2] } },
+  { type: "answer", id: 2, answer: { type: "text", text: "a" } },
+  { type: "answer", id: 3, answer: { type: "count", count: 7 } },
+  {
+    type: "answer",
+    id: 4,
+    answer: { type: "rejected", rejection: { code: "unrenderable_prompt", reason: "roles" } },
   },
   { type: "heartbeat", decodingForMs: 12.5 },
   { type: "log", level: "warn", message: "slow" },

@@ -11,6 +11,7 @@ export const tokenizer: Tokenizer = {
   vocabularySize: LETTERS.length + 1,
   tokenize: (text) => Array.from(text, (letter) => LETTERS.indexOf(letter) + 1),
   detokenize: (tokens) => tokens.map((token) => LETTERS[token - 1] ?? "").join(""),
+  bytes: (token) => (token === END ? [] : [(LETTERS[token - 1] ?? "").charCodeAt(0)]),
   isEndOfGeneration: (token) => token === END,
 };
 
@@ -21,12 +22,17 @@ export function nextToken(tokens: readonly number[]): number {
   return hash % tokenizer.vocabularySize;
 }
 
+/** How likely the fake model finds `token` after these tokens: like `nextToken`, a function of all of them. */
+export function logprobAfter(tokens: readonly number[], token: number): number {
+  return -nextToken([...tokens, token]) / 100;
+}
+
 export type FakeBatcher = Batcher & {
   /** Lets the native call in progress end; returns false where there is none. */
   finishDecode(): boolean;
   /** What is in files, by path. */
   readonly files: Map<string, number[]>;
-  /** How many samplers are in use. */
+  /** How many samplers and scorers are in use. */
   readonly liveSamplers: () => number;
   /** For each native call, the tokens of each part, by slot. */
   readonly calls: { slot: number; position: number; tokens: number[] }[][];
@@ -45,6 +51,8 @@ export function createFakeBatcher(options: {
   failAfter?: number;
   /** True for a disk that takes and gives nothing. */
   brokenDisk?: boolean;
+  /** Ends every answer here, like a grammar that allows nothing more. */
+  nothingAfter?: number;
 }): FakeBatcher {
   const {
     slots,
@@ -53,6 +61,7 @@ export function createFakeBatcher(options: {
     canTruncate = true,
     failAfter = Number.POSITIVE_INFINITY,
     brokenDisk = false,
+    nothingAfter = Number.POSITIVE_INFINITY,
   } = options;
   const held: number[][] = Array.from({ length: slots }, () => []);
   const calls: FakeBatcher["calls"] = [];
@@ -139,26 +148,56 @@ export function createFakeBatcher(options: {
       if (tokens === undefined) throw new Error("ENOENT");
       held[slot] = [...tokens];
     },
-    createSampler() {
-      samplers++;
-      let disposed = false;
+    createScorer(topCount) {
+      const use = inUse();
       return {
-        async sample(logitIndex) {
-          const tokens = logits[logitIndex];
-          if (tokens === undefined || disposed) throw new Error("no logits there, or the sampler is gone");
-          await decoded;
-          if (disposed) throw new Error("the sampler went away while it was sampling");
-          return nextToken(tokens);
+        async score(logitIndex, token) {
+          const tokens = await use.logitsAt(logitIndex);
+          const chosen = await token;
+          if (chosen === undefined) return undefined;
+          const score = (of: number) => ({ token: of, logprob: logprobAfter(tokens, of) });
+          return { ...score(chosen), top: Array.from({ length: topCount }, (_, index) => score(index)) };
         },
-        dispose() {
-          idle("a sampler's dispose");
-          if (disposed) throw new Error("the sampler was disposed of twice");
-          disposed = true;
-          samplers--;
+        dispose: use.dispose,
+      };
+    },
+    createSampler() {
+      const use = inUse();
+      let drawn = false;
+      return {
+        async sample(logitIndex, history) {
+          drawn = true;
+          const tokens = await use.logitsAt(logitIndex);
+          return history.length < nothingAfter ? nextToken(tokens) : undefined;
         },
+        accept() {
+          if (drawn) throw new Error("a token from before the crash came after a draw");
+        },
+        dispose: use.dispose,
       };
     },
   };
+
+  /** What reads logits: never after it was disposed of, and never disposed of while a decode runs. */
+  function inUse() {
+    samplers++;
+    let disposed = false;
+    return {
+      async logitsAt(logitIndex: number): Promise<number[]> {
+        const tokens = logits[logitIndex];
+        if (tokens === undefined || disposed) throw new Error("no logits there, or what reads them is gone");
+        await decoded;
+        if (disposed) throw new Error("it went away while it was reading");
+        return tokens;
+      },
+      dispose() {
+        idle("a dispose");
+        if (disposed) throw new Error("it was disposed of twice");
+        disposed = true;
+        samplers--;
+      },
+    };
+  }
 }
 
 const greedy: Sampling & { seed: number } = {
@@ -195,7 +234,7 @@ export function expectedAnswer(
   prompt: readonly number[],
   { maxTokens = Number.POSITIVE_INFINITY, stop = [] }: { maxTokens?: number | undefined; stop?: readonly string[] },
   contextTokens: number,
-): { text: string; reason: "stop" | "length"; completionTokens: number; tokens: number[] } {
+): { text: string; reason: "stop" | "length"; completionTokens: number; tokens: number[]; stopString?: string } {
   const tokens: number[] = [];
   for (;;) {
     const token = nextToken([...prompt, ...tokens]);
@@ -203,8 +242,10 @@ export function expectedAnswer(
     const text = tokenizer.detokenize(tokens);
     const completionTokens = tokens.length;
     if (token === END) return { text, reason: "stop", completionTokens, tokens };
-    const cuts = stop.map((word) => text.indexOf(word)).filter((at) => at >= 0);
-    if (cuts.length > 0) return { text: text.slice(0, Math.min(...cuts)), reason: "stop", completionTokens, tokens };
+    const stopString = stop.find((word) => text.includes(word));
+    if (stopString !== undefined) {
+      return { text: text.slice(0, text.indexOf(stopString)), reason: "stop", completionTokens, tokens, stopString };
+    }
     if (completionTokens >= maxTokens || prompt.length + completionTokens >= contextTokens) {
       return { text, reason: "length", completionTokens, tokens };
     }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { exactTokensAfter, type Prefix, reusableTokens } from "../../../src/engine/worker/prefix.ts";
+import { exactTokensAfter, lastCut, type Prefix, reusableTokens } from "../../../src/engine/worker/prefix.ts";
 
 const CHUNK = 4;
 const range = (length: number) => Array.from({ length }, (_, index) => index);
@@ -30,5 +30,25 @@ describe("what may be reused", () => {
     expect(exactTokensAfter(prompted, 6, 16, CHUNK)).toBe(4);
     expect(exactTokensAfter(prompted, 8, 16, CHUNK)).toBe(16);
     expect(exactTokensAfter(answered, 16, 30, CHUNK)).toBe(8);
+  });
+});
+
+describe("a prompt's last piece", () => {
+  test("is what is left after the whole chunks", () => {
+    expect(lastCut(19, 4)).toBe(16);
+    expect(lastCut(64 + 40, 64)).toBe(64);
+    expect(lastCut(128, 64)).toBe(128);
+  });
+
+  test("takes the last chunk with it where little is left and pieces may be joined", () => {
+    expect(lastCut(64 + 12, 64)).toBe(0);
+    expect(lastCut(576 + 24, 64)).toBe(512);
+    expect(lastCut(12, 64)).toBe(0);
+  });
+
+  test("is evaluated whole again, so that an exact answer is cut as from scratch", () => {
+    const held: Prefix = { tokens: range(600), promptTokens: 600, exactTokens: 600 };
+    expect(reusableTokens(held, prompt(range(600), "exact"), 64)).toBe(512);
+    expect(reusableTokens(held, prompt(range(600), "free"), 64)).toBe(599);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { SequenceUpdate } from "../../../src/engine/messages.ts";
 import { PrefixStore } from "../../../src/engine/worker/prefix-store.ts";
 import { Scheduler } from "../../../src/engine/worker/scheduler.ts";
-import { createFakeBatcher, expectedAnswer, sequenceRequest, tokenizer } from "./fake-backend.ts";
+import { createFakeBatcher, END, expectedAnswer, logprobAfter, sequenceRequest, tokenizer } from "./fake-backend.ts";
 
 const CONTEXT = 40;
 /** Room for prompts that are worth storing. */
@@ -25,6 +25,7 @@ function setUp(
     batcher,
     tokenizer,
     prefillChunkTokens: chunk,
+    prefillPauseMs: 0,
     prefixStore,
     report(updates) {
       reports.push(updates);
@@ -66,6 +67,15 @@ function letters(length: number, from = 1): number[] {
   return Array.from({ length }, (_, index) => ((index * 7 + from) % 26) + 1);
 }
 
+const spellScore = ({ token, logprob }: { token: number; logprob: number }) => `${token}: ${logprob}`;
+
+/** What is scored of an answer: the tokens whose text is shown at least in part. In the fake vocabulary each is one character. */
+function expectedScores(prompt: readonly number[], { text, tokens }: ReturnType<typeof expectedAnswer>): string[] {
+  return tokens
+    .slice(0, text.length)
+    .map((token, index) => spellScore({ token, logprob: logprobAfter([...prompt, ...tokens.slice(0, index)], token) }));
+}
+
 describe("the scheduler", () => {
   test("gives each sequence the text that it would get alone, whoever comes, goes and ends meanwhile", async () => {
     const prompt = fc
@@ -82,6 +92,7 @@ describe("the scheduler", () => {
           reproducible: fc.boolean(),
           temperature: fc.constantFrom(0, 1),
           replayed: fc.nat(6),
+          logprobs: fc.constantFrom(undefined, 0, 2),
         }),
       },
       { weight: 1, arbitrary: fc.record({ type: fc.constant("cancel" as const), which: fc.nat(20) }) },
@@ -96,16 +107,19 @@ describe("the scheduler", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { maxLength: 60 }), engine, async (actions, options) => {
         const { batcher, scheduler, answers, drain, finish } = setUp({ ...options, contextTokens: LONG, chunk: 16 });
-        const expected = new Map<number, ReturnType<typeof expectedAnswer> & { replayed: number }>();
+        type Expected = ReturnType<typeof expectedAnswer> & { replayed: number; scores: string[] | undefined };
+        const expected = new Map<number, Expected>();
         const cancelled = new Set<number>();
         let submitted = 0;
         for (const step of actions) {
           if (step.type === "submit") {
-            const { prompt, ...fields } = step;
+            const { prompt, logprobs, ...rest } = step;
+            const fields = { ...rest, ...(logprobs !== undefined && { logprobs }) };
             const answer = expectedAnswer(prompt, step, LONG);
             // A sequence that had ended before the crash is never replayed.
             const replay = answer.tokens.slice(0, Math.min(step.replayed, answer.tokens.length - 1));
-            expected.set(submitted, { ...answer, replayed: replay.length });
+            const scores = step.logprobs === undefined ? undefined : expectedScores(prompt, answer);
+            expected.set(submitted, { ...answer, replayed: replay.length, scores });
             scheduler.submit(sequenceRequest(submitted++, { ...fields, replay }), prompt);
           } else if (step.type === "cancel") {
             if (step.which < submitted) cancelled.add(step.which);
@@ -123,7 +137,12 @@ describe("the scheduler", () => {
           expect(got?.tokens).toEqual(answer.tokens.slice(answer.replayed));
           expect(answer.text.endsWith(got?.text ?? "nothing")).toBe(true);
           if (answer.replayed === 0) expect(got?.text).toBe(answer.text);
-          expect(last?.finished).toEqual({ reason: answer.reason, completionTokens: answer.completionTokens });
+          const gotScores = got?.updates.flatMap(({ logprobs = [] }) => logprobs.map(spellScore)) ?? [];
+          if (answer.scores === undefined) expect(gotScores).toEqual([]);
+          else if (answer.replayed === 0) expect(gotScores).toEqual(answer.scores);
+          else expect(answer.scores.slice(answer.scores.length - gotScores.length)).toEqual(gotScores);
+          const { reason, completionTokens, stopString } = answer;
+          expect(last?.finished).toEqual({ reason, completionTokens, stopString });
           expect(got?.updates.filter(({ started }) => started !== undefined)).toHaveLength(1);
         }
         expect(scheduler.load).toMatchObject({ waiting: 0, running: 0 });
@@ -142,6 +161,35 @@ describe("the scheduler", () => {
     await drain();
     expect(answers.get(1)?.updates[0]?.started).toEqual({ promptTokens: 10, cachedTokens: 0 });
     expect(answers.get(2)?.updates[0]?.started).toEqual({ promptTokens: 11, cachedTokens: 8 });
+    await finish();
+  });
+
+  test("scores the tokens that were held back when the engine died, and no other of those", async () => {
+    const prompt = letters(10);
+    const { tokens, text } = expectedAnswer(prompt, { maxTokens: 6 }, CONTEXT);
+    const stop = [`${text.slice(2, 4)}!`];
+    const { scheduler, answers, drain, finish } = setUp();
+    const replay = tokens.slice(0, 4);
+    scheduler.submit(sequenceRequest(1, { maxTokens: 6, stop, replay, logprobs: 0, temperature: 1 }), prompt);
+    await drain();
+    const updates = answers.get(1)?.updates ?? [];
+    expect(updates.flatMap(({ logprobs = [] }) => logprobs.map(({ token }) => token))).toEqual(tokens.slice(2));
+    expect(answers.get(1)?.text).toBe(text.slice(2));
+    await finish();
+  });
+
+  test("ends a sequence where nothing may follow, and shows what was held back", async () => {
+    const prompt = letters(10);
+    const { text, tokens } = expectedAnswer(prompt, { maxTokens: 3 }, CONTEXT);
+    expect(tokens).not.toContain(END);
+    const { scheduler, batcher, answers, drain, finish } = setUp({ nothingAfter: 3 });
+    scheduler.submit(sequenceRequest(1, { stop: [`${text.slice(2)}!`], logprobs: 1 }), prompt);
+    await drain();
+    expect(answers.get(1)).toMatchObject({ text, tokens });
+    const last = answers.get(1)?.updates.at(-1);
+    expect(last).toMatchObject({ tokens: [], finished: { reason: "stop", completionTokens: 3 } });
+    expect(last?.logprobs?.map(({ token }) => token)).toEqual(tokens.slice(2));
+    expect(batcher.liveSamplers()).toBe(0);
     await finish();
   });
 

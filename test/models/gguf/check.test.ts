@@ -54,6 +54,15 @@ describe("checkGguf", () => {
     });
   });
 
+  it.each([
+    [3, { poolingType: 3 }],
+    [0, {}],
+  ])("tells how an embedding model pools, where it does: %i", async (value, told) => {
+    const metadata = [...TINY_METADATA, ["llama.pooling_type", uint32(value)] as const];
+    const { poolingType } = await checkGguf(await fileOf(writeGguf({ metadata })));
+    expect({ ...(poolingType !== undefined && { poolingType }) }).toEqual(told);
+  });
+
   it("leaves out what the file does not tell", async () => {
     const bytes = writeGguf({ metadata: [["general.architecture", text("gemma3")]] });
     expect(await checkGguf(await fileOf(bytes))).toEqual({

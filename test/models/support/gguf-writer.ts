@@ -13,6 +13,8 @@ export type GgufTensor = {
   readonly typeId: number;
   /** Bytes of its data. */
   readonly byteCount: number;
+  /** Its data; bytes of `fill` unless given. */
+  readonly data?: Buffer;
   /** Written instead of the right one. */
   readonly offset?: bigint;
 };
@@ -64,7 +66,7 @@ export function writeGguf(options: GgufOptions = {}): Buffer {
   return Buffer.concat([
     header,
     Buffer.alloc(padded(header.length) - header.length),
-    Buffer.alloc(dataBytes, options.fill ?? 1),
+    tensorData(tensors, dataBytes, options.fill ?? 1),
   ]);
 }
 
@@ -137,6 +139,16 @@ function tensorTable(tensors: readonly GgufTensor[]): readonly Buffer[] {
     offset = padded(offset + tensor.byteCount);
     return Buffer.concat(row);
   });
+}
+
+function tensorData(tensors: readonly GgufTensor[], dataBytes: number, fill: number): Buffer {
+  const bytes = Buffer.alloc(dataBytes, fill);
+  let offset = 0;
+  for (const { data, byteCount } of tensors) {
+    data?.copy(bytes, offset);
+    offset = padded(offset + byteCount);
+  }
+  return bytes;
 }
 
 function padded(offset: number): number {

@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { decode, MESSAGES, refusal } from "./support.ts";
 
+/** An assistant that makes two calls. */
+const CALLING = {
+  role: "assistant",
+  content: null,
+  tool_calls: [
+    { id: "call_1", type: "function", function: { name: "f", arguments: '{"a":1}' } },
+    { id: "call_2", type: "function", function: { name: "g", arguments: "" } },
+  ],
+};
+
 /** Messages that are wrong, with the param, the code and the message that they must get. */
 const WRONG: readonly [Record<string, unknown>, string | null, string | null, string][] = [
   [{ messages: undefined }, "messages", "missing_required_parameter", "Missing required parameter: 'messages'."],
@@ -102,9 +112,41 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
   ],
   [
     { messages: [{ role: "assistant", content: null, tool_calls: [{ id: "1" }] }] },
-    "messages[0].tool_calls",
+    "messages[0].tool_calls[0].type",
+    "missing_required_parameter",
+    "Missing required parameter: 'messages[0].tool_calls[0].type'.",
+  ],
+  [
+    { messages: [{ role: "assistant", content: "", audio: { id: "a" } }] },
+    "messages[0].audio",
     "unsupported_parameter",
-    "Unsupported parameter: 'messages[0].tool_calls' is not supported here: a conversation can hold text only. Leave it out.",
+    "Unsupported parameter: 'messages[0].audio' is not supported here: a conversation can hold text only. Leave it out.",
+  ],
+  [
+    { messages: [...MESSAGES, { role: "tool", content: "42", tool_call_id: "call_1" }] },
+    "messages[1].role",
+    null,
+    "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.",
+  ],
+  [
+    { messages: [CALLING, { role: "tool", content: "42", tool_call_id: "call_3" }] },
+    "messages[1].tool_call_id",
+    null,
+    "Invalid parameter: 'tool_call_id' of 'call_3' not found in 'tool_calls' of previous message.",
+  ],
+  [
+    { messages: [CALLING, { role: "tool", content: "42", tool_call_id: "call_2" }, ...MESSAGES] },
+    "messages[2].role",
+    null,
+    "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. " +
+      "The following tool_call_ids did not have response messages: call_1",
+  ],
+  [
+    { messages: [CALLING] },
+    "messages[1].role",
+    null,
+    "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. " +
+      "The following tool_call_ids did not have response messages: call_1, call_2",
   ],
   [
     { messages: [{ role: "tool", content: "42" }] },
@@ -137,7 +179,6 @@ describe("messages", () => {
         { role: "assistant", content: "Yes", tool_calls: [] },
         { role: "assistant", content: [{ type: "refusal", refusal: "I can't." }] },
         { role: "assistant", content: null, refusal: "I won't." },
-        { role: "tool", content: "42", tool_call_id: "call_1" },
         { role: "function", content: "43", name: "f" },
       ],
     }).generation;
@@ -148,10 +189,48 @@ describe("messages", () => {
       { role: "assistant", content: "Yes" },
       { role: "assistant", content: "I can't." },
       { role: "assistant", content: "I won't." },
-      { role: "tool", content: "42" },
       { role: "tool", content: "43", name: "f" },
     ];
     expect(prompt).toEqual({ type: "chat", messages });
+  });
+
+  it("keep calls, their results in any order, and what was thought", () => {
+    const { prompt } = decode({
+      messages: [
+        ...MESSAGES,
+        { ...CALLING, reasoning_content: "Hm." },
+        { role: "tool", content: [{ type: "text", text: "g's" }], tool_call_id: "call_2" },
+        { role: "tool", content: "f's", tool_call_id: "call_1" },
+      ],
+    }).generation;
+    const messages = [
+      { role: "user", content: "Hi" },
+      {
+        role: "assistant",
+        content: "",
+        toolCalls: [
+          { id: "call_1", name: "f", arguments: '{"a":1}' },
+          { id: "call_2", name: "g", arguments: "{}" },
+        ],
+        reasoning: "Hm.",
+      },
+      { role: "tool", content: "g's", name: "g", toolCallId: "call_2" },
+      { role: "tool", content: "f's", name: "f", toolCallId: "call_1" },
+    ];
+    expect(prompt).toEqual({ type: "chat", messages });
+  });
+
+  it("keep a call of 2023's form and its result together", () => {
+    const { prompt } = decode({
+      messages: [
+        ...MESSAGES,
+        { role: "assistant", content: null, function_call: { name: "f", arguments: "{}" } },
+        { role: "function", name: "f", content: "43" },
+      ],
+    }).generation;
+    const messages = prompt.type === "chat" ? prompt.messages : [];
+    expect(messages[1]?.toolCalls).toEqual([{ id: expect.any(String), name: "f", arguments: "{}" }]);
+    expect(messages[2]).toMatchObject({ role: "tool", toolCallId: messages[1]?.toolCalls?.[0]?.id, content: "43" });
   });
 
   it("hold no lone surrogates, which have no UTF-8 form", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
-import { decode } from "./support.ts";
+import { decode, MESSAGES } from "./support.ts";
 
 function sampling(fields: Readonly<Record<string, unknown>>) {
   return decode(fields).generation.sampling;
@@ -14,6 +14,7 @@ describe("a chat request", () => {
       model: "one",
       stream: false,
       includeUsage: false,
+      answersFunctionCall: false,
       generation: {
         prompt: { type: "chat", messages: [{ role: "user", content: "Hi" }] },
         choices: 1,
@@ -81,6 +82,7 @@ describe("a chat request", () => {
       ..."prompt_cache_key parallel_tool_calls tools tool_choice functions function_call response_format".split(" "),
       ..."logprobs top_logprobs audio modalities store metadata prediction web_search_options moderation".split(" "),
       ..."service_tier reasoning_effort verbosity prompt_cache_retention prompt_cache_options".split(" "),
+      ..."grammar regex chat_template_kwargs continue_final_message".split(" "),
     ];
     expect(decode(Object.fromEntries(fields.map((field) => [field, null])))).toEqual(decode({}));
   });
@@ -100,9 +102,9 @@ describe("a chat request", () => {
         response_format: { type: "text" },
         modalities: ["text"],
         logprobs: false,
-        service_tier: "auto",
+        service_tier: "flex",
+        prediction: { type: "content", content: [{ type: "text", text: "x" }] },
         verbosity: "medium",
-        reasoning_effort: "none",
       }),
     ).toEqual(decode({}));
   });
@@ -145,9 +147,41 @@ describe("a chat request", () => {
     );
   });
 
+  it("takes what is known of the template: an effort, variables, a text to go on with", () => {
+    const promptOf = (fields: Readonly<Record<string, unknown>>) => decode(fields).generation.prompt;
+    expect(promptOf({ reasoning_effort: "none" })).toMatchObject({ templateArguments: { enable_thinking: false } });
+    expect(promptOf({ reasoning_effort: "minimal" })).toMatchObject({
+      templateArguments: { enable_thinking: true, reasoning_effort: "low" },
+    });
+    expect(
+      promptOf({ reasoning_effort: "high", chat_template_kwargs: { enable_thinking: false, x: [1] } }),
+    ).toMatchObject({
+      templateArguments: { enable_thinking: false, reasoning_effort: "high", x: [1] },
+    });
+    const messages = [...MESSAGES, { role: "assistant", content: "It is" }];
+    expect(promptOf({ messages, continue_final_message: true })).toMatchObject({ continueFinal: true });
+    expect(promptOf({ messages, continue_final_message: false })).not.toHaveProperty("continueFinal");
+  });
+
+  it("asks for log-probabilities, with as many of the likeliest as were asked for", () => {
+    expect(decode({ logprobs: true }).generation.logprobs).toBe(0);
+    expect(decode({ logprobs: true, top_logprobs: 20 }).generation.logprobs).toBe(20);
+    expect(decode({ logprobs: false, top_logprobs: 0 }).generation).not.toHaveProperty("logprobs");
+  });
+
+  it("says what the text must be", () => {
+    const schema = { type: "object", properties: {}, additionalProperties: false };
+    expect(decode({ response_format: { type: "json_object" } }).generation.output).toEqual({ type: "json" });
+    const format = { type: "json_schema", json_schema: { name: "a", schema, strict: true } };
+    expect(decode({ response_format: format }).generation.output).toEqual({ type: "schema", schema });
+    expect(decode({ regex: "[ab]+" }).generation.output).toEqual({ type: "regex", pattern: "[ab]+" });
+    expect(decode({ grammar: 'root ::= "a"' }).generation.output).toMatchObject({ type: "grammar" });
+  });
+
   it("is understood or refused with a field, whatever JSON it is", () => {
     const fields = fc.constantFrom(
       ..."model messages n stop seed logit_bias temperature stream stream_options tools response_format".split(" "),
+      ..."tool_choice functions function_call chat_template_kwargs metadata prediction".split(" "),
     );
     const part = fc.record({ type: fc.constantFrom("text", "refusal", "image_url", "x"), text: fc.jsonValue() });
     const message = fc.record({

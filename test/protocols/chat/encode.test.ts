@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
-import { createChunkEncoder, encodeCompletion, newAnswer } from "../../../src/protocols/chat/encode.ts";
+import { newAnswer } from "../../../src/protocols/chat/answer.ts";
+import { encodeCompletion } from "../../../src/protocols/chat/encode.ts";
+import { createChunkEncoder } from "../../../src/protocols/chat/encode-chunks.ts";
 import { chatCompletion, error as errorSchema } from "../../../src/protocols/openai-responses.ts";
 import { createTally } from "../../../src/protocols/tally.ts";
 import { parseChunks, parseFrames, textOf } from "../../http/support.ts";
@@ -43,6 +45,32 @@ const USAGE = {
   },
 };
 
+const ID = `call_${"0".repeat(24)}`;
+
+/** A choice that thinks, then makes two calls. */
+const CALLING: readonly GenerationEvent[] = [
+  started(),
+  { type: "reasoning", choice: 0, text: "Hm. " },
+  { type: "reasoning", choice: 0, text: "So" },
+  { type: "toolCall", choice: 0, index: 0, id: ID, name: "f" },
+  { type: "toolArguments", choice: 0, index: 0, text: '{"a"' },
+  { type: "toolArguments", choice: 0, index: 0, text: ":1}" },
+  { type: "toolCall", choice: 0, index: 1, id: ID, name: "g" },
+  { type: "toolArguments", choice: 0, index: 1, text: "{}" },
+  { type: "finished", choice: 0, reason: "tool_calls", completionTokens: 9, reasoningTokens: 4 },
+];
+
+/** Two tokens with their log-probabilities; the text of the second is held back. */
+const SCORED: readonly GenerationEvent[] = [
+  {
+    type: "text",
+    choice: 0,
+    text: "é",
+    logprobs: [{ token: 1, bytes: [195, 169], logprob: -1, top: [{ token: 2, bytes: [97], logprob: -0.5 }] }],
+  },
+  { type: "text", choice: 0, text: "", logprobs: [{ token: 3, bytes: [195], logprob: -2, top: [] }] },
+];
+
 describe("a whole chat completion", () => {
   it("has OpenAI's form, with every choice's text and the usage of all", async () => {
     const events = [
@@ -64,6 +92,49 @@ describe("a whole chat completion", () => {
         { index: 1, message: { role: "assistant", content: "Bonjour", refusal: null }, finish_reason: "length" },
       ],
       usage: USAGE,
+    });
+  });
+
+  it("has calls in place of a content, and reasoning beside it", async () => {
+    const completion = await encodeCompletion(newAnswer(MODEL, NOW, 1), play(CALLING), createTally(1));
+    expect(chatCompletion.parse(completion)).toMatchObject({
+      choices: [
+        {
+          message: {
+            content: null,
+            reasoning_content: "Hm. So",
+            tool_calls: [
+              { id: ID, type: "function", function: { name: "f", arguments: '{"a":1}' } },
+              { id: ID, type: "function", function: { name: "g", arguments: "{}" } },
+            ],
+          },
+          finish_reason: "tool_calls",
+        },
+      ],
+      usage: { completion_tokens: 9, completion_tokens_details: { reasoning_tokens: 4 } },
+    });
+  });
+
+  it("has a call in the form of 2023 for those who asked in it", async () => {
+    const answer = newAnswer(MODEL, NOW, 1, true);
+    const completion = chatCompletion.parse(await encodeCompletion(answer, play(CALLING), createTally(1)));
+    expect(completion.choices[0]).toMatchObject({
+      message: { content: null, function_call: { name: "f", arguments: '{"a":1}' } },
+      finish_reason: "function_call",
+    });
+    expect(completion.choices[0]?.message).not.toHaveProperty("tool_calls");
+  });
+
+  it("has log-probabilities, a cut character's bytes spelled out", async () => {
+    const events: GenerationEvent[] = [started(), ...SCORED, finished(0)];
+    const completion = await encodeCompletion(newAnswer(MODEL, NOW, 1), play(events), createTally(1));
+    const top_logprobs = [{ token: "a", logprob: -0.5, bytes: [97] }];
+    expect(chatCompletion.parse(completion).choices[0]?.logprobs).toEqual({
+      content: [
+        { token: "é", logprob: -1, bytes: [195, 169], top_logprobs },
+        { token: "\\xc3", logprob: -2, bytes: [195], top_logprobs: [] },
+      ],
+      refusal: null,
     });
   });
 
@@ -105,6 +176,47 @@ describe("a streamed chat completion", () => {
     for (const chunk of chunks) {
       expect(chunk.usage).toBeNull();
     }
+  });
+
+  it("streams calls as OpenAI does: each one's name first, then its arguments in pieces", () => {
+    const chunks = parseChunks(encodeStream(CALLING, 1, true));
+    expect(chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta))).toEqual([
+      { role: "assistant", content: "", refusal: null },
+      { reasoning_content: "Hm. " },
+      { reasoning_content: "So" },
+      { tool_calls: [{ index: 0, id: ID, type: "function", function: { name: "f", arguments: "" } }] },
+      { tool_calls: [{ index: 0, function: { arguments: '{"a"' } }] },
+      { tool_calls: [{ index: 0, function: { arguments: ":1}" } }] },
+      { tool_calls: [{ index: 1, id: ID, type: "function", function: { name: "g", arguments: "" } }] },
+      { tool_calls: [{ index: 1, function: { arguments: "{}" } }] },
+      {},
+    ]);
+    expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe("tool_calls");
+    expect(chunks.at(-1)?.usage?.completion_tokens_details.reasoning_tokens).toBe(4);
+  });
+
+  it("streams a call in the form of 2023 for those who asked in it", () => {
+    const encoder = createChunkEncoder(newAnswer(MODEL, NOW, 1, true), createTally(1), false);
+    const events = CALLING.filter((event) => !("index" in event && event.index > 0));
+    const chunks = parseChunks([encoder.open(), ...events.map(encoder.encode), encoder.close()].join(""));
+    const deltas = chunks.map(({ choices }) => choices[0]?.delta).filter((delta) => delta?.function_call !== undefined);
+    expect(deltas).toEqual([
+      { function_call: { name: "f", arguments: "" } },
+      { function_call: { arguments: '{"a"' } },
+      { function_call: { arguments: ":1}" } },
+    ]);
+    expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe("function_call");
+  });
+
+  it("streams log-probabilities with their tokens' text, also while that is held back", () => {
+    const chunks = parseChunks(encodeStream([started(), ...SCORED, finished(0)], 1));
+    const scored = chunks.map(({ choices }) => choices[0]).filter((choice) => choice?.logprobs !== null);
+    expect(
+      scored.map((choice) => [choice?.delta.content, choice?.logprobs?.content?.map(({ token }) => token)]),
+    ).toEqual([
+      ["é", ["é"]],
+      ["", ["\\xc3"]],
+    ]);
   });
 
   it("sends nothing for an event without text", () => {

@@ -2,12 +2,15 @@ import { z } from "zod";
 import { model, modelList } from "../../../protocols/openai-responses.ts";
 import type { Operation } from "../operation.ts";
 
+const ABOUT_ANTHROPIC = "Requests with the header `anthropic-version` get Anthropic's form, errors too.";
+
 export const listModels: Operation = {
   method: "get",
   path: "/v1/models",
   id: "listModels",
   tag: "Models",
   summary: "Lists the models that are served",
+  description: ABOUT_ANTHROPIC,
   answers: {
     200: {
       description: "All models, in the order in which they were given.",
@@ -23,6 +26,7 @@ export const retrieveModel: Operation = {
   id: "retrieveModel",
   tag: "Models",
   summary: "Shows one model",
+  description: ABOUT_ANTHROPIC,
   parameters: [
     {
       name: "id",

@@ -1,0 +1,118 @@
+import {
+  type EmbeddingItem,
+  type EmbeddingRefusal,
+  EmbeddingRefusedError,
+  type EmbeddingRequest,
+  type EmbeddingResult,
+} from "../../generation/embedding.ts";
+import { EngineCrashedError, OverloadedError } from "../../generation/errors.ts";
+
+/** A request whose vectors are being made. Whatever is told to one that has ended is dropped. */
+export type EmbeddingJob = {
+  readonly request: EmbeddingRequest;
+  /** The one that comes next. */
+  readonly item: EmbeddingItem;
+  /** Takes in the vector of `item`, and goes on to the next. */
+  embedded(vector: Float32Array, tokens: number): void;
+  /** Ends the request: `item` can't have a vector. */
+  refuse(refusal: EmbeddingRefusal): void;
+  /** The worker died over `item`; ends the request when that was the `maxDeaths`th time. */
+  died(maxDeaths: number): void;
+};
+
+/** Requests that wait for vectors, in turn. */
+export type EmbeddingQueue = {
+  readonly size: number;
+  add(request: EmbeddingRequest): Promise<EmbeddingResult>;
+  /** The request whose turn it is; it goes to the end of the line. */
+  takeTurn(): EmbeddingJob | undefined;
+  failAll(error: Error): void;
+};
+
+export type EmbeddingQueueOptions = {
+  readonly maxPending: number;
+  /** The request was aborted, and is out of the queue. */
+  readonly onAbort: (job: EmbeddingJob) => void;
+  /** There is a new request. */
+  readonly onAdd: () => void;
+};
+
+/** What an overloaded embedder tells a client to wait: a short text takes some milliseconds, a long list minutes. */
+const RETRY_AFTER_MS = 1_000;
+
+export function createEmbeddingQueue({ maxPending, onAbort, onAdd }: EmbeddingQueueOptions): EmbeddingQueue {
+  /** In the order of their turns, with what ends each of them by an error. */
+  const jobs = new Map<EmbeddingJob, (error: unknown) => void>();
+
+  function add(request: EmbeddingRequest): Promise<EmbeddingResult> {
+    const { items, signal } = request;
+    if (signal.aborted) return Promise.reject(signal.reason);
+    if (jobs.size >= maxPending) return Promise.reject(new OverloadedError(jobs.size, RETRY_AFTER_MS));
+
+    const { promise, resolve, reject } = Promise.withResolvers<EmbeddingResult>();
+    const vectors: Float32Array[] = [];
+    let tokens = 0;
+    let deaths = 0;
+
+    const job: EmbeddingJob = {
+      request,
+      get item() {
+        const item = items[vectors.length];
+        if (item === undefined) throw new Error("a request that has all its vectors must not be in the queue");
+        return item;
+      },
+      embedded(vector, itemTokens) {
+        if (!jobs.has(job)) return;
+        vectors.push(vector);
+        tokens += itemTokens;
+        deaths = 0;
+        if (vectors.length < items.length) return;
+        leave();
+        resolve({ vectors, tokens });
+      },
+      refuse(refusal) {
+        fail(new EmbeddingRefusedError(vectors.length, refusal));
+      },
+      died(maxDeaths) {
+        deaths += 1;
+        if (deaths >= maxDeaths) fail(new EngineCrashedError(deaths));
+      },
+    };
+
+    function leave(): boolean {
+      signal.removeEventListener("abort", abort);
+      return jobs.delete(job);
+    }
+    function fail(error: unknown): void {
+      if (leave()) reject(error);
+    }
+    function abort(): void {
+      fail(signal.reason);
+      onAbort(job);
+    }
+
+    if (items.length === 0) return Promise.resolve({ vectors, tokens });
+    signal.addEventListener("abort", abort, { once: true });
+    jobs.set(job, fail);
+    onAdd();
+    return promise;
+  }
+
+  return {
+    get size() {
+      return jobs.size;
+    },
+    add,
+    takeTurn() {
+      const [first] = jobs;
+      if (first === undefined) return undefined;
+      const [job, fail] = first;
+      jobs.delete(job);
+      jobs.set(job, fail);
+      return job;
+    },
+    failAll(error) {
+      for (const fail of [...jobs.values()]) fail(error);
+    },
+  };
+}

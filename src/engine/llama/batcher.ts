@@ -1,0 +1,105 @@
+import type { Grammar, Sampling } from "../../generation/request.ts";
+import type { Batcher } from "../worker/backend.ts";
+import { samplerConfig } from "../worker/sampling.ts";
+import type { ThreadTuner } from "../worker/threads.ts";
+import type { NativeBindings, NativeContext, NativeModel } from "./binding.ts";
+import type { Constraint } from "./constraint.ts";
+import { createConstrainedSampler, createSampler } from "./sampler.ts";
+import { createScorer } from "./scorer.ts";
+
+/** A batch of so many tokens gains from every thread that has a core. */
+const SCALING_TOKENS = 16;
+
+/**
+ * From this position on, flash attention on CPUs shares a lone token's cache among the threads, and its logits then depend on how many
+ * there are. With one thread they are, bit for bit, those of the same token in a batch with others (docs/decisions/007-exactness.md).
+ */
+const SHARED_CACHE_POSITION = 256;
+
+/** The batch calls of one context. */
+export function createBatcher(
+  context: NativeContext,
+  model: NativeModel,
+  bindings: NativeBindings,
+  {
+    slots,
+    contextTokens,
+    maxBatchTokens,
+    tuner,
+    exactThreads,
+    constrain,
+    silentTokens,
+  }: Pick<Batcher, "slots" | "contextTokens" | "maxBatchTokens"> & {
+    readonly tuner: ThreadTuner;
+    /** How many threads evaluate a lone token far into its context where that must be exact; undefined where any number may. */
+    readonly exactThreads: number | undefined;
+    readonly constrain: (grammar: Grammar) => Constraint;
+    /** Control tokens that end nothing. A grammar reads them as their spelling, and the text has nothing of it. */
+    readonly silentTokens: readonly number[];
+  },
+): Batcher {
+  const noLogits = new Uint32Array(0);
+  let batchTokens = 0;
+  let farthest = 0;
+  let exactly = false;
+  let currentThreads: number | undefined;
+  return {
+    slots,
+    contextTokens,
+    maxBatchTokens,
+    beginBatch(tokenCount, exact) {
+      context.initBatch(tokenCount);
+      batchTokens = tokenCount;
+      farthest = 0;
+      exactly = exact;
+    },
+    addToBatch(slot, position, tokens, wantLogits) {
+      farthest = Math.max(farthest, position);
+      const wanted = wantLogits ? Uint32Array.of(tokens.length - 1) : noLogits;
+      return context.addToBatch(slot, position, Uint32Array.from(tokens), wanted)[0] ?? -1;
+    },
+    async decode() {
+      // Attention's part grows with the position, so calls compare only within a doubling of it.
+      const shape = `${batchTokens}@${Math.floor(Math.log2(1 + farthest / 256))}`;
+      const given = exactly && batchTokens === 1 && farthest >= SHARED_CACHE_POSITION ? exactThreads : undefined;
+      const threads = given ?? tuner.choose(shape, batchTokens >= SCALING_TOKENS);
+      if (threads !== currentThreads) context.setThreads(threads);
+      currentThreads = threads;
+      const startedAt = performance.now();
+      await context.decodeBatch();
+      tuner.record(shape, threads, performance.now() - startedAt);
+    },
+    truncate(slot, length) {
+      if (length > 0 && context.removeTokenCellsFromSequence(slot, length, -1)) return true;
+      context.disposeSequence(slot);
+      return length === 0;
+    },
+    async copy(target, source) {
+      await context.copySequenceStateFromOtherSequence(target, source);
+    },
+    save: (slot, path, tokens) => context.saveSequenceStateToFile(path, slot, Uint32Array.from(tokens)),
+    async load(slot, path) {
+      context.disposeSequence(slot);
+      await context.loadSequenceStateFromFile(path, slot, contextTokens);
+    },
+    createScorer: (topCount) => createScorer(context, model, bindings, topCount),
+    createSampler({ sampling, grammar, showControlTokens = false }, prompt) {
+      const native = new bindings.AddonSampler(model);
+      if (grammar === undefined) return createSampler(context, native, samplerConfig(sampling, prompt));
+      const configBanning = (tokens: readonly number[]) => samplerConfig(banning(sampling, tokens), prompt);
+      return createConstrainedSampler(
+        context,
+        native,
+        configBanning,
+        constrain(grammar),
+        showControlTokens ? [] : silentTokens,
+      );
+    },
+  };
+}
+
+function banning<T extends Sampling>(sampling: T, tokens: readonly number[]): T {
+  if (tokens.length === 0) return sampling;
+  const bans = tokens.map((token) => [token, -100] as const);
+  return { ...sampling, logitBias: [...sampling.logitBias, ...bans] };
+}

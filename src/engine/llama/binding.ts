@@ -1,0 +1,133 @@
+/**
+ * What is used of node-llama-cpp below its public interface. These calls are private there, so the version is pinned and `requireCalls`
+ * checks at start that they exist.
+ */
+import { getLlama, type Llama, LlamaLogLevel } from "node-llama-cpp";
+import type { GpuChoice } from "../messages.ts";
+import type { SamplerConfig } from "../worker/sampling.ts";
+
+export const BINDING_VERSION = "3.22.1";
+
+const LOG_LEVELS = {
+  [LlamaLogLevel.disabled]: "debug",
+  [LlamaLogLevel.fatal]: "error",
+  [LlamaLogLevel.error]: "error",
+  [LlamaLogLevel.warn]: "warn",
+  [LlamaLogLevel.info]: "info",
+  [LlamaLogLevel.log]: "debug",
+  [LlamaLogLevel.debug]: "debug",
+} as const;
+
+declare const opaque: unique symbol;
+/** A parsed grammar. */
+export type NativeGrammar = { readonly [opaque]: "grammar" };
+/** How far a text has come in a grammar. It is freed with the object. */
+export type NativeGrammarState = { readonly [opaque]: "grammar state" };
+
+export type NativeSampler = {
+  applyConfig(config: SamplerConfig | (SamplerConfig & { readonly grammarEvaluationState: NativeGrammarState })): void;
+  dispose(): void;
+};
+/** Which logits are given back, beside the token that is drawn. */
+export type LogitFilter = readonly [
+  tokens: readonly number[],
+  includeMax: boolean,
+  includeMin: boolean,
+  includeSelected: boolean,
+  includeTop: number,
+];
+/** Logits as a flat list of token, logit, token, logit, largest first. The weight is the sum of exp(logit − largest logit). */
+export type LogitReading = readonly [
+  token: number,
+  probabilities: undefined,
+  confidence: number | undefined,
+  logits: readonly number[] | undefined,
+  totalLogitWeight: number | undefined,
+];
+export type NativeContext = {
+  initBatch(tokenCount: number): void;
+  addToBatch(sequence: number, position: number, tokens: Uint32Array, logitIndexes: Uint32Array): Uint32Array;
+  decodeBatch(): Promise<void>;
+  sampleToken(logitIndex: number, sampler: NativeSampler): Promise<number>;
+  sampleToken(
+    logitIndex: number,
+    sampler: NativeSampler,
+    probabilities: boolean,
+    confidence: boolean,
+    logits: LogitFilter,
+    totalLogitWeight: boolean,
+  ): Promise<LogitReading>;
+  removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
+  disposeSequence(sequence: number): void;
+  setThreads(threads: number): void;
+  copySequenceStateFromOtherSequence(target: number, source: number): Promise<number>;
+  saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>;
+  loadSequenceStateFromFile(path: string, sequence: number, maxTokens: number): Promise<Uint32Array>;
+};
+export type NativeModel = {
+  tokenize(text: string, parseSpecial: boolean): Uint32Array;
+  detokenize(tokens: Uint32Array, renderSpecial: boolean): string;
+  isEogToken(token: number): boolean;
+  getTokenString(token: number): string;
+  getTokenAttributes(token: number): number;
+  shouldPrependBosToken(): boolean;
+};
+export type NativeBindings = {
+  readonly AddonSampler: (new (
+    model: NativeModel,
+  ) => NativeSampler) & {
+    /** Throws where the grammar refuses the token; the state must not be used after that. */
+    acceptGrammarEvaluationStateToken(state: NativeGrammarState, token: number): void;
+  };
+  /** Throws when the text can't be parsed. */
+  readonly AddonGrammar: new (
+    gbnf: string,
+    options: { readonly addonExports: NativeBindings; readonly rootRuleName: string },
+  ) => NativeGrammar;
+  readonly AddonGrammarEvaluationState: new (model: NativeModel, grammar: NativeGrammar) => NativeGrammarState;
+  readonly AddonJinjaRenderer: new (template: string) => { render(values: Record<string, unknown>): string };
+};
+
+export type Log = (level: "debug" | "info" | "warn" | "error", message: string) => void;
+
+/**
+ * llama.cpp's program for the chosen device.
+ *
+ * @param log receives llama.cpp's own lines
+ * @throws when there is no program for what was chosen
+ */
+export async function openLlama(choice: GpuChoice, log: Log): Promise<Llama> {
+  const gpu = choice === "off" ? false : choice;
+  const advice =
+    choice === "auto" || choice === "off"
+      ? "Run `npm ci` to get llama.cpp's programs for this machine."
+      : "Look at the GPU's driver, or let Sluice choose with --gpu auto.";
+  const llama = await getLlama({
+    gpu,
+    build: "never",
+    progressLogs: false,
+    maxThreads: 0,
+    logger: (level, message) => log(LOG_LEVELS[level], message.trimEnd()),
+  }).catch((error: unknown) => {
+    throw new Error(`llama.cpp can't run here with --gpu ${choice}. ${advice}`, { cause: error });
+  });
+  if (gpu !== "auto" && llama.gpu !== gpu) {
+    throw new Error(`llama.cpp found no ${choice} device here. ${advice}`);
+  }
+  return llama;
+}
+
+/** The private object that `owner` keeps under `field`. Throws when it lacks one of `calls`. */
+export function requireCalls<T>(owner: object, field: string, calls: readonly (keyof T & string)[]): T {
+  const value: unknown = Reflect.get(owner, field);
+  const missing = calls.filter(
+    (call) => value === null || typeof value !== "object" || typeof Reflect.get(value, call) !== "function",
+  );
+  if (missing.length > 0) {
+    throw new Error(
+      `Sluice needs node-llama-cpp ${BINDING_VERSION} exactly, and the one installed lacks ${field}.${missing.join(", ")}. ` +
+        "Run `npm ci` to get the pinned version.",
+    );
+  }
+  return value as T;
+}

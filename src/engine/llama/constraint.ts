@@ -1,0 +1,71 @@
+import type { Grammar } from "../../generation/request.ts";
+import type { Tokenizer } from "../worker/backend.ts";
+import { createTriggerFinder } from "../worker/trigger-finder.ts";
+import type { NativeBindings, NativeGrammar, NativeGrammarState, NativeModel } from "./binding.ts";
+
+/** What one sequence is held to. */
+export type Constraint = {
+  /** What the native sampler applies, and advances by the tokens that it draws; undefined while anything may follow. */
+  readonly state: NativeGrammarState | undefined;
+  /**
+   * Takes a token that no native sampler drew under `state`: one that was drawn freely, or is known from before a crash.
+   *
+   * Returns false where the grammar refuses it; a token that was drawn freely then changed nothing, and another may be drawn.
+   */
+  take(token: number): boolean;
+};
+
+export type ConstraintOptions = {
+  readonly bindings: NativeBindings;
+  readonly model: NativeModel;
+  readonly grammar: NativeGrammar;
+  readonly triggers: Grammar["triggers"];
+  readonly tokenizer: Pick<Tokenizer, "bytes" | "isEndOfGeneration">;
+  /** A token of this byte alone; undefined where the vocabulary has none. */
+  readonly byteToken: (byte: number) => number | undefined;
+};
+
+export function createConstraint(options: ConstraintOptions): Constraint {
+  const { bindings, model, grammar, triggers, tokenizer, byteToken } = options;
+  const finder = triggers && createTriggerFinder(triggers);
+  let state = finder === undefined ? newState() : undefined;
+
+  function newState(): NativeGrammarState {
+    return new bindings.AddonGrammarEvaluationState(model, grammar);
+  }
+
+  function accepts(target: NativeGrammarState, token: number): boolean {
+    // A state that refused a token must not be used again: llama.cpp would end the process.
+    try {
+      bindings.AddonSampler.acceptGrammarEvaluationStateToken(target, token);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    take(token) {
+      // llama.cpp ends the process when it is told of an end that the grammar does not allow.
+      if (tokenizer.isEndOfGeneration(token)) return true;
+      if (state !== undefined) return accepts(state, token);
+      const bytes = tokenizer.bytes(token);
+      const rest = finder?.find(bytes);
+      if (rest === undefined) {
+        finder?.push(bytes);
+        return true;
+      }
+      // A state is told of tokens only, so what follows the trigger in this token is told byte by byte.
+      const fresh = newState();
+      for (const byte of rest) {
+        const single = byteToken(byte);
+        if (single === undefined || !accepts(fresh, single)) return false;
+      }
+      state = fresh;
+      return true;
+    },
+  };
+}

@@ -1,0 +1,190 @@
+/**
+ * Loads a model for embeddings, in a process of its own.
+ *
+ * A context of its own makes them, since one that generates can't: llama.cpp pools or samples, not both. The binding reads the vector of
+ * sequence 0 alone, so texts are evaluated one after another.
+ */
+import { type LlamaEmbeddingContext, type LlamaModel, readGgufFileInfo } from "node-llama-cpp";
+import type { EmbedderInfo, EmbedderOptions, Pooling } from "../embedding-messages.ts";
+import { evenPieces, joinMeans } from "../worker/pooling.ts";
+import { createThreadTuner } from "../worker/threads.ts";
+import { type Log, openLlama, requireCalls } from "./binding.ts";
+import { createItemEncoder, type ItemEncoder } from "./embedding-tokens.ts";
+
+/** A model in memory, ready to make vectors. Not for two calls at once. */
+export type LoadedEmbedder = {
+  readonly info: EmbedderInfo;
+  readonly encode: ItemEncoder;
+  /**
+   * The vector of what `encode` gave, not normalised; for a reranker one number from 0 to 1. Undefined when `isCancelled` said so
+   * between two native calls.
+   */
+  evaluate(tokens: readonly number[], isCancelled: () => boolean): Promise<Float32Array | undefined>;
+  /** When the native call in progress began, by `performance.now()`. */
+  readonly decodingSince: number | undefined;
+};
+
+/** Tokens that `context: "auto"` lets a text have at most, as in a chat. */
+const AUTO_CONTEXT_TOKENS = 4096;
+/**
+ * Tokens of one call where the attention only looks back. Each takes logits for the whole vocabulary, which llama.cpp computes though
+ * nobody asks, so a large call takes much memory; it was measured to be no faster (docs/decisions/011-embeddings.md).
+ */
+const CAUSAL_CALL_TOKENS = 128;
+/** The smallest context of a model that must see the whole text in one call; doubled when a longer text comes. */
+const MIN_WHOLE_TOKENS = 512;
+/** A call of so many tokens gains from every thread that has a core. */
+const SCALING_TOKENS = 16;
+
+/**
+ * llama.cpp's `enum llama_pooling_type`. `none` is one vector a token, which is no embedding of a text: then the mean of them is taken, as where
+ * nothing is declared.
+ */
+const POOLINGS: readonly (Pooling | undefined)[] = [undefined, "mean", "cls", "last", "rank"];
+
+/** Architectures whose attention looks both ways without a word in their metadata, in llama.cpp's `src/models`. */
+const LOOK_BOTH_WAYS = /bert|^t5encoder$|^gemma-embedding$|^dream$|^llada|^rnd1$/;
+/** Their classifiers end in a softmax; the others' numbers are logits (llama.cpp's `build_pooling`). */
+const SCORES_ARE_PROBABILITIES = /^qwen3(vl)?$/;
+
+type NativeContext = {
+  initBatch(tokenCount: number): void;
+  addToBatch(sequence: number, position: number, tokens: Uint32Array, logitIndexes: Uint32Array): Uint32Array;
+  decodeBatch(): Promise<void>;
+  disposeSequence(sequence: number): void;
+  setThreads(threads: number): void;
+  getEmbedding(tokenCount: number): Float64Array;
+};
+
+/**
+ * Loads a model; its context is made with the first text.
+ *
+ * @param log receives llama.cpp's own lines
+ * @throws if the binding is another version, the file can't be loaded, or the memory does not suffice
+ */
+export async function loadEmbedder(options: EmbedderOptions, log: Log): Promise<LoadedEmbedder> {
+  const { modelPath } = options;
+  const { metadata, architectureMetadata } = await readGgufFileInfo(modelPath, {
+    sourceType: "filesystem",
+    readTensorInfo: false,
+    logWarnings: false,
+  });
+  const { architecture } = metadata.general;
+  const declared = POOLINGS[architectureMetadata.pooling_type ?? 0];
+  const pooling = declared ?? "mean";
+  const causal = architectureMetadata.attention?.causal !== false && !LOOK_BOTH_WAYS.test(architecture);
+  /** Whether a text may be evaluated in pieces: each sees those before it, and none is needed again. */
+  const inPieces = causal && pooling !== "cls";
+
+  const llama = await openLlama(options.gpu, log);
+  const model = await llama.loadModel({
+    modelPath,
+    defaultContextFlashAttention: options.flashAttention === "auto" ? "auto" : options.flashAttention === "on",
+    // The binding can't set a context's pooling; llama.cpp takes it from the metadata, of any architecture.
+    ...(declared === undefined && {
+      metadataOverrides: { [architecture]: { pooling_type: POOLINGS.indexOf("mean") } },
+    }),
+  });
+  // A text must not reach beyond the positions that a model has vectors for: llama.cpp would abort.
+  const wanted = options.contextTokens === "auto" ? AUTO_CONTEXT_TOKENS : options.contextTokens;
+  const contextTokens = causal && options.contextTokens !== "auto" ? wanted : Math.min(model.trainContextSize, wanted);
+  const threads = options.threads === "auto" ? llama.cpuMathCores : options.threads;
+  const vocabularySize = metadata.tokenizer.ggml.tokens.length;
+  const contexts = createContexts(model, { inPieces, contextTokens, threads });
+  const tuner = createThreadTuner({ maxThreads: threads });
+  let decodingSince: number | undefined;
+
+  async function call(context: NativeContext, tokens: readonly number[], position: number): Promise<Float64Array> {
+    const { length } = tokens;
+    const shape = `${length}@${Math.floor(Math.log2(1 + position / 256))}`;
+    const chosen = tuner.choose(shape, length >= SCALING_TOKENS);
+    context.setThreads(chosen);
+    context.initBatch(length);
+    context.addToBatch(0, position, Uint32Array.from(tokens), Uint32Array.from(tokens.keys()));
+    decodingSince = performance.now();
+    try {
+      await context.decodeBatch();
+      tuner.record(shape, chosen, performance.now() - decodingSince);
+    } finally {
+      decodingSince = undefined;
+    }
+    return context.getEmbedding(length);
+  }
+
+  async function evaluate(tokens: readonly number[], isCancelled: () => boolean): Promise<Float32Array | undefined> {
+    const context = await contexts.forTokens(tokens.length);
+    context.disposeSequence(0);
+    const callTokens = inPieces ? CAUSAL_CALL_TOKENS : tokens.length;
+    const pieces: { readonly tokens: number; readonly mean: Float64Array }[] = [];
+    let position = 0;
+    for (const length of evenPieces(tokens.length, callTokens)) {
+      if (isCancelled()) return undefined;
+      const piece = tokens.slice(position, position + length);
+      pieces.push({ tokens: length, mean: await call(context, piece, position) });
+      position += length;
+    }
+    const last = pieces.at(-1)?.mean;
+    if (last === undefined) throw new Error("nothing to evaluate");
+    if (pooling === "mean") return joinMeans(pieces);
+    if (pooling !== "rank") return Float32Array.from(last);
+    const [score = 0] = last;
+    return Float32Array.of(SCORES_ARE_PROBABILITIES.test(architecture) ? score : 1 / (1 + Math.exp(-score)));
+  }
+
+  return {
+    info: {
+      pooling,
+      dimensions: model.embeddingVectorSize,
+      contextTokens,
+      vocabularySize,
+      device: llama.gpu === false ? "cpu" : llama.gpu,
+      threads,
+    },
+    encode: createItemEncoder(model, { contextTokens, vocabularySize }),
+    evaluate,
+    get decodingSince() {
+      return decodingSince;
+    },
+  };
+}
+
+/** The context that texts are evaluated in. Where a text must be seen whole it grows with the longest that has come. */
+function createContexts(
+  model: LlamaModel,
+  { inPieces, contextTokens, threads }: { inPieces: boolean; contextTokens: number; threads: number },
+) {
+  let current:
+    | { readonly context: LlamaEmbeddingContext; readonly native: NativeContext; readonly tokens: number }
+    | undefined;
+
+  return {
+    /** A context that holds so many tokens. Those that were given out before may be gone. */
+    async forTokens(tokenCount: number): Promise<NativeContext> {
+      if (current !== undefined && tokenCount <= current.tokens) return current.native;
+      await current?.context.dispose();
+      current = undefined;
+      const tokens = inPieces
+        ? contextTokens
+        : Math.min(contextTokens, nextPowerOfTwo(Math.max(tokenCount, MIN_WHOLE_TOKENS)));
+      const context = await model.createEmbeddingContext({
+        contextSize: tokens,
+        batchSize: inPieces ? Math.min(tokens, CAUSAL_CALL_TOKENS) : tokens,
+        threads,
+      });
+      const native = requireCalls<NativeContext>(Reflect.get(context, "_llamaContext"), "_ctx", [
+        "initBatch",
+        "addToBatch",
+        "decodeBatch",
+        "disposeSequence",
+        "setThreads",
+        "getEmbedding",
+      ]);
+      current = { context, native, tokens };
+      return native;
+    },
+  };
+}
+
+function nextPowerOfTwo(value: number): number {
+  return 2 ** Math.ceil(Math.log2(value));
+}

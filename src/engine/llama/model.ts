@@ -1,0 +1,161 @@
+/**
+ * Loads a model with node-llama-cpp and hands out its vocabulary, its chat template and the batch calls of one context, as the plain
+ * types of `worker/backend.ts`. Only this folder knows the binding.
+ *
+ * The batch calls are the binding's own, below its scheduler, which loses about half of the throughput with several sequences
+ * (docs/decisions/001-own-step-scheduler.md).
+ */
+import type { LlamaModel } from "node-llama-cpp";
+import type { Grammar } from "../../generation/request.ts";
+import type { EngineInfo, EngineOptions } from "../messages.ts";
+import type { Batcher, Tokenizer } from "../worker/backend.ts";
+import { mayJoinChunks } from "../worker/prefix.ts";
+import type { ChatTemplate } from "../worker/prompt.ts";
+import { createThreadTuner } from "../worker/threads.ts";
+import { createBatcher } from "./batcher.ts";
+import {
+  type Log,
+  type NativeBindings,
+  type NativeContext,
+  type NativeModel,
+  openLlama,
+  requireCalls,
+} from "./binding.ts";
+import { createConstraint } from "./constraint.ts";
+import { createGrammars } from "./grammars.ts";
+import { createTemplate, findControlTokens } from "./template.ts";
+import { createByteTokens } from "./token-bytes.ts";
+import { createTokenizer } from "./tokenizer.ts";
+
+/** Tokens that `context: "auto"` gives a slot at most: enough for a chat, little enough for a laptop's memory. */
+const AUTO_CONTEXT_TOKENS = 4096;
+
+/**
+ * How many chunks of a prompt go into one call when no sequence is decoding: with two, a CPU evaluates 9 % faster than with one
+ * (64 tokens each), with more no faster. A GPU wants far larger batches.
+ */
+const LONE_CHUNKS_CPU = 2;
+const LONE_CHUNKS_GPU = 8;
+
+/** A model in memory, ready for the scheduler. */
+export type LoadedModel = {
+  readonly info: EngineInfo;
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+  readonly batcher: Batcher;
+  /** Throws, with a reason for the client, where llama.cpp can't parse a grammar's text. */
+  readonly checkGrammar: (gbnf: string) => void;
+};
+
+/**
+ * Loads a model and makes one context for `slots` sequences.
+ *
+ * @param log receives llama.cpp's own lines
+ * @throws if the binding is another version, the file can't be loaded, or the memory does not suffice
+ */
+export async function loadModel(options: EngineOptions, log: Log): Promise<LoadedModel> {
+  const llama = await openLlama(options.gpu, log);
+  const model = await llama.loadModel({ modelPath: options.modelPath });
+  refuseEncoder(model);
+  const contextTokens =
+    options.contextTokens === "auto" ? Math.min(model.trainContextSize, AUTO_CONTEXT_TOKENS) : options.contextTokens;
+  // Not left to the binding: its default is 4 at least, and 4 threads on 2 cores prefilled 30 times slower when measured.
+  const threads = options.threads === "auto" ? llama.cpuMathCores : options.threads;
+  const loneChunks = mayJoinChunks(options.prefillChunkTokens)
+    ? llama.gpu === false
+      ? LONE_CHUNKS_CPU
+      : LONE_CHUNKS_GPU
+    : 1;
+  const maxBatchTokens = Math.max(options.slots, options.prefillChunkTokens * loneChunks);
+  const context = await model.createContext({
+    sequences: options.slots,
+    contextSize: contextTokens,
+    batchSize: maxBatchTokens,
+    // The whole window is kept, so that the prefix of a sliding-window model can be used again.
+    swaFullCache: true,
+    flashAttention: options.flashAttention === "auto" ? "auto" : options.flashAttention === "on",
+    failedCreationRemedy: false,
+    threads,
+  });
+
+  const bindings = requireCalls<NativeBindings>(llama, "_bindings", [
+    "AddonSampler",
+    "AddonGrammar",
+    "AddonGrammarEvaluationState",
+    "AddonJinjaRenderer",
+  ]);
+  const nativeModel = requireCalls<NativeModel>(model, "_model", [
+    "tokenize",
+    "detokenize",
+    "isEogToken",
+    "getTokenString",
+    "getTokenAttributes",
+    "shouldPrependBosToken",
+  ]);
+  const nativeContext = requireCalls<NativeContext>(context, "_ctx", [
+    "initBatch",
+    "addToBatch",
+    "decodeBatch",
+    "sampleToken",
+    "removeTokenCellsFromSequence",
+    "disposeSequence",
+    "setThreads",
+    "copySequenceStateFromOtherSequence",
+    "saveSequenceStateToFile",
+    "loadSequenceStateFromFile",
+  ]);
+
+  const vocabulary = model.fileInfo.metadata.tokenizer.ggml.tokens;
+  const vocabularySize = vocabulary.length;
+  const tokenizer = createTokenizer(nativeModel, vocabularySize);
+  const controlTokens = findControlTokens(nativeModel, vocabularySize);
+  const template = createTemplate(model, nativeModel, bindings, controlTokens);
+  const chatTemplate = model.fileInfo.metadata.tokenizer.chat_template;
+  const { bosString, eosString } = model.tokens;
+  const byteToken = createByteTokens(vocabulary, tokenizer.bytes);
+  const grammars = createGrammars(bindings);
+  const constrain = ({ gbnf, triggers }: Grammar) =>
+    createConstraint({ bindings, model: nativeModel, grammar: grammars.parse(gbnf), triggers, tokenizer, byteToken });
+  return {
+    info: {
+      slots: options.slots,
+      contextTokens,
+      trainContextTokens: model.trainContextSize,
+      vocabularySize,
+      embeddingSize: model.embeddingVectorSize,
+      description: model.typeDescription,
+      parameters: model.fileInsights.totalParameters ?? 0,
+      ...(chatTemplate !== undefined && { chatTemplate }),
+      canInfill: template.infill !== undefined,
+      ...(bosString !== null && { bosToken: bosString }),
+      ...(eosString !== null && { eosToken: eosString }),
+      device: llama.gpu === false ? "cpu" : llama.gpu,
+      threads,
+    },
+    tokenizer,
+    checkGrammar: (gbnf) => void grammars.parse(gbnf),
+    template,
+    batcher: createBatcher(nativeContext, nativeModel, bindings, {
+      slots: options.slots,
+      contextTokens,
+      maxBatchTokens,
+      tuner: createThreadTuner({ maxThreads: threads }),
+      exactThreads:
+        llama.gpu !== false || options.flashAttention === "off" ? undefined : options.slots === 1 ? threads : 1,
+      constrain,
+      silentTokens: controlTokens.filter((token) => !tokenizer.isEndOfGeneration(token)),
+    }),
+  };
+}
+
+/** Architectures that read a text and never write one: llama.cpp loads them, and would answer every chat with nothing. */
+const ENCODERS = /bert|^t5encoder$/;
+
+function refuseEncoder(model: LlamaModel): void {
+  const { architecture } = model.fileInfo.metadata.general;
+  if (ENCODERS.test(architecture)) {
+    throw new Error(
+      `This model (${architecture}) makes embeddings and can't write text. Serve a chat or completion model instead.`,
+    );
+  }
+}

@@ -1,0 +1,53 @@
+import type { Rejection, TextAnswer, TextQuery } from "../messages.ts";
+import type { Tokenizer } from "./backend.ts";
+import { type ChatTemplate, encodePrompt, renderConversation, UnusablePromptError } from "./prompt.ts";
+
+/** What the worker says to a question about text. */
+export function answerQuery(
+  query: TextQuery,
+  { tokenizer, template }: { readonly tokenizer: Tokenizer; readonly template: ChatTemplate },
+): TextAnswer {
+  try {
+    switch (query.type) {
+      case "tokenize":
+        return { type: "tokens", tokens: tokenize(query, tokenizer, template) };
+      case "detokenize":
+        return (
+          refuseUnknown(query.tokens, tokenizer) ?? { type: "text", text: tokenizer.detokenize(query.tokens, true) }
+        );
+      case "spell":
+        return refuseUnknown(query.tokens, tokenizer) ?? { type: "pieces", pieces: query.tokens.map(tokenizer.bytes) };
+      case "applyTemplate":
+        return { type: "text", text: renderConversation(query.prompt, query.tools, template) };
+      case "countTokens": {
+        const whole = encodePrompt(query.prompt, query.tools, template, tokenizer, Number.POSITIVE_INFINITY);
+        return { type: "count", count: "tokens" in whole ? whole.tokens.length : whole.tokensAtLeast };
+      }
+    }
+  } catch (error) {
+    return { type: "rejected", rejection: promptRejection(error) };
+  }
+}
+
+function tokenize(
+  { text, addSpecial, parseSpecial }: Extract<TextQuery, { type: "tokenize" }>,
+  tokenizer: Tokenizer,
+  { beginToken }: ChatTemplate,
+): readonly number[] {
+  const tokens = tokenizer.tokenize(text, parseSpecial);
+  return addSpecial && beginToken !== undefined && tokens[0] !== beginToken ? [beginToken, ...tokens] : tokens;
+}
+
+function refuseUnknown(tokens: readonly number[], { vocabularySize }: Tokenizer): TextAnswer | undefined {
+  const unknown = tokens.find((token) => token < 0 || token >= vocabularySize || !Number.isInteger(token));
+  if (unknown === undefined) return undefined;
+  const reason = `The token id ${unknown} is not in this model's vocabulary, which has the ids 0 to ${vocabularySize - 1}.`;
+  return { type: "rejected", rejection: { code: "invalid_sampling", field: "tokens", reason } };
+}
+
+/** Why a prompt can't be had, after `encodePrompt` or `renderConversation` has thrown `error`. */
+export function promptRejection(error: unknown): Rejection {
+  return error instanceof UnusablePromptError
+    ? { code: "invalid_sampling", field: error.field, reason: error.message }
+    : { code: "unrenderable_prompt", reason: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,45 @@
+import type { Prompt, Tool } from "./request.ts";
+
+/** What is known of a model once it has loaded. */
+export type ModelInfo = {
+  /** Tokens for one request, prompt and answer together. */
+  readonly contextTokens: number;
+  /** What the model was trained for. */
+  readonly trainContextTokens: number;
+  readonly vocabularySize: number;
+  /** Numbers in one embedding. */
+  readonly embeddingSize: number;
+  /** llama.cpp's words, such as "llama 135M Q4_1". */
+  readonly description: string;
+  readonly parameters: number;
+  /** The model's own, in Jinja; absent where it brings none and ChatML stands in. */
+  readonly chatTemplate?: string;
+  /** Whether it has the tokens to fill in the middle. */
+  readonly canInfill: boolean;
+  /** The spellings of the tokens that begin and end a text, where it has them. */
+  readonly bosToken?: string;
+  readonly eosToken?: string;
+};
+
+export type TokenizeOptions = {
+  /** Whether the token that begins a text goes before it, where the vocabulary wants one. */
+  readonly addSpecial: boolean;
+  /** Whether control tokens' spellings become control tokens. */
+  readonly parseSpecial: boolean;
+};
+
+/**
+ * What a model does with text besides generating. All of these wait while the model loads, and reject with `EngineUnavailableError` when
+ * it is gone, `OverloadedError` when too many wait, `EngineCrashedError` when the engine died under them twice.
+ */
+export type ModelText = {
+  tokenize(text: string, options: TokenizeOptions): Promise<readonly number[]>;
+  /** The tokens' text, control tokens spelled out. Rejects with `InvalidSamplingError` where one is not in the vocabulary. */
+  detokenize(tokens: readonly number[]): Promise<string>;
+  /** Each token's own bytes, which may be part of a character. Rejects as `detokenize` does. */
+  spell(tokens: readonly number[]): Promise<readonly (readonly number[])[]>;
+  /** A conversation as the model reads it. Rejects with `UnrenderablePromptError` where the template does not take it. */
+  applyTemplate(prompt: Extract<Prompt, { type: "chat" }>, tools?: readonly Tool[]): Promise<string>;
+  /** How many tokens a prompt has, whether or not they fit. Rejects like a generation that goes on from it. */
+  countTokens(prompt: Prompt, tools?: readonly Tool[]): Promise<number>;
+};

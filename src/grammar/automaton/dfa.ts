@@ -1,0 +1,242 @@
+import { MAX_STATES } from "../limits.ts";
+import { type CharSet, charSet, codePoint, intersectSets, invertSet, setHas, unionSets } from "./char-set.ts";
+import type { Nfa } from "./nfa.ts";
+
+export type Edge = { readonly set: CharSet; readonly to: number };
+
+/** A state of a deterministic automaton: no two edges share a character. A character without an edge matches nothing. */
+export type State = { readonly accepts: boolean; readonly edges: readonly Edge[] };
+
+/**
+ * A deterministic automaton. State 0 is the first; from every state a text can still be finished, so that a model that follows it never
+ * meets a dead end. Without a state it matches nothing.
+ */
+export type Dfa = { readonly states: readonly State[] };
+
+/** Is told of work, and throws when there was too much. */
+export type Spend = (steps: number) => void;
+
+/** The cost of a state in a set of states, against that of a comparison. */
+const CLOSURE_COST = 6;
+
+type Draft = { accepts: boolean; edges: Edge[] };
+
+/** The automaton of the texts that `nfa` matches from their first to their last character. */
+export function determinize(nfa: Nfa, spend: Spend): Dfa {
+  const close = (seeds: Iterable<number>, atStart: boolean, atEnd: boolean): number[] => {
+    const found = new Set(seeds);
+    for (const state of found) {
+      for (const { place, to } of nfa.empty[state] ?? []) {
+        if (place === "anywhere" || (place === "start" && atStart) || (place === "end" && atEnd)) {
+          found.add(to);
+        }
+      }
+    }
+    spend(CLOSURE_COST * found.size);
+    return [...found].sort((a, b) => a - b);
+  };
+  const hasEnds = nfa.empty.some((moves) => moves.some(({ place }) => place === "end"));
+  const accepts = (states: readonly number[], atStart: boolean) =>
+    states.includes(nfa.final) || (hasEnds && close(states, atStart, true).includes(nfa.final));
+
+  return explore<{ readonly states: readonly number[]; readonly atStart: boolean }>({
+    first: { states: close([0], true, false), atStart: true },
+    keyOf: ({ states, atStart }) => `${atStart}:${states.join()}`,
+    accepts: ({ states, atStart }) => accepts(states, atStart),
+    next: ({ states }) =>
+      splitMoves(
+        states.flatMap((state) => nfa.moves[state] ?? []),
+        spend,
+      ).map(({ set, targets }) => ({ set, to: { states: close(targets, false, false), atStart: false } })),
+    spend,
+  });
+}
+
+/** The texts that both match. */
+export function intersect(a: Dfa, b: Dfa, spend: Spend): Dfa {
+  if (a.states.length === 0 || b.states.length === 0) {
+    return { states: [] };
+  }
+  return explore<readonly [number, number]>({
+    first: [0, 0],
+    keyOf: (pair) => pair.join(),
+    accepts: ([i, j]) => a.states[i]?.accepts === true && b.states[j]?.accepts === true,
+    next: ([i, j]) =>
+      (a.states[i]?.edges ?? []).flatMap((mine) =>
+        (b.states[j]?.edges ?? []).flatMap((theirs) => {
+          spend(mine.set.length + theirs.set.length);
+          const set = intersectSets(mine.set, theirs.set);
+          return set.length === 0 ? [] : [{ set, to: [mine.to, theirs.to] as const }];
+        }),
+      ),
+    spend,
+  });
+}
+
+/** The texts that `dfa` doesn't match. */
+export function complement(dfa: Dfa): Dfa {
+  const sink = dfa.states.length;
+  const states = dfa.states.map(({ accepts, edges }) => {
+    const rest = invertSet(unionSets(edges.map(({ set }) => set)));
+    return { accepts: !accepts, edges: rest.length === 0 ? edges : [...edges, { set: rest, to: sink }] };
+  });
+  return trim([...states, { accepts: true, edges: [{ set: invertSet([]), to: sink }] }]);
+}
+
+/** Exactly these texts, which share their beginnings. */
+export function dfaOfTexts(texts: Iterable<string>, spend: Spend): Dfa {
+  type Node = { accepts: boolean; readonly children: Map<string, Node> };
+  const root: Node = { accepts: false, children: new Map() };
+  for (const text of texts) {
+    spend(text.length + 1);
+    let node = root;
+    for (const char of text) {
+      const child = node.children.get(char) ?? { accepts: false, children: new Map() };
+      node.children.set(char, child);
+      node = child;
+    }
+    node.accepts = true;
+  }
+  const order = [root];
+  const indexes = new Map([[root, 0]]);
+  for (const node of order) {
+    for (const child of node.children.values()) {
+      indexes.set(child, order.length);
+      order.push(child);
+    }
+  }
+  return trim(
+    order.map(({ accepts, children }) => ({
+      accepts,
+      edges: Array.from(children, ([char, child]) => ({
+        set: [[codePoint(char), codePoint(char)]] as const,
+        to: indexes.get(child) ?? 0,
+      })),
+    })),
+  );
+}
+
+/** Whether `dfa` matches all of `text`. */
+export function matches(dfa: Dfa, text: string): boolean {
+  let state = dfa.states[0];
+  for (const char of text) {
+    const edge = state?.edges.find(({ set }) => setHas(set, codePoint(char)));
+    state = edge === undefined ? undefined : dfa.states[edge.to];
+  }
+  return state?.accepts === true;
+}
+
+/** The number of characters of the shortest text. */
+export function shortestLength(dfa: Dfa): number {
+  const lengths = new Map([[0, 0]]);
+  for (const [index, length] of lengths) {
+    const state = dfa.states[index];
+    if (state?.accepts === true) {
+      return length;
+    }
+    for (const { to } of state?.edges ?? []) {
+      if (!lengths.has(to)) {
+        lengths.set(to, length + 1);
+      }
+    }
+  }
+  return 0;
+}
+
+function explore<T>(space: {
+  readonly first: T;
+  readonly keyOf: (state: T) => string;
+  readonly accepts: (state: T) => boolean;
+  readonly next: (state: T) => readonly { readonly set: CharSet; readonly to: T }[];
+  readonly spend: Spend;
+}): Dfa {
+  const known = new Map([[space.keyOf(space.first), 0]]);
+  const queue = [space.first];
+  const drafts: Draft[] = [];
+  for (const state of queue) {
+    const draft: Draft = { accepts: space.accepts(state), edges: [] };
+    drafts.push(draft);
+    for (const { set, to } of space.next(state)) {
+      const key = space.keyOf(to);
+      const index = known.get(key) ?? queue.length;
+      if (index === queue.length) {
+        space.spend(index < MAX_STATES ? 1 + key.length / 8 : Number.POSITIVE_INFINITY);
+        known.set(key, index);
+        queue.push(to);
+      }
+      draft.edges.push({ set, to: index });
+    }
+  }
+  return trim(drafts);
+}
+
+/** Splits moves that share characters, so that each character leads to one set of states. */
+function splitMoves(
+  moves: readonly { readonly set: CharSet; readonly to: number }[],
+  spend: Spend,
+): { set: CharSet; targets: number[] }[] {
+  const borders = [...new Set(moves.flatMap(({ set }) => set.flatMap(([first, last]) => [first, last + 1])))];
+  borders.sort((a, b) => a - b);
+  const byTargets = new Map<string, { ranges: [number, number][]; targets: number[] }>();
+  for (const [index, first] of borders.entries()) {
+    const last = (borders[index + 1] ?? first + 1) - 1;
+    spend(moves.length);
+    const targets = [...new Set(moves.filter(({ set }) => setHas(set, first)).map(({ to }) => to))].sort(
+      (a, b) => a - b,
+    );
+    if (targets.length > 0) {
+      const group = byTargets.get(targets.join()) ?? { ranges: [], targets };
+      group.ranges.push([first, last]);
+      byTargets.set(targets.join(), group);
+    }
+  }
+  return Array.from(byTargets.values(), ({ ranges, targets }) => ({ set: charSet(ranges), targets }));
+}
+
+/** Without the states from which no text can be finished, or that no text reaches; edges to the same state are joined. */
+export function trim(states: readonly State[]): Dfa {
+  const sources: number[][] = states.map(() => []);
+  for (const [from, { edges }] of states.entries()) {
+    for (const { to } of edges) {
+      sources[to]?.push(from);
+    }
+  }
+  const alive = new Set(states.flatMap(({ accepts }, index) => (accepts ? [index] : [])));
+  for (const state of alive) {
+    for (const source of sources[state] ?? []) {
+      alive.add(source);
+    }
+  }
+  if (!alive.has(0)) {
+    return { states: [] };
+  }
+  const reached = new Set([0]);
+  for (const state of reached) {
+    for (const { to } of states[state]?.edges ?? []) {
+      if (alive.has(to)) {
+        reached.add(to);
+      }
+    }
+  }
+  const indexes = new Map([...reached].map((state, index) => [state, index]));
+  return {
+    states: [...reached].map((index) => {
+      const byTarget = new Map<number, CharSet[]>();
+      for (const { set, to } of states[index]?.edges ?? []) {
+        const target = indexes.get(to);
+        if (target !== undefined) {
+          byTarget.set(target, [...(byTarget.get(target) ?? []), set]);
+        }
+      }
+      return {
+        accepts: states[index]?.accepts === true,
+        edges: Array.from(byTarget, ([to, sets]) => ({ set: joinSets(sets), to })),
+      };
+    }),
+  };
+}
+
+function joinSets(sets: readonly CharSet[]): CharSet {
+  const [first] = sets;
+  return first !== undefined && sets.length === 1 ? first : unionSets(sets);
+}

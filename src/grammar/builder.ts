@@ -1,0 +1,56 @@
+import type { JsonSchema } from "../generation/request.ts";
+import { emitDfa, PLAIN } from "./automaton/emit.ts";
+import { UnsupportedSchemaError } from "./errors.ts";
+import { createBudget } from "./limits.ts";
+import { createPrimitives } from "./primitives.ts";
+import { compileWhole } from "./regex/compile.ts";
+import { createRuleBook } from "./rules.ts";
+import { compileSchema } from "./schema/compile.ts";
+import { literal } from "./text.ts";
+
+/** Puts a grammar together from schemas, regular expressions and rules of one's own. */
+export type GrammarBuilder = {
+  /** Defines a rule and returns its name, which is unique and looks like `hint`. `body` is GBNF. */
+  readonly rule: (hint: string, body: string) => string;
+  /** `text` as a quoted literal of GBNF. */
+  readonly literal: (text: string) => string;
+  /** The name of a rule for the values of `schema`. `path` begins the paths in errors. Throws `UnsupportedSchemaError`. */
+  readonly schema: (schema: JsonSchema, path: string) => string;
+  /** The name of a rule for any JSON object. */
+  readonly json: () => string;
+  /** The name of a rule for the texts that match `pattern` from end to end. Throws `UnsupportedSchemaError`. */
+  readonly regex: (pattern: string, path: string) => string;
+  /** The grammar; its start rule, `root`, is the rule named here. */
+  readonly toGbnf: (root: string) => string;
+};
+
+/**
+ * A grammar in the making, in llama.cpp's GBNF.
+ *
+ * @example
+ * const grammar = createGrammarBuilder();
+ * const value = grammar.schema({ type: "integer" }, "schema");
+ * grammar.toGbnf(grammar.rule("answer", `${grammar.literal("answer: ")} ${value}`));
+ */
+export function createGrammarBuilder(): GrammarBuilder {
+  const book = createRuleBook();
+  const primitives = createPrimitives(book);
+  return {
+    rule(hint, body) {
+      const name = book.reserve(hint);
+      book.define(name, body, hint);
+      return name;
+    },
+    literal,
+    schema: (schema, path) => compileSchema(schema, path, book, primitives),
+    json: () => primitives.object(),
+    regex(pattern, path) {
+      const dfa = compileWhole(pattern, { path, keyword: "pattern", budget: createBudget() });
+      if (dfa.states.length === 0) {
+        throw new UnsupportedSchemaError(path, "pattern", "no text matches it");
+      }
+      return emitDfa(dfa, PLAIN, book, "text", path);
+    },
+    toGbnf: (root) => book.toGbnf(root),
+  };
+}

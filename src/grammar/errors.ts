@@ -1,0 +1,30 @@
+/**
+ * A schema, a regular expression or a grammar that the output can't be held to. It is the client's to change: the protocols make a 400 of it.
+ */
+export class UnsupportedSchemaError extends Error {
+  override readonly name = "UnsupportedSchemaError";
+  /** Where in the request it stands, such as `response_format.json_schema.schema.properties.age`. */
+  readonly path: string;
+  /** The keyword that can't be honoured, such as `uniqueItems`. */
+  readonly keyword: string;
+  /** Why not, and what to do instead: half a sentence. */
+  readonly reason: string;
+
+  constructor(path: string, keyword: string, reason: string) {
+    super(`'${keyword}' in '${path}' can't be honoured: ${reason}.`);
+    this.path = path;
+    this.keyword = keyword;
+    this.reason = reason;
+  }
+}
+
+const PLAIN_KEY = /^[A-Za-z_$][\w$]*$/;
+
+/** `path` with one more step: `a.b`, `a[0]` or `a["b c"]`. */
+export function stepPath(path: string, key: string | number): string {
+  if (typeof key === "number") {
+    return `${path}[${key}]`;
+  }
+  const shown = key.length > 64 ? `${key.slice(0, 64)}…` : key;
+  return PLAIN_KEY.test(shown) ? `${path}.${shown}` : `${path}[${JSON.stringify(shown)}]`;
+}

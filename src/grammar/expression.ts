@@ -1,0 +1,96 @@
+import { literal } from "./text.ts";
+
+/** The right side of a rule, in the making: as data, so that what can't be finished may be cut out of it. */
+export type Expression =
+  /** Terms of GBNF as they are, without alternatives outside of parentheses. They always match something. */
+  | { readonly type: "terms"; readonly gbnf: string }
+  /** A rule that is made from an expression too. */
+  | { readonly type: "reference"; readonly name: string }
+  | { readonly type: "sequence"; readonly items: readonly Expression[] }
+  /** Of none: matches nothing. */
+  | { readonly type: "choice"; readonly items: readonly Expression[] }
+  /** `item`, which must not be empty, from `min` to `max` times. */
+  | { readonly type: "repeat"; readonly item: Expression; readonly min: number; readonly max: number };
+
+export const NOTHING: Expression = { type: "choice", items: [] };
+export const NO_TEXT: Expression = { type: "terms", gbnf: '""' };
+
+export function terms(gbnf: string): Expression {
+  return { type: "terms", gbnf };
+}
+
+export function quoted(text: string): Expression {
+  return terms(literal(text));
+}
+
+export function reference(name: string): Expression {
+  return { type: "reference", name };
+}
+
+export function sequenceOf(...items: readonly Expression[]): Expression {
+  return { type: "sequence", items };
+}
+
+export function choiceOf(...items: readonly Expression[]): Expression {
+  return { type: "choice", items };
+}
+
+export function repeated(item: Expression, min: number, max: number): Expression {
+  return { type: "repeat", item, min, max };
+}
+
+/**
+ * The rules from which a text can be finished. A rule that needs itself without a way out, such as a tree whose every node must have a
+ * child, is not among them; nor is what no value can satisfy.
+ */
+export function findProductive(rules: ReadonlyMap<string, Expression>): ReadonlySet<string> {
+  const productive = new Set<string>();
+  const users = new Map<string, Set<string>>();
+  for (const [name, expression] of rules) {
+    for (const used of referencesOf(expression)) {
+      users.set(used, (users.get(used) ?? new Set()).add(name));
+    }
+  }
+  const queue = new Set(rules.keys());
+  for (const name of queue) {
+    queue.delete(name);
+    const expression = rules.get(name);
+    if (!productive.has(name) && expression !== undefined && canFinish(expression, productive)) {
+      productive.add(name);
+      for (const user of users.get(name) ?? []) {
+        queue.add(user);
+      }
+    }
+  }
+  return productive;
+}
+
+/** The names of the rules in `expression`. */
+export function referencesOf(expression: Expression): string[] {
+  switch (expression.type) {
+    case "terms":
+      return [];
+    case "reference":
+      return [expression.name];
+    case "repeat":
+      return referencesOf(expression.item);
+    default:
+      return expression.items.flatMap(referencesOf);
+  }
+}
+
+/** Whether a text can be finished from `expression`, given the rules from which one can. */
+export function canFinish(expression: Expression, productive: ReadonlySet<string>): boolean {
+  switch (expression.type) {
+    case "terms":
+      return true;
+    case "reference":
+      return productive.has(expression.name);
+    case "sequence":
+      return expression.items.every((item) => canFinish(item, productive));
+    case "choice":
+      return expression.items.some((item) => canFinish(item, productive));
+    case "repeat":
+      return expression.min === 0 || canFinish(expression.item, productive);
+  }
+}

@@ -1,0 +1,153 @@
+import { UnsupportedSchemaError } from "../errors.ts";
+import type { GbnfNode, GbnfRules } from "./node.ts";
+import { GbnfSyntaxError, parseGbnf } from "./parse.ts";
+
+/** Characters of a grammar that a client writes. */
+const MAX_LENGTH = 64 * 1024;
+const MAX_GRAMMAR_RULES = 2_000;
+/** Characters and names that llama.cpp makes of it, once every repetition is written out. */
+const MAX_ELEMENTS = 200_000;
+
+/**
+ * Throws `UnsupportedSchemaError` for a grammar that llama.cpp would not take, or that could exhaust it: one that is too large, has
+ * unknown names, lacks `root`, or in which a rule begins with itself.
+ */
+export function checkGbnf(source: string, path: string): void {
+  const refuse = (reason: string) => new UnsupportedSchemaError(path, "grammar", reason);
+  if (source.length > MAX_LENGTH) {
+    throw refuse(`it is longer than ${MAX_LENGTH} characters`);
+  }
+  const rules = parseOrRefuse(source, refuse);
+  if (rules.size > MAX_GRAMMAR_RULES) {
+    throw refuse(`it has more than ${MAX_GRAMMAR_RULES} rules`);
+  }
+  if (!rules.has("root")) {
+    throw refuse("it has no rule named root");
+  }
+  for (const [name, node] of rules) {
+    const unknown = referencesOf(node).find((used) => !rules.has(used));
+    if (unknown !== undefined) {
+      throw refuse(`the rule ${name} uses ${unknown}, which is not defined`);
+    }
+  }
+  const elements = [...rules.values()].reduce((sum, node) => sum + countElements(node), 0);
+  if (elements > MAX_ELEMENTS) {
+    throw refuse("its repetitions make it too large");
+  }
+  const recursive = findLeftRecursion(rules);
+  if (recursive !== undefined) {
+    throw refuse(`the rule ${recursive} begins with itself, or repeats what may be empty; put a character before it`);
+  }
+}
+
+function parseOrRefuse(source: string, refuse: (reason: string) => UnsupportedSchemaError): GbnfRules {
+  try {
+    return parseGbnf(source);
+  } catch (error) {
+    throw error instanceof GbnfSyntaxError ? refuse(error.message) : error;
+  }
+}
+
+function referencesOf(node: GbnfNode): string[] {
+  switch (node.type) {
+    case "chars":
+      return [];
+    case "reference":
+      return [node.name];
+    case "repeat":
+      return referencesOf(node.item);
+    default:
+      return node.items.flatMap(referencesOf);
+  }
+}
+
+function countElements(node: GbnfNode): number {
+  switch (node.type) {
+    case "chars":
+      return 1 + node.ranges.length;
+    case "reference":
+      return 1;
+    case "repeat":
+      return (
+        (1 + countElements(node.item)) * Math.max(node.min, node.max === Number.POSITIVE_INFINITY ? 1 : node.max, 1)
+      );
+    default:
+      return node.items.reduce((sum, item) => sum + countElements(item), 1);
+  }
+}
+
+/** The name of a rule that can come to itself without a character, on which llama.cpp would not come to an end. */
+function findLeftRecursion(rules: GbnfRules): string | undefined {
+  const empty = findEmpty(rules);
+  const mayBeEmpty = (node: GbnfNode) => canBeEmpty(node, empty);
+  /** The names with which `node` may begin; `rule` itself where something that may be empty is repeated without an end. */
+  function firsts(node: GbnfNode, rule: string): string[] {
+    switch (node.type) {
+      case "chars":
+        return [];
+      case "reference":
+        return [node.name];
+      case "choice":
+        return node.items.flatMap((item) => firsts(item, rule));
+      case "repeat":
+        return node.max > 1 && mayBeEmpty(node.item) ? [rule] : firsts(node.item, rule);
+      case "sequence": {
+        const end = node.items.findIndex((item) => !mayBeEmpty(item));
+        return node.items.slice(0, end < 0 ? undefined : end + 1).flatMap((item) => firsts(item, rule));
+      }
+    }
+  }
+  const next = new Map(
+    Array.from(rules, ([name, node]) => [name, new Set([...firsts(node, name), ...hiddenLoops(node, name)])]),
+  );
+  // Whatever can be taken away, because it begins with nothing that is left, can't lead to itself.
+  for (let before = -1; before !== next.size; ) {
+    before = next.size;
+    for (const [name, names] of next) {
+      if ([...names].every((first) => !next.has(first))) {
+        next.delete(name);
+      }
+    }
+  }
+  return next.keys().next().value;
+
+  /** Repetitions of what may be empty, anywhere in a rule. */
+  function hiddenLoops(node: GbnfNode, rule: string): string[] {
+    if (node.type === "chars" || node.type === "reference") {
+      return [];
+    }
+    if (node.type === "repeat") {
+      return node.max > 1 && mayBeEmpty(node.item) ? [rule] : hiddenLoops(node.item, rule);
+    }
+    return node.items.flatMap((item) => hiddenLoops(item, rule));
+  }
+}
+
+/** The rules that match the empty text. */
+function findEmpty(rules: GbnfRules): ReadonlySet<string> {
+  const empty = new Set<string>();
+  for (let before = -1; before !== empty.size; ) {
+    before = empty.size;
+    for (const [name, node] of rules) {
+      if (canBeEmpty(node, empty)) {
+        empty.add(name);
+      }
+    }
+  }
+  return empty;
+}
+
+function canBeEmpty(node: GbnfNode, empty: ReadonlySet<string>): boolean {
+  switch (node.type) {
+    case "chars":
+      return false;
+    case "reference":
+      return empty.has(node.name);
+    case "sequence":
+      return node.items.every((item) => canBeEmpty(item, empty));
+    case "choice":
+      return node.items.some((item) => canBeEmpty(item, empty));
+    case "repeat":
+      return node.min === 0 || canBeEmpty(node.item, empty);
+  }
+}

@@ -1,0 +1,72 @@
+import type { RuleBook } from "./rules.ts";
+
+/**
+ * White space between two tokens: nothing, a space, or a line break with its indentation. Bounded, or a model that is at a loss goes on
+ * with it until its tokens are spent (vLLM #38696, xgrammar #412).
+ */
+const WHITESPACE = '(" " | "\\n" " "{0,16})?';
+
+/**
+ * One code point of a string, escaped as writers of JSON do. A surrogate comes with its other half only, so that the count is right and
+ * the text is UTF-8.
+ */
+const HEX = "[0-9a-fA-F]";
+const ESCAPED = [
+  '["\\\\/bfnrt]'.replace('"', '\\"'),
+  `"u" ([0-9abcefABCEF] ${HEX} ${HEX} ${HEX} | [dD] [0-7] ${HEX} ${HEX} | [dD] [89abAB] ${HEX} ${HEX} "\\\\u" [dD] [c-fC-F] ${HEX} ${HEX})`,
+].join(" | ");
+const CHARACTER = `[ !#-\\[\\]-\\uD7FF\\uE000-\\U0010FFFF] | "\\\\" (${ESCAPED})`;
+
+/** As many digits as a double holds. */
+const INTEGER = '"0" | "-"? [1-9] [0-9]{0,14}';
+const NUMBER = '"-"? ("0" | [1-9] [0-9]{0,14}) ("." [0-9]{1,15})? ([eE] [+\\-]? [0-9]{1,2})?';
+
+/** The rules that every grammar of JSON shares, defined when they are first asked for. Each function returns a name. */
+export type Primitives = {
+  readonly whitespace: () => string;
+  readonly character: () => string;
+  readonly string: () => string;
+  readonly integer: () => string;
+  readonly number: () => string;
+  readonly boolean: () => string;
+  readonly null: () => string;
+  /** Any object, array and value. */
+  readonly object: () => string;
+  readonly array: () => string;
+  readonly value: () => string;
+};
+
+export function createPrimitives(book: RuleBook): Primitives {
+  const rule = (hint: string, body: string) => book.rule(hint, body, "json");
+  let recursive: { readonly object: string; readonly array: string; readonly value: string } | undefined;
+
+  const primitives: Primitives = {
+    whitespace: () => rule("ws", WHITESPACE),
+    character: () => rule("char", CHARACTER),
+    string: () => rule("string", `"\\"" ${primitives.character()}* "\\""`),
+    integer: () => rule("integer", INTEGER),
+    number: () => rule("number", NUMBER),
+    boolean: () => rule("boolean", '"true" | "false"'),
+    null: () => rule("null", '"null"'),
+    object: () => defineRecursive().object,
+    array: () => defineRecursive().array,
+    value: () => defineRecursive().value,
+  };
+
+  function defineRecursive() {
+    if (recursive !== undefined) {
+      return recursive;
+    }
+    recursive = { object: book.reserve("object"), array: book.reserve("array"), value: book.reserve("value") };
+    const { object, array, value } = recursive;
+    const ws = primitives.whitespace();
+    const member = rule("member", `${primitives.string()} ":" ${ws} ${value}`);
+    book.define(object, `"{" ${ws} (${member} ("," ${ws} ${member})* ${ws})? "}"`, "json");
+    book.define(array, `"[" ${ws} (${value} ("," ${ws} ${value})* ${ws})? "]"`, "json");
+    const scalars = [primitives.string(), primitives.number(), primitives.boolean(), primitives.null()];
+    book.define(value, [object, array, ...scalars].join(" | "), "json");
+    return recursive;
+  }
+
+  return primitives;
+}

@@ -1,0 +1,102 @@
+import { UnsupportedSchemaError } from "../errors.ts";
+import type { Budget } from "../limits.ts";
+import type { Strings } from "./strings.ts";
+import { type Conjunction, isNever, type ObjectFacts, type Variant } from "./variant.ts";
+
+/** How deep a tag that tells two branches apart may lie. */
+const MAX_TAG_DEPTH = 3;
+
+const NEVER: Conjunction = [{ schema: false, path: "" }];
+
+type Tools = {
+  readonly expand: (conjunction: Conjunction) => readonly Variant[];
+  readonly merge: (a: Variant, b: Variant) => Variant | undefined;
+  readonly strings: Strings;
+  readonly budget: Budget;
+  readonly path: string;
+};
+
+/**
+ * The values of exactly one of `branches`, each given as its alternatives. Throws `UnsupportedSchemaError` unless it is certain that no
+ * value is in two of them: by type, by value, by range, or by a property. Objects that don't say what other properties they take are
+ * written without any, which tells apart what else would overlap.
+ */
+export function makeExclusive(branches: readonly (readonly Variant[])[], tools: Tools): readonly Variant[] {
+  const closed = branches.map((variants) => variants.map(close));
+  for (const [first, variants] of branches.entries()) {
+    for (const [second, others] of closed.entries()) {
+      // What is written for one branch, which is closed, against all that the other allows.
+      if (first !== second && !areDisjoint(others, variants, tools, 0)) {
+        throw new UnsupportedSchemaError(
+          tools.path,
+          "oneOf",
+          `a value could match [${Math.min(first, second)}] and [${Math.max(first, second)}]; use anyOf, or tell them apart by a required property with a const`,
+        );
+      }
+    }
+  }
+  return closed.flat();
+}
+
+function close(variant: Variant): Variant {
+  return variant.type === "object" && variant.additional === undefined && variant.properties.size > 0
+    ? { ...variant, additional: NEVER }
+    : variant;
+}
+
+function areDisjoint(a: readonly Variant[], b: readonly Variant[], tools: Tools, depth: number): boolean {
+  tools.budget.spend(a.length * b.length, tools.path, "oneOf");
+  return a.every((mine) => b.every((theirs) => isDisjoint(mine, theirs, tools, depth)));
+}
+
+function isDisjoint(a: Variant, b: Variant, tools: Tools, depth: number): boolean {
+  const both = tools.merge(a, b);
+  if (both === undefined) {
+    return true;
+  }
+  switch (both.type) {
+    case "number":
+      return isEmptyRange(both.lower?.value, both.upper?.value, both.lower?.isExclusive || both.upper?.isExclusive);
+    case "string":
+      return tools.strings.isEmpty(both);
+    case "array":
+      return both.min > both.max;
+    case "object":
+      return depth < MAX_TAG_DEPTH && isEmptyObject(both, tools, depth);
+    default:
+      return false;
+  }
+}
+
+function isEmptyRange(lower: number | undefined, upper: number | undefined, isExclusive: boolean | undefined): boolean {
+  return lower !== undefined && upper !== undefined && (lower > upper || (lower === upper && isExclusive === true));
+}
+
+/** Whether no object can have all that is required. */
+function isEmptyObject(both: ObjectFacts, tools: Tools, depth: number): boolean {
+  return [...both.required].some((key) => {
+    const conjunction = both.properties.get(key) ?? both.additional ?? [];
+    if (isNever(conjunction)) {
+      return true;
+    }
+    const parts = tryExpand(conjunction, tools);
+    // Any two of them that exclude each other leave nothing.
+    return (
+      parts?.some((mine, index) =>
+        parts.slice(index + 1).some((theirs) => areDisjoint(mine, theirs, tools, depth + 1)),
+      ) ?? false
+    );
+  });
+}
+
+/** The alternatives of each part; undefined where they can't be known yet, because a reference leads back to this very schema. */
+function tryExpand(conjunction: Conjunction, { expand }: Tools): (readonly Variant[])[] | undefined {
+  try {
+    return conjunction.map((located) => expand([located]));
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) {
+      return undefined;
+    }
+    throw error;
+  }
+}

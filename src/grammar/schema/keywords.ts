@@ -1,0 +1,122 @@
+import type { JsonSchema } from "../../generation/request.ts";
+import { stepPath, UnsupportedSchemaError } from "../errors.ts";
+import type { Conjunction, Located } from "./variant.ts";
+
+type SchemaObject = Exclude<JsonSchema, boolean>;
+
+/** The keywords that no grammar here can hold a model to, and what to do instead. */
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ["not", "a grammar says what may be, not what may not; list what may be"],
+  ["if", "conditions can't be decided while the text is written; use anyOf"],
+  ["dependentRequired", "conditions can't be decided while the text is written; use anyOf"],
+  ["dependentSchemas", "conditions can't be decided while the text is written; use anyOf"],
+  ["dependencies", "conditions can't be decided while the text is written; use anyOf"],
+  ["patternProperties", "use additionalProperties, with propertyNames for the pattern"],
+  ["unevaluatedProperties", "use additionalProperties"],
+  ["unevaluatedItems", "use items"],
+  ["contains", "use items or prefixItems"],
+  ["uniqueItems", "what was written before can't be compared; check it afterwards"],
+  ["$dynamicRef", "use $ref"],
+  ["$recursiveRef", "use $ref"],
+]);
+
+const MAPS: readonly string[] = ["dependentRequired", "dependentSchemas", "dependencies", "patternProperties"];
+
+/** Whether a keyword that is refused says nothing in this case. */
+function isWithoutEffect(keyword: string, value: unknown): boolean {
+  if (value === undefined || MAPS.includes(keyword)) {
+    return value === undefined || (isRecord(value) && Object.keys(value).length === 0);
+  }
+  return (keyword === "uniqueItems" || keyword === "not") && value === false;
+}
+
+/** Throws `UnsupportedSchemaError` for the first keyword of `schema` that can't be honoured. Unknown ones are annotations. */
+export function refuseKeywords(schema: SchemaObject, path: string): void {
+  for (const [keyword, value] of Object.entries(schema)) {
+    const reason = REFUSALS.get(keyword);
+    if (reason !== undefined && !isWithoutEffect(keyword, value)) {
+      throw new UnsupportedSchemaError(path, keyword, reason);
+    }
+  }
+}
+
+/** Reads one schema's keywords. Throws `UnsupportedSchemaError` where a value is not what JSON Schema wants. */
+export type Reader = {
+  readonly has: (keyword: string) => boolean;
+  readonly isArray: (keyword: string) => boolean;
+  /** A non-negative integer. */
+  readonly count: (keyword: string) => number | undefined;
+  readonly number: (keyword: string) => number | undefined;
+  readonly string: (keyword: string) => string | undefined;
+  readonly strings: (keyword: string) => readonly string[];
+  readonly schema: (keyword: string) => Conjunction | undefined;
+  readonly schemas: (keyword: string) => readonly Located[] | undefined;
+  readonly schemaMap: (keyword: string) => readonly (readonly [string, Located])[];
+};
+
+export function readKeywords(schema: SchemaObject, path: string): Reader {
+  const own = (keyword: string): unknown => (Object.hasOwn(schema, keyword) ? schema[keyword] : undefined);
+
+  function read<T>(keyword: string, isRight: (value: unknown) => value is T, expected: string): T | undefined {
+    const value = own(keyword);
+    if (value !== undefined && !isRight(value)) {
+      throw new UnsupportedSchemaError(path, keyword, `it must be ${expected}`);
+    }
+    return value;
+  }
+
+  return {
+    has: (keyword) => own(keyword) !== undefined,
+    isArray: (keyword) => Array.isArray(own(keyword)),
+    count: (keyword) => read(keyword, isCount, "a non-negative integer"),
+    number: (keyword) => read(keyword, isFiniteNumber, "a number"),
+    string: (keyword) => read(keyword, isString, "a string"),
+    strings: (keyword) => read(keyword, isStrings, "an array of strings") ?? [],
+    schema(keyword) {
+      const value = read(keyword, isSchema, "a schema: an object or a boolean");
+      return value === undefined ? undefined : [{ schema: value, path: stepPath(path, keyword) }];
+    },
+    schemas(keyword) {
+      const list = read(keyword, isSchemas, "an array of schemas");
+      return list?.map((item, index) => ({ schema: item, path: stepPath(stepPath(path, keyword), index) }));
+    },
+    schemaMap(keyword) {
+      const map = read(keyword, isSchemaMap, "an object whose values are schemas") ?? {};
+      return Object.entries(map).map(
+        ([key, item]) => [key, { schema: item, path: stepPath(stepPath(path, keyword), key) }] as const,
+      );
+    },
+  };
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function isSchema(value: unknown): value is JsonSchema {
+  return typeof value === "boolean" || isRecord(value);
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isString);
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function isCount(value: unknown): value is number {
+  return isFiniteNumber(value) && Number.isInteger(value) && value >= 0;
+}
+
+function isSchemas(value: unknown): value is JsonSchema[] {
+  return Array.isArray(value) && value.every(isSchema);
+}
+
+function isSchemaMap(value: unknown): value is Readonly<Record<string, JsonSchema>> {
+  return isRecord(value) && Object.values(value).every(isSchema);
+}

@@ -1,0 +1,179 @@
+import { UnsupportedSchemaError } from "../errors.ts";
+import {
+  choiceOf,
+  type Expression,
+  NO_TEXT,
+  NOTHING,
+  quoted,
+  reference,
+  repeated,
+  sequenceOf,
+  terms,
+} from "../expression.ts";
+import { type Conjunction, isNever, type ObjectFacts } from "./variant.ts";
+
+/** What an object's rules are made with. */
+export type ObjectTools = {
+  /** The rule of a value. */
+  readonly value: (conjunction: Conjunction, hint: string) => Expression;
+  readonly admitsName: (names: Conjunction, key: string) => boolean;
+  /** The rule of the names, quoted, that `names` admits and that are not among `taken`. */
+  readonly name: (names: Conjunction, taken: readonly string[]) => Expression;
+  readonly define: (hint: string, expression: Expression) => string;
+  readonly whitespace: string;
+  readonly path: string;
+};
+
+/** While a name is written, llama.cpp follows every property that may come next: drawing a token took eleven times as long with 500 as with 30. */
+const MAX_OPTIONAL = 256;
+/** Each count is a state of its own for each property. */
+const MAX_COUNTED = 64;
+
+type Property = { readonly member: Expression; readonly isRequired: boolean };
+
+/**
+ * An object: its properties in the order of the schema, any subset of those that are not required, then others where they are allowed.
+ * Others are allowed where the schema says so, or names no property at all.
+ */
+export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression {
+  const { whitespace, define, path } = tools;
+  const ws = terms(whitespace);
+  const properties = listProperties(facts, tools);
+  if (properties === undefined) {
+    return NOTHING;
+  }
+  if (properties.filter(({ isRequired }) => !isRequired).length > MAX_OPTIONAL) {
+    throw new UnsupportedSchemaError(
+      path,
+      "properties",
+      `more than ${MAX_OPTIONAL} of them are optional, which is too slow; require them and allow null`,
+    );
+  }
+  const additional = facts.additional ?? (facts.properties.size === 0 ? [] : undefined);
+  const others =
+    additional === undefined || isNever(additional)
+      ? undefined
+      : sequenceOf(
+          tools.name(facts.names, [...facts.properties.keys(), ...facts.required]),
+          quoted(":"),
+          ws,
+          tools.value(additional, "other"),
+        );
+  const bounds = boundCounts(facts, properties, others !== undefined, path);
+  if (bounds === undefined) {
+    return NOTHING;
+  }
+  const comma = sequenceOf(quoted(","), ws);
+
+  /** What comes behind a member: nothing, or a comma and more. `count` is how many there are so far, as far as it matters. */
+  const after = new Map<string, Expression>();
+  function rest(index: number, count: number): Expression {
+    const key = `${index}:${count}`;
+    const known = after.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    const expression = reference(
+      define("more", choiceOf(...mayEnd(index, count), sequenceOf(comma, members(index, count)))),
+    );
+    after.set(key, expression);
+    return expression;
+  }
+  const heads = new Map<string, Expression>();
+  /** At least one of the members from `index` on. */
+  function members(index: number, count: number): Expression {
+    const key = `${index}:${count}`;
+    const known = heads.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    const expression = makeMembers(index, count);
+    heads.set(key, expression);
+    return expression;
+  }
+  function makeMembers(index: number, count: number): Expression {
+    const property = properties?.[index];
+    if (property === undefined) {
+      return others === undefined ? NOTHING : otherMembers(others, count);
+    }
+    const taken =
+      bounds !== undefined && count >= bounds.max ? NOTHING : sequenceOf(property.member, rest(index + 1, next(count)));
+    return property.isRequired ? taken : reference(define("members", choiceOf(taken, members(index + 1, count))));
+  }
+  function otherMembers(member: Expression, count: number): Expression {
+    const most = (bounds?.max ?? 0) - count;
+    const least = Math.max((bounds?.min ?? 0) - count, 1);
+    // A name that is written twice is one property, so only the first of them is sure to count.
+    return most < least || least > 1
+      ? NOTHING
+      : sequenceOf(member, repeated(sequenceOf(comma, member), least - 1, most - 1));
+  }
+  function mayEnd(index: number, count: number): Expression[] {
+    const isRequired = properties?.slice(index).some((property) => property.isRequired) ?? false;
+    return isRequired || count < (bounds?.min ?? 0) ? [] : [NO_TEXT];
+  }
+  function next(count: number): number {
+    return bounds?.isCounted === true ? count + 1 : count;
+  }
+
+  // From the last to the first, so that the rules are made without a deep recursion.
+  if (bounds.isCounted === false) {
+    for (let index = properties.length; index >= 0; index -= 1) {
+      rest(index, 0);
+      members(index, 0);
+    }
+  }
+  const body = sequenceOf(members(0, 0), ws);
+  return sequenceOf(quoted("{"), ws, choiceOf(body, ...mayEnd(0, 0)), quoted("}"));
+}
+
+type Counts = { readonly min: number; readonly max: number; readonly isCounted: boolean };
+
+/** How many properties there may be, counted only where that is more than `required` says. Undefined: it can't be. */
+function boundCounts(
+  facts: ObjectFacts,
+  properties: readonly Property[],
+  hasOthers: boolean,
+  path: string,
+): Counts | undefined {
+  const required = properties.filter(({ isRequired }) => isRequired).length;
+  const most = hasOthers ? Number.POSITIVE_INFINITY : properties.length;
+  if (facts.max < required || facts.min > most || facts.min > facts.max) {
+    return undefined;
+  }
+  if (facts.min <= required && facts.max >= most) {
+    return { min: 0, max: Number.POSITIVE_INFINITY, isCounted: false };
+  }
+  if (hasOthers && facts.min > properties.length + 1) {
+    // A name that is written twice is one property.
+    throw new UnsupportedSchemaError(
+      path,
+      "minProperties",
+      "the names that are not in properties may repeat, so only one of them counts",
+    );
+  }
+  if (properties.length > MAX_COUNTED) {
+    const keyword = facts.min > required ? "minProperties" : "maxProperties";
+    throw new UnsupportedSchemaError(path, keyword, `only up to ${MAX_COUNTED} properties can be counted`);
+  }
+  return { min: facts.min, max: facts.max, isCounted: true };
+}
+
+/** The properties that may be there; undefined where a required one can't. */
+function listProperties(facts: ObjectFacts, { value, admitsName, whitespace }: ObjectTools): Property[] | undefined {
+  const keys = new Set([...facts.properties.keys(), ...facts.required]);
+  const properties: Property[] = [];
+  for (const key of keys) {
+    const conjunction = facts.properties.get(key) ?? facts.additional ?? [];
+    const isRequired = facts.required.has(key);
+    if (isNever(conjunction) || !admitsName(facts.names, key)) {
+      if (isRequired) {
+        return undefined;
+      }
+      continue;
+    }
+    const member = sequenceOf(quoted(`${JSON.stringify(key)}:`), terms(whitespace), value(conjunction, key));
+    properties.push({ member, isRequired });
+  }
+  return properties;
+}

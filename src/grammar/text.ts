@@ -1,0 +1,38 @@
+import type { CharRange, CharSet } from "./automaton/char-set.ts";
+
+/** `text` as a quoted literal of GBNF. */
+export function literal(text: string): string {
+  return `"${Array.from(text.toWellFormed(), escapeInLiteral).join("")}"`;
+}
+
+/** `set` as a character class of GBNF. */
+export function characterClass(set: CharSet): string {
+  return `[${set.map(writeRange).join("")}]`;
+}
+
+function writeRange([first, last]: CharRange): string {
+  return first === last ? escapeInClass(first) : `${escapeInClass(first)}-${escapeInClass(last)}`;
+}
+
+function escapeInLiteral(char: string): string {
+  if (char === '"' || char === "\\") {
+    return `\\${char}`;
+  }
+  return char < " " || char === "\x7f" ? escapeCode(char.charCodeAt(0)) : char;
+}
+
+function escapeInClass(code: number): string {
+  const char = String.fromCodePoint(code);
+  if (/^[\\\]["-]$/.test(char)) {
+    return `\\${char}`;
+  }
+  return /^[\w !#-/:-@`{|}~]$/.test(char) ? char : escapeCode(code);
+}
+
+function escapeCode(code: number): string {
+  const hex = code.toString(16).toUpperCase();
+  if (code <= 0xff) {
+    return `\\x${hex.padStart(2, "0")}`;
+  }
+  return code <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
+}

@@ -1,0 +1,85 @@
+import type { Context } from "hono";
+import type { Logger } from "pino";
+import type { StreamEncoder } from "../protocols/stream.ts";
+import type { Tally } from "../protocols/tally.ts";
+import type { HttpEnv } from "./context.ts";
+import { OPENAI_ERRORS } from "./error-form.ts";
+import { CLIENT_CLOSED_REQUEST, describeFailure } from "./errors.ts";
+import { eventStreamResponse } from "./event-stream.ts";
+import type { ClientGeneration } from "./generation.ts";
+
+/**
+ * Runs `respond`, which answers with `generation`. A client that left meanwhile gets a 499, which only the log sees. What is thrown is put
+ * in the protocol's words by `explain`.
+ */
+export async function answerClient(
+  c: Context<HttpEnv>,
+  generation: ClientGeneration,
+  respond: () => Promise<Response>,
+  explain: (error: unknown) => unknown = asItIs,
+): Promise<Response> {
+  try {
+    return await respond();
+  } catch (error) {
+    if (!generation.isCancelled()) throw explain(error);
+    c.get("facts").clientGone = true;
+    return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+  }
+}
+
+/** Answers with one JSON body when `body` is there. The access log is told of the tokens, also where it fails. */
+export async function answerWhole(c: Context<HttpEnv>, tally: Tally, body: Promise<object>): Promise<Response> {
+  try {
+    return c.json(await body);
+  } finally {
+    c.get("facts").tokens = tally.counts();
+  }
+}
+
+export type StreamedAnswer = {
+  readonly generation: ClientGeneration;
+  readonly encoder: StreamEncoder;
+  readonly tally: Tally;
+  readonly logger: Logger;
+  /** Puts an error of the generation in the protocol's words; as it is unless given. */
+  readonly explain?: (error: unknown) => unknown;
+};
+
+/**
+ * Answers with a stream when the generation's first event has come. What is wrong before that, such as a prompt that is too long, is
+ * thrown and gets a status of its own. The access log is told of the tokens, of an error in mid-stream, and of a client that left.
+ */
+export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer): Promise<Response> {
+  const { generation, encoder, tally, logger, explain = asItIs } = answer;
+  const facts = c.get("facts");
+  const requestId = c.get("requestId");
+  const first = await generation.events.next();
+  if (first.done === true) {
+    throw new Error("The generation ended without an event.");
+  }
+  const { promise, resolve } = Promise.withResolvers<void>();
+  facts.bodySent = promise;
+
+  return eventStreamResponse({
+    generation,
+    first: first.value,
+    encoder,
+    describeError(error) {
+      const failure = describeFailure(explain(error), requestId);
+      facts.error = failure.error.code ?? failure.error.type;
+      if (failure.unexpected) {
+        logger.error({ requestId, err: error }, "internal error in mid-stream");
+      }
+      return (c.get("errorForm") ?? OPENAI_ERRORS).translate(failure).error;
+    },
+    onEnd() {
+      facts.tokens = tally.counts();
+      facts.clientGone = generation.isCancelled();
+      resolve();
+    },
+  });
+}
+
+function asItIs(error: unknown): unknown {
+  return error;
+}

@@ -1,0 +1,42 @@
+import type { Context } from "hono";
+import {
+  type EmbeddingRefusal,
+  EmbeddingRefusedError,
+  type EmbeddingRequest,
+  type EmbeddingResult,
+} from "../generation/embedding.ts";
+import { noEmbeddings } from "../protocols/embeddings/refusal.ts";
+import type { InvalidRequestError } from "../protocols/errors.ts";
+import type { ServedModel } from "../routing/directory.ts";
+import type { HttpEnv } from "./context.ts";
+import { CLIENT_CLOSED_REQUEST } from "./errors.ts";
+
+export type EmbeddingRun = {
+  readonly model: ServedModel;
+  readonly work: Omit<EmbeddingRequest, "id" | "signal">;
+  /** Stands for the client's connection: when it is aborted, so is the work. */
+  readonly connection: AbortSignal;
+  /** Puts a refusal into the protocol's words. */
+  readonly describeRefusal: (index: number, refusal: EmbeddingRefusal) => InvalidRequestError;
+  readonly encode: (result: EmbeddingResult) => object;
+};
+
+/** Has vectors made for one client and answers with them. Throws what is to be told as an error. */
+export async function answerWithVectors(c: Context<HttpEnv>, run: EmbeddingRun): Promise<Response> {
+  const { model, work, connection, describeRefusal, encode } = run;
+  const facts = c.get("facts");
+  facts.model = model.id;
+  if (model.embed === undefined) throw noEmbeddings(model.id);
+  try {
+    const result = await model.embed({ ...work, id: c.get("requestId"), signal: connection });
+    facts.tokens = { prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 };
+    return c.json(encode(result));
+  } catch (error) {
+    if (connection.aborted) {
+      facts.clientGone = true;
+      return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+    }
+    if (error instanceof EmbeddingRefusedError) throw describeRefusal(error.index, error.refusal);
+    throw error;
+  }
+}

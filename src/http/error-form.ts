@@ -1,0 +1,26 @@
+import type { WireError } from "../protocols/errors.ts";
+import { encodeError, errorTypeOf } from "../protocols/messages/error.ts";
+import type { Failure } from "./errors.ts";
+
+/** How the clients of a protocol are told of a failure. */
+export type ErrorForm = {
+  /** The failure with the status and the type of error that the protocol has for it. */
+  readonly translate: (failure: Failure) => Failure;
+  /** The body that tells of it. */
+  readonly encode: (error: WireError, requestId: string) => object;
+};
+
+/** OpenAI's, in whose terms failures are described to begin with. */
+export const OPENAI_ERRORS: ErrorForm = {
+  translate: (failure) => failure,
+  encode: (error) => ({ error }),
+};
+
+/** Anthropic's. It has a status of its own for a server with too much to do. */
+export const ANTHROPIC_ERRORS: ErrorForm = {
+  translate(failure) {
+    const status = failure.error.code === "server_overloaded" ? 529 : failure.status;
+    return { ...failure, status, error: { ...failure.error, type: errorTypeOf(status) } };
+  },
+  encode: encodeError,
+};

@@ -1,0 +1,50 @@
+import type { GenerationEvent } from "../generation/event.ts";
+import type { Answer } from "../protocols/chat/answer.ts";
+import { encodeCompletion } from "../protocols/chat/encode.ts";
+import type { Metadata } from "../protocols/metadata.ts";
+import { createTally } from "../protocols/tally.ts";
+import type { State } from "../store/state.ts";
+import type { ClientGeneration } from "./generation.ts";
+
+export type ChatMemory = {
+  readonly answer: Answer;
+  readonly metadata: Metadata;
+  /** The request's messages, as they were sent. */
+  readonly messages: readonly unknown[];
+};
+
+/**
+ * `generation`, with its answer kept when it has ended well: before the client hears of the end, so that what it was told is there can
+ * be fetched. Throws `StateError` in place of the end where it can't be kept.
+ */
+export function rememberChat(generation: ClientGeneration, memory: ChatMemory, state: State): ClientGeneration {
+  async function* recorded(): AsyncGenerator<GenerationEvent> {
+    const events: GenerationEvent[] = [];
+    for await (const event of { [Symbol.asyncIterator]: () => generation.events }) {
+      events.push(event);
+      yield event;
+    }
+    if (!generation.isCancelled()) {
+      await keep(events);
+    }
+  }
+
+  async function keep(events: readonly GenerationEvent[]): Promise<void> {
+    const { answer, metadata, messages } = memory;
+    const completion = await encodeCompletion(answer, replay(events), createTally(answer.choices));
+    state.chats.save({
+      id: answer.id,
+      createdMs: answer.createdUnixSeconds * 1000,
+      model: answer.model,
+      metadata: JSON.stringify(metadata),
+      body: JSON.stringify(completion),
+      messages: JSON.stringify(messages),
+    });
+  }
+
+  return { ...generation, events: recorded() };
+}
+
+async function* replay(events: readonly GenerationEvent[]): AsyncGenerator<GenerationEvent> {
+  yield* events;
+}

@@ -1,0 +1,92 @@
+import type { GenerationEvent } from "../../generation/event.ts";
+import type { WireError } from "../../protocols/errors.ts";
+import type { ResponsesRequest } from "../../protocols/responses/decode.ts";
+import { createFrameWriter, type ResponseEvent } from "../../protocols/responses/events.ts";
+import type { ResponseHead, WireResponse } from "../../protocols/responses/response.ts";
+import { createResponseWriter } from "../../protocols/responses/writer.ts";
+import type { Outcome, ResponseRecord } from "../../store/responses.ts";
+import type { State } from "../../store/state.ts";
+import type { EventLog } from "./event-log.ts";
+import type { Turn } from "./turn.ts";
+
+/** A response on its way: what it says, in frames of its stream, and how it is kept at its end. */
+export type ResponseRun = {
+  readonly open: () => string[];
+  readonly take: (event: GenerationEvent) => string[];
+  /** Keeps the response and returns the frames that say that it is complete: nobody hears so of one that could not be kept. */
+  readonly close: () => string[];
+  /** Keeps a background response as failed, as far as that can be done. */
+  readonly fail: (error: WireError) => string[];
+  readonly cancel: () => string[];
+  readonly response: () => WireResponse;
+};
+
+export type RunOptions = {
+  readonly request: ResponsesRequest;
+  readonly head: ResponseHead;
+  readonly turn: Turn;
+  readonly state: State;
+  readonly now: () => number;
+  /** Where its frames go, if they are to be kept. */
+  readonly log: EventLog | undefined;
+};
+
+export function createRun({ request, head, turn, state, now, log }: RunOptions): ResponseRun {
+  const writer = createResponseWriter(head, now);
+  const toFrame = createFrameWriter();
+  const { context, input } = turn;
+
+  function record(last: readonly string[]): ResponseRecord {
+    const response = writer.response();
+    return {
+      id: head.id,
+      createdMs: head.createdMs,
+      status: response.status,
+      body: JSON.stringify(response),
+      events: log === undefined ? null : JSON.stringify([...log.frames, ...last]),
+    };
+  }
+
+  function keep(last: readonly string[], isGood: boolean): void {
+    const outcome: Outcome = {
+      record: record(last),
+      context,
+      input,
+      output: writer.response().output.map((item) => ({ seq: undefined, id: item.id, body: JSON.stringify(item) })),
+      keep: request.store,
+      conversation: isGood ? request.conversationId : undefined,
+    };
+    if (request.background) {
+      state.responses.finish(outcome);
+    } else if (outcome.keep || outcome.conversation !== undefined) {
+      state.responses.save(outcome);
+    }
+  }
+
+  function keepAndFrame(events: readonly ResponseEvent[], isGood: boolean): string[] {
+    if (log !== undefined) {
+      const last = events.map(toFrame);
+      keep(last, isGood);
+      return last;
+    }
+    // Where it can't be kept, other events get these numbers.
+    keep([], isGood);
+    return events.map(toFrame);
+  }
+
+  if (request.background) {
+    state.responses.begin(record([]), { context, input });
+  }
+
+  return {
+    open: () => writer.open().map(toFrame),
+    take: (event) => writer.take(event).map(toFrame),
+    close: () => keepAndFrame(writer.close(), true),
+    fail(error) {
+      const events = writer.fail(error);
+      return request.background ? keepAndFrame(events, false) : events.map(toFrame);
+    },
+    cancel: () => keepAndFrame(writer.cancel(), false),
+    response: writer.response,
+  };
+}

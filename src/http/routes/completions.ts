@@ -1,0 +1,75 @@
+import type { Handler } from "hono";
+import type { Logger } from "pino";
+import { generateBatch } from "../../generation/batch.ts";
+import type { Generate } from "../../generation/layer.ts";
+import { type CompletionRequest, decodeCompletionRequest } from "../../protocols/completions/decode.ts";
+import { type Asked, createChunkEncoder, encodeCompletion, newAnswer } from "../../protocols/completions/encode.ts";
+import { blamePrompt } from "../../protocols/completions/failure.ts";
+import { createTally } from "../../protocols/tally.ts";
+import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
+import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
+import type { HttpEnv } from "../context.ts";
+import { startGeneration } from "../generation.ts";
+import { readJson } from "../json-body.ts";
+
+export type CompletionDeps = {
+  readonly generate: Generate;
+  readonly models: ModelDirectory;
+  readonly logger: Logger;
+  /** The time in Unix ms. */
+  readonly now: () => number;
+};
+
+/** `POST /v1/completions`, whole and streamed. A batch of prompts is several generations at once. */
+export function completions({ generate, models, logger, now }: CompletionDeps): Handler<HttpEnv> {
+  return async (c) => {
+    // Taken before the body is read: reading a chunked body puts another Request in its place.
+    const connection = c.req.raw.signal;
+    const completion = decodeCompletionRequest(await readJson(c));
+    const { prompts, generation: each } = completion;
+    const model = models.resolve(completion.model);
+    c.get("facts").model = model.id;
+
+    const asked = await describeAsked(completion, model).catch((error: unknown) => {
+      throw blamePrompt(error);
+    });
+    const answer = newAnswer(model, Math.floor(now() / 1000));
+    const tally = createTally(prompts.length * each.choices);
+    const generation = startGeneration(
+      (request) => generateBatch(generate, request, prompts),
+      { ...each, id: c.get("requestId"), model: model.id },
+      connection,
+    );
+    const events = { [Symbol.asyncIterator]: () => generation.events };
+    const respond = () =>
+      completion.stream
+        ? answerStreamed(c, {
+            generation,
+            encoder: createChunkEncoder(answer, tally, completion.includeUsage, asked),
+            tally,
+            logger,
+            explain: blamePrompt,
+          })
+        : answerWhole(c, tally, encodeCompletion(answer, events, tally, asked));
+    return answerClient(c, generation, respond, blamePrompt);
+  };
+}
+
+async function describeAsked(completion: CompletionRequest, model: ServedModel): Promise<Asked> {
+  const { echo, returned, generation, prompts } = completion;
+  const logprobs = completion.logprobs !== undefined;
+  const needsTexts = echo || logprobs;
+  const promptTexts = await Promise.all(prompts.map((prompt) => (needsTexts ? textOf(prompt, model) : "")));
+  return { promptTexts, echo, generated: generation.choices, returned, logprobs };
+}
+
+async function textOf(prompt: CompletionRequest["prompts"][number], model: ServedModel): Promise<string> {
+  switch (prompt.type) {
+    case "text":
+      return prompt.text;
+    case "infill":
+      return prompt.prefix;
+    case "tokens":
+      return model.text.detokenize(prompt.tokens);
+  }
+}

@@ -1,0 +1,86 @@
+import type { Handler } from "hono";
+import type { Logger } from "pino";
+import { ContextLengthExceededError } from "../../generation/errors.ts";
+import type { Generate } from "../../generation/layer.ts";
+import { UnsupportedSchemaError } from "../../grammar/errors.ts";
+import { InvalidRequestError } from "../../protocols/errors.ts";
+import { newAnswer } from "../../protocols/messages/answer.ts";
+import { decodeCountRequest, decodeMessagesRequest } from "../../protocols/messages/decode.ts";
+import { encodeWholeMessage } from "../../protocols/messages/encode.ts";
+import { createMessageEncoder } from "../../protocols/messages/encode-stream.ts";
+import { createTally } from "../../protocols/tally.ts";
+import type { ModelDirectory } from "../../routing/directory.ts";
+import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
+import type { HttpEnv } from "../context.ts";
+import { startGeneration } from "../generation.ts";
+import { readJson } from "../json-body.ts";
+
+export type MessagesDeps = {
+  readonly generate: Generate;
+  readonly models: ModelDirectory;
+  readonly logger: Logger;
+};
+
+/** `POST /v1/messages`, whole and streamed. */
+export function createMessage({ generate, models, logger }: MessagesDeps): Handler<HttpEnv> {
+  return async (c) => {
+    // Taken before the body is read: reading a chunked body puts another Request in its place.
+    const connection = c.req.raw.signal;
+    const request = decodeMessagesRequest(await readJson(c));
+    const model = models.resolve(request.model);
+    c.get("facts").model = model.id;
+
+    const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking);
+    const tally = createTally(1);
+    const id = c.get("requestId");
+    const generation = startGeneration(generate, { ...request.generation, id, model: model.id }, connection);
+    const events = { [Symbol.asyncIterator]: () => generation.events };
+    return answerClient(
+      c,
+      generation,
+      () =>
+        request.stream
+          ? answerStreamed(c, { generation, encoder: createMessageEncoder(answer, tally, id), tally, logger })
+          : answerWhole(c, tally, encodeWholeMessage(answer, events, tally)),
+      explain,
+    );
+  };
+}
+
+/** `POST /v1/messages/count_tokens`: what the same request to `/v1/messages` would have for its prompt, counted by the model. */
+export function countMessageTokens(models: ModelDirectory): Handler<HttpEnv> {
+  return async (c) => {
+    const { signal } = c.req.raw;
+    const request = decodeCountRequest(await readJson(c));
+    const model = models.resolve(request.model);
+    c.get("facts").model = model.id;
+    const wanted = { ...request.generation, id: c.get("requestId"), model: model.id, signal };
+    try {
+      for await (const event of model.measure(wanted)) {
+        if (event.type === "started") {
+          return c.json({ input_tokens: event.promptTokens });
+        }
+      }
+    } catch (error) {
+      throw explain(error);
+    }
+    throw new Error("The prompt was not measured.");
+  };
+}
+
+/** Puts what a generation may be refused for in the words of Anthropic's API. */
+function explain(error: unknown): unknown {
+  if (error instanceof ContextLengthExceededError) {
+    // Coding agents look for the first words, and then shorten their conversation by themselves.
+    const { promptTokens, contextTokens, code, message } = error;
+    const words = `prompt is too long: ${promptTokens} tokens > ${contextTokens} maximum. ${message}`;
+    return new InvalidRequestError(words, "messages", code);
+  }
+  if (error instanceof UnsupportedSchemaError) {
+    const path = error.path
+      .replace(/^(tools\[\d+\])\.function\.parameters/, "$1.input_schema")
+      .replace(/^response_format\.json_schema\.schema/, "output_config.format.schema");
+    return new UnsupportedSchemaError(path, error.keyword, error.reason);
+  }
+  return error;
+}

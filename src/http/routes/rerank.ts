@@ -1,0 +1,24 @@
+import type { Handler } from "hono";
+import { refusalError } from "../../protocols/embeddings/refusal.ts";
+import { decodeRerankRequest } from "../../protocols/rerank/decode.ts";
+import { encodeRanking } from "../../protocols/rerank/encode.ts";
+import type { ModelDirectory } from "../../routing/directory.ts";
+import type { HttpEnv } from "../context.ts";
+import { answerWithVectors } from "../embedding.ts";
+import { readJson } from "../json-body.ts";
+
+/** `POST /v1/rerank`, also at `/rerank`. */
+export function rerank(models: ModelDirectory): Handler<HttpEnv> {
+  return async (c) => {
+    const connection = c.req.raw.signal;
+    const request = decodeRerankRequest(await readJson(c));
+    const model = models.resolve(request.model);
+    return answerWithVectors(c, {
+      model,
+      work: request.work,
+      connection,
+      describeRefusal: (index, refusal) => refusalError(refusal, `documents[${index}]`, model.id),
+      encode: (result) => encodeRanking(request, model.id, result),
+    });
+  };
+}

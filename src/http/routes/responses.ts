@@ -1,0 +1,88 @@
+import type { Handler } from "hono";
+import type { Logger } from "pino";
+import type { Generate } from "../../generation/layer.ts";
+import { decodeResponsesRequest } from "../../protocols/responses/decode.ts";
+import { newResponse } from "../../protocols/responses/response.ts";
+import type { StreamEncoder } from "../../protocols/stream.ts";
+import { createTally, type Tally } from "../../protocols/tally.ts";
+import type { ModelDirectory } from "../../routing/directory.ts";
+import type { State } from "../../store/state.ts";
+import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
+import type { HttpEnv } from "../context.ts";
+import { type ClientGeneration, startGeneration } from "../generation.ts";
+import { readJson } from "../json-body.ts";
+import { type BackgroundRuns, runInBackground } from "../responses/background.ts";
+import { createEventLog, followResponse } from "../responses/event-log.ts";
+import { generateFitting } from "../responses/fitting.ts";
+import { createRun, type ResponseRun } from "../responses/run.ts";
+import { loadTurn, toPrompt } from "../responses/turn.ts";
+
+export type ResponsesDeps = {
+  readonly generate: Generate;
+  readonly models: ModelDirectory;
+  readonly state: State;
+  readonly runs: BackgroundRuns;
+  readonly logger: Logger;
+  /** The time in Unix ms. */
+  readonly now: () => number;
+};
+
+/** `POST /v1/responses`: whole, streamed, or in the background. */
+export function createResponse({ generate, models, state, runs, logger, now }: ResponsesDeps): Handler<HttpEnv> {
+  return async (c) => {
+    // Taken before the body is read: reading a chunked body puts another Request in its place.
+    const connection = c.req.raw.signal;
+    const request = decodeResponsesRequest(await readJson(c));
+    const model = models.resolve(request.model);
+    c.get("facts").model = model.id;
+
+    const turn = loadTurn(state, request);
+    const prompt = toPrompt(request, turn.items);
+    const head = newResponse(model.id, request.settings, now());
+    const log = request.background && request.stream ? createEventLog() : undefined;
+    const run = createRun({ request, head, turn, state, now, log });
+    const fitting = generateFitting({
+      generate,
+      items: turn.items,
+      toPrompt: (items) => toPrompt(request, items),
+      mayTruncate: request.mayTruncate,
+    });
+    const id = c.get("requestId");
+    const wanted = request.background ? new AbortController().signal : connection;
+    const generation = startGeneration(fitting, { ...request.generation, prompt, id, model: model.id }, wanted);
+
+    if (request.background) {
+      const queued = run.response();
+      runInBackground({ id: head.id, requestId: id, run, runs, generation, log, logger });
+      return log === undefined ? c.json(queued) : followResponse(log, 0);
+    }
+    const tally = createTally(1);
+    return answerClient(c, generation, () =>
+      request.stream
+        ? answerStreamed(c, { generation, encoder: createEncoder(run, tally), tally, logger })
+        : answerWhole(c, tally, runToItsEnd(run, generation, tally)),
+    );
+  };
+}
+
+async function runToItsEnd(run: ResponseRun, generation: ClientGeneration, tally: Tally): Promise<object> {
+  run.open();
+  for await (const event of { [Symbol.asyncIterator]: () => generation.events }) {
+    tally.note(event);
+    run.take(event);
+  }
+  run.close();
+  return run.response();
+}
+
+function createEncoder(run: ResponseRun, tally: Tally): StreamEncoder {
+  return {
+    open: () => run.open().join(""),
+    encode(event) {
+      tally.note(event);
+      return run.take(event).join("");
+    },
+    close: () => run.close().join(""),
+    fail: (error) => run.fail(error).join(""),
+  };
+}

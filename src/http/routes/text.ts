@@ -1,0 +1,52 @@
+import type { Handler } from "hono";
+import { decodeChatRequest } from "../../protocols/chat/decode.ts";
+import { isSet } from "../../protocols/fields.ts";
+import { parseWire } from "../../protocols/issue.ts";
+import { encodePieces } from "../../protocols/text/pieces.ts";
+import { detokenizeSchema, templateModelSchema, tokenizeSchema } from "../../protocols/text/schema.ts";
+import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
+import type { HttpEnv } from "../context.ts";
+import { readJson } from "../json-body.ts";
+
+/** `POST /tokenize`, as llama-server has it. */
+export function tokenize(models: ModelDirectory): Handler<HttpEnv> {
+  return async (c) => {
+    const wire = parseWire(tokenizeSchema, await readJson(c));
+    const { text } = chooseModel(models, wire.model);
+    const tokens = await text.tokenize(wire.content.toWellFormed(), {
+      addSpecial: wire.add_special ?? false,
+      parseSpecial: wire.parse_special ?? true,
+    });
+    return c.json({ tokens: wire.with_pieces === true ? encodePieces(tokens, await text.spell(tokens)) : tokens });
+  };
+}
+
+/** `POST /detokenize`, as llama-server has it. */
+export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
+  return async (c) => {
+    const { model, tokens } = parseWire(detokenizeSchema, await readJson(c));
+    return c.json({ content: await chooseModel(models, model).text.detokenize(tokens) });
+  };
+}
+
+/**
+ * `POST /apply-template`: what a chat completion with this body would have for its prompt. Every field of a chat completion is understood,
+ * and refused where it would be there, so that a prompt is never shown which the model would not get.
+ */
+export function applyTemplate(models: ModelDirectory): Handler<HttpEnv> {
+  return async (c) => {
+    const body = await readJson(c);
+    const model = chooseModel(models, parseWire(templateModelSchema, body).model);
+    const { prompt, tools } = decodeChatRequest({ ...Object(body), model: model.id }).generation;
+    if (prompt.type !== "chat") throw new Error("a chat completion has a chat for its prompt");
+    return c.json({ prompt: await model.text.applyTemplate(prompt, tools?.tools) });
+  };
+}
+
+/** The model of that name, or the first where none is named, as of a server that has one. */
+function chooseModel(models: ModelDirectory, name: string | null | undefined): ServedModel {
+  const [first] = models.list();
+  if (isSet(name)) return models.resolve(name);
+  if (first === undefined) throw new Error("this gateway serves no model");
+  return first;
+}

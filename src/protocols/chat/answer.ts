@@ -1,0 +1,39 @@
+import { randomBytes } from "node:crypto";
+import type { FinishReason } from "../../generation/event.ts";
+import { systemFingerprint } from "../fingerprint.ts";
+
+/** What all chunks of an answer, or the whole of it, have in common. */
+export type Answer = {
+  /** `chatcmpl-` and 29 hexadecimal digits. */
+  readonly id: string;
+  /** The model's id, aliases resolved. */
+  readonly model: string;
+  /** Stays the same as long as the same model answers, so that answers of one seed can be compared. */
+  readonly systemFingerprint: string;
+  readonly createdUnixSeconds: number;
+  readonly choices: number;
+  /** Whether a call is told in the form of 2023, as `function_call`. */
+  readonly tellsFunctionCall: boolean;
+};
+
+/** A new answer of `model`, with an id of its own, created now. */
+export function newAnswer(
+  model: { readonly id: string; readonly createdUnixSeconds: number },
+  createdUnixSeconds: number,
+  choices: number,
+  tellsFunctionCall = false,
+): Answer {
+  return {
+    id: `chatcmpl-${randomBytes(15).toString("hex").slice(0, 29)}`,
+    model: model.id,
+    systemFingerprint: systemFingerprint(model),
+    createdUnixSeconds,
+    choices,
+    tellsFunctionCall,
+  };
+}
+
+/** The reason in OpenAI's words, of this year's or of 2023's form. */
+export function encodeReason(reason: FinishReason, { tellsFunctionCall }: Answer): FinishReason | "function_call" {
+  return reason === "tool_calls" && tellsFunctionCall ? "function_call" : reason;
+}

@@ -1,0 +1,24 @@
+import type { SampledLogprob, TokenLogprob } from "../../generation/event.ts";
+
+/** OpenAI's `logprobs` of a choice, or of a chunk. */
+export function encodeLogprobs(logprobs: readonly SampledLogprob[]) {
+  return {
+    content: logprobs.map((sampled) => ({ ...encodeToken(sampled), top_logprobs: sampled.top.map(encodeToken) })),
+    refusal: null,
+  };
+}
+
+function encodeToken({ bytes, logprob }: TokenLogprob) {
+  return { token: spell(bytes), logprob, bytes: [...bytes] };
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A token as text; one that is a part of a character byte by byte, such as `\xf0\x9f`, as OpenAI has it. */
+function spell(bytes: readonly number[]): string {
+  try {
+    return decoder.decode(Uint8Array.from(bytes));
+  } catch {
+    return bytes.map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+  }
+}

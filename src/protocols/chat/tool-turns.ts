@@ -1,0 +1,46 @@
+import { InvalidRequestError } from "../errors.ts";
+import type { WireMessage } from "./messages.ts";
+
+/**
+ * Refuses, in the words of OpenAI's servers, a result without its call and a call without its result: a model that is shown one alone
+ * makes up the other.
+ */
+export function refuseLostCalls(messages: readonly WireMessage[]): void {
+  let open: { readonly ids: readonly string[]; readonly missing: Set<string> } | undefined;
+  for (const [index, message] of messages.entries()) {
+    if (message.role === "tool") {
+      if (open === undefined) {
+        throw new InvalidRequestError(
+          "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.",
+          `messages[${index}].role`,
+          null,
+        );
+      }
+      if (!open.ids.includes(message.tool_call_id)) {
+        throw new InvalidRequestError(
+          `Invalid parameter: 'tool_call_id' of '${message.tool_call_id}' not found in 'tool_calls' of previous message.`,
+          `messages[${index}].tool_call_id`,
+          null,
+        );
+      }
+      open.missing.delete(message.tool_call_id);
+      continue;
+    }
+    refuseMissing(open?.missing, index);
+    const calls = message.role === "assistant" ? (message.tool_calls ?? []) : [];
+    const ids = calls.map(({ id }) => id);
+    open = ids.length === 0 ? undefined : { ids, missing: new Set(ids) };
+  }
+  refuseMissing(open?.missing, messages.length);
+}
+
+/** @param index of the message that stands where a result should */
+function refuseMissing(missing: ReadonlySet<string> | undefined, index: number): void {
+  if (missing === undefined || missing.size === 0) return;
+  throw new InvalidRequestError(
+    "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. " +
+      `The following tool_call_ids did not have response messages: ${[...missing].join(", ")}`,
+    `messages[${index}].role`,
+    null,
+  );
+}

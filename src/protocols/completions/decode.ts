@@ -1,0 +1,124 @@
+import type { GenerationRequest, Prompt } from "../../generation/request.ts";
+import { InvalidRequestError } from "../errors.ts";
+import { isSet } from "../fields.ts";
+import { parseWire } from "../issue.ts";
+import { decodeGrammar, decodeRegex, decodeResponseFormat, pickFormat } from "../output-format.ts";
+import { decodeSampling, decodeStop } from "../sampling.ts";
+import { decodeStreamOptions, type StreamOptions } from "../stream-options.ts";
+import type { WirePrompt } from "./prompts.ts";
+import { completionRequestSchema, type WireCompletionRequest } from "./schema.ts";
+
+/** OpenAI's. */
+const DEFAULT_MAX_TOKENS = 16;
+/** As many as `n` may ask of one prompt. */
+const MAX_CHOICES = 128;
+
+/** What a completion goes on from: never a conversation. */
+export type CompletionPrompt = Exclude<Prompt, { readonly type: "chat" }>;
+
+/** A completion request, understood. */
+export type CompletionRequest = StreamOptions & {
+  /** The model as the client named it: an id or an alias. */
+  readonly model: string;
+  /** At least one. Each is a generation of its own. */
+  readonly prompts: readonly CompletionPrompt[];
+  /** Whether the answer begins with the prompt. */
+  readonly echo: boolean;
+  /** How many choices of each prompt the answer has; the best ones where more are generated. */
+  readonly returned: number;
+  /** For each token, of how many of the most likely the log-probabilities are answered; undefined for none. */
+  readonly logprobs: number | undefined;
+  /** What to generate for each prompt. The id, the resolved model and the signal are the server's to add. */
+  readonly generation: Omit<GenerationRequest, "id" | "model" | "signal" | "prompt">;
+};
+
+/**
+ * Understands the body of `POST /v1/completions`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that this
+ * server can't honour.
+ */
+export function decodeCompletionRequest(body: unknown): CompletionRequest {
+  const wire = parseWire(completionRequestSchema, body);
+  const returned = wire.n ?? 1;
+  const generated = wire.best_of ?? returned;
+  refuseCombinations(wire, returned, generated);
+  const output = pickFormat({
+    response_format: decodeResponseFormat(wire.response_format, "response_format"),
+    grammar: decodeGrammar(wire.grammar, "grammar"),
+    regex: decodeRegex(wire.regex, "regex"),
+  });
+  // What a choice is worth is told by the log-probabilities of its own tokens.
+  const logprobs = wire.logprobs ?? (generated > returned ? 0 : undefined);
+
+  return {
+    model: wire.model,
+    ...decodeStreamOptions(wire),
+    prompts: wire.prompt.map((prompt, index) => decodePrompt(prompt, wire, index)),
+    echo: wire.echo ?? false,
+    returned,
+    logprobs: wire.logprobs ?? undefined,
+    generation: {
+      ...(logprobs !== undefined && { logprobs }),
+      ...(output !== undefined && { output }),
+      choices: generated,
+      maxTokens: wire.max_tokens ?? DEFAULT_MAX_TOKENS,
+      stop: decodeStop(wire),
+      sampling: decodeSampling(wire),
+    },
+  };
+}
+
+function decodePrompt(prompt: WirePrompt, { suffix }: WireCompletionRequest, index: number): CompletionPrompt {
+  // Nothing after the completion is what a completion has anyway.
+  const hasSuffix = isSet(suffix) && suffix !== "";
+  if (typeof prompt !== "string") {
+    if (hasSuffix) {
+      throw new InvalidRequestError(
+        `Invalid 'suffix': it needs prompts of text, and prompt ${index} is a list of token ids. Send the prompt as a string.`,
+        "suffix",
+        "invalid_parameter_combination",
+      );
+    }
+    return { type: "tokens", tokens: prompt };
+  }
+  // A lone surrogate has no UTF-8 form; the tokenizer would see something else than what is counted here.
+  const text = prompt.toWellFormed();
+  return hasSuffix ? { type: "infill", prefix: text, suffix: suffix.toWellFormed() } : { type: "text", text };
+}
+
+/** Fields that are fine alone and wrong together, in the words of OpenAI's servers where they have some. */
+function refuseCombinations(wire: WireCompletionRequest, returned: number, generated: number): void {
+  if (generated < returned) {
+    throw new InvalidRequestError(
+      "You requested that the server return more choices than it will generate (HINT: you must set 'n' " +
+        `(currently ${returned}) to be at most 'best_of' (currently ${generated}), or omit either parameter if you ` +
+        "don't specifically want to use them.)",
+      "best_of",
+      "invalid_parameter_combination",
+    );
+  }
+  if (wire.stream === true && generated > returned) {
+    throw new InvalidRequestError(
+      "Results can't be streamed when 'best_of' is greater than 'n': which ones are the best is known at the end. " +
+        "Leave out 'stream' or 'best_of'.",
+      "best_of",
+      "invalid_parameter_combination",
+    );
+  }
+  if (wire.echo === true && isSet(wire.logprobs)) {
+    throw new InvalidRequestError(
+      "Unsupported: 'echo' together with 'logprobs'. The log-probabilities of the prompt's own tokens are not available. " +
+        "Leave out one of the two.",
+      "logprobs",
+      "unsupported_value",
+    );
+  }
+  const choices = wire.prompt.length * generated;
+  if (choices > MAX_CHOICES) {
+    throw new InvalidRequestError(
+      `Invalid 'prompt': ${wire.prompt.length} prompts with ${generated} choices each are ${choices} choices, and a request ` +
+        `can have at most ${MAX_CHOICES}. Send the prompts in several requests.`,
+      "prompt",
+      "invalid_parameter_combination",
+    );
+  }
+}

@@ -1,0 +1,171 @@
+import { randomBytes } from "node:crypto";
+import type { FinishReason, GenerationEvent, SampledLogprob } from "../../generation/event.ts";
+import { systemFingerprint } from "../fingerprint.ts";
+import type { StreamEncoder } from "../stream.ts";
+import type { Tally } from "../tally.ts";
+import { encodeUsage } from "../usage.ts";
+import { createLogprobEncoder, meanLogprob, type WireLogprobs } from "./logprobs.ts";
+
+/** What all chunks of an answer, or the whole of it, have in common. */
+export type Answer = {
+  /** `cmpl-` and 29 hexadecimal digits. */
+  readonly id: string;
+  /** The model's id, aliases resolved. */
+  readonly model: string;
+  readonly systemFingerprint: string;
+  readonly createdUnixSeconds: number;
+};
+
+/** What the answer is about: the same for the generation of each prompt. */
+export type Asked = {
+  /** The text of each prompt; empty where nobody needs it. */
+  readonly promptTexts: readonly string[];
+  readonly echo: boolean;
+  /** Choices of each prompt that are generated, and how many of those are answered. */
+  readonly generated: number;
+  readonly returned: number;
+  readonly logprobs: boolean;
+};
+
+/** A new answer of `model`, with an id of its own, created now. */
+export function newAnswer(
+  model: { readonly id: string; readonly createdUnixSeconds: number },
+  createdUnixSeconds: number,
+): Answer {
+  return {
+    id: `cmpl-${randomBytes(15).toString("hex").slice(0, 29)}`,
+    model: model.id,
+    systemFingerprint: systemFingerprint(model),
+    createdUnixSeconds,
+  };
+}
+
+type Choice = { text: string; logprobs: SampledLogprob[]; reason: FinishReason };
+
+/**
+ * Reads `events` to their end and returns the `text_completion` object, choices in the prompts' order. Throws what they throw, and when a
+ * choice has not finished.
+ */
+export async function encodeCompletion(
+  answer: Answer,
+  events: AsyncIterable<GenerationEvent>,
+  tally: Tally,
+  asked: Asked,
+) {
+  const choices = await collectChoices(events, tally, asked);
+  const best = asked.promptTexts.flatMap((promptText, index) =>
+    pickBest(choices.slice(index * asked.generated, (index + 1) * asked.generated), asked.returned).map((choice) => ({
+      text: asked.echo ? promptText + choice.text : choice.text,
+      logprobs: asked.logprobs ? createLogprobEncoder(promptText)(choice.logprobs) : null,
+      finish_reason: encodeReason(choice.reason),
+    })),
+  );
+  return {
+    id: answer.id,
+    object: "text_completion",
+    created: answer.createdUnixSeconds,
+    model: answer.model,
+    choices: best.map((choice, index) => ({ index, ...choice })),
+    usage: encodeUsage(tally.counts()),
+    system_fingerprint: answer.systemFingerprint,
+  };
+}
+
+async function collectChoices(
+  events: AsyncIterable<GenerationEvent>,
+  tally: Tally,
+  { promptTexts, generated }: Asked,
+): Promise<readonly Choice[]> {
+  const choices = Array.from({ length: promptTexts.length * generated }, (): Choice => {
+    return { text: "", logprobs: [], reason: "stop" };
+  });
+  for await (const event of events) {
+    tally.note(event);
+    if (event.type === "started") continue;
+    const choice = choices[event.choice];
+    if (choice === undefined) throw new Error(`there is no choice ${event.choice}`);
+    switch (event.type) {
+      case "text":
+        choice.text += event.text;
+        choice.logprobs.push(...(event.logprobs ?? []));
+        break;
+      case "finished":
+        choice.reason = event.reason;
+        break;
+      default:
+        throw unasked(event.type);
+    }
+  }
+  tally.assertComplete();
+  return choices;
+}
+
+/** The `count` with the highest mean log-probability, best first; all of them, as they are, where so many were generated. */
+function pickBest(choices: readonly Choice[], count: number): readonly Choice[] {
+  if (choices.length === count) return choices;
+  const ranked = choices.map((choice) => ({ choice, mean: meanLogprob(choice.logprobs) }));
+  // Two of −∞ have no difference.
+  ranked.sort((one, other) => (one.mean === other.mean ? 0 : other.mean - one.mean));
+  return ranked.slice(0, count).map(({ choice }) => choice);
+}
+
+/**
+ * Encodes the answer as `text_completion` objects, one frame each, as the choices' events come. What is the same in every chunk is
+ * written once, so that a token costs little more than one `JSON.stringify` of its text.
+ */
+export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: boolean, asked: Asked): StreamEncoder {
+  const head = `data: ${JSON.stringify({
+    id: answer.id,
+    object: "text_completion",
+    created: answer.createdUnixSeconds,
+    model: answer.model,
+    system_fingerprint: answer.systemFingerprint,
+  }).slice(0, -1)},"choices":[`;
+  const tail = `]${includeUsage ? ',"usage":null' : ""}}\n\n`;
+  const owners = asked.promptTexts.flatMap((promptText) => Array.from({ length: asked.generated }, () => promptText));
+  const encoders = asked.logprobs ? owners.map(createLogprobEncoder) : [];
+
+  function chunk(index: number, text: string, logprobs: WireLogprobs | null, reason: FinishReason | null): string {
+    const finish = reason === null ? null : encodeReason(reason);
+    return `${head}${JSON.stringify({ index, text, logprobs, finish_reason: finish })}${tail}`;
+  }
+
+  return {
+    open: () => (asked.echo ? owners.map((promptText, index) => chunk(index, promptText, null, null)).join("") : ""),
+
+    encode(event) {
+      tally.note(event);
+      switch (event.type) {
+        case "started":
+          return "";
+        case "text": {
+          const logprobs = encoders[event.choice]?.(event.logprobs ?? []) ?? null;
+          return event.text === "" && (event.logprobs ?? []).length === 0
+            ? ""
+            : chunk(event.choice, event.text, logprobs, null);
+        }
+        case "finished":
+          return chunk(event.choice, "", null, event.reason);
+        default:
+          throw unasked(event.type);
+      }
+    },
+
+    close() {
+      tally.assertComplete();
+      const usage = includeUsage ? `${head}],"usage":${JSON.stringify(encodeUsage(tally.counts()))}}\n\n` : "";
+      return `${usage}data: [DONE]\n\n`;
+    },
+
+    fail: (error) => `data: ${JSON.stringify({ error })}\n\n`,
+  };
+}
+
+/** A completion makes no calls, so it ends by itself or by a bound. */
+function encodeReason(reason: FinishReason): "stop" | "length" {
+  return reason === "length" ? "length" : "stop";
+}
+
+function unasked(type: string): Error {
+  return new Error(`a completion was answered with an event of the type ${type}`);
+}

@@ -1,0 +1,57 @@
+import type { EmbeddingRefusal } from "../../generation/embedding.ts";
+import { InvalidRequestError } from "../errors.ts";
+
+/**
+ * A refusal in the words of a protocol.
+ *
+ * @param param the field that holds what was refused, such as `input[3]`
+ */
+export function refusalError(refusal: EmbeddingRefusal, param: string, model: string): InvalidRequestError {
+  switch (refusal.code) {
+    case "too_long":
+      return new InvalidRequestError(
+        `This model's context holds ${refusal.contextTokens} tokens, and '${param}' takes ` +
+          `${refusal.atLeast ? "at least " : ""}${refusal.tokens}. Shorten it, or cut it into several.`,
+        param,
+        "context_length_exceeded",
+      );
+    case "empty":
+      return new InvalidRequestError(
+        `Invalid '${param}': it has no tokens. Send a text that is not empty.`,
+        param,
+        "invalid_value",
+      );
+    case "unknown_token":
+      return new InvalidRequestError(
+        `Invalid '${param}': the token id ${refusal.token} is not in this model's vocabulary, which has the ids 0 to ` +
+          `${refusal.vocabularySize - 1}. Token ids are the model's own, not those of another tokenizer: send text instead.`,
+        param,
+        "invalid_value",
+      );
+    case "too_many_dimensions":
+      return new InvalidRequestError(
+        `Invalid 'dimensions': the model \`${model}\` makes vectors of ${refusal.modelDimensions} numbers. ` +
+          "Ask for that many at most.",
+        "dimensions",
+        "integer_above_max_value",
+      );
+    case "not_a_reranker":
+      return new InvalidRequestError(
+        `The model \`${model}\` is no reranker. Serve a reranking model (a GGUF whose metadata has the pooling type "rank", such as ` +
+          "bge-reranker-v2-m3 or Qwen3-Reranker), or compare embeddings from /v1/embeddings.",
+        "model",
+        "unsupported_model",
+      );
+    case "only_a_reranker":
+      return new InvalidRequestError(
+        `The model \`${model}\` is a reranker: it scores documents at /v1/rerank and makes no embeddings.`,
+        "model",
+        "unsupported_model",
+      );
+  }
+}
+
+/** For a model that nothing makes embeddings with. */
+export function noEmbeddings(model: string): InvalidRequestError {
+  return new InvalidRequestError(`The model \`${model}\` makes no embeddings here.`, "model", "unsupported_model");
+}

@@ -1,0 +1,160 @@
+import type { Message } from "../../generation/request.ts";
+import { InvalidRequestError } from "../errors.ts";
+import type { WireBlock, WireMessage, WireSystem, WireToolResult } from "./blocks.ts";
+
+/**
+ * A line that Claude Code puts before its system prompt, for Anthropic's own accounts. Its hash is new in every request, so a prompt
+ * with it would share no prefix with the one before, and all of it would be evaluated again
+ * (https://github.com/sgl-project/sglang/pull/21064).
+ */
+const BILLING_LINE = /^x-anthropic-billing-header:[^\n]*\n?/;
+
+/** A conversation as the engine takes it. */
+export type Conversation = {
+  readonly messages: readonly Message[];
+  /** The last message is an assistant's, to be gone on with. */
+  readonly continueFinal: boolean;
+};
+
+type Role = WireMessage["role"];
+
+/** What one block says, with where it stands in the request. */
+type Located<Block> = { readonly block: Block; readonly param: string };
+
+/**
+ * The conversation: the system prompt becomes the first message, each `tool_result` a message of the role `tool`, thinking the
+ * reasoning of its assistant's message. As Anthropic does, neighbours of the same role are made one; their texts are joined by a line break.
+ * Throws `InvalidRequestError` for blocks that a text model can't take, and for those in a message of the wrong role.
+ */
+export function decodeConversation(
+  system: WireSystem | null | undefined,
+  messages: readonly WireMessage[],
+): Conversation {
+  const toolNames = new Map<string, string>();
+  const parts = messages.flatMap((message, index) => decodeMessage(message, `messages[${index}]`, toolNames));
+  const joined = joinNeighbours([...decodeSystem(system ?? ""), ...parts]);
+  const last = joined.at(-1);
+  if (last?.role !== "assistant") {
+    return { messages: joined, continueFinal: false };
+  }
+  if (last.toolCalls !== undefined) {
+    throw new InvalidRequestError(
+      "Invalid 'messages': the last one is an assistant's with 'tool_use' blocks, which can't be gone on with. " +
+        "Send the 'tool_result' blocks in a user message after it.",
+      "messages",
+      "invalid_value",
+    );
+  }
+  // To go on with nothing is to begin.
+  const isEmpty = last.content === "" && last.reasoning === undefined && joined.length > 1;
+  return isEmpty ? { messages: joined.slice(0, -1), continueFinal: false } : { messages: joined, continueFinal: true };
+}
+
+function decodeSystem(system: WireSystem): Message[] {
+  const texts = typeof system === "string" ? [system] : system.map(({ text }) => text);
+  const content = joinTexts(texts.map((text) => text.replace(BILLING_LINE, "")));
+  return content === "" ? [] : [{ role: "system", content: content.toWellFormed() }];
+}
+
+/** One message for each block, in the order of the blocks. */
+function decodeMessage({ role, content }: WireMessage, param: string, toolNames: Map<string, string>): Message[] {
+  if (typeof content === "string" || content.length === 0) {
+    return [{ role, content: (typeof content === "string" ? content : "").toWellFormed() }];
+  }
+  return content.map((block, index) => decodeBlock({ block, param: `${param}.content[${index}]` }, role, toolNames));
+}
+
+function decodeBlock({ block, param }: Located<WireBlock>, role: Role, toolNames: Map<string, string>): Message {
+  switch (block.type) {
+    case "text":
+      // A lone surrogate has no UTF-8 form; the tokenizer would see something else than what is counted here.
+      return { role, content: block.text.toWellFormed() };
+    case "thinking":
+      assertRole("assistant", { block, param }, role);
+      return { role, content: "", ...(block.thinking !== "" && { reasoning: block.thinking.toWellFormed() }) };
+    case "redacted_thinking":
+      // Only its maker can read it.
+      assertRole("assistant", { block, param }, role);
+      return { role, content: "" };
+    case "tool_use": {
+      assertRole("assistant", { block, param }, role);
+      const { id, name, input } = block;
+      toolNames.set(id, name);
+      return { role, content: "", toolCalls: [{ id, name, arguments: JSON.stringify(input) }] };
+    }
+    case "tool_result": {
+      assertRole("user", { block, param }, role);
+      const name = toolNames.get(block.tool_use_id);
+      return {
+        role: "tool",
+        content: decodeToolResult(block, param),
+        toolCallId: block.tool_use_id,
+        ...(name !== undefined && { name }),
+      };
+    }
+    default:
+      throw unavailable(block.type, param);
+  }
+}
+
+/** What the tool gave. The templates have no other way to say that it failed than words. */
+function decodeToolResult({ content, is_error }: WireToolResult, param: string): string {
+  const texts =
+    typeof content === "string"
+      ? [content]
+      : (content ?? []).map((block, index) => {
+          if (block.type === "text") {
+            return block.text;
+          }
+          throw unavailable(block.type, `${param}.content[${index}]`);
+        });
+  return `${is_error === true ? "Error: " : ""}${joinTexts(texts)}`.toWellFormed();
+}
+
+function assertRole(expected: Role, { block, param }: Located<WireBlock>, role: Role): void {
+  if (role !== expected) {
+    throw new InvalidRequestError(
+      `Invalid value: '${param}' is a '${block.type}' block in a message of the role '${role}'. ` +
+        `Such blocks can only be in messages of the role '${expected}'.`,
+      `${param}.type`,
+      "invalid_value",
+    );
+  }
+}
+
+function unavailable(type: string, param: string): InvalidRequestError {
+  return new InvalidRequestError(
+    `Unsupported value: '${param}' is a block of the type '${type}', and the model here reads text only. ` +
+      "Remove it, or send what it says as a 'text' block.",
+    param,
+    "unsupported_value",
+  );
+}
+
+function joinNeighbours(parts: readonly Message[]): Message[] {
+  const turns: [Message, ...Message[]][] = [];
+  for (const part of parts) {
+    const turn = turns.at(-1);
+    if (turn?.[0].role === part.role && part.role !== "tool") {
+      turn.push(part);
+    } else {
+      turns.push([part]);
+    }
+  }
+  return turns.map((turn) => (turn.length === 1 ? turn[0] : joinTurn(turn)));
+}
+
+function joinTurn(parts: readonly [Message, ...Message[]]): Message {
+  const reasoning = joinTexts(parts.map((part) => part.reasoning ?? ""));
+  const toolCalls = parts.flatMap((part) => part.toolCalls ?? []);
+  return {
+    role: parts[0].role,
+    content: joinTexts(parts.map(({ content }) => content)),
+    ...(reasoning !== "" && { reasoning }),
+    ...(toolCalls.length > 0 && { toolCalls }),
+  };
+}
+
+function joinTexts(texts: readonly string[]): string {
+  return texts.filter((text) => text !== "").join("\n");
+}

@@ -1,0 +1,125 @@
+import type { GenerationEvent } from "../../generation/event.ts";
+import type { WireError } from "../errors.ts";
+import type { StreamEncoder } from "../stream.ts";
+import type { Tally } from "../tally.ts";
+import { type Answer, encodeMessage, encodeStop, encodeUsage, signThinking } from "./answer.ts";
+import { encodeError } from "./error.ts";
+
+/** The block that is being sent. */
+type OpenBlock = {
+  readonly type: "text" | "thinking" | "tool_use";
+  /** What comes before and after the JSON of a delta's text: the same for all of a block, so that a token costs one `JSON.stringify`. */
+  readonly before: string;
+  readonly after: string;
+  /** A thinking block's text so far, for its signature. */
+  thinking: string;
+};
+
+const NO_STOP = { stop_reason: null, stop_sequence: null };
+
+/** Encodes the answer as Anthropic's named events. What may end it early, is an `error` event that names `requestId`. */
+export function createMessageEncoder(answer: Answer, tally: Tally, requestId: string): StreamEncoder {
+  let open: OpenBlock | undefined;
+  let nextIndex = 0;
+  /** The calls before this block's, which is the only one that arguments can still come for. */
+  let calls = 0;
+
+  /** Begins a block with its first event, after the last one's end. */
+  function begin(type: OpenBlock["type"], contentBlock: object, deltaType: string, field: string): string {
+    const ended = endBlock();
+    const index = nextIndex++;
+    open = {
+      type,
+      before: `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"${deltaType}","${field}":`,
+      after: "}}\n\n",
+      thinking: "",
+    };
+    return ended + frame({ type: "content_block_start", index, content_block: contentBlock });
+  }
+
+  function endBlock(): string {
+    if (open === undefined) {
+      return "";
+    }
+    const index = nextIndex - 1;
+    const delta = { type: "signature_delta", signature: signThinking(open.thinking) };
+    const signature = open.type === "thinking" ? frame({ type: "content_block_delta", index, delta }) : "";
+    open = undefined;
+    return signature + frame({ type: "content_block_stop", index });
+  }
+
+  function delta(text: string): string {
+    return open === undefined || text === "" ? "" : `${open.before}${JSON.stringify(text)}${open.after}`;
+  }
+
+  function encodeText(text: string): string {
+    if (text === "") {
+      return "";
+    }
+    const begun =
+      open?.type === "text" ? "" : begin("text", { type: "text", text: "", citations: null }, "text_delta", "text");
+    return begun + delta(text);
+  }
+
+  function encodeThinking(text: string): string {
+    if (text === "") {
+      return "";
+    }
+    const block = { type: "thinking", thinking: "", signature: "" };
+    const begun = open?.type === "thinking" ? "" : begin("thinking", block, "thinking_delta", "thinking");
+    if (open !== undefined) {
+      open.thinking += text;
+    }
+    return begun + (answer.showThinking ? delta(text) : "");
+  }
+
+  function encodeCall({ id, name }: Extract<GenerationEvent, { type: "toolCall" }>): string {
+    calls += 1;
+    const block = { type: "tool_use", id, name, input: {}, caller: { type: "direct" } };
+    return begin("tool_use", block, "input_json_delta", "partial_json");
+  }
+
+  return {
+    // The first event says how long the prompt is, which the first frame tells.
+    open: () => "",
+
+    encode(event) {
+      tally.note(event);
+      switch (event.type) {
+        case "started": {
+          const usage = encodeUsage(tally.counts(), undefined);
+          const message = encodeMessage(answer, [], NO_STOP, usage);
+          return frame({ type: "message_start", message }) + frame({ type: "ping" });
+        }
+        case "text":
+          return encodeText(event.text);
+        case "reasoning":
+          return encodeThinking(event.text);
+        case "toolCall":
+          return encodeCall(event);
+        case "toolArguments":
+          if (open?.type !== "tool_use" || event.index !== calls - 1) {
+            throw new Error(`There are arguments of call ${event.index}, which is not the one in hand.`);
+          }
+          return delta(event.text);
+        case "finished": {
+          const stop = { ...encodeStop(event, answer), stop_details: null, container: null };
+          const usage = encodeUsage(tally.counts(), event.reasoningTokens);
+          return endBlock() + frame({ type: "message_delta", delta: stop, usage });
+        }
+      }
+    },
+
+    close() {
+      tally.assertComplete();
+      return frame({ type: "message_stop" });
+    },
+
+    fail: (error: WireError) => `event: error\ndata: ${JSON.stringify(encodeError(error, requestId))}\n\n`,
+  };
+}
+
+/** One server-sent event, named by its type. */
+function frame(data: { readonly type: string; readonly [field: string]: unknown }): string {
+  return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
+}

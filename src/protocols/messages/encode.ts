@@ -1,0 +1,89 @@
+import type { GenerationEvent } from "../../generation/event.ts";
+import type { Tally } from "../tally.ts";
+import { type Answer, encodeMessage, encodeStop, encodeUsage, signThinking } from "./answer.ts";
+
+/** A block of an answer, while it grows. A call's `input` is its JSON text. */
+type GrowingBlock =
+  | { readonly type: "text"; text: string }
+  | { readonly type: "thinking"; text: string }
+  | { readonly type: "tool_use"; readonly id: string; readonly name: string; text: string };
+
+/**
+ * Reads `events` to their end and returns the message. Throws what they throw, and when the answer has not finished.
+ */
+export async function encodeWholeMessage(answer: Answer, events: AsyncIterable<GenerationEvent>, tally: Tally) {
+  const blocks: GrowingBlock[] = [];
+  let finished: Extract<GenerationEvent, { type: "finished" }> | undefined;
+
+  function grow(type: "text" | "thinking", text: string): void {
+    const last = blocks.at(-1);
+    if (last?.type === type) {
+      last.text += text;
+    } else if (text !== "") {
+      blocks.push({ type, text });
+    }
+  }
+  for await (const event of events) {
+    tally.note(event);
+    switch (event.type) {
+      case "started":
+        break;
+      case "text":
+        grow("text", event.text);
+        break;
+      case "reasoning":
+        grow("thinking", event.text);
+        break;
+      case "toolCall":
+        blocks.push({ type: "tool_use", id: event.id, name: event.name, text: "" });
+        break;
+      case "toolArguments": {
+        const call = blocks.filter((block) => block.type === "tool_use")[event.index];
+        if (call === undefined) {
+          throw new Error(`There are arguments of call ${event.index}, which has not begun.`);
+        }
+        call.text += event.text;
+        break;
+      }
+      case "finished":
+        finished = event;
+    }
+  }
+  tally.assertComplete();
+  if (finished === undefined) {
+    throw new Error("The generation is complete and has no end.");
+  }
+  const content = blocks.map((block) => encodeBlock(block, answer));
+  return encodeMessage(
+    answer,
+    content,
+    encodeStop(finished, answer),
+    encodeUsage(tally.counts(), finished.reasoningTokens),
+  );
+}
+
+function encodeBlock(block: GrowingBlock, { showThinking }: Answer) {
+  switch (block.type) {
+    case "text":
+      return { type: "text", text: block.text, citations: null };
+    case "thinking":
+      return { type: "thinking", thinking: showThinking ? block.text : "", signature: signThinking(block.text) };
+    case "tool_use":
+      return {
+        type: "tool_use",
+        id: block.id,
+        name: block.name,
+        input: parseArguments(block.text),
+        caller: { type: "direct" },
+      };
+  }
+}
+
+/** A call's arguments. A call that was cut off has none: its answer's `stop_reason` says so. */
+function parseArguments(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}

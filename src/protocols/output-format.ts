@@ -1,0 +1,165 @@
+import { z } from "zod";
+import type { JsonSchema, OutputFormat } from "../generation/request.ts";
+import { UnsupportedSchemaError } from "../grammar/errors.ts";
+import { checkGbnf } from "../grammar/gbnf/check.ts";
+import { assertSupported } from "../grammar/output.ts";
+import { InvalidRequestError } from "./errors.ts";
+import { boolean, readLater, string } from "./fields.ts";
+import { parseWire } from "./issue.ts";
+import { findStrictFault } from "./strict-schema.ts";
+
+const MAX_DESCRIPTION_LENGTH = 16 * 1024;
+
+const schema = z.record(z.string(), z.unknown(), { error: "an object" });
+const namedSchema = {
+  name: z.string({ error: "a string" }).regex(/^[a-zA-Z0-9_-]{1,64}$/),
+  description: string(MAX_DESCRIPTION_LENGTH).nullish(),
+  schema: schema.nullish(),
+  strict: boolean().nullish(),
+};
+const text = z.object({ type: z.literal("text") });
+// `schema` is llama-server's and Together's addition.
+const jsonObject = z.object({ type: z.literal("json_object"), schema: schema.nullish() });
+
+const responseFormat = z.discriminatedUnion(
+  "type",
+  [
+    text,
+    jsonObject,
+    z.object({ type: z.literal("json_schema"), json_schema: z.object(namedSchema, { error: "an object" }) }),
+  ],
+  { error: "an object" },
+);
+const textFormat = z.discriminatedUnion(
+  "type",
+  [text, jsonObject, z.object({ type: z.literal("json_schema"), ...namedSchema })],
+  { error: "an object" },
+);
+
+const formatText = string(64 * 1024).min(1);
+
+/** The fields of a request that say what form its answer has to have. What they hold is told by the functions below. */
+export const formatFields = {
+  response_format: readLater(responseFormat.nullable()).optional(),
+  grammar: readLater(formatText.nullable()).optional(),
+  regex: readLater(formatText.nullable()).optional(),
+};
+
+/** `text.format` of the Responses API, likewise. */
+export const textFormatField = readLater(textFormat.nullable()).optional();
+
+type NamedSchema = {
+  readonly name: string;
+  readonly schema?: JsonSchema | null | undefined;
+  readonly strict?: boolean | null | undefined;
+};
+
+/**
+ * Understands OpenAI's `response_format`; `param` is its name in the request. Undefined is any text. Throws `InvalidRequestError` where
+ * it is malformed, breaks the rules of `strict`, or has a schema that an answer can't be held to.
+ */
+export function decodeResponseFormat(value: unknown, param: string): OutputFormat | undefined {
+  const format = parseFormat(responseFormat, value, param);
+  return format?.type === "json_schema"
+    ? decodeNamedSchema(format.json_schema, { param, path: `${param}.json_schema.schema`, code: null })
+    : decodePlainFormat(format, param);
+}
+
+/** Understands `text.format` of the Responses API, which is `response_format` with the schema one level higher. */
+export function decodeTextFormat(value: unknown, param: string): OutputFormat | undefined {
+  const format = parseFormat(textFormat, value, param);
+  return format?.type === "json_schema"
+    ? decodeNamedSchema(format, { param: `${param}.schema`, path: `${param}.schema`, code: "invalid_json_schema" })
+    : decodePlainFormat(format, param);
+}
+
+/** Understands `grammar`, an extension: a grammar in llama.cpp's GBNF whose start rule is `root`. Throws `InvalidRequestError`. */
+export function decodeGrammar(value: unknown, param: string): OutputFormat | undefined {
+  const gbnf = parseText(value, param);
+  if (gbnf === undefined) {
+    return undefined;
+  }
+  refusing(param, "invalid_grammar", "", () => checkGbnf(gbnf, param));
+  return { type: "grammar", grammar: { gbnf } };
+}
+
+/** Understands `regex`, an extension: an ECMAScript regular expression that all of the text must match. Throws `InvalidRequestError`. */
+export function decodeRegex(value: unknown, param: string): OutputFormat | undefined {
+  const pattern = parseText(value, param);
+  if (pattern === undefined) {
+    return undefined;
+  }
+  const output: OutputFormat = { type: "regex", pattern };
+  refusing(param, "invalid_regex", "", () => assertSupported(output, param));
+  return output;
+}
+
+/** The only one of `formats`, by the names of their fields, that was sent. Throws `InvalidRequestError` where there are two. */
+export function pickFormat(formats: Readonly<Record<string, OutputFormat | undefined>>): OutputFormat | undefined {
+  const sent = Object.entries(formats).filter(([, format]) => format !== undefined);
+  const [first, second] = sent;
+  if (first !== undefined && second !== undefined) {
+    throw new InvalidRequestError(
+      `Setting '${first[0]}' and '${second[0]}' at the same time is not supported.`,
+      second[0],
+      "invalid_parameter_combination",
+    );
+  }
+  return first?.[1];
+}
+
+function parseFormat<T extends z.ZodType>(format: T, value: unknown, param: string): z.output<T> | undefined {
+  return value === undefined || value === null
+    ? undefined
+    : parseWire(z.record(z.string(), format), { [param]: value })[param];
+}
+
+function parseText(value: unknown, param: string): string | undefined {
+  return parseFormat(formatText, value, param);
+}
+
+function decodePlainFormat(
+  format: z.output<typeof text> | z.output<typeof jsonObject> | undefined,
+  param: string,
+): OutputFormat | undefined {
+  if (format === undefined || format.type === "text") {
+    return undefined;
+  }
+  if (format.schema === undefined || format.schema === null) {
+    return { type: "json" };
+  }
+  return supported({ type: "schema", schema: format.schema }, "", `${param}.schema`, null);
+}
+
+function decodeNamedSchema(
+  { name, schema, strict }: NamedSchema,
+  { param, path, code }: { param: string; path: string; code: string | null },
+): OutputFormat {
+  const invalid = `Invalid schema for response_format '${name}': `;
+  if (schema === undefined || schema === null) {
+    return { type: "json" };
+  }
+  const output = supported({ type: "schema", schema }, invalid, path, code);
+  const fault = strict === true ? findStrictFault(schema) : undefined;
+  if (fault !== undefined) {
+    throw new InvalidRequestError(invalid + fault, param, code);
+  }
+  return output;
+}
+
+/** `output`, once it is certain that an answer can be held to it. */
+function supported(output: OutputFormat, prefix: string, path: string, code: string | null): OutputFormat {
+  refusing(path, code, prefix, () => assertSupported(output, path));
+  return output;
+}
+
+function refusing(param: string, code: string | null, prefix: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) {
+      throw new InvalidRequestError(prefix + error.message, error.path || param, code);
+    }
+    throw error;
+  }
+}

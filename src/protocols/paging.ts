@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { integer, string } from "./fields.ts";
+import { parseWire } from "./issue.ts";
+
+const MAX_PAGE = 100;
+const DEFAULT_PAGE = 20;
+const MAX_ID_LENGTH = 256;
+
+const pageSchema = z.object({
+  limit: integer(1, MAX_PAGE).optional(),
+  order: z.enum(["asc", "desc"]).optional(),
+  after: string(MAX_ID_LENGTH).min(1).optional(),
+});
+
+/** Which part of a list is wanted. */
+export type Paging = {
+  readonly limit: number;
+  readonly order: "asc" | "desc";
+  /** The id of the last entry of the page before. */
+  readonly after: string | undefined;
+};
+
+/** Understands `limit`, `order` and `after` of a URL. Throws `InvalidRequestError`. */
+export function decodePaging(query: Readonly<Record<string, string>>, defaultOrder: Paging["order"]): Paging {
+  const { limit, order, after } = parseWire(pageSchema, {
+    ...query,
+    ...(query.limit === undefined
+      ? {}
+      : { limit: /^-?\d{1,9}$/.test(query.limit) ? Number(query.limit) : query.limit }),
+  });
+  return { limit: limit ?? DEFAULT_PAGE, order: order ?? defaultOrder, after };
+}
+
+/** OpenAI's `list` object. */
+export function encodeList<T extends { readonly id: string }>(data: readonly T[], hasMore: boolean) {
+  return {
+    object: "list",
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: hasMore,
+  };
+}

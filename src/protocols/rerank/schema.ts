@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { MAX_INPUTS, MAX_TEXT_LENGTH } from "../embeddings/schema.ts";
+import { boolean, integer, string } from "../fields.ts";
+
+const MAX_NAME_LENGTH = 1_024;
+
+const document = z.union(
+  [string(MAX_TEXT_LENGTH), z.object({ text: string(MAX_TEXT_LENGTH) }, { error: "an object" })],
+  { error: "a string or an object with a text" },
+);
+
+/** The fields of `POST /v1/rerank` in the form of Jina and Cohere; unknown ones are ignored, and `null` is as good as absent. */
+export const rerankRequestSchema = z.object(
+  {
+    model: string(MAX_NAME_LENGTH),
+    query: string(MAX_TEXT_LENGTH).min(1),
+    documents: z.array(document, { error: "an array of strings or objects with a text" }).min(1).max(MAX_INPUTS),
+    top_n: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
+    return_documents: boolean().nullish(),
+  },
+  { error: "an object" },
+);

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { parseWire } from "../issue.ts";
+import { decodeMetadata, type Metadata, metadata } from "../metadata.ts";
+import { decodeInput } from "./decode-items.ts";
+import { newId } from "./ids.ts";
+import { type Item, type ItemReference, wireItems } from "./items.ts";
+
+/** The body of `POST /v1/conversations`. */
+export const newConversationSchema = z.object(
+  { items: wireItems.nullish(), metadata: metadata.nullish() },
+  { error: "an object" },
+);
+/** A body whose only field is `metadata`. */
+export const updateSchema = z.object({ metadata: metadata.nullable() }, { error: "an object" });
+/** The body of `POST /v1/conversations/{id}/items`. */
+export const itemsSchema = z.object({ items: wireItems.min(1) }, { error: "an object" });
+
+export type NewConversation = {
+  readonly id: string;
+  readonly items: readonly (Item | ItemReference)[];
+  readonly metadata: Metadata;
+};
+
+/** Understands the body of `POST /v1/conversations`. Throws `InvalidRequestError`. */
+export function decodeNewConversation(body: unknown): NewConversation {
+  const wire = parseWire(newConversationSchema, body);
+  return {
+    id: newId("conv"),
+    items: decodeInput(wire.items ?? [], "items"),
+    metadata: decodeMetadata(wire.metadata),
+  };
+}
+
+/** Understands a body whose only field is `metadata`, as updates have it. Throws `InvalidRequestError`. */
+export function decodeMetadataUpdate(body: unknown): Metadata {
+  return decodeMetadata(parseWire(updateSchema, body).metadata);
+}
+
+/** Understands the body of `POST /v1/conversations/{id}/items`. Throws `InvalidRequestError`. */
+export function decodeNewItems(body: unknown): (Item | ItemReference)[] {
+  return decodeInput(parseWire(itemsSchema, body).items, "items");
+}
+
+/** OpenAI's `conversation` object. `metadata` is JSON. */
+export function encodeConversation(record: {
+  readonly id: string;
+  readonly createdMs: number;
+  readonly metadata: string;
+}) {
+  return {
+    id: record.id,
+    object: "conversation",
+    created_at: Math.floor(record.createdMs / 1000),
+    metadata: metadata.parse(JSON.parse(record.metadata)),
+  };
+}

@@ -1,0 +1,134 @@
+import type { GenerationRequest } from "../../generation/request.ts";
+import { decodeTemplateArguments } from "../chat/template-arguments.ts";
+import { InvalidRequestError } from "../errors.ts";
+import { isSet } from "../fields.ts";
+import { parseWire } from "../issue.ts";
+import { decodeMetadata } from "../metadata.ts";
+import { decodeTextFormat } from "../output-format.ts";
+import { decodeSampling } from "../sampling.ts";
+import { decodeInput } from "./decode-items.ts";
+import type { Item, ItemReference } from "./items.ts";
+import type { ResponseSettings } from "./response.ts";
+import { responsesRequestSchema, type WireResponsesRequest } from "./schema.ts";
+import { decodeTools, showTools } from "./tools.ts";
+import { refuseUnsupported } from "./unsupported.ts";
+
+/** A request for a response, understood. What it refers to is still to be looked up. */
+export type ResponsesRequest = {
+  /** The model as the client named it: an id or an alias. */
+  readonly model: string;
+  readonly stream: boolean;
+  readonly store: boolean;
+  readonly background: boolean;
+  /** Whether the oldest items may be left out where all don't fit. */
+  readonly mayTruncate: boolean;
+  readonly instructions: string | undefined;
+  readonly previousResponseId: string | undefined;
+  readonly conversationId: string | undefined;
+  readonly input: readonly (Item | ItemReference)[];
+  /** More variables for the model's template. */
+  readonly templateArguments: Readonly<Record<string, unknown>> | undefined;
+  /** What to generate, but for the prompt. The id, the resolved model and the signal are the server's to add. */
+  readonly generation: Omit<GenerationRequest, "id" | "model" | "signal" | "prompt">;
+  /** What the response repeats of the request. */
+  readonly settings: ResponseSettings;
+};
+
+/**
+ * Understands the body of `POST /v1/responses`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that this
+ * server can't honour.
+ */
+export function decodeResponsesRequest(body: unknown): ResponsesRequest {
+  const wire = parseWire(responsesRequestSchema, body);
+  refuseUnsupported(body);
+  refuseCombinations(wire);
+
+  const conversationId = typeof wire.conversation === "string" ? wire.conversation : wire.conversation?.id;
+  const tools = decodeTools(wire);
+  const output = decodeTextFormat(wire.text?.format, "text.format");
+  const wantsLogprobs = wire.include?.includes("message.output_text.logprobs") || (wire.top_logprobs ?? 0) > 0;
+  const effort = wire.reasoning?.effort;
+
+  return {
+    model: wire.model,
+    stream: wire.stream ?? false,
+    store: wire.store ?? true,
+    background: wire.background ?? false,
+    mayTruncate: wire.truncation === "auto",
+    instructions: wire.instructions ?? undefined,
+    previousResponseId: wire.previous_response_id ?? undefined,
+    conversationId,
+    input: decodeInput(wire.input ?? []),
+    // Templates know nothing above their highest.
+    templateArguments: decodeTemplateArguments({ reasoning_effort: effort === "max" ? "xhigh" : effort }),
+    generation: {
+      choices: 1,
+      maxTokens: wire.max_output_tokens ?? undefined,
+      stop: [],
+      sampling: decodeSampling(wire),
+      ...(tools === undefined ? {} : { tools }),
+      ...(output === undefined ? {} : { output }),
+      ...(wantsLogprobs ? { logprobs: wire.top_logprobs ?? 0 } : {}),
+    },
+    settings: decodeSettings(wire, conversationId),
+  };
+}
+
+/** Fields that are fine alone and wrong together. */
+function refuseCombinations(wire: WireResponsesRequest): void {
+  if (isSet(wire.previous_response_id) && isSet(wire.conversation)) {
+    throw new InvalidRequestError(
+      "Mutually exclusive parameters: 'previous_response_id' and 'conversation'. Ensure you are only providing one of them.",
+      null,
+      "mutually_exclusive_parameters",
+    );
+  }
+  if (wire.background === true && wire.store === false) {
+    throw new InvalidRequestError(
+      "A background response is fetched from where it is stored. Leave 'store' out, or set it to true.",
+      "store",
+      "invalid_parameter_combination",
+    );
+  }
+  if (isSet(wire.stream_options) && wire.stream !== true) {
+    throw new InvalidRequestError(
+      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+      "stream_options",
+      null,
+    );
+  }
+  const isEmpty = !isSet(wire.input) || (Array.isArray(wire.input) && wire.input.length === 0);
+  if (isEmpty && !isSet(wire.previous_response_id) && !isSet(wire.conversation)) {
+    throw new InvalidRequestError(
+      "One of 'input', 'previous_response_id' or 'conversation' must be provided.",
+      "input",
+      "missing_required_parameter",
+    );
+  }
+}
+
+function decodeSettings(wire: WireResponsesRequest, conversationId: string | undefined): ResponseSettings {
+  return {
+    background: wire.background ?? false,
+    conversation: conversationId === undefined ? null : { id: conversationId },
+    instructions: wire.instructions ?? null,
+    max_output_tokens: wire.max_output_tokens ?? null,
+    max_tool_calls: wire.max_tool_calls ?? null,
+    metadata: decodeMetadata(wire.metadata),
+    parallel_tool_calls: wire.parallel_tool_calls ?? true,
+    previous_response_id: wire.previous_response_id ?? null,
+    prompt_cache_key: wire.prompt_cache_key ?? null,
+    reasoning: { effort: wire.reasoning?.effort ?? null, summary: null },
+    safety_identifier: wire.safety_identifier ?? null,
+    service_tier: "default",
+    store: wire.store ?? true,
+    temperature: wire.temperature ?? 1,
+    text: { format: wire.text?.format ?? { type: "text" }, verbosity: "medium" },
+    tool_choice: wire.tool_choice ?? "auto",
+    tools: showTools(wire.tools),
+    top_logprobs: wire.top_logprobs ?? 0,
+    top_p: wire.top_p ?? 1,
+    truncation: wire.truncation ?? "disabled",
+    user: wire.user ?? null,
+  };
+}

@@ -1,0 +1,14 @@
+import { randomBytes } from "node:crypto";
+
+/** What an id names: a response, a message, a function's call or its result, a reasoning item, a conversation. */
+export type IdPrefix = "resp" | "msg" | "fc" | "fco" | "rs" | "conv";
+
+/** A prefix and 48 hexadecimal digits, such as `resp_…`. */
+export function newId(prefix: IdPrefix): string {
+  return `${prefix}_${randomBytes(24).toString("hex")}`;
+}
+
+/** `call_` and 24 characters, as OpenAI's servers name a call. */
+export function newCallId(): string {
+  return `call_${randomBytes(12).toString("hex")}`;
+}

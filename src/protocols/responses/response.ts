@@ -1,0 +1,87 @@
+import type { Metadata } from "../metadata.ts";
+import { newId } from "./ids.ts";
+import type { OutputItem } from "./items.ts";
+import type { showTools, WireTools } from "./tools.ts";
+
+/** What a response repeats of its request, defaults filled in. */
+export type ResponseSettings = {
+  readonly background: boolean;
+  readonly conversation: { readonly id: string } | null;
+  readonly instructions: string | null;
+  readonly max_output_tokens: number | null;
+  readonly max_tool_calls: number | null;
+  readonly metadata: Metadata;
+  readonly parallel_tool_calls: boolean;
+  readonly previous_response_id: string | null;
+  readonly prompt_cache_key: string | null;
+  readonly reasoning: { readonly effort: string | null; readonly summary: null };
+  readonly safety_identifier: string | null;
+  readonly service_tier: "default";
+  readonly store: boolean;
+  readonly temperature: number;
+  readonly text: { readonly format: unknown; readonly verbosity: "medium" };
+  readonly tool_choice: NonNullable<WireTools["tool_choice"]>;
+  readonly tools: ReturnType<typeof showTools>;
+  readonly top_logprobs: number;
+  readonly top_p: number;
+  readonly truncation: "auto" | "disabled";
+  readonly user: string | null;
+};
+
+export type ResponseStatus = "queued" | "in_progress" | "completed" | "incomplete" | "failed" | "cancelled";
+
+export type ResponseError = {
+  readonly code: "server_error" | "rate_limit_exceeded" | "invalid_prompt";
+  readonly message: string;
+};
+
+export type ResponseUsage = {
+  readonly input_tokens: number;
+  readonly input_tokens_details: { readonly cached_tokens: number; readonly cache_write_tokens: number };
+  readonly output_tokens: number;
+  readonly output_tokens_details: { readonly reasoning_tokens: number };
+  readonly total_tokens: number;
+};
+
+/** What of a response stays the same from its first event to its last. */
+export type ResponseHead = {
+  readonly id: string;
+  readonly createdMs: number;
+  /** The model's id, aliases resolved. */
+  readonly model: string;
+  readonly settings: ResponseSettings;
+};
+
+/** What of a response changes while it runs. */
+export type ResponseProgress = {
+  readonly status: ResponseStatus;
+  readonly completedMs: number | null;
+  readonly output: readonly OutputItem[];
+  readonly error: ResponseError | null;
+  readonly incomplete: "max_output_tokens" | null;
+  readonly usage: ResponseUsage | null;
+};
+
+/** A response that begins now, with an id of its own. */
+export function newResponse(model: string, settings: ResponseSettings, nowMs: number): ResponseHead {
+  return { id: newId("resp"), createdMs: nowMs, model, settings };
+}
+
+/** OpenAI's `response` object. */
+export function encodeResponse(head: ResponseHead, progress: ResponseProgress) {
+  return {
+    id: head.id,
+    object: "response",
+    created_at: Math.floor(head.createdMs / 1000),
+    status: progress.status,
+    completed_at: progress.completedMs === null ? null : Math.floor(progress.completedMs / 1000),
+    error: progress.error,
+    incomplete_details: progress.incomplete === null ? null : { reason: progress.incomplete },
+    model: head.model,
+    output: progress.output,
+    usage: progress.usage,
+    ...head.settings,
+  };
+}
+
+export type WireResponse = ReturnType<typeof encodeResponse>;

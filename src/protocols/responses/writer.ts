@@ -1,0 +1,266 @@
+import type { GenerationEvent } from "../../generation/event.ts";
+import { encodeLogprobs } from "../chat/encode-logprobs.ts";
+import type { WireError } from "../errors.ts";
+import type { ResponseEvent, WireLogprob } from "./events.ts";
+import { newId } from "./ids.ts";
+import type { FunctionCall, ItemStatus, OutputItem, OutputMessage, Reasoning } from "./items.ts";
+import {
+  encodeResponse,
+  type ResponseError,
+  type ResponseHead,
+  type ResponseStatus,
+  type ResponseUsage,
+  type WireResponse,
+} from "./response.ts";
+
+/**
+ * Makes a response of a generation's events. Each call returns what a stream says about it, in order; who wants the whole takes
+ * `response()` at the end.
+ */
+export type ResponseWriter = {
+  readonly open: () => ResponseEvent[];
+  readonly take: (event: GenerationEvent) => ResponseEvent[];
+  /** The last event is `response.completed` or `response.incomplete`. Throws when the generation has not finished. */
+  readonly close: () => ResponseEvent[];
+  /** Instead of all the rest: it ends here, for this reason. */
+  readonly fail: (error: WireError) => ResponseEvent[];
+  /** Instead of all the rest: nobody wants it any more. */
+  readonly cancel: () => ResponseEvent[];
+  /** As it is now. */
+  readonly response: () => WireResponse;
+};
+
+/** An item that is being written. Only one is, at any time. */
+type OpenItem =
+  | { readonly type: "reasoning"; readonly id: string; text: string }
+  | { readonly type: "message"; readonly id: string; text: string; readonly logprobs: WireLogprob[] }
+  | {
+      readonly type: "function_call";
+      readonly id: string;
+      /** The call's number in the generation. */
+      readonly index: number;
+      readonly callId: string;
+      readonly name: string;
+      text: string;
+    };
+
+export function createResponseWriter(head: ResponseHead, now: () => number): ResponseWriter {
+  const output: OutputItem[] = [];
+  let open: OpenItem | undefined;
+  let status: ResponseStatus = head.settings.background ? "queued" : "in_progress";
+  let error: ResponseError | null = null;
+  let usage: ResponseUsage | null = null;
+  let completedMs: number | null = null;
+  let prompt = { tokens: 0, cached: 0 };
+  let finish: "stop" | "length" | undefined;
+
+  const response = () =>
+    encodeResponse(head, {
+      status,
+      completedMs,
+      output: open === undefined ? [...output] : [...output, showItem(open, "in_progress")],
+      error,
+      incomplete: status === "incomplete" ? "max_output_tokens" : null,
+      usage,
+    });
+
+  function begin(item: OpenItem): ResponseEvent[] {
+    const events = end("completed");
+    open = item;
+    const place = { item_id: item.id, output_index: output.length };
+    const added: ResponseEvent = {
+      type: "response.output_item.added",
+      output_index: output.length,
+      item: emptyItem(item),
+    };
+    return item.type === "function_call"
+      ? [...events, added]
+      : [
+          ...events,
+          added,
+          { type: "response.content_part.added", ...place, content_index: 0, part: showPart(item, true) },
+        ];
+  }
+
+  /** Closes the item that is being written, if there is one. */
+  function end(itemStatus: ItemStatus): ResponseEvent[] {
+    if (open === undefined) {
+      return [];
+    }
+    const item = showItem(open, itemStatus);
+    const place = { item_id: open.id, output_index: output.length };
+    const events = endText(open, place);
+    events.push({ type: "response.output_item.done", output_index: output.length, item });
+    output.push(item);
+    open = undefined;
+    return events;
+  }
+
+  function add(item: OpenItem, text: string, logprobs: readonly WireLogprob[]): ResponseEvent {
+    item.text += text;
+    const place = { item_id: item.id, output_index: output.length };
+    switch (item.type) {
+      case "reasoning":
+        return { type: "response.reasoning_text.delta", ...place, content_index: 0, delta: text };
+      case "message":
+        item.logprobs.push(...logprobs);
+        return { type: "response.output_text.delta", ...place, content_index: 0, delta: text, logprobs };
+      case "function_call":
+        return { type: "response.function_call_arguments.delta", ...place, delta: text };
+    }
+  }
+
+  function write(type: "reasoning" | "message", text: string, logprobs: readonly WireLogprob[] = []): ResponseEvent[] {
+    if (text === "" && logprobs.length === 0) {
+      return [];
+    }
+    if (open?.type === type) {
+      return [add(open, text, logprobs)];
+    }
+    const item: OpenItem =
+      type === "message" ? { type, id: newId("msg"), text: "", logprobs: [] } : { type, id: newId("rs"), text: "" };
+    return [...begin(item), add(item, text, logprobs)];
+  }
+
+  return {
+    open() {
+      return [
+        { type: "response.created", response: response() },
+        { type: status === "queued" ? "response.queued" : "response.in_progress", response: response() },
+      ];
+    },
+
+    take(event) {
+      switch (event.type) {
+        case "started":
+          prompt = { tokens: event.promptTokens, cached: event.cachedTokens };
+          if (status !== "queued") {
+            return [];
+          }
+          status = "in_progress";
+          return [{ type: "response.in_progress", response: response() }];
+        case "text":
+          return write("message", event.text, encodeLogprobs(event.logprobs ?? []).content);
+        case "reasoning":
+          return write("reasoning", event.text);
+        case "toolCall": {
+          const { id: callId, name, index } = event;
+          return begin({ type: "function_call", id: newId("fc"), index, callId, name, text: "" });
+        }
+        case "toolArguments":
+          if (open?.type !== "function_call" || open.index !== event.index) {
+            throw new Error("arguments came for a call that is not being made");
+          }
+          return event.text === "" ? [] : [add(open, event.text, [])];
+        case "finished":
+          finish = event.reason === "length" ? "length" : "stop";
+          usage = {
+            input_tokens: prompt.tokens,
+            input_tokens_details: { cached_tokens: prompt.cached, cache_write_tokens: 0 },
+            output_tokens: event.completionTokens,
+            output_tokens_details: { reasoning_tokens: event.reasoningTokens ?? 0 },
+            total_tokens: prompt.tokens + event.completionTokens,
+          };
+          return [];
+      }
+    },
+
+    close() {
+      if (finish === undefined) {
+        throw new Error("The generation ended while the response was unfinished.");
+      }
+      const isWhole = finish === "stop";
+      // A turn in which nothing was said is still a message: clients look for one.
+      const events =
+        open === undefined && output.length === 0
+          ? begin({ type: "message", id: newId("msg"), text: "", logprobs: [] })
+          : [];
+      events.push(...end(isWhole ? "completed" : "incomplete"));
+      status = isWhole ? "completed" : "incomplete";
+      completedMs = isWhole ? now() : null;
+      events.push({ type: isWhole ? "response.completed" : "response.incomplete", response: response() });
+      return events;
+    },
+
+    fail({ message, code, type, param }) {
+      end("incomplete");
+      status = "failed";
+      completedMs = null;
+      error = { code: toResponseCode(type, code), message };
+      return [
+        { type: "error", code, message, param },
+        { type: "response.failed", response: response() },
+      ];
+    },
+
+    cancel() {
+      end("incomplete");
+      status = "cancelled";
+      return [{ type: "error", code: "response_cancelled", message: "The response was cancelled.", param: null }];
+    },
+
+    response,
+  };
+}
+
+function toResponseCode(type: string, code: string | null): ResponseError["code"] {
+  if (type === "invalid_request_error") {
+    return "invalid_prompt";
+  }
+  return code === "server_overloaded" ? "rate_limit_exceeded" : "server_error";
+}
+
+function endText(item: OpenItem, place: { item_id: string; output_index: number }): ResponseEvent[] {
+  const { text } = item;
+  if (item.type === "function_call") {
+    return [{ type: "response.function_call_arguments.done", ...place, name: item.name, arguments: text }];
+  }
+  const done: ResponseEvent =
+    item.type === "message"
+      ? { type: "response.output_text.done", ...place, content_index: 0, text, logprobs: item.logprobs }
+      : { type: "response.reasoning_text.done", ...place, content_index: 0, text };
+  return [done, { type: "response.content_part.done", ...place, content_index: 0, part: showPart(item, false) }];
+}
+
+function showPart(item: Exclude<OpenItem, { type: "function_call" }>, empty: boolean) {
+  const text = empty ? "" : item.text;
+  return item.type === "message"
+    ? ({ type: "output_text", text, annotations: [], logprobs: empty ? [] : item.logprobs } as const)
+    : ({ type: "reasoning_text", text } as const);
+}
+
+/** The item before its first character. */
+function emptyItem(item: OpenItem): OutputItem {
+  const shown = showItem({ ...item, text: "" }, "in_progress");
+  return shown.type === "function_call" ? shown : { ...shown, content: [] };
+}
+
+function showItem(item: OpenItem, status: ItemStatus): OutputItem {
+  switch (item.type) {
+    case "reasoning":
+      return {
+        id: item.id,
+        type: item.type,
+        status,
+        summary: [],
+        content: [{ type: "reasoning_text", text: item.text }],
+      } satisfies Reasoning;
+    case "message":
+      return {
+        id: item.id,
+        type: item.type,
+        status,
+        role: "assistant",
+        content: [{ type: "output_text", text: item.text, annotations: [], logprobs: item.logprobs }],
+      } satisfies OutputMessage;
+    case "function_call":
+      return {
+        id: item.id,
+        type: item.type,
+        status,
+        call_id: item.callId,
+        name: item.name,
+        arguments: item.text,
+      } satisfies FunctionCall;
+  }
+}

@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { InvalidRequestError } from "./errors.ts";
+import { boolean, isSet } from "./fields.ts";
+
+/** The fields that say how an answer of OpenAI's chat completions and completions is to come. */
+export const streamFields = {
+  stream: boolean().nullish(),
+  stream_options: z
+    .object({ include_usage: boolean().nullish(), include_obfuscation: boolean().nullish() }, { error: "an object" })
+    .nullish(),
+};
+
+const streamSchema = z.object(streamFields);
+export type WireStreamOptions = z.infer<typeof streamSchema>;
+
+export type StreamOptions = {
+  readonly stream: boolean;
+  /** Whether a last chunk with the usage was asked for. */
+  readonly includeUsage: boolean;
+};
+
+/** Throws `InvalidRequestError` for options without a stream, and for padding, which is not available. */
+export function decodeStreamOptions({ stream, stream_options: options }: WireStreamOptions): StreamOptions {
+  if (options?.include_obfuscation === true) {
+    throw new InvalidRequestError(
+      "Unsupported value: 'stream_options.include_obfuscation' can only be false here: streams are not padded.",
+      "stream_options.include_obfuscation",
+      "unsupported_value",
+    );
+  }
+  if (isSet(options) && stream !== true) {
+    throw new InvalidRequestError(
+      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+      "stream_options",
+      null,
+    );
+  }
+  return { stream: stream ?? false, includeUsage: options?.include_usage ?? false };
+}

@@ -1,0 +1,145 @@
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import { describeStateFailure, StateError } from "./errors.ts";
+import { migrations } from "./migrations.ts";
+
+/** Waiting for a lock holds up every stream of this process, so it is short. */
+const BUSY_TIMEOUT_MS = 250;
+const IN_MEMORY = ":memory:";
+
+/** A statement for this SQL, prepared once. */
+export type Prepare = (sql: string) => StatementSync;
+export type Row = Readonly<Record<string, SQLOutputValue>>;
+
+/** A SQLite file that is opened at its first use. Every call throws `StateError` when the file can't be used. */
+export type Database = {
+  readonly read: <T>(work: (sql: Prepare) => T) => T;
+  /** Runs `work` in a transaction: all that it writes is kept, or, when it throws, nothing. */
+  readonly write: <T>(work: (sql: Prepare) => T) => T;
+  /** Harmless when it was never opened. */
+  readonly close: () => void;
+};
+
+/** @param onOpen runs in a transaction of its own, right after the file was opened and brought up to date */
+export function createDatabase(file: string, onOpen: (sql: Prepare) => void): Database {
+  let opened: { readonly handle: DatabaseSync; readonly prepare: Prepare } | undefined;
+
+  function use() {
+    opened ??= open();
+    return opened;
+  }
+
+  function open() {
+    const handle = openFile(file);
+    try {
+      configure(handle);
+      migrate(handle, file);
+      const prepare = rememberStatements(handle);
+      transact(handle, () => onOpen(prepare));
+      return { handle, prepare };
+    } catch (error) {
+      handle.close();
+      throw error;
+    }
+  }
+
+  function guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw describeStateFailure(error, file);
+    }
+  }
+
+  return {
+    read: (work) => guarded(() => work(use().prepare)),
+    write: (work) =>
+      guarded(() => {
+        const { handle, prepare } = use();
+        return transact(handle, () => work(prepare));
+      }),
+    close: () =>
+      guarded(() => {
+        opened?.handle.close();
+        opened = undefined;
+      }),
+  };
+}
+
+function openFile(file: string): DatabaseSync {
+  if (file !== IN_MEMORY) {
+    // Conversations are nobody else's business. SQLite gives its other files the rights of this one.
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    closeSync(openSync(file, "a", 0o600));
+  }
+  return new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+}
+
+/** With WAL and NORMAL a crash of the process loses nothing, and a power failure the last commits at most, never the file. */
+function configure(handle: DatabaseSync): void {
+  handle.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+}
+
+function migrate(handle: DatabaseSync, file: string): void {
+  transact(handle, () => {
+    const version = number(handle.prepare("PRAGMA user_version").get() ?? {}, "user_version");
+    if (version > migrations.length) {
+      throw new StateError(
+        `The state file ${file} was written by a newer Sluice (version ${version}, and this one knows ${migrations.length}). ` +
+          "Update Sluice, or name another file with --state-file.",
+      );
+    }
+    for (const migration of migrations.slice(version)) {
+      handle.exec(migration);
+    }
+    handle.exec(`PRAGMA user_version = ${migrations.length}`);
+  });
+}
+
+function rememberStatements(handle: DatabaseSync): Prepare {
+  const statements = new Map<string, StatementSync>();
+  return (sql) => {
+    const known = statements.get(sql) ?? handle.prepare(sql);
+    statements.set(sql, known);
+    return known;
+  };
+}
+
+function transact<T>(handle: DatabaseSync, work: () => T): T {
+  handle.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    handle.exec("COMMIT");
+    return result;
+  } catch (error) {
+    // Some failures, a full disk among them, have rolled back already.
+    if (handle.isTransaction) {
+      handle.exec("ROLLBACK");
+    }
+    throw error;
+  }
+}
+
+/** A column that holds text. */
+export function text(row: Row, column: string): string {
+  const value = row[column];
+  if (typeof value !== "string") {
+    throw new TypeError(`The column ${column} holds no text.`);
+  }
+  return value;
+}
+
+/** A column that holds a whole number. */
+export function number(row: Row, column: string): number {
+  const value = row[column];
+  if (typeof value !== "number") {
+    throw new TypeError(`The column ${column} holds no number.`);
+  }
+  return value;
+}
+
+/** A column that holds text or nothing. */
+export function textOrNull(row: Row, column: string): string | null {
+  return row[column] === null ? null : text(row, column);
+}

@@ -1,0 +1,78 @@
+import { number, type Prepare, type Row, text } from "./database.ts";
+
+/** A piece of a conversation: a message, a call, a call's result, a thought. */
+export type StoredItem = {
+  /** Where it is kept already; undefined for one that is not kept yet. */
+  readonly seq: number | undefined;
+  /** Unique within a conversation, not beyond: clients may send items back under the id that they had. */
+  readonly id: string;
+  /** The item as JSON, id included. */
+  readonly body: string;
+};
+
+export type PageQuery = {
+  readonly limit: number;
+  readonly order: "asc" | "desc";
+  /** The id of the last item of the page before. */
+  readonly after: string | undefined;
+};
+
+export type Page<T> = { readonly data: readonly T[]; readonly hasMore: boolean };
+
+/** The tables that list the items of an owner, in order. */
+export type ItemList = "response_items" | "conversation_items";
+
+const COLUMNS = "items.seq AS seq, items.id AS id, items.body AS body";
+
+export function toItem(row: Row): StoredItem {
+  return { seq: number(row, "seq"), id: text(row, "id"), body: text(row, "body") };
+}
+
+/** Keeps an item that isn't kept yet. Returns its place. */
+export function keepItem(sql: Prepare, tenant: string, item: StoredItem): number {
+  // What was kept when the request came may have been deleted while it ran.
+  if (item.seq !== undefined && sql("SELECT 1 FROM items WHERE seq = ?").get(item.seq) !== undefined) {
+    return item.seq;
+  }
+  const added = sql("INSERT INTO items (id, tenant, body) VALUES (?, ?, ?)").run(item.id, tenant, item.body);
+  return Number(added.lastInsertRowid);
+}
+
+/** One page of an owner's items, or undefined when `after` is none of them. `where` narrows the list, in SQL. */
+export function pageOfItems(
+  sql: Prepare,
+  list: ItemList,
+  owner: string,
+  { limit, order, after }: PageQuery,
+  where = "TRUE",
+): Page<StoredItem> | undefined {
+  const from = `FROM ${list} AS list JOIN items ON items.seq = list.item WHERE list.owner = ? AND ${where}`;
+  let position = order === "asc" ? -1 : Number.MAX_SAFE_INTEGER;
+  if (after !== undefined) {
+    const row = sql(`SELECT list.position AS position ${from} AND items.id = ?`).get(owner, after);
+    if (row === undefined) {
+      return undefined;
+    }
+    position = number(row, "position");
+  }
+  const [compare, direction] = order === "asc" ? [">", "ASC"] : ["<", "DESC"];
+  const rows = sql(
+    `SELECT ${COLUMNS} ${from} AND list.position ${compare} ? ORDER BY list.position ${direction} LIMIT ?`,
+  ).all(owner, position, limit + 1);
+  return { data: rows.slice(0, limit).map(toItem), hasMore: rows.length > limit };
+}
+
+/** All items of an owner, oldest first. */
+export function allItems(sql: Prepare, list: ItemList, owner: string): readonly StoredItem[] {
+  return sql(
+    `SELECT ${COLUMNS} FROM ${list} AS list JOIN items ON items.seq = list.item WHERE list.owner = ? ORDER BY list.position`,
+  )
+    .all(owner)
+    .map(toItem);
+}
+
+/** The newest item with this id, whoever holds it. */
+export function findItem(sql: Prepare, tenant: string, id: string): StoredItem | undefined {
+  const row = sql(`SELECT ${COLUMNS} FROM items WHERE tenant = ? AND id = ? ORDER BY seq DESC LIMIT 1`).get(tenant, id);
+  return row === undefined ? undefined : toItem(row);
+}

@@ -1,0 +1,77 @@
+/**
+ * What brings a state file from version n to n + 1, oldest first; its length is the current version, kept in `user_version`. Never change
+ * one that was released: add another.
+ *
+ * An item is written once, however many responses and conversations hold it, and goes with the last of them. `tenant` is whose a row is.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE items (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX items_by_id ON items (tenant, id);
+
+  CREATE TABLE responses (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    events TEXT
+  ) STRICT;
+  CREATE INDEX responses_by_age ON responses (created_ms);
+
+  CREATE TABLE response_items (
+    owner TEXT NOT NULL REFERENCES responses (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    item INTEGER NOT NULL REFERENCES items (seq),
+    is_output INTEGER NOT NULL,
+    PRIMARY KEY (owner, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX response_items_by_item ON response_items (item);
+
+  CREATE TABLE conversations (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    metadata TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX conversations_by_age ON conversations (changed_ms);
+
+  CREATE TABLE conversation_items (
+    owner TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    item INTEGER NOT NULL REFERENCES items (seq),
+    PRIMARY KEY (owner, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX conversation_items_by_item ON conversation_items (item);
+
+  CREATE TRIGGER response_item_gone AFTER DELETE ON response_items BEGIN
+    DELETE FROM items WHERE seq = OLD.item
+      AND NOT EXISTS (SELECT 1 FROM response_items WHERE item = OLD.item)
+      AND NOT EXISTS (SELECT 1 FROM conversation_items WHERE item = OLD.item);
+  END;
+  CREATE TRIGGER conversation_item_gone AFTER DELETE ON conversation_items BEGIN
+    DELETE FROM items WHERE seq = OLD.item
+      AND NOT EXISTS (SELECT 1 FROM response_items WHERE item = OLD.item)
+      AND NOT EXISTS (SELECT 1 FROM conversation_items WHERE item = OLD.item);
+  END;
+
+  CREATE TABLE chat_completions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    body TEXT NOT NULL,
+    messages TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX chat_completions_by_age ON chat_completions (created_ms);
+  `,
+];

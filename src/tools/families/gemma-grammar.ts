@@ -1,0 +1,83 @@
+import type { Tool } from "../../generation/request.ts";
+import { type CallGrammar, furtherCalls } from "../call-form.ts";
+
+/** The tokens of one generation of Gemma. */
+export type Spelling = { readonly begin: string; readonly end: string; readonly quote: string };
+
+/** How deep values may nest that no schema describes. */
+const FREE_DEPTH = 4;
+
+/** The notation has no grammar of JSON schemas: what an argument may be is held to its type, and to its values where they are listed. */
+export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spelling): string {
+  const { builder, functions, begun } = parts;
+  const literal = builder.literal;
+  const string = builder.rule("quoted", `${literal(quote)} [^<]* ${literal(quote)}`);
+  const integer = builder.rule("integer", '"-"? ("0" | [1-9] [0-9]{0,15})');
+  const number = builder.rule("number", `${integer} ("." [0-9]{1,15})?`);
+  const boolean = builder.rule("boolean", '"true" | "false"');
+  const scalars = `${string} | ${number} | ${boolean} | "null"`;
+  let object = '"{}"';
+  let value = builder.rule("value", scalars);
+  for (let depth = 0; depth < FREE_DEPTH; depth++) {
+    object = builder.rule("object", `"{" ([a-zA-Z0-9_]+ ":" ${value} ("," [a-zA-Z0-9_]+ ":" ${value})*)? "}"`);
+    value = builder.rule("value", `${scalars} | ${object} | "[" (${value} ("," ${value})*)? "]"`);
+  }
+
+  const ruleOf = (schema: unknown): string => {
+    if (!isSchema(schema)) return value;
+    if (Array.isArray(schema.enum) && schema.enum.every((one) => typeof one === "string")) {
+      return `(${schema.enum.map((one) => literal(`${quote}${one}${quote}`)).join(" | ")})`;
+    }
+    if (schema.type === "object" && isSchema(schema.properties)) return membersOf(schema);
+    if (schema.type === "array") {
+      const item = builder.rule("item", ruleOf(schema.items));
+      return `"[" (${item} ("," ${item})*)? "]"`;
+    }
+    switch (schema.type) {
+      case "string":
+        return string;
+      case "integer":
+        return integer;
+      case "number":
+        return number;
+      case "boolean":
+        return boolean;
+      default:
+        return value;
+    }
+  };
+  // The required ones first, then the others in their order, so that commas fall only between two.
+  const membersOf = (schema: Readonly<Record<string, unknown>>): string => {
+    const properties = Object.entries(isSchema(schema.properties) ? schema.properties : {});
+    const required = new Set(Array.isArray(schema.required) ? schema.required : []);
+    const member = ([key, value]: [string, unknown]) => `${literal(`${key}:`)} ${ruleOf(value)}`;
+    const must = properties.filter(([key]) => required.has(key)).map(member);
+    const may = properties.filter(([key]) => !required.has(key)).map(member);
+    const following = (from: number) =>
+      may
+        .slice(from)
+        .map((one) => ` ("," ${one})?`)
+        .join("");
+    const members =
+      must.length > 0
+        ? must.join(' "," ') + following(0)
+        : `(${may.map((one, index) => one + following(index + 1)).join(" | ") || '""'})?`;
+    return `"{" ${members} "}"`;
+  };
+  const argumentsOf = ({ parameters }: Tool) =>
+    isSchema(parameters) && isSchema(parameters.properties)
+      ? membersOf(parameters)
+      : parameters === undefined
+        ? '"{}"'
+        : object;
+  const call = builder.rule(
+    "call",
+    functions.map(({ tool }) => `${literal(`call:${tool.name}`)} ${argumentsOf(tool)}`).join(" | "),
+  );
+  const rest = `${call} ${literal(end)}`;
+  return `${begun ? "" : `${literal(begin)} `}${rest}${furtherCalls(parts, `${literal(begin)} ${rest}`)}`;
+}
+
+function isSchema(schema: unknown): schema is Readonly<Record<string, unknown>> {
+  return typeof schema === "object" && schema !== null && !Array.isArray(schema);
+}

@@ -1,0 +1,109 @@
+import type { Tool } from "../../generation/request.ts";
+import { type CallForm, type CallGrammar, furtherCalls } from "../call-form.ts";
+import type { Parsing } from "../parsing.ts";
+import type { Source } from "../source.ts";
+
+const OPENING = "<tool_call>";
+const FUNCTION_END = "</function>";
+const VALUE_END = "\n</parameter>";
+
+/**
+ * Qwen 3 Coder's and Qwen 3.5's: `<tool_call>\n<function=f>\n<parameter=city>\nParis\n</parameter>\n</function>\n</tool_call>`. A value is
+ * bare text; its schema tells whether that is a string or JSON.
+ */
+export const qwenXml: CallForm = {
+  openings: [OPENING],
+  triggers: [OPENING],
+  *read(source, tools) {
+    yield* source.skipSpace();
+    if (!(yield* source.take("<function="))) return false;
+    const name = (yield* source.upTo([">"]))?.text ?? "";
+    const tool = tools.get(name);
+    if (tool === undefined) return false;
+    source.commit();
+    yield { type: "call", name };
+    yield* readParameters(source, tool);
+    yield* source.skipSpace();
+    yield* source.take("</tool_call>");
+    return true;
+  },
+  grammar: xmlGrammar,
+  write: ({ name, arguments: json }) =>
+    `${OPENING}\n{"name": ${JSON.stringify(name)}, "arguments": ${json}}\n</tool_call>`,
+  example: `${OPENING}\n<function=function-name>\n<parameter=argument-name>\nvalue\n</parameter>\n</function>\n</tool_call>`,
+};
+
+function* readParameters(source: Source, tool: Tool): Parsing {
+  yield { type: "arguments", text: "{" };
+  for (let first = true; ; first = false) {
+    yield* source.skipSpace();
+    if (!(yield* source.take("<parameter="))) break;
+    const key = yield* source.upTo([">"]);
+    if (key === undefined) break;
+    yield* source.take("\n");
+    yield { type: "arguments", text: `${first ? "" : ","}${JSON.stringify(key.text)}:` };
+    yield* readText(source, mustBeString(propertyOf(tool, key.text)));
+  }
+  yield* source.take(FUNCTION_END);
+  yield { type: "arguments", text: "}" };
+}
+
+function* readText(source: Source, asString: boolean): Parsing {
+  const value = yield* source.upTo([VALUE_END, "</parameter>"]);
+  const text = value?.text ?? (yield* source.some());
+  yield { type: "arguments", text: asString || !isJson(text) ? JSON.stringify(text) : text.trim() };
+}
+
+function propertyOf({ parameters }: Tool, key: string): unknown {
+  const properties: unknown = typeof parameters === "object" ? parameters.properties : undefined;
+  return typeof properties === "object" && properties !== null ? Reflect.get(properties, key) : undefined;
+}
+
+/** Whether a value can be nothing but a string, so that `42` is one too. */
+function mustBeString(schema: unknown): boolean {
+  if (typeof schema !== "object" || schema === null) return false;
+  const { type, enum: values } = schema as { readonly type?: unknown; readonly enum?: unknown };
+  return (
+    type === "string" || (type === undefined && Array.isArray(values) && values.every((one) => typeof one === "string"))
+  );
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function xmlGrammar(parts: CallGrammar): string {
+  const { builder, functions, begun } = parts;
+  const literal = builder.literal;
+  const text = builder.rule("text", '([^<] | "<" [^/])*');
+  const ruleOf = (schema: unknown, path: string): string => {
+    if (!mustBeString(schema))
+      return builder.schema(typeof schema === "object" && schema !== null ? { ...schema } : true, path);
+    const { enum: values } = schema as { readonly enum?: unknown };
+    return Array.isArray(values) ? `(${values.map((one) => literal(String(one))).join(" | ")})` : text;
+  };
+  const argumentsOf = (tool: Tool) => {
+    const parameters = typeof tool.parameters === "object" ? tool.parameters : {};
+    const required = new Set<unknown>(Array.isArray(parameters.required) ? parameters.required : []);
+    return Object.keys(Object(parameters.properties)).map((key) => {
+      const value = ruleOf(propertyOf(tool, key), `${tool.name}.${key}`);
+      const parameter = `${literal(`<parameter=${key}>\n`)} ${value} ${literal(`${VALUE_END}\n`)}`;
+      return required.has(key) ? parameter : `(${parameter})?`;
+    });
+  };
+  const call = builder.rule(
+    "call",
+    functions
+      .map(
+        ({ tool }) => `${literal(`<function=${tool.name}>\n`)} ${argumentsOf(tool).join(" ")} ${literal(FUNCTION_END)}`,
+      )
+      .join(" | "),
+  );
+  const rest = `"\\n"? ${call} "\\n"? "</tool_call>"`;
+  return `${begun ? "" : '"<tool_call>" '}${rest}${furtherCalls(parts, `"\\n"? "<tool_call>" ${rest}`)}`;
+}

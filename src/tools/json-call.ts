@@ -1,0 +1,136 @@
+import type { ToolsByName } from "./call-form.ts";
+import type { Parsing } from "./parsing.ts";
+import type { Source } from "./source.ts";
+
+/** Models mix the keys of the forms that they were trained on. */
+const NAME_KEYS: readonly string[] = ["name", "function", "tool_name"];
+const ARGUMENT_KEYS: readonly string[] = ["arguments", "parameters", "args"];
+/** What may stand beside them and says nothing that is needed. */
+const OTHER_KEYS: readonly string[] = ["id", "type", "index"];
+
+/**
+ * Reads a call written as a JSON object, such as `{"name": "f", "arguments": {}}`, its keys in any order, and yields it. The arguments
+ * are yielded as they come where the name stands before them.
+ *
+ * @param tools the functions that there are
+ * @param opened whether its first brace was read before
+ * @returns false when it is no call of one of them; then nothing was yielded, and what was read must be read again
+ */
+export function* readJsonCall(source: Source, tools: ToolsByName, opened = false): Parsing<boolean> {
+  let name: string | undefined;
+  let held: string | undefined;
+  let called = false;
+  yield* source.skipSpace();
+  if (!opened && !(yield* source.take("{"))) return false;
+  for (;;) {
+    yield* source.skipSpace();
+    if (yield* source.take("}")) break;
+    const key = yield* readString(source);
+    yield* source.skipSpace();
+    if (key === undefined || !(yield* source.take(":"))) return called;
+    yield* source.skipSpace();
+    if (NAME_KEYS.includes(key) && name === undefined) {
+      name = yield* readString(source);
+      if (name === undefined || !tools.has(name)) return false;
+    } else if (ARGUMENT_KEYS.includes(key) && name !== undefined && !called) {
+      source.commit();
+      yield { type: "call", name };
+      called = true;
+      yield* streamArguments(source);
+    } else if (ARGUMENT_KEYS.includes(key) && held === undefined) {
+      held = decodeArguments(yield* readValue(source));
+    } else if (OTHER_KEYS.includes(key)) {
+      yield* readValue(source);
+    } else {
+      return called;
+    }
+    yield* source.skipSpace();
+    if (yield* source.take(",")) continue;
+    if (yield* source.take("}")) break;
+    return called;
+  }
+  if (name === undefined) return false;
+  if (!called) {
+    source.commit();
+    yield { type: "call", name };
+    yield { type: "arguments", text: held ?? "{}" };
+  }
+  return true;
+}
+
+/** Yields the JSON object that comes next as a call's arguments, piece by piece. */
+export function* streamArguments(source: Source): Parsing {
+  yield* source.skipSpace();
+  const first = yield* source.peek();
+  if (first === "{" || first === "[") {
+    yield* copyNested(source, true);
+  } else if (first !== "") {
+    yield { type: "arguments", text: decodeArguments(yield* readValue(source)) };
+  }
+}
+
+/** Some models write the object as a string with JSON in it, and null for nothing. */
+function decodeArguments(raw: string): string {
+  if (raw === "null" || raw === '""') return "{}";
+  if (!raw.startsWith('"')) return raw;
+  const text = parseString(raw);
+  return text?.trimStart().startsWith("{") ? text : raw;
+}
+
+/** Reads a JSON string and returns what it says; undefined where none comes. */
+export function* readString(source: Source): Parsing<string | undefined> {
+  if ((yield* source.peek()) !== '"') return undefined;
+  return parseString(yield* readValue(source));
+}
+
+function parseString(raw: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(raw);
+    return typeof value === "string" ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads one JSON value and returns it as it was written. It ends where the value does, or the text. */
+export function* readValue(source: Source): Parsing<string> {
+  const first = yield* source.peek();
+  if (first === "{" || first === "[" || first === '"') return yield* copyNested(source, false);
+  let raw = "";
+  for (;;) {
+    const text = yield* source.some();
+    const end = text.search(/[,}\]\s<]/);
+    raw += end < 0 ? text : text.slice(0, end);
+    if (end >= 0) source.unread(text.slice(end));
+    if (end >= 0 || text === "") return raw;
+  }
+}
+
+/** Reads an object, an array or a string until it is closed: returns it, or yields it as arguments, in pieces. */
+function* copyNested(source: Source, stream: boolean): Parsing<string> {
+  let raw = "";
+  let depth = 0;
+  let inString = false;
+  let escaped = false;
+
+  /** Whether the value ends with this character. */
+  function closes(character: string): boolean {
+    if (escaped) escaped = false;
+    else if (inString && character === "\\") escaped = true;
+    else if (character === '"') inString = !inString;
+    else if (!inString && (character === "{" || character === "[")) depth++;
+    else if (!inString && (character === "}" || character === "]")) depth--;
+    return depth === 0 && !inString;
+  }
+
+  for (;;) {
+    const text = yield* source.some();
+    let length = 0;
+    let closed = false;
+    while (length < text.length && !closed) closed = closes(text.charAt(length++));
+    source.unread(text.slice(length));
+    if (stream && length > 0) yield { type: "arguments", text: text.slice(0, length) };
+    else raw += text.slice(0, length);
+    if (closed || text === "") return raw;
+  }
+}

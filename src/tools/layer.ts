@@ -1,0 +1,97 @@
+import type { GenerationEvent } from "../generation/event.ts";
+import type { Generate, Layer } from "../generation/layer.ts";
+import type { GenerationRequest, Prompt } from "../generation/request.ts";
+import type { ToolsByName } from "./call-form.ts";
+import { createChoiceReader } from "./choice-reader.ts";
+import { callableTools, constrain } from "./constrain.ts";
+import { prepareMessages } from "./conversation.ts";
+import { type Dialect, dialectOf } from "./dialect.ts";
+
+type ChatPrompt = Extract<Prompt, { type: "chat" }>;
+
+/**
+ * A layer around one model's engine that speaks the model's own dialect of tools and reasoning: it puts tools into the prompt where the
+ * template can't, holds calls to their schemas, and makes `reasoning`, `toolCall` and `toolArguments` events of what the engine says
+ * in text. A request that has nothing of this in it, to a model that doesn't reason, is passed on as it is.
+ *
+ * @param loadTemplate the model's chat template, when it is known; undefined for a model without one. Asked once.
+ */
+export function callTools(loadTemplate: () => Promise<string | undefined>): Layer {
+  let dialect: Dialect | undefined;
+  let loading: Promise<void> | undefined;
+
+  async function load(): Promise<void> {
+    dialect = dialectOf((await loadTemplate()) ?? "");
+  }
+  async function* runWhenLoaded(request: GenerationRequest, next: Generate) {
+    loading ??= load();
+    await unlessAborted(loading, request.signal);
+    // The engine has the words for a request that was given up.
+    yield* dialect === undefined ? next(request) : run(request, next, dialect);
+  }
+  return (request, next) => {
+    if (request.prompt.type !== "chat") return next(request);
+    return dialect === undefined ? runWhenLoaded(request, next) : run(request, next, dialect);
+  };
+}
+
+/** Resolves when `work` does, or `signal` is aborted. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onAbort = () => resolve();
+  signal.addEventListener("abort", onAbort, { once: true });
+  await Promise.race([work, promise]).finally(() => signal.removeEventListener("abort", onAbort));
+}
+
+function run(request: GenerationRequest, next: Generate, dialect: Dialect): AsyncIterable<GenerationEvent> {
+  const { prompt, tools } = request;
+  if (prompt.type !== "chat") return next(request);
+  const hasCalls = prompt.messages.some(({ role, toolCalls }) => role === "tool" || toolCalls !== undefined);
+  const isPlain = tools === undefined && !hasCalls && !dialect.reasons;
+  return isPlain ? next(request) : translate(request, prompt, next, dialect);
+}
+
+async function* translate(
+  request: GenerationRequest,
+  prompt: ChatPrompt,
+  next: Generate,
+  dialect: Dialect,
+): AsyncIterable<GenerationEvent> {
+  const { tools, output: asked, ...rest } = request;
+  const wanted = wantsReasoning(prompt.templateArguments);
+  const output = constrain(request, dialect, wanted);
+  const callable: ToolsByName = new Map(
+    tools === undefined ? [] : callableTools(tools).map(({ tool }) => [tool.name, tool]),
+  );
+  // A pattern or a grammar of the client's own begins with the first token.
+  const isBare = output !== undefined && output === asked;
+  const reasoning = !isBare && prompt.continueFinal !== true && dialect.opensReasoning(wanted);
+  const createReader = () =>
+    createChoiceReader({
+      read: (source) => dialect.read(source, callable, reasoning),
+      parallel: tools?.parallel ?? true,
+      reasons: dialect.reasons,
+    });
+
+  const readers = Array.from({ length: request.choices }, createReader);
+  const events = next({
+    ...rest,
+    prompt: { ...prompt, messages: prepareMessages(prompt.messages, tools, dialect) },
+    ...(tools === undefined || !dialect.templateHasTools ? {} : { tools }),
+    ...(output === undefined ? {} : { output }),
+    ...(dialect.readsControlTokens ? { showControlTokens: true } : {}),
+  });
+  for await (const event of events) {
+    const reader = event.type === "started" ? undefined : readers[event.choice];
+    if (event.type === "text" && reader !== undefined) yield* reader.text(event);
+    else if (event.type === "finished" && reader !== undefined) yield* reader.finished(event);
+    else yield event;
+  }
+}
+
+/** The two names under which templates ask. */
+function wantsReasoning(given: Readonly<Record<string, unknown>> | undefined): boolean | undefined {
+  const value = given?.enable_thinking ?? given?.thinking;
+  return typeof value === "boolean" ? value : undefined;
+}

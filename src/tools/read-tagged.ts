@@ -1,0 +1,55 @@
+import type { CallForm, ToolsByName } from "./call-form.ts";
+import type { Parsing } from "./parsing.ts";
+import type { ReasoningMarks } from "./reasoning.ts";
+import type { Source } from "./source.ts";
+
+export type Tagged = {
+  readonly form: CallForm;
+  readonly marks: ReasoningMarks | undefined;
+  /** Empty where nothing may be called: then a call's spelling is text like any other. */
+  readonly tools: ToolsByName;
+  /** Whether the text begins in the midst of the reasoning. */
+  readonly reasoning: boolean;
+};
+
+/**
+ * Reads a text with calls and reasoning between marks. Reasoning can only begin where nothing was said before it; a call within it
+ * ends it, because that is what the grammar takes it for. What looks like a call and is none stays text.
+ */
+export function* readTagged(source: Source, { form, marks, tools, ...start }: Tagged): Parsing {
+  const openings = tools.size > 0 ? form.openings : [];
+  let reasoning = start.reasoning;
+  if (reasoning) yield* source.skipSpace();
+  else if (marks !== undefined) reasoning = yield* beginsReasoning(source, marks);
+
+  while (!source.isDone) {
+    const type = reasoning ? "reasoning" : "text";
+    const met = yield* source.until(type, reasoning && marks !== undefined ? [marks.close, ...openings] : openings);
+    if (met === undefined) return;
+    if (reasoning && met.marker === marks?.close) {
+      reasoning = false;
+      yield* source.skipSpace();
+      continue;
+    }
+    source.mark();
+    if (yield* form.read(source, tools, met.marker)) {
+      source.commit();
+      reasoning = false;
+    } else {
+      source.rewind();
+      yield { type, text: met.space + met.marker };
+    }
+  }
+}
+
+function* beginsReasoning(source: Source, marks: ReasoningMarks): Parsing<boolean> {
+  source.mark();
+  yield* source.skipSpace();
+  if (yield* source.take(marks.open)) {
+    source.commit();
+    yield* source.skipSpace();
+    return true;
+  }
+  source.rewind();
+  return false;
+}

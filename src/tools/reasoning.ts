@@ -1,0 +1,45 @@
+/** How a family of models marks what it thinks before it speaks. */
+export type ReasoningMarks = { readonly open: string; readonly close: string };
+
+const MARKS: readonly ReasoningMarks[] = [
+  // Gemma 4's.
+  { open: "<|channel>thought", close: "<channel|>" },
+  // Magistral's and Ministral's.
+  { open: "[THINK]", close: "[/THINK]" },
+  { open: "<think>", close: "</think>" },
+];
+
+/** The marks of the models with this chat template; undefined for models that don't reason, as far as it tells. */
+export function reasoningMarks(template: string): ReasoningMarks | undefined {
+  return MARKS.find(({ close }) => template.includes(close));
+}
+
+/**
+ * Whether the template itself begins the reasoning, as the last thing before the answer, so that the answer lacks the opening mark.
+ *
+ * The template is read, not rendered: it ends with what follows a conversation, and there the mark stands alone or beside a closed
+ * pair for those who want no reasoning.
+ *
+ * @param wanted `enable_thinking`, where the request says it
+ */
+export function opensReasoning(template: string, marks: ReasoningMarks, wanted: boolean | undefined): boolean {
+  const start = template.lastIndexOf("add_generation_prompt");
+  if (start < 0) return false;
+  const ending = template.slice(start);
+  const pairs = new RegExp(`${escapePattern(marks.open)}(?:\\\\n|\\s)*${escapePattern(marks.close)}`, "g");
+  const closed = ending.match(pairs)?.length ?? 0;
+  const opened = ending.split(marks.open).length - 1 - closed;
+  if (opened <= 0) return false;
+  if (closed === 0 && !ending.includes(marks.close))
+    return /\bif (?:enable_)?thinking\b(?! is)/.test(ending) ? wanted === true : true;
+  return wanted ?? !isOffByDefault(ending);
+}
+
+/** DeepSeek V3.1 says `if not thinking`, which is true of a variable that nobody set; others ask whether it is defined and false. */
+function isOffByDefault(ending: string): boolean {
+  return /\bnot (?:enable_)?thinking\b(?! is)/.test(ending) && !/thinking is defined/.test(ending);
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}

@@ -1,0 +1,149 @@
+import type { Parsing } from "./parsing.ts";
+
+/** Where a marker was met, and the white space before it, which belongs to neither side. */
+export type Met = { readonly marker: string; readonly space: string };
+
+/** A text that arrives in pieces, read by a `Parsing`. Its generators wait where what has arrived does not decide. */
+export class Source {
+  #text = "";
+  #ended = false;
+  #sinceMark: string | undefined;
+
+  feed(text: string): void {
+    this.#text += text;
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Whether nothing is left and nothing will come. */
+  get isDone(): boolean {
+    return this.#ended && this.#text === "";
+  }
+
+  /** From here on, `rewind` goes back to here. */
+  mark(): void {
+    this.#sinceMark = "";
+  }
+
+  /** What was read since `mark` is to be read again. */
+  rewind(): void {
+    this.#text = (this.#sinceMark ?? "") + this.#text;
+    this.#sinceMark = undefined;
+  }
+
+  /** What was read is settled. */
+  commit(): void {
+    this.#sinceMark = undefined;
+  }
+
+  #read(length: number): string {
+    const read = this.#text.slice(0, length);
+    this.#text = this.#text.slice(length);
+    if (this.#sinceMark !== undefined) this.#sinceMark += read;
+    return read;
+  }
+
+  /** Reads `expected` if it comes next. */
+  *take(expected: string): Parsing<boolean> {
+    while (this.#text.length < expected.length && expected.startsWith(this.#text) && !this.#ended) yield;
+    if (!this.#text.startsWith(expected)) return false;
+    this.#read(expected.length);
+    return true;
+  }
+
+  /** The next character, not read; "" at the end. */
+  *peek(): Parsing<string> {
+    while (this.#text === "" && !this.#ended) yield;
+    return this.#text.slice(0, 1);
+  }
+
+  /** Reads white space. */
+  *skipSpace(): Parsing<string> {
+    let skipped = "";
+    for (;;) {
+      const at = this.#text.search(/\S/);
+      skipped += this.#read(at < 0 ? this.#text.length : at);
+      if (at >= 0 || this.#ended) return skipped;
+      yield;
+    }
+  }
+
+  /** Reads what has arrived by now, at least one character; "" at the end. */
+  *some(): Parsing<string> {
+    while (this.#text === "" && !this.#ended) yield;
+    return this.#read(this.#text.length);
+  }
+
+  /** Puts back what was just read too much. */
+  unread(text: string): void {
+    this.#text = text + this.#text;
+    if (this.#sinceMark !== undefined) this.#sinceMark = this.#sinceMark.slice(0, this.#sinceMark.length - text.length);
+  }
+
+  /** Reads up to the first of `markers` and the marker. Undefined, and nothing read, where none of them comes. */
+  *upTo(markers: readonly string[]): Parsing<{ readonly text: string; readonly marker: string } | undefined> {
+    for (;;) {
+      const found = firstOf(markers, this.#text);
+      if (found !== undefined) {
+        const text = this.#read(found.at);
+        this.#read(found.marker.length);
+        return { text, marker: found.marker };
+      }
+      if (this.#ended) return undefined;
+      yield;
+    }
+  }
+
+  /**
+   * Yields what comes before the first of `markers` as events of `type`, reads the marker, and returns it. At the end of the text, all
+   * that is left is yielded. White space is held back until it is known whether a marker follows.
+   */
+  *until(type: "text" | "reasoning" | "arguments", markers: readonly string[]): Parsing<Met | undefined> {
+    for (;;) {
+      const found = firstOf(markers, this.#text);
+      if (found !== undefined) {
+        const before = this.#read(found.at);
+        const text = before.trimEnd();
+        if (text !== "") yield { type, text };
+        this.#read(found.marker.length);
+        return { marker: found.marker, space: before.slice(text.length) };
+      }
+      if (this.#ended) {
+        if (this.#text !== "") yield { type, text: this.#read(this.#text.length) };
+        return undefined;
+      }
+      const safe = this.#text.slice(0, this.#text.length - beginningAtEnd(markers, this.#text)).trimEnd();
+      if (safe !== "") yield { type, text: this.#read(safe.length) };
+      yield;
+    }
+  }
+}
+
+/** The first marker in `text`; of two at the same place, the longer. */
+function firstOf(
+  markers: readonly string[],
+  text: string,
+): { readonly at: number; readonly marker: string } | undefined {
+  let first: { at: number; marker: string } | undefined;
+  for (const marker of markers) {
+    const at = text.indexOf(marker);
+    if (at < 0) continue;
+    if (first === undefined || at < first.at || (at === first.at && marker.length > first.marker.length)) {
+      first = { at, marker };
+    }
+  }
+  return first;
+}
+
+/** How many characters at the end of `text` may be the beginning of a marker. */
+function beginningAtEnd(markers: readonly string[], text: string): number {
+  let longest = 0;
+  for (const marker of markers) {
+    for (let length = Math.min(marker.length - 1, text.length); length > longest; length--) {
+      if (text.endsWith(marker.slice(0, length))) longest = length;
+    }
+  }
+  return longest;
+}

@@ -1,0 +1,77 @@
+import { beforeAll, describe, expect, inject, test } from "vitest";
+import { z } from "zod";
+import { preparePython, runPython } from "./python/environment.ts";
+
+const model = "smollm2-135m-instruct";
+
+const failure = z.strictObject({ type: z.string(), status: z.int(), code: z.string(), param: z.string() });
+
+const report = z.strictObject({
+  chat: z.strictObject({
+    text: z.string(),
+    finish_reason: z.string(),
+    completion_tokens: z.int(),
+    request_id: z.string(),
+  }),
+  chat_streamed: z.strictObject({ text: z.string(), completion_tokens: z.int() }),
+  completions: z.strictObject({ texts: z.array(z.string()), tokens: z.array(z.int()) }),
+  models: z.strictObject({ ids: z.array(z.string()), by_alias: z.string() }),
+  errors: z.strictObject({ unknown_model: failure, wrong_temperature: failure, wrong_stream: failure }),
+  aborted: z.strictObject({ chunks: z.int(), text_after: z.string() }),
+  cancelled: z.strictObject({ cancelled: z.boolean() }),
+});
+
+let found: z.infer<typeof report>;
+
+beforeAll(async () => {
+  const python = await preparePython();
+  found = report.parse(await runPython(python, "openai_client.py", `${inject("gatewayUrl")}/v1`, model));
+}, 200_000);
+
+describe("the official Python openai package", () => {
+  test("gets a whole answer, with the request's id", () => {
+    expect(found.chat.text).toContain("glad");
+    expect(found.chat.request_id).toMatch(/^req_/);
+    expect(found.chat.completion_tokens).toBeGreaterThan(0);
+  });
+
+  test("streams the same answer, with usage at the end", () => {
+    expect(found.chat_streamed).toEqual({
+      text: found.chat.text,
+      completion_tokens: found.chat.completion_tokens,
+    });
+  });
+
+  test("completes a batch of prompts, with log-probabilities", () => {
+    const { texts, tokens } = found.completions;
+    expect(texts).toHaveLength(4);
+    expect([texts[0], texts[2]]).toEqual([texts[1], texts[3]]);
+    expect(texts[0]).not.toBe(texts[2]);
+    expect(tokens).toEqual([4, 4, 4, 4]);
+  });
+
+  test("lists the models and finds one by its alias", () => {
+    expect(found.models).toEqual({ ids: [model], by_alias: model });
+  });
+
+  test("raises its typed exceptions, which name the field", () => {
+    expect(found.errors).toEqual({
+      unknown_model: { type: "NotFoundError", status: 404, code: "model_not_found", param: "model" },
+      wrong_temperature: {
+        type: "BadRequestError",
+        status: 400,
+        code: "decimal_above_max_value",
+        param: "temperature",
+      },
+      wrong_stream: { type: "BadRequestError", status: 400, code: "empty_array", param: "messages" },
+    });
+  });
+
+  test("leaves a stream, and is answered as before after it", () => {
+    expect(found.aborted).toEqual({ chunks: 3, text_after: found.chat.text });
+  });
+
+  test("cancels a whole answer that is under way", () => {
+    expect(found.cancelled).toEqual({ cancelled: true });
+  });
+});

@@ -1,0 +1,120 @@
+"""What the official Python package makes of a running gateway, as one JSON object on stdout: a key for each scenario.
+
+Usage: openai_client.py BASE_URL MODEL
+"""
+
+import asyncio
+import json
+import sys
+
+import openai
+
+BASE_URL, MODEL = sys.argv[1:]
+MESSAGES = [{"role": "user", "content": "Say hi"}]
+SETTINGS = {"base_url": BASE_URL, "api_key": "none", "max_retries": 0, "timeout": 60}
+
+client = openai.OpenAI(**SETTINGS)
+
+
+def chat():
+    answer = client.chat.completions.create(model=MODEL, messages=MESSAGES, temperature=0, max_tokens=20)
+    return {
+        "text": answer.choices[0].message.content,
+        "finish_reason": answer.choices[0].finish_reason,
+        "completion_tokens": answer.usage.completion_tokens,
+        "request_id": answer._request_id,
+    }
+
+
+def chat_streamed():
+    stream = client.chat.completions.create(
+        model=MODEL,
+        messages=MESSAGES,
+        temperature=0,
+        max_tokens=20,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    text, usage = "", None
+    for chunk in stream:
+        text += "".join(choice.delta.content or "" for choice in chunk.choices)
+        usage = chunk.usage or usage
+    return {"text": text, "completion_tokens": usage.completion_tokens}
+
+
+def completions():
+    answer = client.completions.create(
+        model=MODEL, prompt=["The sea is", "The sky is"], temperature=0, max_tokens=4, logprobs=1, n=2
+    )
+    return {
+        "texts": [choice.text for choice in answer.choices],
+        "tokens": [len(choice.logprobs.tokens) for choice in answer.choices],
+    }
+
+
+def models():
+    return {"ids": [model.id for model in client.models.list()], "by_alias": client.models.retrieve("smollm2").id}
+
+
+def errors():
+    def caught(**fields):
+        try:
+            client.chat.completions.create(**{"model": MODEL, "messages": MESSAGES, **fields})
+        except openai.APIStatusError as error:
+            return {
+                "type": type(error).__name__,
+                "status": error.status_code,
+                "code": error.code,
+                "param": error.param,
+            }
+
+    return {
+        "unknown_model": caught(model="gpt-99"),
+        "wrong_temperature": caught(temperature=3),
+        "wrong_stream": caught(messages=[], stream=True),
+    }
+
+
+def aborted():
+    """Leaves a stream that would go on, then asks again: the slot must be free."""
+    chunks = 0
+    with client.chat.completions.create(
+        model=MODEL, messages=MESSAGES, logit_bias={"905": 100}, max_tokens=900, stream=True
+    ) as stream:
+        for _ in stream:
+            chunks += 1
+            if chunks == 3:
+                break
+    return {"chunks": chunks, "text_after": chat()["text"]}
+
+
+async def cancelled():
+    """Cancels a whole answer that is under way."""
+    async with openai.AsyncOpenAI(**SETTINGS) as asynchronous:
+        answer = asyncio.create_task(
+            asynchronous.chat.completions.create(
+                model=MODEL, messages=MESSAGES, logit_bias={"905": 100}, max_tokens=900
+            )
+        )
+        await asynchronous.models.list()
+        answer.cancel()
+        try:
+            await answer
+        except asyncio.CancelledError:
+            return {"cancelled": True}
+        return {"cancelled": False}
+
+
+print(
+    json.dumps(
+        {
+            "chat": chat(),
+            "chat_streamed": chat_streamed(),
+            "completions": completions(),
+            "models": models(),
+            "errors": errors(),
+            "aborted": aborted(),
+            "cancelled": asyncio.run(cancelled()),
+        }
+    )
+)

@@ -1,0 +1,245 @@
+import { describe, expect, test } from "vitest";
+import { EngineLoadError, EngineStoppedError } from "../../../src/engine/host/errors.ts";
+import { EmbeddingRefusedError } from "../../../src/generation/embedding.ts";
+import { EngineCrashedError, EngineUnavailableError, OverloadedError } from "../../../src/generation/errors.ts";
+import { createEmbedderBench, texts } from "./fake-embedder.ts";
+import { settle } from "./helpers.ts";
+
+describe("the embedding process", () => {
+  test("starts with the first request and not before", async () => {
+    const bench = createEmbedderBench();
+    expect(bench.workers).toHaveLength(0);
+    expect(bench.embedder.state).toBe("loading");
+    const result = bench.embedder.embed(texts(["a"]));
+    expect(bench.worker.sent).toEqual([{ type: "load", options: expect.objectContaining({ gpu: "off" }) }]);
+    bench.worker.load();
+    bench.worker.answer(1, 2);
+    expect(await result).toEqual({ vectors: [Float32Array.of(1, 2)], tokens: 3 });
+    expect(bench.embedder.state).toBe("ready");
+    expect(bench.workers).toHaveLength(1);
+  });
+
+  test("ends when nobody has needed it for a while, and starts again for the next request", async () => {
+    const bench = createEmbedderBench({ idleMs: 1_000 });
+    const first = bench.embedder.embed(texts(["a"]));
+    bench.worker.load();
+    bench.worker.answer(1);
+    await first;
+    const beat = () => {
+      bench.clock.advance(900);
+      bench.worker.say({ type: "heartbeat", decodingForMs: 0 });
+    };
+    beat();
+    const second = bench.embedder.embed(texts(["b"]));
+    bench.worker.answer(2);
+    await second;
+    beat();
+    expect(bench.worker.connected).toBe(true);
+    bench.clock.advance(100);
+    expect(bench.worker.connected).toBe(false);
+
+    const third = bench.embedder.embed(texts(["c"]));
+    await settle();
+    expect(bench.workers).toHaveLength(2);
+    bench.worker.load();
+    bench.worker.answer(3);
+    expect((await third).vectors).toEqual([Float32Array.of(3)]);
+    await bench.embedder.stop();
+    expect(bench.clock.pending).toBe(0);
+  });
+
+  test("is asked again, in a new process, for what it died over, and keeps the vectors that it made before", async () => {
+    const bench = createEmbedderBench();
+    const result = bench.embedder.embed(texts(["a", "b"]));
+    bench.worker.load();
+    bench.worker.answer(1);
+    bench.worker.die();
+    expect(bench.workers).toHaveLength(2);
+    bench.worker.load();
+    expect(bench.worker.askedTexts).toEqual(["b"]);
+    bench.worker.answer(2);
+    expect(await result).toEqual({ vectors: [Float32Array.of(1), Float32Array.of(2)], tokens: 6 });
+  });
+
+  test("gives up the request that kills it time and again, and no other", async () => {
+    const bench = createEmbedderBench({ maxDeaths: 2 });
+    const deadly = bench.embedder.embed(texts(["deadly"]));
+    const harmless = bench.embedder.embed(texts(["harmless"]));
+    deadly.catch(() => {});
+    bench.worker.load();
+    expect(bench.worker.askedTexts).toEqual(["deadly"]);
+    bench.worker.die();
+    bench.worker.load();
+    expect(bench.worker.askedTexts).toEqual(["harmless"]);
+    bench.worker.answer(1);
+    expect(bench.worker.askedTexts).toEqual(["harmless", "deadly"]);
+    bench.worker.die();
+    await expect(deadly).rejects.toBeInstanceOf(EngineCrashedError);
+    expect((await harmless).vectors).toHaveLength(1);
+    expect(bench.workers).toHaveLength(2);
+  });
+
+  test("is killed when it hangs, and its request goes on in another", async () => {
+    const bench = createEmbedderBench({ heartbeatTimeoutMs: 1_000 });
+    const result = bench.embedder.embed(texts(["a"]));
+    bench.worker.load();
+    bench.clock.advance(1_100);
+    await settle();
+    expect(bench.workers).toHaveLength(2);
+    bench.worker.load();
+    bench.worker.answer(1);
+    expect((await result).vectors).toHaveLength(1);
+  });
+
+  test("that can't load the model fails what waits, says why in the log, and is tried again by the next request", async () => {
+    const bench = createEmbedderBench();
+    const result = bench.embedder.embed(texts(["a"]));
+    bench.worker.say({ type: "loadFailed", reason: "no such tensor" });
+    bench.worker.die(1, null);
+    await expect(result).rejects.toBeInstanceOf(EngineUnavailableError);
+    expect(bench.lines.map(({ msg }) => msg)).toContainEqual(expect.stringContaining("no such tensor"));
+    expect(bench.workers).toHaveLength(1);
+
+    const next = bench.embedder.embed(texts(["b"]));
+    expect(bench.workers).toHaveLength(2);
+    bench.worker.load();
+    bench.worker.answer(1);
+    expect((await next).vectors).toHaveLength(1);
+  });
+
+  test("that says what is not in the contract is replaced", async () => {
+    const bench = createEmbedderBench();
+    const result = bench.embedder.embed(texts(["a"]));
+    bench.worker.load();
+    bench.worker.emit("message", { type: "embedded", id: 1, vector: [1, 2], tokens: 3 });
+    await settle();
+    expect(bench.workers).toHaveLength(2);
+    bench.worker.load();
+    bench.worker.answer(1);
+    await result;
+  });
+});
+
+describe("warming up", () => {
+  test("loads the model before anybody asks", async () => {
+    const bench = createEmbedderBench();
+    const warm = bench.embedder.warmUp();
+    bench.worker.load({ dimensions: 5 });
+    expect(await warm).toMatchObject({ dimensions: 5 });
+    expect((await bench.embedder.warmUp()).dimensions).toBe(5);
+    expect(bench.workers).toHaveLength(1);
+  });
+
+  test("tells why the model can't be loaded", async () => {
+    const bench = createEmbedderBench();
+    const warm = bench.embedder.warmUp();
+    bench.worker.say({ type: "loadFailed", reason: "no such tensor" });
+    bench.worker.die(1, null);
+    await expect(warm).rejects.toThrow(EngineLoadError);
+    await expect(warm).rejects.toThrow("no such tensor");
+  });
+
+  test("is broken off by a stop", async () => {
+    const bench = createEmbedderBench();
+    const warm = bench.embedder.warmUp();
+    warm.catch(() => {});
+    await bench.embedder.stop();
+    await expect(warm).rejects.toBeInstanceOf(EngineStoppedError);
+  });
+});
+
+describe("requests", () => {
+  test("take turns item by item, so that a long list holds up nobody", async () => {
+    const bench = createEmbedderBench();
+    const long = bench.embedder.embed(texts(["1", "2", "3"]));
+    const short = bench.embedder.embed(texts(["x"]));
+    bench.worker.load();
+    for (let answers = 0; answers < 4; answers++) bench.worker.answer(answers);
+    expect(bench.worker.askedTexts).toEqual(["1", "x", "2", "3"]);
+    expect((await long).vectors).toHaveLength(3);
+    expect((await short).vectors).toHaveLength(1);
+  });
+
+  test("that are aborted leave at once; what the worker does for them is cancelled and dropped", async () => {
+    const bench = createEmbedderBench();
+    const leaving = new AbortController();
+    const left = bench.embedder.embed(texts(["a", "b"], { signal: leaving.signal }));
+    const stays = bench.embedder.embed(texts(["c"]));
+    bench.worker.load();
+    const [first] = bench.worker.asked;
+    leaving.abort(new Error("gone"));
+    await expect(left).rejects.toThrow("gone");
+    expect(bench.worker.sent.at(-1)).toEqual({ type: "cancel", id: first?.id });
+    bench.worker.say({ type: "cancelled", id: first?.id ?? -1 });
+    expect(bench.worker.askedTexts).toEqual(["a", "c"]);
+    bench.worker.answer(1);
+    expect((await stays).vectors).toHaveLength(1);
+  });
+
+  test("that were aborted before they came never reach the worker", async () => {
+    const bench = createEmbedderBench();
+    await expect(bench.embedder.embed(texts(["a"], { signal: AbortSignal.abort(new Error("gone")) }))).rejects.toThrow(
+      "gone",
+    );
+    expect(bench.workers).toHaveLength(0);
+  });
+
+  test("beyond the limit are refused with a time to wait", async () => {
+    const bench = createEmbedderBench({ maxPending: 1 });
+    const first = bench.embedder.embed(texts(["a"]));
+    const second = bench.embedder.embed(texts(["b"]));
+    await expect(second).rejects.toBeInstanceOf(OverloadedError);
+    bench.worker.load();
+    bench.worker.answer(1);
+    await first;
+    bench.embedder.embed(texts(["c"])).catch(() => {});
+    expect(bench.worker.askedTexts).toEqual(["a", "c"]);
+  });
+
+  test("hear which item the worker refused, and the others go on", async () => {
+    const bench = createEmbedderBench();
+    const refused = bench.embedder.embed(texts(["a", "b"]));
+    bench.worker.load();
+    bench.worker.answer(1);
+    bench.worker.say({ type: "refused", id: bench.worker.asked.at(-1)?.id ?? -1, refusal: { code: "empty" } });
+    await expect(refused).rejects.toBeInstanceOf(EmbeddingRefusedError);
+    await expect(refused).rejects.toMatchObject({ index: 1, refusal: { code: "empty" } });
+    const next = bench.embedder.embed(texts(["c"]));
+    bench.worker.answer(1);
+    await next;
+  });
+
+  test.each([
+    [
+      "more dimensions than the model has",
+      "mean",
+      texts(["a"], { dimensions: 3 }),
+      { code: "too_many_dimensions", modelDimensions: 2 },
+    ],
+    ["embeddings from a reranker", "rank", texts(["a"]), { code: "only_a_reranker" }],
+    [
+      "scores from another model",
+      "mean",
+      texts([], { items: [{ type: "pair", query: "q", document: "d" }] }),
+      { code: "not_a_reranker" },
+    ],
+  ] as const)("that ask for %s are refused before anything is evaluated", async (_, pooling, request, refusal) => {
+    const bench = createEmbedderBench();
+    const refused = bench.embedder.embed(request);
+    bench.worker.load({ pooling });
+    await expect(refused).rejects.toMatchObject({ index: 0, refusal });
+    expect(bench.worker.asked).toEqual([]);
+  });
+
+  test("fail when the gateway stops, and so do later ones", async () => {
+    const bench = createEmbedderBench();
+    const running = bench.embedder.embed(texts(["a"]));
+    running.catch(() => {});
+    bench.worker.load();
+    await bench.embedder.stop();
+    await expect(running).rejects.toBeInstanceOf(EngineUnavailableError);
+    await expect(bench.embedder.embed(texts(["b"]))).rejects.toBeInstanceOf(EngineUnavailableError);
+    expect(bench.worker.dead).toBe(true);
+    expect(bench.clock.pending).toBe(0);
+  });
+});

@@ -1,0 +1,90 @@
+import { expect, test } from "vitest";
+import {
+  EngineCrashedError,
+  EngineUnavailableError,
+  OverloadedError,
+  UnrenderablePromptError,
+} from "../../../src/generation/errors.ts";
+import { at, createBench, createReadyBench, errorOf, read, saying, settle } from "./helpers.ts";
+
+const options = { addSpecial: false, parseSpecial: true };
+
+test("a question is answered by the worker, whatever the order of the answers", async () => {
+  const { engine, worker } = await createReadyBench();
+  const tokens = engine.text.tokenize("ab", options);
+  const text = engine.text.detokenize([1, 2]);
+  expect(worker.queries.map(({ query }) => query)).toEqual([
+    { type: "tokenize", text: "ab", ...options },
+    { type: "detokenize", tokens: [1, 2] },
+  ]);
+  const [first, second] = worker.queries;
+  worker.say({ type: "answer", id: second?.id ?? 0, answer: { type: "text", text: "xy" } });
+  worker.say({ type: "answer", id: first?.id ?? 0, answer: { type: "tokens", tokens: [7] } });
+  expect(await tokens).toEqual([7]);
+  expect(await text).toBe("xy");
+});
+
+test("a question that comes while the model loads waits for it", async () => {
+  const bench = createBench();
+  const started = bench.engine.start();
+  const text = bench.engine.text.applyTemplate({ type: "chat", messages: [] });
+  expect(bench.worker.queries).toEqual([]);
+  bench.worker.load();
+  await started;
+  bench.worker.say({ type: "answer", id: at(bench.worker.queries, 0).id, answer: { type: "text", text: "x" } });
+  expect(await text).toBe("x");
+});
+
+test("a question that a crash left open is asked again, and given up when that one dies too", async () => {
+  const bench = await createReadyBench();
+  const count = bench.engine.text.countTokens({ type: "text", text: "a" });
+  const failed = expect(count).rejects.toBeInstanceOf(EngineCrashedError);
+  bench.worker.die();
+  bench.worker.load();
+  expect(at(bench.worker.queries, 0).query).toMatchObject({ type: "countTokens" });
+  bench.worker.die();
+  await failed;
+  bench.clock.advance(1_000);
+  bench.worker.load();
+  expect(bench.worker.queries).toEqual([]);
+});
+
+test("what the worker refuses is the error that a generation would get", async () => {
+  const { engine, worker } = await createReadyBench();
+  const text = engine.text.applyTemplate({ type: "chat", messages: [] });
+  const rejection = { code: "unrenderable_prompt" as const, reason: "roles" };
+  worker.say({ type: "answer", id: at(worker.queries, 0).id, answer: { type: "rejected", rejection } });
+  await expect(text).rejects.toBeInstanceOf(UnrenderablePromptError);
+});
+
+test("a question fails when the engine is stopped, and so does every later one", async () => {
+  const { engine } = await createReadyBench();
+  const waiting = expect(engine.text.detokenize([1])).rejects.toBeInstanceOf(EngineUnavailableError);
+  const stopped = engine.stop();
+  await waiting;
+  await expect(engine.text.detokenize([1])).rejects.toBeInstanceOf(EngineUnavailableError);
+  await stopped;
+});
+
+test("questions beyond a bound are refused", async () => {
+  const { engine, worker } = await createReadyBench();
+  const asked = Array.from({ length: 256 }, () => engine.text.detokenize([1]));
+  await expect(engine.text.detokenize([1])).rejects.toBeInstanceOf(OverloadedError);
+  for (const { id } of worker.queries) worker.say({ type: "answer", id, answer: { type: "text", text: "a" } });
+  expect(await Promise.all(asked)).toHaveLength(256);
+});
+
+test("a death while a question was open proves nothing against the only request in hand", async () => {
+  const bench = await createReadyBench({ maxDeaths: 1 });
+  const reading = read(bench.engine.generate(saying("alone")));
+  await settle();
+  const question = bench.engine.text.detokenize([1]);
+  bench.worker.die();
+  bench.worker.load();
+  bench.worker.say({ type: "answer", id: at(bench.worker.queries, 0).id, answer: { type: "text", text: "a" } });
+  expect(await question).toBe("a");
+  expect(reading.outcome).toBe("running");
+  bench.worker.die();
+  await reading.ended;
+  expect(errorOf(reading)).toBeInstanceOf(EngineCrashedError);
+});

@@ -1,0 +1,120 @@
+import { EventEmitter } from "node:events";
+import { PassThrough } from "node:stream";
+import type {
+  EmbedderHostMessage,
+  EmbedderInfo,
+  EmbedderWorkerMessage,
+} from "../../../src/engine/embedding-messages.ts";
+import { createEmbedder, type EmbedderPolicy } from "../../../src/engine/host/embedder.ts";
+import type { WorkerChild } from "../../../src/engine/host/worker-child.ts";
+import type { EmbeddingItem, EmbeddingRequest } from "../../../src/generation/embedding.ts";
+import { createFakeClock } from "./fake-clock.ts";
+import { at, createLogSpy } from "./helpers.ts";
+
+export const INFO: EmbedderInfo = {
+  pooling: "mean",
+  dimensions: 2,
+  contextTokens: 64,
+  vocabularySize: 100,
+  device: "cpu",
+  threads: 2,
+};
+
+/** An embedding worker without a process: it remembers what the host sent, and says and suffers what the test tells it. */
+export class FakeEmbeddingWorker extends EventEmitter implements WorkerChild<EmbedderHostMessage> {
+  readonly pid = 7;
+  readonly stdout = new PassThrough();
+  readonly stderr = new PassThrough();
+  readonly sent: EmbedderHostMessage[] = [];
+  connected = true;
+  dead = false;
+
+  send(message: EmbedderHostMessage): boolean {
+    this.sent.push(structuredClone(message));
+    return true;
+  }
+
+  disconnect(): void {
+    this.connected = false;
+    queueMicrotask(() => this.die(0, null));
+  }
+
+  kill(signal: "SIGKILL"): boolean {
+    queueMicrotask(() => this.die(null, signal));
+    return true;
+  }
+
+  say(message: EmbedderWorkerMessage): void {
+    this.emit("message", structuredClone(message));
+  }
+
+  load(info: Partial<EmbedderInfo> = {}): void {
+    this.say({ type: "loaded", info: { ...INFO, ...info } });
+  }
+
+  die(exitCode: number | null = null, signal: string | null = "SIGABRT"): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.connected = false;
+    this.emit("exit", exitCode, signal);
+    this.emit("close", exitCode, signal);
+  }
+
+  /** What it was asked for, in order. */
+  get asked(): { readonly id: number; readonly item: EmbeddingItem }[] {
+    return this.sent.flatMap((message) => (message.type === "embed" ? [message] : []));
+  }
+
+  get askedTexts(): string[] {
+    return this.asked.map(({ item }) => (item.type === "text" ? item.text : item.type));
+  }
+
+  /** Answers what it was asked last. */
+  answer(...vector: number[]): void {
+    this.say({ type: "embedded", id: at(this.asked, -1).id, vector: Float32Array.from(vector), tokens: 3 });
+  }
+}
+
+/** An embedder over fake workers and a fake clock. */
+export function createEmbedderBench(policy: Partial<EmbedderPolicy> = {}) {
+  const clock = createFakeClock();
+  const { logger, lines } = createLogSpy();
+  const workers: FakeEmbeddingWorker[] = [];
+  const embedder = createEmbedder({
+    options: {
+      modelPath: "/models/fake.gguf",
+      contextTokens: "auto",
+      threads: "auto",
+      gpu: "off",
+      flashAttention: "auto",
+    },
+    logger,
+    clock,
+    policy,
+    spawn() {
+      const worker = new FakeEmbeddingWorker();
+      workers.push(worker);
+      return worker;
+    },
+  });
+  return {
+    embedder,
+    clock,
+    lines,
+    workers,
+    get worker() {
+      return at(workers, -1);
+    },
+  };
+}
+
+/** A request for the vectors of `texts`. */
+export function texts(values: readonly string[], given: Partial<EmbeddingRequest> = {}): EmbeddingRequest {
+  return {
+    id: "req-1",
+    items: values.map((text) => ({ type: "text", text })),
+    dimensions: undefined,
+    signal: new AbortController().signal,
+    ...given,
+  };
+}

@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { answerQuery } from "../../../src/engine/worker/answer.ts";
+import type { Tokenizer } from "../../../src/engine/worker/backend.ts";
+import { createControlFinder } from "../../../src/engine/worker/control-text.ts";
+import type { ChatTemplate } from "../../../src/engine/worker/prompt.ts";
+
+const tokenizer: Tokenizer = {
+  vocabularySize: 128,
+  tokenize: (text) => Array.from(text, (character) => character.charCodeAt(0)),
+  detokenize: (tokens, showControl = false) => String.fromCharCode(...tokens) + (showControl ? "!" : ""),
+  bytes: (token) => [token],
+  isEndOfGeneration: () => false,
+};
+const template: ChatTemplate = {
+  render: () => "rendered",
+  control: createControlFinder([]),
+  beginToken: 1,
+  emptyToken: 1,
+  infill: undefined,
+  stop: [],
+};
+const model = { tokenizer, template };
+const prompt = { type: "chat" as const, messages: [] };
+
+test("text becomes tokens, with the one that begins a text where that is wanted", () => {
+  const query = { type: "tokenize" as const, text: "ab", parseSpecial: true };
+  expect(answerQuery({ ...query, addSpecial: false }, model)).toEqual({ type: "tokens", tokens: [97, 98] });
+  expect(answerQuery({ ...query, addSpecial: true }, model)).toEqual({ type: "tokens", tokens: [1, 97, 98] });
+});
+
+test("tokens are spelled one by one, unless the vocabulary does not have one", () => {
+  expect(answerQuery({ type: "spell", tokens: [97, 98] }, model)).toEqual({ type: "pieces", pieces: [[97], [98]] });
+  expect(answerQuery({ type: "spell", tokens: [97, 128] }, model)).toMatchObject({ type: "rejected" });
+});
+
+test("tokens become text, control tokens spelled out; one that the vocabulary does not have is refused", () => {
+  expect(answerQuery({ type: "detokenize", tokens: [97] }, model)).toEqual({ type: "text", text: "a!" });
+  for (const token of [128, -1, 0.5]) {
+    expect(answerQuery({ type: "detokenize", tokens: [token] }, model)).toMatchObject({
+      type: "rejected",
+      rejection: { code: "invalid_sampling", field: "tokens" },
+    });
+  }
+});
+
+test("a conversation is rendered, and counted whatever its length", () => {
+  expect(answerQuery({ type: "applyTemplate", prompt, tools: [] }, model)).toEqual({ type: "text", text: "rendered" });
+  expect(answerQuery({ type: "countTokens", prompt, tools: [] }, model)).toEqual({ type: "count", count: 9 });
+  const long = { type: "text" as const, text: "x".repeat(100_000) };
+  expect(answerQuery({ type: "countTokens", prompt: long, tools: [] }, model)).toEqual({
+    type: "count",
+    count: 100_001,
+  });
+});
+
+test("what the template does not take is told", () => {
+  const render = () => {
+    throw new Error("roles must alternate");
+  };
+  expect(
+    answerQuery({ type: "applyTemplate", prompt, tools: [] }, { tokenizer, template: { ...template, render } }),
+  ).toEqual({ type: "rejected", rejection: { code: "unrenderable_prompt", reason: "roles must alternate" } });
+});

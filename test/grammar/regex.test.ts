@@ -1,0 +1,71 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createGrammarBuilder } from "../../src/grammar/builder.ts";
+import { interpret } from "./gbnf.ts";
+
+function grammarOf(pattern: string) {
+  const builder = createGrammarBuilder();
+  return interpret(builder.toGbnf(builder.regex(pattern, "regex")));
+}
+
+const PATTERNS = [
+  "a|bc|",
+  "^(?:yes|no)$",
+  "(?<year>\\d{4})-(\\d\\d)",
+  "[^\\W\\d_]{2,3}?",
+  "\\x41\\u00e9\\u{1F600}\\u0042",
+  "[\\]\\-a^-c]+",
+  "(a*)*(b+)+",
+  "\\.\\*\\$\\^\\{\\}",
+  "[\\b\\t]\\s\\S",
+  "\\cJ.",
+  "-?(0|[1-9]\\d*)(\\.\\d+)?",
+];
+
+/** What fast-check can't write texts for. */
+const UNWRITABLE = /\\[bc]|\\u\{/;
+
+describe("the grammar of a regular expression", () => {
+  it.each(PATTERNS)("writes only what matches from end to end: %s", (pattern) => {
+    const grammar = grammarOf(pattern);
+    const whole = new RegExp(`^(?:${pattern})$`, "u");
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        expect(grammar.write(seed)).toMatch(whole);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("allows all that matches", () => {
+    fc.assert(
+      fc.property(
+        fc
+          .constantFrom(...PATTERNS.filter((pattern) => !UNWRITABLE.test(pattern)))
+          .chain((pattern) => fc.tuple(fc.constant(pattern), fc.stringMatching(new RegExp(`^(?:${pattern})$`)))),
+        ([pattern, text]) => {
+          expect(grammarOf(pattern).accepts(text), `${pattern}: ${text}`).toBe(true);
+        },
+      ),
+    );
+  });
+
+  it.each([
+    ["(?=a)a", "look-ahead"],
+    ["(?!a)b", "look-ahead"],
+    ["(?<=a)b", "look-behind"],
+    ["(?<!a)b", "look-behind"],
+    ["(a)\\1", "back-reference"],
+    ["(?<x>a)\\k<x>", "named back-reference"],
+    ["a\\b", "word boundary"],
+    ["\\p{L}", "Unicode property"],
+    ["[\\p{L}]", "Unicode property"],
+    ["(?i:a)", "flags"],
+    ["a{9999999999}", "count"],
+    ["a(", "not a regular expression"],
+    ["[^\\s\\S]", "no text matches"],
+    ["a^b", "no text matches"],
+  ])("is refused by name: %s", (pattern, name) => {
+    expect(() => grammarOf(pattern)).toThrow(name);
+  });
+});

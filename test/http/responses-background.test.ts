@@ -1,0 +1,188 @@
+import { DatabaseSync } from "node:sqlite";
+import { describe, expect, it } from "vitest";
+import { EngineCrashedError } from "../../src/generation/errors.ts";
+import { error } from "../../src/protocols/openai-responses.ts";
+import { openState, temporaryFolder } from "../store/support.ts";
+import { fetchResponse, parseEvents, RESPONSES, respond, responseOf } from "./responses-support.ts";
+import { answerWith, createTestApp, script } from "./support.ts";
+
+/** An engine that says "one", waits to be let go, and says "two"; it ends when its request is cancelled. */
+function gatedApp(options: Parameters<typeof createTestApp>[0] = {}) {
+  const gate = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const { app, runs } = createTestApp({
+    ...options,
+    generate: script(async function* ({ signal }) {
+      const [started, one, ...rest] = answerWith(["one", "two"]);
+      try {
+        if (started !== undefined && one !== undefined) yield* [started, one];
+        reached.resolve();
+        signal.addEventListener("abort", () => gate.resolve());
+        await gate.promise;
+        yield* rest;
+      } finally {
+        ended.resolve();
+      }
+    }),
+  });
+  return { app, open: gate.resolve, reached: reached.promise, ended: ended.promise, runs };
+}
+
+/** What follows the response until it has ended, so that its end need not be polled for. */
+const follow = async (app: ReturnType<typeof gatedApp>["app"], id: string, query = "") =>
+  (await app.request(`${RESPONSES}/${id}?stream=true${query}`)).text();
+
+const firstId = (frames: string | undefined) => /resp_[0-9a-f]{48}/.exec(frames ?? "")?.[0] ?? "";
+
+const BACKGROUND = { background: true };
+
+describe("a response in the background", () => {
+  it("is answered at once, runs on by itself, and can be fetched", async () => {
+    const { app, open, reached, runs } = gatedApp();
+    const queued = await responseOf(app, BACKGROUND);
+    expect(queued).toMatchObject({ status: "queued", background: true, output: [], usage: null });
+    await reached;
+    expect(await fetchResponse(app, queued.id)).toMatchObject({
+      status: "in_progress",
+      output: [{ status: "in_progress" }],
+    });
+    open();
+    await runs.settled();
+    expect(await fetchResponse(app, queued.id)).toMatchObject({
+      status: "completed",
+      output: [{ content: [{ text: "onetwo" }] }],
+      usage: { total_tokens: 15 },
+    });
+  });
+
+  it("can't be gone on from before it has ended", async () => {
+    const { app, reached } = gatedApp();
+    const { id } = await responseOf(app, BACKGROUND);
+    await reached;
+    const answer = await respond(app, { previous_response_id: id });
+    expect(error.parse(await answer.json()).error.code).toBe("previous_response_in_progress");
+  });
+
+  it("is cancelled, also twice, and its engine let go", async () => {
+    const { app, reached, ended } = gatedApp();
+    const { id } = await responseOf(app, BACKGROUND);
+    await reached;
+    for (let time = 0; time < 2; time++) {
+      const answer = await app.request(`${RESPONSES}/${id}/cancel`, { method: "POST" });
+      expect(await answer.json()).toMatchObject({ id, status: "cancelled" });
+    }
+    await ended;
+    expect(await fetchResponse(app, id)).toMatchObject({
+      status: "cancelled",
+      output: [{ content: [{ text: "one" }] }],
+    });
+  });
+
+  it("is shown as it ended also where that could not be written down", async () => {
+    using folder = temporaryFolder();
+    const state = openState({ file: folder.file });
+    const { app, reached, runs } = gatedApp({ state });
+    const { id } = await responseOf(app, BACKGROUND);
+    await reached;
+    const other = new DatabaseSync(folder.file);
+    other.exec("BEGIN IMMEDIATE");
+    expect((await app.request(`${RESPONSES}/${id}/cancel`, { method: "POST" })).status).toBe(503);
+    await runs.settled();
+    expect(await fetchResponse(app, id)).toMatchObject({ status: "cancelled" });
+    other.close();
+    state.close();
+  });
+
+  it("goes with its engine's work when it is deleted", async () => {
+    const { app, reached, ended } = gatedApp();
+    const { id } = await responseOf(app, BACKGROUND);
+    await reached;
+    expect((await app.request(`${RESPONSES}/${id}`, { method: "DELETE" })).status).toBe(200);
+    await ended;
+    expect((await app.request(`${RESPONSES}/${id}`)).status).toBe(404);
+  });
+
+  it("streams, goes on when its client leaves, and is followed from any event on", async () => {
+    const { app, open, reached } = gatedApp();
+    const answer = await respond(app, { ...BACKGROUND, stream: true });
+    const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const id = firstId((await reader?.read())?.value);
+    await reached;
+    await reader?.cancel();
+
+    const followed = follow(app, id);
+    open();
+    const events = parseEvents(await followed);
+    expect(events.map(({ type }) => type).slice(0, 3)).toEqual([
+      "response.created",
+      "response.queued",
+      "response.in_progress",
+    ]);
+    expect(events.at(-1)).toMatchObject({ type: "response.completed", response: { status: "completed" } });
+    // It has ended now, so this comes from the store.
+    expect(parseEvents(await follow(app, id))).toEqual(events);
+    expect(parseEvents(await follow(app, id, "&starting_after=2"), 3)).toEqual(events.slice(3));
+  });
+
+  it("tells its followers when it is cancelled", async () => {
+    const { app, reached } = gatedApp();
+    const answer = await respond(app, { ...BACKGROUND, stream: true });
+    const [body, copy] = answer.body?.tee() ?? [];
+    const id = firstId((await body?.pipeThrough(new TextDecoderStream()).getReader().read())?.value);
+    await reached;
+    await app.request(`${RESPONSES}/${id}/cancel`, { method: "POST" });
+    const events = parseEvents(await new Response(copy).text());
+    expect(events.at(-1)).toMatchObject({ type: "error", code: "response_cancelled" });
+    expect(parseEvents(await follow(app, id))).toEqual(events);
+  });
+
+  it("can't be streamed later where it was not created so", async () => {
+    const { app } = createTestApp();
+    const { id } = await responseOf(app);
+    const answer = await app.request(`${RESPONSES}/${id}?stream=true`);
+    expect(answer.status).toBe(400);
+    expect(error.parse(await answer.json()).error.message).toContain("can't be streamed");
+  });
+
+  it.each([
+    [{}, "Cannot cancel a synchronous response."],
+    [BACKGROUND, "Cannot cancel a completed response."],
+  ])("that was created with %j and has ended can't be cancelled", async (fields, message) => {
+    const { app, runs } = createTestApp();
+    const { id } = await responseOf(app, fields);
+    await runs.settled();
+    const answer = await app.request(`${RESPONSES}/${id}/cancel`, { method: "POST" });
+    expect(answer.status).toBe(400);
+    expect(error.parse(await answer.json()).error.message).toBe(message);
+  });
+
+  it("is marked as failed when the engine fails, and the log has it", async () => {
+    const { app, log, runs } = createTestApp({
+      generate: script(async function* () {
+        yield* answerWith(["Hel"]).slice(0, -1);
+        throw new EngineCrashedError(3);
+      }),
+    });
+    const { id } = await responseOf(app, BACKGROUND);
+    await runs.settled();
+    expect(await fetchResponse(app, id)).toMatchObject({ status: "failed", error: { code: "server_error" } });
+    expect(log).toContainEqual(expect.objectContaining({ responseId: id, error: "engine_crashed" }));
+  });
+
+  it("is marked as failed after a restart in its midst", async () => {
+    using folder = temporaryFolder();
+    const before = openState({ file: folder.file });
+    const { app, reached } = gatedApp({ state: before });
+    const { id } = await responseOf(app, BACKGROUND);
+    await reached;
+    before.close();
+
+    const after = openState({ file: folder.file });
+    expect(await fetchResponse(createTestApp({ state: after }).app, id)).toMatchObject({
+      status: "failed",
+      error: { code: "server_error", message: expect.stringContaining("stopped") },
+    });
+    after.close();
+  });
+});

@@ -1,0 +1,132 @@
+import { readFile } from "node:fs/promises";
+import OpenAI, { BadRequestError } from "openai";
+import { describe, expect, inject, test } from "vitest";
+import { complete, user } from "./client.ts";
+
+const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none", maxRetries: 0 });
+const model = "smollm2-135m-instruct";
+const DIMENSIONS = 576;
+
+async function embed(input: OpenAI.EmbeddingCreateParams["input"], dimensions?: number): Promise<number[][]> {
+  const { data } = await client.embeddings.create({ model, input, ...(dimensions !== undefined && { dimensions }) });
+  return data.map(({ embedding }) => embedding);
+}
+
+function cosine(a: readonly number[] | undefined, b: readonly number[] | undefined): number {
+  if (a === undefined || b === undefined) expect.fail("a vector is missing");
+  return a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
+}
+
+/** The processes that make embeddings, the latest last. */
+async function embedderPids(): Promise<number[]> {
+  const log = await readFile(inject("gatewayLog"), "utf8");
+  return log
+    .split("\n")
+    .filter((line) => line.includes("the embedding process is ready"))
+    .map((line) => (JSON.parse(line) as { enginePid: number }).enginePid);
+}
+
+describe("embeddings of the chat model", () => {
+  test("have the length 1 and the model's dimensions", async () => {
+    const { data, usage, model: id } = await client.embeddings.create({ model: "smollm2", input: "The sky is blue." });
+    const [vector] = data.map(({ embedding }) => embedding);
+    expect(id).toBe(model);
+    expect(vector).toHaveLength(DIMENSIONS);
+    expect(cosine(vector, vector)).toBeCloseTo(1, 5);
+    expect(usage).toEqual({ prompt_tokens: 5, total_tokens: 5 });
+  });
+
+  test("are closer for sentences that mean alike than for those that don't", async () => {
+    const [cat, kitten, market, shares] = await embed([
+      "A cat sleeps on the warm windowsill.",
+      "The kitten is napping by the sunny window.",
+      "Stock prices fell sharply after the central bank raised rates.",
+      "Shares dropped when the bank increased its interest rate.",
+    ]);
+    const unrelated = Math.max(
+      cosine(cat, market),
+      cosine(cat, shares),
+      cosine(kitten, market),
+      cosine(kitten, shares),
+    );
+    expect(cosine(cat, kitten)).toBeGreaterThan(unrelated);
+    expect(cosine(market, shares)).toBeGreaterThan(unrelated);
+  });
+
+  test("are the same, bit for bit, again, in a list, as floats, and while the model writes", async () => {
+    const text = "Identical input gives identical vectors.";
+    const [alone] = await embed(text);
+    const [, inList] = await embed(["Something else.", text, "And more."]);
+    const floats = await client.embeddings.create({ model, input: text, encoding_format: "float" });
+    const [[beside]] = await Promise.all([
+      embed(text),
+      complete({ messages: user("Tell me a story."), max_tokens: 16, temperature: 0 }),
+    ]);
+    expect(inList).toEqual(alone);
+    expect(floats.data[0]?.embedding).toEqual(alone);
+    expect(beside).toEqual(alone);
+  });
+
+  test("take a text that fills half of the context, and refuse one that is longer than it by its place in the list", async () => {
+    const sentence = "The old captain looked over the grey water and thought about the harbour. ";
+    const [short, long] = await embed([sentence.repeat(2), sentence.repeat(40)]);
+    expect(cosine(long, long)).toBeCloseTo(1, 5);
+    expect(long).not.toEqual(short);
+    const refused = embed(["short", sentence.repeat(100)]);
+    await expect(refused).rejects.toBeInstanceOf(BadRequestError);
+    await expect(refused).rejects.toMatchObject({
+      param: "input[1]",
+      code: "context_length_exceeded",
+      message: expect.stringMatching(/context holds 1024 tokens, and 'input\[1\]' takes 1\d{3}\./),
+    });
+  });
+
+  test("may be cut to fewer dimensions, which have the length 1 again; more are refused", async () => {
+    const [whole] = await embed("Fewer numbers.");
+    const [cut] = await embed("Fewer numbers.", 64);
+    expect(cut).toHaveLength(64);
+    expect(cosine(cut, cut)).toBeCloseTo(1, 5);
+    const scale = Math.sqrt(cosine(whole?.slice(0, 64), whole?.slice(0, 64)));
+    expect(cosine(cut, whole?.slice(0, 64))).toBeCloseTo(scale, 5);
+    await expect(embed("Fewer numbers.", DIMENSIONS + 1)).rejects.toMatchObject({
+      param: "dimensions",
+      code: "integer_above_max_value",
+    });
+  });
+
+  test("take token ids of the model's own vocabulary", async () => {
+    const [[one], two] = await Promise.all([embed([504, 6376, 314, 4461, 30]), embed([[504], [6376, 314]])]);
+    expect(one).toHaveLength(DIMENSIONS);
+    expect(two).toHaveLength(2);
+    await expect(embed([[504], [49_152]])).rejects.toMatchObject({ param: "input[1]", code: "invalid_value" });
+  });
+});
+
+describe("the embedding process", () => {
+  test("is replaced when it is killed, and its requests are answered as if nothing had been", async () => {
+    const inputs = Array.from({ length: 24 }, (_, index) => `Sentence number ${index} is about the sea and the wind.`);
+    const undisturbed = await embed(inputs);
+    const pid = (await embedderPids()).at(-1);
+    if (pid === undefined) expect.fail("no process has made embeddings");
+    const disturbed = embed(inputs);
+    await embed("in between");
+    process.kill(pid, "SIGKILL");
+    expect(await disturbed).toEqual(undisturbed);
+    expect((await embedderPids()).at(-1)).not.toBe(pid);
+    expect((await complete({ messages: user("Hi"), max_tokens: 2 })).choices).toHaveLength(1);
+  });
+});
+
+describe("ranking with a model that is no reranker", () => {
+  test("is refused, with the kind of model that is needed", async () => {
+    const response = await fetch(`${inject("gatewayUrl")}/v1/rerank`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model, query: "a", documents: ["b"] }),
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      error: { param: "model", code: "unsupported_model", message: expect.stringContaining("reranking model") },
+    });
+  });
+});

@@ -1,0 +1,137 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import OpenAI from "openai";
+import { describe, expect, inject, test } from "vitest";
+import { post, user } from "./client.ts";
+
+const MODEL = "smollm2-135m-instruct";
+
+const SCHEMAS: Readonly<Record<string, Record<string, unknown>>> = {
+  person: {
+    type: "object",
+    properties: {
+      name: { type: "string", minLength: 1, maxLength: 20 },
+      age: { type: "integer", minimum: 0, maximum: 150 },
+      email: { anyOf: [{ type: "string", format: "email" }, { type: "null" }] },
+      born: { type: "string", format: "date" },
+    },
+    required: ["name", "age", "email", "born"],
+    additionalProperties: false,
+  },
+  list: {
+    type: "array",
+    items: { enum: ["red", "green", "blue", 1, null] },
+    minItems: 1,
+    maxItems: 4,
+  },
+  tree: {
+    type: "object",
+    properties: {
+      value: { type: "number", exclusiveMinimum: 0, maximum: 9.5 },
+      children: { type: "array", items: { $ref: "#" }, maxItems: 2 },
+    },
+    required: ["value"],
+    additionalProperties: false,
+  },
+  pattern: { type: "object", properties: { id: { type: "string", pattern: "^[A-Z]{2}-\\d{3}$" } }, required: ["id"] },
+  tagged: {
+    oneOf: [
+      {
+        type: "object",
+        properties: { kind: { const: "circle" }, radius: { type: "integer" } },
+        required: ["kind", "radius"],
+      },
+      {
+        type: "object",
+        properties: { kind: { const: "text" }, text: { type: "string", maxLength: 12 } },
+        required: ["kind"],
+      },
+    ],
+  },
+};
+
+function client(): OpenAI {
+  return new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none", maxRetries: 0 });
+}
+
+function validator(schema: Record<string, unknown>) {
+  const ajv = new Ajv2020({ strict: false });
+  addFormats.default(ajv);
+  return ajv.compile(schema);
+}
+
+describe("an answer with a response_format", () => {
+  test.each(Object.entries(SCHEMAS))("parses and validates at temperature 2: %s", async (name, schema) => {
+    const validate = validator(schema);
+    const answer = await client().chat.completions.create({
+      model: MODEL,
+      messages: [{ role: "user", content: "Make something up." }],
+      response_format: { type: "json_schema", json_schema: { name, schema } },
+      temperature: 2,
+      max_completion_tokens: 160,
+      n: 4,
+      seed: 11,
+    });
+    for (const { message, finish_reason } of answer.choices) {
+      if (finish_reason !== "length") {
+        expect(validate(JSON.parse(message.content ?? "")), message.content ?? "").toBe(true);
+      }
+    }
+    expect(answer.choices.some(({ finish_reason }) => finish_reason === "stop")).toBe(true);
+  });
+
+  test("streams the same JSON", async () => {
+    const stream = await client().chat.completions.create({
+      model: MODEL,
+      messages: [{ role: "user", content: "Which id?" }],
+      response_format: { type: "json_schema", json_schema: { name: "pattern", schema: SCHEMAS.pattern ?? {} } },
+      temperature: 2,
+      max_completion_tokens: 60,
+      stream: true,
+    });
+    let text = "";
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? "";
+    }
+    expect(validator(SCHEMAS.pattern ?? {})(JSON.parse(text)), text).toBe(true);
+  });
+
+  test("is any JSON object for json_object", async () => {
+    const answer = await client().chat.completions.create({
+      model: MODEL,
+      messages: [{ role: "user", content: "Give me JSON with your name." }],
+      response_format: { type: "json_object" },
+      temperature: 0,
+      max_completion_tokens: 200,
+    });
+    const [choice] = answer.choices;
+    expect(choice?.message.content).toMatch(/^\{/);
+    if (choice?.finish_reason === "stop") {
+      expect(JSON.parse(choice.message.content ?? "")).toBeTypeOf("object");
+    }
+  });
+
+  test("is refused by path and keyword where it can't be held to the schema", async () => {
+    const schema = { type: "object", properties: { tags: { type: "array", uniqueItems: true } } };
+    const response = await post({
+      messages: user("Hi"),
+      response_format: { type: "json_schema", json_schema: { name: "x", schema } },
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      error: { param: "response_format.json_schema.schema.properties.tags", type: "invalid_request_error" },
+    });
+  });
+});
+
+describe("the extensions", () => {
+  test("hold an answer to a regular expression and to a grammar", async () => {
+    const held = async (field: Record<string, string>) => {
+      const response = await post({ messages: user("Yes or no?"), temperature: 2, max_tokens: 20, ...field });
+      const { choices } = (await response.json()) as { choices: { message: { content: string } }[] };
+      return choices[0]?.message.content;
+    };
+    expect(await held({ regex: "(yes|no), [a-z]{3}" })).toMatch(/^(yes|no), [a-z]{3}$/);
+    expect(await held({ grammar: 'root ::= "maybe" [!?]' })).toMatch(/^maybe[!?]$/);
+  });
+});

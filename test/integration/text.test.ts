@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Engine } from "../../src/engine/host/engine.ts";
+import { InvalidSamplingError } from "../../src/generation/errors.ts";
+import type { Message, Prompt } from "../../src/generation/request.ts";
+import { answer, greedyRequest, startEngine } from "./engine.ts";
+
+const plain = { addSpecial: false, parseSpecial: false };
+
+describe("the real model's text", () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await startEngine();
+  });
+  afterAll(() => engine.stop());
+
+  test("is the same after tokens were made of it and text of them", async () => {
+    const text = "Hello,  world! é€😀 <|im_end|>\n";
+    expect(await engine.text.detokenize(await engine.text.tokenize(text, plain))).toBe(text);
+  });
+
+  test("has control tokens only where they are wanted", async () => {
+    const [asText, asControl] = await Promise.all(
+      [false, true].map((parseSpecial) => engine.text.tokenize("<|im_end|>", { addSpecial: false, parseSpecial })),
+    );
+    expect(asText?.length).toBeGreaterThan(1);
+    expect(asControl).toHaveLength(1);
+    expect(await engine.text.detokenize(asControl ?? [])).toBe("<|im_end|>");
+  });
+
+  test("is refused where a token is not in the vocabulary, and the engine lives on", async () => {
+    const { pid } = engine;
+    await expect(engine.text.detokenize([49_152])).rejects.toBeInstanceOf(InvalidSamplingError);
+    const outside: Prompt = { type: "tokens", tokens: [1, 4_000_000] };
+    await expect(answer(engine, greedyRequest({ prompt: outside }))).rejects.toMatchObject({ field: "prompt" });
+    expect(engine.pid).toBe(pid);
+  });
+
+  test("is what the model's own template makes of a conversation, counted alike", async () => {
+    const messages: Message[] = [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "Count." },
+      { role: "assistant", content: "One, two," },
+    ];
+    const prompt = { type: "chat" as const, messages };
+    const turns =
+      "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nCount.<|im_end|>\n<|im_start|>assistant\nOne, two,";
+    expect(await engine.text.applyTemplate(prompt)).toBe(`${turns}<|im_end|>\n<|im_start|>assistant\n`);
+    const open = { ...prompt, continueFinal: true };
+    expect(await engine.text.applyTemplate(open)).toBe(turns);
+    const tokens = await engine.text.tokenize(turns, { addSpecial: true, parseSpecial: true });
+    expect(await engine.text.countTokens(open)).toBe(tokens.length);
+    const fromText = await answer(engine, greedyRequest({ prompt: { type: "tokens", tokens } }));
+    const fromChat = await answer(engine, greedyRequest({ prompt: open }));
+    expect(fromChat.text).toBe(fromText.text);
+  });
+
+  test("can't be filled in by a model without the tokens for it", async () => {
+    const prompt: Prompt = { type: "infill", prefix: "a", suffix: "b" };
+    const has = engine.info?.canInfill;
+    const filled = answer(engine, greedyRequest({ prompt, maxTokens: 2 }));
+    if (has) expect((await filled).tokens).toBeGreaterThan(0);
+    else await expect(filled).rejects.toMatchObject({ field: "suffix", message: expect.stringContaining("fill in") });
+  });
+
+  test("is told of in the model's facts: its template, its sizes, its tokens", () => {
+    expect(engine.info).toMatchObject({
+      chatTemplate: expect.stringContaining("<|im_start|>"),
+      embeddingSize: 576,
+      contextTokens: 1024,
+      eosToken: "<|im_end|>",
+    });
+  });
+
+  test("shows control tokens where that is asked for, and never the end token", async () => {
+    const [token = 0] = await engine.text.tokenize("<|im_start|>", { addSpecial: false, parseSpecial: true });
+    const request = { maxTokens: 2, sampling: { logitBias: [[token, 100] as const] } };
+    expect((await answer(engine, greedyRequest(request))).text).toBe("");
+    const shown = await answer(engine, greedyRequest({ ...request, showControlTokens: true }));
+    expect(shown.text).toBe("<|im_start|><|im_start|>");
+    const whole = greedyRequest({
+      prompt: { type: "chat", messages: [{ role: "user", content: "Say hi" }] },
+      maxTokens: 100,
+      showControlTokens: true,
+    });
+    const { text, reason } = await answer(engine, whole);
+    expect(reason).toBe("stop");
+    expect(text).not.toContain("<|");
+  });
+});

@@ -1,0 +1,177 @@
+import { describe, expect, it } from "vitest";
+import { promptOf, refusal } from "./support.ts";
+
+const text = (content: string) => ({ type: "text", text: content });
+const call = (id: string, input: object) => ({ type: "tool_use", id, name: `tool_${id}`, input });
+const result = (id: string, content?: unknown, more?: object) => ({
+  type: "tool_result",
+  tool_use_id: id,
+  content,
+  ...more,
+});
+
+describe("a conversation", () => {
+  it("takes strings and text blocks alike", () => {
+    const messages = [
+      { role: "user", content: [text("one"), text("two")] },
+      { role: "assistant", content: "three" },
+      { role: "user", content: [text("four")] },
+    ];
+    expect(promptOf({ messages })).toEqual({
+      type: "chat",
+      messages: [
+        { role: "user", content: "one\ntwo" },
+        { role: "assistant", content: "three" },
+        { role: "user", content: "four" },
+      ],
+    });
+  });
+
+  it("makes one message of neighbours with the same role", () => {
+    const messages = [
+      { role: "user", content: "one" },
+      { role: "user", content: "two" },
+    ];
+    expect(promptOf({ messages }).messages).toEqual([{ role: "user", content: "one\ntwo" }]);
+  });
+
+  it("begins with the system prompt, and takes a system message in its middle", () => {
+    const messages = [
+      { role: "user", content: "Hi" },
+      { role: "system", content: [text("Now in French.")] },
+    ];
+    expect(promptOf({ system: [text("Be brief."), text("Be kind.")], messages }).messages).toEqual([
+      { role: "system", content: "Be brief.\nBe kind." },
+      { role: "user", content: "Hi" },
+      { role: "system", content: "Now in French." },
+    ]);
+  });
+
+  it("leaves out the line that Claude Code changes in every request, so that prompts begin alike", () => {
+    const line = "x-anthropic-billing-header: cc_version=2.1.0; cch=ab12c;";
+    const expected = promptOf({ system: "You are an agent." });
+    expect(promptOf({ system: [text(line), text("You are an agent.")] })).toEqual(expected);
+    expect(promptOf({ system: `${line}\nYou are an agent.` })).toEqual(expected);
+    expect(promptOf({ system: [text(line)] })).toEqual(promptOf({}));
+  });
+
+  it("leaves a lone surrogate to nobody's guess", () => {
+    expect(promptOf({ messages: [{ role: "user", content: "a\ud800b" }] }).messages).toEqual([
+      { role: "user", content: "a\ufffdb" },
+    ]);
+  });
+});
+
+describe("tools in a conversation", () => {
+  it("are an assistant's calls, and a message for each result in the order of the blocks", () => {
+    const messages = [
+      { role: "user", content: "What time is it, and where?" },
+      { role: "assistant", content: [text("Let me see."), call("a", { zone: "UTC" }), call("b", {})] },
+      { role: "user", content: [result("b", [text("here"), text("there")]), result("a", "noon"), text("Well?")] },
+    ];
+    expect(promptOf({ messages }).messages).toEqual([
+      { role: "user", content: "What time is it, and where?" },
+      {
+        role: "assistant",
+        content: "Let me see.",
+        toolCalls: [
+          { id: "a", name: "tool_a", arguments: '{"zone":"UTC"}' },
+          { id: "b", name: "tool_b", arguments: "{}" },
+        ],
+      },
+      { role: "tool", content: "here\nthere", toolCallId: "b", name: "tool_b" },
+      { role: "tool", content: "noon", toolCallId: "a", name: "tool_a" },
+      { role: "user", content: "Well?" },
+    ]);
+  });
+
+  it("may give nothing, or fail, which the model is told", () => {
+    const messages = [
+      { role: "assistant", content: [call("a", {}), call("b", {})] },
+      { role: "user", content: [result("a"), result("b", "No such file", { is_error: true })] },
+    ];
+    expect(promptOf({ messages }).messages.slice(1)).toEqual([
+      { role: "tool", content: "", toolCallId: "a", name: "tool_a" },
+      { role: "tool", content: "Error: No such file", toolCallId: "b", name: "tool_b" },
+    ]);
+  });
+});
+
+describe("thinking in a conversation", () => {
+  it("is the reasoning of its message; what only its maker can read is left out", () => {
+    const content = [
+      { type: "thinking", thinking: "Hm.", signature: "s" },
+      { type: "redacted_thinking", data: "x" },
+      text("Yes."),
+    ];
+    const messages = [{ role: "assistant", content }, ...[{ role: "user", content: "Why?" }]];
+    expect(promptOf({ messages }).messages).toEqual([
+      { role: "assistant", content: "Yes.", reasoning: "Hm." },
+      { role: "user", content: "Why?" },
+    ]);
+  });
+});
+
+describe("a conversation that ends with an assistant's message", () => {
+  it("is gone on with", () => {
+    const messages = [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "The answer is (" },
+    ];
+    expect(promptOf({ messages })).toMatchObject({
+      messages: [{ role: "user" }, { role: "assistant", content: "The answer is (" }],
+      continueFinal: true,
+    });
+  });
+
+  it.each(["", []])("is answered as if that was not there when it is empty: %j", (content) => {
+    const messages = [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content },
+    ];
+    expect(promptOf({ messages })).toEqual(promptOf({}));
+  });
+
+  it("is refused when that made calls, whose results are missing", () => {
+    const messages = [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: [call("a", {})] },
+    ];
+    expect(refusal({ messages })).toMatchObject({
+      param: "messages",
+      message: expect.stringContaining("'tool_result'"),
+    });
+  });
+});
+
+describe("a block that can't be taken", () => {
+  it.each(["image", "document", "search_result", "server_tool_use", "web_search_tool_result", "mcp_tool_use"])(
+    "is refused by its name, with a way out: %s",
+    (type) => {
+      const content = [text("Look:"), { type, source: { type: "url", url: "x" } }];
+      expect(refusal({ messages: [{ role: "user", content }] })).toEqual({
+        param: "messages[0].content[1]",
+        code: "unsupported_value",
+        message: expect.stringMatching(`'${type}'.* 'text' block`),
+      });
+    },
+  );
+
+  it("is refused in a tool's result too", () => {
+    const messages = [{ role: "user", content: [result("a", [text("a picture:"), { type: "image" }])] }];
+    expect(refusal({ messages }).param).toBe("messages[0].content[0].content[1]");
+  });
+
+  it.each([
+    ["user", call("a", {}), "assistant"],
+    ["user", { type: "thinking", thinking: "Hm." }, "assistant"],
+    ["user", { type: "redacted_thinking" }, "assistant"],
+    ["assistant", result("a", "x"), "user"],
+    ["system", call("a", {}), "assistant"],
+  ])("is refused in a message of the role %s: %j", (role, block, expected) => {
+    expect(refusal({ messages: [{ role, content: [block] }] })).toMatchObject({
+      param: "messages[0].content[0].type",
+      message: expect.stringContaining(`'${expected}'`),
+    });
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import type { GenerationEvent } from "../../../src/generation/event.ts";
+import { newAnswer } from "../../../src/protocols/messages/answer.ts";
+import { encodeWholeMessage } from "../../../src/protocols/messages/encode.ts";
+import { createTally } from "../../../src/protocols/tally.ts";
+import { message } from "../../fixtures/anthropic/schemas.ts";
+import { call, finished, reasoning, started, text } from "./events.ts";
+
+async function* play(events: readonly GenerationEvent[]) {
+  yield* events;
+}
+
+async function encode(events: readonly GenerationEvent[], { maxTokens = 50, showThinking = true } = {}) {
+  const answer = newAnswer("owner/repo:Q4_K_M", maxTokens, showThinking);
+  return message.parse(await encodeWholeMessage(answer, play(events), createTally(1)));
+}
+
+describe("a whole message", () => {
+  it("has Anthropic's form, and counts cached tokens apart from the others", async () => {
+    expect(await encode([started(), text("Hel"), text(""), text("lo"), finished()])).toMatchObject({
+      model: "owner/repo:Q4_K_M",
+      content: [{ type: "text", text: "Hello" }],
+      stop_reason: "end_turn",
+      stop_sequence: null,
+      usage: {
+        input_tokens: 8,
+        cache_read_input_tokens: 4,
+        cache_creation_input_tokens: 0,
+        output_tokens: 3,
+        output_tokens_details: null,
+      },
+    });
+  });
+
+  it("has a block for each thing that the model did, in its order", async () => {
+    const events = [
+      started(),
+      reasoning("Let me "),
+      reasoning("think."),
+      text("I look it up."),
+      ...call(0, "a", ['{"ci', 'ty":"Rome"}']),
+      ...call(1, "b", []),
+      finished({ reason: "tool_calls", reasoningTokens: 2 }),
+    ];
+    const { content, stop_reason, usage } = await encode(events);
+    expect(content).toEqual([
+      { type: "thinking", thinking: "Let me think.", signature: expect.stringMatching(/./) },
+      { type: "text", text: "I look it up.", citations: null },
+      { type: "tool_use", id: "a", name: "tool_a", input: { city: "Rome" }, caller: { type: "direct" } },
+      { type: "tool_use", id: "b", name: "tool_b", input: {}, caller: { type: "direct" } },
+    ]);
+    expect(stop_reason).toBe("tool_use");
+    expect(usage.output_tokens_details).toEqual({ thinking_tokens: 2 });
+  });
+
+  it("tells only that the model thought, where the client wants no more", async () => {
+    const { content } = await encode([started(), reasoning("Hm."), text("Yes."), finished()], { showThinking: false });
+    expect(content[0]).toEqual({ type: "thinking", thinking: "", signature: expect.stringMatching(/./) });
+  });
+
+  it("is empty when the model said nothing", async () => {
+    expect((await encode([started(), text(""), finished()])).content).toEqual([]);
+  });
+
+  it("gives a call that was cut off no input", async () => {
+    const events = [started(), ...call(0, "a", ['{"city":"Ro']), finished({ reason: "length", completionTokens: 50 })];
+    expect(await encode(events)).toMatchObject({ content: [{ id: "a", input: {} }], stop_reason: "max_tokens" });
+  });
+
+  it.each([
+    [{ reason: "stop" }, "end_turn", null],
+    [{ reason: "stop", stopString: "END" }, "stop_sequence", "END"],
+    [{ reason: "length", completionTokens: 50 }, "max_tokens", null],
+    [{ reason: "length", completionTokens: 49 }, "model_context_window_exceeded", null],
+    [{ reason: "tool_calls" }, "tool_use", null],
+  ] as const)("says why it ended: %j", async (end, reason, sequence) => {
+    expect(await encode([started(), text("Hi"), finished(end)])).toMatchObject({
+      stop_reason: reason,
+      stop_sequence: sequence,
+    });
+  });
+
+  it("is not made of a generation that stopped coming", async () => {
+    await expect(encode([started(), text("Hi")])).rejects.toThrow("unfinished");
+  });
+
+  it("has an id of its own", async () => {
+    const events = [started(), finished()];
+    expect((await encode(events)).id).not.toBe((await encode(events)).id);
+  });
+});

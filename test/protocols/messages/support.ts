@@ -1,0 +1,33 @@
+import { InvalidRequestError } from "../../../src/protocols/errors.ts";
+import { decodeMessagesRequest } from "../../../src/protocols/messages/decode.ts";
+
+export const MESSAGES = [{ role: "user", content: "Hi" }];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What becomes of a valid request with `fields` set. */
+export function decode(fields: Fields) {
+  return decodeMessagesRequest({ model: "one", max_tokens: 100, messages: MESSAGES, ...fields });
+}
+
+/** The prompt that becomes of a valid request with `fields` set. */
+export function promptOf(fields: Fields) {
+  const { prompt } = decode(fields).generation;
+  if (prompt.type !== "chat") {
+    throw new Error("The prompt is not a conversation.");
+  }
+  return prompt;
+}
+
+/** Why a valid request with `fields` set is refused. Throws when it is not, or with another error. */
+export function refusal(fields: Fields): { message: string; param: string | null; code: string | null } {
+  try {
+    decode(fields);
+  } catch (error) {
+    if (error instanceof InvalidRequestError) {
+      return { message: error.message, param: error.param, code: error.code };
+    }
+    throw error;
+  }
+  throw new Error("The request was accepted.");
+}

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import { InvalidRequestError } from "../../src/protocols/errors.ts";
+import {
+  decodeGrammar,
+  decodeRegex,
+  decodeResponseFormat,
+  decodeTextFormat,
+  pickFormat,
+} from "../../src/protocols/output-format.ts";
+
+function refusal(decode: () => unknown): InvalidRequestError {
+  try {
+    decode();
+  } catch (error) {
+    if (error instanceof InvalidRequestError) {
+      return error;
+    }
+    throw error;
+  }
+  throw new Error("It was not refused.");
+}
+
+const PERSON = {
+  type: "object",
+  properties: { name: { type: "string" }, age: { type: ["integer", "null"] } },
+  required: ["name", "age"],
+  additionalProperties: false,
+};
+
+function jsonSchema(schema: unknown, more: Readonly<Record<string, unknown>> = {}) {
+  return { type: "json_schema", json_schema: { name: "person", schema, ...more } };
+}
+
+describe("response_format", () => {
+  it("is any text where it is absent, null or text", () => {
+    for (const value of [undefined, null, { type: "text" }]) {
+      expect(decodeResponseFormat(value, "response_format")).toBeUndefined();
+    }
+  });
+
+  it("is any object for json_object, and for a schema that isn't there", () => {
+    expect(decodeResponseFormat({ type: "json_object" }, "response_format")).toEqual({ type: "json" });
+    expect(decodeResponseFormat(jsonSchema(undefined), "response_format")).toEqual({ type: "json" });
+  });
+
+  it("is a schema, strict or not, also in llama-server's form", () => {
+    const expected = { type: "schema", schema: PERSON };
+    expect(decodeResponseFormat(jsonSchema(PERSON), "response_format")).toEqual(expected);
+    expect(decodeResponseFormat(jsonSchema(PERSON, { strict: true, description: "d" }), "response_format")).toEqual(
+      expected,
+    );
+    expect(decodeResponseFormat({ type: "json_object", schema: PERSON }, "response_format")).toEqual(expected);
+  });
+
+  it.each([
+    ["text", "response_format", "invalid_type"],
+    [{ type: "xml" }, "response_format.type", "invalid_value"],
+    [{ type: "json_schema" }, "response_format.json_schema", "missing_required_parameter"],
+    [{ type: "json_schema", json_schema: {} }, "response_format.json_schema.name", "missing_required_parameter"],
+    [{ type: "json_schema", json_schema: { name: "a b" } }, "response_format.json_schema.name", "invalid_value"],
+    [jsonSchema(7), "response_format.json_schema.schema", "invalid_type"],
+    [jsonSchema(PERSON, { strict: "yes" }), "response_format.json_schema.strict", "invalid_type"],
+  ])("is refused by field: %j", (value, param, code) => {
+    expect(refusal(() => decodeResponseFormat(value, "response_format"))).toMatchObject({ param, code });
+  });
+
+  it("is refused by path and keyword where an answer can't be held to it", () => {
+    const schema = { type: "object", properties: { tags: { type: "array", uniqueItems: true } } };
+    const error = refusal(() => decodeResponseFormat(jsonSchema(schema), "response_format"));
+    expect(error.param).toBe("response_format.json_schema.schema.properties.tags");
+    expect(error.message).toMatch(/^Invalid schema for response_format 'person': 'uniqueItems' in /);
+  });
+
+  it.each([
+    [
+      { ...PERSON, additionalProperties: undefined },
+      "In context=(), 'additionalProperties' is required to be supplied and to be false.",
+    ],
+    [
+      { ...PERSON, required: ["name"] },
+      "In context=(), 'required' is required to be supplied and to be an array including every key in properties. Missing 'age'.",
+    ],
+    [
+      { ...PERSON, properties: { ...PERSON.properties, age: { type: "object", properties: {} } } },
+      "In context=('properties', 'age'), 'additionalProperties' is required to be supplied and to be false.",
+    ],
+    [{ type: "array", items: {} }, `schema must be a JSON Schema of 'type: "object"', got 'type: "array"'.`],
+  ])("says in OpenAI's words what strict mode wants", (schema, message) => {
+    const error = refusal(() => decodeResponseFormat(jsonSchema(schema, { strict: true }), "response_format"));
+    expect(error).toMatchObject({
+      message: `Invalid schema for response_format 'person': ${message}`,
+      param: "response_format",
+    });
+    expect(decodeResponseFormat(jsonSchema(schema, { strict: false }), "response_format")).toMatchObject({
+      type: "schema",
+    });
+  });
+});
+
+describe("text.format", () => {
+  it("has the schema one level higher", () => {
+    const value = { type: "json_schema", name: "person", schema: PERSON, strict: true };
+    expect(decodeTextFormat(value, "text.format")).toEqual({ type: "schema", schema: PERSON });
+    expect(refusal(() => decodeTextFormat({ ...value, schema: { type: "string" } }, "text.format"))).toMatchObject({
+      param: "text.format.schema",
+      code: "invalid_json_schema",
+    });
+  });
+});
+
+describe("the extensions", () => {
+  it("take a grammar", () => {
+    expect(decodeGrammar('root ::= "a"', "grammar")).toEqual({ type: "grammar", grammar: { gbnf: 'root ::= "a"' } });
+    expect(decodeGrammar(null, "grammar")).toBeUndefined();
+    expect(refusal(() => decodeGrammar("root ::= x", "grammar"))).toMatchObject({
+      param: "grammar",
+      code: "invalid_grammar",
+    });
+  });
+
+  it("take a regular expression", () => {
+    expect(decodeRegex("a|b", "regex")).toEqual({ type: "regex", pattern: "a|b" });
+    expect(refusal(() => decodeRegex("(a)\\1", "regex"))).toMatchObject({ param: "regex", code: "invalid_regex" });
+    expect(refusal(() => decodeRegex(7, "regex"))).toMatchObject({ param: "regex", code: "invalid_type" });
+  });
+
+  it("are refused beside another format", () => {
+    expect(pickFormat({ response_format: undefined, grammar: undefined })).toBeUndefined();
+    expect(pickFormat({ response_format: { type: "json" }, grammar: undefined })).toEqual({ type: "json" });
+    expect(
+      refusal(() => pickFormat({ response_format: { type: "json" }, regex: { type: "regex", pattern: "a" } })),
+    ).toMatchObject({
+      param: "regex",
+      code: "invalid_parameter_combination",
+    });
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { parseKeptItem } from "../../../src/protocols/responses/decode-items.ts";
+import { decode, itemsOf, refusal } from "./support.ts";
+
+describe("the items of an input", () => {
+  it("are messages of all roles, with texts or parts", () => {
+    const items = itemsOf([
+      { role: "developer", content: "d" },
+      {
+        type: "message",
+        role: "user",
+        content: [
+          { type: "input_text", text: "a" },
+          { type: "input_text", text: "b" },
+        ],
+      },
+      { role: "assistant", content: "c" },
+      {
+        role: "assistant",
+        content: [
+          { type: "output_text", text: "e", annotations: [{}] },
+          { type: "refusal", refusal: "r" },
+        ],
+      },
+    ]);
+    expect(items).toMatchObject([
+      { type: "message", role: "developer", content: [{ type: "input_text", text: "d" }] },
+      { role: "user", content: [{ text: "a" }, { text: "b" }] },
+      { role: "assistant", content: [{ type: "output_text", text: "c", annotations: [] }] },
+      {
+        role: "assistant",
+        content: [
+          { type: "output_text", text: "e" },
+          { type: "refusal", refusal: "r" },
+        ],
+      },
+    ]);
+  });
+
+  it("are calls, results and thoughts, under the ids that they came with", () => {
+    const items = itemsOf([
+      { type: "reasoning", id: "rs_1", summary: [], content: [{ type: "reasoning_text", text: "hm" }] },
+      { type: "function_call", id: "fc_1", call_id: "call_1", name: "f", arguments: "{}" },
+      { type: "function_call_output", call_id: "call_1", output: [{ type: "input_text", text: "4" }] },
+    ]);
+    expect(items).toEqual([
+      {
+        id: "rs_1",
+        type: "reasoning",
+        status: "completed",
+        summary: [],
+        content: [{ type: "reasoning_text", text: "hm" }],
+      },
+      { id: "fc_1", type: "function_call", status: "completed", call_id: "call_1", name: "f", arguments: "{}" },
+      {
+        id: expect.stringMatching(/^fco_/),
+        type: "function_call_output",
+        status: "completed",
+        call_id: "call_1",
+        output: [{ type: "input_text", text: "4" }],
+      },
+    ]);
+  });
+
+  it("may be references, with and without their type", () => {
+    const references = [{ type: "item_reference", id: "msg_1" }, { id: "msg_1" }, { type: null, id: "msg_1" }];
+    for (const reference of references) {
+      expect(decode({ input: [reference] }).input).toEqual([{ type: "item_reference", id: "msg_1" }]);
+    }
+  });
+
+  it("come back from their JSON as they were", () => {
+    const items = itemsOf([
+      { role: "user", content: "a" },
+      { role: "assistant", content: "b" },
+      { type: "function_call", call_id: "call_1", name: "f", arguments: "{}", status: "incomplete" },
+      { type: "function_call_output", call_id: "call_1", output: "4" },
+      { type: "reasoning", summary: [{ type: "summary_text", text: "s" }] },
+    ]);
+    expect(items.map((item) => parseKeptItem(JSON.stringify(item)))).toEqual(items);
+  });
+
+  it.each([
+    [{ role: "tool", content: "a" }, "input[0].role", "invalid_value"],
+    [{ role: "user", content: [{ type: "input_image", image_url: "x" }] }, "input[0].content[0]", "unsupported_value"],
+    [{ role: "user", content: [{ type: "input_file", file_id: "x" }] }, "input[0].content[0]", "unsupported_value"],
+    [{ role: "user", content: [{ type: "refusal", refusal: "x" }] }, "input[0].content[0].type", "invalid_value"],
+    [{ role: "user", content: [{ type: "video" }] }, "input[0].content[0].type", "invalid_value"],
+    [{ type: "web_search_call", id: "ws_1" }, "input[0].type", "invalid_value"],
+    [{ type: "function_call", name: "f", arguments: "" }, "input[0].call_id", "missing_required_parameter"],
+    [{ type: "reasoning", summary: [], encrypted_content: "gAAA" }, "input[0].encrypted_content", "unsupported_value"],
+    ["text", "input[0]", "invalid_type"],
+  ])("are refused as %j", (item, param, code) => {
+    expect(refusal({ input: [item] })).toMatchObject({ param, code });
+  });
+
+  it("lose lone surrogates, which have no UTF-8 form", () => {
+    expect(itemsOf([{ role: "user", content: "a\ud800" }])).toMatchObject([{ content: [{ text: "a\ufffd" }] }]);
+  });
+});

@@ -1,0 +1,184 @@
+import { describe, expect, it } from "vitest";
+import { decode, refusal } from "./support.ts";
+
+const TOOL = { type: "function", name: "look_up", parameters: { type: "object", properties: {} }, strict: false };
+
+describe("a request for a response", () => {
+  it("has OpenAI's defaults", () => {
+    const request = decode();
+    expect(request).toMatchObject({
+      model: "one",
+      stream: false,
+      store: true,
+      background: false,
+      mayTruncate: false,
+      generation: {
+        choices: 1,
+        maxTokens: undefined,
+        stop: [],
+        sampling: { temperature: 1, topP: 1, seed: undefined },
+      },
+      settings: { truncation: "disabled", parallel_tool_calls: true, tool_choice: "auto", tools: [], metadata: {} },
+    });
+    expect(request.generation).not.toHaveProperty("tools");
+    expect(request.generation).not.toHaveProperty("output");
+    expect(request.generation).not.toHaveProperty("logprobs");
+  });
+
+  it("takes a text for one message of the user", () => {
+    expect(decode({ input: "Hello" }).input).toEqual([
+      {
+        id: expect.stringMatching(/^msg_[0-9a-f]{48}$/),
+        type: "message",
+        status: "completed",
+        role: "user",
+        content: [{ type: "input_text", text: "Hello" }],
+      },
+    ]);
+  });
+
+  it("takes null for absent", () => {
+    const fields = ["instructions", "tools", "tool_choice", "text", "reasoning", "include", "metadata", "truncation"];
+    const { settings } = decode(Object.fromEntries(fields.map((field) => [field, null])));
+    expect(settings).toEqual(decode().settings);
+  });
+
+  it("repeats what was asked for", () => {
+    const fields = {
+      instructions: "Be brief.",
+      max_output_tokens: 50,
+      max_tool_calls: 3,
+      metadata: { topic: "sea" },
+      parallel_tool_calls: false,
+      prompt_cache_key: "k",
+      safety_identifier: "s",
+      temperature: 0.5,
+      tool_choice: "required",
+      tools: [{ ...TOOL, description: null }],
+      top_p: 0.9,
+      truncation: "auto",
+      user: "u",
+    };
+    const { settings, generation, mayTruncate } = decode(fields);
+    expect(settings).toMatchObject(fields);
+    expect(generation).toMatchObject({ maxTokens: 50, sampling: { temperature: 0.5, topP: 0.9 } });
+    expect(mayTruncate).toBe(true);
+  });
+
+  it("takes tools as OpenAI writes them here: flat, and strict where told so", () => {
+    const { generation, settings } = decode({ tools: [{ type: "function", name: "f", description: "d" }] });
+    expect(generation.tools).toEqual({
+      tools: [{ name: "f", description: "d" }],
+      choice: "auto",
+      allowed: undefined,
+      parallel: true,
+    });
+    expect(settings.tools).toEqual([
+      { type: "function", name: "f", description: "d", parameters: null, strict: false },
+    ]);
+  });
+
+  it.each([
+    ["none", { choice: "none", allowed: undefined }],
+    [
+      { type: "function", name: "look_up" },
+      { choice: "required", allowed: ["look_up"], parallel: false },
+    ],
+    [
+      { type: "allowed_tools", mode: "auto", tools: [{ type: "function", name: "look_up" }] },
+      { choice: "auto", allowed: ["look_up"] },
+    ],
+  ])("takes the tool choice %j", (tool_choice, expected) => {
+    expect(decode({ tools: [TOOL], tool_choice }).generation.tools).toMatchObject(expected);
+  });
+
+  it.each([
+    [{ type: "text" }, undefined],
+    [{ type: "json_object" }, { type: "json" }],
+    [
+      { type: "json_schema", name: "n", schema: { type: "object" } },
+      { type: "schema", schema: { type: "object" } },
+    ],
+  ])("takes the text format %j", (format, expected) => {
+    expect(decode({ text: { format } }).generation.output).toEqual(expected);
+  });
+
+  it("gives log-probabilities where they are included, or some of the most likely are asked for", () => {
+    const include = ["message.output_text.logprobs"];
+    expect(decode({ include }).generation.logprobs).toBe(0);
+    expect(decode({ include, top_logprobs: 3 }).generation.logprobs).toBe(3);
+    expect(decode({ top_logprobs: 3 }).generation.logprobs).toBe(3);
+    expect(decode({ top_logprobs: 0 }).generation).not.toHaveProperty("logprobs");
+  });
+
+  it("includes what never is there without a word", () => {
+    expect(decode({ include: ["reasoning.encrypted_content", "web_search_call.results"] }).store).toBe(true);
+  });
+
+  it("tells the template how much to reason", () => {
+    expect(decode({ reasoning: { effort: "low" } }).templateArguments).toEqual({
+      enable_thinking: true,
+      reasoning_effort: "low",
+    });
+    expect(decode({ reasoning: { effort: "none", summary: "auto" } }).templateArguments).toMatchObject({
+      enable_thinking: false,
+    });
+    expect(decode().templateArguments).toBeUndefined();
+  });
+
+  it("takes a conversation as an id or an object", () => {
+    expect(decode({ conversation: "conv_1" }).conversationId).toBe("conv_1");
+    expect(decode({ conversation: { id: "conv_1" } }).settings.conversation).toEqual({ id: "conv_1" });
+  });
+
+  it("needs no input where something goes on", () => {
+    expect(decode({ input: undefined, previous_response_id: "resp_1" }).input).toEqual([]);
+  });
+
+  it.each([
+    [{ model: undefined }, "model", "missing_required_parameter"],
+    [{ input: undefined }, "input", "missing_required_parameter"],
+    [{ input: [] }, "input", "missing_required_parameter"],
+    [{ input: 5 }, "input", "invalid_type"],
+    [{ temperature: 3 }, "temperature", "decimal_above_max_value"],
+    [{ max_output_tokens: 0 }, "max_output_tokens", "integer_below_min_value"],
+    [{ top_logprobs: 21 }, "top_logprobs", "integer_above_max_value"],
+    [{ include: ["everything"] }, "include[0]", "invalid_value"],
+    [{ truncation: "middle" }, "truncation", "invalid_value"],
+    [{ tools: [{ type: "web_search" }] }, "tools[0].type", "invalid_value"],
+    [{ tools: [{ type: "function" }] }, "tools[0].name", "missing_required_parameter"],
+    [{ tools: [TOOL, TOOL] }, "tools", "invalid_value"],
+    [{ tool_choice: "required" }, "tool_choice", "invalid_value"],
+    [{ tools: [TOOL], tool_choice: { type: "function", name: "other" } }, "tool_choice", "invalid_value"],
+    [{ tools: [TOOL], tool_choice: { type: "file_search" } }, "tool_choice.type", "invalid_value"],
+    [{ text: { format: { type: "yaml" } } }, "text.format.type", "invalid_value"],
+    [{ text: { format: { type: "json_schema" } } }, "text.format.name", "missing_required_parameter"],
+    [{ text: { verbosity: "low" } }, "text.verbosity", "unsupported_parameter"],
+    [{ reasoning: { summary: "detailed" } }, "reasoning.summary", "unsupported_parameter"],
+    [{ prompt: { id: "pmpt_1" } }, "prompt", "unsupported_parameter"],
+    [{ service_tier: "express" }, "service_tier", "invalid_value"],
+    [
+      { stream: true, stream_options: { include_obfuscation: true } },
+      "stream_options.include_obfuscation",
+      "unsupported_parameter",
+    ],
+    [{ stream_options: {} }, "stream_options", null],
+    [{ background: true, store: false }, "store", "invalid_parameter_combination"],
+    [{ previous_response_id: "resp_1", conversation: "conv_1" }, null, "mutually_exclusive_parameters"],
+    [
+      { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, "v"])) },
+      "metadata",
+      "object_above_max_properties",
+    ],
+    [{ metadata: { ["k".repeat(65)]: "v" } }, "metadata", "string_above_max_length"],
+    [{ metadata: { k: "v".repeat(513) } }, "metadata.k", "string_above_max_length"],
+  ])("is refused with %j", (fields, param, code) => {
+    expect(refusal(fields)).toMatchObject({ param, code });
+  });
+
+  it("is told which type of tool is not there", () => {
+    expect(refusal({ tools: [{ type: "web_search" }] }).message).toBe(
+      "Invalid value: 'web_search'. Supported values are: 'function'.",
+    );
+  });
+});

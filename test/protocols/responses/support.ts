@@ -1,0 +1,46 @@
+import type { GenerationEvent } from "../../../src/generation/event.ts";
+import { InvalidRequestError } from "../../../src/protocols/errors.ts";
+import { decodeResponsesRequest } from "../../../src/protocols/responses/decode.ts";
+import type { Item } from "../../../src/protocols/responses/items.ts";
+import { newResponse, type ResponseSettings } from "../../../src/protocols/responses/response.ts";
+import { createResponseWriter } from "../../../src/protocols/responses/writer.ts";
+
+export const NOW_MS = 1_750_000_000_000;
+
+/** What becomes of a valid request with `fields` set. */
+export function decode(fields: Readonly<Record<string, unknown>> = {}) {
+  return decodeResponsesRequest({ model: "one", input: "Hi", ...fields });
+}
+
+/** Why a request with `fields` is refused. Throws when it is not, or with another error. */
+export function refusal(fields: Readonly<Record<string, unknown>>): InvalidRequestError {
+  return refusalOf(() => decode(fields));
+}
+
+export function refusalOf(work: () => unknown): InvalidRequestError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof InvalidRequestError) {
+      return error;
+    }
+    throw error;
+  }
+  throw new Error("It was accepted.");
+}
+
+export function settings(fields: Readonly<Record<string, unknown>> = {}): ResponseSettings {
+  return decode(fields).settings;
+}
+
+/** A writer of a response, and all that its stream says about `events`. */
+export function write(events: readonly GenerationEvent[], fields: Readonly<Record<string, unknown>> = {}) {
+  const writer = createResponseWriter(newResponse("one", settings(fields), NOW_MS), () => NOW_MS + 5_000);
+  const said = [...writer.open(), ...events.flatMap((event) => writer.take(event))];
+  return { writer, said };
+}
+
+/** Items as a request's `input` gives them. */
+export function itemsOf(input: unknown): Item[] {
+  return decode({ input }).input.flatMap((item) => (item.type === "item_reference" ? [] : [item]));
+}

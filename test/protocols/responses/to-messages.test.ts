@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { dropOldest, toMessages } from "../../../src/protocols/responses/to-messages.ts";
+import { itemsOf, refusalOf } from "./support.ts";
+
+const call = (id: string) => ({ type: "function_call", call_id: id, name: "f", arguments: `{"of":"${id}"}` });
+const result = (id: string, output = id) => ({ type: "function_call_output", call_id: id, output });
+const thought = (text: string) => ({ type: "reasoning", summary: [], content: [{ type: "reasoning_text", text }] });
+
+describe("a conversation as the engine takes it", () => {
+  it("begins with the instructions, and has developers for systems", () => {
+    const items = itemsOf([
+      { role: "developer", content: "d" },
+      {
+        role: "user",
+        content: [
+          { type: "input_text", text: "a" },
+          { type: "input_text", text: "b" },
+        ],
+      },
+    ]);
+    expect(toMessages("i", items)).toEqual([
+      { role: "system", content: "i" },
+      { role: "system", content: "d" },
+      { role: "user", content: "a\nb" },
+    ]);
+  });
+
+  it("has thoughts, words and calls of one turn in one message, and the results after it", () => {
+    const items = itemsOf([
+      { role: "user", content: "u" },
+      thought("hm"),
+      { role: "assistant", content: "w" },
+      call("1"),
+      call("2"),
+      result("2"),
+      result("1"),
+      thought("so"),
+      { role: "assistant", content: "end" },
+    ]);
+    expect(toMessages(undefined, items)).toEqual([
+      { role: "user", content: "u" },
+      {
+        role: "assistant",
+        content: "w",
+        reasoning: "hm",
+        toolCalls: [
+          { id: "1", name: "f", arguments: '{"of":"1"}' },
+          { id: "2", name: "f", arguments: '{"of":"2"}' },
+        ],
+      },
+      { role: "tool", content: "2", toolCallId: "2" },
+      { role: "tool", content: "1", toolCallId: "1" },
+      { role: "assistant", content: "end", reasoning: "so" },
+    ]);
+  });
+
+  it("keeps two answers in a row apart", () => {
+    const items = itemsOf([
+      { role: "assistant", content: "a" },
+      { role: "assistant", content: "b" },
+    ]);
+    expect(toMessages(undefined, items)).toEqual([
+      { role: "assistant", content: "a" },
+      { role: "assistant", content: "b" },
+    ]);
+  });
+
+  it("needs a result for each call and a call for each result", () => {
+    expect(refusalOf(() => toMessages(undefined, itemsOf([call("1")]))).message).toBe(
+      "No tool output found for function call 1.",
+    );
+    expect(refusalOf(() => toMessages(undefined, itemsOf([result("1")]))).message).toBe(
+      "No tool call found for function call output with call_id 1.",
+    );
+  });
+});
+
+describe("dropping the oldest items", () => {
+  const text = (content: string) => ({ role: "user", content });
+
+  it("drops as much as was asked for, and one at least", () => {
+    const items = itemsOf([text("a"), text("b"), text("c"), text("d")]);
+    expect(dropOldest(items, 0)).toEqual(items.slice(1));
+    expect(dropOldest(items, 0.5)).toEqual(items.slice(2));
+  });
+
+  it("keeps the newest, and gives up where it is alone", () => {
+    const items = itemsOf([text("a"), text("b")]);
+    expect(dropOldest(items, 1)).toEqual(items.slice(1));
+    expect(dropOldest(items.slice(1), 0)).toBeUndefined();
+  });
+
+  it("drops results with their calls", () => {
+    const items = itemsOf([call("1"), text("b"), result("1"), text("c")]);
+    expect(dropOldest(items, 0)).toEqual([items[1], items[3]]);
+  });
+});
