@@ -16,7 +16,7 @@ const HARD: readonly Record<string, unknown>[] = [
   { type: "array", items: { type: "string", pattern: "^(a*)*b$" }, maxItems: 10_000 },
   {
     type: "object",
-    properties: Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`p${index}`, { type: "integer" }])),
+    properties: Object.fromEntries(Array.from({ length: 250 }, (_, index) => [`p${index}`, { type: "integer" }])),
   },
   { type: "string", format: "uri" },
   { $ref: "#/$defs/a", $defs: { a: { type: "array", items: { $ref: "#/$defs/a" } } } },
