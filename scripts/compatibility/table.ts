@@ -14,6 +14,7 @@ const HARMLESS: readonly unknown[] = [
   "default",
   "medium",
   "in_memory",
+  "standard",
   { type: "text" },
   ["text"],
 ];
@@ -53,9 +54,9 @@ export function describeEndpoint(endpoint: Endpoint): readonly Row[] {
   const refusals = new Map(endpoint.refusals.map((refusal) => [refusal.param, refusal]));
   return [
     ...Object.entries(properties).flatMap(([name, schema]) =>
-      describeField(name, schema, required.includes(name), endpoint, refusals.get(name)),
+      describeField(name, schema, required.includes(name), endpoint, refusals),
     ),
-    ...endpoint.refusals.filter(({ param }) => !(param in properties)).map(describeRefusal),
+    ...endpoint.refusals.filter(({ param }) => !(param.split(".", 1).join() in properties)).map(describeRefusal),
     ...Object.entries(endpoint.ignored).map(
       ([name, why]): Row => ({ field: `\`${name}\``, outcome: "ignored", values: "", notes: why }),
     ),
@@ -69,8 +70,9 @@ function describeField(
   schema: FieldSchema,
   isRequired: boolean,
   { hints, extensions }: Endpoint,
-  refusal: Refusal | undefined,
+  refusals: ReadonlyMap<string, Refusal>,
 ): readonly Row[] {
+  const refusal = refusals.get(name);
   const isHint = hints.includes(name);
   const extension = (extensions as Readonly<Record<string, string | undefined>>)[name];
   const notes = [
@@ -94,12 +96,18 @@ function describeField(
     ...[...inner].map(
       ([key, alternatives]): Row => ({
         ...row,
-        field: `\`${name}.${key}\``,
         values: describeValues({ anyOf: alternatives.map(([, value]) => value) }),
         notes: "",
+        ...describeInnerRefusal(refusals.get(`${name}.${key}`)),
+        field: `\`${name}.${key}\``,
       }),
     ),
   ];
+}
+
+/** What is refused below a field that is supported: what is left of it are the values that ask for nothing. */
+function describeInnerRefusal(refusal: Refusal | undefined): Partial<Row> {
+  return refusal === undefined ? {} : describeRefusal(refusal);
 }
 
 function describeRefusal({ param, asksForIt, reason }: Refusal): Row {

@@ -10,20 +10,30 @@ describe("docs/compatibility.md", () => {
   });
 });
 
-describe("the table of chat completions", () => {
-  const rows = describeEndpoint(rowsOf("POST /v1/chat/completions"));
+describe.each(endpoints.map((endpoint) => [endpoint.title, endpoint] as const))("the table of %s", (_, endpoint) => {
+  it("has each field once", () => {
+    const fields = describeEndpoint(endpoint).map(({ field }) => field);
+    expect(fields).toEqual([...new Set(fields)]);
+  });
+});
 
-  it("has every field that the official client's types have", () => {
-    const fields = new Set(rows.map(({ field }) => field));
-    for (const name of clientFields("resources/chat/completions/completions.d.ts", "ChatCompletionCreateParamsBase")) {
+describe("the tables", () => {
+  it.each([
+    ["POST /v1/chat/completions", "openai/resources/chat/completions/completions", "ChatCompletionCreateParamsBase"],
+    ["POST /v1/responses", "openai/resources/responses/responses", "ResponseCreateParamsBase"],
+    ["POST /v1/messages", "@anthropic-ai/sdk/resources/messages/messages", "MessageCreateParamsBase"],
+    ["POST /v1/completions", "openai/resources/completions", "CompletionCreateParamsBase"],
+    ["POST /v1/embeddings", "openai/resources/embeddings", "EmbeddingCreateParams"],
+  ])("have every field of %s that the official client's types have", (title, file, type) => {
+    const fields = new Set(describeEndpoint(rowsOf(title)).map(({ field }) => field));
+    for (const name of clientFields(`${file}.d.ts`, type)) {
       expect(fields).toContain(`\`${name}\``);
     }
   });
+});
 
-  it("has each field once", () => {
-    const fields = rows.map(({ field }) => field);
-    expect(fields).toEqual([...new Set(fields)]);
-  });
+describe("the table of chat completions", () => {
+  const rows = describeEndpoint(rowsOf("POST /v1/chat/completions"));
 
   it("tells what a field may be, from its schema", () => {
     expect(rows.find(({ field }) => field === "`n`")).toMatchObject({
@@ -47,9 +57,9 @@ function rowsOf(title: string) {
   return endpoint;
 }
 
-/** The fields of an interface in the types of the `openai` package. */
+/** The fields of an interface in the types of an official package. */
 function clientFields(path: string, name: string): readonly string[] {
-  const types = readFileSync(new URL(`../../node_modules/openai/${path}`, import.meta.url), "utf8");
+  const types = readFileSync(new URL(`../../node_modules/${path}`, import.meta.url), "utf8");
   const body = new RegExp(`^export interface ${name} \\{\\n(.*?)^\\}`, "ms").exec(types)?.[1] ?? "";
   const fields = [...body.matchAll(/^ {4}(\w+)\??:/gm)].map(([, field = ""]) => field);
   expect(fields).toContain("model");

@@ -11,7 +11,7 @@ export const newConversationSchema = z.object(
   { error: "an object" },
 );
 /** A body whose only field is `metadata`. */
-export const updateSchema = z.object({ metadata: metadata.nullable() }, { error: "an object" });
+export const metadataUpdateSchema = z.object({ metadata: metadata.nullable() }, { error: "an object" });
 /** The body of `POST /v1/conversations/{id}/items`. */
 export const itemsSchema = z.object({ items: wireItems.min(1) }, { error: "an object" });
 
@@ -33,7 +33,7 @@ export function decodeNewConversation(body: unknown): NewConversation {
 
 /** Understands a body whose only field is `metadata`, as updates have it. Throws `InvalidRequestError`. */
 export function decodeMetadataUpdate(body: unknown): Metadata {
-  return decodeMetadata(parseWire(updateSchema, body).metadata);
+  return decodeMetadata(parseWire(metadataUpdateSchema, body).metadata);
 }
 
 /** Understands the body of `POST /v1/conversations/{id}/items`. Throws `InvalidRequestError`. */

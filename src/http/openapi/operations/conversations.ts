@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { itemsSchema, newConversationSchema, updateSchema } from "../../../protocols/responses/conversation.ts";
+import { itemsSchema, metadataUpdateSchema, newConversationSchema } from "../../../protocols/responses/conversation.ts";
 import type { NamedSchema, Operation } from "../operation.ts";
 import { item, itemList } from "./items.ts";
 import { CHANGE_ERRORS, count, deleted, inPath, LIST_ERRORS, LOOKUP_ERRORS, paging } from "./shared.ts";
@@ -23,7 +23,7 @@ const userMessage = { type: "message", role: "user", content: "Hello." };
 /** What `POST /v1/conversations/{id}` and `POST /v1/chat/completions/{id}` take. */
 export const metadataUpdate = {
   name: "MetadataUpdate",
-  schema: updateSchema,
+  schema: metadataUpdateSchema,
   examples: { "one pair": { metadata: { topic: "sky" } } },
 };
 
