@@ -1,9 +1,9 @@
 import { Command, Help } from "commander";
 import type { Flags } from "../config/load.ts";
 import { didYouMean } from "../config/suggest.ts";
+import { readVersion } from "../version.ts";
 import type { CliContext } from "./context.ts";
 import { addSettingOptions } from "./options.ts";
-import { readVersion } from "./version.ts";
 
 /** The help's width where it doesn't go to a terminal. */
 const PLAIN_COLUMNS = 120;
@@ -17,6 +17,7 @@ Examples:
   sluice --model gemma-3-270m                    serve another model of the catalogue
   sluice --model ./mine.gguf --context 8192      serve a file
   sluice pull hf:owner/repo:Q4_K_M               download a model, to serve it later
+  sluice doctor --gpu cuda                       check whether this machine can serve so, and with what
   sluice config --slots 8                        show what would be in force, and where each value comes from
 
 Settings come from flags, then environment variables, then the settings file, then defaults.
@@ -84,6 +85,19 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
       done(config(flags, context));
     });
   addSettingOptions(config);
+
+  const doctor = program
+    .command("doctor")
+    .description(
+      "check the machine, the settings and the models, and say what Sluice will use and what stands in its way",
+    )
+    .option("--verify", "also compare each model's SHA-256, which reads whole files")
+    .option("--json", "print the findings as JSON")
+    .action(async (flags: Flags) => {
+      const { doctor } = await import("./doctor.ts");
+      done(await doctor(flags, context));
+    });
+  addSettingOptions(doctor);
 
   // `sluice` alone serves, so its help shows what that takes. Only now, since commands copy this setting when they are made.
   program.configureHelp({

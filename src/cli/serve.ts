@@ -2,12 +2,12 @@ import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { GatewayOptions, RunningGateway } from "../gateway.ts";
 import { createLogger, type Logger } from "../telemetry/log.ts";
+import { readVersion } from "../version.ts";
 import { describeModels, formatBanner } from "./banner.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { fetchModels } from "./fetch-models.ts";
 import { InterruptedError, type Interrupts, watchInterrupts } from "./interrupts.ts";
 import { checkAddress, explainListenError } from "./listen.ts";
-import { readVersion } from "./version.ts";
 
 /** What `serve` is put together from. */
 export type ServeParts = {

@@ -17,6 +17,7 @@ import { requestId } from "./middleware/request-id.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { completions } from "./routes/completions.ts";
+import { docsPage, openapiDocument } from "./routes/docs.ts";
 import { embeddings } from "./routes/embeddings.ts";
 import { health, ready } from "./routes/health.ts";
 import { countMessageTokens, createMessage } from "./routes/messages.ts";
@@ -48,7 +49,17 @@ export type AppDeps = {
 };
 
 /** The paths that are the gateway's. When it is mounted in another app it leaves the others alone. */
-const OWN_PATHS = ["/v1/*", "/rerank", "/health", "/ready", "/tokenize", "/detokenize", "/apply-template"];
+const OWN_PATHS = [
+  "/v1/*",
+  "/rerank",
+  "/health",
+  "/ready",
+  "/tokenize",
+  "/detokenize",
+  "/apply-template",
+  "/openapi.json",
+  "/docs",
+];
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
@@ -74,6 +85,8 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
 
   app.get("/health", health());
   app.get("/ready", ready(models));
+  app.get("/openapi.json", openapiDocument());
+  app.get("/docs", docsPage());
   app.get("/v1/models", listModels(models));
   app.get("/v1/models/:id{.+}", showModel(models));
   const takesJson = every(jsonOnly(), limitBody(settings.maxBodyBytes));

@@ -83,6 +83,16 @@ export async function ensureModel(reference: ModelReference, options: EnsureOpti
   });
 }
 
+/**
+ * The model as it lies on the disk, its header and size checked; undefined where it has yet to be downloaded.
+ * @throws GgufError and ModelFileError as `ensureModel` does.
+ */
+export async function findModel(reference: ModelReference, modelsDir: string): Promise<LocalModel | undefined> {
+  return reference.type === "local"
+    ? describeFile(reference, resolve(reference.path))
+    : checkInstalled(reference, resolve(modelsDir));
+}
+
 async function checkInstalled(reference: RemoteReference, modelsDir: string): Promise<LocalModel | undefined> {
   const path = findInstalled(modelsDir, await listModelsDir(modelsDir), reference.stem);
   if (path === undefined) return undefined;

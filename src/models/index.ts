@@ -2,7 +2,8 @@
 export { isSupportedArchitecture, KNOWN_ARCHITECTURES, writesText } from "./architectures.ts";
 export { loadCatalogue } from "./catalogue.ts";
 export type { Catalogue, CatalogueEntry } from "./catalogue-schema.ts";
-export { type EnsureOptions, ensureModel, type LocalModel } from "./ensure.ts";
+export { freeDiskBytes } from "./disk.ts";
+export { type EnsureOptions, ensureModel, findModel, type LocalModel } from "./ensure.ts";
 export {
   CatalogueError,
   GgufError,
@@ -13,6 +14,7 @@ export {
   UnknownModelError,
 } from "./errors.ts";
 export { checkGguf, type GgufSummary } from "./gguf/check.ts";
+export { hashFile } from "./hash.ts";
 export { type ListedModel, listModels } from "./list.ts";
 export type { Progress } from "./progress.ts";
 export type { LocalReference, ModelReference, RemoteReference } from "./reference.ts";

@@ -28,6 +28,15 @@ export function boolean() {
   return z.boolean({ error: "a boolean" });
 }
 
+/**
+ * A field that is read later, with errors of its own: until then it may be anything. `form` is what it has to be in the end, for the
+ * API's description.
+ */
+export function readLater(form: z.ZodType) {
+  const { $schema, ...described } = z.toJSONSchema(form, { io: "input" });
+  return z.unknown().meta(described);
+}
+
 /** Whether a field was given: `null` is as good as absent. */
 export function isSet<T>(value: T | null | undefined): value is T {
   return value !== undefined && value !== null;

@@ -4,7 +4,7 @@ import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import { checkGbnf } from "../grammar/gbnf/check.ts";
 import { assertSupported } from "../grammar/output.ts";
 import { InvalidRequestError } from "./errors.ts";
-import { boolean, string } from "./fields.ts";
+import { boolean, readLater, string } from "./fields.ts";
 import { parseWire } from "./issue.ts";
 import { findStrictFault } from "./strict-schema.ts";
 
@@ -35,6 +35,18 @@ const textFormat = z.discriminatedUnion(
   [text, jsonObject, z.object({ type: z.literal("json_schema"), ...namedSchema })],
   { error: "an object" },
 );
+
+const formatText = string(64 * 1024).min(1);
+
+/** The fields of a request that say what form its answer has to have. What they hold is told by the functions below. */
+export const formatFields = {
+  response_format: readLater(responseFormat.nullable()).optional(),
+  grammar: readLater(formatText.nullable()).optional(),
+  regex: readLater(formatText.nullable()).optional(),
+};
+
+/** `text.format` of the Responses API, likewise. */
+export const textFormatField = readLater(textFormat.nullable()).optional();
 
 type NamedSchema = {
   readonly name: string;
@@ -103,7 +115,7 @@ function parseFormat<T extends z.ZodType>(format: T, value: unknown, param: stri
 }
 
 function parseText(value: unknown, param: string): string | undefined {
-  return parseFormat(string(64 * 1024).min(1), value, param);
+  return parseFormat(formatText, value, param);
 }
 
 function decodePlainFormat(

@@ -26,6 +26,8 @@ export const samplingFields = {
   seed: z
     .number({ error: AN_INTEGER })
     .multipleOf(1, { error: AN_INTEGER })
+    // zod takes fractions for multiples of 1 where they are too small for its arithmetic.
+    .refine(Number.isInteger, { error: AN_INTEGER })
     .min(-(2 ** 63), { error: AN_INTEGER })
     .max(2 ** 63, { error: AN_INTEGER })
     .nullish(),

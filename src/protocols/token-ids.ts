@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { AN_INTEGER } from "./fields.ts";
+import { AN_INTEGER, readLater } from "./fields.ts";
 
 /** More than any model's context holds. */
 const MAX_TOKENS = 2 ** 18;
@@ -39,8 +39,11 @@ function isTokenId(value: unknown): boolean {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_TOKEN_ID;
 }
 
+/** What a list of token ids is, to describe it: `findTokensFault` is what checks it. */
+export const tokenIdsForm = z.array(z.int().min(0).max(MAX_TOKEN_ID)).max(MAX_TOKENS);
+
 /** A list of token ids as a field. */
-export const tokenIds = z.unknown().transform((value, context): readonly number[] => {
+export const tokenIds = readLater(tokenIdsForm).transform((value, context): readonly number[] => {
   if (Array.isArray(value)) {
     const fault = findTokensFault(value, []);
     if (fault === undefined) return value.map(Number);

@@ -21,7 +21,7 @@ describe("--help", () => {
     }
     expect(oneLine).toContain("--port <number> port to listen on; 0 takes a free one (env SLUICE_PORT, default 8080)");
     expect(oneLine).toContain("--config <file>");
-    for (const command of ["serve", "pull", "models", "config"])
+    for (const command of ["serve", "pull", "models", "config", "doctor"])
       expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(stdout).toContain("sluice --port 9000 --slots 8");
   });
@@ -50,7 +50,7 @@ describe("wrong usage ends with 2 and says what was meant", () => {
     [["--verson"], "(Did you mean --version?)"],
     [["config", "--slot", "1"], "(Did you mean --slots?)"],
     [["pul", "x"], "error: unknown command 'pul'. Did you mean pull?"],
-    [["xyzzy"], "error: unknown command 'xyzzy'. Commands: serve, pull, models, config."],
+    [["xyzzy"], "error: unknown command 'xyzzy'. Commands: serve, pull, models, config, doctor."],
     [["--port", "1", "config"], "error: unknown command 'config'. Put the command before its flags: sluice config …"],
     [["config", "--port"], "error: option '--port <number>' argument missing"],
     [["pull"], "error: missing required argument 'name'"],

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
-import { error } from "../fixtures/openai/schemas.ts";
+import { error } from "../../src/protocols/openai-responses.ts";
 import { CHAT, chatInit, createTestApp } from "./support.ts";
 
 describe("every answer", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { error } from "../fixtures/openai/schemas.ts";
+import { error } from "../../src/protocols/openai-responses.ts";
 import { CHAT, chatInit, createTestApp, MODEL_ID } from "./support.ts";
 
 const BODY = JSON.stringify({ model: MODEL_ID, messages: [{ role: "user", content: "Hi" }] });

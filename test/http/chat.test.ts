@@ -10,7 +10,7 @@ import {
 } from "../../src/generation/errors.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
-import { chatCompletion, error } from "../fixtures/openai/schemas.ts";
+import { chatCompletion, error } from "../../src/protocols/openai-responses.ts";
 import {
   answerWith,
   CHAT,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { chatCompletion, error } from "../fixtures/openai/schemas.ts";
+import { chatCompletion, error } from "../../src/protocols/openai-responses.ts";
 import { bodyOf, jsonInit } from "./responses-support.ts";
 import { CHAT, chatInit, createTestApp, parseChunks } from "./support.ts";
 

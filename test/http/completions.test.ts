@@ -6,9 +6,9 @@ import {
   OverloadedError,
 } from "../../src/generation/errors.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
+import { error } from "../../src/protocols/openai-responses.ts";
 import { aborted, modelText } from "../fixtures/generation.ts";
 import { completion } from "../fixtures/openai/completions.ts";
-import { error } from "../fixtures/openai/schemas.ts";
 import {
   answerWith,
   COMPLETIONS,

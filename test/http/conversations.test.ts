@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { error } from "../../src/protocols/openai-responses.ts";
 import { conversation as conversationSchema, itemList } from "../fixtures/openai/responses.ts";
-import { error } from "../fixtures/openai/schemas.ts";
 import { bodyOf, jsonInit, respond, responseOf } from "./responses-support.ts";
 import { answerWith, createTestApp, script } from "./support.ts";
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { healthAnswer, readyAnswer } from "../../src/http/openapi/operations/service.ts";
 import type { ModelState } from "../../src/routing/directory.ts";
 import { answerWith, createTestApp, script, servedModel } from "./support.ts";
 
@@ -16,7 +17,7 @@ describe("GET /health", () => {
     const response = await createApp("failed").request("/health");
     expect(response.status).toBe(200);
     expect(response.headers.get("cache-control")).toBe("no-store");
-    expect(await response.json()).toEqual({ status: "ok" });
+    expect(healthAnswer.parse(await response.json())).toEqual({ status: "ok" });
   });
 
   it("answers HEAD without a body", async () => {
@@ -31,7 +32,7 @@ describe("GET /ready", () => {
     const response = await createApp("loading", "ready").request("/ready");
     expect(response.status).toBe(200);
     expect(response.headers.get("cache-control")).toBe("no-store");
-    expect(await response.json()).toEqual({
+    expect(readyAnswer.parse(await response.json())).toEqual({
       status: "ready",
       models: [
         { id: "model-0", state: "loading" },
@@ -45,6 +46,9 @@ describe("GET /ready", () => {
     expect(response.status).toBe(503);
     expect(response.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
     expect(response.headers.get("cache-control")).toBe("no-store");
-    expect(await response.json()).toEqual({ status: "unavailable", models: [{ id: "model-0", state }] });
+    expect(readyAnswer.parse(await response.json())).toEqual({
+      status: "unavailable",
+      models: [{ id: "model-0", state }],
+    });
   });
 });

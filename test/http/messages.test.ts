@@ -9,9 +9,9 @@ import {
 } from "../../src/generation/errors.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
+import { error as openaiError } from "../../src/protocols/openai-responses.ts";
 import { error, message, tokensCount, tooLarge } from "../fixtures/anthropic/schemas.ts";
 import { messageOf, parseStream } from "../fixtures/anthropic/stream.ts";
-import { error as openaiError } from "../fixtures/openai/schemas.ts";
 import { answerWith, createTestApp, MODEL_ID, script, servedModel } from "./support.ts";
 
 const MESSAGES = "/v1/messages";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { error, modelList, model as modelSchema } from "../../src/protocols/openai-responses.ts";
 import * as anthropic from "../fixtures/anthropic/schemas.ts";
-import { error, modelList, model as modelSchema } from "../fixtures/openai/schemas.ts";
 import { answerWith, createTestApp, script, servedModel } from "./support.ts";
 
 const generate = script(answerWith(["Hi"]));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Embed, EmbeddingRefusedError } from "../../src/generation/embedding.ts";
-import { error } from "../fixtures/openai/schemas.ts";
+import { error } from "../../src/protocols/openai-responses.ts";
 import { createTestApp, MODEL_ID, script, servedModel } from "./support.ts";
 
 /** A reranker for which a document is the better the longer it is. */

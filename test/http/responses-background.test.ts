@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { EngineCrashedError } from "../../src/generation/errors.ts";
-import { error } from "../fixtures/openai/schemas.ts";
+import { error } from "../../src/protocols/openai-responses.ts";
 import { openState, temporaryFolder } from "../store/support.ts";
 import { fetchResponse, parseEvents, RESPONSES, respond, responseOf } from "./responses-support.ts";
 import { answerWith, createTestApp, script } from "./support.ts";

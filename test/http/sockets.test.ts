@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { describe, expect, it } from "vitest";
 import type { GenerationEvent } from "../../src/generation/event.ts";
-import { error } from "../fixtures/openai/schemas.ts";
+import { error } from "../../src/protocols/openai-responses.ts";
 import {
   answerWith,
   CHAT,

@@ -7,11 +7,11 @@ import type { Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
+import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
 import { createState, type State } from "../../src/store/state.ts";
 import { completionChunk } from "../fixtures/openai/completions.ts";
-import { chatCompletionChunk } from "../fixtures/openai/schemas.ts";
 import { servedModel as fakeModel } from "../fixtures/served-model.ts";
 
 export const MODEL_ID = "smollm2-135m-instruct";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { UnrenderablePromptError } from "../../src/generation/errors.ts";
+import { error } from "../../src/protocols/openai-responses.ts";
 import { modelText } from "../fixtures/generation.ts";
-import { error } from "../fixtures/openai/schemas.ts";
 import { servedModel as fakeModel } from "../fixtures/served-model.ts";
 import { answerWith, createTestApp, jsonInit, MODEL_ID, script, servedModel } from "./support.ts";
 

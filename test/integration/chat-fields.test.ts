@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 import { describe, expect, inject, test } from "vitest";
-import { chatCompletion } from "../fixtures/openai/schemas.ts";
+import { chatCompletion } from "../../src/protocols/openai-responses.ts";
 
 const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none", maxRetries: 0 });
 const model = "smollm2-135m-instruct";

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { isSupportedArchitecture } from "../architectures.ts";
 import { GgufError } from "../errors.ts";
 import type { GgufHeader } from "./header.ts";
+import { kvBytesPerToken } from "./kv-cache.ts";
 import { quantizationName } from "./quantization.ts";
 import { type GgufFile, readGgufHeader } from "./read.ts";
 import { parseSplitName, splitName, splitPaths } from "./split-name.ts";
@@ -19,6 +20,8 @@ export type GgufSummary = {
   /** Tokens of context that the model was trained for. */
   readonly contextLength?: number;
   readonly vocabularySize?: number;
+  /** Bytes that each token of a slot takes in the KV cache. */
+  readonly kvBytesPerToken?: number;
   /** Set for a model that makes embeddings or scores: how it joins its tokens' vectors, as llama.cpp numbers it (4 is a reranker). */
   readonly poolingType?: number;
   /** Whether the file brings a chat template. */
@@ -109,6 +112,7 @@ function summarize(path: string, files: readonly GgufFile[], split: GgufSummary[
   const contextLength = numberOf(header, `${architecture}.context_length`);
   const vocabularySize =
     header.arrayLengths.get("tokenizer.ggml.tokens") ?? numberOf(header, `${architecture}.vocab_size`);
+  const kvBytes = kvBytesPerToken(header, architecture);
   const poolingType = numberOf(header, `${architecture}.pooling_type`) ?? 0;
   const template = header.values.get("tokenizer.chat_template");
   return {
@@ -118,6 +122,7 @@ function summarize(path: string, files: readonly GgufFile[], split: GgufSummary[
     parameterCount,
     ...(contextLength !== undefined && { contextLength }),
     ...(vocabularySize !== undefined && { vocabularySize }),
+    ...(kvBytes !== undefined && { kvBytesPerToken: kvBytes }),
     ...(poolingType > 0 && { poolingType }),
     chatTemplate: typeof template === "string" && template !== "",
     sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { boolean, integer, string } from "../fields.ts";
+import { formatFields } from "../output-format.ts";
 import { samplingFields } from "../sampling.ts";
 import { streamFields } from "../stream-options.ts";
 import { hintFields } from "./hints.ts";
@@ -28,9 +29,7 @@ export const chatRequestSchema = z.object(
     logprobs: boolean().nullish(),
     top_logprobs: integer(0, MAX_TOP_LOGPROBS).nullish(),
     // What these hold is told by `output-format.ts`.
-    response_format: z.unknown().optional(),
-    grammar: z.unknown().optional(),
-    regex: z.unknown().optional(),
+    ...formatFields,
     ...templateFields,
     ...hintFields,
   },

@@ -1,6 +1,7 @@
 import { InvalidRequestError } from "../errors.ts";
 
-type Refusal = {
+/** A field that is known and can't be honoured, at least not with every value. */
+export type Refusal = {
   readonly param: string;
   /** Whether this value asks for what isn't there. Absent and null fields are never asked about. */
   readonly asksForIt: (value: unknown) => boolean;
@@ -16,7 +17,7 @@ const isNot =
 /**
  * The fields of OpenAI's API that this server knows and can't honour. To support one, take its line away and add it to the schema.
  */
-const REFUSALS: readonly Refusal[] = [
+export const REFUSALS: readonly Refusal[] = [
   { param: "audio", asksForIt: always, reason: "audio output is not available" },
   { param: "modalities", asksForIt: (value) => !isTextOnly(value), reason: 'only ["text"] is available' },
   { param: "web_search_options", asksForIt: always, reason: "web search is not available" },

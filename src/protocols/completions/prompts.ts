@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Fault, findTokensFault, tooLong, tooShort, wrongType } from "../token-ids.ts";
+import { readLater } from "../fields.ts";
+import { type Fault, findTokensFault, tokenIdsForm, tooLong, tooShort, wrongType } from "../token-ids.ts";
 
 /** One prompt as it was sent. */
 export type WirePrompt = string | readonly number[];
@@ -8,12 +9,20 @@ const MAX_PROMPTS = 128;
 
 const A_PROMPT = "a string, array of strings, array of integers, or array of arrays of integers";
 
+const promptsForm = z
+  .union([
+    z.string(),
+    z.array(z.string()).min(1).max(MAX_PROMPTS),
+    tokenIdsForm.min(1),
+    z.array(tokenIdsForm.min(1)).min(1).max(MAX_PROMPTS),
+  ])
+  .nullable();
+
 /**
  * `prompt`: a text, a list of texts, a list of token ids, or a list of such lists; its first element says which. Absent is the beginning
  * of a new document, as in OpenAI's API.
  */
-export const prompts = z
-  .unknown()
+export const prompts = readLater(promptsForm)
   .optional()
   .transform((value, context): readonly WirePrompt[] => {
     const read = readPrompts(value ?? "");

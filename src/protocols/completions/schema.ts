@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { boolean, integer, string } from "../fields.ts";
+import { formatFields } from "../output-format.ts";
 import { samplingFields } from "../sampling.ts";
 import { streamFields } from "../stream-options.ts";
 import { prompts } from "./prompts.ts";
@@ -31,9 +32,7 @@ export const completionRequestSchema = z.object(
     ...samplingFields,
 
     // Extensions of llama-server and vLLM; `output-format.ts` judges them.
-    response_format: z.unknown().optional(),
-    grammar: z.unknown().optional(),
-    regex: z.unknown().optional(),
+    ...formatFields,
 
     // A hint that changes no answer.
     user: string(MAX_HINT_LENGTH).nullish(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { integer, string } from "../fields.ts";
+import { integer, readLater, string } from "../fields.ts";
 
 const MAX_NAME_LENGTH = 1_024;
 /** OpenAI's bound on a list. */
@@ -26,7 +26,7 @@ export const inputSchemas = {
 export const embeddingsRequestSchema = z.object(
   {
     model: string(MAX_NAME_LENGTH),
-    input: z.unknown(),
+    input: readLater(z.union(Object.values(inputSchemas).map(({ shape }) => shape.input))),
     dimensions: integer(1, MAX_DIMENSIONS).nullish(),
     encoding_format: z.enum(["float", "base64"]).nullish(),
     user: string(MAX_NAME_LENGTH).nullish(),

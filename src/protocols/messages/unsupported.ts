@@ -1,6 +1,7 @@
 import { InvalidRequestError } from "../errors.ts";
 
-type Refusal = {
+/** A field that is known and can't be honoured, at least not with every value. */
+export type Refusal = {
   readonly param: string;
   /** Whether this value asks for what isn't there. Absent and null fields are never asked about. */
   readonly asksForIt: (value: unknown) => boolean;
@@ -11,7 +12,7 @@ const always = () => true;
 const isFilled = (value: unknown) => !(Array.isArray(value) && value.length === 0);
 
 /** The fields of Anthropic's API that this server knows and can't honour. */
-const REFUSALS: readonly Refusal[] = [
+export const REFUSALS: readonly Refusal[] = [
   { param: "container", asksForIt: always, reason: "there are no containers to run code in" },
   { param: "mcp_servers", asksForIt: isFilled, reason: "tools are called by the client only" },
   { param: "inference_geo", asksForIt: always, reason: "the model runs where this server runs" },

@@ -16,7 +16,7 @@ export type RerankRequest = {
 };
 
 /** Fields of Cohere's API that would change the scores or what they are about. */
-const UNAVAILABLE = ["rank_fields", "max_chunks_per_doc", "max_tokens_per_doc"];
+export const UNAVAILABLE = ["rank_fields", "max_chunks_per_doc", "max_tokens_per_doc"];
 
 /**
  * Understands the body of `POST /v1/rerank`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that this server can't

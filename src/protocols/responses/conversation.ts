@@ -5,9 +5,15 @@ import { decodeInput } from "./decode-items.ts";
 import { newId } from "./ids.ts";
 import { type Item, type ItemReference, wireItems } from "./items.ts";
 
-const createSchema = z.object({ items: wireItems.nullish(), metadata: metadata.nullish() }, { error: "an object" });
-const updateSchema = z.object({ metadata: metadata.nullable() }, { error: "an object" });
-const itemsSchema = z.object({ items: wireItems.min(1) }, { error: "an object" });
+/** The body of `POST /v1/conversations`. */
+export const newConversationSchema = z.object(
+  { items: wireItems.nullish(), metadata: metadata.nullish() },
+  { error: "an object" },
+);
+/** A body whose only field is `metadata`. */
+export const metadataUpdateSchema = z.object({ metadata: metadata.nullable() }, { error: "an object" });
+/** The body of `POST /v1/conversations/{id}/items`. */
+export const itemsSchema = z.object({ items: wireItems.min(1) }, { error: "an object" });
 
 export type NewConversation = {
   readonly id: string;
@@ -17,7 +23,7 @@ export type NewConversation = {
 
 /** Understands the body of `POST /v1/conversations`. Throws `InvalidRequestError`. */
 export function decodeNewConversation(body: unknown): NewConversation {
-  const wire = parseWire(createSchema, body);
+  const wire = parseWire(newConversationSchema, body);
   return {
     id: newId("conv"),
     items: decodeInput(wire.items ?? [], "items"),
@@ -27,7 +33,7 @@ export function decodeNewConversation(body: unknown): NewConversation {
 
 /** Understands a body whose only field is `metadata`, as updates have it. Throws `InvalidRequestError`. */
 export function decodeMetadataUpdate(body: unknown): Metadata {
-  return decodeMetadata(parseWire(updateSchema, body).metadata);
+  return decodeMetadata(parseWire(metadataUpdateSchema, body).metadata);
 }
 
 /** Understands the body of `POST /v1/conversations/{id}/items`. Throws `InvalidRequestError`. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { boolean, integer, string } from "../fields.ts";
 import { metadata } from "../metadata.ts";
+import { textFormatField } from "../output-format.ts";
 import { samplingFields } from "../sampling.ts";
 import { wireItems } from "./items.ts";
 import { toolFields } from "./tools.ts";
@@ -44,10 +45,7 @@ const promptFields = {
     )
     .nullish(),
   text: z
-    .object(
-      { format: z.unknown().optional(), verbosity: z.enum(["low", "medium", "high"]).nullish() },
-      { error: "an object" },
-    )
+    .object({ format: textFormatField, verbosity: z.enum(["low", "medium", "high"]).nullish() }, { error: "an object" })
     .nullish(),
   truncation: z.enum(["auto", "disabled"]).nullish(),
   ...toolFields,

@@ -4,8 +4,8 @@ import type { GenerationEvent } from "../../../src/generation/event.ts";
 import { newAnswer } from "../../../src/protocols/chat/answer.ts";
 import { encodeCompletion } from "../../../src/protocols/chat/encode.ts";
 import { createChunkEncoder } from "../../../src/protocols/chat/encode-chunks.ts";
+import { chatCompletion, error as errorSchema } from "../../../src/protocols/openai-responses.ts";
 import { createTally } from "../../../src/protocols/tally.ts";
-import { chatCompletion, error as errorSchema } from "../../fixtures/openai/schemas.ts";
 import { parseChunks, parseFrames, textOf } from "../../http/support.ts";
 
 const MODEL = { id: "owner/repo:Q4_K_M", createdUnixSeconds: 1_730_000_000 };

@@ -1,0 +1,48 @@
+import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
+import { chatRequestSchema } from "../../../src/protocols/chat/schema.ts";
+import { REFUSALS } from "../../../src/protocols/chat/unsupported.ts";
+import { defineEndpoint } from "../endpoint.ts";
+
+const user = { role: "user", content: "Hi" };
+const calling = {
+  role: "assistant",
+  content: null,
+  tool_calls: [{ id: "c", type: "function", function: { name: "f", arguments: "{}" } }],
+};
+const result = { role: "tool", tool_call_id: "c", content: "x" };
+const withPart = (part: object) => ({ messages: [{ role: "user", content: [part] }] });
+
+export const chat = defineEndpoint({
+  title: "POST /v1/chat/completions",
+  schema: chatRequestSchema,
+  refusals: REFUSALS,
+  hints: ["user", "safety_identifier", "prompt_cache_key", "service_tier", "prediction"],
+  ignored: {},
+  extensions: {
+    top_k: "llama.cpp's",
+    min_p: "llama.cpp's",
+    repeat_penalty: "llama.cpp's",
+    grammar: "llama.cpp's",
+    regex: "vLLM's, by another name",
+    chat_template_kwargs: "vLLM's and llama-server's",
+    continue_final_message: "vLLM's",
+  },
+  base: { model: "m", messages: [user] },
+  decode: decodeChatRequest,
+  samples: [
+    { what: "role `system`", body: { messages: [{ role: "system", content: "x" }, user] } },
+    { what: "role `developer`", body: { messages: [{ role: "developer", content: "x" }, user] } },
+    { what: "role `assistant`", body: { messages: [user, { role: "assistant", content: "x" }] } },
+    { what: "`tool_calls` of an assistant, and role `tool`", body: { messages: [user, calling, result] } },
+    { what: "role `function`", body: { messages: [user, { role: "function", name: "f", content: "x" }] } },
+    { what: "`text` parts", body: withPart({ type: "text", text: "Hi" }) },
+    { what: "`refusal` of an assistant", body: { messages: [user, { role: "assistant", refusal: "No." }] } },
+    { what: "`image_url` parts", body: withPart({ type: "image_url", image_url: { url: "data:," } }) },
+    { what: "`input_audio` parts", body: withPart({ type: "input_audio", input_audio: { data: "", format: "wav" } }) },
+    { what: "`file` parts", body: withPart({ type: "file", file: { file_id: "f" } }) },
+    {
+      what: "`stream_options.include_obfuscation` as `true`",
+      body: { stream: true, stream_options: { include_obfuscation: true } },
+    },
+  ],
+});

@@ -1,0 +1,10 @@
+import type { Endpoint } from "../endpoint.ts";
+import { chat } from "./chat.ts";
+import { completions } from "./completions.ts";
+import { embeddings } from "./embeddings.ts";
+import { messages } from "./messages.ts";
+import { rerank } from "./rerank.ts";
+import { responses } from "./responses.ts";
+
+/** Every endpoint of the table. To add one, write what `chat.ts` has, and put it here. */
+export const endpoints: readonly Endpoint[] = [chat, responses, messages, completions, embeddings, rerank];

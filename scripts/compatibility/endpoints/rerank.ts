@@ -1,0 +1,20 @@
+import { decodeRerankRequest, UNAVAILABLE } from "../../../src/protocols/rerank/decode.ts";
+import { rerankRequestSchema } from "../../../src/protocols/rerank/schema.ts";
+import { defineEndpoint } from "../endpoint.ts";
+
+/** Jina's and Cohere's: OpenAI's API has none. */
+export const rerank = defineEndpoint({
+  title: "POST /v1/rerank",
+  schema: rerankRequestSchema,
+  refusals: UNAVAILABLE.map((param) => ({
+    param,
+    asksForIt: () => true,
+    reason: "each document is scored whole",
+  })),
+  hints: [],
+  ignored: {},
+  extensions: {},
+  base: { model: "m", query: "Hi", documents: ["x"] },
+  decode: decodeRerankRequest,
+  samples: [{ what: "documents of images", body: { documents: [{ image: "data:," }] } }],
+});

@@ -1,0 +1,35 @@
+import { decodeResponsesRequest } from "../../../src/protocols/responses/decode.ts";
+import { responsesRequestSchema } from "../../../src/protocols/responses/schema.ts";
+import { REFUSALS } from "../../../src/protocols/responses/unsupported.ts";
+import { defineEndpoint } from "../endpoint.ts";
+
+const withPart = (part: object) => ({ input: [{ role: "user", content: [part] }] });
+const LIKE_CHAT = "as in chat completions";
+
+export const responses = defineEndpoint({
+  title: "POST /v1/responses",
+  schema: responsesRequestSchema,
+  refusals: REFUSALS,
+  hints: ["max_tool_calls", "service_tier", "user", "safety_identifier", "prompt_cache_key"],
+  ignored: {},
+  extensions: {
+    seed: LIKE_CHAT,
+    presence_penalty: LIKE_CHAT,
+    frequency_penalty: LIKE_CHAT,
+    top_k: "llama.cpp's",
+    min_p: "llama.cpp's",
+    repeat_penalty: "llama.cpp's",
+  },
+  base: { model: "m", input: "Hi" },
+  decode: decodeResponsesRequest,
+  samples: [
+    { what: "`input_text` parts", body: withPart({ type: "input_text", text: "Hi" }) },
+    { what: "`input_image` parts", body: withPart({ type: "input_image", image_url: "data:," }) },
+    { what: "`input_file` parts", body: withPart({ type: "input_file", file_id: "f" }) },
+    { what: "`input_audio` parts", body: withPart({ type: "input_audio", input_audio: { data: "", format: "wav" } }) },
+    { what: "tools of type `function`", body: { tools: [{ type: "function", name: "f", parameters: {} }] } },
+    { what: "tools of type `custom`", body: { tools: [{ type: "custom", name: "f" }] } },
+    { what: "tools that OpenAI's servers run", body: { tools: [{ type: "web_search" }] } },
+    { what: "`background` with `store` as `false`", body: { background: true, store: false } },
+  ],
+});

@@ -1,0 +1,129 @@
+import type { Inspection } from "../../engine/host/inspect.ts";
+import type { InstalledBinding, Platform, Program } from "../../engine/host/programs.ts";
+import { BACKENDS, type Backend } from "../../engine/inspect/report.ts";
+import type { GpuChoice } from "../../engine/messages.ts";
+import { formatBytes } from "../units.ts";
+import { type Check, good, note, problem } from "./check.ts";
+
+/** What llama.cpp opened with; only where it opened. */
+export type Opened = Extract<Inspection, { type: "opened" }>;
+
+type LinkErrors = Extract<Inspection, { type: "refused" }>["linkErrors"];
+
+export type BackendFindings = {
+  readonly choice: GpuChoice;
+  readonly host: Platform;
+  readonly binding: InstalledBinding;
+  /** What became of opening llama.cpp with `choice`. */
+  readonly chosen: Inspection;
+  /** What became of asking for each backend that could be asked for. */
+  readonly tried: ReadonlyMap<Backend, Inspection>;
+};
+
+const NPM_CI = "Run `npm ci`, without --omit=optional, to get llama.cpp's programs for this machine.";
+
+/** As people write them. */
+const NAMES: Readonly<Record<Backend, string>> = { cpu: "CPU", cuda: "CUDA", vulkan: "Vulkan", metal: "Metal" };
+
+/** The backend that a choice names; undefined for `auto`. */
+export function backendOf(choice: GpuChoice): Backend | undefined {
+  if (choice === "auto") return undefined;
+  return choice === "off" ? "cpu" : choice;
+}
+
+/** Which backend takes the model, and of each other why it doesn't. */
+export function checkBackends(findings: BackendFindings): readonly Check[] {
+  const { chosen, choice } = findings;
+  const told = chosen.type === "opened" ? chosen.backend : backendOf(choice);
+  return [
+    checkChosen(findings),
+    ...BACKENDS.filter((backend) => backend !== told).map((backend) =>
+      note(NAMES[backend], explainUnused(backend, findings)),
+    ),
+  ];
+}
+
+function checkChosen({ choice, host, chosen, binding }: BackendFindings): Check {
+  if (chosen.type === "opened") {
+    return good("device", `${describeDevice(chosen)} (--gpu ${choice})`);
+  }
+  const own = backendOf(choice);
+  const missing = own && explainMissing(own, binding.programs[own], host);
+  const message = `llama.cpp does not open with --gpu ${choice}: ${missing ?? explainFailure(chosen)}`;
+  const hasProgram = BACKENDS.some((backend) => binding.programs[backend].state === "installed");
+  if (!hasProgram) return problem("device", message, NPM_CI);
+  const advice =
+    own === undefined || own === "cpu"
+      ? "The lines below say what else there is."
+      : "Mend that, or start with --gpu auto, which takes what works.";
+  return problem("device", message, advice);
+}
+
+function describeDevice({ backend, deviceNames, deviceMemory }: Opened): string {
+  if (backend === "cpu") return "the CPU takes the model";
+  const devices = deviceNames.length === 0 ? "a GPU" : deviceNames.join(", ");
+  const memory =
+    deviceMemory === undefined
+      ? ""
+      : `, ${formatBytes(deviceMemory.freeBytes)} of ${formatBytes(deviceMemory.totalBytes)} free`;
+  return `${NAMES[backend]} takes the model: ${devices}${memory}`;
+}
+
+function explainUnused(backend: Backend, { choice, host, binding, chosen, tried }: BackendFindings): string {
+  const missing = explainMissing(backend, binding.programs[backend], host);
+  if (missing !== undefined) return `not used: ${missing}`;
+  const inspection = tried.get(backend);
+  if (inspection === undefined) return "not used";
+  if (inspection.type !== "opened") return `not used: ${explainFailure(inspection)}`;
+  const flag = `--gpu ${backend === "cpu" ? "off" : backend}`;
+  if (chosen.type !== "opened") return `works; ${flag} takes it`;
+  if (backend === "cpu") return "works too, and takes what the GPU can't";
+  if (choice !== "auto") return `works, and --gpu ${choice} asks for another; ${flag} takes it`;
+  if (chosen.backend !== "cpu") return `works, and --gpu auto prefers ${NAMES[chosen.backend]}; ${flag} takes it`;
+  return `works, and --gpu auto does not see that: it looks for libraries in the usual folders only; ${flag} takes it`;
+}
+
+function explainMissing(backend: Backend, program: Program, { platform, arch }: Platform): string | undefined {
+  switch (program.state) {
+    case "installed":
+      return undefined;
+    case "unavailable":
+      return backend === "metal"
+        ? "Metal is for Macs with Apple's processors"
+        : `llama.cpp comes without a program for ${NAMES[backend]} on ${platform} ${arch}`;
+    case "missing":
+      return `${program.package} is not installed; \`npm ci\` brings it`;
+    case "mismatched":
+      return `${program.package} has the version ${program.version}, which does not fit; \`npm ci\` brings the right one`;
+  }
+}
+
+/** Why llama.cpp did not open, as far as somebody knows: the loader, the binding, or the process's end. */
+function explainFailure(inspection: Exclude<Inspection, Opened>): string {
+  if (inspection.type === "crashed") {
+    const lastLine = inspection.lastLines.at(-1);
+    return `it crashes: ${inspection.reason}${lastLine === undefined ? "" : `; its last words: ${lastLine}`}`;
+  }
+  return explainLinkErrors(inspection.linkErrors) ?? "its libraries load, and it finds no device that it can use";
+}
+
+/** Undefined where everything loads. */
+function explainLinkErrors({ addon, driver, variants }: LinkErrors): string | undefined {
+  const errors = [driver, addon, ...variants].filter((error) => error !== undefined);
+  const notFound = [...new Set(errors.flatMap((error) => missingLibrary(error) ?? []))].join(", ");
+  const missingDriver = driver && missingLibrary(driver);
+  if (missingDriver !== undefined) {
+    return `there is no ${missingDriver.startsWith("libcuda.") ? "NVIDIA" : "Vulkan"} driver here (not found: ${notFound})`;
+  }
+  if (addon !== undefined) return `llama.cpp itself does not load: ${addon}`;
+  const broken = errors.find((error) => missingLibrary(error) === undefined);
+  if (broken !== undefined) return `a library does not load: ${broken}`;
+  return notFound === ""
+    ? undefined
+    : `there is a driver, and no runtime for it (not found: ${notFound}; one of them will do)`;
+}
+
+/** The library that the loader looked for in vain: `libvulkan.so.1: cannot open shared object file: No such file or directory`. */
+function missingLibrary(linkError: string): string | undefined {
+  return /^(\S+): cannot open shared object file/.exec(linkError)?.[1];
+}

@@ -1,0 +1,82 @@
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Config } from "../../config/schema.ts";
+import { freeDiskBytes } from "../../models/index.ts";
+import { formatBytes } from "../units.ts";
+import { type Check, good, problem, warning } from "./check.ts";
+import type { ModelFinding } from "./models.ts";
+
+/** A folder, or where it would be made. */
+export type Folder = {
+  /** Absolute. */
+  readonly path: string;
+  readonly exists: boolean;
+  readonly writable: boolean;
+  /** For an ordinary user; undefined where the system doesn't tell. */
+  readonly freeBytes: number | undefined;
+};
+
+/** Looks at a folder; where there is none yet, at the nearest one above it. Writes nothing. */
+export async function lookAtFolder(path: string): Promise<Folder> {
+  const nearest = await nearestFolder(path);
+  const writable = await access(nearest, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  const freeBytes = await freeDiskBytes(nearest).catch(() => undefined);
+  return { path, exists: nearest === path, writable, freeBytes };
+}
+
+async function nearestFolder(path: string): Promise<string> {
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  return isThere || dirname(path) === path ? path : nearestFolder(dirname(path));
+}
+
+/** Whether what has yet to be downloaded can be kept. */
+export function checkModelsFolder(folder: Folder, findings: readonly ModelFinding[]): Check {
+  const { path, exists, writable, freeBytes } = folder;
+  const free = freeBytes === undefined ? "" : `, ${formatBytes(freeBytes)} free`;
+  const absent = findings.filter((finding) => finding.state === "absent");
+  if (!writable) {
+    const message = `${path} can't be written to by this user`;
+    return absent.length > 0
+      ? problem(
+          "models folder",
+          `${message}, and ${absent.length} of the models must be downloaded`,
+          "Choose another folder with --models-dir, or mend its rights.",
+        )
+      : warning(
+          "models folder",
+          message,
+          "Before a model is to be downloaded, choose another folder with --models-dir.",
+        );
+  }
+  const neededBytes = absent.reduce((total, { sizeBytes = 0 }) => total + sizeBytes, 0);
+  if (freeBytes !== undefined && neededBytes > freeBytes) {
+    return problem(
+      "models folder",
+      `${path}${free}, and ${formatBytes(neededBytes)} are to be downloaded`,
+      "Free some disk space, or choose a folder on another disk with --models-dir.",
+    );
+  }
+  return good("models folder", `${path}, ${exists ? "writable" : "will be made"}${free}`);
+}
+
+/** Whether what slots lose can be kept where it is kept. */
+export function checkScratchFolder(
+  folder: Folder,
+  config: Pick<Config, "prefixStoreBytes" | "model">,
+): readonly Check[] {
+  const wantedBytes = config.prefixStoreBytes * new Set(config.model).size;
+  if (wantedBytes === 0) return [];
+  const advice =
+    "Prompts that slots lost are then evaluated again. Take another folder with TMPDIR, or a smaller --prefix-store-bytes.";
+  if (!folder.writable) return [warning("temporary files", `${folder.path} can't be written to by this user`, advice)];
+  if (folder.freeBytes === undefined || folder.freeBytes >= wantedBytes) return [];
+  const message = `${folder.path} has ${formatBytes(folder.freeBytes)} free, and prefixes may take ${formatBytes(wantedBytes)}`;
+  return [warning("temporary files", message, advice)];
+}

@@ -1,0 +1,89 @@
+import type { Config } from "../../config/schema.ts";
+import type { LocalModel } from "../../models/index.ts";
+import { describeModels } from "../banner.ts";
+import { formatBytes } from "../units.ts";
+import type { Opened } from "./backends.ts";
+import { type Check, good, problem, warning } from "./check.ts";
+
+/** What an engine takes beside the model's file and the KV cache, as the catalogue estimates it. */
+const ENGINE_BYTES = 256 * 1024 ** 2;
+
+/** What the models will take, as far as their headers tell. */
+export type MemoryEstimate = {
+  /** The files, which the system may drop and read again. */
+  readonly fileBytes: number;
+  /** What the slots take, for prompts and answers. */
+  readonly slotBytes: number;
+  /** What the processes take beside. */
+  readonly processBytes: number;
+  /** Models whose slots could not be estimated. */
+  readonly unknown: readonly string[];
+};
+
+export type Memory = { readonly totalBytes: number; readonly availableBytes: number };
+
+/** An estimate for these models with these settings. */
+export function estimateMemory(models: readonly LocalModel[], config: Config): MemoryEstimate {
+  const served = describeModels(models, config);
+  const slotBytes = models.map(({ gguf }, index) => {
+    const { slots = 0, contextTokens = 0 } = served[index] ?? {};
+    return gguf.kvBytesPerToken === undefined ? undefined : gguf.kvBytesPerToken * slots * contextTokens;
+  });
+  return {
+    fileBytes: sum(models.map(({ sizeBytes }) => sizeBytes)),
+    slotBytes: sum(slotBytes.map((bytes) => bytes ?? 0)),
+    processBytes: models.length * ENGINE_BYTES,
+    unknown: models.filter((_, index) => slotBytes[index] === undefined).map(({ id }) => id),
+  };
+}
+
+/** Whether the models fit into what is free, on the device that takes them. */
+export function checkMemory(
+  estimate: MemoryEstimate,
+  memory: Memory,
+  device: Opened | undefined,
+  config: Pick<Config, "slots" | "context">,
+): readonly Check[] {
+  const { fileBytes, slotBytes, processBytes, unknown } = estimate;
+  const free = `${formatBytes(memory.availableBytes)} of ${formatBytes(memory.totalBytes)} free`;
+  const all = fileBytes + slotBytes + processBytes;
+  if (all === 0) return [good("memory", free)];
+  const parts = `${formatBytes(fileBytes)} of model files, ${formatBytes(slotBytes)} of slots, ${formatBytes(processBytes)} beside`;
+  const needed = `about ${formatBytes(all)} needed (${parts})`;
+  const less = `Take fewer slots than ${config.slots}, a smaller --context${config.context === "auto" ? "" : ` than ${config.context}`}, or a smaller model.`;
+  const checks: Check[] = [];
+  const deviceMemory = device?.deviceMemory;
+  if (deviceMemory !== undefined) {
+    checks.push(
+      fileBytes + slotBytes <= deviceMemory.freeBytes
+        ? good("memory", `${needed}, and the GPU has ${formatBytes(deviceMemory.freeBytes)} free`)
+        : warning(
+            "memory",
+            `${needed}, and the GPU has ${formatBytes(deviceMemory.freeBytes)} free: layers that don't fit stay on the CPU, which is slower`,
+            less,
+          ),
+    );
+  } else if (slotBytes + processBytes > memory.availableBytes) {
+    checks.push(problem("memory", `${needed}, and ${free}: the slots alone don't fit`, less));
+  } else if (all > memory.availableBytes) {
+    checks.push(
+      warning("memory", `${needed}, and ${free}: parts of the model are read from the disk again and again`, less),
+    );
+  } else {
+    checks.push(good("memory", `${free}, ${needed}`));
+  }
+  if (unknown.length > 0) {
+    checks.push(
+      warning(
+        "memory",
+        `the slots of ${unknown.join(", ")} can't be estimated from the file's header`,
+        "Watch the memory at the first start.",
+      ),
+    );
+  }
+  return checks;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,44 @@
+import type { Config } from "../../config/schema.ts";
+import type { LocalModel } from "../../models/index.ts";
+import { type Check, warning } from "./check.ts";
+
+/** Attention evaluates so many rows at a time; only chunks of whole tiles can share a call (docs/decisions/007-exactness.md). */
+const TILE_TOKENS = 64;
+
+/** Settings that are allowed one by one, and work against each other or against the models. */
+export function checkSettings(config: Config, models: readonly LocalModel[]): readonly Check[] {
+  return [...checkContext(config, models), ...checkPending(config), ...checkPrefillChunk(config), ...checkHost(config)];
+}
+
+function checkContext({ context }: Config, models: readonly LocalModel[]): readonly Check[] {
+  if (context === "auto") return [];
+  return models.flatMap(({ id, gguf: { contextLength } }) =>
+    contextLength === undefined || context <= contextLength
+      ? []
+      : warning(
+          "context",
+          `--context ${context} is more than the ${contextLength} tokens that ${id} was trained for: beyond them it writes nonsense`,
+          `Start with --context ${contextLength} or less.`,
+        ),
+  );
+}
+
+function checkPending({ slots, maxPending, model }: Config): readonly Check[] {
+  const places = slots * new Set(model).size;
+  if (maxPending >= places) return [];
+  const message = `--max-pending ${maxPending} lets in fewer requests than there are slots (${places}): some stay empty`;
+  return [warning("slots", message, `Start with --max-pending ${places} or more, or with fewer --slots.`)];
+}
+
+function checkPrefillChunk({ prefillChunk }: Config): readonly Check[] {
+  if (prefillChunk % TILE_TOKENS === 0) return [];
+  const message = `--prefill-chunk ${prefillChunk} is no multiple of ${TILE_TOKENS}: chunks can't share a call, and prompts are slower`;
+  const next = Math.max(TILE_TOKENS, Math.floor(prefillChunk / TILE_TOKENS) * TILE_TOKENS);
+  return [warning("prefill chunk", message, `Start with --prefill-chunk ${next}.`)];
+}
+
+function checkHost({ host }: Config): readonly Check[] {
+  if (host === "localhost" || host === "::1" || host.startsWith("127.")) return [];
+  const message = `${host} may be reached from other machines, and no keys are checked`;
+  return [warning("host", message, "Put a proxy with keys and TLS in front, or start with --host 127.0.0.1.")];
+}

@@ -1,0 +1,63 @@
+/**
+ * A process that opens llama.cpp as the engine does, says what it found, and ends. A driver that crashes takes this process with it
+ * and nothing else.
+ *
+ * Arguments: the choice of `--gpu`, and as JSON the `Libraries` to try one by one where llama.cpp doesn't open.
+ */
+import { constants } from "node:os";
+import { openLlama } from "../llama/binding.ts";
+import type { GpuChoice } from "../messages.ts";
+import type { InspectionReport, Libraries } from "./report.ts";
+
+const [choice, librariesText] = process.argv.slice(2);
+
+async function inspect(): Promise<InspectionReport> {
+  try {
+    const llama = await openLlama(choice as GpuChoice, () => {});
+    const { gpu, cpuMathCores, systemInfo, llamaCppRelease } = llama;
+    const memory = gpu === false ? undefined : await llama.getVramState();
+    return {
+      type: "opened",
+      backend: gpu === false ? "cpu" : gpu,
+      deviceNames: gpu === false ? [] : await llama.getGpuDeviceNames(),
+      ...(memory !== undefined && { deviceMemory: { totalBytes: memory.total, freeBytes: memory.free } }),
+      release: llamaCppRelease.release,
+      mathCores: cpuMathCores,
+      systemInfo,
+    };
+  } catch (error) {
+    return { type: "refused", reason: messageOf(error), linkErrors: findLinkErrors() };
+  }
+}
+
+function findLinkErrors(): Extract<InspectionReport, { type: "refused" }>["linkErrors"] {
+  if (librariesText === undefined) return { variants: [] };
+  const libraries: Libraries = JSON.parse(librariesText);
+  // First, since the others find llama.cpp's own parts through it.
+  const addon = findLinkError(libraries.addon);
+  const driver = libraries.driver && findLinkError(libraries.driver);
+  const errors = libraries.variants.map(findLinkError);
+  const variants = errors.filter((error) => error !== undefined);
+  return { addon, driver, variants: variants.length < errors.length ? [] : variants };
+}
+
+/**
+ * Has the system's loader load a library, which names what is missing: `libcuda.so.1: cannot open shared object file`. Most are no
+ * add-ons of Node, so that one which loads is then refused for that reason, which is no fault of it.
+ */
+function findLinkError(path: string): string | undefined {
+  try {
+    process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_LAZY);
+  } catch (error) {
+    const message = messageOf(error);
+    if (!message.includes("did not self-register")) return message;
+  }
+  return undefined;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+process.on("disconnect", () => process.exit(0));
+process.send?.(await inspect(), undefined, {}, () => process.exit(0));

@@ -1,0 +1,123 @@
+import { error } from "../../protocols/openai-responses.ts";
+import type { Content, ErrorStatus, NamedSchema, Operation } from "./operation.ts";
+import { describeSchema, describeSchemas, type JsonSchema, referTo } from "./schemas.ts";
+
+/** An OpenAPI 3.1 document. https://spec.openapis.org/oas/v3.1.1.html */
+export type OpenapiDocument = {
+  readonly openapi: string;
+  readonly info: JsonSchema;
+  readonly servers: readonly JsonSchema[];
+  readonly tags: readonly JsonSchema[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>>;
+  readonly components: Readonly<Record<string, JsonSchema>>;
+};
+
+const OPENAI_ERROR: NamedSchema = { name: "Error", schema: error };
+
+const ERRORS: Readonly<Record<ErrorStatus, string>> = {
+  400: "The request is wrong, or asks for what isn't there; `param` names the field.",
+  404: "There is no such model, and the message lists those that exist; or nothing is kept under that id.",
+  413: "The body is larger than `--max-body-bytes`.",
+  415: "The body is not `application/json`, or is compressed.",
+  500: "A failure of the server's; the log has it under the request's id.",
+  503: "Too many requests are in hand, the model's engine was given up, or nothing can be kept on disk. `retry-after` says when to try again, if that helps.",
+  529: "Too many requests are in hand, in the status that Anthropic has for it.",
+};
+
+/**
+ * Describes `operations` as OpenAPI 3.1. Throws when two of them, or two schemas, share a name.
+ *
+ * @param version Sluice's own
+ */
+export function describeApi(operations: readonly Operation[], version: string): OpenapiDocument {
+  const paths: Record<string, Record<string, JsonSchema>> = {};
+  for (const operation of operations) {
+    const methods = paths[operation.path] ?? {};
+    if (operation.method in methods) throw new Error(`${operation.method} ${operation.path} is described twice.`);
+    paths[operation.path] = { ...methods, [operation.method]: describeOperation(operation) };
+  }
+  const requests = operations.flatMap(({ request }) => request ?? []);
+  const answers = operations.flatMap((operation) => [
+    ...Object.values(operation.answers).flatMap(({ content = {} }) => Object.values(content)),
+    ...(operation.errors.length > 0 ? [operation.errorBody ?? OPENAI_ERROR] : []),
+  ]);
+  const sent = describeSchemas(requests, "input");
+  const received = describeSchemas(
+    answers.filter((answer) => answer !== "text"),
+    "output",
+  );
+  const shared = Object.keys(sent).find((name) => name in received);
+  if (shared !== undefined) throw new Error(`A request and an answer have the name ${shared}. Give each its own.`);
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Sluice",
+      version,
+      description: "An OpenAI-compatible gateway over llama.cpp. docs/api.md tells what each field does.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
+    paths,
+    components: {
+      schemas: { ...sent, ...received },
+      headers: {
+        RequestId: { description: "The request's id, in the log too.", schema: { type: "string" } },
+      },
+    },
+  };
+}
+
+/** The document for a gateway that is mounted below `prefix`, such as `/llm`; `""` for one by itself. */
+export function mountAt(document: OpenapiDocument, prefix: string): OpenapiDocument {
+  return prefix === "" ? document : { ...document, servers: [{ url: prefix }] };
+}
+
+function describeOperation(operation: Operation): JsonSchema {
+  const { id, tag, summary, description, parameters, request, errors, errorBody = OPENAI_ERROR } = operation;
+  const answers = Object.entries(operation.answers).map(([status, answer]) => [
+    status,
+    describeResponse(answer.description, answer.content),
+  ]);
+  const failures = errors.map((status) => [
+    String(status),
+    describeResponse(ERRORS[status], { "application/json": errorBody }),
+  ]);
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    ...(parameters !== undefined && {
+      parameters: parameters.map(({ schema, ...rest }) => ({
+        ...rest,
+        ...(rest.in === "path" && { required: true }),
+        schema: describeSchema(schema, "input"),
+      })),
+    }),
+    ...(request !== undefined && {
+      requestBody: {
+        required: request.isOptional !== true,
+        content: {
+          "application/json": {
+            schema: { $ref: referTo(request.name) },
+            examples: Object.fromEntries(Object.entries(request.examples).map(([name, value]) => [name, { value }])),
+          },
+        },
+      },
+    }),
+    responses: Object.fromEntries([...answers, ...failures]),
+  };
+}
+
+function describeResponse(description: string, content: Content | undefined): JsonSchema {
+  const media = Object.entries(content ?? {}).map(([type, schema]) => [
+    type,
+    { schema: schema === "text" ? { type: "string" } : { $ref: referTo(schema.name) } },
+  ]);
+  return {
+    description,
+    headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
+    ...(media.length > 0 && { content: Object.fromEntries(media) }),
+  };
+}

@@ -1,0 +1,45 @@
+import type { z } from "zod";
+
+/** A schema, and what the document calls it. */
+export type NamedSchema = { readonly name: string; readonly schema: z.ZodType };
+
+/** What a body may be of, by its media type. The schema of an event stream is that of each event's data. */
+export type Content = Readonly<Record<string, NamedSchema | "text">>;
+
+export type Parameter = {
+  readonly name: string;
+  readonly in: "path" | "query";
+  readonly description: string;
+  readonly schema: z.ZodType;
+};
+
+/** An error's status, as `ERRORS` explains it. */
+export type ErrorStatus = 400 | 404 | 413 | 415 | 500 | 503 | 529;
+
+/**
+ * One route, as the document tells of it. To add a route, write one of these with the schemas that decode and encode it, and put it
+ * into `operations/index.ts`; a test fails as long as the app has a route that isn't there.
+ */
+export type Operation = {
+  readonly method: "get" | "post" | "delete";
+  /** In OpenAPI's form: `/v1/models/{id}`. */
+  readonly path: string;
+  /** Unique, such as `createChatCompletion`. */
+  readonly id: string;
+  /** The heading that it stands under. */
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly parameters?: readonly Parameter[];
+  readonly request?: NamedSchema & {
+    /** Whether the body may be left out. */
+    readonly isOptional?: boolean;
+    /** Bodies to try, by a name in a word or two. */
+    readonly examples: Readonly<Record<string, unknown>>;
+  };
+  /** What may come back, other than errors. */
+  readonly answers: Readonly<Record<number, { readonly description: string; readonly content?: Content }>>;
+  readonly errors: readonly ErrorStatus[];
+  /** The errors' form where it isn't OpenAI's. */
+  readonly errorBody?: NamedSchema;
+};

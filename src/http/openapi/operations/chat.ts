@@ -1,0 +1,37 @@
+import { chatRequestSchema } from "../../../protocols/chat/schema.ts";
+import { REFUSALS } from "../../../protocols/chat/unsupported.ts";
+import { chatCompletion, chatCompletionChunk } from "../../../protocols/openai-responses.ts";
+import type { Operation } from "../operation.ts";
+
+const base = {
+  model: "smollm2-135m-instruct",
+  messages: [{ role: "user", content: "Why is the sky blue?" }],
+  // A small model may never find an end by itself.
+  max_tokens: 100,
+};
+
+export const createChatCompletion: Operation = {
+  method: "post",
+  path: "/v1/chat/completions",
+  id: "createChatCompletion",
+  tag: "Chat",
+  summary: "Answers a conversation, whole or streamed",
+  description:
+    "Fields that are not known are ignored. These are known and refused, unless they ask for nothing: " +
+    `${REFUSALS.map(({ param }) => `\`${param}\``).join(", ")}.`,
+  request: {
+    name: "ChatCompletionRequest",
+    schema: chatRequestSchema,
+    examples: { streamed: { ...base, stream: true }, whole: base },
+  },
+  answers: {
+    200: {
+      description: "The answer; with `stream`, server-sent events of chunks, and `[DONE]` at the end.",
+      content: {
+        "application/json": { name: "ChatCompletion", schema: chatCompletion },
+        "text/event-stream": { name: "ChatCompletionChunk", schema: chatCompletionChunk },
+      },
+    },
+  },
+  errors: [400, 404, 413, 415, 500, 503],
+};

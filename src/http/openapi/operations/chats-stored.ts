@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { chatCompletion } from "../../../protocols/openai-responses.ts";
+import type { NamedSchema, Operation } from "../operation.ts";
+import { metadataUpdate } from "./conversations.ts";
+import { CHANGE_ERRORS, deleted, inPath, inQuery, LIST_ERRORS, LOOKUP_ERRORS, listOf, paging } from "./shared.ts";
+
+const stored: NamedSchema = {
+  name: "StoredChatCompletion",
+  schema: chatCompletion.extend({ metadata: z.record(z.string(), z.string()) }),
+};
+const shown = { 200: { description: "The completion.", content: { "application/json": stored } } };
+
+const message = z.object({
+  id: z.string(),
+  role: z.string(),
+  content: z.string().nullable(),
+  content_parts: z.array(z.object({ type: z.string() })).nullable(),
+});
+
+const id = inPath("id", "The completion's id: `chatcmpl-` and 29 letters and digits.");
+const tag = "Chat";
+
+export const listStoredChats: Operation = {
+  method: "get",
+  path: "/v1/chat/completions",
+  id: "listStoredChats",
+  tag,
+  summary: "Lists the chat completions that were stored",
+  description: "`metadata[topic]=sky` in the query leaves those with that pair of metadata.",
+  parameters: [inQuery("model", "Only those of this model.", z.string()), ...paging("asc")],
+  answers: {
+    200: {
+      description: "A page of completions.",
+      content: { "application/json": { name: "StoredChatCompletionList", schema: listOf(stored.schema) } },
+    },
+  },
+  errors: [400, 500, 503],
+};
+
+export const retrieveStoredChat: Operation = {
+  method: "get",
+  path: "/v1/chat/completions/{id}",
+  id: "retrieveStoredChat",
+  tag,
+  summary: "Shows a chat completion that was stored",
+  parameters: [id],
+  answers: shown,
+  errors: LOOKUP_ERRORS,
+};
+
+export const updateStoredChat: Operation = {
+  method: "post",
+  path: "/v1/chat/completions/{id}",
+  id: "updateStoredChat",
+  tag,
+  summary: "Gives a stored chat completion other metadata",
+  parameters: [id],
+  request: metadataUpdate,
+  answers: shown,
+  errors: CHANGE_ERRORS,
+};
+
+export const deleteStoredChat: Operation = {
+  method: "delete",
+  path: "/v1/chat/completions/{id}",
+  id: "deleteStoredChat",
+  tag,
+  summary: "Deletes a chat completion that was stored",
+  parameters: [id],
+  answers: {
+    200: {
+      description: "It is no more.",
+      content: { "application/json": { name: "DeletedChatCompletion", schema: deleted("chat.completion.deleted") } },
+    },
+  },
+  errors: LOOKUP_ERRORS,
+};
+
+export const listStoredChatMessages: Operation = {
+  method: "get",
+  path: "/v1/chat/completions/{id}/messages",
+  id: "listStoredChatMessages",
+  tag,
+  summary: "Lists the messages that a stored chat completion answered",
+  parameters: [id, ...paging("asc")],
+  answers: {
+    200: {
+      description: "A page of messages.",
+      content: { "application/json": { name: "StoredMessageList", schema: listOf(message) } },
+    },
+  },
+  errors: LIST_ERRORS,
+};

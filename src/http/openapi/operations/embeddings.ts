@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { embeddingsRequestSchema } from "../../../protocols/embeddings/schema.ts";
+import { rerankRequestSchema } from "../../../protocols/rerank/schema.ts";
+import type { NamedSchema, Operation } from "../operation.ts";
+import { count, GENERATION_ERRORS } from "./shared.ts";
+
+const usage = z.object({ prompt_tokens: count, total_tokens: count });
+
+const embeddingList = z.object({
+  object: z.literal("list"),
+  data: z.array(
+    z.object({
+      object: z.literal("embedding"),
+      index: count,
+      // Base64 is of 32-bit floats, little-endian.
+      embedding: z.union([z.array(z.number()), z.string()]),
+    }),
+  ),
+  model: z.string(),
+  usage,
+});
+
+const ranking: NamedSchema = {
+  name: "Ranking",
+  schema: z.object({
+    object: z.literal("list"),
+    model: z.string(),
+    results: z.array(
+      z.object({
+        index: count,
+        relevance_score: z.number(),
+        document: z.object({ text: z.string() }).optional(),
+      }),
+    ),
+    usage,
+  }),
+};
+
+export const createEmbedding: Operation = {
+  method: "post",
+  path: "/v1/embeddings",
+  id: "createEmbedding",
+  tag: "Embeddings",
+  summary: "Makes embeddings of texts",
+  request: {
+    name: "EmbeddingsRequest",
+    schema: embeddingsRequestSchema,
+    examples: { "some texts": { model: "smollm2-135m-instruct", input: ["The sky is blue.", "Rain is wet."] } },
+  },
+  answers: {
+    200: {
+      description: "An embedding for each input, in their order.",
+      content: { "application/json": { name: "EmbeddingList", schema: embeddingList } },
+    },
+  },
+  errors: GENERATION_ERRORS,
+};
+
+/** Served at two paths, since clients differ. */
+export const rerankOperations: readonly Operation[] = [
+  { path: "/v1/rerank", id: "rerank" },
+  { path: "/rerank", id: "rerankAtRoot" },
+].map((place) => ({
+  ...place,
+  method: "post",
+  tag: "Embeddings",
+  summary: "Ranks documents by how well they answer a query",
+  description: "Only models that were made for reranking can do it.",
+  request: {
+    name: "RerankRequest",
+    schema: rerankRequestSchema,
+    examples: {
+      "two documents": {
+        model: "smollm2-135m-instruct",
+        query: "Why is the sky blue?",
+        documents: ["Air scatters blue light most.", "Bread is made of flour."],
+      },
+    },
+  },
+  answers: {
+    200: { description: "The documents' scores, best first.", content: { "application/json": ranking } },
+  },
+  errors: GENERATION_ERRORS,
+}));

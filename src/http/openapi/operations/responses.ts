@@ -1,0 +1,143 @@
+import { z } from "zod";
+import { responsesRequestSchema } from "../../../protocols/responses/schema.ts";
+import type { NamedSchema, Operation } from "../operation.ts";
+import { itemList, outputItem } from "./items.ts";
+import { count, deleted, GENERATION_ERRORS, inPath, inQuery, LIST_ERRORS, LOOKUP_ERRORS, paging } from "./shared.ts";
+
+const response: NamedSchema = {
+  name: "Response",
+  schema: z.object({
+    id: z.string(),
+    object: z.literal("response"),
+    created_at: count,
+    completed_at: count.nullable(),
+    status: z.enum(["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]),
+    background: z.boolean(),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    incomplete_details: z.object({ reason: z.string() }).nullable(),
+    model: z.string(),
+    output: z.array(outputItem),
+    usage: z
+      .object({
+        input_tokens: count,
+        input_tokens_details: z.object({ cached_tokens: count }),
+        output_tokens: count,
+        output_tokens_details: z.object({ reasoning_tokens: count }),
+        total_tokens: count,
+      })
+      .nullable(),
+    previous_response_id: z.string().nullable(),
+    conversation: z.object({ id: z.string() }).nullable(),
+    metadata: z.record(z.string(), z.string()),
+  }),
+};
+
+const responseEvent: NamedSchema = {
+  name: "ResponseEvent",
+  schema: z.object({ type: z.string(), sequence_number: count }),
+};
+
+const whole = { "application/json": response };
+const followed = { ...whole, "text/event-stream": responseEvent };
+
+const id = inPath("id", "The response's id: `resp_` and 48 hexadecimal digits.");
+const base = { model: "smollm2-135m-instruct", input: "Why is the sky blue?" };
+const short = { ...base, max_output_tokens: 100 };
+const ABOUT_INPUT = "An item of `input` that is a message may leave out its `type`, and so may a reference.";
+
+export const createResponse: Operation = {
+  method: "post",
+  path: "/v1/responses",
+  id: "createResponse",
+  tag: "Responses",
+  summary: "Answers an input, with what was said before, whole or streamed",
+  description: ABOUT_INPUT,
+  request: {
+    name: "ResponsesRequest",
+    schema: responsesRequestSchema,
+    examples: { streamed: { ...short, stream: true }, whole: short },
+  },
+  answers: {
+    200: {
+      description:
+        "The response, which may still run when it was asked for in the background; with `stream`, its events.",
+      content: followed,
+    },
+  },
+  errors: GENERATION_ERRORS,
+};
+
+export const countResponseTokens: Operation = {
+  method: "post",
+  path: "/v1/responses/input_tokens",
+  id: "countResponseTokens",
+  tag: "Responses",
+  summary: "Counts the tokens of the prompt that a response would have",
+  description: ABOUT_INPUT,
+  request: { name: "InputTokensRequest", schema: responsesRequestSchema.clone(), examples: { "a question": base } },
+  answers: {
+    200: {
+      description: "The count.",
+      content: {
+        "application/json": {
+          name: "InputTokens",
+          schema: z.object({ object: z.literal("response.input_tokens"), input_tokens: count }),
+        },
+      },
+    },
+  },
+  errors: GENERATION_ERRORS,
+};
+
+export const retrieveResponse: Operation = {
+  method: "get",
+  path: "/v1/responses/{id}",
+  id: "retrieveResponse",
+  tag: "Responses",
+  summary: "Shows a response that was stored, or follows one that runs in the background",
+  parameters: [
+    id,
+    inQuery("stream", "With `true`, the events of a response in the background.", z.enum(["true", "false"])),
+    inQuery("starting_after", "The number of the last event that is not wanted any more.", count),
+  ],
+  answers: { 200: { description: "The response; with `stream`, its events.", content: followed } },
+  errors: LIST_ERRORS,
+};
+
+export const deleteResponse: Operation = {
+  method: "delete",
+  path: "/v1/responses/{id}",
+  id: "deleteResponse",
+  tag: "Responses",
+  summary: "Deletes a response, and cancels it if it runs",
+  parameters: [id],
+  answers: {
+    200: {
+      description: "It is no more.",
+      content: { "application/json": { name: "DeletedResponse", schema: deleted("response") } },
+    },
+  },
+  errors: LOOKUP_ERRORS,
+};
+
+export const cancelResponse: Operation = {
+  method: "post",
+  path: "/v1/responses/{id}/cancel",
+  id: "cancelResponse",
+  tag: "Responses",
+  summary: "Cancels a response that runs in the background",
+  parameters: [id],
+  answers: { 200: { description: "The response as it is now.", content: whole } },
+  errors: LIST_ERRORS,
+};
+
+export const listInputItems: Operation = {
+  method: "get",
+  path: "/v1/responses/{id}/input_items",
+  id: "listInputItems",
+  tag: "Responses",
+  summary: "Lists what a response was made of",
+  parameters: [id, ...paging("desc")],
+  answers: { 200: { description: "A page of items.", content: { "application/json": itemList } } },
+  errors: LIST_ERRORS,
+};

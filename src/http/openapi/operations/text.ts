@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { chatRequestSchema } from "../../../protocols/chat/schema.ts";
+import { detokenizeSchema, tokenizeSchema } from "../../../protocols/text/schema.ts";
+import type { Operation } from "../operation.ts";
+import { count, GENERATION_ERRORS } from "./shared.ts";
+
+const model = "smollm2-135m-instruct";
+
+const tokens = z.object({
+  tokens: z.union([
+    z.array(count),
+    // A token that is only part of a character is told by its bytes.
+    z.array(z.object({ id: count, piece: z.union([z.string(), z.array(count)]) })),
+  ]),
+});
+
+export const tokenize: Operation = {
+  method: "post",
+  path: "/tokenize",
+  id: "tokenize",
+  tag: "Text",
+  summary: "Turns a text into a model's tokens",
+  description: "The first model is meant where none is named.",
+  request: {
+    name: "TokenizeRequest",
+    schema: tokenizeSchema,
+    examples: { "with pieces": { model, content: "Hello, world!", with_pieces: true } },
+  },
+  answers: {
+    200: {
+      description: "The ids; with `with_pieces`, each beside what it stands for.",
+      content: { "application/json": { name: "Tokens", schema: tokens } },
+    },
+  },
+  errors: GENERATION_ERRORS,
+};
+
+export const detokenize: Operation = {
+  method: "post",
+  path: "/detokenize",
+  id: "detokenize",
+  tag: "Text",
+  summary: "Turns a model's tokens into text",
+  description: "The first model is meant where none is named.",
+  request: {
+    name: "DetokenizeRequest",
+    schema: detokenizeSchema,
+    examples: { "some tokens": { model, tokens: [19556, 28, 905] } },
+  },
+  answers: {
+    200: {
+      description: "The text.",
+      content: { "application/json": { name: "Detokenized", schema: z.object({ content: z.string() }) } },
+    },
+  },
+  errors: GENERATION_ERRORS,
+};
+
+export const applyTemplate: Operation = {
+  method: "post",
+  path: "/apply-template",
+  id: "applyTemplate",
+  tag: "Text",
+  summary: "Shows the prompt that a chat completion with this body would have",
+  description: "The first model is meant where none is named.",
+  request: {
+    name: "ApplyTemplateRequest",
+    schema: chatRequestSchema.extend({ model: chatRequestSchema.shape.model.nullish() }),
+    examples: { "a question": { model, messages: [{ role: "user", content: "Why is the sky blue?" }] } },
+  },
+  answers: {
+    200: {
+      description: "The prompt.",
+      content: { "application/json": { name: "RenderedPrompt", schema: z.object({ prompt: z.string() }) } },
+    },
+  },
+  errors: GENERATION_ERRORS,
+};

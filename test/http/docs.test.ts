@@ -1,0 +1,62 @@
+import { createHash } from "node:crypto";
+import { Hono } from "hono";
+import { describe, expect, it } from "vitest";
+import { operations } from "../../src/http/openapi/operations/index.ts";
+import { createTestApp } from "./support.ts";
+
+describe("GET /openapi.json", () => {
+  it("describes every route of the app, and no other", () => {
+    const { app } = createTestApp();
+    const routes = app.routes
+      .filter(({ method }) => method !== "ALL")
+      .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)(\{[^}]*\})?/g, "{$1}")}`);
+    const described = operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
+    expect(described.toSorted()).toEqual([...new Set(routes)].sort());
+  });
+
+  it("is served as JSON", async () => {
+    const response = await createTestApp().app.request("/openapi.json");
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toMatch(/^application\/json/);
+    expect(await response.json()).toMatchObject({ openapi: "3.1.0", servers: [{ url: "/" }] });
+  });
+
+  it("knows where the gateway is mounted", async () => {
+    const host = new Hono().route("/llm", createTestApp().app);
+    const response = await host.request("/llm/openapi.json");
+    expect(await response.json()).toMatchObject({ servers: [{ url: "/llm" }] });
+  });
+});
+
+describe("GET /docs", () => {
+  async function fetchPage() {
+    const response = await createTestApp().app.request("/docs");
+    return { response, html: await response.text() };
+  }
+
+  it("is one page with its style and script in it", async () => {
+    const { response, html } = await fetchPage();
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toMatch(/^text\/html/);
+    expect(html).toMatch(/<style>[^<]+<\/style>/);
+    expect(html.match(/<\/script>/g)).toHaveLength(2);
+    expect(html).not.toMatch(/<!--/);
+  });
+
+  it("asks nothing of any other server, and the browser is told to hold it to that", async () => {
+    const { response, html } = await fetchPage();
+    expect(html.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\//);
+    const policy = response.headers.get("content-security-policy") ?? "";
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("connect-src 'self'");
+    expect(policy).not.toContain("unsafe");
+  });
+
+  it.each(["style", "script"])("lets its own %s run and no other", async (kind) => {
+    const { response, html } = await fetchPage();
+    const texts = [...html.matchAll(new RegExp(`<${kind}[^>]*>(.*?)</${kind}>`, "gs"))].map(([, text = ""]) => text);
+    const hashes = texts.map((text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`);
+    const sources = response.headers.get("content-security-policy")?.split("; ");
+    expect(sources).toContain(`${kind}-src ${hashes.join(" ")}`);
+  });
+});

@@ -1,0 +1,164 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { describeApi, mountAt } from "../../../src/http/openapi/document.ts";
+import type { Operation } from "../../../src/http/openapi/operation.ts";
+import { operations } from "../../../src/http/openapi/operations/index.ts";
+
+const document = describeApi(operations, "1.2.3");
+const requestSchema = z.object({ model: z.string(), n: z.int().min(1).nullish() });
+
+function operation(overrides: Partial<Operation> = {}): Operation {
+  return {
+    method: "post",
+    path: "/v1/things/{id}",
+    id: "makeThing",
+    tag: "Things",
+    summary: "Makes a thing",
+    parameters: [{ name: "id", in: "path", description: "Which.", schema: z.string() }],
+    request: { name: "ThingRequest", schema: requestSchema, examples: { one: { model: "m" } } },
+    answers: {
+      200: {
+        description: "The thing.",
+        content: { "application/json": { name: "Thing", schema: z.strictObject({ id: z.string() }) } },
+      },
+    },
+    errors: [400],
+    ...overrides,
+  };
+}
+
+describe("describeApi", () => {
+  it("describes a route from the schemas that decode and encode it", () => {
+    const { paths, components } = describeApi([operation()], "1.2.3");
+    expect(paths["/v1/things/{id}"]?.post).toEqual({
+      operationId: "makeThing",
+      tags: ["Things"],
+      summary: "Makes a thing",
+      parameters: [{ name: "id", in: "path", description: "Which.", required: true, schema: { type: "string" } }],
+      requestBody: {
+        required: true,
+        content: {
+          "application/json": {
+            schema: { $ref: "#/components/schemas/ThingRequest" },
+            examples: { one: { value: { model: "m" } } },
+          },
+        },
+      },
+      responses: {
+        200: {
+          description: "The thing.",
+          headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
+          content: { "application/json": { schema: { $ref: "#/components/schemas/Thing" } } },
+        },
+        400: {
+          description: expect.stringContaining("`param` names the field"),
+          headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
+          content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
+        },
+      },
+    });
+    expect(components.schemas?.ThingRequest).toEqual({
+      type: "object",
+      properties: { model: { type: "string" }, n: { anyOf: [{ type: "integer", minimum: 1 }, { type: "null" }] } },
+      required: ["model"],
+    });
+  });
+
+  it("lets answers have fields that a later version adds", () => {
+    const { components } = describeApi([operation()], "1.2.3");
+    expect(components.schemas?.Thing).toEqual({
+      type: "object",
+      properties: { id: { type: "string" } },
+      required: ["id"],
+    });
+  });
+
+  it("refers to a named schema inside another", () => {
+    const inner = z.strictObject({ id: z.string() });
+    const answers = {
+      200: { description: "One.", content: { "application/json": { name: "Inner", schema: inner } } },
+      201: { description: "All.", content: { "application/json": { name: "Outer", schema: z.array(inner) } } },
+    };
+    const { components } = describeApi([operation({ answers })], "1.2.3");
+    expect(components.schemas?.Outer).toEqual({ type: "array", items: { $ref: "#/components/schemas/Inner" } });
+  });
+
+  it("takes a protocol's own form of errors", () => {
+    const errorBody = { name: "OtherError", schema: z.strictObject({ type: z.literal("error") }) };
+    const { paths } = describeApi([operation({ errorBody })], "1.2.3");
+    expect(paths["/v1/things/{id}"]?.post?.responses).toMatchObject({
+      400: { content: { "application/json": { schema: { $ref: "#/components/schemas/OtherError" } } } },
+    });
+  });
+
+  it("refuses a route that is described twice, and a name for two schemas", () => {
+    expect(() => describeApi([operation(), operation()], "1")).toThrow("post /v1/things/{id} is described twice");
+    const other = operation({ method: "get", request: { name: "ThingRequest", schema: z.string(), examples: {} } });
+    expect(() => describeApi([operation(), other], "1")).toThrow("Two schemas have the name ThingRequest");
+  });
+});
+
+// There is no validator of OpenAPI's meta-schema among the dependencies; these are its rules for what this document makes use of.
+describe("the API's document", () => {
+  it("says what it is", () => {
+    expect(document.openapi).toMatch(/^3\.1\.\d$/);
+    expect(document.info).toMatchObject({ title: "Sluice", version: "1.2.3" });
+    expect(document.servers).toEqual([{ url: "/" }]);
+    expect(mountAt(document, "/llm").servers).toEqual([{ url: "/llm" }]);
+  });
+
+  it("refers only to what is in it", () => {
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]*)"/g)].map(([, target = ""]) => target);
+    expect(references.length).toBeGreaterThan(5);
+    for (const target of references) {
+      expect(target).toMatch(/^#\/components\/(schemas|headers)\/[\w.-]+$/);
+      expect(lookUp(target)).toBeTypeOf("object");
+    }
+  });
+
+  it("has no schema that nothing refers to", () => {
+    const text = JSON.stringify(document);
+    for (const name of Object.keys(document.components.schemas ?? {})) {
+      expect(text).toContain(`"#/components/schemas/${name}"`);
+    }
+  });
+
+  it("has schemas of plain JSON Schema 2020-12, without ids of their own", () => {
+    expect(JSON.stringify(document)).not.toMatch(/"\$(schema|id|defs)"/);
+  });
+
+  it("gives each operation an id of its own, a summary, and a description for each response", () => {
+    const described = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+    const ids = described.map(({ operationId }) => operationId);
+    expect(ids).toEqual([...new Set(ids)]);
+    for (const { summary, responses } of described) {
+      expect(summary).toMatch(/^[A-Z].*[^.]$/);
+      for (const [status, response] of Object.entries(responses as object)) {
+        expect(status).toMatch(/^[1-5]\d\d$/);
+        expect(response).toMatchObject({ description: expect.stringMatching(/\.$/) });
+      }
+    }
+  });
+
+  it("declares every parameter of a path, as required", () => {
+    for (const { path, parameters = [] } of operations) {
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      expect(parameters.filter((parameter) => parameter.in === "path").map(({ name }) => name)).toEqual(inPath);
+    }
+  });
+
+  it("has examples that the request's own schema takes", () => {
+    for (const { request } of operations) {
+      for (const example of Object.values(request?.examples ?? {})) {
+        expect(request?.schema.safeParse(example).error).toBeUndefined();
+      }
+    }
+  });
+});
+
+function lookUp(reference: string): unknown {
+  return reference
+    .split("/")
+    .slice(1)
+    .reduce<unknown>((value, key) => Object(value)[key], document);
+}
