@@ -49,6 +49,9 @@ export type RunningGateway = {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** `LLAMA_POOLING_TYPE_RANK`. */
+const RANK_POOLING = 4;
+
 /** How long what was cut off by `stop` may take to be told so. */
 const FAREWELL_MS = 1_000;
 
@@ -211,6 +214,8 @@ async function describe(model: LocalModel, engine: Engine | undefined, embedder:
       parameters: parameterCount,
       sizeBytes: model.sizeBytes,
       hasChatTemplate,
+      writesText: engine !== undefined,
+      reranks: model.gguf.poolingType === RANK_POOLING,
       ...(quantization !== undefined && { quantization }),
       ...(contextLength !== undefined && { trainContextTokens: contextLength }),
       ...(vocabularySize !== undefined && { vocabularySize }),

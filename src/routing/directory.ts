@@ -21,6 +21,10 @@ export type ModelDetails = {
   readonly vocabularySize?: number;
   /** Whether the file brings a chat template. */
   readonly hasChatTemplate: boolean;
+  /** False for a model that only reads. */
+  readonly writesText: boolean;
+  /** Whether it scores documents instead of making vectors. */
+  readonly reranks: boolean;
 };
 
 /** A model that requests can name, with what answers for it. */

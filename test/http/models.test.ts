@@ -47,7 +47,10 @@ describe("GET /v1/models", () => {
         servedModel(generate, {
           state: () => "loading",
           info: () => undefined,
-          details: { architecture: "gpt2", parameters: 5, sizeBytes: 6, sha256, hasChatTemplate: false },
+          details: {
+            ...{ architecture: "gpt2", parameters: 5, sizeBytes: 6, sha256 },
+            ...{ hasChatTemplate: false, writesText: true, reranks: false },
+          },
         }),
       ],
     });
@@ -59,6 +62,19 @@ describe("GET /v1/models", () => {
         meta: { architecture: "gpt2", n_params: 5, size: 6, sha256 },
       },
     ]);
+  });
+});
+
+describe("a model's capabilities", () => {
+  it.each([
+    [{ writesText: true, reranks: false }, ["completion", "chat", "embeddings"]],
+    [{ writesText: false, reranks: false }, ["embeddings"]],
+    [{ writesText: false, reranks: true }, ["rerank"]],
+  ])("are what it can be asked for: %o", async (kind, capabilities) => {
+    const embed = () => Promise.reject(new Error("nobody asks"));
+    const given = servedModel(generate, { embed });
+    const { app } = createTestApp({ models: [{ ...given, details: { ...given.details, ...kind } }] });
+    expect(modelList.parse(await (await app.request("/v1/models")).json()).data).toMatchObject([{ capabilities }]);
   });
 });
 

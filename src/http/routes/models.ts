@@ -35,11 +35,7 @@ function encodeModel(model: ServedModel) {
     state: model.state(),
     max_model_len: info?.contextTokens ?? null,
     architecture: { input_modalities: ["text"], output_modalities: ["text"] },
-    capabilities: [
-      "completion",
-      ...(details.hasChatTemplate ? ["chat"] : []),
-      ...(info?.canInfill === true ? ["infill"] : []),
-    ],
+    capabilities: capabilitiesOf(model),
     // What is undefined is left out of the JSON.
     meta: {
       architecture: details.architecture,
@@ -53,4 +49,14 @@ function encodeModel(model: ServedModel) {
       sha256: details.sha256,
     },
   };
+}
+
+function capabilitiesOf({ details, info, embed }: ServedModel): string[] {
+  return [
+    ...(details.writesText ? ["completion"] : []),
+    ...(details.writesText && details.hasChatTemplate ? ["chat"] : []),
+    ...(info()?.canInfill === true ? ["infill"] : []),
+    ...(embed !== undefined && !details.reranks ? ["embeddings"] : []),
+    ...(details.reranks ? ["rerank"] : []),
+  ];
 }
