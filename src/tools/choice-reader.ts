@@ -75,7 +75,10 @@ export function createChoiceReader({ read, parallel, reasons }: ChoiceReaderOpti
     },
     finished(event) {
       const { choice } = event;
-      const last = joined(parser.end()).flatMap((parsed) => toEvents(choice, parsed));
+      // After a call only another may come: what is left of an answer that was cut off there is a piece of a mark, not text.
+      const cutAfterCall = calls > 0 && event.reason === "length";
+      const left = joined(parser.end()).filter(({ type }) => type !== "text" || !cutAfterCall);
+      const last = left.flatMap((parsed) => toEvents(choice, parsed));
       const rest: GenerationEvent[] = logprobs.length > 0 ? [{ type: "text", choice, text: "", logprobs }] : [];
       const reason = calls > 0 && event.reason === "stop" ? "tool_calls" : event.reason;
       // The engine joins what waits for a reader, so tokens are not told apart here: reasoning gets its share of the text.

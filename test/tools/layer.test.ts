@@ -75,6 +75,14 @@ describe("the tools' layer", () => {
     expect(reasons).toEqual(["tool_calls", "tool_calls"]);
   });
 
+  it("tells nothing of a mark that was cut off after a call", async () => {
+    for (const rest of ["</tool", '</tool_call>\n<tool_call>{"na']) {
+      const { heard } = await run("hermes", { tools: USE }, said([CALL.replace("</tool_call>", rest)], "length"));
+      expect(heard.some(({ type }) => type === "toolCall")).toBe(true);
+      expect(heard.filter(({ type }) => type === "text")).toEqual([]);
+    }
+  });
+
   it("keeps `length` for a call that was cut off, and ends with `stop` where none was made", async () => {
     const cut = await run("hermes", { tools: USE }, said([CALL.slice(0, 40)], "length"));
     expect(cut.heard.at(-1)).toMatchObject({ reason: "length" });
