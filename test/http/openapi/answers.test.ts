@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { Embed } from "../../../src/generation/embedding.ts";
+import type { Operation } from "../../../src/http/openapi/operation.ts";
+import { operations } from "../../../src/http/openapi/operations/index.ts";
+import { answerWith, createTestApp, jsonInit, MODEL_ID, script, servedModel } from "../support.ts";
+
+const embed: Embed = async ({ items }) => ({ vectors: items.map(() => Float32Array.of(0.5, -0.5)), tokens: 9 });
+const identified = z.looseObject({ id: z.string() });
+const ENDLESS = "Count for ever.";
+const message = { type: "message", role: "user", content: "Hello." };
+
+/** Answers at once, or never what is in the background. */
+const generate = script(async function* (request) {
+  if (JSON.stringify(request.prompt).includes(ENDLESS)) {
+    yield { type: "started", promptTokens: 1, cachedTokens: 0 };
+    await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+    throw request.signal.reason;
+  }
+  yield* answerWith(["Hello"]);
+});
+
+/** An app that keeps something of each kind, with what stands for the `{…}` of each path. */
+async function createFilledApp() {
+  const { app } = createTestApp({ models: [servedModel(generate, { embed })] });
+  const create = async (path: string, body: unknown) =>
+    identified.parse(await (await app.request(path, jsonInit(body))).json()).id;
+  const chat = await create("/v1/chat/completions", { model: MODEL_ID, messages: [message], store: true });
+  const response = await create("/v1/responses", { model: MODEL_ID, input: ENDLESS, background: true });
+  const conversation = await create("/v1/conversations", { items: [message] });
+  const items = await (await app.request(`/v1/conversations/${conversation}/items`)).json();
+  const [item] = z.object({ data: z.array(identified) }).parse(items).data;
+  const fill = (path: string) =>
+    path
+      .replace("/chat/completions/{id}", `/chat/completions/${chat}`)
+      .replace("/responses/{id}", `/responses/${response}`)
+      .replace("/conversations/{id}", `/conversations/${conversation}`)
+      .replace("/models/{id}", `/models/${MODEL_ID}`)
+      .replace("{item}", item?.id ?? "");
+  return { app, fill };
+}
+
+/** Every operation with each of its examples, or without a body where it takes none. */
+const requests = operations.flatMap((operation) => {
+  const examples = Object.entries(operation.request?.examples ?? { "no body": undefined });
+  return examples.map(([name, body]) => [operation.id, name, operation, body] as const);
+});
+
+describe("the API's document", () => {
+  it.each(requests)("tells the truth of what %s answers to %s", async (_id, _name, operation, body) => {
+    const { app, fill } = await createFilledApp();
+    const init = body === undefined ? {} : jsonInit(body);
+    const response = await app.request(fill(operation.path), { ...init, method: operation.method.toUpperCase() });
+    const text = await response.text();
+    expect(`${response.status} ${text}`).toMatch(/^200 /);
+    const type = response.headers.get("content-type")?.split(";")[0] ?? "";
+    for (const value of valuesOf(type, text)) {
+      expect(schemaOf(operation, type).safeParse(value).error).toBeUndefined();
+    }
+  });
+});
+
+function schemaOf(operation: Operation, type: string): z.ZodType {
+  const content = operation.answers[200]?.content?.[type];
+  if (content === undefined) throw new Error(`${operation.id} says nothing of ${type}.`);
+  return content === "text" ? z.string() : content.schema;
+}
+
+/** What a body holds: one value, or the data of each event of a stream. */
+function valuesOf(type: string, text: string): readonly unknown[] {
+  if (type === "application/json") return [JSON.parse(text)];
+  if (type !== "text/event-stream") return [text];
+  const data = [...text.matchAll(/^data: (.*)$/gm)].map(([, frame = ""]) => frame);
+  expect(data.length).toBeGreaterThan(0);
+  return data.filter((frame) => frame !== "[DONE]").map((frame) => JSON.parse(frame));
+}
