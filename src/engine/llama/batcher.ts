@@ -42,6 +42,8 @@ export function createBatcher(
   let batchTokens = 0;
   let farthest = 0;
   let exactly = false;
+  /** The slots of the batch, ascending. */
+  let slotsInBatch: number[] = [];
   let currentThreads: number | undefined;
   return {
     slots,
@@ -52,16 +54,21 @@ export function createBatcher(
       batchTokens = tokenCount;
       farthest = 0;
       exactly = exact;
+      slotsInBatch = [];
     },
     addToBatch(slot, position, tokens, wantLogits) {
       farthest = Math.max(farthest, position);
+      slotsInBatch.push(slot);
       const wanted = wantLogits ? Uint32Array.of(tokens.length - 1) : noLogits;
       return context.addToBatch(slot, position, Uint32Array.from(tokens), wanted)[0] ?? -1;
     },
     async decode() {
       // Attention's part grows with the position, so calls compare only within a doubling of it.
       const shape = `${batchTokens}@${Math.floor(Math.log2(1 + farthest / 256))}`;
-      const given = exactly && batchTokens === 1 && farthest >= SHARED_CACHE_POSITION ? exactThreads : undefined;
+      const given =
+        exactly && farthest >= SHARED_CACHE_POSITION && hasLoneToken(slotsInBatch, batchTokens)
+          ? exactThreads
+          : undefined;
       const threads = given ?? tuner.choose(shape, batchTokens >= SCALING_TOKENS);
       if (threads !== currentThreads) context.setThreads(threads);
       currentThreads = threads;
@@ -102,4 +109,10 @@ function banning<T extends Sampling>(sampling: T, tokens: readonly number[]): T 
   if (tokens.length === 0) return sampling;
   const bans = tokens.map((token) => [token, -100] as const);
   return { ...sampling, logitBias: [...sampling.logitBias, ...bans] };
+}
+
+/** Whether llama.cpp evaluates a token of the batch by itself: it joins only slots that follow each other. */
+function hasLoneToken(slots: readonly number[], batchTokens: number): boolean {
+  if (batchTokens > slots.length) return false;
+  return slots.some((slot, index) => slots[index - 1] !== slot - 1 && slots[index + 1] !== slot + 1);
 }
