@@ -1,17 +1,22 @@
-import type { Layer } from "../generation/layer.ts";
-import type { GenerationRequest } from "../generation/request.ts";
+import type { Generate, Layer } from "../generation/layer.ts";
+import type { GenerationRequest, OutputFormat } from "../generation/request.ts";
 import { compiledFormats } from "./output.ts";
 
-/** Turns the format that an answer must have into a grammar, which is what an engine can hold it to. */
+/** What has no grammar yet. */
+type Format = Exclude<OutputFormat, { readonly type: "grammar" }>;
+
+/**
+ * Turns the format that an answer must have into a grammar, which is what an engine can hold it to. A request without a format is passed
+ * on as it is, at no cost for each event.
+ */
 export function holdToFormat(): Layer {
-  return async function* formatting(request, next) {
-    yield* next(withGrammar(request));
+  return (request, next) => {
+    const { output } = request;
+    return output === undefined || output.type === "grammar" ? next(request) : hold(request, output, next);
   };
 }
 
-function withGrammar(request: GenerationRequest): GenerationRequest {
-  const { output } = request;
-  return output === undefined || output.type === "grammar"
-    ? request
-    : { ...request, output: { type: "grammar", grammar: { gbnf: compiledFormats.compile(output, output.type) } } };
+async function* hold(request: GenerationRequest, format: Format, next: Generate) {
+  const gbnf = compiledFormats.compile(format, format.type);
+  yield* next({ ...request, output: { type: "grammar", grammar: { gbnf } } });
 }

@@ -1,31 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { JsonSchema } from "../../src/generation/request.ts";
-import { createGrammarBuilder } from "../../src/grammar/builder.ts";
-import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
-import { interpret } from "./gbnf.ts";
-
-function grammarOf(schema: JsonSchema) {
-  const builder = createGrammarBuilder();
-  return interpret(builder.toGbnf(builder.schema(schema, "schema")));
-}
-
-function refusal(schema: JsonSchema): UnsupportedSchemaError {
-  try {
-    grammarOf(schema);
-  } catch (error) {
-    if (error instanceof UnsupportedSchemaError) {
-      return error;
-    }
-    throw error;
-  }
-  throw new Error("The schema was not refused.");
-}
-
-function object(properties: Readonly<Record<string, unknown>>, more: Readonly<Record<string, unknown>> = {}) {
-  return { type: "object", properties, ...more };
-}
-
-const INTEGER = { type: "integer" };
+import { grammarOf, INTEGER, object, refusal } from "./support.ts";
 
 describe("an object", () => {
   it("has any subset of its optional properties, in order, with commas between them", () => {

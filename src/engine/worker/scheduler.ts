@@ -2,11 +2,13 @@ import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
 import type { Batcher, Tokenizer, TokenScores } from "./backend.ts";
 import { type Drawn, drawAfter, type Work, wantsLogits } from "./draw.ts";
 import { describeScores } from "./logprobs.ts";
-import { choosePlacement, type Placement, type Slot } from "./placement.ts";
+import type { Placement } from "./placement.ts";
+import { createPrefillOrder } from "./prefill-order.ts";
 import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
-import { exactTokensAfter, lastCut, type Prefix, reusableTokens } from "./prefix.ts";
+import { lastCut } from "./prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
 import { acceptToken, createSequence, endSequence, nextReplayedToken, type Sequence } from "./sequence.ts";
+import { SlotKeeper } from "./slot-keeper.ts";
 
 export type SchedulerOptions = {
   readonly batcher: Batcher;
@@ -20,8 +22,6 @@ export type SchedulerOptions = {
   /** Called once for each native call that brought anything, with every sequence's news. */
   readonly report: (updates: SequenceUpdate[]) => void;
 };
-
-const NOTHING: Prefix = { tokens: [], promptTokens: 0, exactTokens: 0 };
 
 /**
  * Runs many sequences through one context, continuously batched: a sequence joins at the next step and leaves as soon as it ends.
@@ -37,15 +37,13 @@ export class Scheduler {
   readonly #tokenizer: Tokenizer;
   readonly #chunkTokens: number;
   readonly #pace: PrefillPace;
-  readonly #prefixStore: PrefixStore;
   readonly #report: (updates: SequenceUpdate[]) => void;
-  readonly #slots: readonly Slot[];
+  readonly #keeper: SlotKeeper;
   readonly #waiting = new Map<number, Sequence>();
   readonly #running = new Map<number, Sequence>();
   /** Cancelled in mid-step: what they hold is in native hands until the step ends. */
   readonly #leaving: Sequence[] = [];
-  #admissions = 0;
-  #chunks = 0;
+  readonly #nextPrompt = createPrefillOrder();
   #wake: (() => void) | undefined;
   #stopped = false;
   #decodingSince: number | undefined;
@@ -61,15 +59,8 @@ export class Scheduler {
       maxTokens: batcher.maxBatchTokens,
       targetMs: prefillPauseMs,
     });
-    this.#prefixStore = prefixStore;
+    this.#keeper = new SlotKeeper({ batcher, prefixStore, chunkTokens: prefillChunkTokens });
     this.#report = report;
-    this.#slots = Array.from({ length: batcher.slots }, (_, index) => ({
-      index,
-      tokens: [],
-      promptTokens: 0,
-      exactTokens: 0,
-      lastUsed: 0,
-    }));
   }
 
   /** When the native call in progress began, by `performance.now()`; undefined between calls. */
@@ -82,7 +73,7 @@ export class Scheduler {
     return {
       waiting: this.#waiting.size,
       running: this.#running.size,
-      slotTokens: this.#slots.map((slot) => slot.tokens.length),
+      slotTokens: this.#keeper.slots.map((slot) => slot.tokens.length),
     };
   }
 
@@ -132,74 +123,24 @@ export class Scheduler {
    */
   async #admit(): Promise<void> {
     for (const sequence of [...this.#waiting.values()]) {
-      const taken = new Set(Array.from(this.#running.values(), ({ slot }) => slot));
-      const placement = choosePlacement({
-        prompt: { tokens: sequence.prefill, exactness: sequence.exactness },
-        slots: this.#slots,
-        free: this.#slots.filter((slot) => !taken.has(slot)),
-        stored: this.#prefixStore.list(),
-        storing: this.#prefixStore.enabled,
-        chunkTokens: this.#chunkTokens,
-        now: this.#admissions,
-      });
+      const placement = this.#keeper.choose(sequence, this.#running.values());
       if (placement === undefined) return;
-      if (!this.#isWorthWaiting(sequence, placement)) await this.#place(sequence, placement);
+      if (this.#keeper.isWorthWaiting(sequence, placement, this.#running.values())) continue;
+      await this.#place(sequence, placement);
     }
   }
 
-  /** Whether a prompt that is being evaluated will soon leave this one a chunk or more less to evaluate. */
-  #isWorthWaiting({ prefill, exactness }: Sequence, { keep }: Placement): boolean {
-    for (const { slot, prefill: tokens } of this.#running.values()) {
-      if (slot === undefined || slot.tokens.length >= tokens.length) continue;
-      const soon = reusableTokens({ ...slot, tokens }, { tokens: prefill, exactness }, this.#chunkTokens);
-      if (soon >= keep + this.#chunkTokens) return true;
-    }
-    return false;
-  }
-
-  /** Makes the slot hold the beginning of the prompt, storing what it held before, and lets the sequence run. */
-  async #place(sequence: Sequence, { slot, keep, source }: Placement): Promise<void> {
-    const { request, prompt, prefill } = sequence;
-    const batcher = this.#batcher;
-    const inPlace = source.type === "slot itself";
-    if (source.type === "stored") this.#prefixStore.touch(source.prefix);
-    if (slot.tokens.length > (inPlace ? keep : 0)) {
-      await this.#prefixStore.store(slot, (path) => batcher.save(slot.index, path, slot.tokens));
-    }
-    const held = await this.#fetch(slot, source);
-    const enough = held.tokens.length >= keep;
-    const whole = held.tokens.length === keep || batcher.truncate(slot.index, enough ? keep : 0);
-    const kept = whole && enough ? keep : 0;
-    slot.exactTokens = exactTokensAfter(held, kept, prefill.length, this.#chunkTokens);
-    slot.tokens = held.tokens.slice(0, kept);
-    slot.promptTokens = prefill.length;
-    slot.lastUsed = ++this.#admissions;
-
+  async #place(sequence: Sequence, placement: Placement): Promise<void> {
+    const { request, prompt } = sequence;
+    const kept = await this.#keeper.fill(sequence, placement);
     // It may have been cancelled meanwhile.
     if (!this.#waiting.delete(request.id)) return;
-    sequence.slot = slot;
+    sequence.slot = placement.slot;
     sequence.cachedTokens = Math.min(kept, prompt.length);
-    sequence.sampler = batcher.createSampler(request, prompt);
+    sequence.sampler = this.#batcher.createSampler(request, prompt);
     for (const token of request.replay) sequence.sampler.accept(token);
-    if (request.logprobs !== undefined) sequence.scorer = batcher.createScorer(request.logprobs);
+    if (request.logprobs !== undefined) sequence.scorer = this.#batcher.createScorer(request.logprobs);
     this.#running.set(request.id, sequence);
-  }
-
-  /** Brings what `source` holds into the slot. Returns what the slot then holds: nothing, where a stored prefix is gone. */
-  async #fetch(slot: Slot, source: Placement["source"]): Promise<Prefix> {
-    if (source.type === "slot itself") return slot;
-    if (source.type === "other slot") {
-      await this.#batcher.copy(slot.index, source.slot.index);
-      return source.slot;
-    }
-    try {
-      await this.#batcher.load(slot.index, source.prefix.path);
-      return source.prefix;
-    } catch {
-      this.#prefixStore.forget(source.prefix);
-      this.#batcher.truncate(slot.index, 0);
-      return NOTHING;
-    }
   }
 
   /** The next token of every sequence that is past its prompt, in ascending slot order: llama.cpp merges only ascending ones. */
@@ -234,7 +175,7 @@ export class Scheduler {
    * same places wherever it begins and however much of it fits into one call.
    */
   #nextChunk(budgetTokens: number): Work | undefined {
-    const sequence = this.#nextToPrefill();
+    const sequence = this.#nextPrompt(this.#running.values());
     if (sequence?.slot === undefined) return undefined;
     const { request, slot, prompt, prefill } = sequence;
     const position = slot.tokens.length;
@@ -245,26 +186,6 @@ export class Scheduler {
     const replayed = prefill.length === prompt.length + request.replay.length;
     const wantLogits = end === prefill.length && (replayed || wantsLogits(sequence));
     return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
-  }
-
-  /**
-   * Whose prompt is next: the one that has least left, so that a short question does not wait for a long document; but every
-   * fourth chunk goes to the oldest, so that the document gets on.
-   */
-  #nextToPrefill(): Sequence | undefined {
-    const oldestFirst = this.#chunks++ % 4 === 3;
-    let next: Sequence | undefined;
-    let least = Number.POSITIVE_INFINITY;
-    for (const sequence of this.#running.values()) {
-      const left = sequence.prefill.length - (sequence.slot?.tokens.length ?? 0);
-      if (left <= 0) continue;
-      if (oldestFirst) return sequence;
-      if (left < least) {
-        next = sequence;
-        least = left;
-      }
-    }
-    return next;
   }
 
   async #evaluate(work: readonly Work[]): Promise<void> {

@@ -3,7 +3,7 @@ import type { JsonSchema } from "../../generation/request.ts";
 /** A schema, and where it stands. */
 export type Located = { readonly schema: JsonSchema; readonly path: string };
 
-/** Schemas that all must hold. None of them: any value. */
+/** Schemas that all must hold; where there are none, every value does. */
 export type Conjunction = readonly Located[];
 
 export type Bound = { readonly value: number; readonly isExclusive: boolean };

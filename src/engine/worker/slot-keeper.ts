@@ -1,0 +1,95 @@
+import type { Batcher } from "./backend.ts";
+import { choosePlacement, type Placement, type Slot } from "./placement.ts";
+import { exactTokensAfter, type Prefix, reusableTokens } from "./prefix.ts";
+import type { PrefixStore } from "./prefix-store.ts";
+import type { Sequence } from "./sequence.ts";
+
+const NOTHING: Prefix = { tokens: [], promptTokens: 0, exactTokens: 0 };
+
+export type SlotKeeperOptions = {
+  readonly batcher: Batcher;
+  readonly prefixStore: PrefixStore;
+  readonly chunkTokens: number;
+};
+
+/** Knows what every slot holds, and makes a slot hold the beginning of the next prompt. */
+export class SlotKeeper {
+  readonly slots: readonly Slot[];
+  readonly #batcher: Batcher;
+  readonly #prefixStore: PrefixStore;
+  readonly #chunkTokens: number;
+  #admissions = 0;
+
+  constructor({ batcher, prefixStore, chunkTokens }: SlotKeeperOptions) {
+    this.#batcher = batcher;
+    this.#prefixStore = prefixStore;
+    this.#chunkTokens = chunkTokens;
+    this.slots = Array.from({ length: batcher.slots }, (_, index) => ({
+      index,
+      tokens: [],
+      promptTokens: 0,
+      exactTokens: 0,
+      lastUsed: 0,
+    }));
+  }
+
+  /** Where a sequence has its prompt's beginning for least. Undefined where no slot is free of `running`. */
+  choose({ prefill, exactness }: Sequence, running: Iterable<Sequence>): Placement | undefined {
+    const taken = new Set(Array.from(running, ({ slot }) => slot));
+    return choosePlacement({
+      prompt: { tokens: prefill, exactness },
+      slots: this.slots,
+      free: this.slots.filter((slot) => !taken.has(slot)),
+      stored: this.#prefixStore.list(),
+      storing: this.#prefixStore.enabled,
+      chunkTokens: this.#chunkTokens,
+      now: this.#admissions,
+    });
+  }
+
+  /** Whether a prompt that is being evaluated will soon leave this one a chunk or more less to evaluate than `placement` does. */
+  isWorthWaiting({ prefill, exactness }: Sequence, { keep }: Placement, running: Iterable<Sequence>): boolean {
+    for (const { slot, prefill: tokens } of running) {
+      if (slot === undefined || slot.tokens.length >= tokens.length) continue;
+      const soon = reusableTokens({ ...slot, tokens }, { tokens: prefill, exactness }, this.#chunkTokens);
+      if (soon >= keep + this.#chunkTokens) return true;
+    }
+    return false;
+  }
+
+  /** Makes the slot hold the beginning of the prompt, storing what it held before. Returns how many of its tokens it then holds. */
+  async fill({ prefill }: Sequence, { slot, keep, source }: Placement): Promise<number> {
+    const batcher = this.#batcher;
+    const inPlace = source.type === "slot itself";
+    if (source.type === "stored") this.#prefixStore.touch(source.prefix);
+    if (slot.tokens.length > (inPlace ? keep : 0)) {
+      await this.#prefixStore.store(slot, (path) => batcher.save(slot.index, path, slot.tokens));
+    }
+    const held = await this.#fetch(slot, source);
+    const enough = held.tokens.length >= keep;
+    const whole = held.tokens.length === keep || batcher.truncate(slot.index, enough ? keep : 0);
+    const kept = whole && enough ? keep : 0;
+    slot.exactTokens = exactTokensAfter(held, kept, prefill.length, this.#chunkTokens);
+    slot.tokens = held.tokens.slice(0, kept);
+    slot.promptTokens = prefill.length;
+    slot.lastUsed = ++this.#admissions;
+    return kept;
+  }
+
+  /** Brings what `source` holds into the slot. Returns what the slot then holds: nothing, where a stored prefix is gone. */
+  async #fetch(slot: Slot, source: Placement["source"]): Promise<Prefix> {
+    if (source.type === "slot itself") return slot;
+    if (source.type === "other slot") {
+      await this.#batcher.copy(slot.index, source.slot.index);
+      return source.slot;
+    }
+    try {
+      await this.#batcher.load(slot.index, source.prefix.path);
+      return source.prefix;
+    } catch {
+      this.#prefixStore.forget(source.prefix);
+      this.#batcher.truncate(slot.index, 0);
+      return NOTHING;
+    }
+  }
+}

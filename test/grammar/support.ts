@@ -1,0 +1,27 @@
+import type { JsonSchema } from "../../src/generation/request.ts";
+import { createGrammarBuilder } from "../../src/grammar/builder.ts";
+import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
+import { interpret } from "./gbnf.ts";
+
+export function grammarOf(schema: JsonSchema) {
+  const builder = createGrammarBuilder();
+  return interpret(builder.toGbnf(builder.schema(schema, "schema")));
+}
+
+export function refusal(schema: JsonSchema): UnsupportedSchemaError {
+  try {
+    grammarOf(schema);
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) {
+      return error;
+    }
+    throw error;
+  }
+  throw new Error("The schema was not refused.");
+}
+
+export function object(properties: Readonly<Record<string, unknown>>, more: Readonly<Record<string, unknown>> = {}) {
+  return { type: "object", properties, ...more };
+}
+
+export const INTEGER = { type: "integer" };
