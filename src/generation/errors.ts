@@ -78,13 +78,35 @@ export class EngineUnavailableError extends GenerationError {
   readonly code = "engine_unavailable";
 }
 
-/** More requests are in hand than the gateway takes on. */
+/** The server can't answer in time: too much is in hand already. The same request may be taken on after `retryAfterMs`. */
 export class OverloadedError extends GenerationError {
   readonly code = "server_overloaded";
   readonly retryAfterMs: number;
 
-  constructor(pending: number, retryAfterMs: number) {
-    super(`The server already has ${pending} requests in hand. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
+  /** @param reason a sentence for the client, such as "The server already has 256 requests in hand." */
+  constructor(reason: string, retryAfterMs: number) {
+    super(`${reason} Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
     this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The key has used up one of its own limits. The same request may be taken on after `retryAfterMs`. */
+export class RateLimitedError extends GenerationError {
+  readonly code = "rate_limit_exceeded";
+  readonly retryAfterMs: number;
+
+  /** @param reason a sentence for the client that names the limit and how much of it is used */
+  constructor(reason: string, retryAfterMs: number) {
+    super(`${reason} Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** A later request with the same `supersedeId` has taken its place. */
+export class SupersededError extends GenerationError {
+  readonly code = "superseded";
+
+  constructor() {
+    super("A later request with the same `sluice-supersede` header has taken this one's place.");
   }
 }

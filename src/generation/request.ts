@@ -1,3 +1,5 @@
+import type { Terms } from "./terms.ts";
+
 /** Who said a message. OpenAI's `developer` arrives here as `system`: the open models' templates know no other. */
 export type MessageRole = "system" | "user" | "assistant" | "tool";
 
@@ -125,6 +127,8 @@ export type GenerationRequest = {
   /** The text ends before any of these. */
   readonly stop: readonly string[];
   readonly sampling: Sampling;
+  /** Undefined is `OWN_TERMS`. */
+  readonly terms?: Terms;
   /** Aborted when nobody wants the answer any more; everything that the request held is freed at once. */
   readonly signal: AbortSignal;
 };

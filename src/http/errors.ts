@@ -8,6 +8,8 @@ import {
   InvalidSamplingError,
   ModelNotFoundError,
   OverloadedError,
+  RateLimitedError,
+  SupersededError,
   UnrenderablePromptError,
 } from "../generation/errors.ts";
 import { UnsupportedSchemaError } from "../grammar/errors.ts";
@@ -85,16 +87,23 @@ function describeGenerationError(error: GenerationError): Failure {
     return refused(400, error.message, toSnakeCase(error.field), error.code);
   }
   if (error instanceof OverloadedError) {
-    return failed(503, error, {
-      "retry-after": String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))),
-      "retry-after-ms": String(Math.ceil(error.retryAfterMs)),
-    });
+    return failed(503, error, retryAfter(error.retryAfterMs));
+  }
+  if (error instanceof RateLimitedError) {
+    return { ...refused(429, error.message, null, error.code), headers: retryAfter(error.retryAfterMs) };
+  }
+  if (error instanceof SupersededError) {
+    return { ...refused(409, error.message, null, error.code), headers: DO_NOT_RETRY };
   }
   if (error instanceof EngineUnavailableError) {
     return failed(503, error, DO_NOT_RETRY);
   }
   // A request that killed the engine three times would do so again.
   return failed(500, error, error instanceof EngineCrashedError ? DO_NOT_RETRY : {});
+}
+
+function retryAfter(ms: number): Readonly<Record<string, string>> {
+  return { "retry-after": String(Math.max(1, Math.ceil(ms / 1000))), "retry-after-ms": String(Math.ceil(ms)) };
 }
 
 function refused(status: number, message: string, param: string | null, code: string | null): Failure {

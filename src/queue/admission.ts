@@ -34,7 +34,7 @@ export function admit({ maxPending, now = () => performance.now() }: AdmissionOp
 
   return async function* admission(request, next) {
     if (pending >= maxPending) {
-      throw new OverloadedError(pending, estimateWaitMs());
+      throw new OverloadedError(`The server already has ${pending} requests in hand.`, estimateWaitMs());
     }
     pending += 1;
     const startedMs = now();

@@ -175,7 +175,7 @@ describe("POST /v1/chat/completions", () => {
     ],
     [
       "too many requests, with the time to wait",
-      new OverloadedError(256, 1_400),
+      new OverloadedError("256 requests are in hand.", 1_400),
       503,
       { type: "server_error", code: "server_overloaded" },
       { "retry-after": "2", "retry-after-ms": "1400" },

@@ -154,7 +154,12 @@ describe("POST /v1/completions", () => {
         400,
         { param: "logit_bias", code: "invalid_value" },
       ],
-      ["a full house", new OverloadedError(256, 1_400), 503, { param: null, code: "server_overloaded" }],
+      [
+        "a full house",
+        new OverloadedError("256 requests are in hand.", 1_400),
+        503,
+        { param: null, code: "server_overloaded" },
+      ],
     ])("cancels the whole batch for %s, with a status of its own", async (_, failure, status, expected) => {
       const cancelled = Promise.withResolvers<void>();
       const { app } = createTestApp({

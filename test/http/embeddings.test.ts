@@ -100,7 +100,7 @@ describe("POST /v1/embeddings", () => {
   });
 
   it.each([
-    [new OverloadedError(256, 1_000), 503, "server_overloaded"],
+    [new OverloadedError("256 requests are in hand.", 1_000), 503, "server_overloaded"],
     [new EngineUnavailableError("no engine"), 503, "engine_unavailable"],
     [new EngineCrashedError(3), 500, "engine_crashed"],
     [new Error("a secret"), 500, "internal_error"],

@@ -173,7 +173,14 @@ describe("an error of POST /v1/messages", () => {
       { "x-should-retry": "false" },
     ],
     ["a model that can't answer", new EngineUnavailableError("It is gone."), 503, "api_error", /gone/, {}],
-    ["too many requests", new OverloadedError(9, 1_400), 529, "overloaded_error", /9 requests/, { "retry-after": "2" }],
+    [
+      "too many requests",
+      new OverloadedError("9 requests are in hand.", 1_400),
+      529,
+      "overloaded_error",
+      /9 requests/,
+      { "retry-after": "2" },
+    ],
     ["a defect, of which nothing is told", new TypeError("secret"), 500, "api_error", /internal error/, {}],
   ];
 

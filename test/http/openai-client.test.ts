@@ -156,7 +156,7 @@ describe("the official openai client", () => {
       generate: script(async function* () {
         attempts += 1;
         if (attempts === 1) {
-          throw new OverloadedError(1, 1);
+          throw new OverloadedError("1 requests are in hand.", 1);
         }
         yield* answerWith(["Hi"]);
       }),

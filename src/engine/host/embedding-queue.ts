@@ -47,7 +47,8 @@ export function createEmbeddingQueue({ maxPending, onAbort, onAdd }: EmbeddingQu
   function add(request: EmbeddingRequest): Promise<EmbeddingResult> {
     const { items, signal } = request;
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (jobs.size >= maxPending) return Promise.reject(new OverloadedError(jobs.size, RETRY_AFTER_MS));
+    if (jobs.size >= maxPending)
+      return Promise.reject(new OverloadedError(`The model already has ${jobs.size} texts in hand.`, RETRY_AFTER_MS));
 
     const { promise, resolve, reject } = Promise.withResolvers<EmbeddingResult>();
     const vectors: Float32Array[] = [];

@@ -41,7 +41,8 @@ export function createQueries(unavailable: () => Error | undefined): Queries {
   async function ask<T extends TextAnswer["type"]>(query: TextQuery, expected: T): Promise<AnswerOf<T>> {
     const gone = unavailable();
     if (gone !== undefined) throw gone;
-    if (pending.size >= MAX_PENDING) throw new OverloadedError(pending.size, RETRY_AFTER_MS);
+    if (pending.size >= MAX_PENDING)
+      throw new OverloadedError(`The model already has ${pending.size} questions in hand.`, RETRY_AFTER_MS);
     const answered = Promise.withResolvers<TextAnswer>();
     const id = ++lastId;
     pending.set(id, { query, answered, deaths: 0 });

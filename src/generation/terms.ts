@@ -1,0 +1,37 @@
+/** The order in which waiting requests have their turns: interactive ones first. */
+export const PRIORITIES = ["interactive", "default", "batch"] as const;
+
+export type Priority = (typeof PRIORITIES)[number];
+
+/** What a request is told of its wait. */
+export type WaitNews =
+  | {
+      readonly type: "waiting";
+      /** How many requests are likely to have their turns before it, itself included: 1 is the next. */
+      readonly position: number;
+      /** When its first token is likely to come, in ms from now. */
+      readonly etaMs: number;
+    }
+  | {
+      readonly type: "admitted";
+      /** How long it waited for its turn, in ms. */
+      readonly waitedMs: number;
+      /** Its position when it came; 0 where it had its turn at once. */
+      readonly position: number;
+    };
+
+/** Who asks, and on what terms the request waits for its turn. */
+export type Terms = {
+  /** Whose request it is: the requests of one tenant share that tenant's turns. */
+  readonly tenant: string;
+  readonly priority: Priority;
+  /** At most so long until the first token, in ms from now; undefined is however long it takes. */
+  readonly maxWaitMs?: number;
+  /** A later request of the same tenant with the same id takes this one's place. */
+  readonly supersedeId?: string;
+  /** Called at most once a second while the request waits, and once when its turn has come. */
+  readonly onWait?: (news: WaitNews) => void;
+};
+
+/** Terms for requests that come without any: from inside the gateway, or where nobody needs a key. */
+export const OWN_TERMS: Terms = { tenant: "local", priority: "default" };
