@@ -13,6 +13,8 @@ const PROMPT_TOKENS = 76;
 const NEW_TOKENS = 8;
 /** V8 takes some hundred runs to compile what it ran first as it read it: a third of the time is that, and no part of a server at work. */
 const WARM_UP_REQUESTS = 400;
+/** About as long as the engine takes for one: processors and caches that idled meanwhile cost every server the same. */
+const PAUSE_MS = 100;
 const NOTE_POLL_MS = 20;
 const NOTE_TRIES = 100;
 
@@ -24,7 +26,7 @@ export const overhead: Workload = {
     "from taking the request off the pipe to sending its last token.",
   notes: [
     "Everything outside the engine's process counts as added, the load generator's own HTTP client too. The bare server answers at once and " +
-      "does nothing else: what it adds is HTTP in Node itself, and with two processes also a message there and back.",
+      "does nothing else: what it adds is HTTP in Node itself at the same pace, and with two processes also a message there and back.",
   ],
   needsPeer: false,
   entries: (bench) => [
@@ -69,13 +71,14 @@ async function openBare(bench: Bench, flags: readonly string[]): Promise<Contest
   async function ask(count: number): Promise<readonly number[]> {
     const waitedMs: number[] = [];
     for (let index = 0; index < count; index++) {
+      await sleep(PAUSE_MS, bench.signal);
       const { startedMs, endedMs } = await server.client.stream("/", body, { signal: bench.signal });
       waitedMs.push(endedMs - startedMs);
     }
     return waitedMs;
   }
   return {
-    warmUp: async () => void (await ask(WARM_UP_REQUESTS)),
+    warmUp: async () => void (await ask(WARM_UP_REQUESTS / 4)),
     measure: async () => figuresOf(await ask(countFor(bench))),
     close: async () => {
       await server.stop();
