@@ -68,18 +68,18 @@ async function openBare(bench: Bench, flags: readonly string[]): Promise<Contest
   const server = await startServer({ readyPath: "/", command }, bench.signal);
   const body = { messages: [{ role: "user", content: createWriter(bench.lexicon, 1).passage(PROMPT_TOKENS) }] };
 
-  async function ask(count: number): Promise<readonly number[]> {
+  async function ask(count: number, pauseMs: number): Promise<readonly number[]> {
     const waitedMs: number[] = [];
     for (let index = 0; index < count; index++) {
-      await sleep(PAUSE_MS, bench.signal);
+      await sleep(pauseMs, bench.signal);
       const { startedMs, endedMs } = await server.client.stream("/", body, { signal: bench.signal });
       waitedMs.push(endedMs - startedMs);
     }
     return waitedMs;
   }
   return {
-    warmUp: async () => void (await ask(WARM_UP_REQUESTS / 4)),
-    measure: async () => figuresOf(await ask(countFor(bench))),
+    warmUp: async () => void (await ask(WARM_UP_REQUESTS, 0)),
+    measure: async () => figuresOf(await ask(countFor(bench), PAUSE_MS)),
     close: async () => {
       await server.stop();
       return {};
