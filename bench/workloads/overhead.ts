@@ -11,7 +11,10 @@ import type { Bench, Contestant, RoundResult, Workload } from "./workload.ts";
 const SERVERS = { slots: 4, contextTokens: 4096 };
 const PROMPT_TOKENS = 76;
 const NEW_TOKENS = 8;
-const WARM_UP_REQUESTS = 20;
+/** V8 takes some hundred runs to compile what it ran first as it read it: a third of the time is that, and no part of a server at work. */
+const WARM_UP_REQUESTS = 400;
+/** About as long as the engine takes for one: processors and caches that idled meanwhile cost every server the same. */
+const PAUSE_MS = 100;
 const NOTE_POLL_MS = 20;
 const NOTE_TRIES = 100;
 
@@ -23,12 +26,13 @@ export const overhead: Workload = {
     "from taking the request off the pipe to sending its last token.",
   notes: [
     "Everything outside the engine's process counts as added, the load generator's own HTTP client too. The bare server answers at once and " +
-      "does nothing else: what it adds is HTTP in Node itself.",
+      "does nothing else: what it adds is HTTP in Node itself at the same pace, and with two processes also a message there and back.",
   ],
   needsPeer: false,
   entries: (bench) => [
     { name: "sluice", open: () => openSluice(bench) },
-    { name: "bare node:http", open: () => openBare(bench) },
+    { name: "bare node:http", open: () => openBare(bench, []) },
+    { name: "bare, two processes", open: () => openBare(bench, ["--two-processes"]) },
   ],
 };
 
@@ -48,7 +52,7 @@ async function openSluice(bench: Bench): Promise<Contestant> {
   // Drawn at random, the whole prompt may come from the cache, so that the engine's part is short.
   const request = { ...session.prompt(session.writer(0), PROMPT_TOKENS, NEW_TOKENS), temperature: 1 };
   return {
-    warmUp: async () => void (await addedMs(session, request, probeFile, WARM_UP_REQUESTS)),
+    warmUp: async () => void (await addedMs(session, { ...request, maxTokens: 1 }, probeFile, WARM_UP_REQUESTS)),
     measure: async () => figuresOf(await addedMs(session, request, probeFile, countFor(bench))),
     close: async () => {
       await server.stop();
@@ -57,24 +61,25 @@ async function openSluice(bench: Bench): Promise<Contestant> {
   };
 }
 
-async function openBare(bench: Bench): Promise<Contestant> {
+async function openBare(bench: Bench, flags: readonly string[]): Promise<Contestant> {
   const entry = fileURLToPath(new URL("../peers/bare-server.ts", import.meta.url));
   const logFile = bench.shared.logFile("bare");
-  const command = (port: number) => ({ command: process.execPath, args: [entry, String(port)], logFile });
+  const command = (port: number) => ({ command: process.execPath, args: [entry, String(port), ...flags], logFile });
   const server = await startServer({ readyPath: "/", command }, bench.signal);
   const body = { messages: [{ role: "user", content: createWriter(bench.lexicon, 1).passage(PROMPT_TOKENS) }] };
 
-  async function ask(count: number): Promise<readonly number[]> {
+  async function ask(count: number, pauseMs: number): Promise<readonly number[]> {
     const waitedMs: number[] = [];
     for (let index = 0; index < count; index++) {
+      await sleep(pauseMs, bench.signal);
       const { startedMs, endedMs } = await server.client.stream("/", body, { signal: bench.signal });
       waitedMs.push(endedMs - startedMs);
     }
     return waitedMs;
   }
   return {
-    warmUp: async () => void (await ask(WARM_UP_REQUESTS)),
-    measure: async () => figuresOf(await ask(countFor(bench))),
+    warmUp: async () => void (await ask(WARM_UP_REQUESTS, 0)),
+    measure: async () => figuresOf(await ask(countFor(bench), PAUSE_MS)),
     close: async () => {
       await server.stop();
       return {};

@@ -3,7 +3,13 @@ import type { Lexicon } from "../load/text.ts";
 import type { SharedSettings } from "../peers/settings.ts";
 
 /** Who is measured. The peer with small batches is a second setting of the same server. */
-export type ContestantName = "sluice" | "llama-server" | "llama-server -b 128" | "evaluate()" | "bare node:http";
+export type ContestantName =
+  | "sluice"
+  | "llama-server"
+  | "llama-server -b 128"
+  | "evaluate()"
+  | "bare node:http"
+  | "bare, two processes";
 
 /** How the text of streams came over time, for a plot. */
 export type Trace = {

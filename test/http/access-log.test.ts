@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { EngineCrashedError } from "../../src/generation/errors.ts";
-import { answerWith, CHAT, chatInit, createTestApp, MODEL_ID, script } from "./support.ts";
+import { answerWith, CHAT, chatInit, createTestApp, loopTurn, MODEL_ID, script } from "./support.ts";
 
 describe("the access log", () => {
   it.each([false, true])("has one line for a request, with its figures, when stream is %j", async (stream) => {
     const { app, log } = createTestApp();
     const response = await app.request(CHAT, chatInit({ stream }));
     await response.text();
+    await loopTurn();
     expect(log).toHaveLength(1);
     expect(log[0]).toMatchObject({
       msg: "request",
@@ -24,6 +25,7 @@ describe("the access log", () => {
     const { app, log } = createTestApp();
     await app.request(CHAT, chatInit({ temperature: 3 }));
     await app.request("/nowhere");
+    await loopTurn();
     expect(log).toMatchObject([
       { status: 400, error: "decimal_above_max_value" },
       { status: 404, error: "unknown_url", path: "/nowhere" },
@@ -38,6 +40,7 @@ describe("the access log", () => {
       }),
     });
     await (await app.request(CHAT, chatInit({ stream: true }))).text();
+    await loopTurn();
     expect(log).toMatchObject([{ status: 200, error: "engine_crashed" }]);
   });
 
@@ -45,12 +48,14 @@ describe("the access log", () => {
     const { app, log } = createTestApp();
     const response = await app.request(CHAT, chatInit({ stream: true }));
     await response.body?.cancel();
+    await loopTurn();
     expect(log).toMatchObject([{ status: 200, clientGone: true }]);
   });
 
   it("has the client's own id, made harmless", async () => {
     const { app, log } = createTestApp();
     await app.request("/health", { headers: { "x-client-request-id": `a b\té${"c".repeat(500)}` } });
+    await loopTurn();
     expect(log[0]?.clientRequestId).toMatch(/^a_b__c{123}$/);
   });
 
@@ -66,6 +71,7 @@ describe("the access log", () => {
       await (await app.request(`${CHAT}?api_key=the-key`, { ...init, headers })).text();
     }
     await app.request(CHAT, chatInit('{"messages": "the-prompt'));
+    await loopTurn();
     expect(log).toHaveLength(4);
     expect(JSON.stringify(log)).not.toMatch(/the-(prompt|answer|key)/);
   });

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import { error } from "../../src/protocols/openai-responses.ts";
-import { CHAT, chatInit, createTestApp } from "./support.ts";
+import { CHAT, chatInit, createTestApp, loopTurn } from "./support.ts";
 
 describe("every answer", () => {
   it.each([
@@ -97,6 +97,7 @@ describe("the app, mounted in another", () => {
     expect(await response.text()).toBe("the host's page");
     expect(response.headers.get("x-request-id")).toBeNull();
     expect(response.headers.get("access-control-allow-origin")).toBeNull();
+    await loopTurn();
     expect(log).toEqual([]);
   });
 });

@@ -16,6 +16,7 @@ import {
   CHAT,
   chatInit,
   createTestApp,
+  loopTurn,
   MODEL_ID,
   parseChunks,
   parseFrames,
@@ -275,6 +276,7 @@ describe("POST /v1/chat/completions", () => {
     await reader?.read();
     connection.abort();
     await expect(reader?.read()).rejects.toThrow();
+    await loopTurn();
     expect(log).toMatchObject([{ clientGone: true }]);
   });
 });

@@ -14,6 +14,7 @@ import {
   COMPLETIONS,
   createTestApp,
   jsonInit,
+  loopTurn,
   MODEL_ID,
   parseCompletionChunks,
   parseFrames,
@@ -40,6 +41,7 @@ describe("POST /v1/completions", () => {
       choices: [{ text: "Hello there!", finish_reason: "stop" }],
       usage: { prompt_tokens: 12, completion_tokens: 4, total_tokens: 16, prompt_tokens_details: { cached_tokens: 4 } },
     });
+    await loopTurn();
     expect(log).toMatchObject([{ model: MODEL_ID, path: COMPLETIONS, status: 200 }]);
   });
 
@@ -221,6 +223,7 @@ describe("POST /v1/completions", () => {
     connection.abort();
     await both.promise;
     await expect(reader?.read()).rejects.toThrow();
+    await loopTurn();
     expect(log).toMatchObject([{ clientGone: true }]);
   });
 

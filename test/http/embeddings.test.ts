@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Embed, EmbeddingRefusedError, type EmbeddingRequest } from "../../src/generation/embedding.ts";
 import { EngineCrashedError, EngineUnavailableError, OverloadedError } from "../../src/generation/errors.ts";
 import { embeddingList, error } from "../fixtures/openai/embeddings.ts";
-import { createTestApp, listen, MODEL_ID, script, servedModel } from "./support.ts";
+import { createTestApp, listen, loopTurn, MODEL_ID, script, servedModel } from "./support.ts";
 
 const EMBEDDINGS = "/v1/embeddings";
 
@@ -41,6 +41,7 @@ describe("POST /v1/embeddings", () => {
     expect(body).toMatchObject({ model: MODEL_ID, usage: { prompt_tokens: 4, total_tokens: 4 } });
     expect(body.data.map(({ index }) => index)).toEqual([0, 1]);
     expect(body.data[0]?.embedding).toEqual(Array.from(Float32Array.of(2 / 3, 1 / 3, 2 / 3)));
+    await loopTurn();
     expect(log.at(-1)).toMatchObject({ model: MODEL_ID, tokens: { prompt: 4, completion: 0 } });
   });
 
@@ -122,6 +123,7 @@ describe("POST /v1/embeddings", () => {
     const leaving = new AbortController();
     const response = await app.request(EMBEDDINGS, { ...init({ input: "a" }), signal: leaving.signal });
     expect(response.status).toBe(499);
+    await loopTurn();
     expect(log.at(-1)).toMatchObject({ status: 499, clientGone: true });
   });
 });

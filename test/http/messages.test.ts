@@ -12,7 +12,7 @@ import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
 import { error as openaiError } from "../../src/protocols/openai-responses.ts";
 import { error, message, tokensCount, tooLarge } from "../fixtures/anthropic/schemas.ts";
 import { messageOf, parseStream } from "../fixtures/anthropic/stream.ts";
-import { answerWith, createTestApp, MODEL_ID, script, servedModel } from "./support.ts";
+import { answerWith, createTestApp, loopTurn, MODEL_ID, script, servedModel } from "./support.ts";
 
 const MESSAGES = "/v1/messages";
 
@@ -55,6 +55,7 @@ describe("POST /v1/messages", () => {
       content: [{ type: "text", text: "Hello there!" }],
       stop_reason: "end_turn",
     });
+    await loopTurn();
     expect(log).toMatchObject([{ path: MESSAGES, model: MODEL_ID, tokens: { prompt: 12, cached: 4, completion: 4 } }]);
   });
 
@@ -95,6 +96,7 @@ describe("POST /v1/messages", () => {
     await reader?.read();
     connection.abort();
     await expect(reader?.read()).rejects.toThrow();
+    await loopTurn();
     expect(log).toMatchObject([{ clientGone: true }]);
   });
 });
@@ -209,6 +211,7 @@ describe("an error of POST /v1/messages", () => {
       request_id: response.headers.get("request-id"),
     });
     expect(events.map(({ type }) => type)).not.toContain("message_stop");
+    await loopTurn();
     expect(log).toMatchObject([{ error: "engine_crashed" }]);
   });
 

@@ -4,7 +4,7 @@ import { EngineCrashedError } from "../../src/generation/errors.ts";
 import { error } from "../../src/protocols/openai-responses.ts";
 import { openState, temporaryFolder } from "../store/support.ts";
 import { fetchResponse, parseEvents, RESPONSES, respond, responseOf } from "./responses-support.ts";
-import { answerWith, createTestApp, script } from "./support.ts";
+import { answerWith, createTestApp, loopTurn, script } from "./support.ts";
 
 /** An engine that says "one", waits to be let go, and says "two"; it ends when its request is cancelled. */
 function gatedApp(options: Parameters<typeof createTestApp>[0] = {}) {
@@ -167,6 +167,7 @@ describe("a response in the background", () => {
     const { id } = await responseOf(app, BACKGROUND);
     await runs.settled();
     expect(await fetchResponse(app, id)).toMatchObject({ status: "failed", error: { code: "server_error" } });
+    await loopTurn();
     expect(log).toContainEqual(expect.objectContaining({ responseId: id, error: "engine_crashed" }));
   });
 

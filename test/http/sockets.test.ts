@@ -9,6 +9,7 @@ import {
   chatInit,
   createTestApp,
   listen,
+  loopTurn,
   MODEL_ID,
   parseChunks,
   script,
@@ -101,6 +102,7 @@ describe.each([{ corsOrigins: [] }, { corsOrigins: ["*"] }])("over a real connec
     await engine.aborted;
     await engine.left;
     await logged(log);
+    await loopTurn();
     expect(log).toMatchObject([{ clientGone: true, status: hasBegunToAnswer ? 200 : 499 }]);
   });
 

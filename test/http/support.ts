@@ -53,6 +53,13 @@ export type TestAppOptions = {
 
 const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
 
+/** The next turn of the event loop, by which a request that was answered is in the log. */
+export function loopTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** The gateway's app over a scripted engine, with what it logged and what runs in its background. */
 export function createTestApp(options: TestAppOptions = {}) {
   const models = createModelDirectory(

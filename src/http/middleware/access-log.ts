@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { MiddlewareHandler } from "hono";
 import type { Logger } from "pino";
 import type { HttpEnv, RequestFacts } from "../context.ts";
@@ -34,10 +35,12 @@ export function accessLog(logger: Logger, now: () => number): MiddlewareHandler<
         },
         "request",
       );
+    // On the loop's next turn, when the last bytes have left: writing the line takes as long as sending them.
+    const writeLater = () => void setImmediate(write);
     if (facts.bodySent === undefined) {
-      write();
+      writeLater();
     } else {
-      void facts.bodySent.then(write);
+      void facts.bodySent.then(writeLater);
     }
   };
 }
