@@ -13,8 +13,9 @@ export const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 export const MAX_SUPERSEDE_ID_LENGTH = 256;
 
 /**
- * How many seconds an official client waits: those in JavaScript send the whole seconds until the answer has begun, those in Python the
- * time that may pass between two reads, with a fraction. Both send it with streams too, and 600 unless told otherwise.
+ * How many seconds an official client waits, of a whole answer as of a stream. Those in JavaScript send the whole seconds until the
+ * answer has begun (openai 6 only where the call itself names a timeout), those in Python the time that may pass between two reads, with a
+ * fraction. It is 600 s unless somebody chose another.
  */
 const CLIENT_TIMEOUT_HEADERS = ["x-stainless-timeout", "x-stainless-read-timeout"];
 
