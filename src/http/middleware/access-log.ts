@@ -30,6 +30,7 @@ export function accessLog(logger: Logger, now: () => number): MiddlewareHandler<
           ms: Math.max(0, Math.round(now() - startedMs)),
           model: facts.model,
           tokens: facts.tokens,
+          queueMs: facts.wait?.known()?.ms,
           error: facts.error,
           clientGone: facts.clientGone,
         },

@@ -13,6 +13,7 @@ import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { rememberChat } from "../remember-chat.ts";
+import { makeTerms } from "../terms.ts";
 
 export type ChatDeps = {
   readonly generate: Generate;
@@ -33,11 +34,13 @@ export function chatCompletions({ generate, models, state, logger, now }: ChatDe
     const model = models.resolve(chat.model);
     c.get("facts").model = model.id;
 
-    const { generation: wanted, answersFunctionCall } = chat;
-    const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, answersFunctionCall);
+    const { generation: wanted, answersFunctionCall: tellsFunctionCall } = chat;
+    const terms = makeTerms(c, chat.serviceTier);
+    const { priority } = terms;
+    const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, { tellsFunctionCall, priority });
     const tally = createTally(answer.choices);
     const id = c.get("requestId");
-    const started = startGeneration(generate, { ...wanted, id, model: model.id }, connection);
+    const started = startGeneration(generate, { ...wanted, id, model: model.id, terms }, connection);
     const generation = chat.memory === undefined ? started : rememberChat(started, { ...chat.memory, answer }, state);
     const events = { [Symbol.asyncIterator]: () => generation.events };
     return answerClient(c, generation, () =>

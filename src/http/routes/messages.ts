@@ -14,6 +14,7 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { makeTerms } from "../terms.ts";
 
 export type MessagesDeps = {
   readonly generate: Generate;
@@ -30,10 +31,11 @@ export function createMessage({ generate, models, logger }: MessagesDeps): Handl
     const model = models.resolve(request.model);
     c.get("facts").model = model.id;
 
-    const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking);
+    const terms = makeTerms(c, request.serviceTier);
+    const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking, terms.priority);
     const tally = createTally(1);
     const id = c.get("requestId");
-    const generation = startGeneration(generate, { ...request.generation, id, model: model.id }, connection);
+    const generation = startGeneration(generate, { ...request.generation, id, model: model.id, terms }, connection);
     const events = { [Symbol.asyncIterator]: () => generation.events };
     return answerClient(
       c,
