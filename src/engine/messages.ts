@@ -1,6 +1,7 @@
 import type { FinishReason, SampledLogprob } from "../generation/event.ts";
 import type { ModelInfo, TokenizeOptions } from "../generation/model.ts";
 import type { Grammar, Prompt, Sampling, Tool } from "../generation/request.ts";
+import type { Priority } from "../generation/terms.ts";
 
 /** Where layers of the model may run. `auto` takes the best that is found, `off` the CPU alone. */
 export type GpuChoice = "auto" | "off" | "cuda" | "vulkan" | "metal";
@@ -39,6 +40,9 @@ export type EngineInfo = ModelInfo & {
 export type SequenceRequest = {
   /** The host's number for it; unique for the life of the host. */
   readonly id: number;
+  /** Whose it is: tenants share the evaluation of prompts. */
+  readonly tenant: string;
+  readonly priority: Priority;
   readonly prompt: Prompt;
   /** What the chat template is told of. */
   readonly tools?: readonly Tool[];

@@ -43,7 +43,7 @@ export class Scheduler {
   readonly #running = new Map<number, Sequence>();
   /** Cancelled in mid-step: what they hold is in native hands until the step ends. */
   readonly #leaving: Sequence[] = [];
-  readonly #nextPrompt = createPrefillOrder();
+  readonly #prefillOrder = createPrefillOrder();
   #wake: (() => void) | undefined;
   #stopped = false;
   #decodingSince: number | undefined;
@@ -165,6 +165,7 @@ export class Scheduler {
       const startedAt = performance.now();
       await this.#evaluate([chunk]);
       this.#pace.record(chunk.tokens.length, performance.now() - startedAt);
+      this.#prefillOrder.charge(chunk.sequence, chunk.tokens.length);
       evaluatedTokens += chunk.tokens.length;
     }
     return evaluatedTokens;
@@ -175,7 +176,7 @@ export class Scheduler {
    * same places wherever it begins and however much of it fits into one call.
    */
   #nextChunk(budgetTokens: number): Work | undefined {
-    const sequence = this.#nextPrompt(this.#running.values());
+    const sequence = this.#prefillOrder.next(this.#running.values());
     if (sequence?.slot === undefined) return undefined;
     const { request, slot, prompt, prefill } = sequence;
     const position = slot.tokens.length;
