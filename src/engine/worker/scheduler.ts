@@ -77,6 +77,11 @@ export class Scheduler {
     };
   }
 
+  /** How many of a prompt's first tokens would need no evaluation now. */
+  heldTokens(prompt: readonly number[]): number {
+    return this.#keeper.heldTokens(prompt);
+  }
+
   /** Queues a sequence. The prompt must be shorter than the context. */
   submit(request: SequenceRequest, prompt: readonly number[]): void {
     this.#waiting.set(request.id, createSequence(request, prompt, this.#tokenizer));

@@ -47,6 +47,13 @@ export class SlotKeeper {
     });
   }
 
+  /** How many of a prompt's first tokens some slot or file holds, such that a request without a seed may go on from them. */
+  heldTokens(tokens: readonly number[]): number {
+    const prompt = { tokens, exactness: "free" } as const;
+    const prefixes = [...this.slots, ...this.#prefixStore.list()];
+    return Math.max(...prefixes.map((prefix) => reusableTokens(prefix, prompt, this.#chunkTokens)));
+  }
+
   /** Whether a prompt that is being evaluated will soon leave this one a chunk or more less to evaluate than `placement` does. */
   isWorthWaiting({ prefill, exactness }: Sequence, { keep }: Placement, running: Iterable<Sequence>): boolean {
     for (const { slot, prefill: tokens } of running) {

@@ -164,6 +164,29 @@ describe("the scheduler", () => {
     await finish();
   });
 
+  test("says how much of a prompt it holds, in slots and in files, and changes nothing by it", async () => {
+    const { batcher, scheduler, drain, finish } = setUp({
+      slots: 1,
+      contextTokens: 200,
+      chunk: 16,
+      storeBytes: 100_000,
+    });
+    const [first, second] = [letters(100, 1), letters(100, 2)];
+    expect(scheduler.heldTokens(first)).toBe(0);
+    for (const [id, prompt] of [first, second].entries()) {
+      scheduler.submit(sequenceRequest(id, { maxTokens: 1 }), prompt);
+      await drain();
+    }
+    const { slotTokens } = scheduler.load;
+    const calls = batcher.calls.length;
+    expect(scheduler.heldTokens([...first.slice(0, 50), 9])).toBe(50);
+    expect(scheduler.heldTokens([...second, 9])).toBe(100);
+    expect(scheduler.heldTokens(second)).toBe(99);
+    expect([batcher.files.size, batcher.calls.length]).toEqual([1, calls]);
+    expect(scheduler.load.slotTokens).toEqual(slotTokens);
+    await finish();
+  });
+
   test("scores the tokens that were held back when the engine died, and no other of those", async () => {
     const prompt = letters(10);
     const { tokens, text } = expectedAnswer(prompt, { maxTokens: 6 }, CONTEXT);
