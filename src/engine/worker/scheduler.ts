@@ -7,7 +7,7 @@ import { createPrefillOrder } from "./prefill-order.ts";
 import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
 import { lastCut } from "./prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
-import { acceptToken, createSequence, endSequence, nextReplayedToken, type Sequence } from "./sequence.ts";
+import { acceptToken, createSequence, endSequence, mayShare, nextReplayedToken, type Sequence } from "./sequence.ts";
 import { SlotKeeper } from "./slot-keeper.ts";
 
 export type SchedulerOptions = {
@@ -168,10 +168,11 @@ export class Scheduler {
       const chunk = this.#nextChunk(budgetTokens - evaluatedTokens);
       if (chunk === undefined) break;
       const startedAt = performance.now();
-      await this.#evaluate([chunk]);
+      const [logitIndex = -1] = await this.#evaluate([chunk]);
       this.#pace.record(chunk.tokens.length, performance.now() - startedAt);
       this.#prefillOrder.charge(chunk.sequence, chunk.tokens.length);
       evaluatedTokens += chunk.tokens.length;
+      if (logitIndex >= 0) await this.#share(chunk, logitIndex);
     }
     return evaluatedTokens;
   }
@@ -194,7 +195,24 @@ export class Scheduler {
     return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
   }
 
-  async #evaluate(work: readonly Work[]): Promise<void> {
+  /** Lets those in who wait with the very same prompt: they copy what was evaluated, and draw from the same logits. */
+  async #share({ sequence: first, slot: source }: Work, logitIndex: number): Promise<void> {
+    const alike = [...this.#waiting.values()].filter((sequence) => mayShare(sequence, first));
+    for (const sequence of alike) {
+      const placement = this.#keeper.chooseCopy(sequence, source, this.#running.values());
+      if (placement !== undefined) await this.#place(sequence, placement);
+    }
+    const work = alike.flatMap((sequence) => {
+      const { slot } = sequence;
+      return slot === undefined ? [] : [{ sequence, slot, tokens: [], wantLogits: wantsLogits(sequence) }];
+    });
+    this.#decodingSince = performance.now();
+    const drawn = await Promise.all(work.map((item) => drawAfter(item, logitIndex)));
+    this.#settle(work, drawn);
+  }
+
+  /** Evaluates and draws. Returns where the logits are after each part's last token, −1 where they weren't wanted. */
+  async #evaluate(work: readonly Work[]): Promise<readonly number[]> {
     const batcher = this.#batcher;
     batcher.beginBatch(
       work.reduce((sum, { tokens }) => sum + tokens.length, 0),
@@ -211,7 +229,12 @@ export class Scheduler {
     this.#sendNews();
     const [, ...drawn] = await Promise.all([evaluated, ...draws]);
     for (const { slot, tokens } of work) for (const token of tokens) slot.tokens.push(token);
+    this.#settle(work, drawn);
+    return logits;
+  }
 
+  /** Takes in what a native call brought, and lets those go who were cancelled during it. */
+  #settle(work: readonly Work[], drawn: readonly (Drawn | undefined)[]): void {
     work.forEach((item, index) => {
       this.#advance(item, drawn[index]);
     });

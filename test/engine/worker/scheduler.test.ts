@@ -270,6 +270,43 @@ describe("the scheduler", () => {
     await finish();
   });
 
+  test("evaluates a prompt once for all who came with it, and each draws for itself", async () => {
+    const prompt = letters(10);
+    const { text } = expectedAnswer(prompt, { maxTokens: 5 }, CONTEXT);
+    const { batcher, scheduler, answers, drain, finish } = setUp();
+    for (const id of [1, 2, 3]) scheduler.submit(sequenceRequest(id, { maxTokens: 5, reproducible: true }), prompt);
+    await drain();
+    expect(batcher.calls.map((call) => call.map(({ tokens }) => tokens.length))).toEqual([
+      ...[[4], [4], [2]],
+      ...Array.from({ length: 4 }, () => [1, 1, 1]),
+    ]);
+    expect([1, 2, 3].map((id) => answers.get(id)?.text)).toEqual([text, text, text]);
+    expect([1, 2, 3].map((id) => answers.get(id)?.updates[0]?.started?.cachedTokens)).toEqual([0, 10, 10]);
+    await finish();
+  });
+
+  test("gives those with the same prompt for whom no slot is free their turns later", async () => {
+    const { scheduler, answers, drain, finish } = setUp({ slots: 1 });
+    for (const id of [1, 2, 3]) scheduler.submit(sequenceRequest(id, { maxTokens: id === 1 ? 1 : 3 }), letters(10));
+    await drain();
+    expect([1, 2, 3].map((id) => answers.get(id)?.updates.at(-1)?.finished?.completionTokens)).toEqual([1, 3, 3]);
+    expect(answers.get(2)?.updates[0]?.started?.cachedTokens).toBe(10);
+    await finish();
+  });
+
+  test("evaluates a prompt for itself where the one who had it goes away before its end", async () => {
+    const { batcher, scheduler, answers, drain, finish } = setUp();
+    for (const id of [1, 2]) scheduler.submit(sequenceRequest(id, { maxTokens: 2 }), letters(10));
+    await settle();
+    batcher.finishDecode();
+    await settle();
+    scheduler.cancel(1);
+    await drain();
+    expect(answers.has(1)).toBe(false);
+    expect(answers.get(2)?.text).toBe(expectedAnswer(letters(10), { maxTokens: 2 }, CONTEXT).text);
+    await finish();
+  });
+
   test("does not let a short question wait for a long document, nor the document for ever for short questions", async () => {
     const { batcher, scheduler, drain, finish } = setUp({ contextTokens: 200 });
     scheduler.submit(sequenceRequest(1, { maxTokens: 1 }), letters(160, 1));
