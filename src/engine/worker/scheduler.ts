@@ -1,11 +1,11 @@
 import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
 import type { Batcher, Tokenizer, TokenScores } from "./backend.ts";
+import { cutChunk } from "./chunk.ts";
 import { type Drawn, drawAfter, type Work, wantsLogits } from "./draw.ts";
 import { describeScores } from "./logprobs.ts";
 import type { Placement } from "./placement.ts";
 import { createPrefillOrder } from "./prefill-order.ts";
 import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
-import { lastCut } from "./prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
 import { acceptToken, createSequence, endSequence, mayShare, nextReplayedToken, type Sequence } from "./sequence.ts";
 import { SlotKeeper } from "./slot-keeper.ts";
@@ -165,8 +165,9 @@ export class Scheduler {
   async #prefill(budgetTokens: number): Promise<number> {
     let evaluatedTokens = 0;
     while (evaluatedTokens < budgetTokens) {
-      const chunk = this.#nextChunk(budgetTokens - evaluatedTokens);
-      if (chunk === undefined) break;
+      const next = this.#prefillOrder.next(this.#running.values());
+      if (next?.slot === undefined) break;
+      const chunk = cutChunk(next, next.slot, this.#chunkTokens, budgetTokens - evaluatedTokens);
       const startedAt = performance.now();
       const [logitIndex = -1] = await this.#evaluate([chunk]);
       this.#pace.record(chunk.tokens.length, performance.now() - startedAt);
@@ -175,24 +176,6 @@ export class Scheduler {
       if (logitIndex >= 0) await this.#share(chunk, logitIndex);
     }
     return evaluatedTokens;
-  }
-
-  /**
-   * Whole chunks, and then the last piece. An exact evaluation begins at a multiple of the chunk size, so its pieces are cut at the
-   * same places wherever it begins and however much of it fits into one call.
-   */
-  #nextChunk(budgetTokens: number): Work | undefined {
-    const sequence = this.#prefillOrder.next(this.#running.values());
-    if (sequence?.slot === undefined) return undefined;
-    const { request, slot, prompt, prefill } = sequence;
-    const position = slot.tokens.length;
-    const chunk = this.#chunkTokens;
-    const affordable = Math.max(1, Math.floor(budgetTokens / chunk)) * chunk;
-    const beforeLast = lastCut(prefill.length - position, chunk);
-    const end = beforeLast > 0 ? position + Math.min(affordable, beforeLast) : prefill.length;
-    const replayed = prefill.length === prompt.length + request.replay.length;
-    const wantLogits = end === prefill.length && (replayed || wantsLogits(sequence));
-    return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
   }
 
   /** Lets those in who wait with the very same prompt: they copy what was evaluated, and draw from the same logits. */
