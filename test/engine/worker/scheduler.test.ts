@@ -285,6 +285,16 @@ describe("the scheduler", () => {
     await finish();
   });
 
+  test("lets a request with a seed share only the evaluation of another with a seed", async () => {
+    const { scheduler, answers, drain, finish } = setUp();
+    scheduler.submit(sequenceRequest(1, { maxTokens: 1, temperature: 1 }), letters(10));
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1, temperature: 1, reproducible: true }), letters(10));
+    scheduler.submit(sequenceRequest(3, { maxTokens: 1, temperature: 1 }), letters(10));
+    await drain();
+    expect([1, 2, 3].map((id) => answers.get(id)?.updates[0]?.started?.cachedTokens)).toEqual([0, 8, 10]);
+    await finish();
+  });
+
   test("gives those with the same prompt for whom no slot is free their turns later", async () => {
     const { scheduler, answers, drain, finish } = setUp({ slots: 1 });
     for (const id of [1, 2, 3]) scheduler.submit(sequenceRequest(id, { maxTokens: id === 1 ? 1 : 3 }), letters(10));
