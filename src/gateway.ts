@@ -188,6 +188,7 @@ function refuseText(model: LocalModel): { readonly generate: Generate; readonly 
       spell: refuseLater,
       applyTemplate: refuseLater,
       countTokens: refuseLater,
+      price: refuseLater,
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { FinishReason, SampledLogprob } from "../generation/event.ts";
-import type { ModelInfo, TokenizeOptions } from "../generation/model.ts";
+import type { ModelInfo, PromptPrice, TokenizeOptions } from "../generation/model.ts";
 import type { Grammar, Prompt, Sampling, Tool } from "../generation/request.ts";
+import type { Priority } from "../generation/terms.ts";
 
 /** Where layers of the model may run. `auto` takes the best that is found, `off` the CPU alone. */
 export type GpuChoice = "auto" | "off" | "cuda" | "vulkan" | "metal";
@@ -39,6 +40,9 @@ export type EngineInfo = ModelInfo & {
 export type SequenceRequest = {
   /** The host's number for it; unique for the life of the host. */
   readonly id: number;
+  /** Whose it is: tenants share the evaluation of prompts. */
+  readonly tenant: string;
+  readonly priority: Priority;
   readonly prompt: Prompt;
   /** What the chat template is told of. */
   readonly tools?: readonly Tool[];
@@ -77,13 +81,15 @@ export type TextQuery =
       readonly prompt: Extract<Prompt, { type: "chat" }>;
       readonly tools: readonly Tool[];
     }
-  | { readonly type: "countTokens"; readonly prompt: Prompt; readonly tools: readonly Tool[] };
+  | { readonly type: "countTokens"; readonly prompt: Prompt; readonly tools: readonly Tool[] }
+  | { readonly type: "price"; readonly prompt: Prompt; readonly tools: readonly Tool[] };
 
 export type TextAnswer =
   | { readonly type: "tokens"; readonly tokens: readonly number[] }
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "pieces"; readonly pieces: readonly (readonly number[])[] }
   | { readonly type: "count"; readonly count: number }
+  | ({ readonly type: "price" } & PromptPrice)
   | { readonly type: "rejected"; readonly rejection: Rejection };
 
 /** Why a sequence was refused before its first token, or a query was. */

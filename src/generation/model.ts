@@ -28,6 +28,13 @@ export type TokenizeOptions = {
   readonly parseSpecial: boolean;
 };
 
+/** What a prompt takes to evaluate. */
+export type PromptPrice = {
+  readonly promptTokens: number;
+  /** How many of them are held already, so that they need no evaluation: as things stand, and at most. */
+  readonly cachedTokens: number;
+};
+
 /**
  * What a model does with text besides generating. All of these wait while the model loads, and reject with `EngineUnavailableError` when
  * it is gone, `OverloadedError` when too many wait, `EngineCrashedError` when the engine died under them twice.
@@ -42,4 +49,9 @@ export type ModelText = {
   applyTemplate(prompt: Extract<Prompt, { type: "chat" }>, tools?: readonly Tool[]): Promise<string>;
   /** How many tokens a prompt has, whether or not they fit. Rejects like a generation that goes on from it. */
   countTokens(prompt: Prompt, tools?: readonly Tool[]): Promise<number>;
+  /**
+   * What evaluating a prompt would take now. Nothing is evaluated, and what is held stays as it is. Rejects like a generation that goes
+   * on from it: with `ContextLengthExceededError` too, where it does not fit.
+   */
+  price(prompt: Prompt, tools?: readonly Tool[]): Promise<PromptPrice>;
 };

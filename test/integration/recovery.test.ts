@@ -31,6 +31,20 @@ describe("a seed", () => {
   });
 });
 
+describe("several choices", () => {
+  test.each([1, 6, 18])(
+    "are, bit for bit, what requests with the seeds that follow get alone: %s sentences",
+    async (count) => {
+      const opening = "The keeper lit the lamp and counted the ships that came home. ".repeat(count);
+      const body = { messages: user(`${opening}Go on.`), max_tokens: 24, temperature: 1 };
+      const { choices } = await complete({ ...body, seed: 40, n: 4 });
+      const alone: string[] = [];
+      for (const seed of [40, 41, 42, 43]) alone.push(await streamedText({ ...body, seed }));
+      expect(choices.map(({ message }) => message.content)).toEqual(alone);
+    },
+  );
+});
+
 describe("an engine that is killed", () => {
   test("costs nobody their answer: four greedy streams go on and give the text of an undisturbed run", async () => {
     const bodies = SUBJECTS.map((subject) => ask(subject, 48));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine } from "../../src/engine/host/engine.ts";
-import { InvalidSamplingError } from "../../src/generation/errors.ts";
+import { ContextLengthExceededError, InvalidSamplingError } from "../../src/generation/errors.ts";
 import type { Message, Prompt } from "../../src/generation/request.ts";
 import { answer, greedyRequest, startEngine } from "./engine.ts";
 
@@ -52,6 +52,19 @@ describe("the real model's text", () => {
     const fromText = await answer(engine, greedyRequest({ prompt: { type: "tokens", tokens } }));
     const fromChat = await answer(engine, greedyRequest({ prompt: open }));
     expect(fromChat.text).toBe(fromText.text);
+  });
+
+  test("is priced as a generation finds it: how long the prompt is, and how much of it is held", async () => {
+    const words = "The mill stands by the river. ".repeat(20);
+    const prompt = { type: "chat" as const, messages: [{ role: "user" as const, content: words }] };
+    const promptTokens = await engine.text.countTokens(prompt);
+    const before = await engine.text.price(prompt);
+    expect(before.promptTokens).toBe(promptTokens);
+    expect(before.cachedTokens).toBeLessThan(64);
+    await answer(engine, greedyRequest({ prompt, maxTokens: 1 }));
+    expect(await engine.text.price(prompt)).toEqual({ promptTokens, cachedTokens: promptTokens - 1 });
+    const tooLong: Prompt = { type: "text", text: words.repeat(20) };
+    await expect(engine.text.price(tooLong)).rejects.toBeInstanceOf(ContextLengthExceededError);
   });
 
   test("can't be filled in by a model without the tokens for it", async () => {

@@ -60,6 +60,10 @@ export function createQueries(unavailable: () => Error | undefined): Queries {
       spell: async (tokens) => (await ask({ type: "spell", tokens }, "pieces")).pieces,
       applyTemplate: async (prompt, tools = []) => (await ask({ type: "applyTemplate", prompt, tools }, "text")).text,
       countTokens: async (prompt, tools = []) => (await ask({ type: "countTokens", prompt, tools }, "count")).count,
+      async price(prompt, tools = []) {
+        const { promptTokens, cachedTokens } = await ask({ type: "price", prompt, tools }, "price");
+        return { promptTokens, cachedTokens };
+      },
     },
     get submitted() {
       return send === undefined ? 0 : pending.size;

@@ -1,4 +1,5 @@
 import type { GenerationRequest } from "../../generation/request.ts";
+import { OWN_TERMS } from "../../generation/terms.ts";
 import type { SequenceRequest } from "../messages.ts";
 import type { EventWriter } from "./event-stream.ts";
 
@@ -98,8 +99,11 @@ export function createSequenceTable(): SequenceTable {
       sequence.submission = { id: lastId, trialTokens };
       submitted.set(lastId, sequence);
       const { request } = sequence.owner;
+      const { tenant, priority } = request.terms ?? OWN_TERMS;
       return {
         id: lastId,
+        tenant,
+        priority,
         prompt: request.prompt,
         ...(request.tools && { tools: request.tools.tools }),
         maxTokens: trialTokens ?? request.maxTokens,

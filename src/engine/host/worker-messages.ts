@@ -72,6 +72,7 @@ const answer = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text"), text: z.string() }),
   z.object({ type: z.literal("pieces"), pieces: z.array(bytes) }),
   z.object({ type: z.literal("count"), count }),
+  z.object({ type: z.literal("price"), promptTokens: count, cachedTokens: count }),
   z.object({ type: z.literal("rejected"), rejection }),
 ]);
 

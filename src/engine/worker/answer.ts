@@ -1,12 +1,19 @@
-import type { Rejection, TextAnswer, TextQuery } from "../messages.ts";
+import type { TextAnswer, TextQuery } from "../messages.ts";
 import type { Tokenizer } from "./backend.ts";
-import { type ChatTemplate, encodePrompt, renderConversation, UnusablePromptError } from "./prompt.ts";
+import { type ChatTemplate, encodePrompt, renderConversation } from "./prompt.ts";
+import { type PromptReader, promptRejection } from "./prompt-reader.ts";
+
+/** What questions about text are answered from. */
+export type Knowledge = {
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+  readonly readPrompt: PromptReader;
+  /** How many of a prompt's first tokens need no evaluation. */
+  readonly heldTokens: (prompt: readonly number[]) => number;
+};
 
 /** What the worker says to a question about text. */
-export function answerQuery(
-  query: TextQuery,
-  { tokenizer, template }: { readonly tokenizer: Tokenizer; readonly template: ChatTemplate },
-): TextAnswer {
+export function answerQuery(query: TextQuery, { tokenizer, template, readPrompt, heldTokens }: Knowledge): TextAnswer {
   try {
     switch (query.type) {
       case "tokenize":
@@ -22,6 +29,11 @@ export function answerQuery(
       case "countTokens": {
         const whole = encodePrompt(query.prompt, query.tools, template, tokenizer, Number.POSITIVE_INFINITY);
         return { type: "count", count: "tokens" in whole ? whole.tokens.length : whole.tokensAtLeast };
+      }
+      case "price": {
+        const read = readPrompt(query.prompt, query.tools);
+        if ("rejection" in read) return { type: "rejected", rejection: read.rejection };
+        return { type: "price", promptTokens: read.tokens.length, cachedTokens: heldTokens(read.tokens) };
       }
     }
   } catch (error) {
@@ -43,11 +55,4 @@ function refuseUnknown(tokens: readonly number[], { vocabularySize }: Tokenizer)
   if (unknown === undefined) return undefined;
   const reason = `The token id ${unknown} is not in this model's vocabulary, which has the ids 0 to ${vocabularySize - 1}.`;
   return { type: "rejected", rejection: { code: "invalid_sampling", field: "tokens", reason } };
-}
-
-/** Why a prompt can't be had, after `encodePrompt` or `renderConversation` has thrown `error`. */
-export function promptRejection(error: unknown): Rejection {
-  return error instanceof UnusablePromptError
-    ? { code: "invalid_sampling", field: error.field, reason: error.message }
-    : { code: "unrenderable_prompt", reason: error instanceof Error ? error.message : String(error) };
 }

@@ -5,10 +5,10 @@
 import { setInterval } from "node:timers";
 import { type LoadedModel, loadModel } from "../llama/model.ts";
 import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
-import { answerQuery, promptRejection } from "./answer.ts";
+import { answerQuery } from "./answer.ts";
 import { findGrammarExcess } from "./grammar-limits.ts";
 import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
-import { type EncodedPrompt, encodePrompt } from "./prompt.ts";
+import { createPromptReader, type PromptReader } from "./prompt-reader.ts";
 import { Scheduler } from "./scheduler.ts";
 import { openScratchFolder } from "./scratch.ts";
 
@@ -50,26 +50,18 @@ function findGrammarFault(gbnf: string, { checkGrammar }: LoadedModel): Rejectio
 }
 
 /** Queues the sequence, or says why not. */
-function admit(request: SequenceRequest, model: LoadedModel, scheduler: Scheduler): Rejection | undefined {
-  const { template, tokenizer, info } = model;
-  const { contextTokens } = info;
+function admit(
+  request: SequenceRequest,
+  model: LoadedModel,
+  readPrompt: PromptReader,
+  scheduler: Scheduler,
+): Rejection | undefined {
   const fault = findFault(request, model);
   if (fault !== undefined) return fault;
-  let prompt: EncodedPrompt;
-  try {
-    prompt = encodePrompt(request.prompt, request.tools ?? [], template, tokenizer, contextTokens);
-  } catch (error) {
-    return promptRejection(error);
-  }
-  if ("tokensAtLeast" in prompt) {
-    return { code: "context_length_exceeded", promptTokens: prompt.tokensAtLeast, contextTokens, atLeast: true };
-  }
-  const { tokens } = prompt;
-  if (tokens.length >= contextTokens) {
-    return { code: "context_length_exceeded", promptTokens: tokens.length, contextTokens, atLeast: false };
-  }
-  const stop = request.prompt.type === "chat" ? [...request.stop, ...template.stop] : request.stop;
-  scheduler.submit({ ...request, stop }, tokens);
+  const prompt = readPrompt(request.prompt, request.tools ?? []);
+  if ("rejection" in prompt) return prompt.rejection;
+  const stop = request.prompt.type === "chat" ? [...request.stop, ...model.template.stop] : request.stop;
+  scheduler.submit({ ...request, stop }, prompt.tokens);
   return undefined;
 }
 
@@ -101,12 +93,15 @@ async function serve(options: EngineOptions): Promise<void> {
     prefixStore: openPrefixStore(options.prefixStoreBytes),
     report: (updates) => send({ type: "step", updates }),
   });
+  const { tokenizer, template, info } = model;
+  const readPrompt = createPromptReader({ tokenizer, template, contextTokens: info.contextTokens });
+  const knowledge = { tokenizer, template, readPrompt, heldTokens: scheduler.heldTokens.bind(scheduler) };
   process.on("message", (message: HostMessage) => {
     if (message.type === "submit") {
-      const rejection = admit(message.sequence, model, scheduler);
+      const rejection = admit(message.sequence, model, readPrompt, scheduler);
       if (rejection !== undefined) send({ type: "rejected", id: message.sequence.id, rejection });
     } else if (message.type === "query") {
-      send({ type: "answer", id: message.id, answer: answerQuery(message.query, model) });
+      send({ type: "answer", id: message.id, answer: answerQuery(message.query, knowledge) });
     } else if (message.type === "cancel") scheduler.cancel(message.id);
   });
   setInterval(() => {

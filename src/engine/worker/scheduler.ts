@@ -1,13 +1,13 @@
 import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
 import type { Batcher, Tokenizer, TokenScores } from "./backend.ts";
+import { cutChunk } from "./chunk.ts";
 import { type Drawn, drawAfter, type Work, wantsLogits } from "./draw.ts";
 import { describeScores } from "./logprobs.ts";
 import type { Placement } from "./placement.ts";
 import { createPrefillOrder } from "./prefill-order.ts";
 import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
-import { lastCut } from "./prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
-import { acceptToken, createSequence, endSequence, nextReplayedToken, type Sequence } from "./sequence.ts";
+import { acceptToken, createSequence, endSequence, mayShare, nextReplayedToken, type Sequence } from "./sequence.ts";
 import { SlotKeeper } from "./slot-keeper.ts";
 
 export type SchedulerOptions = {
@@ -43,7 +43,7 @@ export class Scheduler {
   readonly #running = new Map<number, Sequence>();
   /** Cancelled in mid-step: what they hold is in native hands until the step ends. */
   readonly #leaving: Sequence[] = [];
-  readonly #nextPrompt = createPrefillOrder();
+  readonly #prefillOrder = createPrefillOrder();
   #wake: (() => void) | undefined;
   #stopped = false;
   #decodingSince: number | undefined;
@@ -75,6 +75,11 @@ export class Scheduler {
       running: this.#running.size,
       slotTokens: this.#keeper.slots.map((slot) => slot.tokens.length),
     };
+  }
+
+  /** How many of a prompt's first tokens would need no evaluation now. */
+  heldTokens(prompt: readonly number[]): number {
+    return this.#keeper.heldTokens(prompt);
   }
 
   /** Queues a sequence. The prompt must be shorter than the context. */
@@ -160,35 +165,37 @@ export class Scheduler {
   async #prefill(budgetTokens: number): Promise<number> {
     let evaluatedTokens = 0;
     while (evaluatedTokens < budgetTokens) {
-      const chunk = this.#nextChunk(budgetTokens - evaluatedTokens);
-      if (chunk === undefined) break;
+      const next = this.#prefillOrder.next(this.#running.values());
+      if (next?.slot === undefined) break;
+      const chunk = cutChunk(next, next.slot, this.#chunkTokens, budgetTokens - evaluatedTokens);
       const startedAt = performance.now();
-      await this.#evaluate([chunk]);
+      const [logitIndex = -1] = await this.#evaluate([chunk]);
       this.#pace.record(chunk.tokens.length, performance.now() - startedAt);
+      this.#prefillOrder.charge(chunk.sequence, chunk.tokens.length);
       evaluatedTokens += chunk.tokens.length;
+      if (logitIndex >= 0) await this.#share(chunk, logitIndex);
     }
     return evaluatedTokens;
   }
 
-  /**
-   * Whole chunks, and then the last piece. An exact evaluation begins at a multiple of the chunk size, so its pieces are cut at the
-   * same places wherever it begins and however much of it fits into one call.
-   */
-  #nextChunk(budgetTokens: number): Work | undefined {
-    const sequence = this.#nextPrompt(this.#running.values());
-    if (sequence?.slot === undefined) return undefined;
-    const { request, slot, prompt, prefill } = sequence;
-    const position = slot.tokens.length;
-    const chunk = this.#chunkTokens;
-    const affordable = Math.max(1, Math.floor(budgetTokens / chunk)) * chunk;
-    const beforeLast = lastCut(prefill.length - position, chunk);
-    const end = beforeLast > 0 ? position + Math.min(affordable, beforeLast) : prefill.length;
-    const replayed = prefill.length === prompt.length + request.replay.length;
-    const wantLogits = end === prefill.length && (replayed || wantsLogits(sequence));
-    return { sequence, slot, tokens: prefill.slice(position, end), wantLogits };
+  /** Lets those in who wait with the very same prompt: they copy what was evaluated, and draw from the same logits. */
+  async #share({ sequence: first, slot: source }: Work, logitIndex: number): Promise<void> {
+    const alike = [...this.#waiting.values()].filter((sequence) => mayShare(sequence, first));
+    for (const sequence of alike) {
+      const placement = this.#keeper.chooseCopy(sequence, source, this.#running.values());
+      if (placement !== undefined) await this.#place(sequence, placement);
+    }
+    const work = alike.flatMap((sequence) => {
+      const { slot } = sequence;
+      return slot === undefined ? [] : [{ sequence, slot, tokens: [], wantLogits: wantsLogits(sequence) }];
+    });
+    this.#decodingSince = performance.now();
+    const drawn = await Promise.all(work.map((item) => drawAfter(item, logitIndex)));
+    this.#settle(work, drawn);
   }
 
-  async #evaluate(work: readonly Work[]): Promise<void> {
+  /** Evaluates and draws. Returns where the logits are after each part's last token, −1 where they weren't wanted. */
+  async #evaluate(work: readonly Work[]): Promise<readonly number[]> {
     const batcher = this.#batcher;
     batcher.beginBatch(
       work.reduce((sum, { tokens }) => sum + tokens.length, 0),
@@ -205,7 +212,12 @@ export class Scheduler {
     this.#sendNews();
     const [, ...drawn] = await Promise.all([evaluated, ...draws]);
     for (const { slot, tokens } of work) for (const token of tokens) slot.tokens.push(token);
+    this.#settle(work, drawn);
+    return logits;
+  }
 
+  /** Takes in what a native call brought, and lets those go who were cancelled during it. */
+  #settle(work: readonly Work[], drawn: readonly (Drawn | undefined)[]): void {
     work.forEach((item, index) => {
       this.#advance(item, drawn[index]);
     });

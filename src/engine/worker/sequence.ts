@@ -4,7 +4,7 @@ import type { Sampler, Scorer, Tokenizer } from "./backend.ts";
 import { createDetokenizer, type Detokenizer } from "./detokenizer.ts";
 import { createHeldLogprobs, type HeldLogprobs } from "./logprobs.ts";
 import type { Slot } from "./placement.ts";
-import type { Exactness } from "./prefix.ts";
+import { commonPrefixLength, type Exactness } from "./prefix.ts";
 import { createStopMatcher, type StopMatcher } from "./stop-matcher.ts";
 
 /** One running completion, from its arrival until its last token. */
@@ -60,6 +60,12 @@ export function createSequence(request: SequenceRequest, prompt: readonly number
     cachedTokens: 0,
     announced: false,
   };
+}
+
+/** Whether a sequence may go on from what `other` evaluates and draws from its logits, as if it had evaluated the same itself. */
+export function mayShare({ prefill, exactness }: Sequence, other: Sequence): boolean {
+  if (exactness !== other.exactness && exactness !== "free") return false;
+  return prefill.length === other.prefill.length && commonPrefixLength(prefill, other.prefill) === prefill.length;
 }
 
 /** The next token, where it is known from before a crash and not to be sampled. */

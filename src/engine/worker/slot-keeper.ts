@@ -2,7 +2,7 @@ import type { Batcher } from "./backend.ts";
 import { choosePlacement, type Placement, type Slot } from "./placement.ts";
 import { exactTokensAfter, type Prefix, reusableTokens } from "./prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
-import type { Sequence } from "./sequence.ts";
+import { mayShare, type Sequence } from "./sequence.ts";
 
 const NOTHING: Prefix = { tokens: [], promptTokens: 0, exactTokens: 0 };
 
@@ -47,10 +47,31 @@ export class SlotKeeper {
     });
   }
 
-  /** Whether a prompt that is being evaluated will soon leave this one a chunk or more less to evaluate than `placement` does. */
-  isWorthWaiting({ prefill, exactness }: Sequence, { keep }: Placement, running: Iterable<Sequence>): boolean {
-    for (const { slot, prefill: tokens } of running) {
+  /** Where a sequence has a copy of all that `source` holds. Undefined where no slot is free of `running`. */
+  chooseCopy(sequence: Sequence, source: Slot, running: Iterable<Sequence>): Placement | undefined {
+    const slot = this.choose(sequence, running)?.slot;
+    if (slot === undefined) return undefined;
+    const keep = source.tokens.length;
+    return { slot, keep, source: slot === source ? { type: "slot itself" } : { type: "other slot", slot: source } };
+  }
+
+  /** How many of a prompt's first tokens some slot or file holds, such that a request without a seed may go on from them. */
+  heldTokens(tokens: readonly number[]): number {
+    const prompt = { tokens, exactness: "free" } as const;
+    const prefixes = [...this.slots, ...this.#prefixStore.list()];
+    return Math.max(...prefixes.map((prefix) => reusableTokens(prefix, prompt, this.#chunkTokens)));
+  }
+
+  /**
+   * Whether a prompt that is being evaluated will soon leave this one a chunk or more less to evaluate than `placement` does, or nothing
+   * at all, since it is the same.
+   */
+  isWorthWaiting(sequence: Sequence, { keep }: Placement, running: Iterable<Sequence>): boolean {
+    const { prefill, exactness } = sequence;
+    for (const other of running) {
+      const { slot, prefill: tokens } = other;
       if (slot === undefined || slot.tokens.length >= tokens.length) continue;
+      if (mayShare(sequence, other)) return true;
       const soon = reusableTokens({ ...slot, tokens }, { tokens: prefill, exactness }, this.#chunkTokens);
       if (soon >= keep + this.#chunkTokens) return true;
     }

@@ -18,6 +18,8 @@ test("a generation is one start, its texts and one end", async () => {
   expect(worker.submitted).toEqual([
     {
       id: 1,
+      tenant: "local",
+      priority: "default",
       prompt: { type: "chat", messages: [{ role: "user", content: "hi" }] },
       maxTokens: 7,
       stop: ["\n"],
@@ -234,6 +236,14 @@ test("what a request asks for beside text goes to the worker, which is told of t
   read(engine.generate(requestOf({ logprobs: 2, output, tools: use, showControlTokens: true })));
   await settle();
   expect(at(worker.submitted, 0)).toMatchObject({ logprobs: 2, grammar, tools, showControlTokens: true });
+});
+
+test("the worker is told whose a request is, and how urgent", async () => {
+  const { engine, worker } = await createReadyBench();
+  read(engine.generate(requestOf({ terms: { tenant: "key 7", priority: "batch", maxWaitMs: 9 } })));
+  await settle();
+  expect(at(worker.submitted, 0)).toMatchObject({ tenant: "key 7", priority: "batch" });
+  expect(at(worker.submitted, 0)).not.toHaveProperty("maxWaitMs");
 });
 
 test("an output format that no layer made a grammar of is a defect, not an answer without it", async () => {

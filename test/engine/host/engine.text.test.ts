@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  ContextLengthExceededError,
   EngineCrashedError,
   EngineUnavailableError,
   OverloadedError,
@@ -22,6 +23,20 @@ test("a question is answered by the worker, whatever the order of the answers", 
   worker.say({ type: "answer", id: first?.id ?? 0, answer: { type: "tokens", tokens: [7] } });
   expect(await tokens).toEqual([7]);
   expect(await text).toBe("xy");
+});
+
+test("a prompt is priced by what the worker holds of it", async () => {
+  const { engine, worker } = await createReadyBench();
+  const prompt = { type: "text" as const, text: "a" };
+  const price = engine.text.price(prompt);
+  const { id, query } = at(worker.queries, 0);
+  expect(query).toEqual({ type: "price", prompt, tools: [] });
+  worker.say({ type: "answer", id, answer: { type: "price", promptTokens: 9, cachedTokens: 4 } });
+  expect(await price).toEqual({ promptTokens: 9, cachedTokens: 4 });
+  const tooLong = expect(engine.text.price(prompt)).rejects.toBeInstanceOf(ContextLengthExceededError);
+  const rejection = { code: "context_length_exceeded" as const, promptTokens: 9, contextTokens: 8, atLeast: false };
+  worker.say({ type: "answer", id: at(worker.queries, 1).id, answer: { type: "rejected", rejection } });
+  await tooLong;
 });
 
 test("a question that comes while the model loads waits for it", async () => {

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
-import { answerQuery } from "../../../src/engine/worker/answer.ts";
+import { answerQuery, type Knowledge } from "../../../src/engine/worker/answer.ts";
 import type { Tokenizer } from "../../../src/engine/worker/backend.ts";
 import { createControlFinder } from "../../../src/engine/worker/control-text.ts";
 import type { ChatTemplate } from "../../../src/engine/worker/prompt.ts";
+import { createPromptReader } from "../../../src/engine/worker/prompt-reader.ts";
 
 const tokenizer: Tokenizer = {
   vocabularySize: 128,
@@ -19,7 +20,13 @@ const template: ChatTemplate = {
   infill: undefined,
   stop: [],
 };
-const model = { tokenizer, template };
+const CONTEXT = 20;
+const model: Knowledge = {
+  tokenizer,
+  template,
+  readPrompt: createPromptReader({ tokenizer, template, contextTokens: CONTEXT }),
+  heldTokens: (tokens) => tokens.length - 2,
+};
 const prompt = { type: "chat" as const, messages: [] };
 
 test("text becomes tokens, with the one that begins a text where that is wanted", () => {
@@ -58,6 +65,19 @@ test("what the template does not take is told", () => {
     throw new Error("roles must alternate");
   };
   expect(
-    answerQuery({ type: "applyTemplate", prompt, tools: [] }, { tokenizer, template: { ...template, render } }),
+    answerQuery({ type: "applyTemplate", prompt, tools: [] }, { ...model, template: { ...template, render } }),
   ).toEqual({ type: "rejected", rejection: { code: "unrenderable_prompt", reason: "roles must alternate" } });
+});
+
+test("a prompt's price is its length and what is held of it; one that does not fit is refused like its generation", () => {
+  expect(answerQuery({ type: "price", prompt, tools: [] }, model)).toEqual({
+    type: "price",
+    promptTokens: 9,
+    cachedTokens: 7,
+  });
+  const long = { type: "text" as const, text: "x".repeat(CONTEXT - 1) };
+  expect(answerQuery({ type: "price", prompt: long, tools: [] }, model)).toEqual({
+    type: "rejected",
+    rejection: { code: "context_length_exceeded", promptTokens: CONTEXT, contextTokens: CONTEXT, atLeast: false },
+  });
 });

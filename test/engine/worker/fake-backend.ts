@@ -219,6 +219,8 @@ export function sequenceRequest(
   const { temperature = 0, ...rest } = fields;
   return {
     id,
+    tenant: "local",
+    priority: "default",
     prompt: { type: "chat", messages: [] },
     maxTokens: undefined,
     stop: [],

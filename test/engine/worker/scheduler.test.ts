@@ -79,7 +79,7 @@ function expectedScores(prompt: readonly number[], { text, tokens }: ReturnType<
 describe("the scheduler", () => {
   test("gives each sequence the text that it would get alone, whoever comes, goes and ends meanwhile", async () => {
     const prompt = fc
-      .tuple(fc.constantFrom(1, 2, 3), fc.integer({ min: 1, max: LONG - 1 }))
+      .tuple(fc.constantFrom(1, 2, 3), fc.oneof(fc.integer({ min: 1, max: LONG - 1 }), fc.constantFrom(10, 60)))
       .map(([from, length]) => letters(length, from));
     const action = fc.oneof(
       {
@@ -164,6 +164,29 @@ describe("the scheduler", () => {
     await finish();
   });
 
+  test("says how much of a prompt it holds, in slots and in files, and changes nothing by it", async () => {
+    const { batcher, scheduler, drain, finish } = setUp({
+      slots: 1,
+      contextTokens: 200,
+      chunk: 16,
+      storeBytes: 100_000,
+    });
+    const [first, second] = [letters(100, 1), letters(100, 2)];
+    expect(scheduler.heldTokens(first)).toBe(0);
+    for (const [id, prompt] of [first, second].entries()) {
+      scheduler.submit(sequenceRequest(id, { maxTokens: 1 }), prompt);
+      await drain();
+    }
+    const { slotTokens } = scheduler.load;
+    const calls = batcher.calls.length;
+    expect(scheduler.heldTokens([...first.slice(0, 50), 9])).toBe(50);
+    expect(scheduler.heldTokens([...second, 9])).toBe(100);
+    expect(scheduler.heldTokens(second)).toBe(99);
+    expect([batcher.files.size, batcher.calls.length]).toEqual([1, calls]);
+    expect(scheduler.load.slotTokens).toEqual(slotTokens);
+    await finish();
+  });
+
   test("scores the tokens that were held back when the engine died, and no other of those", async () => {
     const prompt = letters(10);
     const { tokens, text } = expectedAnswer(prompt, { maxTokens: 6 }, CONTEXT);
@@ -244,6 +267,53 @@ describe("the scheduler", () => {
     const evaluated = batcher.calls.flat().reduce((sum, { tokens }) => sum + tokens.length, 0);
     expect(evaluated).toBe(16 + 3);
     expect([1, 2, 3].map((id) => answers.get(id)?.updates[0]?.started?.cachedTokens)).toEqual([0, 16, 16]);
+    await finish();
+  });
+
+  test("evaluates a prompt once for all who came with it, and each draws for itself", async () => {
+    const prompt = letters(10);
+    const { text } = expectedAnswer(prompt, { maxTokens: 5 }, CONTEXT);
+    const { batcher, scheduler, answers, drain, finish } = setUp();
+    for (const id of [1, 2, 3]) scheduler.submit(sequenceRequest(id, { maxTokens: 5, reproducible: true }), prompt);
+    await drain();
+    expect(batcher.calls.map((call) => call.map(({ tokens }) => tokens.length))).toEqual([
+      ...[[4], [4], [2]],
+      ...Array.from({ length: 4 }, () => [1, 1, 1]),
+    ]);
+    expect([1, 2, 3].map((id) => answers.get(id)?.text)).toEqual([text, text, text]);
+    expect([1, 2, 3].map((id) => answers.get(id)?.updates[0]?.started?.cachedTokens)).toEqual([0, 10, 10]);
+    await finish();
+  });
+
+  test("lets a request with a seed share only the evaluation of another with a seed", async () => {
+    const { scheduler, answers, drain, finish } = setUp();
+    scheduler.submit(sequenceRequest(1, { maxTokens: 1, temperature: 1 }), letters(10));
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1, temperature: 1, reproducible: true }), letters(10));
+    scheduler.submit(sequenceRequest(3, { maxTokens: 1, temperature: 1 }), letters(10));
+    await drain();
+    expect([1, 2, 3].map((id) => answers.get(id)?.updates[0]?.started?.cachedTokens)).toEqual([0, 8, 10]);
+    await finish();
+  });
+
+  test("gives those with the same prompt for whom no slot is free their turns later", async () => {
+    const { scheduler, answers, drain, finish } = setUp({ slots: 1 });
+    for (const id of [1, 2, 3]) scheduler.submit(sequenceRequest(id, { maxTokens: id === 1 ? 1 : 3 }), letters(10));
+    await drain();
+    expect([1, 2, 3].map((id) => answers.get(id)?.updates.at(-1)?.finished?.completionTokens)).toEqual([1, 3, 3]);
+    expect(answers.get(2)?.updates[0]?.started?.cachedTokens).toBe(10);
+    await finish();
+  });
+
+  test("evaluates a prompt for itself where the one who had it goes away before its end", async () => {
+    const { batcher, scheduler, answers, drain, finish } = setUp();
+    for (const id of [1, 2]) scheduler.submit(sequenceRequest(id, { maxTokens: 2 }), letters(10));
+    await settle();
+    batcher.finishDecode();
+    await settle();
+    scheduler.cancel(1);
+    await drain();
+    expect(answers.has(1)).toBe(false);
+    expect(answers.get(2)?.text).toBe(expectedAnswer(letters(10), { maxTokens: 2 }, CONTEXT).text);
     await finish();
   });
 
