@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EngineCrashedError, OverloadedError, SupersededError } from "../../src/generation/errors.ts";
-import { createTestApp, jsonInit, script } from "./support.ts";
+import { createTestApp, jsonInit, loopTurn, script } from "./support.ts";
 import { createWaitingApp, eventsOf, PROTOCOLS, splitComments } from "./waiting-support.ts";
 
 const [CHAT_COMPLETION] = PROTOCOLS;
@@ -53,6 +53,7 @@ describe.each(PROTOCOLS)("a stream of $name that waits for its turn", ({ path, b
       ": queued position=1 eta_ms=500",
     ]);
     expect(rest).toContain(HELLO);
+    await loopTurn();
     expect(queue.log).toMatchObject([{ status: 200, queueMs: 6_000 }]);
   });
 
@@ -67,6 +68,7 @@ describe.each(PROTOCOLS)("a stream of $name that waits for its turn", ({ path, b
     expect(headers.get("retry-after-ms")).toBe("5000");
     expect(headers.get("sluice-queue-ms")).toBe("900");
     expect(headers.get("sluice-queue-position")).toBe("9");
+    await loopTurn();
     expect(queue.log).toMatchObject([{ queueMs: 900 }]);
   });
 
@@ -81,6 +83,7 @@ describe.each(PROTOCOLS)("a stream of $name that waits for its turn", ({ path, b
     const events = eventsOf(rest);
     expect(codeOf(events.at(-1))).toBe(overloaded.code);
     expect(rest).not.toContain("[DONE]");
+    await loopTurn();
     expect(queue.log).toMatchObject([{ status: 200, error: "server_overloaded" }]);
   });
 
@@ -114,6 +117,7 @@ describe.each(PROTOCOLS)("a stream of $name that waits for its turn", ({ path, b
     connection.abort();
     await early.left;
     expect((await response).status).toBe(499);
+    await loopTurn();
     expect(early.log).toMatchObject([{ clientGone: true }]);
 
     const late = createWaitingApp();
@@ -122,6 +126,7 @@ describe.each(PROTOCOLS)("a stream of $name that waits for its turn", ({ path, b
     await vi.advanceTimersByTimeAsync(1_000);
     await (await begun).body?.cancel();
     await late.left;
+    await loopTurn();
     expect(late.log).toMatchObject([{ status: 200, clientGone: true }]);
   });
 });
@@ -195,6 +200,7 @@ describe.each(PROTOCOLS)("a whole answer: $name", ({ path, body }) => {
     expect(status).toBe(200);
     expect(headers.get("sluice-queue-ms")).toBe("20000");
     expect(headers.get("sluice-queue-position")).toBe("5");
+    await loopTurn();
     expect(queue.log).toMatchObject([{ queueMs: 20_000 }]);
   });
 
@@ -234,6 +240,7 @@ describe("a batch of prompts", () => {
     third?.terms?.onWait?.({ type: "admitted", waitedMs: 1_500, position: 3 });
     queue.admit(10, 0);
     expect(splitComments(await text).comments).toEqual([": queued position=3 eta_ms=900"]);
+    await loopTurn();
     expect(queue.log).toMatchObject([{ queueMs: 2_000 }]);
   });
 });
