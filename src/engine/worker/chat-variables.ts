@@ -20,7 +20,8 @@ function messageVariable({ role, content, name, toolCalls, toolCallId, reasoning
     role,
     content,
     ...(name !== undefined && { name }),
-    ...(reasoning !== undefined && { reasoning_content: reasoning }),
+    // gpt-oss's templates look for the second; transformers gives both too.
+    ...(reasoning !== undefined && { reasoning_content: reasoning, thinking: reasoning }),
     ...(toolCalls !== undefined && toolCalls.length > 0 && { tool_calls: toolCalls.map(callVariable) }),
     ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
   };
