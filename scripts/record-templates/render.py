@@ -21,6 +21,8 @@ chat_template_utils.datetime = OneDay
 def render(job):
     variables = dict(job["variables"])
     messages = variables.pop("messages")
+    for call in (call for message in messages for call in message.get("tool_calls", [])):
+        call["function"]["arguments"] = json.loads(call["function"]["arguments"])
     try:
         rendered, _ = chat_template_utils.render_jinja_template(
             [messages], chat_template=job["template"], **job["tokens"], **variables

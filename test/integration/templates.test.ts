@@ -1,10 +1,22 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { loadCatalogue } from "../../src/models/index.ts";
 import { dialectOf } from "../../src/tools/dialect.ts";
 import { conversations } from "./templates/conversations.ts";
 import { type Expected, readExpected } from "./templates/expected.ts";
 import { render, toJob } from "./templates/rendered.ts";
 import type { Rendered } from "./templates/renderer.ts";
-import { FAMILIES, readTemplate, type TemplateSource } from "./templates/sources.ts";
+import { CATALOGUE, FAMILIES, readTemplate, type TemplateSource } from "./templates/sources.ts";
+
+/** Where the texts differ, and just how. All else is the same to the byte. */
+const DIFFERENT = [
+  {
+    template: "google-gemma-4-31B-it",
+    name: "an argument that is null",
+    // llama.cpp's engine for templates writes nothing for a null that stands alone, Python's writes its name.
+    reference: "call:locate{id:None}",
+    ours: "call:locate{id:}",
+  },
+];
 
 type Case = {
   readonly template: string;
@@ -53,7 +65,9 @@ describe.each(FAMILIES)("the template of $template", (family) => {
       // Both refuse; the words are the template's own, beside what each engine puts around them.
       expect(got).toEqual({ error: expect.stringContaining(raised(wanted?.error ?? "never recorded")) });
     } else {
-      const wantedTexts = days.map((day) => onDay(wanted.text, expected.day, day));
+      const different = DIFFERENT.find((one) => one.template === family.template && one.name === name);
+      const text = different ? wanted.text.replace(different.reference, different.ours) : wanted.text;
+      const wantedTexts = days.map((day) => onDay(text, expected.day, day));
       const isLater = got !== undefined && "text" in got && got.text === wantedTexts[1];
       expect(got).toEqual({ text: wantedTexts[isLater ? 1 : 0] });
     }
@@ -70,6 +84,14 @@ describe.each(FAMILIES)("the template of $template", (family) => {
     });
     expect(wrong.map(([name]) => name)).toEqual([]);
   });
+});
+
+test("every model of the catalogue that is talked to has its template among these, or a reason why not", async () => {
+  const { models } = await loadCatalogue();
+  const talked = models.filter(({ purpose }) => purpose !== "embedding").map(({ name }) => name);
+  expect(Object.keys(CATALOGUE)).toEqual(talked);
+  const tested = FAMILIES.map(({ template }) => template);
+  for (const entry of Object.values(CATALOGUE)) if ("template" in entry) expect(tested).toContain(entry.template);
 });
 
 function caseOf(template: string): Case {

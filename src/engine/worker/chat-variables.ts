@@ -1,4 +1,5 @@
 import type { Message, Prompt, Tool, ToolCall } from "../../generation/request.ts";
+import { parseExactly } from "./exact-number.ts";
 
 export type ChatPrompt = Extract<Prompt, { type: "chat" }>;
 
@@ -35,7 +36,7 @@ function callVariable({ id, name, arguments: text }: ToolCall): Record<string, u
 function parsedArguments(text: string): unknown {
   if (text.trim() === "") return {};
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch {
     return text;
   }

@@ -18,7 +18,11 @@ export type WireMessage = {
 
 export type WireTool = {
   readonly type: "function";
-  readonly function: { readonly name: string; readonly description: string; readonly parameters: object };
+  readonly function: {
+    readonly name: string;
+    readonly description: string;
+    readonly parameters: Readonly<Record<string, unknown>>;
+  };
 };
 
 export type WireCall = {
@@ -48,9 +52,24 @@ const now: WireTool = {
   function: { name: "now", description: "The time", parameters: { type: "object", properties: {} } },
 };
 
+const locate: WireTool = {
+  type: "function",
+  function: {
+    name: "locate",
+    description: "Finds a place",
+    parameters: {
+      type: "object",
+      properties: { id: { type: "integer", description: "Its id", maximum: 1e20, default: 0.123456789 } },
+    },
+  },
+};
+
 // Nine letters and digits, as Mistral's templates want them.
 const weatherCall = call("aaaaaaaa1", "get_weather", '{"city": "Zürich \\"HB\\"", "days": [1, 2]}');
 const nowCall = call("bbbbbbbb2", "now", "{}");
+const precise = '{"at": [48.858370112345, 2.0, 1e-7, -0.5], "id": 12345678901234567890, "far": 1.5e300}';
+const preciseCall = call("cccccccc3", "locate", precise);
+const nullCall = call("dddddddd4", "locate", '{"id": null}');
 const weatherResult = result("aaaaaaaa1", "Sunny, 21 °C");
 const nowResult = result("bbbbbbbb2", "12:00");
 
@@ -62,8 +81,11 @@ const assistant = (content: string | null, more: Partial<WireMessage> = {}): Wir
   ...more,
 });
 
-const asked = user("Weather and time?");
-const tools = [getWeather, now];
+/** What is asked before functions are called. */
+export const QUESTION = "Weather and time?";
+const asked = user(QUESTION);
+/** The functions that are called in them. */
+export const TOOLS = [getWeather, now];
 const calling = assistant(null, { tool_calls: [weatherCall, nowCall] });
 const turns = [user("Hello"), assistant('Hi <b>&amp;</b> "quoted", é 🦊\n'), user("  And now?\n")];
 
@@ -83,19 +105,35 @@ export function conversations({ takesSystem, onlyTools, control }: Family): Read
     "reasoning with much effort": { ...said(...turns), reasoning_effort: "high" },
     "an answer that is gone on with": { ...said(user("Count"), assistant("One, two,")), continue_final_message: true },
     "one tool": { ...said(user("Weather?")), tools: [getWeather] },
-    "two tools": { ...said(asked), tools },
-    "calls and their results, in another order": { ...said(asked, calling, nowResult, weatherResult), tools },
+    "two tools": { ...said(asked), tools: TOOLS },
+    "calls and their results, in another order": { ...said(asked, calling, nowResult, weatherResult), tools: TOOLS },
     "calls that were answered": {
       ...said(asked, calling, nowResult, weatherResult, assistant("Sunny, noon."), user("Thanks")),
-      tools,
+      tools: TOOLS,
     },
     "words before a call": {
       ...said(asked, assistant("I look.", { tool_calls: [weatherCall] }), weatherResult),
-      tools,
+      tools: TOOLS,
     },
     "reasoning before a call": {
       ...said(asked, assistant(null, { reasoning_content: "Look it up.", tool_calls: [weatherCall] }), weatherResult),
-      tools,
+      tools: TOOLS,
+    },
+    "numbers that a double or six digits don't hold": {
+      ...said(asked, assistant(null, { tool_calls: [preciseCall] }), {
+        role: "tool",
+        content: "There",
+        tool_call_id: preciseCall.id,
+      }),
+      tools: [locate],
+    },
+    "an argument that is null": {
+      ...said(asked, assistant(null, { tool_calls: [nullCall] }), {
+        role: "tool",
+        content: "Nowhere",
+        tool_call_id: nullCall.id,
+      }),
+      tools: [locate],
     },
     "reasoning and words before several calls": {
       ...said(
@@ -104,7 +142,7 @@ export function conversations({ takesSystem, onlyTools, control }: Family): Read
         weatherResult,
         nowResult,
       ),
-      tools,
+      tools: TOOLS,
     },
   };
   return new Map(Object.entries(all).filter(([, { tools }]) => onlyTools === undefined || tools !== undefined));

@@ -11,7 +11,8 @@ export type ReferenceVariables = {
 };
 
 /**
- * The variables as transformers' documentation has them: a call's arguments as an object, results in the order of the calls, and the
+ * The variables as transformers' documentation has them: a call's arguments as an object (`render.py` reads
+ * them from their text, with Python's own numbers), results in the order of the calls, and the
  * family's own form where its template has limits. Written without Sluice's code, so that the two can be compared.
  */
 export function referenceVariables({ messages, tools, ...rest }: Body, family: Family): ReferenceVariables {
@@ -25,7 +26,7 @@ export function referenceVariables({ messages, tools, ...rest }: Body, family: F
         : inWords(ordered, tools, adaptation);
   const isContinued = rest.continue_final_message === true;
   return {
-    messages: own.map(withObjects),
+    messages: own.map(withContent),
     tools: tools === undefined || typeof adaptation === "object" ? null : tools,
     add_generation_prompt: !isContinued,
     continue_final_message: isContinued,
@@ -36,18 +37,9 @@ export function referenceVariables({ messages, tools, ...rest }: Body, family: F
   };
 }
 
-function withObjects({ tool_calls, content, ...message }: WireMessage): object {
-  return {
-    ...message,
-    // OpenAI's null is vLLM's empty text: many templates search the content of every message.
-    content: content ?? "",
-    ...(tool_calls && {
-      tool_calls: tool_calls.map((call) => ({
-        ...call,
-        function: { ...call.function, arguments: JSON.parse(call.function.arguments) },
-      })),
-    }),
-  };
+function withContent({ content, ...message }: WireMessage): object {
+  // OpenAI's null is vLLM's empty text: many templates search the content of every message.
+  return { ...message, content: content ?? "" };
 }
 
 function inCallOrder(messages: readonly WireMessage[]): readonly WireMessage[] {

@@ -39,6 +39,8 @@ export type Family = {
    * tools, calls and results in words, where the template can't show them or nobody here reads its form.
    */
   readonly adaptation?: "oneCallAMessage" | CallsInWords;
+  /** What ends a turn with calls, where it isn't the end token. */
+  readonly callsEnd?: string;
   /** Whether words and reasoning before a call are given as reasoning, because the template refuses both. */
   readonly wordsOrReasoning?: true;
 };
@@ -92,9 +94,15 @@ export const FAMILIES: readonly Family[] = [
     ...GEMMA,
     control: ["<bos>", "<start_of_turn>", "<end_of_turn>"],
     takesSystem: false,
+    callsEnd: "<end_of_turn>",
     adaptation: IN_HERMES,
   },
-  { template: "google-gemma-4-31B-it", ...GEMMA, control: ["<bos>", "<|turn>", "<turn|>", "<|tool_call>"] },
+  {
+    template: "google-gemma-4-31B-it",
+    ...GEMMA,
+    control: ["<bos>", "<|turn>", "<turn|>", "<|tool_call>"],
+    callsEnd: "<|tool_response>",
+  },
   { template: "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B", ...DEEPSEEK, adaptation: IN_R1 },
   { template: "deepseek-ai-DeepSeek-V3.1", ...DEEPSEEK, adaptation: IN_V3 },
   {
@@ -103,6 +111,7 @@ export const FAMILIES: readonly Family[] = [
     endToken: "<|return|>",
     control: ["<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|call|>", "<|return|>"],
     wordsOrReasoning: true,
+    callsEnd: "<|call|>",
     adaptation: "oneCallAMessage",
   },
   {
@@ -110,10 +119,31 @@ export const FAMILIES: readonly Family[] = [
     beginToken: "<s>",
     endToken: "<|endoftext|>",
     control: ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"],
+    callsEnd: "<|end|>",
     adaptation: IN_HERMES,
   },
   { template: "HuggingFaceTB-SmolLM3-3B", ...CHATML, beginToken: "", adaptation: IN_HERMES },
 ];
+
+/** For each entry of the catalogue that is talked to, the template that it is published with, or why that is not tested. */
+export const CATALOGUE: Readonly<Record<string, { readonly template: string } | { readonly untested: string }>> = {
+  [DEFAULT_MODEL]: { template: DEFAULT_MODEL },
+  "gemma-3-270m": { untested: "a base model, published without a template" },
+  "qwen3-0.6b": { template: "Qwen-Qwen3-0.6B" },
+  "gemma-3-1b-it": { untested: "llama.cpp carries no template of Gemma 3, only those of Gemma 2 and 4" },
+  "llama-3.2-1b-instruct": { template: "meta-llama-Llama-3.2-3B-Instruct" },
+  "llama-3.2-3b-instruct": { template: "meta-llama-Llama-3.2-3B-Instruct" },
+  "phi-4-mini-instruct": { untested: "llama.cpp carries no template of Phi 4, only that of Phi 3.5" },
+  "qwen3-4b": { template: "Qwen-Qwen3-0.6B" },
+  "gemma-3-4b-it": { untested: "llama.cpp carries no template of Gemma 3, only those of Gemma 2 and 4" },
+  "qwen3-8b": { template: "Qwen-Qwen3-0.6B" },
+  "gpt-oss-20b": { template: "openai-gpt-oss-120b" },
+  "qwen3-30b-a3b": { template: "Qwen-Qwen3-0.6B" },
+  "qwen2.5-coder-1.5b": { untested: "a base model, for completions" },
+  "qwen2.5-coder-7b-instruct": { template: "Qwen-Qwen2.5-7B-Instruct" },
+  "deepseek-r1-distill-qwen-1.5b": { template: "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B" },
+  "deepseek-r1-distill-qwen-7b": { template: "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B" },
+};
 
 export type TemplateSource = {
   readonly text: string;
