@@ -93,13 +93,13 @@ export function createDisguise(finder: ControlFinder): Disguise {
   const hidden: string[] = [];
   // An integer passes as one wherever a template asks for a number. Its ten first digits are drawn.
   const numberMark = randomInt(1_000_000_000, 9_000_000_000).toString();
-  const numbers = new Map<string, string>();
+  const numbers = new Map<string, number>();
 
   function hideNumber(spelling: string): number {
-    const placeholder = numbers.get(spelling) ?? `${numberMark}${FIRST_NUMBER + numbers.size}`;
-    if (numbers.size >= MAX_NUMBERS) throw new Error(`More than ${MAX_NUMBERS} different numbers can't be rendered.`);
-    numbers.set(spelling, placeholder);
-    return Number(placeholder);
+    const index = numbers.get(spelling) ?? numbers.size;
+    if (index >= MAX_NUMBERS) throw new Error(`More than ${MAX_NUMBERS} different numbers can't be rendered.`);
+    numbers.set(spelling, index);
+    return Number(`${numberMark}${FIRST_NUMBER + index}`);
   }
 
   function revealNumbers(rendered: string): string {
