@@ -18,10 +18,10 @@ export function prepareMessages(
       ? told
       : withInstructions(told, instructions(tools, dialect), dialect);
   }
-  const single = dialect.oneCallAMessage
-    ? ordered.flatMap((message, index) => oneByOne(message, ordered, index))
-    : ordered;
-  return dialect.idLength === undefined ? single : single.map((message) => shortenIds(message, dialect.idLength ?? 0));
+  const { oneCallAMessage, wordsOrReasoning, idLength } = dialect;
+  const spoken = wordsOrReasoning ? ordered.map(joinThoughts) : ordered;
+  const single = oneCallAMessage ? spoken.flatMap((message, index) => oneByOne(message, spoken, index)) : spoken;
+  return idLength === undefined ? single : single.map((message) => shortenIds(message, idLength));
 }
 
 /** Many templates match results to calls by their order alone. */
@@ -48,17 +48,24 @@ function resultsAfter(messages: readonly Message[], from: number): readonly Mess
   return messages.slice(from, end < 0 ? messages.length : end);
 }
 
+/** What was said before a call, after what was thought: such a template shows words there as thoughts too. */
+function joinThoughts(message: Message): Message {
+  const { toolCalls, reasoning, content } = message;
+  if (toolCalls === undefined || reasoning === undefined || content === "") return message;
+  return { ...message, reasoning: `${reasoning}\n\n${content}`, content: "" };
+}
+
 /** A message with several calls as several with one, each before its result. */
 function oneByOne(message: Message, messages: readonly Message[], index: number): readonly Message[] {
   if (message.role === "tool") {
     // It stands beside its call already.
     return callerOf(messages, index)?.toolCalls?.some(({ id }) => id === message.toolCallId) ? [] : [message];
   }
-  const { toolCalls = [], content } = message;
+  const { toolCalls = [], reasoning: _, ...silent } = message;
   if (toolCalls.length === 0) return [message];
   const results = resultsAfter(messages, index + 1);
   return toolCalls.flatMap((call, place) => [
-    { ...message, content: place === 0 ? content : "", toolCalls: [call] },
+    place === 0 ? { ...message, toolCalls: [call] } : { ...silent, content: "", toolCalls: [call] },
     ...results.filter(({ toolCallId }) => toolCallId === call.id),
   ]);
 }

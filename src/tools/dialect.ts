@@ -24,6 +24,8 @@ export type Dialect = {
   readonly templateHasTools: boolean;
   /** Whether the template takes no more than one call in a message. */
   readonly oneCallAMessage: boolean;
+  /** Whether the template takes words or reasoning before a call, and refuses both. */
+  readonly wordsOrReasoning: boolean;
   /** The length that the template wants ids of calls to have. */
   readonly idLength: number | undefined;
   /** Whether the template refuses system messages. */
@@ -44,6 +46,7 @@ export type Dialect = {
 export function dialectOf(template: string): Dialect {
   const facts = {
     oneCallAMessage: /single tool-calls at once|assume max 1 tool call/.test(template),
+    wordsOrReasoning: template.includes("Cannot pass both content and thinking"),
     idLength: template.includes("length != 9") ? 9 : undefined,
     refusesSystem: /system role not supported/i.test(template),
   };

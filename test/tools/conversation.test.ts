@@ -38,6 +38,15 @@ describe("a conversation with calls", () => {
     ]);
   });
 
+  it("has words as thoughts, before the first call alone, where a template refuses both", () => {
+    const template = `${TEMPLATES.harmony}{{ raise_exception("Cannot pass both content and thinking") }}`;
+    const turn: Message = { role: "assistant", content: "I look.", reasoning: "Hm.", toolCalls: [first, second] };
+    expect(prepare(template, [turn], USE)).toEqual([
+      { role: "assistant", content: "", reasoning: "Hm.\n\nI look.", toolCalls: [first] },
+      { role: "assistant", content: "", toolCalls: [second] },
+    ]);
+  });
+
   it("has ids of the length that a template insists on, the same for a call and its result", () => {
     const turns = prepare("oldMistral", CONVERSATION, USE);
     const ids = turns[2]?.toolCalls?.map(({ id }) => id) ?? [];

@@ -213,4 +213,18 @@ describe("what the engine is held to", () => {
     const strict = { ...loose, tools: [{ name: "f", parameters, strict: true }] };
     await expect(outputOf("hermes", { tools: strict })).rejects.toThrow("tools[0].function.parameters");
   });
+
+  it("is so parameter by parameter where calls are written in tags, and finds what a schema refers to", async () => {
+    const parameters = {
+      type: "object",
+      properties: { any: { not: { type: "null" } }, place: { $ref: "#/$defs/place" } },
+      $defs: { place: { type: "object", properties: { street: { type: "string" } } } },
+    };
+    const loose = { ...USE, choice: "required", tools: [{ name: "f", parameters }] } as const;
+    const grammar = await outputOf("qwenXml", { tools: loose });
+    expect(() => checkGbnf(grammar?.gbnf ?? "", "grammar")).not.toThrow();
+    expect(grammar?.gbnf).toContain("street");
+    const strict = { ...loose, tools: [{ name: "f", parameters, strict: true }] };
+    await expect(outputOf("qwenXml", { tools: strict })).rejects.toThrow("'not' in 'f.any'");
+  });
 });

@@ -22,19 +22,33 @@ export function createTemplate(
   controlTokens: readonly number[],
 ): ChatTemplate {
   const own = model.fileInfo.metadata.tokenizer.chat_template;
-  const renderer = new bindings.AddonJinjaRenderer(own ?? CHATML_TEMPLATE);
   const { bos, bosString, eosString, infill } = model.tokens;
-  const constants = { bos_token: bosString ?? "", eos_token: eosString ?? "" };
   const { prefix, suffix, middle } = infill;
   const spellings = controlTokens.map((token) => native.getTokenString(token));
   return {
-    render: (variables) => renderer.render({ ...variables, ...constants }),
+    render: compileTemplate(own ?? CHATML_TEMPLATE, { begin: bosString, end: eosString }, bindings),
     control: createControlFinder(spellings.filter((spelling) => spelling !== "")),
     beginToken: native.shouldPrependBosToken() && bos !== null ? bos : undefined,
     emptyToken: bos ?? undefined,
     infill: prefix === null || suffix === null || middle === null ? undefined : { prefix, suffix, middle },
     stop: own === undefined ? CHATML_STOP : [],
   };
+}
+
+/**
+ * A chat template, compiled by llama.cpp's own engine for them.
+ *
+ * @param tokens the spellings of the vocabulary's tokens that templates write
+ * @throws Error for a text that is no template
+ */
+export function compileTemplate(
+  template: string,
+  tokens: { readonly begin: string | null; readonly end: string | null },
+  { AddonJinjaRenderer }: Pick<NativeBindings, "AddonJinjaRenderer">,
+): ChatTemplate["render"] {
+  const renderer = new AddonJinjaRenderer(template);
+  const constants = { bos_token: tokens.begin ?? "", eos_token: tokens.end ?? "" };
+  return (variables) => renderer.render({ ...variables, ...constants });
 }
 
 /** The vocabulary's control tokens. */

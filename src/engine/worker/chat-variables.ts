@@ -1,4 +1,5 @@
 import type { Message, Prompt, Tool, ToolCall } from "../../generation/request.ts";
+import { parseExactly } from "./exact-number.ts";
 
 export type ChatPrompt = Extract<Prompt, { type: "chat" }>;
 
@@ -20,7 +21,8 @@ function messageVariable({ role, content, name, toolCalls, toolCallId, reasoning
     role,
     content,
     ...(name !== undefined && { name }),
-    ...(reasoning !== undefined && { reasoning_content: reasoning }),
+    // gpt-oss's templates look for the second; transformers gives both too.
+    ...(reasoning !== undefined && { reasoning_content: reasoning, thinking: reasoning }),
     ...(toolCalls !== undefined && toolCalls.length > 0 && { tool_calls: toolCalls.map(callVariable) }),
     ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
   };
@@ -34,7 +36,7 @@ function callVariable({ id, name, arguments: text }: ToolCall): Record<string, u
 function parsedArguments(text: string): unknown {
   if (text.trim() === "") return {};
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch {
     return text;
   }

@@ -1,4 +1,5 @@
-import { randomUUID } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
+import { ExactNumber, exactly } from "./exact-number.ts";
 
 /** Finds in a text what tokenization could take for a control token. */
 export type ControlFinder = {
@@ -71,9 +72,16 @@ function escapePattern(text: string): string {
 /** How deep values may be nested that a template gets: the renderer's own bound. */
 const MAX_DEPTH = 256;
 
-/** Hides what is suspicious in texts behind placeholders, which pass a template unchanged, and finds it again in what was rendered. */
+/** Each hidden number has five digits of its own; so many are more than any schema has. */
+const FIRST_NUMBER = 10_000;
+const MAX_NUMBERS = 90_000;
+
+/**
+ * Hides what is suspicious in texts, and the numbers that a template engine writes in its own way, behind placeholders, which pass a
+ * template unchanged, and finds it again in what was rendered.
+ */
 export type Disguise = {
-  /** All strings of a JSON value, its keys included. Throws where it is nested deeper than a template may get. */
+  /** All strings and numbers of a JSON value, its keys included. Throws where it is nested deeper than a template may get. */
   hideAll(value: Readonly<Record<string, unknown>>): Record<string, unknown>;
   /** The rendered text in parts: the suspicious ones are what was hidden. */
   reveal(rendered: string): TextPart[];
@@ -83,6 +91,25 @@ export function createDisguise(finder: ControlFinder): Disguise {
   // Letters and digits alone, so that no template escapes them.
   const mark = `x${randomUUID().replaceAll("-", "")}n`;
   const hidden: string[] = [];
+  // An integer passes as one wherever a template asks for a number. Its ten first digits are drawn.
+  const numberMark = randomInt(1_000_000_000, 9_000_000_000).toString();
+  const numbers = new Map<string, number>();
+
+  function hideNumber(spelling: string): number {
+    const index = numbers.get(spelling) ?? numbers.size;
+    if (index >= MAX_NUMBERS) throw new Error(`More than ${MAX_NUMBERS} different numbers can't be rendered.`);
+    numbers.set(spelling, index);
+    return Number(`${numberMark}${FIRST_NUMBER + index}`);
+  }
+
+  function revealNumbers(rendered: string): string {
+    if (numbers.size === 0) return rendered;
+    const spellings = [...numbers.keys()];
+    return rendered.replace(
+      new RegExp(`${numberMark}(\\d{5})`, "g"),
+      (all, index: string) => spellings[Number(index) - FIRST_NUMBER] ?? all,
+    );
+  }
 
   function hide(text: string): string {
     const parts = finder.split(text);
@@ -92,6 +119,8 @@ export function createDisguise(finder: ControlFinder): Disguise {
 
   function hideAll(value: unknown, depth: number): unknown {
     if (typeof value === "string") return hide(value);
+    const number = typeof value === "number" ? exactly(value) : value;
+    if (number instanceof ExactNumber) return hideNumber(number.spelling);
     if (typeof value !== "object" || value === null) return value;
     if (depth > MAX_DEPTH) throw new Error(`Values nested more than ${MAX_DEPTH} deep can't be rendered.`);
     if (Array.isArray(value)) return value.map((each) => hideAll(each, depth + 1));
@@ -104,7 +133,8 @@ export function createDisguise(finder: ControlFinder): Disguise {
 
   return {
     hideAll: (value) => hideEntries(value, 0),
-    reveal(rendered) {
+    reveal(disguised) {
+      const rendered = revealNumbers(disguised);
       if (hidden.length === 0) return [{ text: rendered, suspicious: false }];
       // A template may leave a text out or show it twice, so the placeholders are looked for, not counted.
       const parts = rendered.split(new RegExp(`${mark}(\\d+)x`));

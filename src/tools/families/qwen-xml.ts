@@ -1,4 +1,6 @@
 import type { Tool } from "../../generation/request.ts";
+import type { GrammarBuilder } from "../../grammar/builder.ts";
+import { UnsupportedSchemaError } from "../../grammar/errors.ts";
 import { type CallForm, type CallGrammar, furtherCalls } from "../call-form.ts";
 import type { Parsing } from "../parsing.ts";
 import type { Source } from "../source.ts";
@@ -77,13 +79,33 @@ function isJson(text: string): boolean {
   }
 }
 
+/** A value in JSON; any, where its schema can't be held to and the client does not count on it. */
+function jsonRule(builder: GrammarBuilder, schema: unknown, { parameters, strict }: Tool, path: string): string {
+  try {
+    return builder.schema(isObject(schema) ? { ...definitionsOf(parameters), ...schema } : true, path);
+  } catch (error) {
+    if (strict === true || !(error instanceof UnsupportedSchemaError)) throw error;
+    return builder.json();
+  }
+}
+
+/** What references in a parameter's schema point to stands beside the parameters. */
+function definitionsOf(parameters: Tool["parameters"]): Record<string, unknown> {
+  if (!isObject(parameters)) return {};
+  const { $defs, definitions } = parameters;
+  return { ...($defs !== undefined && { $defs }), ...(definitions !== undefined && { definitions }) };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
 function xmlGrammar(parts: CallGrammar): string {
   const { builder, functions, begun } = parts;
   const literal = builder.literal;
   const text = builder.rule("text", '([^<] | "<" [^/])*');
-  const ruleOf = (schema: unknown, path: string): string => {
-    if (!mustBeString(schema))
-      return builder.schema(typeof schema === "object" && schema !== null ? { ...schema } : true, path);
+  const ruleOf = (schema: unknown, tool: Tool, key: string): string => {
+    if (!mustBeString(schema)) return jsonRule(builder, schema, tool, `${tool.name}.${key}`);
     const { enum: values } = schema as { readonly enum?: unknown };
     return Array.isArray(values) ? `(${values.map((one) => literal(String(one))).join(" | ")})` : text;
   };
@@ -91,7 +113,7 @@ function xmlGrammar(parts: CallGrammar): string {
     const parameters = typeof tool.parameters === "object" ? tool.parameters : {};
     const required = new Set<unknown>(Array.isArray(parameters.required) ? parameters.required : []);
     return Object.keys(Object(parameters.properties)).map((key) => {
-      const value = ruleOf(propertyOf(tool, key), `${tool.name}.${key}`);
+      const value = ruleOf(propertyOf(tool, key), tool, key);
       const parameter = `${literal(`<parameter=${key}>\n`)} ${value} ${literal(`${VALUE_END}\n`)}`;
       return required.has(key) ? parameter : `(${parameter})?`;
     });

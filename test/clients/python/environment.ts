@@ -6,41 +6,42 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 const FOLDER = "test/clients/python";
-/** Git ignores it. */
-const ENVIRONMENT = join(FOLDER, ".venv");
-const REQUIREMENTS = join(FOLDER, "requirements.txt");
-/** A copy of the requirements that were installed, written when they were. */
-const INSTALLED = join(ENVIRONMENT, "requirements.txt");
 
 /**
- * The Python that has the packages of `requirements.txt`, in a virtual environment of its own that is made here where it isn't yet.
- * Throws with the reason when it can't be had.
+ * The Python that has the packages of the folder's `requirements.txt`, in a virtual environment of its own that is made there where it
+ * isn't yet. Throws with the reason when it can't be had.
  */
-export async function preparePython(): Promise<string> {
-  const python = join(ENVIRONMENT, ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]));
-  const requirements = await readFile(REQUIREMENTS, "utf8");
-  const installed = await readFile(INSTALLED, "utf8").catch(() => "");
+export async function preparePython(folder: string = FOLDER): Promise<string> {
+  // Git ignores it.
+  const environment = join(folder, ".venv");
+  const requirementsFile = join(folder, "requirements.txt");
+  // A copy of the requirements that were installed, written when they were.
+  const installedFile = join(environment, "requirements.txt");
+  const python = join(environment, ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]));
+  const requirements = await readFile(requirementsFile, "utf8");
+  const installed = await readFile(installedFile, "utf8").catch(() => "");
   if (installed === requirements && (await isThere(python))) return python;
 
-  await rm(ENVIRONMENT, { recursive: true, force: true });
+  await rm(environment, { recursive: true, force: true });
   await attempt(
     "python3",
-    ["-m", "venv", "--without-pip", ENVIRONMENT],
+    ["-m", "venv", "--without-pip", environment],
     "Python 3 with its venv module is needed here",
   );
   const quietly = ["--disable-pip-version-check", "--no-input", "--no-compile", "--only-binary=:all:"];
   await attempt(
     "python3",
-    ["-m", "pip", "--python", python, "install", ...quietly, "-r", REQUIREMENTS],
-    `pip (22.3 or later) can't install ${REQUIREMENTS} from its package index`,
+    ["-m", "pip", "--python", python, "install", ...quietly, "-r", requirementsFile],
+    `pip (22.3 or later) can't install ${requirementsFile} from its package index`,
   );
-  await writeFile(INSTALLED, requirements);
+  await writeFile(installedFile, requirements);
   return python;
 }
 
-/** What a script of this folder prints, which must be JSON. */
+/** What a script of this folder, or one at a path, prints, which must be JSON. */
 export async function runPython(python: string, script: string, ...args: readonly string[]): Promise<unknown> {
-  const { stdout } = await run(python, [join(FOLDER, script), ...args], { timeout: 120_000 });
+  const file = script.includes("/") ? script : join(FOLDER, script);
+  const { stdout } = await run(python, [file, ...args], { timeout: 120_000, maxBuffer: 2 ** 26 });
   return JSON.parse(stdout);
 }
 

@@ -16,6 +16,7 @@ describe("a chat template's variables", () => {
           role: "assistant",
           content: "",
           reasoning_content: "hm",
+          thinking: "hm",
           tool_calls: [{ id: "call_1", type: "function", function: { name: "add", arguments: { a: 1 } } }],
         },
         { role: "tool", content: "2", tool_call_id: "call_1", name: "add" },

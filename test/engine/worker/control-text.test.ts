@@ -55,6 +55,17 @@ describe("a disguise", () => {
     expect(parts.filter((part) => part.suspicious).map(({ text }) => text)).toEqual(["<|end|>", "<|end|>"]);
   });
 
+  test("gives numbers as integers, and all their digits back", () => {
+    const disguise = createDisguise(finder);
+    const hidden = disguise.hideAll({ numbers: [48.858370112345, 7, 0.1, 48.858370112345, 1e300], text: "<|end|>" });
+    expect(hidden.numbers).toSatisfy((numbers: readonly number[]) => numbers.every(Number.isSafeInteger));
+    const parts = disguise.reveal(JSON.stringify(hidden));
+    expect(parts.map(({ text }) => text).join("")).toBe(
+      '{"numbers":[48.858370112345,7,0.1,48.858370112345,1e+300],"text":"<|end|>"}',
+    );
+    expect(parts.filter((part) => part.suspicious).map(({ text }) => text)).toEqual(["<|end|>"]);
+  });
+
   test("refuses values that are nested without end", () => {
     let value: Record<string, unknown> = {};
     for (let depth = 0; depth < 300; depth++) value = { value };

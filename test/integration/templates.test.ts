@@ -1,0 +1,124 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { loadCatalogue } from "../../src/models/index.ts";
+import { dialectOf } from "../../src/tools/dialect.ts";
+import { conversations } from "./templates/conversations.ts";
+import { type Expected, readExpected } from "./templates/expected.ts";
+import { render, toJob } from "./templates/rendered.ts";
+import type { Rendered } from "./templates/renderer.ts";
+import { CATALOGUE, FAMILIES, readTemplate, type TemplateSource } from "./templates/sources.ts";
+
+/** Where the texts differ, and just how. All else is the same to the byte. */
+const DIFFERENT = [
+  {
+    template: "google-gemma-4-31B-it",
+    name: "an argument that is null",
+    // llama.cpp's engine for templates writes nothing for a null that stands alone, Python's writes its name.
+    reference: "call:locate{id:None}",
+    ours: "call:locate{id:}",
+  },
+];
+
+type Case = {
+  readonly template: string;
+  readonly source: TemplateSource;
+  readonly expected: Expected;
+  readonly rendered: ReadonlyMap<string, Rendered>;
+};
+
+const cases = new Map<string, Case>();
+/** The days on which the texts may have been rendered: one, but at midnight two. */
+let days: readonly Date[];
+
+beforeAll(async () => {
+  const loaded = await Promise.all(
+    FAMILIES.map(async (family) => {
+      const { template } = family;
+      const source = await readTemplate(template);
+      const named = [...conversations(family)];
+      const jobs = await Promise.all(named.map(([, body]) => toJob(body, source.text, family)));
+      return { template, source, expected: await readExpected(template), names: named.map(([name]) => name), jobs };
+    }),
+  );
+  const before = new Date();
+  const texts = [...(await render(loaded.flatMap(({ jobs }) => jobs)))];
+  days = [before, new Date()];
+  for (const { names, ...family } of loaded) {
+    const rendered = new Map(names.map((name) => [name, texts.shift() ?? { error: "not rendered" }]));
+    cases.set(family.template, { ...family, rendered });
+  }
+});
+
+describe.each(FAMILIES)("the template of $template", (family) => {
+  test("is the one that was recorded", () => {
+    const { source, expected } = caseOf(family.template);
+    expect(
+      source.sha256,
+      "llama.cpp's release brings another template: run scripts/record-templates.ts and read what changes",
+    ).toBe(expected.sha256);
+  });
+
+  test.each([...conversations(family).keys()])("renders as its reference: %s", (name) => {
+    const { expected, rendered } = caseOf(family.template);
+    const wanted = expected.renderings[name]?.result;
+    const got = rendered.get(name);
+    if (wanted === undefined || "error" in wanted) {
+      // Both refuse; the words are the template's own, beside what each engine puts around them.
+      expect(got).toEqual({ error: expect.stringContaining(raised(wanted?.error ?? "never recorded")) });
+    } else {
+      const different = DIFFERENT.find((one) => one.template === family.template && one.name === name);
+      const text = different ? wanted.text.replace(different.reference, different.ours) : wanted.text;
+      const wantedTexts = days.map((day) => onDay(text, expected.day, day));
+      const isLater = got !== undefined && "text" in got && got.text === wantedTexts[1];
+      expect(got).toEqual({ text: wantedTexts[isLater ? 1 : 0] });
+    }
+  });
+
+  test("leaves the answer in the midst of reasoning where its dialect says so, and nowhere else", () => {
+    const { source, rendered } = caseOf(family.template);
+    const { marks, opensReasoning } = dialectOf(source.text);
+    const wrong = [...conversations(family)].filter(([name, { reasoning_effort: effort, continue_final_message }]) => {
+      const got = rendered.get(name);
+      if (got === undefined || "error" in got || continue_final_message) return false;
+      const isOpen = marks !== undefined && got.text.trimEnd().endsWith(marks.open);
+      return isOpen !== opensReasoning(effort === undefined ? undefined : effort !== "none");
+    });
+    expect(wrong.map(([name]) => name)).toEqual([]);
+  });
+});
+
+test("every model of the catalogue that is talked to has its template among these, or a reason why not", async () => {
+  const { models } = await loadCatalogue();
+  const talked = models.filter(({ purpose }) => purpose !== "embedding").map(({ name }) => name);
+  expect(Object.keys(CATALOGUE)).toEqual(talked);
+  const tested = FAMILIES.map(({ template }) => template);
+  for (const entry of Object.values(CATALOGUE)) if ("template" in entry) expect(tested).toContain(entry.template);
+});
+
+function caseOf(template: string): Case {
+  const found = cases.get(template);
+  if (found === undefined) throw new Error(`no family ${template}`);
+  return found;
+}
+
+/** What a template raised, without the name of Python's exception. */
+function raised(error: string): string {
+  return error.replace(/^\w+: /, "");
+}
+
+/** Templates that tell the day ask the clock for it, in one of these forms. */
+function onDay(text: string, recorded: string, day: Date): string {
+  const then = new Date(`${recorded}T12:00:00`);
+  return text.replaceAll(iso(then), iso(day)).replaceAll(inWords(then), inWords(day));
+}
+
+function iso(day: Date): string {
+  return [day.getFullYear(), pad(day.getMonth() + 1), pad(day.getDate())].join("-");
+}
+
+function inWords(day: Date): string {
+  return `${pad(day.getDate())} ${day.toLocaleString("en-GB", { month: "short" }).slice(0, 3)} ${day.getFullYear()}`;
+}
+
+function pad(number: number): string {
+  return String(number).padStart(2, "0");
+}
