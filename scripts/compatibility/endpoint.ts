@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Refusal } from "../../src/protocols/chat/unsupported.ts";
+import type { Refusal } from "../../src/protocols/refusals.ts";
 
 /** A request that shows what becomes of something which is no field of its own, such as a kind of part in a message. */
 export type Sample = {

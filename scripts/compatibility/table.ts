@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Refusal } from "../../src/protocols/chat/unsupported.ts";
 import { InvalidRequestError } from "../../src/protocols/errors.ts";
+import type { Refusal } from "../../src/protocols/refusals.ts";
 import type { Endpoint, Sample } from "./endpoint.ts";
 import { alternativesOf, describeValues, type FieldSchema } from "./values.ts";
 

@@ -5,13 +5,14 @@ import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { decodeMetadata } from "../metadata.ts";
 import { decodeTextFormat } from "../output-format.ts";
+import { refuseUnsupported } from "../refusals.ts";
 import { decodeSampling } from "../sampling.ts";
 import { decodeInput } from "./decode-items.ts";
 import type { Item, ItemReference } from "./items.ts";
 import type { ResponseSettings } from "./response.ts";
 import { responsesRequestSchema, type WireResponsesRequest } from "./schema.ts";
 import { decodeTools, showTools } from "./tools.ts";
-import { refuseUnsupported } from "./unsupported.ts";
+import { REFUSALS } from "./unsupported.ts";
 
 /** A request for a response, understood. What it refers to is still to be looked up. */
 export type ResponsesRequest = {
@@ -40,7 +41,7 @@ export type ResponsesRequest = {
  */
 export function decodeResponsesRequest(body: unknown): ResponsesRequest {
   const wire = parseWire(responsesRequestSchema, body);
-  refuseUnsupported(body);
+  refuseUnsupported(body, REFUSALS);
   refuseCombinations(wire);
 
   const conversationId = typeof wire.conversation === "string" ? wire.conversation : wire.conversation?.id;
