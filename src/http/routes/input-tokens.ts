@@ -19,7 +19,7 @@ export function countInputTokens({ generate, models, state }: ResponsesDeps): Ha
     const model = models.resolve(request.model);
     c.get("facts").model = model.id;
 
-    const { items } = loadTurn(state, request);
+    const { readable: items } = loadTurn(state, request);
     const prompt = toPrompt(request, items);
     const hasTools =
       request.generation.tools !== undefined || items.some(({ type }) => type.startsWith("function_call"));

@@ -88,4 +88,17 @@ export const responsesRequestSchema = z.object(
   { error: "an object" },
 );
 
+/** The fields of `POST /v1/responses/compact`, in the same way. */
+export const compactRequestSchema = z.object(
+  {
+    model: promptFields.model,
+    input: promptFields.input,
+    instructions: promptFields.instructions,
+    previous_response_id: promptFields.previous_response_id,
+    service_tier: z.enum(["auto", "default", "flex", "scale", "priority"]).nullish(),
+    prompt_cache_key: string(MAX_HINT_LENGTH).nullish(),
+  },
+  { error: "an object" },
+);
+
 export type WireResponsesRequest = z.infer<typeof responsesRequestSchema>;
