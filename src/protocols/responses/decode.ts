@@ -4,7 +4,7 @@ import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { decodeMetadata } from "../metadata.ts";
-import { decodeTextFormat } from "../output-format.ts";
+import { decodeTextFormat, showTextFormat } from "../output-format.ts";
 import { refuseUnsupported } from "../refusals.ts";
 import { decodeSampling } from "../sampling.ts";
 import { decodeInput } from "./decode-items.ts";
@@ -124,7 +124,7 @@ function decodeSettings(wire: WireResponsesRequest, conversationId: string | und
     service_tier: "default",
     store: wire.store ?? true,
     temperature: wire.temperature ?? 1,
-    text: { format: wire.text?.format ?? { type: "text" }, verbosity: "medium" },
+    text: { format: showTextFormat(wire.text?.format), verbosity: "medium" },
     tool_choice: wire.tool_choice ?? "auto",
     tools: showTools(wire.tools),
     top_logprobs: wire.top_logprobs ?? 0,
