@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { UnrenderablePromptError } from "../../src/generation/errors.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { modelText } from "../fixtures/generation.ts";
@@ -163,6 +164,20 @@ describe("POST /v1/responses/compact", () => {
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ error: { type: "invalid_request_error", param, code } });
   });
+
+  it.each([COMPACT, `${RESPONSES}/input_tokens`])(
+    "blames the input where the template takes no such messages: %s",
+    async (path) => {
+      const countTokens = () => Promise.reject(new UnrenderablePromptError("no system messages"));
+      const { app } = createTestApp({ models: [servedModel(script([]), { text: { ...modelText, countTokens } })] });
+      const answer = await app.request(
+        path,
+        jsonInit({ model: MODEL_ID, input: talk, instructions: "You are a sailor." }),
+      );
+      expect(answer.status).toBe(400);
+      expect(await answer.json()).toMatchObject({ error: { param: "input", code: "invalid_messages" } });
+    },
+  );
 
   it("fails where the model writes nothing, rather than lose the conversation", async () => {
     const { app } = createCompactingApp(() => " \n");

@@ -1,8 +1,8 @@
-import { ContextLengthExceededError, UnrenderablePromptError } from "../../generation/errors.ts";
+import { ContextLengthExceededError } from "../../generation/errors.ts";
 import type { GenerationEvent } from "../../generation/event.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
-import { InvalidRequestError } from "../../protocols/errors.ts";
+import { blameInput } from "../../protocols/responses/failure.ts";
 import type { ReadableItem } from "../../protocols/responses/items.ts";
 import { dropOldest } from "../../protocols/responses/to-messages.ts";
 
@@ -30,9 +30,7 @@ export function generateFitting({ generate, items, toPrompt, mayTruncate }: Fitt
         const isTooLong = error instanceof ContextLengthExceededError;
         rest = isTooLong && mayTruncate ? dropOldest(rest, excessShare(error)) : undefined;
         if (rest === undefined) {
-          throw isTooLong || error instanceof UnrenderablePromptError
-            ? new InvalidRequestError(error.message, "input", error.code)
-            : error;
+          throw blameInput(error);
         }
       }
     }

@@ -4,6 +4,7 @@ import type { GenerationRequest } from "../../generation/request.ts";
 import { decodeTemplateArguments } from "../../protocols/chat/template-arguments.ts";
 import { type CompactRequest, decodeCompactRequest, encodeCompacted } from "../../protocols/responses/compact.ts";
 import { messagesToKeep, newCompaction } from "../../protocols/responses/compaction.ts";
+import { blameInput } from "../../protocols/responses/failure.ts";
 import { askForSummary, toTranscript } from "../../protocols/responses/transcript.ts";
 import { decodeSampling } from "../../protocols/sampling.ts";
 import { createTally, type Tally } from "../../protocols/tally.ts";
@@ -51,7 +52,9 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     const { items, readable } = loadTurn(state, request);
     const ask = (soFar: string, text: string) => toPrompt(request, askForSummary(soFar, text));
     // It also waits for the model to be loaded.
-    await model.text.countTokens(ask("", ""));
+    await model.text.countTokens(ask("", "")).catch((error: unknown) => {
+      throw blameInput(error);
+    });
     const contextTokens = contextOf(model);
     const kept = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * KEPT_SHARE), model.text);
 
@@ -60,15 +63,11 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     const id = c.get("requestId");
     const generation = startGeneration(run, { ...MANNER, prompt: ask("", ""), id, model: model.id }, connection);
     const tally = createTally(1);
-    return answerClient(c, generation, () =>
-      answerWhole(
-        c,
-        tally,
-        readSummary(generation, tally).then((summary) =>
-          encodeCompacted(kept, newCompaction(summary, state.seal), tally.counts(), now()),
-        ),
-      ),
-    );
+    const answer = async () => {
+      const summary = await readSummary(generation, tally);
+      return encodeCompacted(kept, newCompaction(summary, state.seal), tally.counts(), now());
+    };
+    return answerClient(c, generation, () => answerWhole(c, tally, answer()), blameInput);
   };
 }
 
