@@ -1,10 +1,9 @@
 import type { ModelText } from "../../generation/model.ts";
 import type { InputMessage } from "../../protocols/responses/items.ts";
+import { MOST_CHARACTERS_PER_TOKEN } from "./summarize.ts";
 
 /** What a template writes around a message, about. */
 const TOKENS_AROUND = 4;
-/** A text of more characters than this for each token that is left is not worth counting. */
-const MOST_CHARACTERS_PER_TOKEN = 16;
 
 /** What the model was told, and of what users said as much of the newest as `budget` tokens hold; in order. */
 export async function keepNewest(

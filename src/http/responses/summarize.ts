@@ -18,13 +18,13 @@ const MAX_SUMMARY_TOKENS = 1_024;
 /** Generations that one summary may take, for text of the usual density. */
 const MAX_ROUNDS = 32;
 const USUAL_CHARACTERS_PER_TOKEN = 4;
-/** No text has more; so what is longer need not be counted to be known to be too long. */
-const MOST_CHARACTERS_PER_TOKEN = 16;
+/** Hardly any text has more; so what is longer need not be counted to be known to be too long. */
+export const MOST_CHARACTERS_PER_TOKEN = 16;
 /** Where not even this much fits beside the rest of the prompt, nothing will. */
 const SMALLEST_PIECE = 256;
 
 /** The tokens that a summary has at most in such a context. */
-export function summaryTokens(contextTokens: number): number {
+function summaryTokens(contextTokens: number): number {
   return Math.max(1, Math.min(MAX_SUMMARY_TOKENS, Math.floor(contextTokens * SUMMARY_SHARE)));
 }
 
