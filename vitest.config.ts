@@ -15,6 +15,7 @@ export default defineConfig({
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/clients/**/*.test.ts"],
           globalSetup: "test/integration/global-setup.ts",
+          setupFiles: "test/integration/hold-to-descriptions.ts",
           // One engine has the machine to itself: files run one after another.
           fileParallelism: false,
           testTimeout: 120_000,

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Refusal } from "../../src/protocols/chat/unsupported.ts";
+import type { Refusal } from "../../src/protocols/refusals.ts";
 
 /** A request that shows what becomes of something which is no field of its own, such as a kind of part in a message. */
 export type Sample = {
@@ -19,6 +19,8 @@ export type Endpoint<S extends z.ZodObject = z.ZodObject> = {
   readonly refusals: readonly Refusal[];
   /** Fields of the schema that are checked and change no answer, as they change none of OpenAI's. */
   readonly hints: readonly (keyof z.input<S> & string)[];
+  /** Values of the schema's lists that change no answer, by field, and why that is right. A test finds out whether they don't. */
+  readonly ignoredValues?: Readonly<Partial<Record<keyof z.input<S> & string, Readonly<Record<string, string>>>>>;
   /** Fields of the published API that are passed over like unknown ones, and why that is right. */
   readonly ignored: Readonly<Record<string, string>>;
   /** Fields of the schema that the published API doesn't have, and whose they are. */

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { Refusal } from "../../src/protocols/chat/unsupported.ts";
 import { InvalidRequestError } from "../../src/protocols/errors.ts";
+import type { Refusal } from "../../src/protocols/refusals.ts";
 import type { Endpoint, Sample } from "./endpoint.ts";
-import { alternativesOf, describeValues, type FieldSchema } from "./values.ts";
+import { alternativesOf, describeValues, type FieldSchema, withoutValues } from "./values.ts";
 
 /** Values with which a client asks for nothing beyond what it would get anyway. Which of them a refusal lets pass is found by trial. */
 const HARMLESS: readonly unknown[] = [
@@ -64,14 +64,17 @@ export function describeEndpoint(endpoint: Endpoint): readonly Row[] {
   ];
 }
 
+type IgnoredValues = Readonly<Record<string, Readonly<Record<string, string>> | undefined>> | undefined;
+
 /** A field and, where it is an object with fields of its own, those below it. */
 function describeField(
   name: string,
   schema: FieldSchema,
   isRequired: boolean,
-  { hints, extensions }: Endpoint,
+  { hints, extensions, ignoredValues }: Endpoint,
   refusals: ReadonlyMap<string, Refusal>,
 ): readonly Row[] {
+  const ignored = (ignoredValues as IgnoredValues)?.[name] ?? {};
   const refusal = refusals.get(name);
   const isHint = hints.includes(name);
   const extension = (extensions as Readonly<Record<string, string | undefined>>)[name];
@@ -84,7 +87,7 @@ function describeField(
   const row: Row = {
     field: `\`${name}\``,
     outcome: isHint ? "ignored" : refusal === undefined ? "supported" : "in part",
-    values: describeValues(schema),
+    values: describeValues(withoutValues(schema, Object.keys(ignored))),
     notes: notes.filter((note) => note !== undefined).join("; "),
   };
   const inner = Map.groupBy(
@@ -93,6 +96,9 @@ function describeField(
   );
   return [
     row,
+    ...Object.entries(ignored).map(
+      ([value, why]): Row => ({ field: `\`${name}\` of \`"${value}"\``, outcome: "ignored", values: "", notes: why }),
+    ),
     ...[...inner].map(
       ([key, alternatives]): Row => ({
         ...row,

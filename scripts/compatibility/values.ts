@@ -26,6 +26,16 @@ export function alternativesOf(schema: FieldSchema): readonly FieldSchema[] {
   return types.map((type) => (type === undefined ? schema : { ...schema, type }));
 }
 
+/** A schema without some of the texts that its enumerations offer. */
+export function withoutValues(schema: FieldSchema, values: readonly unknown[]): FieldSchema {
+  return {
+    ...schema,
+    ...(schema.enum && { enum: schema.enum.filter((value) => !values.includes(value)) }),
+    ...(schema.items && { items: withoutValues(schema.items, values) }),
+    ...(schema.anyOf && { anyOf: schema.anyOf.map((choice) => withoutValues(choice, values)) }),
+  };
+}
+
 /** What a field may be, in a few words: `integer 1 to 128`, `text or array of 4 texts at most`. */
 export function describeValues(schema: FieldSchema): string {
   return [...new Set(alternativesOf(schema).map(describeOne))].join(" or ");

@@ -30,9 +30,9 @@ export class ContextLengthExceededError extends GenerationError {
 
   constructor(promptTokens: number, contextTokens: number, atLeast = false) {
     super(
-      `This model's context holds ${contextTokens} tokens, and the messages take ${atLeast ? "at least " : ""}${promptTokens}, ` +
+      `This model's context holds ${contextTokens} tokens, and the prompt takes ${atLeast ? "at least " : ""}${promptTokens}, ` +
         "which leaves no room for an answer. " +
-        "Shorten the messages, or start Sluice with a larger --context.",
+        "Shorten it, or start Sluice with a larger --context.",
     );
     this.promptTokens = promptTokens;
     this.contextTokens = contextTokens;

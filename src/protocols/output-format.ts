@@ -40,13 +40,21 @@ const formatText = string(64 * 1024).min(1);
 
 /** The fields of a request that say what form its answer has to have. What they hold is told by the functions below. */
 export const formatFields = {
-  response_format: readLater(responseFormat.nullable()).optional(),
-  grammar: readLater(formatText.nullable()).optional(),
-  regex: readLater(formatText.nullable()).optional(),
+  response_format: readLater(responseFormat.nullable())
+    .optional()
+    .describe("What the answer has to be: any text, any JSON object, or JSON that fits a schema."),
+  grammar: readLater(formatText.nullable())
+    .optional()
+    .describe("A grammar in llama.cpp's GBNF, beginning with `root`, that the answer keeps to."),
+  regex: readLater(formatText.nullable())
+    .optional()
+    .describe("An ECMAScript regular expression that the answer matches from end to end."),
 };
 
 /** `text.format` of the Responses API, likewise. */
-export const textFormatField = readLater(textFormat.nullable()).optional();
+export const textFormatField = readLater(textFormat.nullable())
+  .optional()
+  .describe("What the text has to be: any text, any JSON object, or JSON that fits a schema.");
 
 type NamedSchema = {
   readonly name: string;
@@ -71,6 +79,16 @@ export function decodeTextFormat(value: unknown, param: string): OutputFormat | 
   return format?.type === "json_schema"
     ? decodeNamedSchema(format, { param: `${param}.schema`, path: `${param}.schema`, code: "invalid_json_schema" })
     : decodePlainFormat(format, param);
+}
+
+/** `text.format` as a response shows it, defaults filled in. It was understood before. */
+export function showTextFormat(value: unknown) {
+  const format = textFormat.parse(value ?? { type: "text" });
+  if (format.type !== "json_schema") {
+    return format;
+  }
+  const { type, name, description, schema: shape, strict } = format;
+  return { type, name, description: description ?? null, schema: shape ?? {}, strict: strict ?? false };
 }
 
 /** Understands `grammar`, an extension: a grammar in llama.cpp's GBNF whose start rule is `root`. Throws `InvalidRequestError`. */

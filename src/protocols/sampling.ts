@@ -16,12 +16,26 @@ const stop = string(MAX_STOP_LENGTH).min(1);
  * ends. `null` is as good as absent.
  */
 export const samplingFields = {
-  stop: z.union([stop, z.array(stop).max(MAX_STOPS)], { error: "a string or array of strings" }).nullish(),
-  temperature: decimal(0, 2).nullish(),
-  top_p: decimal(0, 1).nullish(),
-  presence_penalty: decimal(-2, 2).nullish(),
-  frequency_penalty: decimal(-2, 2).nullish(),
-  logit_bias: z.record(z.string().regex(/^\d{1,10}$/), decimal(-100, 100), { error: "an object" }).nullish(),
+  stop: z
+    .union([stop, z.array(stop).max(MAX_STOPS)], { error: "a string or array of strings" })
+    .nullish()
+    .describe("The answer ends before the first of these texts that comes; they are never shown."),
+  temperature: decimal(0, 2)
+    .nullish()
+    .describe("How freely tokens are drawn: 0 takes the most likely each time, 1 is as the model learned it."),
+  top_p: decimal(0, 1)
+    .nullish()
+    .describe("Draws from the smallest set of tokens with this probability together; 0 takes the most likely alone."),
+  presence_penalty: decimal(-2, 2)
+    .nullish()
+    .describe("Subtracted from the logit of every token that the answer has already."),
+  frequency_penalty: decimal(-2, 2)
+    .nullish()
+    .describe("Subtracted from a token's logit for each time that the answer has it already."),
+  logit_bias: z
+    .record(z.string().regex(/^\d{1,10}$/), decimal(-100, 100), { error: "an object" })
+    .nullish()
+    .describe("Added to the logits of tokens, by the model's own token ids; -100 bans one. 300 at most."),
   // An int64 in OpenAI's API, beyond what z.int() takes.
   seed: z
     .number({ error: AN_INTEGER })
@@ -30,12 +44,22 @@ export const samplingFields = {
     .refine(Number.isInteger, { error: AN_INTEGER })
     .min(-(2 ** 63), { error: AN_INTEGER })
     .max(2 ** 63, { error: AN_INTEGER })
-    .nullish(),
+    .nullish()
+    .describe("The same request with the same seed gets the same text."),
 
   // llama.cpp's. −1 is "off" for top_k in vLLM and in older llama.cpp.
-  top_k: integer(-1, MAX_TOP_K).nullish(),
-  min_p: decimal(0, 1).nullish(),
-  repeat_penalty: z.number({ error: A_DECIMAL }).gt(0, { error: A_DECIMAL }).max(10, { error: A_DECIMAL }).nullish(),
+  top_k: integer(-1, MAX_TOP_K)
+    .nullish()
+    .describe("Draws from so many of the most likely tokens only; 0 and -1 are off."),
+  min_p: decimal(0, 1)
+    .nullish()
+    .describe("Draws only from tokens at least this likely, relative to the most likely; 0 is off."),
+  repeat_penalty: z
+    .number({ error: A_DECIMAL })
+    .gt(0, { error: A_DECIMAL })
+    .max(10, { error: A_DECIMAL })
+    .nullish()
+    .describe("A penalty of llama.cpp's for tokens that are among the last 64 of prompt and answer; 1 is off."),
 };
 
 const samplingSchema = z.object(samplingFields);

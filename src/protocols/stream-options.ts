@@ -4,10 +4,17 @@ import { boolean, isSet } from "./fields.ts";
 
 /** The fields that say how an answer of OpenAI's chat completions and completions is to come. */
 export const streamFields = {
-  stream: boolean().nullish(),
+  stream: boolean().nullish().describe("Whether the answer comes piece by piece, as server-sent events."),
   stream_options: z
-    .object({ include_usage: boolean().nullish(), include_obfuscation: boolean().nullish() }, { error: "an object" })
-    .nullish(),
+    .object(
+      {
+        include_usage: boolean().nullish().describe("Whether a last chunk tells how many tokens were used."),
+        include_obfuscation: boolean().nullish().describe("Only false: streams are not padded."),
+      },
+      { error: "an object" },
+    )
+    .nullish()
+    .describe("What a stream has besides its text; only with `stream`."),
 };
 
 const streamSchema = z.object(streamFields);

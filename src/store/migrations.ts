@@ -74,4 +74,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX chat_completions_by_age ON chat_completions (created_ms);
   `,
+  `
+  CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+  `,
 ];

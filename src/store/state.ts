@@ -3,12 +3,15 @@ import { type ConversationStore, createConversationStore } from "./conversations
 import { createDatabase, type Prepare } from "./database.ts";
 import { prune, type Retention } from "./prune.ts";
 import { createResponseStore, failInterrupted, type ResponseStore } from "./responses.ts";
+import { createSeal, type Seal } from "./seal.ts";
 
 /** What must survive a restart. Every call may throw `StateError`; then nothing was written. */
 export type State = {
   readonly responses: ResponseStore;
   readonly conversations: ConversationStore;
   readonly chats: ChatStore;
+  /** Closes texts that clients keep. */
+  readonly seal: Seal;
   readonly close: () => void;
 };
 
@@ -55,6 +58,7 @@ export function createState({
     responses: createResponseStore(database, { tenant: TENANT, pid, now, afterWrite }),
     conversations: createConversationStore(database, { tenant: TENANT, now, afterWrite }),
     chats: createChatStore(database, { tenant: TENANT, afterWrite }),
+    seal: createSeal(database, TENANT),
     close: database.close,
   };
 }

@@ -141,7 +141,13 @@ describe("POST /v1/responses", () => {
     const input = Array.from({ length: 8 }, (_, index) => ({ role: "user", content: `message ${index}` }));
     const refused = await respond(app, { input });
     expect(refused.status).toBe(400);
-    expect(error.parse(await refused.json()).error).toMatchObject({ param: "input", code: "context_length_exceeded" });
+    expect(error.parse(await refused.json()).error).toMatchObject({
+      param: "input",
+      code: "context_length_exceeded",
+      message: expect.stringMatching(
+        /context holds 30 tokens, and the input, with .*, takes 80, .*'truncation' to 'auto'/,
+      ),
+    });
     seen.length = 0;
     const answer = await responseOf(app, { input, instructions: "i", truncation: "auto" });
     expect(answer.status).toBe("completed");

@@ -1,6 +1,7 @@
 import OpenAI from "openai";
+import type { ResponseInputItem } from "openai/resources/responses/responses";
 import { describe, expect, inject, test } from "vitest";
-import { responseEvent } from "../fixtures/openai/responses.ts";
+import { compactedResponse, responseEvent } from "../fixtures/openai/responses.ts";
 
 const MODEL = "smollm2-135m-instruct";
 const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none", maxRetries: 0 });
@@ -144,6 +145,26 @@ describe("the Responses API, with the official client and the real model", () =>
     const { input_tokens } = await client.responses.inputTokens.count(body);
     const answer = await client.responses.create({ ...body, max_output_tokens: 1 });
     expect(answer.usage?.input_tokens).toBe(input_tokens);
+  });
+
+  test("compacts a conversation, and goes on from what is left", async () => {
+    const said = Array.from({ length: 8 }, (_, index) => [
+      { role: "user" as const, content: `Tell me fact ${index} about the sea.` },
+      { role: "assistant" as const, content: `Fact ${index}: ${"the sea is wide and deep and blue. ".repeat(6)}` },
+    ]).flat();
+    const compacted = await client.responses.compact({ model: MODEL, input: said });
+    const { output, usage } = compactedResponse.parse(compacted);
+    expect(output.at(-1)?.type).toBe("compaction");
+    expect(usage.input_tokens).toBeGreaterThan(400);
+    expect(usage.output_tokens).toBeGreaterThan(10);
+
+    const answer = await client.responses.create({
+      ...greedy,
+      // The description's types know no user's message in an answer.
+      input: [...(compacted.output as ResponseInputItem[]), { role: "user", content: "What is the sea like?" }],
+    });
+    expect(answer.output_text).not.toBe("");
+    expect(answer.usage?.input_tokens).toBeLessThan(usage.input_tokens);
   });
 });
 

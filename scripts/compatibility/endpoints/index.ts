@@ -1,5 +1,6 @@
 import type { Endpoint } from "../endpoint.ts";
 import { chat } from "./chat.ts";
+import { compact } from "./compact.ts";
 import { completions } from "./completions.ts";
 import { embeddings } from "./embeddings.ts";
 import { messages } from "./messages.ts";
@@ -7,4 +8,4 @@ import { rerank } from "./rerank.ts";
 import { responses } from "./responses.ts";
 
 /** Every endpoint of the table. To add one, write what `chat.ts` has, and put it here. */
-export const endpoints: readonly Endpoint[] = [chat, responses, messages, completions, embeddings, rerank];
+export const endpoints: readonly Endpoint[] = [chat, responses, compact, messages, completions, embeddings, rerank];

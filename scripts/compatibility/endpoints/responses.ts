@@ -4,6 +4,7 @@ import { REFUSALS } from "../../../src/protocols/responses/unsupported.ts";
 import { defineEndpoint } from "../endpoint.ts";
 
 const withPart = (part: object) => ({ input: [{ role: "user", content: [part] }] });
+const NO_SUCH_TOOL = "the tool is refused, so there is nothing of it to show";
 const LIKE_CHAT = "as in chat completions";
 
 export const responses = defineEndpoint({
@@ -11,6 +12,17 @@ export const responses = defineEndpoint({
   schema: responsesRequestSchema,
   refusals: REFUSALS,
   hints: ["max_tool_calls", "user", "safety_identifier", "prompt_cache_key"],
+  ignoredValues: {
+    include: {
+      "reasoning.encrypted_content": "reasoning is given in plain text",
+      "file_search_call.results": NO_SUCH_TOOL,
+      "web_search_call.results": NO_SUCH_TOOL,
+      "web_search_call.action.sources": NO_SUCH_TOOL,
+      "computer_call_output.output.image_url": NO_SUCH_TOOL,
+      "code_interpreter_call.outputs": NO_SUCH_TOOL,
+      "message.input_image.image_url": "images are refused, so there is none to show",
+    },
+  },
   ignored: {},
   extensions: {
     seed: LIKE_CHAT,
@@ -23,6 +35,7 @@ export const responses = defineEndpoint({
   base: { model: "m", input: "Hi" },
   decode: decodeResponsesRequest,
   samples: [
+    { what: "`compaction` items", body: { input: [{ type: "compaction", encrypted_content: "x" }] } },
     { what: "`input_text` parts", body: withPart({ type: "input_text", text: "Hi" }) },
     { what: "`input_image` parts", body: withPart({ type: "input_image", image_url: "data:," }) },
     { what: "`input_file` parts", body: withPart({ type: "input_file", file_id: "f" }) },

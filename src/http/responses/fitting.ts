@@ -1,15 +1,15 @@
-import { ContextLengthExceededError, UnrenderablePromptError } from "../../generation/errors.ts";
+import { ContextLengthExceededError } from "../../generation/errors.ts";
 import type { GenerationEvent } from "../../generation/event.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
-import { InvalidRequestError } from "../../protocols/errors.ts";
-import type { Item } from "../../protocols/responses/items.ts";
+import { blameInput } from "../../protocols/responses/failure.ts";
+import type { ReadableItem } from "../../protocols/responses/items.ts";
 import { dropOldest } from "../../protocols/responses/to-messages.ts";
 
 export type FittingOptions = {
   readonly generate: Generate;
-  readonly items: readonly Item[];
-  readonly toPrompt: (items: readonly Item[]) => GenerationRequest["prompt"];
+  readonly items: readonly ReadableItem[];
+  readonly toPrompt: (items: readonly ReadableItem[]) => GenerationRequest["prompt"];
   /** Whether the oldest items may be left out where all don't fit. */
   readonly mayTruncate: boolean;
 };
@@ -20,7 +20,7 @@ export type FittingOptions = {
  */
 export function generateFitting({ generate, items, toPrompt, mayTruncate }: FittingOptions): Generate {
   return async function* fit(request): AsyncGenerator<GenerationEvent> {
-    let rest: readonly Item[] | undefined = items;
+    let rest: readonly ReadableItem[] | undefined = items;
     for (;;) {
       try {
         yield* generate({ ...request, prompt: toPrompt(rest) });
@@ -30,9 +30,7 @@ export function generateFitting({ generate, items, toPrompt, mayTruncate }: Fitt
         const isTooLong = error instanceof ContextLengthExceededError;
         rest = isTooLong && mayTruncate ? dropOldest(rest, excessShare(error)) : undefined;
         if (rest === undefined) {
-          throw isTooLong || error instanceof UnrenderablePromptError
-            ? new InvalidRequestError(error.message, "input", error.code)
-            : error;
+          throw blameInput(error);
         }
       }
     }

@@ -1,8 +1,9 @@
 import type { GenerationRequest } from "../../generation/request.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
+import { openCompactions, readCompaction } from "../../protocols/responses/compaction.ts";
 import type { ResponsesRequest } from "../../protocols/responses/decode.ts";
 import { parseKeptItem } from "../../protocols/responses/decode-items.ts";
-import type { Item, ItemReference } from "../../protocols/responses/items.ts";
+import type { Item, ItemReference, ReadableItem } from "../../protocols/responses/items.ts";
 import { toMessages } from "../../protocols/responses/to-messages.ts";
 import type { StoredItem } from "../../store/items.ts";
 import type { State } from "../../store/state.ts";
@@ -18,7 +19,12 @@ export type Turn = {
   readonly input: readonly StoredItem[];
   /** Both, in order. */
   readonly items: readonly Item[];
+  /** The same, as a model can read it: what was compacted is opened. */
+  readonly readable: readonly ReadableItem[];
 };
+
+/** What says of a request where it goes on from. */
+export type TurnRequest = Pick<ResponsesRequest, "input" | "previousResponseId" | "conversationId">;
 
 type Kept = { readonly stored: StoredItem; readonly item: Item };
 
@@ -26,7 +32,7 @@ type Kept = { readonly stored: StoredItem; readonly item: Item };
  * Looks up what `request` refers to. Throws `InvalidRequestError` for a response that is not there or still runs and for items that are
  * there twice, and a 404 for a conversation or item that is not there.
  */
-export function loadTurn(state: State, request: ResponsesRequest): Turn {
+export function loadTurn(state: State, request: TurnRequest): Turn {
   const context = loadContext(state, request).map((stored) => ({ stored, item: parseKeptItem(stored.body) }));
   const input = resolveItems(state, request.input);
   const all = [...context, ...input];
@@ -38,17 +44,23 @@ export function loadTurn(state: State, request: ResponsesRequest): Turn {
       "array_above_max_length",
     );
   }
+  const items = all.map(({ item }) => item);
   return {
     context: context.map(({ stored }) => stored),
     input: input.map(({ stored }) => stored),
-    items: all.map(({ item }) => item),
+    items,
+    readable: openCompactions(items, state.seal),
   };
 }
 
-/** Items to be kept, each reference replaced by what it refers to. Throws a 404 for one that refers to nothing. */
+/**
+ * Items to be kept, each reference replaced by what it refers to. Throws a 404 for one that refers to nothing, and `InvalidRequestError` for
+ * a compaction that can't be read here.
+ */
 export function resolveItems(state: State, items: readonly (Item | ItemReference)[]): Kept[] {
   return items.map((item) => {
     if (item.type !== "item_reference") {
+      if (item.type === "compaction") readCompaction(item, state.seal);
       return { stored: { seq: undefined, id: item.id, body: JSON.stringify(item) }, item };
     }
     const stored = state.responses.findItem(item.id);
@@ -65,7 +77,7 @@ export function resolveItems(state: State, items: readonly (Item | ItemReference
 }
 
 /** What the model is shown of `items`. Throws `InvalidRequestError` where calls and results don't pair. */
-export function toPrompt(request: ResponsesRequest, items: readonly Item[]): GenerationRequest["prompt"] {
+export function toPrompt(request: ResponsesRequest, items: readonly ReadableItem[]): GenerationRequest["prompt"] {
   const { instructions, templateArguments } = request;
   return {
     type: "chat",
@@ -74,7 +86,7 @@ export function toPrompt(request: ResponsesRequest, items: readonly Item[]): Gen
   };
 }
 
-function loadContext(state: State, { previousResponseId, conversationId }: ResponsesRequest): readonly StoredItem[] {
+function loadContext(state: State, { previousResponseId, conversationId }: TurnRequest): readonly StoredItem[] {
   if (previousResponseId !== undefined) {
     const previous = state.responses.get(previousResponseId);
     if (previous === undefined) {

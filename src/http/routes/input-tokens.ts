@@ -1,5 +1,6 @@
 import type { Handler } from "hono";
 import { decodeResponsesRequest } from "../../protocols/responses/decode.ts";
+import { blameInput } from "../../protocols/responses/failure.ts";
 import { answerClient } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
@@ -20,12 +21,15 @@ export function countInputTokens({ generate, models, state }: ResponsesDeps): Ha
     const model = models.resolve(request.model);
     c.get("facts").model = model.id;
 
-    const { items } = loadTurn(state, request);
+    const { readable: items } = loadTurn(state, request);
     const prompt = toPrompt(request, items);
     const hasTools =
       request.generation.tools !== undefined || items.some(({ type }) => type.startsWith("function_call"));
     if (!hasTools) {
-      return c.json(encodeCount(await model.text.countTokens(prompt)));
+      const counted = model.text.countTokens(prompt).catch((error: unknown) => {
+        throw blameInput(error);
+      });
+      return c.json(encodeCount(await counted));
     }
     const fitting = generateFitting({
       generate,

@@ -38,14 +38,14 @@ export function createResponse({ generate, models, state, runs, logger, now }: R
     c.get("facts").model = model.id;
 
     const turn = loadTurn(state, request);
-    const prompt = toPrompt(request, turn.items);
+    const prompt = toPrompt(request, turn.readable);
     const terms = makeTerms(c, request.serviceTier, !request.background);
     const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
     const run = createRun({ request, head, turn, state, now, log });
     const fitting = generateFitting({
       generate,
-      items: turn.items,
+      items: turn.readable,
       toPrompt: (items) => toPrompt(request, items),
       mayTruncate: request.mayTruncate,
     });

@@ -4,6 +4,7 @@ import { limitBody } from "../middleware/body-limit.ts";
 import { jsonOnly } from "../middleware/json-only.ts";
 import { jsonOrNothing } from "../middleware/json-or-nothing.ts";
 import { deleteChat, listChatMessages, listChats, showChat, updateChat } from "./chats-stored.ts";
+import { compactResponse } from "./compact.ts";
 import {
   addConversationItems,
   createConversation,
@@ -25,6 +26,7 @@ export function addStateRoutes(app: Hono<HttpEnv>, deps: ResponsesDeps, maxBodyB
 
   app.post("/v1/responses", jsonOnly(), limit, createResponse(deps));
   app.post("/v1/responses/input_tokens", jsonOnly(), limit, countInputTokens(deps));
+  app.post("/v1/responses/compact", jsonOnly(), limit, compactResponse(deps));
   app.get("/v1/responses/:id", showResponse(deps));
   app.delete("/v1/responses/:id", deleteResponse(deps));
   app.post("/v1/responses/:id/cancel", cancelResponse(deps));

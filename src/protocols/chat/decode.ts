@@ -4,6 +4,7 @@ import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { decodeMetadata, type Metadata } from "../metadata.ts";
 import { decodeGrammar, decodeRegex, decodeResponseFormat, pickFormat } from "../output-format.ts";
+import { refuseUnsupported } from "../refusals.ts";
 import { decodeSampling, decodeStop } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
 import { decodeStreamOptions } from "../stream-options.ts";
@@ -11,7 +12,7 @@ import { decodeMessages } from "./decode-messages.ts";
 import { chatRequestSchema, type WireChatRequest } from "./schema.ts";
 import { decodeTemplateArguments } from "./template-arguments.ts";
 import { decodeTools } from "./tools.ts";
-import { refuseUnsupported } from "./unsupported.ts";
+import { REFUSALS } from "./unsupported.ts";
 
 /** A chat completion request, understood. */
 export type ChatRequest = {
@@ -36,7 +37,7 @@ export type ChatRequest = {
  */
 export function decodeChatRequest(body: unknown): ChatRequest {
   const wire = parseWire(chatRequestSchema, body);
-  refuseUnsupported(Object(body));
+  refuseUnsupported(body, REFUSALS);
   refuseCombinations(wire);
   const tools = decodeTools(wire);
   const output = pickFormat({

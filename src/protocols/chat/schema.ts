@@ -18,18 +18,36 @@ const MAX_TOP_LOGPROBS = 20;
  */
 export const chatRequestSchema = z.object(
   {
-    model: string(MAX_MODEL_LENGTH),
-    messages,
-    n: integer(1, 128).nullish(),
-    max_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
-    max_completion_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
-    store: boolean().nullish(),
-    service_tier: serviceTier.nullish(),
+    model: string(MAX_MODEL_LENGTH).describe("The model's id or one of its aliases, in any case of letters."),
+    messages: messages.describe("The conversation so far, which the model's own chat template renders."),
+    n: integer(1, 128)
+      .nullish()
+      .describe("How many answers; each needs a slot of its own, and they take turns where there are fewer."),
+    max_tokens: integer(1, Number.MAX_SAFE_INTEGER)
+      .nullish()
+      .describe("The older name of `max_completion_tokens`; only one of the two."),
+    max_completion_tokens: integer(1, Number.MAX_SAFE_INTEGER)
+      .nullish()
+      .describe(
+        "How many tokens an answer has at most, reasoning included; until the context is full where it is left out.",
+      ),
+    store: boolean().nullish().describe("Whether the completion is kept, to be listed and shown later."),
+    service_tier: serviceTier
+      .nullish()
+      .describe("Whose turn comes first: `priority`, `default` or `flex`; the answer says which it was."),
     ...streamFields,
     ...samplingFields,
     ...toolFields,
-    logprobs: boolean().nullish(),
-    top_logprobs: integer(0, MAX_TOP_LOGPROBS).nullish(),
+    logprobs: boolean()
+      .nullish()
+      .describe(
+        "Whether the content's tokens come with their log-probabilities, over the whole vocabulary and before temperature.",
+      ),
+    top_logprobs: integer(0, MAX_TOP_LOGPROBS)
+      .nullish()
+      .describe(
+        "Of how many of the most likely tokens in each place the log-probabilities come too; needs `logprobs`.",
+      ),
     // What these hold is told by `output-format.ts`.
     ...formatFields,
     ...templateFields,

@@ -19,10 +19,18 @@ const EFFORTS = { minimal: "low", low: "low", medium: "medium", high: "high", xh
 
 /** The fields that reach the model's chat template as variables, or say how it is to be used. */
 export const templateFields = {
-  reasoning_effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]).nullish(),
+  reasoning_effort: z
+    .enum(["none", "minimal", "low", "medium", "high", "xhigh"])
+    .nullish()
+    .describe("How much to think, told to the model's template; means nothing to models that don't reason."),
   // As vLLM and llama-server have it.
-  chat_template_kwargs: z.record(z.string(), z.unknown(), { error: "an object" }).nullish(),
-  continue_final_message: boolean().nullish(),
+  chat_template_kwargs: z
+    .record(z.string(), z.unknown(), { error: "an object" })
+    .nullish()
+    .describe("More variables for the model's template, such as `enable_thinking`; 64 at most."),
+  continue_final_message: boolean()
+    .nullish()
+    .describe("Goes on with the last message, an assistant's, instead of answering it."),
 };
 
 const templateSchema = z.object(templateFields);

@@ -47,11 +47,22 @@ const toolChoice = z.union(
 
 /** The fields that say what may be called, the old names of 2023 (`functions`) included. */
 export const toolFields = {
-  tools: z.array(tool, { error: "an array of objects" }).max(MAX_TOOLS).nullish(),
-  tool_choice: toolChoice.nullish(),
-  parallel_tool_calls: boolean().nullish(),
-  functions: z.array(definition, { error: "an array of objects" }).max(MAX_TOOLS).nullish(),
-  function_call: z.union([named, z.enum(["none", "auto"])], { error: "a string or object" }).nullish(),
+  tools: z
+    .array(tool, { error: "an array of objects" })
+    .max(MAX_TOOLS)
+    .nullish()
+    .describe("Functions that the model may ask the client to call."),
+  tool_choice: toolChoice.nullish().describe("Whether it may, must or must not call, or which of them."),
+  parallel_tool_calls: boolean().nullish().describe("Whether one answer may make several calls."),
+  functions: z
+    .array(definition, { error: "an array of objects" })
+    .max(MAX_TOOLS)
+    .nullish()
+    .describe("The older form of `tools`, answered in the older form."),
+  function_call: z
+    .union([named, z.enum(["none", "auto"])], { error: "a string or object" })
+    .nullish()
+    .describe("The older form of `tool_choice`."),
 };
 
 const toolsSchema = z.object(toolFields);

@@ -18,16 +18,29 @@ const MAX_LOGPROBS = 5;
  */
 export const completionRequestSchema = z.object(
   {
-    model: string(MAX_MODEL_LENGTH),
-    prompt: prompts,
+    model: string(MAX_MODEL_LENGTH).describe("The model's id or one of its aliases, in any case of letters."),
+    prompt: prompts.describe(
+      "What to go on with, without a chat template: a text, token ids, or a list of either. The beginning of a document where it is left out.",
+    ),
     // The text itself is bounded by the size of the request's body.
-    suffix: z.string({ error: "a string" }).nullish(),
-    echo: boolean().nullish(),
-    n: integer(1, MAX_CHOICES).nullish(),
-    best_of: integer(1, MAX_BEST_OF).nullish(),
-    logprobs: integer(0, MAX_LOGPROBS).nullish(),
+    suffix: z
+      .string({ error: "a string" })
+      .nullish()
+      .describe("What comes after the text that is wanted, for models that fill in the middle."),
+    echo: boolean().nullish().describe("Whether the answer begins with the prompt."),
+    n: integer(1, MAX_CHOICES).nullish().describe("How many answers each prompt gets."),
+    best_of: integer(1, MAX_BEST_OF)
+      .nullish()
+      .describe("Generates so many and answers with the `n` that are the most likely; not with `stream`."),
+    logprobs: integer(0, MAX_LOGPROBS)
+      .nullish()
+      .describe(
+        "Of how many of the most likely tokens in each place the log-probabilities come, and that of the token drawn.",
+      ),
     // OpenAI's takes 0, for the prompt's own log-probabilities, which are not available.
-    max_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
+    max_tokens: integer(1, Number.MAX_SAFE_INTEGER)
+      .nullish()
+      .describe("How many tokens an answer has at most; 16 where it is left out."),
     ...streamFields,
     ...samplingFields,
 
@@ -35,7 +48,7 @@ export const completionRequestSchema = z.object(
     ...formatFields,
 
     // A hint that changes no answer.
-    user: string(MAX_HINT_LENGTH).nullish(),
+    user: string(MAX_HINT_LENGTH).nullish().describe("Whose request it is, in the client's words; changes nothing."),
   },
   { error: "an object" },
 );

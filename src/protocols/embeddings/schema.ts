@@ -25,11 +25,18 @@ export const inputSchemas = {
 /** The fields of `POST /v1/embeddings`; unknown ones are ignored, and `null` is as good as absent. */
 export const embeddingsRequestSchema = z.object(
   {
-    model: string(MAX_NAME_LENGTH),
-    input: readLater(z.union(Object.values(inputSchemas).map(({ shape }) => shape.input))),
-    dimensions: integer(1, MAX_DIMENSIONS).nullish(),
-    encoding_format: z.enum(["float", "base64"]).nullish(),
-    user: string(MAX_NAME_LENGTH).nullish(),
+    model: string(MAX_NAME_LENGTH).describe("The model's id or one of its aliases, in any case of letters."),
+    input: readLater(z.union(Object.values(inputSchemas).map(({ shape }) => shape.input))).describe(
+      "What gets vectors: a text, token ids, or a list of either.",
+    ),
+    dimensions: integer(1, MAX_DIMENSIONS)
+      .nullish()
+      .describe("Only the first so many numbers of each vector, normalised again."),
+    encoding_format: z
+      .enum(["float", "base64"])
+      .nullish()
+      .describe("Numbers, or 32-bit floats in base64, lowest byte first."),
+    user: string(MAX_NAME_LENGTH).nullish().describe("Whose request it is, in the client's words; changes nothing."),
   },
   { error: "an object" },
 );

@@ -1,11 +1,12 @@
 import type { GenerationRequest, Prompt, ToolUse } from "../../generation/request.ts";
 import { parseWire } from "../issue.ts";
+import { refuseUnsupported } from "../refusals.ts";
 import { decodeSampling } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
 import { decodeConversation } from "./decode-messages.ts";
 import { decodeToolUse } from "./decode-tools.ts";
 import { countRequestSchema, messagesRequestSchema, type WireCountRequest } from "./schema.ts";
-import { refuseUnsupported } from "./unsupported.ts";
+import { REFUSALS } from "./unsupported.ts";
 
 /** What the model's template renders. */
 type TemplateInput = {
@@ -40,7 +41,7 @@ export type CountRequest = {
  */
 export function decodeMessagesRequest(body: unknown): MessagesRequest {
   const wire = parseWire(messagesRequestSchema, body);
-  refuseUnsupported(Object(body));
+  refuseUnsupported(body, REFUSALS);
   const schema = wire.output_config?.format?.schema;
   return {
     model: wire.model,
@@ -61,7 +62,7 @@ export function decodeMessagesRequest(body: unknown): MessagesRequest {
 /** Understands the body of `POST /v1/messages/count_tokens`. Throws as `decodeMessagesRequest` does. */
 export function decodeCountRequest(body: unknown): CountRequest {
   const wire = parseWire(countRequestSchema, body);
-  refuseUnsupported(Object(body));
+  refuseUnsupported(body, REFUSALS);
   return {
     model: wire.model,
     generation: {

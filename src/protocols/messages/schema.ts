@@ -51,8 +51,14 @@ const thinking = z.discriminatedUnion("type", [
 
 const outputConfig = z.object(
   {
-    effort: z.enum(["low", "medium", "high", "xhigh", "max"]).nullish(),
-    format: z.discriminatedUnion("type", [z.object({ type: z.literal("json_schema"), schema: jsonObject })]).nullish(),
+    effort: z
+      .enum(["low", "medium", "high", "xhigh", "max"])
+      .nullish()
+      .describe("How much to think, told to the model's template."),
+    format: z
+      .discriminatedUnion("type", [z.object({ type: z.literal("json_schema"), schema: jsonObject })])
+      .nullish()
+      .describe("JSON that fits a schema, where the text is not to be free."),
   },
   AN_OBJECT,
 );
@@ -63,13 +69,17 @@ const outputConfig = z.object(
  */
 export const countRequestSchema = z.object(
   {
-    model: string(MAX_MODEL_LENGTH),
-    messages,
-    system: system.nullish(),
-    tools: z.array(tool, { error: "an array of objects" }).max(MAX_TOOLS).nullish(),
-    tool_choice: toolChoice.nullish(),
-    thinking: thinking.nullish(),
-    output_config: outputConfig.nullish(),
+    model: string(MAX_MODEL_LENGTH).describe("The model's id or one of its aliases, in any case of letters."),
+    messages: messages.describe("The conversation so far, which the model's own chat template renders."),
+    system: system.nullish().describe("What the model is told before the conversation: a text, or blocks of text."),
+    tools: z
+      .array(tool, { error: "an array of objects" })
+      .max(MAX_TOOLS)
+      .nullish()
+      .describe("Tools that the model may ask the client to use."),
+    tool_choice: toolChoice.nullish().describe("Whether it may, must or must not use them, or which one."),
+    thinking: thinking.nullish().describe("Whether to think before the answer, told to the model's template."),
+    output_config: outputConfig.nullish().describe("How much to think, and what the text has to be."),
   },
   AN_OBJECT,
 );
@@ -81,19 +91,42 @@ const stop = string(MAX_STOP_LENGTH).min(1);
  * prompt's prefixes are kept. Fields that can't be honoured are in `unsupported.ts`.
  */
 export const messagesRequestSchema = countRequestSchema.extend({
-  max_tokens: integer(1, Number.MAX_SAFE_INTEGER),
-  stop_sequences: z.array(stop, { error: "an array of strings" }).max(MAX_STOPS).nullish(),
-  stream: boolean().nullish(),
+  max_tokens: integer(1, Number.MAX_SAFE_INTEGER).describe(
+    "How many tokens the answer has at most, thinking included.",
+  ),
+  stop_sequences: z
+    .array(stop, { error: "an array of strings" })
+    .max(MAX_STOPS)
+    .nullish()
+    .describe("The answer ends before the first of these texts that comes."),
+  stream: boolean().nullish().describe("Whether the answer comes piece by piece, as Anthropic's named events."),
 
   // Not in the version 2026-10-21 of the API any more. Local models need them, so they are taken in every version.
-  temperature: decimal(0, 1).nullish(),
-  top_p: decimal(0, 1).nullish(),
-  top_k: integer(0, MAX_TOP_K).nullish(),
+  temperature: decimal(0, 1)
+    .nullish()
+    .describe("How freely tokens are drawn: 0 takes the most likely each time, 1 is as the model learned it."),
+  top_p: decimal(0, 1)
+    .nullish()
+    .describe("Draws from the smallest set of tokens with this probability together; 0 takes the most likely alone."),
+  top_k: integer(0, MAX_TOP_K).nullish().describe("Draws from so many of the most likely tokens only; 0 is off."),
 
-  service_tier: z.enum(["auto", "standard_only"]).nullish(),
+  service_tier: z
+    .enum(["auto", "standard_only"])
+    .nullish()
+    .describe("With `standard_only` its turn comes no sooner than others'; the answer's usage says which tier it was."),
 
   // A hint that changes no answer.
-  metadata: z.object({ user_id: string(MAX_HINT_LENGTH).nullish() }, AN_OBJECT).nullish(),
+  metadata: z
+    .object(
+      {
+        user_id: string(MAX_HINT_LENGTH)
+          .nullish()
+          .describe("Whose request it is, in the client's words; changes nothing."),
+      },
+      AN_OBJECT,
+    )
+    .nullish()
+    .describe("About the request; changes nothing."),
 });
 
 export type WireCountRequest = z.infer<typeof countRequestSchema>;

@@ -12,11 +12,17 @@ const document = z.union(
 /** The fields of `POST /v1/rerank` in the form of Jina and Cohere; unknown ones are ignored, and `null` is as good as absent. */
 export const rerankRequestSchema = z.object(
   {
-    model: string(MAX_NAME_LENGTH),
-    query: string(MAX_TEXT_LENGTH).min(1),
-    documents: z.array(document, { error: "an array of strings or objects with a text" }).min(1).max(MAX_INPUTS),
-    top_n: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
-    return_documents: boolean().nullish(),
+    model: string(MAX_NAME_LENGTH).describe("The id or an alias of a reranking model."),
+    query: string(MAX_TEXT_LENGTH).min(1).describe("What the documents are to answer."),
+    documents: z
+      .array(document, { error: "an array of strings or objects with a text" })
+      .min(1)
+      .max(MAX_INPUTS)
+      .describe("What is sorted: texts, or objects with one."),
+    top_n: integer(1, Number.MAX_SAFE_INTEGER)
+      .nullish()
+      .describe("How many of the best come back; all where it is left out."),
+    return_documents: boolean().nullish().describe("Whether each result repeats its document."),
   },
   { error: "an object" },
 );

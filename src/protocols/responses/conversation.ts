@@ -5,15 +5,26 @@ import { decodeInput } from "./decode-items.ts";
 import { newId } from "./ids.ts";
 import { type Item, type ItemReference, wireItems } from "./items.ts";
 
+const ABOUT_METADATA = "Up to 16 pairs of texts, in place of those that there were.";
+
 /** The body of `POST /v1/conversations`. */
 export const newConversationSchema = z.object(
-  { items: wireItems.nullish(), metadata: metadata.nullish() },
+  {
+    items: wireItems.nullish().describe("What the conversation begins with."),
+    metadata: metadata.nullish().describe(ABOUT_METADATA),
+  },
   { error: "an object" },
 );
 /** A body whose only field is `metadata`. */
-export const metadataUpdateSchema = z.object({ metadata: metadata.nullable() }, { error: "an object" });
+export const metadataUpdateSchema = z.object(
+  { metadata: metadata.nullable().describe(ABOUT_METADATA) },
+  { error: "an object" },
+);
 /** The body of `POST /v1/conversations/{id}/items`. */
-export const itemsSchema = z.object({ items: wireItems.min(1) }, { error: "an object" });
+export const itemsSchema = z.object(
+  { items: wireItems.min(1).describe("What is added at the end.") },
+  { error: "an object" },
+);
 
 export type NewConversation = {
   readonly id: string;

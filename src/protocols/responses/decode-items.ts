@@ -59,6 +59,8 @@ function decodeItem(wire: WireItem, param: string): Item | ItemReference {
       };
     case "reasoning":
       return decodeReasoning(wire, param);
+    case "compaction":
+      return { id: wire.id ?? newId("cmp"), type: wire.type, encrypted_content: wire.encrypted_content };
     case "item_reference":
       return { type: wire.type, id: wire.id };
   }

@@ -4,7 +4,8 @@ import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { decodeMetadata } from "../metadata.ts";
-import { decodeTextFormat } from "../output-format.ts";
+import { decodeTextFormat, showTextFormat } from "../output-format.ts";
+import { refuseUnsupported } from "../refusals.ts";
 import { decodeSampling } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
 import { decodeInput } from "./decode-items.ts";
@@ -12,7 +13,7 @@ import type { Item, ItemReference } from "./items.ts";
 import type { ResponseSettings } from "./response.ts";
 import { responsesRequestSchema, type WireResponsesRequest } from "./schema.ts";
 import { decodeTools, showTools } from "./tools.ts";
-import { refuseUnsupported } from "./unsupported.ts";
+import { REFUSALS } from "./unsupported.ts";
 
 /** A request for a response, understood. What it refers to is still to be looked up. */
 export type ResponsesRequest = {
@@ -43,7 +44,7 @@ export type ResponsesRequest = {
  */
 export function decodeResponsesRequest(body: unknown): ResponsesRequest {
   const wire = parseWire(responsesRequestSchema, body);
-  refuseUnsupported(body);
+  refuseUnsupported(body, REFUSALS);
   refuseCombinations(wire);
 
   const conversationId = typeof wire.conversation === "string" ? wire.conversation : wire.conversation?.id;
@@ -126,7 +127,7 @@ function decodeSettings(wire: WireResponsesRequest, conversationId: string | und
     safety_identifier: wire.safety_identifier ?? null,
     store: wire.store ?? true,
     temperature: wire.temperature ?? 1,
-    text: { format: wire.text?.format ?? { type: "text" }, verbosity: "medium" },
+    text: { format: showTextFormat(wire.text?.format), verbosity: "medium" },
     tool_choice: wire.tool_choice ?? "auto",
     tools: showTools(wire.tools),
     top_logprobs: wire.top_logprobs ?? 0,

@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
 
-/** What an id names: a response, a message, a function's call or its result, a reasoning item, a conversation. */
-export type IdPrefix = "resp" | "msg" | "fc" | "fco" | "rs" | "conv";
+/**
+ * What an id names: a response, a message, a function's call or its result, a reasoning item, a compaction, a
+ * conversation.
+ */
+export type IdPrefix = "resp" | "msg" | "fc" | "fco" | "rs" | "cmp" | "conv";
 
 /** A prefix and 48 hexadecimal digits, such as `resp_…`. */
 export function newId(prefix: IdPrefix): string {

@@ -58,6 +58,7 @@ const item = z.discriminatedUnion("type", [
     encrypted_content: text.nullish(),
     status,
   }),
+  z.object({ type: z.literal("compaction"), id: id.nullish(), encrypted_content: text.min(1) }),
   z.object({ type: z.literal("item_reference"), id }),
 ]);
 
@@ -123,9 +124,14 @@ export type Reasoning = {
   readonly content: readonly { readonly type: "reasoning_text"; readonly text: string }[];
 };
 
+/** What stands for a part of a conversation that was compacted: a summary, which only the server that wrote it can read. */
+export type Compaction = { readonly id: string; readonly type: "compaction"; readonly encrypted_content: string };
+
 /** What a model makes. */
 export type OutputItem = OutputMessage | FunctionCall | Reasoning;
 /** A piece of a conversation, in the form in which it is kept and shown. */
-export type Item = InputMessage | FunctionCallOutput | OutputItem;
+export type Item = ReadableItem | Compaction;
+/** A piece of a conversation that can be put before a model. */
+export type ReadableItem = InputMessage | FunctionCallOutput | OutputItem;
 /** A piece that is to be looked up. */
 export type ItemReference = { readonly type: "item_reference"; readonly id: string };

@@ -1,6 +1,7 @@
 import type { Priority } from "../../generation/terms.ts";
 import type { Metadata } from "../metadata.ts";
 import { encodeServiceTier, type UsedTier } from "../service-tier.ts";
+import type { TokenCounts } from "../tally.ts";
 import { newId } from "./ids.ts";
 import type { OutputItem } from "./items.ts";
 import type { showTools, WireTools } from "./tools.ts";
@@ -43,6 +44,17 @@ export type ResponseUsage = {
   readonly output_tokens_details: { readonly reasoning_tokens: number };
   readonly total_tokens: number;
 };
+
+/** OpenAI's `usage` of responses. Nothing is written to a cache that is paid for. */
+export function encodeResponseUsage({ prompt, cached, completion, reasoning }: TokenCounts): ResponseUsage {
+  return {
+    input_tokens: prompt,
+    input_tokens_details: { cached_tokens: cached, cache_write_tokens: 0 },
+    output_tokens: completion,
+    output_tokens_details: { reasoning_tokens: reasoning },
+    total_tokens: prompt + completion,
+  };
+}
 
 /** What of a response stays the same from its first event to its last. */
 export type ResponseHead = {

@@ -30,25 +30,47 @@ const includable = z.enum([
 
 /** What a prompt is made of. `null` is as good as absent. */
 const promptFields = {
-  model: string(MAX_MODEL_LENGTH),
-  input: z.union([z.string({ error: "a string" }), wireItems], { error: "a string or array of objects" }).nullish(),
-  instructions: z.string({ error: "a string" }).nullish(),
-  previous_response_id: id.nullish(),
-  conversation: z.union([id, z.object({ id })], { error: "a string or object" }).nullish(),
+  model: string(MAX_MODEL_LENGTH).describe("The model's id or one of its aliases, in any case of letters."),
+  input: z
+    .union([z.string({ error: "a string" }), wireItems], { error: "a string or array of objects" })
+    .nullish()
+    .describe(
+      "A text of the user's, or items: messages, calls, their results, reasoning, compactions, references to items that are kept.",
+    ),
+  instructions: z.string({ error: "a string" }).nullish().describe("The system's message, for this request only."),
+  previous_response_id: id.nullish().describe("The stored response that this one goes on from."),
+  conversation: z
+    .union([id, z.object({ id })], { error: "a string or object" })
+    .nullish()
+    .describe("The conversation that this response goes on from and is added to."),
   reasoning: z
     .object(
       {
-        effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]).nullish(),
-        summary: z.enum(["auto", "concise", "detailed"]).nullish(),
-        generate_summary: z.enum(["auto", "concise", "detailed"]).nullish(),
+        effort: z
+          .enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"])
+          .nullish()
+          .describe("How much to think, told to the model's template."),
+        summary: z
+          .enum(["auto", "concise", "detailed"])
+          .nullish()
+          .describe("Only `auto`: reasoning is given in full and never summarized."),
+        generate_summary: z.enum(["auto", "concise", "detailed"]).nullish().describe("The older name of `summary`."),
       },
       { error: "an object" },
     )
-    .nullish(),
+    .nullish()
+    .describe("How the model thinks, where it does."),
   text: z
-    .object({ format: textFormatField, verbosity: z.enum(["low", "medium", "high"]).nullish() }, { error: "an object" })
-    .nullish(),
-  truncation: z.enum(["auto", "disabled"]).nullish(),
+    .object(
+      { format: textFormatField, verbosity: z.enum(["low", "medium", "high"]).nullish().describe("Only `medium`.") },
+      { error: "an object" },
+    )
+    .nullish()
+    .describe("What the text has to be."),
+  truncation: z
+    .enum(["auto", "disabled"])
+    .nullish()
+    .describe("`auto` leaves out the oldest items where all don't fit into the context."),
   ...toolFields,
 };
 
@@ -59,19 +81,39 @@ const promptFields = {
 export const responsesRequestSchema = z.object(
   {
     ...promptFields,
-    max_output_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
+    max_output_tokens: integer(1, Number.MAX_SAFE_INTEGER)
+      .nullish()
+      .describe(
+        "How many tokens the answer has at most, reasoning included; until the context is full where it is left out.",
+      ),
     // OpenAI's bound on calls of built-in tools. There are none here, so it is kept whatever it is.
-    max_tool_calls: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
+    max_tool_calls: integer(1, Number.MAX_SAFE_INTEGER)
+      .nullish()
+      .describe("Bounds calls of built-in tools, of which there are none; kept with the response."),
     temperature: samplingFields.temperature,
     top_p: samplingFields.top_p,
-    top_logprobs: integer(0, 20).nullish(),
-    include: z.array(includable, { error: "an array of strings" }).max(64).nullish(),
-    stream: boolean().nullish(),
-    stream_options: z.object({ include_obfuscation: boolean().nullish() }, { error: "an object" }).nullish(),
-    store: boolean().nullish(),
-    background: boolean().nullish(),
-    service_tier: serviceTier.nullish(),
-    metadata: metadata.nullish(),
+    top_logprobs: integer(0, 20)
+      .nullish()
+      .describe("Of how many of the most likely tokens in each place the log-probabilities come."),
+    include: z
+      .array(includable, { error: "an array of strings" })
+      .max(64)
+      .nullish()
+      .describe("What more the answer holds; only the log-probabilities of its text are to be had."),
+    stream: boolean().nullish().describe("Whether the response comes as typed server-sent events."),
+    stream_options: z
+      .object(
+        { include_obfuscation: boolean().nullish().describe("Only false: streams are not padded.") },
+        { error: "an object" },
+      )
+      .nullish()
+      .describe("How a stream comes; only with `stream`."),
+    store: boolean().nullish().describe("Whether the response is kept, which it is where this is left out."),
+    background: boolean().nullish().describe("Answers at once, and goes on without the client; needs `store`."),
+    metadata: metadata.nullish().describe("Up to 16 pairs of texts that are kept with the response."),
+    service_tier: serviceTier
+      .nullish()
+      .describe("Whose turn comes first: `priority`, `default` or `flex`; the answer says which it was."),
 
     // llama.cpp's and chat completions', beyond OpenAI's.
     seed: samplingFields.seed,
@@ -82,9 +124,28 @@ export const responsesRequestSchema = z.object(
     frequency_penalty: samplingFields.frequency_penalty,
 
     // Hints that change no answer.
-    user: string(MAX_HINT_LENGTH).nullish(),
-    safety_identifier: string(MAX_HINT_LENGTH).nullish(),
-    prompt_cache_key: string(MAX_HINT_LENGTH).nullish(),
+    user: string(MAX_HINT_LENGTH).nullish().describe("Whose request it is, in the client's words; changes nothing."),
+    safety_identifier: string(MAX_HINT_LENGTH)
+      .nullish()
+      .describe("Whose request it is, in the client's words; changes nothing."),
+    prompt_cache_key: string(MAX_HINT_LENGTH)
+      .nullish()
+      .describe("Changes nothing: the prefixes of all prompts are kept."),
+  },
+  { error: "an object" },
+);
+
+/** The fields of `POST /v1/responses/compact`, in the same way. */
+export const compactRequestSchema = z.object(
+  {
+    model: promptFields.model,
+    input: promptFields.input,
+    instructions: promptFields.instructions,
+    previous_response_id: promptFields.previous_response_id,
+    service_tier: serviceTier.nullish().describe("Whose turn comes first: `priority`, `default` or `flex`."),
+    prompt_cache_key: string(MAX_HINT_LENGTH)
+      .nullish()
+      .describe("Changes nothing: the prefixes of all prompts are kept."),
   },
   { error: "an object" },
 );

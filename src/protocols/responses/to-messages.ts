@@ -1,6 +1,6 @@
 import type { Message, ToolCall } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
-import type { InputText, Item } from "./items.ts";
+import type { InputText, ReadableItem } from "./items.ts";
 
 type Turn = { content: string; toolCalls: ToolCall[]; reasoning: string };
 
@@ -8,7 +8,7 @@ type Turn = { content: string; toolCalls: ToolCall[]; reasoning: string };
  * The conversation as the engine takes it: the instructions first, as the system's, and what the model thought, said and called in one
  * turn as one message. Throws `InvalidRequestError` where a call has no result, or a result no call.
  */
-export function toMessages(instructions: string | undefined, items: readonly Item[]): Message[] {
+export function toMessages(instructions: string | undefined, items: readonly ReadableItem[]): Message[] {
   checkCalls(items);
   const messages: Message[] =
     instructions === undefined ? [] : [{ role: "system", content: instructions.toWellFormed() }];
@@ -69,7 +69,7 @@ function joinTexts(content: string | readonly InputText[]): string {
 }
 
 /** Templates pair calls and results by their order, so a stray one would shift all that follow. */
-function checkCalls(items: readonly Item[]): void {
+function checkCalls(items: readonly ReadableItem[]): void {
   const calls = new Set(items.flatMap((item) => (item.type === "function_call" ? [item.call_id] : [])));
   const results = new Set(items.flatMap((item) => (item.type === "function_call_output" ? [item.call_id] : [])));
   for (const id of calls) {
@@ -88,7 +88,7 @@ function checkCalls(items: readonly Item[]): void {
  * `items` without the oldest ones, which hold at least `share` of the text, and without the results whose calls are gone. The newest item
  * stays. Undefined where nothing more can go.
  */
-export function dropOldest(items: readonly Item[], share: number): readonly Item[] | undefined {
+export function dropOldest(items: readonly ReadableItem[], share: number): readonly ReadableItem[] | undefined {
   if (items.length < 2) {
     return undefined;
   }

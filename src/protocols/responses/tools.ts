@@ -32,9 +32,16 @@ const choiceObject = z.discriminatedUnion("type", [
 
 /** The fields of a request that say what may be called. */
 export const toolFields = {
-  tools: z.array(tool, { error: "an array of objects" }).max(MAX_TOOLS).nullish(),
-  tool_choice: z.union([choiceObject, z.enum(["none", "auto", "required"])], { error: "a string or object" }).nullish(),
-  parallel_tool_calls: boolean().nullish(),
+  tools: z
+    .array(tool, { error: "an array of objects" })
+    .max(MAX_TOOLS)
+    .nullish()
+    .describe("Functions that the model may ask the client to call."),
+  tool_choice: z
+    .union([choiceObject, z.enum(["none", "auto", "required"])], { error: "a string or object" })
+    .nullish()
+    .describe("Whether it may, must or must not call, or which of them."),
+  parallel_tool_calls: boolean().nullish().describe("Whether one answer may make several calls."),
 };
 
 const toolsSchema = z.object(toolFields);

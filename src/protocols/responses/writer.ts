@@ -6,6 +6,7 @@ import { newId } from "./ids.ts";
 import type { FunctionCall, ItemStatus, OutputItem, OutputMessage, Reasoning } from "./items.ts";
 import {
   encodeResponse,
+  encodeResponseUsage,
   type ResponseError,
   type ResponseHead,
   type ResponseStatus,
@@ -154,13 +155,12 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
           return event.text === "" ? [] : [add(open, event.text, [])];
         case "finished":
           finish = event.reason === "length" ? "length" : "stop";
-          usage = {
-            input_tokens: prompt.tokens,
-            input_tokens_details: { cached_tokens: prompt.cached, cache_write_tokens: 0 },
-            output_tokens: event.completionTokens,
-            output_tokens_details: { reasoning_tokens: event.reasoningTokens ?? 0 },
-            total_tokens: prompt.tokens + event.completionTokens,
-          };
+          usage = encodeResponseUsage({
+            prompt: prompt.tokens,
+            cached: prompt.cached,
+            completion: event.completionTokens,
+            reasoning: event.reasoningTokens ?? 0,
+          });
           return [];
       }
     },

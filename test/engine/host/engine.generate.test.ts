@@ -96,7 +96,7 @@ test.each<[Rejection, new (...args: never[]) => Error, string]>([
   [
     { code: "context_length_exceeded", promptTokens: 99, contextTokens: 64, atLeast: false },
     ContextLengthExceededError,
-    "context holds 64 tokens, and the messages take 99",
+    "context holds 64 tokens, and the prompt takes 99",
   ],
   [{ code: "unrenderable_prompt", reason: "roles must alternate" }, UnrenderablePromptError, "roles must alternate"],
   [{ code: "invalid_sampling", field: "logitBias", reason: "no token 9" }, InvalidSamplingError, "no token 9"],

@@ -167,6 +167,15 @@ describe("the API's document", () => {
     }
   });
 
+  it("says what each field of a request does here, those within options included", () => {
+    const silent = operations.flatMap(({ id, request }) =>
+      request === undefined
+        ? []
+        : findSilent(document.components.schemas?.[request.name] as Described).map((path) => `${id}: ${path}`),
+    );
+    expect(silent).toEqual([]);
+  });
+
   it("has examples that the request's own schema takes", () => {
     for (const { request } of operations) {
       for (const example of Object.values(request?.examples ?? {})) {
@@ -175,6 +184,23 @@ describe("the API's document", () => {
     }
   });
 });
+
+type Described = {
+  readonly description?: string;
+  readonly type?: unknown;
+  readonly properties?: Readonly<Record<string, Described>>;
+  readonly anyOf?: readonly Described[];
+};
+
+/** The paths of fields without a sentence of their own. Of kinds that a field may have several of, the fields are left out. */
+function findSilent({ properties = {} }: Described, path = ""): readonly string[] {
+  return Object.entries(properties).flatMap(([name, field]) => {
+    const kinds = field.anyOf?.filter(({ type }) => type !== "null") ?? [];
+    const options = kinds.length === 1 && kinds[0]?.type === "object" ? kinds[0] : field;
+    const isSilent = !/^[A-Z`].*[^.]\.$/s.test(field.description ?? "");
+    return [...(isSilent ? [path + name] : []), ...findSilent(options, `${path}${name}.`)];
+  });
+}
 
 function lookUp(reference: string): unknown {
   return reference

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
+import { PLAIN_SAMPLING } from "../../fixtures/generation.ts";
 import { decode, MESSAGES } from "./support.ts";
 
 function sampling(fields: Readonly<Record<string, unknown>>) {
@@ -20,17 +21,7 @@ describe("a chat request", () => {
         choices: 1,
         maxTokens: undefined,
         stop: [],
-        sampling: {
-          temperature: 1,
-          topP: 1,
-          topK: 0,
-          minP: 0,
-          repeatPenalty: 1,
-          presencePenalty: 0,
-          frequencyPenalty: 0,
-          logitBias: [],
-          seed: undefined,
-        },
+        sampling: PLAIN_SAMPLING,
       },
     });
   });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeCompletionRequest } from "../../../src/protocols/completions/decode.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
+import { PLAIN_SAMPLING } from "../../fixtures/generation.ts";
 
 /** What becomes of a valid request with `fields` set. */
 function decode(fields: Readonly<Record<string, unknown>>) {
@@ -35,17 +36,7 @@ describe("a completion request", () => {
         choices: 1,
         maxTokens: 16,
         stop: [],
-        sampling: {
-          temperature: 1,
-          topP: 1,
-          topK: 0,
-          minP: 0,
-          repeatPenalty: 1,
-          presencePenalty: 0,
-          frequencyPenalty: 0,
-          logitBias: [],
-          seed: undefined,
-        },
+        sampling: PLAIN_SAMPLING,
       },
     });
   });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
 import { decodeCountRequest, decodeMessagesRequest } from "../../../src/protocols/messages/decode.ts";
+import { PLAIN_SAMPLING } from "../../fixtures/generation.ts";
 import { decode, MESSAGES, promptOf, refusal } from "./support.ts";
 
 const TOOL = { name: "get_time", description: "Tells the time.", input_schema: { type: "object" } };
@@ -17,17 +18,7 @@ describe("a request for a message", () => {
         choices: 1,
         maxTokens: 100,
         stop: [],
-        sampling: {
-          temperature: 1,
-          topP: 1,
-          topK: 0,
-          minP: 0,
-          repeatPenalty: 1,
-          presencePenalty: 0,
-          frequencyPenalty: 0,
-          logitBias: [],
-          seed: undefined,
-        },
+        sampling: PLAIN_SAMPLING,
       },
     });
   });

@@ -1,7 +1,7 @@
 import type { GenerationEvent } from "../../../src/generation/event.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
 import { decodeResponsesRequest } from "../../../src/protocols/responses/decode.ts";
-import type { Item } from "../../../src/protocols/responses/items.ts";
+import type { ReadableItem } from "../../../src/protocols/responses/items.ts";
 import { newResponse, type ResponseSettings } from "../../../src/protocols/responses/response.ts";
 import { createResponseWriter } from "../../../src/protocols/responses/writer.ts";
 
@@ -41,6 +41,6 @@ export function write(events: readonly GenerationEvent[], fields: Readonly<Recor
 }
 
 /** Items as a request's `input` gives them. */
-export function itemsOf(input: unknown): Item[] {
-  return decode({ input }).input.flatMap((item) => (item.type === "item_reference" ? [] : [item]));
+export function itemsOf(input: unknown): ReadableItem[] {
+  return decode({ input }).input.filter((item) => item.type !== "item_reference" && item.type !== "compaction");
 }

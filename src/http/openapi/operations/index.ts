@@ -23,6 +23,7 @@ import { countMessageTokens, createMessage } from "./messages.ts";
 import { listModels, retrieveModel } from "./models.ts";
 import {
   cancelResponse,
+  compactResponse,
   countResponseTokens,
   createResponse,
   deleteResponse,
@@ -41,6 +42,7 @@ export const operations: readonly Operation[] = [
   deleteStoredChat,
   listStoredChatMessages,
   createResponse,
+  compactResponse,
   countResponseTokens,
   retrieveResponse,
   deleteResponse,

@@ -24,6 +24,8 @@ const reasoning = z.object({
   content: z.array(text("reasoning_text")),
 });
 
+const compaction = z.object({ id: z.string(), type: z.literal("compaction"), encrypted_content: z.string() });
+
 /** What a model makes. */
 export const outputItem = z.union([
   z.object({
@@ -54,6 +56,7 @@ export const item: NamedSchema = {
       output: z.union([z.string(), z.array(text("input_text"))]),
     }),
     reasoning,
+    compaction,
   ]),
 };
 

@@ -1,9 +1,17 @@
 import { z } from "zod";
-import { responsesRequestSchema } from "../../../protocols/responses/schema.ts";
+import { compactRequestSchema, responsesRequestSchema } from "../../../protocols/responses/schema.ts";
 import { serviceTier } from "../../../protocols/service-tier.ts";
 import type { NamedSchema, Operation } from "../operation.ts";
-import { itemList, outputItem } from "./items.ts";
+import { item, itemList, outputItem } from "./items.ts";
 import { count, deleted, inPath, inQuery, LIST_ERRORS, LOOKUP_ERRORS, paging, WAITING_ERRORS } from "./shared.ts";
+
+const usage = z.object({
+  input_tokens: count,
+  input_tokens_details: z.object({ cached_tokens: count }),
+  output_tokens: count,
+  output_tokens_details: z.object({ reasoning_tokens: count }),
+  total_tokens: count,
+});
 
 const response: NamedSchema = {
   name: "Response",
@@ -18,15 +26,7 @@ const response: NamedSchema = {
     incomplete_details: z.object({ reason: z.string() }).nullable(),
     model: z.string(),
     output: z.array(outputItem),
-    usage: z
-      .object({
-        input_tokens: count,
-        input_tokens_details: z.object({ cached_tokens: count }),
-        output_tokens: count,
-        output_tokens_details: z.object({ reasoning_tokens: count }),
-        total_tokens: count,
-      })
-      .nullable(),
+    usage: usage.nullable(),
     previous_response_id: z.string().nullable(),
     conversation: z.object({ id: z.string() }).nullable(),
     metadata: z.record(z.string(), z.string()),
@@ -85,6 +85,35 @@ export const countResponseTokens: Operation = {
         "application/json": {
           name: "InputTokens",
           schema: z.object({ object: z.literal("response.input_tokens"), input_tokens: count }),
+        },
+      },
+    },
+  },
+  waits: true,
+  errors: WAITING_ERRORS,
+};
+
+export const compactResponse: Operation = {
+  method: "post",
+  path: "/v1/responses/compact",
+  id: "compactResponse",
+  tag: "Responses",
+  summary: "Makes a long conversation shorter, by a summary of the model's",
+  description: `Send all of \`output\` back as \`input\` of the next response. ${ABOUT_INPUT}`,
+  request: { name: "CompactRequest", schema: compactRequestSchema, examples: { "a question": base } },
+  answers: {
+    200: {
+      description: "What users said, and an item that holds the summary.",
+      content: {
+        "application/json": {
+          name: "CompactedResponse",
+          schema: z.object({
+            id: z.string(),
+            object: z.literal("response.compaction"),
+            created_at: count,
+            output: z.array(item.schema),
+            usage,
+          }),
         },
       },
     },

@@ -65,7 +65,7 @@ export const applyTemplate: Operation = {
   description: "The first model is meant where none is named.",
   request: {
     name: "ApplyTemplateRequest",
-    schema: chatRequestSchema.extend({ model: chatRequestSchema.shape.model.nullish() }),
+    schema: chatRequestSchema.extend({ model: tokenizeSchema.shape.model }),
     examples: { "a question": { model, messages: [{ role: "user", content: "Why is the sky blue?" }] } },
   },
   answers: {

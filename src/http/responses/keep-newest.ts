@@ -1,0 +1,36 @@
+import type { ModelText } from "../../generation/model.ts";
+import type { InputMessage } from "../../protocols/responses/items.ts";
+import { MOST_CHARACTERS_PER_TOKEN } from "./summarize.ts";
+
+/** What a template writes around a message, about. */
+const TOKENS_AROUND = 4;
+
+/** What the model was told, and of what users said as much of the newest as `budget` tokens hold; in order. */
+export async function keepNewest(
+  messages: readonly InputMessage[],
+  budget: number,
+  text: Pick<ModelText, "tokenize">,
+): Promise<readonly InputMessage[]> {
+  const kept: InputMessage[] = [];
+  let left = budget;
+  for (const message of messages.toReversed()) {
+    if (message.role !== "user") {
+      kept.push(message);
+    } else if (left > 0) {
+      left -= await countMessage(message, left, text);
+      if (left >= 0) kept.push(message);
+    }
+  }
+  return kept.reverse();
+}
+
+async function countMessage(
+  { content }: InputMessage,
+  left: number,
+  text: Pick<ModelText, "tokenize">,
+): Promise<number> {
+  const whole = content.map((part) => part.text).join("\n");
+  if (whole.length > left * MOST_CHARACTERS_PER_TOKEN) return Number.POSITIVE_INFINITY;
+  const tokens = await text.tokenize(whole, { addSpecial: false, parseSpecial: false });
+  return tokens.length + TOKENS_AROUND;
+}

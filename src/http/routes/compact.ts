@@ -1,0 +1,103 @@
+import type { Handler } from "hono";
+import { EngineUnavailableError, GenerationError } from "../../generation/errors.ts";
+import type { GenerationRequest } from "../../generation/request.ts";
+import { decodeTemplateArguments } from "../../protocols/chat/template-arguments.ts";
+import { type CompactRequest, decodeCompactRequest, encodeCompacted } from "../../protocols/responses/compact.ts";
+import { messagesToKeep, newCompaction } from "../../protocols/responses/compaction.ts";
+import { blameInput } from "../../protocols/responses/failure.ts";
+import { askForSummary, toTranscript } from "../../protocols/responses/transcript.ts";
+import { decodeSampling } from "../../protocols/sampling.ts";
+import { createTally, type Tally } from "../../protocols/tally.ts";
+import type { ServedModel } from "../../routing/directory.ts";
+import { answerClient, answerWhole } from "../answer.ts";
+import type { HttpEnv } from "../context.ts";
+import { type ClientGeneration, startGeneration } from "../generation.ts";
+import { readJson } from "../json-body.ts";
+import { keepNewest } from "../responses/keep-newest.ts";
+import { summarize } from "../responses/summarize.ts";
+import { loadTurn } from "../responses/turn.ts";
+import { makeTerms } from "../terms.ts";
+import type { ResponsesDeps } from "./responses.ts";
+
+/** The messages that stay take so much of the context at most, the newest first. */
+const KEPT_SHARE = 1 / 4;
+
+/** How a summary is written: the most likely words, without going round in circles. */
+const MANNER: Omit<GenerationRequest, "id" | "model" | "signal" | "prompt"> = {
+  choices: 1,
+  maxTokens: undefined,
+  stop: [],
+  sampling: decodeSampling({ temperature: 0, repeat_penalty: 1.1 }),
+};
+
+/** The model wrote nothing that could take the conversation's place. */
+class EmptySummaryError extends GenerationError {
+  readonly code = "empty_summary";
+
+  constructor() {
+    super("The model wrote no summary of this conversation. Send it as it is, or compact it with another model.");
+  }
+}
+
+/**
+ * `POST /v1/responses/compact`: has the model summarize a conversation, and answers with a shorter one: what users said, and an item that
+ * holds the summary, for this server's eyes only.
+ */
+export function compactResponse({ generate, models, state, now }: ResponsesDeps): Handler<HttpEnv> {
+  return async (c) => {
+    const connection = c.req.raw.signal;
+    const request = decodeCompactRequest(await readJson(c));
+    const model = models.resolve(request.model);
+    c.get("facts").model = model.id;
+
+    const { items, readable } = loadTurn(state, request);
+    const ask = (soFar: string, text: string) => toPrompt(request, askForSummary(soFar, text));
+    // It also waits for the model to be loaded.
+    await model.text.countTokens(ask("", "")).catch((error: unknown) => {
+      throw blameInput(error);
+    });
+    const contextTokens = contextOf(model);
+    const kept = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * KEPT_SHARE), model.text);
+
+    const countTokens = model.text.countTokens;
+    const run = summarize(toTranscript(readable), { generate, countTokens, contextTokens, ask });
+    const id = c.get("requestId");
+    const terms = makeTerms(c, request.serviceTier);
+    const generation = startGeneration(run, { ...MANNER, prompt: ask("", ""), id, model: model.id, terms }, connection);
+    const tally = createTally(1);
+    const answer = async () => {
+      const summary = await readSummary(generation, tally);
+      return encodeCompacted(kept, newCompaction(summary, state.seal), tally.counts(), now());
+    };
+    return answerClient(c, generation, () => answerWhole(c, tally, answer()), blameInput);
+  };
+}
+
+function toPrompt({ instructions }: CompactRequest, question: string): GenerationRequest["prompt"] {
+  const templateArguments = decodeTemplateArguments({ reasoning_effort: "none" });
+  return {
+    type: "chat",
+    messages: [
+      ...(instructions === undefined ? [] : [{ role: "system", content: instructions.toWellFormed() } as const]),
+      { role: "user", content: question },
+    ],
+    ...(templateArguments === undefined ? {} : { templateArguments }),
+  };
+}
+
+function contextOf(model: ServedModel): number {
+  const info = model.info();
+  if (info === undefined) throw new EngineUnavailableError("The model has not loaded.");
+  return info.contextTokens;
+}
+
+async function readSummary(generation: ClientGeneration, tally: Tally): Promise<string> {
+  let summary = "";
+  for await (const event of { [Symbol.asyncIterator]: () => generation.events }) {
+    tally.note(event);
+    if (event.type === "started") summary = "";
+    if (event.type === "text") summary += event.text;
+  }
+  if (summary.trim() === "") throw new EmptySummaryError();
+  return summary.trim();
+}

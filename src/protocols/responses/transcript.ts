@@ -1,0 +1,49 @@
+import type { InputText, OutputMessage, ReadableItem, Reasoning } from "./items.ts";
+
+const SPEAKERS = { user: "User", system: "System", developer: "System" } as const;
+
+/**
+ * A conversation as a text to be read: who said what, what was called and what came of it. Thoughts are left out: what they led to is
+ * there.
+ */
+export function toTranscript(items: readonly ReadableItem[]): string {
+  const names = new Map(items.flatMap((item) => (item.type === "function_call" ? [[item.call_id, item.name]] : [])));
+  const tell = (item: Exclude<ReadableItem, Reasoning>): string => {
+    switch (item.type) {
+      case "message":
+        return item.role === "assistant"
+          ? `Assistant: ${said(item)}`
+          : `${SPEAKERS[item.role]}: ${joinTexts(item.content)}`;
+      case "function_call":
+        return `Assistant calls ${item.name} with ${item.arguments}`;
+      case "function_call_output":
+        return `Result of ${names.get(item.call_id) ?? "the call"}: ${joinTexts(item.output)}`;
+    }
+  };
+  return items
+    .filter((item) => item.type !== "reasoning")
+    .map(tell)
+    .join("\n\n")
+    .toWellFormed();
+}
+
+/** What a model is asked for a summary of a piece of a conversation. `soFar` is the summary of what came before it, or nothing. */
+export function askForSummary(soFar: string, transcript: string): string {
+  const before =
+    soFar === ""
+      ? "This is a conversation:"
+      : `This is what happened in a conversation so far:\n\n${soFar}\n\nAnd this is how it went on:`;
+  return (
+    `${before}\n\n${transcript}\n\n` +
+    "Summarize this conversation, so that the assistant can go on with the summary alone. Keep what the user wants, what was found, " +
+    "done and decided, the names, numbers and paths that are still needed, and what is left to do. Write the summary and nothing else."
+  );
+}
+
+function said({ content }: OutputMessage): string {
+  return content.map((part) => (part.type === "refusal" ? part.refusal : part.text)).join("\n");
+}
+
+function joinTexts(content: string | readonly InputText[]): string {
+  return typeof content === "string" ? content : content.map(({ text }) => text).join("\n");
+}
