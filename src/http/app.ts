@@ -3,12 +3,14 @@ import { every } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Logger } from "pino";
 import type { Generate } from "../generation/layer.ts";
+import type { KeyRing } from "../keys/ring.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
 import { errorHandler } from "./errors.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { anthropicForm, isFromAnthropicClient } from "./middleware/anthropic-form.ts";
+import { authenticate } from "./middleware/authenticate.ts";
 import { limitBody } from "./middleware/body-limit.ts";
 import { allowOrigins } from "./middleware/cors.ts";
 import { jsonOnly } from "./middleware/json-only.ts";
@@ -43,6 +45,8 @@ export type AppDeps = {
   readonly state: State;
   /** The responses that run without their clients. */
   readonly runs?: BackgroundRuns;
+  /** The keys that callers must show; without it everybody is let in. */
+  readonly keys?: KeyRing;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -59,7 +63,11 @@ const OWN_PATHS = [
   "/apply-template",
   "/openapi.json",
   "/docs",
+  "/admin/*",
 ];
+
+/** What says nothing of anybody's work: probes and the API's description. */
+const OPEN_PATHS: readonly string[] = ["/health", "/ready", "/openapi.json", "/docs"];
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
@@ -69,7 +77,7 @@ const OWN_PATHS = [
  * serve({ fetch: app.fetch, port: 8080 });
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
-  const { generate, models, settings, state, runs = createBackgroundRuns(), logger, now = Date.now } = deps;
+  const { generate, models, settings, state, runs = createBackgroundRuns(), keys, logger, now = Date.now } = deps;
   const app = new Hono<HttpEnv>();
   const forEveryRequest = every(
     requestId(),
@@ -80,7 +88,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.use("/v1/messages/*", anthropicForm());
   app.use("/v1/models/*", anthropicForm(isFromAnthropicClient));
   for (const path of OWN_PATHS) {
-    app.use(path, forEveryRequest, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
+    app.use(path, forEveryRequest);
+    if (!OPEN_PATHS.includes(path)) app.use(path, authenticate(keys));
+    app.use(path, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   }
 
   app.get("/health", health());

@@ -1,3 +1,5 @@
+import type { Priority } from "../generation/terms.ts";
+import type { Key } from "../keys/key.ts";
 import type { TokenCounts } from "../protocols/tally.ts";
 import type { ErrorForm } from "./error-form.ts";
 
@@ -6,12 +8,26 @@ export type RequestFacts = {
   /** The model's id, once it is known. */
   model?: string;
   tokens?: TokenCounts;
+  /** Whose key was shown, also where it is good no more. */
+  key?: { readonly id: string; readonly name: string };
   /** The code or type of the error that the client was told. */
   error?: string;
   /** The client closed the connection before it had the whole answer. */
   clientGone?: boolean;
   /** For a body that is sent bit by bit: settles when its last byte was handed over, or nobody reads on. */
   bodySent?: Promise<void>;
+};
+
+/** Who asks, and what may be asked of the queue. */
+export type Caller = {
+  /** The key's id; `local` where there are no keys. */
+  readonly tenant: string;
+  /** The class of its requests, unless they ask for another. */
+  readonly priority: Priority;
+  /** The best that they may ask for. */
+  readonly bestPriority: Priority;
+  /** The longest that they may wait for their first token, in ms. */
+  readonly maxWaitMs?: number;
 };
 
 /** What the middlewares leave in a Hono context. */
@@ -22,5 +38,8 @@ export type HttpEnv = {
     facts: RequestFacts;
     /** How to tell of a failure, where not as OpenAI does. */
     errorForm?: ErrorForm;
+    caller?: Caller;
+    /** The key that was shown; undefined where there are none. */
+    key?: Key;
   };
 };

@@ -25,7 +25,6 @@ export type EmbeddingRun = {
 export async function answerWithVectors(c: Context<HttpEnv>, run: EmbeddingRun): Promise<Response> {
   const { model, work, connection, describeRefusal, encode } = run;
   const facts = c.get("facts");
-  facts.model = model.id;
   if (model.embed === undefined) throw noEmbeddings(model.id);
   try {
     const result = await model.embed({ ...work, id: c.get("requestId"), signal: connection });

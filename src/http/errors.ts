@@ -34,6 +34,18 @@ export class HttpError extends Error {
   }
 }
 
+/** The model is there, and not for this key. */
+export class ModelNotAllowedError extends Error {
+  override readonly name = "ModelNotAllowedError";
+  readonly code = "model_not_found";
+
+  constructor(model: string, allowed: readonly string[]) {
+    super(
+      `This API key does not have access to the model \`${model}\`. It may use: ${allowed.join(", ") || "none that is served here"}.`,
+    );
+  }
+}
+
 /** A failure as the client is told it. */
 export type Failure = {
   readonly status: number;
@@ -46,6 +58,9 @@ export type Failure = {
 /** The official clients repeat a request after a 5xx unless this header says that it would be in vain. */
 const DO_NOT_RETRY = { "x-should-retry": "false" };
 
+/** RFC 9110, section 11.6.1: a 401 says how to do better. */
+const ASK_FOR_KEY = { "www-authenticate": "Bearer" };
+
 /** Puts anything that was thrown in OpenAI's terms: the one place that does. */
 export function describeFailure(error: unknown, requestId: string): Failure {
   if (error instanceof InvalidRequestError) {
@@ -55,7 +70,13 @@ export function describeFailure(error: unknown, requestId: string): Failure {
     return refused(400, error.message, error.path, "invalid_json_schema");
   }
   if (error instanceof HttpError) {
-    return refused(error.status, error.message, null, error.code);
+    return {
+      ...refused(error.status, error.message, null, error.code),
+      headers: error.status === 401 ? ASK_FOR_KEY : {},
+    };
+  }
+  if (error instanceof ModelNotAllowedError) {
+    return refused(403, error.message, "model", error.code);
   }
   if (error instanceof GenerationError) {
     return describeGenerationError(error);

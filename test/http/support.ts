@@ -7,6 +7,7 @@ import type { Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
+import type { KeyRing } from "../../src/keys/ring.ts";
 import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
@@ -49,6 +50,7 @@ export type TestAppOptions = {
   readonly models?: readonly ServedModel[];
   readonly settings?: Partial<AppSettings>;
   readonly state?: State;
+  readonly keys?: KeyRing;
 };
 
 const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
@@ -65,6 +67,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     generate: route(models),
     models,
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
+    ...(options.keys !== undefined && { keys: options.keys }),
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   });

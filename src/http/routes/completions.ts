@@ -11,6 +11,7 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { resolveModel } from "../model.ts";
 
 export type CompletionDeps = {
   readonly generate: Generate;
@@ -27,8 +28,7 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
     const connection = c.req.raw.signal;
     const completion = decodeCompletionRequest(await readJson(c));
     const { prompts, generation: each } = completion;
-    const model = models.resolve(completion.model);
-    c.get("facts").model = model.id;
+    const model = resolveModel(c, models, completion.model);
 
     const asked = await describeAsked(completion, model).catch((error: unknown) => {
       throw blamePrompt(error);
