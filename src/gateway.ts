@@ -15,8 +15,8 @@ import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
 import { createBackgroundRuns } from "./http/responses/background.ts";
 import { isExposed } from "./keys/exposure.ts";
-import { createFixedKeys } from "./keys/fixed.ts";
-import { createKeyRing, type KeyRing } from "./keys/ring.ts";
+import { type Access, createAccess } from "./keys/access.ts";
+import { holdToLimits } from "./keys/layer.ts";
 import { type LocalModel, writesText } from "./models/index.ts";
 import { InvalidRequestError } from "./protocols/errors.ts";
 import { admit } from "./queue/admission.ts";
@@ -35,7 +35,7 @@ export type GatewayOptions = {
 export type Gateway = {
   /** The HTTP interface. Answers at once; requests that come while a model loads wait for it. */
   readonly app: Hono<HttpEnv>;
-  readonly keys: KeyRing;
+  readonly access: Access;
   /** Loads every model. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
   start(): Promise<void>;
   /** Resolves when nothing runs in the background. */
@@ -76,22 +76,26 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     Array.from(embedders, ([model, embedder]) => describe(model, engines.get(model), embedder)),
   );
   const directory = createModelDirectory(served);
-  const generate = compose([admit({ maxPending: config.maxPending })], route(directory));
   const state = createState({
     file: config.stateFile,
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
   });
-  const keys = createKeyRing({ store: state.keys, fixed: createFixedKeys({ ...config, logger }) });
+  const access = await createAccess({ config, state, logger });
+  const generate = compose(
+    [holdToLimits(access.keys, access.meter), admit({ maxPending: config.maxPending })],
+    route(directory),
+  );
   const runs = createBackgroundRuns();
   const stop = async () => {
     await Promise.all([...engines.values(), ...embedders.values()].map((each) => each.stop()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
+    access.close();
     state.close();
   };
   return {
-    app: createApp({ generate, models: directory, settings: config, state, runs, keys, logger }),
-    keys,
+    app: createApp({ generate, models: directory, settings: config, state, runs, access, logger }),
+    access,
     async start() {
       try {
         await Promise.all(
@@ -143,7 +147,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 
 async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOptions): Promise<void> {
   try {
-    if (isExposed(config, gateway.keys.isOn())) {
+    if (isExposed(config, gateway.access.keys.isOn())) {
       logger.warn(`There are no keys, and --insecure: whoever reaches ${config.host} can use the models.`);
     }
   } catch (error) {

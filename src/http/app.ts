@@ -3,7 +3,7 @@ import { every } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Logger } from "pino";
 import type { Generate } from "../generation/layer.ts";
-import type { KeyRing } from "../keys/ring.ts";
+import type { Access } from "../keys/access.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
@@ -15,6 +15,7 @@ import { limitBody } from "./middleware/body-limit.ts";
 import { allowOrigins } from "./middleware/cors.ts";
 import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
+import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { chatCompletions } from "./routes/chat.ts";
@@ -45,8 +46,8 @@ export type AppDeps = {
   readonly state: State;
   /** The responses that run without their clients. */
   readonly runs?: BackgroundRuns;
-  /** The keys that callers must show; without it everybody is let in. */
-  readonly keys?: KeyRing;
+  /** Who may ask, for how much; without it everybody, for everything. */
+  readonly access?: Access;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -77,7 +78,7 @@ const OPEN_PATHS: readonly string[] = ["/health", "/ready", "/openapi.json", "/d
  * serve({ fetch: app.fetch, port: 8080 });
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
-  const { generate, models, settings, state, runs = createBackgroundRuns(), keys, logger, now = Date.now } = deps;
+  const { generate, models, settings, state, runs = createBackgroundRuns(), access, logger, now = Date.now } = deps;
   const app = new Hono<HttpEnv>();
   const forEveryRequest = every(
     requestId(),
@@ -89,7 +90,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.use("/v1/models/*", anthropicForm(isFromAnthropicClient));
   for (const path of OWN_PATHS) {
     app.use(path, forEveryRequest);
-    if (!OPEN_PATHS.includes(path)) app.use(path, authenticate(keys));
+    if (!OPEN_PATHS.includes(path)) app.use(path, authenticate(access), rateLimitHeaders());
     app.use(path, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   }
 

@@ -1,5 +1,6 @@
 import type { Priority } from "../generation/terms.ts";
 import type { Key } from "../keys/key.ts";
+import type { Meter } from "../keys/meter.ts";
 import type { TokenCounts } from "../protocols/tally.ts";
 import type { ErrorForm } from "./error-form.ts";
 
@@ -41,5 +42,7 @@ export type HttpEnv = {
     caller?: Caller;
     /** The key that was shown; undefined where there are none. */
     key?: Key;
+    /** What holds that key to its limits. */
+    meter?: Meter;
   };
 };

@@ -1,6 +1,7 @@
 import type { Context, ErrorHandler } from "hono";
 import type { Logger } from "pino";
 import {
+  BeyondLimitError,
   ContextLengthExceededError,
   EngineCrashedError,
   EngineUnavailableError,
@@ -111,7 +112,10 @@ function describeGenerationError(error: GenerationError): Failure {
     return failed(503, error, retryAfter(error.retryAfterMs));
   }
   if (error instanceof RateLimitedError) {
-    return { ...refused(429, error.message, null, error.code), headers: retryAfter(error.retryAfterMs) };
+    return { ...limited(error), headers: retryAfter(error.retryAfterMs) };
+  }
+  if (error instanceof BeyondLimitError) {
+    return { ...limited(error), headers: DO_NOT_RETRY };
   }
   if (error instanceof SupersededError) {
     return { ...refused(409, error.message, null, error.code), headers: DO_NOT_RETRY };
@@ -125,6 +129,11 @@ function describeGenerationError(error: GenerationError): Failure {
 
 function retryAfter(ms: number): Readonly<Record<string, string>> {
   return { "retry-after": String(Math.max(1, Math.ceil(ms / 1000))), "retry-after-ms": String(Math.ceil(ms)) };
+}
+
+/** Of these OpenAI's `type` says what the limit counts. */
+function limited({ message, limited: type, code }: RateLimitedError | BeyondLimitError): Failure {
+  return { status: 429, error: { message, type, param: null, code }, headers: {}, unexpected: false };
 }
 
 function refused(status: number, message: string, param: string | null, code: string | null): Failure {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { createCounters } from "../../src/keys/counters.ts";
 import { createFixedKeys } from "../../src/keys/fixed.ts";
 import { issueKey, revokeKey, rotateKey } from "../../src/keys/manage.ts";
+import { createMeter } from "../../src/keys/meter.ts";
 import { type KeyPolicy, policySchema } from "../../src/keys/policy.ts";
 import { createKeyRing } from "../../src/keys/ring.ts";
 import { openKeyState } from "../../src/store/state.ts";
@@ -28,7 +30,9 @@ function setUp() {
     servedModel(script(answerWith(["Hello"]))),
     servedModel(script(answerWith(["Hi"])), { id: "other", aliases: ["o"] }),
   ];
-  const { app, log } = createTestApp({ models, state, keys });
+  const meter = createMeter({ counters: createCounters(), usage: { add: () => {} } });
+  const access = { keys, meter, flush: () => {}, close: () => {} };
+  const { app, log } = createTestApp({ models, state, access });
   const create = (name: string, policy: Partial<KeyPolicy> = {}, expiresMs?: number) =>
     issueKey(beside.keys, { name, expiresMs, policy: policySchema.parse(policy) }, clock.ms);
   return {

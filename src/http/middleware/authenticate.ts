@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { OWN_TERMS } from "../../generation/terms.ts";
 import type { Key } from "../../keys/key.ts";
+import type { Access } from "../../keys/access.ts";
 import type { KeyRing } from "../../keys/ring.ts";
 import type { Caller, HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
@@ -14,16 +15,17 @@ const HOW_TO = "Send it in the header `Authorization: Bearer KEY`, or in `x-api-
  * Lets in who shows a key, in `Authorization: Bearer` or in Anthropic's `x-api-key`, and everybody as long as there are no keys. Others
  * get a 401 that never repeats what they sent.
  *
- * @param ring undefined for a gateway that knows no keys
+ * @param access undefined for a gateway that knows no keys
  */
-export function authenticate(ring: KeyRing | undefined): MiddlewareHandler<HttpEnv> {
+export function authenticate(access: Access | undefined): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
-    if (ring?.isOn() !== true) {
+    if (access?.keys.isOn() !== true) {
       c.set("caller", ANYBODY);
       return next();
     }
-    const key = readKey(c, ring);
+    const key = readKey(c, access.keys);
     c.set("key", key);
+    c.set("meter", access.meter);
     c.set("caller", callerOf(key));
     await next();
   };

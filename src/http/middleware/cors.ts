@@ -12,6 +12,12 @@ const EXPOSED_HEADERS = [
   "retry-after",
   "retry-after-ms",
   "x-should-retry",
+  ...["requests", "tokens"].flatMap((kind) =>
+    ["limit", "remaining", "reset"].flatMap((part) => [
+      `x-ratelimit-${part}-${kind}`,
+      `anthropic-ratelimit-${kind}-${part}`,
+    ]),
+  ),
 ];
 
 const PREFLIGHT_LIFETIME_SECONDS = 600;
