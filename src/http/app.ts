@@ -16,6 +16,7 @@ import { allowOrigins } from "./middleware/cors.ts";
 import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
+import { queueHeaders } from "./middleware/queue-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { chatCompletions } from "./routes/chat.ts";
@@ -84,6 +85,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     requestId(),
     openaiHeaders(now),
     accessLog(logger, now),
+    queueHeaders(),
     allowOrigins(settings.corsOrigins),
   );
   app.use("/v1/messages/*", anthropicForm());

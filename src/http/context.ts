@@ -3,6 +3,7 @@ import type { Key } from "../keys/key.ts";
 import type { Meter } from "../keys/meter.ts";
 import type { TokenCounts } from "../protocols/tally.ts";
 import type { ErrorForm } from "./error-form.ts";
+import type { Wait } from "./wait.ts";
 
 /** What the access log says about a request, filled in while it is worked on. */
 export type RequestFacts = {
@@ -11,6 +12,8 @@ export type RequestFacts = {
   tokens?: TokenCounts;
   /** Whose key was shown, also where it is good no more. */
   key?: { readonly id: string; readonly name: string };
+  /** The wait for its turn, where it has to take one. */
+  wait?: Wait;
   /** The code or type of the error that the client was told. */
   error?: string;
   /** The client closed the connection before it had the whole answer. */
@@ -19,15 +22,14 @@ export type RequestFacts = {
   bodySent?: Promise<void>;
 };
 
-/** Who asks, and what may be asked of the queue. */
+/** Who asks, as the key tells. */
 export type Caller = {
-  /** The key's id; `local` where there are no keys. */
   readonly tenant: string;
-  /** The class of its requests, unless they ask for another. */
+  /** What its requests have unless they ask for another. */
   readonly priority: Priority;
-  /** The best that they may ask for. */
+  /** The best that they can ask for. */
   readonly bestPriority: Priority;
-  /** The longest that they may wait for their first token, in ms. */
+  /** At most so long until a first token, in ms. */
   readonly maxWaitMs?: number;
 };
 
@@ -37,9 +39,9 @@ export type HttpEnv = {
     /** `req_` and 32 hexadecimal digits: `x-request-id`, and the request's id from here to the engine. */
     requestId: string;
     facts: RequestFacts;
+    caller?: Caller;
     /** How to tell of a failure, where not as OpenAI does. */
     errorForm?: ErrorForm;
-    caller?: Caller;
     /** The key that was shown; undefined where there are none. */
     key?: Key;
     /** What holds that key to its limits. */

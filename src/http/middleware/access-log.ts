@@ -31,6 +31,7 @@ export function accessLog(logger: Logger, now: () => number): MiddlewareHandler<
           keyName: facts.key?.name,
           model: facts.model,
           tokens: facts.tokens,
+          queueMs: facts.wait?.known()?.ms,
           error: facts.error,
           clientGone: facts.clientGone,
         },

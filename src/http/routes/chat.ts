@@ -15,6 +15,7 @@ import { readJson } from "../json-body.ts";
 import { resolveModel } from "../model.ts";
 import { rememberChat } from "../remember-chat.ts";
 import { stateOf } from "../tenant.ts";
+import { makeTerms } from "../terms.ts";
 
 export type ChatDeps = {
   readonly generate: Generate;
@@ -34,11 +35,13 @@ export function chatCompletions({ generate, models, state, logger, now }: ChatDe
     const chat = decodeChatRequest(await readJson(c));
     const model = resolveModel(c, models, chat.model);
 
-    const { generation: wanted, answersFunctionCall } = chat;
-    const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, answersFunctionCall);
+    const { generation: wanted, answersFunctionCall: tellsFunctionCall } = chat;
+    const terms = makeTerms(c, chat.serviceTier);
+    const { priority } = terms;
+    const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, { tellsFunctionCall, priority });
     const tally = createTally(answer.choices);
     const id = c.get("requestId");
-    const started = startGeneration(generate, { ...wanted, id, model: model.id }, connection);
+    const started = startGeneration(generate, { ...wanted, id, model: model.id, terms }, connection);
     const generation =
       chat.memory === undefined ? started : rememberChat(started, { ...chat.memory, answer }, stateOf(c, state));
     const events = { [Symbol.asyncIterator]: () => generation.events };

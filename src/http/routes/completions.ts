@@ -12,6 +12,7 @@ import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { resolveModel } from "../model.ts";
+import { makeTerms } from "../terms.ts";
 
 export type CompletionDeps = {
   readonly generate: Generate;
@@ -30,6 +31,7 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
     const { prompts, generation: each } = completion;
     const model = resolveModel(c, models, completion.model);
 
+    const terms = makeTerms(c, "auto");
     const asked = await describeAsked(completion, model).catch((error: unknown) => {
       throw blamePrompt(error);
     });
@@ -37,7 +39,7 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
     const tally = createTally(prompts.length * each.choices);
     const generation = startGeneration(
       (request) => generateBatch(generate, request, prompts),
-      { ...each, id: c.get("requestId"), model: model.id },
+      { ...each, id: c.get("requestId"), model: model.id, terms },
       connection,
     );
     const events = { [Symbol.asyncIterator]: () => generation.events };

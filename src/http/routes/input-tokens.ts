@@ -8,6 +8,7 @@ import { resolveModel } from "../model.ts";
 import { generateFitting } from "../responses/fitting.ts";
 import { loadTurn, toPrompt } from "../responses/turn.ts";
 import { stateOf } from "../tenant.ts";
+import { makeTerms } from "../terms.ts";
 import type { ResponsesDeps } from "./responses.ts";
 
 /**
@@ -34,7 +35,8 @@ export function countInputTokens({ generate, models, state }: ResponsesDeps): Ha
       mayTruncate: request.mayTruncate,
     });
     const id = c.get("requestId");
-    const once = { ...request.generation, maxTokens: 1, prompt, id, model: model.id };
+    const terms = makeTerms(c, request.serviceTier);
+    const once = { ...request.generation, maxTokens: 1, prompt, id, model: model.id, terms };
     const generation = startGeneration(fitting, once, connection);
     return answerClient(c, generation, async () => {
       const first = await generation.events.next();

@@ -15,6 +15,7 @@ import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { resolveModel } from "../model.ts";
+import { makeTerms } from "../terms.ts";
 
 export type MessagesDeps = {
   readonly generate: Generate;
@@ -30,10 +31,11 @@ export function createMessage({ generate, models, logger }: MessagesDeps): Handl
     const request = decodeMessagesRequest(await readJson(c));
     const model = resolveModel(c, models, request.model);
 
-    const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking);
+    const terms = makeTerms(c, request.serviceTier);
+    const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking, terms.priority);
     const tally = createTally(1);
     const id = c.get("requestId");
-    const generation = startGeneration(generate, { ...request.generation, id, model: model.id }, connection);
+    const generation = startGeneration(generate, { ...request.generation, id, model: model.id, terms }, connection);
     const events = { [Symbol.asyncIterator]: () => generation.events };
     return answerClient(
       c,

@@ -18,6 +18,7 @@ import { generateFitting } from "../responses/fitting.ts";
 import { createRun, type ResponseRun } from "../responses/run.ts";
 import { loadTurn, toPrompt } from "../responses/turn.ts";
 import { stateOf } from "../tenant.ts";
+import { makeTerms } from "../terms.ts";
 
 export type ResponsesDeps = {
   readonly generate: Generate;
@@ -40,7 +41,8 @@ export function createResponse({ generate, models, state, runs, logger, now }: R
     const kept = stateOf(c, state);
     const turn = loadTurn(kept, request);
     const prompt = toPrompt(request, turn.items);
-    const head = newResponse(model.id, request.settings, now());
+    const terms = makeTerms(c, request.serviceTier, !request.background);
+    const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
     const run = createRun({ request, head, turn, state: kept, now, log });
     const fitting = generateFitting({
@@ -51,7 +53,7 @@ export function createResponse({ generate, models, state, runs, logger, now }: R
     });
     const id = c.get("requestId");
     const wanted = request.background ? new AbortController().signal : connection;
-    const generation = startGeneration(fitting, { ...request.generation, prompt, id, model: model.id }, wanted);
+    const generation = startGeneration(fitting, { ...request.generation, prompt, id, model: model.id, terms }, wanted);
 
     if (request.background) {
       const queued = run.response();
@@ -78,13 +80,21 @@ async function runToItsEnd(run: ResponseRun, generation: ClientGeneration, tally
 }
 
 function createEncoder(run: ResponseRun, tally: Tally): StreamEncoder {
+  let begun = false;
+
+  function open(): string {
+    begun = true;
+    return run.open().join("");
+  }
+
   return {
-    open: () => run.open().join(""),
+    open,
     encode(event) {
       tally.note(event);
       return run.take(event).join("");
     },
     close: () => run.close().join(""),
-    fail: (error) => run.fail(error).join(""),
+    // Clients take nothing before the response's beginning.
+    fail: (error) => (begun ? "" : open()) + run.fail(error).join(""),
   };
 }
