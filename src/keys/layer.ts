@@ -29,7 +29,12 @@ export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter): Layer {
   }
 }
 
-type Metered = { readonly request: GenerationRequest; readonly key: Key; readonly next: Generate; readonly meter: Meter };
+type Metered = {
+  readonly request: GenerationRequest;
+  readonly key: Key;
+  readonly next: Generate;
+  readonly meter: Meter;
+};
 
 /** Counts what passes by. Written by hand: a generator would cost each event two turns of the microtask queue more. */
 function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIterator<GenerationEvent> {

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { OWN_TERMS } from "../../generation/terms.ts";
-import type { Key } from "../../keys/key.ts";
 import type { Access } from "../../keys/access.ts";
+import type { Key } from "../../keys/key.ts";
 import type { KeyRing } from "../../keys/ring.ts";
 import type { Caller, HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
