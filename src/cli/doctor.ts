@@ -6,6 +6,7 @@ import { inspectBackend } from "../engine/host/inspect.ts";
 import { findBinding, type InstalledBinding, type Platform, pinnedBindingVersion } from "../engine/host/programs.ts";
 import { BACKENDS, type Backend } from "../engine/inspect/report.ts";
 import type { GpuChoice } from "../engine/messages.ts";
+import { isLoopback } from "../keys/exposure.ts";
 import { readVersion } from "../version.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { type BackendFindings, backendOf, checkBackends, type Opened } from "./doctor/backends.ts";
@@ -17,6 +18,7 @@ import { checkModels, findModels } from "./doctor/models.ts";
 import { checkProcessor, checkThreads } from "./doctor/processor.ts";
 import { checkSettings } from "./doctor/settings.ts";
 import { describeError } from "./errors.ts";
+import { hasKeys } from "./has-keys.ts";
 import { checkAddress } from "./listen.ts";
 
 /** How the doctor looks at the machine. Tests bring one of their own. */
@@ -33,6 +35,7 @@ export type Probes = {
   readonly checkAddress: typeof checkAddress;
   readonly lookAtFolder: typeof lookAtFolder;
   readonly findModels: typeof findModels;
+  readonly hasKeys: typeof hasKeys;
 };
 
 const realProbes: Probes = {
@@ -51,6 +54,7 @@ const realProbes: Probes = {
   checkAddress,
   lookAtFolder,
   findModels,
+  hasKeys,
 };
 
 /**
@@ -88,7 +92,8 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
     checkModelsFolder(modelsFolder, findings),
     ...checkScratchFolder(scratchFolder, config),
     port,
-    ...checkSettings(config, models),
+    // The state file is left alone where it makes no difference.
+    ...checkSettings(config, models, isLoopback(config.host) || probes.hasKeys(config, context.cwd)),
   ];
   const serves = canServe(checks);
   if (flags.json === true) {

@@ -6,7 +6,7 @@ import { parseKeptItem } from "../../protocols/responses/decode-items.ts";
 import type { Item, ItemReference, ReadableItem } from "../../protocols/responses/items.ts";
 import { toMessages } from "../../protocols/responses/to-messages.ts";
 import type { StoredItem } from "../../store/items.ts";
-import type { State } from "../../store/state.ts";
+import type { TenantState } from "../../store/state.ts";
 import { HttpError } from "../errors.ts";
 
 /** Items that one response, or one conversation, may be made of. */
@@ -32,7 +32,7 @@ type Kept = { readonly stored: StoredItem; readonly item: Item };
  * Looks up what `request` refers to. Throws `InvalidRequestError` for a response that is not there or still runs and for items that are
  * there twice, and a 404 for a conversation or item that is not there.
  */
-export function loadTurn(state: State, request: TurnRequest): Turn {
+export function loadTurn(state: TenantState, request: TurnRequest): Turn {
   const context = loadContext(state, request).map((stored) => ({ stored, item: parseKeptItem(stored.body) }));
   const input = resolveItems(state, request.input);
   const all = [...context, ...input];
@@ -57,7 +57,7 @@ export function loadTurn(state: State, request: TurnRequest): Turn {
  * Items to be kept, each reference replaced by what it refers to. Throws a 404 for one that refers to nothing, and `InvalidRequestError` for
  * a compaction that can't be read here.
  */
-export function resolveItems(state: State, items: readonly (Item | ItemReference)[]): Kept[] {
+export function resolveItems(state: TenantState, items: readonly (Item | ItemReference)[]): Kept[] {
   return items.map((item) => {
     if (item.type !== "item_reference") {
       if (item.type === "compaction") readCompaction(item, state.seal);
@@ -86,7 +86,7 @@ export function toPrompt(request: ResponsesRequest, items: readonly ReadableItem
   };
 }
 
-function loadContext(state: State, { previousResponseId, conversationId }: TurnRequest): readonly StoredItem[] {
+function loadContext(state: TenantState, { previousResponseId, conversationId }: TurnRequest): readonly StoredItem[] {
   if (previousResponseId !== undefined) {
     const previous = state.responses.get(previousResponseId);
     if (previous === undefined) {

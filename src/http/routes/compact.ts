@@ -13,9 +13,11 @@ import { answerClient, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { resolveModel } from "../model.ts";
 import { keepNewest } from "../responses/keep-newest.ts";
 import { summarize } from "../responses/summarize.ts";
 import { loadTurn } from "../responses/turn.ts";
+import { stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
 import type { ResponsesDeps } from "./responses.ts";
 
@@ -47,17 +49,17 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
   return async (c) => {
     const connection = c.req.raw.signal;
     const request = decodeCompactRequest(await readJson(c));
-    const model = models.resolve(request.model);
-    c.get("facts").model = model.id;
+    const model = resolveModel(c, models, request.model);
+    const kept = stateOf(c, state);
 
-    const { items, readable } = loadTurn(state, request);
+    const { items, readable } = loadTurn(kept, request);
     const ask = (soFar: string, text: string) => toPrompt(request, askForSummary(soFar, text));
     // It also waits for the model to be loaded.
     await model.text.countTokens(ask("", "")).catch((error: unknown) => {
       throw blameInput(error);
     });
     const contextTokens = contextOf(model);
-    const kept = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * KEPT_SHARE), model.text);
+    const newest = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * KEPT_SHARE), model.text);
 
     const countTokens = model.text.countTokens;
     const run = summarize(toTranscript(readable), { generate, countTokens, contextTokens, ask });
@@ -67,7 +69,7 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     const tally = createTally(1);
     const answer = async () => {
       const summary = await readSummary(generation, tally);
-      return encodeCompacted(kept, newCompaction(summary, state.seal), tally.counts(), now());
+      return encodeCompacted(newest, newCompaction(summary, kept.seal), tally.counts(), now());
     };
     return answerClient(c, generation, () => answerWhole(c, tally, answer()), blameInput);
   };
