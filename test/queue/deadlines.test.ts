@@ -2,7 +2,8 @@ import { expect, it } from "vitest";
 import { OverloadedError } from "../../src/generation/errors.ts";
 import { createAdmission } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
-import { createModelQueue, type Job, type Stay } from "../../src/queue/queue.ts";
+import type { Job, Stay } from "../../src/queue/job.ts";
+import { createModelQueue } from "../../src/queue/queue.ts";
 import { createFakeClock } from "./fake-clock.ts";
 
 const PROMPT_TOKENS = 100;
