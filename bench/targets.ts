@@ -30,6 +30,7 @@ export const TARGETS: readonly Target[] = [
   { workload: "start", figure: "startToFirstTokenMs", rival: peer, rule: { of: "ratio", atMost: 3 } },
   { workload: "overhead", figure: "addedP50Ms", rival: peer, rule: { of: "value", below: 1 } },
   { workload: "overhead", figure: "addedP99Ms", rival: peer, rule: { of: "value", below: 3 } },
+  { workload: "queue", figure: "crowdedDecisionUs", rival: "sluice", rule: { of: "value", below: 20 } },
   { workload: "engine", figure: "decodeTokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
   { workload: "engine", figure: "decode8TokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
 ];

@@ -6,6 +6,7 @@ import { longContext } from "./long-context.ts";
 import { multiTurn } from "./multi-turn.ts";
 import { overhead } from "./overhead.ts";
 import { prefill } from "./prefill.ts";
+import { queue } from "./queue.ts";
 import { sharedPrefix } from "./shared-prefix.ts";
 import { single } from "./single.ts";
 import { start } from "./start.ts";
@@ -24,4 +25,5 @@ export const WORKLOADS: readonly Workload[] = [
   start,
   engine,
   overhead,
+  queue,
 ];

@@ -13,7 +13,17 @@ import { createUsageBook } from "../../src/keys/usage.ts";
 import { openKeyState } from "../../src/store/state.ts";
 import { silent } from "../keys/support.ts";
 import { openState, temporaryFolder } from "../store/support.ts";
-import { answerWith, CHAT, chatInit, createTestApp, jsonInit, MODEL_ID, script, servedModel } from "./support.ts";
+import {
+  answerWith,
+  CHAT,
+  chatInit,
+  createTestApp,
+  jsonInit,
+  loopTurn,
+  MODEL_ID,
+  script,
+  servedModel,
+} from "./support.ts";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 const DAY_MS = 86_400_000;
@@ -133,6 +143,7 @@ describe("with a key", () => {
     await all.app.request("/v1/models", withKey("sk-sluice-wrong"));
     all.clock.ms += DAY_MS;
     await all.app.request("/v1/models", withKey(secret));
+    await loopTurn();
     expect(all.log).toMatchObject([
       { status: 200, keyId: record.id, keyName: "alice" },
       { status: 401, error: "invalid_api_key" },

@@ -1,0 +1,159 @@
+import { stat } from "node:fs/promises";
+import type { Logger } from "pino";
+import type { Config } from "./config/schema.ts";
+import { createEmbedder, type Embedder } from "./engine/host/embedder.ts";
+import { createEngine, type Engine } from "./engine/host/engine.ts";
+import { compose, type Generate, type Layer } from "./generation/layer.ts";
+import { measurePrompts } from "./generation/measure.ts";
+import type { ModelText } from "./generation/model.ts";
+import { holdToFormat } from "./grammar/layer.ts";
+import { type LocalModel, writesText } from "./models/index.ts";
+import { InvalidRequestError } from "./protocols/errors.ts";
+import type { LoadControl } from "./queue/load-control.ts";
+import type { ModelState, ServedModel } from "./routing/directory.ts";
+import { callTools } from "./tools/layer.ts";
+
+/** A model on this machine, with the processes that answer for it. */
+export type Backend = {
+  readonly served: ServedModel;
+  /** Loads the model. Rejects with `EngineLoadError` if it can't be loaded. */
+  start(): Promise<unknown>;
+  /** Ends its processes. */
+  stop(): Promise<void>;
+};
+
+export type BackendOptions = {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly load: LoadControl;
+};
+
+/** `LLAMA_POOLING_TYPE_RANK`. */
+const RANK_POOLING = 4;
+
+/** Puts together what answers for a model: its engine with the layers around it, and its embedder. Nothing runs until it is started. */
+export async function createBackend(model: LocalModel, { config, logger, load }: BackendOptions): Promise<Backend> {
+  const log = logger.child({ model: model.id });
+  const engine = writesText(model.gguf) ? createModelEngine(model, config, log) : undefined;
+  const embedder = createModelEmbedder(model, config, log);
+  return {
+    served: {
+      ...(await describe(model)),
+      state: () => stateOf(engine ?? embedder),
+      ...(engine === undefined ? refuseText(model) : answerText(engine, load, config)),
+      info: () => engine?.info,
+      embed: embedder.embed,
+    },
+    start: () => engine?.start() ?? embedder.warmUp(),
+    stop: async () => void (await Promise.all([engine?.stop(), embedder.stop()])),
+  };
+}
+
+function createModelEngine(model: LocalModel, config: Config, logger: Logger): Engine {
+  return createEngine({
+    options: {
+      modelPath: model.path,
+      slots: config.slots,
+      contextTokens: config.context,
+      threads: config.threads,
+      gpu: config.gpu,
+      flashAttention: config.flashAttention,
+      prefillChunkTokens: config.prefillChunk,
+      prefillPauseMs: config.prefillPauseMs,
+      prefixStoreBytes: config.prefixStoreBytes,
+    },
+    logger,
+  });
+}
+
+/** Its process starts with the first request for it, except where the model does nothing else. */
+function createModelEmbedder(model: LocalModel, config: Config, logger: Logger): Embedder {
+  return createEmbedder({
+    options: {
+      modelPath: model.path,
+      contextTokens: config.context,
+      threads: config.threads,
+      gpu: config.gpu,
+      flashAttention: config.flashAttention,
+    },
+    logger,
+    policy: { maxPending: config.maxPending },
+  });
+}
+
+type TextAnswers = Pick<ServedModel, "generate" | "measure" | "text">;
+
+function answerText(engine: Engine, load: LoadControl, { slots, minSlots, targetItlMs }: Config): TextAnswers {
+  const layers: readonly Layer[] = [callTools(() => chatTemplate(engine)), holdToFormat()];
+  const { gate, turns } = load.queueFor({
+    ...{ slots, minSlots, targetItlMs },
+    isReady: () => engine.state === "ready",
+    price: ({ prompt, tools }) => engine.text.price(prompt, tools?.tools),
+  });
+  return {
+    generate: compose([gate, ...layers, turns], engine.generate),
+    measure: compose(layers, measurePrompts(engine.text)),
+    text: engine.text,
+  };
+}
+
+/** Undefined too where the model can't be loaded: the engine has the words for that. */
+function chatTemplate(engine: Engine): Promise<string | undefined> {
+  return engine.start().then(
+    (info) => info.chatTemplate,
+    () => undefined,
+  );
+}
+
+/** What a model answers that makes embeddings or scores only. */
+function refuseText(model: LocalModel): TextAnswers {
+  const refuse = (): never => {
+    throw new InvalidRequestError(
+      `The model \`${model.id}\` (${model.gguf.architecture}) makes embeddings or scores and can't write text. ` +
+        "Ask it at /v1/embeddings or /v1/rerank, and another model for text: GET /v1/models lists them.",
+      "model",
+      "unsupported_model",
+    );
+  };
+  const refuseLater = async () => refuse();
+  const generate: Generate = async function* () {
+    yield* [];
+    refuse();
+  };
+  const text: ModelText = {
+    tokenize: refuseLater,
+    detokenize: refuseLater,
+    spell: refuseLater,
+    applyTemplate: refuseLater,
+    countTokens: refuseLater,
+    price: refuseLater,
+  };
+  return { generate, measure: generate, text };
+}
+
+async function describe(model: LocalModel) {
+  const { mtimeMs } = await stat(model.path);
+  const { gguf } = model;
+  return {
+    id: model.id,
+    aliases: model.aliases,
+    createdUnixSeconds: Math.floor(mtimeMs / 1000),
+    ownedBy: "sluice",
+    details: {
+      architecture: gguf.architecture,
+      parameters: gguf.parameterCount,
+      sizeBytes: model.sizeBytes,
+      hasChatTemplate: gguf.chatTemplate,
+      writesText: writesText(gguf),
+      reranks: gguf.poolingType === RANK_POOLING,
+      ...(gguf.quantization !== undefined && { quantization: gguf.quantization }),
+      ...(gguf.contextLength !== undefined && { trainContextTokens: gguf.contextLength }),
+      ...(gguf.vocabularySize !== undefined && { vocabularySize: gguf.vocabularySize }),
+      ...(model.sha256 !== undefined && { sha256: model.sha256 }),
+    },
+  } satisfies Partial<ServedModel>;
+}
+
+function stateOf({ state }: Engine | Embedder): ModelState {
+  return state === "stopped" ? "failed" : state;
+}

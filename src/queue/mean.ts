@@ -1,0 +1,50 @@
+/** A mean in which older values weigh less and less. */
+export type Mean = {
+  /** Undefined until there is a value. */
+  readonly value: number | undefined;
+  add(value: number): void;
+};
+
+/**
+ * @param weight how much the newest value counts, 0 to 1; the first few count evenly, until that is less
+ * @param start what it is taken to be at first, with the weight of a long past
+ */
+export function createMean(weight: number, start?: number): Mean {
+  let value = start;
+  let count = start === undefined ? 0 : Math.ceil(1 / weight);
+  return {
+    get value() {
+      return value;
+    },
+    add(next) {
+      count += 1;
+      value = value === undefined ? next : value + Math.max(weight, 1 / count) * (next - value);
+    },
+  };
+}
+
+/** A ratio of two sums in which older values weigh less and less: large pairs count for more than small ones. */
+export type Ratio = {
+  /** Undefined until there is a pair. */
+  readonly value: number | undefined;
+  add(numerator: number, denominator: number): void;
+};
+
+/**
+ * @param memory what each earlier sum is multiplied by when a pair is added, below 1
+ * @param prior a pair that counts for ever
+ */
+export function createRatio(memory: number, prior = { above: 0, below: 0 }): Ratio {
+  let above = 0;
+  let below = 0;
+  return {
+    get value() {
+      const sum = below + prior.below;
+      return sum > 0 ? (above + prior.above) / sum : undefined;
+    },
+    add(numerator, denominator) {
+      above = memory * above + numerator;
+      below = memory * below + denominator;
+    },
+  };
+}

@@ -1,0 +1,297 @@
+import { OverloadedError } from "../generation/errors.ts";
+import type { Priority } from "../generation/terms.ts";
+import type { Clock } from "./clock.ts";
+import { createFairQueue, type Turn } from "./fair-queue.ts";
+import type { Job, Stay } from "./job.ts";
+import { createLimiter } from "./limiter.ts";
+import { createPricing, type Order } from "./price.ts";
+import type { PromptSize } from "./prompt-size.ts";
+import { createRunMeter, type RunMeter } from "./run-meter.ts";
+import { createWaits, type Waiting } from "./waits.ts";
+
+/** The turns of one model's engine: pure bookkeeping, on a clock that is passed in. */
+export type ModelQueue = {
+  arrive(job: Job): Stay;
+  /**
+   * When the first token of a job that came now is likely, in ms, with `more` of its tenant's requests of the same price before it. 0 until
+   * speeds were measured: a guess refuses nobody.
+   */
+  predictMs(job: Order & { readonly priority: Priority }, more?: number): number;
+  tokensOf(size: PromptSize): number;
+  /** A slot is free, and nobody waits for one. */
+  readonly isIdle: boolean;
+  readonly counts: QueueCounts;
+};
+
+export type QueueCounts = {
+  readonly waiting: number;
+  readonly running: number;
+  /** Sequences that hold slots. */
+  readonly sequences: number;
+  /** How many may, now. */
+  readonly limit: number;
+  /** Timers that are set or news that are due, for those who wait. */
+  readonly waits: number;
+  /** Tenants whose surplus over others is remembered. */
+  readonly debtors: number;
+};
+
+export type ModelQueueOptions = {
+  readonly clock: Clock;
+  /** Sequences that the engine runs at once. */
+  readonly slots: number;
+  /** How many of these are used at least, however slow that is. */
+  readonly minSlots: number;
+  /** What the time between two tokens should stay under. */
+  readonly targetItlMs: number;
+  /** Whether the engine can begin at once; while it can't, times say nothing about its speed. */
+  readonly isReady?: (() => boolean) | undefined;
+};
+
+type Visit = {
+  readonly job: Job;
+  readonly arrivedMs: number;
+  readonly waiting: Waiting;
+  /** In the queue, and after its turn what it was charged for. */
+  turn: Turn<Visit> | undefined;
+  /** Where it stood when it came, and how long what was before it should have taken; 0 where its turn came at once. */
+  position: number;
+  reckonedMs: number;
+  /** Undefined while it waits. */
+  run: Run | undefined;
+  hasLeft: boolean;
+};
+
+type Run = {
+  readonly meter: RunMeter;
+  readonly sinceMs: number;
+  readonly cost: number;
+  /** Slots that it holds, and choices that have not ended. */
+  sequences: number;
+  choices: number;
+  /** For how long slots were held that are free again, together. */
+  heldMs: number;
+};
+
+/** How often those who hold slots are looked at, while others wait for them. */
+const LOOK_MS = 1_000;
+
+/** Whose waits are alike. */
+function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string {
+  return `${priority} ${tenant}`;
+}
+
+export function createModelQueue(options: ModelQueueOptions): ModelQueue {
+  const { clock, slots, minSlots, targetItlMs, isReady = () => true } = options;
+  const pricing = createPricing();
+  const queue = createFairQueue<Visit>();
+  const waits = createWaits(clock);
+  const limiter = createLimiter({
+    min: Math.min(minSlots, slots),
+    max: slots,
+    targetMs: targetItlMs,
+    aloneMs: () => pricing.speeds.measuredItlMs(1),
+  });
+  const runs = new Map<Run, Job>();
+  let sequences = 0;
+  let isLooking = false;
+  /** What all that run were reckoned to take. */
+  let runningWork = 0;
+  let isServing = false;
+
+  /** A request for more sequences than may run takes all there are. */
+  function widthOf({ choices }: Pick<Job, "choices">): number {
+    return Math.min(choices, limiter.limit);
+  }
+  function hasRoomFor(job: Pick<Job, "choices">): boolean {
+    return sequences + widthOf(job) <= limiter.limit;
+  }
+
+  /** How long until so much work is done and a slot is free. */
+  function drainMs(work: number): number {
+    const untilDeparture = runs.size === 0 ? 0 : runningWork / runs.size;
+    return ((work + untilDeparture) / limiter.limit) * pricing.calibration;
+  }
+
+  /** How long a job is likely to wait behind so much work. */
+  function waitMs(job: Pick<Job, "tenant" | "priority">, work: number): number {
+    return drainMs(work) * pricing.delay(lineOf(job));
+  }
+
+  /** Gives turns as long as there is room. The head waits for room enough: others that need less don't overtake it, so that it has its turn. */
+  function serve(): void {
+    if (isServing) return;
+    isServing = true;
+    try {
+      for (let head = queue.head; head !== undefined && hasRoomFor(head.entry.value.job); head = queue.head) {
+        queue.take();
+        begin(head.entry.value, head.entry.cost);
+      }
+    } finally {
+      isServing = false;
+    }
+  }
+
+  function begin(visit: Visit, cost: number): void {
+    const { job, arrivedMs } = visit;
+    const nowMs = clock.now();
+    endWait(visit);
+    visit.run = {
+      meter: createRunMeter(pricing, job, nowMs, isReady()),
+      ...{ sinceMs: nowMs, cost, sequences: widthOf(job), choices: job.choices, heldMs: 0 },
+    };
+    runs.set(visit.run, job);
+    sequences += visit.run.sequences;
+    runningWork += cost;
+    job.onWait?.({ type: "admitted", waitedMs: nowMs - arrivedMs, position: visit.position });
+    job.onTurn();
+  }
+
+  function endWait({ job, waiting, arrivedMs, reckonedMs }: Visit): void {
+    waits.remove(waiting);
+    if (reckonedMs > 0) pricing.noteWait(lineOf(job), reckonedMs, clock.now() - arrivedMs);
+  }
+
+  function release(run: Run, count: number): void {
+    run.sequences -= count;
+    sequences -= count;
+    run.heldMs += count * (clock.now() - run.sinceMs);
+  }
+
+  /**
+   * What a reader doesn't take, the engine has perhaps said to its end long ago. So that such a one keeps nobody waiting, its slots count as free;
+   * where it does run yet, the engine lets the next one wait.
+   */
+  function look(): void {
+    isLooking = false;
+    if (queue.size === 0) return;
+    for (const [run, job] of runs) if (run.sequences > 0 && job.isStalled?.()) release(run, run.sequences);
+    serve();
+    lookLater();
+  }
+  function lookLater(): void {
+    if (isLooking || queue.size === 0) return;
+    isLooking = true;
+    clock.after(LOOK_MS, look);
+  }
+
+  function leave(visit: Visit): void {
+    if (visit.hasLeft) return;
+    visit.hasLeft = true;
+    const { run, turn } = visit;
+    if (run !== undefined && turn !== undefined) {
+      const load = Math.max(1, sequences);
+      release(run, run.sequences);
+      runs.delete(run);
+      runningWork = runs.size === 0 ? 0 : runningWork - run.cost;
+      queue.charge(turn, run.meter.end(load, run.choices === 0 ? run.heldMs : undefined) - run.cost);
+    } else if (turn !== undefined) {
+      queue.remove(turn);
+      waits.remove(visit.waiting);
+    }
+    if (runs.size === 0 && queue.size === 0) queue.forget();
+    serve();
+  }
+
+  function ahead({ turn }: Visit): { readonly entries: number; readonly work: number } {
+    return turn === undefined ? { entries: 0, work: 0 } : queue.ahead(turn);
+  }
+
+  function tell(visit: Visit): void {
+    const { entries, work } = ahead(visit);
+    const { prefillMs } = pricing.expect(visit.job, limiter.limit);
+    visit.job.onWait?.({
+      type: "waiting",
+      position: entries + 1,
+      etaMs: Math.round(waitMs(visit.job, work) + prefillMs),
+    });
+  }
+
+  function expire(visit: Visit): void {
+    const waitedMs = clock.now() - visit.arrivedMs;
+    const retryAfterMs = Math.max(1, Math.round(waitMs(visit.job, ahead(visit).work)));
+    endWait(visit);
+    leave(visit);
+    const reason = `The request waited ${(waitedMs / 1000).toFixed(1)} s for its turn, as long as it may.`;
+    visit.job.onExpired(new OverloadedError(reason, retryAfterMs));
+  }
+
+  /** Asks the engine for the price of one that must wait anyway. Where it has none to tell, the estimate stays. */
+  async function refine(visit: Visit): Promise<void> {
+    const known = await visit.job.askPrice?.().catch(() => undefined);
+    if (known === undefined || visit.run !== undefined || visit.turn === undefined) return;
+    queue.reprice(visit.turn, pricing.expect(visit.job, limiter.limit, known).slotMs);
+  }
+
+  function arrive(job: Job): Stay {
+    const arrivedMs = clock.now();
+    const visit: Visit = {
+      ...{ job, arrivedMs, turn: undefined, position: 0, reckonedMs: 0, run: undefined, hasLeft: false },
+      waiting: {
+        deadlineMs: job.maxWaitMs === undefined ? undefined : arrivedMs + job.maxWaitMs,
+        tell: job.onWait && (() => tell(visit)),
+        expire: () => expire(visit),
+      },
+    };
+    visit.turn = queue.push(job, visit, pricing.expect(job, limiter.limit).slotMs);
+    serve();
+    if (visit.run === undefined) {
+      const { entries, work } = ahead(visit);
+      visit.position = entries + 1;
+      visit.reckonedMs = drainMs(work);
+      waits.add(visit.waiting);
+      lookLater();
+      tell(visit);
+      if (job.askPrice !== undefined) void refine(visit);
+    }
+    return stayOf(visit);
+  }
+
+  function stayOf(visit: Visit): Stay {
+    const runNow = () => (visit.hasLeft ? undefined : visit.run);
+    return {
+      leave: () => leave(visit),
+      started: (prompt) => runNow()?.meter.started(prompt),
+      text(gapMs) {
+        const nowMs = clock.now();
+        runNow()?.meter.text(gapMs, nowMs, sequences);
+        if (gapMs === undefined) return;
+        const before = limiter.limit;
+        limiter.observe(gapMs, sequences, nowMs);
+        if (limiter.limit > before) serve();
+      },
+      choiceEnded(completionTokens) {
+        const run = runNow();
+        if (run === undefined) return;
+        run.choices -= 1;
+        run.meter.choiceEnded(completionTokens);
+        if (run.choices === 0) {
+          leave(visit);
+        } else if (run.choices < run.sequences) {
+          release(run, run.sequences - run.choices);
+          serve();
+        }
+      },
+    };
+  }
+
+  return {
+    arrive,
+    tokensOf: pricing.tokensOf,
+    get isIdle() {
+      return queue.size === 0 && sequences < limiter.limit;
+    },
+    predictMs(job, more = 0) {
+      if (!pricing.speeds.isKnown) return 0;
+      const { prefillMs, slotMs } = pricing.expect(job, limiter.limit);
+      if (more === 0 && queue.size === 0 && hasRoomFor(job)) return prefillMs;
+      return waitMs(job, queue.aheadOfNext(job, { entries: more, work: more * slotMs }).work) + prefillMs;
+    },
+    get counts() {
+      return {
+        ...{ waiting: queue.size, running: runs.size, sequences, limit: limiter.limit },
+        ...{ waits: waits.size, debtors: queue.remembered },
+      };
+    },
+  };
+}
