@@ -76,6 +76,9 @@ type Run = {
 /** How often those who hold slots are looked at, while others wait for them. */
 const LOOK_MS = 1_000;
 
+/** Of what those who run were reckoned to take, so much is left however long they have run. */
+const LEAST_LEFT = 0.1;
+
 /** Whose waits are alike. */
 function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string {
   return `${priority} ${tenant}`;
@@ -97,6 +100,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   let isLooking = false;
   /** What all that run were reckoned to take. */
   let runningWork = 0;
+  /** For how long they have held slots, less the clock's time for each slot that is held now. */
+  let heldBeforeMs = 0;
   let isServing = false;
 
   /** A request for more sequences than may run takes all there are. */
@@ -107,10 +112,16 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return sequences + widthOf(job) <= limiter.limit;
   }
 
+  /** What is likely left of a request that runs. */
+  function workLeft(): number {
+    if (runs.size === 0) return 0;
+    const doneMs = heldBeforeMs + sequences * clock.now();
+    return Math.max(runningWork - doneMs / pricing.calibration, runningWork * LEAST_LEFT) / runs.size;
+  }
+
   /** How long until so much work is done and a slot is free. */
   function drainMs(work: number): number {
-    const untilDeparture = runs.size === 0 ? 0 : runningWork / runs.size;
-    return ((work + untilDeparture) / limiter.limit) * pricing.calibration;
+    return ((work + workLeft()) / limiter.limit) * pricing.calibration;
   }
 
   /** How long a job is likely to wait behind so much work. */
@@ -142,6 +153,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     };
     runs.set(visit.run, job);
     sequences += visit.run.sequences;
+    heldBeforeMs -= visit.run.sequences * nowMs;
     runningWork += cost;
     job.onWait?.({ type: "admitted", waitedMs: nowMs - arrivedMs, position: visit.position });
     job.onTurn();
@@ -156,6 +168,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     run.sequences -= count;
     sequences -= count;
     run.heldMs += count * (clock.now() - run.sinceMs);
+    heldBeforeMs += count * clock.now();
   }
 
   /**
@@ -184,6 +197,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       release(run, run.sequences);
       runs.delete(run);
       runningWork = runs.size === 0 ? 0 : runningWork - run.cost;
+      heldBeforeMs = runs.size === 0 ? 0 : heldBeforeMs - run.heldMs;
       queue.charge(turn, run.meter.end(load, run.choices === 0 ? run.heldMs : undefined) - run.cost);
     } else if (turn !== undefined) {
       queue.remove(turn);

@@ -82,3 +82,14 @@ it("tells the wait by the engine's own count of a prompt, where it can be asked"
   clock.advance(1_000);
   expect(etasMs[1]).toBeGreaterThan((etasMs[0] ?? 0) + 5_000);
 });
+
+it("tells a wait that grows shorter as the one before it goes on", () => {
+  const { clock, arrive } = createBench();
+  for (let index = 0; index < 2; index++) arrive("a");
+  const etasMs: number[] = [];
+  arrive("a", { onWait: (news) => void (news.type === "waiting" && etasMs.push(news.etaMs)) });
+  clock.advance(1_000);
+  const [atOnce = 0, afterOneSecond = 0] = etasMs;
+  expect(atOnce - afterOneSecond).toBeGreaterThan(800);
+  expect(atOnce - afterOneSecond).toBeLessThanOrEqual(1_100);
+});
