@@ -31,6 +31,9 @@ export type BackendOptions = {
 /** `LLAMA_POOLING_TYPE_RANK`. */
 const RANK_POOLING = 4;
 
+/** Text as the model writes it in the middle of an answer. */
+const PLAIN = { addSpecial: false, parseSpecial: false };
+
 /** Puts together what answers for a model: its engine with the layers around it, and its embedder. Nothing runs until it is started. */
 export async function createBackend(model: LocalModel, { config, logger, load }: BackendOptions): Promise<Backend> {
   const log = logger.child({ model: model.id });
@@ -84,7 +87,11 @@ function createModelEmbedder(model: LocalModel, config: Config, logger: Logger):
 type TextAnswers = Pick<ServedModel, "generate" | "measure" | "text">;
 
 function answerText(engine: Engine, load: LoadControl, { slots, minSlots, targetItlMs }: Config): TextAnswers {
-  const layers: readonly Layer[] = [callTools(() => chatTemplate(engine)), holdToFormat()];
+  const countTokens = async (text: string) => (await engine.text.tokenize(text, PLAIN)).length;
+  const layers: readonly Layer[] = [
+    callTools({ loadTemplate: () => chatTemplate(engine), countTokens }),
+    holdToFormat(),
+  ];
   const { gate, turns } = load.queueFor({
     ...{ slots, minSlots, targetItlMs },
     isReady: () => engine.state === "ready",

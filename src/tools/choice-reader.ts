@@ -6,27 +6,29 @@ import type { Source } from "./source.ts";
 type TextEvent = Extract<GenerationEvent, { type: "text" }>;
 type FinishedEvent = Extract<GenerationEvent, { type: "finished" }>;
 
+/** How many tokens a text has. */
+export type CountTokens = (text: string) => Promise<number>;
+
 /** Makes of one choice's text what it says: text, reasoning and calls. */
 export type ChoiceReader = {
   readonly text: (event: TextEvent) => readonly GenerationEvent[];
-  readonly finished: (event: FinishedEvent) => readonly GenerationEvent[];
+  readonly finished: (event: FinishedEvent) => Promise<readonly GenerationEvent[]>;
 };
 
 export type ChoiceReaderOptions = {
   readonly read: (source: Source) => Parsing;
   /** Whether more than one call is passed on. */
   readonly parallel: boolean;
-  /** Whether the tokens of reasoning are counted. */
-  readonly reasons: boolean;
+  /** Counts the tokens of what was reasoned; undefined where the model doesn't reason. */
+  readonly countTokens: CountTokens | undefined;
 };
 
-export function createChoiceReader({ read, parallel, reasons }: ChoiceReaderOptions): ChoiceReader {
+export function createChoiceReader({ read, parallel, countTokens }: ChoiceReaderOptions): ChoiceReader {
   const parser = createParser(read);
   let calls = 0;
   let hasArguments = true;
   let logprobs: SampledLogprob[] = [];
-  let chars = 0;
-  let reasoningChars = 0;
+  let reasoned = "";
 
   /** Every call has arguments in JSON, if only none. */
   function closeCall(choice: number): GenerationEvent[] {
@@ -44,7 +46,7 @@ export function createChoiceReader({ read, parallel, reasons }: ChoiceReaderOpti
       }
       case "reasoning":
         logprobs = [];
-        reasoningChars += parsed.text.length;
+        reasoned += parsed.text;
         return [{ type: "reasoning", choice, text: parsed.text }];
       case "call": {
         logprobs = [];
@@ -67,13 +69,19 @@ export function createChoiceReader({ read, parallel, reasons }: ChoiceReaderOpti
     return !parallel && calls > 1;
   }
 
+  /** The engine joins what waits for a reader, so its tokens are not told apart here. What can't be counted is left out of the answer's usage. */
+  async function countReasoning({ completionTokens }: FinishedEvent): Promise<{ readonly reasoningTokens?: number }> {
+    if (countTokens === undefined) return {};
+    const reasoningTokens = reasoned === "" ? 0 : await countTokens(reasoned).catch(() => undefined);
+    return reasoningTokens === undefined ? {} : { reasoningTokens: Math.min(reasoningTokens, completionTokens) };
+  }
+
   return {
     text(event) {
-      chars += event.text.length;
       logprobs.push(...(event.logprobs ?? []));
       return joined(parser.push(event.text)).flatMap((parsed) => toEvents(event.choice, parsed));
     },
-    finished(event) {
+    async finished(event) {
       const { choice } = event;
       // After a call only another may come: what is left of an answer that was cut off there is a piece of a mark, not text.
       const cutAfterCall = calls > 0 && event.reason === "length";
@@ -81,10 +89,8 @@ export function createChoiceReader({ read, parallel, reasons }: ChoiceReaderOpti
       const last = left.flatMap((parsed) => toEvents(choice, parsed));
       const rest: GenerationEvent[] = logprobs.length > 0 ? [{ type: "text", choice, text: "", logprobs }] : [];
       const reason = calls > 0 && event.reason === "stop" ? "tool_calls" : event.reason;
-      // The engine joins what waits for a reader, so tokens are not told apart here: reasoning gets its share of the text.
-      const reasoningTokens = chars === 0 ? 0 : Math.round((event.completionTokens * reasoningChars) / chars);
       const closing = event.reason === "stop" ? closeCall(choice) : [];
-      return [...last, ...closing, ...rest, { ...event, reason, ...(reasons ? { reasoningTokens } : {}) }];
+      return [...last, ...closing, ...rest, { ...event, reason, ...(await countReasoning(event)) }];
     },
   };
 }

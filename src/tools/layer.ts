@@ -2,21 +2,26 @@ import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest, Prompt } from "../generation/request.ts";
 import type { ToolsByName } from "./call-form.ts";
-import { createChoiceReader } from "./choice-reader.ts";
+import { type CountTokens, createChoiceReader } from "./choice-reader.ts";
 import { callableTools, constrain } from "./constrain.ts";
 import { prepareMessages } from "./conversation.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
 
 type ChatPrompt = Extract<Prompt, { type: "chat" }>;
 
+export type CallToolsOptions = {
+  /** The model's chat template, when it is known; undefined for a model without one. Asked once. */
+  readonly loadTemplate: () => Promise<string | undefined>;
+  /** Asked once for each answer in which the model reasoned. */
+  readonly countTokens: CountTokens;
+};
+
 /**
  * A layer around one model's engine that speaks the model's own dialect of tools and reasoning: it puts tools into the prompt where the
  * template can't, holds calls to their schemas, and makes `reasoning`, `toolCall` and `toolArguments` events of what the engine says
  * in text. A request that has nothing of this in it, to a model that doesn't reason, is passed on as it is.
- *
- * @param loadTemplate the model's chat template, when it is known; undefined for a model without one. Asked once.
  */
-export function callTools(loadTemplate: () => Promise<string | undefined>): Layer {
+export function callTools({ loadTemplate, countTokens }: CallToolsOptions): Layer {
   let dialect: Dialect | undefined;
   let loading: Promise<void> | undefined;
 
@@ -27,11 +32,11 @@ export function callTools(loadTemplate: () => Promise<string | undefined>): Laye
     loading ??= load();
     await unlessAborted(loading, request.signal);
     // The engine has the words for a request that was given up.
-    yield* dialect === undefined ? next(request) : run(request, next, dialect);
+    yield* dialect === undefined ? next(request) : run(request, next, dialect, countTokens);
   }
   return (request, next) => {
     if (request.prompt.type !== "chat") return next(request);
-    return dialect === undefined ? runWhenLoaded(request, next) : run(request, next, dialect);
+    return dialect === undefined ? runWhenLoaded(request, next) : run(request, next, dialect, countTokens);
   };
 }
 
@@ -44,12 +49,17 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
   await Promise.race([work, promise]).finally(() => signal.removeEventListener("abort", onAbort));
 }
 
-function run(request: GenerationRequest, next: Generate, dialect: Dialect): AsyncIterable<GenerationEvent> {
+function run(
+  request: GenerationRequest,
+  next: Generate,
+  dialect: Dialect,
+  countTokens: CountTokens,
+): AsyncIterable<GenerationEvent> {
   const { prompt, tools } = request;
   if (prompt.type !== "chat") return next(request);
   const hasCalls = prompt.messages.some(({ role, toolCalls }) => role === "tool" || toolCalls !== undefined);
   const isPlain = tools === undefined && !hasCalls && !dialect.reasons;
-  return isPlain ? next(request) : translate(request, prompt, next, dialect);
+  return isPlain ? next(request) : translate(request, prompt, next, dialect, countTokens);
 }
 
 async function* translate(
@@ -57,6 +67,7 @@ async function* translate(
   prompt: ChatPrompt,
   next: Generate,
   dialect: Dialect,
+  countTokens: CountTokens,
 ): AsyncIterable<GenerationEvent> {
   const { tools, output: asked, ...rest } = request;
   const wanted = wantsReasoning(prompt.templateArguments);
@@ -71,7 +82,7 @@ async function* translate(
     createChoiceReader({
       read: (source) => dialect.read(source, callable, reasoning),
       parallel: tools?.parallel ?? true,
-      reasons: dialect.reasons,
+      countTokens: dialect.reasons ? countTokens : undefined,
     });
 
   const readers = Array.from({ length: request.choices }, createReader);
@@ -85,7 +96,7 @@ async function* translate(
   for await (const event of events) {
     const reader = event.type === "started" ? undefined : readers[event.choice];
     if (event.type === "text" && reader !== undefined) yield* reader.text(event);
-    else if (event.type === "finished" && reader !== undefined) yield* reader.finished(event);
+    else if (event.type === "finished" && reader !== undefined) yield* await reader.finished(event);
     else yield event;
   }
 }

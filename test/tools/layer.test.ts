@@ -16,12 +16,15 @@ function said(pieces: readonly string[], reason: "stop" | "length" = "stop", cho
   ];
 }
 
+/** As if every character were a token. */
+const countTokens = async (text: string) => text.length;
+
 const STARTED: GenerationEvent = { type: "started", promptTokens: 5, cachedTokens: 0 };
 
 /** Runs a request through the layer around an engine that says `events`; gives what came out, and what the engine was asked. */
 async function run(template: TemplateName, overrides: Partial<GenerationRequest>, events: readonly GenerationEvent[]) {
   const asked: GenerationRequest[] = [];
-  const layer = callTools(async () => TEMPLATES[template]);
+  const layer = callTools({ loadTemplate: async () => TEMPLATES[template], countTokens });
   const heard = await collect(
     layer(generationRequest(overrides), async function* play(request) {
       asked.push(request);
@@ -36,7 +39,7 @@ async function run(template: TemplateName, overrides: Partial<GenerationRequest>
 
 describe("the tools' layer", () => {
   it("passes on a request that has nothing of tools in it, as it is and at no cost", async () => {
-    const layer = callTools(async () => TEMPLATES.generic);
+    const layer = callTools({ loadTemplate: async () => TEMPLATES.generic, countTokens });
     const request = generationRequest();
     async function* engine() {
       yield STARTED;
@@ -113,12 +116,24 @@ describe("the tools' layer", () => {
     expect(heard.slice(1)).toEqual([
       { type: "reasoning", choice: 0, text: "abc" },
       { type: "text", choice: 0, text: "Ok" },
-      { type: "finished", choice: 0, reason: "stop", completionTokens: 10, reasoningTokens: expect.any(Number) },
+      { type: "finished", choice: 0, reason: "stop", completionTokens: 10, reasoningTokens: 3 },
     ]);
-    expect(heard.at(-1)).toHaveProperty(
-      "reasoningTokens",
-      Math.round((10 * 3) / "<think>\nabc\n</think>\n\nOk".length),
+  });
+
+  it("counts no more reasoning than there are tokens, and leaves out what can't be counted", async () => {
+    const long = await run("reasoningHermes", {}, said([`<think>${"a".repeat(99)}</think>Ok`]));
+    expect(long.heard.at(-1)).toMatchObject({ completionTokens: 10, reasoningTokens: 10 });
+
+    const layer = callTools({
+      loadTemplate: async () => TEMPLATES.reasoningHermes,
+      countTokens: () => Promise.reject(new Error("The engine has stopped.")),
+    });
+    const heard = await collect(
+      layer(generationRequest(), async function* play() {
+        yield* said(["<think>a</think>Ok"]);
+      }),
     );
+    expect(heard.at(-1)).toEqual({ type: "finished", choice: 0, reason: "stop", completionTokens: 10 });
   });
 
   it("gives the log-probabilities of text with the text, and drops those of calls", async () => {
@@ -149,7 +164,7 @@ describe("the tools' layer", () => {
   });
 
   it("does not wait for a model whose request was given up", async () => {
-    const layer = callTools(() => new Promise(() => {}));
+    const layer = callTools({ loadTemplate: () => new Promise(() => {}), countTokens });
     const abort = new AbortController();
     const reason = new Error("gone");
     const events = layer(generationRequest({ signal: abort.signal }), async function* engine(request) {

@@ -20,7 +20,7 @@ export async function toJob(body: Body, template: string, family: Family): Promi
   const engine: Generate = async function* (request) {
     requests.push(request);
   };
-  const layer = callTools(async () => template);
+  const layer = callTools({ loadTemplate: async () => template, countTokens: async () => 0 });
   await collect(layer({ ...generation, id: "req_1", model: "one", signal: new AbortController().signal }, engine));
   const [request] = requests;
   if (request?.prompt.type !== "chat") throw new Error("the conversation never arrived");
