@@ -148,14 +148,14 @@ describe("the Responses API, with the official client and the real model", () =>
   });
 
   test("compacts a conversation, and goes on from what is left", async () => {
-    const said = Array.from({ length: 8 }, (_, index) => [
+    const said = Array.from({ length: 5 }, (_, index) => [
       { role: "user" as const, content: `Tell me fact ${index} about the sea.` },
       { role: "assistant" as const, content: `Fact ${index}: ${"the sea is wide and deep and blue. ".repeat(6)}` },
     ]).flat();
     const compacted = await client.responses.compact({ model: MODEL, input: said });
     const { output, usage } = compactedResponse.parse(compacted);
     expect(output.at(-1)?.type).toBe("compaction");
-    expect(usage.input_tokens).toBeGreaterThan(400);
+    expect(usage.input_tokens).toBeGreaterThan(250);
     expect(usage.output_tokens).toBeGreaterThan(10);
 
     const answer = await client.responses.create({
