@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { type Client, createClient } from "../load/client.ts";
-import { peakRssMb } from "./memory.ts";
+import { peakRssMb, rssMb } from "./memory.ts";
 import { freePort } from "./port.ts";
 import { type ProcessSpec, startProcess } from "./process.ts";
 
@@ -13,7 +13,10 @@ export type ServerSettings = {
 
 /** A server that can be asked. */
 export type Server = {
+  readonly url: string;
   readonly client: Client;
+  /** Resident memory now; undefined as for `peakRssMb`. */
+  rssMb(): Promise<number | undefined>;
   /** Undefined where the server isn't ours to look at, or the system doesn't tell. */
   peakRssMb(): Promise<number | undefined>;
   stop(): Promise<void>;
@@ -52,9 +55,11 @@ export async function launchServer({ command, readyPath }: ServerLauncher) {
     ended = true;
   });
   return {
+    url,
     client,
     /** Whether the process has gone by itself, or was stopped. */
     ended: () => ended,
+    rssMb: () => rssMb(child.pid),
     peakRssMb: () => peakRssMb(child.pid),
     async ready(signal: AbortSignal): Promise<void> {
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(READY_WITHIN_MS)]);

@@ -5,10 +5,11 @@ import { sluiceLauncher } from "../peers/sluice.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Bench, Contestant, Entry, RoundResult, Workload } from "./workload.ts";
 
-export type HttpWorkload = {
+export type HttpWorkload = HttpSides & { readonly title: string; readonly notes?: readonly string[] };
+
+/** What both servers do, and how they are started. */
+export type HttpSides = {
   readonly name: string;
-  readonly title: string;
-  readonly notes?: readonly string[];
   readonly servers: ServerSettings;
   /** Whether the peer is measured with `-b 128 -ub 128` too. */
   readonly smallBatchesToo?: boolean;
@@ -26,11 +27,12 @@ export function httpWorkload(workload: HttpWorkload): Workload {
     title: workload.title,
     ...(workload.notes && { notes: workload.notes }),
     needsPeer: true,
-    entries: (bench) => entriesOf(workload, bench),
+    entries: (bench) => httpEntries(workload, bench),
   };
 }
 
-function entriesOf(workload: HttpWorkload, bench: Bench): readonly Entry[] {
+/** Both sides of such a workload. */
+export function httpEntries(workload: HttpSides, bench: Bench): readonly Entry[] {
   const { servers } = workload;
   const { shared, peer, signal } = bench;
   const entry = (name: Entry["name"], start: () => Promise<Server>): Entry => ({
@@ -51,10 +53,11 @@ function entriesOf(workload: HttpWorkload, bench: Bench): readonly Entry[] {
 /** A server that somebody else started and will stop. */
 function foreignServer(url: string): Server {
   const client = createClient(url);
-  return { client, peakRssMb: async () => undefined, stop: async () => client.close() };
+  const unknown = async () => undefined;
+  return { url, client, rssMb: unknown, peakRssMb: unknown, stop: async () => client.close() };
 }
 
-async function openContestant(workload: HttpWorkload, server: Server, bench: Bench): Promise<Contestant> {
+async function openContestant(workload: HttpSides, server: Server, bench: Bench): Promise<Contestant> {
   const session = await openSession(server, bench, workload.name).catch(async (error: unknown) => {
     await server.stop();
     throw error;

@@ -1,0 +1,78 @@
+import type { Measurement } from "../../figures.ts";
+import { type PlannedClient, planLoad, planSpike } from "../../load/arrivals.ts";
+import { goodput, loadFigures, spikeFigures } from "../../load/goodput.ts";
+import { runOpenLoop } from "../../load/open-loop.ts";
+import { type Outcome, outcomeOf } from "../../load/outcome.ts";
+import { post } from "../../load/post.ts";
+import { seededRandom } from "../../statistics.ts";
+import { CHAT_PATH, type Session } from "../session.ts";
+import type { Calibration } from "./calibrate.ts";
+import { watchRss } from "./rss.ts";
+import { makeRequest, OVERLOAD, POLITE_SHARE, type Size, STANDARD_TTFT_MS } from "./size.ts";
+
+/** A good answer's ITL p95 is under so many times the unloaded one. */
+const STANDARD_ITL = 2;
+/** Who has less of its patience left would leave before its answer came. */
+const LEAST_LEFT_MS = STANDARD_TTFT_MS;
+const HEADERS = { "sluice-max-wait-ms": String(STANDARD_TTFT_MS) };
+
+export type OverloadOptions = {
+  /** Of this server. */
+  readonly own: Calibration;
+  /** What the slowest of the servers can do, which the load is reckoned by. */
+  readonly slowestPerSecond: number;
+  readonly size: Size;
+  /** The same clients at the same moments for each server. */
+  readonly seed: number;
+};
+
+/** Offers the load, and then the spike. */
+export async function measureOverload(
+  session: Session,
+  { own, slowestPerSecond, size, seed }: OverloadOptions,
+): Promise<Measurement> {
+  const random = seededRandom(seed);
+  const offeredPerSecond = OVERLOAD * slowestPerSecond;
+  const politePerSecond = POLITE_SHARE * slowestPerSecond;
+  const load = planLoad(random, {
+    ...{ greedyPerSecond: offeredPerSecond - politePerSecond, politePerSecond },
+    durationMs: size.loadMs,
+  });
+  const spike = planSpike(random, size.spike, size.spikeMs);
+  const standard = { ttftMs: STANDARD_TTFT_MS, itlP95Ms: STANDARD_ITL * own.unloadedItlP95Ms };
+
+  const beforeMb = await session.server.rssMb();
+  const loaded = await offer(session, load, `load ${seed}`, size);
+  const span = { fromMs: loaded.fromMs, toMs: loaded.fromMs + size.loadMs };
+  const spikeRss = await watchRss(session.server, session.signal);
+  const spiked = await offer(session, spike, `spike ${seed}`, size);
+  const rss = await spikeRss.stop();
+
+  const { unloadedTtftP95Ms, unloadedItlP95Ms, busyItlP95Ms, capacityPerSecond } = own;
+  return {
+    ...{ unloadedTtftP95Ms, unloadedItlP95Ms, busyItlP95Ms, capacityPerSecond, offeredPerSecond },
+    ...goodput(loaded.outcomes, standard, span),
+    ...loadFigures(loaded.outcomes, unloadedTtftP95Ms),
+    ...spikeFigures(spiked.outcomes, standard),
+    ...(rss && beforeMb !== undefined && { growthMb: rss.afterMb - beforeMb }),
+    ...(rss && { spikeGrowthMb: rss.highestMb - rss.beforeMb }),
+  };
+}
+
+async function offer(
+  session: Session,
+  plan: readonly PlannedClient[],
+  name: string,
+  { patienceMs }: Size,
+): Promise<{ readonly fromMs: number; readonly outcomes: readonly Outcome[] }> {
+  const writer = session.writer(0, name);
+  // Written beforehand, so that a client that comes has nothing to do but to send.
+  const payloads = plan.map(() => Buffer.from(JSON.stringify(session.body(makeRequest(session, writer)))));
+  const url = new URL(CHAT_PATH, session.server.url);
+  const fromMs = performance.now();
+  const visits = await runOpenLoop(plan, {
+    ask: (_client, index, signal) => post(url, payloads[index] ?? Buffer.of(), { signal, headers: HEADERS }),
+    ...{ patienceMs, leastLeftMs: LEAST_LEFT_MS, signal: session.signal },
+  });
+  return { fromMs, outcomes: visits.map(outcomeOf) };
+}
