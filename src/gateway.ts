@@ -16,7 +16,7 @@ import { prepareDrain } from "./http/drain.ts";
 import { createBackgroundRuns } from "./http/responses/background.ts";
 import { type LocalModel, writesText } from "./models/index.ts";
 import { InvalidRequestError } from "./protocols/errors.ts";
-import { admit } from "./queue/admission.ts";
+import { createLoadControl, type LoadControl } from "./queue/load-control.ts";
 import { createModelDirectory, type ModelState, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
 import { createState } from "./store/state.ts";
@@ -68,11 +68,15 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     models.filter(({ gguf }) => writesText(gguf)).map((model) => [model, createModelEngine(model, config, logger)]),
   );
   const embedders = new Map(models.map((model) => [model, createModelEmbedder(model, config, logger)]));
+  const load = createLoadControl({ ...config, models: engines.size });
   const served = await Promise.all(
-    Array.from(embedders, ([model, embedder]) => describe(model, engines.get(model), embedder)),
+    Array.from(embedders, ([model, embedder]) => {
+      const engine = engines.get(model);
+      return describe(model, engine && { engine, generate: queued(engine, load, config) }, embedder);
+    }),
   );
   const directory = createModelDirectory(served);
-  const generate = compose([admit({ maxPending: config.maxPending })], route(directory));
+  const generate = route(directory);
   const state = createState({
     file: config.stateFile,
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
@@ -192,7 +196,16 @@ function refuseText(model: LocalModel): { readonly generate: Generate; readonly 
   };
 }
 
-async function describe(model: LocalModel, engine: Engine | undefined, embedder: Embedder): Promise<ServedModel> {
+/** A model's own answers, each in its turn. */
+function queued(engine: Engine, load: LoadControl, { slots, minSlots, targetItlMs }: Config): Generate {
+  const { gate, turns } = load.queueFor({ slots, minSlots, targetItlMs, isReady: () => engine.state === "ready" });
+  return compose([gate, ...layersOf(engine), turns], engine.generate);
+}
+
+type Writer = { readonly engine: Engine; readonly generate: Generate };
+
+async function describe(model: LocalModel, writer: Writer | undefined, embedder: Embedder): Promise<ServedModel> {
+  const engine = writer?.engine;
   const { mtimeMs } = await stat(model.path);
   const refusal = refuseText(model);
   const {
@@ -221,7 +234,7 @@ async function describe(model: LocalModel, engine: Engine | undefined, embedder:
       ...(vocabularySize !== undefined && { vocabularySize }),
       ...(model.sha256 !== undefined && { sha256: model.sha256 }),
     },
-    generate: engine === undefined ? refusal.generate : compose(layersOf(engine), engine.generate),
+    generate: writer?.generate ?? refusal.generate,
     measure: engine === undefined ? refusal.generate : compose(layersOf(engine), measurePrompts(engine.text)),
     text: engine?.text ?? refusal.text,
     info: () => engine?.info,

@@ -70,7 +70,35 @@ export const configSchema = z.strictObject({
     .describe(
       "how many responses, how many completions and how many conversations are kept; beyond that the oldest go",
     ),
+  minSlots: z
+    .int()
+    .min(1)
+    .max(256)
+    .default(1)
+    .describe("sequences that each model runs at once at least, however slowly their tokens come; slots is the most"),
+  targetItlMs: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(250)
+    .describe(
+      "time between two tokens above which fewer sequences run at once, in ms; twice that of one alone is always allowed",
+    ),
   maxPending: z.int().min(1).max(100_000).default(256).describe("requests in hand at once before new ones are refused"),
+  maxPendingTokens: z
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .default(1_048_576)
+    .describe(
+      "tokens of all prompts in hand before new requests are refused, as estimated; one request is always taken",
+    ),
+  maxWaitMs: z
+    .int()
+    .min(1)
+    .max(3_600_000)
+    .default(60_000)
+    .describe("longest time until its first token that a request is accepted for, in ms; requests may ask for less"),
   maxBodyBytes: z
     .int()
     .min(1024)

@@ -1,0 +1,148 @@
+import { createDrain } from "./drain.ts";
+import { createMean } from "./mean.ts";
+import { createReturns } from "./returns.ts";
+
+/** Who asks for room, and how much of it. */
+export type Claim = { readonly tenant: string; readonly tokens: number };
+
+/**
+ * A bound on requests in hand and on the tokens of their prompts. It holds places for those that it sent away when they come back, and keeps
+ * an eighth for tenants that have little, so that one who takes all there is can't keep the others out.
+ */
+export type Bound = {
+  /**
+   * How many requests must leave until there is room: 0 where there is some now. A place that was held for the tenant is used up.
+   * @param mustNotWait the machine idles, so that nothing is gained by holding places for others
+   */
+  ask(claim: Claim, nowMs: number, mustNotWait: boolean): Answer;
+  enter(claim: Claim, nowMs: number): void;
+  leave(claim: Claim, heldMs: number, nowMs: number): void;
+  /** Refuses: says in how many ms the place after `departures` more is likely to be free, and holds it from then on. */
+  refuse(claim: Claim, departures: number, nowMs: number): number;
+  /** The mean time between two departures. */
+  intervalMs(nowMs: number): number;
+  /** Places that are held for `tenant`: now, and later. */
+  heldFor(tenant: string, nowMs: number): { readonly now: number; readonly later: number };
+  readonly requests: number;
+  readonly tokens: number;
+};
+
+export type Answer = {
+  readonly departures: number;
+  /** The tenant comes back at the time that it was told. */
+  readonly isReturning: boolean;
+};
+
+export type BoundOptions = {
+  readonly maxRequests: number;
+  readonly maxTokens: number;
+  /** A number in [0, 1) at each call. */
+  readonly random: () => number;
+};
+
+/** The share of the places that is kept for tenants that have little, while there are several. */
+const KEPT_SHARE = 1 / 8;
+/** A tenant has little when it has less than this share of what each would have if all had the same. */
+const LITTLE = 1 / 4;
+/** A tenant counts so long after its last request. */
+const TENANT_MS = 60_000;
+const MAX_TENANTS = 10_000;
+
+/** Departures are no clockwork: with this many standard deviations more, nine in ten are in time. */
+const DEVIATIONS = 1.3;
+/** Nobody is told to come back earlier than the estimate, and at random up to so much later, so that not all come at once. */
+const JITTER = 0.2;
+const MIN_JITTER_MS = 50;
+const MAX_JITTER_MS = 5_000;
+/** A place is held so long after the time that was told: clients round up to seconds, and connect anew. */
+const GRACE_MS = 1_500;
+const MIN_RETRY_MS = 100;
+const MAX_RETRY_MS = 600_000;
+/** Taken while no request has ended yet, so that nothing is known. */
+const UNKNOWN_INTERVAL_MS = 1_000;
+const DURATION_WEIGHT = 0.1;
+/** Places are held for so many times the bound; who is sent away beyond that is told a time without one. */
+const RETURNS = 4;
+
+export function createBound({ maxRequests, maxTokens, random }: BoundOptions): Bound {
+  const drain = createDrain();
+  const returns = createReturns(RETURNS * maxRequests);
+  const durationMs = createMean(DURATION_WEIGHT);
+  const promptTokens = createMean(DURATION_WEIGHT);
+  /** In the order of their last sign of life. */
+  const tenants = new Map<string, { held: number; seenMs: number }>();
+  let requests = 0;
+  let tokens = 0;
+
+  function see(tenant: string, nowMs: number): { held: number } {
+    const seen = tenants.get(tenant) ?? { held: 0, seenMs: nowMs };
+    seen.seenMs = nowMs;
+    tenants.delete(tenant);
+    tenants.set(tenant, seen);
+    for (const [oldest, { held, seenMs }] of tenants) {
+      if (seenMs > nowMs - TENANT_MS && tenants.size <= MAX_TENANTS) break;
+      tenants.delete(oldest);
+      if (held === 0) continue;
+      // It is still here, so it isn't forgotten.
+      tenants.set(oldest, { held, seenMs: nowMs });
+      break;
+    }
+    return seen;
+  }
+
+  function hasLittle(tenant: string): boolean {
+    const held = tenants.get(tenant)?.held ?? 0;
+    return tenants.size > 1 && held < Math.max(1, (LITTLE * maxRequests) / tenants.size);
+  }
+
+  function intervalMs(nowMs: number): number {
+    const unmeasured = durationMs.value === undefined ? UNKNOWN_INTERVAL_MS : durationMs.value / Math.max(1, requests);
+    return drain.intervalMs(nowMs) ?? unmeasured;
+  }
+
+  return {
+    get requests() {
+      return requests;
+    },
+    get tokens() {
+      return tokens;
+    },
+    intervalMs,
+    heldFor: (tenant, nowMs) => ({ now: returns.held(nowMs, tenant), later: returns.ahead(nowMs, tenant) }),
+    ask({ tenant, tokens: asked }, nowMs, mustNotWait) {
+      see(tenant, nowMs);
+      const isReturning = returns.claim(tenant, nowMs);
+      if (requests === 0) return { departures: 0, isReturning };
+      const little = hasLittle(tenant);
+      const kept = tenants.size > 1 && !little ? Math.floor(KEPT_SHARE * maxRequests) : 0;
+      const held = isReturning || little || mustNotWait ? 0 : returns.held(nowMs);
+      const meanTokens = Math.max(1, promptTokens.value ?? asked);
+      const lackingRequests = requests + 1 + kept + held - maxRequests;
+      const lackingTokens = tokens + asked + held * meanTokens - maxTokens;
+      return { departures: Math.max(0, lackingRequests, Math.ceil(lackingTokens / meanTokens)), isReturning };
+    },
+    enter({ tenant, tokens: taken }, nowMs) {
+      see(tenant, nowMs).held += 1;
+      requests += 1;
+      tokens += taken;
+      promptTokens.add(taken);
+    },
+    leave({ tenant, tokens: taken }, heldMs, nowMs) {
+      see(tenant, nowMs).held -= 1;
+      requests -= 1;
+      tokens -= taken;
+      durationMs.add(heldMs);
+      if (requests === 0) drain.pause();
+      else drain.note(nowMs);
+    },
+    refuse({ tenant }, departures, nowMs) {
+      const before = departures + (hasLittle(tenant) ? 0 : returns.ahead(nowMs));
+      const likelyMs = (before + DEVIATIONS * Math.sqrt(before)) * intervalMs(nowMs);
+      const earliestMs = Math.min(Math.max(likelyMs, MIN_RETRY_MS), MAX_RETRY_MS);
+      const spreadMs = Math.min(Math.max(JITTER * earliestMs, MIN_JITTER_MS), MAX_JITTER_MS);
+      const toldMs = Math.ceil(earliestMs + random() * spreadMs);
+      returns.hold(tenant, nowMs + earliestMs, nowMs + toldMs + GRACE_MS);
+      return toldMs;
+    },
+  };
+}

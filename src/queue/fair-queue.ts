@@ -1,0 +1,141 @@
+import { PRIORITIES, type Priority } from "../generation/terms.ts";
+import { type Ahead, createLanes, type Entry, type Lanes } from "./lanes.ts";
+
+/** An entry's place: who it is of, and what its turn costs. */
+export type Turn<T> = { readonly priority: Priority; readonly entry: Entry<T> };
+
+/**
+ * Who waits, in the order of their turns: interactive before default before batch, and fair between tenants in each class.
+ *
+ * So that nothing starves, a class that is passed over has its turn when others have had `PATIENCE` times the work of its next entry. Whatever
+ * comes, default ones get at least a ninth of the work and batch ones a seventeenth, but for one turn.
+ */
+export type FairQueue<T> = {
+  readonly size: number;
+  /** The cost of all entries. */
+  readonly work: number;
+  /** Tenants of which anything is remembered. */
+  readonly remembered: number;
+  /** Whose turn is next. */
+  readonly head: Turn<T> | undefined;
+  push(of: { readonly tenant: string; readonly priority: Priority }, value: T, cost: number): Turn<T>;
+  /** Takes the head out and charges its tenant. */
+  take(): Turn<T> | undefined;
+  /** Takes one out that no longer waits for its turn; nobody is charged. False where it had gone before. */
+  remove(turn: Turn<T>): boolean;
+  reprice(turn: Turn<T>, cost: number): void;
+  /** A turn that was taken cost `difference` more than was charged for it, or less. */
+  charge(turn: Turn<T>, difference: number): void;
+  /** What is likely to have its turn before this one. */
+  ahead(turn: Turn<T>): Ahead;
+  /** What would be ahead of one that came now, if its tenant had so much `more` waiting. */
+  aheadOfNext(of: { readonly tenant: string; readonly priority: Priority }, more?: Ahead): Ahead;
+  /** Forgets all debts: for when nothing waits and nothing runs. */
+  forget(): void;
+};
+
+/** How many times its own work each class lets pass. The first is never passed over but for the others' shares. */
+const PATIENCE: Readonly<Record<Priority, number>> = { interactive: 0, default: 8, batch: 16 };
+
+const NOTHING: Ahead = { entries: 0, work: 0 };
+
+type Class<T> = {
+  readonly priority: Priority;
+  readonly lanes: Lanes<T>;
+  /** Work that others have had while something waited here. */
+  passedOver: number;
+};
+
+export function createFairQueue<T>(): FairQueue<T> {
+  const classes = PRIORITIES.map((priority): Class<T> => ({ priority, lanes: createLanes(), passedOver: 0 }));
+
+  function classOf(priority: Priority): Class<T> {
+    const found = classes[PRIORITIES.indexOf(priority)];
+    if (found === undefined) throw new Error(`there is no class ${priority}`);
+    return found;
+  }
+
+  /** The class whose turn is next: the lowest that was passed over long enough, else the highest in which something waits. */
+  function nextClass(): Class<T> | undefined {
+    let next: Class<T> | undefined;
+    for (const each of classes) {
+      const { head } = each.lanes;
+      if (head === undefined) continue;
+      const patience = PATIENCE[each.priority];
+      if (next === undefined || (patience > 0 && each.passedOver >= patience * head.cost)) next = each;
+    }
+    return next;
+  }
+
+  function sum(count: (lanes: Lanes<T>) => number): number {
+    return classes.reduce((total, { lanes }) => total + count(lanes), 0);
+  }
+
+  /** What the classes before and after take of the turns, while `own` is had. */
+  function withClasses(priority: Priority, own: Ahead): Ahead {
+    let { entries, work } = own;
+    let isBefore = true;
+    for (const each of classes) {
+      if (each.priority === priority) {
+        isBefore = false;
+        continue;
+      }
+      const { lanes } = each;
+      const share = isBefore ? 1 : own.work / (PATIENCE[each.priority] * Math.max(1, lanes.work));
+      entries += Math.round(lanes.size * Math.min(1, share));
+      work += lanes.work * Math.min(1, share);
+    }
+    return { entries, work };
+  }
+
+  return {
+    get size() {
+      return sum((lanes) => lanes.size);
+    },
+    get work() {
+      return sum((lanes) => lanes.work);
+    },
+    get remembered() {
+      return sum((lanes) => lanes.remembered);
+    },
+    get head() {
+      const next = nextClass();
+      const entry = next?.lanes.head;
+      return next && entry && { priority: next.priority, entry };
+    },
+    push({ tenant, priority }, value, cost) {
+      return { priority, entry: classOf(priority).lanes.push(tenant, value, cost) };
+    },
+    take() {
+      const next = nextClass();
+      const entry = next?.lanes.take();
+      if (next === undefined || entry === undefined) return undefined;
+      for (const each of classes) {
+        if (each === next || each.lanes.size === 0) each.passedOver = 0;
+        else each.passedOver += entry.cost;
+      }
+      return { priority: next.priority, entry };
+    },
+    remove({ priority, entry }) {
+      return classOf(priority).lanes.remove(entry);
+    },
+    reprice({ priority, entry }, cost) {
+      classOf(priority).lanes.reprice(entry, cost);
+    },
+    charge({ priority, entry }, difference) {
+      classOf(priority).lanes.charge(entry.tenant, difference);
+    },
+    ahead({ priority, entry }) {
+      return withClasses(priority, classOf(priority).lanes.ahead(entry));
+    },
+    aheadOfNext({ tenant, priority }, more = NOTHING) {
+      return withClasses(priority, classOf(priority).lanes.aheadOfNext(tenant, more));
+    },
+    forget() {
+      for (const each of classes) {
+        each.lanes.forget();
+        if (each.lanes.size === 0) each.passedOver = 0;
+      }
+    },
+  };
+}

@@ -1,0 +1,257 @@
+import { createHeap, type HeapNode } from "./heap.ts";
+
+/** What waits in a lane. */
+export type Entry<T> = {
+  readonly value: T;
+  readonly tenant: string;
+  /** What its turn is charged, in whatever unit the queue counts work. */
+  readonly cost: number;
+};
+
+/** How much is likely to have its turn first. */
+export type Ahead = { readonly entries: number; readonly work: number };
+
+/**
+ * Tenants that share turns fairly: one lane for each, in which order is kept.
+ *
+ * A fair queue in virtual time, with a counter for each tenant (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024; Goyal et
+ * al., "Start-time Fair Queueing", SIGCOMM 1996): the tenant with the least counted goes next, and its counter grows by the cost of its turn. Who
+ * comes after a pause begins where the others are, so nobody saves up turns, and what one was given too much is remembered. Counters of those who
+ * wait never lie further apart than the dearest entry's cost, so that is the most by which one can be ahead of another.
+ */
+export type Lanes<T> = {
+  readonly size: number;
+  /** The cost of all entries. */
+  readonly work: number;
+  /** Tenants that wait. */
+  readonly tenants: number;
+  /** Tenants that are remembered, waiting or not. */
+  readonly remembered: number;
+  /** Whose turn is next. */
+  readonly head: Entry<T> | undefined;
+  push(tenant: string, value: T, cost: number): Entry<T>;
+  /** Takes the head out and charges its tenant. */
+  take(): Entry<T> | undefined;
+  /** Takes an entry out; its tenant isn't charged. False where it had gone before. */
+  remove(entry: Entry<T>): boolean;
+  /** The entry turns out to cost something else. */
+  reprice(entry: Entry<T>, cost: number): void;
+  /** A turn cost `difference` more than its tenant was charged, or less where that is negative. */
+  charge(tenant: string, difference: number): void;
+  ahead(entry: Entry<T>): Ahead;
+  /** What would be ahead of `tenant`'s next entry, if it had so much `more` waiting. */
+  aheadOfNext(tenant: string, more: Ahead): Ahead;
+  /** Forgets who was given more than others: for when nothing waits and nothing runs. */
+  forget(): void;
+};
+
+type Item<T> = {
+  readonly value: T;
+  readonly tenant: string;
+  cost: number;
+  readonly lane: Lane<T>;
+  /** Counted from the lane's beginning, for `ahead`. */
+  readonly ordinal: number;
+  readonly workBefore: number;
+  readonly order: number;
+  previous: Item<T> | undefined;
+  next: Item<T> | undefined;
+  waits: boolean;
+};
+
+type Lane<T> = {
+  readonly tenant: string;
+  /** What the tenant's turns have cost, on the scale that all lanes share. */
+  counted: number;
+  first: Item<T> | undefined;
+  last: Item<T> | undefined;
+  entries: number;
+  work: number;
+  pushed: number;
+  pushedWork: number;
+  /** Among the waiting lanes, or among those that only have had more than others. */
+  node: HeapNode<Lane<T>> | undefined;
+};
+
+/**
+ * By how much of each turn's cost the point where newcomers begin moves on by itself. Without that, ever new tenants could keep an old one from
+ * its turn; with it, new ones come after it when 1,024 of the dearest turns were had. Small enough to be no disadvantage to anybody.
+ */
+const DRIFT = 1 / 1024;
+
+/** Tenants without entries whose surplus is remembered. */
+const MAX_IDLE = 10_000;
+
+export function createLanes<T>(): Lanes<T> {
+  const lanes = new Map<string, Lane<T>>();
+  const waiting = createHeap<Lane<T>>();
+  /** Lanes without entries whose tenants have had more than who begins now. */
+  const idle = createHeap<Lane<T>>();
+  /** Where newcomers begin. Never goes back. */
+  let now = 0;
+  /** The largest count that a turn has led to. */
+  let furthest = 0;
+  let size = 0;
+  let work = 0;
+  let orders = 0;
+
+  /** The tenant's lane, made ready for an entry. */
+  function open(tenant: string): Lane<T> {
+    let lane = lanes.get(tenant);
+    if (lane === undefined) {
+      lane = {
+        ...{ tenant, counted: 0, first: undefined, last: undefined, node: undefined },
+        ...{ entries: 0, work: 0, pushed: 0, pushedWork: 0 },
+      };
+      lanes.set(tenant, lane);
+    }
+    if (lane.entries === 0) {
+      if (lane.node !== undefined) idle.remove(lane.node);
+      lane.counted = Math.max(lane.counted, now, waiting.first?.key ?? 0);
+      lane.node = waiting.push(lane, lane.counted, orders);
+    }
+    return lane;
+  }
+
+  /** Puts the lane where it belongs after its entries or its count have changed. */
+  function settle(lane: Lane<T>): void {
+    if (lane.first !== undefined) {
+      if (lane.node !== undefined) waiting.update(lane.node, lane.counted, lane.first.order);
+      return;
+    }
+    if (lane.node !== undefined) {
+      waiting.remove(lane.node);
+      idle.remove(lane.node);
+    }
+    if (lane.counted <= now) lanes.delete(lane.tenant);
+    else lane.node = idle.push(lane, lane.counted, orders++);
+    forgetSettled();
+  }
+
+  function forgetSettled(): void {
+    for (let first = idle.first; first !== undefined; first = idle.first) {
+      if (first.key > now && idle.size <= MAX_IDLE) return;
+      idle.remove(first);
+      lanes.delete(first.value.tenant);
+    }
+  }
+
+  function unlink(item: Item<T>): void {
+    const { lane, previous, next } = item;
+    if (previous === undefined) lane.first = next;
+    else previous.next = next;
+    if (next === undefined) lane.last = previous;
+    else next.previous = previous;
+    item.waits = false;
+    lane.entries -= 1;
+    lane.work = lane.entries === 0 ? 0 : lane.work - item.cost;
+    size -= 1;
+    work = size === 0 ? 0 : work - item.cost;
+  }
+
+  /** Others have about as much before an entry as its own tenant has, and no more than they have in all. */
+  function withOthers(own: Ahead, lane: Lane<T> | undefined): Ahead {
+    const isNew = lane === undefined || lane.entries === 0;
+    const others = waiting.size - (isNew ? 0 : 1);
+    const lead = lane === undefined ? 0 : Math.max(0, lane.counted - Math.max(now, waiting.first?.key ?? 0));
+    const mean = size === 0 ? 0 : work / size;
+    const entries = size - (lane?.entries ?? 0);
+    const leadEntries = mean === 0 ? 0 : lead / mean;
+    return {
+      entries: Math.round(own.entries + Math.min(entries, others * (own.entries + leadEntries + 0.5))),
+      work: own.work + Math.min(work - (lane?.work ?? 0), others * (own.work + lead + mean / 2)),
+    };
+  }
+
+  return {
+    get size() {
+      return size;
+    },
+    get work() {
+      return work;
+    },
+    get tenants() {
+      return waiting.size;
+    },
+    get remembered() {
+      return lanes.size;
+    },
+    get head() {
+      return waiting.first?.value.first;
+    },
+    push(tenant, value, cost) {
+      const lane = open(tenant);
+      const item: Item<T> = {
+        ...{ value, tenant, cost, lane, ordinal: lane.pushed, workBefore: lane.pushedWork, order: orders++ },
+        ...{ previous: lane.last, next: undefined, waits: true },
+      };
+      if (lane.last === undefined) lane.first = item;
+      else lane.last.next = item;
+      lane.last = item;
+      lane.entries += 1;
+      lane.work += cost;
+      lane.pushed += 1;
+      lane.pushedWork += cost;
+      size += 1;
+      work += cost;
+      return item;
+    },
+    take() {
+      const lane = waiting.first?.value;
+      const item = lane?.first;
+      if (lane === undefined || item === undefined) return undefined;
+      unlink(item);
+      now = Math.max(now, lane.counted);
+      lane.counted += item.cost;
+      furthest = Math.max(furthest, lane.counted);
+      now = Math.min(furthest, now + item.cost * DRIFT);
+      settle(lane);
+      return item;
+    },
+    remove(entry) {
+      const item = entry as Item<T>;
+      if (!item.waits) return false;
+      unlink(item);
+      settle(item.lane);
+      return true;
+    },
+    reprice(entry, cost) {
+      const item = entry as Item<T>;
+      if (!item.waits) return;
+      work += cost - item.cost;
+      item.lane.work += cost - item.cost;
+      item.cost = cost;
+    },
+    charge(tenant, difference) {
+      let lane = lanes.get(tenant);
+      if (lane === undefined) {
+        // It was no further than who begins now, so what it is owed is settled; what it owes isn't.
+        if (difference <= 0) return;
+        lane = open(tenant);
+      }
+      lane.counted = Math.max(lane.counted + difference, Math.min(lane.counted, now));
+      settle(lane);
+    },
+    ahead(entry) {
+      const item = entry as Item<T>;
+      const { lane } = item;
+      if (!item.waits || lane.first === undefined) return { entries: 0, work: 0 };
+      const own = {
+        entries: Math.min(lane.entries - 1, item.ordinal - lane.first.ordinal),
+        work: Math.max(0, Math.min(lane.work - item.cost, item.workBefore - lane.first.workBefore)),
+      };
+      return own.entries === 0 && waiting.first?.value === lane ? own : withOthers(own, lane);
+    },
+    aheadOfNext(tenant, more) {
+      const lane = lanes.get(tenant);
+      const own = { entries: (lane?.entries ?? 0) + more.entries, work: (lane?.work ?? 0) + more.work };
+      return withOthers(own, lane);
+    },
+    forget() {
+      if (size > 0) return;
+      for (let first = idle.first; first !== undefined; first = idle.first) idle.remove(first);
+      lanes.clear();
+      now = furthest = 0;
+    },
+  };
+}

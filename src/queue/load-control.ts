@@ -1,0 +1,87 @@
+import type { Layer } from "../generation/layer.ts";
+import type { GenerationRequest } from "../generation/request.ts";
+import { createBound } from "./bound.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { createGate } from "./gate.ts";
+import type { PromptPrice } from "./price.ts";
+import { createModelQueue, type QueueCounts } from "./queue.ts";
+import { createSuperseding } from "./supersede.ts";
+import { takeTurns } from "./take-turns.ts";
+
+export type LoadControlOptions = {
+  /** Requests in hand at once, over all models. */
+  readonly maxPending: number;
+  /** Tokens of the prompts in hand at once, over all models, as far as they can be told from their size. A single request is taken in any case. */
+  readonly maxPendingTokens: number;
+  /** Who would wait longer for the first token is refused at once. */
+  readonly maxWaitMs: number;
+  /** Among how many models the bounds are shared: with several, one can use up three quarters of them. */
+  readonly models: number;
+  readonly clock?: Clock;
+  /** A number in [0, 1) at each call. */
+  readonly random?: () => number;
+};
+
+export type QueueOptions = {
+  /** Sequences that the engine runs at once. */
+  readonly slots: number;
+  /** How many of these are used at least, however slow that makes each. */
+  readonly minSlots: number;
+  /** What the time between two tokens should stay under. */
+  readonly targetItlMs: number;
+  /** Whether the engine can begin at once; while it can't, its times say nothing about its speed. */
+  readonly isReady?: () => boolean;
+  /** What the engine knows of a prompt before it runs. Asked for requests that must wait. */
+  readonly price?: (request: GenerationRequest) => Promise<PromptPrice>;
+};
+
+/** One model's queue, in two layers. */
+export type QueueLayers = {
+  /** In front of everything that the model does. */
+  readonly gate: Layer;
+  /** Directly around its engine. */
+  readonly turns: Layer;
+  readonly counts: () => QueueCounts;
+};
+
+/** Load control over all models of a gateway. */
+export type LoadControl = {
+  queueFor(options: QueueOptions): QueueLayers;
+  /** What is in hand over all models. */
+  readonly counts: { readonly requests: number; readonly tokens: number; readonly superseding: number };
+};
+
+/** What one of several models may use of the bounds. */
+const SHARE_OF_ONE = 3 / 4;
+
+/**
+ * @example
+ * const load = createLoadControl({ maxPending: 256, maxPendingTokens: 1_000_000, maxWaitMs: 60_000, models: 1 });
+ * const queue = load.queueFor({ slots: 4, minSlots: 1, targetItlMs: 250 });
+ * const generate = compose([queue.gate, holdToFormat(), queue.turns], engine.generate);
+ */
+export function createLoadControl(options: LoadControlOptions): LoadControl {
+  const { maxPending, maxPendingTokens, maxWaitMs, models, clock = systemClock, random = Math.random } = options;
+  const superseding = createSuperseding();
+  const total = createBound({ maxRequests: maxPending, maxTokens: maxPendingTokens, random });
+
+  return {
+    queueFor({ slots, minSlots, targetItlMs, isReady, price }) {
+      const share = models > 1 ? SHARE_OF_ONE : 1;
+      const own = createBound({
+        maxRequests: Math.max(1, Math.ceil(share * maxPending)),
+        maxTokens: Math.max(1, Math.ceil(share * maxPendingTokens)),
+        random,
+      });
+      const queue = createModelQueue({ clock, slots, minSlots, targetItlMs, isReady });
+      return {
+        gate: createGate({ queue, bounds: models > 1 ? [own, total] : [total], superseding, maxWaitMs, clock }),
+        turns: takeTurns({ queue, clock, price }),
+        counts: () => queue.counts,
+      };
+    },
+    get counts() {
+      return { requests: total.requests, tokens: total.tokens, superseding: superseding.size };
+    },
+  };
+}

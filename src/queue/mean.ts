@@ -1,0 +1,48 @@
+/** A mean in which older values weigh less and less. */
+export type Mean = {
+  /** Undefined until there is a value. */
+  readonly value: number | undefined;
+  /** How many values it was made of. */
+  readonly count: number;
+  add(value: number): void;
+};
+
+/** @param weight how much the newest value counts, 0 to 1; the first few count evenly, until that is less. */
+export function createMean(weight: number): Mean {
+  let value: number | undefined;
+  let count = 0;
+  return {
+    get value() {
+      return value;
+    },
+    get count() {
+      return count;
+    },
+    add(next) {
+      count += 1;
+      value = value === undefined ? next : value + Math.max(weight, 1 / count) * (next - value);
+    },
+  };
+}
+
+/** A ratio of two sums in which older values weigh less and less: large pairs count for more than small ones. */
+export type Ratio = {
+  /** Undefined until there is a pair. */
+  readonly value: number | undefined;
+  add(numerator: number, denominator: number): void;
+};
+
+/** @param memory what each earlier sum is multiplied by when a pair is added, below 1 */
+export function createRatio(memory: number): Ratio {
+  let above = 0;
+  let below = 0;
+  return {
+    get value() {
+      return below > 0 ? above / below : undefined;
+    },
+    add(numerator, denominator) {
+      above = memory * above + numerator;
+      below = memory * below + denominator;
+    },
+  };
+}

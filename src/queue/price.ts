@@ -1,0 +1,91 @@
+import { createHabits } from "./habits.ts";
+import { createRatio } from "./mean.ts";
+import type { PromptSize } from "./prompt-size.ts";
+import { createSpeeds, type Speeds } from "./speeds.ts";
+
+/** What is asked for, as far as its price goes. */
+export type Order = {
+  readonly tenant: string;
+  readonly size: PromptSize;
+  readonly choices: number;
+  /** For each choice; undefined is until the context is full. */
+  readonly maxTokens: number | undefined;
+};
+
+/** What the engine knows of a prompt before it runs. */
+export type PromptPrice = {
+  readonly promptTokens: number;
+  /** How many of those a slot's KV holds, so that they need not be evaluated. */
+  readonly cachedTokens: number;
+};
+
+/** What a request is expected to take of the machine, or took. */
+export type Price = {
+  readonly promptTokens: number;
+  /** From its turn to its first token. */
+  readonly prefillMs: number;
+  /** How long it holds slots, for all its choices together: what the queue counts as work. */
+  readonly slotMs: number;
+};
+
+/** Prices requests in the time that they hold slots, by what this machine, this model and each tenant usually do. */
+export type Pricing = {
+  /** How many tokens a prompt has, or is likely to have. */
+  tokensOf(size: PromptSize): number;
+  /** @param load sequences that run at a time. @param known where the engine was asked, what it said */
+  expect(order: Order, load: number, known?: PromptPrice): Price;
+  /** What a request with these numbers of tokens takes, by the speeds of now. */
+  settle(used: PromptPrice & { readonly outputTokens: number }, load: number): Price;
+  notePrompt(order: Order, price: PromptPrice): void;
+  noteOutput(tenant: string, tokens: number): void;
+  /** A request that was priced at `slotMs` held slots for `realMs`. */
+  noteTime(slotMs: number, realMs: number): void;
+  /** What requests really take, to what they are priced at. */
+  readonly calibration: number;
+  readonly speeds: Speeds;
+};
+
+/** About the last 20 requests count. */
+const CALIBRATION_MEMORY = 0.95;
+/** One request that waits for something else, such as a reader that is slow, must not become the rule. */
+const SURPRISE = 4;
+
+export function createPricing(): Pricing {
+  const habits = createHabits();
+  const speeds = createSpeeds();
+  const calibration = createRatio(CALIBRATION_MEMORY);
+
+  function price(promptTokens: number, evaluatedTokens: number, outputTokens: number, load: number): Price {
+    // The last token of a prompt is always evaluated.
+    const prefillMs = Math.max(1, evaluatedTokens) * speeds.prefillMsPerToken;
+    return { promptTokens, prefillMs, slotMs: prefillMs + outputTokens * speeds.itlMs(load) };
+  }
+  function tokensOf({ type, count }: PromptSize): number {
+    return type === "tokens" ? count : habits.tokensOf(count);
+  }
+
+  return {
+    tokensOf,
+    expect({ tenant, size, choices, maxTokens }, load, known) {
+      const promptTokens = known?.promptTokens ?? tokensOf(size);
+      const evaluated = promptTokens - (known?.cachedTokens ?? promptTokens * habits.cachedShare(tenant));
+      const outputTokens = Math.min(maxTokens ?? Number.POSITIVE_INFINITY, habits.outputTokens(tenant));
+      return price(promptTokens, evaluated, choices * outputTokens, load);
+    },
+    settle({ promptTokens, cachedTokens, outputTokens }, load) {
+      return price(promptTokens, promptTokens - cachedTokens, outputTokens, load);
+    },
+    notePrompt({ tenant, size }, { promptTokens, cachedTokens }) {
+      const characters = size.type === "characters" ? size.count : undefined;
+      habits.notePrompt(tenant, { characters, tokens: promptTokens, cachedTokens });
+    },
+    noteOutput: habits.noteOutput,
+    noteTime(slotMs, realMs) {
+      calibration.add(Math.min(Math.max(realMs, slotMs / SURPRISE), slotMs * SURPRISE), slotMs);
+    },
+    get calibration() {
+      return calibration.value ?? 1;
+    },
+    speeds,
+  };
+}

@@ -1,0 +1,33 @@
+import type { GenerationRequest, Prompt } from "../generation/request.ts";
+
+/** How long a prompt is, as far as that can be said without a tokenizer. */
+export type PromptSize = { readonly type: "characters" | "tokens"; readonly count: number };
+
+/** What a template is taken to write around a message, in characters. */
+const MESSAGE_CHARS = 16;
+
+/** The size of what `request` makes the model read. Takes time in proportion to the number of messages; only schemas of tools are walked. */
+export function sizeOfPrompt({ prompt, tools }: Pick<GenerationRequest, "prompt" | "tools">): PromptSize {
+  if (prompt.type === "tokens") return { type: "tokens", count: prompt.tokens.length };
+  const ofTools = tools?.tools.reduce(
+    (sum, { name, description = "", parameters }) =>
+      sum +
+      MESSAGE_CHARS +
+      name.length +
+      description.length +
+      (parameters === undefined ? 0 : JSON.stringify(parameters).length),
+    0,
+  );
+  return { type: "characters", count: charactersOf(prompt) + (ofTools ?? 0) };
+}
+
+function charactersOf(prompt: Exclude<Prompt, { type: "tokens" }>): number {
+  if (prompt.type === "text") return prompt.text.length;
+  if (prompt.type === "infill") return prompt.prefix.length + prompt.suffix.length;
+  let sum = 0;
+  for (const { content, reasoning, toolCalls } of prompt.messages) {
+    sum += MESSAGE_CHARS + content.length + (reasoning?.length ?? 0);
+    for (const { name, arguments: text } of toolCalls ?? []) sum += MESSAGE_CHARS + name.length + text.length;
+  }
+  return sum;
+}

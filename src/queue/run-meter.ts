@@ -1,0 +1,58 @@
+import type { Order, Pricing, PromptPrice } from "./price.ts";
+
+/** What is learnt of a request while it runs, and what it has really used. */
+export type RunMeter = {
+  started(prompt: PromptPrice): void;
+  /** A text came. @param gapMs since the one before, where that says how fast the engine is. @param load sequences that run */
+  text(gapMs: number | undefined, nowMs: number, load: number): void;
+  /** A choice has ended, and with it the use of a slot. */
+  choiceEnded(completionTokens: number): void;
+  /**
+   * It has left. Its price by what it used, at the speeds of now; 0 where it never began. Undefined `wholeMs` is one that was cut short, of which
+   * nothing is learnt; else the time for which it held slots.
+   */
+  end(load: number, wholeMs: number | undefined): number;
+};
+
+/** So few tokens cost about as much as none: a call's fixed cost is no speed. */
+const FEW_TOKENS = 16;
+
+/** @param isFair whether the engine could begin at once, so that its times say how fast it is */
+export function createRunMeter(pricing: Pricing, order: Order, turnMs: number, isFair: boolean): RunMeter {
+  const { speeds } = pricing;
+  let prompt: PromptPrice | undefined;
+  let outputTokens = 0;
+  /** Of choices that have not ended, as far as can be seen: about one for each text. */
+  let texts = 0;
+  let hasSpoken = false;
+
+  return {
+    started(begun) {
+      prompt = begun;
+      pricing.notePrompt(order, begun);
+    },
+    text(gapMs, nowMs, load) {
+      texts += 1;
+      if (gapMs !== undefined) speeds.noteItl(load, gapMs);
+      if (hasSpoken || prompt === undefined) return;
+      hasSpoken = true;
+      const evaluated = prompt.promptTokens - prompt.cachedTokens;
+      if (isFair && evaluated >= FEW_TOKENS) {
+        speeds.notePrefill(evaluated, Math.max(0, nowMs - turnMs - speeds.itlMs(load)));
+      }
+    },
+    choiceEnded(completionTokens) {
+      outputTokens += completionTokens;
+      texts = 0;
+    },
+    end(load, wholeMs) {
+      if (prompt === undefined) return 0;
+      const { slotMs } = pricing.settle({ ...prompt, outputTokens: outputTokens + texts }, load);
+      if (wholeMs !== undefined) {
+        pricing.noteOutput(order.tenant, outputTokens / order.choices);
+        if (isFair) pricing.noteTime(slotMs, wholeMs);
+      }
+      return slotMs;
+    },
+  };
+}

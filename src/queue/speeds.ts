@@ -1,0 +1,69 @@
+import { createMean, createRatio, type Mean } from "./mean.ts";
+
+/** How fast this machine runs this model, learnt from what it does. */
+export type Speeds = {
+  /** For each token of a prompt that has to be evaluated, under the load that is usual. */
+  readonly prefillMsPerToken: number;
+  /** Between two tokens of a sequence while `sequences` run. */
+  itlMs(sequences: number): number;
+  /** The same, where it was measured. */
+  measuredItlMs(sequences: number): number | undefined;
+  /** Whether prompts were measured, so that predictions rest on more than a guess. */
+  readonly isKnown: boolean;
+  notePrefill(tokens: number, ms: number): void;
+  noteItl(sequences: number, ms: number): void;
+};
+
+/** Taken until something was measured: a small model on two cores. */
+const PREFILL_MS_PER_TOKEN = 4;
+const ITL_MS = 25;
+
+/** About the last 20 prompts count. */
+const PREFILL_MEMORY = 0.95;
+const ITL_WEIGHT = 0.02;
+/** One pause of the machine must not become its speed: a value counts as this many times the mean at most. */
+const OUTLIER = 8;
+/** What a step costs more for each further sequence, where nothing nearer was measured: decoding is bound by memory. */
+const SHARE_OF_A_SEQUENCE = 0.2;
+
+export function createSpeeds(): Speeds {
+  const prefill = createRatio(PREFILL_MEMORY);
+  /** By the number of sequences that run. */
+  const itl: Mean[] = [];
+
+  /** The measured load that is nearest to `sequences`. */
+  function nearest(sequences: number): { readonly load: number; readonly ms: number } | undefined {
+    for (let distance = 0; distance < Math.max(itl.length, sequences + 1); distance++) {
+      for (const load of [sequences - distance, sequences + distance]) {
+        const ms = itl[load]?.value;
+        if (ms !== undefined) return { load, ms };
+      }
+    }
+    return undefined;
+  }
+  const stepCost = (sequences: number) => 1 + SHARE_OF_A_SEQUENCE * (sequences - 1);
+
+  return {
+    get prefillMsPerToken() {
+      return prefill.value ?? PREFILL_MS_PER_TOKEN;
+    },
+    get isKnown() {
+      return prefill.value !== undefined;
+    },
+    measuredItlMs: (sequences) => itl[sequences]?.value,
+    itlMs(sequences) {
+      const known = nearest(sequences) ?? { load: 1, ms: ITL_MS };
+      return (known.ms * stepCost(sequences)) / stepCost(known.load);
+    },
+    notePrefill(tokens, ms) {
+      if (tokens < 1 || ms < 0) return;
+      const most = prefill.value === undefined ? ms : tokens * prefill.value * OUTLIER;
+      prefill.add(Math.min(ms, most), tokens);
+    },
+    noteItl(sequences, ms) {
+      while (itl.length <= sequences) itl.push(createMean(ITL_WEIGHT));
+      const mean = itl[sequences];
+      mean?.add(Math.min(ms, (mean.value ?? ms) * OUTLIER));
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import { SupersededError } from "../generation/errors.ts";
+
+/** What runs under an id that a later request may take. */
+export type Superseding = {
+  /**
+   * Takes the place of whatever this tenant has under `id`, which is aborted with a `SupersededError`. A request that comes in several parts,
+   * such as a batch of prompts, doesn't supersede itself.
+   * @returns a signal that is aborted when a later one takes the place, or `signal` is; and what ends the claim to it
+   */
+  take(of: { tenant: string; id: string; requestId: string }, signal: AbortSignal): Taken;
+  readonly size: number;
+};
+
+export type Taken = { readonly signal: AbortSignal; readonly end: () => void };
+
+type Holder = { readonly requestId: string; readonly parts: Set<AbortController> };
+
+export function createSuperseding(): Superseding {
+  const holders = new Map<string, Holder>();
+
+  return {
+    get size() {
+      return holders.size;
+    },
+    take({ tenant, id, requestId }, signal) {
+      const key = JSON.stringify([tenant, id]);
+      let holder = holders.get(key);
+      if (holder?.requestId !== requestId) {
+        const older = holder;
+        holder = { requestId, parts: new Set() };
+        holders.set(key, holder);
+        for (const part of older?.parts ?? []) part.abort(new SupersededError());
+      }
+      const own = holder;
+      const part = new AbortController();
+      own.parts.add(part);
+      return {
+        signal: AbortSignal.any([signal, part.signal]),
+        end() {
+          own.parts.delete(part);
+          if (own.parts.size === 0 && holders.get(key) === own) holders.delete(key);
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import type { OverloadedError } from "../generation/errors.ts";
+import type { GenerationEvent } from "../generation/event.ts";
+import type { Generate, Layer } from "../generation/layer.ts";
+import type { GenerationRequest } from "../generation/request.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
+import type { Clock } from "./clock.ts";
+import type { PromptPrice } from "./price.ts";
+import { sizeOfPrompt } from "./prompt-size.ts";
+import type { ModelQueue, Stay } from "./queue.ts";
+
+export type TakeTurnsOptions = {
+  readonly queue: ModelQueue;
+  readonly clock: Clock;
+  /** What the engine knows of a prompt before it runs. Asked for requests that must wait. */
+  readonly price?: ((request: GenerationRequest) => Promise<PromptPrice>) | undefined;
+};
+
+type Result = IteratorResult<GenerationEvent, undefined>;
+
+const DONE: Result = { done: true, value: undefined };
+
+/** A reader that asks for the next event within this time was waiting for it, so that when it comes says how fast the engine is. */
+const PROMPT_READER_MS = 5;
+
+/**
+ * The layer directly around an engine: hands a request on when its turn has come, and tells the queue what becomes of it. What the engine says
+ * is passed on as it is, at the cost of a timestamp for each text.
+ *
+ * A request is in the queue from its first `next()`. One that is aborted or left is out of it at once, and its slots are free.
+ */
+export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
+  return (request, next) => ({ [Symbol.asyncIterator]: () => takeTurn(request, next) });
+
+  function takeTurn(request: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent, undefined> {
+    const { signal, terms = OWN_TERMS } = request;
+    const turn = Promise.withResolvers<void>();
+    let stay: Stay | undefined;
+    /** The engine's, once the turn has come. */
+    let events: AsyncIterator<GenerationEvent> | undefined;
+    let isOpen = false;
+    let hasLeft = false;
+    /** Several choices speak at the same time, which says nothing about the time between two tokens. */
+    const isAlone = request.choices === 1;
+    let askedMs = 0;
+    let spokeMs = Number.NEGATIVE_INFINITY;
+
+    function begin(): void {
+      if (signal.aborted) {
+        onAbort();
+        return;
+      }
+      signal.addEventListener("abort", onAbort, { once: true });
+      stay = queue.arrive({
+        ...{ tenant: terms.tenant, priority: terms.priority, maxWaitMs: terms.maxWaitMs, onWait: terms.onWait },
+        ...{ size: sizeOfPrompt(request), choices: request.choices, maxTokens: request.maxTokens },
+        onTurn() {
+          try {
+            events = next(request)[Symbol.asyncIterator]();
+            turn.resolve();
+          } catch (error) {
+            leave();
+            turn.reject(error);
+          }
+        },
+        onExpired(error: OverloadedError) {
+          leave();
+          turn.reject(error);
+        },
+        askPrice: price && (() => price(request)),
+      });
+      // It was over before `arrive` returned.
+      if (hasLeft) stay.leave();
+    }
+    function leave(): void {
+      hasLeft = true;
+      signal.removeEventListener("abort", onAbort);
+      stay?.leave();
+    }
+    /** The engine hears of it too, and fails what it has begun with the same reason. */
+    function onAbort(): void {
+      leave();
+      turn.reject(signal.reason);
+    }
+
+    function observe(result: IteratorResult<GenerationEvent>): Result {
+      if (result.done === true) {
+        leave();
+        return DONE;
+      }
+      const { value } = result;
+      if (value.type === "text") {
+        const nowMs = clock.now();
+        const wasAwaited = isAlone && askedMs - spokeMs < PROMPT_READER_MS;
+        stay?.text(wasAwaited ? nowMs - spokeMs : undefined);
+        spokeMs = nowMs;
+      } else if (value.type === "started") {
+        stay?.started(value);
+      } else if (value.type === "finished") {
+        stay?.choiceEnded(value.completionTokens);
+      }
+      return result;
+    }
+    function fail(error: unknown): never {
+      leave();
+      throw error;
+    }
+
+    /** Everybody who asks before the turn has come waits here, so that events come in the order in which they were asked for. */
+    async function waitForTurn(): Promise<Result> {
+      if (hasLeft && events === undefined) return DONE;
+      if (stay === undefined) begin();
+      if (events === undefined) await turn.promise;
+      isOpen = true;
+      return events === undefined ? DONE : ask(events);
+    }
+    function ask(source: AsyncIterator<GenerationEvent>): Promise<Result> {
+      askedMs = clock.now();
+      return source.next().then(observe, fail);
+    }
+
+    return {
+      next: () => (isOpen && events !== undefined ? ask(events) : waitForTurn()),
+      async return() {
+        leave();
+        turn.resolve();
+        await events?.return?.();
+        return DONE;
+      },
+    };
+  }
+}

@@ -1,0 +1,199 @@
+import { describe, expect, it } from "vitest";
+import { OverloadedError } from "../../src/generation/errors.ts";
+import type { GenerationEvent } from "../../src/generation/event.ts";
+import { compose } from "../../src/generation/layer.ts";
+import type { GenerationRequest } from "../../src/generation/request.ts";
+import type { Terms, WaitNews } from "../../src/generation/terms.ts";
+import { createModelQueue } from "../../src/queue/queue.ts";
+import { takeTurns } from "../../src/queue/take-turns.ts";
+import { collect, generationRequest } from "../fixtures/generation.ts";
+import { createFakeClock } from "./fake-clock.ts";
+import { createFakeEngine } from "./fake-engine.ts";
+
+const ABORTED = new Error("nobody wants it");
+
+function createBench({ slots = 1 } = {}) {
+  const clock = createFakeClock();
+  const queue = createModelQueue({ clock, slots, minSlots: 1, targetItlMs: 250 });
+  const engine = createFakeEngine();
+  const generate = compose([takeTurns({ queue, clock })], engine.generate);
+
+  /** Begins a request and asks for its first event. */
+  function begin(id: string, overrides: Partial<GenerationRequest> = {}, terms: Partial<Terms> = {}) {
+    const news: WaitNews[] = [];
+    const events = generate(
+      generationRequest({
+        id,
+        terms: { tenant: "a", priority: "default", onWait: (each) => news.push(each), ...terms },
+        ...overrides,
+      }),
+    )[Symbol.asyncIterator]();
+    const first = events.next();
+    // Looked at later, or not at all.
+    first.catch(() => {});
+    return { events, first, news };
+  }
+  return { clock, queue, engine, generate, begin };
+}
+
+const EMPTY = { waiting: 0, running: 0, sequences: 0, waits: 0, debtors: 0 };
+
+describe("taking turns", () => {
+  it("hands on as many sequences as there are slots, and the next when one has ended", async () => {
+    const { engine, begin } = createBench({ slots: 2 });
+    const [first] = [begin("one"), begin("two"), begin("three")];
+    expect(engine.running()).toEqual(["one", "two"]);
+    engine.finish("one");
+    await collect({ [Symbol.asyncIterator]: () => first.events });
+    expect(engine.running()).toEqual(["two", "three"]);
+  });
+
+  it("counts a request's choices, and frees the slot of each that ends", async () => {
+    const { engine, begin } = createBench({ slots: 3 });
+    const wide = begin("wide", { choices: 2 });
+    begin("one");
+    begin("two");
+    expect(engine.running()).toEqual(["wide", "one"]);
+    engine.say("wide", { type: "finished", choice: 1, reason: "stop", completionTokens: 3 });
+    await wide.first;
+    expect(engine.running()).toEqual(["wide", "one", "two"]);
+  });
+
+  it("runs a request with more choices than slots when all slots are free", () => {
+    const { engine, begin, queue } = createBench({ slots: 2 });
+    begin("wide", { choices: 8 });
+    begin("one");
+    expect(engine.running()).toEqual(["wide"]);
+    expect(queue.counts).toMatchObject({ sequences: 2, waiting: 1 });
+  });
+
+  it("lets no smaller request overtake one that waits for several slots", async () => {
+    const { engine, begin } = createBench({ slots: 2 });
+    const first = begin("first");
+    begin("wide", { choices: 2 });
+    begin("small");
+    expect(engine.running()).toEqual(["first"]);
+    await first.events.return?.();
+    expect(engine.running()).toEqual(["wide"]);
+  });
+
+  it("passes on what the engine says as it is, its errors too", async () => {
+    const { engine, generate } = createBench();
+    const events: GenerationEvent[] = [
+      { type: "started", promptTokens: 3, cachedTokens: 0 },
+      { type: "text", choice: 0, text: "a" },
+      { type: "finished", choice: 0, reason: "stop", completionTokens: 2 },
+    ];
+    const seen = collect(generate(generationRequest({ id: "one" })));
+    await engine.begun("one");
+    for (const event of events) engine.say("one", event);
+    engine.end("one");
+    expect(await seen).toEqual(events);
+
+    const failing = collect(generate(generationRequest({ id: "two" })));
+    await engine.begun("two");
+    engine.fail("two", new Error("it broke"));
+    await expect(failing).rejects.toThrow("it broke");
+  });
+
+  it("does nothing until it is iterated", () => {
+    const { engine, generate, queue } = createBench();
+    generate(generationRequest());
+    expect(engine.running()).toEqual([]);
+    expect(queue.counts).toMatchObject(EMPTY);
+  });
+});
+
+describe("what a request is told", () => {
+  it("says at once that it was admitted where nothing is in its way", () => {
+    const { begin } = createBench();
+    expect(begin("one").news).toEqual([{ type: "admitted", waitedMs: 0, position: 0 }]);
+  });
+
+  it("says its position at once, then once a second, and when its turn has come", async () => {
+    const { clock, begin } = createBench();
+    const first = begin("one");
+    begin("two");
+    const third = begin("three");
+    expect(third.news).toMatchObject([{ type: "waiting", position: 2 }]);
+    clock.advance(999);
+    expect(third.news).toHaveLength(1);
+    clock.advance(1);
+    expect(third.news).toHaveLength(2);
+    clock.advance(5_000);
+    expect(third.news).toHaveLength(7);
+    await first.events.return?.();
+    expect(third.news.at(-1)).toMatchObject({ type: "waiting" });
+    clock.advance(1_000);
+    expect(third.news.at(-1)).toMatchObject({ type: "waiting", position: 1 });
+  });
+
+  it("tells how long it waited, and where it stood when it came", async () => {
+    const { clock, begin } = createBench();
+    const first = begin("one");
+    const second = begin("two");
+    clock.advance(300);
+    await first.events.return?.();
+    expect(second.news.at(-1)).toEqual({ type: "admitted", waitedMs: 300, position: 1 });
+  });
+});
+
+describe("leaving", () => {
+  it("takes a request out of the queue at once when it is left, aborted, or left before it began", async () => {
+    const { clock, engine, begin, queue } = createBench();
+    const first = begin("one");
+    const left = begin("two");
+    const controller = new AbortController();
+    const aborted = begin("three", { signal: controller.signal });
+    expect(queue.counts).toMatchObject({ waiting: 2, waits: 2 });
+
+    await left.events.return?.();
+    controller.abort(ABORTED);
+    expect(queue.counts).toMatchObject({ waiting: 0, waits: 0 });
+    await expect(aborted.first).rejects.toBe(ABORTED);
+    expect(await left.first).toEqual({ done: true, value: undefined });
+
+    await first.events.return?.();
+    expect(queue.counts).toMatchObject(EMPTY);
+    expect(engine.begunIds()).toEqual(["one"]);
+    expect(clock.timers()).toBe(0);
+  });
+
+  it("frees the slot of a running request at once when it is aborted, also where nobody asks for its next event", () => {
+    const { engine, begin, queue } = createBench();
+    const controller = new AbortController();
+    begin("one", { signal: controller.signal });
+    begin("two");
+    controller.abort(ABORTED);
+    expect(engine.begunIds()).toEqual(["one", "two"]);
+    expect(queue.counts).toMatchObject({ running: 1, waiting: 0 });
+  });
+
+  it("refuses a request that was aborted before it began with the reason", async () => {
+    const { begin, queue } = createBench();
+    await expect(begin("one", { signal: AbortSignal.abort(ABORTED) }).first).rejects.toBe(ABORTED);
+    expect(queue.counts).toMatchObject(EMPTY);
+  });
+
+  it("removes a request whose deadline comes while it waits, and says so", async () => {
+    const { clock, begin, queue } = createBench();
+    const first = begin("one");
+    const late = begin("two", {}, { maxWaitMs: 2_000 });
+    clock.advance(1_999);
+    expect(queue.counts.waiting).toBe(1);
+    clock.advance(1);
+    await expect(late.first).rejects.toThrow(OverloadedError);
+    await expect(late.first).rejects.toThrow("waited 2.0 s for its turn, as long as it may. Try again in");
+    expect(await late.events.next()).toEqual({ done: true, value: undefined });
+    await first.events.return?.();
+    expect(queue.counts).toMatchObject(EMPTY);
+    expect(clock.timers()).toBe(0);
+  });
+
+  it("lets a request run on whose deadline comes after its turn", () => {
+    const { clock, engine, begin } = createBench();
+    begin("one", {}, { maxWaitMs: 2_000 });
+    clock.advance(3_000);
+    expect(engine.running()).toEqual(["one"]);
+  });
+});
