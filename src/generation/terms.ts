@@ -27,7 +27,10 @@ export type Terms = {
   readonly priority: Priority;
   /** At most so long until the first token, in ms from now; undefined is however long it takes. */
   readonly maxWaitMs?: number;
-  /** A later request of the same tenant with the same id takes this one's place. */
+  /**
+   * A later request of the same tenant with the same id takes this one's place, whether it waits or runs. Generations that share their
+   * request's `id`, as those of a batch of prompts do, are parts of one: none takes another's place, and all of them give way together.
+   */
   readonly supersedeId?: string;
   /** Called at most once a second while the request waits, and once when its turn has come. */
   readonly onWait?: (news: WaitNews) => void;

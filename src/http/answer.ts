@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { Logger } from "pino";
+import type { GenerationEvent } from "../generation/event.ts";
 import type { StreamEncoder } from "../protocols/stream.ts";
 import type { Tally } from "../protocols/tally.ts";
 import type { HttpEnv } from "./context.ts";
@@ -7,6 +8,7 @@ import { OPENAI_ERRORS } from "./error-form.ts";
 import { CLIENT_CLOSED_REQUEST, describeFailure } from "./errors.ts";
 import { eventStreamResponse } from "./event-stream.ts";
 import type { ClientGeneration } from "./generation.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 
 /**
  * Runs `respond`, which answers with `generation`. A client that left meanwhile gets a 499, which only the log sees. What is thrown is put
@@ -46,23 +48,28 @@ export type StreamedAnswer = {
 };
 
 /**
- * Answers with a stream when the generation's first event has come. What is wrong before that, such as a prompt that is too long, is
- * thrown and gets a status of its own. The access log is told of the tokens, of an error in mid-stream, and of a client that left.
+ * Answers with a stream when the generation's first event has come, or when it lets itself be waited for and a comment is to say so. What
+ * is wrong before that, such as a prompt that is too long, is thrown and gets a status of its own. The access log is told of the tokens,
+ * of an error in mid-stream, and of a client that left.
  */
 export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer): Promise<Response> {
   const { generation, encoder, tally, logger, explain = asItIs } = answer;
   const facts = c.get("facts");
   const requestId = c.get("requestId");
-  const first = await generation.events.next();
-  if (first.done === true) {
-    throw new Error("The generation ended without an event.");
-  }
+  const heartbeat = startHeartbeat(facts.wait);
+  const first = takeFirst(generation);
+  const comment = await Promise.race([first.then(() => undefined), heartbeat.first]).catch((error: unknown) => {
+    heartbeat.stop();
+    throw error;
+  });
   const { promise, resolve } = Promise.withResolvers<void>();
   facts.bodySent = promise;
 
   return eventStreamResponse({
     generation,
-    first: first.value,
+    first,
+    comment,
+    heartbeat,
     encoder,
     describeError(error) {
       const failure = describeFailure(explain(error), requestId);
@@ -78,6 +85,14 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
       resolve();
     },
   });
+}
+
+async function takeFirst({ events }: ClientGeneration): Promise<GenerationEvent> {
+  const first = await events.next();
+  if (first.done === true) {
+    throw new Error("The generation ended without an event.");
+  }
+  return first.value;
 }
 
 function asItIs(error: unknown): unknown {

@@ -2,11 +2,15 @@ import type { GenerationEvent } from "../generation/event.ts";
 import type { WireError } from "../protocols/errors.ts";
 import type { StreamEncoder } from "../protocols/stream.ts";
 import type { ClientGeneration } from "./generation.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 
 export type EventStreamOptions = {
   readonly generation: ClientGeneration;
-  /** The generation's first event, which was awaited before a stream was promised. */
-  readonly first: GenerationEvent;
+  /** The generation's first event, which was awaited before a stream was promised, unless a comment came first. */
+  readonly first: Promise<GenerationEvent>;
+  readonly comment: string | undefined;
+  /** The comments after that one. It is stopped here. */
+  readonly heartbeat: Heartbeat;
   readonly encoder: StreamEncoder;
   /** What to tell the client about an error in mid-stream. */
   readonly describeError: (error: unknown) => WireError;
@@ -23,23 +27,31 @@ export const EVENT_STREAM_HEADERS = {
 
 /**
  * A generation as a response of server-sent events. It is pulled: an event is taken from the generation only when the connection can
- * take more, so a client that doesn't read holds back nothing but its own generation, and nothing piles up here. An error in
- * mid-stream is sent as a last event; a client that leaves cancels the generation.
+ * take more, so a client that doesn't read holds back nothing but its own generation, and nothing piles up here. While no event comes,
+ * comments may. An error in mid-stream is sent as a last event; a client that leaves cancels the generation.
  */
 export function eventStreamResponse(options: EventStreamOptions): Response {
-  const { generation, encoder } = options;
+  const { generation, encoder, heartbeat } = options;
+  let begun = false;
   let ended = false;
 
   function end(): void {
     if (!ended) {
       ended = true;
+      heartbeat.stop();
       options.onEnd();
     }
   }
 
+  async function begin(): Promise<string> {
+    begun = true;
+    const event = await options.first;
+    return encoder.open() + encoder.encode(event);
+  }
+
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     try {
-      let frames = "";
+      let frames = begun ? "" : await begin();
       while (frames === "") {
         const next = await generation.events.next();
         if (next.done === true) {
@@ -49,6 +61,7 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
         }
         frames = encoder.encode(next.value);
       }
+      heartbeat.touch();
       controller.enqueue(Buffer.from(frames));
     } catch (error) {
       if (generation.isCancelled()) {
@@ -64,8 +77,11 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        const frames = encoder.open() + encoder.encode(options.first);
-        if (frames !== "") controller.enqueue(Buffer.from(frames));
+        if (options.comment !== undefined) controller.enqueue(Buffer.from(options.comment));
+        heartbeat.sendBy((comment) => {
+          // One that isn't taken makes no room for the next.
+          if (controller.desiredSize === 0) controller.enqueue(Buffer.from(comment));
+        });
       },
       pull,
       cancel() {

@@ -6,6 +6,8 @@ import {
   EngineUnavailableError,
   InvalidSamplingError,
   OverloadedError,
+  RateLimitedError,
+  SupersededError,
   UnrenderablePromptError,
 } from "../../src/generation/errors.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
@@ -180,6 +182,25 @@ describe("POST /v1/chat/completions", () => {
       503,
       { type: "server_error", code: "server_overloaded" },
       { "retry-after": "2", "retry-after-ms": "1400" },
+    ],
+    [
+      "a key that has used up its limit, with the time to wait",
+      new RateLimitedError("60 of 60 requests a minute are used.", 200.5),
+      429,
+      {
+        type: "invalid_request_error",
+        param: null,
+        code: "rate_limit_exceeded",
+        message: expect.stringMatching(/^60/),
+      },
+      { "retry-after": "1", "retry-after-ms": "201" },
+    ],
+    [
+      "a request whose place another has taken, not to be tried again",
+      new SupersededError(),
+      409,
+      { type: "invalid_request_error", param: null, code: "superseded" },
+      { "x-should-retry": "false" },
     ],
   ];
 

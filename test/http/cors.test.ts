@@ -46,7 +46,10 @@ describe("CORS", () => {
     const response = await createApp("https://chat.example").request(CHAT, { ...init, headers });
     expect(response.headers.get("access-control-allow-origin")).toBe("https://chat.example");
     expect(response.headers.get("access-control-expose-headers")?.split(",")).toEqual(
-      expect.arrayContaining(["x-request-id", "openai-processing-ms", "retry-after"]),
+      expect.arrayContaining([
+        ..."x-request-id openai-processing-ms retry-after retry-after-ms x-should-retry".split(" "),
+        ..."sluice-queue-ms sluice-queue-position".split(" "),
+      ]),
     );
     expect(response.headers.get("x-request-id")).toMatch(/^req_/);
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import { eventStreamResponse } from "../../src/http/event-stream.ts";
 import { startGeneration } from "../../src/http/generation.ts";
+import { startHeartbeat } from "../../src/http/heartbeat.ts";
 import type { StreamEncoder } from "../../src/protocols/stream.ts";
 import { generationRequest } from "../fixtures/generation.ts";
 import { script } from "./support.ts";
@@ -22,7 +23,9 @@ function respond(events: Parameters<typeof script>[0]) {
   let ends = 0;
   const response = eventStreamResponse({
     generation,
-    first: STARTED,
+    first: Promise.resolve(STARTED),
+    comment: undefined,
+    heartbeat: startHeartbeat(undefined),
     encoder: plain,
     describeError: (error) => ({ message: String(error), type: "server_error", param: null, code: null }),
     onEnd: () => {

@@ -5,6 +5,8 @@ import {
   EngineCrashedError,
   EngineUnavailableError,
   OverloadedError,
+  RateLimitedError,
+  SupersededError,
   UnrenderablePromptError,
 } from "../../src/generation/errors.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
@@ -182,6 +184,22 @@ describe("an error of POST /v1/messages", () => {
       "overloaded_error",
       /9 requests/,
       { "retry-after": "2" },
+    ],
+    [
+      "a key that has used up its limit",
+      new RateLimitedError("60 of 60 requests a minute are used.", 1_400),
+      429,
+      "rate_limit_error",
+      /60 of 60/,
+      { "retry-after": "2", "retry-after-ms": "1400" },
+    ],
+    [
+      "a request whose place another has taken",
+      new SupersededError(),
+      409,
+      "invalid_request_error",
+      /later request/,
+      { "x-should-retry": "false" },
     ],
     ["a defect, of which nothing is told", new TypeError("secret"), 500, "api_error", /internal error/, {}],
   ];

@@ -16,7 +16,7 @@ export const chat = defineEndpoint({
   title: "POST /v1/chat/completions",
   schema: chatRequestSchema,
   refusals: REFUSALS,
-  hints: ["user", "safety_identifier", "prompt_cache_key", "service_tier", "prediction"],
+  hints: ["user", "safety_identifier", "prompt_cache_key", "prediction"],
   ignored: {},
   extensions: {
     top_k: "llama.cpp's",

@@ -14,7 +14,7 @@ export const messages = defineEndpoint({
   title: "POST /v1/messages",
   schema: messagesRequestSchema,
   refusals: REFUSALS,
-  hints: ["metadata", "service_tier"],
+  hints: ["metadata"],
   ignored: {
     cache_control: "the prefixes of all prompts are kept",
     diagnostics: "there is nothing to tell",

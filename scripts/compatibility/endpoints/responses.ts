@@ -10,7 +10,7 @@ export const responses = defineEndpoint({
   title: "POST /v1/responses",
   schema: responsesRequestSchema,
   refusals: REFUSALS,
-  hints: ["max_tool_calls", "service_tier", "user", "safety_identifier", "prompt_cache_key"],
+  hints: ["max_tool_calls", "user", "safety_identifier", "prompt_cache_key"],
   ignored: {},
   extensions: {
     seed: LIKE_CHAT,

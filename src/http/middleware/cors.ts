@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { createMiddleware } from "hono/factory";
 import type { HttpEnv } from "../context.ts";
+import { QUEUE_MS_HEADER, QUEUE_POSITION_HEADER } from "./queue-headers.ts";
 
 /** What a script in a browser may read of an answer, besides what it may always read. */
 const EXPOSED_HEADERS = [
@@ -12,6 +13,14 @@ const EXPOSED_HEADERS = [
   "retry-after",
   "retry-after-ms",
   "x-should-retry",
+  ...["requests", "tokens"].flatMap((kind) =>
+    ["limit", "remaining", "reset"].flatMap((part) => [
+      `x-ratelimit-${part}-${kind}`,
+      `anthropic-ratelimit-${kind}-${part}`,
+    ]),
+  ),
+  QUEUE_MS_HEADER,
+  QUEUE_POSITION_HEADER,
 ];
 
 const PREFLIGHT_LIFETIME_SECONDS = 600;

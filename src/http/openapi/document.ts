@@ -1,6 +1,7 @@
 import { error } from "../../protocols/openai-responses.ts";
 import type { Content, ErrorStatus, NamedSchema, Operation } from "./operation.ts";
 import { describeSchema, describeSchemas, type JsonSchema, referTo } from "./schemas.ts";
+import { WAIT_HEADERS, WAIT_PARAMETERS } from "./waiting.ts";
 
 /** An OpenAPI 3.1 document. https://spec.openapis.org/oas/v3.1.1.html */
 export type OpenapiDocument = {
@@ -17,8 +18,10 @@ const OPENAI_ERROR: NamedSchema = { name: "Error", schema: error };
 const ERRORS: Readonly<Record<ErrorStatus, string>> = {
   400: "The request is wrong, or asks for what isn't there; `param` names the field.",
   404: "There is no such model, and the message lists those that exist; or nothing is kept under that id.",
+  409: "A later request with the same `sluice-supersede` header has taken this one's place.",
   413: "The body is larger than `--max-body-bytes`.",
   415: "The body is not `application/json`, or is compressed.",
+  429: "The key has used up one of its limits. `retry-after` says when to try again.",
   500: "A failure of the server's; the log has it under the request's id.",
   503: "Too many requests are in hand, the model's engine was given up, or nothing can be kept on disk. `retry-after` says when to try again, if that helps.",
   529: "Too many requests are in hand, in the status that Anthropic has for it.",
@@ -63,6 +66,12 @@ export function describeApi(operations: readonly Operation[], version: string): 
       schemas: { ...sent, ...received },
       headers: {
         RequestId: { description: "The request's id, in the log too.", schema: { type: "string" } },
+        ...Object.fromEntries(
+          Object.entries(WAIT_HEADERS).map(([component, { description }]) => [
+            component,
+            { description, schema: { type: "integer", minimum: 0 } },
+          ]),
+        ),
       },
     },
   };
@@ -74,21 +83,22 @@ export function mountAt(document: OpenapiDocument, prefix: string): OpenapiDocum
 }
 
 function describeOperation(operation: Operation): JsonSchema {
-  const { id, tag, summary, description, parameters, request, errors, errorBody = OPENAI_ERROR } = operation;
+  const { id, tag, summary, description, request, waits = false, errors, errorBody = OPENAI_ERROR } = operation;
+  const parameters = [...(operation.parameters ?? []), ...(waits ? WAIT_PARAMETERS : [])];
   const answers = Object.entries(operation.answers).map(([status, answer]) => [
     status,
-    describeResponse(answer.description, answer.content),
+    describeResponse(answer.description, answer.content, waits),
   ]);
   const failures = errors.map((status) => [
     String(status),
-    describeResponse(ERRORS[status], { "application/json": errorBody }),
+    describeResponse(ERRORS[status], { "application/json": errorBody }, waits),
   ]);
   return {
     operationId: id,
     tags: [tag],
     summary,
     ...(description !== undefined && { description }),
-    ...(parameters !== undefined && {
+    ...(parameters.length > 0 && {
       parameters: parameters.map(({ schema, ...rest }) => ({
         ...rest,
         ...(rest.in === "path" && { required: true }),
@@ -110,14 +120,18 @@ function describeOperation(operation: Operation): JsonSchema {
   };
 }
 
-function describeResponse(description: string, content: Content | undefined): JsonSchema {
+function describeResponse(description: string, content: Content | undefined, waits: boolean): JsonSchema {
+  const waitHeaders = Object.entries(waits ? WAIT_HEADERS : {}).map(([component, { name }]) => [
+    name,
+    { $ref: `#/components/headers/${component}` },
+  ]);
   const media = Object.entries(content ?? {}).map(([type, schema]) => [
     type,
     { schema: schema === "text" ? { type: "string" } : { $ref: referTo(schema.name) } },
   ]);
   return {
     description,
-    headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
+    headers: { "x-request-id": { $ref: "#/components/headers/RequestId" }, ...Object.fromEntries(waitHeaders) },
     ...(media.length > 0 && { content: Object.fromEntries(media) }),
   };
 }

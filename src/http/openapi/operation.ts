@@ -8,13 +8,13 @@ export type Content = Readonly<Record<string, NamedSchema | "text">>;
 
 export type Parameter = {
   readonly name: string;
-  readonly in: "path" | "query";
+  readonly in: "path" | "query" | "header";
   readonly description: string;
   readonly schema: z.ZodType;
 };
 
 /** An error's status, as `ERRORS` explains it. */
-export type ErrorStatus = 400 | 404 | 413 | 415 | 500 | 503 | 529;
+export type ErrorStatus = 400 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 529;
 
 /**
  * One route, as the document tells of it. To add a route, write one of these with the schemas that decode and encode it, and put it
@@ -37,6 +37,8 @@ export type Operation = {
     /** Bodies to try, by a name in a word or two. */
     readonly examples: Readonly<Record<string, unknown>>;
   };
+  /** Whether it waits for its turn, on the terms of its headers. */
+  readonly waits?: boolean;
   /** What may come back, other than errors. */
   readonly answers: Readonly<Record<number, { readonly description: string; readonly content?: Content }>>;
   readonly errors: readonly ErrorStatus[];

@@ -4,8 +4,11 @@ import { answerClient } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { resolveModel } from "../model.ts";
 import { generateFitting } from "../responses/fitting.ts";
 import { loadTurn, toPrompt } from "../responses/turn.ts";
+import { stateOf } from "../tenant.ts";
+import { makeTerms } from "../terms.ts";
 import type { ResponsesDeps } from "./responses.ts";
 
 /**
@@ -16,10 +19,9 @@ export function countInputTokens({ generate, models, state }: ResponsesDeps): Ha
   return async (c) => {
     const connection = c.req.raw.signal;
     const request = decodeResponsesRequest(await readJson(c));
-    const model = models.resolve(request.model);
-    c.get("facts").model = model.id;
+    const model = resolveModel(c, models, request.model);
 
-    const { items } = loadTurn(state, request);
+    const { items } = loadTurn(stateOf(c, state), request);
     const prompt = toPrompt(request, items);
     const hasTools =
       request.generation.tools !== undefined || items.some(({ type }) => type.startsWith("function_call"));
@@ -33,7 +35,8 @@ export function countInputTokens({ generate, models, state }: ResponsesDeps): Ha
       mayTruncate: request.mayTruncate,
     });
     const id = c.get("requestId");
-    const once = { ...request.generation, maxTokens: 1, prompt, id, model: model.id };
+    const terms = makeTerms(c, request.serviceTier);
+    const once = { ...request.generation, maxTokens: 1, prompt, id, model: model.id, terms };
     const generation = startGeneration(fitting, once, connection);
     return answerClient(c, generation, async () => {
       const first = await generation.events.next();

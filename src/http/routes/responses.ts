@@ -11,11 +11,14 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { resolveModel } from "../model.ts";
 import { type BackgroundRuns, runInBackground } from "../responses/background.ts";
 import { createEventLog, followResponse } from "../responses/event-log.ts";
 import { generateFitting } from "../responses/fitting.ts";
 import { createRun, type ResponseRun } from "../responses/run.ts";
 import { loadTurn, toPrompt } from "../responses/turn.ts";
+import { stateOf } from "../tenant.ts";
+import { makeTerms } from "../terms.ts";
 
 export type ResponsesDeps = {
   readonly generate: Generate;
@@ -33,14 +36,15 @@ export function createResponse({ generate, models, state, runs, logger, now }: R
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
     const request = decodeResponsesRequest(await readJson(c));
-    const model = models.resolve(request.model);
-    c.get("facts").model = model.id;
+    const model = resolveModel(c, models, request.model);
 
-    const turn = loadTurn(state, request);
+    const kept = stateOf(c, state);
+    const turn = loadTurn(kept, request);
     const prompt = toPrompt(request, turn.items);
-    const head = newResponse(model.id, request.settings, now());
+    const terms = makeTerms(c, request.serviceTier, !request.background);
+    const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
-    const run = createRun({ request, head, turn, state, now, log });
+    const run = createRun({ request, head, turn, state: kept, now, log });
     const fitting = generateFitting({
       generate,
       items: turn.items,
@@ -49,7 +53,7 @@ export function createResponse({ generate, models, state, runs, logger, now }: R
     });
     const id = c.get("requestId");
     const wanted = request.background ? new AbortController().signal : connection;
-    const generation = startGeneration(fitting, { ...request.generation, prompt, id, model: model.id }, wanted);
+    const generation = startGeneration(fitting, { ...request.generation, prompt, id, model: model.id, terms }, wanted);
 
     if (request.background) {
       const queued = run.response();
@@ -76,13 +80,21 @@ async function runToItsEnd(run: ResponseRun, generation: ClientGeneration, tally
 }
 
 function createEncoder(run: ResponseRun, tally: Tally): StreamEncoder {
+  let begun = false;
+
+  function open(): string {
+    begun = true;
+    return run.open().join("");
+  }
+
   return {
-    open: () => run.open().join(""),
+    open,
     encode(event) {
       tally.note(event);
       return run.take(event).join("");
     },
     close: () => run.close().join(""),
-    fail: (error) => run.fail(error).join(""),
+    // Clients take nothing before the response's beginning.
+    fail: (error) => (begun ? "" : open()) + run.fail(error).join(""),
   };
 }

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { FinishReason } from "../../generation/event.ts";
+import type { Priority } from "../../generation/terms.ts";
 import { systemFingerprint } from "../fingerprint.ts";
+import { encodeServiceTier, type UsedTier } from "../service-tier.ts";
 
 /** What all chunks of an answer, or the whole of it, have in common. */
 export type Answer = {
@@ -14,6 +16,14 @@ export type Answer = {
   readonly choices: number;
   /** Whether a call is told in the form of 2023, as `function_call`. */
   readonly tellsFunctionCall: boolean;
+  readonly serviceTier: UsedTier;
+};
+
+export type AnswerOptions = {
+  /** False if absent. */
+  readonly tellsFunctionCall?: boolean;
+  /** The one that the request has; `default` if absent. */
+  readonly priority?: Priority;
 };
 
 /** A new answer of `model`, with an id of its own, created now. */
@@ -21,7 +31,7 @@ export function newAnswer(
   model: { readonly id: string; readonly createdUnixSeconds: number },
   createdUnixSeconds: number,
   choices: number,
-  tellsFunctionCall = false,
+  { tellsFunctionCall = false, priority = "default" }: AnswerOptions = {},
 ): Answer {
   return {
     id: `chatcmpl-${randomBytes(15).toString("hex").slice(0, 29)}`,
@@ -30,6 +40,7 @@ export function newAnswer(
     createdUnixSeconds,
     choices,
     tellsFunctionCall,
+    serviceTier: encodeServiceTier(priority),
   };
 }
 

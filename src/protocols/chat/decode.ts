@@ -5,6 +5,7 @@ import { parseWire } from "../issue.ts";
 import { decodeMetadata, type Metadata } from "../metadata.ts";
 import { decodeGrammar, decodeRegex, decodeResponseFormat, pickFormat } from "../output-format.ts";
 import { decodeSampling, decodeStop } from "../sampling.ts";
+import type { ServiceTier } from "../service-tier.ts";
 import { decodeStreamOptions } from "../stream-options.ts";
 import { decodeMessages } from "./decode-messages.ts";
 import { chatRequestSchema, type WireChatRequest } from "./schema.ts";
@@ -23,6 +24,8 @@ export type ChatRequest = {
   readonly memory: { readonly metadata: Metadata; readonly messages: readonly unknown[] } | undefined;
   /** Whether a call is answered in the form of 2023, as `function_call`. */
   readonly answersFunctionCall: boolean;
+  /** Undefined is as good as `auto`. */
+  readonly serviceTier: ServiceTier | undefined;
   /** What to generate. The id, the resolved model and the signal are the server's to add. */
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
 };
@@ -55,6 +58,7 @@ export function decodeChatRequest(body: unknown): ChatRequest {
     ...decodeStreamOptions(wire),
     memory: decodeMemory(wire, body),
     answersFunctionCall: isSet(wire.functions) && wire.functions.length > 0,
+    serviceTier: wire.service_tier ?? undefined,
     generation: {
       prompt: decodePrompt(wire),
       ...(tools === undefined ? {} : { tools }),

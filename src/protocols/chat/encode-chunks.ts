@@ -15,7 +15,7 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
     object: "chat.completion.chunk",
     created: answer.createdUnixSeconds,
     model: answer.model,
-    service_tier: "default",
+    service_tier: answer.serviceTier,
     system_fingerprint: answer.systemFingerprint,
   }).slice(0, -1)},"choices":[`;
   const tail = `]${includeUsage ? ',"usage":null' : ""}}\n\n`;

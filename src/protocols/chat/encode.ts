@@ -37,7 +37,7 @@ export async function encodeCompletion(answer: Answer, events: AsyncIterable<Gen
       finish_reason: encodeReason(draft.reason, answer),
     })),
     usage: encodeUsage(tally.counts()),
-    service_tier: "default",
+    service_tier: answer.serviceTier,
     system_fingerprint: answer.systemFingerprint,
   };
 }

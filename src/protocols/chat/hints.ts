@@ -13,8 +13,6 @@ export const hintFields = {
   safety_identifier: string(MAX_HINT_LENGTH).nullish(),
   prompt_cache_key: string(MAX_HINT_LENGTH).nullish(),
   metadata: metadata.nullish(),
-  // There is one tier, and the answer says so.
-  service_tier: z.enum(["auto", "default", "flex", "scale", "priority"]).nullish(),
   // What the answer may turn out to be, so that it could come faster; nothing is asked of it.
   prediction: z
     .object(

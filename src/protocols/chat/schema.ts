@@ -2,6 +2,7 @@ import { z } from "zod";
 import { boolean, integer, string } from "../fields.ts";
 import { formatFields } from "../output-format.ts";
 import { samplingFields } from "../sampling.ts";
+import { serviceTier } from "../service-tier.ts";
 import { streamFields } from "../stream-options.ts";
 import { hintFields } from "./hints.ts";
 import { messages } from "./messages.ts";
@@ -23,6 +24,7 @@ export const chatRequestSchema = z.object(
     max_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
     max_completion_tokens: integer(1, Number.MAX_SAFE_INTEGER).nullish(),
     store: boolean().nullish(),
+    service_tier: serviceTier.nullish(),
     ...streamFields,
     ...samplingFields,
     ...toolFields,

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { GenerationEvent } from "../../generation/event.ts";
+import type { Priority } from "../../generation/terms.ts";
 import type { TokenCounts } from "../tally.ts";
 
 /** What is known of an answer before it is generated. */
@@ -12,13 +13,24 @@ export type Answer = {
   readonly maxTokens: number;
   /** Whether what the model thinks is sent, or only that it thought. */
   readonly showThinking: boolean;
+  readonly priority: Priority;
 };
+
+/** What Anthropic calls each priority. */
+const TIERS = { interactive: "priority", default: "standard", batch: "batch" } as const satisfies Readonly<
+  Record<Priority, string>
+>;
 
 type Finished = Extract<GenerationEvent, { type: "finished" }>;
 
 /** A new answer, with an id of its own. */
-export function newAnswer(model: string, maxTokens: number, showThinking: boolean): Answer {
-  return { id: `msg_${randomBytes(12).toString("hex")}`, model, maxTokens, showThinking };
+export function newAnswer(
+  model: string,
+  maxTokens: number,
+  showThinking: boolean,
+  priority: Priority = "default",
+): Answer {
+  return { id: `msg_${randomBytes(12).toString("hex")}`, model, maxTokens, showThinking, priority };
 }
 
 /** Why the answer ended. A context that is full before `max_tokens` are used has a reason of its own. */
@@ -59,7 +71,7 @@ export function encodeMessage(
       ...usage,
       cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
       inference_geo: null,
-      service_tier: "standard",
+      service_tier: TIERS[answer.priority],
       speed: "standard",
     },
   };

@@ -1,6 +1,7 @@
 import type { GenerationRequest, Prompt, ToolUse } from "../../generation/request.ts";
 import { parseWire } from "../issue.ts";
 import { decodeSampling } from "../sampling.ts";
+import type { ServiceTier } from "../service-tier.ts";
 import { decodeConversation } from "./decode-messages.ts";
 import { decodeToolUse } from "./decode-tools.ts";
 import { countRequestSchema, messagesRequestSchema, type WireCountRequest } from "./schema.ts";
@@ -19,6 +20,8 @@ export type MessagesRequest = {
   readonly stream: boolean;
   /** Whether the client wants to read what the model thinks. */
   readonly showThinking: boolean;
+  /** In OpenAI's words. Undefined is as good as `auto`. */
+  readonly serviceTier: ServiceTier | undefined;
   /** What to generate. The id, the resolved model and the signal are the server's to add. */
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal" | "maxTokens"> & {
     readonly maxTokens: number;
@@ -43,6 +46,7 @@ export function decodeMessagesRequest(body: unknown): MessagesRequest {
     model: wire.model,
     stream: wire.stream ?? false,
     showThinking: wire.thinking?.type === "disabled" || wire.thinking?.display !== "omitted",
+    serviceTier: wire.service_tier === "standard_only" ? "default" : undefined,
     generation: {
       ...decodeTemplateInput(wire),
       ...(schema !== undefined && { output: { type: "schema", schema } }),

@@ -90,9 +90,10 @@ export const messagesRequestSchema = countRequestSchema.extend({
   top_p: decimal(0, 1).nullish(),
   top_k: integer(0, MAX_TOP_K).nullish(),
 
-  // Hints that change no answer.
-  metadata: z.object({ user_id: string(MAX_HINT_LENGTH).nullish() }, AN_OBJECT).nullish(),
   service_tier: z.enum(["auto", "standard_only"]).nullish(),
+
+  // A hint that changes no answer.
+  metadata: z.object({ user_id: string(MAX_HINT_LENGTH).nullish() }, AN_OBJECT).nullish(),
 });
 
 export type WireCountRequest = z.infer<typeof countRequestSchema>;

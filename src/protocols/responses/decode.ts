@@ -6,6 +6,7 @@ import { parseWire } from "../issue.ts";
 import { decodeMetadata } from "../metadata.ts";
 import { decodeTextFormat } from "../output-format.ts";
 import { decodeSampling } from "../sampling.ts";
+import type { ServiceTier } from "../service-tier.ts";
 import { decodeInput } from "./decode-items.ts";
 import type { Item, ItemReference } from "./items.ts";
 import type { ResponseSettings } from "./response.ts";
@@ -30,6 +31,8 @@ export type ResponsesRequest = {
   readonly templateArguments: Readonly<Record<string, unknown>> | undefined;
   /** What to generate, but for the prompt. The id, the resolved model and the signal are the server's to add. */
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal" | "prompt">;
+  /** Undefined is as good as `auto`. */
+  readonly serviceTier: ServiceTier | undefined;
   /** What the response repeats of the request. */
   readonly settings: ResponseSettings;
 };
@@ -70,6 +73,7 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
       ...(output === undefined ? {} : { output }),
       ...(wantsLogprobs ? { logprobs: wire.top_logprobs ?? 0 } : {}),
     },
+    serviceTier: wire.service_tier ?? undefined,
     settings: decodeSettings(wire, conversationId),
   };
 }
@@ -120,7 +124,6 @@ function decodeSettings(wire: WireResponsesRequest, conversationId: string | und
     prompt_cache_key: wire.prompt_cache_key ?? null,
     reasoning: { effort: wire.reasoning?.effort ?? null, summary: null },
     safety_identifier: wire.safety_identifier ?? null,
-    service_tier: "default",
     store: wire.store ?? true,
     temperature: wire.temperature ?? 1,
     text: { format: wire.text?.format ?? { type: "text" }, verbosity: "medium" },

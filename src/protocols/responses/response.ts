@@ -1,4 +1,6 @@
+import type { Priority } from "../../generation/terms.ts";
 import type { Metadata } from "../metadata.ts";
+import { encodeServiceTier, type UsedTier } from "../service-tier.ts";
 import { newId } from "./ids.ts";
 import type { OutputItem } from "./items.ts";
 import type { showTools, WireTools } from "./tools.ts";
@@ -16,7 +18,6 @@ export type ResponseSettings = {
   readonly prompt_cache_key: string | null;
   readonly reasoning: { readonly effort: string | null; readonly summary: null };
   readonly safety_identifier: string | null;
-  readonly service_tier: "default";
   readonly store: boolean;
   readonly temperature: number;
   readonly text: { readonly format: unknown; readonly verbosity: "medium" };
@@ -50,6 +51,7 @@ export type ResponseHead = {
   /** The model's id, aliases resolved. */
   readonly model: string;
   readonly settings: ResponseSettings;
+  readonly serviceTier: UsedTier;
 };
 
 /** What of a response changes while it runs. */
@@ -63,8 +65,13 @@ export type ResponseProgress = {
 };
 
 /** A response that begins now, with an id of its own. */
-export function newResponse(model: string, settings: ResponseSettings, nowMs: number): ResponseHead {
-  return { id: newId("resp"), createdMs: nowMs, model, settings };
+export function newResponse(
+  model: string,
+  settings: ResponseSettings,
+  nowMs: number,
+  priority: Priority = "default",
+): ResponseHead {
+  return { id: newId("resp"), createdMs: nowMs, model, settings, serviceTier: encodeServiceTier(priority) };
 }
 
 /** OpenAI's `response` object. */
@@ -81,6 +88,7 @@ export function encodeResponse(head: ResponseHead, progress: ResponseProgress) {
     output: progress.output,
     usage: progress.usage,
     ...head.settings,
+    service_tier: head.serviceTier,
   };
 }
 

@@ -3,6 +3,7 @@ import { boolean, integer, string } from "../fields.ts";
 import { metadata } from "../metadata.ts";
 import { textFormatField } from "../output-format.ts";
 import { samplingFields } from "../sampling.ts";
+import { serviceTier } from "../service-tier.ts";
 import { wireItems } from "./items.ts";
 import { toolFields } from "./tools.ts";
 
@@ -69,6 +70,7 @@ export const responsesRequestSchema = z.object(
     stream_options: z.object({ include_obfuscation: boolean().nullish() }, { error: "an object" }).nullish(),
     store: boolean().nullish(),
     background: boolean().nullish(),
+    service_tier: serviceTier.nullish(),
     metadata: metadata.nullish(),
 
     // llama.cpp's and chat completions', beyond OpenAI's.
@@ -79,8 +81,7 @@ export const responsesRequestSchema = z.object(
     presence_penalty: samplingFields.presence_penalty,
     frequency_penalty: samplingFields.frequency_penalty,
 
-    // Hints that change no answer. There is one tier, and the answer says so.
-    service_tier: z.enum(["auto", "default", "flex", "scale", "priority"]).nullish(),
+    // Hints that change no answer.
     user: string(MAX_HINT_LENGTH).nullish(),
     safety_identifier: string(MAX_HINT_LENGTH).nullish(),
     prompt_cache_key: string(MAX_HINT_LENGTH).nullish(),

@@ -204,10 +204,16 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
 }
 
 function toResponseCode(type: string, code: string | null): ResponseError["code"] {
-  if (type === "invalid_request_error") {
-    return "invalid_prompt";
+  switch (code) {
+    case "server_overloaded":
+    case "rate_limit_exceeded":
+      return "rate_limit_exceeded";
+    case "superseded":
+      // The prompt is not to blame.
+      return "server_error";
+    default:
+      return type === "invalid_request_error" ? "invalid_prompt" : "server_error";
   }
-  return code === "server_overloaded" ? "rate_limit_exceeded" : "server_error";
 }
 
 function endText(item: OpenItem, place: { item_id: string; output_index: number }): ResponseEvent[] {

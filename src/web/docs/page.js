@@ -56,13 +56,14 @@ function showFrame(frame, output) {
   output.text.append(textOf(JSON.parse(data)));
 }
 
-async function send({ url, method, body, signal, output }) {
+async function send({ url, method, headers: extra, body, signal, output }) {
   const startedMs = performance.now();
   const elapsed = () => `${Math.round(performance.now() - startedMs)} ms`;
   const key = document.getElementById("key").value;
   const headers = {
     ...(body !== undefined && { "content-type": "application/json" }),
     ...(key !== "" && { authorization: `Bearer ${key}` }),
+    ...Object.fromEntries(extra),
   };
   const response = await fetch(url, { method: method.toUpperCase(), headers, body, signal });
   const status = `${response.status} ${response.statusText}`;
@@ -129,12 +130,16 @@ function renderTry(api, path, method, operation, defaults) {
     const target = parameters
       .filter((parameter) => parameter.in === "path")
       .reduce((url, { name, input }) => url.replace(`{${name}}`, encodeURIComponent(input.value)), path);
-    const asked = parameters.filter(({ input, ...parameter }) => parameter.in === "query" && input.value !== "");
-    const query = new URLSearchParams(asked.map(({ name, input }) => [name, input.value])).toString();
+    const given = (place) =>
+      parameters
+        .filter(({ input, ...parameter }) => parameter.in === place && input.value !== "")
+        .map(({ name, input }) => [name, input.value]);
+    const query = new URLSearchParams(given("query")).toString();
     try {
       await send({
         url: base + target + (query === "" ? "" : `?${query}`),
         method,
+        headers: given("header"),
         body: body?.value,
         signal: running.signal,
         output: { status, text, raw, frames: 0 },

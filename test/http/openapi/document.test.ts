@@ -91,6 +91,26 @@ describe("describeApi", () => {
     });
   });
 
+  it("tells of the headers of a route that waits for its turn", () => {
+    const { paths } = describeApi([operation({ waits: true })], "1.2.3");
+    expect(paths["/v1/things/{id}"]?.post).toMatchObject({
+      parameters: [
+        { name: "id", in: "path" },
+        { name: "sluice-max-wait-ms", in: "header", schema: { type: "integer", minimum: 1 } },
+        { name: "sluice-supersede", in: "header", schema: { type: "string", maxLength: 256 } },
+      ],
+      responses: {
+        200: {
+          headers: {
+            "sluice-queue-ms": { $ref: "#/components/headers/QueueMs" },
+            "sluice-queue-position": { $ref: "#/components/headers/QueuePosition" },
+          },
+        },
+        400: { headers: { "sluice-queue-ms": { $ref: "#/components/headers/QueueMs" } } },
+      },
+    });
+  });
+
   it("refuses a route that is described twice, and a name for two schemas", () => {
     expect(() => describeApi([operation(), operation()], "1")).toThrow("post /v1/things/{id} is described twice");
     const other = operation({ method: "get", request: { name: "ThingRequest", schema: z.string(), examples: {} } });

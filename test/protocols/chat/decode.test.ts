@@ -102,11 +102,14 @@ describe("a chat request", () => {
         response_format: { type: "text" },
         modalities: ["text"],
         logprobs: false,
-        service_tier: "flex",
         prediction: { type: "content", content: [{ type: "text", text: "x" }] },
         verbosity: "medium",
       }),
     ).toEqual(decode({}));
+  });
+
+  it("carries the tier that is asked for", () => {
+    expect(decode({ service_tier: "flex" }).serviceTier).toBe("flex");
   });
 
   it("takes max_tokens as well as max_completion_tokens", () => {

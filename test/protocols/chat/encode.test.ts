@@ -116,7 +116,7 @@ describe("a whole chat completion", () => {
   });
 
   it("has a call in the form of 2023 for those who asked in it", async () => {
-    const answer = newAnswer(MODEL, NOW, 1, true);
+    const answer = newAnswer(MODEL, NOW, 1, { tellsFunctionCall: true });
     const completion = chatCompletion.parse(await encodeCompletion(answer, play(CALLING), createTally(1)));
     expect(completion.choices[0]).toMatchObject({
       message: { content: null, function_call: { name: "f", arguments: '{"a":1}' } },
@@ -196,7 +196,7 @@ describe("a streamed chat completion", () => {
   });
 
   it("streams a call in the form of 2023 for those who asked in it", () => {
-    const encoder = createChunkEncoder(newAnswer(MODEL, NOW, 1, true), createTally(1), false);
+    const encoder = createChunkEncoder(newAnswer(MODEL, NOW, 1, { tellsFunctionCall: true }), createTally(1), false);
     const events = CALLING.filter((event) => !("index" in event && event.index > 0));
     const chunks = parseChunks([encoder.open(), ...events.map(encoder.encode), encoder.close()].join(""));
     const deltas = chunks.map(({ choices }) => choices[0]?.delta).filter((delta) => delta?.function_call !== undefined);

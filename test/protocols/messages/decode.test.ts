@@ -75,13 +75,19 @@ describe("a request for a message", () => {
       messages: [{ role: "user", content: [{ type: "text", text: "Hi", ...mark }] }],
       tools: [{ ...TOOL, ...mark }],
       metadata: { user_id: "someone" },
-      service_tier: "standard_only",
       speed: "standard",
       context_management: { edits: [] },
       mcp_servers: [],
       some_future_field: { deep: [1] },
     });
     expect(marked).toEqual(decode({ system: "Be brief.", tools: [TOOL] }));
+  });
+
+  it.each([
+    ["standard_only", "default"],
+    ["auto", undefined],
+  ])("takes the tier %s for OpenAI's %s", (tier, expected) => {
+    expect(decode({ service_tier: tier }).serviceTier).toBe(expected);
   });
 
   it("takes null for absent in every optional field", () => {

@@ -2,6 +2,7 @@ import { chatRequestSchema } from "../../../protocols/chat/schema.ts";
 import { REFUSALS } from "../../../protocols/chat/unsupported.ts";
 import { chatCompletion, chatCompletionChunk } from "../../../protocols/openai-responses.ts";
 import type { Operation } from "../operation.ts";
+import { WAITING_ERRORS } from "./shared.ts";
 
 const base = {
   model: "smollm2-135m-instruct",
@@ -33,5 +34,6 @@ export const createChatCompletion: Operation = {
       },
     },
   },
-  errors: [400, 404, 413, 415, 500, 503],
+  waits: true,
+  errors: WAITING_ERRORS,
 };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { completionRequestSchema } from "../../../protocols/completions/schema.ts";
 import { usage } from "../../../protocols/openai-responses.ts";
 import type { Operation } from "../operation.ts";
-import { count, GENERATION_ERRORS } from "./shared.ts";
+import { count, WAITING_ERRORS } from "./shared.ts";
 
 const logprobs = z.object({
   tokens: z.array(z.string()),
@@ -53,5 +53,6 @@ export const createCompletion: Operation = {
       },
     },
   },
-  errors: GENERATION_ERRORS,
+  waits: true,
+  errors: WAITING_ERRORS,
 };

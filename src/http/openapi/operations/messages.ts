@@ -2,7 +2,7 @@ import { z } from "zod";
 import { countRequestSchema, messagesRequestSchema } from "../../../protocols/messages/schema.ts";
 import { REFUSALS } from "../../../protocols/messages/unsupported.ts";
 import type { NamedSchema, Operation } from "../operation.ts";
-import { count, GENERATION_ERRORS } from "./shared.ts";
+import { count, GENERATION_ERRORS, WAITING_ERRORS } from "./shared.ts";
 
 const anthropicError: NamedSchema = {
   name: "AnthropicError",
@@ -39,6 +39,7 @@ const message = z.object({
     cache_creation_input_tokens: count,
     cache_read_input_tokens: count,
     output_tokens: count,
+    service_tier: z.enum(["standard", "priority", "batch"]),
   }),
 });
 
@@ -83,7 +84,8 @@ export const createMessage: Operation = {
       },
     },
   },
-  errors: [...GENERATION_ERRORS, 529],
+  waits: true,
+  errors: [...WAITING_ERRORS, 529],
   errorBody: anthropicError,
 };
 

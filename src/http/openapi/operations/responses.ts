@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { responsesRequestSchema } from "../../../protocols/responses/schema.ts";
+import { serviceTier } from "../../../protocols/service-tier.ts";
 import type { NamedSchema, Operation } from "../operation.ts";
 import { itemList, outputItem } from "./items.ts";
-import { count, deleted, GENERATION_ERRORS, inPath, inQuery, LIST_ERRORS, LOOKUP_ERRORS, paging } from "./shared.ts";
+import { count, deleted, inPath, inQuery, LIST_ERRORS, LOOKUP_ERRORS, paging, WAITING_ERRORS } from "./shared.ts";
 
 const response: NamedSchema = {
   name: "Response",
@@ -29,6 +30,7 @@ const response: NamedSchema = {
     previous_response_id: z.string().nullable(),
     conversation: z.object({ id: z.string() }).nullable(),
     metadata: z.record(z.string(), z.string()),
+    service_tier: serviceTier,
   }),
 };
 
@@ -64,7 +66,8 @@ export const createResponse: Operation = {
       content: followed,
     },
   },
-  errors: GENERATION_ERRORS,
+  waits: true,
+  errors: WAITING_ERRORS,
 };
 
 export const countResponseTokens: Operation = {
@@ -86,7 +89,8 @@ export const countResponseTokens: Operation = {
       },
     },
   },
-  errors: GENERATION_ERRORS,
+  waits: true,
+  errors: WAITING_ERRORS,
 };
 
 export const retrieveResponse: Operation = {

@@ -1,0 +1,116 @@
+import type { Context } from "hono";
+import { OWN_TERMS, PRIORITIES, type Priority, type Terms } from "../generation/terms.ts";
+import { InvalidRequestError } from "../protocols/errors.ts";
+import type { ServiceTier } from "../protocols/service-tier.ts";
+import type { Caller, HttpEnv } from "./context.ts";
+import { watchWait } from "./wait.ts";
+
+export const MAX_WAIT_HEADER = "sluice-max-wait-ms";
+export const SUPERSEDE_HEADER = "sluice-supersede";
+
+/** A day. Longer than that no client waits, and no timer of 32 bits runs over. */
+export const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
+export const MAX_SUPERSEDE_ID_LENGTH = 256;
+
+/**
+ * How many seconds an official client waits, of a whole answer as of a stream. Those in JavaScript send the whole seconds until the
+ * answer has begun (openai 6 only where the call itself names a timeout), those in Python the time that may pass between two reads, with a
+ * fraction. It is 600 s unless somebody chose another.
+ */
+const CLIENT_TIMEOUT_HEADERS = ["x-stainless-timeout", "x-stainless-read-timeout"];
+
+/** Whoever asks where no key is needed. */
+const ANYBODY: Caller = { tenant: OWN_TERMS.tenant, priority: OWN_TERMS.priority, bestPriority: "interactive" };
+
+export type AskedTerms = {
+  /** What the request's body asks for; undefined is as good as `auto`. */
+  readonly serviceTier: ServiceTier | undefined;
+  /** Whether a client waits for the answer, so that the time which it gives itself counts. */
+  readonly isAwaited: boolean;
+};
+
+/**
+ * The terms on which the request waits for its turn. What the queue tells of an awaited one is noted for its headers, its stream and the
+ * access log. Throws `InvalidRequestError` for a header of ours that is wrong.
+ *
+ * @param isAwaited false where the answer is fetched later
+ */
+export function makeTerms(c: Context<HttpEnv>, serviceTier: ServiceTier | undefined, isAwaited = true): Terms {
+  const terms = decodeTerms((name) => c.req.header(name), c.get("caller") ?? ANYBODY, { serviceTier, isAwaited });
+  if (!isAwaited) {
+    return terms;
+  }
+  const wait = watchWait();
+  c.get("facts").wait = wait;
+  return { ...terms, onWait: wait.note };
+}
+
+/** What the headers and `asked` come to for this caller. Throws `InvalidRequestError` for a header of ours that is wrong. */
+export function decodeTerms(
+  header: (name: string) => string | undefined,
+  caller: Caller,
+  { serviceTier, isAwaited }: AskedTerms,
+): Terms {
+  const waits = [
+    decodeMaxWait(header(MAX_WAIT_HEADER)),
+    caller.maxWaitMs,
+    ...(isAwaited ? CLIENT_TIMEOUT_HEADERS.map((name) => readClientTimeout(header(name))) : []),
+  ].filter((ms) => ms !== undefined);
+  const supersedeId = decodeSupersedeId(header(SUPERSEDE_HEADER));
+  return {
+    tenant: caller.tenant,
+    priority: choosePriority(serviceTier ?? "auto", caller),
+    ...(waits.length > 0 && { maxWaitMs: Math.min(...waits) }),
+    ...(supersedeId !== undefined && { supersedeId }),
+  };
+}
+
+function choosePriority(tier: ServiceTier, { priority, bestPriority }: Caller): Priority {
+  switch (tier) {
+    case "auto":
+      return priority;
+    case "default":
+    case "scale":
+      return PRIORITIES.indexOf(priority) > PRIORITIES.indexOf("default") ? priority : "default";
+    case "flex":
+      return "batch";
+    case "priority":
+      return bestPriority;
+  }
+}
+
+function decodeMaxWait(text: string | undefined): number | undefined {
+  if (text === undefined) {
+    return undefined;
+  }
+  const ms = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  if (ms < 1 || ms > MAX_WAIT_MS) {
+    throw wrongHeader(MAX_WAIT_HEADER, `a whole number of milliseconds from 1 to ${MAX_WAIT_MS}`);
+  }
+  return ms;
+}
+
+function decodeSupersedeId(text: string | undefined): string | undefined {
+  if (text !== undefined && (text.length > MAX_SUPERSEDE_ID_LENGTH || !/^[\x21-\x7e]+$/.test(text))) {
+    throw wrongHeader(SUPERSEDE_HEADER, `1 to ${MAX_SUPERSEDE_ID_LENGTH} visible ASCII characters`);
+  }
+  return text;
+}
+
+/**
+ * A client's own timeout in ms. It is not our header, so one that makes no sense is no error. Neither is 0, to which less than a second
+ * is rounded.
+ */
+function readClientTimeout(text: string | undefined): number | undefined {
+  const isSeconds = text !== undefined && /^\d{1,15}(\.\d{1,20})?$/.test(text);
+  const ms = isSeconds ? Math.floor(Number(text) * 1000) : 0;
+  return ms < 1 ? undefined : Math.min(ms, MAX_WAIT_MS);
+}
+
+function wrongHeader(name: string, expected: string): InvalidRequestError {
+  return new InvalidRequestError(
+    `Invalid header '${name}': expected ${expected}. Correct it, or leave it out.`,
+    name,
+    "invalid_value",
+  );
+}
