@@ -27,6 +27,8 @@ export type ServerLauncher = {
   command(port: number): ProcessSpec;
   /** A path that answers 200 when the model is loaded. */
   readonly readyPath: string;
+  /** What the client shows, where the server asks for a key. */
+  readonly apiKey?: string;
 };
 
 const READY_WITHIN_MS = 180_000;
@@ -45,11 +47,11 @@ export async function startServer(launcher: ServerLauncher, signal: AbortSignal)
 }
 
 /** Starts a server and resolves at once, with its model still loading. */
-export async function launchServer({ command, readyPath }: ServerLauncher) {
+export async function launchServer({ command, readyPath, apiKey }: ServerLauncher) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const child = await startProcess(command(port));
-  const client = createClient(url);
+  const client = createClient(url, apiKey);
   let ended = false;
   void child.exited.then(() => {
     ended = true;

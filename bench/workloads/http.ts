@@ -1,7 +1,7 @@
 import { createClient } from "../load/client.ts";
 import { llamaServerLauncher } from "../peers/llama-server.ts";
 import { type Server, type ServerSettings, startServer } from "../peers/server.ts";
-import { sluiceLauncher } from "../peers/sluice.ts";
+import { type SluiceOptions, sluiceLauncher } from "../peers/sluice.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Bench, Contestant, Entry, RoundResult, Workload } from "./workload.ts";
 
@@ -11,6 +11,8 @@ export type HttpWorkload = HttpSides & { readonly title: string; readonly notes?
 export type HttpSides = {
   readonly name: string;
   readonly servers: ServerSettings;
+  /** How ours is started, besides what both get. */
+  readonly sluice?: SluiceOptions;
   /** Whether the peer is measured with `-b 128 -ub 128` too. */
   readonly smallBatchesToo?: boolean;
   /** Besides what every session gets: a short answer on each slot, in the quick run on one. */
@@ -33,14 +35,14 @@ export function httpWorkload(workload: HttpWorkload): Workload {
 
 /** Both sides of such a workload. */
 export function httpEntries(workload: HttpSides, bench: Bench): readonly Entry[] {
-  const { servers } = workload;
+  const { servers, sluice: options } = workload;
   const { shared, peer, signal } = bench;
   const entry = (name: Entry["name"], start: () => Promise<Server>): Entry => ({
     name,
     open: async () => openContestant(workload, await start(), bench),
   });
 
-  const sluice = entry("sluice", () => startServer(sluiceLauncher(shared, servers), signal));
+  const sluice = entry("sluice", () => startServer(sluiceLauncher(shared, servers, options), signal));
   if (peer === undefined) return [sluice];
   if (peer.type === "url") return [sluice, entry("llama-server", async () => foreignServer(peer.url))];
   const llamaServer = (args: readonly string[]) =>

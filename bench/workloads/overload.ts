@@ -1,5 +1,6 @@
 import { httpEntries } from "./http.ts";
 import { type Calibration, calibrate } from "./overload/calibrate.ts";
+import { SECRETS, writeKeysFile } from "./overload/keys.ts";
 import { measureOverload } from "./overload/measure.ts";
 import { FULL_SIZE, QUICK_SIZE, SLOTS, STANDARD_TTFT_MS } from "./overload/size.ts";
 import type { Session } from "./session.ts";
@@ -25,11 +26,14 @@ export const overload: Workload = {
   quickOnlyNamed: true,
   entries(bench) {
     const size = bench.quick ? QUICK_SIZE : FULL_SIZE;
+    const keysFile = bench.shared.logFile("keys");
+    writeKeysFile(keysFile);
     const calibrations = new Map<Session, Calibration>();
     return httpEntries(
       {
         name: "overload",
         servers: { slots: SLOTS, contextTokens: 1024 },
+        sluice: { env: { SLUICE_KEYS_FILE: keysFile }, apiKey: SECRETS.polite },
         warmUp: async (session) => void calibrations.set(session, await calibrate(session, size)),
         async measure(session, round) {
           const own = calibrations.get(session);

@@ -1,5 +1,6 @@
 import type { Measurement } from "../../figures.ts";
 import { type PlannedClient, planLoad, planSpike } from "../../load/arrivals.ts";
+import { bearer } from "../../load/client.ts";
 import { goodput, loadFigures, spikeFigures } from "../../load/goodput.ts";
 import { runOpenLoop } from "../../load/open-loop.ts";
 import { type Outcome, outcomeOf } from "../../load/outcome.ts";
@@ -7,6 +8,7 @@ import { post } from "../../load/post.ts";
 import { seededRandom } from "../../statistics.ts";
 import { CHAT_PATH, type Session } from "../session.ts";
 import type { Calibration } from "./calibrate.ts";
+import { SECRETS } from "./keys.ts";
 import { watchRss } from "./rss.ts";
 import { makeRequest, OVERLOAD, POLITE_SHARE, type Size, STANDARD_TTFT_MS } from "./size.ts";
 
@@ -71,7 +73,8 @@ async function offer(
   const url = new URL(CHAT_PATH, session.server.url);
   const fromMs = performance.now();
   const visits = await runOpenLoop(plan, {
-    ask: (_client, index, signal) => post(url, payloads[index] ?? Buffer.of(), { signal, headers: HEADERS }),
+    ask: ({ kind }, index, signal) =>
+      post(url, payloads[index] ?? Buffer.of(), { signal, headers: { ...HEADERS, ...bearer(SECRETS[kind]) } }),
     ...{ patienceMs, leastLeftMs: LEAST_LEFT_MS, signal: session.signal },
   });
   return { fromMs, outcomes: visits.map(outcomeOf) };
