@@ -15,28 +15,18 @@ export type Standard = {
 /** The time in which offered load counts, by `performance.now()`. */
 export type Span = { readonly fromMs: number; readonly toMs: number };
 
-export function isInTime({ end, ttftMs }: Outcome, standard: Pick<Standard, "ttftMs">): boolean {
-  return end === "answered" && ttftMs !== undefined && ttftMs <= standard.ttftMs;
+function isInTime({ end, ttftMs }: Outcome, withinMs: number): boolean {
+  return end === "answered" && ttftMs !== undefined && ttftMs <= withinMs;
 }
 
-export function isGood(outcome: Outcome, standard: Standard): boolean {
-  return isInTime(outcome, standard) && outcome.itlP95Ms !== undefined && outcome.itlP95Ms < standard.itlP95Ms;
+function isGood(outcome: Outcome, { ttftMs, itlP95Ms }: Standard): boolean {
+  return isInTime(outcome, ttftMs) && outcome.itlP95Ms !== undefined && outcome.itlP95Ms < itlP95Ms;
 }
 
-/**
- * Good answers a second, and those that were only in time, of those which ended within the span: what comes after it was made without the
- * load.
- */
-export function goodput(
-  outcomes: readonly Outcome[],
-  standard: Standard,
-  { fromMs, toMs }: Span,
-): { readonly goodPerSecond: number; readonly inTimePerSecond: number } {
-  const ended = outcomes.filter(({ endedMs }) => endedMs <= toMs);
-  return {
-    goodPerSecond: perSecond(ended.filter((outcome) => isGood(outcome, standard)).length, toMs - fromMs),
-    inTimePerSecond: perSecond(ended.filter((outcome) => isInTime(outcome, standard)).length, toMs - fromMs),
-  };
+/** Good answers a second, of those that ended within the span: what comes after it was made without the load. */
+export function goodPerSecond(outcomes: readonly Outcome[], standard: Standard, { fromMs, toMs }: Span): number {
+  const good = outcomes.filter((outcome) => outcome.endedMs <= toMs && isGood(outcome, standard));
+  return perSecond(good.length, toMs - fromMs);
 }
 
 /** What became of all clients, and how it was for those who were let in. */
@@ -78,11 +68,11 @@ export function loadFigures(outcomes: readonly Outcome[], unloadedTtftP95Ms: num
   });
 }
 
-/** What became of the clients of a spike. */
-export function spikeFigures(outcomes: readonly Outcome[], standard: Standard): Measurement {
+/** What became of the clients of a spike. In time is a first text within so many ms. */
+export function spikeFigures(outcomes: readonly Outcome[], withinMs: number): Measurement {
   const refusals = outcomes.flatMap((outcome) => outcome.refusals);
   return measured({
-    spikeInTime: percent(outcomes, (outcome) => isInTime(outcome, standard)),
+    spikeInTime: percent(outcomes, (outcome) => isInTime(outcome, withinMs)),
     spikeAnswered: percent(outcomes, ({ end }) => end === "answered"),
     spikeGaveUp: percent(outcomes, ({ end }) => end === "gave up"),
     spikeFailed: percent(outcomes, ({ end }) => end === "failed"),

@@ -13,6 +13,7 @@ export type Calibration = {
   readonly unloadedTtftP95Ms: number;
   readonly unloadedItlP95Ms: number;
   /** With a request in every slot, and never one that waits. */
+  readonly busyTtftP95Ms: number;
   readonly busyItlP95Ms: number;
   readonly capacityPerSecond: number;
 };
@@ -35,6 +36,7 @@ export async function calibrate(session: Session, { alone: count, busyMs }: Size
   return {
     unloadedTtftP95Ms: quantile(alone.map(timeToFirstToken), 0.95),
     unloadedItlP95Ms: quantile(alone.flatMap(gaps), 0.95),
+    busyTtftP95Ms: quantile(busy.map(timeToFirstToken), 0.95),
     busyItlP95Ms: quantile(busy.flatMap(gaps), 0.95),
     capacityPerSecond: perSecond(busy.length, Math.max(...busy.map(({ endedMs }) => endedMs)) - fromMs),
   };

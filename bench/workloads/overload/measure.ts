@@ -1,7 +1,7 @@
 import type { Measurement } from "../../figures.ts";
 import { type PlannedClient, planLoad, planSpike } from "../../load/arrivals.ts";
 import { bearer } from "../../load/client.ts";
-import { goodput, loadFigures, spikeFigures } from "../../load/goodput.ts";
+import { goodPerSecond, loadFigures, spikeFigures } from "../../load/goodput.ts";
 import { runOpenLoop } from "../../load/open-loop.ts";
 import { type Outcome, outcomeOf } from "../../load/outcome.ts";
 import { post } from "../../load/post.ts";
@@ -12,7 +12,7 @@ import { SECRETS } from "./keys.ts";
 import { watchRss } from "./rss.ts";
 import { makeRequest, OVERLOAD, POLITE_SHARE, type Size, STANDARD_TTFT_MS } from "./size.ts";
 
-/** A good answer's ITL p95 is under so many times the unloaded one. */
+/** A good answer's ITL p95 is under so many times that of a server on which nobody waits. */
 const STANDARD_ITL = 2;
 /** Who has less of its patience left would leave before its answer came. */
 const LEAST_LEFT_MS = STANDARD_TTFT_MS;
@@ -41,7 +41,6 @@ export async function measureOverload(
     durationMs: size.loadMs,
   });
   const spike = planSpike(random, size.spike, size.spikeMs);
-  const standard = { ttftMs: STANDARD_TTFT_MS, itlP95Ms: STANDARD_ITL * own.unloadedItlP95Ms };
 
   const beforeMb = await session.server.rssMb();
   const loaded = await offer(session, load, `load ${seed}`, size);
@@ -50,12 +49,16 @@ export async function measureOverload(
   const spiked = await offer(session, spike, `spike ${seed}`, size);
   const rss = await spikeRss.stop();
 
-  const { unloadedTtftP95Ms, unloadedItlP95Ms, busyItlP95Ms, capacityPerSecond } = own;
+  const under = (itlP95Ms: number) =>
+    goodPerSecond(loaded.outcomes, { ttftMs: STANDARD_TTFT_MS, itlP95Ms: STANDARD_ITL * itlP95Ms }, span);
   return {
-    ...{ unloadedTtftP95Ms, unloadedItlP95Ms, busyItlP95Ms, capacityPerSecond, offeredPerSecond },
-    ...goodput(loaded.outcomes, standard, span),
-    ...loadFigures(loaded.outcomes, unloadedTtftP95Ms),
-    ...spikeFigures(spiked.outcomes, standard),
+    ...own,
+    offeredPerSecond,
+    goodPerSecond: under(own.busyItlP95Ms),
+    goodAsAlonePerSecond: under(own.unloadedItlP95Ms),
+    inTimePerSecond: under(Number.POSITIVE_INFINITY),
+    ...loadFigures(loaded.outcomes, own.unloadedTtftP95Ms),
+    ...spikeFigures(spiked.outcomes, STANDARD_TTFT_MS),
     ...(rss && beforeMb !== undefined && { growthMb: rss.afterMb - beforeMb }),
     ...(rss && { spikeGrowthMb: rss.highestMb - rss.beforeMb }),
   };

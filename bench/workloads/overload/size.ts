@@ -6,11 +6,11 @@ export const SLOTS = 4;
 export const STANDARD_TTFT_MS = 5_000;
 /** How many requests are offered for each that a server can answer. */
 export const OVERLOAD = 4;
-/** What the polite key asks for, of what a server can do: a quarter of its fair share. */
-export const POLITE_SHARE = 1 / 8;
+/** What the polite key asks for, of what a server can do: two fifths of its fair share. */
+export const POLITE_SHARE = 1 / 5;
 
 const PROMPT_TOKENS = 60;
-const NEW_TOKENS = 24;
+const NEW_TOKENS = 16;
 
 /** How much is done. Everything ends by itself: a load `patienceMs` after its last client came. */
 export type Size = {
