@@ -55,12 +55,24 @@ export const FIGURES = {
   spikeLatenessP99Ms: { label: "spike: load generator late, p99", unit: "ms", better: "lower" },
   spikeGrowthMb: { label: "spike: RSS growth at the highest", unit: "MB", better: "lower" },
   growthMb: { label: "RSS growth by load and spike", unit: "MB", better: "lower" },
+  politeWaitP50Ms: { label: "polite tenants' wait p50", unit: "ms", better: "lower" },
+  politeWaitP95Ms: { label: "polite tenants' wait p95", unit: "ms", better: "lower" },
+  politeWaitP99Ms: { label: "polite tenants' wait p99", unit: "ms", better: "lower" },
+  greedyWaitP50Ms: { label: "greedy tenants' wait p50", unit: "ms", better: "lower" },
+  greedyWaitP95Ms: { label: "greedy tenants' wait p95", unit: "ms", better: "lower" },
+  greedyWaitP99Ms: { label: "greedy tenants' wait p99", unit: "ms", better: "lower" },
+  politeAdmitted: { label: "polite tenants' requests admitted when first sent", unit: "%", better: "higher" },
+  returnedAdmitted: { label: "admitted when they came back as told", unit: "%", better: "higher" },
+  slotsBusy: { label: "slots' time in use", unit: "%", better: "higher" },
+  unfairness: { label: "largest lead of a tenant, in dearest requests", unit: "%", better: "lower" },
+  decisionUs: { label: "CPU for each decision", unit: "µs", better: "lower" },
+  crowdedDecisionUs: { label: "CPU for each decision, 100,000 waiting", unit: "µs", better: "lower" },
   peakRssMb: { label: "peak RSS", unit: "MB", better: "lower" },
 } as const satisfies Record<string, FigureInfo>;
 
 export type FigureInfo = {
   readonly label: string;
-  readonly unit: "tok/s" | "req/s" | "req" | "ms" | "MB" | "%" | "×";
+  readonly unit: "tok/s" | "req/s" | "req" | "ms" | "µs" | "MB" | "%" | "×";
   readonly better: "higher" | "lower";
 };
 

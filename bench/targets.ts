@@ -35,6 +35,7 @@ export const TARGETS: readonly Target[] = [
   { workload: "overload", figure: "politeTtftOverUnloaded", rival: peer, rule: { of: "value", below: 2 } },
   { workload: "overload", figure: "returnedAnswered", rival: peer, rule: { of: "value", atLeast: 90 } },
   { workload: "overload", figure: "growthMb", rival: peer, rule: { of: "value", below: 30 } },
+  { workload: "queue", figure: "crowdedDecisionUs", rival: "sluice", rule: { of: "value", below: 20 } },
   { workload: "engine", figure: "decodeTokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
   { workload: "engine", figure: "decode8TokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
 ];

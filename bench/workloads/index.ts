@@ -7,6 +7,7 @@ import { multiTurn } from "./multi-turn.ts";
 import { overhead } from "./overhead.ts";
 import { overload } from "./overload.ts";
 import { prefill } from "./prefill.ts";
+import { queue } from "./queue.ts";
 import { sharedPrefix } from "./shared-prefix.ts";
 import { single } from "./single.ts";
 import { start } from "./start.ts";
@@ -26,4 +27,5 @@ export const WORKLOADS: readonly Workload[] = [
   engine,
   overhead,
   overload,
+  queue,
 ];

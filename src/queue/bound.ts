@@ -1,9 +1,9 @@
 import { createDrain } from "./drain.ts";
 import { createMean } from "./mean.ts";
-import { createReturns } from "./returns.ts";
+import { createReturns, type Returning } from "./returns.ts";
 
 /** Who asks for room, and how much of it. */
-export type Claim = { readonly tenant: string; readonly tokens: number };
+export type Claim = Returning & { readonly tokens: number };
 
 /**
  * A bound on requests in hand and on the tokens of their prompts. It holds places for those that it sent away when they come back, and keeps
@@ -46,6 +46,7 @@ const KEPT_SHARE = 1 / 8;
 const LITTLE = 1 / 4;
 /** A tenant counts so long after its last request. */
 const TENANT_MS = 60_000;
+const TIDY_MS = 1_000;
 const MAX_TENANTS = 10_000;
 
 /** Departures are no clockwork: with this many standard deviations more, nine in ten are in time. */
@@ -61,33 +62,37 @@ const MAX_RETRY_MS = 600_000;
 /** Taken while no request has ended yet, so that nothing is known. */
 const UNKNOWN_INTERVAL_MS = 1_000;
 const DURATION_WEIGHT = 0.1;
-/** Places are held for so many times the bound; who is sent away beyond that is told a time without one. */
-const RETURNS = 4;
+/** Places are held for so many; who is sent away beyond that is told a time without one. */
+const MAX_RETURNS = 10_000;
 
 export function createBound({ maxRequests, maxTokens, random }: BoundOptions): Bound {
   const drain = createDrain();
-  const returns = createReturns(RETURNS * maxRequests);
+  const returns = createReturns(MAX_RETURNS);
   const durationMs = createMean(DURATION_WEIGHT);
   const promptTokens = createMean(DURATION_WEIGHT);
-  /** In the order of their last sign of life. */
   const tenants = new Map<string, { held: number; seenMs: number }>();
   let requests = 0;
   let tokens = 0;
+  let nextTidyMs = 0;
 
   function see(tenant: string, nowMs: number): { held: number } {
-    const seen = tenants.get(tenant) ?? { held: 0, seenMs: nowMs };
-    seen.seenMs = nowMs;
-    tenants.delete(tenant);
-    tenants.set(tenant, seen);
-    for (const [oldest, { held, seenMs }] of tenants) {
-      if (seenMs > nowMs - TENANT_MS && tenants.size <= MAX_TENANTS) break;
-      tenants.delete(oldest);
-      if (held === 0) continue;
-      // It is still here, so it isn't forgotten.
-      tenants.set(oldest, { held, seenMs: nowMs });
-      break;
+    let seen = tenants.get(tenant);
+    if (seen === undefined) {
+      seen = { held: 0, seenMs: nowMs };
+      tenants.set(tenant, seen);
     }
+    seen.seenMs = nowMs;
+    if (nowMs >= nextTidyMs || tenants.size > MAX_TENANTS) tidy(nowMs);
     return seen;
+  }
+
+  /** Forgets the tenants that have not been seen for long; all that hold nothing, where there are too many. */
+  function tidy(nowMs: number): void {
+    nextTidyMs = nowMs + TIDY_MS;
+    const isCrowded = tenants.size > MAX_TENANTS;
+    for (const [tenant, { held, seenMs }] of tenants) {
+      if (held === 0 && (isCrowded || seenMs <= nowMs - TENANT_MS)) tenants.delete(tenant);
+    }
   }
 
   function hasLittle(tenant: string): boolean {
@@ -109,9 +114,10 @@ export function createBound({ maxRequests, maxTokens, random }: BoundOptions): B
     },
     intervalMs,
     heldFor: (tenant, nowMs) => ({ now: returns.held(nowMs, tenant), later: returns.ahead(nowMs, tenant) }),
-    ask({ tenant, tokens: asked }, nowMs, mustNotWait) {
+    ask(claim, nowMs, mustNotWait) {
+      const { tenant, tokens: asked } = claim;
       see(tenant, nowMs);
-      const isReturning = returns.claim(tenant, nowMs);
+      const isReturning = returns.claim(claim, nowMs);
       if (requests === 0) return { departures: 0, isReturning };
       const little = hasLittle(tenant);
       const kept = tenants.size > 1 && !little ? Math.floor(KEPT_SHARE * maxRequests) : 0;
@@ -119,7 +125,8 @@ export function createBound({ maxRequests, maxTokens, random }: BoundOptions): B
       const meanTokens = Math.max(1, promptTokens.value ?? asked);
       const lackingRequests = requests + 1 + kept + held - maxRequests;
       const lackingTokens = tokens + asked + held * meanTokens - maxTokens;
-      return { departures: Math.max(0, lackingRequests, Math.ceil(lackingTokens / meanTokens)), isReturning };
+      const lacking = Math.max(lackingRequests, lackingTokens / meanTokens);
+      return { departures: Math.max(0, Math.ceil(lacking)), isReturning };
     },
     enter({ tenant, tokens: taken }, nowMs) {
       see(tenant, nowMs).held += 1;
@@ -135,13 +142,13 @@ export function createBound({ maxRequests, maxTokens, random }: BoundOptions): B
       if (requests === 0) drain.pause();
       else drain.note(nowMs);
     },
-    refuse({ tenant }, departures, nowMs) {
-      const before = departures + (hasLittle(tenant) ? 0 : returns.ahead(nowMs));
+    refuse(claim, departures, nowMs) {
+      const before = departures + (hasLittle(claim.tenant) ? 0 : returns.ahead(nowMs));
       const likelyMs = (before + DEVIATIONS * Math.sqrt(before)) * intervalMs(nowMs);
       const earliestMs = Math.min(Math.max(likelyMs, MIN_RETRY_MS), MAX_RETRY_MS);
       const spreadMs = Math.min(Math.max(JITTER * earliestMs, MIN_JITTER_MS), MAX_JITTER_MS);
       const toldMs = Math.ceil(earliestMs + random() * spreadMs);
-      returns.hold(tenant, nowMs + earliestMs, nowMs + toldMs + GRACE_MS);
+      if (likelyMs <= MAX_RETRY_MS) returns.hold(claim, nowMs + earliestMs, nowMs + toldMs + GRACE_MS);
       return toldMs;
     },
   };

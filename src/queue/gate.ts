@@ -1,142 +1,81 @@
-import { OverloadedError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
-import { OWN_TERMS, type Terms } from "../generation/terms.ts";
-import type { Bound, Claim } from "./bound.ts";
-import type { Clock } from "./clock.ts";
-import { type PromptSize, sizeOfPrompt } from "./prompt-size.ts";
-import type { ModelQueue } from "./queue.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
+import type { Admission } from "./admission.ts";
+import { markOf, sizeOfPrompt } from "./prompt-size.ts";
 import type { Superseding } from "./supersede.ts";
 
-export type GateOptions = {
-  readonly queue: ModelQueue;
-  /** This model's bound, and that of all. A request is refused by the first that has no room for it. */
-  readonly bounds: readonly Bound[];
-  /** The bound that counts departures for waits: the model's own. */
-  readonly superseding: Superseding;
-  /** Nobody is let in who would wait longer than this for the first token. */
-  readonly maxWaitMs: number;
-  readonly clock: Clock;
-};
+type Result = IteratorResult<GenerationEvent, undefined>;
 
-/** So much more than it was promised may one wait who comes back when it was told to. */
-const LENIENCY = 1.25;
+const DONE: Result = { done: true, value: undefined };
 
 /**
- * The layer in front of everything that a model does: refuses with an `OverloadedError` what there is no room for, or no time, by the prompt's
- * size in characters and the queue's state alone; nothing has been compiled or tokenized by then. A request is in hand from its first `next()`
- * until it ends, throws, is left or aborted.
+ * The layer in front of everything that a model does: lets requests in, or refuses them with an `OverloadedError` before anything has been
+ * compiled or tokenized, and lets later ones take the place of earlier ones. A request is in hand from its first `next()` until it ends, throws,
+ * is left or aborted.
  */
-export function createGate({ queue, bounds, superseding, maxWaitMs, clock }: GateOptions): Layer {
+export function guard(admission: Admission, superseding: Superseding): Layer {
   return (request, next) => ({ [Symbol.asyncIterator]: () => pass(request, next) });
-
-  /** Takes room for the request in every bound, and returns what gives it back. */
-  function enter(request: GenerationRequest, terms: Terms): () => void {
-    const size = sizeOfPrompt(request);
-    const claim = { tenant: terms.tenant, tokens: queue.tokensOf(size) };
-    const enteredMs = clock.now();
-    refuseWithoutRoom(claim, request, terms, size, enteredMs);
-    for (const bound of bounds) bound.enter(claim, enteredMs);
-    return () => {
-      const nowMs = clock.now();
-      for (const bound of bounds) bound.leave(claim, nowMs - enteredMs, nowMs);
-    };
-  }
-
-  function refuseWithoutRoom(
-    claim: Claim,
-    { choices, maxTokens }: GenerationRequest,
-    { tenant, priority, maxWaitMs: ownMs = Number.POSITIVE_INFINITY }: Terms,
-    size: PromptSize,
-    nowMs: number,
-  ): void {
-    const { waiting, sequences, limit } = queue.counts;
-    const isIdle = waiting === 0 && sequences < limit;
-    let isReturning = false;
-    for (const bound of bounds) {
-      const answer = bound.ask(claim, nowMs, isIdle);
-      isReturning ||= answer.isReturning;
-      if (answer.departures === 0) continue;
-      const retryMs = bound.refuse(claim, answer.departures, nowMs);
-      throw new OverloadedError(`The server already has ${bound.requests} requests in hand.`, retryMs);
-    }
-
-    const [own] = bounds;
-    if (own === undefined) return;
-    const order = { tenant, priority, size, choices, maxTokens };
-    const mayMs = Math.min(ownMs, maxWaitMs);
-    const held = own.heldFor(tenant, nowMs);
-    const likelyMs = queue.predictMs(order, isReturning ? 0 : held.now);
-    if (likelyMs <= (isReturning ? LENIENCY : 1) * mayMs) return;
-    const intervalMs = own.intervalMs(nowMs);
-    const tooMuchMs = queue.predictMs(order, held.now + held.later) - mayMs;
-    const retryMs = own.refuse(claim, Math.max(1, Math.ceil(tooMuchMs / intervalMs)), nowMs);
-    throw new OverloadedError(
-      `The first token would come after about ${seconds(likelyMs)}, later than the ${seconds(mayMs)} that the request may wait.`,
-      retryMs,
-    );
-  }
 
   function pass(request: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent, undefined> {
     let events: AsyncIterator<GenerationEvent> | undefined;
     let release: (() => void) | undefined;
-    let hasBegun = false;
+    let isOver = false;
 
-    function end(): void {
-      const free = release;
-      release = undefined;
-      free?.();
-    }
-    function begin(): AsyncIterator<GenerationEvent> | undefined {
-      hasBegun = true;
-      const { terms = OWN_TERMS, id: requestId, signal: wanted } = request;
-      const { tenant, supersedeId: id } = terms;
+    function begin(): AsyncIterator<GenerationEvent> {
+      const { id: requestId, terms = OWN_TERMS, signal: wanted, choices, maxTokens } = request;
+      const { tenant, supersedeId } = terms;
       // The older one goes first, so that its room is there for the newer.
-      const taken = id === undefined ? undefined : superseding.take({ tenant, id, requestId }, wanted);
-      const signal = taken?.signal ?? wanted;
+      const claim =
+        supersedeId === undefined ? undefined : superseding.take({ tenant, id: supersedeId, requestId }, wanted);
+      const signal = claim?.signal ?? wanted;
       try {
-        const leave = enter(request, terms);
-        signal.addEventListener("abort", end, { once: true });
+        const order = { tenant, size: sizeOfPrompt(request), mark: markOf(request), choices, maxTokens };
+        const leave = admission.enter(order, terms);
         release = () => {
           signal.removeEventListener("abort", end);
-          taken?.end();
+          claim?.end();
           leave();
         };
       } catch (error) {
-        taken?.end();
+        isOver = true;
+        claim?.end();
         throw error;
       }
       if (signal.aborted) end();
-      events = next(taken === undefined ? request : { ...request, signal })[Symbol.asyncIterator]();
-      return events;
+      else signal.addEventListener("abort", end, { once: true });
+      return next(claim === undefined ? request : { ...request, signal })[Symbol.asyncIterator]();
     }
-    function observe(result: IteratorResult<GenerationEvent>): IteratorResult<GenerationEvent, undefined> {
+    /** Gives the room back. The events may still have an error to tell. */
+    function end(): void {
+      release?.();
+      release = undefined;
+    }
+    function observe(result: IteratorResult<GenerationEvent>): Result {
       if (result.done !== true) return result;
       end();
-      return { done: true, value: undefined };
+      return DONE;
     }
     function fail(error: unknown): never {
       end();
       throw error;
     }
-    async function start(): Promise<IteratorResult<GenerationEvent, undefined>> {
-      const source = hasBegun ? events : begin();
-      return source === undefined ? { done: true, value: undefined } : source.next().then(observe, fail);
+
+    async function start(): Promise<Result> {
+      if (isOver) return DONE;
+      events = begin();
+      return events.next().then(observe, fail);
     }
 
     return {
       next: () => (events === undefined ? start() : events.next().then(observe, fail)),
       async return() {
-        hasBegun = true;
+        isOver = true;
         end();
         await events?.return?.();
-        return { done: true, value: undefined };
+        return DONE;
       },
     };
   }
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -107,7 +107,7 @@ export function createLanes<T>(): Lanes<T> {
     }
     if (lane.entries === 0) {
       if (lane.node !== undefined) idle.remove(lane.node);
-      lane.counted = Math.max(lane.counted, now, waiting.first?.key ?? 0);
+      lane.counted = Math.max(lane.counted, now);
       lane.node = waiting.push(lane, lane.counted, orders);
     }
     return lane;

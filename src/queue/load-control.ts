@@ -1,8 +1,9 @@
 import type { Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
+import { createAdmission } from "./admission.ts";
 import { createBound } from "./bound.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { createGate } from "./gate.ts";
+import { guard } from "./gate.ts";
 import type { PromptPrice } from "./price.ts";
 import { createModelQueue, type QueueCounts } from "./queue.ts";
 import { createSuperseding } from "./supersede.ts";
@@ -75,7 +76,10 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
       });
       const queue = createModelQueue({ clock, slots, minSlots, targetItlMs, isReady });
       return {
-        gate: createGate({ queue, bounds: models > 1 ? [own, total] : [total], superseding, maxWaitMs, clock }),
+        gate: guard(
+          createAdmission({ queue, bounds: models > 1 ? [own, total] : [total], maxWaitMs, clock }),
+          superseding,
+        ),
         turns: takeTurns({ queue, clock, price }),
         counts: () => queue.counts,
       };

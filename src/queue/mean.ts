@@ -2,21 +2,19 @@
 export type Mean = {
   /** Undefined until there is a value. */
   readonly value: number | undefined;
-  /** How many values it was made of. */
-  readonly count: number;
   add(value: number): void;
 };
 
-/** @param weight how much the newest value counts, 0 to 1; the first few count evenly, until that is less. */
-export function createMean(weight: number): Mean {
-  let value: number | undefined;
-  let count = 0;
+/**
+ * @param weight how much the newest value counts, 0 to 1; the first few count evenly, until that is less
+ * @param start what it is taken to be at first, with the weight of a long past
+ */
+export function createMean(weight: number, start?: number): Mean {
+  let value = start;
+  let count = start === undefined ? 0 : Math.ceil(1 / weight);
   return {
     get value() {
       return value;
-    },
-    get count() {
-      return count;
     },
     add(next) {
       count += 1;

@@ -1,4 +1,4 @@
-import { createHabits } from "./habits.ts";
+import { createHabits, type Habits } from "./habits.ts";
 import { createRatio } from "./mean.ts";
 import type { PromptSize } from "./prompt-size.ts";
 import { createSpeeds, type Speeds } from "./speeds.ts";
@@ -37,7 +37,9 @@ export type Pricing = {
   /** What a request with these numbers of tokens takes, by the speeds of now. */
   settle(used: PromptPrice & { readonly outputTokens: number }, load: number): Price;
   notePrompt(order: Order, price: PromptPrice): void;
-  noteOutput(tenant: string, tokens: number): void;
+  noteOutput: Habits["noteOutput"];
+  noteWait: Habits["noteWait"];
+  delay: Habits["delay"];
   /** A request that was priced at `slotMs` held slots for `realMs`. */
   noteTime(slotMs: number, realMs: number): void;
   /** What requests really take, to what they are priced at. */
@@ -80,6 +82,8 @@ export function createPricing(): Pricing {
       habits.notePrompt(tenant, { characters, tokens: promptTokens, cachedTokens });
     },
     noteOutput: habits.noteOutput,
+    noteWait: habits.noteWait,
+    delay: habits.delay,
     noteTime(slotMs, realMs) {
       calibration.add(Math.min(Math.max(realMs, slotMs / SURPRISE), slotMs * SURPRISE), slotMs);
     },

@@ -21,6 +21,21 @@ export function sizeOfPrompt({ prompt, tools }: Pick<GenerationRequest, "prompt"
   return { type: "characters", count: charactersOf(prompt) + (ofTools ?? 0) };
 }
 
+/** The end of a prompt is what differs most between two of a conversation. */
+const MARK_CHARS = 48;
+
+/** What a request is likely to be known by when it is sent a second time. */
+export function markOf({ prompt, maxTokens, sampling: { seed } }: GenerationRequest): string {
+  return `${maxTokens} ${seed} ${prompt.type === "tokens" ? prompt.tokens.length : charactersOf(prompt)} ${endOf(prompt)}`;
+}
+
+function endOf(prompt: Prompt): string {
+  if (prompt.type === "tokens") return prompt.tokens.slice(-MARK_CHARS / 4).join();
+  if (prompt.type === "text") return prompt.text.slice(-MARK_CHARS);
+  if (prompt.type === "infill") return prompt.prefix.slice(-MARK_CHARS);
+  return prompt.messages.at(-1)?.content.slice(-MARK_CHARS) ?? "";
+}
+
 function charactersOf(prompt: Exclude<Prompt, { type: "tokens" }>): number {
   if (prompt.type === "text") return prompt.text.length;
   if (prompt.type === "infill") return prompt.prefix.length + prompt.suffix.length;

@@ -20,6 +20,8 @@ export type Job = Order & {
   readonly onWait?: ((news: WaitNews) => void) | undefined;
   /** What the engine knows of the prompt; asked where the job must wait. */
   readonly askPrice?: (() => Promise<PromptPrice>) | undefined;
+  /** Whether nobody has taken what the engine says for long, so that it may have ended unseen. Asked while others wait. */
+  readonly isStalled?: (() => boolean) | undefined;
 };
 
 /** A job's time here, waiting and then running. Whatever is told of one that has left is dropped. */
@@ -43,6 +45,8 @@ export type ModelQueue = {
    */
   predictMs(job: Order & { readonly priority: Priority }, more?: number): number;
   tokensOf(size: PromptSize): number;
+  /** A slot is free, and nobody waits for one. */
+  readonly isIdle: boolean;
   readonly counts: QueueCounts;
 };
 
@@ -77,8 +81,9 @@ type Visit = {
   readonly waiting: Waiting;
   /** In the queue, and after its turn what it was charged for. */
   turn: Turn<Visit> | undefined;
-  /** Where it stood when it came. */
+  /** Where it stood when it came, and how long what was before it should have taken; 0 where its turn came at once. */
   position: number;
+  reckonedMs: number;
   /** Undefined while it waits. */
   run: Run | undefined;
   hasLeft: boolean;
@@ -95,6 +100,14 @@ type Run = {
   heldMs: number;
 };
 
+/** How often those who hold slots are looked at, while others wait for them. */
+const LOOK_MS = 1_000;
+
+/** Whose waits are alike. */
+function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string {
+  return `${priority} ${tenant}`;
+}
+
 export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   const { clock, slots, minSlots, targetItlMs, isReady = () => true } = options;
   const pricing = createPricing();
@@ -106,8 +119,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     targetMs: targetItlMs,
     aloneMs: () => pricing.speeds.measuredItlMs(1),
   });
-  let running = 0;
+  const runs = new Map<Run, Job>();
   let sequences = 0;
+  let isLooking = false;
   /** What all that run were reckoned to take. */
   let runningWork = 0;
   let isServing = false;
@@ -122,8 +136,13 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   /** How long until so much work is done and a slot is free. */
   function drainMs(work: number): number {
-    const untilDeparture = running === 0 ? 0 : runningWork / running;
+    const untilDeparture = runs.size === 0 ? 0 : runningWork / runs.size;
     return ((work + untilDeparture) / limiter.limit) * pricing.calibration;
+  }
+
+  /** How long a job is likely to wait behind so much work. */
+  function waitMs(job: Pick<Job, "tenant" | "priority">, work: number): number {
+    return drainMs(work) * pricing.delay(lineOf(job));
   }
 
   /** Gives turns as long as there is room. The head waits for room enough: others that need less don't overtake it, so that it has its turn. */
@@ -143,22 +162,44 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function begin(visit: Visit, cost: number): void {
     const { job, arrivedMs } = visit;
     const nowMs = clock.now();
-    waits.remove(visit.waiting);
+    endWait(visit);
     visit.run = {
       meter: createRunMeter(pricing, job, nowMs, isReady()),
       ...{ sinceMs: nowMs, cost, sequences: widthOf(job), choices: job.choices, heldMs: 0 },
     };
-    running += 1;
+    runs.set(visit.run, job);
     sequences += visit.run.sequences;
     runningWork += cost;
     job.onWait?.({ type: "admitted", waitedMs: nowMs - arrivedMs, position: visit.position });
     job.onTurn();
   }
 
+  function endWait({ job, waiting, arrivedMs, reckonedMs }: Visit): void {
+    waits.remove(waiting);
+    if (reckonedMs > 0) pricing.noteWait(lineOf(job), reckonedMs, clock.now() - arrivedMs);
+  }
+
   function release(run: Run, count: number): void {
     run.sequences -= count;
     sequences -= count;
     run.heldMs += count * (clock.now() - run.sinceMs);
+  }
+
+  /**
+   * What a reader doesn't take, the engine has perhaps said to its end long ago. So that such a one keeps nobody waiting, its slots count as free;
+   * where it does run yet, the engine lets the next one wait.
+   */
+  function look(): void {
+    isLooking = false;
+    if (queue.size === 0) return;
+    for (const [run, job] of runs) if (run.sequences > 0 && job.isStalled?.()) release(run, run.sequences);
+    serve();
+    lookLater();
+  }
+  function lookLater(): void {
+    if (isLooking || queue.size === 0) return;
+    isLooking = true;
+    clock.after(LOOK_MS, look);
   }
 
   function leave(visit: Visit): void {
@@ -168,14 +209,14 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (run !== undefined && turn !== undefined) {
       const load = Math.max(1, sequences);
       release(run, run.sequences);
-      running -= 1;
-      runningWork = running === 0 ? 0 : runningWork - run.cost;
+      runs.delete(run);
+      runningWork = runs.size === 0 ? 0 : runningWork - run.cost;
       queue.charge(turn, run.meter.end(load, run.choices === 0 ? run.heldMs : undefined) - run.cost);
     } else if (turn !== undefined) {
       queue.remove(turn);
       waits.remove(visit.waiting);
     }
-    if (running === 0 && queue.size === 0) queue.forget();
+    if (runs.size === 0 && queue.size === 0) queue.forget();
     serve();
   }
 
@@ -186,12 +227,17 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function tell(visit: Visit): void {
     const { entries, work } = ahead(visit);
     const { prefillMs } = pricing.expect(visit.job, limiter.limit);
-    visit.job.onWait?.({ type: "waiting", position: entries + 1, etaMs: Math.round(drainMs(work) + prefillMs) });
+    visit.job.onWait?.({
+      type: "waiting",
+      position: entries + 1,
+      etaMs: Math.round(waitMs(visit.job, work) + prefillMs),
+    });
   }
 
   function expire(visit: Visit): void {
     const waitedMs = clock.now() - visit.arrivedMs;
-    const retryAfterMs = Math.max(1, Math.round(drainMs(ahead(visit).work)));
+    const retryAfterMs = Math.max(1, Math.round(waitMs(visit.job, ahead(visit).work)));
+    endWait(visit);
     leave(visit);
     const reason = `The request waited ${(waitedMs / 1000).toFixed(1)} s for its turn, as long as it may.`;
     visit.job.onExpired(new OverloadedError(reason, retryAfterMs));
@@ -207,7 +253,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function arrive(job: Job): Stay {
     const arrivedMs = clock.now();
     const visit: Visit = {
-      ...{ job, arrivedMs, turn: undefined, position: 0, run: undefined, hasLeft: false },
+      ...{ job, arrivedMs, turn: undefined, position: 0, reckonedMs: 0, run: undefined, hasLeft: false },
       waiting: {
         deadlineMs: job.maxWaitMs === undefined ? undefined : arrivedMs + job.maxWaitMs,
         tell: job.onWait && (() => tell(visit)),
@@ -217,8 +263,11 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     visit.turn = queue.push(job, visit, pricing.expect(job, limiter.limit).slotMs);
     serve();
     if (visit.run === undefined) {
-      visit.position = ahead(visit).entries + 1;
+      const { entries, work } = ahead(visit);
+      visit.position = entries + 1;
+      visit.reckonedMs = drainMs(work);
       waits.add(visit.waiting);
+      lookLater();
       tell(visit);
       if (job.askPrice !== undefined) void refine(visit);
     }
@@ -256,15 +305,18 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   return {
     arrive,
     tokensOf: pricing.tokensOf,
+    get isIdle() {
+      return queue.size === 0 && sequences < limiter.limit;
+    },
     predictMs(job, more = 0) {
       if (!pricing.speeds.isKnown) return 0;
       const { prefillMs, slotMs } = pricing.expect(job, limiter.limit);
       if (more === 0 && queue.size === 0 && hasRoomFor(job)) return prefillMs;
-      return drainMs(queue.aheadOfNext(job, { entries: more, work: more * slotMs }).work) + prefillMs;
+      return waitMs(job, queue.aheadOfNext(job, { entries: more, work: more * slotMs }).work) + prefillMs;
     },
     get counts() {
       return {
-        ...{ waiting: queue.size, running, sequences, limit: limiter.limit },
+        ...{ waiting: queue.size, running: runs.size, sequences, limit: limiter.limit },
         ...{ waits: waits.size, debtors: queue.remembered },
       };
     },

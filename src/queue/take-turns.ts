@@ -22,6 +22,9 @@ const DONE: Result = { done: true, value: undefined };
 /** A reader that asks for the next event within this time was waiting for it, so that when it comes says how fast the engine is. */
 const PROMPT_READER_MS = 5;
 
+/** A reader that has taken nothing for so long doesn't keep up, and holds no slot against those who wait. */
+const STALLED_MS = 2_000;
+
 /**
  * The layer directly around an engine: hands a request on when its turn has come, and tells the queue what becomes of it. What the engine says
  * is passed on as it is, at the cost of a timestamp for each text.
@@ -42,6 +45,8 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
     /** Several choices speak at the same time, which says nothing about the time between two tokens. */
     const isAlone = request.choices === 1;
     let askedMs = 0;
+    /** Since when the reader has not asked for more; undefined while it waits for the engine. */
+    let restingMs: number | undefined;
     let spokeMs = Number.NEGATIVE_INFINITY;
 
     function begin(): void {
@@ -67,6 +72,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
           turn.reject(error);
         },
         askPrice: price && (() => price(request)),
+        isStalled: () => restingMs !== undefined && clock.now() - restingMs > STALLED_MS,
       });
       // It was over before `arrive` returned.
       if (hasLeft) stay.leave();
@@ -88,8 +94,9 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
         return DONE;
       }
       const { value } = result;
+      const nowMs = clock.now();
+      restingMs = nowMs;
       if (value.type === "text") {
-        const nowMs = clock.now();
         const wasAwaited = isAlone && askedMs - spokeMs < PROMPT_READER_MS;
         stay?.text(wasAwaited ? nowMs - spokeMs : undefined);
         spokeMs = nowMs;
@@ -115,6 +122,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
     }
     function ask(source: AsyncIterator<GenerationEvent>): Promise<Result> {
       askedMs = clock.now();
+      restingMs = undefined;
       return source.next().then(observe, fail);
     }
 

@@ -22,50 +22,48 @@ export type Waits = {
 
 const NEWS_MS = 1_000;
 
+type Nodes = { readonly deadline: HeapNode<Waiting> | undefined; readonly news: HeapNode<Waiting> | undefined };
+
 export function createWaits(clock: Clock): Waits {
   const deadlines = createHeap<Waiting>();
-  const nodes = new Map<Waiting, HeapNode<Waiting> | undefined>();
-  /** When each is told next: in this order, since all are told at the same pace. */
-  const news = new Map<Waiting, number>();
+  const news = createHeap<Waiting>();
+  const nodes = new Map<Waiting, Nodes>();
   let orders = 0;
   let alarm: { readonly atMs: number; readonly cancel: () => void } | undefined;
 
-  function nextMs(): number | undefined {
-    const [soonest] = news.values();
-    const deadlineMs = deadlines.first?.key;
-    if (soonest === undefined || deadlineMs === undefined) return soonest ?? deadlineMs;
-    return Math.min(soonest, deadlineMs);
+  function nextMs(): number {
+    return Math.min(news.first?.key ?? Number.POSITIVE_INFINITY, deadlines.first?.key ?? Number.POSITIVE_INFINITY);
   }
 
   function arm(): void {
     const atMs = nextMs();
     // An alarm that is too early does no harm: it finds nothing to do and is set anew.
-    if (alarm !== undefined && atMs !== undefined && alarm.atMs <= atMs) return;
+    if (alarm !== undefined && nodes.size > 0 && alarm.atMs <= atMs) return;
     alarm?.cancel();
-    alarm = atMs === undefined ? undefined : { atMs, cancel: clock.after(Math.max(0, atMs - clock.now()), ring) };
+    const delayMs = Math.max(0, atMs - clock.now());
+    alarm = Number.isFinite(atMs) ? { atMs, cancel: clock.after(delayMs, ring) } : undefined;
   }
 
   function ring(): void {
+    // A timer may ring a fraction too early.
+    const nowMs = Math.max(clock.now(), alarm?.atMs ?? 0);
     alarm = undefined;
-    const nowMs = clock.now();
     for (let first = deadlines.first; first !== undefined && first.key <= nowMs; first = deadlines.first) {
       remove(first.value);
       first.value.expire();
     }
-    for (const [waiting, atMs] of news) {
-      if (atMs > nowMs) break;
-      news.delete(waiting);
-      news.set(waiting, nowMs + NEWS_MS);
-      waiting.tell?.();
+    for (let { first } = news; first !== undefined && first.key <= nowMs; first = news.first) {
+      news.update(first, nowMs + NEWS_MS, orders++);
+      first.value.tell?.();
     }
     arm();
   }
 
   function remove(waiting: Waiting): void {
-    const node = nodes.get(waiting);
+    const own = nodes.get(waiting);
     nodes.delete(waiting);
-    news.delete(waiting);
-    if (node !== undefined) deadlines.remove(node);
+    if (own?.news !== undefined) news.remove(own.news);
+    if (own?.deadline !== undefined) deadlines.remove(own.deadline);
   }
 
   return {
@@ -74,8 +72,10 @@ export function createWaits(clock: Clock): Waits {
     },
     add(waiting) {
       const { deadlineMs, tell } = waiting;
-      nodes.set(waiting, deadlineMs === undefined ? undefined : deadlines.push(waiting, deadlineMs, orders++));
-      if (tell !== undefined) news.set(waiting, clock.now() + NEWS_MS);
+      nodes.set(waiting, {
+        deadline: deadlineMs === undefined ? undefined : deadlines.push(waiting, deadlineMs, orders++),
+        news: tell === undefined ? undefined : news.push(waiting, clock.now() + NEWS_MS, orders++),
+      });
       arm();
     },
     remove(waiting) {

@@ -233,7 +233,7 @@ describe("whatever comes", () => {
           // The one that must not starve has had a turn already, so that newcomers begin before it.
           push("old", 10, priority);
           push("old", 10, priority);
-          PRIORITIES.forEach((each) => push(`first ${each}`, 1, each));
+          for (const each of PRIORITIES) push(`first ${each}`, 1, each);
           while (take()?.tenant !== "old") push("first", 1, priority);
           // Its class has at least a share of the work, and in its class at most 1,024 of the dearest turns go before it, and those that were there.
           const dearest = 10;

@@ -138,6 +138,28 @@ describe("what a request is told", () => {
   });
 });
 
+describe("a reader that takes nothing", () => {
+  it("holds no slot against those who wait, since the engine may have ended unseen", async () => {
+    const { clock, engine, begin } = createBench();
+    const slow = begin("slow");
+    engine.say("slow", { type: "text", choice: 0, text: "a" });
+    await slow.first;
+    begin("next");
+    clock.advance(2_000);
+    expect(engine.begunIds()).toEqual(["slow"]);
+    clock.advance(2_000);
+    expect(engine.begunIds()).toEqual(["slow", "next"]);
+  });
+
+  it("keeps its slot while it waits for the engine, however long that takes", () => {
+    const { clock, engine, begin } = createBench();
+    begin("slow");
+    begin("next");
+    clock.advance(60_000);
+    expect(engine.begunIds()).toEqual(["slow"]);
+  });
+});
+
 describe("leaving", () => {
   it("takes a request out of the queue at once when it is left, aborted, or left before it began", async () => {
     const { clock, engine, begin, queue } = createBench();
@@ -156,6 +178,7 @@ describe("leaving", () => {
     await first.events.return?.();
     expect(queue.counts).toMatchObject(EMPTY);
     expect(engine.begunIds()).toEqual(["one"]);
+    clock.advance(1_000);
     expect(clock.timers()).toBe(0);
   });
 
@@ -187,6 +210,7 @@ describe("leaving", () => {
     expect(await late.events.next()).toEqual({ done: true, value: undefined });
     await first.events.return?.();
     expect(queue.counts).toMatchObject(EMPTY);
+    clock.advance(1_000);
     expect(clock.timers()).toBe(0);
   });
 

@@ -1,0 +1,29 @@
+import type { Clock } from "../../src/queue/clock.ts";
+import { createHeap } from "../../src/queue/heap.ts";
+
+/** A clock on which nothing takes time: it jumps from one event to the next. */
+export type SimulatedClock = Clock & {
+  /** Runs all events up to `untilMs`, in order. */
+  runUntil(untilMs: number): void;
+};
+
+export function createSimulatedClock(): SimulatedClock {
+  const events = createHeap<() => void>();
+  let nowMs = 0;
+  let orders = 0;
+  return {
+    now: () => nowMs,
+    after(delayMs, callback) {
+      const node = events.push(callback, nowMs + delayMs, orders++);
+      return () => events.remove(node);
+    },
+    runUntil(untilMs) {
+      for (let { first } = events; first !== undefined && first.key <= untilMs; first = events.first) {
+        events.remove(first);
+        nowMs = first.key;
+        first.value();
+      }
+      nowMs = untilMs;
+    },
+  };
+}

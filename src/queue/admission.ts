@@ -1,0 +1,94 @@
+import { OverloadedError } from "../generation/errors.ts";
+import type { Terms } from "../generation/terms.ts";
+import type { Bound, Claim } from "./bound.ts";
+import type { Clock } from "./clock.ts";
+import type { Order } from "./price.ts";
+import type { ModelQueue } from "./queue.ts";
+
+/** Decides who is let in to a model, by the prompt's size and the queue's state alone. */
+export type Admission = {
+  /**
+   * Takes room for a request. `mark` is what it is known by when it is sent again after a refusal.
+   * @returns what gives it back
+   * @throws OverloadedError where there is none, or where the first token would come too late; it says when to come back
+   */
+  enter(order: Order & { readonly mark: string }, terms: Pick<Terms, "priority" | "maxWaitMs">): () => void;
+};
+
+export type AdmissionOptions = {
+  readonly queue: ModelQueue;
+  /** The model's own bound first, then that of all models. */
+  readonly bounds: readonly [own: Bound, ...others: Bound[]];
+  /** Nobody is let in who would wait longer than this for the first token. */
+  readonly maxWaitMs: number;
+  readonly clock: Clock;
+};
+
+/** So many times as long as it may otherwise waits one who comes back when it was told to. */
+const LENIENCY = 3;
+
+export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOptions): Admission {
+  const [own] = bounds;
+
+  /** Whether the tenant comes back at the time that it was told. Throws where a bound has no room. */
+  function findRoom(claim: Claim, nowMs: number): boolean {
+    const { isIdle } = queue;
+    let isReturning = false;
+    for (const bound of bounds) {
+      const answer = bound.ask(claim, nowMs, isIdle);
+      isReturning ||= answer.isReturning;
+      if (answer.departures > 0) {
+        const retryMs = bound.refuse(claim, answer.departures, nowMs);
+        throw refusal(`The server already has ${bound.requests} requests in hand.`, retryMs);
+      }
+    }
+    return isReturning;
+  }
+
+  function findTime(
+    order: Order & Pick<Terms, "priority">,
+    mayMs: number,
+    claim: Claim,
+    isReturning: boolean,
+    nowMs: number,
+  ): void {
+    const held = own.heldFor(order.tenant, nowMs);
+    const likelyMs = queue.predictMs(order, isReturning ? 0 : held.now);
+    if (likelyMs <= (isReturning ? LENIENCY : 1) * mayMs) return;
+    const tooLateMs = queue.predictMs(order, held.now + held.later) - mayMs;
+    const retryMs = own.refuse(claim, Math.max(1, Math.ceil(tooLateMs / own.intervalMs(nowMs))), nowMs);
+    throw refusal(
+      `The first token would come after about ${seconds(likelyMs)}, later than the ${seconds(mayMs)} that the request may wait.`,
+      retryMs,
+    );
+  }
+
+  return {
+    enter(order, { priority, maxWaitMs: askedMs = Number.POSITIVE_INFINITY }) {
+      const enteredMs = clock.now();
+      const claim = { tenant: order.tenant, mark: order.mark, tokens: queue.tokensOf(order.size) };
+      const isReturning = findRoom(claim, enteredMs);
+      findTime({ ...order, priority }, Math.min(askedMs, maxWaitMs), claim, isReturning, enteredMs);
+      for (const bound of bounds) bound.enter(claim, enteredMs);
+      return () => {
+        const nowMs = clock.now();
+        for (const bound of bounds) bound.leave(claim, nowMs - enteredMs, nowMs);
+      };
+    },
+  };
+}
+
+/** Refusals come by the thousand where there is overload, and a stack, which takes longest to make, says nothing about why. */
+function refusal(reason: string, retryAfterMs: number): OverloadedError {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return new OverloadedError(reason, retryAfterMs);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

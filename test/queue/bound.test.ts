@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import { createBound } from "../../src/queue/bound.ts";
+
+function createBench({ maxRequests = 16, jitter = 0 } = {}) {
+  const bound = createBound({ maxRequests, maxTokens: 1_000_000, random: () => jitter });
+  const claim = (tenant: string, mark = "") => ({ tenant, mark, tokens: 10 });
+  return {
+    bound,
+    claim,
+    ask: (tenant: string, nowMs: number, mark = "") => bound.ask(claim(tenant, mark), nowMs, false),
+    fill(tenant: string, count: number, nowMs = 0) {
+      for (let index = 0; index < count; index++) bound.enter(claim(tenant), nowMs);
+    },
+    leave: (tenant: string, nowMs: number) => bound.leave(claim(tenant), 1_000, nowMs),
+  };
+}
+
+describe("who comes back as it was told", () => {
+  it("finds a place that was kept from everybody else", () => {
+    const { bound, claim, ask, fill, leave } = createBench({ maxRequests: 2 });
+    fill("a", 2);
+    const { departures } = ask("a", 0, "refused");
+    const retryMs = bound.refuse(claim("a", "refused"), departures, 0);
+    leave("a", retryMs - 1);
+    expect(ask("a", retryMs, "another").departures).toBe(1);
+    expect(ask("a", retryMs, "refused")).toEqual({ departures: 0, isReturning: true });
+  });
+
+  it("finds none when it comes long after", () => {
+    const { bound, claim, ask, fill, leave } = createBench({ maxRequests: 2 });
+    fill("a", 2);
+    const retryMs = bound.refuse(claim("a", "refused"), 1, 0);
+    leave("a", retryMs);
+    expect(ask("a", retryMs + 10_000, "another").departures).toBe(0);
+    expect(ask("a", retryMs + 10_000, "refused").isReturning).toBe(false);
+  });
+
+  it("is told a later time than those who were told before, and never an earlier one for the jitter", () => {
+    const { bound, claim, fill } = createBench({ maxRequests: 2 });
+    const jittered = createBench({ maxRequests: 2, jitter: 0.99 });
+    fill("a", 2);
+    jittered.fill("a", 2);
+    const told = [1, 2, 3].map((mark) => bound.refuse(claim("a", String(mark)), 1, 0));
+    const later = [1, 2, 3].map((mark) => jittered.bound.refuse(claim("a", String(mark)), 1, 0));
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
+    expect(new Set(told).size).toBe(3);
+    for (const [index, ms] of later.entries()) expect(ms).toBeGreaterThan(told[index] ?? 0);
+  });
+});
+
+describe("several tenants", () => {
+  it("leave an eighth of the places to those that have little", () => {
+    const { ask, fill } = createBench({ maxRequests: 16 });
+    fill("greedy", 14);
+    expect(ask("greedy", 0).departures).toBe(0);
+    expect(ask("polite", 0).departures).toBe(0);
+    expect(ask("greedy", 0).departures).toBe(1);
+  });
+
+  it("leave nothing where there is only one", () => {
+    const { ask, fill } = createBench({ maxRequests: 16 });
+    fill("a", 15);
+    expect(ask("a", 0).departures).toBe(0);
+  });
+
+  it("tell one that has little of the next place, however many were sent away before", () => {
+    const { bound, claim, ask, fill } = createBench({ maxRequests: 4 });
+    fill("greedy", 4);
+    for (let index = 0; index < 100; index++) bound.refuse(claim("greedy", String(index)), 1, 0);
+    const { departures } = ask("polite", 0);
+    expect(bound.refuse(claim("polite"), departures, 0)).toBeLessThan(3_000);
+    expect(bound.refuse(claim("greedy"), 1, 0)).toBeGreaterThan(60_000);
+  });
+});

@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { createPricing } from "../../src/queue/price.ts";
+import { sizeOfPrompt } from "../../src/queue/prompt-size.ts";
+
+const ORDER = { tenant: "a", size: { type: "characters", count: 400 }, choices: 1, maxTokens: undefined } as const;
+
+describe("a price", () => {
+  it("learns how many characters a token has", () => {
+    const pricing = createPricing();
+    for (let time = 0; time < 100; time++) pricing.notePrompt(ORDER, { promptTokens: 200, cachedTokens: 0 });
+    expect(pricing.tokensOf({ type: "characters", count: 1_000 })).toBe(500);
+    expect(pricing.tokensOf({ type: "tokens", count: 1_000 })).toBe(1_000);
+  });
+
+  it("counts only what must be evaluated, as the engine says or as is usual for the tenant", () => {
+    const pricing = createPricing();
+    const whole = pricing.expect(ORDER, 1, { promptTokens: 100, cachedTokens: 0 });
+    expect(pricing.expect(ORDER, 1, { promptTokens: 100, cachedTokens: 90 }).prefillMs).toBeCloseTo(
+      whole.prefillMs / 10,
+    );
+    for (let time = 0; time < 100; time++) pricing.notePrompt(ORDER, { promptTokens: 100, cachedTokens: 75 });
+    expect(pricing.expect(ORDER, 1).prefillMs).toBeCloseTo(whole.prefillMs / 4);
+  });
+
+  it("expects as much output as the tenant usually gets, and no more than the request allows", () => {
+    const pricing = createPricing();
+    for (let time = 0; time < 100; time++) {
+      pricing.noteOutput("a", 10);
+      pricing.noteOutput("b", 1_000);
+    }
+    const priceFor = (tenant: string, maxTokens?: number) => pricing.expect({ ...ORDER, tenant, maxTokens }, 1).slotMs;
+    expect(priceFor("b")).toBeGreaterThan(10 * priceFor("a"));
+    expect(priceFor("b", 10)).toBeCloseTo(priceFor("a"));
+    expect(priceFor("a", 5_000)).toBe(priceFor("a"));
+  });
+
+  it("follows the speeds of the machine, by how many sequences run", () => {
+    const pricing = createPricing();
+    for (let time = 0; time < 200; time++) {
+      pricing.speeds.noteItl(1, 10);
+      pricing.speeds.noteItl(4, 40);
+      pricing.speeds.notePrefill(100, 200);
+    }
+    const used = { promptTokens: 100, cachedTokens: 0, outputTokens: 10 };
+    expect(pricing.settle(used, 1).slotMs).toBeCloseTo(200 + 100);
+    expect(pricing.settle(used, 4).slotMs).toBeCloseTo(200 + 400);
+    expect(pricing.speeds.itlMs(3)).toBeGreaterThan(10);
+  });
+
+  it("is not moved far by a single pause of the machine", () => {
+    const { speeds } = createPricing();
+    for (let time = 0; time < 100; time++) speeds.noteItl(1, 10);
+    speeds.noteItl(1, 60_000);
+    expect(speeds.itlMs(1)).toBeLessThan(15);
+  });
+});
+
+it("a prompt's size is that of its texts, and of what a template writes around them", () => {
+  const messages = [{ role: "user", content: "x".repeat(84) } as const];
+  expect(sizeOfPrompt({ prompt: { type: "chat", messages } })).toEqual({ type: "characters", count: 100 });
+  expect(sizeOfPrompt({ prompt: { type: "tokens", tokens: [1, 2] } })).toEqual({ type: "tokens", count: 2 });
+});
