@@ -80,6 +80,19 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   addKeysCommand(program, context, done);
 
+  const usage = program
+    .command("usage")
+    .description("tell what each key used of each model on each day (UTC)")
+    .option("--key <key>", "only this key, by its id or name")
+    .option("--model <model>", "only this model, by its id")
+    .option("--since <when>", "from this day on: a date such as 2026-11-01, or a time back from now such as 7d")
+    .option("--json", "print it as JSON")
+    .action(async (flags: Flags) => {
+      const { usage } = await import("./usage.ts");
+      done(usage(flags, context));
+    });
+  addSettingOptions(usage, ["stateFile"]);
+
   const config = program
     .command("config")
     .description("print the settings in force and where each came from")

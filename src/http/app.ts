@@ -15,8 +15,8 @@ import { limitBody } from "./middleware/body-limit.ts";
 import { allowOrigins } from "./middleware/cors.ts";
 import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
-import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { queueHeaders } from "./middleware/queue-headers.ts";
+import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { chatCompletions } from "./routes/chat.ts";
@@ -30,6 +30,7 @@ import { rerank } from "./routes/rerank.ts";
 import { addStateRoutes } from "./routes/state.ts";
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
+import { adminOnly, showUsage } from "./routes/usage.ts";
 
 export type AppSettings = {
   /** Largest request body, in bytes. */
@@ -112,6 +113,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.post("/tokenize", takesJson, tokenize(models));
   app.post("/detokenize", takesJson, detokenize(models));
   app.post("/apply-template", takesJson, applyTemplate(models));
+  app.get("/admin/usage", adminOnly(), showUsage(state.usage, access));
   addStateRoutes(app, { generate, models, state, runs, logger, now }, settings.maxBodyBytes);
 
   for (const path of OWN_PATHS) {

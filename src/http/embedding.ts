@@ -6,9 +6,9 @@ import {
   type EmbeddingResult,
 } from "../generation/embedding.ts";
 import { OverloadedError } from "../generation/errors.ts";
-import { noEmbeddings } from "../protocols/embeddings/refusal.ts";
 import { estimateItems } from "../keys/estimate.ts";
 import type { Charge, Outcome } from "../keys/meter.ts";
+import { noEmbeddings } from "../protocols/embeddings/refusal.ts";
 import type { InvalidRequestError } from "../protocols/errors.ts";
 import type { ServedModel } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";

@@ -30,7 +30,7 @@ export function startHeartbeat(wait: Wait | undefined): Heartbeat {
     quietTicks += 1;
     const news = wait?.takeNews();
     if (news !== undefined) {
-      say(`queued position=${news.position} eta_ms=${Math.max(0, Math.round(news.etaMs))}`);
+      say(`queued position=${news.position} eta_ms=${news.etaMs}`);
     } else if (quietTicks >= KEEP_ALIVE_TICKS) {
       say("keep-alive");
     }

@@ -6,8 +6,8 @@ export type Wait = {
   readonly note: (news: WaitNews) => void;
   /** How long it took so far, and the position: the latest one, or at its end the one that it came with. Undefined where nothing was told. */
   readonly known: () => { readonly ms: number; readonly position: number } | undefined;
-  /** What was last told of a wait that goes on. Undefined where nothing was told since the last call, or the wait is over. */
-  readonly takeNews: () => WaitingNews | undefined;
+  /** What was last told of a wait that goes on, as of now. Undefined where nothing was told since the last call, or the wait is over. */
+  readonly takeNews: () => { readonly position: number; readonly etaMs: number } | undefined;
 };
 
 type WaitingNews = Extract<WaitNews, { type: "waiting" }>;
@@ -22,14 +22,16 @@ type Admission = Extract<WaitNews, { type: "admitted" }>;
 export function watchWait(now: () => number = () => performance.now()): Wait {
   const startedMs = now();
   let latest: WaitingNews | undefined;
-  let untold: WaitingNews | undefined;
+  let latestMs = startedMs;
+  let isTold = true;
   let longest: Admission | undefined;
 
   return {
     note(news) {
       if (news.type === "waiting") {
         latest = news;
-        untold = news;
+        latestMs = now();
+        isTold = false;
       } else if (longest === undefined || news.waitedMs > longest.waitedMs) {
         longest = news;
       }
@@ -41,9 +43,11 @@ export function watchWait(now: () => number = () => performance.now()): Wait {
       return latest && { ms: Math.round(now() - startedMs), position: latest.position };
     },
     takeNews() {
-      const news = longest === undefined ? untold : undefined;
-      untold = undefined;
-      return news;
+      if (isTold || latest === undefined || longest !== undefined) {
+        return undefined;
+      }
+      isTold = true;
+      return { position: latest.position, etaMs: Math.max(0, Math.round(latest.etaMs - (now() - latestMs))) };
     },
   };
 }

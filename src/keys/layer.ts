@@ -29,7 +29,12 @@ export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter): Layer {
   }
 }
 
-type Metered = { readonly request: GenerationRequest; readonly key: Key; readonly next: Generate; readonly meter: Meter };
+type Metered = {
+  readonly request: GenerationRequest;
+  readonly key: Key;
+  readonly next: Generate;
+  readonly meter: Meter;
+};
 
 /** Counts what passes by. Written by hand: a generator would cost each event two turns of the microtask queue more. */
 function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIterator<GenerationEvent> {
@@ -65,9 +70,13 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
   }
 
   function fail(error: unknown): never {
-    const isRefusal = !hasStarted && (error instanceof OverloadedError || error instanceof SupersededError);
-    end(isRefusal ? "refused" : request.signal.aborted ? "left" : "failed");
+    end(outcomeOf(error));
     throw error;
+  }
+
+  function outcomeOf(error: unknown): Outcome {
+    if (request.signal.aborted || error instanceof SupersededError) return "left";
+    return error instanceof OverloadedError && !hasStarted ? "refused" : "failed";
   }
 
   async function begin(): Promise<IteratorResult<GenerationEvent>> {

@@ -1,18 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import type { Embed } from "../../src/generation/embedding.ts";
+import { formatReset } from "../../src/http/middleware/rate-limit-headers.ts";
+import type { Access } from "../../src/keys/access.ts";
 import { createCounters } from "../../src/keys/counters.ts";
 import { createFixedKeys } from "../../src/keys/fixed.ts";
 import { issueKey, revokeKey, rotateKey } from "../../src/keys/manage.ts";
 import { createMeter } from "../../src/keys/meter.ts";
 import { type KeyPolicy, policySchema } from "../../src/keys/policy.ts";
 import { createKeyRing } from "../../src/keys/ring.ts";
+import { createUsageBook } from "../../src/keys/usage.ts";
 import { openKeyState } from "../../src/store/state.ts";
+import { silent } from "../keys/support.ts";
 import { openState, temporaryFolder } from "../store/support.ts";
 import { answerWith, CHAT, chatInit, createTestApp, jsonInit, MODEL_ID, script, servedModel } from "./support.ts";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 const DAY_MS = 86_400_000;
-const silent = { info: () => {}, error: () => {} };
+const embed: Embed = async ({ items }) => ({ vectors: items.map(() => Float32Array.of(1)), tokens: 9 });
 const openaiError = z.object({
   error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string().nullable() }),
 });
@@ -27,12 +32,17 @@ function setUp() {
   const fixed = createFixedKeys({ keysFile: "", apiKey: "", logger: silent });
   const keys = createKeyRing({ store: state.keys, fixed, now: () => clock.ms });
   const models = [
-    servedModel(script(answerWith(["Hello"]))),
+    servedModel(script(answerWith(["Hello"])), { embed }),
     servedModel(script(answerWith(["Hi"])), { id: "other", aliases: ["o"] }),
   ];
-  const meter = createMeter({ counters: createCounters(), usage: { add: () => {} } });
-  const access = { keys, meter, flush: () => {}, close: () => {} };
-  const { app, log } = createTestApp({ models, state, access });
+  const usage = createUsageBook({ store: state.usage, logger: silent });
+  const access: Access = {
+    keys,
+    meter: createMeter({ counters: createCounters(), usage }),
+    flush: usage.flush,
+    close: usage.flush,
+  };
+  const { app, log } = createTestApp({ models, state, access, settings: { corsOrigins: ["https://app.example.com"] } });
   const create = (name: string, policy: Partial<KeyPolicy> = {}, expiresMs?: number) =>
     issueKey(beside.keys, { name, expiresMs, policy: policySchema.parse(policy) }, clock.ms);
   return {
@@ -51,6 +61,11 @@ function setUp() {
 
 function withKey(secret: string, init: RequestInit = {}): RequestInit {
   return { ...init, headers: { ...init.headers, authorization: `Bearer ${secret}` } };
+}
+
+function chatInitFrom(origin: string): RequestInit {
+  const init = chatInit({});
+  return { ...init, headers: { ...init.headers, origin } };
 }
 
 describe("without keys", () => {
@@ -101,6 +116,11 @@ describe("with a key", () => {
     for (const path of ["/health", "/ready", "/openapi.json", "/docs"]) {
       expect((await all.app.request(path)).status, path).toBe(200);
     }
+    const origin = { origin: "https://app.example.com", "access-control-request-method": "POST" };
+    expect((await all.app.request(CHAT, { method: "OPTIONS", headers: origin })).status).toBe(204);
+    const refused = await all.app.request(CHAT, chatInitFrom(origin.origin));
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get("access-control-allow-origin")).toBe(origin.origin);
     for (const path of ["/v1/models", "/tokenize", "/v1/unknown", "/v1/responses/x", "/rerank", "/admin/usage"]) {
       expect((await all.app.request(path)).status, path).toBe(401);
     }
@@ -171,6 +191,114 @@ describe("a key's models", () => {
       (await all.app.request("/tokenize", withKey(secret, jsonInit({ content: "a", model: MODEL_ID })))).status,
     ).toBe(403);
     expect((await all.app.request("/tokenize", withKey(secret, jsonInit({ content: "a" })))).status).toBe(200);
+  });
+});
+
+describe("a key's limits", () => {
+  it("are told on every answer in OpenAI's headers, and nothing is told of keys without", async () => {
+    using all = setUp();
+    const { secret } = all.create("alice", { requestsPerMinute: 2, tokensPerDay: 10_000 });
+    const fresh = await all.app.request("/v1/models", withKey(secret));
+    expect(fresh.headers.get("x-ratelimit-limit-requests")).toBe("2");
+    expect(fresh.headers.get("x-ratelimit-remaining-requests")).toBe("2");
+    expect(fresh.headers.get("x-ratelimit-reset-requests")).toBe("0s");
+
+    const first = await all.app.request(CHAT, withKey(secret, chatInit({ stream: true, max_tokens: 100 })));
+    expect(first.headers.get("x-ratelimit-remaining-requests")).toBe("1");
+    expect(first.headers.get("x-ratelimit-reset-requests")).toMatch(/^(1m0s|5\d(\.\d+)?s)$/);
+    expect(Number(first.headers.get("x-ratelimit-remaining-tokens"))).toBeLessThanOrEqual(9_900);
+    expect(first.headers.get("x-ratelimit-reset-tokens")).toMatch(/^(24h0m0s|23h59m\d+s)$/);
+    await first.text();
+    await all.app.request(CHAT, withKey(secret, chatInit({})));
+    const free = await all.app.request(CHAT, withKey(all.create("bob").secret, chatInit({})));
+    expect([...free.headers.keys()].filter((name) => name.includes("ratelimit"))).toEqual([]);
+
+    const refused = await all.app.request(CHAT, withKey(secret, chatInit({})));
+    expect(refused.status).toBe(429);
+    expect(openaiError.parse(await refused.json()).error).toMatchObject({
+      type: "requests",
+      code: "rate_limit_exceeded",
+    });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(50);
+    expect(refused.headers.get("x-ratelimit-remaining-requests")).toBe("0");
+  });
+
+  it("are told in Anthropic's headers where its API is spoken, and count embeddings", async () => {
+    using all = setUp();
+    const { secret } = all.create("alice", { requestsPerMinute: 1, tokensPerMinute: 50 });
+    const embedding = { model: MODEL_ID, input: "Hello" };
+    expect((await all.app.request("/v1/embeddings", withKey(secret, jsonInit(embedding)))).status).toBe(200);
+    const message = { model: MODEL_ID, max_tokens: 10, messages: [{ role: "user", content: "Hi" }] };
+    const refused = await all.app.request("/v1/messages", withKey(secret, jsonInit(message)));
+    expect(refused.status).toBe(429);
+    expect(await refused.json()).toMatchObject({ error: { type: "rate_limit_error" } });
+    expect(refused.headers.get("anthropic-ratelimit-requests-limit")).toBe("1");
+    expect(refused.headers.get("anthropic-ratelimit-requests-remaining")).toBe("0");
+    expect(refused.headers.get("anthropic-ratelimit-requests-reset")).toMatch(/^\d{4}-.*Z$/);
+    expect(refused.headers.get("anthropic-ratelimit-tokens-remaining")).toBe("41");
+  });
+
+  it("refuse a request that is more than all of them, and say that waiting won't help", async () => {
+    using all = setUp();
+    const { secret } = all.create("alice", { tokensPerMinute: 50 });
+    const refused = await all.app.request(CHAT, withKey(secret, chatInit({ max_tokens: 100 })));
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("x-should-retry")).toBe("false");
+    expect(openaiError.parse(await refused.json()).error).toMatchObject({
+      type: "tokens",
+      message: expect.stringContaining("limit 50, requested about"),
+    });
+  });
+
+  it.each([
+    [0, "0s"],
+    [1, "1ms"],
+    [120, "120ms"],
+    [8_640, "8.64s"],
+    [59_999, "1m0s"],
+    [60_000, "1m0s"],
+    [360_000, "6m0s"],
+    [86_400_000, "24h0m0s"],
+    [86_341_000, "23h59m1s"],
+  ])("write %i ms as %s", (ms, text) => {
+    expect(formatReset(ms)).toBe(text);
+  });
+});
+
+describe("GET /admin/usage", () => {
+  it("is for keys that may ask, and tells what all have used", async () => {
+    using all = setUp();
+    const [alice, admin] = [all.create("alice"), all.create("boss", { admin: true }).secret];
+    await all.app.request(CHAT, withKey(alice.secret, chatInit({})));
+    const streamed = await all.app.request(CHAT, withKey(alice.secret, chatInit({ stream: true })));
+    await streamed.text();
+    expect((await all.app.request("/admin/usage", withKey(alice.secret))).status).toBe(403);
+    const answer = await all.app.request("/admin/usage?key=alice", withKey(admin));
+    expect(await answer.json()).toMatchObject({
+      object: "list",
+      data: [
+        {
+          object: "usage",
+          key_id: alice.record.id,
+          key_name: "alice",
+          model: MODEL_ID,
+          requests: 2,
+          prompt_tokens: 24,
+          cached_tokens: 8,
+          completion_tokens: 4,
+        },
+      ],
+    });
+    expect((await all.app.request("/admin/usage?since=yesterday", withKey(admin))).status).toBe(400);
+  });
+
+  it("is for this machine alone where there are no keys", async () => {
+    using all = setUp();
+    const from = (remoteAddress: string) =>
+      all.app.request("/admin/usage", {}, { incoming: { socket: { remoteAddress } } });
+    expect((await from("127.0.0.1")).status).toBe(200);
+    expect((await from("192.168.1.5")).status).toBe(403);
+    expect((await all.app.request("/admin/usage")).status).toBe(403);
   });
 });
 

@@ -72,7 +72,10 @@ export function createTestApp(options: TestAppOptions = {}) {
   const runs = createBackgroundRuns();
   const app = createApp({
     runs,
-    generate: options.access === undefined ? route(models) : compose([holdToLimits(options.access.keys, options.access.meter)], route(models)),
+    generate:
+      options.access === undefined
+        ? route(models)
+        : compose([holdToLimits(options.access.keys, options.access.meter)], route(models)),
     models,
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
     ...(options.access !== undefined && { access: options.access }),

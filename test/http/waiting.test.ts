@@ -28,9 +28,9 @@ describe.each(PROTOCOLS)("a stream of $name that waits for its turn", ({ path, b
   it("tells its position and its likely wait, once a second, and then answers", async () => {
     const queue = createWaitingApp();
     const { response } = await queue.send(path, stream);
-    queue.wait(4, 3_000.4);
+    queue.wait(4, 3_000);
     await vi.advanceTimersByTimeAsync(400);
-    queue.wait(3, 2_100);
+    queue.wait(3, 2_700.4);
     await vi.advanceTimersByTimeAsync(600);
 
     const { status, headers } = await response;
@@ -40,8 +40,8 @@ describe.each(PROTOCOLS)("a stream of $name that waits for its turn", ({ path, b
     expect(headers.get("sluice-queue-position")).toBe("3");
     const text = (await response).text();
     for (const position of [2, 1]) {
-      queue.wait(position, position * 500);
-      queue.wait(position, position * 500);
+      queue.wait(position + 5, 90_000);
+      queue.wait(position, 1_000 + position * 500);
       await vi.advanceTimersByTimeAsync(1_000);
     }
     await vi.advanceTimersByTimeAsync(3_000);
@@ -77,7 +77,7 @@ describe.each(PROTOCOLS)("a stream of $name that waits for its turn", ({ path, b
     await vi.advanceTimersByTimeAsync(1_000);
     queue.refuse(new OverloadedError("It would take too long.", 5_000));
     const { comments, rest } = splitComments(await (await response).text());
-    expect(comments).toEqual([": queued position=9 eta_ms=60000"]);
+    expect(comments).toEqual([": queued position=9 eta_ms=59000"]);
     const events = eventsOf(rest);
     expect(codeOf(events.at(-1))).toBe(overloaded.code);
     expect(rest).not.toContain("[DONE]");
@@ -159,7 +159,7 @@ describe("a stream", () => {
     const queue = createWaitingApp();
     const { response } = await queue.send(CHAT_COMPLETION.path, { ...CHAT_COMPLETION.body, stream: true });
     for (let position = 9; position > 0; position -= 1) {
-      queue.wait(position, 100);
+      queue.wait(position, 1_100);
       await vi.advanceTimersByTimeAsync(1_000);
     }
     queue.admit(9_000, 1);
@@ -222,7 +222,7 @@ describe("a batch of prompts", () => {
     const queue = createWaitingApp();
     const batch = { model: "smollm2", prompt: ["a", "b", "c"], stream: true };
     const { response } = await queue.send("/v1/completions", batch, { "sluice-supersede": "id" });
-    queue.wait(3, 900);
+    queue.wait(3, 1_900);
     await vi.advanceTimersByTimeAsync(1_000);
     const text = (await response).text();
     const [first, second, third] = queue.seen;
