@@ -12,7 +12,7 @@ import { SECRETS } from "./keys.ts";
 import { watchRss } from "./rss.ts";
 import { makeRequest, OVERLOAD, POLITE_SHARE, type Size, STANDARD_TTFT_MS } from "./size.ts";
 
-/** A good answer's ITL p95 is under so many times that of a server on which nobody waits. */
+/** A good answer's ITL p95 is under so many times that of a server on which nobody waits; the same for both servers, by the slower one. */
 const STANDARD_ITL = 2;
 /** Who has less of its patience left would leave before its answer came. */
 const LEAST_LEFT_MS = STANDARD_TTFT_MS;
@@ -21,8 +21,8 @@ const HEADERS = { "sluice-max-wait-ms": String(STANDARD_TTFT_MS) };
 export type OverloadOptions = {
   /** Of this server. */
   readonly own: Calibration;
-  /** What the slowest of the servers can do, which the load is reckoned by. */
-  readonly slowestPerSecond: number;
+  /** Of all servers. What the slowest can do is the measure for each, so that the same is offered to all and asked of all. */
+  readonly all: readonly Calibration[];
   readonly size: Size;
   /** The same clients at the same moments for each server. */
   readonly seed: number;
@@ -31,9 +31,10 @@ export type OverloadOptions = {
 /** Offers the load, and then the spike. */
 export async function measureOverload(
   session: Session,
-  { own, slowestPerSecond, size, seed }: OverloadOptions,
+  { own, all, size, seed }: OverloadOptions,
 ): Promise<Measurement> {
   const random = seededRandom(seed);
+  const slowestPerSecond = Math.min(...all.map(({ capacityPerSecond }) => capacityPerSecond));
   const offeredPerSecond = OVERLOAD * slowestPerSecond;
   const politePerSecond = POLITE_SHARE * slowestPerSecond;
   const load = planLoad(random, {
@@ -54,8 +55,8 @@ export async function measureOverload(
   return {
     ...own,
     offeredPerSecond,
-    goodPerSecond: under(own.busyItlP95Ms),
-    goodAsAlonePerSecond: under(own.unloadedItlP95Ms),
+    goodPerSecond: under(Math.max(...all.map(({ busyItlP95Ms }) => busyItlP95Ms))),
+    goodAsAlonePerSecond: under(Math.max(...all.map(({ unloadedItlP95Ms }) => unloadedItlP95Ms))),
     inTimePerSecond: under(Number.POSITIVE_INFINITY),
     ...loadFigures(loaded.outcomes, own.unloadedTtftP95Ms),
     ...spikeFigures(spiked.outcomes, STANDARD_TTFT_MS),
