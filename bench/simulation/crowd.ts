@@ -1,4 +1,5 @@
-import { createModelQueue, type Stay } from "../../src/queue/queue.ts";
+import type { Stay } from "../../src/queue/job.ts";
+import { createModelQueue } from "../../src/queue/queue.ts";
 import { seededRandom } from "../statistics.ts";
 import { createSimulatedClock } from "./clock.ts";
 

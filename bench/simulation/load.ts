@@ -1,8 +1,8 @@
 import { OverloadedError } from "../../src/generation/errors.ts";
 import type { Priority } from "../../src/generation/terms.ts";
 import { createBound } from "../../src/queue/bound.ts";
+import type { Stay } from "../../src/queue/job.ts";
 import type { Order } from "../../src/queue/price.ts";
-import type { Stay } from "../../src/queue/queue.ts";
 import { quantile, seededRandom } from "../statistics.ts";
 import { createSimulatedClock } from "./clock.ts";
 import { createSimulatedEngine, type SimulatedEngine, SLOTS } from "./engine.ts";

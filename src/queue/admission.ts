@@ -47,11 +47,13 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
 
   function findTime(
     order: Order & Pick<Terms, "priority">,
-    mayMs: number,
+    askedMs: number,
     claim: Claim,
     isReturning: boolean,
     nowMs: number,
   ): void {
+    // Where nothing is in its way, nothing is gained by sending it away, unless it says so itself.
+    const mayMs = queue.isIdle ? askedMs : Math.min(askedMs, maxWaitMs);
     const held = own.heldFor(order.tenant, nowMs);
     const likelyMs = queue.predictMs(order, isReturning ? 0 : held.now);
     if (likelyMs <= (isReturning ? LENIENCY : 1) * mayMs) return;
@@ -68,7 +70,7 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
       const enteredMs = clock.now();
       const claim = { tenant: order.tenant, mark: order.mark, tokens: queue.tokensOf(order.size) };
       const isReturning = findRoom(claim, enteredMs);
-      findTime({ ...order, priority }, Math.min(askedMs, maxWaitMs), claim, isReturning, enteredMs);
+      findTime({ ...order, priority }, askedMs, claim, isReturning, enteredMs);
       for (const bound of bounds) bound.enter(claim, enteredMs);
       return () => {
         const nowMs = clock.now();

@@ -21,6 +21,8 @@ type Habit = { readonly output: Mean; readonly cached: Ratio };
 /** Taken until something was seen: English text, and an answer of a paragraph or two. */
 const CHARS_PER_TOKEN = 4;
 const OUTPUT_TOKENS = 128;
+/** Short prompts are mostly template and say little of what a long one's text comes to, so this much usual text counts beside them. */
+const USUAL_TEXT = { above: 1_000 * CHARS_PER_TOKEN, below: 1_000 };
 
 /** About the last 20 answers and prompts count. */
 const NEWEST_WEIGHT = 0.05;
@@ -34,7 +36,7 @@ const MAX_TENANTS = 1_024;
 
 export function createHabits(): Habits {
   const all = createHabit();
-  const charsPerToken = createRatio(MEMORY);
+  const charsPerToken = createRatio(MEMORY, USUAL_TEXT);
   const tenants = createRecent(createHabit);
   const delay = createRatio(MEMORY);
   const delays = createRecent(() => createRatio(MEMORY));

@@ -52,7 +52,7 @@ type Item<T> = {
   readonly lane: Lane<T>;
   /** Counted from the lane's beginning, for `ahead`. */
   readonly ordinal: number;
-  readonly workBefore: number;
+  workBefore: number;
   readonly order: number;
   previous: Item<T> | undefined;
   next: Item<T> | undefined;
@@ -218,9 +218,14 @@ export function createLanes<T>(): Lanes<T> {
     reprice(entry, cost) {
       const item = entry as Item<T>;
       if (!item.waits) return;
-      work += cost - item.cost;
-      item.lane.work += cost - item.cost;
+      const { lane } = item;
+      const difference = cost - item.cost;
       item.cost = cost;
+      work += difference;
+      lane.work += difference;
+      lane.pushedWork += difference;
+      // Prices become known soon after a request came, so that few have come after it.
+      for (let { next } = item; next !== undefined; next = next.next) next.workBefore += difference;
     },
     charge(tenant, difference) {
       let lane = lanes.get(tenant);

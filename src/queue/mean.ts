@@ -30,13 +30,17 @@ export type Ratio = {
   add(numerator: number, denominator: number): void;
 };
 
-/** @param memory what each earlier sum is multiplied by when a pair is added, below 1 */
-export function createRatio(memory: number): Ratio {
+/**
+ * @param memory what each earlier sum is multiplied by when a pair is added, below 1
+ * @param prior a pair that counts for ever
+ */
+export function createRatio(memory: number, prior = { above: 0, below: 0 }): Ratio {
   let above = 0;
   let below = 0;
   return {
     get value() {
-      return below > 0 ? above / below : undefined;
+      const sum = below + prior.below;
+      return sum > 0 ? (above + prior.above) / sum : undefined;
     },
     add(numerator, denominator) {
       above = memory * above + numerator;

@@ -4,9 +4,10 @@ import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { Clock } from "./clock.ts";
+import type { Stay } from "./job.ts";
 import type { PromptPrice } from "./price.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";
-import type { ModelQueue, Stay } from "./queue.ts";
+import type { ModelQueue } from "./queue.ts";
 
 export type TakeTurnsOptions = {
   readonly queue: ModelQueue;

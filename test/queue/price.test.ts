@@ -7,9 +7,20 @@ const ORDER = { tenant: "a", size: { type: "characters", count: 400 }, choices: 
 describe("a price", () => {
   it("learns how many characters a token has", () => {
     const pricing = createPricing();
-    for (let time = 0; time < 100; time++) pricing.notePrompt(ORDER, { promptTokens: 200, cachedTokens: 0 });
-    expect(pricing.tokensOf({ type: "characters", count: 1_000 })).toBe(500);
+    const size = { type: "characters", count: 40_000 } as const;
+    for (let time = 0; time < 100; time++) {
+      pricing.notePrompt({ ...ORDER, size }, { promptTokens: 20_000, cachedTokens: 0 });
+    }
+    expect(pricing.tokensOf({ type: "characters", count: 1_000 })).toBeCloseTo(500, -1);
     expect(pricing.tokensOf({ type: "tokens", count: 1_000 })).toBe(1_000);
+  });
+
+  it("takes short prompts, which are mostly template, for no measure of long ones", () => {
+    const pricing = createPricing();
+    const size = { type: "characters", count: 20 } as const;
+    for (let time = 0; time < 100; time++)
+      pricing.notePrompt({ ...ORDER, size }, { promptTokens: 30, cachedTokens: 0 });
+    expect(pricing.tokensOf({ type: "characters", count: 4_000 })).toBeLessThan(2_000);
   });
 
   it("counts only what must be evaluated, as the engine says or as is usual for the tenant", () => {

@@ -1,0 +1,31 @@
+import type { OverloadedError } from "../generation/errors.ts";
+import type { Priority, WaitNews } from "../generation/terms.ts";
+import type { Order, PromptPrice } from "./price.ts";
+
+/** A request that wants its turn. */
+export type Job = Order & {
+  readonly priority: Priority;
+  /** At most so long until its turn; undefined is however long it takes. */
+  readonly maxWaitMs?: number | undefined;
+  /** Its turn has come. Called once at most, from within `arrive` where nothing is in its way. */
+  readonly onTurn: () => void;
+  /** It has waited as long as it may, and is out of the queue. */
+  readonly onExpired: (error: OverloadedError) => void;
+  readonly onWait?: ((news: WaitNews) => void) | undefined;
+  /** What the engine knows of the prompt; asked where the job must wait. */
+  readonly askPrice?: (() => Promise<PromptPrice>) | undefined;
+  /** Whether nobody has taken what the engine says for long, so that it may have ended unseen. Asked while others wait. */
+  readonly isStalled?: (() => boolean) | undefined;
+};
+
+/** A job's time here, waiting and then running. Whatever is told of one that has left is dropped. */
+export type Stay = {
+  /** Ends it, in whatever state: out of the queue, or its slots are free. Harmless when called again. */
+  leave(): void;
+  /** The engine has begun. */
+  started(prompt: PromptPrice): void;
+  /** A text came. @param gapMs since the one before it, where that says how fast the engine is */
+  text(gapMs: number | undefined): void;
+  /** One of its choices has ended, and its slot is free. */
+  choiceEnded(completionTokens: number): void;
+};

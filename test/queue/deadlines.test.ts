@@ -1,0 +1,84 @@
+import { expect, it } from "vitest";
+import { OverloadedError } from "../../src/generation/errors.ts";
+import { createAdmission } from "../../src/queue/admission.ts";
+import { createBound } from "../../src/queue/bound.ts";
+import type { Job, Stay } from "../../src/queue/job.ts";
+import { createModelQueue } from "../../src/queue/queue.ts";
+import { createFakeClock } from "./fake-clock.ts";
+
+const PROMPT_TOKENS = 100;
+const OUTPUT_TOKENS = 10;
+
+function createBench(maxWaitMs = 60_000) {
+  const clock = createFakeClock();
+  const queue = createModelQueue({ clock, slots: 1, minSlots: 1, targetItlMs: 250 });
+  const bound = createBound({ maxRequests: 1_000, maxTokens: 1_000_000, random: () => 0 });
+  const admission = createAdmission({ queue, bounds: [bound], maxWaitMs, clock });
+  const order = (tenant: string) => ({
+    ...{ tenant, mark: "", priority: "default" as const, choices: 1, maxTokens: OUTPUT_TOKENS },
+    size: { type: "tokens", count: PROMPT_TOKENS } as const,
+  });
+  function arrive(tenant: string, overrides: Partial<Job> = {}): Stay {
+    return queue.arrive({ ...order(tenant), onTurn() {}, onExpired() {}, ...overrides });
+  }
+  /** Each takes 1,100 ms: 1,000 for its prompt and 10 for each token. */
+  function runOne(tenant: string): void {
+    const stay = arrive(tenant);
+    clock.advance(1_000);
+    stay.started({ promptTokens: PROMPT_TOKENS, cachedTokens: 0 });
+    stay.text(undefined);
+    for (let token = 0; token < OUTPUT_TOKENS; token++) {
+      clock.advance(10);
+      stay.text(10);
+    }
+    stay.choiceEnded(OUTPUT_TOKENS);
+  }
+  for (let time = 0; time < 50; time++) runOne("a");
+  return {
+    clock,
+    queue,
+    arrive,
+    enter: (tenant: string, ownMs?: number) =>
+      admission.enter(order(tenant), { priority: "default", ...(ownMs !== undefined && { maxWaitMs: ownMs }) }),
+  };
+}
+
+it("refuses at once what would have its first token later than its deadline, and says when it would do", () => {
+  const { arrive, enter } = createBench();
+  for (let index = 0; index < 6; index++) arrive("a");
+  expect(() => enter("a", 3_000)).toThrow(OverloadedError);
+  expect(() => enter("a", 3_000)).toThrow(/would come after about [67]\.\d s, later than the 3\.0 s/);
+  expect(() => enter("a", 20_000)).not.toThrow();
+});
+
+it("refuses whose prompt alone would take too long, also where nobody waits", () => {
+  const { enter } = createBench();
+  expect(() => enter("a", 500)).toThrow(OverloadedError);
+  expect(() => enter("a", 1_500)).not.toThrow();
+});
+
+it("takes whatever finds the machine idle and sets no deadline of its own, however long its prompt", () => {
+  const { arrive, enter } = createBench(500);
+  expect(() => enter("a")).not.toThrow();
+  arrive("a");
+  expect(() => enter("a")).toThrow(OverloadedError);
+});
+
+it("lets another tenant in, whose turn comes before the others of one that has many", () => {
+  const { arrive, enter } = createBench();
+  for (let index = 0; index < 20; index++) arrive("a");
+  expect(() => enter("a", 5_000)).toThrow(OverloadedError);
+  expect(() => enter("b", 5_000)).not.toThrow();
+});
+
+it("tells the wait by the engine's own count of a prompt, where it can be asked", async () => {
+  const { clock, arrive } = createBench();
+  arrive("a");
+  arrive("a", { askPrice: async () => ({ promptTokens: 1_000, cachedTokens: 0 }) });
+  const etasMs: number[] = [];
+  arrive("a", { onWait: (news) => void (news.type === "waiting" && etasMs.push(news.etaMs)) });
+  await Promise.resolve();
+  await Promise.resolve();
+  clock.advance(1_000);
+  expect(etasMs[1]).toBeGreaterThan((etasMs[0] ?? 0) + 5_000);
+});
