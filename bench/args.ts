@@ -36,6 +36,7 @@ Examples (from a checkout, flags go after --):
   npm run bench -- --quick                     smaller work and fewer rounds, under three minutes
   npm run bench -- single batch8 --rounds 9    two workloads, measured better
   npm run bench -- overhead --no-peer          what needs no other server
+  npm run bench -- overload --quick            with --quick it runs only where it is named
 `;
 
 /** Reads the command line. Prints help or what is wrong with the line and ends the process where there is nothing to run. */

@@ -21,6 +21,40 @@ export const FIGURES = {
   startToFirstTokenMs: { label: "start to first token", unit: "ms", better: "lower" },
   addedP50Ms: { label: "added by the gateway, p50", unit: "ms", better: "lower" },
   addedP99Ms: { label: "added by the gateway, p99", unit: "ms", better: "lower" },
+  capacityPerSecond: { label: "capacity, all slots busy", unit: "req/s", better: "higher" },
+  offeredPerSecond: { label: "offered", unit: "req/s", better: "higher" },
+  goodPerSecond: { label: "goodput", unit: "req/s", better: "higher" },
+  goodAsAlonePerSecond: { label: "goodput, ITL against one alone", unit: "req/s", better: "higher" },
+  inTimePerSecond: { label: "answers with TTFT in time", unit: "req/s", better: "higher" },
+  unloadedTtftP95Ms: { label: "TTFT p95, unloaded", unit: "ms", better: "lower" },
+  busyTtftP95Ms: { label: "TTFT p95, all slots busy", unit: "ms", better: "lower" },
+  politeTtftP50Ms: { label: "polite key's TTFT p50", unit: "ms", better: "lower" },
+  politeTtftP95Ms: { label: "polite key's TTFT p95", unit: "ms", better: "lower" },
+  politeTtftOverUnloaded: { label: "polite key's TTFT p95 ÷ unloaded", unit: "×", better: "lower" },
+  greedyTtftP50Ms: { label: "greedy key's TTFT p50", unit: "ms", better: "lower" },
+  greedyTtftP95Ms: { label: "greedy key's TTFT p95", unit: "ms", better: "lower" },
+  unloadedItlP95Ms: { label: "ITL p95, unloaded", unit: "ms", better: "lower" },
+  busyItlP95Ms: { label: "ITL p95, all slots busy", unit: "ms", better: "lower" },
+  politeAnswered: { label: "polite key's clients answered", unit: "%", better: "higher" },
+  answered: { label: "clients answered", unit: "%", better: "higher" },
+  refused: { label: "clients refused in the end", unit: "%", better: "lower" },
+  gaveUp: { label: "clients that gave up", unit: "%", better: "lower" },
+  failed: { label: "clients cut off after being let in", unit: "%", better: "lower" },
+  refusals503: { label: "refusals with 503", unit: "req", better: "lower" },
+  refusals429: { label: "refusals with 429", unit: "req", better: "lower" },
+  refusalP95Ms: { label: "refusal told within, p95", unit: "ms", better: "lower" },
+  returned: { label: "clients back at the told time", unit: "req", better: "higher" },
+  returnedAnswered: { label: "of these answered", unit: "%", better: "higher" },
+  latenessP99Ms: { label: "load generator late, p99", unit: "ms", better: "lower" },
+  spikeInTime: { label: "spike: TTFT in time", unit: "%", better: "higher" },
+  spikeAnswered: { label: "spike: clients answered", unit: "%", better: "higher" },
+  spikeGaveUp: { label: "spike: clients that gave up", unit: "%", better: "lower" },
+  spikeFailed: { label: "spike: cut off after being let in", unit: "%", better: "lower" },
+  spikeReturnedAnswered: { label: "spike: answered of those back", unit: "%", better: "higher" },
+  spikeRefusalP95Ms: { label: "spike: refusal told within, p95", unit: "ms", better: "lower" },
+  spikeLatenessP99Ms: { label: "spike: load generator late, p99", unit: "ms", better: "lower" },
+  spikeGrowthMb: { label: "spike: RSS growth at the highest", unit: "MB", better: "lower" },
+  growthMb: { label: "RSS growth by load and spike", unit: "MB", better: "lower" },
   politeWaitP50Ms: { label: "polite tenants' wait p50", unit: "ms", better: "lower" },
   politeWaitP95Ms: { label: "polite tenants' wait p95", unit: "ms", better: "lower" },
   politeWaitP99Ms: { label: "polite tenants' wait p99", unit: "ms", better: "lower" },
@@ -38,7 +72,7 @@ export const FIGURES = {
 
 export type FigureInfo = {
   readonly label: string;
-  readonly unit: "tok/s" | "ms" | "µs" | "MB" | "%";
+  readonly unit: "tok/s" | "req/s" | "req" | "ms" | "µs" | "MB" | "%" | "×";
   readonly better: "higher" | "lower";
 };
 

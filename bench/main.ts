@@ -50,7 +50,9 @@ async function bench(args: Args, signal: AbortSignal): Promise<void> {
   const startedMs = performance.now();
   const startedAt = new Date().toISOString();
   const machine = describeMachine();
-  const workloads = WORKLOADS.filter(({ name }) => args.workloads.length === 0 || args.workloads.includes(name));
+  const workloads = WORKLOADS.filter(({ name, quickOnlyNamed = false }) =>
+    args.workloads.length === 0 ? !(args.quick && quickOnlyNamed) : args.workloads.includes(name),
+  );
   const prepared = await prepare(args, workloads, signal);
 
   const results: WorkloadResult[] = [];

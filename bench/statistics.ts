@@ -22,6 +22,8 @@ export function quantile(values: readonly number[], share: number): number {
   const below = sorted[Math.floor(position)];
   const above = sorted[Math.ceil(position)];
   if (below === undefined || above === undefined) return Number.NaN;
+  // Also where both are infinite: a ratio to nothing at all.
+  if (below === above) return below;
   return below + (above - below) * (position - Math.floor(position));
 }
 

@@ -12,7 +12,8 @@ export type Target = {
   readonly rule:
     | { readonly of: "ratio"; readonly atLeast: number }
     | { readonly of: "ratio" | "difference"; readonly atMost: number }
-    | { readonly of: "value"; readonly below: number };
+    | { readonly of: "value"; readonly below: number }
+    | { readonly of: "value"; readonly atLeast: number };
 };
 
 const peer = "llama-server";
@@ -30,6 +31,10 @@ export const TARGETS: readonly Target[] = [
   { workload: "start", figure: "startToFirstTokenMs", rival: peer, rule: { of: "ratio", atMost: 3 } },
   { workload: "overhead", figure: "addedP50Ms", rival: peer, rule: { of: "value", below: 1 } },
   { workload: "overhead", figure: "addedP99Ms", rival: peer, rule: { of: "value", below: 3 } },
+  { workload: "overload", figure: "goodPerSecond", rival: peer, rule: { of: "ratio", atLeast: 2 } },
+  { workload: "overload", figure: "politeTtftOverUnloaded", rival: peer, rule: { of: "value", below: 2 } },
+  { workload: "overload", figure: "returnedAnswered", rival: peer, rule: { of: "value", atLeast: 90 } },
+  { workload: "overload", figure: "growthMb", rival: peer, rule: { of: "value", below: 30 } },
   { workload: "queue", figure: "crowdedDecisionUs", rival: "sluice", rule: { of: "value", below: 20 } },
   { workload: "engine", figure: "decodeTokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
   { workload: "engine", figure: "decode8TokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
@@ -37,7 +42,7 @@ export const TARGETS: readonly Target[] = [
 
 /** Such as `≥ 0.97` or `≤ +220 MB`. */
 export function describeRule({ rule }: Target, unit: string): string {
-  if ("atLeast" in rule) return `≥ ${rule.atLeast}`;
+  if ("atLeast" in rule) return rule.of === "ratio" ? `≥ ${rule.atLeast}` : `≥ ${rule.atLeast} ${unit}`;
   if ("below" in rule) return `< ${rule.below} ${unit}`;
   return rule.of === "ratio" ? `≤ ${rule.atMost}` : `≤ +${rule.atMost} ${unit}`;
 }

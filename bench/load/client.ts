@@ -34,8 +34,9 @@ export type Client = {
 const ERROR_BODY_LIMIT = 2_000;
 
 /** A client that only notes times while a stream runs, so that it takes as little from the two servers' processors as it can. */
-export function createClient(baseUrl: string): Client {
+export function createClient(baseUrl: string, apiKey?: string): Client {
   const agent = new Agent({ keepAlive: true });
+  const headers = { "content-type": "application/json", ...bearer(apiKey) };
   return {
     async stream(path, body, { signal, onRead }) {
       const payload = Buffer.from(JSON.stringify(body));
@@ -44,7 +45,7 @@ export function createClient(baseUrl: string): Client {
           method: "POST",
           agent,
           signal,
-          headers: { "content-type": "application/json", "content-length": payload.length },
+          headers: { ...headers, "content-length": payload.length },
         });
       const startedMs = performance.now();
       const reads = await exchangeOnLiveConnection(send, payload, onRead);
@@ -61,6 +62,11 @@ export function createClient(baseUrl: string): Client {
     },
     close: () => agent.destroy(),
   };
+}
+
+/** The header that tells a server whose request it is; none without a key. */
+export function bearer(apiKey: string | undefined): { readonly authorization?: string } {
+  return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
 }
 
 /** A server may close a kept connection just when it is used again: then nothing was answered, and it is sent once more. */

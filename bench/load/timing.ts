@@ -8,7 +8,7 @@ export function timeToFirstToken({ startedMs, arrivalsMs }: Reply): number {
 }
 
 /** The gaps between one text and the next, in ms. */
-export function gaps({ arrivalsMs }: Reply): readonly number[] {
+export function gaps({ arrivalsMs }: Pick<Reply, "arrivalsMs">): readonly number[] {
   return arrivalsMs.slice(1).map((atMs, index) => atMs - (arrivalsMs[index] ?? Number.NaN));
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { type Client, createClient } from "../load/client.ts";
-import { peakRssMb } from "./memory.ts";
+import { peakRssMb, rssMb } from "./memory.ts";
 import { freePort } from "./port.ts";
 import { type ProcessSpec, startProcess } from "./process.ts";
 
@@ -13,7 +13,10 @@ export type ServerSettings = {
 
 /** A server that can be asked. */
 export type Server = {
+  readonly url: string;
   readonly client: Client;
+  /** Resident memory now; undefined as for `peakRssMb`. */
+  rssMb(): Promise<number | undefined>;
   /** Undefined where the server isn't ours to look at, or the system doesn't tell. */
   peakRssMb(): Promise<number | undefined>;
   stop(): Promise<void>;
@@ -24,6 +27,8 @@ export type ServerLauncher = {
   command(port: number): ProcessSpec;
   /** A path that answers 200 when the model is loaded. */
   readonly readyPath: string;
+  /** What the client shows, where the server asks for a key. */
+  readonly apiKey?: string;
 };
 
 const READY_WITHIN_MS = 180_000;
@@ -42,19 +47,21 @@ export async function startServer(launcher: ServerLauncher, signal: AbortSignal)
 }
 
 /** Starts a server and resolves at once, with its model still loading. */
-export async function launchServer({ command, readyPath }: ServerLauncher) {
+export async function launchServer({ command, readyPath, apiKey }: ServerLauncher) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const child = await startProcess(command(port));
-  const client = createClient(url);
+  const client = createClient(url, apiKey);
   let ended = false;
   void child.exited.then(() => {
     ended = true;
   });
   return {
+    url,
     client,
     /** Whether the process has gone by itself, or was stopped. */
     ended: () => ended,
+    rssMb: () => rssMb(child.pid),
     peakRssMb: () => peakRssMb(child.pid),
     async ready(signal: AbortSignal): Promise<void> {
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(READY_WITHIN_MS)]);

@@ -5,15 +5,23 @@ import type { SharedSettings } from "./settings.ts";
 
 const entry = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
-/** Sluice as a user starts it. `env` goes on top of the benchmark's own environment. */
+export type SluiceOptions = {
+  /** Goes on top of the benchmark's own environment. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Where `env` makes it ask for one. */
+  readonly apiKey?: string;
+};
+
+/** Sluice as a user starts it. */
 export function sluiceLauncher(
   shared: SharedSettings,
   { slots, contextTokens }: ServerSettings,
-  env: NodeJS.ProcessEnv = {},
+  { env = {}, apiKey }: SluiceOptions = {},
 ): ServerLauncher {
   const args = ["--model", shared.modelPath, "--slots", String(slots), "--context", String(contextTokens)];
   return {
     readyPath: "/ready",
+    ...(apiKey !== undefined && { apiKey }),
     command: (port): ProcessSpec => ({
       command: process.execPath,
       args: [entry, "serve", "--port", String(port), ...args, "--threads", String(shared.threads), "--gpu", shared.gpu],

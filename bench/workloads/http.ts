@@ -1,15 +1,18 @@
 import { createClient } from "../load/client.ts";
 import { llamaServerLauncher } from "../peers/llama-server.ts";
 import { type Server, type ServerSettings, startServer } from "../peers/server.ts";
-import { sluiceLauncher } from "../peers/sluice.ts";
+import { type SluiceOptions, sluiceLauncher } from "../peers/sluice.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Bench, Contestant, Entry, RoundResult, Workload } from "./workload.ts";
 
-export type HttpWorkload = {
+export type HttpWorkload = HttpSides & { readonly title: string; readonly notes?: readonly string[] };
+
+/** What both servers do, and how they are started. */
+export type HttpSides = {
   readonly name: string;
-  readonly title: string;
-  readonly notes?: readonly string[];
   readonly servers: ServerSettings;
+  /** How ours is started, besides what both get. */
+  readonly sluice?: SluiceOptions;
   /** Whether the peer is measured with `-b 128 -ub 128` too. */
   readonly smallBatchesToo?: boolean;
   /** Besides what every session gets: a short answer on each slot, in the quick run on one. */
@@ -26,19 +29,20 @@ export function httpWorkload(workload: HttpWorkload): Workload {
     title: workload.title,
     ...(workload.notes && { notes: workload.notes }),
     needsPeer: true,
-    entries: (bench) => entriesOf(workload, bench),
+    entries: (bench) => httpEntries(workload, bench),
   };
 }
 
-function entriesOf(workload: HttpWorkload, bench: Bench): readonly Entry[] {
-  const { servers } = workload;
+/** Both sides of such a workload. */
+export function httpEntries(workload: HttpSides, bench: Bench): readonly Entry[] {
+  const { servers, sluice: options } = workload;
   const { shared, peer, signal } = bench;
   const entry = (name: Entry["name"], start: () => Promise<Server>): Entry => ({
     name,
     open: async () => openContestant(workload, await start(), bench),
   });
 
-  const sluice = entry("sluice", () => startServer(sluiceLauncher(shared, servers), signal));
+  const sluice = entry("sluice", () => startServer(sluiceLauncher(shared, servers, options), signal));
   if (peer === undefined) return [sluice];
   if (peer.type === "url") return [sluice, entry("llama-server", async () => foreignServer(peer.url))];
   const llamaServer = (args: readonly string[]) =>
@@ -51,10 +55,11 @@ function entriesOf(workload: HttpWorkload, bench: Bench): readonly Entry[] {
 /** A server that somebody else started and will stop. */
 function foreignServer(url: string): Server {
   const client = createClient(url);
-  return { client, peakRssMb: async () => undefined, stop: async () => client.close() };
+  const unknown = async () => undefined;
+  return { url, client, rssMb: unknown, peakRssMb: unknown, stop: async () => client.close() };
 }
 
-async function openContestant(workload: HttpWorkload, server: Server, bench: Bench): Promise<Contestant> {
+async function openContestant(workload: HttpSides, server: Server, bench: Bench): Promise<Contestant> {
   const session = await openSession(server, bench, workload.name).catch(async (error: unknown) => {
     await server.stop();
     throw error;

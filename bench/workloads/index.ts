@@ -5,6 +5,7 @@ import { intrusion } from "./intrusion.ts";
 import { longContext } from "./long-context.ts";
 import { multiTurn } from "./multi-turn.ts";
 import { overhead } from "./overhead.ts";
+import { overload } from "./overload.ts";
 import { prefill } from "./prefill.ts";
 import { queue } from "./queue.ts";
 import { sharedPrefix } from "./shared-prefix.ts";
@@ -25,5 +26,6 @@ export const WORKLOADS: readonly Workload[] = [
   start,
   engine,
   overhead,
+  overload,
   queue,
 ];

@@ -44,7 +44,7 @@ async function openSluice(bench: Bench): Promise<Contestant> {
     NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --import ${probe}`.trim(),
     BENCH_PROBE_FILE: probeFile,
   };
-  const server = await startServer(sluiceLauncher(bench.shared, SERVERS, env), bench.signal);
+  const server = await startServer(sluiceLauncher(bench.shared, SERVERS, { env }), bench.signal);
   const session = await openSession(server, bench, "overhead").catch(async (error: unknown) => {
     await server.stop();
     throw error;

@@ -22,12 +22,15 @@ export type Session = {
   readonly signal: AbortSignal;
   /** Streams one answer. Throws where prompt or answer are not as long as they should be: then something else was measured. */
   chat(request: ChatRequest, options?: ChatOptions): Promise<Reply>;
+  /** What is posted for a request. */
+  body(request: ChatRequest): object;
   /** A system and a user message that make a prompt of so many tokens, the template's own included. */
   prompt(writer: Writer, promptTokens: number, maxTokens: number): ChatRequest;
   /** The same text for every contestant, and another for each round and key. */
   writer(round: number, key?: string): Writer;
 };
 
+export const CHAT_PATH = "/v1/chat/completions";
 /** The template's own tokens are found with two texts of this length. */
 const PROBE_TOKENS = 16;
 const TOLERANCE = 0.03;
@@ -36,9 +39,8 @@ const TOLERANCE = 0.03;
 export async function openSession(server: Server, bench: Bench, workload: string): Promise<Session> {
   const logitBias = Object.fromEntries(bench.endTokens.map((token) => [token, -100]));
 
-  async function chat(request: ChatRequest, options: ChatOptions = {}): Promise<Reply> {
-    const { messages, maxTokens, promptTokens, temperature = 0 } = request;
-    const body = {
+  function body({ messages, maxTokens, temperature = 0 }: ChatRequest): object {
+    return {
       model: bench.shared.modelId,
       messages,
       max_tokens: maxTokens,
@@ -47,7 +49,11 @@ export async function openSession(server: Server, bench: Bench, workload: string
       stream: true,
       stream_options: { include_usage: true },
     };
-    const reply = await server.client.stream("/v1/chat/completions", body, { signal: bench.signal, ...options });
+  }
+
+  async function chat(request: ChatRequest, options: ChatOptions = {}): Promise<Reply> {
+    const { maxTokens, promptTokens } = request;
+    const reply = await server.client.stream(CHAT_PATH, body(request), { signal: bench.signal, ...options });
     if (reply.completionTokens !== maxTokens) {
       throw new Error(`an answer of ${maxTokens} tokens was asked for, and one of ${reply.completionTokens} came`);
     }
@@ -73,6 +79,7 @@ export async function openSession(server: Server, bench: Bench, workload: string
     quick: bench.quick,
     signal: bench.signal,
     chat,
+    body,
     writer,
     prompt(source, promptTokens, maxTokens) {
       const textTokens = promptTokens - templateTokens;

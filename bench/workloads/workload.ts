@@ -43,6 +43,8 @@ export type Workload = {
   readonly needsPeer: boolean;
   /** Rounds of this workload where it isn't what the plan says, for what is short and scatters. */
   readonly rounds?: { readonly full: number; readonly quick: number };
+  /** Too long for a quick run of everything: that leaves it out unless it is named. */
+  readonly quickOnlyNamed?: boolean;
   /** Ours first. They are opened all at once, and take turns in this order. */
   entries(bench: Bench): readonly Entry[];
 };

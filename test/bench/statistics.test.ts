@@ -33,6 +33,11 @@ test("nothing has no median", () => {
   expect(median([])).toBeNaN();
 });
 
+test("against nothing at all a ratio is infinite, and neither it nor its median is lost", () => {
+  expect(pairedRatio([2], [0]).value).toBe(Number.POSITIVE_INFINITY);
+  expect(pairedRatio([0], [0]).value).toBeNaN();
+});
+
 test("a spread is the median and the quartiles", () => {
   expect(spread([5, 1, 3, 2, 4])).toEqual({ median: 3, low: 2, high: 4, count: 5 });
 });
