@@ -1,5 +1,6 @@
 import { OverloadedError } from "../../src/generation/errors.ts";
 import type { Priority } from "../../src/generation/terms.ts";
+import type { Room } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
 import type { Stay } from "../../src/queue/job.ts";
 import type { Order } from "../../src/queue/price.ts";
@@ -89,9 +90,9 @@ export function simulateLoad({ engines: count, requestsPerSecond, seconds, seed 
     const isReturning = sent.tries > 0;
     if (counts && isReturning) tally.returned += 1;
     if (counts && !isReturning && !sent.isGreedy) tally.polite += 1;
-    let release: () => void;
+    let room: Room;
     try {
-      release = counted(() => engine.admission.enter(sent.order, sent));
+      room = counted(() => engine.admission.enter(sent.order, sent));
     } catch (error) {
       if (!(error instanceof OverloadedError)) throw error;
       sent.tries += 1;
@@ -100,15 +101,16 @@ export function simulateLoad({ engines: count, requestsPerSecond, seconds, seed 
     }
     if (counts && isReturning) tally.returnedAdmitted += 1;
     if (counts && !isReturning && !sent.isGreedy) tally.politeAdmitted += 1;
-    wait(engine, sent, release);
+    wait(engine, sent, room);
   }
 
-  function wait(engine: SimulatedEngine, sent: Sent, release: () => void): void {
+  function wait(engine: SimulatedEngine, sent: Sent, { isReturning, leave: release }: Room): void {
     const sentMs = clock.now();
     const stay: Stay = counted(() =>
       engine.queue.arrive({
         ...sent.order,
         priority: sent.priority,
+        isFirst: isReturning,
         maxWaitMs: 2 * MAX_WAIT_MS,
         onWait: () => {},
         // The engine begins in an event of its own, as it would in another process.

@@ -32,6 +32,8 @@ export type Terms = {
    * request's `id`, as those of a batch of prompts do, are parts of one: none takes another's place, and all of them give way together.
    */
   readonly supersedeId?: string;
+  /** It was refused before, and has come back when it was told to: its turn comes before its tenant's others. The queue's own mark. */
+  readonly isReturning?: boolean;
   /** Called at most once a second while the request waits, and once when its turn has come. */
   readonly onWait?: (news: WaitNews) => void;
 };

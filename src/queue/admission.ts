@@ -9,10 +9,17 @@ import type { ModelQueue } from "./queue.ts";
 export type Admission = {
   /**
    * Takes room for a request. `mark` is what it is known by when it is sent again after a refusal.
-   * @returns what gives it back
    * @throws OverloadedError where there is none, or where the first token would come too late; it says when to come back
    */
-  enter(order: Order & { readonly mark: string }, terms: Pick<Terms, "priority" | "maxWaitMs">): () => void;
+  enter(order: Order & { readonly mark: string }, terms: Pick<Terms, "priority" | "maxWaitMs">): Room;
+};
+
+/** The room that a request was given. */
+export type Room = {
+  /** Whether it was sent away before, and has come back when it was told to. */
+  readonly isReturning: boolean;
+  /** Gives the room back. */
+  readonly leave: () => void;
 };
 
 export type AdmissionOptions = {
@@ -24,13 +31,10 @@ export type AdmissionOptions = {
   readonly clock: Clock;
 };
 
-/** So many times as long as it may otherwise waits one who comes back when it was told to. */
-const LENIENCY = 3;
-
 export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOptions): Admission {
   const [own] = bounds;
 
-  /** Whether the tenant comes back at the time that it was told. Throws where a bound has no room. */
+  /** Whether the request comes back at the time that it was told. Throws where a bound has no room. */
   function findRoom(claim: Claim, nowMs: number): boolean {
     const { isIdle } = queue;
     let isReturning = false;
@@ -45,18 +49,12 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
     return isReturning;
   }
 
-  function findTime(
-    order: Order & Pick<Terms, "priority">,
-    askedMs: number,
-    claim: Claim,
-    isReturning: boolean,
-    nowMs: number,
-  ): void {
+  function findTime(order: Order & Pick<Terms, "priority">, askedMs: number, claim: Claim, nowMs: number): void {
     // Where nothing is in its way, nothing is gained by sending it away, unless it says so itself.
     const mayMs = queue.isIdle ? askedMs : Math.min(askedMs, maxWaitMs);
     const held = own.heldFor(order.tenant, nowMs);
-    const likelyMs = queue.predictMs(order, isReturning ? 0 : held.now);
-    if (likelyMs <= (isReturning ? LENIENCY : 1) * mayMs) return;
+    const likelyMs = queue.predictMs(order, held.now);
+    if (likelyMs <= mayMs) return;
     const tooLateMs = queue.predictMs(order, held.now + held.later) - mayMs;
     const retryMs = own.refuse(claim, Math.max(1, Math.ceil(tooLateMs / own.intervalMs(nowMs))), nowMs);
     throw refusal(
@@ -70,11 +68,15 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
       const enteredMs = clock.now();
       const claim = { tenant: order.tenant, mark: order.mark, tokens: queue.tokensOf(order.size) };
       const isReturning = findRoom(claim, enteredMs);
-      findTime({ ...order, priority }, askedMs, claim, isReturning, enteredMs);
+      // A place is kept for one that comes back as it was told, before its tenant's others.
+      if (!isReturning) findTime({ ...order, priority }, askedMs, claim, enteredMs);
       for (const bound of bounds) bound.enter(claim, enteredMs);
-      return () => {
-        const nowMs = clock.now();
-        for (const bound of bounds) bound.leave(claim, nowMs - enteredMs, nowMs);
+      return {
+        isReturning,
+        leave() {
+          const nowMs = clock.now();
+          for (const bound of bounds) bound.leave(claim, nowMs - enteredMs, nowMs);
+        },
       };
     },
   };

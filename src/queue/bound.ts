@@ -1,6 +1,7 @@
 import { createDrain } from "./drain.ts";
 import { createMean } from "./mean.ts";
 import { createReturns, type Returning } from "./returns.ts";
+import { createTenants } from "./tenants.ts";
 
 /** Who asks for room, and how much of it. */
 export type Claim = Returning & { readonly tokens: number };
@@ -44,10 +45,6 @@ export type BoundOptions = {
 const KEPT_SHARE = 1 / 8;
 /** A tenant has little when it has less than this share of what each would have if all had the same. */
 const LITTLE = 1 / 4;
-/** A tenant counts so long after its last request. */
-const TENANT_MS = 60_000;
-const TIDY_MS = 1_000;
-const MAX_TENANTS = 10_000;
 
 /** Departures are no clockwork: with this many standard deviations more, nine in ten are in time. */
 const DEVIATIONS = 1.3;
@@ -70,34 +67,12 @@ export function createBound({ maxRequests, maxTokens, random }: BoundOptions): B
   const returns = createReturns(MAX_RETURNS);
   const durationMs = createMean(DURATION_WEIGHT);
   const promptTokens = createMean(DURATION_WEIGHT);
-  const tenants = new Map<string, { held: number; seenMs: number }>();
+  const tenants = createTenants();
   let requests = 0;
   let tokens = 0;
-  let nextTidyMs = 0;
-
-  function see(tenant: string, nowMs: number): { held: number } {
-    let seen = tenants.get(tenant);
-    if (seen === undefined) {
-      seen = { held: 0, seenMs: nowMs };
-      tenants.set(tenant, seen);
-    }
-    seen.seenMs = nowMs;
-    if (nowMs >= nextTidyMs || tenants.size > MAX_TENANTS) tidy(nowMs);
-    return seen;
-  }
-
-  /** Forgets the tenants that have not been seen for long; all that hold nothing, where there are too many. */
-  function tidy(nowMs: number): void {
-    nextTidyMs = nowMs + TIDY_MS;
-    const isCrowded = tenants.size > MAX_TENANTS;
-    for (const [tenant, { held, seenMs }] of tenants) {
-      if (held === 0 && (isCrowded || seenMs <= nowMs - TENANT_MS)) tenants.delete(tenant);
-    }
-  }
 
   function hasLittle(tenant: string): boolean {
-    const held = tenants.get(tenant)?.held ?? 0;
-    return tenants.size > 1 && held < Math.max(1, (LITTLE * maxRequests) / tenants.size);
+    return tenants.count > 1 && tenants.heldBy(tenant) < Math.max(1, (LITTLE * maxRequests) / tenants.count);
   }
 
   function intervalMs(nowMs: number): number {
@@ -116,11 +91,11 @@ export function createBound({ maxRequests, maxTokens, random }: BoundOptions): B
     heldFor: (tenant, nowMs) => ({ now: returns.held(nowMs, tenant), later: returns.ahead(nowMs, tenant) }),
     ask(claim, nowMs, mustNotWait) {
       const { tenant, tokens: asked } = claim;
-      see(tenant, nowMs);
+      tenants.see(tenant, nowMs);
       const isReturning = returns.claim(claim, nowMs);
       if (requests === 0) return { departures: 0, isReturning };
       const little = hasLittle(tenant);
-      const kept = tenants.size > 1 && !little ? Math.floor(KEPT_SHARE * maxRequests) : 0;
+      const kept = tenants.count > 1 && !little ? Math.floor(KEPT_SHARE * maxRequests) : 0;
       const held = isReturning || little || mustNotWait ? 0 : returns.held(nowMs);
       const meanTokens = Math.max(1, promptTokens.value ?? asked);
       const lackingRequests = requests + 1 + kept + held - maxRequests;
@@ -129,13 +104,13 @@ export function createBound({ maxRequests, maxTokens, random }: BoundOptions): B
       return { departures: Math.max(0, Math.ceil(lacking)), isReturning };
     },
     enter({ tenant, tokens: taken }, nowMs) {
-      see(tenant, nowMs).held += 1;
+      tenants.change(tenant, 1, nowMs);
       requests += 1;
       tokens += taken;
       promptTokens.add(taken);
     },
     leave({ tenant, tokens: taken }, heldMs, nowMs) {
-      see(tenant, nowMs).held -= 1;
+      tenants.change(tenant, -1, nowMs);
       requests -= 1;
       tokens -= taken;
       durationMs.add(heldMs);

@@ -18,7 +18,12 @@ export type FairQueue<T> = {
   readonly remembered: number;
   /** Whose turn is next. */
   readonly head: Turn<T> | undefined;
-  push(of: { readonly tenant: string; readonly priority: Priority }, value: T, cost: number): Turn<T>;
+  /** @param of `isFirst` puts it before its tenant's others, behind those that were put there before it */
+  push(
+    of: { readonly tenant: string; readonly priority: Priority; readonly isFirst?: boolean | undefined },
+    value: T,
+    cost: number,
+  ): Turn<T>;
   /** Takes the head out and charges its tenant. */
   take(): Turn<T> | undefined;
   /** Takes one out that no longer waits for its turn; nobody is charged. False where it had gone before. */
@@ -103,8 +108,8 @@ export function createFairQueue<T>(): FairQueue<T> {
       const entry = next?.lanes.head;
       return next && entry && { priority: next.priority, entry };
     },
-    push({ tenant, priority }, value, cost) {
-      return { priority, entry: classOf(priority).lanes.push(tenant, value, cost) };
+    push({ tenant, priority, isFirst = false }, value, cost) {
+      return { priority, entry: classOf(priority).lanes.push(tenant, value, cost, isFirst) };
     },
     take() {
       const next = nextClass();

@@ -30,13 +30,15 @@ export function guard(admission: Admission, superseding: Superseding): Layer {
       const claim =
         supersedeId === undefined ? undefined : superseding.take({ tenant, id: supersedeId, requestId }, wanted);
       const signal = claim?.signal ?? wanted;
+      let isReturning = false;
       try {
         const order = { tenant, size: sizeOfPrompt(request), mark: markOf(request), choices, maxTokens };
-        const leave = admission.enter(order, terms);
+        const room = admission.enter(order, terms);
+        isReturning = room.isReturning;
         release = () => {
           signal.removeEventListener("abort", end);
           claim?.end();
-          leave();
+          room.leave();
         };
       } catch (error) {
         isOver = true;
@@ -45,7 +47,11 @@ export function guard(admission: Admission, superseding: Superseding): Layer {
       }
       if (signal.aborted) end();
       else signal.addEventListener("abort", end, { once: true });
-      return next(claim === undefined ? request : { ...request, signal })[Symbol.asyncIterator]();
+      const changed = {
+        ...(claim !== undefined && { signal }),
+        ...(isReturning && { terms: { ...terms, isReturning } }),
+      };
+      return next(claim === undefined && !isReturning ? request : { ...request, ...changed })[Symbol.asyncIterator]();
     }
     /** Gives the room back. The events may still have an error to tell. */
     function end(): void {

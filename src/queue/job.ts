@@ -7,6 +7,8 @@ export type Job = Order & {
   readonly priority: Priority;
   /** At most so long until its turn; undefined is however long it takes. */
   readonly maxWaitMs?: number | undefined;
+  /** Its turn comes before others of its tenant and class, but for those of which the same is said. */
+  readonly isFirst?: boolean | undefined;
   /** Its turn has come. Called once at most, from within `arrive` where nothing is in its way. */
   readonly onTurn: () => void;
   /** It has waited as long as it may, and is out of the queue. */

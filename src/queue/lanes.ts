@@ -29,7 +29,8 @@ export type Lanes<T> = {
   readonly remembered: number;
   /** Whose turn is next. */
   readonly head: Entry<T> | undefined;
-  push(tenant: string, value: T, cost: number): Entry<T>;
+  /** @param isFirst puts it before the tenant's others, behind those that were put there before it */
+  push(tenant: string, value: T, cost: number, isFirst?: boolean): Entry<T>;
   /** Takes the head out and charges its tenant. */
   take(): Entry<T> | undefined;
   /** Takes an entry out; its tenant isn't charged. False where it had gone before. */
@@ -50,7 +51,9 @@ type Item<T> = {
   readonly tenant: string;
   cost: number;
   readonly lane: Lane<T>;
-  /** Counted from the lane's beginning, for `ahead`. */
+  readonly part: Part<T>;
+  readonly isFirst: boolean;
+  /** Counted from its part's beginning, for `ahead`. */
   readonly ordinal: number;
   workBefore: number;
   readonly order: number;
@@ -58,6 +61,19 @@ type Item<T> = {
   next: Item<T> | undefined;
   waits: boolean;
 };
+
+/** A part of a lane, in the order in which it was pushed. */
+type Part<T> = {
+  last: Item<T> | undefined;
+  entries: number;
+  work: number;
+  pushed: number;
+  pushedWork: number;
+};
+
+function newPart<T>(): Part<T> {
+  return { last: undefined, entries: 0, work: 0, pushed: 0, pushedWork: 0 };
+}
 
 type Lane<T> = {
   readonly tenant: string;
@@ -67,8 +83,9 @@ type Lane<T> = {
   last: Item<T> | undefined;
   entries: number;
   work: number;
-  pushed: number;
-  pushedWork: number;
+  /** The lane's beginning: those that were put first. */
+  readonly firsts: Part<T>;
+  readonly others: Part<T>;
   /** Among the waiting lanes, or among those that only have had more than others. */
   node: HeapNode<Lane<T>> | undefined;
 };
@@ -100,8 +117,8 @@ export function createLanes<T>(): Lanes<T> {
     let lane = lanes.get(tenant);
     if (lane === undefined) {
       lane = {
-        ...{ tenant, counted: 0, first: undefined, last: undefined, node: undefined },
-        ...{ entries: 0, work: 0, pushed: 0, pushedWork: 0 },
+        ...{ tenant, counted: 0, first: undefined, node: undefined },
+        ...{ last: undefined, entries: 0, work: 0, firsts: newPart(), others: newPart() },
       };
       lanes.set(tenant, lane);
     }
@@ -136,13 +153,39 @@ export function createLanes<T>(): Lanes<T> {
     }
   }
 
+  function link(item: Item<T>): void {
+    const { lane, part } = item;
+    // Those that were put first end where the others begin.
+    const previous = item.isFirst ? lane.firsts.last : lane.last;
+    const next = previous === undefined ? lane.first : previous.next;
+    item.previous = previous;
+    item.next = next;
+    if (previous === undefined) lane.first = item;
+    else previous.next = item;
+    if (next === undefined) lane.last = item;
+    else next.previous = item;
+    part.last = item;
+    part.entries += 1;
+    part.work += item.cost;
+    part.pushed += 1;
+    part.pushedWork += item.cost;
+    lane.entries += 1;
+    lane.work += item.cost;
+    size += 1;
+    work += item.cost;
+    if (lane.first === item && lane.node !== undefined) waiting.update(lane.node, lane.counted, item.order);
+  }
+
   function unlink(item: Item<T>): void {
-    const { lane, previous, next } = item;
+    const { lane, part, previous, next } = item;
     if (previous === undefined) lane.first = next;
     else previous.next = next;
     if (next === undefined) lane.last = previous;
     else next.previous = previous;
     item.waits = false;
+    part.entries -= 1;
+    part.work = part.entries === 0 ? 0 : part.work - item.cost;
+    if (part.last === item) part.last = previous?.part === part ? previous : undefined;
     lane.entries -= 1;
     lane.work = lane.entries === 0 ? 0 : lane.work - item.cost;
     size -= 1;
@@ -179,21 +222,15 @@ export function createLanes<T>(): Lanes<T> {
     get head() {
       return waiting.first?.value.first;
     },
-    push(tenant, value, cost) {
+    push(tenant, value, cost, isFirst = false) {
       const lane = open(tenant);
+      const part = isFirst ? lane.firsts : lane.others;
       const item: Item<T> = {
-        ...{ value, tenant, cost, lane, ordinal: lane.pushed, workBefore: lane.pushedWork, order: orders++ },
-        ...{ previous: lane.last, next: undefined, waits: true },
+        ...{ value, tenant, cost, lane, part, isFirst, order: orders++ },
+        ...{ ordinal: part.pushed, workBefore: part.pushedWork },
+        ...{ previous: undefined, next: undefined, waits: true },
       };
-      if (lane.last === undefined) lane.first = item;
-      else lane.last.next = item;
-      lane.last = item;
-      lane.entries += 1;
-      lane.work += cost;
-      lane.pushed += 1;
-      lane.pushedWork += cost;
-      size += 1;
-      work += cost;
+      link(item);
       return item;
     },
     take() {
@@ -218,14 +255,15 @@ export function createLanes<T>(): Lanes<T> {
     reprice(entry, cost) {
       const item = entry as Item<T>;
       if (!item.waits) return;
-      const { lane } = item;
+      const { lane, part } = item;
       const difference = cost - item.cost;
       item.cost = cost;
       work += difference;
       lane.work += difference;
-      lane.pushedWork += difference;
+      part.work += difference;
+      part.pushedWork += difference;
       // Prices become known soon after a request came, so that few have come after it.
-      for (let { next } = item; next !== undefined; next = next.next) next.workBefore += difference;
+      for (let { next } = item; next?.part === part; next = next.next) next.workBefore += difference;
     },
     charge(tenant, difference) {
       let lane = lanes.get(tenant);
@@ -239,11 +277,13 @@ export function createLanes<T>(): Lanes<T> {
     },
     ahead(entry) {
       const item = entry as Item<T>;
-      const { lane } = item;
-      if (!item.waits || lane.first === undefined) return { entries: 0, work: 0 };
+      const { lane, part } = item;
+      const head = item.isFirst ? lane.first : (lane.firsts.last?.next ?? lane.first);
+      if (!item.waits || head === undefined) return { entries: 0, work: 0 };
+      const before = item.isFirst ? newPart<T>() : lane.firsts;
       const own = {
-        entries: Math.min(lane.entries - 1, item.ordinal - lane.first.ordinal),
-        work: Math.max(0, Math.min(lane.work - item.cost, item.workBefore - lane.first.workBefore)),
+        entries: before.entries + Math.min(part.entries - 1, item.ordinal - head.ordinal),
+        work: before.work + Math.max(0, Math.min(part.work - item.cost, item.workBefore - head.workBefore)),
       };
       return own.entries === 0 && waiting.first?.value === lane ? own : withOthers(own, lane);
     },

@@ -7,6 +7,7 @@ import { createLimiter } from "./limiter.ts";
 import { createPricing, type Order } from "./price.ts";
 import type { PromptSize } from "./prompt-size.ts";
 import { createRunMeter, type RunMeter } from "./run-meter.ts";
+import { createTenants } from "./tenants.ts";
 import { createWaits, type Waiting } from "./waits.ts";
 
 /** The turns of one model's engine: pure bookkeeping, on a clock that is passed in. */
@@ -76,6 +77,10 @@ type Run = {
 /** How often those who hold slots are looked at, while others wait for them. */
 const LOOK_MS = 1_000;
 
+/** With fewer slots, keeping one costs everybody more than it gives to anybody. */
+const FEWEST_TO_KEEP_FROM = 4;
+const KEPT_SLOTS = 1;
+
 /** Of what those who run were reckoned to take, so much is left however long they have run. */
 const LEAST_LEFT = 0.1;
 
@@ -96,6 +101,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     aloneMs: () => pricing.speeds.measuredItlMs(1),
   });
   const runs = new Map<Run, Job>();
+  /** Who has been here, and how many sequences run for each. */
+  const tenants = createTenants();
   let sequences = 0;
   let isLooking = false;
   /** What all that run were reckoned to take. */
@@ -108,8 +115,14 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function widthOf({ choices }: Pick<Job, "choices">): number {
     return Math.min(choices, limiter.limit);
   }
-  function hasRoomFor(job: Pick<Job, "choices">): boolean {
-    return sequences + widthOf(job) <= limiter.limit;
+  function hasRoomFor(job: Pick<Job, "choices" | "tenant">): boolean {
+    return sequences === 0 || sequences + widthOf(job) + keptFrom(job) <= limiter.limit;
+  }
+
+  /** Slots that one who would have more than its share leaves free, so that another tenant's next request begins at once. */
+  function keptFrom(job: Pick<Job, "choices" | "tenant">): number {
+    if (limiter.limit < FEWEST_TO_KEEP_FROM || tenants.count < 2) return 0;
+    return tenants.heldBy(job.tenant) + widthOf(job) > limiter.limit / tenants.count ? KEPT_SLOTS : 0;
   }
 
   /** What is likely left of a request that runs. */
@@ -153,6 +166,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     };
     runs.set(visit.run, job);
     sequences += visit.run.sequences;
+    tenants.change(job.tenant, visit.run.sequences, nowMs);
     heldBeforeMs -= visit.run.sequences * nowMs;
     runningWork += cost;
     job.onWait?.({ type: "admitted", waitedMs: nowMs - arrivedMs, position: visit.position });
@@ -164,11 +178,13 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (reckonedMs > 0) pricing.noteWait(lineOf(job), reckonedMs, clock.now() - arrivedMs);
   }
 
-  function release(run: Run, count: number): void {
+  function release(run: Run, { tenant }: Job, count: number): void {
+    const nowMs = clock.now();
     run.sequences -= count;
     sequences -= count;
-    run.heldMs += count * (clock.now() - run.sinceMs);
-    heldBeforeMs += count * clock.now();
+    tenants.change(tenant, -count, nowMs);
+    run.heldMs += count * (nowMs - run.sinceMs);
+    heldBeforeMs += count * nowMs;
   }
 
   /**
@@ -178,7 +194,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function look(): void {
     isLooking = false;
     if (queue.size === 0) return;
-    for (const [run, job] of runs) if (run.sequences > 0 && job.isStalled?.()) release(run, run.sequences);
+    for (const [run, job] of runs) if (run.sequences > 0 && job.isStalled?.()) release(run, job, run.sequences);
     serve();
     lookLater();
   }
@@ -194,7 +210,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const { run, turn } = visit;
     if (run !== undefined && turn !== undefined) {
       const load = Math.max(1, sequences);
-      release(run, run.sequences);
+      release(run, visit.job, run.sequences);
       runs.delete(run);
       runningWork = runs.size === 0 ? 0 : runningWork - run.cost;
       heldBeforeMs = runs.size === 0 ? 0 : heldBeforeMs - run.heldMs;
@@ -239,6 +255,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   function arrive(job: Job): Stay {
     const arrivedMs = clock.now();
+    tenants.see(job.tenant, arrivedMs);
     const visit: Visit = {
       ...{ job, arrivedMs, turn: undefined, position: 0, reckonedMs: 0, run: undefined, hasLeft: false },
       waiting: {
@@ -282,7 +299,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         if (run.choices === 0) {
           leave(visit);
         } else if (run.choices < run.sequences) {
-          release(run, run.sequences - run.choices);
+          release(run, visit.job, run.sequences - run.choices);
           serve();
         }
       },

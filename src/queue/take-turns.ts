@@ -58,6 +58,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
       signal.addEventListener("abort", onAbort, { once: true });
       stay = queue.arrive({
         ...{ tenant: terms.tenant, priority: terms.priority, maxWaitMs: terms.maxWaitMs, onWait: terms.onWait },
+        isFirst: terms.isReturning,
         ...{ size: sizeOfPrompt(request), choices: request.choices, maxTokens: request.maxTokens },
         onTurn() {
           try {

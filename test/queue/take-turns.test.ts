@@ -67,6 +67,38 @@ describe("taking turns", () => {
     expect(queue.counts).toMatchObject({ sequences: 2, waiting: 1 });
   });
 
+  it("keeps a slot free from who has more than its share, while another has been here, and gives it to that one at once", async () => {
+    const { engine, begin } = createBench({ slots: 4 });
+    const polite = begin("polite", {}, { tenant: "b" });
+    await polite.events.return?.();
+    for (const id of ["one", "two", "three", "four"]) begin(id);
+    expect(engine.running()).toEqual(["one", "two", "three"]);
+    begin("polite again", {}, { tenant: "b" });
+    expect(engine.running()).toEqual(["one", "two", "three", "polite again"]);
+  });
+
+  it("gives all slots to a tenant that is alone", () => {
+    const { engine, begin } = createBench({ slots: 4 });
+    for (const id of ["one", "two", "three", "four"]) begin(id);
+    expect(engine.running()).toEqual(["one", "two", "three", "four"]);
+  });
+
+  it("runs a request for all slots, though another tenant has been here", async () => {
+    const { engine, begin } = createBench({ slots: 4 });
+    await begin("other", {}, { tenant: "b" }).events.return?.();
+    begin("wide", { choices: 4 });
+    expect(engine.running()).toEqual(["wide"]);
+  });
+
+  it("lets one that comes back as it was told go before its tenant's others", async () => {
+    const { engine, begin } = createBench();
+    const first = begin("first");
+    begin("waits");
+    begin("returns", {}, { isReturning: true });
+    await first.events.return?.();
+    expect(engine.running()).toEqual(["returns"]);
+  });
+
   it("lets no smaller request overtake one that waits for several slots", async () => {
     const { engine, begin } = createBench({ slots: 2 });
     const first = begin("first");
