@@ -46,7 +46,8 @@ export async function* events(response: Response): AsyncGenerator<string> {
   for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + piece).split("\n\n");
     rest = lines.pop() ?? "";
-    for (const line of lines) yield line.replace(/^data: /, "");
+    // What begins with a colon is a comment: it waits for its turn, or it lives.
+    for (const line of lines) if (!line.startsWith(":")) yield line.replace(/^data: /, "");
   }
 }
 
