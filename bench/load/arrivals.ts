@@ -22,7 +22,14 @@ export function poissonMs(random: Random, perSecond: number, durationMs: number)
   }
 }
 
-/** Both kinds' clients for so long, each kind a Poisson process of its own. */
+/** The moments of one who asks about so often, and reads in between: one in the middle half of each period, from 0 until `durationMs`. */
+export function pacedMs(random: Random, perSecond: number, durationMs: number): readonly number[] {
+  const periodMs = 1000 / perSecond;
+  const count = perSecond <= 0 ? 0 : Math.floor(durationMs / periodMs);
+  return Array.from({ length: count }, (_, index) => (index + 0.25 + 0.5 * random()) * periodMs);
+}
+
+/** Both kinds' clients for so long: the greedy ones a Poisson process, the polite ones those of somebody who reads what came before asking again. */
 export function planLoad(
   random: Random,
   {
@@ -31,7 +38,7 @@ export function planLoad(
     durationMs,
   }: Record<"greedyPerSecond" | "politePerSecond" | "durationMs", number>,
 ): readonly PlannedClient[] {
-  const polite = poissonMs(random, politePerSecond, durationMs).map((atMs) => ({ atMs, kind: "polite" as const }));
+  const polite = pacedMs(random, politePerSecond, durationMs).map((atMs) => ({ atMs, kind: "polite" as const }));
   const greedy = poissonMs(random, greedyPerSecond, durationMs).map((atMs) => ({ atMs, kind: "greedy" as const }));
   return [...polite, ...greedy].toSorted((a, b) => a.atMs - b.atMs);
 }

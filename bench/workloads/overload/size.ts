@@ -6,11 +6,12 @@ export const SLOTS = 4;
 export const STANDARD_TTFT_MS = 5_000;
 /** How many requests are offered for each that a server can answer. */
 export const OVERLOAD = 4;
-/** What the polite key asks for, of what a server can do: two fifths of its fair share. */
+/** What the polite key asks for, of what a server can do: two fifths of its fair share, one request after the other. */
 export const POLITE_SHARE = 1 / 5;
 
 const PROMPT_TOKENS = 60;
-const NEW_TOKENS = 16;
+/** Enough that a few pauses, while others' prompts are evaluated, are less than one gap in twenty. */
+const NEW_TOKENS = 64;
 
 /** How much is done. Everything ends by itself: a load `patienceMs` after its last client came. */
 export type Size = {
@@ -25,7 +26,7 @@ export type Size = {
 };
 
 export const FULL_SIZE: Size = {
-  ...{ alone: 30, busyMs: 8_000 },
+  ...{ alone: 20, busyMs: 16_000 },
   ...{ loadMs: 60_000, spike: 1_000, spikeMs: 1_000, patienceMs: 30_000 },
 };
 
