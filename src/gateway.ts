@@ -15,6 +15,7 @@ import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
 import { createBackgroundRuns } from "./http/responses/background.ts";
 import { type LocalModel, writesText } from "./models/index.ts";
+import { openPresets } from "./prompts/index.ts";
 import { InvalidRequestError } from "./protocols/errors.ts";
 import { admit } from "./queue/admission.ts";
 import { createModelDirectory, type ModelState, type ServedModel } from "./routing/directory.ts";
@@ -64,6 +65,7 @@ const FAREWELL_MS = 1_000;
  * app.route("/", gateway.app);
  */
 export async function createGateway({ config, models, logger }: GatewayOptions): Promise<Gateway> {
+  const presets = await openPresets(config.promptsDir, logger);
   const engines = new Map(
     models.filter(({ gguf }) => writesText(gguf)).map((model) => [model, createModelEngine(model, config, logger)]),
   );
@@ -83,9 +85,10 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
     state.close();
+    presets.close();
   };
   return {
-    app: createApp({ generate, models: directory, settings: config, state, runs, logger }),
+    app: createApp({ generate, models: directory, presets, settings: config, state, runs, logger }),
     async start() {
       try {
         await Promise.all(

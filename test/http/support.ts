@@ -7,6 +7,8 @@ import type { Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
+import { fixedPresets } from "../../src/prompts/library.ts";
+import type { Preset } from "../../src/prompts/preset.ts";
 import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
@@ -49,6 +51,7 @@ export type TestAppOptions = {
   readonly models?: readonly ServedModel[];
   readonly settings?: Partial<AppSettings>;
   readonly state?: State;
+  readonly presets?: readonly Preset[];
 };
 
 const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
@@ -71,6 +74,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     runs,
     generate: route(models),
     models,
+    presets: fixedPresets(options.presets ?? []),
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),

@@ -13,6 +13,8 @@ export const responses = defineEndpoint({
   hints: ["max_tool_calls", "user", "safety_identifier", "prompt_cache_key"],
   ignored: {},
   extensions: {
+    prompt: "a preset of the folder `prompts/`",
+    variables: "Sluice's: of the preset that `model` names",
     seed: LIKE_CHAT,
     presence_penalty: LIKE_CHAT,
     frequency_penalty: LIKE_CHAT,

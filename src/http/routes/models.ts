@@ -1,21 +1,43 @@
 import type { Handler } from "hono";
+import type { PresetLibrary } from "../../prompts/library.ts";
+import { takesInput } from "../../prompts/parse.ts";
+import type { Preset } from "../../prompts/preset.ts";
+import { PRESET_PREFIX, parseReference } from "../../prompts/reference.ts";
 import { encodeModel as encodeAnthropicModel, encodeModelList } from "../../protocols/messages/models.ts";
 import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { isFromAnthropicClient } from "../middleware/anthropic-form.ts";
+import { findModelBehind, modelBehind } from "../preset.ts";
 
 /** `GET /v1/models`, in the form of the API that the client speaks. */
-export function listModels(models: ModelDirectory): Handler<HttpEnv> {
-  return (c) =>
-    isFromAnthropicClient(c)
-      ? c.json(encodeModelList(models.list()))
-      : c.json({ object: "list", data: models.list().map(encodeModel) });
+export function listModels(models: ModelDirectory, presets: PresetLibrary): Handler<HttpEnv> {
+  return (c) => {
+    const usable = presets.list().flatMap((preset) => {
+      const model = findModelBehind(preset, models);
+      return model === undefined ? [] : [{ preset, model }];
+    });
+    return isFromAnthropicClient(c)
+      ? c.json(encodeModelList([...models.list(), ...usable.map(({ preset, model }) => toListed(preset, model))]))
+      : c.json({
+          object: "list",
+          data: [...models.list().map(encodeModel), ...usable.map(({ preset, model }) => encodePreset(preset, model))],
+        });
+  };
 }
 
 /** `GET /v1/models/{id}`, where the id may hold slashes and colons, percent-encoded or not. Throws `ModelNotFoundError`. */
-export function showModel(models: ModelDirectory): Handler<HttpEnv> {
+export function showModel(models: ModelDirectory, presets: PresetLibrary): Handler<HttpEnv> {
   return (c) => {
-    const model = models.resolve(c.req.param("id") ?? "");
+    const id = c.req.param("id") ?? "";
+    const reference = parseReference(id);
+    if (reference !== undefined) {
+      const preset = presets.find(reference);
+      const behind = modelBehind(preset, models);
+      return isFromAnthropicClient(c)
+        ? c.json(encodeAnthropicModel(toListed(preset, behind)))
+        : c.json(encodePreset(preset, behind));
+    }
+    const model = models.resolve(id);
     return isFromAnthropicClient(c) ? c.json(encodeAnthropicModel(model)) : c.json(encodeModel(model));
   };
 }
@@ -49,6 +71,28 @@ function encodeModel(model: ServedModel) {
       sha256: details.sha256,
     },
   };
+}
+
+/** A preset among the models: what it is, and what is known of the model behind it. */
+function encodePreset(preset: Preset, model: ServedModel) {
+  return {
+    ...encodeModel(model),
+    id: `${PRESET_PREFIX}${preset.id}`,
+    created: preset.modifiedUnixSeconds,
+    owned_by: "sluice",
+    capabilities: ["chat"],
+    description: preset.description,
+    preset: {
+      version: preset.version,
+      model: model.id,
+      takes_input: takesInput(preset.template),
+      variables: preset.variables,
+    },
+  };
+}
+
+function toListed({ id, modifiedUnixSeconds }: Preset, { info }: ServedModel) {
+  return { id: `${PRESET_PREFIX}${id}`, createdUnixSeconds: modifiedUnixSeconds, info };
 }
 
 function capabilitiesOf({ details, info, embed }: ServedModel): string[] {

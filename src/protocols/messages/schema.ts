@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { boolean, decimal, integer, string } from "../fields.ts";
+import { variablesField } from "../preset-fields.ts";
 import { messages, system } from "./blocks.ts";
 
 const MAX_MODEL_LENGTH = 1_024;
@@ -70,6 +71,7 @@ export const countRequestSchema = z.object(
     tool_choice: toolChoice.nullish(),
     thinking: thinking.nullish(),
     output_config: outputConfig.nullish(),
+    variables: variablesField,
   },
   AN_OBJECT,
 );

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { boolean, integer, string } from "../fields.ts";
 import { metadata } from "../metadata.ts";
 import { textFormatField } from "../output-format.ts";
+import { promptField, variablesField } from "../preset-fields.ts";
 import { samplingFields } from "../sampling.ts";
 import { serviceTier } from "../service-tier.ts";
 import { wireItems } from "./items.ts";
@@ -49,6 +50,8 @@ const promptFields = {
     .object({ format: textFormatField, verbosity: z.enum(["low", "medium", "high"]).nullish() }, { error: "an object" })
     .nullish(),
   truncation: z.enum(["auto", "disabled"]).nullish(),
+  prompt: promptField,
+  variables: variablesField,
   ...toolFields,
 };
 

@@ -14,7 +14,6 @@ const isNot = (harmless: unknown) => (value: unknown) => value !== harmless;
 
 /** The fields of OpenAI's API that this server knows and can't honour, at least not with every value. */
 export const REFUSALS: readonly Refusal[] = [
-  { param: "prompt", asksForIt: always, reason: "prompt templates are not available" },
   { param: "prompt_cache_retention", asksForIt: isNot("in_memory"), reason: 'only "in_memory" is available' },
   { param: "prompt_cache_options", asksForIt: always, reason: "the prompt cache can't be steered" },
   { param: "context_management", asksForIt: always, reason: "the context is not managed by the server" },
