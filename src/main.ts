@@ -17,6 +17,7 @@ module.enableCompileCache?.();
 
 const { run } = await import("./cli/run.ts");
 const exitCode = await run(process.argv.slice(2), {
+  stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,

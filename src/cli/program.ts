@@ -4,6 +4,7 @@ import { didYouMean } from "../config/suggest.ts";
 import { readVersion } from "../version.ts";
 import type { CliContext } from "./context.ts";
 import { addSettingOptions } from "./options.ts";
+import { addPresetCommands } from "./preset-commands.ts";
 
 /** The help's width where it doesn't go to a terminal. */
 const PLAIN_COLUMNS = 120;
@@ -18,6 +19,7 @@ Examples:
   sluice --model ./mine.gguf --context 8192      serve a file
   sluice pull hf:owner/repo:Q4_K_M               download a model, to serve it later
   sluice doctor --gpu cuda                       check whether this machine can serve so, and with what
+  git diff | sluice run commit-message           ask a prompt preset
   sluice config --slots 8                        show what would be in force, and where each value comes from
 
 Settings come from flags, then environment variables, then the settings file, then defaults.
@@ -98,6 +100,8 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
       done(await doctor(flags, context));
     });
   addSettingOptions(doctor);
+
+  addPresetCommands(program, context, done);
 
   // `sluice` alone serves, so its help shows what that takes. Only now, since commands copy this setting when they are made.
   program.configureHelp({

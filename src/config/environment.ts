@@ -6,7 +6,7 @@ import { didYouMean } from "./suggest.ts";
 export const CONFIG_VARIABLE = "SLUICE_CONFIG";
 
 /** Variables with our prefix that are no settings and belong to other parts. */
-const otherVariables: readonly string[] = [CONFIG_VARIABLE];
+const otherVariables: readonly string[] = [CONFIG_VARIABLE, "SLUICE_API_KEY"];
 
 /**
  * Kubernetes gives every pod variables about each service beside it, so that a service called `sluice` brings
