@@ -7,7 +7,7 @@ import { EVALUATION_ENDING, readBounded } from "../prompts/read-folder.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { CommandError } from "./errors.ts";
 import { evaluate, type Score } from "./evaluate.ts";
-import { reachGateway } from "./reach-gateway.ts";
+import { type Reached, reachGateway } from "./reach-gateway.ts";
 import { watchForCommand } from "./run-preset.ts";
 import { formatTable } from "./table.ts";
 
@@ -21,7 +21,7 @@ export async function evalPresets(
   name: string | undefined,
   flags: Flags,
   context: CliContext,
-  reach = reachGateway,
+  reach: (flags: Flags, context: CliContext, signal: AbortSignal) => Promise<Reached> = reachGateway,
 ): Promise<number> {
   const minAccuracy = readShare(flags.minAccuracy);
   const interrupts = watchForCommand(context);

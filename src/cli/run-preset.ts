@@ -33,13 +33,12 @@ export async function runPreset(
   words: readonly string[],
   flags: Flags,
   context: CliContext,
-  reach = reachGateway,
 ): Promise<number> {
   const { id, version } = parseReference(name) ?? parseReference(`preset/${name}`) ?? { id: name, version: undefined };
   const variables = readVariables(flags.var);
   const interrupts = watchForCommand(context);
   try {
-    await using gateway = await reach(flags, context, interrupts.signal);
+    await using gateway = await reachGateway(flags, context, interrupts.signal);
     const { client, models } = gateway;
     const path = `/v1/models/preset/${encodeURIComponent(version === undefined ? id : `${id}@${version}`)}`;
     const { preset } = shownPreset.parse(await client.get(path));

@@ -87,7 +87,9 @@ function parseJson(said: string): { readonly json: unknown } | undefined {
 }
 
 function valueAt(value: unknown, path: string): unknown {
-  return path
-    .split(".")
-    .reduce<unknown>((inner, key) => (Object.hasOwn(Object(inner), key) ? Object(inner)[key] : undefined), value);
+  return path.split(".").reduce<unknown>((inner, key) => (hasKey(inner, key) ? inner[key] : undefined), value);
+}
+
+function hasKey(value: unknown, key: string): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key);
 }
