@@ -1,9 +1,7 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import { API_KEY_VARIABLE } from "../config/environment.ts";
 import { CommandError } from "./errors.ts";
-
-/** Shown to a gateway that asks for keys. */
-export const API_KEY_VARIABLE = "SLUICE_API_KEY";
 
 /** A gateway as commands ask it. Every call throws a CommandError with the gateway's own words when it refuses. */
 export type GatewayClient = {

@@ -12,7 +12,7 @@ import type { ModelDirectory, ServedModel } from "../routing/directory.ts";
 export type OpenPreset = (body: unknown, form: WireForm) => OpenedRequest;
 
 /** What is done to a request for a model: nothing. */
-const as = (body: unknown): OpenedRequest => ({ body, complete: (wanted) => wanted, compose: (prompt) => prompt });
+const leave = (body: unknown): OpenedRequest => ({ body, complete: (wanted) => wanted, compose: (prompt) => prompt });
 
 type Named = PresetReference & {
   readonly given: Readonly<Record<string, unknown>>;
@@ -27,12 +27,11 @@ type Named = PresetReference & {
  */
 export function presetOpener(presets: PresetLibrary, models: ModelDirectory): OpenPreset {
   return (body, form) => {
-    if (typeof body !== "object" || body === null || Array.isArray(body)) return as(body);
-    const named = findName(body as WireBody, form);
-    if (named === undefined) return as(body);
+    const named = isObject(body) ? findName(body, form) : undefined;
+    if (named === undefined || !isObject(body)) return leave(body);
     const preset = presets.find(named);
     const model = named.model ?? modelBehind(preset, models).id;
-    return openPreset({ preset, model, body: body as WireBody, form, given: named.given, param: named.param });
+    return openPreset({ preset, model, body, form, given: named.given, param: named.param });
   };
 }
 
@@ -69,6 +68,10 @@ export function refusePreset(body: unknown): void {
       "unsupported_model",
     );
   }
+}
+
+function isObject(body: unknown): body is WireBody {
+  return typeof body === "object" && body !== null && !Array.isArray(body);
 }
 
 function findName(body: WireBody, { conversation }: WireForm): Named | undefined {

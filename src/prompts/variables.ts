@@ -3,6 +3,7 @@ import { z } from "zod";
 const MAX_TEXT_LENGTH = 1_000_000;
 const MAX_VALUES = 1_000;
 const MAX_VALUE_LENGTH = 1_000;
+const MAX_SHOWN = 20;
 
 const description = z.string().max(1_000).optional();
 const text = z.string().max(MAX_TEXT_LENGTH);
@@ -95,7 +96,10 @@ export function resolveVariables(variables: Variables, given: Readonly<Record<st
 export function describeVariables(variables: Variables): string {
   return Object.entries(variables)
     .map(([name, variable]) => {
-      const fallback = variable.default === undefined ? "" : `, default ${JSON.stringify(variable.default)}`;
+      const fallback =
+        variable.default === undefined
+          ? ""
+          : `, default ${JSON.stringify(typeof variable.default === "string" ? variable.default.slice(0, 64) : variable.default)}`;
       return `${name} (${describeKind(variable)}${fallback})`;
     })
     .join(", ");
@@ -134,7 +138,7 @@ function describeKind(variable: Variable): string {
     case "boolean":
       return "true or false";
     case "enum":
-      return `one of ${variable.values.map((value) => JSON.stringify(value)).join(", ")}`;
+      return `one of ${shorten(variable.values.map((value) => JSON.stringify(value.slice(0, 64))))}`;
     case "number":
     case "integer": {
       const { minimum, maximum } = variable;
@@ -147,6 +151,12 @@ function describeKind(variable: Variable): string {
   }
 }
 
+/** A message tells of so many names or values at most. */
+function shorten(words: readonly string[]): string {
+  const shown = words.slice(0, MAX_SHOWN).join(", ");
+  return words.length > MAX_SHOWN ? `${shown}, and ${words.length - MAX_SHOWN} more` : shown;
+}
+
 function quoteAll(names: readonly string[]): string {
-  return names.map((name) => `'${name.slice(0, 64)}'`).join(", ");
+  return shorten(names.map((name) => `'${name.slice(0, 64)}'`));
 }
