@@ -13,6 +13,7 @@ import { type Access, createAccess } from "./keys/access.ts";
 import { isExposed } from "./keys/exposure.ts";
 import { holdToLimits } from "./keys/layer.ts";
 import { type LocalModel, writesText } from "./models/index.ts";
+import { openPresets } from "./prompts/index.ts";
 import { createLoadControl } from "./queue/load-control.ts";
 import { createModelDirectory } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
@@ -58,6 +59,7 @@ const FAREWELL_MS = 1_000;
  * app.route("/", gateway.app);
  */
 export async function createGateway({ config, models, logger }: GatewayOptions): Promise<Gateway> {
+  const presets = await openPresets(config.promptsDir, logger);
   const load = createLoadControl({ ...config, models: models.filter(({ gguf }) => writesText(gguf)).length });
   const backends = await Promise.all(models.map((model) => createBackend(model, { config, logger, load })));
   const directory = createModelDirectory(backends.map(({ served }) => served));
@@ -74,9 +76,10 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     await runs.settled();
     access.close();
     state.close();
+    presets.close();
   };
   return {
-    app: createApp({ generate, models: directory, settings: config, state, runs, access, logger }),
+    app: createApp({ generate, models: directory, presets, settings: config, state, runs, access, logger }),
     access,
     async start() {
       try {

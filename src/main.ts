@@ -17,6 +17,10 @@ module.enableCompileCache?.();
 
 const { run } = await import("./cli/run.ts");
 const exitCode = await run(process.argv.slice(2), {
+  // Opened by the commands that read it, and by no other.
+  get stdin() {
+    return process.stdin;
+  },
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,

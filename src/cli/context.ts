@@ -6,6 +6,8 @@ export type CliContext = {
   readonly stdout: Output;
   /** Takes everything said along the way: the log, progress, errors. */
   readonly stderr: Output;
+  /** What is piped in; absent where nothing can be. */
+  readonly stdin?: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   /** Brings signals and errors that nobody caught, and ends at once when told to. */

@@ -5,6 +5,7 @@ import { readVersion } from "../version.ts";
 import type { CliContext } from "./context.ts";
 import { addKeysCommand } from "./keys/commands.ts";
 import { addSettingOptions } from "./options.ts";
+import { addPresetCommands } from "./preset-commands.ts";
 
 /** The help's width where it doesn't go to a terminal. */
 const PLAIN_COLUMNS = 120;
@@ -20,6 +21,7 @@ Examples:
   sluice pull hf:owner/repo:Q4_K_M               download a model, to serve it later
   sluice doctor --gpu cuda                       check whether this machine can serve so, and with what
   sluice keys create alice                       make a key; from then on requests need one
+  git diff | sluice run commit-message           ask a prompt preset
   sluice config --slots 8                        show what would be in force, and where each value comes from
 
 Settings come from flags, then environment variables, then the settings file, then defaults.
@@ -115,6 +117,8 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
       done(await doctor(flags, context));
     });
   addSettingOptions(doctor);
+
+  addPresetCommands(program, context, done);
 
   // `sluice` alone serves, so its help shows what that takes. Only now, since commands copy this setting when they are made.
   program.configureHelp({

@@ -51,6 +51,7 @@ export const configSchema = z.strictObject({
     .default(1024 ** 3)
     .describe("how much of the prompts that slots lose is kept in temporary files, in bytes; 0 keeps nothing"),
   modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
+  promptsDir: z.string().min(1).default("prompts").describe("folder of the prompt presets, one YAML file each"),
   stateFile: z
     .string()
     .min(1)

@@ -4,6 +4,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Logger } from "pino";
 import type { Generate } from "../generation/layer.ts";
 import type { Access } from "../keys/access.ts";
+import { fixedPresets, type PresetLibrary } from "../prompts/library.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
@@ -18,6 +19,7 @@ import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { queueHeaders } from "./middleware/queue-headers.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
+import { presetOpener } from "./preset.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { completions } from "./routes/completions.ts";
@@ -43,6 +45,8 @@ export type AppDeps = {
   /** Runs a request through all layers to the backend. */
   readonly generate: Generate;
   readonly models: ModelDirectory;
+  /** Prompts that were prepared; none if absent. */
+  readonly presets?: PresetLibrary;
   readonly settings: AppSettings;
   /** What must survive a restart. */
   readonly state: State;
@@ -81,6 +85,8 @@ const OPEN_PATHS: readonly string[] = ["/health", "/ready", "/openapi.json", "/d
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const { generate, models, settings, state, runs = createBackgroundRuns(), access, logger, now = Date.now } = deps;
+  const { presets = fixedPresets([]) } = deps;
+  const openPreset = presetOpener(presets, models);
   const app = new Hono<HttpEnv>();
   const forEveryRequest = every(
     requestId(),
@@ -101,20 +107,20 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.get("/ready", ready(models));
   app.get("/openapi.json", openapiDocument());
   app.get("/docs", docsPage());
-  app.get("/v1/models", listModels(models));
-  app.get("/v1/models/:id{.+}", showModel(models));
+  app.get("/v1/models", listModels(models, presets));
+  app.get("/v1/models/:id{.+}", showModel(models, presets));
   const takesJson = every(jsonOnly(), limitBody(settings.maxBodyBytes));
-  app.post("/v1/chat/completions", takesJson, chatCompletions({ generate, models, state, logger, now }));
+  app.post("/v1/chat/completions", takesJson, chatCompletions({ generate, models, openPreset, state, logger, now }));
   app.post("/v1/completions", takesJson, completions({ generate, models, logger, now }));
-  app.post("/v1/messages", takesJson, createMessage({ generate, models, logger }));
-  app.post("/v1/messages/count_tokens", takesJson, countMessageTokens(models));
+  app.post("/v1/messages", takesJson, createMessage({ generate, models, openPreset, logger }));
+  app.post("/v1/messages/count_tokens", takesJson, countMessageTokens({ models, openPreset }));
   app.post("/v1/embeddings", takesJson, embeddings(models));
   for (const path of ["/v1/rerank", "/rerank"]) app.post(path, takesJson, rerank(models));
   app.post("/tokenize", takesJson, tokenize(models));
   app.post("/detokenize", takesJson, detokenize(models));
-  app.post("/apply-template", takesJson, applyTemplate(models));
+  app.post("/apply-template", takesJson, applyTemplate(models, openPreset));
   app.get("/admin/usage", adminOnly(), showUsage(state.usage, access));
-  addStateRoutes(app, { generate, models, state, runs, logger, now }, settings.maxBodyBytes);
+  addStateRoutes(app, { generate, models, openPreset, state, runs, logger, now }, settings.maxBodyBytes);
 
   for (const path of OWN_PATHS) {
     app.all(path, unknownUrl);

@@ -84,7 +84,7 @@ describe("the official @anthropic-ai/sdk package", () => {
   test("lists the models and finds one by its alias", async () => {
     const ids: string[] = [];
     for await (const each of client.models.list()) ids.push(each.id);
-    expect(ids).toEqual([model]);
+    expect(ids.filter((id) => !id.startsWith("preset/"))).toEqual([model]);
     expect((await client.models.retrieve("smollm2")).id).toBe(model);
   });
 

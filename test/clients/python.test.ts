@@ -51,7 +51,8 @@ describe("the official Python openai package", () => {
   });
 
   test("lists the models and finds one by its alias", () => {
-    expect(found.models).toEqual({ ids: [model], by_alias: model });
+    expect(found.models.ids.filter((id) => !id.startsWith("preset/"))).toEqual([model]);
+    expect(found.models.by_alias).toBe(model);
   });
 
   test("raises its typed exceptions, which name the field", () => {

@@ -9,6 +9,8 @@ import { type AppSettings, createApp } from "../../src/http/app.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import type { Access } from "../../src/keys/access.ts";
 import { holdToLimits } from "../../src/keys/layer.ts";
+import { fixedPresets } from "../../src/prompts/library.ts";
+import type { Preset } from "../../src/prompts/preset.ts";
 import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
@@ -52,6 +54,7 @@ export type TestAppOptions = {
   readonly settings?: Partial<AppSettings>;
   readonly state?: State;
   readonly access?: Access;
+  readonly presets?: readonly Preset[];
 };
 
 const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
@@ -77,6 +80,7 @@ export function createTestApp(options: TestAppOptions = {}) {
         ? route(models)
         : compose([holdToLimits(options.access.keys, options.access.meter)], route(models)),
     models,
+    presets: fixedPresets(options.presets ?? []),
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
     ...(options.access !== undefined && { access: options.access }),
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },

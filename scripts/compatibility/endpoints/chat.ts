@@ -26,6 +26,7 @@ export const chat = defineEndpoint({
     regex: "vLLM's, by another name",
     chat_template_kwargs: "vLLM's and llama-server's",
     continue_final_message: "vLLM's",
+    variables: "Sluice's: of the preset that `model` names",
   },
   base: { model: "m", messages: [user] },
   decode: decodeChatRequest,

@@ -21,7 +21,12 @@ export const messages = defineEndpoint({
     user_profile_id: "there are no profiles of users",
     workspace_id: "there are no workspaces",
   },
-  extensions: { temperature: OF_EARLIER_VERSIONS, top_p: OF_EARLIER_VERSIONS, top_k: OF_EARLIER_VERSIONS },
+  extensions: {
+    temperature: OF_EARLIER_VERSIONS,
+    top_p: OF_EARLIER_VERSIONS,
+    top_k: OF_EARLIER_VERSIONS,
+    variables: "Sluice's: of the preset that `model` names",
+  },
   base: { model: "m", max_tokens: 1, messages: [user] },
   decode: decodeMessagesRequest,
   samples: [

@@ -25,6 +25,8 @@ export const responses = defineEndpoint({
   },
   ignored: {},
   extensions: {
+    prompt: "a preset of the folder `prompts/`",
+    variables: "Sluice's: of the preset that `model` names",
     seed: LIKE_CHAT,
     presence_penalty: LIKE_CHAT,
     frequency_penalty: LIKE_CHAT,

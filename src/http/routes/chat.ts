@@ -1,6 +1,7 @@
 import type { Handler } from "hono";
 import type { Logger } from "pino";
 import type { Generate } from "../../generation/layer.ts";
+import { chatForm } from "../../prompts/forms.ts";
 import { newAnswer } from "../../protocols/chat/answer.ts";
 import { decodeChatRequest } from "../../protocols/chat/decode.ts";
 import { encodeCompletion } from "../../protocols/chat/encode.ts";
@@ -13,6 +14,7 @@ import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { resolveModel } from "../model.ts";
+import type { OpenPreset } from "../preset.ts";
 import { rememberChat } from "../remember-chat.ts";
 import { stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
@@ -20,6 +22,7 @@ import { makeTerms } from "../terms.ts";
 export type ChatDeps = {
   readonly generate: Generate;
   readonly models: ModelDirectory;
+  readonly openPreset: OpenPreset;
   /** Where answers are kept that are to be stored. */
   readonly state: State;
   readonly logger: Logger;
@@ -28,14 +31,16 @@ export type ChatDeps = {
 };
 
 /** `POST /v1/chat/completions`, whole and streamed. */
-export function chatCompletions({ generate, models, state, logger, now }: ChatDeps): Handler<HttpEnv> {
+export function chatCompletions({ generate, models, openPreset, state, logger, now }: ChatDeps): Handler<HttpEnv> {
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
-    const chat = decodeChatRequest(await readJson(c));
+    const opened = openPreset(c, await readJson(c), chatForm);
+    const chat = decodeChatRequest(opened.body);
     const model = resolveModel(c, models, chat.model);
 
-    const { generation: wanted, answersFunctionCall: tellsFunctionCall } = chat;
+    const { answersFunctionCall: tellsFunctionCall } = chat;
+    const wanted = opened.complete(chat.generation);
     const terms = makeTerms(c, chat.serviceTier);
     const { priority } = terms;
     const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, { tellsFunctionCall, priority });

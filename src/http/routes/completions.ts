@@ -12,6 +12,7 @@ import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { resolveModel } from "../model.ts";
+import { refusePreset } from "../preset.ts";
 import { makeTerms } from "../terms.ts";
 
 export type CompletionDeps = {
@@ -27,7 +28,9 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
-    const completion = decodeCompletionRequest(await readJson(c));
+    const body = await readJson(c);
+    refusePreset(body);
+    const completion = decodeCompletionRequest(body);
     const { prompts, generation: each } = completion;
     const model = resolveModel(c, models, completion.model);
 

@@ -1,4 +1,5 @@
 import type { Handler } from "hono";
+import { responsesForm } from "../../prompts/forms.ts";
 import { decodeResponsesRequest } from "../../protocols/responses/decode.ts";
 import { blameInput } from "../../protocols/responses/failure.ts";
 import { answerClient } from "../answer.ts";
@@ -16,14 +17,15 @@ import type { ResponsesDeps } from "./responses.ts";
  * `POST /v1/responses/input_tokens`: how many tokens the prompt of such a request has, as the model's template renders it. What has to do
  * with tools may be put into words on its way to the engine, so that takes the way of a generation, and leaves it at its first event.
  */
-export function countInputTokens({ generate, models, state }: ResponsesDeps): Handler<HttpEnv> {
+export function countInputTokens({ generate, models, openPreset, state }: ResponsesDeps): Handler<HttpEnv> {
   return async (c) => {
     const connection = c.req.raw.signal;
-    const request = decodeResponsesRequest(await readJson(c));
+    const opened = openPreset(c, await readJson(c), responsesForm);
+    const request = decodeResponsesRequest(opened.body);
     const model = resolveModel(c, models, request.model);
 
     const { readable: items } = loadTurn(stateOf(c, state), request);
-    const prompt = toPrompt(request, items);
+    const prompt = opened.compose(toPrompt(request, items));
     const hasTools =
       request.generation.tools !== undefined || items.some(({ type }) => type.startsWith("function_call"));
     if (!hasTools) {
@@ -35,7 +37,7 @@ export function countInputTokens({ generate, models, state }: ResponsesDeps): Ha
     const fitting = generateFitting({
       generate,
       items,
-      toPrompt: (rest) => toPrompt(request, rest),
+      toPrompt: (rest) => opened.compose(toPrompt(request, rest)),
       mayTruncate: request.mayTruncate,
     });
     const id = c.get("requestId");

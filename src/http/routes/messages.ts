@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { ContextLengthExceededError } from "../../generation/errors.ts";
 import type { Generate } from "../../generation/layer.ts";
 import { UnsupportedSchemaError } from "../../grammar/errors.ts";
+import { messagesForm } from "../../prompts/forms.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { newAnswer } from "../../protocols/messages/answer.ts";
 import { decodeCountRequest, decodeMessagesRequest } from "../../protocols/messages/decode.ts";
@@ -15,27 +16,34 @@ import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { resolveModel } from "../model.ts";
+import type { OpenPreset } from "../preset.ts";
 import { makeTerms } from "../terms.ts";
 
 export type MessagesDeps = {
   readonly generate: Generate;
   readonly models: ModelDirectory;
+  readonly openPreset: OpenPreset;
   readonly logger: Logger;
 };
 
 /** `POST /v1/messages`, whole and streamed. */
-export function createMessage({ generate, models, logger }: MessagesDeps): Handler<HttpEnv> {
+export function createMessage({ generate, models, openPreset, logger }: MessagesDeps): Handler<HttpEnv> {
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
-    const request = decodeMessagesRequest(await readJson(c));
+    const opened = openPreset(c, await readJson(c), messagesForm);
+    const request = decodeMessagesRequest(opened.body);
     const model = resolveModel(c, models, request.model);
 
     const terms = makeTerms(c, request.serviceTier);
     const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking, terms.priority);
     const tally = createTally(1);
     const id = c.get("requestId");
-    const generation = startGeneration(generate, { ...request.generation, id, model: model.id, terms }, connection);
+    const generation = startGeneration(
+      generate,
+      { ...opened.complete(request.generation), id, model: model.id, terms },
+      connection,
+    );
     const events = { [Symbol.asyncIterator]: () => generation.events };
     return answerClient(
       c,
@@ -50,12 +58,16 @@ export function createMessage({ generate, models, logger }: MessagesDeps): Handl
 }
 
 /** `POST /v1/messages/count_tokens`: what the same request to `/v1/messages` would have for its prompt, counted by the model. */
-export function countMessageTokens(models: ModelDirectory): Handler<HttpEnv> {
+export function countMessageTokens({
+  models,
+  openPreset,
+}: Pick<MessagesDeps, "models" | "openPreset">): Handler<HttpEnv> {
   return async (c) => {
     const { signal } = c.req.raw;
-    const request = decodeCountRequest(await readJson(c));
+    const opened = openPreset(c, await readJson(c), messagesForm);
+    const request = decodeCountRequest(opened.body);
     const model = resolveModel(c, models, request.model);
-    const wanted = { ...request.generation, id: c.get("requestId"), model: model.id, signal };
+    const wanted = { ...opened.complete(request.generation), id: c.get("requestId"), model: model.id, signal };
     try {
       for await (const event of model.measure(wanted)) {
         if (event.type === "started") {

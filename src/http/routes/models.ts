@@ -1,22 +1,45 @@
 import type { Handler } from "hono";
+import type { PresetLibrary } from "../../prompts/library.ts";
+import { takesInput } from "../../prompts/parse.ts";
+import type { Preset } from "../../prompts/preset.ts";
+import { PRESET_PREFIX, parseReference } from "../../prompts/reference.ts";
 import { encodeModel as encodeAnthropicModel, encodeModelList } from "../../protocols/messages/models.ts";
 import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { isFromAnthropicClient } from "../middleware/anthropic-form.ts";
 import { modelsFor, resolveModel } from "../model.ts";
+import { findModelBehind, modelBehind } from "../preset.ts";
 
 /** `GET /v1/models`, in the form of the API that the client speaks. */
-export function listModels(models: ModelDirectory): Handler<HttpEnv> {
-  return (c) =>
-    isFromAnthropicClient(c)
-      ? c.json(encodeModelList(modelsFor(c, models)))
-      : c.json({ object: "list", data: modelsFor(c, models).map(encodeModel) });
+export function listModels(models: ModelDirectory, presets: PresetLibrary): Handler<HttpEnv> {
+  return (c) => {
+    const served = modelsFor(c, models);
+    const usable = presets.list().flatMap((preset) => {
+      const model = findModelBehind(preset, served);
+      return model === undefined ? [] : [{ preset, model }];
+    });
+    return isFromAnthropicClient(c)
+      ? c.json(encodeModelList([...served, ...usable.map(({ preset, model }) => toListed(preset, model))]))
+      : c.json({
+          object: "list",
+          data: [...served.map(encodeModel), ...usable.map(({ preset, model }) => encodePreset(preset, model))],
+        });
+  };
 }
 
 /** `GET /v1/models/{id}`, where the id may hold slashes and colons, percent-encoded or not. Throws `ModelNotFoundError`. */
-export function showModel(models: ModelDirectory): Handler<HttpEnv> {
+export function showModel(models: ModelDirectory, presets: PresetLibrary): Handler<HttpEnv> {
   return (c) => {
-    const model = resolveModel(c, models, c.req.param("id") ?? "");
+    const id = c.req.param("id") ?? "";
+    const reference = parseReference(id);
+    if (reference !== undefined) {
+      const preset = presets.find(reference);
+      const behind = modelBehind(preset, modelsFor(c, models));
+      return isFromAnthropicClient(c)
+        ? c.json(encodeAnthropicModel(toListed(preset, behind)))
+        : c.json(encodePreset(preset, behind));
+    }
+    const model = resolveModel(c, models, id);
     return isFromAnthropicClient(c) ? c.json(encodeAnthropicModel(model)) : c.json(encodeModel(model));
   };
 }
@@ -50,6 +73,28 @@ function encodeModel(model: ServedModel) {
       sha256: details.sha256,
     },
   };
+}
+
+/** A preset among the models: what it is, and what is known of the model behind it. */
+function encodePreset(preset: Preset, model: ServedModel) {
+  return {
+    ...encodeModel(model),
+    id: `${PRESET_PREFIX}${preset.id}`,
+    created: preset.modifiedUnixSeconds,
+    owned_by: "sluice",
+    capabilities: ["chat"],
+    description: preset.description,
+    preset: {
+      version: preset.version,
+      model: model.id,
+      takes_input: takesInput(preset.template),
+      variables: preset.variables,
+    },
+  };
+}
+
+function toListed({ id, modifiedUnixSeconds }: Preset, { info }: ServedModel) {
+  return { id: `${PRESET_PREFIX}${id}`, createdUnixSeconds: modifiedUnixSeconds, info };
 }
 
 function capabilitiesOf({ details, info, embed }: ServedModel): string[] {

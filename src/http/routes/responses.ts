@@ -1,6 +1,7 @@
 import type { Handler } from "hono";
 import type { Logger } from "pino";
 import type { Generate } from "../../generation/layer.ts";
+import { responsesForm } from "../../prompts/forms.ts";
 import { decodeResponsesRequest } from "../../protocols/responses/decode.ts";
 import { newResponse } from "../../protocols/responses/response.ts";
 import type { StreamEncoder } from "../../protocols/stream.ts";
@@ -12,6 +13,7 @@ import type { HttpEnv } from "../context.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { resolveModel } from "../model.ts";
+import type { OpenPreset } from "../preset.ts";
 import { type BackgroundRuns, runInBackground } from "../responses/background.ts";
 import { createEventLog, followResponse } from "../responses/event-log.ts";
 import { generateFitting } from "../responses/fitting.ts";
@@ -23,6 +25,7 @@ import { makeTerms } from "../terms.ts";
 export type ResponsesDeps = {
   readonly generate: Generate;
   readonly models: ModelDirectory;
+  readonly openPreset: OpenPreset;
   readonly state: State;
   readonly runs: BackgroundRuns;
   readonly logger: Logger;
@@ -31,16 +34,25 @@ export type ResponsesDeps = {
 };
 
 /** `POST /v1/responses`: whole, streamed, or in the background. */
-export function createResponse({ generate, models, state, runs, logger, now }: ResponsesDeps): Handler<HttpEnv> {
+export function createResponse({
+  generate,
+  models,
+  openPreset,
+  state,
+  runs,
+  logger,
+  now,
+}: ResponsesDeps): Handler<HttpEnv> {
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
-    const request = decodeResponsesRequest(await readJson(c));
+    const opened = openPreset(c, await readJson(c), responsesForm);
+    const request = decodeResponsesRequest(opened.body);
     const model = resolveModel(c, models, request.model);
 
     const kept = stateOf(c, state);
     const turn = loadTurn(kept, request);
-    const prompt = toPrompt(request, turn.readable);
+    const prompt = opened.compose(toPrompt(request, turn.readable));
     const terms = makeTerms(c, request.serviceTier, !request.background);
     const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
@@ -48,12 +60,16 @@ export function createResponse({ generate, models, state, runs, logger, now }: R
     const fitting = generateFitting({
       generate,
       items: turn.readable,
-      toPrompt: (items) => toPrompt(request, items),
+      toPrompt: (items) => opened.compose(toPrompt(request, items)),
       mayTruncate: request.mayTruncate,
     });
     const id = c.get("requestId");
     const wanted = request.background ? new AbortController().signal : connection;
-    const generation = startGeneration(fitting, { ...request.generation, prompt, id, model: model.id, terms }, wanted);
+    const generation = startGeneration(
+      fitting,
+      { ...opened.complete(request.generation), prompt, id, model: model.id, terms },
+      wanted,
+    );
 
     if (request.background) {
       const queued = run.response();

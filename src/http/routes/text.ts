@@ -1,5 +1,6 @@
 import type { Context, Handler } from "hono";
 import { ModelNotFoundError } from "../../generation/errors.ts";
+import { chatForm } from "../../prompts/forms.ts";
 import { decodeChatRequest } from "../../protocols/chat/decode.ts";
 import { isSet } from "../../protocols/fields.ts";
 import { parseWire } from "../../protocols/issue.ts";
@@ -9,6 +10,7 @@ import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { readJson } from "../json-body.ts";
 import { modelsFor, resolveModel } from "../model.ts";
+import type { OpenPreset } from "../preset.ts";
 
 /** `POST /tokenize`, as llama-server has it. */
 export function tokenize(models: ModelDirectory): Handler<HttpEnv> {
@@ -35,11 +37,11 @@ export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
  * `POST /apply-template`: what a chat completion with this body would have for its prompt. Every field of a chat completion is understood,
  * and refused where it would be there, so that a prompt is never shown which the model would not get.
  */
-export function applyTemplate(models: ModelDirectory): Handler<HttpEnv> {
+export function applyTemplate(models: ModelDirectory, openPreset: OpenPreset): Handler<HttpEnv> {
   return async (c) => {
-    const body = await readJson(c);
+    const { body, complete } = openPreset(c, await readJson(c), chatForm);
     const model = chooseModel(c, models, parseWire(templateModelSchema, body).model);
-    const { prompt, tools } = decodeChatRequest({ ...Object(body), model: model.id }).generation;
+    const { prompt, tools } = complete(decodeChatRequest({ ...Object(body), model: model.id }).generation);
     if (prompt.type !== "chat") throw new Error("a chat completion has a chat for its prompt");
     return c.json({ prompt: await model.text.applyTemplate(prompt, tools?.tools) });
   };

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { boolean, integer, string } from "../fields.ts";
 import { formatFields } from "../output-format.ts";
+import { variablesField } from "../preset-fields.ts";
 import { samplingFields } from "../sampling.ts";
 import { serviceTier } from "../service-tier.ts";
 import { streamFields } from "../stream-options.ts";
@@ -52,6 +53,7 @@ export const chatRequestSchema = z.object(
     ...formatFields,
     ...templateFields,
     ...hintFields,
+    variables: variablesField,
   },
   { error: "an object" },
 );

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { boolean, decimal, integer, string } from "../fields.ts";
+import { variablesField } from "../preset-fields.ts";
 import { messages, system } from "./blocks.ts";
 
 const MAX_MODEL_LENGTH = 1_024;
@@ -80,6 +81,7 @@ export const countRequestSchema = z.object(
     tool_choice: toolChoice.nullish().describe("Whether it may, must or must not use them, or which one."),
     thinking: thinking.nullish().describe("Whether to think before the answer, told to the model's template."),
     output_config: outputConfig.nullish().describe("How much to think, and what the text has to be."),
+    variables: variablesField,
   },
   AN_OBJECT,
 );

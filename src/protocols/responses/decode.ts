@@ -5,6 +5,7 @@ import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { decodeMetadata } from "../metadata.ts";
 import { decodeTextFormat, showTextFormat } from "../output-format.ts";
+import { decodePresetFields } from "../preset-fields.ts";
 import { refuseUnsupported } from "../refusals.ts";
 import { decodeSampling } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
@@ -122,6 +123,7 @@ function decodeSettings(wire: WireResponsesRequest, conversationId: string | und
     metadata: decodeMetadata(wire.metadata),
     parallel_tool_calls: wire.parallel_tool_calls ?? true,
     previous_response_id: wire.previous_response_id ?? null,
+    prompt: showPrompt(wire),
     prompt_cache_key: wire.prompt_cache_key ?? null,
     reasoning: { effort: wire.reasoning?.effort ?? null, summary: null },
     safety_identifier: wire.safety_identifier ?? null,
@@ -134,5 +136,17 @@ function decodeSettings(wire: WireResponsesRequest, conversationId: string | und
     top_p: wire.top_p ?? 1,
     truncation: wire.truncation ?? "disabled",
     user: wire.user ?? null,
+  };
+}
+
+/** The preset that was asked for, its variables as texts: what OpenAI's API describes has room for no other values. */
+function showPrompt(wire: WireResponsesRequest): ResponseSettings["prompt"] {
+  const { prompt } = decodePresetFields(wire, true);
+  if (prompt === undefined) return null;
+  const variables = Object.entries(prompt.variables).map(([name, value]) => [name, String(value)]);
+  return {
+    id: prompt.id,
+    version: prompt.version ?? null,
+    variables: variables.length === 0 ? null : Object.fromEntries(variables),
   };
 }

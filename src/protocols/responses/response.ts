@@ -16,6 +16,11 @@ export type ResponseSettings = {
   readonly metadata: Metadata;
   readonly parallel_tool_calls: boolean;
   readonly previous_response_id: string | null;
+  readonly prompt: {
+    readonly id: string;
+    readonly version: string | null;
+    readonly variables: Readonly<Record<string, string>> | null;
+  } | null;
   readonly prompt_cache_key: string | null;
   readonly reasoning: { readonly effort: string | null; readonly summary: null };
   readonly safety_identifier: string | null;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { boolean, integer, string } from "../fields.ts";
 import { metadata } from "../metadata.ts";
 import { textFormatField } from "../output-format.ts";
+import { promptField, variablesField } from "../preset-fields.ts";
 import { samplingFields } from "../sampling.ts";
 import { serviceTier } from "../service-tier.ts";
 import { wireItems } from "./items.ts";
@@ -71,6 +72,8 @@ const promptFields = {
     .enum(["auto", "disabled"])
     .nullish()
     .describe("`auto` leaves out the oldest items where all don't fit into the context."),
+  prompt: promptField,
+  variables: variablesField,
   ...toolFields,
 };
 

@@ -9,7 +9,6 @@ const ABOUT_CACHE: readonly Refusal[] = [
 
 /** The fields of OpenAI's API that this server knows and can't honour, at least not with every value. */
 export const REFUSALS: readonly Refusal[] = [
-  { param: "prompt", asksForIt: always, reason: "prompt templates are not available" },
   ...ABOUT_CACHE,
   { param: "context_management", asksForIt: always, reason: "the context is not managed by the server" },
   { param: "moderation", asksForIt: always, reason: "moderation is not available" },

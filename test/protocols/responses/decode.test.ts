@@ -155,7 +155,7 @@ describe("a request for a response", () => {
     [{ text: { format: { type: "json_schema" } } }, "text.format.name", "missing_required_parameter"],
     [{ text: { verbosity: "low" } }, "text.verbosity", "unsupported_parameter"],
     [{ reasoning: { summary: "detailed" } }, "reasoning.summary", "unsupported_parameter"],
-    [{ prompt: { id: "pmpt_1" } }, "prompt", "unsupported_parameter"],
+    [{ prompt: "pmpt_1" }, "prompt", "invalid_type"],
     [{ service_tier: "express" }, "service_tier", "invalid_value"],
     [
       { stream: true, stream_options: { include_obfuscation: true } },

@@ -1,0 +1,67 @@
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { API_KEY_VARIABLE } from "../config/environment.ts";
+import { CommandError } from "./errors.ts";
+
+/** A gateway as commands ask it. Every call throws a CommandError with the gateway's own words when it refuses. */
+export type GatewayClient = {
+  readonly url: string;
+  readonly get: (path: string) => Promise<unknown>;
+  readonly post: (path: string, body: object) => Promise<unknown>;
+  /** The data of a streamed answer's events. */
+  readonly stream: (path: string, body: object) => AsyncIterable<unknown>;
+};
+
+/** @param url with or without `/v1`, which the official clients want */
+export function createGatewayClient(url: string, env: NodeJS.ProcessEnv, signal: AbortSignal): GatewayClient {
+  const base = url.replace(/\/+$/, "").replace(/\/v1$/, "");
+  const key = env[API_KEY_VARIABLE];
+  const headers = {
+    "content-type": "application/json",
+    // What is tried out should be generated, and not be kept.
+    "cache-control": "no-store",
+    ...(key ? { authorization: `Bearer ${key}` } : {}),
+  };
+
+  async function send(path: string, init: RequestInit): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(`${base}${path}`, { ...init, headers, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new CommandError(`No gateway answers at ${base}. Start one with \`sluice\`, or give its --url.`, {
+        cause: error,
+      });
+    }
+    if (!response.ok) throw new CommandError(await readRefusal(response));
+    return response;
+  }
+
+  return {
+    url: base,
+    get: async (path) => (await send(path, {})).json(),
+    post: async (path, body) => (await send(path, { method: "POST", body: JSON.stringify(body) })).json(),
+    async *stream(path, body) {
+      const { body: bytes } = await send(path, { method: "POST", body: JSON.stringify(body) });
+      if (bytes === null) return;
+      try {
+        for await (const line of createInterface(Readable.from(bytes.pipeThrough(new TextDecoderStream())))) {
+          if (line.startsWith("data: ") && line !== "data: [DONE]") yield JSON.parse(line.slice("data: ".length));
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      }
+    },
+  };
+}
+
+async function readRefusal(response: Response): Promise<string> {
+  const text = await response.text();
+  const hint = response.status === 401 ? ` Put a key into ${API_KEY_VARIABLE}.` : "";
+  try {
+    return `${String(JSON.parse(text).error.message)}${hint}`;
+  } catch {
+    return `The gateway answered with status ${response.status}.${hint}`;
+  }
+}

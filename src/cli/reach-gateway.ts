@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { type Flags, loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import type { GatewayOptions, RunningGateway } from "../gateway.ts";
+import { createLogger } from "../telemetry/log.ts";
+import type { CliContext } from "./context.ts";
+import { CommandError } from "./errors.ts";
+import { fetchModels, resolveModels } from "./fetch-models.ts";
+import { createGatewayClient, type GatewayClient } from "./gateway-client.ts";
+
+/** How long a gateway on this machine may take to say that it is there. */
+const PROBE_MS = 1_000;
+
+const modelList = z.object({ data: z.array(z.object({ id: z.string(), state: z.string() })) });
+
+/** What a gateway for one command is put together from. */
+export type ReachParts = {
+  readonly fetchModels: typeof fetchModels;
+  readonly startGateway: (options: GatewayOptions) => Promise<RunningGateway>;
+};
+
+const realParts: ReachParts = {
+  fetchModels,
+  startGateway: async (options) => (await import("../gateway.ts")).startGateway(options),
+};
+
+/** A gateway to ask. */
+export type Reached = {
+  readonly client: GatewayClient;
+  readonly config: Config;
+  /** The ids of the models that `--model` names; empty where it names none. */
+  readonly models: readonly string[];
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+/**
+ * The gateway that a command asks: the one at `--url`, else the one that runs where the settings say and serves what `--model` names, else
+ * one that is started for this command alone, on a free port of the loopback interface, and says nothing but errors.
+ */
+export async function reachGateway(
+  flags: Flags,
+  context: CliContext,
+  signal: AbortSignal,
+  parts: ReachParts = realParts,
+): Promise<Reached> {
+  const { env, cwd, stderr } = context;
+  const { config } = loadConfig({ flags, env, cwd });
+  const models =
+    flags.model === undefined ? [] : (await resolveModels(config.model, cwd)).map((reference) => reference.id);
+  const found = await findRunning(flags, config, models, context, signal);
+  if (found !== undefined) return { client: found, config, models, [Symbol.asyncDispose]: async () => {} };
+
+  const { modelsDir } = config;
+  const local = await parts.fetchModels(config.model, { modelsDir, cwd, env, stderr, signal });
+  stderr.write(`No gateway runs at ${urlOf(config)} with what is needed: starting one for this command.\n`);
+  const gateway = await parts.startGateway({
+    config: { ...config, host: "127.0.0.1", port: 0, stateFile: ":memory:" },
+    models: local,
+    logger: createLogger({ level: "error" }),
+  });
+  return {
+    client: createGatewayClient(gateway.url, env, signal),
+    config,
+    models,
+    [Symbol.asyncDispose]: () => gateway.stop(0),
+  };
+}
+
+async function findRunning(
+  flags: Flags,
+  config: Config,
+  models: readonly string[],
+  { env }: CliContext,
+  signal: AbortSignal,
+): Promise<GatewayClient | undefined> {
+  if (typeof flags.url === "string") return createGatewayClient(flags.url, env, signal);
+  const url = urlOf(config);
+  if (!(await isListening(url, signal))) return undefined;
+  const client = createGatewayClient(url, env, signal);
+  const served = modelList.safeParse(await client.get("/v1/models"));
+  if (!served.success) {
+    throw new CommandError(`What listens on ${url} is no Sluice. Name the gateway with --url, or another --port.`);
+  }
+  return models.every((id) => served.data.data.some((model) => model.id === id)) ? client : undefined;
+}
+
+async function isListening(url: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await fetch(`${url}/health`, { signal: AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]) });
+    return true;
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
+}
+
+/** The wildcard addresses are where to listen, not where to call. */
+function urlOf({ host, port }: Config): string {
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+}

@@ -1,0 +1,110 @@
+import { text as readText } from "node:stream/consumers";
+import { z } from "zod";
+import type { Flags } from "../config/load.ts";
+import { parseReference } from "../prompts/reference.ts";
+import { type CliContext, EXIT } from "./context.ts";
+import { CommandError } from "./errors.ts";
+import { type Interrupts, watchInterrupts } from "./interrupts.ts";
+import { reachGateway } from "./reach-gateway.ts";
+
+/** What of a response's events is shown. */
+const eventSchema = z.union([
+  z.object({ type: z.literal("response.output_text.delta"), delta: z.string() }),
+  z.object({
+    type: z.literal("response.output_item.done"),
+    item: z.object({ type: z.literal("function_call"), name: z.string(), arguments: z.string() }),
+  }),
+  z.object({ type: z.literal("response.incomplete") }),
+  z.object({
+    type: z.literal("response.failed"),
+    response: z.object({ error: z.object({ message: z.string() }) }),
+  }),
+  z.object({ type: z.literal("error"), message: z.string() }),
+]);
+
+const shownPreset = z.object({ preset: z.object({ takes_input: z.boolean() }) });
+
+/**
+ * `sluice run NAME [input…]`: asks a preset and prints the answer as it comes. The input is what stands behind the name, or else what is
+ * piped in. Throws a CommandError that says what is wrong.
+ */
+export async function runPreset(
+  name: string,
+  words: readonly string[],
+  flags: Flags,
+  context: CliContext,
+): Promise<number> {
+  const { id, version } = parseReference(name) ?? parseReference(`preset/${name}`) ?? { id: name, version: undefined };
+  const variables = readVariables(flags.var);
+  const interrupts = watchForCommand(context);
+  try {
+    await using gateway = await reachGateway(flags, context, interrupts.signal);
+    const { client, models } = gateway;
+    const path = `/v1/models/preset/${encodeURIComponent(version === undefined ? id : `${id}@${version}`)}`;
+    const { preset } = shownPreset.parse(await client.get(path));
+    const input = await findInput(words, preset.takes_input && variables.input === undefined, context);
+    const body = {
+      prompt: { id, ...(version !== undefined && { version }), variables },
+      ...(models[0] !== undefined && { model: models[0] }),
+      ...(input !== undefined && { input }),
+      ...{ stream: true, store: false },
+    };
+    for await (const event of client.stream("/v1/responses", body)) show(event, context);
+    context.stdout.write("\n");
+    return EXIT.done;
+  } finally {
+    interrupts.dispose();
+  }
+}
+
+/** Signals for a command that ends with its work. */
+export function watchForCommand({ process, env }: CliContext): Interrupts {
+  return watchInterrupts({ source: process, env, exitNow: ({ exitCode }) => process.exit(exitCode) });
+}
+
+/** `--var key=value`, as often as it stands there. Throws a CommandError for one without a `=`. */
+export function readVariables(given: Flags[string]): Readonly<Record<string, string>> {
+  const pairs = Array.isArray(given) ? given.map(String) : [];
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf("=");
+      if (at < 1)
+        throw new CommandError(`--var ${pair}: give a variable's name and its value, as in --var language=French.`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+async function findInput(
+  words: readonly string[],
+  isNeeded: boolean,
+  { stdin }: CliContext,
+): Promise<string | undefined> {
+  if (words.length > 0) return words.join(" ");
+  if (!isNeeded) return undefined;
+  const piped = stdin === undefined || stdin.isTTY === true ? "" : (await readText(stdin)).trim();
+  if (piped !== "") return piped;
+  throw new CommandError(
+    "This preset needs a text. Put it behind the name, or pipe it in: git diff | sluice run commit-message",
+  );
+}
+
+function show(data: unknown, { stdout, stderr }: CliContext): void {
+  const { success, data: event } = eventSchema.safeParse(data);
+  if (!success) return;
+  switch (event.type) {
+    case "response.output_text.delta":
+      stdout.write(event.delta);
+      return;
+    case "response.output_item.done":
+      stdout.write(`${JSON.stringify({ name: event.item.name, arguments: event.item.arguments })}\n`);
+      return;
+    case "response.incomplete":
+      stderr.write("\nThe answer is cut off: it reached its longest length.\n");
+      return;
+    case "response.failed":
+      throw new CommandError(event.response.error.message);
+    case "error":
+      throw new CommandError(event.message);
+  }
+}

@@ -1,0 +1,127 @@
+import { ModelNotFoundError } from "../generation/errors.ts";
+import { PresetError } from "./errors.ts";
+import { parsePreset } from "./parse.ts";
+import type { Preset } from "./preset.ts";
+import { type ReadResult, readPresetFolder } from "./read-folder.ts";
+import { PRESET_PREFIX, type PresetReference } from "./reference.ts";
+
+/** The part of a logger that is needed. */
+export type PresetLog = {
+  readonly info: (fields: object, message: string) => void;
+  readonly error: (fields: object, message: string) => void;
+};
+
+/** The presets of a folder, each as it was when it was last good. */
+export type PresetLibrary = {
+  /** All presets, by id. */
+  readonly list: () => readonly Preset[];
+  /** Throws `ModelNotFoundError` for one that is not there, or not in that version. */
+  readonly find: (reference: PresetReference) => Preset;
+  /** Reads the folder again. What is broken is told in the log, and stays as it was. Never rejects. */
+  readonly reload: () => Promise<void>;
+};
+
+type Entry = { readonly text: string; readonly preset: Preset };
+type Outcome = Entry | PresetError;
+
+/**
+ * Reads every preset of `folder`; `shownFolder` is for messages.
+ * @throws PresetError that tells everything that is wrong in any of them
+ */
+export async function openPresetLibrary(options: {
+  readonly folder: string;
+  readonly shownFolder: string;
+  readonly log: PresetLog;
+}): Promise<PresetLibrary> {
+  const { folder, shownFolder, log } = options;
+  let entries = toEntries(await readOutcomes(new Map()));
+  let reloading = Promise.resolve();
+
+  async function readOutcomes(before: ReadonlyMap<string, Entry>): Promise<ReadonlyMap<string, Outcome>> {
+    const files = await readPresetFolder(folder, shownFolder);
+    return new Map(files.map((file) => [file.name, parse(file, before.get(file.name))]));
+  }
+
+  async function reload(): Promise<void> {
+    try {
+      entries = takeOver(entries, await readOutcomes(entries), log);
+    } catch (error) {
+      log.error({ err: error }, "the presets can't be read again: all stay as they were");
+    }
+  }
+
+  const list = () => Array.from(entries.values(), ({ preset }) => preset);
+  return {
+    list,
+    find: (reference) => findPreset(list(), reference),
+    reload() {
+      // One after the other: a slow reading must not undo a later one.
+      reloading = reloading.then(reload);
+      return reloading;
+    },
+  };
+}
+
+/** A library of these presets, which never change. */
+export function fixedPresets(presets: readonly Preset[]): PresetLibrary {
+  return { list: () => presets, find: (reference) => findPreset(presets, reference), reload: async () => {} };
+}
+
+function parse(file: ReadResult, before: Entry | undefined): Outcome {
+  if ("error" in file) return file.error;
+  if (before?.text === file.text) return before;
+  try {
+    return { text: file.text, preset: parsePreset(file.text, file) };
+  } catch (error) {
+    if (error instanceof PresetError) return error;
+    throw error;
+  }
+}
+
+function toEntries(outcomes: ReadonlyMap<string, Outcome>): ReadonlyMap<string, Entry> {
+  const problems = [...outcomes.values()].flatMap((outcome) =>
+    outcome instanceof PresetError ? outcome.problems : [],
+  );
+  if (problems.length > 0) throw new PresetError(problems);
+  return new Map([...outcomes].flatMap(([name, outcome]) => (outcome instanceof PresetError ? [] : [[name, outcome]])));
+}
+
+/** What is good of `outcomes`, and what was in place of what is broken. */
+function takeOver(
+  before: ReadonlyMap<string, Entry>,
+  outcomes: ReadonlyMap<string, Outcome>,
+  log: PresetLog,
+): ReadonlyMap<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const [name, outcome] of outcomes) {
+    const old = before.get(name);
+    if (outcome instanceof PresetError) {
+      const consequence = old === undefined ? "it is not served" : "its last good state stays in use";
+      log.error({ preset: name, problems: outcome.problems }, `the preset is broken: ${consequence}`);
+      if (old !== undefined) entries.set(name, old);
+      continue;
+    }
+    entries.set(name, outcome);
+    if (outcome !== old) {
+      log.info(
+        { preset: name, version: outcome.preset.version },
+        `the preset was ${old === undefined ? "added" : "changed"}`,
+      );
+    }
+  }
+  for (const name of before.keys()) {
+    if (!outcomes.has(name)) log.info({ preset: name }, "the preset was removed");
+  }
+  return entries;
+}
+
+function findPreset(presets: readonly Preset[], { id, version }: PresetReference): Preset {
+  const named = presets.filter((preset) => preset.id === id);
+  const found = named.find((preset) => version === undefined || version === preset.version);
+  if (found !== undefined) return found;
+  const toName = (name: string, of: string | undefined) => `${PRESET_PREFIX}${name}${of === undefined ? "" : `@${of}`}`;
+  throw new ModelNotFoundError(
+    toName(id, version),
+    (named.length > 0 ? named : presets).map((preset) => toName(preset.id, version && preset.version)),
+  );
+}

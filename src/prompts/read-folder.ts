@@ -1,0 +1,71 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { PresetError } from "./errors.ts";
+
+export const EVALUATION_ENDING = ".eval.yaml";
+
+const PRESET_ENDING = ".yaml";
+const MAX_FILES = 1_000;
+const MAX_FILE_BYTES = 512 * 1024;
+
+/** A preset's file as it is on disk. */
+export type PresetText = {
+  readonly path: string;
+  /** The file's name without its ending. */
+  readonly name: string;
+  readonly modifiedUnixSeconds: number;
+  readonly text: string;
+};
+
+/** What became of reading a file. */
+export type ReadResult = PresetText | { readonly path: string; readonly name: string; readonly error: PresetError };
+
+/**
+ * The presets' files in `folder`, by name. A file that can't be read is one of the results; throws `PresetError` where the folder itself
+ * can't be, or holds too many. `shownFolder` is for messages.
+ */
+export async function readPresetFolder(folder: string, shownFolder: string): Promise<readonly ReadResult[]> {
+  const names = await listFolder(folder, shownFolder);
+  const files = names.filter((name) => name.endsWith(PRESET_ENDING) && !name.endsWith(EVALUATION_ENDING)).sort();
+  if (files.length > MAX_FILES) {
+    throw new PresetError([`${shownFolder}: holds ${files.length} presets, and ${MAX_FILES} is the most.`]);
+  }
+  return Promise.all(
+    files.map(async (file) => {
+      const path = join(shownFolder, file);
+      const name = file.slice(0, -PRESET_ENDING.length);
+      try {
+        return { path, name, ...(await readBounded(join(folder, file), path)) };
+      } catch (error) {
+        return { path, name, error: error instanceof PresetError ? error : unreadable(path, error) };
+      }
+    }),
+  );
+}
+
+/** A file's text, 512 KiB at most, and when it was changed. `shownPath` is for messages. Throws `PresetError`. */
+export async function readBounded(
+  path: string,
+  shownPath: string,
+): Promise<{ readonly text: string; readonly modifiedUnixSeconds: number }> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    if (size > MAX_FILE_BYTES) throw new PresetError([`${shownPath}: is larger than ${MAX_FILE_BYTES} bytes.`]);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+    return { text, modifiedUnixSeconds: Math.floor(mtimeMs / 1000) };
+  } catch (error) {
+    throw error instanceof PresetError ? error : unreadable(shownPath, error);
+  }
+}
+
+async function listFolder(folder: string, shownFolder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    throw unreadable(shownFolder, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): PresetError {
+  return new PresetError([`${path}: can't be read: ${error instanceof Error ? error.message : String(error)}`]);
+}

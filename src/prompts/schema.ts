@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { INPUT, VARIABLE_NAME } from "./template.ts";
+import { variableSchema } from "./variables.ts";
+
+/** Presets' ids are parts of URLs and of files' names; a dot would be one's ending. */
+export const PRESET_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+
+const MAX_TEXT_LENGTH = 100_000;
+const MAX_VARIABLES = 64;
+const MAX_EXAMPLES = 64;
+const MAX_WARM = 256;
+const MAX_TOOLS = 128;
+
+const text = z.string().min(1).max(MAX_TEXT_LENGTH);
+const jsonObject = z.record(z.string(), z.unknown());
+
+/** Values for variables, as files give them. */
+export const valuesSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+
+const stop = z.string().min(1).max(1_024);
+
+/** By the names, and with the ranges, that chat completions have for them. */
+const samplingSchema = z.strictObject({
+  temperature: z.number().min(0).max(2).optional(),
+  top_p: z.number().min(0).max(1).optional(),
+  top_k: z.int().min(0).max(1_000_000).optional(),
+  min_p: z.number().min(0).max(1).optional(),
+  repeat_penalty: z.number().gt(0).max(10).optional(),
+  presence_penalty: z.number().min(-2).max(2).optional(),
+  frequency_penalty: z.number().min(-2).max(2).optional(),
+  seed: z.int().optional(),
+  stop: z.union([stop, z.array(stop).min(1).max(4)]).optional(),
+});
+
+const variables = z
+  .record(z.string().regex(VARIABLE_NAME, "must be letters, digits and underscores, a letter first"), variableSchema)
+  .refine((all) => Object.keys(all).length <= MAX_VARIABLES, `must be ${MAX_VARIABLES} at most`)
+  .refine((all) => !Object.hasOwn(all, INPUT), `${INPUT} is the user's message and can't be declared`);
+
+/** What a preset says of its answers' keeping. */
+const cacheSchema = z.strictObject({
+  /** Whether tenants share the answers. */
+  public: z.boolean().default(false),
+  /** `determined`: the answers that would come again anyway. */
+  answers: z.enum(["determined", "always", "never"]).default("determined"),
+  ttlSeconds: z.int().min(1).max(31_536_000).optional(),
+});
+
+/** One YAML file of the folder of presets. */
+export const presetSchema = z.strictObject({
+  id: z.string().regex(PRESET_ID, "must be lower-case letters, digits, hyphens or underscores, 64 at most"),
+  version: z
+    .union([z.string(), z.number()])
+    .transform(String)
+    .refine((version) => /^[\w.-]{1,32}$/.test(version), "must be letters, digits, dots, hyphens or underscores"),
+  description: z.string().min(1).max(1_000),
+  model: z.union([z.string().min(1).max(1_024), z.array(z.string().min(1).max(1_024)).min(1).max(16)]).optional(),
+  system: text.optional(),
+  variables: variables.default({}),
+  template: text.optional(),
+  examples: z
+    .array(z.strictObject({ user: text, assistant: text, variables: valuesSchema.default({}) }))
+    .max(MAX_EXAMPLES)
+    .default([]),
+  sampling: samplingSchema.default({}),
+  maxTokens: z.int().min(1).max(1_000_000).optional(),
+  responseSchema: jsonObject.optional(),
+  tools: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        description: z.string().optional(),
+        parameters: jsonObject.optional(),
+        strict: z.boolean().optional(),
+      }),
+    )
+    .min(1)
+    .max(MAX_TOOLS)
+    .optional(),
+  cache: cacheSchema.default({ public: false, answers: "determined" }),
+  warm: z
+    .array(z.strictObject({ input: text.optional(), variables: valuesSchema.default({}) }))
+    .max(MAX_WARM)
+    .default([]),
+});
+
+export type PresetFile = Readonly<z.infer<typeof presetSchema>>;
+export type PresetSampling = Readonly<z.infer<typeof samplingSchema>>;
+export type CachePolicy = Readonly<z.infer<typeof cacheSchema>>;

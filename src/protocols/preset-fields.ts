@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { InvalidRequestError } from "./errors.ts";
+import { string } from "./fields.ts";
+import { parseWire } from "./issue.ts";
+
+const MAX_ID_LENGTH = 256;
+
+const text = z.string({ error: "a string" });
+const A_VALUE = { error: "a string, number, boolean or object" };
+
+const inputPart = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("input_text"), text }),
+  z.object({ type: z.literal("input_image") }),
+  z.object({ type: z.literal("input_file") }),
+]);
+
+const variables = z.record(z.string(), z.union([inputPart, text, z.number(), z.boolean()], A_VALUE), {
+  error: "an object",
+});
+
+/** Sluice's own: values for the variables of the preset that `model` names. */
+export const variablesField = variables.nullish();
+
+/** `prompt` of the Responses API: a preset, in a certain version where one is named, and values for its variables. */
+export const promptField = z
+  .object(
+    {
+      id: string(MAX_ID_LENGTH).min(1),
+      version: string(MAX_ID_LENGTH).min(1).nullish(),
+      variables: variables.nullish(),
+    },
+    { error: "an object" },
+  )
+  .nullish();
+
+const presetFields = z.object({ variables: variablesField, prompt: promptField });
+
+export type VariableValues = Readonly<Record<string, string | number | boolean>>;
+
+/** What a body says of a preset. */
+export type PresetFields = {
+  readonly variables: VariableValues | undefined;
+  readonly prompt:
+    | { readonly id: string; readonly version: string | undefined; readonly variables: VariableValues }
+    | undefined;
+};
+
+/**
+ * Reads the fields about presets, before the rest of the body; `prompt` only where the protocol has it. Throws `InvalidRequestError` where
+ * they are malformed.
+ */
+export function decodePresetFields(
+  body: { readonly variables?: unknown; readonly prompt?: unknown },
+  hasPrompt: boolean,
+): PresetFields {
+  const wire = parseWire(presetFields, { variables: body.variables, prompt: hasPrompt ? body.prompt : undefined });
+  const { prompt } = wire;
+  return {
+    variables: decodeValues(wire.variables, "variables"),
+    prompt:
+      prompt === undefined || prompt === null
+        ? undefined
+        : {
+            id: prompt.id,
+            version: prompt.version ?? undefined,
+            variables: decodeValues(prompt.variables, "prompt.variables") ?? {},
+          },
+  };
+}
+
+function decodeValues(wire: z.output<typeof variablesField>, param: string): VariableValues | undefined {
+  if (wire === undefined || wire === null) return undefined;
+  return Object.fromEntries(
+    Object.entries(wire).map(([name, value]) => {
+      if (typeof value !== "object") return [name, value];
+      if (value.type === "input_text") return [name, value.text];
+      throw new InvalidRequestError(
+        `There is no '${value.type}' here: the model reads text only. Give '${param}.${name}' as text.`,
+        `${param}.${name}`,
+        "unsupported_value",
+      );
+    }),
+  );
+}

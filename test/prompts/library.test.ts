@@ -1,0 +1,159 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openPresets, presetFolder } from "../../src/prompts/index.ts";
+import { openPresetLibrary } from "../../src/prompts/library.ts";
+import { watchFolder } from "../../src/prompts/watch.ts";
+
+let folder: string;
+let lines: { fields: object; message: string }[];
+const log = {
+  info: (fields: object, message: string) => void lines.push({ fields, message }),
+  error: (fields: object, message: string) => void lines.push({ fields, message }),
+};
+
+beforeEach(async () => {
+  lines = [];
+  folder = await mkdtemp(join(tmpdir(), "sluice-presets-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+function write(name: string, yaml = "", version = "1"): Promise<void> {
+  return writeFile(join(folder, `${name}.yaml`), `id: ${name}\nversion: ${version}\ndescription: A test.\n${yaml}`);
+}
+
+function open() {
+  return openPresetLibrary({ folder, shownFolder: "prompts", log });
+}
+
+describe("a folder of presets", () => {
+  it("is read by name; evaluations and other files are none", async () => {
+    await write("b");
+    await write("a");
+    await write("a.eval", "cases: []");
+    await writeFile(join(folder, "README.md"), "# Prompts");
+    expect((await open()).list().map(({ id }) => id)).toEqual(["a", "b"]);
+  });
+
+  it("is refused with everything that is wrong in any of its files", async () => {
+    await write("a", "maxTokens: 0");
+    await write("b", "foo: 1");
+    await expect(open()).rejects.toThrow(/prompts\/a\.yaml:4:1: maxTokens.*\n.*prompts\/b\.yaml:4:1: foo/);
+  });
+
+  it("is refused where it is not there", async () => {
+    await rm(folder, { recursive: true });
+    await expect(open()).rejects.toThrow("prompts: can't be read");
+  });
+
+  it("is the one that comes with Sluice where there is none here and no other was named", () => {
+    expect(presetFolder("prompts", folder)).toBe(join(import.meta.dirname, "../../prompts"));
+    expect(presetFolder("mine", folder)).toBe(join(folder, "mine"));
+  });
+
+  it("finds presets by id, and in the version that is asked for", async () => {
+    await write("a", "", "2");
+    const library = await open();
+    expect(library.find({ id: "a", version: undefined }).id).toBe("a");
+    expect(library.find({ id: "a", version: "2" }).id).toBe("a");
+    expect(() => library.find({ id: "a", version: "1" })).toThrow("Available: preset/a@2.");
+    expect(() => library.find({ id: "c", version: undefined })).toThrow("Available: preset/a.");
+  });
+});
+
+describe("reloading", () => {
+  it("takes what was changed, added and removed, and says so", async () => {
+    await write("a");
+    await write("b");
+    const library = await open();
+    await write("a", "maxTokens: 5");
+    await write("c");
+    await rm(join(folder, "b.yaml"));
+    await library.reload();
+    expect(library.list().map(({ id, maxTokens }) => [id, maxTokens])).toEqual([
+      ["a", 5],
+      ["c", undefined],
+    ]);
+    expect(lines.map(({ message }) => message)).toEqual([
+      "the preset was changed",
+      "the preset was added",
+      "the preset was removed",
+    ]);
+  });
+
+  it("keeps the last good state of what was broken, and says what is wrong", async () => {
+    await write("a", "maxTokens: 5");
+    const library = await open();
+    await write("a", "maxTokens: five");
+    await write("b", "maxTokens: five");
+    await library.reload();
+    expect(library.list().map(({ id, maxTokens }) => [id, maxTokens])).toEqual([["a", 5]]);
+    expect(lines).toEqual([
+      {
+        message: "the preset is broken: its last good state stays in use",
+        fields: { preset: "a", problems: [expect.stringContaining("prompts/a.yaml:4:1: maxTokens")] },
+      },
+      { message: "the preset is broken: it is not served", fields: { preset: "b", problems: expect.any(Array) } },
+    ]);
+    await write("a", "maxTokens: 6");
+    await library.reload();
+    expect(library.find({ id: "a", version: undefined }).maxTokens).toBe(6);
+  });
+
+  it("keeps everything while the folder is gone", async () => {
+    await write("a");
+    const library = await open();
+    await rm(folder, { recursive: true });
+    await library.reload();
+    expect(library.list()).toHaveLength(1);
+    expect(lines.map(({ message }) => message)).toEqual(["the presets can't be read again: all stay as they were"]);
+  });
+});
+
+describe("watching", () => {
+  it("waits until all is quiet, and stops when it is told to", () => {
+    const timers: { delayMs: number; callback: () => void; isCancelled: boolean }[] = [];
+    let event = () => {};
+    let changes = 0;
+    const stop = watchFolder({
+      folder,
+      onChange: () => {
+        changes += 1;
+      },
+      onError: () => {},
+      after(delayMs, callback) {
+        const timer = { delayMs, callback, isCancelled: false };
+        timers.push(timer);
+        return () => {
+          timer.isCancelled = true;
+        };
+      },
+      watch(_folder, onEvent) {
+        event = onEvent;
+        return () => {};
+      },
+    });
+    event();
+    event();
+    expect(timers.map(({ isCancelled }) => isCancelled)).toEqual([true, false]);
+    timers[1]?.callback();
+    expect(changes).toBe(1);
+    event();
+    stop();
+    expect(timers[2]?.isCancelled).toBe(true);
+  });
+
+  it("takes an edit of a file without being asked", async () => {
+    await write("a");
+    const seen = Promise.withResolvers<void>();
+    const presets = await openPresets(folder, { ...log, info: () => seen.resolve() });
+    try {
+      await write("a", "maxTokens: 7");
+      await seen.promise;
+      expect(presets.find({ id: "a", version: undefined }).maxTokens).toBe(7);
+    } finally {
+      presets.close();
+    }
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import { PresetError } from "../../src/prompts/errors.ts";
+import { parsePreset } from "../../src/prompts/parse.ts";
+import { preset } from "./support.ts";
+
+function problemsOf(yaml: string): readonly string[] {
+  try {
+    preset(yaml);
+  } catch (error) {
+    if (error instanceof PresetError) return error.problems;
+    throw error;
+  }
+  throw new Error("it was taken");
+}
+
+describe("a preset's file", () => {
+  it("needs no more than an id, a version and a description", () => {
+    expect(preset("")).toMatchObject({ id: "p", version: "1", models: [], examples: [], tools: [], warm: [] });
+  });
+
+  it("holds everything that a request can be given", () => {
+    const whole = preset(`
+model: [big, small]
+system: Speak {{language}}.
+template: "Text: {{input}}"
+variables:
+  language: { type: enum, values: [French, German], default: German }
+examples:
+  - { user: Hi, assistant: Salut, variables: { language: French } }
+sampling: { temperature: 0, top_k: 5, stop: ["\\n"] }
+maxTokens: 20
+responseSchema: { type: object, properties: { a: { type: string } }, required: [a] }
+tools: [{ name: look_up, description: Looks., parameters: { type: object, properties: {} } }]
+cache: { public: true, answers: always, ttlSeconds: 60 }
+warm: [{ input: Hello }, { input: Bye, variables: { language: French } }]
+`);
+    expect(whole).toMatchObject({
+      models: ["big", "small"],
+      examples: [{ user: "Text: Hi", assistant: "Salut" }],
+      sampling: { temperature: 0, top_k: 5, stop: ["\n"] },
+      maxTokens: 20,
+      tools: [{ name: "look_up" }],
+      cache: { public: true, answers: "always", ttlSeconds: 60 },
+      warm: [{ input: "Hello" }, { input: "Bye", variables: { language: "French" } }],
+    });
+  });
+
+  it.each([
+    ["sampling:\n  temperature: 9", "prompts/p.yaml:5:3: sampling.temperature: Too big: expected number to be <=2"],
+    ["sytem: x", "prompts/p.yaml:4:1: sytem: no field has this name. Did you mean system?"],
+    ["examples:\n  - user: x", "prompts/p.yaml:5:5: examples[0].assistant: is missing"],
+    ["system: [", "prompts/p.yaml:4:10: not valid YAML:"],
+    [
+      "system: Speak {{langage}}.",
+      "prompts/p.yaml:4:1: system: {{langage}} is no variable of this preset. It has none.",
+    ],
+    ["system: You heard {{input}}.", "prompts/p.yaml:4:1: system: {{input}} is no variable"],
+    ["variables:\n  input: { type: string }", "prompts/p.yaml:4:1: variables: input is the user's message"],
+    [
+      "variables:\n  n:\n    type: integer\n    maximum: 3\n    default: 9",
+      "prompts/p.yaml:8:5: variables.n.default: The variable 'n' must be a whole number, 3 at most.",
+    ],
+    ["warm:\n  - { variables: { tone: dry } }", "prompts/p.yaml:5:7: warm[0].variables: Unknown variables: 'tone'."],
+    ["responseSchema: { type: string, not: {} }", "prompts/p.yaml:4:1: responseSchema: "],
+    ["tools: [{ name: a }, { name: a }]", "prompts/p.yaml:4:1: tools: Invalid 'tools[1].function.name'"],
+    ["tools: [{ name: 'a b' }]", "prompts/p.yaml:4:1: tools: Invalid 'tools[0].function.name'"],
+  ])("%j is refused with its place and its field", (yaml, problem) => {
+    const problems = problemsOf(yaml);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(problem);
+  });
+
+  it("is told everything that is wrong with it at once", () => {
+    expect(problemsOf("maxTokens: 0\nmodel: []\nfoo: 1")).toHaveLength(3);
+  });
+
+  it("must have the id that its name says", () => {
+    const source = { path: "prompts/q.yaml", name: "q", modifiedUnixSeconds: 0 };
+    expect(() => parsePreset("id: p\nversion: 1\ndescription: A test.", source)).toThrow(
+      'prompts/q.yaml:1:1: id: must be "q", as the file\'s name has it, not "p"',
+    );
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { resolveVariables, type Variables } from "../../src/prompts/variables.ts";
+
+const variables: Variables = {
+  text: { type: "string", default: "a" },
+  tone: { type: "enum", values: ["dry", "warm"] },
+  count: { type: "integer", minimum: 1, maximum: 9, default: 3 },
+  share: { type: "number", default: 0.5 },
+  loud: { type: "boolean", default: false },
+};
+
+function valuesOf(given: Record<string, unknown>): Record<string, string> {
+  const resolved = resolveVariables(variables, given);
+  if ("fault" in resolved) throw new Error(resolved.fault.message);
+  return Object.fromEntries(resolved.values);
+}
+
+function faultOf(given: Record<string, unknown>) {
+  const resolved = resolveVariables(variables, given);
+  return "fault" in resolved ? resolved.fault : undefined;
+}
+
+describe("variables", () => {
+  it("have their defaults where nothing is given", () => {
+    expect(valuesOf({ tone: "dry" })).toEqual({ text: "a", tone: "dry", count: "3", share: "0.5", loud: "false" });
+  });
+
+  it("may be spelled as text, as a command line has them", () => {
+    const given = { tone: "warm", count: "7", share: "-1.5e2", loud: "true" };
+    expect(valuesOf(given)).toMatchObject({ count: "7", share: "-150", loud: "true" });
+  });
+
+  it.each<[string, unknown]>([
+    ["text", 3],
+    ["tone", "loud"],
+    ["count", 10],
+    ["count", 2.5],
+    ["count", "2.5"],
+    ["count", ""],
+    ["share", "much"],
+    ["share", Number.NaN],
+    ["loud", "yes"],
+    ["loud", 1],
+  ])("%s can't be %j", (name, value) => {
+    expect(faultOf({ tone: "dry", [name]: value })).toMatchObject({ name, code: "invalid_variable" });
+  });
+
+  it("names what is unknown and what is missing, and lists what there is", () => {
+    expect(faultOf({ tune: "dry" })).toEqual({
+      name: "tune",
+      code: "unknown_variable",
+      message:
+        "Unknown variables: 'tune'. Missing variables: 'tone'. There are: text (text, default \"a\"), " +
+        'tone (one of "dry", "warm"), count (a whole number, 1 or more, 9 at most, default 3), share (a number, default 0.5), ' +
+        "loud (true or false, default false).",
+    });
+    expect(faultOf({})).toMatchObject({ name: "tone", code: "missing_variable" });
+  });
+
+  it("can't be an object's own names by accident", () => {
+    expect(faultOf({ tone: "dry", toString: "x" })).toMatchObject({ name: "toString", code: "unknown_variable" });
+  });
+});
