@@ -54,7 +54,8 @@ export async function reachGateway(
   const local = await parts.fetchModels(config.model, { modelsDir, cwd, env, stderr, signal });
   stderr.write(`No gateway runs at ${urlOf(config)} with what is needed: starting one for this command.\n`);
   const gateway = await parts.startGateway({
-    config: { ...config, host: "127.0.0.1", port: 0, stateFile: ":memory:" },
+    // For this command alone: it asks for no key.
+    config: { ...config, host: "127.0.0.1", port: 0, stateFile: ":memory:", keysFile: "", apiKey: "" },
     models: local,
     logger: createLogger({ level: "error" }),
   });

@@ -5,11 +5,11 @@ import { didYouMean } from "./suggest.ts";
 /** Names the configuration file; not a setting, since it says where the settings are. */
 export const CONFIG_VARIABLE = "SLUICE_CONFIG";
 
-/** What the commands that ask a gateway show to one with keys. */
+/** The setting `apiKey`, and what the commands that ask a gateway show to one with keys. */
 export const API_KEY_VARIABLE = "SLUICE_API_KEY";
 
 /** Variables with our prefix that are no settings and belong to other parts. */
-const otherVariables: readonly string[] = [CONFIG_VARIABLE, API_KEY_VARIABLE];
+const otherVariables: readonly string[] = [CONFIG_VARIABLE];
 
 /**
  * Kubernetes gives every pod variables about each service beside it, so that a service called `sluice` brings

@@ -19,19 +19,22 @@ const variables = z.record(z.string(), z.union([inputPart, text, z.number(), z.b
 });
 
 /** Sluice's own: values for the variables of the preset that `model` names. */
-export const variablesField = variables.nullish();
+export const variablesField = variables
+  .nullish()
+  .describe("Values for the variables of the preset that `model` names.");
 
 /** `prompt` of the Responses API: a preset, in a certain version where one is named, and values for its variables. */
 export const promptField = z
   .object(
     {
-      id: string(MAX_ID_LENGTH).min(1),
-      version: string(MAX_ID_LENGTH).min(1).nullish(),
-      variables: variables.nullish(),
+      id: string(MAX_ID_LENGTH).min(1).describe("The preset's name."),
+      version: string(MAX_ID_LENGTH).min(1).nullish().describe("Its version; another is refused."),
+      variables: variables.nullish().describe("Values for its variables."),
     },
     { error: "an object" },
   )
-  .nullish();
+  .nullish()
+  .describe('A preset, in place of `model: "preset/NAME"`.');
 
 const presetFields = z.object({ variables: variablesField, prompt: promptField });
 
