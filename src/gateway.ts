@@ -14,6 +14,9 @@ import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
 import { createBackgroundRuns } from "./http/responses/background.ts";
+import { type Access, createAccess } from "./keys/access.ts";
+import { isExposed } from "./keys/exposure.ts";
+import { holdToLimits } from "./keys/layer.ts";
 import { type LocalModel, writesText } from "./models/index.ts";
 import { InvalidRequestError } from "./protocols/errors.ts";
 import { admit } from "./queue/admission.ts";
@@ -32,6 +35,7 @@ export type GatewayOptions = {
 export type Gateway = {
   /** The HTTP interface. Answers at once; requests that come while a model loads wait for it. */
   readonly app: Hono<HttpEnv>;
+  readonly access: Access;
   /** Loads every model. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
   start(): Promise<void>;
   /** Resolves when nothing runs in the background. */
@@ -72,20 +76,26 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     Array.from(embedders, ([model, embedder]) => describe(model, engines.get(model), embedder)),
   );
   const directory = createModelDirectory(served);
-  const generate = compose([admit({ maxPending: config.maxPending })], route(directory));
   const state = createState({
     file: config.stateFile,
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
   });
+  const access = await createAccess({ config, state, logger });
+  const generate = compose(
+    [holdToLimits(access.keys, access.meter), admit({ maxPending: config.maxPending })],
+    route(directory),
+  );
   const runs = createBackgroundRuns();
   const stop = async () => {
     await Promise.all([...engines.values(), ...embedders.values()].map((each) => each.stop()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
+    access.close();
     state.close();
   };
   return {
-    app: createApp({ generate, models: directory, settings: config, state, runs, logger }),
+    app: createApp({ generate, models: directory, settings: config, state, runs, access, logger }),
+    access,
     async start() {
       try {
         await Promise.all(
@@ -106,10 +116,11 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
  *
  * It listens first: `/health` answers and `/ready` tells the progress while a large model loads.
  *
- * @throws the system's error when the address can't be had, `EngineLoadError` when a model can't be loaded
+ * @throws `ExposedError` when everybody could reach it without a key, the system's error when the address can't be had, `EngineLoadError` when a model can't be loaded
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const gateway = await createGateway(options);
+  await warnIfExposed(gateway, options);
   const { server, url, drain } = await listen(gateway.app, options.config);
   try {
     await gateway.start();
@@ -132,6 +143,17 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await closed;
     },
   };
+}
+
+async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOptions): Promise<void> {
+  try {
+    if (isExposed(config, gateway.access.keys.isOn())) {
+      logger.warn(`There are no keys, and --insecure: whoever reaches ${config.host} can use the models.`);
+    }
+  } catch (error) {
+    await gateway.stop();
+    throw error;
+  }
 }
 
 function createModelEngine(model: LocalModel, config: Config, logger: Logger): Engine {

@@ -7,9 +7,9 @@ import { formatTable } from "./table.ts";
 export function config(flags: Flags, context: CliContext): number {
   const loaded = loadConfig({ flags, env: context.env, cwd: context.cwd });
   if (flags.json === true) {
-    const entries = settings.map(({ key }) => [
-      key,
-      { value: loaded.config[key], from: describeOrigin(loaded.origins[key]) },
+    const entries = settings.map((setting) => [
+      setting.key,
+      { value: hideSecret(loaded.config[setting.key], setting), from: describeOrigin(loaded.origins[setting.key]) },
     ]);
     context.stdout.write(`${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`);
     return EXIT.done;
@@ -23,7 +23,14 @@ export function config(flags: Flags, context: CliContext): number {
   return EXIT.done;
 }
 
+/** A secret is neither printed nor hinted at, but that there is one is told. */
+function hideSecret(value: unknown, setting: Setting): unknown {
+  return setting.isSecret && value !== setting.defaultValue ? "[redacted]" : value;
+}
+
 function showValue(value: unknown, setting: Setting): string {
+  if (value === "") return "(none)";
+  if (setting.isSecret) return String(hideSecret(value, setting));
   if (!setting.isList || !Array.isArray(value)) return String(value);
   return value.length === 0 ? "(none)" : value.join(", ");
 }

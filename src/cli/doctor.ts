@@ -17,6 +17,7 @@ import { checkModels, findModels } from "./doctor/models.ts";
 import { checkProcessor, checkThreads } from "./doctor/processor.ts";
 import { checkSettings } from "./doctor/settings.ts";
 import { describeError } from "./errors.ts";
+import { hasKeys } from "./has-keys.ts";
 import { checkAddress } from "./listen.ts";
 
 /** How the doctor looks at the machine. Tests bring one of their own. */
@@ -33,6 +34,7 @@ export type Probes = {
   readonly checkAddress: typeof checkAddress;
   readonly lookAtFolder: typeof lookAtFolder;
   readonly findModels: typeof findModels;
+  readonly hasKeys: typeof hasKeys;
 };
 
 const realProbes: Probes = {
@@ -51,6 +53,7 @@ const realProbes: Probes = {
   checkAddress,
   lookAtFolder,
   findModels,
+  hasKeys,
 };
 
 /**
@@ -88,7 +91,7 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
     checkModelsFolder(modelsFolder, findings),
     ...checkScratchFolder(scratchFolder, config),
     port,
-    ...checkSettings(config, models),
+    ...checkSettings(config, models, probes.hasKeys(config, context.cwd)),
   ];
   const serves = canServe(checks);
   if (flags.json === true) {

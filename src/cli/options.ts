@@ -25,6 +25,7 @@ function makeOptions(setting: Setting): readonly Option[] {
 /** The value's place in the help: `number`, `auto|number`, `auto|off|cuda`; text goes by the flag's last word. */
 function describeValue(schema: ValueSchema, word: string): string {
   return alternatives(schema)
+    .filter(({ const: only }) => only !== "")
     .map((choice) => {
       if (choice.const !== undefined) return String(choice.const);
       if (choice.enum !== undefined) return choice.enum.join("|");
@@ -34,6 +35,7 @@ function describeValue(schema: ValueSchema, word: string): string {
 }
 
 function showDefault(value: unknown): string {
+  if (value === "") return "none";
   if (!Array.isArray(value)) return String(value);
   return value.length === 0 ? "none" : value.join(",");
 }

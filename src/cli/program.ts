@@ -3,6 +3,7 @@ import type { Flags } from "../config/load.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { readVersion } from "../version.ts";
 import type { CliContext } from "./context.ts";
+import { addKeysCommand } from "./keys/commands.ts";
 import { addSettingOptions } from "./options.ts";
 
 /** The help's width where it doesn't go to a terminal. */
@@ -18,6 +19,7 @@ Examples:
   sluice --model ./mine.gguf --context 8192      serve a file
   sluice pull hf:owner/repo:Q4_K_M               download a model, to serve it later
   sluice doctor --gpu cuda                       check whether this machine can serve so, and with what
+  sluice keys create alice                       make a key; from then on requests need one
   sluice config --slots 8                        show what would be in force, and where each value comes from
 
 Settings come from flags, then environment variables, then the settings file, then defaults.
@@ -75,6 +77,21 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
       done(await models(flags, context));
     });
   addSettingOptions(models, ["modelsDir"]);
+
+  addKeysCommand(program, context, done);
+
+  const usage = program
+    .command("usage")
+    .description("tell what each key used of each model on each day (UTC)")
+    .option("--key <key>", "only this key, by its id or name")
+    .option("--model <model>", "only this model, by its id")
+    .option("--since <when>", "from this day on: a date such as 2026-11-01, or a time back from now such as 7d")
+    .option("--json", "print it as JSON")
+    .action(async (flags: Flags) => {
+      const { usage } = await import("./usage.ts");
+      done(usage(flags, context));
+    });
+  addSettingOptions(usage, ["stateFile"]);
 
   const config = program
     .command("config")

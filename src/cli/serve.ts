@@ -1,11 +1,13 @@
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { GatewayOptions, RunningGateway } from "../gateway.ts";
+import { isExposed } from "../keys/exposure.ts";
 import { createLogger, type Logger } from "../telemetry/log.ts";
 import { readVersion } from "../version.ts";
 import { describeModels, formatBanner } from "./banner.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { fetchModels } from "./fetch-models.ts";
+import { hasKeys } from "./has-keys.ts";
 import { InterruptedError, type Interrupts, watchInterrupts } from "./interrupts.ts";
 import { checkAddress, explainListenError } from "./listen.ts";
 
@@ -31,7 +33,7 @@ const STOP_OVERRUN_MS = 5_000;
 /**
  * `sluice serve`: gets the models, starts the gateway, prints the banner and runs until SIGINT or SIGTERM. The first signal lets
  * running requests finish, a second one ends the process at once. Returns the exit code. Throws a ConfigError, a CommandError for
- * an address that can't be had, an InterruptedError for a signal before the gateway ran, and what the models or the engine throw.
+ * an address that can't be had, an ExposedError for one that would be open to everybody, an InterruptedError for a signal before the gateway ran, and what the models or the engine throw.
  */
 export async function serve(flags: Flags, context: CliContext, parts: ServeParts = realParts): Promise<number> {
   const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
@@ -45,6 +47,8 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
     },
   });
   try {
+    // Before a model is downloaded for nothing. The gateway looks again, and warns.
+    isExposed(config, hasKeys(config, context.cwd));
     await checkAddress(config);
     const models = await parts.fetchModels(config.model, {
       modelsDir: config.modelsDir,

@@ -26,7 +26,8 @@ export function describeIssues(
     const [index] = issue.path;
     // Only an entry's own fault is told of the entry; too many of them is the list's.
     if (!Array.isArray(value) || typeof index !== "number") {
-      return `${where}: ${showValue(value)} is not allowed. Give ${setting.allowed}.`;
+      const shown = setting.isSecret ? "the value" : showValue(value);
+      return `${where}: ${shown} is not allowed. Give ${setting.allowed}.`;
     }
     const allowed = describeAllowed(entrySchema(setting.valueSchema));
     return `${where}, entry ${index + 1}: ${showValue(value[index])} is not allowed. Give ${allowed}.`;

@@ -70,6 +70,34 @@ export const configSchema = z.strictObject({
     .describe(
       "how many responses, how many completions and how many conversations are kept; beyond that the oldest go",
     ),
+  insecure: z.boolean().default(false).describe("listen on addresses that others reach though there are no keys"),
+  keysFile: z
+    .string()
+    .default("")
+    .describe("YAML file of keys, besides those of `sluice keys`; read again when it changes"),
+  apiKey: z
+    .union([
+      z.literal("").describe("nothing"),
+      z
+        .string()
+        .regex(/^[\x21-\x7e]{16,256}$/)
+        .describe("16 to 256 ASCII characters without spaces"),
+    ])
+    .default("")
+    .meta({
+      description: "one more key, with no limits; better in the environment, since other users see a program's flags",
+      writeOnly: true,
+    }),
+  redisUrl: z
+    .union([
+      z.literal("").describe("nothing"),
+      z.url({ protocol: /^rediss?$/ }).describe("a URL that begins with redis:// or rediss://"),
+    ])
+    .default("")
+    .meta({
+      description: "Valkey or Redis where several gateways count the limits of keys together, as redis://host:6379",
+      writeOnly: true,
+    }),
   maxPending: z.int().min(1).max(100_000).default(256).describe("requests in hand at once before new ones are refused"),
   maxBodyBytes: z
     .int()

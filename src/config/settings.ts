@@ -16,6 +16,8 @@ export type ValueSchema = {
   readonly maxLength?: number;
   readonly minItems?: number;
   readonly maxItems?: number;
+  /** JSON Schema's word for what is taken and never shown. */
+  readonly writeOnly?: boolean;
 };
 
 /** One setting as it is seen from outside. Everything here is made from its line in the schema. */
@@ -33,6 +35,8 @@ export type Setting = {
   /** A list takes several values: a flag that may be repeated, a variable with commas, a list in the file. */
   readonly isList: boolean;
   readonly isBoolean: boolean;
+  /** Its value lets whoever reads it act as somebody else, so it is never printed. */
+  readonly isSecret: boolean;
   readonly valueSchema: ValueSchema;
 };
 
@@ -54,6 +58,7 @@ export function describeSettings(schema: z.ZodObject): readonly Setting[] {
       allowed: describeAllowed(rules),
       isList: valueSchema.type === "array",
       isBoolean: valueSchema.type === "boolean",
+      isSecret: valueSchema.writeOnly === true,
       valueSchema,
     };
   });

@@ -94,11 +94,26 @@ export class OverloadedError extends GenerationError {
 export class RateLimitedError extends GenerationError {
   readonly code = "rate_limit_exceeded";
   readonly retryAfterMs: number;
+  /** What the limit counts. */
+  readonly limited: "requests" | "tokens";
 
   /** @param reason a sentence for the client that names the limit and how much of it is used */
-  constructor(reason: string, retryAfterMs: number) {
+  constructor(reason: string, retryAfterMs: number, limited: "requests" | "tokens" = "requests") {
     super(`${reason} Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
     this.retryAfterMs = retryAfterMs;
+    this.limited = limited;
+  }
+}
+
+/** The request alone is more than the key's limit. Waiting would not help. */
+export class BeyondLimitError extends GenerationError {
+  readonly code = "rate_limit_exceeded";
+  readonly limited: "requests" | "tokens";
+
+  /** @param reason a sentence for the client that names the limit and the way out */
+  constructor(reason: string, limited: "requests" | "tokens") {
+    super(reason);
+    this.limited = limited;
   }
 }
 

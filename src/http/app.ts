@@ -3,17 +3,20 @@ import { every } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Logger } from "pino";
 import type { Generate } from "../generation/layer.ts";
+import type { Access } from "../keys/access.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
 import { errorHandler } from "./errors.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { anthropicForm, isFromAnthropicClient } from "./middleware/anthropic-form.ts";
+import { authenticate } from "./middleware/authenticate.ts";
 import { limitBody } from "./middleware/body-limit.ts";
 import { allowOrigins } from "./middleware/cors.ts";
 import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
 import { queueHeaders } from "./middleware/queue-headers.ts";
+import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { chatCompletions } from "./routes/chat.ts";
@@ -27,6 +30,7 @@ import { rerank } from "./routes/rerank.ts";
 import { addStateRoutes } from "./routes/state.ts";
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
+import { adminOnly, showUsage } from "./routes/usage.ts";
 
 export type AppSettings = {
   /** Largest request body, in bytes. */
@@ -44,6 +48,8 @@ export type AppDeps = {
   readonly state: State;
   /** The responses that run without their clients. */
   readonly runs?: BackgroundRuns;
+  /** Who may ask, for how much; without it everybody, for everything. */
+  readonly access?: Access;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -60,7 +66,11 @@ const OWN_PATHS = [
   "/apply-template",
   "/openapi.json",
   "/docs",
+  "/admin/*",
 ];
+
+/** What says nothing of anybody's work: probes and the API's description. */
+const OPEN_PATHS: readonly string[] = ["/health", "/ready", "/openapi.json", "/docs"];
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
@@ -70,7 +80,7 @@ const OWN_PATHS = [
  * serve({ fetch: app.fetch, port: 8080 });
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
-  const { generate, models, settings, state, runs = createBackgroundRuns(), logger, now = Date.now } = deps;
+  const { generate, models, settings, state, runs = createBackgroundRuns(), access, logger, now = Date.now } = deps;
   const app = new Hono<HttpEnv>();
   const forEveryRequest = every(
     requestId(),
@@ -82,7 +92,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.use("/v1/messages/*", anthropicForm());
   app.use("/v1/models/*", anthropicForm(isFromAnthropicClient));
   for (const path of OWN_PATHS) {
-    app.use(path, forEveryRequest, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
+    app.use(path, forEveryRequest);
+    if (!OPEN_PATHS.includes(path)) app.use(path, authenticate(access), rateLimitHeaders());
+    app.use(path, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   }
 
   app.get("/health", health());
@@ -101,6 +113,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.post("/tokenize", takesJson, tokenize(models));
   app.post("/detokenize", takesJson, detokenize(models));
   app.post("/apply-template", takesJson, applyTemplate(models));
+  app.get("/admin/usage", adminOnly(), showUsage(state.usage, access));
   addStateRoutes(app, { generate, models, state, runs, logger, now }, settings.maxBodyBytes);
 
   for (const path of OWN_PATHS) {

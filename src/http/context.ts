@@ -1,4 +1,6 @@
 import type { Priority } from "../generation/terms.ts";
+import type { Key } from "../keys/key.ts";
+import type { Meter } from "../keys/meter.ts";
 import type { TokenCounts } from "../protocols/tally.ts";
 import type { ErrorForm } from "./error-form.ts";
 import type { Wait } from "./wait.ts";
@@ -8,6 +10,8 @@ export type RequestFacts = {
   /** The model's id, once it is known. */
   model?: string;
   tokens?: TokenCounts;
+  /** Whose key was shown, also where it is good no more. */
+  key?: { readonly id: string; readonly name: string };
   /** The wait for its turn, where it has to take one. */
   wait?: Wait;
   /** The code or type of the error that the client was told. */
@@ -35,9 +39,12 @@ export type HttpEnv = {
     /** `req_` and 32 hexadecimal digits: `x-request-id`, and the request's id from here to the engine. */
     requestId: string;
     facts: RequestFacts;
-    /** Absent where no key is needed. */
     caller?: Caller;
     /** How to tell of a failure, where not as OpenAI does. */
     errorForm?: ErrorForm;
+    /** The key that was shown; undefined where there are none. */
+    key?: Key;
+    /** What holds that key to its limits. */
+    meter?: Meter;
   };
 };

@@ -5,6 +5,9 @@ import {
   type EmbeddingRequest,
   type EmbeddingResult,
 } from "../generation/embedding.ts";
+import { OverloadedError } from "../generation/errors.ts";
+import { estimateItems } from "../keys/estimate.ts";
+import type { Charge, Outcome } from "../keys/meter.ts";
 import { noEmbeddings } from "../protocols/embeddings/refusal.ts";
 import type { InvalidRequestError } from "../protocols/errors.ts";
 import type { ServedModel } from "../routing/directory.ts";
@@ -25,13 +28,15 @@ export type EmbeddingRun = {
 export async function answerWithVectors(c: Context<HttpEnv>, run: EmbeddingRun): Promise<Response> {
   const { model, work, connection, describeRefusal, encode } = run;
   const facts = c.get("facts");
-  facts.model = model.id;
   if (model.embed === undefined) throw noEmbeddings(model.id);
+  const charge = await beginWork(c, model, work);
   try {
     const result = await model.embed({ ...work, id: c.get("requestId"), signal: connection });
     facts.tokens = { prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 };
+    charge?.end("done", { prompt: result.tokens, cached: 0, completion: 0 });
     return c.json(encode(result));
   } catch (error) {
+    charge?.end(outcomeOf(error, connection), { prompt: 0, cached: 0, completion: 0 });
     if (connection.aborted) {
       facts.clientGone = true;
       return new Response(null, { status: CLIENT_CLOSED_REQUEST });
@@ -39,4 +44,20 @@ export async function answerWithVectors(c: Context<HttpEnv>, run: EmbeddingRun):
     if (error instanceof EmbeddingRefusedError) throw describeRefusal(error.index, error.refusal);
     throw error;
   }
+}
+
+/** Holds the work to the limits of the caller's key, where it has one. Throws `RateLimitedError` or `BeyondLimitError`. */
+async function beginWork(
+  c: Context<HttpEnv>,
+  model: ServedModel,
+  { items }: EmbeddingRun["work"],
+): Promise<Charge | undefined> {
+  const [key, meter] = [c.get("key"), c.get("meter")];
+  if (key === undefined) return undefined;
+  return meter?.begin(key, { requestId: c.get("requestId"), model: model.id, tokens: estimateItems(items) });
+}
+
+function outcomeOf(error: unknown, connection: AbortSignal): Outcome {
+  if (connection.aborted) return "left";
+  return error instanceof OverloadedError ? "refused" : "failed";
 }

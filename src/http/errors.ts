@@ -1,6 +1,7 @@
 import type { Context, ErrorHandler } from "hono";
 import type { Logger } from "pino";
 import {
+  BeyondLimitError,
   ContextLengthExceededError,
   EngineCrashedError,
   EngineUnavailableError,
@@ -34,6 +35,18 @@ export class HttpError extends Error {
   }
 }
 
+/** The model is there, and not for this key. */
+export class ModelNotAllowedError extends Error {
+  override readonly name = "ModelNotAllowedError";
+  readonly code = "model_not_found";
+
+  constructor(model: string, allowed: readonly string[]) {
+    super(
+      `This API key does not have access to the model \`${model}\`. It may use: ${allowed.join(", ") || "none that is served here"}.`,
+    );
+  }
+}
+
 /** A failure as the client is told it. */
 export type Failure = {
   readonly status: number;
@@ -46,6 +59,9 @@ export type Failure = {
 /** The official clients repeat a request after a 5xx unless this header says that it would be in vain. */
 const DO_NOT_RETRY = { "x-should-retry": "false" };
 
+/** RFC 9110, section 11.6.1: a 401 says how to do better. */
+const ASK_FOR_KEY = { "www-authenticate": "Bearer" };
+
 /** Puts anything that was thrown in OpenAI's terms: the one place that does. */
 export function describeFailure(error: unknown, requestId: string): Failure {
   if (error instanceof InvalidRequestError) {
@@ -55,7 +71,13 @@ export function describeFailure(error: unknown, requestId: string): Failure {
     return refused(400, error.message, error.path, "invalid_json_schema");
   }
   if (error instanceof HttpError) {
-    return refused(error.status, error.message, null, error.code);
+    return {
+      ...refused(error.status, error.message, null, error.code),
+      headers: error.status === 401 ? ASK_FOR_KEY : {},
+    };
+  }
+  if (error instanceof ModelNotAllowedError) {
+    return refused(403, error.message, "model", error.code);
   }
   if (error instanceof GenerationError) {
     return describeGenerationError(error);
@@ -90,7 +112,10 @@ function describeGenerationError(error: GenerationError): Failure {
     return failed(503, error, retryAfter(error.retryAfterMs));
   }
   if (error instanceof RateLimitedError) {
-    return { ...refused(429, error.message, null, error.code), headers: retryAfter(error.retryAfterMs) };
+    return { ...limited(error), headers: retryAfter(error.retryAfterMs) };
+  }
+  if (error instanceof BeyondLimitError) {
+    return { ...limited(error), headers: DO_NOT_RETRY };
   }
   if (error instanceof SupersededError) {
     return { ...refused(409, error.message, null, error.code), headers: DO_NOT_RETRY };
@@ -104,6 +129,11 @@ function describeGenerationError(error: GenerationError): Failure {
 
 function retryAfter(ms: number): Readonly<Record<string, string>> {
   return { "retry-after": String(Math.max(1, Math.ceil(ms / 1000))), "retry-after-ms": String(Math.ceil(ms)) };
+}
+
+/** Of these OpenAI's `type` says what the limit counts. */
+function limited({ message, limited: type, code }: RateLimitedError | BeyondLimitError): Failure {
+  return { status: 429, error: { message, type, param: null, code }, headers: {}, unexpected: false };
 }
 
 function refused(status: number, message: string, param: string | null, code: string | null): Failure {

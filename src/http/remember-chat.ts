@@ -3,7 +3,7 @@ import type { Answer } from "../protocols/chat/answer.ts";
 import { encodeCompletion } from "../protocols/chat/encode.ts";
 import type { Metadata } from "../protocols/metadata.ts";
 import { createTally } from "../protocols/tally.ts";
-import type { State } from "../store/state.ts";
+import type { TenantState } from "../store/state.ts";
 import type { ClientGeneration } from "./generation.ts";
 
 export type ChatMemory = {
@@ -17,7 +17,7 @@ export type ChatMemory = {
  * `generation`, with its answer kept when it has ended well: before the client hears of the end, so that what it was told is there can
  * be fetched. Throws `StateError` in place of the end where it can't be kept.
  */
-export function rememberChat(generation: ClientGeneration, memory: ChatMemory, state: State): ClientGeneration {
+export function rememberChat(generation: ClientGeneration, memory: ChatMemory, state: TenantState): ClientGeneration {
   async function* recorded(): AsyncGenerator<GenerationEvent> {
     const events: GenerationEvent[] = [];
     for await (const event of { [Symbol.asyncIterator]: () => generation.events }) {

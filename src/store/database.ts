@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { describeStateFailure, StateError } from "./errors.ts";
@@ -14,6 +14,8 @@ export type Row = Readonly<Record<string, SQLOutputValue>>;
 
 /** A SQLite file that is opened at its first use. Every call throws `StateError` when the file can't be used. */
 export type Database = {
+  /** Whether the file is there. Using it would make it. */
+  readonly exists: () => boolean;
   readonly read: <T>(work: (sql: Prepare) => T) => T;
   /** Runs `work` in a transaction: all that it writes is kept, or, when it throws, nothing. */
   readonly write: <T>(work: (sql: Prepare) => T) => T;
@@ -53,6 +55,7 @@ export function createDatabase(file: string, onOpen: (sql: Prepare) => void): Da
   }
 
   return {
+    exists: () => opened !== undefined || (file !== IN_MEMORY && existsSync(file)),
     read: (work) => guarded(() => work(use().prepare)),
     write: (work) =>
       guarded(() => {

@@ -74,4 +74,34 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX chat_completions_by_age ON chat_completions (created_ms);
   `,
+  `
+  CREATE TABLE keys (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER,
+    policy TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE key_secrets (
+    hash TEXT PRIMARY KEY,
+    key TEXT NOT NULL REFERENCES keys (id) ON DELETE CASCADE,
+    expires_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX key_secrets_by_key ON key_secrets (key);
+
+  CREATE TABLE key_usage (
+    day TEXT NOT NULL,
+    key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    model TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    refusals INTEGER NOT NULL,
+    PRIMARY KEY (day, key, model)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,14 +1,24 @@
 import { type ChatStore, createChatStore } from "./chat-completions.ts";
 import { type ConversationStore, createConversationStore } from "./conversations.ts";
 import { createDatabase, type Prepare } from "./database.ts";
+import { createKeyStore, type KeyStore } from "./keys.ts";
 import { prune, type Retention } from "./prune.ts";
 import { createResponseStore, failInterrupted, type ResponseStore } from "./responses.ts";
+import { createUsageStore, type UsageStore } from "./usage.ts";
 
-/** What must survive a restart. Every call may throw `StateError`; then nothing was written. */
-export type State = {
+/** What one tenant has stored. */
+export type TenantState = {
   readonly responses: ResponseStore;
   readonly conversations: ConversationStore;
   readonly chats: ChatStore;
+};
+
+/** What must survive a restart. Every call may throw `StateError`; then nothing was written. Without `of` it is that of nobody's key. */
+export type State = TenantState & {
+  /** The state of a tenant: it sees nobody else's. */
+  readonly of: (tenant: string) => TenantState;
+  readonly keys: KeyStore;
+  readonly usage: UsageStore;
   readonly close: () => void;
 };
 
@@ -24,8 +34,8 @@ export type StateOptions = {
   readonly isAlive?: (pid: number) => boolean;
 };
 
-/** Whose rows these are. One value, until keys have state of their own. */
-const TENANT = "default";
+/** Whose rows those are that came without a key. */
+const NOBODY = "default";
 
 /** The file is cleared up at its opening and after so many writes. */
 const WRITES_BETWEEN_PRUNES = 50;
@@ -51,12 +61,27 @@ export function createState({
     }
   }
 
+  const of = (tenant: string): TenantState => ({
+    responses: createResponseStore(database, { tenant, pid, now, afterWrite }),
+    conversations: createConversationStore(database, { tenant, now, afterWrite }),
+    chats: createChatStore(database, { tenant, afterWrite }),
+  });
+
   return {
-    responses: createResponseStore(database, { tenant: TENANT, pid, now, afterWrite }),
-    conversations: createConversationStore(database, { tenant: TENANT, now, afterWrite }),
-    chats: createChatStore(database, { tenant: TENANT, afterWrite }),
+    ...of(NOBODY),
+    of,
+    keys: createKeyStore(database),
+    usage: createUsageStore(database),
     close: database.close,
   };
+}
+
+/** Keys and their usage, for a program beside the gateway: it leaves what the gateway works on alone. */
+export type KeyState = { readonly keys: KeyStore; readonly usage: UsageStore; readonly close: () => void };
+
+export function openKeyState(file: string): KeyState {
+  const database = createDatabase(file, () => {});
+  return { keys: createKeyStore(database), usage: createUsageStore(database), close: database.close };
 }
 
 function isRunning(pid: number): boolean {

@@ -15,8 +15,8 @@ describe("--help", () => {
     expect(exitCode).toBe(0);
     expect(stderr).toBe("");
     const oneLine = stdout.replaceAll(/\s+/g, " ");
-    for (const { flag, variable, description } of settings) {
-      expect(oneLine).toContain(`${flag} <`);
+    for (const { flag, variable, description, isBoolean } of settings) {
+      expect(oneLine).toContain(isBoolean ? `${flag} ` : `${flag} <`);
       expect(oneLine).toContain(`${description} (env ${variable}, default `);
     }
     expect(oneLine).toContain("--port <number> port to listen on; 0 takes a free one (env SLUICE_PORT, default 8080)");
@@ -50,7 +50,7 @@ describe("wrong usage ends with 2 and says what was meant", () => {
     [["--verson"], "(Did you mean --version?)"],
     [["config", "--slot", "1"], "(Did you mean --slots?)"],
     [["pul", "x"], "error: unknown command 'pul'. Did you mean pull?"],
-    [["xyzzy"], "error: unknown command 'xyzzy'. Commands: serve, pull, models, config, doctor."],
+    [["xyzzy"], "error: unknown command 'xyzzy'. Commands: serve, pull, models, keys, usage, config, doctor."],
     [["--port", "1", "config"], "error: unknown command 'config'. Put the command before its flags: sluice config …"],
     [["config", "--port"], "error: option '--port <number>' argument missing"],
     [["pull"], "error: missing required argument 'name'"],

@@ -3,10 +3,12 @@ import { serve } from "@hono/node-server";
 import { pino } from "pino";
 import type { z } from "zod";
 import type { GenerationEvent } from "../../src/generation/event.ts";
-import type { Generate } from "../../src/generation/layer.ts";
+import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
+import type { Access } from "../../src/keys/access.ts";
+import { holdToLimits } from "../../src/keys/layer.ts";
 import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
@@ -49,6 +51,7 @@ export type TestAppOptions = {
   readonly models?: readonly ServedModel[];
   readonly settings?: Partial<AppSettings>;
   readonly state?: State;
+  readonly access?: Access;
 };
 
 const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
@@ -69,9 +72,13 @@ export function createTestApp(options: TestAppOptions = {}) {
   const runs = createBackgroundRuns();
   const app = createApp({
     runs,
-    generate: route(models),
+    generate:
+      options.access === undefined
+        ? route(models)
+        : compose([holdToLimits(options.access.keys, options.access.meter)], route(models)),
     models,
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
+    ...(options.access !== undefined && { access: options.access }),
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   });

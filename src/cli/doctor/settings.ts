@@ -1,13 +1,19 @@
 import type { Config } from "../../config/schema.ts";
+import { isLoopback } from "../../keys/exposure.ts";
 import type { LocalModel } from "../../models/index.ts";
-import { type Check, warning } from "./check.ts";
+import { type Check, problem, warning } from "./check.ts";
 
 /** Attention evaluates so many rows at a time; only chunks of whole tiles can share a call (docs/decisions/007-exactness.md). */
 const TILE_TOKENS = 64;
 
-/** Settings that are allowed one by one, and work against each other or against the models. */
-export function checkSettings(config: Config, models: readonly LocalModel[]): readonly Check[] {
-  return [...checkContext(config, models), ...checkPending(config), ...checkPrefillChunk(config), ...checkHost(config)];
+/** Settings that are allowed one by one, and work against each other, against the models, or against there being keys or none. */
+export function checkSettings(config: Config, models: readonly LocalModel[], hasKeys: boolean): readonly Check[] {
+  return [
+    ...checkContext(config, models),
+    ...checkPending(config),
+    ...checkPrefillChunk(config),
+    ...(hasKeys ? [] : checkHost(config)),
+  ];
 }
 
 function checkContext({ context }: Config, models: readonly LocalModel[]): readonly Check[] {
@@ -37,8 +43,16 @@ function checkPrefillChunk({ prefillChunk }: Config): readonly Check[] {
   return [warning("prefill chunk", message, `Start with --prefill-chunk ${next}.`)];
 }
 
-function checkHost({ host }: Config): readonly Check[] {
-  if (host === "localhost" || host === "::1" || host.startsWith("127.")) return [];
-  const message = `${host} may be reached from other machines, and no keys are checked`;
-  return [warning("host", message, "Put a proxy with keys and TLS in front, or start with --host 127.0.0.1.")];
+function checkHost({ host, insecure }: Config): readonly Check[] {
+  if (isLoopback(host)) return [];
+  const message = `${host} may be reached from other machines, and there are no keys`;
+  if (insecure)
+    return [warning("host", message, "Make a key with `sluice keys create NAME`, and leave out --insecure.")];
+  return [
+    problem(
+      "host",
+      message,
+      "Make a key with `sluice keys create NAME`, or start with --host 127.0.0.1 or with --insecure.",
+    ),
+  ];
 }

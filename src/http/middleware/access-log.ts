@@ -28,6 +28,8 @@ export function accessLog(logger: Logger, now: () => number): MiddlewareHandler<
           path: c.req.path.slice(0, MAX_PATH_LENGTH),
           status: facts.clientGone === true && facts.bodySent === undefined ? CLIENT_CLOSED_REQUEST : status,
           ms: Math.max(0, Math.round(now() - startedMs)),
+          keyId: facts.key?.id,
+          keyName: facts.key?.name,
           model: facts.model,
           tokens: facts.tokens,
           queueMs: facts.wait?.known()?.ms,

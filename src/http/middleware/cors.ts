@@ -13,6 +13,12 @@ const EXPOSED_HEADERS = [
   "retry-after",
   "retry-after-ms",
   "x-should-retry",
+  ...["requests", "tokens"].flatMap((kind) =>
+    ["limit", "remaining", "reset"].flatMap((part) => [
+      `x-ratelimit-${part}-${kind}`,
+      `anthropic-ratelimit-${kind}-${part}`,
+    ]),
+  ),
   QUEUE_MS_HEADER,
   QUEUE_POSITION_HEADER,
 ];

@@ -8,6 +8,7 @@ export type OpenapiDocument = {
   readonly openapi: string;
   readonly info: JsonSchema;
   readonly servers: readonly JsonSchema[];
+  readonly security: readonly JsonSchema[];
   readonly tags: readonly JsonSchema[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>>;
   readonly components: Readonly<Record<string, JsonSchema>>;
@@ -17,6 +18,8 @@ const OPENAI_ERROR: NamedSchema = { name: "Error", schema: error };
 
 const ERRORS: Readonly<Record<ErrorStatus, string>> = {
   400: "The request is wrong, or asks for what isn't there; `param` names the field.",
+  401: "There are keys, and none was shown, or one that is not known or has expired.",
+  403: "The key does not allow this model, or this request.",
   404: "There is no such model, and the message lists those that exist; or nothing is kept under that id.",
   409: "A later request with the same `sluice-supersede` header has taken this one's place.",
   413: "The body is larger than `--max-body-bytes`.",
@@ -42,7 +45,7 @@ export function describeApi(operations: readonly Operation[], version: string): 
   const requests = operations.flatMap(({ request }) => request ?? []);
   const answers = operations.flatMap((operation) => [
     ...Object.values(operation.answers).flatMap(({ content = {} }) => Object.values(content)),
-    ...(operation.errors.length > 0 ? [operation.errorBody ?? OPENAI_ERROR] : []),
+    ...(operation.errors.length > 0 || operation.isOpen !== true ? [operation.errorBody ?? OPENAI_ERROR] : []),
   ]);
   const sent = describeSchemas(requests, "input");
   const received = describeSchemas(
@@ -60,10 +63,21 @@ export function describeApi(operations: readonly Operation[], version: string): 
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
+    // The empty one stands for gateways without keys, which ask for none.
+    security: [{}, { BearerKey: [] }, { HeaderKey: [] }],
     tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
       schemas: { ...sent, ...received },
+      securitySchemes: {
+        BearerKey: { type: "http", scheme: "bearer", description: "A key, as OpenAI's clients send it." },
+        HeaderKey: {
+          type: "apiKey",
+          in: "header",
+          name: "x-api-key",
+          description: "A key, as Anthropic's clients send it.",
+        },
+      },
       headers: {
         RequestId: { description: "The request's id, in the log too.", schema: { type: "string" } },
         ...Object.fromEntries(
@@ -89,7 +103,8 @@ function describeOperation(operation: Operation): JsonSchema {
     status,
     describeResponse(answer.description, answer.content, waits),
   ]);
-  const failures = errors.map((status) => [
+  const { isOpen = false } = operation;
+  const failures = (isOpen ? errors : [...errors, 401 as const]).map((status) => [
     String(status),
     describeResponse(ERRORS[status], { "application/json": errorBody }, waits),
   ]);
@@ -105,6 +120,7 @@ function describeOperation(operation: Operation): JsonSchema {
         schema: describeSchema(schema, "input"),
       })),
     }),
+    ...(isOpen && { security: [] }),
     ...(request !== undefined && {
       requestBody: {
         required: request.isOptional !== true,

@@ -14,7 +14,7 @@ export type Parameter = {
 };
 
 /** An error's status, as `ERRORS` explains it. */
-export type ErrorStatus = 400 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 529;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 529;
 
 /**
  * One route, as the document tells of it. To add a route, write one of these with the schemas that decode and encode it, and put it
@@ -42,6 +42,8 @@ export type Operation = {
   /** What may come back, other than errors. */
   readonly answers: Readonly<Record<number, { readonly description: string; readonly content?: Content }>>;
   readonly errors: readonly ErrorStatus[];
+  /** Needs no key, where others do; they may all answer 401 besides. */
+  readonly isOpen?: boolean;
   /** The errors' form where it isn't OpenAI's. */
   readonly errorBody?: NamedSchema;
 };

@@ -5,7 +5,7 @@ import { createFrameWriter, type ResponseEvent } from "../../protocols/responses
 import type { ResponseHead, WireResponse } from "../../protocols/responses/response.ts";
 import { createResponseWriter } from "../../protocols/responses/writer.ts";
 import type { Outcome, ResponseRecord } from "../../store/responses.ts";
-import type { State } from "../../store/state.ts";
+import type { TenantState } from "../../store/state.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Turn } from "./turn.ts";
 
@@ -25,7 +25,7 @@ export type RunOptions = {
   readonly request: ResponsesRequest;
   readonly head: ResponseHead;
   readonly turn: Turn;
-  readonly state: State;
+  readonly state: TenantState;
   readonly now: () => number;
   /** Where its frames go, if they are to be kept. */
   readonly log: EventLog | undefined;

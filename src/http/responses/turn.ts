@@ -5,7 +5,7 @@ import { parseKeptItem } from "../../protocols/responses/decode-items.ts";
 import type { Item, ItemReference } from "../../protocols/responses/items.ts";
 import { toMessages } from "../../protocols/responses/to-messages.ts";
 import type { StoredItem } from "../../store/items.ts";
-import type { State } from "../../store/state.ts";
+import type { TenantState } from "../../store/state.ts";
 import { HttpError } from "../errors.ts";
 
 /** Items that one response, or one conversation, may be made of. */
@@ -26,7 +26,7 @@ type Kept = { readonly stored: StoredItem; readonly item: Item };
  * Looks up what `request` refers to. Throws `InvalidRequestError` for a response that is not there or still runs and for items that are
  * there twice, and a 404 for a conversation or item that is not there.
  */
-export function loadTurn(state: State, request: ResponsesRequest): Turn {
+export function loadTurn(state: TenantState, request: ResponsesRequest): Turn {
   const context = loadContext(state, request).map((stored) => ({ stored, item: parseKeptItem(stored.body) }));
   const input = resolveItems(state, request.input);
   const all = [...context, ...input];
@@ -46,7 +46,7 @@ export function loadTurn(state: State, request: ResponsesRequest): Turn {
 }
 
 /** Items to be kept, each reference replaced by what it refers to. Throws a 404 for one that refers to nothing. */
-export function resolveItems(state: State, items: readonly (Item | ItemReference)[]): Kept[] {
+export function resolveItems(state: TenantState, items: readonly (Item | ItemReference)[]): Kept[] {
   return items.map((item) => {
     if (item.type !== "item_reference") {
       return { stored: { seq: undefined, id: item.id, body: JSON.stringify(item) }, item };
@@ -74,7 +74,10 @@ export function toPrompt(request: ResponsesRequest, items: readonly Item[]): Gen
   };
 }
 
-function loadContext(state: State, { previousResponseId, conversationId }: ResponsesRequest): readonly StoredItem[] {
+function loadContext(
+  state: TenantState,
+  { previousResponseId, conversationId }: ResponsesRequest,
+): readonly StoredItem[] {
   if (previousResponseId !== undefined) {
     const previous = state.responses.get(previousResponseId);
     if (previous === undefined) {

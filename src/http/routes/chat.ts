@@ -12,7 +12,9 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { resolveModel } from "../model.ts";
 import { rememberChat } from "../remember-chat.ts";
+import { stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
 
 export type ChatDeps = {
@@ -31,8 +33,7 @@ export function chatCompletions({ generate, models, state, logger, now }: ChatDe
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
     const chat = decodeChatRequest(await readJson(c));
-    const model = models.resolve(chat.model);
-    c.get("facts").model = model.id;
+    const model = resolveModel(c, models, chat.model);
 
     const { generation: wanted, answersFunctionCall: tellsFunctionCall } = chat;
     const terms = makeTerms(c, chat.serviceTier);
@@ -41,7 +42,8 @@ export function chatCompletions({ generate, models, state, logger, now }: ChatDe
     const tally = createTally(answer.choices);
     const id = c.get("requestId");
     const started = startGeneration(generate, { ...wanted, id, model: model.id, terms }, connection);
-    const generation = chat.memory === undefined ? started : rememberChat(started, { ...chat.memory, answer }, state);
+    const generation =
+      chat.memory === undefined ? started : rememberChat(started, { ...chat.memory, answer }, stateOf(c, state));
     const events = { [Symbol.asyncIterator]: () => generation.events };
     return answerClient(c, generation, () =>
       chat.stream

@@ -7,6 +7,7 @@ import type { State } from "../../store/state.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 import { readJson } from "../json-body.ts";
+import { stateOf } from "../tenant.ts";
 import { afterNotFound } from "./responses-stored.ts";
 
 /** `GET /v1/chat/completions`: those that were stored, oldest first unless asked otherwise; by model and metadata. */
@@ -14,7 +15,7 @@ export function listChats(state: State): Handler<HttpEnv> {
   return (c) => {
     const query = c.req.query();
     const paging = decodePaging(query, "asc");
-    const page = state.chats.page({ ...paging, model: query.model, metadata: decodeMetadataFilter(query) });
+    const page = stateOf(c, state).chats.page({ ...paging, model: query.model, metadata: decodeMetadataFilter(query) });
     if (page === undefined) {
       throw afterNotFound(paging.after);
     }
@@ -31,7 +32,7 @@ export function showChat(state: State): Handler<HttpEnv> {
 export function updateChat(state: State): Handler<HttpEnv> {
   return async (c) => {
     const { id } = find(c, state);
-    state.chats.setMetadata(id, JSON.stringify(decodeMetadataUpdate(await readJson(c))));
+    stateOf(c, state).chats.setMetadata(id, JSON.stringify(decodeMetadataUpdate(await readJson(c))));
     return c.json(encodeKeptChat(find(c, state)));
   };
 }
@@ -40,7 +41,7 @@ export function updateChat(state: State): Handler<HttpEnv> {
 export function deleteChat(state: State): Handler<HttpEnv> {
   return (c) => {
     const { id } = find(c, state);
-    state.chats.remove(id);
+    stateOf(c, state).chats.remove(id);
     return c.json({ id, object: "chat.completion.deleted", deleted: true });
   };
 }
@@ -62,7 +63,7 @@ export function listChatMessages(state: State): Handler<HttpEnv> {
 
 function find(c: Context<HttpEnv>, state: State): ChatRecord {
   const id = c.req.param("id") ?? "";
-  const record = state.chats.get(id);
+  const record = stateOf(c, state).chats.get(id);
   if (record === undefined) {
     throw new HttpError(
       404,

@@ -11,6 +11,7 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { resolveModel } from "../model.ts";
 import { makeTerms } from "../terms.ts";
 
 export type CompletionDeps = {
@@ -28,8 +29,7 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
     const connection = c.req.raw.signal;
     const completion = decodeCompletionRequest(await readJson(c));
     const { prompts, generation: each } = completion;
-    const model = models.resolve(completion.model);
-    c.get("facts").model = model.id;
+    const model = resolveModel(c, models, completion.model);
 
     const terms = makeTerms(c, "auto");
     const asked = await describeAsked(completion, model).catch((error: unknown) => {

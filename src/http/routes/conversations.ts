@@ -9,11 +9,12 @@ import {
 } from "../../protocols/responses/conversation.ts";
 import { parseKeptItem } from "../../protocols/responses/decode-items.ts";
 import type { ConversationRecord } from "../../store/conversations.ts";
-import type { State } from "../../store/state.ts";
+import type { State, TenantState } from "../../store/state.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 import { readJson } from "../json-body.ts";
 import { conversationNotFound, MAX_TURN_ITEMS, resolveItems } from "../responses/turn.ts";
+import { stateOf } from "../tenant.ts";
 import { afterNotFound } from "./responses-stored.ts";
 
 export type ConversationsDeps = {
@@ -28,9 +29,9 @@ export function createConversation({ state, now }: ConversationsDeps): Handler<H
     const body = c.req.header("content-type") === undefined ? {} : await readJson(c);
     const { id, items, metadata } = decodeNewConversation(body);
     const record = { id, createdMs: now(), metadata: JSON.stringify(metadata) };
-    const resolved = resolveItems(state, items);
-    refuseKnownItems(state, id, resolved);
-    state.conversations.create(
+    const resolved = resolveItems(stateOf(c, state), items);
+    refuseKnownItems(stateOf(c, state), id, resolved);
+    stateOf(c, state).conversations.create(
       record,
       resolved.map(({ stored }) => stored),
     );
@@ -47,7 +48,7 @@ export function showConversation({ state }: ConversationsDeps): Handler<HttpEnv>
 export function updateConversation({ state }: ConversationsDeps): Handler<HttpEnv> {
   return async (c) => {
     const { id } = find(c, state);
-    state.conversations.setMetadata(id, JSON.stringify(decodeMetadataUpdate(await readJson(c))));
+    stateOf(c, state).conversations.setMetadata(id, JSON.stringify(decodeMetadataUpdate(await readJson(c))));
     return c.json(encodeConversation(find(c, state)));
   };
 }
@@ -56,7 +57,7 @@ export function updateConversation({ state }: ConversationsDeps): Handler<HttpEn
 export function deleteConversation({ state }: ConversationsDeps): Handler<HttpEnv> {
   return (c) => {
     const { id } = find(c, state);
-    state.conversations.remove(id);
+    stateOf(c, state).conversations.remove(id);
     return c.json({ id, object: "conversation.deleted", deleted: true });
   };
 }
@@ -66,16 +67,16 @@ export function addConversationItems({ state }: ConversationsDeps): Handler<Http
   return async (c) => {
     const items = decodeNewItems(await readJson(c));
     const { id } = find(c, state);
-    const added = resolveItems(state, items);
-    if (state.conversations.countItems(id) + added.length > MAX_TURN_ITEMS) {
+    const added = resolveItems(stateOf(c, state), items);
+    if (stateOf(c, state).conversations.countItems(id) + added.length > MAX_TURN_ITEMS) {
       throw new InvalidRequestError(
         `A conversation can hold ${MAX_TURN_ITEMS} items. Begin a new one.`,
         "items",
         "array_above_max_length",
       );
     }
-    refuseKnownItems(state, id, added);
-    state.conversations.add(
+    refuseKnownItems(stateOf(c, state), id, added);
+    stateOf(c, state).conversations.add(
       id,
       added.map(({ stored }) => stored),
     );
@@ -93,7 +94,7 @@ export function listConversationItems({ state }: ConversationsDeps): Handler<Htt
   return (c) => {
     const { id } = find(c, state);
     const paging = decodePaging(c.req.query(), "desc");
-    const page = state.conversations.page(id, paging);
+    const page = stateOf(c, state).conversations.page(id, paging);
     if (page === undefined) {
       throw afterNotFound(paging.after);
     }
@@ -111,7 +112,7 @@ export function showConversationItem({ state }: ConversationsDeps): Handler<Http
   return (c) => {
     const { id } = find(c, state);
     const itemId = c.req.param("item") ?? "";
-    const item = state.conversations.getItem(id, itemId);
+    const item = stateOf(c, state).conversations.getItem(id, itemId);
     if (item === undefined) {
       throw itemNotFound(itemId, id);
     }
@@ -124,7 +125,7 @@ export function deleteConversationItem({ state }: ConversationsDeps): Handler<Ht
   return (c) => {
     const conversation = find(c, state);
     const itemId = c.req.param("item") ?? "";
-    if (!state.conversations.removeItem(conversation.id, itemId)) {
+    if (!stateOf(c, state).conversations.removeItem(conversation.id, itemId)) {
       throw itemNotFound(itemId, conversation.id);
     }
     return c.json(encodeConversation(conversation));
@@ -133,7 +134,7 @@ export function deleteConversationItem({ state }: ConversationsDeps): Handler<Ht
 
 function find(c: Context<HttpEnv>, state: State): ConversationRecord {
   const id = c.req.param("id") ?? "";
-  const record = state.conversations.get(id);
+  const record = stateOf(c, state).conversations.get(id);
   if (record === undefined) {
     throw conversationNotFound(id);
   }
@@ -145,7 +146,7 @@ function itemNotFound(id: string, conversationId: string): HttpError {
 }
 
 /** An id names one item of a conversation, no more. */
-function refuseKnownItems(state: State, id: string, added: ReturnType<typeof resolveItems>): void {
+function refuseKnownItems(state: TenantState, id: string, added: ReturnType<typeof resolveItems>): void {
   const seen = new Set<string>();
   for (const { item } of added) {
     if (seen.has(item.id) || state.conversations.getItem(id, item.id) !== undefined) {

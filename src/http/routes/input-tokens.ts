@@ -4,8 +4,10 @@ import { answerClient } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { resolveModel } from "../model.ts";
 import { generateFitting } from "../responses/fitting.ts";
 import { loadTurn, toPrompt } from "../responses/turn.ts";
+import { stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
 import type { ResponsesDeps } from "./responses.ts";
 
@@ -17,10 +19,9 @@ export function countInputTokens({ generate, models, state }: ResponsesDeps): Ha
   return async (c) => {
     const connection = c.req.raw.signal;
     const request = decodeResponsesRequest(await readJson(c));
-    const model = models.resolve(request.model);
-    c.get("facts").model = model.id;
+    const model = resolveModel(c, models, request.model);
 
-    const { items } = loadTurn(state, request);
+    const { items } = loadTurn(stateOf(c, state), request);
     const prompt = toPrompt(request, items);
     const hasTools =
       request.generation.tools !== undefined || items.some(({ type }) => type.startsWith("function_call"));

@@ -14,6 +14,7 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { resolveModel } from "../model.ts";
 import { makeTerms } from "../terms.ts";
 
 export type MessagesDeps = {
@@ -28,8 +29,7 @@ export function createMessage({ generate, models, logger }: MessagesDeps): Handl
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
     const request = decodeMessagesRequest(await readJson(c));
-    const model = models.resolve(request.model);
-    c.get("facts").model = model.id;
+    const model = resolveModel(c, models, request.model);
 
     const terms = makeTerms(c, request.serviceTier);
     const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking, terms.priority);
@@ -54,8 +54,7 @@ export function countMessageTokens(models: ModelDirectory): Handler<HttpEnv> {
   return async (c) => {
     const { signal } = c.req.raw;
     const request = decodeCountRequest(await readJson(c));
-    const model = models.resolve(request.model);
-    c.get("facts").model = model.id;
+    const model = resolveModel(c, models, request.model);
     const wanted = { ...request.generation, id: c.get("requestId"), model: model.id, signal };
     try {
       for await (const event of model.measure(wanted)) {

@@ -3,19 +3,20 @@ import { encodeModel as encodeAnthropicModel, encodeModelList } from "../../prot
 import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { isFromAnthropicClient } from "../middleware/anthropic-form.ts";
+import { modelsFor, resolveModel } from "../model.ts";
 
 /** `GET /v1/models`, in the form of the API that the client speaks. */
 export function listModels(models: ModelDirectory): Handler<HttpEnv> {
   return (c) =>
     isFromAnthropicClient(c)
-      ? c.json(encodeModelList(models.list()))
-      : c.json({ object: "list", data: models.list().map(encodeModel) });
+      ? c.json(encodeModelList(modelsFor(c, models)))
+      : c.json({ object: "list", data: modelsFor(c, models).map(encodeModel) });
 }
 
 /** `GET /v1/models/{id}`, where the id may hold slashes and colons, percent-encoded or not. Throws `ModelNotFoundError`. */
 export function showModel(models: ModelDirectory): Handler<HttpEnv> {
   return (c) => {
-    const model = models.resolve(c.req.param("id") ?? "");
+    const model = resolveModel(c, models, c.req.param("id") ?? "");
     return isFromAnthropicClient(c) ? c.json(encodeAnthropicModel(model)) : c.json(encodeModel(model));
   };
 }

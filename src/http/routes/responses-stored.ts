@@ -11,6 +11,7 @@ import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 import type { BackgroundRuns } from "../responses/background.ts";
 import { createEventLog, followResponse } from "../responses/event-log.ts";
+import { stateOf } from "../tenant.ts";
 
 export type StoredResponsesDeps = { readonly state: State; readonly runs: BackgroundRuns };
 
@@ -42,7 +43,7 @@ export function deleteResponse({ state, runs }: StoredResponsesDeps): Handler<Ht
   return (c) => {
     const { record, run } = find(c, { state, runs });
     run?.cancel();
-    state.responses.remove(record.id);
+    stateOf(c, state).responses.remove(record.id);
     return c.json({ id: record.id, object: "response", deleted: true });
   };
 }
@@ -72,7 +73,7 @@ export function listInputItems({ state, runs }: StoredResponsesDeps): Handler<Ht
   return (c) => {
     const { record } = find(c, { state, runs });
     const paging = decodePaging(c.req.query(), "desc");
-    const page = state.responses.inputItems(record.id, paging);
+    const page = stateOf(c, state).responses.inputItems(record.id, paging);
     if (page === undefined) {
       throw afterNotFound(paging.after);
     }
@@ -91,7 +92,7 @@ export function afterNotFound(after: string | undefined): InvalidRequestError {
 
 function find(c: Context<HttpEnv>, { state, runs }: StoredResponsesDeps) {
   const id = c.req.param("id") ?? "";
-  const record = state.responses.get(id);
+  const record = stateOf(c, state).responses.get(id);
   if (record === undefined) {
     throw new HttpError(404, `Response with id '${id}' not found.`, null);
   }

@@ -11,11 +11,13 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
+import { resolveModel } from "../model.ts";
 import { type BackgroundRuns, runInBackground } from "../responses/background.ts";
 import { createEventLog, followResponse } from "../responses/event-log.ts";
 import { generateFitting } from "../responses/fitting.ts";
 import { createRun, type ResponseRun } from "../responses/run.ts";
 import { loadTurn, toPrompt } from "../responses/turn.ts";
+import { stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
 
 export type ResponsesDeps = {
@@ -34,15 +36,15 @@ export function createResponse({ generate, models, state, runs, logger, now }: R
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
     const request = decodeResponsesRequest(await readJson(c));
-    const model = models.resolve(request.model);
-    c.get("facts").model = model.id;
+    const model = resolveModel(c, models, request.model);
 
-    const turn = loadTurn(state, request);
+    const kept = stateOf(c, state);
+    const turn = loadTurn(kept, request);
     const prompt = toPrompt(request, turn.items);
     const terms = makeTerms(c, request.serviceTier, !request.background);
     const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
-    const run = createRun({ request, head, turn, state, now, log });
+    const run = createRun({ request, head, turn, state: kept, now, log });
     const fitting = generateFitting({
       generate,
       items: turn.items,

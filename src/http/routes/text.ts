@@ -1,4 +1,5 @@
-import type { Handler } from "hono";
+import type { Context, Handler } from "hono";
+import { ModelNotFoundError } from "../../generation/errors.ts";
 import { decodeChatRequest } from "../../protocols/chat/decode.ts";
 import { isSet } from "../../protocols/fields.ts";
 import { parseWire } from "../../protocols/issue.ts";
@@ -7,12 +8,13 @@ import { detokenizeSchema, templateModelSchema, tokenizeSchema } from "../../pro
 import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { readJson } from "../json-body.ts";
+import { modelsFor, resolveModel } from "../model.ts";
 
 /** `POST /tokenize`, as llama-server has it. */
 export function tokenize(models: ModelDirectory): Handler<HttpEnv> {
   return async (c) => {
     const wire = parseWire(tokenizeSchema, await readJson(c));
-    const { text } = chooseModel(models, wire.model);
+    const { text } = chooseModel(c, models, wire.model);
     const tokens = await text.tokenize(wire.content.toWellFormed(), {
       addSpecial: wire.add_special ?? false,
       parseSpecial: wire.parse_special ?? true,
@@ -25,7 +27,7 @@ export function tokenize(models: ModelDirectory): Handler<HttpEnv> {
 export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
   return async (c) => {
     const { model, tokens } = parseWire(detokenizeSchema, await readJson(c));
-    return c.json({ content: await chooseModel(models, model).text.detokenize(tokens) });
+    return c.json({ content: await chooseModel(c, models, model).text.detokenize(tokens) });
   };
 }
 
@@ -36,7 +38,7 @@ export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
 export function applyTemplate(models: ModelDirectory): Handler<HttpEnv> {
   return async (c) => {
     const body = await readJson(c);
-    const model = chooseModel(models, parseWire(templateModelSchema, body).model);
+    const model = chooseModel(c, models, parseWire(templateModelSchema, body).model);
     const { prompt, tools } = decodeChatRequest({ ...Object(body), model: model.id }).generation;
     if (prompt.type !== "chat") throw new Error("a chat completion has a chat for its prompt");
     return c.json({ prompt: await model.text.applyTemplate(prompt, tools?.tools) });
@@ -44,9 +46,9 @@ export function applyTemplate(models: ModelDirectory): Handler<HttpEnv> {
 }
 
 /** The model of that name, or the first where none is named, as of a server that has one. */
-function chooseModel(models: ModelDirectory, name: string | null | undefined): ServedModel {
-  const [first] = models.list();
-  if (isSet(name)) return models.resolve(name);
-  if (first === undefined) throw new Error("this gateway serves no model");
+function chooseModel(c: Context<HttpEnv>, models: ModelDirectory, name: string | null | undefined): ServedModel {
+  const [first] = modelsFor(c, models);
+  if (isSet(name)) return resolveModel(c, models, name);
+  if (first === undefined) throw new ModelNotFoundError("", []);
   return first;
 }

@@ -281,6 +281,16 @@ describe("an address that can't be had", () => {
   });
 });
 
+describe("an address that others reach", () => {
+  it("is a problem as long as there are no keys, and none with one", async () => {
+    const without = await examine({}, { host: "0.0.0.0" });
+    expect(without.exitCode).toBe(1);
+    expect(without.text).toMatch(/^✖ host .*there are no keys$/m);
+    const withOne = await examine({ hasKeys: () => true }, { host: "0.0.0.0" });
+    expect(withOne.text).not.toMatch(/ host /);
+  });
+});
+
 describe("settings that work against each other", () => {
   it.each<[string, Flags, RegExp]>([
     [
@@ -294,7 +304,7 @@ describe("settings that work against each other", () => {
       /^! slots .*--max-pending 2 lets in fewer requests than there are slots \(4\)/m,
     ],
     ["a chunk that is no whole tile", { prefillChunk: "100" }, /^! prefill chunk .*no multiple of 64/m],
-    ["an address for everybody, without keys", { host: "0.0.0.0" }, /^! host .*no keys are checked$/m],
+    ["an address for everybody, without keys", { host: "0.0.0.0", insecure: true }, /^! host .*there are no keys$/m],
     [
       "more prefixes than the disk holds",
       { prefixStoreBytes: String(500 * GIB) },

@@ -114,6 +114,7 @@ export function probes(
     checkAddress: async () => {},
     lookAtFolder: async (path) => ({ ...FOLDER, path }),
     findModels: async () => [HERE],
+    hasKeys: () => false,
     ...overrides,
   };
 }

@@ -7,6 +7,8 @@ import { answerWith, createTestApp, jsonInit, MODEL_ID, script, servedModel } fr
 
 const embed: Embed = async ({ items }) => ({ vectors: items.map(() => Float32Array.of(0.5, -0.5)), tokens: 9 });
 const identified = z.looseObject({ id: z.string() });
+/** What the server's adapter tells of the connection. */
+const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1" } } };
 const ENDLESS = "Count for ever.";
 const message = { type: "message", role: "user", content: "Hello." };
 
@@ -50,7 +52,11 @@ describe("the API's document", () => {
   it.each(requests)("tells the truth of what %s answers to %s", async (_id, _name, operation, body) => {
     const { app, fill } = await createFilledApp();
     const init = body === undefined ? {} : jsonInit(body);
-    const response = await app.request(fill(operation.path), { ...init, method: operation.method.toUpperCase() });
+    const response = await app.request(
+      fill(operation.path),
+      { ...init, method: operation.method.toUpperCase() },
+      FROM_HERE,
+    );
     const text = await response.text();
     expect(`${response.status} ${text}`).toMatch(/^200 /);
     const type = response.headers.get("content-type")?.split(";")[0] ?? "";

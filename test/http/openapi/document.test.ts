@@ -55,6 +55,7 @@ describe("describeApi", () => {
           headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
           content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
         },
+        401: expect.objectContaining({ description: expect.stringContaining("none was shown") }),
       },
     });
     expect(components.schemas?.ThingRequest).toEqual({
@@ -109,6 +110,18 @@ describe("describeApi", () => {
         400: { headers: { "sluice-queue-ms": { $ref: "#/components/headers/QueueMs" } } },
       },
     });
+  });
+
+  it("tells of keys, of the 401 of every route that needs one, and of those that need none", () => {
+    expect(document.security).toEqual([{}, { BearerKey: [] }, { HeaderKey: [] }]);
+    expect(Object.keys(document.components.securitySchemes ?? {})).toEqual(["BearerKey", "HeaderKey"]);
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const { responses, security } of Object.values(methods)) {
+        const isOpen = ["/health", "/ready", "/openapi.json", "/docs"].includes(path);
+        expect("401" in Object(responses), path).toBe(!isOpen);
+        expect(security, path).toEqual(isOpen ? [] : undefined);
+      }
+    }
   });
 
   it("refuses a route that is described twice, and a name for two schemas", () => {

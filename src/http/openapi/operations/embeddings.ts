@@ -53,7 +53,7 @@ export const createEmbedding: Operation = {
       content: { "application/json": { name: "EmbeddingList", schema: embeddingList } },
     },
   },
-  errors: GENERATION_ERRORS,
+  errors: [...GENERATION_ERRORS, 429],
 };
 
 /** Served at two paths, since clients differ. */
@@ -80,5 +80,5 @@ export const rerankOperations: readonly Operation[] = [
   answers: {
     200: { description: "The documents' scores, best first.", content: { "application/json": ranking } },
   },
-  errors: GENERATION_ERRORS,
+  errors: [...GENERATION_ERRORS, 429],
 }));

@@ -1,4 +1,5 @@
 import type { Operation } from "../operation.ts";
+import { listUsage } from "./admin.ts";
 import { createChatCompletion } from "./chat.ts";
 import {
   deleteStoredChat,
@@ -64,6 +65,7 @@ export const operations: readonly Operation[] = [
   tokenize,
   detokenize,
   applyTemplate,
+  listUsage,
   health,
   ready,
   openapi,

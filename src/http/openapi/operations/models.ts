@@ -36,5 +36,5 @@ export const retrieveModel: Operation = {
     },
   ],
   answers: { 200: { description: "The model.", content: { "application/json": { name: "Model", schema: model } } } },
-  errors: [404],
+  errors: [403, 404],
 };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ErrorStatus, Parameter } from "../operation.ts";
 
 /** What a route may refuse that reads a body and has a model answer it. */
-export const GENERATION_ERRORS: readonly ErrorStatus[] = [400, 404, 413, 415, 500, 503];
+export const GENERATION_ERRORS: readonly ErrorStatus[] = [400, 403, 404, 413, 415, 500, 503];
 
 /** What a route may refuse whose requests wait for their turn. */
 export const WAITING_ERRORS: readonly ErrorStatus[] = [400, 404, 409, 413, 415, 429, 500, 503];

@@ -1,0 +1,78 @@
+import { type Flags, loadConfig } from "../../config/load.ts";
+import { createFixedKeys } from "../../keys/fixed.ts";
+import type { Key } from "../../keys/key.ts";
+import type { KeyPolicy } from "../../keys/policy.ts";
+import { toKey } from "../../keys/ring.ts";
+import { type CliContext, EXIT } from "../context.ts";
+import { formatTable } from "../table.ts";
+import { openKeys } from "./open.ts";
+
+type Listed = Key & { readonly createdMs: number | undefined };
+
+/**
+ * `sluice keys list`: prints every key and what it may do, those of `--keys-file` and of the setting too; never a secret, nor its hash.
+ * Throws a ConfigError, KeysFileError or StateError.
+ */
+export function list(flags: Flags, context: CliContext, now: () => number = Date.now): number {
+  const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  const logger = { info: () => {}, error: () => {} };
+  const fixed = createFixedKeys({ ...config, cwd: context.cwd, logger }).list();
+  const stored: readonly Listed[] = config.stateFile === ":memory:" ? [] : listStored();
+  const keys: readonly Listed[] = [...stored, ...fixed.map((key) => ({ ...key, createdMs: undefined }))];
+
+  function listStored(): readonly Listed[] {
+    const state = openKeys(config, context.cwd);
+    try {
+      if (!state.keys.exists()) return [];
+      return state.keys.list().map((record) => ({ ...toKey(record), createdMs: record.createdMs }));
+    } finally {
+      state.close();
+    }
+  }
+
+  if (flags.json === true) {
+    context.stdout.write(`${JSON.stringify(keys.map(toJson), null, 2)}\n`);
+  } else if (keys.length === 0) {
+    context.stderr.write("There are no keys. `sluice keys create NAME` makes one.\n");
+  } else {
+    const rows = keys.map((key) => [
+      key.id,
+      key.name,
+      key.source,
+      key.policy.class,
+      describeEnd(key.expiresMs, now()),
+      key.policy.models?.join(", ") ?? "all",
+      describeLimits(key.policy),
+    ]);
+    context.stdout.write(formatTable([["ID", "NAME", "KEPT IN", "CLASS", "EXPIRES", "MODELS", "LIMITS"], ...rows]));
+  }
+  return EXIT.done;
+}
+
+function toJson({ id, name, source, createdMs, expiresMs, policy }: Listed): object {
+  return { id, name, source, created: toIso(createdMs), expires: toIso(expiresMs), ...policy };
+}
+
+function toIso(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
+}
+
+function describeEnd(expiresMs: number | undefined, nowMs: number): string {
+  if (expiresMs === undefined) return "never";
+  return `${new Date(expiresMs).toISOString().slice(0, 16)}Z${expiresMs <= nowMs ? " (over)" : ""}`;
+}
+
+function describeLimits(policy: KeyPolicy): string {
+  const limits = [
+    [policy.requestsPerMinute, "requests/min"],
+    [policy.requestsPerDay, "requests/day"],
+    [policy.tokensPerMinute, "tokens/min"],
+    [policy.tokensPerDay, "tokens/day"],
+    [policy.concurrentRequests, "at once"],
+  ] as const;
+  const words = limits.flatMap(([limit, unit]) => (limit === undefined ? [] : [`${limit} ${unit}`]));
+  if (policy.maxWaitMs !== undefined) words.push(`waits ${policy.maxWaitMs} ms`);
+  if (policy.localOnly) words.push("local only");
+  if (policy.admin) words.push("admin");
+  return words.join(", ") || "none";
+}

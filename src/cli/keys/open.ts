@@ -1,0 +1,28 @@
+import { resolve } from "node:path";
+import type { Config } from "../../config/schema.ts";
+import { type KeyState, openKeyState } from "../../store/state.ts";
+import { CommandError } from "../errors.ts";
+
+/**
+ * The keys and their usage in the state file, which a running gateway may use at the same time. Throws a CommandError where state is kept
+ * in memory, which no other program can reach.
+ */
+export function openKeys({ stateFile }: Config, cwd: string): KeyState {
+  if (stateFile === ":memory:") {
+    throw new CommandError(
+      "With --state-file :memory: there is no file to keep keys in. Name a file, or write the keys into one of their own " +
+        "(--keys-file) or into SLUICE_API_KEY.",
+    );
+  }
+  return openKeyState(resolve(cwd, stateFile));
+}
+
+/** Runs `work` with the keys and closes them. Throws what `openKeys` and `work` throw. */
+export function withKeys<T>(config: Config, cwd: string, work: (state: KeyState) => T): T {
+  const state = openKeys(config, cwd);
+  try {
+    return work(state);
+  } finally {
+    state.close();
+  }
+}

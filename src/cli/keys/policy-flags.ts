@@ -1,0 +1,85 @@
+import type { Command } from "commander";
+import type { Flags } from "../../config/load.ts";
+import { PRIORITIES } from "../../generation/terms.ts";
+import { parseDuration, parseEnd } from "../../keys/duration.ts";
+import { type KeyPolicy, policySchema } from "../../keys/policy.ts";
+import { CommandError } from "../errors.ts";
+
+/** The flags that are a number, and the field of the policy that each sets. */
+const NUMBERS = [
+  ["requestsPerMinute", "--requests-per-minute", "requests that it may send in a minute"],
+  ["requestsPerDay", "--requests-per-day", "requests that it may send in a day"],
+  ["tokensPerMinute", "--tokens-per-minute", "tokens that it may use in a minute, prompts and answers together"],
+  ["tokensPerDay", "--tokens-per-day", "tokens that it may use in a day"],
+  ["concurrentRequests", "--concurrent-requests", "requests that it may have in hand at once"],
+] as const;
+
+/** Gives a command the flags that say what a key may do. */
+export function addPolicyOptions(command: Command): void {
+  command
+    .option(
+      "--expires <when>",
+      "when it ends: a time from now such as 30d, or a date such as 2027-01-31 (default never)",
+    )
+    .option(
+      "--models <name>",
+      "model that it may use, by id or alias; may be repeated, or a list with commas (default all)",
+      (text: string, before: readonly string[] | undefined) => [...(before ?? []), ...text.split(",")],
+    )
+    .option("--class <class>", `whose turn comes first: ${PRIORITIES.join(", ")} (default default)`);
+  for (const [, flag, description] of NUMBERS) command.option(`${flag} <number>`, `${description} (default no limit)`);
+  command
+    .option("--max-wait <time>", "how long its requests may wait for their first token, such as 30s (default no limit)")
+    .option("--local-only", "its requests are never sent to another provider")
+    .option("--admin", "it may ask for the usage of every key");
+}
+
+/** What those flags ask for. Throws a CommandError that names the flag and what it takes. */
+export function readPolicy(flags: Flags): KeyPolicy {
+  const models = Array.isArray(flags.models) ? flags.models.map((name) => name.trim()) : undefined;
+  if (models?.some((name) => name === ""))
+    throw new CommandError("--models: an empty name is not allowed. Give ids or aliases.");
+  const written = {
+    ...(models !== undefined && { models }),
+    ...(flags.class !== undefined && { class: flags.class }),
+    ...Object.fromEntries(NUMBERS.flatMap(([field, flag]) => readNumber(flags[field], field, flag))),
+    ...(flags.maxWait !== undefined && { maxWaitMs: readWait(String(flags.maxWait)) }),
+    localOnly: flags.localOnly === true,
+    admin: flags.admin === true,
+  };
+  const parsed = policySchema.safeParse(written);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const flag = `--${String(issue?.path[0]).replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`;
+  throw new CommandError(`${flag}: the value is not allowed: ${issue?.message}.`);
+}
+
+/** When a key ends, in Unix ms; undefined for never. Throws a CommandError. */
+export function readExpiry(text: string | undefined, nowMs: number): number | undefined {
+  if (text === undefined) return undefined;
+  const endMs = parseEnd(text, nowMs);
+  if (endMs === undefined) {
+    throw new CommandError(
+      `--expires: ${JSON.stringify(text)} is not allowed. Give a time from now, such as 12h or 30d, or a date to come, such as 2027-01-31.`,
+    );
+  }
+  return endMs;
+}
+
+function readNumber(given: Flags[string], field: string, flag: string): readonly (readonly [string, number])[] {
+  if (given === undefined) return [];
+  const value = typeof given === "string" && /^\d{1,12}$/.test(given) ? Number(given) : 0;
+  if (value < 1)
+    throw new CommandError(`${flag}: ${JSON.stringify(given)} is not allowed. Give a whole number of 1 or more.`);
+  return [[field, value]];
+}
+
+function readWait(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms > 86_400_000) {
+    throw new CommandError(
+      `--max-wait: ${JSON.stringify(text)} is not allowed. Give a time such as 500ms, 30s or 5m, a day at most.`,
+    );
+  }
+  return ms;
+}

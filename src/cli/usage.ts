@@ -1,0 +1,48 @@
+import { type Flags, loadConfig } from "../config/load.ts";
+import { parseDate, parseDuration } from "../keys/duration.ts";
+import { dayOf } from "../keys/usage.ts";
+import type { UsageQuery, UsageRow } from "../store/usage.ts";
+import { type CliContext, EXIT } from "./context.ts";
+import { CommandError } from "./errors.ts";
+import { withKeys } from "./keys/open.ts";
+import { formatTable } from "./table.ts";
+
+const HEADING = ["DAY", "KEY", "MODEL", "REQUESTS", "PROMPT", "CACHED", "COMPLETION", "ERRORS", "REFUSED"];
+
+/**
+ * `sluice usage`: prints what each key used of each model on each day, as a table or as JSON. Throws a ConfigError, a CommandError for a
+ * wrong `--since`, and a StateError.
+ */
+export function usage(flags: Flags, context: CliContext, now: () => number = Date.now): number {
+  const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  const query: UsageQuery = {
+    ...(typeof flags.key === "string" && { key: flags.key }),
+    ...(typeof flags.model === "string" && { model: flags.model }),
+    ...(typeof flags.since === "string" && { since: readSince(flags.since, now()) }),
+  };
+  const rows = withKeys(config, context.cwd, ({ usage }) => (usage.exists() ? usage.list(query) : []));
+  if (flags.json === true) {
+    context.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+  } else if (rows.length === 0) {
+    context.stderr.write("Nothing was used with a key, as far as was asked.\n");
+  } else {
+    context.stdout.write(formatTable([HEADING, ...rows.map(toCells)], [3, 4, 5, 6, 7, 8]));
+  }
+  return EXIT.done;
+}
+
+function toCells(row: UsageRow): string[] {
+  const { day, name, model, requests, promptTokens, cachedTokens, completionTokens, errors, refusals } = row;
+  return [day, name, model, ...[requests, promptTokens, cachedTokens, completionTokens, errors, refusals].map(String)];
+}
+
+function readSince(text: string, nowMs: number): string {
+  const durationMs = parseDuration(text);
+  const ms = durationMs === undefined ? parseDate(text) : nowMs - durationMs;
+  if (ms === undefined) {
+    throw new CommandError(
+      `--since: ${JSON.stringify(text)} is not allowed. Give a date such as 2026-11-01, or a time back from now, such as 7d.`,
+    );
+  }
+  return dayOf(ms);
+}

@@ -1,0 +1,44 @@
+import { z } from "zod";
+import type { Operation } from "../operation.ts";
+import { count, inQuery } from "./shared.ts";
+
+const usageRow = z.object({
+  object: z.literal("usage"),
+  day: z.iso.date(),
+  key_id: z.string(),
+  key_name: z.string(),
+  model: z.string(),
+  requests: count,
+  prompt_tokens: count,
+  cached_tokens: count,
+  completion_tokens: count,
+  errors: count,
+  refusals: count,
+});
+
+export const listUsage: Operation = {
+  method: "get",
+  path: "/admin/usage",
+  id: "listUsage",
+  tag: "Administration",
+  summary: "Tells what each key used of each model on each day",
+  description:
+    "For keys that were made with `--admin`; without any keys, for requests from the gateway's own machine. Others get a 403. Days are those of UTC.",
+  parameters: [
+    inQuery("key", "Only this key's, by its id or name.", z.string().max(256)),
+    inQuery("model", "Only of this model, by its id.", z.string().max(4096)),
+    inQuery("since", "From this day on.", z.iso.date()),
+  ],
+  answers: {
+    200: {
+      description: "Every day, key and model with something used, oldest first.",
+      content: {
+        "application/json": {
+          name: "UsageList",
+          schema: z.object({ object: z.literal("list"), data: z.array(usageRow) }),
+        },
+      },
+    },
+  },
+  errors: [400, 403, 500, 503],
+};

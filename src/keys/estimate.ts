@@ -1,0 +1,53 @@
+import type { EmbeddingItem } from "../generation/embedding.ts";
+import type { GenerationRequest, Message, Prompt } from "../generation/request.ts";
+
+/** Of English text in most vocabularies; a character beyond ASCII has two to four bytes and is a token more often. */
+const BYTES_PER_TOKEN = 4;
+/** What a chat template puts around a message. */
+const TOKENS_PER_MESSAGE = 4;
+/** What an answer is taken to need that may be as long as it likes. */
+const OPEN_ANSWER_TOKENS = 256;
+
+/** About how many tokens a request will use, prompt and answers, known before anything is tokenized. */
+export function estimateTokens({ prompt, tools, maxTokens, choices }: GenerationRequest): number {
+  const asked = tools === undefined ? 0 : tokensOf(JSON.stringify(tools.tools));
+  return promptTokens(prompt) + asked + (maxTokens ?? OPEN_ANSWER_TOKENS) * choices;
+}
+
+/** The same for what is to become vectors or scores. */
+export function estimateItems(items: readonly EmbeddingItem[]): number {
+  return items.reduce((sum, item) => sum + itemTokens(item), 0);
+}
+
+function promptTokens(prompt: Prompt): number {
+  switch (prompt.type) {
+    case "chat":
+      return prompt.messages.reduce((sum, message) => sum + messageTokens(message), 0);
+    case "text":
+      return tokensOf(prompt.text);
+    case "tokens":
+      return prompt.tokens.length;
+    case "infill":
+      return tokensOf(prompt.prefix) + tokensOf(prompt.suffix);
+  }
+}
+
+function messageTokens({ content, reasoning = "", toolCalls = [] }: Message): number {
+  const calls = toolCalls.reduce((sum, call) => sum + tokensOf(call.name) + tokensOf(call.arguments), 0);
+  return TOKENS_PER_MESSAGE + tokensOf(content) + tokensOf(reasoning) + calls;
+}
+
+function itemTokens(item: EmbeddingItem): number {
+  switch (item.type) {
+    case "text":
+      return tokensOf(item.text);
+    case "tokens":
+      return item.tokens.length;
+    case "pair":
+      return tokensOf(item.query) + tokensOf(item.document);
+  }
+}
+
+function tokensOf(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
+}

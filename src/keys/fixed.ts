@@ -1,0 +1,105 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Logger } from "pino";
+import { type ReadText, readKeysFile } from "./file.ts";
+import type { Key } from "./key.ts";
+import { policySchema } from "./policy.ts";
+import { hashSecret } from "./secret.ts";
+
+/** A key that somebody wrote into a file or a setting. */
+export type FixedKey = { readonly hash: string; readonly key: Key };
+
+/** The keys that are not in the state file. */
+export type FixedKeys = {
+  readonly byHash: (hash: string) => Key | undefined;
+  readonly byId: (id: string) => Key | undefined;
+  readonly list: () => readonly Key[];
+};
+
+export type FixedKeysOptions = {
+  /** `""` for none. */
+  readonly keysFile: string;
+  /** A secret; `""` for none. */
+  readonly apiKey: string;
+  readonly cwd?: string;
+  readonly logger: Pick<Logger, "info" | "error">;
+  /** The time in Unix ms; `Date.now` if absent. */
+  readonly now?: () => number;
+  readonly readText?: ReadText;
+};
+
+/** How long a changed file may go unnoticed. */
+const LOOK_EVERY_MS = 1_000;
+
+/** The key of the setting: whoever holds it may do everything but look at others. */
+export const SETTING_KEY_ID = "api-key";
+
+/**
+ * Reads the keys, and the file again when it has changed. One that can't be read any more, or has become wrong, changes nothing but the
+ * log: half a file, seen while it is written, must lock nobody out. Throws a `KeysFileError` where it is wrong from the beginning.
+ */
+export function createFixedKeys({
+  keysFile,
+  apiKey,
+  cwd = process.cwd(),
+  logger,
+  now = Date.now,
+  readText,
+}: FixedKeysOptions): FixedKeys {
+  const path = resolve(cwd, keysFile);
+  let [stamp, lookedMs] = [stampOf(path, keysFile), now()];
+  let keys = load();
+
+  function load() {
+    const written = keysFile === "" ? [] : readKeysFile(path, keysFile, readText);
+    const all = apiKey === "" ? written : [...written, { hash: hashSecret(apiKey), key: settingKey() }];
+    return {
+      list: all.map(({ key }) => key),
+      byHash: new Map(all.map(({ hash, key }) => [hash, key])),
+      byId: new Map(all.map(({ key }) => [key.id, key])),
+    };
+  }
+
+  function current(): typeof keys {
+    const nowMs = now();
+    if (keysFile === "" || nowMs - lookedMs < LOOK_EVERY_MS) return keys;
+    lookedMs = nowMs;
+    const before = stamp;
+    stamp = stampOf(path, keysFile);
+    if (stamp !== before) readAgain();
+    return keys;
+  }
+
+  function readAgain(): void {
+    try {
+      keys = load();
+      logger.info({ keys: keys.list.length }, "the file of keys was read again");
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.error(`the file of keys has changed and is wrong, so the keys from before stay in force. ${reason}`);
+    }
+  }
+
+  return {
+    byHash: (hash) => current().byHash.get(hash),
+    byId: (id) => current().byId.get(id),
+    list: () => current().list,
+  };
+}
+
+function settingKey(): Key {
+  return {
+    id: SETTING_KEY_ID,
+    name: SETTING_KEY_ID,
+    source: "setting",
+    expiresMs: undefined,
+    policy: policySchema.parse({}),
+  };
+}
+
+/** Another text when the file is another, or has other contents. */
+function stampOf(path: string, keysFile: string): string {
+  if (keysFile === "") return "";
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? "gone" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+}

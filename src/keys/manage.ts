@@ -1,0 +1,63 @@
+import type { KeyRecord, KeyStore } from "../store/keys.ts";
+import { type KeyPolicy, nameSchema } from "./policy.ts";
+import { hashSecret, newKeyId, newSecret } from "./secret.ts";
+
+/** Keys in a state file: every one of them may be remembered by the gateway for its counts. */
+const MAX_KEYS = 10_000;
+
+/** What was asked of the keys can't be done. The message says why and what to do. */
+export class KeyError extends Error {
+  override readonly name = "KeyError";
+}
+
+export type NewKey = {
+  readonly name: string;
+  readonly expiresMs: number | undefined;
+  readonly policy: KeyPolicy;
+};
+
+/** A key with its secret, which is told now and never again. */
+export type IssuedKey = { readonly record: KeyRecord; readonly secret: string };
+
+/** Makes a key. Throws a `KeyError` for a name that is taken or no name, and where there are too many keys. */
+export function issueKey(store: KeyStore, { name, expiresMs, policy }: NewKey, nowMs: number): IssuedKey {
+  if (!nameSchema.safeParse(name).success) {
+    throw new KeyError(`${JSON.stringify(name.slice(0, 80))} is no name for a key. Give ${nameSchema.description}.`);
+  }
+  if (store.count() >= MAX_KEYS)
+    throw new KeyError(`There are ${MAX_KEYS} keys. Revoke some with \`sluice keys revoke\`.`);
+  const secret = newSecret();
+  const record = { id: newKeyId(), name, createdMs: nowMs, expiresMs, policy: JSON.stringify(policy) };
+  if (!store.create(record, hashSecret(secret))) {
+    throw new KeyError(
+      `There is a key ${name} already. Take another name, or give it a new secret with \`sluice keys rotate\`.`,
+    );
+  }
+  return { record, secret };
+}
+
+/** Gives a key another secret; the old one works until `untilMs`. Throws a `KeyError` where there is no such key. */
+export function rotateKey(store: KeyStore, idOrName: string, untilMs: number): IssuedKey {
+  const record = findKey(store, idOrName);
+  const secret = newSecret();
+  store.rotate(record.id, hashSecret(secret), untilMs);
+  return { record, secret };
+}
+
+/** Ends a key at once. Throws a `KeyError` where there is no such key. */
+export function revokeKey(store: KeyStore, idOrName: string): KeyRecord {
+  const record = findKey(store, idOrName);
+  store.remove(record.id);
+  return record;
+}
+
+function findKey(store: KeyStore, idOrName: string): KeyRecord {
+  const record = store.exists() ? store.find(idOrName) : undefined;
+  if (record === undefined) {
+    throw new KeyError(
+      `There is no key with the id or name ${JSON.stringify(idOrName.slice(0, 80))} in the state file. ` +
+        "`sluice keys list` shows all; one from --keys-file is changed there.",
+    );
+  }
+  return record;
+}

@@ -1,0 +1,112 @@
+import type { KeyRecord, KeyStore } from "../store/keys.ts";
+import type { FixedKeys } from "./fixed.ts";
+import type { Key } from "./key.ts";
+import { policySchema } from "./policy.ts";
+import { hashSecret, isSameHash } from "./secret.ts";
+
+/** What is known of a secret that somebody has shown. */
+export type Verdict =
+  | { readonly type: "known"; readonly key: Key }
+  /** It was good once. */
+  | { readonly type: "expired"; readonly key: Key; readonly reason: "key" | "secret"; readonly sinceMs: number }
+  | { readonly type: "unknown" };
+
+/** All keys that there are, wherever they are kept. Each call may throw `StateError`. */
+export type KeyRing = {
+  /** Whether a key is needed. Once it is, it stays so: the last key's end opens the door to nobody. */
+  readonly isOn: () => boolean;
+  readonly check: (secret: string) => Verdict;
+  /** The key with this id; undefined for one that is no more. */
+  readonly get: (id: string) => Key | undefined;
+};
+
+export type KeyRingOptions = {
+  readonly store: KeyStore;
+  readonly fixed: FixedKeys;
+  /** The time in Unix ms; `Date.now` if absent. */
+  readonly now?: () => number;
+};
+
+type Secret = { readonly hash: string; readonly key: Key; readonly endsMs: number | undefined };
+
+/** Keys and secrets that are remembered; beyond it all are looked up again. */
+const MAX_REMEMBERED = 1_000;
+
+/**
+ * Finds keys by their secrets. What was found in the state file is remembered until another process writes to it, which costs a read of
+ * one counter to see; so `sluice keys revoke` works at once. A secret that is not known costs a hash and a look into an index.
+ */
+export function createKeyRing({ store, fixed, now = Date.now }: KeyRingOptions): KeyRing {
+  const secrets = new Map<string, Secret>();
+  const byId = new Map<string, Key>();
+  let version: number | undefined;
+  let isOn = false;
+
+  /** Whether the state file is there; forgets what may have changed in it. */
+  function look(): boolean {
+    if (!store.exists()) return false;
+    const current = store.version();
+    if (current !== version) {
+      secrets.clear();
+      byId.clear();
+      isOn ||= store.count() > 0;
+      version = current;
+    }
+    return true;
+  }
+
+  function findSecret(hash: string): Secret | undefined {
+    const written = fixed.byHash(hash);
+    if (written !== undefined) return { hash, key: written, endsMs: undefined };
+    if (!look()) return undefined;
+    const known = secrets.get(hash);
+    if (known !== undefined) return known;
+    const found = store.findSecret(hash);
+    if (found === undefined) return undefined;
+    const secret = { hash: found.hash, key: toKey(found.key), endsMs: found.expiresMs };
+    remember(secrets, hash, secret);
+    return secret;
+  }
+
+  return {
+    isOn() {
+      isOn ||= fixed.list().length > 0;
+      look();
+      return isOn;
+    },
+    check(shown) {
+      const hash = hashSecret(shown);
+      const secret = findSecret(hash);
+      if (secret === undefined || !isSameHash(secret.hash, hash)) return { type: "unknown" };
+      const { key, endsMs } = secret;
+      const nowMs = now();
+      if (endsMs !== undefined && endsMs <= nowMs) return { type: "expired", key, reason: "secret", sinceMs: endsMs };
+      if (key.expiresMs !== undefined && key.expiresMs <= nowMs) {
+        return { type: "expired", key, reason: "key", sinceMs: key.expiresMs };
+      }
+      return { type: "known", key };
+    },
+    get(id) {
+      const written = fixed.byId(id);
+      if (written !== undefined) return written;
+      if (!look()) return undefined;
+      const known = byId.get(id);
+      if (known !== undefined) return known;
+      const record = store.get(id);
+      if (record === undefined) return undefined;
+      const key = toKey(record);
+      remember(byId, id, key);
+      return key;
+    },
+  };
+}
+
+/** A key as it is kept in the state file. Throws where its policy is not one that this version knows. */
+export function toKey({ id, name, expiresMs, policy }: KeyRecord): Key {
+  return { id, name, source: "state", expiresMs, policy: policySchema.parse(JSON.parse(policy)) };
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  if (map.size >= MAX_REMEMBERED) map.clear();
+  map.set(key, value);
+}

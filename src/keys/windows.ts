@@ -1,0 +1,47 @@
+import type { KeyPolicy } from "./policy.ts";
+
+/** What a limit counts. */
+export type Limited = "requests" | "tokens";
+
+/** A stretch of time in which a key may use so much. It begins with the first use. */
+export type Window = {
+  /** Part of the counter's name, in Redis too. */
+  readonly id: string;
+  readonly limited: Limited;
+  readonly seconds: number;
+  /** In the client's words. */
+  readonly words: string;
+  readonly limitOf: (policy: KeyPolicy) => number | undefined;
+};
+
+/** Those of requests come first: they are the cheapest to refuse. */
+export const WINDOWS: readonly Window[] = [
+  {
+    id: "rpm",
+    limited: "requests",
+    seconds: 60,
+    words: "requests per minute",
+    limitOf: ({ requestsPerMinute }) => requestsPerMinute,
+  },
+  {
+    id: "rpd",
+    limited: "requests",
+    seconds: 86_400,
+    words: "requests per day",
+    limitOf: ({ requestsPerDay }) => requestsPerDay,
+  },
+  {
+    id: "tpm",
+    limited: "tokens",
+    seconds: 60,
+    words: "tokens per minute",
+    limitOf: ({ tokensPerMinute }) => tokensPerMinute,
+  },
+  {
+    id: "tpd",
+    limited: "tokens",
+    seconds: 86_400,
+    words: "tokens per day",
+    limitOf: ({ tokensPerDay }) => tokensPerDay,
+  },
+];

@@ -1,0 +1,108 @@
+import { type Database, number, type Prepare, type Row, text } from "./database.ts";
+
+export type KeyRecord = {
+  readonly id: string;
+  readonly name: string;
+  readonly createdMs: number;
+  readonly expiresMs: number | undefined;
+  /** What it may do, as JSON. */
+  readonly policy: string;
+};
+
+/** A key's secret, as far as it is known. */
+export type SecretRecord = {
+  readonly hash: string;
+  /** When it stops working because another took its place. */
+  readonly expiresMs: number | undefined;
+  readonly key: KeyRecord;
+};
+
+export type KeyStore = {
+  /** Whether the file is there. Without it there are no keys, and asking for them would make it. */
+  readonly exists: () => boolean;
+  /** Another number after another process has written to the file. */
+  readonly version: () => number;
+  readonly count: () => number;
+  /** Whether it could be kept: false where the name is taken. */
+  readonly create: (record: KeyRecord, hash: string) => boolean;
+  readonly findSecret: (hash: string) => SecretRecord | undefined;
+  readonly get: (id: string) => KeyRecord | undefined;
+  /** The key with this id, or else this name. */
+  readonly find: (idOrName: string) => KeyRecord | undefined;
+  /** Oldest first. */
+  readonly list: () => readonly KeyRecord[];
+  /** Gives a key another secret. Those before work until `untilMs`. Whether there is such a key. */
+  readonly rotate: (id: string, hash: string, untilMs: number) => boolean;
+  /** Whether there was one. */
+  readonly remove: (id: string) => boolean;
+};
+
+const COLUMNS = "keys.id AS id, keys.name AS name, keys.created_ms AS created_ms, keys.policy AS policy";
+const KEYS = `SELECT ${COLUMNS}, keys.expires_ms AS expires_ms FROM keys`;
+
+export function createKeyStore(database: Database): KeyStore {
+  const addSecret = (sql: Prepare, hash: string, id: string) =>
+    sql("INSERT INTO key_secrets (hash, key) VALUES (?, ?)").run(hash, id);
+
+  return {
+    exists: database.exists,
+    version: () => database.read((sql) => number(sql("PRAGMA data_version").get() ?? {}, "data_version")),
+    count: () => database.read((sql) => number(sql("SELECT count(*) AS count FROM keys").get() ?? {}, "count")),
+    create: ({ id, name, createdMs, expiresMs, policy }, hash) =>
+      database.write((sql) => {
+        const { changes } = sql(
+          "INSERT INTO keys (id, name, created_ms, expires_ms, policy) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        ).run(id, name, createdMs, expiresMs ?? null, policy);
+        if (changes > 0) addSecret(sql, hash, id);
+        return changes > 0;
+      }),
+    findSecret: (hash) =>
+      database.read((sql) => {
+        const row = sql(
+          `SELECT ${COLUMNS}, keys.expires_ms AS expires_ms, key_secrets.hash AS hash, key_secrets.expires_ms AS ends_ms
+           FROM key_secrets JOIN keys ON keys.id = key_secrets.key WHERE key_secrets.hash = ?`,
+        ).get(hash);
+        return row === undefined
+          ? undefined
+          : { hash: text(row, "hash"), expiresMs: numberOrNothing(row, "ends_ms"), key: toRecord(row) };
+      }),
+    get: (id) => database.read((sql) => toRecordOrNothing(sql(`${KEYS} WHERE id = ?`).get(id))),
+    find: (idOrName) =>
+      database.read(
+        (sql) =>
+          toRecordOrNothing(sql(`${KEYS} WHERE id = ?`).get(idOrName)) ??
+          toRecordOrNothing(sql(`${KEYS} WHERE name = ?`).get(idOrName)),
+      ),
+    list: () => database.read((sql) => sql(`${KEYS} ORDER BY created_ms, name`).all().map(toRecord)),
+    rotate: (id, hash, untilMs) =>
+      database.write((sql) => {
+        if (sql("SELECT 1 FROM keys WHERE id = ?").get(id) === undefined) return false;
+        sql("UPDATE key_secrets SET expires_ms = min(coalesce(expires_ms, ?), ?) WHERE key = ?").run(
+          untilMs,
+          untilMs,
+          id,
+        );
+        addSecret(sql, hash, id);
+        return true;
+      }),
+    remove: (id) => database.write((sql) => sql("DELETE FROM keys WHERE id = ?").run(id).changes > 0),
+  };
+}
+
+function toRecordOrNothing(row: Row | undefined): KeyRecord | undefined {
+  return row === undefined ? undefined : toRecord(row);
+}
+
+function toRecord(row: Row): KeyRecord {
+  return {
+    id: text(row, "id"),
+    name: text(row, "name"),
+    createdMs: number(row, "created_ms"),
+    expiresMs: numberOrNothing(row, "expires_ms"),
+    policy: text(row, "policy"),
+  };
+}
+
+function numberOrNothing(row: Row, column: string): number | undefined {
+  return row[column] === null ? undefined : number(row, column);
+}

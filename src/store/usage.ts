@@ -1,0 +1,95 @@
+import { type Database, number, type Prepare, type Row, text } from "./database.ts";
+
+/** What a key used of a model on a day. */
+export type UsageRow = {
+  /** In UTC, such as `2026-11-22`. */
+  readonly day: string;
+  /** The key's id. */
+  readonly key: string;
+  /** The key's name when it was last used. */
+  readonly name: string;
+  readonly model: string;
+  /** Those that were taken on. */
+  readonly requests: number;
+  readonly promptTokens: number;
+  /** Of the prompts', those that needed no evaluation. */
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  /** Requests that were taken on and failed. */
+  readonly errors: number;
+  /** Requests that were not taken on. */
+  readonly refusals: number;
+};
+
+export type UsageQuery = {
+  /** A key's id or name. */
+  readonly key?: string;
+  readonly model?: string;
+  /** The first day. */
+  readonly since?: string;
+};
+
+export type UsageStore = {
+  readonly exists: () => boolean;
+  /** Adds these figures to those that are kept, all at once, and removes the days before `firstDay`. */
+  readonly add: (rows: readonly UsageRow[], firstDay: string) => void;
+  /** By day, oldest first, then by name and model. */
+  readonly list: (query: UsageQuery) => readonly UsageRow[];
+};
+
+const FIGURES = ["requests", "prompt_tokens", "cached_tokens", "completion_tokens", "errors", "refusals"] as const;
+
+export function createUsageStore(database: Database): UsageStore {
+  return {
+    exists: database.exists,
+    add(rows, firstDay) {
+      database.write((sql) => {
+        for (const row of rows) addRow(sql, row);
+        sql("DELETE FROM key_usage WHERE day < ?").run(firstDay);
+      });
+    },
+    list: ({ key, model, since }) =>
+      database.read((sql) =>
+        sql(
+          `SELECT * FROM key_usage WHERE (key = coalesce(?, key) OR name = ? COLLATE NOCASE)
+           AND model = coalesce(?, model) AND day >= coalesce(?, '') ORDER BY day, name, key, model`,
+        )
+          .all(key ?? null, key ?? null, model ?? null, since ?? null)
+          .map(toRow),
+      ),
+  };
+}
+
+function addRow(sql: Prepare, row: UsageRow): void {
+  const sums = FIGURES.map((figure) => `${figure} = ${figure} + excluded.${figure}`).join(", ");
+  sql(
+    `INSERT INTO key_usage (day, key, name, model, ${FIGURES.join(", ")}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (day, key, model) DO UPDATE SET name = excluded.name, ${sums}`,
+  ).run(
+    row.day,
+    row.key,
+    row.name,
+    row.model,
+    row.requests,
+    row.promptTokens,
+    row.cachedTokens,
+    row.completionTokens,
+    row.errors,
+    row.refusals,
+  );
+}
+
+function toRow(row: Row): UsageRow {
+  return {
+    day: text(row, "day"),
+    key: text(row, "key"),
+    name: text(row, "name"),
+    model: text(row, "model"),
+    requests: number(row, "requests"),
+    promptTokens: number(row, "prompt_tokens"),
+    cachedTokens: number(row, "cached_tokens"),
+    completionTokens: number(row, "completion_tokens"),
+    errors: number(row, "errors"),
+    refusals: number(row, "refusals"),
+  };
+}

@@ -1,0 +1,189 @@
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createKey } from "../../src/cli/keys/create.ts";
+import { list } from "../../src/cli/keys/list.ts";
+import { revoke } from "../../src/cli/keys/revoke.ts";
+import { rotate } from "../../src/cli/keys/rotate.ts";
+import { run } from "../../src/cli/run.ts";
+import { usage } from "../../src/cli/usage.ts";
+import { hashSecret } from "../../src/keys/secret.ts";
+import { openKeyState } from "../../src/store/state.ts";
+import { temporaryFolder } from "../store/support.ts";
+import { fakeContext } from "./fake-context.ts";
+
+const NOW = Date.parse("2026-11-22T12:00:00Z");
+
+/** Runs the real command line with a state file of its own. */
+function setUp() {
+  const folder = temporaryFolder();
+  return {
+    file: folder.file,
+    async sluice(...words: string[]) {
+      const context = fakeContext({ env: { SLUICE_STATE_FILE: folder.file } });
+      const exitCode = await run(words, context);
+      return { exitCode, stdout: context.stdout.text(), stderr: context.stderr.text() };
+    },
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
+}
+
+describe("sluice keys", () => {
+  it("makes a key, shows its secret once and alone on stdout, and keeps a hash of it", async () => {
+    using all = setUp();
+    const { exitCode, stdout, stderr } = await all.sluice("keys", "create", "alice");
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^sk-sluice-[0-9a-f]{48}\n$/);
+    expect(stderr).toContain("The key alice (key_");
+    expect(stderr).not.toContain("sk-sluice");
+    const secret = stdout.trim();
+    for (const file of [all.file, `${all.file}-wal`]) {
+      try {
+        expect(readFileSync(file, "latin1")).not.toContain(secret);
+      } catch (error) {
+        expect(error).toMatchObject({ code: "ENOENT" });
+      }
+    }
+    const state = openKeyState(all.file);
+    expect(state.keys.findSecret(hashSecret(secret))?.key.name).toBe("alice");
+    state.close();
+    const listed = await all.sluice("keys", "list");
+    expect(listed.stdout).toMatch(
+      /^ID +NAME +KEPT IN +CLASS +EXPIRES +MODELS +LIMITS\nkey_\w+ +alice +state +default +never +all +none\n$/,
+    );
+    expect(listed.stdout).not.toContain("sk-sluice");
+  });
+
+  it("keeps what a key may do", async () => {
+    using all = setUp();
+    const words =
+      "--expires 2099-01-31 --models a,b --models c --class batch --requests-per-minute 6 --requests-per-day 7";
+    const more = "--tokens-per-minute 8 --tokens-per-day 9 --concurrent-requests 2 --max-wait 30s --local-only --admin";
+    const made = await all.sluice("keys", "create", "ci", "--json", ...words.split(" "), ...more.split(" "));
+    expect(JSON.parse(made.stdout)).toEqual({
+      id: expect.stringMatching(/^key_/),
+      name: "ci",
+      key: expect.stringMatching(/^sk-sluice-/),
+    });
+    const { stdout } = await all.sluice("keys", "list", "--json");
+    expect(stdout).not.toContain("sk-sluice");
+    expect(JSON.parse(stdout)).toMatchObject([
+      {
+        name: "ci",
+        source: "state",
+        expires: "2099-01-31T00:00:00.000Z",
+        models: ["a", "b", "c"],
+        class: "batch",
+        requestsPerMinute: 6,
+        requestsPerDay: 7,
+        tokensPerMinute: 8,
+        tokensPerDay: 9,
+        concurrentRequests: 2,
+        maxWaitMs: 30_000,
+        localOnly: true,
+        admin: true,
+      },
+    ]);
+    expect((await all.sluice("keys", "list")).stdout).toContain(
+      "6 requests/min, 7 requests/day, 8 tokens/min, 9 tokens/day, 2 at once, waits 30000 ms, local only, admin",
+    );
+  });
+
+  it.each([
+    [["create", "a", "--expires", "2020-01-01"], '--expires: "2020-01-01" is not allowed. Give a time from now'],
+    [["create", "a", "--class", "vip"], "--class: the value is not allowed"],
+    [
+      ["create", "a", "--tokens-per-day", "0"],
+      '--tokens-per-day: "0" is not allowed. Give a whole number of 1 or more.',
+    ],
+    [["create", "a", "--max-wait", "10"], '--max-wait: "10" is not allowed. Give a time such as'],
+    [["create", "a", "--models", "x,,y"], "--models: an empty name is not allowed"],
+    [["create", "\u001b[31m"], "is no name for a key. Give 1 to 64 letters"],
+    [["create", "TAKEN"], "There is a key TAKEN already. Take another name"],
+    [["revoke", "nobody"], 'There is no key with the id or name "nobody"'],
+    [["rotate", "nobody"], 'There is no key with the id or name "nobody"'],
+    [["rotate", "taken", "--grace", "soon"], '--grace: "soon" is not allowed. Give a time such as'],
+    [["create", "a", "--state-file", ":memory:"], "With --state-file :memory: there is no file to keep keys in"],
+  ])("says what is wrong with %j", async (words, message) => {
+    using all = setUp();
+    await all.sluice("keys", "create", "taken");
+    const { exitCode, stdout, stderr } = await all.sluice("keys", ...words);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain("    at ");
+    expect(stdout).toBe("");
+    expect(exitCode).toBe(1);
+  });
+
+  it("gives a key another secret, and ends the old one when it was told to", async () => {
+    using folder = temporaryFolder();
+    const context = () => fakeContext({ env: { SLUICE_STATE_FILE: folder.file } });
+    const [made, turned, last] = [context(), context(), context()];
+    createKey("alice", {}, made, () => NOW);
+    rotate("alice", { grace: "1h" }, turned, () => NOW);
+    expect(turned.stderr.text()).toContain("the old one works until 2026-11-22T13:00:00.000Z");
+    const state = openKeyState(folder.file);
+    const find = (secret: string) => state.keys.findSecret(hashSecret(secret.trim()));
+    expect(find(made.stdout.text())?.expiresMs).toBe(NOW + 3_600_000);
+    expect(find(turned.stdout.text())).toMatchObject({ expiresMs: undefined, key: { name: "alice" } });
+    rotate("alice", {}, last, () => NOW + 1);
+    expect(find(turned.stdout.text())?.expiresMs).toBe(NOW + 1);
+    revoke("alice", {}, context());
+    expect(find(last.stdout.text())).toBeUndefined();
+    expect(state.keys.count()).toBe(0);
+    state.close();
+  });
+
+  it("lists what is in the file of keys and in the setting, without a secret", () => {
+    using folder = temporaryFolder();
+    const env = { SLUICE_STATE_FILE: folder.file, SLUICE_API_KEY: "sk-sluice-of-the-setting" };
+    const context = fakeContext({ env });
+    list({}, context, () => NOW);
+    expect(context.stdout.text()).toMatch(/^api-key +api-key +setting /m);
+    expect(context.stdout.text()).not.toContain("sk-sluice");
+  });
+});
+
+describe("sluice usage", () => {
+  it("tells what each key used of each model on each day", () => {
+    using folder = temporaryFolder();
+    const state = openKeyState(folder.file);
+    const figures = { requests: 3, promptTokens: 100, cachedTokens: 20, completionTokens: 50, errors: 1, refusals: 2 };
+    const row = (day: string) => ({ day, key: "key_1", name: "alice", model: "one", ...figures });
+    state.usage.add([row("2026-11-10"), row("2026-11-21")], "2026-01-01");
+    state.close();
+    const show = (flags: Record<string, string | boolean>) => {
+      const context = fakeContext({ env: { SLUICE_STATE_FILE: folder.file } });
+      expect(usage(flags, context, () => NOW)).toBe(0);
+      return context;
+    };
+    expect(show({}).stdout.text().split("\n")[1]).toMatch(/^2026-11-10 +alice +one +3 +100 +20 +50 +1 +2$/);
+    expect(JSON.parse(show({ json: true, since: "7d" }).stdout.text())).toEqual([row("2026-11-21")]);
+    expect(show({ key: "bob" }).stderr.text()).toContain("Nothing was used with a key");
+    expect(() => show({ since: "yore" })).toThrow('--since: "yore" is not allowed');
+  });
+
+  it("makes no state file", async () => {
+    using all = setUp();
+    expect((await all.sluice("usage")).exitCode).toBe(0);
+    expect((await all.sluice("keys", "list")).stderr).toContain("There are no keys.");
+    expect(() => readFileSync(dirname(all.file))).toThrow("ENOENT");
+  });
+});
+
+describe("secrets in settings", () => {
+  const secret = "sk-sluice-keep-me-quiet";
+
+  it.each([
+    [{ SLUICE_API_KEY: secret }, ["config"]],
+    [{ SLUICE_API_KEY: secret }, ["config", "--json"]],
+    [{ SLUICE_REDIS_URL: `redis://:${secret}@cache:6379` }, ["config"]],
+    [{ SLUICE_API_KEY: `${secret} with spaces` }, ["config"]],
+    [{ SLUICE_REDIS_URL: `http://:${secret}@cache` }, ["config"]],
+  ])("are printed neither where they are right nor where they are wrong: %j", async (env, words) => {
+    const context = fakeContext({ env });
+    await run(words, context);
+    const printed = context.stdout.text() + context.stderr.text();
+    expect(printed).toMatch(/\[redacted\]|the value is not allowed/);
+    expect(printed).not.toContain(secret);
+  });
+});

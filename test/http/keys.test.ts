@@ -1,0 +1,329 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { Embed } from "../../src/generation/embedding.ts";
+import { formatReset } from "../../src/http/middleware/rate-limit-headers.ts";
+import type { Access } from "../../src/keys/access.ts";
+import { createCounters } from "../../src/keys/counters.ts";
+import { createFixedKeys } from "../../src/keys/fixed.ts";
+import { issueKey, revokeKey, rotateKey } from "../../src/keys/manage.ts";
+import { createMeter } from "../../src/keys/meter.ts";
+import { type KeyPolicy, policySchema } from "../../src/keys/policy.ts";
+import { createKeyRing } from "../../src/keys/ring.ts";
+import { createUsageBook } from "../../src/keys/usage.ts";
+import { openKeyState } from "../../src/store/state.ts";
+import { silent } from "../keys/support.ts";
+import { openState, temporaryFolder } from "../store/support.ts";
+import { answerWith, CHAT, chatInit, createTestApp, jsonInit, MODEL_ID, script, servedModel } from "./support.ts";
+
+const NOW = Date.parse("2026-11-22T12:00:00Z");
+const DAY_MS = 86_400_000;
+const embed: Embed = async ({ items }) => ({ vectors: items.map(() => Float32Array.of(1)), tokens: 9 });
+const openaiError = z.object({
+  error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string().nullable() }),
+});
+const list = z.object({ data: z.array(z.object({ id: z.string() })) });
+
+/** An app with a state file, and the command line's view of the same file. */
+function setUp() {
+  const folder = temporaryFolder();
+  const state = openState({ file: folder.file });
+  const beside = openKeyState(folder.file);
+  const clock = { ms: NOW };
+  const fixed = createFixedKeys({ keysFile: "", apiKey: "", logger: silent });
+  const keys = createKeyRing({ store: state.keys, fixed, now: () => clock.ms });
+  const models = [
+    servedModel(script(answerWith(["Hello"])), { embed }),
+    servedModel(script(answerWith(["Hi"])), { id: "other", aliases: ["o"] }),
+  ];
+  const usage = createUsageBook({ store: state.usage, logger: silent });
+  const access: Access = {
+    keys,
+    meter: createMeter({ counters: createCounters(), usage }),
+    flush: usage.flush,
+    close: usage.flush,
+  };
+  const { app, log } = createTestApp({ models, state, access, settings: { corsOrigins: ["https://app.example.com"] } });
+  const create = (name: string, policy: Partial<KeyPolicy> = {}, expiresMs?: number) =>
+    issueKey(beside.keys, { name, expiresMs, policy: policySchema.parse(policy) }, clock.ms);
+  return {
+    app,
+    log,
+    clock,
+    create,
+    beside: beside.keys,
+    [Symbol.dispose]() {
+      beside.close();
+      state.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+function withKey(secret: string, init: RequestInit = {}): RequestInit {
+  return { ...init, headers: { ...init.headers, authorization: `Bearer ${secret}` } };
+}
+
+function chatInitFrom(origin: string): RequestInit {
+  const init = chatInit({});
+  return { ...init, headers: { ...init.headers, origin } };
+}
+
+describe("without keys", () => {
+  it("everybody is let in, whatever they show", async () => {
+    using all = setUp();
+    expect((await all.app.request(CHAT, chatInit({}))).status).toBe(200);
+    expect((await all.app.request(CHAT, withKey("sk-anything", chatInit({})))).status).toBe(200);
+  });
+});
+
+describe("with a key", () => {
+  it("is let in who shows it, as a bearer's token or in Anthropic's header, as soon as it is made", async () => {
+    using all = setUp();
+    expect((await all.app.request("/v1/models")).status).toBe(200);
+    const { secret } = all.create("alice");
+    expect((await all.app.request("/v1/models")).status).toBe(401);
+    expect((await all.app.request("/v1/models", withKey(secret))).status).toBe(200);
+    expect((await all.app.request("/v1/models", { headers: { "x-api-key": secret } })).status).toBe(200);
+    const both = { headers: { authorization: "Bearer none", "x-api-key": secret } };
+    expect((await all.app.request("/v1/models", both)).status).toBe(200);
+  });
+
+  it("others get a 401 in OpenAI's form, or Anthropic's, that does not repeat what they sent", async () => {
+    using all = setUp();
+    all.create("alice");
+    const wrong = "sk-sluice-0123456789abcdef";
+    const answer = await all.app.request(CHAT, withKey(wrong, chatInit({})));
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get("www-authenticate")).toBe("Bearer");
+    const text = await answer.text();
+    expect(text).not.toContain(wrong);
+    expect(openaiError.parse(JSON.parse(text)).error).toMatchObject({
+      type: "invalid_request_error",
+      code: "invalid_api_key",
+      message: expect.stringContaining("Incorrect API key provided"),
+    });
+    const missing = openaiError.parse(await (await all.app.request(CHAT, chatInit({}))).json());
+    expect(missing.error.message).toContain("You didn't provide an API key");
+
+    const messages = await all.app.request("/v1/messages", jsonInit({}));
+    expect(messages.status).toBe(401);
+    expect(await messages.json()).toMatchObject({ type: "error", error: { type: "authentication_error" } });
+  });
+
+  it("probes and the API's description stay open, and so do a browser's questions before a request", async () => {
+    using all = setUp();
+    all.create("alice");
+    for (const path of ["/health", "/ready", "/openapi.json", "/docs"]) {
+      expect((await all.app.request(path)).status, path).toBe(200);
+    }
+    const origin = { origin: "https://app.example.com", "access-control-request-method": "POST" };
+    expect((await all.app.request(CHAT, { method: "OPTIONS", headers: origin })).status).toBe(204);
+    const refused = await all.app.request(CHAT, chatInitFrom(origin.origin));
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get("access-control-allow-origin")).toBe(origin.origin);
+    for (const path of ["/v1/models", "/tokenize", "/v1/unknown", "/v1/responses/x", "/rerank", "/admin/usage"]) {
+      expect((await all.app.request(path)).status, path).toBe(401);
+    }
+  });
+
+  it("the log names the key, also one that has expired, and never a secret", async () => {
+    using all = setUp();
+    const { secret, record } = all.create("alice", {}, NOW + DAY_MS);
+    await all.app.request("/v1/models", withKey(secret));
+    await all.app.request("/v1/models", withKey("sk-sluice-wrong"));
+    all.clock.ms += DAY_MS;
+    await all.app.request("/v1/models", withKey(secret));
+    expect(all.log).toMatchObject([
+      { status: 200, keyId: record.id, keyName: "alice" },
+      { status: 401, error: "invalid_api_key" },
+      { status: 401, error: "invalid_api_key", keyId: record.id },
+    ]);
+    expect(JSON.stringify(all.log)).not.toContain("sk-sluice");
+  });
+
+  it("that has expired, was revoked or replaced is refused at once, with the reason", async () => {
+    using all = setUp();
+    const old = all.create("old", {}, NOW + DAY_MS);
+    const gone = all.create("gone");
+    const turned = all.create("turned");
+    const next = rotateKey(all.beside, "turned", NOW + 1_000);
+    const status = async (secret: string) => (await all.app.request("/v1/models", withKey(secret))).status;
+    expect(await Promise.all([old, gone, turned, next].map(({ secret }) => status(secret)))).toEqual([
+      200, 200, 200, 200,
+    ]);
+
+    revokeKey(all.beside, "gone");
+    all.clock.ms += DAY_MS;
+    expect(await Promise.all([old, gone, turned, next].map(({ secret }) => status(secret)))).toEqual([
+      401, 401, 401, 200,
+    ]);
+    const said = async (secret: string) => (await all.app.request("/v1/models", withKey(secret))).text();
+    expect(await said(old.secret)).toContain("expired at 2026-11-23T12:00:00.000Z");
+    expect(await said(turned.secret)).toContain("replaced by another at 2026-11-22T12:00:01.000Z");
+  });
+
+  it("that was the last one leaves the door shut", async () => {
+    using all = setUp();
+    const { secret } = all.create("alice");
+    expect((await all.app.request("/v1/models", withKey(secret))).status).toBe(200);
+    revokeKey(all.beside, "alice");
+    expect((await all.app.request("/v1/models")).status).toBe(401);
+  });
+});
+
+describe("a key's models", () => {
+  it("are all that it sees, and all that it may use", async () => {
+    using all = setUp();
+    const { secret } = all.create("alice", { models: ["O"] });
+    const models = list.parse(await (await all.app.request("/v1/models", withKey(secret))).json());
+    expect(models.data.map(({ id }) => id)).toEqual(["other"]);
+    expect((await all.app.request(CHAT, withKey(secret, chatInit({ model: "other" })))).status).toBe(200);
+
+    const refused = await all.app.request(CHAT, withKey(secret, chatInit({})));
+    expect(refused.status).toBe(403);
+    const { error } = openaiError.parse(await refused.json());
+    expect(error).toMatchObject({ type: "invalid_request_error", param: "model", code: "model_not_found" });
+    expect(error.message).toContain("It may use: other.");
+    const unknown = await all.app.request(CHAT, withKey(secret, chatInit({ model: "nonsense" })));
+    expect(unknown.status).toBe(404);
+    expect(await unknown.text()).not.toContain(MODEL_ID);
+    expect(
+      (await all.app.request("/tokenize", withKey(secret, jsonInit({ content: "a", model: MODEL_ID })))).status,
+    ).toBe(403);
+    expect((await all.app.request("/tokenize", withKey(secret, jsonInit({ content: "a" })))).status).toBe(200);
+  });
+});
+
+describe("a key's limits", () => {
+  it("are told on every answer in OpenAI's headers, and nothing is told of keys without", async () => {
+    using all = setUp();
+    const { secret } = all.create("alice", { requestsPerMinute: 2, tokensPerDay: 10_000 });
+    const fresh = await all.app.request("/v1/models", withKey(secret));
+    expect(fresh.headers.get("x-ratelimit-limit-requests")).toBe("2");
+    expect(fresh.headers.get("x-ratelimit-remaining-requests")).toBe("2");
+    expect(fresh.headers.get("x-ratelimit-reset-requests")).toBe("0s");
+
+    const first = await all.app.request(CHAT, withKey(secret, chatInit({ stream: true, max_tokens: 100 })));
+    expect(first.headers.get("x-ratelimit-remaining-requests")).toBe("1");
+    expect(first.headers.get("x-ratelimit-reset-requests")).toMatch(/^(1m0s|5\d(\.\d+)?s)$/);
+    expect(Number(first.headers.get("x-ratelimit-remaining-tokens"))).toBeLessThanOrEqual(9_900);
+    expect(first.headers.get("x-ratelimit-reset-tokens")).toMatch(/^(24h0m0s|23h59m\d+s)$/);
+    await first.text();
+    await all.app.request(CHAT, withKey(secret, chatInit({})));
+    const free = await all.app.request(CHAT, withKey(all.create("bob").secret, chatInit({})));
+    expect([...free.headers.keys()].filter((name) => name.includes("ratelimit"))).toEqual([]);
+
+    const refused = await all.app.request(CHAT, withKey(secret, chatInit({})));
+    expect(refused.status).toBe(429);
+    expect(openaiError.parse(await refused.json()).error).toMatchObject({
+      type: "requests",
+      code: "rate_limit_exceeded",
+    });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(50);
+    expect(refused.headers.get("x-ratelimit-remaining-requests")).toBe("0");
+  });
+
+  it("are told in Anthropic's headers where its API is spoken, and count embeddings", async () => {
+    using all = setUp();
+    const { secret } = all.create("alice", { requestsPerMinute: 1, tokensPerMinute: 50 });
+    const embedding = { model: MODEL_ID, input: "Hello" };
+    expect((await all.app.request("/v1/embeddings", withKey(secret, jsonInit(embedding)))).status).toBe(200);
+    const message = { model: MODEL_ID, max_tokens: 10, messages: [{ role: "user", content: "Hi" }] };
+    const refused = await all.app.request("/v1/messages", withKey(secret, jsonInit(message)));
+    expect(refused.status).toBe(429);
+    expect(await refused.json()).toMatchObject({ error: { type: "rate_limit_error" } });
+    expect(refused.headers.get("anthropic-ratelimit-requests-limit")).toBe("1");
+    expect(refused.headers.get("anthropic-ratelimit-requests-remaining")).toBe("0");
+    expect(refused.headers.get("anthropic-ratelimit-requests-reset")).toMatch(/^\d{4}-.*Z$/);
+    expect(refused.headers.get("anthropic-ratelimit-tokens-remaining")).toBe("41");
+  });
+
+  it("refuse a request that is more than all of them, and say that waiting won't help", async () => {
+    using all = setUp();
+    const { secret } = all.create("alice", { tokensPerMinute: 50 });
+    const refused = await all.app.request(CHAT, withKey(secret, chatInit({ max_tokens: 100 })));
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("x-should-retry")).toBe("false");
+    expect(openaiError.parse(await refused.json()).error).toMatchObject({
+      type: "tokens",
+      message: expect.stringContaining("limit 50, requested about"),
+    });
+  });
+
+  it.each([
+    [0, "0s"],
+    [1, "1ms"],
+    [120, "120ms"],
+    [8_640, "8.64s"],
+    [59_999, "1m0s"],
+    [60_000, "1m0s"],
+    [360_000, "6m0s"],
+    [86_400_000, "24h0m0s"],
+    [86_341_000, "23h59m1s"],
+  ])("write %i ms as %s", (ms, text) => {
+    expect(formatReset(ms)).toBe(text);
+  });
+});
+
+describe("GET /admin/usage", () => {
+  it("is for keys that may ask, and tells what all have used", async () => {
+    using all = setUp();
+    const [alice, admin] = [all.create("alice"), all.create("boss", { admin: true }).secret];
+    await all.app.request(CHAT, withKey(alice.secret, chatInit({})));
+    const streamed = await all.app.request(CHAT, withKey(alice.secret, chatInit({ stream: true })));
+    await streamed.text();
+    expect((await all.app.request("/admin/usage", withKey(alice.secret))).status).toBe(403);
+    const answer = await all.app.request("/admin/usage?key=alice", withKey(admin));
+    expect(await answer.json()).toMatchObject({
+      object: "list",
+      data: [
+        {
+          object: "usage",
+          key_id: alice.record.id,
+          key_name: "alice",
+          model: MODEL_ID,
+          requests: 2,
+          prompt_tokens: 24,
+          cached_tokens: 8,
+          completion_tokens: 4,
+        },
+      ],
+    });
+    expect((await all.app.request("/admin/usage?since=yesterday", withKey(admin))).status).toBe(400);
+  });
+
+  it("is for this machine alone where there are no keys", async () => {
+    using all = setUp();
+    const from = (remoteAddress: string) =>
+      all.app.request("/admin/usage", {}, { incoming: { socket: { remoteAddress } } });
+    expect((await from("127.0.0.1")).status).toBe(200);
+    expect((await from("192.168.1.5")).status).toBe(403);
+    expect((await all.app.request("/admin/usage")).status).toBe(403);
+  });
+});
+
+describe("what a key has stored", () => {
+  it("is seen by no other key", async () => {
+    using all = setUp();
+    const [alice, bob] = [all.create("alice").secret, all.create("bob").secret];
+    const idOf = z.object({ id: z.string() });
+    const make = async (path: string, body: unknown) =>
+      idOf.parse(await (await all.app.request(path, withKey(alice, jsonInit(body)))).json()).id;
+    const chat = await make(CHAT, { model: MODEL_ID, messages: [{ role: "user", content: "Hi" }], store: true });
+    const response = await make("/v1/responses", { model: MODEL_ID, input: "Hi" });
+    const conversation = await make("/v1/conversations", {});
+    const paths = [`${CHAT}/${chat}`, `/v1/responses/${response}`, `/v1/conversations/${conversation}`];
+    for (const path of [...paths, `/v1/responses/${response}/input_items`, `/v1/conversations/${conversation}/items`]) {
+      expect((await all.app.request(path, withKey(alice))).status, path).toBe(200);
+      expect((await all.app.request(path, withKey(bob))).status, path).toBe(404);
+    }
+    for (const path of paths) {
+      expect((await all.app.request(path, withKey(bob, { method: "DELETE" }))).status, path).toBe(404);
+    }
+    expect(list.parse(await (await all.app.request(CHAT, withKey(bob))).json()).data).toEqual([]);
+    expect(list.parse(await (await all.app.request(CHAT, withKey(alice))).json()).data).toHaveLength(1);
+    const onward = { model: MODEL_ID, input: "And?", previous_response_id: response };
+    expect((await all.app.request("/v1/responses", withKey(bob, jsonInit(onward)))).status).toBe(400);
+    expect((await all.app.request("/v1/responses", withKey(alice, jsonInit(onward)))).status).toBe(200);
+  });
+});

@@ -1,0 +1,120 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { KeysFileError, readKeysFile } from "../../src/keys/file.ts";
+import { createFixedKeys } from "../../src/keys/fixed.ts";
+import { hashSecret } from "../../src/keys/secret.ts";
+import { silent } from "./support.ts";
+
+const SECRET = "sk-sluice-of-the-file";
+const HASH = hashSecret("another secret of it");
+
+function read(text: string) {
+  return readKeysFile("/keys.yaml", "keys.yaml", () => text);
+}
+
+describe("a file of keys", () => {
+  it("holds secrets or their hashes, and what each key may do", () => {
+    const keys = read(`
+keys:
+  - name: Alice
+    key: ${SECRET}
+    expires: "2027-01-31"
+    models: [smollm2]
+    class: interactive
+    requestsPerMinute: 60
+  - { name: bob, key: "sha256:${HASH}", admin: true }
+`);
+    expect(keys.map(({ hash }) => hash)).toEqual([hashSecret(SECRET), HASH]);
+    expect(keys[0]?.key).toMatchObject({
+      id: "file:alice",
+      name: "Alice",
+      expiresMs: Date.parse("2027-01-31T00:00:00Z"),
+      policy: { models: ["smollm2"], class: "interactive", requestsPerMinute: 60, admin: false },
+    });
+    expect(keys[1]?.key.policy).toMatchObject({ class: "default", admin: true });
+  });
+
+  it.each([
+    ["keys:\n  - name: a\n    key: short", /^ {2}keys\.yaml:3: keys\.0\.key: give sha256:/m],
+    [
+      `keys:\n  - name: a\n    key: ${SECRET}\n    requestsPerMinute: 0`,
+      /^ {2}keys\.yaml:4: keys\.0\.requestsPerMinute: /m,
+    ],
+    [`keys:\n  - name: a\n    key: ${SECRET}\n    clas: batch`, /^ {2}keys\.yaml:2: keys\.0: .*clas/m],
+    [`keys:\n  - name: a\n    key: ${SECRET}\n    expires: soon`, /^ {2}keys\.yaml:4: keys\.0\.expires: give a date/m],
+    [`keys:\n  - {name: a, key: ${SECRET}}\n  - {name: A, key: ${SECRET}2}`, /keys\.yaml:3: the name A is there twice/],
+    [
+      `keys:\n  - {name: a, key: ${SECRET}}\n  - {name: b, key: ${SECRET}}`,
+      /keys\.yaml:3: b: another key has this secret/,
+    ],
+    [`keys: [{name: a, key: ${SECRET}`, /keys\.yaml:1:\d+: not valid YAML/],
+    ["", /keys\.yaml:1: the file: /],
+    ["keys: []", /give at least one key/],
+  ])("that is wrong says where, and no secret: %j", (text, message) => {
+    expect(() => read(text)).toThrow(KeysFileError);
+    expect(() => read(text)).toThrow(message);
+    expect(() => read(text)).not.toThrow(SECRET);
+  });
+
+  it("is read or refused, whatever it holds", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.string().map((text) => `keys:\n  - ${text}`),
+        ),
+        (text) => {
+          try {
+            expect(read(text).length).toBeGreaterThan(0);
+          } catch (error) {
+            expect(error).toBeInstanceOf(KeysFileError);
+          }
+        },
+      ),
+    );
+  });
+
+  it("is read again when it has changed, and stays in force while it is wrong", () => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-keys-"));
+    const path = join(folder, "keys.yaml");
+    const replace = (text: string) => {
+      writeFileSync(`${path}.new`, text);
+      renameSync(`${path}.new`, path);
+    };
+    const errors: string[] = [];
+    let nowMs = 0;
+    replace(`keys: [{name: a, key: ${SECRET}}]`);
+    const logger = { ...silent, error: (message: string) => void errors.push(message) };
+    const keys = createFixedKeys({ keysFile: path, apiKey: "", logger, now: () => nowMs });
+    const names = () => {
+      nowMs += 1_000;
+      return keys.list().map(({ name }) => name);
+    };
+    expect(names()).toEqual(["a"]);
+    replace(`keys: [{name: b, key: ${SECRET}}]`);
+    expect(names()).toEqual(["b"]);
+    replace("keys: [");
+    expect(names()).toEqual(["b"]);
+    rmSync(path);
+    expect(names()).toEqual(["b"]);
+    expect(errors).toHaveLength(2);
+    expect(errors.join()).not.toContain(SECRET);
+    replace(`keys: [{name: c, key: ${SECRET}}]`);
+    expect(names()).toEqual(["c"]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("goes with the one key of the setting", () => {
+    const keys = createFixedKeys({ keysFile: "", apiKey: SECRET, logger: silent });
+    expect(keys.byHash(hashSecret(SECRET))).toMatchObject({
+      id: "api-key",
+      source: "setting",
+      policy: { admin: false },
+    });
+    expect(keys.byId("api-key")).toBeDefined();
+  });
+});

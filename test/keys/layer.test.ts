@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import { OverloadedError } from "../../src/generation/errors.ts";
+import type { GenerationEvent } from "../../src/generation/event.ts";
+import type { Generate } from "../../src/generation/layer.ts";
+import type { GenerationRequest } from "../../src/generation/request.ts";
+import { holdToLimits } from "../../src/keys/layer.ts";
+import type { Outcome, Used, Work } from "../../src/keys/meter.ts";
+import { generationRequest } from "../fixtures/generation.ts";
+import { key } from "./support.ts";
+
+const EVENTS: readonly GenerationEvent[] = [
+  { type: "started", promptTokens: 12, cachedTokens: 4 },
+  { type: "text", choice: 0, text: "Hel" },
+  { type: "text", choice: 0, text: "lo" },
+  { type: "finished", choice: 0, reason: "stop", completionTokens: 7 },
+];
+
+function setUp(generate: Generate, whose = key()) {
+  const begun: Work[] = [];
+  const ends: { outcome: Outcome; used: Used }[] = [];
+  const layer = holdToLimits(
+    { get: (id) => (id === whose.id ? whose : undefined) },
+    {
+      begin: async (_key, work) => {
+        begun.push(work);
+        return { end: (outcome, used) => void ends.push({ outcome, used }) };
+      },
+      view: () => undefined,
+    },
+  );
+  const run = (request: Partial<GenerationRequest> = {}) =>
+    layer(generationRequest({ terms: { tenant: whose.id, priority: "default" }, maxTokens: 50, ...request }), generate)[
+      Symbol.asyncIterator
+    ]();
+  return { begun, ends, run };
+}
+
+async function* play() {
+  yield* EVENTS;
+}
+
+async function drain(iterator: AsyncIterator<GenerationEvent>): Promise<GenerationEvent[]> {
+  const events: GenerationEvent[] = [];
+  for await (const event of { [Symbol.asyncIterator]: () => iterator }) events.push(event);
+  return events;
+}
+
+describe("holdToLimits", () => {
+  it("passes every event on and settles with what was used", async () => {
+    const { begun, ends, run } = setUp(play);
+    const iterator = run();
+    expect(begun).toEqual([]);
+    expect(await drain(iterator)).toEqual(EVENTS);
+    expect(begun).toHaveLength(1);
+    expect(begun[0]?.tokens).toBeGreaterThan(50);
+    expect(ends[0]).toEqual({ outcome: "done", used: { prompt: 12, cached: 4, completion: 7 } });
+  });
+
+  it("lets a request pass that has no terms, or nobody's", async () => {
+    const { begun, run } = setUp(play);
+    expect(await drain(run({ terms: { tenant: "local", priority: "default" } }))).toEqual(EVENTS);
+    expect(begun).toEqual([]);
+  });
+
+  it("counts what was said until the client left", async () => {
+    const { ends, run } = setUp(play);
+    const iterator = run();
+    for (let taken = 0; taken < 3; taken++) await iterator.next();
+    await iterator.return?.();
+    expect(ends[0]).toEqual({ outcome: "left", used: { prompt: 12, cached: 4, completion: 2 } });
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it("gives back what the server did not take on, and tells of what failed", async () => {
+    const refused = setUp(async function* () {
+      yield* [];
+      throw new OverloadedError("Full.", 1_000);
+    });
+    await expect(refused.run().next()).rejects.toThrow("Full.");
+    expect(refused.ends[0]?.outcome).toBe("refused");
+
+    const failed = setUp(async function* () {
+      yield* EVENTS.slice(0, 2);
+      throw new Error("Broken.");
+    });
+    await expect(drain(failed.run())).rejects.toThrow("Broken.");
+    expect(failed.ends[0]).toEqual({ outcome: "failed", used: { prompt: 12, cached: 4, completion: 1 } });
+  });
+
+  it("begins nothing for a client that left while its limits were looked at", async () => {
+    let started = false;
+    const { ends, run } = setUp(async function* () {
+      started = true;
+      yield* EVENTS;
+    });
+    const iterator = run();
+    const first = iterator.next();
+    await iterator.return?.();
+    expect(await first).toEqual({ done: true, value: undefined });
+    expect(ends[0]?.outcome).toBe("left");
+    expect(started).toBe(false);
+  });
+});

@@ -1,0 +1,124 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { BeyondLimitError, RateLimitedError } from "../../src/generation/errors.ts";
+import { type Counters, createCounters } from "../../src/keys/counters.ts";
+import type { Key } from "../../src/keys/key.ts";
+import { createMeter, type Meter } from "../../src/keys/meter.ts";
+import type { Figures } from "../../src/keys/usage.ts";
+import { key } from "./support.ts";
+
+const NOTHING = { prompt: 0, cached: 0, completion: 0 };
+
+function setUp() {
+  const noted: Figures[] = [];
+  const counters = createCounters();
+  const pending: Promise<unknown>[] = [];
+  const watched: Counters = {
+    add(...given) {
+      const added = counters.add(...given);
+      pending.push(added);
+      return added;
+    },
+  };
+  const meter = createMeter({
+    counters: watched,
+    usage: { add: (_key, _model, figures) => void noted.push(figures) },
+    random: () => 0,
+  });
+  return { meter, noted, settled: () => Promise.all(pending) };
+}
+
+let requests = 0;
+function begin(meter: Meter, whose: Key, tokens = 10, requestId = `req_${requests++}`) {
+  return meter.begin(whose, { requestId, model: "one", tokens });
+}
+
+describe("requests", () => {
+  it("are let in as many as the key may send, and the next is told the limit and when to come back", async () => {
+    const { meter, noted } = setUp();
+    const whose = key({ requestsPerMinute: 2 });
+    await begin(meter, whose);
+    expect(meter.view(whose, "requests")).toMatchObject({ limit: 2, remaining: 1 });
+    await begin(meter, whose);
+    const refusal = await begin(meter, whose).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(RateLimitedError);
+    expect(refusal).toMatchObject({
+      limited: "requests",
+      message: expect.stringContaining("requests per minute: limit 2, used 2"),
+    });
+    expect((refusal as RateLimitedError).retryAfterMs).toBeGreaterThan(59_000);
+    expect((refusal as RateLimitedError).retryAfterMs).toBeLessThanOrEqual(60_000);
+    expect(noted).toEqual([{ refusals: 1 }]);
+    expect(meter.view(whose, "tokens")).toBeUndefined();
+  });
+
+  it("of one key leave another's alone", async () => {
+    const { meter } = setUp();
+    await begin(meter, key({ requestsPerDay: 1 }, "key_a"));
+    await begin(meter, key({ requestsPerDay: 1 }, "key_b"));
+    await expect(begin(meter, key({ requestsPerDay: 1 }, "key_a"))).rejects.toThrow("requests per day");
+  });
+
+  it("may be so many at once, and pieces of one count once", async () => {
+    const { meter } = setUp();
+    const whose = key({ concurrentRequests: 1, requestsPerMinute: 2 });
+    const pieces = [await begin(meter, whose, 1, "req_a"), await begin(meter, whose, 1, "req_a")];
+    await expect(begin(meter, whose)).rejects.toThrow("concurrent requests: limit 1, in hand 1");
+    pieces[0]?.end("done", NOTHING);
+    await expect(begin(meter, whose)).rejects.toThrow("concurrent requests");
+    pieces[1]?.end("done", NOTHING);
+    pieces[1]?.end("done", NOTHING);
+    await begin(meter, whose);
+  });
+
+  it("that the server refuses cost the key nothing", async () => {
+    const { meter, noted, settled } = setUp();
+    const whose = key({ requestsPerMinute: 1, tokensPerMinute: 100 });
+    (await begin(meter, whose, 100)).end("refused", NOTHING);
+    await settled();
+    await begin(meter, whose, 100);
+    expect(noted).toEqual([{ refusals: 1 }]);
+  });
+});
+
+describe("tokens", () => {
+  it("are reserved by the estimate, and what was really used takes its place", async () => {
+    const { meter, noted, settled } = setUp();
+    const whose = key({ tokensPerMinute: 100 });
+    const charge = await begin(meter, whose, 80);
+    await expect(begin(meter, whose, 30)).rejects.toThrow("tokens per minute: limit 100, used 80, requested about 30");
+    charge.end("done", { prompt: 20, cached: 5, completion: 10 });
+    await settled();
+    expect(meter.view(whose, "tokens")).toMatchObject({ limit: 100, remaining: 70 });
+    await begin(meter, whose, 70);
+    expect(noted.at(-1)).toEqual({ requests: 1, promptTokens: 20, cachedTokens: 5, completionTokens: 10, errors: 0 });
+  });
+
+  it("of a request that is more than the whole limit are refused for good", async () => {
+    const { meter } = setUp();
+    await expect(begin(meter, key({ tokensPerDay: 100 }), 101)).rejects.toThrow(BeyondLimitError);
+  });
+
+  it("never add up to more than the limit, whatever is asked in whatever order, unless an estimate was too low", async () => {
+    const works = fc.array(
+      fc.record({ tokens: fc.integer({ min: 1, max: 60 }), share: fc.double({ min: 0, max: 1, noNaN: true }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(works, fc.integer({ min: 60, max: 200 }), async (all, limit) => {
+        const { meter, settled } = setUp();
+        const whose = key({ tokensPerMinute: limit });
+        let used = 0;
+        for (const { tokens, share } of all) {
+          const charge = await begin(meter, whose, tokens).catch(() => undefined);
+          const prompt = Math.floor(tokens * share);
+          charge?.end("done", { ...NOTHING, prompt });
+          if (charge !== undefined) used += prompt;
+          await settled();
+          expect(used).toBeLessThanOrEqual(limit);
+          expect(meter.view(whose, "tokens")?.remaining).toBe(limit - used);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
