@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
+import { createResponseCache } from "./cache/cache.ts";
 import type { Config } from "./config/schema.ts";
 import { createEmbedder, type Embedder } from "./engine/host/embedder.ts";
 import { createEngine, type Engine } from "./engine/host/engine.ts";
@@ -24,6 +25,7 @@ import { createModelDirectory, type ModelState, type ServedModel } from "./routi
 import { route } from "./routing/route.ts";
 import { createState } from "./store/state.ts";
 import { callTools } from "./tools/layer.ts";
+import { readVersion } from "./version.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -81,8 +83,14 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
   });
   const access = await createAccess({ config, state, logger });
+  const cache = createResponseCache({
+    config,
+    models,
+    infoOf: (model) => engines.get(model)?.info,
+    version: readVersion(),
+  });
   const generate = compose(
-    [holdToLimits(access.keys, access.meter), admit({ maxPending: config.maxPending })],
+    [holdToLimits(access.keys, access.meter), ...cache.layers, admit({ maxPending: config.maxPending })],
     route(directory),
   );
   const runs = createBackgroundRuns();

@@ -12,6 +12,7 @@ import { accessLog } from "./middleware/access-log.ts";
 import { anthropicForm, isFromAnthropicClient } from "./middleware/anthropic-form.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { limitBody } from "./middleware/body-limit.ts";
+import { cacheHeaders } from "./middleware/cache-headers.ts";
 import { allowOrigins } from "./middleware/cors.ts";
 import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
@@ -87,6 +88,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     openaiHeaders(now),
     accessLog(logger, now),
     queueHeaders(),
+    cacheHeaders(),
     allowOrigins(settings.corsOrigins),
   );
   app.use("/v1/messages/*", anthropicForm());

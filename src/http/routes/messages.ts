@@ -11,6 +11,7 @@ import { createMessageEncoder } from "../../protocols/messages/encode-stream.ts"
 import { createTally } from "../../protocols/tally.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
+import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
@@ -35,7 +36,11 @@ export function createMessage({ generate, models, logger }: MessagesDeps): Handl
     const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking, terms.priority);
     const tally = createTally(1);
     const id = c.get("requestId");
-    const generation = startGeneration(generate, { ...request.generation, id, model: model.id, terms }, connection);
+    const generation = startGeneration(
+      generate,
+      { ...request.generation, id, model: model.id, terms, cache: makeCacheWish(c) },
+      connection,
+    );
     const events = { [Symbol.asyncIterator]: () => generation.events };
     return answerClient(
       c,

@@ -8,6 +8,7 @@ import { createTally, type Tally } from "../../protocols/tally.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { State } from "../../store/state.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
+import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
@@ -42,6 +43,7 @@ export function createResponse({ generate, models, state, runs, logger, now }: R
     const turn = loadTurn(kept, request);
     const prompt = toPrompt(request, turn.items);
     const terms = makeTerms(c, request.serviceTier, !request.background);
+    const cache = makeCacheWish(c, !request.background);
     const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
     const run = createRun({ request, head, turn, state: kept, now, log });
@@ -53,7 +55,11 @@ export function createResponse({ generate, models, state, runs, logger, now }: R
     });
     const id = c.get("requestId");
     const wanted = request.background ? new AbortController().signal : connection;
-    const generation = startGeneration(fitting, { ...request.generation, prompt, id, model: model.id, terms }, wanted);
+    const generation = startGeneration(
+      fitting,
+      { ...request.generation, prompt, id, model: model.id, terms, cache },
+      wanted,
+    );
 
     if (request.background) {
       const queued = run.response();

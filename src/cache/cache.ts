@@ -1,0 +1,88 @@
+import { statSync } from "node:fs";
+import type { Layer } from "../generation/layer.ts";
+import type { ModelInfo } from "../generation/model.ts";
+import { identityOf } from "./identity.ts";
+import { answerRepeats } from "./layer.ts";
+import { type AnswerStore, createAnswerStore } from "./store.ts";
+
+/** Stored answers, and the layer that answers from them. */
+export type ResponseCache = {
+  /** None where nothing is to be stored. */
+  readonly layers: readonly Layer[];
+  readonly store: AnswerStore | undefined;
+};
+
+/** A model whose answers may be stored. */
+export type CachedModel = {
+  readonly id: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly sha256?: string;
+};
+
+export type ResponseCacheOptions<Model extends CachedModel> = {
+  readonly config: {
+    readonly cacheBytes: number;
+    readonly cacheTtlSeconds: number;
+    readonly flashAttention: string;
+    readonly gpu: string;
+    readonly prefillChunk: number;
+  };
+  readonly models: readonly Model[];
+  /** What is known of a model that has loaded: another object for each time that its file was read. */
+  readonly infoOf: (model: Model) => ModelInfo | undefined;
+  /** Sluice's own. */
+  readonly version: string;
+};
+
+/** A cache with nothing in it. */
+export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
+  const { cacheBytes: maxBytes, cacheTtlSeconds } = options.config;
+  if (maxBytes === 0) return { layers: [], store: undefined };
+  const store = createAnswerStore({ maxBytes, ttlMs: cacheTtlSeconds * 1_000 });
+  return { layers: [answerRepeats({ store, identify: createIdentify(options) })], store };
+}
+
+type Known = {
+  readonly info: ModelInfo;
+  readonly modifiedMs: number | undefined;
+  readonly identity: string | undefined;
+};
+
+/** Identities of models by id, looked up anew only when a model has been loaded anew: its file may be another then. */
+function createIdentify<Model extends CachedModel>({
+  models,
+  infoOf,
+  config: { flashAttention, gpu, prefillChunk },
+  version,
+}: ResponseCacheOptions<Model>): (id: string) => string | undefined {
+  const byId = new Map(models.map((model) => [model.id, model]));
+  const known = new Map<Model, Known>();
+
+  function identify(model: Model, info: ModelInfo, before: Known | undefined): Known {
+    const modifiedMs = statSync(model.path, { throwIfNoEntry: false })?.mtimeMs;
+    if (modifiedMs === undefined) return { info, modifiedMs, identity: undefined };
+    const { path, sizeBytes, sha256 } = model;
+    // The hash is that of the file which was there at the start.
+    const isSame = before === undefined || before.modifiedMs === modifiedMs;
+    const identity = identityOf({
+      file: { path, sizeBytes, modifiedMs, ...(sha256 !== undefined && isSame && { sha256 }) },
+      chatTemplate: info.chatTemplate,
+      contextTokens: info.contextTokens,
+      settings: { flashAttention, gpu, prefillChunk },
+      version,
+    });
+    return { info, modifiedMs, identity };
+  }
+
+  return (id) => {
+    const model = byId.get(id);
+    const info = model && infoOf(model);
+    if (model === undefined || info === undefined) return undefined;
+    const before = known.get(model);
+    if (before?.info === info) return before.identity;
+    const now = identify(model, info, before);
+    known.set(model, now);
+    return now.identity;
+  };
+}
