@@ -11,7 +11,16 @@ export function sluiceLauncher(
   { slots, contextTokens }: ServerSettings,
   env: NodeJS.ProcessEnv = {},
 ): ServerLauncher {
-  const args = ["--model", shared.modelPath, "--slots", String(slots), "--context", String(contextTokens)];
+  const args = [
+    "--model",
+    shared.modelPath,
+    "--slots",
+    String(slots),
+    "--context",
+    String(contextTokens),
+    "--cache-bytes",
+    "0",
+  ];
   return {
     readyPath: "/ready",
     command: (port): ProcessSpec => ({
