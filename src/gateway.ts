@@ -124,7 +124,8 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
  *
  * It listens first: `/health` answers and `/ready` tells the progress while a large model loads.
  *
- * @throws `ExposedError` when everybody could reach it without a key, the system's error when the address can't be had, `EngineLoadError` when a model can't be loaded
+ * @throws `ExposedError` when everybody could reach it without a key, the system's error when the address can't be had,
+ *   `EngineLoadError` when a model can't be loaded
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const gateway = await createGateway(options);

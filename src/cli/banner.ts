@@ -27,8 +27,11 @@ export function describeModels(models: readonly LocalModel[], config: Config): r
   }));
 }
 
-/** What `serve` prints when it is ready: the address, the models, and a request to try. `url` has no slash at its end. */
-export function formatBanner(version: string, url: string, models: readonly ServedModel[]): string {
+/**
+ * What `serve` prints when it is ready: the address, the models, and a request to try. `url` has no slash at its end. Where a key is needed the
+ * request takes it from a variable, so that none lands in a shell's history.
+ */
+export function formatBanner(version: string, url: string, models: readonly ServedModel[], needsKey = false): string {
   const rows = models.map(({ id, slots, contextTokens, onlyReads }) => [
     id,
     onlyReads ? "embeddings or scores" : `${slots} ${slots === 1 ? "slot" : "slots"} of ${contextTokens} tokens`,
@@ -40,7 +43,7 @@ ${indent(formatTable(rows))}
 Try it:
 
   curl -N ${reachable(url)}${path} -H 'Content-Type: application/json' \\
-    -d ${quote(JSON.stringify(body))}
+${needsKey ? '    -H "Authorization: Bearer $SLUICE_KEY" \\\n' : ""}    -d ${quote(JSON.stringify(body))}
 
 `;
 }

@@ -6,6 +6,7 @@ import { inspectBackend } from "../engine/host/inspect.ts";
 import { findBinding, type InstalledBinding, type Platform, pinnedBindingVersion } from "../engine/host/programs.ts";
 import { BACKENDS, type Backend } from "../engine/inspect/report.ts";
 import type { GpuChoice } from "../engine/messages.ts";
+import { isLoopback } from "../keys/exposure.ts";
 import { readVersion } from "../version.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { type BackendFindings, backendOf, checkBackends, type Opened } from "./doctor/backends.ts";
@@ -91,7 +92,8 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
     checkModelsFolder(modelsFolder, findings),
     ...checkScratchFolder(scratchFolder, config),
     port,
-    ...checkSettings(config, models, probes.hasKeys(config, context.cwd)),
+    // The state file is left alone where it makes no difference.
+    ...checkSettings(config, models, isLoopback(config.host) || probes.hasKeys(config, context.cwd)),
   ];
   const serves = canServe(checks);
   if (flags.json === true) {

@@ -48,7 +48,8 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
   });
   try {
     // Before a model is downloaded for nothing. The gateway looks again, and warns.
-    isExposed(config, hasKeys(config, context.cwd));
+    const needsKey = hasKeys(config, context.cwd);
+    isExposed(config, needsKey);
     await checkAddress(config);
     const models = await parts.fetchModels(config.model, {
       modelsDir: config.modelsDir,
@@ -58,7 +59,7 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
       signal: interrupts.signal,
     });
     const gateway = await unlessInterrupted(parts.startGateway({ config, models, logger }), interrupts);
-    context.stdout.write(formatBanner(readVersion(), gateway.url, describeModels(models, config)));
+    context.stdout.write(formatBanner(readVersion(), gateway.url, describeModels(models, config), needsKey));
     return await runUntilEnd(gateway, config, logger, interrupts, context);
   } catch (error) {
     if (error instanceof InterruptedError) logger.info(`${error.signalName}: stopped before the gateway was ready`);

@@ -42,6 +42,7 @@ export type HttpEnv = {
     /** `req_` and 32 hexadecimal digits: `x-request-id`, and the request's id from here to the engine. */
     requestId: string;
     facts: RequestFacts;
+    /** Absent where no key is needed. */
     caller?: Caller;
     /** How to tell of a failure, where not as OpenAI does. */
     errorForm?: ErrorForm;

@@ -13,11 +13,12 @@ export type Counters = {
 export type CountersOptions = {
   /** Where several gateways count together. */
   readonly redis?: RedisClient;
+  /** What the slowest answer of Redis may cost a request, in ms; 250 if absent. */
+  readonly timeoutMs?: number;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
 };
 
-/** What the slowest answer of Redis may cost a request. */
 const REDIS_TIMEOUT_MS = 250;
 /** So long Redis is not asked after it failed. */
 const REDIS_PAUSE_MS = 2_000;
@@ -28,7 +29,11 @@ type Limiter = RateLimiterMemory | RateLimiterRedis;
  * Counters in this process's memory, or in Redis, with those in memory for the time that it can't be had. The limits themselves are not
  * told to rate-limiter-flexible, which only counts: each key has its own, and they may change at any time.
  */
-export function createCounters({ redis, now = Date.now }: CountersOptions = {}): Counters {
+export function createCounters({
+  redis,
+  timeoutMs = REDIS_TIMEOUT_MS,
+  now = Date.now,
+}: CountersOptions = {}): Counters {
   const local = limiters((options) => new RateLimiterMemory(options));
   const shared =
     redis &&
@@ -41,7 +46,7 @@ export function createCounters({ redis, now = Date.now }: CountersOptions = {}):
   async function count(window: Window, keyId: string, points: number): Promise<RateLimiterRes> {
     if (shared !== undefined && now() >= skipUntilMs) {
       try {
-        return await within(REDIS_TIMEOUT_MS, penalty(shared, window, keyId, points));
+        return await within(timeoutMs, penalty(shared, window, keyId, points));
       } catch {
         // The connection has told the log. A hung one would hold up every request.
         skipUntilMs = now() + REDIS_PAUSE_MS;

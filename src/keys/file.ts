@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isNode, LineCounter, parseDocument } from "yaml";
+import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { parseDate } from "./duration.ts";
 import type { FixedKey } from "./fixed.ts";
@@ -9,6 +9,9 @@ import { hashSecret } from "./secret.ts";
 /** A file of keys is a few pages of text; anything larger is another file, named by mistake. */
 const MAX_FILE_BYTES = 1024 * 1024;
 const MAX_KEYS = 1_000;
+
+/** Before the hash of a secret, in place of the secret. */
+const HASH_PREFIX = "sha256:";
 
 /** Keys that can't be used. Its message lists every problem, one a line, with the file and the line, and quotes no secret. */
 export class KeysFileError extends Error {
@@ -48,51 +51,71 @@ export type ReadText = (path: string) => string;
  * the rules, or holds a name or a secret twice.
  */
 export function readKeysFile(path: string, shownPath: string, readText: ReadText = readBounded): readonly FixedKey[] {
+  const { content, lineOf } = parse(readOrExplain(path, shownPath, readText), shownPath);
+  const parsed = fileSchema.safeParse(content);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(
+      ({ path: place, message }) => `${shownPath}:${lineOf(place)}: ${place.join(".") || "the file"}: ${message}.`,
+    );
+    throw new KeysFileError(problems);
+  }
+  const keys = parsed.data.keys.map(toFixedKey);
+  const twice = findTwice(keys).map(({ index, problem }) => `${shownPath}:${lineOf(["keys", index])}: ${problem}`);
+  if (twice.length > 0) throw new KeysFileError(twice);
+  return keys;
+}
+
+type Parsed = {
+  readonly content: unknown;
+  /** The line of what stands at a place, or of the nearest thing around it. */
+  readonly lineOf: (place: readonly PropertyKey[]) => number;
+};
+
+/** The parser's own words may quote the text, which holds secrets, so only the place and the kind of a mistake are told. */
+function parse(text: string, shownPath: string): Parsed {
   const lines = new LineCounter();
-  const document = parseDocument(readOrExplain(path, shownPath, readText), {
-    lineCounter: lines,
-    prettyErrors: false,
-    logLevel: "error",
-  });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   const [broken] = document.errors;
   if (broken !== undefined) {
     const { line, col } = lines.linePos(broken.pos[0]);
-    // The parser's own words may quote the text, which holds secrets.
     throw new KeysFileError([`${shownPath}:${line}:${col}: not valid YAML (${broken.code}).`]);
   }
-  const parsed = fileSchema.safeParse(document.toJS({ maxAliasCount: 100 }));
-  if (!parsed.success) {
-    throw new KeysFileError(
-      parsed.error.issues.map(({ path: place, message }) => {
-        const line = lineOf(place);
-        return `${shownPath}:${line}: ${place.join(".") || "the file"}: ${message}.`;
-      }),
-    );
-  }
+  return {
+    content: readContent(document, shownPath),
+    lineOf(place) {
+      for (let length = place.length; length >= 0; length--) {
+        const node = document.getIn(place.slice(0, length), true);
+        if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+      }
+      return 1;
+    },
+  };
+}
 
-  function lineOf(place: readonly PropertyKey[]): number {
-    for (let length = place.length; length >= 0; length--) {
-      const node = document.getIn(place.slice(0, length), true);
-      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
-    }
-    return 1;
+/** Aliases are followed only here: one to nothing, or too many of them, shows now. */
+function readContent(document: Document, shownPath: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch {
+    throw new KeysFileError([`${shownPath}: not valid YAML: an alias (*NAME) stands for nothing, or for too much.`]);
   }
+}
 
-  const keys = parsed.data.keys.map(({ name, key, expires, ...policy }) => ({
-    hash: key.startsWith("sha256:") ? key.slice("sha256:".length) : hashSecret(key),
-    key: { id: `file:${name.toLowerCase()}`, name, source: "file" as const, expiresMs: expires, policy },
-  }));
-  const twice = keys.flatMap(({ hash, key }, index) => {
-    const before = keys.slice(0, index);
-    const line = lineOf(["keys", index]);
-    if (before.some((other) => other.key.id === key.id))
-      return [`${shownPath}:${line}: the name ${key.name} is there twice.`];
-    return before.some((other) => other.hash === hash)
-      ? [`${shownPath}:${line}: ${key.name}: another key has this secret.`]
-      : [];
+function toFixedKey({ name, key, expires, ...policy }: z.infer<typeof entrySchema>): FixedKey {
+  const hash = key.startsWith(HASH_PREFIX) ? key.slice(HASH_PREFIX.length) : hashSecret(key);
+  return { hash, key: { id: `file:${name.toLowerCase()}`, name, source: "file", expiresMs: expires, policy } };
+}
+
+function findTwice(keys: readonly FixedKey[]): readonly { readonly index: number; readonly problem: string }[] {
+  const [ids, hashes] = [new Set<string>(), new Set<string>()];
+  return keys.flatMap(({ hash, key: { id, name } }, index) => {
+    const hasName = ids.has(id);
+    const hasSecret = hashes.has(hash);
+    ids.add(id);
+    hashes.add(hash);
+    if (hasName) return { index, problem: `the name ${name} is there twice.` };
+    return hasSecret ? { index, problem: `${name}: another key has this secret.` } : [];
   });
-  if (twice.length > 0) throw new KeysFileError(twice);
-  return keys;
 }
 
 function readOrExplain(path: string, shownPath: string, readText: ReadText): string {

@@ -76,9 +76,13 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
   }
 
   function fail(error: unknown): never {
-    const isRefusal = !hasStarted && (error instanceof OverloadedError || error instanceof SupersededError);
-    end(isRefusal ? "refused" : request.signal.aborted ? "left" : "failed");
+    end(outcomeOf(error));
     throw error;
+  }
+
+  function outcomeOf(error: unknown): Outcome {
+    if (request.signal.aborted || error instanceof SupersededError) return "left";
+    return error instanceof OverloadedError && !hasStarted ? "refused" : "failed";
   }
 
   async function begin(): Promise<IteratorResult<GenerationEvent>> {

@@ -48,8 +48,8 @@ export type MeterOptions = {
 const CONCURRENT_RETRY_MS = 1_000;
 /** Those who were refused together don't come back together. */
 const MAX_JITTER_MS = 2_000;
-/** Keys whose counts are remembered for headers. */
-const MAX_VIEWS = 20_000;
+/** Keys of which something is remembered. */
+const MAX_KEYS = 20_000;
 
 type Reservation = { readonly window: Window; readonly points: number; readonly endsMs: number };
 
@@ -58,16 +58,18 @@ export function createMeter({ counters, usage, now = Date.now, random = Math.ran
   /** For each key, how many pieces of each of its requests are in hand. */
   const inHand = new Map<string, Map<string, number>>();
   const counts = new Map<string, Map<Window, Count>>();
+  /** Each key's latest request: one that is tried again with a shorter prompt is still the same. */
+  const latest = new Map<string, string>();
 
   async function add(key: Key, window: Window, points: number): Promise<Count> {
     const count = await counters.add(window, key.id, points);
-    if (counts.size >= MAX_VIEWS) counts.clear();
+    if (counts.size >= MAX_KEYS) counts.clear();
     const ofKey = counts.get(key.id) ?? new Map<Window, Count>();
     counts.set(key.id, ofKey.set(window, count));
     return count;
   }
 
-  /** Whether this is the request's first piece. */
+  /** Whether this is the first that is seen of the request. */
   function enter(key: Key, requestId: string): boolean {
     const requests = inHand.get(key.id) ?? new Map<string, number>();
     const pieces = requests.get(requestId) ?? 0;
@@ -79,7 +81,10 @@ export function createMeter({ counters, usage, now = Date.now, random = Math.ran
       );
     }
     inHand.set(key.id, requests.set(requestId, pieces + 1));
-    return pieces === 0;
+    const isFirst = pieces === 0 && latest.get(key.id) !== requestId;
+    if (latest.size >= MAX_KEYS) latest.clear();
+    latest.set(key.id, requestId);
+    return isFirst;
   }
 
   function leave(key: Key, requestId: string): void {

@@ -70,7 +70,8 @@ export function createKeyRing({ store, fixed, now = Date.now }: KeyRingOptions):
 
   return {
     isOn() {
-      isOn ||= fixed.list().length > 0;
+      if (isOn) return true;
+      isOn = fixed.list().length > 0;
       look();
       return isOn;
     },

@@ -69,6 +69,26 @@ describe("serve", () => {
     await running;
   });
 
+  it("does not begin where everybody could come without a key", async () => {
+    const fetchModels = vi.fn<ServeParts["fetchModels"]>(async () => [model]);
+    const { context, parts } = setUp({ parts: { fetchModels } });
+    await expect(serve({ ...flags, host: "0.0.0.0" }, context, parts)).rejects.toThrow(/keys create NAME.*--insecure/);
+    expect(fetchModels).not.toHaveBeenCalled();
+    const { running } = await serveUntilReady({ ...flags, host: "0.0.0.0", insecure: true }, context, parts);
+    context.process.emit("SIGTERM", "SIGTERM");
+    expect(await running).toBe(0);
+  });
+
+  it("shows a request with a key where one is needed, and prints none", async () => {
+    const { context, parts } = setUp();
+    const apiKey = "sk-sluice-of-the-setting";
+    const { running } = await serveUntilReady({ ...flags, apiKey }, context, parts);
+    expect(context.stdout.text()).toContain('    -H "Authorization: Bearer $SLUICE_KEY" \\\n    -d ');
+    expect(context.stdout.text()).not.toContain(apiKey);
+    context.process.emit("SIGTERM", "SIGTERM");
+    await running;
+  });
+
   it("prints the banner even where the log is silent: it is the answer, not the log", async () => {
     const { context, parts, log } = setUp();
     const { running } = await serveUntilReady({ ...flags, logLevel: "silent" }, context, parts);

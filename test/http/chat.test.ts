@@ -188,7 +188,7 @@ describe("POST /v1/chat/completions", () => {
       new RateLimitedError("60 of 60 requests a minute are used.", 200.5),
       429,
       {
-        type: "invalid_request_error",
+        type: "requests",
         param: null,
         code: "rate_limit_exceeded",
         message: expect.stringMatching(/^60/),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { OverloadedError } from "../../src/generation/errors.ts";
+import { OverloadedError, SupersededError } from "../../src/generation/errors.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
@@ -89,6 +89,13 @@ describe("holdToLimits", () => {
     });
     await expect(refused.run().next()).rejects.toThrow("Full.");
     expect(refused.ends[0]?.outcome).toBe("refused");
+
+    const superseded = setUp(async function* () {
+      yield* EVENTS.slice(0, 2);
+      throw new SupersededError();
+    });
+    await expect(drain(superseded.run())).rejects.toThrow(SupersededError);
+    expect(superseded.ends[0]?.outcome).toBe("left");
 
     const failed = setUp(async function* () {
       yield* EVENTS.slice(0, 2);

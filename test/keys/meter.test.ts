@@ -71,6 +71,15 @@ describe("requests", () => {
     await begin(meter, whose);
   });
 
+  it("that are tried again count once", async () => {
+    const { meter, noted } = setUp();
+    const whose = key({ requestsPerMinute: 1 });
+    (await begin(meter, whose, 1, "req_a")).end("failed", NOTHING);
+    (await begin(meter, whose, 1, "req_a")).end("done", NOTHING);
+    expect(noted.map(({ requests }) => requests)).toEqual([1, 0]);
+    await expect(begin(meter, whose)).rejects.toThrow("requests per minute");
+  });
+
   it("that the server refuses cost the key nothing", async () => {
     const { meter, noted, settled } = setUp();
     const whose = key({ requestsPerMinute: 1, tokensPerMinute: 100 });
