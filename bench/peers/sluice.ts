@@ -18,6 +18,7 @@ export function sluiceLauncher(
     String(slots),
     "--context",
     String(contextTokens),
+    // A repeated prompt is to be evaluated each time.
     "--cache-bytes",
     "0",
   ];
