@@ -3,7 +3,17 @@ import { responsesRequestSchema } from "../../../protocols/responses/schema.ts";
 import { serviceTier } from "../../../protocols/service-tier.ts";
 import type { NamedSchema, Operation } from "../operation.ts";
 import { itemList, outputItem } from "./items.ts";
-import { count, deleted, inPath, inQuery, LIST_ERRORS, LOOKUP_ERRORS, paging, WAITING_ERRORS } from "./shared.ts";
+import {
+  CACHED_ERRORS,
+  count,
+  deleted,
+  inPath,
+  inQuery,
+  LIST_ERRORS,
+  LOOKUP_ERRORS,
+  paging,
+  WAITING_ERRORS,
+} from "./shared.ts";
 
 const response: NamedSchema = {
   name: "Response",
@@ -67,7 +77,8 @@ export const createResponse: Operation = {
     },
   },
   waits: true,
-  errors: WAITING_ERRORS,
+  isCached: true,
+  errors: CACHED_ERRORS,
 };
 
 export const countResponseTokens: Operation = {
