@@ -105,7 +105,8 @@ export function createFlight(options: FlightOptions): Flight {
     source?.return?.().catch(() => {});
   }
 
-  if (isOwn) void pump();
+  // Later, so that whoever prepared it has it when it ends.
+  if (isOwn) queueMicrotask(pump);
   return {
     listen(signal, { isLate = false } = {}) {
       const listener = createListener({

@@ -37,7 +37,7 @@ function setUp(generate: Generate = play) {
   };
 }
 
-async function* play(): AsyncGenerator<GenerationEvent> {
+async function* play(_?: GenerationRequest): AsyncGenerator<GenerationEvent> {
   yield* EVENTS;
 }
 
@@ -129,6 +129,20 @@ describe("answerRepeats", () => {
     const after = noting();
     await collect(run(greedy({ cache: after.cache })));
     expect(after.news).toEqual([{ type: "hit", ageSeconds: 0, ttlSeconds: 100 }]);
+  });
+
+  it("serves the stale one also where another can't be made", async () => {
+    let isBroken = false;
+    const { run, store, later } = setUp((request) => {
+      if (isBroken) throw new Error("Gone.");
+      return play(request);
+    });
+    await collect(run(greedy()));
+    later(TTL_MS + 5_000);
+    isBroken = true;
+    expect(await collect(run(greedy({ cache: { staleWhileRevalidateSeconds: 60 } })))).toHaveLength(EVENTS.length);
+    await settled();
+    expect(store.size().entries).toBe(1);
   });
 
   it("answers only-if-cached with what is stored, or refuses", async () => {

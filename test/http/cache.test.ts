@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { answerRepeats } from "../../src/cache/layer.ts";
 import { createAnswerStore } from "../../src/cache/store.ts";
 import type { CacheNews } from "../../src/generation/cache.ts";
+import { ContextLengthExceededError } from "../../src/generation/errors.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
 import { decodeCacheWish } from "../../src/http/cache-control.ts";
 import { watchCache } from "../../src/http/cache-news.ts";
@@ -100,6 +101,20 @@ describe.each(PROTOCOLS)("$name that was answered before", ({ path, body, codeOf
     expect(response.status).toBe(400);
     expect(text).toContain("sluice-replay");
     expect((await send(path, body, { "sluice-replay": "fast" })).response.status).toBe(200);
+  });
+});
+
+describe("a failure", () => {
+  it("is never said to be stored", async () => {
+    const { send } = createCachedApp(
+      script(async function* () {
+        yield* [];
+        throw new ContextLengthExceededError(5_000, 4_096);
+      }),
+    );
+    const { response } = await send("/v1/chat/completions", PROTOCOLS[0].body);
+    expect(response.status).toBe(400);
+    expect(response.headers.get("cache-status")).toBe("sluice; fwd=miss");
   });
 });
 

@@ -11,19 +11,19 @@ export function cacheHeaders(): MiddlewareHandler<HttpEnv> {
     await next();
     const news = c.get("facts").cache?.known();
     if (news === undefined) return;
-    c.res.headers.set(CACHE_STATUS_HEADER, formatCacheStatus(news));
+    c.res.headers.set(CACHE_STATUS_HEADER, formatCacheStatus(news, c.res.status < 400));
     if (news.type === "hit") c.res.headers.set(AGE_HEADER, String(Math.floor(news.ageSeconds)));
   };
 }
 
-/** Such as `sluice; hit; ttl=3600`, or `sluice; fwd=miss; stored`. */
-export function formatCacheStatus(news: CacheNews): string {
+/** Such as `sluice; hit; ttl=3600`, or `sluice; fwd=miss; stored`. @param isAnswer false for a failure, which is never stored */
+export function formatCacheStatus(news: CacheNews, isAnswer = true): string {
   switch (news.type) {
     case "hit":
       return `sluice; hit; ttl=${Math.floor(news.ttlSeconds)}`;
     case "forward": {
       const { reason, stored, collapsed } = news;
-      return `sluice; fwd=${reason}${stored ? "; stored" : ""}${collapsed ? "; collapsed" : ""}`;
+      return `sluice; fwd=${reason}${stored && isAnswer ? "; stored" : ""}${collapsed ? "; collapsed" : ""}`;
     }
     case "none":
       return "sluice; detail=only-if-cached";
