@@ -88,7 +88,9 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     models,
     infoOf: (model) => engines.get(model)?.info,
     version: readVersion(),
+    logger,
   });
+  await cache.load();
   const generate = compose(
     [holdToLimits(access.keys, access.meter), ...cache.layers, admit({ maxPending: config.maxPending })],
     route(directory),
@@ -98,6 +100,7 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     await Promise.all([...engines.values(), ...embedders.values()].map((each) => each.stop()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
+    await cache.save();
     access.close();
     state.close();
   };

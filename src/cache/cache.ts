@@ -1,6 +1,8 @@
 import { statSync } from "node:fs";
+import type { Logger } from "pino";
 import type { Layer } from "../generation/layer.ts";
 import type { ModelInfo } from "../generation/model.ts";
+import { readAnswers, writeAnswers } from "./file.ts";
 import { identityOf } from "./identity.ts";
 import { answerRepeats } from "./layer.ts";
 import { type AnswerStore, createAnswerStore } from "./store.ts";
@@ -10,6 +12,10 @@ export type ResponseCache = {
   /** None where nothing is to be stored. */
   readonly layers: readonly Layer[];
   readonly store: AnswerStore | undefined;
+  /** Takes up what `save` has written. What can't be read is told in the log, and costs nothing else. */
+  readonly load: () => Promise<void>;
+  /** Writes down what is stored, where a file is set. What can't be written is told in the log. */
+  readonly save: () => Promise<void>;
 };
 
 /** A model whose answers may be stored. */
@@ -24,6 +30,8 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
   readonly config: {
     readonly cacheBytes: number;
     readonly cacheTtlSeconds: number;
+    /** Where answers outlive the process; "" for nowhere. */
+    readonly cacheFile: string;
     readonly flashAttention: string;
     readonly gpu: string;
     readonly prefillChunk: number;
@@ -33,14 +41,49 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
   readonly infoOf: (model: Model) => ModelInfo | undefined;
   /** Sluice's own. */
   readonly version: string;
+  readonly logger: Pick<Logger, "warn">;
 };
+
+/** Far more than the longest answer that is stored takes. What says that it is longer is damaged. */
+const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
 /** A cache with nothing in it. */
 export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
-  const { cacheBytes: maxBytes, cacheTtlSeconds } = options.config;
-  if (maxBytes === 0) return { layers: [], store: undefined };
+  const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
+  const doNothing = async () => {};
+  if (maxBytes === 0) return { layers: [], store: undefined, load: doNothing, save: doNothing };
   const store = createAnswerStore({ maxBytes, ttlMs: cacheTtlSeconds * 1_000 });
-  return { layers: [answerRepeats({ store, identify: createIdentify(options) })], store };
+  return {
+    layers: [answerRepeats({ store, identify: createIdentify(options) })],
+    store,
+    ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
+  };
+}
+
+/** A cache is only a cache: nothing that goes wrong with its file stops the gateway. */
+function keepIn(
+  file: string,
+  store: AnswerStore,
+  maxBytes: number,
+  logger: Pick<Logger, "warn">,
+): Pick<ResponseCache, "load" | "save"> {
+  return {
+    async load() {
+      try {
+        for await (const entry of readAnswers(file, Math.min(maxBytes, MAX_RECORD_BYTES))) store.restore(entry);
+      } catch (error) {
+        const isNew = error instanceof Error && "code" in error && error.code === "ENOENT";
+        if (!isNew) logger.warn({ err: error, file }, "stored answers can't be read; the cache begins empty");
+      }
+    },
+    async save() {
+      try {
+        await writeAnswers(file, store.entries());
+      } catch (error) {
+        logger.warn({ err: error, file }, "stored answers can't be written; they are lost with the process");
+      }
+    },
+  };
 }
 
 type Known = {

@@ -33,8 +33,20 @@ export type AnswerStore = {
   readonly put: (key: string, events: readonly TimedEvent[], label: Label) => boolean;
   /** Forgets all answers that have all of these, and returns how many they were. */
   readonly clear: (which?: Partial<Label>) => number;
+  /** Everything that is stored, what was asked for last at the end. */
+  readonly entries: () => Iterable<StoredEntry>;
+  /** Stores what another store had, unless it has grown too old. */
+  readonly restore: (entry: StoredEntry) => void;
   readonly size: () => { readonly entries: number; readonly bytes: number };
 };
+
+/** An answer as it is kept elsewhere. */
+export type StoredEntry = Label &
+  Omit<Answer, "events"> & {
+    readonly key: string;
+    /** As `packAnswer` has it. */
+    readonly bytes: Buffer;
+  };
 
 /** Answers that were stored together don't grow old together: each is fresh for up to so much less. */
 const JITTER = 0.1;
@@ -47,7 +59,7 @@ const PURGE_EVERY_MS = 60_000;
 /** What an entry takes besides its bytes: the key, the record, its buffer, its place in the list. Measured with 100,000 entries. */
 export const ENTRY_OVERHEAD_BYTES = 640;
 
-type Entry = Label & Omit<Answer, "events"> & { readonly bytes: Buffer };
+type Entry = Omit<StoredEntry, "key">;
 
 /** Keeps answers in memory: those that were asked for last, as many as fit. */
 export function createAnswerStore({
@@ -71,6 +83,12 @@ export function createAnswerStore({
     entries.purgeStale();
   }
 
+  function set(key: string, entry: Entry): void {
+    const { bytes, freshMs, storedMs } = entry;
+    const size = bytes.length + ENTRY_OVERHEAD_BYTES;
+    entries.set(key, entry, { size, ttl: freshMs * KEPT_TTLS, start: storedMs });
+  }
+
   return {
     get(key) {
       const entry = entries.get(key);
@@ -82,8 +100,7 @@ export function createAnswerStore({
       purge();
       const bytes = packAnswer(events);
       const freshMs = ttlMs * (1 - JITTER * random());
-      const entry = { bytes, storedMs: now(), freshMs, model, scope };
-      entries.set(key, entry, { size: bytes.length + ENTRY_OVERHEAD_BYTES, ttl: freshMs * KEPT_TTLS });
+      set(key, { bytes, storedMs: now(), freshMs, model, scope });
       return entries.has(key);
     },
     clear({ model, scope } = {}) {
@@ -92,6 +109,16 @@ export function createAnswerStore({
       );
       for (const [key] of gone) entries.delete(key);
       return gone.length;
+    },
+    *entries() {
+      for (const key of entries.rkeys()) {
+        const entry = entries.peek(key);
+        if (entry !== undefined) yield { key, ...entry };
+      }
+    },
+    restore({ key, ...entry }) {
+      // A clock that was wrong must not make it younger than it is.
+      if (entry.storedMs <= now() && entry.storedMs + entry.freshMs * KEPT_TTLS > now()) set(key, entry);
     },
     size: () => ({ entries: entries.size, bytes: entries.calculatedSize }),
   };

@@ -62,6 +62,10 @@ export const configSchema = z.strictObject({
     .max(31_536_000)
     .default(86_400)
     .describe("how long a stored answer is fresh, in seconds"),
+  cacheFile: z
+    .string()
+    .default("")
+    .describe("file in which stored answers outlive a stop; they are forgotten unless it is named"),
   modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
   stateFile: z
     .string()

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { endAll, runSluice } from "./sluice-process.ts";
+import { endAll, runSluice, type SluiceProcess } from "./sluice-process.ts";
 
 let folder: string;
+let sluice: SluiceProcess;
 let openai: OpenAI;
 let anthropic: Anthropic;
 let model: string;
@@ -20,15 +21,20 @@ const watchedFetch: typeof fetch = async (input, init) => {
   return response;
 };
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "sluice-cache-"));
-  const sluice = runSluice(
+async function start(): Promise<void> {
+  sluice = runSluice(
     ...["--model", inject("modelPath"), "--slots", "4", "--context", "1024", "--state-file", join(folder, "state.db")],
+    ...["--cache-file", join(folder, "answers")],
   );
   const url = await sluice.ready;
   openai = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0, fetch: watchedFetch });
   anthropic = new Anthropic({ baseURL: url, apiKey: "none", maxRetries: 0, fetch: watchedFetch });
   model = (await openai.models.list()).data[0]?.id ?? "";
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sluice-cache-"));
+  await start();
 });
 
 afterAll(async () => {
@@ -295,5 +301,17 @@ describe("the response cache", () => {
     const statuses = answers.map(({ response }) => response.headers.get("cache-status")).sort();
     expect(statuses).toEqual([MISS, `${MISS}; collapsed`, `${MISS}; collapsed`]);
     expect(new Set(answers.map(({ data }) => data.choices[0]?.message.content)).size).toBe(1);
+  });
+
+  test("has after a restart what it had before", async () => {
+    const body = { model, messages, temperature: 0, max_tokens: 8 };
+    const before = await openai.chat.completions.create(body);
+    expect(status).toBe(MISS);
+    sluice.kill("SIGTERM");
+    expect((await sluice.ended).code).toBe(0);
+    await start();
+    const after = await openai.chat.completions.create(body);
+    expect(status).toMatch(HIT);
+    expect(after.choices).toEqual(before.choices);
   });
 });
