@@ -105,7 +105,16 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     state.close();
   };
   return {
-    app: createApp({ generate, models: directory, settings: config, state, runs, access, logger }),
+    app: createApp({
+      generate,
+      models: directory,
+      settings: config,
+      state,
+      runs,
+      access,
+      ...(cache.control && { cache: cache.control }),
+      logger,
+    }),
     access,
     async start() {
       try {

@@ -5,13 +5,15 @@ import type { ModelInfo } from "../generation/model.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
 import { identityOf } from "./identity.ts";
 import { answerRepeats } from "./layer.ts";
+import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts";
 import { type AnswerStore, createAnswerStore } from "./store.ts";
 
-/** Stored answers, and the layer that answers from them. */
+/** Stored answers, the layer that answers from them. */
 export type ResponseCache = {
   /** None where nothing is to be stored. */
   readonly layers: readonly Layer[];
-  readonly store: AnswerStore | undefined;
+  /** Undefined where nothing is to be stored. */
+  readonly control: CacheControl | undefined;
   /** Takes up what `save` has written. What can't be read is told in the log, and costs nothing else. */
   readonly load: () => Promise<void>;
   /** Writes down what is stored, where a file is set. What can't be written is told in the log. */
@@ -51,11 +53,12 @@ const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
   const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
   const doNothing = async () => {};
-  if (maxBytes === 0) return { layers: [], store: undefined, load: doNothing, save: doNothing };
+  if (maxBytes === 0) return { layers: [], control: undefined, load: doNothing, save: doNothing };
   const store = createAnswerStore({ maxBytes, ttlMs: cacheTtlSeconds * 1_000 });
+  const counter = createCacheCounter();
   return {
-    layers: [answerRepeats({ store, identify: createIdentify(options) })],
-    store,
+    layers: [answerRepeats({ store, identify: createIdentify(options), onNews: counter.note })],
+    control: controlCache(store, counter, maxBytes),
     ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
   };
 }

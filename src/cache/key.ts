@@ -2,13 +2,14 @@ import { hash } from "node:crypto";
 import type { GenerationRequest, Message, OutputFormat, Prompt, Sampling, ToolUse } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { canonicalSchema } from "./schema.ts";
+import { PUBLIC_SCOPE, tenantScope } from "./scope.ts";
 
 /** To be raised with every change of what a key is made of, or of what an answer is kept as. */
 export const KEY_VERSION = 1;
 
 /** Whose answers a request may have: those of its tenant, or those that are everybody's. */
 export function scopeOf({ terms = OWN_TERMS, cache }: GenerationRequest): string {
-  return cache?.isPublic === true ? "public" : `tenant:${terms.tenant}`;
+  return cache?.isPublic === true ? PUBLIC_SCOPE : tenantScope(terms.tenant);
 }
 
 /**

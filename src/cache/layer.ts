@@ -14,26 +14,36 @@ export type CacheLayerOptions = {
   readonly store: AnswerStore;
   /** What `identityOf` says of the model with this id; undefined as long as that is not known. Then nothing is cached. */
   readonly identify: (model: string) => string | undefined;
+  /** Hears what becomes of every request. */
+  readonly onNews?: (news: CacheNews) => void;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
 };
 
 const NO_WISHES: CacheWish = {};
+const BYPASS: CacheNews = { type: "forward", reason: "bypass", stored: false, collapsed: false };
 
 /**
  * Answers a repeat from the store, and lets requests that are alike share one generation while it runs. A request that takes no part is
  * passed on as it is, at no cost for each event.
  */
-export function answerRepeats({ store, identify, now = Date.now }: CacheLayerOptions): Layer {
+export function answerRepeats({ store, identify, onNews, now = Date.now }: CacheLayerOptions): Layer {
   const flights = createFlights(store);
+
+  function tellOf(wish: CacheWish): (news: CacheNews) => void {
+    return (news) => {
+      onNews?.(news);
+      wish.onCache?.(news);
+    };
+  }
 
   function begin(request: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent> {
     const { cache: wish = NO_WISHES, model, signal } = request;
+    const tell = tellOf(wish);
     signal.throwIfAborted();
-    const tell = (news: CacheNews) => wish.onCache?.(news);
     const identity = identify(model);
     if (identity === undefined && wish.onlyIfCached !== true) {
-      tell({ type: "forward", reason: "bypass", stored: false, collapsed: false });
+      tell(BYPASS);
       return next(request)[Symbol.asyncIterator]();
     }
     const key = identity === undefined ? "" : keyOf(request, identity);
@@ -58,7 +68,7 @@ export function answerRepeats({ store, identify, now = Date.now }: CacheLayerOpt
 
   return (request, next) => {
     if (takesPart(request) || request.cache?.onlyIfCached === true) return begunLate(() => begin(request, next));
-    request.cache?.onCache?.({ type: "forward", reason: "bypass", stored: false, collapsed: false });
+    tellOf(request.cache ?? NO_WISHES)(BYPASS);
     return next(request);
   };
 }

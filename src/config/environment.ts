@@ -5,8 +5,11 @@ import { didYouMean } from "./suggest.ts";
 /** Names the configuration file; not a setting, since it says where the settings are. */
 export const CONFIG_VARIABLE = "SLUICE_CONFIG";
 
+/** An admin's key, for the commands that talk to a running gateway; not a setting, since the gateway has no use for it. */
+export const ADMIN_KEY_VARIABLE = "SLUICE_ADMIN_KEY";
+
 /** Variables with our prefix that are no settings and belong to other parts. */
-const otherVariables: readonly string[] = [CONFIG_VARIABLE];
+const otherVariables: readonly string[] = [CONFIG_VARIABLE, ADMIN_KEY_VARIABLE];
 
 /**
  * Kubernetes gives every pod variables about each service beside it, so that a service called `sluice` brings

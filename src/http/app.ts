@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { every } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Logger } from "pino";
+import type { CacheControl } from "../cache/stats.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { Access } from "../keys/access.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
@@ -20,6 +21,7 @@ import { queueHeaders } from "./middleware/queue-headers.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
+import { clearCache, showCache } from "./routes/cache.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { completions } from "./routes/completions.ts";
 import { docsPage, openapiDocument } from "./routes/docs.ts";
@@ -51,6 +53,8 @@ export type AppDeps = {
   readonly runs?: BackgroundRuns;
   /** Who may ask, for how much; without it everybody, for everything. */
   readonly access?: Access;
+  /** Stored answers, for who may look after them. */
+  readonly cache?: CacheControl;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -81,7 +85,17 @@ const OPEN_PATHS: readonly string[] = ["/health", "/ready", "/openapi.json", "/d
  * serve({ fetch: app.fetch, port: 8080 });
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
-  const { generate, models, settings, state, runs = createBackgroundRuns(), access, logger, now = Date.now } = deps;
+  const {
+    generate,
+    models,
+    settings,
+    state,
+    runs = createBackgroundRuns(),
+    access,
+    cache,
+    logger,
+    now = Date.now,
+  } = deps;
   const app = new Hono<HttpEnv>();
   const forEveryRequest = every(
     requestId(),
@@ -116,6 +130,8 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.post("/detokenize", takesJson, detokenize(models));
   app.post("/apply-template", takesJson, applyTemplate(models));
   app.get("/admin/usage", adminOnly(), showUsage(state.usage, access));
+  app.get("/admin/cache", adminOnly(), showCache(cache));
+  app.delete("/admin/cache", adminOnly(), clearCache(cache));
   addStateRoutes(app, { generate, models, state, runs, logger, now }, settings.maxBodyBytes);
 
   for (const path of OWN_PATHS) {

@@ -50,7 +50,7 @@ describe("wrong usage ends with 2 and says what was meant", () => {
     [["--verson"], "(Did you mean --version?)"],
     [["config", "--slot", "1"], "(Did you mean --slots?)"],
     [["pul", "x"], "error: unknown command 'pul'. Did you mean pull?"],
-    [["xyzzy"], "error: unknown command 'xyzzy'. Commands: serve, pull, models, keys, usage, config, doctor."],
+    [["xyzzy"], "error: unknown command 'xyzzy'. Commands: serve, pull, models, keys, cache, usage, config, doctor."],
     [["--port", "1", "config"], "error: unknown command 'config'. Put the command before its flags: sluice config …"],
     [["config", "--port"], "error: option '--port <number>' argument missing"],
     [["pull"], "error: missing required argument 'name'"],

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { answerRepeats } from "../../src/cache/layer.ts";
+import { controlCache, createCacheCounter } from "../../src/cache/stats.ts";
 import { createAnswerStore } from "../../src/cache/store.ts";
 import type { CacheNews } from "../../src/generation/cache.ts";
 import { ContextLengthExceededError } from "../../src/generation/errors.ts";
@@ -115,6 +116,52 @@ describe("a failure", () => {
     const { response } = await send("/v1/chat/completions", PROTOCOLS[0].body);
     expect(response.status).toBe(400);
     expect(response.headers.get("cache-status")).toBe("sluice; fwd=miss");
+  });
+});
+
+describe("/admin/cache", () => {
+  const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1" } } };
+  const FROM_ELSEWHERE = { incoming: { socket: { remoteAddress: "192.168.1.5" } } };
+
+  function createKept() {
+    const store = createAnswerStore({ maxBytes: 1_000_000, ttlMs: 60_000 });
+    const counter = createCacheCounter();
+    const layer = answerRepeats({ store, identify: (model) => model, onNews: counter.note });
+    const { app } = createTestApp({
+      generate: compose([layer], script(answerWith(["Hello"]))),
+      cache: controlCache(store, counter, 1_000_000),
+    });
+    const init = (temperature: number) => jsonInit({ ...PROTOCOLS[0].body, temperature });
+    return { app, ask: (temperature: number) => app.request("/v1/chat/completions", init(temperature)) };
+  }
+
+  it("tells what is stored and what became of requests, and forgets it", async () => {
+    const { app, ask } = createKept();
+    for (const temperature of [0, 0, 1]) await (await ask(temperature)).text();
+    const show = async () => (await app.request("/admin/cache", {}, FROM_HERE)).json();
+    expect(await show()).toEqual({
+      object: "cache",
+      entries: 1,
+      bytes: expect.any(Number),
+      max_bytes: 1_000_000,
+      hits: 1,
+      misses: 1,
+      collapsed: 0,
+      bypassed: 1,
+    });
+    const forget = async (query: string) =>
+      (await app.request(`/admin/cache${query}`, { method: "DELETE" }, FROM_HERE)).json();
+    expect(await forget("?model=other")).toEqual({ object: "cache", deleted: 0 });
+    expect(await forget("?key=key_1")).toEqual({ object: "cache", deleted: 0 });
+    expect(await forget("?key=local")).toEqual({ object: "cache", deleted: 1 });
+    expect(await show()).toMatchObject({ entries: 0, bytes: 0 });
+  });
+
+  it("is for this machine alone where there are no keys", async () => {
+    const { app } = createKept();
+    for (const method of ["GET", "DELETE"]) {
+      expect((await app.request("/admin/cache", { method }, FROM_ELSEWHERE)).status).toBe(403);
+    }
   });
 });
 
