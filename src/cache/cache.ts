@@ -8,7 +8,7 @@ import { answerRepeats } from "./layer.ts";
 import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts";
 import { type AnswerStore, createAnswerStore } from "./store.ts";
 
-/** Stored answers, the layer that answers from them. */
+/** Stored answers, the layer that answers from them, and the file in which they outlive the process. */
 export type ResponseCache = {
   /** None where nothing is to be stored. */
   readonly layers: readonly Layer[];
