@@ -3,6 +3,7 @@ import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
 import { createBackend } from "./backend.ts";
+import { createResponseCache } from "./cache/cache.ts";
 import type { Config } from "./config/schema.ts";
 import { compose } from "./generation/layer.ts";
 import { createApp } from "./http/app.ts";
@@ -18,6 +19,7 @@ import { createLoadControl } from "./queue/load-control.ts";
 import { createModelDirectory } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
 import { createState } from "./store/state.ts";
+import { readVersion } from "./version.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -68,18 +70,37 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
   });
   const access = await createAccess({ config, state, logger });
-  const generate = compose([holdToLimits(access.keys, access.meter)], route(directory));
+  const cache = createResponseCache({
+    config,
+    models,
+    infoOf: (model) => directory.resolve(model.id).info(),
+    version: readVersion(),
+    logger,
+  });
+  await cache.load();
+  const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], route(directory));
   const runs = createBackgroundRuns();
   const stop = async () => {
     await Promise.all(backends.map((backend) => backend.stop()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
+    await cache.save();
     access.close();
     state.close();
     presets.close();
   };
   return {
-    app: createApp({ generate, models: directory, presets, settings: config, state, runs, access, logger }),
+    app: createApp({
+      generate,
+      models: directory,
+      presets,
+      settings: config,
+      state,
+      runs,
+      access,
+      ...(cache.control && { cache: cache.control }),
+      logger,
+    }),
     access,
     async start() {
       try {

@@ -18,7 +18,17 @@ export function sluiceLauncher(
   { slots, contextTokens }: ServerSettings,
   { env = {}, apiKey }: SluiceOptions = {},
 ): ServerLauncher {
-  const args = ["--model", shared.modelPath, "--slots", String(slots), "--context", String(contextTokens)];
+  const args = [
+    "--model",
+    shared.modelPath,
+    "--slots",
+    String(slots),
+    "--context",
+    String(contextTokens),
+    // A repeated prompt is to be evaluated each time.
+    "--cache-bytes",
+    "0",
+  ];
   return {
     readyPath: "/ready",
     ...(apiKey !== undefined && { apiKey }),

@@ -2,6 +2,7 @@ import { Command, Help } from "commander";
 import type { Flags } from "../config/load.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { readVersion } from "../version.ts";
+import { addCacheCommand } from "./cache/commands.ts";
 import type { CliContext } from "./context.ts";
 import { addKeysCommand } from "./keys/commands.ts";
 import { addSettingOptions } from "./options.ts";
@@ -81,6 +82,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   addSettingOptions(models, ["modelsDir"]);
 
   addKeysCommand(program, context, done);
+  addCacheCommand(program, context, done);
 
   const usage = program
     .command("usage")

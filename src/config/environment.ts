@@ -7,9 +7,11 @@ export const CONFIG_VARIABLE = "SLUICE_CONFIG";
 
 /** The setting `apiKey`, and what the commands that ask a gateway show to one with keys. */
 export const API_KEY_VARIABLE = "SLUICE_API_KEY";
+/** An admin's key, for the commands that talk to a running gateway; not a setting, since the gateway has no use for it. */
+export const ADMIN_KEY_VARIABLE = "SLUICE_ADMIN_KEY";
 
 /** Variables with our prefix that are no settings and belong to other parts. */
-const otherVariables: readonly string[] = [CONFIG_VARIABLE];
+const otherVariables: readonly string[] = [CONFIG_VARIABLE, ADMIN_KEY_VARIABLE];
 
 /**
  * Kubernetes gives every pod variables about each service beside it, so that a service called `sluice` brings

@@ -50,6 +50,22 @@ export const configSchema = z.strictObject({
     .max(1_099_511_627_776)
     .default(1024 ** 3)
     .describe("how much of the prompts that slots lose is kept in temporary files, in bytes; 0 keeps nothing"),
+  cacheBytes: z
+    .int()
+    .min(0)
+    .max(1_099_511_627_776)
+    .default(64 * 1024 ** 2)
+    .describe("how much memory stored answers to repeated requests may take, in bytes; 0 stores none"),
+  cacheTtlSeconds: z
+    .int()
+    .min(1)
+    .max(31_536_000)
+    .default(86_400)
+    .describe("how long a stored answer is fresh, in seconds"),
+  cacheFile: z
+    .string()
+    .default("")
+    .describe("file in which stored answers outlive a stop; they are forgotten unless it is named"),
   modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
   promptsDir: z.string().min(1).default("prompts").describe("folder of the prompt presets, one YAML file each"),
   stateFile: z

@@ -125,3 +125,14 @@ export class SupersededError extends GenerationError {
     super("A later request with the same `sluice-supersede` header has taken this one's place.");
   }
 }
+
+/** The request wanted a stored answer or none, and there is none that it may have. */
+export class NotCachedError extends GenerationError {
+  readonly code = "not_cached";
+
+  constructor() {
+    super(
+      "There is no stored answer to this request, and `Cache-Control: only-if-cached` asks for no other. Leave it out to have one generated.",
+    );
+  }
+}

@@ -26,6 +26,8 @@ export type GenerationEvent =
       readonly promptTokens: number;
       /** How many of those a slot still held, so that they were not evaluated again. */
       readonly cachedTokens: number;
+      /** All of it was generated before, for another request, and takes nothing now. */
+      readonly isReplay?: boolean;
     }
   | {
       readonly type: "text";

@@ -1,3 +1,4 @@
+import type { CacheWish } from "./cache.ts";
 import type { Terms } from "./terms.ts";
 
 /** Who said a message. OpenAI's `developer` arrives here as `system`: the open models' templates know no other. */
@@ -129,6 +130,8 @@ export type GenerationRequest = {
   readonly sampling: Sampling;
   /** Undefined is `OWN_TERMS`. */
   readonly terms?: Terms;
+  /** Undefined is what the cache does by itself. */
+  readonly cache?: CacheWish;
   /** Aborted when nobody wants the answer any more; everything that the request held is freed at once. */
   readonly signal: AbortSignal;
 };

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { every } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Logger } from "pino";
+import type { CacheControl } from "../cache/stats.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { Access } from "../keys/access.ts";
 import { fixedPresets, type PresetLibrary } from "../prompts/library.ts";
@@ -13,6 +14,7 @@ import { accessLog } from "./middleware/access-log.ts";
 import { anthropicForm, isFromAnthropicClient } from "./middleware/anthropic-form.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { limitBody } from "./middleware/body-limit.ts";
+import { cacheHeaders } from "./middleware/cache-headers.ts";
 import { allowOrigins } from "./middleware/cors.ts";
 import { jsonOnly } from "./middleware/json-only.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
@@ -21,6 +23,7 @@ import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { presetOpener } from "./preset.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
+import { clearCache, showCache } from "./routes/cache.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { completions } from "./routes/completions.ts";
 import { docsPage, openapiDocument } from "./routes/docs.ts";
@@ -54,6 +57,8 @@ export type AppDeps = {
   readonly runs?: BackgroundRuns;
   /** Who may ask, for how much; without it everybody, for everything. */
   readonly access?: Access;
+  /** Stored answers, for who may look after them. */
+  readonly cache?: CacheControl;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -84,7 +89,17 @@ const OPEN_PATHS: readonly string[] = ["/health", "/ready", "/openapi.json", "/d
  * serve({ fetch: app.fetch, port: 8080 });
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
-  const { generate, models, settings, state, runs = createBackgroundRuns(), access, logger, now = Date.now } = deps;
+  const {
+    generate,
+    models,
+    settings,
+    state,
+    runs = createBackgroundRuns(),
+    access,
+    cache,
+    logger,
+    now = Date.now,
+  } = deps;
   const { presets = fixedPresets([]) } = deps;
   const openPreset = presetOpener(presets, models);
   const app = new Hono<HttpEnv>();
@@ -93,6 +108,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     openaiHeaders(now),
     accessLog(logger, now),
     queueHeaders(),
+    cacheHeaders(),
     allowOrigins(settings.corsOrigins),
   );
   app.use("/v1/messages/*", anthropicForm());
@@ -120,6 +136,8 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.post("/detokenize", takesJson, detokenize(models));
   app.post("/apply-template", takesJson, applyTemplate(models, openPreset));
   app.get("/admin/usage", adminOnly(), showUsage(state.usage, access));
+  app.get("/admin/cache", adminOnly(), showCache(cache));
+  app.delete("/admin/cache", adminOnly(), clearCache(cache));
   addStateRoutes(app, { generate, models, openPreset, state, runs, logger, now }, settings.maxBodyBytes);
 
   for (const path of OWN_PATHS) {

@@ -2,6 +2,7 @@ import type { Priority } from "../generation/terms.ts";
 import type { Key } from "../keys/key.ts";
 import type { Meter } from "../keys/meter.ts";
 import type { TokenCounts } from "../protocols/tally.ts";
+import type { CacheOutcome } from "./cache-news.ts";
 import type { ErrorForm } from "./error-form.ts";
 import type { Wait } from "./wait.ts";
 
@@ -14,6 +15,8 @@ export type RequestFacts = {
   key?: { readonly id: string; readonly name: string };
   /** The wait for its turn, where it has to take one. */
   wait?: Wait;
+  /** What the response cache made of it, where there is one. */
+  cache?: CacheOutcome;
   /** The code or type of the error that the client was told. */
   error?: string;
   /** The client closed the connection before it had the whole answer. */

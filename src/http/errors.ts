@@ -8,6 +8,7 @@ import {
   GenerationError,
   InvalidSamplingError,
   ModelNotFoundError,
+  NotCachedError,
   OverloadedError,
   RateLimitedError,
   SupersededError,
@@ -119,6 +120,9 @@ function describeGenerationError(error: GenerationError): Failure {
   }
   if (error instanceof SupersededError) {
     return { ...refused(409, error.message, null, error.code), headers: DO_NOT_RETRY };
+  }
+  if (error instanceof NotCachedError) {
+    return { ...refused(504, error.message, null, error.code), headers: DO_NOT_RETRY };
   }
   if (error instanceof EngineUnavailableError) {
     return failed(503, error, DO_NOT_RETRY);

@@ -107,7 +107,8 @@ function readClientTimeout(text: string | undefined): number | undefined {
   return ms < 1 ? undefined : Math.min(ms, MAX_WAIT_MS);
 }
 
-function wrongHeader(name: string, expected: string): InvalidRequestError {
+/** What a header of ours is refused with. */
+export function wrongHeader(name: string, expected: string): InvalidRequestError {
   return new InvalidRequestError(
     `Invalid header '${name}': expected ${expected}. Correct it, or leave it out.`,
     name,

@@ -42,6 +42,8 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
   /** Events of text since a choice's count was known: the least that was drawn. */
   let uncounted = 0;
   let hasStarted = false;
+  /** What was generated before, for another request, was counted then. */
+  let isReplay = false;
   let isLeft = false;
   let charge: Charge | undefined;
   let source: AsyncIterator<GenerationEvent> | undefined;
@@ -53,6 +55,10 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
   function note(event: GenerationEvent): void {
     if (event.type === "started") {
       hasStarted = true;
+      isReplay = event.isReplay ?? false;
+    }
+    if (isReplay) return;
+    if (event.type === "started") {
       used.prompt += event.promptTokens;
       used.cached += event.cachedTokens;
     } else if (event.type === "finished") {

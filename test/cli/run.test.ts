@@ -52,7 +52,7 @@ describe("wrong usage ends with 2 and says what was meant", () => {
     [["pul", "x"], "error: unknown command 'pul'. Did you mean pull?"],
     [
       ["xyzzy"],
-      "error: unknown command 'xyzzy'. Commands: serve, pull, models, keys, usage, config, doctor, run, eval.",
+      "error: unknown command 'xyzzy'. Commands: serve, pull, models, keys, cache, usage, config, doctor, run, eval.",
     ],
     [["--port", "1", "config"], "error: unknown command 'config'. Put the command before its flags: sluice config …"],
     [["config", "--port"], "error: option '--port <number>' argument missing"],

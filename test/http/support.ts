@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { pino } from "pino";
 import type { z } from "zod";
+import type { CacheControl } from "../../src/cache/stats.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
@@ -55,6 +56,7 @@ export type TestAppOptions = {
   readonly state?: State;
   readonly access?: Access;
   readonly presets?: readonly Preset[];
+  readonly cache?: CacheControl;
 };
 
 const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
@@ -83,6 +85,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     presets: fixedPresets(options.presets ?? []),
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
     ...(options.access !== undefined && { access: options.access }),
+    ...(options.cache !== undefined && { cache: options.cache }),
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   });

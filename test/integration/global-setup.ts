@@ -41,6 +41,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
       String(CONTEXT_TOKENS),
       "--state-file",
       join(folder, "state.db"),
+      // What is asked again is to be generated again; cache.test.ts has a gateway of its own.
+      "--cache-bytes",
+      "0",
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );

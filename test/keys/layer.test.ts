@@ -56,6 +56,17 @@ describe("holdToLimits", () => {
     expect(ends[0]).toEqual({ outcome: "done", used: { prompt: 12, cached: 4, completion: 7 } });
   });
 
+  it("counts the request and no tokens where the answer was generated before", async () => {
+    const replay: GenerationEvent[] = EVENTS.map((event) =>
+      event.type === "started" ? { ...event, cachedTokens: 12, isReplay: true } : event,
+    );
+    const { ends, run } = setUp(async function* () {
+      yield* replay;
+    });
+    expect(await drain(run())).toEqual(replay);
+    expect(ends[0]).toEqual({ outcome: "done", used: { prompt: 0, cached: 0, completion: 0 } });
+  });
+
   it("lets a request pass that has no terms, or nobody's", async () => {
     const { begun, run } = setUp(play);
     expect(await drain(run({ terms: { tenant: "local", priority: "default" } }))).toEqual(EVENTS);

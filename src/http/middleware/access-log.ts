@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers";
 import type { MiddlewareHandler } from "hono";
 import type { Logger } from "pino";
+import type { CacheNews } from "../../generation/cache.ts";
 import type { HttpEnv, RequestFacts } from "../context.ts";
 import { CLIENT_CLOSED_REQUEST } from "../errors.ts";
 
@@ -32,6 +33,7 @@ export function accessLog(logger: Logger, now: () => number): MiddlewareHandler<
           keyName: facts.key?.name,
           model: facts.model,
           tokens: facts.tokens,
+          cache: cacheWord(facts.cache?.known()),
           queueMs: facts.wait?.known()?.ms,
           error: facts.error,
           clientGone: facts.clientGone,
@@ -46,6 +48,11 @@ export function accessLog(logger: Logger, now: () => number): MiddlewareHandler<
       void facts.bodySent.then(writeLater);
     }
   };
+}
+
+/** `hit`, or why it was none. */
+function cacheWord(news: CacheNews | undefined): string | undefined {
+  return news?.type === "forward" ? news.reason : news?.type;
 }
 
 /** A client's own id, as far as it is printable ASCII (OpenAI's rule for the header), and not too long. */

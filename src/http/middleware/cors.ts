@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { createMiddleware } from "hono/factory";
 import type { HttpEnv } from "../context.ts";
+import { AGE_HEADER, CACHE_STATUS_HEADER } from "./cache-headers.ts";
 import { QUEUE_MS_HEADER, QUEUE_POSITION_HEADER } from "./queue-headers.ts";
 
 /** What a script in a browser may read of an answer, besides what it may always read. */
@@ -21,6 +22,8 @@ const EXPOSED_HEADERS = [
   ),
   QUEUE_MS_HEADER,
   QUEUE_POSITION_HEADER,
+  CACHE_STATUS_HEADER,
+  AGE_HEADER,
 ];
 
 const PREFLIGHT_LIFETIME_SECONDS = 600;

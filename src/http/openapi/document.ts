@@ -1,4 +1,5 @@
 import { error } from "../../protocols/openai-responses.ts";
+import { CACHE_HEADERS, CACHE_PARAMETERS } from "./caching.ts";
 import type { Content, ErrorStatus, NamedSchema, Operation } from "./operation.ts";
 import { describeSchema, describeSchemas, type JsonSchema, referTo } from "./schemas.ts";
 import { WAIT_HEADERS, WAIT_PARAMETERS } from "./waiting.ts";
@@ -27,6 +28,7 @@ const ERRORS: Readonly<Record<ErrorStatus, string>> = {
   429: "The key has used up one of its limits. `retry-after` says when to try again.",
   500: "A failure of the server's; the log has it under the request's id.",
   503: "Too many requests are in hand, the model's engine was given up, or nothing can be kept on disk. `retry-after` says when to try again, if that helps.",
+  504: "Only a stored answer was to be had (`Cache-Control: only-if-cached`), and there is none.",
   529: "Too many requests are in hand, in the status that Anthropic has for it.",
 };
 
@@ -86,6 +88,12 @@ export function describeApi(operations: readonly Operation[], version: string): 
             { description, schema: { type: "integer", minimum: 0 } },
           ]),
         ),
+        ...Object.fromEntries(
+          Object.entries(CACHE_HEADERS).map(([component, { description, schema }]) => [
+            component,
+            { description, schema },
+          ]),
+        ),
       },
     },
   };
@@ -97,16 +105,31 @@ export function mountAt(document: OpenapiDocument, prefix: string): OpenapiDocum
 }
 
 function describeOperation(operation: Operation): JsonSchema {
-  const { id, tag, summary, description, request, waits = false, errors, errorBody = OPENAI_ERROR } = operation;
-  const parameters = [...(operation.parameters ?? []), ...(waits ? WAIT_PARAMETERS : [])];
+  const {
+    id,
+    tag,
+    summary,
+    description,
+    request,
+    waits = false,
+    isCached = false,
+    errors,
+    errorBody = OPENAI_ERROR,
+  } = operation;
+  const parameters = [
+    ...(operation.parameters ?? []),
+    ...(waits ? WAIT_PARAMETERS : []),
+    ...(isCached ? CACHE_PARAMETERS : []),
+  ];
+  const headers = { ...(waits && WAIT_HEADERS), ...(isCached && CACHE_HEADERS) };
   const answers = Object.entries(operation.answers).map(([status, answer]) => [
     status,
-    describeResponse(answer.description, answer.content, waits),
+    describeResponse(answer.description, answer.content, headers),
   ]);
   const { isOpen = false } = operation;
   const failures = (isOpen ? errors : [...errors, 401 as const]).map((status) => [
     String(status),
-    describeResponse(ERRORS[status], { "application/json": errorBody }, waits),
+    describeResponse(ERRORS[status], { "application/json": errorBody }, headers),
   ]);
   return {
     operationId: id,
@@ -136,8 +159,13 @@ function describeOperation(operation: Operation): JsonSchema {
   };
 }
 
-function describeResponse(description: string, content: Content | undefined, waits: boolean): JsonSchema {
-  const waitHeaders = Object.entries(waits ? WAIT_HEADERS : {}).map(([component, { name }]) => [
+/** @param own the headers that it has besides those of all answers, by the names of the document's components */
+function describeResponse(
+  description: string,
+  content: Content | undefined,
+  own: Readonly<Record<string, { readonly name: string }>>,
+): JsonSchema {
+  const headers = Object.entries(own).map(([component, { name }]) => [
     name,
     { $ref: `#/components/headers/${component}` },
   ]);
@@ -147,7 +175,7 @@ function describeResponse(description: string, content: Content | undefined, wai
   ]);
   return {
     description,
-    headers: { "x-request-id": { $ref: "#/components/headers/RequestId" }, ...Object.fromEntries(waitHeaders) },
+    headers: { "x-request-id": { $ref: "#/components/headers/RequestId" }, ...Object.fromEntries(headers) },
     ...(media.length > 0 && { content: Object.fromEntries(media) }),
   };
 }

@@ -14,7 +14,7 @@ export type Parameter = {
 };
 
 /** An error's status, as `ERRORS` explains it. */
-export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 529;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 504 | 529;
 
 /**
  * One route, as the document tells of it. To add a route, write one of these with the schemas that decode and encode it, and put it
@@ -39,6 +39,8 @@ export type Operation = {
   };
   /** Whether it waits for its turn, on the terms of its headers. */
   readonly waits?: boolean;
+  /** Whether it may be answered from the response cache. */
+  readonly isCached?: boolean;
   /** What may come back, other than errors. */
   readonly answers: Readonly<Record<number, { readonly description: string; readonly content?: Content }>>;
   readonly errors: readonly ErrorStatus[];

@@ -10,6 +10,7 @@ import { createTally } from "../../protocols/tally.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { State } from "../../store/state.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
+import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
@@ -46,7 +47,11 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
     const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, { tellsFunctionCall, priority });
     const tally = createTally(answer.choices);
     const id = c.get("requestId");
-    const started = startGeneration(generate, { ...wanted, id, model: model.id, terms }, connection);
+    const started = startGeneration(
+      generate,
+      { ...wanted, id, model: model.id, terms, cache: makeCacheWish(c) },
+      connection,
+    );
     const generation =
       chat.memory === undefined ? started : rememberChat(started, { ...chat.memory, answer }, stateOf(c, state));
     const events = { [Symbol.asyncIterator]: () => generation.events };

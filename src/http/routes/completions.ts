@@ -8,6 +8,7 @@ import { blamePrompt } from "../../protocols/completions/failure.ts";
 import { createTally } from "../../protocols/tally.ts";
 import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
+import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
@@ -42,7 +43,7 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
     const tally = createTally(prompts.length * each.choices);
     const generation = startGeneration(
       (request) => generateBatch(generate, request, prompts),
-      { ...each, id: c.get("requestId"), model: model.id, terms },
+      { ...each, id: c.get("requestId"), model: model.id, terms, cache: makeCacheWish(c) },
       connection,
     );
     const events = { [Symbol.asyncIterator]: () => generation.events };

@@ -12,6 +12,7 @@ import { createMessageEncoder } from "../../protocols/messages/encode-stream.ts"
 import { createTally } from "../../protocols/tally.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
+import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
@@ -41,7 +42,7 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
     const id = c.get("requestId");
     const generation = startGeneration(
       generate,
-      { ...opened.complete(request.generation), id, model: model.id, terms },
+      { ...opened.complete(request.generation), id, model: model.id, terms, cache: makeCacheWish(c) },
       connection,
     );
     const events = { [Symbol.asyncIterator]: () => generation.events };

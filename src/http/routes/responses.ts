@@ -9,6 +9,7 @@ import { createTally, type Tally } from "../../protocols/tally.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { State } from "../../store/state.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
+import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
@@ -54,6 +55,7 @@ export function createResponse({
     const turn = loadTurn(kept, request);
     const prompt = opened.compose(toPrompt(request, turn.readable));
     const terms = makeTerms(c, request.serviceTier, !request.background);
+    const cache = makeCacheWish(c, !request.background);
     const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
     const run = createRun({ request, head, turn, state: kept, now, log });
@@ -67,7 +69,7 @@ export function createResponse({
     const wanted = request.background ? new AbortController().signal : connection;
     const generation = startGeneration(
       fitting,
-      { ...opened.complete(request.generation), prompt, id, model: model.id, terms },
+      { ...opened.complete(request.generation), prompt, id, model: model.id, terms, cache },
       wanted,
     );
 

@@ -112,6 +112,25 @@ describe("describeApi", () => {
     });
   });
 
+  it("tells of the headers of a route that may be answered from the cache", () => {
+    const { paths } = describeApi([operation({ isCached: true })], "1.2.3");
+    expect(paths["/v1/things/{id}"]?.post).toMatchObject({
+      parameters: [
+        { name: "id", in: "path" },
+        { name: "cache-control", in: "header" },
+        { name: "sluice-replay", in: "header", schema: { enum: ["fast", "natural"] } },
+      ],
+      responses: {
+        200: {
+          headers: {
+            "cache-status": { $ref: "#/components/headers/CacheStatus" },
+            age: { $ref: "#/components/headers/Age" },
+          },
+        },
+      },
+    });
+  });
+
   it("tells of keys, of the 401 of every route that needs one, and of those that need none", () => {
     expect(document.security).toEqual([{}, { BearerKey: [] }, { HeaderKey: [] }]);
     expect(Object.keys(document.components.securitySchemes ?? {})).toEqual(["BearerKey", "HeaderKey"]);

@@ -16,6 +16,60 @@ const usageRow = z.object({
   refusals: count,
 });
 
+export const showCache: Operation = {
+  method: "get",
+  path: "/admin/cache",
+  id: "showCache",
+  tag: "Administration",
+  summary: "Tells what the response cache holds, and what it has done since the start",
+  description: "For the same as usage is. All figures are 0 where there is no cache.",
+  answers: {
+    200: {
+      description: "The figures.",
+      content: {
+        "application/json": {
+          name: "CacheStats",
+          schema: z.object({
+            object: z.literal("cache"),
+            entries: count,
+            bytes: count,
+            max_bytes: count,
+            hits: count,
+            misses: count,
+            collapsed: count,
+            bypassed: count,
+          }),
+        },
+      },
+    },
+  },
+  errors: [403, 500],
+};
+
+export const clearCache: Operation = {
+  method: "delete",
+  path: "/admin/cache",
+  id: "clearCache",
+  tag: "Administration",
+  summary: "Forgets stored answers: all of them, or those of a model, of a key, or of both",
+  parameters: [
+    inQuery("model", "Only of this model, by its id.", z.string().max(4096)),
+    inQuery("key", "Only this key's, by its id.", z.string().max(256)),
+  ],
+  answers: {
+    200: {
+      description: "How many they were.",
+      content: {
+        "application/json": {
+          name: "CacheCleared",
+          schema: z.object({ object: z.literal("cache"), deleted: count }),
+        },
+      },
+    },
+  },
+  errors: [400, 403, 500],
+};
+
 export const listUsage: Operation = {
   method: "get",
   path: "/admin/usage",

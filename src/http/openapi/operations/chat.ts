@@ -2,7 +2,7 @@ import { chatRequestSchema } from "../../../protocols/chat/schema.ts";
 import { REFUSALS } from "../../../protocols/chat/unsupported.ts";
 import { chatCompletion, chatCompletionChunk } from "../../../protocols/openai-responses.ts";
 import type { Operation } from "../operation.ts";
-import { WAITING_ERRORS } from "./shared.ts";
+import { CACHED_ERRORS } from "./shared.ts";
 
 const base = {
   model: "smollm2-135m-instruct",
@@ -35,5 +35,6 @@ export const createChatCompletion: Operation = {
     },
   },
   waits: true,
-  errors: WAITING_ERRORS,
+  isCached: true,
+  errors: CACHED_ERRORS,
 };

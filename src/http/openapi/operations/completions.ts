@@ -2,7 +2,7 @@ import { z } from "zod";
 import { completionRequestSchema } from "../../../protocols/completions/schema.ts";
 import { usage } from "../../../protocols/openai-responses.ts";
 import type { Operation } from "../operation.ts";
-import { count, WAITING_ERRORS } from "./shared.ts";
+import { CACHED_ERRORS, count } from "./shared.ts";
 
 const logprobs = z.object({
   tokens: z.array(z.string()),
@@ -54,5 +54,6 @@ export const createCompletion: Operation = {
     },
   },
   waits: true,
-  errors: WAITING_ERRORS,
+  isCached: true,
+  errors: CACHED_ERRORS,
 };

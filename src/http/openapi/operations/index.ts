@@ -1,5 +1,5 @@
 import type { Operation } from "../operation.ts";
-import { listUsage } from "./admin.ts";
+import { clearCache, listUsage, showCache } from "./admin.ts";
 import { createChatCompletion } from "./chat.ts";
 import {
   deleteStoredChat,
@@ -68,6 +68,8 @@ export const operations: readonly Operation[] = [
   detokenize,
   applyTemplate,
   listUsage,
+  showCache,
+  clearCache,
   health,
   ready,
   openapi,

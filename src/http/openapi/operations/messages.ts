@@ -2,7 +2,7 @@ import { z } from "zod";
 import { countRequestSchema, messagesRequestSchema } from "../../../protocols/messages/schema.ts";
 import { REFUSALS } from "../../../protocols/messages/unsupported.ts";
 import type { NamedSchema, Operation } from "../operation.ts";
-import { count, GENERATION_ERRORS, WAITING_ERRORS } from "./shared.ts";
+import { CACHED_ERRORS, count, GENERATION_ERRORS } from "./shared.ts";
 
 const anthropicError: NamedSchema = {
   name: "AnthropicError",
@@ -85,7 +85,8 @@ export const createMessage: Operation = {
     },
   },
   waits: true,
-  errors: [...WAITING_ERRORS, 529],
+  isCached: true,
+  errors: [...CACHED_ERRORS, 529],
   errorBody: anthropicError,
 };
 

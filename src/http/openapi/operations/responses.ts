@@ -3,7 +3,17 @@ import { compactRequestSchema, responsesRequestSchema } from "../../../protocols
 import { serviceTier } from "../../../protocols/service-tier.ts";
 import type { NamedSchema, Operation } from "../operation.ts";
 import { item, itemList, outputItem } from "./items.ts";
-import { count, deleted, inPath, inQuery, LIST_ERRORS, LOOKUP_ERRORS, paging, WAITING_ERRORS } from "./shared.ts";
+import {
+  CACHED_ERRORS,
+  count,
+  deleted,
+  inPath,
+  inQuery,
+  LIST_ERRORS,
+  LOOKUP_ERRORS,
+  paging,
+  WAITING_ERRORS,
+} from "./shared.ts";
 
 const usage = z.object({
   input_tokens: count,
@@ -67,7 +77,8 @@ export const createResponse: Operation = {
     },
   },
   waits: true,
-  errors: WAITING_ERRORS,
+  isCached: true,
+  errors: CACHED_ERRORS,
 };
 
 export const countResponseTokens: Operation = {

@@ -7,6 +7,9 @@ export const GENERATION_ERRORS: readonly ErrorStatus[] = [400, 403, 404, 413, 41
 /** What a route may refuse whose requests wait for their turn. */
 export const WAITING_ERRORS: readonly ErrorStatus[] = [400, 404, 409, 413, 415, 429, 500, 503];
 
+/** The same where its answer may come from the cache alone. */
+export const CACHED_ERRORS: readonly ErrorStatus[] = [...WAITING_ERRORS, 504];
+
 /** What a route may refuse that reads a body and changes what is kept. */
 export const CHANGE_ERRORS: readonly ErrorStatus[] = [400, 404, 413, 415, 500, 503];
 

@@ -1,0 +1,134 @@
+import { statSync } from "node:fs";
+import type { Logger } from "pino";
+import type { Layer } from "../generation/layer.ts";
+import type { ModelInfo } from "../generation/model.ts";
+import { readAnswers, writeAnswers } from "./file.ts";
+import { identityOf } from "./identity.ts";
+import { answerRepeats } from "./layer.ts";
+import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts";
+import { type AnswerStore, createAnswerStore } from "./store.ts";
+
+/** Stored answers, the layer that answers from them, and the file in which they outlive the process. */
+export type ResponseCache = {
+  /** None where nothing is to be stored. */
+  readonly layers: readonly Layer[];
+  /** Undefined where nothing is to be stored. */
+  readonly control: CacheControl | undefined;
+  /** Takes up what `save` has written. What can't be read is told in the log, and costs nothing else. */
+  readonly load: () => Promise<void>;
+  /** Writes down what is stored, where a file is set. What can't be written is told in the log. */
+  readonly save: () => Promise<void>;
+};
+
+/** A model whose answers may be stored. */
+export type CachedModel = {
+  readonly id: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly sha256?: string;
+};
+
+export type ResponseCacheOptions<Model extends CachedModel> = {
+  readonly config: {
+    readonly cacheBytes: number;
+    readonly cacheTtlSeconds: number;
+    /** Where answers outlive the process; "" for nowhere. */
+    readonly cacheFile: string;
+    readonly flashAttention: string;
+    readonly gpu: string;
+    readonly prefillChunk: number;
+  };
+  readonly models: readonly Model[];
+  /** What is known of a model that has loaded: another object for each time that its file was read. */
+  readonly infoOf: (model: Model) => ModelInfo | undefined;
+  /** Sluice's own. */
+  readonly version: string;
+  readonly logger: Pick<Logger, "warn">;
+};
+
+/** Far more than the longest answer that is stored takes. What says that it is longer is damaged. */
+const MAX_RECORD_BYTES = 64 * 1024 * 1024;
+
+/** A cache with nothing in it. */
+export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
+  const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
+  const doNothing = async () => {};
+  if (maxBytes === 0) return { layers: [], control: undefined, load: doNothing, save: doNothing };
+  const store = createAnswerStore({ maxBytes, ttlMs: cacheTtlSeconds * 1_000 });
+  const counter = createCacheCounter();
+  return {
+    layers: [answerRepeats({ store, identify: createIdentify(options), onNews: counter.note })],
+    control: controlCache(store, counter, maxBytes),
+    ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
+  };
+}
+
+/** A cache is only a cache: nothing that goes wrong with its file stops the gateway. */
+function keepIn(
+  file: string,
+  store: AnswerStore,
+  maxBytes: number,
+  logger: Pick<Logger, "warn">,
+): Pick<ResponseCache, "load" | "save"> {
+  return {
+    async load() {
+      try {
+        for await (const entry of readAnswers(file, Math.min(maxBytes, MAX_RECORD_BYTES))) store.restore(entry);
+      } catch (error) {
+        const isNew = error instanceof Error && "code" in error && error.code === "ENOENT";
+        if (!isNew) logger.warn({ err: error, file }, "stored answers can't be read; the cache begins empty");
+      }
+    },
+    async save() {
+      try {
+        await writeAnswers(file, store.entries());
+      } catch (error) {
+        logger.warn({ err: error, file }, "stored answers can't be written; they are lost with the process");
+      }
+    },
+  };
+}
+
+type Known = {
+  readonly info: ModelInfo;
+  readonly modifiedMs: number | undefined;
+  readonly identity: string | undefined;
+};
+
+/** Identities of models by id, looked up anew only when a model has been loaded anew: its file may be another then. */
+function createIdentify<Model extends CachedModel>({
+  models,
+  infoOf,
+  config: { flashAttention, gpu, prefillChunk },
+  version,
+}: ResponseCacheOptions<Model>): (id: string) => string | undefined {
+  const byId = new Map(models.map((model) => [model.id, model]));
+  const known = new Map<Model, Known>();
+
+  function identify(model: Model, info: ModelInfo, before: Known | undefined): Known {
+    const modifiedMs = statSync(model.path, { throwIfNoEntry: false })?.mtimeMs;
+    if (modifiedMs === undefined) return { info, modifiedMs, identity: undefined };
+    const { path, sizeBytes, sha256 } = model;
+    // The hash is that of the file which was there at the start.
+    const isSame = before === undefined || before.modifiedMs === modifiedMs;
+    const identity = identityOf({
+      file: { path, sizeBytes, modifiedMs, ...(sha256 !== undefined && isSame && { sha256 }) },
+      chatTemplate: info.chatTemplate,
+      contextTokens: info.contextTokens,
+      settings: { flashAttention, gpu, prefillChunk },
+      version,
+    });
+    return { info, modifiedMs, identity };
+  }
+
+  return (id) => {
+    const model = byId.get(id);
+    const info = model && infoOf(model);
+    if (model === undefined || info === undefined) return undefined;
+    const before = known.get(model);
+    if (before?.info === info) return before.identity;
+    const now = identify(model, info, before);
+    known.set(model, now);
+    return now.identity;
+  };
+}

@@ -1,0 +1,148 @@
+import type { GenerationEvent } from "../generation/event.ts";
+import { createListener, type Listener } from "./listener.ts";
+
+/** One generation with several who listen. */
+export type Flight = {
+  /**
+   * Everything that has come so far, and then what comes, as fast as it is read. The generation begins with the first listener, and is
+   * cancelled when the last one has left.
+   */
+  readonly listen: (signal: AbortSignal, options?: ListenOptions) => AsyncIterator<GenerationEvent>;
+  readonly hasStarted: () => boolean;
+  /** Whether a listener who comes now would miss nothing. */
+  readonly isOpen: () => boolean;
+};
+
+export type ListenOptions = {
+  /** Came when it had begun for another: its prompt needs no evaluation of its own. */
+  readonly isLate?: boolean;
+};
+
+/** What a generation gave, and when: `timesMs` has a time for each event. */
+export type Recording = { readonly events: readonly GenerationEvent[]; readonly timesMs: readonly number[] };
+
+export type FlightOptions = {
+  /** Runs the generation until `signal` is aborted. */
+  readonly run: (signal: AbortSignal) => AsyncIterable<GenerationEvent>;
+  /** Called once, before any listener hears of the end; with nothing where it failed, was cancelled, or is too long to keep. */
+  readonly onEnd: (recording: Recording | undefined) => void;
+  /** Goes on when nobody listens. */
+  readonly isOwn?: boolean;
+  /** How much of it a listener may leave unread, and how much is kept for those who come later, in bytes. */
+  readonly maxBytes?: number;
+  /** A clock in ms that never goes back. */
+  readonly now?: () => number;
+};
+
+/** As much as the engine lets wait for one reader, which is 4 Mi characters. */
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/** Prepares a generation; nothing runs until somebody listens, or `isOwn`. */
+export function createFlight(options: FlightOptions): Flight {
+  const { run, onEnd, isOwn = false, maxBytes = MAX_BYTES, now = () => performance.now() } = options;
+  const left = new AbortController();
+  const listeners = new Set<Listener>();
+  /** What came, from the event number `dropped` on. */
+  const log: GenerationEvent[] = [];
+  const timesMs: number[] = [];
+  let dropped = 0;
+  let bytes = 0;
+  let source: AsyncIterator<GenerationEvent> | undefined;
+  let ending: { readonly error?: unknown } | undefined;
+  let isRunning = false;
+  let hasStarted = false;
+
+  async function pump(): Promise<void> {
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      source = run(left.signal)[Symbol.asyncIterator]();
+      for (;;) {
+        const result = await source.next();
+        if (ending !== undefined) return;
+        if (result.done === true) return end({});
+        push(result.value);
+      }
+    } catch (error) {
+      end({ error });
+    }
+  }
+
+  function push(event: GenerationEvent): void {
+    if (event.type === "started") hasStarted = true;
+    log.push(event);
+    timesMs.push(now());
+    bytes += sizeOf(event);
+    for (const listener of listeners) {
+      if (bytes - listener.readBytes() > maxBytes) listener.fail(new UnreadAnswerError(maxBytes));
+      else listener.serve();
+    }
+    if (bytes > maxBytes) dropRead();
+  }
+
+  /** What is too long to be kept is there for those only who listen already. */
+  function dropRead(): void {
+    const read = Math.min(dropped + log.length, ...Array.from(listeners, (listener) => listener.position()));
+    log.splice(0, read - dropped);
+    timesMs.length = 0;
+    dropped = read;
+  }
+
+  function end(how: { readonly error?: unknown }): void {
+    if (ending !== undefined) return;
+    ending = how;
+    const isWhole = !("error" in how) && bytes <= maxBytes;
+    onEnd(isWhole ? { events: log, timesMs } : undefined);
+    for (const listener of listeners) listener.serve();
+  }
+
+  function leave(listener: Listener): void {
+    listeners.delete(listener);
+    if (listeners.size > 0 || isOwn || ending !== undefined) return;
+    end({ error: new Error("Nobody listens any more.") });
+    left.abort();
+    // Nobody is left to hear what the clean-up has to complain about.
+    source?.return?.().catch(() => {});
+  }
+
+  // Later, so that whoever prepared it has it when it ends.
+  if (isOwn) queueMicrotask(pump);
+  return {
+    listen(signal, { isLate = false } = {}) {
+      const listener = createListener({
+        signal,
+        take(position) {
+          const event = log[position - dropped];
+          return isLate && event?.type === "started" ? { ...event, cachedTokens: event.promptTokens } : event;
+        },
+        ending: () => ending,
+        sizeOf,
+        onLeave: () => leave(listener),
+      });
+      listeners.add(listener);
+      void pump();
+      return listener.iterator;
+    },
+    hasStarted: () => hasStarted,
+    isOpen: () => ending === undefined && bytes <= maxBytes,
+  };
+}
+
+/** About what an event takes in memory, in bytes. */
+function sizeOf(event: GenerationEvent): number {
+  const text = "text" in event ? 2 * event.text.length : 0;
+  const logprobs = event.type === "text" ? (event.logprobs ?? []) : [];
+  return EVENT_BYTES + text + logprobs.reduce((sum, { top }) => sum + LOGPROB_BYTES * (1 + top.length), 0);
+}
+
+const EVENT_BYTES = 64;
+const LOGPROB_BYTES = 128;
+
+/** A listener read so slowly that keeping what it has not read would cost too much memory. */
+class UnreadAnswerError extends Error {
+  override readonly name = "UnreadAnswerError";
+
+  constructor(maxBytes: number) {
+    super(`More than ${maxBytes} bytes of an answer were waiting to be read. Read the stream as it comes.`);
+  }
+}

@@ -1,0 +1,59 @@
+import type { CacheNews } from "../generation/cache.ts";
+import { tenantScope } from "./scope.ts";
+import type { AnswerStore, Label } from "./store.ts";
+
+/** What the cache holds, and what it has done since the start. */
+export type CacheStats = {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly hits: number;
+  /** Requests that were generated, though they took part. */
+  readonly misses: number;
+  /** Of those, how many shared the generation of an earlier one. */
+  readonly collapsed: number;
+  /** Requests that took no part. */
+  readonly bypassed: number;
+};
+
+/** The cache as its keeper sees it. */
+export type CacheControl = {
+  readonly stats: () => CacheStats;
+  /** Forgets all answers of this model and this key, where they are given, and returns how many they were. */
+  readonly clear: (which: { readonly model?: string; readonly key?: string }) => number;
+};
+
+/** Counts what becomes of requests. */
+export type CacheCounter = { readonly note: (news: CacheNews) => void; readonly counts: () => Counts };
+
+type Counts = Pick<CacheStats, "hits" | "misses" | "collapsed" | "bypassed">;
+
+export function createCacheCounter(): CacheCounter {
+  const counts = { hits: 0, misses: 0, collapsed: 0, bypassed: 0 };
+  return {
+    note(news) {
+      if (news.type === "hit") counts.hits += 1;
+      else if (news.type === "none") counts.misses += 1;
+      else if (news.reason === "bypass") counts.bypassed += 1;
+      else {
+        counts.misses += 1;
+        if (news.collapsed) counts.collapsed += 1;
+      }
+    },
+    counts: () => ({ ...counts }),
+  };
+}
+
+/** What a store holds and a counter has counted. */
+export function controlCache(store: AnswerStore, counter: CacheCounter, maxBytes: number): CacheControl {
+  return {
+    stats: () => ({ ...store.size(), maxBytes, ...counter.counts() }),
+    clear({ model, key }) {
+      const which: Partial<Label> = {
+        ...(model !== undefined && { model }),
+        ...(key !== undefined && { scope: tenantScope(key) }),
+      };
+      return store.clear(which);
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import { LRUCache } from "lru-cache";
+import { packAnswer, type TimedEvent, unpackAnswer } from "./entry.ts";
+
+/** A stored answer. */
+export type Answer = {
+  readonly events: () => readonly TimedEvent[];
+  readonly storedMs: number;
+  /** How long it is fresh, in ms from `storedMs`. */
+  readonly freshMs: number;
+};
+
+/** What an answer belongs to. */
+export type Label = {
+  /** The model's id. */
+  readonly model: string;
+  readonly scope: string;
+};
+
+export type StoreOptions = {
+  /** What all answers may take, in bytes of memory. */
+  readonly maxBytes: number;
+  /** How long an answer is fresh, in ms. */
+  readonly ttlMs: number;
+  /** The time in Unix ms; `Date.now` if absent. */
+  readonly now?: () => number;
+  /** From 0 to 1; `Math.random` if absent. */
+  readonly random?: () => number;
+};
+
+export type AnswerStore = {
+  readonly get: (key: string) => Answer | undefined;
+  /** Returns whether it was stored: one that is too large is not. */
+  readonly put: (key: string, events: readonly TimedEvent[], label: Label) => boolean;
+  /** Forgets all answers that have all of these, and returns how many they were. */
+  readonly clear: (which?: Partial<Label>) => number;
+  /** Everything that is stored, what was asked for last at the end. */
+  readonly entries: () => Iterable<StoredEntry>;
+  /** Stores what another store had, unless it has grown too old. */
+  readonly restore: (entry: StoredEntry) => void;
+  readonly size: () => { readonly entries: number; readonly bytes: number };
+};
+
+/** An answer as it is kept elsewhere. */
+export type StoredEntry = Label &
+  Omit<Answer, "events"> & {
+    readonly key: string;
+    /** As `packAnswer` has it. */
+    readonly bytes: Buffer;
+  };
+
+/** Answers that were stored together don't grow old together: each is fresh for up to so much less. */
+const JITTER = 0.1;
+/** An answer that is no longer fresh is kept for as long again, for requests that take it while another is made. */
+const KEPT_TTLS = 2;
+/** One answer may take so much of all: with fewer than eight there is little to hit. */
+const LARGEST_SHARE = 8;
+const PURGE_EVERY_MS = 60_000;
+
+/** What an entry takes besides its bytes: the key, the record, its buffer, its place in the list. Measured with 100,000 entries. */
+export const ENTRY_OVERHEAD_BYTES = 640;
+
+type Entry = Omit<StoredEntry, "key">;
+
+/** Keeps answers in memory: those that were asked for last, as many as fit. */
+export function createAnswerStore({
+  maxBytes,
+  ttlMs,
+  now = Date.now,
+  random = Math.random,
+}: StoreOptions): AnswerStore {
+  const entries = new LRUCache<string, Entry>({
+    maxSize: maxBytes,
+    maxEntrySize: Math.max(1, Math.floor(maxBytes / LARGEST_SHARE)),
+    perf: { now },
+    ttlResolution: 0,
+  });
+  let purgedMs = now();
+
+  /** Otherwise what nobody asks for again would stay until its room is needed. */
+  function purge(): void {
+    if (now() - purgedMs < PURGE_EVERY_MS) return;
+    purgedMs = now();
+    entries.purgeStale();
+  }
+
+  function set(key: string, entry: Entry): void {
+    const { bytes, freshMs, storedMs } = entry;
+    const size = bytes.length + ENTRY_OVERHEAD_BYTES;
+    entries.set(key, entry, { size, ttl: freshMs * KEPT_TTLS, start: storedMs });
+  }
+
+  return {
+    get(key) {
+      const entry = entries.get(key);
+      if (entry === undefined) return undefined;
+      const { bytes, storedMs, freshMs } = entry;
+      return { events: () => unpackAnswer(bytes), storedMs, freshMs };
+    },
+    put(key, events, { model, scope }) {
+      purge();
+      const bytes = packAnswer(events);
+      const freshMs = ttlMs * (1 - JITTER * random());
+      set(key, { bytes, storedMs: now(), freshMs, model, scope });
+      return entries.has(key);
+    },
+    clear({ model, scope } = {}) {
+      const gone = [...entries.entries()].filter(
+        ([, entry]) => (model ?? entry.model) === entry.model && (scope ?? entry.scope) === entry.scope,
+      );
+      for (const [key] of gone) entries.delete(key);
+      return gone.length;
+    },
+    *entries() {
+      for (const key of entries.rkeys()) {
+        const entry = entries.peek(key);
+        if (entry !== undefined) yield { key, ...entry };
+      }
+    },
+    restore({ key, ...entry }) {
+      // A clock that was wrong must not make it younger than it is.
+      if (entry.storedMs <= now() && entry.storedMs + entry.freshMs * KEPT_TTLS > now()) set(key, entry);
+    },
+    size: () => ({ entries: entries.size, bytes: entries.calculatedSize }),
+  };
+}

@@ -1,0 +1,43 @@
+import type { Command } from "commander";
+import { ADMIN_KEY_VARIABLE } from "../../config/environment.ts";
+import type { Flags } from "../../config/load.ts";
+import type { CliContext } from "../context.ts";
+import { addSettingOptions } from "../options.ts";
+
+const NOTES = `
+A running gateway is asked, at --host and --port as they are set, or at --url. Where there are keys, ${ADMIN_KEY_VARIABLE} is to hold one that was
+made with --admin.
+`;
+
+/** Adds `sluice cache` with what can be asked of a running gateway's stored answers. */
+export function addCacheCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
+  const cache = program
+    .command("cache")
+    .description("tell what a running gateway's response cache holds, or have it forget")
+    .addHelpText("after", NOTES);
+
+  const stats = cache
+    .command("stats")
+    .description("tell what it holds, and what it has done since the start")
+    .option("--json", "print it as JSON")
+    .action(async (flags: Flags) => {
+      const { cacheStats } = await import("./manage.ts");
+      done(await cacheStats(flags, context));
+    });
+
+  const clear = cache
+    .command("clear")
+    .description("forget all answers, or those of a model, of a key, or of both")
+    .option("--model <model>", "only those of this model, by its id")
+    .option("--key <key>", "only those of this key, by its id")
+    .option("--json", "print how many they were as JSON")
+    .action(async (flags: Flags) => {
+      const { cacheClear } = await import("./manage.ts");
+      done(await cacheClear(flags, context));
+    });
+
+  for (const command of [stats, clear]) {
+    command.option("--url <url>", "where the gateway is, such as http://127.0.0.1:8080");
+    addSettingOptions(command, ["host", "port"]);
+  }
+}

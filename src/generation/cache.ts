@@ -1,0 +1,51 @@
+/** Why a request was not answered by the cache, in the words of RFC 9211, section 2.2. */
+export type ForwardReason =
+  /** It takes no part in the cache. */
+  | "bypass"
+  | "miss"
+  /** There was a fresh answer, and the request did not want it. */
+  | "request"
+  /** There was one that is too old. */
+  | "stale";
+
+/** What the cache made of a request. */
+export type CacheNews =
+  | {
+      readonly type: "hit";
+      /** How long ago the answer was generated. */
+      readonly ageSeconds: number;
+      /** How much longer it is fresh; below 0 where it is not, and is being renewed. */
+      readonly ttlSeconds: number;
+    }
+  | {
+      readonly type: "forward";
+      readonly reason: ForwardReason;
+      /** Whether the answer is kept when it has come to its end. */
+      readonly stored: boolean;
+      /** Whether it shares the generation of an earlier request. */
+      readonly collapsed: boolean;
+    }
+  /** It wanted a stored answer or none, and there is none. */
+  | { readonly type: "none" };
+
+/** What a request asks of the response cache. The first five are `Cache-Control`'s directives, as RFC 9111, section 5.2.1, and RFC 5861 have them. */
+export type CacheWish = {
+  /** Is not answered from the cache; its answer is stored. */
+  readonly noCache?: boolean;
+  /** Leaves nothing in the cache, and takes nothing from it. */
+  readonly noStore?: boolean;
+  /** Takes an answer of this age at most. Above 0, an answer that was drawn by chance may be stored and taken too. */
+  readonly maxAgeSeconds?: number;
+  /** Takes a stored answer or none: otherwise it ends with `NotCachedError`. */
+  readonly onlyIfCached?: boolean;
+  /** Takes an answer that is older by so much, while another is generated for those who come later. */
+  readonly staleWhileRevalidateSeconds?: number;
+  /** A stored answer comes at the pace at which it was generated, otherwise as fast as it is read. */
+  readonly isPaced?: boolean;
+  /** Its answer is for every tenant; otherwise for its own alone. */
+  readonly isPublic?: boolean;
+  /** Its answer may be stored and taken though it is drawn by chance. */
+  readonly keepsSampled?: boolean;
+  /** Told what became of it, before the first event. */
+  readonly onCache?: (news: CacheNews) => void;
+};

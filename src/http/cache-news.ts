@@ -1,0 +1,29 @@
+import type { CacheNews } from "../generation/cache.ts";
+
+/** What the cache made of a request, as far as it has told. */
+export type CacheOutcome = {
+  /** Hears the cache, as `CacheWish.onCache`. */
+  readonly note: (news: CacheNews) => void;
+  /** Undefined where nothing was told. */
+  readonly known: () => CacheNews | undefined;
+};
+
+/**
+ * What becomes of a request from now on. Where several generations make one answer, it is a hit only if all of them are, and then as old as
+ * the oldest.
+ */
+export function watchCache(): CacheOutcome {
+  let known: CacheNews | undefined;
+
+  return {
+    note(news) {
+      if (
+        known === undefined ||
+        (known.type === "hit" && (news.type !== "hit" || news.ageSeconds > known.ageSeconds))
+      ) {
+        known = news;
+      }
+    },
+    known: () => known,
+  };
+}

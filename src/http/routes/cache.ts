@@ -1,0 +1,33 @@
+import type { Handler } from "hono";
+import { z } from "zod";
+import type { CacheControl } from "../../cache/stats.ts";
+import { parseWire } from "../../protocols/issue.ts";
+import type { HttpEnv } from "../context.ts";
+
+/** What `DELETE /admin/cache` takes. */
+export const cacheQuery = z.object({
+  model: z.string().max(4096).optional(),
+  key: z.string().max(256).optional(),
+});
+
+const NO_CACHE: CacheControl = {
+  stats: () => ({ entries: 0, bytes: 0, maxBytes: 0, hits: 0, misses: 0, collapsed: 0, bypassed: 0 }),
+  clear: () => 0,
+};
+
+/** `GET /admin/cache`: what the response cache holds, and what it has done since the start; all 0 where there is none. */
+export function showCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
+  return (c) => {
+    const { maxBytes, ...stats } = cache.stats();
+    return c.json({ object: "cache", ...stats, max_bytes: maxBytes });
+  };
+}
+
+/** `DELETE /admin/cache`: forgets all answers, or those of a model, of a key, or of both. */
+export function clearCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
+  return (c) => {
+    const { model, key } = parseWire(cacheQuery, c.req.query());
+    const deleted = cache.clear({ ...(model !== undefined && { model }), ...(key !== undefined && { key }) });
+    return c.json({ object: "cache", deleted });
+  };
+}

@@ -1,0 +1,98 @@
+import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createResponseCache } from "../../src/cache/cache.ts";
+import { identityOf, type ModelIdentity } from "../../src/cache/identity.ts";
+import { compose } from "../../src/generation/layer.ts";
+import type { ModelInfo } from "../../src/generation/model.ts";
+import { collect } from "../fixtures/generation.ts";
+import { servedModel } from "../fixtures/served-model.ts";
+import { greedy, saying } from "./support.ts";
+
+const IDENTITY: ModelIdentity = {
+  file: { path: "/models/one.gguf", sizeBytes: 100, modifiedMs: 5 },
+  chatTemplate: "{{ messages }}",
+  contextTokens: 4_096,
+  settings: { flashAttention: "auto", gpu: "off" },
+  version: "1.0.0",
+};
+
+describe("identityOf", () => {
+  it("changes with the file, its template, the context, the settings and the version", () => {
+    const { file } = IDENTITY;
+    const changed: ModelIdentity[] = [
+      { ...IDENTITY, file: { ...file, path: "/models/two.gguf" } },
+      { ...IDENTITY, file: { ...file, sizeBytes: 101 } },
+      { ...IDENTITY, file: { ...file, modifiedMs: 6 } },
+      { ...IDENTITY, file: { ...file, sha256: "a".repeat(64) } },
+      { ...IDENTITY, chatTemplate: "{{ messages[0] }}" },
+      { ...IDENTITY, chatTemplate: undefined },
+      { ...IDENTITY, contextTokens: 2_048 },
+      { ...IDENTITY, settings: { ...IDENTITY.settings, flashAttention: "off" } },
+      { ...IDENTITY, version: "1.0.1" },
+    ];
+    expect(new Set([IDENTITY, ...changed].map(identityOf)).size).toBe(1 + changed.length);
+  });
+
+  it("is that of the file's hash where it is known, wherever the file lies", () => {
+    const here = { ...IDENTITY.file, sha256: "a".repeat(64) };
+    const there = { ...here, path: "/elsewhere/one.gguf", modifiedMs: 9 };
+    expect(identityOf({ ...IDENTITY, file: here })).toBe(identityOf({ ...IDENTITY, file: there }));
+  });
+});
+
+describe("a model whose file is another when its engine comes back", () => {
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "sluice-identity-"));
+  });
+
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+  });
+
+  it.each([{}, { sha256: "a".repeat(64) }])("has none of its answers, with %j known", async (known) => {
+    const path = join(folder, "one.gguf");
+    await writeFile(path, "weights");
+    let info: ModelInfo | undefined;
+    const { layers } = createResponseCache({
+      config: {
+        cacheBytes: 1_000_000,
+        cacheTtlSeconds: 60,
+        cacheFile: "",
+        flashAttention: "auto",
+        gpu: "off",
+        prefillChunk: 64,
+      },
+      models: [{ id: "one", path, sizeBytes: 7, ...known }],
+      infoOf: () => info,
+      version: "1",
+      logger: { warn: () => {} },
+    });
+    let generated = 0;
+    const generate = compose(layers, async function* () {
+      generated += 1;
+      yield* saying("Hi");
+    });
+    const askTwice = async () => {
+      for (let count = 0; count < 2; count++) await collect(generate(greedy()));
+      return generated;
+    };
+    const load = () => {
+      info = servedModel().info();
+    };
+
+    // Nothing is known of it as long as it loads.
+    expect(await askTwice()).toBe(2);
+    load();
+    expect(await askTwice()).toBe(3);
+    load();
+    expect(await askTwice()).toBe(3);
+    await utimes(path, 1, 1);
+    expect(await askTwice()).toBe(3);
+    load();
+    expect(await askTwice()).toBe(4);
+  });
+});

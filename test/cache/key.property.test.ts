@@ -1,0 +1,251 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { keyOf } from "../../src/cache/key.ts";
+import type { GenerationRequest, Prompt } from "../../src/generation/request.ts";
+import { generationRequest } from "../fixtures/generation.ts";
+
+const text = fc.string({ unit: "binary", maxLength: 12 });
+const name = fc.stringMatching(/^[a-z]{1,8}$/);
+const record = (value: fc.Arbitrary<unknown>) => fc.dictionary(name, value, { maxKeys: 4 });
+
+const message = fc.record(
+  {
+    role: fc.constantFrom("system", "user", "assistant", "tool"),
+    content: text,
+    name,
+    toolCalls: fc.array(fc.record({ id: name, name, arguments: text }), { maxLength: 2 }),
+    toolCallId: name,
+    reasoning: text,
+  },
+  { requiredKeys: ["role", "content"] },
+);
+
+const prompt: fc.Arbitrary<Prompt> = fc.oneof(
+  fc.record(
+    {
+      type: fc.constant("chat" as const),
+      messages: fc.array(message, { minLength: 1, maxLength: 3 }),
+      continueFinal: fc.boolean(),
+      templateArguments: record(fc.oneof(text, fc.boolean(), record(text))),
+    },
+    { requiredKeys: ["type", "messages"] },
+  ),
+  fc.record({ type: fc.constant("text" as const), text }),
+  fc.record({ type: fc.constant("tokens" as const), tokens: fc.array(fc.nat(), { maxLength: 4 }) }),
+  fc.record({ type: fc.constant("infill" as const), prefix: text, suffix: text }),
+);
+
+const property = fc.record(
+  { type: fc.constantFrom("string", "integer"), description: text },
+  { requiredKeys: ["type"] },
+);
+const schema = fc
+  .record(
+    { properties: record(property), required: fc.array(name, { maxLength: 2 }), title: text },
+    { requiredKeys: [] },
+  )
+  .map((rest) => ({ type: "object", ...rest }));
+
+const output = fc.oneof(
+  fc.record({ type: fc.constant("json" as const) }),
+  fc.record({ type: fc.constant("schema" as const), schema }),
+  fc.record({ type: fc.constant("regex" as const), pattern: text }),
+);
+
+const tools = fc.record({
+  tools: fc.array(
+    fc.record({ name, description: text, parameters: schema, strict: fc.boolean() }, { requiredKeys: ["name"] }),
+    {
+      minLength: 1,
+      maxLength: 3,
+    },
+  ),
+  choice: fc.constantFrom("none" as const, "auto" as const, "required" as const),
+  allowed: fc.option(fc.array(name, { maxLength: 2 }), { nil: undefined }),
+  parallel: fc.boolean(),
+});
+
+const sampling = fc.record({
+  temperature: fc.constantFrom(0, 0.5, 1),
+  topP: fc.constantFrom(1, 0.9),
+  topK: fc.constantFrom(0, 40),
+  minP: fc.constantFrom(0, 0.1),
+  repeatPenalty: fc.constantFrom(1, 1.1),
+  presencePenalty: fc.constantFrom(0, 1),
+  frequencyPenalty: fc.constantFrom(0, 1),
+  logitBias: fc.uniqueArray(fc.tuple(fc.nat(99), fc.integer({ min: -100, max: 100 })), {
+    selector: ([token]) => token,
+    maxLength: 3,
+  }),
+  seed: fc.option(fc.nat(), { nil: undefined }),
+});
+
+const request: fc.Arbitrary<GenerationRequest> = fc
+  .record(
+    {
+      prompt,
+      tools,
+      output,
+      logprobs: fc.nat(20),
+      showControlTokens: fc.boolean(),
+      choices: fc.integer({ min: 1, max: 4 }),
+      maxTokens: fc.option(fc.nat(100), { nil: undefined }),
+      stop: fc.array(text, { maxLength: 2 }),
+      sampling,
+    },
+    { requiredKeys: ["prompt", "choices", "maxTokens", "stop", "sampling"] },
+  )
+  .map((parts) => generationRequest(parts));
+
+/** The same value with the keys of every object in the reverse order, but for what stands in an order that the model sees. */
+function reordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(reordered);
+  if (typeof value !== "object" || value === null || value instanceof AbortSignal) return value;
+  const entries = Object.entries(value).map(([key, each]) => {
+    if (key === "parameters") return [key, each];
+    if (key === "templateArguments") return [key, Object.fromEntries(Object.entries(Object(each)).toReversed())];
+    return [key, key === "properties" ? inOrder(each) : reordered(each)];
+  });
+  return Object.fromEntries(entries.toReversed());
+}
+
+function inOrder(properties: unknown): unknown {
+  return Object.fromEntries(Object.entries(Object(properties)).map(([key, each]) => [key, reordered(each)]));
+}
+
+const key = (of: GenerationRequest) => keyOf(of, "model");
+
+describe("keyOf", () => {
+  it("is the same whatever the order of keys that the model does not see, and of biases", () => {
+    fc.assert(
+      fc.property(request, (original) => {
+        const other = reordered(original) as GenerationRequest;
+        const logitBias = original.sampling.logitBias.toReversed();
+        expect(key({ ...other, sampling: { ...other.sampling, logitBias } })).toBe(key(original));
+      }),
+    );
+  });
+
+  it("is the same with a default that is said, and whoever asks on whatever terms of the same tenant", () => {
+    fc.assert(
+      fc.property(request, (original) => {
+        const { tools: asked, prompt: from } = original;
+        const said: GenerationRequest = {
+          ...original,
+          id: "req_other",
+          model: "alias",
+          signal: AbortSignal.abort(),
+          cache: { noCache: true, maxAgeSeconds: 3 },
+          terms: { tenant: "local", priority: "batch", maxWaitMs: 5, supersedeId: "x" },
+          showControlTokens: original.showControlTokens ?? false,
+          prompt:
+            from.type === "chat"
+              ? { ...from, continueFinal: from.continueFinal ?? false, templateArguments: from.templateArguments ?? {} }
+              : from,
+          ...(asked && {
+            tools: { ...asked, tools: asked.tools.map((tool) => ({ ...tool, strict: tool.strict ?? false })) },
+          }),
+        };
+        expect(key(said)).toBe(key(original));
+      }),
+    );
+  });
+
+  it("is another with every change that matters", () => {
+    fc.assert(
+      fc.property(request, (original) => {
+        const changed = changes(original);
+        const keys = new Set([original, ...changed].map(key));
+        expect(keys.size).toBe(1 + changed.length);
+        expect(keyOf(original, "another model")).not.toBe(key(original));
+      }),
+    );
+  });
+
+  it("sees the order of a tool's properties, and that of a format's, since the model and the grammar do", () => {
+    const [a, b] = [{ type: "string" }, { type: "integer" }];
+    const withTool = (properties: object) =>
+      generationRequest({
+        tools: {
+          tools: [{ name: "f", parameters: { type: "object", properties } }],
+          choice: "auto",
+          allowed: undefined,
+          parallel: true,
+        },
+      });
+    expect(key(withTool({ a, b }))).not.toBe(key(withTool({ b, a })));
+    const withFormat = (properties: object) =>
+      generationRequest({ output: { type: "schema", schema: { type: "object", properties } } });
+    expect(key(withFormat({ a, b }))).not.toBe(key(withFormat({ b, a })));
+    const withConstant = (value: object) => generationRequest({ output: { type: "schema", schema: { const: value } } });
+    expect(key(withConstant({ a: 1, b: 2 }))).not.toBe(key(withConstant({ b: 2, a: 1 })));
+  });
+
+  it("does not see what shapes chance where nothing is left to it, but whether there is a seed", () => {
+    const greedy = (overrides: object) => {
+      const base = generationRequest();
+      return key({ ...base, sampling: { ...base.sampling, temperature: 0, ...overrides } });
+    };
+    expect(greedy({ topP: 0.5, topK: 3, minP: 0.1 })).toBe(greedy({}));
+    expect(greedy({ seed: 1 })).toBe(greedy({ seed: 2 }));
+    expect(greedy({ seed: 1 })).not.toBe(greedy({}));
+  });
+
+  it("tells a property that is named like a keyword from the keyword", () => {
+    const of = (schema: object) => key(generationRequest({ output: { type: "schema", schema: { ...schema } } }));
+    const inner = { properties: { a: {}, b: {} } };
+    expect(of({ properties: { properties: inner } })).not.toBe(
+      of({ properties: { properties: { properties: { b: {}, a: {} } } } }),
+    );
+    expect(of({ properties: { const: { b: 1, a: 2 } } })).toBe(of({ properties: { const: { a: 2, b: 1 } } }));
+  });
+});
+
+/** One request for each thing that matters, which differs from `original` in it. */
+function changes(original: GenerationRequest): GenerationRequest[] {
+  const { sampling: drawn, prompt: from, maxTokens, stop, choices, logprobs } = original;
+  const tool = { name: "zz_another" };
+  return [
+    ...(from.type === "chat" ? changesOfChat(from).map((changed) => ({ ...original, prompt: changed })) : []),
+    {
+      ...original,
+      prompt: from.type === "text" ? { type: "text", text: `${from.text}.` } : { type: "text", text: "" },
+    },
+    { ...original, tools: { tools: [tool], choice: "auto", allowed: undefined, parallel: true } },
+    { ...original, output: { type: "grammar", grammar: { gbnf: "root ::= [a]" } } },
+    { ...original, output: { type: "grammar", grammar: { gbnf: "root ::= [a]", triggers: ["<"] } } },
+    { ...original, logprobs: (logprobs ?? 0) + 1 },
+    { ...original, showControlTokens: original.showControlTokens !== true },
+    { ...original, choices: choices + 1 },
+    { ...original, maxTokens: (maxTokens ?? 0) + 1 },
+    { ...original, stop: [...stop, "."] },
+    { ...original, sampling: { ...drawn, temperature: drawn.temperature + 1 } },
+    { ...original, sampling: { ...drawn, repeatPenalty: drawn.repeatPenalty + 1 } },
+    { ...original, sampling: { ...drawn, presencePenalty: drawn.presencePenalty + 1 } },
+    { ...original, sampling: { ...drawn, frequencyPenalty: drawn.frequencyPenalty + 0.5 } },
+    { ...original, sampling: { ...drawn, logitBias: [...drawn.logitBias, [100, 1]] } },
+    { ...original, cache: { isPublic: true } },
+    { ...original, terms: { tenant: "another", priority: "default" } },
+  ];
+}
+
+function changesOfChat(prompt: Extract<Prompt, { type: "chat" }>): Prompt[] {
+  const [first, ...rest] = prompt.messages;
+  if (first === undefined) return [];
+  const withFirst = (changed: Partial<typeof first>): Prompt => ({
+    ...prompt,
+    messages: [{ ...first, ...changed }, ...rest],
+  });
+  const call = { id: "call_1", name: "f", arguments: "{}" };
+  return [
+    { ...prompt, continueFinal: prompt.continueFinal !== true },
+    { ...prompt, templateArguments: { ...prompt.templateArguments, another_argument: true } },
+    { ...prompt, messages: [...prompt.messages, first] },
+    withFirst({ content: `${first.content}.` }),
+    withFirst({ name: `${first.name}_` }),
+    withFirst({ reasoning: `${first.reasoning}.` }),
+    withFirst({ toolCallId: `${first.toolCallId}_` }),
+    withFirst({ toolCalls: [...(first.toolCalls ?? []), call] }),
+    withFirst({ toolCalls: [...(first.toolCalls ?? []), { ...call, arguments: '{"a":1}' }] }),
+  ];
+}

@@ -1,0 +1,285 @@
+import { describe, expect, it } from "vitest";
+import { answerRepeats } from "../../src/cache/layer.ts";
+import { createAnswerStore } from "../../src/cache/store.ts";
+import { NotCachedError, OverloadedError } from "../../src/generation/errors.ts";
+import type { GenerationEvent } from "../../src/generation/event.ts";
+import type { Generate } from "../../src/generation/layer.ts";
+import type { GenerationRequest } from "../../src/generation/request.ts";
+import type { Terms } from "../../src/generation/terms.ts";
+import { collect, generationRequest } from "../fixtures/generation.ts";
+import { byHand, greedy, noting, saying, settled, withoutCost } from "./support.ts";
+
+const TTL_MS = 100_000;
+const EVENTS = saying("Hel", "lo", "!");
+
+function setUp(generate: Generate = play) {
+  const clock = { ms: 1_000_000 };
+  const now = () => clock.ms;
+  const store = createAnswerStore({ maxBytes: 1_000_000, ttlMs: TTL_MS, now, random: () => 0 });
+  const layer = answerRepeats({
+    store,
+    identify: (model) => (model === "unknown" ? undefined : `id of ${model}`),
+    now,
+  });
+  let generated = 0;
+  const next: Generate = (request) => {
+    generated += 1;
+    return generate(request);
+  };
+  return {
+    store,
+    later: (ms: number) => {
+      clock.ms += ms;
+    },
+    generated: () => generated,
+    run: (request: GenerationRequest) => layer(request, next),
+    layer,
+  };
+}
+
+async function* play(_?: GenerationRequest): AsyncGenerator<GenerationEvent> {
+  yield* EVENTS;
+}
+
+const MISS = { type: "forward", reason: "miss", stored: true, collapsed: false };
+const BYPASS = { type: "forward", reason: "bypass", stored: false, collapsed: false };
+
+describe("answerRepeats", () => {
+  it("generates once, and answers the repeat in the same pieces, at no cost", async () => {
+    const { run, generated, later } = setUp();
+    const [first, second] = [noting(), noting()];
+    expect(await collect(run(greedy({ cache: first.cache })))).toEqual(EVENTS);
+    later(3_000);
+    const again = await collect(run(greedy({ cache: second.cache, id: "req_2" })));
+    expect(withoutCost(again)).toEqual(withoutCost(EVENTS));
+    expect(again[0]).toEqual({ type: "started", promptTokens: 12, cachedTokens: 12, isReplay: true });
+    expect(generated()).toBe(1);
+    expect(first.news).toEqual([MISS]);
+    expect(second.news).toEqual([{ type: "hit", ageSeconds: 3, ttlSeconds: 97 }]);
+  });
+
+  it("passes on as it is what is drawn by chance, unless the request takes what was drawn before", async () => {
+    const { layer, run, generated } = setUp();
+    const events = play();
+    const { cache, news } = noting();
+    expect(layer(generationRequest({ cache }), () => events)).toBe(events);
+    expect(news).toEqual([BYPASS]);
+    for (let count = 0; count < 2; count++) await collect(run(generationRequest({ cache: { maxAgeSeconds: 60 } })));
+    expect(generated()).toBe(1);
+    await collect(run(generationRequest({ cache: { keepsSampled: true } })));
+    expect(generated()).toBe(1);
+    await collect(run(generationRequest()));
+    expect(generated()).toBe(2);
+  });
+
+  it("stores what has a seed", async () => {
+    const { run, generated } = setUp();
+    const { sampling } = generationRequest();
+    for (const seed of [1, 1, 2]) await collect(run(generationRequest({ sampling: { ...sampling, seed } })));
+    expect(generated()).toBe(2);
+  });
+
+  it("keeps no-store out of it in both ways, and a model that is not known", async () => {
+    const { run, generated, store } = setUp();
+    for (const cache of [{ noStore: true }, { noStore: true, maxAgeSeconds: 9 }]) {
+      await collect(run(greedy({ cache })));
+      await collect(run(greedy({ cache })));
+    }
+    await collect(run(greedy({ model: "unknown" })));
+    expect(generated()).toBe(5);
+    expect(store.size().entries).toBe(0);
+  });
+
+  it("stores and does not answer with no-cache, and says that it could have", async () => {
+    const { run, generated } = setUp();
+    const { cache, news } = noting({ noCache: true });
+    await collect(run(greedy({ cache })));
+    await collect(run(greedy({ cache })));
+    await collect(run(greedy()));
+    expect(generated()).toBe(2);
+    expect(news).toEqual([MISS, { ...MISS, reason: "request" }]);
+  });
+
+  it("holds to max-age, and to the time that an answer is fresh", async () => {
+    const { run, generated, later } = setUp();
+    await collect(run(greedy()));
+    later(10_000);
+    await collect(run(greedy({ cache: { maxAgeSeconds: 10 } })));
+    expect(generated()).toBe(1);
+    const young = noting({ maxAgeSeconds: 9 });
+    await collect(run(greedy({ cache: young.cache })));
+    expect(young.news).toEqual([{ ...MISS, reason: "request" }]);
+    later(TTL_MS);
+    const late = noting();
+    await collect(run(greedy({ cache: late.cache })));
+    expect(late.news).toEqual([{ ...MISS, reason: "stale" }]);
+    expect(generated()).toBe(3);
+  });
+
+  it("answers with a stale one where that is allowed, at full price, and makes another meanwhile", async () => {
+    const { run, generated, later } = setUp();
+    await collect(run(greedy()));
+    later(TTL_MS + 5_000);
+    const { cache, news } = noting({ staleWhileRevalidateSeconds: 5 });
+    const [started] = await collect(run(greedy({ cache })));
+    expect(started).toMatchObject({ isReplay: false });
+    expect(news).toEqual([{ type: "hit", ageSeconds: 105, ttlSeconds: -5 }]);
+    await settled();
+    expect(generated()).toBe(2);
+    const after = noting();
+    await collect(run(greedy({ cache: after.cache })));
+    expect(after.news).toEqual([{ type: "hit", ageSeconds: 0, ttlSeconds: 100 }]);
+  });
+
+  it("serves the stale one also where another can't be made", async () => {
+    let isBroken = false;
+    const { run, store, later } = setUp((request) => {
+      if (isBroken) throw new Error("Gone.");
+      return play(request);
+    });
+    await collect(run(greedy()));
+    later(TTL_MS + 5_000);
+    isBroken = true;
+    expect(await collect(run(greedy({ cache: { staleWhileRevalidateSeconds: 60 } })))).toHaveLength(EVENTS.length);
+    await settled();
+    expect(store.size().entries).toBe(1);
+  });
+
+  it("answers only-if-cached with what is stored, or refuses", async () => {
+    const { run, generated } = setUp();
+    const { cache, news } = noting({ onlyIfCached: true });
+    for (const request of [greedy({ cache }), greedy({ cache, model: "unknown" }), generationRequest({ cache })]) {
+      await expect(collect(run(request))).rejects.toThrow(NotCachedError);
+    }
+    expect(generated()).toBe(0);
+    expect(news).toEqual([{ type: "none" }, { type: "none" }, { type: "none" }]);
+    await collect(run(greedy()));
+    expect(await collect(run(greedy({ cache })))).toHaveLength(EVENTS.length);
+    await expect(collect(run(greedy({ cache: { ...cache, noStore: true } })))).rejects.toThrow(NotCachedError);
+  });
+
+  it("gives no tenant another's answer, and everybody what is public", async () => {
+    const { run, generated } = setUp();
+    const of = (tenant: string) => ({ terms: { tenant, priority: "default" } as const });
+    await collect(run(greedy(of("a"))));
+    await collect(run(greedy(of("b"))));
+    expect(generated()).toBe(2);
+    await collect(run(greedy({ ...of("a"), cache: { isPublic: true } })));
+    await collect(run(greedy({ ...of("b"), cache: { isPublic: true } })));
+    expect(generated()).toBe(3);
+  });
+
+  it("keeps nothing of what fails, of what only stops coming, and of what is left", async () => {
+    const failing = setUp(async function* () {
+      yield* EVENTS.slice(0, 3);
+      throw new OverloadedError("Full.", 1);
+    });
+    await expect(collect(failing.run(greedy()))).rejects.toThrow("Full.");
+    expect(failing.store.size().entries).toBe(0);
+
+    const cut = setUp(async function* () {
+      yield* EVENTS.slice(0, -1);
+    });
+    await collect(cut.run(greedy()));
+    expect(cut.store.size().entries).toBe(0);
+
+    const engine = byHand();
+    const left = setUp(engine.generate);
+    const iterator = left.run(greedy())[Symbol.asyncIterator]();
+    const first = iterator.next();
+    engine.say({ type: "started", promptTokens: 1, cachedTokens: 0 });
+    await first;
+    const second = iterator.next();
+    await iterator.return?.();
+    expect(await second).toEqual({ done: true, value: undefined });
+    expect(engine.isCancelled()).toBe(true);
+    await settled();
+    expect(left.store.size().entries).toBe(0);
+  });
+
+  it("begins nothing before it is asked, nor for a request that was cancelled by then", async () => {
+    const { run, generated } = setUp();
+    const iterator = run(greedy())[Symbol.asyncIterator]();
+    await iterator.return?.();
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+    const reason = new Error("Gone.");
+    await expect(collect(run(greedy({ signal: AbortSignal.abort(reason) })))).rejects.toThrow(reason);
+    expect(generated()).toBe(0);
+  });
+});
+
+describe("requests that are alike, at once", () => {
+  const terms = (overrides: Partial<Terms> = {}): Terms => ({ tenant: "a", priority: "default", ...overrides });
+
+  async function together(first: GenerationRequest, second: GenerationRequest, hasStarted = false) {
+    const engine = byHand();
+    const { run } = setUp(engine.generate);
+    const leader = run(first)[Symbol.asyncIterator]();
+    const begun = leader.next();
+    if (hasStarted) {
+      engine.say({ type: "started", promptTokens: 12, cachedTokens: 4 });
+      await begun;
+    }
+    const { cache, news } = noting(second.cache);
+    const late = run({ ...second, cache })[Symbol.asyncIterator]();
+    const joined = late.next();
+    joined.catch(() => {});
+    return { engine, leader, begun, late, joined, news };
+  }
+
+  it("share one generation: the late one hears of all that came, and pays no prompt", async () => {
+    const { engine, leader, joined, news } = await together(greedy(), greedy(), true);
+    expect(await joined).toEqual({
+      done: false,
+      value: { type: "started", promptTokens: 12, cachedTokens: 12 },
+    });
+    expect(news).toEqual([{ ...MISS, collapsed: true }]);
+    expect(engine.runs()).toBe(1);
+    await leader.return?.();
+    expect(engine.isCancelled()).toBe(false);
+  });
+
+  it("all hear of the failure", async () => {
+    const { engine, begun, joined } = await together(greedy(), greedy());
+    engine.fail(new OverloadedError("Full.", 1));
+    await expect(begun).rejects.toThrow("Full.");
+    await expect(joined).rejects.toThrow("Full.");
+  });
+
+  it("all hear of the wait", async () => {
+    const heard: string[] = [];
+    const hear = (who: string) => terms({ onWait: () => void heard.push(who) });
+    const engine = byHand();
+    let onWait: Terms["onWait"];
+    const { run } = setUp((request) => {
+      onWait = request.terms?.onWait;
+      return engine.generate(request);
+    });
+    for (const who of ["first", "second"])
+      void run(greedy({ terms: hear(who) }))
+        [Symbol.asyncIterator]()
+        .next();
+    onWait?.({ type: "waiting", position: 1, etaMs: 5 });
+    expect(heard).toEqual(["first", "second"]);
+  });
+
+  it("go their own ways where the terms are not alike, as long as it waits for its turn", async () => {
+    const batch = greedy({ terms: terms({ priority: "batch" }) });
+    const urgent = greedy({ terms: terms({ priority: "interactive" }) });
+    expect((await together(batch, urgent)).engine.runs()).toBe(2);
+    expect((await together(batch, urgent, true)).engine.runs()).toBe(1);
+    expect((await together(batch, greedy({ terms: terms({ priority: "batch", maxWaitMs: 5 }) }))).engine.runs()).toBe(
+      2,
+    );
+  });
+
+  it("go their own ways where one may have to give way to another, or wants one of its own", async () => {
+    const superseding = greedy({ terms: terms({ supersedeId: "x" }) });
+    const plain = greedy({ terms: terms() });
+    expect((await together(superseding, plain, true)).engine.runs()).toBe(2);
+    expect((await together(plain, superseding, true)).engine.runs()).toBe(2);
+    expect((await together(plain, { ...plain, cache: { noCache: true } }, true)).engine.runs()).toBe(2);
+    expect((await together(plain, { ...plain, cache: { maxAgeSeconds: 0 } }, true)).engine.runs()).toBe(2);
+    expect((await together(plain, { ...plain, cache: { noStore: true } }, true)).engine.runs()).toBe(2);
+  });
+});
