@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/queue/clock.ts";
+import type { Clock } from "../../src/clock.ts";
 import { createHeap } from "../../src/queue/heap.ts";
 
 /** A clock on which nothing takes time: it jumps from one event to the next. */

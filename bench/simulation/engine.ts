@@ -1,6 +1,6 @@
+import type { Clock } from "../../src/clock.ts";
 import { type Admission, createAdmission } from "../../src/queue/admission.ts";
 import { type Bound, createBound } from "../../src/queue/bound.ts";
-import type { Clock } from "../../src/queue/clock.ts";
 import { createModelQueue, type ModelQueue } from "../../src/queue/queue.ts";
 import type { Random } from "../statistics.ts";
 

@@ -1,7 +1,7 @@
+import type { Clock } from "../clock.ts";
 import { OverloadedError } from "../generation/errors.ts";
 import type { Terms } from "../generation/terms.ts";
 import type { Bound, Claim } from "./bound.ts";
-import type { Clock } from "./clock.ts";
 import type { Order } from "./price.ts";
 import type { ModelQueue } from "./queue.ts";
 

@@ -1,8 +1,8 @@
+import { type Clock, systemClock } from "../clock.ts";
 import type { Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { createAdmission } from "./admission.ts";
 import { createBound } from "./bound.ts";
-import { type Clock, systemClock } from "./clock.ts";
 import { guard } from "./gate.ts";
 import type { PromptPrice } from "./price.ts";
 import { createModelQueue, type QueueCounts } from "./queue.ts";

@@ -1,6 +1,6 @@
+import type { Clock } from "../clock.ts";
 import { OverloadedError } from "../generation/errors.ts";
 import type { Priority } from "../generation/terms.ts";
-import type { Clock } from "./clock.ts";
 import { createFairQueue, type Turn } from "./fair-queue.ts";
 import type { Job, Stay } from "./job.ts";
 import { createLimiter } from "./limiter.ts";

@@ -1,9 +1,9 @@
+import type { Clock } from "../clock.ts";
 import type { OverloadedError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
-import type { Clock } from "./clock.ts";
 import type { Stay } from "./job.ts";
 import type { PromptPrice } from "./price.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import { createHeap, type HeapNode } from "./heap.ts";
 
 /** Somebody who waits. */

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/queue/clock.ts";
+import type { Clock } from "../../src/clock.ts";
 
 export type FakeClock = Clock & {
   /** Lets so much time pass, and calls back what is due, in order. */

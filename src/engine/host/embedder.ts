@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../../clock.ts";
 import type { Embed, EmbeddingRefusal } from "../../generation/embedding.ts";
 import { EngineUnavailableError } from "../../generation/errors.ts";
 import type {
@@ -6,7 +7,6 @@ import type {
   EmbedderOptions,
   EmbedderWorkerMessage,
 } from "../embedding-messages.ts";
-import { type Clock, systemClock } from "./clock.ts";
 import { parseEmbedderMessage } from "./embedder-messages.ts";
 import { createEmbeddingQueue, type EmbeddingJob } from "./embedding-queue.ts";
 import { EngineLoadError, EngineStoppedError } from "./errors.ts";

@@ -1,8 +1,8 @@
+import { type Clock, systemClock } from "../../clock.ts";
 import { EngineUnavailableError } from "../../generation/errors.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { ModelText } from "../../generation/model.ts";
 import type { EngineInfo, EngineOptions } from "../messages.ts";
-import { type Clock, systemClock } from "./clock.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { createEventStream } from "./event-stream.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";

@@ -1,6 +1,6 @@
+import type { Clock } from "../../clock.ts";
 import type { EngineInfo, EngineOptions, HostMessage, WorkerMessage } from "../messages.ts";
 import { restartDelayMs } from "./backoff.ts";
-import type { Clock } from "./clock.ts";
 import { EngineLoadError, EngineStoppedError } from "./errors.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import { createWatchdog } from "./watchdog.ts";

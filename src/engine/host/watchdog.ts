@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 
 /** The heartbeat's timeout is counted in so many looks. */

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
+import type { Clock } from "../../clock.ts";
 import type { HostMessage, WorkerMessage } from "../messages.ts";
-import type { Clock } from "./clock.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import type { SpawnWorker, WorkerChild } from "./worker-child.ts";
 import type { WorkerDeath } from "./worker-death.ts";

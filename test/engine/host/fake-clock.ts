@@ -1,4 +1,4 @@
-import type { Clock } from "../../../src/engine/host/clock.ts";
+import type { Clock } from "../../../src/clock.ts";
 
 /** A clock that stands still until it is told to go on. */
 export type FakeClock = Clock & {
