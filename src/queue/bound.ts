@@ -55,9 +55,10 @@ const MAX_JITTER_MS = 5_000;
 /** A place is held so long after the time that was told: clients round up to seconds, and connect anew. */
 const GRACE_MS = 1_500;
 const MIN_RETRY_MS = 100;
-const MAX_RETRY_MS = 600_000;
-/** Taken while no request has ended yet, so that nothing is known. */
-const UNKNOWN_INTERVAL_MS = 1_000;
+/** The official clients take no notice of a minute or more, and come back within seconds instead. */
+const MAX_RETRY_MS = 59_000;
+/** Taken while no request has ended yet, so that nothing is known. Who comes too early comes once more; who comes too late finds an idle machine. */
+const UNKNOWN_INTERVAL_MS = 100;
 const DURATION_WEIGHT = 0.1;
 /** Places are held for so many; who is sent away beyond that is told a time without one. */
 const MAX_RETURNS = 10_000;
@@ -122,7 +123,7 @@ export function createBound({ maxRequests, maxTokens, random }: BoundOptions): B
       const likelyMs = (before + DEVIATIONS * Math.sqrt(before)) * intervalMs(nowMs);
       const earliestMs = Math.min(Math.max(likelyMs, MIN_RETRY_MS), MAX_RETRY_MS);
       const spreadMs = Math.min(Math.max(JITTER * earliestMs, MIN_JITTER_MS), MAX_JITTER_MS);
-      const toldMs = Math.ceil(earliestMs + random() * spreadMs);
+      const toldMs = Math.ceil(Math.min(earliestMs + random() * spreadMs, MAX_RETRY_MS));
       if (likelyMs <= MAX_RETRY_MS) returns.hold(claim, nowMs + earliestMs, nowMs + toldMs + GRACE_MS);
       return toldMs;
     },

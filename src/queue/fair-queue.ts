@@ -116,8 +116,10 @@ export function createFairQueue<T>(): FairQueue<T> {
       const entry = next?.lanes.take();
       if (next === undefined || entry === undefined) return undefined;
       for (const each of classes) {
-        if (each === next || each.lanes.size === 0) each.passedOver = 0;
-        else each.passedOver += entry.cost;
+        if (each.lanes.size === 0) each.passedOver = 0;
+        else if (each !== next) each.passedOver += entry.cost;
+        // What is left counts for the next, so that a dear one has its turn too where cheap ones keep coming before it.
+        else each.passedOver = Math.max(0, each.passedOver - PATIENCE[each.priority] * entry.cost);
       }
       return { priority: next.priority, entry };
     },

@@ -12,6 +12,8 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Where the gateway that all integration tests share listens. */
     gatewayUrl: string;
+    /** How many sequences it runs at once. */
+    gatewaySlots: number;
     /** Its log, one JSON object a line. */
     gatewayLog: string;
     /** Where its model lies. */
@@ -21,6 +23,7 @@ declare module "vitest" {
 
 /** Tokens in each of the shared gateway's slots: few, so that a test can fill one. */
 const CONTEXT_TOKENS = 1024;
+const SLOTS = 4;
 
 /** Fetches the default model where it isn't here yet, and starts the one gateway that every integration test talks to. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -36,7 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       "--port",
       "0",
       "--slots",
-      "4",
+      String(SLOTS),
       "--context",
       String(CONTEXT_TOKENS),
       "--state-file",
@@ -51,6 +54,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const url = await announcedUrl(gateway.stdout);
 
   project.provide("gatewayUrl", url);
+  project.provide("gatewaySlots", SLOTS);
   project.provide("gatewayLog", logFile);
   project.provide("modelPath", model.path);
   return async () => {

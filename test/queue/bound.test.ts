@@ -68,7 +68,7 @@ describe("several tenants", () => {
     fill("greedy", 4);
     for (let index = 0; index < 100; index++) bound.refuse(claim("greedy", String(index)), 1, 0);
     const { departures } = ask("polite", 0);
-    expect(bound.refuse(claim("polite"), departures, 0)).toBeLessThan(3_000);
-    expect(bound.refuse(claim("greedy"), 1, 0)).toBeGreaterThan(60_000);
+    const politeMs = bound.refuse(claim("polite"), departures, 0);
+    expect(bound.refuse(claim("greedy"), 1, 0)).toBeGreaterThan(20 * politeMs);
   });
 });

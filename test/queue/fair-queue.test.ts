@@ -249,7 +249,19 @@ describe("whatever comes", () => {
           expect.unreachable("it starved");
         },
       ),
-      { numRuns: 30 },
+      {
+        numRuns: 30,
+        // Cheap newcomers of its own class come before a dear one, each as soon as the class has been passed over long enough for it.
+        examples: [
+          [
+            [
+              ...Array.from({ length: 9 }, () => ({ cost: 5, priority: "default" as const })),
+              { cost: 1, priority: "batch" },
+            ],
+            "batch",
+          ],
+        ],
+      },
     );
   });
 });
