@@ -1,4 +1,4 @@
-import { RateLimiterMemory, RateLimiterRedis, type RateLimiterRes } from "rate-limiter-flexible";
+import type { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import type { RedisClient } from "./redis.ts";
 import { WINDOWS, type Window } from "./windows.ts";
 
@@ -34,16 +34,22 @@ export function createCounters({
   timeoutMs = REDIS_TIMEOUT_MS,
   now = Date.now,
 }: CountersOptions = {}): Counters {
-  const local = limiters((options) => new RateLimiterMemory(options));
-  const shared =
-    redis &&
-    limiters(
-      (options) =>
-        new RateLimiterRedis({ ...options, storeClient: redis, useRedisPackage: true, rejectIfRedisNotReady: true }),
-    );
+  let loading: Promise<Stores> | undefined;
   let skipUntilMs = 0;
 
+  /** Loaded with the first key that has a limit: it takes 25 ms, which most gateways need not spend before they start. */
+  async function load(): Promise<Stores> {
+    const { RateLimiterMemory, RateLimiterRedis } = await import("rate-limiter-flexible");
+    const own = { storeClient: redis, useRedisPackage: true, rejectIfRedisNotReady: true };
+    return {
+      local: limiters((options) => new RateLimiterMemory(options)),
+      shared: redis && limiters((options) => new RateLimiterRedis({ ...options, ...own })),
+    };
+  }
+
   async function count(window: Window, keyId: string, points: number): Promise<RateLimiterRes> {
+    loading ??= load();
+    const { local, shared } = await loading;
     if (shared !== undefined && now() >= skipUntilMs) {
       try {
         return await within(timeoutMs, penalty(shared, window, keyId, points));
@@ -62,6 +68,11 @@ export function createCounters({
     },
   };
 }
+
+type Stores = {
+  readonly local: ReadonlyMap<string, Limiter>;
+  readonly shared: ReadonlyMap<string, Limiter> | undefined;
+};
 
 type LimiterOptions = { readonly keyPrefix: string; readonly points: number; readonly duration: number };
 
