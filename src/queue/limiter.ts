@@ -14,8 +14,8 @@ export type LimiterOptions = {
   readonly aloneMs: () => number | undefined;
 };
 
-/** A decision rests on at least so much. */
-const WINDOW_MS = 1_000;
+/** A decision rests on at least so much: prompts that come together are read in a second or two, during which tokens come slowly whatever the limit. */
+const WINDOW_MS = 5_000;
 const WINDOW_TOKENS = 16;
 /** As in Netflix's AIMDLimit. */
 const BACKOFF = 0.9;
@@ -23,7 +23,7 @@ const BACKOFF = 0.9;
 const COMFORT = 0.8;
 
 /**
- * Additive increase, multiplicative decrease (Chiu and Jain 1989; Netflix's concurrency-limits), once a window: a mean gap above the target
+ * Additive increase, multiplicative decrease (Chiu and Jain 1989; Netflix's concurrency-limits), once a window of five seconds: a mean gap above the target
  * takes a tenth of the limit away, at least one; one well below it gives one back. It moves only while all places are taken, since otherwise it
  * isn't what slows the tokens; and not while more run than it allows, since then it has not had its effect yet.
  *

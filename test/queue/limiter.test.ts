@@ -24,10 +24,19 @@ it("begins with all slots, and keeps them while tokens come fast enough", () => 
 
 it("takes slots away while tokens are slower than the target, never below the least", () => {
   const { limiter, run } = createBench();
-  run(3, 150);
+  run(7, 150);
   expect(limiter.limit).toBeLessThan(8);
   run(60, 150);
   expect(limiter.limit).toBe(2);
+});
+
+it("takes nothing away for a second or two in which prompts are read", () => {
+  const { limiter, run } = createBench();
+  for (let time = 0; time < 6; time++) {
+    run(2, 130);
+    run(8, 50);
+  }
+  expect(limiter.limit).toBe(8);
 });
 
 it("gives them back one by one when tokens are fast again", () => {
@@ -41,8 +50,9 @@ it("stays where it is while not all places are taken, and while more run than it
   const { limiter, run } = createBench();
   run(30, 500, 3);
   expect(limiter.limit).toBe(8);
-  run(2, 500);
+  run(7, 500);
   const { limit } = limiter;
+  expect(limit).toBeLessThan(8);
   run(30, 500, 8);
   expect(limiter.limit).toBe(limit);
 });
