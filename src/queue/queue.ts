@@ -2,12 +2,12 @@ import type { Clock } from "../clock.ts";
 import { OverloadedError } from "../generation/errors.ts";
 import type { Priority } from "../generation/terms.ts";
 import { createFairQueue, type Turn } from "./fair-queue.ts";
+import { createHeldSlots, type Holding } from "./held-slots.ts";
 import type { Job, Stay } from "./job.ts";
 import { createLimiter } from "./limiter.ts";
 import { createPricing, type Order } from "./price.ts";
 import type { PromptSize } from "./prompt-size.ts";
 import { createRunMeter, type RunMeter } from "./run-meter.ts";
-import { createTenants } from "./tenants.ts";
 import { createWaits, type Waiting } from "./waits.ts";
 
 /** The turns of one model's engine: pure bookkeeping, on a clock that is passed in. */
@@ -65,24 +65,13 @@ type Visit = {
 
 type Run = {
   readonly meter: RunMeter;
-  readonly sinceMs: number;
-  readonly cost: number;
-  /** Slots that it holds, and choices that have not ended. */
-  sequences: number;
+  readonly holding: Holding;
+  /** Choices that have not ended. */
   choices: number;
-  /** For how long slots were held that are free again, together. */
-  heldMs: number;
 };
 
 /** How often those who hold slots are looked at, while others wait for them. */
 const LOOK_MS = 1_000;
-
-/** With fewer slots, keeping one costs everybody more than it gives to anybody. */
-const FEWEST_TO_KEEP_FROM = 4;
-const KEPT_SLOTS = 1;
-
-/** Of what those who run were reckoned to take, so much is left however long they have run. */
-const LEAST_LEFT = 0.1;
 
 /** Whose waits are alike. */
 function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string {
@@ -90,25 +79,19 @@ function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string 
 }
 
 export function createModelQueue(options: ModelQueueOptions): ModelQueue {
-  const { clock, slots, minSlots, targetItlMs, isReady = () => true } = options;
+  const { clock, minSlots, targetItlMs, isReady = () => true } = options;
   const pricing = createPricing();
   const queue = createFairQueue<Visit>();
   const waits = createWaits(clock);
   const limiter = createLimiter({
-    min: Math.min(minSlots, slots),
-    max: slots,
+    min: Math.min(minSlots, options.slots),
+    max: options.slots,
     targetMs: targetItlMs,
     aloneMs: () => pricing.speeds.measuredItlMs(1),
   });
   const runs = new Map<Run, Job>();
-  /** Who has been here, and how many sequences run for each. */
-  const tenants = createTenants();
-  let sequences = 0;
+  const slots = createHeldSlots(clock);
   let isLooking = false;
-  /** What all that run were reckoned to take. */
-  let runningWork = 0;
-  /** For how long they have held slots, less the clock's time for each slot that is held now. */
-  let heldBeforeMs = 0;
   let isServing = false;
 
   /** A request for more sequences than may run takes all there are. */
@@ -116,25 +99,12 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return Math.min(choices, limiter.limit);
   }
   function hasRoomFor(job: Pick<Job, "choices" | "tenant">): boolean {
-    return sequences === 0 || sequences + widthOf(job) + keptFrom(job) <= limiter.limit;
-  }
-
-  /** Slots that one who would have more than its share leaves free, so that another tenant's next request begins at once. */
-  function keptFrom(job: Pick<Job, "choices" | "tenant">): number {
-    if (limiter.limit < FEWEST_TO_KEEP_FROM || tenants.count < 2) return 0;
-    return tenants.heldBy(job.tenant) + widthOf(job) > limiter.limit / tenants.count ? KEPT_SLOTS : 0;
-  }
-
-  /** What is likely left of a request that runs. */
-  function workLeft(): number {
-    if (runs.size === 0) return 0;
-    const doneMs = heldBeforeMs + sequences * clock.now();
-    return Math.max(runningWork - doneMs / pricing.calibration, runningWork * LEAST_LEFT) / runs.size;
+    return slots.hasRoom(job.tenant, widthOf(job), limiter.limit);
   }
 
   /** How long until so much work is done and a slot is free. */
   function drainMs(work: number): number {
-    return ((work + workLeft()) / limiter.limit) * pricing.calibration;
+    return ((work + slots.workLeft(pricing.calibration)) / limiter.limit) * pricing.calibration;
   }
 
   /** How long a job is likely to wait behind so much work. */
@@ -160,15 +130,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const { job, arrivedMs } = visit;
     const nowMs = clock.now();
     endWait(visit);
-    visit.run = {
-      meter: createRunMeter(pricing, job, nowMs, isReady()),
-      ...{ sinceMs: nowMs, cost, sequences: widthOf(job), choices: job.choices, heldMs: 0 },
-    };
+    const holding = slots.take(job.tenant, widthOf(job), cost);
+    visit.run = { meter: createRunMeter(pricing, job, nowMs, isReady()), holding, choices: job.choices };
     runs.set(visit.run, job);
-    sequences += visit.run.sequences;
-    tenants.change(job.tenant, visit.run.sequences, nowMs);
-    heldBeforeMs -= visit.run.sequences * nowMs;
-    runningWork += cost;
     job.onWait?.({ type: "admitted", waitedMs: nowMs - arrivedMs, position: visit.position });
     job.onTurn();
   }
@@ -178,15 +142,6 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (reckonedMs > 0) pricing.noteWait(lineOf(job), reckonedMs, clock.now() - arrivedMs);
   }
 
-  function release(run: Run, { tenant }: Job, count: number): void {
-    const nowMs = clock.now();
-    run.sequences -= count;
-    sequences -= count;
-    tenants.change(tenant, -count, nowMs);
-    run.heldMs += count * (nowMs - run.sinceMs);
-    heldBeforeMs += count * nowMs;
-  }
-
   /**
    * What a reader doesn't take, the engine has perhaps said to its end long ago. So that such a one keeps nobody waiting, its slots count as free;
    * where it does run yet, the engine lets the next one wait.
@@ -194,7 +149,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function look(): void {
     isLooking = false;
     if (queue.size === 0) return;
-    for (const [run, job] of runs) if (run.sequences > 0 && job.isStalled?.()) release(run, job, run.sequences);
+    for (const [{ holding }, job] of runs) if (job.isStalled?.()) slots.release(holding, holding.sequences);
     serve();
     lookLater();
   }
@@ -209,12 +164,11 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     visit.hasLeft = true;
     const { run, turn } = visit;
     if (run !== undefined && turn !== undefined) {
-      const load = Math.max(1, sequences);
-      release(run, visit.job, run.sequences);
+      const { meter, holding, choices } = run;
+      const load = Math.max(1, slots.sequences);
+      slots.end(holding);
       runs.delete(run);
-      runningWork = runs.size === 0 ? 0 : runningWork - run.cost;
-      heldBeforeMs = runs.size === 0 ? 0 : heldBeforeMs - run.heldMs;
-      queue.charge(turn, run.meter.end(load, run.choices === 0 ? run.heldMs : undefined) - run.cost);
+      queue.charge(turn, meter.end(load, choices === 0 ? holding.heldMs : undefined) - holding.cost);
     } else if (turn !== undefined) {
       queue.remove(turn);
       waits.remove(visit.waiting);
@@ -255,7 +209,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   function arrive(job: Job): Stay {
     const arrivedMs = clock.now();
-    tenants.see(job.tenant, arrivedMs);
+    slots.see(job.tenant);
     const visit: Visit = {
       ...{ job, arrivedMs, turn: undefined, position: 0, reckonedMs: 0, run: undefined, hasLeft: false },
       waiting: {
@@ -285,10 +239,10 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       started: (prompt) => runNow()?.meter.started(prompt),
       text(gapMs) {
         const nowMs = clock.now();
-        runNow()?.meter.text(gapMs, nowMs, sequences);
+        runNow()?.meter.text(gapMs, nowMs, slots.sequences);
         if (gapMs === undefined) return;
         const before = limiter.limit;
-        limiter.observe(gapMs, sequences, nowMs);
+        limiter.observe(gapMs, slots.sequences, nowMs);
         if (limiter.limit > before) serve();
       },
       choiceEnded(completionTokens) {
@@ -298,8 +252,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         run.meter.choiceEnded(completionTokens);
         if (run.choices === 0) {
           leave(visit);
-        } else if (run.choices < run.sequences) {
-          release(run, visit.job, run.sequences - run.choices);
+        } else if (run.choices < run.holding.sequences) {
+          slots.release(run.holding, run.holding.sequences - run.choices);
           serve();
         }
       },
@@ -310,7 +264,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     arrive,
     tokensOf: pricing.tokensOf,
     get isIdle() {
-      return queue.size === 0 && sequences < limiter.limit;
+      return queue.size === 0 && slots.sequences < limiter.limit;
     },
     predictMs(job, more = 0) {
       if (!pricing.speeds.isKnown) return 0;
@@ -320,7 +274,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     },
     get counts() {
       return {
-        ...{ waiting: queue.size, running: runs.size, sequences, limit: limiter.limit },
+        ...{ waiting: queue.size, running: runs.size, sequences: slots.sequences, limit: limiter.limit },
         ...{ waits: waits.size, debtors: queue.remembered },
       };
     },

@@ -16,9 +16,10 @@ import type { Family } from "./sources.ts";
 export async function toJob(body: Body, template: string, family: Family): Promise<RenderJob> {
   const { generation } = decodeChatRequest({ model: "one", ...body });
   const requests: GenerationRequest[] = [];
-  // biome-ignore lint/correctness/useYield: the engine's place, where the request arrives
+  /** The engine's place, where the request arrives. */
   const engine: Generate = async function* (request) {
     requests.push(request);
+    yield* [];
   };
   const layer = callTools({ loadTemplate: async () => template, countTokens: async () => 0 });
   await collect(layer({ ...generation, id: "req_1", model: "one", signal: new AbortController().signal }, engine));
