@@ -1,4 +1,5 @@
 import { createHeap, type HeapNode } from "./heap.ts";
+import { createLine, type Line, type Place } from "./line.ts";
 
 /** What waits in a lane. */
 export type Entry<T> = {
@@ -51,44 +52,32 @@ type Item<T> = {
   readonly tenant: string;
   cost: number;
   readonly lane: Lane<T>;
-  readonly part: Part<T>;
-  readonly isFirst: boolean;
-  /** Counted from its part's beginning, for `ahead`. */
-  readonly ordinal: number;
-  workBefore: number;
+  readonly line: Line<Item<T>>;
+  place: Place<Item<T>> | undefined;
   readonly order: number;
-  previous: Item<T> | undefined;
-  next: Item<T> | undefined;
-  waits: boolean;
 };
-
-/** A part of a lane, in the order in which it was pushed. */
-type Part<T> = {
-  last: Item<T> | undefined;
-  entries: number;
-  work: number;
-  pushed: number;
-  pushedWork: number;
-};
-
-function newPart<T>(): Part<T> {
-  return { last: undefined, entries: 0, work: 0, pushed: 0, pushedWork: 0 };
-}
 
 type Lane<T> = {
   readonly tenant: string;
   /** What the tenant's turns have cost, on the scale that all lanes share. */
   counted: number;
-  first: Item<T> | undefined;
-  last: Item<T> | undefined;
-  entries: number;
-  work: number;
   /** The lane's beginning: those that were put first. */
-  readonly firsts: Part<T>;
-  readonly others: Part<T>;
+  readonly firsts: Line<Item<T>>;
+  readonly others: Line<Item<T>>;
   /** Among the waiting lanes, or among those that only have had more than others. */
   node: HeapNode<Lane<T>> | undefined;
 };
+
+function headOf<T>({ firsts, others }: Lane<T>): Item<T> | undefined {
+  return (firsts.first ?? others.first)?.value;
+}
+
+/** All that waits in a lane. */
+function wholeOf<T>(lane: Lane<T> | undefined): Ahead {
+  if (lane === undefined) return { entries: 0, work: 0 };
+  const { firsts, others } = lane;
+  return { entries: firsts.entries + others.entries, work: firsts.work + others.work };
+}
 
 /**
  * By how much of each turn's cost the point where newcomers begin moves on by itself. Without that, ever new tenants could keep an old one from
@@ -116,13 +105,10 @@ export function createLanes<T>(): Lanes<T> {
   function open(tenant: string): Lane<T> {
     let lane = lanes.get(tenant);
     if (lane === undefined) {
-      lane = {
-        ...{ tenant, counted: 0, first: undefined, node: undefined },
-        ...{ last: undefined, entries: 0, work: 0, firsts: newPart(), others: newPart() },
-      };
+      lane = { tenant, counted: 0, firsts: createLine(), others: createLine(), node: undefined };
       lanes.set(tenant, lane);
     }
-    if (lane.entries === 0) {
+    if (headOf(lane) === undefined) {
       if (lane.node !== undefined) idle.remove(lane.node);
       lane.counted = Math.max(lane.counted, now);
       lane.node = waiting.push(lane, lane.counted, orders);
@@ -132,8 +118,9 @@ export function createLanes<T>(): Lanes<T> {
 
   /** Puts the lane where it belongs after its entries or its count have changed. */
   function settle(lane: Lane<T>): void {
-    if (lane.first !== undefined) {
-      if (lane.node !== undefined) waiting.update(lane.node, lane.counted, lane.first.order);
+    const head = headOf(lane);
+    if (head !== undefined) {
+      if (lane.node !== undefined) waiting.update(lane.node, lane.counted, head.order);
       return;
     }
     if (lane.node !== undefined) {
@@ -153,56 +140,24 @@ export function createLanes<T>(): Lanes<T> {
     }
   }
 
-  function link(item: Item<T>): void {
-    const { lane, part } = item;
-    // Those that were put first end where the others begin.
-    const previous = item.isFirst ? lane.firsts.last : lane.last;
-    const next = previous === undefined ? lane.first : previous.next;
-    item.previous = previous;
-    item.next = next;
-    if (previous === undefined) lane.first = item;
-    else previous.next = item;
-    if (next === undefined) lane.last = item;
-    else next.previous = item;
-    part.last = item;
-    part.entries += 1;
-    part.work += item.cost;
-    part.pushed += 1;
-    part.pushedWork += item.cost;
-    lane.entries += 1;
-    lane.work += item.cost;
-    size += 1;
-    work += item.cost;
-    if (lane.first === item && lane.node !== undefined) waiting.update(lane.node, lane.counted, item.order);
-  }
-
-  function unlink(item: Item<T>): void {
-    const { lane, part, previous, next } = item;
-    if (previous === undefined) lane.first = next;
-    else previous.next = next;
-    if (next === undefined) lane.last = previous;
-    else next.previous = previous;
-    item.waits = false;
-    part.entries -= 1;
-    part.work = part.entries === 0 ? 0 : part.work - item.cost;
-    if (part.last === item) part.last = previous?.part === part ? previous : undefined;
-    lane.entries -= 1;
-    lane.work = lane.entries === 0 ? 0 : lane.work - item.cost;
+  function takeOut(item: Item<T>): void {
+    if (item.place !== undefined) item.line.remove(item.place);
+    item.place = undefined;
     size -= 1;
     work = size === 0 ? 0 : work - item.cost;
   }
 
   /** Others have about as much before an entry as its own tenant has, and no more than they have in all. */
   function withOthers(own: Ahead, lane: Lane<T> | undefined): Ahead {
-    const isNew = lane === undefined || lane.entries === 0;
-    const others = waiting.size - (isNew ? 0 : 1);
+    const whole = wholeOf(lane);
+    const others = waiting.size - (whole.entries === 0 ? 0 : 1);
     const lead = lane === undefined ? 0 : Math.max(0, lane.counted - Math.max(now, waiting.first?.key ?? 0));
     const mean = size === 0 ? 0 : work / size;
-    const entries = size - (lane?.entries ?? 0);
+    const entries = size - whole.entries;
     const leadEntries = mean === 0 ? 0 : lead / mean;
     return {
       entries: Math.round(own.entries + Math.min(entries, others * (own.entries + leadEntries + 0.5))),
-      work: own.work + Math.min(work - (lane?.work ?? 0), others * (own.work + lead + mean / 2)),
+      work: own.work + Math.min(work - whole.work, others * (own.work + lead + mean / 2)),
     };
   }
 
@@ -220,24 +175,24 @@ export function createLanes<T>(): Lanes<T> {
       return lanes.size;
     },
     get head() {
-      return waiting.first?.value.first;
+      const lane = waiting.first?.value;
+      return lane && headOf(lane);
     },
     push(tenant, value, cost, isFirst = false) {
       const lane = open(tenant);
-      const part = isFirst ? lane.firsts : lane.others;
-      const item: Item<T> = {
-        ...{ value, tenant, cost, lane, part, isFirst, order: orders++ },
-        ...{ ordinal: part.pushed, workBefore: part.pushedWork },
-        ...{ previous: undefined, next: undefined, waits: true },
-      };
-      link(item);
+      const line = isFirst ? lane.firsts : lane.others;
+      const item: Item<T> = { value, tenant, cost, lane, line, place: undefined, order: orders++ };
+      item.place = line.append(item, cost);
+      size += 1;
+      work += cost;
+      settle(lane);
       return item;
     },
     take() {
       const lane = waiting.first?.value;
-      const item = lane?.first;
+      const item = lane && headOf(lane);
       if (lane === undefined || item === undefined) return undefined;
-      unlink(item);
+      takeOut(item);
       now = Math.max(now, lane.counted);
       lane.counted += item.cost;
       furthest = Math.max(furthest, lane.counted);
@@ -247,23 +202,18 @@ export function createLanes<T>(): Lanes<T> {
     },
     remove(entry) {
       const item = entry as Item<T>;
-      if (!item.waits) return false;
-      unlink(item);
+      if (item.place === undefined) return false;
+      takeOut(item);
       settle(item.lane);
       return true;
     },
     reprice(entry, cost) {
       const item = entry as Item<T>;
-      if (!item.waits) return;
-      const { lane, part } = item;
-      const difference = cost - item.cost;
+      if (item.place === undefined) return;
+      work += cost - item.cost;
       item.cost = cost;
-      work += difference;
-      lane.work += difference;
-      part.work += difference;
-      part.pushedWork += difference;
       // Prices become known soon after a request came, so that few have come after it.
-      for (let { next } = item; next?.part === part; next = next.next) next.workBefore += difference;
+      item.line.reprice(item.place, cost);
     },
     charge(tenant, difference) {
       let lane = lanes.get(tenant);
@@ -277,19 +227,17 @@ export function createLanes<T>(): Lanes<T> {
     },
     ahead(entry) {
       const item = entry as Item<T>;
-      const { lane, part } = item;
-      const head = item.isFirst ? lane.first : (lane.firsts.last?.next ?? lane.first);
-      if (!item.waits || head === undefined) return { entries: 0, work: 0 };
-      const before = item.isFirst ? newPart<T>() : lane.firsts;
-      const own = {
-        entries: before.entries + Math.min(part.entries - 1, item.ordinal - head.ordinal),
-        work: before.work + Math.max(0, Math.min(part.work - item.cost, item.workBefore - head.workBefore)),
-      };
+      const { lane, line, place } = item;
+      if (place === undefined) return { entries: 0, work: 0 };
+      const inLine = line.ahead(place);
+      const before = line === lane.others ? lane.firsts : { entries: 0, work: 0 };
+      const own = { entries: before.entries + inLine.entries, work: before.work + inLine.work };
       return own.entries === 0 && waiting.first?.value === lane ? own : withOthers(own, lane);
     },
     aheadOfNext(tenant, more) {
       const lane = lanes.get(tenant);
-      const own = { entries: (lane?.entries ?? 0) + more.entries, work: (lane?.work ?? 0) + more.work };
+      const whole = wholeOf(lane);
+      const own = { entries: whole.entries + more.entries, work: whole.work + more.work };
       return withOthers(own, lane);
     },
     forget() {
