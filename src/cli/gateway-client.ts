@@ -1,21 +1,31 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { API_KEY_VARIABLE } from "../config/environment.ts";
+import type { Config } from "../config/schema.ts";
 import { CommandError } from "./errors.ts";
 
 /** A gateway as commands ask it. Every call throws a CommandError with the gateway's own words when it refuses. */
 export type GatewayClient = {
   readonly url: string;
   readonly get: (path: string) => Promise<unknown>;
+  readonly remove: (path: string) => Promise<unknown>;
   readonly post: (path: string, body: object) => Promise<unknown>;
   /** The data of a streamed answer's events. */
   readonly stream: (path: string, body: object) => AsyncIterable<unknown>;
 };
 
-/** @param url with or without `/v1`, which the official clients want */
-export function createGatewayClient(url: string, env: NodeJS.ProcessEnv, signal: AbortSignal): GatewayClient {
+/**
+ * @param url with or without `/v1`, which the official clients want
+ * @param keyVariable where in `env` the key is that is shown
+ */
+export function createGatewayClient(
+  url: string,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+  keyVariable: string = API_KEY_VARIABLE,
+): GatewayClient {
   const base = url.replace(/\/+$/, "").replace(/\/v1$/, "");
-  const key = env[API_KEY_VARIABLE];
+  const key = env[keyVariable];
   const headers = {
     "content-type": "application/json",
     // What is tried out should be generated, and not be kept.
@@ -28,18 +38,19 @@ export function createGatewayClient(url: string, env: NodeJS.ProcessEnv, signal:
     try {
       response = await fetch(`${base}${path}`, { ...init, headers, signal });
     } catch (error) {
-      signal.throwIfAborted();
+      if (!isTimeout(signal.reason)) signal.throwIfAborted();
       throw new CommandError(`No gateway answers at ${base}. Start one with \`sluice\`, or give its --url.`, {
         cause: error,
       });
     }
-    if (!response.ok) throw new CommandError(await readRefusal(response));
+    if (!response.ok) throw new CommandError(await readRefusal(response, keyVariable));
     return response;
   }
 
   return {
     url: base,
     get: async (path) => (await send(path, {})).json(),
+    remove: async (path) => (await send(path, { method: "DELETE" })).json(),
     post: async (path, body) => (await send(path, { method: "POST", body: JSON.stringify(body) })).json(),
     async *stream(path, body) {
       const { body: bytes } = await send(path, { method: "POST", body: JSON.stringify(body) });
@@ -56,12 +67,23 @@ export function createGatewayClient(url: string, env: NodeJS.ProcessEnv, signal:
   };
 }
 
-async function readRefusal(response: Response): Promise<string> {
+/** A gateway that says nothing is as good as none. */
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === "TimeoutError";
+}
+
+async function readRefusal(response: Response, keyVariable: string): Promise<string> {
   const text = await response.text();
-  const hint = response.status === 401 ? ` Put a key into ${API_KEY_VARIABLE}.` : "";
+  const hint = response.status === 401 ? ` Put a key into ${keyVariable}.` : "";
   try {
     return `${String(JSON.parse(text).error.message)}${hint}`;
   } catch {
     return `The gateway answered with status ${response.status}.${hint}`;
   }
+}
+
+/** Where a gateway with these settings is called: the wildcard addresses are where to listen only. */
+export function urlOf({ host, port }: Config): string {
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
 }

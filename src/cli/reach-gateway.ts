@@ -6,7 +6,7 @@ import { createLogger } from "../telemetry/log.ts";
 import type { CliContext } from "./context.ts";
 import { CommandError } from "./errors.ts";
 import { fetchModels, resolveModels } from "./fetch-models.ts";
-import { createGatewayClient, type GatewayClient } from "./gateway-client.ts";
+import { createGatewayClient, type GatewayClient, urlOf } from "./gateway-client.ts";
 
 /** How long a gateway on this machine may take to say that it is there. */
 const PROBE_MS = 1_000;
@@ -93,10 +93,4 @@ async function isListening(url: string, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
     return false;
   }
-}
-
-/** The wildcard addresses are where to listen, not where to call. */
-function urlOf({ host, port }: Config): string {
-  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
 }

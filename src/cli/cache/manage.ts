@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { ADMIN_KEY_VARIABLE } from "../../config/environment.ts";
 import { type Flags, loadConfig } from "../../config/load.ts";
-import type { Config } from "../../config/schema.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { CommandError } from "../errors.ts";
+import { createGatewayClient, type GatewayClient, urlOf } from "../gateway-client.ts";
 import { formatTable } from "../table.ts";
 import { formatBytes } from "../units.ts";
 
@@ -20,11 +19,10 @@ const statsSchema = z.object({
   bypassed: z.number(),
 });
 const clearedSchema = z.object({ deleted: z.number() });
-const refusalSchema = z.object({ error: z.object({ message: z.string() }) });
 
 /** `sluice cache stats`: what the cache of a running gateway holds and has done. Throws a ConfigError, and a CommandError where it can't be asked. */
 export async function cacheStats(flags: Flags, context: CliContext): Promise<number> {
-  const stats = statsSchema.parse(await ask("GET", new URLSearchParams(), flags, context));
+  const stats = statsSchema.parse(await reach(flags, context).get(PATH));
   if (flags.json === true) {
     context.stdout.write(`${JSON.stringify(stats, null, 2)}\n`);
     return EXIT.done;
@@ -41,46 +39,14 @@ export async function cacheClear(flags: Flags, context: CliContext): Promise<num
   const query = new URLSearchParams();
   if (typeof flags.model === "string") query.set("model", flags.model);
   if (typeof flags.key === "string") query.set("key", flags.key);
-  const { deleted } = clearedSchema.parse(await ask("DELETE", query, flags, context));
+  const { deleted } = clearedSchema.parse(await reach(flags, context).remove(`${PATH}?${query}`));
   if (flags.json === true) context.stdout.write(`${JSON.stringify({ deleted }, null, 2)}\n`);
   else context.stderr.write(`${deleted} ${deleted === 1 ? "answer was" : "answers were"} forgotten.\n`);
   return EXIT.done;
 }
 
-async function ask(
-  method: "GET" | "DELETE",
-  query: URLSearchParams,
-  flags: Flags,
-  { env, cwd }: CliContext,
-): Promise<unknown> {
+function reach(flags: Flags, { env, cwd }: CliContext): GatewayClient {
   const { config } = loadConfig({ flags, env, cwd });
   const url = typeof flags.url === "string" ? flags.url : urlOf(config);
-  const secret = env[ADMIN_KEY_VARIABLE];
-  const response = await fetchFrom(`${url.replace(/\/+$/, "")}${PATH}?${query}`, {
-    method,
-    headers: secret === undefined ? {} : { authorization: `Bearer ${secret}` },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  const body: unknown = await response.json().catch(() => undefined);
-  if (response.ok) return body;
-  const refusal = refusalSchema.safeParse(body);
-  const hint = secret === undefined ? ` An admin's key goes into ${ADMIN_KEY_VARIABLE}.` : "";
-  throw new CommandError(`${refusal.data?.error.message ?? `The gateway answered with ${response.status}.`}${hint}`);
-}
-
-async function fetchFrom(url: string, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(url, init);
-  } catch (error) {
-    throw new CommandError(
-      `No gateway answers at ${URL.canParse(url) ? new URL(url).origin : url}. Start one, or name its URL with --url, or its --host and --port.`,
-      { cause: error },
-    );
-  }
-}
-
-/** Where a gateway with these settings is reached from its own machine. */
-function urlOf({ host, port }: Config): string {
-  const reached = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
+  return createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), ADMIN_KEY_VARIABLE);
 }
