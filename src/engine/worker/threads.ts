@@ -53,10 +53,15 @@ const CORE_TAKEN = 0.6;
 const LOOK_MS = 1_000;
 /** After such a pause between two calls, what was seen of the cores before says nothing of now. */
 const PAUSE_MS = 100;
-/** The weight of the newest call in the running mean. */
+/** The weight of the newest call in the running mean, where the one before it had as many threads. */
 const NEWEST_WEIGHT = 0.2;
 
-type Estimate = { calls: number; ms: number };
+type Estimate = {
+  calls: number;
+  ms: number;
+  /** How many calls of its shape there had been, of any number of threads, when this was last measured. */
+  at: number;
+};
 
 export function createThreadTuner(options: ThreadTunerOptions): ThreadTuner {
   const { maxThreads, now = () => performance.now(), roomCores = createRoomMeter() } = options;
@@ -72,7 +77,7 @@ export function createThreadTuner(options: ThreadTunerOptions): ThreadTuner {
 
   function estimate(shape: string, threads: number): Estimate {
     const key = `${shape}/${threads}`;
-    const known = estimates.get(key) ?? { calls: 0, ms: 0 };
+    const known = estimates.get(key) ?? { calls: 0, ms: 0, at: 0 };
     estimates.set(key, known);
     return known;
   }
@@ -118,7 +123,8 @@ export function createThreadTuner(options: ThreadTunerOptions): ThreadTuner {
       const calls = (callsOf.get(shape) ?? 0) + 1;
       callsOf.set(shape, calls);
       if (calls % EXPLORE_EVERY !== 0) return best;
-      const other = candidates[(calls / EXPLORE_EVERY) % candidates.length] ?? best;
+      const others = candidates.filter((threads) => threads !== best);
+      const other = others[(calls / EXPLORE_EVERY) % others.length] ?? best;
       const clearlySlower = other < best && estimate(shape, other).ms > estimate(shape, best).ms * CLEARLY_SLOWER;
       if (clearlySlower && calls % CLEARLY_SLOWER_EVERY !== 0) return best;
       return other <= best || hasRoomFor(other) ? other : best;
@@ -136,15 +142,19 @@ export function createThreadTuner(options: ThreadTunerOptions): ThreadTuner {
         }
         return;
       }
-      known.ms =
-        known.calls < 2
-          ? known.calls === 0
-            ? ms
-            : Math.min(known.ms, ms)
-          : known.ms + NEWEST_WEIGHT * (ms - known.ms);
+      const calls = callsOf.get(shape) ?? 0;
+      if (known.calls === 0) known.ms = ms;
+      else if (known.calls === 1) known.ms = Math.min(known.ms, ms);
+      else known.ms += newestWeight(calls - known.at) * (ms - known.ms);
       known.calls++;
+      known.at = calls;
     },
   };
+}
+
+/** What was measured long ago says little of now: a disturbance that has passed must not be believed for another minute. */
+function newestWeight(callsSince: number): number {
+  return 1 - (1 - NEWEST_WEIGHT) ** Math.max(1, callsSince);
 }
 
 /** Reads idle time from the system and this process's own from Node. Both are per core where the system says so. */

@@ -76,6 +76,23 @@ describe("the thread tuner", () => {
     expect(share(run(300, 20), 2)).toBeGreaterThan(0.9);
   });
 
+  test("comes back as soon as it tries, where all threads were slow for a while, though never held up", () => {
+    const { tuner, spend } = createIdleMachine();
+    const run = (calls: number, msOf: (threads: number) => number) =>
+      Array.from({ length: calls }, () => {
+        const threads = tuner.choose("small", false);
+        spend(msOf(threads));
+        tuner.record("small", threads, msOf(threads));
+        return { threads };
+      });
+    const undisturbed = (threads: number) => (threads === 2 ? 35 : 60);
+    run(200, undisturbed);
+    run(2_000, (threads) => (threads === 2 ? 80 : 110));
+    expect(share(run(100, (threads) => (threads === 2 ? 180 : 60)).slice(50), 1)).toBeGreaterThan(0.9);
+    run(100, undisturbed);
+    expect(share(run(100, undisturbed), 2)).toBeGreaterThan(0.9);
+  });
+
   test("finds out by itself where the other program was there first", () => {
     const { machine, run } = createMachine(2);
     machine.busyCores = 1;
