@@ -9,7 +9,7 @@ import type { LlamaModel } from "node-llama-cpp";
 import type { Grammar } from "../../generation/request.ts";
 import type { EngineInfo, EngineOptions } from "../messages.ts";
 import type { Batcher, Tokenizer } from "../worker/backend.ts";
-import { mayJoinChunks } from "../worker/prefix.ts";
+import { mayJoinChunks } from "../worker/cuts.ts";
 import type { ChatTemplate } from "../worker/prompt.ts";
 import { createThreadTuner } from "../worker/threads.ts";
 import { createBatcher } from "./batcher.ts";

@@ -7,6 +7,7 @@ import { type LoadedModel, loadModel } from "../llama/model.ts";
 import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
 import { answerQuery } from "./answer.ts";
 import { findGrammarExcess } from "./grammar-limits.ts";
+import { findBoundary } from "./head.ts";
 import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
 import { createPromptReader, type PromptReader } from "./prompt-reader.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -85,15 +86,16 @@ async function serve(options: EngineOptions): Promise<void> {
   });
   if (model === undefined) return;
 
+  const { tokenizer, template, info } = model;
   const scheduler = new Scheduler({
     batcher: model.batcher,
-    tokenizer: model.tokenizer,
+    tokenizer,
+    boundary: findBoundary(template, tokenizer),
     prefillChunkTokens: options.prefillChunkTokens,
     prefillPauseMs: options.prefillPauseMs,
     prefixStore: openPrefixStore(options.prefixStoreBytes),
     report: (updates) => send({ type: "step", updates }),
   });
-  const { tokenizer, template, info } = model;
   const readPrompt = createPromptReader({ tokenizer, template, contextTokens: info.contextTokens });
   const knowledge = { tokenizer, template, readPrompt, heldTokens: scheduler.heldTokens.bind(scheduler) };
   process.on("message", (message: HostMessage) => {

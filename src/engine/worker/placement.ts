@@ -7,6 +7,7 @@ export type Slot = {
   tokens: number[];
   promptTokens: number;
   exactTokens: number;
+  headTokens: number;
   /** When it was last given to a sequence, counted in such occasions. */
   lastUsed: number;
 };

@@ -51,7 +51,7 @@ export class PrefixStore {
   async store(prefix: Prefix, save: (path: string) => Promise<number>): Promise<void> {
     if (!this.enabled || prefix.tokens.length < WORTH_STORING_TOKENS || this.#covers(prefix)) return;
     const path = this.#files.newPath();
-    const { promptTokens, exactTokens } = prefix;
+    const { promptTokens, exactTokens, headTokens } = prefix;
     const tokens = [...prefix.tokens];
     let sizeBytes: number;
     try {
@@ -62,7 +62,7 @@ export class PrefixStore {
       return;
     }
     for (const entry of this.#entries) if (isPrefixOf(entry.tokens, tokens)) this.forget(entry);
-    this.#entries.add({ tokens, promptTokens, exactTokens, path, sizeBytes });
+    this.#entries.add({ tokens, promptTokens, exactTokens, headTokens, path, sizeBytes });
     this.#bytes += sizeBytes;
     for (const entry of this.#entries) {
       if (this.#bytes <= this.#maxBytes) break;

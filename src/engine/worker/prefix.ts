@@ -1,3 +1,5 @@
+import { type CutPrompt, cutBefore } from "./cuts.ts";
+
 /** Evaluated tokens, wherever their keys and values are held. */
 export type Prefix = {
   /** The tokens, from position 0. */
@@ -6,6 +8,8 @@ export type Prefix = {
   readonly promptTokens: number;
   /** How many of them are, bit for bit, what evaluating the same tokens from scratch would give. */
   readonly exactTokens: number;
+  /** The head of that prompt, where its own cuts were. */
+  readonly headTokens: number;
 };
 
 /**
@@ -17,10 +21,7 @@ export type Prefix = {
  */
 export type Exactness = "exact" | "greedy" | "free";
 
-export type Prompt = {
-  readonly tokens: readonly number[];
-  readonly exactness: Exactness;
-};
+export type Prompt = CutPrompt & { readonly exactness: Exactness };
 
 /** The number of tokens that two sequences share at their beginning. */
 export function commonPrefixLength(a: readonly number[], b: readonly number[]): number {
@@ -28,25 +29,6 @@ export function commonPrefixLength(a: readonly number[], b: readonly number[]): 
   let length = 0;
   while (length < end && a[length] === b[length]) length++;
   return length;
-}
-
-/** Flash attention on CPUs takes a path of its own for whole tiles of so many rows. */
-const ATTENTION_TILE_TOKENS = 64;
-
-/** Whether pieces of a prompt may be evaluated in one call without a bit of the result changing (docs/decisions/007-exactness.md). */
-export function mayJoinChunks(chunkTokens: number): boolean {
-  return chunkTokens % ATTENTION_TILE_TOKENS === 0;
-}
-
-/**
- * Where the last piece of a prompt begins. The tokens that are left after the last whole chunk are a piece of their own, or part of the
- * last chunk's where they are few: a call costs almost the same for ten tokens as for thirty.
- */
-export function lastCut(promptTokens: number, chunkTokens: number): number {
-  const rest = promptTokens % chunkTokens;
-  const lastWhole = promptTokens - rest;
-  const joined = rest > 0 && rest <= chunkTokens / 2 && lastWhole > 0 && mayJoinChunks(chunkTokens);
-  return joined ? lastWhole - chunkTokens : lastWhole;
 }
 
 /**
@@ -60,13 +42,19 @@ export function reusableTokens(prefix: Prefix, prompt: Prompt, chunkTokens: numb
   const shared = Math.min(commonPrefixLength(prefix.tokens, tokens), tokens.length - 1);
   const goesOn = shared > prefix.promptTokens;
   if (exactness === "free" || (exactness === "greedy" && goesOn)) return shared;
-  const exact = Math.min(shared, prefix.exactTokens);
-  return Math.min(exact - (exact % chunkTokens), lastCut(tokens.length, chunkTokens));
+  return cutBefore(prompt, Math.min(shared, exactTokensFor(prefix, prompt, chunkTokens)), chunkTokens);
 }
 
 /** How many tokens will be exact once a sequence that keeps `keep` tokens of `source` has evaluated its prompt. */
-export function exactTokensAfter(source: Prefix, keep: number, promptTokens: number, chunkTokens: number): number {
-  const exact = Math.min(keep, source.exactTokens);
-  const cutAsFromScratch = keep === exact && keep % chunkTokens === 0;
-  return cutAsFromScratch ? promptTokens : exact - (exact % chunkTokens);
+export function exactTokensAfter(source: Prefix, keep: number, prompt: CutPrompt, chunkTokens: number): number {
+  const exact = Math.min(keep, exactTokensFor(source, prompt, chunkTokens));
+  const cut = cutBefore(prompt, exact, chunkTokens);
+  return keep === cut ? prompt.tokens.length : cut;
+}
+
+/** How many tokens of `prefix` are exact for this prompt too, as far as they are the same: where heads differ, up to the first other cut. */
+function exactTokensFor(prefix: Prefix, { headTokens }: CutPrompt, chunkTokens: number): number {
+  if (prefix.headTokens === headTokens) return prefix.exactTokens;
+  const shorter = Math.min(...[prefix.headTokens, headTokens].filter((tokens) => tokens > 0));
+  return Math.min(prefix.exactTokens, shorter - (shorter % chunkTokens));
 }

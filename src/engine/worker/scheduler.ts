@@ -2,6 +2,7 @@ import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
 import type { Batcher, Tokenizer, TokenScores } from "./backend.ts";
 import { cutChunk } from "./chunk.ts";
 import { type Drawn, drawAfter, type Work, wantsLogits } from "./draw.ts";
+import { type Boundary, headTokensOf } from "./head.ts";
 import { describeScores } from "./logprobs.ts";
 import type { Placement } from "./placement.ts";
 import { createPrefillOrder } from "./prefill-order.ts";
@@ -19,6 +20,8 @@ export type SchedulerOptions = {
   readonly prefillPauseMs: number;
   /** Keeps what slots lose. */
   readonly prefixStore: PrefixStore;
+  /** As `findBoundary` has it; without one, prompts have no heads. */
+  readonly boundary?: Boundary | undefined;
   /** Called once for each native call that brought anything, with every sequence's news. */
   readonly report: (updates: SequenceUpdate[]) => void;
 };
@@ -36,6 +39,7 @@ export class Scheduler {
   readonly #batcher: Batcher;
   readonly #tokenizer: Tokenizer;
   readonly #chunkTokens: number;
+  readonly #boundary: Boundary | undefined;
   readonly #pace: PrefillPace;
   readonly #report: (updates: SequenceUpdate[]) => void;
   readonly #keeper: SlotKeeper;
@@ -50,10 +54,12 @@ export class Scheduler {
   /** What the last call brought, not yet told. */
   #news: SequenceUpdate[] = [];
 
-  constructor({ batcher, tokenizer, prefillChunkTokens, prefillPauseMs, prefixStore, report }: SchedulerOptions) {
+  constructor(options: SchedulerOptions) {
+    const { batcher, tokenizer, prefillChunkTokens, prefillPauseMs, prefixStore, boundary, report } = options;
     this.#batcher = batcher;
     this.#tokenizer = tokenizer;
     this.#chunkTokens = prefillChunkTokens;
+    this.#boundary = boundary;
     this.#pace = createPrefillPace({
       chunkTokens: prefillChunkTokens,
       maxTokens: batcher.maxBatchTokens,
@@ -84,7 +90,8 @@ export class Scheduler {
 
   /** Queues a sequence. The prompt must be shorter than the context. */
   submit(request: SequenceRequest, prompt: readonly number[]): void {
-    this.#waiting.set(request.id, createSequence(request, prompt, this.#tokenizer));
+    const headTokens = headTokensOf(prompt, this.#boundary);
+    this.#waiting.set(request.id, createSequence(request, prompt, this.#tokenizer, headTokens));
     this.#wake?.();
   }
 

@@ -17,6 +17,8 @@ export type Sequence = {
    * what was generated before a crash. A prefill rounds otherwise than single decodes do, and has no logits to score its tokens by.
    */
   readonly prefill: readonly number[];
+  /** How many of its first tokens are a head with cuts of its own. */
+  readonly headTokens: number;
   /** Tokens generated so far, the replayed ones included. */
   readonly output: number[];
   readonly detokenizer: Detokenizer;
@@ -43,13 +45,19 @@ export type Accepted = {
   readonly stopString?: string;
 };
 
-export function createSequence(request: SequenceRequest, prompt: readonly number[], tokenizer: Tokenizer): Sequence {
+export function createSequence(
+  request: SequenceRequest,
+  prompt: readonly number[],
+  tokenizer: Tokenizer,
+  headTokens = 0,
+): Sequence {
   const exactness = request.reproducible ? "exact" : request.sampling.temperature === 0 ? "greedy" : "free";
   return {
     request,
     exactness,
     prompt,
     prefill: exactness === "free" && request.logprobs === undefined ? [...prompt, ...request.replay] : prompt,
+    headTokens,
     output: [],
     detokenizer: createDetokenizer((tokens) => tokenizer.detokenize(tokens, request.showControlTokens)),
     stopMatcher: createStopMatcher(request.stop),

@@ -4,7 +4,7 @@ import { exactTokensAfter, type Prefix, reusableTokens } from "./prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
 import { mayShare, type Sequence } from "./sequence.ts";
 
-const NOTHING: Prefix = { tokens: [], promptTokens: 0, exactTokens: 0 };
+const NOTHING: Prefix = { tokens: [], promptTokens: 0, exactTokens: 0, headTokens: 0 };
 
 export type SlotKeeperOptions = {
   readonly batcher: Batcher;
@@ -29,15 +29,16 @@ export class SlotKeeper {
       tokens: [],
       promptTokens: 0,
       exactTokens: 0,
+      headTokens: 0,
       lastUsed: 0,
     }));
   }
 
   /** Where a sequence has its prompt's beginning for least. Undefined where no slot is free of `running`. */
-  choose({ prefill, exactness }: Sequence, running: Iterable<Sequence>): Placement | undefined {
+  choose({ prefill, headTokens, exactness }: Sequence, running: Iterable<Sequence>): Placement | undefined {
     const taken = new Set(Array.from(running, ({ slot }) => slot));
     return choosePlacement({
-      prompt: { tokens: prefill, exactness },
+      prompt: { tokens: prefill, headTokens, exactness },
       slots: this.slots,
       free: this.slots.filter((slot) => !taken.has(slot)),
       stored: this.#prefixStore.list(),
@@ -57,7 +58,7 @@ export class SlotKeeper {
 
   /** How many of a prompt's first tokens some slot or file holds, such that a request without a seed may go on from them. */
   heldTokens(tokens: readonly number[]): number {
-    const prompt = { tokens, exactness: "free" } as const;
+    const prompt = { tokens, headTokens: 0, exactness: "free" } as const;
     const prefixes = [...this.slots, ...this.#prefixStore.list()];
     return Math.max(...prefixes.map((prefix) => reusableTokens(prefix, prompt, this.#chunkTokens)));
   }
@@ -67,19 +68,19 @@ export class SlotKeeper {
    * at all, since it is the same.
    */
   isWorthWaiting(sequence: Sequence, { keep }: Placement, running: Iterable<Sequence>): boolean {
-    const { prefill, exactness } = sequence;
+    const { prefill, headTokens, exactness } = sequence;
     for (const other of running) {
       const { slot, prefill: tokens } = other;
       if (slot === undefined || slot.tokens.length >= tokens.length) continue;
       if (mayShare(sequence, other)) return true;
-      const soon = reusableTokens({ ...slot, tokens }, { tokens: prefill, exactness }, this.#chunkTokens);
+      const soon = reusableTokens({ ...slot, tokens }, { tokens: prefill, headTokens, exactness }, this.#chunkTokens);
       if (soon >= keep + this.#chunkTokens) return true;
     }
     return false;
   }
 
   /** Makes the slot hold the beginning of the prompt, storing what it held before. Returns how many of its tokens it then holds. */
-  async fill({ prefill }: Sequence, { slot, keep, source }: Placement): Promise<number> {
+  async fill({ prefill, headTokens }: Sequence, { slot, keep, source }: Placement): Promise<number> {
     const batcher = this.#batcher;
     const inPlace = source.type === "slot itself";
     if (source.type === "stored") this.#prefixStore.touch(source.prefix);
@@ -90,7 +91,8 @@ export class SlotKeeper {
     const enough = held.tokens.length >= keep;
     const whole = held.tokens.length === keep || batcher.truncate(slot.index, enough ? keep : 0);
     const kept = whole && enough ? keep : 0;
-    slot.exactTokens = exactTokensAfter(held, kept, prefill.length, this.#chunkTokens);
+    slot.exactTokens = exactTokensAfter(held, kept, { tokens: prefill, headTokens }, this.#chunkTokens);
+    slot.headTokens = headTokens;
     slot.tokens = held.tokens.slice(0, kept);
     slot.promptTokens = prefill.length;
     slot.lastUsed = ++this.#admissions;

@@ -9,16 +9,30 @@ const CHUNK = 4;
 const range = (length: number, from = 0) => Array.from({ length }, (_, index) => from + index);
 
 function slot(index: number, tokens: readonly number[], lastUsed = 0): Slot {
-  return { index, tokens: [...tokens], promptTokens: tokens.length, exactTokens: tokens.length, lastUsed };
+  return {
+    index,
+    tokens: [...tokens],
+    promptTokens: tokens.length,
+    exactTokens: tokens.length,
+    headTokens: 0,
+    lastUsed,
+  };
 }
 
 function stored(tokens: readonly number[]): StoredPrefix {
-  return { tokens, promptTokens: tokens.length, exactTokens: tokens.length, path: "a file", sizeBytes: 1 };
+  return {
+    tokens,
+    promptTokens: tokens.length,
+    exactTokens: tokens.length,
+    headTokens: 0,
+    path: "a file",
+    sizeBytes: 1,
+  };
 }
 
 function place(prompt: readonly number[], slots: readonly Slot[], rest: Partial<PlacementQuestion> = {}) {
   return choosePlacement({
-    prompt: { tokens: prompt, exactness: "free" },
+    prompt: { tokens: prompt, exactness: "free", headTokens: 0 },
     slots,
     free: slots,
     stored: [],

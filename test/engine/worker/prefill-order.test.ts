@@ -22,7 +22,14 @@ function setUp() {
     add({ tenant, tokens, priority = "default" }: Given): Sequence {
       const prompt = Array.from({ length: tokens }, () => 1);
       const sequence = createSequence(sequenceRequest(++lastId, { tenant, priority }), prompt, tokenizer);
-      sequence.slot = { index: lastId, tokens: [], promptTokens: tokens, exactTokens: tokens, lastUsed: 0 };
+      sequence.slot = {
+        index: lastId,
+        tokens: [],
+        promptTokens: tokens,
+        exactTokens: tokens,
+        headTokens: 0,
+        lastUsed: 0,
+      };
       running.push(sequence);
       return sequence;
     },

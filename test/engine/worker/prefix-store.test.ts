@@ -3,7 +3,12 @@ import { describe, expect, test } from "vitest";
 import { PrefixStore } from "../../../src/engine/worker/prefix-store.ts";
 
 const range = (length: number, from = 0) => Array.from({ length }, (_, index) => from + index);
-const prefix = (tokens: number[]) => ({ tokens, promptTokens: tokens.length, exactTokens: tokens.length });
+const prefix = (tokens: number[]) => ({
+  tokens,
+  promptTokens: tokens.length,
+  exactTokens: tokens.length,
+  headTokens: 0,
+});
 
 function setUp(maxBytes: number) {
   const files = new Set<string>();

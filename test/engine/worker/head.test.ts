@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import type { Tokenizer } from "../../../src/engine/worker/backend.ts";
+import { createControlFinder } from "../../../src/engine/worker/control-text.ts";
+import { findBoundary, headTokensOf } from "../../../src/engine/worker/head.ts";
+import type { ChatTemplate } from "../../../src/engine/worker/prompt.ts";
+
+const CONTROL = ["<|begin|>", "<|end|>", "<|role|>"];
+const FIRST_LETTER = 10;
+
+/** Control tokens are 1 to 3, anything else is one token for each character. */
+const tokenizer: Tokenizer = {
+  vocabularySize: 70_000,
+  tokenize: (text) =>
+    text
+      .split(/(<\|\w+\|>)/)
+      .filter((part) => part !== "")
+      .flatMap((part) =>
+        CONTROL.includes(part)
+          ? [CONTROL.indexOf(part) + 1]
+          : Array.from(part, (letter) => FIRST_LETTER + letter.charCodeAt(0)),
+      ),
+  detokenize: (tokens, showControl = false) =>
+    tokens
+      .map((token) =>
+        token < FIRST_LETTER
+          ? showControl
+            ? (CONTROL[token - 1] ?? "")
+            : ""
+          : String.fromCharCode(token - FIRST_LETTER),
+      )
+      .join(""),
+  bytes: () => [],
+  isEndOfGeneration: (token) => token === 2,
+};
+
+type Turn = { role: string; content: string };
+
+function template(render: (turns: readonly Turn[]) => string): ChatTemplate {
+  return {
+    render: ({ messages }) => render(messages as Turn[]),
+    control: createControlFinder(CONTROL),
+    beginToken: undefined,
+    emptyToken: undefined,
+    infill: undefined,
+    stop: [],
+  };
+}
+
+const chatml = template((turns) =>
+  turns.map(({ role, content }) => `<|begin|>${role}<|role|>${content}<|end|>\n`).join(""),
+);
+
+const SYSTEM = "You are helpful and brief.";
+
+describe("the boundary between a system text and the first message", () => {
+  test("reaches from the control token that ends the one to the last one that begins the other", () => {
+    expect(findBoundary(chatml, tokenizer)).toEqual(tokenizer.tokenize("<|end|>\n<|begin|>user<|role|>", true));
+  });
+
+  test("is none where the template puts nothing but text there", () => {
+    const plain = template((turns) => turns.map(({ content }) => content).join("\n\n"));
+    expect(findBoundary(plain, tokenizer)).toBeUndefined();
+  });
+
+  test("is none where the template takes no system text, or leaves it out", () => {
+    const refusing = template(() => {
+      throw new Error("System role not supported");
+    });
+    const forgetful = template((turns) => `<|begin|>${turns.at(-1)?.content}<|end|>`);
+    expect(findBoundary(refusing, tokenizer)).toBeUndefined();
+    expect(findBoundary(forgetful, tokenizer)).toBeUndefined();
+  });
+});
+
+describe("a prompt's head", () => {
+  const boundary = findBoundary(chatml, tokenizer);
+  const render = (...turns: Turn[]) => tokenizer.tokenize(chatml.render({ messages: turns }), true);
+
+  test("is all that prompts with one system text and different questions have in common, but for text", () => {
+    const [one, two] = ["Why?", "Where to?"].map((content) =>
+      render({ role: "system", content: SYSTEM }, { role: "user", content }),
+    );
+    const head = headTokensOf(one ?? [], boundary);
+    expect(tokenizer.detokenize((one ?? []).slice(0, head), true)).toBe(
+      `<|begin|>system<|role|>${SYSTEM}<|end|>\n<|begin|>user`,
+    );
+    expect(headTokensOf(two ?? [], boundary)).toBe(head);
+  });
+
+  test("is none where the prompt has no boundary, where it is very short, and where the template has none", () => {
+    const prompt = render({ role: "system", content: "Hi" }, { role: "user", content: "Why?" });
+    expect(headTokensOf(tokenizer.tokenize("Once upon a time there was", true), boundary)).toBe(0);
+    expect(
+      headTokensOf(render({ role: "system", content: "" }, { role: "user", content: "Why?" }).slice(4), boundary),
+    ).toBe(0);
+    expect(headTokensOf(prompt, undefined)).toBe(0);
+  });
+});
