@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
 import type { Config } from "./config/schema.ts";
 import { createEmbedder, type Embedder } from "./engine/host/embedder.ts";
-import { createEngine, type Engine } from "./engine/host/engine.ts";
+import type { Engine } from "./engine/host/engine.ts";
 import { compose, type Generate, type Layer } from "./generation/layer.ts";
 import { measurePrompts } from "./generation/measure.ts";
 import type { ModelText } from "./generation/model.ts";
@@ -26,6 +26,8 @@ export type BackendOptions = {
   readonly config: Config;
   readonly logger: Logger;
   readonly load: LoadControl;
+  /** Undefined for a model that writes no text. */
+  readonly engine: Engine | undefined;
 };
 
 /** `LLAMA_POOLING_TYPE_RANK`. */
@@ -34,10 +36,10 @@ const RANK_POOLING = 4;
 /** Text as the model writes it in the middle of an answer. */
 const PLAIN = { addSpecial: false, parseSpecial: false };
 
-/** Puts together what answers for a model: its engine with the layers around it, and its embedder. Nothing runs until it is started. */
-export async function createBackend(model: LocalModel, { config, logger, load }: BackendOptions): Promise<Backend> {
+/** Puts together what answers for a model: the layers around its engine, and its embedder. Nothing runs until it is started. */
+export async function createBackend(model: LocalModel, options: BackendOptions): Promise<Backend> {
+  const { config, logger, load, engine } = options;
   const log = logger.child({ model: model.id });
-  const engine = writesText(model.gguf) ? createModelEngine(model, config, log) : undefined;
   const embedder = createModelEmbedder(model, config, log);
   return {
     served: {
@@ -50,23 +52,6 @@ export async function createBackend(model: LocalModel, { config, logger, load }:
     start: () => engine?.start() ?? embedder.warmUp(),
     stop: async () => void (await Promise.all([engine?.stop(), embedder.stop()])),
   };
-}
-
-function createModelEngine(model: LocalModel, config: Config, logger: Logger): Engine {
-  return createEngine({
-    options: {
-      modelPath: model.path,
-      slots: config.slots,
-      contextTokens: config.context,
-      threads: config.threads,
-      gpu: config.gpu,
-      flashAttention: config.flashAttention,
-      prefillChunkTokens: config.prefillChunk,
-      prefillPauseMs: config.prefillPauseMs,
-      prefixStoreBytes: config.prefixStoreBytes,
-    },
-    logger,
-  });
 }
 
 /** Its process starts with the first request for it, except where the model does nothing else. */

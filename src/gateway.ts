@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { createBackend } from "./backend.ts";
 import { createResponseCache } from "./cache/cache.ts";
 import type { Config } from "./config/schema.ts";
+import { createEngines, type Engines } from "./engines.ts";
 import { compose } from "./generation/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
@@ -13,7 +14,7 @@ import { createBackgroundRuns } from "./http/responses/background.ts";
 import { type Access, createAccess } from "./keys/access.ts";
 import { isExposed } from "./keys/exposure.ts";
 import { holdToLimits } from "./keys/layer.ts";
-import { type LocalModel, writesText } from "./models/index.ts";
+import type { LocalModel } from "./models/index.ts";
 import { openPresets } from "./prompts/index.ts";
 import { createLoadControl } from "./queue/load-control.ts";
 import { createModelDirectory } from "./routing/directory.ts";
@@ -26,6 +27,8 @@ export type GatewayOptions = {
   readonly config: Config;
   readonly models: readonly LocalModel[];
   readonly logger: Logger;
+  /** Those of `models`, where they were made before. */
+  readonly engines?: Engines;
 };
 
 export type Gateway = {
@@ -60,10 +63,13 @@ const FAREWELL_MS = 1_000;
  * await gateway.start();
  * app.route("/", gateway.app);
  */
-export async function createGateway({ config, models, logger }: GatewayOptions): Promise<Gateway> {
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const { config, models, logger, engines = createEngines(options) } = options;
   const presets = await openPresets(config.promptsDir, logger);
-  const load = createLoadControl({ ...config, models: models.filter(({ gguf }) => writesText(gguf)).length });
-  const backends = await Promise.all(models.map((model) => createBackend(model, { config, logger, load })));
+  const load = createLoadControl({ ...config, models: engines.size });
+  const backends = await Promise.all(
+    models.map((model) => createBackend(model, { config, logger, load, engine: engines.get(model.id) })),
+  );
   const directory = createModelDirectory(backends.map(({ served }) => served));
   const state = createState({
     file: config.stateFile,

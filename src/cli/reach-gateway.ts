@@ -7,6 +7,7 @@ import type { CliContext } from "./context.ts";
 import { CommandError } from "./errors.ts";
 import { fetchModels, resolveModels } from "./fetch-models.ts";
 import { createGatewayClient, type GatewayClient, urlOf } from "./gateway-client.ts";
+import { startGateway } from "./start-gateway.ts";
 
 /** How long a gateway on this machine may take to say that it is there. */
 const PROBE_MS = 1_000;
@@ -21,7 +22,7 @@ export type ReachParts = {
 
 const realParts: ReachParts = {
   fetchModels,
-  startGateway: async (options) => (await import("../gateway.ts")).startGateway(options),
+  startGateway,
 };
 
 /** A gateway to ask. */

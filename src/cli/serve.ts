@@ -10,6 +10,7 @@ import { fetchModels } from "./fetch-models.ts";
 import { hasKeys } from "./has-keys.ts";
 import { InterruptedError, type Interrupts, watchInterrupts } from "./interrupts.ts";
 import { checkAddress, explainListenError } from "./listen.ts";
+import { startGateway } from "./start-gateway.ts";
 
 /** What `serve` is put together from. */
 export type ServeParts = {
@@ -20,8 +21,7 @@ export type ServeParts = {
 
 const realParts: ServeParts = {
   fetchModels,
-  // The server and the engine's side of it are loaded while nothing waits for them: a wrong setting is told before.
-  startGateway: async (options) => (await import("../gateway.ts")).startGateway(options),
+  startGateway,
   createLogger,
 };
 

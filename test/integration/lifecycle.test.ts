@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, open, rm, truncate } from "node:fs/promises";
+import { copyFile, mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
 import { get, type IncomingMessage, request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -164,6 +164,16 @@ describe("a start that can't go well", () => {
     expect(errors[0]).toContain(`The model ${unknownTokenizer} could not be loaded`);
     expect(sluice.stderr()).toContain("unknown tokenizer: 'gptX'");
     expect(new Set(sluice.log().map(({ enginePid }) => enginePid)).size).toBe(1);
+  });
+
+  test("because a preset is broken says where, and ends the engine that was loading meanwhile", async () => {
+    await writeFile(join(folder, "hi.yaml"), "id: hi\nversion: 1\ndescription: Says hi.\nmaxTokens: many\n");
+    const sluice = runSluice("--log-level", "trace", "--state-file", ":memory:", "--prompts-dir", folder);
+    expect(await sluice.ended).toEqual({ code: 1, signal: null });
+    expect(sluice.stderr()).toContain("hi.yaml:4:1: maxTokens");
+    const pids = sluice.log().flatMap(({ enginePid = [] }) => enginePid);
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect(pids.length).toBeGreaterThan(0);
   });
 
   test("because the port is taken says which, and what to do", async () => {

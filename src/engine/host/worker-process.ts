@@ -57,6 +57,7 @@ export function openChild<Sent, Received>(
     return { pid: undefined, send() {}, end() {}, kill() {} };
   }
   const { pid } = child;
+  logger.debug({ enginePid: pid }, "the engine loads");
   const output = createWorkerOutput((line) => logger.debug({ enginePid: pid }, `engine: ${line}`));
 
   function die(): void {

@@ -59,6 +59,7 @@ test("the last lines of its output come with the death and go to the log", async
   child.die();
   expect(at(deaths, 0).lastLines).toEqual(["loading", "GGML_ASSERT(n > 0) failed"]);
   expect(lines).toMatchObject([
+    { level: 20, msg: "the engine loads", enginePid: child.pid },
     { level: 20, msg: "engine: loading", enginePid: child.pid },
     { level: 20, msg: "engine: GGML_ASSERT(n > 0) failed" },
   ]);

@@ -1,0 +1,39 @@
+import type { Logger } from "pino";
+import type { Config } from "./config/schema.ts";
+import { createEngine, type Engine } from "./engine/host/engine.ts";
+import { type LocalModel, writesText } from "./models/index.ts";
+
+/** The engines of models that write text, by the models' ids. */
+export type Engines = ReadonlyMap<string, Engine>;
+
+export type EnginesOptions = {
+  readonly config: Config;
+  readonly models: readonly LocalModel[];
+  readonly logger: Logger;
+};
+
+/** An engine for each model that writes text. Nothing runs until they are started. */
+export function createEngines({ config, models, logger }: EnginesOptions): Engines {
+  return new Map(
+    models
+      .filter(({ gguf }) => writesText(gguf))
+      .map((model) => [model.id, createModelEngine(model, config, logger.child({ model: model.id }))]),
+  );
+}
+
+function createModelEngine(model: LocalModel, config: Config, logger: Logger): Engine {
+  return createEngine({
+    options: {
+      modelPath: model.path,
+      slots: config.slots,
+      contextTokens: config.context,
+      threads: config.threads,
+      gpu: config.gpu,
+      flashAttention: config.flashAttention,
+      prefillChunkTokens: config.prefillChunk,
+      prefillPauseMs: config.prefillPauseMs,
+      prefixStoreBytes: config.prefixStoreBytes,
+    },
+    logger,
+  });
+}
