@@ -14,7 +14,7 @@ export type CacheLayerOptions = {
   readonly store: AnswerStore;
   /** What `identityOf` says of the model with this id; undefined as long as that is not known. Then nothing is cached. */
   readonly identify: (model: string) => string | undefined;
-  /** Hears what becomes of every request. */
+  /** Hears what becomes of every request but those of the warm-up. */
   readonly onNews?: (news: CacheNews) => void;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -30,16 +30,16 @@ const BYPASS: CacheNews = { type: "forward", reason: "bypass", stored: false, co
 export function answerRepeats({ store, identify, onNews, now = Date.now }: CacheLayerOptions): Layer {
   const flights = createFlights(store);
 
-  function tellOf(wish: CacheWish): (news: CacheNews) => void {
+  function tellOf({ cache: wish = NO_WISHES, terms }: GenerationRequest): (news: CacheNews) => void {
     return (news) => {
-      onNews?.(news);
+      if (terms?.isWarmUp !== true) onNews?.(news);
       wish.onCache?.(news);
     };
   }
 
   function begin(request: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent> {
     const { cache: wish = NO_WISHES, model, signal } = request;
-    const tell = tellOf(wish);
+    const tell = tellOf(request);
     signal.throwIfAborted();
     const identity = identify(model);
     if (identity === undefined && wish.onlyIfCached !== true) {
@@ -68,7 +68,7 @@ export function answerRepeats({ store, identify, onNews, now = Date.now }: Cache
 
   return (request, next) => {
     if (takesPart(request) || request.cache?.onlyIfCached === true) return begunLate(() => begin(request, next));
-    tellOf(request.cache ?? NO_WISHES)(BYPASS);
+    tellOf(request)(BYPASS);
     return next(request);
   };
 }
