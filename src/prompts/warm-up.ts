@@ -9,6 +9,8 @@ import type { WarmRequest, WarmRequests } from "./warm-requests.ts";
 export type WarmUpState = {
   /** Presets that are still to be warmed, the one in progress included. */
   readonly waiting: number;
+  /** Whether the engine works for it now. */
+  readonly isRunning: boolean;
   /** Answers that were generated since the start. */
   readonly answers: number;
   /** Presets whose system text and examples alone were evaluated since the start. */
@@ -53,6 +55,7 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
   let current: string | undefined;
   /** Not aborted as long as nobody has come since it was last quiet. */
   let undisturbed = AbortSignal.abort();
+  let hasBegun = false;
   let isRunning = false;
   let answers = 0;
   let prefixes = 0;
@@ -62,10 +65,13 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
     for (;;) {
       if (undisturbed.aborted) undisturbed = await quiet(QUIET_MS, stopped.signal);
       const signal = AbortSignal.any([stopped.signal, undisturbed]);
+      isRunning = true;
       try {
         return await exhaust(generate, { ...request, id: newId(), terms: WARM_UP_TERMS, signal });
       } catch (error) {
         if (stopped.signal.aborted || !undisturbed.aborted) throw error;
+      } finally {
+        isRunning = false;
       }
     }
   }
@@ -106,10 +112,10 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
   }
 
   function begin(): void {
-    if (isRunning || stopped.signal.aborted || waiting.size === 0) return;
-    isRunning = true;
+    if (hasBegun || stopped.signal.aborted || waiting.size === 0) return;
+    hasBegun = true;
     void runAll().finally(() => {
-      isRunning = false;
+      hasBegun = false;
       current = undefined;
       begin();
     });
@@ -126,11 +132,10 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
   return {
     add,
     addUnlessFailed: (ids) => add([...ids].filter((id) => !failed.has(id))),
-    state: () => ({
-      waiting: waiting.size + (current === undefined || waiting.has(current) ? 0 : 1),
-      answers,
-      prefixes,
-    }),
+    state() {
+      const inProgress = current === undefined || waiting.has(current) ? 0 : 1;
+      return { waiting: waiting.size + inProgress, isRunning, answers, prefixes };
+    },
     stop: () => stopped.abort(),
   };
 }

@@ -81,12 +81,12 @@ describe("the warm-up", () => {
       b: { answers: [asking("b1")], prefix: PREFIX },
     });
     all.warmUp.add(["a", "b", "gone"]);
-    expect(all.warmUp.state()).toEqual({ waiting: 3, answers: 0, prefixes: 0 });
+    expect(all.warmUp.state()).toEqual({ waiting: 3, isRunning: false, answers: 0, prefixes: 0 });
     await all.quietFor(QUIET_MS - 1);
     expect(all.begun).toEqual([]);
     await all.quietFor(1);
     expect(all.begun).toEqual(["a1", "a2", "b1"]);
-    expect(all.warmUp.state()).toEqual({ waiting: 0, answers: 3, prefixes: 0 });
+    expect(all.warmUp.state()).toEqual({ waiting: 0, isRunning: false, answers: 3, prefixes: 0 });
     expect(all.logged).toEqual([{ answers: 3, prefixes: 0, ms: QUIET_MS }]);
   });
 
@@ -105,7 +105,7 @@ describe("the warm-up", () => {
     all.warmUp.add(["a", "b"]);
     await all.quietFor(QUIET_MS);
     expect(all.begun).toEqual(["prefix"]);
-    expect(all.warmUp.state()).toEqual({ waiting: 0, answers: 0, prefixes: 1 });
+    expect(all.warmUp.state()).toEqual({ waiting: 0, isRunning: false, answers: 0, prefixes: 1 });
   });
 
   it("ends at once when somebody comes, and begins the same again a second after the last has left", async () => {
@@ -113,9 +113,11 @@ describe("the warm-up", () => {
     all.hold();
     all.warmUp.add(["a"]);
     await all.quietFor(QUIET_MS);
+    expect(all.warmUp.state()).toMatchObject({ waiting: 1, isRunning: true });
     const [leave, leaveToo] = [all.attendance.come(), all.attendance.come()];
     await all.quietFor(10 * QUIET_MS);
     expect(all.begun).toEqual(["a1"]);
+    expect(all.warmUp.state()).toMatchObject({ waiting: 1, isRunning: false });
     leave();
     await all.quietFor(10 * QUIET_MS);
     leaveToo();

@@ -22,7 +22,7 @@ const NO_CACHE: CacheControl = {
 export const warmQuery = z.object({ preset: z.string().max(256).optional() });
 
 const NO_WARM_UP: Pick<WarmUp, "state" | "add"> = {
-  state: () => ({ waiting: 0, answers: 0, prefixes: 0 }),
+  state: () => ({ waiting: 0, isRunning: false, answers: 0, prefixes: 0 }),
   add: () => {},
 };
 
@@ -30,7 +30,8 @@ const NO_WARM_UP: Pick<WarmUp, "state" | "add"> = {
 export function showCache(cache: CacheControl = NO_CACHE, warmUp = NO_WARM_UP): Handler<HttpEnv> {
   return (c) => {
     const { maxBytes, ...stats } = cache.stats();
-    return c.json({ object: "cache", ...stats, max_bytes: maxBytes, warm_up: warmUp.state() });
+    const { isRunning, ...done } = warmUp.state();
+    return c.json({ object: "cache", ...stats, max_bytes: maxBytes, warm_up: { ...done, running: isRunning } });
   };
 }
 

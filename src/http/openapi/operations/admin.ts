@@ -38,7 +38,7 @@ export const showCache: Operation = {
             misses: count,
             collapsed: count,
             bypassed: count,
-            warm_up: z.object({ waiting: count, answers: count, prefixes: count }),
+            warm_up: z.object({ waiting: count, answers: count, prefixes: count, running: z.boolean() }),
           }),
         },
       },
