@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { ResponseCache } from "./cache/cache.ts";
 import type { Generate } from "./generation/layer.ts";
-import { findModelBehind, modelBehind } from "./http/preset.ts";
+import { findModelBehind } from "./http/preset.ts";
 import type { KeyRing } from "./keys/ring.ts";
 import type { PresetLibrary } from "./prompts/library.ts";
 import { warmRequests } from "./prompts/warm-requests.ts";
@@ -31,7 +31,8 @@ export function warmPresets(options: WarmPresetsOptions): WarmPresets {
   const warmUp = createWarmUp({
     plan(id) {
       const preset = presets.list().find((each) => each.id === id);
-      return preset && warmRequests(preset, modelBehind(preset, models.list()).id);
+      const model = preset && findModelBehind(preset, models.list());
+      return model && warmRequests(preset, model.id);
     },
     generate,
     // With keys, only those find it again whose it is: what nobody has asked for is everybody's or nobody's.

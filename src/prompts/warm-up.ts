@@ -29,7 +29,7 @@ export type WarmUp = {
 };
 
 export type WarmUpOptions = {
-  /** What is to be done for a preset; undefined for one that is no more. Throws where none of its models is served. */
+  /** What is to be done for a preset; undefined for one that is no more, or whose models are not served. */
   readonly plan: (id: string) => WarmRequests | undefined;
   readonly generate: Generate;
   /** Whether the cache would keep the answer, where those find it who send the same request. */
