@@ -21,6 +21,7 @@ import { createModelDirectory } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
 import { createState } from "./store/state.ts";
 import { readVersion } from "./version.ts";
+import { warmPresets } from "./warm-presets.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -65,7 +66,9 @@ const FAREWELL_MS = 1_000;
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, models, logger, engines = createEngines(options) } = options;
-  const presets = await openPresets(config.promptsDir, logger);
+  const presets = await openPresets(config.promptsDir, logger, (ids) => {
+    if (config.warmPresets) warmUp.add(ids);
+  });
   const load = createLoadControl({ ...config, models: engines.size });
   const backends = await Promise.all(
     models.map((model) => createBackend(model, { config, logger, load, engine: engines.get(model.id) })),
@@ -85,8 +88,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   await cache.load();
   const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], route(directory));
+  const warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
+  if (config.warmPresets) engines.forEach((engine, id) => void engine.onLoaded(() => warmUp.addModel(id)));
   const runs = createBackgroundRuns();
   const stop = async () => {
+    warmUp.stop();
     await Promise.all(backends.map((backend) => backend.stop()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
@@ -104,6 +110,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       state,
       runs,
       access,
+      warmUp,
       ...(cache.control && { cache: cache.control }),
       logger,
     }),

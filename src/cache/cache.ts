@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Layer } from "../generation/layer.ts";
 import type { ModelInfo } from "../generation/model.ts";
+import { takesPart } from "./choose.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
 import { identityOf } from "./identity.ts";
 import { answerRepeats } from "./layer.ts";
@@ -12,6 +13,8 @@ import { type AnswerStore, createAnswerStore } from "./store.ts";
 export type ResponseCache = {
   /** None where nothing is to be stored. */
   readonly layers: readonly Layer[];
+  /** Whether the answer to such a request is stored. */
+  readonly keeps: (request: Parameters<typeof takesPart>[0]) => boolean;
   /** Undefined where nothing is to be stored. */
   readonly control: CacheControl | undefined;
   /** Takes up what `save` has written. What can't be read is told in the log, and costs nothing else. */
@@ -53,11 +56,12 @@ const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
   const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
   const doNothing = async () => {};
-  if (maxBytes === 0) return { layers: [], control: undefined, load: doNothing, save: doNothing };
+  if (maxBytes === 0) return { layers: [], keeps: () => false, control: undefined, load: doNothing, save: doNothing };
   const store = createAnswerStore({ maxBytes, ttlMs: cacheTtlSeconds * 1_000 });
   const counter = createCacheCounter();
   return {
     layers: [answerRepeats({ store, identify: createIdentify(options), onNews: counter.note })],
+    keeps: takesPart,
     control: controlCache(store, counter, maxBytes),
     ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
   };

@@ -8,13 +8,13 @@ import type { TimedEvent } from "./entry.ts";
 import { createFlights } from "./flights.ts";
 import { keyOf, scopeOf } from "./key.ts";
 import { replay } from "./replay.ts";
-import type { AnswerStore } from "./store.ts";
+import type { AnswerStore, Label } from "./store.ts";
 
 export type CacheLayerOptions = {
   readonly store: AnswerStore;
   /** What `identityOf` says of the model with this id; undefined as long as that is not known. Then nothing is cached. */
   readonly identify: (model: string) => string | undefined;
-  /** Hears what becomes of every request. */
+  /** Hears what becomes of every request but those of the warm-up. */
   readonly onNews?: (news: CacheNews) => void;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -30,16 +30,16 @@ const BYPASS: CacheNews = { type: "forward", reason: "bypass", stored: false, co
 export function answerRepeats({ store, identify, onNews, now = Date.now }: CacheLayerOptions): Layer {
   const flights = createFlights(store);
 
-  function tellOf(wish: CacheWish): (news: CacheNews) => void {
+  function tellOf({ cache: wish = NO_WISHES, terms }: GenerationRequest): (news: CacheNews) => void {
     return (news) => {
-      onNews?.(news);
+      if (terms?.isWarmUp !== true) onNews?.(news);
       wish.onCache?.(news);
     };
   }
 
   function begin(request: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent> {
     const { cache: wish = NO_WISHES, model, signal } = request;
-    const tell = tellOf(wish);
+    const tell = tellOf(request);
     signal.throwIfAborted();
     const identity = identify(model);
     if (identity === undefined && wish.onlyIfCached !== true) {
@@ -48,10 +48,10 @@ export function answerRepeats({ store, identify, onNews, now = Date.now }: Cache
     }
     const key = identity === undefined ? "" : keyOf(request, identity);
     const choice = choose(wish.noStore === true ? undefined : store.get(key), wish, now());
-    const passenger = { key, request, next, label: { model, scope: scopeOf(request) } };
+    const passenger = { key, request, next, label: labelOf(request) };
     if (choice.type === "hit") {
-      const { answer, ageMs, isStale } = choice;
-      tell({ type: "hit", ageSeconds: ageMs / 1_000, ttlSeconds: (answer.freshMs - ageMs) / 1_000 });
+      const { answer, ageMs, ttlMs, isStale } = choice;
+      tell({ type: "hit", ageSeconds: ageMs / 1_000, ttlSeconds: ttlMs / 1_000 });
       if (isStale) flights.renew(passenger);
       const events = isStale ? atFullPrice(answer.events()) : answer.events();
       return replay(events, { signal, isPaced: wish.isPaced ?? false });
@@ -68,9 +68,14 @@ export function answerRepeats({ store, identify, onNews, now = Date.now }: Cache
 
   return (request, next) => {
     if (takesPart(request) || request.cache?.onlyIfCached === true) return begunLate(() => begin(request, next));
-    tellOf(request.cache ?? NO_WISHES)(BYPASS);
+    tellOf(request)(BYPASS);
     return next(request);
   };
+}
+
+function labelOf(request: GenerationRequest): Label {
+  const { model, cache: { preset } = NO_WISHES } = request;
+  return { model, scope: scopeOf(request), ...(preset !== undefined && { preset }) };
 }
 
 /** For whom another answer is generated takes as much as if it were for that one alone. */

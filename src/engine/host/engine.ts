@@ -32,6 +32,8 @@ export type Engine = {
   readonly state: EngineState;
   /** What the worker found when it loaded; undefined until then. */
   readonly info: EngineInfo | undefined;
+  /** Calls `listener` each time that a worker has loaded the model, before anything is evaluated; at once, where one has by now. */
+  onLoaded(listener: () => void): void;
   /** The process id of the worker that lives now. */
   readonly pid: number | undefined;
   /** What is held for requests that have not ended: those in hand, and how many sequences of them a worker has. */
@@ -61,6 +63,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
   const { options, logger, spawn = forkWorker, clock = systemClock } = given;
   const policy = { ...DEFAULT_POLICY, ...given.policy };
   const dispatcher = createDispatcher({ policy, logger });
+  const loadedListeners: (() => void)[] = [];
   const queries = createQueries(() => (isGone() ? unavailable() : undefined));
   const supervisor = createSupervisor({
     options,
@@ -71,6 +74,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
     onReady(send) {
       dispatcher.workerReady(send);
       queries.workerReady(send);
+      for (const listener of loadedListeners) listener();
     },
     onLost() {
       dispatcher.workerLost(queries.submitted > 0);
@@ -134,6 +138,10 @@ export function createEngine(given: CreateEngineOptions): Engine {
     start: supervisor.start,
     generate,
     text: queries.text,
+    onLoaded(listener) {
+      loadedListeners.push(listener);
+      if (supervisor.state === "ready") listener();
+    },
     get state() {
       return supervisor.state;
     },
