@@ -31,6 +31,8 @@ export type AnswerStore = {
   readonly get: (key: string) => Answer | undefined;
   /** Returns whether it was stored: one that is too large is not. */
   readonly put: (key: string, events: readonly TimedEvent[], label: Label) => boolean;
+  /** What is stored under a key, as it is kept elsewhere. Doesn't count as asking for it. */
+  readonly entry: (key: string) => StoredEntry | undefined;
   /** Forgets all answers that have all of these, and returns how many they were. */
   readonly clear: (which?: Partial<Label>) => number;
   /** Everything that is stored, what was asked for last at the end. */
@@ -102,6 +104,10 @@ export function createAnswerStore({
       const freshMs = ttlMs * (1 - JITTER * random());
       set(key, { bytes, storedMs: now(), freshMs, model, scope });
       return entries.has(key);
+    },
+    entry(key) {
+      const entry = entries.peek(key);
+      return entry && { key, ...entry };
     },
     clear({ model, scope } = {}) {
       const gone = [...entries.entries()].filter(
