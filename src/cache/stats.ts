@@ -1,5 +1,7 @@
 import type { CacheNews } from "../generation/cache.ts";
 import { tenantScope } from "./scope.ts";
+import type { Removed } from "./second-level/answers.ts";
+import type { SecondLevel, SharedStats } from "./second-level/second-level.ts";
 import type { AnswerStore, Label } from "./store.ts";
 
 /** What the cache holds, and what it has done since the start. */
@@ -20,8 +22,16 @@ export type CacheStats = {
 export type CacheControl = {
   readonly stats: () => CacheStats;
   /** Forgets all answers of this model and this key, where they are given, and returns how many they were. */
-  readonly clear: (which: { readonly model?: string; readonly key?: string }) => number;
+  readonly clear: (which: Which) => number;
+  /** The second level, which other gateways use too; undefined where there is none. */
+  readonly shared?: {
+    readonly stats: () => SharedStats;
+    readonly clear: (which: Which) => Promise<Removed>;
+  };
 };
+
+/** What is to be forgotten: all that is of this model and this key, where they are given. */
+export type Which = { readonly model?: string; readonly key?: string };
 
 /** Counts what becomes of requests. */
 export type CacheCounter = { readonly note: (news: CacheNews) => void; readonly counts: () => Counts };
@@ -45,15 +55,19 @@ export function createCacheCounter(): CacheCounter {
 }
 
 /** What a store holds and a counter has counted. */
-export function controlCache(store: AnswerStore, counter: CacheCounter, maxBytes: number): CacheControl {
+export function controlCache(
+  store: AnswerStore,
+  counter: CacheCounter,
+  maxBytes: number,
+  shared?: Pick<SecondLevel, "stats" | "clear">,
+): CacheControl {
   return {
     stats: () => ({ ...store.size(), maxBytes, ...counter.counts() }),
-    clear({ model, key }) {
-      const which: Partial<Label> = {
-        ...(model !== undefined && { model }),
-        ...(key !== undefined && { scope: tenantScope(key) }),
-      };
-      return store.clear(which);
-    },
+    clear: (which) => store.clear(labelOf(which)),
+    ...(shared && { shared: { stats: shared.stats, clear: (which) => shared.clear(labelOf(which)) } }),
   };
+}
+
+function labelOf({ model, key }: Which): Partial<Label> {
+  return { ...(model !== undefined && { model }), ...(key !== undefined && { scope: tenantScope(key) }) };
 }

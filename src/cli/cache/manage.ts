@@ -17,8 +17,12 @@ const statsSchema = z.object({
   misses: z.number(),
   collapsed: z.number(),
   bypassed: z.number(),
+  shared: z.object({ up: z.boolean(), hits: z.number(), misses: z.number() }).optional(),
 });
-const clearedSchema = z.object({ deleted: z.number() });
+const clearedSchema = z.object({
+  deleted: z.number(),
+  shared: z.object({ deleted: z.number(), complete: z.boolean() }).optional(),
+});
 
 /** `sluice cache stats`: what the cache of a running gateway holds and has done. Throws a ConfigError, and a CommandError where it can't be asked. */
 export async function cacheStats(flags: Flags, context: CliContext): Promise<number> {
@@ -31,6 +35,10 @@ export async function cacheStats(flags: Flags, context: CliContext): Promise<num
   const row = [entries, formatBytes(bytes), formatBytes(maxBytes), hits, misses, collapsed, bypassed].map(String);
   const heading = ["ANSWERS", "MEMORY", "AT MOST", "HITS", "MISSES", "SHARED", "BYPASSED"];
   context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6]));
+  if (stats.shared !== undefined) {
+    const { up, hits, misses } = stats.shared;
+    context.stdout.write(`Redis ${up ? "answers" : "can't be had now"}; ${hits} found there, ${misses} not.\n`);
+  }
   return EXIT.done;
 }
 
@@ -39,10 +47,22 @@ export async function cacheClear(flags: Flags, context: CliContext): Promise<num
   const query = new URLSearchParams();
   if (typeof flags.model === "string") query.set("model", flags.model);
   if (typeof flags.key === "string") query.set("key", flags.key);
-  const { deleted } = clearedSchema.parse(await reach(flags, context).remove(`${PATH}?${query}`));
-  if (flags.json === true) context.stdout.write(`${JSON.stringify({ deleted }, null, 2)}\n`);
-  else context.stderr.write(`${deleted} ${deleted === 1 ? "answer was" : "answers were"} forgotten.\n`);
-  return EXIT.done;
+  const cleared = clearedSchema.parse(await reach(flags, context).remove(`${PATH}?${query}`));
+  if (flags.json === true) {
+    context.stdout.write(`${JSON.stringify(cleared, null, 2)}\n`);
+    return EXIT.done;
+  }
+  const { deleted, shared } = cleared;
+  context.stderr.write(`${countAnswers(deleted)} forgotten.\n`);
+  if (shared === undefined) return EXIT.done;
+  context.stderr.write(`${countAnswers(shared.deleted)} removed from Redis.\n`);
+  if (shared.complete) return EXIT.done;
+  context.stderr.write("That may not be all: Redis can't be had, or took too long. Try again when it is back.\n");
+  return EXIT.failed;
+}
+
+function countAnswers(count: number): string {
+  return `${count} ${count === 1 ? "answer was" : "answers were"}`;
 }
 
 function reach(flags: Flags, { env, cwd }: CliContext): GatewayClient {

@@ -19,15 +19,32 @@ const NO_CACHE: CacheControl = {
 export function showCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
   return (c) => {
     const { maxBytes, ...stats } = cache.stats();
-    return c.json({ object: "cache", ...stats, max_bytes: maxBytes });
+    return c.json({
+      object: "cache",
+      ...stats,
+      max_bytes: maxBytes,
+      ...(cache.shared && { shared: shownShared(cache.shared) }),
+    });
   };
 }
 
-/** `DELETE /admin/cache`: forgets all answers, or those of a model, of a key, or of both. */
+/** `DELETE /admin/cache`: forgets all answers, or those of a model, of a key, or of both; those in the second level too, where there is one. */
 export function clearCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
-  return (c) => {
+  return async (c) => {
     const { model, key } = parseWire(cacheQuery, c.req.query());
-    const deleted = cache.clear({ ...(model !== undefined && { model }), ...(key !== undefined && { key }) });
-    return c.json({ object: "cache", deleted });
+    const which = { ...(model !== undefined && { model }), ...(key !== undefined && { key }) };
+    // First where memory would be filled from again.
+    const shared = await cache.shared?.clear(which);
+    const deleted = cache.clear(which);
+    return c.json({
+      object: "cache",
+      deleted,
+      ...(shared && { shared: { deleted: shared.deleted, complete: shared.isComplete } }),
+    });
   };
+}
+
+function shownShared({ stats }: NonNullable<CacheControl["shared"]>) {
+  const { isUp, found, missed } = stats();
+  return { up: isUp, hits: found, misses: missed };
 }

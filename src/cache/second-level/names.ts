@@ -1,0 +1,37 @@
+import { hash } from "node:crypto";
+import { OWN_TERMS, type Terms } from "../../generation/terms.ts";
+import { KEY_VERSION } from "../key.ts";
+import type { Label } from "../store.ts";
+
+/** What the names of answers begin with. Another version of the key neither finds nor clears them; they expire. */
+const ANSWERS = `sluice:answer:${KEY_VERSION}`;
+const TURNS = `sluice:turn:${KEY_VERSION}`;
+
+/** What an answer may belong to. */
+type Owner = Label & { readonly preset?: string };
+
+/** In the order in which a name has them. */
+const FIELDS = ["scope", "model", "preset"] as const satisfies readonly (keyof Owner)[];
+
+/** The name of an answer, which says in short digests what it belongs to, so that it can be found to be cleared. */
+export function answerName(key: string, owner: Owner): string {
+  return [ANSWERS, ...FIELDS.map((field) => short(owner[field] ?? "")), key].join(":");
+}
+
+/** A pattern for the names of all answers that have all of these. */
+export function answersLike(which: Partial<Owner>): string {
+  const parts = FIELDS.map((field) => {
+    const value = which[field];
+    return value === undefined ? "*" : short(value);
+  });
+  return [ANSWERS, ...parts, "*"].join(":");
+}
+
+/** The name of the turn to generate an answer. Those who wait on other terms don't wait for each other: batch would hold up interactive. */
+export function turnName(key: string, { priority, maxWaitMs }: Terms = OWN_TERMS): string {
+  return [TURNS, key, priority, maxWaitMs ?? ""].join(":");
+}
+
+function short(text: string): string {
+  return hash("sha256", text, "base64url").slice(0, 11);
+}
