@@ -6,12 +6,11 @@ import { createAnswerStore } from "../../src/cache/store.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { createCounters } from "../../src/keys/counters.ts";
-import { closeRedis, connectRedis } from "../../src/keys/redis.ts";
 import { WINDOWS } from "../../src/keys/windows.ts";
 import { byHand, greedy, noting, saying, withoutCost } from "../cache/support.ts";
 import { collect } from "../fixtures/generation.ts";
+import { until, untilStored, withRedis } from "../fixtures/redis-client.ts";
 import { type RedisServer, startRedis } from "../fixtures/redis-server.ts";
-import { silent } from "../keys/support.ts";
 
 const EVENTS = saying("Hel", "lo", "!");
 const REMOTE = expect.objectContaining({ type: "hit", detail: "REMOTE" });
@@ -19,8 +18,6 @@ const MISS = expect.objectContaining({ type: "forward", reason: "miss", collapse
 const TIMEOUT_MS = 250;
 
 let redis: RedisServer;
-/** To look at the server, and to put into it what no gateway would. */
-let keeper: Awaited<ReturnType<typeof connectRedis>>;
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -87,31 +84,12 @@ function of(tenant: string) {
   return { terms: { tenant, priority: "default" } as const };
 }
 
-async function withKeeper<T>(work: (client: typeof keeper) => Promise<T>): Promise<T> {
-  keeper = await connectRedis(redis.url, silent);
-  try {
-    if (!keeper.isReady) await new Promise((resolve) => keeper.once("ready", resolve));
-    return await work(keeper);
-  } finally {
-    closeRedis(keeper);
-  }
-}
-
-/** Resolves when something that nobody tells of holds. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
-}
-
-async function untilStored(count: number): Promise<void> {
-  await withKeeper((client) => until(async () => (await client.keys("sluice:answer:*")).length === count));
-}
-
 describe("two gateways that share a Redis", () => {
   test("have each other's answers, and then in memory", async () => {
     await using one = await gateway();
     await using other = await gateway();
     expect((await one.ask()).news).toEqual(MISS);
-    await untilStored(1);
+    await untilStored(redis.url, 1);
     const { events, news } = await other.ask();
     expect(withoutCost(events)).toEqual(withoutCost(EVENTS));
     expect(news).toEqual(REMOTE);
@@ -130,7 +108,7 @@ describe("two gateways that share a Redis", () => {
     await using other = await gateway();
     await one.ask(of("a"));
     await one.ask({ ...of("a"), cache: { isPublic: true } });
-    await untilStored(2);
+    await untilStored(redis.url, 2);
     expect((await other.ask(of("b"))).news).toEqual(MISS);
     expect((await other.ask(of("a"))).news).toEqual(REMOTE);
     expect((await other.ask({ ...of("b"), cache: { isPublic: true } })).news).toEqual(REMOTE);
@@ -141,7 +119,7 @@ describe("two gateways that share a Redis", () => {
     await using one = await gateway({ generate: engine.generate });
     await using other = await gateway({ generate: engine.generate });
     const first = one.ask();
-    await until(async () => one.runs() === 1);
+    await until(() => one.runs() === 1);
     const second = other.ask();
     for (const event of EVENTS) engine.say(event);
     engine.end();
@@ -163,7 +141,7 @@ describe("two gateways that share a Redis", () => {
       const gone = new AbortController();
       const first = one.ask({ prompt, signal: gone.signal });
       first.catch(() => {});
-      await until(async () => one.runs() === 1);
+      await until(() => one.runs() === 1);
       const second = other.ask({ prompt });
       engine.say({ type: "started", promptTokens: 3, cachedTokens: 0 });
       if (cut === "fail") engine.fail(new Error("Broken."));
@@ -172,7 +150,7 @@ describe("two gateways that share a Redis", () => {
       expect((await second).events).toEqual(EVENTS);
       expect(other.runs()).toBe(1);
     }
-    await untilStored(2);
+    await untilStored(redis.url, 2);
   });
 
   test("wait no longer than they may for one that is gone, nor where they want one of their own", async () => {
@@ -181,9 +159,9 @@ describe("two gateways that share a Redis", () => {
     await using other = await gateway({ followMs: 100 });
     const first = one.ask();
     first.catch(() => {});
-    await until(async () => one.runs() === 1);
+    await until(() => one.runs() === 1);
     expect((await other.ask({ cache: { noCache: true } })).events).toEqual(EVENTS);
-    await untilStored(1);
+    await untilStored(redis.url, 1);
     await other.shared.clear({});
     other.store.clear();
     expect((await other.ask({ terms: { tenant: "local", priority: "batch" } })).events).toEqual(EVENTS);
@@ -199,7 +177,7 @@ describe("two gateways that share a Redis", () => {
   test("clear what both share, by model and by key", async () => {
     await using one = await gateway();
     for (const model of ["one", "two"]) for (const tenant of ["a", "b"]) await one.ask({ model, ...of(tenant) });
-    await untilStored(4);
+    await untilStored(redis.url, 4);
     expect(await one.shared.clear({ model: "three" })).toEqual({ deleted: 0, isComplete: true });
     expect(await one.shared.clear({ model: "one", scope: "tenant:b" })).toEqual({ deleted: 1, isComplete: true });
     expect(await one.shared.clear({ scope: "tenant:a" })).toEqual({ deleted: 2, isComplete: true });
@@ -214,8 +192,8 @@ describe("two gateways that share a Redis", () => {
     const asked = (text: string) => ({ prompt: { type: "text", text } as const });
     for (const text of ["a", "b"]) await one.ask(asked(text));
     const names = [...one.store.entries()].map(({ key }) => answerName(key, label));
-    await untilStored(2);
-    await withKeeper(async (client) => {
+    await untilStored(redis.url, 2);
+    await withRedis(redis.url, async (client) => {
       await client.append(names[0] ?? "", "x");
       await client.copy(names[0] ?? "", names[1] ?? "", { REPLACE: true });
     });
@@ -223,7 +201,7 @@ describe("two gateways that share a Redis", () => {
       await using other = await gateway();
       expect((await other.ask(asked(text))).news).toEqual(MISS);
     }
-    await withKeeper(async (client) => {
+    await withRedis(redis.url, async (client) => {
       await client.copy(names[0] ?? "", names[1] ?? "", { REPLACE: true });
       await client.del(names[0] ?? "");
       await client.hSet(names[0] ?? "", "not", "text");
@@ -247,7 +225,7 @@ describe("a Redis", () => {
     await redis.restart();
     await one.hears("Redis is back");
     await one.ask(asked(21));
-    await untilStored(1);
+    await untilStored(redis.url, 1);
     await using other = await gateway();
     expect((await other.ask(asked(21))).news).toEqual(REMOTE);
   });
@@ -272,8 +250,8 @@ describe("a Redis", () => {
   test("that is full is told of once, and what it has is still found", async () => {
     await using one = await gateway();
     await one.ask(asked(0));
-    await untilStored(1);
-    await withKeeper((client) => client.configSet({ maxmemory: "1", "maxmemory-policy": "noeviction" }));
+    await untilStored(redis.url, 1);
+    await withRedis(redis.url, (client) => client.configSet({ maxmemory: "1", "maxmemory-policy": "noeviction" }));
     await using other = await gateway();
     expect((await other.ask(asked(0))).news).toEqual(REMOTE);
     for (let number = 1; number < 4; number++) expect((await other.ask(asked(number))).events).toEqual(EVENTS);
@@ -294,21 +272,16 @@ describe("a Redis", () => {
   test("counts the limits of keys for several gateways, and is done without while it is gone", async () => {
     const [perMinute] = WINDOWS;
     if (perMinute === undefined) throw new Error("There are no windows.");
-    await withKeeper(async (client) => {
-      await using another = await connectedCounters();
-      const one = createCounters({ redis: client });
-      expect((await one.add(perMinute, "a", 5)).used).toBe(5);
-      expect((await another.counters.add(perMinute, "a", 3)).used).toBe(8);
-      expect((await one.add(perMinute, "b", 1)).used).toBe(1);
-      await redis.kill();
-      expect((await one.add(perMinute, "a", 1)).used).toBe(1);
-      expect((await another.counters.add(perMinute, "a", 2)).used).toBe(2);
-    });
+    await withRedis(redis.url, (first) =>
+      withRedis(redis.url, async (second) => {
+        const [one, other] = [createCounters({ redis: first }), createCounters({ redis: second })];
+        expect((await one.add(perMinute, "a", 5)).used).toBe(5);
+        expect((await other.add(perMinute, "a", 3)).used).toBe(8);
+        expect((await one.add(perMinute, "b", 1)).used).toBe(1);
+        await redis.kill();
+        expect((await one.add(perMinute, "a", 1)).used).toBe(1);
+        expect((await other.add(perMinute, "a", 2)).used).toBe(2);
+      }),
+    );
   });
 });
-
-async function connectedCounters() {
-  const client = await connectRedis(redis.url, silent);
-  if (!client.isReady) await new Promise((resolve) => client.once("ready", resolve));
-  return { counters: createCounters({ redis: client }), [Symbol.asyncDispose]: async () => closeRedis(client) };
-}
