@@ -39,17 +39,25 @@ beforeEach(async () => {
   await withRedis(redis.url, (client) => client.flushAll());
 });
 
+function bodyOf(content: string, maxTokens: number) {
+  return {
+    model: "smollm2-135m-instruct",
+    messages: [{ role: "user", content }],
+    temperature: 0,
+    max_tokens: maxTokens,
+  };
+}
+
+function post(body: object): RequestInit {
+  return { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+}
+
+async function readAll(reader: ReadableStreamDefaultReader | undefined): Promise<void> {
+  for (;;) if ((await reader?.read())?.done !== false) return;
+}
+
 async function ask({ url }: Gateway, content: string, maxTokens = 8) {
-  const response = await fetch(`${url}/v1/chat/completions`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({
-      model: "smollm2-135m-instruct",
-      messages: [{ role: "user", content }],
-      temperature: 0,
-      max_tokens: maxTokens,
-    }),
-  });
+  const response = await fetch(`${url}/v1/chat/completions`, post(bodyOf(content, maxTokens)));
   if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
   const { choices, usage } = (await response.json()) as OpenAI.ChatCompletion;
   return {
@@ -112,6 +120,23 @@ describe("two gateways with one Redis", () => {
     await ask(one, "Name a lake.");
     await untilTurnsEnd(redis.url);
     expect((await ask(other, "Name a lake.")).status).toContain("detail=REMOTE");
+  });
+
+  test("have nothing of what one was generating when it was killed; the other makes it", async () => {
+    const question = "Tell me a story about a bear.";
+    const cut = fetch(`${one.url}/v1/chat/completions`, post({ ...bodyOf(question, 200), stream: true }));
+    const reader = (await cut).body?.getReader();
+    await reader?.read();
+    one.process.kill("SIGKILL");
+    await expect(readAll(reader)).rejects.toThrow();
+    const [turns, answers] = await withRedis(redis.url, (client) =>
+      Promise.all([client.keys("sluice:turn:*"), client.keys("sluice:answer:*")]),
+    );
+    expect([turns.length, answers.length]).toEqual([1, 0]);
+    expect((await ask(other, question, 200)).status).toBe(MISS);
+    await untilStored(redis.url, 1);
+    one = await start("one");
+    expect((await ask(one, question, 200)).status).toContain("detail=REMOTE");
   });
 
   test("stop in good order while it hangs, and start while it is gone", async () => {

@@ -48,17 +48,18 @@ export async function cacheClear(flags: Flags, context: CliContext): Promise<num
   if (typeof flags.model === "string") query.set("model", flags.model);
   if (typeof flags.key === "string") query.set("key", flags.key);
   const cleared = clearedSchema.parse(await reach(flags, context).remove(`${PATH}?${query}`));
+  const { deleted, shared } = cleared;
+  const exitCode = shared?.complete === false ? EXIT.failed : EXIT.done;
   if (flags.json === true) {
     context.stdout.write(`${JSON.stringify(cleared, null, 2)}\n`);
-    return EXIT.done;
+    return exitCode;
   }
-  const { deleted, shared } = cleared;
   context.stderr.write(`${countAnswers(deleted)} forgotten.\n`);
-  if (shared === undefined) return EXIT.done;
-  context.stderr.write(`${countAnswers(shared.deleted)} removed from Redis.\n`);
-  if (shared.complete) return EXIT.done;
-  context.stderr.write("That may not be all: Redis can't be had, or took too long. Try again when it is back.\n");
-  return EXIT.failed;
+  if (shared !== undefined) context.stderr.write(`${countAnswers(shared.deleted)} removed from Redis.\n`);
+  if (shared?.complete === false) {
+    context.stderr.write("That may not be all: Redis can't be had, or took too long. Try again when it is back.\n");
+  }
+  return exitCode;
 }
 
 function countAnswers(count: number): string {
