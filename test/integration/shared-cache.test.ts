@@ -124,7 +124,7 @@ describe("two gateways with one Redis", () => {
 
   test("have nothing of what one was generating when it was killed; the other makes it", async () => {
     const question = "Tell me a story about a bear.";
-    const cut = fetch(`${one.url}/v1/chat/completions`, post({ ...bodyOf(question, 200), stream: true }));
+    const cut = fetch(`${one.url}/v1/chat/completions`, post({ ...bodyOf(question, 100), stream: true }));
     const reader = (await cut).body?.getReader();
     await reader?.read();
     one.process.kill("SIGKILL");
@@ -133,10 +133,10 @@ describe("two gateways with one Redis", () => {
       Promise.all([client.keys("sluice:turn:*"), client.keys("sluice:answer:*")]),
     );
     expect([turns.length, answers.length]).toEqual([1, 0]);
-    expect((await ask(other, question, 200)).status).toBe(MISS);
+    expect((await ask(other, question, 100)).status).toBe(MISS);
     await untilStored(redis.url, 1);
     one = await start("one");
-    expect((await ask(one, question, 200)).status).toContain("detail=REMOTE");
+    expect((await ask(one, question, 100)).status).toContain("detail=REMOTE");
   });
 
   test("stop in good order while it hangs, and start while it is gone", async () => {

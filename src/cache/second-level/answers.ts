@@ -37,7 +37,7 @@ export function shareAnswers({ link, ttlMs, now }: SharedAnswersOptions): Shared
     },
     async put(entry) {
       const leftMs = Math.floor(entry.storedMs + entry.freshMs * KEPT_TTLS - now());
-      const record = leftMs > 0 ? await writeRecord(entry) : undefined;
+      const record = leftMs > 0 ? await writeRecord(entry).catch(() => undefined) : undefined;
       if (record === undefined) return;
       const expiration = { type: "PX", value: leftMs } as const;
       await link.run((client) => client.set(answerName(entry.key, entry), record, { expiration }));

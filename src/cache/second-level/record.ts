@@ -3,7 +3,6 @@ import { promisify } from "node:util";
 import { deflateRaw, inflateRaw } from "node:zlib";
 import { z } from "zod";
 import { unpackAnswer } from "../entry.ts";
-
 import type { StoredEntry } from "../store.ts";
 import type { Sought } from "../tier.ts";
 import { isWhole, timedEvents } from "./events.ts";
@@ -31,7 +30,7 @@ const inflate = promisify(inflateRaw);
 
 const knownSchema = z.object({ key: z.string(), storedMs: z.number().positive(), freshMs: z.number().positive() });
 
-/** Undefined for what is too long. */
+/** Undefined for what is too long. Rejects where zlib has no memory. */
 export async function writeRecord({ key, storedMs, freshMs, bytes }: StoredEntry): Promise<Buffer | undefined> {
   const rest = Buffer.concat([Buffer.from(`${JSON.stringify({ key, storedMs, freshMs })}\n`), bytes]);
   if (rest.length > MAX_BYTES) return undefined;

@@ -59,7 +59,7 @@ export function takeTurns({ link, followMs, get, written, now }: TakeTurnsOption
       if (isLease(lease)) return { type: "own", waitedMs, end: () => end(sought.key, lease) };
       const leftMs = untilMs - now();
       if (lease === undefined || leftMs <= 0) return { type: "own", waitedMs, end: () => {} };
-      await setTimeout(Math.min(pauseMs, leftMs), undefined, { signal });
+      await setTimeout(Math.min(pauseMs, leftMs), undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
 
