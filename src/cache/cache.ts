@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Layer } from "../generation/layer.ts";
 import type { ModelInfo } from "../generation/model.ts";
+import { takesPart } from "./choose.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
 import { identityOf } from "./identity.ts";
 import { answerRepeats } from "./layer.ts";
@@ -13,6 +14,8 @@ import { type AnswerStore, createAnswerStore } from "./store.ts";
 export type ResponseCache = {
   /** None where nothing is to be stored. */
   readonly layers: readonly Layer[];
+  /** Whether the answer to such a request is stored. */
+  readonly keeps: (request: Parameters<typeof takesPart>[0]) => boolean;
   /** Undefined where nothing is to be stored. */
   readonly control: CacheControl | undefined;
   /** Takes up what `save` has written. What can't be read is told in the log, and costs nothing else. */
@@ -63,7 +66,8 @@ export function createResponseCache<Model extends CachedModel>(options: Response
   const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
   const doNothing = async () => {};
   if (maxBytes === 0) {
-    return { layers: [], control: undefined, load: doNothing, save: doNothing, connect: doNothing, close: doNothing };
+    const nothing = { load: doNothing, save: doNothing, connect: doNothing, close: doNothing };
+    return { layers: [], keeps: () => false, control: undefined, ...nothing };
   }
   const ttlMs = cacheTtlSeconds * 1_000;
   const store = createAnswerStore({ maxBytes, ttlMs });
@@ -73,6 +77,7 @@ export function createResponseCache<Model extends CachedModel>(options: Response
   const identify = createIdentify(options);
   return {
     layers: [answerRepeats({ store, identify, tiers, turns: shared?.turns, onNews: counter.note })],
+    keeps: takesPart,
     control: controlCache(store, counter, maxBytes, shared),
     connect: shared?.open ?? doNothing,
     close: shared?.close ?? doNothing,

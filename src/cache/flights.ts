@@ -39,8 +39,8 @@ export function createFlights({ store, turns, onStored }: FlightsOptions): Fligh
   const running = new Map<string, Running>();
 
   function keep(passenger: Passenger, recording: Recording): void {
-    const { key, label } = passenger;
-    if (!store.put(key, withTimes(recording), label)) return;
+    const { key, label, request } = passenger;
+    if (!store.put(key, withTimes(recording), label, request.cache?.freshSeconds)) return;
     const entry = store.entry(key);
     if (entry !== undefined) onStored?.(passenger, entry);
   }

@@ -21,7 +21,7 @@ export type CacheStats = {
 /** The cache as its keeper sees it. */
 export type CacheControl = {
   readonly stats: () => CacheStats;
-  /** Forgets all answers of this model and this key, where they are given, and returns how many they were. */
+  /** Forgets all answers of this model, this key and this preset, where they are given, and returns how many they were. */
   readonly clear: (which: Which) => number;
   /** The second level, which other gateways use too; undefined where there is none. */
   readonly shared?: {
@@ -30,8 +30,8 @@ export type CacheControl = {
   };
 };
 
-/** What is to be forgotten: all that is of this model and this key, where they are given. */
-export type Which = { readonly model?: string; readonly key?: string };
+/** What is to be forgotten: all that is of this model, this key and this preset, where they are given. */
+export type Which = { readonly model?: string; readonly key?: string; readonly preset?: string };
 
 /** Counts what becomes of requests. */
 export type CacheCounter = { readonly note: (news: CacheNews) => void; readonly counts: () => Counts };
@@ -68,6 +68,6 @@ export function controlCache(
   };
 }
 
-function labelOf({ model, key }: Which): Partial<Label> {
-  return { ...(model !== undefined && { model }), ...(key !== undefined && { scope: tenantScope(key) }) };
+function labelOf({ key, ...others }: Which): Partial<Label> {
+  return { ...others, ...(key !== undefined && { scope: tenantScope(key) }) };
 }

@@ -148,6 +148,7 @@ describe("/admin/cache", () => {
       misses: 1,
       collapsed: 0,
       bypassed: 1,
+      warm_up: { waiting: 0, running: false, answers: 0, prefixes: 0 },
     });
     const forget = async (query: string) =>
       (await app.request(`/admin/cache${query}`, { method: "DELETE" }, FROM_HERE)).json();
@@ -159,8 +160,12 @@ describe("/admin/cache", () => {
 
   it("is for this machine alone where there are no keys", async () => {
     const { app } = createKept();
-    for (const method of ["GET", "DELETE"]) {
-      expect((await app.request("/admin/cache", { method }, FROM_ELSEWHERE)).status).toBe(403);
+    for (const [method, path] of [
+      ["GET", ""],
+      ["DELETE", ""],
+      ["POST", "/warm"],
+    ] as const) {
+      expect((await app.request(`/admin/cache${path}`, { method }, FROM_ELSEWHERE)).status).toBe(403);
     }
   });
 });

@@ -16,7 +16,7 @@ export type SharedAnswers = {
 
 export type SharedAnswersOptions = {
   readonly link: Pick<Link, "run">;
-  /** How long an answer is fresh at most, in ms, whatever another gateway says. */
+  /** How long an answer is fresh at most, in ms, whatever another gateway says; a preset may say otherwise. */
   readonly ttlMs: number;
   /** The time in Unix ms. */
   readonly now: () => number;
@@ -33,7 +33,10 @@ export function shareAnswers({ link, ttlMs, now }: SharedAnswersOptions): Shared
       const record = await link.run((client) => client.get(answerName(sought.key, sought.label)));
       const entry = Buffer.isBuffer(record) ? await readRecord(record, sought) : undefined;
       // Another gateway's clock may be ahead, and its settings others.
-      return entry && { ...entry, storedMs: Math.min(entry.storedMs, now()), freshMs: Math.min(entry.freshMs, ttlMs) };
+      const longestMs = (sought.request.cache?.freshSeconds ?? ttlMs / 1_000) * 1_000;
+      return (
+        entry && { ...entry, storedMs: Math.min(entry.storedMs, now()), freshMs: Math.min(entry.freshMs, longestMs) }
+      );
     },
     async put(entry) {
       const leftMs = Math.floor(entry.storedMs + entry.freshMs * KEPT_TTLS - now());

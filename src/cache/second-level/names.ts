@@ -7,19 +7,16 @@ import type { Label } from "../store.ts";
 const ANSWERS = `sluice:answer:${KEY_VERSION}`;
 const TURNS = `sluice:turn:${KEY_VERSION}`;
 
-/** What an answer may belong to. */
-type Owner = Label & { readonly preset?: string };
-
-/** In the order in which a name has them. */
-const FIELDS = ["scope", "model", "preset"] as const satisfies readonly (keyof Owner)[];
+/** What an answer belongs to, in the order in which its name has it. */
+const FIELDS = ["scope", "model", "preset"] as const satisfies readonly (keyof Label)[];
 
 /** The name of an answer, which says in short digests what it belongs to, so that it can be found to be cleared. */
-export function answerName(key: string, owner: Owner): string {
-  return [ANSWERS, ...FIELDS.map((field) => short(owner[field] ?? "")), key].join(":");
+export function answerName(key: string, label: Label): string {
+  return [ANSWERS, ...FIELDS.map((field) => short(label[field] ?? "")), key].join(":");
 }
 
 /** A pattern for the names of all answers that have all of these. */
-export function answersLike(which: Partial<Owner>): string {
+export function answersLike(which: Partial<Label>): string {
   const parts = FIELDS.map((field) => {
     const value = which[field];
     return value === undefined ? "*" : short(value);

@@ -17,8 +17,10 @@ const statsSchema = z.object({
   misses: z.number(),
   collapsed: z.number(),
   bypassed: z.number(),
+  warm_up: z.object({ waiting: z.number(), answers: z.number(), prefixes: z.number() }),
   shared: z.object({ up: z.boolean(), hits: z.number(), misses: z.number() }).optional(),
 });
+const warmedSchema = z.object({ presets: z.array(z.string()) });
 const clearedSchema = z.object({
   deleted: z.number(),
   shared: z.object({ deleted: z.number(), complete: z.boolean() }).optional(),
@@ -31,10 +33,11 @@ export async function cacheStats(flags: Flags, context: CliContext): Promise<num
     context.stdout.write(`${JSON.stringify(stats, null, 2)}\n`);
     return EXIT.done;
   }
-  const { entries, bytes, max_bytes: maxBytes, hits, misses, collapsed, bypassed } = stats;
-  const row = [entries, formatBytes(bytes), formatBytes(maxBytes), hits, misses, collapsed, bypassed].map(String);
-  const heading = ["ANSWERS", "MEMORY", "AT MOST", "HITS", "MISSES", "SHARED", "BYPASSED"];
-  context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6]));
+  const { entries, bytes, max_bytes: maxBytes, hits, misses, collapsed, bypassed, warm_up: warmUp } = stats;
+  const memory = [entries, formatBytes(bytes), formatBytes(maxBytes)];
+  const row = [...memory, hits, misses, collapsed, bypassed, warmUp.waiting].map(String);
+  const heading = ["ANSWERS", "MEMORY", "AT MOST", "HITS", "MISSES", "SHARED", "BYPASSED", "TO WARM"];
+  context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6, 7]));
   if (stats.shared !== undefined) {
     const { up, hits, misses } = stats.shared;
     context.stdout.write(`Redis ${up ? "answers" : "can't be had now"}; ${hits} found there, ${misses} not.\n`);
@@ -45,8 +48,10 @@ export async function cacheStats(flags: Flags, context: CliContext): Promise<num
 /** `sluice cache clear`: has a running gateway forget its answers. Throws as `cacheStats` does. */
 export async function cacheClear(flags: Flags, context: CliContext): Promise<number> {
   const query = new URLSearchParams();
-  if (typeof flags.model === "string") query.set("model", flags.model);
-  if (typeof flags.key === "string") query.set("key", flags.key);
+  for (const name of ["model", "key", "preset"]) {
+    const value = flags[name];
+    if (typeof value === "string") query.set(name, value);
+  }
   const cleared = clearedSchema.parse(await reach(flags, context).remove(`${PATH}?${query}`));
   const { deleted, shared } = cleared;
   const exitCode = shared?.complete === false ? EXIT.failed : EXIT.done;
@@ -64,6 +69,16 @@ export async function cacheClear(flags: Flags, context: CliContext): Promise<num
 
 function countAnswers(count: number): string {
   return `${count} ${count === 1 ? "answer was" : "answers were"}`;
+}
+
+/** `sluice cache warm`: has a running gateway warm its presets, and doesn't wait for it. Throws as `cacheStats` does. */
+export async function cacheWarm(flags: Flags, context: CliContext): Promise<number> {
+  const query = new URLSearchParams(typeof flags.preset === "string" ? { preset: flags.preset } : {});
+  const { presets } = warmedSchema.parse(await reach(flags, context).post(`${PATH}/warm?${query}`, {}));
+  const many = `${presets.length} ${presets.length === 1 ? "preset is" : "presets are"}`;
+  if (flags.json === true) context.stdout.write(`${JSON.stringify({ presets }, null, 2)}\n`);
+  else context.stderr.write(`${many} warmed while nobody is served. \`sluice cache stats\` tells how many are left.\n`);
+  return EXIT.done;
 }
 
 function reach(flags: Flags, { env, cwd }: CliContext): GatewayClient {

@@ -1,6 +1,8 @@
 import type { Handler } from "hono";
 import { z } from "zod";
 import type { CacheControl } from "../../cache/stats.ts";
+import type { PresetLibrary } from "../../prompts/library.ts";
+import type { WarmUp } from "../../prompts/warm-up.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import type { HttpEnv } from "../context.ts";
 
@@ -8,6 +10,7 @@ import type { HttpEnv } from "../context.ts";
 export const cacheQuery = z.object({
   model: z.string().max(4096).optional(),
   key: z.string().max(256).optional(),
+  preset: z.string().max(256).optional(),
 });
 
 const NO_CACHE: CacheControl = {
@@ -15,24 +18,49 @@ const NO_CACHE: CacheControl = {
   clear: () => 0,
 };
 
+/** What `POST /admin/cache/warm` takes. */
+export const warmQuery = z.object({ preset: z.string().max(256).optional() });
+
+const NO_WARM_UP: Pick<WarmUp, "state" | "add"> = {
+  state: () => ({ waiting: 0, isRunning: false, answers: 0, prefixes: 0 }),
+  add: () => {},
+};
+
 /** `GET /admin/cache`: what the response cache holds, and what it has done since the start; all 0 where there is none. */
-export function showCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
+export function showCache(cache: CacheControl = NO_CACHE, warmUp = NO_WARM_UP): Handler<HttpEnv> {
   return (c) => {
     const { maxBytes, ...stats } = cache.stats();
+    const { isRunning, ...done } = warmUp.state();
     return c.json({
       object: "cache",
       ...stats,
       max_bytes: maxBytes,
+      warm_up: { ...done, running: isRunning },
       ...(cache.shared && { shared: shownShared(cache.shared) }),
     });
   };
 }
 
-/** `DELETE /admin/cache`: forgets all answers, or those of a model, of a key, or of both; those in the second level too, where there is one. */
+/** `POST /admin/cache/warm`: has the presets warmed, or one of them, when nobody is served. Answers at once. */
+export function warmCache(presets: PresetLibrary, warmUp = NO_WARM_UP): Handler<HttpEnv> {
+  return (c) => {
+    const { preset } = parseWire(warmQuery, c.req.query());
+    const named = preset === undefined ? presets.list() : [presets.find({ id: preset, version: undefined })];
+    const ids = named.map(({ id }) => id);
+    warmUp.add(ids);
+    return c.json({ object: "cache.warm_up", presets: ids }, 202);
+  };
+}
+
+/** `DELETE /admin/cache`: forgets all answers, or those of a model, of a key, of a preset, or of what has all of these; those that gateways share too. */
 export function clearCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
   return async (c) => {
-    const { model, key } = parseWire(cacheQuery, c.req.query());
-    const which = { ...(model !== undefined && { model }), ...(key !== undefined && { key }) };
+    const { model, key, preset } = parseWire(cacheQuery, c.req.query());
+    const which = {
+      ...(model !== undefined && { model }),
+      ...(key !== undefined && { key }),
+      ...(preset !== undefined && { preset }),
+    };
     // First where memory would be filled from again.
     const shared = await cache.shared?.clear(which);
     const deleted = cache.clear(which);
