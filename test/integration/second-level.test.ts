@@ -174,7 +174,7 @@ describe("two gateways that share a Redis", () => {
     await one.shared.close();
   });
 
-  test("clear what both share, by model and by key", async () => {
+  test("clear what both share, by model, by key and by preset", async () => {
     await using one = await gateway();
     for (const model of ["one", "two"]) for (const tenant of ["a", "b"]) await one.ask({ model, ...of(tenant) });
     await untilStored(redis.url, 4);
@@ -182,6 +182,10 @@ describe("two gateways that share a Redis", () => {
     expect(await one.shared.clear({ model: "one", scope: "tenant:b" })).toEqual({ deleted: 1, isComplete: true });
     expect(await one.shared.clear({ scope: "tenant:a" })).toEqual({ deleted: 2, isComplete: true });
     expect(await one.shared.clear({})).toEqual({ deleted: 1, isComplete: true });
+    for (const preset of ["greet", "rate"])
+      await one.ask({ prompt: { type: "text", text: preset }, cache: { preset } });
+    await untilStored(redis.url, 2);
+    expect(await one.shared.clear({ preset: "rate" })).toEqual({ deleted: 1, isComplete: true });
     await redis.kill();
     expect(await one.shared.clear({})).toEqual({ deleted: 0, isComplete: false });
   });
