@@ -86,7 +86,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     version: readVersion(),
     logger,
   });
-  await cache.load();
+  await Promise.all([cache.load(), cache.connect()]);
   const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], route(directory));
   const warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
   if (config.warmPresets) engines.forEach((engine, id) => void engine.onLoaded(() => warmUp.addModel(id)));
@@ -96,7 +96,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.all(backends.map((backend) => backend.stop()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
-    await cache.save();
+    await Promise.all([cache.save(), cache.close()]);
     access.close();
     state.close();
     presets.close();

@@ -6,6 +6,7 @@ import { takesPart } from "./choose.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
 import { identityOf } from "./identity.ts";
 import { answerRepeats } from "./layer.ts";
+import { createSecondLevel, type SecondLevel } from "./second-level/second-level.ts";
 import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts";
 import { type AnswerStore, createAnswerStore } from "./store.ts";
 
@@ -21,6 +22,10 @@ export type ResponseCache = {
   readonly load: () => Promise<void>;
   /** Writes down what is stored, where a file is set. What can't be written is told in the log. */
   readonly save: () => Promise<void>;
+  /** Connects to the second level, where there is one. Resolves after the first try, whatever became of it. */
+  readonly connect: () => Promise<void>;
+  /** Lets go of the second level. */
+  readonly close: () => Promise<void>;
 };
 
 /** A model whose answers may be stored. */
@@ -37,6 +42,10 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
     readonly cacheTtlSeconds: number;
     /** Where answers outlive the process; "" for nowhere. */
     readonly cacheFile: string;
+    /** Where gateways share answers; "" for nowhere. */
+    readonly cacheRedisUrl: string;
+    readonly cacheRedisTimeoutMs: number;
+    readonly cacheFollowMs: number;
     readonly flashAttention: string;
     readonly gpu: string;
     readonly prefillChunk: number;
@@ -46,7 +55,7 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
   readonly infoOf: (model: Model) => ModelInfo | undefined;
   /** Sluice's own. */
   readonly version: string;
-  readonly logger: Pick<Logger, "warn">;
+  readonly logger: Pick<Logger, "warn" | "info">;
 };
 
 /** Far more than the longest answer that is stored takes. What says that it is longer is damaged. */
@@ -56,15 +65,33 @@ const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
   const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
   const doNothing = async () => {};
-  if (maxBytes === 0) return { layers: [], keeps: () => false, control: undefined, load: doNothing, save: doNothing };
-  const store = createAnswerStore({ maxBytes, ttlMs: cacheTtlSeconds * 1_000 });
+  if (maxBytes === 0) {
+    const nothing = { load: doNothing, save: doNothing, connect: doNothing, close: doNothing };
+    return { layers: [], keeps: () => false, control: undefined, ...nothing };
+  }
+  const ttlMs = cacheTtlSeconds * 1_000;
+  const store = createAnswerStore({ maxBytes, ttlMs });
   const counter = createCacheCounter();
+  const shared = createShared(options, store, ttlMs);
+  const tiers = shared === undefined ? [] : [shared.tier];
+  const identify = createIdentify(options);
   return {
-    layers: [answerRepeats({ store, identify: createIdentify(options), onNews: counter.note })],
+    layers: [answerRepeats({ store, identify, tiers, turns: shared?.turns, onNews: counter.note })],
     keeps: takesPart,
-    control: controlCache(store, counter, maxBytes),
+    control: controlCache(store, counter, maxBytes, shared),
+    connect: shared?.open ?? doNothing,
+    close: shared?.close ?? doNothing,
     ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
   };
+}
+
+function createShared<Model extends CachedModel>(
+  { config, logger }: ResponseCacheOptions<Model>,
+  store: AnswerStore,
+  ttlMs: number,
+): SecondLevel | undefined {
+  const { cacheRedisUrl: url, cacheRedisTimeoutMs: timeoutMs, cacheFollowMs: followMs } = config;
+  return url === "" ? undefined : createSecondLevel({ url, timeoutMs, followMs, ttlMs, store, logger });
 }
 
 /** A cache is only a cache: nothing that goes wrong with its file stops the gateway. */
