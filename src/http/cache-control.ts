@@ -21,7 +21,7 @@ export function makeCacheWish(c: Context<HttpEnv>, isAwaited = true): CacheWish 
   if (!isAwaited) {
     return wish;
   }
-  const outcome = watchCache();
+  const outcome = watchCache(wish.isPaced);
   c.get("facts").cache = outcome;
   return { ...wish, onCache: outcome.note };
 }

@@ -12,11 +12,16 @@ export type EventStreamOptions = {
   /** The comments after that one. It is stopped here. */
   readonly heartbeat: Heartbeat;
   readonly encoder: StreamEncoder;
+  /** Whether no event has to be waited for, so that many frames may be sent in one piece; false if absent. */
+  readonly comesAtOnce?: () => boolean;
   /** What to tell the client about an error in mid-stream. */
   readonly describeError: (error: unknown) => WireError;
   /** Called once, when the stream has ended in whatever way. */
   readonly onEnd: () => void;
 };
+
+/** So much of what comes at once is sent in one piece: a write for each token would take most of the time. */
+const BATCH_LENGTH = 32 * 1024;
 
 /** `no-transform` and nginx's header keep proxies from holding tokens back until there is enough to compress or to send. */
 export const EVENT_STREAM_HEADERS = {
@@ -31,7 +36,7 @@ export const EVENT_STREAM_HEADERS = {
  * comments may. An error in mid-stream is sent as a last event; a client that leaves cancels the generation.
  */
 export function eventStreamResponse(options: EventStreamOptions): Response {
-  const { generation, encoder, heartbeat } = options;
+  const { generation, encoder, heartbeat, comesAtOnce = () => false } = options;
   let begun = false;
   let ended = false;
 
@@ -50,16 +55,17 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
   }
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    let frames = "";
     try {
-      let frames = begun ? "" : await begin();
-      while (frames === "") {
+      if (!begun) frames = await begin();
+      while (frames.length < (comesAtOnce() ? BATCH_LENGTH : 1)) {
         const next = await generation.events.next();
         if (next.done === true) {
-          controller.enqueue(Buffer.from(encoder.close()));
+          controller.enqueue(Buffer.from(frames + encoder.close()));
           controller.close();
           return end();
         }
-        frames = encoder.encode(next.value);
+        frames += encoder.encode(next.value);
       }
       heartbeat.touch();
       controller.enqueue(Buffer.from(frames));
@@ -67,7 +73,7 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
       if (generation.isCancelled()) {
         controller.error(error);
       } else {
-        controller.enqueue(Buffer.from(encoder.fail(options.describeError(error))));
+        controller.enqueue(Buffer.from(frames + encoder.fail(options.describeError(error))));
         controller.close();
       }
       end();

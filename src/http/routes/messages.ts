@@ -42,7 +42,13 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
     const id = c.get("requestId");
     const generation = startGeneration(
       generate,
-      { ...opened.complete(request.generation), id, model: model.id, terms, cache: makeCacheWish(c) },
+      {
+        ...opened.complete(request.generation),
+        id,
+        model: model.id,
+        terms,
+        cache: { ...makeCacheWish(c), isWhole: !request.stream },
+      },
       connection,
     );
     const events = { [Symbol.asyncIterator]: () => generation.events };

@@ -55,7 +55,7 @@ export function createResponse({
     const turn = loadTurn(kept, request);
     const prompt = opened.compose(toPrompt(request, turn.readable));
     const terms = makeTerms(c, request.serviceTier, !request.background);
-    const cache = makeCacheWish(c, !request.background);
+    const cache = { ...makeCacheWish(c, !request.background), isWhole: !request.stream };
     const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
     const run = createRun({ request, head, turn, state: kept, now, log });
