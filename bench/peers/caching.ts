@@ -82,7 +82,12 @@ export function liteLlmStarter(program: string): Start {
             command: program,
             args: ["--config", configFile, "--host", "127.0.0.1", "--port", String(port), "--telemetry", "False"],
             // Without a key, as the others are measured.
-            env: { LITELLM_MODE: "PRODUCTION", LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: "true" },
+            env: {
+              LITELLM_MODE: "PRODUCTION",
+              LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: "true",
+              // Otherwise it looks for a newer list of prices on the network when it starts.
+              LITELLM_LOCAL_MODEL_COST_MAP: "True",
+            },
             logFile,
           }),
         },
