@@ -7,15 +7,12 @@ export type TimedEvent = { readonly event: GenerationEvent; readonly afterMs: nu
 type PackedToken = readonly [token: number, bytes: string, logprob: number | null];
 type PackedLogprob = readonly [...PackedToken, top: readonly PackedToken[]];
 
-/** The pieces of a text: how long after the one before each came, and how many UTF-16 code units it has. */
-type PackedPieces = readonly [text: string, times: readonly number[], lengths: readonly number[]];
-
-/** Events as short lists. Pieces that follow each other are one text, and what its pieces are. */
+/** Events as short lists, each with its time in second place. Pieces that follow each other are one text, with the time of the first. */
 type Packed =
   | readonly ["s", number, promptTokens: number]
-  | readonly ["t", choice: number, ...PackedPieces]
-  | readonly ["r", choice: number, ...PackedPieces]
-  | readonly ["a", choice: number, ...PackedPieces, index: number]
+  | readonly ["t", number, choice: number, text: string]
+  | readonly ["r", number, choice: number, text: string]
+  | readonly ["a", number, choice: number, text: string, index: number]
   | readonly ["l", number, choice: number, text: string, logprobs: readonly PackedLogprob[]]
   | readonly ["c", number, choice: number, index: number, id: string, name: string]
   | readonly [
@@ -28,13 +25,20 @@ type Packed =
       stopString: string | null,
     ];
 
+/** How a text was cut: the length of each piece in UTF-16 code units, and how long after the one before it came. */
+type Cuts = readonly [lengths: readonly number[], times: readonly number[]];
+
 type Event<Type extends GenerationEvent["type"]> = Extract<GenerationEvent, { type: Type }>;
 type Piece = Event<"text" | "reasoning" | "toolArguments">;
-type Run = { readonly first: Piece; text: string; readonly times: number[]; readonly lengths: number[] };
+type Run = { readonly first: Piece; text: string; readonly lengths: number[]; readonly times: number[] };
 
-/** A whole answer in as few bytes as go without compressing: a list of short lists, in JSON. */
+const LINE_FEED = 10;
+
+/** A whole answer in as few bytes as go without compressing: two lines of JSON, the events and how their texts were cut. */
 export function packAnswer(events: readonly TimedEvent[]): Buffer {
-  const text = JSON.stringify(packEvents(events));
+  const text = packEvents(events)
+    .map((line) => JSON.stringify(line))
+    .join("\n");
   // Memory of its own: small slices of the shared pool would keep all of it alive.
   const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
   bytes.write(text);
@@ -42,23 +46,34 @@ export function packAnswer(events: readonly TimedEvent[]): Buffer {
 }
 
 export type UnpackOptions = {
-  /** Pieces that follow each other come as one, which is quicker where nobody looks at them one by one. */
+  /** Pieces that follow each other come as one, at the time of the first: quicker where nobody looks at them one by one. */
   readonly isJoined?: boolean;
 };
 
 /** The events of a packed answer, as they are for a request that comes later and takes nothing. */
 export function unpackAnswer(bytes: Buffer, { isJoined = false }: UnpackOptions = {}): TimedEvent[] {
+  const end = bytes.indexOf(LINE_FEED);
   // Only `packAnswer` writes what is read here.
-  const packed: readonly Packed[] = JSON.parse(bytes.toString());
-  return packed.flatMap((each) => unpack(each, isJoined));
+  const packed: readonly Packed[] = JSON.parse(bytes.toString("utf8", 0, end));
+  if (isJoined) return packed.map((each) => ({ event: unpack(each), afterMs: each[1] }));
+  const cuts: Iterator<Cuts> = JSON.parse(bytes.toString("utf8", end + 1)).values();
+  return packed.flatMap((each) => {
+    const event = unpack(each);
+    return isPiece(event) ? cut(event, cuts.next().value) : [{ event, afterMs: each[1] }];
+  });
 }
 
-function packEvents(events: readonly TimedEvent[]): Packed[] {
+/** The two lines of a packed answer. */
+function packEvents(events: readonly TimedEvent[]): readonly [Packed[], Cuts[]] {
   const packed: Packed[] = [];
+  const cuts: Cuts[] = [];
   let run: Run | undefined;
 
   function endRun(): void {
-    if (run !== undefined) packed.push(packRun(run));
+    if (run === undefined) return;
+    const { first, text, lengths, times } = run;
+    packed.push(pack({ ...first, text }, times[0] ?? 0));
+    cuts.push([lengths, times]);
     run = undefined;
   }
 
@@ -66,19 +81,19 @@ function packEvents(events: readonly TimedEvent[]): Packed[] {
     const ms = Math.round(afterMs);
     if (!isPiece(event)) {
       endRun();
-      packed.push(packSingle(event, ms));
+      packed.push(pack(event, ms));
       continue;
     }
     if (run === undefined || !goesOn(run.first, event)) {
       endRun();
-      run = { first: event, text: "", times: [], lengths: [] };
+      run = { first: event, text: "", lengths: [], times: [] };
     }
     run.text += event.text;
-    run.times.push(ms);
     run.lengths.push(event.text.length);
+    run.times.push(ms);
   }
   endRun();
-  return packed;
+  return [packed, cuts];
 }
 
 /** Log-probabilities are of one piece, so such a text stays by itself. */
@@ -95,23 +110,27 @@ function indexOf(piece: Piece): number {
   return piece.type === "toolArguments" ? piece.index : 0;
 }
 
-function packRun({ first, text, times, lengths }: Run): Packed {
-  switch (first.type) {
-    case "text":
-      return ["t", first.choice, text, times, lengths];
-    case "reasoning":
-      return ["r", first.choice, text, times, lengths];
-    case "toolArguments":
-      return ["a", first.choice, text, times, lengths, first.index];
-  }
+function cut(whole: Piece, [lengths, times]: Cuts): TimedEvent[] {
+  let at = 0;
+  return lengths.map((length, index) => {
+    const text = whole.text.slice(at, at + length);
+    at += length;
+    return { event: { ...whole, text }, afterMs: times[index] ?? 0 };
+  });
 }
 
-function packSingle(event: Exclude<GenerationEvent, Piece> | Event<"text">, ms: number): Packed {
+function pack(event: GenerationEvent, ms: number): Packed {
   switch (event.type) {
     case "started":
       return ["s", ms, event.promptTokens];
-    case "text":
-      return ["l", ms, event.choice, event.text, (event.logprobs ?? []).map(packLogprob)];
+    case "text": {
+      const { choice, text, logprobs } = event;
+      return logprobs === undefined ? ["t", ms, choice, text] : ["l", ms, choice, text, logprobs.map(packLogprob)];
+    }
+    case "reasoning":
+      return ["r", ms, event.choice, event.text];
+    case "toolArguments":
+      return ["a", ms, event.choice, event.text, event.index];
     case "toolCall":
       return ["c", ms, event.choice, event.index, event.id, event.name];
     case "finished": {
@@ -121,51 +140,18 @@ function packSingle(event: Exclude<GenerationEvent, Piece> | Event<"text">, ms: 
   }
 }
 
-function unpack(packed: Packed, isJoined: boolean): TimedEvent[] {
-  switch (packed[0]) {
-    case "t":
-    case "r":
-    case "a": {
-      const [, , text, times, lengths] = packed;
-      if (!isJoined) return cut(text, times, lengths, (piece) => unpackPiece(packed, piece));
-      return [{ event: unpackPiece(packed, text), afterMs: times.reduce((sum, ms) => sum + ms, 0) }];
-    }
-    default:
-      return [{ event: unpackSingle(packed), afterMs: packed[1] }];
-  }
-}
-
-function cut(
-  text: string,
-  times: readonly number[],
-  lengths: readonly number[],
-  make: (piece: string) => GenerationEvent,
-): TimedEvent[] {
-  let at = 0;
-  return lengths.map((length, index) => {
-    const piece = text.slice(at, at + length);
-    at += length;
-    return { event: make(piece), afterMs: times[index] ?? 0 };
-  });
-}
-
-function unpackPiece(packed: Extract<Packed, readonly ["t" | "r" | "a", ...unknown[]]>, text: string): GenerationEvent {
-  switch (packed[0]) {
-    case "t":
-      return { type: "text", choice: packed[1], text };
-    case "r":
-      return { type: "reasoning", choice: packed[1], text };
-    case "a":
-      return { type: "toolArguments", choice: packed[1], index: packed[5], text };
-  }
-}
-
-function unpackSingle(packed: Extract<Packed, readonly ["s" | "l" | "c" | "f", ...unknown[]]>): GenerationEvent {
+function unpack(packed: Packed): GenerationEvent {
   switch (packed[0]) {
     case "s":
       return { type: "started", promptTokens: packed[2], cachedTokens: packed[2], isReplay: true };
+    case "t":
+      return { type: "text", choice: packed[2], text: packed[3] };
     case "l":
       return { type: "text", choice: packed[2], text: packed[3], logprobs: packed[4].map(unpackLogprob) };
+    case "r":
+      return { type: "reasoning", choice: packed[2], text: packed[3] };
+    case "a":
+      return { type: "toolArguments", choice: packed[2], index: packed[4], text: packed[3] };
     case "c":
       return { type: "toolCall", choice: packed[2], index: packed[3], id: packed[4], name: packed[5] };
     case "f": {
