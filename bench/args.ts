@@ -27,7 +27,9 @@ lengths, by the same load generator over HTTP, in turns (A B A B …).`;
 
 const NOTES = `
 llama-server is built once, from the source that node-llama-cpp carries, into bench/peers/build (15 to 20 minutes on two cores; it
-needs git, cmake and a C++ compiler), unless --llama-server, --peer-url or --no-peer is given.
+needs git, cmake and a C++ compiler), unless --llama-server, --peer-url or --no-peer is given. What \`cache\` is measured beside, Portkey's
+gateway (needs git and npm) and LiteLLM's proxy (needs python3 with venv), is fetched there when that workload is run; what can't be had
+is left out.
 
 Results: a table on stdout, and latest.json, latest.md and plots (.svg) in the --out folder.
 
@@ -36,7 +38,8 @@ Examples (from a checkout, flags go after --):
   npm run bench -- --quick                     smaller work and fewer rounds, under three minutes
   npm run bench -- single batch8 --rounds 9    two workloads, measured better
   npm run bench -- overhead --no-peer          what needs no other server
-  npm run bench -- overload --quick            with --quick it runs only where it is named
+  npm run bench -- overload --quick            with --quick it and cache run only where they are named
+  npm run bench -- cache                       repeated prompts, beside other gateways' caches
 `;
 
 /** Reads the command line. Prints help or what is wrong with the line and ends the process where there is nothing to run. */

@@ -67,12 +67,24 @@ export const FIGURES = {
   unfairness: { label: "largest lead of a tenant, in dearest requests", unit: "%", better: "lower" },
   decisionUs: { label: "CPU for each decision", unit: "µs", better: "lower" },
   crowdedDecisionUs: { label: "CPU for each decision, 100,000 waiting", unit: "µs", better: "lower" },
+  hitsPerSecond: { label: "hits, 32 connections", unit: "req/s", better: "higher" },
+  hitP50Ms: { label: "hit among 32, p50", unit: "ms", better: "lower" },
+  hitP99Ms: { label: "hit among 32, p99", unit: "ms", better: "lower" },
+  aloneHitP50Ms: { label: "hit alone, p50", unit: "ms", better: "lower" },
+  aloneHitP99Ms: { label: "hit alone, p99", unit: "ms", better: "lower" },
+  mixedHitsPerSecond: { label: "hits of many prompts, 32 connections", unit: "req/s", better: "higher" },
+  streamedHitsPerSecond: { label: "streamed hits, 32 connections", unit: "req/s", better: "higher" },
+  streamedHitP50Ms: { label: "streamed hit among 32, to its end, p50", unit: "ms", better: "lower" },
+  storedEntries: { label: "answers stored", unit: "entries", better: "higher" },
+  countedMb: { label: "their memory, by the store's count", unit: "MB", better: "lower" },
+  grownMb: { label: "their memory, by RSS growth", unit: "MB", better: "lower" },
+  grownOverCounted: { label: "RSS growth ÷ count", unit: "×", better: "lower" },
   peakRssMb: { label: "peak RSS", unit: "MB", better: "lower" },
 } as const satisfies Record<string, FigureInfo>;
 
 export type FigureInfo = {
   readonly label: string;
-  readonly unit: "tok/s" | "req/s" | "req" | "ms" | "µs" | "MB" | "%" | "×";
+  readonly unit: "tok/s" | "req/s" | "req" | "entries" | "ms" | "µs" | "MB" | "%" | "×";
   readonly better: "higher" | "lower";
 };
 

@@ -7,6 +7,7 @@ import { type Args, readArgs } from "./args.ts";
 import { keepSingleTokens, LEXICON } from "./load/text.ts";
 import { describeMachine } from "./machine.ts";
 import { buildLlamaServer } from "./peers/build.ts";
+import { findGateways, NO_GATEWAYS } from "./peers/gateways.ts";
 import { readVocabulary } from "./peers/vocabulary.ts";
 import { limitsOf } from "./plan.ts";
 import { formatTargets, formatWorkload } from "./report/table.ts";
@@ -93,6 +94,8 @@ async function prepare(
   const model = await ensureModel(reference, { modelsDir: join(import.meta.dirname, "../models"), signal });
   const peer = workloads.some(({ needsPeer }) => needsPeer) ? await findPeer(args, signal) : undefined;
   const words = [...Object.values(LEXICON).flat()];
+  const needsGateways = args.peer && workloads.some((workload) => workload.needsGateways === true);
+  const gateways = needsGateways ? await findGateways({ signal, say }) : NO_GATEWAYS;
   const { endTokens, singleTokenWords } = await readVocabulary({ modelPath: model.path, words }, signal);
   const known = new Set(singleTokenWords);
   return {
@@ -104,6 +107,7 @@ async function prepare(
       logFile: (name) => join(folder, `${name}.log`),
     },
     peer,
+    gateways,
     quick: args.quick,
     runSeed: Date.now() % 2 ** 32,
     lexicon: keepSingleTokens(LEXICON, (word) => known.has(word)),

@@ -64,7 +64,7 @@ export async function runWorkload(
   return {
     name: workload.name,
     title: workload.title,
-    notes: workload.notes ?? [],
+    notes: [...(workload.notes ?? []), ...(workload.needsGateways === true ? bench.gateways.absent : [])],
     contestants,
     othersShares,
     seconds: (performance.now() - startedMs) / 1000,

@@ -36,6 +36,10 @@ export const TARGETS: readonly Target[] = [
   { workload: "overload", figure: "returnedAnswered", rival: peer, rule: { of: "value", atLeast: 90 } },
   { workload: "overload", figure: "growthMb", rival: peer, rule: { of: "value", below: 30 } },
   { workload: "queue", figure: "crowdedDecisionUs", rival: "sluice", rule: { of: "value", below: 20 } },
+  { workload: "cache", figure: "hitsPerSecond", rival: "bare Hono", rule: { of: "ratio", atLeast: 0.6 } },
+  { workload: "cache", figure: "hitsPerSecond", rival: "Portkey", rule: { of: "ratio", atLeast: 5 } },
+  { workload: "cache", figure: "hitsPerSecond", rival: "LiteLLM", rule: { of: "ratio", atLeast: 5 } },
+  { workload: "cache", figure: "grownOverCounted", rival: "sluice", rule: { of: "value", below: 1 } },
   { workload: "engine", figure: "decodeTokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
   { workload: "engine", figure: "decode8TokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
 ];

@@ -1,11 +1,10 @@
-import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { MissingProgramError, runStep, type StepOptions } from "./build-step.ts";
 import type { GpuChoice } from "./settings.ts";
 
 export type BuildOptions = {
@@ -47,70 +46,39 @@ export async function buildLlamaServer({ gpu, signal, say }: BuildOptions): Prom
   if (existsSync(finished)) return binary;
 
   await mkdir(folder, { recursive: true });
-  const step = { signal, logFile: join(folder, "build.log") };
+  const options = { signal, logFile: join(folder, "build.log") };
   if (!existsSync(source)) {
     say(`llama-server ${release}: unpacking its source`);
     const unpacking = `${source}.part`;
     await rm(unpacking, { recursive: true, force: true });
-    await runStep("git", ["clone", "--quiet", join(bindingSource, "gitRelease.bundle"), unpacking], step);
+    await step("git", ["clone", "--quiet", join(bindingSource, "gitRelease.bundle"), unpacking], options);
     await rename(unpacking, source);
   }
   say(`llama-server ${release}: configuring; this and the build are done once, and the build takes a while`);
-  await runStep("cmake", ["-S", source, "-B", folder, ...CMAKE_FLAGS, ...(GPU_FLAGS[gpu] ?? [])], step);
+  await step("cmake", ["-S", source, "-B", folder, ...CMAKE_FLAGS, ...(GPU_FLAGS[gpu] ?? [])], options);
   const build = ["--build", folder, "--target", "llama-server", "--parallel", String(availableParallelism())];
-  await runStep("cmake", build, {
-    ...step,
+  await step("cmake", build, {
+    ...options,
     onLine: percentSayer((percent) => say(`llama-server ${release}: ${percent} % built`)),
   });
   await writeFile(finished, "");
   return binary;
 }
 
-type StepOptions = {
-  readonly signal: AbortSignal;
-  readonly logFile: string;
-  readonly onLine?: (line: string) => void;
-};
-
 const WAY_OUT =
   "Or give a llama-server with --llama-server PATH or --peer-url URL, or measure Sluice alone with --no-peer.";
-const LOG_TAIL_LINES = 20;
 
-/** Runs a program to its end, with all that it starts in a group of its own, so that all of it can be ended. */
-async function runStep(
-  command: string,
-  args: readonly string[],
-  { signal, logFile, onLine }: StepOptions,
-): Promise<void> {
-  signal.throwIfAborted();
-  const log = openSync(logFile, "a");
-  const child = spawn(command, args, { detached: true, stdio: ["ignore", onLine ? "pipe" : log, log] });
-  closeSync(log);
-  const { pid } = child;
-  const kill = () => {
-    if (pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-pid, "SIGTERM");
-  };
-  process.on("exit", kill);
-  signal.addEventListener("abort", kill, { once: true });
-  if (onLine && child.stdout) createInterface(child.stdout).on("line", onLine);
+async function step(command: string, args: readonly string[], options: StepOptions): Promise<void> {
   try {
-    const end = await new Promise<string>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("exit", (exitCode, signalName) => resolve(signalName ?? `exit code ${exitCode}`));
-    });
-    signal.throwIfAborted();
-    if (end !== "exit code 0") {
-      const tail = readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES).join("\n");
-      throw new Error(`${command} ended with ${end}; the end of ${logFile}:\n${tail}\n${WAY_OUT}`);
-    }
+    await runStep(command, args, options);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-    throw new Error(
-      `llama-server can't be built: there is no ${command} here. Install git, cmake and a C++ compiler. ${WAY_OUT}`,
-    );
-  } finally {
-    process.off("exit", kill);
-    signal.removeEventListener("abort", kill);
+    options.signal.throwIfAborted();
+    if (error instanceof MissingProgramError) {
+      throw new Error(
+        `llama-server can't be built: ${error.message}. Install git, cmake and a C++ compiler. ${WAY_OUT}`,
+      );
+    }
+    throw new Error(`${error instanceof Error ? error.message : error}\n${WAY_OUT}`);
   }
 }
 

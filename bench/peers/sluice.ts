@@ -10,13 +10,15 @@ export type SluiceOptions = {
   readonly env?: NodeJS.ProcessEnv;
   /** Where `env` makes it ask for one. */
   readonly apiKey?: string;
+  /** Whether it may answer a repeated prompt from its cache; otherwise each is evaluated. */
+  readonly caches?: boolean;
 };
 
 /** Sluice as a user starts it. */
 export function sluiceLauncher(
   shared: SharedSettings,
   { slots, contextTokens }: ServerSettings,
-  { env = {}, apiKey }: SluiceOptions = {},
+  { env = {}, apiKey, caches = false }: SluiceOptions = {},
 ): ServerLauncher {
   const args = [
     "--model",
@@ -25,10 +27,8 @@ export function sluiceLauncher(
     String(slots),
     "--context",
     String(contextTokens),
-    // A repeated prompt is to be evaluated each time.
-    "--cache-bytes",
-    "0",
     "--no-warm-presets",
+    ...(caches ? [] : ["--cache-bytes", "0"]),
   ];
   return {
     readyPath: "/ready",

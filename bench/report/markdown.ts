@@ -3,7 +3,7 @@ import { FIGURES } from "../figures.ts";
 import type { WorkloadResult } from "../run.ts";
 import { formatEstimate, formatSpread } from "./format.ts";
 import { type Row, summarize } from "./summary.ts";
-import { describeEffort, describeVerdict } from "./table.ts";
+import { describeEffort, describeVerdict, labelOf } from "./table.ts";
 import type { Report } from "./write.ts";
 
 /** The whole report as Markdown, to be pasted into a document. Plots are named by `plots`, as paths from where it will lie. */
@@ -41,12 +41,12 @@ function describeRun({ machine, args, modelPath, startedAt, results }: Report): 
 }
 
 function formatTargets(rows: readonly Row[]): string {
-  const judged = rows.flatMap((row) => (row.verdict ? [{ ...row, verdict: row.verdict }] : []));
+  const judged = rows.flatMap((row) => row.verdicts.map((verdict) => ({ ...row, verdict })));
   return formatTable(
     ["workload", "figure", "measured [95 %]", "target", ""],
     judged.map(({ workload, figure, verdict }) => [
       workload,
-      FIGURES[figure].label,
+      labelOf(figure, verdict),
       formatEstimate(verdict.estimate),
       verdict.target,
       describeVerdict(verdict),

@@ -42,21 +42,24 @@ export function plotRatios(rows: readonly Row[]): string {
   ]);
 }
 
-function barsOf({ workload, figure, comparisons, verdict }: Row): readonly Bar[] {
-  const target = TARGETS.find((candidate) => candidate.workload === workload && candidate.figure === figure);
-  const comparison = comparisons.find(({ rival }) => rival === target?.rival);
-  if (target === undefined || comparison === undefined || target.rule.of !== "ratio") return [];
-  const { rule } = target;
-  const better = FIGURES[figure].better === "higher" ? "→" : "←";
-  const rival = comparison.rival === "llama-server" ? "" : ` (÷ ${comparison.rival})`;
-  return [
-    {
-      label: `${workload}: ${FIGURES[figure].label}${rival} ${better}`,
-      ratio: comparison.ratio,
-      limit: "atLeast" in rule ? rule.atLeast : rule.atMost,
-      ...(verdict && { met: verdict.met }),
+function barsOf({ workload, figure, comparisons, verdicts }: Row): readonly Bar[] {
+  return TARGETS.filter((target) => target.workload === workload && target.figure === figure).flatMap(
+    ({ rival, rule }) => {
+      const comparison = comparisons.find((candidate) => candidate.rival === rival);
+      if (comparison === undefined || rule.of !== "ratio") return [];
+      const better = FIGURES[figure].better === "higher" ? "→" : "←";
+      const whom = rival === "llama-server" ? "" : ` (÷ ${rival})`;
+      const verdict = verdicts.find((each) => each.rival === rival);
+      return [
+        {
+          label: `${workload}: ${FIGURES[figure].label}${whom} ${better}`,
+          ratio: comparison.ratio,
+          limit: "atLeast" in rule ? rule.atLeast : rule.atMost,
+          ...(verdict && { met: verdict.met }),
+        },
+      ];
     },
-  ];
+  );
 }
 
 function drawBar({ label, ratio, limit, met }: Bar, top: number, scale: (value: number) => number): readonly string[] {

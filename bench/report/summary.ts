@@ -4,6 +4,8 @@ import { bootstrapMedian, type Estimate, pairedDifference, pairedRatio, type Spr
 import { describeRule, keeps, TARGETS, type Target } from "../targets.ts";
 
 export type Verdict = {
+  /** Whom it is about; undefined where it is about our own value. */
+  readonly rival: string | undefined;
   /** Such as `≥ 1`. */
   readonly target: string;
   /** What the target is about: the ratio, the difference, or our own value. */
@@ -26,7 +28,8 @@ export type Row = {
   readonly figure: FigureName;
   readonly ours: Spread;
   readonly comparisons: readonly Comparison[];
-  readonly verdict?: Verdict;
+  /** One for each target that something was measured for. */
+  readonly verdicts: readonly Verdict[];
 };
 
 /** One row for each figure that was measured, in the figures' order. */
@@ -37,8 +40,10 @@ export function summarize({ name, contestants }: WorkloadResult): readonly Row[]
     const values = valuesOf(ours, figure);
     if (values.length === 0) return [];
     const comparisons = rivals.flatMap((rival) => compare(values, rival, figure));
-    const verdict = judge(name, figure, ours, rivals);
-    return [{ workload: name, figure, ours: spread(values), comparisons, ...(verdict && { verdict }) }];
+    const verdicts = TARGETS.filter((target) => target.workload === name && target.figure === figure).flatMap(
+      (target) => judge(target, ours, rivals),
+    );
+    return [{ workload: name, figure, ours: spread(values), comparisons, verdicts }];
   });
 }
 
@@ -54,20 +59,16 @@ function compare(ours: readonly number[], rival: ContestantResult, figure: Figur
   return [{ rival: rival.name, theirs: spread(theirs), ratio: pairedRatio(ours, theirs) }];
 }
 
-function judge(
-  workload: string,
-  figure: FigureName,
-  ours: ContestantResult,
-  rivals: readonly ContestantResult[],
-): Verdict | undefined {
-  const target = TARGETS.find((candidate) => candidate.workload === workload && candidate.figure === figure);
-  const estimate = target && estimateFor(target, ours, rivals);
-  if (target === undefined || estimate === undefined) return undefined;
+function judge(target: Target, ours: ContestantResult, rivals: readonly ContestantResult[]): readonly Verdict[] {
+  const { figure, rule } = target;
+  const estimate = estimateFor(target, ours, rivals);
+  if (estimate === undefined) return [];
   const met = keeps(target, estimate.value);
   // What is known once for the whole life has no interval to doubt it.
   const bounds = ours.closing[figure] === undefined ? [estimate.low, estimate.high] : [];
   const certain = bounds.every((bound) => Number.isFinite(bound) && keeps(target, bound) === met);
-  return { target: describeRule(target, FIGURES[figure].unit), estimate, met, certain };
+  const rival = rule.of === "value" ? undefined : target.rival;
+  return [{ rival, target: describeRule(target, FIGURES[figure].unit), estimate, met, certain }];
 }
 
 function estimateFor(

@@ -1,4 +1,4 @@
-import { FIGURES } from "../figures.ts";
+import { FIGURES, type FigureName } from "../figures.ts";
 import type { WorkloadResult } from "../run.ts";
 import { median } from "../statistics.ts";
 import { formatColumns, formatEstimate, formatSpread } from "./format.ts";
@@ -6,6 +6,7 @@ import { type Row, summarize, type Verdict } from "./summary.ts";
 
 const HEAD = ["figure", "sluice", "rival", "ratio [95 %]", "target", ""];
 const ALONE = "nobody";
+const MAIN_RIVAL = "llama-server";
 
 /** What a workload measured, for the terminal. */
 export function formatWorkload(result: WorkloadResult): string {
@@ -37,26 +38,38 @@ function byRival(rows: readonly Row[]): readonly { rival: string; cells: readonl
   return names.map((rival, index) => ({ rival, cells: rows.map((row) => cellsOf(row, rival, index === 0)) }));
 }
 
-function cellsOf({ figure, ours, comparisons, verdict }: Row, rival: string, judged: boolean): readonly string[] {
+/** @param isFirst where what is judged by itself is told */
+function cellsOf({ figure, ours, comparisons, verdicts }: Row, rival: string, isFirst: boolean): readonly string[] {
   const { label, unit } = FIGURES[figure];
+  const verdict = verdicts.find((each) => (each.rival === undefined ? isFirst : each.rival === rival));
   const comparison = comparisons.find((candidate) => candidate.rival === rival);
   return [
     `${label}, ${unit}`,
     formatSpread(ours),
     comparison ? formatSpread(comparison.theirs) : "",
     comparison ? formatEstimate(comparison.ratio) : "",
-    ...(judged && verdict ? [verdict.target, describeVerdict(verdict)] : []),
+    ...(verdict ? [verdict.target, describeVerdict(verdict)] : []),
   ];
 }
 
 /** Every target that something was measured for, for the terminal; empty where there is none. */
 export function formatTargets(results: readonly WorkloadResult[]): string {
-  const rows = results.flatMap(summarize).flatMap(({ workload, figure, verdict }) => {
-    if (verdict === undefined) return [];
-    const { label } = FIGURES[figure];
-    return [[`${workload}: ${label}`, formatEstimate(verdict.estimate), verdict.target, describeVerdict(verdict)]];
-  });
+  const rows = results
+    .flatMap(summarize)
+    .flatMap(({ workload, figure, verdicts }) =>
+      verdicts.map((verdict) => [
+        `${workload}: ${labelOf(figure, verdict)}`,
+        formatEstimate(verdict.estimate),
+        verdict.target,
+        describeVerdict(verdict),
+      ]),
+    );
   return rows.length === 0 ? "" : `Targets\n${indent(formatColumns(rows, 1))}\n`;
+}
+
+/** The figure, and whom it is compared with where that isn't llama-server. */
+export function labelOf(figure: FigureName, { rival = MAIN_RIVAL }: Verdict): string {
+  return rival === MAIN_RIVAL ? FIGURES[figure].label : `${FIGURES[figure].label} (÷ ${rival})`;
 }
 
 /** `met`, `not met`, and `?` where more rounds might say otherwise. */

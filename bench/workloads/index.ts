@@ -1,4 +1,5 @@
 import { batch8 } from "./batch8.ts";
+import { cache } from "./cache.ts";
 import { engine } from "./engine.ts";
 import { fimBurst } from "./fim-burst.ts";
 import { intrusion } from "./intrusion.ts";
@@ -28,4 +29,5 @@ export const WORKLOADS: readonly Workload[] = [
   overhead,
   overload,
   queue,
+  cache,
 ];

@@ -1,5 +1,6 @@
 import type { Measurement } from "../figures.ts";
 import type { Lexicon } from "../load/text.ts";
+import type { Gateways } from "../peers/gateways.ts";
 import type { SharedSettings } from "../peers/settings.ts";
 
 /** Who is measured. The peer with small batches is a second setting of the same server. */
@@ -9,7 +10,10 @@ export type ContestantName =
   | "llama-server -b 128"
   | "evaluate()"
   | "bare node:http"
-  | "bare, two processes";
+  | "bare, two processes"
+  | "bare Hono"
+  | "Portkey"
+  | "LiteLLM";
 
 /** How the text of streams came over time, for a plot. */
 export type Trace = {
@@ -41,6 +45,8 @@ export type Workload = {
   readonly notes?: readonly string[];
   /** Whether llama-server takes part. */
   readonly needsPeer: boolean;
+  /** Whether the gateways of others take part. */
+  readonly needsGateways?: boolean;
   /** Rounds of this workload where it isn't what the plan says, for what is short and scatters. */
   readonly rounds?: { readonly full: number; readonly quick: number };
   /** Too long for a quick run of everything: that leaves it out unless it is named. */
@@ -57,6 +63,8 @@ export type Bench = {
     | { readonly type: "binary"; readonly path: string }
     | { readonly type: "url"; readonly url: string }
     | undefined;
+  /** Those of others that take part where a workload needs them. */
+  readonly gateways: Gateways;
   readonly quick: boolean;
   /** Another for every run, so that no prompt of an earlier run is met again. */
   readonly runSeed: number;

@@ -7,13 +7,14 @@ export type TimedEvent = { readonly event: GenerationEvent; readonly afterMs: nu
 type PackedToken = readonly [token: number, bytes: string, logprob: number | null];
 type PackedLogprob = readonly [...PackedToken, top: readonly PackedToken[]];
 
-/** Events as short lists, each with its time in second place. */
+/** Events as short lists, each with its time in second place. Pieces that follow each other are one text, with the time of the first. */
 type Packed =
   | readonly ["s", number, promptTokens: number]
-  | readonly ["t", number, choice: number, text: string, logprobs?: readonly PackedLogprob[]]
+  | readonly ["t", number, choice: number, text: string]
   | readonly ["r", number, choice: number, text: string]
+  | readonly ["a", number, choice: number, text: string, index: number]
+  | readonly ["l", number, choice: number, text: string, logprobs: readonly PackedLogprob[]]
   | readonly ["c", number, choice: number, index: number, id: string, name: string]
-  | readonly ["a", number, choice: number, index: number, text: string]
   | readonly [
       "f",
       number,
@@ -24,37 +25,114 @@ type Packed =
       stopString: string | null,
     ];
 
-/** A whole answer in as few bytes as go without compressing: a list of short lists, in JSON. */
+/** How a text was cut: the length of each piece in UTF-16 code units, and how long after the one before it came. */
+type Cuts = readonly [lengths: readonly number[], times: readonly number[]];
+
+type Event<Type extends GenerationEvent["type"]> = Extract<GenerationEvent, { type: Type }>;
+type Piece = Event<"text" | "reasoning" | "toolArguments">;
+type Run = { readonly first: Piece; text: string; readonly lengths: number[]; readonly times: number[] };
+
+const LINE_FEED = 10;
+
+/** A whole answer in as few bytes as go without compressing: two lines of JSON, the events and how their texts were cut. */
 export function packAnswer(events: readonly TimedEvent[]): Buffer {
-  const text = JSON.stringify(events.map(pack));
+  const text = packEvents(events)
+    .map((line) => JSON.stringify(line))
+    .join("\n");
   // Memory of its own: small slices of the shared pool would keep all of it alive.
   const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
   bytes.write(text);
   return bytes;
 }
 
+export type UnpackOptions = {
+  /** Pieces that follow each other come as one, at the time of the first: quicker where nobody looks at them one by one. */
+  readonly isJoined?: boolean;
+};
+
 /** The events of a packed answer, as they are for a request that comes later and takes nothing. */
-export function unpackAnswer(bytes: Buffer): TimedEvent[] {
+export function unpackAnswer(bytes: Buffer, { isJoined = false }: UnpackOptions = {}): TimedEvent[] {
+  const end = bytes.indexOf(LINE_FEED);
   // Only `packAnswer` writes what is read here.
-  const packed: readonly Packed[] = JSON.parse(bytes.toString());
-  return packed.map((each) => ({ event: unpack(each), afterMs: each[1] }));
+  const packed: readonly Packed[] = JSON.parse(bytes.toString("utf8", 0, end));
+  if (isJoined) return packed.map((each) => ({ event: unpack(each), afterMs: each[1] }));
+  const cuts: Iterator<Cuts> = JSON.parse(bytes.toString("utf8", end + 1)).values();
+  return packed.flatMap((each) => {
+    const event = unpack(each);
+    return isPiece(event) ? cut(event, cuts.next().value) : [{ event, afterMs: each[1] }];
+  });
 }
 
-function pack({ event, afterMs }: TimedEvent): Packed {
-  const ms = Math.round(afterMs);
+/** The two lines of a packed answer. */
+function packEvents(events: readonly TimedEvent[]): readonly [Packed[], Cuts[]] {
+  const packed: Packed[] = [];
+  const cuts: Cuts[] = [];
+  let run: Run | undefined;
+
+  function endRun(): void {
+    if (run === undefined) return;
+    const { first, text, lengths, times } = run;
+    packed.push(pack({ ...first, text }, times[0] ?? 0));
+    cuts.push([lengths, times]);
+    run = undefined;
+  }
+
+  for (const { event, afterMs } of events) {
+    const ms = Math.round(afterMs);
+    if (!isPiece(event)) {
+      endRun();
+      packed.push(pack(event, ms));
+      continue;
+    }
+    if (run === undefined || !goesOn(run.first, event)) {
+      endRun();
+      run = { first: event, text: "", lengths: [], times: [] };
+    }
+    run.text += event.text;
+    run.lengths.push(event.text.length);
+    run.times.push(ms);
+  }
+  endRun();
+  return [packed, cuts];
+}
+
+/** Log-probabilities are of one piece, so such a text stays by itself. */
+function isPiece(event: GenerationEvent): event is Piece {
+  if (event.type === "text") return event.logprobs === undefined;
+  return event.type === "reasoning" || event.type === "toolArguments";
+}
+
+function goesOn(before: Piece, piece: Piece): boolean {
+  return before.type === piece.type && before.choice === piece.choice && indexOf(before) === indexOf(piece);
+}
+
+function indexOf(piece: Piece): number {
+  return piece.type === "toolArguments" ? piece.index : 0;
+}
+
+function cut(whole: Piece, [lengths, times]: Cuts): TimedEvent[] {
+  let at = 0;
+  return lengths.map((length, index) => {
+    const text = whole.text.slice(at, at + length);
+    at += length;
+    return { event: { ...whole, text }, afterMs: times[index] ?? 0 };
+  });
+}
+
+function pack(event: GenerationEvent, ms: number): Packed {
   switch (event.type) {
     case "started":
       return ["s", ms, event.promptTokens];
     case "text": {
       const { choice, text, logprobs } = event;
-      return logprobs === undefined ? ["t", ms, choice, text] : ["t", ms, choice, text, logprobs.map(packLogprob)];
+      return logprobs === undefined ? ["t", ms, choice, text] : ["l", ms, choice, text, logprobs.map(packLogprob)];
     }
     case "reasoning":
       return ["r", ms, event.choice, event.text];
+    case "toolArguments":
+      return ["a", ms, event.choice, event.text, event.index];
     case "toolCall":
       return ["c", ms, event.choice, event.index, event.id, event.name];
-    case "toolArguments":
-      return ["a", ms, event.choice, event.index, event.text];
     case "finished": {
       const { choice, reason, completionTokens, reasoningTokens = null, stopString = null } = event;
       return ["f", ms, choice, reason, completionTokens, reasoningTokens, stopString];
@@ -66,16 +144,16 @@ function unpack(packed: Packed): GenerationEvent {
   switch (packed[0]) {
     case "s":
       return { type: "started", promptTokens: packed[2], cachedTokens: packed[2], isReplay: true };
-    case "t": {
-      const [, , choice, text, logprobs] = packed;
-      return { type: "text", choice, text, ...(logprobs && { logprobs: logprobs.map(unpackLogprob) }) };
-    }
+    case "t":
+      return { type: "text", choice: packed[2], text: packed[3] };
+    case "l":
+      return { type: "text", choice: packed[2], text: packed[3], logprobs: packed[4].map(unpackLogprob) };
     case "r":
       return { type: "reasoning", choice: packed[2], text: packed[3] };
+    case "a":
+      return { type: "toolArguments", choice: packed[2], index: packed[4], text: packed[3] };
     case "c":
       return { type: "toolCall", choice: packed[2], index: packed[3], id: packed[4], name: packed[5] };
-    case "a":
-      return { type: "toolArguments", choice: packed[2], index: packed[3], text: packed[4] };
     case "f": {
       const [, , choice, reason, completionTokens, reasoningTokens, stopString] = packed;
       return {

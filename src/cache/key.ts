@@ -5,7 +5,7 @@ import { canonicalSchema } from "./schema.ts";
 import { PUBLIC_SCOPE, tenantScope } from "./scope.ts";
 
 /** To be raised with every change of what a key is made of, or of what an answer is kept as. */
-export const KEY_VERSION = 1;
+export const KEY_VERSION = 2;
 
 /** Whose answers a request may have: those of its tenant, or those that are everybody's. */
 export function scopeOf({ terms = OWN_TERMS, cache }: GenerationRequest): string {

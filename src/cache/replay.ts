@@ -13,29 +13,34 @@ export type ReplayOptions = {
 /** A model that took longer between two tokens was held up by others, which nobody wants to see again. */
 export const MAX_PAUSE_MS = 2_000;
 
+const DONE = { done: true, value: undefined } as const;
+
 /** Plays a stored answer. It throws the signal's reason when that is aborted, and can be left in the midst of a pause. */
 export function replay(events: readonly TimedEvent[], options: ReplayOptions): AsyncIterator<GenerationEvent> {
   const { signal, isPaced, sleep = sleepFor } = options;
   const left = new AbortController();
   let next = 0;
 
-  async function play(): Promise<IteratorResult<GenerationEvent, undefined>> {
+  function take(): IteratorResult<GenerationEvent, undefined> {
     signal.throwIfAborted();
     const timed = left.signal.aborted ? undefined : events[next++];
-    if (timed === undefined) return { done: true, value: undefined };
-    if (isPaced && timed.afterMs > 0) {
-      await sleep(Math.min(timed.afterMs, MAX_PAUSE_MS), AbortSignal.any([signal, left.signal])).catch(() => {});
-      signal.throwIfAborted();
-      if (left.signal.aborted) return { done: true, value: undefined };
+    return timed === undefined ? DONE : { done: false, value: timed.event };
+  }
+
+  async function takePaced(): Promise<IteratorResult<GenerationEvent, undefined>> {
+    const pauseMs = Math.min(events[next]?.afterMs ?? 0, MAX_PAUSE_MS);
+    signal.throwIfAborted();
+    if (pauseMs > 0 && !left.signal.aborted) {
+      await sleep(pauseMs, AbortSignal.any([signal, left.signal])).catch(() => {});
     }
-    return { done: false, value: timed.event };
+    return take();
   }
 
   return {
-    next: play,
+    next: isPaced ? takePaced : async () => take(),
     async return() {
       left.abort();
-      return { done: true, value: undefined };
+      return DONE;
     },
   };
 }

@@ -1,9 +1,9 @@
 import { LRUCache } from "lru-cache";
-import { packAnswer, type TimedEvent, unpackAnswer } from "./entry.ts";
+import { packAnswer, type TimedEvent, type UnpackOptions, unpackAnswer } from "./entry.ts";
 
 /** A stored answer. */
 export type Answer = {
-  readonly events: () => readonly TimedEvent[];
+  readonly events: (options?: UnpackOptions) => readonly TimedEvent[];
   readonly storedMs: number;
   /** How long it is fresh, in ms from `storedMs`. */
   readonly freshMs: number;
@@ -98,7 +98,7 @@ export function createAnswerStore({
       const entry = entries.get(key);
       if (entry === undefined) return undefined;
       const { bytes, storedMs, freshMs } = entry;
-      return { events: () => unpackAnswer(bytes), storedMs, freshMs };
+      return { events: (options) => unpackAnswer(bytes, options), storedMs, freshMs };
     },
     put(key, events, label, freshSeconds) {
       purge();

@@ -52,6 +52,8 @@ export type CacheWish = {
   readonly staleWhileRevalidateSeconds?: number;
   /** A stored answer comes at the pace at which it was generated, otherwise as fast as it is read. */
   readonly isPaced?: boolean;
+  /** The answer is put together before anybody sees it: unless it is paced, the pieces of a stored one may come joined. */
+  readonly isWhole?: boolean;
   /** Its answer is for every tenant; otherwise for its own alone. */
   readonly isPublic?: boolean;
   /** Undefined is `determined`. */

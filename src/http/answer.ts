@@ -71,6 +71,7 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
     comment,
     heartbeat,
     encoder,
+    comesAtOnce: () => facts.cache?.comesAtOnce() ?? false,
     describeError(error) {
       const failure = describeFailure(explain(error), requestId);
       facts.error = failure.error.code ?? failure.error.type;

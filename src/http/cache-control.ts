@@ -27,14 +27,17 @@ export function makeCacheWish(c: Context<HttpEnv>, preset: CacheWish = {}, isAwa
   if (!isAwaited) {
     return wish;
   }
-  const outcome = watchCache();
+  const outcome = watchCache(wish.isPaced);
   c.get("facts").cache = outcome;
   return { ...wish, onCache: outcome.note };
 }
 
+const NO_DIRECTIVES: ReadonlyMap<string, string> = new Map();
+
 /** What the headers come to. `Cache-Control` is not ours, so directives that are not known are passed over. */
 export function decodeCacheWish(header: (name: string) => string | undefined): CacheWish {
-  const directives = parseDirectives(header("cache-control") ?? "");
+  const text = header("cache-control");
+  const directives = text === undefined ? NO_DIRECTIVES : parseDirectives(text);
   const maxAgeSeconds = readSeconds(directives, "max-age");
   const staleSeconds = readSeconds(directives, "stale-while-revalidate");
   return {

@@ -12,11 +12,16 @@ export type EventStreamOptions = {
   /** The comments after that one. It is stopped here. */
   readonly heartbeat: Heartbeat;
   readonly encoder: StreamEncoder;
+  /** Whether no event has to be waited for, so that many frames may be sent in one piece; false if absent. */
+  readonly comesAtOnce?: () => boolean;
   /** What to tell the client about an error in mid-stream. */
   readonly describeError: (error: unknown) => WireError;
   /** Called once, when the stream has ended in whatever way. */
   readonly onEnd: () => void;
 };
+
+/** So much of what comes at once is sent in one piece: a write for each token would take most of the time. */
+const BATCH_LENGTH = 32 * 1024;
 
 /** `no-transform` and nginx's header keep proxies from holding tokens back until there is enough to compress or to send. */
 export const EVENT_STREAM_HEADERS = {
@@ -25,13 +30,17 @@ export const EVENT_STREAM_HEADERS = {
   "x-accel-buffering": "no",
 };
 
+/** Frames to be sent, and whether they are the last ones. */
+type Piece = { readonly frames: string; readonly isLast: boolean };
+
 /**
  * A generation as a response of server-sent events. It is pulled: an event is taken from the generation only when the connection can
  * take more, so a client that doesn't read holds back nothing but its own generation, and nothing piles up here. While no event comes,
- * comments may. An error in mid-stream is sent as a last event; a client that leaves cancels the generation.
+ * comments may. An error in mid-stream is sent as a last event; a client that leaves cancels the generation. A short answer that comes at
+ * once is a body of one piece. Rejects where the client has left before there is a body.
  */
-export function eventStreamResponse(options: EventStreamOptions): Response {
-  const { generation, encoder, heartbeat } = options;
+export async function eventStreamResponse(options: EventStreamOptions): Promise<Response> {
+  const { generation, encoder, heartbeat, comesAtOnce = () => false } = options;
   let begun = false;
   let ended = false;
 
@@ -49,28 +58,44 @@ export function eventStreamResponse(options: EventStreamOptions): Response {
     return encoder.open() + encoder.encode(event);
   }
 
-  async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+  /** What is sent next. Rejects where the client has left. */
+  async function take(): Promise<Piece> {
+    let frames = "";
     try {
-      let frames = begun ? "" : await begin();
-      while (frames === "") {
+      if (!begun) frames = await begin();
+      while (frames.length < (comesAtOnce() ? BATCH_LENGTH : 1)) {
         const next = await generation.events.next();
-        if (next.done === true) {
-          controller.enqueue(Buffer.from(encoder.close()));
-          controller.close();
-          return end();
-        }
-        frames = encoder.encode(next.value);
+        if (next.done === true) return { frames: frames + encoder.close(), isLast: true };
+        frames += encoder.encode(next.value);
       }
       heartbeat.touch();
-      controller.enqueue(Buffer.from(frames));
+      return { frames, isLast: false };
     } catch (error) {
       if (generation.isCancelled()) {
-        controller.error(error);
-      } else {
-        controller.enqueue(Buffer.from(encoder.fail(options.describeError(error))));
-        controller.close();
+        end();
+        throw error;
       }
-      end();
+      return { frames: frames + encoder.fail(options.describeError(error)), isLast: true };
+    }
+  }
+
+  let ahead = comesAtOnce() && options.comment === undefined ? await take() : undefined;
+  if (ahead?.isLast === true) {
+    end();
+    return new Response(ahead.frames, { headers: EVENT_STREAM_HEADERS });
+  }
+
+  async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    try {
+      const { frames, isLast } = ahead ?? (await take());
+      ahead = undefined;
+      controller.enqueue(Buffer.from(frames));
+      if (isLast) {
+        controller.close();
+        end();
+      }
+    } catch (error) {
+      controller.error(error);
     }
   }
 

@@ -2,6 +2,7 @@ import { OverloadedError, SupersededError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
 import { estimateTokens } from "./estimate.ts";
 import type { Key } from "./key.ts";
 import type { Charge, Meter, Outcome } from "./meter.ts";
@@ -14,7 +15,10 @@ import type { KeyRing } from "./ring.ts";
 export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter): Layer {
   return (request, next) => {
     const { terms } = request;
-    return terms === undefined ? next(request) : metered(request, terms.tenant, next);
+    // No key has the id of whoever needs none.
+    return terms === undefined || terms.tenant === OWN_TERMS.tenant
+      ? next(request)
+      : metered(request, terms.tenant, next);
   };
 
   function metered(request: GenerationRequest, tenant: string, next: Generate): AsyncIterable<GenerationEvent> {

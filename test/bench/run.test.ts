@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { NO_GATEWAYS } from "../../bench/peers/gateways.ts";
 import { runWorkload } from "../../bench/run.ts";
 import type { Bench, Contestant, ContestantName, Entry, Workload } from "../../bench/workloads/workload.ts";
 
@@ -8,6 +9,7 @@ function makeBench(signal: AbortSignal = new AbortController().signal): Bench {
   return {
     shared: { modelPath: "m.gguf", modelId: "m", threads: 1, gpu: "off", logFile: (name) => name },
     peer: undefined,
+    gateways: NO_GATEWAYS,
     quick: false,
     runSeed: 1,
     lexicon: { adjectives: [], nouns: [], verbs: [], places: [] },

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { packAnswer, type TimedEvent, unpackAnswer } from "../../src/cache/entry.ts";
@@ -44,6 +45,21 @@ function answer(...texts: readonly string[]): TimedEvent[] {
   return saying(...texts).map((each) => ({ event: each, afterMs: 1 }));
 }
 
+/** The events, with those that go on with the one before put together. */
+function joinPieces(events: readonly TimedEvent[]): GenerationEvent[] {
+  const joined: GenerationEvent[] = [];
+  for (const { event } of events) {
+    const before = joined.at(-1);
+    const isPlain = event.type === "text" || event.type === "reasoning" || event.type === "toolArguments";
+    const whole = before && "text" in before && isPlain ? { ...event, text: before.text + event.text } : undefined;
+    const goesOn =
+      whole !== undefined && !("logprobs" in whole) && isDeepStrictEqual({ ...before, text: whole.text }, whole);
+    if (goesOn) joined.splice(-1, 1, whole);
+    else joined.push(event);
+  }
+  return joined;
+}
+
 describe("a packed answer", () => {
   it("is the same answer, to the last bit of every number", () => {
     fc.assert(
@@ -53,9 +69,19 @@ describe("a packed answer", () => {
     );
   });
 
+  it("says the same where its pieces come joined", () => {
+    fc.assert(
+      fc.property(fc.array(timed, { maxLength: 20 }), (events) => {
+        const joined = unpackAnswer(packAnswer(events), { isJoined: true });
+        expect(joinPieces(joined)).toEqual(joinPieces(events));
+        expect(joined.length).toBe(joinPieces(events).length);
+      }),
+    );
+  });
+
   it("takes little more than its text", () => {
     const texts = Array.from({ length: 100 }, () => " word");
-    expect(packAnswer(answer(...texts)).length).toBeLessThan(100 * 20);
+    expect(packAnswer(answer(...texts)).length).toBeLessThan(100 * 11);
   });
 
   it("takes memory of its own", () => {

@@ -17,16 +17,17 @@ const plain: StreamEncoder = {
 };
 
 /** A response that plays `events`, with the number of times that it said it had ended. */
-function respond(events: Parameters<typeof script>[0]) {
+async function respond(events: Parameters<typeof script>[0], comesAtOnce = false) {
   const connection = new AbortController();
   const generation = startGeneration(script(events), generationRequest(), connection.signal);
   let ends = 0;
-  const response = eventStreamResponse({
+  const response = await eventStreamResponse({
     generation,
     first: Promise.resolve(STARTED),
     comment: undefined,
     heartbeat: startHeartbeat(undefined),
     encoder: plain,
+    comesAtOnce: () => comesAtOnce,
     describeError: (error) => ({ message: String(error), type: "server_error", param: null, code: null }),
     onEnd: () => {
       ends += 1;
@@ -35,16 +36,22 @@ function respond(events: Parameters<typeof script>[0]) {
   return { response, connection, ends: () => ends };
 }
 
+async function readPieces({ body }: Response): Promise<string[]> {
+  const pieces: string[] = [];
+  for await (const bytes of body ?? []) pieces.push(Buffer.from(bytes).toString());
+  return pieces;
+}
+
 describe("an event stream", () => {
   it("says once that it has ended, when it has ended by itself", async () => {
-    const { response, ends } = respond([{ type: "text", choice: 0, text: "text" }]);
+    const { response, ends } = await respond([{ type: "text", choice: 0, text: "text" }]);
     expect(await response.text()).toBe("opentextclose");
     expect(ends()).toBe(1);
   });
 
   it("says once that it has ended, when it was left while it waited for a token", async () => {
     const waiting = Promise.withResolvers<void>();
-    const { response, ends } = respond(async function* (request) {
+    const { response, ends } = await respond(async function* (request) {
       waiting.resolve();
       await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
       yield* [];
@@ -62,7 +69,7 @@ describe("an event stream", () => {
 
   it("takes nothing from the generation before somebody reads", async () => {
     let taken = 0;
-    const { response } = respond(async function* () {
+    const { response } = await respond(async function* () {
       for (;;) {
         taken += 1;
         yield { type: "text", choice: 0, text: "text" };
@@ -76,6 +83,34 @@ describe("an event stream", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(taken).toBe(1);
     await reader?.cancel();
+  });
+});
+
+describe("an event stream of what is there already", () => {
+  const texts = (count: number, text: string) =>
+    Array.from({ length: count }, (): GenerationEvent => ({ type: "text", choice: 0, text }));
+
+  it("is one piece where it is short", async () => {
+    const { response, ends } = await respond(texts(3, "text"), true);
+    expect(ends()).toBe(1);
+    expect(await readPieces(response)).toEqual(["opentexttexttextclose"]);
+  });
+
+  it("comes in large pieces where it is long, and no faster than it is read", async () => {
+    const { response, ends } = await respond(texts(100, "x".repeat(1_000)), true);
+    expect(ends()).toBe(0);
+    const pieces = await readPieces(response);
+    expect(pieces.length).toBe(4);
+    expect(pieces.join("")).toBe(`open${"x".repeat(100_000)}close`);
+    expect(ends()).toBe(1);
+  });
+
+  it("tells of an error after what came before it", async () => {
+    const { response } = await respond(async function* () {
+      yield* texts(2, "text");
+      throw new Error("broken");
+    }, true);
+    expect(await response.text()).toBe("opentexttextError: broken");
   });
 });
 

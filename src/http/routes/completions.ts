@@ -43,7 +43,13 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
     const tally = createTally(prompts.length * each.choices);
     const generation = startGeneration(
       (request) => generateBatch(generate, request, prompts),
-      { ...each, id: c.get("requestId"), model: model.id, terms, cache: makeCacheWish(c) },
+      {
+        ...each,
+        id: c.get("requestId"),
+        model: model.id,
+        terms,
+        cache: { ...makeCacheWish(c), isWhole: !completion.stream },
+      },
       connection,
     );
     const events = { [Symbol.asyncIterator]: () => generation.events };

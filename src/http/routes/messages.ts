@@ -40,7 +40,7 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
     const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking, terms.priority);
     const tally = createTally(1);
     const id = c.get("requestId");
-    const cache = makeCacheWish(c, opened.cache(request.generation.prompt));
+    const cache = { ...makeCacheWish(c, opened.cache(request.generation.prompt)), isWhole: !request.stream };
     const generation = startGeneration(
       generate,
       { ...opened.complete(request.generation), id, model: model.id, terms, cache },

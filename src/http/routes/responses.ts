@@ -56,7 +56,7 @@ export function createResponse({
     const said = toPrompt(request, turn.readable);
     const prompt = opened.compose(said);
     const terms = makeTerms(c, request.serviceTier, !request.background);
-    const cache = makeCacheWish(c, opened.cache(said), !request.background);
+    const cache = { ...makeCacheWish(c, opened.cache(said), !request.background), isWhole: !request.stream };
     const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
     const run = createRun({ request, head, turn, state: kept, now, log });

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { FinishReason } from "../../generation/event.ts";
 import type { Priority } from "../../generation/terms.ts";
 import { systemFingerprint } from "../fingerprint.ts";
@@ -34,7 +34,8 @@ export function newAnswer(
   { tellsFunctionCall = false, priority = "default" }: AnswerOptions = {},
 ): Answer {
   return {
-    id: `chatcmpl-${randomBytes(15).toString("hex").slice(0, 29)}`,
+    // Node draws the random bytes of many UUIDs at once, and those of `randomBytes` one by one.
+    id: `chatcmpl-${randomUUID().replaceAll("-", "").slice(0, 29)}`,
     model: model.id,
     systemFingerprint: systemFingerprint(model),
     createdUnixSeconds,

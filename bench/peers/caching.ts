@@ -1,0 +1,142 @@
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import { startServer } from "./server.ts";
+import type { SharedSettings } from "./settings.ts";
+import { sluiceLauncher } from "./sluice.ts";
+
+/** A server that runs and may answer from a cache. */
+export type CachingServer = {
+  readonly url: string;
+  /** What a request needs to be taken by it. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly cachesStreams: boolean;
+  /** How many answers did not come from its cache so far. */
+  misses(): Promise<number>;
+  stop(): Promise<void>;
+};
+
+type Start = (shared: SharedSettings, signal: AbortSignal) => Promise<CachingServer>;
+
+const SLOTS = { slots: 4, contextTokens: 1024 };
+const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+
+/** Ours, with the model behind it. */
+export const startSluice: Start = async (shared, signal) => {
+  const server = await startServer(sluiceLauncher(shared, SLOTS, { caches: true }), signal);
+  return {
+    ...server,
+    headers: {},
+    cachesStreams: true,
+    async misses() {
+      const stats: unknown = await (await fetch(`${server.url}/admin/cache`, { signal })).json();
+      const { misses, bypassed } = Object(stats);
+      return Number(misses) + Number(bypassed);
+    },
+  };
+};
+
+/** No cache: a fixed answer. */
+export const startBareHono: Start = async (shared, signal) => {
+  const server = await startScript("bare-hono.ts", shared, signal);
+  return { ...server, headers: {}, cachesStreams: true, misses: async () => 0 };
+};
+
+/** Portkey's gateway, from `script`. It says itself that it doesn't cache streams. */
+export function portkeyStarter(script: string): Start {
+  return (shared, signal) =>
+    behindMock(shared, signal, false, async (upstream) => {
+      const settings = {
+        provider: "openai",
+        api_key: "none",
+        custom_host: `${upstream}/v1`,
+        cache: { mode: "simple" },
+      };
+      const server = await startServer(
+        {
+          readyPath: "/",
+          command: (port) => ({
+            command: process.execPath,
+            args: [script, `--port=${port}`, "--headless"],
+            env: { NODE_ENV: "production" },
+            logFile: shared.logFile("portkey"),
+          }),
+        },
+        signal,
+      );
+      return { server, headers: { "x-portkey-config": JSON.stringify(settings) } };
+    });
+}
+
+/** LiteLLM's proxy, from `program`: one worker, since each has a cache of its own. */
+export function liteLlmStarter(program: string): Start {
+  return (shared, signal) =>
+    behindMock(shared, signal, true, async (upstream) => {
+      const logFile = shared.logFile("litellm");
+      const configFile = `${logFile}.yaml`;
+      writeFileSync(configFile, stringify(liteLlmConfig(shared.modelId, upstream)));
+      const server = await startServer(
+        {
+          readyPath: "/health/liveliness",
+          command: (port) => ({
+            command: program,
+            args: ["--config", configFile, "--host", "127.0.0.1", "--port", String(port), "--telemetry", "False"],
+            // Without a key, as the others are measured.
+            env: {
+              LITELLM_MODE: "PRODUCTION",
+              LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: "true",
+              // Otherwise it looks for a newer list of prices on the network when it starts.
+              LITELLM_LOCAL_MODEL_COST_MAP: "True",
+            },
+            logFile,
+          }),
+        },
+        signal,
+      );
+      return { server, headers: {} };
+    });
+}
+
+function liteLlmConfig(model: string, upstream: string) {
+  return {
+    model_list: [
+      {
+        model_name: model,
+        litellm_params: { model: `openai/${model}`, api_base: `${upstream}/v1`, api_key: "none" },
+      },
+    ],
+    litellm_settings: { cache: true, cache_params: { type: "local" } },
+  };
+}
+
+type Front = Pick<CachingServer, "headers"> & { readonly server: Awaited<ReturnType<typeof startServer>> };
+
+async function behindMock(
+  shared: SharedSettings,
+  signal: AbortSignal,
+  cachesStreams: boolean,
+  start: (upstream: string) => Promise<Front>,
+): Promise<CachingServer> {
+  const upstream = await startScript("mock-upstream.ts", shared, signal);
+  const { server, headers } = await start(upstream.url).catch(async (error: unknown) => {
+    await upstream.stop();
+    throw error;
+  });
+  return {
+    ...{ url: server.url, headers, cachesStreams },
+    misses: async () => Number(await (await fetch(`${upstream.url}/count`, { signal })).text()),
+    async stop() {
+      await server.stop();
+      await upstream.stop();
+    },
+  };
+}
+
+function startScript(file: string, shared: SharedSettings, signal: AbortSignal) {
+  const command = (port: number) => ({
+    command: process.execPath,
+    args: [path(file), String(port)],
+    logFile: shared.logFile(file),
+  });
+  return startServer({ readyPath: "/", command }, signal);
+}

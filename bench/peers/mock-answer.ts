@@ -1,0 +1,38 @@
+/** As many tokens as an answer has unless `max_tokens` says fewer. */
+const TOKENS = 100;
+const HEAD = { id: "chatcmpl-0123456789abcdef0123456789abc", created: 1_750_000_000, model: "mock" };
+
+function pieces(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => (index % 9 === 8 ? "." : " river"));
+}
+
+function usage(count: number) {
+  return { prompt_tokens: 60, completion_tokens: count, total_tokens: 60 + count };
+}
+
+/** A chat completion, as text. */
+export function wholeAnswer(count: number = TOKENS): string {
+  const message = { role: "assistant", content: pieces(count).join(""), refusal: null };
+  return JSON.stringify({
+    ...HEAD,
+    object: "chat.completion",
+    choices: [{ index: 0, message, logprobs: null, finish_reason: "length" }],
+    usage: usage(count),
+  });
+}
+
+/** The same as a stream, with a frame for each token. */
+export function streamedAnswer(count: number = TOKENS): string {
+  const chunk = (delta: object, reason: string | null) => ({
+    ...HEAD,
+    object: "chat.completion.chunk",
+    choices: [{ index: 0, delta, finish_reason: reason }],
+  });
+  const chunks = [
+    chunk({ role: "assistant", content: "" }, null),
+    ...pieces(count).map((content) => chunk({ content }, null)),
+    chunk({}, "length"),
+    { ...HEAD, object: "chat.completion.chunk", choices: [], usage: usage(count) },
+  ];
+  return `${chunks.map((each) => `data: ${JSON.stringify(each)}\n\n`).join("")}data: [DONE]\n\n`;
+}
