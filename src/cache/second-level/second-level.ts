@@ -66,7 +66,7 @@ export function createSecondLevel(options: SecondLevelOptions): SecondLevel {
     if (entry === undefined) return undefined;
     store.restore(entry);
     const { bytes, storedMs, freshMs } = entry;
-    return { events: () => unpackAnswer(bytes), storedMs, freshMs };
+    return { events: (options) => unpackAnswer(bytes, options), storedMs, freshMs };
   }
 
   const tier: Tier = {
