@@ -71,13 +71,19 @@ export async function findGateways(options: FindOptions): Promise<Gateways> {
       return await ensure(recipe, options);
     } catch (error) {
       options.signal.throwIfAborted();
-      const [why] = (error instanceof Error ? error.message : String(error)).split("\n");
-      absent.push(`${recipe.title} is absent: ${why}`);
+      absent.push(`${recipe.title} is absent: ${brief(error)}`);
       options.say(`${absent.at(-1)}`);
       return undefined;
     }
   };
   return { portkey: await find(portkey), liteLlm: await find(liteLlm), absent };
+}
+
+/** What happened, without the log between: the first words, and the last line, which tends to say why. */
+export function brief(error: unknown): string {
+  const lines = (error instanceof Error ? error.message : String(error)).trimEnd().split("\n");
+  const first = lines[0]?.split(";")[0] ?? "";
+  return lines.length > 1 ? `${first} (${lines.at(-1)})` : first;
 }
 
 /** `conf.json` with the cache on. Throws where it is not as it was. */
