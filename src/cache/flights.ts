@@ -39,7 +39,8 @@ export function createFlights(store: Pick<AnswerStore, "put">): Flights {
       run: (signal) => next({ ...request, signal, terms: { ...terms, onWait: tellAll } }),
       onEnd(recording) {
         if (running.get(key)?.flight === flight) running.delete(key);
-        if (recording !== undefined && isWhole(recording, request)) store.put(key, withTimes(recording), label);
+        if (recording === undefined || !isWhole(recording, request)) return;
+        store.put(key, withTimes(recording), label, request.cache?.freshSeconds);
       },
     });
     // One that may have to give way to another would take its company along.

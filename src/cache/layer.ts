@@ -8,7 +8,7 @@ import type { TimedEvent } from "./entry.ts";
 import { createFlights } from "./flights.ts";
 import { keyOf, scopeOf } from "./key.ts";
 import { replay } from "./replay.ts";
-import type { AnswerStore } from "./store.ts";
+import type { AnswerStore, Label } from "./store.ts";
 
 export type CacheLayerOptions = {
   readonly store: AnswerStore;
@@ -48,10 +48,10 @@ export function answerRepeats({ store, identify, onNews, now = Date.now }: Cache
     }
     const key = identity === undefined ? "" : keyOf(request, identity);
     const choice = choose(wish.noStore === true ? undefined : store.get(key), wish, now());
-    const passenger = { key, request, next, label: { model, scope: scopeOf(request) } };
+    const passenger = { key, request, next, label: labelOf(request) };
     if (choice.type === "hit") {
-      const { answer, ageMs, isStale } = choice;
-      tell({ type: "hit", ageSeconds: ageMs / 1_000, ttlSeconds: (answer.freshMs - ageMs) / 1_000 });
+      const { answer, ageMs, ttlMs, isStale } = choice;
+      tell({ type: "hit", ageSeconds: ageMs / 1_000, ttlSeconds: ttlMs / 1_000 });
       if (isStale) flights.renew(passenger);
       const events = isStale ? atFullPrice(answer.events()) : answer.events();
       return replay(events, { signal, isPaced: wish.isPaced ?? false });
@@ -71,6 +71,11 @@ export function answerRepeats({ store, identify, onNews, now = Date.now }: Cache
     tellOf(request.cache ?? NO_WISHES)(BYPASS);
     return next(request);
   };
+}
+
+function labelOf(request: GenerationRequest): Label {
+  const { model, cache: { preset } = NO_WISHES } = request;
+  return { model, scope: scopeOf(request), ...(preset !== undefined && { preset }) };
 }
 
 /** For whom another answer is generated takes as much as if it were for that one alone. */

@@ -19,8 +19,8 @@ export type CacheStats = {
 /** The cache as its keeper sees it. */
 export type CacheControl = {
   readonly stats: () => CacheStats;
-  /** Forgets all answers of this model and this key, where they are given, and returns how many they were. */
-  readonly clear: (which: { readonly model?: string; readonly key?: string }) => number;
+  /** Forgets all answers of this model, this key and this preset, where they are given, and returns how many they were. */
+  readonly clear: (which: { readonly model?: string; readonly key?: string; readonly preset?: string }) => number;
 };
 
 /** Counts what becomes of requests. */
@@ -48,9 +48,9 @@ export function createCacheCounter(): CacheCounter {
 export function controlCache(store: AnswerStore, counter: CacheCounter, maxBytes: number): CacheControl {
   return {
     stats: () => ({ ...store.size(), maxBytes, ...counter.counts() }),
-    clear({ model, key }) {
+    clear({ key, ...others }) {
       const which: Partial<Label> = {
-        ...(model !== undefined && { model }),
+        ...others,
         ...(key !== undefined && { scope: tenantScope(key) }),
       };
       return store.clear(which);

@@ -14,6 +14,8 @@ export type Label = {
   /** The model's id. */
   readonly model: string;
   readonly scope: string;
+  /** The id of the preset that it was asked with; of those who asked first, where several have the same answer. */
+  readonly preset?: string;
 };
 
 export type StoreOptions = {
@@ -29,8 +31,8 @@ export type StoreOptions = {
 
 export type AnswerStore = {
   readonly get: (key: string) => Answer | undefined;
-  /** Returns whether it was stored: one that is too large is not. */
-  readonly put: (key: string, events: readonly TimedEvent[], label: Label) => boolean;
+  /** Returns whether it was stored: one that is too large is not. @param freshSeconds `ttlMs` if absent */
+  readonly put: (key: string, events: readonly TimedEvent[], label: Label, freshSeconds?: number) => boolean;
   /** Forgets all answers that have all of these, and returns how many they were. */
   readonly clear: (which?: Partial<Label>) => number;
   /** Everything that is stored, what was asked for last at the end. */
@@ -96,16 +98,19 @@ export function createAnswerStore({
       const { bytes, storedMs, freshMs } = entry;
       return { events: () => unpackAnswer(bytes), storedMs, freshMs };
     },
-    put(key, events, { model, scope }) {
+    put(key, events, label, freshSeconds) {
       purge();
       const bytes = packAnswer(events);
-      const freshMs = ttlMs * (1 - JITTER * random());
-      set(key, { bytes, storedMs: now(), freshMs, model, scope });
+      const longestMs = freshSeconds === undefined ? ttlMs : freshSeconds * 1_000;
+      set(key, { ...label, bytes, storedMs: now(), freshMs: longestMs * (1 - JITTER * random()) });
       return entries.has(key);
     },
-    clear({ model, scope } = {}) {
+    clear({ model, scope, preset } = {}) {
       const gone = [...entries.entries()].filter(
-        ([, entry]) => (model ?? entry.model) === entry.model && (scope ?? entry.scope) === entry.scope,
+        ([, entry]) =>
+          (model ?? entry.model) === entry.model &&
+          (scope ?? entry.scope) === entry.scope &&
+          (preset ?? entry.preset) === entry.preset,
       );
       for (const [key] of gone) entries.delete(key);
       return gone.length;

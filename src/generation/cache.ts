@@ -28,13 +28,21 @@ export type CacheNews =
   /** It wanted a stored answer or none, and there is none. */
   | { readonly type: "none" };
 
+/**
+ * Which answers are kept where the request's `Cache-Control` does not say: those that would come again anyway, by temperature 0 or a seed;
+ * all; or none.
+ */
+export const KEPT_ANSWERS = ["determined", "always", "never"] as const;
+
+export type KeptAnswers = (typeof KEPT_ANSWERS)[number];
+
 /** What a request asks of the response cache. The first five are `Cache-Control`'s directives, as RFC 9111, section 5.2.1, and RFC 5861 have them. */
 export type CacheWish = {
   /** Is not answered from the cache; its answer is stored. */
   readonly noCache?: boolean;
   /** Leaves nothing in the cache, and takes nothing from it. */
   readonly noStore?: boolean;
-  /** Takes an answer of this age at most. Above 0, an answer that was drawn by chance may be stored and taken too. */
+  /** Takes an answer of this age at most. Above 0, any answer may be stored and taken, whatever `answers` says. */
   readonly maxAgeSeconds?: number;
   /** Takes a stored answer or none: otherwise it ends with `NotCachedError`. */
   readonly onlyIfCached?: boolean;
@@ -44,8 +52,12 @@ export type CacheWish = {
   readonly isPaced?: boolean;
   /** Its answer is for every tenant; otherwise for its own alone. */
   readonly isPublic?: boolean;
-  /** Its answer may be stored and taken though it is drawn by chance. */
-  readonly keepsSampled?: boolean;
+  /** Undefined is `determined`. */
+  readonly answers?: KeptAnswers;
+  /** How long its answer is fresh; undefined is as the cache has it. */
+  readonly freshSeconds?: number;
+  /** The id of the preset that it is made with. */
+  readonly preset?: string;
   /** Told what became of it, before the first event. */
   readonly onCache?: (news: CacheNews) => void;
 };

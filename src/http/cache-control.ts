@@ -11,13 +11,19 @@ export const REPLAY_PACES = ["fast", "natural"] as const;
 const MAX_SECONDS = 2 ** 31;
 
 /**
- * What the request asks of the cache. What becomes of an awaited one is noted for its headers and the access log. Throws
- * `InvalidRequestError` for a header of ours that is wrong.
+ * What the request asks of the cache: what its headers say goes before its key's policy, and that before its preset's. What becomes of an
+ * awaited one is noted for its headers and the access log. Throws `InvalidRequestError` for a header of ours that is wrong.
  *
+ * @param preset what its preset says
  * @param isAwaited false where the answer is fetched later
  */
-export function makeCacheWish(c: Context<HttpEnv>, isAwaited = true): CacheWish {
-  const wish = decodeCacheWish((name) => c.req.header(name));
+export function makeCacheWish(c: Context<HttpEnv>, preset: CacheWish = {}, isAwaited = true): CacheWish {
+  const answers = c.get("key")?.policy.cache;
+  const wish = {
+    ...preset,
+    ...(answers !== undefined && { answers }),
+    ...decodeCacheWish((name) => c.req.header(name)),
+  };
   if (!isAwaited) {
     return wish;
   }

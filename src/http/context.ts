@@ -10,6 +10,8 @@ import type { Wait } from "./wait.ts";
 export type RequestFacts = {
   /** The model's id, once it is known. */
   model?: string;
+  /** The id of the preset that it names. */
+  preset?: string;
   tokens?: TokenCounts;
   /** Whose key was shown, also where it is good no more. */
   key?: { readonly id: string; readonly name: string };

@@ -15,7 +15,12 @@ import { modelsFor } from "./model.ts";
 export type OpenPreset = (c: Context<HttpEnv>, body: unknown, form: WireForm) => OpenedRequest;
 
 /** What is done to a request for a model: nothing. */
-const leave = (body: unknown): OpenedRequest => ({ body, complete: (wanted) => wanted, compose: (prompt) => prompt });
+const leave = (body: unknown): OpenedRequest => ({
+  body,
+  complete: (wanted) => wanted,
+  compose: (prompt) => prompt,
+  cache: () => ({}),
+});
 
 type Named = PresetReference & {
   readonly given: Readonly<Record<string, unknown>>;
@@ -33,6 +38,7 @@ export function presetOpener(presets: PresetLibrary, models: ModelDirectory): Op
     const named = isObject(body) ? findName(body, form) : undefined;
     if (named === undefined || !isObject(body)) return leave(body);
     const preset = presets.find(named);
+    c.get("facts").preset = preset.id;
     const model = named.model ?? modelBehind(preset, modelsFor(c, models)).id;
     return openPreset({ preset, model, body, form, given: named.given, param: named.param });
   };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { KEPT_ANSWERS } from "../generation/cache.ts";
 import { PRIORITIES } from "../generation/terms.ts";
 
 /** Entries that a key's list of models may have. */
@@ -22,6 +23,8 @@ export const policySchema = z.strictObject({
   concurrentRequests: limit.optional(),
   /** Its requests wait so long for their first token, in ms. */
   maxWaitMs: z.int().min(1).max(MAX_WAIT_MS).optional(),
+  /** Which of its answers the response cache keeps; where it is absent, a preset may say. */
+  cache: z.enum(KEPT_ANSWERS).optional(),
   /** Its requests are answered by this machine's own models, never by another provider. */
   localOnly: z.boolean().default(false),
   /** Whether it may ask for every key's usage. */

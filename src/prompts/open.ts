@@ -1,6 +1,8 @@
+import type { CacheWish } from "../generation/cache.ts";
 import type { Prompt, Sampling } from "../generation/request.ts";
 import { InvalidRequestError } from "../protocols/errors.ts";
 import { decodeSampling, decodeStop } from "../protocols/sampling.ts";
+import { wishOf } from "./cache-wish.ts";
 import { composePrompt } from "./compose.ts";
 import { fillIn, isAnySet, type WireBody, type WireForm } from "./forms.ts";
 import { takesInput } from "./parse.ts";
@@ -41,6 +43,8 @@ export type OpenedRequest = {
   readonly complete: <Wanted extends Wanting>(wanted: Wanted) => Wanted;
   /** The conversation, as the preset has it. */
   readonly compose: (prompt: Prompt) => Prompt;
+  /** What the preset says of the answer's keeping. @param prompt the client's conversation, before `compose` */
+  readonly cache: (prompt: Prompt) => CacheWish;
 };
 
 /**
@@ -65,6 +69,7 @@ export function openPreset({ preset, model, body, form, given, param }: PresetUs
       ...(wanted.prompt !== undefined && { prompt: compose(wanted.prompt) }),
     }),
     compose,
+    cache: (prompt) => wishOf(preset, { prompt, body, form }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { KEPT_ANSWERS } from "../generation/cache.ts";
 import { INPUT, VARIABLE_NAME } from "./template.ts";
 import { variableSchema } from "./variables.ts";
 
@@ -41,8 +42,9 @@ const variables = z
 const cacheSchema = z.strictObject({
   /** Whether tenants share the answers. */
   public: z.boolean().default(false),
-  /** `determined`: the answers that would come again anyway. */
-  answers: z.enum(["determined", "always", "never"]).default("determined"),
+  /** Which answers are kept. */
+  answers: z.enum(KEPT_ANSWERS).default("determined"),
+  /** How long an answer is fresh. */
   ttlSeconds: z.int().min(1).max(31_536_000).optional(),
 });
 

@@ -66,7 +66,7 @@ describe("answerRepeats", () => {
     expect(news).toEqual([BYPASS]);
     for (let count = 0; count < 2; count++) await collect(run(generationRequest({ cache: { maxAgeSeconds: 60 } })));
     expect(generated()).toBe(1);
-    await collect(run(generationRequest({ cache: { keepsSampled: true } })));
+    await collect(run(generationRequest({ cache: { answers: "always" } })));
     expect(generated()).toBe(1);
     await collect(run(generationRequest()));
     expect(generated()).toBe(2);

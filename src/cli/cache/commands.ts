@@ -27,9 +27,10 @@ export function addCacheCommand(program: Command, context: CliContext, done: (ex
 
   const clear = cache
     .command("clear")
-    .description("forget all answers, or those of a model, of a key, or of both")
+    .description("forget all answers, or those of a model, of a key, of a preset")
     .option("--model <model>", "only those of this model, by its id")
     .option("--key <key>", "only those of this key, by its id")
+    .option("--preset <preset>", "only those of this preset, by its id")
     .option("--json", "print how many they were as JSON")
     .action(async (flags: Flags) => {
       const { cacheClear } = await import("./manage.ts");

@@ -37,8 +37,10 @@ export async function cacheStats(flags: Flags, context: CliContext): Promise<num
 /** `sluice cache clear`: has a running gateway forget its answers. Throws as `cacheStats` does. */
 export async function cacheClear(flags: Flags, context: CliContext): Promise<number> {
   const query = new URLSearchParams();
-  if (typeof flags.model === "string") query.set("model", flags.model);
-  if (typeof flags.key === "string") query.set("key", flags.key);
+  for (const name of ["model", "key", "preset"]) {
+    const value = flags[name];
+    if (typeof value === "string") query.set(name, value);
+  }
   const { deleted } = clearedSchema.parse(await reach(flags, context).remove(`${PATH}?${query}`));
   if (flags.json === true) context.stdout.write(`${JSON.stringify({ deleted }, null, 2)}\n`);
   else context.stderr.write(`${deleted} ${deleted === 1 ? "answer was" : "answers were"} forgotten.\n`);

@@ -72,6 +72,7 @@ function describeLimits(policy: KeyPolicy): string {
   ] as const;
   const words = limits.flatMap(([limit, unit]) => (limit === undefined ? [] : [`${limit} ${unit}`]));
   if (policy.maxWaitMs !== undefined) words.push(`waits ${policy.maxWaitMs} ms`);
+  if (policy.cache !== undefined) words.push(`cache ${policy.cache}`);
   if (policy.localOnly) words.push("local only");
   if (policy.admin) words.push("admin");
   return words.join(", ") || "none";

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Flags } from "../../config/load.ts";
+import { KEPT_ANSWERS } from "../../generation/cache.ts";
 import { PRIORITIES } from "../../generation/terms.ts";
 import { parseDuration, parseEnd } from "../../keys/duration.ts";
 import { type KeyPolicy, policySchema } from "../../keys/policy.ts";
@@ -30,6 +31,10 @@ export function addPolicyOptions(command: Command): void {
   for (const [, flag, description] of NUMBERS) command.option(`${flag} <number>`, `${description} (default no limit)`);
   command
     .option("--max-wait <time>", "how long its requests may wait for their first token, such as 30s (default no limit)")
+    .option(
+      "--cache <which>",
+      `which answers the response cache keeps: ${KEPT_ANSWERS.join(", ")} (default as presets say)`,
+    )
     .option("--local-only", "its requests are never sent to another provider")
     .option("--admin", "it may ask for the usage of every key");
 }
@@ -44,6 +49,7 @@ export function readPolicy(flags: Flags): KeyPolicy {
     ...(flags.class !== undefined && { class: flags.class }),
     ...Object.fromEntries(NUMBERS.flatMap(([field, flag]) => readNumber(flags[field], field, flag))),
     ...(flags.maxWait !== undefined && { maxWaitMs: readWait(String(flags.maxWait)) }),
+    ...(flags.cache !== undefined && { cache: flags.cache }),
     localOnly: flags.localOnly === true,
     admin: flags.admin === true,
   };

@@ -32,6 +32,7 @@ export function accessLog(logger: Logger, now: () => number): MiddlewareHandler<
           keyId: facts.key?.id,
           keyName: facts.key?.name,
           model: facts.model,
+          preset: facts.preset,
           tokens: facts.tokens,
           cache: cacheWord(facts.cache?.known()),
           queueMs: facts.wait?.known()?.ms,

@@ -8,6 +8,7 @@ import type { HttpEnv } from "../context.ts";
 export const cacheQuery = z.object({
   model: z.string().max(4096).optional(),
   key: z.string().max(256).optional(),
+  preset: z.string().max(256).optional(),
 });
 
 const NO_CACHE: CacheControl = {
@@ -23,11 +24,15 @@ export function showCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
   };
 }
 
-/** `DELETE /admin/cache`: forgets all answers, or those of a model, of a key, or of both. */
+/** `DELETE /admin/cache`: forgets all answers, or those of a model, of a key, of a preset, or of what has all of these. */
 export function clearCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
   return (c) => {
-    const { model, key } = parseWire(cacheQuery, c.req.query());
-    const deleted = cache.clear({ ...(model !== undefined && { model }), ...(key !== undefined && { key }) });
+    const { model, key, preset } = parseWire(cacheQuery, c.req.query());
+    const deleted = cache.clear({
+      ...(model !== undefined && { model }),
+      ...(key !== undefined && { key }),
+      ...(preset !== undefined && { preset }),
+    });
     return c.json({ object: "cache", deleted });
   };
 }

@@ -49,7 +49,7 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
     const id = c.get("requestId");
     const started = startGeneration(
       generate,
-      { ...wanted, id, model: model.id, terms, cache: makeCacheWish(c) },
+      { ...wanted, id, model: model.id, terms, cache: makeCacheWish(c, opened.cache(chat.generation.prompt)) },
       connection,
     );
     const generation =

@@ -40,9 +40,10 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
     const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking, terms.priority);
     const tally = createTally(1);
     const id = c.get("requestId");
+    const cache = makeCacheWish(c, opened.cache(request.generation.prompt));
     const generation = startGeneration(
       generate,
-      { ...opened.complete(request.generation), id, model: model.id, terms, cache: makeCacheWish(c) },
+      { ...opened.complete(request.generation), id, model: model.id, terms, cache },
       connection,
     );
     const events = { [Symbol.asyncIterator]: () => generation.events };

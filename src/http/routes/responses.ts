@@ -53,9 +53,10 @@ export function createResponse({
 
     const kept = stateOf(c, state);
     const turn = loadTurn(kept, request);
-    const prompt = opened.compose(toPrompt(request, turn.readable));
+    const said = toPrompt(request, turn.readable);
+    const prompt = opened.compose(said);
     const terms = makeTerms(c, request.serviceTier, !request.background);
-    const cache = makeCacheWish(c, !request.background);
+    const cache = makeCacheWish(c, opened.cache(said), !request.background);
     const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
     const run = createRun({ request, head, turn, state: kept, now, log });
