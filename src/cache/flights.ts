@@ -4,14 +4,23 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS, type Terms, type WaitNews } from "../generation/terms.ts";
 import type { TimedEvent } from "./entry.ts";
 import { createFlight, type Flight, type Recording } from "./flight.ts";
-import type { AnswerStore, Label } from "./store.ts";
+import type { AnswerStore, StoredEntry } from "./store.ts";
+import type { Sought } from "./tier.ts";
+import { inTurn, type Turns } from "./turns.ts";
 
 /** A request that is to be generated, and where its answer goes. */
-export type Passenger = {
-  readonly key: string;
-  readonly label: Label;
-  readonly request: GenerationRequest;
+export type Passenger = Sought & {
   readonly next: Generate;
+  /** Whether it takes what another gateway is making already. */
+  readonly mayJoin: boolean;
+};
+
+export type FlightsOptions = {
+  readonly store: Pick<AnswerStore, "put" | "entry">;
+  /** Where gateways take turns to generate the same; undefined where there is one alone. */
+  readonly turns?: Turns | undefined;
+  /** Hears of each answer that was generated and stored. */
+  readonly onStored?: (sought: Sought, entry: StoredEntry) => void;
 };
 
 /** The generations that run now, by the keys of their answers. */
@@ -26,25 +35,41 @@ export type Flights = {
 
 type Running = { readonly flight: Flight; readonly terms: Terms; readonly onWait: Set<(news: WaitNews) => void> };
 
-export function createFlights(store: Pick<AnswerStore, "put">): Flights {
+export function createFlights({ store, turns, onStored }: FlightsOptions): Flights {
   const running = new Map<string, Running>();
 
-  function begin({ key, label, request, next }: Passenger, terms: Terms, isOwn: boolean): Flight {
+  function keep(passenger: Passenger, recording: Recording): void {
+    const { key, label, request } = passenger;
+    if (!store.put(key, withTimes(recording), label, request.cache?.freshSeconds)) return;
+    const entry = store.entry(key);
+    if (entry !== undefined) onStored?.(passenger, entry);
+  }
+
+  function begin(passenger: Passenger, terms: Terms, isOwn: boolean): Flight {
+    const { key, request, next, mayJoin } = passenger;
     const onWait = new Set(terms.onWait === undefined ? [] : [terms.onWait]);
     const tellAll = (news: WaitNews) => {
       for (const tell of onWait) tell(news);
     };
+    const generate = (signal: AbortSignal, waitedMs = 0) =>
+      next({ ...request, signal, terms: { ...later(terms, waitedMs), onWait: tellAll } });
+    // One that may have to give way to another would take its company along.
+    const isAlone = terms.supersedeId !== undefined;
+    const turn =
+      turns === undefined || isAlone || !mayJoin
+        ? undefined
+        : inTurn(turns, { ...passenger, request: { ...request, terms } }, generate);
     const flight = createFlight({
       isOwn,
-      run: (signal) => next({ ...request, signal, terms: { ...terms, onWait: tellAll } }),
+      run: turn?.run ?? generate,
       onEnd(recording) {
         if (running.get(key)?.flight === flight) running.delete(key);
-        if (recording === undefined || !isWhole(recording, request)) return;
-        store.put(key, withTimes(recording), label, request.cache?.freshSeconds);
+        const isNew = recording !== undefined && turn?.isTaken() !== true && isWhole(recording, request);
+        if (isNew) keep(passenger, recording);
+        turn?.end();
       },
     });
-    // One that may have to give way to another would take its company along.
-    if (terms.supersedeId === undefined) running.set(key, { flight, terms, onWait });
+    if (!isAlone) running.set(key, { flight, terms, onWait });
     return flight;
   }
 
@@ -71,6 +96,11 @@ export function createFlights(store: Pick<AnswerStore, "put">): Flights {
 /** Before its turn a generation waits on the terms of the one who began it. */
 function waitsAlike(a: Terms, b: Terms): boolean {
   return a.priority === b.priority && a.maxWaitMs === b.maxWaitMs;
+}
+
+/** Terms for what has waited already. */
+function later(terms: Terms, waitedMs: number): Terms {
+  return terms.maxWaitMs === undefined ? terms : { ...terms, maxWaitMs: Math.max(0, terms.maxWaitMs - waitedMs) };
 }
 
 /** An answer that only stopped coming is none. */

@@ -1,24 +1,35 @@
-import type { CacheNews, CacheWish } from "../generation/cache.ts";
+import type { CacheNews, CacheWish, ForwardReason } from "../generation/cache.ts";
 import { NotCachedError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
-import { choose, takesPart } from "./choose.ts";
-import type { TimedEvent } from "./entry.ts";
-import { createFlights } from "./flights.ts";
+import { type Choice, choose, takesPart } from "./choose.ts";
+import { deferred } from "./deferred.ts";
+import { createFlights, type Passenger } from "./flights.ts";
 import { keyOf, scopeOf } from "./key.ts";
+import { atFullPrice } from "./price.ts";
 import { replay } from "./replay.ts";
+import { createSearch } from "./search.ts";
 import type { AnswerStore, Label } from "./store.ts";
+import type { Tier } from "./tier.ts";
+import type { Turns } from "./turns.ts";
 
 export type CacheLayerOptions = {
   readonly store: AnswerStore;
   /** What `identityOf` says of the model with this id; undefined as long as that is not known. Then nothing is cached. */
   readonly identify: (model: string) => string | undefined;
+  /** Where else answers may be, in the order in which they are asked. */
+  readonly tiers?: readonly Tier[];
+  /** Where gateways take turns to generate the same. */
+  readonly turns?: Turns | undefined;
   /** Hears what becomes of every request. */
   readonly onNews?: (news: CacheNews) => void;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
 };
+
+type Hit = Extract<Choice, { type: "hit" }>;
+type Miss = Extract<Choice, { type: "forward" }>;
 
 const NO_WISHES: CacheWish = {};
 const BYPASS: CacheNews = { type: "forward", reason: "bypass", stored: false, collapsed: false };
@@ -27,8 +38,16 @@ const BYPASS: CacheNews = { type: "forward", reason: "bypass", stored: false, co
  * Answers a repeat from the store, and lets requests that are alike share one generation while it runs. A request that takes no part is
  * passed on as it is, at no cost for each event.
  */
-export function answerRepeats({ store, identify, onNews, now = Date.now }: CacheLayerOptions): Layer {
-  const flights = createFlights(store);
+export function answerRepeats(options: CacheLayerOptions): Layer {
+  const { store, identify, tiers = [], turns, onNews, now = Date.now } = options;
+  const search = createSearch(tiers, now);
+  const flights = createFlights({
+    store,
+    turns,
+    onStored(sought, entry) {
+      for (const tier of tiers) tier.keep?.(sought, entry);
+    },
+  });
 
   function tellOf(wish: CacheWish): (news: CacheNews) => void {
     return (news) => {
@@ -48,22 +67,47 @@ export function answerRepeats({ store, identify, onNews, now = Date.now }: Cache
     }
     const key = identity === undefined ? "" : keyOf(request, identity);
     const choice = choose(wish.noStore === true ? undefined : store.get(key), wish, now());
-    const passenger = { key, request, next, label: labelOf(request) };
-    if (choice.type === "hit") {
-      const { answer, ageMs, ttlMs, isStale } = choice;
-      tell({ type: "hit", ageSeconds: ageMs / 1_000, ttlSeconds: ttlMs / 1_000 });
-      if (isStale) flights.renew(passenger);
-      const events = isStale ? atFullPrice(answer.events()) : answer.events();
-      return replay(events, { signal, isPaced: wish.isPaced ?? false });
-    }
+    const mayJoin = wish.noCache !== true && wish.maxAgeSeconds !== 0 && wish.noStore !== true;
+    const passenger = { key, request, next, label: labelOf(request), mayJoin };
+    if (choice.type === "hit") return play(passenger, choice);
+    const joined = join(passenger, choice);
+    if (joined !== undefined) return joined;
+    if (identity === undefined || !mayJoin || !search.takes(passenger)) return lead(passenger, choice);
+    return deferred((left) => lookAround(passenger, choice, AbortSignal.any([signal, left])));
+  }
+
+  /** What comes of a request that memory has nothing for. */
+  async function lookAround(passenger: Passenger, before: Miss, signal: AbortSignal) {
+    const { choice, tier } = await search.find(passenger, before, signal);
+    if (choice.type === "hit") return play(passenger, choice, tier);
+    return join(passenger, choice) ?? lead(passenger, choice);
+  }
+
+  function play(passenger: Passenger, { answer, ageMs, ttlMs, isStale }: Hit, detail?: string) {
+    const { cache: wish = NO_WISHES, signal } = passenger.request;
+    const ttlSeconds = ttlMs / 1_000;
+    tellOf(wish)({ type: "hit", ageSeconds: ageMs / 1_000, ttlSeconds, ...(detail !== undefined && { detail }) });
+    if (isStale) flights.renew(passenger);
+    const events = isStale ? atFullPrice(answer.events()) : answer.events();
+    return replay(events, { signal, isPaced: wish.isPaced ?? false });
+  }
+
+  /** Undefined where there is no generation that serves the request too. */
+  function join(passenger: Passenger, { reason }: Miss) {
+    const { cache: wish = NO_WISHES } = passenger.request;
+    const joined = passenger.mayJoin && wish.onlyIfCached !== true ? flights.join(passenger) : undefined;
+    if (joined !== undefined) tellOf(wish)(generated(reason, true));
+    return joined;
+  }
+
+  function lead(passenger: Passenger, { reason }: Miss) {
+    const { cache: wish = NO_WISHES } = passenger.request;
     if (wish.onlyIfCached === true) {
-      tell({ type: "none" });
+      tellOf(wish)({ type: "none" });
       throw new NotCachedError();
     }
-    const mayJoin = wish.noCache !== true && wish.maxAgeSeconds !== 0;
-    const joined = mayJoin ? flights.join(passenger) : undefined;
-    tell({ type: "forward", reason: choice.reason, stored: true, collapsed: joined !== undefined });
-    return joined ?? flights.lead(passenger);
+    tellOf(wish)(generated(reason, false));
+    return flights.lead(passenger);
   }
 
   return (request, next) => {
@@ -78,12 +122,8 @@ function labelOf(request: GenerationRequest): Label {
   return { model, scope: scopeOf(request), ...(preset !== undefined && { preset }) };
 }
 
-/** For whom another answer is generated takes as much as if it were for that one alone. */
-function atFullPrice(events: readonly TimedEvent[]): readonly TimedEvent[] {
-  return events.map((timed) => {
-    const { event } = timed;
-    return event.type === "started" ? { ...timed, event: { ...event, isReplay: false } } : timed;
-  });
+function generated(reason: ForwardReason, collapsed: boolean): CacheNews {
+  return { type: "forward", reason, stored: true, collapsed };
 }
 
 /** What `begin` gives, once its first event is asked for. */

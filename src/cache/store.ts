@@ -33,6 +33,8 @@ export type AnswerStore = {
   readonly get: (key: string) => Answer | undefined;
   /** Returns whether it was stored: one that is too large is not. @param freshSeconds `ttlMs` if absent */
   readonly put: (key: string, events: readonly TimedEvent[], label: Label, freshSeconds?: number) => boolean;
+  /** What is stored under a key, as it is kept elsewhere. Doesn't count as asking for it. */
+  readonly entry: (key: string) => StoredEntry | undefined;
   /** Forgets all answers that have all of these, and returns how many they were. */
   readonly clear: (which?: Partial<Label>) => number;
   /** Everything that is stored, what was asked for last at the end. */
@@ -104,6 +106,10 @@ export function createAnswerStore({
       const longestMs = freshSeconds === undefined ? ttlMs : freshSeconds * 1_000;
       set(key, { ...label, bytes, storedMs: now(), freshMs: longestMs * (1 - JITTER * random()) });
       return entries.has(key);
+    },
+    entry(key) {
+      const entry = entries.peek(key);
+      return entry && { key, ...entry };
     },
     clear({ model, scope, preset } = {}) {
       const gone = [...entries.entries()].filter(

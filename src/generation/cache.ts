@@ -16,6 +16,8 @@ export type CacheNews =
       readonly ageSeconds: number;
       /** How much longer it is fresh; below 0 where it is not, and is being renewed. */
       readonly ttlSeconds: number;
+      /** Where the answer was found, in one word; undefined in memory. */
+      readonly detail?: string;
     }
   | {
       readonly type: "forward";

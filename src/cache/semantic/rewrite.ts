@@ -99,9 +99,10 @@ function withoutEnd(tokens: readonly Token[]): readonly Token[] {
   const rest = tokens.slice(0, -1);
   if (last.text === "." || last.text === ",") return rest;
   if (!/^[?!]*\?[?!]*$/.test(last.text)) return tokens;
-  const isQuestion =
-    hasAt(rest, 0, QUESTION_WORDS) || hasAt(rest, 0, ASKING) || hasAt(rest, 0, AUXILIARIES, SUBJECTS);
-  return isQuestion && !rest.some(({ type, text }) => type === "mark" && text !== ",") ? rest : [...rest, { type: "mark", text: "?" }];
+  const isQuestion = hasAt(rest, 0, QUESTION_WORDS) || hasAt(rest, 0, ASKING) || hasAt(rest, 0, AUXILIARIES, SUBJECTS);
+  return isQuestion && !rest.some(({ type, text }) => type === "mark" && text !== ",")
+    ? rest
+    : [...rest, { type: "mark", text: "?" }];
 }
 
 /** Who may come after an auxiliary; a "not" too, as in "don't I". */
@@ -123,12 +124,7 @@ function withoutFrame(tokens: readonly Token[]): readonly Token[] {
 
 const EXPLAIN: ReadonlySet<string> = new Set(["explain", "describe"]);
 const TELL: ReadonlySet<string> = new Set(["tell", "show", "give"]);
-const FRAMES: readonly (readonly string[])[] = [
-  ["tell", "me"],
-  ["show", "me"],
-  ["explain"],
-  ["explain", "to", "me"],
-];
+const FRAMES: readonly (readonly string[])[] = [["tell", "me"], ["show", "me"], ["explain"], ["explain", "to", "me"]];
 
 /** "What a mortgage is": "what is a mortgage". */
 function invertCopula(clause: readonly Token[]): readonly Token[] {
@@ -175,7 +171,8 @@ function asWhatIs(tokens: readonly Token[]): readonly Token[] {
 /** "How tall is it", "its height" and "the height of it": the last. */
 function asAttribute(tokens: readonly Token[]): readonly Token[] {
   const measure = hasAt(tokens, 0, "how") ? MEASURES.get(tokens[1]?.text ?? "") : undefined;
-  if (measure !== undefined && hasAt(tokens, 2, "is") && tokens.length > 3) return attributeOf(measure, tokens.slice(3));
+  if (measure !== undefined && hasAt(tokens, 2, "is") && tokens.length > 3)
+    return attributeOf(measure, tokens.slice(3));
   const last = tokens.at(-1);
   const isOwned = hasAt(tokens, tokens.length - 2, "'s", ATTRIBUTES) && hasAt(tokens, 0, WHAT_OR_WHO, "is");
   return isOwned && last !== undefined && tokens.length > 4 ? attributeOf(last.text, tokens.slice(2, -2)) : tokens;

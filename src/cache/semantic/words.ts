@@ -79,10 +79,10 @@ export const CONTRACTIONS: ReadonlyMap<string, readonly string[]> = new Map(
     "won't": ["will", "not"],
     "shan't": ["shall", "not"],
     "i'm": ["i", "am"],
-    ...pairs(["do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "could", "would", "should"], (word) => [
-      `${word}n't`,
-      [word, "not"],
-    ]),
+    ...pairs(
+      ["do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "could", "would", "should"],
+      (word) => [`${word}n't`, [word, "not"]],
+    ),
     ...pairs(["what", "who", "where", "when", "why", "how", "it", "he", "she", "that", "there", "here"], (word) => [
       `${word}'s`,
       [word, "is"],
@@ -93,7 +93,10 @@ export const CONTRACTIONS: ReadonlyMap<string, readonly string[]> = new Map(
   }),
 );
 
-function pairs<Value>(words: readonly string[], make: (word: string) => readonly [string, Value]): Record<string, Value> {
+function pairs<Value>(
+  words: readonly string[],
+  make: (word: string) => readonly [string, Value],
+): Record<string, Value> {
   return Object.fromEntries(words.map(make));
 }
 
@@ -164,7 +167,10 @@ export const QUESTION_WORDS: ReadonlySet<string> = new Set(["what", "who", "wher
 export const ASKING: ReadonlySet<string> = new Set("does did is are was were could would should has had am".split(" "));
 
 /** What begins a question where somebody comes next. */
-export const AUXILIARIES: ReadonlySet<string> = new Set([...ASKING, ..."do can will shall may might must have".split(" ")]);
+export const AUXILIARIES: ReadonlySet<string> = new Set([
+  ...ASKING,
+  ..."do can will shall may might must have".split(" "),
+]);
 
 export const PRONOUNS: ReadonlySet<string> = new Set("i you he she we they".split(" "));
 

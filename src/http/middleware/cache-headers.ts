@@ -19,8 +19,10 @@ export function cacheHeaders(): MiddlewareHandler<HttpEnv> {
 /** Such as `sluice; hit; ttl=3600`, or `sluice; fwd=miss; stored`. @param isAnswer false for a failure, which is never stored */
 export function formatCacheStatus(news: CacheNews, isAnswer = true): string {
   switch (news.type) {
-    case "hit":
-      return `sluice; hit; ttl=${Math.floor(news.ttlSeconds)}`;
+    case "hit": {
+      const { ttlSeconds, detail } = news;
+      return `sluice; hit; ttl=${Math.floor(ttlSeconds)}${detail === undefined ? "" : `; detail=${detail}`}`;
+    }
     case "forward": {
       const { reason, stored, collapsed } = news;
       return `sluice; fwd=${reason}${stored && isAnswer ? "; stored" : ""}${collapsed ? "; collapsed" : ""}`;
