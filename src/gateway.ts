@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { createBackend } from "./backend.ts";
 import { createResponseCache } from "./cache/cache.ts";
 import type { Config } from "./config/schema.ts";
+import type { Embed } from "./generation/embedding.ts";
 import { compose } from "./generation/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
@@ -16,7 +17,7 @@ import { holdToLimits } from "./keys/layer.ts";
 import { type LocalModel, writesText } from "./models/index.ts";
 import { openPresets } from "./prompts/index.ts";
 import { createLoadControl } from "./queue/load-control.ts";
-import { createModelDirectory } from "./routing/directory.ts";
+import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
 import { createState } from "./store/state.ts";
 import { readVersion } from "./version.ts";
@@ -70,15 +71,17 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
   });
   const access = await createAccess({ config, state, logger });
+  const routed = route(directory);
   const cache = createResponseCache({
     config,
     models,
+    judges: { generate: routed, embed: (model) => embedderOf(directory.resolve(model)) },
     infoOf: (model) => directory.resolve(model.id).info(),
     version: readVersion(),
     logger,
   });
   await cache.load();
-  const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], route(directory));
+  const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], routed);
   const runs = createBackgroundRuns();
   const stop = async () => {
     await Promise.all(backends.map((backend) => backend.stop()));
@@ -148,6 +151,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await closed;
     },
   };
+}
+
+function embedderOf({ id, embed }: ServedModel): Embed {
+  if (embed === undefined) throw new Error(`The model ${id} makes no embeddings.`);
+  return embed;
 }
 
 async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOptions): Promise<void> {

@@ -5,8 +5,11 @@ import type { ModelInfo } from "../generation/model.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
 import { identityOf } from "./identity.ts";
 import { answerRepeats } from "./layer.ts";
+import { createSemanticTier } from "./semantic/tier.ts";
+import { type Judges, verifyBy } from "./semantic/verify.ts";
 import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts";
 import { type AnswerStore, createAnswerStore } from "./store.ts";
+import type { Tier } from "./tier.ts";
 
 /** Stored answers, the layer that answers from them, and the file in which they outlive the process. */
 export type ResponseCache = {
@@ -41,6 +44,8 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
   readonly models: readonly Model[];
   /** What is known of a model that has loaded: another object for each time that its file was read. */
   readonly infoOf: (model: Model) => ModelInfo | undefined;
+  /** Asked whether two texts ask for the same, where a preset wants that. Without them every text has answers of its own. */
+  readonly judges?: Judges;
   /** Sluice's own. */
   readonly version: string;
   readonly logger: Pick<Logger, "warn">;
@@ -49,6 +54,9 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
 /** Far more than the longest answer that is stored takes. What says that it is longer is damaged. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
+/** The texts of presets with `semantic` may take this part of what answers may, besides. */
+const TEXTS_SHARE = 32;
+
 /** A cache with nothing in it. */
 export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
   const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
@@ -56,8 +64,19 @@ export function createResponseCache<Model extends CachedModel>(options: Response
   if (maxBytes === 0) return { layers: [], control: undefined, load: doNothing, save: doNothing };
   const store = createAnswerStore({ maxBytes, ttlMs: cacheTtlSeconds * 1_000 });
   const counter = createCacheCounter();
+  const identify = createIdentify(options);
+  const tiers = options.judges === undefined ? [] : [semanticTier(options.judges)];
+
+  function semanticTier(judges: Judges): Tier {
+    return createSemanticTier({
+      ...{ store, identify },
+      verify: verifyBy(judges),
+      maxBytes: Math.ceil(maxBytes / TEXTS_SHARE),
+      onFailure: (error) => options.logger.warn({ err: error }, "no model could tell whether two requests are alike"),
+    });
+  }
   return {
-    layers: [answerRepeats({ store, identify: createIdentify(options), onNews: counter.note })],
+    layers: [answerRepeats({ store, identify, tiers, onNews: counter.note })],
     control: controlCache(store, counter, maxBytes),
     ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
   };

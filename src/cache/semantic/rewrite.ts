@@ -62,9 +62,16 @@ function isMark(token: Token | undefined): boolean {
   return token?.type === "mark";
 }
 
+/** A mark that parts polite words from what is asked. After a comma, a name may make them part of a title: "Hello, Goodbye". */
+function isPause(tokens: readonly Token[], at: number): boolean {
+  if (!isMark(tokens[at])) return false;
+  const next = tokens[at + 1];
+  return tokens[at]?.text !== "," || (next?.type === "word" && next.hasCapital !== true);
+}
+
 /** "Hello! How …": a greeting counts as one where a mark follows it. */
 function withoutGreeting(tokens: readonly Token[]): readonly Token[] {
-  const greeting = GREETINGS.find((words) => hasAt(tokens, 0, ...words) && isMark(tokens[words.length]));
+  const greeting = GREETINGS.find((words) => hasAt(tokens, 0, ...words) && isPause(tokens, words.length));
   // "Hello, world" is no greeting to whoever reads it.
   if (greeting === undefined || hasAt(tokens, greeting.length + 1, "world")) return tokens;
   const rest = tokens.slice(greeting.length + 1);
@@ -85,7 +92,10 @@ const PLEASE: ReadonlySet<string> = new Set(["please", "kindly"]);
 
 /** "Please" at the beginning, in "could you please", and at the end, where nothing is left incomplete without it. */
 function withoutPlease(tokens: readonly Token[]): readonly Token[] {
-  if (hasAt(tokens, 0, PLEASE) && tokens.length > 2) return tokens.slice(isMark(tokens[1]) ? 2 : 1);
+  if (hasAt(tokens, 0, PLEASE) && tokens.length > 2) {
+    if (isPause(tokens, 1)) return tokens.slice(2);
+    return tokens[1]?.type === "word" && tokens[1].hasCapital !== true ? tokens.slice(1) : tokens;
+  }
   if (hasAt(tokens, 0, ASKERS, "you", PLEASE)) return tokens.toSpliced(2, 1);
   const last = tokens.length - (isMark(tokens.at(-1)) ? 2 : 1);
   if (last < 2 || !hasAt(tokens, last, "please") || hasAt(tokens, last - 1, INCOMPLETE)) return tokens;
@@ -153,14 +163,9 @@ function asHowTo(tokens: readonly Token[]): readonly Token[] {
 
 const ARTICLES: ReadonlySet<string> = new Set(["a", "an", "the", "my"]);
 
-/** "What are the", "which is the largest", "what does irony mean": "what is the …". */
+/** "What are the", "which is the largest": "what is the …". */
 function asWhatIs(tokens: readonly Token[]): readonly Token[] {
-  const [first, , subject, third] = tokens;
-  if (tokens.length === 4 && subject !== undefined && hasAt(tokens, 0, "what", "does") && hasAt(tokens, 3, "mean")) {
-    return subject.text === "it" || PRONOUNS.has(subject.text)
-      ? tokens
-      : [..."what is the meaning of".split(" ").map(word), subject];
-  }
+  const [first, , , third] = tokens;
   const isSuperlative = third?.type === "word" && /^[a-z]{2,}est$/.test(third.text) && !NO_SUPERLATIVES.has(third.text);
   if (first?.text === "which" && hasAt(tokens, 1, COPULAS, "the") && isSuperlative) {
     return asWhatIs([word("what"), ...tokens.slice(1)]);

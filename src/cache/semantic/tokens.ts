@@ -7,6 +7,8 @@ import { CONTRACTIONS, NAMES_TOO, SENTENCE_STARTERS } from "./words.ts";
 export type Token = {
   readonly type: "word" | "exact" | "mark";
   readonly text: string;
+  /** Whether a word was written with a capital. */
+  readonly hasCapital?: boolean;
 };
 
 /** A text in parts, and what was written with a capital. */
@@ -42,7 +44,7 @@ export function tokenize(text: string): Tokens {
     if (hasCapital && parts[0] !== undefined) (isBeginning ? beginnings : capitals).add(parts[0]);
     for (const part of parts) {
       const keepsCapital = hasCapital && NAMES_TOO.has(part) && !(isBeginning && SENTENCE_STARTERS.has(part));
-      tokens.push(keepsCapital ? { type: "exact", text: written } : { type: "word", text: part });
+      tokens.push(keepsCapital ? { type: "exact", text: written } : { type: "word", text: part, hasCapital });
     }
     isBeginning = false;
   }

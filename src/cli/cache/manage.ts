@@ -14,6 +14,7 @@ const statsSchema = z.object({
   bytes: z.number(),
   max_bytes: z.number(),
   hits: z.number(),
+  semantic_hits: z.number(),
   misses: z.number(),
   collapsed: z.number(),
   bypassed: z.number(),
@@ -27,10 +28,12 @@ export async function cacheStats(flags: Flags, context: CliContext): Promise<num
     context.stdout.write(`${JSON.stringify(stats, null, 2)}\n`);
     return EXIT.done;
   }
-  const { entries, bytes, max_bytes: maxBytes, hits, misses, collapsed, bypassed } = stats;
-  const row = [entries, formatBytes(bytes), formatBytes(maxBytes), hits, misses, collapsed, bypassed].map(String);
-  const heading = ["ANSWERS", "MEMORY", "AT MOST", "HITS", "MISSES", "SHARED", "BYPASSED"];
-  context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6]));
+  const { entries, bytes, max_bytes: maxBytes, hits, semantic_hits: semantic, misses, collapsed, bypassed } = stats;
+  const row = [entries, formatBytes(bytes), formatBytes(maxBytes), hits, semantic, misses, collapsed, bypassed].map(
+    String,
+  );
+  const heading = ["ANSWERS", "MEMORY", "AT MOST", "HITS", "SEMANTIC", "MISSES", "SHARED", "BYPASSED"];
+  context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6, 7]));
   return EXIT.done;
 }
 

@@ -12,15 +12,15 @@ export const cacheQuery = z.object({
 });
 
 const NO_CACHE: CacheControl = {
-  stats: () => ({ entries: 0, bytes: 0, maxBytes: 0, hits: 0, misses: 0, collapsed: 0, bypassed: 0 }),
+  stats: () => ({ entries: 0, bytes: 0, maxBytes: 0, hits: 0, semanticHits: 0, misses: 0, collapsed: 0, bypassed: 0 }),
   clear: () => 0,
 };
 
 /** `GET /admin/cache`: what the response cache holds, and what it has done since the start; all 0 where there is none. */
 export function showCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
   return (c) => {
-    const { maxBytes, ...stats } = cache.stats();
-    return c.json({ object: "cache", ...stats, max_bytes: maxBytes });
+    const { maxBytes, semanticHits, ...stats } = cache.stats();
+    return c.json({ object: "cache", ...stats, semantic_hits: semanticHits, max_bytes: maxBytes });
   };
 }
 
