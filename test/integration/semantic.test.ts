@@ -10,7 +10,7 @@ version: 1
 description: Answers a question.
 system: You answer in a few words.
 sampling: { temperature: 0 }
-maxTokens: 4
+maxTokens: 1
 `;
 const AT_ONCE = 4;
 
@@ -62,7 +62,7 @@ describe("the answer to another text", () => {
     }
     await Promise.all(Array.from({ length: AT_ONCE }, askOn));
     expect(wrong).toEqual([]);
-  }, 300_000);
+  }, 600_000);
 
   test("is given to a text that asks for the same, at no cost, and is marked, logged and counted", async () => {
     const first = await ask("trusting", "How do I cancel my order?");
