@@ -26,6 +26,8 @@ export type BackendOptions = {
   readonly config: Config;
   readonly logger: Logger;
   readonly load: LoadControl;
+  /** Called each time that the model has been loaded, with nothing evaluated yet. */
+  readonly onLoaded: () => void;
 };
 
 /** `LLAMA_POOLING_TYPE_RANK`. */
@@ -35,9 +37,10 @@ const RANK_POOLING = 4;
 const PLAIN = { addSpecial: false, parseSpecial: false };
 
 /** Puts together what answers for a model: its engine with the layers around it, and its embedder. Nothing runs until it is started. */
-export async function createBackend(model: LocalModel, { config, logger, load }: BackendOptions): Promise<Backend> {
+export async function createBackend(model: LocalModel, options: BackendOptions): Promise<Backend> {
+  const { config, logger, load, onLoaded } = options;
   const log = logger.child({ model: model.id });
-  const engine = writesText(model.gguf) ? createModelEngine(model, config, log) : undefined;
+  const engine = writesText(model.gguf) ? createModelEngine(model, config, log, onLoaded) : undefined;
   const embedder = createModelEmbedder(model, config, log);
   return {
     served: {
@@ -52,7 +55,7 @@ export async function createBackend(model: LocalModel, { config, logger, load }:
   };
 }
 
-function createModelEngine(model: LocalModel, config: Config, logger: Logger): Engine {
+function createModelEngine(model: LocalModel, config: Config, logger: Logger, onLoaded: () => void): Engine {
   return createEngine({
     options: {
       modelPath: model.path,
@@ -66,6 +69,7 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
       prefixStoreBytes: config.prefixStoreBytes,
     },
     logger,
+    onLoaded,
   });
 }
 

@@ -21,6 +21,7 @@ import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
 import { createState } from "./store/state.ts";
 import { readVersion } from "./version.ts";
+import { warmPresets } from "./warm-presets.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -62,9 +63,16 @@ const FAREWELL_MS = 1_000;
  * app.route("/", gateway.app);
  */
 export async function createGateway({ config, models, logger }: GatewayOptions): Promise<Gateway> {
-  const presets = await openPresets(config.promptsDir, logger);
+  const presets = await openPresets(config.promptsDir, logger, (ids) => {
+    if (config.warmPresets) warmUp.add(ids);
+  });
   const load = createLoadControl({ ...config, models: models.filter(({ gguf }) => writesText(gguf)).length });
-  const backends = await Promise.all(models.map((model) => createBackend(model, { config, logger, load })));
+  const onLoaded = (id: string) => {
+    if (config.warmPresets) warmUp.addModel(id);
+  };
+  const backends = await Promise.all(
+    models.map((model) => createBackend(model, { config, logger, load, onLoaded: () => onLoaded(model.id) })),
+  );
   const directory = createModelDirectory(backends.map(({ served }) => served));
   const state = createState({
     file: config.stateFile,
@@ -82,8 +90,10 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
   });
   await cache.load();
   const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], routed);
+  const warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
   const runs = createBackgroundRuns();
   const stop = async () => {
+    warmUp.stop();
     await Promise.all(backends.map((backend) => backend.stop()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
@@ -101,6 +111,7 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
       state,
       runs,
       access,
+      warmUp,
       ...(cache.control && { cache: cache.control }),
       logger,
     }),

@@ -28,6 +28,7 @@ export function sluiceLauncher(
     // A repeated prompt is to be evaluated each time.
     "--cache-bytes",
     "0",
+    "--no-warm-presets",
   ];
   return {
     readyPath: "/ready",

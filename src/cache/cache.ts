@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Layer } from "../generation/layer.ts";
 import type { ModelInfo } from "../generation/model.ts";
+import { takesPart } from "./choose.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
 import { identityOf } from "./identity.ts";
 import { answerRepeats } from "./layer.ts";
@@ -15,6 +16,8 @@ import type { Tier } from "./tier.ts";
 export type ResponseCache = {
   /** None where nothing is to be stored. */
   readonly layers: readonly Layer[];
+  /** Whether the answer to such a request is stored. */
+  readonly keeps: (request: Parameters<typeof takesPart>[0]) => boolean;
   /** Undefined where nothing is to be stored. */
   readonly control: CacheControl | undefined;
   /** Takes up what `save` has written. What can't be read is told in the log, and costs nothing else. */
@@ -61,7 +64,7 @@ const TEXTS_SHARE = 32;
 export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
   const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
   const doNothing = async () => {};
-  if (maxBytes === 0) return { layers: [], control: undefined, load: doNothing, save: doNothing };
+  if (maxBytes === 0) return { layers: [], keeps: () => false, control: undefined, load: doNothing, save: doNothing };
   const store = createAnswerStore({ maxBytes, ttlMs: cacheTtlSeconds * 1_000 });
   const counter = createCacheCounter();
   const identify = createIdentify(options);
@@ -77,6 +80,7 @@ export function createResponseCache<Model extends CachedModel>(options: Response
   }
   return {
     layers: [answerRepeats({ store, identify, tiers, onNews: counter.note })],
+    keeps: takesPart,
     control: controlCache(store, counter, maxBytes),
     ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
   };

@@ -17,7 +17,7 @@ export type Choice =
  * Whether a request takes part in the cache: where it says that it takes an earlier answer, whatever that came of, and otherwise where its
  * key or its preset has such answers kept; unless they say, those that are determined, by temperature 0 or a seed.
  */
-export function takesPart({ sampling, cache = {} }: GenerationRequest): boolean {
+export function takesPart({ sampling, cache = {} }: Pick<GenerationRequest, "sampling" | "cache">): boolean {
   if (cache.noStore === true) return false;
   if ((cache.maxAgeSeconds ?? 0) > 0) return true;
   switch (cache.answers ?? "determined") {

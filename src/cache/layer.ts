@@ -22,7 +22,7 @@ export type CacheLayerOptions = {
   readonly tiers?: readonly Tier[];
   /** Where gateways take turns to generate the same. */
   readonly turns?: Turns | undefined;
-  /** Hears what becomes of every request. */
+  /** Hears what becomes of every request but those of the warm-up. */
   readonly onNews?: (news: CacheNews) => void;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -49,16 +49,16 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
     },
   });
 
-  function tellOf(wish: CacheWish): (news: CacheNews) => void {
+  function tellOf({ cache: wish = NO_WISHES, terms }: GenerationRequest): (news: CacheNews) => void {
     return (news) => {
-      onNews?.(news);
+      if (terms?.isWarmUp !== true) onNews?.(news);
       wish.onCache?.(news);
     };
   }
 
   function begin(request: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent> {
     const { cache: wish = NO_WISHES, model, signal } = request;
-    const tell = tellOf(wish);
+    const tell = tellOf(request);
     signal.throwIfAborted();
     const identity = identify(model);
     if (identity === undefined && wish.onlyIfCached !== true) {
@@ -86,7 +86,12 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
   function play(passenger: Passenger, { answer, ageMs, ttlMs, isStale }: Hit, detail?: string) {
     const { cache: wish = NO_WISHES, signal } = passenger.request;
     const ttlSeconds = ttlMs / 1_000;
-    tellOf(wish)({ type: "hit", ageSeconds: ageMs / 1_000, ttlSeconds, ...(detail !== undefined && { detail }) });
+    tellOf(passenger.request)({
+      type: "hit",
+      ageSeconds: ageMs / 1_000,
+      ttlSeconds,
+      ...(detail !== undefined && { detail }),
+    });
     if (isStale) flights.renew(passenger);
     const events = isStale ? atFullPrice(answer.events()) : answer.events();
     return replay(events, { signal, isPaced: wish.isPaced ?? false });
@@ -96,23 +101,23 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
   function join(passenger: Passenger, { reason }: Miss) {
     const { cache: wish = NO_WISHES } = passenger.request;
     const joined = passenger.mayJoin && wish.onlyIfCached !== true ? flights.join(passenger) : undefined;
-    if (joined !== undefined) tellOf(wish)(generated(reason, true));
+    if (joined !== undefined) tellOf(passenger.request)(generated(reason, true));
     return joined;
   }
 
   function lead(passenger: Passenger, { reason }: Miss) {
     const { cache: wish = NO_WISHES } = passenger.request;
     if (wish.onlyIfCached === true) {
-      tellOf(wish)({ type: "none" });
+      tellOf(passenger.request)({ type: "none" });
       throw new NotCachedError();
     }
-    tellOf(wish)(generated(reason, false));
+    tellOf(passenger.request)(generated(reason, false));
     return flights.lead(passenger);
   }
 
   return (request, next) => {
     if (takesPart(request) || request.cache?.onlyIfCached === true) return begunLate(() => begin(request, next));
-    tellOf(request.cache ?? NO_WISHES)(BYPASS);
+    tellOf(request)(BYPASS);
     return next(request);
   };
 }

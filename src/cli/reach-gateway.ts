@@ -55,7 +55,10 @@ export async function reachGateway(
   stderr.write(`No gateway runs at ${urlOf(config)} with what is needed: starting one for this command.\n`);
   const gateway = await parts.startGateway({
     // For this command alone: it asks for no key.
-    config: { ...config, host: "127.0.0.1", port: 0, stateFile: ":memory:", keysFile: "", apiKey: "" },
+    config: {
+      ...config,
+      ...{ host: "127.0.0.1", port: 0, stateFile: ":memory:", keysFile: "", apiKey: "", warmPresets: false },
+    },
     models: local,
     logger: createLogger({ level: "error" }),
   });

@@ -68,6 +68,10 @@ export const configSchema = z.strictObject({
     .describe("file in which stored answers outlive a stop; they are forgotten unless it is named"),
   modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
   promptsDir: z.string().min(1).default("prompts").describe("folder of the prompt presets, one YAML file each"),
+  warmPresets: z
+    .boolean()
+    .default(true)
+    .describe("evaluate the presets' texts, and keep answers to what they say is likely, while nobody is served"),
   stateFile: z
     .string()
     .min(1)

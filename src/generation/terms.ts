@@ -34,6 +34,8 @@ export type Terms = {
   readonly supersedeId?: string;
   /** It was refused before, and has come back when it was told to: its turn comes before its tenant's others. The queue's own mark. */
   readonly isReturning?: boolean;
+  /** Nobody waits for it: it runs only while nobody else is served, and ends when somebody comes. */
+  readonly isWarmUp?: boolean;
   /** Called at most once a second while the request waits, and once when its turn has come. */
   readonly onWait?: (news: WaitNews) => void;
 };

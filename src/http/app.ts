@@ -6,6 +6,7 @@ import type { CacheControl } from "../cache/stats.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { Access } from "../keys/access.ts";
 import { fixedPresets, type PresetLibrary } from "../prompts/library.ts";
+import type { WarmUp } from "../prompts/warm-up.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
@@ -23,7 +24,7 @@ import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { presetOpener } from "./preset.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
-import { clearCache, showCache } from "./routes/cache.ts";
+import { clearCache, showCache, warmCache } from "./routes/cache.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { completions } from "./routes/completions.ts";
 import { docsPage, openapiDocument } from "./routes/docs.ts";
@@ -59,6 +60,8 @@ export type AppDeps = {
   readonly access?: Access;
   /** Stored answers, for who may look after them. */
   readonly cache?: CacheControl;
+  /** What is done for presets before anybody asks. */
+  readonly warmUp?: Pick<WarmUp, "add" | "state">;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -97,6 +100,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     runs = createBackgroundRuns(),
     access,
     cache,
+    warmUp,
     logger,
     now = Date.now,
   } = deps;
@@ -136,8 +140,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.post("/detokenize", takesJson, detokenize(models));
   app.post("/apply-template", takesJson, applyTemplate(models, openPreset));
   app.get("/admin/usage", adminOnly(), showUsage(state.usage, access));
-  app.get("/admin/cache", adminOnly(), showCache(cache));
+  app.get("/admin/cache", adminOnly(), showCache(cache, warmUp));
   app.delete("/admin/cache", adminOnly(), clearCache(cache));
+  app.post("/admin/cache/warm", adminOnly(), warmCache(presets, warmUp));
   addStateRoutes(app, { generate, models, openPreset, state, runs, logger, now }, settings.maxBodyBytes);
 
   for (const path of OWN_PATHS) {

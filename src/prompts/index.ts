@@ -19,10 +19,17 @@ export function presetFolder(promptsDir: string, cwd = process.cwd()): string {
   return promptsDir === DEFAULT_FOLDER && !existsSync(folder) ? SHIPPED_FOLDER : folder;
 }
 
-/** Reads the presets of the setting's folder, and again whenever something changes there. Throws `PresetError`. */
-export async function openPresets(promptsDir: string, log: PresetLog): Promise<LivePresets> {
+/**
+ * Reads the presets of the setting's folder, and again whenever something changes there; `onChange` is then told the ids of those that were
+ * added or changed. Throws `PresetError`.
+ */
+export async function openPresets(
+  promptsDir: string,
+  log: PresetLog,
+  onChange?: (ids: readonly string[]) => void,
+): Promise<LivePresets> {
   const folder = presetFolder(promptsDir);
-  const library = await openPresetLibrary({ folder, shownFolder: promptsDir, log });
+  const library = await openPresetLibrary({ folder, shownFolder: promptsDir, log, ...(onChange && { onChange }) });
   const close = watchFolder({
     folder,
     onChange: () => void library.reload(),

@@ -32,8 +32,10 @@ export async function openPresetLibrary(options: {
   readonly folder: string;
   readonly shownFolder: string;
   readonly log: PresetLog;
+  /** Told the ids of those that were added or changed. */
+  readonly onChange?: (ids: readonly string[]) => void;
 }): Promise<PresetLibrary> {
-  const { folder, shownFolder, log } = options;
+  const { folder, shownFolder, log, onChange } = options;
   let entries = toEntries(await readOutcomes(new Map()));
   let reloading = Promise.resolve();
 
@@ -44,7 +46,10 @@ export async function openPresetLibrary(options: {
 
   async function reload(): Promise<void> {
     try {
-      entries = takeOver(entries, await readOutcomes(entries), log);
+      const before = entries;
+      entries = takeOver(before, await readOutcomes(before), log);
+      const changed = [...entries].filter(([name, entry]) => entry !== before.get(name)).map(([name]) => name);
+      if (changed.length > 0) onChange?.(changed);
     } catch (error) {
       log.error({ err: error }, "the presets can't be read again: all stay as they were");
     }

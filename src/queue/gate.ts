@@ -3,6 +3,7 @@ import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { Admission } from "./admission.ts";
+import type { Attendance } from "./attendance.ts";
 import { markOf, sizeOfPrompt } from "./prompt-size.ts";
 import type { Superseding } from "./supersede.ts";
 
@@ -15,7 +16,7 @@ const DONE: Result = { done: true, value: undefined };
  * compiled or tokenized, and lets later ones take the place of earlier ones. A request is in hand from its first `next()` until it ends, throws,
  * is left or aborted.
  */
-export function guard(admission: Admission, superseding: Superseding): Layer {
+export function guard(admission: Admission, superseding: Superseding, attendance: Pick<Attendance, "come">): Layer {
   return (request, next) => ({ [Symbol.asyncIterator]: () => pass(request, next) });
 
   function pass(request: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent, undefined> {
@@ -25,7 +26,9 @@ export function guard(admission: Admission, superseding: Superseding): Layer {
 
     function begin(): AsyncIterator<GenerationEvent> {
       const { id: requestId, terms = OWN_TERMS, signal: wanted, choices, maxTokens } = request;
-      const { tenant, supersedeId } = terms;
+      const { tenant, supersedeId, isWarmUp } = terms;
+      // What only prepares gives way now, so that its room is there.
+      const goAway = isWarmUp === true ? undefined : attendance.come();
       // The older one goes first, so that its room is there for the newer.
       const claim =
         supersedeId === undefined ? undefined : superseding.take({ tenant, id: supersedeId, requestId }, wanted);
@@ -39,10 +42,12 @@ export function guard(admission: Admission, superseding: Superseding): Layer {
           signal.removeEventListener("abort", end);
           claim?.end();
           room.leave();
+          goAway?.();
         };
       } catch (error) {
         isOver = true;
         claim?.end();
+        goAway?.();
         throw error;
       }
       if (signal.aborted) end();

@@ -3,7 +3,8 @@ import { createTenants } from "./tenants.ts";
 
 /** The slots that one request holds. */
 export type Holding = {
-  readonly tenant: string;
+  /** Undefined for nobody's. */
+  readonly tenant: string | undefined;
   readonly sinceMs: number;
   /** What it was reckoned to take, in ms of slots' time. */
   readonly cost: number;
@@ -23,7 +24,7 @@ export type HeldSlots = {
   see(tenant: string): void;
   /** Whether `tenant` may take `width` slots of `limit`. */
   hasRoom(tenant: string, width: number, limit: number): boolean;
-  take(tenant: string, width: number, cost: number): Holding;
+  take(tenant: string | undefined, width: number, cost: number): Holding;
   /** Frees `count` of its slots. */
   release(holding: Holding, count: number): void;
   /** Frees what it holds yet, and forgets it. */
@@ -60,7 +61,7 @@ export function createHeldSlots(clock: Clock): HeldSlots {
     holding.heldMs += count * (nowMs - holding.sinceMs);
     sequences -= count;
     heldBeforeMs += count * nowMs;
-    tenants.change(holding.tenant, -count, nowMs);
+    if (holding.tenant !== undefined) tenants.change(holding.tenant, -count, nowMs);
   }
 
   return {
@@ -78,7 +79,7 @@ export function createHeldSlots(clock: Clock): HeldSlots {
       sequences += width;
       work += cost;
       heldBeforeMs -= width * sinceMs;
-      tenants.change(tenant, width, sinceMs);
+      if (tenant !== undefined) tenants.change(tenant, width, sinceMs);
       return { tenant, sinceMs, cost, sequences: width, heldMs: 0 };
     },
     release,

@@ -9,6 +9,8 @@ export type Job = Order & {
   readonly maxWaitMs?: number | undefined;
   /** Its turn comes before others of its tenant and class, but for those of which the same is said. */
   readonly isFirst?: boolean | undefined;
+  /** Nobody waits for it, so that its tenant is not here for its sake, and others need not leave room. */
+  readonly isWarmUp?: boolean | undefined;
   /** Its turn has come. Called once at most, from within `arrive` where nothing is in its way. */
   readonly onTurn: () => void;
   /** It has waited as long as it may, and is out of the queue. */

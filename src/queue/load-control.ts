@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { createAdmission } from "./admission.ts";
+import { type Attendance, createAttendance } from "./attendance.ts";
 import { createBound } from "./bound.ts";
 import { guard } from "./gate.ts";
 import type { PromptPrice } from "./price.ts";
@@ -48,6 +49,8 @@ export type QueueLayers = {
 /** Load control over all models of a gateway. */
 export type LoadControl = {
   queueFor(options: QueueOptions): QueueLayers;
+  /** Who is served, over all models. */
+  readonly attendance: Attendance;
   /** What is in hand over all models. */
   readonly counts: { readonly requests: number; readonly tokens: number; readonly superseding: number };
 };
@@ -64,9 +67,11 @@ const SHARE_OF_ONE = 3 / 4;
 export function createLoadControl(options: LoadControlOptions): LoadControl {
   const { maxPending, maxPendingTokens, maxWaitMs, models, clock = systemClock, random = Math.random } = options;
   const superseding = createSuperseding();
+  const attendance = createAttendance(clock);
   const total = createBound({ maxRequests: maxPending, maxTokens: maxPendingTokens, random });
 
   return {
+    attendance,
     queueFor({ slots, minSlots, targetItlMs, isReady, price }) {
       const share = models > 1 ? SHARE_OF_ONE : 1;
       const own = createBound({
@@ -79,6 +84,7 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
         gate: guard(
           createAdmission({ queue, bounds: models > 1 ? [own, total] : [total], maxWaitMs, clock }),
           superseding,
+          attendance,
         ),
         turns: takeTurns({ queue, clock, price }),
         counts: () => queue.counts,

@@ -130,7 +130,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const { job, arrivedMs } = visit;
     const nowMs = clock.now();
     endWait(visit);
-    const holding = slots.take(job.tenant, widthOf(job), cost);
+    const holding = slots.take(job.isWarmUp === true ? undefined : job.tenant, widthOf(job), cost);
     visit.run = { meter: createRunMeter(pricing, job, nowMs, isReady()), holding, choices: job.choices };
     runs.set(visit.run, job);
     job.onWait?.({ type: "admitted", waitedMs: nowMs - arrivedMs, position: visit.position });
@@ -209,7 +209,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   function arrive(job: Job): Stay {
     const arrivedMs = clock.now();
-    slots.see(job.tenant);
+    if (job.isWarmUp !== true) slots.see(job.tenant);
     const visit: Visit = {
       ...{ job, arrivedMs, turn: undefined, position: 0, reckonedMs: 0, run: undefined, hasLeft: false },
       waiting: {

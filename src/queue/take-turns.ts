@@ -59,6 +59,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
       stay = queue.arrive({
         ...{ tenant: terms.tenant, priority: terms.priority, maxWaitMs: terms.maxWaitMs, onWait: terms.onWait },
         isFirst: terms.isReturning,
+        isWarmUp: terms.isWarmUp,
         ...{ size: sizeOfPrompt(request), choices: request.choices, maxTokens: request.maxTokens },
         onTurn() {
           try {

@@ -35,7 +35,7 @@ describe("sluice cache", () => {
     const { server } = await setUp();
     await using _ = server;
     const { stdout } = await sluice({ SLUICE_PORT: String(server.port) }, "cache", "stats");
-    expect(stdout).toMatch(/^ANSWERS +MEMORY +AT MOST +HITS .*\n +3 +2\.0 KiB +1\.0 MiB +7 +3 +4 +1 +2\n$/);
+    expect(stdout).toMatch(/^ANSWERS +MEMORY +AT MOST +HITS .*\n +3 +2\.0 KiB +1\.0 MiB +7 +3 +4 +1 +2 +0\n$/);
     const { stdout: json } = await sluice({}, "cache", "stats", "--json", "--url", `${server.url}/`);
     expect(JSON.parse(json)).toMatchObject({ entries: 3, max_bytes: 1_048_576, hits: 7 });
   });

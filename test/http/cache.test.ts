@@ -149,6 +149,7 @@ describe("/admin/cache", () => {
       misses: 1,
       collapsed: 0,
       bypassed: 1,
+      warm_up: { waiting: 0, running: false, answers: 0, prefixes: 0 },
     });
     const forget = async (query: string) =>
       (await app.request(`/admin/cache${query}`, { method: "DELETE" }, FROM_HERE)).json();

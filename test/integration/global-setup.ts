@@ -47,6 +47,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       // What is asked again is to be generated again; cache.test.ts has a gateway of its own.
       "--cache-bytes",
       "0",
+      "--no-warm-presets",
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { readPairs } from "../cache/semantic/pairs.ts";
+import type { Completion } from "./client.ts";
 import { endAll, runSluice, type SluiceProcess } from "./sluice-process.ts";
 
 const PRESET = `
@@ -42,9 +43,9 @@ async function ask(preset: string, content: string) {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ model: `preset/${preset}`, messages: [{ role: "user", content }] }),
   });
-  const body = await response.json();
-  if (response.status !== 200) throw new Error(JSON.stringify(body));
-  return { status: response.headers.get("cache-status") ?? "", body };
+  if (response.status !== 200) throw new Error(await response.text());
+  const completion = (await response.json()) as Completion;
+  return { status: response.headers.get("cache-status") ?? "", completion };
 }
 
 describe("the answer to another text", () => {
@@ -69,8 +70,9 @@ describe("the answer to another text", () => {
     expect(first.status).toMatch(/^sluice; fwd=miss; stored/);
     const again = await ask("trusting", "Hello! How can I cancel my order, please?");
     expect(again.status).toMatch(/^sluice; hit; ttl=\d+; detail=SEMANTIC$/);
-    expect(again.body.choices).toEqual(first.body.choices);
-    expect(again.body.usage.prompt_tokens_details.cached_tokens).toBe(again.body.usage.prompt_tokens);
+    expect(again.completion.choices).toEqual(first.completion.choices);
+    const { prompt_tokens_details: details, prompt_tokens: promptTokens } = again.completion.usage;
+    expect(details.cached_tokens).toBe(promptTokens);
     expect(await (await fetch(`${url}/admin/cache`)).json()).toMatchObject({ hits: 1, semantic_hits: 1 });
     await sluice.says('"cache":"hit semantic"');
   });

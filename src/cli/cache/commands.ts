@@ -13,7 +13,7 @@ made with --admin.
 export function addCacheCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const cache = program
     .command("cache")
-    .description("tell what a running gateway's response cache holds, or have it forget")
+    .description("tell what a running gateway's response cache holds, have it forget, or have presets warmed")
     .addHelpText("after", NOTES);
 
   const stats = cache
@@ -37,7 +37,17 @@ export function addCacheCommand(program: Command, context: CliContext, done: (ex
       done(await cacheClear(flags, context));
     });
 
-  for (const command of [stats, clear]) {
+  const warm = cache
+    .command("warm")
+    .description("have presets' likely answers generated and their texts evaluated, while nobody is served")
+    .option("--preset <preset>", "only this preset, by its id")
+    .option("--json", "print which they are as JSON")
+    .action(async (flags: Flags) => {
+      const { cacheWarm } = await import("./manage.ts");
+      done(await cacheWarm(flags, context));
+    });
+
+  for (const command of [stats, clear, warm]) {
     command.option("--url <url>", "where the gateway is, such as http://127.0.0.1:8080");
     addSettingOptions(command, ["host", "port"]);
   }

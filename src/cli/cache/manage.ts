@@ -18,7 +18,9 @@ const statsSchema = z.object({
   misses: z.number(),
   collapsed: z.number(),
   bypassed: z.number(),
+  warm_up: z.object({ waiting: z.number(), answers: z.number(), prefixes: z.number() }),
 });
+const warmedSchema = z.object({ presets: z.array(z.string()) });
 const clearedSchema = z.object({ deleted: z.number() });
 
 /** `sluice cache stats`: what the cache of a running gateway holds and has done. Throws a ConfigError, and a CommandError where it can't be asked. */
@@ -29,11 +31,10 @@ export async function cacheStats(flags: Flags, context: CliContext): Promise<num
     return EXIT.done;
   }
   const { entries, bytes, max_bytes: maxBytes, hits, semantic_hits: semantic, misses, collapsed, bypassed } = stats;
-  const row = [entries, formatBytes(bytes), formatBytes(maxBytes), hits, semantic, misses, collapsed, bypassed].map(
-    String,
-  );
-  const heading = ["ANSWERS", "MEMORY", "AT MOST", "HITS", "SEMANTIC", "MISSES", "SHARED", "BYPASSED"];
-  context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6, 7]));
+  const memory = [entries, formatBytes(bytes), formatBytes(maxBytes)];
+  const row = [...memory, hits, semantic, misses, collapsed, bypassed, stats.warm_up.waiting].map(String);
+  const heading = ["ANSWERS", "MEMORY", "AT MOST", "HITS", "SEMANTIC", "MISSES", "SHARED", "BYPASSED", "TO WARM"];
+  context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6, 7, 8]));
   return EXIT.done;
 }
 
@@ -47,6 +48,16 @@ export async function cacheClear(flags: Flags, context: CliContext): Promise<num
   const { deleted } = clearedSchema.parse(await reach(flags, context).remove(`${PATH}?${query}`));
   if (flags.json === true) context.stdout.write(`${JSON.stringify({ deleted }, null, 2)}\n`);
   else context.stderr.write(`${deleted} ${deleted === 1 ? "answer was" : "answers were"} forgotten.\n`);
+  return EXIT.done;
+}
+
+/** `sluice cache warm`: has a running gateway warm its presets, and doesn't wait for it. Throws as `cacheStats` does. */
+export async function cacheWarm(flags: Flags, context: CliContext): Promise<number> {
+  const query = new URLSearchParams(typeof flags.preset === "string" ? { preset: flags.preset } : {});
+  const { presets } = warmedSchema.parse(await reach(flags, context).post(`${PATH}/warm?${query}`, {}));
+  const many = `${presets.length} ${presets.length === 1 ? "preset is" : "presets are"}`;
+  if (flags.json === true) context.stdout.write(`${JSON.stringify({ presets }, null, 2)}\n`);
+  else context.stderr.write(`${many} warmed while nobody is served. \`sluice cache stats\` tells how many are left.\n`);
   return EXIT.done;
 }
 

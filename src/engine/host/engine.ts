@@ -43,6 +43,8 @@ export type Engine = {
 export type CreateEngineOptions = {
   readonly options: EngineOptions;
   readonly logger: EngineLogger;
+  /** Called each time that a worker has loaded the model, with nothing evaluated yet. */
+  readonly onLoaded?: () => void;
   readonly spawn?: SpawnWorker;
   readonly clock?: Clock;
   readonly policy?: Partial<SupervisionPolicy>;
@@ -58,7 +60,7 @@ export type CreateEngineOptions = {
  * for await (const event of engine.generate(request)) console.log(event);
  */
 export function createEngine(given: CreateEngineOptions): Engine {
-  const { options, logger, spawn = forkWorker, clock = systemClock } = given;
+  const { options, logger, onLoaded, spawn = forkWorker, clock = systemClock } = given;
   const policy = { ...DEFAULT_POLICY, ...given.policy };
   const dispatcher = createDispatcher({ policy, logger });
   const queries = createQueries(() => (isGone() ? unavailable() : undefined));
@@ -71,6 +73,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
     onReady(send) {
       dispatcher.workerReady(send);
       queries.workerReady(send);
+      onLoaded?.();
     },
     onLost() {
       dispatcher.workerLost(queries.submitted > 0);

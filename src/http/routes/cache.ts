@@ -1,6 +1,8 @@
 import type { Handler } from "hono";
 import { z } from "zod";
 import type { CacheControl } from "../../cache/stats.ts";
+import type { PresetLibrary } from "../../prompts/library.ts";
+import type { WarmUp } from "../../prompts/warm-up.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import type { HttpEnv } from "../context.ts";
 
@@ -16,11 +18,37 @@ const NO_CACHE: CacheControl = {
   clear: () => 0,
 };
 
+/** What `POST /admin/cache/warm` takes. */
+export const warmQuery = z.object({ preset: z.string().max(256).optional() });
+
+const NO_WARM_UP: Pick<WarmUp, "state" | "add"> = {
+  state: () => ({ waiting: 0, isRunning: false, answers: 0, prefixes: 0 }),
+  add: () => {},
+};
+
 /** `GET /admin/cache`: what the response cache holds, and what it has done since the start; all 0 where there is none. */
-export function showCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
+export function showCache(cache: CacheControl = NO_CACHE, warmUp = NO_WARM_UP): Handler<HttpEnv> {
   return (c) => {
     const { maxBytes, semanticHits, ...stats } = cache.stats();
-    return c.json({ object: "cache", ...stats, semantic_hits: semanticHits, max_bytes: maxBytes });
+    const { isRunning, ...done } = warmUp.state();
+    return c.json({
+      object: "cache",
+      ...stats,
+      semantic_hits: semanticHits,
+      max_bytes: maxBytes,
+      warm_up: { ...done, running: isRunning },
+    });
+  };
+}
+
+/** `POST /admin/cache/warm`: has the presets warmed, or one of them, when nobody is served. Answers at once. */
+export function warmCache(presets: PresetLibrary, warmUp = NO_WARM_UP): Handler<HttpEnv> {
+  return (c) => {
+    const { preset } = parseWire(warmQuery, c.req.query());
+    const named = preset === undefined ? presets.list() : [presets.find({ id: preset, version: undefined })];
+    const ids = named.map(({ id }) => id);
+    warmUp.add(ids);
+    return c.json({ object: "cache.warm_up", presets: ids }, 202);
   };
 }
 

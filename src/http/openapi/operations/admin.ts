@@ -39,6 +39,7 @@ export const showCache: Operation = {
             misses: count,
             collapsed: count,
             bypassed: count,
+            warm_up: z.object({ waiting: count, answers: count, prefixes: count, running: z.boolean() }),
           }),
         },
       },
@@ -52,10 +53,12 @@ export const clearCache: Operation = {
   path: "/admin/cache",
   id: "clearCache",
   tag: "Administration",
-  summary: "Forgets stored answers: all of them, or those of a model, of a key, or of both",
+  summary:
+    "Forgets stored answers: all of them, or those of a model, of a key, of a preset, or of what has all of these",
   parameters: [
     inQuery("model", "Only of this model, by its id.", z.string().max(4096)),
     inQuery("key", "Only this key's, by its id.", z.string().max(256)),
+    inQuery("preset", "Only of this preset, by its id.", z.string().max(256)),
   ],
   answers: {
     200: {
@@ -69,6 +72,29 @@ export const clearCache: Operation = {
     },
   },
   errors: [400, 403, 500],
+};
+
+export const warmCache: Operation = {
+  method: "post",
+  path: "/admin/cache/warm",
+  id: "warmCache",
+  tag: "Administration",
+  summary: "Has presets warmed: their likely answers generated, their texts evaluated",
+  description:
+    "It is done one request after the other while nobody is served, and gives way to whoever comes. What is there already is left as it is. `GET /admin/cache` tells how far it is.",
+  parameters: [inQuery("preset", "Only this preset, by its id; all if absent.", z.string().max(256))],
+  answers: {
+    202: {
+      description: "Which presets.",
+      content: {
+        "application/json": {
+          name: "CacheWarmUp",
+          schema: z.object({ object: z.literal("cache.warm_up"), presets: z.array(z.string()) }),
+        },
+      },
+    },
+  },
+  errors: [400, 403, 404, 500],
 };
 
 export const listUsage: Operation = {

@@ -1,5 +1,5 @@
 import type { Operation } from "../operation.ts";
-import { clearCache, listUsage, showCache } from "./admin.ts";
+import { clearCache, listUsage, showCache, warmCache } from "./admin.ts";
 import { createChatCompletion } from "./chat.ts";
 import {
   deleteStoredChat,
@@ -70,6 +70,7 @@ export const operations: readonly Operation[] = [
   listUsage,
   showCache,
   clearCache,
+  warmCache,
   health,
   ready,
   openapi,

@@ -1,0 +1,50 @@
+import type { Logger } from "pino";
+import type { ResponseCache } from "./cache/cache.ts";
+import type { Generate } from "./generation/layer.ts";
+import { findModelBehind } from "./http/preset.ts";
+import type { KeyRing } from "./keys/ring.ts";
+import type { PresetLibrary } from "./prompts/library.ts";
+import { warmRequests } from "./prompts/warm-requests.ts";
+import { createWarmUp, type WarmUp } from "./prompts/warm-up.ts";
+import type { LoadControl } from "./queue/load-control.ts";
+import type { ModelDirectory } from "./routing/directory.ts";
+
+export type WarmPresetsOptions = {
+  readonly presets: PresetLibrary;
+  readonly models: ModelDirectory;
+  /** The same that clients' requests go through. */
+  readonly generate: Generate;
+  readonly cache: Pick<ResponseCache, "keeps">;
+  readonly keys: Pick<KeyRing, "isOn">;
+  readonly load: Pick<LoadControl, "attendance">;
+  readonly logger: Logger;
+};
+
+/** The warm-up of a gateway's presets. */
+export type WarmPresets = WarmUp & {
+  /** Warms what the model with this id answers for, but for what has failed before. */
+  readonly addModel: (id: string) => void;
+};
+
+export function warmPresets(options: WarmPresetsOptions): WarmPresets {
+  const { presets, models, generate, cache, keys, load, logger } = options;
+  const warmUp = createWarmUp({
+    plan(id) {
+      const preset = presets.list().find((each) => each.id === id);
+      const model = preset && findModelBehind(preset, models.list());
+      return model && warmRequests(preset, model.id);
+    },
+    generate,
+    // With keys, only those find it again whose it is: what nobody has asked for is everybody's or nobody's.
+    isKept: (request) => cache.keeps(request) && (request.cache?.isPublic === true || !keys.isOn()),
+    quiet: load.attendance.quiet,
+    log: logger,
+  });
+  return {
+    ...warmUp,
+    addModel(id) {
+      const behind = presets.list().filter((preset) => findModelBehind(preset, models.list())?.id === id);
+      warmUp.addUnlessFailed(behind.map((preset) => preset.id));
+    },
+  };
+}
