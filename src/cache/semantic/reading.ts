@@ -31,11 +31,15 @@ export function readRequest(text: string): Reading | undefined {
 
 /**
  * Whether two texts ask for the same as far as their words tell: they have the same gist, and the same words with a capital unless one
- * has none, as of those who write without.
+ * has none, not even at its beginning, as of those who write without.
  */
 export function readTheSame(a: Reading, b: Reading): boolean {
   if (a.gist !== b.gist) return false;
-  return a.capitals.size === 0 || b.capitals.size === 0 || (explains(a, b.capitals) && explains(b, a.capitals));
+  return isAllSmall(a) || isAllSmall(b) || (explains(a, b.capitals) && explains(b, a.capitals));
+}
+
+function isAllSmall({ capitals, beginnings }: Reading): boolean {
+  return capitals.size === 0 && beginnings.size === 0;
 }
 
 function explains({ capitals, beginnings }: Reading, words: ReadonlySet<string>): boolean {

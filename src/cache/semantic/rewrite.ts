@@ -11,6 +11,7 @@ import {
   NO_SUPERLATIVES,
   PRONOUNS,
   QUESTION_WORDS,
+  SAME_IN_PLURAL,
   STATES,
   SYNONYMS,
   SYNONYMS_OF_VERBS,
@@ -40,7 +41,8 @@ function apply(tokens: readonly Token[], rewrite: Rewrite): readonly Token[] {
 const word = (text: string): Token => ({ type: "word", text });
 
 function plainWord(token: Token, at: number, tokens: readonly Token[]): Token {
-  if (token.type !== "word") return token;
+  // Inside a sentence a capital makes it a name: Jane Grey, Six Flags.
+  if (token.type !== "word" || (token.hasCapital === true && at > 0)) return token;
   const isDone = hasAt(tokens, at - 1, DOERS);
   const synonym = SYNONYMS.get(token.text) ?? (isDone ? SYNONYMS_OF_VERBS.get(token.text) : undefined);
   if (synonym === undefined) return token;
@@ -163,14 +165,17 @@ function asHowTo(tokens: readonly Token[]): readonly Token[] {
 
 const ARTICLES: ReadonlySet<string> = new Set(["a", "an", "the", "my"]);
 
-/** "What are the", "which is the largest": "what is the …". */
+/** "Which is the largest", "what are the symptoms of it": "what is the …". */
 function asWhatIs(tokens: readonly Token[]): readonly Token[] {
   const [first, , , third] = tokens;
   const isSuperlative = third?.type === "word" && /^[a-z]{2,}est$/.test(third.text) && !NO_SUPERLATIVES.has(third.text);
   if (first?.text === "which" && hasAt(tokens, 1, COPULAS, "the") && isSuperlative) {
     return asWhatIs([word("what"), ...tokens.slice(1)]);
   }
-  return hasAt(tokens, 0, "what", "are", "the") ? [word("what"), word("is"), ...tokens.slice(2)] : tokens;
+  const noun = tokens[tokens.findIndex(({ text }) => text === "of") - 1];
+  const isPlural = noun?.type === "word" && /[^s]s$/.test(noun.text) && !SAME_IN_PLURAL.has(noun.text);
+  const asksForAll = isPlural && hasAt(tokens, 0, "what", "are", "the");
+  return asksForAll ? [word("what"), word("is"), ...tokens.slice(2)] : tokens;
 }
 
 /** "How tall is it", "its height" and "the height of it": the last. */

@@ -103,13 +103,16 @@ function pairs<Value>(
 /** Words that mean something else when they begin with a capital: the capital counts. */
 export const NAMES_TOO: ReadonlySet<string> = new Set(
   (
-    "access alphabet amazon angular ansible apple april art august basic bash bath bible bill brave buffalo cancer catholic chad chase chef " +
+    "access acorn alphabet amazon angular ansible apple april art august basic bash bath bible bill brave buffalo cancer catholic chad chase chef " +
     "chile china chip chrome cliff conservative cork dale danish dart dawn dean democrat discord docker drew dutch earl earth edge emmy eve " +
     "excel express faith flask ford frank french gap gene georgia german ginger god go grace grant green guinea guy heather holly hope iris " +
     "ivy jack java jasmine jean jordan joy julia june labour lent liberal lily lima march mark mars may mercury meta miles mobile moon nice " +
     "node noble office olive opera oracle orange oscar outlook pat penny phoenix polish puppet python rails ray react reading republican rich " +
     "rob rose ruby rust safari salt sandy scratch shell slack spark spring stone sue sun swift target teams titanic tony turkey venus violet " +
-    "visa wade who will windows word zoom"
+    "visa wade who will windows word zoom atom beetle cricket crystal cypress delta dove drift eclipse echo element elixir ember epic fiesta " +
+    "figure fire focus galaxy ghost gimp golf hinge hive insight jaguar jest kindle line linear maven mint mocha monday mustang nest next " +
+    "notion origin pandora pig pilot pixel polo puma rhino robin segment signal sketch spotlight square steam storm stripe sublime subway " +
+    "surface telegram tide tinder twitch uber unity virgin vue wise sat wed mon"
   ).split(" "),
 );
 
@@ -178,8 +181,13 @@ export const PRONOUNS: ReadonlySet<string> = new Set("i you he she we they".spli
 export const STATES: ReadonlySet<string> = new Set(
   (
     "look feel know sound seem appear smell taste compare stand score rank differ rate come go do get have work perform behave act weigh " +
-    "think be fail lose forget trust"
+    "think be fail lose forget trust love hate like want need matter mean see hear believe"
   ).split(" "),
+);
+
+/** What ends like a plural, be it one or many. */
+export const SAME_IN_PLURAL: ReadonlySet<string> = new Set(
+  "series species means headquarters crossroads barracks gallows works".split(" "),
 );
 
 /** What ends like "largest" and is none such. */

@@ -28,8 +28,8 @@ describe.each(["tuned", "held-out"] as const)("the %s pairs", (name) => {
 
 /** As docs/presets.md has them; a rule that is added or taken away changes both. */
 const FOUND = {
-  tuned: { "letters and marks": 12, politeness: 8, "small words": 7, "other words": 7, "other sentences": 3 },
-  "held-out": { "letters and marks": 11, politeness: 8, "small words": 7, "other words": 5, "other sentences": 3 },
+  tuned: { "letters and marks": 11, politeness: 8, "small words": 7, "other words": 7, "other sentences": 3 },
+  "held-out": { "letters and marks": 10, politeness: 8, "small words": 7, "other words": 5, "other sentences": 3 },
 };
 
 describe("all texts of all pairs", () => {
@@ -111,6 +111,8 @@ describe("readTheSame", () => {
     expect(alike("How do I polish shoes?", "How do I Polish shoes?")).toBe(false);
     expect(alike("Where is turkey from?", "Where is Turkey from?")).toBe(false);
     expect(alike("Where is Paris?", "where is paris")).toBe(true);
+    expect(alike("How fast is a Lynx?", "How fast is a lynx?")).toBe(false);
+    expect(alike("Who was Jane Grey?", "Who was Jane Gray?")).toBe(false);
     expect(alike("What did Rose Red say to Will?", "What did rose Red say to Will?")).toBe(false);
     expect(alike("What does Anna think of Big Ben?", "What does Anna think of big Ben?")).toBe(false);
   });
@@ -122,6 +124,12 @@ describe("readTheSame", () => {
     expect(alike("Translate: thanks", "Translate:")).toBe(false);
     expect(alike("Hello, Goodbye: who sang it?", "Goodbye: who sang it?")).toBe(false);
     expect(alike("Please Please Me: who sang it?", "Please Me: who sang it?")).toBe(false);
+  });
+
+  it("tells one from several", () => {
+    expect(alike("What is the best series?", "What are the best series?")).toBe(false);
+    expect(alike("What is the habitat of the fish?", "What are the habitat of the fish?")).toBe(false);
+    expect(alike("What are the signs of stress?", "Tell me the signs of stress")).toBe(true);
   });
 
   it("tells a question from a statement", () => {
