@@ -66,9 +66,9 @@ describe("the answer to another text", () => {
   }, 600_000);
 
   test("is given to a text that asks for the same, at no cost, and is marked, logged and counted", async () => {
-    const first = await ask("trusting", "How do I cancel my order?");
+    const first = await ask("trusting", "How do I bake a cake?");
     expect(first.status).toMatch(/^sluice; fwd=miss; stored/);
-    const again = await ask("trusting", "Hello! How can I cancel my order, please?");
+    const again = await ask("trusting", "Hello! How can I bake a cake, please?");
     expect(again.status).toMatch(/^sluice; hit; ttl=\d+; detail=SEMANTIC$/);
     expect(again.completion.choices).toEqual(first.completion.choices);
     const { prompt_tokens_details: details, prompt_tokens: promptTokens } = again.completion.usage;
@@ -78,7 +78,7 @@ describe("the answer to another text", () => {
   });
 
   test("waits for no model that is not there", async () => {
-    const content = (word: string) => `${word} do I return an item?`;
+    const content = (word: string) => `${word} do I grow beans?`;
     await writeFile(
       join(folder, "lonely.yaml"),
       `id: lonely\n${PRESET}cache: { semantic: { model: nobody, minAgreement: 0 } }\n`,

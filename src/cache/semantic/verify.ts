@@ -19,8 +19,9 @@ export type Pair = { readonly text: string; readonly stored: string };
 export type Verify = (request: GenerationRequest, pair: Pair, signal: AbortSignal) => Promise<boolean>;
 
 const MAX_LOGPROBS = 20;
-const GREEDY: Sampling = {
-  temperature: 0,
+/** Only the probabilities are looked at, which sampling doesn't change. What is drawn by chance may go on from what a slot holds of the same beginning. */
+const BY_CHANCE: Sampling = {
+  temperature: 1,
   topP: 1,
   topK: 0,
   minP: 0,
@@ -76,7 +77,7 @@ async function agreement(
     maxTokens: 1,
     stop: [],
     logprobs: MAX_LOGPROBS,
-    sampling: GREEDY,
+    sampling: BY_CHANCE,
     terms: { tenant: terms.tenant, priority: terms.priority },
     signal,
   });
