@@ -30,7 +30,7 @@ function filledStore(...keys: readonly string[]) {
   const store = createStore();
   for (const key of keys) {
     const events = saying(`${key} \u2028 é\n`).map((event) => ({ event, afterMs: 1 }));
-    store.put(key, events, { model: "one", scope: "tenant:a" });
+    store.put(key, events, { model: "one", scope: "tenant:a", ...(key === "b" && { preset: "p" }) });
   }
   return store;
 }

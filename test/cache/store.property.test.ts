@@ -65,6 +65,42 @@ describe("a packed answer", () => {
 });
 
 describe("createAnswerStore", () => {
+  it("holds each answer fresh for as long as it was stored for, less a tenth at most", () => {
+    const seconds = fc.option(fc.integer({ min: 1, max: 31_536_000 }), { nil: undefined });
+    fc.assert(
+      fc.property(seconds, fc.double({ min: 0, max: 0.999, noNaN: true }), (freshSeconds, chance) => {
+        const store = createAnswerStore({ maxBytes: 10_000, ttlMs: 5_000, now: () => 1, random: () => chance });
+        store.put("a", answer("Hi"), LABEL, freshSeconds);
+        const freshMs = store.get("a")?.freshMs ?? 0;
+        const longestMs = freshSeconds === undefined ? 5_000 : freshSeconds * 1_000;
+        expect(freshMs).toBeLessThanOrEqual(longestMs);
+        expect(freshMs).toBeGreaterThan(longestMs * 0.9 - 1);
+      }),
+    );
+  });
+
+  it("forgets what has all that is asked for, and nothing else", () => {
+    const label = fc.record(
+      { model: fc.constantFrom("m", "n"), scope: fc.constantFrom("a", "b"), preset: fc.constantFrom("p", "q") },
+      { requiredKeys: ["model", "scope"] },
+    );
+    const which = fc.record(
+      { model: fc.constantFrom("m", "n"), scope: fc.constantFrom("a", "b"), preset: fc.constantFrom("p", "q") },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.array(label, { maxLength: 12 }), which, (labels, asked) => {
+        const store = createAnswerStore({ maxBytes: 100_000, ttlMs: 5_000, now: () => 1 });
+        for (const [index, each] of labels.entries()) store.put(String(index), answer("Hi"), each);
+        const hasAll = (each: object) =>
+          Object.entries(asked).every(([key, value]) => Reflect.get(each, key) === value);
+        expect(store.clear(asked)).toBe(labels.filter(hasAll).length);
+        expect([...store.entries()].some(hasAll)).toBe(false);
+        expect(store.size().entries).toBe(labels.filter((each) => !hasAll(each)).length);
+      }),
+    );
+  });
+
   it("never takes more bytes than it may, and counts every one of them", () => {
     const operation = fc.record({
       key: fc.constantFrom("a", "b", "c", "d", "e"),

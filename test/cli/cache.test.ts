@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { run } from "../../src/cli/run.ts";
 import { createTestApp, listen } from "../http/support.ts";
+import { preset } from "../prompts/support.ts";
 import { fakeContext } from "./fake-context.ts";
 
 /** A gateway that listens, with a cache that notes what it was asked to forget. */
 async function setUp() {
   const cleared: unknown[] = [];
+  const warmed: unknown[] = [];
   const { app } = createTestApp({
     cache: {
       stats: () => ({
@@ -20,8 +22,13 @@ async function setUp() {
       }),
       clear: (which) => cleared.push(which),
     },
+    presets: [preset("", "greet"), preset("", "rate")],
+    warmUp: {
+      add: (ids) => void warmed.push([...ids]),
+      state: () => ({ waiting: 2, isRunning: true, answers: 3, prefixes: 4 }),
+    },
   });
-  return { cleared, server: await listen(app) };
+  return { cleared, warmed, server: await listen(app) };
 }
 
 async function sluice(env: NodeJS.ProcessEnv, ...words: string[]) {
@@ -35,7 +42,7 @@ describe("sluice cache", () => {
     const { server } = await setUp();
     await using _ = server;
     const { stdout } = await sluice({ SLUICE_PORT: String(server.port) }, "cache", "stats");
-    expect(stdout).toMatch(/^ANSWERS +MEMORY +AT MOST +HITS .*\n +3 +2\.0 KiB +1\.0 MiB +7 +3 +4 +1 +2 +0\n$/);
+    expect(stdout).toMatch(/^ANSWERS +MEMORY +AT MOST +HITS .*\n +3 +2\.0 KiB +1\.0 MiB +7 +3 +4 +1 +2 +2\n$/);
     const { stdout: json } = await sluice({}, "cache", "stats", "--json", "--url", `${server.url}/`);
     expect(JSON.parse(json)).toMatchObject({ entries: 3, max_bytes: 1_048_576, hits: 7 });
   });
@@ -48,6 +55,24 @@ describe("sluice cache", () => {
     const some = await sluice({}, "cache", "clear", "--url", server.url, "--model", "one", "--key", "key_1", "--json");
     expect(JSON.parse(some.stdout)).toEqual({ deleted: 2 });
     expect(cleared).toEqual([{}, { model: "one", key: "key_1" }]);
+  });
+
+  it("has it forget a preset's answers, and warm presets", async () => {
+    const { server, cleared, warmed } = await setUp();
+    await using _ = server;
+    await sluice({}, "cache", "clear", "--url", server.url, "--preset", "rate");
+    expect(cleared).toEqual([{ preset: "rate" }]);
+    const all = await sluice({}, "cache", "warm", "--url", server.url);
+    expect(all.stderr).toBe(
+      "2 presets are warmed while nobody is served. `sluice cache stats` tells how many are left.\n",
+    );
+    const one = await sluice({}, "cache", "warm", "--url", server.url, "--preset", "rate", "--json");
+    expect(JSON.parse(one.stdout)).toEqual({ presets: ["rate"] });
+    expect(warmed).toEqual([["greet", "rate"], ["rate"]]);
+    const none = await sluice({}, "cache", "warm", "--url", server.url, "--preset", "nope");
+    expect(none.exitCode).toBe(1);
+    expect(none.stderr).toContain("Available: preset/greet, preset/rate.");
+    expect((await sluice({}, "cache", "stats", "--url", server.url)).stdout).toMatch(/ 2\n$/);
   });
 
   it("says where it looked when no gateway answers, and takes an admin's key from the environment", async () => {

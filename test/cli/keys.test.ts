@@ -58,7 +58,8 @@ describe("sluice keys", () => {
     using all = setUp();
     const words =
       "--expires 2099-01-31 --models a,b --models c --class batch --requests-per-minute 6 --requests-per-day 7";
-    const more = "--tokens-per-minute 8 --tokens-per-day 9 --concurrent-requests 2 --max-wait 30s --local-only --admin";
+    const more =
+      "--tokens-per-minute 8 --tokens-per-day 9 --concurrent-requests 2 --max-wait 30s --cache never --local-only --admin";
     const made = await all.sluice("keys", "create", "ci", "--json", ...words.split(" "), ...more.split(" "));
     expect(JSON.parse(made.stdout)).toEqual({
       id: expect.stringMatching(/^key_/),
@@ -80,17 +81,19 @@ describe("sluice keys", () => {
         tokensPerDay: 9,
         concurrentRequests: 2,
         maxWaitMs: 30_000,
+        cache: "never",
         localOnly: true,
         admin: true,
       },
     ]);
     expect((await all.sluice("keys", "list")).stdout).toContain(
-      "6 requests/min, 7 requests/day, 8 tokens/min, 9 tokens/day, 2 at once, waits 30000 ms, local only, admin",
+      "6 requests/min, 7 requests/day, 8 tokens/min, 9 tokens/day, 2 at once, waits 30000 ms, cache never, local only, admin",
     );
   });
 
   it.each([
     [["create", "a", "--expires", "2020-01-01"], '--expires: "2020-01-01" is not allowed. Give a time from now'],
+    [["create", "a", "--cache", "some"], "--cache: the value is not allowed"],
     [["create", "a", "--class", "vip"], "--class: the value is not allowed"],
     [
       ["create", "a", "--tokens-per-day", "0"],

@@ -161,8 +161,12 @@ describe("/admin/cache", () => {
 
   it("is for this machine alone where there are no keys", async () => {
     const { app } = createKept();
-    for (const method of ["GET", "DELETE"]) {
-      expect((await app.request("/admin/cache", { method }, FROM_ELSEWHERE)).status).toBe(403);
+    for (const [method, path] of [
+      ["GET", ""],
+      ["DELETE", ""],
+      ["POST", "/warm"],
+    ] as const) {
+      expect((await app.request(`/admin/cache${path}`, { method }, FROM_ELSEWHERE)).status).toBe(403);
     }
   });
 });

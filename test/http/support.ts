@@ -12,6 +12,7 @@ import type { Access } from "../../src/keys/access.ts";
 import { holdToLimits } from "../../src/keys/layer.ts";
 import { fixedPresets } from "../../src/prompts/library.ts";
 import type { Preset } from "../../src/prompts/preset.ts";
+import type { WarmUp } from "../../src/prompts/warm-up.ts";
 import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
 import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
@@ -57,6 +58,7 @@ export type TestAppOptions = {
   readonly access?: Access;
   readonly presets?: readonly Preset[];
   readonly cache?: CacheControl;
+  readonly warmUp?: Pick<WarmUp, "add" | "state">;
 };
 
 const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
@@ -86,6 +88,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
     ...(options.access !== undefined && { access: options.access }),
     ...(options.cache !== undefined && { cache: options.cache }),
+    ...(options.warmUp !== undefined && { warmUp: options.warmUp }),
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   });

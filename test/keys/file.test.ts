@@ -24,6 +24,7 @@ keys:
     expires: "2027-01-31"
     models: [smollm2]
     class: interactive
+    cache: always
     requestsPerMinute: 60
   - { name: bob, key: "sha256:${HASH}", admin: true }
 `);
@@ -32,7 +33,7 @@ keys:
       id: "file:alice",
       name: "Alice",
       expiresMs: Date.parse("2027-01-31T00:00:00Z"),
-      policy: { models: ["smollm2"], class: "interactive", requestsPerMinute: 60, admin: false },
+      policy: { models: ["smollm2"], class: "interactive", cache: "always", requestsPerMinute: 60, admin: false },
     });
     expect(keys[1]?.key.policy).toMatchObject({ class: "default", admin: true });
   });

@@ -23,8 +23,8 @@ function write(name: string, yaml = "", version = "1"): Promise<void> {
   return writeFile(join(folder, `${name}.yaml`), `id: ${name}\nversion: ${version}\ndescription: A test.\n${yaml}`);
 }
 
-function open() {
-  return openPresetLibrary({ folder, shownFolder: "prompts", log });
+function open(onChange = (_: readonly string[]) => {}) {
+  return openPresetLibrary({ folder, shownFolder: "prompts", log, onChange });
 }
 
 describe("a folder of presets", () => {
@@ -80,6 +80,21 @@ describe("reloading", () => {
       "the preset was added",
       "the preset was removed",
     ]);
+  });
+
+  it("tells which were added or changed for good, and of nothing else", async () => {
+    await write("a");
+    await write("b");
+    const told: (readonly string[])[] = [];
+    const library = await open((ids) => told.push(ids));
+    await write("b", "maxTokens: five");
+    await library.reload();
+    await write("b", "maxTokens: 5");
+    await write("c");
+    await library.reload();
+    await rm(join(folder, "c.yaml"));
+    await library.reload();
+    expect(told).toEqual([["b", "c"]]);
   });
 
   it("keeps the last good state of what was broken, and says what is wrong", async () => {

@@ -114,7 +114,7 @@ export class Scheduler {
       const decodes = this.#decodes();
       if (decodes.length > 0) await this.#evaluate(decodes);
       const prefilledTokens = await this.#prefill(
-        decodes.length > 0 ? this.#pace.budgetTokens() : this.#batcher.maxBatchTokens,
+        decodes.length > 0 || this.#canWait() ? this.#pace.budgetTokens() : this.#batcher.maxBatchTokens,
       );
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
@@ -146,6 +146,12 @@ export class Scheduler {
     for (const token of request.replay) sequence.sampler.accept(token);
     if (request.logprobs !== undefined) sequence.scorer = this.#batcher.createScorer(request.logprobs);
     this.#running.set(request.id, sequence);
+  }
+
+  /** Whether nobody runs who is in a hurry: whoever comes then has a turn soon, though it makes prompts take a little longer. */
+  #canWait(): boolean {
+    for (const { request } of this.#running.values()) if (request.priority !== "batch") return false;
+    return true;
   }
 
   /** The next token of every sequence that is past its prompt, in ascending slot order: llama.cpp merges only ascending ones. */

@@ -357,6 +357,17 @@ describe("the scheduler", () => {
     await finish();
   });
 
+  test("takes a chunk at a time of a batch's prompt, so that whoever comes has a turn soon", async () => {
+    const { batcher, scheduler, drain, finish } = setUp({ maxBatchTokens: 8 });
+    scheduler.submit(sequenceRequest(1, { maxTokens: 1, priority: "batch" }), letters(23));
+    await settle();
+    scheduler.cancel(1);
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1 }), letters(6, 2));
+    await drain();
+    expect(batcher.calls.flat().map(({ tokens }) => tokens.length)).toEqual([4, 4, 2]);
+    await finish();
+  });
+
   test("frees the slot of a cancelled sequence within one step", async () => {
     const { batcher, scheduler, answers, drain, finish } = setUp({ slots: 1 });
     scheduler.submit(sequenceRequest(1), letters(3));
