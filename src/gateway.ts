@@ -88,7 +88,7 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     version: readVersion(),
     logger,
   });
-  await cache.load();
+  await Promise.all([cache.load(), cache.connect()]);
   const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], routed);
   const warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
   const runs = createBackgroundRuns();
@@ -97,7 +97,7 @@ export async function createGateway({ config, models, logger }: GatewayOptions):
     await Promise.all(backends.map((backend) => backend.stop()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
-    await cache.save();
+    await Promise.all([cache.save(), cache.close()]);
     access.close();
     state.close();
     presets.close();

@@ -6,6 +6,7 @@ import { takesPart } from "./choose.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
 import { identityOf } from "./identity.ts";
 import { answerRepeats } from "./layer.ts";
+import { createSecondLevel, type SecondLevel } from "./second-level/second-level.ts";
 import { createSemanticTier } from "./semantic/tier.ts";
 import { type Judges, verifyBy } from "./semantic/verify.ts";
 import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts";
@@ -24,6 +25,10 @@ export type ResponseCache = {
   readonly load: () => Promise<void>;
   /** Writes down what is stored, where a file is set. What can't be written is told in the log. */
   readonly save: () => Promise<void>;
+  /** Connects to the second level, where there is one. Resolves after the first try, whatever became of it. */
+  readonly connect: () => Promise<void>;
+  /** Lets go of the second level. */
+  readonly close: () => Promise<void>;
 };
 
 /** A model whose answers may be stored. */
@@ -40,6 +45,10 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
     readonly cacheTtlSeconds: number;
     /** Where answers outlive the process; "" for nowhere. */
     readonly cacheFile: string;
+    /** Where gateways share answers; "" for nowhere. */
+    readonly cacheRedisUrl: string;
+    readonly cacheRedisTimeoutMs: number;
+    readonly cacheFollowMs: number;
     readonly flashAttention: string;
     readonly gpu: string;
     readonly prefillChunk: number;
@@ -51,7 +60,7 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
   readonly judges?: Judges;
   /** Sluice's own. */
   readonly version: string;
-  readonly logger: Pick<Logger, "warn">;
+  readonly logger: Pick<Logger, "warn" | "info">;
 };
 
 /** Far more than the longest answer that is stored takes. What says that it is longer is damaged. */
@@ -64,26 +73,47 @@ const TEXTS_SHARE = 32;
 export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
   const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
   const doNothing = async () => {};
-  if (maxBytes === 0) return { layers: [], keeps: () => false, control: undefined, load: doNothing, save: doNothing };
-  const store = createAnswerStore({ maxBytes, ttlMs: cacheTtlSeconds * 1_000 });
-  const counter = createCacheCounter();
-  const identify = createIdentify(options);
-  const tiers = options.judges === undefined ? [] : [semanticTier(options.judges)];
-
-  function semanticTier(judges: Judges): Tier {
-    return createSemanticTier({
-      ...{ store, identify },
-      verify: verifyBy(judges),
-      maxBytes: Math.ceil(maxBytes / TEXTS_SHARE),
-      onFailure: (error) => options.logger.warn({ err: error }, "no model could tell whether two requests are alike"),
-    });
+  if (maxBytes === 0) {
+    const nothing = { load: doNothing, save: doNothing, connect: doNothing, close: doNothing };
+    return { layers: [], keeps: () => false, control: undefined, ...nothing };
   }
+  const ttlMs = cacheTtlSeconds * 1_000;
+  const store = createAnswerStore({ maxBytes, ttlMs });
+  const counter = createCacheCounter();
+  const shared = createShared(options, store, ttlMs);
+  const identify = createIdentify(options);
+  const tiers = [shared?.tier, createSemantic(options, store, identify)].filter((tier) => tier !== undefined);
   return {
-    layers: [answerRepeats({ store, identify, tiers, onNews: counter.note })],
+    layers: [answerRepeats({ store, identify, tiers, turns: shared?.turns, onNews: counter.note })],
     keeps: takesPart,
-    control: controlCache(store, counter, maxBytes),
+    control: controlCache(store, counter, maxBytes, shared),
+    connect: shared?.open ?? doNothing,
+    close: shared?.close ?? doNothing,
     ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
   };
+}
+
+function createSemantic<Model extends CachedModel>(
+  { config, judges, logger }: ResponseCacheOptions<Model>,
+  store: AnswerStore,
+  identify: (model: string) => string | undefined,
+): Tier | undefined {
+  if (judges === undefined) return undefined;
+  return createSemanticTier({
+    ...{ store, identify },
+    verify: verifyBy(judges),
+    maxBytes: Math.ceil(config.cacheBytes / TEXTS_SHARE),
+    onFailure: (error) => logger.warn({ err: error }, "no model could tell whether two requests are alike"),
+  });
+}
+
+function createShared<Model extends CachedModel>(
+  { config, logger }: ResponseCacheOptions<Model>,
+  store: AnswerStore,
+  ttlMs: number,
+): SecondLevel | undefined {
+  const { cacheRedisUrl: url, cacheRedisTimeoutMs: timeoutMs, cacheFollowMs: followMs } = config;
+  return url === "" ? undefined : createSecondLevel({ url, timeoutMs, followMs, ttlMs, store, logger });
 }
 
 /** A cache is only a cache: nothing that goes wrong with its file stops the gateway. */

@@ -85,13 +85,8 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
 
   function play(passenger: Passenger, { answer, ageMs, ttlMs, isStale }: Hit, detail?: string) {
     const { cache: wish = NO_WISHES, signal } = passenger.request;
-    const ttlSeconds = ttlMs / 1_000;
-    tellOf(passenger.request)({
-      type: "hit",
-      ageSeconds: ageMs / 1_000,
-      ttlSeconds,
-      ...(detail !== undefined && { detail }),
-    });
+    const seconds = { ageSeconds: ageMs / 1_000, ttlSeconds: ttlMs / 1_000 };
+    tellOf(passenger.request)({ type: "hit", ...seconds, ...(detail !== undefined && { detail }) });
     if (isStale) flights.renew(passenger);
     const events = isStale ? atFullPrice(answer.events()) : answer.events();
     return replay(events, { signal, isPaced: wish.isPaced ?? false });
@@ -122,13 +117,13 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
   };
 }
 
+function generated(reason: ForwardReason, collapsed: boolean): CacheNews {
+  return { type: "forward", reason, stored: true, collapsed };
+}
+
 function labelOf(request: GenerationRequest): Label {
   const { model, cache: { preset } = NO_WISHES } = request;
   return { model, scope: scopeOf(request), ...(preset !== undefined && { preset }) };
-}
-
-function generated(reason: ForwardReason, collapsed: boolean): CacheNews {
-  return { type: "forward", reason, stored: true, collapsed };
 }
 
 /** What `begin` gives, once its first event is asked for. */

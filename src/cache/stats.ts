@@ -1,5 +1,7 @@
 import { type CacheNews, SEMANTIC_DETAIL } from "../generation/cache.ts";
 import { tenantScope } from "./scope.ts";
+import type { Removed } from "./second-level/answers.ts";
+import type { SecondLevel, SharedStats } from "./second-level/second-level.ts";
 import type { AnswerStore, Label } from "./store.ts";
 
 /** What the cache holds, and what it has done since the start. */
@@ -22,8 +24,16 @@ export type CacheStats = {
 export type CacheControl = {
   readonly stats: () => CacheStats;
   /** Forgets all answers of this model, this key and this preset, where they are given, and returns how many they were. */
-  readonly clear: (which: { readonly model?: string; readonly key?: string; readonly preset?: string }) => number;
+  readonly clear: (which: Which) => number;
+  /** The second level, which other gateways use too; undefined where there is none. */
+  readonly shared?: {
+    readonly stats: () => SharedStats;
+    readonly clear: (which: Which) => Promise<Removed>;
+  };
 };
+
+/** What is to be forgotten: all that is of this model, this key and this preset, where they are given. */
+export type Which = { readonly model?: string; readonly key?: string; readonly preset?: string };
 
 /** Counts what becomes of requests. */
 export type CacheCounter = { readonly note: (news: CacheNews) => void; readonly counts: () => Counts };
@@ -49,15 +59,19 @@ export function createCacheCounter(): CacheCounter {
 }
 
 /** What a store holds and a counter has counted. */
-export function controlCache(store: AnswerStore, counter: CacheCounter, maxBytes: number): CacheControl {
+export function controlCache(
+  store: AnswerStore,
+  counter: CacheCounter,
+  maxBytes: number,
+  shared?: Pick<SecondLevel, "stats" | "clear">,
+): CacheControl {
   return {
     stats: () => ({ ...store.size(), maxBytes, ...counter.counts() }),
-    clear({ key, ...others }) {
-      const which: Partial<Label> = {
-        ...others,
-        ...(key !== undefined && { scope: tenantScope(key) }),
-      };
-      return store.clear(which);
-    },
+    clear: (which) => store.clear(labelOf(which)),
+    ...(shared && { shared: { stats: shared.stats, clear: (which) => shared.clear(labelOf(which)) } }),
   };
+}
+
+function labelOf({ key, ...others }: Which): Partial<Label> {
+  return { ...others, ...(key !== undefined && { scope: tenantScope(key) }) };
 }

@@ -55,7 +55,7 @@ export type StoredEntry = Label &
 /** Answers that were stored together don't grow old together: each is fresh for up to so much less. */
 const JITTER = 0.1;
 /** An answer that is no longer fresh is kept for as long again, for requests that take it while another is made. */
-const KEPT_TTLS = 2;
+export const KEPT_TTLS = 2;
 /** One answer may take so much of all: with fewer than eight there is little to hit. */
 const LARGEST_SHARE = 8;
 const PURGE_EVERY_MS = 60_000;

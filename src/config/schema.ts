@@ -66,6 +66,30 @@ export const configSchema = z.strictObject({
     .string()
     .default("")
     .describe("file in which stored answers outlive a stop; they are forgotten unless it is named"),
+  cacheRedisUrl: z
+    .union([
+      z.literal("").describe("nothing"),
+      z.url({ protocol: /^rediss?$/ }).describe("a URL that begins with redis:// or rediss://"),
+    ])
+    .default("")
+    .meta({
+      description: "Valkey or Redis where several gateways share stored answers, as redis://host:6379",
+      writeOnly: true,
+    }),
+  cacheRedisTimeoutMs: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(250)
+    .describe(
+      "what that one may cost a request when it doesn't answer, in ms; then it is passed over until it is back",
+    ),
+  cacheFollowMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(10_000)
+    .describe("how long a request waits for another of these gateways that generates the same, in ms; 0 never waits"),
   modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
   promptsDir: z.string().min(1).default("prompts").describe("folder of the prompt presets, one YAML file each"),
   warmPresets: z

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CachedModel, createResponseCache, type ResponseCacheOptions } from "../../src/cache/cache.ts";
 import { readAnswers, writeAnswers } from "../../src/cache/file.ts";
 import { createAnswerStore, type StoredEntry } from "../../src/cache/store.ts";
-import { saying } from "./support.ts";
+import { NOT_SHARED, saying } from "./support.ts";
 
 let folder: string;
 let path: string;
@@ -111,6 +111,7 @@ describe("the response cache's file", () => {
         cacheBytes: 1_000_000,
         cacheTtlSeconds: 60,
         cacheFile,
+        ...NOT_SHARED,
         flashAttention: "auto",
         gpu: "off",
         prefillChunk: 64,
@@ -118,7 +119,7 @@ describe("the response cache's file", () => {
     };
     const options: ResponseCacheOptions<CachedModel> = {
       ...{ config, models: [], infoOf: () => undefined, version: "1" },
-      logger: { warn: (_: unknown, message?: unknown) => void warnings.push(String(message)) },
+      logger: { warn: (_: unknown, message?: unknown) => void warnings.push(String(message)), info: () => {} },
     };
     return createResponseCache(options);
   }

@@ -8,7 +8,7 @@ import { compose } from "../../src/generation/layer.ts";
 import type { ModelInfo } from "../../src/generation/model.ts";
 import { collect } from "../fixtures/generation.ts";
 import { servedModel } from "../fixtures/served-model.ts";
-import { greedy, saying } from "./support.ts";
+import { greedy, NOT_SHARED, saying } from "./support.ts";
 
 const IDENTITY: ModelIdentity = {
   file: { path: "/models/one.gguf", sizeBytes: 100, modifiedMs: 5 },
@@ -62,6 +62,7 @@ describe("a model whose file is another when its engine comes back", () => {
         cacheBytes: 1_000_000,
         cacheTtlSeconds: 60,
         cacheFile: "",
+        ...NOT_SHARED,
         flashAttention: "auto",
         gpu: "off",
         prefillChunk: 64,
@@ -69,7 +70,7 @@ describe("a model whose file is another when its engine comes back", () => {
       models: [{ id: "one", path, sizeBytes: 7, ...known }],
       infoOf: () => info,
       version: "1",
-      logger: { warn: () => {} },
+      logger: { warn: () => {}, info: () => {} },
     });
     let generated = 0;
     const generate = compose(layers, async function* () {

@@ -73,3 +73,6 @@ export function byHand() {
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
+
+/** Settings of a cache that no other gateway shares. */
+export const NOT_SHARED = { cacheRedisUrl: "", cacheRedisTimeoutMs: 250, cacheFollowMs: 10_000 };

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import type { CacheControl } from "../../src/cache/stats.ts";
 import { run } from "../../src/cli/run.ts";
 import { createTestApp, listen } from "../http/support.ts";
 import { preset } from "../prompts/support.ts";
 import { fakeContext } from "./fake-context.ts";
 
 /** A gateway that listens, with a cache that notes what it was asked to forget. */
-async function setUp() {
+async function setUp(shared?: CacheControl["shared"]) {
   const cleared: unknown[] = [];
   const warmed: unknown[] = [];
   const { app } = createTestApp({
@@ -21,6 +22,7 @@ async function setUp() {
         bypassed: 2,
       }),
       clear: (which) => cleared.push(which),
+      ...(shared && { shared }),
     },
     presets: [preset("", "greet"), preset("", "rate")],
     warmUp: {
@@ -55,6 +57,26 @@ describe("sluice cache", () => {
     const some = await sluice({}, "cache", "clear", "--url", server.url, "--model", "one", "--key", "key_1", "--json");
     expect(JSON.parse(some.stdout)).toEqual({ deleted: 2 });
     expect(cleared).toEqual([{}, { model: "one", key: "key_1" }]);
+  });
+
+  it("tells of the level that gateways share, and fails where that could not be cleared", async () => {
+    const removed = { deleted: 5, isComplete: true };
+    const { server } = await setUp({
+      stats: () => ({ isUp: false, found: 6, missed: 7 }),
+      clear: async () => removed,
+    });
+    await using _ = server;
+    const stats = await sluice({}, "cache", "stats", "--url", server.url);
+    expect(stats.stdout).toContain("Redis can't be had now; 6 found there, 7 not.\n");
+    const all = await sluice({}, "cache", "clear", "--url", server.url);
+    expect(all).toMatchObject({ exitCode: 0, stderr: "1 answer was forgotten.\n5 answers were removed from Redis.\n" });
+    removed.isComplete = false;
+    const some = await sluice({}, "cache", "clear", "--url", server.url);
+    expect(some.exitCode).toBe(1);
+    expect(some.stderr).toContain("That may not be all");
+    const json = await sluice({}, "cache", "clear", "--url", server.url, "--json");
+    expect(json.exitCode).toBe(1);
+    expect(JSON.parse(json.stdout)).toEqual({ deleted: 3, shared: { deleted: 5, complete: false } });
   });
 
   it("has it forget a preset's answers, and warm presets", async () => {

@@ -19,9 +19,13 @@ const statsSchema = z.object({
   collapsed: z.number(),
   bypassed: z.number(),
   warm_up: z.object({ waiting: z.number(), answers: z.number(), prefixes: z.number() }),
+  shared: z.object({ up: z.boolean(), hits: z.number(), misses: z.number() }).optional(),
 });
 const warmedSchema = z.object({ presets: z.array(z.string()) });
-const clearedSchema = z.object({ deleted: z.number() });
+const clearedSchema = z.object({
+  deleted: z.number(),
+  shared: z.object({ deleted: z.number(), complete: z.boolean() }).optional(),
+});
 
 /** `sluice cache stats`: what the cache of a running gateway holds and has done. Throws a ConfigError, and a CommandError where it can't be asked. */
 export async function cacheStats(flags: Flags, context: CliContext): Promise<number> {
@@ -35,6 +39,10 @@ export async function cacheStats(flags: Flags, context: CliContext): Promise<num
   const row = [...memory, hits, semantic, misses, collapsed, bypassed, stats.warm_up.waiting].map(String);
   const heading = ["ANSWERS", "MEMORY", "AT MOST", "HITS", "SEMANTIC", "MISSES", "SHARED", "BYPASSED", "TO WARM"];
   context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6, 7, 8]));
+  if (stats.shared !== undefined) {
+    const { up, hits, misses } = stats.shared;
+    context.stdout.write(`Redis ${up ? "answers" : "can't be had now"}; ${hits} found there, ${misses} not.\n`);
+  }
   return EXIT.done;
 }
 
@@ -45,10 +53,23 @@ export async function cacheClear(flags: Flags, context: CliContext): Promise<num
     const value = flags[name];
     if (typeof value === "string") query.set(name, value);
   }
-  const { deleted } = clearedSchema.parse(await reach(flags, context).remove(`${PATH}?${query}`));
-  if (flags.json === true) context.stdout.write(`${JSON.stringify({ deleted }, null, 2)}\n`);
-  else context.stderr.write(`${deleted} ${deleted === 1 ? "answer was" : "answers were"} forgotten.\n`);
-  return EXIT.done;
+  const cleared = clearedSchema.parse(await reach(flags, context).remove(`${PATH}?${query}`));
+  const { deleted, shared } = cleared;
+  const exitCode = shared?.complete === false ? EXIT.failed : EXIT.done;
+  if (flags.json === true) {
+    context.stdout.write(`${JSON.stringify(cleared, null, 2)}\n`);
+    return exitCode;
+  }
+  context.stderr.write(`${countAnswers(deleted)} forgotten.\n`);
+  if (shared !== undefined) context.stderr.write(`${countAnswers(shared.deleted)} removed from Redis.\n`);
+  if (shared?.complete === false) {
+    context.stderr.write("That may not be all: Redis can't be had, or took too long. Try again when it is back.\n");
+  }
+  return exitCode;
+}
+
+function countAnswers(count: number): string {
+  return `${count} ${count === 1 ? "answer was" : "answers were"}`;
 }
 
 /** `sluice cache warm`: has a running gateway warm its presets, and doesn't wait for it. Throws as `cacheStats` does. */

@@ -37,6 +37,7 @@ export function showCache(cache: CacheControl = NO_CACHE, warmUp = NO_WARM_UP): 
       semantic_hits: semanticHits,
       max_bytes: maxBytes,
       warm_up: { ...done, running: isRunning },
+      ...(cache.shared && { shared: shownShared(cache.shared) }),
     });
   };
 }
@@ -52,15 +53,27 @@ export function warmCache(presets: PresetLibrary, warmUp = NO_WARM_UP): Handler<
   };
 }
 
-/** `DELETE /admin/cache`: forgets all answers, or those of a model, of a key, of a preset, or of what has all of these. */
+/** `DELETE /admin/cache`: forgets all answers, or those of a model, of a key, of a preset, or of what has all of these; those that gateways share too. */
 export function clearCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
-  return (c) => {
+  return async (c) => {
     const { model, key, preset } = parseWire(cacheQuery, c.req.query());
-    const deleted = cache.clear({
+    const which = {
       ...(model !== undefined && { model }),
       ...(key !== undefined && { key }),
       ...(preset !== undefined && { preset }),
+    };
+    // First where memory would be filled from again.
+    const shared = await cache.shared?.clear(which);
+    const deleted = cache.clear(which);
+    return c.json({
+      object: "cache",
+      deleted,
+      ...(shared && { shared: { deleted: shared.deleted, complete: shared.isComplete } }),
     });
-    return c.json({ object: "cache", deleted });
   };
+}
+
+function shownShared({ stats }: NonNullable<CacheControl["shared"]>) {
+  const { isUp, found, missed } = stats();
+  return { up: isUp, hits: found, misses: missed };
 }

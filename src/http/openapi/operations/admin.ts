@@ -39,6 +39,14 @@ export const showCache: Operation = {
             misses: count,
             collapsed: count,
             bypassed: count,
+            shared: z
+              .object({
+                up: z.boolean().describe("Whether it answers; while it doesn't, it is passed over."),
+                hits: count,
+                misses: count,
+              })
+              .optional()
+              .describe("Of the second level, where there is one."),
             warm_up: z.object({ waiting: count, answers: count, prefixes: count, running: z.boolean() }),
           }),
         },
@@ -66,7 +74,14 @@ export const clearCache: Operation = {
       content: {
         "application/json": {
           name: "CacheCleared",
-          schema: z.object({ object: z.literal("cache"), deleted: count }),
+          schema: z.object({
+            object: z.literal("cache"),
+            deleted: count,
+            shared: z
+              .object({ deleted: count, complete: z.boolean().describe("Whether none is left there.") })
+              .optional()
+              .describe("What went from the second level, where there is one."),
+          }),
         },
       },
     },

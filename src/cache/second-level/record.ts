@@ -1,0 +1,71 @@
+import { hash } from "node:crypto";
+import { promisify } from "node:util";
+import { deflateRaw, inflateRaw } from "node:zlib";
+import { z } from "zod";
+import { unpackAnswer } from "../entry.ts";
+import type { StoredEntry } from "../store.ts";
+import type { Sought } from "../tier.ts";
+import { isWhole, timedEvents } from "./events.ts";
+
+/**
+ * An answer as others may read it: a byte for the version of this form, one for how the rest is written, the SHA-256 of all else, and the rest: a
+ * line of JSON with what is known of the answer, and the packed answer.
+ */
+const VERSION = 1;
+const PLAIN = 0;
+const DEFLATED = 1;
+const DIGEST_BYTES = 32;
+const HEAD_BYTES = 2 + DIGEST_BYTES;
+const NEW_LINE = 0x0a;
+/** Below, there is nothing to gain. */
+const SMALLEST_DEFLATED = 256;
+
+/** More is not compressed, nor made of what is read. */
+const MAX_BYTES = 16 * 1024 * 1024;
+/** More takes too long to be sent. An answer of 10,000 tokens takes 45 KB. */
+const MAX_WRITTEN_BYTES = 1024 * 1024;
+
+const deflate = promisify(deflateRaw);
+const inflate = promisify(inflateRaw);
+
+const knownSchema = z.object({ key: z.string(), storedMs: z.number().positive(), freshMs: z.number().positive() });
+
+/** Undefined for what is too long. Rejects where zlib has no memory. */
+export async function writeRecord({ key, storedMs, freshMs, bytes }: StoredEntry): Promise<Buffer | undefined> {
+  const rest = Buffer.concat([Buffer.from(`${JSON.stringify({ key, storedMs, freshMs })}\n`), bytes]);
+  if (rest.length > MAX_BYTES) return undefined;
+  const isDeflated = rest.length >= SMALLEST_DEFLATED;
+  const written = isDeflated ? await deflate(rest) : rest;
+  if (written.length > MAX_WRITTEN_BYTES) return undefined;
+  const head = Buffer.of(VERSION, isDeflated ? DEFLATED : PLAIN);
+  return Buffer.concat([head, digestOf(head, written), written]);
+}
+
+/**
+ * What `writeRecord` wrote, where it is the whole answer that is sought. Undefined for everything else: another's, a damaged one, or one that
+ * somebody made up.
+ */
+export async function readRecord(record: Buffer, { key, label, request }: Sought): Promise<StoredEntry | undefined> {
+  const head = record.subarray(0, 2);
+  const written = record.subarray(HEAD_BYTES);
+  if (record.length < HEAD_BYTES || head[0] !== VERSION) return undefined;
+  if (!digestOf(head, written).equals(record.subarray(2, HEAD_BYTES))) return undefined;
+  try {
+    const rest = head[1] === DEFLATED ? await inflate(written, { maxOutputLength: MAX_BYTES }) : written;
+    const end = rest.indexOf(NEW_LINE);
+    const known = knownSchema.parse(JSON.parse(rest.toString("utf8", 0, end)));
+    // Memory of its own, so that what came with it does not stay.
+    const bytes = Buffer.allocUnsafeSlow(rest.length - end - 1);
+    rest.copy(bytes, 0, end + 1);
+    const events = timedEvents.parse(unpackAnswer(bytes)).map(({ event }) => event);
+    if (known.key !== key || !isWhole(events, request.choices)) return undefined;
+    return { ...known, ...label, bytes };
+  } catch {
+    // It is not what was written, though its digest is right.
+    return undefined;
+  }
+}
+
+function digestOf(head: Buffer, written: Buffer): Buffer {
+  return hash("sha256", Buffer.concat([head, written]), "buffer");
+}

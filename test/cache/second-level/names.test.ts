@@ -1,0 +1,29 @@
+import { describe, expect, it } from "vitest";
+import { answerName, answersLike, turnName } from "../../../src/cache/second-level/names.ts";
+
+const LABEL = { model: "hf:owner/repo*[Q4]?", scope: "tenant:a" };
+
+function matches(pattern: string, name: string): boolean {
+  return new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(name);
+}
+
+describe("names in Redis", () => {
+  it("of answers are found by what they belong to, and by nothing else", () => {
+    const name = answerName("key", LABEL);
+    for (const which of [{}, { model: LABEL.model }, { scope: LABEL.scope }, LABEL])
+      expect(matches(answersLike(which), name)).toBe(true);
+    for (const which of [{ model: "other" }, { scope: "tenant:b" }, { model: LABEL.scope }, { ...LABEL, scope: "" }])
+      expect(matches(answersLike(which), name)).toBe(false);
+  });
+
+  it("have nothing of the labels in them that is a pattern", () => {
+    expect(answerName("key", LABEL)).toMatch(/^[\w:-]+$/);
+  });
+
+  it("of turns differ with the terms that a wait depends on, and with nothing else", () => {
+    const terms = { tenant: "a", priority: "batch" } as const;
+    const names = [terms, { ...terms, priority: "default" as const }, { ...terms, maxWaitMs: 5 }];
+    expect(new Set(names.map((each) => turnName("key", each))).size).toBe(3);
+    expect(turnName("key", { ...terms, tenant: "b", onWait: () => {} })).toBe(turnName("key", terms));
+  });
+});

@@ -1,0 +1,291 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { answerRepeats } from "../../src/cache/layer.ts";
+import { answerName } from "../../src/cache/second-level/names.ts";
+import { createSecondLevel } from "../../src/cache/second-level/second-level.ts";
+import { createAnswerStore } from "../../src/cache/store.ts";
+import { compose, type Generate } from "../../src/generation/layer.ts";
+import type { GenerationRequest } from "../../src/generation/request.ts";
+import { createCounters } from "../../src/keys/counters.ts";
+import { WINDOWS } from "../../src/keys/windows.ts";
+import { byHand, greedy, noting, saying, withoutCost } from "../cache/support.ts";
+import { collect } from "../fixtures/generation.ts";
+import { until, untilStored, withRedis } from "../fixtures/redis-client.ts";
+import { type RedisServer, startRedis } from "../fixtures/redis-server.ts";
+
+const EVENTS = saying("Hel", "lo", "!");
+const REMOTE = expect.objectContaining({ type: "hit", detail: "REMOTE" });
+const MISS = expect.objectContaining({ type: "forward", reason: "miss", collapsed: false });
+const TIMEOUT_MS = 250;
+
+let redis: RedisServer;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+
+afterAll(async () => {
+  await redis[Symbol.asyncDispose]();
+});
+
+beforeEach(async () => {
+  await redis.restart();
+});
+
+async function* play() {
+  yield* EVENTS;
+}
+
+type Options = { readonly followMs?: number; readonly generate?: Generate };
+
+/** What of a gateway has to do with its cache, connected. */
+async function gateway({ followMs = 20_000, generate = play }: Options = {}) {
+  const told: string[] = [];
+  const waiting = new Map<string, () => void>();
+  const tell = (_: unknown, text?: unknown) => {
+    const message = String(text ?? _);
+    told.push(message);
+    for (const [part, resolve] of waiting) if (message.includes(part)) resolve();
+  };
+  const ttlMs = 100_000;
+  const store = createAnswerStore({ maxBytes: 8_000_000, ttlMs, random: () => 0 });
+  const shared = createSecondLevel({
+    ...{ url: redis.url, timeoutMs: TIMEOUT_MS, followMs, ttlMs, store, pauseMs: 20 },
+    logger: { warn: tell, info: tell },
+  });
+  await shared.open();
+  let runs = 0;
+  const layer = answerRepeats({ store, identify: (model) => model, tiers: [shared.tier], turns: shared.turns });
+  const run = compose([layer], (request) => {
+    runs += 1;
+    return generate(request);
+  });
+  return {
+    run,
+    store,
+    shared,
+    told,
+    runs: () => runs,
+    hears: (part: string) =>
+      new Promise<void>((resolve) => {
+        if (told.some((message) => message.includes(part))) resolve();
+        waiting.set(part, resolve);
+      }),
+    /** Asks, and tells what became of it. */
+    async ask(overrides: Partial<GenerationRequest> = {}) {
+      const { cache, news } = noting(overrides.cache);
+      const events = await collect(run(greedy({ ...overrides, cache })));
+      return { events, news: news[0] };
+    },
+    [Symbol.asyncDispose]: shared.close,
+  };
+}
+
+function of(tenant: string) {
+  return { terms: { tenant, priority: "default" } as const };
+}
+
+describe("two gateways that share a Redis", () => {
+  test("have each other's answers, and then in memory", async () => {
+    await using one = await gateway();
+    await using other = await gateway();
+    expect((await one.ask()).news).toEqual(MISS);
+    await untilStored(redis.url, 1);
+    const { events, news } = await other.ask();
+    expect(withoutCost(events)).toEqual(withoutCost(EVENTS));
+    expect(news).toEqual(REMOTE);
+    expect(events[0]).toMatchObject({ isReplay: true });
+    expect((await other.ask()).news).toEqual({
+      type: "hit",
+      ageSeconds: expect.any(Number),
+      ttlSeconds: expect.any(Number),
+    });
+    expect([one.runs(), other.runs()]).toEqual([1, 0]);
+    expect(other.shared.stats()).toEqual({ isUp: true, found: 1, missed: 0 });
+  });
+
+  test("have no tenant's answers for another, and those for everybody", async () => {
+    await using one = await gateway();
+    await using other = await gateway();
+    await one.ask(of("a"));
+    await one.ask({ ...of("a"), cache: { isPublic: true } });
+    await untilStored(redis.url, 2);
+    expect((await other.ask(of("b"))).news).toEqual(MISS);
+    expect((await other.ask(of("a"))).news).toEqual(REMOTE);
+    expect((await other.ask({ ...of("b"), cache: { isPublic: true } })).news).toEqual(REMOTE);
+  });
+
+  test("generate once what both are asked for at once, and count it for both in full", async () => {
+    const engine = byHand();
+    await using one = await gateway({ generate: engine.generate });
+    await using other = await gateway({ generate: engine.generate });
+    const first = one.ask();
+    await until(() => one.runs() === 1);
+    const second = other.ask();
+    for (const event of EVENTS) engine.say(event);
+    engine.end();
+    expect((await first).events).toEqual(EVENTS);
+    const { events, news } = await second;
+    expect(withoutCost(events)).toEqual(withoutCost(EVENTS));
+    expect(events[0]).toMatchObject({ isReplay: false });
+    expect(news).toEqual(expect.objectContaining({ type: "forward" }));
+    expect([one.runs(), other.runs()]).toEqual([1, 0]);
+    expect((await other.ask()).news).toMatchObject({ type: "hit" });
+  });
+
+  test("leave the turn to the other where a generation fails, or its client leaves", async () => {
+    for (const cut of ["fail", "leave"] as const) {
+      const engine = byHand();
+      await using one = await gateway({ generate: engine.generate });
+      await using other = await gateway();
+      const prompt = { type: "text", text: cut } as const;
+      const gone = new AbortController();
+      const first = one.ask({ prompt, signal: gone.signal });
+      first.catch(() => {});
+      await until(() => one.runs() === 1);
+      const second = other.ask({ prompt });
+      engine.say({ type: "started", promptTokens: 3, cachedTokens: 0 });
+      if (cut === "fail") engine.fail(new Error("Broken."));
+      else gone.abort(new Error("Gone."));
+      await expect(first).rejects.toThrow();
+      expect((await second).events).toEqual(EVENTS);
+      expect(other.runs()).toBe(1);
+    }
+    await untilStored(redis.url, 2);
+  });
+
+  test("wait no longer than they may for one that is gone, nor where they want one of their own", async () => {
+    const engine = byHand();
+    const one = await gateway({ generate: engine.generate });
+    await using other = await gateway({ followMs: 100 });
+    const first = one.ask();
+    first.catch(() => {});
+    await until(() => one.runs() === 1);
+    expect((await other.ask({ cache: { noCache: true } })).events).toEqual(EVENTS);
+    await untilStored(redis.url, 1);
+    await other.shared.clear({});
+    other.store.clear();
+    expect((await other.ask({ terms: { tenant: "local", priority: "batch" } })).events).toEqual(EVENTS);
+    await other.shared.clear({});
+    other.store.clear();
+    expect((await other.ask()).events).toEqual(EVENTS);
+    expect(other.runs()).toBe(3);
+    engine.fail(new Error("Gone."));
+    await expect(first).rejects.toThrow();
+    await one.shared.close();
+  });
+
+  test("clear what both share, by model, by key and by preset", async () => {
+    await using one = await gateway();
+    for (const model of ["one", "two"]) for (const tenant of ["a", "b"]) await one.ask({ model, ...of(tenant) });
+    await untilStored(redis.url, 4);
+    expect(await one.shared.clear({ model: "three" })).toEqual({ deleted: 0, isComplete: true });
+    expect(await one.shared.clear({ model: "one", scope: "tenant:b" })).toEqual({ deleted: 1, isComplete: true });
+    expect(await one.shared.clear({ scope: "tenant:a" })).toEqual({ deleted: 2, isComplete: true });
+    expect(await one.shared.clear({})).toEqual({ deleted: 1, isComplete: true });
+    for (const preset of ["greet", "rate"])
+      await one.ask({ prompt: { type: "text", text: preset }, cache: { preset } });
+    await untilStored(redis.url, 2);
+    expect(await one.shared.clear({ preset: "rate" })).toEqual({ deleted: 1, isComplete: true });
+    await redis.kill();
+    expect(await one.shared.clear({})).toEqual({ deleted: 0, isComplete: false });
+  });
+
+  test("take nothing that is damaged, or that belongs under another name", async () => {
+    await using one = await gateway();
+    const label = { model: "one", scope: "tenant:local" };
+    const asked = (text: string) => ({ prompt: { type: "text", text } as const });
+    for (const text of ["a", "b"]) await one.ask(asked(text));
+    const names = [...one.store.entries()].map(({ key }) => answerName(key, label));
+    await untilStored(redis.url, 2);
+    await withRedis(redis.url, async (client) => {
+      await client.append(names[0] ?? "", "x");
+      await client.copy(names[0] ?? "", names[1] ?? "", { REPLACE: true });
+    });
+    for (const text of ["a", "b"]) {
+      await using other = await gateway();
+      expect((await other.ask(asked(text))).news).toEqual(MISS);
+    }
+    await withRedis(redis.url, async (client) => {
+      await client.copy(names[0] ?? "", names[1] ?? "", { REPLACE: true });
+      await client.del(names[0] ?? "");
+      await client.hSet(names[0] ?? "", "not", "text");
+    });
+    for (const text of ["a", "b"]) {
+      await using other = await gateway();
+      expect((await other.ask(asked(text))).events).toEqual(EVENTS);
+    }
+  });
+});
+
+describe("a Redis", () => {
+  const asked = (number: number) => ({ prompt: { type: "text", text: `Number ${number}` } as const });
+
+  test("that dies and comes back costs no request", async () => {
+    await using one = await gateway();
+    await one.ask(asked(0));
+    await redis.kill();
+    await one.hears("can't be had");
+    for (let number = 1; number < 20; number++) expect((await one.ask(asked(number))).events).toEqual(EVENTS);
+    await redis.restart();
+    await one.hears("Redis is back");
+    await one.ask(asked(21));
+    await untilStored(redis.url, 1);
+    await using other = await gateway();
+    expect((await other.ask(asked(21))).news).toEqual(REMOTE);
+  });
+
+  test("that hangs costs its time limit once, at a stop too", async () => {
+    await using one = await gateway();
+    redis.freeze(true);
+    const startedMs = performance.now();
+    for (let number = 0; number < 50; number++) expect((await one.ask(asked(number))).events).toEqual(EVENTS);
+    expect(performance.now() - startedMs).toBeLessThan(10 * TIMEOUT_MS);
+    expect(one.told).toEqual([expect.stringContaining("can't be had")]);
+    redis.freeze(false);
+    await one.hears("Redis is back");
+    const leaving = await gateway();
+    redis.freeze(true);
+    const last = leaving.ask(asked(100));
+    await leaving.shared.close();
+    expect((await last).events).toEqual(EVENTS);
+    redis.freeze(false);
+  });
+
+  test("that is full is told of once, and what it has is still found", async () => {
+    await using one = await gateway();
+    await one.ask(asked(0));
+    await untilStored(redis.url, 1);
+    await withRedis(redis.url, (client) => client.configSet({ maxmemory: "1", "maxmemory-policy": "noeviction" }));
+    await using other = await gateway();
+    expect((await other.ask(asked(0))).news).toEqual(REMOTE);
+    for (let number = 1; number < 4; number++) expect((await other.ask(asked(number))).events).toEqual(EVENTS);
+    await other.hears("refuses");
+    expect(other.told).toHaveLength(1);
+    expect(other.shared.stats().isUp).toBe(true);
+  });
+
+  test("that is not there at the start is a warning", async () => {
+    await redis.kill();
+    await using one = await gateway();
+    expect(one.told).toHaveLength(1);
+    expect((await one.ask()).events).toEqual(EVENTS);
+    await redis.restart();
+    await one.hears("Redis is back");
+  });
+
+  test("counts the limits of keys for several gateways, and is done without while it is gone", async () => {
+    const [perMinute] = WINDOWS;
+    if (perMinute === undefined) throw new Error("There are no windows.");
+    await withRedis(redis.url, (first) =>
+      withRedis(redis.url, async (second) => {
+        const [one, other] = [createCounters({ redis: first }), createCounters({ redis: second })];
+        expect((await one.add(perMinute, "a", 5)).used).toBe(5);
+        expect((await other.add(perMinute, "a", 3)).used).toBe(8);
+        expect((await one.add(perMinute, "b", 1)).used).toBe(1);
+        await redis.kill();
+        expect((await one.add(perMinute, "a", 1)).used).toBe(1);
+        expect((await other.add(perMinute, "a", 2)).used).toBe(2);
+      }),
+    );
+  });
+});

@@ -1,0 +1,153 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type OpenAI from "openai";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { untilStored, untilTurnsEnd, withRedis } from "../fixtures/redis-client.ts";
+import { type RedisServer, startRedis } from "../fixtures/redis-server.ts";
+import { endAll, runSluice, type SluiceProcess } from "./sluice-process.ts";
+
+type Gateway = { readonly process: SluiceProcess; readonly url: string };
+
+let folder: string;
+let redis: RedisServer;
+let one: Gateway;
+let other: Gateway;
+
+async function start(name: string): Promise<Gateway> {
+  const process = runSluice(
+    ...["--slots", "4", "--context", "1024"],
+    ...["--state-file", join(folder, `${name}.db`), "--cache-redis-url", redis.url],
+  );
+  return { process, url: await process.ready };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sluice-shared-"));
+  redis = await startRedis();
+  one = await start("one");
+  other = await start("other");
+});
+
+afterAll(async () => {
+  await endAll();
+  await redis[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+beforeEach(async () => {
+  await withRedis(redis.url, (client) => client.flushAll());
+});
+
+function bodyOf(content: string, maxTokens: number) {
+  return {
+    model: "smollm2-135m-instruct",
+    messages: [{ role: "user", content }],
+    temperature: 0,
+    max_tokens: maxTokens,
+  };
+}
+
+function post(body: object): RequestInit {
+  return { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+}
+
+async function readAll(reader: ReadableStreamDefaultReader | undefined): Promise<void> {
+  for (;;) if ((await reader?.read())?.done !== false) return;
+}
+
+async function ask({ url }: Gateway, content: string, maxTokens = 8) {
+  const response = await fetch(`${url}/v1/chat/completions`, post(bodyOf(content, maxTokens)));
+  if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+  const { choices, usage } = (await response.json()) as OpenAI.ChatCompletion;
+  return {
+    text: choices[0]?.message.content,
+    status: response.headers.get("cache-status"),
+    isEvaluated: usage?.prompt_tokens_details?.cached_tokens !== usage?.prompt_tokens,
+  };
+}
+
+async function admin(gateway: Gateway, method: string): Promise<unknown> {
+  return (await fetch(`${gateway.url}/admin/cache`, { method })).json();
+}
+
+const MISS = "sluice; fwd=miss; stored";
+
+describe("two gateways with one Redis", () => {
+  test("answer from each other's generations, until these are cleared", async () => {
+    const generated = await ask(one, "Name a river.");
+    expect(generated.status).toBe(MISS);
+    await untilStored(redis.url, 1);
+    const found = await ask(other, "Name a river.");
+    expect(found.status).toMatch(/^sluice; hit; ttl=\d+; detail=REMOTE$/);
+    expect(found.text).toBe(generated.text);
+    expect((await ask(other, "Name a river.")).status).toMatch(/^sluice; hit; ttl=\d+$/);
+    expect(await admin(other, "GET")).toMatchObject({ entries: 1, hits: 2, shared: { up: true, hits: 1 } });
+    const cleared = { object: "cache", deleted: 1, shared: { deleted: 1, complete: true } };
+    expect(await admin(other, "DELETE")).toEqual(cleared);
+    expect((await ask(other, "Name a river.")).status).toBe(MISS);
+  });
+
+  test("generate once what both are asked for at once", async () => {
+    const question = "Tell me about the sea.";
+    const [first, second] = await Promise.all([ask(one, question, 48), ask(other, question, 48)]);
+    expect(second.text).toBe(first.text);
+    // An engine evaluates the last token of a prompt at the least.
+    expect([first, second].filter(({ isEvaluated }) => isEvaluated)).toHaveLength(1);
+    await untilStored(redis.url, 1);
+  });
+
+  test("fail no request while it is killed and brought back under load", async () => {
+    const TOTAL = 60;
+    let done = 0;
+    let asked = 0;
+    const reached = new Map([15, 40].map((count) => [count, Promise.withResolvers<void>()]));
+    async function client(gateway: Gateway): Promise<void> {
+      while (asked < TOTAL) {
+        // Every question comes several times, to both.
+        const { text } = await ask(gateway, `Say the number ${asked++ % 20}.`, 4);
+        expect(text).not.toBe("");
+        reached.get(++done)?.resolve();
+      }
+    }
+    const clients = Promise.all([one, other, one, other, one, other].map(client));
+    await Promise.race([reached.get(15)?.promise, clients]);
+    await redis.kill();
+    await Promise.race([reached.get(40)?.promise, clients]);
+    await redis.restart();
+    await clients;
+    for (const { process } of [one, other]) await process.says("Redis is back");
+    await ask(one, "Name a lake.");
+    await untilTurnsEnd(redis.url);
+    expect((await ask(other, "Name a lake.")).status).toContain("detail=REMOTE");
+  });
+
+  test("have nothing of what one was generating when it was killed; the other makes it", async () => {
+    const question = "Tell me a story about a bear.";
+    const cut = fetch(`${one.url}/v1/chat/completions`, post({ ...bodyOf(question, 100), stream: true }));
+    const reader = (await cut).body?.getReader();
+    await reader?.read();
+    one.process.kill("SIGKILL");
+    await expect(readAll(reader)).rejects.toThrow();
+    const [turns, answers] = await withRedis(redis.url, (client) =>
+      Promise.all([client.keys("sluice:turn:*"), client.keys("sluice:answer:*")]),
+    );
+    expect([turns.length, answers.length]).toEqual([1, 0]);
+    expect((await ask(other, question, 100)).status).toBe(MISS);
+    await untilStored(redis.url, 1);
+    one = await start("one");
+    expect((await ask(one, question, 100)).status).toContain("detail=REMOTE");
+  });
+
+  test("stop in good order while it hangs, and start while it is gone", async () => {
+    redis.freeze(true);
+    other.process.kill("SIGTERM");
+    expect((await other.process.ended).code).toBe(0);
+    redis.freeze(false);
+    await redis.kill();
+    other = await start("other");
+    expect(other.process.stderr()).toContain("Redis can't be had");
+    expect((await ask(other, "Name a hill.")).status).toBe(MISS);
+    await redis.restart();
+  });
+});
