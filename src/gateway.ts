@@ -6,6 +6,7 @@ import { createBackend } from "./backend.ts";
 import { createResponseCache } from "./cache/cache.ts";
 import type { Config } from "./config/schema.ts";
 import { createEngines, type Engines } from "./engines.ts";
+import type { Embed } from "./generation/embedding.ts";
 import { compose } from "./generation/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
@@ -17,7 +18,7 @@ import { holdToLimits } from "./keys/layer.ts";
 import type { LocalModel } from "./models/index.ts";
 import { openPresets } from "./prompts/index.ts";
 import { createLoadControl } from "./queue/load-control.ts";
-import { createModelDirectory } from "./routing/directory.ts";
+import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
 import { createState } from "./store/state.ts";
 import { readVersion } from "./version.ts";
@@ -79,15 +80,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
   });
   const access = await createAccess({ config, state, logger });
+  const routed = route(directory);
   const cache = createResponseCache({
     config,
     models,
+    judges: { generate: routed, embed: (model) => embedderOf(directory.resolve(model)) },
     infoOf: (model) => directory.resolve(model.id).info(),
     version: readVersion(),
     logger,
   });
   await Promise.all([cache.load(), cache.connect()]);
-  const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], route(directory));
+  const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], routed);
   const warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
   if (config.warmPresets) engines.forEach((engine, id) => void engine.onLoaded(() => warmUp.addModel(id)));
   const runs = createBackgroundRuns();
@@ -161,6 +164,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await closed;
     },
   };
+}
+
+function embedderOf({ id, embed }: ServedModel): Embed {
+  if (embed === undefined) throw new Error(`The model ${id} makes no embeddings.`);
+  return embed;
 }
 
 async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOptions): Promise<void> {

@@ -7,8 +7,11 @@ import { readAnswers, writeAnswers } from "./file.ts";
 import { identityOf } from "./identity.ts";
 import { answerRepeats } from "./layer.ts";
 import { createSecondLevel, type SecondLevel } from "./second-level/second-level.ts";
+import { createSemanticTier } from "./semantic/tier.ts";
+import { type Judges, verifyBy } from "./semantic/verify.ts";
 import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts";
 import { type AnswerStore, createAnswerStore } from "./store.ts";
+import type { Tier } from "./tier.ts";
 
 /** Stored answers, the layer that answers from them, and the file in which they outlive the process. */
 export type ResponseCache = {
@@ -53,6 +56,8 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
   readonly models: readonly Model[];
   /** What is known of a model that has loaded: another object for each time that its file was read. */
   readonly infoOf: (model: Model) => ModelInfo | undefined;
+  /** Asked whether two texts ask for the same, where a preset wants that. Without them every text has answers of its own. */
+  readonly judges?: Judges;
   /** Sluice's own. */
   readonly version: string;
   readonly logger: Pick<Logger, "warn" | "info">;
@@ -60,6 +65,9 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
 
 /** Far more than the longest answer that is stored takes. What says that it is longer is damaged. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
+
+/** The texts of presets with `semantic` may take this part of what answers may, besides. */
+const TEXTS_SHARE = 32;
 
 /** A cache with nothing in it. */
 export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
@@ -73,8 +81,8 @@ export function createResponseCache<Model extends CachedModel>(options: Response
   const store = createAnswerStore({ maxBytes, ttlMs });
   const counter = createCacheCounter();
   const shared = createShared(options, store, ttlMs);
-  const tiers = shared === undefined ? [] : [shared.tier];
   const identify = createIdentify(options);
+  const tiers = [shared?.tier, createSemantic(options, store, identify)].filter((tier) => tier !== undefined);
   return {
     layers: [answerRepeats({ store, identify, tiers, turns: shared?.turns, onNews: counter.note })],
     keeps: takesPart,
@@ -83,6 +91,20 @@ export function createResponseCache<Model extends CachedModel>(options: Response
     close: shared?.close ?? doNothing,
     ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
   };
+}
+
+function createSemantic<Model extends CachedModel>(
+  { config, judges, logger }: ResponseCacheOptions<Model>,
+  store: AnswerStore,
+  identify: (model: string) => string | undefined,
+): Tier | undefined {
+  if (judges === undefined) return undefined;
+  return createSemanticTier({
+    ...{ store, identify },
+    verify: verifyBy(judges),
+    maxBytes: Math.ceil(config.cacheBytes / TEXTS_SHARE),
+    onFailure: (error) => logger.warn({ err: error }, "no model could tell whether two requests are alike"),
+  });
 }
 
 function createShared<Model extends CachedModel>(

@@ -1,4 +1,4 @@
-import type { CacheNews } from "../generation/cache.ts";
+import { type CacheNews, SEMANTIC_DETAIL } from "../generation/cache.ts";
 import { tenantScope } from "./scope.ts";
 import type { Removed } from "./second-level/answers.ts";
 import type { SecondLevel, SharedStats } from "./second-level/second-level.ts";
@@ -10,6 +10,8 @@ export type CacheStats = {
   readonly bytes: number;
   readonly maxBytes: number;
   readonly hits: number;
+  /** Of those, how many had the answer to another text that asks for the same. */
+  readonly semanticHits: number;
   /** Requests that were generated, though they took part. */
   readonly misses: number;
   /** Of those, how many shared the generation of an earlier one. */
@@ -36,14 +38,16 @@ export type Which = { readonly model?: string; readonly key?: string; readonly p
 /** Counts what becomes of requests. */
 export type CacheCounter = { readonly note: (news: CacheNews) => void; readonly counts: () => Counts };
 
-type Counts = Pick<CacheStats, "hits" | "misses" | "collapsed" | "bypassed">;
+type Counts = Pick<CacheStats, "hits" | "semanticHits" | "misses" | "collapsed" | "bypassed">;
 
 export function createCacheCounter(): CacheCounter {
-  const counts = { hits: 0, misses: 0, collapsed: 0, bypassed: 0 };
+  const counts = { hits: 0, semanticHits: 0, misses: 0, collapsed: 0, bypassed: 0 };
   return {
     note(news) {
-      if (news.type === "hit") counts.hits += 1;
-      else if (news.type === "none") counts.misses += 1;
+      if (news.type === "hit") {
+        counts.hits += 1;
+        if (news.detail === SEMANTIC_DETAIL) counts.semanticHits += 1;
+      } else if (news.type === "none") counts.misses += 1;
       else if (news.reason === "bypass") counts.bypassed += 1;
       else {
         counts.misses += 1;

@@ -38,6 +38,23 @@ export const KEPT_ANSWERS = ["determined", "always", "never"] as const;
 
 export type KeptAnswers = (typeof KEPT_ANSWERS)[number];
 
+/** What `detail` says of an answer to another text that asks for the same. */
+export const SEMANTIC_DETAIL = "SEMANTIC";
+
+/** On which terms the answer to another text will do. */
+export type SemanticWish = {
+  /** What the user says: all that may differ. */
+  readonly text: string;
+  /** The id of the model whose vectors of the texts are compared; undefined for the one that answers. */
+  readonly model?: string;
+  /** The least cosine of the vectors; at 0 none are made. */
+  readonly minSimilarity: number;
+  /** How likely the model that answers says that the texts ask for the same; at 0 it is not asked. */
+  readonly minAgreement: number;
+  /** How long the models may take, in ms. */
+  readonly timeoutMs: number;
+};
+
 /** What a request asks of the response cache. The first five are `Cache-Control`'s directives, as RFC 9111, section 5.2.1, and RFC 5861 have them. */
 export type CacheWish = {
   /** Is not answered from the cache; its answer is stored. */
@@ -62,6 +79,8 @@ export type CacheWish = {
   readonly freshSeconds?: number;
   /** The id of the preset that it is made with. */
   readonly preset?: string;
+  /** Undefined where only its own answer will do. */
+  readonly semantic?: SemanticWish;
   /** Told what became of it, before the first event. */
   readonly onCache?: (news: CacheNews) => void;
 };

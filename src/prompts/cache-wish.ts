@@ -15,13 +15,23 @@ type Asked = {
 const STOPS = ["stop", "stop_sequences"];
 
 /** What a preset says of the keeping of the answer to a request. */
-export function wishOf({ id, cache }: Preset, asked: Asked): CacheWish {
+export function wishOf(preset: Preset, asked: Asked): CacheWish {
+  const { id, cache } = preset;
   return {
     preset: id,
     answers: cache.answers,
     ...(cache.ttlSeconds !== undefined && { freshSeconds: cache.ttlSeconds }),
     ...(cache.public && isPlain(asked) && { isPublic: true }),
+    ...semanticWish(preset, asked),
   };
+}
+
+/** Only for one message of the user's alone: what was said before, and tools, would have to be compared too. */
+function semanticWish({ cache: { semantic }, tools }: Preset, asked: Asked): Pick<CacheWish, "semantic"> {
+  const [message] = asked.prompt.type === "chat" ? asked.prompt.messages : [];
+  if (semantic === undefined || message === undefined || tools.length > 0 || !isPlain(asked)) return {};
+  const { model, ...terms } = semantic;
+  return { semantic: { ...terms, ...(model !== undefined && { model }), text: message.content } };
 }
 
 /**

@@ -38,6 +38,14 @@ const variables = z
   .refine((all) => Object.keys(all).length <= MAX_VARIABLES, `must be ${MAX_VARIABLES} at most`)
   .refine((all) => !Object.hasOwn(all, INPUT), `${INPUT} is the user's message and can't be declared`);
 
+const semanticSchema = z.strictObject({
+  /** The model whose vectors are compared; absent for the one that answers. */
+  model: z.string().min(1).max(1_024).optional(),
+  minSimilarity: z.number().min(0).max(1).default(0.8),
+  minAgreement: z.number().min(0).max(1).default(0.5),
+  timeoutMs: z.int().min(1).max(60_000).default(2_000),
+});
+
 /** What a preset says of its answers' keeping. */
 const cacheSchema = z.strictObject({
   /** Whether tenants share the answers. */
@@ -46,6 +54,8 @@ const cacheSchema = z.strictObject({
   answers: z.enum(KEPT_ANSWERS).default("determined"),
   /** How long an answer is fresh. */
   ttlSeconds: z.int().min(1).max(31_536_000).optional(),
+  /** On which terms the answer to another text that asks for the same is given; absent for never. */
+  semantic: semanticSchema.optional(),
 });
 
 /** One YAML file of the folder of presets. */

@@ -11,7 +11,16 @@ async function setUp(shared?: CacheControl["shared"]) {
   const warmed: unknown[] = [];
   const { app } = createTestApp({
     cache: {
-      stats: () => ({ entries: 3, bytes: 2_048, maxBytes: 1_048_576, hits: 7, misses: 4, collapsed: 1, bypassed: 2 }),
+      stats: () => ({
+        entries: 3,
+        bytes: 2_048,
+        maxBytes: 1_048_576,
+        hits: 7,
+        semanticHits: 3,
+        misses: 4,
+        collapsed: 1,
+        bypassed: 2,
+      }),
       clear: (which) => cleared.push(which),
       ...(shared && { shared }),
     },
@@ -35,7 +44,7 @@ describe("sluice cache", () => {
     const { server } = await setUp();
     await using _ = server;
     const { stdout } = await sluice({ SLUICE_PORT: String(server.port) }, "cache", "stats");
-    expect(stdout).toMatch(/^ANSWERS +MEMORY +AT MOST +HITS .*\n +3 +2\.0 KiB +1\.0 MiB +7 +4 +1 +2 +2\n$/);
+    expect(stdout).toMatch(/^ANSWERS +MEMORY +AT MOST +HITS .*\n +3 +2\.0 KiB +1\.0 MiB +7 +3 +4 +1 +2 +2\n$/);
     const { stdout: json } = await sluice({}, "cache", "stats", "--json", "--url", `${server.url}/`);
     expect(JSON.parse(json)).toMatchObject({ entries: 3, max_bytes: 1_048_576, hits: 7 });
   });

@@ -145,6 +145,7 @@ describe("/admin/cache", () => {
       bytes: expect.any(Number),
       max_bytes: 1_000_000,
       hits: 1,
+      semantic_hits: 0,
       misses: 1,
       collapsed: 0,
       bypassed: 1,

@@ -14,6 +14,7 @@ const statsSchema = z.object({
   bytes: z.number(),
   max_bytes: z.number(),
   hits: z.number(),
+  semantic_hits: z.number(),
   misses: z.number(),
   collapsed: z.number(),
   bypassed: z.number(),
@@ -33,11 +34,11 @@ export async function cacheStats(flags: Flags, context: CliContext): Promise<num
     context.stdout.write(`${JSON.stringify(stats, null, 2)}\n`);
     return EXIT.done;
   }
-  const { entries, bytes, max_bytes: maxBytes, hits, misses, collapsed, bypassed, warm_up: warmUp } = stats;
+  const { entries, bytes, max_bytes: maxBytes, hits, semantic_hits: semantic, misses, collapsed, bypassed } = stats;
   const memory = [entries, formatBytes(bytes), formatBytes(maxBytes)];
-  const row = [...memory, hits, misses, collapsed, bypassed, warmUp.waiting].map(String);
-  const heading = ["ANSWERS", "MEMORY", "AT MOST", "HITS", "MISSES", "SHARED", "BYPASSED", "TO WARM"];
-  context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6, 7]));
+  const row = [...memory, hits, semantic, misses, collapsed, bypassed, stats.warm_up.waiting].map(String);
+  const heading = ["ANSWERS", "MEMORY", "AT MOST", "HITS", "SEMANTIC", "MISSES", "SHARED", "BYPASSED", "TO WARM"];
+  context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6, 7, 8]));
   if (stats.shared !== undefined) {
     const { up, hits, misses } = stats.shared;
     context.stdout.write(`Redis ${up ? "answers" : "can't be had now"}; ${hits} found there, ${misses} not.\n`);

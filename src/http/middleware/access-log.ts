@@ -51,8 +51,9 @@ export function accessLog(logger: Logger, now: () => number): MiddlewareHandler<
   };
 }
 
-/** `hit`, or why it was none. */
+/** `hit`, such as `hit semantic` where it was not in memory under its own key, or why it was none. */
 function cacheWord(news: CacheNews | undefined): string | undefined {
+  if (news?.type === "hit" && news.detail !== undefined) return `hit ${news.detail.toLowerCase()}`;
   return news?.type === "forward" ? news.reason : news?.type;
 }
 

@@ -14,7 +14,7 @@ export const cacheQuery = z.object({
 });
 
 const NO_CACHE: CacheControl = {
-  stats: () => ({ entries: 0, bytes: 0, maxBytes: 0, hits: 0, misses: 0, collapsed: 0, bypassed: 0 }),
+  stats: () => ({ entries: 0, bytes: 0, maxBytes: 0, hits: 0, semanticHits: 0, misses: 0, collapsed: 0, bypassed: 0 }),
   clear: () => 0,
 };
 
@@ -29,11 +29,12 @@ const NO_WARM_UP: Pick<WarmUp, "state" | "add"> = {
 /** `GET /admin/cache`: what the response cache holds, and what it has done since the start; all 0 where there is none. */
 export function showCache(cache: CacheControl = NO_CACHE, warmUp = NO_WARM_UP): Handler<HttpEnv> {
   return (c) => {
-    const { maxBytes, ...stats } = cache.stats();
+    const { maxBytes, semanticHits, ...stats } = cache.stats();
     const { isRunning, ...done } = warmUp.state();
     return c.json({
       object: "cache",
       ...stats,
+      semantic_hits: semanticHits,
       max_bytes: maxBytes,
       warm_up: { ...done, running: isRunning },
       ...(cache.shared && { shared: shownShared(cache.shared) }),

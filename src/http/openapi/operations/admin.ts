@@ -35,6 +35,7 @@ export const showCache: Operation = {
             bytes: count,
             max_bytes: count,
             hits: count,
+            semantic_hits: count,
             misses: count,
             collapsed: count,
             bypassed: count,

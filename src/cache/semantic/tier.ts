@@ -1,0 +1,79 @@
+import { SEMANTIC_DETAIL } from "../../generation/cache.ts";
+import type { GenerationRequest } from "../../generation/request.ts";
+import type { AnswerStore } from "../store.ts";
+import type { Tier } from "../tier.ts";
+import { neighbourhoodOf } from "./neighbourhood.ts";
+import { createNeighbours, type Neighbour } from "./neighbours.ts";
+import { type Reading, readRequest } from "./reading.ts";
+import type { Verify } from "./verify.ts";
+
+export type SemanticTierOptions = {
+  readonly store: Pick<AnswerStore, "get">;
+  /** What `identityOf` says of the model with this id; undefined as long as that is not known. */
+  readonly identify: (model: string) => string | undefined;
+  readonly verify: Verify;
+  /** What the texts of answered requests may take, in bytes. */
+  readonly maxBytes: number;
+  /** Hears why the models could not be asked, or not in time. */
+  readonly onFailure: (error: unknown) => void;
+};
+
+type Place = { readonly neighbourhood: string; readonly reading: Reading; readonly text: string };
+
+/**
+ * Answers a request with the answer to another text that asks for the same, where its preset says so. Words are compared first, since that takes
+ * microseconds, and the models are asked only about a text that passed: a request without neighbours costs next to nothing.
+ */
+export function createSemanticTier({ store, identify, verify, maxBytes, onFailure }: SemanticTierOptions): Tier {
+  const neighbours = createNeighbours(maxBytes);
+
+  function placeOf(request: GenerationRequest): Place | undefined {
+    const text = request.cache?.semantic?.text;
+    const reading = text === undefined ? undefined : readRequest(text);
+    const identity = reading === undefined ? undefined : identify(request.model);
+    if (text === undefined || reading === undefined || identity === undefined) return undefined;
+    const neighbourhood = neighbourhoodOf(request, identity, text);
+    return neighbourhood === undefined ? undefined : { neighbourhood, reading, text };
+  }
+
+  /** Those whose answers are still stored, each with its answer. */
+  function answered({ neighbourhood, reading }: Place, ownKey: string) {
+    return neighbours.find(neighbourhood, reading).flatMap((neighbour) => {
+      const answer = neighbour.key === ownKey ? undefined : store.get(neighbour.key);
+      if (answer === undefined) neighbours.forget(neighbourhood, neighbour);
+      return answer === undefined ? [] : [{ neighbour, answer }];
+    });
+  }
+
+  async function agrees(
+    request: GenerationRequest,
+    { text: stored }: Neighbour,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { text = "", timeoutMs = 0 } = request.cache?.semantic ?? {};
+    try {
+      return await verify(request, { text, stored }, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+    } catch (error) {
+      if (!signal.aborted) onFailure(error);
+      return false;
+    }
+  }
+
+  return {
+    name: SEMANTIC_DETAIL,
+    takes(request) {
+      const place = placeOf(request);
+      return place !== undefined && neighbours.find(place.neighbourhood, place.reading).length > 0;
+    },
+    async find({ request, key }, signal) {
+      const place = placeOf(request);
+      const [newest] = place === undefined ? [] : answered(place, key);
+      if (newest === undefined) return undefined;
+      return (await agrees(request, newest.neighbour, signal)) ? newest.answer : undefined;
+    },
+    keep({ request, key }) {
+      const place = placeOf(request);
+      if (place !== undefined) neighbours.add(place.neighbourhood, { text: place.text, reading: place.reading, key });
+    },
+  };
+}

@@ -1,0 +1,219 @@
+/** Words that stand for others, whatever is around them: British and American spellings, and words of one meaning. */
+export const SYNONYMS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    "e-mail": "email",
+    "wi-fi": "wifi",
+    tv: "television",
+    telephone: "phone",
+    photograph: "photo",
+    automobile: "car",
+    movie: "film",
+    movies: "films",
+    kid: "child",
+    kids: "children",
+    biggest: "largest",
+    quickest: "fastest",
+    someone: "somebody",
+    anyone: "anybody",
+    everyone: "everybody",
+    whilst: "while",
+    amongst: "among",
+    towards: "toward",
+    tyre: "tire",
+    tyres: "tires",
+    colour: "color",
+    colours: "colors",
+    favourite: "favorite",
+    grey: "gray",
+    centre: "center",
+    litre: "liter",
+    litres: "liters",
+    kilometre: "kilometer",
+    kilometres: "kilometers",
+    organise: "organize",
+    organisation: "organization",
+    aeroplane: "airplane",
+    neighbour: "neighbor",
+    neighbours: "neighbors",
+    behaviour: "behavior",
+    jewellery: "jewelry",
+    two: "2",
+    three: "3",
+    four: "4",
+    five: "5",
+    six: "6",
+    seven: "7",
+    eight: "8",
+    nine: "9",
+    ten: "10",
+    eleven: "11",
+    twelve: "12",
+    twenty: "20",
+    thirty: "30",
+    forty: "40",
+    fifty: "50",
+    sixty: "60",
+    seventy: "70",
+    eighty: "80",
+    ninety: "90",
+  }),
+);
+
+/** What is done, likewise: only where somebody does it, since some of them are things too. */
+export const SYNONYMS_OF_VERBS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    purchase: "buy",
+    obtain: "get",
+    begin: "start",
+    mend: "repair",
+    fix: "repair",
+    erase: "delete",
+  }),
+);
+
+/** What is one word and means several. `'s` after any other word than these is taken for a possessive. */
+export const CONTRACTIONS: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    cannot: ["can", "not"],
+    "can't": ["can", "not"],
+    "won't": ["will", "not"],
+    "shan't": ["shall", "not"],
+    "i'm": ["i", "am"],
+    ...pairs(
+      ["do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "could", "would", "should"],
+      (word) => [`${word}n't`, [word, "not"]],
+    ),
+    ...pairs(["what", "who", "where", "when", "why", "how", "it", "he", "she", "that", "there", "here"], (word) => [
+      `${word}'s`,
+      [word, "is"],
+    ]),
+    ...pairs(["we", "you", "they", "what", "who"], (word) => [`${word}'re`, [word, "are"]]),
+    ...pairs(["i", "we", "you", "they"], (word) => [`${word}'ve`, [word, "have"]]),
+    ...pairs(["i", "we", "you", "they", "he", "she", "it"], (word) => [`${word}'ll`, [word, "will"]]),
+  }),
+);
+
+function pairs<Value>(
+  words: readonly string[],
+  make: (word: string) => readonly [string, Value],
+): Record<string, Value> {
+  return Object.fromEntries(words.map(make));
+}
+
+/** Words that mean something else when they begin with a capital: the capital counts. */
+export const NAMES_TOO: ReadonlySet<string> = new Set(
+  (
+    "access acorn alphabet amazon angular ansible apple april art august basic bash bath bible bill brave buffalo cancer catholic chad chase chef " +
+    "chile china chip chrome cliff conservative cork dale danish dart dawn dean democrat discord docker drew dutch earl earth edge emmy eve " +
+    "excel express faith flask ford frank french gap gene georgia german ginger god go grace grant green guinea guy heather holly hope iris " +
+    "ivy jack java jasmine jean jordan joy julia june labour lent liberal lily lima march mark mars may mercury meta miles mobile moon nice " +
+    "node noble office olive opera oracle orange oscar outlook pat penny phoenix polish puppet python rails ray react reading republican rich " +
+    "rob rose ruby rust safari salt sandy scratch shell slack spark spring stone sue sun swift target teams titanic tony turkey venus violet " +
+    "visa wade who will windows word zoom atom beetle cricket crystal cypress delta dove drift eclipse echo element elixir ember epic fiesta " +
+    "figure fire focus galaxy ghost gimp golf hinge hive insight jaguar jest kindle line linear maven mint mocha monday mustang nest next " +
+    "notion origin pandora pig pilot pixel polo puma rhino robin segment signal sketch spotlight square steam storm stripe sublime subway " +
+    "surface telegram tide tinder twitch uber unity virgin vue wise sat wed mon"
+  ).split(" "),
+);
+
+/** Of those, the ones that begin sentences in their plain meaning: there the capital is the sentence's. */
+export const SENTENCE_STARTERS: ReadonlySet<string> = new Set(["who", "will", "may", "go"]);
+
+/** One of these, and the text is taken for English. None is a word of its neighbours. */
+export const ENGLISH: ReadonlySet<string> = new Set(
+  (
+    "the what which who whose how why where when does did is are my your with and this that these those should " +
+    "would could can not you it explain describe give show tell write please name list recommend summarize"
+  ).split(" "),
+);
+
+/** Greetings, of one word or several, as far as a mark follows them. */
+export const GREETINGS: readonly (readonly string[])[] = [
+  ["hi"],
+  ["hi", "there"],
+  ["hello"],
+  ["hello", "there"],
+  ["hey"],
+  ["hey", "there"],
+  ["good", "morning"],
+  ["good", "afternoon"],
+  ["good", "evening"],
+  ["excuse", "me"],
+  ["sorry"],
+];
+
+/** Thanks, as far as a mark goes before them. */
+export const THANKS: readonly (readonly string[])[] = [
+  ["thanks"],
+  ["thank", "you"],
+  ["thank", "you", "very", "much"],
+  ["thanks", "a", "lot"],
+  ["many", "thanks"],
+  ["thanks", "in", "advance"],
+  ["thank", "you", "in", "advance"],
+];
+
+/** With one of these in a text, it may be about polite words. */
+export const ABOUT_WORDS: ReadonlySet<string> = new Set(
+  (
+    "say says said saying word words mean means meaning translate translation spell spelling pronounce write phrase language type call " +
+    "called rhyme rhymes quote sentence text reply answer letter letters message"
+  ).split(" "),
+);
+
+/** After one of these another word has to come, be it a polite one. */
+export const INCOMPLETE: ReadonlySet<string> = new Set("for as with of to the a an in on and or is".split(" "));
+
+export const QUESTION_WORDS: ReadonlySet<string> = new Set(["what", "who", "where", "when", "why", "how", "which"]);
+
+/** What begins a question without a question word, and nothing else. */
+export const ASKING: ReadonlySet<string> = new Set("does did is are was were could would should has had am".split(" "));
+
+/** What begins a question where somebody comes next. */
+export const AUXILIARIES: ReadonlySet<string> = new Set([
+  ...ASKING,
+  ..."do can will shall may might must have".split(" "),
+]);
+
+export const PRONOUNS: ReadonlySet<string> = new Set("i you he she we they".split(" "));
+
+/** After "how do I", these ask for how something is; "how can I" asks for a way. */
+export const STATES: ReadonlySet<string> = new Set(
+  (
+    "look feel know sound seem appear smell taste compare stand score rank differ rate come go do get have work perform behave act weigh " +
+    "think be fail lose forget trust love hate like want need matter mean see hear believe"
+  ).split(" "),
+);
+
+/** What ends like a plural, be it one or many. */
+export const SAME_IN_PLURAL: ReadonlySet<string> = new Set(
+  "series species means headquarters crossroads barracks gallows works".split(" "),
+);
+
+/** What ends like "largest" and is none such. */
+export const NO_SUPERLATIVES: ReadonlySet<string> = new Set(
+  "forest interest request guest test west rest nest harvest contest protest chest quest digest priest".split(" "),
+);
+
+/** What "how … is it" asks for. */
+export const MEASURES: ReadonlyMap<string, string> = new Map(
+  Object.entries({ tall: "height", old: "age", deep: "depth", heavy: "weight", wide: "width" }),
+);
+
+/** What something has one of, and what "the … of it" and "its …" are the same for. */
+export const ATTRIBUTES: ReadonlySet<string> = new Set([
+  ..."capital population currency president mayor king queen length size area climate government birthplace".split(" "),
+  ...MEASURES.values(),
+]);
+
+/** Who did it, by what was done. */
+export const MAKERS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    wrote: "author",
+    painted: "painter",
+    composed: "composer",
+    invented: "inventor",
+    discovered: "discoverer",
+    founded: "founder",
+  }),
+);

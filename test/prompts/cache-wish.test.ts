@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import type { Message } from "../../src/generation/request.ts";
+import { wishOf } from "../../src/prompts/cache-wish.ts";
+import { chatForm } from "../../src/prompts/forms.ts";
+import { preset } from "./support.ts";
+
+const HELLO: Message = { role: "user", content: "What is it?" };
+const SEMANTIC = "cache: { semantic: { minSimilarity: 0.9 } }\n";
+
+function semanticWish(yaml: string, messages: readonly Message[] = [HELLO], body = {}) {
+  return wishOf(preset(yaml), { prompt: { type: "chat", messages }, body, form: chatForm }).semantic;
+}
+
+describe("a preset's wish for answers to other texts", () => {
+  it("has the user's text, and what the preset says", () => {
+    expect(semanticWish(SEMANTIC)).toEqual({
+      text: "What is it?",
+      minSimilarity: 0.9,
+      minAgreement: 0.5,
+      timeoutMs: 2_000,
+    });
+    expect(semanticWish("cache: { semantic: { model: embedder } }")).toMatchObject({ model: "embedder" });
+  });
+
+  it("is none unless it is asked for", () => {
+    expect(semanticWish("cache: { public: true }")).toBeUndefined();
+    expect(semanticWish("")).toBeUndefined();
+  });
+
+  it.each<[string, readonly Message[], object]>([
+    ["earlier turns", [HELLO, { role: "assistant", content: "That." }, HELLO], {}],
+    ["instructions of the client's", [{ role: "system", content: "Be rude." }, HELLO], {}],
+    ["tools", [HELLO], { tools: [{ type: "function", function: { name: "f" } }] }],
+    ["a form of the client's", [HELLO], { response_format: { type: "json_object" } }],
+  ])("is none for a request with %s", (_, messages, body) => {
+    expect(semanticWish(SEMANTIC, messages, body)).toBeUndefined();
+  });
+
+  it("is none where the preset has tools", () => {
+    expect(semanticWish(`${SEMANTIC}tools: [{ name: f }]\n`)).toBeUndefined();
+  });
+
+  it("can't ask for a similarity that there is none of", () => {
+    expect(() => preset("cache: { semantic: { minSimilarity: 2 } }")).toThrow(/cache\.semantic\.minSimilarity/);
+  });
+});
