@@ -11,6 +11,7 @@ export type Args = {
   readonly model: string;
   readonly llamaServer?: string;
   readonly peerUrl?: string;
+  readonly portkey?: string;
   /** False leaves llama-server out. */
   readonly peer: boolean;
   readonly gpu: GpuChoice;
@@ -27,9 +28,9 @@ lengths, by the same load generator over HTTP, in turns (A B A B …).`;
 
 const NOTES = `
 llama-server is built once, from the source that node-llama-cpp carries, into bench/peers/build (15 to 20 minutes on two cores; it
-needs git, cmake and a C++ compiler), unless --llama-server, --peer-url or --no-peer is given. What \`cache\` is measured beside, Portkey's
-gateway (needs git and npm) and LiteLLM's proxy (needs python3 with venv), is fetched there when that workload is run; what can't be had
-is left out.
+needs git, cmake and a C++ compiler), unless --llama-server, --peer-url or --no-peer is given. \`cache\` is measured beside LiteLLM's proxy,
+which is installed there when that workload is run (it needs python3 with venv), and Portkey's gateway, where --portkey gives one; what can't
+be had is left out.
 
 Results: a table on stdout, and latest.json, latest.md and plots (.svg) in the --out folder.
 
@@ -64,6 +65,7 @@ export function readArgs(argv: readonly string[], workloads: readonly { readonly
       ).conflicts("llamaServer"),
     )
     .option("--no-peer", "measure Sluice alone")
+    .option("--portkey <path>", "the script that starts a Portkey gateway whose cache is on, for the workload cache")
     .addOption(
       new Option(
         "--gpu <choice>",

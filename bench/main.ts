@@ -95,7 +95,7 @@ async function prepare(
   const peer = workloads.some(({ needsPeer }) => needsPeer) ? await findPeer(args, signal) : undefined;
   const words = [...Object.values(LEXICON).flat()];
   const needsGateways = args.peer && workloads.some((workload) => workload.needsGateways === true);
-  const gateways = needsGateways ? await findGateways({ signal, say }) : NO_GATEWAYS;
+  const gateways = needsGateways ? await findGateways({ portkey: args.portkey, signal, say }) : NO_GATEWAYS;
   const { endTokens, singleTokenWords } = await readVocabulary({ modelPath: model.path, words }, signal);
   const known = new Set(singleTokenWords);
   return {

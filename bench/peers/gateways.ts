@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runStep } from "./build-step.ts";
 
@@ -16,67 +16,36 @@ export type Gateways = {
 
 export const NO_GATEWAYS: Gateways = { portkey: undefined, liteLlm: undefined, absent: [] };
 
-export type FindOptions = { readonly signal: AbortSignal; readonly say: (progress: string) => void };
-
-type Recipe = {
-  readonly title: string;
-  /** Below the build folder. With a dot, so that the TypeScript compiler doesn't take what is in it for ours. */
-  readonly folder: string;
-  /** What starts it, in that folder. */
-  readonly program: string;
-  readonly install: (folder: string, step: Step) => Promise<void>;
+export type FindOptions = {
+  /** The script of a Portkey gateway whose cache is on; undefined where there is none. */
+  readonly portkey: string | undefined;
+  readonly signal: AbortSignal;
+  readonly say: (progress: string) => void;
 };
 
-type Step = (command: string, args: readonly string[], cwd?: string) => Promise<void>;
-
 const buildRoot = fileURLToPath(new URL("build/", import.meta.url));
-const PORTKEY = "1.15.2";
 const LITELLM = "1.106.2";
 
 /**
- * From its source: the package on npm is built with `"cache": false`, and rollup leaves out what is never run, so that its cache can't be
- * switched on afterwards.
+ * Gateways to be measured beside ours. What can't be had is left out, and told.
+ *
+ * Portkey's has to be given: the package on npm is built with its cache off, and the code of the cache left out. LiteLLM's package is
+ * installed where it isn't here yet.
  */
-const portkey: Recipe = {
-  title: `Portkey's gateway ${PORTKEY}`,
-  folder: `.portkey-${PORTKEY}`,
-  program: "build/start-server.js",
-  async install(folder, step) {
-    const source = "https://github.com/Portkey-AI/gateway";
-    const tag = ["--depth", "1", "--branch", `v${PORTKEY}`];
-    await step("git", ["clone", "--quiet", ...tag, "--sparse", source, folder]);
-    await step("git", ["sparse-checkout", "set", "src", "plugins", "patches"], folder);
-    const settings = join(folder, "conf.json");
-    await writeFile(settings, switchOnCache(await readFile(settings, "utf8")));
-    await step("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder);
-    await step("npm", ["run", "build"], folder);
-  },
-};
-
-const liteLlm: Recipe = {
-  title: `LiteLLM's proxy ${LITELLM}`,
-  folder: `.litellm-${LITELLM}`,
-  program: "bin/litellm",
-  async install(folder, step) {
-    await step("python3", ["-m", "venv", folder]);
-    await step(join(folder, "bin", "pip"), ["install", "--quiet", `litellm[proxy]==${LITELLM}`]);
-  },
-};
-
-/** Gateways to be measured beside ours, fetched where they aren't here yet. What can't be had is left out, and told. */
-export async function findGateways(options: FindOptions): Promise<Gateways> {
+export async function findGateways({ portkey, signal, say }: FindOptions): Promise<Gateways> {
   const absent: string[] = [];
-  const find = async (recipe: Recipe): Promise<string | undefined> => {
-    try {
-      return await ensure(recipe, options);
-    } catch (error) {
-      options.signal.throwIfAborted();
-      absent.push(`${recipe.title} is absent: ${brief(error)}`);
-      options.say(`${absent.at(-1)}`);
-      return undefined;
-    }
-  };
-  return { portkey: await find(portkey), liteLlm: await find(liteLlm), absent };
+  if (portkey === undefined) {
+    absent.push("Portkey's gateway is absent: none is given with --portkey, and the package on npm has no cache");
+  } else if (!existsSync(portkey)) {
+    throw new Error(`--portkey: there is no ${portkey}`);
+  }
+  const liteLlm = await ensureLiteLlm(signal, say).catch((error: unknown) => {
+    signal.throwIfAborted();
+    absent.push(`LiteLLM's proxy ${LITELLM} is absent: ${brief(error)}`);
+    return undefined;
+  });
+  for (const sentence of absent) say(sentence);
+  return { portkey: portkey === undefined ? undefined : resolve(portkey), liteLlm, absent };
 }
 
 /** What happened, without the log between: the first words, and the last line, which tends to say why. */
@@ -86,26 +55,18 @@ export function brief(error: unknown): string {
   return lines.length > 1 ? `${first} (${lines.at(-1)})` : first;
 }
 
-/** `conf.json` with the cache on. Throws where it is not as it was. */
-export function switchOnCache(settings: string): string {
-  const parsed: unknown = JSON.parse(settings);
-  if (typeof parsed !== "object" || parsed === null || !("cache" in parsed)) {
-    throw new Error("Portkey's conf.json has no `cache` to switch on");
-  }
-  return JSON.stringify({ ...parsed, cache: true }, null, 2);
-}
-
-async function ensure({ title, folder, program, install }: Recipe, { signal, say }: FindOptions): Promise<string> {
-  const path = join(buildRoot, folder);
-  const finished = join(path, "finished");
-  if (existsSync(finished)) return join(path, program);
-  say(`${title}: fetching it; this is done once, and takes a minute or two`);
+async function ensureLiteLlm(signal: AbortSignal, say: (progress: string) => void): Promise<string> {
+  // With a dot, so that the TypeScript compiler doesn't take what is in it for ours.
+  const folder = join(buildRoot, `.litellm-${LITELLM}`);
+  const program = join(folder, "bin", "litellm");
+  const finished = join(folder, "finished");
+  if (existsSync(finished)) return program;
+  say(`LiteLLM's proxy ${LITELLM}: fetching it; this is done once, and takes a minute or two`);
   await mkdir(buildRoot, { recursive: true });
-  await rm(path, { recursive: true, force: true });
-  const logFile = `${path}.log`;
-  await install(path, (command, args, cwd) =>
-    runStep(command, args, { signal, logFile, ...(cwd !== undefined && { cwd }) }),
-  );
+  await rm(folder, { recursive: true, force: true });
+  const options = { signal, logFile: `${folder}.log` };
+  await runStep("python3", ["-m", "venv", folder], options);
+  await runStep(join(folder, "bin", "pip"), ["install", "--quiet", `litellm[proxy]==${LITELLM}`], options);
   await writeFile(finished, "");
-  return join(path, program);
+  return program;
 }

@@ -1,13 +1,9 @@
 import { expect, test } from "vitest";
-import { brief, switchOnCache } from "../../../bench/peers/gateways.ts";
+import { brief, findGateways } from "../../../bench/peers/gateways.ts";
 
-test("Portkey's cache is switched on, and nothing else is changed", () => {
-  const settings = { plugins_enabled: ["default"], cache: false };
-  expect(JSON.parse(switchOnCache(JSON.stringify(settings)))).toEqual({ ...settings, cache: true });
-});
-
-test("settings that know no cache are not taken for some that do", () => {
-  expect(() => switchOnCache("{}")).toThrow("no `cache`");
+test("a gateway that is given and isn't there is an error, told before anything is installed", async () => {
+  const asked = findGateways({ portkey: "no/such/script.js", signal: new AbortController().signal, say: () => {} });
+  await expect(asked).rejects.toThrow("--portkey: there is no no/such/script.js");
 });
 
 test("why a gateway is absent is told in one line", () => {
