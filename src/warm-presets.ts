@@ -17,7 +17,7 @@ export type WarmPresetsOptions = {
   readonly cache: Pick<ResponseCache, "keeps">;
   readonly keys: Pick<KeyRing, "isOn">;
   readonly load: Pick<LoadControl, "attendance">;
-  readonly logger: Logger;
+  readonly logger: Pick<Logger, "info" | "error">;
 };
 
 /** The warm-up of a gateway's presets. */

@@ -21,7 +21,7 @@ export type WarmUpState = {
 export type WarmUp = {
   /** Warms the presets with these ids. One that waits keeps its place; one in progress is begun anew. */
   readonly add: (ids: Iterable<string>) => void;
-  /** As `add`, but for those that have failed before: what has killed an engine is not tried with the next by itself. */
+  /** As `add`, but for the one in progress, and for those that have failed: what has killed an engine is not tried with the next by itself. */
   readonly addUnlessFailed: (ids: Iterable<string>) => void;
   readonly state: () => WarmUpState;
   /** Ends it at once, and for good. */
@@ -80,11 +80,13 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
     const { answers: likely, prefix } = plan(id) ?? { answers: [], prefix: undefined };
     let generated = 0;
     for (const request of likely.filter(isKept)) {
-      if (await runOne(request)) generated += 1;
+      if (await runOne(request)) {
+        generated += 1;
+        answers += 1;
+      }
       // It was added again meanwhile, as it is now.
       if (waiting.has(id)) return;
     }
-    answers += generated;
     // An answer that is generated leaves the evaluated prompt behind by itself.
     if (generated > 0 || prefix === undefined) return;
     await runOne(prefix);
@@ -131,7 +133,7 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
 
   return {
     add,
-    addUnlessFailed: (ids) => add([...ids].filter((id) => !failed.has(id))),
+    addUnlessFailed: (ids) => add([...ids].filter((id) => !failed.has(id) && id !== current)),
     state() {
       const inProgress = current === undefined || waiting.has(current) ? 0 : 1;
       return { waiting: waiting.size + inProgress, isRunning, answers, prefixes };

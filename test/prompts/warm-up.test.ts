@@ -165,6 +165,22 @@ describe("the warm-up", () => {
     expect(all.begun).toEqual(["old 1", "new"]);
   });
 
+  it("goes on with the one in progress when its engine was lost, and begins the others anew", async () => {
+    const all = setUp({
+      a: { answers: [asking("a1")], prefix: PREFIX },
+      b: { answers: [asking("b1")], prefix: PREFIX },
+    });
+    all.warmUp.add(["a"]);
+    await all.quietFor(QUIET_MS);
+    all.hold();
+    all.warmUp.add(["b"]);
+    await all.quietFor(QUIET_MS);
+    all.warmUp.addUnlessFailed(["a", "b"]);
+    expect(all.warmUp.state().waiting).toBe(2);
+    await all.finish();
+    expect(all.begun).toEqual(["a1", "b1", "prefix"]);
+  });
+
   it("leaves a preset alone that failed, until it is asked for by name or has changed", async () => {
     const all = setUp({
       a: { answers: [asking("a1")], prefix: PREFIX },

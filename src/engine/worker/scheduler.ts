@@ -113,9 +113,8 @@ export class Scheduler {
       await this.#admit();
       const decodes = this.#decodes();
       if (decodes.length > 0) await this.#evaluate(decodes);
-      const prefilledTokens = await this.#prefill(
-        decodes.length > 0 || this.#canWait() ? this.#pace.budgetTokens() : this.#batcher.maxBatchTokens,
-      );
+      const isPaced = decodes.length > 0 || this.#canWait();
+      const prefilledTokens = await this.#prefill(isPaced ? this.#pace.budgetTokens() : this.#batcher.maxBatchTokens);
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
     this.#sendNews();
@@ -150,8 +149,7 @@ export class Scheduler {
 
   /** Whether nobody runs who is in a hurry: whoever comes then has a turn soon, though it makes prompts take a little longer. */
   #canWait(): boolean {
-    for (const { request } of this.#running.values()) if (request.priority !== "batch") return false;
-    return true;
+    return [...this.#running.values()].every(({ request }) => request.priority === "batch");
   }
 
   /** The next token of every sequence that is past its prompt, in ascending slot order: llama.cpp merges only ascending ones. */

@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { takesPart } from "../../src/cache/choose.ts";
+import type { GenerationRequest } from "../../src/generation/request.ts";
+import { fixedPresets } from "../../src/prompts/library.ts";
+import { createModelDirectory } from "../../src/routing/directory.ts";
+import { warmPresets } from "../../src/warm-presets.ts";
+import { servedModel } from "../fixtures/served-model.ts";
+import { silent } from "../keys/support.ts";
+import { preset } from "./support.ts";
+
+const WARM = "system: Be kind.\nsampling: { temperature: 0 }\nwarm: [{ input: Hi }]";
+const PRESETS = [
+  preset(`${WARM}\ncache: { public: true }`, "shared"),
+  preset(WARM, "own"),
+  preset(`${WARM}\ncache: { answers: never }`, "never"),
+  preset(`${WARM}\nmodel: other`, "elsewhere"),
+  preset(`${WARM}\nmodel: gone`, "lost"),
+];
+
+/** What is generated for the presets of the model `one`: their ids, those with a star whose text alone is evaluated. */
+async function warm(hasKeys: boolean): Promise<readonly string[]> {
+  const requests: GenerationRequest[] = [];
+  const never = new AbortController();
+  const { promise: isDone, resolve } = Promise.withResolvers<void>();
+  const { addModel } = warmPresets({
+    presets: fixedPresets(PRESETS),
+    models: createModelDirectory([servedModel({ id: "one" }), servedModel({ id: "other" })]),
+    async *generate(request) {
+      requests.push(request);
+      yield { type: "started", promptTokens: 1, cachedTokens: 0 };
+    },
+    cache: { keeps: takesPart },
+    keys: { isOn: () => hasKeys },
+    load: { attendance: { come: () => () => {}, quiet: async () => never.signal } },
+    logger: { ...silent, info: () => resolve() },
+  });
+  addModel("one");
+  await isDone;
+  return requests.map(({ cache, model }) => `${model} ${cache?.preset ?? "*"}`);
+}
+
+describe("what is warmed when a model has been loaded", () => {
+  it("is the answers of its presets, and the texts of those whose answers are not kept", async () => {
+    expect(await warm(false)).toEqual(["one shared", "one own", "one *"]);
+  });
+
+  it("is with keys the answers of those that are public, since others belong to some key", async () => {
+    expect(await warm(true)).toEqual(["one shared", "one *", "one *"]);
+  });
+});
