@@ -27,6 +27,19 @@ export function wantsLogits(sequence: Sequence): boolean {
   return sequence.request.logprobs !== undefined || nextReplayedToken(sequence) === undefined;
 }
 
+/** The next token of every sequence that is past its prompt, in ascending slot order: llama.cpp merges only ascending ones. */
+export function decodesOf(sequences: Iterable<Sequence>): Work[] {
+  const work: Work[] = [];
+  for (const sequence of sequences) {
+    const { request, slot, prompt, prefill, output } = sequence;
+    if (slot === undefined || slot.tokens.length < prefill.length) continue;
+    const token = output[slot.tokens.length - prompt.length];
+    if (token === undefined) throw new Error(`sequence ${request.id} has no token at ${slot.tokens.length}`);
+    work.push({ sequence, slot, tokens: [token], wantLogits: wantsLogits(sequence) });
+  }
+  return work.sort((a, b) => a.slot.index - b.slot.index);
+}
+
 /** Draws the next token from what the call in progress leaves. Undefined where it is known from before a crash, or too early. */
 export async function drawAfter({ sequence, wantLogits }: Work, logitIndex: number): Promise<Drawn | undefined> {
   const { request, output, sampler, scorer } = sequence;

@@ -1,7 +1,7 @@
 import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
 import type { Batcher, Tokenizer, TokenScores } from "./backend.ts";
 import { cutChunk } from "./chunk.ts";
-import { type Drawn, drawAfter, type Work, wantsLogits } from "./draw.ts";
+import { type Drawn, decodesOf, drawAfter, type Work, wantsLogits } from "./draw.ts";
 import { type Boundary, headTokensOf } from "./head.ts";
 import { describeScores } from "./logprobs.ts";
 import type { Placement } from "./placement.ts";
@@ -118,7 +118,7 @@ export class Scheduler {
   async run(): Promise<void> {
     while (!this.#stopped) {
       await this.#admit();
-      const decodes = this.#decodes();
+      const decodes = decodesOf(this.#running.values());
       if (decodes.length > 0) await this.#evaluate(decodes);
       const isPaced = decodes.length > 0 || this.#canWait();
       const prefilledTokens = await this.#prefill(isPaced ? this.#pace.budgetTokens() : this.#batcher.maxBatchTokens);
@@ -157,19 +157,6 @@ export class Scheduler {
   /** Whether nobody runs who is in a hurry: whoever comes then has a turn soon, though it makes prompts take a little longer. */
   #canWait(): boolean {
     return [...this.#running.values()].every(({ request }) => request.priority === "batch");
-  }
-
-  /** The next token of every sequence that is past its prompt, in ascending slot order: llama.cpp merges only ascending ones. */
-  #decodes(): Work[] {
-    const work: Work[] = [];
-    for (const sequence of this.#running.values()) {
-      const { request, slot, prompt, prefill, output } = sequence;
-      if (slot === undefined || slot.tokens.length < prefill.length) continue;
-      const token = output[slot.tokens.length - prompt.length];
-      if (token === undefined) throw new Error(`sequence ${request.id} has no token at ${slot.tokens.length}`);
-      work.push({ sequence, slot, tokens: [token], wantLogits: wantsLogits(sequence) });
-    }
-    return work.sort((a, b) => a.slot.index - b.slot.index);
   }
 
   /** Evaluates prompts until `budgetTokens` are used, or a little more. Returns how many tokens that were. */
