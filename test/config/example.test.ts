@@ -29,6 +29,17 @@ describe("sluice.example.yaml", () => {
   });
 });
 
+describe("the README's table of settings", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const rows = [...readme.matchAll(/^\| `(--[a-z-]+)` \| `(SLUICE_[A-Z_]+)` \| `(\w+)` \|/gm)];
+
+  it("holds every setting, in the schema's order", () => {
+    expect(rows.map(([, flag, variable, key]) => ({ flag, variable, key }))).toEqual(
+      settings.map(({ flag, variable, key }) => ({ flag, variable, key })),
+    );
+  });
+});
+
 function load(text: string) {
   return loadConfig({
     flags: { config: "sluice.yaml" },
