@@ -22,7 +22,7 @@ import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
 import { createState } from "./store/state.ts";
 import { readVersion } from "./version.ts";
-import { warmPresets } from "./warm-presets.ts";
+import { type WarmPresets, warmPresets } from "./warm-presets.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -67,8 +67,10 @@ const FAREWELL_MS = 1_000;
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, models, logger, engines = createEngines(options) } = options;
+  let warmUp: WarmPresets | undefined;
   const presets = await openPresets(config.promptsDir, logger, (ids) => {
-    if (config.warmPresets) warmUp.add(ids);
+    // What changes before there is a warm-up is warmed with all others when the models have loaded.
+    if (config.warmPresets) warmUp?.add(ids);
   });
   const load = createLoadControl({ ...config, models: engines.size });
   const backends = await Promise.all(
@@ -91,11 +93,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   await Promise.all([cache.load(), cache.connect()]);
   const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], routed);
-  const warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
-  if (config.warmPresets) engines.forEach((engine, id) => void engine.onLoaded(() => warmUp.addModel(id)));
+  warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
+  if (config.warmPresets) engines.forEach((engine, id) => void engine.onLoaded(() => warmUp?.addModel(id)));
   const runs = createBackgroundRuns();
   const stop = async () => {
-    warmUp.stop();
+    warmUp?.stop();
     await Promise.all(backends.map((backend) => backend.stop()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
