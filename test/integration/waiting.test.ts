@@ -3,7 +3,12 @@ import { expect, inject, test } from "vitest";
 import { post } from "./client.ts";
 
 const MODEL = "smollm2-135m-instruct";
-const LONG = { messages: [{ role: "user" as const, content: "Tell me a very long story." }], max_tokens: 400 };
+/** One token that ends nothing, again and again: a story that is drawn by chance may be over in a sentence. */
+const LONG = {
+  messages: [{ role: "user" as const, content: "Tell me a very long story." }],
+  max_tokens: 400,
+  logit_bias: { "905": 100 },
+};
 const SHORT = { messages: [{ role: "user" as const, content: "Say hi" }], max_tokens: 4 };
 
 /** Fills every slot of the gateway, until its signal is aborted. Resolves when all have begun to answer. */
