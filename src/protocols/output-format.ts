@@ -42,7 +42,7 @@ const formatText = string(64 * 1024).min(1);
 export const formatFields = {
   response_format: readLater(responseFormat.nullable())
     .optional()
-    .describe("What the answer has to be: any text, any JSON object, or JSON that fits a schema."),
+    .describe("What the answer has to be: free text, a JSON object, or JSON that fits a schema."),
   grammar: readLater(formatText.nullable())
     .optional()
     .describe("A grammar in llama.cpp's GBNF, beginning with `root`, that the answer keeps to."),
@@ -54,7 +54,7 @@ export const formatFields = {
 /** `text.format` of the Responses API, likewise. */
 export const textFormatField = readLater(textFormat.nullable())
   .optional()
-  .describe("What the text has to be: any text, any JSON object, or JSON that fits a schema.");
+  .describe("What the text has to be: free, a JSON object, or JSON that fits a schema.");
 
 type NamedSchema = {
   readonly name: string;

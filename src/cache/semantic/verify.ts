@@ -2,7 +2,8 @@ import type { SemanticWish } from "../../generation/cache.ts";
 import type { Embed } from "../../generation/embedding.ts";
 import type { GenerationEvent, SampledLogprob } from "../../generation/event.ts";
 import type { Generate } from "../../generation/layer.ts";
-import type { GenerationRequest, Message, Sampling } from "../../generation/request.ts";
+import type { GenerationRequest, Message } from "../../generation/request.ts";
+import { PLAIN_SAMPLING } from "../../generation/sampling.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
 
 /** The models that are asked, with no layer before them: what they do here is on nobody's account. */
@@ -19,18 +20,6 @@ export type Pair = { readonly text: string; readonly stored: string };
 export type Verify = (request: GenerationRequest, pair: Pair, signal: AbortSignal) => Promise<boolean>;
 
 const MAX_LOGPROBS = 20;
-/** Only the probabilities are looked at, which sampling doesn't change. What is drawn by chance may go on from what a slot holds of the same beginning. */
-const BY_CHANCE: Sampling = {
-  temperature: 1,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repeatPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-  seed: undefined,
-};
 
 /** Asks the models that a preset wants asked: one by one, as long as they agree. */
 export function verifyBy(judges: Judges): Verify {
@@ -77,7 +66,8 @@ async function agreement(
     maxTokens: 1,
     stop: [],
     logprobs: MAX_LOGPROBS,
-    sampling: BY_CHANCE,
+    // Only the probabilities are looked at. What is drawn by chance may go on from what a slot holds of the same beginning.
+    sampling: PLAIN_SAMPLING,
     terms: { tenant: terms.tenant, priority: terms.priority },
     signal,
   });

@@ -1,18 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { samplerConfig } from "../../../src/engine/worker/sampling.ts";
+import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 
-const off = {
-  temperature: 1,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repeatPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-  seed: 7,
-};
+const off = { ...PLAIN_SAMPLING, seed: 7 };
 
 describe("the sampler's configuration", () => {
   test("leaves out what is off, since the binding's defaults are not OpenAI's", () => {

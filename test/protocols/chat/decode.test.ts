@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
-import { PLAIN_SAMPLING } from "../../fixtures/generation.ts";
 import { decode, MESSAGES } from "./support.ts";
 
 function sampling(fields: Readonly<Record<string, unknown>>) {

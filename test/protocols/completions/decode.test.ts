@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 import { decodeCompletionRequest } from "../../../src/protocols/completions/decode.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
-import { PLAIN_SAMPLING } from "../../fixtures/generation.ts";
 
 /** What becomes of a valid request with `fields` set. */
 function decode(fields: Readonly<Record<string, unknown>>) {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
 import { decodeCountRequest, decodeMessagesRequest } from "../../../src/protocols/messages/decode.ts";
-import { PLAIN_SAMPLING } from "../../fixtures/generation.ts";
 import { decode, MESSAGES, promptOf, refusal } from "./support.ts";
 
 const TOOL = { name: "get_time", description: "Tells the time.", input_schema: { type: "object" } };

@@ -1,0 +1,14 @@
+import type { Sampling } from "./request.ts";
+
+/** The model's own probabilities, and nothing that changes them. */
+export const PLAIN_SAMPLING: Sampling = {
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  repeatPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: [],
+  seed: undefined,
+};
