@@ -2,8 +2,13 @@ import type { Tokenizer } from "./backend.ts";
 import { type ChatPrompt, chatVariables } from "./chat-variables.ts";
 import type { ChatTemplate } from "./prompt.ts";
 
-/** The tokens with which a template goes from the system text to the user's first message, from the first control token to the last one. */
-export type Boundary = readonly number[];
+/** The tokens with which a template goes from the system text to the user's first message. */
+export type Boundary = {
+  /** From the first control token to the last one. */
+  readonly control: readonly number[];
+  /** The text after them, as it is where the message doesn't run into it: a message that begins with a newline may. */
+  readonly text: readonly number[];
+};
 
 const SYSTEM = "sluicesystemtext";
 const USER = "sluiceusertext";
@@ -28,22 +33,29 @@ export function findBoundary(template: ChatTemplate, tokenizer: Tokenizer): Boun
   if (parts === undefined) return undefined;
   const first = parts.findIndex(({ suspicious }) => suspicious);
   const last = parts.findLastIndex(({ suspicious }) => suspicious);
-  const text = parts.slice(first, last + 1).map((part) => part.text);
-  const tokens = tokenizer.tokenize(text.join(""), true);
+  const join = (some: typeof parts) => some.map((part) => part.text).join("");
+  const control = tokenizer.tokenize(join(parts.slice(first, last + 1)), true);
   // Parts at the ends may only look like control tokens' beginnings.
-  const isWhole = [tokens.at(0), tokens.at(-1)].every((token) => token !== undefined && isControl(token, tokenizer));
-  return isWhole ? tokens : undefined;
+  const isWhole = [control.at(0), control.at(-1)].every((token) => token !== undefined && isControl(token, tokenizer));
+  return isWhole ? { control, text: tokenizer.tokenize(join(parts.slice(last + 1)), false) } : undefined;
 }
 
 /**
- * How many of a prompt's first tokens are a head: all before the last token of the first boundary, which is the system text, the template's own if the
- * client has none. 0 where there is none, or a very short one.
+ * How many of a prompt's first tokens are a head: the system text, the template's own if the client has none, and what leads from it to the first
+ * message. 0 where there is none, or a very short one.
  */
 export function headTokensOf(tokens: readonly number[], boundary: Boundary | undefined): number {
   if (boundary === undefined) return 0;
-  const at = tokens.findIndex((_, begin) => boundary.every((token, offset) => tokens[begin + offset] === token));
-  const headTokens = at + boundary.length - 1;
-  return at < 0 || headTokens < SHORTEST_HEAD_TOKENS ? 0 : headTokens;
+  const { control, text } = boundary;
+  const at = tokens.findIndex((_, begin) => isAt(tokens, begin, control));
+  if (at < 0) return 0;
+  const begin = at + control.length;
+  const headTokens = isAt(tokens, begin, text) ? begin + text.length : begin;
+  return headTokens < SHORTEST_HEAD_TOKENS || headTokens >= tokens.length ? 0 : headTokens;
+}
+
+function isAt(tokens: readonly number[], begin: number, part: readonly number[]): boolean {
+  return part.every((token, offset) => tokens[begin + offset] === token);
 }
 
 function renderBetween(template: ChatTemplate): string | undefined {

@@ -50,11 +50,20 @@ const chatml = template((turns) =>
   turns.map(({ role, content }) => `<|begin|>${role}<|role|>${content}<|end|>\n`).join(""),
 );
 
+/** Roles are text, as SmolLM2 and Qwen have it. */
+const spelled = template((turns) => turns.map(({ role, content }) => `<|begin|>${role}\n${content}<|end|>\n`).join(""));
+
 const SYSTEM = "You are helpful and brief.";
 
 describe("the boundary between a system text and the first message", () => {
   test("reaches from the control token that ends the one to the last one that begins the other", () => {
-    expect(findBoundary(chatml, tokenizer)).toEqual(tokenizer.tokenize("<|end|>\n<|begin|>user<|role|>", true));
+    const control = tokenizer.tokenize("<|end|>\n<|begin|>user<|role|>", true);
+    expect(findBoundary(chatml, tokenizer)).toEqual({ control, text: [] });
+  });
+
+  test("goes on with the text between that one and the message", () => {
+    const control = tokenizer.tokenize("<|end|>\n<|begin|>", true);
+    expect(findBoundary(spelled, tokenizer)).toEqual({ control, text: tokenizer.tokenize("user\n", false) });
   });
 
   test("is none where the template puts nothing but text there", () => {
@@ -76,15 +85,37 @@ describe("a prompt's head", () => {
   const boundary = findBoundary(chatml, tokenizer);
   const render = (...turns: Turn[]) => tokenizer.tokenize(chatml.render({ messages: turns }), true);
 
-  test("is all that prompts with one system text and different questions have in common, but for text", () => {
+  test("is all that prompts with one system text and different questions have in common", () => {
     const [one, two] = ["Why?", "Where to?"].map((content) =>
       render({ role: "system", content: SYSTEM }, { role: "user", content }),
     );
     const head = headTokensOf(one ?? [], boundary);
     expect(tokenizer.detokenize((one ?? []).slice(0, head), true)).toBe(
-      `<|begin|>system<|role|>${SYSTEM}<|end|>\n<|begin|>user`,
+      `<|begin|>system<|role|>${SYSTEM}<|end|>\n<|begin|>user<|role|>`,
     );
     expect(headTokensOf(two ?? [], boundary)).toBe(head);
+  });
+
+  test.each([
+    ["with the text that leads to the message", "user", "user\n"],
+    ["without it, where another role speaks first", "assistant", ""],
+  ])("ends %s", (_, role, lead) => {
+    const messages = [
+      { role: "system", content: SYSTEM },
+      { role, content: "Why?" },
+    ];
+    const prompt = tokenizer.tokenize(spelled.render({ messages }), true);
+    const head = headTokensOf(prompt, findBoundary(spelled, tokenizer));
+    expect(tokenizer.detokenize(prompt.slice(0, head), true)).toBe(
+      `<|begin|>system\n${SYSTEM}<|end|>\n<|begin|>${lead}`,
+    );
+  });
+
+  test("leaves something to evaluate", () => {
+    const prompt = render({ role: "system", content: SYSTEM }, { role: "user", content: "Why?" });
+    const head = headTokensOf(prompt, boundary);
+    expect(headTokensOf(prompt.slice(0, head), boundary)).toBe(0);
+    expect(headTokensOf(prompt.slice(0, head + 1), boundary)).toBe(head);
   });
 
   test("is none where the prompt has no boundary, where it is very short, and where the template has none", () => {
