@@ -58,6 +58,9 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .allowExcessArguments()
     .action(async (flags: Flags, command: Command) => {
       refuseWords(command, program);
+      // Reading its code takes an engine as long as this process takes to come to its models.
+      const { prepareWorker } = await import("../engine/host/worker-child.ts");
+      prepareWorker();
       const { serve } = await import("./serve.ts");
       done(await serve(flags, context));
     });

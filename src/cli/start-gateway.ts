@@ -1,3 +1,4 @@
+import { dismissPreparedWorker } from "../engine/host/worker-child.ts";
 import type { GatewayOptions, RunningGateway } from "../gateway.ts";
 
 /**
@@ -10,6 +11,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const engines = createEngines(options);
   // How it went is told to the gateway, which waits for them too.
   for (const engine of engines.values()) engine.start().catch(() => {});
+  // Nobody has taken it where no model writes text.
+  dismissPreparedWorker();
   try {
     const { startGateway: start } = await import("../gateway.ts");
     return await start({ ...options, engines });

@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
 import { extname } from "node:path";
 import type { Readable } from "node:stream";
@@ -28,9 +28,38 @@ export type SpawnWorker<Sent = HostMessage> = () => WorkerChild<Sent>;
 /** The worker's entry: TypeScript in a checkout, JavaScript in `dist`, like this file. */
 const workerPath = fileURLToPath(new URL(`../worker/main${extname(import.meta.url)}`, import.meta.url));
 
-/** Forks the engine's worker, or another `modulePath` that speaks its messages. */
+/** One that reads its code already, and waits for a model to load. */
+let prepared: { readonly child: ChildProcess; readonly modulePath: string } | undefined;
+
+/**
+ * Forks a worker before it is known what it is to load, so that it reads its code while this process still reads its own and its settings. The next
+ * `forkWorker` takes it. One that nobody takes must be dismissed; it ends with this process in any case. Returns the worker, or undefined where
+ * none could be forked: whoever wants one then is told why.
+ */
+export function prepareWorker(modulePath: string = workerPath): WorkerChild | undefined {
+  dismissPreparedWorker();
+  try {
+    const child = forkChild(modulePath);
+    child.on("error", () => {});
+    prepared = { child, modulePath };
+    return child;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Lets go of a prepared worker that nobody has taken. */
+export function dismissPreparedWorker(): void {
+  if (prepared?.child.connected) prepared.child.disconnect();
+  prepared = undefined;
+}
+
+/** Forks the engine's worker, or another `modulePath` that speaks its messages; or gives the one that was prepared. */
 export function forkWorker(modulePath: string = workerPath): WorkerChild {
-  return forkChild(modulePath);
+  if (prepared?.modulePath !== modulePath) return forkChild(modulePath);
+  const { child } = prepared;
+  prepared = undefined;
+  return child.connected ? child : forkChild(modulePath);
 }
 
 const embedderPath = fileURLToPath(new URL(`../worker/embedder${extname(import.meta.url)}`, import.meta.url));
@@ -40,7 +69,7 @@ export function forkEmbedder(): WorkerChild<EmbedderHostMessage> {
   return forkChild(embedderPath);
 }
 
-function forkChild(modulePath: string): WorkerChild<EmbedderHostMessage | HostMessage> {
+function forkChild(modulePath: string): ChildProcess {
   const compileCache = getCompileCacheDir();
   return fork(modulePath, [], {
     serialization: "advanced",
