@@ -31,6 +31,12 @@ describe("what is written down of the binding", () => {
     expect(written).toEqual(binding.tensorTypes);
   });
 
+  test("is how its program for CPUs is opened: on Linux at once, and it is the one that it opens itself after a trial", () => {
+    const { tried, atOnce } = binding.programs;
+    expect(atOnce).toEqual(process.platform === "linux" ? tried : undefined);
+    expect(binding.opensUnknown).toBe(false);
+  });
+
   test("is its version: in package.json, in what is installed, and in what the engine asks for", async () => {
     const engine = await readFile("src/engine/llama/binding.ts", "utf8");
     const asked = /^export const BINDING_VERSION = "(.+)";$/m.exec(engine)?.[1];

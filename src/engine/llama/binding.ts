@@ -2,9 +2,10 @@
  * What is used of node-llama-cpp below its public interface. These calls are private there, so the version is pinned and `requireCalls`
  * checks at start that they exist.
  */
-import { getLlama, type Llama, LlamaLogLevel } from "node-llama-cpp";
+import { getLlama, getLlamaGpuTypes, type Llama, LlamaLogLevel } from "node-llama-cpp";
 import type { GpuChoice } from "../messages.ts";
 import type { SamplerConfig } from "../worker/sampling.ts";
+import { openCpuProgram } from "./cpu-program.ts";
 
 export const BINDING_VERSION = "3.22.1";
 
@@ -102,19 +103,23 @@ export async function openLlama(choice: GpuChoice, log: Log): Promise<Llama> {
     choice === "auto" || choice === "off"
       ? "Run `npm ci` to get llama.cpp's programs for this machine."
       : "Look at the GPU's driver, or let Sluice choose with --gpu auto.";
-  const llama = await getLlama({
-    gpu,
-    build: "never",
-    progressLogs: false,
-    maxThreads: 0,
-    logger: (level, message) => log(LOG_LEVELS[level], message.trimEnd()),
-  }).catch((error: unknown) => {
-    throw new Error(`llama.cpp can't run here with --gpu ${choice}. ${advice}`, { cause: error });
-  });
+  const logger = (level: LlamaLogLevel, message: string) => log(LOG_LEVELS[level], message.trimEnd());
+  const onCpu = (await usesCpuAlone(choice)) ? await openCpuProgram(BINDING_VERSION, logger) : undefined;
+  if (onCpu !== undefined) return onCpu;
+  const llama = await getLlama({ gpu, build: "never", progressLogs: false, maxThreads: 0, logger }).catch(
+    (error: unknown) => {
+      throw new Error(`llama.cpp can't run here with --gpu ${choice}. ${advice}`, { cause: error });
+    },
+  );
   if (gpu !== "auto" && llama.gpu !== gpu) {
     throw new Error(`llama.cpp found no ${choice} device here. ${advice}`);
   }
   return llama;
+}
+
+async function usesCpuAlone(choice: GpuChoice): Promise<boolean> {
+  if (choice !== "auto") return choice === "off";
+  return (await getLlamaGpuTypes("supported")).every((type) => type === false);
 }
 
 /** The private object that `owner` keeps under `field`. Throws when it lacks one of `calls`. */
