@@ -182,7 +182,7 @@ describe("presets that are warm", () => {
         openai.chat.completions.create({ ...live, messages: [{ role: "user", content }] }).withResponse();
       const answers = await Promise.all([ask(`A ${round}`), ask(`B ${round}`)]);
       for (const { response: head } of answers) {
-        expect(head.headers.get("sluice-queue-ms")).toBe("0");
+        expect(head.headers.get("sluice-queue-position")).toBe("0");
       }
     }
     expect(rounds()).toHaveLength(before);
