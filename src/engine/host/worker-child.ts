@@ -59,7 +59,12 @@ export function forkWorker(modulePath: string = workerPath): WorkerChild {
   if (prepared?.modulePath !== modulePath) return forkChild(modulePath);
   const { child } = prepared;
   prepared = undefined;
-  return child.connected ? child : forkChild(modulePath);
+  return isAlive(child) ? child : forkChild(modulePath);
+}
+
+/** Whether its end, or that it could not be started, is still to be told. */
+function isAlive({ pid, connected, exitCode, signalCode }: ChildProcess): boolean {
+  return pid !== undefined && connected && exitCode === null && signalCode === null;
 }
 
 const embedderPath = fileURLToPath(new URL(`../worker/embedder${extname(import.meta.url)}`, import.meta.url));

@@ -30,8 +30,8 @@ const RAM_PADDING_SHARE = 0.25;
 const MAX_RAM_PADDING_BYTES = 1024 ** 3;
 
 /**
- * llama.cpp's program for CPUs that came with the binding, opened at once. The binding tries a program first in a process of its own, for it may crash where
- * it doesn't fit the system; that takes half a second of each start, and whoever opens one here is such a process already. It does so on Linux only.
+ * llama.cpp's program for CPUs that came with the binding, opened at once. On Linux the binding tries a program first in a process of its own, for it may crash
+ * where it doesn't fit the system. That takes half a second of each start, and whoever opens one here is such a process already.
  *
  * @param version the binding's; of another one nothing is known here
  * @returns undefined where the binding has to choose: on other systems, where another program was built, or where this one can't be opened
