@@ -1,5 +1,6 @@
 import { configSchema } from "../../src/config/schema.ts";
 import { createEngine, type Engine } from "../../src/engine/host/engine.ts";
+import { PLAIN_SAMPLING } from "../../src/generation/sampling.ts";
 import type { Measurement } from "../figures.ts";
 import { createWriter, seedOf, type Writer } from "../load/text.ts";
 import { perSecond } from "../load/timing.ts";
@@ -104,17 +105,7 @@ async function generate(sluice: Engine, bench: Bench, prompt: string, newTokens:
     choices: 1,
     maxTokens: newTokens,
     stop: [],
-    sampling: {
-      temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      repeatPenalty: 1,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
-      logitBias: bench.endTokens.map((token) => [token, -100] as const),
-      seed: undefined,
-    },
+    sampling: { ...PLAIN_SAMPLING, temperature: 0, logitBias: bench.endTokens.map((token) => [token, -100] as const) },
     signal: bench.signal,
   });
   for await (const event of events) {

@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Anthropic from "@anthropic-ai/sdk";
-import OpenAI from "openai";
+import type Anthropic from "@anthropic-ai/sdk";
+import type OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { type CacheClients, createCacheClients } from "./cache-clients.ts";
 import { endAll, runSluice, type SluiceProcess } from "./sluice-process.ts";
 
 let folder: string;
@@ -12,23 +13,14 @@ let openai: OpenAI;
 let anthropic: Anthropic;
 let model: string;
 /** The `cache-status` of the last answer's head. */
-let status: string | null;
-
-/** The clients' own, that looks at each answer's head on its way. */
-const watchedFetch: typeof fetch = async (input, init) => {
-  const response = await fetch(input, init);
-  status = response.headers.get("cache-status");
-  return response;
-};
+let status: CacheClients["status"];
 
 async function start(): Promise<void> {
   sluice = runSluice(
     ...["--model", inject("modelPath"), "--slots", "4", "--context", "1024", "--state-file", join(folder, "state.db")],
     ...["--cache-file", join(folder, "answers")],
   );
-  const url = await sluice.ready;
-  openai = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0, fetch: watchedFetch });
-  anthropic = new Anthropic({ baseURL: url, apiKey: "none", maxRetries: 0, fetch: watchedFetch });
+  ({ openai, anthropic, status } = createCacheClients(await sluice.ready));
   model = (await openai.models.list()).data[0]?.id ?? "";
 }
 
@@ -226,12 +218,12 @@ describe.each(KINDS)("an answer of $kind", ({ kind, question, askers }) => {
       const asked = { content: `Name a city. This is number ${index}.`, ...question };
       const [filler, ...others] = [...askers.slice(index), ...askers.slice(0, index)];
       const filled = await filler?.ask(asked);
-      expect(status).toBe(MISS);
+      expect(status()).toBe(MISS);
       expect(filled?.completionTokens).toBeGreaterThan(0);
       expect(kind === "a call" ? filled?.calls.length : filled?.text.length).toBeGreaterThan(0);
       for (const { ask, name } of others) {
         const said = await ask(asked);
-        expect(status, name).toMatch(HIT);
+        expect(status(), name).toMatch(HIT);
         expect(said, name).toEqual({ ...filled, cachedTokens: filled?.promptTokens });
       }
     },
@@ -245,9 +237,9 @@ describe("the response cache", () => {
     const body = { model, messages, n: 3, seed: 7, max_tokens: 12 };
     const runner = openai.chat.completions.stream(body);
     const streamed = await runner.finalChatCompletion();
-    expect(status).toBe(MISS);
+    expect(status()).toBe(MISS);
     const whole = await openai.chat.completions.create(body);
-    expect(status).toMatch(HIT);
+    expect(status()).toMatch(HIT);
     const textsOf = ({ choices }: OpenAI.ChatCompletion) => choices.map(({ message }) => message.content);
     expect(textsOf(whole)).toEqual(textsOf(streamed));
     expect(new Set(textsOf(whole)).size).toBeGreaterThan(1);
@@ -264,7 +256,7 @@ describe("the response cache", () => {
       const [choice] = choices;
       if (choice?.text) pieces.push(choice.text);
     }
-    expect(status).toMatch(HIT);
+    expect(status()).toMatch(HIT);
     expect(pieces.join("")).toBe(whole.choices[0]?.text);
     expect(pieces.length).toBeGreaterThan(10);
   });
@@ -272,12 +264,12 @@ describe("the response cache", () => {
   test("leaves alone what is drawn by chance, unless the request takes an earlier answer", async () => {
     const body = { model, messages, max_tokens: 4 };
     await openai.chat.completions.create(body);
-    expect(status).toBe("sluice; fwd=bypass");
+    expect(status()).toBe("sluice; fwd=bypass");
     const headers = { "cache-control": "max-age=60" };
     const first = await openai.chat.completions.create(body, { headers });
-    expect(status).toBe(MISS);
+    expect(status()).toBe(MISS);
     const second = await openai.chat.completions.create(body, { headers });
-    expect(status).toMatch(HIT);
+    expect(status()).toMatch(HIT);
     expect(second.choices).toEqual(first.choices);
   });
 
@@ -291,7 +283,7 @@ describe("the response cache", () => {
       .catch((error: unknown) => error);
     expect(refusal).toMatchObject({ status: 504, code: "not_cached" });
     await openai.chat.completions.create(body);
-    expect(status).toBe(MISS);
+    expect(status()).toBe(MISS);
   });
 
   test("has requests that come while the answer is generated share it", async () => {
@@ -306,12 +298,12 @@ describe("the response cache", () => {
   test("has after a restart what it had before", async () => {
     const body = { model, messages, temperature: 0, max_tokens: 8 };
     const before = await openai.chat.completions.create(body);
-    expect(status).toBe(MISS);
+    expect(status()).toBe(MISS);
     sluice.kill("SIGTERM");
     expect((await sluice.ended).code).toBe(0);
     await start();
     const after = await openai.chat.completions.create(body);
-    expect(status).toMatch(HIT);
+    expect(status()).toMatch(HIT);
     expect(after.choices).toEqual(before.choices);
   });
 });

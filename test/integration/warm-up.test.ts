@@ -1,10 +1,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Anthropic from "@anthropic-ai/sdk";
-import OpenAI from "openai";
+import type Anthropic from "@anthropic-ai/sdk";
+import type OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { z } from "zod";
+import { type CacheClients, createCacheClients } from "./cache-clients.ts";
 import { endAll, enginePidOf, runSluice, type SluiceProcess } from "./sluice-process.ts";
 
 const RATE = `
@@ -41,22 +42,14 @@ let sluice: SluiceProcess;
 let openai: OpenAI;
 let anthropic: Anthropic;
 /** The `cache-status` of the last answer's head. */
-let status: string | null;
-
-const watchedFetch: typeof fetch = async (input, init) => {
-  const response = await fetch(input, init);
-  status = response.headers.get("cache-status");
-  return response;
-};
+let status: CacheClients["status"];
 
 async function start(): Promise<void> {
   sluice = runSluice(
     ...["--model", inject("modelPath"), "--slots", "2", "--context", "512", "--state-file", join(folder, "state.db")],
     ...["--cache-file", join(folder, "answers"), "--prompts-dir", join(folder), "--warm-presets"],
   );
-  const url = await sluice.ready;
-  openai = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0, fetch: watchedFetch });
-  anthropic = new Anthropic({ baseURL: url, apiKey: "none", maxRetries: 0, fetch: watchedFetch });
+  ({ openai, anthropic, status } = createCacheClients(await sluice.ready));
 }
 
 /** What each round of the warm-up did, so far. */
@@ -128,7 +121,7 @@ describe("presets that are warm", () => {
 
   test.each(Object.keys(CLIENTS))("are answered from the cache when the first who asks sends %s", async (name) => {
     const said = await CLIENTS[name]?.();
-    expect(status).toMatch(HIT);
+    expect(status()).toMatch(HIT);
     const fresh = await openai.chat.completions.create(chat, { headers: { "cache-control": "no-store" } });
     expect(said).toBe(fresh.choices[0]?.message.content);
   });
@@ -149,7 +142,7 @@ describe("presets that are warm", () => {
     await writeFile(join(folder, "rate.yaml"), RATE.replace("good or bad.", "good or bad, in one word."));
     expect(await nextRound(before)).toEqual({ answers: 2, prefixes: 0 });
     await openai.chat.completions.create(chat);
-    expect(status).toMatch(HIT);
+    expect(status()).toMatch(HIT);
   });
 
   test("have their texts evaluated again when the engine was lost", async () => {
@@ -164,7 +157,7 @@ describe("presets that are warm", () => {
     await start();
     expect(await nextRound(0)).toEqual({ answers: 0, prefixes: 2 });
     await openai.chat.completions.create(chat);
-    expect(status).toMatch(HIT);
+    expect(status()).toMatch(HIT);
   });
 
   test("give way to whoever comes, who has a turn at once, and are finished later", async () => {

@@ -5,6 +5,7 @@ import type { SupervisionPolicy } from "../../../src/engine/host/policy.ts";
 import type { EngineOptions, SequenceRequest } from "../../../src/engine/messages.ts";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
 import type { GenerationRequest, Prompt } from "../../../src/generation/request.ts";
+import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { FakeWorker } from "./fake-worker.ts";
 
@@ -49,17 +50,7 @@ export function requestOf(given: Partial<GenerationRequest> & { readonly seed?: 
     choices: 1,
     maxTokens: undefined,
     stop: [],
-    sampling: {
-      temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      repeatPenalty: 1,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
-      logitBias: [],
-      seed,
-    },
+    sampling: { ...PLAIN_SAMPLING, temperature: 0, seed },
     signal: new AbortController().signal,
     ...rest,
   };
