@@ -2,6 +2,7 @@ import { expect } from "vitest";
 import type { SequenceRequest } from "../../../src/engine/messages.ts";
 import type { Batcher, Tokenizer } from "../../../src/engine/worker/backend.ts";
 import type { Sampling } from "../../../src/generation/request.ts";
+import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 
 /** Token 0 ends a generation; token n is the n-th letter. */
 export const END = 0;
@@ -200,17 +201,7 @@ export function createFakeBatcher(options: {
   }
 }
 
-const greedy: Sampling & { seed: number } = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repeatPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-  seed: 1,
-};
+const greedy: Sampling & { seed: number } = { ...PLAIN_SAMPLING, temperature: 0, seed: 1 };
 
 export function sequenceRequest(
   id: number,
