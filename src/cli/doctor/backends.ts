@@ -1,7 +1,7 @@
 import type { Inspection } from "../../engine/host/inspect.ts";
-import type { InstalledBinding, Platform, Program } from "../../engine/host/programs.ts";
 import { BACKENDS, type Backend } from "../../engine/inspect/report.ts";
 import type { GpuChoice } from "../../engine/messages.ts";
+import type { InstalledBinding, Platform, Program } from "../../engine/programs.ts";
 import { formatBytes } from "../units.ts";
 import { type Check, good, note, problem } from "./check.ts";
 

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { Llama, LlamaLogLevel } from "node-llama-cpp";
 import { z } from "zod";
+import { findBinding } from "../programs.ts";
 
 /** Where llama.cpp was built, as the program's own description has it. */
 const metadataSchema = z.object({
@@ -41,9 +42,10 @@ export async function openCpuProgram(
   logger: (level: LlamaLogLevel, message: string) => void,
 ): Promise<Llama | undefined> {
   const create: unknown = Reflect.get(Llama, "_create");
-  const found = process.platform === "linux" ? findProgram(version) : undefined;
-  if (found === undefined || typeof create !== "function") return undefined;
+  if (process.platform !== "linux" || typeof create !== "function") return undefined;
   try {
+    const found = findProgram(version);
+    if (found === undefined) return undefined;
     return await (create as CreateLlama).call(Llama, {
       bindings: createRequire(import.meta.url)(found.path),
       bindingPath: found.path,
@@ -67,26 +69,15 @@ export async function openCpuProgram(
 function findProgram(
   version: string,
 ): { readonly path: string; readonly metadata: z.infer<typeof metadataSchema> } | undefined {
-  const require = createRequire(import.meta.url);
-  const bindingRoot = dirname(dirname(require.resolve("node-llama-cpp")));
-  // Somebody has built one for this machine.
-  if (existsSync(join(bindingRoot, "llama", "localBuilds"))) return undefined;
-  const name = `linux-${process.arch === "arm" ? "armv7l" : process.arch}`;
-  try {
-    const packageRoot = dirname(
-      dirname(createRequire(join(bindingRoot, "package.json")).resolve(`@node-llama-cpp/${name}`)),
-    );
-    if (readJson(join(packageRoot, "package.json"), z.object({ version: z.string() })).version !== version) {
-      return undefined;
-    }
-    const folder = join(packageRoot, "bins", name);
-    const metadata = readJson(join(folder, "_nlcBuildMetadata.json"), metadataSchema);
-    return { path: join(folder, "llama-addon.node"), metadata };
-  } catch {
-    return undefined;
-  }
+  const binding = findBinding(process);
+  const program = binding?.version === version ? binding.programs.cpu : undefined;
+  // Somebody may have built one for this machine.
+  if (program?.state !== "installed" || existsSync(join(bindingRoot(), "llama", "localBuilds"))) return undefined;
+  const path = program.libraries.addon;
+  const metadata: unknown = JSON.parse(readFileSync(join(dirname(path), "_nlcBuildMetadata.json"), "utf8"));
+  return { path, metadata: metadataSchema.parse(metadata) };
 }
 
-function readJson<T>(path: string, schema: z.ZodType<T>): T {
-  return schema.parse(JSON.parse(readFileSync(path, "utf8")));
+function bindingRoot(): string {
+  return dirname(dirname(createRequire(import.meta.url).resolve("node-llama-cpp")));
 }

@@ -3,9 +3,9 @@ import type { Folder } from "../../../src/cli/doctor/disk.ts";
 import type { ModelFinding } from "../../../src/cli/doctor/models.ts";
 import type { Probes } from "../../../src/cli/doctor.ts";
 import type { Inspection } from "../../../src/engine/host/inspect.ts";
-import type { InstalledBinding, Program } from "../../../src/engine/host/programs.ts";
-import { pinnedBindingVersion } from "../../../src/engine/host/programs.ts";
 import type { GpuChoice } from "../../../src/engine/messages.ts";
+import type { InstalledBinding, Program } from "../../../src/engine/programs.ts";
+import { pinnedBindingVersion } from "../../../src/engine/programs.ts";
 import type { LocalModel } from "../../../src/models/index.ts";
 
 export const GIB = 1024 ** 3;

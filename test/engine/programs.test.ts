@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { findBinding, pinnedBindingVersion } from "../../../src/engine/host/programs.ts";
+import { findBinding, pinnedBindingVersion } from "../../src/engine/programs.ts";
 
 describe("findBinding", () => {
   it("finds node-llama-cpp in the version that is pinned", () => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import type { Backend, Libraries } from "../inspect/report.ts";
+import type { Backend, Libraries } from "./inspect/report.ts";
 
 /**
  * Which packages of node-llama-cpp hold llama.cpp's programs for a platform, as its `bindings/utils/compileLLamaCpp.js` has it
@@ -42,9 +42,9 @@ export type InstalledBinding = {
 /** The platform as `PACKAGES` has it, such as `linux-x64`. */
 export type Platform = { readonly platform: string; readonly arch: string };
 
-/** The version that `package.json` asks for; the file lies three folders up both from `src` and from `dist`. */
+/** The version that `package.json` asks for; the file lies two folders up both from `src` and from `dist`. */
 export function pinnedBindingVersion(): string {
-  return String(readJson(new URL("../../../package.json", import.meta.url)).dependencies?.["node-llama-cpp"]);
+  return String(readJson(new URL("../../package.json", import.meta.url)).dependencies?.["node-llama-cpp"]);
 }
 
 /** What is installed of node-llama-cpp; undefined when nothing is. Loads none of it. */
