@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { EngineCrashedError } from "../../generation/errors.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import type { HostMessage, SequenceUpdate, WorkerMessage } from "../messages.ts";
-import { UnreadTextError } from "./errors.ts";
+import { sendFailure, UnreadTextError } from "./errors.ts";
 import type { EventWriter } from "./event-stream.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import { allowedToRun, judge, trialTokens } from "./quarantine.ts";
@@ -41,23 +41,51 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
   let cancelUnconfirmedUntil: number | undefined;
 
   function submitAllowed(): void {
-    if (send === undefined) return;
-    for (const { sequences } of allowedToRun(table.requests)) {
-      for (const sequence of sequences) {
-        if (sequence.finished || sequence.submission !== undefined) continue;
-        send({ type: "submit", sequence: table.submit(sequence, trialTokens(sequence, policy)) });
+    // One that can't be sent may have kept others from their turn, as the suspect on trial does.
+    while (send !== undefined && failUnsendable(send)) {}
+  }
+
+  /** Submits what may run, and fails what can't be sent. Returns whether there was any such. */
+  function failUnsendable(sendToWorker: (message: HostMessage) => void): boolean {
+    let failed = false;
+    for (const inFlight of allowedToRun(table.requests)) {
+      try {
+        submit(inFlight, sendToWorker);
+      } catch (error) {
+        failed = true;
+        forget(inFlight);
+        inFlight.writer.fail(sendFailure(error));
+      }
+    }
+    return failed;
+  }
+
+  /** Throws where one of the sequences can't be sent; it is then as if that one had not been submitted. */
+  function submit({ sequences }: InFlightRequest, sendToWorker: (message: HostMessage) => void): void {
+    for (const sequence of sequences) {
+      if (sequence.finished || sequence.submission !== undefined) continue;
+      const message: HostMessage = { type: "submit", sequence: table.submit(sequence, trialTokens(sequence, policy)) };
+      try {
+        sendToWorker(message);
+      } catch (error) {
+        table.release(sequence);
+        throw error;
       }
     }
   }
 
   function cancel(inFlight: InFlightRequest): void {
-    const ids = table.remove(inFlight);
-    if (ids.length > 0) cancelUnconfirmedUntil = table.lastId;
-    for (const id of ids) send?.({ type: "cancel", id });
+    forget(inFlight);
     submitAllowed();
   }
 
-  function fail(inFlight: InFlightRequest, error: Error): void {
+  function forget(inFlight: InFlightRequest): void {
+    const ids = table.remove(inFlight);
+    if (ids.length > 0) cancelUnconfirmedUntil = table.lastId;
+    for (const id of ids) send?.({ type: "cancel", id });
+  }
+
+  function fail(inFlight: InFlightRequest, error: unknown): void {
     cancel(inFlight);
     inFlight.writer.fail(error);
   }
@@ -147,11 +175,17 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
         const sequence = table.find(each.id);
         // Nobody wants it any more: the cancel is on its way.
         if (sequence === undefined) continue;
-        if ("rejection" in each) {
-          table.release(sequence);
-          fail(sequence.owner, rejectionError(each.rejection));
-        } else {
-          update(sequence, each);
+        try {
+          if ("rejection" in each) {
+            table.release(sequence);
+            fail(sequence.owner, rejectionError(each.rejection));
+          } else {
+            update(sequence, each);
+          }
+        } catch (error) {
+          // The others of this step have nothing to do with it.
+          logger.error({ err: error, requestId: sequence.owner.request.id }, "a request's news could not be handled");
+          fail(sequence.owner, error);
         }
       }
     },

@@ -9,7 +9,8 @@ import type {
 } from "../embedding-messages.ts";
 import { parseEmbedderMessage } from "./embedder-messages.ts";
 import { createEmbeddingQueue, type EmbeddingJob } from "./embedding-queue.ts";
-import { EngineLoadError, EngineStoppedError } from "./errors.ts";
+import { EngineLoadError, EngineStoppedError, sendFailure } from "./errors.ts";
+import { createGuard, guardClock } from "./guard.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { createWatchdog } from "./watchdog.ts";
 import { forkEmbedder, type SpawnWorker } from "./worker-child.ts";
@@ -66,7 +67,8 @@ type Running = {
  * process, until `maxDeaths`.
  */
 export function createEmbedder(given: CreateEmbedderOptions): Embedder {
-  const { options, logger, spawn = forkEmbedder, clock = systemClock } = given;
+  const { options, logger, spawn = forkEmbedder } = given;
+  const clock = guardClock(given.clock ?? systemClock, createGuard(logger));
   const policy = { ...DEFAULT_EMBEDDER_POLICY, ...given.policy };
   const queue = createEmbeddingQueue({ maxPending: policy.maxPending, onAbort: cancel, onAdd: pump });
   const exited = Promise.withResolvers<void>();
@@ -96,8 +98,13 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
         continue;
       }
       lastId += 1;
+      try {
+        process.send({ type: "embed", id: lastId, item: job.item });
+      } catch (error) {
+        job.fail(sendFailure(error));
+        continue;
+      }
       running.current = { id: lastId, job };
-      process.send({ type: "embed", id: lastId, item: job.item });
       return;
     }
     cancelIdle = clock.after(policy.idleMs, endIdle);

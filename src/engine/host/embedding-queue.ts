@@ -16,6 +16,8 @@ export type EmbeddingJob = {
   embedded(vector: Float32Array, tokens: number): void;
   /** Ends the request: `item` can't have a vector. */
   refuse(refusal: EmbeddingRefusal): void;
+  /** Ends the request with `error`. */
+  fail(error: unknown): void;
   /** The worker died over `item`; ends the request when that was the `maxDeaths`th time. */
   died(maxDeaths: number): void;
 };
@@ -71,6 +73,7 @@ export function createEmbeddingQueue({ maxPending, onAbort, onAdd }: EmbeddingQu
         leave();
         resolve({ vectors, tokens });
       },
+      fail,
       refuse(refusal) {
         fail(new EmbeddingRefusedError(vectors.length, refusal));
       },

@@ -5,6 +5,7 @@ import type { ModelText } from "../../generation/model.ts";
 import type { EngineInfo, EngineOptions } from "../messages.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { createEventStream } from "./event-stream.ts";
+import { createGuard, guardClock } from "./guard.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { createQueries } from "./queries.ts";
 import type { InFlightRequest } from "./sequence-table.ts";
@@ -60,7 +61,9 @@ export type CreateEngineOptions = {
  * for await (const event of engine.generate(request)) console.log(event);
  */
 export function createEngine(given: CreateEngineOptions): Engine {
-  const { options, logger, spawn = forkWorker, clock = systemClock } = given;
+  const { options, logger, spawn = forkWorker } = given;
+  const guard = createGuard(logger);
+  const clock = guardClock(given.clock ?? systemClock, guard);
   const policy = { ...DEFAULT_POLICY, ...given.policy };
   const dispatcher = createDispatcher({ policy, logger });
   const loadedListeners: (() => void)[] = [];
@@ -74,7 +77,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
     onReady(send) {
       dispatcher.workerReady(send);
       queries.workerReady(send);
-      for (const listener of loadedListeners) listener();
+      for (const listener of loadedListeners) guard("loaded", listener)();
     },
     onLost() {
       dispatcher.workerLost(queries.submitted > 0);

@@ -1,3 +1,4 @@
+import { InvalidSamplingError } from "../../generation/errors.ts";
 import { describeDeath, type WorkerDeath } from "./worker-death.ts";
 
 /** The model could not be loaded when the engine was started. For the person who starts Sluice, not for a client. */
@@ -34,4 +35,21 @@ export class UnreadTextError extends Error {
     );
     this.name = "UnreadTextError";
   }
+}
+
+/** A message can't be written for another process: values nested too deep, or of a kind that only lives in this one. */
+export class UnsendableError extends Error {
+  constructor(cause: unknown) {
+    super("The message can't be handed to the engine's process.", { cause });
+    this.name = "UnsendableError";
+  }
+}
+
+/** What a request is told that `error` kept from the engine. */
+export function sendFailure(error: unknown): unknown {
+  if (!(error instanceof UnsendableError)) return error;
+  return new InvalidSamplingError(
+    "prompt",
+    "This request can't be handed to the engine: something in it is nested too deep, or is no plain value. Send less of it.",
+  );
 }

@@ -1,6 +1,7 @@
 import { EngineCrashedError, OverloadedError } from "../../generation/errors.ts";
 import type { ModelText } from "../../generation/model.ts";
 import type { HostMessage, TextAnswer, TextQuery, WorkerMessage } from "../messages.ts";
+import { sendFailure } from "./errors.ts";
 import { rejectionError } from "./rejection.ts";
 
 /** Questions about text that may wait for an answer at once. */
@@ -43,14 +44,24 @@ export function createQueries(unavailable: () => Error | undefined): Queries {
     if (gone !== undefined) throw gone;
     if (pending.size >= MAX_PENDING)
       throw new OverloadedError(`The model already has ${pending.size} questions in hand.`, RETRY_AFTER_MS);
-    const answered = Promise.withResolvers<TextAnswer>();
+    const question: Question = { query, answered: Promise.withResolvers<TextAnswer>(), deaths: 0 };
     const id = ++lastId;
-    pending.set(id, { query, answered, deaths: 0 });
-    send?.({ type: "query", id, query });
-    const answer = await answered.promise;
+    pending.set(id, question);
+    submit(id, question);
+    const answer = await question.answered.promise;
     if (answer.type === "rejected") throw rejectionError(answer.rejection);
     if (!isOf(answer, expected)) throw new Error(`the worker answered ${query.type} with ${answer.type}`);
     return answer;
+  }
+
+  /** One that can't be sent is answered with that, and takes nobody's place. */
+  function submit(id: number, { query, answered }: Question): void {
+    try {
+      send?.({ type: "query", id, query });
+    } catch (error) {
+      pending.delete(id);
+      answered.reject(sendFailure(error));
+    }
   }
 
   return {
@@ -70,7 +81,7 @@ export function createQueries(unavailable: () => Error | undefined): Queries {
     },
     workerReady(sendToWorker) {
       send = sendToWorker;
-      for (const [id, { query }] of pending) send({ type: "query", id, query });
+      for (const [id, question] of [...pending]) submit(id, question);
     },
     workerLost() {
       send = undefined;

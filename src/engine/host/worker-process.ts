@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../clock.ts";
 import type { HostMessage, WorkerMessage } from "../messages.ts";
+import { UnsendableError } from "./errors.ts";
+import { createGuard } from "./guard.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import type { SpawnWorker, WorkerChild } from "./worker-child.ts";
 import type { WorkerDeath } from "./worker-death.ts";
@@ -13,7 +15,10 @@ export type EngineLogger = Pick<Logger, "debug" | "info" | "warn" | "error">;
 /** A worker as the supervisor sees it: typed messages out and in, one death. */
 export type WorkerProcess<Sent = HostMessage> = {
   readonly pid: number | undefined;
-  /** Does nothing once the channel is gone: the death that took it is reported by itself. */
+  /**
+   * Does nothing once the channel is gone: the death that took it is reported by itself. Throws `UnsendableError` where the message can't be
+   * written; then nothing of it was sent.
+   */
   send(message: Sent): void;
   /** Closes the channel, at which the worker exits; kills it when it is still there after `stopGraceMs`. */
   end(): void;
@@ -41,6 +46,7 @@ export function openChild<Sent, Received>(
   { spawn, clock, policy, logger, onMessage, onDeath }: WorkerProcessOptions<Sent, Received>,
   parse: (value: unknown) => Parsed<Received>,
 ): WorkerProcess<Sent> {
+  const guard = createGuard(logger);
   let reason: string | undefined;
   let exit: { exitCode: number | null; signal: string | null } = { exitCode: null, signal: null };
   let channelClosedHere = false;
@@ -53,7 +59,7 @@ export function openChild<Sent, Received>(
     child = spawn();
   } catch (error) {
     reason = `the engine's process could not be started: ${messageOf(error)}`;
-    queueMicrotask(() => onDeath({ ...exit, reason, lastLines: [] }));
+    queueMicrotask(guard("death", () => onDeath({ ...exit, reason, lastLines: [] })));
     return { pid: undefined, send() {}, end() {}, kill() {} };
   }
   const { pid } = child;
@@ -64,7 +70,7 @@ export function openChild<Sent, Received>(
     if (dead) return;
     dead = true;
     cancelTimer?.();
-    onDeath({ ...exit, reason, lastLines: output.lastLines() });
+    guard("death", onDeath)({ ...exit, reason, lastLines: output.lastLines() });
   }
 
   function replaceTimer(delayMs: number, callback: () => void): void {
@@ -81,12 +87,15 @@ export function openChild<Sent, Received>(
   output.follow(child.stdout);
   output.follow(child.stderr);
 
-  child.on("message", (value) => {
-    if (dead) return;
-    const parsed = parse(value);
-    if ("message" in parsed) onMessage(parsed.message);
-    else kill(`the engine's process sent a message that is not in the contract: ${parsed.problem}`);
-  });
+  child.on(
+    "message",
+    guard("message", (value: unknown) => {
+      if (dead) return;
+      const parsed = parse(value);
+      if ("message" in parsed) onMessage(parsed.message);
+      else kill(`the engine's process sent a message that is not in the contract: ${parsed.problem}`);
+    }),
+  );
   child.on("error", (error) => {
     if (pid === undefined) {
       reason ??= `the engine's process could not be started: ${error.message}`;
@@ -115,7 +124,11 @@ export function openChild<Sent, Received>(
     pid,
     send(message) {
       // Without a callback a failed send becomes an `error` event.
-      child.send(message, () => {});
+      try {
+        child.send(message, () => {});
+      } catch (error) {
+        throw new UnsendableError(error);
+      }
     },
     end() {
       if (exited || dead) return;
