@@ -104,7 +104,8 @@ export type Rejection =
   | { readonly code: "unrenderable_prompt"; readonly reason: string }
   | {
       readonly code: "invalid_sampling";
-      readonly field: keyof Sampling | "grammar" | "prompt" | "suffix" | "tokens";
+      /** In the words of `GenerationRequest`. */
+      readonly field: string;
       readonly reason: string;
     }
   /** The engine could not go on with this one alone; it is not the client's fault. */
@@ -123,7 +124,8 @@ export type SequenceUpdate = {
   readonly logprobs?: readonly SampledLogprob[];
   /** Set in the sequence's last update. */
   readonly finished?: {
-    readonly reason: FinishReason;
+    /** Whether it ended with a call is for others to find out. */
+    readonly reason: Exclude<FinishReason, "tool_calls">;
     readonly completionTokens: number;
     /** The stop string that ended it, where one did. */
     readonly stopString?: string;

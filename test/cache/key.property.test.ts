@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { keyOf } from "../../src/cache/key.ts";
-import type { GenerationRequest, Prompt } from "../../src/generation/request.ts";
+import type { GenerationRequest, Prompt, Sampling } from "../../src/generation/request.ts";
 import { generationRequest } from "../fixtures/generation.ts";
 
 const text = fc.string({ unit: "binary", maxLength: 12 });
@@ -162,6 +162,25 @@ describe("keyOf", () => {
     );
   });
 
+  it("is another with a field that nobody has thought of yet, in the request, its prompt, its sampling, a message or a tool", () => {
+    const base = generationRequest({
+      tools: { tools: [{ name: "f" }], choice: "auto", allowed: undefined, parallel: true },
+    });
+    const { prompt: chat, sampling: drawn, tools: use } = base;
+    const added = { unheardOf: 1 };
+    const messages = [{ role: "user" as const, content: "Hi", ...added }];
+    const variants: GenerationRequest[] = [
+      base,
+      { ...base, ...added },
+      { ...base, prompt: { ...chat, ...added } },
+      { ...base, prompt: { type: "chat", messages } },
+      { ...base, sampling: { ...drawn, ...added } },
+      ...(use === undefined ? [] : [{ ...base, tools: { ...use, ...added } }]),
+      ...(use === undefined ? [] : [{ ...base, tools: { ...use, tools: [{ name: "f", ...added }] } }]),
+    ];
+    expect(new Set(variants.map(key)).size).toBe(variants.length);
+  });
+
   it("sees the order of a tool's properties, and that of a format's, since the model and the grammar do", () => {
     const [a, b] = [{ type: "string" }, { type: "integer" }];
     const withTool = (properties: object) =>
@@ -201,6 +220,19 @@ describe("keyOf", () => {
   });
 });
 
+/** Another value for each field. A field that is added needs a line here, or it does not compile. */
+const SAMPLING_CHANGES = {
+  temperature: ({ temperature }) => temperature + 1,
+  topP: ({ topP }) => topP / 2,
+  topK: ({ topK }) => topK + 1,
+  minP: ({ minP }) => minP + 0.25,
+  repeatPenalty: ({ repeatPenalty }) => repeatPenalty + 1,
+  presencePenalty: ({ presencePenalty }) => presencePenalty + 1,
+  frequencyPenalty: ({ frequencyPenalty }) => frequencyPenalty + 0.5,
+  logitBias: ({ logitBias }) => [...logitBias, [100, 1]],
+  seed: ({ seed }) => (seed ?? 0) + 1,
+} satisfies { readonly [Field in keyof Sampling]-?: (sampling: Sampling) => Sampling[Field] };
+
 /** One request for each thing that matters, which differs from `original` in it. */
 function changes(original: GenerationRequest): GenerationRequest[] {
   const { sampling: drawn, prompt: from, maxTokens, stop, choices, logprobs } = original;
@@ -219,11 +251,10 @@ function changes(original: GenerationRequest): GenerationRequest[] {
     { ...original, choices: choices + 1 },
     { ...original, maxTokens: (maxTokens ?? 0) + 1 },
     { ...original, stop: [...stop, "."] },
-    { ...original, sampling: { ...drawn, temperature: drawn.temperature + 1 } },
-    { ...original, sampling: { ...drawn, repeatPenalty: drawn.repeatPenalty + 1 } },
-    { ...original, sampling: { ...drawn, presencePenalty: drawn.presencePenalty + 1 } },
-    { ...original, sampling: { ...drawn, frequencyPenalty: drawn.frequencyPenalty + 0.5 } },
-    { ...original, sampling: { ...drawn, logitBias: [...drawn.logitBias, [100, 1]] } },
+    ...Object.entries(SAMPLING_CHANGES).map(([field, change]) => ({
+      ...original,
+      sampling: { ...drawn, temperature: drawn.temperature + 0.25, [field]: change(drawn) },
+    })),
     { ...original, cache: { isPublic: true } },
     { ...original, terms: { tenant: "another", priority: "default" } },
   ];

@@ -22,7 +22,7 @@ const refusal = z.discriminatedUnion("code", [
   z.object({ code: z.literal("only_a_reranker") }),
 ]);
 
-const message: z.ZodType<EmbedderWorkerMessage> = z.discriminatedUnion("type", [
+const message = z.discriminatedUnion("type", [
   z.object({ type: z.literal("loaded"), info }),
   z.object({ type: z.literal("loadFailed"), reason: z.string() }),
   z.object({ type: z.literal("embedded"), id: count, vector: z.instanceof(Float32Array), tokens: count }),
@@ -33,4 +33,5 @@ const message: z.ZodType<EmbedderWorkerMessage> = z.discriminatedUnion("type", [
 ]);
 
 /** Checks what came over an embedding worker's channel. */
-export const parseEmbedderMessage: (value: unknown) => Parsed<EmbedderWorkerMessage> = parserOf(message);
+export const parseEmbedderMessage: (value: unknown) => Parsed<EmbedderWorkerMessage> =
+  parserOf<EmbedderWorkerMessage>()(message);

@@ -1,4 +1,4 @@
-import type { FinishReason, SampledLogprob } from "../../generation/event.ts";
+import type { SampledLogprob } from "../../generation/event.ts";
 import type { SequenceRequest } from "../messages.ts";
 import type { Sampler, Scorer, Tokenizer } from "./backend.ts";
 import { createDetokenizer, type Detokenizer } from "./detokenizer.ts";
@@ -40,7 +40,7 @@ export type Accepted = {
   readonly text: string;
   /** Of the tokens whose text is shown by now. */
   readonly logprobs: readonly SampledLogprob[];
-  readonly finished: FinishReason | undefined;
+  readonly finished: "stop" | "length" | undefined;
   /** The stop string that ended it. */
   readonly stopString?: string;
 };

@@ -13,6 +13,8 @@ const messages: readonly WorkerMessage[] = [
   },
   { type: "rejected", id: 1, rejection: { code: "unrenderable_prompt", reason: "roles" } },
   { type: "rejected", id: 1, rejection: { code: "invalid_sampling", field: "logitBias", reason: "no such token" } },
+  // Which fields a request has, is for those to say who read it.
+  { type: "rejected", id: 1, rejection: { code: "invalid_sampling", field: "unheardOf", reason: "wrong" } },
   { type: "rejected", id: 1, rejection: { code: "failed", reason: "no memory" } },
   { type: "step", updates: [] },
   {
