@@ -2,12 +2,17 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    globalSetup: "test/wanted-node.ts",
     projects: [
       {
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/integration/**", "test/clients/**"],
+          // These tests share no state, so files share a process: a third of the time.
+          isolate: false,
+          // Property tests are bound by the processor, which may be busy with others.
+          testTimeout: 30_000,
         },
       },
       {
