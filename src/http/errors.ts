@@ -36,6 +36,15 @@ export class HttpError extends Error {
   }
 }
 
+/** The client left before all of its request was here. Nobody receives the answer. */
+export class ClientGoneError extends Error {
+  override readonly name = "ClientGoneError";
+
+  constructor() {
+    super("the client closed the connection before the end of its request's body");
+  }
+}
+
 /** The model is there, and not for this key. */
 export class ModelNotAllowedError extends Error {
   override readonly name = "ModelNotAllowedError";
@@ -176,6 +185,10 @@ export function sendFailure(c: Context<HttpEnv>, failure: Failure): Response {
 /** Turns whatever a handler threw into an answer. Logs the stack of what nobody foresaw. */
 export function errorHandler(logger: Logger): ErrorHandler<HttpEnv> {
   return (error, c) => {
+    if (error instanceof ClientGoneError) {
+      c.get("facts").clientGone = true;
+      return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+    }
     const requestId = c.get("requestId");
     const failure = describeFailure(error, requestId);
     if (failure.unexpected) {

@@ -1,16 +1,37 @@
+import { setImmediate } from "node:timers/promises";
 import type { Context } from "hono";
-import { HttpError } from "./errors.ts";
+import { BODY_LIMITS } from "../json/limits.ts";
+import { readJsonBody } from "../json/parse.ts";
+import { excessError } from "../protocols/json-excess.ts";
+import { ClientGoneError, HttpError } from "./errors.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The request's body as JSON. Throws a 400 `HttpError` that says where it breaks off, if that is known. */
+/**
+ * The request's body as JSON, bounded in depth and counts.
+ *
+ * @throws HttpError, a 400 that says where it breaks off, if that is known
+ * @throws InvalidRequestError for the field that holds too much
+ * @throws ClientGoneError where the client left before its end
+ */
 export async function readJson(c: Context): Promise<unknown> {
   const text = decodeUtf8(await readBytes(c));
   if (text.trim() === "") {
     throw unparsable("it is empty");
   }
+  const read = await parse(text);
+  if ("excess" in read) throw excessError(read.excess);
+  return read.value;
+}
+
+async function parse(text: string) {
   try {
-    return JSON.parse(text);
+    return await readJsonBody(
+      text,
+      BODY_LIMITS,
+      () => false,
+      () => setImmediate(),
+    );
   } catch (error) {
     // V8's message quotes the text. Only the place is taken from it.
     const place = /position \d+ \(line \d+ column \d+\)/.exec(error instanceof Error ? error.message : "")?.[0];
@@ -22,7 +43,8 @@ async function readBytes(c: Context): Promise<ArrayBuffer> {
   try {
     return await c.req.arrayBuffer();
   } catch {
-    throw unparsable("it could not be read to its end");
+    // Node tells of no other failure than that the connection ended.
+    throw new ClientGoneError();
   }
 }
 

@@ -171,7 +171,7 @@ function invalid(path: Path, what: string, code: string): InvalidRequestError {
 }
 
 /** `messages[0].content`, as OpenAI writes it. */
-function formatPath(path: Path): string {
+export function formatPath(path: Path): string {
   return path.reduce<string>(
     (text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`),
     "",

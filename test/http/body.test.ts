@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { error } from "../../src/protocols/openai-responses.ts";
 import { CHAT, chatInit, createTestApp, MODEL_ID } from "./support.ts";
 
@@ -14,6 +15,59 @@ async function post(body: string | Uint8Array<ArrayBuffer>, headers: Readonly<Re
   return { status: response.status, body: await response.json() };
 }
 
+/** As deep as `depth`, in arrays and objects by turns. */
+const nest = (depth: number) => `${'[{"a":'.repeat(depth / 2)}1${"}]".repeat(depth / 2)}`;
+const DEEP = nest(5_000);
+const DEEP_TEXT = JSON.stringify(DEEP);
+const CALL = (json: string) =>
+  `{"model":"${MODEL_ID}","messages":[{"role":"user","content":"a"},{"role":"assistant","content":null,` +
+  `"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":${json}}}]},` +
+  '{"role":"tool","tool_call_id":"a","content":"b"}]}';
+const OLD_CALL = (json: string) =>
+  `{"model":"${MODEL_ID}","messages":[{"role":"user","content":"a"},` +
+  `{"role":"assistant","content":null,"function_call":{"name":"f","arguments":${json}}}]}`;
+const ITEMS = (json: string) =>
+  `[{"type":"function_call","call_id":"a","name":"f","arguments":${json}},` +
+  '{"type":"function_call_output","call_id":"a","output":"b"}]';
+
+/** Bodies that are nested too deeply somewhere, and the field that they are told. */
+const TOO_DEEP: readonly (readonly [path: string, field: string, body: string])[] = [
+  [CHAT, "chat_template_kwargs.a", `${BODY.slice(0, -1)},"chat_template_kwargs":{"a":${DEEP}}}`],
+  [CHAT, "chat_template_kwargs.a", `${BODY.slice(0, -1)},"chat_template_kwargs":{"a":${"[".repeat(4_500)}`],
+  ["/apply-template", "chat_template_kwargs.a", `${BODY.slice(0, -1)},"chat_template_kwargs":{"a":${DEEP}}}`],
+  [
+    CHAT,
+    "tools[0].function.parameters.a",
+    `${BODY.slice(0, -1)},"tools":[{"type":"function","function":{"name":"f","parameters":{"a":${DEEP}}}}]}`,
+  ],
+  [CHAT, "functions[0].parameters.a", `${BODY.slice(0, -1)},"functions":[{"name":"f","parameters":{"a":${DEEP}}}]}`],
+  [
+    CHAT,
+    "response_format.json_schema.schema.a",
+    `${BODY.slice(0, -1)},"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"a":${DEEP}}}}}`,
+  ],
+  [CHAT, "unheard_of", `${BODY.slice(0, -1)},"unheard_of":${DEEP}}`],
+  [CHAT, "messages[1].tool_calls[0].function.arguments", CALL(DEEP_TEXT)],
+  [CHAT, "messages[1].function_call.arguments", OLD_CALL(DEEP_TEXT)],
+  ["/v1/messages", "tools[0].input_schema.a", `{"tools":[{"name":"f","input_schema":{"a":${DEEP}}}]}`],
+  ["/v1/messages/count_tokens", "tools[0].input_schema.a", `{"tools":[{"name":"f","input_schema":{"a":${DEEP}}}]}`],
+  [
+    "/v1/messages",
+    "messages[0].content[0].input.a",
+    `{"messages":[{"role":"assistant","content":[{"type":"tool_use","input":{"a":${DEEP}}}]}]}`,
+  ],
+  ["/v1/messages", "output_config.format.schema.a", `{"output_config":{"format":{"schema":{"a":${DEEP}}}}}`],
+  ["/v1/responses", "text.format.schema.a", `{"text":{"format":{"schema":{"a":${DEEP}}}}}`],
+  ["/v1/responses", "tools[0].parameters.a", `{"tools":[{"parameters":{"a":${DEEP}}}]}`],
+  ["/v1/responses", "input[0].arguments", `{"model":"${MODEL_ID}","input":${ITEMS(DEEP_TEXT)}}`],
+  ["/v1/conversations", "items[0].arguments", `{"items":${ITEMS(DEEP_TEXT)}}`],
+  ["/v1/conversations", "metadata", `{"metadata":${DEEP}}`],
+  ["/v1/completions", "prompt", `{"prompt":${DEEP}}`],
+  ["/v1/embeddings", "input", `{"input":${DEEP}}`],
+  ["/v1/rerank", "documents", `{"documents":${DEEP}}`],
+  ["/tokenize", "content", `{"content":${DEEP}}`],
+];
+
 describe("a request's body", () => {
   it.each([
     ['{"model": "a",, }', "not valid JSON at position 14 (line 1 column 15)"],
@@ -28,6 +82,34 @@ describe("a request's body", () => {
     const { message, ...rest } = error.parse(body).error;
     expect(message).toBe(`We could not parse the JSON body of your request: it is ${reason}.`);
     expect(rest).toEqual({ type: "invalid_request_error", param: null, code: null });
+  });
+
+  it.each(TOO_DEEP)("is refused by %s where %s is nested too deeply", async (path, field, body) => {
+    const { app } = createTestApp();
+    const response = await app.request(path, { ...chatInit({}), body });
+    const { error: told } = z
+      .object({ error: z.object({ message: z.string(), param: z.string().optional() }) })
+      .parse(await response.json());
+    expect({ status: response.status, message: told.message }).toEqual({
+      status: 400,
+      message: expect.stringContaining(`'${field}`),
+    });
+    expect(told.message).toContain("nested too deeply");
+  });
+
+  it.each([
+    ["properties", `{"metadata":{${Array.from({ length: 60_000 }, (_, index) => `"${index}":1`).join()}}}`, "metadata"],
+    ["elements", `{"stop":[${"{},".repeat(110_000)}{}]}`, "stop"],
+    ["numbers", `{"tools":[${"1,".repeat(2_100_000)}1]}`, "tools"],
+    ["number", `{"seed":${"1".repeat(2_000)}}`, "seed"],
+    ["numbers", `{"tools":[{"a":[${"1.0,".repeat(11_000)}1]}]}`, "tools[0].a"],
+  ])("is refused where it has too many %s", async (what, body, field) => {
+    const { app } = createTestApp({ settings: { maxBodyBytes: 16 * 1024 * 1024 } });
+    const response = await app.request(CHAT, { ...chatInit({}), body });
+    const { message, param } = error.parse(await response.json()).error;
+    expect(response.status).toBe(400);
+    expect(message).toContain(what);
+    expect(param).toContain(field);
   });
 
   it("may begin with a byte order mark", async () => {

@@ -117,6 +117,31 @@ describe.each([{ corsOrigins: [] }, { corsOrigins: ["*"] }])("over a real connec
     await engine.left;
   });
 
+  it.each([
+    ["of a chunked body", {}],
+    ["of a body whose length was told", { "content-length": "1000" }],
+  ])("notes a client that leaves in the midst %s as gone, and nothing as an error", async (_, length) => {
+    const { app, log } = createTestApp({ settings });
+    await using server = await listen(app);
+    const { method, headers } = chatInit({});
+    const client = request({
+      host: "127.0.0.1",
+      port: server.port,
+      path: CHAT,
+      method,
+      headers: { ...headers, ...length },
+      agent: false,
+    });
+    client.on("error", () => {});
+    const arrived = once(server.node, "request");
+    client.write('{"model":');
+    await arrived;
+    client.destroy();
+    await logged(log);
+    await loopTurn();
+    expect(log).toMatchObject([{ msg: "request", status: 499, clientGone: true }]);
+  });
+
   it("goes on with the others when a client leaves", async () => {
     const engine = createWaitingEngine(answerWith(["Hello"]).slice(0, -1));
     const { app } = createTestApp({

@@ -125,6 +125,8 @@ export async function listen(app: { fetch: (request: Request) => Response | Prom
   return {
     port,
     url: `http://127.0.0.1:${port}`,
+    /** Node's server, for its events. */
+    node: server,
     async [Symbol.asyncDispose]() {
       if ("closeAllConnections" in server) {
         server.closeAllConnections();

@@ -1,6 +1,8 @@
 import type { Message, ToolCall } from "../../generation/request.ts";
+import type { JsonPath } from "../../json/scan.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
+import { refuseExcess } from "../json-excess.ts";
 import type { WireMessage, WirePart } from "./messages.ts";
 import { refuseLostCalls } from "./tool-turns.ts";
 
@@ -86,13 +88,17 @@ function decodeAssistant(message: WireAssistant, index: number): Message {
 }
 
 function decodeCalls({ tool_calls, function_call }: WireAssistant, index: number): ToolCall[] {
-  const calls = (tool_calls ?? []).map(({ id, function: { name, arguments: json } }) => decodeCall(id, name, json));
-  return isSet(function_call)
-    ? [...calls, decodeCall(functionCallId(index), function_call.name, function_call.arguments)]
-    : calls;
+  const at = ["messages", index];
+  const calls = (tool_calls ?? []).map(({ id, function: { name, arguments: json } }, place) =>
+    decodeCall(id, name, json, [...at, "tool_calls", place, "function", "arguments"]),
+  );
+  if (!isSet(function_call)) return calls;
+  const { name, arguments: json } = function_call;
+  return [...calls, decodeCall(functionCallId(index), name, json, [...at, "function_call", "arguments"])];
 }
 
-function decodeCall(id: string, name: string, json: string): ToolCall {
+function decodeCall(id: string, name: string, json: string, path: JsonPath): ToolCall {
+  refuseExcess(json, path);
   // Clients send "" for a function without parameters.
   return { id: id.toWellFormed(), name, arguments: json.trim() === "" ? "{}" : json.toWellFormed() };
 }

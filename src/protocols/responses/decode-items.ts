@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { InvalidRequestError } from "../errors.ts";
 import { parseWire } from "../issue.ts";
+import { refuseExcess } from "../json-excess.ts";
 import { newId } from "./ids.ts";
 import {
   type InputText,
@@ -41,6 +42,7 @@ function decodeItem(wire: WireItem, param: string): Item | ItemReference {
         : { ...base, role: wire.role, content: decodeParts(wire.content, param, toInputText) };
     }
     case "function_call":
+      refuseExcess(wire.arguments, [`${param}.arguments`]);
       return {
         id: wire.id ?? newId("fc"),
         type: wire.type,

@@ -1,0 +1,45 @@
+/** How much a JSON text may hold, so that reading it holds nobody up. */
+export type JsonLimits = {
+  /** Objects and arrays, one in another. */
+  readonly depth: number;
+  /** The members of all objects. Each may have a name of its own, which V8 has to find a place for: 0.4 µs. */
+  readonly members: number;
+  /** The elements of all arrays, but for numbers. */
+  readonly elements: number;
+  /** The numbers in arrays, such as token ids. Where they are passed on, they count as elements. */
+  readonly numbers: number;
+  /** The numbers that are passed on and that JavaScript would write in another way. Each is kept as it was written: 1 µs. */
+  readonly exact: number;
+  /** Characters of one number. */
+  readonly digits: number;
+};
+
+/** What a request's body may hold: more than any model's context has room for. */
+export const BODY_LIMITS: JsonLimits = {
+  depth: 256,
+  members: 50_000,
+  elements: 100_000,
+  numbers: 2_000_000,
+  exact: 10_000,
+  digits: 1_000,
+};
+
+/** What a string with JSON in it may hold, such as a call's arguments. */
+export const TEXT_LIMITS: JsonLimits = {
+  depth: 250,
+  members: 20_000,
+  elements: 20_000,
+  numbers: 20_000,
+  exact: 10_000,
+  digits: 1_000,
+};
+
+/** What was bounded before. */
+export const UNBOUNDED: JsonLimits = {
+  depth: Number.POSITIVE_INFINITY,
+  members: Number.POSITIVE_INFINITY,
+  elements: Number.POSITIVE_INFINITY,
+  numbers: Number.POSITIVE_INFINITY,
+  exact: Number.POSITIVE_INFINITY,
+  digits: Number.POSITIVE_INFINITY,
+};

@@ -1,0 +1,161 @@
+import { inspect, isDeepStrictEqual } from "node:util";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ExactNumber } from "../../src/json/exact-number.ts";
+import { BODY_LIMITS, type JsonLimits, UNBOUNDED } from "../../src/json/limits.ts";
+import { readJsonBody, readJsonText, readOwnJson } from "../../src/json/parse.ts";
+import { createJsonScan } from "../../src/json/scan.ts";
+
+/** Numbers in all spellings that JSON has. */
+const number = fc
+  .tuple(
+    fc.constantFrom("", "-"),
+    fc.oneof(fc.constant("0"), fc.stringMatching(/^[1-9]\d{0,24}$/)),
+    fc.option(fc.stringMatching(/^\d{1,20}$/), { nil: undefined }),
+    fc.option(fc.tuple(fc.constantFrom("e", "E", "e+", "E-"), fc.stringMatching(/^\d{1,3}$/)), { nil: undefined }),
+  )
+  .map(
+    ([sign, whole, fraction, power]) =>
+      sign + whole + (fraction === undefined ? "" : `.${fraction}`) + (power?.join("") ?? ""),
+  );
+const text = fc
+  .oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom('"', "\\", '\\"', "__proto__", "[{", "1.0"))
+  .map((one) => JSON.stringify(one));
+const space = fc.constantFrom("", " ", "\n\t");
+
+/** JSON texts of any value, in any spelling, with what they hold. */
+const { json } = fc.letrec<{ json: string }>((tie) => ({
+  json: fc.oneof(
+    { maxDepth: 5, depthIdentifier: "json" },
+    number,
+    text,
+    fc.constantFrom("true", "false", "null"),
+    fc
+      .tuple(space, fc.array(tie("json"), { maxLength: 4 }))
+      .map(([gap, items]) => `[${gap}${items.join(`${gap},${gap}`)}${gap}]`),
+    fc
+      .tuple(space, fc.uniqueArray(fc.tuple(text, tie("json")), { maxLength: 4, selector: ([key]) => JSON.parse(key) }))
+      .map(
+        ([gap, members]) =>
+          `{${gap}${members.map(([key, value]) => `${key}${gap}:${gap}${value}`).join(`,${gap}`)}${gap}}`,
+      ),
+  ),
+}));
+
+/** With a boxed number's source in the place of each number that JavaScript would write in another way, as V8's own reviver tells. */
+function reference(source: string): unknown {
+  return JSON.parse(source, (_key, value: unknown, context?: { readonly source?: string }) => {
+    const written = context?.source ?? "";
+    return typeof value === "number" && String(value) !== written ? new ExactNumber(written) : value;
+  });
+}
+
+/** Vitest's own comparison looks up an object's `__proto__` where it is a member like others. */
+function expectSame(actual: unknown, expected: unknown): void {
+  expect(
+    isDeepStrictEqual(actual, expected),
+    `${inspect(actual, { depth: 9 })} is not ${inspect(expected, { depth: 9 })}`,
+  ).toBe(true);
+}
+
+function measure(value: unknown): { depth: number; members: number; elements: number; numbers: number } {
+  const total = { depth: 0, members: 0, elements: 0, numbers: 0 };
+  const look = (part: unknown, depth: number): void => {
+    if (typeof part !== "object" || part === null) return;
+    total.depth = Math.max(total.depth, depth + 1);
+    const isArray = Array.isArray(part);
+    for (const item of Object.values(part)) {
+      if (!isArray) total.members++;
+      else if (typeof item === "number") total.numbers++;
+      else total.elements++;
+      look(item, depth + 1);
+    }
+  };
+  look(value, 0);
+  return total;
+}
+
+describe("reading JSON", () => {
+  it("keeps the source of every number that JavaScript would write in another way", () => {
+    fc.assert(
+      fc.property(json, (source) => {
+        expectSame(readJsonText(source, UNBOUNDED), { value: reference(source) });
+        expectSame(readOwnJson(source), reference(source));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("writes what it has read, number by number", () => {
+    fc.assert(
+      fc.property(fc.array(number), (sources) => {
+        expect(JSON.stringify(readOwnJson(`{"a":[${sources.join()}]}`))).toBe(`{"a":[${sources.join()}]}`);
+      }),
+    );
+  });
+
+  it("keeps numbers in the fields where they are passed on, inside of objects, and nowhere else", async () => {
+    const member = fc.tuple(fc.constantFrom("a", "b"), json);
+    await fc.assert(
+      fc.asyncProperty(json, json, fc.array(member, { maxLength: 5 }), async (a, b, others) => {
+        const members: (readonly [string, string])[] = [...others, ["a", a], ["b", b]];
+        const body = `{${members.map(([key, value]) => `"${key}": {"c": ${value}}`).join(" , ")}, "d": [1.0]}`;
+        const read = await readJsonBody(
+          body,
+          UNBOUNDED,
+          (field) => field !== "b",
+          async () => {},
+        );
+        expectSame(read, { value: { a: { c: reference(a) }, b: { c: JSON.parse(b) }, d: [1] } });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("counts what a text holds, in pieces of any length, and stops at the first excess", () => {
+    fc.assert(
+      fc.property(json, fc.integer({ min: 1, max: 40 }), (source, slice) => {
+        const held = measure(JSON.parse(`[${source}]`));
+        const run = (limits: JsonLimits) => {
+          const scan = createJsonScan(`[${source}]`, limits, () => false);
+          for (let end = slice; !scan.run(end); end += slice);
+          return scan.excess()?.limit;
+        };
+        expect(run(UNBOUNDED)).toBeUndefined();
+        for (const limit of ["depth", "elements", "numbers", "members"] as const) {
+          if (held[limit] > 0) expect(run({ ...UNBOUNDED, [limit]: held[limit] - 1 })).toBe(limit);
+        }
+        expect(run({ ...UNBOUNDED, depth: held.depth })).toBeUndefined();
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    ['{"a":[[{"b":[0,{"c d":{}}]}]]}', "depth", 6, ["a", 0, 0, "b", 1, "c d"]],
+    ['{"\\u0061":{"x":1,"y":2}}', "members", 2, ["a", "y"]],
+    ["[1,2,3]", "elements", 2, [2]],
+    ['[["a"],["b"]]', "elements", 3, [1, 0]],
+    ["[1.0,1e5]", "exact", 1, [1]],
+    ["[1,2345]", "digits", 3, [1]],
+  ] as const)("tells where it was too much: %s", (source, limit, most, path) => {
+    expect(readJsonText(source, { ...BODY_LIMITS, [limit]: most })).toMatchObject({
+      excess: { path },
+    });
+  });
+
+  it("reads what is no JSON to its end, and leaves it to the parser", () => {
+    fc.assert(
+      fc.property(
+        fc.string({
+          unit: fc.constantFrom('"', "\\", "{", "}", "[", "]", ",", ":", "1", "-", ".", "e", "t", " ", "é"),
+        }),
+        (source) => {
+          const scan = createJsonScan(source, UNBOUNDED);
+          while (!scan.run(source.length));
+          expect(scan.excess()).toBeUndefined();
+        },
+      ),
+    );
+  });
+});
