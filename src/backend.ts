@@ -6,6 +6,7 @@ import type { Engine } from "./engine/host/engine.ts";
 import { compose, type Generate, type Layer } from "./generation/layer.ts";
 import { measurePrompts } from "./generation/measure.ts";
 import type { ModelText } from "./generation/model.ts";
+import { settleThrough } from "./generation/settle.ts";
 import { holdToFormat } from "./grammar/layer.ts";
 import { type LocalModel, writesText } from "./models/index.ts";
 import { InvalidRequestError } from "./protocols/errors.ts";
@@ -69,7 +70,7 @@ function createModelEmbedder(model: LocalModel, config: Config, logger: Logger):
   });
 }
 
-type TextAnswers = Pick<ServedModel, "generate" | "measure" | "text">;
+type TextAnswers = Pick<ServedModel, "generate" | "measure" | "settle" | "text">;
 
 function answerText(engine: Engine, load: LoadControl, { slots, minSlots, targetItlMs }: Config): TextAnswers {
   const countTokens = async (text: string) => (await engine.text.tokenize(text, PLAIN)).length;
@@ -85,6 +86,7 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
   return {
     generate: compose([gate, ...layers, turns], engine.generate),
     measure: compose(layers, measurePrompts(engine.text)),
+    settle: settleThrough(layers),
     text: engine.text,
   };
 }
@@ -120,7 +122,7 @@ function refuseText(model: LocalModel): TextAnswers {
     countTokens: refuseLater,
     price: refuseLater,
   };
-  return { generate, measure: generate, text };
+  return { generate, measure: generate, settle: refuseLater, text };
 }
 
 async function describe(model: LocalModel) {

@@ -2,6 +2,7 @@ import type { Embed } from "../generation/embedding.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { ModelInfo, ModelText } from "../generation/model.ts";
+import type { Settle } from "../generation/settle.ts";
 
 /** `loading`: its first engine starts. `restarting`: its engine died and comes back. `failed`: it won't come back by itself. */
 export type ModelState = "loading" | "ready" | "restarting" | "failed";
@@ -41,6 +42,8 @@ export type ServedModel = {
   readonly generate: Generate;
   /** As `generate`, up to `started`: how long the prompt is, evaluated by nobody. */
   readonly measure: Generate;
+  /** The request as the engine would get it, tools and calls in the model's own form. */
+  readonly settle: Settle;
   /** Questions about text that need no generation. */
   readonly text: ModelText;
   /** Undefined until it has loaded for the first time. */

@@ -57,6 +57,25 @@ describe("the real model's text", () => {
     expect(completion.choices[0]?.text).toBe(chat.choices[0]?.message.content);
     expect(completion.usage.prompt_tokens).toBe(chat.usage.prompt_tokens);
   });
+
+  test("shows tools and calls in the words in which a chat completion puts them", async () => {
+    const look = { name: "look", parameters: { type: "object", properties: { at: { type: "string" } } } };
+    const call = { id: "call_1", type: "function", function: { name: "look", arguments: '{"at":"sky"}' } };
+    const request = {
+      messages: [
+        ...user("How is the sky?"),
+        { role: "assistant", content: null, tool_calls: [call] },
+        { role: "tool", tool_call_id: "call_1", content: "blue" },
+      ],
+      tools: [{ type: "function", function: look }],
+    };
+    const { prompt } = await post<{ prompt: string }>("/apply-template", request);
+    for (const told of ['"name":"look"', '{"name": "look", "arguments": {"at":"sky"}}', "blue"]) {
+      expect(prompt).toContain(told);
+    }
+    const chat = await complete({ ...request, temperature: 0, max_tokens: 1 });
+    expect(await tokenize(prompt)).toHaveLength(chat.usage.prompt_tokens);
+  });
 });
 
 describe("GET /v1/models", () => {

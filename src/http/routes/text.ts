@@ -41,7 +41,9 @@ export function applyTemplate(models: ModelDirectory, openPreset: OpenPreset): H
   return async (c) => {
     const { body, complete } = openPreset(c, await readJson(c), chatForm);
     const model = chooseModel(c, models, parseWire(templateModelSchema, body).model);
-    const { prompt, tools } = complete(decodeChatRequest({ ...Object(body), model: model.id }).generation);
+    const wanted = complete(decodeChatRequest({ ...Object(body), model: model.id }).generation);
+    const { signal } = c.req.raw;
+    const { prompt, tools } = await model.settle({ ...wanted, id: c.get("requestId"), model: model.id, signal });
     if (prompt.type !== "chat") throw new Error("a chat completion has a chat for its prompt");
     return c.json({ prompt: await model.text.applyTemplate(prompt, tools?.tools) });
   };
