@@ -11,6 +11,7 @@ import { compose } from "./generation/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
+import type { HostPolicy } from "./http/hosts.ts";
 import { createBackgroundRuns } from "./http/responses/background.ts";
 import { type Access, createAccess } from "./keys/access.ts";
 import { isExposed } from "./keys/exposure.ts";
@@ -31,6 +32,8 @@ export type GatewayOptions = {
   readonly logger: Logger;
   /** Those of `models`, where they were made before. */
   readonly engines?: Engines;
+  /** By which names requests may call it while there are no keys; any if absent, as where another app listens. */
+  readonly hosts?: HostPolicy;
 };
 
 export type Gateway = {
@@ -66,7 +69,7 @@ const FAREWELL_MS = 1_000;
  * app.route("/", gateway.app);
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { config, models, logger, engines = createEngines(options) } = options;
+  const { config, models, logger, engines = createEngines(options), hosts } = options;
   let warmUp: WarmPresets | undefined;
   const presets = await openPresets(config.promptsDir, logger, (ids) => {
     // What changes before there is a warm-up is warmed with all others when the models have loaded.
@@ -111,7 +114,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       generate,
       models: directory,
       presets,
-      settings: config,
+      settings: hosts === undefined ? config : { ...config, hosts },
       state,
       runs,
       access,
@@ -142,7 +145,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
  *   `EngineLoadError` when a model can't be loaded
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const gateway = await createGateway(options);
+  const { host: bound, allowedHosts: allowed } = options.config;
+  const gateway = await createGateway({ ...options, hosts: { bound, allowed } });
   await warnIfExposed(gateway, options);
   const { server, url, drain } = await listen(gateway.app, options.config);
   try {

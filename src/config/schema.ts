@@ -10,6 +10,20 @@ const originSchema = z
   .refine((text) => URL.canParse(text) && new URL(text).origin === text)
   .describe("an origin such as https://app.example.com (http or https, no path, no closing slash)");
 
+/** Of apps and extensions, such as `chrome-extension://ID` or `tauri://localhost`: browsers know no port of theirs. */
+const appOriginSchema = z
+  .string()
+  .max(512)
+  .regex(/^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+$/)
+  .describe("one of an app, such as chrome-extension://ID");
+
+/** What stands in `Host`, without a port. */
+const hostNameSchema = z
+  .string()
+  .max(253)
+  .regex(/^(\*|\[?[0-9A-Fa-f:.]+\]?|[A-Za-z0-9._-]+)$/)
+  .describe("a name or an address without scheme and port, or *");
+
 /**
  * Every setting, once: the flags, the environment variables, the keys of `sluice.yaml` and the output of `sluice config` are all
  * made from this. Names are camelCase here and in the file, `--kebab-case` as flags, `SLUICE_SNAKE_CASE` in the environment.
@@ -179,10 +193,17 @@ export const configSchema = z.strictObject({
     .default(16 * 1024 * 1024)
     .describe("largest request body, in bytes"),
   corsOrigins: z
-    .array(z.union([z.literal("*"), originSchema]))
+    .array(z.union([z.literal("*"), originSchema, appOriginSchema]))
     .max(64)
     .default([])
     .describe("origin that browsers may call from, or *; may be repeated"),
+  allowedHosts: z
+    .array(hostNameSchema)
+    .max(64)
+    .default([])
+    .describe(
+      "name by which the gateway may be called while there are no keys, besides its own address; may be repeated",
+    ),
   shutdownGraceMs: z
     .int()
     .min(0)

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { every } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import { getPath } from "hono/utils/url";
 import type { Logger } from "pino";
 import type { CacheControl } from "../cache/stats.ts";
 import type { Generate } from "../generation/layer.ts";
@@ -10,24 +11,28 @@ import type { WarmUp } from "../prompts/warm-up.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
-import { errorHandler } from "./errors.ts";
+import { errorHandler, HttpError } from "./errors.ts";
+import type { HostPolicy } from "./hosts.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { anthropicForm, isFromAnthropicClient } from "./middleware/anthropic-form.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { limitBody } from "./middleware/body-limit.ts";
 import { cacheHeaders } from "./middleware/cache-headers.ts";
 import { allowOrigins } from "./middleware/cors.ts";
-import { jsonOnly } from "./middleware/json-only.ts";
+import { jsonPosts } from "./middleware/json-posts.ts";
 import { openaiHeaders } from "./middleware/openai-headers.ts";
+import { ownHost } from "./middleware/own-host.ts";
 import { queueHeaders } from "./middleware/queue-headers.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
+import { canonicalPath } from "./path.ts";
 import { presetOpener } from "./preset.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { clearCache, showCache, warmCache } from "./routes/cache.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { completions } from "./routes/completions.ts";
 import { docsPage, openapiDocument } from "./routes/docs.ts";
+import { elsewhere } from "./routes/elsewhere.ts";
 import { embeddings } from "./routes/embeddings.ts";
 import { health, ready } from "./routes/health.ts";
 import { countMessageTokens, createMessage } from "./routes/messages.ts";
@@ -43,6 +48,8 @@ export type AppSettings = {
   readonly maxBodyBytes: number;
   /** Origins that browsers may call from, or `*`. */
   readonly corsOrigins: readonly string[];
+  /** By which names requests may call it while there are no keys; any if absent. */
+  readonly hosts?: HostPolicy;
 };
 
 export type AppDeps = {
@@ -82,7 +89,7 @@ const OWN_PATHS = [
 ];
 
 /** What says nothing of anybody's work: probes and the API's description. */
-const OPEN_PATHS: readonly string[] = ["/health", "/ready", "/openapi.json", "/docs"];
+export const OPEN_PATHS: readonly string[] = ["/health", "/ready", "/openapi.json", "/docs"];
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
@@ -106,7 +113,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   } = deps;
   const { presets = fixedPresets([]) } = deps;
   const openPreset = presetOpener(presets, models);
-  const app = new Hono<HttpEnv>();
+  const app = new Hono<HttpEnv>({ getPath: (request) => canonicalPath(getPath(request)) });
+  const onError = errorHandler(logger);
+  const isOurs = ownHost(settings.hosts, access);
   const forEveryRequest = every(
     requestId(),
     openaiHeaders(now),
@@ -118,7 +127,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.use("/v1/messages/*", anthropicForm());
   app.use("/v1/models/*", anthropicForm(isFromAnthropicClient));
   for (const path of OWN_PATHS) {
-    app.use(path, forEveryRequest);
+    app.use(path, forEveryRequest, isOurs);
     if (!OPEN_PATHS.includes(path)) app.use(path, authenticate(access), rateLimitHeaders());
     app.use(path, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   }
@@ -129,7 +138,8 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.get("/docs", docsPage());
   app.get("/v1/models", listModels(models, presets));
   app.get("/v1/models/:id{.+}", showModel(models, presets));
-  const takesJson = every(jsonOnly(), limitBody(settings.maxBodyBytes));
+  const isJson = jsonPosts(settings.corsOrigins);
+  const takesJson = every(isJson, limitBody(settings.maxBodyBytes));
   app.post("/v1/chat/completions", takesJson, chatCompletions({ generate, models, openPreset, state, logger, now }));
   app.post("/v1/completions", takesJson, completions({ generate, models, logger, now }));
   app.post("/v1/messages", takesJson, createMessage({ generate, models, openPreset, logger }));
@@ -142,18 +152,25 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.get("/admin/usage", adminOnly(), showUsage(state.usage, access));
   app.get("/admin/cache", adminOnly(), showCache(cache, warmUp));
   app.delete("/admin/cache", adminOnly(), clearCache(cache));
-  app.post("/admin/cache/warm", adminOnly(), warmCache(presets, warmUp));
-  addStateRoutes(app, { generate, models, openPreset, state, runs, logger, now }, settings.maxBodyBytes);
+  app.post("/admin/cache/warm", isJson, adminOnly(), warmCache(presets, warmUp));
+  addStateRoutes(app, { generate, models, openPreset, state, runs, logger, now }, { takesJson, isJson });
 
   for (const path of OWN_PATHS) {
     app.all(path, unknownUrl);
   }
   app.notFound(async (c) => {
     await forEveryRequest(c, async () => {
-      c.res = unknownUrl(c);
+      try {
+        await isOurs(c, async () => {
+          c.res = elsewhere(c);
+        });
+      } catch (error) {
+        if (!(error instanceof HttpError)) throw error;
+        c.res = await onError(error, c);
+      }
     });
     return c.res;
   });
-  app.onError(errorHandler(logger));
+  app.onError(onError);
   return app;
 }

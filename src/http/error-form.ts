@@ -24,3 +24,9 @@ export const ANTHROPIC_ERRORS: ErrorForm = {
   },
   encode: encodeError,
 };
+
+/** Ollama's: a text. */
+export const OLLAMA_ERRORS: ErrorForm = {
+  translate: (failure) => failure,
+  encode: ({ message }) => ({ error: message }),
+};

@@ -54,13 +54,34 @@ describe("CORS", () => {
     expect(response.headers.get("x-request-id")).toMatch(/^req_/);
   });
 
+  it.each(["https://chat.example", "chrome-extension://abcdef"])(
+    "lets %s send credentials, and reach a private network",
+    async (origin) => {
+      const app = createApp(origin);
+      const ask = { ...PREFLIGHT.headers, origin, "access-control-request-private-network": "true" };
+      const preflight = await app.request(CHAT, { ...PREFLIGHT, headers: ask });
+      expect(preflight.headers.get("access-control-allow-private-network")).toBe("true");
+      const init = chatInit({});
+      const answer = await app.request(CHAT, { ...init, headers: { ...init.headers, origin } });
+      for (const { headers } of [preflight, answer]) {
+        expect(headers.get("access-control-allow-origin")).toBe(origin);
+        expect(headers.get("access-control-allow-credentials")).toBe("true");
+      }
+      expect(answer.headers.get("access-control-allow-private-network")).toBeNull();
+    },
+  );
+
   it("lets pages of other origins do nothing", async () => {
     const app = createApp("https://chat.example");
     const origin = "https://evil.example";
-    const preflight = await app.request(CHAT, { ...PREFLIGHT, headers: { ...PREFLIGHT.headers, origin } });
+    const ask = { ...PREFLIGHT.headers, origin, "access-control-request-private-network": "true" };
+    const preflight = await app.request(CHAT, { ...PREFLIGHT, headers: ask });
     const answer = await app.request("/v1/models", { headers: { origin } });
-    expect(preflight.headers.get("access-control-allow-origin")).toBeNull();
-    expect(answer.headers.get("access-control-allow-origin")).toBeNull();
+    for (const { headers } of [preflight, answer]) {
+      for (const name of ["origin", "credentials", "private-network"]) {
+        expect(headers.get(`access-control-allow-${name}`)).toBeNull();
+      }
+    }
   });
 
   it("lets all pages in with *", async () => {

@@ -20,11 +20,11 @@ const OPENAI_ERROR: NamedSchema = { name: "Error", schema: error };
 const ERRORS: Readonly<Record<ErrorStatus, string>> = {
   400: "The request is wrong, or asks for what isn't there; `param` names the field.",
   401: "There are keys, and none was shown, or one that is not known or has expired.",
-  403: "The key does not allow this model, or this request.",
+  403: "The key does not allow this model, or this request; or, without keys, the gateway isn't known by the name in `Host`.",
   404: "There is no such model, and the message lists those that exist; or nothing is kept under that id.",
   409: "A later request with the same `sluice-supersede` header has taken this one's place.",
   413: "The body is larger than `--max-body-bytes`.",
-  415: "The body is not `application/json`, or is compressed.",
+  415: "The body is not `application/json`, or is compressed; or it has no content type, and a web page may have sent it.",
   429: "The key has used up one of its limits. `retry-after` says when to try again.",
   500: "A failure of the server's; the log has it under the request's id.",
   503: "Too many requests are in hand, the model's engine was given up, or nothing can be kept on disk. `retry-after` says when to try again, if that helps.",

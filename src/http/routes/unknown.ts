@@ -6,7 +6,8 @@ const MAX_QUOTED_LENGTH = 256;
 
 /** Answers a URL that nothing is at, with what there is. */
 export function unknownUrl(c: Context<HttpEnv>): Response {
-  const url = `${c.req.method} ${c.req.path.slice(0, MAX_QUOTED_LENGTH)}`;
+  // As it was sent, not as it was read.
+  const url = `${c.req.method} ${new URL(c.req.url).pathname.slice(0, MAX_QUOTED_LENGTH)}`;
   return sendRefusal(
     c,
     404,
@@ -26,7 +27,8 @@ export function wrongMethod(c: Context<HttpEnv>, allowed: readonly string[]): Re
   });
 }
 
-function sendRefusal(
+/** Answers with a refusal in the form of the protocol that the request speaks. */
+export function sendRefusal(
   c: Context<HttpEnv>,
   status: number,
   message: string,

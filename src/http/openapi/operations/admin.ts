@@ -109,7 +109,7 @@ export const warmCache: Operation = {
       },
     },
   },
-  errors: [400, 403, 404, 500],
+  errors: [400, 403, 404, 415, 500],
 };
 
 export const listUsage: Operation = {

@@ -172,7 +172,7 @@ export const cancelResponse: Operation = {
   summary: "Cancels a response that runs in the background",
   parameters: [id],
   answers: { 200: { description: "The response as it is now.", content: whole } },
-  errors: LIST_ERRORS,
+  errors: [...LIST_ERRORS, 415],
 };
 
 export const listInputItems: Operation = {

@@ -1,0 +1,28 @@
+/** What browsers put on a request by themselves, and no page can change. */
+export type Sent = {
+  readonly header: (name: string) => string | undefined;
+  /** The authority that it was sent to: `Host`. */
+  readonly host: string;
+};
+
+/**
+ * Whether a page of another origin can have had a browser send this request without asking first. Browsers name the origin of every POST
+ * (https://fetch.spec.whatwg.org/#origin-header), and newer ones how it stands to ours (https://w3c.github.io/webappsec-fetch-metadata/);
+ * other programs do neither. Pages of `origins`, which may hold `*`, and of our own are no strangers.
+ */
+export function mayBeFromStrangePage({ header, host }: Sent, origins: readonly string[]): boolean {
+  const origin = header("origin");
+  if (origin !== undefined) return !isKnownOrigin(origin, origins) && hostOfOrigin(origin) !== host.toLowerCase();
+  const site = header("sec-fetch-site");
+  return site !== undefined && site !== "same-origin" && site !== "none";
+}
+
+/** Whether a browser's `Origin`, which has no path, not even a slash, is one of `origins`. */
+export function isKnownOrigin(origin: string, origins: readonly string[]): boolean {
+  return origins.some((known) => known === "*" || known.replace(/\/$/, "") === origin);
+}
+
+/** The authority of an origin; undefined for `null`, which sandboxed pages and files have. */
+function hostOfOrigin(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}

@@ -1,0 +1,36 @@
+import type { MiddlewareHandler } from "hono";
+import type { HttpEnv } from "../context.ts";
+import { mayBeFromStrangePage } from "../cross-site.ts";
+import { HttpError } from "../errors.ts";
+
+/**
+ * Stands before every POST: takes `application/json`, and no content type at all where no strange page can have had a browser send that.
+ * Others get a 415. So web pages that CORS doesn't let in change nothing here: without asking first they can send other content types only.
+ *
+ * @param origins whose pages are let in
+ */
+export function jsonPosts(origins: readonly string[]): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
+    const header = (name: string) => c.req.header(name);
+    const mediaType = header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+    const host = header("host") ?? new URL(c.req.url).host;
+    const isTaken =
+      mediaType === "application/json" || (mediaType === "" && !mayBeFromStrangePage({ header, host }, origins));
+    if (!isTaken) {
+      throw new HttpError(
+        415,
+        "Unsupported content type: this API takes JSON only. Send the header 'content-type: application/json'.",
+        "unsupported_content_type",
+      );
+    }
+    const encoding = header("content-encoding")?.trim().toLowerCase();
+    if (encoding !== undefined && encoding !== "identity") {
+      throw new HttpError(
+        415,
+        "Unsupported content encoding: send the request's body uncompressed.",
+        "unsupported_content_encoding",
+      );
+    }
+    await next();
+  };
+}

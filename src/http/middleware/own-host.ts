@@ -1,0 +1,54 @@
+import type { Context, MiddlewareHandler } from "hono";
+import type { Access } from "../../keys/access.ts";
+import { incomingOf } from "../connection.ts";
+import type { HttpEnv } from "../context.ts";
+import { HttpError } from "../errors.ts";
+import { type HostPolicy, isOwnHost } from "../hosts.ts";
+
+const MAX_QUOTED_LENGTH = 128;
+
+/**
+ * Refuses a request with two `Host` headers, of which a proxy may have believed the other, and, as long as nobody needs a key, one for a name
+ * that isn't ours: a web page of that name would get to everything that is here.
+ *
+ * @param policy undefined where whoever listens looks after this
+ */
+export function ownHost(policy: HostPolicy | undefined, access: Access | undefined): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
+    if (countHosts(c) > 1) throw new HttpError(400, "The request has more than one 'Host' header.", "invalid_host");
+    if (policy !== undefined && access?.keys.isOn() !== true) {
+      const local = incomingOf(c)?.socket.localAddress;
+      const foreign = hostsOf(c).find((host) => !isOwnHost(host, policy, local));
+      if (foreign !== undefined) throw notOurs(foreign);
+    }
+    await next();
+  };
+}
+
+/** Node keeps the first of several, and shows all of them here only. */
+function countHosts(c: Context<HttpEnv>): number {
+  const raw = incomingOf(c)?.rawHeaders ?? [];
+  return raw.filter((text, index) => index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host").length;
+}
+
+/** The host in the header, and the one in the request's target, which goes before it (RFC 9112, section 3.2.2). */
+function hostsOf(c: Context<HttpEnv>): string[] {
+  const header = c.req.header("host");
+  return [authorityOf(c.req.url), ...(header === undefined ? [] : [header])];
+}
+
+function authorityOf(url: string): string {
+  const start = url.indexOf("//") + 2;
+  const end = url.indexOf("/", start);
+  return url.slice(start, end === -1 ? undefined : end);
+}
+
+function notOurs(host: string): HttpError {
+  const shown = host.slice(0, MAX_QUOTED_LENGTH);
+  return new HttpError(
+    403,
+    `This gateway isn't known as '${shown}'. As long as there are no keys it answers to its own address and to localhost only. ` +
+      "Use one of these, or start Sluice with --allowed-hosts NAME.",
+    "host_not_allowed",
+  );
+}

@@ -1,0 +1,191 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import { connect } from "node:net";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { operations } from "../../src/http/openapi/operations/index.ts";
+import { error } from "../../src/protocols/openai-responses.ts";
+import { createTestAccess } from "../keys/support.ts";
+import { CHAT, chatInit, createTestApp, listen, MODEL_ID } from "./support.ts";
+
+const hosts = { bound: "127.0.0.1", allowed: ["llm.example"] };
+const posts = operations.filter(({ method }) => method === "post").map(({ path }) => path.replaceAll(/\{\w+\}/g, "x"));
+const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1", localAddress: "127.0.0.1" } } };
+const EVIL = "https://evil.example";
+const STRANGERS = [
+  { origin: EVIL },
+  { origin: "null" },
+  { origin: "http://localhost:3000" },
+  { "sec-fetch-site": "cross-site" },
+  { "sec-fetch-site": "same-site" },
+  { origin: EVIL, "sec-fetch-site": "cross-site" },
+];
+
+describe("without keys, a request by a strange name", () => {
+  it.each([
+    "/health",
+    "/v1/models",
+    "/admin/usage",
+    "/admin/cache",
+    "/v1/conversations/conv_1",
+    "/",
+    "/api/tags",
+    "/no",
+  ])("is refused at %s, with the way out", async (path) => {
+    const { app } = createTestApp({ settings: { hosts } });
+    const response = await app.request(path, { headers: { host: "evil.example:8080" } }, FROM_HERE);
+    expect(response.status).toBe(403);
+    expect(response.headers.get("x-request-id")).toMatch(/^req_/);
+    const body = z.looseObject({ error: z.unknown() }).parse(await response.json());
+    expect(JSON.stringify(body)).toContain("--allowed-hosts");
+  });
+
+  it.each(["127.0.0.1:1", "localhost", "[::1]:8080", "llm.example"])(
+    "is answered where the name is ours: %s",
+    async (host) => {
+      const { app } = createTestApp({ settings: { hosts } });
+      const init = chatInit({});
+      const response = await app.request(CHAT, { ...init, headers: { ...init.headers, host } }, FROM_HERE);
+      expect(response.status).toBe(200);
+    },
+  );
+
+  it("is refused too where the strange name stands in the request's target", async () => {
+    const { app } = createTestApp({ settings: { hosts } });
+    await using server = await listen(app);
+    expect(await sendRaw(server.port, "GET http://evil.example/v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\n")).toMatch(
+      /^HTTP\/1.1 403 /,
+    );
+  });
+
+  it("is answered where keys keep strangers out", async () => {
+    const { access, secret } = await createTestAccess();
+    const { app } = createTestApp({ settings: { hosts }, access });
+    const headers = { host: "evil.example", authorization: `Bearer ${secret}` };
+    expect((await app.request("/v1/models", { headers })).status).toBe(200);
+  });
+});
+
+describe("two Host headers", () => {
+  it("are refused, whichever comes first", async () => {
+    const { app } = createTestApp();
+    await using server = await listen(app);
+    for (const [one, two] of [
+      ["127.0.0.1", "evil.example"],
+      ["evil.example", "127.0.0.1"],
+      ["127.0.0.1", "127.0.0.1"],
+    ]) {
+      const answer = await sendRaw(server.port, `GET /v1/models HTTP/1.1\r\nHost: ${one}\r\nhOST: ${two}\r\n`);
+      expect(answer).toMatch(/^HTTP\/1.1 400 /);
+      expect(answer).toContain("invalid_host");
+    }
+  });
+});
+
+describe("a POST that a page can send without asking", () => {
+  it.each(posts)("changes nothing at %s", async (path) => {
+    const { app } = createTestApp();
+    for (const headers of STRANGERS) {
+      expect((await app.request(path, { method: "POST", headers }, FROM_HERE)).status).toBe(415);
+    }
+    for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]) {
+      const init = { method: "POST", headers: { "content-type": type }, body: "{}" };
+      expect((await app.request(path, init, FROM_HERE)).status).toBe(415);
+    }
+  });
+
+  it.each([
+    ["a program", {}],
+    ["our own page", { origin: "http://localhost", "sec-fetch-site": "same-origin" }],
+    ["a page that is let in", { origin: "https://chat.example", "sec-fetch-site": "cross-site" }],
+  ])("is taken from %s, without a content type too", async (_, headers) => {
+    const { app } = createTestApp({ settings: { corsOrigins: ["https://chat.example"] } });
+    const body = new TextEncoder().encode(chatInit({}).body);
+    expect((await app.request(CHAT, { method: "POST", headers, body })).status).toBe(200);
+    expect((await app.request("/admin/cache/warm", { method: "POST", headers }, FROM_HERE)).status).toBe(202);
+  });
+
+  it("is taken without a content type over a real connection", async () => {
+    const { app } = createTestApp();
+    await using server = await listen(app);
+    const client = request({ host: "127.0.0.1", port: server.port, path: CHAT, method: "POST", agent: false });
+    client.end(chatInit({}).body);
+    const [response] = await once(client, "response");
+    expect(response.statusCode).toBe(200);
+    response.resume();
+    await once(response, "end");
+  });
+});
+
+describe("names and places of other servers", () => {
+  it.each(["/chat/completions", "/v1/v1/chat/completions", "/v1/chat/completions/", "//v1//chat//completions"])(
+    "%s is where chat completions are",
+    async (path) => {
+      const { app } = createTestApp();
+      const response = await app.request(`http://localhost${path}`, chatInit({}));
+      expect(await response.json()).toMatchObject({ model: MODEL_ID });
+    },
+  );
+
+  it.each(["/ping", "/v1/health", "/health/"])("%s says that the process lives", async (path) => {
+    const { app } = createTestApp();
+    expect(await (await app.request(path)).json()).toEqual({ status: "ok" });
+  });
+
+  it("every page that can be had can be asked after with HEAD", async () => {
+    const { app } = createTestApp();
+    for (const path of ["/", "/health", "/ready", "/v1/models", `/v1/models/${MODEL_ID}`, "/docs", "/openapi.json"]) {
+      const [head, get] = [await app.request(path, { method: "HEAD" }), await app.request(path)];
+      expect([head.status, await head.text()]).toEqual([200, ""]);
+      expect(head.headers.get("content-type")).toBe(get.headers.get("content-type"));
+    }
+  });
+
+  it("the root says what this is", async () => {
+    const { app } = createTestApp();
+    expect(await (await app.request("/")).json()).toMatchObject({ status: "ok", api: "/v1", docs: "/docs" });
+    expect((await app.request("/", { method: "POST" })).status).toBe(404);
+  });
+
+  it("an Ollama client is told the base URL to use, in its own form", async () => {
+    const { app } = createTestApp();
+    for (const [path, init] of [
+      ["/api/tags", {}],
+      ["/api/version", { method: "HEAD" }],
+      ["/api/chat", { method: "POST", body: "{}" }],
+      ["/api", {}],
+    ] as const) {
+      const response = await app.request(`http://127.0.0.1:8080${path}`, init);
+      expect(response.status).toBe(404);
+      if (path === "/api/version") continue;
+      const { error: text } = z.strictObject({ error: z.string() }).parse(await response.json());
+      expect(text).toContain("http://127.0.0.1:8080/v1");
+    }
+  });
+
+  it("no spelling of a path gets in without a key where another asks for one", async () => {
+    const { access } = await createTestAccess();
+    const { app } = createTestApp({ access });
+    for (const path of [
+      "/models",
+      "/v1/models/",
+      "//admin/usage",
+      "/v1/admin/usage",
+      "/v1/v1/models",
+      "/%76%31/models",
+    ]) {
+      const response = await app.request(`http://localhost${path}`);
+      expect(response.status).toBe(401);
+      expect(error.parse(await response.json()).error.code).toBe("invalid_api_key");
+    }
+  });
+});
+
+/** What comes back for a head that no client would send. */
+async function sendRaw(port: number, head: string): Promise<string> {
+  const socket = connect({ host: "127.0.0.1", port });
+  socket.write(`${head}Connection: close\r\n\r\n`);
+  let answer = "";
+  for await (const chunk of socket.setEncoding("utf8")) answer += chunk;
+  return answer;
+}
