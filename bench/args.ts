@@ -6,6 +6,8 @@ export type Args = {
   /** Empty is all. */
   readonly workloads: readonly string[];
   readonly quick: boolean;
+  /** Intruders of `intruders`; empty is all. */
+  readonly only: readonly string[];
   /** Undefined is what the plan says. */
   readonly rounds?: number;
   readonly model: string;
@@ -41,6 +43,7 @@ Examples (from a checkout, flags go after --):
   npm run bench -- overhead --no-peer          what needs no other server
   npm run bench -- overload --quick            with --quick it and cache run only where they are named
   npm run bench -- cache                       repeated prompts, beside other gateways' caches
+  npm run bench -- intruders --only crowd      what one hostile client does to others
 `;
 
 /** Reads the command line. Prints help or what is wrong with the line and ends the process where there is nothing to run. */
@@ -55,6 +58,11 @@ export function readArgs(argv: readonly string[], workloads: readonly { readonly
         "--rounds <n>",
         "rounds of each workload (default: 5, with --quick as many of 3 as the time allows)",
       ).argParser(wholeNumber(MAX_ROUNDS)),
+    )
+    .addOption(
+      new Option("--only <intruder>", "one intruder of the workload intruders; may be given again")
+        .argParser((name: string, names: readonly string[]) => [...names, name])
+        .default([], "all"),
     )
     .option("--model <name>", "a model of the catalogue, an hf: URI, an https: URL or a path", "smollm2-135m-instruct")
     .option("--llama-server <path>", "a llama-server that is there already, in place of building one")

@@ -65,6 +65,8 @@ export const FIGURES = {
   returnedAdmitted: { label: "admitted when they came back as told", unit: "%", better: "higher" },
   slotsBusy: { label: "slots' time in use", unit: "%", better: "higher" },
   unfairness: { label: "largest lead of a tenant, in dearest requests", unit: "%", better: "lower" },
+  healthP999Ms: { label: "others' /health p99.9, beside the worst intruder", unit: "ms", better: "lower" },
+  gapOverUndisturbed: { label: "another's worst gap ÷ undisturbed, the worst intruder", unit: "×", better: "lower" },
   decisionUs: { label: "CPU for each decision", unit: "µs", better: "lower" },
   crowdedDecisionUs: { label: "CPU for each decision, 100,000 waiting", unit: "µs", better: "lower" },
   hitsPerSecond: { label: "hits, 32 connections", unit: "req/s", better: "higher" },

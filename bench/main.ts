@@ -64,8 +64,9 @@ async function bench(args: Args, signal: AbortSignal): Promise<void> {
       elapsedMs: performance.now() - startedMs,
     });
     const deadline = AbortSignal.timeout(Math.ceil(limits.hardLimitMs));
-    const bench = { ...prepared, signal: AbortSignal.any([signal, deadline]) };
-    const result = await runWorkload(workload, bench, limits, (progress) => say(`${workload.name}: ${progress}`));
+    const tell = (progress: string) => say(`${workload.name}: ${progress}`);
+    const bench = { ...prepared, say: tell, signal: AbortSignal.any([signal, deadline]) };
+    const result = await runWorkload(workload, bench, limits, tell);
     results.push(result);
     process.stdout.write(`\n${formatWorkload(result)}`);
   }
@@ -88,7 +89,7 @@ async function prepare(
   args: Args,
   workloads: readonly Workload[],
   signal: AbortSignal,
-): Promise<Omit<Bench, "signal">> {
+): Promise<Omit<Bench, "signal" | "say">> {
   const reference = resolveModel(args.model, await loadCatalogue());
   say(`model: ${reference.id}`);
   const model = await ensureModel(reference, { modelsDir: join(import.meta.dirname, "../models"), signal });
@@ -109,6 +110,7 @@ async function prepare(
     peer,
     gateways,
     quick: args.quick,
+    only: args.only,
     runSeed: Date.now() % 2 ** 32,
     lexicon: keepSingleTokens(LEXICON, (word) => known.has(word)),
     endTokens,

@@ -1,7 +1,16 @@
 import { cpus } from "node:os";
 import type { Measurement } from "./figures.ts";
 import { othersShare, sampleProcessor } from "./peers/processor.ts";
-import type { Bench, Contestant, ContestantName, Entry, RoundResult, Trace, Workload } from "./workloads/workload.ts";
+import type {
+  Bench,
+  Contestant,
+  ContestantName,
+  DetailTable,
+  Entry,
+  RoundResult,
+  Trace,
+  Workload,
+} from "./workloads/workload.ts";
 
 export type ContestantResult = {
   readonly name: ContestantName;
@@ -10,6 +19,8 @@ export type ContestantResult = {
   readonly closing: Measurement;
   /** Of the last round. */
   readonly trace?: Trace;
+  /** Of the last round. */
+  readonly details?: DetailTable;
 };
 
 export type WorkloadResult = {
@@ -91,9 +102,9 @@ async function closeAll(running: readonly Running[], failures: unknown[]): Promi
         failures.push(failure);
         return {};
       });
-      const trace = results[wholeRounds - 1]?.trace;
+      const { trace, details } = results[wholeRounds - 1] ?? {};
       const rounds = results.slice(0, wholeRounds).map(({ figures }) => figures);
-      return { name, rounds, closing, ...(trace && { trace }) };
+      return { name, rounds, closing, ...(trace && { trace }), ...(details && { details }) };
     }),
   );
   return wholeRounds > 0 ? closed : [];

@@ -40,6 +40,9 @@ export const TARGETS: readonly Target[] = [
   { workload: "cache", figure: "hitsPerSecond", rival: "Portkey", rule: { of: "ratio", atLeast: 5 } },
   { workload: "cache", figure: "hitsPerSecond", rival: "LiteLLM", rule: { of: "ratio", atLeast: 5 } },
   { workload: "cache", figure: "grownOverCounted", rival: "sluice", rule: { of: "value", below: 1 } },
+  { workload: "intruders", figure: "healthP999Ms", rival: "sluice", rule: { of: "value", below: 50 } },
+  { workload: "intruders", figure: "gapOverUndisturbed", rival: "sluice", rule: { of: "value", below: 2 } },
+  { workload: "intruders", figure: "refusalP95Ms", rival: "sluice", rule: { of: "value", below: 300 } },
   { workload: "engine", figure: "decodeTokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
   { workload: "engine", figure: "decode8TokensPerSecond", rival: "evaluate()", rule: { of: "ratio", atLeast: 2 } },
 ];

@@ -23,7 +23,16 @@ export const GAVE_UP = "gave up";
 export function post(
   url: URL,
   payload: Buffer,
-  { signal, headers = {} }: { readonly signal: AbortSignal; readonly headers?: Readonly<Record<string, string>> },
+  {
+    signal,
+    headers = {},
+    onRead,
+  }: {
+    readonly signal: AbortSignal;
+    readonly headers?: Readonly<Record<string, string>>;
+    /** Called at each read from the socket with how many there were; it should do next to nothing. */
+    readonly onRead?: (reads: number) => void;
+  },
 ): Promise<Exchange> {
   return new Promise((resolve) => {
     const startedMs = performance.now();
@@ -44,7 +53,10 @@ export function post(
     request.on("error", fail);
     request.on("response", (incoming: IncomingMessage) => {
       response = incoming;
-      incoming.on("data", (bytes: Buffer) => void reads.push({ atMs: performance.now(), bytes }));
+      incoming.on("data", (bytes: Buffer) => {
+        reads.push({ atMs: performance.now(), bytes });
+        onRead?.(reads.length);
+      });
       incoming.on("error", fail);
       incoming.on("end", () => end());
     });

@@ -66,8 +66,11 @@ function formatWorkload(result: WorkloadResult): string {
       return comparison ? [formatSpread(comparison.theirs), formatEstimate(comparison.ratio)] : ["", ""];
     }),
   ]);
+  const details = result.contestants.flatMap(({ details }) =>
+    details ? [`\n\n${formatTable(details.head, details.rows)}`] : [],
+  );
   const notes = [describeEffort(result), ...result.notes].join(". ");
-  return `### ${result.name}\n\n${result.title}\n\n${formatTable(head, body)}\n\n${notes}`;
+  return `### ${result.name}\n\n${result.title}\n\n${formatTable(head, body)}${details.join("")}\n\n${notes}`;
 }
 
 function formatTable(head: readonly string[], body: readonly (readonly string[])[]): string {

@@ -17,6 +17,9 @@ export function formatWorkload(result: WorkloadResult): string {
       indent(formatColumns([[rows.rival === ALONE ? "" : `vs ${rows.rival}`, ...HEAD.slice(1)], ...rows.cells], 1)),
     );
   }
+  for (const { details } of result.contestants) {
+    if (details) lines.push(indent(formatColumns([details.head, ...details.rows], 1)));
+  }
   if (error !== undefined) lines.push(`  ! ended early: ${error}`);
   return `${lines.join("\n")}\n`;
 }

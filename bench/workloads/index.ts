@@ -2,6 +2,7 @@ import { batch8 } from "./batch8.ts";
 import { cache } from "./cache.ts";
 import { engine } from "./engine.ts";
 import { fimBurst } from "./fim-burst.ts";
+import { intruders } from "./intruders.ts";
 import { intrusion } from "./intrusion.ts";
 import { longContext } from "./long-context.ts";
 import { multiTurn } from "./multi-turn.ts";
@@ -30,4 +31,5 @@ export const WORKLOADS: readonly Workload[] = [
   overload,
   queue,
   cache,
+  intruders,
 ];

@@ -23,7 +23,10 @@ export type Trace = {
   readonly eventMs: number;
 };
 
-export type RoundResult = { readonly figures: Measurement; readonly trace?: Trace };
+/** What figures alone can't say: a row for each thing that was tried. */
+export type DetailTable = { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
+
+export type RoundResult = { readonly figures: Measurement; readonly trace?: Trace; readonly details?: DetailTable };
 
 /** One side of a comparison, running. */
 export type Contestant = {
@@ -66,6 +69,10 @@ export type Bench = {
   /** Those of others that take part where a workload needs them. */
   readonly gateways: Gateways;
   readonly quick: boolean;
+  /** What a workload of several things is to do alone; empty is all of them. */
+  readonly only: readonly string[];
+  /** Tells how far it is. */
+  readonly say: (progress: string) => void;
   /** Another for every run, so that no prompt of an earlier run is met again. */
   readonly runSeed: number;
   readonly lexicon: Lexicon;

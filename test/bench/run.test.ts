@@ -11,6 +11,8 @@ function makeBench(signal: AbortSignal = new AbortController().signal): Bench {
     peer: undefined,
     gateways: NO_GATEWAYS,
     quick: false,
+    only: [],
+    say: () => {},
     runSeed: 1,
     lexicon: { adjectives: [], nouns: [], verbs: [], places: [] },
     endTokens: [],

@@ -14,7 +14,7 @@ const report: Report = {
     node: "v24.0.0",
     loadAverage: 0.1,
   },
-  args: { workloads: [], quick: false, model: "m", peer: true, gpu: "off", threads: 2, out: "x" },
+  args: { workloads: [], only: [], quick: false, model: "m", peer: true, gpu: "off", threads: 2, out: "x" },
   modelPath: "/somewhere/model.gguf",
   runSeed: 1,
   results: [makeResult("single", [{ decodeTokensPerSecond: 110 }], [{ decodeTokensPerSecond: 100 }])],
