@@ -4,7 +4,7 @@ import type { Config } from "./config/schema.ts";
 import { createEmbedder, type Embedder } from "./engine/host/embedder.ts";
 import type { Engine } from "./engine/host/engine.ts";
 import { compose, type Generate, type Layer } from "./generation/layer.ts";
-import { measurePrompts } from "./generation/measure.ts";
+import { measurePrompts, pricePrompts } from "./generation/measure.ts";
 import type { ModelText } from "./generation/model.ts";
 import { settleThrough } from "./generation/settle.ts";
 import { holdToFormat } from "./grammar/layer.ts";
@@ -70,7 +70,7 @@ function createModelEmbedder(model: LocalModel, config: Config, logger: Logger):
   });
 }
 
-type TextAnswers = Pick<ServedModel, "generate" | "measure" | "settle" | "text">;
+type TextAnswers = Pick<ServedModel, "generate" | "measure" | "price" | "settle" | "text">;
 
 function answerText(engine: Engine, load: LoadControl, { slots, minSlots, targetItlMs }: Config): TextAnswers {
   const countTokens = async (text: string) => (await engine.text.tokenize(text, PLAIN)).length;
@@ -81,12 +81,14 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
   const { gate, turns } = load.queueFor({
     ...{ slots, minSlots, targetItlMs },
     isReady: () => engine.state === "ready",
+    contextTokens: () => engine.info?.contextTokens,
     price: ({ prompt, tools }) => engine.text.price(prompt, tools?.tools),
   });
   return {
     generate: compose([gate, ...layers, turns], engine.generate),
     measure: compose(layers, measurePrompts(engine.text)),
     settle: settleThrough(layers),
+    price: compose(layers, pricePrompts(engine.text)),
     text: engine.text,
   };
 }
@@ -122,7 +124,7 @@ function refuseText(model: LocalModel): TextAnswers {
     countTokens: refuseLater,
     price: refuseLater,
   };
-  return { generate, measure: generate, settle: refuseLater, text };
+  return { generate, measure: generate, price: generate, settle: refuseLater, text };
 }
 
 async function describe(model: LocalModel) {

@@ -4,6 +4,7 @@ import type { Hono } from "hono";
 import type { Logger } from "pino";
 import { createBackend } from "./backend.ts";
 import { createResponseCache } from "./cache/cache.ts";
+import { systemClock } from "./clock.ts";
 import type { Config } from "./config/schema.ts";
 import { createEngines, type Engines } from "./engines.ts";
 import type { Embed } from "./generation/embedding.ts";
@@ -11,6 +12,7 @@ import { compose } from "./generation/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
 import { prepareDrain } from "./http/drain.ts";
+import { isClientsFault } from "./http/errors.ts";
 import type { HostPolicy } from "./http/hosts.ts";
 import { createBackgroundRuns } from "./http/responses/background.ts";
 import { type Access, createAccess } from "./keys/access.ts";
@@ -18,6 +20,7 @@ import { isExposed } from "./keys/exposure.ts";
 import { holdToLimits } from "./keys/layer.ts";
 import type { LocalModel } from "./models/index.ts";
 import { openPresets } from "./prompts/index.ts";
+import { tellLastingFirst } from "./queue/lasting-first.ts";
 import { createLoadControl } from "./queue/load-control.ts";
 import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
 import { route } from "./routing/route.ts";
@@ -95,7 +98,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     logger,
   });
   await Promise.all([cache.load(), cache.connect()]);
-  const generate = compose([holdToLimits(access.keys, access.meter), ...cache.layers], routed);
+  const lastingFirst = tellLastingFirst({
+    price: (request) => directory.resolve(request.model).price(request),
+    contextTokens: (model) => directory.resolve(model).info()?.contextTokens,
+    isLasting: isClientsFault,
+    clock: systemClock,
+  });
+  const generate = compose([lastingFirst, holdToLimits(access.keys, access.meter), ...cache.layers], routed);
   warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
   if (config.warmPresets) engines.forEach((engine, id) => void engine.onLoaded(() => warmUp?.addModel(id)));
   const runs = createBackgroundRuns();

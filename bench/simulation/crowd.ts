@@ -26,7 +26,7 @@ export function measureCrowd(waiting: number, rounds: number): number {
     queue.predictMs({ ...order, priority });
     const visit: { stay?: Stay } = {};
     visit.stay = queue.arrive({
-      ...{ ...order, priority, maxWaitMs: 1e6 + random() * 1e6, onWait: () => {}, onExpired: () => {} },
+      ...{ ...order, priority, maxWaitMs: 1e6 + random() * 1e6, onWait: () => {}, onRefused: () => {} },
       onTurn: () => void running.push(visit),
     });
   }

@@ -115,7 +115,7 @@ export function simulateLoad({ engines: count, requestsPerSecond, seconds, seed 
         onWait: () => {},
         // The engine begins in an event of its own, as it would in another process.
         onTurn: () => void clock.after(0, () => run(engine, sent, stay, release)),
-        onExpired: release,
+        onRefused: release,
       }),
     );
     function run(of: SimulatedEngine, { isGreedy }: Sent, own: Stay, done: () => void): void {

@@ -29,15 +29,25 @@ export class ContextLengthExceededError extends GenerationError {
   readonly atLeast: boolean;
 
   constructor(promptTokens: number, contextTokens: number, atLeast = false) {
+    // Libraries know this error by OpenAI's words, as docs/api.md lists.
     super(
-      `This model's context holds ${contextTokens} tokens, and the prompt takes ${atLeast ? "at least " : ""}${promptTokens}, ` +
-        "which leaves no room for an answer. " +
-        "Shorten it, or start Sluice with a larger --context.",
+      `This model's maximum context length is ${contextTokens} tokens. ` +
+        `However, your messages resulted in ${atLeast ? "at least " : ""}${promptTokens} tokens, which leaves no room for an answer. ` +
+        "Please reduce the length of the messages, or start Sluice with a larger --context.",
     );
     this.promptTokens = promptTokens;
     this.contextTokens = contextTokens;
     this.atLeast = atLeast;
   }
+}
+
+/** Whether what the engine says of a prompt will be the same whenever it is asked, however little there is to do. */
+export function isLasting(error: unknown): boolean {
+  return (
+    error instanceof ContextLengthExceededError ||
+    error instanceof UnrenderablePromptError ||
+    error instanceof InvalidSamplingError
+  );
 }
 
 /** The model's own chat template refuses these messages, for example because it wants the roles to alternate. */
@@ -78,6 +88,11 @@ export class EngineUnavailableError extends GenerationError {
   readonly code = "engine_unavailable";
 }
 
+/** In the words from which Codex reads how long to wait. */
+function comeBack(ms: number): string {
+  return `Please try again in ${Math.ceil(ms / 1000)}s.`;
+}
+
 /** The server can't answer in time: too much is in hand already. The same request may be taken on after `retryAfterMs`. */
 export class OverloadedError extends GenerationError {
   readonly code = "server_overloaded";
@@ -85,7 +100,7 @@ export class OverloadedError extends GenerationError {
 
   /** @param reason a sentence for the client, such as "The server already has 256 requests in hand." */
   constructor(reason: string, retryAfterMs: number) {
-    super(`${reason} Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
+    super(`${reason} ${comeBack(retryAfterMs)}`);
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -99,7 +114,7 @@ export class RateLimitedError extends GenerationError {
 
   /** @param reason a sentence for the client that names the limit and how much of it is used */
   constructor(reason: string, retryAfterMs: number, limited: "requests" | "tokens" = "requests") {
-    super(`${reason} Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
+    super(`${reason} ${comeBack(retryAfterMs)}`);
     this.retryAfterMs = retryAfterMs;
     this.limited = limited;
   }

@@ -10,3 +10,10 @@ export function measurePrompts(text: Pick<ModelText, "countTokens">): Generate {
     yield { type: "started", promptTokens: await text.countTokens(prompt, tools?.tools), cachedTokens: 0 };
   };
 }
+
+/** The same with the prompt's price: what does not fit is an error here, and is not counted to its end. */
+export function pricePrompts(text: Pick<ModelText, "price">): Generate {
+  return async function* price({ prompt, tools }) {
+    yield { type: "started", ...(await text.price(prompt, tools?.tools)) };
+  };
+}

@@ -140,6 +140,11 @@ function describeGenerationError(error: GenerationError): Failure {
   return failed(500, error, error instanceof EngineCrashedError ? DO_NOT_RETRY : {});
 }
 
+/** Whether a request that this was thrown for is wrong in itself, so that it fails however often it is sent. */
+export function isClientsFault(error: unknown): boolean {
+  return describeFailure(error, "").status === 400;
+}
+
 function retryAfter(ms: number): Readonly<Record<string, string>> {
   return { "retry-after": String(Math.max(1, Math.ceil(ms / 1000))), "retry-after-ms": String(Math.ceil(ms)) };
 }

@@ -1,4 +1,3 @@
-import type { OverloadedError } from "../generation/errors.ts";
 import type { Priority, WaitNews } from "../generation/terms.ts";
 import type { Order, PromptPrice } from "./price.ts";
 
@@ -13,8 +12,8 @@ export type Job = Order & {
   readonly isWarmUp?: boolean | undefined;
   /** Its turn has come. Called once at most, from within `arrive` where nothing is in its way. */
   readonly onTurn: () => void;
-  /** It has waited as long as it may, and is out of the queue. */
-  readonly onExpired: (error: OverloadedError) => void;
+  /** It has waited as long as it may, or the engine says that it can never be answered. It is out of the queue. */
+  readonly onRefused: (error: unknown) => void;
   readonly onWait?: ((news: WaitNews) => void) | undefined;
   /** What the engine knows of the prompt; asked where the job must wait. */
   readonly askPrice?: (() => Promise<PromptPrice>) | undefined;

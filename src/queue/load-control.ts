@@ -33,6 +33,8 @@ export type QueueOptions = {
   readonly targetItlMs: number;
   /** Whether the engine can begin at once; while it can't, its times say nothing about its speed. */
   readonly isReady?: () => boolean;
+  /** Tokens for one request, prompt and answer together; undefined as long as the model has not loaded. */
+  readonly contextTokens?: () => number | undefined;
   /** What the engine knows of a prompt before it runs. Asked for requests that must wait. */
   readonly price?: (request: GenerationRequest) => Promise<PromptPrice>;
 };
@@ -72,14 +74,14 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
 
   return {
     attendance,
-    queueFor({ slots, minSlots, targetItlMs, isReady, price }) {
+    queueFor({ slots, minSlots, targetItlMs, isReady, contextTokens, price }) {
       const share = models > 1 ? SHARE_OF_ONE : 1;
       const own = createBound({
         maxRequests: Math.max(1, Math.ceil(share * maxPending)),
         maxTokens: Math.max(1, Math.ceil(share * maxPendingTokens)),
         random,
       });
-      const queue = createModelQueue({ clock, slots, minSlots, targetItlMs, isReady });
+      const queue = createModelQueue({ clock, slots, minSlots, targetItlMs, isReady, contextTokens });
       return {
         gate: guard(
           createAdmission({ queue, bounds: models > 1 ? [own, total] : [total], maxWaitMs, clock }),

@@ -52,7 +52,8 @@ const CALIBRATION_MEMORY = 0.95;
 /** One request that waits for something else, such as a reader that is slow, must not become the rule. */
 const SURPRISE = 4;
 
-export function createPricing(): Pricing {
+/** @param contextTokens prompt and answer together; undefined as long as the model has not loaded */
+export function createPricing(contextTokens: () => number | undefined = () => undefined): Pricing {
   const habits = createHabits();
   const speeds = createSpeeds();
   const calibration = createRatio(CALIBRATION_MEMORY);
@@ -63,7 +64,11 @@ export function createPricing(): Pricing {
     return { promptTokens, prefillMs, slotMs: prefillMs + outputTokens * speeds.itlMs(load) };
   }
   function tokensOf({ type, count }: PromptSize): number {
-    return type === "tokens" ? count : habits.tokensOf(count);
+    // What has more is refused by the engine: nothing is ever awaited for it.
+    return Math.min(type === "tokens" ? count : habits.tokensOf(count), mostTokens());
+  }
+  function mostTokens(): number {
+    return contextTokens() ?? Number.POSITIVE_INFINITY;
   }
 
   return {
@@ -71,7 +76,8 @@ export function createPricing(): Pricing {
     expect({ tenant, size, choices, maxTokens }, load, known) {
       const promptTokens = known?.promptTokens ?? tokensOf(size);
       const evaluated = promptTokens - (known?.cachedTokens ?? promptTokens * habits.cachedShare(tenant));
-      const outputTokens = Math.min(maxTokens ?? Number.POSITIVE_INFINITY, habits.outputTokens(tenant));
+      const room = Math.max(1, mostTokens() - promptTokens);
+      const outputTokens = Math.min(maxTokens ?? Number.POSITIVE_INFINITY, habits.outputTokens(tenant), room);
       return price(promptTokens, evaluated, choices * outputTokens, load);
     },
     settle({ promptTokens, cachedTokens, outputTokens }, load) {

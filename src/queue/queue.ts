@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { OverloadedError } from "../generation/errors.ts";
+import { isLasting, OverloadedError } from "../generation/errors.ts";
 import type { Priority } from "../generation/terms.ts";
 import { createFairQueue, type Turn } from "./fair-queue.ts";
 import { createHeldSlots, type Holding } from "./held-slots.ts";
@@ -47,6 +47,8 @@ export type ModelQueueOptions = {
   readonly targetItlMs: number;
   /** Whether the engine can begin at once; while it can't, times say nothing about its speed. */
   readonly isReady?: (() => boolean) | undefined;
+  /** Tokens for one request, prompt and answer together; undefined as long as the model has not loaded. */
+  readonly contextTokens?: (() => number | undefined) | undefined;
 };
 
 type Visit = {
@@ -80,7 +82,7 @@ function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string 
 
 export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   const { clock, minSlots, targetItlMs, isReady = () => true } = options;
-  const pricing = createPricing();
+  const pricing = createPricing(options.contextTokens);
   const queue = createFairQueue<Visit>();
   const waits = createWaits(clock);
   const limiter = createLimiter({
@@ -197,14 +199,23 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     endWait(visit);
     leave(visit);
     const reason = `The request waited ${(waitedMs / 1000).toFixed(1)} s for its turn, as long as it may.`;
-    visit.job.onExpired(new OverloadedError(reason, retryAfterMs));
+    visit.job.onRefused(new OverloadedError(reason, retryAfterMs));
   }
 
-  /** Asks the engine for the price of one that must wait anyway. Where it has none to tell, the estimate stays. */
+  /**
+   * Asks the engine for the price of one that must wait anyway. Where it has none to tell, the estimate stays; where it says that the prompt can
+   * never be had, such as one longer than the context, there is nothing to wait for.
+   */
   async function refine(visit: Visit): Promise<void> {
-    const known = await visit.job.askPrice?.().catch(() => undefined);
-    if (known === undefined || visit.run !== undefined || visit.turn === undefined) return;
-    queue.reprice(visit.turn, pricing.expect(visit.job, limiter.limit, known).slotMs);
+    try {
+      const known = await visit.job.askPrice?.();
+      if (known === undefined || visit.run !== undefined || visit.turn === undefined) return;
+      queue.reprice(visit.turn, pricing.expect(visit.job, limiter.limit, known).slotMs);
+    } catch (error) {
+      if (visit.run !== undefined || visit.hasLeft || !isLasting(error)) return;
+      leave(visit);
+      visit.job.onRefused(error);
+    }
   }
 
   function arrive(job: Job): Stay {

@@ -1,5 +1,4 @@
 import type { Clock } from "../clock.ts";
-import type { OverloadedError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
@@ -70,7 +69,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
             turn.reject(error);
           }
         },
-        onExpired(error: OverloadedError) {
+        onRefused(error) {
           leave();
           turn.reject(error);
         },

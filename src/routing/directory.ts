@@ -44,6 +44,8 @@ export type ServedModel = {
   readonly measure: Generate;
   /** The request as the engine would get it, tools and calls in the model's own form. */
   readonly settle: Settle;
+  /** As `generate`, up to `started`: what evaluating the prompt would take. Throws what a generation throws, where the prompt does not fit too. */
+  readonly price: Generate;
   /** Questions about text that need no generation. */
   readonly text: ModelText;
   /** Undefined until it has loaded for the first time. */

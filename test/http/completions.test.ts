@@ -142,13 +142,19 @@ describe("POST /v1/completions", () => {
         "a prompt that is too long",
         new ContextLengthExceededError(5000, 4096),
         400,
-        { param: "prompt", code: "context_length_exceeded", message: expect.stringMatching(/4096 tokens.* has 5000/) },
+        {
+          param: "prompt",
+          code: "context_length_exceeded",
+          message: expect.stringMatching(
+            /4096 tokens, however you requested 5016 tokens \(5000 in your prompt; 16 for the completion\)/,
+          ),
+        },
       ],
       [
         "a prompt that is far too long",
         new ContextLengthExceededError(5000, 4096, true),
         400,
-        { param: "prompt", message: expect.stringContaining("at least 5000") },
+        { param: "prompt", message: expect.stringContaining("requested at least 5016 tokens (5000 in your prompt") },
       ],
       [
         "a bias for a token that isn't there",

@@ -145,7 +145,7 @@ describe("POST /v1/responses", () => {
       param: "input",
       code: "context_length_exceeded",
       message: expect.stringMatching(
-        /context holds 30 tokens, and the input, with .*, takes 80, .*'truncation' to 'auto'/,
+        /maximum context length is 30 tokens. However, your messages resulted in 80 tokens, .*'truncation' to 'auto'/,
       ),
     });
     seen.length = 0;

@@ -77,7 +77,9 @@ describe("embeddings of the chat model", () => {
     await expect(refused).rejects.toMatchObject({
       param: "input[1]",
       code: "context_length_exceeded",
-      message: expect.stringMatching(/context holds 1024 tokens, and 'input\[1\]' takes 1\d{3}\./),
+      message: expect.stringMatching(
+        /maximum context length is 1024 tokens, however you requested 1\d{3} tokens in 'input\[1\]'\./,
+      ),
     });
   });
 

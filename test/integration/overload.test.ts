@@ -94,3 +94,49 @@ test("a burst of 200 by the official client on 4 slots is answered or fails type
   // A position of 0 is a turn at once.
   expect(response.headers.get("sluice-queue-position") ?? "0").toBe("0");
 });
+
+test("a prompt over the context is told so by every protocol, whatever the deadline, the load or what it would take", async () => {
+  const url = await runSluice("--slots", "1", "--context", "512", "--max-pending", "1", "--state-file", ":memory:")
+    .ready;
+  const busy = new AbortController();
+  const post = (path: string, body: object, headers: Record<string, string> = {}, signal?: AbortSignal) =>
+    fetch(`${url}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ model, ...body }),
+      ...(signal && { signal }),
+    });
+  const content = "hello ".repeat(12_000);
+  const messages = [{ role: "user", content }];
+  const chat = () => post("/v1/chat/completions", { messages }, { "x-stainless-timeout": "600" });
+  const alone = await chat();
+  expect(alone.status).toBe(400);
+
+  const story = [{ role: "user", content: "Tell me a long story." }];
+  const running = await post("/v1/chat/completions", { messages: story, stream: true }, {}, busy.signal);
+  expect(running.status).toBe(200);
+  const hi = { messages: [{ role: "user", content: "Hi" }], max_tokens: 1 };
+  expect((await post("/v1/chat/completions", hi)).status).toBe(503);
+  for (const ask of [
+    chat,
+    () => post("/v1/chat/completions", { messages }, { "sluice-max-wait-ms": "1" }),
+    () => post("/v1/completions", { prompt: content }),
+    () => post("/v1/responses", { input: content }),
+  ]) {
+    const response = await ask();
+    expect(response.status).toBe(400);
+    expect(Object(await response.json()).error).toMatchObject({
+      code: "context_length_exceeded",
+      message: expect.stringMatching(/^This model's maximum context length is 512 tokens/),
+    });
+  }
+  const tools = [{ name: "run", description: content, input_schema: { type: "object", properties: {} } }];
+  const claude = await post(
+    "/v1/messages",
+    { ...hi, max_tokens: 32_000, tools, stream: true },
+    { "x-stainless-timeout": "600" },
+  );
+  expect(claude.status).toBe(400);
+  expect(Object(await claude.json()).error.message).toMatch(/^prompt is too long: \d+ tokens > 512 maximum/);
+  busy.abort();
+});

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { OverloadedError } from "../../src/generation/errors.ts";
+import { ContextLengthExceededError, OverloadedError } from "../../src/generation/errors.ts";
 import { createAdmission } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
 import type { Job, Stay } from "../../src/queue/job.ts";
@@ -19,7 +19,7 @@ function createBench(maxWaitMs = 60_000) {
     size: { type: "tokens", count: PROMPT_TOKENS } as const,
   });
   function arrive(tenant: string, overrides: Partial<Job> = {}): Stay {
-    return queue.arrive({ ...order(tenant), onTurn() {}, onExpired() {}, ...overrides });
+    return queue.arrive({ ...order(tenant), onTurn() {}, onRefused() {}, ...overrides });
   }
   /** Each takes 1,100 ms: 1,000 for its prompt and 10 for each token. */
   function runOne(tenant: string): void {
@@ -81,6 +81,27 @@ it("tells the wait by the engine's own count of a prompt, where it can be asked"
   await Promise.resolve();
   clock.advance(1_000);
   expect(etasMs[1]).toBeGreaterThan((etasMs[0] ?? 0) + 5_000);
+});
+
+it("ends the wait of one of which the engine says that it can never be answered", async () => {
+  const { clock, queue, arrive } = createBench();
+  arrive("a");
+  const fault = new ContextLengthExceededError(9_000, 4_096);
+  const refused: unknown[] = [];
+  arrive("a", {
+    askPrice: () => Promise.reject(fault),
+    onRefused: (error) => void refused.push(error),
+    maxWaitMs: 60_000,
+  });
+  arrive("a", {
+    askPrice: () => Promise.reject(new OverloadedError("256 questions in hand.", 1)),
+    onRefused: (error) => void refused.push(error),
+  });
+  await new Promise(setImmediate);
+  expect(refused).toEqual([fault]);
+  expect(queue.counts).toMatchObject({ waiting: 1, running: 1, waits: 1 });
+  clock.advance(60_000);
+  expect(refused).toEqual([fault]);
 });
 
 it("tells a wait that grows shorter as the one before it goes on", () => {

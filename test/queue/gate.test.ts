@@ -95,7 +95,7 @@ describe("the bound on requests in hand", () => {
     // Four at once, 8 s each: one ends every 2 s, and nine in ten do in 2.3 times as long.
     const refusal = begin().next();
     await expect(refusal).rejects.toMatchObject({ retryAfterMs: 4_600 });
-    await expect(refusal).rejects.toThrow("already has 4 requests in hand. Try again in 5 s.");
+    await expect(refusal).rejects.toThrow("already has 4 requests in hand. Please try again in 5s.");
   });
 
   it("names a wait even before any request has ended", async () => {

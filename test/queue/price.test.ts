@@ -15,6 +15,17 @@ describe("a price", () => {
     expect(pricing.tokensOf({ type: "tokens", count: 1_000 })).toBe(1_000);
   });
 
+  it("never counts on more tokens than the context has, whatever is sent or asked for", () => {
+    const pricing = createPricing(() => 4_096);
+    for (const type of ["characters", "tokens"] as const)
+      expect(pricing.tokensOf({ type, count: 100_000_000 })).toBe(4_096);
+    const { speeds } = pricing;
+    const order = { ...ORDER, size: { type: "characters", count: 12_000 }, maxTokens: 1_000_000 } as const;
+    for (let time = 0; time < 100; time++) pricing.noteOutput("a", 100_000);
+    const { prefillMs, slotMs } = pricing.expect(order, 1);
+    expect(prefillMs / speeds.prefillMsPerToken + (slotMs - prefillMs) / speeds.itlMs(1)).toBeLessThanOrEqual(4_096);
+  });
+
   it("takes short prompts, which are mostly template, for no measure of long ones", () => {
     const pricing = createPricing();
     const size = { type: "characters", count: 20 } as const;

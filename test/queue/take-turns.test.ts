@@ -238,7 +238,7 @@ describe("leaving", () => {
     expect(queue.counts.waiting).toBe(1);
     clock.advance(1);
     await expect(late.first).rejects.toThrow(OverloadedError);
-    await expect(late.first).rejects.toThrow("waited 2.0 s for its turn, as long as it may. Try again in");
+    await expect(late.first).rejects.toThrow("waited 2.0 s for its turn, as long as it may. Please try again in");
     expect(await late.events.next()).toEqual({ done: true, value: undefined });
     await first.events.return?.();
     expect(queue.counts).toMatchObject(EMPTY);

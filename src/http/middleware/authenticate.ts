@@ -5,6 +5,9 @@ import type { KeyRing } from "../../keys/ring.ts";
 import type { Caller, HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 
+/** What an official client of OpenAI is told, by which gateways in front of this one know what is wrong (docs/api.md). */
+const INCORRECT = "Incorrect API key provided";
+
 const HOW_TO = "Send it in the header `Authorization: Bearer KEY`, or in `x-api-key`";
 
 /**
@@ -30,7 +33,7 @@ function readKey(c: Context<HttpEnv>, ring: KeyRing): Key {
   const shown = [bearerOf(c.req.header("authorization")), c.req.header("x-api-key")].filter(
     (text) => text !== undefined,
   );
-  if (shown.length === 0) throw refusal(`You didn't provide an API key. ${HOW_TO}.`);
+  if (shown.length === 0) throw refusal(`${INCORRECT}: none. You didn't provide an API key. ${HOW_TO}.`);
   for (const secret of shown) {
     const verdict = ring.check(secret);
     if (verdict.type === "unknown") continue;
@@ -39,11 +42,11 @@ function readKey(c: Context<HttpEnv>, ring: KeyRing): Key {
     const since = new Date(verdict.sinceMs).toISOString();
     throw refusal(
       verdict.reason === "key"
-        ? `This API key expired at ${since}. Ask for another.`
-        : `This API key was replaced by another at ${since}. Use the new one.`,
+        ? `${INCORRECT}: this API key expired at ${since}. Ask for another.`
+        : `${INCORRECT}: this API key was replaced by another at ${since}. Use the new one.`,
     );
   }
-  throw refusal(`Incorrect API key provided. ${HOW_TO}; \`sluice keys list\` shows those that there are.`);
+  throw refusal(`${INCORRECT}. ${HOW_TO}; \`sluice keys list\` shows those that there are.`);
 }
 
 function callerOf({ id, policy }: Key): Caller {

@@ -63,7 +63,7 @@ export function summarize(text: string, { generate, countTokens, contextTokens, 
   return async function* run(request) {
     if (text.length > longest) {
       throw new InvalidRequestError(
-        `This conversation has ${text.length} characters, and with this model's context of ${contextTokens} tokens ${longest} can be ` +
+        `This model's maximum context length is ${contextTokens} tokens. However, this conversation has ${text.length} characters, and ${longest} can be ` +
           "compacted at once. Compact its older part first, or start Sluice with a larger --context.",
         "input",
         "context_length_exceeded",
@@ -75,7 +75,7 @@ export function summarize(text: string, { generate, countTokens, contextTokens, 
 
 function noRoom(contextTokens: number): InvalidRequestError {
   return new InvalidRequestError(
-    `This model's context holds ${contextTokens} tokens, and the instructions leave no room in it for the conversation. ` +
+    `This model's maximum context length is ${contextTokens} tokens, and the instructions leave no room in it for the conversation. ` +
       "Shorten the instructions, or start Sluice with a larger --context.",
     "instructions",
     "context_length_exceeded",

@@ -36,8 +36,9 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
     const model = resolveModel(c, models, completion.model);
 
     const terms = makeTerms(c, "auto");
+    const explain = (error: unknown) => blamePrompt(error, each.maxTokens);
     const asked = await describeAsked(completion, model).catch((error: unknown) => {
-      throw blamePrompt(error);
+      throw explain(error);
     });
     const answer = newAnswer(model, Math.floor(now() / 1000));
     const tally = createTally(prompts.length * each.choices);
@@ -60,10 +61,10 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
             encoder: createChunkEncoder(answer, tally, completion.includeUsage, asked),
             tally,
             logger,
-            explain: blamePrompt,
+            explain,
           })
         : answerWhole(c, tally, encodeCompletion(answer, events, tally, asked));
-    return answerClient(c, generation, respond, blamePrompt);
+    return answerClient(c, generation, respond, explain);
   };
 }
 

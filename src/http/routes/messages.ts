@@ -87,8 +87,10 @@ export function countMessageTokens({
 function explain(error: unknown): unknown {
   if (error instanceof ContextLengthExceededError) {
     // Coding agents look for the first words, and then shorten their conversation by themselves.
-    const { promptTokens, contextTokens, code, message } = error;
-    const words = `prompt is too long: ${promptTokens} tokens > ${contextTokens} maximum. ${message}`;
+    const { promptTokens, contextTokens, atLeast, code } = error;
+    const words =
+      `prompt is too long: ${promptTokens} tokens > ${contextTokens} maximum${atLeast ? ", not counted to its end" : ""}. ` +
+      "Shorten the conversation, its tools or its system prompt, or start Sluice with a larger --context.";
     return new InvalidRequestError(words, "messages", code);
   }
   if (error instanceof UnsupportedSchemaError) {

@@ -1,15 +1,22 @@
 import { ContextLengthExceededError, InvalidSamplingError } from "../../generation/errors.ts";
 import { InvalidRequestError } from "../errors.ts";
 
-/** What is wrong with a completion's prompt by its own field's name; any other error as it is. */
-export function blamePrompt(error: unknown): unknown {
+/**
+ * What is wrong with a completion's prompt by its own field's name, and in the words that OpenAI has for it; any other error as it is.
+ *
+ * @param maxTokens what was asked for, for each choice; undefined is as many as fit
+ */
+export function blamePrompt(error: unknown, maxTokens?: number): unknown {
   if (error instanceof ContextLengthExceededError) {
+    const { promptTokens, contextTokens, atLeast, code } = error;
+    // Where nothing was asked for, one token is the least that an answer has.
+    const completionTokens = maxTokens ?? 1;
     return new InvalidRequestError(
-      `This model's maximum context length is ${error.contextTokens} tokens, however your prompt has ` +
-        `${error.atLeast ? "at least " : ""}${error.promptTokens}, which leaves no room for a completion. ` +
-        "Please shorten the prompt, or start Sluice with a larger --context.",
+      `This model's maximum context length is ${contextTokens} tokens, however you requested ${atLeast ? "at least " : ""}` +
+        `${promptTokens + completionTokens} tokens (${promptTokens} in your prompt; ${completionTokens} for the completion). ` +
+        "Please reduce your prompt: a completion is cut to what fits, or start Sluice with a larger --context.",
       "prompt",
-      error.code,
+      code,
     );
   }
   if (error instanceof InvalidSamplingError && error.field === "tokens") {

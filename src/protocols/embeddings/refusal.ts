@@ -10,8 +10,8 @@ export function refusalError(refusal: EmbeddingRefusal, param: string, model: st
   switch (refusal.code) {
     case "too_long":
       return new InvalidRequestError(
-        `This model's context holds ${refusal.contextTokens} tokens, and '${param}' takes ` +
-          `${refusal.atLeast ? "at least " : ""}${refusal.tokens}. Shorten it, or cut it into several.`,
+        `This model's maximum context length is ${refusal.contextTokens} tokens, however you requested ` +
+          `${refusal.atLeast ? "at least " : ""}${refusal.tokens} tokens in '${param}'. Please reduce it, or cut it into several.`,
         param,
         "context_length_exceeded",
       );

@@ -5,9 +5,10 @@ import { InvalidRequestError } from "../errors.ts";
 export function blameInput(error: unknown): unknown {
   if (error instanceof ContextLengthExceededError) {
     return new InvalidRequestError(
-      `This model's context holds ${error.contextTokens} tokens, and the input, with the instructions and what it goes on from, takes ` +
-        `${error.atLeast ? "at least " : ""}${error.promptTokens}, which leaves no room for an answer. ` +
-        "Shorten it, set 'truncation' to 'auto', compact the conversation, or start Sluice with a larger --context.",
+      `This model's maximum context length is ${error.contextTokens} tokens. However, your messages resulted in ` +
+        `${error.atLeast ? "at least " : ""}${error.promptTokens} tokens, with the instructions and what they go on from. ` +
+        // What OpenAI says at this endpoint.
+        "Your input exceeds the context window of this model: shorten it, set 'truncation' to 'auto', compact the conversation, or start Sluice with a larger --context.",
       "input",
       error.code,
     );

@@ -96,7 +96,7 @@ test.each<[Rejection, new (...args: never[]) => Error, string]>([
   [
     { code: "context_length_exceeded", promptTokens: 99, contextTokens: 64, atLeast: false },
     ContextLengthExceededError,
-    "context holds 64 tokens, and the prompt takes 99",
+    "maximum context length is 64 tokens. However, your messages resulted in 99 tokens",
   ],
   [{ code: "unrenderable_prompt", reason: "roles must alternate" }, UnrenderablePromptError, "roles must alternate"],
   [{ code: "invalid_sampling", field: "logitBias", reason: "no token 9" }, InvalidSamplingError, "no token 9"],

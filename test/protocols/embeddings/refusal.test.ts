@@ -7,7 +7,7 @@ const CASES: readonly (readonly [EmbeddingRefusal, string, string, RegExp])[] = 
     { code: "too_long", tokens: 70, contextTokens: 64, atLeast: false },
     "input[2]",
     "context_length_exceeded",
-    /holds 64 tokens, and 'input\[2\]' takes 70/,
+    /maximum context length is 64 tokens, however you requested 70 tokens in 'input\[2\]'/,
   ],
   [
     { code: "too_long", tokens: 70, contextTokens: 64, atLeast: true },

@@ -1,0 +1,173 @@
+import { describe, expect, it } from "vitest";
+import {
+  BeyondLimitError,
+  ContextLengthExceededError,
+  OverloadedError,
+  RateLimitedError,
+  UnrenderablePromptError,
+} from "../../src/generation/errors.ts";
+import { compose, type Generate } from "../../src/generation/layer.ts";
+import type { GenerationRequest } from "../../src/generation/request.ts";
+import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
+import { isClientsFault } from "../../src/http/errors.ts";
+import { tellLastingFirst } from "../../src/queue/lasting-first.ts";
+import { collect, generationRequest } from "../fixtures/generation.ts";
+import { createFakeClock } from "./fake-clock.ts";
+
+const CONTEXT = 4_096;
+const overloaded = new OverloadedError("The server already has 256 requests in hand.", 1_000);
+const tooLong = new ContextLengthExceededError(12_030, CONTEXT);
+const LONG: Partial<GenerationRequest> = {
+  prompt: { type: "chat", messages: [{ role: "user", content: "hello ".repeat(12_000) }] },
+};
+
+/** A model that refuses for what may change, whose engine finds `fault`, or answers when it is let to. */
+function createBench(refusal: unknown = overloaded, fault?: unknown) {
+  const clock = createFakeClock();
+  let questions = 0;
+  const answers: (() => void)[] = [];
+  let isSlow = false;
+  const price: Generate = async function* () {
+    questions += 1;
+    if (isSlow) await new Promise<void>((resolve) => answers.push(resolve));
+    if (fault !== undefined) throw fault;
+    yield { type: "started", promptTokens: 9, cachedTokens: 0 };
+  };
+  const layer = tellLastingFirst({ price, contextTokens: () => CONTEXT, isLasting: isClientsFault, clock });
+  const generate = compose([layer], async function* () {
+    yield* [];
+    throw refusal;
+  });
+  return {
+    clock,
+    questions: () => questions,
+    beSlow: () => {
+      isSlow = true;
+      return () => {
+        for (const answer of answers.splice(0)) answer();
+      };
+    },
+    ask: (overrides: Partial<GenerationRequest> = {}, tenant = "a") =>
+      collect(generate(generationRequest({ terms: { tenant, priority: "default" }, ...overrides }))).then(
+        () => expect.unreachable(),
+        (error: unknown) => error,
+      ),
+  };
+}
+
+describe("a request that is refused for what may change", () => {
+  it.each<[string, unknown, unknown, Partial<GenerationRequest>]>([
+    ["is too long for the context", overloaded, tooLong, LONG],
+    [
+      "is too long, and over its key's limit by the minute",
+      new RateLimitedError("Rate limit reached.", 1_000),
+      tooLong,
+      LONG,
+    ],
+    ["is too long, and more than its key's limit", new BeyondLimitError("Request too large.", "tokens"), tooLong, LONG],
+    [
+      "has messages that the template refuses",
+      overloaded,
+      new UnrenderablePromptError("roles must alternate"),
+      {
+        prompt: {
+          type: "chat",
+          messages: [
+            { role: "user", content: "Hi" },
+            { role: "user", content: "Hi" },
+          ],
+        },
+      },
+    ],
+    [
+      "has a schema that no grammar can be made of",
+      overloaded,
+      new UnsupportedSchemaError("response_format", "not", "it can't"),
+      {
+        output: { type: "schema", schema: { not: {} } },
+      },
+    ],
+  ])("is told its lasting fault instead, where it %s", async (_, refusal, fault, request) => {
+    expect(await createBench(refusal, fault).ask(request)).toBe(fault);
+  });
+
+  it("is told the refusal where it has no other fault", async () => {
+    expect(await createBench().ask(LONG)).toBe(overloaded);
+  });
+
+  it("costs the engine no question where it surely fits", async () => {
+    const { ask, questions } = createBench();
+    expect(await ask()).toBe(overloaded);
+    expect(questions()).toBe(0);
+  });
+
+  it("is told no defect of the engine's, which says nothing of the request", async () => {
+    expect(await createBench(overloaded, new Error("defect")).ask(LONG)).toBe(overloaded);
+    expect(await createBench(overloaded, new OverloadedError("256 questions in hand.", 1_000)).ask(LONG)).toBe(
+      overloaded,
+    );
+  });
+});
+
+it("refuses what no vocabulary could make fit before anything else is asked", async () => {
+  const { ask, questions } = createBench(new Error("unreachable"));
+  const content = "hello ".repeat(500_000);
+  const error = await ask({ prompt: { type: "chat", messages: [{ role: "user", content }] } });
+  expect(error).toBeInstanceOf(ContextLengthExceededError);
+  expect(String(error)).toMatch(
+    /maximum context length is 4096 tokens. However, your messages resulted in at least \d+ tokens/,
+  );
+  expect(questions()).toBe(0);
+});
+
+it("waits for an engine no longer than a few seconds, and then tells the refusal", async () => {
+  const { ask, beSlow, clock } = createBench(overloaded, tooLong);
+  const answer = beSlow();
+  const refused = ask(LONG);
+  await new Promise(setImmediate);
+  clock.advance(5_000);
+  expect(await refused).toBe(overloaded);
+  answer();
+  await new Promise(setImmediate);
+  expect(clock.timers()).toBe(0);
+});
+
+it("has few questions in hand, of one tenant fewer, and tells the others their refusals at once", async () => {
+  const { ask, beSlow, questions } = createBench(overloaded, tooLong);
+  const answer = beSlow();
+  const first = [ask(LONG), ask(LONG)];
+  expect(await ask(LONG)).toBe(overloaded);
+  const others = Array.from({ length: 6 }, (_, index) => ask(LONG, `tenant ${index}`));
+  expect(await ask(LONG, "one more")).toBe(overloaded);
+  expect(questions()).toBe(8);
+  await new Promise(setImmediate);
+  answer();
+  expect(new Set(await Promise.all([...first, ...others]))).toEqual(new Set([tooLong]));
+  const again = ask(LONG);
+  await new Promise(setImmediate);
+  answer();
+  expect(await again).toBe(tooLong);
+});
+
+it("passes on what is answered as it is, and leaves the engine when it is left", async () => {
+  let isLeft = false;
+  const layer = tellLastingFirst({
+    price: () => expect.unreachable(),
+    contextTokens: () => CONTEXT,
+    isLasting: isClientsFault,
+    clock: createFakeClock(),
+  });
+  const events = compose([layer], async function* () {
+    try {
+      yield { type: "started", promptTokens: 3, cachedTokens: 0 } as const;
+      yield { type: "text", choice: 0, text: "a" } as const;
+      throw overloaded;
+    } finally {
+      isLeft = true;
+    }
+  })(generationRequest(LONG))[Symbol.asyncIterator]();
+  expect((await events.next()).value).toMatchObject({ type: "started" });
+  expect((await events.next()).value).toMatchObject({ type: "text" });
+  await expect(events.next()).rejects.toBe(overloaded);
+  expect(isLeft).toBe(true);
+});
