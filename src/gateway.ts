@@ -82,7 +82,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const backends = await Promise.all(
     models.map((model) => createBackend(model, { config, logger, load, engine: engines.get(model.id) })),
   );
-  const directory = createModelDirectory(backends.map(({ served }) => served));
+  const directory = createModelDirectory(
+    backends.map(({ served }) => served),
+    config,
+  );
   const state = createState({
     file: config.stateFile,
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },

@@ -2,6 +2,7 @@ import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { GatewayOptions, RunningGateway } from "../gateway.ts";
 import { isExposed } from "../keys/exposure.ts";
+import { parseAliases } from "../routing/aliases.ts";
 import { createLogger, type Logger } from "../telemetry/log.ts";
 import { readVersion } from "../version.ts";
 import { describeModels, formatBanner } from "./banner.ts";
@@ -58,6 +59,7 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
       stderr: context.stderr,
       signal: interrupts.signal,
     });
+    parseAliases(config.aliases, models);
     const gateway = await unlessInterrupted(parts.startGateway({ config, models, logger }), interrupts);
     context.stdout.write(formatBanner(readVersion(), gateway.url, describeModels(models, config), needsKey));
     return await runUntilEnd(gateway, config, logger, interrupts, context);

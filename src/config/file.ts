@@ -72,9 +72,10 @@ function startOf({ key }: Pair): number {
   return isScalar(key) ? (key.range?.[0] ?? 0) : 0;
 }
 
-/** A lone value stands for a list of one, so that `model: NAME` needs no brackets. */
+/** A lone value stands for a list of one, so that `model: NAME` needs no brackets, and `name: value` below a list for `name=value`. */
 function readValue({ value }: Pair, setting: Setting, document: Document): unknown {
   const plain: unknown = isNode(value) ? value.toJS(document) : value;
+  if (setting.isList && isMap(value)) return Object.entries(Object(plain)).map(([key, of]) => `${key}=${of}`);
   const isLone = setting.isList && plain !== null && !Array.isArray(plain);
   return isLone ? [plain] : plain;
 }

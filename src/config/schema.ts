@@ -37,6 +37,22 @@ export const configSchema = z.strictObject({
     .max(16)
     .default(["smollm2-135m-instruct"])
     .describe("model to serve: a catalogue name, hf:owner/repo:QUANT, an https: URL or a path; may be repeated"),
+  aliases: z
+    .array(
+      z
+        .string()
+        .max(4096)
+        .regex(/^\s*[^=\s][^=]*=\s*\S/)
+        .describe("NAME=MODEL"),
+    )
+    .max(256)
+    .default([])
+    .describe("further name for a model that is served, as NAME=MODEL; may be repeated"),
+  unknownModel: z
+    .enum(["refuse", "default"])
+    .default("refuse")
+    .describe("what becomes of a request for a model that isn't there: a 404, or an answer of the default model"),
+  listPresets: z.boolean().default(true).describe("list the presets among the models"),
   slots: z.int().min(1).max(256).default(4).describe("sequences that each model runs at once"),
   context: z
     .union([z.literal("auto"), z.int().min(64).max(1_048_576)])

@@ -48,6 +48,8 @@ export type AppSettings = {
   readonly maxBodyBytes: number;
   /** Origins that browsers may call from, or `*`. */
   readonly corsOrigins: readonly string[];
+  /** Whether presets are listed among the models; they are if absent. */
+  readonly listPresets?: boolean;
   /** By which names requests may call it while there are no keys; any if absent. */
   readonly hosts?: HostPolicy;
 };
@@ -136,7 +138,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.get("/ready", ready(models));
   app.get("/openapi.json", openapiDocument());
   app.get("/docs", docsPage());
-  app.get("/v1/models", listModels(models, presets));
+  app.get("/v1/models", listModels(models, presets, settings.listPresets ?? true));
   app.get("/v1/models/:id{.+}", showModel(models, presets));
   const isJson = jsonPosts(settings.corsOrigins);
   const takesJson = every(isJson, limitBody(settings.maxBodyBytes));

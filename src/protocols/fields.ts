@@ -23,6 +23,11 @@ export function string(maxLength: number) {
   return z.string({ error: "a string" }).max(maxLength);
 }
 
+/** The model that is meant. Which one that is where it is left out depends on what is served. */
+export function modelName(maxLength: number, words = "The model's id or one of its aliases, in any case of letters.") {
+  return string(maxLength).nullish().describe(`${words} May be left out where one model can only be meant.`);
+}
+
 /** `true` or `false`. */
 export function boolean() {
   return z.boolean({ error: "a boolean" });

@@ -3,6 +3,7 @@ import { ModelNotFoundError } from "../generation/errors.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { ModelInfo, ModelText } from "../generation/model.ts";
 import type { Settle } from "../generation/settle.ts";
+import { type Alias, parseAliases } from "./aliases.ts";
 
 /** `loading`: its first engine starts. `restarting`: its engine died and comes back. `failed`: it won't come back by itself. */
 export type ModelState = "loading" | "ready" | "restarting" | "failed";
@@ -54,19 +55,35 @@ export type ServedModel = {
   readonly embed?: Embed;
 };
 
+/** What becomes of a request for a model that isn't there: it is refused, or the default model answers it. */
+export type UnknownModel = "refuse" | "default";
+
 /** The models that this gateway serves. */
 export type ModelDirectory = {
+  /** What the settings call models besides, with the model's id. */
+  readonly aliases: readonly Alias[];
+  readonly unknownModel: UnknownModel;
   /** All models, in the order in which they were given. */
   readonly list: () => readonly ServedModel[];
   /** The model with this id or alias, in any case of letters. Throws `ModelNotFoundError` with the ids that exist. */
   readonly resolve: (name: string) => ServedModel;
 };
 
+export type DirectoryOptions = {
+  /** `NAME=MODEL` each; they win over those that models bring. */
+  readonly aliases?: readonly string[];
+  /** `refuse` if absent. */
+  readonly unknownModel?: UnknownModel;
+};
+
 /**
  * A directory of `models`. An id wins over an alias, and among aliases the model that was given first.
- * Throws when two models have the same id, because one of them could never be asked.
+ * Throws when two models have the same id, because one of them could never be asked, and an `AliasError` for an alias that can't be.
  */
-export function createModelDirectory(models: readonly ServedModel[]): ModelDirectory {
+export function createModelDirectory(given: readonly ServedModel[], options: DirectoryOptions = {}): ModelDirectory {
+  const aliases = parseAliases(options.aliases ?? [], given);
+  const models = given.map((model) => ({ ...model, aliases: [...namesOf(model.id, aliases), ...model.aliases] }));
+  const ids = models.map((model) => model.id);
   const byName = new Map<string, ServedModel>();
   for (const model of models) {
     const key = model.id.toLowerCase();
@@ -75,6 +92,7 @@ export function createModelDirectory(models: readonly ServedModel[]): ModelDirec
     }
     byName.set(key, model);
   }
+  for (const { name, model } of aliases) byName.set(name.toLowerCase(), resolve(model));
   for (const model of models) {
     for (const alias of model.aliases) {
       const key = alias.toLowerCase();
@@ -83,16 +101,17 @@ export function createModelDirectory(models: readonly ServedModel[]): ModelDirec
       }
     }
   }
-  const ids = models.map((model) => model.id);
+  function resolve(name: string): ServedModel {
+    const model = byName.get(name.toLowerCase());
+    if (model === undefined) {
+      throw new ModelNotFoundError(name, ids);
+    }
+    return model;
+  }
 
-  return {
-    list: () => models,
-    resolve(name) {
-      const model = byName.get(name.toLowerCase());
-      if (model === undefined) {
-        throw new ModelNotFoundError(name, ids);
-      }
-      return model;
-    },
-  };
+  return { aliases, unknownModel: options.unknownModel ?? "refuse", list: () => models, resolve };
+}
+
+function namesOf(id: string, aliases: readonly Alias[]): readonly string[] {
+  return aliases.filter(({ model }) => model === id).map(({ name }) => name);
 }

@@ -79,7 +79,7 @@ describe("wrong usage ends with 2 and says what was meant", () => {
 describe("config", () => {
   it("prints a table of every setting, its value and where it came from", async () => {
     const { exitCode, stdout } = await runWith(["config", "--port", "9000", "--model", "a", "--model", "b,c"], {
-      SLUICE_SLOTS: "8",
+      SLUICE_ALIASES: "x=a",
     });
     expect(exitCode).toBe(0);
     const lines = stdout.trimEnd().split("\n");
@@ -90,7 +90,7 @@ describe("config", () => {
       ["host", "127.0.0.1", "default"],
       ["port", "9000", "--port"],
       ["model", "a, b,c", "--model"],
-      ["slots", "8", "SLUICE_SLOTS"],
+      ["aliases", "x=a", "SLUICE_ALIASES"],
     ]);
     const valueColumns = lines
       .slice(0, 5)

@@ -84,6 +84,16 @@ describe("precedence", () => {
     expect(load({ file: "model: ./mine.gguf" }).config.model).toEqual(["./mine.gguf"]);
   });
 
+  it("takes names and values in the file for a list of NAME=MODEL", () => {
+    expect(load({ file: "aliases:\n  gpt-4o: one\n  claude: owner/two:Q4\n" }).config.aliases).toEqual([
+      "gpt-4o=one",
+      "claude=owner/two:Q4",
+    ]);
+    expect(() => load({ file: "aliases: [gpt-4o]" })).toThrow(
+      'sluice.yaml:1: aliases, entry 1: "gpt-4o" is not allowed. Give NAME=MODEL.',
+    );
+  });
+
   it("reads off as a word in the file, as YAML 1.2 does", () => {
     expect(load({ file: "gpu: off" }).config.gpu).toBe("off");
   });

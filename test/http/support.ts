@@ -14,7 +14,7 @@ import { fixedPresets } from "../../src/prompts/library.ts";
 import type { Preset } from "../../src/prompts/preset.ts";
 import type { WarmUp } from "../../src/prompts/warm-up.ts";
 import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
-import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
+import { createModelDirectory, type DirectoryOptions, type ServedModel } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
 import { createState, type State } from "../../src/store/state.ts";
 import { completionChunk } from "../fixtures/openai/completions.ts";
@@ -54,6 +54,8 @@ export type TestAppOptions = {
   readonly generate?: Generate;
   readonly models?: readonly ServedModel[];
   readonly settings?: Partial<AppSettings>;
+  /** What the settings say of the models' names. */
+  readonly directory?: DirectoryOptions;
   readonly state?: State;
   readonly access?: Access;
   readonly presets?: readonly Preset[];
@@ -74,6 +76,7 @@ export function loopTurn(): Promise<void> {
 export function createTestApp(options: TestAppOptions = {}) {
   const models = createModelDirectory(
     options.models ?? [servedModel(options.generate ?? script(answerWith(["Hello", " there", "!"])))],
+    options.directory,
   );
   const log: LogLine[] = [];
   const runs = createBackgroundRuns();

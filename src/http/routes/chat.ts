@@ -14,7 +14,7 @@ import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
-import { resolveModel } from "../model.ts";
+import { chooseModel } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
 import { rememberChat } from "../remember-chat.ts";
 import { stateOf } from "../tenant.ts";
@@ -38,7 +38,7 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
     const connection = c.req.raw.signal;
     const opened = openPreset(c, await readJson(c), chatForm);
     const chat = decodeChatRequest(opened.body);
-    const model = resolveModel(c, models, chat.model);
+    const model = chooseModel(c, models, chat.model);
 
     const { answersFunctionCall: tellsFunctionCall } = chat;
     const wanted = opened.complete(chat.generation);

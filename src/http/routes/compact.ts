@@ -13,7 +13,7 @@ import { answerClient, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
-import { resolveModel } from "../model.ts";
+import { chooseModel } from "../model.ts";
 import { keepNewest } from "../responses/keep-newest.ts";
 import { summarize } from "../responses/summarize.ts";
 import { loadTurn } from "../responses/turn.ts";
@@ -49,7 +49,7 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
   return async (c) => {
     const connection = c.req.raw.signal;
     const request = decodeCompactRequest(await readJson(c));
-    const model = resolveModel(c, models, request.model);
+    const model = chooseModel(c, models, request.model);
     const kept = stateOf(c, state);
 
     const { items, readable } = loadTurn(kept, request);

@@ -12,7 +12,7 @@ import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
-import { resolveModel } from "../model.ts";
+import { chooseModel } from "../model.ts";
 import { refusePreset } from "../preset.ts";
 import { makeTerms } from "../terms.ts";
 
@@ -33,7 +33,7 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
     refusePreset(body);
     const completion = decodeCompletionRequest(body);
     const { prompts, generation: each } = completion;
-    const model = resolveModel(c, models, completion.model);
+    const model = chooseModel(c, models, completion.model);
 
     const terms = makeTerms(c, "auto");
     const explain = (error: unknown) => blamePrompt(error, each.maxTokens);

@@ -6,7 +6,7 @@ import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { answerWithVectors } from "../embedding.ts";
 import { readJson } from "../json-body.ts";
-import { resolveModel } from "../model.ts";
+import { chooseModel } from "../model.ts";
 
 /** `POST /v1/embeddings` */
 export function embeddings(models: ModelDirectory): Handler<HttpEnv> {
@@ -14,7 +14,7 @@ export function embeddings(models: ModelDirectory): Handler<HttpEnv> {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
     const request = decodeEmbeddingsRequest(await readJson(c));
-    const model = resolveModel(c, models, request.model);
+    const model = chooseModel(c, models, request.model, "embeddings");
     return answerWithVectors(c, {
       model,
       work: request.work,

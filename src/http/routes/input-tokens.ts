@@ -6,7 +6,7 @@ import { answerClient } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
-import { resolveModel } from "../model.ts";
+import { chooseModel } from "../model.ts";
 import { generateFitting } from "../responses/fitting.ts";
 import { loadTurn, toPrompt } from "../responses/turn.ts";
 import { stateOf } from "../tenant.ts";
@@ -22,7 +22,7 @@ export function countInputTokens({ generate, models, openPreset, state }: Respon
     const connection = c.req.raw.signal;
     const opened = openPreset(c, await readJson(c), responsesForm);
     const request = decodeResponsesRequest(opened.body);
-    const model = resolveModel(c, models, request.model);
+    const model = chooseModel(c, models, request.model);
 
     const { readable: items } = loadTurn(stateOf(c, state), request);
     const prompt = opened.compose(toPrompt(request, items));

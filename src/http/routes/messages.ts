@@ -16,7 +16,7 @@ import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
-import { resolveModel } from "../model.ts";
+import { chooseModel } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
 import { makeTerms } from "../terms.ts";
 
@@ -34,7 +34,7 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
     const connection = c.req.raw.signal;
     const opened = openPreset(c, await readJson(c), messagesForm);
     const request = decodeMessagesRequest(opened.body);
-    const model = resolveModel(c, models, request.model);
+    const model = chooseModel(c, models, request.model);
 
     const terms = makeTerms(c, request.serviceTier);
     const answer = newAnswer(model.id, request.generation.maxTokens, request.showThinking, terms.priority);
@@ -68,7 +68,7 @@ export function countMessageTokens({
     const { signal } = c.req.raw;
     const opened = openPreset(c, await readJson(c), messagesForm);
     const request = decodeCountRequest(opened.body);
-    const model = resolveModel(c, models, request.model);
+    const model = chooseModel(c, models, request.model);
     const wanted = { ...opened.complete(request.generation), id: c.get("requestId"), model: model.id, signal };
     try {
       for await (const event of model.measure(wanted)) {

@@ -11,18 +11,27 @@ import { modelsFor, resolveModel } from "../model.ts";
 import { findModelBehind, modelBehind } from "../preset.ts";
 
 /** `GET /v1/models`, in the form of the API that the client speaks. */
-export function listModels(models: ModelDirectory, presets: PresetLibrary): Handler<HttpEnv> {
+export function listModels(
+  models: ModelDirectory,
+  presets: PresetLibrary,
+  isListingPresets: boolean,
+): Handler<HttpEnv> {
   return (c) => {
     const served = modelsFor(c, models);
-    const usable = presets.list().flatMap((preset) => {
+    const named = served.flatMap((model) => [
+      model,
+      ...models.aliases.filter((alias) => alias.model === model.id).map((alias) => renamed(model, alias.name)),
+    ]);
+    const listed = isListingPresets ? presets.list() : [];
+    const usable = listed.flatMap((preset) => {
       const model = findModelBehind(preset, served);
       return model === undefined ? [] : [{ preset, model }];
     });
     return isFromAnthropicClient(c)
-      ? c.json(encodeModelList([...served, ...usable.map(({ preset, model }) => toListed(preset, model))]))
+      ? c.json(encodeModelList([...named, ...usable.map(({ preset, model }) => toListed(preset, model))]))
       : c.json({
           object: "list",
-          data: [...served.map(encodeModel), ...usable.map(({ preset, model }) => encodePreset(preset, model))],
+          data: [...named.map(encodeModel), ...usable.map(({ preset, model }) => encodePreset(preset, model))],
         });
   };
 }
@@ -39,16 +48,26 @@ export function showModel(models: ModelDirectory, presets: PresetLibrary): Handl
         ? c.json(encodeAnthropicModel(toListed(preset, behind)))
         : c.json(encodePreset(preset, behind));
     }
-    const model = resolveModel(c, models, id);
+    const found = resolveModel(c, models, id);
+    const alias = models.aliases.find(({ name }) => name.toLowerCase() === id.toLowerCase());
+    const model = alias === undefined ? found : renamed(found, alias.name);
     return isFromAnthropicClient(c) ? c.json(encodeAnthropicModel(model)) : c.json(encodeModel(model));
   };
 }
+
+/** A model under another name, which tells what it really is. */
+function renamed(model: ServedModel, id: string): ListedModel {
+  return { ...model, id, root: model.id };
+}
+
+/** `root` is vLLM's word for the model that a further name stands for. */
+type ListedModel = ServedModel & { readonly root?: string };
 
 /**
  * OpenAI's four fields, and what is known beyond them in the words that clients of local servers look for: `max_model_len` is vLLM's,
  * `meta` llama-server's, `architecture` OpenRouter's.
  */
-function encodeModel(model: ServedModel) {
+function encodeModel(model: ListedModel) {
   const { details } = model;
   const info = model.info();
   return {
@@ -56,6 +75,7 @@ function encodeModel(model: ServedModel) {
     object: "model",
     created: model.createdUnixSeconds,
     owned_by: model.ownedBy,
+    ...(model.root !== undefined && { root: model.root }),
     state: model.state(),
     max_model_len: info?.contextTokens ?? null,
     architecture: { input_modalities: ["text"], output_modalities: ["text"] },

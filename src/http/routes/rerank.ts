@@ -6,14 +6,14 @@ import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { answerWithVectors } from "../embedding.ts";
 import { readJson } from "../json-body.ts";
-import { resolveModel } from "../model.ts";
+import { chooseModel } from "../model.ts";
 
 /** `POST /v1/rerank`, also at `/rerank`. */
 export function rerank(models: ModelDirectory): Handler<HttpEnv> {
   return async (c) => {
     const connection = c.req.raw.signal;
     const request = decodeRerankRequest(await readJson(c));
-    const model = resolveModel(c, models, request.model);
+    const model = chooseModel(c, models, request.model, "rerank");
     return answerWithVectors(c, {
       model,
       work: request.work,

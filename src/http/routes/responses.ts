@@ -13,7 +13,7 @@ import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
-import { resolveModel } from "../model.ts";
+import { chooseModel } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
 import { type BackgroundRuns, runInBackground } from "../responses/background.ts";
 import { createEventLog, followResponse } from "../responses/event-log.ts";
@@ -49,7 +49,7 @@ export function createResponse({
     const connection = c.req.raw.signal;
     const opened = openPreset(c, await readJson(c), responsesForm);
     const request = decodeResponsesRequest(opened.body);
-    const model = resolveModel(c, models, request.model);
+    const model = chooseModel(c, models, request.model);
 
     const kept = stateOf(c, state);
     const turn = loadTurn(kept, request);

@@ -1,22 +1,20 @@
-import type { Context, Handler } from "hono";
-import { ModelNotFoundError } from "../../generation/errors.ts";
+import type { Handler } from "hono";
 import { chatForm } from "../../prompts/forms.ts";
 import { decodeChatRequest } from "../../protocols/chat/decode.ts";
-import { isSet } from "../../protocols/fields.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import { encodePieces } from "../../protocols/text/pieces.ts";
 import { detokenizeSchema, templateModelSchema, tokenizeSchema } from "../../protocols/text/schema.ts";
-import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
+import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { readJson } from "../json-body.ts";
-import { modelsFor, resolveModel } from "../model.ts";
+import { chooseFirst } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
 
 /** `POST /tokenize`, as llama-server has it. */
 export function tokenize(models: ModelDirectory): Handler<HttpEnv> {
   return async (c) => {
     const wire = parseWire(tokenizeSchema, await readJson(c));
-    const { text } = chooseModel(c, models, wire.model);
+    const { text } = chooseFirst(c, models, wire.model);
     const tokens = await text.tokenize(wire.content.toWellFormed(), {
       addSpecial: wire.add_special ?? false,
       parseSpecial: wire.parse_special ?? true,
@@ -29,7 +27,7 @@ export function tokenize(models: ModelDirectory): Handler<HttpEnv> {
 export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
   return async (c) => {
     const { model, tokens } = parseWire(detokenizeSchema, await readJson(c));
-    return c.json({ content: await chooseModel(c, models, model).text.detokenize(tokens) });
+    return c.json({ content: await chooseFirst(c, models, model).text.detokenize(tokens) });
   };
 }
 
@@ -40,19 +38,11 @@ export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
 export function applyTemplate(models: ModelDirectory, openPreset: OpenPreset): Handler<HttpEnv> {
   return async (c) => {
     const { body, complete } = openPreset(c, await readJson(c), chatForm);
-    const model = chooseModel(c, models, parseWire(templateModelSchema, body).model);
+    const model = chooseFirst(c, models, parseWire(templateModelSchema, body).model);
     const wanted = complete(decodeChatRequest({ ...Object(body), model: model.id }).generation);
     const { signal } = c.req.raw;
     const { prompt, tools } = await model.settle({ ...wanted, id: c.get("requestId"), model: model.id, signal });
     if (prompt.type !== "chat") throw new Error("a chat completion has a chat for its prompt");
     return c.json({ prompt: await model.text.applyTemplate(prompt, tools?.tools) });
   };
-}
-
-/** The model of that name, or the first where none is named, as of a server that has one. */
-function chooseModel(c: Context<HttpEnv>, models: ModelDirectory, name: string | null | undefined): ServedModel {
-  const [first] = modelsFor(c, models);
-  if (isSet(name)) return resolveModel(c, models, name);
-  if (first === undefined) throw new ModelNotFoundError("", []);
-  return first;
 }

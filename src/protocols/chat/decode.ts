@@ -16,8 +16,8 @@ import { REFUSALS } from "./unsupported.ts";
 
 /** A chat completion request, understood. */
 export type ChatRequest = {
-  /** The model as the client named it: an id or an alias. */
-  readonly model: string;
+  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  readonly model: string | undefined;
   readonly stream: boolean;
   /** Whether a last chunk with the usage was asked for. */
   readonly includeUsage: boolean;
@@ -55,7 +55,7 @@ export function decodeChatRequest(body: unknown): ChatRequest {
   }
 
   return {
-    model: wire.model,
+    model: wire.model ?? undefined,
     ...decodeStreamOptions(wire),
     memory: decodeMemory(wire, body),
     answersFunctionCall: isSet(wire.functions) && wire.functions.length > 0,

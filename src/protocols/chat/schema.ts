@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boolean, integer, string } from "../fields.ts";
+import { boolean, integer, modelName } from "../fields.ts";
 import { formatFields } from "../output-format.ts";
 import { variablesField } from "../preset-fields.ts";
 import { samplingFields } from "../sampling.ts";
@@ -19,7 +19,7 @@ const MAX_TOP_LOGPROBS = 20;
  */
 export const chatRequestSchema = z.object(
   {
-    model: string(MAX_MODEL_LENGTH).describe("The model's id or one of its aliases, in any case of letters."),
+    model: modelName(MAX_MODEL_LENGTH),
     messages: messages.describe("The conversation so far, which the model's own chat template renders."),
     n: integer(1, 128)
       .nullish()

@@ -18,8 +18,8 @@ export type CompletionPrompt = Exclude<Prompt, { readonly type: "chat" }>;
 
 /** A completion request, understood. */
 export type CompletionRequest = StreamOptions & {
-  /** The model as the client named it: an id or an alias. */
-  readonly model: string;
+  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  readonly model: string | undefined;
   /** At least one. Each is a generation of its own. */
   readonly prompts: readonly CompletionPrompt[];
   /** Whether the answer begins with the prompt. */
@@ -50,7 +50,7 @@ export function decodeCompletionRequest(body: unknown): CompletionRequest {
   const logprobs = wire.logprobs ?? (generated > returned ? 0 : undefined);
 
   return {
-    model: wire.model,
+    model: wire.model ?? undefined,
     ...decodeStreamOptions(wire),
     prompts: wire.prompt.map((prompt, index) => decodePrompt(prompt, wire, index)),
     echo: wire.echo ?? false,

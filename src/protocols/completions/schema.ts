@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boolean, integer, string } from "../fields.ts";
+import { boolean, integer, modelName, string } from "../fields.ts";
 import { formatFields } from "../output-format.ts";
 import { samplingFields } from "../sampling.ts";
 import { streamFields } from "../stream-options.ts";
@@ -18,7 +18,7 @@ const MAX_LOGPROBS = 5;
  */
 export const completionRequestSchema = z.object(
   {
-    model: string(MAX_MODEL_LENGTH).describe("The model's id or one of its aliases, in any case of letters."),
+    model: modelName(MAX_MODEL_LENGTH),
     prompt: prompts.describe(
       "What to go on with, without a chat template: a text, token ids, or a list of either. The beginning of a document where it is left out.",
     ),

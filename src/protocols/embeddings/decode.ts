@@ -4,8 +4,8 @@ import { embeddingsRequestSchema, inputSchemas } from "./schema.ts";
 
 /** A request for embeddings, understood. */
 export type EmbeddingsRequest = {
-  /** The model as the client named it: an id or an alias. */
-  readonly model: string;
+  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  readonly model: string | undefined;
   readonly format: "float" | "base64";
   /** Whether `input` was a list, so that errors name the place in it. */
   readonly isList: boolean;
@@ -18,7 +18,7 @@ export function decodeEmbeddingsRequest(body: unknown): EmbeddingsRequest {
   const wire = parseWire(embeddingsRequestSchema, body);
   const { items, isList } = decodeInput(wire.input);
   return {
-    model: wire.model,
+    model: wire.model ?? undefined,
     format: wire.encoding_format ?? "float",
     isList,
     work: { items, dimensions: wire.dimensions ?? undefined },

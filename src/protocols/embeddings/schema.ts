@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { integer, readLater, string } from "../fields.ts";
+import { integer, modelName, readLater, string } from "../fields.ts";
 
 const MAX_NAME_LENGTH = 1_024;
 /** OpenAI's bound on a list. */
@@ -25,7 +25,7 @@ export const inputSchemas = {
 /** The fields of `POST /v1/embeddings`; unknown ones are ignored, and `null` is as good as absent. */
 export const embeddingsRequestSchema = z.object(
   {
-    model: string(MAX_NAME_LENGTH).describe("The model's id or one of its aliases, in any case of letters."),
+    model: modelName(MAX_NAME_LENGTH),
     input: readLater(z.union(Object.values(inputSchemas).map(({ shape }) => shape.input))).describe(
       "What gets vectors: a text, token ids, or a list of either.",
     ),

@@ -16,8 +16,8 @@ type TemplateInput = {
 
 /** A request for a message, understood. */
 export type MessagesRequest = {
-  /** The model as the client named it: an id or an alias. */
-  readonly model: string;
+  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  readonly model: string | undefined;
   readonly stream: boolean;
   /** Whether the client wants to read what the model thinks. */
   readonly showThinking: boolean;
@@ -31,7 +31,7 @@ export type MessagesRequest = {
 
 /** A request to count a prompt's tokens, understood: what would be generated from it, if anything were. */
 export type CountRequest = {
-  readonly model: string;
+  readonly model: string | undefined;
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
 };
 
@@ -44,7 +44,7 @@ export function decodeMessagesRequest(body: unknown): MessagesRequest {
   refuseUnsupported(body, REFUSALS);
   const schema = wire.output_config?.format?.schema;
   return {
-    model: wire.model,
+    model: wire.model ?? undefined,
     stream: wire.stream ?? false,
     showThinking: wire.thinking?.type === "disabled" || wire.thinking?.display !== "omitted",
     serviceTier: wire.service_tier === "standard_only" ? "default" : undefined,
@@ -64,7 +64,7 @@ export function decodeCountRequest(body: unknown): CountRequest {
   const wire = parseWire(countRequestSchema, body);
   refuseUnsupported(body, REFUSALS);
   return {
-    model: wire.model,
+    model: wire.model ?? undefined,
     generation: {
       ...decodeTemplateInput(wire),
       choices: 1,

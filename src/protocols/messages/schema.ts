@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boolean, decimal, integer, string } from "../fields.ts";
+import { boolean, decimal, integer, modelName, string } from "../fields.ts";
 import { variablesField } from "../preset-fields.ts";
 import { messages, system } from "./blocks.ts";
 
@@ -70,7 +70,7 @@ const outputConfig = z.object(
  */
 export const countRequestSchema = z.object(
   {
-    model: string(MAX_MODEL_LENGTH).describe("The model's id or one of its aliases, in any case of letters."),
+    model: modelName(MAX_MODEL_LENGTH),
     messages: messages.describe("The conversation so far, which the model's own chat template renders."),
     system: system.nullish().describe("What the model is told before the conversation: a text, or blocks of text."),
     tools: z

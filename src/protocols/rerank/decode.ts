@@ -5,8 +5,8 @@ import { rerankRequestSchema } from "./schema.ts";
 
 /** A request to rank documents, understood. */
 export type RerankRequest = {
-  /** The model as the client named it: an id or an alias. */
-  readonly model: string;
+  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  readonly model: string | undefined;
   readonly documents: readonly string[];
   /** How many results are wanted; undefined for all. */
   readonly topN: number | undefined;
@@ -27,7 +27,7 @@ export function decodeRerankRequest(body: unknown): RerankRequest {
   refuseUnavailable(Object(body));
   const documents = wire.documents.map((document) => (typeof document === "string" ? document : document.text));
   return {
-    model: wire.model,
+    model: wire.model ?? undefined,
     documents,
     topN: wire.top_n ?? undefined,
     returnDocuments: wire.return_documents ?? false,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { MAX_INPUTS, MAX_TEXT_LENGTH } from "../embeddings/schema.ts";
-import { boolean, integer, string } from "../fields.ts";
+import { boolean, integer, modelName, string } from "../fields.ts";
 
 const MAX_NAME_LENGTH = 1_024;
 
@@ -12,7 +12,7 @@ const document = z.union(
 /** The fields of `POST /v1/rerank` in the form of Jina and Cohere; unknown ones are ignored, and `null` is as good as absent. */
 export const rerankRequestSchema = z.object(
   {
-    model: string(MAX_NAME_LENGTH).describe("The id or an alias of a reranking model."),
+    model: modelName(MAX_NAME_LENGTH, "The id or an alias of a reranking model."),
     query: string(MAX_TEXT_LENGTH).min(1).describe("What the documents are to answer."),
     documents: z
       .array(document, { error: "an array of strings or objects with a text" })

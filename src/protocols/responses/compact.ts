@@ -13,8 +13,8 @@ import { COMPACT_REFUSALS } from "./unsupported.ts";
 
 /** A request to compact a conversation, understood. What it refers to is still to be looked up. */
 export type CompactRequest = {
-  /** The model as the client named it: an id or an alias. */
-  readonly model: string;
+  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  readonly model: string | undefined;
   readonly instructions: string | undefined;
   readonly previousResponseId: string | undefined;
   readonly conversationId: undefined;
@@ -35,7 +35,7 @@ export function decodeCompactRequest(body: unknown): CompactRequest {
     );
   }
   return {
-    model: wire.model,
+    model: wire.model ?? undefined,
     instructions: wire.instructions ?? undefined,
     previousResponseId: wire.previous_response_id ?? undefined,
     conversationId: undefined,

@@ -18,8 +18,8 @@ import { REFUSALS } from "./unsupported.ts";
 
 /** A request for a response, understood. What it refers to is still to be looked up. */
 export type ResponsesRequest = {
-  /** The model as the client named it: an id or an alias. */
-  readonly model: string;
+  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  readonly model: string | undefined;
   readonly stream: boolean;
   readonly store: boolean;
   readonly background: boolean;
@@ -55,7 +55,7 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
   const effort = wire.reasoning?.effort;
 
   return {
-    model: wire.model,
+    model: wire.model ?? undefined,
     stream: wire.stream ?? false,
     store: wire.store ?? true,
     background: wire.background ?? false,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boolean, integer, string } from "../fields.ts";
+import { boolean, integer, modelName, string } from "../fields.ts";
 import { metadata } from "../metadata.ts";
 import { textFormatField } from "../output-format.ts";
 import { promptField, variablesField } from "../preset-fields.ts";
@@ -31,7 +31,7 @@ const includable = z.enum([
 
 /** What a prompt is made of. `null` is as good as absent. */
 const promptFields = {
-  model: string(MAX_MODEL_LENGTH).describe("The model's id or one of its aliases, in any case of letters."),
+  model: modelName(MAX_MODEL_LENGTH),
   input: z
     .union([z.string({ error: "a string" }), wireItems], { error: "a string or array of objects" })
     .nullish()

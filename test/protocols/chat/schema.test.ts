@@ -3,7 +3,6 @@ import { MESSAGES, refusal } from "./support.ts";
 
 /** Fields that are wrong, with the param, the code and the message that they must get. */
 const WRONG: readonly [Record<string, unknown>, string | null, string | null, string][] = [
-  [{ model: undefined }, "model", "missing_required_parameter", "Missing required parameter: 'model'."],
   [{ model: 5 }, "model", "invalid_type", "Invalid type for 'model': expected a string, but got an integer instead."],
   [
     { temperature: "hot" },

@@ -107,7 +107,7 @@ describe("a request for a message", () => {
   });
 
   it.each([
-    ["model", { model: undefined }, "missing_required_parameter"],
+    ["model", { model: 5 }, "invalid_type"],
     ["max_tokens", { max_tokens: undefined }, "missing_required_parameter"],
     ["max_tokens", { max_tokens: 0 }, "integer_below_min_value"],
     ["messages", { messages: [] }, "empty_array"],

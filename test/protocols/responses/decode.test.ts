@@ -136,7 +136,7 @@ describe("a request for a response", () => {
   });
 
   it.each([
-    [{ model: undefined }, "model", "missing_required_parameter"],
+    [{ model: 5 }, "model", "invalid_type"],
     [{ input: undefined }, "input", "missing_required_parameter"],
     [{ input: [] }, "input", "missing_required_parameter"],
     [{ input: 5 }, "input", "invalid_type"],
