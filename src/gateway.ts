@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
+import { answerLengths } from "./answer-lengths.ts";
 import { createBackend } from "./backend.ts";
 import { createResponseCache } from "./cache/cache.ts";
 import { systemClock } from "./clock.ts";
@@ -16,6 +17,7 @@ import { isClientsFault } from "./http/errors.ts";
 import type { HostPolicy } from "./http/hosts.ts";
 import { createBackgroundRuns } from "./http/responses/background.ts";
 import { type Access, createAccess } from "./keys/access.ts";
+import { boundAnswers } from "./keys/answer-length.ts";
 import { isExposed } from "./keys/exposure.ts";
 import { holdToLimits } from "./keys/layer.ts";
 import type { LocalModel } from "./models/index.ts";
@@ -107,7 +109,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     isLasting: isClientsFault,
     clock: systemClock,
   });
-  const generate = compose([lastingFirst, holdToLimits(access.keys, access.meter), ...cache.layers], routed);
+  const generate = compose(
+    [
+      boundAnswers(access.keys, answerLengths(config, directory)),
+      lastingFirst,
+      holdToLimits(access.keys, access.meter),
+      ...cache.layers,
+    ],
+    routed,
+  );
   warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
   if (config.warmPresets) engines.forEach((engine, id) => void engine.onLoaded(() => warmUp?.addModel(id)));
   const runs = createBackgroundRuns();

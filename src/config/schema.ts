@@ -24,6 +24,22 @@ const hostNameSchema = z
   .regex(/^(\*|\[?[0-9A-Fa-f:.]+\]?|[A-Za-z0-9._-]+)$/)
   .describe("a name or an address without scheme and port, or *");
 
+/** Tokens of an answer, for all models or for one. */
+const answerTokens = z
+  .array(
+    z
+      .union([
+        z.int().min(1).max(1_048_576),
+        z
+          .string()
+          .max(4096)
+          .regex(/^.+=[1-9]\d{0,6}$/),
+      ])
+      .describe("a whole number from 1 to 1048576, or a model's id or alias with = and one"),
+  )
+  .max(64)
+  .default([]);
+
 /**
  * Every setting, once: the flags, the environment variables, the keys of `sluice.yaml` and the output of `sluice config` are all
  * made from this. Names are camelCase here and in the file, `--kebab-case` as flags, `SLUICE_SNAKE_CASE` in the environment.
@@ -202,6 +218,12 @@ export const configSchema = z.strictObject({
     .max(3_600_000)
     .default(60_000)
     .describe("longest time until its first token that a request is accepted for, in ms; requests may ask for less"),
+  maxTokens: answerTokens.describe(
+    "most tokens of an answer whose request names none, as N or MODEL=N; as many as fit unless it is given; may be repeated",
+  ),
+  maxTokensLimit: answerTokens.describe(
+    "most tokens of any answer, as N or MODEL=N: what asks for more is cut to it; may be repeated",
+  ),
   maxBodyBytes: z
     .int()
     .min(1024)

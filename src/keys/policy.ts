@@ -21,6 +21,9 @@ export const policySchema = z.strictObject({
   tokensPerMinute: limit.optional(),
   tokensPerDay: limit.optional(),
   concurrentRequests: limit.optional(),
+  /** Tokens of an answer, where the request names none, and of any. */
+  maxTokens: limit.optional(),
+  maxTokensLimit: limit.optional(),
   /** Its requests wait so long for their first token, in ms. */
   maxWaitMs: z.int().min(1).max(MAX_WAIT_MS).optional(),
   /** Which of its answers the response cache keeps; where it is absent, a preset may say. */

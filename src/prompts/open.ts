@@ -34,7 +34,12 @@ const SAMPLING_KEYS = {
   seed: "seed",
 } as const satisfies Readonly<Record<string, keyof Sampling>>;
 
-type Wanting = { readonly sampling: Sampling; readonly stop: readonly string[]; readonly prompt?: Prompt };
+type Wanting = {
+  readonly sampling: Sampling;
+  readonly stop: readonly string[];
+  readonly prompt?: Prompt;
+  readonly maxTokens?: number | undefined;
+};
 
 /** A request whose body is to be read, and what is to be done with what it says. */
 export type OpenedRequest = {
@@ -66,6 +71,7 @@ export function openPreset({ preset, model, body, form, given, param }: PresetUs
     body: { ...fillIn(preset, said, form), model },
     complete: (wanted) => ({
       ...completeSampling(preset, wanted, body, form),
+      ...boundLength(preset, wanted),
       ...(wanted.prompt !== undefined && { prompt: compose(wanted.prompt) }),
     }),
     compose,
@@ -98,6 +104,11 @@ function addInput(preset: Preset, body: WireBody, form: WireForm, input: unknown
     form.conversation,
     "missing_required_parameter",
   );
+}
+
+/** What asks for more than the preset's limit is cut to it, as by the setting of that name. */
+function boundLength({ maxTokensLimit: limit }: Preset, { maxTokens }: Wanting) {
+  return limit === undefined ? {} : { maxTokens: Math.min(maxTokens ?? limit, limit) };
 }
 
 function completeSampling<Wanted extends Wanting>(

@@ -45,6 +45,7 @@ export function parsePreset(text: string, { path, name, modifiedUnixSeconds }: P
     variables: data.variables,
     sampling: data.sampling,
     maxTokens: data.maxTokens,
+    maxTokensLimit: data.maxTokensLimit,
     responseSchema: data.responseSchema,
     tools: decodePresetTools(data) ?? [],
     cache: data.cache,

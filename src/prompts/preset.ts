@@ -19,7 +19,9 @@ export type Preset = {
   readonly template: Template | undefined;
   readonly examples: readonly Example[];
   readonly sampling: PresetSampling;
+  /** Tokens of an answer, where the request names none, and of any. */
   readonly maxTokens: number | undefined;
+  readonly maxTokensLimit: number | undefined;
   readonly responseSchema: Exclude<JsonSchema, boolean> | undefined;
   readonly tools: readonly Tool[];
   readonly cache: CachePolicy;

@@ -76,6 +76,7 @@ export const presetSchema = z.strictObject({
     .default([]),
   sampling: samplingSchema.default({}),
   maxTokens: z.int().min(1).max(1_000_000).optional(),
+  maxTokensLimit: z.int().min(1).max(1_000_000).optional(),
   responseSchema: jsonObject.optional(),
   tools: z
     .array(

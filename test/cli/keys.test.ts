@@ -59,7 +59,7 @@ describe("sluice keys", () => {
     const words =
       "--expires 2099-01-31 --models a,b --models c --class batch --requests-per-minute 6 --requests-per-day 7";
     const more =
-      "--tokens-per-minute 8 --tokens-per-day 9 --concurrent-requests 2 --max-wait 30s --cache never --local-only --admin";
+      "--tokens-per-minute 8 --tokens-per-day 9 --concurrent-requests 2 --max-tokens 512 --max-tokens-limit 4096 --max-wait 30s --cache never --local-only --admin";
     const made = await all.sluice("keys", "create", "ci", "--json", ...words.split(" "), ...more.split(" "));
     expect(JSON.parse(made.stdout)).toEqual({
       id: expect.stringMatching(/^key_/),
@@ -80,6 +80,8 @@ describe("sluice keys", () => {
         tokensPerMinute: 8,
         tokensPerDay: 9,
         concurrentRequests: 2,
+        maxTokens: 512,
+        maxTokensLimit: 4_096,
         maxWaitMs: 30_000,
         cache: "never",
         localOnly: true,
@@ -87,7 +89,7 @@ describe("sluice keys", () => {
       },
     ]);
     expect((await all.sluice("keys", "list")).stdout).toContain(
-      "6 requests/min, 7 requests/day, 8 tokens/min, 9 tokens/day, 2 at once, waits 30000 ms, cache never, local only, admin",
+      "6 requests/min, 7 requests/day, 8 tokens/min, 9 tokens/day, 2 at once, 512 tokens/answer unless asked, 4096 tokens/answer, waits 30000 ms, cache never, local only, admin",
     );
   });
 

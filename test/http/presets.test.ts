@@ -29,6 +29,7 @@ tools: [{ name: look_up, description: Looks. }]
 );
 const HAIKU = preset('template: "A haiku about {{topic}}."\nvariables: { topic: { type: string } }', "haiku");
 const HOT = preset("sampling: { temperature: 1.5, seed: 3 }", "hot");
+const SHORT = preset("maxTokensLimit: 30", "short");
 const LOST = preset("model: gone", "lost");
 
 const BEGINNING = [
@@ -47,7 +48,7 @@ function createPresetApp() {
   });
   const { app } = createTestApp({
     models: [servedModel(generate), fakeModel({ id: "other", generate })],
-    presets: [TRANSLATE, RATE, HAIKU, HOT, LOST],
+    presets: [TRANSLATE, RATE, HAIKU, HOT, SHORT, LOST],
   });
   async function post(path: string, body: object) {
     const response = await app.request(path, jsonInit(body));
@@ -62,6 +63,18 @@ function messagesOf(request: GenerationRequest | undefined) {
 }
 
 const { app, post } = createPresetApp();
+
+it.each([
+  [CHAT, { messages: [{ role: "user", content: "Hi" }] }, 30],
+  [CHAT, { messages: [{ role: "user", content: "Hi" }], max_tokens: 32_000 }, 30],
+  [CHAT, { messages: [{ role: "user", content: "Hi" }], max_tokens: 7 }, 7],
+  ["/v1/responses", { input: "Hi" }, 30],
+  ["/v1/messages", { messages: [{ role: "user", content: "Hi" }], max_tokens: 32_000 }, 30],
+])("a preset's limit cuts the answers of %s: %j", async (path, body, maxTokens) => {
+  const { status, request } = await post(path, { model: "preset/short", ...body });
+  expect(status).toBe(200);
+  expect(request).toMatchObject({ maxTokens });
+});
 
 describe("a preset as a chat completion's model", () => {
   it("puts its texts before the client's, whose messages go into its template", async () => {
@@ -280,7 +293,7 @@ describe("a preset elsewhere", () => {
     const { data } = modelList.parse(await (await app.request("/v1/models")).json());
     expect(data.map(({ id }) => id)).toEqual([
       ...[MODEL_ID, "other"],
-      ...["preset/translate", "preset/rate", "preset/haiku", "preset/hot"],
+      ...["preset/translate", "preset/rate", "preset/haiku", "preset/hot", "preset/short"],
     ]);
     expect(data[2]).toMatchObject({
       owned_by: "sluice",

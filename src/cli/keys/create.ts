@@ -7,7 +7,9 @@ import { tellSecret } from "./tell.ts";
 
 /** `sluice keys create NAME`: makes a key and prints its secret, this once. Throws a ConfigError, CommandError, KeyError or StateError. */
 export function createKey(name: string, flags: Flags, context: CliContext, now: () => number = Date.now): number {
-  const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  // Two settings have the names of what a key may do.
+  const { maxTokens: _, maxTokensLimit: __, ...settings } = flags;
+  const { config } = loadConfig({ flags: settings, env: context.env, cwd: context.cwd });
   const policy = readPolicy(flags);
   const expiresMs = readExpiry(typeof flags.expires === "string" ? flags.expires : undefined, now());
   const issued = withKeys(config, context.cwd, ({ keys }) => issueKey(keys, { name, expiresMs, policy }, now()));

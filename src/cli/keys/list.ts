@@ -69,6 +69,8 @@ function describeLimits(policy: KeyPolicy): string {
     [policy.tokensPerMinute, "tokens/min"],
     [policy.tokensPerDay, "tokens/day"],
     [policy.concurrentRequests, "at once"],
+    [policy.maxTokens, "tokens/answer unless asked"],
+    [policy.maxTokensLimit, "tokens/answer"],
   ] as const;
   const words = limits.flatMap(([limit, unit]) => (limit === undefined ? [] : [`${limit} ${unit}`]));
   if (policy.maxWaitMs !== undefined) words.push(`waits ${policy.maxWaitMs} ms`);

@@ -13,6 +13,8 @@ const NUMBERS = [
   ["tokensPerMinute", "--tokens-per-minute", "tokens that it may use in a minute, prompts and answers together"],
   ["tokensPerDay", "--tokens-per-day", "tokens that it may use in a day"],
   ["concurrentRequests", "--concurrent-requests", "requests that it may have in hand at once"],
+  ["maxTokens", "--max-tokens", "tokens of an answer whose request names none, before the setting of that name"],
+  ["maxTokensLimit", "--max-tokens-limit", "tokens of any answer: what asks for more is cut to it"],
 ] as const;
 
 /** Gives a command the flags that say what a key may do. */

@@ -9,8 +9,8 @@ export type Answer = {
   readonly id: string;
   /** The model's id, aliases resolved. */
   readonly model: string;
-  /** At most so many tokens were asked for. */
-  readonly maxTokens: number;
+  /** Tokens for prompt and answer together; undefined where the model has not loaded yet. */
+  readonly contextTokens: number | undefined;
   /** Whether what the model thinks is sent, or only that it thought. */
   readonly showThinking: boolean;
   readonly priority: Priority;
@@ -26,15 +26,19 @@ type Finished = Extract<GenerationEvent, { type: "finished" }>;
 /** A new answer, with an id of its own. */
 export function newAnswer(
   model: string,
-  maxTokens: number,
+  contextTokens: number | undefined,
   showThinking: boolean,
   priority: Priority = "default",
 ): Answer {
-  return { id: `msg_${randomBytes(12).toString("hex")}`, model, maxTokens, showThinking, priority };
+  return { id: `msg_${randomBytes(12).toString("hex")}`, model, contextTokens, showThinking, priority };
 }
 
-/** Why the answer ended. A context that is full before `max_tokens` are used has a reason of its own. */
-export function encodeStop({ reason, stopString, completionTokens }: Finished, { maxTokens }: Answer) {
+/** Why the answer ended. A full context has a reason of its own; a limit of the gateway's is `max_tokens` as the request's own is. */
+export function encodeStop(
+  { reason, stopString, completionTokens }: Finished,
+  { contextTokens = Number.POSITIVE_INFINITY }: Answer,
+  promptTokens: number,
+) {
   switch (reason) {
     case "stop":
       return stopString === undefined
@@ -42,7 +46,7 @@ export function encodeStop({ reason, stopString, completionTokens }: Finished, {
         : { stop_reason: "stop_sequence", stop_sequence: stopString };
     case "length":
       return {
-        stop_reason: completionTokens < maxTokens ? "model_context_window_exceeded" : "max_tokens",
+        stop_reason: promptTokens + completionTokens < contextTokens ? "max_tokens" : "model_context_window_exceeded",
         stop_sequence: null,
       };
     case "tool_calls":

@@ -103,7 +103,7 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
           }
           return delta(event.text);
         case "finished": {
-          const stop = { ...encodeStop(event, answer), stop_details: null, container: null };
+          const stop = { ...encodeStop(event, answer, tally.counts().prompt), stop_details: null, container: null };
           const usage = encodeUsage(tally.counts(), event.reasoningTokens);
           return endBlock() + frame({ type: "message_delta", delta: stop, usage });
         }

@@ -57,7 +57,7 @@ export async function encodeWholeMessage(answer: Answer, events: AsyncIterable<G
   return encodeMessage(
     answer,
     content,
-    encodeStop(finished, answer),
+    encodeStop(finished, answer, tally.counts().prompt),
     encodeUsage(tally.counts(), finished.reasoningTokens),
   );
 }

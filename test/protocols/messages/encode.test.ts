@@ -10,8 +10,8 @@ async function* play(events: readonly GenerationEvent[]) {
   yield* events;
 }
 
-async function encode(events: readonly GenerationEvent[], { maxTokens = 50, showThinking = true } = {}) {
-  const answer = newAnswer("owner/repo:Q4_K_M", maxTokens, showThinking);
+async function encode(events: readonly GenerationEvent[], { contextTokens = 50, showThinking = true } = {}) {
+  const answer = newAnswer("owner/repo:Q4_K_M", contextTokens, showThinking);
   return message.parse(await encodeWholeMessage(answer, play(events), createTally(1)));
 }
 
@@ -63,15 +63,15 @@ describe("a whole message", () => {
   });
 
   it("gives a call that was cut off no input", async () => {
-    const events = [started(), ...call(0, "a", ['{"city":"Ro']), finished({ reason: "length", completionTokens: 50 })];
+    const events = [started(), ...call(0, "a", ['{"city":"Ro']), finished({ reason: "length", completionTokens: 30 })];
     expect(await encode(events)).toMatchObject({ content: [{ id: "a", input: {} }], stop_reason: "max_tokens" });
   });
 
   it.each([
     [{ reason: "stop" }, "end_turn", null],
     [{ reason: "stop", stopString: "END" }, "stop_sequence", "END"],
-    [{ reason: "length", completionTokens: 50 }, "max_tokens", null],
-    [{ reason: "length", completionTokens: 49 }, "model_context_window_exceeded", null],
+    [{ reason: "length", completionTokens: 37 }, "max_tokens", null],
+    [{ reason: "length", completionTokens: 38 }, "model_context_window_exceeded", null],
     [{ reason: "tool_calls" }, "tool_use", null],
   ] as const)("says why it ended: %j", async (end, reason, sequence) => {
     expect(await encode([started(), text("Hi"), finished(end)])).toMatchObject({

@@ -1,0 +1,34 @@
+import { ConfigError } from "./config/problems.ts";
+import type { Config } from "./config/schema.ts";
+import { type AnswerLength, type LengthEntry, type Lengths, readLengths } from "./keys/answer-length.ts";
+import type { ModelDirectory } from "./routing/directory.ts";
+
+/** How long each model's answers are, by its id. Throws a `ConfigError` for a name that no model has. */
+export function answerLengths(
+  { maxTokens, maxTokensLimit }: Pick<Config, "maxTokens" | "maxTokensLimit">,
+  models: ModelDirectory,
+): (model: string) => AnswerLength {
+  const usual = readServed("--max-tokens", maxTokens, models);
+  const most = readServed("--max-tokens-limit", maxTokensLimit, models);
+  const byId = new Map(
+    models.list().map(({ id, aliases }) => {
+      const names = [id, ...aliases];
+      return [id, { maxTokens: usual.of(names), maxTokensLimit: most.of(names) }];
+    }),
+  );
+  const forOthers = { maxTokens: usual.of([]), maxTokensLimit: most.of([]) };
+  return (model) => byId.get(model) ?? forOthers;
+}
+
+function readServed(flag: string, entries: readonly LengthEntry[], models: ModelDirectory): Lengths {
+  const lengths = readLengths(entries);
+  const names = new Set(models.list().flatMap(({ id, aliases }) => [id, ...aliases].map((name) => name.toLowerCase())));
+  const unknown = lengths.models.filter((name) => !names.has(name));
+  if (unknown.length > 0) {
+    const served = models.list().map(({ id }) => id);
+    throw new ConfigError([
+      `${flag}: there is no model ${unknown.join(", ")} here. Name one that is served: ${served.join(", ")}.`,
+    ]);
+  }
+  return lengths;
+}
