@@ -7,6 +7,7 @@ import { compose, type Generate, type Layer } from "./generation/layer.ts";
 import { measurePrompts, pricePrompts } from "./generation/measure.ts";
 import type { ModelText } from "./generation/model.ts";
 import { settleThrough } from "./generation/settle.ts";
+import { OWN_TERMS } from "./generation/terms.ts";
 import { holdToFormat } from "./grammar/layer.ts";
 import { type LocalModel, writesText } from "./models/index.ts";
 import { InvalidRequestError } from "./protocols/errors.ts";
@@ -82,7 +83,8 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
     ...{ slots, minSlots, targetItlMs },
     isReady: () => engine.state === "ready",
     contextTokens: () => engine.info?.contextTokens,
-    price: ({ prompt, tools }) => engine.text.price(prompt, tools?.tools),
+    price: ({ prompt, tools, signal, terms = OWN_TERMS }) =>
+      engine.text.price(prompt, tools?.tools, { tenant: terms.tenant, signal }),
   });
   return {
     generate: compose([gate, ...layers, turns], engine.generate),

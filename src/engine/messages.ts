@@ -82,10 +82,15 @@ export type TextQuery =
       readonly tools: readonly Tool[];
     }
   | { readonly type: "countTokens"; readonly prompt: Prompt; readonly tools: readonly Tool[] }
+  /** The tokens of a prompt that is to be gone on from. */
+  | { readonly type: "read"; readonly prompt: Prompt; readonly tools: readonly Tool[] }
+  /** Only an engine knows what it holds. */
   | { readonly type: "price"; readonly prompt: Prompt; readonly tools: readonly Tool[] };
 
 export type TextAnswer =
-  | { readonly type: "tokens"; readonly tokens: readonly number[] }
+  | { readonly type: "tokens"; readonly tokens: Uint32Array }
+  /** `stop`: what ends an answer to it besides what was asked for. */
+  | { readonly type: "prompt"; readonly tokens: Uint32Array; readonly stop: readonly string[] }
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "pieces"; readonly pieces: readonly (readonly number[])[] }
   | { readonly type: "count"; readonly count: number }
@@ -131,6 +136,21 @@ export type SequenceUpdate = {
     readonly stopString?: string;
   };
 };
+
+/** What the process loads that answers questions about text. */
+export type VocabularyOptions = Pick<EngineOptions, "modelPath" | "gpu"> & {
+  /** Tokens that one of the engine's slots holds. */
+  readonly contextTokens: number;
+};
+
+/** What that process is sent: one question after another, each answered before the next. */
+export type VocabularyHostMessage =
+  | { readonly type: "load"; readonly options: VocabularyOptions }
+  | { readonly type: "query"; readonly id: number; readonly query: Exclude<TextQuery, { readonly type: "price" }> };
+
+export type VocabularyWorkerMessage =
+  | { readonly type: "loaded" }
+  | Extract<WorkerMessage, { readonly type: "loadFailed" | "answer" | "log" }>;
 
 export type WorkerMessage =
   | { readonly type: "loaded"; readonly info: EngineInfo }

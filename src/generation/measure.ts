@@ -1,13 +1,15 @@
 import type { Generate } from "./layer.ts";
 import type { ModelText } from "./model.ts";
+import { OWN_TERMS } from "./terms.ts";
 
 /**
  * A backend that says how long the prompt is and generates nothing. Below the same layers as a model's engine it is asked for the very prompt
  * that the engine would get.
  */
 export function measurePrompts(text: Pick<ModelText, "countTokens">): Generate {
-  return async function* measure({ prompt, tools }) {
-    yield { type: "started", promptTokens: await text.countTokens(prompt, tools?.tools), cachedTokens: 0 };
+  return async function* measure({ prompt, tools, signal, terms = OWN_TERMS }) {
+    const promptTokens = await text.countTokens(prompt, tools?.tools, { tenant: terms.tenant, signal });
+    yield { type: "started", promptTokens, cachedTokens: 0 };
   };
 }
 

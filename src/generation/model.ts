@@ -28,6 +28,14 @@ export type TokenizeOptions = {
   readonly parseSpecial: boolean;
 };
 
+/** Who asks a question about text. */
+export type Asker = {
+  /** Whose turn it takes. */
+  readonly tenant: string;
+  /** Aborted when nobody wants the answer any more. */
+  readonly signal?: AbortSignal;
+};
+
 /** What a prompt takes to evaluate. */
 export type PromptPrice = {
   readonly promptTokens: number;
@@ -36,22 +44,23 @@ export type PromptPrice = {
 };
 
 /**
- * What a model does with text besides generating. All of these wait while the model loads, and reject with `EngineUnavailableError` when
- * it is gone, `OverloadedError` when too many wait, `EngineCrashedError` when the engine died under them twice.
+ * What a model does with text besides generating. All of these wait while the model loads and until it is the asker's turn, and reject with
+ * `EngineUnavailableError` when the model is gone, `OverloadedError` when too many wait, `EngineCrashedError` when a process died under them twice,
+ * `InvalidSamplingError` when one alone is too much, and the reason of the asker's signal. Without an asker it is the gateway itself that asks.
  */
 export type ModelText = {
-  tokenize(text: string, options: TokenizeOptions): Promise<readonly number[]>;
+  tokenize(text: string, options: TokenizeOptions, asker?: Asker): Promise<readonly number[]>;
   /** The tokens' text, control tokens spelled out. Rejects with `InvalidSamplingError` where one is not in the vocabulary. */
-  detokenize(tokens: readonly number[]): Promise<string>;
+  detokenize(tokens: readonly number[], asker?: Asker): Promise<string>;
   /** Each token's own bytes, which may be part of a character. Rejects as `detokenize` does. */
-  spell(tokens: readonly number[]): Promise<readonly (readonly number[])[]>;
+  spell(tokens: readonly number[], asker?: Asker): Promise<readonly (readonly number[])[]>;
   /** A conversation as the model reads it. Rejects with `UnrenderablePromptError` where the template does not take it. */
-  applyTemplate(prompt: Extract<Prompt, { type: "chat" }>, tools?: readonly Tool[]): Promise<string>;
+  applyTemplate(prompt: Extract<Prompt, { type: "chat" }>, tools?: readonly Tool[], asker?: Asker): Promise<string>;
   /** How many tokens a prompt has, whether or not they fit. Rejects like a generation that goes on from it. */
-  countTokens(prompt: Prompt, tools?: readonly Tool[]): Promise<number>;
+  countTokens(prompt: Prompt, tools?: readonly Tool[], asker?: Asker): Promise<number>;
   /**
    * What evaluating a prompt would take now. Nothing is evaluated, and what is held stays as it is. Rejects like a generation that goes
    * on from it: with `ContextLengthExceededError` too, where it does not fit.
    */
-  price(prompt: Prompt, tools?: readonly Tool[]): Promise<PromptPrice>;
+  price(prompt: Prompt, tools?: readonly Tool[], asker?: Asker): Promise<PromptPrice>;
 };

@@ -2,7 +2,8 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { EngineUnavailableError } from "../../generation/errors.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { ModelText } from "../../generation/model.ts";
-import type { EngineInfo, EngineOptions } from "../messages.ts";
+import { OWN_TERMS } from "../../generation/terms.ts";
+import type { EngineInfo, EngineOptions, VocabularyHostMessage } from "../messages.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { createEventStream } from "./event-stream.ts";
 import { createGuard, guardClock } from "./guard.ts";
@@ -10,6 +11,7 @@ import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { createQueries } from "./queries.ts";
 import type { InFlightRequest } from "./sequence-table.ts";
 import { createSupervisor, type EngineState } from "./supervisor.ts";
+import { createVocabulary } from "./vocabulary.ts";
 import { forkWorker, type SpawnWorker } from "./worker-child.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
@@ -47,6 +49,7 @@ export type CreateEngineOptions = {
   readonly options: EngineOptions;
   readonly logger: EngineLogger;
   readonly spawn?: SpawnWorker;
+  readonly spawnVocabulary?: SpawnWorker<VocabularyHostMessage>;
   readonly clock?: Clock;
   readonly policy?: Partial<SupervisionPolicy>;
 };
@@ -67,7 +70,22 @@ export function createEngine(given: CreateEngineOptions): Engine {
   const policy = { ...DEFAULT_POLICY, ...given.policy };
   const dispatcher = createDispatcher({ policy, logger });
   const loadedListeners: (() => void)[] = [];
-  const queries = createQueries(() => (isGone() ? unavailable() : undefined));
+  const vocabulary = createVocabulary({
+    options() {
+      const contextTokens = supervisor.info?.contextTokens;
+      if (contextTokens === undefined) throw new Error("questions must wait until the model has loaded");
+      return { modelPath: options.modelPath, gpu: options.gpu, contextTokens };
+    },
+    logger,
+    clock,
+    ...(given.spawnVocabulary && { spawn: given.spawnVocabulary }),
+  });
+  const firstLoad = Promise.withResolvers<void>();
+  const queries = createQueries({
+    unavailable: () => (isGone() ? unavailable() : undefined),
+    loaded: () => firstLoad.promise,
+    vocabulary,
+  });
   const supervisor = createSupervisor({
     options,
     spawn,
@@ -75,6 +93,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
     policy,
     logger,
     onReady(send) {
+      firstLoad.resolve();
       dispatcher.workerReady(send);
       queries.workerReady(send);
       for (const listener of loadedListeners) guard("loaded", listener)();
@@ -95,6 +114,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
   }
 
   function failAll(): void {
+    firstLoad.resolve();
     dispatcher.failAll(unavailable());
     queries.failAll(unavailable());
   }
@@ -112,6 +132,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
     const { signal } = request;
     const { writer, reader } = createEventStream({ onStart, onClose });
     let inFlight: InFlightRequest | undefined;
+    let hasLeft = false;
 
     function onStart(): void {
       if (signal.aborted) {
@@ -124,13 +145,32 @@ export function createEngine(given: CreateEngineOptions): Engine {
         );
       } else {
         signal.addEventListener("abort", onAbort, { once: true });
-        inFlight = dispatcher.add(request, writer);
+        begin();
       }
+    }
+    /** A long prompt is read first, elsewhere: the engine then gets its tokens. */
+    function begin(): void {
+      const { tools, ...rest } = request;
+      const { prompt, stop, terms = OWN_TERMS } = rest;
+      const reading = queries.readLong(prompt, tools?.tools ?? [], { tenant: terms.tenant, signal });
+      if (reading === undefined) {
+        inFlight = dispatcher.add(request, writer);
+        return;
+      }
+      reading
+        .then((read) => {
+          if (hasLeft) return;
+          if (isGone()) throw unavailable();
+          const prompt = { type: "tokens", tokens: read.tokens } as const;
+          inFlight = dispatcher.add({ ...rest, prompt, stop: [...stop, ...read.stop] }, writer);
+        })
+        .catch((error: unknown) => writer.fail(error));
     }
     function onAbort(): void {
       writer.abort(signal.reason);
     }
     function onClose(): void {
+      hasLeft = true;
       signal.removeEventListener("abort", onAbort);
       if (inFlight !== undefined) dispatcher.cancel(inFlight);
     }
@@ -158,9 +198,9 @@ export function createEngine(given: CreateEngineOptions): Engine {
       return dispatcher.counts;
     },
     stop() {
-      const stopped = supervisor.stop();
+      const stopped = Promise.all([supervisor.stop(), vocabulary.stop()]);
       failAll();
-      return stopped;
+      return stopped.then(() => {});
     },
   };
 }

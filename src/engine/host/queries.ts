@@ -1,108 +1,134 @@
-import { EngineCrashedError, OverloadedError } from "../../generation/errors.ts";
-import type { ModelText } from "../../generation/model.ts";
+import { InvalidSamplingError } from "../../generation/errors.ts";
+import type { Asker, ModelText } from "../../generation/model.ts";
+import type { Prompt, Tool } from "../../generation/request.ts";
 import type { HostMessage, TextAnswer, TextQuery, WorkerMessage } from "../messages.ts";
-import { sendFailure } from "./errors.ts";
+import { costOf, costOfPrompt } from "../text-cost.ts";
+import { createQuestions, type Inquiry } from "./questions.ts";
 import { rejectionError } from "./rejection.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
-/** Questions about text that may wait for an answer at once. */
-const MAX_PENDING = 256;
+/**
+ * What costs no more is answered in the engine's process, between two native calls: in 8 ms at most on a slow core. Everything else has a
+ * process of its own.
+ */
+const MAX_SHORT_COST = 8_192;
 
-/** A worker answers between two native calls, so a question that is refused may soon be asked again. */
-const RETRY_AFTER_MS = 1_000;
+/** How many of the short ones an engine has at once, so that what waits does so here, in fair turns. */
+const SHORT_AT_ONCE = 2;
 
-/** A question under which so many workers died is given up. */
-const MAX_DEATHS = 2;
+/** A question that costs more is refused: it would take one core for some seconds, and everybody's questions would wait. */
+const MAX_COST = 8 * 2 ** 20;
 
-/** Brings questions about text to whichever worker lives. */
+/** What a prompt became that is to be gone on from. */
+export type ReadPrompt = {
+  readonly tokens: readonly number[];
+  /** What ends an answer besides what the request asks for. */
+  readonly stop: readonly string[];
+};
+
+/** Brings questions about text to whoever answers them. */
 export type Queries = {
   /** What the engine offers to whoever asks. */
   readonly text: ModelText;
-  /** How many questions a worker has. */
+  /**
+   * The tokens of a prompt that is too long to be read in the engine's process; undefined where it is short, and the engine reads it itself. Rejects
+   * like a generation that goes on from it.
+   */
+  readLong(prompt: Prompt, tools: readonly Tool[], asker: Asker): Promise<ReadPrompt> | undefined;
+  /** How many questions the engine's worker has. */
   readonly submitted: number;
   workerReady(send: (message: HostMessage) => void): void;
   /** The worker of the last `workerReady` is gone; what it was asked is asked again of the next. */
   workerLost(): void;
   handle(message: Extract<WorkerMessage, { type: "answer" }>): void;
-  /** Ends every question with `error`. */
+  /** Ends every question of the engine's worker with `error`. */
   failAll(error: Error): void;
 };
 
-type Question = {
-  readonly query: TextQuery;
-  readonly answered: PromiseWithResolvers<TextAnswer>;
-  deaths: number;
+export type QueriesOptions = {
+  /** Why nothing can be asked any more; undefined while a worker is there or on its way. */
+  readonly unavailable: () => Error | undefined;
+  /** Resolves when the model has loaded for the first time; never rejects. */
+  readonly loaded: () => Promise<unknown>;
+  readonly vocabulary: Pick<Vocabulary, "ask">;
 };
 
-/** @param unavailable why nothing can be asked any more; undefined while a worker is there or on its way */
-export function createQueries(unavailable: () => Error | undefined): Queries {
-  const pending = new Map<number, Question>();
-  let lastId = 0;
-  let send: ((message: HostMessage) => void) | undefined;
+export function createQueries({ unavailable, loaded, vocabulary }: QueriesOptions): Queries {
+  const short = createQuestions<TextQuery>({ maxAtOnce: SHORT_AT_ONCE });
 
-  async function ask<T extends TextAnswer["type"]>(query: TextQuery, expected: T): Promise<AnswerOf<T>> {
-    const gone = unavailable();
-    if (gone !== undefined) throw gone;
-    if (pending.size >= MAX_PENDING)
-      throw new OverloadedError(`The model already has ${pending.size} questions in hand.`, RETRY_AFTER_MS);
-    const question: Question = { query, answered: Promise.withResolvers<TextAnswer>(), deaths: 0 };
-    const id = ++lastId;
-    pending.set(id, question);
-    submit(id, question);
-    const answer = await question.answered.promise;
+  async function ask<T extends TextAnswer["type"]>(
+    query: TextQuery,
+    expected: T,
+    asker: Asker | undefined,
+    isNeeded = false,
+  ): Promise<AnswerOf<T>> {
+    throwIfGone();
+    const cost = costOf(query);
+    if (!isNeeded && cost > MAX_COST) throw tooDear(query, cost);
+    const answer = await answerOf({ query, cost, asker, isNeeded });
     if (answer.type === "rejected") throw rejectionError(answer.rejection);
     if (!isOf(answer, expected)) throw new Error(`the worker answered ${query.type} with ${answer.type}`);
     return answer;
   }
 
-  /** One that can't be sent is answered with that, and takes nobody's place. */
-  function submit(id: number, { query, answered }: Question): void {
-    try {
-      send?.({ type: "query", id, query });
-    } catch (error) {
-      pending.delete(id);
-      answered.reject(sendFailure(error));
-    }
+  async function answerOf(inquiry: Inquiry<TextQuery>): Promise<TextAnswer> {
+    const { query, cost } = inquiry;
+    if (query.type === "price" || cost <= MAX_SHORT_COST) return short.ask(inquiry);
+    await loaded();
+    throwIfGone();
+    return vocabulary.ask({ ...inquiry, query });
+  }
+
+  function throwIfGone(): void {
+    const gone = unavailable();
+    if (gone !== undefined) throw gone;
+  }
+
+  async function read(prompt: Prompt, tools: readonly Tool[], asker: Asker | undefined): Promise<ReadPrompt> {
+    const { tokens, stop } = await ask({ type: "read", prompt, tools }, "prompt", asker, true);
+    return { tokens: Array.from(tokens), stop };
+  }
+
+  function isLong(prompt: Prompt, tools: readonly Tool[]): boolean {
+    return prompt.type !== "tokens" && costOfPrompt(prompt, tools) > MAX_SHORT_COST;
   }
 
   return {
     text: {
-      tokenize: async (text, options) => (await ask({ type: "tokenize", text, ...options }, "tokens")).tokens,
-      detokenize: async (tokens) => (await ask({ type: "detokenize", tokens }, "text")).text,
-      spell: async (tokens) => (await ask({ type: "spell", tokens }, "pieces")).pieces,
-      applyTemplate: async (prompt, tools = []) => (await ask({ type: "applyTemplate", prompt, tools }, "text")).text,
-      countTokens: async (prompt, tools = []) => (await ask({ type: "countTokens", prompt, tools }, "count")).count,
-      async price(prompt, tools = []) {
-        const { promptTokens, cachedTokens } = await ask({ type: "price", prompt, tools }, "price");
+      async tokenize(text, options, asker) {
+        return Array.from((await ask({ type: "tokenize", text, ...options }, "tokens", asker)).tokens);
+      },
+      detokenize: async (tokens, asker) => (await ask({ type: "detokenize", tokens }, "text", asker)).text,
+      spell: async (tokens, asker) => (await ask({ type: "spell", tokens }, "pieces", asker)).pieces,
+      applyTemplate: async (prompt, tools = [], asker) =>
+        (await ask({ type: "applyTemplate", prompt, tools }, "text", asker)).text,
+      countTokens: async (prompt, tools = [], asker) =>
+        (await ask({ type: "countTokens", prompt, tools }, "count", asker)).count,
+      async price(prompt, tools = [], asker) {
+        const known = isLong(prompt, tools)
+          ? ({ prompt: { type: "tokens", tokens: (await read(prompt, tools, asker)).tokens }, tools: [] } as const)
+          : { prompt, tools };
+        const { promptTokens, cachedTokens } = await ask({ type: "price", ...known }, "price", asker, true);
         return { promptTokens, cachedTokens };
       },
     },
+    readLong: (prompt, tools, asker) => (isLong(prompt, tools) ? read(prompt, tools, asker) : undefined),
     get submitted() {
-      return send === undefined ? 0 : pending.size;
+      return short.submitted;
     },
-    workerReady(sendToWorker) {
-      send = sendToWorker;
-      for (const [id, question] of [...pending]) submit(id, question);
-    },
-    workerLost() {
-      send = undefined;
-      for (const [id, question] of pending) {
-        question.deaths += 1;
-        if (question.deaths < MAX_DEATHS) continue;
-        pending.delete(id);
-        question.answered.reject(new EngineCrashedError(question.deaths));
-      }
-    },
-    handle({ id, answer }) {
-      const question = pending.get(id);
-      pending.delete(id);
-      question?.answered.resolve(answer);
-    },
-    failAll(error) {
-      send = undefined;
-      for (const { answered } of pending.values()) answered.reject(error);
-      pending.clear();
-    },
+    workerReady: (send) => short.workerReady((id, query) => send({ type: "query", id, query })),
+    workerLost: short.workerLost,
+    handle: ({ id, answer }) => short.answer(id, answer),
+    failAll: short.failAll,
   };
+}
+
+function tooDear(query: TextQuery, cost: number): InvalidSamplingError {
+  const field = query.type === "detokenize" || query.type === "spell" ? "tokens" : "prompt";
+  return new InvalidSamplingError(
+    field,
+    `This is as much work as a text of ${cost} characters, and ${MAX_COST} can be read at once. Ask for a part of it at a time.`,
+  );
 }
 
 type AnswerOf<T extends TextAnswer["type"]> = Extract<TextAnswer, { type: T }>;

@@ -4,7 +4,7 @@ import { extname } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { EmbedderHostMessage } from "../embedding-messages.ts";
-import type { HostMessage } from "../messages.ts";
+import type { HostMessage, VocabularyHostMessage } from "../messages.ts";
 
 /** What the host uses of a `ChildProcess`, so that a test can put something simpler in its place. */
 export type WorkerChild<Sent = HostMessage> = {
@@ -72,6 +72,13 @@ const embedderPath = fileURLToPath(new URL(`../worker/embedder${extname(import.m
 /** Forks the worker that makes embeddings. */
 export function forkEmbedder(): WorkerChild<EmbedderHostMessage> {
   return forkChild(embedderPath);
+}
+
+const vocabularyPath = fileURLToPath(new URL(`../worker/vocabulary${extname(import.meta.url)}`, import.meta.url));
+
+/** Forks the worker that answers questions about text. */
+export function forkVocabulary(): WorkerChild<VocabularyHostMessage> {
+  return forkChild(vocabularyPath);
 }
 
 function forkChild(modulePath: string): ChildProcess {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { WorkerMessage } from "../messages.ts";
+import type { VocabularyWorkerMessage, WorkerMessage } from "../messages.ts";
 
 const count = z.int().min(0);
 
@@ -54,7 +54,9 @@ const update = z.object({
 });
 
 const answer = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("tokens"), tokens: z.array(count) }),
+  // Not element by element: a question may have a hundred thousand of them for its answer.
+  z.object({ type: z.literal("tokens"), tokens: z.instanceof(Uint32Array) }),
+  z.object({ type: z.literal("prompt"), tokens: z.instanceof(Uint32Array), stop: z.array(z.string()) }),
   z.object({ type: z.literal("text"), text: z.string() }),
   z.object({ type: z.literal("pieces"), pieces: z.array(bytes) }),
   z.object({ type: z.literal("count"), count }),
@@ -62,18 +64,33 @@ const answer = z.discriminatedUnion("type", [
   z.object({ type: z.literal("rejected"), rejection }),
 ]);
 
+const loadFailed = z.object({ type: z.literal("loadFailed"), reason: z.string() });
+const answered = z.object({ type: z.literal("answer"), id: count, answer });
+const logged = z.object({
+  type: z.literal("log"),
+  level: z.enum(["debug", "info", "warn", "error"]),
+  message: z.string(),
+});
+
 /**
  * The whole contract, steps included: a step of eight updates takes about 2 µs to check (0.2 µs by hand), and no step of a
  * model is shorter than a millisecond, so there is nothing to win by a second, weaker way of checking.
  */
 const workerMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("loaded"), info }),
-  z.object({ type: z.literal("loadFailed"), reason: z.string() }),
+  loadFailed,
   z.object({ type: z.literal("rejected"), id: count, rejection }),
   z.object({ type: z.literal("step"), updates: z.array(update) }),
-  z.object({ type: z.literal("answer"), id: count, answer }),
+  answered,
   z.object({ type: z.literal("heartbeat"), decodingForMs: z.number().min(0) }),
-  z.object({ type: z.literal("log"), level: z.enum(["debug", "info", "warn", "error"]), message: z.string() }),
+  logged,
+]);
+
+const vocabularyMessage = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("loaded") }),
+  loadFailed,
+  answered,
+  logged,
 ]);
 
 /** What came over a channel: a message of the contract, or what is wrong with it. */
@@ -112,3 +129,7 @@ export function parserOf<Message>() {
 
 /** Checks what came over an engine's channel. */
 export const parseWorkerMessage: (value: unknown) => Parsed<WorkerMessage> = parserOf<WorkerMessage>()(workerMessage);
+
+/** Checks what came over the channel of a process that answers questions about text. */
+export const parseVocabularyMessage: (value: unknown) => Parsed<VocabularyWorkerMessage> =
+  parserOf<VocabularyWorkerMessage>()(vocabularyMessage);

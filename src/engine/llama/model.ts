@@ -13,19 +13,11 @@ import { mayJoinChunks } from "../worker/cuts.ts";
 import type { ChatTemplate } from "../worker/prompt.ts";
 import { createThreadTuner } from "../worker/threads.ts";
 import { createBatcher } from "./batcher.ts";
-import {
-  type Log,
-  type NativeBindings,
-  type NativeContext,
-  type NativeModel,
-  openLlama,
-  requireCalls,
-} from "./binding.ts";
+import { type Log, type NativeContext, openLlama, requireCalls } from "./binding.ts";
 import { createConstraint } from "./constraint.ts";
 import { createGrammars } from "./grammars.ts";
-import { createTemplate, findControlTokens } from "./template.ts";
 import { createByteTokens } from "./token-bytes.ts";
-import { createTokenizer } from "./tokenizer.ts";
+import { openVocabulary } from "./vocabulary.ts";
 
 /** Tokens that `context: "auto"` gives a slot at most: enough for a chat, little enough for a laptop's memory. */
 const AUTO_CONTEXT_TOKENS = 4096;
@@ -78,20 +70,7 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
     threads,
   });
 
-  const bindings = requireCalls<NativeBindings>(llama, "_bindings", [
-    "AddonSampler",
-    "AddonGrammar",
-    "AddonGrammarEvaluationState",
-    "AddonJinjaRenderer",
-  ]);
-  const nativeModel = requireCalls<NativeModel>(model, "_model", [
-    "tokenize",
-    "detokenize",
-    "isEogToken",
-    "getTokenString",
-    "getTokenAttributes",
-    "shouldPrependBosToken",
-  ]);
+  const { bindings, nativeModel, spellings, controlTokens, tokenizer, template } = openVocabulary(llama, model);
   const nativeContext = requireCalls<NativeContext>(context, "_ctx", [
     "initBatch",
     "addToBatch",
@@ -105,14 +84,9 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
     "loadSequenceStateFromFile",
   ]);
 
-  const vocabulary = model.fileInfo.metadata.tokenizer.ggml.tokens;
-  const vocabularySize = vocabulary.length;
-  const tokenizer = createTokenizer(nativeModel, vocabularySize);
-  const controlTokens = findControlTokens(nativeModel, vocabularySize);
-  const template = createTemplate(model, nativeModel, bindings, controlTokens);
   const chatTemplate = model.fileInfo.metadata.tokenizer.chat_template;
   const { bosString, eosString } = model.tokens;
-  const byteToken = createByteTokens(vocabulary, tokenizer.bytes);
+  const byteToken = createByteTokens(spellings, tokenizer.bytes);
   const grammars = createGrammars(bindings);
   const constrain = ({ gbnf, triggers }: Grammar) =>
     createConstraint({ bindings, model: nativeModel, grammar: grammars.parse(gbnf), triggers, tokenizer, byteToken });
@@ -121,7 +95,7 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
       slots: options.slots,
       contextTokens,
       trainContextTokens: model.trainContextSize,
-      vocabularySize,
+      vocabularySize: spellings.length,
       embeddingSize: model.embeddingVectorSize,
       description: model.typeDescription,
       parameters: model.fileInsights.totalParameters ?? 0,

@@ -6,6 +6,9 @@ import type { NativeBindings, NativeModel } from "./binding.ts";
 /** `LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_CONTROL`: what tokenizes from its spelling only with special tokens on. */
 const CONTROL_ATTRIBUTES = 1 | 8;
 
+/** `LLAMA_TOKEN_ATTR_USER_DEFINED`: what tokenizes from its spelling wherever that stands. */
+const USER_DEFINED_ATTRIBUTE = 16;
+
 /** For models that bring no chat template, as llama-server does. */
 const CHATML_TEMPLATE =
   "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}" +
@@ -24,10 +27,12 @@ export function createTemplate(
   const own = model.fileInfo.metadata.tokenizer.chat_template;
   const { bos, bosString, eosString, infill } = model.tokens;
   const { prefix, suffix, middle } = infill;
-  const spellings = controlTokens.map((token) => native.getTokenString(token));
+  const spell = (token: number) => native.getTokenString(token);
+  const isSpelled = (spelling: string) => spelling !== "";
+  const userDefined = findTokens(native, model.fileInfo.metadata.tokenizer.ggml.tokens.length, USER_DEFINED_ATTRIBUTE);
   return {
     render: compileTemplate(own ?? CHATML_TEMPLATE, { begin: bosString, end: eosString }, bindings),
-    control: createControlFinder(spellings.filter((spelling) => spelling !== "")),
+    control: createControlFinder(controlTokens.map(spell).filter(isSpelled), userDefined.map(spell).filter(isSpelled)),
     beginToken: native.shouldPrependBosToken() && bos !== null ? bos : undefined,
     emptyToken: bos ?? undefined,
     infill: prefix === null || suffix === null || middle === null ? undefined : { prefix, suffix, middle },
@@ -53,9 +58,13 @@ export function compileTemplate(
 
 /** The vocabulary's control tokens. */
 export function findControlTokens(native: NativeModel, vocabularySize: number): readonly number[] {
+  return findTokens(native, vocabularySize, CONTROL_ATTRIBUTES);
+}
+
+function findTokens(native: NativeModel, vocabularySize: number, attributes: number): readonly number[] {
   const found: number[] = [];
   for (let token = 0; token < vocabularySize; token++) {
-    if ((native.getTokenAttributes(token) & CONTROL_ATTRIBUTES) !== 0) found.push(token);
+    if ((native.getTokenAttributes(token) & attributes) !== 0) found.push(token);
   }
   return found;
 }

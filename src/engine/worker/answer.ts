@@ -1,5 +1,6 @@
 import type { TextAnswer, TextQuery } from "../messages.ts";
 import type { Tokenizer } from "./backend.ts";
+import { tokenizeLong } from "./long-text.ts";
 import { type ChatTemplate, encodePrompt, renderConversation } from "./prompt.ts";
 import { type PromptReader, promptRejection } from "./prompt-reader.ts";
 
@@ -8,7 +9,7 @@ export type Knowledge = {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
   readonly readPrompt: PromptReader;
-  /** How many of a prompt's first tokens need no evaluation. */
+  /** How many of a prompt's first tokens need no evaluation; none where nothing is evaluated. */
   readonly heldTokens: (prompt: readonly number[]) => number;
 };
 
@@ -17,7 +18,7 @@ export function answerQuery(query: TextQuery, { tokenizer, template, readPrompt,
   try {
     switch (query.type) {
       case "tokenize":
-        return { type: "tokens", tokens: tokenize(query, tokenizer, template) };
+        return { type: "tokens", tokens: Uint32Array.from(tokenize(query, tokenizer, template)) };
       case "detokenize":
         return (
           refuseUnknown(query.tokens, tokenizer) ?? { type: "text", text: tokenizer.detokenize(query.tokens, true) }
@@ -29,6 +30,12 @@ export function answerQuery(query: TextQuery, { tokenizer, template, readPrompt,
       case "countTokens": {
         const whole = encodePrompt(query.prompt, query.tools, template, tokenizer, Number.POSITIVE_INFINITY);
         return { type: "count", count: "tokens" in whole ? whole.tokens.length : whole.tokensAtLeast };
+      }
+      case "read": {
+        const read = readPrompt(query.prompt, query.tools);
+        if ("rejection" in read) return { type: "rejected", rejection: read.rejection };
+        const stop = query.prompt.type === "chat" ? template.stop : [];
+        return { type: "prompt", tokens: Uint32Array.from(read.tokens), stop };
       }
       case "price": {
         const read = readPrompt(query.prompt, query.tools);
@@ -44,9 +51,9 @@ export function answerQuery(query: TextQuery, { tokenizer, template, readPrompt,
 function tokenize(
   { text, addSpecial, parseSpecial }: Extract<TextQuery, { type: "tokenize" }>,
   tokenizer: Tokenizer,
-  { beginToken }: ChatTemplate,
+  { beginToken, control }: ChatTemplate,
 ): readonly number[] {
-  const tokens = tokenizer.tokenize(text, parseSpecial);
+  const tokens = tokenizeLong(text, parseSpecial, control, tokenizer);
   return addSpecial && beginToken !== undefined && tokens[0] !== beginToken ? [beginToken, ...tokens] : tokens;
 }
 

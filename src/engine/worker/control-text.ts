@@ -8,11 +8,20 @@ export type ControlFinder = {
    * spellings, and at the text's ends parts of them, which what stands beside the text could complete.
    */
   split(text: string): readonly TextPart[] | undefined;
+  /**
+   * The first place at `from` or behind it where the tokenizer begins anew in any case, so that the text may be cut there: behind a control
+   * token. Undefined where there is none.
+   */
+  cutAfter(text: string, from: number): number | undefined;
 };
 
 export type TextPart = { readonly text: string; readonly suspicious: boolean };
 
-export function createControlFinder(spellings: readonly string[]): ControlFinder {
+/**
+ * @param spellings of control tokens
+ * @param others spellings that are tokens wherever they stand, too, though no control tokens
+ */
+export function createControlFinder(spellings: readonly string[], others: readonly string[] = []): ControlFinder {
   // Where two begin alike the longer one must win, or its rest would stay.
   const longestFirst = [...spellings].sort((a, b) => b.length - a.length);
   const whole = new RegExp(longestFirst.map(escapePattern).join("|") || "(?!)", "g");
@@ -40,7 +49,18 @@ export function createControlFinder(spellings: readonly string[]): ControlFinder
     return 0;
   }
 
+  const standsAlone = findLoners([...spellings, ...others]);
+
   return {
+    cutAfter(text, from) {
+      whole.lastIndex = from;
+      for (let match = whole.exec(text); match !== null; match = whole.exec(text)) {
+        const end = match.index + match[0].length;
+        // Some tokens take the space beside them along.
+        if (standsAlone(match[0]) && !/\s/.test(text.charAt(end))) return end;
+      }
+      return undefined;
+    },
     split(text) {
       const parts: TextPart[] = [];
       const add = (part: string, suspicious: boolean) => {
@@ -62,6 +82,32 @@ export function createControlFinder(spellings: readonly string[]): ControlFinder
       add(tail.slice(cut), true);
       return parts.some(({ suspicious }) => suspicious) ? parts : undefined;
     },
+  };
+}
+
+/**
+ * Which spellings become their token wherever they stand: those that no other one can overlap. Among others the tokenizer may choose
+ * otherwise than from left to right.
+ */
+function findLoners(spellings: readonly string[]): (spelling: string) => boolean {
+  const known = new Map<string, boolean>();
+  let parts: { readonly beginnings: ReadonlySet<string>; readonly endings: ReadonlySet<string> } | undefined;
+
+  function isLoner(spelling: string): boolean {
+    parts ??= {
+      beginnings: new Set(spellings.flatMap((each) => Array.from(each, (_, at) => each.slice(0, at + 1)))),
+      endings: new Set(spellings.flatMap((each) => Array.from(each, (_, at) => each.slice(at)))),
+    };
+    for (let at = 1; at < spelling.length; at++) {
+      if (parts.beginnings.has(spelling.slice(at)) || parts.endings.has(spelling.slice(0, at))) return false;
+    }
+    return spellings.every((each) => each === spelling || !(each.includes(spelling) || spelling.includes(each)));
+  }
+
+  return (spelling) => {
+    const loner = known.get(spelling) ?? isLoner(spelling);
+    known.set(spelling, loner);
+    return loner;
   };
 }
 

@@ -3,6 +3,7 @@ import type { Prompt, Tool } from "../../generation/request.ts";
 import type { Tokenizer } from "./backend.ts";
 import { type ChatPrompt, chatVariables } from "./chat-variables.ts";
 import { type ControlFinder, createDisguise } from "./control-text.ts";
+import { tokenizeLong } from "./long-text.ts";
 
 /** A model's chat template, compiled, and what else its prompts are made of. */
 export type ChatTemplate = {
@@ -38,12 +39,14 @@ type Piece = { readonly text: string; readonly parseSpecial: boolean } | { reado
 
 /** Ordinary text has about 4 characters a token; only long runs of one character come near this. */
 const HOPELESS_CHARS_PER_TOKEN = 32;
+/** A word that is cut may have some tokens more than the whole word. */
+const CUT_TOKENS = 8;
 
 /**
  * The tokens of whatever a request goes on from.
  *
- * What is hopelessly long is counted by its beginning only: tokenizing holds up every sequence, for about 0.4 s a megabyte, so many
- * megabytes must not be tokenized to their end only to be refused.
+ * What is hopelessly long is counted by its beginning only: tokenizing takes about 0.5 s a megabyte, so many megabytes must not be
+ * tokenized to their end only to be refused.
  *
  * @param contextTokens how many tokens a slot holds
  * @throws `UnusablePromptError`, or whatever the template raises
@@ -60,7 +63,7 @@ export function encodePrompt(
   const tokensAtLeast = countHopeless(pieces, tokenizer, contextTokens);
   if (tokensAtLeast !== undefined) return { tokensAtLeast };
   const tokens = pieces.flatMap((piece) =>
-    "token" in piece ? [piece.token] : [...tokenizer.tokenize(piece.text, piece.parseSpecial)],
+    "token" in piece ? [piece.token] : tokenizeLong(piece.text, piece.parseSpecial, template.control, tokenizer),
   );
   if (template.beginToken !== undefined && tokens[0] !== template.beginToken) tokens.unshift(template.beginToken);
   if (tokens.length > 0) return { tokens };
@@ -146,15 +149,22 @@ function infillPieces({ prefix, suffix }: Extract<Prompt, { type: "infill" }>, {
   ];
 }
 
+/** How many tokens there are at least, where they are too many; undefined where that isn't known without tokenizing all. */
 function countHopeless(pieces: readonly Piece[], tokenizer: Tokenizer, contextTokens: number): number | undefined {
-  const limitChars = contextTokens * HOPELESS_CHARS_PER_TOKEN;
-  let beginning = "";
-  for (const piece of pieces) {
-    if ("token" in piece) continue;
-    beginning += piece.text.slice(0, limitChars + 1 - beginning.length);
-    if (beginning.length <= limitChars) continue;
-    const count = tokenizer.tokenize(beginning, false).length;
-    return count < contextTokens ? undefined : count;
+  const length = pieces.reduce((sum, piece) => sum + ("token" in piece ? 0 : piece.text.length), 0);
+  // Long runs of one character are few tokens, so a beginning may have to be longer to be hopeless. Each is twice the one before.
+  for (let limit = contextTokens * HOPELESS_CHARS_PER_TOKEN + 1; limit < length; limit *= 2) {
+    const count = tokenizer.tokenize(beginningOf(pieces, limit), false).length;
+    if (count >= contextTokens + CUT_TOKENS) return count;
   }
   return undefined;
+}
+
+function beginningOf(pieces: readonly Piece[], characters: number): string {
+  let beginning = "";
+  for (const piece of pieces) {
+    if (beginning.length >= characters) break;
+    if (!("token" in piece)) beginning += piece.text.slice(0, characters - beginning.length);
+  }
+  return beginning;
 }

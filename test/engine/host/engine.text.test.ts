@@ -6,6 +6,7 @@ import {
   OverloadedError,
   UnrenderablePromptError,
 } from "../../../src/generation/errors.ts";
+import type { FakeWorker } from "./fake-worker.ts";
 import { at, createBench, createReadyBench, errorOf, read, saying, settle } from "./helpers.ts";
 
 const options = { addSpecial: false, parseSpecial: true };
@@ -20,7 +21,7 @@ test("a question is answered by the worker, whatever the order of the answers", 
   ]);
   const [first, second] = worker.queries;
   worker.say({ type: "answer", id: second?.id ?? 0, answer: { type: "text", text: "xy" } });
-  worker.say({ type: "answer", id: first?.id ?? 0, answer: { type: "tokens", tokens: [7] } });
+  worker.say({ type: "answer", id: first?.id ?? 0, answer: { type: "tokens", tokens: Uint32Array.of(7) } });
   expect(await tokens).toEqual([7]);
   expect(await text).toBe("xy");
 });
@@ -81,12 +82,52 @@ test("a question fails when the engine is stopped, and so does every later one",
   await stopped;
 });
 
-test("questions beyond a bound are refused", async () => {
+/** Answers what the worker is asked, as long as it is asked anything. */
+async function answerAll(worker: FakeWorker): Promise<void> {
+  for (let answered = 0; answered < worker.queries.length; answered += 1) {
+    worker.say({ type: "answer", id: at(worker.queries, answered).id, answer: { type: "text", text: "a" } });
+    await settle();
+  }
+}
+
+test("a worker has two questions at once, and the others wait here", async () => {
   const { engine, worker } = await createReadyBench();
-  const asked = Array.from({ length: 256 }, () => engine.text.detokenize([1]));
-  await expect(engine.text.detokenize([1])).rejects.toBeInstanceOf(OverloadedError);
-  for (const { id } of worker.queries) worker.say({ type: "answer", id, answer: { type: "text", text: "a" } });
-  expect(await Promise.all(asked)).toHaveLength(256);
+  const asked = Array.from({ length: 20 }, () => engine.text.detokenize([1]));
+  await settle();
+  expect(worker.queries).toHaveLength(2);
+  await answerAll(worker);
+  expect(await Promise.all(asked)).toHaveLength(20);
+});
+
+test("questions beyond a bound are refused, one tenant's sooner than all together", async () => {
+  const { engine, worker } = await createReadyBench();
+  const ask = (tenant: string) => engine.text.detokenize([1], { tenant });
+  const asked = Array.from({ length: 2 + 192 }, () => ask("greedy"));
+  await expect(ask("greedy")).rejects.toBeInstanceOf(OverloadedError);
+  asked.push(...Array.from({ length: 64 }, () => ask("other")));
+  await expect(ask("third")).rejects.toBeInstanceOf(OverloadedError);
+  await answerAll(worker);
+  expect(await Promise.all(asked)).toHaveLength(258);
+  const later = ask("greedy");
+  await settle();
+  await answerAll(worker);
+  expect(await later).toBe("a");
+});
+
+test("a question that nobody waits for any more takes nobody's turn", async () => {
+  const { engine, worker } = await createReadyBench();
+  const leaving = new AbortController();
+  const first = [engine.text.detokenize([1]), engine.text.detokenize([2])];
+  const left = engine.text.detokenize([3], { tenant: "a", signal: leaving.signal });
+  const last = engine.text.detokenize([4]);
+  const gone = expect(left).rejects.toThrow("left");
+  leaving.abort(new Error("left"));
+  await gone;
+  await answerAll(worker);
+  await Promise.all([...first, last]);
+  expect(worker.queries.map(({ query }) => query.type === "detokenize" && query.tokens[0])).toEqual([1, 2, 4]);
+  const never = engine.text.detokenize([5], { tenant: "a", signal: AbortSignal.abort(new Error("gone before")) });
+  await expect(never).rejects.toThrow("gone before");
 });
 
 test("a death while a question was open proves nothing against the only request in hand", async () => {

@@ -7,6 +7,7 @@ import type { GenerationEvent } from "../../../src/generation/event.ts";
 import type { GenerationRequest, Prompt } from "../../../src/generation/request.ts";
 import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { FakeVocabularyWorker } from "./fake-vocabulary.ts";
 import { FakeWorker } from "./fake-worker.ts";
 
 export const OPTIONS: EngineOptions = {
@@ -99,12 +100,17 @@ export type Bench = {
   readonly workers: FakeWorker[];
   /** The latest. */
   readonly worker: FakeWorker;
+  /** Every process for long texts that was spawned, the latest last. */
+  readonly vocabularies: FakeVocabularyWorker[];
+  /** The latest. */
+  readonly vocabulary: FakeVocabularyWorker;
 };
 
 /** An engine over fake workers and a fake clock, not started. */
 export function createBench(policy: Partial<SupervisionPolicy> = {}, logger = silentLogger): Bench {
   const clock = createFakeClock();
   const workers: FakeWorker[] = [];
+  const vocabularies: FakeVocabularyWorker[] = [];
   const engine = createEngine({
     options: OPTIONS,
     logger,
@@ -115,6 +121,11 @@ export function createBench(policy: Partial<SupervisionPolicy> = {}, logger = si
       workers.push(worker);
       return worker;
     },
+    spawnVocabulary() {
+      const worker = new FakeVocabularyWorker();
+      vocabularies.push(worker);
+      return worker;
+    },
   });
   return {
     engine,
@@ -122,6 +133,10 @@ export function createBench(policy: Partial<SupervisionPolicy> = {}, logger = si
     workers,
     get worker() {
       return at(workers, -1);
+    },
+    vocabularies,
+    get vocabulary() {
+      return at(vocabularies, -1);
     },
   };
 }

@@ -23,12 +23,14 @@ function nested(depth = 100_000): unknown {
   return value;
 }
 
+/** What costs so much to read that it goes to the process for long texts. */
 const DEEP = { a: nested() };
+const NO_VALUE = { f: () => 1 };
 
 /** Values that no other process can be given. */
-const UNSENDABLE = [DEEP, { f: () => 1 }, { s: Symbol("s") }, { p: Promise.resolve() }];
+const UNSENDABLE = [NO_VALUE, { s: Symbol("s") }, { p: Promise.resolve() }];
 
-function unsendable(content: string, templateArguments: Record<string, unknown> = DEEP): GenerationRequest {
+function unsendable(content: string, templateArguments: Record<string, unknown> = NO_VALUE): GenerationRequest {
   return saying(content, { prompt: { type: "chat", messages: [{ role: "user", content }], templateArguments } });
 }
 
@@ -92,7 +94,7 @@ describe("a request that can't be handed to the engine's process", () => {
         const bad: ReturnType<typeof read>[] = [];
         for (const each of steps) {
           if (each === "good") good.push(read(bench.engine.generate(saying("good"))));
-          if (each === "bad") bad.push(read(bench.engine.generate(unsendable("bad", { f: () => 1 }))));
+          if (each === "bad") bad.push(read(bench.engine.generate(unsendable("bad"))));
           await settle();
           // An idle worker's death harms nobody.
           if (each !== "die" || good.length > 0) continue;
@@ -115,7 +117,7 @@ describe("a request that can't be handed to the engine's process", () => {
 });
 
 describe("a question that can't be handed to the engine's process", () => {
-  const chat = { type: "chat" as const, messages: [], templateArguments: DEEP };
+  const chat = { type: "chat" as const, messages: [], templateArguments: NO_VALUE };
 
   test("takes nobody's place, however often it is asked", async () => {
     const { engine, worker } = await createReadyBench();
@@ -123,7 +125,7 @@ describe("a question that can't be handed to the engine's process", () => {
       await expect(engine.text.applyTemplate(chat)).rejects.toBeInstanceOf(InvalidSamplingError);
     }
     const tokens = engine.text.tokenize("a", { addSpecial: false, parseSpecial: true });
-    worker.say({ type: "answer", id: at(worker.queries, 0).id, answer: { type: "tokens", tokens: [1] } });
+    worker.say({ type: "answer", id: at(worker.queries, 0).id, answer: { type: "tokens", tokens: Uint32Array.of(1) } });
     expect(await tokens).toEqual([1]);
   });
 
@@ -139,6 +141,20 @@ describe("a question that can't be handed to the engine's process", () => {
     bench.worker.say({ type: "answer", id: at(bench.worker.queries, 0).id, answer: { type: "count", count: 1 } });
     expect(await answers).toMatchObject([{ reason: expect.any(InvalidSamplingError) }, { value: 1 }]);
   });
+});
+
+test("what is nested too deep fails in front of the process for long texts, question or generation, and leaves nothing", async () => {
+  const bench = await createReadyBench();
+  const prompt = { type: "chat" as const, messages: [], templateArguments: DEEP };
+  const question = expect(bench.engine.text.applyTemplate(prompt)).rejects.toBeInstanceOf(InvalidSamplingError);
+  const bad = read(bench.engine.generate(unsendable("bad", DEEP)));
+  await settle();
+  bench.vocabulary.load();
+  await question;
+  await bad.ended;
+  expect(errorOf(bad)).toBeInstanceOf(InvalidSamplingError);
+  expect(bench.vocabulary.queries).toEqual([]);
+  expect(bench.engine.counts).toEqual({ requests: 0, submissions: 0 });
 });
 
 test("an item that can't be handed to the process that makes embeddings fails its request alone", async () => {

@@ -36,7 +36,7 @@ const messages: readonly WorkerMessage[] = [
       },
     ],
   },
-  { type: "answer", id: 1, answer: { type: "tokens", tokens: [1, 2] } },
+  { type: "answer", id: 1, answer: { type: "tokens", tokens: Uint32Array.of(1, 2) } },
   { type: "answer", id: 2, answer: { type: "text", text: "a" } },
   { type: "answer", id: 3, answer: { type: "count", count: 7 } },
   { type: "answer", id: 5, answer: { type: "price", promptTokens: 7, cachedTokens: 6 } },

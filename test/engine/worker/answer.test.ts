@@ -31,8 +31,30 @@ const prompt = { type: "chat" as const, messages: [] };
 
 test("text becomes tokens, with the one that begins a text where that is wanted", () => {
   const query = { type: "tokenize" as const, text: "ab", parseSpecial: true };
-  expect(answerQuery({ ...query, addSpecial: false }, model)).toEqual({ type: "tokens", tokens: [97, 98] });
-  expect(answerQuery({ ...query, addSpecial: true }, model)).toEqual({ type: "tokens", tokens: [1, 97, 98] });
+  expect(answerQuery({ ...query, addSpecial: false }, model)).toEqual({
+    type: "tokens",
+    tokens: Uint32Array.of(97, 98),
+  });
+  expect(answerQuery({ ...query, addSpecial: true }, model)).toEqual({
+    type: "tokens",
+    tokens: Uint32Array.of(1, 97, 98),
+  });
+});
+
+test("a prompt that is to be gone on from is read, with what ends an answer to it; one that doesn't fit is refused", () => {
+  const ended = { ...model, template: { ...template, stop: ["</s>"] } };
+  expect(answerQuery({ type: "read", prompt, tools: [] }, ended)).toEqual({
+    type: "prompt",
+    tokens: Uint32Array.from([1, ..."rendered"].map((each) => (typeof each === "number" ? each : each.charCodeAt(0)))),
+    stop: ["</s>"],
+  });
+  const text = { type: "text" as const, text: "ab" };
+  expect(answerQuery({ type: "read", prompt: text, tools: [] }, ended)).toMatchObject({ type: "prompt", stop: [] });
+  const long = { type: "text" as const, text: "x".repeat(CONTEXT) };
+  expect(answerQuery({ type: "read", prompt: long, tools: [] }, ended)).toMatchObject({
+    type: "rejected",
+    rejection: { code: "context_length_exceeded" },
+  });
 });
 
 test("tokens are spelled one by one, unless the vocabulary does not have one", () => {

@@ -77,3 +77,29 @@ describe("a disguise", () => {
     expect(JSON.stringify(hidden)).toBe('{"__proto__":{"a":1}}');
   });
 });
+
+describe("the place where a long text may be cut", () => {
+  const tokens = createControlFinder(["<|a|>", "<|b|>", "<|", "x<|c", "xx"], ["  ", "|d|"]);
+
+  test("is behind a control token, at or after the wanted place", () => {
+    const finder = createControlFinder(["<|a|>", "<|b|>"]);
+    expect(finder.cutAfter("12<|a|>345<|b|>6", 0)).toBe(7);
+    expect(finder.cutAfter("12<|a|>345<|b|>6", 3)).toBe(15);
+    expect(finder.cutAfter("12<|a|>", 0)).toBe(7);
+    expect(finder.cutAfter("12<|a|>", 5)).toBeUndefined();
+    expect(createControlFinder([]).cutAfter("<|a|>", 0)).toBeUndefined();
+  });
+
+  test("is never before a space, which a token may take along", () => {
+    expect(createControlFinder(["<|a|>"]).cutAfter("<|a|> <|a|>\n<|a|>z", 0)).toBe(17);
+  });
+
+  test("is never behind a spelling that another one may overlap", () => {
+    expect(tokens.cutAfter("<|a|>z", 0)).toBeUndefined();
+    expect(tokens.cutAfter("xxz", 0)).toBeUndefined();
+    expect(createControlFinder(["<end>"], ["d>."]).cutAfter("<end>z", 0)).toBeUndefined();
+    expect(createControlFinder(["<end>"], ["<end>."]).cutAfter("<end>z", 0)).toBeUndefined();
+    expect(createControlFinder(["<end>"], ["nd"]).cutAfter("<end>z", 0)).toBeUndefined();
+    expect(createControlFinder(["<end>"], ["ab"]).cutAfter("<end>z", 0)).toBe(5);
+  });
+});

@@ -116,6 +116,20 @@ describe("encoding a conversation", () => {
     expect(() => encode(shown, { render: () => "nothing" })).toThrow("leaves out");
   });
 
+  test("counts no more of a run of one character, which is few tokens, than it takes to know", () => {
+    const lengths: number[] = [];
+    const tokenize = (text: string) => {
+      lengths.push(text.length);
+      return Array.from({ length: Math.ceil(text.length / 64) }, () => 1);
+    };
+    const runs = { ...tokenizer, tokenize };
+    const spaces = { type: "text" as const, text: " ".repeat(2_000_000) };
+    expect(encodePrompt(spaces, [], template, runs, 100)).toEqual({ tokensAtLeast: 201 });
+    expect(lengths.reduce((sum, length) => sum + length)).toBeLessThan(30_000);
+    const fitting = { type: "text" as const, text: " ".repeat(6_000) };
+    expect(encodePrompt(fitting, [], template, runs, 100)).toMatchObject({ tokens: { length: 94 } });
+  });
+
   test("counts what is hopelessly long by its beginning", () => {
     const tokenized: number[] = [];
     const spy: Tokenizer = {

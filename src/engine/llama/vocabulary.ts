@@ -1,0 +1,64 @@
+import type { Llama, LlamaModel } from "node-llama-cpp";
+import type { VocabularyOptions } from "../messages.ts";
+import type { Tokenizer } from "../worker/backend.ts";
+import type { ChatTemplate } from "../worker/prompt.ts";
+import { type Log, type NativeBindings, type NativeModel, openLlama, requireCalls } from "./binding.ts";
+import { createTemplate, findControlTokens } from "./template.ts";
+import { createTokenizer } from "./tokenizer.ts";
+
+/** What is known of a model without its weights. */
+export type LoadedVocabulary = { readonly tokenizer: Tokenizer; readonly template: ChatTemplate };
+
+/** The same, with what else of the binding an engine needs. */
+export type NativeVocabulary = LoadedVocabulary & {
+  readonly bindings: NativeBindings;
+  readonly nativeModel: NativeModel;
+  /** Each token's spelling, as the file has it. */
+  readonly spellings: readonly string[];
+  readonly controlTokens: readonly number[];
+};
+
+/**
+ * Loads a model's vocabulary and chat template, and nothing of its weights.
+ *
+ * @param log receives llama.cpp's own lines
+ * @throws if the binding is another version, or the file can't be loaded
+ */
+export async function loadVocabulary(
+  { modelPath, gpu }: Pick<VocabularyOptions, "modelPath" | "gpu">,
+  log: Log,
+): Promise<LoadedVocabulary> {
+  // It needs no device, and one that is opened takes memory; some platforms have no program without.
+  const llama = await openLlama("off", log).catch(() => openLlama(gpu, log));
+  const model = await llama.loadModel({ modelPath, vocabOnly: true });
+  const { tokenizer, template } = openVocabulary(llama, model);
+  return { tokenizer, template };
+}
+
+/** Throws where the binding is another version. */
+export function openVocabulary(llama: Llama, model: LlamaModel): NativeVocabulary {
+  const bindings = requireCalls<NativeBindings>(llama, "_bindings", [
+    "AddonSampler",
+    "AddonGrammar",
+    "AddonGrammarEvaluationState",
+    "AddonJinjaRenderer",
+  ]);
+  const nativeModel = requireCalls<NativeModel>(model, "_model", [
+    "tokenize",
+    "detokenize",
+    "isEogToken",
+    "getTokenString",
+    "getTokenAttributes",
+    "shouldPrependBosToken",
+  ]);
+  const spellings = model.fileInfo.metadata.tokenizer.ggml.tokens;
+  const controlTokens = findControlTokens(nativeModel, spellings.length);
+  return {
+    bindings,
+    nativeModel,
+    spellings,
+    controlTokens,
+    tokenizer: createTokenizer(nativeModel, spellings.length),
+    template: createTemplate(model, nativeModel, bindings, controlTokens),
+  };
+}
