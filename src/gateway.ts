@@ -1,5 +1,3 @@
-import type { Server } from "node:http";
-import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
 import { answerLengths } from "./answer-lengths.ts";
@@ -12,10 +10,10 @@ import type { Embed } from "./generation/embedding.ts";
 import { compose } from "./generation/layer.ts";
 import { createApp } from "./http/app.ts";
 import type { HttpEnv } from "./http/context.ts";
-import { prepareDrain } from "./http/drain.ts";
 import { isClientsFault } from "./http/errors.ts";
 import type { HostPolicy } from "./http/hosts.ts";
 import { createBackgroundRuns } from "./http/responses/background.ts";
+import { listen } from "./http/server.ts";
 import { type Access, createAccess } from "./keys/access.ts";
 import { boundAnswers } from "./keys/answer-length.ts";
 import { isExposed } from "./keys/exposure.ts";
@@ -208,20 +206,6 @@ async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOption
     await gateway.stop();
     throw error;
   }
-}
-
-type Listening = { readonly server: Server; readonly url: string; readonly drain: () => Promise<void> };
-
-function listen(app: Hono<HttpEnv>, { host, port }: Config): Promise<Listening> {
-  return new Promise((resolve, reject) => {
-    // Without options for TLS or HTTP/2 it is node:http's.
-    const server = serve({ fetch: app.fetch, hostname: host, port }, (address) => {
-      server.off("error", reject);
-      resolve({ server, drain, url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}` });
-    }) as Server;
-    const drain = prepareDrain(server);
-    server.once("error", reject);
-  });
 }
 
 /** Resolves when `work` does, or after `ms`, whichever comes first. */

@@ -230,6 +230,42 @@ export const configSchema = z.strictObject({
     .max(1_073_741_824)
     .default(16 * 1024 * 1024)
     .describe("largest request body, in bytes"),
+  headerTimeoutMs: z
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(20_000)
+    .describe("how long a client may take to send a request's headers, in ms"),
+  bodyTimeoutMs: z
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(20_000)
+    .describe("how long a request's body may come more slowly than the least rate, in ms"),
+  minBodyRate: z
+    .int()
+    .min(0)
+    .max(1_073_741_824)
+    .default(500)
+    .describe("the least rate of a request's body, in bytes a second; with 0 a byte in that time is enough"),
+  readTimeoutMs: z
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(30_000)
+    .describe("how long a client may take nothing of an answer that waits to be sent, in ms"),
+  keepAliveMs: z
+    .int()
+    .min(1)
+    .max(3_600_000)
+    .default(15_000)
+    .describe("how long a connection may lie idle between two requests, in ms"),
+  maxConnections: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(1_024)
+    .describe("connections that are open at once; beyond it those are closed that lie idle longest"),
   corsOrigins: z
     .array(z.union([z.literal("*"), originSchema, appOriginSchema]))
     .max(64)
