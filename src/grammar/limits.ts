@@ -20,6 +20,8 @@ export const MAX_PATTERN_LENGTH = 4_096;
 export const MAX_RULES = 20_000;
 /** Characters of one grammar. llama.cpp parses it anew for every sequence. */
 export const MAX_GBNF_LENGTH = 512 * 1024;
+/** Digits before the point of a number, and behind it: nobody needs more, and a model that is at a loss goes on with them. */
+export const MAX_DIGITS = 40;
 /** What one grammar may cost to make, in steps of less than a microsecond. */
 const MAX_STEPS = 1_500_000;
 

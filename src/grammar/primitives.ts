@@ -1,3 +1,4 @@
+import { MAX_DIGITS } from "./limits.ts";
 import type { RuleBook } from "./rules.ts";
 
 /**
@@ -17,9 +18,8 @@ const ESCAPED = [
 ].join(" | ");
 const CHARACTER = `[ !#-\\[\\]-\\uD7FF\\uE000-\\U0010FFFF] | "\\\\" (${ESCAPED})`;
 
-/** As many digits as a double holds. */
-const INTEGER = '"0" | "-"? [1-9] [0-9]{0,14}';
-const NUMBER = '"-"? ("0" | [1-9] [0-9]{0,14}) ("." [0-9]{1,15})? ([eE] [+\\-]? [0-9]{1,2})?';
+const INTEGER = `"0" | "-"? [1-9] [0-9]{0,${MAX_DIGITS - 1}}`;
+const NUMBER = `"-"? ("0" | [1-9] [0-9]{0,${MAX_DIGITS - 1}}) ("." [0-9]{1,${MAX_DIGITS}})? ([eE] [+\\-]? [0-9]{1,3})?`;
 
 /** The rules that every grammar of JSON shares, defined when they are first asked for. Each function returns a name. */
 export type Primitives = {

@@ -28,9 +28,9 @@ export function isKept(source: string): boolean {
   return String(Number(source)) === source;
 }
 
-/** Whether a value is a number of JSON. */
+/** Whether a value is a number that JSON has. */
 export function isNumber(value: unknown): value is number | ExactNumber {
-  return typeof value === "number" || value instanceof ExactNumber;
+  return Number.isFinite(value) || value instanceof ExactNumber;
 }
 
 /** What is written for a number of JSON. */

@@ -1,3 +1,12 @@
+import {
+  canonicalNumber,
+  compareDecimals,
+  type Decimal,
+  isMultiple,
+  isWhole,
+  parseDecimal,
+} from "../../json/decimal.ts";
+import { ExactNumber, isNumber, sourceOf } from "../../json/exact-number.ts";
 import { isRecord } from "./keywords.ts";
 import type { Strings } from "./strings.ts";
 import type { ArrayFacts, Bound, Conjunction, NumberFacts, ObjectFacts, Variant } from "./variant.ts";
@@ -27,7 +36,7 @@ export function createAdmission({
       case "boolean":
         return typeof value === "boolean";
       case "number":
-        return typeof value === "number" && numberFits(variant, value);
+        return isNumber(value) && spelledNumberFits(variant, sourceOf(value));
       case "string":
         return typeof value === "string" && strings.fits(variant, value);
       case "array":
@@ -57,30 +66,52 @@ export function createAdmission({
   return { admits, variantAdmits };
 }
 
-export function numberFits({ isInteger, lower, upper, multiplesOf }: NumberFacts, value: number): boolean {
+function spelledNumberFits(facts: NumberFacts, source: string): boolean {
+  const value = parseDecimal(source);
+  return value !== undefined && numberFits(facts, value);
+}
+
+export function numberFits({ isInteger, lower, upper, multiplesOf }: NumberFacts, value: Decimal): boolean {
   return (
-    (!isInteger || Number.isInteger(value)) &&
+    (!isInteger || isWhole(value)) &&
     isAbove(value, lower) &&
     isBelow(value, upper) &&
-    multiplesOf.every((step) => Number.isInteger(value / step))
+    multiplesOf.every((step) => isMultiple(value, step))
   );
 }
 
-function isAbove(value: number, bound: Bound | undefined): boolean {
-  return bound === undefined || (bound.isExclusive ? value > bound.value : value >= bound.value);
+function isAbove(value: Decimal, bound: Bound | undefined): boolean {
+  if (bound === undefined) return true;
+  const order = compareDecimals(value, bound.value);
+  return bound.isExclusive ? order > 0 : order >= 0;
 }
 
-function isBelow(value: number, bound: Bound | undefined): boolean {
-  return bound === undefined || (bound.isExclusive ? value < bound.value : value <= bound.value);
+function isBelow(value: Decimal, bound: Bound | undefined): boolean {
+  if (bound === undefined) return true;
+  const order = compareDecimals(value, bound.value);
+  return bound.isExclusive ? order < 0 : order <= 0;
 }
 
-/** Whether two values are equal as JSON Schema has it: the order of an object's keys doesn't count. */
+/** Whether two values are equal as JSON Schema has it: neither the order of an object's keys nor a number's spelling counts. */
 export function sameJson(a: unknown, b: unknown): boolean {
   return sortedJson(a) === sortedJson(b);
 }
 
 function sortedJson(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    isRecord(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
+  return JSON.stringify(canonical(value));
+}
+
+function canonical(value: unknown): unknown {
+  if (isNumber(value)) {
+    const source = sourceOf(value);
+    const decimal = parseDecimal(source);
+    return new ExactNumber(decimal === undefined ? source : canonicalNumber(decimal));
+  }
+  if (Array.isArray(value)) return value.map(canonical);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, part]) => [key, canonical(part)]),
   );
 }

@@ -1,7 +1,8 @@
+import { compareDecimals } from "../../json/decimal.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
 import type { Budget } from "../limits.ts";
 import type { Strings } from "./strings.ts";
-import { type Conjunction, isNever, type ObjectFacts, type Variant } from "./variant.ts";
+import { type Bound, type Conjunction, isNever, type ObjectFacts, type Variant } from "./variant.ts";
 
 /** How deep a tag that tells two branches apart may lie. */
 const MAX_TAG_DEPTH = 3;
@@ -56,7 +57,7 @@ function isDisjoint(a: Variant, b: Variant, tools: Tools, depth: number): boolea
   }
   switch (both.type) {
     case "number":
-      return isEmptyRange(both.lower?.value, both.upper?.value, both.lower?.isExclusive || both.upper?.isExclusive);
+      return isEmptyRange(both.lower, both.upper);
     case "string":
       return tools.strings.isEmpty(both);
     case "array":
@@ -68,8 +69,10 @@ function isDisjoint(a: Variant, b: Variant, tools: Tools, depth: number): boolea
   }
 }
 
-function isEmptyRange(lower: number | undefined, upper: number | undefined, isExclusive: boolean | undefined): boolean {
-  return lower !== undefined && upper !== undefined && (lower > upper || (lower === upper && isExclusive === true));
+function isEmptyRange(lower: Bound | undefined, upper: Bound | undefined): boolean {
+  if (lower === undefined || upper === undefined) return false;
+  const order = compareDecimals(lower.value, upper.value);
+  return order > 0 || (order === 0 && (lower.isExclusive || upper.isExclusive));
 }
 
 /** Whether no object can have all that is required. */

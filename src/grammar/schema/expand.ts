@@ -1,7 +1,7 @@
 import type { JsonSchema } from "../../generation/request.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
 import { type Budget, MAX_REF_CHAIN, MAX_VARIANTS } from "../limits.ts";
-import { createAdmission } from "./admit.ts";
+import { createAdmission, sameJson } from "./admit.ts";
 import { makeExclusive } from "./exclusive.ts";
 import { ANY_VALUE, readFacts } from "./facts.ts";
 import { type Reader, readKeywords, refuseKeywords } from "./keywords.ts";
@@ -140,6 +140,5 @@ function readValues(
   if (!reader.has("const")) {
     return listed;
   }
-  const constant = JSON.stringify(schema.const);
-  return listed === undefined ? [schema.const] : listed.filter((value) => JSON.stringify(value) === constant);
+  return listed === undefined ? [schema.const] : listed.filter((value) => sameJson(value, schema.const));
 }

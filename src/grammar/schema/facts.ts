@@ -1,3 +1,4 @@
+import { compareDecimals, wholeDecimal } from "../../json/decimal.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
 import { MAX_PROPERTIES } from "../limits.ts";
 import { type Reader, readKeywords } from "./keywords.ts";
@@ -14,7 +15,8 @@ import type {
 
 const TYPES = ["null", "boolean", "number", "string", "array", "object"] as const;
 const KNOWN_TYPES: readonly string[] = [...TYPES, "integer"];
-const INT32 = 2 ** 31;
+const LEAST_INT32 = wholeDecimal(-(2n ** 31n));
+const MOST_INT32 = wholeDecimal(2n ** 31n - 1n);
 
 /** What any value is, by type. */
 export const ANY_VALUE: readonly Variant[] = TYPES.map((type) => factsOf(type, false, readKeywords({}, ""), ""));
@@ -54,11 +56,11 @@ function readNumber(reader: Reader, isInteger: boolean, path: string): NumberFac
     upper: [...boundOf(reader, "maximum", false), ...boundOf(reader, "exclusiveMaximum", true)],
   };
   if (format === "int32") {
-    bounds.lower.push({ value: -INT32, isExclusive: false });
-    bounds.upper.push({ value: INT32 - 1, isExclusive: false });
+    bounds.lower.push({ value: LEAST_INT32, isExclusive: false });
+    bounds.upper.push({ value: MOST_INT32, isExclusive: false });
   }
   const multipleOf = reader.number("multipleOf");
-  if (multipleOf !== undefined && multipleOf <= 0) {
+  if (multipleOf !== undefined && multipleOf.coefficient <= 0n) {
     throw new UnsupportedSchemaError(path, "multipleOf", "it must be greater than 0");
   }
   return {
@@ -80,7 +82,8 @@ export function tighterLower(bounds: readonly (Bound | undefined)[]): Bound | un
     if (a === undefined || b === undefined) {
       return a ?? b;
     }
-    return b.value > a.value || (b.value === a.value && b.isExclusive) ? b : a;
+    const order = compareDecimals(b.value, a.value);
+    return order > 0 || (order === 0 && b.isExclusive) ? b : a;
   }, undefined);
 }
 
@@ -89,7 +92,8 @@ export function tighterUpper(bounds: readonly (Bound | undefined)[]): Bound | un
     if (a === undefined || b === undefined) {
       return a ?? b;
     }
-    return b.value < a.value || (b.value === a.value && b.isExclusive) ? b : a;
+    const order = compareDecimals(b.value, a.value);
+    return order < 0 || (order === 0 && b.isExclusive) ? b : a;
   }, undefined);
 }
 

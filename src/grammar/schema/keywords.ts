@@ -1,4 +1,6 @@
 import type { JsonSchema } from "../../generation/request.ts";
+import { type Decimal, parseDecimal } from "../../json/decimal.ts";
+import { ExactNumber, isJsonObject, isNumber, sourceOf } from "../../json/exact-number.ts";
 import { stepPath, UnsupportedSchemaError } from "../errors.ts";
 import type { Conjunction, Located } from "./variant.ts";
 
@@ -46,7 +48,7 @@ export type Reader = {
   readonly isArray: (keyword: string) => boolean;
   /** A non-negative integer. */
   readonly count: (keyword: string) => number | undefined;
-  readonly number: (keyword: string) => number | undefined;
+  readonly number: (keyword: string) => Decimal | undefined;
   readonly string: (keyword: string) => string | undefined;
   readonly strings: (keyword: string) => readonly string[];
   readonly schema: (keyword: string) => Conjunction | undefined;
@@ -68,8 +70,15 @@ export function readKeywords(schema: SchemaObject, path: string): Reader {
   return {
     has: (keyword) => own(keyword) !== undefined,
     isArray: (keyword) => Array.isArray(own(keyword)),
-    count: (keyword) => read(keyword, isCount, "a non-negative integer"),
-    number: (keyword) => read(keyword, isFiniteNumber, "a number"),
+    count: (keyword) => toCount(read(keyword, isCount, "a non-negative integer")),
+    number(keyword) {
+      const value = read(keyword, isNumber, "a number");
+      const decimal = value === undefined ? undefined : parseDecimal(sourceOf(value));
+      if (value !== undefined && decimal === undefined) {
+        throw new UnsupportedSchemaError(path, keyword, "its exponent is too large to be worked with");
+      }
+      return decimal;
+    },
     string: (keyword) => read(keyword, isString, "a string"),
     strings: (keyword) => read(keyword, isStrings, "an array of strings") ?? [],
     schema(keyword) {
@@ -89,9 +98,7 @@ export function readKeywords(schema: SchemaObject, path: string): Reader {
   };
 }
 
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+export const isRecord = isJsonObject;
 
 export function isSchema(value: unknown): value is JsonSchema {
   return typeof value === "boolean" || isRecord(value);
@@ -105,12 +112,14 @@ function isStrings(value: unknown): value is string[] {
   return Array.isArray(value) && value.every(isString);
 }
 
-function isFiniteNumber(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value);
+/** Also in spellings such as 3.0. */
+function isCount(value: unknown): value is number | ExactNumber {
+  const count = isNumber(value) ? toCount(value) : undefined;
+  return count !== undefined && Number.isInteger(count) && count >= 0;
 }
 
-function isCount(value: unknown): value is number {
-  return isFiniteNumber(value) && Number.isInteger(value) && value >= 0;
+function toCount(value: number | ExactNumber | undefined): number | undefined {
+  return value instanceof ExactNumber ? Number(value.source) : value;
 }
 
 function isSchemas(value: unknown): value is JsonSchema[] {

@@ -1,3 +1,4 @@
+import { canonicalNumber } from "../../json/decimal.ts";
 import { tighterLower, tighterUpper } from "./facts.ts";
 import type { ArrayFacts, Conjunction, NumberFacts, ObjectFacts, StringFacts, Variant } from "./variant.ts";
 
@@ -36,7 +37,9 @@ function mergeNumbers(a: NumberFacts, b: NumberFacts): NumberFacts {
     isInteger: a.isInteger || b.isInteger,
     lower: tighterLower([a.lower, b.lower]),
     upper: tighterUpper([a.upper, b.upper]),
-    multiplesOf: [...new Set([...a.multiplesOf, ...b.multiplesOf])],
+    multiplesOf: [
+      ...new Map([...a.multiplesOf, ...b.multiplesOf].map((step) => [canonicalNumber(step), step])).values(),
+    ],
   };
 }
 

@@ -12,8 +12,8 @@ import {
   text,
 } from "../regex/node.ts";
 
-/** The digits of a decimal number, without its sign: `12`, `5` for 12.5. The fraction has no trailing zeros. */
-export type Decimal = { readonly whole: string; readonly fraction: string };
+/** The digits of a number before and behind its point, without its sign. */
+type Digits = { readonly whole: string; readonly fraction: string };
 
 const DIGITS_ANY = repeat(DIGIT, 0, Number.POSITIVE_INFINITY);
 const ZEROS = repeat(text("0"), 0, Number.POSITIVE_INFINITY);
@@ -22,20 +22,8 @@ const POINT = text(".");
 const ANY_FRACTION = optional(sequence(POINT, DIGIT, DIGITS_ANY));
 export const ANY_WHOLE = choice(text("0"), sequence(NONZERO, DIGITS_ANY));
 
-/** `value`, without its sign, in digits. */
-export function toDecimal(value: number): Decimal {
-  const [mantissa = "0", exponent = "0"] = String(Math.abs(value)).split("e");
-  const [whole = "0", fraction = ""] = mantissa.split(".");
-  const shift = Number(exponent);
-  const digits = whole + fraction;
-  const point = whole.length + shift;
-  const padded = point <= 0 ? "0".repeat(1 - point) + digits : digits.padEnd(point, "0");
-  const split = Math.max(point, 1);
-  return { whole: padded.slice(0, split).replace(/^0+(?=\d)/, ""), fraction: padded.slice(split).replace(/0+$/, "") };
-}
-
 /** The unsigned decimals that are at least `bound`, or more where it is exclusive. */
-export function atLeast({ whole, fraction }: Decimal, isExclusive: boolean): RegexNode {
+export function atLeast({ whole, fraction }: Digits, isExclusive: boolean): RegexNode {
   return choice(
     sequence(text(whole), fractionAtLeast(fraction, isExclusive)),
     sequence(wholeAbove(whole), ANY_FRACTION),
@@ -43,7 +31,7 @@ export function atLeast({ whole, fraction }: Decimal, isExclusive: boolean): Reg
 }
 
 /** The unsigned decimals that are at most `bound`, or less where it is exclusive. */
-export function atMost({ whole, fraction }: Decimal, isExclusive: boolean): RegexNode {
+export function atMost({ whole, fraction }: Digits, isExclusive: boolean): RegexNode {
   return choice(
     sequence(text(whole), fractionAtMost(fraction, isExclusive)),
     sequence(wholeBelow(whole), ANY_FRACTION),

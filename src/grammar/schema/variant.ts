@@ -1,4 +1,5 @@
 import type { JsonSchema } from "../../generation/request.ts";
+import type { Decimal } from "../../json/decimal.ts";
 
 /** A schema, and where it stands. */
 export type Located = { readonly schema: JsonSchema; readonly path: string };
@@ -6,7 +7,7 @@ export type Located = { readonly schema: JsonSchema; readonly path: string };
 /** Schemas that all must hold; where there are none, every value does. */
 export type Conjunction = readonly Located[];
 
-export type Bound = { readonly value: number; readonly isExclusive: boolean };
+export type Bound = { readonly value: Decimal; readonly isExclusive: boolean };
 
 /** What a string must match: a regular expression that is searched in it, or a format. */
 export type TextRule = { readonly keyword: "pattern" | "format"; readonly value: string; readonly path: string };
@@ -26,7 +27,7 @@ export type NumberFacts = {
   readonly isInteger: boolean;
   readonly lower: Bound | undefined;
   readonly upper: Bound | undefined;
-  readonly multiplesOf: readonly number[];
+  readonly multiplesOf: readonly Decimal[];
 };
 
 export type StringFacts = {

@@ -1,4 +1,5 @@
 import type { Tool } from "../../generation/request.ts";
+import { MAX_DIGITS } from "../../grammar/limits.ts";
 import { type CallGrammar, furtherCalls } from "../call-form.ts";
 
 /** The tokens of one generation of Gemma. */
@@ -12,8 +13,8 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
   const { builder, functions, begun } = parts;
   const literal = builder.literal;
   const string = builder.rule("quoted", `${literal(quote)} [^<]* ${literal(quote)}`);
-  const integer = builder.rule("integer", '"-"? ("0" | [1-9] [0-9]{0,15})');
-  const number = builder.rule("number", `${integer} ("." [0-9]{1,15})?`);
+  const integer = builder.rule("integer", `"-"? ("0" | [1-9] [0-9]{0,${MAX_DIGITS - 1}})`);
+  const number = builder.rule("number", `${integer} ("." [0-9]{1,${MAX_DIGITS}})?`);
   const boolean = builder.rule("boolean", '"true" | "false"');
   const scalars = `${string} | ${number} | ${boolean} | "null"`;
   let object = '"{}"';
