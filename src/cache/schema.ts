@@ -1,3 +1,5 @@
+import { isJsonObject } from "../json/exact-number.ts";
+
 /** Keywords whose value is data, not a schema: what it says is written as it stands. */
 const DATA: readonly string[] = ["const", "enum", "default", "examples"];
 
@@ -10,7 +12,7 @@ const ORDERED = "properties";
  */
 export function canonicalSchema(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(canonicalSchema);
-  if (!isRecord(schema)) return schema;
+  if (!isJsonObject(schema)) return schema;
   return Object.fromEntries(
     Object.entries(schema)
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -20,10 +22,6 @@ export function canonicalSchema(schema: unknown): unknown {
 
 function canonicalValue(keyword: string, value: unknown): unknown {
   if (DATA.includes(keyword)) return value;
-  if (keyword !== ORDERED || !isRecord(value)) return canonicalSchema(value);
+  if (keyword !== ORDERED || !isJsonObject(value)) return canonicalSchema(value);
   return Object.entries(value).map(([name, property]) => [name, canonicalSchema(property)]);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -3,12 +3,13 @@ import type { Context } from "hono";
 import { BODY_LIMITS } from "../json/limits.ts";
 import { readJsonBody } from "../json/parse.ts";
 import { excessError } from "../protocols/json-excess.ts";
+import { isPassedOn } from "../protocols/passed-on.ts";
 import { ClientGoneError, HttpError } from "./errors.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * The request's body as JSON, bounded in depth and counts.
+ * The request's body as JSON, bounded in depth and counts, the numbers that are passed on as they were written.
  *
  * @throws HttpError, a 400 that says where it breaks off, if that is known
  * @throws InvalidRequestError for the field that holds too much
@@ -26,12 +27,7 @@ export async function readJson(c: Context): Promise<unknown> {
 
 async function parse(text: string) {
   try {
-    return await readJsonBody(
-      text,
-      BODY_LIMITS,
-      () => false,
-      () => setImmediate(),
-    );
+    return await readJsonBody(text, BODY_LIMITS, isPassedOn, () => setImmediate());
   } catch (error) {
     // V8's message quotes the text. Only the place is taken from it.
     const place = /position \d+ \(line \d+ column \d+\)/.exec(error instanceof Error ? error.message : "")?.[0];

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { ExactNumber } from "../json/exact-number.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { AN_INTEGER } from "./fields.ts";
 
@@ -184,6 +185,9 @@ function describeType(value: unknown): string {
   }
   if (Array.isArray(value)) {
     return "an array";
+  }
+  if (value instanceof ExactNumber) {
+    return "a number";
   }
   if (Number.isInteger(value)) {
     return "an integer";

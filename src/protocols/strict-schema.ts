@@ -1,4 +1,5 @@
 import type { JsonSchema } from "../generation/request.ts";
+import { isJsonObject } from "../json/exact-number.ts";
 
 /** Keywords that hold one schema, a list of them, or a map. */
 const SINGLE = ["items", "additionalProperties", "not"] as const;
@@ -63,11 +64,7 @@ function childrenOf(schema: SchemaObject, context: Context): { schema: SchemaObj
       ]),
     ),
   ];
-  return found.flatMap(([child, at]) => (isObject(child) ? [{ schema: child, context: at }] : []));
-}
-
-function isObject(value: unknown): value is SchemaObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return found.flatMap(([child, at]) => (isJsonObject(child) ? [{ schema: child, context: at }] : []));
 }
 
 /** As a tuple of Python: `()`, `('properties', 'a')`. */

@@ -29,7 +29,7 @@ export type SpawnWorker<Sent = HostMessage> = () => WorkerChild<Sent>;
 const workerPath = fileURLToPath(new URL(`../worker/main${extname(import.meta.url)}`, import.meta.url));
 
 /** One that reads its code already, and waits for a model to load. */
-let prepared: { readonly child: ChildProcess; readonly modulePath: string } | undefined;
+let prepared: { readonly process: ChildProcess; readonly child: WorkerChild; readonly modulePath: string } | undefined;
 
 /**
  * Forks a worker before it is known what it is to load, so that it reads its code while this process still reads its own and its settings. The next
@@ -39,9 +39,10 @@ let prepared: { readonly child: ChildProcess; readonly modulePath: string } | un
 export function prepareWorker(modulePath: string = workerPath): WorkerChild | undefined {
   dismissPreparedWorker();
   try {
-    const child = forkChild(modulePath);
-    child.on("error", () => {});
-    prepared = { child, modulePath };
+    const process = forkChild(modulePath);
+    process.on("error", () => {});
+    const child = sendingJson(process);
+    prepared = { process, child, modulePath };
     return child;
   } catch {
     return undefined;
@@ -50,16 +51,36 @@ export function prepareWorker(modulePath: string = workerPath): WorkerChild | un
 
 /** Lets go of a prepared worker that nobody has taken. */
 export function dismissPreparedWorker(): void {
-  if (prepared?.child.connected) prepared.child.disconnect();
+  if (prepared?.process.connected) prepared.process.disconnect();
   prepared = undefined;
 }
 
 /** Forks the engine's worker, or another `modulePath` that speaks its messages; or gives the one that was prepared. */
 export function forkWorker(modulePath: string = workerPath): WorkerChild {
-  if (prepared?.modulePath !== modulePath) return forkChild(modulePath);
-  const { child } = prepared;
+  if (prepared?.modulePath !== modulePath) return sendingJson(forkChild(modulePath));
+  const { process, child } = prepared;
   prepared = undefined;
-  return isAlive(child) ? child : forkChild(modulePath);
+  return isAlive(process) ? child : sendingJson(forkChild(modulePath));
+}
+
+/**
+ * The worker's process, which is sent JSON: numbers that are passed on arrive as they were written, and what is nested needs no stack.
+ * `engine/worker/receive.ts` reads it.
+ */
+function sendingJson(process: ChildProcess): WorkerChild {
+  const { pid, stdout, stderr } = process;
+  return {
+    pid,
+    stdout,
+    stderr,
+    get connected() {
+      return process.connected;
+    },
+    send: (message, callback) => process.send(JSON.stringify(message), callback),
+    disconnect: () => process.disconnect(),
+    kill: (signal) => process.kill(signal),
+    on: process.on.bind(process),
+  };
 }
 
 /** Whether its end, or that it could not be started, is still to be told. */

@@ -1,5 +1,5 @@
 import type { Message, Prompt, Tool, ToolCall } from "../../generation/request.ts";
-import { parseExactly } from "./exact-number.ts";
+import { readOwnJson } from "../../json/parse.ts";
 
 export type ChatPrompt = Extract<Prompt, { type: "chat" }>;
 
@@ -36,7 +36,7 @@ function callVariable({ id, name, arguments: text }: ToolCall): Record<string, u
 function parsedArguments(text: string): unknown {
   if (text.trim() === "") return {};
   try {
-    return parseExactly(text);
+    return readOwnJson(text);
   } catch {
     return text;
   }

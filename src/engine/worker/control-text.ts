@@ -1,5 +1,6 @@
 import { randomInt, randomUUID } from "node:crypto";
-import { ExactNumber, exactly } from "./exact-number.ts";
+import { isNumber } from "../../json/exact-number.ts";
+import { spellForPrompt } from "./exact-number.ts";
 
 /** Finds in a text what tokenization could take for a control token. */
 export type ControlFinder = {
@@ -165,8 +166,10 @@ export function createDisguise(finder: ControlFinder): Disguise {
 
   function hideAll(value: unknown, depth: number): unknown {
     if (typeof value === "string") return hide(value);
-    const number = typeof value === "number" ? exactly(value) : value;
-    if (number instanceof ExactNumber) return hideNumber(number.spelling);
+    if (isNumber(value)) {
+      const spelled = spellForPrompt(value);
+      return typeof spelled === "number" ? spelled : hideNumber(spelled);
+    }
     if (typeof value !== "object" || value === null) return value;
     if (depth > MAX_DEPTH) throw new Error(`Values nested more than ${MAX_DEPTH} deep can't be rendered.`);
     if (Array.isArray(value)) return value.map((each) => hideAll(each, depth + 1));

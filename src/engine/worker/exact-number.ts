@@ -1,32 +1,27 @@
+import { compareDecimals, parseDecimal } from "../../json/decimal.ts";
+import { ExactNumber } from "../../json/exact-number.ts";
+
 /**
- * A number as it is to stand in a prompt. llama.cpp's template engine writes six digits of a fraction, refuses what is beyond 64 bits, and
- * can't tell 1.0 from 1 once JavaScript has read it; templates' authors saw what Python writes.
+ * How a number is to stand in a prompt. llama.cpp's template engine writes six digits of a fraction, refuses what is beyond 64 bits, and
+ * can't tell 1.0 from 1; templates' authors saw what Python writes for what it has read. What Python would write as another number
+ * stays as it was written.
+ *
+ * @returns the number itself where every writer gives the same, the integers that a double holds; else its spelling
  */
-export class ExactNumber {
-  readonly spelling: string;
-
-  constructor(spelling: string) {
-    this.spelling = spelling;
-  }
-}
-
-/** What Python's `json` would read and write again. Throws a SyntaxError for what is no JSON. */
-export function parseExactly(text: string): unknown {
-  return JSON.parse(text, (_key, value: unknown, context?: { readonly source?: string }) =>
-    typeof value === "number" ? exact(value, context?.source ?? String(value)) : value,
-  );
-}
-
-/** The number itself where every writer gives the same, the integers that a double holds. */
-export function exactly(value: number): number | ExactNumber {
+export function spellForPrompt(value: number | ExactNumber): number | string {
+  if (value instanceof ExactNumber) return spellSource(value.source);
   if (Number.isSafeInteger(value)) return value;
   // Beyond a double's digits nothing better is known than its own value.
-  return new ExactNumber(Number.isInteger(value) && Math.abs(value) < 1e21 ? String(BigInt(value)) : spellFloat(value));
+  return Number.isInteger(value) && Math.abs(value) < 1e21 ? String(BigInt(value)) : spellFloat(value);
 }
 
-function exact(value: number, source: string): number | ExactNumber {
-  if (!/^-?\d+$/.test(source)) return new ExactNumber(spellFloat(value));
-  return Number.isSafeInteger(value) ? value : new ExactNumber(source);
+function spellSource(source: string): string {
+  if (/^-?\d+$/.test(source)) return source;
+  const value = Number(source);
+  if (!Number.isFinite(value)) return source;
+  const spelled = spellFloat(value);
+  const [read, written] = [parseDecimal(source), parseDecimal(spelled)];
+  return read !== undefined && written !== undefined && compareDecimals(read, written) === 0 ? spelled : source;
 }
 
 /** Python's `repr` of a float. */

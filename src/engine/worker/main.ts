@@ -4,12 +4,13 @@
  */
 import { setInterval } from "node:timers";
 import { type LoadedModel, loadModel } from "../llama/model.ts";
-import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
+import type { EngineOptions, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
 import { answerQuery } from "./answer.ts";
 import { findGrammarExcess } from "./grammar-limits.ts";
 import { findBoundary } from "./head.ts";
 import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
 import { createPromptReader, type PromptReader } from "./prompt-reader.ts";
+import { parseHostMessage } from "./receive.ts";
 import { Scheduler } from "./scheduler.ts";
 import { openScratchFolder } from "./scratch.ts";
 
@@ -98,7 +99,8 @@ async function serve(options: EngineOptions): Promise<void> {
   });
   const readPrompt = createPromptReader({ tokenizer, template, contextTokens: info.contextTokens });
   const knowledge = { tokenizer, template, readPrompt, heldTokens: scheduler.heldTokens.bind(scheduler) };
-  process.on("message", (message: HostMessage) => {
+  process.on("message", (text) => {
+    const message = parseHostMessage(text);
     if (message.type === "submit") {
       const rejection = admit(message.sequence, model, readPrompt, scheduler);
       if (rejection !== undefined) send({ type: "rejected", id: message.sequence.id, rejection });
@@ -122,7 +124,8 @@ function messageOf(error: unknown): string {
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", () => process.exit(0));
-process.once("message", (message: HostMessage) => {
+process.once("message", (text) => {
+  const message = parseHostMessage(text);
   if (message.type !== "load") return;
   serve(message.options).catch((error) => {
     // A native call that failed leaves the context in an unknown state: dying is the way to a clean one.

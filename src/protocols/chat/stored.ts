@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { readOwnJson } from "../../json/parse.ts";
 import { type Metadata, metadata } from "../metadata.ts";
 
 /** The pairs of a URL's query that ask for metadata, such as `metadata[topic]=sea`. */
@@ -32,7 +33,7 @@ export function encodeKeptChat({ body, metadata: pairs }: KeptChat) {
  * has it, and then `content` is null.
  */
 export function encodeKeptMessages(id: string, messages: string) {
-  return keptMessages.parse(JSON.parse(messages)).map((message, index) => {
+  return keptMessages.parse(readOwnJson(messages)).map((message, index) => {
     const hasParts = Array.isArray(message.content);
     return {
       ...message,

@@ -1,4 +1,5 @@
 import type { GenerationEvent } from "../../generation/event.ts";
+import { readJsonText } from "../../json/parse.ts";
 import type { Tally } from "../tally.ts";
 import { type Answer, encodeMessage, encodeStop, encodeUsage, signThinking } from "./answer.ts";
 
@@ -79,10 +80,14 @@ function encodeBlock(block: GrowingBlock, { showThinking }: Answer) {
   }
 }
 
-/** A call's arguments. A call that was cut off has none: its answer's `stop_reason` says so. */
+/**
+ * A call's arguments, its numbers as the model wrote them. A call that was cut off has none: its answer's `stop_reason` says so. Nor has
+ * one with more in it than a request may have, since the client couldn't send it back.
+ */
 function parseArguments(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const read = readJsonText(text);
+    return "value" in read ? read.value : {};
   } catch {
     return {};
   }

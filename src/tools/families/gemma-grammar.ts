@@ -1,5 +1,6 @@
 import type { Tool } from "../../generation/request.ts";
 import { MAX_DIGITS } from "../../grammar/limits.ts";
+import { isJsonObject } from "../../json/exact-number.ts";
 import { type CallGrammar, furtherCalls } from "../call-form.ts";
 
 /** The tokens of one generation of Gemma. */
@@ -25,11 +26,11 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
   }
 
   const ruleOf = (schema: unknown): string => {
-    if (!isSchema(schema)) return value;
+    if (!isJsonObject(schema)) return value;
     if (Array.isArray(schema.enum) && schema.enum.every((one) => typeof one === "string")) {
       return `(${schema.enum.map((one) => literal(`${quote}${one}${quote}`)).join(" | ")})`;
     }
-    if (schema.type === "object" && isSchema(schema.properties)) return membersOf(schema);
+    if (schema.type === "object" && isJsonObject(schema.properties)) return membersOf(schema);
     if (schema.type === "array") {
       const item = builder.rule("item", ruleOf(schema.items));
       return `"[" (${item} ("," ${item})*)? "]"`;
@@ -49,7 +50,7 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
   };
   // The required ones first, then the others in their order, so that commas fall only between two.
   const membersOf = (schema: Readonly<Record<string, unknown>>): string => {
-    const properties = Object.entries(isSchema(schema.properties) ? schema.properties : {});
+    const properties = Object.entries(isJsonObject(schema.properties) ? schema.properties : {});
     const required = new Set(Array.isArray(schema.required) ? schema.required : []);
     const member = ([key, value]: [string, unknown]) => `${literal(`${key}:`)} ${ruleOf(value)}`;
     const must = properties.filter(([key]) => required.has(key)).map(member);
@@ -66,7 +67,7 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
     return `"{" ${members} "}"`;
   };
   const argumentsOf = ({ parameters }: Tool) =>
-    isSchema(parameters) && isSchema(parameters.properties)
+    isJsonObject(parameters) && isJsonObject(parameters.properties)
       ? membersOf(parameters)
       : parameters === undefined
         ? '"{}"'
@@ -77,8 +78,4 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
   );
   const rest = `${call} ${literal(end)}`;
   return `${begun ? "" : `${literal(begin)} `}${rest}${furtherCalls(parts, `${literal(begin)} ${rest}`)}`;
-}
-
-function isSchema(schema: unknown): schema is Readonly<Record<string, unknown>> {
-  return typeof schema === "object" && schema !== null && !Array.isArray(schema);
 }

@@ -1,6 +1,7 @@
 import type { Tool } from "../../generation/request.ts";
 import type { GrammarBuilder } from "../../grammar/builder.ts";
 import { UnsupportedSchemaError } from "../../grammar/errors.ts";
+import { isJsonObject } from "../../json/exact-number.ts";
 import { type CallForm, type CallGrammar, furtherCalls } from "../call-form.ts";
 import type { Parsing } from "../parsing.ts";
 import type { Source } from "../source.ts";
@@ -82,7 +83,7 @@ function isJson(text: string): boolean {
 /** A value in JSON; any, where its schema can't be held to and the client does not count on it. */
 function jsonRule(builder: GrammarBuilder, schema: unknown, { parameters, strict }: Tool, path: string): string {
   try {
-    return builder.schema(isObject(schema) ? { ...definitionsOf(parameters), ...schema } : true, path);
+    return builder.schema(isJsonObject(schema) ? { ...definitionsOf(parameters), ...schema } : true, path);
   } catch (error) {
     if (strict === true || !(error instanceof UnsupportedSchemaError)) throw error;
     return builder.json();
@@ -91,13 +92,9 @@ function jsonRule(builder: GrammarBuilder, schema: unknown, { parameters, strict
 
 /** What references in a parameter's schema point to stands beside the parameters. */
 function definitionsOf(parameters: Tool["parameters"]): Record<string, unknown> {
-  if (!isObject(parameters)) return {};
+  if (!isJsonObject(parameters)) return {};
   const { $defs, definitions } = parameters;
   return { ...($defs !== undefined && { $defs }), ...(definitions !== undefined && { definitions }) };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }
 
 function xmlGrammar(parts: CallGrammar): string {
