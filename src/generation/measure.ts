@@ -15,7 +15,7 @@ export function measurePrompts(text: Pick<ModelText, "countTokens">): Generate {
 
 /** The same with the prompt's price: what does not fit is an error here, and is not counted to its end. */
 export function pricePrompts(text: Pick<ModelText, "price">): Generate {
-  return async function* price({ prompt, tools }) {
-    yield { type: "started", ...(await text.price(prompt, tools?.tools)) };
+  return async function* price({ prompt, tools, signal, terms = OWN_TERMS }) {
+    yield { type: "started", ...(await text.price(prompt, tools?.tools, { tenant: terms.tenant, signal })) };
   };
 }

@@ -1,5 +1,5 @@
 import type { EmbeddingItem } from "../generation/embedding.ts";
-import type { GenerationRequest, Message, Prompt } from "../generation/request.ts";
+import type { GenerationRequest, Message, Prompt, ToolUse } from "../generation/request.ts";
 
 /** Of English text in most vocabularies; a character beyond ASCII has two to four bytes and is a token more often. */
 const BYTES_PER_TOKEN = 4;
@@ -10,8 +10,17 @@ const OPEN_ANSWER_TOKENS = 256;
 
 /** About how many tokens a request will use, prompt and answers, known before anything is tokenized. */
 export function estimateTokens({ prompt, tools, maxTokens, choices }: GenerationRequest): number {
-  const asked = tools === undefined ? 0 : tokensOf(JSON.stringify(tools.tools));
-  return promptTokens(prompt) + asked + (maxTokens ?? OPEN_ANSWER_TOKENS) * choices;
+  return estimatePrompt({ prompt, tools }) + (maxTokens ?? OPEN_ANSWER_TOKENS) * choices;
+}
+
+/** The same for its prompt alone. */
+export function estimatePrompt({ prompt, tools }: { readonly prompt: Prompt; readonly tools?: ToolUse | undefined }) {
+  return promptTokens(prompt) + (tools === undefined ? 0 : tokensOf(JSON.stringify(tools.tools)));
+}
+
+/** The same for a text. */
+export function estimateText(text: string): number {
+  return tokensOf(text);
 }
 
 /** The same for what is to become vectors or scores. */

@@ -1,4 +1,3 @@
-import type { ModelText } from "../../generation/model.ts";
 import type { InputMessage } from "../../protocols/responses/items.ts";
 import { MOST_CHARACTERS_PER_TOKEN } from "./summarize.ts";
 
@@ -9,7 +8,7 @@ const TOKENS_AROUND = 4;
 export async function keepNewest(
   messages: readonly InputMessage[],
   budget: number,
-  text: Pick<ModelText, "tokenize">,
+  tokenize: (text: string) => Promise<readonly number[]>,
 ): Promise<readonly InputMessage[]> {
   const kept: InputMessage[] = [];
   let left = budget;
@@ -17,7 +16,7 @@ export async function keepNewest(
     if (message.role !== "user") {
       kept.push(message);
     } else if (left > 0) {
-      left -= await countMessage(message, left, text);
+      left -= await countMessage(message, left, tokenize);
       if (left >= 0) kept.push(message);
     }
   }
@@ -27,10 +26,10 @@ export async function keepNewest(
 async function countMessage(
   { content }: InputMessage,
   left: number,
-  text: Pick<ModelText, "tokenize">,
+  tokenize: (text: string) => Promise<readonly number[]>,
 ): Promise<number> {
   const whole = content.map((part) => part.text).join("\n");
   if (whole.length > left * MOST_CHARACTERS_PER_TOKEN) return Number.POSITIVE_INFINITY;
-  const tokens = await text.tokenize(whole, { addSpecial: false, parseSpecial: false });
+  const tokens = await tokenize(whole);
   return tokens.length + TOKENS_AROUND;
 }

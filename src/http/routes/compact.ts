@@ -1,6 +1,6 @@
 import type { Handler } from "hono";
 import { EngineUnavailableError, GenerationError } from "../../generation/errors.ts";
-import type { GenerationRequest } from "../../generation/request.ts";
+import type { GenerationRequest, Prompt } from "../../generation/request.ts";
 import { decodeTemplateArguments } from "../../protocols/chat/template-arguments.ts";
 import { type CompactRequest, decodeCompactRequest, encodeCompacted } from "../../protocols/responses/compact.ts";
 import { messagesToKeep, newCompaction } from "../../protocols/responses/compaction.ts";
@@ -56,17 +56,19 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
 
     const { items, readable } = loadTurn(kept, request);
     const ask = (soFar: string, text: string) => toPrompt(request, askForSummary(soFar, text));
+    const terms = makeTerms(c, request.serviceTier);
+    const asker = { tenant: terms.tenant, signal: connection };
+    const countTokens = (prompt: Prompt) => model.text.countTokens(prompt, [], asker);
     // It also waits for the model to be loaded.
-    await model.text.countTokens(ask("", "")).catch((error: unknown) => {
+    await countTokens(ask("", "")).catch((error: unknown) => {
       throw blameInput(error);
     });
     const contextTokens = contextOf(model);
-    const newest = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * KEPT_SHARE), model.text);
-
-    const countTokens = model.text.countTokens;
+    const newest = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * KEPT_SHARE), (text) =>
+      model.text.tokenize(text, { addSpecial: false, parseSpecial: false }, asker),
+    );
     const run = summarize(toTranscript(readable), { generate, countTokens, contextTokens, ask });
     const id = c.get("requestId");
-    const terms = makeTerms(c, request.serviceTier);
     const generation = startGeneration(run, { ...MANNER, prompt: ask("", ""), id, model: model.id, terms }, connection);
     const tally = createTally(1);
     const answer = async () => {

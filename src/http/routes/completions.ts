@@ -2,6 +2,7 @@ import type { Handler } from "hono";
 import type { Logger } from "pino";
 import { generateBatch } from "../../generation/batch.ts";
 import type { Generate } from "../../generation/layer.ts";
+import type { Asker } from "../../generation/model.ts";
 import { type CompletionRequest, decodeCompletionRequest } from "../../protocols/completions/decode.ts";
 import { type Asked, createChunkEncoder, encodeCompletion, newAnswer } from "../../protocols/completions/encode.ts";
 import { blamePrompt } from "../../protocols/completions/failure.ts";
@@ -37,9 +38,11 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
 
     const terms = makeTerms(c, "auto");
     const explain = (error: unknown) => blamePrompt(error, each.maxTokens);
-    const asked = await describeAsked(completion, model).catch((error: unknown) => {
-      throw explain(error);
-    });
+    const asked = await describeAsked(completion, model, { tenant: terms.tenant, signal: connection }).catch(
+      (error: unknown) => {
+        throw explain(error);
+      },
+    );
     const answer = newAnswer(model, Math.floor(now() / 1000));
     const tally = createTally(prompts.length * each.choices);
     const generation = startGeneration(
@@ -68,21 +71,21 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
   };
 }
 
-async function describeAsked(completion: CompletionRequest, model: ServedModel): Promise<Asked> {
+async function describeAsked(completion: CompletionRequest, model: ServedModel, asker: Asker): Promise<Asked> {
   const { echo, returned, generation, prompts } = completion;
   const logprobs = completion.logprobs !== undefined;
   const needsTexts = echo || logprobs;
-  const promptTexts = await Promise.all(prompts.map((prompt) => (needsTexts ? textOf(prompt, model) : "")));
+  const promptTexts = await Promise.all(prompts.map((prompt) => (needsTexts ? textOf(prompt, model, asker) : "")));
   return { promptTexts, echo, generated: generation.choices, returned, logprobs };
 }
 
-async function textOf(prompt: CompletionRequest["prompts"][number], model: ServedModel): Promise<string> {
+async function textOf(prompt: CompletionRequest["prompts"][number], model: ServedModel, asker: Asker): Promise<string> {
   switch (prompt.type) {
     case "text":
       return prompt.text;
     case "infill":
       return prompt.prefix;
     case "tokens":
-      return model.text.detokenize(prompt.tokens);
+      return model.text.detokenize(prompt.tokens, asker);
   }
 }

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { ContextLengthExceededError } from "../../generation/errors.ts";
 import type { Generate } from "../../generation/layer.ts";
 import { UnsupportedSchemaError } from "../../grammar/errors.ts";
+import { estimatePrompt } from "../../keys/estimate.ts";
 import { messagesForm } from "../../prompts/forms.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { newAnswer } from "../../protocols/messages/answer.ts";
@@ -18,6 +19,7 @@ import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
+import { answerQuestion, measurePrompt } from "../question.ts";
 import { makeTerms } from "../terms.ts";
 
 export type MessagesDeps = {
@@ -65,21 +67,18 @@ export function countMessageTokens({
   openPreset,
 }: Pick<MessagesDeps, "models" | "openPreset">): Handler<HttpEnv> {
   return async (c) => {
-    const { signal } = c.req.raw;
+    const connection = c.req.raw.signal;
     const opened = openPreset(c, await readJson(c), messagesForm);
     const request = decodeCountRequest(opened.body);
     const model = chooseModel(c, models, request.model);
-    const wanted = { ...opened.complete(request.generation), id: c.get("requestId"), model: model.id, signal };
+    const wanted = opened.complete(request.generation);
     try {
-      for await (const event of model.measure(wanted)) {
-        if (event.type === "started") {
-          return c.json({ input_tokens: event.promptTokens });
-        }
-      }
+      return await answerQuestion(c, { model, tokens: estimatePrompt(wanted), connection }, async (asker) =>
+        c.json({ input_tokens: await measurePrompt(c, model, wanted, asker) }),
+      );
     } catch (error) {
       throw explain(error);
     }
-    throw new Error("The prompt was not measured.");
   };
 }
 

@@ -1,4 +1,6 @@
 import type { Handler } from "hono";
+import type { ModelText } from "../../generation/model.ts";
+import { estimatePrompt, estimateText } from "../../keys/estimate.ts";
 import { chatForm } from "../../prompts/forms.ts";
 import { decodeChatRequest } from "../../protocols/chat/decode.ts";
 import { parseWire } from "../../protocols/issue.ts";
@@ -9,25 +11,47 @@ import type { HttpEnv } from "../context.ts";
 import { readJson } from "../json-body.ts";
 import { chooseFirst } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
+import { answerQuestion } from "../question.ts";
+
+/** Tokens whose pieces are asked for and written at once: a few ms of work. */
+const SPELLED_AT_ONCE = 2_048;
 
 /** `POST /tokenize`, as llama-server has it. */
 export function tokenize(models: ModelDirectory): Handler<HttpEnv> {
   return async (c) => {
+    const connection = c.req.raw.signal;
     const wire = parseWire(tokenizeSchema, await readJson(c));
-    const { text } = chooseFirst(c, models, wire.model);
-    const tokens = await text.tokenize(wire.content.toWellFormed(), {
-      addSpecial: wire.add_special ?? false,
-      parseSpecial: wire.parse_special ?? true,
+    const model = chooseFirst(c, models, wire.model);
+    const content = wire.content.toWellFormed();
+    const options = { addSpecial: wire.add_special ?? false, parseSpecial: wire.parse_special ?? true };
+    return answerQuestion(c, { model, tokens: estimateText(content), connection }, async (asker) => {
+      const tokens = await model.text.tokenize(content, options, asker);
+      if (wire.with_pieces !== true) return c.json({ tokens });
+      const pieces = await spellAll(tokens, (some) => model.text.spell(some, asker));
+      return c.body(`{"tokens":[${pieces}]}`, 200, { "content-type": "application/json" });
     });
-    return c.json({ tokens: wire.with_pieces === true ? encodePieces(tokens, await text.spell(tokens)) : tokens });
   };
+}
+
+/** The JSON of all pieces, made bit by bit, so that others have their turns in between. */
+async function spellAll(tokens: readonly number[], spell: ModelText["spell"]): Promise<string> {
+  const parts: string[] = [];
+  for (let begin = 0; begin < tokens.length; begin += SPELLED_AT_ONCE) {
+    const some = tokens.slice(begin, begin + SPELLED_AT_ONCE);
+    parts.push(JSON.stringify(encodePieces(some, await spell(some))).slice(1, -1));
+  }
+  return parts.join(",");
 }
 
 /** `POST /detokenize`, as llama-server has it. */
 export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
   return async (c) => {
-    const { model, tokens } = parseWire(detokenizeSchema, await readJson(c));
-    return c.json({ content: await chooseFirst(c, models, model).text.detokenize(tokens) });
+    const connection = c.req.raw.signal;
+    const { model: name, tokens } = parseWire(detokenizeSchema, await readJson(c));
+    const model = chooseFirst(c, models, name);
+    return answerQuestion(c, { model, tokens: tokens.length, connection }, async (asker) =>
+      c.json({ content: await model.text.detokenize(tokens, asker) }),
+    );
   };
 }
 
@@ -37,12 +61,15 @@ export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
  */
 export function applyTemplate(models: ModelDirectory, openPreset: OpenPreset): Handler<HttpEnv> {
   return async (c) => {
+    const connection = c.req.raw.signal;
     const { body, complete } = openPreset(c, await readJson(c), chatForm);
     const model = chooseFirst(c, models, parseWire(templateModelSchema, body).model);
     const wanted = complete(decodeChatRequest({ ...Object(body), model: model.id }).generation);
-    const { signal } = c.req.raw;
-    const { prompt, tools } = await model.settle({ ...wanted, id: c.get("requestId"), model: model.id, signal });
-    if (prompt.type !== "chat") throw new Error("a chat completion has a chat for its prompt");
-    return c.json({ prompt: await model.text.applyTemplate(prompt, tools?.tools) });
+    return answerQuestion(c, { model, tokens: estimatePrompt(wanted), connection }, async (asker) => {
+      const request = { ...wanted, id: c.get("requestId"), model: model.id, signal: connection };
+      const { prompt, tools } = await model.settle(request);
+      if (prompt.type !== "chat") throw new Error("a chat completion has a chat for its prompt");
+      return c.json({ prompt: await model.text.applyTemplate(prompt, tools?.tools, asker) });
+    });
   };
 }

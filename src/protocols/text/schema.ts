@@ -3,7 +3,7 @@ import { boolean, string } from "../fields.ts";
 import { tokenIds } from "../token-ids.ts";
 
 const MAX_MODEL_LENGTH = 1_024;
-/** Tokenizing holds up every sequence of the model, for about a tenth of a second at this length. */
+/** A fifth of a second's work, and an answer of some megabytes. */
 const MAX_CONTENT_LENGTH = 2 ** 18;
 
 const model = string(MAX_MODEL_LENGTH)

@@ -1,0 +1,74 @@
+import type { Context } from "hono";
+import { OverloadedError } from "../generation/errors.ts";
+import type { Asker } from "../generation/model.ts";
+import type { GenerationRequest } from "../generation/request.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
+import type { Charge, Outcome } from "../keys/meter.ts";
+import type { ServedModel } from "../routing/directory.ts";
+import type { HttpEnv } from "./context.ts";
+import { CLIENT_CLOSED_REQUEST } from "./errors.ts";
+
+export type Question = {
+  readonly model: Pick<ServedModel, "id">;
+  /** About how many tokens its text has. */
+  readonly tokens: number;
+  /** Stands for the client's connection. Must be taken before the body is read. */
+  readonly connection: AbortSignal;
+};
+
+/** What a token that is only counted or spelled costs of a key's tokens: far less than one that is evaluated, but not nothing. */
+const SHARE_OF_A_TOKEN = 1 / 16;
+
+/**
+ * Answers a question about text, as a request of the caller's key, and lets it go when the client does. Throws `RateLimitedError`,
+ * `BeyondLimitError`, or what `answer` throws.
+ */
+export async function answerQuestion(
+  c: Context<HttpEnv>,
+  { model, tokens, connection }: Question,
+  answer: (asker: Asker) => Promise<Response>,
+): Promise<Response> {
+  const charge = await begin(c, model.id, Math.ceil(tokens * SHARE_OF_A_TOKEN));
+  try {
+    const response = await answer({ tenant: c.get("caller")?.tenant ?? OWN_TERMS.tenant, signal: connection });
+    charge?.end("done");
+    return response;
+  } catch (error) {
+    charge?.end(outcomeOf(error, connection));
+    if (!connection.aborted) throw error;
+    c.get("facts").clientGone = true;
+    return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+  }
+}
+
+async function begin(c: Context<HttpEnv>, model: string, tokens: number) {
+  const [key, meter] = [c.get("key"), c.get("meter")];
+  if (key === undefined || meter === undefined) return undefined;
+  const charge: Charge = await meter.begin(key, { requestId: c.get("requestId"), model, tokens });
+  return {
+    end(outcome: Outcome): void {
+      charge.end(outcome, { prompt: outcome === "done" ? tokens : 0, cached: 0, completion: 0 });
+    },
+  };
+}
+
+function outcomeOf(error: unknown, connection: AbortSignal): Outcome {
+  if (connection.aborted) return "left";
+  return error instanceof OverloadedError ? "refused" : "failed";
+}
+
+/** How many tokens the engine would get for the prompt of such a request. */
+export async function measurePrompt(
+  c: Context<HttpEnv>,
+  model: Pick<ServedModel, "id" | "measure">,
+  wanted: Omit<GenerationRequest, "id" | "model" | "signal" | "terms">,
+  { tenant, signal = new AbortController().signal }: Asker,
+): Promise<number> {
+  // What the answer is held to has no part in its prompt, and takes long to compile.
+  const { output, ...rest } = wanted;
+  const request = { ...rest, id: c.get("requestId"), model: model.id, signal, terms: { ...OWN_TERMS, tenant } };
+  for await (const event of model.measure(request)) {
+    if (event.type === "started") return event.promptTokens;
+  }
+  throw new Error("The prompt was not measured.");
+}
