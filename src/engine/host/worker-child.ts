@@ -64,10 +64,10 @@ export function forkWorker(modulePath: string = workerPath): WorkerChild {
 }
 
 /**
- * The worker's process, which is sent JSON: numbers that are passed on arrive as they were written, and what is nested needs no stack.
+ * A worker's process, which is sent JSON: numbers that are passed on arrive as they were written, and what is nested needs no stack.
  * `engine/worker/receive.ts` reads it.
  */
-function sendingJson(process: ChildProcess): WorkerChild {
+function sendingJson<Sent = HostMessage>(process: ChildProcess): WorkerChild<Sent> {
   const { pid, stdout, stderr } = process;
   return {
     pid,
@@ -99,7 +99,7 @@ const vocabularyPath = fileURLToPath(new URL(`../worker/vocabulary${extname(impo
 
 /** Forks the worker that answers questions about text. */
 export function forkVocabulary(): WorkerChild<VocabularyHostMessage> {
-  return forkChild(vocabularyPath);
+  return sendingJson(forkChild(vocabularyPath));
 }
 
 function forkChild(modulePath: string): ChildProcess {

@@ -4,7 +4,7 @@
  */
 import { setInterval } from "node:timers";
 import { type LoadedModel, loadModel } from "../llama/model.ts";
-import type { EngineOptions, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
+import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
 import { answerQuery } from "./answer.ts";
 import { findGrammarExcess } from "./grammar-limits.ts";
 import { findBoundary } from "./head.ts";
@@ -100,7 +100,7 @@ async function serve(options: EngineOptions): Promise<void> {
   const readPrompt = createPromptReader({ tokenizer, template, contextTokens: info.contextTokens });
   const knowledge = { tokenizer, template, readPrompt, heldTokens: scheduler.heldTokens.bind(scheduler) };
   process.on("message", (text) => {
-    const message = parseHostMessage(text);
+    const message = parseHostMessage<HostMessage>(text);
     if (message.type === "submit") {
       const rejection = admit(message.sequence, model, readPrompt, scheduler);
       if (rejection !== undefined) send({ type: "rejected", id: message.sequence.id, rejection });
@@ -125,7 +125,7 @@ process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", () => process.exit(0));
 process.once("message", (text) => {
-  const message = parseHostMessage(text);
+  const message = parseHostMessage<HostMessage>(text);
   if (message.type !== "load") return;
   serve(message.options).catch((error) => {
     // A native call that failed leaves the context in an unknown state: dying is the way to a clean one.

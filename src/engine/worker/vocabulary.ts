@@ -8,6 +8,7 @@ import { loadVocabulary } from "../llama/vocabulary.ts";
 import type { VocabularyHostMessage, VocabularyOptions, VocabularyWorkerMessage } from "../messages.ts";
 import { answerQuery } from "./answer.ts";
 import { createPromptReader } from "./prompt-reader.ts";
+import { parseHostMessage } from "./receive.ts";
 
 /**
  * Engines come first wherever they want a core: their threads wait for each other, so that an equal on one of two cores holds up both. Measured
@@ -31,7 +32,8 @@ async function serve({ contextTokens, ...options }: VocabularyOptions): Promise<
   if (vocabulary === undefined) return;
   const readPrompt = createPromptReader({ ...vocabulary, contextTokens });
   const knowledge = { ...vocabulary, readPrompt, heldTokens: () => 0 };
-  process.on("message", (message: VocabularyHostMessage) => {
+  process.on("message", (text) => {
+    const message = parseHostMessage<VocabularyHostMessage>(text);
     if (message.type !== "query") return;
     send({ type: "answer", id: message.id, answer: answerQuery(message.query, knowledge) });
   });
@@ -51,6 +53,7 @@ try {
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", () => process.exit(0));
-process.once("message", (message: VocabularyHostMessage) => {
+process.once("message", (text) => {
+  const message = parseHostMessage<VocabularyHostMessage>(text);
   if (message.type === "load") void serve(message.options);
 });
