@@ -19,6 +19,8 @@ export type Endpoint<S extends z.ZodObject = z.ZodObject> = {
   readonly refusals: readonly Refusal[];
   /** Fields of the schema that are checked and change no answer, as they change none of OpenAI's. */
   readonly hints: readonly (keyof z.input<S> & string)[];
+  /** Fields inside of others that change no answer, such as `text.verbosity`, and why that is right. */
+  readonly innerHints?: Readonly<Record<string, string>>;
   /** Values of the schema's lists that change no answer, by field, and why that is right. A test finds out whether they don't. */
   readonly ignoredValues?: Readonly<Partial<Record<keyof z.input<S> & string, Readonly<Record<string, string>>>>>;
   /** Fields of the published API that are passed over like unknown ones, and why that is right. */

@@ -71,7 +71,7 @@ function describeField(
   name: string,
   schema: FieldSchema,
   isRequired: boolean,
-  { hints, extensions, ignoredValues }: Endpoint,
+  { hints, innerHints, extensions, ignoredValues }: Endpoint,
   refusals: ReadonlyMap<string, Refusal>,
 ): readonly Row[] {
   const ignored = (ignoredValues as IgnoredValues)?.[name] ?? {};
@@ -105,6 +105,7 @@ function describeField(
         values: describeValues({ anyOf: alternatives.map(([, value]) => value) }),
         notes: "",
         ...describeInnerRefusal(refusals.get(`${name}.${key}`)),
+        ...describeInnerHint(innerHints?.[`${name}.${key}`]),
         field: `\`${name}.${key}\``,
       }),
     ),
@@ -114,6 +115,10 @@ function describeField(
 /** What is refused below a field that is supported: what is left of it are the values that ask for nothing. */
 function describeInnerRefusal(refusal: Refusal | undefined): Partial<Row> {
   return refusal === undefined ? {} : describeRefusal(refusal);
+}
+
+function describeInnerHint(why: string | undefined): Partial<Row> {
+  return why === undefined ? {} : { outcome: "ignored", notes: why };
 }
 
 function describeRefusal({ param, asksForIt, reason }: Refusal): Row {

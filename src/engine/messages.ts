@@ -1,6 +1,6 @@
 import type { FinishReason, SampledLogprob } from "../generation/event.ts";
 import type { ModelInfo, PromptPrice, TokenizeOptions } from "../generation/model.ts";
-import type { Grammar, Prompt, Sampling, Tool } from "../generation/request.ts";
+import type { GenerationRequest, Grammar, Prompt, Sampling, Tool } from "../generation/request.ts";
 import type { Priority } from "../generation/terms.ts";
 
 /** Where layers of the model may run. `auto` takes the best that is found, `off` the CPU alone. */
@@ -36,25 +36,24 @@ export type EngineInfo = ModelInfo & {
   readonly threads: number;
 };
 
-/** One running completion. A request with n choices is n of these. */
-export type SequenceRequest = {
+/** What of a request is the host's business, or comes to a sequence in another form. */
+type HostPart = "id" | "model" | "tools" | "output" | "choices" | "sampling" | "terms" | "cache" | "signal";
+
+/**
+ * One running completion. A request with n choices is n of these. Whatever a request has that is not taken out here comes along, also
+ * what is added to it one day.
+ */
+export type SequenceRequest = Omit<GenerationRequest, HostPart> & {
   /** The host's number for it; unique for the life of the host. */
   readonly id: number;
   /** Whose it is: tenants share the evaluation of prompts. */
   readonly tenant: string;
   readonly priority: Priority;
-  readonly prompt: Prompt;
   /** What the chat template is told of. */
   readonly tools?: readonly Tool[];
-  readonly maxTokens: number | undefined;
-  readonly stop: readonly string[];
   readonly sampling: Sampling & { readonly seed: number };
-  /** For each token, its log-probability and those of so many of the most likely; undefined for none. */
-  readonly logprobs?: number;
   /** What the text is held to; undefined is any text. */
   readonly grammar?: Grammar;
-  /** Whether the spellings of control tokens that the model writes are part of the text. */
-  readonly showControlTokens?: boolean;
   /** Whether the client gave the seed: then the same request gets the same text, even where reusing a prefix would be faster. */
   readonly reproducible: boolean;
   /**

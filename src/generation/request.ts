@@ -54,6 +54,8 @@ export type Prompt =
       readonly messages: readonly Message[];
       /** Goes on with the last message, an assistant's, instead of answering it. */
       readonly continueFinal?: boolean;
+      /** Without what the template puts before an answer. */
+      readonly withoutLead?: boolean;
       /** More variables for the model's template, such as `enable_thinking`. */
       readonly templateArguments?: Readonly<Record<string, unknown>>;
     }
@@ -89,14 +91,27 @@ export type Sampling = {
   readonly topK: number;
   /** Only tokens at least this likely, relative to the most likely. 0 is off. */
   readonly minP: number;
-  /** llama.cpp's repetition penalty over the last 64 tokens, prompt included. 1 is off. */
+  /** llama.cpp's repetition penalty, over as many of the last tokens as `repeatLastTokens` says, prompt included. 1 is off. */
   readonly repeatPenalty: number;
+  /** How far the repetition penalty looks back; −1 is to the beginning of the prompt. */
+  readonly repeatLastTokens: number;
   /** OpenAI's: subtracted once from the logit of every token generated before. 0 is off. */
   readonly presencePenalty: number;
   /** OpenAI's: subtracted from the logit for each time the token was generated before. 0 is off. */
   readonly frequencyPenalty: number;
+  /** Exclude top choices: with this probability all tokens are left out that are at least `xtcThreshold` likely, but the least likely of them. */
+  readonly xtcProbability: number;
+  readonly xtcThreshold: number;
   /** Added to a token's logit; −100 or less bans it. */
   readonly logitBias: readonly (readonly [token: number, bias: number])[];
+  /** The only tokens that may be drawn; undefined is all. */
+  readonly allowedTokenIds: readonly number[] | undefined;
+  /** Words that the answer doesn't have as words of their own. */
+  readonly badWords: readonly string[];
+  /** Nothing ends the answer before it has so many tokens. */
+  readonly minTokens: number;
+  /** The model can't end the answer; what else ends it does. */
+  readonly ignoresEnd: boolean;
   /** A uint32. The same seed and the same request give the same text; undefined draws a fresh one. */
   readonly seed: number | undefined;
 };
@@ -127,6 +142,10 @@ export type GenerationRequest = {
   readonly maxTokens: number | undefined;
   /** The text ends before any of these. */
   readonly stop: readonly string[];
+  /** The text ends before any of these tokens. */
+  readonly stopTokenIds?: readonly number[];
+  /** Whether what the text ended at is part of it. */
+  readonly showsStop?: boolean;
   readonly sampling: Sampling;
   /** Undefined is `OWN_TERMS`. */
   readonly terms?: Terms;

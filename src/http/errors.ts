@@ -62,7 +62,7 @@ export type Failure = {
   readonly status: number;
   readonly error: WireError;
   readonly headers: Readonly<Record<string, string>>;
-  /** Nobody foresaw it, or only whoever runs the server can mend it: its message and its stack belong in the log. */
+  /** Nobody foresaw it: its stack belongs in the log. */
   readonly unexpected: boolean;
 };
 
@@ -93,8 +93,7 @@ export function describeFailure(error: unknown, requestId: string): Failure {
     return describeGenerationError(error);
   }
   if (error instanceof StateError) {
-    const { status, error: told, headers } = failed(503, error, {});
-    return { status, error: { ...told, message: error.forClients }, headers, unexpected: true };
+    return failed(503, error, {});
   }
   return {
     status: 500,

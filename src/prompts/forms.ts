@@ -1,3 +1,4 @@
+import { formatFields } from "../protocols/format-words.ts";
 import type { Preset } from "./preset.ts";
 import type { PresetSampling } from "./schema.ts";
 
@@ -34,13 +35,19 @@ export type WireForm = {
 /** Where Anthropic's temperatures end. */
 const MAX_MESSAGES_TEMPERATURE = 1;
 
+/** The other names of a bound on tokens, as `protocols/words` has them. */
+const OTHER_MAX_TOKENS = ["n_predict", "max_new_tokens", "num_predict"];
+
+/** Whatever says what form an answer has, beside a protocol's own field. */
+const FORMATS = Object.keys(formatFields);
+
 export const chatForm: WireForm = {
   conversation: "messages",
   say: (content) => [{ role: "user", content }],
   sampling: (sampling) => ({ ...sampling }),
   beyond: () => ({}),
-  maxTokens: ["max_tokens", "max_completion_tokens"],
-  hasFormat: (body) => isAnySet(body, ["response_format", "grammar", "regex"]),
+  maxTokens: ["max_tokens", "max_completion_tokens", ...OTHER_MAX_TOKENS],
+  hasFormat: (body) => isAnySet(body, FORMATS),
   putSchema: (schema) => ({ response_format: { type: "json_schema", json_schema: schema } }),
   toolFields: ["tools", "functions"],
   toTool: (tool) => ({ type: "function", function: tool }),
@@ -49,10 +56,10 @@ export const chatForm: WireForm = {
 export const responsesForm: WireForm = {
   conversation: "input",
   say: (text) => text,
-  sampling: ({ stop, ...sampling }) => sampling,
-  beyond: ({ stop }) => ({ stop }),
-  maxTokens: ["max_output_tokens"],
-  hasFormat: ({ text }) => isAnySet(Object(text), ["format"]),
+  sampling: (sampling) => ({ ...sampling }),
+  beyond: () => ({}),
+  maxTokens: ["max_output_tokens", ...OTHER_MAX_TOKENS],
+  hasFormat: (body) => isAnySet(Object(body.text), ["format"]) || isAnySet(body, FORMATS),
   putSchema: (schema, { text }) => ({ text: { ...Object(text), format: { type: "json_schema", ...schema } } }),
   toolFields: ["tools"],
   toTool: (tool) => ({ type: "function", ...tool }),
@@ -61,18 +68,18 @@ export const responsesForm: WireForm = {
 export const messagesForm: WireForm = {
   conversation: "messages",
   say: (content) => [{ role: "user", content }],
-  sampling: ({ temperature, top_p, top_k, stop }) => ({
+  sampling: ({ temperature, stop, ...sampling }) => ({
+    ...sampling,
     ...(temperature !== undefined && temperature <= MAX_MESSAGES_TEMPERATURE && { temperature }),
-    ...(top_p !== undefined && { top_p }),
-    ...(top_k !== undefined && { top_k }),
     ...(stop !== undefined && { stop_sequences: [stop].flat() }),
   }),
-  beyond({ temperature = 0, top_p, top_k, stop, ...unknown }, body) {
+  beyond({ temperature = 0 }, body) {
     const isHot = temperature > MAX_MESSAGES_TEMPERATURE && !isAnySet(body, ["temperature"]);
-    return { ...unknown, ...(isHot && { temperature }) };
+    return isHot ? { temperature } : {};
   },
-  maxTokens: ["max_tokens"],
-  hasFormat: ({ output_config: output }) => isAnySet(Object(output), ["format"]),
+  maxTokens: ["max_tokens", ...OTHER_MAX_TOKENS],
+  hasFormat: (body) =>
+    isAnySet(Object(body.output_config), ["format"]) || isAnySet(body, [...FORMATS, "output_format"]),
   putSchema: ({ schema }, { output_config: output }) => ({
     output_config: { ...Object(output), format: { type: "json_schema", schema } },
   }),

@@ -12,7 +12,11 @@ const MAX_DESCRIPTION_LENGTH = 16 * 1024;
 
 const schema = z.record(z.string(), z.unknown(), { error: "an object" });
 const namedSchema = {
-  name: z.string({ error: "a string" }).regex(/^[a-zA-Z0-9_-]{1,64}$/),
+  // OpenAI wants one; many clients send none.
+  name: z
+    .string({ error: "a string" })
+    .regex(/^[a-zA-Z0-9_-]{1,64}$/)
+    .nullish(),
   description: string(MAX_DESCRIPTION_LENGTH).nullish(),
   schema: schema.nullish(),
   strict: boolean().nullish(),
@@ -36,6 +40,9 @@ const textFormat = z.discriminatedUnion(
   { error: "an object" },
 );
 
+/** What a schema without a name is called. */
+const UNNAMED = "response";
+
 const formatText = string(64 * 1024).min(1);
 
 /** The fields of a request that say what form its answer has to have. What they hold is told by the functions below. */
@@ -57,7 +64,7 @@ export const textFormatField = readLater(textFormat.nullable())
   .describe("What the text has to be: free, a JSON object, or JSON that fits a schema.");
 
 type NamedSchema = {
-  readonly name: string;
+  readonly name?: string | null | undefined;
   readonly schema?: JsonSchema | null | undefined;
   readonly strict?: boolean | null | undefined;
 };
@@ -88,7 +95,13 @@ export function showTextFormat(value: unknown) {
     return format;
   }
   const { type, name, description, schema: shape, strict } = format;
-  return { type, name, description: description ?? null, schema: shape ?? {}, strict: strict ?? false };
+  return {
+    type,
+    name: name ?? UNNAMED,
+    description: description ?? null,
+    schema: shape ?? {},
+    strict: strict ?? false,
+  };
 }
 
 /** Understands `grammar`, an extension: a grammar in llama.cpp's GBNF whose start rule is `root`. Throws `InvalidRequestError`. */
@@ -149,11 +162,12 @@ function decodePlainFormat(
   return supported({ type: "schema", schema: format.schema }, "", `${param}.schema`, null);
 }
 
-function decodeNamedSchema(
+/** Understands a schema, wherever in the request it is. Throws as `decodeResponseFormat` does. */
+export function decodeNamedSchema(
   { name, schema, strict }: NamedSchema,
   { param, path, code }: { param: string; path: string; code: string | null },
 ): OutputFormat {
-  const invalid = `Invalid schema for response_format '${name}': `;
+  const invalid = `Invalid schema for response_format '${name ?? UNNAMED}': `;
   if (schema === undefined || schema === null) {
     return { type: "json" };
   }

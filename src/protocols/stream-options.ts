@@ -9,7 +9,7 @@ export const streamFields = {
     .object(
       {
         include_usage: boolean().nullish().describe("Whether a last chunk tells how many tokens were used."),
-        include_obfuscation: boolean().nullish().describe("Only false: streams are not padded."),
+        include_obfuscation: boolean().nullish().describe("Changes nothing: streams are not padded."),
       },
       { error: "an object" },
     )
@@ -26,15 +26,8 @@ export type StreamOptions = {
   readonly includeUsage: boolean;
 };
 
-/** Throws `InvalidRequestError` for options without a stream, and for padding, which is not available. */
+/** Throws `InvalidRequestError` for options without a stream. */
 export function decodeStreamOptions({ stream, stream_options: options }: WireStreamOptions): StreamOptions {
-  if (options?.include_obfuscation === true) {
-    throw new InvalidRequestError(
-      "Unsupported value: 'stream_options.include_obfuscation' can only be false here: streams are not padded.",
-      "stream_options.include_obfuscation",
-      "unsupported_value",
-    );
-  }
   if (isSet(options) && stream !== true) {
     throw new InvalidRequestError(
       "The 'stream_options' parameter is only allowed when 'stream' is enabled.",

@@ -133,12 +133,6 @@ describe("POST /v1/responses/compact", () => {
     ["nothing to compact", {}, "input", "missing_required_parameter"],
     ["an empty list", { input: [] }, "input", "missing_required_parameter"],
     [
-      "a steered cache",
-      { input: talk, prompt_cache_options: { mode: "explicit" } },
-      "prompt_cache_options",
-      "unsupported_parameter",
-    ],
-    [
       "an image",
       { input: [{ role: "user", content: [{ type: "input_image" }] }] },
       "input[0].content[0]",

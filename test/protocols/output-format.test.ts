@@ -56,7 +56,6 @@ describe("response_format", () => {
     ["text", "response_format", "invalid_type"],
     [{ type: "xml" }, "response_format.type", "invalid_value"],
     [{ type: "json_schema" }, "response_format.json_schema", "missing_required_parameter"],
-    [{ type: "json_schema", json_schema: {} }, "response_format.json_schema.name", "missing_required_parameter"],
     [{ type: "json_schema", json_schema: { name: "a b" } }, "response_format.json_schema.name", "invalid_value"],
     [jsonSchema(7), "response_format.json_schema.schema", "invalid_type"],
     [jsonSchema(PERSON, { strict: "yes" }), "response_format.json_schema.strict", "invalid_type"],

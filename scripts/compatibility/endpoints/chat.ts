@@ -1,7 +1,7 @@
 import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
 import { chatRequestSchema } from "../../../src/protocols/chat/schema.ts";
-import { REFUSALS } from "../../../src/protocols/chat/unsupported.ts";
 import { defineEndpoint } from "../endpoint.ts";
+import { wordsFor } from "../words.ts";
 
 const user = { role: "user", content: "Hi" };
 const calling = {
@@ -12,20 +12,14 @@ const calling = {
 const result = { role: "tool", tool_call_id: "c", content: "x" };
 const withPart = (part: object) => ({ messages: [{ role: "user", content: [part] }] });
 
+const words = wordsFor("chat", chatRequestSchema);
+
 export const chat = defineEndpoint({
   title: "POST /v1/chat/completions",
   schema: chatRequestSchema,
-  refusals: REFUSALS,
-  hints: ["user", "safety_identifier", "prompt_cache_key", "prediction"],
-  ignored: {},
+  ...words,
   extensions: {
-    top_k: "llama.cpp's",
-    min_p: "llama.cpp's",
-    repeat_penalty: "llama.cpp's",
-    grammar: "llama.cpp's",
-    regex: "vLLM's, by another name",
-    chat_template_kwargs: "vLLM's and llama-server's",
-    continue_final_message: "vLLM's",
+    ...words.extensions,
     variables: "Sluice's: of the preset that `model` names",
   },
   base: { model: "m", messages: [user] },

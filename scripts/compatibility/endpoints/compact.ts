@@ -1,14 +1,16 @@
 import { decodeCompactRequest } from "../../../src/protocols/responses/compact.ts";
 import { compactRequestSchema } from "../../../src/protocols/responses/schema.ts";
-import { COMPACT_REFUSALS } from "../../../src/protocols/responses/unsupported.ts";
 import { defineEndpoint } from "../endpoint.ts";
 
 export const compact = defineEndpoint({
   title: "POST /v1/responses/compact",
   schema: compactRequestSchema,
-  refusals: COMPACT_REFUSALS,
+  refusals: [],
   hints: ["prompt_cache_key"],
-  ignored: {},
+  ignored: {
+    prompt_cache_retention: "the prefixes of all prompts are kept",
+    prompt_cache_options: "the prefixes of all prompts are kept",
+  },
   extensions: {},
   base: { model: "m", input: "Hi" },
   decode: decodeCompactRequest,

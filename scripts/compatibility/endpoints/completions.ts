@@ -1,20 +1,16 @@
 import { decodeCompletionRequest } from "../../../src/protocols/completions/decode.ts";
 import { completionRequestSchema } from "../../../src/protocols/completions/schema.ts";
 import { defineEndpoint } from "../endpoint.ts";
+import { wordsFor } from "../words.ts";
+
+const words = wordsFor("completions", completionRequestSchema);
 
 export const completions = defineEndpoint({
   title: "POST /v1/completions",
   schema: completionRequestSchema,
-  refusals: [],
-  hints: ["user"],
-  ignored: {},
+  ...words,
   extensions: {
-    top_k: "llama.cpp's",
-    min_p: "llama.cpp's",
-    repeat_penalty: "llama.cpp's",
-    response_format: "vLLM's",
-    grammar: "llama.cpp's",
-    regex: "vLLM's, by another name",
+    ...words.extensions,
   },
   base: { model: "m", prompt: "Hi" },
   decode: decodeCompletionRequest,

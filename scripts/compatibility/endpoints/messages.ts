@@ -1,7 +1,7 @@
 import { decodeMessagesRequest } from "../../../src/protocols/messages/decode.ts";
 import { messagesRequestSchema } from "../../../src/protocols/messages/schema.ts";
-import { REFUSALS } from "../../../src/protocols/messages/unsupported.ts";
 import { defineEndpoint } from "../endpoint.ts";
+import { wordsFor } from "../words.ts";
 
 const user = { role: "user", content: "Hi" };
 const calling = { role: "assistant", content: [{ type: "tool_use", id: "c", name: "f", input: {} }] };
@@ -10,18 +10,14 @@ const thought = { role: "assistant", content: [{ type: "thinking", thinking: "x"
 const source = { type: "base64", media_type: "image/png", data: "" };
 const OF_EARLIER_VERSIONS = "not in the API's latest version";
 
+const words = wordsFor("messages", messagesRequestSchema);
+
 export const messages = defineEndpoint({
   title: "POST /v1/messages",
   schema: messagesRequestSchema,
-  refusals: REFUSALS,
-  hints: ["metadata"],
-  ignored: {
-    cache_control: "the prefixes of all prompts are kept",
-    diagnostics: "there is nothing to tell",
-    user_profile_id: "there are no profiles of users",
-    workspace_id: "there are no workspaces",
-  },
+  ...words,
   extensions: {
+    ...words.extensions,
     temperature: OF_EARLIER_VERSIONS,
     top_p: OF_EARLIER_VERSIONS,
     top_k: OF_EARLIER_VERSIONS,

@@ -1,17 +1,17 @@
 import { decodeResponsesRequest } from "../../../src/protocols/responses/decode.ts";
 import { responsesRequestSchema } from "../../../src/protocols/responses/schema.ts";
-import { REFUSALS } from "../../../src/protocols/responses/unsupported.ts";
 import { defineEndpoint } from "../endpoint.ts";
+import { wordsFor } from "../words.ts";
 
 const withPart = (part: object) => ({ input: [{ role: "user", content: [part] }] });
 const NO_SUCH_TOOL = "the tool is refused, so there is nothing of it to show";
-const LIKE_CHAT = "as in chat completions";
+
+const words = wordsFor("responses", responsesRequestSchema);
 
 export const responses = defineEndpoint({
   title: "POST /v1/responses",
   schema: responsesRequestSchema,
-  refusals: REFUSALS,
-  hints: ["max_tool_calls", "user", "safety_identifier", "prompt_cache_key"],
+  ...words,
   ignoredValues: {
     include: {
       "reasoning.encrypted_content": "reasoning is given in plain text",
@@ -23,16 +23,10 @@ export const responses = defineEndpoint({
       "message.input_image.image_url": "images are refused, so there is none to show",
     },
   },
-  ignored: {},
   extensions: {
+    ...words.extensions,
     prompt: "a preset of the folder `prompts/`",
     variables: "Sluice's: of the preset that `model` names",
-    seed: LIKE_CHAT,
-    presence_penalty: LIKE_CHAT,
-    frequency_penalty: LIKE_CHAT,
-    top_k: "llama.cpp's",
-    min_p: "llama.cpp's",
-    repeat_penalty: "llama.cpp's",
   },
   base: { model: "m", input: "Hi" },
   decode: decodeResponsesRequest,

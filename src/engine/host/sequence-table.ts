@@ -98,21 +98,18 @@ export function createSequenceTable(): SequenceTable {
       lastId += 1;
       sequence.submission = { id: lastId, trialTokens };
       submitted.set(lastId, sequence);
-      const { request } = sequence.owner;
-      const { tenant, priority } = request.terms ?? OWN_TERMS;
+      const { model, tools, output, choices, sampling, terms, cache, signal, ...rest } = sequence.owner.request;
+      const { tenant, priority } = terms ?? OWN_TERMS;
       return {
+        ...rest,
         id: lastId,
         tenant,
         priority,
-        prompt: request.prompt,
-        ...(request.tools && { tools: request.tools.tools }),
-        maxTokens: trialTokens ?? request.maxTokens,
-        stop: request.stop,
-        sampling: { ...request.sampling, seed: sequence.seed },
-        ...(request.logprobs !== undefined && { logprobs: request.logprobs }),
-        ...(request.showControlTokens === true && { showControlTokens: true }),
-        ...(request.output?.type === "grammar" && { grammar: request.output.grammar }),
-        reproducible: request.sampling.seed !== undefined,
+        ...(tools && { tools: tools.tools }),
+        maxTokens: trialTokens ?? rest.maxTokens,
+        sampling: { ...sampling, seed: sequence.seed },
+        ...(output?.type === "grammar" && { grammar: output.grammar }),
+        reproducible: sampling.seed !== undefined,
         replay: sequence.tokens.slice(),
       };
     },

@@ -1,10 +1,11 @@
-import type { Grammar, Sampling } from "../../generation/request.ts";
+import type { Grammar } from "../../generation/request.ts";
 import type { Batcher } from "../worker/backend.ts";
+import { findBans, type Vocabulary } from "../worker/bans.ts";
 import { samplerConfig } from "../worker/sampling.ts";
 import type { ThreadTuner } from "../worker/threads.ts";
 import type { NativeBindings, NativeContext, NativeModel } from "./binding.ts";
 import type { Constraint } from "./constraint.ts";
-import { createConstrainedSampler, createSampler } from "./sampler.ts";
+import { createConstrainedSampler, createSampler, createWordlessSampler } from "./sampler.ts";
 import { createScorer } from "./scorer.ts";
 
 /** A batch of so many tokens gains from every thread that has a core. */
@@ -29,6 +30,7 @@ export function createBatcher(
     exactThreads,
     constrain,
     silentTokens,
+    vocabulary,
   }: Pick<Batcher, "slots" | "contextTokens" | "maxBatchTokens"> & {
     readonly tuner: ThreadTuner;
     /** How many threads evaluate a lone token far into its context where that must be exact; undefined where any number may. */
@@ -36,6 +38,7 @@ export function createBatcher(
     readonly constrain: (grammar: Grammar) => Constraint;
     /** Control tokens that end nothing. A grammar reads them as their spelling, and the text has nothing of it. */
     readonly silentTokens: readonly number[];
+    readonly vocabulary: Vocabulary;
   },
 ): Batcher {
   const noLogits = new Uint32Array(0);
@@ -90,25 +93,21 @@ export function createBatcher(
       await context.loadSequenceStateFromFile(path, slot, contextTokens);
     },
     createScorer: (topCount) => createScorer(context, model, bindings, topCount),
-    createSampler({ sampling, grammar, showControlTokens = false }, prompt) {
+    createSampler(request, prompt) {
+      const { sampling, grammar, showControlTokens = false } = request;
       const native = new bindings.AddonSampler(model);
-      if (grammar === undefined) return createSampler(context, native, samplerConfig(sampling, prompt));
-      const configBanning = (tokens: readonly number[]) => samplerConfig(banning(sampling, tokens), prompt);
-      return createConstrainedSampler(
-        context,
-        native,
-        configBanning,
-        constrain(grammar),
-        showControlTokens ? [] : silentTokens,
-      );
+      const { always = [], early = [], words } = findBans(request, vocabulary) ?? {};
+      const configBanning = (tokens: readonly number[]) =>
+        samplerConfig(sampling, prompt, { always: [...always, ...tokens], early });
+      if (grammar !== undefined) {
+        const silent = showControlTokens ? [] : silentTokens;
+        return createConstrainedSampler(context, native, { configBanning, words }, constrain(grammar), silent);
+      }
+      return words === undefined
+        ? createSampler(context, native, configBanning([]))
+        : createWordlessSampler(context, native, configBanning, words);
     },
   };
-}
-
-function banning<T extends Sampling>(sampling: T, tokens: readonly number[]): T {
-  if (tokens.length === 0) return sampling;
-  const bans = tokens.map((token) => [token, -100] as const);
-  return { ...sampling, logitBias: [...sampling.logitBias, ...bans] };
 }
 
 /** Whether llama.cpp evaluates a token of the batch by itself: it joins only slots that follow each other. */

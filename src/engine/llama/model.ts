@@ -118,8 +118,13 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
         llama.gpu !== false || options.flashAttention === "off" ? undefined : options.slots === 1 ? threads : 1,
       constrain,
       silentTokens: controlTokens.filter((token) => !tokenizer.isEndOfGeneration(token)),
+      vocabulary: { ...tokenizer, endTokens: findEndTokens(tokenizer) },
     }),
   };
+}
+
+function findEndTokens({ vocabularySize, isEndOfGeneration }: Tokenizer): number[] {
+  return Array.from({ length: vocabularySize }, (_, token) => token).filter((token) => isEndOfGeneration(token));
 }
 
 /** Architectures that read a text and never write one: llama.cpp loads them, and would answer every chat with nothing. */

@@ -14,7 +14,7 @@ export type Tokenizer = {
 };
 
 /** What a request says of how its tokens are drawn. */
-export type SamplerRequest = Pick<SequenceRequest, "sampling" | "grammar" | "showControlTokens">;
+export type SamplerRequest = Pick<SequenceRequest, "sampling" | "grammar" | "showControlTokens" | "stopTokenIds">;
 
 /** How one sequence draws its tokens. */
 export type Sampler = {

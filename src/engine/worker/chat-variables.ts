@@ -12,7 +12,7 @@ export function chatVariables(prompt: ChatPrompt, tools: readonly Tool[]): Recor
     ...prompt.templateArguments,
     messages: prompt.messages.map(messageVariable),
     ...(tools.length > 0 && { tools: tools.map(toolVariable) }),
-    add_generation_prompt: prompt.continueFinal !== true,
+    add_generation_prompt: prompt.continueFinal !== true && prompt.withoutLead !== true,
   };
 }
 

@@ -30,12 +30,17 @@ function send(message: WorkerMessage): void {
 }
 
 /** What only the vocabulary and llama.cpp can judge. Undefined where the sequence may run. */
-function findFault({ sampling, grammar }: SequenceRequest, model: LoadedModel): Rejection | undefined {
+function findFault(request: SequenceRequest, model: LoadedModel): Rejection | undefined {
+  const { sampling, grammar, stopTokenIds = [] } = request;
   const { vocabularySize } = model.info;
-  const unknown = sampling.logitBias.find(([token]) => token >= vocabularySize);
-  if (unknown !== undefined) {
-    const reason = `The token id ${unknown[0]} is not in this model's vocabulary, which has the ids 0 to ${vocabularySize - 1}.`;
-    return { code: "invalid_sampling", field: "logitBias", reason };
+  const { logitBias, allowedTokenIds = [] } = sampling;
+  const named = { logitBias: logitBias.map(([token]) => token), allowedTokenIds, stopTokenIds };
+  for (const [field, tokens] of Object.entries(named)) {
+    const unknown = tokens.find((token) => token >= vocabularySize);
+    if (unknown !== undefined) {
+      const reason = `The token id ${unknown} is not in this model's vocabulary, which has the ids 0 to ${vocabularySize - 1}.`;
+      return { code: "invalid_sampling", field, reason };
+    }
   }
   return grammar && findGrammarFault(grammar.gbnf, model);
 }
@@ -62,7 +67,8 @@ function admit(
   if (fault !== undefined) return fault;
   const prompt = readPrompt(request.prompt, request.tools ?? []);
   if ("rejection" in prompt) return prompt.rejection;
-  const stop = request.prompt.type === "chat" ? [...request.stop, ...model.template.stop] : request.stop;
+  const endsTurn = request.prompt.type === "chat" && !request.sampling.ignoresEnd;
+  const stop = endsTurn ? [...request.stop, ...model.template.stop] : request.stop;
   scheduler.submit({ ...request, stop }, prompt.tokens);
   return undefined;
 }

@@ -1,4 +1,5 @@
 import type { Sampling } from "../../generation/request.ts";
+import type { Bans } from "./bans.ts";
 
 /** What the binding's sampler is configured with. */
 export type SamplerConfig = {
@@ -7,6 +8,8 @@ export type SamplerConfig = {
   readonly topP?: number;
   readonly minP?: number;
   readonly seed?: number;
+  readonly xtcProbability?: number;
+  readonly xtcThreshold?: number;
   readonly repeatPenalty?: number;
   readonly repeatPenaltyPresencePenalty?: number;
   readonly repeatPenaltyFrequencyPenalty?: number;
@@ -19,35 +22,49 @@ export type SamplerConfig = {
 /** The configuration for the next draw, after `history` was generated. The same object where nothing changed since the last. */
 export type SamplerConfigFor = (history: readonly number[]) => SamplerConfig;
 
-/** llama.cpp's `penalty_last_n` default: how far `repeat_penalty` looks back. */
-const REPEAT_PENALTY_TOKENS = 64;
+/** What keeps a token from being drawn, in `logit_bias`. */
+const BAN = -100;
 
-/** Turns a request's sampling into the binding's words, whose defaults are not OpenAI's: what is off is left out. */
+/**
+ * Turns a request's sampling into the binding's words, whose defaults are not OpenAI's: what is off is left out.
+ *
+ * @param bans tokens that may not be drawn: some never, some not before there are `minTokens`
+ */
 export function samplerConfig(
   sampling: Sampling & { readonly seed: number },
   prompt: readonly number[],
+  bans: Pick<Bans, "always" | "early"> = { always: [], early: [] },
 ): SamplerConfigFor {
   const greedy = sampling.temperature === 0;
-  const fixed = fixedConfig(sampling);
+  const later = fixedConfig(banning(sampling, bans.always));
+  const early = bans.early.length === 0 ? later : fixedConfig(banning(sampling, [...bans.always, ...bans.early]));
+  const fixedAfter = (history: readonly number[]) => (history.length < sampling.minTokens ? early : later);
   const penalties = penaltyConfig(sampling);
-  if (greedy && penalties === undefined) return () => fixed;
+  if (greedy && penalties === undefined) return fixedAfter;
   return (history) => ({
-    ...fixed,
+    ...fixedAfter(history),
     ...(penalties && { ...penalties.config, ...penalties.window(prompt, history) }),
     ...(!greedy && { seed: drawSeed(sampling.seed, history.length) }),
   });
 }
 
-function fixedConfig({ temperature, topK, topP, minP, logitBias }: Sampling): SamplerConfig {
+function banning(sampling: Sampling, tokens: readonly number[]): Sampling {
+  if (tokens.length === 0) return sampling;
+  return { ...sampling, logitBias: [...sampling.logitBias, ...tokens.map((token) => [token, BAN] as const)] };
+}
+
+function fixedConfig(sampling: Sampling): SamplerConfig {
+  const { temperature, topP, topK, minP, xtcProbability, xtcThreshold, logitBias } = sampling;
   return {
     temperature,
     // A filter that is off is left out: present, it would sort the whole vocabulary for nothing. Greedy needs none.
     ...(temperature > 0 && topK > 0 && { topK }),
     ...(temperature > 0 && topP < 1 && { topP }),
     ...(temperature > 0 && minP > 0 && { minP }),
+    ...(temperature > 0 && xtcProbability > 0 && { xtcProbability, xtcThreshold }),
     ...(logitBias.length > 0 && {
       tokenBiasKeys: Uint32Array.from(logitBias, ([token]) => token),
-      tokenBiasValues: Float32Array.from(logitBias, ([, bias]) => (bias <= -100 ? Number.NEGATIVE_INFINITY : bias)),
+      tokenBiasValues: Float32Array.from(logitBias, ([, bias]) => (bias <= BAN ? Number.NEGATIVE_INFINITY : bias)),
     }),
   };
 }
@@ -56,9 +73,9 @@ function fixedConfig({ temperature, topK, topP, minP, logitBias }: Sampling): Sa
  * One penalty stage serves both: OpenAI's presence and frequency penalties count what was generated, llama.cpp's repetition
  * penalty looks back over prompt and answer. Where both are asked for, both count what was generated.
  */
-function penaltyConfig({ repeatPenalty, presencePenalty, frequencyPenalty }: Sampling) {
+function penaltyConfig({ repeatPenalty, repeatLastTokens, presencePenalty, frequencyPenalty }: Sampling) {
   const openai = presencePenalty !== 0 || frequencyPenalty !== 0;
-  if (!openai && repeatPenalty === 1) return undefined;
+  if (!openai && (repeatPenalty === 1 || repeatLastTokens === 0)) return undefined;
   return {
     config: {
       repeatPenalty,
@@ -66,15 +83,18 @@ function penaltyConfig({ repeatPenalty, presencePenalty, frequencyPenalty }: Sam
       repeatPenaltyFrequencyPenalty: frequencyPenalty,
     },
     window(prompt: readonly number[], history: readonly number[]) {
-      const tokens = openai
-        ? history
-        : [...prompt.slice(-REPEAT_PENALTY_TOKENS), ...history].slice(-REPEAT_PENALTY_TOKENS);
+      const tokens = openai ? history : lastOf(prompt, history, repeatLastTokens);
       return {
         repeatPenaltyTokens: Uint32Array.from(tokens),
-        repeatPenaltyMaxTokens: openai ? Math.max(1, history.length) : REPEAT_PENALTY_TOKENS,
+        repeatPenaltyMaxTokens: openai || repeatLastTokens < 0 ? Math.max(1, tokens.length) : repeatLastTokens,
       };
     },
   };
+}
+
+/** The last `count` tokens of both; all of them where it is negative. */
+function lastOf(prompt: readonly number[], history: readonly number[], count: number): readonly number[] {
+  return count < 0 ? [...prompt, ...history] : [...prompt.slice(-count), ...history].slice(-count);
 }
 
 /**

@@ -97,22 +97,32 @@ export function acceptToken(
   const { request, prompt, output, detokenizer, stopMatcher, heldLogprobs } = sequence;
   output.push(token);
 
-  if (tokenizer.isEndOfGeneration(token)) return endSequence(sequence, "stop");
+  const isStopToken = request.stopTokenIds?.includes(token) === true;
+  if (tokenizer.isEndOfGeneration(token) || (isStopToken && request.showsStop !== true)) {
+    return endSequence(sequence, "stop");
+  }
 
   const fresh = detokenizer.push(token);
   if (logprob !== undefined) heldLogprobs?.push(logprob, fresh.length);
-  const { text, stop } = stopMatcher.push(fresh);
+  // What has to be longer is not looked at.
+  const isTooShort = output.length <= request.sampling.minTokens;
+  const { text: before, stop } = isTooShort ? { text: fresh } : stopMatcher.push(fresh);
+  const text = stop !== undefined && request.showsStop === true ? before + stop : before;
   const logprobs = heldLogprobs?.show(text.length) ?? [];
   if (stop !== undefined) {
     return { text, logprobs: [...logprobs, ...(heldLogprobs?.cut() ?? [])], finished: "stop", stopString: stop };
   }
+  if (isStopToken) return withRest({ text, logprobs }, endSequence(sequence, "stop"));
 
   const full = prompt.length + output.length >= contextTokens;
   if (full || output.length >= (request.maxTokens ?? Number.POSITIVE_INFINITY)) {
-    const rest = endSequence(sequence, "length");
-    return { ...rest, text: text + rest.text, logprobs: [...logprobs, ...rest.logprobs] };
+    return withRest({ text, logprobs }, endSequence(sequence, "length"));
   }
   return { text, logprobs, finished: undefined };
+}
+
+function withRest({ text, logprobs }: Pick<Accepted, "text" | "logprobs">, rest: Accepted): Accepted {
+  return { ...rest, text: text + rest.text, logprobs: [...logprobs, ...rest.logprobs] };
 }
 
 /** Ends a sequence after its last token: what was held back is shown, unless it turns out to be a stop string. */

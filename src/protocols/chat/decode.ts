@@ -1,18 +1,17 @@
 import type { GenerationRequest, Message, Prompt } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
-import { parseWire } from "../issue.ts";
+import { decodeFormat, refuseBareFormat } from "../format-words.ts";
+import { decodeMaxTokens } from "../max-tokens.ts";
 import { decodeMetadata, type Metadata } from "../metadata.ts";
-import { decodeGrammar, decodeRegex, decodeResponseFormat, pickFormat } from "../output-format.ts";
-import { refuseUnsupported } from "../refusals.ts";
-import { decodeSampling, decodeStop } from "../sampling.ts";
+import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
 import { decodeStreamOptions } from "../stream-options.ts";
+import { parseBody } from "../words/read.ts";
 import { decodeMessages } from "./decode-messages.ts";
 import { chatRequestSchema, type WireChatRequest } from "./schema.ts";
 import { decodeTemplateArguments } from "./template-arguments.ts";
 import { decodeTools } from "./tools.ts";
-import { REFUSALS } from "./unsupported.ts";
 
 /** A chat completion request, understood. */
 export type ChatRequest = {
@@ -36,23 +35,11 @@ export type ChatRequest = {
  * this server can't honour.
  */
 export function decodeChatRequest(body: unknown): ChatRequest {
-  const wire = parseWire(chatRequestSchema, body);
-  refuseUnsupported(body, REFUSALS);
+  const wire = parseBody("chat", chatRequestSchema, body);
   refuseCombinations(wire);
   const tools = decodeTools(wire);
-  const output = pickFormat({
-    response_format: decodeResponseFormat(wire.response_format, "response_format"),
-    grammar: decodeGrammar(wire.grammar, "grammar"),
-    regex: decodeRegex(wire.regex, "regex"),
-  });
-  if (tools !== undefined && tools.choice !== "none" && (output?.type === "grammar" || output?.type === "regex")) {
-    const param = isSet(wire.grammar) ? "grammar" : "regex";
-    throw new InvalidRequestError(
-      `Setting '${param}' and tools at the same time is not supported: the answer could not be both. Set 'tool_choice' to 'none'.`,
-      param,
-      "invalid_parameter_combination",
-    );
-  }
+  const format = decodeFormat(wire);
+  if (tools !== undefined && tools.choice !== "none") refuseBareFormat(format);
 
   return {
     model: wire.model ?? undefined,
@@ -63,11 +50,14 @@ export function decodeChatRequest(body: unknown): ChatRequest {
     generation: {
       prompt: decodePrompt(wire),
       ...(tools === undefined ? {} : { tools }),
-      ...(output === undefined ? {} : { output }),
+      ...(format === undefined ? {} : { output: format.output }),
       ...(wire.logprobs === true ? { logprobs: wire.top_logprobs ?? 0 } : {}),
       choices: wire.n ?? 1,
-      maxTokens: wire.max_completion_tokens ?? wire.max_tokens ?? undefined,
+      maxTokens: isSet(wire.max_completion_tokens)
+        ? decodeMaxTokens(wire.max_completion_tokens, "max_completion_tokens")
+        : decodeMaxTokens(wire.max_tokens, "max_tokens"),
       stop: decodeStop(wire),
+      ...decodeEnds(wire),
       sampling: decodeSampling(wire),
     },
   };
@@ -86,6 +76,7 @@ function decodePrompt(wire: WireChatRequest): Prompt {
     type: "chat",
     messages,
     ...(wire.continue_final_message === true ? { continueFinal: true } : {}),
+    ...(wire.add_generation_prompt === false ? { withoutLead: true } : {}),
     ...(templateArguments === undefined ? {} : { templateArguments }),
   };
 }
@@ -100,8 +91,16 @@ function refuseUnfinished(messages: readonly Message[]): void {
   );
 }
 
-/** Fields that are fine alone and wrong together, in the words of OpenAI's servers. */
+/** Fields that are fine alone and wrong together, in the words of OpenAI's servers where they have some. */
 function refuseCombinations(wire: WireChatRequest): void {
+  if (wire.continue_final_message === true && wire.add_generation_prompt === true) {
+    throw new InvalidRequestError(
+      "Setting 'continue_final_message' and 'add_generation_prompt' at the same time is not supported: one goes on with a message, " +
+        "the other begins a new one.",
+      "add_generation_prompt",
+      "invalid_parameter_combination",
+    );
+  }
   if (isSet(wire.max_tokens) && isSet(wire.max_completion_tokens)) {
     throw new InvalidRequestError(
       "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",

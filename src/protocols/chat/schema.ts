@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { boolean, integer, modelName } from "../fields.ts";
-import { formatFields } from "../output-format.ts";
+import { formatFields } from "../format-words.ts";
+import { maxTokensField } from "../max-tokens.ts";
 import { variablesField } from "../preset-fields.ts";
 import { samplingFields } from "../sampling.ts";
 import { serviceTier } from "../service-tier.ts";
 import { streamFields } from "../stream-options.ts";
+import { withAliases } from "../words/read.ts";
 import { hintFields } from "./hints.ts";
 import { messages } from "./messages.ts";
 import { templateFields } from "./template-arguments.ts";
@@ -15,23 +17,19 @@ const MAX_TOP_LOGPROBS = 20;
 
 /**
  * The fields of `POST /v1/chat/completions` that mean something here, with OpenAI's ranges; unknown ones are ignored. `null` is as good
- * as absent. Fields that are known but can't be honoured are in `unsupported.ts`. Defaults are set in `decode.ts`.
+ * as absent. What else is known is in `words/`. Defaults are set in `decode.ts`.
  */
 export const chatRequestSchema = z.object(
-  {
+  withAliases("chat", {
     model: modelName(MAX_MODEL_LENGTH),
     messages: messages.describe("The conversation so far, which the model's own chat template renders."),
     n: integer(1, 128)
       .nullish()
       .describe("How many answers; each needs a slot of its own, and they take turns where there are fewer."),
-    max_tokens: integer(1, Number.MAX_SAFE_INTEGER)
-      .nullish()
-      .describe("The older name of `max_completion_tokens`; only one of the two."),
-    max_completion_tokens: integer(1, Number.MAX_SAFE_INTEGER)
-      .nullish()
-      .describe(
-        "How many tokens an answer has at most, reasoning included; until the context is full where it is left out.",
-      ),
+    max_tokens: maxTokensField.describe("The older name of `max_completion_tokens`; only one of the two."),
+    max_completion_tokens: maxTokensField.describe(
+      "How many tokens an answer has at most, reasoning included; until the context is full where it is left out or -1.",
+    ),
     store: boolean().nullish().describe("Whether the completion is kept, to be listed and shown later."),
     service_tier: serviceTier
       .nullish()
@@ -54,7 +52,7 @@ export const chatRequestSchema = z.object(
     ...templateFields,
     ...hintFields,
     variables: variablesField,
-  },
+  }),
   { error: "an object" },
 );
 

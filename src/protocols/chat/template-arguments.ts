@@ -15,12 +15,13 @@ const TAKEN: readonly string[] = [
 ];
 
 /** Templates know three efforts. */
-const EFFORTS = { minimal: "low", low: "low", medium: "medium", high: "high", xhigh: "high" } as const;
+const EFFORTS = { minimal: "low", low: "low", medium: "medium", high: "high", xhigh: "high", max: "high" } as const;
+
+const effort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]);
 
 /** The fields that reach the model's chat template as variables, or say how it is to be used. */
 export const templateFields = {
-  reasoning_effort: z
-    .enum(["none", "minimal", "low", "medium", "high", "xhigh"])
+  reasoning_effort: effort
     .nullish()
     .describe("How much to think, told to the model's template; means nothing to models that don't reason."),
   // As vLLM and llama-server have it.
@@ -31,9 +32,34 @@ export const templateFields = {
   continue_final_message: boolean()
     .nullish()
     .describe("Goes on with the last message, an assistant's, instead of answering it."),
+  add_generation_prompt: boolean()
+    .nullish()
+    .describe("With `false`, what leads into the answer is left out of the prompt."),
+  enable_thinking: boolean().nullish().describe("Whether to think, told to the model's template."),
+  think: z
+    .union([boolean(), effort], { error: "a boolean or string" })
+    .nullish()
+    .describe("Ollama's: whether to think, or how much."),
+  thinking: z
+    .union([boolean(), z.object({ type: z.enum(["enabled", "disabled", "adaptive", "auto"]) })], {
+      error: "a boolean or object",
+    })
+    .nullish()
+    .describe("Whether to think, as Anthropic and those who follow it say it."),
+  reasoning: z
+    .object(
+      {
+        effort: effort.nullish().describe("As `reasoning_effort`."),
+        enabled: boolean().nullish().describe("As `enable_thinking`."),
+      },
+      { error: "an object" },
+    )
+    .nullish()
+    .describe("How much to think, as the Responses API says it."),
 };
 
 const templateSchema = z.object(templateFields);
+type WireTemplate = z.infer<typeof templateSchema>;
 
 /**
  * The template's variables: `reasoning_effort` for the models that know efforts, `enable_thinking` for those that can only think or
@@ -41,10 +67,8 @@ const templateSchema = z.object(templateFields);
  *
  * @throws InvalidRequestError for a variable that is the server's own
  */
-export function decodeTemplateArguments({
-  reasoning_effort: effort,
-  chat_template_kwargs: given,
-}: z.infer<typeof templateSchema>): Readonly<Record<string, unknown>> | undefined {
+export function decodeTemplateArguments(wire: WireTemplate): Readonly<Record<string, unknown>> | undefined {
+  const { chat_template_kwargs: given } = wire;
   const names = Object.keys(given ?? {});
   if (names.length > MAX_ARGUMENTS) {
     throw new InvalidRequestError(
@@ -62,11 +86,24 @@ export function decodeTemplateArguments({
       "invalid_value",
     );
   }
-  if (!isSet(effort) && names.length === 0) return undefined;
-  return { ...fromEffort(effort), ...given };
+  const all = { ...fromEffort(wire), ...fromSwitch(wire), ...given };
+  return Object.keys(all).length === 0 ? undefined : all;
 }
 
-function fromEffort(effort: keyof typeof EFFORTS | "none" | null | undefined): Record<string, unknown> {
-  if (!isSet(effort)) return {};
-  return effort === "none" ? { enable_thinking: false } : { enable_thinking: true, reasoning_effort: EFFORTS[effort] };
+function fromEffort({ reasoning_effort, reasoning, think }: WireTemplate): Record<string, unknown> {
+  const wanted = reasoning_effort ?? reasoning?.effort ?? (typeof think === "string" ? think : undefined);
+  if (!isSet(wanted)) return {};
+  return wanted === "none" ? { enable_thinking: false } : { enable_thinking: true, reasoning_effort: EFFORTS[wanted] };
+}
+
+function fromSwitch({ enable_thinking, think, thinking, reasoning }: WireTemplate): Record<string, unknown> {
+  const mode = typeof thinking === "boolean" ? thinking : isThinking(thinking?.type);
+  const wanted = enable_thinking ?? (typeof think === "boolean" ? think : undefined) ?? mode ?? reasoning?.enabled;
+  return isSet(wanted) ? { enable_thinking: wanted } : {};
+}
+
+/** Undefined where the model is to decide. */
+function isThinking(type: "enabled" | "disabled" | "adaptive" | "auto" | undefined): boolean | undefined {
+  if (type === undefined || type === "auto") return undefined;
+  return type !== "disabled";
 }

@@ -1,10 +1,11 @@
 import type { GenerationRequest, Prompt } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
-import { parseWire } from "../issue.ts";
-import { decodeGrammar, decodeRegex, decodeResponseFormat, pickFormat } from "../output-format.ts";
-import { decodeSampling, decodeStop } from "../sampling.ts";
+import { decodeFormat } from "../format-words.ts";
+import { decodeMaxTokens } from "../max-tokens.ts";
+import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
 import { decodeStreamOptions, type StreamOptions } from "../stream-options.ts";
+import { parseBody } from "../words/read.ts";
 import type { WirePrompt } from "./prompts.ts";
 import { completionRequestSchema, type WireCompletionRequest } from "./schema.ts";
 
@@ -37,15 +38,11 @@ export type CompletionRequest = StreamOptions & {
  * server can't honour.
  */
 export function decodeCompletionRequest(body: unknown): CompletionRequest {
-  const wire = parseWire(completionRequestSchema, body);
+  const wire = parseBody("completions", completionRequestSchema, body);
   const returned = wire.n ?? 1;
   const generated = wire.best_of ?? returned;
   refuseCombinations(wire, returned, generated);
-  const output = pickFormat({
-    response_format: decodeResponseFormat(wire.response_format, "response_format"),
-    grammar: decodeGrammar(wire.grammar, "grammar"),
-    regex: decodeRegex(wire.regex, "regex"),
-  });
+  const output = decodeFormat(wire)?.output;
   // What a choice is worth is told by the log-probabilities of its own tokens.
   const logprobs = wire.logprobs ?? (generated > returned ? 0 : undefined);
 
@@ -60,8 +57,9 @@ export function decodeCompletionRequest(body: unknown): CompletionRequest {
       ...(logprobs !== undefined && { logprobs }),
       ...(output !== undefined && { output }),
       choices: generated,
-      maxTokens: wire.max_tokens ?? DEFAULT_MAX_TOKENS,
+      maxTokens: isSet(wire.max_tokens) ? decodeMaxTokens(wire.max_tokens, "max_tokens", 0) : DEFAULT_MAX_TOKENS,
       stop: decodeStop(wire),
+      ...decodeEnds(wire),
       sampling: decodeSampling(wire),
     },
   };

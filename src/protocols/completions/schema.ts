@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { boolean, integer, modelName, string } from "../fields.ts";
-import { formatFields } from "../output-format.ts";
+import { formatFields } from "../format-words.ts";
+import { maxTokensField } from "../max-tokens.ts";
 import { samplingFields } from "../sampling.ts";
 import { streamFields } from "../stream-options.ts";
+import { withAliases } from "../words/read.ts";
 import { prompts } from "./prompts.ts";
 
 const MAX_MODEL_LENGTH = 1_024;
@@ -17,7 +19,7 @@ const MAX_LOGPROBS = 5;
  * `decode.ts`.
  */
 export const completionRequestSchema = z.object(
-  {
+  withAliases("completions", {
     model: modelName(MAX_MODEL_LENGTH),
     prompt: prompts.describe(
       "What to go on with, without a chat template: a text, token ids, or a list of either. The beginning of a document where it is left out.",
@@ -37,19 +39,18 @@ export const completionRequestSchema = z.object(
       .describe(
         "Of how many of the most likely tokens in each place the log-probabilities come, and that of the token drawn.",
       ),
-    // OpenAI's takes 0, for the prompt's own log-probabilities, which are not available.
-    max_tokens: integer(1, Number.MAX_SAFE_INTEGER)
-      .nullish()
-      .describe("How many tokens an answer has at most; 16 where it is left out."),
+    max_tokens: maxTokensField.describe(
+      "How many tokens an answer has at most; 16 where it is left out, as many as fit for -1, and 0 reads the prompt only.",
+    ),
     ...streamFields,
     ...samplingFields,
 
-    // Extensions of llama-server and vLLM; `output-format.ts` judges them.
+    // Extensions of the servers beside this one; `format-words.ts` judges them.
     ...formatFields,
 
     // A hint that changes no answer.
     user: string(MAX_HINT_LENGTH).nullish().describe("Whose request it is, in the client's words; changes nothing."),
-  },
+  }),
   { error: "an object" },
 );
 

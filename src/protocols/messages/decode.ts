@@ -1,12 +1,12 @@
 import type { GenerationRequest, Prompt, ToolUse } from "../../generation/request.ts";
-import { parseWire } from "../issue.ts";
-import { refuseUnsupported } from "../refusals.ts";
-import { decodeSampling } from "../sampling.ts";
+import { decodeTemplateArguments as decodeKwargs } from "../chat/template-arguments.ts";
+import { decodeFormat, refuseBareFormat } from "../format-words.ts";
+import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
+import { parseBody } from "../words/read.ts";
 import { decodeConversation } from "./decode-messages.ts";
 import { decodeToolUse } from "./decode-tools.ts";
 import { countRequestSchema, messagesRequestSchema, type WireCountRequest } from "./schema.ts";
-import { REFUSALS } from "./unsupported.ts";
 
 /** What the model's template renders. */
 type TemplateInput = {
@@ -40,29 +40,31 @@ export type CountRequest = {
  * can't honour.
  */
 export function decodeMessagesRequest(body: unknown): MessagesRequest {
-  const wire = parseWire(messagesRequestSchema, body);
-  refuseUnsupported(body, REFUSALS);
-  const schema = wire.output_config?.format?.schema;
+  const wire = parseBody("messages", messagesRequestSchema, body);
+  const input = decodeTemplateInput(wire);
+  const schema = (wire.output_config?.format ?? wire.output_format)?.schema;
+  const format = decodeFormat(wire, { "output_config.format": schema && { type: "schema", schema } });
+  if (input.tools !== undefined && input.tools.choice !== "none") refuseBareFormat(format);
   return {
     model: wire.model ?? undefined,
     stream: wire.stream ?? false,
     showThinking: wire.thinking?.type === "disabled" || wire.thinking?.display !== "omitted",
     serviceTier: wire.service_tier === "standard_only" ? "default" : undefined,
     generation: {
-      ...decodeTemplateInput(wire),
-      ...(schema !== undefined && { output: { type: "schema", schema } }),
+      ...input,
+      ...(format !== undefined && { output: format.output }),
       choices: 1,
       maxTokens: wire.max_tokens,
-      stop: wire.stop_sequences ?? [],
-      sampling: decodeSampling({ temperature: wire.temperature, top_p: wire.top_p, top_k: wire.top_k }),
+      stop: decodeStop({ stop: wire.stop_sequences }),
+      ...decodeEnds(wire),
+      sampling: decodeSampling(wire),
     },
   };
 }
 
 /** Understands the body of `POST /v1/messages/count_tokens`. Throws as `decodeMessagesRequest` does. */
 export function decodeCountRequest(body: unknown): CountRequest {
-  const wire = parseWire(countRequestSchema, body);
-  refuseUnsupported(body, REFUSALS);
+  const wire = parseBody("messages", countRequestSchema, body);
   return {
     model: wire.model ?? undefined,
     generation: {
@@ -94,11 +96,13 @@ function decodeTemplateInput(wire: WireCountRequest): TemplateInput {
 function decodeTemplateArguments({
   thinking,
   output_config: output,
+  chat_template_kwargs,
 }: WireCountRequest): Readonly<Record<string, unknown>> {
   const effort = output?.effort;
   return {
     ...(thinking && { enable_thinking: thinking.type !== "disabled" }),
     ...(thinking?.type === "enabled" && { thinking_budget: thinking.budget_tokens }),
     ...(effort && { reasoning_effort: effort === "xhigh" || effort === "max" ? "high" : effort }),
+    ...decodeKwargs({ chat_template_kwargs }),
   };
 }

@@ -1,6 +1,10 @@
 import { z } from "zod";
+import { templateFields } from "../chat/template-arguments.ts";
 import { boolean, decimal, integer, modelName, string } from "../fields.ts";
+import { neighbourFormatFields } from "../format-words.ts";
 import { variablesField } from "../preset-fields.ts";
+import { samplingFields } from "../sampling.ts";
+import { withAliases } from "../words/read.ts";
 import { messages, system } from "./blocks.ts";
 
 const MAX_MODEL_LENGTH = 1_024;
@@ -47,8 +51,13 @@ const display = z.enum(["summarized", "omitted"]).nullish();
 const thinking = z.discriminatedUnion("type", [
   z.object({ type: z.literal("enabled"), budget_tokens: integer(1, Number.MAX_SAFE_INTEGER), display }),
   z.object({ type: z.literal("adaptive"), display }),
+  z.object({ type: z.literal("between_tools"), display }),
   z.object({ type: z.literal("disabled") }),
 ]);
+
+const jsonFormat = z
+  .discriminatedUnion("type", [z.object({ type: z.literal("json_schema"), schema: jsonObject })])
+  .nullish();
 
 const outputConfig = z.object(
   {
@@ -56,10 +65,7 @@ const outputConfig = z.object(
       .enum(["low", "medium", "high", "xhigh", "max"])
       .nullish()
       .describe("How much to think, told to the model's template."),
-    format: z
-      .discriminatedUnion("type", [z.object({ type: z.literal("json_schema"), schema: jsonObject })])
-      .nullish()
-      .describe("JSON that fits a schema, where the text is not to be free."),
+    format: jsonFormat.describe("JSON that fits a schema, where the text is not to be free."),
   },
   AN_OBJECT,
 );
@@ -81,20 +87,28 @@ export const countRequestSchema = z.object(
     tool_choice: toolChoice.nullish().describe("Whether it may, must or must not use them, or which one."),
     thinking: thinking.nullish().describe("Whether to think before the answer, told to the model's template."),
     output_config: outputConfig.nullish().describe("How much to think, and what the text has to be."),
+    chat_template_kwargs: templateFields.chat_template_kwargs,
     variables: variablesField,
   },
   AN_OBJECT,
 );
 
-const stop = string(MAX_STOP_LENGTH).min(1);
+const stop = string(MAX_STOP_LENGTH);
+
+/** What chat completions have beyond Anthropic's, and the ends of a text by Anthropic's own name. */
+const { stop: _, temperature: _chat, ...neighbourSampling } = samplingFields;
 
 /**
  * The fields of `POST /v1/messages` that mean something here. `cache_control` is known everywhere and changes nothing, since every
- * prompt's prefixes are kept. Fields that can't be honoured are in `unsupported.ts`.
+ * prompt's prefixes are kept. What else is known is in `words/`.
  */
-export const messagesRequestSchema = countRequestSchema.extend({
-  max_tokens: integer(1, Number.MAX_SAFE_INTEGER).describe(
-    "How many tokens the answer has at most, thinking included.",
+const messagesFields = {
+  ...countRequestSchema.shape,
+  ...neighbourSampling,
+  ...neighbourFormatFields,
+  output_format: jsonFormat.describe("The older name of `output_config.format`."),
+  max_tokens: integer(0, Number.MAX_SAFE_INTEGER).describe(
+    "How many tokens the answer has at most, thinking included; 0 reads the prompt only.",
   ),
   stop_sequences: z
     .array(stop, { error: "an array of strings" })
@@ -129,7 +143,10 @@ export const messagesRequestSchema = countRequestSchema.extend({
     )
     .nullish()
     .describe("About the request; changes nothing."),
-});
+};
+
+/** The fields of `POST /v1/messages`, each under all of its names. */
+export const messagesRequestSchema = z.object(withAliases("messages", messagesFields), AN_OBJECT);
 
 export type WireCountRequest = z.infer<typeof countRequestSchema>;
 export type WireMessagesRequest = z.infer<typeof messagesRequestSchema>;

@@ -1,7 +1,6 @@
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
-import { refuseUnsupported } from "../refusals.ts";
 import type { ServiceTier } from "../service-tier.ts";
 import type { TokenCounts } from "../tally.ts";
 import { decodeInput } from "./decode-items.ts";
@@ -9,7 +8,6 @@ import { newId } from "./ids.ts";
 import type { Compaction, InputMessage, Item, ItemReference } from "./items.ts";
 import { encodeResponseUsage } from "./response.ts";
 import { compactRequestSchema } from "./schema.ts";
-import { COMPACT_REFUSALS } from "./unsupported.ts";
 
 /** A request to compact a conversation, understood. What it refers to is still to be looked up. */
 export type CompactRequest = {
@@ -25,7 +23,6 @@ export type CompactRequest = {
 /** Understands the body of `POST /v1/responses/compact`. Throws `InvalidRequestError`. */
 export function decodeCompactRequest(body: unknown): CompactRequest {
   const wire = parseWire(compactRequestSchema, body);
-  refuseUnsupported(body, COMPACT_REFUSALS);
   const input = decodeInput(wire.input ?? []);
   if (input.length === 0 && !isSet(wire.previous_response_id)) {
     throw new InvalidRequestError(

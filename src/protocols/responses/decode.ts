@@ -2,19 +2,19 @@ import type { GenerationRequest } from "../../generation/request.ts";
 import { decodeTemplateArguments } from "../chat/template-arguments.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
-import { parseWire } from "../issue.ts";
+import { decodeFormat, refuseBareFormat, textFormatOf } from "../format-words.ts";
+import { decodeMaxTokens } from "../max-tokens.ts";
 import { decodeMetadata } from "../metadata.ts";
-import { decodeTextFormat, showTextFormat } from "../output-format.ts";
+import { showTextFormat } from "../output-format.ts";
 import { decodePresetFields } from "../preset-fields.ts";
-import { refuseUnsupported } from "../refusals.ts";
-import { decodeSampling } from "../sampling.ts";
+import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
+import { parseBody } from "../words/read.ts";
 import { decodeInput } from "./decode-items.ts";
 import type { Item, ItemReference } from "./items.ts";
 import type { ResponseSettings } from "./response.ts";
 import { responsesRequestSchema, type WireResponsesRequest } from "./schema.ts";
 import { decodeTools, showTools } from "./tools.ts";
-import { REFUSALS } from "./unsupported.ts";
 
 /** A request for a response, understood. What it refers to is still to be looked up. */
 export type ResponsesRequest = {
@@ -44,16 +44,14 @@ export type ResponsesRequest = {
  * server can't honour.
  */
 export function decodeResponsesRequest(body: unknown): ResponsesRequest {
-  const wire = parseWire(responsesRequestSchema, body);
-  refuseUnsupported(body, REFUSALS);
+  const wire = parseBody("responses", responsesRequestSchema, body);
   refuseCombinations(wire);
 
   const conversationId = typeof wire.conversation === "string" ? wire.conversation : wire.conversation?.id;
   const tools = decodeTools(wire);
-  const output = decodeTextFormat(wire.text?.format, "text.format");
+  const format = decodeFormat(wire, textFormatOf(wire.text?.format));
+  if (tools !== undefined && tools.choice !== "none") refuseBareFormat(format);
   const wantsLogprobs = wire.include?.includes("message.output_text.logprobs") || (wire.top_logprobs ?? 0) > 0;
-  const effort = wire.reasoning?.effort;
-
   return {
     model: wire.model ?? undefined,
     stream: wire.stream ?? false,
@@ -64,15 +62,19 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
     previousResponseId: wire.previous_response_id ?? undefined,
     conversationId,
     input: decodeInput(wire.input ?? []),
-    // Templates know nothing above their highest.
-    templateArguments: decodeTemplateArguments({ reasoning_effort: effort === "max" ? "xhigh" : effort }),
+    templateArguments: decodeTemplateArguments({
+      reasoning_effort: wire.reasoning?.effort,
+      chat_template_kwargs: wire.chat_template_kwargs,
+      enable_thinking: wire.enable_thinking,
+    }),
     generation: {
       choices: 1,
-      maxTokens: wire.max_output_tokens ?? undefined,
-      stop: [],
+      maxTokens: decodeMaxTokens(wire.max_output_tokens, "max_output_tokens"),
+      stop: decodeStop(wire),
+      ...decodeEnds(wire),
       sampling: decodeSampling(wire),
       ...(tools === undefined ? {} : { tools }),
-      ...(output === undefined ? {} : { output }),
+      ...(format === undefined ? {} : { output: format.output }),
       ...(wantsLogprobs ? { logprobs: wire.top_logprobs ?? 0 } : {}),
     },
     serviceTier: wire.service_tier ?? undefined,
@@ -118,18 +120,24 @@ function decodeSettings(wire: WireResponsesRequest, conversationId: string | und
     background: wire.background ?? false,
     conversation: conversationId === undefined ? null : { id: conversationId },
     instructions: wire.instructions ?? null,
-    max_output_tokens: wire.max_output_tokens ?? null,
+    frequency_penalty: wire.frequency_penalty ?? 0,
+    max_output_tokens: decodeMaxTokens(wire.max_output_tokens, "max_output_tokens") ?? null,
     max_tool_calls: wire.max_tool_calls ?? null,
     metadata: decodeMetadata(wire.metadata),
     parallel_tool_calls: wire.parallel_tool_calls ?? true,
     previous_response_id: wire.previous_response_id ?? null,
     prompt: showPrompt(wire),
+    presence_penalty: wire.presence_penalty ?? 0,
     prompt_cache_key: wire.prompt_cache_key ?? null,
-    reasoning: { effort: wire.reasoning?.effort ?? null, summary: null },
+    prompt_cache_retention: showRetention(wire.prompt_cache_retention),
+    reasoning: {
+      effort: wire.reasoning?.effort ?? null,
+      summary: wire.reasoning?.summary ?? wire.reasoning?.generate_summary ?? null,
+    },
     safety_identifier: wire.safety_identifier ?? null,
     store: wire.store ?? true,
     temperature: wire.temperature ?? 1,
-    text: { format: showTextFormat(wire.text?.format), verbosity: "medium" },
+    text: { format: showTextFormat(wire.text?.format), verbosity: wire.text?.verbosity ?? "medium" },
     tool_choice: wire.tool_choice ?? "auto",
     tools: showTools(wire.tools),
     top_logprobs: wire.top_logprobs ?? 0,
@@ -137,6 +145,11 @@ function decodeSettings(wire: WireResponsesRequest, conversationId: string | und
     truncation: wire.truncation ?? "disabled",
     user: wire.user ?? null,
   };
+}
+
+/** As OpenAI's API describes it; other words for it are taken, and not repeated. */
+function showRetention(asked: string | null | undefined): ResponseSettings["prompt_cache_retention"] {
+  return asked === "in_memory" || asked === "24h" ? asked : null;
 }
 
 /** The preset that was asked for, its variables as texts: what OpenAI's API describes has room for no other values. */

@@ -11,6 +11,7 @@ export type ResponseSettings = {
   readonly background: boolean;
   readonly conversation: { readonly id: string } | null;
   readonly instructions: string | null;
+  readonly frequency_penalty: number;
   readonly max_output_tokens: number | null;
   readonly max_tool_calls: number | null;
   readonly metadata: Metadata;
@@ -21,12 +22,14 @@ export type ResponseSettings = {
     readonly version: string | null;
     readonly variables: Readonly<Record<string, string>> | null;
   } | null;
+  readonly presence_penalty: number;
   readonly prompt_cache_key: string | null;
-  readonly reasoning: { readonly effort: string | null; readonly summary: null };
+  readonly prompt_cache_retention: "in_memory" | "24h" | null;
+  readonly reasoning: { readonly effort: string | null; readonly summary: string | null };
   readonly safety_identifier: string | null;
   readonly store: boolean;
   readonly temperature: number;
-  readonly text: { readonly format: unknown; readonly verbosity: "medium" };
+  readonly text: { readonly format: unknown; readonly verbosity: "low" | "medium" | "high" };
   readonly tool_choice: NonNullable<WireTools["tool_choice"]>;
   readonly tools: ReturnType<typeof showTools>;
   readonly top_logprobs: number;

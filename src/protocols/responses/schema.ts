@@ -1,10 +1,14 @@
 import { z } from "zod";
+import { templateFields } from "../chat/template-arguments.ts";
 import { boolean, integer, modelName, string } from "../fields.ts";
+import { neighbourFormatFields } from "../format-words.ts";
+import { maxTokensField } from "../max-tokens.ts";
 import { metadata } from "../metadata.ts";
 import { textFormatField } from "../output-format.ts";
 import { promptField, variablesField } from "../preset-fields.ts";
 import { samplingFields } from "../sampling.ts";
 import { serviceTier } from "../service-tier.ts";
+import { withAliases } from "../words/read.ts";
 import { wireItems } from "./items.ts";
 import { toolFields } from "./tools.ts";
 
@@ -54,7 +58,7 @@ const promptFields = {
         summary: z
           .enum(["auto", "concise", "detailed"])
           .nullish()
-          .describe("Only `auto`: reasoning is given in full and never summarized."),
+          .describe("Changes nothing: reasoning is given in full and never summarized."),
         generate_summary: z.enum(["auto", "concise", "detailed"]).nullish().describe("The older name of `summary`."),
       },
       { error: "an object" },
@@ -63,7 +67,13 @@ const promptFields = {
     .describe("How the model thinks, where it does."),
   text: z
     .object(
-      { format: textFormatField, verbosity: z.enum(["low", "medium", "high"]).nullish().describe("Only `medium`.") },
+      {
+        format: textFormatField,
+        verbosity: z
+          .enum(["low", "medium", "high"])
+          .nullish()
+          .describe("Changes nothing: open models have no word for it."),
+      },
       { error: "an object" },
     )
     .nullish()
@@ -78,23 +88,19 @@ const promptFields = {
 };
 
 /**
- * The fields of `POST /v1/responses` that mean something here, with OpenAI's ranges; unknown ones are ignored. Fields that are known but
- * can't be honoured are in `unsupported.ts`. Defaults are set in `decode.ts`.
+ * The fields of `POST /v1/responses` that mean something here, with OpenAI's ranges; unknown ones are ignored. What else is known is in
+ * `words/`. Defaults are set in `decode.ts`.
  */
 export const responsesRequestSchema = z.object(
-  {
+  withAliases("responses", {
     ...promptFields,
-    max_output_tokens: integer(1, Number.MAX_SAFE_INTEGER)
-      .nullish()
-      .describe(
-        "How many tokens the answer has at most, reasoning included; until the context is full where it is left out.",
-      ),
+    max_output_tokens: maxTokensField.describe(
+      "How many tokens the answer has at most, reasoning included; until the context is full where it is left out or -1.",
+    ),
     // OpenAI's bound on calls of built-in tools. There are none here, so it is kept whatever it is.
     max_tool_calls: integer(1, Number.MAX_SAFE_INTEGER)
       .nullish()
       .describe("Bounds calls of built-in tools, of which there are none; kept with the response."),
-    temperature: samplingFields.temperature,
-    top_p: samplingFields.top_p,
     top_logprobs: integer(0, 20)
       .nullish()
       .describe("Of how many of the most likely tokens in each place the log-probabilities come."),
@@ -106,7 +112,7 @@ export const responsesRequestSchema = z.object(
     stream: boolean().nullish().describe("Whether the response comes as typed server-sent events."),
     stream_options: z
       .object(
-        { include_obfuscation: boolean().nullish().describe("Only false: streams are not padded.") },
+        { include_obfuscation: boolean().nullish().describe("Changes nothing: streams are not padded.") },
         { error: "an object" },
       )
       .nullish()
@@ -118,13 +124,11 @@ export const responsesRequestSchema = z.object(
       .nullish()
       .describe("Whose turn comes first: `priority`, `default` or `flex`; the answer says which it was."),
 
-    // llama.cpp's and chat completions', beyond OpenAI's.
-    seed: samplingFields.seed,
-    top_k: samplingFields.top_k,
-    min_p: samplingFields.min_p,
-    repeat_penalty: samplingFields.repeat_penalty,
-    presence_penalty: samplingFields.presence_penalty,
-    frequency_penalty: samplingFields.frequency_penalty,
+    // `temperature` and `top_p`, and beyond OpenAI's what chat completions and the servers beside this one have.
+    ...samplingFields,
+    ...neighbourFormatFields,
+    chat_template_kwargs: templateFields.chat_template_kwargs,
+    enable_thinking: templateFields.enable_thinking,
 
     // Hints that change no answer.
     user: string(MAX_HINT_LENGTH).nullish().describe("Whose request it is, in the client's words; changes nothing."),
@@ -134,7 +138,10 @@ export const responsesRequestSchema = z.object(
     prompt_cache_key: string(MAX_HINT_LENGTH)
       .nullish()
       .describe("Changes nothing: the prefixes of all prompts are kept."),
-  },
+    prompt_cache_retention: string(MAX_HINT_LENGTH)
+      .nullish()
+      .describe("Changes nothing: the prefixes of all prompts are kept."),
+  }),
   { error: "an object" },
 );
 

@@ -26,6 +26,28 @@ describe("the sampler's configuration", () => {
     expect(repeat([3])).toMatchObject({ repeatPenaltyTokens: Uint32Array.of(1, 2, 3), repeatPenaltyMaxTokens: 64 });
   });
 
+  test("looks as far back as it is told, and to the beginning for −1", () => {
+    const window = (repeatLastTokens: number) =>
+      samplerConfig({ ...off, repeatPenalty: 1.1, repeatLastTokens }, [1, 2])([3]);
+    expect(window(2)).toMatchObject({ repeatPenaltyTokens: Uint32Array.of(2, 3), repeatPenaltyMaxTokens: 2 });
+    expect(window(-1)).toMatchObject({ repeatPenaltyTokens: Uint32Array.of(1, 2, 3), repeatPenaltyMaxTokens: 3 });
+    expect(window(0)).not.toHaveProperty("repeatPenalty");
+  });
+
+  test("bans some tokens always, and some for as long as the answer is too short", () => {
+    const config = samplerConfig({ ...off, temperature: 0, minTokens: 2 }, [], { always: [5], early: [6] });
+    expect(config([1]).tokenBiasKeys).toEqual(Uint32Array.of(5, 6));
+    expect(config([1, 1]).tokenBiasKeys).toEqual(Uint32Array.of(5));
+    // The same object for as long as nothing changes, so that it is set once.
+    expect(config([1, 1, 1])).toBe(config([1, 1]));
+  });
+
+  test("leaves out top choices only where chance draws", () => {
+    const xtc = { xtcProbability: 0.5, xtcThreshold: 0.2 };
+    expect(samplerConfig({ ...off, ...xtc }, [])([])).toMatchObject(xtc);
+    expect(samplerConfig({ ...off, ...xtc, temperature: 0 }, [])([])).toEqual({ temperature: 0 });
+  });
+
   test("seeds each draw by the seed and the token's index alone, and never with llama.cpp's word for any seed", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 0xffff_ffff }), fc.nat(5000), (seed, index) => {

@@ -201,6 +201,40 @@ describe("the scheduler", () => {
     await finish();
   });
 
+  test("ends before a token that is to end it, or after it where that is to be seen", async () => {
+    const prompt = letters(5);
+    const { tokens, text } = expectedAnswer(prompt, { maxTokens: 8 }, CONTEXT);
+    const [third = 0] = tokens.slice(2);
+    const { scheduler, answers, drain, finish } = setUp();
+    scheduler.submit(sequenceRequest(1, { stopTokenIds: [third] }), prompt);
+    scheduler.submit(sequenceRequest(2, { stopTokenIds: [third], showsStop: true }), prompt);
+    await drain();
+    const end = tokens.indexOf(third);
+    expect(answers.get(1)?.text).toBe(text.slice(0, end));
+    expect(answers.get(2)?.text).toBe(text.slice(0, end + 1));
+    expect(answers.get(2)?.updates.at(-1)?.finished?.reason).toBe("stop");
+    await finish();
+  });
+
+  test("shows the stop string where it is to be seen, and looks for none before there are enough tokens", async () => {
+    const answerTo = (prompt: readonly number[]) => expectedAnswer(prompt, { maxTokens: 8 }, CONTEXT).text;
+    const prompt = Array.from({ length: 26 }, (_, from) => letters(5, from)).find(
+      (each) => answerTo(each).length === 8,
+    );
+    if (prompt === undefined) throw new Error("the fake model has no long answer");
+    const { text } = expectedAnswer(prompt, { maxTokens: 8 }, CONTEXT);
+    const { scheduler, answers, drain, finish } = setUp();
+    const stop = [text.slice(1, 3)];
+    const base = sequenceRequest(1, { stop, maxTokens: 8 });
+    scheduler.submit({ ...base, showsStop: true }, prompt);
+    scheduler.submit({ ...base, id: 2, sampling: { ...base.sampling, minTokens: 3 } }, prompt);
+    await drain();
+    expect(answers.get(1)?.text).toBe(text.slice(0, 3));
+    expect(answers.get(2)?.text.startsWith(text.slice(0, 3))).toBe(true);
+    expect(answers.get(2)?.text.length).toBeGreaterThan(3);
+    await finish();
+  });
+
   test("ends a sequence where nothing may follow, and shows what was held back", async () => {
     const prompt = letters(10);
     const { text, tokens } = expectedAnswer(prompt, { maxTokens: 3 }, CONTEXT);

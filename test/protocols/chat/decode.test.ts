@@ -50,6 +50,7 @@ describe("a chat request", () => {
       maxTokens: 50,
       stop: ["\n\n", "END"],
       sampling: {
+        ...PLAIN_SAMPLING,
         temperature: 0.5,
         topP: 0.9,
         topK: 40,

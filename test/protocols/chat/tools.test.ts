@@ -177,7 +177,7 @@ const WRONG: readonly [Readonly<Record<string, unknown>>, string, string | null,
     { reasoning_effort: "extreme" },
     "reasoning_effort",
     "invalid_value",
-    "Invalid value: 'extreme'. Supported values are: 'none', 'minimal', 'low', 'medium', 'high', and 'xhigh'.",
+    "Invalid value: 'extreme'. Supported values are: 'none', 'minimal', 'low', 'medium', 'high', 'xhigh', and 'max'.",
   ],
   [
     { continue_final_message: true },

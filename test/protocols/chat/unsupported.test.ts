@@ -7,9 +7,6 @@ const UNSUPPORTED: readonly [string, unknown][] = [
   ["modalities", ["text", "audio"]],
   ["web_search_options", {}],
   ["moderation", { model: "omni-moderation-latest" }],
-  ["verbosity", "low"],
-  ["prompt_cache_retention", "24h"],
-  ["prompt_cache_options", { mode: "explicit" }],
 ];
 
 describe("a chat request for what isn't there", () => {

@@ -67,6 +67,7 @@ describe("a completion request", () => {
       maxTokens: 50,
       stop: ["\n", "END"],
       sampling: {
+        ...PLAIN_SAMPLING,
         temperature: 0.5,
         topP: 0.9,
         topK: 40,
@@ -192,7 +193,7 @@ describe("a completion request that is wrong", () => {
     [{ prompt: Array(262_145).fill(1) }, "prompt", "array_above_max_length", "maximum length 262144"],
     [{ logprobs: 6 }, "logprobs", "integer_above_max_value", "Expected a value <= 5, but got 6 instead."],
     [{ logprobs: true }, "logprobs", "invalid_type", "expected an integer, but got a boolean instead."],
-    [{ max_tokens: 0 }, "max_tokens", "integer_below_min_value", "Expected a value >= 1, but got 0 instead."],
+    [{ max_tokens: -2 }, "max_tokens", "integer_below_min_value", "Expected a value >= -1, but got -2 instead."],
     [{ best_of: 21 }, "best_of", "integer_above_max_value", "Expected a value <= 20"],
     [
       { n: 3, best_of: 2 },
@@ -201,7 +202,6 @@ describe("a completion request that is wrong", () => {
       "return more choices than it will generate (HINT: you must set 'n' (currently 3) to be at most 'best_of' (currently 2)",
     ],
     [{ best_of: 2, stream: true }, "best_of", "invalid_parameter_combination", "Results can't be streamed"],
-    [{ grammar: "root ::=", regex: "" }, expect.any(String), expect.any(String), "Invalid"],
     [{ grammar: 'root ::= "a"', regex: "a" }, "regex", "invalid_parameter_combination", "at the same time"],
     [{ echo: true, logprobs: 0 }, "logprobs", "unsupported_value", "log-probabilities of the prompt's own tokens"],
     [{ prompt: [1], suffix: "z" }, "suffix", "invalid_parameter_combination", "needs prompts of text"],
@@ -212,12 +212,6 @@ describe("a completion request that is wrong", () => {
       "65 prompts with 2 choices each are 130 choices",
     ],
     [{ stream_options: {} }, "stream_options", null, "only allowed when 'stream' is enabled"],
-    [
-      { stream: true, stream_options: { include_obfuscation: true } },
-      expect.any(String),
-      "unsupported_value",
-      "padded",
-    ],
   ])("is refused by the field's name: %j", (fields, param, code, words) => {
     expect(refusal(fields)).toEqual({ param, code, message: expect.stringContaining(words) });
   });

@@ -1,7 +1,7 @@
 import { chatRequestSchema } from "../../../protocols/chat/schema.ts";
-import { REFUSALS } from "../../../protocols/chat/unsupported.ts";
 import { chatCompletion, chatCompletionChunk } from "../../../protocols/openai-responses.ts";
 import type { Operation } from "../operation.ts";
+import { describeWords } from "../words.ts";
 import { CACHED_ERRORS } from "./shared.ts";
 
 const base = {
@@ -17,9 +17,7 @@ export const createChatCompletion: Operation = {
   id: "createChatCompletion",
   tag: "Chat",
   summary: "Answers a conversation, whole or streamed",
-  description:
-    "Fields that are not known are ignored. These are known and refused, unless they ask for nothing: " +
-    `${REFUSALS.map(({ param }) => `\`${param}\``).join(", ")}.`,
+  description: describeWords("chat"),
   request: {
     name: "ChatCompletionRequest",
     schema: chatRequestSchema,

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { completionRequestSchema } from "../../../protocols/completions/schema.ts";
 import { usage } from "../../../protocols/openai-responses.ts";
 import type { Operation } from "../operation.ts";
+import { describeWords } from "../words.ts";
 import { CACHED_ERRORS, count } from "./shared.ts";
 
 const logprobs = z.object({
@@ -39,6 +40,7 @@ export const createCompletion: Operation = {
   id: "createCompletion",
   tag: "Completions",
   summary: "Goes on with texts, whole or streamed",
+  description: describeWords("completions"),
   request: {
     name: "CompletionRequest",
     schema: completionRequestSchema,

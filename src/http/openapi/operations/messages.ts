@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { countRequestSchema, messagesRequestSchema } from "../../../protocols/messages/schema.ts";
-import { REFUSALS } from "../../../protocols/messages/unsupported.ts";
 import type { NamedSchema, Operation } from "../operation.ts";
+import { describeWords } from "../words.ts";
 import { CACHED_ERRORS, count, GENERATION_ERRORS } from "./shared.ts";
 
 const anthropicError: NamedSchema = {
@@ -61,7 +61,6 @@ const question = {
   messages: [{ role: "user", content: "Why is the sky blue?" }],
 };
 const base = { ...question, max_tokens: 100 };
-const refused = REFUSALS.map(({ param }) => `\`${param}\``).join(", ");
 
 export const createMessage: Operation = {
   method: "post",
@@ -69,7 +68,7 @@ export const createMessage: Operation = {
   id: "createMessage",
   tag: "Messages",
   summary: "Answers a conversation in Anthropic's form, whole or streamed",
-  description: `Fields that are not known are ignored. These are known and refused, unless they ask for nothing: ${refused}.`,
+  description: describeWords("messages"),
   request: {
     name: "MessagesRequest",
     schema: messagesRequestSchema,

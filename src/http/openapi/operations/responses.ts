@@ -2,6 +2,7 @@ import { z } from "zod";
 import { compactRequestSchema, responsesRequestSchema } from "../../../protocols/responses/schema.ts";
 import { serviceTier } from "../../../protocols/service-tier.ts";
 import type { NamedSchema, Operation } from "../operation.ts";
+import { describeWords } from "../words.ts";
 import { item, itemList, outputItem } from "./items.ts";
 import {
   CACHED_ERRORS,
@@ -63,7 +64,7 @@ export const createResponse: Operation = {
   id: "createResponse",
   tag: "Responses",
   summary: "Answers an input, with what was said before, whole or streamed",
-  description: ABOUT_INPUT,
+  description: `${ABOUT_INPUT} ${describeWords("responses")}`,
   request: {
     name: "ResponsesRequest",
     schema: responsesRequestSchema,

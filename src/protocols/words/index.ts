@@ -1,0 +1,20 @@
+import { ANTHROPIC } from "./anthropic.ts";
+import { NEIGHBOURS } from "./neighbours.ts";
+import { OPENAI } from "./openai.ts";
+import { OTHER_ROUTES } from "./other-routes.ts";
+import { ROUTES, type Route, type Word } from "./word.ts";
+
+/**
+ * The names that clients send because another server, or another route of this one, knows them, and what becomes of each: what a body is
+ * held to, the API's description and docs/compatibility.md are made of this list. A name that is neither here nor in a route's schema is
+ * passed over, as OpenAI's servers do.
+ */
+export const WORDS: readonly Word[] = [...OPENAI, ...ANTHROPIC, ...NEIGHBOURS, ...OTHER_ROUTES];
+
+const BY_ROUTE: ReadonlyMap<Route, readonly Word[]> = new Map(
+  ROUTES.map((route) => [route, WORDS.filter(({ routes }) => routes.includes(route))]),
+);
+
+export function wordsOf(route: Route): readonly Word[] {
+  return BY_ROUTE.get(route) ?? [];
+}

@@ -1,0 +1,196 @@
+import { aliasOf, FIELD, hint, type Owner, refused, type Word, words } from "./word.ts";
+
+const INSIDE = "it steers the inside of another server";
+const OF_WHAT_IS_OFF = "it shapes a sampler that is refused where it is on";
+const NO_EXTRAS = "the answer has no such field here";
+const NO_SAMPLER = "there is no such sampler here";
+const NO_BUDGET = "reasoning has no budget of its own here; set the bound on all tokens";
+
+const ALL_THREE: readonly Owner[] = ["vLLM", "llama-server", "SGLang"];
+const BOTH: readonly Owner[] = ["vLLM", "SGLang"];
+
+/** How tokens are drawn, and where a text ends. */
+const SAMPLING: readonly Word[] = [
+  ...words(ALL_THREE, "top_k min_p ignore_eos", FIELD),
+  ...words(BOTH, "min_tokens stop_token_ids repetition_penalty skip_special_tokens", FIELD),
+  ...words("vLLM", "bad_words allowed_token_ids include_stop_str_in_output", FIELD),
+  ...words("llama-server", "repeat_penalty repeat_last_n xtc_probability xtc_threshold", FIELD),
+  ...words("OpenAI", "seed presence_penalty frequency_penalty", FIELD, ["responses", "messages"]),
+  ...words("OpenAI", "logit_bias", FIELD, ["responses", "messages"]),
+  ...words("OpenAI", "stop", FIELD, ["responses"]),
+  ...words("SGLang", "no_stop_trim", aliasOf("include_stop_str_in_output")),
+  ...words("SGLang", "min_new_tokens", aliasOf("min_tokens")),
+  ...words("llama-server", "n_predict", aliasOf("max_tokens"), ["chat", "completions", "messages"]),
+  ...words("llama-server", "n_predict", aliasOf("max_output_tokens"), ["responses"]),
+  ...words(["TGI", "SGLang"], "max_new_tokens", aliasOf("max_tokens"), ["chat", "completions", "messages"]),
+  ...words(["TGI", "SGLang"], "max_new_tokens", aliasOf("max_output_tokens"), ["responses"]),
+  ...words("Ollama", "num_predict", aliasOf("max_tokens"), ["chat", "completions", "messages"]),
+  ...words("Ollama", "num_predict", aliasOf("max_output_tokens"), ["responses"]),
+
+  ...words("llama-server", "typical_p typ_p tfs_z", refused(NO_SAMPLER, 1)),
+  ...words("llama-server", "mirostat dry_multiplier dynatemp_range top_a", refused(NO_SAMPLER, 0)),
+  ...words("llama-server", "top_n_sigma adaptive_target", refused(NO_SAMPLER, -1, 0)),
+  ...words(
+    "llama-server",
+    "mirostat_tau mirostat_eta dry_base dry_allowed_length dry_penalty_last_n dry_sequence_breakers dynatemp_exponent adaptive_decay",
+    hint(OF_WHAT_IS_OFF),
+  ),
+  ...words("llama-server", "min_keep", refused("each sampler keeps one token", 0, 1)),
+  ...words(
+    "llama-server",
+    "samplers",
+    refused(
+      "they come in one order here, which is llama-server's own",
+      ["penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"],
+      ["penalties", "dry", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"],
+      ["penalties", "top_k", "top_p", "min_p", "xtc", "temperature"],
+      ["penalties", "top_k", "top_p", "min_p", "temperature"],
+      ["top_k", "top_p", "min_p", "temperature"],
+      "edskypmxt",
+      "edkypmxt",
+    ),
+  ),
+  ...words("llama-server", "t_max_predict_ms", refused("an answer is bounded by its tokens", -1, 0)),
+  ...words("llama-server", "n_indent", refused("lines end no answer here", 0)),
+  ...words("vLLM", "use_beam_search", refused("there is no beam search", false)),
+  ...words("vLLM", "length_penalty", hint("it is beam search's")),
+  ...words("vLLM", "early_stopping", hint("it is beam search's")),
+  ...words("vLLM", "spaces_between_special_tokens", hint("control tokens are written as they are")),
+  ...words("vLLM", "watermarking", refused("answers have no watermark", false)),
+  ...words("vLLM", "repetition_detection", refused("nothing looks for repetitions; use a penalty")),
+  ...words("vLLM", "best_of", refused("only completions have it", 1), ["chat", "responses", "messages"]),
+  ...words("vLLM", "logits_processors", refused("no code of a client's is run")),
+  ...words("SGLang", "custom_logit_processor custom_params", refused("no code of a client's is run", {})),
+  ...words("vLLM", "vllm_xargs", refused("there are no extensions for them", {})),
+  ...words("SGLang", "stop_regex", refused("a text ends before texts, not before patterns; use 'stop'")),
+  ...words("llama-server", "lora", refused("there are no adapters")),
+  ...words("SGLang", "lora_path", refused("there are no adapters")),
+];
+
+/** What form the answer has. */
+const FORMATS: readonly Word[] = [
+  ...words(
+    "vLLM",
+    "guided_json guided_regex guided_choice guided_grammar guided_json_object structured_outputs",
+    FIELD,
+  ),
+  ...words("llama-server", "grammar", FIELD),
+  ...words(["llama-server", "SGLang"], "json_schema", FIELD),
+  ...words("SGLang", "ebnf regex", FIELD),
+  ...words("Ollama", "format", FIELD),
+  ...words("vLLM", "response_format", FIELD, ["completions"]),
+  ...words("vLLM", "guided_decoding_backend", hint("there is one")),
+  ...words("vLLM", "guided_whitespace_pattern", refused("white space is JSON's own")),
+  ...words("SGLang", "structural_tag", refused("use a grammar")),
+  ...words("llama-server", "grammar_lazy", refused("a grammar holds from the first token; use tools", false)),
+  ...words(
+    "llama-server",
+    "grammar_triggers preserved_tokens",
+    refused("a grammar holds from the first token; use tools"),
+  ),
+];
+
+/** What the model reads. */
+const PROMPTS: readonly Word[] = [
+  ...words(["vLLM", "llama-server"], "chat_template_kwargs", FIELD, ["chat", "responses", "messages"]),
+  ...words(["vLLM", "SGLang"], "continue_final_message", FIELD, ["chat"]),
+  ...words("vLLM", "add_generation_prompt", FIELD, ["chat"]),
+  ...words(["vLLM", "SGLang"], "enable_thinking", FIELD, ["chat", "responses"]),
+  ...words("Ollama", "think", FIELD, ["chat"]),
+  ...words("OpenRouter", "reasoning", FIELD, ["chat"]),
+  ...words("Anthropic", "thinking", FIELD, ["chat"]),
+  ...words("vLLM", "chat_template", refused("the model's own template is used")),
+  ...words("Ollama", "template", refused("the model's own template is used", "")),
+  ...words("vLLM", "documents", refused("put them into 'chat_template_kwargs' or a message"), ["chat"]),
+  ...words("vLLM", "add_special_tokens", refused("the template has them", false), ["chat"]),
+  ...words("vLLM", "add_special_tokens", refused("send the prompt as token ids", true), ["completions"]),
+  ...words("vLLM", "truncate_prompt_tokens", refused("a prompt is read whole; shorten it", -1)),
+  ...words("vLLM", "truncation_side", hint("a prompt is read whole")),
+  ...words("vLLM", "prompt_embeds", refused("a prompt is text or token ids"), ["completions"]),
+  ...words("SGLang", "input_ids", refused("send token ids to /v1/completions"), ["chat"]),
+  ...words("SGLang", "task", refused("there are no such tasks"), ["chat"]),
+  ...words("Ollama", "raw", refused("use /v1/completions", false)),
+  ...words("Ollama", "images", refused("the model reads text only")),
+  ...words("Ollama", "context", refused("send the conversation itself")),
+  ...words("vLLM", "echo", refused("use 'continue_final_message'", false), ["chat"]),
+  ...words("vLLM", "mm_processor_kwargs media_io_kwargs", hint("the model reads text only")),
+  ...words(
+    "SGLang",
+    "images_config max_dynamic_patch min_dynamic_patch use_audio_in_video",
+    hint("the model reads text only"),
+  ),
+  ...words("vLLM", "thinking_token_budget", refused(NO_BUDGET, -1)),
+  ...words("llama-server", "reasoning_budget reasoning_budget_tokens thinking_budget_tokens", refused(NO_BUDGET, -1)),
+  ...words(
+    "llama-server",
+    "reasoning_budget_message reasoning_budget_start_tag reasoning_budget_end_tag",
+    hint(NO_BUDGET),
+  ),
+  ...words("OpenRouter", "transforms route models provider usage", hint("the model that is named answers")),
+  ...words("OpenRouter", "plugins", refused("there are no plugins")),
+];
+
+/** What the answer shows. */
+const ANSWERS: readonly Word[] = [
+  ...words("vLLM", "include_reasoning", refused("reasoning is part of the answer", true)),
+  ...words(
+    "SGLang",
+    "separate_reasoning stream_reasoning",
+    refused("reasoning comes by itself, as it is written", true),
+  ),
+  ...words("llama-server", "reasoning_format", refused("reasoning comes by itself", "auto", "deepseek")),
+  ...words("llama-server", "parse_tool_calls", refused("calls are read as such", true)),
+  ...words(
+    "llama-server",
+    "chat_format chat_parser thinking_forced_open",
+    refused("the model's own form is used", false, 0),
+  ),
+  ...words("llama-server", "n_probs", refused("use 'logprobs'", 0)),
+  ...words("llama-server", "post_sampling_probs", refused("log-probabilities are the model's own", false)),
+  ...words("vLLM", "logprob_token_ids", refused("use 'logprobs'")),
+  ...words("vLLM", "prompt_logprobs", refused("only chat completions and completions have them", 0), [
+    "responses",
+    "messages",
+  ]),
+  ...words(
+    "vLLM",
+    "return_tokens_as_token_ids return_token_ids return_prompt_text return_token_offsets",
+    refused(NO_EXTRAS, false),
+  ),
+  ...words("llama-server", "return_tokens", refused(NO_EXTRAS, false)),
+  ...words("llama-server", "response_fields", refused("an answer is whole")),
+  ...words(
+    "SGLang",
+    "return_hidden_states return_routed_experts return_prompt_token_ids return_meta_info return_cached_tokens_details",
+    refused(NO_EXTRAS, false),
+  ),
+  ...words("Ollama", "logprobs", refused("only chat completions, completions and responses have them", false, 0), [
+    "messages",
+  ]),
+  ...words("llama-server", "timings_per_token return_progress verbose", hint("it asks for figures beside the answer")),
+  ...words("vLLM", "stream_interval", hint("each token comes when it is there")),
+  ...words("vLLM", "routed_experts_prompt_start return_mm_kwargs", hint(INSIDE)),
+  ...words("Ollama", "shift truncate", hint("an answer ends where the context does")),
+];
+
+/** How another server works. */
+const INSIDES: readonly Word[] = [
+  ...words("vLLM", "request_id session_id kv_transfer_params ec_transfer_params", hint(INSIDE)),
+  ...words(["vLLM", "SGLang"], "cache_salt", hint("nobody's answers are another key's, and prefixes tell nothing")),
+  ...words(["vLLM", "SGLang"], "priority", hint("use 'service_tier'")),
+  ...words("SGLang", "rid extra_key session_params bootstrap_host bootstrap_port bootstrap_room", hint(INSIDE)),
+  ...words(
+    "SGLang",
+    "routed_dp_rank disagg_prefill_dp_rank data_parallel_rank routed_experts_start_len custom_labels ngram_corpus_id",
+    hint(INSIDE),
+  ),
+  ...words(
+    "llama-server",
+    "id_slot slot_id cache_prompt n_cache_reuse n_keep n_discard backend_sampling",
+    hint(INSIDE),
+  ),
+  ...words("Ollama", "keep_alive options", hint("its fields are read as if they stood beside it")),
+];
+
+/** What the servers beside this one take in the same routes, and clients of theirs send. */
+export const NEIGHBOURS: readonly Word[] = [...SAMPLING, ...FORMATS, ...PROMPTS, ...ANSWERS, ...INSIDES];

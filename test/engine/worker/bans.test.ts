@@ -1,0 +1,102 @@
+import { describe, expect, test } from "vitest";
+import { findBans, type Vocabulary } from "../../../src/engine/worker/bans.ts";
+import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
+
+/** Tokens of words and parts of words; 0 ends an answer. */
+const SPELLINGS = [
+  "",
+  " Paris",
+  "Paris",
+  " Par",
+  "is",
+  "ian",
+  " the",
+  " category",
+  " cat",
+  "at",
+  " c",
+  "!",
+  "é".repeat(2),
+];
+const END = 0;
+
+/** The longest token first, as far as it goes. */
+function tokenize(text: string): number[] {
+  const fit = SPELLINGS.map((spelling, token) => ({ spelling, token }))
+    .filter(({ spelling }) => spelling !== "" && text.startsWith(spelling))
+    .sort((a, b) => b.spelling.length - a.spelling.length)[0];
+  return fit === undefined ? [] : [fit.token, ...tokenize(text.slice(fit.spelling.length))];
+}
+
+const vocabulary: Vocabulary = {
+  vocabularySize: SPELLINGS.length,
+  tokenize,
+  bytes: (token) => [...Buffer.from(SPELLINGS[token] ?? "")],
+  endTokens: [END],
+};
+
+const find = (fields: object, stopTokenIds?: readonly number[]) =>
+  findBans(
+    { sampling: { ...PLAIN_SAMPLING, seed: 1, ...fields }, ...(stopTokenIds !== undefined && { stopTokenIds }) },
+    vocabulary,
+  );
+
+const idsOf = (...spellings: string[]) => spellings.map((spelling) => SPELLINGS.indexOf(spelling));
+
+describe("the bans of a request", () => {
+  test("are none where it asks for none", () => {
+    expect(find({})).toBeUndefined();
+  });
+
+  test("are the ends of an answer for as long as it is too short, the client's own included", () => {
+    expect(find({ minTokens: 3 }, [5])).toMatchObject({ always: [], early: [END, 5] });
+  });
+
+  test("are the model's ends for ever where it can't end", () => {
+    expect(find({ ignoresEnd: true })).toMatchObject({ always: [END], early: [] });
+  });
+
+  test("are all other tokens where only some are allowed", () => {
+    const { always } = find({ allowedTokenIds: [2, 4] }) ?? {};
+    expect(always).toEqual(SPELLINGS.map((_, token) => token).filter((token) => token !== 2 && token !== 4));
+  });
+});
+
+describe("a bad word", () => {
+  const words = find({ badWords: ["Paris"] })?.words;
+  const endsWord = (...spellings: string[]) => {
+    const tokens = idsOf(...spellings);
+    return words?.endsWord(tokens.slice(0, -1), tokens.at(-1) ?? 0);
+  };
+
+  test("is banned as the tokens that it has, alone and after a space", () => {
+    expect(words?.next([])).toEqual(idsOf("Paris", " Paris"));
+  });
+
+  test("is found in whatever pieces it is written", () => {
+    expect(endsWord(" the", " Paris")).toBe(true);
+    expect(endsWord(" the", " Par", "is")).toBe(true);
+    expect(endsWord("Paris")).toBe(true);
+  });
+
+  test("is not found in a longer word, nor before it is whole, nor again in what follows it", () => {
+    const cat = find({ badWords: ["cat"] })?.words;
+    expect(cat?.endsWord([], SPELLINGS.indexOf(" category"))).toBe(false);
+    expect(cat?.endsWord([], SPELLINGS.indexOf(" cat"))).toBe(true);
+    expect(cat?.endsWord(idsOf(" c"), SPELLINGS.indexOf("at"))).toBe(true);
+    expect(endsWord(" the", " Par")).toBe(false);
+    expect(endsWord(" Paris", "!")).toBe(false);
+  });
+
+  test("of several tokens is banned at its last one, and only after the others", () => {
+    const two = find({ badWords: [" Paris!"] })?.words;
+    const [paris = 0, bang = 0] = idsOf(" Paris", "!");
+    expect(two?.next([])).toEqual([]);
+    expect(new Set(two?.next([3, paris]))).toEqual(new Set([bang]));
+  });
+
+  test("may have characters of several bytes", () => {
+    const accents = find({ badWords: ["éé"] })?.words;
+    expect(accents?.endsWord(idsOf(" the", "!"), SPELLINGS.indexOf("éé"))).toBe(true);
+  });
+});
