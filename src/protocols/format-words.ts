@@ -1,8 +1,10 @@
 import { z } from "zod";
 import type { OutputFormat } from "../generation/request.ts";
+import { readJsonText } from "../json/parse.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { boolean, isSet, readLater, string } from "./fields.ts";
 import { parseWire } from "./issue.ts";
+import { excessError } from "./json-excess.ts";
 import {
   decodeGrammar,
   decodeNamedSchema,
@@ -167,10 +169,14 @@ function decodeSchema(value: unknown, param: string): OutputFormat | undefined {
   return decodeNamedSchema({ schema: read ?? {} }, { param, path: param, code: "invalid_json_schema" });
 }
 
+/** Numbers stay as they are written; and a text in a body may hold no more than a body does, nor be deeper. */
 function parseJson(json: string, param: string): unknown {
   try {
-    return JSON.parse(json);
-  } catch {
+    const read = readJsonText(json);
+    if ("excess" in read) throw excessError(read.excess, param.split("."));
+    return read.value;
+  } catch (error) {
+    if (error instanceof InvalidRequestError) throw error;
     throw new InvalidRequestError(
       `Invalid '${param}': its text is not JSON. Send a JSON schema, or the text of one.`,
       param,

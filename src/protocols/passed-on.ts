@@ -11,6 +11,7 @@ const PASSED_ON: ReadonlySet<string> = new Set([
   "response_format",
   "text",
   "output_config",
+  "output_format",
   "chat_template_kwargs",
   // Others' names for a schema or a format.
   "guided_json",

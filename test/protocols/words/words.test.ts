@@ -266,6 +266,11 @@ describe("a word of another server's", () => {
     ).toBe("format");
   });
 
+  it("keeps the numbers of a schema that is sent as a text", () => {
+    const schema = '{"const":123456789012345678}';
+    expect(JSON.stringify(wanted("chat", { guided_json: schema }))).toContain(schema);
+  });
+
   it("that is a pattern is refused beside tools that may be called", () => {
     const tools = {
       chat: [{ type: "function", function: { name: "f" } }],
@@ -284,6 +289,8 @@ describe("a word of another server's", () => {
     ["guided_json", 7],
     ["guided_json", "not JSON"],
     ["guided_json", "[1]"],
+    ["guided_json", '{"anyOf":['.repeat(5_000)],
+    ["json_schema", `${'{"not":'.repeat(5_000)}{}${"}".repeat(5_000)}`],
     ["guided_regex", "("],
     ["guided_grammar", "start: /a/"],
     ["ebnf", "root := a"],
