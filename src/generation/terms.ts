@@ -20,6 +20,9 @@ export type WaitNews =
       readonly position: number;
     };
 
+/** Tokens that a generation took. */
+export type Spent = { readonly prompt: number; readonly cached: number; readonly completion: number };
+
 /** Who asks, and on what terms the request waits for its turn. */
 export type Terms = {
   /** Whose request it is: the requests of one tenant share that tenant's turns. */
@@ -36,6 +39,10 @@ export type Terms = {
   readonly isReturning?: boolean;
   /** Nobody waits for it: it runs only while nobody else is served, and ends when somebody comes. */
   readonly isWarmUp?: boolean;
+  /** Called when the limits of its key have let it in. */
+  readonly onAccepted?: () => void;
+  /** Called where nobody reads on, with what was spent and no event told of. */
+  readonly onLeft?: (spent: Spent) => void;
   /** Called at most once a second while the request waits, and once when its turn has come. */
   readonly onWait?: (news: WaitNews) => void;
 };

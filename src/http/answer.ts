@@ -31,11 +31,8 @@ export async function answerClient(
 
 /** Answers with one JSON body when `body` is there. The access log is told of the tokens, also where it fails. */
 export async function answerWhole(c: Context<HttpEnv>, tally: Tally, body: Promise<object>): Promise<Response> {
-  try {
-    return c.json(await body);
-  } finally {
-    c.get("facts").tokens = tally.counts();
-  }
+  c.get("facts").tokens = tally.counts;
+  return c.json(await body);
 }
 
 export type StreamedAnswer = {
@@ -56,6 +53,7 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
   const { generation, encoder, tally, logger, explain = asItIs } = answer;
   const facts = c.get("facts");
   const requestId = c.get("requestId");
+  facts.tokens = tally.counts;
   const heartbeat = startHeartbeat(facts.wait);
   const first = takeFirst(generation);
   const comment = await Promise.race([first.then(() => undefined), heartbeat.first]).catch((error: unknown) => {
@@ -81,7 +79,6 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
       return (c.get("errorForm") ?? OPENAI_ERRORS).translate(failure).error;
     },
     onEnd() {
-      facts.tokens = tally.counts();
       facts.clientGone = generation.isCancelled();
       resolve();
     },

@@ -12,7 +12,8 @@ export type RequestFacts = {
   model?: string;
   /** The id of the preset that it names. */
   preset?: string;
-  tokens?: TokenCounts;
+  /** As far as they are known when it is called. */
+  tokens?: () => TokenCounts;
   /** Whose key was shown, also where it is good no more. */
   key?: { readonly id: string; readonly name: string };
   /** The wait for its turn, where it has to take one. */

@@ -32,7 +32,7 @@ export async function answerWithVectors(c: Context<HttpEnv>, run: EmbeddingRun):
   const charge = await beginWork(c, model, work);
   try {
     const result = await model.embed({ ...work, id: c.get("requestId"), signal: connection });
-    facts.tokens = { prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 };
+    facts.tokens = () => ({ prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 });
     charge?.end("done", { prompt: result.tokens, cached: 0, completion: 0 });
     return c.json(encode(result));
   } catch (error) {

@@ -2,7 +2,8 @@ import { OverloadedError, SupersededError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
-import { OWN_TERMS } from "../generation/terms.ts";
+import { OWN_TERMS, type Spent } from "../generation/terms.ts";
+import { createTokenCount } from "../generation/token-count.ts";
 import { estimateTokens } from "./estimate.ts";
 import type { Key } from "./key.ts";
 import type { Charge, Meter, Outcome } from "./meter.ts";
@@ -42,9 +43,7 @@ type Metered = {
 
 /** Counts what passes by. Written by hand: a generator would cost each event two turns of the microtask queue more. */
 function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIterator<GenerationEvent> {
-  const used = { prompt: 0, cached: 0, completion: 0 };
-  /** Events of text since a choice's count was known: the least that was drawn. */
-  let uncounted = 0;
+  const count = createTokenCount();
   let hasStarted = false;
   /** What was generated before, for another request, was counted then. */
   let isReplay = false;
@@ -53,7 +52,8 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
   let source: AsyncIterator<GenerationEvent> | undefined;
 
   function end(outcome: Outcome): void {
-    charge?.end(outcome, { ...used, completion: used.completion + uncounted });
+    const { prompt, cached, completion } = count.counts();
+    charge?.end(outcome, { prompt, cached, completion });
   }
 
   function note(event: GenerationEvent): void {
@@ -61,16 +61,12 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
       hasStarted = true;
       isReplay = event.isReplay ?? false;
     }
-    if (isReplay) return;
-    if (event.type === "started") {
-      used.prompt += event.promptTokens;
-      used.cached += event.cachedTokens;
-    } else if (event.type === "finished") {
-      used.completion += event.completionTokens;
-      uncounted = 0;
-    } else {
-      uncounted += 1;
-    }
+    if (!isReplay) count.note(event);
+  }
+
+  function onLeft(spent: Spent): void {
+    count.noteLeft(spent);
+    request.terms?.onLeft?.(spent);
   }
 
   function pass(result: IteratorResult<GenerationEvent>): IteratorResult<GenerationEvent> {
@@ -95,7 +91,8 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
       end("left");
       return { done: true, value: undefined };
     }
-    source = next(request)[Symbol.asyncIterator]();
+    request.terms?.onAccepted?.();
+    source = next({ ...request, terms: { ...(request.terms ?? OWN_TERMS), onLeft } })[Symbol.asyncIterator]();
     return source.next().then(pass, fail);
   }
 
@@ -103,8 +100,10 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
     next: () => (source === undefined ? begin() : source.next().then(pass, fail)),
     async return() {
       isLeft = true;
+      // First, since what was spent is told then.
+      const left = source?.return?.();
       end("left");
-      await source?.return?.();
+      await left;
       return { done: true, value: undefined };
     },
   };

@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Embed } from "../../src/generation/embedding.ts";
@@ -61,6 +62,13 @@ function setUp() {
     clock,
     create,
     beside: beside.keys,
+    /** What the state file holds. */
+    kept(sql: string) {
+      const file = new DatabaseSync(folder.file, { readOnly: true });
+      const data = file.prepare(sql).all();
+      file.close();
+      return { data };
+    },
     [Symbol.dispose]() {
       beside.close();
       state.close();
@@ -248,6 +256,24 @@ describe("a key's limits", () => {
     expect(refused.headers.get("anthropic-ratelimit-requests-reset")).toMatch(/^\d{4}-.*Z$/);
     expect(refused.headers.get("anthropic-ratelimit-tokens-remaining")).toBe("41");
   });
+
+  it.each([false, true])(
+    "refuse a response in the background at once, and keep nothing of it, when stream is %j",
+    async (stream) => {
+      using all = setUp();
+      const { secret } = all.create("alice", { requestsPerMinute: 1 });
+      const response = { model: MODEL_ID, input: "Hi", background: true, stream };
+      const first = await all.app.request("/v1/responses", withKey(secret, jsonInit(response)));
+      expect(first.status).toBe(200);
+      await first.text();
+      const refused = await all.app.request("/v1/responses", withKey(secret, jsonInit(response)));
+      expect(refused.status).toBe(429);
+      expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(50);
+      expect(openaiError.parse(await refused.json()).error.code).toBe("rate_limit_exceeded");
+      const { data } = all.kept("SELECT status FROM responses");
+      expect(data).toEqual([{ status: "completed" }]);
+    },
+  );
 
   it("refuse a request that is more than all of them, and say that waiting won't help", async () => {
     using all = setUp();

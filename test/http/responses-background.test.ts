@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
-import { EngineCrashedError } from "../../src/generation/errors.ts";
+import { EngineCrashedError, OverloadedError } from "../../src/generation/errors.ts";
 import { error } from "../../src/protocols/openai-responses.ts";
 import { openState, temporaryFolder } from "../store/support.ts";
 import { fetchResponse, parseEvents, RESPONSES, respond, responseOf } from "./responses-support.ts";
@@ -54,6 +54,19 @@ describe("a response in the background", () => {
       output: [{ content: [{ text: "onetwo" }] }],
       usage: { total_tokens: 15 },
     });
+  });
+
+  it("is refused at once where the server has too much to do", async () => {
+    const { app } = createTestApp({
+      generate: script(async function* () {
+        yield* [];
+        throw new OverloadedError("The server already has 1 requests in hand.", 2_000);
+      }),
+    });
+    const refused = await respond(app, BACKGROUND);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).toBe("2");
+    expect(error.parse(await refused.json()).error.code).toBe("server_overloaded");
   });
 
   it("can't be gone on from before it has ended", async () => {

@@ -82,6 +82,23 @@ describe("holdToLimits", () => {
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
+  it("counts what the engine drew and nobody heard, and passes that on", async () => {
+    const heard: unknown[] = [];
+    const { ends, run } = setUp(async function* ({ terms, signal }) {
+      yield* EVENTS.slice(0, 2);
+      signal.addEventListener("abort", () => terms?.onLeft?.({ prompt: 0, cached: 0, completion: 40 }));
+      yield* EVENTS.slice(2, 3);
+    });
+    const leaving = new AbortController();
+    const terms = { tenant: "key_1", priority: "default", onLeft: (spent: unknown) => void heard.push(spent) } as const;
+    const iterator = run({ terms, signal: leaving.signal });
+    for (let taken = 0; taken < 3; taken++) await iterator.next();
+    leaving.abort();
+    await iterator.return?.();
+    expect(ends[0]).toEqual({ outcome: "left", used: { prompt: 12, cached: 4, completion: 40 } });
+    expect(heard).toHaveLength(1);
+  });
+
   it("gives back what the server did not take on, and tells of what failed", async () => {
     const refused = setUp(async function* () {
       yield* [];

@@ -5,7 +5,7 @@ import type { ModelText } from "../../generation/model.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
 import type { EngineInfo, EngineOptions, VocabularyHostMessage } from "../messages.ts";
 import { createDispatcher } from "./dispatcher.ts";
-import { createEventStream } from "./event-stream.ts";
+import { createEventStream, type Told } from "./event-stream.ts";
 import { createGuard, guardClock } from "./guard.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { createQueries } from "./queries.ts";
@@ -169,10 +169,17 @@ export function createEngine(given: CreateEngineOptions): Engine {
     function onAbort(): void {
       writer.abort(signal.reason);
     }
-    function onClose(): void {
+    function onClose(told: Told): void {
       hasLeft = true;
       signal.removeEventListener("abort", onAbort);
-      if (inFlight !== undefined) dispatcher.cancel(inFlight);
+      if (inFlight === undefined) return;
+      dispatcher.cancel(inFlight);
+      const drawn = inFlight.sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
+      const spent = {
+        ...{ prompt: told.untoldPrompt, cached: told.untoldCached },
+        completion: Math.max(0, drawn - told.completion),
+      };
+      if (spent.prompt + spent.completion > 0) request.terms?.onLeft?.(spent);
     }
     return reader;
   };

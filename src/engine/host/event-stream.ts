@@ -24,7 +24,16 @@ export type StreamHooks = {
   /** The reader asked for the first event. */
   readonly onStart: () => void;
   /** The reader has had the end or the error, or has left. Called once, and only after `onStart`. */
-  readonly onClose: () => void;
+  readonly onClose: (told: Told) => void;
+};
+
+/** What a reader has heard of a generation's tokens, and what waits for it. */
+export type Told = {
+  /** The completion tokens of the choices whose ends it has had. */
+  readonly completion: number;
+  /** Of the prompt, where that was not told; 0 where it was, or where nothing had started. */
+  readonly untoldPrompt: number;
+  readonly untoldCached: number;
 };
 
 type Waiter = PromiseWithResolvers<IteratorResult<GenerationEvent, undefined>>;
@@ -43,12 +52,18 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
   const waiters: Waiter[] = [];
   let state: "fresh" | "open" | "closed" = "fresh";
   let ending: Ending | undefined;
+  const told = { completion: 0, untoldPrompt: 0, untoldCached: 0 };
 
   function close(): void {
     const wasOpen = state === "open";
     state = "closed";
     mailbox.clear();
-    if (wasOpen) onClose();
+    if (wasOpen) onClose(told);
+  }
+
+  function noteTold(event: GenerationEvent): void {
+    if (event.type === "finished") told.completion += event.completionTokens;
+    if (event.type === "started") [told.untoldPrompt, told.untoldCached] = [0, 0];
   }
 
   /** Serves those who wait. A promise's reader runs when the step in hand was handled to its end, so once a step. */
@@ -64,7 +79,10 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
 
   function take(): IteratorResult<GenerationEvent, undefined> | Failure | undefined {
     const event = mailbox.take();
-    if (event !== undefined) return { done: false, value: event };
+    if (event !== undefined) {
+      noteTold(event);
+      return { done: false, value: event };
+    }
     if (ending === undefined) return state === "closed" ? { done: true, value: undefined } : undefined;
     const last = ending;
     ending = undefined;
@@ -81,6 +99,7 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
   const writer: EventWriter = {
     started(promptTokens, cachedTokens) {
       if (state === "closed") return;
+      [told.untoldPrompt, told.untoldCached] = [promptTokens, cachedTokens];
       mailbox.started(promptTokens, cachedTokens);
       serve();
     },

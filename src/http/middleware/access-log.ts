@@ -33,7 +33,7 @@ export function accessLog(logger: Logger, now: () => number): MiddlewareHandler<
           keyName: facts.key?.name,
           model: facts.model,
           preset: facts.preset,
-          tokens: facts.tokens,
+          tokens: facts.tokens?.(),
           cache: cacheWord(facts.cache?.known()),
           queueMs: facts.wait?.known()?.ms,
           error: facts.error,

@@ -53,7 +53,7 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
         ...wanted,
         id,
         model: model.id,
-        terms,
+        terms: { ...terms, onLeft: tally.noteLeft },
         cache: { ...makeCacheWish(c, opened.cache(chat.generation.prompt)), isWhole: !chat.stream },
       },
       connection,

@@ -67,8 +67,12 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     );
     const run = summarize(toTranscript(readable), { generate, countTokens, contextTokens, ask });
     const id = c.get("requestId");
-    const generation = startGeneration(run, { ...MANNER, prompt: ask("", ""), id, model: model.id, terms }, connection);
     const tally = createTally(1);
+    const generation = startGeneration(
+      run,
+      { ...MANNER, prompt: ask("", ""), id, model: model.id, terms: { ...terms, onLeft: tally.noteLeft } },
+      connection,
+    );
     const answer = async () => {
       const summary = await readSummary(generation, tally);
       return encodeCompacted(newest, newCompaction(summary, kept.seal), tally.counts(), now());

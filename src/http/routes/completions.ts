@@ -51,7 +51,7 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
         ...each,
         id: c.get("requestId"),
         model: model.id,
-        terms,
+        terms: { ...terms, onLeft: tally.noteLeft },
         cache: { ...makeCacheWish(c), isWhole: !completion.stream },
       },
       connection,

@@ -45,7 +45,13 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
     const cache = { ...makeCacheWish(c, opened.cache(request.generation.prompt)), isWhole: !request.stream };
     const generation = startGeneration(
       generate,
-      { ...opened.complete(request.generation), id, model: model.id, terms, cache },
+      {
+        ...opened.complete(request.generation),
+        id,
+        model: model.id,
+        terms: { ...terms, onLeft: tally.noteLeft },
+        cache,
+      },
       connection,
     );
     const events = { [Symbol.asyncIterator]: () => generation.events };

@@ -15,10 +15,11 @@ import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
+import { admit } from "../responses/admit.ts";
 import { type BackgroundRuns, runInBackground } from "../responses/background.ts";
 import { createEventLog, followResponse } from "../responses/event-log.ts";
 import { generateFitting } from "../responses/fitting.ts";
-import { createRun, type ResponseRun } from "../responses/run.ts";
+import { createRun, type ResponseRun, type RunOptions } from "../responses/run.ts";
 import { loadTurn, toPrompt } from "../responses/turn.ts";
 import { stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
@@ -59,7 +60,6 @@ export function createResponse({
     const cache = { ...makeCacheWish(c, opened.cache(said), !request.background), isWhole: !request.stream };
     const head = newResponse(model.id, request.settings, now(), terms.priority);
     const log = request.background && request.stream ? createEventLog() : undefined;
-    const run = createRun({ request, head, turn, state: kept, now, log });
     const fitting = generateFitting({
       generate,
       items: turn.readable,
@@ -68,24 +68,43 @@ export function createResponse({
     });
     const id = c.get("requestId");
     const wanted = request.background ? new AbortController().signal : connection;
+    const tally = createTally(1);
+    const accepted = Promise.withResolvers<void>();
+    // Where no key is needed there is nothing to let it in.
+    if (c.get("meter") === undefined) accepted.resolve();
     const generation = startGeneration(
       fitting,
-      { ...opened.complete(request.generation), prompt, id, model: model.id, terms, cache },
+      {
+        ...{ ...opened.complete(request.generation), prompt, id, model: model.id, cache },
+        terms: { ...terms, onAccepted: accepted.resolve, onLeft: tally.noteLeft },
+      },
       wanted,
     );
 
     if (request.background) {
+      const admitted = await admit(generation, accepted.promise);
+      const run = beginRun({ request, head, turn, state: kept, now, log }, generation);
       const queued = run.response();
-      runInBackground({ id: head.id, requestId: id, run, runs, generation, log, logger });
+      runInBackground({ id: head.id, requestId: id, run, runs, generation: admitted, log, logger });
       return log === undefined ? c.json(queued) : followResponse(log, 0);
     }
-    const tally = createTally(1);
+    const run = createRun({ request, head, turn, state: kept, now, log });
     return answerClient(c, generation, () =>
       request.stream
         ? answerStreamed(c, { generation, encoder: createEncoder(run, tally), tally, logger })
         : answerWhole(c, tally, runToItsEnd(run, generation, tally)),
     );
   };
+}
+
+/** As `createRun`, and ends the generation where that fails. */
+function beginRun(options: RunOptions, generation: ClientGeneration): ResponseRun {
+  try {
+    return createRun(options);
+  } catch (error) {
+    generation.cancel();
+    throw error;
+  }
 }
 
 async function runToItsEnd(run: ResponseRun, generation: ClientGeneration, tally: Tally): Promise<object> {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { UnreadTextError } from "../../../src/engine/host/errors.ts";
 import type { Rejection } from "../../../src/engine/messages.ts";
 import {
@@ -6,6 +6,7 @@ import {
   InvalidSamplingError,
   UnrenderablePromptError,
 } from "../../../src/generation/errors.ts";
+import type { Spent } from "../../../src/generation/terms.ts";
 import { at, createBench, createReadyBench, errorOf, read, requestOf, settle, textOf } from "./helpers.ts";
 
 const NOTHING = { requests: 0, submissions: 0 };
@@ -136,6 +137,35 @@ test("an abort cancels the unfinished sequences at once and throws the signal's 
   await reading.ended;
   expect(errorOf(reading)).toBe(reason);
   worker.step({ id: 2, tokens: [1], text: "late" });
+});
+
+test("who leaves is told of what was spent and not heard: tokens that were held back, text that was not read, a prompt", async () => {
+  const { engine, worker } = await createReadyBench();
+  const spent: Spent[] = [];
+  const terms = { tenant: "one", priority: "default", onLeft: (left: Spent) => void spent.push(left) } as const;
+  const iterator = engine.generate(requestOf({ choices: 2, terms }))[Symbol.asyncIterator]();
+  const first = iterator.next();
+  worker.step({ id: 1, started, tokens: [1], text: "a" });
+  expect(await first).toMatchObject({ value: { type: "started" } });
+  worker.step({ id: 1, tokens: [2, 3], text: "", finished: { reason: "stop", completionTokens: 3 } });
+  worker.step({ id: 2, tokens: [4], text: "" });
+  await iterator.return?.();
+
+  const unheard = engine.generate(requestOf({ terms }))[Symbol.asyncIterator]();
+  const never = unheard.next();
+  void unheard.return?.();
+  await never;
+  expect(spent).toEqual([{ prompt: 0, cached: 0, completion: 4 }]);
+});
+
+test("who has read to the end is told of nothing left", async () => {
+  const { engine, worker } = await createReadyBench();
+  const onLeft = vi.fn();
+  const reading = read(engine.generate(requestOf({ terms: { tenant: "one", priority: "default", onLeft } })));
+  await settle();
+  worker.step({ id: 1, started, tokens: [1, 2], text: "ab", finished: { reason: "stop", completionTokens: 2 } });
+  await reading.ended;
+  expect(onLeft).not.toHaveBeenCalled();
 });
 
 test("an aborted request is never submitted", async () => {

@@ -1,0 +1,57 @@
+import type { GenerationEvent } from "./event.ts";
+import type { Spent } from "./terms.ts";
+
+/** How many tokens a request took so far. */
+export type TokenCounts = {
+  readonly prompt: number;
+  /** Of the prompt's, those that a slot still held. */
+  readonly cached: number;
+  readonly completion: number;
+  /** Of the completion's, those that were reasoning. */
+  readonly reasoning: number;
+};
+
+/** Counts the tokens of a generation, or of several that make one answer, while their events pass by. */
+export type TokenCount = {
+  readonly note: (event: GenerationEvent) => void;
+  /** Takes what no event told of, as `Terms.onLeft`. */
+  readonly noteLeft: (spent: Spent) => void;
+  /** Choices that have not finished count as what was heard of them, a token for each event at least. */
+  readonly counts: () => TokenCounts;
+};
+
+export function createTokenCount(): TokenCount {
+  const told = { prompt: 0, cached: 0, completion: 0, reasoning: 0 };
+  const left = { prompt: 0, cached: 0, completion: 0 };
+  /** Events of each choice that has not finished. */
+  const heard = new Map<number, number>();
+
+  return {
+    note(event) {
+      if (event.type === "started") {
+        told.prompt += event.promptTokens;
+        told.cached += event.cachedTokens;
+      } else if (event.type === "finished") {
+        told.completion += event.completionTokens;
+        told.reasoning += event.reasoningTokens ?? 0;
+        heard.delete(event.choice);
+      } else {
+        heard.set(event.choice, (heard.get(event.choice) ?? 0) + 1);
+      }
+    },
+    noteLeft({ prompt, cached, completion }) {
+      left.prompt += prompt;
+      left.cached += cached;
+      left.completion += completion;
+    },
+    counts() {
+      const unfinished = [...heard.values()].reduce((sum, events) => sum + events, 0);
+      return {
+        prompt: told.prompt + left.prompt,
+        cached: told.cached + left.cached,
+        completion: told.completion + Math.max(unfinished, left.completion),
+        reasoning: told.reasoning,
+      };
+    },
+  };
+}
