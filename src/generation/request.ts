@@ -34,6 +34,8 @@ export type Tool = {
   readonly parameters?: JsonSchema;
   /** Whether the client counts on arguments that fit the schema; otherwise any object will do where the schema can't be held to. */
   readonly strict?: boolean;
+  /** A grammar in Lark's notation that the text of its only argument, `input`, keeps to. */
+  readonly lark?: string;
 };
 
 /** Which tools may be called in this turn. */

@@ -1,6 +1,8 @@
 import type { JsonSchema } from "../generation/request.ts";
 import { emitDfa, PLAIN } from "./automaton/emit.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
+import { IN_JSON_STRING } from "./json-spelling.ts";
+import { compileLark } from "./lark/compile.ts";
 import { createBudget } from "./limits.ts";
 import { createPrimitives } from "./primitives.ts";
 import { compileWhole } from "./regex/compile.ts";
@@ -20,6 +22,11 @@ export type GrammarBuilder = {
   readonly json: () => string;
   /** The name of a rule for the texts that match `pattern` from end to end. Throws `UnsupportedSchemaError`. */
   readonly regex: (pattern: string, path: string) => string;
+  /**
+   * The name of a rule for the texts that keep to a grammar in Lark's notation, as they are or as they stand between the quotes of a JSON
+   * string. Throws `UnsupportedSchemaError`.
+   */
+  readonly lark: (source: string, spelling: "plain" | "json", path: string) => string;
   /** The grammar; its start rule, `root`, is the rule named here. */
   readonly toGbnf: (root: string) => string;
 };
@@ -51,6 +58,7 @@ export function createGrammarBuilder(): GrammarBuilder {
       }
       return emitDfa(dfa, PLAIN, book, "text", path);
     },
+    lark: (source, spelling, path) => compileLark(source, spelling === "json" ? IN_JSON_STRING : PLAIN, path, book),
     toGbnf: (root) => book.toGbnf(root),
   };
 }

@@ -25,6 +25,7 @@ import { ownHost } from "./middleware/own-host.ts";
 import { queueHeaders } from "./middleware/queue-headers.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
+import { toolHeaders } from "./middleware/tool-headers.ts";
 import { canonicalPath } from "./path.ts";
 import { presetOpener } from "./preset.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
@@ -124,6 +125,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     accessLog(logger, now),
     queueHeaders(),
     cacheHeaders(),
+    toolHeaders(),
     allowOrigins(settings.corsOrigins),
   );
   app.use("/v1/messages/*", anthropicForm());

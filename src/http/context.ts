@@ -20,6 +20,8 @@ export type RequestFacts = {
   wait?: Wait;
   /** What the response cache made of it, where there is one. */
   cache?: CacheOutcome;
+  /** What of the request's tools the model is not told of, in the client's words. */
+  droppedTools?: readonly string[];
   /** The code or type of the error that the client was told. */
   error?: string;
   /** The client closed the connection before it had the whole answer. */

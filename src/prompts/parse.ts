@@ -127,7 +127,12 @@ function findAnswerFaults(data: PresetFile): readonly Fault[] {
 
 function decodePresetTools({ tools }: PresetFile): Preset["tools"] | undefined {
   const wire = tools?.map((tool) => ({ type: "function", function: tool }));
-  return decodeTools(parseWire(toolsSchema, { tools: wire }))?.tools;
+  const { use, dropped } = decodeTools(parseWire(toolsSchema, { tools: wire }));
+  const [twice] = dropped;
+  if (twice !== undefined) {
+    throw new InvalidRequestError(`Two tools have the name '${twice}'. Give each its own.`, "tools", "invalid_value");
+  }
+  return use?.tools;
 }
 
 function findRefusal(field: string, check: () => unknown): readonly Fault[] {

@@ -21,13 +21,22 @@ type Path = readonly PropertyKey[];
  * ("Invalid type for 'temperature': expected a decimal, but got a string instead.").
  */
 export function parseWire<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  return parse(schema, value, []);
+}
+
+function parse<T extends z.ZodType>(schema: T, value: unknown, base: Path): z.output<T> {
   // zod's own messages are switched off: what a schema gives as `error` are the words for what it expected.
   const result = schema.safeParse(value, { reportInput: true, error: () => "" });
   if (result.success) {
     return result.data;
   }
   const [issue] = result.error.issues;
-  throw issue === undefined ? new InvalidRequestError("The request is invalid.", null, null) : describe(issue, []);
+  throw issue === undefined ? new InvalidRequestError("The request is invalid.", null, null) : describe(issue, base);
+}
+
+/** As `parseWire`, for a value that stands at `param` of the request. */
+export function parseWireAt<T extends z.ZodType>(schema: T, value: unknown, param: string): z.output<T> {
+  return parse(schema, value, [param]);
 }
 
 function describe(issue: Issue, base: Path): InvalidRequestError {
@@ -149,7 +158,7 @@ function tooSmall(issue: Extract<Issue, { code: "too_small" }>, path: Path): Inv
 }
 
 function wrongFormat(issue: Extract<Issue, { code: "invalid_format" }>, path: Path): InvalidRequestError {
-  const pattern = "pattern" in issue ? String(issue.pattern).slice(1, -1) : issue.format;
+  const pattern = "pattern" in issue ? String(issue.pattern).replace(/^\/(.*)\/[a-z]*$/s, "$1") : issue.format;
   return invalid(
     path,
     `string does not match pattern. Expected a string that matches the pattern '${pattern}'`,

@@ -87,7 +87,9 @@ function inClass(character: string): string {
 }
 
 /** A schema that can't be held to is refused where the client counts on it; elsewhere any object will do, as OpenAI has it. */
-function argumentsRule(builder: GrammarBuilder, { parameters, strict }: Tool, path: string): string {
+function argumentsRule(builder: GrammarBuilder, { parameters, strict, lark }: Tool, path: string): string {
+  if (lark !== undefined)
+    return `${builder.literal('{"input": "')} ${builder.lark(lark, "json", path)} ${builder.literal('"}')}`;
   if (parameters === undefined) return builder.literal("{}");
   try {
     return builder.schema(parameters, path);

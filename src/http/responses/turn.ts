@@ -2,7 +2,7 @@ import type { GenerationRequest } from "../../generation/request.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { openCompactions, readCompaction } from "../../protocols/responses/compaction.ts";
 import type { ResponsesRequest } from "../../protocols/responses/decode.ts";
-import { parseKeptItem } from "../../protocols/responses/decode-items.ts";
+import { formatItem, parseKeptItem } from "../../protocols/responses/decode-items.ts";
 import type { Item, ItemReference, ReadableItem } from "../../protocols/responses/items.ts";
 import { toMessages } from "../../protocols/responses/to-messages.ts";
 import type { StoredItem } from "../../store/items.ts";
@@ -61,7 +61,7 @@ export function resolveItems(state: TenantState, items: readonly (Item | ItemRef
   return items.map((item) => {
     if (item.type !== "item_reference") {
       if (item.type === "compaction") readCompaction(item, state.seal);
-      return { stored: { seq: undefined, id: item.id, body: JSON.stringify(item) }, item };
+      return { stored: { seq: undefined, id: item.id, body: formatItem(item) }, item };
     }
     const stored = state.responses.findItem(item.id);
     if (stored === undefined) {

@@ -38,13 +38,18 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
     const connection = c.req.raw.signal;
     const opened = openPreset(c, await readJson(c), chatForm);
     const chat = decodeChatRequest(opened.body);
+    c.get("facts").droppedTools = chat.droppedTools;
     const model = chooseModel(c, models, chat.model);
 
-    const { answersFunctionCall: tellsFunctionCall } = chat;
+    const { answersFunctionCall: tellsFunctionCall, toolLabels } = chat;
     const wanted = opened.complete(chat.generation);
     const terms = makeTerms(c, chat.serviceTier);
     const { priority } = terms;
-    const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, { tellsFunctionCall, priority });
+    const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, {
+      tellsFunctionCall,
+      priority,
+      toolLabels,
+    });
     const tally = createTally(answer.choices);
     const id = c.get("requestId");
     const started = startGeneration(

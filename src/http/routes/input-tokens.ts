@@ -20,6 +20,7 @@ export function countInputTokens({ models, openPreset, state }: ResponsesDeps): 
     const connection = c.req.raw.signal;
     const opened = openPreset(c, await readJson(c), responsesForm);
     const request = decodeResponsesRequest(opened.body);
+    c.get("facts").droppedTools = request.droppedTools;
     const model = chooseModel(c, models, request.model);
 
     const { readable: items } = loadTurn(stateOf(c, state), request);

@@ -36,6 +36,7 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
     const connection = c.req.raw.signal;
     const opened = openPreset(c, await readJson(c), messagesForm);
     const request = decodeMessagesRequest(opened.body);
+    c.get("facts").droppedTools = request.droppedTools;
     const model = chooseModel(c, models, request.model);
 
     const terms = makeTerms(c, request.serviceTier);
@@ -76,6 +77,7 @@ export function countMessageTokens({
     const connection = c.req.raw.signal;
     const opened = openPreset(c, await readJson(c), messagesForm);
     const request = decodeCountRequest(opened.body);
+    c.get("facts").droppedTools = request.droppedTools;
     const model = chooseModel(c, models, request.model);
     const wanted = opened.complete(request.generation);
     try {

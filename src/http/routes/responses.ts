@@ -50,6 +50,7 @@ export function createResponse({
     const connection = c.req.raw.signal;
     const opened = openPreset(c, await readJson(c), responsesForm);
     const request = decodeResponsesRequest(opened.body);
+    c.get("facts").droppedTools = request.droppedTools;
     const model = chooseModel(c, models, request.model);
 
     const kept = stateOf(c, state);
@@ -58,7 +59,7 @@ export function createResponse({
     const prompt = opened.compose(said);
     const terms = makeTerms(c, request.serviceTier, !request.background);
     const cache = { ...makeCacheWish(c, opened.cache(said), !request.background), isWhole: !request.stream };
-    const head = newResponse(model.id, request.settings, now(), terms.priority);
+    const head = newResponse(model.id, request.settings, now(), terms.priority, request.toolLabels);
     const log = request.background && request.stream ? createEventLog() : undefined;
     const fitting = generateFitting({
       generate,

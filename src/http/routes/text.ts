@@ -64,7 +64,9 @@ export function applyTemplate(models: ModelDirectory, openPreset: OpenPreset): H
     const connection = c.req.raw.signal;
     const { body, complete } = openPreset(c, await readJson(c), chatForm);
     const model = chooseFirst(c, models, parseWire(templateModelSchema, body).model);
-    const wanted = complete(decodeChatRequest({ ...Object(body), model: model.id }).generation);
+    const { generation, droppedTools } = decodeChatRequest({ ...Object(body), model: model.id });
+    c.get("facts").droppedTools = droppedTools;
+    const wanted = complete(generation);
     return answerQuestion(c, { model, tokens: estimatePrompt(wanted), connection }, async (asker) => {
       const request = { ...wanted, id: c.get("requestId"), model: model.id, signal: connection };
       const { prompt, tools } = await model.settle(request);

@@ -3,6 +3,7 @@ import type { FinishReason } from "../../generation/event.ts";
 import type { Priority } from "../../generation/terms.ts";
 import { systemFingerprint } from "../fingerprint.ts";
 import { encodeServiceTier, type UsedTier } from "../service-tier.ts";
+import type { ToolLabel, ToolOffer } from "../tools/offer.ts";
 
 /** What all chunks of an answer, or the whole of it, have in common. */
 export type Answer = {
@@ -17,6 +18,8 @@ export type Answer = {
   /** Whether a call is told in the form of 2023, as `function_call`. */
   readonly tellsFunctionCall: boolean;
   readonly serviceTier: UsedTier;
+  /** What the tools are for the client, by the names that the model knows. */
+  readonly toolLabels: ToolOffer["labels"];
 };
 
 export type AnswerOptions = {
@@ -24,6 +27,8 @@ export type AnswerOptions = {
   readonly tellsFunctionCall?: boolean;
   /** The one that the request has; `default` if absent. */
   readonly priority?: Priority;
+  /** Functions only if absent. */
+  readonly toolLabels?: ToolOffer["labels"];
 };
 
 /** A new answer of `model`, with an id of its own, created now. */
@@ -31,7 +36,7 @@ export function newAnswer(
   model: { readonly id: string; readonly createdUnixSeconds: number },
   createdUnixSeconds: number,
   choices: number,
-  { tellsFunctionCall = false, priority = "default" }: AnswerOptions = {},
+  { tellsFunctionCall = false, priority = "default", toolLabels = new Map() }: AnswerOptions = {},
 ): Answer {
   return {
     // Node draws the random bytes of many UUIDs at once, and those of `randomBytes` one by one.
@@ -42,7 +47,13 @@ export function newAnswer(
     choices,
     tellsFunctionCall,
     serviceTier: encodeServiceTier(priority),
+    toolLabels,
   };
+}
+
+/** What the client knows a call as by whose tool it is. */
+export function labelOf(name: string, { toolLabels }: Answer): ToolLabel {
+  return toolLabels.get(name) ?? { type: "function", name };
 }
 
 /** The reason in OpenAI's words, of this year's or of 2023's form. */

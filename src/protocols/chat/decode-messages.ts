@@ -3,39 +3,47 @@ import type { JsonPath } from "../../json/scan.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { refuseExcess } from "../json-excess.ts";
+import { inputToArguments } from "../tools/custom.ts";
+import { noteOmitted, refuseUnreadable } from "../unreadable.ts";
 import type { WireMessage, WirePart } from "./messages.ts";
 import { refuseLostCalls } from "./tool-turns.ts";
 
-type WireAssistant = Extract<WireMessage, { role: "assistant" }>;
+/** Parts that other servers put their thoughts into. */
+const THOUGHTS: readonly string[] = ["thinking", "redacted_thinking", "reasoning"];
 
-/** The kinds of part that a text model can't read, in words. */
-const UNREADABLE = { image_url: "image", input_audio: "audio", file: "file" } as const;
+type WireAssistant = Extract<WireMessage, { role: "assistant" }>;
 
 /**
  * The messages as the engine takes them: `developer` becomes `system`, `function` becomes `tool`, and the text parts of a message are
- * joined by a line break, as llama.cpp and vLLM do. Throws `InvalidRequestError` for parts that a text model can't take, and for calls
- * and results that don't belong together.
+ * joined by a line break, as llama.cpp and vLLM do. What a text model can't read becomes a note in its place. Throws
+ * `InvalidRequestError` where that is in the newest message of the user's, and for calls and results that don't belong together.
  */
 export function decodeMessages(messages: readonly WireMessage[]): Message[] {
   refuseLostCalls(messages);
-  return messages.map((message, index) => decodeMessage(message, index, messages));
+  const newest = messages.findLastIndex(({ role }) => role === "user");
+  return messages.map((message, index) => decodeMessage(message, index, messages, index === newest));
 }
 
-function decodeMessage(message: WireMessage, index: number, messages: readonly WireMessage[]): Message {
+function decodeMessage(
+  message: WireMessage,
+  index: number,
+  messages: readonly WireMessage[],
+  isNewest: boolean,
+): Message {
   const param = `messages[${index}]`;
   switch (message.role) {
     case "system":
     case "developer":
       return toMessage("system", decodeContent(message.content, message.role, param), message.name);
     case "user":
-      return toMessage("user", decodeContent(message.content, message.role, param), message.name);
+      return toMessage("user", decodeContent(message.content, message.role, param, isNewest), message.name);
     case "assistant":
       return decodeAssistant(message, index);
     case "tool":
       return {
         ...toMessage(
           "tool",
-          decodeContent(message.content, message.role, param),
+          decodeContent(message.content ?? "", message.role, param),
           calledName(message.tool_call_id, messages, index),
         ),
         toolCallId: message.tool_call_id,
@@ -53,7 +61,8 @@ function decodeMessage(message: WireMessage, index: number, messages: readonly W
 function calledName(id: string, messages: readonly WireMessage[], before: number): string | undefined {
   const caller = messages.slice(0, before).findLast(({ role }) => role === "assistant");
   const calls = caller?.role === "assistant" ? (caller.tool_calls ?? []) : [];
-  return calls.find((call) => call.id === id)?.function.name;
+  const call = calls.find((one) => one.id === id);
+  return call?.type === "custom" ? call.custom.name : call?.function.name;
 }
 
 /** The calls of 2023 have no ids, and their results follow at once. */
@@ -69,15 +78,8 @@ function toMessage(role: Message["role"], content: string, name: string | null |
 
 function decodeAssistant(message: WireAssistant, index: number): Message {
   const param = `messages[${index}]`;
-  if (isSet(message.audio)) {
-    throw new InvalidRequestError(
-      `Unsupported parameter: '${param}.audio' is not supported here: a conversation can hold text only. Leave it out.`,
-      `${param}.audio`,
-      "unsupported_parameter",
-    );
-  }
   const toolCalls = decodeCalls(message, index);
-  const content = decodeAssistantContent(message, toolCalls.length > 0, param);
+  const content = decodeAssistantContent(message, param);
   return {
     ...toMessage("assistant", content, message.name),
     ...(toolCalls.length > 0 ? { toolCalls } : {}),
@@ -89,51 +91,53 @@ function decodeAssistant(message: WireAssistant, index: number): Message {
 
 function decodeCalls({ tool_calls, function_call }: WireAssistant, index: number): ToolCall[] {
   const at = ["messages", index];
-  const calls = (tool_calls ?? []).map(({ id, function: { name, arguments: json } }, place) =>
-    decodeCall(id, name, json, [...at, "tool_calls", place, "function", "arguments"]),
+  const calls = (tool_calls ?? []).map((call, place) =>
+    call.type === "custom"
+      ? {
+          id: call.id.toWellFormed(),
+          name: call.custom.name,
+          arguments: inputToArguments(call.custom.input.toWellFormed()),
+        }
+      : decodeCall(call.id, call.function, [...at, "tool_calls", place, "function", "arguments"]),
   );
   if (!isSet(function_call)) return calls;
-  const { name, arguments: json } = function_call;
-  return [...calls, decodeCall(functionCallId(index), name, json, [...at, "function_call", "arguments"])];
+  return [...calls, decodeCall(functionCallId(index), function_call, [...at, "function_call", "arguments"])];
 }
 
-function decodeCall(id: string, name: string, json: string, path: JsonPath): ToolCall {
+function decodeCall(
+  id: string,
+  { name, arguments: json }: { readonly name: string; readonly arguments: string },
+  path: JsonPath,
+): ToolCall {
   refuseExcess(json, path);
   // Clients send "" for a function without parameters.
   return { id: id.toWellFormed(), name, arguments: json.trim() === "" ? "{}" : json.toWellFormed() };
 }
 
-/** An assistant's earlier turn: its text, or else its refusal; neither where it made calls only. */
-function decodeAssistantContent(message: WireAssistant, hasCalls: boolean, param: string): string {
-  if (isSet(message.content)) {
-    return decodeContent(message.content, message.role, param);
-  }
-  if (typeof message.refusal === "string") {
-    return message.refusal;
-  }
-  if (hasCalls) {
-    return "";
-  }
-  throw new InvalidRequestError(
-    message.content === null
-      ? `Invalid type for '${param}.content': expected one of a string or array of objects, but got null instead.`
-      : `Missing required parameter: '${param}.content'.`,
-    `${param}.content`,
-    message.content === null ? "invalid_type" : "missing_required_parameter",
-  );
+/** An assistant's earlier turn: its text, or else its refusal; neither where it made calls only, or said nothing. */
+function decodeAssistantContent({ role, content, refusal, audio }: WireAssistant, param: string): string {
+  if (isSet(content)) return decodeContent(content, role, param);
+  return refusal ?? (isSet(audio) ? noteOmitted("audio") : "");
 }
 
-function decodeContent(content: string | readonly WirePart[], role: WireMessage["role"], param: string): string {
+function decodeContent(
+  content: string | readonly WirePart[],
+  role: WireMessage["role"],
+  param: string,
+  isNewest = false,
+): string {
   if (typeof content === "string") {
     return content;
   }
-  return content.map((part, index) => decodePart(part, role, `${param}.content[${index}]`)).join("\n");
+  return content
+    .map((part, index) => decodePart(part, role, `${param}.content[${index}]`, isNewest))
+    .filter((text) => text !== undefined)
+    .join("\n");
 }
 
-function decodePart(part: WirePart, role: WireMessage["role"], param: string): string {
+/** Undefined for thoughts: what they led to is in the text. */
+function decodePart(part: WirePart, role: WireMessage["role"], param: string, isNewest: boolean): string | undefined {
   switch (part.type) {
-    case "text":
-      return part.text;
     case "refusal":
       if (role === "assistant") {
         return part.refusal;
@@ -143,13 +147,11 @@ function decodePart(part: WirePart, role: WireMessage["role"], param: string): s
         `${param}.type`,
         "invalid_value",
       );
-    case "image_url":
-    case "input_audio":
-    case "file":
-      throw new InvalidRequestError(
-        `There is no ${UNREADABLE[part.type]} input here: the model reads text only. Remove '${param}', or send what it says as text.`,
-        param,
-        "unsupported_value",
-      );
+    case "other":
+      if (role === "assistant" && THOUGHTS.includes(part.kind)) return undefined;
+      if (isNewest) throw refuseUnreadable(part.kind, param);
+      return noteOmitted(part.kind, part.fields.file?.filename);
+    default:
+      return part.text;
   }
 }

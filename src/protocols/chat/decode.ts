@@ -7,6 +7,7 @@ import { decodeMetadata, type Metadata } from "../metadata.ts";
 import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
 import { decodeStreamOptions } from "../stream-options.ts";
+import type { ToolOffer } from "../tools/offer.ts";
 import { parseBody } from "../words/read.ts";
 import { decodeMessages } from "./decode-messages.ts";
 import { chatRequestSchema, type WireChatRequest } from "./schema.ts";
@@ -26,6 +27,10 @@ export type ChatRequest = {
   readonly answersFunctionCall: boolean;
   /** Undefined is as good as `auto`. */
   readonly serviceTier: ServiceTier | undefined;
+  /** What the tools are for the client, by the names that the model knows. */
+  readonly toolLabels: ToolOffer["labels"];
+  /** What of its tools the model is not told of. */
+  readonly droppedTools: ToolOffer["dropped"];
   /** What to generate. The id, the resolved model and the signal are the server's to add. */
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
 };
@@ -37,7 +42,7 @@ export type ChatRequest = {
 export function decodeChatRequest(body: unknown): ChatRequest {
   const wire = parseBody("chat", chatRequestSchema, body);
   refuseCombinations(wire);
-  const tools = decodeTools(wire);
+  const { use: tools, labels, dropped } = decodeTools(wire);
   const format = decodeFormat(wire);
   if (tools !== undefined && tools.choice !== "none") refuseBareFormat(format);
 
@@ -47,6 +52,8 @@ export function decodeChatRequest(body: unknown): ChatRequest {
     memory: decodeMemory(wire, body),
     answersFunctionCall: isSet(wire.functions) && wire.functions.length > 0,
     serviceTier: wire.service_tier ?? undefined,
+    toolLabels: labels,
+    droppedTools: dropped,
     generation: {
       prompt: decodePrompt(wire),
       ...(tools === undefined ? {} : { tools }),

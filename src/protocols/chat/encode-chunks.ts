@@ -1,8 +1,9 @@
 import type { GenerationEvent } from "../../generation/event.ts";
 import type { StreamEncoder } from "../stream.ts";
 import type { Tally } from "../tally.ts";
+import { createInputReader, type InputReader } from "../tools/input-reader.ts";
 import { encodeUsage } from "../usage.ts";
-import { type Answer, encodeReason } from "./answer.ts";
+import { type Answer, encodeReason, labelOf } from "./answer.ts";
 import { encodeLogprobs } from "./encode-logprobs.ts";
 
 /**
@@ -30,6 +31,8 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
     return text === "" ? "" : delta + suffix;
   }
 
+  const calls = Array.from({ length: answer.choices }, () => createCallWriter(answer));
+
   return {
     open: () => prefixes.map((prefix) => `${prefix}"role":"assistant","content":"","refusal":null${suffix}`).join(""),
 
@@ -43,8 +46,10 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
         case "reasoning":
           return `${prefixes[event.choice]}"reasoning_content":${JSON.stringify(event.text)}${suffix}`;
         case "toolCall":
-        case "toolArguments":
-          return `${prefixes[event.choice]}${encodeCall(event, answer)}${suffix}`;
+        case "toolArguments": {
+          const field = calls[event.choice]?.(event) ?? "";
+          return field === "" ? "" : prefixes[event.choice] + field + suffix;
+        }
         case "finished":
           return `${prefixes[event.choice]}},"logprobs":null,"finish_reason":"${encodeReason(event.reason, answer)}"}${tail}`;
       }
@@ -60,19 +65,30 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
   };
 }
 
-/** A delta's one field, without braces: the call with its id first, then only more of its arguments. */
-function encodeCall(
-  event: Extract<GenerationEvent, { type: "toolCall" | "toolArguments" }>,
-  { tellsFunctionCall }: Answer,
-): string {
-  const called = event.type === "toolCall" ? { name: event.name, arguments: "" } : { arguments: event.text };
-  if (tellsFunctionCall) {
-    return `"function_call":${JSON.stringify(called)}`;
+type CallEvent = Extract<GenerationEvent, { type: "toolCall" | "toolArguments" }>;
+
+/** Writes the calls of one choice: each event as a delta's one field, without braces; "" where there is nothing to say yet. */
+function createCallWriter(answer: Answer): (event: CallEvent) => string {
+  /** Of the call that is being made, where its input is a text. */
+  let input: InputReader | undefined;
+
+  return (event) => {
+    const { index } = event;
+    if (event.type === "toolArguments") {
+      if (input === undefined) return writeCall({ index }, { arguments: event.text });
+      const piece = input.push(event.text);
+      return piece === "" ? "" : `"tool_calls":[${JSON.stringify({ index, custom: { input: piece } })}]`;
+    }
+    const { type, name } = labelOf(event.name, answer);
+    input = type === "custom" ? createInputReader() : undefined;
+    return type === "custom"
+      ? `"tool_calls":[${JSON.stringify({ index, id: event.id, type, custom: { name, input: "" } })}]`
+      : writeCall({ index, id: event.id, type }, { name, arguments: "" });
+  };
+
+  function writeCall(head: object, called: object): string {
+    return answer.tellsFunctionCall
+      ? `"function_call":${JSON.stringify(called)}`
+      : `"tool_calls":[${JSON.stringify({ ...head, function: called })}]`;
   }
-  const { index } = event;
-  const call =
-    event.type === "toolCall"
-      ? { index, id: event.id, type: "function", function: called }
-      : { index, function: called };
-  return `"tool_calls":[${JSON.stringify(call)}]`;
 }

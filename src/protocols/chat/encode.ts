@@ -1,7 +1,8 @@
 import type { FinishReason, GenerationEvent, SampledLogprob } from "../../generation/event.ts";
 import type { Tally } from "../tally.ts";
+import { createInputReader } from "../tools/input-reader.ts";
 import { encodeUsage } from "../usage.ts";
-import { type Answer, encodeReason } from "./answer.ts";
+import { type Answer, encodeReason, labelOf } from "./answer.ts";
 import { encodeLogprobs } from "./encode-logprobs.ts";
 
 /** One choice while its events come. */
@@ -66,7 +67,8 @@ function take(draft: Draft, event: GenerationEvent): void {
   }
 }
 
-function encodeMessage({ text, reasoning, calls }: Draft, { tellsFunctionCall }: Answer) {
+function encodeMessage({ text, reasoning, calls }: Draft, answer: Answer) {
+  const { tellsFunctionCall } = answer;
   const [first] = calls;
   return {
     role: "assistant",
@@ -78,6 +80,12 @@ function encodeMessage({ text, reasoning, calls }: Draft, { tellsFunctionCall }:
       ? {}
       : tellsFunctionCall
         ? { function_call: { name: first.name, arguments: first.arguments } }
-        : { tool_calls: calls.map(({ id, ...called }) => ({ id, type: "function", function: called })) }),
+        : { tool_calls: calls.map((call) => encodeCall(call, answer)) }),
   };
+}
+
+function encodeCall({ id, name, arguments: json }: Draft["calls"][number], answer: Answer) {
+  const label = labelOf(name, answer);
+  if (label.type === "function") return { id, type: label.type, function: { name: label.name, arguments: json } };
+  return { id, type: label.type, custom: { name: label.name, input: createInputReader().push(json) } };
 }

@@ -1,32 +1,47 @@
 import { z } from "zod";
 import { string } from "../fields.ts";
-import { functionName } from "./tools.ts";
+import { orOther, otherType } from "../other-type.ts";
 
 /** Bounds on counts. The text itself is bounded by the size of the request's body. */
 const MAX_MESSAGES = 2_048;
 const MAX_PARTS = 1_024;
-const MAX_NAME_LENGTH = 64;
+const MAX_NAME_LENGTH = 256;
 const MAX_ID_LENGTH = 256;
 const MAX_CALLS = 128;
 
 const text = z.string({ error: "a string" });
 
-/** What a message can be made of. All kinds are known here, so that a part that can't be honoured is refused by its own name. */
-const part = z.discriminatedUnion("type", [
+/** What a message can be made of; `input_text` and `output_text` are the names of a text in responses. */
+const knownPart = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text"), text }),
+  z.object({ type: z.literal("input_text"), text }),
+  z.object({ type: z.literal("output_text"), text }),
   z.object({ type: z.literal("refusal"), refusal: text }),
-  z.object({ type: z.literal("image_url") }),
-  z.object({ type: z.literal("input_audio") }),
-  z.object({ type: z.literal("file") }),
+  otherType(z.looseObject({ file: z.looseObject({}).nullish() })),
 ]);
+const KNOWN_PARTS = ["text", "input_text", "output_text", "refusal"] as const;
+const part = z.preprocess((value) => orOther(value, KNOWN_PARTS), knownPart);
 
-const content = z.union([text, z.array(part).min(1).max(MAX_PARTS)], { error: "a string or array of objects" });
+const content = z.union([text, z.array(part).max(MAX_PARTS)], { error: "a string or array of objects" });
 
 const name = string(MAX_NAME_LENGTH);
-const call = z.object({ name: functionName, arguments: text }, { error: "an object" });
-const toolCall = z.object(
-  { id: string(MAX_ID_LENGTH).min(1), type: z.literal("function"), function: call },
+const call = z.object({ name: name.min(1), arguments: text }, { error: "an object" });
+const id = string(MAX_ID_LENGTH).min(1);
+const knownCall = z.discriminatedUnion(
+  "type",
+  [
+    z.object({ id, type: z.literal("function"), function: call }),
+    z.object({ id, type: z.literal("custom"), custom: z.object({ name: name.min(1), input: text }) }),
+  ],
   { error: "an object" },
+);
+/** Some clients leave the type out. */
+const toolCall = z.preprocess(
+  (value) =>
+    typeof value === "object" && value !== null && (!("type" in value) || value.type === null)
+      ? { ...value, type: "function" }
+      : value,
+  knownCall,
 );
 
 const message = z.discriminatedUnion("role", [
@@ -44,12 +59,13 @@ const message = z.discriminatedUnion("role", [
     // As this server and others answer, and as clients send it back.
     reasoning_content: text.nullish(),
   }),
-  z.object({ role: z.literal("tool"), content, tool_call_id: string(MAX_ID_LENGTH) }),
-  z.object({ role: z.literal("function"), content: content.nullable(), name }),
+  z.object({ role: z.literal("tool"), content: content.nullish(), tool_call_id: string(MAX_ID_LENGTH) }),
+  z.object({ role: z.literal("function"), content: content.nullish(), name }),
 ]);
 
 /** `messages` of a chat completion request. */
 export const messages = z.array(message, { error: "an array of objects" }).min(1).max(MAX_MESSAGES);
 
-export type WirePart = z.infer<typeof part>;
+export type WirePart = z.infer<typeof knownPart>;
+export type WireCall = z.infer<typeof knownCall>;
 export type WireMessage = z.infer<typeof message>;

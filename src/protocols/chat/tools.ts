@@ -1,61 +1,34 @@
 import { z } from "zod";
 import type { Tool, ToolUse } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
-import { boolean, isSet, string } from "../fields.ts";
+import { boolean, isSet, readLater } from "../fields.ts";
+import { decodeToolChoice, toolChoice } from "../tools/choice.ts";
+import { customDefinition, decodeFunction, decodeToolEntries, functionDefinition } from "../tools/entries.ts";
+import { MAX_TOOLS, toolName } from "../tools/names.ts";
+import { type OfferWords, offerTools, type ToolOffer } from "../tools/offer.ts";
 
-const MAX_TOOLS = 128;
-const MAX_NAME_LENGTH = 64;
+const named = z.object({ name: toolName }, { error: "an object" });
 
-/** A function's name, with OpenAI's pattern and bound. */
-export const functionName = string(MAX_NAME_LENGTH)
-  .min(1)
-  .regex(/^[a-zA-Z0-9_-]+$/);
-
-const definition = z.object(
-  {
-    name: functionName,
-    description: z.string({ error: "a string" }).nullish(),
-    parameters: z.record(z.string(), z.unknown(), { error: "an object" }).nullish(),
-    strict: boolean().nullish(),
-  },
-  { error: "an object" },
-);
-const tool = z.object({ type: z.literal("function"), function: definition }, { error: "an object" });
-const named = z.object({ name: functionName }, { error: "an object" });
-const namedTool = z.object({ type: z.literal("function"), function: named });
-
-/** What is an object is looked at as one first, so that errors are about what is in it. */
-const toolChoice = z.union(
-  [
-    z.discriminatedUnion("type", [
-      namedTool,
-      z.object({
-        type: z.literal("allowed_tools"),
-        allowed_tools: z.object(
-          {
-            mode: z.enum(["auto", "required"]),
-            tools: z.array(namedTool, { error: "an array of objects" }).min(1).max(MAX_TOOLS),
-          },
-          { error: "an object" },
-        ),
-      }),
-    ]),
-    z.enum(["none", "auto", "required"]),
-  ],
-  { error: "a string or object" },
-);
+/** What a tool looks like, for the API's description; each is read by itself, so that one that can't exist here is left out alone. */
+const tool = z.union([
+  z.object({ type: z.literal("function"), function: functionDefinition }),
+  z.object({ type: z.literal("custom"), custom: customDefinition }),
+  z.looseObject({ type: z.string() }),
+]);
 
 /** The fields that say what may be called, the old names of 2023 (`functions`) included. */
 export const toolFields = {
   tools: z
-    .array(tool, { error: "an array of objects" })
+    .array(readLater(tool), { error: "an array of objects" })
     .max(MAX_TOOLS)
     .nullish()
-    .describe("Functions that the model may ask the client to call."),
+    .describe(
+      "Functions and custom tools that the model may ask the client to call; tools of other types are left out, and `sluice-tools-dropped` names them.",
+    ),
   tool_choice: toolChoice.nullish().describe("Whether it may, must or must not call, or which of them."),
   parallel_tool_calls: boolean().nullish().describe("Whether one answer may make several calls."),
   functions: z
-    .array(definition, { error: "an array of objects" })
+    .array(functionDefinition, { error: "an array of objects" })
     .max(MAX_TOOLS)
     .nullish()
     .describe("The older form of `tools`, answered in the older form."),
@@ -68,12 +41,18 @@ export const toolFields = {
 const toolsSchema = z.object(toolFields);
 export type WireTools = z.infer<typeof toolsSchema>;
 
+const WORDS: OfferWords = {
+  param: "tool_choice",
+  unknown: (name) => unknownFunction(name, "tool_choice", "tools"),
+  nothing: () => onlyWith("tool_choice", "tools"),
+};
+
 /**
- * What the model may call; undefined for nothing.
+ * What the model may call, and what of it is left out.
  *
- * @throws InvalidRequestError for a name that is given twice or that nothing has, and for fields that don't go together
+ * @throws InvalidRequestError for a name that nothing has, for a choice of what can't exist here, and for fields that don't go together
  */
-export function decodeTools(wire: WireTools): ToolUse | undefined {
+export function decodeTools(wire: WireTools): ToolOffer {
   const isOld = isSet(wire.functions) && wire.functions.length > 0;
   if (isOld && isSet(wire.tools) && wire.tools.length > 0) {
     throw new InvalidRequestError(
@@ -82,71 +61,27 @@ export function decodeTools(wire: WireTools): ToolUse | undefined {
       "invalid_parameter_combination",
     );
   }
-  return isOld ? decodeFunctions(wire) : decodeNewTools(wire);
-}
-
-function decodeNewTools(wire: WireTools): ToolUse | undefined {
-  const tools = (wire.tools ?? []).map(({ function: one }, index) => decodeTool(one, `tools[${index}].function`));
-  const choice = wire.tool_choice ?? "auto";
+  if (isOld) return { use: decodeFunctions(wire), labels: new Map(), dropped: [] };
   if (isSet(wire.function_call) && typeof wire.function_call === "object") throw onlyWith("function_call", "functions");
-  if (tools.length === 0) {
-    if (choice === "none" || choice === "auto") return undefined;
-    throw onlyWith("tool_choice", "tools");
-  }
-  refuseTwice(tools, "tools");
-  const parallel = wire.parallel_tool_calls ?? true;
-  if (typeof choice === "string") return { tools, choice, allowed: undefined, parallel };
-  if (choice.type === "function") {
-    const { name } = choice.function;
-    refuseUnknown(name, tools, "tool_choice", "tools");
-    return { tools, choice: "required", allowed: [name], parallel: false };
-  }
-  const allowed = choice.allowed_tools.tools.map(({ function: { name } }) => name);
-  for (const name of allowed) refuseUnknown(name, tools, "tool_choice", "tools");
-  return { tools, choice: choice.allowed_tools.mode, allowed, parallel };
+  const entries = (wire.tools ?? []).flatMap((one, index) => decodeToolEntries(one, `tools[${index}]`, "nested"));
+  return offerTools(entries, decodeToolChoice(wire.tool_choice), wire.parallel_tool_calls ?? true, WORDS);
 }
 
-/** As of 2023: one call in a turn. */
+/** As of 2023: one call in a turn. Of two functions with one name the first counts. */
 function decodeFunctions(wire: WireTools): ToolUse {
-  const tools = (wire.functions ?? []).map((one, index) => decodeTool(one, `functions[${index}]`));
-  refuseTwice(tools, "functions");
+  const byName = new Map<string, Tool>();
+  for (const definition of wire.functions ?? []) {
+    if (!byName.has(definition.name)) byName.set(definition.name, decodeFunction(definition));
+  }
+  const tools = [...byName.values()];
   const call = wire.function_call ?? "auto";
   if (typeof call === "string") return { tools, choice: call, allowed: undefined, parallel: false };
-  refuseUnknown(call.name, tools, "function_call", "functions");
+  if (!byName.has(call.name)) throw unknownFunction(call.name, "function_call", "functions");
   return { tools, choice: "required", allowed: [call.name], parallel: false };
 }
 
-function decodeTool({ name, description, parameters, strict }: z.infer<typeof definition>, param: string): Tool {
-  if (strict === true && !isSet(parameters)) {
-    throw new InvalidRequestError(
-      `Missing required parameter: '${param}.parameters'. A strict function needs a schema.`,
-      `${param}.parameters`,
-      "missing_required_parameter",
-    );
-  }
-  return {
-    name,
-    ...(isSet(description) ? { description: description.toWellFormed() } : {}),
-    ...(isSet(parameters) ? { parameters } : {}),
-    ...(isSet(strict) ? { strict } : {}),
-  };
-}
-
-function refuseTwice(tools: readonly Tool[], param: string): void {
-  const names = tools.map(({ name }) => name);
-  const twice = names.findIndex((name, index) => names.indexOf(name) < index);
-  if (twice < 0) return;
-  const at = param === "tools" ? `tools[${twice}].function.name` : `functions[${twice}].name`;
-  throw new InvalidRequestError(
-    `Invalid '${at}': the name '${names[twice]}' is taken. Names must be unique.`,
-    at,
-    "invalid_value",
-  );
-}
-
-function refuseUnknown(name: string, tools: readonly Tool[], param: string, list: string): void {
-  if (tools.some((one) => one.name === name)) return;
-  throw new InvalidRequestError(
+function unknownFunction(name: string, param: string, list: string): InvalidRequestError {
+  return new InvalidRequestError(
     `Invalid value for '${param}': no function named '${name}' was specified in the '${list}' parameter.`,
     param,
     "invalid_value",

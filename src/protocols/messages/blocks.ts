@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { boolean, string } from "../fields.ts";
+import { orOther, otherType } from "../other-type.ts";
 
 /** Bounds on counts. The text itself is bounded by the size of the request's body. */
 const MAX_MESSAGES = 100_000;
@@ -7,34 +8,17 @@ const MAX_BLOCKS = 4_096;
 const MAX_ID_LENGTH = 256;
 const MAX_NAME_LENGTH = 128;
 
-const text = z.string({ error: "a string" });
-const textBlock = z.object({ type: z.literal("text"), text });
-
-/** Kinds of block that a text model without Anthropic's servers can't take. They are known so that each is refused by its own name. */
-const UNAVAILABLE = [
-  "image",
-  "document",
-  "search_result",
-  "container_upload",
-  "server_tool_use",
-  "web_search_tool_result",
-  "web_fetch_tool_result",
-  "code_execution_tool_result",
-  "bash_code_execution_tool_result",
-  "text_editor_code_execution_tool_result",
-  "tool_search_tool_result",
-  "tool_reference",
-  "mcp_tool_use",
-  "mcp_tool_result",
-  "compaction",
-] as const;
-
-const unavailableBlock = z.object({ type: z.enum(UNAVAILABLE) });
-
 const AN_OBJECT = { error: "an object" };
 const A_CONTENT = { error: "a string or array of objects" };
 
-const resultBlock = z.discriminatedUnion("type", [textBlock, unavailableBlock]);
+const text = z.string({ error: "a string" });
+const textBlock = z.object({ type: z.literal("text"), text });
+
+/** Whatever only Anthropic's servers make or models with eyes can read. `decode-messages.ts` puts it into words as far as it has any. */
+const otherBlock = otherType(z.looseObject({}));
+
+const knownResult = z.discriminatedUnion("type", [textBlock, otherBlock]);
+const resultBlock = z.preprocess((value) => orOther(value, ["text"]), knownResult);
 
 const toolResult = z.object({
   type: z.literal("tool_result"),
@@ -50,14 +34,16 @@ const toolUse = z.object({
   input: z.record(z.string(), z.unknown(), AN_OBJECT),
 });
 
-const block = z.discriminatedUnion("type", [
+const knownBlock = z.discriminatedUnion("type", [
   textBlock,
   z.object({ type: z.literal("thinking"), thinking: text }),
   z.object({ type: z.literal("redacted_thinking") }),
   toolUse,
   toolResult,
-  unavailableBlock,
+  otherBlock,
 ]);
+const KNOWN_BLOCKS = ["text", "thinking", "redacted_thinking", "tool_use", "tool_result"] as const;
+const block = z.preprocess((value) => orOther(value, KNOWN_BLOCKS), knownBlock);
 
 const message = z.object(
   {
@@ -67,13 +53,21 @@ const message = z.object(
   AN_OBJECT,
 );
 
+/** Clients that speak to several APIs send null for an assistant's turn in which nothing was said. */
+const lenientMessage = z.preprocess((value) => {
+  const isSilent =
+    typeof value === "object" && value !== null && "content" in value && value.content === null && "role" in value;
+  return isSilent && value.role === "assistant" ? { ...value, content: "" } : value;
+}, message);
+
 /** `messages` of a request. */
-export const messages = z.array(message, { error: "an array of objects" }).min(1).max(MAX_MESSAGES);
+export const messages = z.array(lenientMessage, { error: "an array of objects" }).min(1).max(MAX_MESSAGES);
 
 /** `system` of a request. */
 export const system = z.union([text, z.array(z.discriminatedUnion("type", [textBlock])).max(MAX_BLOCKS)], A_CONTENT);
 
-export type WireBlock = z.infer<typeof block>;
+export type WireBlock = z.infer<typeof knownBlock>;
+export type WireResultBlock = z.infer<typeof knownResult>;
 export type WireToolResult = z.infer<typeof toolResult>;
 export type WireMessage = z.infer<typeof message>;
 export type WireSystem = z.infer<typeof system>;

@@ -1,6 +1,8 @@
 import type { Message } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
+import { refuseUnreadable } from "../unreadable.ts";
 import type { WireBlock, WireMessage, WireSystem, WireToolResult } from "./blocks.ts";
+import { serverCall, serverResult, textOf, wordsOf } from "./other-blocks.ts";
 
 /**
  * A line that Claude Code puts before its system prompt, for Anthropic's own accounts. Its hash is new in every request, so a prompt
@@ -18,20 +20,30 @@ export type Conversation = {
 
 type Role = WireMessage["role"];
 
-/** What one block says, with where it stands in the request. */
-type Located<Block> = { readonly block: Block; readonly param: string };
+/** Where a message or a block stands in the request. */
+type Place = {
+  readonly param: string;
+  /** Whether it is the newest message of the user's, or in it. */
+  readonly isNewest: boolean;
+  /** The names of the calls before it, by their ids. */
+  readonly toolNames: Map<string, string>;
+};
 
 /**
  * The conversation: the system prompt becomes the first message, each `tool_result` a message of the role `tool`, thinking the
  * reasoning of its assistant's message. As Anthropic does, neighbours of the same role are made one; their texts are joined by a line break.
- * Throws `InvalidRequestError` for blocks that a text model can't take, and for those in a message of the wrong role.
+ * What a text model can't read becomes a note in its place, and what a server's tool gave the result of a call. Throws
+ * `InvalidRequestError` for what can't be read in the newest message of the user's, and for blocks in a message of the wrong role.
  */
 export function decodeConversation(
   system: WireSystem | null | undefined,
   messages: readonly WireMessage[],
 ): Conversation {
   const toolNames = new Map<string, string>();
-  const parts = messages.flatMap((message, index) => decodeMessage(message, `messages[${index}]`, toolNames));
+  const newest = messages.findLastIndex(({ role }) => role === "user");
+  const parts = messages.flatMap((message, index) =>
+    decodeMessage(message, { param: `messages[${index}]`, isNewest: index === newest, toolNames }),
+  );
   const joined = joinNeighbours([...decodeSystem(system ?? ""), ...parts]);
   const last = joined.at(-1);
   if (last?.role !== "assistant") {
@@ -57,78 +69,91 @@ function decodeSystem(system: WireSystem): Message[] {
 }
 
 /** One message for each block, in the order of the blocks. */
-function decodeMessage({ role, content }: WireMessage, param: string, toolNames: Map<string, string>): Message[] {
+function decodeMessage({ role, content }: WireMessage, place: Place): Message[] {
   if (typeof content === "string" || content.length === 0) {
     return [{ role, content: (typeof content === "string" ? content : "").toWellFormed() }];
   }
-  return content.map((block, index) => decodeBlock({ block, param: `${param}.content[${index}]` }, role, toolNames));
+  const results = new Set(content.map((block) => (block.type === "other" ? serverResult(block)?.id : undefined)));
+  return content.map((block, index) =>
+    decodeBlock(block, role, results, { ...place, param: `${place.param}.content[${index}]` }),
+  );
 }
 
-function decodeBlock({ block, param }: Located<WireBlock>, role: Role, toolNames: Map<string, string>): Message {
+/** @param results the calls of a server's tools whose results are in the same message */
+function decodeBlock(
+  block: WireBlock,
+  role: Role,
+  results: ReadonlySet<string | undefined>,
+  { param, isNewest, toolNames }: Place,
+): Message {
   switch (block.type) {
     case "text":
       // A lone surrogate has no UTF-8 form; the tokenizer would see something else than what is counted here.
       return { role, content: block.text.toWellFormed() };
     case "thinking":
-      assertRole("assistant", { block, param }, role);
+      assertRole("assistant", block.type, param, role);
       return { role, content: "", ...(block.thinking !== "" && { reasoning: block.thinking.toWellFormed() }) };
     case "redacted_thinking":
       // Only its maker can read it.
-      assertRole("assistant", { block, param }, role);
+      assertRole("assistant", block.type, param, role);
       return { role, content: "" };
     case "tool_use": {
-      assertRole("assistant", { block, param }, role);
+      assertRole("assistant", block.type, param, role);
       const { id, name, input } = block;
       toolNames.set(id, name);
       return { role, content: "", toolCalls: [{ id, name, arguments: JSON.stringify(input) }] };
     }
-    case "tool_result": {
-      assertRole("user", { block, param }, role);
-      const name = toolNames.get(block.tool_use_id);
-      return {
-        role: "tool",
-        content: decodeToolResult(block, param),
-        toolCallId: block.tool_use_id,
-        ...(name !== undefined && { name }),
-      };
-    }
-    default:
-      throw unavailable(block.type, param);
+    case "tool_result":
+      assertRole("user", block.type, param, role);
+      return toolMessage(block.tool_use_id, decodeToolResult(block), toolNames);
+    case "other":
+      return decodeOther(block, role, results, { param, isNewest, toolNames });
   }
 }
 
+function decodeOther(
+  block: Extract<WireBlock, { type: "other" }>,
+  role: Role,
+  results: ReadonlySet<string | undefined>,
+  { param, isNewest, toolNames }: Place,
+): Message {
+  const call = role === "assistant" ? serverCall(block) : undefined;
+  if (call !== undefined && results.has(call.id)) {
+    toolNames.set(call.id, call.name);
+    return { role, content: "", toolCalls: [call] };
+  }
+  const result = serverResult(block);
+  if (result !== undefined && toolNames.has(result.id)) {
+    return toolMessage(result.id, result.text.toWellFormed(), toolNames);
+  }
+  const text = result?.text ?? textOf(block);
+  if (text === undefined && isNewest) throw refuseUnreadable(block.kind, param);
+  return { role, content: (text ?? wordsOf(block)).toWellFormed() };
+}
+
+function toolMessage(id: string, content: string, toolNames: ReadonlyMap<string, string>): Message {
+  const name = toolNames.get(id);
+  return { role: "tool", content, toolCallId: id, ...(name !== undefined && { name }) };
+}
+
 /** What the tool gave. The templates have no other way to say that it failed than words. */
-function decodeToolResult({ content, is_error }: WireToolResult, param: string): string {
+function decodeToolResult({ content, is_error }: WireToolResult): string {
   const texts =
     typeof content === "string"
       ? [content]
-      : (content ?? []).map((block, index) => {
-          if (block.type === "text") {
-            return block.text;
-          }
-          throw unavailable(block.type, `${param}.content[${index}]`);
-        });
+      : (content ?? []).map((block) => (block.type === "text" ? block.text : wordsOf(block)));
   return `${is_error === true ? "Error: " : ""}${joinTexts(texts)}`.toWellFormed();
 }
 
-function assertRole(expected: Role, { block, param }: Located<WireBlock>, role: Role): void {
+function assertRole(expected: Role, type: string, param: string, role: Role): void {
   if (role !== expected) {
     throw new InvalidRequestError(
-      `Invalid value: '${param}' is a '${block.type}' block in a message of the role '${role}'. ` +
+      `Invalid value: '${param}' is a '${type}' block in a message of the role '${role}'. ` +
         `Such blocks can only be in messages of the role '${expected}'.`,
       `${param}.type`,
       "invalid_value",
     );
   }
-}
-
-function unavailable(type: string, param: string): InvalidRequestError {
-  return new InvalidRequestError(
-    `Unsupported value: '${param}' is a block of the type '${type}', and the model here reads text only. ` +
-      "Remove it, or send what it says as a 'text' block.",
-    param,
-    "unsupported_value",
-  );
 }
 
 function joinNeighbours(parts: readonly Message[]): Message[] {

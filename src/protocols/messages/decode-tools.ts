@@ -1,87 +1,72 @@
-import type { Tool, ToolUse } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
+import { isSet } from "../fields.ts";
+import type { ToolChoice } from "../tools/choice.ts";
+import { type OfferWords, offerTools, type ToolEntry, type ToolOffer } from "../tools/offer.ts";
+import { clientTool } from "./client-tools.ts";
 import type { WireTool, WireToolChoice } from "./schema.ts";
 
+const WORDS: OfferWords = {
+  param: "tool_choice.name",
+  unknown: (name) =>
+    new InvalidRequestError(
+      `Invalid value: 'tool_choice.name' is '${name}', and 'tools' has no tool of that name.`,
+      "tool_choice.name",
+      "invalid_value",
+    ),
+  nothing: () =>
+    new InvalidRequestError(
+      "Invalid value: 'tool_choice' asks for a call, and there are no 'tools' to call.",
+      "tool_choice",
+      "invalid_value",
+    ),
+};
+
 /**
- * The tools of a request, and which of them may be called; undefined where there are none. Throws `InvalidRequestError` for tools that
- * only Anthropic's servers or models know, and for a choice that no tool answers to.
+ * The tools of a request, and which of them may be called. What only Anthropic's servers run is left out. Throws `InvalidRequestError` for
+ * a choice of such a tool, and for one that no tool answers to.
  */
 export function decodeToolUse(
   wireTools: readonly WireTool[] | null | undefined,
   choice: WireToolChoice | null | undefined,
-): ToolUse | undefined {
-  const tools = (wireTools ?? []).map((tool, index) => decodeTool(tool, `tools[${index}]`));
-  const names = new Set(tools.map(({ name }) => name));
-  if (names.size < tools.length) {
-    throw new InvalidRequestError(
-      "Invalid 'tools': two have the same name. Give each its own.",
-      "tools",
-      "invalid_value",
-    );
-  }
-  if (choice?.type === "tool" && !names.has(choice.name)) {
-    throw new InvalidRequestError(
-      `Invalid value: 'tool_choice.name' is '${choice.name}', and 'tools' has no tool of that name.`,
-      "tool_choice.name",
-      "invalid_value",
-    );
-  }
-  if (tools.length === 0) {
-    if (choice?.type === "any") {
-      throw new InvalidRequestError(
-        "Invalid value: 'tool_choice' asks for a call, and there are no 'tools' to call.",
-        "tool_choice",
-        "invalid_value",
-      );
-    }
-    return undefined;
-  }
-  return {
-    tools,
-    choice: decodeChoice(choice),
-    allowed: choice?.type === "tool" ? [choice.name] : undefined,
-    parallel: choice?.type === "none" || choice?.disable_parallel_tool_use !== true,
-  };
+): ToolOffer {
+  const entries = (wireTools ?? []).map((tool, index) => decodeTool(tool, `tools[${index}]`));
+  const parallel = choice?.type === "none" || choice?.disable_parallel_tool_use !== true;
+  return offerTools(entries, decodeChoice(choice), parallel, WORDS);
 }
 
-function decodeChoice(choice: WireToolChoice | null | undefined): ToolUse["choice"] {
+function decodeChoice(choice: WireToolChoice | null | undefined): ToolChoice {
   switch (choice?.type) {
     case "any":
+      return { mode: "required" };
     case "tool":
-      return "required";
+      return { named: [{ type: "tool", name: choice.name }], isForced: true, isSingle: false };
     case "none":
-      return "none";
+      return { mode: "none" };
     default:
-      return "auto";
+      return { mode: "auto" };
   }
 }
 
-function decodeTool(tool: WireTool, param: string): Tool {
-  const { type, name, description, input_schema: parameters, strict, allowed_callers: callers } = tool;
-  if (typeof type === "string" && type !== "custom") {
-    throw new InvalidRequestError(
-      `Unsupported value: '${param}' is a tool of the type '${type}', which only Anthropic's servers and models know. ` +
-        "Remove it, or describe a tool of your own with 'name', 'description' and 'input_schema'.",
-      `${param}.type`,
-      "unsupported_value",
-    );
-  }
+function decodeTool(tool: WireTool, param: string): ToolEntry {
+  const { type, name, description, strict, allowed_callers: callers } = tool;
+  const isOwn = !isSet(type) || type === "custom";
+  const known = isOwn ? undefined : clientTool(type);
+  if (!isOwn && known === undefined) return { unavailable: type, names: name === undefined ? [type] : [type, name] };
+  const parameters = known?.parameters ?? tool.input_schema;
   if (name === undefined || parameters === undefined) {
     const missing = `${param}.${name === undefined ? "name" : "input_schema"}`;
     throw new InvalidRequestError(`Missing required parameter: '${missing}'.`, missing, "missing_required_parameter");
   }
-  if (callers !== undefined && callers !== null && !callers.includes("direct")) {
-    throw new InvalidRequestError(
-      `Unsupported value: '${param}.allowed_callers' leaves out 'direct', and nothing but the model calls tools here. ` +
-        "Add 'direct', or leave the field out.",
-      `${param}.allowed_callers`,
-      "unsupported_value",
-    );
-  }
+  // Nothing but the model calls tools here.
+  if (isSet(callers) && !callers.includes("direct")) return { unavailable: name, names: [name] };
+  const told = known?.description ?? description;
   return {
-    name,
-    ...(typeof description === "string" && { description: description.toWellFormed() }),
-    parameters,
-    ...(strict === true && { strict }),
+    label: { type: "function", name },
+    tool: {
+      name,
+      ...(isSet(told) && { description: told.toWellFormed() }),
+      parameters,
+      ...(strict === true && { strict }),
+    },
   };
 }

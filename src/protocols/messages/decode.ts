@@ -3,6 +3,7 @@ import { decodeTemplateArguments as decodeKwargs } from "../chat/template-argume
 import { decodeFormat, refuseBareFormat } from "../format-words.ts";
 import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
+import type { ToolOffer } from "../tools/offer.ts";
 import { parseBody } from "../words/read.ts";
 import { decodeConversation } from "./decode-messages.ts";
 import { decodeToolUse } from "./decode-tools.ts";
@@ -23,6 +24,8 @@ export type MessagesRequest = {
   readonly showThinking: boolean;
   /** In OpenAI's words. Undefined is as good as `auto`. */
   readonly serviceTier: ServiceTier | undefined;
+  /** What of its tools the model is not told of. */
+  readonly droppedTools: ToolOffer["dropped"];
   /** What to generate. The id, the resolved model and the signal are the server's to add. */
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal" | "maxTokens"> & {
     readonly maxTokens: number;
@@ -32,6 +35,7 @@ export type MessagesRequest = {
 /** A request to count a prompt's tokens, understood: what would be generated from it, if anything were. */
 export type CountRequest = {
   readonly model: string | undefined;
+  readonly droppedTools: ToolOffer["dropped"];
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
 };
 
@@ -41,12 +45,14 @@ export type CountRequest = {
  */
 export function decodeMessagesRequest(body: unknown): MessagesRequest {
   const wire = parseBody("messages", messagesRequestSchema, body);
-  const input = decodeTemplateInput(wire);
+  const offer = decodeToolUse(wire.tools, wire.tool_choice);
+  const input = decodeTemplateInput(wire, offer);
   const schema = (wire.output_config?.format ?? wire.output_format)?.schema;
   const format = decodeFormat(wire, { "output_config.format": schema && { type: "schema", schema } });
   if (input.tools !== undefined && input.tools.choice !== "none") refuseBareFormat(format);
   return {
     model: wire.model ?? undefined,
+    droppedTools: [...offer.dropped, ...droppedFields(body)],
     stream: wire.stream ?? false,
     showThinking: wire.thinking?.type === "disabled" || wire.thinking?.display !== "omitted",
     serviceTier: wire.service_tier === "standard_only" ? "default" : undefined,
@@ -65,10 +71,12 @@ export function decodeMessagesRequest(body: unknown): MessagesRequest {
 /** Understands the body of `POST /v1/messages/count_tokens`. Throws as `decodeMessagesRequest` does. */
 export function decodeCountRequest(body: unknown): CountRequest {
   const wire = parseBody("messages", countRequestSchema, body);
+  const offer = decodeToolUse(wire.tools, wire.tool_choice);
   return {
     model: wire.model ?? undefined,
+    droppedTools: [...offer.dropped, ...droppedFields(body)],
     generation: {
-      ...decodeTemplateInput(wire),
+      ...decodeTemplateInput(wire, offer),
       choices: 1,
       maxTokens: undefined,
       stop: [],
@@ -77,10 +85,10 @@ export function decodeCountRequest(body: unknown): CountRequest {
   };
 }
 
-function decodeTemplateInput(wire: WireCountRequest): TemplateInput {
+function decodeTemplateInput(wire: WireCountRequest, offer: ToolOffer): TemplateInput {
   const { messages, continueFinal } = decodeConversation(wire.system, wire.messages);
   const templateArguments = decodeTemplateArguments(wire);
-  const tools = decodeToolUse(wire.tools, wire.tool_choice);
+  const { use: tools } = offer;
   return {
     prompt: {
       type: "chat",
@@ -90,6 +98,13 @@ function decodeTemplateInput(wire: WireCountRequest): TemplateInput {
     },
     ...(tools !== undefined && { tools }),
   };
+}
+
+/** Fields that offer tools which Anthropic's servers run. */
+function droppedFields(body: unknown): readonly string[] {
+  const isOffered = (value: unknown) =>
+    value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
+  return ["mcp_servers", "container"].filter((field) => isOffered(Object(body)[field]));
 }
 
 /** What the templates of reasoning models ask for: Qwen's know `enable_thinking`, Seed's `thinking_budget`, gpt-oss's `reasoning_effort`. */

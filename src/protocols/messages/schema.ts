@@ -4,6 +4,7 @@ import { boolean, decimal, integer, modelName, string } from "../fields.ts";
 import { neighbourFormatFields } from "../format-words.ts";
 import { variablesField } from "../preset-fields.ts";
 import { samplingFields } from "../sampling.ts";
+import { MAX_TOOLS, toolName } from "../tools/names.ts";
 import { withAliases } from "../words/read.ts";
 import { messages, system } from "./blocks.ts";
 
@@ -12,7 +13,6 @@ const MAX_HINT_LENGTH = 1_024;
 const MAX_STOPS = 64;
 const MAX_STOP_LENGTH = 1_024;
 const MAX_TOP_K = 1_000_000;
-const MAX_TOOLS = 1_024;
 const MAX_TOOL_NAME_LENGTH = 128;
 const MAX_TYPE_LENGTH = 128;
 const MAX_CALLERS = 16;
@@ -24,7 +24,7 @@ const jsonObject = z.record(z.string(), z.unknown(), AN_OBJECT);
 const tool = z.object(
   {
     type: string(MAX_TYPE_LENGTH).nullish(),
-    name: string(MAX_TOOL_NAME_LENGTH).min(1).optional(),
+    name: toolName.optional(),
     description: z.string({ error: "a string" }).nullish(),
     input_schema: jsonObject.optional(),
     strict: boolean().nullish(),
@@ -83,7 +83,9 @@ export const countRequestSchema = z.object(
       .array(tool, { error: "an array of objects" })
       .max(MAX_TOOLS)
       .nullish()
-      .describe("Tools that the model may ask the client to use."),
+      .describe(
+        "Tools that the model may ask the client to use; those that only Anthropic's servers run are left out, and `sluice-tools-dropped` names them.",
+      ),
     tool_choice: toolChoice.nullish().describe("Whether it may, must or must not use them, or which one."),
     thinking: thinking.nullish().describe("Whether to think before the answer, told to the model's template."),
     output_config: outputConfig.nullish().describe("How much to think, and what the text has to be."),

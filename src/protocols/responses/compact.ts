@@ -23,7 +23,7 @@ export type CompactRequest = {
 /** Understands the body of `POST /v1/responses/compact`. Throws `InvalidRequestError`. */
 export function decodeCompactRequest(body: unknown): CompactRequest {
   const wire = parseWire(compactRequestSchema, body);
-  const input = decodeInput(wire.input ?? []);
+  const input = decodeInput(wire.input ?? [], "input", "noted");
   if (input.length === 0 && !isSet(wire.previous_response_id)) {
     throw new InvalidRequestError(
       "One of 'input' or 'previous_response_id' must be provided.",

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { InvalidRequestError } from "../errors.ts";
+import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { refuseExcess } from "../json-excess.ts";
+import { noteOmitted, refuseUnreadable } from "../unreadable.ts";
 import { newId } from "./ids.ts";
 import {
   type InputText,
@@ -10,127 +12,147 @@ import {
   type OutputText,
   type Refusal,
   type WireItem,
+  type WireOutput,
   type WirePart,
   wireItem,
 } from "./items.ts";
 
-/** The kinds of part that a text model can't read, in words. */
-const UNREADABLE = { input_image: "image", input_file: "file", input_audio: "audio" } as const;
+/** Whether a part that a text model can't read is refused where the user asks about it, or is a note wherever it stands. */
+export type Unreadable = "refused" | "noted";
 
-/** `input`: a text is one user's message. Throws `InvalidRequestError` for what a text model can't take. */
-export function decodeInput(input: string | readonly WireItem[], param = "input"): (Item | ItemReference)[] {
-  return typeof input === "string"
-    ? [decodeItem({ type: "message", role: "user", content: input }, param)]
-    : input.map((item, index) => decodeItem(item, `${param}[${index}]`));
+/**
+ * `input`: a text is one user's message. What a text model can't read becomes a note in its place. Throws `InvalidRequestError` where that
+ * is in the newest message of the user's, unless it is to be noted there too.
+ */
+export function decodeInput(
+  input: string | readonly WireItem[],
+  param = "input",
+  unreadable: Unreadable = "refused",
+): (Item | ItemReference)[] {
+  if (typeof input === "string") {
+    return [decodeItem({ type: "message", role: "user", content: input }, param, unreadable)];
+  }
+  const newest = input.findLastIndex((item) => item.type === "message" && item.role === "user");
+  return input.map((item, index) => decodeItem(item, `${param}[${index}]`, index === newest ? unreadable : "noted"));
 }
 
 /** An item that was kept, as JSON. */
 export function parseKeptItem(body: string): Item {
-  const item = decodeItem(parseWire(wireItem, JSON.parse(body)), "item");
+  const item = decodeItem(parseWire(wireItem, JSON.parse(body)), "item", "noted");
   if (item.type === "item_reference") {
     throw new Error("a reference was kept in place of what it refers to");
   }
   return item;
 }
 
-function decodeItem(wire: WireItem, param: string): Item | ItemReference {
+/** An item as it is kept, as JSON. */
+export function formatItem(item: Item): string {
+  return JSON.stringify(item.type === "other" ? { ...item.fields, id: item.id } : item);
+}
+
+function decodeItem(wire: WireItem, param: string, unreadable: Unreadable): Item | ItemReference {
   switch (wire.type) {
     case "message": {
       const base = { id: wire.id ?? newId("msg"), type: wire.type, status: wire.status ?? "completed" } as const;
+      const place = { param: `${param}.content`, unreadable };
       return wire.role === "assistant"
-        ? { ...base, role: wire.role, content: decodeParts(wire.content, param, toOutputPart) }
-        : { ...base, role: wire.role, content: decodeParts(wire.content, param, toInputText) };
+        ? {
+            ...base,
+            role: wire.role,
+            content: decodeParts(wire.content, { ...place, unreadable: "noted" }, toOutputPart),
+          }
+        : { ...base, role: wire.role, content: decodeParts(wire.content, place, toInputText) };
     }
     case "function_call":
       refuseExcess(wire.arguments, [`${param}.arguments`]);
-      return {
-        id: wire.id ?? newId("fc"),
-        type: wire.type,
-        status: wire.status ?? "completed",
-        call_id: wire.call_id,
-        name: wire.name,
-        arguments: wire.arguments,
-      };
+      return { ...decodeCall(wire, "fc"), type: wire.type, arguments: wire.arguments };
+    case "custom_tool_call":
+      return { ...decodeCall(wire, "ctc"), type: wire.type, input: wire.input };
     case "function_call_output":
+    case "custom_tool_call_output":
       return {
-        id: wire.id ?? newId("fco"),
+        id: wire.id ?? newId(wire.type === "function_call_output" ? "fco" : "ctco"),
         type: wire.type,
         status: wire.status ?? "completed",
         call_id: wire.call_id,
-        output: typeof wire.output === "string" ? wire.output : decodeParts(wire.output, param, toInputText, "output"),
+        output: decodeOutput(wire.output, `${param}.output`),
       };
     case "reasoning":
-      return decodeReasoning(wire, param);
+      // What another server encrypted can't be read here: it is kept without its text.
+      return {
+        id: wire.id ?? newId("rs"),
+        type: wire.type,
+        status: wire.status ?? "completed",
+        summary: (wire.summary ?? []).map(({ text }) => ({ type: "summary_text", text })),
+        content: (wire.content ?? []).map(({ text }) => ({ type: "reasoning_text", text })),
+      };
     case "compaction":
       return { id: wire.id ?? newId("cmp"), type: wire.type, encrypted_content: wire.encrypted_content };
     case "item_reference":
       return { type: wire.type, id: wire.id };
+    case "other":
+      return { id: wire.fields.id ?? newId("item"), type: wire.type, kind: wire.kind, fields: wire.fields };
   }
 }
 
-function decodeReasoning(wire: Extract<WireItem, { type: "reasoning" }>, param: string): Item {
-  const content = wire.content ?? [];
-  if (content.length === 0 && (wire.encrypted_content ?? "") !== "") {
-    throw new InvalidRequestError(
-      `Unsupported value: '${param}.encrypted_content' can't be read here: it is another server's. ` +
-        "Remove the item, or send its text as 'content'.",
-      `${param}.encrypted_content`,
-      "unsupported_value",
-    );
-  }
+function decodeCall(wire: Extract<WireItem, { type: "function_call" | "custom_tool_call" }>, prefix: "fc" | "ctc") {
   return {
-    id: wire.id ?? newId("rs"),
-    type: "reasoning",
+    id: wire.id ?? newId(prefix),
     status: wire.status ?? "completed",
-    summary: wire.summary ?? [],
-    content,
-  };
+    call_id: wire.call_id,
+    name: wire.name,
+    ...(isSet(wire.namespace) && { namespace: wire.namespace }),
+  } as const;
 }
+
+function decodeOutput(output: WireOutput, param: string): string | InputText[] {
+  if (typeof output === "string") return output;
+  if (Array.isArray(output)) return decodeParts(output, { param, unreadable: "noted" }, toInputText);
+  return isSet(output) ? JSON.stringify(output) : "";
+}
+
+/** Where parts stand, and what becomes of those that can't be read. */
+type Place = { readonly param: string; readonly unreadable: Unreadable };
 
 function decodeParts<T>(
   content: string | readonly WirePart[],
-  param: string,
-  decode: (part: WirePart, param: string) => T,
-  field = "content",
+  { param, unreadable }: Place,
+  decode: (part: WirePart, place: Place) => T,
 ): T[] {
   return typeof content === "string"
-    ? [decode({ type: "input_text", text: content }, `${param}.${field}`)]
-    : content.map((part, index) => decode(part, `${param}.${field}[${index}]`));
+    ? [decode({ type: "input_text", text: content }, { param, unreadable })]
+    : content.map((part, index) => decode(part, { param: `${param}[${index}]`, unreadable }));
 }
 
-function toInputText(part: WirePart, param: string): InputText {
-  if (part.type === "refusal") {
+function toInputText(part: WirePart, place: Place): InputText {
+  if (part.type === "refusal" && place.unreadable === "refused") {
     throw new InvalidRequestError(
-      `Invalid value: 'refusal'. Only an assistant's message can hold a refusal, and '${param}' is in another item.`,
-      `${param}.type`,
+      `Invalid value: 'refusal'. Only an assistant's message can hold a refusal, and '${place.param}' is in another item.`,
+      `${place.param}.type`,
       "invalid_value",
     );
   }
-  return { type: "input_text", text: readText(part, param) };
+  return { type: "input_text", text: readText(part, place) };
 }
 
-function toOutputPart(part: WirePart, param: string): OutputText | Refusal {
+function toOutputPart(part: WirePart, place: Place): OutputText | Refusal {
   if (part.type === "refusal") {
     return { type: "refusal", refusal: part.refusal.toWellFormed() };
   }
   const logprobs = part.type === "output_text" ? (part.logprobs ?? []) : [];
-  return { type: "output_text", text: readText(part, param), annotations: [], logprobs };
+  return { type: "output_text", text: readText(part, place), annotations: [], logprobs };
 }
 
-function readText(part: Exclude<WirePart, { type: "refusal" }>, param: string): string {
+function readText(part: WirePart, { param, unreadable }: Place): string {
   switch (part.type) {
-    case "input_text":
-    case "output_text":
+    case "refusal":
+      return part.refusal.toWellFormed();
+    case "other":
+      if (unreadable === "refused") throw refuseUnreadable(part.kind, param);
+      return noteOmitted(part.kind, part.fields.filename);
+    default:
       // A lone surrogate has no UTF-8 form; the tokenizer would see something else than what is counted here.
       return part.text.toWellFormed();
-    case "input_image":
-    case "input_file":
-    case "input_audio":
-      throw new InvalidRequestError(
-        `There is no ${UNREADABLE[part.type]} input here: the model reads text only. Remove '${param}', or send what it says as text.`,
-        param,
-        "unsupported_value",
-      );
   }
 }
 

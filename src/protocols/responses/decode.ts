@@ -9,12 +9,13 @@ import { showTextFormat } from "../output-format.ts";
 import { decodePresetFields } from "../preset-fields.ts";
 import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
+import type { ToolOffer } from "../tools/offer.ts";
 import { parseBody } from "../words/read.ts";
 import { decodeInput } from "./decode-items.ts";
 import type { Item, ItemReference } from "./items.ts";
 import type { ResponseSettings } from "./response.ts";
 import { responsesRequestSchema, type WireResponsesRequest } from "./schema.ts";
-import { decodeTools, showTools } from "./tools.ts";
+import { decodeTools, showToolChoice, showTools } from "./tools.ts";
 
 /** A request for a response, understood. What it refers to is still to be looked up. */
 export type ResponsesRequest = {
@@ -35,6 +36,10 @@ export type ResponsesRequest = {
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal" | "prompt">;
   /** Undefined is as good as `auto`. */
   readonly serviceTier: ServiceTier | undefined;
+  /** What the tools are for the client, by the names that the model knows. */
+  readonly toolLabels: ToolOffer["labels"];
+  /** What of its tools the model is not told of. */
+  readonly droppedTools: ToolOffer["dropped"];
   /** What the response repeats of the request. */
   readonly settings: ResponseSettings;
 };
@@ -48,7 +53,8 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
   refuseCombinations(wire);
 
   const conversationId = typeof wire.conversation === "string" ? wire.conversation : wire.conversation?.id;
-  const tools = decodeTools(wire);
+  const added = addedTools(wire.input);
+  const { use: tools, labels, dropped } = decodeTools(wire, added);
   const format = decodeFormat(wire, textFormatOf(wire.text?.format));
   if (tools !== undefined && tools.choice !== "none") refuseBareFormat(format);
   const wantsLogprobs = wire.include?.includes("message.output_text.logprobs") || (wire.top_logprobs ?? 0) > 0;
@@ -78,8 +84,19 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
       ...(wantsLogprobs ? { logprobs: wire.top_logprobs ?? 0 } : {}),
     },
     serviceTier: wire.service_tier ?? undefined,
-    settings: decodeSettings(wire, conversationId),
+    toolLabels: labels,
+    droppedTools: dropped,
+    settings: decodeSettings(wire, conversationId, added),
   };
+}
+
+/** Tools that come with the input, which is how Codex offers them to some models. */
+function addedTools(input: WireResponsesRequest["input"]): readonly unknown[] {
+  const items = Array.isArray(input) ? input : [];
+  return items.flatMap((item) => {
+    const tools = item.type === "other" && item.kind === "additional_tools" ? item.fields.tools : undefined;
+    return Array.isArray(tools) ? tools : [];
+  });
 }
 
 /** Fields that are fine alone and wrong together. */
@@ -115,7 +132,11 @@ function refuseCombinations(wire: WireResponsesRequest): void {
   }
 }
 
-function decodeSettings(wire: WireResponsesRequest, conversationId: string | undefined): ResponseSettings {
+function decodeSettings(
+  wire: WireResponsesRequest,
+  conversationId: string | undefined,
+  added: readonly unknown[],
+): ResponseSettings {
   return {
     background: wire.background ?? false,
     conversation: conversationId === undefined ? null : { id: conversationId },
@@ -138,8 +159,8 @@ function decodeSettings(wire: WireResponsesRequest, conversationId: string | und
     store: wire.store ?? true,
     temperature: wire.temperature ?? 1,
     text: { format: showTextFormat(wire.text?.format), verbosity: wire.text?.verbosity ?? "medium" },
-    tool_choice: wire.tool_choice ?? "auto",
-    tools: showTools(wire.tools),
+    tool_choice: showToolChoice(wire.tool_choice),
+    tools: showTools([...(wire.tools ?? []), ...added]),
     top_logprobs: wire.top_logprobs ?? 0,
     top_p: wire.top_p ?? 1,
     truncation: wire.truncation ?? "disabled",

@@ -45,6 +45,8 @@ export type ResponseEvent =
       readonly name: FunctionCall["name"];
       readonly arguments: string;
     } & Place)
+  | ({ readonly type: "response.custom_tool_call_input.delta"; readonly delta: string } & Place)
+  | ({ readonly type: "response.custom_tool_call_input.done"; readonly input: string } & Place)
   | { readonly type: "error"; readonly code: string | null; readonly message: string; readonly param: string | null };
 
 /** Writes events as the frames of a server-sent event stream, one each, numbered from 0 in the order of the calls. */

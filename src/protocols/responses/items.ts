@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { string } from "../fields.ts";
+import { orOther, otherType } from "../other-type.ts";
 
 /** Bounds on counts. The text itself is bounded by the size of the request's body. */
 export const MAX_ITEMS = 4_096;
@@ -11,61 +12,61 @@ const text = z.string({ error: "a string" });
 const id = string(MAX_ID_LENGTH).min(1);
 const status = z.enum(["in_progress", "completed", "incomplete"]).nullish();
 
-/** What a message can be made of. All kinds are known here, so that a part that can't be honoured is refused by its own name. */
-const part = z.discriminatedUnion("type", [
+const other = otherType(z.looseObject({ id: id.nullish() }));
+
+/** What a message can be made of. */
+const knownPart = z.discriminatedUnion("type", [
   z.object({ type: z.literal("input_text"), text }),
   z.object({ type: z.literal("output_text"), text, logprobs: z.array(z.unknown()).nullish() }),
+  // Chat completions' and Codex's names for the same.
+  z.object({ type: z.literal("text"), text }),
+  z.object({ type: z.literal("summary_text"), text }),
   z.object({ type: z.literal("refusal"), refusal: text }),
-  z.object({ type: z.literal("input_image") }),
-  z.object({ type: z.literal("input_file") }),
-  z.object({ type: z.literal("input_audio") }),
+  other,
 ]);
+const KNOWN_PARTS = ["input_text", "output_text", "text", "summary_text", "refusal"] as const;
+const part = z.preprocess((value) => orOther(value, KNOWN_PARTS), knownPart);
+
+const content = z.union([text, z.array(part).max(MAX_PARTS)], { error: "a string or array of objects" });
+
+/** What a tool gave: a text, parts, or whatever a client makes of its result. */
+const output = z.union([content, z.looseObject({})], { error: "a string or array of objects" }).nullish();
+
+const thought = z.object({ text }, { error: "an object" });
+
+const name = string(MAX_NAME_LENGTH).min(1);
+const called = { id: id.nullish(), call_id: id, name, namespace: name.nullish(), status };
 
 const item = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("message"),
     id: id.nullish(),
     role: z.enum(["user", "assistant", "system", "developer"]),
-    content: z.union([text, z.array(part).max(MAX_PARTS)], { error: "a string or array of objects" }),
+    content,
     status,
   }),
-  z.object({
-    type: z.literal("function_call"),
-    id: id.nullish(),
-    call_id: id,
-    name: string(MAX_NAME_LENGTH).min(1),
-    arguments: text,
-    status,
-  }),
-  z.object({
-    type: z.literal("function_call_output"),
-    id: id.nullish(),
-    call_id: id,
-    output: z.union([text, z.array(part).max(MAX_PARTS)], { error: "a string or array of objects" }),
-    status,
-  }),
+  z.object({ ...called, type: z.literal("function_call"), arguments: text }),
+  z.object({ ...called, type: z.literal("custom_tool_call"), input: text }),
+  z.object({ type: z.literal("function_call_output"), id: id.nullish(), call_id: id, output, status }),
+  z.object({ type: z.literal("custom_tool_call_output"), id: id.nullish(), call_id: id, output, status }),
   z.object({
     type: z.literal("reasoning"),
     id: id.nullish(),
-    summary: z
-      .array(z.object({ type: z.literal("summary_text"), text }))
-      .max(MAX_PARTS)
-      .nullish(),
-    content: z
-      .array(z.object({ type: z.literal("reasoning_text"), text }))
-      .max(MAX_PARTS)
-      .nullish(),
+    summary: z.array(thought).max(MAX_PARTS).nullish(),
+    content: z.array(thought).max(MAX_PARTS).nullish(),
     encrypted_content: text.nullish(),
     status,
   }),
   z.object({ type: z.literal("compaction"), id: id.nullish(), encrypted_content: text.min(1) }),
   z.object({ type: z.literal("item_reference"), id }),
+  other,
 ]);
+const KNOWN_ITEMS = item.options.map(({ shape }) => shape.type.value);
 
 /** One item of `input`. A message may leave its type out, and so may a reference. */
 export const wireItem = z.preprocess((value) => {
   if (typeof value !== "object" || value === null || !("type" in value ? value.type === null : true)) {
-    return value;
+    return orOther(value, KNOWN_ITEMS);
   }
   return "role" in value ? { ...value, type: "message" } : { ...value, type: "item_reference" };
 }, item);
@@ -74,7 +75,8 @@ export const wireItem = z.preprocess((value) => {
 export const wireItems = z.array(wireItem, { error: "an array of objects" }).max(MAX_ITEMS);
 
 export type WireItem = z.infer<typeof item>;
-export type WirePart = z.infer<typeof part>;
+export type WirePart = z.infer<typeof knownPart>;
+export type WireOutput = z.infer<typeof output>;
 
 export type ItemStatus = "in_progress" | "completed" | "incomplete";
 
@@ -107,11 +109,22 @@ export type FunctionCall = {
   readonly status: ItemStatus;
   readonly call_id: string;
   readonly name: string;
+  readonly namespace?: string;
   readonly arguments: string;
 };
-export type FunctionCallOutput = {
+/** A call whose input is a text. */
+export type CustomCall = {
   readonly id: string;
-  readonly type: "function_call_output";
+  readonly type: "custom_tool_call";
+  readonly status: ItemStatus;
+  readonly call_id: string;
+  readonly name: string;
+  readonly namespace?: string;
+  readonly input: string;
+};
+export type CallOutput = {
+  readonly id: string;
+  readonly type: "function_call_output" | "custom_tool_call_output";
   readonly status: ItemStatus;
   readonly call_id: string;
   readonly output: string | readonly InputText[];
@@ -128,10 +141,17 @@ export type Reasoning = {
 export type Compaction = { readonly id: string; readonly type: "compaction"; readonly encrypted_content: string };
 
 /** What a model makes. */
-export type OutputItem = OutputMessage | FunctionCall | Reasoning;
+export type OutputItem = OutputMessage | FunctionCall | CustomCall | Reasoning;
+/** What another server or another client made, such as a `web_search_call`. It is kept as it came. */
+export type OtherItem = {
+  readonly id: string;
+  readonly type: "other";
+  readonly kind: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+};
 /** A piece of a conversation, in the form in which it is kept and shown. */
 export type Item = ReadableItem | Compaction;
 /** A piece of a conversation that can be put before a model. */
-export type ReadableItem = InputMessage | FunctionCallOutput | OutputItem;
+export type ReadableItem = InputMessage | CallOutput | OutputItem | OtherItem;
 /** A piece that is to be looked up. */
 export type ItemReference = { readonly type: "item_reference"; readonly id: string };

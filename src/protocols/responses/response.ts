@@ -2,9 +2,10 @@ import type { Priority } from "../../generation/terms.ts";
 import type { Metadata } from "../metadata.ts";
 import { encodeServiceTier, type UsedTier } from "../service-tier.ts";
 import type { TokenCounts } from "../tally.ts";
+import type { ToolOffer } from "../tools/offer.ts";
 import { newId } from "./ids.ts";
 import type { OutputItem } from "./items.ts";
-import type { showTools, WireTools } from "./tools.ts";
+import type { ShownChoice, ShownTool } from "./tools.ts";
 
 /** What a response repeats of its request, defaults filled in. */
 export type ResponseSettings = {
@@ -30,8 +31,8 @@ export type ResponseSettings = {
   readonly store: boolean;
   readonly temperature: number;
   readonly text: { readonly format: unknown; readonly verbosity: "low" | "medium" | "high" };
-  readonly tool_choice: NonNullable<WireTools["tool_choice"]>;
-  readonly tools: ReturnType<typeof showTools>;
+  readonly tool_choice: ShownChoice;
+  readonly tools: readonly ShownTool[];
   readonly top_logprobs: number;
   readonly top_p: number;
   readonly truncation: "auto" | "disabled";
@@ -72,6 +73,8 @@ export type ResponseHead = {
   readonly model: string;
   readonly settings: ResponseSettings;
   readonly serviceTier: UsedTier;
+  /** What the tools are for the client, by the names that the model knows. */
+  readonly toolLabels: ToolOffer["labels"];
 };
 
 /** What of a response changes while it runs. */
@@ -90,8 +93,9 @@ export function newResponse(
   settings: ResponseSettings,
   nowMs: number,
   priority: Priority = "default",
+  toolLabels: ToolOffer["labels"] = new Map(),
 ): ResponseHead {
-  return { id: newId("resp"), createdMs: nowMs, model, settings, serviceTier: encodeServiceTier(priority) };
+  return { id: newId("resp"), createdMs: nowMs, model, settings, serviceTier: encodeServiceTier(priority), toolLabels };
 }
 
 /** OpenAI's `response` object. */

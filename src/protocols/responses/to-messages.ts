@@ -1,6 +1,9 @@
 import type { Message, ToolCall } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
-import type { InputText, ReadableItem } from "./items.ts";
+import { inputToArguments } from "../tools/custom.ts";
+import { joinNamespace } from "../tools/names.ts";
+import type { CallOutput, InputText, ReadableItem } from "./items.ts";
+import { noteOf, type Told, tellOther } from "./other-items.ts";
 
 type Turn = { content: string; toolCalls: ToolCall[]; reasoning: string };
 
@@ -10,6 +13,9 @@ type Turn = { content: string; toolCalls: ToolCall[]; reasoning: string };
  */
 export function toMessages(instructions: string | undefined, items: readonly ReadableItem[]): Message[] {
   checkCalls(items);
+  const told = new Map(items.filter((item) => item.type === "other").map((item) => [item, tellOther(item)]));
+  const calls = new Set([...told.values()].flatMap((one) => (one.type === "call" ? [one.id] : [])));
+  const results = new Set([...told.values()].flatMap((one) => (one.type === "output" ? [one.id] : [])));
   const messages: Message[] =
     instructions === undefined ? [] : [{ role: "system", content: instructions.toWellFormed() }];
   let turn: Turn | undefined;
@@ -35,19 +41,60 @@ export function toMessages(instructions: string | undefined, items: readonly Rea
     return turn;
   }
 
+  function call(id: string, name: string, json: string): void {
+    currentTurn(() => false).toolCalls.push({ id, name, arguments: json });
+  }
+
+  function result(id: string, text: string): void {
+    endTurn();
+    messages.push({ role: "tool", content: text, toolCallId: id });
+  }
+
+  function note(text: string): void {
+    const current = currentTurn(({ toolCalls }) => toolCalls.length > 0);
+    current.content = current.content === "" ? text : `${current.content}\n${text}`;
+  }
+
+  /** What nobody here made has no rules to be refused by: calls that pair are calls, all else is a note. */
+  function tell(one: Told): void {
+    switch (one.type) {
+      case "call":
+        if (one.output === undefined && !results.has(one.id)) {
+          note(noteOf(one.name, one.arguments));
+          return;
+        }
+        call(one.id, one.name, one.arguments);
+        if (one.output !== undefined) result(one.id, one.output);
+        return;
+      case "output":
+        if (calls.has(one.id)) result(one.id, one.text);
+        else note(noteOf("result", one.text));
+        return;
+      case "note":
+        note(one.text);
+        return;
+      case "nothing":
+        return;
+    }
+  }
+
   for (const item of items) {
     switch (item.type) {
-      case "reasoning":
-        currentTurn(({ content, toolCalls }) => content !== "" || toolCalls.length > 0).reasoning += item.content
-          .map(({ text }) => text)
-          .join("\n");
+      case "reasoning": {
+        const text = item.content.map((part) => part.text).join("\n");
+        if (text === "") break;
+        currentTurn(({ content, toolCalls }) => content !== "" || toolCalls.length > 0).reasoning += text;
         break;
+      }
       case "function_call":
-        currentTurn(() => false).toolCalls.push({ id: item.call_id, name: item.name, arguments: item.arguments });
+        call(item.call_id, joinNamespace(item.namespace, item.name), item.arguments);
+        break;
+      case "custom_tool_call":
+        call(item.call_id, joinNamespace(item.namespace, item.name), inputToArguments(item.input.toWellFormed()));
         break;
       case "function_call_output":
-        endTurn();
-        messages.push({ role: "tool", content: joinTexts(item.output), toolCallId: item.call_id });
+      case "custom_tool_call_output":
+        result(item.call_id, joinTexts(item.output));
         break;
       case "message":
         if (item.role === "assistant") {
@@ -58,6 +105,9 @@ export function toMessages(instructions: string | undefined, items: readonly Rea
           endTurn();
           messages.push({ role: item.role === "user" ? "user" : "system", content: joinTexts(item.content) });
         }
+        break;
+      case "other":
+        tell(told.get(item) ?? { type: "nothing" });
     }
   }
   endTurn();
@@ -70,8 +120,8 @@ function joinTexts(content: string | readonly InputText[]): string {
 
 /** Templates pair calls and results by their order, so a stray one would shift all that follow. */
 function checkCalls(items: readonly ReadableItem[]): void {
-  const calls = new Set(items.flatMap((item) => (item.type === "function_call" ? [item.call_id] : [])));
-  const results = new Set(items.flatMap((item) => (item.type === "function_call_output" ? [item.call_id] : [])));
+  const calls = callIdsOf(items);
+  const results = new Set(items.flatMap((item) => (isResult(item) ? [item.call_id] : [])));
   for (const id of calls) {
     if (!results.has(id)) {
       throw new InvalidRequestError(`No tool output found for function call ${id}.`, "input", null);
@@ -82,6 +132,16 @@ function checkCalls(items: readonly ReadableItem[]): void {
       throw new InvalidRequestError(`No tool call found for function call output with call_id ${id}.`, "input", null);
     }
   }
+}
+
+function callIdsOf(items: readonly ReadableItem[]): ReadonlySet<string> {
+  return new Set(
+    items.flatMap((item) => (item.type === "function_call" || item.type === "custom_tool_call" ? [item.call_id] : [])),
+  );
+}
+
+function isResult(item: ReadableItem): item is CallOutput {
+  return item.type === "function_call_output" || item.type === "custom_tool_call_output";
 }
 
 /**
@@ -101,7 +161,7 @@ export function dropOldest(items: readonly ReadableItem[], share: number): reado
   } while (first < items.length - 1 && dropped < goal);
 
   const rest = items.slice(first);
-  const calls = new Set(rest.flatMap((item) => (item.type === "function_call" ? [item.call_id] : [])));
-  const kept = rest.filter((item) => item.type !== "function_call_output" || calls.has(item.call_id));
+  const calls = callIdsOf(rest);
+  const kept = rest.filter((item) => !isResult(item) || calls.has(item.call_id));
   return kept.length === 0 ? undefined : kept;
 }

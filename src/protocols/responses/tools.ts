@@ -1,114 +1,150 @@
 import { z } from "zod";
-import type { ToolUse } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
-import { boolean, string } from "../fields.ts";
+import { boolean, readLater } from "../fields.ts";
+import { decodeToolChoice, toolChoice } from "../tools/choice.ts";
+import { customDefinition, decodeToolEntries, functionDefinition, locate } from "../tools/entries.ts";
+import { MAX_TOOLS, toolName } from "../tools/names.ts";
+import { type OfferWords, offerTools, type ToolOffer } from "../tools/offer.ts";
 
-const MAX_TOOLS = 128;
-const MAX_DESCRIPTION_LENGTH = 65_536;
-
-const name = z.string({ error: "a string" }).regex(/^[\w.-]{1,64}$/);
-
-/** A function. Any other type of tool would run on the server, which runs none: it is refused by its name. */
-const tool = z.discriminatedUnion("type", [
-  z.object({
-    type: z.literal("function"),
-    name,
-    description: string(MAX_DESCRIPTION_LENGTH).nullish(),
-    parameters: z.record(z.string(), z.unknown(), { error: "an object" }).nullish(),
-    strict: boolean().nullish(),
-  }),
+/** What a tool looks like, for the API's description; each is read by itself, so that one that can't exist here is left out alone. */
+const plainTool = z.union([
+  functionDefinition.extend({ type: z.literal("function") }),
+  customDefinition.extend({ type: z.literal("custom") }),
 ]);
-
-const namedChoice = z.object({ type: z.literal("function"), name });
-
-const choiceObject = z.discriminatedUnion("type", [
-  namedChoice,
-  z.object({
-    type: z.literal("allowed_tools"),
-    mode: z.enum(["auto", "required"]),
-    tools: z.array(namedChoice).min(1).max(MAX_TOOLS),
-  }),
+const tool = z.union([
+  plainTool,
+  z.object({ type: z.literal("namespace"), name: toolName, description: z.string(), tools: z.array(plainTool) }),
+  z.looseObject({ type: z.string() }),
 ]);
 
 /** The fields of a request that say what may be called. */
 export const toolFields = {
   tools: z
-    .array(tool, { error: "an array of objects" })
+    .array(readLater(tool), { error: "an array of objects" })
     .max(MAX_TOOLS)
     .nullish()
-    .describe("Functions that the model may ask the client to call."),
-  tool_choice: z
-    .union([choiceObject, z.enum(["none", "auto", "required"])], { error: "a string or object" })
-    .nullish()
-    .describe("Whether it may, must or must not call, or which of them."),
+    .describe(
+      "Functions, custom tools and namespaces of them that the model may ask the client to call; tools of other types are left out, and `sluice-tools-dropped` names them.",
+    ),
+  tool_choice: toolChoice.nullish().describe("Whether it may, must or must not call, or which of them."),
   parallel_tool_calls: boolean().nullish().describe("Whether one answer may make several calls."),
 };
 
 const toolsSchema = z.object(toolFields);
 export type WireTools = z.infer<typeof toolsSchema>;
-export type WireTool = z.infer<typeof tool>;
 
-/** What may be called; undefined where there are no tools. Throws `InvalidRequestError` for a choice that the tools don't offer. */
-export function decodeTools({ tools, tool_choice, parallel_tool_calls }: WireTools): ToolUse | undefined {
-  const choice = tool_choice ?? "auto";
-  if (tools === undefined || tools === null || tools.length === 0) {
-    if (choice !== "auto" && choice !== "none") {
-      throw new InvalidRequestError(
-        "Tool choice other than 'none' or 'auto' is only allowed when 'tools' are specified.",
-        "tool_choice",
-        "invalid_value",
-      );
-    }
-    return undefined;
-  }
-  const names = tools.map((offered) => offered.name);
-  const twice = names.find((candidate, index) => names.indexOf(candidate) !== index);
-  if (twice !== undefined) {
-    throw new InvalidRequestError(
-      `Invalid 'tools': the function '${twice}' is there twice. Give each function a name of its own.`,
-      "tools",
-      "invalid_value",
-    );
-  }
-  return {
-    tools: tools.map(({ name: called, description, parameters, strict }) => ({
-      name: called,
-      ...(strict === undefined || strict === null ? {} : { strict }),
-      ...(description === undefined || description === null ? {} : { description: description.toWellFormed() }),
-      ...(parameters === undefined || parameters === null ? {} : { parameters }),
-    })),
-    ...decodeChoice(choice, names),
-    // A function that is named is called once.
-    parallel: typeof choice === "object" && choice.type === "function" ? false : (parallel_tool_calls ?? true),
-  };
-}
-
-function decodeChoice(
-  choice: NonNullable<WireTools["tool_choice"]>,
-  names: readonly string[],
-): Pick<ToolUse, "choice" | "allowed"> {
-  if (typeof choice === "string") {
-    return { choice, allowed: undefined };
-  }
-  const allowed = choice.type === "function" ? [choice.name] : choice.tools.map((offered) => offered.name);
-  const unknown = allowed.find((candidate) => !names.includes(candidate));
-  if (unknown !== undefined) {
-    throw new InvalidRequestError(
-      `Tool choice '${unknown}' not found in 'tools' parameter.`,
+const WORDS: OfferWords = {
+  param: "tool_choice",
+  unknown: (name) =>
+    new InvalidRequestError(`Tool choice '${name}' not found in 'tools' parameter.`, "tool_choice", "invalid_value"),
+  nothing: () =>
+    new InvalidRequestError(
+      "Tool choice other than 'none' or 'auto' is only allowed when 'tools' are specified.",
       "tool_choice",
       "invalid_value",
-    );
-  }
-  return { choice: choice.type === "function" ? "required" : choice.mode, allowed };
+    ),
+};
+
+/**
+ * What may be called, and what of it is left out. Throws `InvalidRequestError` for a choice that the tools don't offer.
+ *
+ * @param added tools that came with the input
+ */
+export function decodeTools(
+  { tools, tool_choice, parallel_tool_calls }: WireTools,
+  added: readonly unknown[],
+): ToolOffer {
+  const entries = [...(tools ?? []), ...added].flatMap((one, index) =>
+    decodeToolEntries(one, `tools[${index}]`, "flat"),
+  );
+  return offerTools(entries, decodeToolChoice(tool_choice), parallel_tool_calls ?? true, WORDS);
 }
 
-/** The tools as a response shows them. */
-export function showTools(tools: readonly WireTool[] | null | undefined) {
-  return (tools ?? []).map(({ type, name: called, description, parameters, strict }) => ({
-    type,
-    name: called,
+/** A tool as a response shows it. */
+export type ShownTool =
+  | {
+      readonly type: "function";
+      readonly name: string;
+      readonly description: string | null;
+      readonly parameters: Readonly<Record<string, unknown>> | null;
+      readonly strict: boolean;
+    }
+  | {
+      readonly type: "custom";
+      readonly name: string;
+      readonly description?: string;
+      readonly format:
+        | { readonly type: "text" }
+        | { readonly type: "grammar"; readonly syntax: "lark" | "regex"; readonly definition: string };
+    }
+  | {
+      readonly type: "namespace";
+      readonly name: string;
+      readonly description: string;
+      readonly tools: readonly ShownTool[];
+    };
+
+const namespace = z.object({
+  type: z.literal("namespace"),
+  name: z.string(),
+  description: z.string().nullish(),
+  tools: z.array(z.unknown()),
+});
+const typed = z.looseObject({ type: z.string().nullish() });
+
+/** The tools that the model was offered, as a response shows them. They were understood before. */
+export function showTools(tools: readonly unknown[] | null | undefined): ShownTool[] {
+  return (tools ?? []).flatMap((one) => {
+    const wire = typed.parse(one);
+    if (wire.type === "namespace") {
+      const { type, name, description, tools: inner } = namespace.parse(wire);
+      return [{ type, name, description: description ?? "", tools: showTools(inner) }];
+    }
+    if (wire.type === "custom") return [showCustom(locate(wire, "custom", "", "flat").value)];
+    return wire.type === "function" || !wire.type ? [showFunction(locate(wire, "function", "", "flat").value)] : [];
+  });
+}
+
+function showFunction(value: unknown): ShownTool {
+  const { name, description, parameters, strict } = functionDefinition.parse(value);
+  return {
+    type: "function",
+    name,
     description: description ?? null,
     parameters: parameters ?? null,
     strict: strict ?? false,
-  }));
+  };
+}
+
+function showCustom(value: unknown): ShownTool {
+  const { name, description, format } = customDefinition.parse(value);
+  const { syntax, definition } = (format?.type === "grammar" ? (format.grammar ?? format) : undefined) ?? {};
+  return {
+    type: "custom",
+    name,
+    ...(description && { description }),
+    format: definition ? { type: "grammar", syntax: syntax ?? "lark", definition } : { type: "text" },
+  };
+}
+
+export type ShownChoice =
+  | "none"
+  | "auto"
+  | "required"
+  | { readonly type: "function" | "custom"; readonly name: string }
+  | {
+      readonly type: "allowed_tools";
+      readonly mode: "auto" | "required";
+      readonly tools: { readonly type: string; readonly name?: string }[];
+    };
+
+/** The choice as a response shows it. It was understood before. */
+export function showToolChoice(wire: WireTools["tool_choice"]): ShownChoice {
+  const choice = decodeToolChoice(wire);
+  if (!("named" in choice)) return choice.mode;
+  const tools = choice.named.map(({ type, name }) => ({ type, ...(name !== undefined && { name }) }));
+  const [only] = tools;
+  return choice.isSingle && only !== undefined
+    ? { type: only.type === "custom" ? "custom" : "function", name: only.name ?? only.type }
+    : { type: "allowed_tools", mode: choice.isForced ? "required" : "auto", tools };
 }

@@ -1,4 +1,5 @@
 import type { InputText, OutputMessage, ReadableItem, Reasoning } from "./items.ts";
+import { type Told, tellOther } from "./other-items.ts";
 
 const SPEAKERS = { user: "User", system: "System", developer: "System" } as const;
 
@@ -7,7 +8,11 @@ const SPEAKERS = { user: "User", system: "System", developer: "System" } as cons
  * there.
  */
 export function toTranscript(items: readonly ReadableItem[]): string {
-  const names = new Map(items.flatMap((item) => (item.type === "function_call" ? [[item.call_id, item.name]] : [])));
+  const names = new Map(
+    items.flatMap((item) =>
+      item.type === "function_call" || item.type === "custom_tool_call" ? [[item.call_id, item.name]] : [],
+    ),
+  );
   const tell = (item: Exclude<ReadableItem, Reasoning>): string => {
     switch (item.type) {
       case "message":
@@ -16,15 +21,34 @@ export function toTranscript(items: readonly ReadableItem[]): string {
           : `${SPEAKERS[item.role]}: ${joinTexts(item.content)}`;
       case "function_call":
         return `Assistant calls ${item.name} with ${item.arguments}`;
+      case "custom_tool_call":
+        return `Assistant calls ${item.name} with ${item.input}`;
       case "function_call_output":
+      case "custom_tool_call_output":
         return `Result of ${names.get(item.call_id) ?? "the call"}: ${joinTexts(item.output)}`;
+      case "other":
+        return transcribe(tellOther(item));
     }
   };
   return items
     .filter((item) => item.type !== "reasoning")
     .map(tell)
+    .filter((line) => line !== "")
     .join("\n\n")
     .toWellFormed();
+}
+
+function transcribe(told: Told): string {
+  switch (told.type) {
+    case "call":
+      return `Assistant calls ${told.name} with ${told.arguments}${told.output === undefined ? "" : `\n\nResult: ${told.output}`}`;
+    case "output":
+      return `Result: ${told.text}`;
+    case "note":
+      return told.text;
+    case "nothing":
+      return "";
+  }
 }
 
 /** What a model is asked for a summary of a piece of a conversation. `soFar` is the summary of what came before it, or nothing. */

@@ -1,9 +1,11 @@
 import type { GenerationEvent } from "../../generation/event.ts";
 import { encodeLogprobs } from "../chat/encode-logprobs.ts";
 import type { WireError } from "../errors.ts";
+import { createInputReader, type InputReader } from "../tools/input-reader.ts";
+import type { ToolLabel } from "../tools/offer.ts";
 import type { ResponseEvent, WireLogprob } from "./events.ts";
 import { newId } from "./ids.ts";
-import type { FunctionCall, ItemStatus, OutputItem, OutputMessage, Reasoning } from "./items.ts";
+import type { CustomCall, FunctionCall, ItemStatus, OutputItem, OutputMessage, Reasoning } from "./items.ts";
 import {
   encodeResponse,
   encodeResponseUsage,
@@ -41,9 +43,21 @@ type OpenItem =
       /** The call's number in the generation. */
       readonly index: number;
       readonly callId: string;
-      readonly name: string;
+      readonly label: ToolLabel;
+      text: string;
+    }
+  | {
+      readonly type: "custom_tool_call";
+      readonly id: string;
+      readonly index: number;
+      readonly callId: string;
+      readonly label: ToolLabel;
+      /** Takes the input out of the arguments that the model writes. */
+      readonly reader: InputReader;
       text: string;
     };
+
+type OpenCall = Extract<OpenItem, { index: number }>;
 
 export function createResponseWriter(head: ResponseHead, now: () => number): ResponseWriter {
   const output: OutputItem[] = [];
@@ -74,7 +88,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
       output_index: output.length,
       item: emptyItem(item),
     };
-    return item.type === "function_call"
+    return isCall(item)
       ? [...events, added]
       : [
           ...events,
@@ -108,6 +122,8 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
         return { type: "response.output_text.delta", ...place, content_index: 0, delta: text, logprobs };
       case "function_call":
         return { type: "response.function_call_arguments.delta", ...place, delta: text };
+      case "custom_tool_call":
+        return { type: "response.custom_tool_call_input.delta", ...place, delta: text };
     }
   }
 
@@ -144,15 +160,15 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
           return write("message", event.text, encodeLogprobs(event.logprobs ?? []).content);
         case "reasoning":
           return write("reasoning", event.text);
-        case "toolCall": {
-          const { id: callId, name, index } = event;
-          return begin({ type: "function_call", id: newId("fc"), index, callId, name, text: "" });
-        }
-        case "toolArguments":
-          if (open?.type !== "function_call" || open.index !== event.index) {
+        case "toolCall":
+          return begin(newCall(event, head));
+        case "toolArguments": {
+          if (open === undefined || !isCall(open) || open.index !== event.index) {
             throw new Error("arguments came for a call that is not being made");
           }
-          return event.text === "" ? [] : [add(open, event.text, [])];
+          const text = open.type === "custom_tool_call" ? open.reader.push(event.text) : event.text;
+          return text === "" ? [] : [add(open, text, [])];
+        }
         case "finished":
           finish = event.reason === "length" ? "length" : "stop";
           usage = encodeResponseUsage({
@@ -203,6 +219,21 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
   };
 }
 
+function newCall(
+  { id: callId, name, index }: Extract<GenerationEvent, { type: "toolCall" }>,
+  { toolLabels }: ResponseHead,
+): OpenCall {
+  const label = toolLabels.get(name) ?? { type: "function", name };
+  const call = { index, callId, label, text: "" };
+  return label.type === "custom"
+    ? { ...call, type: "custom_tool_call", id: newId("ctc"), reader: createInputReader() }
+    : { ...call, type: "function_call", id: newId("fc") };
+}
+
+function isCall(item: OpenItem): item is OpenCall {
+  return item.type === "function_call" || item.type === "custom_tool_call";
+}
+
 function toResponseCode(type: string, code: string | null): ResponseError["code"] {
   switch (code) {
     case "server_overloaded":
@@ -219,7 +250,10 @@ function toResponseCode(type: string, code: string | null): ResponseError["code"
 function endText(item: OpenItem, place: { item_id: string; output_index: number }): ResponseEvent[] {
   const { text } = item;
   if (item.type === "function_call") {
-    return [{ type: "response.function_call_arguments.done", ...place, name: item.name, arguments: text }];
+    return [{ type: "response.function_call_arguments.done", ...place, name: item.label.name, arguments: text }];
+  }
+  if (item.type === "custom_tool_call") {
+    return [{ type: "response.custom_tool_call_input.done", ...place, input: text }];
   }
   const done: ResponseEvent =
     item.type === "message"
@@ -228,7 +262,7 @@ function endText(item: OpenItem, place: { item_id: string; output_index: number 
   return [done, { type: "response.content_part.done", ...place, content_index: 0, part: showPart(item, false) }];
 }
 
-function showPart(item: Exclude<OpenItem, { type: "function_call" }>, empty: boolean) {
+function showPart(item: Exclude<OpenItem, OpenCall>, empty: boolean) {
   const text = empty ? "" : item.text;
   return item.type === "message"
     ? ({ type: "output_text", text, annotations: [], logprobs: empty ? [] : item.logprobs } as const)
@@ -238,7 +272,7 @@ function showPart(item: Exclude<OpenItem, { type: "function_call" }>, empty: boo
 /** The item before its first character. */
 function emptyItem(item: OpenItem): OutputItem {
   const shown = showItem({ ...item, text: "" }, "in_progress");
-  return shown.type === "function_call" ? shown : { ...shown, content: [] };
+  return "content" in shown ? { ...shown, content: [] } : shown;
 }
 
 function showItem(item: OpenItem, status: ItemStatus): OutputItem {
@@ -265,8 +299,21 @@ function showItem(item: OpenItem, status: ItemStatus): OutputItem {
         type: item.type,
         status,
         call_id: item.callId,
-        name: item.name,
+        ...nameOf(item.label),
         arguments: item.text,
       } satisfies FunctionCall;
+    case "custom_tool_call":
+      return {
+        id: item.id,
+        type: item.type,
+        status,
+        call_id: item.callId,
+        ...nameOf(item.label),
+        input: item.text,
+      } satisfies CustomCall;
   }
+}
+
+function nameOf({ name, namespace }: ToolLabel) {
+  return { name, ...(namespace !== undefined && { namespace }) };
 }

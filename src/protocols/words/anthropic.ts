@@ -18,8 +18,9 @@ export const ANTHROPIC: readonly Word[] = [
   ...words("Anthropic", "fallbacks", hint("the model that is named answers"), ["messages"]),
   ...words("Anthropic", "metadata", hint("it says whose request it is"), ["messages"]),
   ...words("Anthropic", "output_format", FIELD, ["messages"]),
-  ...words("Anthropic", "container", refused("there are no containers to run code in"), ["messages"]),
-  ...words("Anthropic", "mcp_servers", refused("tools are called by the client only"), ["messages"]),
+  // Offers of tools that run elsewhere: they are left out, and `sluice-tools-dropped` names them.
+  ...words("Anthropic", "container", hint("there are no containers to run code in"), ["messages"]),
+  ...words("Anthropic", "mcp_servers", hint("tools are called by the client only"), ["messages"]),
   ...words("Anthropic", "thread", refused("send the whole conversation in 'messages'"), ["messages"]),
   ...words("Anthropic", "inference_geo", refused("the model runs where this server runs", "global"), ["messages"]),
 ];

@@ -66,12 +66,14 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
         : `(${may.map((one, index) => one + following(index + 1)).join(" | ") || '""'})?`;
     return `"{" ${members} "}"`;
   };
-  const argumentsOf = ({ parameters }: Tool) =>
-    isJsonObject(parameters) && isJsonObject(parameters.properties)
-      ? membersOf(parameters)
-      : parameters === undefined
-        ? '"{}"'
-        : object;
+  const argumentsOf = ({ name, parameters, lark }: Tool) =>
+    lark !== undefined
+      ? `${literal(`{input:${quote}`)} ${builder.lark(lark, "plain", name)} ${literal(`${quote}}`)}`
+      : isJsonObject(parameters) && isJsonObject(parameters.properties)
+        ? membersOf(parameters)
+        : parameters === undefined
+          ? '"{}"'
+          : object;
   const call = builder.rule(
     "call",
     functions.map(({ tool }) => `${literal(`call:${tool.name}`)} ${argumentsOf(tool)}`).join(" | "),

@@ -28,7 +28,7 @@ export function* readHarmony(source: Source, tools: ToolsByName): Parsing {
     }
     source.commit();
     const head = opening + header.text;
-    const name = head.match(/to=functions\.([\w-]+)/)?.[1];
+    const name = head.match(/to=functions\.([^\s<]+)/)?.[1];
     if (name !== undefined && tools.has(name)) {
       yield { type: "call", name };
       yield* source.skipSpace();

@@ -102,6 +102,7 @@ function xmlGrammar(parts: CallGrammar): string {
   const literal = builder.literal;
   const text = builder.rule("text", '([^<] | "<" [^/])*');
   const ruleOf = (schema: unknown, tool: Tool, key: string): string => {
+    if (tool.lark !== undefined) return builder.lark(tool.lark, "plain", `${tool.name}.${key}`);
     if (!mustBeString(schema)) return jsonRule(builder, schema, tool, `${tool.name}.${key}`);
     const { enum: values } = schema as { readonly enum?: unknown };
     return Array.isArray(values) ? `(${values.map((one) => literal(String(one))).join(" | ")})` : text;

@@ -63,34 +63,10 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
     "Invalid type for 'messages[0].content': expected one of a string or array of objects, but got an integer instead.",
   ],
   [
-    { messages: [{ role: "assistant", content: null }] },
-    "messages[0].content",
-    "invalid_type",
-    "Invalid type for 'messages[0].content': expected one of a string or array of objects, but got null instead.",
-  ],
-  [
-    { messages: [{ role: "assistant" }] },
-    "messages[0].content",
-    "missing_required_parameter",
-    "Missing required parameter: 'messages[0].content'.",
-  ],
-  [
-    { messages: [{ role: "user", content: [] }] },
-    "messages[0].content",
-    "empty_array",
-    "Invalid 'messages[0].content': empty array. Expected an array with minimum length 1, but got an empty array instead.",
-  ],
-  [
     { messages: [{ role: "user", content: [{ type: "text", text: "a" }, { type: "text" }] }] },
     "messages[0].content[1].text",
     "missing_required_parameter",
     "Missing required parameter: 'messages[0].content[1].text'.",
-  ],
-  [
-    { messages: [{ role: "user", content: [{ type: "image" }] }] },
-    "messages[0].content[0].type",
-    "invalid_value",
-    "Invalid value: 'image'. Supported values are: 'text', 'refusal', 'image_url', 'input_audio', and 'file'.",
   ],
   [
     {
@@ -112,15 +88,9 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
   ],
   [
     { messages: [{ role: "assistant", content: null, tool_calls: [{ id: "1" }] }] },
-    "messages[0].tool_calls[0].type",
+    "messages[0].tool_calls[0].function",
     "missing_required_parameter",
-    "Missing required parameter: 'messages[0].tool_calls[0].type'.",
-  ],
-  [
-    { messages: [{ role: "assistant", content: "", audio: { id: "a" } }] },
-    "messages[0].audio",
-    "unsupported_parameter",
-    "Unsupported parameter: 'messages[0].audio' is not supported here: a conversation can hold text only. Leave it out.",
+    "Missing required parameter: 'messages[0].tool_calls[0].function'.",
   ],
   [
     { messages: [...MESSAGES, { role: "tool", content: "42", tool_call_id: "call_1" }] },
@@ -155,10 +125,10 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
     "Missing required parameter: 'messages[0].tool_call_id'.",
   ],
   [
-    { messages: [{ role: "user", content: "a", name: "n".repeat(65) }] },
+    { messages: [{ role: "user", content: "a", name: "n".repeat(257) }] },
     "messages[0].name",
     "string_above_max_length",
-    "Invalid 'messages[0].name': string too long. Expected a string with maximum length 64, but got a string with length 65 instead.",
+    "Invalid 'messages[0].name': string too long. Expected a string with maximum length 256, but got a string with length 257 instead.",
   ],
 ];
 
@@ -218,6 +188,79 @@ describe("messages", () => {
       { role: "tool", content: "f's", name: "f", toolCallId: "call_1" },
     ];
     expect(prompt).toEqual({ type: "chat", messages });
+  });
+
+  it("keep calls of custom tools, and those without a type", () => {
+    const { prompt } = decode({
+      messages: [
+        ...MESSAGES,
+        {
+          role: "assistant",
+          tool_calls: [
+            { id: "1", type: "custom", custom: { name: "say", input: 'a "b"' } },
+            { id: "2", function: { name: "mcp.look up", arguments: "{}" } },
+          ],
+        },
+        { role: "tool", content: null, tool_call_id: "1" },
+        { role: "tool", content: [], tool_call_id: "2" },
+      ],
+    }).generation;
+    expect(prompt).toMatchObject({
+      messages: [
+        {},
+        {
+          toolCalls: [
+            { name: "say", arguments: '{"input":"a \\"b\\""}' },
+            { name: "mcp.look up", arguments: "{}" },
+          ],
+        },
+        { role: "tool", content: "", name: "say" },
+        { role: "tool", content: "", name: "mcp.look up" },
+      ],
+    });
+  });
+
+  it("have a note in the place of what can't be read, but for the newest of the user's", () => {
+    const image = { type: "image_url", image_url: { url: "data:image/png;base64,AA==" } };
+    const file = { type: "file", file: { filename: "a.pdf", file_data: "AA==" } };
+    const { prompt } = decode({
+      messages: [
+        { role: "user", content: [{ type: "text", text: "Look" }, image, { type: "input_audio" }, file] },
+        {
+          role: "assistant",
+          content: [
+            { type: "thinking", thinking: "Hm." },
+            { type: "output_text", text: "Yes" },
+          ],
+        },
+        { role: "assistant", content: null, audio: { id: "audio_1" } },
+        { role: "user", content: "Why?" },
+        { role: "assistant", tool_calls: [CALLING.tool_calls[0]] },
+        { role: "tool", content: [image, { type: "hologram" }], tool_call_id: "call_1" },
+      ],
+    }).generation;
+    const omitted = (what: string) => `[${what} omitted: the model reads text only]`;
+    expect(prompt).toMatchObject({
+      messages: [
+        { content: ["Look", omitted("image"), omitted("audio"), omitted('file "a.pdf"')].join("\n") },
+        { content: "Yes" },
+        { content: omitted("audio") },
+        { content: "Why?" },
+        { content: "" },
+        { content: [omitted("image"), omitted("hologram")].join("\n") },
+      ],
+    });
+  });
+
+  it("may be silent: an assistant's without content, lists without parts", () => {
+    const messages = [
+      { role: "user", content: [] },
+      { role: "assistant", content: null },
+      { role: "assistant" },
+      { role: "system", content: [] },
+    ];
+    const { prompt } = decode({ messages }).generation;
+    expect(prompt).toEqual({ type: "chat", messages: messages.map(({ role }) => ({ role, content: "" })) });
   });
 
   it("keep a call of 2023's form and its result together", () => {

@@ -16,6 +16,8 @@ describe("a chat request", () => {
       stream: false,
       includeUsage: false,
       answersFunctionCall: false,
+      toolLabels: new Map(),
+      droppedTools: [],
       generation: {
         prompt: { type: "chat", messages: [{ role: "user", content: "Hi" }] },
         choices: 1,

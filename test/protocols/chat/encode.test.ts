@@ -125,6 +125,34 @@ describe("a whole chat completion", () => {
     expect(completion.choices[0]?.message).not.toHaveProperty("tool_calls");
   });
 
+  it("has the input of custom tools in place of arguments, streamed and whole", async () => {
+    const events: GenerationEvent[] = [
+      started(),
+      { type: "toolCall", choice: 0, index: 0, id: ID, name: "f" },
+      ...['{"in', 'put": "a\\', 'nb"}'].map(
+        (json) => ({ type: "toolArguments", choice: 0, index: 0, text: json }) as const,
+      ),
+      { type: "toolCall", choice: 0, index: 1, id: ID, name: "g" },
+      { type: "toolArguments", choice: 0, index: 1, text: "{}" },
+      { type: "finished", choice: 0, reason: "tool_calls", completionTokens: 9 },
+    ];
+    const answer = newAnswer(MODEL, NOW, 1, { toolLabels: new Map([["f", { type: "custom", name: "f" }]]) });
+    const completion = await encodeCompletion(answer, play(events), createTally(1));
+    expect(chatCompletion.parse(completion).choices[0]?.message.tool_calls).toEqual([
+      { id: ID, type: "custom", custom: { name: "f", input: "a\nb" } },
+      { id: ID, type: "function", function: { name: "g", arguments: "{}" } },
+    ]);
+    const encoder = createChunkEncoder(answer, createTally(1), false);
+    const stream = [encoder.open(), ...events.map((event) => encoder.encode(event)), encoder.close()].join("");
+    expect(parseChunks(stream).flatMap(({ choices }) => choices[0]?.delta.tool_calls ?? [])).toEqual([
+      { index: 0, id: ID, type: "custom", custom: { name: "f", input: "" } },
+      { index: 0, custom: { input: "a" } },
+      { index: 0, custom: { input: "\nb" } },
+      { index: 1, id: ID, type: "function", function: { name: "g", arguments: "" } },
+      { index: 1, function: { arguments: "{}" } },
+    ]);
+  });
+
   it("has log-probabilities, a cut character's bytes spelled out", async () => {
     const events: GenerationEvent[] = [started(), ...SCORED, finished(0)];
     const completion = await encodeCompletion(newAnswer(MODEL, NOW, 1), play(events), createTally(1));

@@ -38,7 +38,81 @@ describe("the tools of a chat request", () => {
   });
 
   it("are none where the list is empty", () => {
-    expect(toolsOf({ tools: [], tool_choice: "auto" })).toBeUndefined();
+    for (const tools of [[], null]) expect(toolsOf({ tools, tool_choice: "auto" })).toBeUndefined();
+    expect(toolsOf({ functions: [], function_call: "auto" })).toBeUndefined();
+  });
+
+  it("may leave out their type, or have their definition beside it", () => {
+    expect(toolsOf({ tools: [{ function: { name: "f" } }, { type: "function", name: "g" }] })?.tools).toEqual([
+      { name: "f" },
+      { name: "g" },
+    ]);
+  });
+
+  it("may have the names of MCP's tools", () => {
+    const names = ["mcp__server__tool", "server.tool", "org/repo:look-up@2", "n".repeat(128)];
+    expect(toolsOf({ tools: names.map((name) => tool(name)) })?.tools.map(({ name }) => name)).toEqual(names);
+  });
+
+  it("are left out where they can't exist here, or have another's name, and are told", () => {
+    const { generation, droppedTools } = decode({
+      tools: [{ type: "web_search_preview" }, tool("f"), { type: "mcp", server_label: "m" }, tool("f", { parameters })],
+    });
+    expect(generation.tools).toMatchObject({ tools: [{ name: "f" }], choice: "auto" });
+    expect(droppedTools).toEqual(["web_search_preview", "mcp", "f"]);
+    const none = decode({ tools: [{ type: "web_search" }], tool_choice: "auto" });
+    expect(none.generation.tools).toBeUndefined();
+    expect(none.droppedTools).toEqual(["web_search"]);
+  });
+
+  it("are narrowed to those of the allowed ones that exist", () => {
+    const choose = (mode: string, ...tools: readonly object[]) => ({
+      tools: [...TOOLS, { type: "web_search" }],
+      tool_choice: { type: "allowed_tools", allowed_tools: { mode, tools } },
+    });
+    expect(toolsOf(choose("required", pick("f"), { type: "web_search" }))).toMatchObject({
+      choice: "required",
+      allowed: ["f"],
+    });
+    expect(toolsOf(choose("auto", { type: "web_search" }))).toMatchObject({ choice: "none" });
+    expect(
+      refusal({ model: "one", messages: MESSAGES, ...choose("required", { type: "web_search" }) }).message,
+    ).toContain("'web_search'");
+  });
+
+  it("may be custom: functions with one text, whose calls are told as custom", () => {
+    const custom = { name: "say", description: "Says it", format: { type: "text" } };
+    const { generation, toolLabels } = decode({
+      tools: [{ type: "custom", custom }, tool("f")],
+      tool_choice: { type: "custom", custom: { name: "say" } },
+    });
+    expect(generation.tools).toMatchObject({
+      choice: "required",
+      allowed: ["say"],
+      tools: [{ name: "say", description: "Says it", parameters: { required: ["input"] } }, { name: "f" }],
+    });
+    expect([...toolLabels]).toEqual([
+      ["say", { type: "custom", name: "say" }],
+      ["f", { type: "function", name: "f" }],
+    ]);
+  });
+
+  it("may be custom and keep to a grammar, as far as a text can be held to it", () => {
+    const custom = (grammar: object) => ({
+      type: "custom",
+      custom: { name: "c", format: { type: "grammar", grammar } },
+    });
+    const regex = decode({ tools: [custom({ syntax: "regex", definition: "a|b" })] });
+    expect(regex.generation.tools?.tools[0]).toMatchObject({
+      parameters: { properties: { input: { pattern: "^(?:a|b)$" } } },
+    });
+    const definition = 'start: "a" WORD\n%import common.WORD';
+    const lark = decode({ tools: [custom({ syntax: "lark", definition })] });
+    expect(lark.generation.tools?.tools[0]).toMatchObject({ lark: definition });
+    expect(lark.droppedTools).toEqual([]);
+    const lost = decode({ tools: [custom({ syntax: "lark", definition: "start: start start | WORD" })] });
+    expect(lost.generation.tools?.tools[0]).not.toHaveProperty("lark");
+    expect(lost.droppedTools).toEqual(["c.format"]);
   });
 
   it("can be given in the form of 2023, and are answered in it", () => {
@@ -57,13 +131,13 @@ const WRONG: readonly [Readonly<Record<string, unknown>>, string, string | null,
     { tools: [tool("get weather")] },
     "tools[0].function.name",
     "invalid_value",
-    "Invalid 'tools[0].function.name': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.",
+    "Invalid 'tools[0].function.name': string does not match pattern. Expected a string that matches the pattern '^[\\p{L}\\p{N}_.:/@-]+$'.",
   ],
   [
-    { tools: [tool("f".repeat(65))] },
+    { tools: [tool("f".repeat(129))] },
     "tools[0].function.name",
     "string_above_max_length",
-    "Invalid 'tools[0].function.name': string too long. Expected a string with maximum length 64, but got a string with length 65 instead.",
+    "Invalid 'tools[0].function.name': string too long. Expected a string with maximum length 128, but got a string with length 129 instead.",
   ],
   [
     { tools: [tool("f"), { type: "function" }] },
@@ -72,34 +146,37 @@ const WRONG: readonly [Readonly<Record<string, unknown>>, string, string | null,
     "Missing required parameter: 'tools[1].function'.",
   ],
   [
-    { tools: [{ type: "custom", custom: { name: "f" } }] },
-    "tools[0].type",
-    "invalid_value",
-    "Invalid value: 'custom'. Supported values are: 'function'.",
+    { tools: [{ type: "custom", custom: {} }] },
+    "tools[0].custom.name",
+    "missing_required_parameter",
+    "Missing required parameter: 'tools[0].custom.name'.",
+  ],
+  [{ tools: [{}] }, "tools[0].type", "missing_required_parameter", "Missing required parameter: 'tools[0].type'."],
+  [
+    { tools: [{ type: "web_search" }], tool_choice: "required" },
+    "tool_choice",
+    "unsupported_value",
+    "Unsupported value: 'tool_choice' asks for 'web_search', which is not available here: no tool runs on this server. " +
+      "Offer a function of your own for it, or set 'tool_choice' to 'auto'.",
   ],
   [
-    { tools: Array.from({ length: 129 }, (_, index) => tool(`f${index}`)) },
+    { tools: [...TOOLS, { type: "web_search" }], tool_choice: { type: "web_search" } },
+    "tool_choice",
+    "unsupported_value",
+    "Unsupported value: 'tool_choice' asks for 'web_search', which is not available here: no tool runs on this server. " +
+      "Offer a function of your own for it, or set 'tool_choice' to 'auto'.",
+  ],
+  [
+    { tools: Array.from({ length: 1_025 }, (_, index) => tool(`f${index}`)) },
     "tools",
     "array_above_max_length",
-    "Invalid 'tools': array too long. Expected an array with maximum length 128, but got an array with length 129 instead.",
-  ],
-  [
-    { tools: [tool("f"), tool("g"), tool("f")] },
-    "tools[2].function.name",
-    "invalid_value",
-    "Invalid 'tools[2].function.name': the name 'f' is taken. Names must be unique.",
+    "Invalid 'tools': array too long. Expected an array with maximum length 1024, but got an array with length 1025 instead.",
   ],
   [
     { tools: [tool("f", { parameters: "none" })] },
     "tools[0].function.parameters",
     "invalid_type",
     "Invalid type for 'tools[0].function.parameters': expected an object, but got a string instead.",
-  ],
-  [
-    { tools: [tool("f", { strict: true })] },
-    "tools[0].function.parameters",
-    "missing_required_parameter",
-    "Missing required parameter: 'tools[0].function.parameters'. A strict function needs a schema.",
   ],
   [
     { tools: TOOLS, tool_choice: pick("h") },
@@ -117,7 +194,7 @@ const WRONG: readonly [Readonly<Record<string, unknown>>, string, string | null,
     { tools: TOOLS, tool_choice: "always" },
     "tool_choice",
     "invalid_value",
-    "Invalid value: 'always'. Supported values are: 'none', 'auto', and 'required'.",
+    "Invalid value: 'always'. Supported values are: 'none', 'auto', 'required', and 'any'.",
   ],
   [
     { tool_choice: "required" },

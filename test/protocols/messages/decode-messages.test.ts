@@ -144,22 +144,92 @@ describe("a conversation that ends with an assistant's message", () => {
   });
 });
 
-describe("a block that can't be taken", () => {
-  it.each(["image", "document", "search_result", "server_tool_use", "web_search_tool_result", "mcp_tool_use"])(
-    "is refused by its name, with a way out: %s",
-    (type) => {
-      const content = [text("Look:"), { type, source: { type: "url", url: "x" } }];
-      expect(refusal({ messages: [{ role: "user", content }] })).toEqual({
-        param: "messages[0].content[1]",
-        code: "unsupported_value",
-        message: expect.stringMatching(`'${type}'.* 'text' block`),
-      });
-    },
-  );
+const IMAGE = { type: "image", source: { type: "base64", media_type: "image/png", data: "AA==" } };
+const NOTE = "[image omitted: the model reads text only]";
 
-  it("is refused in a tool's result too", () => {
-    const messages = [{ role: "user", content: [result("a", [text("a picture:"), { type: "image" }])] }];
-    expect(refusal({ messages }).param).toBe("messages[0].content[0].content[1]");
+describe("a block that can't be read", () => {
+  it.each([
+    [IMAGE, "image"],
+    [{ type: "document", source: { type: "url", url: "x" } }, "document"],
+    [{ type: "container_upload", file_id: "f" }, "file"],
+    [{ type: "hologram" }, "'hologram'"],
+  ])("is refused in the newest message of the user's, with a way out: %j", (block, kind) => {
+    const messages = [
+      { role: "user", content: [text("Look:"), block] },
+      { role: "assistant", content: [call("a", {})] },
+    ];
+    const newest = [...messages.slice(0, 1)];
+    expect(refusal({ messages: newest })).toEqual({
+      param: "messages[0].content[1]",
+      code: "unsupported_value",
+      message: expect.stringMatching(`${kind}.*as text`),
+    });
+  });
+
+  it("is a note in an older message, in an assistant's and in a tool's result", () => {
+    const messages = [
+      { role: "user", content: [text("Look:"), IMAGE] },
+      { role: "assistant", content: [{ type: "hologram" }, call("a", {})] },
+      { role: "user", content: [result("a", [text("a picture:"), IMAGE])] },
+    ];
+    expect(promptOf({ messages }).messages).toMatchObject([
+      { role: "user", content: `Look:\n${NOTE}` },
+      { role: "assistant", content: "[hologram omitted: the model reads text only]" },
+      { role: "tool", content: `a picture:\n${NOTE}` },
+    ]);
+  });
+
+  it("is read where it is text: a document's, a search result's", () => {
+    const content = [
+      { type: "document", title: "Notes", source: { type: "text", media_type: "text/plain", data: "The sea." } },
+      { type: "document", source: { type: "content", content: [text("The land."), IMAGE] } },
+      { type: "search_result", title: "Mill", source: "https://mill.example", content: [text("It turns.")] },
+    ];
+    expect(promptOf({ messages: [{ role: "user", content }] }).messages).toEqual([
+      { role: "user", content: `Notes\nThe sea.\nThe land.\n${NOTE}\nMill\nhttps://mill.example\nIt turns.` },
+    ]);
+  });
+
+  it("is a call and its result where a server's tool ran, and its words where the other half is missing", () => {
+    const search = { type: "server_tool_use", id: "srv_1", name: "web_search", input: { query: "mills" } };
+    const found = {
+      type: "web_search_tool_result",
+      tool_use_id: "srv_1",
+      content: [{ type: "web_search_result", title: "Mill", url: "https://mill.example", encrypted_content: "xx" }],
+    };
+    const content = [text("I look."), search, found, text("Found.")];
+    const messages = [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content },
+      { role: "user", content: "Thanks" },
+    ];
+    expect(promptOf({ messages }).messages.slice(1, 4)).toEqual([
+      {
+        role: "assistant",
+        content: "I look.",
+        toolCalls: [{ id: "srv_1", name: "web_search", arguments: '{"query":"mills"}' }],
+      },
+      { role: "tool", content: "Mill\nhttps://mill.example", toolCallId: "srv_1", name: "web_search" },
+      { role: "assistant", content: "Found." },
+    ]);
+    const halves = [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: [found] },
+      { role: "user", content: "Go on" },
+    ];
+    expect(promptOf({ messages: halves }).messages[1]).toEqual({
+      role: "assistant",
+      content: "Mill\nhttps://mill.example",
+    });
+  });
+
+  it("is none where an assistant's content is null, or a list is empty", () => {
+    const messages = [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: null },
+      { role: "user", content: [] },
+    ];
+    expect(promptOf({ messages }).messages).toMatchObject([{ content: "Hi" }, { content: "" }, { content: "" }]);
   });
 
   it.each([

@@ -13,6 +13,7 @@ describe("a request for a message", () => {
       model: "one",
       stream: false,
       showThinking: true,
+      droppedTools: [],
       generation: {
         prompt: { type: "chat", messages: [{ role: "user", content: "Hi" }] },
         choices: 1,
@@ -112,7 +113,7 @@ describe("a request for a message", () => {
     ["max_tokens", { max_tokens: -1 }, "integer_below_min_value"],
     ["messages", { messages: [] }, "empty_array"],
     ["messages[0].role", { messages: [{ role: "developer", content: "x" }] }, "invalid_value"],
-    ["messages[0].content[0].type", { messages: [{ role: "user", content: [{ type: "x" }] }] }, "invalid_value"],
+    ["messages[0].content[0]", { messages: [{ role: "user", content: [{ type: "x" }] }] }, "unsupported_value"],
     ["temperature", { temperature: 1.5 }, "decimal_above_max_value"],
     ["top_k", { top_k: -1 }, "integer_below_min_value"],
     ["stop_sequences", { stop_sequences: "END" }, "invalid_type"],
@@ -122,11 +123,18 @@ describe("a request for a message", () => {
     ["thinking.budget_tokens", { thinking: { type: "enabled" } }, "missing_required_parameter"],
     ["output_config.format.type", { output_config: { format: { type: "xml" } } }, "invalid_value"],
     ["service_tier", { service_tier: "flex" }, "invalid_value"],
-    ["container", { container: "c" }, "unsupported_parameter"],
-    ["mcp_servers", { mcp_servers: [{ url: "x" }] }, "unsupported_parameter"],
     ["inference_geo", { inference_geo: "us" }, "unsupported_parameter"],
   ])("is refused with %s named: %j", (param, fields, code) => {
     expect(refusal(fields)).toMatchObject({ param, code, message: expect.stringContaining(`'`) });
+  });
+
+  it("leaves out what only Anthropic's servers run, and says so", () => {
+    const fields = { mcp_servers: [{ type: "url", url: "https://mcp.example", name: "m" }], container: "c" };
+    expect(decode({ ...fields, tools: [TOOL] })).toMatchObject({
+      droppedTools: ["mcp_servers", "container"],
+      generation: { tools: { choice: "auto" } },
+    });
+    expect(decode({ mcp_servers: [], container: null }).droppedTools).toEqual([]);
   });
 
   it("is understood or refused with a field, whatever JSON it is", () => {
@@ -176,6 +184,6 @@ describe("a request to count tokens", () => {
 
   it("is refused for the same reasons", () => {
     const messages = [{ role: "user", content: [{ type: "image", source: {} }] }];
-    expect(() => decodeCountRequest({ model: "one", messages })).toThrow("'image'");
+    expect(() => decodeCountRequest({ model: "one", messages })).toThrow("no image input");
   });
 });

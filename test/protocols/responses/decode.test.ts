@@ -78,6 +78,64 @@ describe("a request for a response", () => {
     ]);
   });
 
+  it("takes custom tools and namespaces, leaves out what can't exist here, and shows what is left", () => {
+    const definition = 'start: "a"';
+    const tools = [
+      { type: "namespace", name: "agents", description: "Others", tools: [TOOL, { type: "web_search" }] },
+      { type: "namespace", name: "mcp__files__", description: "", tools: [{ type: "custom", name: "say" }] },
+      { type: "custom", name: "patch", format: { type: "grammar", syntax: "lark", definition } },
+      ...["web_search", "local_shell", "tool_search", "image_generation", "mcp", "hologram"].map((type) => ({ type })),
+    ];
+    const { generation, settings, toolLabels, droppedTools } = decode({ tools });
+    expect(generation.tools?.tools.map(({ name }) => name)).toEqual(["agents__look_up", "mcp__files__say", "patch"]);
+    expect(Object.fromEntries(toolLabels)).toEqual({
+      agents__look_up: { type: "function", name: "look_up", namespace: "agents" },
+      mcp__files__say: { type: "custom", name: "say", namespace: "mcp__files__" },
+      patch: { type: "custom", name: "patch" },
+    });
+    expect(droppedTools).toEqual(["web_search", "local_shell", "tool_search", "image_generation", "mcp", "hologram"]);
+    expect(settings.tools).toMatchObject([
+      { type: "namespace", name: "agents", tools: [{ type: "function", name: "look_up" }] },
+      { type: "namespace", tools: [{ type: "custom", name: "say", format: { type: "text" } }] },
+      { type: "custom", name: "patch", format: { type: "grammar", syntax: "lark", definition } },
+    ]);
+  });
+
+  it("takes tools that come with the input", () => {
+    const input = [
+      { type: "additional_tools", role: "developer", tools: [TOOL] },
+      { role: "user", content: "Hi" },
+    ];
+    expect(decode({ input }).generation.tools).toMatchObject({ tools: [{ name: "look_up" }] });
+  });
+
+  it.each([
+    [
+      { type: "custom", name: "say" },
+      { choice: "required", allowed: ["say"], parallel: false },
+    ],
+    [
+      { type: "function", name: "look_up", namespace: "agents" },
+      { choice: "required", allowed: ["agents__look_up"] },
+    ],
+    [
+      { type: "function", name: "agents__look_up" },
+      { choice: "required", allowed: ["agents__look_up"] },
+    ],
+    ["any", { choice: "required", allowed: undefined }],
+    [{ type: "auto" }, { choice: "auto" }],
+    [
+      { type: "function", function: { name: "say" } },
+      { choice: "required", allowed: ["say"] },
+    ],
+  ])("takes the tool choice %j of custom tools and namespaces", (tool_choice, expected) => {
+    const tools = [
+      { type: "custom", name: "say" },
+      { type: "namespace", name: "agents", tools: [TOOL] },
+    ];
+    expect(decode({ tools, tool_choice }).generation.tools).toMatchObject(expected);
+  });
+
   it.each([
     ["none", { choice: "none", allowed: undefined }],
     [
@@ -145,12 +203,17 @@ describe("a request for a response", () => {
     [{ top_logprobs: 21 }, "top_logprobs", "integer_above_max_value"],
     [{ include: ["everything"] }, "include[0]", "invalid_value"],
     [{ truncation: "middle" }, "truncation", "invalid_value"],
-    [{ tools: [{ type: "web_search" }] }, "tools[0].type", "invalid_value"],
     [{ tools: [{ type: "function" }] }, "tools[0].name", "missing_required_parameter"],
-    [{ tools: [TOOL, TOOL] }, "tools", "invalid_value"],
+    [
+      { tools: [{ type: "namespace", name: "n", tools: [{ type: "function" }] }] },
+      "tools[0].tools[0].name",
+      "missing_required_parameter",
+    ],
+    [{ tools: [{ type: "custom", name: "c", format: { type: "xml" } }] }, "tools[0].format.type", "invalid_value"],
+    [{ tools: ["look_up"] }, "tools[0]", "invalid_type"],
     [{ tool_choice: "required" }, "tool_choice", "invalid_value"],
     [{ tools: [TOOL], tool_choice: { type: "function", name: "other" } }, "tool_choice", "invalid_value"],
-    [{ tools: [TOOL], tool_choice: { type: "file_search" } }, "tool_choice.type", "invalid_value"],
+    [{ tools: [TOOL], tool_choice: { type: "file_search" } }, "tool_choice", "unsupported_value"],
     [{ text: { format: { type: "yaml" } } }, "text.format.type", "invalid_value"],
     [{ prompt: "pmpt_1" }, "prompt", "invalid_type"],
     [{ service_tier: "express" }, "service_tier", "invalid_value"],
@@ -166,11 +229,5 @@ describe("a request for a response", () => {
     [{ metadata: { k: "v".repeat(513) } }, "metadata.k", "string_above_max_length"],
   ])("is refused with %j", (fields, param, code) => {
     expect(refusal(fields)).toMatchObject({ param, code });
-  });
-
-  it("is told which type of tool is not there", () => {
-    expect(refusal({ tools: [{ type: "web_search" }] }).message).toBe(
-      "Invalid value: 'web_search'. Supported values are: 'function'.",
-    );
   });
 });

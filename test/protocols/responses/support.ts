@@ -35,7 +35,9 @@ export function settings(fields: Readonly<Record<string, unknown>> = {}): Respon
 
 /** A writer of a response, and all that its stream says about `events`. */
 export function write(events: readonly GenerationEvent[], fields: Readonly<Record<string, unknown>> = {}) {
-  const writer = createResponseWriter(newResponse("one", settings(fields), NOW_MS), () => NOW_MS + 5_000);
+  const { settings: shown, toolLabels } = decode(fields);
+  const head = newResponse("one", shown, NOW_MS, "default", toolLabels);
+  const writer = createResponseWriter(head, () => NOW_MS + 5_000);
   const said = [...writer.open(), ...events.flatMap((event) => writer.take(event))];
   return { writer, said };
 }

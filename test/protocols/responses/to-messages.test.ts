@@ -65,6 +65,63 @@ describe("a conversation as the engine takes it", () => {
     ]);
   });
 
+  it("has custom tools for functions with one argument, and tools of namespaces under both names", () => {
+    const items = itemsOf([
+      { type: "custom_tool_call", call_id: "1", name: "apply_patch", input: 'say "hi"\n' },
+      { type: "custom_tool_call_output", call_id: "1", output: "Done" },
+      { type: "function_call", call_id: "2", name: "spawn", namespace: "agents", arguments: "{}" },
+      { type: "function_call_output", call_id: "2", output: "ok" },
+    ]);
+    expect(toMessages(undefined, items)).toMatchObject([
+      { toolCalls: [{ id: "1", name: "apply_patch", arguments: '{"input":"say \\"hi\\"\\n"}' }] },
+      { role: "tool", content: "Done" },
+      { toolCalls: [{ id: "2", name: "agents__spawn", arguments: "{}" }] },
+      { role: "tool", content: "ok" },
+    ]);
+  });
+
+  it("has calls of tools that other servers ran for calls, and what has no other half in words", () => {
+    const shell = { type: "local_shell_call", id: "ls", call_id: "1", action: { type: "exec", command: ["ls"] } };
+    const items = itemsOf([
+      { role: "user", content: "u" },
+      shell,
+      { type: "local_shell_call_output", id: "1", output: "a.txt" },
+      { type: "mcp_call", id: "m", server_label: "s", name: "find", arguments: '{"q":1}', output: "42" },
+      { type: "web_search_call", id: "w", status: "completed", action: { type: "search", query: "mills" } },
+      { type: "image_generation_call", id: "g", status: "completed", result: "iVBORw0KGgo=" },
+      { type: "mcp_list_tools", id: "l", server_label: "s", tools: [] },
+      { type: "shell_call_output", call_id: "9", output: [{ stdout: "x" }] },
+      { role: "assistant", content: "end" },
+    ]);
+    expect(toMessages(undefined, items)).toEqual([
+      { role: "user", content: "u" },
+      {
+        role: "assistant",
+        content: "",
+        toolCalls: [{ id: "1", name: "local_shell", arguments: JSON.stringify(shell.action) }],
+      },
+      { role: "tool", content: "a.txt", toolCallId: "1" },
+      { role: "assistant", content: "", toolCalls: [{ id: "m", name: "find", arguments: '{"q":1}' }] },
+      { role: "tool", content: "42", toolCallId: "m" },
+      {
+        role: "assistant",
+        content: '[web_search: {"type":"search","query":"mills"}]',
+        toolCalls: [{ id: "g", name: "image_generation", arguments: "{}" }],
+      },
+      { role: "tool", content: "[image omitted: the model reads text only]", toolCallId: "g" },
+      { role: "assistant", content: '[result: {"stdout":"x"}]' },
+      { role: "assistant", content: "end" },
+    ]);
+  });
+
+  it("begins no turn with thoughts that can't be read", () => {
+    const items = itemsOf([
+      { role: "user", content: "u" },
+      { type: "reasoning", summary: [], encrypted_content: "x" },
+    ]);
+    expect(toMessages(undefined, items)).toEqual([{ role: "user", content: "u" }]);
+  });
+
   it("needs a result for each call and a call for each result", () => {
     expect(refusalOf(() => toMessages(undefined, itemsOf([call("1")]))).message).toBe(
       "No tool output found for function call 1.",

@@ -192,6 +192,33 @@ describe("a whole response", () => {
     });
   });
 
+  it("has calls of custom tools with their input, and of namespaces with theirs", () => {
+    const tools = [
+      { type: "custom", name: "f" },
+      { type: "namespace", name: "n", description: "d", tools: [{ type: "function", name: "g" }] },
+    ];
+    const named = { ...call(1), name: "n__g" } as const;
+    const events = [started, call(0), args(0, '{"inp'), args(0, 'ut": "a\\n'), args(0, 'b"}'), named, args(1, "{}")];
+    const { writer, said } = write([...events, finished("tool_calls")], { tools });
+    const all = [...said, ...writer.close()];
+    for (const [index, event] of all.entries()) responseEvent.parse({ ...event, sequence_number: index });
+    expect(all.filter(({ type }) => type.startsWith("response.custom_tool_call_input"))).toMatchObject([
+      { type: "response.custom_tool_call_input.delta", delta: "a\n" },
+      { type: "response.custom_tool_call_input.delta", delta: "b" },
+      { type: "response.custom_tool_call_input.done", input: "a\nb" },
+    ]);
+    expect(response.parse(writer.response())).toMatchObject({
+      output: [
+        { type: "custom_tool_call", call_id: "call_0", name: "f", input: "a\nb", status: "completed" },
+        { type: "function_call", call_id: "call_1", name: "g", namespace: "n", arguments: "{}" },
+      ],
+      tools: [
+        { type: "custom", name: "f", format: { type: "text" } },
+        { type: "namespace", tools: [{ name: "g" }] },
+      ],
+    });
+  });
+
   it("has the log-probabilities of its tokens, bytes included", () => {
     const token = { token: 5, bytes: [0xc3], logprob: -0.5 };
     const sampled = { ...token, top: [token] };

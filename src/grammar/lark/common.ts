@@ -1,0 +1,23 @@
+/** The terminals of Lark's `common`, as regular expressions (https://lark-parser.readthedocs.io/en/stable/grammar.html). */
+export const COMMON: Readonly<Record<string, string>> = {
+  DIGIT: "[0-9]",
+  HEXDIGIT: "[0-9a-fA-F]",
+  INT: "[0-9]+",
+  SIGNED_INT: "[+-]?[0-9]+",
+  DECIMAL: "[0-9]+\\.[0-9]*|\\.[0-9]+",
+  FLOAT: "[0-9]+[eE][+-]?[0-9]+|([0-9]+\\.[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?",
+  SIGNED_FLOAT: "[+-]?([0-9]+[eE][+-]?[0-9]+|([0-9]+\\.[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?)",
+  NUMBER: "([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?",
+  SIGNED_NUMBER: "[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?",
+  ESCAPED_STRING: '"([^"\\\\\\n]|\\\\.)*"',
+  LCASE_LETTER: "[a-z]",
+  UCASE_LETTER: "[A-Z]",
+  LETTER: "[a-zA-Z]",
+  WORD: "[a-zA-Z]+",
+  CNAME: "[a-zA-Z_][a-zA-Z0-9_]*",
+  WS_INLINE: "[ \\t]+",
+  WS: "[ \\t\\f\\r\\n]+",
+  CR: "\\r",
+  LF: "\\n",
+  NEWLINE: "(\\r?\\n)+",
+};

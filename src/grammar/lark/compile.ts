@@ -1,0 +1,120 @@
+import { charSet, codePoint } from "../automaton/char-set.ts";
+import { emitDfa, type Spelling } from "../automaton/emit.ts";
+import { UnsupportedSchemaError } from "../errors.ts";
+import { createBudget } from "../limits.ts";
+import { compileNode, compileWhole, type Source } from "../regex/compile.ts";
+import { oneOfSet, type RegexNode, sequence } from "../regex/node.ts";
+import type { RuleBook } from "../rules.ts";
+import { literal } from "../text.ts";
+import type { LarkGrammar, LarkNode } from "./node.ts";
+import { parseLark } from "./parse.ts";
+import { LarkSyntaxError } from "./tokens.ts";
+
+const START = "start";
+
+/**
+ * Writes a grammar in Lark's notation as rules for its texts, spelled as `spelling` has it, and returns the first one's name.
+ *
+ * Lark cuts a text into terminals before it looks at rules; a grammar that relies on which terminal wins allows a little more here.
+ *
+ * @throws UnsupportedSchemaError for what is malformed or can't be translated
+ */
+export function compileLark(source: string, spelling: Spelling, path: string, book: RuleBook): string {
+  const { definitions, ignored } = parse(source, path);
+  const budget = createBudget();
+  const names = new Map(Array.from(definitions.keys(), (name) => [name, book.reserve(`lark-${name}`)]));
+  const between = ignored.length === 0 ? undefined : book.reserve("lark-ignored");
+  for (const [name, node] of definitions) {
+    // What is ignored may stand before each terminal, not within one.
+    const isTerminal = name === name.toUpperCase();
+    book.define(names.get(name) ?? name, writeNode(node, isTerminal), path);
+  }
+  if (between !== undefined) {
+    book.define(between, `(${ignored.map((node) => writeNode(node, true)).join(" | ")})*`, path);
+  }
+  const start = names.get(START);
+  if (start === undefined) throw new UnsupportedSchemaError(path, "lark", `it has no rule named ${START}`);
+  return start;
+
+  function writeNode(node: LarkNode, isTerminal: boolean): string {
+    switch (node.type) {
+      case "sequence":
+        return node.items.length === 0 ? '""' : node.items.map((item) => writeTerm(item, isTerminal)).join(" ");
+      case "choice":
+        return node.items.map((item) => writeNode(item, isTerminal)).join(" | ");
+      default:
+        return writeTerm(node, isTerminal);
+    }
+  }
+
+  function writeTerm(node: LarkNode, isTerminal: boolean): string {
+    switch (node.type) {
+      case "sequence":
+      case "choice":
+        return `(${writeNode(node, isTerminal)})`;
+      case "repeat": {
+        const item = writeTerm(node.item, isTerminal);
+        return `(${item})${writeCount(node.min, node.max)}`;
+      }
+      case "reference": {
+        const name = names.get(node.name);
+        if (name === undefined) {
+          throw new UnsupportedSchemaError(path, "lark", `it uses ${node.name.slice(0, 64)}, which is not defined`);
+        }
+        const leads = between !== undefined && !isTerminal && node.name === node.name.toUpperCase();
+        return leads ? `${between} ${name}` : name;
+      }
+      default: {
+        const text = writeText(node, spelling, { path, keyword: "lark", budget }, book);
+        return between === undefined || isTerminal ? text : `${between} ${text}`;
+      }
+    }
+  }
+}
+
+function parse(source: string, path: string): LarkGrammar {
+  try {
+    return parseLark(source);
+  } catch (error) {
+    throw error instanceof LarkSyntaxError ? new UnsupportedSchemaError(path, "lark", error.message) : error;
+  }
+}
+
+function writeText(
+  node: Extract<LarkNode, { type: "text" | "range" | "regex" }>,
+  spelling: Spelling,
+  where: Source,
+  book: RuleBook,
+): string {
+  if (node.type === "text" && !node.ignoresCase) {
+    return literal(Array.from(node.text.toWellFormed(), (char) => spelling.char(codePoint(char))).join(""));
+  }
+  const dfa =
+    node.type === "regex"
+      ? compileWhole(node.pattern, where)
+      : compileNode(node.type === "range" ? rangeNode(node.first, node.last) : anyCase(node.text), where);
+  if (dfa.states.length === 0)
+    throw new UnsupportedSchemaError(where.path, "lark", "no text matches one of its terminals");
+  return emitDfa(dfa, spelling, book, "lark-text", where.path);
+}
+
+function rangeNode(first: string, last: string): RegexNode {
+  return oneOfSet(charSet([[codePoint(first), codePoint(last)]]));
+}
+
+function anyCase(text: string): RegexNode {
+  return sequence(
+    ...Array.from(text, (char) => {
+      const codes = [...new Set([char, char.toLowerCase(), char.toUpperCase()])].filter(
+        (one) => Array.from(one).length === 1,
+      );
+      return oneOfSet(charSet(codes.map((one) => [codePoint(one), codePoint(one)])));
+    }),
+  );
+}
+
+function writeCount(min: number, max: number): string {
+  if (min === 0 && max === 1) return "?";
+  if (max === Number.POSITIVE_INFINITY) return min === 0 ? "*" : min === 1 ? "+" : `{${min},}`;
+  return `{${min},${max}}`;
+}

@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { string } from "../fields.ts";
+import { MAX_TOOLS } from "./names.ts";
+
+/** A tool that a choice names: by its name, or by its type where that is all the name there is, such as `web_search`. */
+export type NamedTool = { readonly type: string; readonly name?: string; readonly namespace?: string };
+
+/** Whether the model may, must or must not call, or which tools it may call. */
+export type ToolChoice =
+  | { readonly mode: "none" | "auto" | "required" }
+  | {
+      readonly named: readonly NamedTool[];
+      /** Whether one of them must be called. */
+      readonly isForced: boolean;
+      /** Whether it is called once. */
+      readonly isSingle: boolean;
+    };
+
+const MAX_WORD_LENGTH = 256;
+const word = string(MAX_WORD_LENGTH).min(1);
+
+/** `any` is Mistral's and Anthropic's word for `required`. */
+const modes = z.enum(["none", "auto", "required", "any"]);
+
+/** The name is beside the type in responses, and in an object of the type's name in chat completions. */
+const inner = z.object({ name: word }, { error: "an object" }).nullish();
+const named = z.object(
+  {
+    type: word,
+    name: word.nullish(),
+    namespace: word.nullish(),
+    function: inner,
+    custom: inner,
+    server_label: word.nullish(),
+  },
+  { error: "an object" },
+);
+const allowedTools = z.object(
+  {
+    mode: z.enum(["auto", "required"]),
+    tools: z.array(named, { error: "an array of objects" }).min(1).max(MAX_TOOLS),
+  },
+  { error: "an object" },
+);
+
+/** `tool_choice` of chat completions and responses, in the form of either. */
+export const toolChoice = z.union(
+  [
+    named.extend({
+      mode: allowedTools.shape.mode.nullish(),
+      tools: allowedTools.shape.tools.nullish(),
+      allowed_tools: allowedTools.nullish(),
+    }),
+    modes,
+  ],
+  { error: "a string or object" },
+);
+
+export type WireToolChoice = z.infer<typeof toolChoice>;
+type WireNamed = z.infer<typeof named>;
+
+/** Understands `tool_choice`; `auto` where it is absent. */
+export function decodeToolChoice(wire: WireToolChoice | null | undefined): ToolChoice {
+  if (wire === null || wire === undefined) return { mode: "auto" };
+  if (typeof wire === "string") return { mode: wire === "any" ? "required" : wire };
+  const mode = modes.safeParse(wire.type);
+  if (mode.success) return decodeToolChoice(mode.data);
+  if (wire.type !== "allowed_tools") return { named: [decodeNamed(wire)], isForced: true, isSingle: true };
+  const allowed = wire.allowed_tools ?? { mode: wire.mode ?? "auto", tools: wire.tools ?? [] };
+  return { named: allowed.tools.map(decodeNamed), isForced: allowed.mode === "required", isSingle: false };
+}
+
+function decodeNamed({ type, name, namespace, function: called, custom }: WireNamed): NamedTool {
+  const own = called?.name ?? custom?.name ?? name;
+  return {
+    type,
+    ...(own !== undefined && own !== null && { name: own }),
+    ...(namespace !== undefined && namespace !== null && { namespace }),
+  };
+}

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import type { Tool } from "../../generation/request.ts";
+import { UnsupportedSchemaError } from "../../grammar/errors.ts";
+import { checkLark } from "../../grammar/lark/check.ts";
+import { string } from "../fields.ts";
+
+const MAX_DEFINITION_LENGTH = 64 * 1024;
+
+const grammar = z.object(
+  { syntax: z.enum(["lark", "regex"]), definition: string(MAX_DEFINITION_LENGTH).min(1) },
+  { error: "an object" },
+);
+
+/** What a custom tool's input may be. A grammar stands beside its type in responses, and in an object in chat completions. */
+export const inputFormat = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text") }),
+  z.object({
+    type: z.literal("grammar"),
+    syntax: grammar.shape.syntax.nullish(),
+    definition: grammar.shape.definition.nullish(),
+    grammar: grammar.nullish(),
+  }),
+]);
+
+type Format = z.infer<typeof inputFormat>;
+
+/** The argument that holds a custom tool's input. */
+const INPUT = "input";
+
+/**
+ * A custom tool as a function with one argument, a text. Models know functions and nothing else, so this is how they can call it; what they
+ * write is taken out of the argument again by `createInputReader`.
+ *
+ * @returns `lost`: the field that can't be honoured, where the input is held to no grammar
+ */
+export function customTool(
+  name: string,
+  description: string | null | undefined,
+  format: Format | null | undefined,
+): { readonly tool: Tool; readonly lost?: string } {
+  const form = format?.type === "grammar" ? (format.grammar ?? format) : undefined;
+  const { syntax, definition } = form ?? {};
+  const told = definition
+    ? `The tool's input. It keeps to this ${syntax ?? "lark"} grammar:\n${definition}`
+    : "The tool's input.";
+  const isRegex = syntax === "regex" && definition !== undefined && definition !== null;
+  const input = { type: "string", description: told, ...(isRegex && { pattern: `^(?:${definition})$` }) };
+  const tool: Tool = {
+    name,
+    ...(description !== undefined && description !== null && { description: description.toWellFormed() }),
+    parameters: { type: "object", properties: { [INPUT]: input }, required: [INPUT], additionalProperties: false },
+  };
+  if (isRegex || !definition) return { tool };
+  return canHold(definition) ? { tool: { ...tool, lark: definition } } : { tool, lost: `${name}.format` };
+}
+
+function canHold(definition: string): boolean {
+  try {
+    checkLark(definition, "format.definition");
+    return true;
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) return false;
+    throw error;
+  }
+}
+
+/** A custom tool's input as the arguments of the function that stands for it. */
+export function inputToArguments(input: string): string {
+  return JSON.stringify({ [INPUT]: input });
+}

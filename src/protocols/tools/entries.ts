@@ -1,0 +1,99 @@
+import { z } from "zod";
+import type { Tool } from "../../generation/request.ts";
+import { boolean, isSet, string } from "../fields.ts";
+import { parseWireAt } from "../issue.ts";
+import { customTool, inputFormat } from "./custom.ts";
+import { joinNamespace, MAX_TOOLS, toolName } from "./names.ts";
+import type { ToolEntry } from "./offer.ts";
+
+const AN_OBJECT = { error: "an object" };
+const MAX_TYPE_LENGTH = 128;
+
+/** What a function is, in chat completions under `function`, in responses beside the type. */
+export const functionDefinition = z.object(
+  {
+    name: toolName,
+    description: z.string({ error: "a string" }).nullish(),
+    parameters: z.record(z.string(), z.unknown(), AN_OBJECT).nullish(),
+    strict: boolean().nullish(),
+  },
+  AN_OBJECT,
+);
+
+/** The same of a custom tool, whose input is a text. */
+export const customDefinition = z.object(
+  { name: toolName, description: z.string({ error: "a string" }).nullish(), format: inputFormat.nullish() },
+  AN_OBJECT,
+);
+
+const namespaceDefinition = z.object(
+  {
+    name: toolName,
+    description: z.string({ error: "a string" }).nullish(),
+    tools: z.array(z.unknown(), { error: "an array of objects" }).max(MAX_TOOLS),
+  },
+  AN_OBJECT,
+);
+
+const anyTool = z.looseObject({ type: string(MAX_TYPE_LENGTH).min(1).nullish() }, AN_OBJECT);
+
+/** Where a protocol has what a tool is: in an object of the type's name, or beside the type. Both are taken in both. */
+export type ToolForm = "nested" | "flat";
+
+/** Understands one of `tools`. Of a namespace come all tools that are in it. Throws `InvalidRequestError` for what is malformed. */
+export function decodeToolEntries(value: unknown, param: string, form: ToolForm, namespace?: string): ToolEntry[] {
+  const wire = parseWireAt(anyTool, value, param);
+  const type = wire.type ?? ("function" in wire || "name" in wire ? "function" : undefined);
+  const inner = type === "function" || type === "custom" ? locate(wire, type, param, form) : undefined;
+  switch (type) {
+    case "function": {
+      const definition = parseWireAt(functionDefinition, inner?.value, inner?.param ?? param);
+      return [{ label: labelOf(type, definition.name, namespace), tool: decodeFunction(definition, namespace) }];
+    }
+    case "custom": {
+      const { name, description, format } = parseWireAt(customDefinition, inner?.value, inner?.param ?? param);
+      const made = customTool(joinNamespace(namespace, name), description, format);
+      return [{ label: labelOf(type, name, namespace), ...made }];
+    }
+    case "namespace": {
+      const { name, tools } = parseWireAt(namespaceDefinition, wire, param);
+      return tools.flatMap((tool, index) => decodeToolEntries(tool, `${param}.tools[${index}]`, form, name));
+    }
+    case undefined:
+      parseWireAt(z.object({ type: string(MAX_TYPE_LENGTH) }), wire, param);
+      return [];
+    default: {
+      const names = [type, wire.name, wire.server_label].filter((name) => typeof name === "string");
+      return [{ unavailable: type, names }];
+    }
+  }
+}
+
+/** A function as the model gets it. */
+export function decodeFunction(
+  { name, description, parameters, strict }: z.infer<typeof functionDefinition>,
+  namespace?: string,
+): Tool {
+  return {
+    name: joinNamespace(namespace, name),
+    ...(isSet(description) ? { description: description.toWellFormed() } : {}),
+    ...(isSet(parameters) ? { parameters } : {}),
+    ...(isSet(strict) ? { strict } : {}),
+  };
+}
+
+function labelOf(type: "function" | "custom", name: string, namespace: string | undefined) {
+  return { type, name, ...(namespace !== undefined && { namespace }) };
+}
+
+/** The object in which a tool's definition is, and its place. */
+export function locate(
+  wire: Readonly<Record<string, unknown>>,
+  type: "function" | "custom",
+  param: string,
+  form: ToolForm,
+): { readonly value: unknown; readonly param: string } {
+  const nested = { value: wire[type], param: `${param}.${type}` };
+  if (isSet(wire[type])) return nested;
+  return form === "nested" && !isSet(wire.name) ? nested : { value: wire, param };
+}

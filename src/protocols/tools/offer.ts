@@ -1,0 +1,119 @@
+import type { Tool, ToolUse } from "../../generation/request.ts";
+import { InvalidRequestError } from "../errors.ts";
+import type { ToolChoice } from "./choice.ts";
+
+/** What a call of a tool is told as: which kind of tool it is, and its name as the client knows it. */
+export type ToolLabel = { readonly type: "function" | "custom"; readonly name: string; readonly namespace?: string };
+
+/** A tool that a request offers, understood. */
+export type ToolEntry =
+  | {
+      readonly label: ToolLabel;
+      /** As the model gets it; its name is unique where the client's names are. */
+      readonly tool: Tool;
+      /** What of it can't be honoured, such as `apply_patch.format`. */
+      readonly lost?: string;
+    }
+  /** One that can't exist here. `names` are those by which a choice may mean it. */
+  | { readonly unavailable: string; readonly names: readonly string[] };
+
+/** What a request offers the model. */
+export type ToolOffer = {
+  /** Undefined where nothing is left to offer. */
+  readonly use: ToolUse | undefined;
+  /** By the name that the model knows. */
+  readonly labels: ReadonlyMap<string, ToolLabel>;
+  /** What the model is not told of, in the client's words. */
+  readonly dropped: readonly string[];
+};
+
+/** How a protocol speaks of its fields. */
+export type OfferWords = {
+  /** Where the choice stands in the request. */
+  readonly param: string;
+  readonly unknown: (name: string) => InvalidRequestError;
+  /** A call is asked for, and there are no tools at all. */
+  readonly nothing: () => InvalidRequestError;
+};
+
+export const NO_OFFER: ToolOffer = { use: undefined, labels: new Map(), dropped: [] };
+
+type Available = Extract<ToolEntry, { label: ToolLabel }>;
+
+/**
+ * An offer is no demand: tools that can't exist here are left out, and so is the second of two with one name. Throws `InvalidRequestError`
+ * where the choice asks for one of them, for one that nobody offered, or for any where none is left.
+ */
+export function offerTools(
+  entries: readonly ToolEntry[],
+  choice: ToolChoice,
+  parallel: boolean,
+  words: OfferWords,
+): ToolOffer {
+  const offered = new Map<string, Available>();
+  const dropped: string[] = [];
+  for (const entry of entries) {
+    if ("unavailable" in entry) {
+      dropped.push(entry.unavailable);
+    } else if (offered.has(entry.tool.name)) {
+      dropped.push(entry.label.name);
+    } else {
+      offered.set(entry.tool.name, entry);
+      if (entry.lost !== undefined) dropped.push(entry.lost);
+    }
+  }
+  const allowed = "named" in choice ? resolveNames(choice, entries, offered, words) : undefined;
+  const isForced = "named" in choice ? choice.isForced : choice.mode === "required";
+  if (isForced && (allowed?.length ?? offered.size) === 0) {
+    throw dropped.length === 0 ? words.nothing() : unavailable(dropped.join("', '"), words);
+  }
+  const isNone = "named" in choice ? allowed?.length === 0 : choice.mode === "none";
+  return {
+    use:
+      offered.size === 0
+        ? undefined
+        : {
+            tools: Array.from(offered.values(), ({ tool }) => tool),
+            choice: isForced ? "required" : isNone ? "none" : "auto",
+            allowed: allowed?.length === 0 ? undefined : allowed,
+            parallel: parallel && !("named" in choice && choice.isSingle),
+          },
+    labels: new Map(Array.from(offered, ([name, { label }]) => [name, label])),
+    dropped: [...new Set(dropped)],
+  };
+}
+
+/** The model's names of the tools that the choice names; those that can't exist here are left out. */
+function resolveNames(
+  { named, isForced }: Extract<ToolChoice, { named: unknown }>,
+  entries: readonly ToolEntry[],
+  offered: ReadonlyMap<string, Available>,
+  words: OfferWords,
+): readonly string[] {
+  const found = named.flatMap(({ name, namespace, type }) => {
+    const called = name ?? type;
+    const own = Array.from(offered).filter(([modelName, { label }]) =>
+      name === undefined
+        ? false
+        : label.name === name && (namespace === undefined || label.namespace === namespace)
+          ? true
+          : modelName === name || label.namespace === name,
+    );
+    if (own.length > 0) return own.map(([modelName]) => modelName);
+    if (name === undefined || entries.some((entry) => "unavailable" in entry && entry.names.includes(called))) {
+      if (isForced && named.length === 1) throw unavailable(called, words);
+      return [];
+    }
+    throw words.unknown(called);
+  });
+  return [...new Set(found)];
+}
+
+function unavailable(type: string, { param }: OfferWords): InvalidRequestError {
+  return new InvalidRequestError(
+    `Unsupported value: '${param}' asks for '${type}', which is not available here: no tool runs on this server. ` +
+      "Offer a function of your own for it, or set 'tool_choice' to 'auto'.",
+    param,
+    "unsupported_value",
+  );
+}

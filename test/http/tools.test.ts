@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { createTestApp, jsonInit, MODEL_ID } from "./support.ts";
+
+const SEARCH = { type: "web_search" };
+const LOOK = { type: "function", name: "look", parameters: { type: "object", properties: {} } };
+
+/** The same offer in each protocol: a function, and a tool that only another server has. */
+const OFFERS: readonly (readonly [path: string, body: object])[] = [
+  [
+    "/v1/chat/completions",
+    { messages: [{ role: "user", content: "Hi" }], tools: [{ type: "function", function: LOOK }, SEARCH] },
+  ],
+  ["/v1/responses", { input: "Hi", tools: [LOOK, SEARCH] }],
+  ["/v1/responses/input_tokens", { input: "Hi", tools: [SEARCH] }],
+  [
+    "/v1/messages",
+    {
+      messages: [{ role: "user", content: "Hi" }],
+      max_tokens: 5,
+      tools: [
+        { name: "look", input_schema: {} },
+        { type: "web_search", name: "web_search" },
+      ],
+    },
+  ],
+  [
+    "/v1/messages/count_tokens",
+    { messages: [{ role: "user", content: "Hi" }], tools: [{ type: "web_search", name: "s" }] },
+  ],
+];
+
+describe("tools that can't exist here", () => {
+  it.each(OFFERS)("are left out and named in a header at %s", async (path, body) => {
+    const { app } = createTestApp();
+    const response = await app.request(path, jsonInit({ model: MODEL_ID, ...body }));
+    expect(response.status).toBe(200);
+    expect(response.headers.get("sluice-tools-dropped")).toBe("web_search");
+  });
+
+  it.each(OFFERS.slice(0, 2))("are named before a stream's first byte at %s", async (path, body) => {
+    const { app } = createTestApp();
+    const response = await app.request(path, jsonInit({ model: MODEL_ID, ...body, stream: true }));
+    expect(response.headers.get("sluice-tools-dropped")).toBe("web_search");
+    await response.text();
+  });
+
+  it("are refused by name where a call of one is asked for", async () => {
+    const { app } = createTestApp();
+    const body = { model: MODEL_ID, input: "Hi", tools: [SEARCH, LOOK], tool_choice: SEARCH };
+    const response = await app.request("/v1/responses", jsonInit(body));
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      error: { param: "tool_choice", message: expect.stringContaining("'web_search'") },
+    });
+  });
+
+  it("have their names written so that no header breaks", async () => {
+    const { app } = createTestApp();
+    const tools = [{ type: "a\r\nb, é" }, { type: "x".repeat(128) }];
+    const response = await app.request("/v1/responses", jsonInit({ model: MODEL_ID, input: "Hi", tools }));
+    expect(response.headers.get("sluice-tools-dropped")).toBe(`a__b___, ${"x".repeat(128)}`);
+    const plain = await app.request("/v1/responses", jsonInit({ model: MODEL_ID, input: "Hi", tools: [LOOK] }));
+    expect(plain.headers.has("sluice-tools-dropped")).toBe(false);
+  });
+});
