@@ -1,8 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { identifyProcess, type ProcessIdentity } from "../../../src/engine/worker/process-identity.ts";
 import { openScratchFolder } from "../../../src/engine/worker/scratch.ts";
+
+const SCRATCH = new URL("../../../src/engine/worker/scratch.ts", import.meta.url).href;
 
 let parent: string;
 beforeEach(() => {
@@ -42,6 +47,50 @@ describe("the scratch folder", () => {
     openScratchFolder(parent);
     expect(existsSync(abandoned)).toBe(false);
     expect(existsSync(alive)).toBe(true);
+  });
+
+  test("removes that of a dead process whose number another has taken since, and never that of a living one", () => {
+    const own = identifyProcess();
+    const living = identifyProcess(process.ppid);
+    const name = ({ pid, start = "0", namespace = "0" }: ProcessIdentity) =>
+      `sluice-prefixes-${pid}-${start}-${namespace}-abc`;
+    const before = { ...living, start: `${Number(living.start) - 1}` };
+    const [kept, reused] = [living, before].map((owner) => join(parent, name(owner)));
+    for (const folder of [kept, reused]) mkdirSync(folder ?? "");
+    openScratchFolder(parent, own);
+    expect(existsSync(kept ?? "")).toBe(true);
+    // Elsewhere than on Linux nobody can tell the two apart.
+    expect(existsSync(reused ?? "")).toBe(own.start === undefined);
+  });
+
+  test("leaves another container's alone as long as it shows life", () => {
+    const own = { pid: process.pid, start: "1", namespace: "111" };
+    const [lively, silent] = ["abc", "def"].map((end) => join(parent, `sluice-prefixes-${NOBODY}-5-222-${end}`));
+    for (const folder of [lively, silent]) mkdirSync(folder ?? "");
+    const longAgo = new Date(Date.now() - 25 * 60 * 60 * 1_000);
+    utimesSync(silent ?? "", longAgo, longAgo);
+    openScratchFolder(parent, own);
+    expect(existsSync(lively ?? "")).toBe(true);
+    expect(existsSync(silent ?? "")).toBe(false);
+  });
+
+  test("is removed at the next start where its process was killed", async () => {
+    const code = `
+      const { openScratchFolder } = await import(${JSON.stringify(SCRATCH)});
+      openScratchFolder(${JSON.stringify(parent)});
+      process.stdout.write("open");
+      setInterval(() => {}, 1_000);`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", code], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(child.stdout, "data");
+    const [left] = readdirSync(parent);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    expect(readdirSync(parent)).toEqual([left]);
+    openScratchFolder(parent);
+    expect(readdirSync(parent)).toHaveLength(1);
+    expect(readdirSync(parent)).not.toContain(left);
   });
 
   test("says so where no folder can be made", () => {
