@@ -75,6 +75,9 @@ type Run = {
 /** How often those who hold slots are looked at, while others wait for them. */
 const LOOK_MS = 1_000;
 
+/** Prices that the engine is asked for at once. */
+const MAX_REFINING = 4;
+
 /** Whose waits are alike. */
 function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string {
   return `${priority} ${tenant}`;
@@ -93,6 +96,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   });
   const runs = new Map<Run, Job>();
   const slots = createHeldSlots(clock);
+  /** Who waits and was not priced by the engine yet. */
+  const unpriced: Visit[] = [];
+  let refining = 0;
   let isLooking = false;
   let isServing = false;
 
@@ -202,11 +208,20 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     visit.job.onRefused(new OverloadedError(reason, retryAfterMs));
   }
 
+  /** Prices those who wait, few at a time: of hundreds that come together, most would only have the engine answer at a bad time. */
+  async function refineAll(): Promise<void> {
+    if (refining >= MAX_REFINING) return;
+    refining += 1;
+    for (let visit = unpriced.shift(); visit !== undefined; visit = unpriced.shift()) await refine(visit);
+    refining -= 1;
+  }
+
   /**
    * Asks the engine for the price of one that must wait anyway. Where it has none to tell, the estimate stays; where it says that the prompt can
    * never be had, such as one longer than the context, there is nothing to wait for.
    */
   async function refine(visit: Visit): Promise<void> {
+    if (visit.run !== undefined || visit.hasLeft) return;
     try {
       const known = await visit.job.askPrice?.();
       if (known === undefined || visit.run !== undefined || visit.turn === undefined) return;
@@ -238,7 +253,10 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       waits.add(visit.waiting);
       lookLater();
       tell(visit);
-      if (job.askPrice !== undefined) void refine(visit);
+      if (job.askPrice !== undefined) {
+        unpriced.push(visit);
+        void refineAll();
+      }
     }
     return stayOf(visit);
   }

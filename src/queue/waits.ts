@@ -11,7 +11,7 @@ export type Waiting = {
   readonly expire: () => void;
 };
 
-/** Everybody who waits, with one timer for all: it tells each how long it may take, once a second, and ends what waits in vain. */
+/** Everybody who waits, with one timer for all: it tells each how long it may take, once a second or less often where many wait, and ends what waits in vain. */
 export type Waits = {
   readonly size: number;
   /** Begins a wait. The first news is for the caller to tell. */
@@ -20,7 +20,10 @@ export type Waits = {
   remove(waiting: Waiting): void;
 };
 
+/** How often each is told, and how much longer for each who waits: telling hundreds every second takes what others need. */
 const NEWS_MS = 1_000;
+const NEWS_MS_EACH = 20;
+const MAX_NEWS_MS = 10_000;
 
 type Nodes = { readonly deadline: HeapNode<Waiting> | undefined; readonly news: HeapNode<Waiting> | undefined };
 
@@ -30,6 +33,10 @@ export function createWaits(clock: Clock): Waits {
   const nodes = new Map<Waiting, Nodes>();
   let orders = 0;
   let alarm: { readonly atMs: number; readonly cancel: () => void } | undefined;
+
+  function newsMs(): number {
+    return Math.min(MAX_NEWS_MS, Math.max(NEWS_MS, NEWS_MS_EACH * nodes.size));
+  }
 
   function nextMs(): number {
     return Math.min(news.first?.key ?? Number.POSITIVE_INFINITY, deadlines.first?.key ?? Number.POSITIVE_INFINITY);
@@ -53,7 +60,7 @@ export function createWaits(clock: Clock): Waits {
       first.value.expire();
     }
     for (let { first } = news; first !== undefined && first.key <= nowMs; first = news.first) {
-      news.update(first, nowMs + NEWS_MS, orders++);
+      news.update(first, nowMs + newsMs(), orders++);
       first.value.tell?.();
     }
     arm();

@@ -1,8 +1,10 @@
 import { expect, it } from "vitest";
 import { ContextLengthExceededError, OverloadedError } from "../../src/generation/errors.ts";
+import type { WaitNews } from "../../src/generation/terms.ts";
 import { createAdmission } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
 import type { Job, Stay } from "../../src/queue/job.ts";
+import type { PromptPrice } from "../../src/queue/price.ts";
 import { createModelQueue } from "../../src/queue/queue.ts";
 import { createFakeClock } from "./fake-clock.ts";
 
@@ -113,4 +115,38 @@ it("tells a wait that grows shorter as the one before it goes on", () => {
   const [atOnce = 0, afterOneSecond = 0] = etasMs;
   expect(atOnce - afterOneSecond).toBeGreaterThan(800);
   expect(atOnce - afterOneSecond).toBeLessThanOrEqual(1_100);
+});
+
+it("asks the engine for few prices at once, however many come together, and for none of those that have left", async () => {
+  const { queue, arrive } = createBench();
+  arrive("a");
+  const asked: (() => void)[] = [];
+  let questions = 0;
+  const askPrice = () => {
+    questions += 1;
+    return new Promise<PromptPrice>((resolve) => asked.push(() => resolve({ promptTokens: 9, cachedTokens: 0 })));
+  };
+  const stays = Array.from({ length: 100 }, () => arrive("a", { askPrice }));
+  expect(questions).toBe(4);
+  for (const stay of stays.slice(4, 90)) stay.leave();
+  while (asked.length > 0) {
+    expect(asked.length).toBeLessThanOrEqual(4);
+    asked.shift()?.();
+    await new Promise(setImmediate);
+  }
+  expect(questions).toBe(4 + 10);
+  expect(queue.counts.waiting).toBe(14);
+});
+
+it("tells everybody less often where many wait, since telling takes what others need", () => {
+  const { clock, arrive } = createBench();
+  let told = 0;
+  const onWait = ({ type }: WaitNews) => {
+    if (type === "waiting") told += 1;
+  };
+  for (let index = 0; index < 301; index++) arrive("a", { onWait });
+  told = 0;
+  clock.advance(60_000);
+  expect(told / 60).toBeGreaterThan(20);
+  expect(told / 60).toBeLessThan(80);
 });
