@@ -71,7 +71,8 @@ export type Prompt =
 export type OutputFormat =
   /** Any JSON object. */
   | { readonly type: "json" }
-  | { readonly type: "schema"; readonly schema: JsonSchema }
+  /** `strict`: the client counts on all of it; otherwise what can't be held to is left out. */
+  | { readonly type: "schema"; readonly schema: JsonSchema; readonly strict?: boolean }
   | { readonly type: "regex"; readonly pattern: string }
   | { readonly type: "grammar"; readonly grammar: Grammar };
 

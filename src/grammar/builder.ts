@@ -1,5 +1,6 @@
 import type { JsonSchema } from "../generation/request.ts";
 import { emitDfa, PLAIN } from "./automaton/emit.ts";
+import { compiledSchemas, placeIn } from "./compiled-schemas.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import { IN_JSON_STRING } from "./json-spelling.ts";
 import { compileLark } from "./lark/compile.ts";
@@ -7,7 +8,7 @@ import { createBudget } from "./limits.ts";
 import { createPrimitives } from "./primitives.ts";
 import { compileWhole } from "./regex/compile.ts";
 import { createRuleBook } from "./rules.ts";
-import { compileSchema } from "./schema/compile.ts";
+import type { CompiledSchema } from "./schema/compile.ts";
 import { literal } from "./text.ts";
 
 /** Puts a grammar together from schemas, regular expressions and rules of one's own. */
@@ -16,8 +17,11 @@ export type GrammarBuilder = {
   readonly rule: (hint: string, body: string) => string;
   /** `text` as a quoted literal of GBNF. */
   readonly literal: (text: string) => string;
-  /** The name of a rule for the values of `schema`. `path` begins the paths in errors. Throws `UnsupportedSchemaError`. */
-  readonly schema: (schema: JsonSchema, path: string) => string;
+  /**
+   * The name of a rule for the values of `schema`. `path` begins the paths in errors. What can't be held to is left out, unless the schema
+   * is `strict`. Throws `UnsupportedSchemaError` where it is and something would be, and where no value satisfies the schema.
+   */
+  readonly schema: (schema: JsonSchema, path: string, options?: SchemaOptions) => string;
   /** The name of a rule for any JSON object. */
   readonly json: () => string;
   /** The name of a rule for the texts that match `pattern` from end to end. Throws `UnsupportedSchemaError`. */
@@ -30,6 +34,8 @@ export type GrammarBuilder = {
   /** The grammar; its start rule, `root`, is the rule named here. */
   readonly toGbnf: (root: string) => string;
 };
+
+export type SchemaOptions = { readonly strict?: boolean | undefined };
 
 /**
  * A grammar in the making, in llama.cpp's GBNF.
@@ -49,7 +55,10 @@ export function createGrammarBuilder(): GrammarBuilder {
       return name;
     },
     literal,
-    schema: (schema, path) => compileSchema(schema, path, book, primitives),
+    schema(schema, path, { strict } = {}) {
+      const { root, rules } = compileHeld(schema, path, strict === true);
+      return book.adopt(rules, root, path);
+    },
     json: () => primitives.object(),
     regex(pattern, path) {
       const dfa = compileWhole(pattern, { path, keyword: "pattern", budget: createBudget() });
@@ -61,4 +70,24 @@ export function createGrammarBuilder(): GrammarBuilder {
     lark: (source, spelling, path) => compileLark(source, spelling === "json" ? IN_JSON_STRING : PLAIN, path, book),
     toGbnf: (root) => book.toGbnf(root),
   };
+}
+
+/** What came of `schema`, with paths that begin with `path`. Throws `UnsupportedSchemaError`, of a `strict` one also for what is not held. */
+export function compileHeld(schema: JsonSchema, path: string, strict: boolean): CompiledSchema {
+  const { dropped, ...compiled } = compileAt(schema, path);
+  const [first] = dropped;
+  if (strict && first !== undefined) {
+    throw new UnsupportedSchemaError(placeIn(path, first.path), first.keyword, first.reason);
+  }
+  return { ...compiled, dropped: dropped.map((one) => ({ ...one, path: placeIn(path, one.path) })) };
+}
+
+function compileAt(schema: JsonSchema, path: string): CompiledSchema {
+  try {
+    return compiledSchemas.compile(schema);
+  } catch (error) {
+    throw error instanceof UnsupportedSchemaError
+      ? new UnsupportedSchemaError(placeIn(path, error.path), error.keyword, error.reason)
+      : error;
+  }
 }

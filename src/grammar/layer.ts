@@ -1,9 +1,6 @@
 import type { Generate, Layer } from "../generation/layer.ts";
-import type { GenerationRequest, OutputFormat } from "../generation/request.ts";
-import { compiledFormats } from "./output.ts";
-
-/** What has no grammar yet. */
-type Format = Exclude<OutputFormat, { readonly type: "grammar" }>;
+import type { GenerationRequest } from "../generation/request.ts";
+import { compiledFormats, type OpenFormat } from "./output.ts";
 
 /**
  * Turns the format that an answer must have into a grammar, which is what an engine can hold it to. A request without a format is passed
@@ -16,7 +13,7 @@ export function holdToFormat(): Layer {
   };
 }
 
-async function* hold(request: GenerationRequest, format: Format, next: Generate) {
-  const gbnf = compiledFormats.compile(format, format.type);
+async function* hold(request: GenerationRequest, format: OpenFormat, next: Generate) {
+  const { gbnf } = compiledFormats.compile(format, format.type);
   yield* next({ ...request, output: { type: "grammar", grammar: { gbnf } } });
 }

@@ -24,21 +24,48 @@ export const MAX_GBNF_LENGTH = 512 * 1024;
 export const MAX_DIGITS = 40;
 /** What one grammar may cost to make, in steps of less than a microsecond. */
 const MAX_STEPS = 1_500_000;
+/** The share of that for one pattern, range or enumeration, so that a single one that is too dear can be left out. */
+const MAX_PART_STEPS = 400_000;
 
 /** Counts the work, so that no schema can hold up the others. */
 export type Budget = {
-  /** Throws `UnsupportedSchemaError` once too much was spent. */
+  /** Throws `UnsupportedSchemaError` once too much was spent; `ExhaustedError` where that is all there was. */
   readonly spend: (steps: number, path: string, keyword: string) => void;
+  /** A budget for one part of the work, which is part of this one. */
+  readonly part: () => Budget;
 };
 
-export function createBudget(): Budget {
-  let left = MAX_STEPS;
-  return {
+/** Nothing is left to spend: whatever else is tried fails too. */
+export class ExhaustedError extends UnsupportedSchemaError {}
+
+const TOO_LONG = "the schema takes too long to compile; make it simpler";
+
+export function createBudget(maxSteps = MAX_STEPS): Budget {
+  let left = maxSteps;
+  const whole: Budget = {
     spend(steps, path, keyword) {
       left -= steps;
       if (left < 0) {
-        throw new UnsupportedSchemaError(path, keyword, "the schema takes too long to compile; make it simpler");
+        throw new ExhaustedError(path, keyword, TOO_LONG);
       }
     },
+    part: () => createPart(whole, MAX_PART_STEPS),
   };
+  return whole;
+}
+
+function createPart(whole: Budget, maxSteps: number): Budget {
+  let left = maxSteps;
+  const part: Budget = {
+    spend(steps, path, keyword) {
+      left -= steps;
+      if (left < 0) {
+        whole.spend(Math.max(0, steps + left), path, keyword);
+        throw new UnsupportedSchemaError(path, keyword, TOO_LONG);
+      }
+      whole.spend(steps, path, keyword);
+    },
+    part: () => part,
+  };
+  return part;
 }

@@ -1,46 +1,41 @@
+import { LRUCache } from "lru-cache";
 import type { OutputFormat } from "../generation/request.ts";
-import { createGrammarBuilder } from "./builder.ts";
+import { compileHeld, createGrammarBuilder } from "./builder.ts";
+import { UnsupportedSchemaError } from "./errors.ts";
+import type { DroppedKeyword } from "./schema/tolerance.ts";
 
-/** Formats whose grammars are kept, the last used ones, and how many characters they may take together. */
-const MAX_KEPT = 64;
-const MAX_KEPT_CHARACTERS = 4 * 1024 * 1024;
+/** How many characters of formats and grammars are kept, those that were used last. */
+const MAX_KEPT_CHARACTERS = 8 * 1024 * 1024;
+
+/** What has no grammar yet. */
+export type OpenFormat = Exclude<OutputFormat, { readonly type: "grammar" }>;
+
+/** The grammar of a format, and what it doesn't hold to. */
+export type CompiledFormat = { readonly gbnf: string; readonly dropped: readonly DroppedKeyword[] };
 
 export type CompiledFormats = {
   /**
-   * The GBNF of `output`, which is not a grammar yet. Compiles it unless it was asked for lately. `path` begins the paths in errors.
-   * Throws `UnsupportedSchemaError`.
+   * The grammar of `output`: the one of the last time, or compiled now. `path` begins the paths in errors. Throws
+   * `UnsupportedSchemaError`.
    */
-  readonly compile: (output: Exclude<OutputFormat, { type: "grammar" }>, path: string) => string;
+  readonly compile: (output: OpenFormat, path: string) => CompiledFormat;
 };
 
-/** Keeps the grammars of the formats that were used last: the same schema comes with request after request. */
+/** Keeps the grammars of the formats that were used last, and the refusals: the same ones come with request after request. */
 export function createCompiledFormats(): CompiledFormats {
-  const kept = new Map<string, string>();
-  let characters = 0;
-
-  function keep(key: string, gbnf: string): void {
-    characters += key.length + gbnf.length;
-    kept.set(key, gbnf);
-    for (const [oldest, value] of kept) {
-      if (kept.size <= MAX_KEPT && characters <= MAX_KEPT_CHARACTERS) {
-        return;
-      }
-      characters -= oldest.length + value.length;
-      kept.delete(oldest);
-    }
-  }
-
+  const kept = new LRUCache<string, CompiledFormat | UnsupportedSchemaError>({
+    maxSize: MAX_KEPT_CHARACTERS,
+    sizeCalculation: (outcome, key) => key.length + ("gbnf" in outcome ? outcome.gbnf.length : 1_000),
+  });
   return {
     compile(output, path) {
-      const key = JSON.stringify(output);
-      const known = kept.get(key);
-      if (known !== undefined) {
-        characters -= key.length + known.length;
-        kept.delete(key);
+      const key = JSON.stringify([path, output]);
+      const outcome = kept.get(key) ?? outcomeOf(output, path);
+      kept.set(key, outcome);
+      if (outcome instanceof UnsupportedSchemaError) {
+        throw outcome;
       }
-      const gbnf = known ?? compile(output, path);
-      keep(key, gbnf);
-      return gbnf;
+      return outcome;
     },
   };
 }
@@ -48,21 +43,33 @@ export function createCompiledFormats(): CompiledFormats {
 /** The formats of this process. */
 export const compiledFormats = createCompiledFormats();
 
-function compile(output: Exclude<OutputFormat, { type: "grammar" }>, path: string): string {
-  const builder = createGrammarBuilder();
-  switch (output.type) {
-    case "json":
-      return builder.toGbnf(builder.json());
-    case "schema":
-      return builder.toGbnf(builder.schema(output.schema, path));
-    case "regex":
-      return builder.toGbnf(builder.regex(output.pattern, path));
+function outcomeOf(output: OpenFormat, path: string): CompiledFormat | UnsupportedSchemaError {
+  try {
+    return compile(output, path);
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) {
+      return error;
+    }
+    throw error;
   }
 }
 
-/** Throws `UnsupportedSchemaError` when an answer can't be held to `output`. */
-export function assertSupported(output: OutputFormat, path: string): void {
-  if (output.type !== "grammar") {
-    compiledFormats.compile(output, path);
+function compile(output: OpenFormat, path: string): CompiledFormat {
+  const builder = createGrammarBuilder();
+  switch (output.type) {
+    case "json":
+      return { gbnf: builder.toGbnf(builder.json()), dropped: [] };
+    case "schema": {
+      const { schema, strict } = output;
+      const { dropped } = compileHeld(schema, path, strict === true);
+      return { gbnf: builder.toGbnf(builder.schema(schema, path, { strict })), dropped };
+    }
+    case "regex":
+      return { gbnf: builder.toGbnf(builder.regex(output.pattern, path)), dropped: [] };
   }
+}
+
+/** What an answer is not held to, of what `output` says. Throws `UnsupportedSchemaError` when it can't be held to `output`. */
+export function findDropped(output: OutputFormat, path: string): readonly DroppedKeyword[] {
+  return output.type === "grammar" ? [] : compiledFormats.compile(output, path).dropped;
 }

@@ -11,6 +11,10 @@ export type RuleBook = {
   readonly define: (name: string, body: string, path: string) => void;
   /** The name of a rule with this body: an old one's, or a new one's. */
   readonly rule: (hint: string, body: string, path: string) => string;
+  /** Defines other rules, of a book of their own, under names of this one; returns the name of the one that was `root` there. */
+  readonly adopt: (rules: ReadonlyMap<string, string>, root: string, path: string) => string;
+  /** What was defined. */
+  readonly rules: () => ReadonlyMap<string, string>;
   /** The whole grammar, whose start rule, `root`, is the rule `root`. */
   readonly toGbnf: (root: string) => string;
 };
@@ -48,20 +52,51 @@ export function createRuleBook(): RuleBook {
     }
   }
 
+  function rule(hint: string, body: string, path: string): string {
+    const known = byBody.get(body);
+    if (known !== undefined) {
+      return known;
+    }
+    const name = reserve(hint);
+    byBody.set(body, name);
+    define(name, body, path);
+    return name;
+  }
+
   return {
     reserve,
     define,
-    rule(hint, body, path) {
-      const known = byBody.get(body);
-      if (known !== undefined) {
-        return known;
+    rule,
+    adopt(rules, root, path) {
+      const renamed = new Map<string, string>();
+      const later: [name: string, body: string][] = [];
+      for (const [name, body] of rules) {
+        // What needs nothing but rules that are here may be here too: such as strings, numbers and white space.
+        if (namesIn(body).every((used) => renamed.has(used) || !rules.has(used))) {
+          renamed.set(name, rule(name, renameIn(body, renamed), path));
+        } else {
+          renamed.set(name, reserve(name));
+          later.push([name, body]);
+        }
       }
-      const name = reserve(hint);
-      byBody.set(body, name);
-      define(name, body, path);
-      return name;
+      for (const [name, body] of later) {
+        define(renamed.get(name) ?? name, renameIn(body, renamed), path);
+      }
+      return renamed.get(root) ?? root;
     },
+    rules: () => bodies,
     toGbnf: (root) =>
       ["root ::= ".concat(root), ...Array.from(bodies, ([name, body]) => `${name} ::= ${body}`), ""].join("\n"),
   };
+}
+
+/** Literals and classes, which are left as they are; numbers of repetitions; and names. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|\[(?:[^\]\\]|\\.)*\]|\{[^}]*\}|[A-Za-z0-9-]+/g;
+
+function namesIn(body: string): readonly string[] {
+  return body.match(TOKENS) ?? [];
+}
+
+function renameIn(body: string, names: ReadonlyMap<string, string>): string {
+  return body.replace(TOKENS, (token) => names.get(token) ?? token);
 }

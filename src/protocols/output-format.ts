@@ -2,11 +2,10 @@ import { z } from "zod";
 import type { JsonSchema, OutputFormat } from "../generation/request.ts";
 import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import { checkGbnf } from "../grammar/gbnf/check.ts";
-import { assertSupported } from "../grammar/output.ts";
+import { findDropped } from "../grammar/output.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { boolean, readLater, string } from "./fields.ts";
 import { parseWire } from "./issue.ts";
-import { findStrictFault } from "./strict-schema.ts";
 
 const MAX_DESCRIPTION_LENGTH = 16 * 1024;
 
@@ -71,12 +70,12 @@ type NamedSchema = {
 
 /**
  * Understands OpenAI's `response_format`; `param` is its name in the request. Undefined is any text. Throws `InvalidRequestError` where
- * it is malformed, breaks the rules of `strict`, or has a schema that an answer can't be held to.
+ * it is malformed, is strict and has a schema that an answer can't be held to, or has one that no value satisfies.
  */
 export function decodeResponseFormat(value: unknown, param: string): OutputFormat | undefined {
   const format = parseFormat(responseFormat, value, param);
   return format?.type === "json_schema"
-    ? decodeNamedSchema(format.json_schema, { param, path: `${param}.json_schema.schema`, code: null })
+    ? decodeNamedSchema(format.json_schema, { path: `${param}.json_schema.schema`, code: null })
     : decodePlainFormat(format, param);
 }
 
@@ -84,7 +83,7 @@ export function decodeResponseFormat(value: unknown, param: string): OutputForma
 export function decodeTextFormat(value: unknown, param: string): OutputFormat | undefined {
   const format = parseFormat(textFormat, value, param);
   return format?.type === "json_schema"
-    ? decodeNamedSchema(format, { param: `${param}.schema`, path: `${param}.schema`, code: "invalid_json_schema" })
+    ? decodeNamedSchema(format, { path: `${param}.schema`, code: "invalid_json_schema" })
     : decodePlainFormat(format, param);
 }
 
@@ -121,7 +120,7 @@ export function decodeRegex(value: unknown, param: string): OutputFormat | undef
     return undefined;
   }
   const output: OutputFormat = { type: "regex", pattern };
-  refusing(param, "invalid_regex", "", () => assertSupported(output, param));
+  refusing(param, "invalid_regex", "", () => findDropped(output, param));
   return output;
 }
 
@@ -165,27 +164,22 @@ function decodePlainFormat(
 /** Understands a schema, wherever in the request it is. Throws as `decodeResponseFormat` does. */
 export function decodeNamedSchema(
   { name, schema, strict }: NamedSchema,
-  { param, path, code }: { param: string; path: string; code: string | null },
+  { path, code }: { path: string; code: string | null },
 ): OutputFormat {
   const invalid = `Invalid schema for response_format '${name ?? UNNAMED}': `;
   if (schema === undefined || schema === null) {
     return { type: "json" };
   }
-  const output = supported({ type: "schema", schema }, invalid, path, code);
-  const fault = strict === true ? findStrictFault(schema) : undefined;
-  if (fault !== undefined) {
-    throw new InvalidRequestError(invalid + fault, param, code);
-  }
-  return output;
+  return supported({ type: "schema", schema, ...(strict === true && { strict }) }, invalid, path, code);
 }
 
 /** `output`, once it is certain that an answer can be held to it. */
 function supported(output: OutputFormat, prefix: string, path: string, code: string | null): OutputFormat {
-  refusing(path, code, prefix, () => assertSupported(output, path));
+  refusing(path, code, prefix, () => findDropped(output, path));
   return output;
 }
 
-function refusing(param: string, code: string | null, prefix: string, check: () => void): void {
+function refusing(param: string, code: string | null, prefix: string, check: () => unknown): void {
   try {
     check();
   } catch (error) {

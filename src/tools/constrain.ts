@@ -58,7 +58,9 @@ function formatGrammar(output: OutputFormat, dialect: Dialect, wanted: boolean |
 
 function formatRule(builder: GrammarBuilder, output: OutputFormat, { formatLead }: Dialect): string {
   const value =
-    output.type === "schema" ? builder.schema(output.schema, "response_format.json_schema.schema") : builder.json();
+    output.type === "schema"
+      ? builder.schema(output.schema, "response_format.json_schema.schema", { strict: output.strict })
+      : builder.json();
   return `${formatLead(builder)}${value}`;
 }
 
@@ -86,13 +88,13 @@ function inClass(character: string): string {
   return character === "[" || character === "]" || character === "\\" ? `\\${character}` : character;
 }
 
-/** A schema that can't be held to is refused where the client counts on it; elsewhere any object will do, as OpenAI has it. */
+/** What can't be held to is refused where the client counts on it. Elsewhere it is left out, and any object is for a schema that nothing satisfies. */
 function argumentsRule(builder: GrammarBuilder, { parameters, strict, lark }: Tool, path: string): string {
   if (lark !== undefined)
     return `${builder.literal('{"input": "')} ${builder.lark(lark, "json", path)} ${builder.literal('"}')}`;
   if (parameters === undefined) return builder.literal("{}");
   try {
-    return builder.schema(parameters, path);
+    return builder.schema(parameters, path, { strict });
   } catch (error) {
     if (strict === true || !(error instanceof UnsupportedSchemaError)) throw error;
     return builder.json();

@@ -2,32 +2,47 @@ import { describe, expect, it } from "vitest";
 import type { JsonSchema } from "../../src/generation/request.ts";
 import { createGrammarBuilder } from "../../src/grammar/builder.ts";
 import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
-import { grammarOf, INTEGER, object, refusal } from "./support.ts";
+import { dropped, grammarOf, INTEGER, object, refusal } from "./support.ts";
+
+const UNHELD: readonly (readonly [string, Record<string, unknown>])[] = [
+  ["not", { not: { format: "date" } }],
+  ["if", { if: { contains: {} }, else: { type: "null" } }],
+  ["contains", { contains: {} }],
+  ["uniqueItems", { type: "array", uniqueItems: true }],
+  ["uniqueItems", { type: "array", uniqueItems: true, items: { type: "string" } }],
+  ["format", { type: "string", format: "regex" }],
+  ["pattern", { type: "string", pattern: "(a)\\1" }],
+  ["pattern", { type: "string", pattern: "(?P<x>a)" }],
+  ["patternProperties", { patternProperties: { "(a)\\1": {} } }],
+  ["oneOf", { oneOf: [{ type: "string" }, { maxLength: 3, type: "string" }] }],
+  ["type", { type: "text" }],
+  ["minLength", { type: "string", minLength: -1 }],
+  ["$ref", { $ref: "https://example.com/schema.json" }],
+  ["$ref", { $ref: "#/$defs/absent" }],
+  ["enum", { enum: "a" }],
+  ["properties", { properties: { a: 1 } }],
+  ["minProperties", { type: "object", minProperties: 3 }],
+];
 
 describe("what can't be honoured", () => {
-  it.each([
-    ["not", { not: { type: "string" } }],
-    ["if", { if: {}, else: {} }],
-    ["dependentRequired", { dependentRequired: { a: ["b"] } }],
-    ["patternProperties", { patternProperties: { a: {} } }],
-    ["unevaluatedProperties", { unevaluatedProperties: false }],
-    ["contains", { contains: {} }],
-    ["uniqueItems", { type: "array", uniqueItems: true }],
-    ["format", { type: "string", format: "iri" }],
-    ["pattern", { type: "string", pattern: "(?=a)b" }],
-    ["multipleOf", { type: "number", multipleOf: 0.0123457 }],
-    ["type", { type: "text" }],
-    ["minLength", { type: "string", minLength: -1 }],
-    ["$ref", { $ref: "https://example.com/schema.json" }],
-    ["$ref", { $ref: "#/$defs/absent" }],
-    ["enum", { enum: "a" }],
-    ["properties", { properties: { a: 1 } }],
-    ["minProperties", { type: "object", minProperties: 3 }],
-  ])("is refused by path and keyword: %s", (keyword, schema) => {
+  it.each(UNHELD)("is refused by path and keyword where the client counts on it: %s of %j", (keyword, schema) => {
     expect(refusal(object({ "a b": { type: "array", items: schema } }))).toMatchObject({
       path: 'schema.properties["a b"].items',
       keyword,
     });
+  });
+
+  it.each(UNHELD)("is left out where nobody does, and named: %s of %j", (keyword, schema) => {
+    const around = object({ "a b": { type: "array", items: schema }, n: INTEGER }, { required: ["n"] });
+    expect(dropped(around)).toEqual([`.properties["a b"].items ${keyword}`]);
+    const { accepts } = grammarOf(around);
+    expect(accepts('{"a b":[],"n":1}')).toBe(true);
+    expect(accepts('{"n":"1"}')).toBe(false);
+  });
+
+  it("is no format that nobody knows, which is an annotation", () => {
+    expect(dropped({ type: "string", format: "phone-number" })).toEqual([]);
+    expect(grammarOf({ type: "string", format: "phone-number" }).accepts('"x"')).toBe(true);
   });
 
   it("is a value that no text can finish", () => {

@@ -1,5 +1,5 @@
 import type { JsonSchema } from "../../src/generation/request.ts";
-import { createGrammarBuilder } from "../../src/grammar/builder.ts";
+import { compileHeld, createGrammarBuilder } from "../../src/grammar/builder.ts";
 import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
 import { interpret } from "./gbnf.ts";
 
@@ -8,9 +8,15 @@ export function grammarOf(schema: JsonSchema) {
   return interpret(builder.toGbnf(builder.schema(schema, "schema")));
 }
 
+/** Where what is not held to stands, and its keyword, such as `.properties.a pattern`. */
+export function dropped(schema: JsonSchema): readonly string[] {
+  return compileHeld(schema, "", false).dropped.map(({ path, keyword }) => `${path} ${keyword}`);
+}
+
+/** Why a client that counts on all of `schema` is refused. */
 export function refusal(schema: JsonSchema): UnsupportedSchemaError {
   try {
-    grammarOf(schema);
+    compileHeld(schema, "schema", true);
   } catch (error) {
     if (error instanceof UnsupportedSchemaError) {
       return error;

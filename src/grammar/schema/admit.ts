@@ -9,7 +9,15 @@ import {
 import { ExactNumber, isNumber, sourceOf } from "../../json/exact-number.ts";
 import { isRecord } from "./keywords.ts";
 import type { Strings } from "./strings.ts";
-import type { ArrayFacts, Bound, Conjunction, NumberFacts, ObjectFacts, Variant } from "./variant.ts";
+import {
+  type ArrayFacts,
+  type Bound,
+  type Conjunction,
+  conjunctionOf,
+  type NumberFacts,
+  type ObjectFacts,
+  type Variant,
+} from "./variant.ts";
 
 /** Says whether a value that is at hand, such as one of an `enum`, is what a schema wants. */
 export type Admission = {
@@ -45,11 +53,13 @@ export function createAdmission({
         return isRecord(value) && objectFits(variant, value);
     }
   }
-  function arrayFits({ prefix, items, min, max }: ArrayFacts, value: readonly unknown[]): boolean {
+  function arrayFits(facts: ArrayFacts, value: readonly unknown[]): boolean {
+    const { prefix, items, unevaluated, min, max, isUnique } = facts;
     return (
       value.length >= min &&
       value.length <= max &&
-      value.every((item, index) => admits(prefix[index] ?? items ?? [], item))
+      (!isUnique || new Set(value.map(sortedJson)).size === value.length) &&
+      value.every((item, index) => admits(prefix[index] ?? items ?? unevaluated ?? [], item))
     );
   }
   function objectFits(facts: ObjectFacts, value: Readonly<Record<string, unknown>>): boolean {
@@ -59,8 +69,19 @@ export function createAdmission({
       keys.length <= facts.max &&
       [...facts.required].every((key) => Object.hasOwn(value, key)) &&
       keys.every(
-        (key) => admits(facts.names, key) && admits(facts.properties.get(key) ?? facts.additional ?? [], value[key]),
+        (key) =>
+          admits(facts.names, key) &&
+          admits(
+            isOther(facts, key) ? (facts.unevaluated ?? []) : conjunctionOf(facts, key, strings.finds),
+            value[key],
+          ),
       )
+    );
+  }
+  /** Whether nothing but `unevaluatedProperties` speaks of it. */
+  function isOther({ properties, patterns, additional }: ObjectFacts, key: string): boolean {
+    return (
+      additional === undefined && !properties.has(key) && !patterns.some(({ pattern }) => strings.finds(pattern, key))
     );
   }
   return { admits, variantAdmits };

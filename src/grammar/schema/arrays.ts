@@ -1,4 +1,3 @@
-import { UnsupportedSchemaError } from "../errors.ts";
 import {
   choiceOf,
   type Expression,
@@ -11,13 +10,21 @@ import {
   terms,
 } from "../expression.ts";
 import { MAX_COUNT } from "../limits.ts";
+import { chooseDistinct } from "./constants.ts";
+import type { Tolerance } from "./tolerance.ts";
 import { type ArrayFacts, type Conjunction, isNever } from "./variant.ts";
+
+/** Items without repetition are written from no more: each subset of them is a rule. */
+const MAX_DISTINCT = 7;
 
 export type ArrayTools = {
   /** The rule of a value. */
   readonly value: (conjunction: Conjunction, hint: string) => Expression;
+  /** The few values of a conjunction, one by one; undefined where they are more than `most`, or not to be counted. */
+  readonly list: (conjunction: Conjunction, most: number) => readonly Expression[] | undefined;
   readonly define: (hint: string, expression: Expression) => string;
   readonly whitespace: string;
+  readonly tolerance: Tolerance;
   readonly path: string;
 };
 
@@ -25,16 +32,30 @@ export type ArrayTools = {
  * An array: what `prefixItems` lists, then any number of `items`. Behind a prefix there are others only where the schema says so, or
  * `minItems` wants them.
  */
-export function writeArray(facts: ArrayFacts, { value, define, whitespace, path }: ArrayTools): Expression {
-  const { prefix, min } = facts;
+export function writeArray(facts: ArrayFacts, tools: ArrayTools): Expression {
+  const { value, define, whitespace, tolerance, path } = tools;
+  const { prefix } = facts;
+  if (facts.min > MAX_COUNT) {
+    tolerance.drop(path, "minItems", `arrays of more than ${MAX_COUNT} items are not written`);
+  }
+  const min = Math.min(facts.min, MAX_COUNT);
+  if (facts.isUnique && facts.max > 1) {
+    const distinct = writeDistinct(facts, tools);
+    if (distinct !== undefined) {
+      return distinct;
+    }
+    tolerance.drop(
+      path,
+      "uniqueItems",
+      `what was written before can't be compared, but for items of an enum of at most ${MAX_DISTINCT}; check it afterwards`,
+    );
+  }
   const impossible = prefix.findIndex(isNever);
-  const hasItems = facts.items !== undefined || prefix.length === 0 || min > prefix.length;
-  const items = facts.items ?? [];
+  const said = facts.items ?? facts.unevaluated;
+  const hasItems = said !== undefined || prefix.length === 0 || min > prefix.length;
+  const items = said ?? [];
   const longest = impossible >= 0 ? impossible : hasItems && !isNever(items) ? facts.max : prefix.length;
   const max = Math.min(facts.max, longest, Math.max(MAX_COUNT, prefix.length));
-  if (min > MAX_COUNT) {
-    throw new UnsupportedSchemaError(path, "minItems", `arrays of more than ${MAX_COUNT} items are not written`);
-  }
   if (min > Math.min(facts.max, longest)) {
     return NOTHING;
   }
@@ -62,4 +83,19 @@ export function writeArray(facts: ArrayFacts, { value, define, whitespace, path 
     rest = reference(define("items", min <= index ? choiceOf(taken, NO_TEXT) : taken));
   }
   return sequenceOf(quoted("["), ws, rest, quoted("]"));
+}
+
+/** An array of distinct items; undefined where they are too many to tell apart. */
+function writeDistinct({ prefix, items, min, max }: ArrayFacts, tools: ArrayTools): Expression | undefined {
+  const listed = prefix.length > 0 || items === undefined ? undefined : tools.list(items, MAX_DISTINCT);
+  if (listed === undefined) {
+    return undefined;
+  }
+  if (min > Math.min(listed.length, max)) {
+    return NOTHING;
+  }
+  const ws = terms(tools.whitespace);
+  const between = sequenceOf(quoted(","), ws);
+  const body = chooseDistinct(listed, { between, min: Math.max(min, 1), max, define: tools.define });
+  return sequenceOf(quoted("["), ws, choiceOf(sequenceOf(body, ws), ...(min === 0 ? [NO_TEXT] : [])), quoted("]"));
 }

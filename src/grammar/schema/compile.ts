@@ -15,36 +15,86 @@ import {
 } from "../expression.ts";
 import { IN_JSON_STRING } from "../json-spelling.ts";
 import { createBudget, MAX_COUNT } from "../limits.ts";
-import type { Primitives } from "../primitives.ts";
+import { createPrimitives } from "../primitives.ts";
 import { compileNode } from "../regex/compile.ts";
 import { oneOfSet, repeat } from "../regex/node.ts";
-import type { RuleBook } from "../rules.ts";
+import { createRuleBook } from "../rules.ts";
 import { writeExpression } from "../write.ts";
 import { writeArray } from "./arrays.ts";
+import { isStructured, writeConstant } from "./constants.ts";
 import { createExpander } from "./expand.ts";
 import { numberAutomaton } from "./numbers.ts";
-import { writeObject } from "./objects.ts";
+import { type NameRegion, writeObject } from "./objects.ts";
 import { boundSchema } from "./references.ts";
 import { createStrings } from "./strings.ts";
-import type { Conjunction, StringFacts, Variant } from "./variant.ts";
+import { createTolerance, type DroppedKeyword } from "./tolerance.ts";
+import { type Conjunction, type NumberFacts, type StringFacts, settleTypes, type Variant } from "./variant.ts";
 
 const QUOTE = '"\\""';
 
+/** The path of a schema's root. What stands in front of it in a request, only the request knows. */
+export const ROOT_PATH = "$";
+
+/** What a rule costs, against a step of an automaton. */
+const DEFINITION_COST = 12;
+
+/** Structured values beyond this are written as `JSON.stringify` does: each is followed on its own, with its white space. */
+const MAX_STRUCTURED = 64;
+
+/** The rules of a schema's values, written as JSON. */
+export type CompiledSchema = {
+  /** The name of the first rule. */
+  readonly root: string;
+  readonly rules: ReadonlyMap<string, string>;
+  /** What they don't hold to. Paths begin with `ROOT_PATH`. */
+  readonly dropped: readonly DroppedKeyword[];
+};
+
+/** No value satisfies the schema: nothing can be left out to mend that. */
+export class UnsatisfiableSchemaError extends UnsupportedSchemaError {}
+
 /**
- * Defines the rules of the values of `schema`, written as JSON, and returns the name of the first. Whatever follows them is valid;
- * not every spelling of a valid value follows them. Throws `UnsupportedSchemaError` for what can't be honoured.
+ * The rules of the values of `schema`. Whatever follows them is valid by all that was not dropped; not every spelling of a valid value
+ * follows them. Throws `UnsatisfiableSchemaError` where no value is valid.
  */
-export function compileSchema(schema: JsonSchema, path: string, book: RuleBook, primitives: Primitives): string {
+export function compileSchema(schema: JsonSchema): CompiledSchema {
+  try {
+    return compileAll(schema);
+  } catch (error) {
+    if (!(error instanceof UnsupportedSchemaError) || error instanceof UnsatisfiableSchemaError) {
+      throw error;
+    }
+    const { path, keyword, reason } = error;
+    return { ...compileAny(schema), dropped: [{ path, keyword, reason }] };
+  }
+}
+
+/** Any value of the schema's own type. */
+function compileAny(schema: JsonSchema): Omit<CompiledSchema, "dropped"> {
+  const book = createRuleBook();
+  const primitives = createPrimitives(book);
+  const type = typeof schema === "object" ? schema.type : undefined;
+  const root = type === "object" ? primitives.object() : type === "array" ? primitives.array() : primitives.value();
+  return { root, rules: book.rules() };
+}
+
+function compileAll(schema: JsonSchema): CompiledSchema {
+  const path = ROOT_PATH;
   boundSchema(schema, path);
+  const book = createRuleBook();
+  const primitives = createPrimitives(book);
   const budget = createBudget();
-  const strings = createStrings(budget);
-  const expander = createExpander({ schema, path }, strings, budget);
+  const tolerance = createTolerance();
+  const strings = createStrings(budget, tolerance);
+  const expander = createExpander({ schema, path }, { strings, budget, tolerance });
   const rules = new Map<string, Expression>();
   const names = new Map<string, string>();
   const ids = new Map<JsonSchema, number>();
+  const written = new Map<string, Expression>();
   const pending: { readonly name: string; readonly conjunction: Conjunction }[] = [];
 
   const define = (hint: string, expression: Expression): string => {
+    budget.spend(DEFINITION_COST, path, "schema");
     const name = book.reserve(hint);
     rules.set(name, expression);
     return name;
@@ -75,23 +125,61 @@ export function compileSchema(schema: JsonSchema, path: string, book: RuleBook, 
     return id;
   }
 
-  function write(variants: readonly Variant[], hint: string): Expression {
-    const values = new Set(
-      variants.flatMap((variant) =>
-        variant.type === "values" ? variant.values.map((value) => JSON.stringify(value)) : [],
-      ),
-    );
-    const listed = values.size === 0 ? [] : [writeListed(values, hint)];
-    return choiceOf(...listed, ...variants.map((variant) => writeVariant(variant, hint)));
+  function write(given: readonly Variant[], hint: string): Expression {
+    const variants = settleTypes(given);
+    const values = variants.flatMap((variant) => (variant.type === "values" ? variant.values : []));
+    return choiceOf(...writeListed(values, hint), ...variants.map((variant) => writeVariant(variant, hint)));
   }
 
-  /** All at once, so that they share their beginnings: a thousand alternatives would be followed one by one. */
-  function writeListed(values: ReadonlySet<string>, hint: string): Expression {
-    return automaton(
-      dfaOfTexts(values, (steps) => budget.spend(steps, path, "enum")),
-      hint,
-      PLAIN,
+  /** Texts all at once, so that they share their beginnings: a thousand alternatives would be followed one by one. */
+  function writeListed(values: readonly unknown[], hint: string): Expression[] {
+    const structured = values.filter(isStructured);
+    const apart = structured.length <= MAX_STRUCTURED ? structured : [];
+    const texts = new Set(
+      values.filter((value) => apart.length === 0 || !isStructured(value)).map((value) => JSON.stringify(value)),
     );
+    const spend = (steps: number) => budget.spend(steps, path, "enum");
+    const distinct = new Map(apart.map((value) => [JSON.stringify(value), value]));
+    return [
+      ...(texts.size === 0 ? [] : [automaton(dfaOfTexts(texts, spend), hint, PLAIN)]),
+      ...Array.from(distinct.values(), (value) =>
+        writeConstant(value, { define, whitespace: primitives.whitespace() }),
+      ),
+    ];
+  }
+
+  /** The values of a conjunction, each as an expression of its own. */
+  function list(conjunction: Conjunction, most: number): readonly Expression[] | undefined {
+    const values = settleTypes(expander.expand(conjunction)).map((variant) => {
+      switch (variant.type) {
+        case "values":
+          return variant.values;
+        case "null":
+          return [null];
+        case "boolean":
+          return [true, false];
+        default:
+          return undefined;
+      }
+    });
+    if (values.includes(undefined)) {
+      return undefined;
+    }
+    const distinct = new Map(values.flatMap((found) => found ?? []).map((value) => [JSON.stringify(value), value]));
+    return distinct.size > most
+      ? undefined
+      : Array.from(distinct.values(), (value) => writeConstant(value, { define, whitespace: primitives.whitespace() }));
+  }
+
+  /** The same rule wherever the same is asked for. */
+  function once(key: string, make: () => Expression): Expression {
+    const known = written.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    const expression = make();
+    written.set(key, expression);
+    return expression;
   }
 
   function automaton(dfa: Dfa, hint: string, spelling: typeof PLAIN): Expression {
@@ -99,7 +187,8 @@ export function compileSchema(schema: JsonSchema, path: string, book: RuleBook, 
   }
 
   function writeVariant(variant: Variant, hint: string): Expression {
-    const tools = { value, define, whitespace: primitives.whitespace(), path: variant.path || path };
+    const at = variant.path || path;
+    const tools = { value, define, list, whitespace: primitives.whitespace(), path: at, tolerance };
     switch (variant.type) {
       case "values":
         return NOTHING;
@@ -107,69 +196,104 @@ export function compileSchema(schema: JsonSchema, path: string, book: RuleBook, 
         return terms(primitives.null());
       case "boolean":
         return terms(primitives.boolean());
-      case "number": {
-        const dfa = numberAutomaton(variant, tools.path, budget);
-        return dfa === undefined
-          ? terms(variant.isInteger ? primitives.integer() : primitives.number())
-          : automaton(dfa, `${hint}-number`, PLAIN);
-      }
+      case "number":
+        return writeNumber(variant, hint, at);
       case "string":
-        return writeString(variant, hint, tools.path);
+        return writeString(variant, hint, at);
       case "array":
         return writeArray(variant, tools);
       case "object":
         return writeObject(variant, {
           ...tools,
+          matches: strings.finds,
           admitsName: (conjunction, key) => conjunction.length === 0 || expander.admits(conjunction, key),
           name: writeName,
         });
     }
   }
 
+  function writeNumber(facts: NumberFacts, hint: string, at: string): Expression {
+    const { isInteger, lower, upper, multiplesOf } = facts;
+    const plain = () => terms(isInteger ? primitives.integer() : primitives.number());
+    return once(`number ${JSON.stringify([isInteger, lower, upper, multiplesOf])}`, () => {
+      const write = (wanted: NumberFacts) => {
+        const dfa = numberAutomaton(wanted, at, budget.part());
+        return dfa === undefined ? plain() : automaton(dfa, `${hint}-number`, PLAIN);
+      };
+      const bounded = () =>
+        tolerance.attempt(
+          at,
+          lower === undefined ? "maximum" : "minimum",
+          () => write({ ...facts, multiplesOf: [] }),
+          plain(),
+        );
+      return multiplesOf.length === 0
+        ? bounded()
+        : (tolerance.attempt(at, "multipleOf", () => write(facts), undefined) ?? bounded());
+    });
+  }
+
   function writeString(facts: StringFacts, hint: string, at: string): Expression {
     const dfa = strings.automaton(facts);
     if (dfa !== undefined) {
-      return inQuotes(automaton(dfa, `${hint}-text`, IN_JSON_STRING));
+      return once(`string ${strings.keyOf(facts)}`, () => inQuotes(automaton(dfa, `${hint}-text`, IN_JSON_STRING)));
     }
     if (facts.min > facts.max) {
       return NOTHING;
     }
     if (facts.min > MAX_COUNT) {
-      throw new UnsupportedSchemaError(at, "minLength", `strings of more than ${MAX_COUNT} characters are not written`);
+      tolerance.drop(at, "minLength", `strings of more than ${MAX_COUNT} characters are not written`);
     }
-    if (facts.min === 0 && facts.max === Number.POSITIVE_INFINITY) {
+    const min = Math.min(facts.min, MAX_COUNT);
+    if (min === 0 && facts.max === Number.POSITIVE_INFINITY) {
       return terms(primitives.string());
     }
     const max = facts.max === Number.POSITIVE_INFINITY ? facts.max : Math.min(facts.max, MAX_COUNT);
-    return inQuotes(repeated(terms(primitives.character()), facts.min, max));
+    return inQuotes(repeated(terms(primitives.character()), min, max));
   }
 
-  /** Names are written in one way only, so that none of `taken` comes in disguise. */
-  function writeName(conjunction: Conjunction, taken: readonly string[]): Expression {
-    if (conjunction.length === 0 && taken.length === 0) {
+  /** Names are written in one way only, so that none of those that are taken comes in disguise. */
+  function writeName(conjunction: Conjunction, { taken, inside, outside }: NameRegion): Expression {
+    if (conjunction.length === 0 && taken.length === 0 && inside.length === 0 && outside.length === 0) {
       return terms(primitives.string());
     }
-    const source = { path, keyword: "propertyNames", budget };
-    const spend = (steps: number) => budget.spend(steps, path, "additionalProperties");
-    const others = complement(dfaOfTexts(taken, spend));
-    const alternatives = expander.expand(conjunction).flatMap((variant): Dfa[] => {
-      if (variant.type === "values") {
-        return [
-          dfaOfTexts(
-            variant.values.filter((value) => typeof value === "string"),
-            spend,
+    const ids = conjunction.map(({ schema }) => idOf(schema));
+    const patterns = [inside, outside].map((list) => list.map(({ pattern }) => pattern));
+    return once(`name ${JSON.stringify([ids, taken, patterns])}`, () => {
+      const part = budget.part();
+      const source = { path, keyword: "propertyNames", budget: part };
+      const spend = (steps: number) => part.spend(steps, path, "additionalProperties");
+      const limits = [
+        complement(dfaOfTexts(taken, spend)),
+        ...inside.flatMap(({ pattern, path }) => strings.search(pattern, path) ?? []),
+        ...outside.flatMap(({ pattern, path }) => {
+          const dfa = strings.search(pattern, path);
+          return dfa === undefined ? [] : [complement(dfa)];
+        }),
+      ];
+      const alternatives = settleTypes(expander.expand(conjunction)).flatMap((variant): Dfa[] => {
+        if (variant.type === "values") {
+          const texts = variant.values.filter((value) => typeof value === "string");
+          return [dfaOfTexts(texts, spend)];
+        }
+        if (variant.type !== "string") {
+          return [];
+        }
+        const max = variant.max === Number.POSITIVE_INFINITY ? variant.max : Math.min(variant.max, variant.min + 256);
+        return [strings.automaton(variant) ?? compileNode(repeat(oneOfSet(ANY_CHAR), variant.min, max), source)];
+      });
+      return inQuotes(
+        choiceOf(
+          ...alternatives.map((dfa) =>
+            automaton(
+              limits.reduce((a, b) => intersect(a, b, spend), dfa),
+              "name",
+              IN_JSON_STRING,
+            ),
           ),
-        ];
-      }
-      if (variant.type !== "string") {
-        return [];
-      }
-      const max = variant.max === Number.POSITIVE_INFINITY ? variant.max : Math.min(variant.max, variant.min + 256);
-      return [strings.automaton(variant) ?? compileNode(repeat(oneOfSet(ANY_CHAR), variant.min, max), source)];
+        ),
+      );
     });
-    return inQuotes(
-      choiceOf(...alternatives.map((dfa) => automaton(intersect(dfa, others, spend), "name", IN_JSON_STRING))),
-    );
   }
 
   const root = book.reserve("value");
@@ -182,14 +306,14 @@ export function compileSchema(schema: JsonSchema, path: string, book: RuleBook, 
 
   const productive = findProductive(rules);
   if (!productive.has(root)) {
-    throw new UnsupportedSchemaError(path, "schema", "no value can be finished that satisfies it");
+    throw new UnsatisfiableSchemaError(path, "schema", "no value can be finished that satisfies it");
   }
   for (const [name, expression] of rules) {
     if (productive.has(name)) {
       book.define(name, writeExpression(expression, productive, book, path), path);
     }
   }
-  return root;
+  return { root, rules: book.rules(), dropped: tolerance.dropped() };
 }
 
 function inQuotes(expression: Expression): Expression {

@@ -2,7 +2,8 @@ import { compareDecimals } from "../../json/decimal.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
 import type { Budget } from "../limits.ts";
 import type { Strings } from "./strings.ts";
-import { type Bound, type Conjunction, isNever, type ObjectFacts, type Variant } from "./variant.ts";
+import type { Tolerance } from "./tolerance.ts";
+import { type Bound, type Conjunction, conjunctionOf, isNever, type ObjectFacts, settleTypes, type Variant } from "./variant.ts";
 
 /** How deep a tag that tells two branches apart may lie. */
 const MAX_TAG_DEPTH = 3;
@@ -14,6 +15,7 @@ type Tools = {
   readonly merge: (a: Variant, b: Variant) => Variant | undefined;
   readonly strings: Strings;
   readonly budget: Budget;
+  readonly tolerance: Tolerance;
   readonly path: string;
 };
 
@@ -23,7 +25,7 @@ type Tools = {
  * written without any, which tells apart what else would overlap.
  */
 export function makeExclusive(branches: readonly (readonly Variant[])[], tools: Tools): readonly Variant[] {
-  const closed = branches.map((variants) => variants.map(close));
+  const closed = branches.map((variants) => settleTypes(variants).map(close));
   for (const [first, variants] of branches.entries()) {
     for (const [second, others] of closed.entries()) {
       // What is written for one branch, which is closed, against all that the other allows.
@@ -40,7 +42,10 @@ export function makeExclusive(branches: readonly (readonly Variant[])[], tools: 
 }
 
 function close(variant: Variant): Variant {
-  return variant.type === "object" && variant.additional === undefined && variant.properties.size > 0
+  return variant.type === "object" &&
+    variant.additional === undefined &&
+    variant.patterns.length === 0 &&
+    variant.properties.size > 0
     ? { ...variant, additional: NEVER }
     : variant;
 }
@@ -78,11 +83,12 @@ function isEmptyRange(lower: Bound | undefined, upper: Bound | undefined): boole
 /** Whether no object can have all that is required. */
 function isEmptyObject(both: ObjectFacts, tools: Tools, depth: number): boolean {
   return [...both.required].some((key) => {
-    const conjunction = both.properties.get(key) ?? both.additional ?? [];
+    const conjunction = conjunctionOf(both, key, tools.strings.finds);
     if (isNever(conjunction)) {
       return true;
     }
-    const parts = tryExpand(conjunction, tools);
+    // They can't be known yet where a reference leads back to this very schema.
+    const parts = tools.tolerance.probe(() => conjunction.map((located) => tools.expand([located])));
     // Any two of them that exclude each other leave nothing.
     return (
       parts?.some((mine, index) =>
@@ -90,16 +96,4 @@ function isEmptyObject(both: ObjectFacts, tools: Tools, depth: number): boolean 
       ) ?? false
     );
   });
-}
-
-/** The alternatives of each part; undefined where they can't be known yet, because a reference leads back to this very schema. */
-function tryExpand(conjunction: Conjunction, { expand }: Tools): (readonly Variant[])[] | undefined {
-  try {
-    return conjunction.map((located) => expand([located]));
-  } catch (error) {
-    if (error instanceof UnsupportedSchemaError) {
-      return undefined;
-    }
-    throw error;
-  }
 }

@@ -1,11 +1,13 @@
 import { compareDecimals, wholeDecimal } from "../../json/decimal.ts";
-import { UnsupportedSchemaError } from "../errors.ts";
 import { MAX_PROPERTIES } from "../limits.ts";
 import { type Reader, readKeywords } from "./keywords.ts";
+import { NOT_PATTERN, NOT_TEXTS } from "./negate.ts";
+import { createTolerance, type Tolerance } from "./tolerance.ts";
 import type {
   ArrayFacts,
   Bound,
   Conjunction,
+  MatchName,
   NumberFacts,
   ObjectFacts,
   StringFacts,
@@ -18,50 +20,121 @@ const KNOWN_TYPES: readonly string[] = [...TYPES, "integer"];
 const LEAST_INT32 = wholeDecimal(-(2n ** 31n));
 const MOST_INT32 = wholeDecimal(2n ** 31n - 1n);
 
+/** The keywords that say something of one type alone: where `type` is missing, they tell what is meant. */
+const KEYWORDS_OF: Readonly<Record<(typeof TYPES)[number], readonly string[]>> = {
+  null: [],
+  boolean: [],
+  number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
+  string: ["minLength", "maxLength", "pattern", "format", NOT_PATTERN, NOT_TEXTS],
+  array: [
+    "items",
+    "prefixItems",
+    "additionalItems",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "contains",
+    "unevaluatedItems",
+  ],
+  object: [
+    "properties",
+    "required",
+    "additionalProperties",
+    "patternProperties",
+    "propertyNames",
+    "minProperties",
+    "maxProperties",
+    "unevaluatedProperties",
+  ],
+};
+const NUMBER_FORMATS: readonly string[] = ["int32", "int64", "float", "double"];
+
+/** How a schema's facts are read. */
+export type FactTools = {
+  readonly tolerance: Tolerance;
+  readonly matches: MatchName;
+  /** Whether a pattern of names can be followed; otherwise it is dropped. */
+  readonly canFollow: (pattern: string, path: string) => boolean;
+};
+
+const NO_TOOLS: FactTools = { tolerance: createTolerance(), matches: () => false, canFollow: () => false };
+
 /** What any value is, by type. */
-export const ANY_VALUE: readonly Variant[] = TYPES.map((type) => factsOf(type, false, readKeywords({}, ""), ""));
+export const ANY_VALUE: readonly Variant[] = readFacts(
+  readKeywords({}, "", NO_TOOLS.tolerance),
+  undefined,
+  "",
+  NO_TOOLS,
+);
 
 /** What a schema's own keywords say, for each type that its `type` allows; applicators, `enum` and references are not among them. */
-export function readFacts(reader: Reader, types: readonly string[] | undefined, path: string): Variant[] {
-  const unknown = types?.find((type) => !KNOWN_TYPES.includes(type));
+export function readFacts(
+  reader: Reader,
+  given: readonly string[] | undefined,
+  path: string,
+  tools: FactTools,
+): readonly Variant[] {
+  const unknown = given?.find((type) => !KNOWN_TYPES.includes(type));
   if (unknown !== undefined) {
-    throw new UnsupportedSchemaError(path, "type", `'${unknown}' is not a type of JSON Schema`);
+    tools.tolerance.drop(path, "type", `'${unknown.slice(0, 64)}' is not a type of JSON Schema`);
   }
+  const types = unknown === undefined ? given : undefined;
   const onlyIntegers = types !== undefined && !types.includes("number");
   return TYPES.filter(
     (type) => types === undefined || types.includes(type) || (type === "number" && types.includes("integer")),
-  ).map((type) => factsOf(type, onlyIntegers, reader, path));
+  ).map((type) => {
+    const facts = factsOf(type, onlyIntegers, reader, path, tools);
+    return types === undefined && !isNamed(type, reader) ? { ...facts, isUnnamed: true } : facts;
+  });
 }
 
-function factsOf(type: (typeof TYPES)[number], isInteger: boolean, reader: Reader, path: string): Variant {
+function isNamed(type: (typeof TYPES)[number], reader: Reader): boolean {
+  const isOfNumbers = NUMBER_FORMATS.includes(String(reader.value("format")));
+  return type === "number" && isOfNumbers
+    ? true
+    : KEYWORDS_OF[type].some(
+        (keyword) =>
+          (keyword === "required" ? reader.isArray(keyword) : reader.has(keyword)) &&
+          !(keyword === "format" && isOfNumbers),
+      );
+}
+
+function factsOf(
+  type: (typeof TYPES)[number],
+  isInteger: boolean,
+  reader: Reader,
+  path: string,
+  tools: FactTools,
+): Variant {
   switch (type) {
     case "null":
     case "boolean":
       return { type, path };
     case "number":
-      return { ...readNumber(reader, isInteger, path), path };
+      return { ...readNumber(reader, isInteger, path, tools), path };
     case "string":
       return { ...readString(reader, path), path };
     case "array":
       return { ...readArray(reader), path };
     case "object":
-      return { ...readObject(reader, path), path };
+      return { ...readObject(reader, path, tools), path };
   }
 }
 
-function readNumber(reader: Reader, isInteger: boolean, path: string): NumberFacts {
+function readNumber(reader: Reader, isInteger: boolean, path: string, { tolerance }: FactTools): NumberFacts {
   const format = reader.string("format");
   const bounds = {
-    lower: [...boundOf(reader, "minimum", false), ...boundOf(reader, "exclusiveMinimum", true)],
-    upper: [...boundOf(reader, "maximum", false), ...boundOf(reader, "exclusiveMaximum", true)],
+    lower: boundsOf(reader, "minimum", "exclusiveMinimum"),
+    upper: boundsOf(reader, "maximum", "exclusiveMaximum"),
   };
   if (format === "int32") {
     bounds.lower.push({ value: LEAST_INT32, isExclusive: false });
     bounds.upper.push({ value: MOST_INT32, isExclusive: false });
   }
-  const multipleOf = reader.number("multipleOf");
-  if (multipleOf !== undefined && multipleOf.coefficient <= 0n) {
-    throw new UnsupportedSchemaError(path, "multipleOf", "it must be greater than 0");
+  const step = reader.number("multipleOf");
+  const multipleOf = step !== undefined && step.coefficient > 0n ? step : undefined;
+  if (step !== multipleOf) {
+    tolerance.drop(path, "multipleOf", "it must be greater than 0");
   }
   return {
     type: "number",
@@ -70,6 +143,15 @@ function readNumber(reader: Reader, isInteger: boolean, path: string): NumberFac
     upper: tighterUpper(bounds.upper),
     multiplesOf: multipleOf === undefined ? [] : [multipleOf],
   };
+}
+
+/** Up to draft 4, and in OpenAPI 3.0, the exclusive one was a boolean that speaks of the other. */
+function boundsOf(reader: Reader, inclusive: string, exclusive: string): Bound[] {
+  const isOldForm = typeof reader.value(exclusive) === "boolean";
+  return [
+    ...boundOf(reader, inclusive, isOldForm && reader.value(exclusive) === true),
+    ...(isOldForm ? [] : boundOf(reader, exclusive, true)),
+  ];
 }
 
 function boundOf(reader: Reader, keyword: string, isExclusive: boolean): Bound[] {
@@ -100,13 +182,19 @@ export function tighterUpper(bounds: readonly (Bound | undefined)[]): Bound | un
 function readString(reader: Reader, path: string): StringFacts {
   const rules = (["pattern", "format"] as const).flatMap((keyword): TextRule[] => {
     const value = reader.string(keyword);
-    return value === undefined ? [] : [{ keyword, value, path }];
+    return value === undefined ? [] : [{ keyword, value, path, isNegated: false }];
   });
+  const notPattern = reader.string(NOT_PATTERN);
+  const notTexts = reader.strings(NOT_TEXTS);
   return {
     type: "string",
     min: reader.count("minLength") ?? 0,
     max: reader.count("maxLength") ?? Number.POSITIVE_INFINITY,
-    rules,
+    rules: [
+      ...rules,
+      ...(notPattern === undefined ? [] : [{ keyword: "pattern", value: notPattern, path, isNegated: true } as const]),
+      ...(notTexts.length === 0 ? [] : [{ keyword: "enum", value: notTexts, path, isNegated: true } as const]),
+    ],
   };
 }
 
@@ -118,24 +206,35 @@ function readArray(reader: Reader): ArrayFacts {
     type: "array",
     prefix: prefix.map((item) => [item]),
     items: reader.schema(isOldTuple ? "additionalItems" : "items"),
+    unevaluated: reader.schema("unevaluatedItems"),
     min: reader.count("minItems") ?? 0,
     max: reader.count("maxItems") ?? Number.POSITIVE_INFINITY,
+    isUnique: reader.value("uniqueItems") === true,
   };
 }
 
-function readObject(reader: Reader, path: string): ObjectFacts {
-  const properties = new Map(
-    reader.schemaMap("properties").map(([key, schema]): [string, Conjunction] => [key, [schema]]),
-  );
-  const required = new Set(reader.strings("required"));
-  if (properties.size > MAX_PROPERTIES || required.size > MAX_PROPERTIES) {
-    throw new UnsupportedSchemaError(path, "properties", `an object may have at most ${MAX_PROPERTIES} of them`);
+function readObject(reader: Reader, path: string, tools: FactTools): ObjectFacts {
+  const { tolerance, matches, canFollow } = tools;
+  const patterns = reader
+    .schemaMap("patternProperties")
+    .filter(([pattern]) => canFollow(pattern, path))
+    .map(([pattern, schema]) => ({ pattern, path, conjunction: [schema] }));
+  const declared = reader.schemaMap("properties");
+  const required = reader.strings("required");
+  if (declared.length > MAX_PROPERTIES || required.length > MAX_PROPERTIES) {
+    tolerance.drop(path, "properties", `an object may have at most ${MAX_PROPERTIES} of them`);
   }
+  const properties = declared.slice(0, MAX_PROPERTIES).map(([key, schema]): [string, Conjunction] => {
+    const others = patterns.filter(({ pattern }) => matches(pattern, key));
+    return [key, [schema, ...others.flatMap(({ conjunction }) => conjunction)]];
+  });
   return {
     type: "object",
-    properties,
-    required,
+    properties: new Map(properties),
+    required: new Set(required.slice(0, MAX_PROPERTIES)),
     additional: reader.schema("additionalProperties"),
+    patterns,
+    unevaluated: reader.schema("unevaluatedProperties"),
     names: reader.schema("propertyNames") ?? [],
     min: reader.count("minProperties") ?? 0,
     max: reader.count("maxProperties") ?? Number.POSITIVE_INFINITY,

@@ -1,49 +1,28 @@
 import type { JsonSchema } from "../../generation/request.ts";
 import { type Decimal, parseDecimal } from "../../json/decimal.ts";
 import { ExactNumber, isJsonObject, isNumber, sourceOf } from "../../json/exact-number.ts";
-import { stepPath, UnsupportedSchemaError } from "../errors.ts";
+import { stepPath } from "../errors.ts";
+import type { Tolerance } from "./tolerance.ts";
 import type { Conjunction, Located } from "./variant.ts";
 
 type SchemaObject = Exclude<JsonSchema, boolean>;
 
 /** The keywords that no grammar here can hold a model to, and what to do instead. */
-const REFUSALS: ReadonlyMap<string, string> = new Map([
-  ["not", "a grammar says what may be, not what may not; list what may be"],
-  ["if", "conditions can't be decided while the text is written; use anyOf"],
-  ["dependentRequired", "conditions can't be decided while the text is written; use anyOf"],
-  ["dependentSchemas", "conditions can't be decided while the text is written; use anyOf"],
-  ["dependencies", "conditions can't be decided while the text is written; use anyOf"],
-  ["patternProperties", "use additionalProperties, with propertyNames for the pattern"],
-  ["unevaluatedProperties", "use additionalProperties"],
-  ["unevaluatedItems", "use items"],
-  ["contains", "use items or prefixItems"],
-  ["uniqueItems", "what was written before can't be compared; check it afterwards"],
-  ["$dynamicRef", "use $ref"],
-  ["$recursiveRef", "use $ref"],
-]);
+const REFUSALS: ReadonlyMap<string, string> = new Map([["contains", "use items or prefixItems"]]);
 
-const MAPS: readonly string[] = ["dependentRequired", "dependentSchemas", "dependencies", "patternProperties"];
-
-/** Whether a keyword that is refused says nothing in this case. */
-function isWithoutEffect(keyword: string, value: unknown): boolean {
-  if (value === undefined || MAPS.includes(keyword)) {
-    return value === undefined || (isRecord(value) && Object.keys(value).length === 0);
-  }
-  return (keyword === "uniqueItems" || keyword === "not") && value === false;
-}
-
-/** Throws `UnsupportedSchemaError` for the first keyword of `schema` that can't be honoured. Unknown ones are annotations. */
-export function refuseKeywords(schema: SchemaObject, path: string): void {
-  for (const [keyword, value] of Object.entries(schema)) {
-    const reason = REFUSALS.get(keyword);
-    if (reason !== undefined && !isWithoutEffect(keyword, value)) {
-      throw new UnsupportedSchemaError(path, keyword, reason);
+/** Drops the keywords of `schema` that can't be honoured. Unknown ones are annotations. */
+export function dropKeywords(schema: SchemaObject, path: string, tolerance: Tolerance): void {
+  for (const [keyword, reason] of REFUSALS) {
+    if (Object.hasOwn(schema, keyword) && schema[keyword] !== undefined) {
+      tolerance.drop(path, keyword, reason);
     }
   }
 }
 
-/** Reads one schema's keywords. Throws `UnsupportedSchemaError` where a value is not what JSON Schema wants. */
+/** Reads one schema's keywords. One whose value is not what JSON Schema wants is dropped. */
 export type Reader = {
+  /** What stands there, whatever it is. */
+  readonly value: (keyword: string) => unknown;
   readonly has: (keyword: string) => boolean;
   readonly isArray: (keyword: string) => boolean;
   /** A non-negative integer. */
@@ -56,18 +35,20 @@ export type Reader = {
   readonly schemaMap: (keyword: string) => readonly (readonly [string, Located])[];
 };
 
-export function readKeywords(schema: SchemaObject, path: string): Reader {
+export function readKeywords(schema: SchemaObject, path: string, tolerance: Tolerance): Reader {
   const own = (keyword: string): unknown => (Object.hasOwn(schema, keyword) ? schema[keyword] : undefined);
 
   function read<T>(keyword: string, isRight: (value: unknown) => value is T, expected: string): T | undefined {
     const value = own(keyword);
     if (value !== undefined && !isRight(value)) {
-      throw new UnsupportedSchemaError(path, keyword, `it must be ${expected}`);
+      tolerance.drop(path, keyword, `it must be ${expected}`);
+      return undefined;
     }
     return value;
   }
 
   return {
+    value: own,
     has: (keyword) => own(keyword) !== undefined,
     isArray: (keyword) => Array.isArray(own(keyword)),
     count: (keyword) => toCount(read(keyword, isCount, "a non-negative integer")),
@@ -75,7 +56,7 @@ export function readKeywords(schema: SchemaObject, path: string): Reader {
       const value = read(keyword, isNumber, "a number");
       const decimal = value === undefined ? undefined : parseDecimal(sourceOf(value));
       if (value !== undefined && decimal === undefined) {
-        throw new UnsupportedSchemaError(path, keyword, "its exponent is too large to be worked with");
+        tolerance.drop(path, keyword, "its exponent is too large to be worked with");
       }
       return decimal;
     },

@@ -1,34 +1,47 @@
 import { canonicalNumber } from "../../json/decimal.ts";
 import { tighterLower, tighterUpper } from "./facts.ts";
-import type { ArrayFacts, Conjunction, NumberFacts, ObjectFacts, StringFacts, Variant } from "./variant.ts";
+import {
+  type ArrayFacts,
+  type Conjunction,
+  conjunctionOf,
+  type MatchName,
+  type NumberFacts,
+  type ObjectFacts,
+  type StringFacts,
+  type Variant,
+} from "./variant.ts";
 
-/**
- * The values that are in `a` and in `b`; undefined where there are none for sure. `admits` says whether a value is in a variant.
- */
-export function mergeVariants(
-  a: Variant,
-  b: Variant,
-  admits: (variant: Variant, value: unknown) => boolean,
-): Variant | undefined {
+/** What merging has to know of values and names. */
+export type MergeTools = {
+  /** Whether a value is in a variant. */
+  readonly admits: (variant: Variant, value: unknown) => boolean;
+  readonly matches: MatchName;
+};
+
+/** The values that are in `a` and in `b`; undefined where there are none for sure. */
+export function mergeVariants(a: Variant, b: Variant, { admits, matches }: MergeTools): Variant | undefined {
   if (a.type === "values" || b.type === "values") {
     const [listed, other] = a.type === "values" ? [a, b] : [b, a];
     const values = listed.type === "values" ? listed.values.filter((value) => admits(other, value)) : [];
     return values.length === 0 ? undefined : { type: "values", values, path: listed.path };
   }
-  const path = b.path === "" ? a.path : b.path;
+  const place = {
+    path: b.path === "" ? a.path : b.path,
+    ...(a.isUnnamed === true && b.isUnnamed === true ? { isUnnamed: true } : {}),
+  };
   if (a.type === "number" && b.type === "number") {
-    return { ...mergeNumbers(a, b), path };
+    return { ...mergeNumbers(a, b), ...place };
   }
   if (a.type === "string" && b.type === "string") {
-    return { ...mergeStrings(a, b), path };
+    return { ...mergeStrings(a, b), ...place };
   }
   if (a.type === "array" && b.type === "array") {
-    return { ...mergeArrays(a, b), path };
+    return { ...mergeArrays(a, b), ...place };
   }
   if (a.type === "object" && b.type === "object") {
-    return { ...mergeObjects(a, b), path };
+    return { ...mergeObjects(a, b, matches), ...place };
   }
-  return a.type === b.type ? { ...a, path } : undefined;
+  return a.type === b.type && (a.type === "null" || a.type === "boolean") ? { type: a.type, ...place } : undefined;
 }
 
 function mergeNumbers(a: NumberFacts, b: NumberFacts): NumberFacts {
@@ -44,7 +57,9 @@ function mergeNumbers(a: NumberFacts, b: NumberFacts): NumberFacts {
 }
 
 function mergeStrings(a: StringFacts, b: StringFacts): StringFacts {
-  const rules = new Map([...a.rules, ...b.rules].map((rule) => [`${rule.keyword}:${rule.value}`, rule]));
+  const rules = new Map(
+    [...a.rules, ...b.rules].map((rule) => [`${rule.keyword}:${rule.isNegated}:${JSON.stringify(rule.value)}`, rule]),
+  );
   return { type: "string", min: Math.max(a.min, b.min), max: Math.min(a.max, b.max), rules: [...rules.values()] };
 }
 
@@ -57,27 +72,33 @@ function mergeArrays(a: ArrayFacts, b: ArrayFacts): ArrayFacts {
       ...(b.prefix[index] ?? b.items ?? []),
     ]),
     items: mergeConjunctions(a.items, b.items),
+    unevaluated: mergeConjunctions(a.unevaluated, b.unevaluated),
+    min: Math.max(a.min, b.min),
+    max: Math.min(a.max, b.max),
+    isUnique: a.isUnique || b.isUnique,
+  };
+}
+
+function mergeObjects(a: ObjectFacts, b: ObjectFacts, matches: MatchName): ObjectFacts {
+  const keys = new Set([...a.properties.keys(), ...b.properties.keys()]);
+  return {
+    type: "object",
+    properties: new Map(
+      Array.from(keys, (key) => [key, [...conjunctionOf(a, key, matches), ...conjunctionOf(b, key, matches)]]),
+    ),
+    required: new Set([...a.required, ...b.required]),
+    additional: mergeConjunctions(a.additional, b.additional),
+    patterns: [...restrictPatterns(a, b), ...restrictPatterns(b, a)],
+    unevaluated: mergeConjunctions(a.unevaluated, b.unevaluated),
+    names: [...a.names, ...b.names],
     min: Math.max(a.min, b.min),
     max: Math.min(a.max, b.max),
   };
 }
 
-function mergeObjects(a: ObjectFacts, b: ObjectFacts): ObjectFacts {
-  const keys = new Set([...a.properties.keys(), ...b.properties.keys()]);
-  return {
-    type: "object",
-    properties: new Map(
-      Array.from(keys, (key) => [
-        key,
-        [...(a.properties.get(key) ?? a.additional ?? []), ...(b.properties.get(key) ?? b.additional ?? [])],
-      ]),
-    ),
-    required: new Set([...a.required, ...b.required]),
-    additional: mergeConjunctions(a.additional, b.additional),
-    names: [...a.names, ...b.names],
-    min: Math.max(a.min, b.min),
-    max: Math.min(a.max, b.max),
-  };
+/** To `other`, the properties with such names are others; where it has patterns too, this may leave out some that it would take. */
+function restrictPatterns({ patterns }: ObjectFacts, other: ObjectFacts): ObjectFacts["patterns"] {
+  return patterns.map((facts) => ({ ...facts, conjunction: [...facts.conjunction, ...(other.additional ?? [])] }));
 }
 
 function mergeConjunctions(a: Conjunction | undefined, b: Conjunction | undefined): Conjunction | undefined {

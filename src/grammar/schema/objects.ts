@@ -1,4 +1,3 @@
-import { UnsupportedSchemaError } from "../errors.ts";
 import {
   choiceOf,
   type Expression,
@@ -10,17 +9,28 @@ import {
   sequenceOf,
   terms,
 } from "../expression.ts";
-import { type Conjunction, isNever, type ObjectFacts } from "./variant.ts";
+import { writeOthers } from "./others.ts";
+import type { Tolerance } from "./tolerance.ts";
+import { type Conjunction, conjunctionOf, isNever, type MatchName, type ObjectFacts } from "./variant.ts";
+
+/** Which names: none of `taken`, such as match all patterns of `inside` and none of `outside`. */
+export type NameRegion = {
+  readonly taken: readonly string[];
+  readonly inside: ObjectFacts["patterns"];
+  readonly outside: ObjectFacts["patterns"];
+};
 
 /** What an object's rules are made with. */
 export type ObjectTools = {
   /** The rule of a value. */
   readonly value: (conjunction: Conjunction, hint: string) => Expression;
   readonly admitsName: (names: Conjunction, key: string) => boolean;
-  /** The rule of the names, quoted, that `names` admits and that are not among `taken`. */
-  readonly name: (names: Conjunction, taken: readonly string[]) => Expression;
+  /** The rule of the names, quoted, that `names` admits. */
+  readonly name: (names: Conjunction, region: NameRegion) => Expression;
+  readonly matches: MatchName;
   readonly define: (hint: string, expression: Expression) => string;
   readonly whitespace: string;
+  readonly tolerance: Tolerance;
   readonly path: string;
 };
 
@@ -36,35 +46,21 @@ type Property = { readonly member: Expression; readonly isRequired: boolean };
  * Others are allowed where the schema says so, or names no property at all.
  */
 export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression {
-  const { whitespace, define, path } = tools;
+  const { whitespace, define } = tools;
   const ws = terms(whitespace);
-  const properties = listProperties(facts, tools);
-  if (properties === undefined) {
+  const listed = listProperties(facts, tools);
+  if (listed === undefined) {
     return NOTHING;
   }
-  if (properties.filter(({ isRequired }) => !isRequired).length > MAX_OPTIONAL) {
-    throw new UnsupportedSchemaError(
-      path,
-      "properties",
-      `more than ${MAX_OPTIONAL} of them are optional, which is too slow; require them and allow null`,
-    );
-  }
-  const additional = facts.additional ?? (facts.properties.size === 0 ? [] : undefined);
-  const others =
-    additional === undefined || isNever(additional)
-      ? undefined
-      : sequenceOf(
-          tools.name(facts.names, [...facts.properties.keys(), ...facts.required]),
-          quoted(":"),
-          ws,
-          tools.value(additional, "other"),
-        );
-  const bounds = boundCounts(facts, properties, others !== undefined, path);
+  const properties = boundOptional(listed, tools);
+  const others = writeOthers(facts, tools);
+  const bounds = boundCounts(facts, properties, others !== undefined, tools);
   if (bounds === undefined) {
     return NOTHING;
   }
   const comma = sequenceOf(quoted(","), ws);
 
+  const lastRequired = properties.findLastIndex((property) => property.isRequired);
   /** What comes behind a member: nothing, or a comma and more. `count` is how many there are so far, as far as it matters. */
   const after = new Map<string, Expression>();
   function rest(index: number, count: number): Expression {
@@ -92,7 +88,7 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
     return expression;
   }
   function makeMembers(index: number, count: number): Expression {
-    const property = properties?.[index];
+    const property = properties[index];
     if (property === undefined) {
       return others === undefined ? NOTHING : otherMembers(others, count);
     }
@@ -109,8 +105,7 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
       : sequenceOf(member, repeated(sequenceOf(comma, member), least - 1, most - 1));
   }
   function mayEnd(index: number, count: number): Expression[] {
-    const isRequired = properties?.slice(index).some((property) => property.isRequired) ?? false;
-    return isRequired || count < (bounds?.min ?? 0) ? [] : [NO_TEXT];
+    return index <= lastRequired || count < (bounds?.min ?? 0) ? [] : [NO_TEXT];
   }
   function next(count: number): number {
     return bounds?.isCounted === true ? count + 1 : count;
@@ -127,6 +122,18 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
   return sequenceOf(quoted("{"), ws, choiceOf(body, ...mayEnd(0, 0)), quoted("}"));
 }
 
+/** Without the last of the optional ones where they are too many: an object may lack them. */
+function boundOptional(properties: readonly Property[], { tolerance, path }: ObjectTools): readonly Property[] {
+  const optional = properties.filter(({ isRequired }) => !isRequired);
+  if (optional.length <= MAX_OPTIONAL) {
+    return properties;
+  }
+  const reason = `more than ${MAX_OPTIONAL} of them are optional, which is too slow; require them and allow null`;
+  tolerance.drop(path, "properties", reason);
+  const left = new Set(optional.slice(MAX_OPTIONAL));
+  return properties.filter((property) => !left.has(property));
+}
+
 type Counts = { readonly min: number; readonly max: number; readonly isCounted: boolean };
 
 /** How many properties there may be, counted only where that is more than `required` says. Undefined: it can't be. */
@@ -134,37 +141,38 @@ function boundCounts(
   facts: ObjectFacts,
   properties: readonly Property[],
   hasOthers: boolean,
-  path: string,
+  { tolerance, path }: ObjectTools,
 ): Counts | undefined {
   const required = properties.filter(({ isRequired }) => isRequired).length;
   const most = hasOthers ? Number.POSITIVE_INFINITY : properties.length;
   if (facts.max < required || facts.min > most || facts.min > facts.max) {
     return undefined;
   }
+  const uncounted = { min: 0, max: Number.POSITIVE_INFINITY, isCounted: false };
   if (facts.min <= required && facts.max >= most) {
-    return { min: 0, max: Number.POSITIVE_INFINITY, isCounted: false };
-  }
-  if (hasOthers && facts.min > properties.length + 1) {
-    // A name that is written twice is one property.
-    throw new UnsupportedSchemaError(
-      path,
-      "minProperties",
-      "the names that are not in properties may repeat, so only one of them counts",
-    );
+    return uncounted;
   }
   if (properties.length > MAX_COUNTED) {
     const keyword = facts.min > required ? "minProperties" : "maxProperties";
-    throw new UnsupportedSchemaError(path, keyword, `only up to ${MAX_COUNTED} properties can be counted`);
+    tolerance.drop(path, keyword, `only up to ${MAX_COUNTED} properties can be counted`);
+    return uncounted;
+  }
+  if (hasOthers && facts.min > properties.length + 1) {
+    // A name that is written twice is one property.
+    const reason = "the names that are not in properties may repeat, so only one of them counts";
+    tolerance.drop(path, "minProperties", reason);
+    return { min: properties.length + 1, max: facts.max, isCounted: true };
   }
   return { min: facts.min, max: facts.max, isCounted: true };
 }
 
 /** The properties that may be there; undefined where a required one can't. */
-function listProperties(facts: ObjectFacts, { value, admitsName, whitespace }: ObjectTools): Property[] | undefined {
+function listProperties(facts: ObjectFacts, tools: ObjectTools): Property[] | undefined {
+  const { value, admitsName, whitespace, matches } = tools;
   const keys = new Set([...facts.properties.keys(), ...facts.required]);
   const properties: Property[] = [];
   for (const key of keys) {
-    const conjunction = facts.properties.get(key) ?? facts.additional ?? [];
+    const conjunction = conjunctionOf(facts, key, matches);
     const isRequired = facts.required.has(key);
     if (isNever(conjunction) || !admitsName(facts.names, key)) {
       if (isRequired) {

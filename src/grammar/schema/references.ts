@@ -4,32 +4,76 @@ import { MAX_DEPTH, MAX_NODES } from "../limits.ts";
 import { isRecord, isSchema } from "./keywords.ts";
 import type { Located } from "./variant.ts";
 
-/** Finds what a `$ref` refers to, by its JSON pointer (RFC 6901) from the root of the schema. */
-export function resolveReference(root: Located, reference: string, path: string): Located {
-  const refuse = (reason: string) => new UnsupportedSchemaError(path, "$ref", reason);
-  const base = isRecord(root.schema) && typeof root.schema.$id === "string" ? root.schema.$id : undefined;
-  const pointer = base !== undefined && reference.startsWith(`${base}#`) ? reference.slice(base.length) : reference;
-  if (pointer !== "#" && !pointer.startsWith("#/")) {
-    throw refuse(
-      `'${reference.slice(0, 64)}' is not in this schema; only references such as '#/$defs/name' can be followed`,
-    );
+/** Finds what references in one schema refer to. */
+export type References = {
+  /** Throws `UnsupportedSchemaError` where it isn't in the schema. */
+  readonly resolve: (reference: string, path: string) => Located;
+};
+
+/** Follows JSON pointers (RFC 6901) from the root or from a schema with an `$id`, and the names of `$anchor`. */
+export function createReferences(root: Located): References {
+  let names: ReadonlyMap<string, Located> | undefined;
+
+  function resolve(reference: string, path: string): Located {
+    const refuse = (reason: string) => new UnsupportedSchemaError(path, "$ref", reason);
+    if (reference.startsWith("#/") || reference === "#") {
+      return follow(root, reference, refuse);
+    }
+    names ??= findNames(root);
+    const split = reference.indexOf("#");
+    const pointer = split < 0 ? "#" : reference.slice(split);
+    const isPointer = pointer === "#" || pointer.startsWith("#/");
+    const target = names.get(isPointer ? reference.slice(0, split < 0 ? undefined : split) : pointer);
+    if (target === undefined) {
+      throw refuse(`'${reference.slice(0, 64)}' is not in this schema; only references within it can be followed`);
+    }
+    return isPointer ? follow(target, pointer, refuse) : target;
   }
-  let target: unknown = root.schema;
-  let targetPath = root.path;
+  return { resolve };
+}
+
+/** The schemas with an `$id`, by it and by its last part, and with an `$anchor`, by `#` and its name. The first of a name counts. */
+function findNames(root: Located): ReadonlyMap<string, Located> {
+  const names = new Map<string, Located>();
+  const pending: { readonly value: unknown; readonly path: string }[] = [{ value: root.schema, path: root.path }];
+  for (const { value, path } of pending) {
+    if (isRecord(value)) {
+      const { $id, $anchor, $dynamicAnchor } = value;
+      const given = [
+        ...(typeof $id === "string" ? [$id, $id.replace(/^.*\/(?=[^/]+$)/, "")] : []),
+        ...[$anchor, $dynamicAnchor].flatMap((name) => (typeof name === "string" ? [`#${name}`] : [])),
+      ];
+      for (const name of given.filter((name) => !names.has(name))) {
+        names.set(name, { schema: value, path });
+      }
+    }
+    const steps = Array.isArray(value) ? [...value.entries()] : isRecord(value) ? Object.entries(value) : [];
+    for (const [key, inner] of steps) {
+      if (typeof inner === "object" && inner !== null) {
+        pending.push({ value: inner, path: stepPath(path, key) });
+      }
+    }
+  }
+  return names;
+}
+
+function follow(from: Located, pointer: string, refuse: (reason: string) => Error): Located {
+  let target: unknown = from.schema;
+  let path = from.path;
   for (const step of pointer.split("/").slice(1)) {
     const key = decodePointer(step);
     if (Array.isArray(target)) {
       target = /^\d{1,6}$/.test(key) ? target[Number(key)] : undefined;
-      targetPath = stepPath(targetPath, Number(key));
+      path = stepPath(path, Number(key));
     } else {
       target = isRecord(target) && Object.hasOwn(target, key) ? target[key] : undefined;
-      targetPath = stepPath(targetPath, key);
+      path = stepPath(path, key);
     }
   }
   if (!isSchema(target)) {
-    throw refuse(`there is no schema at '${reference.slice(0, 64)}'`);
+    throw refuse(`there is no schema at '${pointer.slice(0, 64)}'`);
   }
-  return { schema: target, path: targetPath };
+  return { schema: target, path };
 }
 
 function decodePointer(step: string): string {

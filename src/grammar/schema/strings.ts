@@ -1,10 +1,11 @@
 import { ANY_CHAR } from "../automaton/char-set.ts";
-import { type Dfa, intersect, matches, shortestLength } from "../automaton/dfa.ts";
+import { complement, type Dfa, dfaOfTexts, intersect, matches, shortestLength } from "../automaton/dfa.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
 import type { Budget } from "../limits.ts";
-import { compileNode, compileSearch, compileWhole, type Source } from "../regex/compile.ts";
+import { compileNode, compileSearch, compileWhole } from "../regex/compile.ts";
 import { oneOfSet, repeat } from "../regex/node.ts";
-import { FORMAT_NAMES, formatPattern } from "./formats.ts";
+import { FORMAT_NAMES, formatPattern, isUnwritable } from "./formats.ts";
+import type { Tolerance } from "./tolerance.ts";
 import type { StringFacts, TextRule } from "./variant.ts";
 
 /**
@@ -20,20 +21,53 @@ export type Strings = {
   readonly fits: (facts: StringFacts, value: string) => boolean;
   /** Whether no string fits. */
   readonly isEmpty: (facts: StringFacts) => boolean;
+  /** Whether `pattern`, that of `patternProperties`, is found in `text`. Not, where it can't be followed. */
+  readonly finds: (pattern: string, text: string) => boolean;
+  /** The texts in which such a pattern is found; undefined where it can't be followed. */
+  readonly search: (pattern: string, path: string) => Dfa | undefined;
+  /** The same for the same facts. */
+  readonly keyOf: (facts: StringFacts) => string;
 };
 
-export function createStrings(budget: Budget): Strings {
-  const known = new Map<string, Dfa>();
+/** Rules that can't be followed are dropped. */
+export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
+  const rulesKnown = new Map<string, Dfa | undefined>();
+  const known = new Map<string, Dfa | undefined>();
+
+  function keyOf({ rules, min, max }: StringFacts): string {
+    return JSON.stringify([rules.map(({ keyword, value, isNegated }) => [keyword, value, isNegated]), min, max]);
+  }
 
   function automaton(facts: StringFacts): Dfa | undefined {
-    const rules = facts.rules.filter(({ keyword, value }) => keyword === "pattern" || formatPattern(value) !== "");
+    if (facts.rules.length === 0) {
+      return undefined;
+    }
+    const key = keyOf(facts);
+    if (!known.has(key)) {
+      known.set(key, makeAutomaton(facts));
+    }
+    return known.get(key);
+  }
+
+  function makeAutomaton(facts: StringFacts): Dfa | undefined {
+    const rules = facts.rules.flatMap((rule) => {
+      const dfa = ofRule(rule);
+      return dfa === undefined ? [] : [{ rule, dfa }];
+    });
     const [first] = rules;
     if (first === undefined) {
       return undefined;
     }
-    const source = { path: first.path, keyword: first.keyword, budget };
-    const spend = (steps: number) => budget.spend(steps, first.path, first.keyword);
-    const dfa = rules.map(ofRule).reduce((a, b) => intersect(a, b, spend));
+    const { path, keyword } = first.rule;
+    const alone = first.dfa;
+    return tolerance.attempt(path, rules.length > 1 ? keyword : "maxLength", () => joinRules(facts, rules), alone);
+  }
+
+  function joinRules(facts: StringFacts, rules: readonly { readonly rule: TextRule; readonly dfa: Dfa }[]): Dfa {
+    const { path = "", keyword = "pattern" } = rules[0]?.rule ?? {};
+    const budget = whole.part();
+    const spend = (steps: number) => budget.spend(steps, path, keyword);
+    const dfa = rules.map((one) => one.dfa).reduce((a, b) => intersect(a, b, spend));
     if (facts.min === 0 && facts.max === Number.POSITIVE_INFINITY) {
       return dfa;
     }
@@ -41,18 +75,39 @@ export function createStrings(budget: Budget): Strings {
     const max = facts.max === Number.POSITIVE_INFINITY ? facts.max : Math.min(facts.max, longest);
     return max < facts.min
       ? { states: [] }
-      : intersect(dfa, compileNode(repeat(oneOfSet(ANY_CHAR), facts.min, max), source), spend);
+      : intersect(dfa, compileNode(repeat(oneOfSet(ANY_CHAR), facts.min, max), { path, keyword, budget }), spend);
   }
 
-  function ofRule({ keyword, value, path }: TextRule): Dfa {
-    const key = `${keyword}:${value}`;
-    const dfa = known.get(key) ?? compileRule({ path, keyword, budget }, value);
-    known.set(key, dfa);
-    return dfa;
+  function ofRule(rule: TextRule): Dfa | undefined {
+    const key = JSON.stringify([rule.keyword, rule.value, rule.isNegated]);
+    if (!rulesKnown.has(key)) {
+      const dfa = tolerance.attempt(rule.path, nameOf(rule), () => compileRule(rule, whole.part()), undefined);
+      rulesKnown.set(key, dfa === undefined || !rule.isNegated ? dfa : complement(dfa));
+    }
+    return rulesKnown.get(key);
+  }
+
+  function search(value: string, path: string): Dfa | undefined {
+    const key = `search ${value}`;
+    if (!rulesKnown.has(key)) {
+      const keyword = "patternProperties";
+      const source = { path, keyword, budget: whole.part() };
+      rulesKnown.set(
+        key,
+        tolerance.attempt(path, keyword, () => compileSearch(value, source), undefined),
+      );
+    }
+    return rulesKnown.get(key);
   }
 
   return {
     automaton,
+    keyOf,
+    search,
+    finds(pattern, text) {
+      const dfa = search(pattern, "");
+      return dfa !== undefined && matches(dfa, text);
+    },
     fits(facts, value) {
       const length = Array.from(value).length;
       const dfa = automaton({ ...facts, min: 0, max: Number.POSITIVE_INFINITY });
@@ -62,17 +117,29 @@ export function createStrings(budget: Budget): Strings {
   };
 }
 
-function compileRule(source: Source, value: string): Dfa {
-  if (source.keyword === "pattern") {
-    return compileSearch(value, source);
+/** The keyword to blame. */
+function nameOf({ keyword, isNegated }: TextRule): string {
+  return isNegated ? "not" : keyword;
+}
+
+function compileRule(rule: TextRule, budget: Budget): Dfa | undefined {
+  const source = { path: rule.path, keyword: nameOf(rule), budget };
+  switch (rule.keyword) {
+    case "enum":
+      return dfaOfTexts(rule.value, (steps) => budget.spend(steps, source.path, source.keyword));
+    case "pattern":
+      return compileSearch(rule.value, source);
+    case "format": {
+      const pattern = formatPattern(rule.value);
+      if (pattern === undefined && isUnwritable(rule.value)) {
+        throw new UnsupportedSchemaError(
+          source.path,
+          "format",
+          `'${rule.value}' is not among those that text can be held to: ${FORMAT_NAMES.join(", ")}`,
+        );
+      }
+      // JSON Schema 2020-12: an unknown format is an annotation.
+      return pattern === undefined ? undefined : compileWhole(pattern, source);
+    }
   }
-  const pattern = formatPattern(value);
-  if (pattern === undefined) {
-    throw new UnsupportedSchemaError(
-      source.path,
-      "format",
-      `'${value.slice(0, 64)}' is not among those that text can be held to: ${FORMAT_NAMES.join(", ")}`,
-    );
-  }
-  return compileWhole(pattern, source);
 }

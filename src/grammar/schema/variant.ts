@@ -9,11 +9,18 @@ export type Conjunction = readonly Located[];
 
 export type Bound = { readonly value: Decimal; readonly isExclusive: boolean };
 
-/** What a string must match: a regular expression that is searched in it, or a format. */
-export type TextRule = { readonly keyword: "pattern" | "format"; readonly value: string; readonly path: string };
+/** What a string must match, or, negated, must not: a regular expression that is searched in it, a format, or one of several texts. */
+export type TextRule = { readonly path: string; readonly isNegated: boolean } & (
+  | { readonly keyword: "pattern" | "format"; readonly value: string }
+  | { readonly keyword: "enum"; readonly value: readonly string[] }
+);
 
 /** A schema that holds for any value, by the types of value: what is left when the applicators and references are worked out. */
-export type Variant = { readonly path: string } & (
+export type Variant = {
+  readonly path: string;
+  /** The schema neither names this type nor says anything of it: it is written only where that is so of all types. */
+  readonly isUnnamed?: boolean;
+} & (
   | { readonly type: "values"; readonly values: readonly unknown[] }
   | { readonly type: "null" | "boolean" }
   | NumberFacts
@@ -43,8 +50,11 @@ export type ArrayFacts = {
   readonly prefix: readonly Conjunction[];
   /** Of those behind the prefix; undefined where nobody says. */
   readonly items: Conjunction | undefined;
+  /** As `items`, where nothing else says what they are. */
+  readonly unevaluated: Conjunction | undefined;
   readonly min: number;
   readonly max: number;
+  readonly isUnique: boolean;
 };
 
 export type ObjectFacts = {
@@ -54,11 +64,36 @@ export type ObjectFacts = {
   readonly required: ReadonlySet<string>;
   /** The values of all other properties; undefined where nobody says. */
   readonly additional: Conjunction | undefined;
+  /** Of the properties whose names a pattern is found in; these are not among the others. */
+  readonly patterns: readonly PatternFacts[];
+  /** As `additional`, where nothing else says what the others are. */
+  readonly unevaluated: Conjunction | undefined;
   /** What their names must be. */
   readonly names: Conjunction;
   readonly min: number;
   readonly max: number;
 };
+
+export type PatternFacts = { readonly pattern: string; readonly path: string; readonly conjunction: Conjunction };
+
+/** Whether `pattern` is found in a property's name. */
+export type MatchName = (pattern: string, key: string) => boolean;
+
+/** What the value of the property `key` must be. */
+export function conjunctionOf(facts: ObjectFacts, key: string, matches: MatchName): Conjunction {
+  const declared = facts.properties.get(key);
+  if (declared !== undefined) {
+    return declared;
+  }
+  const found = facts.patterns.filter(({ pattern }) => matches(pattern, key));
+  return found.length > 0 ? found.flatMap(({ conjunction }) => conjunction) : (facts.additional ?? []);
+}
+
+/** Without the types of which nobody said anything, where something was said of others. */
+export function settleTypes(variants: readonly Variant[]): readonly Variant[] {
+  const named = variants.filter(({ isUnnamed }) => isUnnamed !== true);
+  return named.length === 0 ? variants : named;
+}
 
 /** What admits no value. */
 export function isNever(conjunction: Conjunction): boolean {

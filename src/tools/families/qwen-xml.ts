@@ -80,10 +80,10 @@ function isJson(text: string): boolean {
   }
 }
 
-/** A value in JSON; any, where its schema can't be held to and the client does not count on it. */
+/** A value in JSON; any, where nothing satisfies its schema and the client does not count on it. */
 function jsonRule(builder: GrammarBuilder, schema: unknown, { parameters, strict }: Tool, path: string): string {
   try {
-    return builder.schema(isJsonObject(schema) ? { ...definitionsOf(parameters), ...schema } : true, path);
+    return builder.schema(isJsonObject(schema) ? { ...definitionsOf(parameters), ...schema } : true, path, { strict });
   } catch (error) {
     if (strict === true || !(error instanceof UnsupportedSchemaError)) throw error;
     return builder.json();

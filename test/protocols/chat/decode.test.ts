@@ -170,7 +170,7 @@ describe("a chat request", () => {
     const schema = { type: "object", properties: {}, additionalProperties: false };
     expect(decode({ response_format: { type: "json_object" } }).generation.output).toEqual({ type: "json" });
     const format = { type: "json_schema", json_schema: { name: "a", schema, strict: true } };
-    expect(decode({ response_format: format }).generation.output).toEqual({ type: "schema", schema });
+    expect(decode({ response_format: format }).generation.output).toEqual({ type: "schema", schema, strict: true });
     expect(decode({ regex: "[ab]+" }).generation.output).toEqual({ type: "regex", pattern: "[ab]+" });
     expect(decode({ grammar: 'root ::= "a"' }).generation.output).toMatchObject({ type: "grammar" });
   });

@@ -1,0 +1,78 @@
+import type { JsonSchema } from "../../generation/request.ts";
+import { stepPath, UnsupportedSchemaError } from "../errors.ts";
+import { isRecord, isSchema } from "./keywords.ts";
+import { lacking, negate } from "./negate.ts";
+import type { Tolerance } from "./tolerance.ts";
+import type { Located } from "./variant.ts";
+
+type SchemaObject = Exclude<JsonSchema, boolean>;
+
+/** The keywords that depend on what else a value is, and that say what it is not. */
+const CONDITIONS = ["not", "if", "dependentRequired", "dependentSchemas", "dependencies"] as const;
+
+export type ConditionTools = {
+  readonly resolve: (reference: string, path: string) => Located;
+  readonly tolerance: Tolerance;
+};
+
+/**
+ * The conditions of `schema` as schemas with `anyOf`: a condition holds and so does what follows from it, or it doesn't hold. They are
+ * true of no value that breaks the condition; where a grammar can't say so, the keyword is dropped.
+ */
+export function rewriteConditions(
+  schema: SchemaObject,
+  path: string,
+  { resolve, tolerance }: ConditionTools,
+): readonly { readonly keyword: string; readonly schema: Located }[] {
+  const not = (inner: JsonSchema, keyword: string): JsonSchema => {
+    const found = negate(inner, (reference) => tolerance.probe(() => resolve(reference, path))?.schema);
+    if (found === undefined) {
+      throw new UnsupportedSchemaError(path, keyword, "a grammar says what may be, not what may not; list what may be");
+    }
+    return found;
+  };
+  return CONDITIONS.filter((keyword) => Object.hasOwn(schema, keyword) && schema[keyword] !== undefined).flatMap(
+    (keyword) => {
+      const made = tolerance.attempt(path, keyword, () => rewrite(keyword, schema, path, not), []);
+      return made.map((one) => ({ keyword, schema: { schema: one, path: stepPath(path, keyword) } }));
+    },
+  );
+}
+
+function rewrite(
+  keyword: (typeof CONDITIONS)[number],
+  schema: SchemaObject,
+  path: string,
+  not: (inner: JsonSchema, keyword: string) => JsonSchema,
+): readonly JsonSchema[] {
+  const value = schema[keyword];
+  if (keyword === "if" || keyword === "not") {
+    if (!isSchema(value)) {
+      throw new UnsupportedSchemaError(path, keyword, "it must be a schema: an object or a boolean");
+    }
+    return keyword === "not" ? [not(value, keyword)] : rewriteIf(value, schema, (inner) => not(inner, keyword));
+  }
+  if (!isRecord(value)) {
+    throw new UnsupportedSchemaError(path, keyword, "it must be an object");
+  }
+  return Object.entries(value).map(([key, needs]) => {
+    const then = Array.isArray(needs) ? { required: needs } : needs;
+    if (!isSchema(then)) {
+      throw new UnsupportedSchemaError(path, keyword, "its values must be lists of names, or schemas");
+    }
+    return { anyOf: [{ ...lacking(key), type: "object" }, { allOf: [{ type: "object", required: [key] }, then] }] };
+  });
+}
+
+function rewriteIf(
+  condition: JsonSchema,
+  { then, else: otherwise }: SchemaObject,
+  not: (inner: JsonSchema) => JsonSchema,
+): readonly JsonSchema[] {
+  const holds = isSchema(then) ? then : true;
+  const fails = isSchema(otherwise) ? otherwise : true;
+  if (holds === true && fails === true) {
+    return [];
+  }
+  return [{ anyOf: [{ allOf: [condition, holds] }, { allOf: [not(condition), fails] }] }];
+}

@@ -1,0 +1,79 @@
+import { choiceOf, type Expression, NO_TEXT, quoted, reference, sequenceOf, terms } from "../expression.ts";
+import { isRecord } from "./keywords.ts";
+
+/** The keys of an object are written in any order where it has no more; each subset of them is a rule. */
+const MAX_ANY_ORDER = 5;
+
+export type ConstantTools = {
+  readonly define: (hint: string, expression: Expression) => string;
+  readonly whitespace: string;
+};
+
+/** Whether a value is written by its parts, with white space between them. */
+export function isStructured(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length > 0;
+}
+
+/** One value in any spelling: with white space, and few keys in any order. */
+export function writeConstant(value: unknown, tools: ConstantTools): Expression {
+  const ws = terms(tools.whitespace);
+  const comma = sequenceOf(quoted(","), ws);
+  if (Array.isArray(value)) {
+    const items = value.flatMap((item, index) => [...(index === 0 ? [] : [comma]), writeConstant(item, tools)]);
+    return sequenceOf(quoted("["), ws, ...items, ...(value.length === 0 ? [] : [ws]), quoted("]"));
+  }
+  if (!isRecord(value)) {
+    return quoted(JSON.stringify(value));
+  }
+  const members = Object.entries(value).map(([key, item]) =>
+    sequenceOf(quoted(`${JSON.stringify(key)}:`), ws, writeConstant(item, tools)),
+  );
+  const body =
+    members.length <= MAX_ANY_ORDER
+      ? inAnyOrder(members, comma, tools)
+      : sequenceOf(...members.flatMap((member, index) => (index === 0 ? [member] : [comma, member])));
+  return sequenceOf(quoted("{"), ws, body, ...(members.length === 0 ? [] : [ws]), quoted("}"));
+}
+
+/** All of `items`, in any order, with `between` between them. */
+function inAnyOrder(items: readonly Expression[], between: Expression, tools: ConstantTools): Expression {
+  return chooseDistinct(items, { between, min: items.length, max: items.length, define: tools.define });
+}
+
+/** From `min` to `max` of `items`, none twice, in any order, with `between` between them. What was taken is in the name of each rule. */
+export function chooseDistinct(
+  items: readonly Expression[],
+  {
+    between,
+    min,
+    max,
+    define,
+  }: {
+    readonly between: Expression;
+    readonly min: number;
+    readonly max: number;
+    readonly define: ConstantTools["define"];
+  },
+): Expression {
+  const known = new Map<number, Expression>();
+  /** What may follow when those in `taken`, a set of bits, were written. */
+  function after(taken: number, count: number): Expression {
+    const found = known.get(taken);
+    if (found !== undefined) {
+      return found;
+    }
+    const separator = count === 0 ? NO_TEXT : between;
+    const next = items.flatMap((item, index) =>
+      count >= max || isIn(taken, index) ? [] : [sequenceOf(separator, item, after(taken + 2 ** index, count + 1))],
+    );
+    const rule =
+      next.length === 0 ? NO_TEXT : reference(define("rest", choiceOf(...next, ...(count < min ? [] : [NO_TEXT]))));
+    known.set(taken, rule);
+    return rule;
+  }
+  return after(0, 0);
+}
+
+function isIn(set: number, index: number): boolean {
+  return Math.floor(set / 2 ** index) % 2 === 1;
+}

@@ -1,0 +1,126 @@
+import type { JsonSchema } from "../../generation/request.ts";
+import { isRecord, isSchema } from "./keywords.ts";
+
+/** Keywords of our own, in schemas that are made here: what a string must not match, and what texts it must not be. */
+export const NOT_PATTERN = "\0notPattern";
+export const NOT_TEXTS = "\0notTexts";
+
+const TYPES = ["null", "boolean", "number", "string", "array", "object"] as const;
+/** References in references, `not` in `not`, and so on. */
+const MAX_DEPTH = 16;
+
+type SchemaObject = Exclude<JsonSchema, boolean>;
+type Resolve = (reference: string) => JsonSchema | undefined;
+
+/**
+ * A schema of values that `schema` does not admit: all of them, or fewer where a grammar can't say all. Undefined where it can say none.
+ *
+ * What breaks a schema breaks one of its keywords, so each is negated by itself.
+ */
+export function negate(schema: JsonSchema, resolve: Resolve, depth = 0): JsonSchema | undefined {
+  if (typeof schema === "boolean") {
+    return !schema;
+  }
+  if (depth > MAX_DEPTH) {
+    return undefined;
+  }
+  const again = (inner: unknown): JsonSchema | undefined =>
+    isSchema(inner) ? negate(inner, resolve, depth + 1) : undefined;
+  const keywords = Object.keys(schema).filter((keyword) => !ANNOTATIONS.includes(keyword));
+  if (keywords.length === 0) {
+    return false;
+  }
+  const alternatives = keywords.flatMap((keyword) => negateKeyword(keyword, schema[keyword], schema, again, resolve));
+  const possible = alternatives.filter((alternative) => alternative !== false);
+  return alternatives.length === 0 ? undefined : possible.length === 0 ? false : { anyOf: possible };
+}
+
+/** What says nothing of values that are text; unknown keywords are among those that can't be negated, to be sure. */
+const ANNOTATIONS: readonly string[] = [
+  ..."$schema $id $comment $anchor $defs definitions title description default examples example".split(" "),
+  ..."deprecated readOnly writeOnly discriminator".split(" "),
+];
+
+function negateKeyword(
+  keyword: string,
+  value: unknown,
+  schema: SchemaObject,
+  again: (inner: unknown) => JsonSchema | undefined,
+  resolve: Resolve,
+): readonly JsonSchema[] {
+  const all = (list: readonly (JsonSchema | undefined)[]) => list.filter((item) => item !== undefined);
+  switch (keyword) {
+    case "type":
+      return withoutTypes([value].flat(), schema.nullable === true);
+    case "const":
+      return withoutValues([value]);
+    case "enum":
+      return Array.isArray(value) ? withoutValues(value) : [];
+    case "pattern":
+      return typeof value === "string" ? [{ type: "string", [NOT_PATTERN]: value }] : [];
+    case "minLength":
+      return isPositive(value) ? [{ type: "string", maxLength: value - 1 }] : [false];
+    case "maxLength":
+      return typeof value === "number" ? [{ type: "string", minLength: value + 1 }] : [];
+    case "minimum":
+      return typeof value === "number" ? [{ type: "number", exclusiveMaximum: value }] : [];
+    case "maximum":
+      return typeof value === "number" ? [{ type: "number", exclusiveMinimum: value }] : [];
+    case "minItems":
+      return isPositive(value) ? [{ type: "array", maxItems: value - 1 }] : [false];
+    case "maxItems":
+      return typeof value === "number" ? [{ type: "array", minItems: value + 1 }] : [];
+    case "required":
+      return [value].flat().flatMap((key) => (typeof key === "string" ? [{ ...lacking(key), type: "object" }] : []));
+    case "properties":
+      return Object.entries(isRecord(value) ? value : {}).flatMap(([key, inner]) =>
+        all([again(inner)]).map((not) => ({ type: "object", properties: { [key]: not }, required: [key] })),
+      );
+    case "not":
+      return isSchema(value) ? [value] : [];
+    case "allOf":
+      return Array.isArray(value) ? all(value.map(again)) : [];
+    case "anyOf": {
+      const parts = Array.isArray(value) ? value.map(again) : [];
+      const known = all(parts);
+      return known.length === parts.length ? [{ allOf: known }] : [];
+    }
+    case "$ref":
+      return typeof value === "string" ? all([again(resolve(value))]) : [];
+    default:
+      return [];
+  }
+}
+
+/** A schema of the objects without the property `key`, and of all that is no object. */
+export function lacking(key: string): SchemaObject {
+  return { properties: { [key]: false } };
+}
+
+function withoutTypes(types: readonly unknown[], isNullable: boolean): readonly JsonSchema[] {
+  const left = TYPES.filter(
+    (type) =>
+      !types.includes(type) &&
+      !(type === "number" && types.includes("integer")) &&
+      !(type === "null" && (isNullable || types.includes("null"))),
+  );
+  return left.length === 0 ? [false] : [{ type: left }];
+}
+
+/** Numbers, arrays and objects are left out altogether where one of them must not be: they have many spellings. */
+function withoutValues(values: readonly unknown[]): readonly JsonSchema[] {
+  const texts = values.filter((value) => typeof value === "string");
+  const kinds = new Set(
+    values.map((value) => (value === null ? "null" : Array.isArray(value) ? "array" : typeof value)),
+  );
+  const left = TYPES.filter((type) => type !== "boolean" && (type === "string" || !kinds.has(type)));
+  const booleans = [true, false].filter((value) => !values.includes(value));
+  return [
+    { type: left, ...(texts.length > 0 && { [NOT_TEXTS]: texts }) },
+    ...(booleans.length > 0 ? [{ enum: booleans }] : []),
+  ];
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === "number" && value > 0;
+}

@@ -1,0 +1,66 @@
+import { UnsupportedSchemaError } from "../errors.ts";
+import { ExhaustedError } from "../limits.ts";
+
+/** More than so many are not told one by one. */
+const MAX_DROPPED = 1_000;
+
+/** A keyword that no grammar can hold an answer to, where it stands and why. */
+export type DroppedKeyword = { readonly path: string; readonly keyword: string; readonly reason: string };
+
+/** Goes on without what can't be held, and remembers it: whether that is an error is the caller's to say. */
+export type Tolerance = {
+  /** Remembers that `keyword` at `path` is not held. */
+  readonly drop: (path: string, keyword: string, reason: string) => void;
+  /** What `make` gives; where it throws `UnsupportedSchemaError`, `otherwise`, and the keyword at `path` is dropped. */
+  readonly attempt: <T>(path: string, keyword: string, make: () => T, otherwise: T) => T;
+  /** What `make` gives; where it throws `UnsupportedSchemaError`, undefined. Nothing is dropped meanwhile, but thrown. */
+  readonly probe: <T>(make: () => T) => T | undefined;
+  readonly dropped: () => readonly DroppedKeyword[];
+};
+
+export function createTolerance(): Tolerance {
+  const dropped = new Map<string, DroppedKeyword>();
+  let probes = 0;
+
+  function drop(path: string, keyword: string, reason: string): void {
+    if (probes > 0) {
+      throw new UnsupportedSchemaError(path, keyword, reason);
+    }
+    const key = `${path}\n${keyword}`;
+    if (!dropped.has(key) && dropped.size < MAX_DROPPED) {
+      dropped.set(key, { path, keyword, reason });
+    }
+  }
+  function isTolerable(error: unknown): error is UnsupportedSchemaError {
+    return error instanceof UnsupportedSchemaError && !(error instanceof ExhaustedError);
+  }
+
+  return {
+    drop,
+    attempt(path, keyword, make, otherwise) {
+      try {
+        return make();
+      } catch (error) {
+        if (!isTolerable(error) || probes > 0) {
+          throw error;
+        }
+        drop(path, keyword, error.reason);
+        return otherwise;
+      }
+    },
+    probe(make) {
+      probes += 1;
+      try {
+        return make();
+      } catch (error) {
+        if (isTolerable(error)) {
+          return undefined;
+        }
+        throw error;
+      } finally {
+        probes -= 1;
+      }
+    },
+    dropped: () => [...dropped.values()],
+  };
+}

@@ -1,0 +1,138 @@
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { compileHeld, createGrammarBuilder } from "../../src/grammar/builder.ts";
+import { stepPath, UnsupportedSchemaError } from "../../src/grammar/errors.ts";
+import { interpret } from "./gbnf.ts";
+
+/** For a machine that is busy with other things. */
+const TIMEOUT_MS = 120_000;
+
+type Json = Record<string, unknown>;
+
+const NAMES = ["a", "b", "c1", "x-y"];
+const PATTERNS = ["^[a-c]", "\\d$", "^x", "^[^b]*$", "b|c"];
+const VALUES = [null, true, false, 0, 1, -3, "a", "b", "c1", "", [], [1, "a"], { a: 1 }, { b: [true], a: "x" }];
+const name = fc.constantFrom(...NAMES);
+const count = fc.nat({ max: 4 });
+
+/** Schemas of any keywords together, also such as mean nothing together. */
+const { schema: anySchema } = fc.letrec<{ schema: Json; inner: Json | boolean }>((tie) => {
+  const inner = tie("inner");
+  const inners = fc.array(inner, { minLength: 1, maxLength: 3 });
+  const types = fc.constantFrom("null", "boolean", "number", "integer", "string", "array", "object");
+  return {
+    inner: fc.oneof(
+      { depthSize: "small", withCrossShrink: true, maxDepth: 3 },
+      fc.constantFrom<Json | boolean>(true, {}, { type: "string" }, { type: "integer" }, { type: "null" }, { const: "a" }),
+      fc.constantFrom<Json | boolean>(false, { type: "object" }, { $ref: "#" }, { enum: ["a", 1, null] }),
+      tie("schema"),
+    ),
+    schema: fc.record(
+      {
+        type: fc.oneof(types, fc.uniqueArray(types, { minLength: 1, maxLength: 3 })),
+        enum: fc.uniqueArray(fc.constantFrom(...VALUES), { minLength: 1, maxLength: 4, comparator: "SameValue" }),
+        const: fc.constantFrom(...VALUES),
+        properties: fc.dictionary(name, inner, { maxKeys: 3 }),
+        required: fc.uniqueArray(name, { maxLength: 2 }),
+        additionalProperties: inner,
+        patternProperties: fc.dictionary(fc.constantFrom(...PATTERNS), inner, { maxKeys: 2 }),
+        propertyNames: fc.constantFrom<Json>({ minLength: 2 }, { pattern: "^[a-z]" }, { enum: NAMES }),
+        minProperties: count,
+        maxProperties: count,
+        dependentRequired: fc.dictionary(name, fc.uniqueArray(name, { maxLength: 2 }), { maxKeys: 2 }),
+        dependentSchemas: fc.dictionary(name, inner, { maxKeys: 1 }),
+        unevaluatedProperties: inner,
+        items: inner,
+        prefixItems: inners,
+        minItems: count,
+        maxItems: count,
+        uniqueItems: fc.boolean(),
+        contains: inner,
+        unevaluatedItems: inner,
+        minLength: count,
+        maxLength: count,
+        pattern: fc.constantFrom(...PATTERNS, "(a)\\1"),
+        format: fc.constantFrom("date", "ipv4", "json-pointer", "regex", "unheard-of"),
+        minimum: fc.integer({ min: -5, max: 5 }),
+        exclusiveMaximum: fc.integer({ min: -5, max: 9 }),
+        multipleOf: fc.constantFrom(1, 2, 3, 0.5),
+        allOf: inners,
+        anyOf: inners,
+        oneOf: inners,
+        not: inner,
+        if: inner,
+        then: inner,
+        else: inner,
+      },
+      { requiredKeys: [] },
+    ) as fc.Arbitrary<Json>,
+  };
+});
+
+/** Few keywords at once, as people write them; all of them together leave no value. */
+const fewKeywords = anySchema.chain((schema) =>
+  fc.subarray(Object.keys(schema), { maxLength: 4 }).map((keys) => Object.fromEntries(keys.map((key) => [key, schema[key]]))),
+);
+
+/** `schema` without the keywords at these places. */
+function without(schema: unknown, places: ReadonlySet<string>, path = ""): unknown {
+  if (Array.isArray(schema)) {
+    return schema.map((item, index) => without(item, places, stepPath(path, index)));
+  }
+  if (typeof schema !== "object" || schema === null) {
+    return schema;
+  }
+  return Object.fromEntries(
+    Object.entries(schema).flatMap(([key, value]) =>
+      places.has(`${path} ${key}`) ? [] : [[key, without(value, places, stepPath(path, key))]],
+    ),
+  );
+}
+
+function validatorOf(schema: unknown): ValidateFunction | undefined {
+  const ajv = new Ajv2020({ strict: false, logger: false, inlineRefs: false });
+  addFormats.default(ajv);
+  try {
+    return ajv.compile(schema as Json);
+  } catch {
+    // Such as `allOf` of a reference to itself.
+    return undefined;
+  }
+}
+
+it(
+  "is a grammar whose text validates against what was kept of a schema, whatever the schema is",
+  () => {
+    let written = 0;
+    fc.assert(
+      fc.property(fewKeywords, fc.array(fc.nat(), { minLength: 3, maxLength: 3 }), (schema, seeds) => {
+        let gbnf: string;
+        let places: ReadonlySet<string>;
+        try {
+          const builder = createGrammarBuilder();
+          gbnf = builder.toGbnf(builder.schema(schema, ""));
+          places = new Set(compileHeld(schema, "", false).dropped.map(({ path, keyword }) => `${path} ${keyword}`));
+        } catch (error) {
+          expect(error).toBeInstanceOf(UnsupportedSchemaError);
+          return;
+        }
+        const validate = places.has(" schema") ? undefined : validatorOf(without(schema, places));
+        if (validate === undefined) {
+          return;
+        }
+        const grammar = interpret(gbnf);
+        for (const seed of seeds) {
+          const text = grammar.write(seed);
+          written += 1;
+          const report = () => `${text}\n${JSON.stringify([...places])}\n${JSON.stringify(validate.errors)}`;
+          expect(validate(JSON.parse(text)), report()).toBe(true);
+        }
+      }),
+      { numRuns: Number(process.env.SLUICE_TEST_RUNS ?? 400) },
+    );
+    expect(written).toBeGreaterThan(400);
+  },
+  TIMEOUT_MS,
+);
