@@ -11,13 +11,15 @@ export type Interpreter = {
 /** How deep rules may nest before the shortest way out is taken. */
 const MAX_DEPTH = 24;
 const MAX_REPEATS = 4;
+/** After so many rules the shortest way out is taken: what branches at every level would never end. */
+const MAX_STEPS = 2_000;
 
 export function interpret(gbnf: string): Interpreter {
   const rules = parseGbnf(gbnf);
   const costs = measure(rules);
   const root = ruleOf(rules, "root");
   return {
-    write: (seed) => writeText(root, { rules, costs, random: createRandom(seed) }, 0),
+    write: (seed) => writeText(root, { rules, costs, random: createRandom(seed), steps: { count: 0 } }, 0),
     accepts(text) {
       const codes = Array.from(text, (char) => char.codePointAt(0) ?? 0);
       return endsOf(root, codes, 0, { rules, known: new Map() }).has(codes.length);
@@ -29,25 +31,28 @@ type Writing = {
   readonly rules: GbnfRules;
   readonly costs: ReadonlyMap<string, number>;
   readonly random: () => number;
+  readonly steps: { count: number };
 };
 
 function writeText(node: GbnfNode, writing: Writing, depth: number): string {
-  const { rules, costs, random } = writing;
+  const { rules, costs, random, steps } = writing;
+  const hurries = depth > MAX_DEPTH || steps.count > MAX_STEPS;
   switch (node.type) {
     case "chars":
       return String.fromCodePoint(pickCode(node, random));
     case "reference":
+      steps.count += 1;
       return writeText(ruleOf(rules, node.name), writing, depth + 1);
     case "sequence":
       return node.items.map((item) => writeText(item, writing, depth)).join("");
     case "choice": {
       const sorted = node.items.toSorted((a, b) => costOf(a, costs) - costOf(b, costs));
       const possible = sorted.filter((item) => costOf(item, costs) < Number.POSITIVE_INFINITY);
-      const chosen = depth > MAX_DEPTH ? possible[0] : possible[Math.floor(random() * possible.length)];
+      const chosen = hurries ? possible[0] : possible[Math.floor(random() * possible.length)];
       return chosen === undefined ? "" : writeText(chosen, writing, depth);
     }
     case "repeat": {
-      const spread = depth > MAX_DEPTH ? 0 : Math.min(node.max - node.min, MAX_REPEATS);
+      const spread = hurries ? 0 : Math.min(node.max - node.min, MAX_REPEATS);
       const count = node.min + Math.floor(random() * (spread + 1));
       return Array.from({ length: count }, () => writeText(node.item, writing, depth)).join("");
     }

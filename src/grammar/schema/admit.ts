@@ -16,6 +16,7 @@ import {
   conjunctionOf,
   type NumberFacts,
   type ObjectFacts,
+  othersOf,
   type Variant,
 } from "./variant.ts";
 
@@ -70,18 +71,8 @@ export function createAdmission({
       [...facts.required].every((key) => Object.hasOwn(value, key)) &&
       keys.every(
         (key) =>
-          admits(facts.names, key) &&
-          admits(
-            isOther(facts, key) ? (facts.unevaluated ?? []) : conjunctionOf(facts, key, strings.finds),
-            value[key],
-          ),
+          admits(facts.names, key) && admits(conjunctionOf(facts, key, strings.finds, othersOf(facts)), value[key]),
       )
-    );
-  }
-  /** Whether nothing but `unevaluatedProperties` speaks of it. */
-  function isOther({ properties, patterns, additional }: ObjectFacts, key: string): boolean {
-    return (
-      additional === undefined && !properties.has(key) && !patterns.some(({ pattern }) => strings.finds(pattern, key))
     );
   }
   return { admits, variantAdmits };

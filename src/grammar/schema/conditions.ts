@@ -33,6 +33,7 @@ export function rewriteConditions(
   };
   return CONDITIONS.filter((keyword) => Object.hasOwn(schema, keyword) && schema[keyword] !== undefined).flatMap(
     (keyword) => {
+      tolerance.rewrite(path, keyword);
       const made = tolerance.attempt(path, keyword, () => rewrite(keyword, schema, path, not), []);
       return made.map((one) => ({ keyword, schema: { schema: one, path: stepPath(path, keyword) } }));
     },

@@ -1,4 +1,4 @@
-import { UnsupportedSchemaError } from "../errors.ts";
+import { stepPath, UnsupportedSchemaError } from "../errors.ts";
 import { ExhaustedError } from "../limits.ts";
 
 /** More than so many are not told one by one. */
@@ -11,6 +11,8 @@ export type DroppedKeyword = { readonly path: string; readonly keyword: string; 
 export type Tolerance = {
   /** Remembers that `keyword` at `path` is not held. */
   readonly drop: (path: string, keyword: string, reason: string) => void;
+  /** From now on, whatever is dropped at `${path}.${keyword}` or below is told as `keyword` itself: what stands there was made of it. */
+  readonly rewrite: (path: string, keyword: string) => void;
   /** What `make` gives; where it throws `UnsupportedSchemaError`, `otherwise`, and the keyword at `path` is dropped. */
   readonly attempt: <T>(path: string, keyword: string, make: () => T, otherwise: T) => T;
   /** What `make` gives; where it throws `UnsupportedSchemaError`, undefined. Nothing is dropped meanwhile, but thrown. */
@@ -20,15 +22,26 @@ export type Tolerance = {
 
 export function createTolerance(): Tolerance {
   const dropped = new Map<string, DroppedKeyword>();
+  const rewritten = new Map<string, { readonly path: string; readonly keyword: string }>();
   let probes = 0;
+
+  function originOf(path: string, keyword: string): { readonly path: string; readonly keyword: string } {
+    for (const [prefix, origin] of rewritten) {
+      if (path.startsWith(prefix) && /^(?:[.[]|$)/.test(path.slice(prefix.length))) {
+        return origin;
+      }
+    }
+    return { path, keyword };
+  }
 
   function drop(path: string, keyword: string, reason: string): void {
     if (probes > 0) {
       throw new UnsupportedSchemaError(path, keyword, reason);
     }
-    const key = `${path}\n${keyword}`;
+    const origin = originOf(path, keyword);
+    const key = `${origin.path}\n${origin.keyword}`;
     if (!dropped.has(key) && dropped.size < MAX_DROPPED) {
-      dropped.set(key, { path, keyword, reason });
+      dropped.set(key, { ...origin, reason });
     }
   }
   function isTolerable(error: unknown): error is UnsupportedSchemaError {
@@ -37,6 +50,7 @@ export function createTolerance(): Tolerance {
 
   return {
     drop,
+    rewrite: (path, keyword) => void rewritten.set(stepPath(path, keyword), { path, keyword }),
     attempt(path, keyword, make, otherwise) {
       try {
         return make();

@@ -79,14 +79,24 @@ export type PatternFacts = { readonly pattern: string; readonly path: string; re
 /** Whether `pattern` is found in a property's name. */
 export type MatchName = (pattern: string, key: string) => boolean;
 
-/** What the value of the property `key` must be. */
-export function conjunctionOf(facts: ObjectFacts, key: string, matches: MatchName): Conjunction {
+/** What the value of the property `key` must be; where neither a property nor a pattern says so, `others`. */
+export function conjunctionOf(
+  facts: ObjectFacts,
+  key: string,
+  matches: MatchName,
+  others: Conjunction = facts.additional ?? [],
+): Conjunction {
   const declared = facts.properties.get(key);
   if (declared !== undefined) {
     return declared;
   }
   const found = facts.patterns.filter(({ pattern }) => matches(pattern, key));
-  return found.length > 0 ? found.flatMap(({ conjunction }) => conjunction) : (facts.additional ?? []);
+  return found.length > 0 ? found.flatMap(({ conjunction }) => conjunction) : others;
+}
+
+/** Of the properties of which nothing else is said, once all schemas were joined. */
+export function othersOf({ additional, unevaluated }: ObjectFacts): Conjunction {
+  return additional ?? unevaluated ?? [];
 }
 
 /** Without the types of which nobody said anything, where something was said of others. */
