@@ -166,7 +166,7 @@ function decodeSchema(value: unknown, param: string): OutputFormat | undefined {
   if (given === undefined || given === "") return undefined;
   const read =
     typeof given === "string" ? parseAt(z.record(z.string(), z.unknown()), parseJson(given, param), param) : given;
-  return decodeNamedSchema({ schema: read ?? {} }, { param, path: param, code: "invalid_json_schema" });
+  return decodeNamedSchema({ schema: read ?? {} }, { path: param, code: "invalid_json_schema" });
 }
 
 /** Numbers stay as they are written; and a text in a body may hold no more than a body does, nor be deeper. */

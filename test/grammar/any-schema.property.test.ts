@@ -13,6 +13,8 @@ const RUNS = Number(process.env.SLUICE_TEST_RUNS ?? 400);
 type Json = Record<string, unknown>;
 
 const NAMES = ["a", "b", "c1", "x-y"];
+/** As a name of its own, or it would be taken for a promise. */
+const THEN = "then";
 const PATTERNS = ["^[a-c]", "\\d$", "^x", "^[^b]*$", "b|c"];
 const VALUES = [null, true, false, 0, 1, -3, "a", "b", "c1", "", [], [1, "a"], { a: 1 }, { b: [true], a: "x" }];
 const name = fc.constantFrom(...NAMES);
@@ -78,7 +80,7 @@ const { schema: anySchema } = fc.letrec<{ schema: Json; inner: Json | boolean }>
         oneOf: inners,
         not: inner,
         if: inner,
-        then: inner,
+        [THEN]: inner,
         else: inner,
       },
       { requiredKeys: [] },

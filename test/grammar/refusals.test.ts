@@ -40,6 +40,18 @@ describe("what can't be honoured", () => {
     expect(accepts('{"n":"1"}')).toBe(false);
   });
 
+  it("is named wherever it stands", () => {
+    const schema = object({
+      a: { type: "string", pattern: "(x)\\1" },
+      b: { type: "string", pattern: "(x)\\1" },
+      c: { type: "number", multipleOf: 0.0123457 },
+      d: { type: "number", multipleOf: 0.0123457 },
+    });
+    expect(dropped(schema)).toEqual(
+      ["a pattern", "b pattern", "c multipleOf", "d multipleOf"].map((one) => `.properties.${one}`),
+    );
+  });
+
   it("is no format that nobody knows, which is an annotation", () => {
     expect(dropped({ type: "string", format: "phone-number" })).toEqual([]);
     expect(grammarOf({ type: "string", format: "phone-number" }).accepts('"x"')).toBe(true);

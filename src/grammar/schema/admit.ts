@@ -109,7 +109,8 @@ export function sameJson(a: unknown, b: unknown): boolean {
   return sortedJson(a) === sortedJson(b);
 }
 
-function sortedJson(value: unknown): string {
+/** The same text for values that are the same. */
+export function sortedJson(value: unknown): string {
   return JSON.stringify(canonical(value));
 }
 

@@ -1,4 +1,5 @@
 import type { JsonSchema } from "../../generation/request.ts";
+import { canonicalNumber } from "../../json/decimal.ts";
 import { ANY_CHAR } from "../automaton/char-set.ts";
 import { complement, type Dfa, dfaOfTexts, intersect } from "../automaton/dfa.ts";
 import { emitDfa, PLAIN } from "../automaton/emit.ts";
@@ -20,6 +21,7 @@ import { compileNode } from "../regex/compile.ts";
 import { oneOfSet, repeat } from "../regex/node.ts";
 import { createRuleBook } from "../rules.ts";
 import { writeExpression } from "../write.ts";
+import { sortedJson } from "./admit.ts";
 import { writeArray } from "./arrays.ts";
 import { isStructured, writeConstant } from "./constants.ts";
 import { createExpander } from "./expand.ts";
@@ -27,7 +29,7 @@ import { numberAutomaton } from "./numbers.ts";
 import { type NameRegion, writeObject } from "./objects.ts";
 import { boundSchema } from "./references.ts";
 import { createStrings } from "./strings.ts";
-import { createTolerance, type DroppedKeyword } from "./tolerance.ts";
+import { createTolerance, type DroppedKeyword, type Tolerance } from "./tolerance.ts";
 import { type Conjunction, type NumberFacts, type StringFacts, settleTypes, type Variant } from "./variant.ts";
 
 const QUOTE = '"\\""';
@@ -165,7 +167,7 @@ function compileAll(schema: JsonSchema): CompiledSchema {
     if (values.includes(undefined)) {
       return undefined;
     }
-    const distinct = new Map(values.flatMap((found) => found ?? []).map((value) => [JSON.stringify(value), value]));
+    const distinct = new Map(values.flatMap((found) => found ?? []).map((value) => [sortedJson(value), value]));
     return distinct.size > most
       ? undefined
       : Array.from(distinct.values(), (value) => writeConstant(value, { define, whitespace: primitives.whitespace() }));
@@ -177,8 +179,12 @@ function compileAll(schema: JsonSchema): CompiledSchema {
     if (known !== undefined) {
       return known;
     }
+    const before = tolerance.dropped().length;
     const expression = make();
-    written.set(key, expression);
+    // What was left out is to be told wherever it was.
+    if (tolerance.dropped().length === before) {
+      written.set(key, expression);
+    }
     return expression;
   }
 
@@ -188,7 +194,8 @@ function compileAll(schema: JsonSchema): CompiledSchema {
 
   function writeVariant(variant: Variant, hint: string): Expression {
     const at = variant.path || path;
-    const tools = { value, define, list, whitespace: primitives.whitespace(), path: at, tolerance };
+    const held = tolerance.of(variant.sources ?? [at]);
+    const tools = { value, define, list, whitespace: primitives.whitespace(), path: at, tolerance: held };
     switch (variant.type) {
       case "values":
         return NOTHING;
@@ -197,9 +204,9 @@ function compileAll(schema: JsonSchema): CompiledSchema {
       case "boolean":
         return terms(primitives.boolean());
       case "number":
-        return writeNumber(variant, hint, at);
+        return writeNumber(variant, hint, at, held);
       case "string":
-        return writeString(variant, hint, at);
+        return writeString(variant, hint, at, held);
       case "array":
         return writeArray(variant, tools);
       case "object":
@@ -212,10 +219,11 @@ function compileAll(schema: JsonSchema): CompiledSchema {
     }
   }
 
-  function writeNumber(facts: NumberFacts, hint: string, at: string): Expression {
+  function writeNumber(facts: NumberFacts, hint: string, at: string, tolerance: Tolerance): Expression {
     const { isInteger, lower, upper, multiplesOf } = facts;
     const plain = () => terms(isInteger ? primitives.integer() : primitives.number());
-    return once(`number ${JSON.stringify([isInteger, lower, upper, multiplesOf])}`, () => {
+    const key = [lower, upper].map((bound) => [bound && canonicalNumber(bound.value), bound?.isExclusive]);
+    return once(`number ${JSON.stringify([isInteger, key, multiplesOf.map(canonicalNumber)])}`, () => {
       const write = (wanted: NumberFacts) => {
         const dfa = numberAutomaton(wanted, at, budget.part());
         return dfa === undefined ? plain() : automaton(dfa, `${hint}-number`, PLAIN);
@@ -233,7 +241,7 @@ function compileAll(schema: JsonSchema): CompiledSchema {
     });
   }
 
-  function writeString(facts: StringFacts, hint: string, at: string): Expression {
+  function writeString(facts: StringFacts, hint: string, at: string, tolerance: Tolerance): Expression {
     const dfa = strings.automaton(facts);
     if (dfa !== undefined) {
       return once(`string ${strings.keyOf(facts)}`, () => inQuotes(automaton(dfa, `${hint}-text`, IN_JSON_STRING)));

@@ -11,7 +11,7 @@ export type ConstantTools = {
 
 /** Whether a value is written by its parts, with white space between them. */
 export function isStructured(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).length > 0;
+  return Array.isArray(value) ? value.length > 0 : isRecord(value) && Object.keys(value).length > 0;
 }
 
 /** One value in any spelling: with white space, and few keys in any order. */

@@ -3,7 +3,15 @@ import { UnsupportedSchemaError } from "../errors.ts";
 import type { Budget } from "../limits.ts";
 import type { Strings } from "./strings.ts";
 import type { Tolerance } from "./tolerance.ts";
-import { type Bound, type Conjunction, conjunctionOf, isNever, type ObjectFacts, settleTypes, type Variant } from "./variant.ts";
+import {
+  type Bound,
+  type Conjunction,
+  conjunctionOf,
+  isNever,
+  type ObjectFacts,
+  settleTypes,
+  type Variant,
+} from "./variant.ts";
 
 /** How deep a tag that tells two branches apart may lie. */
 const MAX_TAG_DEPTH = 3;

@@ -76,6 +76,7 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
 
   function expandObject(schema: Exclude<JsonSchema, boolean>, path: string): readonly Variant[] {
     budget.spend(10, path, "schema");
+    tolerance.note(path, schema);
     dropKeywords(schema, path, tolerance);
     const reader = readKeywords(schema, path, tolerance);
     const canFollow = (pattern: string, path: string) => strings.search(pattern, path) !== undefined;

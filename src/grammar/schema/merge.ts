@@ -11,6 +11,9 @@ import {
   type Variant,
 } from "./variant.ts";
 
+/** More than so many are not told one by one. */
+const MAX_SOURCES = 64;
+
 /** What merging has to know of values and names. */
 export type MergeTools = {
   /** Whether a value is in a variant. */
@@ -27,6 +30,7 @@ export function mergeVariants(a: Variant, b: Variant, { admits, matches }: Merge
   }
   const place = {
     path: b.path === "" ? a.path : b.path,
+    sources: [...new Set([a, b].flatMap(({ sources, path }) => sources ?? [path]))].slice(0, MAX_SOURCES),
     ...(a.isUnnamed === true && b.isUnnamed === true ? { isUnnamed: true } : {}),
   };
   if (a.type === "number" && b.type === "number") {

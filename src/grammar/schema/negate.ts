@@ -1,4 +1,5 @@
 import type { JsonSchema } from "../../generation/request.ts";
+import { type ExactNumber, isNumber, sourceOf } from "../../json/exact-number.ts";
 import { isRecord, isSchema } from "./keywords.ts";
 
 /** Keywords of our own, in schemas that are made here: what a string must not match, and what texts it must not be. */
@@ -59,17 +60,17 @@ function negateKeyword(
     case "pattern":
       return typeof value === "string" ? [{ type: "string", [NOT_PATTERN]: value }] : [];
     case "minLength":
-      return isPositive(value) ? [{ type: "string", maxLength: value - 1 }] : [false];
+      return isPositive(value) ? [{ type: "string", maxLength: countOf(value) - 1 }] : [false];
     case "maxLength":
-      return typeof value === "number" ? [{ type: "string", minLength: value + 1 }] : [];
+      return isNumber(value) ? [{ type: "string", minLength: countOf(value) + 1 }] : [];
     case "minimum":
-      return typeof value === "number" ? [{ type: "number", exclusiveMaximum: value }] : [];
+      return isNumber(value) ? [{ type: "number", exclusiveMaximum: value }] : [];
     case "maximum":
-      return typeof value === "number" ? [{ type: "number", exclusiveMinimum: value }] : [];
+      return isNumber(value) ? [{ type: "number", exclusiveMinimum: value }] : [];
     case "minItems":
-      return isPositive(value) ? [{ type: "array", maxItems: value - 1 }] : [false];
+      return isPositive(value) ? [{ type: "array", maxItems: countOf(value) - 1 }] : [false];
     case "maxItems":
-      return typeof value === "number" ? [{ type: "array", minItems: value + 1 }] : [];
+      return isNumber(value) ? [{ type: "array", minItems: countOf(value) + 1 }] : [];
     case "required":
       return [value].flat().flatMap((key) => (typeof key === "string" ? [{ ...lacking(key), type: "object" }] : []));
     case "properties":
@@ -110,9 +111,7 @@ function withoutTypes(types: readonly unknown[], isNullable: boolean): readonly 
 /** Numbers, arrays and objects are left out altogether where one of them must not be: they have many spellings. */
 function withoutValues(values: readonly unknown[]): readonly JsonSchema[] {
   const texts = values.filter((value) => typeof value === "string");
-  const kinds = new Set(
-    values.map((value) => (value === null ? "null" : Array.isArray(value) ? "array" : typeof value)),
-  );
+  const kinds = new Set(values.map(kindOf));
   const left = TYPES.filter((type) => type !== "boolean" && (type === "string" || !kinds.has(type)));
   const booleans = [true, false].filter((value) => !values.includes(value));
   return [
@@ -121,6 +120,14 @@ function withoutValues(values: readonly unknown[]): readonly JsonSchema[] {
   ];
 }
 
-function isPositive(value: unknown): value is number {
-  return typeof value === "number" && value > 0;
+function kindOf(value: unknown): string {
+  return value === null ? "null" : Array.isArray(value) ? "array" : isNumber(value) ? "number" : typeof value;
+}
+
+function isPositive(value: unknown): value is number | ExactNumber {
+  return isNumber(value) && countOf(value) > 0;
+}
+
+function countOf(value: number | ExactNumber): number {
+  return Number(sourceOf(value));
 }

@@ -33,6 +33,8 @@ export type Strings = {
 export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
   const rulesKnown = new Map<string, Dfa | undefined>();
   const known = new Map<string, Dfa | undefined>();
+  /** Why rules can't be followed, which is told wherever they stand. */
+  const failures = new Map<string, string>();
 
   function keyOf({ rules, min, max }: StringFacts): string {
     return JSON.stringify([rules.map(({ keyword, value, isNegated }) => [keyword, value, isNegated]), min, max]);
@@ -43,10 +45,16 @@ export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
       return undefined;
     }
     const key = keyOf(facts);
-    if (!known.has(key)) {
-      known.set(key, makeAutomaton(facts));
+    if (known.has(key)) {
+      return known.get(key);
     }
-    return known.get(key);
+    const before = tolerance.dropped().length;
+    const dfa = makeAutomaton(facts);
+    // What was left out is to be told wherever it was.
+    if (tolerance.dropped().length === before) {
+      known.set(key, dfa);
+    }
+    return dfa;
   }
 
   function makeAutomaton(facts: StringFacts): Dfa | undefined {
@@ -80,11 +88,28 @@ export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
 
   function ofRule(rule: TextRule): Dfa | undefined {
     const key = JSON.stringify([rule.keyword, rule.value, rule.isNegated]);
-    if (!rulesKnown.has(key)) {
-      const dfa = tolerance.attempt(rule.path, nameOf(rule), () => compileRule(rule, whole.part()), undefined);
-      rulesKnown.set(key, dfa === undefined || !rule.isNegated ? dfa : complement(dfa));
+    const failure = failures.get(key);
+    if (failure !== undefined) {
+      tolerance.drop(rule.path, nameOf(rule), failure);
+    } else if (!rulesKnown.has(key)) {
+      rulesKnown.set(
+        key,
+        tolerance.attempt(rule.path, nameOf(rule), () => compileOrRemember(key, rule), undefined),
+      );
     }
     return rulesKnown.get(key);
+  }
+
+  function compileOrRemember(key: string, rule: TextRule): Dfa | undefined {
+    try {
+      const dfa = compileRule(rule, whole.part());
+      return dfa === undefined || !rule.isNegated ? dfa : complement(dfa);
+    } catch (error) {
+      if (error instanceof UnsupportedSchemaError) {
+        failures.set(key, error.reason);
+      }
+      throw error;
+    }
   }
 
   function search(value: string, path: string): Dfa | undefined {

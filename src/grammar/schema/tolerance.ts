@@ -1,3 +1,4 @@
+import type { JsonSchema } from "../../generation/request.ts";
 import { stepPath, UnsupportedSchemaError } from "../errors.ts";
 import { ExhaustedError } from "../limits.ts";
 
@@ -17,6 +18,10 @@ export type Tolerance = {
   readonly attempt: <T>(path: string, keyword: string, make: () => T, otherwise: T) => T;
   /** What `make` gives; where it throws `UnsupportedSchemaError`, undefined. Nothing is dropped meanwhile, but thrown. */
   readonly probe: <T>(make: () => T) => T | undefined;
+  /** Remembers which schema stands at a path. */
+  readonly note: (path: string, schema: JsonSchema) => void;
+  /** The same, for facts that schemas at several paths gave together: a keyword is dropped wherever one of them has it. */
+  readonly of: (paths: readonly string[]) => Tolerance;
   readonly dropped: () => readonly DroppedKeyword[];
 };
 
@@ -48,20 +53,42 @@ export function createTolerance(): Tolerance {
     return error instanceof UnsupportedSchemaError && !(error instanceof ExhaustedError);
   }
 
-  return {
-    drop,
-    rewrite: (path, keyword) => void rewritten.set(stepPath(path, keyword), { path, keyword }),
-    attempt(path, keyword, make, otherwise) {
+  function createAttempt(dropIt: Tolerance["drop"]): Tolerance["attempt"] {
+    return (path, keyword, make, otherwise) => {
       try {
         return make();
       } catch (error) {
         if (!isTolerable(error) || probes > 0) {
           throw error;
         }
-        drop(path, keyword, error.reason);
+        dropIt(path, keyword, error.reason);
         return otherwise;
       }
+    };
+  }
+
+  const noted = new Map<string, JsonSchema>();
+  function placesOf(paths: readonly string[], keyword: string): readonly string[] {
+    return paths.filter((path) => {
+      const schema = noted.get(path);
+      return typeof schema === "object" && Object.hasOwn(schema, keyword);
+    });
+  }
+
+  const tolerance: Tolerance = {
+    drop,
+    note: (path, schema) => void noted.set(path, schema),
+    of(paths) {
+      const dropAll = (path: string, keyword: string, reason: string) => {
+        const places = placesOf(paths, keyword);
+        for (const place of places.length === 0 ? [path] : places) {
+          drop(place, keyword, reason);
+        }
+      };
+      return { ...tolerance, drop: dropAll, attempt: createAttempt(dropAll) };
     },
+    rewrite: (path, keyword) => void rewritten.set(stepPath(path, keyword), { path, keyword }),
+    attempt: createAttempt(drop),
     probe(make) {
       probes += 1;
       try {
@@ -77,4 +104,5 @@ export function createTolerance(): Tolerance {
     },
     dropped: () => [...dropped.values()],
   };
+  return tolerance;
 }

@@ -18,6 +18,8 @@ export type TextRule = { readonly path: string; readonly isNegated: boolean } & 
 /** A schema that holds for any value, by the types of value: what is left when the applicators and references are worked out. */
 export type Variant = {
   readonly path: string;
+  /** Where the schemas stand that gave these facts together. */
+  readonly sources?: readonly string[];
   /** The schema neither names this type nor says anything of it: it is written only where that is so of all types. */
   readonly isUnnamed?: boolean;
 } & (
