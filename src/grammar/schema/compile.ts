@@ -179,10 +179,10 @@ function compileAll(schema: JsonSchema): CompiledSchema {
     if (known !== undefined) {
       return known;
     }
-    const before = tolerance.dropped().length;
+    const before = tolerance.count();
     const expression = make();
     // What was left out is to be told wherever it was.
-    if (tolerance.dropped().length === before) {
+    if (tolerance.count() === before) {
       written.set(key, expression);
     }
     return expression;

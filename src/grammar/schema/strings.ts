@@ -48,10 +48,10 @@ export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
     if (known.has(key)) {
       return known.get(key);
     }
-    const before = tolerance.dropped().length;
+    const before = tolerance.count();
     const dfa = makeAutomaton(facts);
     // What was left out is to be told wherever it was.
-    if (tolerance.dropped().length === before) {
+    if (tolerance.count() === before) {
       known.set(key, dfa);
     }
     return dfa;

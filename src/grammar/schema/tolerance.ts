@@ -22,6 +22,8 @@ export type Tolerance = {
   readonly note: (path: string, schema: JsonSchema) => void;
   /** The same, for facts that schemas at several paths gave together: a keyword is dropped wherever one of them has it. */
   readonly of: (paths: readonly string[]) => Tolerance;
+  /** How many were dropped so far. */
+  readonly count: () => number;
   readonly dropped: () => readonly DroppedKeyword[];
 };
 
@@ -102,6 +104,7 @@ export function createTolerance(): Tolerance {
         probes -= 1;
       }
     },
+    count: () => dropped.size,
     dropped: () => [...dropped.values()],
   };
   return tolerance;
