@@ -21,7 +21,7 @@ globalThis.fetch = async function fetchAndCheck(input, init) {
   const headers = new Headers(init?.headers ?? sent?.headers);
   const head = {
     method,
-    path: decodeURIComponent(url.pathname),
+    path: decoded(url.pathname),
     status: response.status,
     type: response.headers.get("content-type")?.split(";")[0] ?? "",
     isAnthropic: url.pathname.startsWith("/v1/messages") || headers.has("anthropic-version"),
@@ -50,6 +50,15 @@ globalThis.fetch = async function fetchAndCheck(input, init) {
     value: response.url,
   });
 };
+
+/** As it stands where its escapes are no UTF-8. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
 
 afterEach(() => {
   expect(problems.splice(0), "what the published descriptions don't have").toEqual([]);

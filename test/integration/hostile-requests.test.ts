@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { findServerFault, hostileRequests } from "../fixtures/hostile-requests.ts";
+import { runSluice } from "./sluice-process.ts";
+
+const MODEL = "smollm2-135m-instruct";
+const SECONDS = 30;
+
+test(`requests of any kind, for ${SECONDS} seconds, are answered or refused in words, and the engine lives on`, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sluice-hostile-"));
+  const bounds = ["--max-tokens", "2", "--max-tokens-limit", "4", "--context", "512"];
+  const gateway = runSluice("--state-file", join(folder, "state.db"), ...bounds);
+  try {
+    const url = await gateway.ready;
+    const document: unknown = await (await fetch(`${url}/openapi.json`)).json();
+    await fc.assert(
+      fc.asyncProperty(
+        hostileRequests(document, { model: MODEL, ids: [] }),
+        async ({ method, path, headers, body }) => {
+          const response = await fetch(
+            `${url}${path}`,
+            body === undefined ? { method, headers } : { method, headers, body },
+          );
+          expect(findServerFault(response.status, await response.text())).toBeUndefined();
+        },
+      ),
+      { numRuns: 10_000, interruptAfterTimeLimit: SECONDS * 1_000, endOnFailure: true },
+    );
+    expect((await fetch(`${url}/ready`)).status).toBe(200);
+    const troubles = gateway.log().filter(({ level }) => level === "error" || level === "fatal");
+    expect(troubles).toEqual([]);
+  } finally {
+    gateway.kill("SIGTERM");
+    await gateway.ended;
+    await rm(folder, { recursive: true });
+  }
+}, 180_000);
