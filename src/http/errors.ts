@@ -62,7 +62,7 @@ export type Failure = {
   readonly status: number;
   readonly error: WireError;
   readonly headers: Readonly<Record<string, string>>;
-  /** Nobody foresaw it: its stack belongs in the log. */
+  /** Nobody foresaw it, or only whoever runs the server can mend it: its message and its stack belong in the log. */
   readonly unexpected: boolean;
 };
 
@@ -93,7 +93,8 @@ export function describeFailure(error: unknown, requestId: string): Failure {
     return describeGenerationError(error);
   }
   if (error instanceof StateError) {
-    return failed(503, error, {});
+    const { status, error: told, headers } = failed(503, error, {});
+    return { status, error: { ...told, message: error.forClients }, headers, unexpected: true };
   }
   return {
     status: 500,

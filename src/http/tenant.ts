@@ -8,3 +8,14 @@ export function stateOf(c: Context<HttpEnv>, state: State): TenantState {
   const tenant = c.get("caller")?.tenant ?? OWN_TERMS.tenant;
   return tenant === OWN_TERMS.tenant ? state : state.of(tenant);
 }
+
+/** What is kept of a request takes about so much more than the request: its answer, and ids and names. */
+const KEPT_BYTES = 64 * 1024;
+
+/**
+ * Throws `StateError` where what comes of the request could not be kept: before the model works for it. Its state file may still fail later.
+ */
+export function assertRoom(c: Context<HttpEnv>, state: TenantState): void {
+  const bytes = Number(c.req.header("content-length") ?? 0);
+  state.assertRoom(KEPT_BYTES + (Number.isFinite(bytes) ? bytes : 0));
+}

@@ -1,12 +1,14 @@
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import { describeStateFailure, StateError } from "./errors.ts";
+import { describeStateFailure, fullDisk, StateError } from "./errors.ts";
 import { migrations } from "./migrations.ts";
 
 /** Waiting for a lock holds up every stream of this process, so it is short. */
 const BUSY_TIMEOUT_MS = 250;
 const IN_MEMORY = ":memory:";
+/** What SQLite takes besides for one write: pages of indexes and lists, in the log of what was written and then in the file. */
+const SPARE_BYTES = 256 * 1024;
 
 /** A statement for this SQL, prepared once. */
 export type Prepare = (sql: string) => StatementSync;
@@ -19,6 +21,8 @@ export type Database = {
   readonly read: <T>(work: (sql: Prepare) => T) => T;
   /** Runs `work` in a transaction: all that it writes is kept, or, when it throws, nothing. */
   readonly write: <T>(work: (sql: Prepare) => T) => T;
+  /** Throws where about so many bytes could not be written now. Writes nothing. */
+  readonly assertRoom: (bytes: number) => void;
   /** Harmless when it was never opened. */
   readonly close: () => void;
 };
@@ -62,12 +66,27 @@ export function createDatabase(file: string, onOpen: (sql: Prepare) => void): Da
         const { handle, prepare } = use();
         return transact(handle, () => work(prepare));
       }),
+    assertRoom: (bytes) =>
+      guarded(() => {
+        const { handle } = use();
+        // Takes the lock that writing takes, and tells so of a file that can't be written.
+        transact(handle, () => {});
+        if (freeBytes(file) < bytes + SPARE_BYTES) throw fullDisk(file);
+      }),
     close: () =>
       guarded(() => {
         opened?.handle.close();
         opened = undefined;
       }),
   };
+}
+
+/** How much room there is on the file's disk. Infinity where there is no disk, or the system doesn't tell. */
+function freeBytes(file: string): number {
+  if (file === IN_MEMORY) return Number.POSITIVE_INFINITY;
+  const { blocks, bfree, bavail, bsize } = statfsSync(dirname(file));
+  const free = process.getuid?.() === 0 ? bfree : bavail;
+  return blocks === 0 ? Number.POSITIVE_INFINITY : free * bsize;
 }
 
 function openFile(file: string): DatabaseSync {
@@ -89,8 +108,9 @@ function migrate(handle: DatabaseSync, file: string): void {
     const version = number(handle.prepare("PRAGMA user_version").get() ?? {}, "user_version");
     if (version > migrations.length) {
       throw new StateError(
-        `The state file ${file} was written by a newer Sluice (version ${version}, and this one knows ${migrations.length}). ` +
-          "Update Sluice, or name another file with --state-file.",
+        file,
+        `it was written by a newer Sluice (version ${version}, and this one knows ${migrations.length}); ` +
+          "update Sluice, or name another file with --state-file",
       );
     }
     for (const migration of migrations.slice(version)) {

@@ -1,7 +1,25 @@
-/** State can't be read or written now: the disk is full, the file is locked, not ours, or broken. Nothing was half written. */
+/**
+ * State can't be read or written now: the disk is full, the file is locked, not ours, or broken. Nothing was half written. The message names
+ * the file, for whoever runs the server.
+ */
 export class StateError extends Error {
   override readonly name = "StateError";
   readonly code = "state_unavailable";
+  /** The same for a client, whom paths of the server's machine are none of the business. */
+  readonly forClients: string;
+
+  /** @param reason what is wrong and the way out, with no path in it: it goes on after "can't be used: " */
+  constructor(file: string, reason: string, options?: ErrorOptions & { readonly detail?: string }) {
+    super(`The state file ${file} can't be used: ${options?.detail ?? reason}.`, options);
+    this.forClients = `The server can't use its state file: ${reason}. What is not to be stored (\`store: false\`) can be answered all the same.`;
+  }
+}
+
+const FULL = "the disk is full; free some space";
+
+/** There is no room for what is to be kept. */
+export function fullDisk(file: string): StateError {
+  return new StateError(file, FULL);
 }
 
 /** Primary result codes, https://sqlite.org/rescode.html, with the way out of each. */
@@ -11,7 +29,7 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [8, "it can't be written; give Sluice the right to, or name another file with --state-file"],
   [10, "the disk reports an error"],
   [11, "it is damaged; move it away, or name another file with --state-file"],
-  [13, "the disk is full; free some space"],
+  [13, FULL],
   [14, "it can't be opened; check the folder, or name another file with --state-file"],
   [26, "it is no SQLite file; name another file with --state-file"],
 ]);
@@ -23,12 +41,12 @@ export function describeStateFailure(error: unknown, file: string): unknown {
   }
   if (error.code === "ERR_SQLITE_ERROR" && "errcode" in error && typeof error.errcode === "number") {
     const reason = REASONS.get(error.errcode & 0xff);
-    return reason === undefined
-      ? error
-      : new StateError(`The state file ${file} can't be used: ${reason}.`, { cause: error });
+    return reason === undefined ? error : new StateError(file, reason, { cause: error });
   }
   if ("syscall" in error) {
-    return new StateError(`The state file ${file} can't be used: ${error.message}.`, { cause: error });
+    const reason = error.code === "ENOSPC" ? FULL : `the system says ${error.code}; check the folder`;
+    // The system's own words name paths.
+    return new StateError(file, reason, { cause: error, detail: error.message });
   }
   return error;
 }

@@ -14,6 +14,8 @@ export type TenantState = {
   readonly chats: ChatStore;
   /** Closes texts that clients keep. */
   readonly seal: Seal;
+  /** Throws `StateError` where about so many bytes could not be kept now, so that nobody works for something that can't be. */
+  readonly assertRoom: (bytes: number) => void;
 };
 
 /** What must survive a restart. Every call may throw `StateError`; then nothing was written. Without `of` it is that of nobody's key. */
@@ -69,6 +71,7 @@ export function createState({
     conversations: createConversationStore(database, { tenant, now, afterWrite }),
     chats: createChatStore(database, { tenant, afterWrite }),
     seal: createSeal(database, tenant),
+    assertRoom: database.assertRoom,
   });
 
   return {

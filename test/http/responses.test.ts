@@ -191,12 +191,29 @@ describe("POST /v1/responses", () => {
     await responseOf(app);
     const other = new DatabaseSync(folder.file);
     other.exec("BEGIN IMMEDIATE");
-    const answer = await respond(app);
-    expect(answer.status).toBe(503);
-    expect(error.parse(await answer.json()).error).toMatchObject({ type: "server_error", code: "state_unavailable" });
+    for (const stream of [false, true]) {
+      const answer = await respond(app, { stream });
+      expect(answer.status).toBe(503);
+      expect(error.parse(await answer.json()).error).toMatchObject({ type: "server_error", code: "state_unavailable" });
+    }
+    expect((await responseOf(app, { store: false })).status).toBe("completed");
+    other.close();
+    state.close();
+  });
+
+  it("ends its stream as failed where it can't be stored any more when it is done", async () => {
+    using folder = temporaryFolder();
+    const state = openState({ file: folder.file });
+    await responseOf(createTestApp({ state }).app);
+    const other = new DatabaseSync(folder.file);
+    const generate = script(async function* () {
+      other.exec("BEGIN IMMEDIATE");
+      yield* answerWith(["Hello"]);
+    });
+    const { app } = createTestApp({ state, generate });
     const events = parseEvents(await (await respond(app, { stream: true })).text());
     expect(events.at(-1)).toMatchObject({ type: "response.failed" });
-    expect((await responseOf(app, { store: false })).status).toBe("completed");
+    expect(JSON.stringify(events)).not.toContain(folder.path);
     other.close();
     state.close();
   });

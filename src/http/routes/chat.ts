@@ -17,7 +17,7 @@ import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
 import { rememberChat } from "../remember-chat.ts";
-import { stateOf } from "../tenant.ts";
+import { assertRoom, stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
 
 export type ChatDeps = {
@@ -42,6 +42,7 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
     const model = chooseModel(c, models, chat.model);
 
     const { answersFunctionCall: tellsFunctionCall, toolLabels } = chat;
+    if (chat.memory !== undefined) assertRoom(c, stateOf(c, state));
     const wanted = opened.complete(chat.generation);
     const terms = makeTerms(c, chat.serviceTier);
     const { priority } = terms;

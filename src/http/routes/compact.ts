@@ -51,6 +51,8 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     const request = decodeCompactRequest(await readJson(c));
     const model = chooseModel(c, models, request.model);
     const kept = stateOf(c, state);
+    // Makes the key where there is none yet: a summary that can't be sealed should not be written.
+    kept.seal.seal("");
 
     const { items, readable } = loadTurn(kept, request);
     const ask = (soFar: string, text: string) => toPrompt(request, askForSummary(soFar, text));

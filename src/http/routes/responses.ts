@@ -21,7 +21,7 @@ import { createEventLog, followResponse } from "../responses/event-log.ts";
 import { generateFitting } from "../responses/fitting.ts";
 import { createRun, type ResponseRun, type RunOptions } from "../responses/run.ts";
 import { loadTurn, toPrompt } from "../responses/turn.ts";
-import { stateOf } from "../tenant.ts";
+import { assertRoom, stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
 
 export type ResponsesDeps = {
@@ -57,6 +57,7 @@ export function createResponse({
     const turn = loadTurn(kept, request);
     const said = toPrompt(request, turn.readable);
     const prompt = opened.compose(said);
+    if (request.store || request.conversationId !== undefined) assertRoom(c, kept);
     const terms = makeTerms(c, request.serviceTier, !request.background);
     const cache = { ...makeCacheWish(c, opened.cache(said), !request.background), isWhole: !request.stream };
     const head = newResponse(model.id, request.settings, now(), terms.priority, request.toolLabels);
