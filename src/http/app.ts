@@ -25,6 +25,7 @@ import { ownHost } from "./middleware/own-host.ts";
 import { queueHeaders } from "./middleware/queue-headers.ts";
 import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
+import { schemaHeaders } from "./middleware/schema-headers.ts";
 import { toolHeaders } from "./middleware/tool-headers.ts";
 import { canonicalPath } from "./path.ts";
 import { presetOpener } from "./preset.ts";
@@ -126,6 +127,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     queueHeaders(),
     cacheHeaders(),
     toolHeaders(),
+    schemaHeaders(),
     allowOrigins(settings.corsOrigins),
   );
   app.use("/v1/messages/*", anthropicForm());

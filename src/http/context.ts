@@ -1,4 +1,5 @@
 import type { Priority } from "../generation/terms.ts";
+import type { DroppedKeyword } from "../grammar/schema/tolerance.ts";
 import type { Key } from "../keys/key.ts";
 import type { Meter } from "../keys/meter.ts";
 import type { TokenCounts } from "../protocols/tally.ts";
@@ -22,6 +23,8 @@ export type RequestFacts = {
   cache?: CacheOutcome;
   /** What of the request's tools the model is not told of, in the client's words. */
   droppedTools?: readonly string[];
+  /** What of its schemas the answer is not held to. */
+  droppedKeywords?: readonly DroppedKeyword[];
   /** The code or type of the error that the client was told. */
   error?: string;
   /** The client closed the connection before it had the whole answer. */

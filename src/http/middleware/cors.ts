@@ -5,6 +5,7 @@ import type { HttpEnv } from "../context.ts";
 import { isKnownOrigin } from "../cross-site.ts";
 import { AGE_HEADER, CACHE_STATUS_HEADER } from "./cache-headers.ts";
 import { QUEUE_MS_HEADER, QUEUE_POSITION_HEADER } from "./queue-headers.ts";
+import { SCHEMA_DROPPED_HEADER } from "./schema-headers.ts";
 import { TOOLS_DROPPED_HEADER } from "./tool-headers.ts";
 
 /** What a script in a browser may read of an answer, besides what it may always read. */
@@ -27,6 +28,7 @@ const EXPOSED_HEADERS = [
   CACHE_STATUS_HEADER,
   AGE_HEADER,
   TOOLS_DROPPED_HEADER,
+  SCHEMA_DROPPED_HEADER,
 ];
 
 const PREFLIGHT_LIFETIME_SECONDS = 600;

@@ -12,6 +12,7 @@ import type { State } from "../../store/state.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
+import { CHAT_PLACES, noteDroppedKeywords } from "../dropped-keywords.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
@@ -44,6 +45,7 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
     const { answersFunctionCall: tellsFunctionCall, toolLabels } = chat;
     if (chat.memory !== undefined) assertRoom(c, stateOf(c, state));
     const wanted = opened.complete(chat.generation);
+    noteDroppedKeywords(c, wanted, CHAT_PLACES);
     const terms = makeTerms(c, chat.serviceTier);
     const { priority } = terms;
     const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, {

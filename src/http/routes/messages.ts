@@ -15,6 +15,7 @@ import type { ModelDirectory } from "../../routing/directory.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
+import { MESSAGES_PLACES, noteDroppedKeywords } from "../dropped-keywords.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
@@ -44,10 +45,12 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
     const tally = createTally(1);
     const id = c.get("requestId");
     const cache = { ...makeCacheWish(c, opened.cache(request.generation.prompt)), isWhole: !request.stream };
+    const wanted = opened.complete(request.generation);
+    noteDroppedKeywords(c, wanted, MESSAGES_PLACES);
     const generation = startGeneration(
       generate,
       {
-        ...opened.complete(request.generation),
+        ...wanted,
         id,
         model: model.id,
         terms: { ...terms, onLeft: tally.noteLeft },

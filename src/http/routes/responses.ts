@@ -11,6 +11,7 @@ import type { State } from "../../store/state.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
+import { noteDroppedKeywords, RESPONSES_PLACES } from "../dropped-keywords.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
@@ -68,6 +69,8 @@ export function createResponse({
       toPrompt: (items) => opened.compose(toPrompt(request, items)),
       mayTruncate: request.mayTruncate,
     });
+    const completed = opened.complete(request.generation);
+    noteDroppedKeywords(c, completed, RESPONSES_PLACES);
     const id = c.get("requestId");
     const wanted = request.background ? new AbortController().signal : connection;
     const tally = createTally(1);
@@ -77,7 +80,7 @@ export function createResponse({
     const generation = startGeneration(
       fitting,
       {
-        ...{ ...opened.complete(request.generation), prompt, id, model: model.id, cache },
+        ...{ ...completed, prompt, id, model: model.id, cache },
         terms: { ...terms, onAccepted: accepted.resolve, onLeft: tally.noteLeft },
       },
       wanted,
