@@ -34,7 +34,7 @@ import { clearCache, showCache, warmCache } from "./routes/cache.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { completions } from "./routes/completions.ts";
 import { docsPage, openapiDocument } from "./routes/docs.ts";
-import { elsewhere } from "./routes/elsewhere.ts";
+import { elsewhere, speakOllama } from "./routes/elsewhere.ts";
 import { embeddings } from "./routes/embeddings.ts";
 import { health, ready } from "./routes/health.ts";
 import { countMessageTokens, createMessage } from "./routes/messages.ts";
@@ -165,6 +165,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     app.all(path, unknownUrl);
   }
   app.notFound(async (c) => {
+    speakOllama(c);
     await forEveryRequest(c, async () => {
       try {
         await isOurs(c, async () => {

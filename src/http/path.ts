@@ -10,9 +10,12 @@ const VERSIONED: ReadonlySet<string> = new Set([
   "conversations",
 ]);
 
-/** What lies at the root, by its first word, and by the word that others have for it: vLLM and SageMaker probe `/ping`. */
+/**
+ * What lies at the root, by its first word, and by the word that others have for it: vLLM and SageMaker probe `/ping`. `api` is Ollama's, which
+ * is told so.
+ */
 const AT_ROOT: ReadonlyMap<string, string> = new Map([
-  ...["health", "ready", "tokenize", "detokenize", "apply-template", "openapi.json", "docs", "admin"].map(
+  ...["health", "ready", "tokenize", "detokenize", "apply-template", "openapi.json", "docs", "admin", "api"].map(
     (word) => [word, word] as const,
   ),
   ["ping", "health"],

@@ -154,6 +154,7 @@ describe("names and places of other servers", () => {
       ["/api/version", { method: "HEAD" }],
       ["/api/chat", { method: "POST", body: "{}" }],
       ["/api", {}],
+      ["/v1/api/tags", {}],
     ] as const) {
       const response = await app.request(`http://127.0.0.1:8080${path}`, init);
       expect(response.status).toBe(404);

@@ -36,6 +36,7 @@ describe("a path", () => {
     ["/ping", "/health"],
     ["/v1/tokenize", "/tokenize"],
     ["/v1/admin/usage", "/admin/usage"],
+    ["/v1/api/tags", "/api/tags"],
     ["/v1/nowhere/", "/v1/nowhere"],
     ["/nowhere", "/nowhere"],
     ["/api/tags", "/api/tags"],

@@ -3,17 +3,21 @@ import type { HttpEnv } from "../context.ts";
 import { OLLAMA_ERRORS } from "../error-form.ts";
 import { sendRefusal, unknownUrl } from "./unknown.ts";
 
+const OLLAMA_PATH = /^\/api(\/|$)/;
+
+/** Has an Ollama client told of failures in its own form, which it shows to its user. */
+export function speakOllama(c: Context<HttpEnv>): void {
+  if (OLLAMA_PATH.test(c.req.path)) c.set("errorForm", OLLAMA_ERRORS);
+}
+
 /** Answers what is at none of the API's paths: the root, an Ollama client, and whoever took a wrong turn. */
 export function elsewhere(c: Context<HttpEnv>): Response {
   const isRead = c.req.method === "GET" || c.req.method === "HEAD";
   if (c.req.path === "/" && isRead) return c.json({ status: "ok", name: "Sluice", api: "/v1", docs: "/docs" });
-  if (c.req.path === "/api" || c.req.path.startsWith("/api/")) return notOllama(c);
-  return unknownUrl(c);
+  return OLLAMA_PATH.test(c.req.path) ? notOllama(c) : unknownUrl(c);
 }
 
-/** Ollama's clients show its text to their users. */
 function notOllama(c: Context<HttpEnv>): Response {
-  c.set("errorForm", OLLAMA_ERRORS);
   const { origin } = new URL(c.req.url);
   return sendRefusal(
     c,

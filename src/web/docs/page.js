@@ -199,14 +199,17 @@ async function readJson(url) {
   return response.json();
 }
 
+/** What lies beside this page, also where its own path was written with a slash at the end. */
+const beside = (path) => new URL(path, location.origin + location.pathname.replace(/\/+$/, ""));
+
 async function show() {
-  const api = await readJson("openapi.json");
-  const models = await readJson("v1/models").catch(() => ({ data: [] }));
+  const api = await readJson(beside("openapi.json"));
+  const models = await readJson(beside("v1/models")).catch(() => ({ data: [] }));
   const model = models.data[0]?.id;
   const defaults = model === undefined ? {} : { model };
   document.getElementById("version").textContent = api.info.version;
   const about = element("p", { id: "about" }, `${api.info.description} The machine-readable form is `);
-  about.append(element("a", { href: "openapi.json", textContent: "openapi.json" }), ".");
+  about.append(element("a", { href: beside("openapi.json"), textContent: "openapi.json" }), ".");
   document.getElementById("about").replaceWith(about);
   const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     METHODS.filter((method) => method in methods).map((method) => ({ path, method, operation: methods[method] })),
