@@ -1,4 +1,10 @@
-import type { FinishReason, GenerationEvent, SampledLogprob, TokenLogprob } from "../generation/event.ts";
+import type {
+  FinishReason,
+  GenerationEvent,
+  PromptLogprob,
+  SampledLogprob,
+  TokenLogprob,
+} from "../generation/event.ts";
 
 /** An event, and how long after the one before it came. */
 export type TimedEvent = { readonly event: GenerationEvent; readonly afterMs: number };
@@ -14,6 +20,7 @@ type Packed =
   | readonly ["r", number, choice: number, text: string]
   | readonly ["a", number, choice: number, text: string, index: number]
   | readonly ["l", number, choice: number, text: string, logprobs: readonly PackedLogprob[]]
+  | readonly ["p", number, choice: number, logprobs: readonly PackedLogprob[]]
   | readonly ["c", number, choice: number, index: number, id: string, name: string]
   | readonly [
       "f",
@@ -127,6 +134,8 @@ function pack(event: GenerationEvent, ms: number): Packed {
       const { choice, text, logprobs } = event;
       return logprobs === undefined ? ["t", ms, choice, text] : ["l", ms, choice, text, logprobs.map(packLogprob)];
     }
+    case "prompt":
+      return ["p", ms, event.choice, event.logprobs.map(packPromptLogprob)];
     case "reasoning":
       return ["r", ms, event.choice, event.text];
     case "toolArguments":
@@ -148,6 +157,8 @@ function unpack(packed: Packed): GenerationEvent {
       return { type: "text", choice: packed[2], text: packed[3] };
     case "l":
       return { type: "text", choice: packed[2], text: packed[3], logprobs: packed[4].map(unpackLogprob) };
+    case "p":
+      return { type: "prompt", choice: packed[2], logprobs: packed[3].map(unpackPromptLogprob) };
     case "r":
       return { type: "reasoning", choice: packed[2], text: packed[3] };
     case "a":
@@ -166,6 +177,16 @@ function unpack(packed: Packed): GenerationEvent {
       };
     }
   }
+}
+
+/** A first token's is null, as is that of what can't be, which no token of a prompt has: a scorer's least is finite. */
+function packPromptLogprob({ logprob, ...rest }: PromptLogprob): PackedLogprob {
+  return packLogprob({ ...rest, logprob: logprob ?? Number.NEGATIVE_INFINITY });
+}
+
+function unpackPromptLogprob(packed: PackedLogprob): PromptLogprob {
+  const { logprob, ...rest } = unpackLogprob(packed);
+  return { ...rest, logprob: Number.isFinite(logprob) ? logprob : null };
 }
 
 function packLogprob(sampled: SampledLogprob): PackedLogprob {

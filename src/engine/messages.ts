@@ -1,4 +1,4 @@
-import type { FinishReason, SampledLogprob } from "../generation/event.ts";
+import type { FinishReason, PromptLogprob, SampledLogprob } from "../generation/event.ts";
 import type { ModelInfo, PromptPrice, TokenizeOptions } from "../generation/model.ts";
 import type { GenerationRequest, Grammar, Prompt, Sampling, Tool } from "../generation/request.ts";
 import type { Priority } from "../generation/terms.ts";
@@ -37,7 +37,9 @@ export type EngineInfo = ModelInfo & {
 };
 
 /** What of a request is the host's business, or comes to a sequence in another form. */
-type HostPart = "id" | "model" | "tools" | "output" | "choices" | "sampling" | "terms" | "cache" | "signal";
+type HostPart =
+  | ("id" | "model" | "tools" | "output" | "choices" | "sampling" | "promptLogprobs")
+  | ("terms" | "cache" | "signal");
 
 /**
  * One running completion. A request with n choices is n of these. Whatever a request has that is not taken out here comes along, also
@@ -52,6 +54,11 @@ export type SequenceRequest = Omit<GenerationRequest, HostPart> & {
   /** What the chat template is told of. */
   readonly tools?: readonly Tool[];
   readonly sampling: Sampling & { readonly seed: number };
+  /**
+   * Whether the prompt's tokens are scored too, beside how many of the most likely, and how many of them an engine that died had scored
+   * already. One of a request's sequences does it for all.
+   */
+  readonly promptScores?: { readonly top: number; readonly from: number };
   /** What the text is held to; undefined is any text. */
   readonly grammar?: Grammar;
   /** Whether the client gave the seed: then the same request gets the same text, even where reusing a prefix would be faster. */
@@ -120,6 +127,8 @@ export type SequenceUpdate = {
   readonly id: number;
   /** Set in the sequence's first update. */
   readonly started?: { readonly promptTokens: number; readonly cachedTokens: number };
+  /** The next of the prompt's tokens, where they are scored. */
+  readonly promptLogprobs?: readonly PromptLogprob[];
   /** The tokens sampled in this step: normally one. */
   readonly tokens: readonly number[];
   /** New text that is safe to show; may be empty while a character or a stop string is incomplete. */

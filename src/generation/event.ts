@@ -15,6 +15,9 @@ export type TokenLogprob = {
 /** A sampled token, and the most likely ones in its place, most likely first. */
 export type SampledLogprob = TokenLogprob & { readonly top: readonly TokenLogprob[] };
 
+/** A token of a prompt. Before its first one there is nothing that could make it likely: its log-probability is null. */
+export type PromptLogprob = Omit<SampledLogprob, "logprob"> & { readonly logprob: number | null };
+
 /**
  * What happens to a generation, in order: one `started`, then for each choice any number of others and one `finished`.
  * The choices' events interleave. A failure is thrown by the iterator, as one of `errors.ts`.
@@ -29,6 +32,8 @@ export type GenerationEvent =
       /** All of it was generated before, for another request, and takes nothing now. */
       readonly isReplay?: boolean;
     }
+  /** The next of the prompt's tokens, where their log-probabilities were asked for: once for all choices, as those of its first. */
+  | { readonly type: "prompt"; readonly choice: number; readonly logprobs: readonly PromptLogprob[] }
   | {
       readonly type: "text";
       readonly choice: number;

@@ -134,6 +134,8 @@ export type GenerationRequest = {
   readonly output?: OutputFormat;
   /** For each token, its log-probability and those of so many of the most likely; undefined for none. */
   readonly logprobs?: number;
+  /** The same of the prompt's tokens, from one pass over it; undefined for none. */
+  readonly promptLogprobs?: number;
   /**
    * Whether the spellings of control tokens that the model writes are part of the text; that of its end token never is. For models that
    * mark calls or channels with such.
@@ -141,7 +143,7 @@ export type GenerationRequest = {
   readonly showControlTokens?: boolean;
   /** How many independent answers (`n`), at least 1. */
   readonly choices: number;
-  /** At most so many tokens for each choice; undefined is until the context is full. */
+  /** At most so many tokens for each choice, 0 to read the prompt only; undefined is until the context is full. */
   readonly maxTokens: number | undefined;
   /** The text ends before any of these. */
   readonly stop: readonly string[];

@@ -35,7 +35,7 @@ export function createTokenCount(): TokenCount {
         told.completion += event.completionTokens;
         told.reasoning += event.reasoningTokens ?? 0;
         heard.delete(event.choice);
-      } else {
+      } else if (event.type !== "prompt") {
         heard.set(event.choice, (heard.get(event.choice) ?? 0) + 1);
       }
     },

@@ -80,7 +80,7 @@ describe("completions by the official openai package", () => {
     const ranked = choices
       .map(({ text, logprobs }) => {
         const all = logprobs?.token_logprobs ?? [];
-        return { text, mean: all.reduce((sum, one) => sum + one, 0) / all.length };
+        return { text, mean: all.reduce<number>((sum, one) => sum + (one ?? Number.NaN), 0) / all.length };
       })
       .sort((one, other) => other.mean - one.mean);
     const best = await complete({ ...fields, best_of: 4, n: 2 });

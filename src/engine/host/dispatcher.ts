@@ -106,9 +106,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
       owner.writer.started(news.started.promptTokens, news.started.cachedTokens);
     }
     sequence.tokens.push(...news.tokens);
-    const { text, logprobs } = news;
-    const isSeen = text !== "" || logprobs !== undefined;
-    if (isSeen && owner.writer.text(choice, text, logprobs) > policy.maxUnreadChars) {
+    if (tell(sequence, news) > policy.maxUnreadChars) {
       logger.warn({ requestId: owner.request.id }, "cancelled a request whose text nobody reads");
       cancel(owner);
       owner.writer.abort(new UnreadTextError(policy.maxUnreadChars));
@@ -126,6 +124,17 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
         clear(owner);
       }
     }
+  }
+
+  /** Passes on what is to be seen. Returns how much waits for the reader. */
+  function tell(sequence: Sequence, { text, logprobs, promptLogprobs }: SequenceUpdate): number {
+    const { owner, choice } = sequence;
+    let unreadChars = 0;
+    if (promptLogprobs !== undefined) {
+      sequence.promptScored += promptLogprobs.length;
+      unreadChars = owner.writer.prompt(choice, promptLogprobs);
+    }
+    return text !== "" || logprobs !== undefined ? owner.writer.text(choice, text, logprobs) : unreadChars;
   }
 
   /** Ends a suspect's trial when all of its sequences have passed theirs. */

@@ -1,9 +1,11 @@
-import type { FinishReason, GenerationEvent, SampledLogprob } from "../../generation/event.ts";
+import type { FinishReason, GenerationEvent, PromptLogprob, SampledLogprob } from "../../generation/event.ts";
 import { createMailbox } from "./mailbox.ts";
 
 /** The engine's end of one generation's stream. Whatever is written after the stream closed is dropped. */
 export type EventWriter = {
   started(promptTokens: number, cachedTokens: number): void;
+  /** Returns what `text` does. */
+  prompt(choice: number, logprobs: readonly PromptLogprob[]): number;
   /** Returns how much text now waits for the reader, in UTF-16 code units; log-probabilities count as text of about their size. */
   text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): number;
   finished(choice: number, reason: FinishReason, completionTokens: number, stopString?: string): void;
@@ -102,6 +104,12 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
       [told.untoldPrompt, told.untoldCached] = [promptTokens, cachedTokens];
       mailbox.started(promptTokens, cachedTokens);
       serve();
+    },
+    prompt(choice, logprobs) {
+      if (state === "closed") return 0;
+      mailbox.prompt(choice, logprobs);
+      serve();
+      return mailbox.unreadChars;
     },
     text(choice, text, logprobs) {
       if (state === "closed") return 0;

@@ -1,4 +1,4 @@
-import type { FinishReason, GenerationEvent, SampledLogprob } from "../../generation/event.ts";
+import type { FinishReason, GenerationEvent, PromptLogprob, SampledLogprob } from "../../generation/event.ts";
 
 /** Text that is still growing while nobody takes it. */
 type OpenText = { readonly type: "text"; readonly choice: number; text: string; logprobs?: SampledLogprob[] };
@@ -9,6 +9,7 @@ const SCORE_CHARS = 64;
 /** One request's events that its reader has not taken yet: at most one text for each choice, however long the reader waits. */
 export type Mailbox = {
   started(promptTokens: number, cachedTokens: number): void;
+  prompt(choice: number, logprobs: readonly PromptLogprob[]): void;
   text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): void;
   finished(choice: number, reason: FinishReason, completionTokens: number, stopString?: string): void;
   /** The oldest event, or undefined when there is none. */
@@ -27,6 +28,10 @@ export function createMailbox(): Mailbox {
   return {
     started(promptTokens, cachedTokens) {
       events.push({ type: "started", promptTokens, cachedTokens });
+    },
+    prompt(choice, logprobs) {
+      unreadChars += sizeOf(logprobs);
+      events.push({ type: "prompt", choice, logprobs });
     },
     text(choice, text, logprobs) {
       unreadChars += text.length + sizeOf(logprobs);
@@ -53,6 +58,7 @@ export function createMailbox(): Mailbox {
         open.delete(event.choice);
         unreadChars -= event.text.length + sizeOf(event.logprobs);
       }
+      if (event?.type === "prompt") unreadChars -= sizeOf(event.logprobs);
       return event;
     },
     clear() {
@@ -66,6 +72,6 @@ export function createMailbox(): Mailbox {
   };
 }
 
-function sizeOf(logprobs: readonly SampledLogprob[] = []): number {
+function sizeOf(logprobs: readonly Pick<SampledLogprob, "top">[] = []): number {
   return logprobs.reduce((sum, { top }) => sum + SCORE_CHARS * (1 + top.length), 0);
 }

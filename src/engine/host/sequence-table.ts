@@ -23,6 +23,8 @@ export type Sequence = {
   readonly seed: number;
   /** All tokens that a worker told of: what the next worker must replay. */
   readonly tokens: number[];
+  /** How many tokens of the prompt the reader was told the scores of. */
+  promptScored: number;
   /** Set while a worker has it. */
   submission: Submission | undefined;
   finished: boolean;
@@ -81,6 +83,7 @@ export function createSequenceTable(): SequenceTable {
           // Each choice draws otherwise, and yet as the request's seed says.
           seed: (seed + choice) >>> 0,
           tokens: [],
+          promptScored: 0,
           submission: undefined,
           finished: false,
         });
@@ -98,7 +101,8 @@ export function createSequenceTable(): SequenceTable {
       lastId += 1;
       sequence.submission = { id: lastId, trialTokens };
       submitted.set(lastId, sequence);
-      const { model, tools, output, choices, sampling, terms, cache, signal, ...rest } = sequence.owner.request;
+      const { choice, owner, promptScored } = sequence;
+      const { model, tools, output, choices, sampling, promptLogprobs, terms, cache, signal, ...rest } = owner.request;
       const { tenant, priority } = terms ?? OWN_TERMS;
       return {
         ...rest,
@@ -108,6 +112,8 @@ export function createSequenceTable(): SequenceTable {
         ...(tools && { tools: tools.tools }),
         maxTokens: trialTokens ?? rest.maxTokens,
         sampling: { ...sampling, seed: sequence.seed },
+        ...(promptLogprobs !== undefined &&
+          choice === 0 && { promptScores: { top: promptLogprobs, from: promptScored } }),
         ...(output?.type === "grammar" && { grammar: output.grammar }),
         reproducible: sampling.seed !== undefined,
         replay: sequence.tokens.slice(),

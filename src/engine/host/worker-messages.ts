@@ -41,6 +41,9 @@ const scored = { token: count, bytes, logprob: z.number().max(0) };
 const update = z.object({
   id: count,
   started: z.object({ promptTokens: count, cachedTokens: count }).exactOptional(),
+  promptLogprobs: z
+    .array(z.object({ ...scored, logprob: z.number().max(0).nullable(), top: z.array(z.object(scored)) }))
+    .exactOptional(),
   tokens: z.array(count),
   text: z.string(),
   logprobs: z.array(z.object({ ...scored, top: z.array(z.object(scored)) })).exactOptional(),

@@ -65,6 +65,12 @@ export function createBatcher(
       const wanted = wantLogits ? Uint32Array.of(tokens.length - 1) : noLogits;
       return context.addToBatch(slot, position, Uint32Array.from(tokens), wanted)[0] ?? -1;
     },
+    addScored(slot, position, tokens) {
+      farthest = Math.max(farthest, position);
+      slotsInBatch.push(slot);
+      const all = Uint32Array.from(tokens, (_, index) => index);
+      return Array.from(context.addToBatch(slot, position, Uint32Array.from(tokens), all));
+    },
     async decode() {
       // Attention's part grows with the position, so calls compare only within a doubling of it.
       const shape = `${batchTokens}@${Math.floor(Math.log2(1 + farthest / 256))}`;

@@ -63,6 +63,8 @@ export type Batcher = {
   beginBatch(tokenCount: number, exact: boolean): void;
   /** Adds tokens to the batch; returns the index of the last one's logits, or −1 where they aren't wanted. */
   addToBatch(slot: number, position: number, tokens: readonly number[], wantLogits: boolean): number;
+  /** As `addToBatch`; returns the indexes of all tokens' logits. */
+  addScored(slot: number, position: number, tokens: readonly number[]): readonly number[];
   decode(): Promise<void>;
   /**
    * Forgets what a slot holds from `length` on. Returns false where the model can't forget a part (recurrent ones):

@@ -8,6 +8,8 @@ export type Work = {
   readonly slot: Slot;
   readonly tokens: readonly number[];
   readonly wantLogits: boolean;
+  /** Whether the tokens that follow each of these in the prompt are scored. */
+  readonly isScored?: boolean;
 };
 
 /** What comes after the evaluated tokens. */
@@ -24,6 +26,7 @@ export type Drawn = {
  * reached the client when it came.
  */
 export function wantsLogits(sequence: Sequence): boolean {
+  if (sequence.request.maxTokens === 0) return false;
   return sequence.request.logprobs !== undefined || nextReplayedToken(sequence) === undefined;
 }
 

@@ -21,7 +21,11 @@ export type Prefix = {
  */
 export type Exactness = "exact" | "greedy" | "free";
 
-export type Prompt = CutPrompt & { readonly exactness: Exactness };
+export type Prompt = CutPrompt & {
+  readonly exactness: Exactness;
+  /** Whether every token is evaluated, since what comes of it is asked for; false if absent. */
+  readonly isWhole?: boolean;
+};
 
 /** The number of tokens that two sequences share at their beginning. */
 export function commonPrefixLength(a: readonly number[], b: readonly number[]): number {
@@ -38,7 +42,8 @@ export function commonPrefixLength(a: readonly number[], b: readonly number[]): 
  * @param chunkTokens prompts are cut at multiples of this
  */
 export function reusableTokens(prefix: Prefix, prompt: Prompt, chunkTokens: number): number {
-  const { tokens, exactness } = prompt;
+  const { tokens, exactness, isWhole = false } = prompt;
+  if (isWhole) return 0;
   const shared = Math.min(commonPrefixLength(prefix.tokens, tokens), tokens.length - 1);
   const goesOn = shared > prefix.promptTokens;
   if (exactness === "free" || (exactness === "greedy" && goesOn)) return shared;

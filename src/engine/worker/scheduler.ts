@@ -8,6 +8,7 @@ import type { Placement } from "./placement.ts";
 import { createPrefillOrder } from "./prefill-order.ts";
 import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
 import type { PrefixStore } from "./prefix-store.ts";
+import { describePiece, scorePiece } from "./prompt-scores.ts";
 import { acceptToken, createSequence, endSequence, mayShare, nextReplayedToken, type Sequence } from "./sequence.ts";
 import { SlotKeeper } from "./slot-keeper.ts";
 
@@ -151,6 +152,7 @@ export class Scheduler {
     sequence.sampler = this.#batcher.createSampler(request, prompt);
     for (const token of request.replay) sequence.sampler.accept(token);
     if (request.logprobs !== undefined) sequence.scorer = this.#batcher.createScorer(request.logprobs);
+    if (sequence.scoresPrompt) sequence.promptScorer = this.#batcher.createScorer(request.promptScores?.top ?? 0);
     this.#running.set(request.id, sequence);
   }
 
@@ -168,9 +170,11 @@ export class Scheduler {
       const chunk = cutChunk(next, next.slot, this.#chunkTokens, budgetTokens - evaluatedTokens);
       const startedAt = performance.now();
       const [logitIndex = -1] = await this.#evaluate([chunk]);
-      this.#pace.record(chunk.tokens.length, performance.now() - startedAt);
-      this.#prefillOrder.charge(chunk.sequence, chunk.tokens.length);
-      evaluatedTokens += chunk.tokens.length;
+      // To score a token takes about as long as to evaluate it, and says nothing of how fast others are.
+      const cost = chunk.tokens.length * (chunk.isScored === true ? 2 : 1);
+      if (chunk.isScored !== true) this.#pace.record(chunk.tokens.length, performance.now() - startedAt);
+      this.#prefillOrder.charge(chunk.sequence, cost);
+      evaluatedTokens += cost;
       if (logitIndex >= 0) await this.#share(chunk, logitIndex);
     }
     return evaluatedTokens;
@@ -199,17 +203,28 @@ export class Scheduler {
       work.reduce((sum, { tokens }) => sum + tokens.length, 0),
       work.some(({ sequence }) => sequence.exactness === "exact"),
     );
-    const logits = work.map(({ slot, tokens, wantLogits }) =>
-      batcher.addToBatch(slot.index, slot.tokens.length, tokens, wantLogits),
+    const all = work.map(({ slot, tokens, wantLogits, isScored = false }) =>
+      isScored
+        ? batcher.addScored(slot.index, slot.tokens.length, tokens)
+        : [batcher.addToBatch(slot.index, slot.tokens.length, tokens, wantLogits)],
     );
+    const logits = all.map((indexes, index) => (work[index]?.wantLogits === true ? (indexes.at(-1) ?? -1) : -1));
 
     this.#decodingSince = performance.now();
     // The draws are asked for before the evaluation has ended, and run right after it without a way through this thread.
     const evaluated = batcher.decode();
     const draws = work.map((item, index) => drawAfter(item, logits[index] ?? -1));
+    const scoring = work.map((item, index) =>
+      item.isScored === true ? scorePiece(item, all[index] ?? []) : undefined,
+    );
     this.#sendNews();
     const [, ...drawn] = await Promise.all([evaluated, ...draws]);
-    for (const { slot, tokens } of work) for (const token of tokens) slot.tokens.push(token);
+    const scores = await Promise.all(scoring);
+    for (const [index, item] of work.entries()) {
+      const scored = scores[index];
+      if (scored !== undefined) this.#noteScores(item, scored);
+      for (const token of item.tokens) item.slot.tokens.push(token);
+    }
     this.#settle(work, drawn);
     return logits;
   }
@@ -238,6 +253,15 @@ export class Scheduler {
   #advance({ sequence, slot }: Work, drawn: Drawn | undefined): void {
     const { request, prompt, prefill, output } = sequence;
     if (slot.tokens.length < prefill.length) return;
+    if (request.maxTokens === 0 && this.#running.has(request.id)) {
+      this.#release(sequence);
+      this.#news.push({
+        ...this.#begin(sequence),
+        tokens: [],
+        text: "",
+        finished: { reason: "length", completionTokens: 0 },
+      });
+    }
 
     // Tokens from before a crash are taken as said, as far as they were evaluated.
     while (output.length <= slot.tokens.length - prompt.length) {
@@ -251,11 +275,8 @@ export class Scheduler {
     const { text, logprobs, finished, stopString } =
       token === undefined ? endSequence(sequence, "stop") : this.#accept(sequence, token, scores);
     if (finished !== undefined) this.#release(sequence);
-    const first = !sequence.announced;
-    sequence.announced = true;
     this.#news.push({
-      id: request.id,
-      ...(first && { started: { promptTokens: prompt.length, cachedTokens: sequence.cachedTokens } }),
+      ...this.#begin(sequence),
       tokens: token === undefined ? [] : [token],
       text,
       ...(logprobs.length > 0 && { logprobs }),
@@ -269,6 +290,22 @@ export class Scheduler {
     });
   }
 
+  /** How a sequence's news begin. */
+  #begin(sequence: Sequence): Pick<SequenceUpdate, "id" | "started"> {
+    const { request, prompt, cachedTokens, announced } = sequence;
+    sequence.announced = true;
+    return { id: request.id, ...(!announced && { started: { promptTokens: prompt.length, cachedTokens } }) };
+  }
+
+  /** Before the slot has the tokens of `item`. */
+  #noteScores(item: Work, scores: readonly (TokenScores | undefined)[]): void {
+    const { sequence, slot } = item;
+    if (!this.#running.has(sequence.request.id)) return;
+    const promptLogprobs = describePiece(item, slot.tokens.length, scores, this.#tokenizer);
+    if (promptLogprobs.length === 0) return;
+    this.#news.push({ ...this.#begin(sequence), promptLogprobs, tokens: [], text: "" });
+  }
+
   #accept(sequence: Sequence, token: number, scores: TokenScores | undefined) {
     const logprob = scores && describeScores(scores, this.#tokenizer);
     return acceptToken(sequence, token, logprob, this.#tokenizer, this.#batcher.contextTokens);
@@ -280,6 +317,8 @@ export class Scheduler {
     sequence.sampler = undefined;
     sequence.scorer?.dispose();
     sequence.scorer = undefined;
+    sequence.promptScorer?.dispose();
+    sequence.promptScorer = undefined;
     sequence.slot = undefined;
   }
 

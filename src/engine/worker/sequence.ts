@@ -23,6 +23,8 @@ export type Sequence = {
   readonly output: number[];
   readonly detokenizer: Detokenizer;
   readonly stopMatcher: StopMatcher;
+  /** Whether the prompt's tokens are scored, so that all of them are evaluated. */
+  readonly scoresPrompt: boolean;
   /** Where log-probabilities were asked for. */
   readonly heldLogprobs: HeldLogprobs | undefined;
   /** Undefined while it waits. */
@@ -30,6 +32,8 @@ export type Sequence = {
   sampler: Sampler | undefined;
   /** Where log-probabilities were asked for. */
   scorer: Scorer | undefined;
+  /** Where the prompt is scored. */
+  promptScorer: Scorer | undefined;
   /** How many of the prompt's tokens its slot held already. */
   cachedTokens: number;
   announced: boolean;
@@ -61,17 +65,20 @@ export function createSequence(
     output: [],
     detokenizer: createDetokenizer((tokens) => tokenizer.detokenize(tokens, request.showControlTokens)),
     stopMatcher: createStopMatcher(request.stop),
+    scoresPrompt: (request.promptScores?.from ?? prompt.length) < prompt.length,
     heldLogprobs: request.logprobs === undefined ? undefined : createHeldLogprobs(),
     slot: undefined,
     sampler: undefined,
     scorer: undefined,
+    promptScorer: undefined,
     cachedTokens: 0,
     announced: false,
   };
 }
 
 /** Whether a sequence may go on from what `other` evaluates and draws from its logits, as if it had evaluated the same itself. */
-export function mayShare({ prefill, exactness }: Sequence, other: Sequence): boolean {
+export function mayShare({ prefill, exactness, scoresPrompt }: Sequence, other: Sequence): boolean {
+  if (scoresPrompt) return false;
   if (exactness !== other.exactness && exactness !== "free") return false;
   return prefill.length === other.prefill.length && commonPrefixLength(prefill, other.prefill) === prefill.length;
 }

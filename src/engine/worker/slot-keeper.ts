@@ -35,10 +35,13 @@ export class SlotKeeper {
   }
 
   /** Where a sequence has its prompt's beginning for least. Undefined where no slot is free of `running`. */
-  choose({ prefill, headTokens, exactness }: Sequence, running: Iterable<Sequence>): Placement | undefined {
+  choose(
+    { prefill, headTokens, exactness, scoresPrompt }: Sequence,
+    running: Iterable<Sequence>,
+  ): Placement | undefined {
     const taken = new Set(Array.from(running, ({ slot }) => slot));
     return choosePlacement({
-      prompt: { tokens: prefill, headTokens, exactness },
+      prompt: { tokens: prefill, headTokens, exactness, isWhole: scoresPrompt },
       slots: this.slots,
       free: this.slots.filter((slot) => !taken.has(slot)),
       stored: this.#prefixStore.list(),
@@ -68,7 +71,8 @@ export class SlotKeeper {
    * at all, since it is the same.
    */
   isWorthWaiting(sequence: Sequence, { keep }: Placement, running: Iterable<Sequence>): boolean {
-    const { prefill, headTokens, exactness } = sequence;
+    const { prefill, headTokens, exactness, scoresPrompt } = sequence;
+    if (scoresPrompt) return false;
     for (const other of running) {
       const { slot, prefill: tokens } = other;
       if (slot === undefined || slot.tokens.length >= tokens.length) continue;
@@ -80,7 +84,7 @@ export class SlotKeeper {
   }
 
   /** Makes the slot hold the beginning of the prompt, storing what it held before. Returns how many of its tokens it then holds. */
-  async fill({ prefill, headTokens }: Sequence, { slot, keep, source }: Placement): Promise<number> {
+  async fill({ prefill, headTokens, scoresPrompt }: Sequence, { slot, keep, source }: Placement): Promise<number> {
     const batcher = this.#batcher;
     const inPlace = source.type === "slot itself";
     if (source.type === "stored") this.#prefixStore.touch(source.prefix);
@@ -91,7 +95,9 @@ export class SlotKeeper {
     const enough = held.tokens.length >= keep;
     const whole = held.tokens.length === keep || batcher.truncate(slot.index, enough ? keep : 0);
     const kept = whole && enough ? keep : 0;
-    slot.exactTokens = exactTokensAfter(held, kept, { tokens: prefill, headTokens }, this.#chunkTokens);
+    // Its pieces are cut elsewhere.
+    const isExact = !scoresPrompt;
+    slot.exactTokens = isExact ? exactTokensAfter(held, kept, { tokens: prefill, headTokens }, this.#chunkTokens) : 0;
     slot.headTokens = headTokens;
     slot.tokens = held.tokens.slice(0, kept);
     slot.promptTokens = prefill.length;

@@ -75,10 +75,17 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
 
 async function describeAsked(completion: CompletionRequest, model: ServedModel, asker: Asker): Promise<Asked> {
   const { echo, returned, generation, prompts } = completion;
-  const logprobs = completion.logprobs !== undefined;
-  const needsTexts = echo || logprobs;
+  const { logprobs, promptLogprobs } = completion;
+  const needsTexts = echo || logprobs !== undefined;
   const promptTexts = await Promise.all(prompts.map((prompt) => (needsTexts ? textOf(prompt, model, asker) : "")));
-  return { promptTexts, echo, generated: generation.choices, returned, logprobs };
+  return {
+    promptTexts,
+    echo,
+    generated: generation.choices,
+    returned,
+    logprobs,
+    promptLogprobs: promptLogprobs !== undefined,
+  };
 }
 
 async function textOf(prompt: CompletionRequest["prompts"][number], model: ServedModel, asker: Asker): Promise<string> {

@@ -4,6 +4,7 @@ import { isSet } from "../fields.ts";
 import { decodeFormat, refuseBareFormat } from "../format-words.ts";
 import { decodeMaxTokens } from "../max-tokens.ts";
 import { decodeMetadata, type Metadata } from "../metadata.ts";
+import { refuseStreamedPrompt, refuseTooManyScores } from "../prompt-logprobs.ts";
 import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
 import { decodeStreamOptions } from "../stream-options.ts";
@@ -42,9 +43,14 @@ export type ChatRequest = {
 export function decodeChatRequest(body: unknown): ChatRequest {
   const wire = parseBody("chat", chatRequestSchema, body);
   refuseCombinations(wire);
+  refuseStreamedPrompt(wire);
   const { use: tools, labels, dropped } = decodeTools(wire);
   const format = decodeFormat(wire);
   if (tools !== undefined && tools.choice !== "none") refuseBareFormat(format);
+
+  const prompt = decodePrompt(wire);
+  const promptLogprobs = wire.prompt_logprobs ?? undefined;
+  if (promptLogprobs !== undefined) refuseTooManyScores([prompt], promptLogprobs, "prompt_logprobs");
 
   return {
     model: wire.model ?? undefined,
@@ -55,7 +61,8 @@ export function decodeChatRequest(body: unknown): ChatRequest {
     toolLabels: labels,
     droppedTools: dropped,
     generation: {
-      prompt: decodePrompt(wire),
+      prompt,
+      ...(promptLogprobs === undefined ? {} : { promptLogprobs }),
       ...(tools === undefined ? {} : { tools }),
       ...(format === undefined ? {} : { output: format.output }),
       ...(wire.logprobs === true ? { logprobs: wire.top_logprobs ?? 0 } : {}),

@@ -40,6 +40,7 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
       tally.note(event);
       switch (event.type) {
         case "started":
+        case "prompt":
           return "";
         case "text":
           return encodeText(event);

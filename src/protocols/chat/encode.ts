@@ -1,4 +1,5 @@
-import type { FinishReason, GenerationEvent, SampledLogprob } from "../../generation/event.ts";
+import type { FinishReason, GenerationEvent, PromptLogprob, SampledLogprob } from "../../generation/event.ts";
+import { encodePromptLogprobs } from "../prompt-logprobs.ts";
 import type { Tally } from "../tally.ts";
 import { createInputReader } from "../tools/input-reader.ts";
 import { encodeUsage } from "../usage.ts";
@@ -19,8 +20,10 @@ export async function encodeCompletion(answer: Answer, events: AsyncIterable<Gen
   const drafts = Array.from({ length: answer.choices }, (): Draft => {
     return { text: "", reasoning: "", calls: [], logprobs: undefined, reason: "stop" };
   });
+  let promptLogprobs: PromptLogprob[] | undefined;
   for await (const event of events) {
     tally.note(event);
+    if (event.type === "prompt") promptLogprobs = [...(promptLogprobs ?? []), ...event.logprobs];
     const draft = event.type === "started" ? undefined : drafts[event.choice];
     if (draft !== undefined) take(draft, event);
   }
@@ -38,6 +41,7 @@ export async function encodeCompletion(answer: Answer, events: AsyncIterable<Gen
       finish_reason: encodeReason(draft.reason, answer),
     })),
     usage: encodeUsage(tally.counts()),
+    ...(promptLogprobs && { prompt_logprobs: encodePromptLogprobs(promptLogprobs) }),
     service_tier: answer.serviceTier,
     system_fingerprint: answer.systemFingerprint,
   };
@@ -46,6 +50,7 @@ export async function encodeCompletion(answer: Answer, events: AsyncIterable<Gen
 function take(draft: Draft, event: GenerationEvent): void {
   switch (event.type) {
     case "started":
+    case "prompt":
       return;
     case "text":
       draft.text += event.text;

@@ -3,6 +3,7 @@ import { boolean, integer, modelName } from "../fields.ts";
 import { formatFields } from "../format-words.ts";
 import { maxTokensField } from "../max-tokens.ts";
 import { variablesField } from "../preset-fields.ts";
+import { promptLogprobsField } from "../prompt-logprobs.ts";
 import { samplingFields } from "../sampling.ts";
 import { serviceTier } from "../service-tier.ts";
 import { streamFields } from "../stream-options.ts";
@@ -47,6 +48,7 @@ export const chatRequestSchema = z.object(
       .describe(
         "Of how many of the most likely tokens in each place the log-probabilities come too; needs `logprobs`.",
       ),
+    prompt_logprobs: promptLogprobsField,
     // What these hold is told by `output-format.ts`.
     ...formatFields,
     ...templateFields,

@@ -3,6 +3,7 @@ import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { decodeFormat } from "../format-words.ts";
 import { decodeMaxTokens } from "../max-tokens.ts";
+import { refuseStreamedPrompt, refuseTooManyScores } from "../prompt-logprobs.ts";
 import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
 import { decodeStreamOptions, type StreamOptions } from "../stream-options.ts";
 import { parseBody } from "../words/read.ts";
@@ -29,6 +30,8 @@ export type CompletionRequest = StreamOptions & {
   readonly returned: number;
   /** For each token, of how many of the most likely the log-probabilities are answered; undefined for none. */
   readonly logprobs: number | undefined;
+  /** The same of the prompt's own tokens, in vLLM's form. */
+  readonly promptLogprobs: number | undefined;
   /** What to generate for each prompt. The id, the resolved model and the signal are the server's to add. */
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal" | "prompt">;
 };
@@ -42,18 +45,24 @@ export function decodeCompletionRequest(body: unknown): CompletionRequest {
   const returned = wire.n ?? 1;
   const generated = wire.best_of ?? returned;
   refuseCombinations(wire, returned, generated);
+  refuseStreamedPrompt(wire);
   const output = decodeFormat(wire)?.output;
+  const prompts = wire.prompt.map((prompt, index) => decodePrompt(prompt, wire, index));
+  const promptLogprobs = decodePromptLogprobs(wire);
+  if (promptLogprobs !== undefined) refuseTooManyScores(prompts, promptLogprobs, "prompt");
   // What a choice is worth is told by the log-probabilities of its own tokens.
   const logprobs = wire.logprobs ?? (generated > returned ? 0 : undefined);
 
   return {
     model: wire.model ?? undefined,
     ...decodeStreamOptions(wire),
-    prompts: wire.prompt.map((prompt, index) => decodePrompt(prompt, wire, index)),
+    prompts,
     echo: wire.echo ?? false,
     returned,
     logprobs: wire.logprobs ?? undefined,
+    promptLogprobs: wire.prompt_logprobs ?? undefined,
     generation: {
+      ...(promptLogprobs !== undefined && { promptLogprobs }),
       ...(logprobs !== undefined && { logprobs }),
       ...(output !== undefined && { output }),
       choices: generated,
@@ -63,6 +72,12 @@ export function decodeCompletionRequest(body: unknown): CompletionRequest {
       sampling: decodeSampling(wire),
     },
   };
+}
+
+/** Of how many tokens in each place of the prompt: as many as either field asks for. */
+function decodePromptLogprobs({ echo, logprobs, prompt_logprobs }: WireCompletionRequest): number | undefined {
+  const asked = [echo === true ? logprobs : undefined, prompt_logprobs].filter(isSet);
+  return asked.length === 0 ? undefined : Math.max(...asked);
 }
 
 function decodePrompt(prompt: WirePrompt, { suffix }: WireCompletionRequest, index: number): CompletionPrompt {
@@ -100,14 +115,6 @@ function refuseCombinations(wire: WireCompletionRequest, returned: number, gener
         "Leave out 'stream' or 'best_of'.",
       "best_of",
       "invalid_parameter_combination",
-    );
-  }
-  if (wire.echo === true && isSet(wire.logprobs)) {
-    throw new InvalidRequestError(
-      "Unsupported: 'echo' together with 'logprobs'. The log-probabilities of the prompt's own tokens are not available. " +
-        "Leave out one of the two.",
-      "logprobs",
-      "unsupported_value",
     );
   }
   const choices = wire.prompt.length * generated;

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { FinishReason, GenerationEvent, SampledLogprob } from "../../generation/event.ts";
+import type { FinishReason, GenerationEvent, PromptLogprob, SampledLogprob } from "../../generation/event.ts";
 import { systemFingerprint } from "../fingerprint.ts";
+import { encodePromptLogprobs } from "../prompt-logprobs.ts";
 import type { StreamEncoder } from "../stream.ts";
 import type { Tally } from "../tally.ts";
 import { encodeUsage } from "../usage.ts";
@@ -24,7 +25,10 @@ export type Asked = {
   /** Choices of each prompt that are generated, and how many of those are answered. */
   readonly generated: number;
   readonly returned: number;
-  readonly logprobs: boolean;
+  /** Of how many tokens in each place, where they are answered. With `echo` the prompt's are part of them. */
+  readonly logprobs: number | undefined;
+  /** Whether those of the prompt come in vLLM's form too. */
+  readonly promptLogprobs: boolean;
 };
 
 /** A new answer of `model`, with an id of its own, created now. */
@@ -40,7 +44,7 @@ export function newAnswer(
   };
 }
 
-type Choice = { text: string; logprobs: SampledLogprob[]; reason: FinishReason };
+type Choice = { text: string; prompt: PromptLogprob[]; logprobs: SampledLogprob[]; reason: FinishReason };
 
 /**
  * Reads `events` to their end and returns the `text_completion` object, choices in the prompts' order. Throws what they throw, and when a
@@ -53,13 +57,17 @@ export async function encodeCompletion(
   asked: Asked,
 ) {
   const choices = await collectChoices(events, tally, asked);
-  const best = asked.promptTexts.flatMap((promptText, index) =>
-    pickBest(choices.slice(index * asked.generated, (index + 1) * asked.generated), asked.returned).map((choice) => ({
+  const best = asked.promptTexts.flatMap((promptText, index) => {
+    const own = choices.slice(index * asked.generated, (index + 1) * asked.generated);
+    // The first one has them for all.
+    const prompt = own[0]?.prompt ?? [];
+    return pickBest(own, asked.returned).map((choice) => ({
       text: asked.echo ? promptText + choice.text : choice.text,
-      logprobs: asked.logprobs ? createLogprobEncoder(promptText)(choice.logprobs) : null,
+      logprobs: encodeLogprobs(promptText, asked, prompt, choice.logprobs),
       finish_reason: encodeReason(choice.reason),
-    })),
-  );
+      ...(asked.promptLogprobs && { prompt_logprobs: encodePromptLogprobs(prompt) }),
+    }));
+  });
   return {
     id: answer.id,
     object: "text_completion",
@@ -71,13 +79,23 @@ export async function encodeCompletion(
   };
 }
 
+function encodeLogprobs(
+  promptText: string,
+  { echo, logprobs: top }: Asked,
+  prompt: readonly PromptLogprob[],
+  sampled: readonly SampledLogprob[],
+): WireLogprobs | null {
+  if (top === undefined) return null;
+  return createLogprobEncoder(promptText, top, echo)(echo ? [...prompt, ...sampled] : sampled);
+}
+
 async function collectChoices(
   events: AsyncIterable<GenerationEvent>,
   tally: Tally,
   { promptTexts, generated }: Asked,
 ): Promise<readonly Choice[]> {
   const choices = Array.from({ length: promptTexts.length * generated }, (): Choice => {
-    return { text: "", logprobs: [], reason: "stop" };
+    return { text: "", prompt: [], logprobs: [], reason: "stop" };
   });
   for await (const event of events) {
     tally.note(event);
@@ -85,6 +103,9 @@ async function collectChoices(
     const choice = choices[event.choice];
     if (choice === undefined) throw new Error(`there is no choice ${event.choice}`);
     switch (event.type) {
+      case "prompt":
+        choice.prompt.push(...event.logprobs);
+        break;
       case "text":
         choice.text += event.text;
         choice.logprobs.push(...(event.logprobs ?? []));
@@ -123,7 +144,8 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
   }).slice(0, -1)},"choices":[`;
   const tail = `]${includeUsage ? ',"usage":null' : ""}}\n\n`;
   const owners = asked.promptTexts.flatMap((promptText) => Array.from({ length: asked.generated }, () => promptText));
-  const encoders = asked.logprobs ? owners.map(createLogprobEncoder) : [];
+  const { echo, generated, logprobs: top } = asked;
+  const encoders = top === undefined ? [] : owners.map((promptText) => createLogprobEncoder(promptText, top, echo));
 
   function chunk(index: number, text: string, logprobs: WireLogprobs | null, reason: FinishReason | null): string {
     const finish = reason === null ? null : encodeReason(reason);
@@ -131,13 +153,19 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
   }
 
   return {
-    open: () => (asked.echo ? owners.map((promptText, index) => chunk(index, promptText, null, null)).join("") : ""),
+    open: () => (echo ? owners.map((promptText, index) => chunk(index, promptText, null, null)).join("") : ""),
 
     encode(event) {
       tally.note(event);
       switch (event.type) {
         case "started":
           return "";
+        case "prompt": {
+          if (!echo) return "";
+          // Its text was sent at the beginning. All choices of a prompt begin with the same.
+          const sharing = Array.from({ length: generated }, (_, index) => event.choice + index);
+          return sharing.map((index) => chunk(index, "", encoders[index]?.(event.logprobs) ?? null, null)).join("");
+        }
         case "text": {
           const logprobs = encoders[event.choice]?.(event.logprobs ?? []) ?? null;
           return event.text === "" && (event.logprobs ?? []).length === 0

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { boolean, integer, modelName, string } from "../fields.ts";
 import { formatFields } from "../format-words.ts";
 import { maxTokensField } from "../max-tokens.ts";
+import { promptLogprobsField } from "../prompt-logprobs.ts";
 import { samplingFields } from "../sampling.ts";
 import { streamFields } from "../stream-options.ts";
 import { withAliases } from "../words/read.ts";
@@ -37,8 +38,9 @@ export const completionRequestSchema = z.object(
     logprobs: integer(0, MAX_LOGPROBS)
       .nullish()
       .describe(
-        "Of how many of the most likely tokens in each place the log-probabilities come, and that of the token drawn.",
+        "Of how many of the most likely tokens in each place the log-probabilities come, and that of the token drawn; with `echo` of the prompt's too.",
       ),
+    prompt_logprobs: promptLogprobsField,
     max_tokens: maxTokensField.describe(
       "How many tokens an answer has at most; 16 where it is left out, as many as fit for -1, and 0 reads the prompt only.",
     ),

@@ -91,6 +91,8 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
           const message = encodeMessage(answer, [], NO_STOP, usage);
           return frame({ type: "message_start", message }) + frame({ type: "ping" });
         }
+        case "prompt":
+          return "";
         case "text":
           return encodeText(event.text);
         case "reasoning":

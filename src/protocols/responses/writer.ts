@@ -156,6 +156,8 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
           }
           status = "in_progress";
           return [{ type: "response.in_progress", response: response() }];
+        case "prompt":
+          return [];
         case "text":
           return write("message", event.text, encodeLogprobs(event.logprobs ?? []).content);
         case "reasoning":

@@ -148,7 +148,8 @@ const ANSWERS: readonly Word[] = [
   ...words("llama-server", "n_probs", refused("use 'logprobs'", 0)),
   ...words("llama-server", "post_sampling_probs", refused("log-probabilities are the model's own", false)),
   ...words("vLLM", "logprob_token_ids", refused("use 'logprobs'")),
-  ...words("vLLM", "prompt_logprobs", refused("only chat completions and completions have them", 0), [
+  ...words("vLLM", "prompt_logprobs", FIELD, ["chat", "completions"]),
+  ...words("vLLM", "prompt_logprobs", refused("only chat completions and completions have them"), [
     "responses",
     "messages",
   ]),

@@ -110,6 +110,11 @@ export function createFakeBatcher(options: {
       if (!wantLogits) return -1;
       return logits.push([...cells]) - 1;
     },
+    addScored(slot, position, tokens) {
+      this.addToBatch(slot, position, tokens, false);
+      const cells = held[slot] ?? [];
+      return tokens.map((_, index) => logits.push(cells.slice(0, position + index + 1)) - 1);
+    },
     decode() {
       idle("decode");
       const size = batch.reduce((sum, { tokens }) => sum + tokens.length, 0);

@@ -201,6 +201,80 @@ describe("the scheduler", () => {
     await finish();
   });
 
+  /** What of a prompt is scored, as the fake model has it. */
+  const promptScores = (prompt: readonly number[]) =>
+    prompt.map((token, index) => (index === 0 ? null : logprobAfter(prompt.slice(0, index), token)));
+  const scoresOf = (updates: readonly SequenceUpdate[] = []) =>
+    updates.flatMap(({ promptLogprobs = [] }) => promptLogprobs.map(({ logprob }) => logprob));
+
+  test("scores every token of a prompt, once, whatever slots hold and whatever else runs", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ length: fc.integer({ min: 1, max: 20 }), from: fc.nat(2), scored: fc.boolean() }), {
+          minLength: 1,
+          maxLength: 6,
+        }),
+        fc.integer({ min: 0, max: 3 }),
+        async (requests, maxTokens) => {
+          const { scheduler, answers, drain, finish, batcher } = setUp();
+          for (const [id, { length, from, scored }] of requests.entries()) {
+            const fields = { maxTokens, ...(scored && { promptScores: { top: 1, from: 0 } }) };
+            scheduler.submit(sequenceRequest(id, fields), letters(length, from));
+          }
+          await drain();
+          for (const [id, { length, from, scored }] of requests.entries()) {
+            const prompt = letters(length, from);
+            const { updates = [], text, tokens } = answers.get(id) ?? {};
+            expect(scoresOf(updates)).toEqual(scored ? promptScores(prompt) : []);
+            expect(updates.filter(({ started }) => started !== undefined)).toHaveLength(1);
+            expect(updates[0]?.started?.promptTokens).toBe(length);
+            if (scored) expect(updates[0]?.started?.cachedTokens).toBe(0);
+            expect(updates.at(-1)?.finished).toBeDefined();
+            if (maxTokens === 0) {
+              expect({ text, tokens, end: updates.at(-1)?.finished }).toEqual({
+                text: "",
+                tokens: [],
+                end: { reason: "length", completionTokens: 0 },
+              });
+            } else {
+              expect(text).toBe(expectedAnswer(prompt, { maxTokens }, CONTEXT).text);
+            }
+          }
+          expect(batcher.liveSamplers()).toBe(0);
+          await finish();
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("goes on scoring where an engine that died had come to", async () => {
+    const prompt = letters(11);
+    for (const from of [0, 1, 4, 5, 10, 11]) {
+      const { scheduler, answers, drain, finish } = setUp();
+      scheduler.submit(sequenceRequest(1, { maxTokens: 1, promptScores: { top: 0, from } }), prompt);
+      await drain();
+      expect(scoresOf(answers.get(1)?.updates)).toEqual(promptScores(prompt).slice(from));
+      await finish();
+    }
+  });
+
+  test("lets others have a token between two pieces of a prompt that is scored", async () => {
+    const { scheduler, reports, drain, finish } = setUp();
+    scheduler.submit(sequenceRequest(1, { maxTokens: 20 }), letters(3));
+    await drain();
+    scheduler.submit(sequenceRequest(2, { maxTokens: 8 }), letters(5, 3));
+    scheduler.submit(sequenceRequest(3, { maxTokens: 0, promptScores: { top: 0, from: 0 } }), letters(16, 2));
+    await drain();
+    const pieces = reports.flat().filter(({ promptLogprobs }) => promptLogprobs !== undefined);
+    expect(pieces.length).toBeGreaterThan(3);
+    const order = reports.flat().map(({ id }) => id);
+    const scored = order.flatMap((id, index) => (id === 3 ? [index] : []));
+    const between = order.slice(scored[0], scored.at(-1)).filter((id) => id === 2);
+    expect(between.length).toBeGreaterThan(0);
+    await finish();
+  });
+
   test("ends before a token that is to end it, or after it where that is to be seen", async () => {
     const prompt = letters(5);
     const { tokens, text } = expectedAnswer(prompt, { maxTokens: 8 }, CONTEXT);

@@ -203,7 +203,6 @@ describe("a completion request that is wrong", () => {
     ],
     [{ best_of: 2, stream: true }, "best_of", "invalid_parameter_combination", "Results can't be streamed"],
     [{ grammar: 'root ::= "a"', regex: "a" }, "regex", "invalid_parameter_combination", "at the same time"],
-    [{ echo: true, logprobs: 0 }, "logprobs", "unsupported_value", "log-probabilities of the prompt's own tokens"],
     [{ prompt: [1], suffix: "z" }, "suffix", "invalid_parameter_combination", "needs prompts of text"],
     [
       { prompt: Array(65).fill("a"), n: 2 },

@@ -14,7 +14,14 @@ import { parseCompletionChunks, parseFrames } from "../../http/support.ts";
 
 const MODEL = { id: "owner/repo:Q4_K_M", createdUnixSeconds: 1_730_000_000 };
 const NOW = 1_760_000_000;
-const ASKED: Asked = { promptTexts: ["Once"], echo: false, generated: 1, returned: 1, logprobs: false };
+const ASKED: Asked = {
+  promptTexts: ["Once"],
+  echo: false,
+  generated: 1,
+  returned: 1,
+  logprobs: undefined,
+  promptLogprobs: false,
+};
 
 function started(): GenerationEvent {
   return { type: "started", promptTokens: 6, cachedTokens: 2 };
@@ -141,7 +148,7 @@ describe("log-probabilities in the legacy form", () => {
       ]),
       finished(0),
     ];
-    const { choices } = await encodeWhole(events, { logprobs: true });
+    const { choices } = await encodeWhole(events, { logprobs: 5 });
     expect(choices[0]?.logprobs).toEqual({
       tokens: [" upon", " me"],
       token_logprobs: [-0.5, -4],
@@ -159,7 +166,7 @@ describe("log-probabilities in the legacy form", () => {
       text(0, "é😀!", [sampled("é", -1), sampled([0xf0, 0x9f], -2), sampled([0x98, 0x80], -3), sampled("!", -4)]),
       finished(0),
     ];
-    const { choices } = await encodeWhole(events, { promptTexts: ["😀"], logprobs: true });
+    const { choices } = await encodeWhole(events, { promptTexts: ["😀"], logprobs: 5 });
     expect(choices[0]?.logprobs).toMatchObject({
       tokens: ["é", "bytes:\\xf0\\x9f", "bytes:\\x98\\x80", "!"],
       text_offset: [1, 2, 2, 3],
@@ -186,8 +193,8 @@ describe("log-probabilities in the legacy form", () => {
           ),
           finished(0),
         ];
-        const whole = (await encodeWhole(events, { logprobs: true })).choices[0]?.logprobs;
-        const chunks = encodeStream(events, { logprobs: true }).map((chunk) => chunk.choices[0]?.logprobs);
+        const whole = (await encodeWhole(events, { logprobs: 5 })).choices[0]?.logprobs;
+        const chunks = encodeStream(events, { logprobs: 5 }).map((chunk) => chunk.choices[0]?.logprobs);
         for (const list of ["tokens", "token_logprobs", "text_offset"] as const) {
           expect(chunks.flatMap((logprobs): unknown[] => logprobs?.[list] ?? [])).toEqual(whole?.[list]);
         }

@@ -1,17 +1,23 @@
 import { z } from "zod";
 import { completionRequestSchema } from "../../../protocols/completions/schema.ts";
 import { usage } from "../../../protocols/openai-responses.ts";
+import { promptLogprobs } from "../../../protocols/prompt-logprobs.ts";
 import type { Operation } from "../operation.ts";
 import { describeWords } from "../words.ts";
 import { CACHED_ERRORS, count } from "./shared.ts";
 
 const logprobs = z.object({
   tokens: z.array(z.string()),
-  token_logprobs: z.array(z.number()),
-  top_logprobs: z.array(z.record(z.string(), z.number())),
+  token_logprobs: z.array(z.number().nullable()),
+  top_logprobs: z.array(z.record(z.string(), z.number()).nullable()),
   text_offset: z.array(count),
 });
-const choice = { index: count, text: z.string(), logprobs: logprobs.nullable() };
+const choice = {
+  index: count,
+  text: z.string(),
+  logprobs: logprobs.nullable(),
+  prompt_logprobs: promptLogprobs.optional(),
+};
 const finishReason = z.enum(["stop", "length", "content_filter"]);
 const common = {
   id: z.string(),
