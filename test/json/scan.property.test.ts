@@ -18,36 +18,48 @@ const number = fc
     ([sign, whole, fraction, power]) =>
       sign + whole + (fraction === undefined ? "" : `.${fraction}`) + (power?.join("") ?? ""),
   );
+/** A JSON text, and what it is read as. */
+type Json = readonly [source: string, value: unknown];
+
 const text = fc
   .oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom('"', "\\", '\\"', "__proto__", "[{", "1.0"))
-  .map((one) => JSON.stringify(one));
+  .map((value): Json => [JSON.stringify(value), value]);
+/**
+ * Without backslashes: V8 13.6 takes `"\""` for `"\\"` where an object with that name was parsed before. After `{"a":0,"\\":1}`,
+ * `JSON.parse` reads `{"a":0,"\"":1}` as the same.
+ */
+const name = text.filter(([, value]) => !String(value).includes("\\"));
 const space = fc.constantFrom("", " ", "\n\t");
 
-/** JSON texts of any value, in any spelling, with what they hold. */
-const { json } = fc.letrec<{ json: string }>((tie) => ({
+/** Of any value, in any spelling. */
+const { json } = fc.letrec<{ json: Json }>((tie) => ({
   json: fc.oneof(
     { maxDepth: 5, depthIdentifier: "json" },
-    number,
+    number.map((source): Json => [source, read(source)]),
     text,
-    fc.constantFrom("true", "false", "null"),
+    fc.constantFrom<Json[]>(["true", true], ["false", false], ["null", null]),
     fc
       .tuple(space, fc.array(tie("json"), { maxLength: 4 }))
-      .map(([gap, items]) => `[${gap}${items.join(`${gap},${gap}`)}${gap}]`),
-    fc
-      .tuple(space, fc.uniqueArray(fc.tuple(text, tie("json")), { maxLength: 4, selector: ([key]) => JSON.parse(key) }))
       .map(
-        ([gap, members]) =>
-          `{${gap}${members.map(([key, value]) => `${key}${gap}:${gap}${value}`).join(`,${gap}`)}${gap}}`,
+        ([gap, items]): Json => [
+          `[${gap}${items.map(([source]) => source).join(`${gap},${gap}`)}${gap}]`,
+          items.map(([, value]) => value),
+        ],
+      ),
+    fc
+      .tuple(space, fc.uniqueArray(fc.tuple(name, tie("json")), { maxLength: 4, selector: ([[key]]) => key }))
+      .map(
+        ([gap, members]): Json => [
+          `{${gap}${members.map(([[key], [source]]) => `${key}${gap}:${gap}${source}`).join(`,${gap}`)}${gap}}`,
+          Object.fromEntries(members.map(([[, key], [, value]]) => [key, value])),
+        ],
       ),
   ),
 }));
 
-/** With a boxed number's source in the place of each number that JavaScript would write in another way, as V8's own reviver tells. */
-function reference(source: string): unknown {
-  return JSON.parse(source, (_key, value: unknown, context?: { readonly source?: string }) => {
-    const written = context?.source ?? "";
-    return typeof value === "number" && String(value) !== written ? new ExactNumber(written) : value;
-  });
+/** A number as it is to be read. V8's own reviver can't be asked: it has no source for some that follow a name with an escape. */
+function read(source: string): unknown {
+  return String(Number(source)) === source ? Number(source) : new ExactNumber(source);
 }
 
 /** Vitest's own comparison looks up an object's `__proto__` where it is a member like others. */
@@ -78,9 +90,9 @@ function measure(value: unknown): { depth: number; members: number; elements: nu
 describe("reading JSON", () => {
   it("keeps the source of every number that JavaScript would write in another way", () => {
     fc.assert(
-      fc.property(json, (source) => {
-        expectSame(readJsonText(source, UNBOUNDED), { value: reference(source) });
-        expectSame(readOwnJson(source), reference(source));
+      fc.property(json, ([source, value]) => {
+        expectSame(readJsonText(source, UNBOUNDED), { value });
+        expectSame(readOwnJson(source), value);
       }),
       { numRuns: 500 },
     );
@@ -98,15 +110,15 @@ describe("reading JSON", () => {
     const member = fc.tuple(fc.constantFrom("a", "b"), json);
     await fc.assert(
       fc.asyncProperty(json, json, fc.array(member, { maxLength: 5 }), async (a, b, others) => {
-        const members: (readonly [string, string])[] = [...others, ["a", a], ["b", b]];
-        const body = `{${members.map(([key, value]) => `"${key}": {"c": ${value}}`).join(" , ")}, "d": [1.0]}`;
+        const members: (readonly [string, Json])[] = [...others, ["a", a], ["b", b]];
+        const body = `{${members.map(([key, [source]]) => `"${key}": {"c": ${source}}`).join(" , ")}, "d": [1.0]}`;
         const read = await readJsonBody(
           body,
           UNBOUNDED,
           (field) => field !== "b",
           async () => {},
         );
-        expectSame(read, { value: { a: { c: reference(a) }, b: { c: JSON.parse(b) }, d: [1] } });
+        expectSame(read, { value: { a: { c: a[1] }, b: { c: JSON.parse(b[0]) }, d: [1] } });
       }),
       { numRuns: 300 },
     );
@@ -114,7 +126,7 @@ describe("reading JSON", () => {
 
   it("counts what a text holds, in pieces of any length, and stops at the first excess", () => {
     fc.assert(
-      fc.property(json, fc.integer({ min: 1, max: 40 }), (source, slice) => {
+      fc.property(json, fc.integer({ min: 1, max: 40 }), ([source], slice) => {
         const held = measure(JSON.parse(`[${source}]`));
         const run = (limits: JsonLimits) => {
           const scan = createJsonScan(`[${source}]`, limits, () => false);

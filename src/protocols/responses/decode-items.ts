@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { readOwnJson } from "../../json/parse.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
@@ -38,7 +39,7 @@ export function decodeInput(
 
 /** An item that was kept, as JSON. */
 export function parseKeptItem(body: string): Item {
-  const item = decodeItem(parseWire(wireItem, JSON.parse(body)), "item", "noted");
+  const item = decodeItem(parseWire(wireItem, readOwnJson(body)), "item", "noted");
   if (item.type === "item_reference") {
     throw new Error("a reference was kept in place of what it refers to");
   }
