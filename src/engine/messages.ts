@@ -1,5 +1,5 @@
 import type { FinishReason, PromptLogprob, SampledLogprob } from "../generation/event.ts";
-import type { ModelInfo, PromptPrice, TokenizeOptions } from "../generation/model.ts";
+import type { ModelInfo, Piece, PromptPrice, TokenizeOptions } from "../generation/model.ts";
 import type { GenerationRequest, Grammar, Prompt, Sampling, Tool } from "../generation/request.ts";
 import type { Priority } from "../generation/terms.ts";
 
@@ -98,7 +98,7 @@ export type TextAnswer =
   /** `stop`: what ends an answer to it besides what was asked for. */
   | { readonly type: "prompt"; readonly tokens: Uint32Array; readonly stop: readonly string[] }
   | { readonly type: "text"; readonly text: string }
-  | { readonly type: "pieces"; readonly pieces: readonly (readonly number[])[] }
+  | { readonly type: "pieces"; readonly pieces: readonly Piece[] }
   | { readonly type: "count"; readonly count: number }
   | ({ readonly type: "price" } & PromptPrice)
   | { readonly type: "rejected"; readonly rejection: Rejection };

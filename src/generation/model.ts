@@ -28,6 +28,9 @@ export type TokenizeOptions = {
   readonly parseSpecial: boolean;
 };
 
+/** A token's own text, or its bytes where they are only part of a character. */
+export type Piece = string | readonly number[];
+
 /** Who asks a question about text. */
 export type Asker = {
   /** Whose turn it takes. */
@@ -52,8 +55,8 @@ export type ModelText = {
   tokenize(text: string, options: TokenizeOptions, asker?: Asker): Promise<readonly number[]>;
   /** The tokens' text, control tokens spelled out. Rejects with `InvalidSamplingError` where one is not in the vocabulary. */
   detokenize(tokens: readonly number[], asker?: Asker): Promise<string>;
-  /** Each token's own bytes, which may be part of a character. Rejects as `detokenize` does. */
-  spell(tokens: readonly number[], asker?: Asker): Promise<readonly (readonly number[])[]>;
+  /** What each token is made of. Rejects as `detokenize` does. */
+  spell(tokens: readonly number[], asker?: Asker): Promise<readonly Piece[]>;
   /** A conversation as the model reads it. Rejects with `UnrenderablePromptError` where the template does not take it. */
   applyTemplate(prompt: Extract<Prompt, { type: "chat" }>, tools?: readonly Tool[], asker?: Asker): Promise<string>;
   /** How many tokens a prompt has, whether or not they fit. Rejects like a generation that goes on from it. */

@@ -61,7 +61,7 @@ const answer = z.discriminatedUnion("type", [
   z.object({ type: z.literal("tokens"), tokens: z.instanceof(Uint32Array) }),
   z.object({ type: z.literal("prompt"), tokens: z.instanceof(Uint32Array), stop: z.array(z.string()) }),
   z.object({ type: z.literal("text"), text: z.string() }),
-  z.object({ type: z.literal("pieces"), pieces: z.array(bytes) }),
+  z.object({ type: z.literal("pieces"), pieces: z.array(z.union([z.string(), bytes])) }),
   z.object({ type: z.literal("count"), count }),
   z.object({ type: z.literal("price"), promptTokens: count, cachedTokens: count }),
   z.object({ type: z.literal("rejected"), rejection }),

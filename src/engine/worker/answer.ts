@@ -1,3 +1,4 @@
+import type { Piece } from "../../generation/model.ts";
 import type { TextAnswer, TextQuery } from "../messages.ts";
 import type { Tokenizer } from "./backend.ts";
 import { tokenizeLong } from "./long-text.ts";
@@ -24,7 +25,12 @@ export function answerQuery(query: TextQuery, { tokenizer, template, readPrompt,
           refuseUnknown(query.tokens, tokenizer) ?? { type: "text", text: tokenizer.detokenize(query.tokens, true) }
         );
       case "spell":
-        return refuseUnknown(query.tokens, tokenizer) ?? { type: "pieces", pieces: query.tokens.map(tokenizer.bytes) };
+        return (
+          refuseUnknown(query.tokens, tokenizer) ?? {
+            type: "pieces",
+            pieces: query.tokens.map((token) => pieceOf(tokenizer.bytes(token))),
+          }
+        );
       case "applyTemplate":
         return { type: "text", text: renderConversation(query.prompt, query.tools, template) };
       case "countTokens": {
@@ -45,6 +51,16 @@ export function answerQuery(query: TextQuery, { tokenizer, template, readPrompt,
     }
   } catch (error) {
     return { type: "rejected", rejection: promptRejection(error) };
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function pieceOf(bytes: readonly number[]): Piece {
+  try {
+    return utf8.decode(Uint8Array.from(bytes));
+  } catch {
+    return bytes;
   }
 }
 

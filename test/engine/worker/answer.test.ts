@@ -58,7 +58,9 @@ test("a prompt that is to be gone on from is read, with what ends an answer to i
 });
 
 test("tokens are spelled one by one, unless the vocabulary does not have one", () => {
-  expect(answerQuery({ type: "spell", tokens: [97, 98] }, model)).toEqual({ type: "pieces", pieces: [[97], [98]] });
+  expect(answerQuery({ type: "spell", tokens: [97, 98] }, model)).toEqual({ type: "pieces", pieces: ["a", "b"] });
+  const cut = { ...model, tokenizer: { ...tokenizer, bytes: (token: number) => (token === 97 ? [0xf0, 0x9f] : []) } };
+  expect(answerQuery({ type: "spell", tokens: [97, 98] }, cut)).toEqual({ type: "pieces", pieces: [[0xf0, 0x9f], ""] });
   expect(answerQuery({ type: "spell", tokens: [97, 128] }, model)).toMatchObject({ type: "rejected" });
 });
 
