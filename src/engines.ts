@@ -32,6 +32,7 @@ function createModelEngine(model: LocalModel, config: Config, logger: Logger): E
       flashAttention: config.flashAttention,
       prefillChunkTokens: config.prefillChunk,
       prefillPauseMs: config.prefillPauseMs,
+      prefillShare: config.prefillShare,
       prefixStoreBytes: config.prefixStoreBytes,
     },
     logger,

@@ -89,7 +89,15 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(60_000)
     .default(50)
-    .describe("how long prompts may hold up answers in progress at a time, in ms; a piece is evaluated in any case"),
+    .describe(
+      "how long prompts may hold up answers in progress at a time, in ms; greedy and seeded prompts take a piece in any case",
+    ),
+  prefillShare: z
+    .number()
+    .min(0.05)
+    .max(1)
+    .default(0.75)
+    .describe("share of the time that prompts may take while answers are in progress; 1 is all that they need"),
   prefixStoreBytes: z
     .int()
     .min(0)

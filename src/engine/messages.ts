@@ -22,8 +22,10 @@ export type EngineOptions = {
   readonly flashAttention: FlashAttentionChoice;
   /** Prompts are cut at multiples of this. */
   readonly prefillChunkTokens: number;
-  /** How long prompts may hold up a step of the decoding sequences, in ms; one chunk is evaluated in any case. */
+  /** How long prompts may hold up a step of the decoding sequences, in ms; what must be exact takes a chunk in any case. */
   readonly prefillPauseMs: number;
+  /** Which share of the time prompts may take while sequences decode; above 0, 1 is all that they need. */
+  readonly prefillShare: number;
   /** How much of what slots lose is kept in files, so that conversations may outnumber slots; 0 is nothing. */
   readonly prefixStoreBytes: number;
 };

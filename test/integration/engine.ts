@@ -16,6 +16,7 @@ export async function startEngine(): Promise<Engine> {
       gpu: "off",
       flashAttention: "auto",
       prefillPauseMs: 50,
+      prefillShare: 1,
       prefillChunkTokens: 64,
       prefixStoreBytes: 0,
     },

@@ -100,6 +100,7 @@ async function serve(options: EngineOptions): Promise<void> {
     boundary: findBoundary(template, tokenizer),
     prefillChunkTokens: options.prefillChunkTokens,
     prefillPauseMs: options.prefillPauseMs,
+    prefillShare: options.prefillShare,
     prefixStore: openPrefixStore(options.prefixStoreBytes),
     report: (updates) => send({ type: "step", updates }),
   });

@@ -1,6 +1,9 @@
 /** Decides how much of prompts is evaluated between two steps of the sequences that decode. */
 export type PrefillPace = {
-  /** How many prompt tokens fit between two steps: whole chunks, one at least. */
+  /**
+   * How many prompt tokens fit between two steps: whole chunks, or less than one where a chunk takes too long. What must be cut at chunks takes
+   * one in any case.
+   */
   budgetTokens(): number;
   /** Takes in how long the evaluation of so many prompt tokens took. */
   record(tokens: number, ms: number): void;
@@ -16,24 +19,67 @@ export type PrefillPaceOptions = {
 
 /** The weight of the newest call in the running mean. */
 const NEWEST_WEIGHT = 0.25;
+/** A part of a chunk may take so many times the target: larger parts cost less a token, and speeds change. */
+const TOLERANCE = 1.5;
+/** Fewer tokens in a call take hardly less time. */
+const LEAST_TOKENS = 4;
+/** Half of a part that takes more of the time than this isn't worth its cost: then it isn't the tokens that take it. */
+const NO_GAIN = 0.8;
 
 /**
- * One chunk at a time until it is known how fast this machine reads; then as many as it reads in `targetMs`. A slow machine stays with
- * one, so nobody waits for more than a chunk; a fast one isn't held back by chunks that were cut for a slow one.
+ * One chunk at a time until it is known how fast this machine reads; then as many as it reads in `targetMs`, or the half, quarter, ... of
+ * one. So a fast machine isn't held back by chunks that were cut for a slow one, and on a slow one nobody waits for a chunk where less will do.
  */
 export function createPrefillPace({ chunkTokens, maxTokens, targetMs }: PrefillPaceOptions): PrefillPace {
-  let msPerToken: number | undefined;
+  const sizes = partsOf(chunkTokens);
+  /** What a call of each size takes, in ms; those that were never made are missing. */
+  const known = new Map<number, number>();
+
+  /** At most in proportion to any smaller size, since smaller calls cost more a token; where none was tried, in proportion to a larger one. */
+  function expectMs(size: number): number | undefined {
+    const inProportion = (each: number) => ((known.get(each) ?? Number.POSITIVE_INFINITY) * size) / each;
+    const smaller = sizes.filter((each) => each <= size && known.has(each));
+    if (smaller.length > 0) return Math.min(...smaller.map(inProportion));
+    const larger = sizes.findLast((each) => each > size && known.has(each));
+    return larger === undefined ? undefined : inProportion(larger);
+  }
+
   return {
     budgetTokens() {
-      if (msPerToken === undefined) return chunkTokens;
-      const tokens = Math.min(targetMs / msPerToken, maxTokens);
-      return Math.max(1, Math.floor(tokens / chunkTokens)) * chunkTokens;
+      const chunkMs = expectMs(chunkTokens);
+      if (chunkMs === undefined) return chunkTokens;
+      if (chunkMs <= targetMs) {
+        const tokens = Math.min((targetMs * chunkTokens) / chunkMs, maxTokens);
+        return Math.max(1, Math.floor(tokens / chunkTokens)) * chunkTokens;
+      }
+      let chosen = chunkTokens;
+      for (const size of sizes.slice(1)) {
+        const ms = expectMs(chosen) ?? 0;
+        const half = known.get(size);
+        if (ms <= targetMs * TOLERANCE || (half !== undefined && half > ms * NO_GAIN)) break;
+        chosen = size;
+      }
+      return chosen;
     },
     record(tokens, ms) {
       // The last piece of a prompt may be a few tokens, which cost as much as many.
-      if (tokens < chunkTokens) return;
-      const measured = ms / tokens;
-      msPerToken = msPerToken === undefined ? measured : msPerToken + NEWEST_WEIGHT * (measured - msPerToken);
+      const size = tokens >= chunkTokens ? chunkTokens : sizes.find((each) => each === tokens);
+      if (size === undefined) return;
+      const measured = (ms * size) / tokens;
+      const before = known.has(size) ? expectMs(size) : undefined;
+      const mean = before === undefined ? measured : before + NEWEST_WEIGHT * (measured - before);
+      // What makes one size slower or faster does so with all.
+      if (before !== undefined && before > 0) {
+        for (const [other, otherMs] of known) known.set(other, (otherMs * mean) / before);
+      }
+      known.set(size, mean);
     },
   };
+}
+
+/** A chunk, its half, its quarter and so on, down to a few tokens. */
+function partsOf(chunkTokens: number): readonly number[] {
+  const sizes = [chunkTokens];
+  for (let size = Math.floor(chunkTokens / 2); size >= LEAST_TOKENS; size = Math.floor(size / 2)) sizes.push(size);
+  return sizes;
 }

@@ -7,6 +7,7 @@ import { describeScores } from "./logprobs.ts";
 import type { Placement } from "./placement.ts";
 import { createPrefillOrder } from "./prefill-order.ts";
 import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
+import { createPrefillShare, type PrefillShare } from "./prefill-share.ts";
 import type { PrefixStore } from "./prefix-store.ts";
 import { describePiece, scorePiece } from "./prompt-scores.ts";
 import { acceptToken, createSequence, endSequence, mayShare, nextReplayedToken, type Sequence } from "./sequence.ts";
@@ -17,8 +18,10 @@ export type SchedulerOptions = {
   readonly tokenizer: Tokenizer;
   /** Prompts are cut at multiples of this. */
   readonly prefillChunkTokens: number;
-  /** How long prompts may hold up a step of the decoding sequences, in ms; one chunk is evaluated in any case. */
+  /** How long prompts may hold up a step of the decoding sequences, in ms; what must be exact takes a chunk in any case. */
   readonly prefillPauseMs: number;
+  /** Which share of the time prompts may take while sequences decode; above 0, 1 is all that they need. */
+  readonly prefillShare: number;
   /** Keeps what slots lose. */
   readonly prefixStore: PrefixStore;
   /** As `findBoundary` has it; without one, prompts have no heads. */
@@ -42,6 +45,7 @@ export class Scheduler {
   readonly #chunkTokens: number;
   readonly #boundary: Boundary | undefined;
   readonly #pace: PrefillPace;
+  readonly #timeShare: PrefillShare;
   readonly #report: (updates: SequenceUpdate[]) => void;
   readonly #keeper: SlotKeeper;
   readonly #waiting = new Map<number, Sequence>();
@@ -56,7 +60,8 @@ export class Scheduler {
   #news: SequenceUpdate[] = [];
 
   constructor(options: SchedulerOptions) {
-    const { batcher, tokenizer, prefillChunkTokens, prefillPauseMs, prefixStore, boundary, report } = options;
+    const { batcher, tokenizer, prefillChunkTokens, prefillPauseMs, prefillShare, prefixStore, boundary, report } =
+      options;
     this.#batcher = batcher;
     this.#tokenizer = tokenizer;
     this.#chunkTokens = prefillChunkTokens;
@@ -66,6 +71,7 @@ export class Scheduler {
       maxTokens: batcher.maxBatchTokens,
       targetMs: prefillPauseMs,
     });
+    this.#timeShare = createPrefillShare(prefillShare);
     this.#keeper = new SlotKeeper({ batcher, prefixStore, chunkTokens: prefillChunkTokens });
     this.#report = report;
   }
@@ -120,9 +126,16 @@ export class Scheduler {
     while (!this.#stopped) {
       await this.#admit();
       const decodes = decodesOf(this.#running.values());
-      if (decodes.length > 0) await this.#evaluate(decodes);
+      if (decodes.length > 0) {
+        const startedAt = performance.now();
+        await this.#evaluate(decodes);
+        this.#timeShare.decoded(performance.now() - startedAt);
+        if (!this.#timeShare.mayPrefill()) continue;
+      }
       const isPaced = decodes.length > 0 || this.#canWait();
+      const startedAt = performance.now();
       const prefilledTokens = await this.#prefill(isPaced ? this.#pace.budgetTokens() : this.#batcher.maxBatchTokens);
+      if (decodes.length > 0) this.#timeShare.prefilled(performance.now() - startedAt);
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
     this.#sendNews();
@@ -168,6 +181,7 @@ export class Scheduler {
       const next = this.#prefillOrder.next(this.#running.values());
       if (next?.slot === undefined) break;
       const chunk = cutChunk(next, next.slot, this.#chunkTokens, budgetTokens - evaluatedTokens);
+      if (chunk.isOffCut) next.slot.exactTokens = Math.min(next.slot.exactTokens, next.slot.tokens.length);
       const startedAt = performance.now();
       const [logitIndex = -1] = await this.#evaluate([chunk]);
       // To score a token takes about as long as to evaluate it, and says nothing of how fast others are.

@@ -18,6 +18,7 @@ export const OPTIONS: EngineOptions = {
   gpu: "off",
   prefillChunkTokens: 64,
   prefillPauseMs: 50,
+  prefillShare: 1,
   prefixStoreBytes: 0,
   flashAttention: "auto",
 };

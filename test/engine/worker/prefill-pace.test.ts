@@ -21,6 +21,48 @@ describe("the pace of prefill beside decoding sequences", () => {
     expect(pace.budgetTokens()).toBe(64);
   });
 
+  test("is a part of a chunk on a machine that takes too long for one", () => {
+    const pace = createPrefillPace({ chunkTokens: 64, maxTokens: 512, targetMs: 50 });
+    pace.record(64, 350);
+    expect(pace.budgetTokens()).toBe(8);
+    pace.record(8, 45);
+    expect(pace.budgetTokens()).toBe(8);
+  });
+
+  test.each([0.2, 1, 5, 12, 20])(
+    "keeps within twice the bound where %s ms a token allow it, and uses it",
+    (msPerToken) => {
+      const pace = createPrefillPace({ chunkTokens: 64, maxTokens: 512, targetMs: 50 });
+      // Small calls cost more a token.
+      const takes = (tokens: number) => 6 + tokens * msPerToken;
+      for (let call = 0; call < 30; call++) {
+        const tokens = pace.budgetTokens();
+        pace.record(tokens, takes(tokens));
+      }
+      const tookMs = takes(pace.budgetTokens());
+      expect(tookMs).toBeLessThanOrEqual(100);
+      if (pace.budgetTokens() < 512) expect(tookMs).toBeGreaterThan(25);
+    },
+  );
+
+  test("takes whole chunks again when the machine is fast again", () => {
+    const pace = createPrefillPace({ chunkTokens: 64, maxTokens: 512, targetMs: 50 });
+    pace.record(64, 1_200);
+    expect(pace.budgetTokens()).toBe(4);
+    for (let call = 0; call < 60; call++) {
+      const tokens = pace.budgetTokens();
+      pace.record(tokens, tokens * 0.5);
+    }
+    expect(pace.budgetTokens()).toBe(64);
+  });
+
+  test("doesn't cut chunks where that wins no time", () => {
+    const pace = createPrefillPace({ chunkTokens: 64, maxTokens: 512, targetMs: 50 });
+    // A call takes as long however little is in it.
+    for (let call = 0; call < 30; call++) pace.record(pace.budgetTokens(), 120);
+    expect(pace.budgetTokens()).toBe(64);
+  });
+
   test("learns nothing from a prompt's short last piece", () => {
     const pace = createPrefillPace({ chunkTokens: 64, maxTokens: 512, targetMs: 50 });
     pace.record(64, 15);
@@ -28,7 +70,7 @@ describe("the pace of prefill beside decoding sequences", () => {
     expect(pace.budgetTokens()).toBe(192);
   });
 
-  test("property: whole chunks, one at least, never more than the largest batch where that holds a chunk", () => {
+  test("property: whole chunks, or a half of one halved again, never more than the largest batch where that holds a chunk", () => {
     const positive = (max: number) => fc.double({ min: 0.001, max, noNaN: true });
     fc.assert(
       fc.property(
@@ -40,8 +82,13 @@ describe("the pace of prefill beside decoding sequences", () => {
           const pace = createPrefillPace({ chunkTokens, maxTokens: chunks * chunkTokens, targetMs });
           for (const [tokens, ms] of calls) pace.record(tokens, ms);
           const budget = pace.budgetTokens();
-          expect(budget % chunkTokens).toBe(0);
-          expect(budget).toBeGreaterThanOrEqual(chunkTokens);
+          if (budget < chunkTokens) {
+            const halves = [1, 2, 3, 4, 5, 6, 7].map((times) => Math.floor(chunkTokens / 2 ** times));
+            expect(halves).toContain(budget);
+            expect(budget).toBeGreaterThanOrEqual(4);
+          } else {
+            expect(budget % chunkTokens).toBe(0);
+          }
           expect(budget).toBeLessThanOrEqual(chunks * chunkTokens);
         },
       ),

@@ -10,9 +10,13 @@ const CONTEXT = 40;
 const LONG = 200;
 
 function setUp(
-  options: Partial<Parameters<typeof createFakeBatcher>[0]> & { chunk?: number; storeBytes?: number } = {},
+  options: Partial<Parameters<typeof createFakeBatcher>[0]> & {
+    chunk?: number;
+    storeBytes?: number;
+    prefillShare?: number;
+  } = {},
 ) {
-  const { chunk = 4, storeBytes = 0, ...batcherOptions } = options;
+  const { chunk = 4, storeBytes = 0, prefillShare = 1, ...batcherOptions } = options;
   const batcher = createFakeBatcher({ slots: 3, contextTokens: CONTEXT, ...batcherOptions });
   const answers = new Map<number, { text: string; tokens: number[]; updates: SequenceUpdate[] }>();
   const reports: SequenceUpdate[][] = [];
@@ -26,6 +30,7 @@ function setUp(
     tokenizer,
     prefillChunkTokens: chunk,
     prefillPauseMs: 0,
+    prefillShare,
     prefixStore,
     report(updates) {
       reports.push(updates);
@@ -350,6 +355,49 @@ describe("the scheduler", () => {
       .slice(2, 10)
       .map((call) => call.map(({ slot, tokens }) => `${slot}:${tokens.length}`).join(" "));
     expect(shape).toEqual(["0:1", "1:4", "0:1", "1:4", "0:1", "1:4", "0:1", "1:4"]);
+    await finish();
+  });
+
+  test("cuts into parts of chunks what draws at random, on a slow machine, and nothing that must be exact goes on from there", async () => {
+    const { batcher, scheduler, answers, drain, finish } = setUp({ chunk: 8, contextTokens: LONG });
+    const sizes = (slot: number, from: number) =>
+      batcher.calls
+        .slice(from)
+        .flat()
+        .filter((part) => part.slot === slot && part.tokens.length > 1)
+        .map(({ tokens }) => tokens.length);
+    scheduler.submit(sequenceRequest(1, { maxTokens: 60 }), letters(9));
+    await settle();
+    batcher.finishDecode();
+    await settle();
+    // Nothing is fast enough for a bound of 0 ms.
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1, temperature: 1 }), letters(33, 2));
+    for (let step = 0; step < 20; step += 1) {
+      batcher.finishDecode();
+      await settle();
+    }
+    expect(sizes(1, 0)).toEqual([4, 4, 4, 4, 4, 4, 4, 4]);
+    const before = batcher.calls.length;
+    const greedy = sequenceRequest(3, { maxTokens: 1 });
+    scheduler.submit(greedy, letters(33, 2));
+    await drain();
+    expect(answers.get(3)?.updates[0]?.started?.cachedTokens).toBe(0);
+    expect([...sizes(1, before), ...sizes(2, before)]).toEqual([8, 8, 8, 8]);
+    await finish();
+  });
+
+  test("lets sequences decode until they had their share of the time, before prompts go on", async () => {
+    const { batcher, scheduler, drain, finish } = setUp({ prefillShare: 0.05 });
+    scheduler.submit(sequenceRequest(1, { maxTokens: 30 }), letters(3));
+    await settle();
+    batcher.finishDecode();
+    await settle();
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1 }), letters(16, 2));
+    await drain();
+    const shape = batcher.calls.slice(2).map((call) => call.map(({ slot }) => slot).join());
+    const [first, second] = [shape.indexOf("1"), shape.indexOf("1", shape.indexOf("1") + 1)];
+    expect(shape.filter((slot) => slot === "1")).toHaveLength(4);
+    expect(second - first).toBeGreaterThan(2);
     await finish();
   });
 
