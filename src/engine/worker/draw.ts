@@ -23,11 +23,13 @@ export type Drawn = {
 
 /**
  * Whether the logits after the evaluated tokens are of use. Tokens from before a crash need no draw, but their scores may not have
- * reached the client when it came.
+ * reached the client when it came; and where they were evaluated with the prompt, all of them are past.
  */
 export function wantsLogits(sequence: Sequence): boolean {
-  if (sequence.request.maxTokens === 0) return false;
-  return sequence.request.logprobs !== undefined || nextReplayedToken(sequence) === undefined;
+  const { request, prompt, prefill } = sequence;
+  if (request.maxTokens === 0) return false;
+  const replayed = prefill.length === prompt.length + request.replay.length;
+  return replayed || request.logprobs !== undefined || nextReplayedToken(sequence) === undefined;
 }
 
 /** The next token of every sequence that is past its prompt, in ascending slot order: llama.cpp merges only ascending ones. */

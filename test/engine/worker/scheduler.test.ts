@@ -192,6 +192,17 @@ describe("the scheduler", () => {
     await finish();
   });
 
+  test("goes on after a crash with two that had come equally far, though only one of them is evaluated", async () => {
+    const { scheduler, answers, drain, finish } = setUp({ contextTokens: LONG });
+    const prompt = letters(10);
+    const { tokens } = expectedAnswer(prompt, { maxTokens: 12 }, LONG);
+    const request = { maxTokens: 12, temperature: 1, replay: tokens.slice(0, 5) };
+    for (const id of [1, 2]) scheduler.submit(sequenceRequest(id, request), prompt);
+    await drain();
+    for (const id of [1, 2]) expect(answers.get(id)?.tokens).toEqual(tokens.slice(5));
+    await finish();
+  });
+
   test("scores the tokens that were held back when the engine died, and no other of those", async () => {
     const prompt = letters(10);
     const { tokens, text } = expectedAnswer(prompt, { maxTokens: 6 }, CONTEXT);
