@@ -23,11 +23,13 @@ const NEWEST_WEIGHT = 0.25;
 const TOLERANCE = 1.5;
 /** Fewer tokens in a call take hardly less time. */
 const LEAST_TOKENS = 4;
+/** How often a chunk is halved before anything is known. */
+const FIRST_SIZE = 2;
 /** Half of a part that takes more of the time than this isn't worth its cost: then it isn't the tokens that take it. */
 const NO_GAIN = 0.8;
 
 /**
- * One chunk at a time until it is known how fast this machine reads; then as many as it reads in `targetMs`, or the half, quarter, ... of
+ * A quarter of a chunk until it is known how fast this machine reads; then as many chunks as it reads in `targetMs`, or the half, quarter, ... of
  * one. So a fast machine isn't held back by chunks that were cut for a slow one, and on a slow one nobody waits for a chunk where less will do.
  */
 export function createPrefillPace({ chunkTokens, maxTokens, targetMs }: PrefillPaceOptions): PrefillPace {
@@ -35,21 +37,37 @@ export function createPrefillPace({ chunkTokens, maxTokens, targetMs }: PrefillP
   /** What a call of each size takes, in ms; those that were never made are missing. */
   const known = new Map<number, number>();
 
-  /** At most in proportion to any smaller size, since smaller calls cost more a token; where none was tried, in proportion to a larger one. */
+  /**
+   * At most in proportion to any smaller size, since smaller calls cost more a token, and on the line through the two that are next in size. Where
+   * no smaller one was tried, in proportion to a larger one.
+   */
   function expectMs(size: number): number | undefined {
-    const inProportion = (each: number) => ((known.get(each) ?? Number.POSITIVE_INFINITY) * size) / each;
-    const smaller = sizes.filter((each) => each <= size && known.has(each));
-    if (smaller.length > 0) return Math.min(...smaller.map(inProportion));
-    const larger = sizes.findLast((each) => each > size && known.has(each));
-    return larger === undefined ? undefined : inProportion(larger);
+    const inProportion = ({ size: each, ms }: Known) => (ms * size) / each;
+    const smaller = allKnown().filter((each) => each.size <= size);
+    const [next, afterNext] = smaller;
+    if (next === undefined) {
+      const larger = allKnown().at(-1);
+      return larger && inProportion(larger);
+    }
+    const line = afterNext === undefined ? Number.POSITIVE_INFINITY : onLine(next, afterNext, size);
+    return Math.min(line, ...smaller.map(inProportion));
+  }
+
+  /** The largest first. */
+  function allKnown(): readonly Known[] {
+    return sizes.flatMap((size) => {
+      const ms = known.get(size);
+      return ms === undefined ? [] : [{ size, ms }];
+    });
   }
 
   return {
     budgetTokens() {
       const chunkMs = expectMs(chunkTokens);
-      if (chunkMs === undefined) return chunkTokens;
+      // Beside sequences that decode, a machine is taken to be slow until it is known: on a fast one that costs a few ms, once.
+      if (chunkMs === undefined) return sizes[FIRST_SIZE] ?? chunkTokens;
       if (chunkMs <= targetMs) {
-        const tokens = Math.min((targetMs * chunkTokens) / chunkMs, maxTokens);
+        const tokens = chunkMs === 0 ? maxTokens : Math.min((targetMs * chunkTokens) / chunkMs, maxTokens);
         return Math.max(1, Math.floor(tokens / chunkTokens)) * chunkTokens;
       }
       let chosen = chunkTokens;
@@ -75,6 +93,13 @@ export function createPrefillPace({ chunkTokens, maxTokens, targetMs }: PrefillP
       known.set(size, mean);
     },
   };
+}
+
+type Known = { readonly size: number; readonly ms: number };
+
+function onLine(larger: Known, smaller: Known, size: number): number {
+  const msPerToken = Math.max(0, (larger.ms - smaller.ms) / (larger.size - smaller.size));
+  return larger.ms + msPerToken * (size - larger.size);
 }
 
 /** A chunk, its half, its quarter and so on, down to a few tokens. */

@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { createPrefillPace } from "../../../src/engine/worker/prefill-pace.ts";
 
 describe("the pace of prefill beside decoding sequences", () => {
-  test("is one chunk until a chunk was timed", () => {
-    expect(createPrefillPace({ chunkTokens: 64, maxTokens: 512, targetMs: 50 }).budgetTokens()).toBe(64);
+  test("is a quarter of a chunk until something was timed", () => {
+    expect(createPrefillPace({ chunkTokens: 64, maxTokens: 512, targetMs: 50 }).budgetTokens()).toBe(16);
+    expect(createPrefillPace({ chunkTokens: 4, maxTokens: 512, targetMs: 50 }).budgetTokens()).toBe(4);
   });
 
   test("is as many whole chunks as the machine reads in the time", () => {
