@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
-import { EngineCrashedError, OverloadedError } from "../../src/generation/errors.ts";
+import { ContextLengthExceededError, EngineCrashedError, OverloadedError } from "../../src/generation/errors.ts";
 import { error } from "../../src/protocols/openai-responses.ts";
 import { openState, temporaryFolder } from "../store/support.ts";
 import { fetchResponse, parseEvents, RESPONSES, respond, responseOf } from "./responses-support.ts";
@@ -56,17 +56,20 @@ describe("a response in the background", () => {
     });
   });
 
-  it("is refused at once where the server has too much to do", async () => {
+  it.each([
+    ["the server has too much to do", new OverloadedError("Full.", 2_000), 503, "server_overloaded"],
+    ["its prompt is too long", new ContextLengthExceededError(9_000, 4_096), 400, "context_length_exceeded"],
+  ])("is refused at once where %s", async (_, failure, status, code) => {
     const { app } = createTestApp({
       generate: script(async function* () {
         yield* [];
-        throw new OverloadedError("The server already has 1 requests in hand.", 2_000);
+        throw failure;
       }),
     });
     const refused = await respond(app, BACKGROUND);
-    expect(refused.status).toBe(503);
-    expect(refused.headers.get("retry-after")).toBe("2");
-    expect(error.parse(await refused.json()).error.code).toBe("server_overloaded");
+    expect(refused.status).toBe(status);
+    expect(refused.headers.get("retry-after")).toBe(status === 503 ? "2" : null);
+    expect(error.parse(await refused.json()).error.code).toBe(code);
   });
 
   it("can't be gone on from before it has ended", async () => {

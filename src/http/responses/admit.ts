@@ -1,12 +1,13 @@
 import { setImmediate as loopTurn } from "node:timers/promises";
-import { BeyondLimitError, OverloadedError, RateLimitedError } from "../../generation/errors.ts";
+import { OverloadedError } from "../../generation/errors.ts";
 import type { GenerationEvent } from "../../generation/event.ts";
+import { describeFailure } from "../errors.ts";
 import type { ClientGeneration } from "../generation.ts";
 
 /**
- * Begins a generation whose client does not wait for it, once it is known whether it is taken on: who is over a limit should hear so at once, and
- * not when they ask what became of it. Returns it with nothing of it lost. Throws what it was refused with, an `OverloadedError`, a
- * `RateLimitedError` or a `BeyondLimitError`; every other failure is the generation's own.
+ * Begins a generation whose client does not wait for it, and waits until it is known whether it is taken on: who is over a limit, or asks for
+ * what can't be, should hear so at once, and not when they ask what became of it. Returns it with nothing of it lost. Throws what it was
+ * refused with; a failure of the server's is the generation's own.
  *
  * @param accepted resolves when the limits of its key have let it in
  */
@@ -18,9 +19,8 @@ export async function admit(generation: ClientGeneration, accepted: Promise<void
 }
 
 function refuse(error: unknown): void {
-  const isRefusal =
-    error instanceof OverloadedError || error instanceof RateLimitedError || error instanceof BeyondLimitError;
-  if (isRefusal) throw error;
+  const { status } = describeFailure(error, "");
+  if (status < 500 || error instanceof OverloadedError) throw error;
 }
 
 /** `first`, and then the rest. */
