@@ -19,14 +19,21 @@ export type ChoiceReaderOptions = {
   readonly read: (source: Source) => Parsing;
   /** Whether more than one call is passed on. */
   readonly parallel: boolean;
+  /** What begins a call after which a grammar allows nothing else. */
+  readonly triggers: readonly string[];
+  /** The functions of which one must be called from the first token on, by a grammar; undefined where the model may choose. */
+  readonly required: readonly string[] | undefined;
   /** Counts the tokens of what was reasoned; undefined where the model doesn't reason. */
   readonly countTokens: CountTokens | undefined;
 };
 
-export function createChoiceReader({ read, parallel, countTokens }: ChoiceReaderOptions): ChoiceReader {
+export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
+  const { read, parallel, triggers, required, countTokens } = options;
   const parser = createParser(read);
   let calls = 0;
   let hasArguments = true;
+  /** The last call's arguments so far. */
+  let written = "";
   let logprobs: SampledLogprob[] = [];
   let reasoned = "";
 
@@ -54,16 +61,51 @@ export function createChoiceReader({ read, parallel, countTokens }: ChoiceReader
         calls++;
         if (isBeyond()) return closing;
         hasArguments = false;
-        const id = `call_${randomBytes(12).toString("hex")}`;
-        return [...closing, { type: "toolCall", choice, index: calls - 1, id, name: parsed.name }];
+        return [...closing, beginCall(choice, parsed.name)];
       }
       case "arguments":
         logprobs = [];
         if (isBeyond()) return [];
         hasArguments = true;
+        written += parsed.text;
         return [{ type: "toolArguments", choice, index: calls - 1, text: parsed.text }];
+      case "closing":
+      case "cut":
+        throw new Error("The text goes on after its end.");
     }
   }
+
+  function beginCall(choice: number, name: string): GenerationEvent {
+    written = "";
+    return { type: "toolCall", choice, index: calls - 1, id: `call_${randomBytes(12).toString("hex")}`, name };
+  }
+
+  /** What is left at the end of a text that the model ended itself: what looks like a call and is none is text. */
+  function settle(parsed: ParsedEvent): readonly ParsedEvent[] {
+    if (parsed.type === "closing") return [{ type: "arguments", text: parsed.text }];
+    if (parsed.type !== "cut") return [parsed];
+    return isMarkup(parsed.text) ? [] : [{ type: parsed.within, text: parsed.text }];
+  }
+
+  /** The same where the text was cut off. What is known to be the beginning of a call is no text. */
+  function settleCut(parsed: ParsedEvent): readonly ParsedEvent[] {
+    if (parsed.type === "closing") return [];
+    // After a call only another may come, and where a call must be made there is no text at all.
+    const isHeld = calls > 0 || required !== undefined;
+    if (parsed.type === "text") return isHeld ? [] : [parsed];
+    if (parsed.type !== "cut") return [parsed];
+    const isKnown = isHeld || triggers.some((trigger) => parsed.text.includes(trigger)) || isMarkup(parsed.text);
+    return isKnown ? [] : [{ type: parsed.within, text: parsed.text }];
+  }
+
+  /** Whether it was cut off after a call and nothing else was begun: the mark that ends a call says nothing. */
+  function isCompleteCall(left: readonly ParsedEvent[]): boolean {
+    if (calls === 0 || !isJsonObject(written)) return false;
+    return left.every(
+      (parsed) => parsed.type === "arguments" || (parsed.type === "text" && !mayBegin(parsed.text.trim(), triggers)),
+    );
+  }
+
   /** A call too many. The grammar allows none, but a model may begin one without its trigger. */
   function isBeyond(): boolean {
     return !parallel && calls > 1;
@@ -82,17 +124,46 @@ export function createChoiceReader({ read, parallel, countTokens }: ChoiceReader
       return joined(parser.push(event.text)).flatMap((parsed) => toEvents(event.choice, parsed));
     },
     async finished(event) {
-      const { choice } = event;
-      // After a call only another may come: what is left of an answer that was cut off there is a piece of a mark, not text.
-      const cutAfterCall = calls > 0 && event.reason === "length";
-      const left = joined(parser.end()).filter(({ type }) => type !== "text" || !cutAfterCall);
-      const last = left.flatMap((parsed) => toEvents(choice, parsed));
+      const { choice, reason } = event;
+      const isCut = reason === "length" || event.stopString !== undefined;
+      const left = joined(parser.end());
+      const settled = left.map(isCut ? settleCut : settle);
+      const last = settled.flat().flatMap((parsed) => toEvents(choice, parsed));
+      // They are those of what is left out.
+      if (settled.some((parts) => parts.length === 0)) logprobs = [];
       const rest: GenerationEvent[] = logprobs.length > 0 ? [{ type: "text", choice, text: "", logprobs }] : [];
-      const reason = calls > 0 && event.reason === "stop" ? "tool_calls" : event.reason;
-      const closing = event.reason === "stop" ? closeCall(choice) : [];
-      return [...last, ...closing, ...rest, { ...event, reason, ...(await countReasoning(event)) }];
+      const closing = reason === "length" ? nameOnly(choice) : closeCall(choice);
+      const made = calls > 0 && (reason === "stop" || isCompleteCall(left)) ? "tool_calls" : reason;
+      return [...last, ...closing, ...rest, { ...event, reason: made, ...(await countReasoning(event)) }];
     },
   };
+
+  /** Of a call that was cut off before its name, where it can be of one function only. */
+  function nameOnly(choice: number): readonly GenerationEvent[] {
+    const [name] = required ?? [];
+    if (calls > 0 || name === undefined || required?.length !== 1) return [];
+    calls = 1;
+    return [beginCall(choice, name)];
+  }
+}
+
+/** Control tokens that no text has. */
+function isMarkup(text: string): boolean {
+  return /^\s*<\|(?:channel|start|message)\|>/.test(text);
+}
+
+/** Whether `text` is a beginning of one of `marks`; of one character it says nothing. */
+function mayBegin(text: string, marks: readonly string[]): boolean {
+  return text.length > 1 && marks.some((mark) => mark.startsWith(text));
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** What follows each other and is of one kind, as one. */
@@ -100,7 +171,11 @@ function joined(events: readonly ParsedEvent[]): readonly ParsedEvent[] {
   const result: ParsedEvent[] = [];
   for (const event of events) {
     const last = result.at(-1);
-    if (last !== undefined && last.type !== "call" && event.type === last.type) {
+    if (
+      last !== undefined &&
+      (last.type === "text" || last.type === "reasoning" || last.type === "arguments") &&
+      event.type === last.type
+    ) {
       result[result.length - 1] = { type: last.type, text: last.text + event.text };
     } else {
       result.push(event);

@@ -82,6 +82,8 @@ async function* translate(
     createChoiceReader({
       read: (source) => dialect.read(source, callable, reasoning),
       parallel: tools?.parallel ?? true,
+      triggers: dialect.triggers,
+      required: tools?.choice === "required" ? [...callable.keys()] : undefined,
       countTokens: dialect.reasons ? countTokens : undefined,
     });
 

@@ -6,7 +6,11 @@ export type ParsedEvent =
   | { readonly type: "reasoning"; readonly text: string }
   /** A call begins; the `arguments` that follow are its own. */
   | { readonly type: "call"; readonly name: string }
-  | { readonly type: "arguments"; readonly text: string };
+  | { readonly type: "arguments"; readonly text: string }
+  /** The text ended in the midst of arguments: what would complete them, if that was the model's own end. */
+  | { readonly type: "closing"; readonly text: string }
+  /** The text ended where it may have been at the beginning of a call: what was read of that. */
+  | { readonly type: "cut"; readonly text: string; readonly within: "text" | "reasoning" };
 
 /** The work of a parser, as a generator: it yields what it found, and `undefined` where it needs more of the text to decide. */
 export type Parsing<T = void> = Generator<ParsedEvent | undefined, T, void>;

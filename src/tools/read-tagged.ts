@@ -35,10 +35,13 @@ export function* readTagged(source: Source, { form, marks, tools, ...start }: Ta
     if (yield* form.read(source, tools, met.marker)) {
       source.commit();
       reasoning = false;
-    } else {
-      source.rewind();
-      yield { type, text: met.space + met.marker };
+      continue;
     }
+    const isCut = source.isEnded;
+    source.rewind();
+    const begun = met.space + met.marker;
+    if (isCut) yield { type: "cut", text: begun + (yield* source.some()), within: type };
+    else yield { type, text: begun };
   }
 }
 

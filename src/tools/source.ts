@@ -22,6 +22,11 @@ export class Source {
     return this.#ended && this.#text === "";
   }
 
+  /** Whether nothing more will come. */
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
   /** From here on, `rewind` goes back to here. */
   mark(): void {
     this.#sinceMark = "";
@@ -74,6 +79,15 @@ export class Source {
   *some(): Parsing<string> {
     while (this.#text === "" && !this.#ended) yield;
     return this.#read(this.#text.length);
+  }
+
+  /** Reads all that is left, once the text has ended, but for a beginning of `marker` at its end. Tells how long that is. */
+  *rest(marker: string): Parsing<{ readonly text: string; readonly cut: number }> {
+    while (!this.#ended) yield;
+    const cut = beginningAtEnd([marker], this.#text);
+    const text = this.#text.slice(0, this.#text.length - cut);
+    this.#read(this.#text.length);
+    return { text, cut };
   }
 
   /** Puts back what was just read too much. */

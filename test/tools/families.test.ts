@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ParsedEvent } from "../../src/tools/parsing.ts";
-import { call, read, reasoning, type TemplateName, text } from "./support.ts";
+import { call, cut, read, reasoning, type TemplateName, text } from "./support.ts";
 
 const PARIS = '{"city": "Paris", "days": 2}';
 const DEEP = "<｜tool▁calls▁begin｜>";
@@ -73,7 +73,7 @@ const SAID: readonly [TemplateName, string, readonly ParsedEvent[]][] = [
     `[TOOL_CALLS][{"name": "get_weather", "arguments": ${PARIS}, "id": "a1b2c3d4e"}, {"name": "now", "arguments": {}}]`,
     [...call("get_weather", PARIS), ...call("now", "{}")],
   ],
-  ["oldMistral", "[TOOL_CALLS] none today", [text("[TOOL_CALLS] none today")]],
+  ["oldMistral", "[TOOL_CALLS] none today", [cut("[TOOL_CALLS] none today")]],
   ["oldMistral", '[TOOL_CALLS][{"name": "x"}]', [text('[TOOL_CALLS][{"name": "x"}]')]],
   [
     "newMistral",

@@ -93,6 +93,17 @@ describe("the tools' layer", () => {
     expect(none.heard.at(-1)).toMatchObject({ reason: "stop" });
   });
 
+  it("takes for text what looked like a call when the model ended by itself", async () => {
+    for (const words of ["[TOOL_CALLS] none today", "[TOOL_CALLS]get_wea"]) {
+      const { heard } = await run("oldMistral", { tools: USE }, said([words]));
+      expect(heard.filter(({ type }) => type === "text")).toEqual([{ type: "text", choice: 0, text: words }]);
+    }
+    const open = "<tool_call>\n<function=get_weather>\n<parameter=city>\nParis";
+    const { heard } = await run("qwenXml", { tools: USE }, said([open]));
+    const json = heard.flatMap((event) => (event.type === "toolArguments" ? [event.text] : [])).join("");
+    expect(JSON.parse(json)).toEqual({ city: "Paris" });
+  });
+
   it("passes on one call where more are not wanted", async () => {
     const { heard } = await run("hermes", { tools: { ...USE, parallel: false } }, said([CALL + CALL]));
     expect(heard.filter(({ type }) => type === "toolCall")).toHaveLength(1);

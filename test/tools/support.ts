@@ -52,7 +52,7 @@ function join(events: readonly ParsedEvent[]): ParsedEvent[] {
   const joined: ParsedEvent[] = [];
   for (const event of events) {
     const last = joined.at(-1);
-    if (last !== undefined && last.type !== "call" && last.type === event.type) {
+    if (last !== undefined && last.type !== "call" && last.type !== "cut" && last.type === event.type) {
       joined[joined.length - 1] = { type: last.type, text: last.text + event.text };
     } else {
       joined.push(event);
@@ -62,6 +62,8 @@ function join(events: readonly ParsedEvent[]): ParsedEvent[] {
 }
 
 export const text = (content: string): ParsedEvent => ({ type: "text", text: content });
+/** What is left where the text ended at what may be the beginning of a call. */
+export const cut = (content: string): ParsedEvent => ({ type: "cut", text: content, within: "text" });
 export const reasoning = (content: string): ParsedEvent => ({ type: "reasoning", text: content });
 export const call = (name: string, json: string): ParsedEvent[] => [
   { type: "call", name },

@@ -36,13 +36,15 @@ export function gemma(template: string): CallForm {
 }
 
 const piece = (text: string) => ({ type: "arguments", text }) as const;
+const closing = (text: string) => ({ type: "closing", text }) as const;
 
 /** Reads an object whose brace was read. */
 function* readMembers(source: Source, quote: string): Parsing {
   yield piece("{");
   for (let first = true; ; first = false) {
     yield* source.skipSpace();
-    if ((yield* source.take("}")) || source.isDone) break;
+    if (yield* source.take("}")) break;
+    if (source.isDone) return yield closing("}");
     if (!first) {
       yield* source.take(",");
       yield* source.skipSpace();
@@ -54,7 +56,8 @@ function* readMembers(source: Source, quote: string): Parsing {
     } else {
       const key = yield* source.upTo([":", "}"]);
       // Without a value it is no member, and no JSON can be made of it.
-      if (key === undefined || key.marker === "}") break;
+      if (key === undefined) return yield* endInKey(source);
+      if (key.marker === "}") break;
       yield piece(JSON.stringify(key.text.trim()));
     }
     yield piece(":");
@@ -71,7 +74,8 @@ function* readNotation(source: Source, quote: string): Parsing {
     yield* readMembers(source, quote);
   } else if (yield* source.take("[")) {
     yield piece("[");
-    for (let first = true; !source.isDone && !(yield* source.take("]")); first = false) {
+    for (let first = true; !(yield* source.take("]")); first = false) {
+      if (source.isDone) return yield closing("]");
       if (!first) {
         yield* source.take(",");
         yield piece(",");
@@ -81,14 +85,25 @@ function* readNotation(source: Source, quote: string): Parsing {
     }
     yield piece("]");
   } else {
-    yield piece(asJson(yield* readBare(source)));
+    const bare = asJson(yield* readBare(source));
+    const isOpen = source.isDone && bare.startsWith('"');
+    yield piece(isOpen ? bare.slice(0, -1) : bare);
+    if (isOpen) yield closing('"');
   }
 }
 
 function* readQuoted(source: Source, quote: string): Parsing {
   yield piece('"');
   const text = yield* source.upTo([quote]);
-  yield piece(`${JSON.stringify(text?.text ?? "").slice(1, -1)}"`);
+  const known = text?.text ?? (yield* source.rest(quote)).text;
+  yield piece(JSON.stringify(known).slice(1, -1));
+  yield text === undefined ? closing('"') : piece('"');
+}
+
+/** A key that was cut off is left out. */
+function* endInKey(source: Source): Parsing {
+  yield* source.some();
+  yield closing("}");
 }
 
 function* readBare(source: Source): Parsing<string> {

@@ -5,7 +5,9 @@ import type { Source } from "../source.ts";
 
 /** gpt-oss writes messages, each with a header: who it is for and on which channel. */
 const BODY = "<|message|>";
-const ENDS = ["<|end|>", "<|call|>", "<|return|>", "<|start|>", "<|channel|>"];
+/** The marks after which nothing may come. */
+const LAST: readonly string[] = ["<|end|>", "<|call|>", "<|return|>"];
+const ENDS = [...LAST, "<|start|>", "<|channel|>"];
 
 /** What in running text shows that a call has begun. */
 export const HARMONY_TRIGGERS: readonly string[] = [" to=functions."];
@@ -21,7 +23,13 @@ export function* readHarmony(source: Source, tools: ToolsByName): Parsing {
     const isHeader = opening !== "" || (yield* beginsHeader(source));
     const header = isHeader ? yield* source.upTo([BODY]) : undefined;
     if (header === undefined) {
+      const isCut = isHeader && source.isEnded;
       source.rewind();
+      if (isCut) {
+        const rest = yield* source.some();
+        if (rest !== "" || !LAST.includes(opening)) yield { type: "cut", text: opening + rest, within: "text" };
+        return;
+      }
       const met = yield* source.until("text", ENDS);
       opening = met?.marker ?? "";
       continue;
@@ -60,7 +68,7 @@ export function harmonyGrammar(parts: CallGrammar): string {
     eachFunction(
       parts,
       (name, rule) =>
-        `${literal(name)} ${literal("<|channel|>commentary")}? (" "? ${literal("<|constrain|>")}? "json")? ${literal(BODY)} ${rule}`,
+        `${literal(name)} ${literal("<|channel|>commentary")}? (" "? ${literal("<|constrain|>")} "json" | " json")? ${literal(BODY)} ${rule}`,
     ),
   );
   if (begun) return call;

@@ -47,14 +47,30 @@ function* readParameters(source: Source, tool: Tool): Parsing {
     yield { type: "arguments", text: `${first ? "" : ","}${JSON.stringify(key.text)}:` };
     yield* readText(source, mustBeString(propertyOf(tool, key.text)));
   }
-  yield* source.take(FUNCTION_END);
-  yield { type: "arguments", text: "}" };
+  const isClosed =
+    (yield* source.take(FUNCTION_END)) || !source.isEnded || isBeginningOf(FUNCTION_END, yield* source.some());
+  yield { type: isClosed ? "arguments" : "closing", text: "}" };
+}
+
+/** Whether it can be nothing else: a parameter begins with the same character. */
+function isBeginningOf(mark: string, text: string): boolean {
+  return text.length > 1 && mark.startsWith(text);
 }
 
 function* readText(source: Source, asString: boolean): Parsing {
   const value = yield* source.upTo([VALUE_END, "</parameter>"]);
-  const text = value?.text ?? (yield* source.some());
-  yield { type: "arguments", text: asString || !isJson(text) ? JSON.stringify(text) : text.trim() };
+  if (value !== undefined) {
+    const { text } = value;
+    yield { type: "arguments", text: asString || !isJson(text) ? JSON.stringify(text) : text.trim() };
+    return;
+  }
+  const { text, cut } = yield* source.rest(VALUE_END);
+  if (!asString && isJson(text)) {
+    yield { type: "arguments", text: text.trim() };
+    return;
+  }
+  yield { type: "arguments", text: JSON.stringify(text).slice(0, -1) };
+  yield { type: isBeginningOf(VALUE_END.trim(), VALUE_END.slice(1, cut)) ? "arguments" : "closing", text: '"' };
 }
 
 function propertyOf({ parameters }: Tool, key: string): unknown {
