@@ -6,7 +6,7 @@ const MAX_CUT_TOKENS = 4;
 export type Detokenizer = {
   /** Takes the next token; returns the text that is complete by now, "" while a character is still cut. */
   push(token: number): string;
-  /** What is left at the end: a character that was never completed comes as U+FFFD. */
+  /** What is left at the end, without a character that was never completed. */
   flush(): string;
 };
 
@@ -15,8 +15,13 @@ export type Detokenizer = {
  *
  * The token before is rendered along, because some vocabularies (SentencePiece) drop the leading space of whatever comes first.
  * Only the tokens since the last whole character are rendered again, so a token costs the same at any length.
+ *
+ * @param bytesOf a token's own bytes, which tell a character that is cut from a U+FFFD that was written
  */
-export function createDetokenizer(detokenize: (tokens: readonly number[]) => string): Detokenizer {
+export function createDetokenizer(
+  detokenize: (tokens: readonly number[]) => string,
+  bytesOf: (token: number) => readonly number[],
+): Detokenizer {
   let tokens: number[] = [];
   /** How much of the rendered `tokens` was returned before. */
   let shown = 0;
@@ -51,8 +56,9 @@ export function createDetokenizer(detokenize: (tokens: readonly number[]) => str
     },
     flush() {
       const rest = tokens.length === 0 ? "" : detokenize(tokens).slice(shown);
+      const isCut = rest.endsWith(REPLACEMENT) && endsInCharacter(tokens.flatMap(bytesOf));
       startAfter([]);
-      return rest;
+      return isCut ? rest.slice(0, -REPLACEMENT.length) : rest;
     },
   };
 }
@@ -61,4 +67,12 @@ function withoutCutEnd(text: string): string {
   let end = text.length;
   while (end > 0 && text[end - 1] === REPLACEMENT) end--;
   return text.slice(0, end);
+}
+
+/** Whether the last bytes are the beginning of a character of UTF-8, and not the whole of it. */
+function endsInCharacter(bytes: readonly number[]): boolean {
+  const lead = bytes.findLastIndex((byte) => (byte & 0xc0) !== 0x80);
+  const first = bytes[lead] ?? 0;
+  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 1;
+  return lead >= 0 && first <= 0xf4 && bytes.length - lead < length;
 }

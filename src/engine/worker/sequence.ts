@@ -63,7 +63,10 @@ export function createSequence(
     prefill: exactness === "free" && request.logprobs === undefined ? [...prompt, ...request.replay] : prompt,
     headTokens,
     output: [],
-    detokenizer: createDetokenizer((tokens) => tokenizer.detokenize(tokens, request.showControlTokens)),
+    detokenizer: createDetokenizer(
+      (tokens) => tokenizer.detokenize(tokens, request.showControlTokens),
+      tokenizer.bytes,
+    ),
     stopMatcher: createStopMatcher(request.stop),
     scoresPrompt: (request.promptScores?.from ?? prompt.length) < prompt.length,
     heldLogprobs: request.logprobs === undefined ? undefined : createHeldLogprobs(),
