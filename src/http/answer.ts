@@ -45,7 +45,7 @@ export type StreamedAnswer = {
 };
 
 /**
- * Answers with a stream when the generation's first event has come, or when it lets itself be waited for and a comment is to say so. What
+ * Answers with a stream when the generation's first event has come, or when it lets itself be waited for and a sign of life is to say so. What
  * is wrong before that, such as a prompt that is too long, is thrown and gets a status of its own. The access log is told of the tokens,
  * of an error in mid-stream, and of a client that left.
  */
@@ -56,7 +56,7 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
   facts.tokens = tally.counts;
   const heartbeat = startHeartbeat(facts.wait);
   const first = takeFirst(generation);
-  const comment = await Promise.race([first.then(() => undefined), heartbeat.first]).catch((error: unknown) => {
+  const beat = await Promise.race([first.then(() => undefined), heartbeat.first]).catch((error: unknown) => {
     heartbeat.stop();
     throw error;
   });
@@ -66,7 +66,7 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
   return eventStreamResponse({
     generation,
     first,
-    comment,
+    beat,
     heartbeat,
     encoder,
     comesAtOnce: () => facts.cache?.comesAtOnce() ?? false,

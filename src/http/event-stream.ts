@@ -2,14 +2,14 @@ import type { GenerationEvent } from "../generation/event.ts";
 import type { WireError } from "../protocols/errors.ts";
 import type { StreamEncoder } from "../protocols/stream.ts";
 import type { ClientGeneration } from "./generation.ts";
-import type { Heartbeat } from "./heartbeat.ts";
+import type { Beat, Heartbeat } from "./heartbeat.ts";
 
 export type EventStreamOptions = {
   readonly generation: ClientGeneration;
-  /** The generation's first event, which was awaited before a stream was promised, unless a comment came first. */
+  /** The generation's first event, which was awaited before a stream was promised, unless a sign of life came first. */
   readonly first: Promise<GenerationEvent>;
-  readonly comment: string | undefined;
-  /** The comments after that one. It is stopped here. */
+  readonly beat: Beat | undefined;
+  /** The signs of life after that one. It is stopped here. */
   readonly heartbeat: Heartbeat;
   readonly encoder: StreamEncoder;
   /** Whether no event has to be waited for, so that many frames may be sent in one piece; false if absent. */
@@ -36,12 +36,13 @@ type Piece = { readonly frames: string; readonly isLast: boolean };
 /**
  * A generation as a response of server-sent events. It is pulled: an event is taken from the generation only when the connection can
  * take more, so a client that doesn't read holds back nothing but its own generation, and nothing piles up here. While no event comes,
- * comments may. An error in mid-stream is sent as a last event; a client that leaves cancels the generation. A short answer that comes at
+ * signs of life may. An error in mid-stream is sent as a last event; a client that leaves cancels the generation. A short answer that comes at
  * once is a body of one piece. Rejects where the client has left before there is a body.
  */
 export async function eventStreamResponse(options: EventStreamOptions): Promise<Response> {
   const { generation, encoder, heartbeat, comesAtOnce = () => false } = options;
   let begun = false;
+  let opened = false;
   let ended = false;
 
   function end(): void {
@@ -52,10 +53,22 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
     }
   }
 
+  /** What comes first of all, once. */
+  function open(): string {
+    const frames = opened ? "" : encoder.open();
+    opened = true;
+    return frames;
+  }
+
+  /** A stream that has not begun begins with it: that is an event, too. */
+  function encodeBeat({ comment, withEvent }: Beat): string {
+    return withEvent ? comment + (open() || encoder.beat()) : comment;
+  }
+
   async function begin(): Promise<string> {
     begun = true;
     const event = await options.first;
-    return encoder.open() + encoder.encode(event);
+    return open() + encoder.encode(event);
   }
 
   /** What is sent next. Rejects where the client has left. */
@@ -79,7 +92,7 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
     }
   }
 
-  let ahead = comesAtOnce() && options.comment === undefined ? await take() : undefined;
+  let ahead = comesAtOnce() && options.beat === undefined ? await take() : undefined;
   if (ahead?.isLast === true) {
     end();
     return new Response(ahead.frames, { headers: EVENT_STREAM_HEADERS });
@@ -102,10 +115,12 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        if (options.comment !== undefined) controller.enqueue(Buffer.from(options.comment));
-        heartbeat.sendBy((comment) => {
+        if (options.beat !== undefined) controller.enqueue(Buffer.from(encodeBeat(options.beat)));
+        heartbeat.sendBy((beat) => {
           // One that isn't taken makes no room for the next.
-          if (controller.desiredSize === 0) controller.enqueue(Buffer.from(comment));
+          if (controller.desiredSize !== 0) return false;
+          controller.enqueue(Buffer.from(encodeBeat(beat)));
+          return true;
         });
       },
       pull,

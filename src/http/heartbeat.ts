@@ -2,45 +2,64 @@ import type { Wait } from "./wait.ts";
 
 const TICK_MS = 1_000;
 
-/** Proxies cut off connections on which nothing moves, many of them after 30 or 60 s. */
-const KEEP_ALIVE_TICKS = 15;
+/**
+ * After so long without an event there is one that says nothing but that the stream lives. Clients hang up when they see no event for a
+ * while, Codex after 300 s, and comments don't count for them; proxies do after 30 or 60 s without a byte.
+ */
+const EVENT_TICKS = 10;
+
+/** A stream whose request has its turn begins after so long: until then what is wrong with it may get a status of its own. */
+const ADMITTED_TICKS = 3;
+
+/** A sign of life: a comment (https://html.spec.whatwg.org/multipage/server-sent-events.html: a line that begins with a colon). */
+export type Beat = {
+  readonly comment: string;
+  /** Whether an event comes with it, which clients count. */
+  readonly withEvent: boolean;
+};
 
 /**
- * The comments of an event stream (https://html.spec.whatwg.org/multipage/server-sent-events.html: lines that begin with a colon, which
- * clients ignore): where it waits for its turn how long that may take, at most once a second; otherwise, after 15 s of silence, a sign of
- * life.
+ * The signs of life of an event stream. Where it waits for its turn they tell how long that may take, at most once a second; and whatever
+ * it waits for, a turn, a model that loads, a prompt that is read or tokens that can't be shown yet, after 10 s without an event there is one.
  */
 export type Heartbeat = {
-  /** Resolves with the first comment, when it is due. */
-  readonly first: Promise<string>;
-  /** Has all later comments sent by `send`. */
-  readonly sendBy: (send: (comment: string) => void) => void;
-  /** Something else was sent. */
+  /** Resolves with the first one, when it is due: once the request waits in the queue, has its turn, or has been silent for long. */
+  readonly first: Promise<Beat>;
+  /** Has all later ones sent by `send`, which returns whether it could be sent. */
+  readonly sendBy: (send: (beat: Beat) => boolean) => void;
+  /** An event was sent. */
   readonly touch: () => void;
   readonly stop: () => void;
 };
 
 /** A heartbeat that begins now: nothing is due within the first second. To be stopped. */
 export function startHeartbeat(wait: Wait | undefined): Heartbeat {
-  const first = Promise.withResolvers<string>();
-  let send: (comment: string) => void = first.resolve;
+  const first = Promise.withResolvers<Beat>();
+  let send: (beat: Beat) => boolean = (beat) => {
+    first.resolve(beat);
+    return true;
+  };
+  /** Since the last event. */
   let quietTicks = 0;
+  let hasBegun = false;
 
   const timer = setInterval(() => {
     quietTicks += 1;
     const news = wait?.takeNews();
+    const isDue = quietTicks >= (wait?.isOver() === true && !hasBegun ? ADMITTED_TICKS : EVENT_TICKS);
     if (news !== undefined) {
-      say(`queued position=${news.position} eta_ms=${news.etaMs}`);
-    } else if (quietTicks >= KEEP_ALIVE_TICKS) {
-      say("keep-alive");
+      beat(`queued position=${news.position} eta_ms=${news.etaMs}`, isDue || !hasBegun);
+    } else if (isDue) {
+      beat("keep-alive", true);
     }
   }, TICK_MS);
   // A stream that nobody reads must not keep the process alive.
   timer.unref();
 
-  function say(words: string): void {
+  function beat(words: string, withEvent: boolean): void {
+    if (!send({ comment: `: ${words}\n\n`, withEvent }) || !withEvent) return;
+    hasBegun = true;
     quietTicks = 0;
-    send(`: ${words}\n\n`);
   }
 
   return {
@@ -49,6 +68,7 @@ export function startHeartbeat(wait: Wait | undefined): Heartbeat {
       send = sender;
     },
     touch() {
+      hasBegun = true;
       quietTicks = 0;
     },
     stop: () => clearInterval(timer),

@@ -6,6 +6,8 @@ export type Wait = {
   readonly note: (news: WaitNews) => void;
   /** How long it took so far, and the position: the latest one, or at its end the one that it came with. Undefined where nothing was told. */
   readonly known: () => { readonly ms: number; readonly position: number } | undefined;
+  /** Whether it has had its turn. */
+  readonly isOver: () => boolean;
   /** What was last told of a wait that goes on, as of now. Undefined where nothing was told since the last call, or the wait is over. */
   readonly takeNews: () => { readonly position: number; readonly etaMs: number } | undefined;
 };
@@ -42,6 +44,7 @@ export function watchWait(now: () => number = () => performance.now()): Wait {
       }
       return latest && { ms: Math.round(now() - startedMs), position: latest.position };
     },
+    isOver: () => longest !== undefined,
     takeNews() {
       if (isTold || latest === undefined || longest !== undefined) {
         return undefined;

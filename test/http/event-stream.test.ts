@@ -12,6 +12,7 @@ const STARTED: GenerationEvent = { type: "started", promptTokens: 1, cachedToken
 const plain: StreamEncoder = {
   open: () => "open",
   encode: (event) => (event.type === "text" ? event.text : ""),
+  beat: () => "beat",
   close: () => "close",
   fail: (error) => error.message,
 };
@@ -24,7 +25,7 @@ async function respond(events: Parameters<typeof script>[0], comesAtOnce = false
   const response = await eventStreamResponse({
     generation,
     first: Promise.resolve(STARTED),
-    comment: undefined,
+    beat: undefined,
     heartbeat: startHeartbeat(undefined),
     encoder: plain,
     comesAtOnce: () => comesAtOnce,

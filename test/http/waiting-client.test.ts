@@ -41,13 +41,15 @@ async function connectFailing(error: Error, failures = Number.POSITIVE_INFINITY)
   return { openai, attempts: () => attempts, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
-/** Lets the request that waits hear of its wait for two seconds, then gives it its turn. */
+/** Lets the request that waits hear of its wait for two seconds, and nothing for 25 more, then gives it its turn. */
 async function waitAndAdmit({ queue }: Awaited<ReturnType<typeof connect>>) {
   await vi.waitUntil(() => queue.seen.length > 0);
   for (const position of [2, 1]) {
     queue.wait(position, 1_000);
     await vi.advanceTimersByTimeAsync(1_000);
   }
+  // Events that say nothing come meanwhile.
+  await vi.advanceTimersByTimeAsync(25_000);
   queue.admit(2_000, 2);
 }
 

@@ -7,13 +7,18 @@ import { answerWith, createTestApp, jsonInit, MODEL_ID, script } from "./support
 
 const messages = [{ role: "user", content: "Hi" }];
 
-/** Each protocol that writes text: where it is, a whole request, and the path to an error's code, or its type, in an event of its stream. */
+/**
+ * Each protocol that writes text: where it is, a whole request, the path to an error's code, or its type, in an event of its stream,
+ * and the events with which one begins and goes on that has nothing to say yet.
+ */
 export const PROTOCOLS = [
   {
     name: "a chat completion",
     path: "/v1/chat/completions",
     body: { model: MODEL_ID, messages },
     codeOf: (error: unknown) => Object(error).error?.code,
+    begins: ["chat.completion.chunk"],
+    goesOn: ["chat.completion.chunk"],
     overloaded: { status: 503, code: "server_overloaded" },
   },
   {
@@ -21,6 +26,8 @@ export const PROTOCOLS = [
     path: "/v1/completions",
     body: { model: MODEL_ID, prompt: "Hi" },
     codeOf: (error: unknown) => Object(error).error?.code,
+    begins: ["text_completion"],
+    goesOn: ["text_completion"],
     overloaded: { status: 503, code: "server_overloaded" },
   },
   {
@@ -28,6 +35,8 @@ export const PROTOCOLS = [
     path: "/v1/responses",
     body: { model: MODEL_ID, input: "Hi" },
     codeOf: (error: unknown) => Object(error).response?.error?.code,
+    begins: ["response.created", "response.in_progress"],
+    goesOn: ["response.in_progress"],
     overloaded: { status: 503, code: "rate_limit_exceeded" },
   },
   {
@@ -35,6 +44,8 @@ export const PROTOCOLS = [
     path: "/v1/messages",
     body: { model: MODEL_ID, messages, max_tokens: 9 },
     codeOf: (error: unknown) => Object(error).error?.type,
+    begins: ["ping"],
+    goesOn: ["ping"],
     overloaded: { status: 529, code: "overloaded_error" },
   },
 ] as const;

@@ -13,6 +13,8 @@ import type { Turn } from "./turn.ts";
 export type ResponseRun = {
   readonly open: () => string[];
   readonly take: (event: GenerationEvent) => string[];
+  /** Says that it is still in hand. */
+  readonly beat: () => string[];
   /** Keeps the response and returns the frames that say that it is complete: nobody hears so of one that could not be kept. */
   readonly close: () => string[];
   /** Keeps a background response as failed, as far as that can be done. */
@@ -80,6 +82,7 @@ export function createRun({ request, head, turn, state, now, log }: RunOptions):
 
   return {
     open: () => writer.open().map(toFrame),
+    beat: () => writer.beat().map(toFrame),
     take: (event) => writer.take(event).map(toFrame),
     close: () => keepAndFrame(writer.close(), true),
     fail(error) {

@@ -136,6 +136,7 @@ function createEncoder(run: ResponseRun, tally: Tally): StreamEncoder {
       tally.note(event);
       return run.take(event).join("");
     },
+    beat: () => run.beat().join(""),
     close: () => run.close().join(""),
     // Clients take nothing before the response's beginning.
     fail: (error) => (begun ? "" : open()) + run.fail(error).join(""),

@@ -21,6 +21,8 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
   }).slice(0, -1)},"choices":[`;
   const tail = `]${includeUsage ? ',"usage":null' : ""}}\n\n`;
   const prefixes = Array.from({ length: answer.choices }, (_, index) => `${head}{"index":${index},"delta":{`);
+  /** The choices that have ended. */
+  const ended = new Set<number>();
   const suffix = `},"logprobs":null,"finish_reason":null}${tail}`;
 
   function encodeText({ choice, text, logprobs }: Extract<GenerationEvent, { type: "text" }>): string {
@@ -52,8 +54,14 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
           return field === "" ? "" : prefixes[event.choice] + field + suffix;
         }
         case "finished":
+          ended.add(event.choice);
           return `${prefixes[event.choice]}},"logprobs":null,"finish_reason":"${encodeReason(event.reason, answer)}"}${tail}`;
       }
+    },
+
+    beat() {
+      const prefix = prefixes.find((_, choice) => !ended.has(choice));
+      return prefix === undefined ? "" : prefix + suffix;
     },
 
     close() {

@@ -145,6 +145,8 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
   const tail = `]${includeUsage ? ',"usage":null' : ""}}\n\n`;
   const owners = asked.promptTexts.flatMap((promptText) => Array.from({ length: asked.generated }, () => promptText));
   const { echo, generated, logprobs: top } = asked;
+  /** The choices that have ended. */
+  const ended = new Set<number>();
   const encoders = top === undefined ? [] : owners.map((promptText) => createLogprobEncoder(promptText, top, echo));
 
   function chunk(index: number, text: string, logprobs: WireLogprobs | null, reason: FinishReason | null): string {
@@ -173,10 +175,16 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
             : chunk(event.choice, event.text, logprobs, null);
         }
         case "finished":
+          ended.add(event.choice);
           return chunk(event.choice, "", null, event.reason);
         default:
           throw unasked(event.type);
       }
+    },
+
+    beat() {
+      const choice = owners.findIndex((_, index) => !ended.has(index));
+      return choice < 0 ? "" : chunk(choice, "", null, null);
     },
 
     close() {

@@ -112,6 +112,8 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
       }
     },
 
+    beat: () => frame({ type: "ping" }),
+
     close() {
       tally.assertComplete();
       return frame({ type: "message_stop" });

@@ -22,6 +22,8 @@ import {
  */
 export type ResponseWriter = {
   readonly open: () => ResponseEvent[];
+  /** What says that it is still in hand. */
+  readonly beat: () => ResponseEvent[];
   readonly take: (event: GenerationEvent) => ResponseEvent[];
   /** The last event is `response.completed` or `response.incomplete`. Throws when the generation has not finished. */
   readonly close: () => ResponseEvent[];
@@ -146,6 +148,8 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
         { type: status === "queued" ? "response.queued" : "response.in_progress", response: response() },
       ];
     },
+
+    beat: () => [{ type: status === "queued" ? "response.queued" : "response.in_progress", response: response() }],
 
     take(event) {
       switch (event.type) {
