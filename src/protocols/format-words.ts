@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { OutputFormat } from "../generation/request.ts";
 import { readJsonText } from "../json/parse.ts";
 import { InvalidRequestError } from "./errors.ts";
-import { boolean, isSet, readLater, string } from "./fields.ts";
+import { boolean, isSet, jsonObject, readLater, string } from "./fields.ts";
 import { parseWire } from "./issue.ts";
 import { excessError } from "./json-excess.ts";
 import {
@@ -22,7 +22,7 @@ const MAX_SCHEMA_TEXT_LENGTH = 1024 * 1024;
 const AN_OBJECT = "an object";
 const A_SCHEMA = "a string or object";
 
-const schema = z.union([z.record(z.string(), z.unknown()), string(MAX_SCHEMA_TEXT_LENGTH)], { error: A_SCHEMA });
+const schema = z.union([jsonObject(), string(MAX_SCHEMA_TEXT_LENGTH)], { error: A_SCHEMA });
 const text = z.string({ error: "a string" });
 const choices = z.array(string(MAX_CHOICE_LENGTH).min(1), { error: "an array of strings" }).min(1).max(MAX_CHOICES);
 const structured = z.object(
@@ -164,8 +164,7 @@ function decodeOllamaFormat(value: unknown): OutputFormat | undefined {
 function decodeSchema(value: unknown, param: string): OutputFormat | undefined {
   const given = parseAt(schema, value, param);
   if (given === undefined || given === "") return undefined;
-  const read =
-    typeof given === "string" ? parseAt(z.record(z.string(), z.unknown()), parseJson(given, param), param) : given;
+  const read = typeof given === "string" ? parseAt(jsonObject(), parseJson(given, param), param) : given;
   return decodeNamedSchema({ schema: read ?? {} }, { path: param, code: "invalid_json_schema" });
 }
 

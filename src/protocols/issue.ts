@@ -116,6 +116,13 @@ function tooBig(issue: Extract<Issue, { code: "too_big" }>, path: Path): Invalid
       "array_above_max_length",
     );
   }
+  if (issue.origin === "object") {
+    return invalid(
+      path,
+      `too many properties. Expected an object with at most ${maximum} properties, but got an object with ${Object.keys(Object(issue.input)).length} properties instead`,
+      "object_above_max_properties",
+    );
+  }
   if (issue.origin === "string") {
     return invalid(
       path,

@@ -1,6 +1,5 @@
-import { z } from "zod";
 import { InvalidRequestError } from "./errors.ts";
-import { string } from "./fields.ts";
+import { mapOf, string } from "./fields.ts";
 
 const MAX_PAIRS = 16;
 const MAX_KEY_LENGTH = 64;
@@ -10,20 +9,12 @@ const MAX_VALUE_LENGTH = 512;
 export type Metadata = Readonly<Record<string, string>>;
 
 /** `metadata` of a request. Its keys are judged by `decodeMetadata`. */
-export const metadata = z.record(z.string(), string(MAX_VALUE_LENGTH), { error: "an object" });
+export const metadata = mapOf(string(MAX_VALUE_LENGTH), MAX_PAIRS);
 
-/** The pairs, none where there are none. Throws `InvalidRequestError` for too many of them, or keys that are too long. */
+/** The pairs, none where there are none. Throws `InvalidRequestError` for keys that are too long. */
 export function decodeMetadata(wire: Metadata | null | undefined): Metadata {
   const pairs = wire ?? {};
   const keys = Object.keys(pairs);
-  if (keys.length > MAX_PAIRS) {
-    throw new InvalidRequestError(
-      `Invalid 'metadata': too many properties. Expected an object with at most ${MAX_PAIRS} properties, ` +
-        `but got an object with ${keys.length} properties instead.`,
-      "metadata",
-      "object_above_max_properties",
-    );
-  }
   const long = keys.find((key) => key.length > MAX_KEY_LENGTH);
   if (long !== undefined) {
     throw new InvalidRequestError(

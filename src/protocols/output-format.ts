@@ -4,12 +4,12 @@ import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import { checkGbnf } from "../grammar/gbnf/check.ts";
 import { findDropped } from "../grammar/output.ts";
 import { InvalidRequestError } from "./errors.ts";
-import { boolean, readLater, string } from "./fields.ts";
+import { jsonObject as anyObject, boolean, readLater, string } from "./fields.ts";
 import { parseWire } from "./issue.ts";
 
 const MAX_DESCRIPTION_LENGTH = 16 * 1024;
 
-const schema = z.record(z.string(), z.unknown(), { error: "an object" });
+const schema = anyObject();
 const namedSchema = {
   // OpenAI wants one; many clients send none.
   name: z

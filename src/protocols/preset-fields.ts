@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { InvalidRequestError } from "./errors.ts";
-import { string } from "./fields.ts";
+import { mapOf, string } from "./fields.ts";
 import { parseWire } from "./issue.ts";
 
 const MAX_ID_LENGTH = 256;
+/** As many as a preset may have. */
+const MAX_VARIABLES = 64;
 
 const text = z.string({ error: "a string" });
 const A_VALUE = { error: "a string, number, boolean or object" };
@@ -14,9 +16,7 @@ const inputPart = z.discriminatedUnion("type", [
   z.object({ type: z.literal("input_file") }),
 ]);
 
-const variables = z.record(z.string(), z.union([inputPart, text, z.number(), z.boolean()], A_VALUE), {
-  error: "an object",
-});
+const variables = mapOf(z.union([inputPart, text, z.number(), z.boolean()], A_VALUE), MAX_VARIABLES);
 
 /** Sluice's own: values for the variables of the preset that `model` names. */
 export const variablesField = variables

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { GenerationRequest, Sampling } from "../generation/request.ts";
 import { InvalidRequestError } from "./errors.ts";
-import { A_DECIMAL, AN_INTEGER, boolean, decimal, integer, isSet, string } from "./fields.ts";
+import { A_DECIMAL, AN_INTEGER, boolean, decimal, integer, isSet, mapOf, string } from "./fields.ts";
 
 const MAX_STOPS = 64;
 const MAX_STOP_LENGTH = 1_024;
@@ -42,8 +42,7 @@ export const samplingFields = {
   frequency_penalty: decimal(-2, 2)
     .nullish()
     .describe("Subtracted from a token's logit for each time that the answer has it already."),
-  logit_bias: z
-    .record(z.string().regex(/^\d{1,10}$/), decimal(-100, 100), { error: "an object" })
+  logit_bias: mapOf(decimal(-100, 100), MAX_BIASES, z.string().regex(/^\d{1,10}$/))
     .nullish()
     .describe("Added to the logits of tokens, by the model's own token ids; -100 bans one. 300 at most."),
   // An int64 in OpenAI's API, beyond what z.int() takes.
@@ -105,7 +104,7 @@ export const samplingFields = {
 const samplingSchema = z.object(samplingFields);
 export type WireSampling = z.infer<typeof samplingSchema>;
 
-/** Every field set, with OpenAI's defaults, and llama.cpp's own samplers off. Throws `InvalidRequestError` for too many biases. */
+/** Every field set, with OpenAI's defaults, and llama.cpp's own samplers off. */
 export function decodeSampling(wire: WireSampling): Sampling {
   // A nucleus of probability 0 is the most likely token alone, which is what temperature 0 says without a doubt.
   const onlyMostLikely = wire.top_p === 0;
@@ -161,16 +160,7 @@ function refuseTwoPenalties({ repeat_penalty, repetition_penalty }: WireSampling
 }
 
 function decodeLogitBias(biases: Readonly<Record<string, number>>): Sampling["logitBias"] {
-  const entries = Object.entries(biases);
-  if (entries.length > MAX_BIASES) {
-    throw new InvalidRequestError(
-      `Invalid 'logit_bias': too many properties. Expected an object with at most ${MAX_BIASES} properties, ` +
-        `but got an object with ${entries.length} properties instead.`,
-      "logit_bias",
-      "object_above_max_properties",
-    );
-  }
-  return entries.map(([token, bias]) => [Number(token), bias] as const);
+  return Object.entries(biases).map(([token, bias]) => [Number(token), bias] as const);
 }
 
 /**

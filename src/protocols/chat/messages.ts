@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { string } from "../fields.ts";
+import { listOf, string } from "../fields.ts";
 import { orOther, otherType } from "../other-type.ts";
 
 /** Bounds on counts. The text itself is bounded by the size of the request's body. */
@@ -22,7 +22,7 @@ const knownPart = z.discriminatedUnion("type", [
 const KNOWN_PARTS = ["text", "input_text", "output_text", "refusal"] as const;
 const part = z.preprocess((value) => orOther(value, KNOWN_PARTS), knownPart);
 
-const content = z.union([text, z.array(part).max(MAX_PARTS)], { error: "a string or array of objects" });
+const content = z.union([text, listOf(part, 0, MAX_PARTS)], { error: "a string or array of objects" });
 
 const name = string(MAX_NAME_LENGTH);
 const call = z.object({ name: name.min(1), arguments: text }, { error: "an object" });
@@ -64,7 +64,7 @@ const message = z.discriminatedUnion("role", [
 ]);
 
 /** `messages` of a chat completion request. */
-export const messages = z.array(message, { error: "an array of objects" }).min(1).max(MAX_MESSAGES);
+export const messages = listOf(message, 1, MAX_MESSAGES);
 
 export type WirePart = z.infer<typeof knownPart>;
 export type WireCall = z.infer<typeof knownCall>;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boolean, string } from "../fields.ts";
+import { boolean, jsonObject, listOf, string } from "../fields.ts";
 import { orOther, otherType } from "../other-type.ts";
 
 /** Bounds on counts. The text itself is bounded by the size of the request's body. */
@@ -23,7 +23,7 @@ const resultBlock = z.preprocess((value) => orOther(value, ["text"]), knownResul
 const toolResult = z.object({
   type: z.literal("tool_result"),
   tool_use_id: string(MAX_ID_LENGTH),
-  content: z.union([text, z.array(resultBlock).max(MAX_BLOCKS)], A_CONTENT).nullish(),
+  content: z.union([text, listOf(resultBlock, 0, MAX_BLOCKS)], A_CONTENT).nullish(),
   is_error: boolean().nullish(),
 });
 
@@ -31,7 +31,7 @@ const toolUse = z.object({
   type: z.literal("tool_use"),
   id: string(MAX_ID_LENGTH),
   name: string(MAX_NAME_LENGTH),
-  input: z.record(z.string(), z.unknown(), AN_OBJECT),
+  input: jsonObject(),
 });
 
 const knownBlock = z.discriminatedUnion("type", [
@@ -48,7 +48,7 @@ const block = z.preprocess((value) => orOther(value, KNOWN_BLOCKS), knownBlock);
 const message = z.object(
   {
     role: z.enum(["user", "assistant", "system"]),
-    content: z.union([text, z.array(block).max(MAX_BLOCKS)], A_CONTENT),
+    content: z.union([text, listOf(block, 0, MAX_BLOCKS)], A_CONTENT),
   },
   AN_OBJECT,
 );
@@ -61,10 +61,10 @@ const lenientMessage = z.preprocess((value) => {
 }, message);
 
 /** `messages` of a request. */
-export const messages = z.array(lenientMessage, { error: "an array of objects" }).min(1).max(MAX_MESSAGES);
+export const messages = listOf(lenientMessage, 1, MAX_MESSAGES);
 
 /** `system` of a request. */
-export const system = z.union([text, z.array(z.discriminatedUnion("type", [textBlock])).max(MAX_BLOCKS)], A_CONTENT);
+export const system = z.union([text, listOf(z.discriminatedUnion("type", [textBlock]), 0, MAX_BLOCKS)], A_CONTENT);
 
 export type WireBlock = z.infer<typeof knownBlock>;
 export type WireResultBlock = z.infer<typeof knownResult>;

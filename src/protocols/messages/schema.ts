@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { templateFields } from "../chat/template-arguments.ts";
-import { boolean, decimal, integer, modelName, string } from "../fields.ts";
+import { boolean, decimal, integer, jsonObject, modelName, string } from "../fields.ts";
 import { neighbourFormatFields } from "../format-words.ts";
 import { variablesField } from "../preset-fields.ts";
 import { samplingFields } from "../sampling.ts";
@@ -18,7 +18,6 @@ const MAX_TYPE_LENGTH = 128;
 const MAX_CALLERS = 16;
 
 const AN_OBJECT = { error: "an object" };
-const jsonObject = z.record(z.string(), z.unknown(), AN_OBJECT);
 
 /** What a tool of the client's own must have is asked for in `decode-tools.ts`: the tools of Anthropic's servers have other fields. */
 const tool = z.object(
@@ -26,7 +25,7 @@ const tool = z.object(
     type: string(MAX_TYPE_LENGTH).nullish(),
     name: toolName.optional(),
     description: z.string({ error: "a string" }).nullish(),
-    input_schema: jsonObject.optional(),
+    input_schema: jsonObject().optional(),
     strict: boolean().nullish(),
     allowed_callers: z.array(string(MAX_TYPE_LENGTH)).max(MAX_CALLERS).nullish(),
   },
@@ -56,7 +55,7 @@ const thinking = z.discriminatedUnion("type", [
 ]);
 
 const jsonFormat = z
-  .discriminatedUnion("type", [z.object({ type: z.literal("json_schema"), schema: jsonObject })])
+  .discriminatedUnion("type", [z.object({ type: z.literal("json_schema"), schema: jsonObject() })])
   .nullish();
 
 const outputConfig = z.object(

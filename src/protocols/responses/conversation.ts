@@ -3,7 +3,7 @@ import { parseWire } from "../issue.ts";
 import { decodeMetadata, type Metadata, metadata } from "../metadata.ts";
 import { decodeInput } from "./decode-items.ts";
 import { newId } from "./ids.ts";
-import { type Item, type ItemReference, wireItems } from "./items.ts";
+import { type Item, type ItemReference, someWireItems, wireItems } from "./items.ts";
 
 const ABOUT_METADATA = "Up to 16 pairs of texts, in place of those that there were.";
 
@@ -22,7 +22,7 @@ export const metadataUpdateSchema = z.object(
 );
 /** The body of `POST /v1/conversations/{id}/items`. */
 export const itemsSchema = z.object(
-  { items: wireItems.min(1).describe("What is added at the end.") },
+  { items: someWireItems.describe("What is added at the end.") },
   { error: "an object" },
 );
 

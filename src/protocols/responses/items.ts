@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { string } from "../fields.ts";
+import { listOf, string } from "../fields.ts";
 import { orOther, otherType } from "../other-type.ts";
 
 /** Bounds on counts. The text itself is bounded by the size of the request's body. */
@@ -27,7 +27,7 @@ const knownPart = z.discriminatedUnion("type", [
 const KNOWN_PARTS = ["input_text", "output_text", "text", "summary_text", "refusal"] as const;
 const part = z.preprocess((value) => orOther(value, KNOWN_PARTS), knownPart);
 
-const content = z.union([text, z.array(part).max(MAX_PARTS)], { error: "a string or array of objects" });
+const content = z.union([text, listOf(part, 0, MAX_PARTS)], { error: "a string or array of objects" });
 
 /** What a tool gave: a text, parts, or whatever a client makes of its result. */
 const output = z.union([content, z.looseObject({})], { error: "a string or array of objects" }).nullish();
@@ -72,7 +72,10 @@ export const wireItem = z.preprocess((value) => {
 }, item);
 
 /** A list of items, such as `input`. */
-export const wireItems = z.array(wireItem, { error: "an array of objects" }).max(MAX_ITEMS);
+export const wireItems = listOf(wireItem, 0, MAX_ITEMS);
+
+/** The same, with something in it. */
+export const someWireItems = listOf(wireItem, 1, MAX_ITEMS);
 
 export type WireItem = z.infer<typeof item>;
 export type WirePart = z.infer<typeof knownPart>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Tool } from "../../generation/request.ts";
-import { boolean, isSet, string } from "../fields.ts";
+import { boolean, isSet, jsonObject, string } from "../fields.ts";
 import { parseWireAt } from "../issue.ts";
 import { customTool, inputFormat } from "./custom.ts";
 import { joinNamespace, MAX_TOOLS, toolName } from "./names.ts";
@@ -14,7 +14,7 @@ export const functionDefinition = z.object(
   {
     name: toolName,
     description: z.string({ error: "a string" }).nullish(),
-    parameters: z.record(z.string(), z.unknown(), AN_OBJECT).nullish(),
+    parameters: jsonObject().nullish(),
     strict: boolean().nullish(),
   },
   AN_OBJECT,
