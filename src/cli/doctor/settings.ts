@@ -1,6 +1,7 @@
 import type { Config } from "../../config/schema.ts";
 import { isLoopback } from "../../keys/exposure.ts";
 import type { LocalModel } from "../../models/index.ts";
+import { AliasError, parseAliases } from "../../routing/aliases.ts";
 import { type Check, problem, warning } from "./check.ts";
 
 /** Attention evaluates so many rows at a time; only chunks of whole tiles can share a call (docs/decisions/007-exactness.md). */
@@ -10,6 +11,7 @@ const TILE_TOKENS = 64;
 export function checkSettings(config: Config, models: readonly LocalModel[], hasKeys: boolean): readonly Check[] {
   return [
     ...checkContext(config, models),
+    ...checkAliases(config, models),
     ...checkPending(config),
     ...checkPrefillChunk(config),
     ...(hasKeys ? [] : checkHost(config)),
@@ -27,6 +29,18 @@ function checkContext({ context }: Config, models: readonly LocalModel[]): reado
           `Start with --context ${contextLength} or less.`,
         ),
   );
+}
+
+/** As long as a model is not here, nobody can say what its id will be. */
+function checkAliases({ aliases, model }: Config, models: readonly LocalModel[]): readonly Check[] {
+  if (models.length < new Set(model).size) return [];
+  try {
+    parseAliases(aliases, models);
+    return [];
+  } catch (error) {
+    if (!(error instanceof AliasError)) throw error;
+    return [problem("aliases", error.message, "Correct --aliases, or leave it out.")];
+  }
 }
 
 function checkPending({ slots, maxPending, model }: Config): readonly Check[] {

@@ -292,6 +292,12 @@ describe("an address that others reach", () => {
 });
 
 describe("settings that work against each other", () => {
+  it("are a problem where an alias stands for a model that isn't served", async () => {
+    const { exitCode, text } = await examine({}, { aliases: ["gpt-4o=other"] });
+    expect(exitCode).toBe(1);
+    expect(text).toMatch(/^✖ aliases .*'gpt-4o' stands for 'other', which is not served. Served: small\./m);
+  });
+
   it.each<[string, Flags, RegExp]>([
     [
       "a context beyond the model's",
