@@ -63,7 +63,8 @@ describe("the official clients", () => {
     expect(response.headers.get("sluice-queue-position")).toBe("2");
     const texts: unknown[] = [];
     for await (const chunk of data) texts.push(chunk.choices[0]?.delta.content);
-    expect(texts).toEqual(["", "Hello", undefined]);
+    // What says nothing has no text.
+    expect(texts.filter((text) => text !== undefined)).toEqual(["", "Hello"]);
     await admitted;
   });
 
