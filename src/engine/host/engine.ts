@@ -70,21 +70,23 @@ export function createEngine(given: CreateEngineOptions): Engine {
   const policy = { ...DEFAULT_POLICY, ...given.policy };
   const dispatcher = createDispatcher({ policy, logger });
   const loadedListeners: (() => void)[] = [];
-  const vocabulary = createVocabulary({
-    options() {
-      const contextTokens = supervisor.info?.contextTokens;
-      if (contextTokens === undefined) throw new Error("questions must wait until the model has loaded");
-      return { modelPath: options.modelPath, gpu: options.gpu, contextTokens };
-    },
-    logger,
-    clock,
-    ...(given.spawnVocabulary && { spawn: given.spawnVocabulary }),
-  });
+  const openVocabulary = () =>
+    createVocabulary({
+      options() {
+        const contextTokens = supervisor.info?.contextTokens;
+        if (contextTokens === undefined) throw new Error("questions must wait until the model has loaded");
+        return { modelPath: options.modelPath, gpu: options.gpu, contextTokens };
+      },
+      logger,
+      clock,
+      ...(given.spawnVocabulary && { spawn: given.spawnVocabulary }),
+    });
+  const vocabularies = { needed: openVocabulary(), wished: openVocabulary() };
   const firstLoad = Promise.withResolvers<void>();
   const queries = createQueries({
     unavailable: () => (isGone() ? unavailable() : undefined),
     loaded: () => firstLoad.promise,
-    vocabulary,
+    vocabularies,
   });
   const supervisor = createSupervisor({
     options,
@@ -205,7 +207,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
       return dispatcher.counts;
     },
     stop() {
-      const stopped = Promise.all([supervisor.stop(), vocabulary.stop()]);
+      const stopped = Promise.all([supervisor.stop(), vocabularies.needed.stop(), vocabularies.wished.stop()]);
       failAll();
       return stopped.then(() => {});
     },

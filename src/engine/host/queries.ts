@@ -17,7 +17,7 @@ const MAX_SHORT_COST = 8_192;
 const SHORT_AT_ONCE = 2;
 
 /** A question that costs more is refused: it would take one core for some seconds, and everybody's questions would wait. */
-const MAX_COST = 8 * 2 ** 20;
+const MAX_COST = 6 * 2 ** 20;
 
 /** What a prompt became that is to be gone on from. */
 export type ReadPrompt = {
@@ -50,10 +50,11 @@ export type QueriesOptions = {
   readonly unavailable: () => Error | undefined;
   /** Resolves when the model has loaded for the first time; never rejects. */
   readonly loaded: () => Promise<unknown>;
-  readonly vocabulary: Pick<Vocabulary, "ask">;
+  /** One for what generations need, and one for what clients ask for its own sake: that may take seconds, and can't be interrupted. */
+  readonly vocabularies: Readonly<Record<"needed" | "wished", Pick<Vocabulary, "ask">>>;
 };
 
-export function createQueries({ unavailable, loaded, vocabulary }: QueriesOptions): Queries {
+export function createQueries({ unavailable, loaded, vocabularies }: QueriesOptions): Queries {
   const short = createQuestions<TextQuery>({ maxAtOnce: SHORT_AT_ONCE });
 
   async function ask<T extends TextAnswer["type"]>(
@@ -76,7 +77,7 @@ export function createQueries({ unavailable, loaded, vocabulary }: QueriesOption
     if (query.type === "price" || cost <= MAX_SHORT_COST) return short.ask(inquiry);
     await loaded();
     throwIfGone();
-    return vocabulary.ask({ ...inquiry, query });
+    return vocabularies[inquiry.isNeeded ? "needed" : "wished"].ask({ ...inquiry, query });
   }
 
   function throwIfGone(): void {

@@ -7,6 +7,8 @@ export type ItemEncoder = (item: EmbeddingItem) => readonly number[] | Embedding
 
 /** Ordinary text has about 4 characters a token; only long runs of one character come near this. */
 const HOPELESS_CHARS_PER_TOKEN = 32;
+/** A word that is cut may have some tokens more than the whole word. */
+const CUT_TOKENS = 8;
 
 /** Tokenizes items as the model's vocabulary wants them. */
 export function createItemEncoder(
@@ -27,10 +29,12 @@ export function createItemEncoder(
 
   /** Refuses what is hopelessly long by its beginning, as tokenizing megabytes takes seconds. */
   function excess(text: string): EmbeddingRefusal | undefined {
-    const limitChars = contextTokens * HOPELESS_CHARS_PER_TOKEN;
-    if (text.length <= limitChars) return undefined;
-    const tokens = model.tokenize(text.slice(0, limitChars)).length;
-    return tokens > contextTokens ? { code: "too_long", tokens, contextTokens, atLeast: true } : undefined;
+    // Long runs of one character are few tokens, so a beginning may have to be longer to be hopeless. Each is twice the one before.
+    for (let limit = contextTokens * HOPELESS_CHARS_PER_TOKEN; limit < text.length; limit *= 2) {
+      const tokens = model.tokenize(text.slice(0, limit)).length;
+      if (tokens > contextTokens + CUT_TOKENS) return { code: "too_long", tokens, contextTokens, atLeast: true };
+    }
+    return undefined;
   }
 
   function tokensOf(item: EmbeddingItem): readonly number[] | EmbeddingRefusal {

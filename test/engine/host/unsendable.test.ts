@@ -149,11 +149,11 @@ test("what is nested too deep fails in front of the process for long texts, ques
   const question = expect(bench.engine.text.applyTemplate(prompt)).rejects.toBeInstanceOf(InvalidSamplingError);
   const bad = read(bench.engine.generate(unsendable("bad", DEEP)));
   await settle();
-  bench.vocabulary.load();
+  for (const vocabulary of bench.vocabularies) vocabulary.load();
   await question;
   await bad.ended;
   expect(errorOf(bad)).toBeInstanceOf(InvalidSamplingError);
-  expect(bench.vocabulary.queries).toEqual([]);
+  expect(bench.vocabularies.flatMap(({ queries }) => queries)).toEqual([]);
   expect(bench.engine.counts).toEqual({ requests: 0, submissions: 0 });
 });
 
