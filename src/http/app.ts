@@ -144,8 +144,8 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.get("/docs", docsPage());
   app.get("/v1/models", listModels(models, presets, settings.listPresets ?? true));
   app.get("/v1/models/:id{.+}", showModel(models, presets));
-  const isJson = jsonPosts(settings.corsOrigins);
-  const takesJson = every(isJson, limitBody(settings.maxBodyBytes));
+  const isJson = jsonPosts(settings.corsOrigins, false);
+  const takesJson = every(jsonPosts(settings.corsOrigins, true), limitBody(settings.maxBodyBytes));
   app.post("/v1/chat/completions", takesJson, chatCompletions({ generate, models, openPreset, state, logger, now }));
   app.post("/v1/completions", takesJson, completions({ generate, models, logger, now }));
   app.post("/v1/messages", takesJson, createMessage({ generate, models, openPreset, logger }));

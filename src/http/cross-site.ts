@@ -5,16 +5,21 @@ export type Sent = {
   readonly host: string;
 };
 
+/** How the names of all browsers begin. Pages can't change it in a request for which the browser doesn't ask first. */
+const BROWSER = /^(Mozilla|Opera)\//i;
+
 /**
  * Whether a page of another origin can have had a browser send this request without asking first. Browsers name the origin of every POST
  * (https://fetch.spec.whatwg.org/#origin-header), and newer ones how it stands to ours (https://w3c.github.io/webappsec-fetch-metadata/);
- * other programs do neither. Pages of `origins`, which may hold `*`, and of our own are no strangers.
+ * other programs do neither. What calls itself a browser and does neither is an old one. Pages of `origins`, which may hold `*`, and of our own
+ * are no strangers.
  */
 export function mayBeFromStrangePage({ header, host }: Sent, origins: readonly string[]): boolean {
   const origin = header("origin");
   if (origin !== undefined) return !isKnownOrigin(origin, origins) && hostOfOrigin(origin) !== host.toLowerCase();
   const site = header("sec-fetch-site");
-  return site !== undefined && site !== "same-origin" && site !== "none";
+  if (site !== undefined) return site !== "same-origin" && site !== "none";
+  return BROWSER.test(header("user-agent") ?? "");
 }
 
 /** Whether a browser's `Origin`, which has no path, not even a slash, is one of `origins`. */

@@ -19,7 +19,11 @@ const STRANGERS = [
   { "sec-fetch-site": "cross-site" },
   { "sec-fetch-site": "same-site" },
   { origin: EVIL, "sec-fetch-site": "cross-site" },
+  // An old browser.
+  { "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:60.0) Gecko/20100101 Firefox/60.0" },
 ];
+const FORM = "application/x-www-form-urlencoded";
+const bodiless = operations.filter(({ method, request }) => method === "post" && request === undefined);
 
 describe("without keys, a request by a strange name", () => {
   it.each([
@@ -86,23 +90,36 @@ describe("a POST that a page can send without asking", () => {
   it.each(posts)("changes nothing at %s", async (path) => {
     const { app } = createTestApp();
     for (const headers of STRANGERS) {
+      const form = { ...headers, "content-type": FORM };
       expect((await app.request(path, { method: "POST", headers }, FROM_HERE)).status).toBe(415);
+      expect((await app.request(path, { method: "POST", headers: form, body: "{}" }, FROM_HERE)).status).toBe(415);
     }
-    for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]) {
+    for (const type of ["text/plain", "multipart/form-data; boundary=x"]) {
       const init = { method: "POST", headers: { "content-type": type }, body: "{}" };
       expect((await app.request(path, init, FROM_HERE)).status).toBe(415);
     }
   });
 
+  it("asks for JSON or nothing where it has no body, from programs too", async () => {
+    expect(bodiless.map(({ path }) => path).toSorted()).toEqual(["/admin/cache/warm", "/v1/responses/{id}/cancel"]);
+    const { app } = createTestApp();
+    for (const { path } of bodiless) {
+      const init = { method: "POST", headers: { "content-type": FORM } };
+      expect((await app.request(path.replace("{id}", "x"), init, FROM_HERE)).status).toBe(415);
+    }
+  });
+
   it.each([
     ["a program", {}],
+    ["a program that names a form's type, as curl does", { "content-type": FORM }],
     ["our own page", { origin: "http://localhost", "sec-fetch-site": "same-origin" }],
     ["a page that is let in", { origin: "https://chat.example", "sec-fetch-site": "cross-site" }],
   ])("is taken from %s, without a content type too", async (_, headers) => {
     const { app } = createTestApp({ settings: { corsOrigins: ["https://chat.example"] } });
     const body = new TextEncoder().encode(chatInit({}).body);
     expect((await app.request(CHAT, { method: "POST", headers, body })).status).toBe(200);
-    expect((await app.request("/admin/cache/warm", { method: "POST", headers }, FROM_HERE)).status).toBe(202);
+    const bare = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "content-type"));
+    expect((await app.request("/admin/cache/warm", { method: "POST", headers: bare }, FROM_HERE)).status).toBe(202);
   });
 
   it("is taken without a content type over a real connection", async () => {

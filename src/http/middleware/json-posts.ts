@@ -3,19 +3,24 @@ import type { HttpEnv } from "../context.ts";
 import { mayBeFromStrangePage } from "../cross-site.ts";
 import { HttpError } from "../errors.ts";
 
+/** What curl and others put on a body whose type nobody named, and what stands on none. */
+const UNNAMED: ReadonlySet<string> = new Set(["", "application/x-www-form-urlencoded"]);
+
 /**
- * Stands before every POST: takes `application/json`, and no content type at all where no strange page can have had a browser send that.
- * Others get a 415. So web pages that CORS doesn't let in change nothing here: without asking first they can send other content types only.
+ * Stands before every POST: takes `application/json`, and a body whose type nobody named, or none, where no strange page can have had a
+ * browser send that. Others get a 415. So web pages that CORS doesn't let in change nothing here: without asking first they can send other
+ * content types only.
  *
  * @param origins whose pages are let in
+ * @param hasBody whether the route reads a body; else there is nothing whose type could be left out
  */
-export function jsonPosts(origins: readonly string[]): MiddlewareHandler<HttpEnv> {
+export function jsonPosts(origins: readonly string[], hasBody: boolean): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
     const header = (name: string) => c.req.header(name);
     const mediaType = header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
     const host = header("host") ?? new URL(c.req.url).host;
-    const isTaken =
-      mediaType === "application/json" || (mediaType === "" && !mayBeFromStrangePage({ header, host }, origins));
+    const isUnnamed = hasBody ? UNNAMED.has(mediaType) : mediaType === "";
+    const isTaken = mediaType === "application/json" || (isUnnamed && !mayBeFromStrangePage({ header, host }, origins));
     if (!isTaken) {
       throw new HttpError(
         415,
