@@ -2,6 +2,7 @@ import type { JsonSchema } from "../generation/request.ts";
 import { emitDfa, PLAIN } from "./automaton/emit.ts";
 import { compiledSchemas, placeIn } from "./compiled-schemas.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
+import { admitGbnf } from "./gbnf/check.ts";
 import { IN_JSON_STRING } from "./json-spelling.ts";
 import { compileLark } from "./lark/compile.ts";
 import { createBudget } from "./limits.ts";
@@ -67,9 +68,23 @@ export function createGrammarBuilder(): GrammarBuilder {
       }
       return emitDfa(dfa, PLAIN, book, "text", path);
     },
-    lark: (source, spelling, path) => compileLark(source, spelling === "json" ? IN_JSON_STRING : PLAIN, path, book),
+    lark(source, spelling, path) {
+      const own = createRuleBook();
+      const root = compileLark(source, spelling === "json" ? IN_JSON_STRING : PLAIN, path, own);
+      return book.adopt(rulesOf(admitGbnf(own.toGbnf(root), path)), "root", path);
+    },
     toGbnf: (root) => book.toGbnf(root),
   };
+}
+
+/** The rules of a grammar that was written here: one a line. */
+function rulesOf(gbnf: string): ReadonlyMap<string, string> {
+  return new Map(
+    gbnf.split("\n").flatMap((line) => {
+      const [name = "", ...body] = line.split(" ::= ");
+      return body.length === 0 ? [] : [[name, body.join(" ::= ")] as const];
+    }),
+  );
 }
 
 /** What came of `schema`, with paths that begin with `path`. Throws `UnsupportedSchemaError`, of a `strict` one also for what is not held. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { JsonSchema, OutputFormat } from "../generation/request.ts";
 import { UnsupportedSchemaError } from "../grammar/errors.ts";
-import { checkGbnf } from "../grammar/gbnf/check.ts";
+import { admitGbnf } from "../grammar/gbnf/check.ts";
 import { findDropped } from "../grammar/output.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { jsonObject as anyObject, boolean, readLater, string } from "./fields.ts";
@@ -109,8 +109,8 @@ export function decodeGrammar(value: unknown, param: string): OutputFormat | und
   if (gbnf === undefined) {
     return undefined;
   }
-  refusing(param, "invalid_grammar", "", () => checkGbnf(gbnf, param));
-  return { type: "grammar", grammar: { gbnf } };
+  const admitted = refusing(param, "invalid_grammar", "", () => admitGbnf(gbnf, param));
+  return { type: "grammar", grammar: { gbnf: admitted } };
 }
 
 /** Understands `regex`, an extension: an ECMAScript regular expression that all of the text must match. Throws `InvalidRequestError`. */
@@ -179,9 +179,9 @@ function supported(output: OutputFormat, prefix: string, path: string, code: str
   return output;
 }
 
-function refusing(param: string, code: string | null, prefix: string, check: () => unknown): void {
+function refusing<T>(param: string, code: string | null, prefix: string, check: () => T): T {
   try {
-    check();
+    return check();
   } catch (error) {
     if (error instanceof UnsupportedSchemaError) {
       throw new InvalidRequestError(prefix + error.message, error.path || param, code);

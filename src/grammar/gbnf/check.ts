@@ -1,4 +1,7 @@
+import { LRUCache } from "lru-cache";
 import { UnsupportedSchemaError } from "../errors.ts";
+import { estimateCost } from "./cost.ts";
+import { makeDeterministic, referencesOf } from "./determine.ts";
 import type { GbnfNode, GbnfRules } from "./node.ts";
 import { GbnfSyntaxError, parseGbnf } from "./parse.ts";
 
@@ -7,12 +10,20 @@ const MAX_LENGTH = 64 * 1024;
 const MAX_GRAMMAR_RULES = 2_000;
 /** Characters and names that llama.cpp makes of it, once every repetition is written out. */
 const MAX_ELEMENTS = 200_000;
+/** Characters of grammars, and of what became of them, that are kept: the same ones come with request after request. */
+const MAX_KEPT_CHARACTERS = 4 * 1024 * 1024;
+const admitted = new LRUCache<string, string>({
+  maxSize: MAX_KEPT_CHARACTERS,
+  sizeCalculation: (outcome, source) => outcome.length + source.length + 1,
+});
+/** What a token may cost, as `estimateCost` has it: at most a second of one core. */
+export const MAX_COST = 150_000_000;
 
 /**
- * Throws `UnsupportedSchemaError` for a grammar that llama.cpp would not take, or that could exhaust it: one that is too large, has
+ * The rules of a grammar. Throws `UnsupportedSchemaError` for one that llama.cpp would not take, or that could exhaust it: one that is too large, has
  * unknown names, lacks `root`, or in which a rule begins with itself.
  */
-export function checkGbnf(source: string, path: string): void {
+export function checkGbnf(source: string, path: string): GbnfRules {
   const refuse = (reason: string) => new UnsupportedSchemaError(path, "grammar", reason);
   if (source.length > MAX_LENGTH) {
     throw refuse(`it is longer than ${MAX_LENGTH} characters`);
@@ -38,6 +49,44 @@ export function checkGbnf(source: string, path: string): void {
   if (recursive !== undefined) {
     throw refuse(`the rule ${recursive} begins with itself, or repeats what may be empty; put a character before it`);
   }
+  return rules;
+}
+
+/**
+ * A client's grammar as it is safe for llama.cpp: as it is, or, where its texts can be read in so many ways that a token would take long,
+ * one of the same texts that can be read in one way. Throws `UnsupportedSchemaError` where that can't be had, and as `checkGbnf` does.
+ */
+export function admitGbnf(source: string, path: string): string {
+  const outcome = admitted.get(source) ?? admit(checkGbnf(source, path), source, path);
+  admitted.set(source, outcome);
+  if (outcome === "") {
+    throw tooCostly(path);
+  }
+  return outcome;
+}
+
+function tooCostly(path: string): UnsupportedSchemaError {
+  return new UnsupportedSchemaError(
+    path,
+    "grammar",
+    "a text can be read in too many ways, which makes each token slow; leave out alternatives and repetitions that match the same",
+  );
+}
+
+/** The grammar to use; empty where there is none. */
+function admit(rules: GbnfRules, source: string, path: string): string {
+  if (estimateCost(rules) <= MAX_COST) {
+    return source;
+  }
+  try {
+    const written = makeDeterministic(rules, path);
+    return estimateCost(parseGbnf(written)) <= MAX_COST ? written : "";
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) {
+      return "";
+    }
+    throw error;
+  }
 }
 
 function parseOrRefuse(source: string, refuse: (reason: string) => UnsupportedSchemaError): GbnfRules {
@@ -45,19 +94,6 @@ function parseOrRefuse(source: string, refuse: (reason: string) => UnsupportedSc
     return parseGbnf(source);
   } catch (error) {
     throw error instanceof GbnfSyntaxError ? refuse(error.message) : error;
-  }
-}
-
-function referencesOf(node: GbnfNode): string[] {
-  switch (node.type) {
-    case "chars":
-      return [];
-    case "reference":
-      return [node.name];
-    case "repeat":
-      return referencesOf(node.item);
-    default:
-      return node.items.flatMap(referencesOf);
   }
 }
 

@@ -1,0 +1,109 @@
+import type { GbnfNode, GbnfRules } from "./node.ts";
+
+type Chars = Extract<GbnfNode, { type: "chars" }>;
+
+/**
+ * What is still to come, innermost first, as llama.cpp keeps it: one for each way to read the text so far. `top` of a settled one takes the
+ * next character.
+ */
+export type Stack = {
+  readonly id: number;
+  readonly top: GbnfNode;
+  /** How often a repetition was begun, or how many items of a sequence are done. */
+  readonly count: number;
+  readonly below: Stack | undefined;
+  readonly depth: number;
+};
+
+/** Nothing is to come: the text may end. */
+const END: Stack = { id: 0, top: { type: "sequence", items: [] }, count: 0, below: undefined, depth: 0 };
+
+/** The stacks with which llama.cpp goes on, and what it takes to find them. */
+export type Settled = { readonly stacks: readonly (Stack & { readonly top: Chars })[]; readonly cost: number };
+
+/** llama.cpp's way through a grammar. */
+export type StackMachine = {
+  /** Those that begin a rule. */
+  readonly begin: (rule: string) => Settled;
+  /** Those that follow the top of a settled one. */
+  readonly after: (stack: Stack) => Settled;
+};
+
+/** @param spend is told of each stack that is looked at */
+export function createStackMachine(rules: GbnfRules, spend: (steps: number) => void): StackMachine {
+  const known = new Map<string, Stack>();
+  const settled = new Map<number, Settled>();
+  const ids = new Map<GbnfNode, number>();
+
+  function push(top: GbnfNode, count: number, below: Stack): Stack {
+    const node = ids.get(top) ?? ids.size;
+    ids.set(top, node);
+    const key = `${node}:${count}:${below.id}`;
+    const stack = known.get(key) ?? { id: known.size + 1, top, count, below, depth: below.depth + 1 };
+    known.set(key, stack);
+    return stack;
+  }
+
+  function expand({ top, count, below = END }: Stack): readonly Stack[] {
+    switch (top.type) {
+      case "chars":
+        return [];
+      case "reference": {
+        const rule = rules.get(top.name);
+        return rule === undefined ? [] : [push(rule, 0, below)];
+      }
+      case "choice":
+        return top.items.map((item) => push(item, 0, below));
+      case "sequence": {
+        const item = top.items[count];
+        const rest = count + 1 < top.items.length ? push(top, count + 1, below) : below;
+        return [item === undefined ? below : push(item, 0, rest)];
+      }
+      case "repeat": {
+        // llama.cpp writes the least number of items out, and makes a rule that goes back to itself of the others.
+        const next = top.max === Number.POSITIVE_INFINITY ? Math.min(count, top.min) + 1 : count + 1;
+        const again = count < top.max ? [push(top.item, 0, next < top.max ? push(top, next, below) : below)] : [];
+        return count >= top.min ? [...again, below] : again;
+      }
+    }
+  }
+
+  function settle(from: Stack): Settled {
+    const found = settled.get(from.id);
+    if (found !== undefined) {
+      return found;
+    }
+    const seen = new Set([from]);
+    const stacks: Settled["stacks"][number][] = [];
+    let cost = 0;
+    for (const stack of seen) {
+      spend(1);
+      cost += 1 + stack.depth / 8;
+      if (isChars(stack)) {
+        stacks.push(stack);
+      }
+      for (const next of expand(stack)) {
+        if (next !== END) {
+          seen.add(next);
+        }
+      }
+    }
+    const result = { stacks, cost };
+    settled.set(from.id, result);
+    return result;
+  }
+
+  return {
+    begin: (rule) => settle(push({ type: "reference", name: rule }, 0, END)),
+    after: ({ below = END }) => (below === END ? { stacks: [], cost: 1 } : settle(below)),
+  };
+}
+
+function isChars(stack: Stack): stack is Settled["stacks"][number] {
+  return stack.top.type === "chars";
+}
+
+/** Whether the character is one that `chars` takes. */
+export function takes({ ranges, isInverted }: Chars, code: number): boolean {
+  return ranges.some(([first, last]) => first <= code && code <= last) !== isInverted;
+}
