@@ -23,6 +23,13 @@ export type WaitNews =
 /** Tokens that a generation took. */
 export type Spent = { readonly prompt: number; readonly cached: number; readonly completion: number };
 
+/** Sets a request that runs aside, and has it go on where it was. */
+export type Hold = {
+  /** Frees what it runs in. Its events come to a halt. False where it can't be now, and goes on. */
+  readonly pause: () => boolean;
+  readonly resume: () => void;
+};
+
 /** Who asks, and on what terms the request waits for its turn. */
 export type Terms = {
   /** Whose request it is: the requests of one tenant share that tenant's turns. */
@@ -43,6 +50,8 @@ export type Terms = {
   readonly onAccepted?: () => void;
   /** Called where nobody reads on, with what was spent and no event told of. */
   readonly onLeft?: (spent: Spent) => void;
+  /** Called when an engine has taken the request, where it can set it aside. The queue's own. */
+  readonly onTaken?: (hold: Hold) => void;
   /** Called at most once a second while the request waits, and once when its turn has come. */
   readonly onWait?: (news: WaitNews) => void;
 };

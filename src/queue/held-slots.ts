@@ -8,6 +8,10 @@ export type Holding = {
   readonly sinceMs: number;
   /** What it was reckoned to take, in ms of slots' time. */
   readonly cost: number;
+  /** What it takes at most, as far as that is known: when it says as much as it may. */
+  readonly most: number;
+  /** It can be set aside for others when it has taken `OVERDUE` times what it should have. */
+  canPause: boolean;
   /** Slots that it holds yet. */
   sequences: number;
   /** For how long slots were held that are free again, together. */
@@ -24,30 +28,36 @@ export type HeldSlots = {
   see(tenant: string): void;
   /** Whether `tenant` may take `width` slots of `limit`. */
   hasRoom(tenant: string, width: number, limit: number): boolean;
-  take(tenant: string | undefined, width: number, cost: number): Holding;
+  take(tenant: string | undefined, width: number, price: { readonly cost: number; readonly most: number }): Holding;
   /** Frees `count` of its slots. */
   release(holding: Holding, count: number): void;
   /** Frees what it holds yet, and forgets it. */
   end(holding: Holding): void;
-  /** What is likely left of a request that runs, in what it was reckoned to take. @param calibration what requests really take, to that */
+  /** For how long a request has held slots until now, all together. */
+  heldMs(holding: Holding): number;
+  /**
+   * What is likely left of a request that runs, in what it was reckoned to take: the mean of all. One that has taken longer than it should have is
+   * likely to go on for as long as it has been too late, so that who waits behind it is told more and more.
+   *
+   * @param calibration what requests really take, to what they are reckoned to
+   */
   workLeft(calibration: number): number;
 };
+
+/** One that has taken so many times what it should have is set aside for others that are likely to take less. */
+export const OVERDUE = 4;
 
 /** With fewer slots, keeping one costs everybody more than it gives to anybody. */
 const FEWEST_TO_KEEP_FROM = 4;
 const KEPT_SLOTS = 1;
 
-/** Of what those who run were reckoned to take, so much is left however long they have run. */
+/** Of what one that runs was reckoned to take, so much is left however long it has run. */
 const LEAST_LEFT = 0.1;
 
 export function createHeldSlots(clock: Clock): HeldSlots {
   const tenants = createTenants();
   let sequences = 0;
-  let requests = 0;
-  /** What all that run were reckoned to take. */
-  let work = 0;
-  /** For how long they have held slots, less the clock's time for each slot that is held now. */
-  let heldBeforeMs = 0;
+  const held = new Set<Holding>();
 
   /** Slots that one who would have more than its share leaves free, so that another tenant's next request begins at once. */
   function keptFrom(tenant: string, width: number, limit: number): number {
@@ -60,8 +70,11 @@ export function createHeldSlots(clock: Clock): HeldSlots {
     holding.sequences -= count;
     holding.heldMs += count * (nowMs - holding.sinceMs);
     sequences -= count;
-    heldBeforeMs += count * nowMs;
     if (holding.tenant !== undefined) tenants.change(holding.tenant, -count, nowMs);
+  }
+
+  function heldMs({ heldMs: freed, sequences: count, sinceMs }: Holding, nowMs: number): number {
+    return freed + count * (nowMs - sinceMs);
   }
 
   return {
@@ -69,30 +82,36 @@ export function createHeldSlots(clock: Clock): HeldSlots {
       return sequences;
     },
     get requests() {
-      return requests;
+      return held.size;
     },
     see: (tenant) => tenants.see(tenant, clock.now()),
     hasRoom: (tenant, width, limit) => sequences === 0 || sequences + width + keptFrom(tenant, width, limit) <= limit,
-    take(tenant, width, cost) {
+    take(tenant, width, { cost, most }) {
       const sinceMs = clock.now();
-      requests += 1;
+      const holding = { tenant, sinceMs, cost, most, canPause: false, sequences: width, heldMs: 0 };
       sequences += width;
-      work += cost;
-      heldBeforeMs -= width * sinceMs;
+      held.add(holding);
       if (tenant !== undefined) tenants.change(tenant, width, sinceMs);
-      return { tenant, sinceMs, cost, sequences: width, heldMs: 0 };
+      return holding;
     },
     release,
     end(holding) {
       release(holding, holding.sequences);
-      requests -= 1;
-      work = requests === 0 ? 0 : work - holding.cost;
-      heldBeforeMs = requests === 0 ? 0 : heldBeforeMs - holding.heldMs;
+      held.delete(holding);
     },
+    heldMs: (holding) => heldMs(holding, clock.now()),
     workLeft(calibration) {
-      if (requests === 0) return 0;
-      const doneMs = heldBeforeMs + sequences * clock.now();
-      return Math.max(work - doneMs / calibration, work * LEAST_LEFT) / requests;
+      if (held.size === 0) return 0;
+      const nowMs = clock.now();
+      let left = 0;
+      for (const holding of held) left += leftOf(holding, heldMs(holding, nowMs) / calibration);
+      return left / held.size;
     },
   };
+}
+
+function leftOf({ cost, most, canPause }: Holding, done: number): number {
+  const likely = Math.max(cost - done, done - cost);
+  const until = canPause ? OVERDUE * cost : most;
+  return Math.max(Math.min(likely, until - done, most - done), cost * LEAST_LEFT);
 }

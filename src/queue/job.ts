@@ -1,4 +1,4 @@
-import type { Priority, WaitNews } from "../generation/terms.ts";
+import type { Hold, Priority, WaitNews } from "../generation/terms.ts";
 import type { Order, PromptPrice } from "./price.ts";
 
 /** A request that wants its turn. */
@@ -27,6 +27,8 @@ export type Stay = {
   leave(): void;
   /** The engine has begun. */
   started(prompt: PromptPrice): void;
+  /** The engine can set it aside, for others that wait. */
+  taken(hold: Hold): void;
   /** A text came. @param gapMs since the one before it, where that says how fast the engine is */
   text(gapMs: number | undefined): void;
   /** One of its choices has ended, and its slot is free. */

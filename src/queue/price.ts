@@ -26,6 +26,8 @@ export type Price = {
   readonly prefillMs: number;
   /** How long it holds slots, for all its choices together: what the queue counts as work. */
   readonly slotMs: number;
+  /** The same where each choice is as long as it may be; infinite where nothing bounds it. */
+  readonly mostMs: number;
 };
 
 /** Prices requests in the time that they hold slots, by what this machine, this model and each tenant usually do. */
@@ -58,10 +60,14 @@ export function createPricing(contextTokens: () => number | undefined = () => un
   const speeds = createSpeeds();
   const calibration = createRatio(CALIBRATION_MEMORY);
 
-  function price(promptTokens: number, evaluatedTokens: number, outputTokens: number, load: number): Price {
+  function price(
+    { promptTokens, evaluated, output, most }: Record<"promptTokens" | "evaluated" | "output" | "most", number>,
+    load: number,
+  ): Price {
     // The last token of a prompt is always evaluated.
-    const prefillMs = Math.max(1, evaluatedTokens) * speeds.prefillMsPerToken;
-    return { promptTokens, prefillMs, slotMs: prefillMs + outputTokens * speeds.itlMs(load) };
+    const prefillMs = Math.max(1, evaluated) * speeds.prefillMsPerToken;
+    const itlMs = speeds.itlMs(load);
+    return { promptTokens, prefillMs, slotMs: prefillMs + output * itlMs, mostMs: prefillMs + most * itlMs };
   }
   function tokensOf({ type, count }: PromptSize): number {
     // What has more is refused by the engine: nothing is ever awaited for it.
@@ -77,11 +83,13 @@ export function createPricing(contextTokens: () => number | undefined = () => un
       const promptTokens = known?.promptTokens ?? tokensOf(size);
       const evaluated = promptTokens - (known?.cachedTokens ?? promptTokens * habits.cachedShare(tenant));
       const room = Math.max(1, mostTokens() - promptTokens);
-      const outputTokens = Math.min(maxTokens ?? Number.POSITIVE_INFINITY, habits.outputTokens(tenant), room);
-      return price(promptTokens, evaluated, choices * outputTokens, load);
+      const longest = Math.min(maxTokens ?? Number.POSITIVE_INFINITY, room);
+      const output = choices * Math.min(longest, habits.outputTokens(tenant));
+      return price({ promptTokens, evaluated, output, most: choices * longest }, load);
     },
     settle({ promptTokens, cachedTokens, outputTokens }, load) {
-      return price(promptTokens, promptTokens - cachedTokens, outputTokens, load);
+      const evaluated = promptTokens - cachedTokens;
+      return price({ promptTokens, evaluated, output: outputTokens, most: outputTokens }, load);
     },
     notePrompt({ tenant, size }, { promptTokens, cachedTokens }) {
       const characters = size.type === "characters" ? size.count : undefined;

@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
 import { isLasting, OverloadedError } from "../generation/errors.ts";
-import type { Priority } from "../generation/terms.ts";
+import { type Hold, PRIORITIES, type Priority } from "../generation/terms.ts";
 import { createFairQueue, type Turn } from "./fair-queue.ts";
-import { createHeldSlots, type Holding } from "./held-slots.ts";
+import { createHeldSlots, type Holding, OVERDUE } from "./held-slots.ts";
 import type { Job, Stay } from "./job.ts";
 import { createLimiter } from "./limiter.ts";
 import { createPricing, type Order } from "./price.ts";
@@ -62,6 +62,8 @@ type Visit = {
   reckonedMs: number;
   /** Undefined while it waits. */
   run: Run | undefined;
+  /** Set while it waits again, after it has run. */
+  aside: Aside | undefined;
   hasLeft: boolean;
 };
 
@@ -70,7 +72,20 @@ type Run = {
   readonly holding: Holding;
   /** Choices that have not ended. */
   choices: number;
+  /** Sets it aside in the engine; undefined until that has taken it. */
+  hold: Hold | undefined;
+  /** For how long it held slots in its earlier turns, and what its tenant was charged for them. */
+  readonly earlierMs: number;
+  readonly earlierCost: number;
+  /** When it first said something in this turn. */
+  spokeMs: number | undefined;
 };
+
+/** What is kept of a run that was set aside. */
+type Aside = Pick<Run, "meter" | "choices" | "hold" | "earlierMs" | "earlierCost">;
+
+/** Nothing is set aside that has run for less, so that what it costs to take it up again stays small. */
+const LEAST_TURN_MS = 2_000;
 
 /** How often those who hold slots are looked at, while others wait for them. */
 const LOOK_MS = 1_000;
@@ -94,7 +109,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     targetMs: targetItlMs,
     aloneMs: () => pricing.speeds.measuredItlMs(1),
   });
-  const runs = new Map<Run, Job>();
+  const runs = new Map<Run, Visit>();
   const slots = createHeldSlots(clock);
   /** Who waits and was not priced by the engine yet. */
   const unpriced: Visit[] = [];
@@ -108,6 +123,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   }
   function hasRoomFor(job: Pick<Job, "choices" | "tenant">): boolean {
     return slots.hasRoom(job.tenant, widthOf(job), limiter.limit);
+  }
+  function hasRoomAgain({ job: { tenant, choices }, aside }: Visit): boolean {
+    return hasRoomFor({ tenant, choices: aside?.choices ?? choices });
   }
 
   /** How long until so much work is done and a slot is free. */
@@ -125,7 +143,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (isServing) return;
     isServing = true;
     try {
-      for (let head = queue.head; head !== undefined && hasRoomFor(head.entry.value.job); head = queue.head) {
+      for (let head = queue.head; head !== undefined && hasRoomAgain(head.entry.value); head = queue.head) {
         queue.take();
         begin(head.entry.value, head.entry.cost);
       }
@@ -135,14 +153,81 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   }
 
   function begin(visit: Visit, cost: number): void {
-    const { job, arrivedMs } = visit;
+    const { job, arrivedMs, aside } = visit;
     const nowMs = clock.now();
-    endWait(visit);
-    const holding = slots.take(job.isWarmUp === true ? undefined : job.tenant, widthOf(job), cost);
-    visit.run = { meter: createRunMeter(pricing, job, nowMs, isReady()), holding, choices: job.choices };
-    runs.set(visit.run, job);
+    if (aside === undefined) endWait(visit);
+    const most = pricing.expect(job, limiter.limit).mostMs;
+    const width = widthOf(aside ?? job);
+    const holding = slots.take(job.isWarmUp === true ? undefined : job.tenant, width, { cost, most });
+    visit.run = {
+      ...(aside ?? newRun(job, nowMs)),
+      ...{ holding, spokeMs: undefined },
+    };
+    visit.aside = undefined;
+    runs.set(visit.run, visit);
+    if (aside !== undefined) {
+      aside.hold?.resume();
+      return;
+    }
     job.onWait?.({ type: "admitted", waitedMs: nowMs - arrivedMs, position: visit.position });
     job.onTurn();
+  }
+
+  function newRun(job: Job, nowMs: number): Aside {
+    const meter = createRunMeter(pricing, job, nowMs, isReady());
+    return { meter, choices: job.choices, hold: undefined, earlierMs: 0, earlierCost: 0 };
+  }
+
+  /** For how long one has been too late, in ms: it has taken many times what it should have, or is in a later turn and has made good use of it. */
+  function overdueMs(run: Run, job: Job): number {
+    const { holding, spokeMs, earlierMs } = run;
+    if (run.hold === undefined || spokeMs === undefined) return 0;
+    if (earlierMs > 0) return clock.now() - holding.sinceMs - 2 * (spokeMs - holding.sinceMs) - LEAST_TURN_MS;
+    const cost = Math.max(holding.cost, pricing.expect(job, limiter.limit).slotMs);
+    return slots.heldMs(holding) - Math.max(LEAST_TURN_MS, OVERDUE * cost * pricing.calibration);
+  }
+
+  /** The run that is too late by most of those that may have to go for `waiting`, which is likely to take less than they have had. */
+  function findOverdue(waiting: Visit, cost: number): { readonly run: Run; readonly visit: Visit } | undefined {
+    let found: { readonly run: Run; readonly visit: Visit; readonly ms: number } | undefined;
+    if (waiting.aside !== undefined) return undefined;
+    for (const [run, visit] of runs) {
+      const ms = overdueMs(run, visit.job);
+      if (ms <= (found?.ms ?? 0)) continue;
+      if (run.earlierMs + slots.heldMs(run.holding) <= cost * pricing.calibration) continue;
+      const isLower = PRIORITIES.indexOf(waiting.job.priority) > PRIORITIES.indexOf(visit.job.priority);
+      if (!isLower || run.earlierMs > 0) found = { run, visit, ms };
+    }
+    return found;
+  }
+
+  /** Sets a run aside. It goes on when nobody waits who is likely to take less, or when others had much more than it: as one of the last class. */
+  function setAside(run: Run, visit: Visit): boolean {
+    const { job, turn } = visit;
+    const { meter, holding, choices, hold } = run;
+    if (turn === undefined || hold?.pause() !== true) return false;
+    const heldMs = slots.heldMs(holding);
+    const earlierMs = run.earlierMs + heldMs;
+    const cost = heldMs / pricing.calibration;
+    meter.setAside();
+    slots.end(holding);
+    runs.delete(run);
+    queue.charge(turn, cost - holding.cost);
+    visit.run = undefined;
+    visit.reckonedMs = 0;
+    visit.aside = { meter, choices, hold, earlierMs, earlierCost: run.earlierCost + cost };
+    visit.turn = queue.push({ tenant: job.tenant, priority: "batch" }, visit, earlierMs / pricing.calibration);
+    return true;
+  }
+
+  /** Makes room for whose turn is next, where those who run are overdue. */
+  function relieve(): void {
+    if (!pricing.speeds.isKnown) return;
+    for (let { head } = queue; head !== undefined && !hasRoomAgain(head.entry.value); { head } = queue) {
+      const overdue = findOverdue(head.entry.value, head.entry.cost);
+      if (overdue === undefined || !setAside(overdue.run, overdue.visit)) return;
+      serve();
+    }
   }
 
   function endWait({ job, waiting, arrivedMs, reckonedMs }: Visit): void {
@@ -157,8 +242,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function look(): void {
     isLooking = false;
     if (queue.size === 0) return;
-    for (const [{ holding }, job] of runs) if (job.isStalled?.()) slots.release(holding, holding.sequences);
+    for (const [{ holding }, { job }] of runs) if (job.isStalled?.()) slots.release(holding, holding.sequences);
     serve();
+    relieve();
     lookLater();
   }
   function lookLater(): void {
@@ -172,11 +258,12 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     visit.hasLeft = true;
     const { run, turn } = visit;
     if (run !== undefined && turn !== undefined) {
-      const { meter, holding, choices } = run;
+      const { meter, holding, choices, earlierMs, earlierCost } = run;
       const load = Math.max(1, slots.sequences);
       slots.end(holding);
       runs.delete(run);
-      queue.charge(turn, meter.end(load, choices === 0 ? holding.heldMs : undefined) - holding.cost);
+      const wholeMs = choices === 0 ? earlierMs + holding.heldMs : undefined;
+      queue.charge(turn, meter.end(load, wholeMs) - earlierCost - holding.cost);
     } else if (turn !== undefined) {
       queue.remove(turn);
       waits.remove(visit.waiting);
@@ -237,7 +324,16 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const arrivedMs = clock.now();
     if (job.isWarmUp !== true) slots.see(job.tenant);
     const visit: Visit = {
-      ...{ job, arrivedMs, turn: undefined, position: 0, reckonedMs: 0, run: undefined, hasLeft: false },
+      ...{
+        job,
+        arrivedMs,
+        turn: undefined,
+        position: 0,
+        reckonedMs: 0,
+        run: undefined,
+        aside: undefined,
+        hasLeft: false,
+      },
       waiting: {
         deadlineMs: job.maxWaitMs === undefined ? undefined : arrivedMs + job.maxWaitMs,
         tell: job.onWait && (() => tell(visit)),
@@ -253,6 +349,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       waits.add(visit.waiting);
       lookLater();
       tell(visit);
+      relieve();
       if (job.askPrice !== undefined) {
         unpriced.push(visit);
         void refineAll();
@@ -266,9 +363,19 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return {
       leave: () => leave(visit),
       started: (prompt) => runNow()?.meter.started(prompt),
-      text(gapMs) {
+      taken(hold) {
+        const run = runNow();
+        if (run === undefined) return;
+        run.hold = hold;
+        run.holding.canPause = true;
+      },
+      text(sinceMs) {
         const nowMs = clock.now();
-        runNow()?.meter.text(gapMs, nowMs, slots.sequences);
+        const run = runNow();
+        // The time for which it was set aside is no time between two tokens.
+        const gapMs = run?.earlierMs !== 0 && run?.spokeMs === undefined ? undefined : sinceMs;
+        run?.meter.text(gapMs, nowMs, slots.sequences);
+        if (run !== undefined) run.spokeMs ??= nowMs;
         if (gapMs === undefined) return;
         const before = limiter.limit;
         limiter.observe(gapMs, slots.sequences, nowMs);

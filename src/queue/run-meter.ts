@@ -5,6 +5,8 @@ export type RunMeter = {
   started(prompt: PromptPrice): void;
   /** A text came. @param gapMs since the one before, where that says how fast the engine is. @param load sequences that run */
   text(gapMs: number | undefined, nowMs: number, load: number): void;
+  /** It is set aside: from then on its times say nothing about speeds. */
+  setAside(): void;
   /** A choice has ended, and with it the use of a slot. */
   choiceEnded(completionTokens: number): void;
   /**
@@ -19,6 +21,7 @@ const FEW_TOKENS = 16;
 
 /** @param isFair whether the engine could begin at once, so that its times say how fast it is */
 export function createRunMeter(pricing: Pricing, order: Order, turnMs: number, isFair: boolean): RunMeter {
+  let isMeasure = isFair;
   const { speeds } = pricing;
   let prompt: PromptPrice | undefined;
   let outputTokens = 0;
@@ -37,9 +40,12 @@ export function createRunMeter(pricing: Pricing, order: Order, turnMs: number, i
       if (hasSpoken || prompt === undefined) return;
       hasSpoken = true;
       const evaluated = prompt.promptTokens - prompt.cachedTokens;
-      if (isFair && evaluated >= FEW_TOKENS) {
+      if (isMeasure && evaluated >= FEW_TOKENS) {
         speeds.notePrefill(evaluated, Math.max(0, nowMs - turnMs - speeds.itlMs(load)));
       }
+    },
+    setAside() {
+      isMeasure = false;
     },
     choiceEnded(completionTokens) {
       outputTokens += completionTokens;
@@ -50,7 +56,7 @@ export function createRunMeter(pricing: Pricing, order: Order, turnMs: number, i
       const { slotMs } = pricing.settle({ ...prompt, outputTokens: outputTokens + texts }, load);
       if (wholeMs !== undefined) {
         pricing.noteOutput(order.tenant, outputTokens / order.choices);
-        if (isFair) pricing.noteTime(slotMs, wholeMs);
+        if (isMeasure) pricing.noteTime(slotMs, wholeMs);
       }
       return slotMs;
     },

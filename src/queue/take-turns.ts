@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
-import { OWN_TERMS } from "../generation/terms.ts";
+import { type Hold, OWN_TERMS } from "../generation/terms.ts";
 import type { Stay } from "./job.ts";
 import type { PromptPrice } from "./price.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";
@@ -62,7 +62,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
         ...{ size: sizeOfPrompt(request), choices: request.choices, maxTokens: request.maxTokens },
         onTurn() {
           try {
-            events = next(request)[Symbol.asyncIterator]();
+            events = next({ ...request, terms: { ...terms, onTaken } })[Symbol.asyncIterator]();
             turn.resolve();
           } catch (error) {
             leave();
@@ -78,6 +78,9 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
       });
       // It was over before `arrive` returned.
       if (hasLeft) stay.leave();
+    }
+    function onTaken(hold: Hold): void {
+      stay?.taken(hold);
     }
     function leave(): void {
       hasLeft = true;

@@ -16,6 +16,9 @@ export type Dispatcher = {
   add(request: GenerationRequest, writer: EventWriter): InFlightRequest;
   /** Forgets a request that nobody wants any more, and tells the worker. Does nothing when it has ended. */
   cancel(inFlight: InFlightRequest): void;
+  /** Takes a request back from the worker, which goes on where it was after `resume`. False where it must stay: it is on trial, or has ended. */
+  pause(inFlight: InFlightRequest): boolean;
+  resume(inFlight: InFlightRequest): void;
   /** A worker has loaded: everything unfinished goes to it. */
   workerReady(send: (message: HostMessage) => void): void;
   /** The worker of the last `workerReady` is gone. `hadOthers`: it was at work on more than requests, which may be why. */
@@ -49,6 +52,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
   function failUnsendable(sendToWorker: (message: HostMessage) => void): boolean {
     let failed = false;
     for (const inFlight of allowedToRun(table.requests)) {
+      if (inFlight.paused) continue;
       try {
         submit(inFlight, sendToWorker);
       } catch (error) {
@@ -80,7 +84,10 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
   }
 
   function forget(inFlight: InFlightRequest): void {
-    const ids = table.remove(inFlight);
+    takeBack(table.remove(inFlight));
+  }
+
+  function takeBack(ids: readonly number[]): void {
     if (ids.length > 0) cancelUnconfirmedUntil = table.lastId;
     for (const id of ids) send?.({ type: "cancel", id });
   }
@@ -152,6 +159,17 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     },
     cancel(inFlight) {
       if (table.requests.has(inFlight)) cancel(inFlight);
+    },
+    pause(inFlight) {
+      // A suspect is on trial, and the others wait for its end.
+      if (!table.requests.has(inFlight) || inFlight.suspect) return false;
+      inFlight.paused = true;
+      takeBack(table.withdraw(inFlight));
+      return true;
+    },
+    resume(inFlight) {
+      inFlight.paused = false;
+      submitAllowed();
     },
     workerReady(sendToWorker) {
       send = sendToWorker;

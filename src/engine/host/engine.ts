@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { EngineUnavailableError } from "../../generation/errors.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { ModelText } from "../../generation/model.ts";
+import type { GenerationRequest } from "../../generation/request.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
 import type { EngineInfo, EngineOptions, VocabularyHostMessage } from "../messages.ts";
 import { createDispatcher } from "./dispatcher.ts";
@@ -156,7 +157,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
       const { prompt, stop, terms = OWN_TERMS } = rest;
       const reading = queries.readLong(prompt, tools?.tools ?? [], { tenant: terms.tenant, signal });
       if (reading === undefined) {
-        inFlight = dispatcher.add(request, writer);
+        take(request);
         return;
       }
       reading
@@ -164,9 +165,14 @@ export function createEngine(given: CreateEngineOptions): Engine {
           if (hasLeft) return;
           if (isGone()) throw unavailable();
           const prompt = { type: "tokens", tokens: read.tokens } as const;
-          inFlight = dispatcher.add({ ...rest, prompt, stop: [...stop, ...read.stop] }, writer);
+          take({ ...rest, prompt, stop: [...stop, ...read.stop] });
         })
         .catch((error: unknown) => writer.fail(error));
+    }
+    function take(whole: GenerationRequest): void {
+      const taken = dispatcher.add(whole, writer);
+      inFlight = taken;
+      whole.terms?.onTaken?.({ pause: () => dispatcher.pause(taken), resume: () => dispatcher.resume(taken) });
     }
     function onAbort(): void {
       writer.abort(signal.reason);

@@ -12,6 +12,8 @@ export type InFlightRequest = {
   started: boolean;
   /** How many workers died while they had this request. */
   deaths: number;
+  /** No worker is to have it for now. */
+  paused: boolean;
   /** It may be what kills the workers, so it is tried alone before it runs with others again. */
   suspect: boolean;
 };
@@ -47,6 +49,8 @@ export type SequenceTable = {
   add(request: GenerationRequest, writer: EventWriter, seed: number): InFlightRequest;
   /** Forgets a request. Returns the ids of the submissions that a worker still has. */
   remove(inFlight: InFlightRequest): number[];
+  /** Notes that no worker has any of a request's sequences. Returns the ids of the submissions that one had. */
+  withdraw(inFlight: InFlightRequest): number[];
   /** Notes that a worker gets `sequence` and returns what to send. */
   submit(sequence: Sequence, trialTokens: number | undefined): SequenceRequest;
   /** Notes that no worker has `sequence` any more. */
@@ -65,6 +69,12 @@ export function createSequenceTable(): SequenceTable {
     sequence.submission = undefined;
   }
 
+  function withdraw({ sequences }: InFlightRequest): number[] {
+    const ids = sequences.flatMap(({ submission }) => (submission === undefined ? [] : [submission.id]));
+    for (const sequence of sequences) release(sequence);
+    return ids;
+  }
+
   return {
     requests,
     get submissionCount() {
@@ -75,7 +85,15 @@ export function createSequenceTable(): SequenceTable {
     },
     add(request, writer, seed) {
       const sequences: Sequence[] = [];
-      const inFlight: InFlightRequest = { request, writer, sequences, started: false, deaths: 0, suspect: false };
+      const inFlight: InFlightRequest = {
+        request,
+        writer,
+        sequences,
+        started: false,
+        deaths: 0,
+        paused: false,
+        suspect: false,
+      };
       for (let choice = 0; choice < request.choices; choice += 1) {
         sequences.push({
           owner: inFlight,
@@ -93,10 +111,9 @@ export function createSequenceTable(): SequenceTable {
     },
     remove(inFlight) {
       requests.delete(inFlight);
-      const ids = inFlight.sequences.flatMap(({ submission }) => (submission === undefined ? [] : [submission.id]));
-      for (const sequence of inFlight.sequences) release(sequence);
-      return ids;
+      return withdraw(inFlight);
     },
+    withdraw,
     submit(sequence, trialTokens) {
       lastId += 1;
       sequence.submission = { id: lastId, trialTokens };

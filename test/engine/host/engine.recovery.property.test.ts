@@ -25,6 +25,7 @@ const which = fc.nat(12);
 const peaceful: fc.WeightedArbitrary<Action>[] = [
   { weight: 4, arbitrary: fc.record({ do: fc.constant("arrive" as const), script }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("cancel" as const, "leave" as const), which }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("pause" as const, "resume" as const), which }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constantFrom("read" as const, "deliver" as const), times }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant("step" as const), delivered }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: 1, max: 3_000 }) }) },

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { createEngine, type Engine } from "../../../src/engine/host/engine.ts";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
+import { type Hold, OWN_TERMS } from "../../../src/generation/terms.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { OPTIONS, type Reading, read, requestOf, settle, silentLogger, textOf, userPrompt } from "./helpers.ts";
 import { type Script, SEED, SimulatedWorker, wholeText } from "./simulated-worker.ts";
@@ -9,6 +10,7 @@ export type Action =
   | { readonly do: "arrive"; readonly script: Omit<Script, "name"> }
   | { readonly do: "cancel"; readonly which: number }
   | { readonly do: "leave"; readonly which: number }
+  | { readonly do: "pause" | "resume"; readonly which: number }
   | { readonly do: "read" | "deliver"; readonly times: number }
   | { readonly do: "step"; readonly delivered: number }
   | { readonly do: "kill"; readonly delivered: number }
@@ -21,6 +23,8 @@ export type Client = {
   readonly reading: Reading;
   readonly iterator: AsyncIterator<GenerationEvent>;
   readonly controller: AbortController;
+  /** What sets it aside, when the engine has taken it. */
+  hold: Hold | undefined;
   /** The client had enough: by abort, or by leaving the loop. */
   gone: boolean;
 };
@@ -64,13 +68,18 @@ export async function createSimulation(): Promise<Simulation> {
       maxTokens: script.maxTokens,
       seed: SEED,
       signal: controller.signal,
+      terms: { ...OWN_TERMS, onTaken: keep },
     });
+    function keep(hold: Hold): void {
+      client.hold = hold;
+    }
     const iterator = engine.generate(request)[Symbol.asyncIterator]();
     const reading = read({ [Symbol.asyncIterator]: () => iterator });
-    clients.push({ script, controller, iterator, reading, gone: false });
+    const client: Client = { script, controller, iterator, reading, hold: undefined, gone: false };
+    clients.push(client);
   }
 
-  function leave({ do: how, which }: Extract<Action, { which: number }>): void {
+  function leave({ do: how, which }: Extract<Action, { do: "cancel" | "leave" }>): void {
     const client = clients[which % Math.max(1, clients.length)];
     if (client === undefined) return;
     if (client.reading.outcome === "running") client.gone = true;
@@ -86,6 +95,12 @@ export async function createSimulation(): Promise<Simulation> {
       case "cancel":
       case "leave":
         leave(action);
+        break;
+      case "pause":
+        clients[action.which % Math.max(1, clients.length)]?.hold?.pause();
+        break;
+      case "resume":
+        clients[action.which % Math.max(1, clients.length)]?.hold?.resume();
         break;
       case "read":
         for (let time = 0; time < action.times; time += 1) worker.readOne();
@@ -131,6 +146,7 @@ export async function createSimulation(): Promise<Simulation> {
       await settle();
     },
     async finish() {
+      for (const { hold } of clients) hold?.resume();
       for (let round = 0; round < 5_000; round += 1) {
         if (clients.every(({ reading }) => reading.outcome !== "running")) break;
         while (worker.readOne());

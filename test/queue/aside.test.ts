@@ -1,0 +1,210 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Hold, Priority } from "../../src/generation/terms.ts";
+import { createModelQueue } from "../../src/queue/queue.ts";
+import { createFakeClock } from "./fake-clock.ts";
+
+const PROMPT_TOKENS = 100;
+const PREFILL_MS = 100;
+const TOKEN_MS = 10;
+const USUAL_TOKENS = 10;
+/** What it takes to go on from what was kept. */
+const RESUME_MS = 50;
+/** What is likely to be taken of a slot where nobody says how long the answer is: the usual. */
+const USUAL_MS = PREFILL_MS + USUAL_TOKENS * TOKEN_MS;
+
+type Client = {
+  readonly etasMs: number[];
+  readonly sentMs: number;
+  turnMs: number | undefined;
+  endMs: number | undefined;
+  /** How often it was set aside. */
+  pauses: number;
+  said: number;
+  readonly leave: () => void;
+};
+
+type Asked = { tokens: number; tenant?: string; priority?: Priority; maxTokens?: number; canPause?: boolean };
+
+/** A queue that has learnt its speeds and habits, before an engine that reads a prompt and speaks at a steady pace, and keeps what it sets aside. */
+function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
+  const clock = createFakeClock();
+  const queue = createModelQueue({ clock, slots, minSlots: 1, targetItlMs: 250, contextTokens: () => contextTokens });
+
+  function send({ tokens, tenant = "a", priority = "default", maxTokens, canPause = true }: Asked): Client {
+    let cancel = () => {};
+    const client: Client = {
+      ...{ etasMs: [], sentMs: clock.now(), turnMs: undefined, endMs: undefined, pauses: 0, said: 0 },
+      leave() {
+        cancel();
+        stay.leave();
+      },
+    };
+    let lastMs: number | undefined;
+    function speakAfter(ms: number): void {
+      cancel = clock.after(ms, speak);
+    }
+    function speak(): void {
+      if (client.said === 0) stay.started({ promptTokens: PROMPT_TOKENS, cachedTokens: 0 });
+      client.said += 1;
+      stay.text(lastMs === undefined ? undefined : clock.now() - lastMs);
+      lastMs = clock.now();
+      if (client.said < tokens) {
+        speakAfter(TOKEN_MS);
+        return;
+      }
+      client.endMs = clock.now();
+      stay.choiceEnded(tokens);
+    }
+    const hold: Hold = {
+      pause() {
+        client.pauses += 1;
+        cancel();
+        return true;
+      },
+      resume: () => speakAfter(RESUME_MS),
+    };
+    let isSent = false;
+    function begin(): void {
+      if (canPause) stay.taken(hold);
+      speakAfter(PREFILL_MS);
+    }
+    const stay = queue.arrive({
+      ...{ tenant, priority, choices: 1, maxTokens, size: { type: "tokens", count: PROMPT_TOKENS } },
+      onTurn() {
+        client.turnMs = clock.now();
+        // The engine hears of it when `arrive` has returned.
+        if (isSent) begin();
+      },
+      onRefused() {},
+      onWait: (news) => {
+        if (news.type === "waiting") client.etasMs.push(news.etaMs);
+      },
+    });
+    isSent = true;
+    if (client.turnMs !== undefined) begin();
+    return client;
+  }
+  function runFor(ms: number): void {
+    clock.advance(ms);
+  }
+  for (let time = 0; time < 30; time++) {
+    for (let slot = 0; slot < slots; slot++) send({ tokens: USUAL_TOKENS });
+    runFor(2 * USUAL_MS);
+  }
+  return { clock, queue, send, runFor };
+}
+
+describe("an estimate that ages", () => {
+  it("grows while those who run go on beyond theirs, for as long as they do", () => {
+    const { send, runFor } = createBench();
+    for (let slot = 0; slot < 2; slot++) send({ tokens: 1_000_000, canPause: false });
+    runFor(USUAL_MS);
+    const { etasMs, turnMs } = send({ tokens: 3, maxTokens: 3 });
+    runFor(120_000);
+    expect(turnMs).toBeUndefined();
+    expect(etasMs.length).toBeGreaterThan(100);
+    for (const [index, etaMs] of etasMs.entries()) {
+      const before = etasMs[index - 1];
+      if (before !== undefined) expect(etaMs).toBeGreaterThan(before);
+    }
+    expect(etasMs.at(-1)).toBeGreaterThan(60_000);
+  });
+
+  it("never promises less than what is left to a request that may say no more than it was asked to, and no more", () => {
+    const { send, runFor } = createBench({ slots: 1 });
+    send({ tokens: 100, maxTokens: 100, canPause: false });
+    runFor(90 * TOKEN_MS);
+    const { etasMs } = send({ tokens: 3, maxTokens: 3 });
+    expect(etasMs[0]).toBeLessThan(PREFILL_MS + 40 * TOKEN_MS);
+  });
+});
+
+describe("requests that never end", () => {
+  it("have one set aside for a short one that waits, in a few times what it was told, and go on when it has ended", () => {
+    const { send, runFor, queue } = createBench();
+    const endless = [send({ tokens: 1_000_000 }), send({ tokens: 1_000_000 })];
+    runFor(USUAL_MS);
+    const short = send({ tokens: 3, maxTokens: 3 });
+    const [toldMs = 0] = short.etasMs;
+    runFor(60_000);
+    expect(short.endMs).toBeDefined();
+    expect((short.turnMs ?? Infinity) - short.sentMs).toBeLessThanOrEqual(4 * Math.max(toldMs, USUAL_MS) + 2_000);
+    expect(endless.map(({ pauses }) => pauses).toSorted()).toEqual([0, 1]);
+    const said = endless.map((client) => client.said);
+    runFor(60_000);
+    for (const [index, client] of endless.entries()) expect(client.said).toBeGreaterThan(said[index] ?? 0);
+    for (const client of endless) client.leave();
+    expect(queue.counts).toMatchObject({ waiting: 0, running: 0, sequences: 0, waits: 0 });
+  });
+
+  it("give a short one its turn at once, when they have gone on for long", () => {
+    const { send, runFor } = createBench();
+    for (let slot = 0; slot < 2; slot++) send({ tokens: 1_000_000 });
+    runFor(60_000);
+    const short = send({ tokens: 3, maxTokens: 3 });
+    expect(short.turnMs).toBe(short.sentMs);
+  });
+
+  it("make nobody wait who comes again and again, tenant or not", () => {
+    const { send, runFor } = createBench();
+    for (let slot = 0; slot < 2; slot++) send({ tokens: 1_000_000, tenant: "greedy" });
+    for (let time = 0; time < 20; time++) {
+      const short = send({ tokens: 3, maxTokens: 3, tenant: time % 2 === 0 ? "greedy" : "polite" });
+      runFor(5_000);
+      expect(short.endMs).toBeDefined();
+    }
+  });
+
+  it("go on undisturbed for those who are likely to take longer than they have, or are of a lower class", () => {
+    const { send, runFor } = createBench({ slots: 1 });
+    const running = send({ tokens: 300, priority: "interactive" });
+    runFor(2_500);
+    send({ tokens: 1, priority: "batch", maxTokens: 1 });
+    runFor(400);
+    expect(running.pauses).toBe(0);
+    runFor(1_000);
+    expect(running.endMs).toBeDefined();
+  });
+
+  it("are not set aside where the engine can't, or nobody waits", () => {
+    const { send, runFor } = createBench({ slots: 1 });
+    const alone = send({ tokens: 1_000_000 });
+    runFor(100_000);
+    expect(alone.pauses).toBe(0);
+  });
+
+  it("free what they hold where their clients leave while they are aside", () => {
+    const { send, runFor, queue } = createBench({ slots: 1 });
+    const endless = send({ tokens: 1_000_000 });
+    runFor(60_000);
+    send({ tokens: 500, maxTokens: 500 });
+    expect(endless.pauses).toBe(1);
+    endless.leave();
+    expect(queue.counts).toMatchObject({ waiting: 0, running: 1 });
+    runFor(10_000);
+    expect(queue.counts).toMatchObject({ waiting: 0, running: 0, sequences: 0 });
+  });
+});
+
+it("has everybody end, long or short, whoever comes in between, and holds nothing at the end", () => {
+  const job = fc.record({
+    afterMs: fc.integer({ min: 0, max: 4_000 }),
+    tokens: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 100, max: 2_000 })),
+    tenant: fc.constantFrom("a", "b", "c"),
+    priority: fc.constantFrom("interactive" as const, "default" as const, "batch" as const),
+  });
+  fc.assert(
+    fc.property(fc.array(job, { maxLength: 40 }), fc.integer({ min: 1, max: 5 }), (jobs, slots) => {
+      const { send, runFor, queue } = createBench({ slots });
+      const clients = jobs.map(({ afterMs, ...asked }) => {
+        runFor(afterMs);
+        return send(asked);
+      });
+      runFor(40 * 2_000 * TOKEN_MS * 4);
+      for (const { endMs } of clients) expect(endMs).toBeDefined();
+      expect(queue.counts).toMatchObject({ waiting: 0, running: 0, sequences: 0, waits: 0 });
+    }),
+    { numRuns: 60 },
+  );
+}, 60_000);
