@@ -43,7 +43,8 @@ test("a request without an end makes room for a short one, and then goes on with
   expect(after).toBe(AFTER);
   await short;
   const alone = await ask(STORY, tokens);
-  // What has waited is said in one piece, so that a few tokens more may have come.
-  expect(alone.length).toBeGreaterThan(0.8 * said.length);
-  expect(said.startsWith(alone)).toBe(true);
-});
+  // A piece is a token, more or less: what has waited is said in one, and some have no text.
+  const length = Math.min(said.length, alone.length);
+  expect(length).toBeGreaterThan(0.8 * said.length);
+  expect(said.slice(0, length)).toBe(alone.slice(0, length));
+}, 240_000);
