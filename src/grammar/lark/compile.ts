@@ -11,6 +11,12 @@ import { parseLark } from "./parse.ts";
 import { LarkSyntaxError } from "./tokens.ts";
 
 const START = "start";
+/** What one grammar may cost to make: some tens of milliseconds. */
+const MAX_STEPS = 200_000;
+/** Each terminal that is a pattern takes about as long as so many steps, besides what its automaton takes. */
+const STEPS_PER_PATTERN = 1_500;
+/** Each character of a grammar takes about as long as so many steps. */
+const STEPS_PER_CHARACTER = 8;
 
 /**
  * Writes a grammar in Lark's notation as rules for its texts, spelled as `spelling` has it, and returns the first one's name.
@@ -20,8 +26,9 @@ const START = "start";
  * @throws UnsupportedSchemaError for what is malformed or can't be translated
  */
 export function compileLark(source: string, spelling: Spelling, path: string, book: RuleBook): string {
+  const budget = createBudget(MAX_STEPS);
+  budget.spend(source.length * STEPS_PER_CHARACTER, path, "lark");
   const { definitions, ignored } = parse(source, path);
-  const budget = createBudget();
   const names = new Map(Array.from(definitions.keys(), (name) => [name, book.reserve(`lark-${name}`)]));
   const between = ignored.length === 0 ? undefined : book.reserve("lark-ignored");
   for (const [name, node] of definitions) {
@@ -89,6 +96,7 @@ function writeText(
   if (node.type === "text" && !node.ignoresCase) {
     return literal(Array.from(node.text.toWellFormed(), (char) => spelling.char(codePoint(char))).join(""));
   }
+  where.budget.spend(STEPS_PER_PATTERN, where.path, "lark");
   const dfa =
     node.type === "regex"
       ? compileWhole(node.pattern, where)

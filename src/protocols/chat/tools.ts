@@ -63,7 +63,7 @@ export function decodeTools(wire: WireTools): ToolOffer {
   }
   if (isOld) return { use: decodeFunctions(wire), labels: new Map(), dropped: [] };
   if (isSet(wire.function_call) && typeof wire.function_call === "object") throw onlyWith("function_call", "functions");
-  const entries = (wire.tools ?? []).flatMap((one, index) => decodeToolEntries(one, `tools[${index}]`, "nested"));
+  const entries = decodeToolEntries(wire.tools ?? [], "nested");
   return offerTools(entries, decodeToolChoice(wire.tool_choice), wire.parallel_tool_calls ?? true, WORDS);
 }
 

@@ -54,9 +54,7 @@ export function decodeTools(
   { tools, tool_choice, parallel_tool_calls }: WireTools,
   added: readonly unknown[],
 ): ToolOffer {
-  const entries = [...(tools ?? []), ...added].flatMap((one, index) =>
-    decodeToolEntries(one, `tools[${index}]`, "flat"),
-  );
+  const entries = decodeToolEntries([...(tools ?? []), ...added], "flat");
   return offerTools(entries, decodeToolChoice(tool_choice), parallel_tool_calls ?? true, WORDS);
 }
 

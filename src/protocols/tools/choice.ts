@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { string } from "../fields.ts";
+import { InvalidRequestError } from "../errors.ts";
+import { isSet, string } from "../fields.ts";
 import { MAX_TOOLS } from "./names.ts";
 
 /** A tool that a choice names: by its name, or by its type where that is all the name there is, such as `web_search`. */
@@ -66,15 +67,21 @@ export function decodeToolChoice(wire: WireToolChoice | null | undefined): ToolC
   const mode = modes.safeParse(wire.type);
   if (mode.success) return decodeToolChoice(mode.data);
   if (wire.type !== "allowed_tools") return { named: [decodeNamed(wire)], isForced: true, isSingle: true };
-  const allowed = wire.allowed_tools ?? { mode: wire.mode ?? "auto", tools: wire.tools ?? [] };
+  const allowed = wire.allowed_tools ?? { mode: wire.mode ?? "auto", tools: wire.tools };
+  if (!isSet(allowed.tools)) throw missing("tool_choice.tools");
   return { named: allowed.tools.map(decodeNamed), isForced: allowed.mode === "required", isSingle: false };
 }
 
 function decodeNamed({ type, name, namespace, function: called, custom }: WireNamed): NamedTool {
   const own = called?.name ?? custom?.name ?? name;
+  if ((type === "function" || type === "custom" || type === "tool") && !isSet(own)) throw missing("tool_choice.name");
   return {
     type,
     ...(own !== undefined && own !== null && { name: own }),
     ...(namespace !== undefined && namespace !== null && { namespace }),
   };
+}
+
+function missing(param: string): InvalidRequestError {
+  return new InvalidRequestError(`Missing required parameter: '${param}'.`, param, "missing_required_parameter");
 }

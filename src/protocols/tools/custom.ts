@@ -22,6 +22,12 @@ export const inputFormat = z.discriminatedUnion("type", [
   }),
 ]);
 
+/** Grammars in Lark's notation that one request may have, in characters: they are looked through while others wait. */
+export const MAX_GRAMMAR_CHARACTERS = 16 * 1024;
+
+/** How many characters of grammars a request may still have. */
+export type GrammarRoom = { characters: number };
+
 type Format = z.infer<typeof inputFormat>;
 
 /** The argument that holds a custom tool's input. */
@@ -37,6 +43,7 @@ export function customTool(
   name: string,
   description: string | null | undefined,
   format: Format | null | undefined,
+  room: GrammarRoom,
 ): { readonly tool: Tool; readonly lost?: string } {
   const form = format?.type === "grammar" ? (format.grammar ?? format) : undefined;
   const { syntax, definition } = form ?? {};
@@ -51,7 +58,10 @@ export function customTool(
     parameters: { type: "object", properties: { [INPUT]: input }, required: [INPUT], additionalProperties: false },
   };
   if (isRegex || !definition) return { tool };
-  return canHold(definition) ? { tool: { ...tool, lark: definition } } : { tool, lost: `${name}.format` };
+  room.characters -= definition.length;
+  return room.characters >= 0 && canHold(definition)
+    ? { tool: { ...tool, lark: definition } }
+    : { tool, lost: `${name}.format` };
 }
 
 function canHold(definition: string): boolean {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Tool } from "../../generation/request.ts";
 import { boolean, isSet, jsonObject, string } from "../fields.ts";
 import { parseWireAt } from "../issue.ts";
-import { customTool, inputFormat } from "./custom.ts";
+import { customTool, type GrammarRoom, inputFormat, MAX_GRAMMAR_CHARACTERS } from "./custom.ts";
 import { joinNamespace, MAX_TOOLS, toolName } from "./names.ts";
 import type { ToolEntry } from "./offer.ts";
 
@@ -40,8 +40,21 @@ const anyTool = z.looseObject({ type: string(MAX_TYPE_LENGTH).min(1).nullish() }
 /** Where a protocol has what a tool is: in an object of the type's name, or beside the type. Both are taken in both. */
 export type ToolForm = "nested" | "flat";
 
-/** Understands one of `tools`. Of a namespace come all tools that are in it. Throws `InvalidRequestError` for what is malformed. */
-export function decodeToolEntries(value: unknown, param: string, form: ToolForm, namespace?: string): ToolEntry[] {
+/** Understands `tools`. Of a namespace come all tools that are in it. Throws `InvalidRequestError` for what is malformed. */
+export function decodeToolEntries(values: readonly unknown[], form: ToolForm): ToolEntry[] {
+  const room = { characters: MAX_GRAMMAR_CHARACTERS };
+  return values.flatMap((value, index) => decodeEntry(value, { param: `tools[${index}]`, form, room }));
+}
+
+type Place = {
+  readonly param: string;
+  readonly form: ToolForm;
+  readonly room: GrammarRoom;
+  readonly namespace?: string;
+};
+
+function decodeEntry(value: unknown, place: Place): ToolEntry[] {
+  const { param, form, room, namespace } = place;
   const wire = parseWireAt(anyTool, value, param);
   const type = wire.type ?? ("function" in wire || "name" in wire ? "function" : undefined);
   const inner = type === "function" || type === "custom" ? locate(wire, type, param, form) : undefined;
@@ -52,12 +65,14 @@ export function decodeToolEntries(value: unknown, param: string, form: ToolForm,
     }
     case "custom": {
       const { name, description, format } = parseWireAt(customDefinition, inner?.value, inner?.param ?? param);
-      const made = customTool(joinNamespace(namespace, name), description, format);
+      const made = customTool(joinNamespace(namespace, name), description, format, room);
       return [{ label: labelOf(type, name, namespace), ...made }];
     }
     case "namespace": {
       const { name, tools } = parseWireAt(namespaceDefinition, wire, param);
-      return tools.flatMap((tool, index) => decodeToolEntries(tool, `${param}.tools[${index}]`, form, name));
+      return tools.flatMap((tool, index) =>
+        decodeEntry(tool, { ...place, param: `${param}.tools[${index}]`, namespace: name }),
+      );
     }
     case undefined:
       parseWireAt(z.object({ type: string(MAX_TYPE_LENGTH) }), wire, param);

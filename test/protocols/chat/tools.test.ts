@@ -113,6 +113,12 @@ describe("the tools of a chat request", () => {
     const lost = decode({ tools: [custom({ syntax: "lark", definition: "start: start start | WORD" })] });
     expect(lost.generation.tools?.tools[0]).not.toHaveProperty("lark");
     expect(lost.droppedTools).toEqual(["c.format"]);
+    const long = { syntax: "lark", definition: `start: "a"${" ".repeat(10_000)}` };
+    const two = ["c", "d"].map((name) => ({
+      type: "custom",
+      custom: { name, format: { type: "grammar", grammar: long } },
+    }));
+    expect(decode({ tools: two }).droppedTools).toEqual(["d.format"]);
   });
 
   it("can be given in the form of 2023, and are answered in it", () => {
@@ -189,6 +195,18 @@ const WRONG: readonly [Readonly<Record<string, unknown>>, string, string | null,
     "tool_choice",
     "invalid_value",
     "Invalid value for 'tool_choice': no function named 'h' was specified in the 'tools' parameter.",
+  ],
+  [
+    { tools: TOOLS, tool_choice: { type: "function" } },
+    "tool_choice.name",
+    "missing_required_parameter",
+    "Missing required parameter: 'tool_choice.name'.",
+  ],
+  [
+    { tools: TOOLS, tool_choice: { type: "allowed_tools" } },
+    "tool_choice.tools",
+    "missing_required_parameter",
+    "Missing required parameter: 'tool_choice.tools'.",
   ],
   [
     { tools: TOOLS, tool_choice: "always" },
