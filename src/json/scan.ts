@@ -28,7 +28,8 @@ export type JsonScan = {
 /** Where a value stands that holds numbers which JavaScript would write in another way, and where these do. */
 export type Inexact = { readonly value: Span; readonly numbers: readonly Span[] };
 
-type Level = { readonly isArray: boolean; index: number; keyStart: number; keyEnd: number };
+/** What is open: `count` is of an array's elements before the one in hand, or of an object's members. */
+type Level = { readonly isArray: boolean; count: number; keyStart: number; keyEnd: number };
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -65,7 +66,7 @@ export function createJsonScan(text: string, limits: JsonLimits, looksIn?: (fiel
     excess ??= { limit, most: limits[limit], path: levels.map(stepOf) };
   }
 
-  function stepOf({ isArray, index, keyStart, keyEnd }: Level): string | number {
+  function stepOf({ isArray, count: index, keyStart, keyEnd }: Level): string | number {
     return isArray ? index : keyAt(keyStart, keyEnd);
   }
 
@@ -91,7 +92,7 @@ export function createJsonScan(text: string, limits: JsonLimits, looksIn?: (fiel
   function open(isArray: boolean): void {
     beginValue(false);
     if (levels.length >= limits.depth) exceed("depth");
-    levels.push({ isArray, index: 0, keyStart: 0, keyEnd: 0 });
+    levels.push({ isArray, count: 0, keyStart: 0, keyEnd: 0 });
     if (!isArray && field !== undefined) objects++;
     isKey = !isArray;
     at++;
@@ -108,7 +109,7 @@ export function createJsonScan(text: string, limits: JsonLimits, looksIn?: (fiel
   function separate(): void {
     const level = levels.at(-1);
     if (levels.length === 1) endField();
-    if (level?.isArray === true) level.index++;
+    if (level?.isArray === true) level.count++;
     isKey = level?.isArray === false;
     at++;
   }
@@ -152,6 +153,7 @@ export function createJsonScan(text: string, limits: JsonLimits, looksIn?: (fiel
       level.keyEnd = at - 1;
       isKey = false;
       count("members");
+      if (++level.count > limits.names) exceed("names");
     } else {
       beginValue(false);
     }

@@ -10,6 +10,7 @@ const MAX_KEY_LENGTH = 64;
 const WORDS: Readonly<Record<keyof JsonLimits, (most: number) => string>> = {
   depth: (most) => `nested too deeply. Objects and arrays may be ${most} deep at most, one in another`,
   members: (most) => `too many properties. All objects together may have ${most} at most`,
+  names: (most) => `too many properties. An object may have ${most} at most`,
   elements: (most) => `too many elements. All arrays together may have ${most} at most`,
   numbers: (most) => `too many numbers. All arrays together may have ${most} at most`,
   exact: (most) =>

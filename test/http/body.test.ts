@@ -99,6 +99,7 @@ describe("a request's body", () => {
 
   it.each([
     ["properties", `{"metadata":{${Array.from({ length: 60_000 }, (_, index) => `"${index}":1`).join()}}}`, "metadata"],
+    ["properties", `{"a":{"b":{${Array.from({ length: 11_000 }, (_, index) => `"${index}":1`).join()}}}}`, "a.b"],
     ["elements", `{"stop":[${"{},".repeat(110_000)}{}]}`, "stop"],
     ["numbers", `{"tools":[${"1,".repeat(2_100_000)}1]}`, "tools"],
     ["number", `{"seed":${"1".repeat(2_000)}}`, "seed"],
