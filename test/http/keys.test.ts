@@ -94,6 +94,19 @@ describe("without keys", () => {
   });
 });
 
+describe("a key for one of several models", () => {
+  it("gets that one where it names none, and never another", async () => {
+    using all = setUp();
+    const { secret } = all.create("alice", { models: ["other"] });
+    const ask = (model: string | null) => all.app.request(CHAT, withKey(secret, chatInit({ model })));
+    for (const none of [null, ""]) expect(await (await ask(none)).json()).toMatchObject({ model: "other" });
+    expect((await ask(MODEL_ID)).status).toBe(403);
+    expect((await ask("gpt-4o")).status).toBe(404);
+    const free = all.create("bob").secret;
+    expect((await all.app.request(CHAT, withKey(free, chatInit({ model: null })))).status).toBe(400);
+  });
+});
+
 describe("with a key", () => {
   it("is let in who shows it, as a bearer's token or in Anthropic's header, as soon as it is made", async () => {
     using all = setUp();

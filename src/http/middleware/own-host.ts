@@ -33,8 +33,8 @@ function countHosts(c: Context<HttpEnv>): number {
 
 /** The host in the header, and the one in the request's target, which goes before it (RFC 9112, section 3.2.2). */
 function hostsOf(c: Context<HttpEnv>): string[] {
-  const header = c.req.header("host");
-  return [authorityOf(c.req.url), ...(header === undefined ? [] : [header])];
+  const [header, authority] = [c.req.header("host"), authorityOf(c.req.url)];
+  return header === undefined || header === authority ? [authority] : [authority, header];
 }
 
 function authorityOf(url: string): string {
