@@ -30,7 +30,7 @@ const samplingSchema = z.strictObject({
   presence_penalty: z.number().min(-2).max(2).optional(),
   frequency_penalty: z.number().min(-2).max(2).optional(),
   seed: z.int().optional(),
-  stop: z.union([stop, z.array(stop).min(1).max(4)]).optional(),
+  stop: z.union([stop, z.array(stop).min(1).max(64)]).optional(),
 });
 
 const variables = z

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { JsonSchema, OutputFormat } from "../generation/request.ts";
+import { createGrammarBuilder } from "../grammar/builder.ts";
 import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import { admitGbnf } from "../grammar/gbnf/check.ts";
 import { findDropped } from "../grammar/output.ts";
@@ -103,14 +104,22 @@ export function showTextFormat(value: unknown) {
   };
 }
 
-/** Understands `grammar`, an extension: a grammar in llama.cpp's GBNF whose start rule is `root`. Throws `InvalidRequestError`. */
+/** Lark's rule to begin with, where GBNF would have `root ::=`. */
+const LARK = /^[ \t]*[?!]*start(?:\.-?\d+)?[ \t]*(?:\[[^\]\n]*\])?[ \t]*:(?!:)/m;
+
+/**
+ * Understands `grammar`, an extension: a grammar in llama.cpp's GBNF whose start rule is `root`, or one in Lark's notation, which clients of
+ * vLLM send, whose start rule is `start`. Throws `InvalidRequestError`.
+ */
 export function decodeGrammar(value: unknown, param: string): OutputFormat | undefined {
-  const gbnf = parseText(value, param);
-  if (gbnf === undefined) {
+  const source = parseText(value, param);
+  if (source === undefined) {
     return undefined;
   }
-  const admitted = refusing(param, "invalid_grammar", "", () => admitGbnf(gbnf, param));
-  return { type: "grammar", grammar: { gbnf: admitted } };
+  const gbnf = refusing(param, "invalid_grammar", "", () =>
+    admitGbnf(LARK.test(source) ? translateLark(source, param) : source, param),
+  );
+  return { type: "grammar", grammar: { gbnf } };
 }
 
 /** Understands `regex`, an extension: an ECMAScript regular expression that all of the text must match. Throws `InvalidRequestError`. */
@@ -188,4 +197,9 @@ function refusing<T>(param: string, code: string | null, prefix: string, check: 
     }
     throw error;
   }
+}
+
+function translateLark(source: string, param: string): string {
+  const builder = createGrammarBuilder();
+  return builder.toGbnf(builder.lark(source, "plain", param));
 }

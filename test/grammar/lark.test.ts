@@ -26,6 +26,26 @@ path: /[^\\n]+/
 %import common.LF
 `;
 
+describe("a grammar in llguidance's dialect of Lark", () => {
+  it("is read where it says what a client remembers", () => {
+    const { accepts } = grammarOf(
+      '%llguidance {}\n\nstart: answer\nanswer[capture]: ANSWER\nANSWER: "red"\n  | "green"\n',
+    );
+    expect(["red", "green", "", "redgreen"].map(accepts)).toEqual([true, true, false, false]);
+    expect(grammarOf('start: a b\na[capture="x"]: "1"\nb: "2"').accepts("12")).toBe(true);
+  });
+
+  it.each(["max_tokens=20", 'stop="\\n"', "temperature=0.5", "capture, max_tokens=20", "capture, suffix=/x/"])(
+    "is refused by the name of what would change the text: %s",
+    (attribute) => {
+      const name = attribute.replace("capture, ", "").split("=")[0];
+      expect(() => checkLark(`start: answer\nanswer[${attribute}]: /.*/`, "grammar")).toThrow(
+        `answer has the attribute ${name}`,
+      );
+    },
+  );
+});
+
 describe("a grammar in Lark's notation", () => {
   it("holds a text to its rules: alternatives, groups, repetitions, ranges, imported terminals", () => {
     const { accepts } = grammarOf(CHANGES);

@@ -18,6 +18,13 @@ describe("a preset's file", () => {
     expect(preset("")).toMatchObject({ id: "p", version: "1", models: [], examples: [], tools: [], warm: [] });
   });
 
+  it("takes as many stop strings as a request", () => {
+    const stops = (count: number) =>
+      `sampling: { stop: [${Array.from({ length: count }, (_, index) => `"s${index}"`).join()}] }`;
+    expect(preset(stops(64)).sampling?.stop).toHaveLength(64);
+    expect(problemsOf(stops(65))).toHaveLength(1);
+  });
+
   it("holds everything that a request can be given", () => {
     const whole = preset(`
 model: [big, small]

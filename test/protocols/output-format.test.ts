@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { OutputFormat } from "../../src/generation/request.ts";
 import { InvalidRequestError } from "../../src/protocols/errors.ts";
 import {
   decodeGrammar,
@@ -7,6 +8,7 @@ import {
   decodeTextFormat,
   pickFormat,
 } from "../../src/protocols/output-format.ts";
+import { interpret } from "../grammar/gbnf.ts";
 
 function refusal(decode: () => unknown): InvalidRequestError {
   try {
@@ -18,6 +20,11 @@ function refusal(decode: () => unknown): InvalidRequestError {
     throw error;
   }
   throw new Error("It was not refused.");
+}
+
+function heldTo(output: OutputFormat | undefined) {
+  const gbnf = output?.type === "grammar" ? output.grammar.gbnf : "";
+  return { output, accepts: interpret(gbnf).accepts };
 }
 
 const PERSON = {
@@ -111,6 +118,23 @@ describe("text.format", () => {
 });
 
 describe("the extensions", () => {
+  it("take a grammar in Lark's notation, as clients of vLLM write it", () => {
+    for (const source of [
+      'start: "red" | "green"',
+      '%llguidance {}\n\nstart: answer\nanswer[capture]: "red" | "green"',
+    ]) {
+      const { output, accepts } = heldTo(decodeGrammar(source, "guided_grammar"));
+      expect(output).toMatchObject({ type: "grammar" });
+      expect(["red", "green", "blue"].map(accepts)).toEqual([true, true, false]);
+    }
+    expect(refusal(() => decodeGrammar("start: missing", "guided_grammar"))).toMatchObject({
+      param: "guided_grammar",
+      code: "invalid_grammar",
+      message: expect.stringContaining("missing"),
+    });
+    expect(decodeGrammar('root ::= start\nstart ::= "a: start :"', "grammar")).toMatchObject({ type: "grammar" });
+  });
+
   it("take a grammar", () => {
     expect(decodeGrammar('root ::= "a"', "grammar")).toEqual({ type: "grammar", grammar: { gbnf: 'root ::= "a"' } });
     expect(decodeGrammar(null, "grammar")).toBeUndefined();

@@ -5,13 +5,16 @@ import { LarkSyntaxError, type LarkToken, readTokens } from "./tokens.ts";
 /** Groups within groups. */
 const MAX_DEPTH = 64;
 const MAX_REPEATS = 1_000;
+/** The line that llguidance's grammars begin with. Its options are about its own work. */
+const DIALECT = /^\s*%llguidance[ \t]*\{[^\n]*\}[ \t]*(?=\n|$)/;
 
 /**
  * Reads a grammar in Lark's notation. What only says how a tree is built (aliases, `?` and `!` before a rule, priorities) means nothing
- * here. Throws `LarkSyntaxError` for what is malformed, and for templates, `%declare`, `%extend` and `%override`.
+ * here. Of llguidance's dialect its first line and `[capture]` are read, which say nothing of the text. Throws `LarkSyntaxError`
+ * for what is malformed, and for templates, `%declare`, `%extend`, `%override` and attributes that change what is written.
  */
 export function parseLark(source: string): LarkGrammar {
-  const tokens = readTokens(source);
+  const tokens = readTokens(source.replace(DIALECT, ""));
   const definitions = new Map<string, LarkNode>();
   const ignored: LarkNode[] = [];
   let at = 0;
@@ -182,12 +185,29 @@ export function parseLark(source: string): LarkGrammar {
     definitions.set(alias, { type: "regex", pattern });
   }
 
+  /** `[capture]`, or `[capture="name"]`. */
+  function readAttributes(name: string): void {
+    if (!isMark("[")) return;
+    for (at += 1; !isMark("]"); ) {
+      const attribute = takeName();
+      if (attribute !== "capture") {
+        throw new LarkSyntaxError(
+          `${name} has the attribute ${attribute}, which is not translated; set it in the request`,
+        );
+      }
+      if (isMark("=")) at += 2;
+      if (isMark(",")) at += 1;
+    }
+    at += 1;
+  }
+
   for (skipLines(); at < tokens.length; skipLines()) {
     const token = peek();
     if (token?.type === "directive") {
       readDirective(token.text);
     } else {
       const name = takeName();
+      readAttributes(name);
       take(":");
       if (definitions.has(name)) throw new LarkSyntaxError(`${name} is defined twice`);
       definitions.set(name, readChoice(0));

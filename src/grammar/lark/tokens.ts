@@ -19,7 +19,7 @@ const SHAPES = [
   ["directive", /%[a-z]+/y],
   ["name", /[!?]*([_A-Za-z][_A-Za-z0-9]*)(?:\.-?\d+)?(?=[ \t]*:)|[_A-Za-z][_A-Za-z0-9]*/y],
   ["number", /\d+/y],
-  ["mark", /->|\.\.|[:|()[\]?*+~.,{}-]/y],
+  ["mark", /->|\.\.|[:=|()[\]?*+~.,{}-]/y],
 ] as const;
 
 /** Cuts `source` into tokens; white space and comments are left out. */
