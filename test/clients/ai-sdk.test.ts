@@ -1,5 +1,5 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { APICallError, embed, generateText, jsonSchema, Output, streamText, tool } from "ai";
+import { APICallError, embed, generateObject, generateText, jsonSchema, Output, streamText, tool } from "ai";
 import { describe, expect, inject, test } from "vitest";
 
 const provider = createOpenAICompatible({
@@ -48,6 +48,17 @@ describe("the AI SDK", () => {
     expect(Number.isInteger(output.age)).toBe(true);
     expect(output.age).toBeGreaterThanOrEqual(1);
     expect(output.age).toBeLessThanOrEqual(99);
+  });
+
+  test("gets an object by generateObject, from one of the values of an enum too", async () => {
+    const { object } = await generateObject({
+      ...common,
+      prompt: "Which is larger?",
+      output: "enum",
+      enum: ["Paris", "Rome"],
+      maxOutputTokens: 40,
+    });
+    expect(["Paris", "Rome"]).toContain(object);
   });
 
   test("calls a tool that it must call, and goes on with what that gave", async () => {

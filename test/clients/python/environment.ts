@@ -47,7 +47,7 @@ export async function runPython(python: string, script: string, ...args: readonl
 
 async function attempt(command: string, args: readonly string[], otherwise: string): Promise<void> {
   try {
-    await run(command, args, { timeout: 120_000, maxBuffer: 2 ** 24 });
+    await run(command, args, { timeout: 400_000, maxBuffer: 2 ** 24 });
   } catch (error) {
     throw new Error(`${otherwise}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }

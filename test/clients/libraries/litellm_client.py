@@ -1,0 +1,78 @@
+import json
+import logging
+import os
+
+# Prices come with the package; it would look for newer ones elsewhere.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+import litellm
+from scenarios import KEY, MODEL, QUESTION, SCHEMA, TOO_LONG, TOOL, URL, WRONG_KEY, run
+
+logging.disable(logging.CRITICAL)
+litellm.telemetry = False
+litellm.suppress_debug_info = True
+
+BASES = {"openai": f"{URL}/v1", "hosted_vllm": f"{URL}/v1", "anthropic": URL}
+
+
+def ask(provider, content=QUESTION, **options):
+    return litellm.completion(
+        **{
+            "model": f"{provider}/{MODEL}",
+            "api_base": BASES[provider],
+            "api_key": KEY,
+            "messages": [{"role": "user", "content": content}],
+            "max_tokens": 60,
+            "temperature": 0,
+            "num_retries": 0,
+            **options,
+        }
+    )
+
+
+def plain(provider):
+    answer = ask(provider)
+    return {"text": answer.choices[0].message.content, "tokens": answer.usage.completion_tokens}
+
+
+def stream(provider):
+    pieces = [chunk.choices[0].delta.content or "" for chunk in ask(provider, stream=True)]
+    return {"text": "".join(pieces), "pieces": len(pieces)}
+
+
+def tools(provider):
+    answer = ask(provider, tools=[TOOL], tool_choice={"type": "function", "function": {"name": "weather"}})
+    call = answer.choices[0].message.tool_calls[0]
+    return {"name": call.function.name, "arguments": json.loads(call.function.arguments)}
+
+
+def structured(provider):
+    form = {"type": "json_schema", "json_schema": {"name": "city", "schema": SCHEMA, "strict": True}}
+    return json.loads(ask(provider, response_format=form).choices[0].message.content)
+
+
+def cancel(provider):
+    answer = ask(provider, "Tell me a long story", max_tokens=400, stream=True)
+    next(iter(answer))
+    answer.completion_stream.close()
+    return plain(provider)["text"]
+
+
+def models():
+    return litellm.get_valid_models(
+        check_provider_endpoint=True, custom_llm_provider="openai", api_base=f"{URL}/v1", api_key=KEY
+    )
+
+
+scenarios = {"models": models}
+for name in BASES:
+    scenarios |= {
+        f"{name}_plain": lambda name=name: plain(name),
+        f"{name}_stream": lambda name=name: stream(name),
+        f"{name}_tools": lambda name=name: tools(name),
+        f"{name}_structured": lambda name=name: structured(name),
+        f"{name}_cancel": lambda name=name: cancel(name),
+        f"{name}_over_context": lambda name=name: ask(name, TOO_LONG),
+        f"{name}_wrong_key": lambda name=name: ask(name, api_key=WRONG_KEY),
+    }
+run(**scenarios)
