@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+
+/** How a program ended. */
+export type Finished = {
+  /** Null where a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Whether it was ended because its time was up. */
+  readonly timedOut: boolean;
+};
+
+export type RunOptions = {
+  readonly cwd: string;
+  /** All of it: nothing comes from this process. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  /** Goes to its standard input; it is closed in any case. */
+  readonly input?: string;
+  /** Interrupts the program, as Ctrl+C does, when it resolves. */
+  readonly interruptAfter?: Promise<unknown>;
+};
+
+const MOST_OUTPUT_CHARS = 2 ** 22;
+const GRACE_MS = 10_000;
+
+/** Runs a program to its end, or ends it, with all that it started. Never rejects because of how it ended. */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  { cwd, env, timeoutMs, input = "", interruptAfter }: RunOptions,
+): Promise<Finished> {
+  // A group of its own, so that what it leaves behind can be ended with it.
+  const child = spawn(command, args, { cwd, env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      if (output[name].length < MOST_OUTPUT_CHARS) output[name] += text;
+    });
+  }
+  child.stdin.on("error", () => {});
+  child.stdin.end(input);
+
+  const signalGroup = (signal: NodeJS.Signals) => {
+    if (child.pid === undefined) return;
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // All of them have gone.
+    }
+  };
+  let timedOut = false;
+  const limit = setTimeout(() => {
+    timedOut = true;
+    signalGroup("SIGKILL");
+  }, timeoutMs);
+  let grace: NodeJS.Timeout | undefined;
+  void interruptAfter?.then(() => {
+    signalGroup("SIGINT");
+    grace = setTimeout(() => signalGroup("SIGKILL"), GRACE_MS);
+  });
+  const onExit = () => signalGroup("SIGKILL");
+  process.once("exit", onExit);
+  try {
+    const [code] = (await once(child, "close")) as [number | null];
+    return { code, ...output, timedOut };
+  } finally {
+    clearTimeout(limit);
+    clearTimeout(grace);
+    process.off("exit", onExit);
+    signalGroup("SIGKILL");
+  }
+}
