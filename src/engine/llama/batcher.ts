@@ -5,6 +5,7 @@ import { samplerConfig } from "../worker/sampling.ts";
 import type { ThreadTuner } from "../worker/threads.ts";
 import type { NativeBindings, NativeContext, NativeModel } from "./binding.ts";
 import type { Constraint } from "./constraint.ts";
+import { createDrawClock } from "./draw-clock.ts";
 import { createConstrainedSampler, createSampler, createWordlessSampler } from "./sampler.ts";
 import { createScorer } from "./scorer.ts";
 
@@ -41,6 +42,7 @@ export function createBatcher(
     readonly vocabulary: Vocabulary;
   },
 ): Batcher {
+  const clock = createDrawClock();
   const noLogits = new Uint32Array(0);
   let batchTokens = 0;
   let farthest = 0;
@@ -83,6 +85,7 @@ export function createBatcher(
       currentThreads = threads;
       const startedAt = performance.now();
       await context.decodeBatch();
+      clock.mark();
       tuner.record(shape, threads, performance.now() - startedAt);
     },
     truncate(slot, length) {
@@ -107,7 +110,7 @@ export function createBatcher(
         samplerConfig(sampling, prompt, { always: [...always, ...tokens], early });
       if (grammar !== undefined) {
         const silent = showControlTokens ? [] : silentTokens;
-        return createConstrainedSampler(context, native, { configBanning, words }, constrain(grammar), silent);
+        return createConstrainedSampler(context, native, { configBanning, words }, constrain(grammar), silent, clock);
       }
       return words === undefined
         ? createSampler(context, native, configBanning([]))

@@ -3,6 +3,7 @@ import type { WordBans } from "../worker/bans.ts";
 import type { SamplerConfig, SamplerConfigFor } from "../worker/sampling.ts";
 import type { NativeContext, NativeSampler } from "./binding.ts";
 import type { Constraint } from "./constraint.ts";
+import { createDrawBudget, type DrawClock } from "./draw-clock.ts";
 
 /** How many tokens are tried that lead past a trigger into text that the grammar refuses, before the generation ends. */
 const MAX_REDRAWS = 16;
@@ -69,6 +70,7 @@ export type ConstrainedConfigs = {
  * tokens go: the grammar's state takes what is drawn, and can't take it back.
  *
  * @param silentTokens what the grammar must not be spelled with
+ * @param clock that of the context
  */
 export function createConstrainedSampler(
   context: NativeContext,
@@ -76,7 +78,10 @@ export function createConstrainedSampler(
   { configBanning, words }: ConstrainedConfigs,
   constraint: Constraint,
   silentTokens: readonly number[],
+  clock: DrawClock,
 ): Sampler {
+  const budget = createDrawBudget();
+  let fault: string | undefined;
   const free = configBanning([]);
   const held = configBanning(silentTokens);
   const heldAfter = (history: readonly number[]) => {
@@ -88,8 +93,9 @@ export function createConstrainedSampler(
 
   async function draw(logitIndex: number): Promise<number | undefined> {
     try {
-      const token = await context.sampleToken(logitIndex, native);
-      return token < 0 ? undefined : token;
+      const { value: token, ms } = await clock.measure(() => context.sampleToken(logitIndex, native));
+      fault = constraint.state === undefined ? undefined : budget.spend(ms);
+      return token < 0 || fault !== undefined ? undefined : token;
     } catch (error) {
       if (error instanceof Error && error.message.startsWith(REFUSED)) return undefined;
       throw error;
@@ -97,6 +103,9 @@ export function createConstrainedSampler(
   }
 
   return {
+    get fault() {
+      return fault;
+    },
     async sample(logitIndex, history) {
       const banned: number[] = [...(words?.next(history) ?? [])];
       for (let draws = 0; !refused && draws <= (words === undefined ? MAX_REDRAWS : MAX_WORD_REDRAWS); draws++) {

@@ -26,6 +26,8 @@ export type Sampler = {
    *   that goes on after a crash draws as it would have
    */
   sample(logitIndex: number, history: readonly number[]): Promise<number | undefined>;
+  /** Why it draws no more, and its request is to fail: drawing took so long that others would suffer. Undefined until then. */
+  readonly fault?: string | undefined;
   /** Takes a token that was not drawn here, for the grammar. All such come before the first draw. */
   accept(token: number): void;
   dispose(): void;

@@ -103,6 +103,8 @@ async function serve(options: EngineOptions): Promise<void> {
     prefillShare: options.prefillShare,
     prefixStore: openPrefixStore(options.prefixStoreBytes),
     report: (updates) => send({ type: "step", updates }),
+    reject: (id, reason) =>
+      send({ type: "rejected", id, rejection: { code: "invalid_sampling", field: "grammar", reason } }),
   });
   const readPrompt = createPromptReader({ tokenizer, template, contextTokens: info.contextTokens });
   const knowledge = { tokenizer, template, readPrompt, heldTokens: scheduler.heldTokens.bind(scheduler) };

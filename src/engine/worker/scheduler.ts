@@ -28,6 +28,8 @@ export type SchedulerOptions = {
   readonly boundary?: Boundary | undefined;
   /** Called once for each native call that brought anything, with every sequence's news. */
   readonly report: (updates: SequenceUpdate[]) => void;
+  /** Called for a sequence whose grammar takes too long, which has left; nothing more is reported for it. */
+  readonly reject: (id: number, reason: string) => void;
 };
 
 /**
@@ -47,6 +49,7 @@ export class Scheduler {
   readonly #pace: PrefillPace;
   readonly #timeShare: PrefillShare;
   readonly #report: (updates: SequenceUpdate[]) => void;
+  readonly #reject: (id: number, reason: string) => void;
   readonly #keeper: SlotKeeper;
   readonly #waiting = new Map<number, Sequence>();
   readonly #running = new Map<number, Sequence>();
@@ -60,8 +63,17 @@ export class Scheduler {
   #news: SequenceUpdate[] = [];
 
   constructor(options: SchedulerOptions) {
-    const { batcher, tokenizer, prefillChunkTokens, prefillPauseMs, prefillShare, prefixStore, boundary, report } =
-      options;
+    const {
+      batcher,
+      tokenizer,
+      prefillChunkTokens,
+      prefillPauseMs,
+      prefillShare,
+      prefixStore,
+      boundary,
+      report,
+      reject,
+    } = options;
     this.#batcher = batcher;
     this.#tokenizer = tokenizer;
     this.#chunkTokens = prefillChunkTokens;
@@ -74,6 +86,7 @@ export class Scheduler {
     this.#timeShare = createPrefillShare(prefillShare);
     this.#keeper = new SlotKeeper({ batcher, prefixStore, chunkTokens: prefillChunkTokens });
     this.#report = report;
+    this.#reject = reject;
   }
 
   /** When the native call in progress began, by `performance.now()`; undefined between calls. */
@@ -286,6 +299,13 @@ export class Scheduler {
     if (drawn === undefined || drawn.replayed || !this.#running.has(request.id)) return;
 
     const { token, scores } = drawn;
+    if (token === undefined && sequence.sampler?.fault !== undefined) {
+      const { fault } = sequence.sampler;
+      this.#release(sequence);
+      this.#sendNews();
+      this.#reject(request.id, fault);
+      return;
+    }
     const { text, logprobs, finished, stopString } =
       token === undefined ? endSequence(sequence, "stop") : this.#accept(sequence, token, scores);
     if (finished !== undefined) this.#release(sequence);

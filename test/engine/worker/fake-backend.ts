@@ -54,6 +54,8 @@ export function createFakeBatcher(options: {
   brokenDisk?: boolean;
   /** Ends every answer here, like a grammar that allows nothing more. */
   nothingAfter?: number;
+  /** Gives up on a sequence with a grammar here, as if that took too long. */
+  slowAfter?: number;
 }): FakeBatcher {
   const {
     slots,
@@ -63,6 +65,7 @@ export function createFakeBatcher(options: {
     failAfter = Number.POSITIVE_INFINITY,
     brokenDisk = false,
     nothingAfter = Number.POSITIVE_INFINITY,
+    slowAfter = Number.POSITIVE_INFINITY,
   } = options;
   const held: number[][] = Array.from({ length: slots }, () => []);
   const calls: FakeBatcher["calls"] = [];
@@ -167,13 +170,19 @@ export function createFakeBatcher(options: {
         dispose: use.dispose,
       };
     },
-    createSampler() {
+    createSampler({ grammar }) {
       const use = inUse();
       let drawn = false;
+      let fault: string | undefined;
       return {
+        get fault() {
+          return fault;
+        },
         async sample(logitIndex, history) {
           drawn = true;
           const tokens = await use.logitsAt(logitIndex);
+          fault = grammar !== undefined && history.length >= slowAfter ? "too slow" : undefined;
+          if (fault !== undefined) return undefined;
           return history.length < nothingAfter ? nextToken(tokens) : undefined;
         },
         accept() {

@@ -14,12 +14,14 @@ function setUp(
     chunk?: number;
     storeBytes?: number;
     prefillShare?: number;
+    slowAfter?: number;
   } = {},
 ) {
   const { chunk = 4, storeBytes = 0, prefillShare = 1, ...batcherOptions } = options;
   const batcher = createFakeBatcher({ slots: 3, contextTokens: CONTEXT, ...batcherOptions });
   const answers = new Map<number, { text: string; tokens: number[]; updates: SequenceUpdate[] }>();
   const reports: SequenceUpdate[][] = [];
+  const rejected: [id: number, reason: string, tokensBefore: number][] = [];
   let files = 0;
   const prefixStore = new PrefixStore(
     { newPath: () => `file ${files++}`, remove: (path) => batcher.files.delete(path) },
@@ -32,6 +34,7 @@ function setUp(
     prefillPauseMs: 0,
     prefillShare,
     prefixStore,
+    reject: (id, reason) => rejected.push([id, reason, answers.get(id)?.tokens.length ?? 0]),
     report(updates) {
       reports.push(updates);
       for (const update of updates) {
@@ -49,6 +52,7 @@ function setUp(
     scheduler,
     answers,
     reports,
+    rejected,
     running,
     /** Lets native calls end until the scheduler has nothing left to evaluate. */
     async drain() {
@@ -555,4 +559,17 @@ describe("the scheduler", () => {
     scheduler.submit(sequenceRequest(1), letters(3));
     await expect(running).rejects.toThrow("Eval has failed");
   });
+});
+
+test("lets a sequence alone fail whose grammar takes too long, after what it had is told", async () => {
+  const { scheduler, answers, rejected, batcher, drain, finish } = setUp({ slowAfter: 1 });
+  scheduler.submit({ ...sequenceRequest(1, { maxTokens: 8 }), grammar: { gbnf: "root ::= ." } }, letters(5));
+  scheduler.submit(sequenceRequest(2, { maxTokens: 3 }), letters(4, 9));
+  await drain();
+  expect(rejected).toEqual([[1, "too slow", 1]]);
+  expect(answers.get(1)?.updates.some(({ finished }) => finished !== undefined)).toBe(false);
+  expect(answers.get(2)?.tokens.length).toBeGreaterThan(0);
+  expect(answers.get(2)?.updates.at(-1)?.finished).toBeDefined();
+  expect(batcher.liveSamplers()).toBe(0);
+  await finish();
 });
