@@ -88,6 +88,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
     unavailable: () => (isGone() ? unavailable() : undefined),
     loaded: () => firstLoad.promise,
     vocabularies,
+    clock,
   });
   const supervisor = createSupervisor({
     options,

@@ -1,8 +1,10 @@
+import type { Clock } from "../../clock.ts";
 import { InvalidSamplingError } from "../../generation/errors.ts";
 import type { Asker, ModelText } from "../../generation/model.ts";
 import type { Prompt, Tool } from "../../generation/request.ts";
 import type { HostMessage, TextAnswer, TextQuery, WorkerMessage } from "../messages.ts";
 import { costOf, costOfPrompt } from "../text-cost.ts";
+import { createAllowance } from "./allowance.ts";
 import { createQuestions, type Inquiry } from "./questions.ts";
 import { rejectionError } from "./rejection.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -12,6 +14,16 @@ import type { Vocabulary } from "./vocabulary.ts";
  * process of its own.
  */
 const MAX_SHORT_COST = 8_192;
+
+/**
+ * What the engine's process does of clients' questions in a second: about 2 % of one core. Its own threads have a core each, so whatever else runs
+ * there makes every step take longer; more than this is better done where it gives way.
+ */
+const SHORT_COST_PER_SECOND = 16_384;
+const MOST_SHORT_COST = 65_536;
+
+/** What asking and answering take, however little there is to do. */
+const LEAST_COST = 256;
 
 /** How many of the short ones an engine has at once, so that what waits does so here, in fair turns. */
 const SHORT_AT_ONCE = 2;
@@ -46,6 +58,7 @@ export type Queries = {
 };
 
 export type QueriesOptions = {
+  readonly clock: Clock;
   /** Why nothing can be asked any more; undefined while a worker is there or on its way. */
   readonly unavailable: () => Error | undefined;
   /** Resolves when the model has loaded for the first time; never rejects. */
@@ -54,7 +67,8 @@ export type QueriesOptions = {
   readonly vocabularies: Readonly<Record<"needed" | "wished", Pick<Vocabulary, "ask">>>;
 };
 
-export function createQueries({ unavailable, loaded, vocabularies }: QueriesOptions): Queries {
+export function createQueries({ unavailable, loaded, vocabularies, clock }: QueriesOptions): Queries {
+  const allowance = createAllowance({ clock, perSecond: SHORT_COST_PER_SECOND, most: MOST_SHORT_COST });
   const short = createQuestions<TextQuery>({ maxAtOnce: SHORT_AT_ONCE });
 
   async function ask<T extends TextAnswer["type"]>(
@@ -66,18 +80,24 @@ export function createQueries({ unavailable, loaded, vocabularies }: QueriesOpti
     throwIfGone();
     const cost = costOf(query);
     if (!isNeeded && cost > MAX_COST) throw tooDear(query, cost);
-    const answer = await answerOf({ query, cost, asker, isNeeded });
+    const answer = await answerOf({ query, cost: Math.max(LEAST_COST, cost), asker, isNeeded });
     if (answer.type === "rejected") throw rejectionError(answer.rejection);
     if (!isOf(answer, expected)) throw new Error(`the worker answered ${query.type} with ${answer.type}`);
     return answer;
   }
 
   async function answerOf(inquiry: Inquiry<TextQuery>): Promise<TextAnswer> {
-    const { query, cost } = inquiry;
-    if (query.type === "price" || cost <= MAX_SHORT_COST) return short.ask(inquiry);
+    const { query } = inquiry;
+    if (query.type === "price" || isShort(inquiry)) return short.ask(inquiry);
     await loaded();
     throwIfGone();
     return vocabularies[inquiry.isNeeded ? "needed" : "wished"].ask({ ...inquiry, query });
+  }
+
+  /** Whether the engine's own process is to answer. What the gateway needs for a generation is bounded by the generations. */
+  function isShort({ cost, asker, isNeeded }: Inquiry<TextQuery>): boolean {
+    if (cost > MAX_SHORT_COST) return false;
+    return isNeeded || asker === undefined || allowance.spend(cost);
   }
 
   function throwIfGone(): void {

@@ -138,6 +138,33 @@ describe("a question about a long text", () => {
   });
 });
 
+test("short questions of clients go there too when there are more of them than the engine can do in passing; the gateway's own never do", async () => {
+  const bench = await createReadyBench();
+  const text = "x".repeat(8_000);
+  const asked = Array.from({ length: 20 }, () => bench.engine.text.tokenize(text, options, { tenant: "a" }));
+  const own = Array.from({ length: 20 }, () => bench.engine.text.tokenize(text, options));
+  await settle();
+  bench.vocabulary.load();
+  for (let answered = 0; answered < bench.worker.queries.length; answered += 1) {
+    bench.worker.say({ type: "answer", id: at(bench.worker.queries, answered).id, answer: tokensOf(1) });
+    await settle();
+  }
+  expect(bench.worker.queries).toHaveLength(8 + 20);
+  await Promise.all(own);
+  for (let answered = 0; answered < bench.vocabulary.queries.length; answered += 1) {
+    bench.vocabulary.answer(tokensOf(1));
+    await settle();
+  }
+  expect(bench.vocabulary.queries).toHaveLength(12);
+  await Promise.all(asked);
+  bench.clock.advance(1_000);
+  const later = bench.engine.text.tokenize(text, options, { tenant: "a" });
+  await settle();
+  expect(bench.worker.queries).toHaveLength(8 + 20 + 1);
+  bench.worker.say({ type: "answer", id: at(bench.worker.queries, -1).id, answer: tokensOf(1) });
+  expect(await later).toEqual([1]);
+});
+
 test("the process ends when nobody has needed it for a while, and another is started for the next", async () => {
   const bench = await createReadyBench();
   const ask = () => bench.engine.text.tokenize(LONG, options);
