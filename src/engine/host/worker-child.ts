@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
+import { getPriority, setPriority } from "node:os";
 import { extname } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -97,9 +98,23 @@ export function forkEmbedder(): WorkerChild<EmbedderHostMessage> {
 
 const vocabularyPath = fileURLToPath(new URL(`../worker/vocabulary${extname(import.meta.url)}`, import.meta.url));
 
-/** Forks the worker that answers questions about text. */
+/**
+ * How much nicer it is than engines: they come first wherever they want a core, since their threads wait for each other, so that an equal on one of
+ * two cores holds up both. Measured with one stream on two cores: its worst gap is 149 ms beside an equal, 22 ms beside this, 14 to 36 ms alone.
+ */
+const VOCABULARY_NICENESS = 10;
+/** The largest that systems know. */
+const MAX_NICENESS = 19;
+
+/** Forks the worker that answers questions about text. It gives way to engines from its first instruction on. */
 export function forkVocabulary(): WorkerChild<VocabularyHostMessage> {
-  return sendingJson(forkChild(vocabularyPath));
+  const child = forkChild(vocabularyPath);
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, Math.min(MAX_NICENESS, getPriority() + VOCABULARY_NICENESS));
+  } catch {
+    // Where that isn't allowed, it is an equal.
+  }
+  return sendingJson(child);
 }
 
 function forkChild(modulePath: string): ChildProcess {

@@ -3,20 +3,11 @@
  * question after another. It speaks its part of `../messages.ts` with the gateway and ends when the gateway lets go of it, however that
  * comes about.
  */
-import { getPriority, setPriority } from "node:os";
 import { loadVocabulary } from "../llama/vocabulary.ts";
 import type { VocabularyHostMessage, VocabularyOptions, VocabularyWorkerMessage } from "../messages.ts";
 import { answerQuery } from "./answer.ts";
 import { createPromptReader } from "./prompt-reader.ts";
 import { parseHostMessage } from "./receive.ts";
-
-/** The largest that systems know. */
-const MAX_NICENESS = 19;
-/**
- * How much nicer than engines it is: they come first wherever they want a core: their threads wait for each other, so that an equal on one of two cores holds up both. Measured
- * with one stream on two cores: its worst gap is 149 ms beside an equal, 22 ms beside this, 14 to 36 ms alone.
- */
-const NICENESS = 10;
 
 function send(message: VocabularyWorkerMessage): void {
   // The channel may close under us when the gateway is killed; "disconnect" then ends the process.
@@ -46,11 +37,6 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-try {
-  setPriority(Math.min(MAX_NICENESS, getPriority() + NICENESS));
-} catch {
-  // Where that isn't allowed, it is an equal.
-}
 // Ctrl-C reaches the whole process group: how this process ends is the gateway's to say, after its requests are finished.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
