@@ -1,5 +1,8 @@
 import { z } from "zod";
 import type { OutputFormat } from "../generation/request.ts";
+import { createGrammarBuilder } from "../grammar/builder.ts";
+import { UnsupportedSchemaError } from "../grammar/errors.ts";
+import { checkLark } from "../grammar/lark/check.ts";
 import { readJsonText } from "../json/parse.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { boolean, isSet, jsonObject, readLater, string } from "./fields.ts";
@@ -46,7 +49,7 @@ export const neighbourFormatFields = {
   guided_json_object: boolean().nullish().describe("Whether the answer is a JSON object."),
   guided_regex: readLater(text.nullable()).optional().describe("As `regex`."),
   guided_choice: readLater(choices.nullable()).optional().describe("The texts of which the answer is one."),
-  guided_grammar: readLater(text.nullable()).optional().describe("As `grammar`."),
+  guided_grammar: readLater(text.nullable()).optional().describe("As `grammar`, or in Lark's notation."),
   structured_outputs: readLater(structured.nullable())
     .optional()
     .describe("One of `json`, `regex`, `choice`, `grammar` and `json_object`, as the `guided_` fields have them."),
@@ -84,7 +87,7 @@ export function decodeFormat(
     guided_json_object: wire.guided_json_object === true ? ({ type: "json" } as const) : undefined,
     guided_regex: decodePattern(wire.guided_regex, "guided_regex"),
     guided_choice: decodeChoice(wire.guided_choice, "guided_choice"),
-    guided_grammar: decodeGrammar(nothingIfEmpty(wire.guided_grammar), "guided_grammar"),
+    guided_grammar: decodeAnyGrammar(wire.guided_grammar, "guided_grammar"),
     structured_outputs: decodeStructured(wire.structured_outputs),
     json_schema: decodeSchema(wire.json_schema, "json_schema"),
     ebnf: decodeGrammar(nothingIfEmpty(wire.ebnf), "ebnf"),
@@ -150,7 +153,7 @@ function decodeStructured(value: unknown): OutputFormat | undefined {
     [`${param}.json`]: decodeSchema(wire.json, `${param}.json`),
     [`${param}.regex`]: decodePattern(wire.regex, `${param}.regex`),
     [`${param}.choice`]: decodeChoice(wire.choice, `${param}.choice`),
-    [`${param}.grammar`]: decodeGrammar(nothingIfEmpty(wire.grammar), `${param}.grammar`),
+    [`${param}.grammar`]: decodeAnyGrammar(wire.grammar, `${param}.grammar`),
     [`${param}.json_object`]: wire.json_object === true ? { type: "json" } : undefined,
   });
 }
@@ -181,6 +184,21 @@ function parseJson(json: string, param: string): unknown {
       param,
       "invalid_json_schema",
     );
+  }
+}
+
+/** A grammar as vLLM takes it, in GBNF or in Lark's notation, which has no `::=`. */
+function decodeAnyGrammar(value: unknown, param: string): OutputFormat | undefined {
+  const source = parseAt(text, value, param);
+  if (source === undefined || source === "" || source.includes("::="))
+    return decodeGrammar(nothingIfEmpty(source), param);
+  try {
+    checkLark(source, param);
+    const builder = createGrammarBuilder();
+    return { type: "grammar", grammar: { gbnf: builder.toGbnf(builder.lark(source, "plain", param)) } };
+  } catch (error) {
+    if (!(error instanceof UnsupportedSchemaError)) throw error;
+    throw new InvalidRequestError(error.message, param, "invalid_grammar");
   }
 }
 

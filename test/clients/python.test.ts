@@ -15,6 +15,15 @@ const report = z.strictObject({
   }),
   chat_streamed: z.strictObject({ text: z.string(), completion_tokens: z.int() }),
   completions: z.strictObject({ texts: z.array(z.string()), tokens: z.array(z.int()) }),
+  neighbours: z.strictObject({
+    choice: z.string(),
+    structured: z.string(),
+    grammar: z.string(),
+    schema: z.unknown(),
+    ollama: z.string(),
+    refused: z.array(z.string().nullable()),
+    scored: z.tuple([z.string(), z.null(), z.int()]),
+  }),
   models: z.strictObject({ ids: z.array(z.string()), by_alias: z.string() }),
   errors: z.strictObject({ unknown_model: failure, wrong_temperature: failure, wrong_stream: failure }),
   aborted: z.strictObject({ chunks: z.int(), text_after: z.string() }),
@@ -48,6 +57,17 @@ describe("the official Python openai package", () => {
     expect([texts[0], texts[2]]).toEqual([texts[1], texts[3]]);
     expect(texts[0]).not.toBe(texts[2]);
     expect(tokens).toEqual([4, 4, 4, 4]);
+  });
+
+  test("sends the words of other servers in its extra body, and they are honoured or refused by name", () => {
+    const { choice, structured, grammar, schema, ollama, refused, scored } = found.neighbours;
+    expect(choice).toMatch(/^(left|right)$/);
+    expect(structured).toMatch(/^[0-9]{4}$/);
+    expect(grammar).toMatch(/^<[ab]>$/);
+    expect([{ a: 1 }, { a: 2 }]).toContainEqual(schema);
+    expect(JSON.parse(ollama)).toEqual([7]);
+    expect(refused).toEqual(["mirostat", "input", "chat_template", null]);
+    expect(scored).toEqual(["One two three", null, 3]);
   });
 
   test("lists the models and finds one by its alias", () => {

@@ -62,6 +62,7 @@ test.each([
   [{ structured_outputs: { choice: ["yes", "no"] } }, /^(yes|no)$/],
   [{ guided_regex: "[A-Z][a-z]{3,8}" }, /^[A-Z][a-z]{3,8}$/],
   [{ guided_grammar: 'root ::= ("a" | "b"){3}' }, /^[ab]{3}$/],
+  [{ guided_grammar: 'start: COLOUR "!"\nCOLOUR: /red|blue/' }, /^(red|blue)!$/],
   [{ ebnf: 'root ::= "x" [0-9]' }, /^x[0-9]$/],
 ])("an answer is what a neighbour's word says: %j", async (body, pattern) => {
   expect(await say(body)).toMatch(pattern);

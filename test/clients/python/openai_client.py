@@ -52,6 +52,35 @@ def completions():
     }
 
 
+def neighbours():
+    """What clients of vLLM, llama-server and Ollama put into `extra_body`."""
+
+    def said(**extra):
+        answer = client.chat.completions.create(
+            model=MODEL, messages=MESSAGES, temperature=0, max_tokens=20, extra_body=extra
+        )
+        return answer.choices[0].message.content
+
+    def refused(**extra):
+        try:
+            said(**extra)
+        except openai.BadRequestError as error:
+            return error.param
+
+    scored = client.completions.create(
+        model=MODEL, prompt="One two three", max_tokens=0, echo=True, logprobs=1
+    ).choices[0]
+    return {
+        "choice": said(guided_choice=["left", "right"]),
+        "structured": said(structured_outputs={"regex": "[0-9]{4}"}),
+        "grammar": said(guided_grammar='root ::= "<" [ab] ">"'),
+        "schema": json.loads(said(json_schema={"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"]})),
+        "ollama": said(format={"type": "array", "items": {"const": 7}, "minItems": 1, "maxItems": 1}),
+        "refused": [refused(mirostat=2), refused(input="Hi"), refused(chat_template="x"), refused(mirostat=0)],
+        "scored": [scored.text, scored.logprobs.token_logprobs[0], len(scored.logprobs.tokens)],
+    }
+
+
 def models():
     return {"ids": [model.id for model in client.models.list()], "by_alias": client.models.retrieve("smollm2").id}
 
@@ -111,6 +140,7 @@ print(
             "chat": chat(),
             "chat_streamed": chat_streamed(),
             "completions": completions(),
+            "neighbours": neighbours(),
             "models": models(),
             "errors": errors(),
             "aborted": aborted(),
