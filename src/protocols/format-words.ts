@@ -195,7 +195,7 @@ function decodeAnyGrammar(value: unknown, param: string): OutputFormat | undefin
   try {
     checkLark(source, param);
     const builder = createGrammarBuilder();
-    return { type: "grammar", grammar: { gbnf: builder.toGbnf(builder.lark(source, "plain", param)) } };
+    return decodeGrammar(builder.toGbnf(builder.lark(source, "plain", param)), param);
   } catch (error) {
     if (!(error instanceof UnsupportedSchemaError)) throw error;
     throw new InvalidRequestError(error.message, param, "invalid_grammar");
