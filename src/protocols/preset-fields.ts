@@ -75,6 +75,13 @@ function decodeValues(wire: z.output<typeof variablesField>, param: string): Var
   if (wire === undefined || wire === null) return undefined;
   return Object.fromEntries(
     Object.entries(wire).map(([name, value]) => {
+      if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+        throw new InvalidRequestError(
+          `Invalid '${param}.${name}': a number of so many digits would be rounded. Give it as a text.`,
+          `${param}.${name}`,
+          "invalid_value",
+        );
+      }
       if (typeof value !== "object") return [name, value];
       if (value.type === "input_text") return [name, value.text];
       throw new InvalidRequestError(

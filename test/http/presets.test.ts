@@ -155,6 +155,13 @@ describe("a preset as a chat completion's model", () => {
       "variables.langage",
     ],
     ["a missing variable", { model: "preset/haiku" }, 400, "Missing variables: 'topic'.", "variables.topic"],
+    [
+      "a number that would be another",
+      { model: "preset/haiku", variables: { topic: 2 ** 53 } },
+      400,
+      "Invalid 'variables.topic': a number of so many digits would be rounded. Give it as a text.",
+      "variables.topic",
+    ],
     ["a wrong value", { model: "preset/haiku", variables: { topic: [] } }, 400, "expected one of", "variables.topic"],
     ["variables of no preset", { model: MODEL_ID, variables: {} }, 400, "a preset's", "variables"],
     [

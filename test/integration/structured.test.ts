@@ -2,9 +2,17 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import OpenAI from "openai";
 import { describe, expect, inject, test } from "vitest";
+import { z } from "zod";
 import { post, user } from "./client.ts";
 
 const MODEL = "smollm2-135m-instruct";
+
+const called = z.object({ function: z.object({ arguments: z.string() }) });
+const answered = z.object({
+  choices: z.array(
+    z.object({ message: z.object({ content: z.string().nullish(), tool_calls: z.array(called).optional() }) }),
+  ),
+});
 
 const SCHEMAS: Readonly<Record<string, Record<string, unknown>>> = {
   person: {
@@ -95,6 +103,24 @@ describe("an answer with a response_format", () => {
     }
     expect(validator(SCHEMAS.pattern ?? {})(JSON.parse(text)), text).toBe(true);
   });
+
+  test.each(["123456789012345678", "725653563933458433", "1.0", "1e400", "-0"])(
+    "holds the number %s that its schema has, in JSON and in a call",
+    async (number) => {
+      const ask = async (more: string) => {
+        const messages = JSON.stringify(user("Which id?"));
+        const body = `{"model":"${MODEL}","messages":${messages},"max_tokens":60,"temperature":2,${more}}`;
+        const { choices } = answered.parse(await (await post({}, { body })).json());
+        const [{ message } = { message: {} }] = choices;
+        return (message.content ?? message.tool_calls?.[0]?.function.arguments ?? "").replaceAll(/\s/g, "");
+      };
+      const schema = `{"type":"object","properties":{"id":{"const":${number}}},"required":["id"],"additionalProperties":false}`;
+      const format = `{"type":"json_schema","json_schema":{"name":"n","schema":${schema}}}`;
+      const tools = `[{"type":"function","function":{"name":"f","parameters":${schema}}}]`;
+      expect(await ask(`"response_format":${format}`)).toBe(`{"id":${number}}`);
+      expect(await ask(`"tools":${tools},"tool_choice":"required"`)).toBe(`{"id":${number}}`);
+    },
+  );
 
   test("is any JSON object for json_object", async () => {
     const answer = await client().chat.completions.create({
