@@ -92,16 +92,25 @@ function boundCount(server: Server, max: number): void {
 function boundUploads(server: Server, { bodyTimeoutMs, minBodyRate }: ConnectionLimits): void {
   const uploads = new Set<Upload>();
   const leastBytes = Math.max(1, (minBodyRate * bodyTimeoutMs) / 1_000);
+  const everyMs = Math.min(LOOK_EVERY_MS, bodyTimeoutMs / 2);
   let timer: NodeJS.Timeout | undefined;
+  let lookedMs = 0;
 
   server.prependListener("request", (incoming, response) => {
     const { "content-length": length = "0", "transfer-encoding": encoding } = incoming.headers;
     if (length === "0" && encoding === undefined) return;
     uploads.add({ incoming, response, sinceMs: performance.now(), bytes: incoming.socket.bytesRead });
-    timer ??= setInterval(look, Math.min(LOOK_EVERY_MS, bodyTimeoutMs / 2)).unref();
+    if (timer === undefined) {
+      lookedMs = performance.now();
+      timer = setInterval(look, everyMs).unref();
+    }
   });
 
   function look(): void {
+    const sinceLookMs = performance.now() - lookedMs;
+    lookedMs = performance.now();
+    // Where this process itself stood still, what came meanwhile has yet to be read.
+    if (sinceLookMs > 2 * everyMs) return;
     for (const upload of uploads) if (isOver(upload)) uploads.delete(upload);
     if (uploads.size > 0) return;
     clearInterval(timer);
