@@ -1,11 +1,14 @@
 import { LRUCache } from "lru-cache";
 import type { JsonSchema } from "../generation/request.ts";
+import { type ApartCompiler, createApartCompiler } from "./compile-apart.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
-import { type CompiledSchema, compileSchema, ROOT_PATH } from "./schema/compile.ts";
+import { type CompiledSchema, compileQuickly, compileSchema, dropAll, ROOT_PATH } from "./schema/compile.ts";
 import { boundSchema } from "./schema/references.ts";
 
 /** How many characters of schemas and rules are kept, those that were used last. */
 const MAX_KEPT_CHARACTERS = 16 * 1024 * 1024;
+
+const TOO_LONG = { path: ROOT_PATH, keyword: "schema", reason: "it takes too long to compile; make it simpler" };
 
 /** What came of a schema: its rules, or why there are none. Paths begin with `ROOT_PATH`. */
 export type SchemaOutcome = CompiledSchema | UnsupportedSchemaError;
@@ -13,31 +16,69 @@ export type SchemaOutcome = CompiledSchema | UnsupportedSchemaError;
 export type CompiledSchemas = {
   /** The rules of `schema`: those of the last time, or compiled now. Throws `UnsupportedSchemaError`, with a path from `ROOT_PATH` on. */
   readonly compile: (schema: JsonSchema) => CompiledSchema;
+  /** Compiles `schema` where that was not done lately, apart from this thread where it takes long. `compile` then takes no time. */
+  readonly prepare: (schema: JsonSchema) => Promise<void>;
 };
 
 /** Keeps what came of the schemas that were used last, refusals too: the same ones come with request after request. */
-export function createCompiledSchemas(): CompiledSchemas {
+export function createCompiledSchemas(apart: ApartCompiler = createApartCompiler()): CompiledSchemas {
   const kept = new LRUCache<string, SchemaOutcome>({
     maxSize: MAX_KEPT_CHARACTERS,
     sizeCalculation: (outcome, key) => key.length + sizeOf(outcome),
   });
+  const underway = new Map<string, Promise<void>>();
+
+  async function compileApart(schema: JsonSchema, key: string): Promise<void> {
+    const told = await apart.compile(key);
+    if (told === undefined) {
+      kept.set(key, dropAll(schema, TOO_LONG));
+      return;
+    }
+    const refused = "refused" in told ? told.refused : undefined;
+    kept.set(
+      key,
+      "compiled" in told
+        ? told.compiled
+        : new UnsupportedSchemaError(refused?.path ?? ROOT_PATH, refused?.keyword ?? "schema", refused?.reason ?? ""),
+    );
+  }
+
   return {
     compile(schema) {
       boundSchema(schema, ROOT_PATH);
       const key = JSON.stringify(schema);
-      const outcome = kept.get(key) ?? outcomeOf(schema);
+      const outcome = kept.get(key) ?? outcomeOf(() => compileSchema(schema));
       kept.set(key, outcome);
       if (outcome instanceof UnsupportedSchemaError) {
         throw outcome;
       }
       return outcome;
     },
+    async prepare(schema) {
+      // Too deep or too large a one is refused by `compile`, at once.
+      if (outcomeOf(() => boundSchema(schema, ROOT_PATH)) instanceof UnsupportedSchemaError) {
+        return;
+      }
+      const key = JSON.stringify(schema);
+      if (kept.has(key)) {
+        return;
+      }
+      const known = underway.get(key);
+      const quick = known === undefined ? outcomeOf(() => compileQuickly(schema)) : undefined;
+      if (quick !== undefined) {
+        kept.set(key, quick);
+        return;
+      }
+      const work = known ?? compileApart(schema, key).finally(() => underway.delete(key));
+      underway.set(key, work);
+      await work;
+    },
   };
 }
 
-function outcomeOf(schema: JsonSchema): SchemaOutcome {
+function outcomeOf<T>(make: () => T): T | UnsupportedSchemaError {
   try {
-    return compileSchema(schema);
+    return make();
   } catch (error) {
     if (error instanceof UnsupportedSchemaError) {
       return error;

@@ -23,9 +23,9 @@ export const MAX_GBNF_LENGTH = 512 * 1024;
 /** Digits before the point of a number, and behind it: nobody needs more, and a model that is at a loss goes on with them. */
 export const MAX_DIGITS = 40;
 /** What one grammar may cost to make, in steps of less than a microsecond. */
-const MAX_STEPS = 1_500_000;
+export const MAX_STEPS = 6_000_000;
 /** The share of that for one pattern, range or enumeration, so that a single one that is too dear can be left out. */
-const MAX_PART_STEPS = 400_000;
+const MAX_PART_STEPS = 1_500_000;
 
 /** Counts the work, so that no schema can hold up the others. */
 export type Budget = {

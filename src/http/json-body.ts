@@ -5,11 +5,13 @@ import { readJsonBody } from "../json/parse.ts";
 import { excessError } from "../protocols/json-excess.ts";
 import { isPassedOn } from "../protocols/passed-on.ts";
 import { ClientGoneError, HttpError } from "./errors.ts";
+import { prepareSchemas } from "./prepare-schemas.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * The request's body as JSON, bounded in depth and counts, the numbers that are passed on as they were written.
+ * The request's body as JSON, bounded in depth and counts, the numbers that are passed on as they were written. Its schemas are compiled
+ * by then, those that take long in another thread.
  *
  * @throws HttpError, a 400 that says where it breaks off, if that is known
  * @throws InvalidRequestError for the field that holds too much
@@ -22,6 +24,7 @@ export async function readJson(c: Context): Promise<unknown> {
   }
   const read = await parse(text);
   if ("excess" in read) throw excessError(read.excess);
+  await prepareSchemas(read.value);
   return read.value;
 }
 

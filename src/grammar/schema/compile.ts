@@ -15,7 +15,7 @@ import {
   terms,
 } from "../expression.ts";
 import { IN_JSON_STRING } from "../json-spelling.ts";
-import { createBudget, MAX_COUNT } from "../limits.ts";
+import { createBudget, ExhaustedError, MAX_COUNT, MAX_STEPS } from "../limits.ts";
 import { createPrimitives } from "../primitives.ts";
 import { compileNode } from "../regex/compile.ts";
 import { oneOfSet, repeat } from "../regex/node.ts";
@@ -36,6 +36,9 @@ const QUOTE = '"\\""';
 
 /** The path of a schema's root. What stands in front of it in a request, only the request knows. */
 export const ROOT_PATH = "$";
+
+/** About what takes ten milliseconds. */
+const QUICK_STEPS = 250_000;
 
 /** What a rule costs, against a step of an automaton. */
 const DEFINITION_COST = 12;
@@ -61,14 +64,36 @@ export class UnsatisfiableSchemaError extends UnsupportedSchemaError {}
  */
 export function compileSchema(schema: JsonSchema): CompiledSchema {
   try {
-    return compileAll(schema);
+    return compileAll(schema, MAX_STEPS);
   } catch (error) {
     if (!(error instanceof UnsupportedSchemaError) || error instanceof UnsatisfiableSchemaError) {
       throw error;
     }
-    const { path, keyword, reason } = error;
-    return { ...compileAny(schema), dropped: [{ path, keyword, reason }] };
+    return dropAll(schema, error);
   }
+}
+
+/** As `compileSchema`; undefined where that takes more than some ten milliseconds. */
+export function compileQuickly(schema: JsonSchema): CompiledSchema | undefined {
+  try {
+    return compileAll(schema, QUICK_STEPS);
+  } catch (error) {
+    if (error instanceof ExhaustedError) {
+      return undefined;
+    }
+    if (!(error instanceof UnsupportedSchemaError) || error instanceof UnsatisfiableSchemaError) {
+      throw error;
+    }
+    return dropAll(schema, error);
+  }
+}
+
+/** Any value of the schema's own type: nothing of it can be held to, for this reason. */
+export function dropAll(
+  schema: JsonSchema,
+  { path, keyword, reason }: Pick<DroppedKeyword, "path" | "keyword" | "reason">,
+): CompiledSchema {
+  return { ...compileAny(schema), dropped: [{ path, keyword, reason }] };
 }
 
 /** Any value of the schema's own type. */
@@ -80,12 +105,12 @@ function compileAny(schema: JsonSchema): Omit<CompiledSchema, "dropped"> {
   return { root, rules: book.rules() };
 }
 
-function compileAll(schema: JsonSchema): CompiledSchema {
+function compileAll(schema: JsonSchema, maxSteps: number): CompiledSchema {
   const path = ROOT_PATH;
   boundSchema(schema, path);
   const book = createRuleBook();
   const primitives = createPrimitives(book);
-  const budget = createBudget();
+  const budget = createBudget(maxSteps);
   const tolerance = createTolerance();
   const strings = createStrings(budget, tolerance);
   const expander = createExpander({ schema, path }, { strings, budget, tolerance });

@@ -67,8 +67,14 @@ export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
       return undefined;
     }
     const { path, keyword } = first.rule;
-    const alone = first.dfa;
-    return tolerance.attempt(path, rules.length > 1 ? keyword : "maxLength", () => joinRules(facts, rules), alone);
+    const blamed = rules.length > 1 ? keyword : "maxLength";
+    const key = keyOf(facts);
+    const failure = failures.get(key);
+    if (failure !== undefined) {
+      tolerance.drop(path, blamed, failure);
+      return first.dfa;
+    }
+    return tolerance.attempt(path, blamed, () => remember(key, () => joinRules(facts, rules)), first.dfa);
   }
 
   function joinRules(facts: StringFacts, rules: readonly { readonly rule: TextRule; readonly dfa: Dfa }[]): Dfa {
@@ -94,16 +100,21 @@ export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
     } else if (!rulesKnown.has(key)) {
       rulesKnown.set(
         key,
-        tolerance.attempt(rule.path, nameOf(rule), () => compileOrRemember(key, rule), undefined),
+        tolerance.attempt(rule.path, nameOf(rule), () => remember(key, () => compileSigned(rule)), undefined),
       );
     }
     return rulesKnown.get(key);
   }
 
-  function compileOrRemember(key: string, rule: TextRule): Dfa | undefined {
+  function compileSigned(rule: TextRule): Dfa | undefined {
+    const dfa = compileRule(rule, whole.part());
+    return dfa === undefined || !rule.isNegated ? dfa : complement(dfa);
+  }
+
+  /** What `make` gives. Why it fails is remembered: to find that out once more would take as long. */
+  function remember<T>(key: string, make: () => T): T {
     try {
-      const dfa = compileRule(rule, whole.part());
-      return dfa === undefined || !rule.isNegated ? dfa : complement(dfa);
+      return make();
     } catch (error) {
       if (error instanceof UnsupportedSchemaError) {
         failures.set(key, error.reason);

@@ -1,0 +1,85 @@
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { ToldOutcome } from "./compile-worker.ts";
+
+/** Longer no schema is compiled, in ms. */
+const MAX_COMPILE_MS = 5_000;
+/** So many wait at most for those before them. */
+const MAX_WAITING = 32;
+/** How long a thread without work is kept, in ms. */
+const IDLE_MS = 30_000;
+
+/** Compiles in a thread of its own. */
+export type ApartCompiler = {
+  /** What came of a schema, given as its text; undefined where it takes too long, or too many wait. */
+  readonly compile: (text: string) => Promise<ToldOutcome | undefined>;
+};
+
+/**
+ * A compiler whose thread is started when it is first needed, and ended where a schema takes too long and after a while without work. It has
+ * one schema at a time.
+ */
+export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
+  const workerUrl = new URL(`./compile-worker${extname(import.meta.url)}`, import.meta.url);
+  let worker: Worker | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  let idle: NodeJS.Timeout | undefined;
+
+  function start(): Worker {
+    const started = new Worker(workerUrl, { execArgv: [] });
+    started.on("error", () => forget(started));
+    started.on("exit", () => forget(started));
+    return started;
+  }
+  function forget(gone: Worker): void {
+    if (worker === gone) {
+      worker = undefined;
+    }
+  }
+  function rest(resting: Worker): void {
+    resting.unref();
+    idle = setTimeout(() => {
+      forget(resting);
+      void resting.terminate();
+    }, IDLE_MS).unref();
+  }
+
+  async function run(text: string): Promise<ToldOutcome | undefined> {
+    clearTimeout(idle);
+    worker ??= start();
+    const busy = worker;
+    busy.ref();
+    const { promise, resolve } = Promise.withResolvers<ToldOutcome | undefined>();
+    const giveUp = () => resolve(undefined);
+    const timer = setTimeout(giveUp, maxMs);
+    busy.once("message", resolve).once("error", giveUp).once("exit", giveUp);
+    busy.postMessage(text);
+    const outcome = await promise;
+    clearTimeout(timer);
+    busy.off("message", resolve).off("error", giveUp).off("exit", giveUp);
+    if (outcome === undefined) {
+      forget(busy);
+      await busy.terminate();
+    } else {
+      rest(busy);
+    }
+    return outcome;
+  }
+
+  return {
+    async compile(text) {
+      if (waiting >= MAX_WAITING) {
+        return undefined;
+      }
+      waiting += 1;
+      const turn = last.then(() => run(text));
+      last = turn.catch(() => {});
+      try {
+        return await turn;
+      } finally {
+        waiting -= 1;
+      }
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import type { JsonSchema } from "../../src/generation/request.ts";
+import { createApartCompiler } from "../../src/grammar/compile-apart.ts";
+import { createCompiledSchemas } from "../../src/grammar/compiled-schemas.ts";
+import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
+import { compileQuickly, compileSchema } from "../../src/grammar/schema/compile.ts";
+import { prepareSchemas } from "../../src/http/prepare-schemas.ts";
+import { ExactNumber } from "../../src/json/exact-number.ts";
+
+/** Takes long: counts of counts, and a large number that must stay as it is. */
+const LONG = {
+  type: "object",
+  properties: {
+    ...Object.fromEntries(
+      Array.from({ length: 40 }, (_, index) => [
+        `p${index}`,
+        { type: "integer", minimum: -index, maximum: 65_535 + index },
+      ]),
+    ),
+    id: { const: new ExactNumber("123456789012345678901") },
+  },
+};
+const IMPOSSIBLE = { allOf: [LONG, { type: "integer", minimum: 3, maximum: 2 }] };
+
+describe("a schema that takes long", () => {
+  it("is compiled in another thread, as it would be in this one, while others have their turn", async () => {
+    expect(compileQuickly(LONG)).toBeUndefined();
+    const schemas = createCompiledSchemas();
+    const prepared = schemas.prepare(LONG).then(() => "compiled");
+    expect(await Promise.race([prepared, setImmediate("others")])).toBe("others");
+    await Promise.all([prepared, schemas.prepare(LONG)]);
+    const compiled = schemas.compile(LONG);
+    expect(compiled).toEqual(compileSchema(LONG));
+    expect([...compiled.rules.values()].join()).toContain("123456789012345678901");
+  }, 60_000);
+
+  it("is refused as it would be in this thread", async () => {
+    const schemas = createCompiledSchemas();
+    await schemas.prepare(IMPOSSIBLE);
+    for (const compile of [() => schemas.compile(IMPOSSIBLE), () => compileSchema(IMPOSSIBLE)]) {
+      expect(compile).toThrow(UnsupportedSchemaError);
+      expect(compile).toThrow("no value can be finished");
+    }
+  }, 60_000);
+
+  it("is left out as a whole where its time is over, and the next one is compiled", async () => {
+    const schemas = createCompiledSchemas(createApartCompiler(1));
+    await schemas.prepare(LONG);
+    expect(schemas.compile(LONG).dropped).toMatchObject([{ path: "$", keyword: "schema" }]);
+    const patient = createApartCompiler();
+    const told = await Promise.all([patient.compile('{"type":"null"}'), patient.compile('{"type":"boolean"}')]);
+    expect(told).toMatchObject([{ compiled: { dropped: [] } }, { compiled: { dropped: [] } }]);
+  }, 60_000);
+});
+
+describe("the schemas of a request", () => {
+  it("are compiled once, and what came of them is remembered, also where that took too long", async () => {
+    const asked: string[] = [];
+    const schemas = createCompiledSchemas({
+      compile: async (text) => {
+        asked.push(text);
+        return undefined;
+      },
+    });
+    const schema = (index: number): JsonSchema => ({ ...LONG, title: `schema ${index}` });
+    for (const index of [0, 1]) await schemas.prepare(schema(index));
+    await schemas.prepare(schema(0));
+    expect(asked).toHaveLength(2);
+  });
+
+  it("may be anything, as long as it is JSON", async () => {
+    for (const body of [
+      null,
+      7,
+      [],
+      { tools: 1 },
+      { tools: [null, { function: { parameters: [] } }] },
+      { format: "json" },
+    ]) {
+      await expect(prepareSchemas(body)).resolves.toBeUndefined();
+    }
+  });
+});
