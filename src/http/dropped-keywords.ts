@@ -7,20 +7,31 @@ import type { DroppedKeyword } from "../grammar/schema/tolerance.ts";
 import type { HttpEnv } from "./context.ts";
 
 /** Where a protocol's requests have their schemas. */
-export type SchemaPlaces = { readonly format: string; readonly tool: (index: number) => string };
+export type SchemaPlaces = { readonly format: string; readonly tools: readonly string[] };
 
-export const CHAT_PLACES: SchemaPlaces = {
-  format: "response_format.json_schema.schema",
-  tool: (index) => `tools[${index}].function.parameters`,
-};
-export const RESPONSES_PLACES: SchemaPlaces = {
-  format: "text.format.schema",
-  tool: (index) => `tools[${index}].parameters`,
-};
-export const MESSAGES_PLACES: SchemaPlaces = {
-  format: "output_config.format.schema",
-  tool: (index) => `tools[${index}].input_schema`,
-};
+/** Of chat completions and completions. @param tools where the tools' schemas stand */
+export function chatPlaces(tools: readonly string[] = []): SchemaPlaces {
+  return { format: "response_format.json_schema.schema", tools };
+}
+
+/** Of responses. */
+export function responsesPlaces(tools: readonly string[]): SchemaPlaces {
+  return { format: "text.format.schema", tools };
+}
+
+/** Of Anthropic's messages. */
+export function messagesPlaces(tools: readonly string[]): SchemaPlaces {
+  return { format: "output_config.format.schema", tools };
+}
+
+/** Puts the places of a schema that was refused in the words of the client's request. */
+export function atPlaces(error: unknown, { format, tools }: SchemaPlaces): unknown {
+  if (!(error instanceof UnsupportedSchemaError)) return error;
+  const path = error.path
+    .replace(/^tools\[(\d+)\]\.function\.parameters/, (all, index: string) => tools[Number(index)] ?? all)
+    .replace(/^response_format\.json_schema\.schema/, format);
+  return new UnsupportedSchemaError(path, error.keyword, error.reason);
+}
 
 /** Notes, for a header, what of a request's schemas its answer is not held to. */
 export function noteDroppedKeywords(
@@ -31,7 +42,7 @@ export function noteDroppedKeywords(
   const ofFormat = output === undefined ? [] : findDropped(output, places.format);
   const callable = tools === undefined || tools.choice === "none" ? [] : tools.tools;
   const ofTools = callable.flatMap(({ parameters, strict }, index) =>
-    parameters === undefined || strict === true ? [] : droppedOf(parameters, places.tool(index)),
+    parameters === undefined || strict === true ? [] : droppedOf(parameters, places.tools[index] ?? `tools[${index}]`),
   );
   const dropped = [...ofFormat, ...ofTools];
   if (dropped.length > 0) {

@@ -209,7 +209,8 @@ describe("an error of POST /v1/messages", () => {
       "has Anthropic's form and a status of its own: %s",
       async (_, failure, status, type, words, headers) => {
         const { app } = createTestApp({ generate: failing(failure) });
-        const response = await app.request(MESSAGES, init({ stream }));
+        const tools = ["f", "g"].map((name) => ({ name, input_schema: { type: "object" } }));
+        const response = await app.request(MESSAGES, init({ stream, tools }));
         expect(response.status).toBe(status);
         const body = error.parse(await response.json());
         expect(body.error).toMatchObject({ type, message: expect.stringMatching(words) });

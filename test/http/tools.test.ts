@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
 import { createTestApp, jsonInit, MODEL_ID } from "./support.ts";
 
 const SEARCH = { type: "web_search" };
@@ -61,5 +62,58 @@ describe("tools that can't exist here", () => {
     expect(response.headers.get("sluice-tools-dropped")).toBe(`a__b___, ${"x".repeat(128)}`);
     const plain = await app.request("/v1/responses", jsonInit({ model: MODEL_ID, input: "Hi", tools: [LOOK] }));
     expect(plain.headers.has("sluice-tools-dropped")).toBe(false);
+  });
+});
+
+/** A function behind a tool that is left out, in each protocol, and where its schema stands. */
+const BEHIND: readonly (readonly [path: string, body: (parameters: object) => object, place: string])[] = [
+  [
+    "/v1/chat/completions",
+    (parameters) => ({
+      messages: [{ role: "user", content: "Hi" }],
+      tools: [SEARCH, { type: "function", function: { name: "f", parameters } }],
+    }),
+    "tools[1].function.parameters",
+  ],
+  [
+    "/v1/responses",
+    (parameters) => ({
+      input: "Hi",
+      tools: [SEARCH, { type: "namespace", name: "n", tools: [SEARCH, { type: "function", name: "f", parameters }] }],
+    }),
+    "tools[1].tools[1].parameters",
+  ],
+  [
+    "/v1/messages",
+    (input_schema) => ({
+      messages: [{ role: "user", content: "Hi" }],
+      max_tokens: 5,
+      tools: [
+        { type: "web_search", name: "s" },
+        { name: "f", input_schema },
+      ],
+    }),
+    "tools[1].input_schema",
+  ],
+];
+
+describe("what is wrong with a function's schema behind tools that are left out", () => {
+  it.each(BEHIND)("is told at its own place at %s", async (path, body, place) => {
+    const { app } = createTestApp({
+      async *generate() {
+        yield* [];
+        throw new UnsupportedSchemaError("tools[0].function.parameters.properties.a", "not", "leave it out");
+      },
+    });
+    const response = await app.request(path, jsonInit({ model: MODEL_ID, ...body({ type: "object" }) }));
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain(`${place}.properties.a`);
+  });
+
+  it.each(BEHIND)("is named at its own place in the header of %s", async (path, body, place) => {
+    const { app } = createTestApp();
+    const schema = { type: "object", properties: { a: { type: "array", uniqueItems: true } } };
+    const response = await app.request(path, jsonInit({ model: MODEL_ID, ...body(schema) }));
+    expect(response.headers.get("sluice-schema-dropped")).toBe(`${place}.properties.a.uniqueItems`);
   });
 });

@@ -12,7 +12,7 @@ import type { State } from "../../store/state.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
-import { CHAT_PLACES, noteDroppedKeywords } from "../dropped-keywords.ts";
+import { atPlaces, chatPlaces, noteDroppedKeywords } from "../dropped-keywords.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
@@ -45,7 +45,8 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
     const { answersFunctionCall: tellsFunctionCall, toolLabels } = chat;
     if (chat.memory !== undefined) assertRoom(c, stateOf(c, state));
     const wanted = opened.complete(chat.generation);
-    noteDroppedKeywords(c, wanted, CHAT_PLACES);
+    const places = chatPlaces(chat.toolPlaces);
+    noteDroppedKeywords(c, wanted, places);
     const terms = makeTerms(c, chat.serviceTier);
     const { priority } = terms;
     const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, {
@@ -69,15 +70,21 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
     const generation =
       chat.memory === undefined ? started : rememberChat(started, { ...chat.memory, answer }, stateOf(c, state));
     const events = { [Symbol.asyncIterator]: () => generation.events };
-    return answerClient(c, generation, () =>
-      chat.stream
-        ? answerStreamed(c, {
-            generation,
-            encoder: createChunkEncoder(answer, tally, chat.includeUsage),
-            tally,
-            logger,
-          })
-        : answerWhole(c, tally, encodeCompletion(answer, events, tally)),
+    const explain = (error: unknown) => atPlaces(error, places);
+    return answerClient(
+      c,
+      generation,
+      () =>
+        chat.stream
+          ? answerStreamed(c, {
+              generation,
+              encoder: createChunkEncoder(answer, tally, chat.includeUsage),
+              tally,
+              logger,
+              explain,
+            })
+          : answerWhole(c, tally, encodeCompletion(answer, events, tally)),
+      explain,
     );
   };
 }

@@ -11,7 +11,7 @@ import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
-import { CHAT_PLACES, noteDroppedKeywords } from "../dropped-keywords.ts";
+import { chatPlaces, noteDroppedKeywords } from "../dropped-keywords.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
@@ -35,7 +35,7 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
     refusePreset(body);
     const completion = decodeCompletionRequest(body);
     const { prompts, generation: each } = completion;
-    noteDroppedKeywords(c, each, CHAT_PLACES);
+    noteDroppedKeywords(c, each, chatPlaces());
     const model = chooseModel(c, models, completion.model);
 
     const terms = makeTerms(c, "auto");

@@ -2,7 +2,6 @@ import type { Handler } from "hono";
 import type { Logger } from "pino";
 import { ContextLengthExceededError } from "../../generation/errors.ts";
 import type { Generate } from "../../generation/layer.ts";
-import { UnsupportedSchemaError } from "../../grammar/errors.ts";
 import { estimatePrompt } from "../../keys/estimate.ts";
 import { messagesForm } from "../../prompts/forms.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
@@ -15,7 +14,7 @@ import type { ModelDirectory } from "../../routing/directory.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
-import { MESSAGES_PLACES, noteDroppedKeywords } from "../dropped-keywords.ts";
+import { atPlaces, messagesPlaces, noteDroppedKeywords, type SchemaPlaces } from "../dropped-keywords.ts";
 import { startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
@@ -46,7 +45,8 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
     const id = c.get("requestId");
     const cache = { ...makeCacheWish(c, opened.cache(request.generation.prompt)), isWhole: !request.stream };
     const wanted = opened.complete(request.generation);
-    noteDroppedKeywords(c, wanted, MESSAGES_PLACES);
+    const places = messagesPlaces(request.toolPlaces);
+    noteDroppedKeywords(c, wanted, places);
     const generation = startGeneration(
       generate,
       {
@@ -66,7 +66,7 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
         request.stream
           ? answerStreamed(c, { generation, encoder: createMessageEncoder(answer, tally, id), tally, logger })
           : answerWhole(c, tally, encodeWholeMessage(answer, events, tally)),
-      explain,
+      (error) => explain(error, places),
     );
   };
 }
@@ -88,13 +88,13 @@ export function countMessageTokens({
         c.json({ input_tokens: await measurePrompt(c, model, wanted, asker) }),
       );
     } catch (error) {
-      throw explain(error);
+      throw explain(error, messagesPlaces(request.toolPlaces));
     }
   };
 }
 
 /** Puts what a generation may be refused for in the words of Anthropic's API. */
-function explain(error: unknown): unknown {
+function explain(error: unknown, places: SchemaPlaces): unknown {
   if (error instanceof ContextLengthExceededError) {
     // Coding agents look for the first words, and then shorten their conversation by themselves.
     const { promptTokens, contextTokens, atLeast, code } = error;
@@ -103,11 +103,5 @@ function explain(error: unknown): unknown {
       "Shorten the conversation, its tools or its system prompt, or start Sluice with a larger --context.";
     return new InvalidRequestError(words, "messages", code);
   }
-  if (error instanceof UnsupportedSchemaError) {
-    const path = error.path
-      .replace(/^(tools\[\d+\])\.function\.parameters/, "$1.input_schema")
-      .replace(/^response_format\.json_schema\.schema/, "output_config.format.schema");
-    return new UnsupportedSchemaError(path, error.keyword, error.reason);
-  }
-  return error;
+  return atPlaces(error, places);
 }

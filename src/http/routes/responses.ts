@@ -11,7 +11,7 @@ import type { State } from "../../store/state.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
-import { noteDroppedKeywords, RESPONSES_PLACES } from "../dropped-keywords.ts";
+import { atPlaces, noteDroppedKeywords, responsesPlaces } from "../dropped-keywords.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
@@ -70,7 +70,8 @@ export function createResponse({
       mayTruncate: request.mayTruncate,
     });
     const completed = opened.complete(request.generation);
-    noteDroppedKeywords(c, completed, RESPONSES_PLACES);
+    const places = responsesPlaces(request.toolPlaces);
+    noteDroppedKeywords(c, completed, places);
     const id = c.get("requestId");
     const wanted = request.background ? new AbortController().signal : connection;
     const tally = createTally(1);
@@ -94,10 +95,15 @@ export function createResponse({
       return log === undefined ? c.json(queued) : followResponse(log, 0);
     }
     const run = createRun({ request, head, turn, state: kept, now, log });
-    return answerClient(c, generation, () =>
-      request.stream
-        ? answerStreamed(c, { generation, encoder: createEncoder(run, tally), tally, logger })
-        : answerWhole(c, tally, runToItsEnd(run, generation, tally)),
+    const explain = (error: unknown) => atPlaces(error, places);
+    return answerClient(
+      c,
+      generation,
+      () =>
+        request.stream
+          ? answerStreamed(c, { generation, encoder: createEncoder(run, tally), tally, logger, explain })
+          : answerWhole(c, tally, runToItsEnd(run, generation, tally)),
+      explain,
     );
   };
 }

@@ -30,6 +30,8 @@ export type ChatRequest = {
   readonly serviceTier: ServiceTier | undefined;
   /** What the tools are for the client, by the names that the model knows. */
   readonly toolLabels: ToolOffer["labels"];
+  /** Where in the request the tools' schemas stand. */
+  readonly toolPlaces: ToolOffer["places"];
   /** What of its tools the model is not told of. */
   readonly droppedTools: ToolOffer["dropped"];
   /** What to generate. The id, the resolved model and the signal are the server's to add. */
@@ -44,7 +46,7 @@ export function decodeChatRequest(body: unknown): ChatRequest {
   const wire = parseBody("chat", chatRequestSchema, body);
   refuseCombinations(wire);
   refuseStreamedPrompt(wire);
-  const { use: tools, labels, dropped } = decodeTools(wire);
+  const { use: tools, labels, places, dropped } = decodeTools(wire);
   const format = decodeFormat(wire);
   if (tools !== undefined && tools.choice !== "none") refuseBareFormat(format);
 
@@ -59,6 +61,7 @@ export function decodeChatRequest(body: unknown): ChatRequest {
     answersFunctionCall: isSet(wire.functions) && wire.functions.length > 0,
     serviceTier: wire.service_tier ?? undefined,
     toolLabels: labels,
+    toolPlaces: places,
     droppedTools: dropped,
     generation: {
       prompt,

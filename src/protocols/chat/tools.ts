@@ -61,7 +61,12 @@ export function decodeTools(wire: WireTools): ToolOffer {
       "invalid_parameter_combination",
     );
   }
-  if (isOld) return { use: decodeFunctions(wire), labels: new Map(), dropped: [] };
+  if (isOld) {
+    const use = decodeFunctions(wire);
+    const names = wire.functions?.map(({ name }) => name) ?? [];
+    const places = use.tools.map(({ name }) => `functions[${names.indexOf(name)}].parameters`);
+    return { use, labels: new Map(), places, dropped: [] };
+  }
   if (isSet(wire.function_call) && typeof wire.function_call === "object") throw onlyWith("function_call", "functions");
   const entries = decodeToolEntries(wire.tools ?? [], "nested");
   return offerTools(entries, decodeToolChoice(wire.tool_choice), wire.parallel_tool_calls ?? true, WORDS);

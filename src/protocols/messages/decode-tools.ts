@@ -62,6 +62,7 @@ function decodeTool(tool: WireTool, param: string): ToolEntry {
   const told = known?.description ?? description;
   return {
     label: { type: "function", name },
+    place: `${param}.input_schema`,
     tool: {
       name,
       ...(isSet(told) && { description: told.toWellFormed() }),

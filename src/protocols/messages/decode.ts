@@ -24,6 +24,8 @@ export type MessagesRequest = {
   readonly showThinking: boolean;
   /** In OpenAI's words. Undefined is as good as `auto`. */
   readonly serviceTier: ServiceTier | undefined;
+  /** Where in the request the tools' schemas stand. */
+  readonly toolPlaces: ToolOffer["places"];
   /** What of its tools the model is not told of. */
   readonly droppedTools: ToolOffer["dropped"];
   /** What to generate. The id, the resolved model and the signal are the server's to add. */
@@ -35,6 +37,7 @@ export type MessagesRequest = {
 /** A request to count a prompt's tokens, understood: what would be generated from it, if anything were. */
 export type CountRequest = {
   readonly model: string | undefined;
+  readonly toolPlaces: ToolOffer["places"];
   readonly droppedTools: ToolOffer["dropped"];
   readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
 };
@@ -52,6 +55,7 @@ export function decodeMessagesRequest(body: unknown): MessagesRequest {
   if (input.tools !== undefined && input.tools.choice !== "none") refuseBareFormat(format);
   return {
     model: wire.model ?? undefined,
+    toolPlaces: offer.places,
     droppedTools: [...offer.dropped, ...droppedFields(body)],
     stream: wire.stream ?? false,
     showThinking: wire.thinking?.type === "disabled" || wire.thinking?.display !== "omitted",
@@ -74,6 +78,7 @@ export function decodeCountRequest(body: unknown): CountRequest {
   const offer = decodeToolUse(wire.tools, wire.tool_choice);
   return {
     model: wire.model ?? undefined,
+    toolPlaces: offer.places,
     droppedTools: [...offer.dropped, ...droppedFields(body)],
     generation: {
       ...decodeTemplateInput(wire, offer),

@@ -38,6 +38,8 @@ export type ResponsesRequest = {
   readonly serviceTier: ServiceTier | undefined;
   /** What the tools are for the client, by the names that the model knows. */
   readonly toolLabels: ToolOffer["labels"];
+  /** Where in the request the tools' schemas stand. */
+  readonly toolPlaces: ToolOffer["places"];
   /** What of its tools the model is not told of. */
   readonly droppedTools: ToolOffer["dropped"];
   /** What the response repeats of the request. */
@@ -54,7 +56,7 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
 
   const conversationId = typeof wire.conversation === "string" ? wire.conversation : wire.conversation?.id;
   const added = addedTools(wire.input);
-  const { use: tools, labels, dropped } = decodeTools(wire, added);
+  const { use: tools, labels, places, dropped } = decodeTools(wire, added);
   const format = decodeFormat(wire, textFormatOf(wire.text?.format));
   if (tools !== undefined && tools.choice !== "none") refuseBareFormat(format);
   const wantsLogprobs = wire.include?.includes("message.output_text.logprobs") || (wire.top_logprobs ?? 0) > 0;
@@ -85,6 +87,7 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
     },
     serviceTier: wire.service_tier ?? undefined,
     toolLabels: labels,
+    toolPlaces: places,
     droppedTools: dropped,
     settings: decodeSettings(wire, conversationId, added),
   };

@@ -61,12 +61,13 @@ function decodeEntry(value: unknown, place: Place): ToolEntry[] {
   switch (type) {
     case "function": {
       const definition = parseWireAt(functionDefinition, inner?.value, inner?.param ?? param);
-      return [{ label: labelOf(type, definition.name, namespace), tool: decodeFunction(definition, namespace) }];
+      const tool = decodeFunction(definition, namespace);
+      return [{ label: labelOf(type, definition.name, namespace), tool, place: `${inner?.param ?? param}.parameters` }];
     }
     case "custom": {
       const { name, description, format } = parseWireAt(customDefinition, inner?.value, inner?.param ?? param);
       const made = customTool(joinNamespace(namespace, name), description, format, room);
-      return [{ label: labelOf(type, name, namespace), ...made }];
+      return [{ label: labelOf(type, name, namespace), ...made, place: `${inner?.param ?? param}.format` }];
     }
     case "namespace": {
       const { name, tools } = parseWireAt(namespaceDefinition, wire, param);

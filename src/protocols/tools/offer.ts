@@ -11,6 +11,8 @@ export type ToolEntry =
       readonly label: ToolLabel;
       /** As the model gets it; its name is unique where the client's names are. */
       readonly tool: Tool;
+      /** Where in the request its schema or its format stands. */
+      readonly place: string;
       /** What of it can't be honoured, such as `apply_patch.format`. */
       readonly lost?: string;
     }
@@ -23,6 +25,8 @@ export type ToolOffer = {
   readonly use: ToolUse | undefined;
   /** By the name that the model knows. */
   readonly labels: ReadonlyMap<string, ToolLabel>;
+  /** Where in the request the schemas of the tools in `use` stand, in their order. */
+  readonly places: readonly string[];
   /** What the model is not told of, in the client's words. */
   readonly dropped: readonly string[];
 };
@@ -35,8 +39,6 @@ export type OfferWords = {
   /** A call is asked for, and there are no tools at all. */
   readonly nothing: () => InvalidRequestError;
 };
-
-export const NO_OFFER: ToolOffer = { use: undefined, labels: new Map(), dropped: [] };
 
 type Available = Extract<ToolEntry, { label: ToolLabel }>;
 
@@ -79,6 +81,7 @@ export function offerTools(
             parallel: parallel && !("named" in choice && choice.isSingle),
           },
     labels: new Map(Array.from(offered, ([name, { label }]) => [name, label])),
+    places: Array.from(offered.values(), ({ place }) => place),
     dropped: [...new Set(dropped)],
   };
 }

@@ -17,6 +17,7 @@ describe("a chat request", () => {
       includeUsage: false,
       answersFunctionCall: false,
       toolLabels: new Map(),
+      toolPlaces: [],
       droppedTools: [],
       generation: {
         prompt: { type: "chat", messages: [{ role: "user", content: "Hi" }] },

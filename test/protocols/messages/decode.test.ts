@@ -13,6 +13,7 @@ describe("a request for a message", () => {
       model: "one",
       stream: false,
       showThinking: true,
+      toolPlaces: [],
       droppedTools: [],
       generation: {
         prompt: { type: "chat", messages: [{ role: "user", content: "Hi" }] },
