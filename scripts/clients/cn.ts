@@ -10,9 +10,11 @@ await tryClient({
   version: VERSION,
   async setUp(bed) {
     await bed.npm(`@continuedev/cli@${VERSION}`);
-    for (const [name, key] of [
-      ["right", bed.key],
-      ["wrong", "sk-wrong"],
+    for (const [name, key, contextTokens] of [
+      ["right", bed.key, bed.contextTokens],
+      ["wrong", "sk-wrong", bed.contextTokens],
+      // It drops old messages, and then cuts the last, until they fit into what it was told.
+      ["large", bed.key, 4 * bed.contextTokens],
     ] as const) {
       const settings = `
 name: Sluice
@@ -26,7 +28,7 @@ models:
     apiKey: ${key}
     roles: [chat, edit, apply]
     defaultCompletionOptions:
-      contextLength: ${bed.contextTokens}
+      contextLength: ${contextTokens}
       maxTokens: 256
 `;
       await bed.write(`${name}.yaml`, settings);
@@ -40,5 +42,6 @@ models:
       }),
     harmlessTool: "Checklist",
     wrongKey: { CONFIG: "wrong" },
+    overContext: { CONFIG: "large" },
   }),
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import type { JsonSchema, OutputFormat } from "../generation/request.ts";
 import { createGrammarBuilder } from "../grammar/builder.ts";
@@ -133,10 +134,14 @@ export function decodeRegex(value: unknown, param: string): OutputFormat | undef
   return output;
 }
 
-/** The only one of `formats`, by the names of their fields, that was sent. Throws `InvalidRequestError` where there are two. */
+/**
+ * The one of `formats`, by the names of their fields, that was sent. Some clients say the same in an older word and a newer one; where two
+ * say different things it throws `InvalidRequestError`.
+ */
 export function pickFormat(formats: Readonly<Record<string, OutputFormat | undefined>>): OutputFormat | undefined {
   const sent = Object.entries(formats).filter(([, format]) => format !== undefined);
-  const [first, second] = sent;
+  const [first] = sent;
+  const second = sent.find(([, format]) => !isDeepStrictEqual(format, first?.[1]));
   if (first !== undefined && second !== undefined) {
     throw new InvalidRequestError(
       `Setting '${first[0]}' and '${second[0]}' at the same time is not supported.`,

@@ -35,6 +35,11 @@ describe("a grammar in llguidance's dialect of Lark", () => {
     expect(grammarOf('start: a b\na[capture="x"]: "1"\nb: "2"').accepts("12")).toBe(true);
   });
 
+  it("is refused by name where a JSON schema stands in it", () => {
+    const source = '%llguidance {}\n\nstart: answer\n\nanswer[capture]: %json {\n  "type": "object"\n}\n';
+    expect(() => checkLark(source, "grammar")).toThrow("it has %json, which is not translated");
+  });
+
   it.each(["max_tokens=20", 'stop="\\n"', "temperature=0.5", "capture, max_tokens=20", "capture, suffix=/x/"])(
     "is refused by the name of what would change the text: %s",
     (attribute) => {

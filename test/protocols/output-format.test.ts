@@ -150,6 +150,11 @@ describe("the extensions", () => {
     expect(refusal(() => decodeRegex(7, "regex"))).toMatchObject({ param: "regex", code: "invalid_type" });
   });
 
+  it("may be said twice, as guidance does for older and newer servers", () => {
+    const grammar = { type: "grammar", grammar: { gbnf: 'root ::= "a"' } } as const;
+    expect(pickFormat({ guided_grammar: grammar, structured_outputs: structuredClone(grammar) })).toEqual(grammar);
+  });
+
   it("are refused beside another format", () => {
     expect(pickFormat({ response_format: undefined, grammar: undefined })).toBeUndefined();
     expect(pickFormat({ response_format: { type: "json" }, grammar: undefined })).toEqual({ type: "json" });

@@ -20,6 +20,8 @@ export type Agent = {
   readonly harmlessTool: string;
   /** Variables that give it another key. */
   readonly wrongKey: Readonly<Record<string, string>>;
+  /** Variables that make it send more than the context has room for; some cut a prompt to the room that they were told of. */
+  readonly overContext?: Readonly<Record<string, string>>;
 };
 
 /** What the environment of such a program has to say about a context that is full. */
@@ -27,7 +29,7 @@ const TOO_LONG = /context|too long|too large|token|length/i;
 const WRONG_KEY = /401|api key|auth|unauthorized|log.?in/i;
 
 /** The things that are tried with every agent in the same way. */
-export function agentThings({ ask, harmlessTool, wrongKey }: Agent): ClientScript["things"] {
+export function agentThings({ ask, harmlessTool, wrongKey, overContext = {} }: Agent): ClientScript["things"] {
   return {
     async plain(bed) {
       const finished = await ask(bed, QUESTION);
@@ -57,6 +59,7 @@ export function agentThings({ ask, harmlessTool, wrongKey }: Agent): ClientScrip
       return `made to call ${harmlessTool}, it sends the result back`;
     },
     async cancel(bed) {
+      bed.recorder.changeOnce((body) => withModel(body, bed.callingModel));
       const begun = Promise.withResolvers<void>();
       const timer = setInterval(() => {
         if (generations(bed).some(({ answer }) => answer !== "")) begun.resolve();
@@ -73,7 +76,7 @@ export function agentThings({ ask, harmlessTool, wrongKey }: Agent): ClientScrip
       return "interrupted in mid-stream, it hangs up";
     },
     async "over-context"(bed) {
-      const finished = await ask(bed, tooLong(bed.contextTokens));
+      const finished = await ask(bed, tooLong(bed.contextTokens), { env: overContext });
       const tries = assertFewTries(bed, 400);
       assertEnds(finished);
       assertSays(finished, TOO_LONG);
@@ -92,6 +95,12 @@ export function agentThings({ ask, harmlessTool, wrongKey }: Agent): ClientScrip
 function toolsOf(recorded: Recorded | undefined): number {
   const tools = recorded?.body?.tools;
   return Array.isArray(tools) ? tools.length : 0;
+}
+
+/** Makes another model answer, which goes on and on. */
+function withModel(body: Record<string, unknown>, model: string): boolean {
+  body.model = model;
+  return true;
 }
 
 /** Makes a body demand an answer in text. */

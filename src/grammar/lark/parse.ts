@@ -113,6 +113,7 @@ export function parseLark(source: string): LarkGrammar {
     const token = peek();
     if (token === undefined) return undefined;
     if (token.type === "string") return readString(token);
+    if (token.type === "directive") throw new LarkSyntaxError(`it has ${token.text}, which is not translated`);
     if (token.type === "regex") {
       at += 1;
       return { type: "regex", pattern: withFlags(token.text, token.flags) };

@@ -1,5 +1,6 @@
 """What a library's scenarios made of a gateway, as one JSON object on stdout: for each its value, or its error."""
 
+import contextlib
 import json
 import sys
 
@@ -36,8 +37,10 @@ def run(**scenarios):
     for name, scenario in scenarios.items():
         if not name.endswith(ENDINGS):
             continue
-        try:
-            results[name] = {"value": scenario()}
-        except Exception as error:  # noqa: BLE001 - whatever a library raises is what it tells its user
-            results[name] = {"error": type(error).__name__, "message": str(error)[:2000]}
-    print(json.dumps(results))
+        # Some libraries print what they do.
+        with contextlib.redirect_stdout(sys.stderr):
+            try:
+                results[name] = {"value": scenario()}
+            except Exception as error:  # noqa: BLE001 - whatever a library raises is what it tells its user
+                results[name] = {"error": type(error).__name__, "message": str(error)[:2000]}
+    print(json.dumps(results), flush=True)
