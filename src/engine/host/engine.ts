@@ -166,7 +166,8 @@ export function createEngine(given: CreateEngineOptions): Engine {
           if (hasLeft) return;
           if (isGone()) throw unavailable();
           const prompt = { type: "tokens", tokens: read.tokens } as const;
-          take({ ...rest, prompt, stop: [...stop, ...read.stop] });
+          const ends = rest.sampling.ignoresEnd ? [] : read.stop;
+          take({ ...rest, prompt, stop: [...stop, ...ends] });
         })
         .catch((error: unknown) => writer.fail(error));
     }

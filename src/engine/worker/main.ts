@@ -73,6 +73,15 @@ function admit(
   return undefined;
 }
 
+/** What goes wrong with one sequence before it runs is no reason for the others to lose their engine. */
+function tryToAdmit(...given: Parameters<typeof admit>): Rejection | undefined {
+  try {
+    return admit(...given);
+  } catch (error) {
+    return { code: "failed", reason: messageOf(error) };
+  }
+}
+
 /** Without a folder for it the engine runs all the same, and evaluates again what slots lose. */
 function openPrefixStore(maxBytes: number): PrefixStore {
   if (maxBytes > 0) {
@@ -111,7 +120,7 @@ async function serve(options: EngineOptions): Promise<void> {
   process.on("message", (text) => {
     const message = parseHostMessage<HostMessage>(text);
     if (message.type === "submit") {
-      const rejection = admit(message.sequence, model, readPrompt, scheduler);
+      const rejection = tryToAdmit(message.sequence, model, readPrompt, scheduler);
       if (rejection !== undefined) send({ type: "rejected", id: message.sequence.id, rejection });
     } else if (message.type === "query") {
       send({ type: "answer", id: message.id, answer: answerQuery(message.query, knowledge) });

@@ -65,9 +65,12 @@ export function createPromptReader(options: PromptReaderOptions): PromptReader {
 
   return (prompt, tools) => {
     if (prompt.type === "tokens") return read(prompt, tools);
-    const digest = createHash("sha256")
-      .update(JSON.stringify([prompt, tools]))
-      .digest("base64");
+    let digest: string;
+    try {
+      digest = digestOf(prompt, tools);
+    } catch (error) {
+      return { rejection: promptRejection(error) };
+    }
     const known = memory.get(digest);
     if (known !== undefined && now() - known.readAt < MAX_AGE_MS) {
       remember(digest, known.tokens, known.readAt);
@@ -77,6 +80,13 @@ export function createPromptReader(options: PromptReaderOptions): PromptReader {
     if ("tokens" in result) remember(digest, result.tokens, now());
     return result;
   };
+}
+
+/** Throws for what is nested too deep to be written. */
+function digestOf(prompt: Prompt, tools: readonly Tool[]): string {
+  return createHash("sha256")
+    .update(JSON.stringify([prompt, tools]))
+    .digest("base64");
 }
 
 /** Why a prompt can't be had, after `encodePrompt` or `renderConversation` has thrown `error`. */

@@ -221,6 +221,17 @@ describe("a generation with a long prompt", () => {
     expect(reading.outcome).toBe("done");
   });
 
+  test("ends by nothing of its template's where it is to go on past its end", async () => {
+    const bench = await createReadyBench();
+    const asked = request();
+    read(bench.engine.generate({ ...asked, sampling: { ...asked.sampling, ignoresEnd: true } }));
+    await settle();
+    bench.vocabulary.load();
+    bench.vocabulary.answer(answer);
+    await settle();
+    expect(at(bench.worker.submitted, 0).stop).toEqual(["!"]);
+  });
+
   test("has a process that no question which clients ask for its own sake can hold up", async () => {
     const bench = await createReadyBench();
     const asked = [1, 2].map(() => bench.engine.text.tokenize(LONG, options));

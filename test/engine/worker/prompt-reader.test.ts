@@ -68,6 +68,15 @@ describe("reading a prompt", () => {
     expect(read).toHaveLength(4);
   });
 
+  test("of what can't be written, since it is nested too deep, is a refusal", () => {
+    const { readPrompt, read } = setUp();
+    let deep: unknown = 1;
+    for (let level = 0; level < 100_000; level += 1) deep = [deep];
+    const prompt = { type: "chat" as const, messages: [], templateArguments: { deep } };
+    expect(readPrompt(prompt, [])).toMatchObject({ rejection: { code: "unrenderable_prompt" } });
+    expect(read).toEqual([]);
+  });
+
   test("that leaves no room for an answer is a refusal each time", () => {
     const { readPrompt, read } = setUp(4);
     const rejection = { code: "context_length_exceeded", promptTokens: 4, contextTokens: 4, atLeast: false };
