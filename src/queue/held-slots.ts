@@ -10,8 +10,8 @@ export type Holding = {
   readonly cost: number;
   /** What it takes at most, as far as that is known: when it says as much as it may. */
   readonly most: number;
-  /** It can be set aside for others when it has taken `OVERDUE` times what it should have. */
-  canPause: boolean;
+  /** How long it is, in ms, until it can be set aside for one that is likely to take less than it has had; undefined where it can't be. */
+  untilDueMs: (() => number) | undefined;
   /** Slots that it holds yet. */
   sequences: number;
   /** For how long slots were held that are free again, together. */
@@ -40,12 +40,10 @@ export type HeldSlots = {
    * likely to go on for as long as it has been too late, so that who waits behind it is told more and more.
    *
    * @param calibration what requests really take, to what they are reckoned to
+   * @param waitingMs what the one that waits is likely to take
    */
-  workLeft(calibration: number): number;
+  workLeft(calibration: number, waitingMs: number): number;
 };
-
-/** One that has taken so many times what it should have is set aside for others that are likely to take less. */
-export const OVERDUE = 4;
 
 /** With fewer slots, keeping one costs everybody more than it gives to anybody. */
 const FEWEST_TO_KEEP_FROM = 4;
@@ -88,7 +86,7 @@ export function createHeldSlots(clock: Clock): HeldSlots {
     hasRoom: (tenant, width, limit) => sequences === 0 || sequences + width + keptFrom(tenant, width, limit) <= limit,
     take(tenant, width, { cost, most }) {
       const sinceMs = clock.now();
-      const holding = { tenant, sinceMs, cost, most, canPause: false, sequences: width, heldMs: 0 };
+      const holding = { tenant, sinceMs, cost, most, untilDueMs: undefined, sequences: width, heldMs: 0 };
       sequences += width;
       held.add(holding);
       if (tenant !== undefined) tenants.change(tenant, width, sinceMs);
@@ -100,18 +98,22 @@ export function createHeldSlots(clock: Clock): HeldSlots {
       held.delete(holding);
     },
     heldMs: (holding) => heldMs(holding, clock.now()),
-    workLeft(calibration) {
+    workLeft(calibration, waitingMs) {
       if (held.size === 0) return 0;
       const nowMs = clock.now();
       let left = 0;
-      for (const holding of held) left += leftOf(holding, heldMs(holding, nowMs) / calibration);
+      for (const holding of held) {
+        const ownMs = heldMs(holding, nowMs);
+        const likely = leftOf(holding, ownMs / calibration);
+        const dueMs = ownMs > waitingMs ? holding.untilDueMs?.() : undefined;
+        left += dueMs === undefined ? likely : Math.min(likely, dueMs / calibration);
+      }
       return left / held.size;
     },
   };
 }
 
-function leftOf({ cost, most, canPause }: Holding, done: number): number {
+function leftOf({ cost, most }: Holding, done: number): number {
   const likely = Math.max(cost - done, done - cost);
-  const until = canPause ? OVERDUE * cost : most;
-  return Math.max(Math.min(likely, until - done, most - done), cost * LEAST_LEFT);
+  return Math.max(Math.min(likely, most - done), cost * LEAST_LEFT);
 }

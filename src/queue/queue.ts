@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { isLasting, OverloadedError } from "../generation/errors.ts";
 import { type Hold, PRIORITIES, type Priority } from "../generation/terms.ts";
 import { createFairQueue, type Turn } from "./fair-queue.ts";
-import { createHeldSlots, type Holding, OVERDUE } from "./held-slots.ts";
+import { createHeldSlots, type Holding } from "./held-slots.ts";
 import type { Job, Stay } from "./job.ts";
 import { createLimiter } from "./limiter.ts";
 import { createPricing, type Order } from "./price.ts";
@@ -84,6 +84,9 @@ type Run = {
 /** What is kept of a run that was set aside. */
 type Aside = Pick<Run, "meter" | "choices" | "hold" | "earlierMs" | "earlierCost">;
 
+/** One that has taken so many times what it should have is set aside for others that are likely to take less. */
+const OVERDUE = 4;
+
 /** Nothing is set aside that has run for less, so that what it costs to take it up again stays small. */
 const LEAST_TURN_MS = 2_000;
 
@@ -128,14 +131,15 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return hasRoomFor({ tenant, choices: aside?.choices ?? choices });
   }
 
-  /** How long until so much work is done and a slot is free. */
-  function drainMs(work: number): number {
-    return ((work + slots.workLeft(pricing.calibration)) / limiter.limit) * pricing.calibration;
+  /** How long until so much work is done and a slot is free for one that is likely to take `slotMs`. */
+  function drainMs(work: number, slotMs: number): number {
+    const { calibration } = pricing;
+    return ((work + slots.workLeft(calibration, slotMs * calibration)) / limiter.limit) * calibration;
   }
 
   /** How long a job is likely to wait behind so much work. */
-  function waitMs(job: Pick<Job, "tenant" | "priority">, work: number): number {
-    return drainMs(work) * pricing.delay(lineOf(job));
+  function waitMs(job: Pick<Job, "tenant" | "priority">, work: number, slotMs: number): number {
+    return drainMs(work, slotMs) * pricing.delay(lineOf(job));
   }
 
   /** Gives turns as long as there is room. The head waits for room enough: others that need less don't overtake it, so that it has its turn. */
@@ -178,25 +182,27 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return { meter, choices: job.choices, hold: undefined, earlierMs: 0, earlierCost: 0 };
   }
 
-  /** For how long one has been too late, in ms: it has taken many times what it should have, or is in a later turn and has made good use of it. */
-  function overdueMs(run: Run, job: Job): number {
-    const { holding, spokeMs, earlierMs } = run;
-    if (run.hold === undefined || spokeMs === undefined) return 0;
-    if (earlierMs > 0) return clock.now() - holding.sinceMs - 2 * (spokeMs - holding.sinceMs) - LEAST_TURN_MS;
+  /**
+   * How long until a run is overdue, in ms, below 0 where it is: it has taken many times what it should have, or is in a later turn and has made
+   * good use of it. Undefined where the engine can't set it aside.
+   */
+  function untilDueMs({ holding, hold, spokeMs, earlierMs }: Run, job: Job): number | undefined {
+    if (hold === undefined || spokeMs === undefined) return undefined;
+    if (earlierMs > 0) return LEAST_TURN_MS + 2 * (spokeMs - holding.sinceMs) - (clock.now() - holding.sinceMs);
     const cost = Math.max(holding.cost, pricing.expect(job, limiter.limit).slotMs);
-    return slots.heldMs(holding) - Math.max(LEAST_TURN_MS, OVERDUE * cost * pricing.calibration);
+    return Math.max(LEAST_TURN_MS, OVERDUE * cost * pricing.calibration) - slots.heldMs(holding);
   }
 
   /** The run that is too late by most of those that may have to go for `waiting`, which is likely to take less than they have had. */
   function findOverdue(waiting: Visit, cost: number): { readonly run: Run; readonly visit: Visit } | undefined {
-    let found: { readonly run: Run; readonly visit: Visit; readonly ms: number } | undefined;
+    let found: { readonly run: Run; readonly visit: Visit; readonly dueMs: number } | undefined;
     if (waiting.aside !== undefined) return undefined;
     for (const [run, visit] of runs) {
-      const ms = overdueMs(run, visit.job);
-      if (ms <= (found?.ms ?? 0)) continue;
+      const dueMs = untilDueMs(run, visit.job) ?? 0;
+      if (dueMs >= (found?.dueMs ?? 0)) continue;
       if (run.earlierMs + slots.heldMs(run.holding) <= cost * pricing.calibration) continue;
       const isLower = PRIORITIES.indexOf(waiting.job.priority) > PRIORITIES.indexOf(visit.job.priority);
-      if (!isLower || run.earlierMs > 0) found = { run, visit, ms };
+      if (!isLower || run.earlierMs > 0) found = { run, visit, dueMs };
     }
     return found;
   }
@@ -278,17 +284,20 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   function tell(visit: Visit): void {
     const { entries, work } = ahead(visit);
-    const { prefillMs } = pricing.expect(visit.job, limiter.limit);
+    const { prefillMs, slotMs } = pricing.expect(visit.job, limiter.limit);
     visit.job.onWait?.({
       type: "waiting",
       position: entries + 1,
-      etaMs: Math.round(waitMs(visit.job, work) + prefillMs),
+      etaMs: Math.round(waitMs(visit.job, work, slotMs) + prefillMs),
     });
   }
 
   function expire(visit: Visit): void {
     const waitedMs = clock.now() - visit.arrivedMs;
-    const retryAfterMs = Math.max(1, Math.round(waitMs(visit.job, ahead(visit).work)));
+    const retryAfterMs = Math.max(
+      1,
+      Math.round(waitMs(visit.job, ahead(visit).work, pricing.expect(visit.job, limiter.limit).slotMs)),
+    );
     endWait(visit);
     leave(visit);
     const reason = `The request waited ${(waitedMs / 1000).toFixed(1)} s for its turn, as long as it may.`;
@@ -345,7 +354,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (visit.run === undefined) {
       const { entries, work } = ahead(visit);
       visit.position = entries + 1;
-      visit.reckonedMs = drainMs(work);
+      visit.reckonedMs = drainMs(work, visit.turn.entry.cost);
       waits.add(visit.waiting);
       lookLater();
       tell(visit);
@@ -367,7 +376,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         const run = runNow();
         if (run === undefined) return;
         run.hold = hold;
-        run.holding.canPause = true;
+        run.holding.untilDueMs = () => Math.max(0, untilDueMs(run, visit.job) ?? Number.POSITIVE_INFINITY);
       },
       text(sinceMs) {
         const nowMs = clock.now();
@@ -406,7 +415,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       if (!pricing.speeds.isKnown) return 0;
       const { prefillMs, slotMs } = pricing.expect(job, limiter.limit);
       if (more === 0 && queue.size === 0 && hasRoomFor(job)) return prefillMs;
-      return waitMs(job, queue.aheadOfNext(job, { entries: more, work: more * slotMs }).work) + prefillMs;
+      return waitMs(job, queue.aheadOfNext(job, { entries: more, work: more * slotMs }).work, slotMs) + prefillMs;
     },
     get counts() {
       return {

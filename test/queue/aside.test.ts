@@ -10,6 +10,8 @@ const TOKEN_MS = 10;
 const USUAL_TOKENS = 10;
 /** What it takes to go on from what was kept. */
 const RESUME_MS = 50;
+/** Nobody is set aside within two seconds, and who is overdue is looked for once a second. */
+const SOON_MS = 3_000;
 /** What is likely to be taken of a slot where nobody says how long the answer is: the usual. */
 const USUAL_MS = PREFILL_MS + USUAL_TOKENS * TOKEN_MS;
 
@@ -29,6 +31,7 @@ type Asked = { tokens: number; tenant?: string; priority?: Priority; maxTokens?:
 /** A queue that has learnt its speeds and habits, before an engine that reads a prompt and speaks at a steady pace, and keeps what it sets aside. */
 function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
   const clock = createFakeClock();
+  const pace = { tokenMs: TOKEN_MS };
   const queue = createModelQueue({ clock, slots, minSlots: 1, targetItlMs: 250, contextTokens: () => contextTokens });
 
   function send({ tokens, tenant = "a", priority = "default", maxTokens, canPause = true }: Asked): Client {
@@ -50,7 +53,7 @@ function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
       stay.text(lastMs === undefined ? undefined : clock.now() - lastMs);
       lastMs = clock.now();
       if (client.said < tokens) {
-        speakAfter(TOKEN_MS);
+        speakAfter(pace.tokenMs);
         return;
       }
       client.endMs = clock.now();
@@ -92,7 +95,7 @@ function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
     for (let slot = 0; slot < slots; slot++) send({ tokens: USUAL_TOKENS });
     runFor(2 * USUAL_MS);
   }
-  return { clock, queue, send, runFor };
+  return { clock, queue, pace, send, runFor };
 }
 
 describe("an estimate that ages", () => {
@@ -136,6 +139,23 @@ describe("requests that never end", () => {
     for (const [index, client] of endless.entries()) expect(client.said).toBeGreaterThan(said[index] ?? 0);
     for (const client of endless) client.leave();
     expect(queue.counts).toMatchObject({ waiting: 0, running: 0, sequences: 0, waits: 0 });
+  });
+
+  it("are counted on to go, at the time that is told, also where the machine has become slower meanwhile", () => {
+    for (const slower of [1, 3, 8]) {
+      const { clock, pace, send, runFor } = createBench();
+      pace.tokenMs = slower * TOKEN_MS;
+      for (let slot = 0; slot < 2; slot++) send({ tokens: 1_000_000 });
+      runFor(500);
+      const short = send({ tokens: 3, maxTokens: 3 });
+      const told: { readonly atMs: number; readonly etaMs: number | undefined }[] = [];
+      while (short.turnMs === undefined) {
+        told.push({ atMs: clock.now(), etaMs: short.etasMs.at(-1) });
+        runFor(1_000);
+        expect(told.length).toBeLessThan(60);
+      }
+      for (const { atMs, etaMs = 0 } of told) expect(short.turnMs - atMs).toBeLessThanOrEqual(4 * etaMs + SOON_MS);
+    }
   });
 
   it("give a short one its turn at once, when they have gone on for long", () => {
