@@ -9,6 +9,8 @@ export const NOT_TEXTS = "\0notTexts";
 const TYPES = ["null", "boolean", "number", "string", "array", "object"] as const;
 /** References in references, `not` in `not`, and so on. */
 const MAX_DEPTH = 16;
+/** Each of them doubles what must be looked at, before what is empty is left out. */
+const MAX_NUMBERS = 4;
 
 type SchemaObject = Exclude<JsonSchema, boolean>;
 type Resolve = (reference: string) => JsonSchema | undefined;
@@ -108,16 +110,28 @@ function withoutTypes(types: readonly unknown[], isNullable: boolean): readonly 
   return left.length === 0 ? [false] : [{ type: left }];
 }
 
-/** Numbers, arrays and objects are left out altogether where one of them must not be: they have many spellings. */
+/**
+ * Arrays and objects are left out altogether where one of them must not be, and numbers where there are many: they have many spellings. A
+ * number alone is between no others: what is less, and what is more.
+ */
 function withoutValues(values: readonly unknown[]): readonly JsonSchema[] {
   const texts = values.filter((value) => typeof value === "string");
+  const numbers = values.filter(isNumber);
   const kinds = new Set(values.map(kindOf));
   const left = TYPES.filter((type) => type !== "boolean" && (type === "string" || !kinds.has(type)));
   const booleans = [true, false].filter((value) => !values.includes(value));
   return [
     { type: left, ...(texts.length > 0 && { [NOT_TEXTS]: texts }) },
     ...(booleans.length > 0 ? [{ enum: booleans }] : []),
+    ...between(numbers),
   ];
+}
+
+/** The numbers that are none of `numbers`, where these are few. */
+function between(numbers: readonly (number | ExactNumber)[]): readonly JsonSchema[] {
+  if (numbers.length === 0 || numbers.length > MAX_NUMBERS) return [];
+  const sides = numbers.map((number) => ({ anyOf: [{ exclusiveMaximum: number }, { exclusiveMinimum: number }] }));
+  return [{ type: "number", allOf: sides }];
 }
 
 function kindOf(value: unknown): string {
