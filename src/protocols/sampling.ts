@@ -42,7 +42,21 @@ export const samplingFields = {
   frequency_penalty: decimal(-2, 2)
     .nullish()
     .describe("Subtracted from a token's logit for each time that the answer has it already."),
-  logit_bias: mapOf(decimal(-100, 100), MAX_BIASES, z.string().regex(/^\d{1,10}$/))
+  logit_bias: z
+    .union(
+      [
+        mapOf(decimal(-100, 100), MAX_BIASES, z.string().regex(/^\d{1,10}$/)),
+        // llama-server's form, in which `false` bans.
+        z
+          .array(
+            z.tuple([tokenId, z.union([decimal(-100, 100), z.literal(false)], { error: "a decimal or false" })], {
+              error: "a pair of a token id and a bias",
+            }),
+          )
+          .max(MAX_BIASES),
+      ],
+      { error: "an object or array" },
+    )
     .nullish()
     .describe("Added to the logits of tokens, by the model's own token ids; -100 bans one. 300 at most."),
   // An int64 in OpenAI's API, beyond what z.int() takes.
@@ -159,8 +173,9 @@ function refuseTwoPenalties({ repeat_penalty, repetition_penalty }: WireSampling
   );
 }
 
-function decodeLogitBias(biases: Readonly<Record<string, number>>): Sampling["logitBias"] {
-  return Object.entries(biases).map(([token, bias]) => [Number(token), bias] as const);
+function decodeLogitBias(biases: NonNullable<WireSampling["logit_bias"]>): Sampling["logitBias"] {
+  const entries = Array.isArray(biases) ? biases : Object.entries(biases);
+  return entries.map(([token, bias]) => [Number(token), bias === false ? -100 : bias] as const);
 }
 
 /**

@@ -216,7 +216,7 @@ test("the same in vLLM's form, and in a chat, and in pieces in a stream", async 
 });
 
 test("a long prompt is scored while another's answer goes on", async () => {
-  const tokens = (await tokenize(TEXT.repeat(60))).slice(0, 900);
+  const tokens = (await tokenize(TEXT.repeat(60))).slice(0, 500);
   const left = new AbortController();
   const body = { messages: question, stream: true, ignore_eos: true, max_tokens: 900 };
   const parts = events(await post(body, { signal: left.signal, body: JSON.stringify({ model: MODEL, ...body }) }));
@@ -229,7 +229,7 @@ test("a long prompt is scored while another's answer goes on", async () => {
     if (!left.signal.aborted) throw error;
   }
   const { choices } = await scoring;
-  expect(choices[0]?.logprobs?.token_logprobs).toHaveLength(900);
+  expect(choices[0]?.logprobs?.token_logprobs).toHaveLength(500);
   // It has at least as many pieces.
-  expect(meanwhile).toBeGreaterThan(10);
+  expect(meanwhile).toBeGreaterThan(5);
 });

@@ -115,9 +115,9 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
   ],
   [
     { logit_bias: [1] },
-    "logit_bias",
+    "logit_bias[0]",
     "invalid_type",
-    "Invalid type for 'logit_bias': expected an object, but got an array instead.",
+    "Invalid type for 'logit_bias[0]': expected a pair of a token id and a bias, but got an integer instead.",
   ],
   [
     { stream: "yes" },

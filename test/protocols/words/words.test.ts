@@ -101,6 +101,21 @@ const HONOURED: readonly [fields: Fields, routes: readonly Route[], wanted: obje
   [{ xtc_probability: 0.5, xtc_threshold: 0.2 }, ALL, sampling({ xtcProbability: 0.5, xtcThreshold: 0.2 })],
   [{ seed: 4, presence_penalty: 1 }, ALL, sampling({ seed: 4, presencePenalty: 1 })],
   [{ logit_bias: { "5": -100 } }, ALL, sampling({ logitBias: [[5, -100]] })],
+  [
+    {
+      logit_bias: [
+        [5, false],
+        [6, 2.5],
+      ],
+    },
+    ALL,
+    sampling({
+      logitBias: [
+        [5, -100],
+        [6, 2.5],
+      ],
+    }),
+  ],
   [{ stop: "END" }, ["chat", "completions", "responses"], { stop: ["END"] }],
   [{ stop: ["", "END"] }, ["chat", "completions", "responses"], { stop: ["END"] }],
   [{ n_predict: 9 }, ["chat", "completions", "responses"], { maxTokens: 9 }],
