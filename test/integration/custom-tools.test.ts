@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 import { describe, expect, inject, test } from "vitest";
-import { response, responseEvent } from "../fixtures/openai/responses.ts";
+import { responseEvent } from "../fixtures/openai/responses.ts";
 
 const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none", maxRetries: 0 });
 const model = "smollm2-135m-instruct";
@@ -81,7 +81,7 @@ describe("custom tools, with the real model", () => {
       previous_response_id: last.response.id,
       input: [{ type: "custom_tool_call_output", call_id: call.call_id, output: "Said." }],
     });
-    expect(response.parse({ ...next, output_text: undefined }).output).toHaveLength(1);
+    expect(next.output).toHaveLength(1);
     const items = await client.responses.inputItems.list(next.id, { order: "asc" });
     expect(items.data.map(({ type }) => type)).toEqual(["message", "custom_tool_call", "custom_tool_call_output"]);
   });
