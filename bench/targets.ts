@@ -34,6 +34,8 @@ export const TARGETS: readonly Target[] = [
   { workload: "overload", figure: "goodPerSecond", rival: peer, rule: { of: "ratio", atLeast: 2 } },
   { workload: "overload", figure: "politeTtftOverUnloaded", rival: peer, rule: { of: "value", below: 2 } },
   { workload: "overload", figure: "returnedAnswered", rival: peer, rule: { of: "value", atLeast: 90 } },
+  { workload: "overload", figure: "refusalP95Ms", rival: peer, rule: { of: "value", below: 300 } },
+  { workload: "overload", figure: "spikeRefusalP95Ms", rival: peer, rule: { of: "value", below: 300 } },
   { workload: "overload", figure: "growthMb", rival: peer, rule: { of: "value", below: 30 } },
   { workload: "queue", figure: "crowdedDecisionUs", rival: "sluice", rule: { of: "value", below: 20 } },
   { workload: "cache", figure: "hitsPerSecond", rival: "bare Hono", rule: { of: "ratio", atLeast: 0.6 } },
