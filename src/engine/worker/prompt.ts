@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
-import type { Prompt, Tool } from "../../generation/request.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Message, Prompt, Tool } from "../../generation/request.ts";
 import type { Tokenizer } from "./backend.ts";
 import { type ChatPrompt, chatVariables } from "./chat-variables.ts";
 import { type ControlFinder, createDisguise } from "./control-text.ts";
+import { easierForms } from "./conversation-forms.ts";
 import { tokenizeLong } from "./long-text.ts";
 
 /** A model's chat template, compiled, and what else its prompts are made of. */
@@ -108,10 +110,33 @@ function piecesOf(prompt: Prompt, tools: readonly Tool[], template: ChatTemplate
 }
 
 /**
+ * Renders a conversation, in an easier form where the template refuses it as it is.
+ *
+ * @throws what the template raised for it as it is, where it takes no other form either
+ */
+function conversationPieces(prompt: ChatPrompt, tools: readonly Tool[], template: ChatTemplate) {
+  try {
+    return renderPieces(prompt, tools, template);
+  } catch (error) {
+    let last: readonly Message[] = prompt.messages;
+    for (const messages of easierForms(prompt.messages)) {
+      if (isDeepStrictEqual(messages, last)) continue;
+      last = messages;
+      try {
+        return renderPieces({ ...prompt, messages }, tools, template);
+      } catch {
+        // The next one is easier still.
+      }
+    }
+    throw error;
+  }
+}
+
+/**
  * Renders a conversation in pieces to be tokenized one by one, such that only the template can make control tokens: what messages, tools
  * and arguments say stays text. In the common case nothing in them could be taken for a control token, and it is one piece.
  */
-function conversationPieces(prompt: ChatPrompt, tools: readonly Tool[], template: ChatTemplate) {
+function renderPieces(prompt: ChatPrompt, tools: readonly Tool[], template: ChatTemplate) {
   const disguise = createDisguise(template.control);
   const cut = prompt.continueFinal === true ? `x${randomUUID().replaceAll("-", "")}cut` : undefined;
   const marked = cut === undefined ? prompt : withFinalMark(prompt, cut);

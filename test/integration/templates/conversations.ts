@@ -148,6 +148,17 @@ export function conversations({ takesSystem, onlyTools, control }: Family): Read
   return new Map(Object.entries(all).filter(([, { tools }]) => onlyTools === undefined || tools !== undefined));
 }
 
+/** The same in the form in which a template gets them that refuses them as they are. */
+export function easierConversations({ takesSystem }: Family): ReadonlyMap<string, Body> {
+  const told = takesSystem === false ? [] : [system];
+  const said = (...messages: readonly WireMessage[]): Body => ({ messages: [...told, ...messages] });
+  return new Map([
+    ["a system message", { messages: [user("Be brief.\n\nHi")] }],
+    ["two questions in a row", said(user("One\n\nTwo"))],
+    ["a system message in the midst", said(user("Hi"), assistant("Hello"), user("Be brief.\n\nSo?"))],
+  ]);
+}
+
 function call(id: string, name: string, json: string): WireCall {
   return { id, type: "function", function: { name, arguments: json } };
 }
