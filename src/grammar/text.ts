@@ -1,5 +1,9 @@
 import type { CharRange, CharSet } from "./automaton/char-set.ts";
 
+/** Ranges of one class of characters. */
+const MAX_RANGES = 128;
+const LATIN_END = 0x250;
+
 /** `text` as a quoted literal of GBNF. */
 export function literal(text: string): string {
   return `"${Array.from(text.toWellFormed(), escapeInLiteral).join("")}"`;
@@ -7,7 +11,17 @@ export function literal(text: string): string {
 
 /** `set` as a character class of GBNF. */
 export function characterClass(set: CharSet): string {
-  return `[${set.map(writeRange).join("")}]`;
+  return `[${prune(set).map(writeRange).join("")}]`;
+}
+
+/** The widest ranges, and all of the Latin letters: llama.cpp looks at each for every candidate. The others are not written. */
+function prune(set: CharSet): CharSet {
+  if (set.length <= MAX_RANGES) {
+    return set;
+  }
+  const widths = set.map(([first, last]) => last - first).sort((a, b) => b - a);
+  const least = widths[MAX_RANGES] ?? 0;
+  return set.filter(([first, last]) => first < LATIN_END || last - first > least);
 }
 
 function writeRange([first, last]: CharRange): string {

@@ -37,6 +37,27 @@ describe("the grammar of a regular expression", () => {
     );
   });
 
+  it.each<[string, readonly string[], readonly string[]]>([
+    ["(?=.*[A-Z])(?=.*\\d)[A-Za-z0-9]{4,6}", ["aB3d", "1Ab2c"], ["abcd", "ABCD", "A1"]],
+    ["(?!foo|bar)[a-z]{3}", ["fob", "baz"], ["foo", "bar"]],
+    ["[a-z]+(?!d)x", ["ax", "adx"], ["a", "d"]],
+    ["(?:a(?=b)|c)b", ["ab", "cb"], ["ac", "b"]],
+    ["\\bab\\b( \\bcd\\b)?", ["ab", "ab cd"], ["abc", "ab  cd"]],
+    [".*\\bend\\b.*", ["end", "the end.", "an end here"], ["ending", "bend"]],
+    [".*\\Bx", ["ax", "aax"], ["x", "a x"]],
+    ["\\p{Lu}\\p{Ll}+", ["Äpfel", "Ab"], ["apfel", "AB", "A1"]],
+    ["[\\p{Script=Greek}_]+", ["αβγ_"], ["abc"]],
+    ["\\P{L}+", ["12 ,"], ["1a"]],
+  ])("looks ahead, at the borders of words and at what Unicode says of characters: %s", (pattern, right, wrong) => {
+    const { accepts, write } = grammarOf(pattern);
+    const whole = new RegExp(`^(?:${pattern})$`, "u");
+    expect(right.filter((text) => !whole.test(text) || !accepts(text))).toEqual([]);
+    expect(wrong.filter((text) => whole.test(text) || accepts(text))).toEqual([]);
+    for (const seed of [1, 2, 3, 4, 5]) {
+      expect(write(seed)).toMatch(whole);
+    }
+  });
+
   it("allows all that matches", () => {
     fc.assert(
       fc.property(
@@ -51,15 +72,14 @@ describe("the grammar of a regular expression", () => {
   });
 
   it.each([
-    ["(?=a)a", "look-ahead"],
-    ["(?!a)b", "look-ahead"],
+    ["(?:(?=a)a)*", "look-ahead"],
+    ["(?:(?!a).)*b", "look-ahead"],
     ["(?<=a)b", "look-behind"],
     ["(?<!a)b", "look-behind"],
     ["(a)\\1", "back-reference"],
     ["(?<x>a)\\k<x>", "named back-reference"],
-    ["a\\b", "word boundary"],
-    ["\\p{L}", "Unicode property"],
-    ["[\\p{L}]", "Unicode property"],
+    ["\\p{Nothing}", "Unicode property"],
+    ["[\\p{Nothing}]", "Unicode property"],
     ["(?i:a)", "flags"],
     ["a{9999999999}", "count"],
     ["a(", "not a regular expression"],

@@ -1,6 +1,6 @@
 import { MAX_STATES } from "../limits.ts";
 import { type CharSet, charSet, codePoint, intersectSets, invertSet, setHas, unionSets } from "./char-set.ts";
-import type { Nfa } from "./nfa.ts";
+import type { Nfa, Place } from "./nfa.ts";
 
 export type Edge = { readonly set: CharSet; readonly to: number };
 
@@ -23,11 +23,11 @@ type Draft = { accepts: boolean; edges: Edge[] };
 
 /** The automaton of the texts that `nfa` matches from their first to their last character. */
 export function determinize(nfa: Nfa, spend: Spend): Dfa {
-  const close = (seeds: Iterable<number>, atStart: boolean, atEnd: boolean): number[] => {
+  const close = (seeds: Iterable<number>, at: Situation): number[] => {
     const found = new Set(seeds);
     for (const state of found) {
       for (const { place, to } of nfa.empty[state] ?? []) {
-        if (place === "anywhere" || (place === "start" && atStart) || (place === "end" && atEnd)) {
+        if (isAt(place, at)) {
           found.add(to);
         }
       }
@@ -35,21 +35,65 @@ export function determinize(nfa: Nfa, spend: Spend): Dfa {
     spend(CLOSURE_COST * found.size);
     return [...found].sort((a, b) => a - b);
   };
-  const hasEnds = nfa.empty.some((moves) => moves.some(({ place }) => place === "end"));
-  const accepts = (states: readonly number[], atStart: boolean) =>
-    states.includes(nfa.final) || (hasEnds && close(states, atStart, true).includes(nfa.final));
+  const has = (...wanted: readonly Place[]) =>
+    nfa.empty.some((moves) => moves.some(({ place }) => wanted.includes(place)));
+  const hasEnds = has("end", "boundary", "inside");
+  /** Whether it matters of which kind the characters on both sides of a place are. */
+  const hasWords = has("boundary", "inside");
+  const ends = { isEnd: true, comesWord: false };
 
-  return explore<{ readonly states: readonly number[]; readonly atStart: boolean }>({
-    first: { states: close([0], true, false), atStart: true },
-    keyOf: ({ states, atStart }) => `${atStart}:${states.join()}`,
-    accepts: ({ states, atStart }) => accepts(states, atStart),
-    next: ({ states }) =>
-      splitMoves(
-        states.flatMap((state) => nfa.moves[state] ?? []),
-        spend,
-      ).map(({ set, targets }) => ({ set, to: { states: close(targets, false, false), atStart: false } })),
+  return explore<Reached>({
+    first: { states: close([0], { isStart: true, wasWord: false }), isStart: true, wasWord: false },
+    keyOf: ({ states, isStart, wasWord }) => `${isStart}:${wasWord}:${states.join()}`,
+    accepts: ({ states, ...at }) =>
+      states.includes(nfa.final) || (hasEnds && close(states, { ...at, ...ends }).includes(nfa.final)),
+    next({ states, ...at }) {
+      const kinds = hasWords ? [WORD, NO_WORD] : [undefined];
+      return kinds.flatMap((kind) => {
+        const from = kind === undefined ? states : close(states, { ...at, comesWord: kind === WORD });
+        const moves = from.flatMap((state) => nfa.moves[state] ?? []);
+        const ofKind = kind === undefined ? moves : moves.map(({ set, to }) => ({ set: intersectSets(set, kind), to }));
+        const wasWord = kind === WORD;
+        return splitMoves(ofKind, spend).map(({ set, targets }) => ({
+          set,
+          to: { states: close(targets, { isStart: false, wasWord }), isStart: false, wasWord },
+        }));
+      });
+    },
     spend,
   });
+}
+
+/** What is known of a place: whether it is the first, whether the character before it is one of a word, and what comes, once that is known. */
+type Situation = {
+  readonly isStart: boolean;
+  readonly wasWord: boolean;
+  readonly isEnd?: boolean;
+  readonly comesWord?: boolean;
+};
+type Reached = { readonly states: readonly number[]; readonly isStart: boolean; readonly wasWord: boolean };
+
+const WORD = charSet([
+  [0x30, 0x39],
+  [0x41, 0x5a],
+  [0x5f, 0x5f],
+  [0x61, 0x7a],
+]);
+const NO_WORD = invertSet(WORD);
+
+function isAt(place: Place, { isStart, wasWord, isEnd, comesWord }: Situation): boolean {
+  switch (place) {
+    case "anywhere":
+      return true;
+    case "start":
+      return isStart;
+    case "end":
+      return isEnd === true;
+    case "boundary":
+      return comesWord !== undefined && comesWord !== wasWord;
+    case "inside":
+      return comesWord !== undefined && comesWord === wasWord;
+  }
 }
 
 /** The texts that both match. */

@@ -1,8 +1,9 @@
 import type { RegexNode } from "../regex/node.ts";
 import type { CharSet } from "./char-set.ts";
+import type { Dfa } from "./dfa.ts";
 
 /** Which places in the text an empty move may be taken at. */
-export type Place = "anywhere" | "start" | "end";
+export type Place = "anywhere" | "start" | "end" | "boundary" | "inside";
 
 /** A nondeterministic automaton (Thompson's construction). State 0 is the first. */
 export type Nfa = {
@@ -38,6 +39,15 @@ export function buildNfa(node: RegexNode, spend: (states: number) => void): Nfa 
         moves[from]?.push({ set: node.set, to });
         return to;
       }
+      case "boundary": {
+        const to = state();
+        skip(from, to, node.isNegated ? "inside" : "boundary");
+        return to;
+      }
+      case "automaton":
+        return buildAutomaton(node.dfa, from);
+      case "look":
+        throw new Error("Places that look ahead are resolved before.");
       case "start":
       case "end": {
         const to = state();
@@ -58,6 +68,23 @@ export function buildNfa(node: RegexNode, spend: (states: number) => void): Nfa 
       case "repeat":
         return buildRepeat(node, from);
     }
+  }
+  function buildAutomaton({ states }: Dfa, from: number): number {
+    const own = states.map(state);
+    const to = state();
+    for (const [index, { accepts, edges }] of states.entries()) {
+      const at = own[index] ?? to;
+      for (const edge of edges) {
+        moves[at]?.push({ set: edge.set, to: own[edge.to] ?? to });
+      }
+      if (accepts) {
+        skip(at, to);
+      }
+    }
+    if (own[0] !== undefined) {
+      skip(from, own[0]);
+    }
+    return to;
   }
   function buildRepeat({ item, min, max }: Extract<RegexNode, { type: "repeat" }>, from: number): number {
     let last = from;

@@ -1,4 +1,5 @@
-import { type CharSet, charsOf, DIGITS } from "../automaton/char-set.ts";
+import { ANY_CHAR, type CharSet, charsOf, DIGITS } from "../automaton/char-set.ts";
+import type { Dfa } from "../automaton/dfa.ts";
 
 /** A regular expression, parsed. */
 export type RegexNode =
@@ -10,10 +11,23 @@ export type RegexNode =
   /** `^` */
   | { readonly type: "start" }
   /** `$` */
-  | { readonly type: "end" };
+  | { readonly type: "end" }
+  /** `\b`, or negated `\B`. */
+  | { readonly type: "boundary"; readonly isNegated: boolean }
+  /** `(?=…)`, or negated `(?!…)`. */
+  | { readonly type: "look"; readonly isNegated: boolean; readonly inner: RegexNode }
+  /** What an automaton matches. */
+  | { readonly type: "automaton"; readonly dfa: Dfa };
 
 export const EMPTY: RegexNode = { type: "sequence", items: [] };
 export const NEVER: RegexNode = { type: "choice", items: [] };
+/** Any text. */
+export const ANYTHING: RegexNode = {
+  type: "repeat",
+  item: { type: "set", set: ANY_CHAR },
+  min: 0,
+  max: Number.POSITIVE_INFINITY,
+};
 export const DIGIT: RegexNode = { type: "set", set: DIGITS };
 
 export function oneOfSet(set: CharSet): RegexNode {

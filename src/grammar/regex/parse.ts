@@ -3,13 +3,12 @@ import { UnsupportedSchemaError } from "../errors.ts";
 import { MAX_PATTERN_LENGTH } from "../limits.ts";
 import { DOT, readEscape } from "./escapes.ts";
 import { choice, oneOfSet, type RegexNode, repeat, sequence } from "./node.ts";
+import { charactersWith } from "./unicode.ts";
 
 const MAX_NESTED_GROUPS = 100;
 
 /** The groups that look around, and the escapes that no automaton knows: what begins like this, and its name. */
 const REFUSED_GROUPS: readonly (readonly [RegExp, string])[] = [
-  [/^\?=/, "look-ahead (?=…)"],
-  [/^\?!/, "look-ahead (?!…)"],
   [/^\?<=/, "look-behind (?<=…)"],
   [/^\?<!/, "look-behind (?<!…)"],
   [/^\?[a-z-]+[:)]/, "flags (?i:…)"],
@@ -17,8 +16,6 @@ const REFUSED_GROUPS: readonly (readonly [RegExp, string])[] = [
 const REFUSED_ESCAPES: readonly (readonly [RegExp, string])[] = [
   [/^[1-9]/, "a back-reference"],
   [/^k/, "a named back-reference"],
-  [/^[bB]/, "a word boundary"],
-  [/^[pP]/, "a Unicode property \\p{…}"],
 ];
 
 /**
@@ -92,8 +89,10 @@ export function parseRegex(pattern: string, path: string, keyword: string): Rege
         return oneOfSet(DOT);
       case "[":
         return oneOfSet(parseClass());
-      case "\\":
-        return oneOfSet(parseEscape());
+      case "\\": {
+        const boundary = take(/^\\[bB]/);
+        return boundary === null ? oneOfSet(parseEscape()) : { type: "boundary", isNegated: boundary[0] === "\\B" };
+      }
       default:
         return oneOfSet(parseChar());
     }
@@ -105,11 +104,12 @@ export function parseRegex(pattern: string, path: string, keyword: string): Rege
       throw refuse("its groups are nested too deep");
     }
     refuseAny(REFUSED_GROUPS);
+    const ahead = take(/^\?[=!]/);
     take(/^\?(?:<[^>]*>|:)/);
     const inner = parseChoice();
     index += 1;
     depth -= 1;
-    return inner;
+    return ahead === null ? inner : { type: "look", isNegated: ahead[0] === "?!", inner };
   }
   function parseChar(): CharSet {
     const code = pattern.codePointAt(index) ?? 0;
@@ -119,7 +119,23 @@ export function parseRegex(pattern: string, path: string, keyword: string): Rege
   function parseEscape(): CharSet {
     index += 1;
     refuseAny(REFUSED_ESCAPES);
-    return readOrRefuse(index - 1);
+    return parseProperty() ?? readOrRefuse(index - 1);
+  }
+  /** Behind the backslash. */
+  function parseProperty(): CharSet | undefined {
+    const found = take(/^([pP])\{([\w=]{1,28})\}/);
+    if (found === null) {
+      if (/^[pP]/.test(pattern.slice(index))) {
+        throw refuse("a Unicode property \\p{…} in it is not known");
+      }
+      return undefined;
+    }
+    const [, kind, property = ""] = found;
+    const set = charactersWith(property);
+    if (set === undefined) {
+      throw refuse("a Unicode property \\p{…} in it is not known");
+    }
+    return kind === "P" ? invertSet(set) : set;
   }
   function readOrRefuse(from: number): CharSet {
     const found = readEscape(pattern, from);
@@ -157,10 +173,8 @@ export function parseRegex(pattern: string, path: string, keyword: string): Rege
       index += 2;
       return [[8, 8]];
     }
-    if (/[pP]/.test(pattern[index + 1] ?? "")) {
-      throw refuse("a Unicode property \\p{…} in it is not supported");
-    }
-    return readOrRefuse(index);
+    index += 1;
+    return parseProperty() ?? readOrRefuse(index - 1);
   }
   function refuseAny(names: readonly (readonly [RegExp, string])[]): void {
     const found = names.find(([beginning]) => beginning.test(pattern.slice(index, index + 16)));

@@ -1,0 +1,64 @@
+import { complement, intersect } from "../automaton/dfa.ts";
+import { UnsupportedSchemaError } from "../errors.ts";
+import { ANYTHING, choice, type RegexNode, sequence } from "./node.ts";
+import type { CompileNode, Source } from "./source.ts";
+
+/**
+ * `node` without the places that look ahead: what follows such a place is what matches both it and what comes after it. Throws
+ * `UnsupportedSchemaError` where one stands in what repeats.
+ */
+export function resolveLooks(node: RegexNode, source: Source, compile: CompileNode): RegexNode {
+  if (!looks(node)) {
+    return node;
+  }
+  const items = flatten(node);
+  const choiceAt = items.findIndex((item) => item.type === "choice" && looks(item));
+  const lookAt = items.findIndex((item) => item.type === "look");
+  const found = items[choiceAt];
+  if (found?.type === "choice" && (lookAt < 0 || choiceAt < lookAt)) {
+    return choice(
+      ...found.items.map((item) =>
+        resolveLooks(sequence(...items.slice(0, choiceAt), item, ...items.slice(choiceAt + 1)), source, compile),
+      ),
+    );
+  }
+  const look = items[lookAt];
+  const rest = sequence(...items.slice(lookAt + 1));
+  if (look?.type !== "look" || has(rest, "start") || has(look.inner, "start")) {
+    throw new UnsupportedSchemaError(
+      source.path,
+      source.keyword,
+      "look-ahead in a part that repeats in it is not supported",
+    );
+  }
+  const spend = (steps: number) => source.budget.spend(steps, source.path, source.keyword);
+  const seen = compile(sequence(look.inner, ANYTHING), source);
+  const behind = compile(rest, source);
+  const both = intersect(behind, look.isNegated ? complement(seen) : seen, spend);
+  return sequence(...items.slice(0, lookAt), { type: "automaton", dfa: both });
+}
+
+function flatten(node: RegexNode): readonly RegexNode[] {
+  return node.type === "sequence" ? node.items.flatMap(flatten) : [node];
+}
+
+function looks(node: RegexNode): boolean {
+  return has(node, "look");
+}
+
+function has(node: RegexNode, type: RegexNode["type"]): boolean {
+  if (node.type === type) {
+    return true;
+  }
+  switch (node.type) {
+    case "sequence":
+    case "choice":
+      return node.items.some((item) => has(item, type));
+    case "repeat":
+      return has(node.item, type);
+    case "look":
+      return has(node.inner, type);
+    default:
+      return false;
+  }
+}

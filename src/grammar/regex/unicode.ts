@@ -1,0 +1,36 @@
+import { LRUCache } from "lru-cache";
+import { type CharRange, type CharSet, charSet } from "../automaton/char-set.ts";
+
+/** Properties whose characters are kept, the last used ones. */
+const known = new LRUCache<string, CharSet>({ max: 32 });
+const CHUNK = 0x8000;
+const LAST = 0x10ffff;
+
+/** The characters with a property of Unicode, such as `L` or `Script=Greek`; undefined where ECMAScript knows none of this name. */
+export function charactersWith(property: string): CharSet | undefined {
+  const found = known.get(property) ?? find(property);
+  if (found !== undefined) {
+    known.set(property, found);
+  }
+  return found;
+}
+
+function find(property: string): CharSet | undefined {
+  let runs: RegExp;
+  try {
+    runs = new RegExp(`\\p{${property}}+`, "gu");
+  } catch {
+    return undefined;
+  }
+  const ranges: CharRange[] = [];
+  for (let first = 0; first <= LAST; first += CHUNK) {
+    const isWide = first > 0xffff;
+    // Surrogates are no characters by themselves, and are cut out of the set.
+    const text = Array.from({ length: CHUNK }, (_, index) => String.fromCodePoint(first + index)).join("");
+    for (const { index, 0: run } of text.matchAll(runs)) {
+      const from = first + (isWide ? index / 2 : index);
+      ranges.push([from, from + (isWide ? run.length / 2 : run.length) - 1]);
+    }
+  }
+  return charSet(ranges);
+}
