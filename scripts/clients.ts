@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { Argument, Command } from "commander";
+import { ensureModel, loadCatalogue, resolveModel } from "../src/models/index.ts";
 import { THINGS, type ThingResult } from "./clients/kit/things.ts";
 
 const FOLDER = join(import.meta.dirname, "clients");
@@ -45,6 +46,8 @@ const program = new Command("npm run clients --")
   .parse();
 const options = program.opts<{ model: string; context: number; timeout: number; only?: string[] }>();
 
+const modelFile = await ensureModel(resolveModel(options.model, await loadCatalogue()), { modelsDir: "models" });
+
 const folder = await mkdtemp(join(tmpdir(), "sluice-clients-"));
 const prompts = join(folder, "prompts");
 await mkdir(prompts);
@@ -76,6 +79,7 @@ try {
 async function runScript(name: string, url: string, model: string): Promise<readonly ThingResult[]> {
   const args = [
     ...[join(FOLDER, `${name}.ts`), "--url", url, "--key", KEY, "--model", "preset/brief", "--calling-model", model],
+    ...["--model-file", modelFile.path],
     ...["--context", String(options.context), "--timeout", String(options.timeout)],
     ...(options.only ? ["--only", ...options.only] : []),
   ];

@@ -6,6 +6,7 @@ import { tryClient } from "./kit/main.ts";
 import { tooLong } from "./kit/prompts.ts";
 
 const VERSION = "0.4.13";
+const TOKENIZER = join(import.meta.dirname, "lm-eval/tokenizer.py");
 
 /** Tasks of our own: data sets come from the network, and these few lines show the same. */
 const CHOICES = `
@@ -31,7 +32,7 @@ generation_kwargs: { until: ["\\n"], max_gen_toks: 16, do_sample: false }
 metric_list: [{ metric: exact_match }]
 `;
 
-/** Runs a task. Its tokenizer is the gateway's own prompt of texts, so nothing is downloaded. */
+/** Runs a task; nothing is downloaded for it. */
 function evaluate(
   bed: Bed,
   kind: "completions" | "chat-completions",
@@ -39,11 +40,16 @@ function evaluate(
   { env, ...options }: BedRunOptions = {},
 ) {
   const path = kind === "completions" ? "completions" : "chat/completions";
+  // Multiple choice counts the question's tokens, to know which of the log-probabilities are the answer's.
+  const tokenizer =
+    kind === "completions"
+      ? `tokenizer_backend=huggingface,tokenizer=${join(bed.work, "tokenizer")}`
+      : "tokenizer_backend=none";
   const args = [
     ...["--model", `local-${kind}`, "--tasks", task, "--include_path", bed.work, "--batch_size", "1"],
     ...[
       "--model_args",
-      `model=${bed.callingModel},base_url=${bed.recorder.url}/v1/${path},tokenizer_backend=none,tokenized_requests=False,max_retries=2`,
+      `model=${bed.callingModel},base_url=${bed.recorder.url}/v1/${path},${tokenizer},tokenized_requests=False,max_retries=2`,
     ],
     ...(kind === "chat-completions" ? ["--apply_chat_template"] : []),
   ];
@@ -57,7 +63,11 @@ await tryClient({
   client: "lm-eval",
   version: VERSION,
   async setUp(bed) {
-    await bed.pip(`lm-eval[api]==${VERSION}`);
+    await bed.pip(`lm-eval[api]==${VERSION}`, "transformers==5.24.0", "gguf==0.19.0");
+    if (bed.modelFile === undefined)
+      throw new Error("it needs --model-file, of a model whose vocabulary is of GPT-2's kind");
+    const made = await bed.run("python", [TOKENIZER, bed.modelFile, join(bed.work, "tokenizer")]);
+    assertSuccess(made);
     const lines = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row)).join("\n");
     const file = (name: string, text: string) => bed.write(join("../work", name), text);
     await file("choices.yaml", CHOICES);

@@ -23,7 +23,7 @@ async function evaluate(
     id: `openai:chat:${bed.model}`,
     config: { apiBaseUrl: `${bed.recorder.url}/v1`, max_tokens: 60, ...config },
   };
-  const settings = { prompts: [prompt], providers: [provider], tests: [{}] };
+  const settings = { prompts: [prompt], providers: [provider], tests: [{ vars: { topic: "cities" } }] };
   await bed.write("promptfooconfig.json", JSON.stringify(settings));
   const outputFile = join(bed.home, "output.json");
   const args = [

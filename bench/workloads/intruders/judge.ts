@@ -10,6 +10,8 @@ export type Observation = DeedOutcome & {
   readonly name: string;
   /** Another client's calls of `/health`. */
   readonly healthMs: readonly number[];
+  /** The same just before, without the intruder: what the machine itself does to them. */
+  readonly undisturbedHealthMs: readonly number[];
   /** The longest gap of another client's stream, with the intruder and, just before, without. */
   readonly worstGapMs: number;
   readonly undisturbedGapMs: number;
@@ -20,7 +22,8 @@ export type Observation = DeedOutcome & {
 const HEAD = [
   "intruder",
   "its answers",
-  "/health p50, ms",
+  "undisturbed /health p99.9, ms",
+  "/health p50",
   "p99",
   "p99.9",
   "",
@@ -47,11 +50,12 @@ export function figuresOf(observations: readonly Observation[]): Measurement {
 /** A row for each intruder, with its verdicts. */
 export function tabulate(observations: readonly Observation[]): DetailTable {
   const rows = observations.map((observation) => {
-    const { name, answers, healthMs, undisturbedGapMs, worstGapMs, afterwardsMs } = observation;
+    const { name, answers, healthMs, undisturbedHealthMs, undisturbedGapMs, worstGapMs, afterwardsMs } = observation;
     const refusal = refusalP95Ms(observation);
     return [
       name,
       describeAnswers(answers),
+      show(quantile(undisturbedHealthMs, 0.999)),
       show(quantile(healthMs, 0.5)),
       show(quantile(healthMs, 0.99)),
       show(healthP999Ms(observation)),

@@ -22,7 +22,7 @@ export async function observe(session: Session, { name, deed }: Intruder, window
     const undisturbed = await watch(session, `${name}/undisturbed`, () => sleep(windowMs, undefined, { signal }));
     const disturbed = await watch(session, `${name}/disturbed`, () => prepared.run(windowMs, signal));
     return {
-      ...{ name, ...disturbed.outcome, healthMs: disturbed.healthMs },
+      ...{ name, ...disturbed.outcome, healthMs: disturbed.healthMs, undisturbedHealthMs: undisturbed.healthMs },
       ...{ worstGapMs: disturbed.worstGapMs, undisturbedGapMs: undisturbed.worstGapMs },
       afterwardsMs: await chatAfterwards(session, name),
     };

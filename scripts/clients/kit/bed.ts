@@ -13,6 +13,8 @@ export type Bed = {
   readonly model: string;
   /** The model that is made to call a tool: one whose answers aren't ended by anything that may be in a call. */
   readonly callingModel: string;
+  /** Its file, where that is known. */
+  readonly modelFile: string | undefined;
   readonly key: string;
   readonly contextTokens: number;
   readonly recorder: Recorder;
@@ -37,6 +39,8 @@ export type BedOptions = {
   readonly model: string;
   /** The model that is made to call a tool: one whose answers aren't ended by anything that may be in a call. */
   readonly callingModel: string;
+  /** Its file, where that is known. */
+  readonly modelFile: string | undefined;
   readonly contextTokens: number;
   readonly timeoutMs: number;
 };

@@ -21,6 +21,7 @@ export async function tryClient({ client, version, setUp, things }: ClientScript
     .requiredOption("--key <key>", "a key of the gateway")
     .option("--model <id>", "the model to ask", "smollm2-135m-instruct")
     .option("--calling-model <id>", "the one that is made to call tools, where it isn't the same")
+    .option("--model-file <path>", "the file of the served model, for clients that need its tokenizer")
     .option("--context <tokens>", "how many tokens the gateway's slots have", Number, 16_384)
     .option("--timeout <seconds>", "for each thing", Number, 240)
     .option("--only <thing...>", `of ${THINGS.join(", ")}`)
@@ -30,11 +31,12 @@ export async function tryClient({ client, version, setUp, things }: ClientScript
     key: string;
     model: string;
     callingModel?: string;
+    modelFile?: string;
     context: number;
     timeout: number;
     only?: string[];
   }>();
-  const { url, key, model, callingModel = model, context, timeout, only = [...THINGS] } = options;
+  const { url, key, model, callingModel = model, modelFile, context, timeout, only = [...THINGS] } = options;
   const tell = (result: Omit<ThingResult, "client" | "version">) =>
     process.stdout.write(`${JSON.stringify({ client, version, ...result } satisfies ThingResult)}\n`);
 
@@ -43,6 +45,7 @@ export async function tryClient({ client, version, setUp, things }: ClientScript
     key,
     model,
     callingModel,
+    modelFile,
     contextTokens: context,
     timeoutMs: timeout * 1_000,
   });

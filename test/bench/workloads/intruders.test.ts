@@ -25,6 +25,7 @@ function makeObservation(changes: Partial<Observation> = {}): Observation {
     answers: { 200: 3, none: 1 },
     refusalsMs: [],
     healthMs: [1, 2, 3],
+    undisturbedHealthMs: [1],
     worstGapMs: 30,
     undisturbedGapMs: 20,
   };
