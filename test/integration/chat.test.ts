@@ -17,7 +17,8 @@ describe("a chat completion of the real model", () => {
     const answer = await complete({ ...greedy, messages: user("Say hi"), max_tokens: 100 });
     expect(answer.choices[0]?.finish_reason).toBe("stop");
     expect(answer.usage.completion_tokens).toBeLessThan(100);
-    expect(answer.choices[0]?.message.content).toMatch(/^I'm glad you're here!.*\?$/);
+    // Which words these are, depends on how a processor rounds. A turn's end is a sentence's, and its token is not shown.
+    expect(answer.choices[0]?.message.content).toMatch(/^\w[^<]*[.!?]$/);
   });
 
   test("ends with `length` after max_tokens, or max_completion_tokens", async () => {
