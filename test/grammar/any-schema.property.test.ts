@@ -8,7 +8,7 @@ import { interpret } from "./gbnf.ts";
 
 /** For a machine that is busy with other things. */
 const TIMEOUT_MS = 120_000;
-const RUNS = Number(process.env.SLUICE_TEST_RUNS ?? 400);
+const RUNS = Number(process.env.SLUICE_TEST_RUNS ?? 150);
 
 type Json = Record<string, unknown>;
 
@@ -154,7 +154,7 @@ it(
           expect(isValid(validate, JSON.parse(text)), report()).toBe(true);
         }
       }),
-      { numRuns: RUNS, interruptAfterTimeLimit: TIMEOUT_MS / 2, markInterruptAsFailure: false },
+      { numRuns: RUNS },
     );
     expect(written).toBeGreaterThan(RUNS / 2);
   },
