@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ContextLengthExceededError, EngineCrashedError, OverloadedError } from "../../src/generation/errors.ts";
 import { error } from "../../src/protocols/openai-responses.ts";
 import { openState, temporaryFolder } from "../store/support.ts";
@@ -139,6 +139,25 @@ describe("a response in the background", () => {
     // It has ended now, so this comes from the store.
     expect(parseEvents(await follow(app, id))).toEqual(events);
     expect(parseEvents(await follow(app, id, "&starting_after=2"), 3)).toEqual(events.slice(3));
+  });
+
+  it("tells its followers by an event after every ten seconds without one that it is in progress", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      const { app, open, reached } = gatedApp();
+      const answer = await respond(app, { ...BACKGROUND, stream: true });
+      await reached;
+      await vi.advanceTimersByTimeAsync(21_000);
+      open();
+      const types = parseEvents(await answer.text()).map(({ type }) => type);
+      expect(
+        types.slice(types.indexOf("response.output_text.delta"), types.lastIndexOf("response.output_text.delta")),
+      ).toEqual(["response.output_text.delta", "response.in_progress", "response.in_progress"]);
+      expect(types.at(-1)).toBe("response.completed");
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("tells its followers when it is cancelled", async () => {

@@ -3,6 +3,7 @@ import type { WireError } from "../../protocols/errors.ts";
 import type { WireResponse } from "../../protocols/responses/response.ts";
 import { describeFailure } from "../errors.ts";
 import type { ClientGeneration } from "../generation.ts";
+import { startHeartbeat } from "../heartbeat.ts";
 import type { EventLog } from "./event-log.ts";
 import type { ResponseRun } from "./run.ts";
 
@@ -84,11 +85,18 @@ export function runInBackground(work: BackgroundWork): void {
 /** Returns whether what became of the response was written down, and undefined where it was cancelled, which is told elsewhere. */
 async function runToItsEnd(work: BackgroundWork): Promise<boolean | undefined> {
   const { run, generation, log } = work;
+  const heartbeat = startHeartbeat(undefined);
+  // Followers hang up when they see no event for long, as clients of other streams do.
+  heartbeat.sendBy(({ withEvent }) => {
+    if (withEvent && log !== undefined) tell(log, run.beat());
+    return true;
+  });
   try {
     for await (const event of { [Symbol.asyncIterator]: () => generation.events }) {
       if (generation.isCancelled()) {
         return undefined;
       }
+      heartbeat.touch();
       tell(log, run.take(event));
     }
     if (generation.isCancelled()) {
@@ -99,6 +107,7 @@ async function runToItsEnd(work: BackgroundWork): Promise<boolean | undefined> {
   } catch (error) {
     return generation.isCancelled() ? undefined : fail(work, error);
   } finally {
+    heartbeat.stop();
     log?.end();
   }
 }
