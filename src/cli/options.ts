@@ -11,13 +11,24 @@ export function addSettingOptions(command: Command, keys?: readonly Setting["key
   command.option("--config <file>", `settings file (env ${CONFIG_VARIABLE}, default sluice.yaml if there is one)`);
 }
 
+/** Flags whose setting is on by default, which the help shows with the word that turns them off. */
+const SWITCHED_ON: ReadonlySet<string> = new Set(
+  settings.filter(({ isBoolean, defaultValue }) => isBoolean && defaultValue === true).map(({ flag }) => flag),
+);
+
+/** How the help shows an option: `--port <number>`, `--[no-]warm-presets`. */
+export function optionTerm({ flags }: Option): string {
+  return SWITCHED_ON.has(flags) ? flags.replace("--", "--[no-]") : flags;
+}
+
 /** A switch has a flag for each of its two values. No option has a default here: the settings know theirs. */
 function makeOptions(setting: Setting): readonly Option[] {
   const { flag, isBoolean, isList, valueSchema, variable, defaultValue } = setting;
   const help = `${setting.description} (env ${variable}, default ${showDefault(defaultValue)})`;
   if (isBoolean) return [new Option(flag, help), new Option(flag.replace("--", "--no-")).hideHelp()];
   const word = flag.split("-").at(-1)?.replace(/s$/, "") ?? "value";
-  const option = new Option(`${flag} <${describeValue(isList ? entrySchema(valueSchema) : valueSchema, word)}>`, help);
+  const place = valueSchema.placeholder ?? describeValue(isList ? entrySchema(valueSchema) : valueSchema, word);
+  const option = new Option(`${flag} <${place}>`, help);
   if (isList) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
   return [option];
 }

@@ -5,7 +5,7 @@ import { readVersion } from "../version.ts";
 import { addCacheCommand } from "./cache/commands.ts";
 import type { CliContext } from "./context.ts";
 import { addKeysCommand } from "./keys/commands.ts";
-import { addSettingOptions } from "./options.ts";
+import { addSettingOptions, optionTerm } from "./options.ts";
 import { addPresetCommands } from "./preset-commands.ts";
 
 /** The help's width where it doesn't go to a terminal. */
@@ -35,7 +35,7 @@ From a checkout, write \`npm start --\` for \`sluice\`, and \`npm run sluice -- 
  */
 export function buildProgram(context: CliContext, done: (exitCode: number) => void): Command {
   const program = new Command("sluice")
-    .description("An OpenAI-compatible gateway that streams tokens from GGUF models.")
+    .description("A gateway that speaks OpenAI's and Anthropic's APIs and runs GGUF models on this machine.")
     .version(readVersion(), ...VERSION_OPTION)
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print a command's help")
@@ -48,6 +48,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
       getOutHelpWidth: () => context.stdout.columns ?? PLAIN_COLUMNS,
       getErrHelpWidth: () => context.stderr.columns ?? PLAIN_COLUMNS,
     })
+    .configureHelp({ optionTerm })
     .addHelpText("after", EXAMPLES);
 
   // A command's module is loaded when it runs: `--help` needs neither the engine nor the server.
@@ -127,6 +128,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   // `sluice` alone serves, so its help shows what that takes. Only now, since commands copy this setting when they are made.
   program.configureHelp({
+    optionTerm,
     visibleOptions: (command) => new Help().visibleOptions(command === program ? serve : command),
   });
   return program;

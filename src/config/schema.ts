@@ -35,7 +35,7 @@ const answerTokens = z
           .max(4096)
           .regex(/^.+=[1-9]\d{0,6}$/),
       ])
-      .describe("a whole number from 1 to 1048576, or a model's id or alias with = and one"),
+      .describe("N or MODEL=N, where N is a whole number from 1 to 1048576"),
   )
   .max(64)
   .default([]);
@@ -63,11 +63,16 @@ export const configSchema = z.strictObject({
     )
     .max(256)
     .default([])
-    .describe("further name for a model that is served, as NAME=MODEL; may be repeated"),
+    .meta({
+      description: "another name for a model that is served, as NAME=MODEL; may be repeated",
+      placeholder: "name=model",
+    }),
   unknownModel: z
     .enum(["refuse", "default"])
     .default("refuse")
-    .describe("what becomes of a request for a model that isn't there: a 404, or an answer of the default model"),
+    .describe(
+      "what happens to a request for a model that isn't there: refuse it with a 404, or let the default model answer",
+    ),
   listPresets: z.boolean().default(true).describe("list the presets among the models"),
   slots: z.int().min(1).max(256).default(4).describe("sequences that each model runs at once"),
   context: z
@@ -77,12 +82,12 @@ export const configSchema = z.strictObject({
   threads: z
     .union([z.literal("auto"), z.int().min(1).max(1024)])
     .default("auto")
-    .describe("CPU threads for each model at most; auto is one for each core fit for arithmetic"),
+    .describe("most CPU threads of each model; auto is one for each core that is fit for arithmetic"),
   gpu: z.enum(GPU_CHOICES).default("auto").describe("where layers may run; off is the CPU alone"),
   flashAttention: z
     .enum(FLASH_ATTENTION_CHOICES)
     .default("auto")
-    .describe("attention that never forms all scores at once; auto is wherever llama.cpp has it"),
+    .describe("attention that never holds all scores at once; auto uses it wherever llama.cpp has it"),
   prefillChunk: z.int().min(1).max(8192).default(64).describe("prompts are evaluated in pieces of so many tokens"),
   prefillPauseMs: z
     .int()
@@ -90,26 +95,28 @@ export const configSchema = z.strictObject({
     .max(60_000)
     .default(50)
     .describe(
-      "how long prompts may hold up answers in progress at a time, in ms; greedy and seeded prompts take a piece in any case",
+      "how long a prompt may hold up the answers in progress at a time, in ms; a greedy or seeded one always takes a whole piece",
     ),
   prefillShare: z
     .number()
     .min(0.05)
     .max(1)
     .default(0.75)
-    .describe("share of the time that prompts may take while answers are in progress; 1 is all that they need"),
+    .describe("most of the time that prompts may take while answers are in progress, as a share; 1 is no bound"),
   prefixStoreBytes: z
     .int()
     .min(0)
     .max(1_099_511_627_776)
     .default(1024 ** 3)
-    .describe("how much of the prompts that slots lose is kept in temporary files, in bytes; 0 keeps nothing"),
+    .describe(
+      "most bytes of evaluated prompts that are kept in temporary files when a slot is given away; 0 keeps none",
+    ),
   cacheBytes: z
     .int()
     .min(0)
     .max(1_099_511_627_776)
     .default(64 * 1024 ** 2)
-    .describe("how much memory stored answers to repeated requests may take, in bytes; 0 stores none"),
+    .describe("most memory for stored answers to repeated requests, in bytes; 0 stores none"),
   cacheTtlSeconds: z
     .int()
     .min(1)
@@ -119,7 +126,7 @@ export const configSchema = z.strictObject({
   cacheFile: z
     .string()
     .default("")
-    .describe("file in which stored answers outlive a stop; they are forgotten unless it is named"),
+    .describe("file in which stored answers outlive a stop; without one they are forgotten"),
   cacheRedisUrl: z
     .union([
       z.literal("").describe("nothing"),
@@ -127,7 +134,7 @@ export const configSchema = z.strictObject({
     ])
     .default("")
     .meta({
-      description: "Valkey or Redis where several gateways share stored answers, as redis://host:6379",
+      description: "Valkey or Redis server in which several gateways share stored answers, as redis://host:6379",
       writeOnly: true,
     }),
   cacheRedisTimeoutMs: z
@@ -136,20 +143,22 @@ export const configSchema = z.strictObject({
     .max(10_000)
     .default(250)
     .describe(
-      "what that one may cost a request when it doesn't answer, in ms; then it is passed over until it is back",
+      "longest wait of a request for that shared server, in ms; a server that is slower is left out until it answers again",
     ),
   cacheFollowMs: z
     .int()
     .min(0)
     .max(600_000)
     .default(10_000)
-    .describe("how long a request waits for another of these gateways that generates the same, in ms; 0 never waits"),
+    .describe("longest wait for another gateway that is already generating the same answer, in ms; 0 never waits"),
   modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
   promptsDir: z.string().min(1).default("prompts").describe("folder of the prompt presets, one YAML file each"),
   warmPresets: z
     .boolean()
     .default(true)
-    .describe("evaluate the presets' texts, and keep answers to what they say is likely, while nobody is served"),
+    .describe(
+      "while nobody is served, evaluate the presets' texts and store answers to the requests that they call likely",
+    ),
   stateFile: z
     .string()
     .min(1)
@@ -166,10 +175,8 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(10_000_000)
     .default(10_000)
-    .describe(
-      "how many responses, how many completions and how many conversations are kept; beyond that the oldest go",
-    ),
-  insecure: z.boolean().default(false).describe("listen on addresses that others reach though there are no keys"),
+    .describe("how many responses, completions and conversations are kept, of each kind; the oldest are removed first"),
+  insecure: z.boolean().default(false).describe("listen on addresses that other machines reach, even without keys"),
   keysFile: z
     .string()
     .default("")
@@ -184,7 +191,8 @@ export const configSchema = z.strictObject({
     ])
     .default("")
     .meta({
-      description: "one more key, with no limits; better in the environment, since other users see a program's flags",
+      description:
+        "one more key, without limits; set it in the environment, since other users can see a program's flags",
       writeOnly: true,
     }),
   redisUrl: z
@@ -194,7 +202,8 @@ export const configSchema = z.strictObject({
     ])
     .default("")
     .meta({
-      description: "Valkey or Redis where several gateways count the limits of keys together, as redis://host:6379",
+      description:
+        "Valkey or Redis server in which several gateways count the limits of keys together, as redis://host:6379",
       writeOnly: true,
     }),
   minSlots: z
@@ -202,36 +211,38 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(256)
     .default(1)
-    .describe("sequences that each model runs at once at least, however slowly their tokens come; slots is the most"),
+    .describe("fewest sequences that each model runs at once, however slowly their tokens come; slots is the most"),
   targetItlMs: z
     .int()
     .min(1)
     .max(60_000)
     .default(250)
     .describe(
-      "time between two tokens above which fewer sequences run at once, in ms; twice that of one alone is always allowed",
+      "longest time between two tokens, in ms, before fewer sequences run at once; twice the time of one alone is always allowed",
     ),
-  maxPending: z.int().min(1).max(100_000).default(256).describe("requests in hand at once before new ones are refused"),
+  maxPending: z.int().min(1).max(100_000).default(256).describe("most requests in hand at once; more are refused"),
   maxPendingTokens: z
     .int()
     .min(1)
     .max(1_000_000_000)
     .default(1_048_576)
-    .describe(
-      "tokens of all prompts in hand before new requests are refused, as estimated; one request is always taken",
-    ),
+    .describe("most tokens of all prompts in hand, as estimated; more requests are refused, but one is always taken"),
   maxWaitMs: z
     .int()
     .min(1)
     .max(3_600_000)
     .default(60_000)
-    .describe("longest time until its first token that a request is accepted for, in ms; requests may ask for less"),
-  maxTokens: answerTokens.describe(
-    "most tokens of an answer whose request names none, as N or MODEL=N; as many as fit unless it is given; may be repeated",
-  ),
-  maxTokensLimit: answerTokens.describe(
-    "most tokens of any answer, as N or MODEL=N: what asks for more is cut to it; may be repeated",
-  ),
+    .describe("longest predicted wait for a first token, in ms; more is refused, and a request may ask for less"),
+  maxTokens: answerTokens.meta({
+    description:
+      "most tokens of an answer whose request sets no length, as N or MODEL=N; without it, as many as fit; may be repeated",
+    placeholder: "n|model=n",
+  }),
+  maxTokensLimit: answerTokens.meta({
+    description:
+      "most tokens of any answer, as N or MODEL=N; a request for more is not refused, but cut to it; may be repeated",
+    placeholder: "n|model=n",
+  }),
   maxBodyBytes: z
     .int()
     .min(1024)
@@ -249,42 +260,44 @@ export const configSchema = z.strictObject({
     .min(100)
     .max(3_600_000)
     .default(20_000)
-    .describe("how long a request's body may come more slowly than the least rate, in ms"),
+    .describe("how long a request's body may come more slowly than the lowest rate, in ms"),
   minBodyRate: z
     .int()
     .min(0)
     .max(1_073_741_824)
     .default(500)
-    .describe("the least rate of a request's body, in bytes a second; with 0 a byte in that time is enough"),
+    .describe(
+      "lowest rate of a request's body, in bytes a second; with 0, one byte within the body's timeout is enough",
+    ),
   readTimeoutMs: z
     .int()
     .min(100)
     .max(3_600_000)
     .default(30_000)
-    .describe("how long a client may take nothing of an answer that waits to be sent, in ms"),
+    .describe("how long a client may read nothing of an answer that is ready for it, in ms"),
   keepAliveMs: z
     .int()
     .min(1)
     .max(3_600_000)
     .default(15_000)
-    .describe("how long a connection may lie idle between two requests, in ms"),
+    .describe("how long a connection may be idle between two requests, in ms"),
   maxConnections: z
     .int()
     .min(1)
     .max(1_000_000)
     .default(1_024)
-    .describe("connections that are open at once; beyond it those are closed that lie idle longest"),
+    .describe("most connections open at once; beyond that, the longest idle one is closed"),
   corsOrigins: z
     .array(z.union([z.literal("*"), originSchema, appOriginSchema]))
     .max(64)
     .default([])
-    .describe("origin that browsers may call from, or *; may be repeated"),
+    .meta({ description: "origin from which browsers may call, or *; may be repeated", placeholder: "origin|*" }),
   allowedHosts: z
     .array(hostNameSchema)
     .max(64)
     .default([])
     .describe(
-      "name by which the gateway may be called while there are no keys, besides its own address; may be repeated",
+      "name by which clients may call a gateway that has no keys, besides its own address, or * for any; may be repeated",
     ),
   shutdownGraceMs: z
     .int()
@@ -292,7 +305,7 @@ export const configSchema = z.strictObject({
     .max(3_600_000)
     .default(30_000)
     .describe("how long running requests may go on after SIGTERM or SIGINT, in ms"),
-  logLevel: z.enum(LOG_LEVELS).default("info").describe("least important log line that is printed"),
+  logLevel: z.enum(LOG_LEVELS).default("info").describe("lowest level of log lines that are printed"),
 });
 
 /** All settings, valid and complete. */

@@ -18,6 +18,8 @@ export type ValueSchema = {
   readonly maxItems?: number;
   /** JSON Schema's word for what is taken and never shown. */
   readonly writeOnly?: boolean;
+  /** Ours: what stands for the value in the help, where its type doesn't tell. */
+  readonly placeholder?: string;
 };
 
 /** One setting as it is seen from outside. Everything here is made from its line in the schema. */

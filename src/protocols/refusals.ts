@@ -7,6 +7,8 @@ export type Refusal = {
   /** Whether this value asks for what isn't there. Absent, null and empty fields are never asked about. */
   readonly asksForIt: (value: unknown) => boolean;
   readonly reason: string;
+  /** Whether the reason says what to send in its place. Else the client is told to leave it out. */
+  readonly hasSubstitute?: boolean;
 };
 
 export const always = () => true;
@@ -19,12 +21,12 @@ export const isNot =
 
 /** Throws `InvalidRequestError` when `body` asks for something that this server doesn't do, rather than doing without it in silence. */
 export function refuseUnsupported(body: unknown, refusals: readonly Refusal[]): void {
-  for (const { param, asksForIt, reason } of refusals) {
+  for (const { param, asksForIt, reason, hasSubstitute = false } of refusals) {
     const value = param.split(".").reduce<unknown>((object, key) => Object(object)[key], body);
     const isEmpty = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
     if (!isEmpty && asksForIt(value)) {
       throw new InvalidRequestError(
-        `Unsupported parameter: '${param}' as it was sent is not supported here: ${reason}. Leave it out.`,
+        `Unsupported parameter: '${param}' is not supported here: ${reason}.${hasSubstitute ? "" : " Leave it out."}`,
         param,
         "unsupported_parameter",
       );

@@ -38,6 +38,13 @@ describe("node src/main.ts", () => {
     expect(stderr).not.toMatch(/node-llama-cpp|\/hono\/|cli-progress|\/pino\/|\/yaml\//);
   });
 
+  it("shows in its help how a value is written and how a switch is turned off", async () => {
+    const { stdout } = await sluice(["--help"]);
+    for (const term of ["--aliases <name=model>", "--max-tokens <n|model=n>", "--[no-]list-presets ", "--insecure "]) {
+      expect(stdout).toContain(`  ${term}`);
+    }
+  });
+
   it("ends with 2 for an unknown flag, with nothing on stdout", async () => {
     expect(await sluice(["--prot", "9000"])).toMatchObject({
       stdout: "",

@@ -38,6 +38,11 @@ describe("the README's table of settings", () => {
       settings.map(({ flag, variable, key }) => ({ flag, variable, key })),
     );
   });
+
+  it.each(settings)("says of $key what the help says", ({ flag, description }) => {
+    const row = readme.split("\n").find((line) => line.startsWith(`| \`${flag}\` |`));
+    expect(row?.split(" | ").at(-1)).toBe(`${description} |`);
+  });
 });
 
 function load(text: string) {

@@ -1,4 +1,4 @@
-import { FIELD, hint, refused, type Word, words } from "./word.ts";
+import { FIELD, hint, refused, replaced, type Word, words } from "./word.ts";
 
 const BETA = "it says which version of the API the client knows";
 const ACCOUNT = "there are no accounts of Anthropic's here";
@@ -21,6 +21,6 @@ export const ANTHROPIC: readonly Word[] = [
   // Offers of tools that run elsewhere: they are left out, and `sluice-tools-dropped` names them.
   ...words("Anthropic", "container", hint("there are no containers to run code in"), ["messages"]),
   ...words("Anthropic", "mcp_servers", hint("tools are called by the client only"), ["messages"]),
-  ...words("Anthropic", "thread", refused("send the whole conversation in 'messages'"), ["messages"]),
+  ...words("Anthropic", "thread", replaced("send the whole conversation in 'messages'"), ["messages"]),
   ...words("Anthropic", "inference_geo", refused("the model runs where this server runs", "global"), ["messages"]),
 ];

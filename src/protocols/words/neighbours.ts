@@ -1,10 +1,10 @@
-import { aliasOf, FIELD, hint, type Owner, refused, type Word, words } from "./word.ts";
+import { aliasOf, FIELD, hint, type Owner, refused, replaced, type Word, words } from "./word.ts";
 
 const INSIDE = "it steers the inside of another server";
 const OF_WHAT_IS_OFF = "it shapes a sampler that is refused where it is on";
 const NO_EXTRAS = "the answer has no such field here";
-const NO_SAMPLER = "there is no such sampler here";
-const NO_BUDGET = "reasoning has no budget of its own here; set the bound on all tokens";
+const NO_SAMPLER = "there is no such sampler";
+const NO_BUDGET = "reasoning has no budget of its own; bound the tokens of the whole answer";
 
 const ALL_THREE: readonly Owner[] = ["vLLM", "llama-server", "SGLang"];
 const BOTH: readonly Owner[] = ["vLLM", "SGLang"];
@@ -57,12 +57,12 @@ const SAMPLING: readonly Word[] = [
   ...words("vLLM", "early_stopping", hint("it is beam search's")),
   ...words("vLLM", "spaces_between_special_tokens", hint("control tokens are written as they are")),
   ...words("vLLM", "watermarking", refused("answers have no watermark", false)),
-  ...words("vLLM", "repetition_detection", refused("nothing looks for repetitions; use a penalty")),
+  ...words("vLLM", "repetition_detection", replaced("nothing looks for repetitions; use a penalty")),
   ...words("vLLM", "best_of", refused("only completions have it", 1), ["chat", "responses", "messages"]),
   ...words("vLLM", "logits_processors", refused("no code of a client's is run")),
   ...words("SGLang", "custom_logit_processor custom_params", refused("no code of a client's is run", {})),
   ...words("vLLM", "vllm_xargs", refused("there are no extensions for them", {})),
-  ...words("SGLang", "stop_regex", refused("a text ends before texts, not before patterns; use 'stop'")),
+  ...words("SGLang", "stop_regex", replaced("a text ends before texts, not before patterns; use 'stop'")),
   ...words("llama-server", "lora", refused("there are no adapters")),
   ...words("SGLang", "lora_path", refused("there are no adapters")),
 ];
@@ -81,12 +81,12 @@ const FORMATS: readonly Word[] = [
   ...words("vLLM", "response_format", FIELD, ["completions"]),
   ...words("vLLM", "guided_decoding_backend", hint("there is one")),
   ...words("vLLM", "guided_whitespace_pattern", refused("white space is JSON's own")),
-  ...words("SGLang", "structural_tag", refused("use a grammar")),
-  ...words("llama-server", "grammar_lazy", refused("a grammar holds from the first token; use tools", false)),
+  ...words("SGLang", "structural_tag", replaced("use a grammar")),
+  ...words("llama-server", "grammar_lazy", replaced("a grammar holds from the first token; use tools", false)),
   ...words(
     "llama-server",
     "grammar_triggers preserved_tokens",
-    refused("a grammar holds from the first token; use tools"),
+    replaced("a grammar holds from the first token; use tools"),
   ),
 ];
 
@@ -101,30 +101,30 @@ const PROMPTS: readonly Word[] = [
   ...words("Anthropic", "thinking", FIELD, ["chat"]),
   ...words("vLLM", "chat_template", refused("the model's own template is used")),
   ...words("Ollama", "template", refused("the model's own template is used", "")),
-  ...words("vLLM", "documents", refused("put them into 'chat_template_kwargs' or a message"), ["chat"]),
+  ...words("vLLM", "documents", replaced("put them into 'chat_template_kwargs' or a message"), ["chat"]),
   ...words("vLLM", "add_special_tokens", refused("the template has them", false), ["chat"]),
-  ...words("vLLM", "add_special_tokens", refused("send the prompt as token ids", true), ["completions"]),
-  ...words("vLLM", "truncate_prompt_tokens", refused("a prompt is read whole; shorten it", -1)),
+  ...words("vLLM", "add_special_tokens", replaced("send the prompt as token ids", true), ["completions"]),
+  ...words("vLLM", "truncate_prompt_tokens", replaced("a prompt is read whole; shorten it", -1)),
   ...words("vLLM", "truncation_side", hint("a prompt is read whole")),
   ...words("vLLM", "prompt_embeds", refused("a prompt is text or token ids"), ["completions"]),
-  ...words("SGLang", "input_ids", refused("send token ids to /v1/completions"), ["chat"]),
+  ...words("SGLang", "input_ids", replaced("send token ids to /v1/completions"), ["chat"]),
   ...words("SGLang", "task", refused("there are no such tasks"), ["chat"]),
-  ...words("Ollama", "raw", refused("use /v1/completions", false)),
+  ...words("Ollama", "raw", replaced("use /v1/completions", false)),
   ...words("Ollama", "images", refused("the model reads text only")),
-  ...words("Ollama", "context", refused("send the conversation itself")),
-  ...words("vLLM", "echo", refused("use 'continue_final_message'", false), ["chat"]),
+  ...words("Ollama", "context", replaced("send the conversation itself")),
+  ...words("vLLM", "echo", replaced("use 'continue_final_message'", false), ["chat"]),
   ...words("vLLM", "mm_processor_kwargs media_io_kwargs", hint("the model reads text only")),
   ...words(
     "SGLang",
     "images_config max_dynamic_patch min_dynamic_patch use_audio_in_video",
     hint("the model reads text only"),
   ),
-  ...words("vLLM", "thinking_token_budget", refused(NO_BUDGET, -1)),
-  ...words("llama-server", "reasoning_budget reasoning_budget_tokens thinking_budget_tokens", refused(NO_BUDGET, -1)),
+  ...words("vLLM", "thinking_token_budget", replaced(NO_BUDGET, -1)),
+  ...words("llama-server", "reasoning_budget reasoning_budget_tokens thinking_budget_tokens", replaced(NO_BUDGET, -1)),
   ...words(
     "llama-server",
     "reasoning_budget_message reasoning_budget_start_tag reasoning_budget_end_tag",
-    hint(NO_BUDGET),
+    hint("reasoning has no budget of its own"),
   ),
   ...words("OpenRouter", "transforms route models provider usage", hint("the model that is named answers")),
   ...words("OpenRouter", "plugins", refused("there are no plugins")),
@@ -145,9 +145,9 @@ const ANSWERS: readonly Word[] = [
     "chat_format chat_parser thinking_forced_open",
     refused("the model's own form is used", false, 0),
   ),
-  ...words("llama-server", "n_probs", refused("use 'logprobs'", 0)),
+  ...words("llama-server", "n_probs", replaced("use 'logprobs'", 0)),
   ...words("llama-server", "post_sampling_probs", refused("log-probabilities are the model's own", false)),
-  ...words("vLLM", "logprob_token_ids", refused("use 'logprobs'")),
+  ...words("vLLM", "logprob_token_ids", replaced("use 'logprobs'")),
   ...words("vLLM", "prompt_logprobs", FIELD, ["chat", "completions"]),
   ...words("vLLM", "prompt_logprobs", refused("only chat completions and completions have them"), [
     "responses",

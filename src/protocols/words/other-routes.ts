@@ -1,24 +1,25 @@
-import { type Route, refused, type Word, words } from "./word.ts";
+import { type Route, refused, replaced, type Word, words } from "./word.ts";
 
-/** `name` belongs to another route; here it is `own`. */
+/** These names belong to other routes; on this one `own` does their work. */
 function instead(routes: readonly Route[], names: string, own: string, ...neutral: readonly unknown[]) {
-  return words("another route", names, refused(`here it is ${own}`, ...neutral), routes);
+  return words("another route", names, replaced(`use ${own}`, ...neutral), routes);
 }
 
 const NO_TOOLS = "tools are for /v1/chat/completions, /v1/responses and /v1/messages";
 const NOT_HERE = "it is for /v1/responses";
+const GO_ON = "end 'messages' with one of the role 'assistant', and the answer goes on with it";
 
 /** The fields of our own routes that another of them doesn't have. */
 export const OTHER_ROUTES: readonly Word[] = [
   ...instead(["chat"], "input", "'messages'"),
   ...instead(["chat"], "instructions system", "a message of the role 'system' in 'messages'", ""),
-  ...instead(["chat"], "prompt", "'messages'; prompts are for /v1/completions", ""),
+  ...instead(["chat"], "prompt", "'messages', or send the prompt to /v1/completions", ""),
   ...instead(["chat"], "max_output_tokens", "'max_completion_tokens'"),
   ...instead(["chat", "completions", "responses"], "stop_sequences", "'stop'"),
   ...instead(["chat"], "text output_config output_format", "'response_format'", {}, { format: { type: "text" } }),
-  ...instead(["chat"], "suffix", "for /v1/completions", ""),
+  ...instead(["chat"], "suffix", "/v1/completions for it", ""),
 
-  ...instead(["completions"], "messages", "'prompt'; messages are for /v1/chat/completions"),
+  ...instead(["completions"], "messages", "'prompt', or send the messages to /v1/chat/completions"),
   ...instead(["completions"], "input instructions system", "'prompt'", ""),
   ...instead(["completions"], "max_completion_tokens max_output_tokens", "'max_tokens'"),
   ...instead(["completions"], "top_logprobs", "'logprobs', as a number", 0),
@@ -57,9 +58,9 @@ export const OTHER_ROUTES: readonly Word[] = [
   ...instead(["responses"], "logprobs", "'top_logprobs'", false),
   ...instead(["responses"], "functions", "'tools'"),
   ...instead(["responses"], "function_call", "'tool_choice'", "none", "auto"),
-  ...instead(["responses"], "suffix", "for /v1/completions", ""),
-  ...instead(["responses", "messages"], "n", "1: there is one answer", 1),
-  ...instead(["responses", "messages"], "echo", "for /v1/completions", false),
+  ...instead(["responses"], "suffix", "/v1/completions for it", ""),
+  ...words("another route", "n", refused("there is one answer", 1), ["responses", "messages"]),
+  ...instead(["responses", "messages"], "echo", "/v1/completions for it", false),
   ...words(
     "another route",
     "continue_final_message add_generation_prompt",
@@ -76,13 +77,8 @@ export const OTHER_ROUTES: readonly Word[] = [
   ...instead(["messages"], "instructions", "'system'", ""),
   ...instead(["messages"], "functions", "'tools'"),
   ...instead(["messages"], "function_call", "'tool_choice'", "none", "auto"),
-  ...instead(["messages"], "suffix", "for /v1/completions", ""),
-  ...instead(["messages"], "top_logprobs", "for /v1/chat/completions and /v1/responses", 0),
-  ...instead(
-    ["messages"],
-    "continue_final_message",
-    "the last message's role: end with one of the role 'assistant'",
-    false,
-  ),
-  ...instead(["messages"], "add_generation_prompt", "the last message's role", true),
+  ...instead(["messages"], "suffix", "/v1/completions for it", ""),
+  ...instead(["messages"], "top_logprobs", "/v1/chat/completions or /v1/responses for it", 0),
+  ...words("another route", "continue_final_message", replaced(GO_ON, false), ["messages"]),
+  ...words("another route", "add_generation_prompt", replaced(GO_ON, true), ["messages"]),
 ];

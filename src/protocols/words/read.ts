@@ -39,6 +39,7 @@ function findRefusals(route: Route): readonly Refusal[] {
             param: name,
             asksForIt: (value: unknown) => !fate.neutral.some((harmless) => isDeepStrictEqual(harmless, value)),
             reason: fate.note,
+            hasSubstitute: fate.hasSubstitute,
           },
         ]
       : [],

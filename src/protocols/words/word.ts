@@ -27,7 +27,13 @@ export type Fate =
   /** It is taken, and changes no answer. */
   | { readonly type: "hint"; readonly note: string }
   /** It is refused by its name, but for values that ask for nothing: absent, null, `[]` and these. */
-  | { readonly type: "refused"; readonly note: string; readonly neutral: readonly unknown[] };
+  | {
+      readonly type: "refused";
+      readonly note: string;
+      /** Whether the note says what to send in its place. */
+      readonly hasSubstitute: boolean;
+      readonly neutral: readonly unknown[];
+    };
 
 /** A name that a client may send in a body, or `outer.inner` for one inside of an object. */
 export type Word = {
@@ -61,7 +67,12 @@ export function hint(note: string): Fate {
   return { type: "hint", note };
 }
 
-/** @param note why, or what to send in its place */
+/** @param note why there is no such thing */
 export function refused(note: string, ...neutral: readonly unknown[]): Fate {
-  return { type: "refused", note, neutral };
+  return { type: "refused", note, hasSubstitute: false, neutral };
+}
+
+/** @param note what to send in its place */
+export function replaced(note: string, ...neutral: readonly unknown[]): Fate {
+  return { type: "refused", note, hasSubstitute: true, neutral };
 }

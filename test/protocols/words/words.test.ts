@@ -262,6 +262,15 @@ describe("a word of another server's", () => {
     },
   );
 
+  it("that nothing can take the place of is to be left out", () => {
+    expect(refusal("chat", { mirostat: 2 }).message).toBe(
+      "Unsupported parameter: 'mirostat' is not supported here: there is no such sampler. Leave it out.",
+    );
+    expect(refusal("chat", { max_output_tokens: 9 }).message).toBe(
+      "Unsupported parameter: 'max_output_tokens' is not supported here: use 'max_completion_tokens'.",
+    );
+  });
+
   it("is refused where it says another thing than its other name, and taken where it says the same", () => {
     expect(refusal("chat", { max_tokens: 5, n_predict: 6 })).toMatchObject({
       param: "n_predict",
