@@ -1,5 +1,5 @@
 /** Anthropic's Claude Code, over the Messages API. */
-import { agentThings } from "./kit/agent.ts";
+import { agentThings, force } from "./kit/agent.ts";
 import type { Bed, BedRunOptions } from "./kit/bed.ts";
 import { assertSuccess } from "./kit/checks.ts";
 import { tryClient } from "./kit/main.ts";
@@ -32,8 +32,12 @@ await tryClient({
       ask: (bed, prompt, options) => ask(bed, [prompt], options),
       harmlessTool: "ListAgents",
       wrongKey: { ANTHROPIC_AUTH_TOKEN: "sk-wrong" },
+      // It asks for nothing that is more than it was told.
+      overContext: { CLAUDE_CODE_MAX_CONTEXT_TOKENS: "400000" },
     }),
     async structured(bed) {
+      // Its way to a form is a tool, which a small model doesn't call by itself.
+      bed.recorder.changeOnce((body) => force(body, "StructuredOutput", bed.callingModel));
       const finished = await ask(bed, [
         "--model",
         bed.callingModel,

@@ -20,7 +20,7 @@ async function evaluate(
   { env, ...options }: BedRunOptions = {},
 ): Promise<Evaluation> {
   const provider = {
-    id: `openai:chat:${bed.model}`,
+    id: `openai:chat:${bed.callingModel}`,
     config: { apiBaseUrl: `${bed.recorder.url}/v1`, max_tokens: 60, ...config },
   };
   const settings = { prompts: [prompt], providers: [provider], tests: [{ vars: { topic: "cities" } }] };

@@ -121,7 +121,7 @@ function namesOf(recorded: Recorded | undefined): string {
 }
 
 /** Makes a body demand a call of the tool, in its protocol's words; false where it doesn't offer it. */
-function force(body: Record<string, unknown>, name: string, model: string): boolean {
+export function force(body: Record<string, unknown>, name: string, model: string): boolean {
   if (!Array.isArray(body.tools)) return false;
   const offered = body.tools.some(
     (tool: { readonly name?: string; readonly function?: { readonly name?: string } }) =>
