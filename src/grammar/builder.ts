@@ -1,13 +1,8 @@
 import type { JsonSchema } from "../generation/request.ts";
-import { emitDfa, PLAIN } from "./automaton/emit.ts";
-import { compiledSchemas, placeIn } from "./compiled-schemas.ts";
-import { UnsupportedSchemaError } from "./errors.ts";
-import { admitGbnf } from "./gbnf/check.ts";
-import { IN_JSON_STRING } from "./json-spelling.ts";
-import { compileLark } from "./lark/compile.ts";
-import { createBudget } from "./limits.ts";
+import { compiledSchemas } from "./compiled-schemas.ts";
+import { compiledTexts } from "./compiled-texts.ts";
+import { placeIn, UnsupportedSchemaError } from "./errors.ts";
 import { createPrimitives } from "./primitives.ts";
-import { compileWhole } from "./regex/compile.ts";
 import { createRuleBook } from "./rules.ts";
 import type { CompiledSchema } from "./schema/compile.ts";
 import { literal } from "./text.ts";
@@ -61,17 +56,10 @@ export function createGrammarBuilder(): GrammarBuilder {
       return book.adopt(rules, root, path);
     },
     json: () => primitives.object(),
-    regex(pattern, path) {
-      const dfa = compileWhole(pattern, { path, keyword: "pattern", budget: createBudget() });
-      if (dfa.states.length === 0) {
-        throw new UnsupportedSchemaError(path, "pattern", "no text matches it");
-      }
-      return emitDfa(dfa, PLAIN, book, "text", path);
-    },
+    regex: (pattern, path) => book.adopt(rulesOf(compiledTexts.compile("regex", pattern, path)), "root", path),
     lark(source, spelling, path) {
-      const own = createRuleBook();
-      const root = compileLark(source, spelling === "json" ? IN_JSON_STRING : PLAIN, path, own);
-      return book.adopt(rulesOf(admitGbnf(own.toGbnf(root), path)), "root", path);
+      const gbnf = compiledTexts.compile(spelling === "json" ? "lark in JSON" : "lark", source, path);
+      return book.adopt(rulesOf(gbnf), "root", path);
     },
     toGbnf: (root) => book.toGbnf(root),
   };

@@ -1,8 +1,8 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { ToldOutcome } from "./compile-worker.ts";
+import type { CompileJob, ToldOutcome } from "./compile-worker.ts";
 
-/** Longer no schema is compiled, in ms. */
+/** Longer nothing is compiled, in ms. */
 const MAX_COMPILE_MS = 5_000;
 /** So many wait at most for those before them. */
 const MAX_WAITING = 32;
@@ -11,13 +11,13 @@ const IDLE_MS = 30_000;
 
 /** Compiles in a thread of its own. */
 export type ApartCompiler = {
-  /** What came of a schema, given as its text; undefined where it takes too long, or too many wait. */
-  readonly compile: (text: string) => Promise<ToldOutcome | undefined>;
+  /** What came of a job; undefined where it takes too long, or too many wait. */
+  readonly compile: (job: CompileJob) => Promise<ToldOutcome | undefined>;
 };
 
 /**
- * A compiler whose thread is started when it is first needed, and ended where a schema takes too long and after a while without work. It has
- * one schema at a time.
+ * A compiler whose thread is started when it is first needed, and ended where a job takes too long and after a while without work. It has
+ * one job at a time.
  */
 export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
   const workerUrl = new URL(`./compile-worker${extname(import.meta.url)}`, import.meta.url);
@@ -45,7 +45,7 @@ export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
     }, IDLE_MS).unref();
   }
 
-  async function run(text: string): Promise<ToldOutcome | undefined> {
+  async function run(job: CompileJob): Promise<ToldOutcome | undefined> {
     clearTimeout(idle);
     worker ??= start();
     const busy = worker;
@@ -54,7 +54,7 @@ export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
     const giveUp = () => resolve(undefined);
     const timer = setTimeout(giveUp, maxMs);
     busy.once("message", resolve).once("error", giveUp).once("exit", giveUp);
-    busy.postMessage(text);
+    busy.postMessage(job);
     const outcome = await promise;
     clearTimeout(timer);
     busy.off("message", resolve).off("error", giveUp).off("exit", giveUp);
@@ -68,12 +68,12 @@ export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
   }
 
   return {
-    async compile(text) {
+    async compile(job) {
       if (waiting >= MAX_WAITING) {
         return undefined;
       }
       waiting += 1;
-      const turn = last.then(() => run(text));
+      const turn = last.then(() => run(job));
       last = turn.catch(() => {});
       try {
         return await turn;
@@ -83,3 +83,6 @@ export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
     },
   };
 }
+
+/** The compiler of this process. */
+export const apartCompiler = createApartCompiler();

@@ -1,17 +1,26 @@
-/** A thread that compiles schemas which take long, so that nothing else waits for them. It is told the text of each, and tells its outcome. */
+/** A thread that compiles what takes long, so that nothing else waits for it. It is told one job at a time, and tells its outcome. */
 import { parentPort } from "node:worker_threads";
 import type { JsonSchema } from "../generation/request.ts";
 import { readOwnJson } from "../json/parse.ts";
+import { compileText, type TextKind } from "./compile-text.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import { type CompiledSchema, compileSchema } from "./schema/compile.ts";
 import type { DroppedKeyword } from "./schema/tolerance.ts";
 
-/** What came of a schema, as threads tell each other. */
-export type ToldOutcome = { readonly compiled: CompiledSchema } | { readonly refused: DroppedKeyword };
+/** A schema, as its JSON, or a text that a client wrote. */
+export type CompileJob = { readonly kind: "schema" | TextKind; readonly text: string };
 
-function outcomeOf(schema: JsonSchema): ToldOutcome {
+/** What came of it, as threads tell each other. */
+export type ToldOutcome =
+  | { readonly compiled: CompiledSchema }
+  | { readonly gbnf: string }
+  | { readonly refused: DroppedKeyword };
+
+function outcomeOf({ kind, text }: CompileJob): ToldOutcome {
   try {
-    return { compiled: compileSchema(schema) };
+    // It was a schema before it was written down.
+    if (kind === "schema") return { compiled: compileSchema(readOwnJson(text) as JsonSchema) };
+    return { gbnf: compileText(kind, text) };
   } catch (error) {
     if (error instanceof UnsupportedSchemaError) {
       const { path, keyword, reason } = error;
@@ -21,7 +30,4 @@ function outcomeOf(schema: JsonSchema): ToldOutcome {
   }
 }
 
-parentPort?.on("message", (text: string) => {
-  // It was a schema before it was written down.
-  parentPort?.postMessage(outcomeOf(readOwnJson(text) as JsonSchema));
-});
+parentPort?.on("message", (job: CompileJob) => parentPort?.postMessage(outcomeOf(job)));

@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
 import type { JsonSchema } from "../generation/request.ts";
-import { type ApartCompiler, createApartCompiler } from "./compile-apart.ts";
-import { UnsupportedSchemaError } from "./errors.ts";
-import { type CompiledSchema, compileQuickly, compileSchema, dropAll, ROOT_PATH } from "./schema/compile.ts";
+import { type ApartCompiler, apartCompiler } from "./compile-apart.ts";
+import { ROOT_PATH, UnsupportedSchemaError } from "./errors.ts";
+import { type CompiledSchema, compileQuickly, compileSchema, dropAll } from "./schema/compile.ts";
 import { boundSchema } from "./schema/references.ts";
 
 /** How many characters of schemas and rules are kept, those that were used last. */
@@ -21,7 +21,7 @@ export type CompiledSchemas = {
 };
 
 /** Keeps what came of the schemas that were used last, refusals too: the same ones come with request after request. */
-export function createCompiledSchemas(apart: ApartCompiler = createApartCompiler()): CompiledSchemas {
+export function createCompiledSchemas(apart: ApartCompiler = apartCompiler): CompiledSchemas {
   const kept = new LRUCache<string, SchemaOutcome>({
     maxSize: MAX_KEPT_CHARACTERS,
     sizeCalculation: (outcome, key) => key.length + sizeOf(outcome),
@@ -29,7 +29,7 @@ export function createCompiledSchemas(apart: ApartCompiler = createApartCompiler
   const underway = new Map<string, Promise<void>>();
 
   async function compileApart(schema: JsonSchema, key: string): Promise<void> {
-    const told = await apart.compile(key);
+    const told = await apart.compile({ kind: "schema", text: key });
     if (told === undefined) {
       kept.set(key, dropAll(schema, TOO_LONG));
       return;
@@ -97,8 +97,3 @@ function sizeOf(outcome: SchemaOutcome): number {
 
 /** The schemas of this process. */
 export const compiledSchemas = createCompiledSchemas();
-
-/** `path`, which begins with `ROOT_PATH`, as one that begins with `root`. */
-export function placeIn(root: string, path: string): string {
-  return root + path.slice(ROOT_PATH.length);
-}

@@ -18,6 +18,14 @@ export class UnsupportedSchemaError extends Error {
   }
 }
 
+/** Where the paths of what is compiled begin. What stands in front of it in a request, only the request knows. */
+export const ROOT_PATH = "$";
+
+/** `path`, which begins with `ROOT_PATH`, as one that begins with `root`. */
+export function placeIn(root: string, path: string): string {
+  return root + path.slice(ROOT_PATH.length);
+}
+
 const PLAIN_KEY = /^[A-Za-z_$][\w$]*$/;
 
 /** `path` with one more step: `a.b`, `a[0]` or `a["b c"]`. */

@@ -24,7 +24,9 @@ export const MAX_GBNF_LENGTH = 512 * 1024;
 export const MAX_DIGITS = 40;
 /** What one grammar may cost to make, in steps of less than a microsecond. */
 export const MAX_STEPS = 6_000_000;
-/** The share of that for one pattern, range or enumeration, so that a single one that is too dear can be left out. */
+/** About what takes ten milliseconds. */
+export const QUICK_STEPS = 250_000;
+/** The share of `MAX_STEPS` for one pattern, range or enumeration, so that a single one that is too dear can be left out. */
 const MAX_PART_STEPS = 1_500_000;
 
 /** Counts the work, so that no schema can hold up the others. */

@@ -5,7 +5,7 @@ import { readJsonBody } from "../json/parse.ts";
 import { excessError } from "../protocols/json-excess.ts";
 import { isPassedOn } from "../protocols/passed-on.ts";
 import { ClientGoneError, HttpError } from "./errors.ts";
-import { prepareSchemas } from "./prepare-schemas.ts";
+import { prepareFormats } from "./prepare-formats.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -24,7 +24,7 @@ export async function readJson(c: Context): Promise<unknown> {
   }
   const read = await parse(text);
   if ("excess" in read) throw excessError(read.excess);
-  await prepareSchemas(read.value);
+  await prepareFormats(read.value);
   return read.value;
 }
 

@@ -1,14 +1,12 @@
 import { z } from "zod";
 import type { OutputFormat } from "../generation/request.ts";
-import { createGrammarBuilder } from "../grammar/builder.ts";
-import { UnsupportedSchemaError } from "../grammar/errors.ts";
-import { checkLark } from "../grammar/lark/check.ts";
 import { readJsonText } from "../json/parse.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { boolean, isSet, jsonObject, readLater, string } from "./fields.ts";
 import { parseWire } from "./issue.ts";
 import { excessError } from "./json-excess.ts";
 import {
+  compileGrammar,
   decodeGrammar,
   decodeNamedSchema,
   decodeRegex,
@@ -192,21 +190,19 @@ function decodeAnyGrammar(value: unknown, param: string): OutputFormat | undefin
   const source = parseAt(text, value, param);
   if (source === undefined || source === "" || source.includes("::="))
     return decodeGrammar(nothingIfEmpty(source), param);
-  try {
-    checkLark(source, param);
-    const builder = createGrammarBuilder();
-    return decodeGrammar(builder.toGbnf(builder.lark(source, "plain", param)), param);
-  } catch (error) {
-    if (!(error instanceof UnsupportedSchemaError)) throw error;
-    throw new InvalidRequestError(error.message, param, "invalid_grammar");
-  }
+  return compileGrammar("lark", source, param);
 }
 
 /** A pattern in Python's words, as far as they are others than ECMAScript's. */
 function decodePattern(value: unknown, param: string): OutputFormat | undefined {
   const pattern = parseAt(text, value, param);
   if (pattern === undefined || pattern === "") return undefined;
-  return decodeRegex(pattern.replaceAll("(?P<", "(?<").replace(/^\\A/, "").replace(/\\Z$/i, ""), param);
+  return decodeRegex(readPattern(pattern), param);
+}
+
+/** A pattern in Python's words in those of ECMAScript. */
+export function readPattern(pattern: string): string {
+  return pattern.replaceAll("(?P<", "(?<").replace(/^\\A/, "").replace(/\\Z$/i, "");
 }
 
 /** One of several texts: a pattern, because an automaton is made of it, in which texts that begin alike cost nothing. */

@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import type { JsonSchema, OutputFormat } from "../generation/request.ts";
-import { createGrammarBuilder } from "../grammar/builder.ts";
+import { compiledTexts } from "../grammar/compiled-texts.ts";
 import { UnsupportedSchemaError } from "../grammar/errors.ts";
-import { admitGbnf } from "../grammar/gbnf/check.ts";
 import { findDropped } from "../grammar/output.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { jsonObject as anyObject, boolean, readLater, string } from "./fields.ts";
@@ -117,10 +116,7 @@ export function decodeGrammar(value: unknown, param: string): OutputFormat | und
   if (source === undefined) {
     return undefined;
   }
-  const gbnf = refusing(param, "invalid_grammar", "", () =>
-    admitGbnf(LARK.test(source) ? translateLark(source, param) : source, param),
-  );
-  return { type: "grammar", grammar: { gbnf } };
+  return compileGrammar(LARK.test(source) ? "lark" : "gbnf", source, param);
 }
 
 /** Understands `regex`, an extension: an ECMAScript regular expression that all of the text must match. Throws `InvalidRequestError`. */
@@ -204,7 +200,13 @@ function refusing<T>(param: string, code: string | null, prefix: string, check: 
   }
 }
 
-function translateLark(source: string, param: string): string {
-  const builder = createGrammarBuilder();
-  return builder.toGbnf(builder.lark(source, "plain", param));
+/** Whether a grammar is in Lark's notation rather than in GBNF. */
+export function isLark(source: string): boolean {
+  return LARK.test(source) || !source.includes("::=");
+}
+
+/** The format that holds to a grammar. Throws `InvalidRequestError`. */
+export function compileGrammar(kind: "gbnf" | "lark", source: string, param: string): OutputFormat {
+  const gbnf = refusing(param, "invalid_grammar", "", () => compiledTexts.compile(kind, source, param));
+  return { type: "grammar", grammar: { gbnf } };
 }

@@ -5,7 +5,7 @@ import { createApartCompiler } from "../../src/grammar/compile-apart.ts";
 import { createCompiledSchemas } from "../../src/grammar/compiled-schemas.ts";
 import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
 import { compileQuickly, compileSchema } from "../../src/grammar/schema/compile.ts";
-import { prepareSchemas } from "../../src/http/prepare-schemas.ts";
+import { prepareFormats } from "../../src/http/prepare-formats.ts";
 import { ExactNumber } from "../../src/json/exact-number.ts";
 
 /** Takes long: counts of counts, and a large number that must stay as it is. */
@@ -49,7 +49,9 @@ describe("a schema that takes long", () => {
     await schemas.prepare(LONG);
     expect(schemas.compile(LONG).dropped).toMatchObject([{ path: "$", keyword: "schema" }]);
     const patient = createApartCompiler();
-    const told = await Promise.all([patient.compile('{"type":"null"}'), patient.compile('{"type":"boolean"}')]);
+    const told = await Promise.all([
+      ...['{"type":"null"}', '{"type":"boolean"}'].map((text) => patient.compile({ kind: "schema", text })),
+    ]);
     expect(told).toMatchObject([{ compiled: { dropped: [] } }, { compiled: { dropped: [] } }]);
   }, 60_000);
 });
@@ -58,7 +60,7 @@ describe("the schemas of a request", () => {
   it("are compiled once, and what came of them is remembered, also where that took too long", async () => {
     const asked: string[] = [];
     const schemas = createCompiledSchemas({
-      compile: async (text) => {
+      compile: async ({ text }) => {
         asked.push(text);
         return undefined;
       },
@@ -78,7 +80,7 @@ describe("the schemas of a request", () => {
       { tools: [null, { function: { parameters: [] } }] },
       { format: "json" },
     ]) {
-      await expect(prepareSchemas(body)).resolves.toBeUndefined();
+      await expect(prepareFormats(body)).resolves.toBeUndefined();
     }
   });
 });

@@ -219,20 +219,28 @@ function splitMoves(
   moves: readonly { readonly set: CharSet; readonly to: number }[],
   spend: Spend,
 ): { set: CharSet; targets: number[] }[] {
-  const borders = [...new Set(moves.flatMap(({ set }) => set.flatMap(([first, last]) => [first, last + 1])))];
-  borders.sort((a, b) => a - b);
+  const changes = moves.flatMap(({ set, to }) =>
+    set.flatMap(([first, last]) => [
+      { at: first, by: 1, to },
+      { at: last + 1, by: -1, to },
+    ]),
+  );
+  changes.sort((a, b) => a.at - b.at);
+  /** The targets of the characters between two changes, and how many moves lead to each. */
+  const open = new Map<number, number>();
   const byTargets = new Map<string, { ranges: [number, number][]; targets: number[] }>();
-  for (const [index, first] of borders.entries()) {
-    const last = (borders[index + 1] ?? first + 1) - 1;
-    spend(moves.length);
-    const targets = [...new Set(moves.filter(({ set }) => setHas(set, first)).map(({ to }) => to))].sort(
-      (a, b) => a - b,
-    );
-    if (targets.length > 0) {
-      const group = byTargets.get(targets.join()) ?? { ranges: [], targets };
-      group.ranges.push([first, last]);
-      byTargets.set(targets.join(), group);
-    }
+  for (const [index, { at, by, to }] of changes.entries()) {
+    const moving = (open.get(to) ?? 0) + by;
+    if (moving === 0) open.delete(to);
+    else open.set(to, moving);
+    const next = changes[index + 1]?.at ?? at;
+    spend(1);
+    if (next === at || open.size === 0) continue;
+    spend(open.size);
+    const targets = [...open.keys()].sort((a, b) => a - b);
+    const group = byTargets.get(targets.join()) ?? { ranges: [], targets };
+    group.ranges.push([at, next - 1]);
+    byTargets.set(targets.join(), group);
   }
   return Array.from(byTargets.values(), ({ ranges, targets }) => ({ set: charSet(ranges), targets }));
 }

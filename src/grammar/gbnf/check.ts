@@ -1,4 +1,3 @@
-import { LRUCache } from "lru-cache";
 import { UnsupportedSchemaError } from "../errors.ts";
 import { estimateCost } from "./cost.ts";
 import { makeDeterministic, referencesOf } from "./determine.ts";
@@ -10,12 +9,6 @@ const MAX_LENGTH = 64 * 1024;
 const MAX_GRAMMAR_RULES = 2_000;
 /** Characters and names that llama.cpp makes of it, once every repetition is written out. */
 const MAX_ELEMENTS = 200_000;
-/** Characters of grammars, and of what became of them, that are kept: the same ones come with request after request. */
-const MAX_KEPT_CHARACTERS = 4 * 1024 * 1024;
-const admitted = new LRUCache<string, string>({
-  maxSize: MAX_KEPT_CHARACTERS,
-  sizeCalculation: (outcome, source) => outcome.length + source.length + 1,
-});
 /** What a token may cost, as `estimateCost` has it: at most a second of one core. */
 export const MAX_COST = 150_000_000;
 
@@ -57,8 +50,7 @@ export function checkGbnf(source: string, path: string): GbnfRules {
  * one of the same texts that can be read in one way. Throws `UnsupportedSchemaError` where that can't be had, and as `checkGbnf` does.
  */
 export function admitGbnf(source: string, path: string): string {
-  const outcome = admitted.get(source) ?? admit(checkGbnf(source, path), source, path);
-  admitted.set(source, outcome);
+  const outcome = admit(checkGbnf(source, path), source, path);
   if (outcome === "") {
     throw tooCostly(path);
   }

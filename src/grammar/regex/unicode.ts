@@ -5,6 +5,8 @@ import { type CharRange, type CharSet, charSet } from "../automaton/char-set.ts"
 const known = new LRUCache<string, CharSet>({ max: 32 });
 const CHUNK = 0x8000;
 const LAST = 0x10ffff;
+/** All characters, a chunk each; made once, where a pattern needs them: that takes longer than to look through them. */
+let characters: readonly string[] | undefined;
 
 /** The characters with a property of Unicode, such as `L` or `Script=Greek`; undefined where ECMAScript knows none of this name. */
 export function charactersWith(property: string): CharSet | undefined {
@@ -23,14 +25,19 @@ function find(property: string): CharSet | undefined {
     return undefined;
   }
   const ranges: CharRange[] = [];
-  for (let first = 0; first <= LAST; first += CHUNK) {
+  characters ??= Array.from({ length: (LAST + 1) / CHUNK }, (_, chunk) => writeChunk(chunk * CHUNK));
+  for (const [chunk, text] of characters.entries()) {
+    const first = chunk * CHUNK;
     const isWide = first > 0xffff;
     // Surrogates are no characters by themselves, and are cut out of the set.
-    const text = Array.from({ length: CHUNK }, (_, index) => String.fromCodePoint(first + index)).join("");
     for (const { index, 0: run } of text.matchAll(runs)) {
       const from = first + (isWide ? index / 2 : index);
       ranges.push([from, from + (isWide ? run.length / 2 : run.length) - 1]);
     }
   }
   return charSet(ranges);
+}
+
+function writeChunk(first: number): string {
+  return Array.from({ length: CHUNK }, (_, index) => String.fromCodePoint(first + index)).join("");
 }

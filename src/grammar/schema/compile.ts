@@ -3,7 +3,7 @@ import { canonicalNumber } from "../../json/decimal.ts";
 import { ANY_CHAR } from "../automaton/char-set.ts";
 import { complement, type Dfa, dfaOfTexts, intersect } from "../automaton/dfa.ts";
 import { emitDfa, PLAIN } from "../automaton/emit.ts";
-import { UnsupportedSchemaError } from "../errors.ts";
+import { ROOT_PATH, UnsupportedSchemaError } from "../errors.ts";
 import {
   choiceOf,
   type Expression,
@@ -15,7 +15,7 @@ import {
   terms,
 } from "../expression.ts";
 import { IN_JSON_STRING } from "../json-spelling.ts";
-import { createBudget, ExhaustedError, MAX_COUNT, MAX_STEPS } from "../limits.ts";
+import { createBudget, ExhaustedError, MAX_COUNT, MAX_STEPS, QUICK_STEPS } from "../limits.ts";
 import { createPrimitives } from "../primitives.ts";
 import { compileNode } from "../regex/compile.ts";
 import { oneOfSet, repeat } from "../regex/node.ts";
@@ -33,12 +33,6 @@ import { createTolerance, type DroppedKeyword, type Tolerance } from "./toleranc
 import { type Conjunction, type NumberFacts, type StringFacts, settleTypes, type Variant } from "./variant.ts";
 
 const QUOTE = '"\\""';
-
-/** The path of a schema's root. What stands in front of it in a request, only the request knows. */
-export const ROOT_PATH = "$";
-
-/** About what takes ten milliseconds. */
-const QUICK_STEPS = 250_000;
 
 /** What a rule costs, against a step of an automaton. */
 const DEFINITION_COST = 12;

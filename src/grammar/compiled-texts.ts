@@ -1,0 +1,73 @@
+import { LRUCache } from "lru-cache";
+import { type ApartCompiler, apartCompiler } from "./compile-apart.ts";
+import { compileText, type TextKind } from "./compile-text.ts";
+import { ROOT_PATH, UnsupportedSchemaError } from "./errors.ts";
+import { ExhaustedError, QUICK_STEPS } from "./limits.ts";
+
+/** How many characters of texts and their grammars are kept, those that were used last. */
+const MAX_KEPT_CHARACTERS = 8 * 1024 * 1024;
+/** Longer texts are refused before anything is made of them. */
+const MAX_TEXT = 64 * 1024;
+
+const TOO_LONG = { keyword: "grammar", reason: "it takes too long to compile; make it simpler" };
+
+/** What came of a text: its grammar, or why there is none. */
+type TextOutcome = string | UnsupportedSchemaError;
+
+/** Keeps the grammars of the patterns and grammars that clients wrote, refusals too: the same ones come with request after request. */
+export type CompiledTexts = {
+  /** The grammar of `source` in GBNF: that of the last time, or compiled now. Throws `UnsupportedSchemaError` with `path`. */
+  readonly compile: (kind: TextKind, source: string, path: string) => string;
+  /** Compiles `source` where that was not done lately: a pattern here where it takes no time, all else apart from this thread. */
+  readonly prepare: (kind: TextKind, source: string) => Promise<void>;
+};
+
+export function createCompiledTexts(apart: ApartCompiler = apartCompiler): CompiledTexts {
+  const kept = new LRUCache<string, TextOutcome>({
+    maxSize: MAX_KEPT_CHARACTERS,
+    sizeCalculation: (outcome, key) => key.length + (typeof outcome === "string" ? outcome.length : 1_000),
+  });
+
+  return {
+    compile(kind, source, path) {
+      const key = keyOf(kind, source);
+      const outcome = kept.get(key) ?? outcomeOf(kind, source);
+      if (source.length <= MAX_TEXT) kept.set(key, outcome);
+      if (typeof outcome === "string") return outcome;
+      const { keyword, reason } = outcome;
+      throw new UnsupportedSchemaError(path, keyword === ROOT_PATH ? "grammar" : keyword, reason);
+    },
+    async prepare(kind, source) {
+      const key = keyOf(kind, source);
+      if (source.length > MAX_TEXT || kept.has(key)) return;
+      const quick = kind === "regex" ? outcomeOf(kind, source, QUICK_STEPS) : undefined;
+      if (quick !== undefined && !(quick instanceof ExhaustedError)) {
+        kept.set(key, quick);
+        return;
+      }
+      const told = await apart.compile({ kind, text: source });
+      if (told !== undefined && "gbnf" in told) {
+        kept.set(key, told.gbnf);
+        return;
+      }
+      const refused = told !== undefined && "refused" in told ? told.refused : TOO_LONG;
+      kept.set(key, new UnsupportedSchemaError(ROOT_PATH, refused.keyword, refused.reason));
+    },
+  };
+}
+
+/** The texts of this process. */
+export const compiledTexts = createCompiledTexts();
+
+function keyOf(kind: TextKind, source: string): string {
+  return `${kind} ${source}`;
+}
+
+function outcomeOf(kind: TextKind, source: string, maxSteps?: number): TextOutcome {
+  try {
+    return compileText(kind, source, maxSteps);
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,93 @@
+import { setImmediate } from "node:timers/promises";
+import type { JsonSchema } from "../generation/request.ts";
+import type { TextKind } from "../grammar/compile-text.ts";
+import { compiledSchemas } from "../grammar/compiled-schemas.ts";
+import { compiledTexts } from "../grammar/compiled-texts.ts";
+import { isJsonObject } from "../json/exact-number.ts";
+import { readJsonText } from "../json/parse.ts";
+import { readPattern } from "../protocols/format-words.ts";
+import { isLark } from "../protocols/output-format.ts";
+
+/** The fields of a request's body that may hold schemas, patterns or grammars, in any protocol. */
+const FIELDS = [
+  ..."response_format text output_config output_format tools functions".split(" "),
+  ..."guided_json json_schema structured_outputs format".split(" "),
+  ..."guided_regex regex guided_grammar grammar ebnf".split(" "),
+];
+/** Under these names they stand, as objects or as texts. */
+const SCHEMAS = ["schema", "parameters", "input_schema", "guided_json", "json_schema", "json", "format"];
+const PATTERNS = ["guided_regex", "regex", "pattern"];
+const GRAMMARS = ["guided_grammar", "grammar", "ebnf"];
+/** A custom tool's: it stands in a string of JSON. */
+const TOOL_GRAMMAR = "definition";
+/** How deep they stand at most: `tools[0].tools[0].function.parameters`. */
+const MAX_DEPTH = 7;
+/** How long they are compiled before others have their turn, in ms. */
+const MAX_TURN_MS = 10;
+/** More are compiled when they are needed. */
+const MAX_FOUND = 2_000;
+
+/**
+ * Compiles the schemas, patterns and grammars of a request's body, those that take long apart from this thread. What is wrong with them is told
+ * later.
+ */
+export async function prepareFormats(body: unknown): Promise<void> {
+  if (!isJsonObject(body)) return;
+  let since = performance.now();
+  for (const prepare of findWork(body)) {
+    await prepare();
+    if (performance.now() - since > MAX_TURN_MS) {
+      await setImmediate();
+      since = performance.now();
+    }
+  }
+}
+
+type Work = () => Promise<void>;
+
+function findWork(body: Readonly<Record<string, unknown>>): readonly Work[] {
+  const found: Work[] = [];
+  const pending = FIELDS.filter((field) => Object.hasOwn(body, field)).map((field) => ({
+    name: field,
+    value: body[field],
+    depth: 1,
+  }));
+  for (const { name, value, depth } of pending) {
+    const work = typeof value === "string" ? workOfText(name, value) : workOfSchema(name, value);
+    if (work !== undefined) {
+      found.push(work);
+    } else if (typeof value === "object" && value !== null && depth < MAX_DEPTH) {
+      for (const [key, inner] of Object.entries(value)) {
+        pending.push({ name: key, value: inner, depth: depth + 1 });
+      }
+    }
+    if (found.length >= MAX_FOUND) break;
+  }
+  return found;
+}
+
+function workOfSchema(name: string, value: unknown): Work | undefined {
+  const isSchema = SCHEMAS.includes(name) && isJsonObject(value) && !("json_schema" in value) && !("schema" in value);
+  return isSchema ? () => compiledSchemas.prepare(value) : undefined;
+}
+
+function workOfText(name: string, text: string): Work | undefined {
+  if (PATTERNS.includes(name)) return prepareText("regex", readPattern(text));
+  if (GRAMMARS.includes(name)) return prepareText(isLark(text) ? "lark" : "gbnf", text);
+  if (name === TOOL_GRAMMAR) return prepareText("lark in JSON", text);
+  const schema = SCHEMAS.includes(name) ? readSchema(text) : undefined;
+  return schema === undefined ? undefined : () => compiledSchemas.prepare(schema);
+}
+
+function prepareText(kind: TextKind, source: string): Work {
+  return () => compiledTexts.prepare(kind, source);
+}
+
+function readSchema(text: string): JsonSchema | undefined {
+  try {
+    const read = readJsonText(text);
+    return "value" in read && isJsonObject(read.value) ? read.value : undefined;
+  } catch {
+    return undefined;
+  }
+}
