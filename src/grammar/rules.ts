@@ -19,6 +19,15 @@ export type RuleBook = {
   readonly toGbnf: (root: string) => string;
 };
 
+/** The error for a grammar that grows too large; `path` is blamed. */
+export function tooLarge(path: string): UnsupportedSchemaError {
+  return new UnsupportedSchemaError(
+    path,
+    path.split(".").at(-1) ?? path,
+    "its grammar would be too large; make it simpler",
+  );
+}
+
 export function createRuleBook(): RuleBook {
   const bodies = new Map<string, string>();
   const names = new Set(["root"]);
@@ -44,11 +53,7 @@ export function createRuleBook(): RuleBook {
     length += name.length + body.length;
     bodies.set(name, body);
     if (bodies.size > MAX_RULES || length > MAX_GBNF_LENGTH) {
-      throw new UnsupportedSchemaError(
-        path,
-        path.split(".").at(-1) ?? path,
-        "its grammar would be too large; make it simpler",
-      );
+      throw tooLarge(path);
     }
   }
 

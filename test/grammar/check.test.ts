@@ -39,4 +39,16 @@ describe("a client's grammar", () => {
   ])("is refused with a reason: %j", (grammar, reason) => {
     expect(() => checkGbnf(grammar, "grammar")).toThrow(reason);
   });
+
+  it.each([
+    ['"" | "b"', "r1999", undefined],
+    ['"b"', "r1999 | r0", undefined],
+    ['"" | "b"', "r1999 root", "begins with itself"],
+    ['"" | "b"', "r1999*", "may be empty"],
+  ])("is followed through a long chain of rules, last one first: %s behind %s", (last, root, refusal) => {
+    const chain = Array.from({ length: 1_990 }, (_, index) => `r${index + 10} ::= r${index + 9}`);
+    const grammar = `root ::= ${root}\n${chain.toReversed().join("\n")}\nr9 ::= ${last}\nr0 ::= "c"`;
+    const check = () => checkGbnf(grammar, "grammar");
+    refusal === undefined ? expect(check).not.toThrow() : expect(check).toThrow(refusal);
+  });
 });

@@ -1,4 +1,5 @@
-import type { RuleBook } from "../rules.ts";
+import { MAX_GBNF_LENGTH } from "../limits.ts";
+import { type RuleBook, tooLarge } from "../rules.ts";
 import { characterClass, literal } from "../text.ts";
 import type { CharSet } from "./char-set.ts";
 import type { Dfa } from "./dfa.ts";
@@ -30,6 +31,19 @@ export function emitDfa(dfa: Dfa, spelling: Spelling, book: RuleBook, hint: stri
     }
   }
 
+  const written = new Map<CharSet, Term>();
+  let room = MAX_GBNF_LENGTH;
+  /** A set that many edges share is written once. A grammar that grows too large ends here, not once all of it is written. */
+  function writeOnce(set: CharSet): Term {
+    const term = written.get(set) ?? writeSet(set, spelling);
+    written.set(set, term);
+    room -= "text" in term ? term.text.length : term.gbnf.length;
+    if (room < 0) {
+      throw tooLarge(path);
+    }
+    return term;
+  }
+
   function nameOf(index: number): string {
     const name = names.get(index) ?? book.reserve(hint);
     if (!names.has(index)) {
@@ -41,9 +55,7 @@ export function emitDfa(dfa: Dfa, spelling: Spelling, book: RuleBook, hint: stri
 
   function alternatives(index: number, depth: number): string {
     const state = dfa.states[index];
-    const items = (state?.edges ?? []).map(({ set, to }) =>
-      writeTerms([writeSet(set, spelling), ...follow(to, depth)]),
-    );
+    const items = (state?.edges ?? []).map(({ set, to }) => writeTerms([writeOnce(set), ...follow(to, depth)]));
     return [...items, ...(state?.accepts === true ? ['""'] : [])].join(" | ");
   }
 
@@ -63,7 +75,7 @@ export function emitDfa(dfa: Dfa, spelling: Spelling, book: RuleBook, hint: stri
       if (state?.accepts === true || (state?.edges.length ?? 0) > 1) {
         return [...terms, { gbnf: depth < MAX_GROUPS ? `(${alternatives(index, depth + 1)})` : nameOf(index) }];
       }
-      terms.push(writeSet(edge.set, spelling));
+      terms.push(writeOnce(edge.set));
       index = edge.to;
     }
   }

@@ -128,16 +128,28 @@ function findLeftRecursion(rules: GbnfRules): string | undefined {
   const next = new Map(
     Array.from(rules, ([name, node]) => [name, new Set([...firsts(node, name), ...hiddenLoops(node, name)])]),
   );
+  const before = new Map<string, string[]>();
+  for (const [name, names] of next) {
+    for (const first of names) {
+      const known = before.get(first) ?? [];
+      known.push(name);
+      before.set(first, known);
+    }
+  }
   // Whatever can be taken away, because it begins with nothing that is left, can't lead to itself.
-  for (let before = -1; before !== next.size; ) {
-    before = next.size;
-    for (const [name, names] of next) {
-      if ([...names].every((first) => !next.has(first))) {
-        next.delete(name);
+  const left = new Map(Array.from(next, ([name, names]) => [name, names.size]));
+  const harmless = [...left].filter(([, count]) => count === 0).map(([name]) => name);
+  for (const name of harmless) {
+    left.delete(name);
+    for (const follower of before.get(name) ?? []) {
+      const count = (left.get(follower) ?? 0) - 1;
+      left.set(follower, count);
+      if (count === 0) {
+        harmless.push(follower);
       }
     }
   }
-  return next.keys().next().value;
+  return left.keys().next().value;
 
   /** Repetitions of what may be empty, anywhere in a rule. */
   function hiddenLoops(node: GbnfNode, rule: string): string[] {
@@ -151,15 +163,22 @@ function findLeftRecursion(rules: GbnfRules): string | undefined {
   }
 }
 
-/** The rules that match the empty text. */
+/** The rules that match the empty text. A rule is looked at again only once one that it uses turned out to: chains of rules may be long. */
 function findEmpty(rules: GbnfRules): ReadonlySet<string> {
   const empty = new Set<string>();
-  for (let before = -1; before !== empty.size; ) {
-    before = empty.size;
-    for (const [name, node] of rules) {
-      if (canBeEmpty(node, empty)) {
-        empty.add(name);
-      }
+  const users = new Map<string, Set<string>>();
+  for (const [name, node] of rules) {
+    for (const used of referencesOf(node)) {
+      const known = users.get(used) ?? new Set();
+      users.set(used, known.add(name));
+    }
+  }
+  const pending = [...rules.keys()];
+  for (const name of pending) {
+    const node = rules.get(name);
+    if (node !== undefined && !empty.has(name) && canBeEmpty(node, empty)) {
+      empty.add(name);
+      pending.push(...(users.get(name) ?? []));
     }
   }
   return empty;
