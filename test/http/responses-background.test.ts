@@ -4,28 +4,29 @@ import { ContextLengthExceededError, EngineCrashedError, OverloadedError } from 
 import { error } from "../../src/protocols/openai-responses.ts";
 import { openState, temporaryFolder } from "../store/support.ts";
 import { fetchResponse, parseEvents, RESPONSES, respond, responseOf } from "./responses-support.ts";
-import { answerWith, createTestApp, loopTurn, script } from "./support.ts";
+import { answerWith, createTestApp, loopTurn, script, servedModel } from "./support.ts";
 
 /** An engine that says "one", waits to be let go, and says "two"; it ends when its request is cancelled. */
-function gatedApp(options: Parameters<typeof createTestApp>[0] = {}) {
+function gatedApp(
+  options: Parameters<typeof createTestApp>[0] = {},
+  overrides: Parameters<typeof servedModel>[1] = {},
+) {
   const gate = Promise.withResolvers<void>();
   const reached = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
-  const { app, runs } = createTestApp({
-    ...options,
-    generate: script(async function* ({ signal }) {
-      const [started, one, ...rest] = answerWith(["one", "two"]);
-      try {
-        if (started !== undefined && one !== undefined) yield* [started, one];
-        reached.resolve();
-        signal.addEventListener("abort", () => gate.resolve());
-        await gate.promise;
-        yield* rest;
-      } finally {
-        ended.resolve();
-      }
-    }),
+  const generate = script(async function* ({ signal }) {
+    const [started, one, ...rest] = answerWith(["one", "two"]);
+    try {
+      if (started !== undefined && one !== undefined) yield* [started, one];
+      reached.resolve();
+      signal.addEventListener("abort", () => gate.resolve());
+      await gate.promise;
+      yield* rest;
+    } finally {
+      ended.resolve();
+    }
   });
+  const { app, runs } = createTestApp({ ...options, models: [servedModel(generate, overrides)] });
   return { app, open: gate.resolve, reached: reached.promise, ended: ended.promise, runs };
 }
 
@@ -70,6 +71,38 @@ describe("a response in the background", () => {
     expect(refused.status).toBe(status);
     expect(refused.headers.get("retry-after")).toBe(status === 503 ? "2" : null);
     expect(error.parse(await refused.json()).error.code).toBe(code);
+  });
+
+  it("is refused at once where only the engine can tell that its prompt is too long, though it waits for its turn", async () => {
+    const left = Promise.withResolvers<void>();
+    const price = script(async function* () {
+      yield* [];
+      throw new ContextLengthExceededError(9_000, 4_096);
+    });
+    const generate = script(async function* ({ signal }) {
+      yield* [];
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      left.resolve();
+    });
+    const { app, runs } = createTestApp({ models: [servedModel(generate, { price })] });
+    const refused = await respond(app, BACKGROUND);
+    expect(refused.status).toBe(400);
+    expect(error.parse(await refused.json()).error).toMatchObject({ param: "input", code: "context_length_exceeded" });
+    await left.promise;
+    await runs.settled();
+  });
+
+  it("is taken where the engine can't tell now what its prompt would take", async () => {
+    const price = script(async function* () {
+      yield* [];
+      throw new OverloadedError("Too many questions.", 2_000);
+    });
+    const { app, open, reached, runs } = gatedApp({}, { price });
+    const { status } = await responseOf(app, BACKGROUND);
+    expect(status).toBe("queued");
+    await reached;
+    open();
+    await runs.settled();
   });
 
   it("can't be gone on from before it has ended", async () => {

@@ -63,12 +63,13 @@ export function createResponse({
     const cache = { ...makeCacheWish(c, opened.cache(said), !request.background), isWhole: !request.stream };
     const head = newResponse(model.id, request.settings, now(), terms.priority, request.toolLabels);
     const log = request.background && request.stream ? createEventLog() : undefined;
-    const fitting = generateFitting({
-      generate,
-      items: turn.readable,
-      toPrompt: (items) => opened.compose(toPrompt(request, items)),
-      mayTruncate: request.mayTruncate,
-    });
+    const fitting = (backend: Generate) =>
+      generateFitting({
+        generate: backend,
+        items: turn.readable,
+        toPrompt: (items) => opened.compose(toPrompt(request, items)),
+        mayTruncate: request.mayTruncate,
+      });
     const completed = opened.complete(request.generation);
     const places = responsesPlaces(request.toolPlaces);
     noteDroppedKeywords(c, completed, places);
@@ -78,17 +79,17 @@ export function createResponse({
     const accepted = Promise.withResolvers<void>();
     // Where no key is needed there is nothing to let it in.
     if (c.get("meter") === undefined) accepted.resolve();
+    const asked = { ...completed, prompt, id, model: model.id, cache };
     const generation = startGeneration(
-      fitting,
-      {
-        ...{ ...completed, prompt, id, model: model.id, cache },
-        terms: { ...terms, onAccepted: accepted.resolve, onLeft: tally.noteLeft },
-      },
+      fitting(generate),
+      { ...asked, terms: { ...terms, onAccepted: accepted.resolve, onLeft: tally.noteLeft } },
       wanted,
     );
 
     if (request.background) {
-      const admitted = await admit(generation, accepted.promise);
+      const check = (signal: AbortSignal) => fitting(model.price)({ ...asked, terms, signal });
+      const isLoaded = model.info() !== undefined;
+      const admitted = await admit(generation, { accepted: accepted.promise, check: isLoaded ? check : undefined });
       const run = beginRun({ request, head, turn, state: kept, now, log }, generation);
       const queued = run.response();
       runInBackground({ id: head.id, requestId: id, run, runs, generation: admitted, log, logger });
