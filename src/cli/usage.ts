@@ -24,7 +24,7 @@ export function usage(flags: Flags, context: CliContext, now: () => number = Dat
   if (flags.json === true) {
     context.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
   } else if (rows.length === 0) {
-    context.stderr.write("Nothing was used with a key, as far as was asked.\n");
+    context.stderr.write("No use of any key is on record for this question.\n");
   } else {
     context.stdout.write(formatTable([HEADING, ...rows.map(toCells)], [3, 4, 5, 6, 7, 8]));
   }

@@ -126,7 +126,7 @@ export function decodeRegex(value: unknown, param: string): OutputFormat | undef
     return undefined;
   }
   const output: OutputFormat = { type: "regex", pattern };
-  refusing(param, "invalid_regex", "", () => findDropped(output, param));
+  refusing({ param, code: "invalid_regex", tell: tellText }, () => findDropped(output, param));
   return output;
 }
 
@@ -185,16 +185,27 @@ export function decodeNamedSchema(
 
 /** `output`, once it is certain that an answer can be held to it. */
 function supported(output: OutputFormat, prefix: string, path: string, code: string | null): OutputFormat {
-  refusing(path, code, prefix, () => findDropped(output, path));
+  refusing({ param: path, code, tell: (error) => prefix + error.message }, () => findDropped(output, path));
   return output;
 }
 
-function refusing<T>(param: string, code: string | null, prefix: string, check: () => T): T {
+/** A pattern and a grammar are one text, which has no keywords to name. */
+function tellText({ path, reason }: UnsupportedSchemaError): string {
+  return `Invalid '${path}': ${reason}.`;
+}
+
+type Telling = {
+  readonly param: string;
+  readonly code: string | null;
+  readonly tell: (error: UnsupportedSchemaError) => string;
+};
+
+function refusing<T>({ param, code, tell }: Telling, check: () => T): T {
   try {
     return check();
   } catch (error) {
     if (error instanceof UnsupportedSchemaError) {
-      throw new InvalidRequestError(prefix + error.message, error.path || param, code);
+      throw new InvalidRequestError(tell(error), error.path || param, code);
     }
     throw error;
   }
@@ -207,6 +218,8 @@ export function isLark(source: string): boolean {
 
 /** The format that holds to a grammar. Throws `InvalidRequestError`. */
 export function compileGrammar(kind: "gbnf" | "lark", source: string, param: string): OutputFormat {
-  const gbnf = refusing(param, "invalid_grammar", "", () => compiledTexts.compile(kind, source, param));
+  const gbnf = refusing({ param, code: "invalid_grammar", tell: tellText }, () =>
+    compiledTexts.compile(kind, source, param),
+  );
   return { type: "grammar", grammar: { gbnf } };
 }

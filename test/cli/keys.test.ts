@@ -163,7 +163,7 @@ describe("sluice usage", () => {
     };
     expect(show({}).stdout.text().split("\n")[1]).toMatch(/^2026-11-10 +alice +one +3 +100 +20 +50 +1 +2$/);
     expect(JSON.parse(show({ json: true, since: "7d" }).stdout.text())).toEqual([row("2026-11-21")]);
-    expect(show({ key: "bob" }).stderr.text()).toContain("Nothing was used with a key");
+    expect(show({ key: "bob" }).stderr.text()).toContain("No use of any key is on record");
     expect(() => show({ since: "yore" })).toThrow('--since: "yore" is not allowed');
   });
 

@@ -24,8 +24,8 @@ export function adminOnly(): MiddlewareHandler<HttpEnv> {
       throw new HttpError(
         403,
         key === undefined
-          ? "This is for requests from the gateway's own machine, as long as there are no keys. Make one with `sluice keys create NAME --admin`."
-          : "This is for keys with the right to it. Make one with `sluice keys create NAME --admin`.",
+          ? "As long as there are no keys, only the gateway's own machine may ask for this. Make a key with `sluice keys create NAME --admin`."
+          : "Only an admin key may ask for this. Make one with `sluice keys create NAME --admin`.",
         "insufficient_permissions",
       );
     }
