@@ -147,7 +147,9 @@ describe("the extensions", () => {
   it("take a regular expression", () => {
     expect(decodeRegex("a|b", "regex")).toEqual({ type: "regex", pattern: "a|b" });
     expect(refusal(() => decodeRegex("(a)\\1", "regex"))).toMatchObject({ param: "regex", code: "invalid_regex" });
-    expect(refusal(() => decodeRegex("(a", "regex")).message).toMatch(/^Invalid 'regex': it is not a regular expression/);
+    expect(refusal(() => decodeRegex("(a", "regex")).message).toMatch(
+      /^Invalid 'regex': it is not a regular expression/,
+    );
     expect(refusal(() => decodeRegex(7, "regex"))).toMatchObject({ param: "regex", code: "invalid_type" });
   });
 
