@@ -94,7 +94,7 @@ describe("the official @anthropic-ai/sdk package", () => {
     await expect(unknown).rejects.toMatchObject({ status: 404, type: "not_found_error" });
     await expect(unknown).rejects.toThrow(model);
 
-    const wrong = client.messages.create({ model, messages, max_tokens: 0 });
+    const wrong = client.messages.create({ model, messages, max_tokens: 0.5 });
     await expect(wrong).rejects.toBeInstanceOf(BadRequestError);
     await expect(wrong).rejects.toMatchObject({
       status: 400,

@@ -137,16 +137,21 @@ describe("an answer with a response_format", () => {
     }
   });
 
-  test("is refused by path and keyword where it can't be held to the schema", async () => {
+  test("tells by path and keyword what it can't be held to, and is refused by it where the schema is strict", async () => {
     const schema = { type: "object", properties: { tags: { type: "array", uniqueItems: true } } };
-    const response = await post({
-      messages: user("Hi"),
-      response_format: { type: "json_schema", json_schema: { name: "x", schema } },
-    });
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({
-      error: { param: "response_format.json_schema.schema.properties.tags", type: "invalid_request_error" },
-    });
+    const ask = (strict: boolean) =>
+      post({
+        messages: user("Hi"),
+        max_tokens: 20,
+        response_format: { type: "json_schema", json_schema: { name: "x", schema, strict } },
+      });
+    const path = "response_format.json_schema.schema.properties.tags";
+    const lenient = await ask(false);
+    expect(lenient.status).toBe(200);
+    expect(lenient.headers.get("sluice-schema-dropped")).toContain(`${path}.uniqueItems`);
+    const strict = await ask(true);
+    expect(strict.status).toBe(400);
+    expect(await strict.json()).toMatchObject({ error: { param: path, type: "invalid_request_error" } });
   });
 });
 

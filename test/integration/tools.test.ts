@@ -171,7 +171,7 @@ describe("tools, with the real model", () => {
   });
 
   test("are refused with the keyword where a strict schema can't be held to", async () => {
-    const parameters = { type: "object", not: { required: ["a"] } };
+    const parameters = { type: "object", properties: { a: { type: "array", contains: { const: 1 } } } };
     const refused = client.chat.completions.create({
       model,
       messages,
