@@ -1,17 +1,23 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { OverloadedError } from "../generation/errors.ts";
 import type { CompileJob, ToldOutcome } from "./compile-worker.ts";
 
 /** Longer nothing is compiled, in ms. */
 const MAX_COMPILE_MS = 5_000;
 /** So many wait at most for those before them. */
 const MAX_WAITING = 32;
+/** What those are told that find so many waiting: about as long as half of them take. */
+const RETRY_MS = 5_000;
 /** How long a thread without work is kept, in ms. */
 const IDLE_MS = 30_000;
 
 /** Compiles in a thread of its own. */
 export type ApartCompiler = {
-  /** What came of a job; undefined where it takes too long, or too many wait. */
+  /**
+   * What came of a job; undefined where it takes too long. Throws `OverloadedError` where too many wait: that says nothing of this job, and
+   * must not be remembered as if it did.
+   */
   readonly compile: (job: CompileJob) => Promise<ToldOutcome | undefined>;
 };
 
@@ -70,7 +76,7 @@ export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
   return {
     async compile(job) {
       if (waiting >= MAX_WAITING) {
-        return undefined;
+        throw new OverloadedError("Too many schemas and grammars wait to be compiled.", RETRY_MS);
       }
       waiting += 1;
       const turn = last.then(() => run(job));

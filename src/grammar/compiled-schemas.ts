@@ -16,7 +16,10 @@ export type SchemaOutcome = CompiledSchema | UnsupportedSchemaError;
 export type CompiledSchemas = {
   /** The rules of `schema`: those of the last time, or compiled now. Throws `UnsupportedSchemaError`, with a path from `ROOT_PATH` on. */
   readonly compile: (schema: JsonSchema) => CompiledSchema;
-  /** Compiles `schema` where that was not done lately, apart from this thread where it takes long. `compile` then takes no time. */
+  /**
+   * Compiles `schema` where that was not done lately, apart from this thread where it takes long. `compile` then takes no time. Throws
+   * `OverloadedError` where too many wait for that.
+   */
   readonly prepare: (schema: JsonSchema) => Promise<void>;
 };
 

@@ -18,7 +18,10 @@ type TextOutcome = string | UnsupportedSchemaError;
 export type CompiledTexts = {
   /** The grammar of `source` in GBNF: that of the last time, or compiled now. Throws `UnsupportedSchemaError` with `path`. */
   readonly compile: (kind: TextKind, source: string, path: string) => string;
-  /** Compiles `source` where that was not done lately: a pattern here where it takes no time, all else apart from this thread. */
+  /**
+   * Compiles `source` where that was not done lately: a pattern here where it takes no time, all else apart from this thread. Throws
+   * `OverloadedError` where too many wait for that.
+   */
   readonly prepare: (kind: TextKind, source: string) => Promise<void>;
 };
 

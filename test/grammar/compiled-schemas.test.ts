@@ -1,8 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { OverloadedError } from "../../src/generation/errors.ts";
 import type { JsonSchema } from "../../src/generation/request.ts";
 import { createApartCompiler } from "../../src/grammar/compile-apart.ts";
 import { createCompiledSchemas } from "../../src/grammar/compiled-schemas.ts";
+import { createCompiledTexts } from "../../src/grammar/compiled-texts.ts";
 import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
 import { compileQuickly, compileSchema } from "../../src/grammar/schema/compile.ts";
 import { prepareFormats } from "../../src/http/prepare-formats.ts";
@@ -21,6 +23,7 @@ const LONG = {
     id: { const: new ExactNumber("123456789012345678901") },
   },
 };
+const GRAMMAR = 'root ::= "a"';
 const IMPOSSIBLE = { allOf: [LONG, { type: "integer", minimum: 3, maximum: 2 }] };
 
 describe("a schema that takes long", () => {
@@ -53,6 +56,22 @@ describe("a schema that takes long", () => {
       ...['{"type":"null"}', '{"type":"boolean"}'].map((text) => patient.compile({ kind: "schema", text })),
     ]);
     expect(told).toMatchObject([{ compiled: { dropped: [] } }, { compiled: { dropped: [] } }]);
+  }, 60_000);
+});
+
+describe("schemas that come while too many wait", () => {
+  it("are told to come again, and are compiled then: those of others leave no trace on them", async () => {
+    const apart = createApartCompiler();
+    const [schemas, texts] = [createCompiledSchemas(apart), createCompiledTexts(apart)];
+    const others = Array.from({ length: 32 }, (_, index) =>
+      apart.compile({ kind: "schema", text: `{"const":${index}}` }),
+    );
+    await expect(schemas.prepare(LONG)).rejects.toThrow(OverloadedError);
+    await expect(texts.prepare("gbnf", GRAMMAR)).rejects.toThrow(OverloadedError);
+    expect(await Promise.all(others)).toHaveLength(32);
+    await Promise.all([schemas.prepare(LONG), texts.prepare("gbnf", GRAMMAR)]);
+    expect(schemas.compile(LONG).dropped).toEqual([]);
+    expect(texts.compile("gbnf", GRAMMAR, "grammar")).toContain("root");
   }, 60_000);
 });
 
