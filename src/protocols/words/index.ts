@@ -1,4 +1,5 @@
 import { ANTHROPIC } from "./anthropic.ts";
+import { FRONTENDS } from "./frontends.ts";
 import { NEIGHBOURS } from "./neighbours.ts";
 import { OPENAI } from "./openai.ts";
 import { OTHER_ROUTES } from "./other-routes.ts";
@@ -9,7 +10,7 @@ import { ROUTES, type Route, type Word } from "./word.ts";
  * held to, the API's description and docs/compatibility.md are made of this list. A name that is neither here nor in a route's schema is
  * passed over, as OpenAI's servers do.
  */
-export const WORDS: readonly Word[] = [...OPENAI, ...ANTHROPIC, ...NEIGHBOURS, ...OTHER_ROUTES];
+export const WORDS: readonly Word[] = [...OPENAI, ...ANTHROPIC, ...NEIGHBOURS, ...FRONTENDS, ...OTHER_ROUTES];
 
 const BY_ROUTE: ReadonlyMap<Route, readonly Word[]> = new Map(
   ROUTES.map((route) => [route, WORDS.filter(({ routes }) => routes.includes(route))]),

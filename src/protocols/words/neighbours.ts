@@ -171,7 +171,7 @@ const ANSWERS: readonly Word[] = [
   ...words("llama-server", "timings_per_token return_progress verbose", hint("it asks for figures beside the answer")),
   ...words("vLLM", "stream_interval", hint("each token comes when it is there")),
   ...words("vLLM", "routed_experts_prompt_start return_mm_kwargs", hint(INSIDE)),
-  ...words("Ollama", "shift truncate", hint("an answer ends where the context does")),
+  ...words("Ollama", "shift", hint("an answer ends where the context does")),
 ];
 
 /** How another server works. */

@@ -25,8 +25,8 @@ export const OPENAI: readonly Word[] = [
   ]),
   ...words("OpenAI", "context_management", hint("the server leaves the context to the client"), ["responses"]),
   ...words("OpenAI", "client_metadata", hint("it tells the server about the client"), ["responses"]),
-  ...words("OpenAI", "modalities", refused('only ["text"] is available', ["text"]), ["chat", "responses"]),
-  ...words("OpenAI", "audio", refused("audio output is not available"), ["chat", "responses"]),
-  ...words("OpenAI", "web_search_options", refused("web search is not available"), ["chat", "responses"]),
-  ...words("OpenAI", "moderation", refused("moderation is not available"), ["chat", "responses"]),
+  ...words("OpenAI", "modalities", refused('only ["text"] is available', ["text"])),
+  ...words("OpenAI", "audio", refused("audio output is not available")),
+  ...words("OpenAI", "web_search_options", refused("web search is not available")),
+  ...words("OpenAI", "moderation", refused("moderation is not available")),
 ];

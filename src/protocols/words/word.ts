@@ -12,6 +12,9 @@ export const SOURCES = {
   SGLang: "https://github.com/sgl-project/sglang/blob/main/python/sglang/srt/entrypoints/openai/protocol.py",
   Ollama: "https://github.com/ollama/ollama/blob/main/docs/api.md",
   TGI: "https://huggingface.co/docs/text-generation-inference",
+  Mistral: "https://docs.mistral.ai/api",
+  Fireworks: "https://docs.fireworks.ai/api-reference/post-chatcompletions",
+  "text-generation-webui": "https://github.com/oobabooga/text-generation-webui/blob/main/docs/12%20-%20OpenAI%20API.md",
   OpenRouter: "https://openrouter.ai/docs/api-reference/parameters",
   "another route": "docs/api.md",
 } as const;

@@ -93,6 +93,8 @@ const HONOURED: readonly [fields: Fields, routes: readonly Route[], wanted: obje
   [{ allowed_token_ids: [1, 2] }, ALL, sampling({ allowedTokenIds: [1, 2] })],
   [{ min_tokens: 5 }, ALL, sampling({ minTokens: 5 })],
   [{ ignore_eos: true }, ALL, sampling({ ignoresEnd: true })],
+  [{ ban_eos_token: true }, ALL, sampling({ ignoresEnd: true })],
+  [{ random_seed: 4 }, ALL, sampling({ seed: 4 })],
   [{ top_k: 5 }, ALL, sampling({ topK: 5 })],
   [{ min_p: 0.1 }, ALL, sampling({ minP: 0.1 })],
   [{ repeat_penalty: 1.2 }, ALL, sampling({ repeatPenalty: 1.2, repeatLastTokens: 64 })],
@@ -157,6 +159,15 @@ const REFUSED: readonly [name: string, value: unknown, routes: readonly Route[]]
   ["use_beam_search", true, ALL],
   ["best_of", 2, ["chat", "responses", "messages"]],
   ["truncate_prompt_tokens", 10, ALL],
+  ["truncate", 10, ALL],
+  ["prompt_truncate_len", 10, ALL],
+  ["do_sample", false, ALL],
+  ["watermark", true, ALL],
+  ["safe_prompt", true, ALL],
+  ["guidance_scale", 1.5, ALL],
+  ["num_beams", 4, ALL],
+  ["no_repeat_ngram_size", 3, ALL],
+  ["custom_token_bans", "5", ALL],
   ["chat_template", "{{ messages }}", ALL],
   ["documents", [{ text: "x" }], ["chat"]],
   ["logits_processors", ["x.Y"], ALL],
@@ -226,6 +237,11 @@ const TAKEN: readonly [fields: Fields, routes: readonly Route[]][] = [
   [{ add_generation_prompt: true, echo: false, continue_final_message: false }, ["chat"]],
   [{ echo: false, logprobs: null }, ["completions"]],
   [{ options: { num_ctx: 8_192, num_gpu: 1 } }, ALL],
+  [
+    { do_sample: true, watermark: false, truncate: false, return_full_text: false, details: false, safe_prompt: false },
+    ALL,
+  ],
+  [{ guidance_scale: 1, num_beams: 1, no_repeat_ngram_size: 0, truncation_length: 2_048, custom_token_bans: "" }, ALL],
 ];
 
 describe("a word of another server's", () => {
