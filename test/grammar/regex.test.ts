@@ -42,6 +42,10 @@ describe("the grammar of a regular expression", () => {
     ["(?!foo|bar)[a-z]{3}", ["fob", "baz"], ["foo", "bar"]],
     ["[a-z]+(?!d)x", ["ax", "adx"], ["a", "d"]],
     ["(?:a(?=b)|c)b", ["ab", "cb"], ["ac", "b"]],
+    // Pydantic's of a decimal number.
+    ["^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", ["1", "-0.5", "+.5", "007"], ["", "-", ".", "-.", "1e5", "1.2.3"]],
+    ["^(?=^a|^b)(?!^ab$|^$)[a-c]*$", ["a", "ba", "abc"], ["", "ab", "ca"]],
+    ["^(?!$)a?$", ["a"], [""]],
     ["\\bab\\b( \\bcd\\b)?", ["ab", "ab cd"], ["abc", "ab  cd"]],
     [".*\\bend\\b.*", ["end", "the end.", "an end here"], ["ending", "bend"]],
     [".*\\Bx", ["ax", "aax"], ["x", "a x"]],

@@ -11,7 +11,7 @@ export function resolveLooks(node: RegexNode, source: Source, compile: CompileNo
   if (!looks(node)) {
     return node;
   }
-  const items = flatten(node);
+  const items = sayStartOnce(flatten(node));
   const choiceAt = items.findIndex((item) => item.type === "choice" && looks(item));
   const lookAt = items.findIndex((item) => item.type === "look");
   const found = items[choiceAt];
@@ -36,6 +36,27 @@ export function resolveLooks(node: RegexNode, source: Source, compile: CompileNo
   const behind = compile(rest, source);
   const both = intersect(behind, look.isNegated ? complement(seen) : seen, spend);
   return sequence(...items.slice(0, lookAt), { type: "automaton", dfa: both });
+}
+
+/** As `items`, where the looks at the very start of a text don't say again that they stand there, as in `^(?!^$)`. */
+function sayStartOnce(items: readonly RegexNode[]): readonly RegexNode[] {
+  const end = items.findIndex(({ type }) => type !== "start" && type !== "look");
+  const head = end < 0 ? items : items.slice(0, end);
+  if (head[0]?.type !== "start") {
+    return items;
+  }
+  const said = head.map((item) => (item.type === "look" ? { ...item, inner: withoutStart(item.inner) } : item));
+  return [...said, ...items.slice(head.length)];
+}
+
+/** What `node` is where the text begins: there `^` says nothing. */
+function withoutStart(node: RegexNode): RegexNode {
+  if (node.type === "choice") {
+    return choice(...node.items.map(withoutStart));
+  }
+  const items = flatten(node);
+  const first = items.findIndex(({ type }) => type !== "start");
+  return first === 0 ? node : sequence(...(first < 0 ? [] : items.slice(first)));
 }
 
 function flatten(node: RegexNode): readonly RegexNode[] {
