@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { OverloadedError } from "../generation/errors.ts";
 import type { Terms } from "../generation/terms.ts";
 import type { Bound, Claim } from "./bound.ts";
+import { showDuration } from "./duration.ts";
 import type { Order } from "./price.ts";
 import type { ModelQueue } from "./queue.ts";
 
@@ -58,7 +59,7 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
     const tooLateMs = queue.predictMs(order, held.now + held.later) - mayMs;
     const retryMs = own.refuse(claim, Math.max(1, Math.ceil(tooLateMs / own.intervalMs(nowMs))), nowMs);
     throw refusal(
-      `The first token would come after about ${seconds(likelyMs)}, later than the ${seconds(mayMs)} that the request may wait.`,
+      `The first token would come after about ${showDuration(likelyMs)}, later than the ${showDuration(mayMs)} that the request may wait.`,
       retryMs,
     );
   }
@@ -91,8 +92,4 @@ function refusal(reason: string, retryAfterMs: number): OverloadedError {
   } finally {
     Error.stackTraceLimit = limit;
   }
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

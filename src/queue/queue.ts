@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { isLasting, OverloadedError } from "../generation/errors.ts";
 import { type Hold, PRIORITIES, type Priority } from "../generation/terms.ts";
+import { showDuration } from "./duration.ts";
 import { createFairQueue, type Turn } from "./fair-queue.ts";
 import { createHeldSlots, type Holding } from "./held-slots.ts";
 import type { Job, Stay } from "./job.ts";
@@ -300,7 +301,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     );
     endWait(visit);
     leave(visit);
-    const reason = `The request waited ${(waitedMs / 1000).toFixed(1)} s for its turn, as long as it may.`;
+    const reason = `The request waited ${showDuration(waitedMs)} for its turn, as long as it may.`;
     visit.job.onRefused(new OverloadedError(reason, retryAfterMs));
   }
 

@@ -50,6 +50,7 @@ it("refuses at once what would have its first token later than its deadline, and
   for (let index = 0; index < 6; index++) arrive("a");
   expect(() => enter("a", 3_000)).toThrow(OverloadedError);
   expect(() => enter("a", 3_000)).toThrow(/would come after about [67]\.\d s, later than the 3\.0 s/);
+  expect(() => enter("a", 40)).toThrow(/ s, later than the 40 ms that the request may wait/);
   expect(() => enter("a", 20_000)).not.toThrow();
 });
 
