@@ -142,6 +142,16 @@ const WHOLE: readonly (readonly [string, Record<string, unknown>])[] = [
     },
   ],
   [
+    "Pydantic's decimal number",
+    {
+      type: "object",
+      properties: {
+        price: { anyOf: [{ type: "number" }, { type: "string", pattern: "^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$" }] },
+      },
+      required: ["price"],
+    },
+  ],
+  [
     "a password by look-ahead, names by Unicode, a set of flags",
     {
       type: "object",

@@ -38,15 +38,13 @@ export function resolveLooks(node: RegexNode, source: Source, compile: CompileNo
   return sequence(...items.slice(0, lookAt), { type: "automaton", dfa: both });
 }
 
-/** As `items`, where the looks at the very start of a text don't say again that they stand there, as in `^(?!^$)`. */
+/** As `items`, where the looks right behind a `^` don't say again that the text begins there, as in `^(?!^$)`. */
 function sayStartOnce(items: readonly RegexNode[]): readonly RegexNode[] {
-  const end = items.findIndex(({ type }) => type !== "start" && type !== "look");
-  const head = end < 0 ? items : items.slice(0, end);
-  if (head[0]?.type !== "start") {
-    return items;
-  }
-  const said = head.map((item) => (item.type === "look" ? { ...item, inner: withoutStart(item.inner) } : item));
-  return [...said, ...items.slice(head.length)];
+  let isAtStart = false;
+  return items.map((item) => {
+    isAtStart = item.type === "start" || (isAtStart && item.type === "look");
+    return isAtStart && item.type === "look" ? { ...item, inner: withoutStart(item.inner) } : item;
+  });
 }
 
 /** What `node` is where the text begins: there `^` says nothing. */
