@@ -15,8 +15,9 @@ describe("--help", () => {
     expect(exitCode).toBe(0);
     expect(stderr).toBe("");
     const oneLine = stdout.replaceAll(/\s+/g, " ");
-    for (const { flag, variable, description, isBoolean } of settings) {
-      expect(oneLine).toContain(isBoolean ? `${flag} ` : `${flag} <`);
+    for (const { flag, variable, description, isBoolean, defaultValue } of settings) {
+      const shown = defaultValue === true ? flag.replace("--", "--[no-]") : flag;
+      expect(oneLine).toContain(isBoolean ? `${shown} ` : `${shown} <`);
       expect(oneLine).toContain(`${description} (env ${variable}, default `);
     }
     expect(oneLine).toContain("--port <number> port to listen on; 0 takes a free one (env SLUICE_PORT, default 8080)");
