@@ -3,10 +3,12 @@ import type { JsonSchema } from "../generation/request.ts";
 import type { TextKind } from "../grammar/compile-text.ts";
 import { compiledSchemas } from "../grammar/compiled-schemas.ts";
 import { compiledTexts } from "../grammar/compiled-texts.ts";
+import { MAX_PATTERN_LENGTH } from "../grammar/limits.ts";
 import { isJsonObject } from "../json/exact-number.ts";
 import { readJsonText } from "../json/parse.ts";
 import { readPattern } from "../protocols/format-words.ts";
 import { isLark } from "../protocols/output-format.ts";
+import { inputSchema } from "../protocols/tools/custom.ts";
 
 /** The fields of a request's body that may hold schemas, patterns or grammars, in any protocol. */
 const FIELDS = [
@@ -67,7 +69,15 @@ function findWork(body: Readonly<Record<string, unknown>>): readonly Work[] {
 }
 
 function workOfSchema(name: string, value: unknown): Work | undefined {
-  const isSchema = SCHEMAS.includes(name) && isJsonObject(value) && !("json_schema" in value) && !("schema" in value);
+  if (!isJsonObject(value)) return undefined;
+  const { syntax, definition, type } = value;
+  if (syntax === "regex" && typeof definition === "string") {
+    return definition.length > MAX_PATTERN_LENGTH
+      ? undefined
+      : () => compiledSchemas.prepare(inputSchema("regex", definition));
+  }
+  // A custom tool's `format` is no schema: what it holds is looked at further.
+  const isSchema = SCHEMAS.includes(name) && type !== "grammar" && !("json_schema" in value) && !("schema" in value);
   return isSchema ? () => compiledSchemas.prepare(value) : undefined;
 }
 

@@ -1,8 +1,11 @@
 import { setImmediate } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { apartCompiler } from "../../src/grammar/compile-apart.ts";
 import type { TextKind } from "../../src/grammar/compile-text.ts";
+import type { CompileJob } from "../../src/grammar/compile-worker.ts";
 import { createCompiledTexts } from "../../src/grammar/compiled-texts.ts";
 import { prepareFormats } from "../../src/http/prepare-formats.ts";
+import { customTool } from "../../src/protocols/tools/custom.ts";
 
 /** Texts that take long, of each kind; the last can't be had at all. */
 const LONG: readonly (readonly [TextKind, string])[] = [
@@ -51,6 +54,39 @@ describe("a pattern or a grammar that a client wrote", () => {
       expect(() => texts.compile("gbnf", 'root ::= "a"', path)).toThrow(
         `in '${path}' can't be honoured: it takes too long`,
       );
+    }
+  });
+
+  it.each(["chat", "responses"])("is found in a custom tool too, as it is asked for later: %s", async (route) => {
+    const asked: CompileJob[] = [];
+    const compile = vi.spyOn(apartCompiler, "compile");
+    compile.mockImplementation(async (job) => {
+      asked.push(job);
+      return undefined;
+    });
+    try {
+      const lark = { syntax: "lark", definition: `start: /${route} [a-z]+/` };
+      const regex = { syntax: "regex", definition: `${route} (\\p{L}|\\p{N}){1,40}` };
+      const tools = [lark, regex].map((grammar, index) =>
+        route === "chat"
+          ? { type: "custom", custom: { name: `t${index}`, format: { type: "grammar", grammar } } }
+          : { type: "custom", name: `t${index}`, format: { type: "grammar", ...grammar } },
+      );
+      await prepareFormats({ tools });
+      const { tool } = customTool(
+        "t1",
+        "",
+        { type: "grammar", syntax: "regex", definition: regex.definition },
+        {
+          characters: 1_000,
+        },
+      );
+      expect(asked.toSorted((a, b) => (a.kind < b.kind ? -1 : 1))).toEqual([
+        { kind: "lark in JSON", text: lark.definition },
+        { kind: "schema", text: JSON.stringify(tool.parameters) },
+      ]);
+    } finally {
+      compile.mockRestore();
     }
   });
 

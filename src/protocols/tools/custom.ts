@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Tool } from "../../generation/request.ts";
+import type { JsonSchema, Tool } from "../../generation/request.ts";
 import { UnsupportedSchemaError } from "../../grammar/errors.ts";
 import { checkLark } from "../../grammar/lark/check.ts";
 import { string } from "../fields.ts";
@@ -47,21 +47,26 @@ export function customTool(
 ): { readonly tool: Tool; readonly lost?: string } {
   const form = format?.type === "grammar" ? (format.grammar ?? format) : undefined;
   const { syntax, definition } = form ?? {};
-  const told = definition
-    ? `The tool's input. It keeps to this ${syntax ?? "lark"} grammar:\n${definition}`
-    : "The tool's input.";
   const isRegex = syntax === "regex" && definition !== undefined && definition !== null;
-  const input = { type: "string", description: told, ...(isRegex && { pattern: `^(?:${definition})$` }) };
   const tool: Tool = {
     name,
     ...(description !== undefined && description !== null && { description: description.toWellFormed() }),
-    parameters: { type: "object", properties: { [INPUT]: input }, required: [INPUT], additionalProperties: false },
+    parameters: inputSchema(syntax ?? "lark", definition ?? ""),
   };
   if (isRegex || !definition) return { tool };
   room.characters -= definition.length;
   return room.characters >= 0 && canHold(definition)
     ? { tool: { ...tool, lark: definition } }
     : { tool, lost: `${name}.format` };
+}
+
+/** The schema of the one argument of a custom tool's function. A pattern holds it; a grammar in Lark's notation is told, and held beside it. */
+export function inputSchema(syntax: "lark" | "regex", definition: string): JsonSchema {
+  const told =
+    definition === "" ? "The tool's input." : `The tool's input. It keeps to this ${syntax} grammar:\n${definition}`;
+  const pattern = syntax === "regex" && { pattern: `^(?:${definition})$` };
+  const input = { type: "string", description: told, ...pattern };
+  return { type: "object", properties: { [INPUT]: input }, required: [INPUT], additionalProperties: false };
 }
 
 function canHold(definition: string): boolean {
