@@ -1,6 +1,8 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { describe, expect, it } from "vitest";
+import { compileSchema } from "../../src/grammar/schema/compile.ts";
+import { FORMAT_NAMES } from "../../src/grammar/schema/formats.ts";
 import { dropped, grammarOf } from "./support.ts";
 
 const ajv = new Ajv2020({ strict: false, logger: false });
@@ -181,6 +183,22 @@ describe("a schema as libraries and programs write it", () => {
       const written = grammar.write(seed);
       expect(validate(JSON.parse(written)), `${written} ${JSON.stringify(validate.errors)}`).toBe(true);
     }
+  });
+
+  it("is told to be left out as a whole where its grammar is too large, and has its type still", () => {
+    const schema = {
+      type: "object",
+      properties: Object.fromEntries(
+        FORMAT_NAMES.flatMap((format) =>
+          [1, 2].map((minLength) => [`${format}${minLength}`, { type: "string", format, minLength, maxLength: 40 }]),
+        ),
+      ),
+    } as const;
+    expect(compileSchema(schema).dropped).toEqual([
+      { path: "$", keyword: "schema", reason: "its grammar would be too large; make it simpler" },
+    ]);
+    expect(grammarOf(schema).accepts('{"any":[1]}')).toBe(true);
+    expect(grammarOf(schema).accepts("[1]")).toBe(false);
   });
 
   it("has constants in any spelling", () => {

@@ -82,12 +82,14 @@ export function compileQuickly(schema: JsonSchema): CompiledSchema | undefined {
   }
 }
 
-/** Any value of the schema's own type: nothing of it can be held to, for this reason. */
+/** Any value of the schema's own type: nothing of it can be held to. Where one keyword is the reason, that comes first. */
 export function dropAll(
   schema: JsonSchema,
   { path, keyword, reason }: Pick<DroppedKeyword, "path" | "keyword" | "reason">,
 ): CompiledSchema {
-  return { ...compileAny(schema), dropped: [{ path, keyword, reason }] };
+  const all = { path: ROOT_PATH, keyword: "schema", reason };
+  const isNamed = path !== ROOT_PATH && keyword !== "schema";
+  return { ...compileAny(schema), dropped: isNamed ? [{ path, keyword, reason }, all] : [all] };
 }
 
 /** Any value of the schema's own type. */
