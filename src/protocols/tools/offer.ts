@@ -103,13 +103,18 @@ function resolveNames(
           : modelName === name || label.namespace === name,
     );
     if (own.length > 0) return own.map(([modelName]) => modelName);
-    if (name === undefined || entries.some((entry) => "unavailable" in entry && entry.names.includes(called))) {
+    if (name === undefined || entries.some((entry) => isMeant(entry, called, type))) {
       if (isForced && named.length === 1) throw unavailable(called, words);
       return [];
     }
     throw words.unknown(called);
   });
   return [...new Set(found)];
+}
+
+/** Whether a choice may mean a tool that can't exist here: by a name of its own, or by its type, whatever is named of it. */
+function isMeant(entry: ToolEntry, called: string, type: string): boolean {
+  return "unavailable" in entry && [called, type].some((name) => entry.names.includes(name));
 }
 
 function unavailable(type: string, { param }: OfferWords): InvalidRequestError {

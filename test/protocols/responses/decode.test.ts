@@ -101,6 +101,20 @@ describe("a request for a response", () => {
     ]);
   });
 
+  it("takes a hint at one tool of a server that can't be asked here, and refuses the demand", () => {
+    const tools = [
+      { type: "mcp", server_label: "docs", server_url: "https://docs.example" },
+      { type: "function", name: "f" },
+    ];
+    const named = { type: "mcp", server_label: "docs", name: "look_up" };
+    const hint = { type: "allowed_tools", mode: "auto", tools: [named, { type: "function", name: "f" }] };
+    expect(decode({ tools, tool_choice: hint }).generation.tools).toMatchObject({
+      choice: "auto",
+      allowed: ["f"],
+    });
+    expect(() => decode({ tools, tool_choice: named })).toThrow("not available here");
+  });
+
   it("takes tools that come with the input", () => {
     const input = [
       { type: "additional_tools", role: "developer", tools: [TOOL] },
