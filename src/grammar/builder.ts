@@ -36,13 +36,14 @@ export type SchemaOptions = { readonly strict?: boolean | undefined };
 /**
  * A grammar in the making, in llama.cpp's GBNF.
  *
+ * @param reserved how many characters schemas and patterns leave to the rules of one's own
  * @example
  * const grammar = createGrammarBuilder();
  * const value = grammar.schema({ type: "integer" }, "schema");
  * grammar.toGbnf(grammar.rule("answer", `${grammar.literal("answer: ")} ${value}`));
  */
-export function createGrammarBuilder(): GrammarBuilder {
-  const book = createRuleBook();
+export function createGrammarBuilder(reserved = 0): GrammarBuilder {
+  const book = createRuleBook(reserved);
   const primitives = createPrimitives(book);
   return {
     rule(hint, body) {

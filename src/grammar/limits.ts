@@ -18,8 +18,8 @@ export const MAX_STATES = 4_000;
 export const MAX_PATTERN_LENGTH = 4_096;
 /** Rules of one grammar. */
 export const MAX_RULES = 20_000;
-/** Characters of one grammar. llama.cpp parses it anew for every sequence. */
-export const MAX_GBNF_LENGTH = 512 * 1024;
+/** Characters of one grammar, as many as the engine takes (`engine/worker/grammar-limits.ts`). llama.cpp parses it anew for every sequence. */
+export const MAX_GBNF_LENGTH = 256 * 1024;
 /** Digits before the point of a number, and behind it: nobody needs more, and a model that is at a loss goes on with them. */
 export const MAX_DIGITS = 40;
 /** What one grammar may cost to make, in steps of less than a microsecond. */

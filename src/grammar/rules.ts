@@ -2,6 +2,7 @@ import { UnsupportedSchemaError } from "./errors.ts";
 import { MAX_GBNF_LENGTH, MAX_RULES } from "./limits.ts";
 
 const MAX_NAME_LENGTH = 40;
+const DEFINED_AS = " ::= ";
 
 /** The rules of one grammar, in the making. Names are unique. */
 export type RuleBook = {
@@ -11,7 +12,10 @@ export type RuleBook = {
   readonly define: (name: string, body: string, path: string) => void;
   /** The name of a rule with this body: an old one's, or a new one's. */
   readonly rule: (hint: string, body: string, path: string) => string;
-  /** Defines other rules, of a book of their own, under names of this one; returns the name of the one that was `root` there. */
+  /**
+   * Defines other rules, of a book of their own, under names of this one; returns the name of the one that was `root` there. Where they make
+   * the grammar too large, none of them is defined.
+   */
   readonly adopt: (rules: ReadonlyMap<string, string>, root: string, path: string) => string;
   /** What was defined. */
   readonly rules: () => ReadonlyMap<string, string>;
@@ -28,11 +32,15 @@ export function tooLarge(path: string): UnsupportedSchemaError {
   );
 }
 
-export function createRuleBook(): RuleBook {
+/** @param reserved characters that adopted rules leave to what puts them together, such as the calls of many tools */
+export function createRuleBook(reserved = 0): RuleBook {
+  const maxAdopted = MAX_GBNF_LENGTH - reserved;
   const bodies = new Map<string, string>();
   const names = new Set(["root"]);
   const byBody = new Map<string, string>();
-  let length = 0;
+  let adopted = 0;
+  /** The line of `root`, to begin with. */
+  let length = `root${DEFINED_AS}\n`.length + 2 * MAX_NAME_LENGTH;
 
   function reserve(hint: string): string {
     // GBNF's names are letters, digits and hyphens.
@@ -49,22 +57,39 @@ export function createRuleBook(): RuleBook {
     return name;
   }
 
-  function define(name: string, body: string, path: string): void {
-    length += name.length + body.length;
-    bodies.set(name, body);
-    if (bodies.size > MAX_RULES || length > MAX_GBNF_LENGTH) {
+  function define(name: string, body: string, path: string, isAdopted = false): void {
+    const written = name.length + DEFINED_AS.length + body.length + 1;
+    const isTooLarge = length + written > MAX_GBNF_LENGTH || (isAdopted && adopted + written > maxAdopted);
+    if (bodies.size >= MAX_RULES || isTooLarge) {
       throw tooLarge(path);
+    }
+    length += written;
+    if (isAdopted) adopted += written;
+    bodies.set(name, body);
+  }
+
+  /** Does all of `work` or nothing: what comes after a part that is too large may have its room. */
+  function whole<T>(work: () => T): T {
+    const before = { length, adopted, count: bodies.size, unique: byBody.size };
+    try {
+      return work();
+    } catch (error) {
+      for (const name of [...bodies.keys()].slice(before.count)) bodies.delete(name);
+      for (const body of [...byBody.keys()].slice(before.unique)) byBody.delete(body);
+      length = before.length;
+      adopted = before.adopted;
+      throw error;
     }
   }
 
-  function rule(hint: string, body: string, path: string): string {
+  function rule(hint: string, body: string, path: string, isAdopted?: boolean): string {
     const known = byBody.get(body);
     if (known !== undefined) {
       return known;
     }
     const name = reserve(hint);
+    define(name, body, path, isAdopted);
     byBody.set(body, name);
-    define(name, body, path);
     return name;
   }
 
@@ -72,27 +97,29 @@ export function createRuleBook(): RuleBook {
     reserve,
     define,
     rule,
-    adopt(rules, root, path) {
-      const renamed = new Map<string, string>();
-      const later: [name: string, body: string][] = [];
-      for (const [name, body] of rules) {
-        // What needs nothing but rules that are here may be here too: such as strings, numbers and white space.
-        if (namesIn(body).every((used) => renamed.has(used) || !rules.has(used))) {
-          renamed.set(name, rule(name, renameIn(body, renamed), path));
-        } else {
-          renamed.set(name, reserve(name));
-          later.push([name, body]);
-        }
-      }
-      for (const [name, body] of later) {
-        define(renamed.get(name) ?? name, renameIn(body, renamed), path);
-      }
-      return renamed.get(root) ?? root;
-    },
+    adopt: (rules, root, path) => whole(() => adopt(rules, root, path)),
     rules: () => bodies,
     toGbnf: (root) =>
-      ["root ::= ".concat(root), ...Array.from(bodies, ([name, body]) => `${name} ::= ${body}`), ""].join("\n"),
+      [`root${DEFINED_AS}${root}`, ...Array.from(bodies, ([name, body]) => name + DEFINED_AS + body), ""].join("\n"),
   };
+
+  function adopt(rules: ReadonlyMap<string, string>, root: string, path: string): string {
+    const renamed = new Map<string, string>();
+    const later: [name: string, body: string][] = [];
+    for (const [name, body] of rules) {
+      // What needs nothing but rules that are here may be here too: such as strings, numbers and white space.
+      if (namesIn(body).every((used) => renamed.has(used) || !rules.has(used))) {
+        renamed.set(name, rule(name, renameIn(body, renamed), path, true));
+      } else {
+        renamed.set(name, reserve(name));
+        later.push([name, body]);
+      }
+    }
+    for (const [name, body] of later) {
+      define(renamed.get(name) ?? name, renameIn(body, renamed), path, true);
+    }
+    return renamed.get(root) ?? root;
+  }
 }
 
 /** Literals and classes, which are left as they are; numbers of repetitions; and names. */

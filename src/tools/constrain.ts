@@ -4,6 +4,9 @@ import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import type { CallGrammar } from "./call-form.ts";
 import type { Dialect } from "./dialect.ts";
 
+/** Characters for the calls themselves, around their arguments. Beyond it arguments are any object, so that hundreds of tools can be called. */
+const CALLS_ROOM = 48 * 1024;
+
 /**
  * What the engine is to hold the answer to, so that every call fits its schema: from the first token where a call is required, from
  * the moment that one begins where the model may choose. A form that the request asks for may have reasoning before it, and a call in
@@ -22,7 +25,7 @@ export function constrain(
   if (tools === undefined || callable.length === 0 || (isOpen && tools.choice !== "required")) {
     return output === undefined || isOpen || !dialect.reasons ? output : formatGrammar(output, dialect, wanted);
   }
-  const builder = createGrammarBuilder();
+  const builder = createGrammarBuilder(CALLS_ROOM);
   const parts: CallGrammar = {
     builder,
     functions: callable.map(({ tool, path }) => ({

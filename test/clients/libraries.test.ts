@@ -68,8 +68,10 @@ const EXPECTED: Readonly<Record<string, (outcome: unknown) => void>> = {
   grammar: (outcome) => expect(outcome).toEqual({ value: expect.stringMatching(/^(hello|good day) [A-Z][a-z]{2,5}$/) }),
   cancel: (outcome) => expect(outcome).toEqual({ value: expect.stringMatching(/\w/) }),
   models: (outcome) => expect(outcome).toEqual({ value: expect.anything() }),
-  length_refused: (outcome) => expect(outcome).toMatchObject({ message: expect.stringMatching(/'lark'.*max_tokens/) }),
-  json_refused: (outcome) => expect(outcome).toMatchObject({ message: expect.stringMatching(/'lark'.*%json/) }),
+  length_refused: (outcome) =>
+    expect(outcome).toMatchObject({ message: expect.stringMatching(/'guided_grammar'.*max_tokens/) }),
+  json_refused: (outcome) =>
+    expect(outcome).toMatchObject({ message: expect.stringMatching(/'guided_grammar'.*%json/) }),
   over_context: (outcome) => expect(outcome).toMatchObject({ message: expect.stringMatching(TOO_LONG) }),
   wrong_key: (outcome) =>
     expect(outcome).toMatchObject({ message: expect.stringContaining("Incorrect API key provided") }),

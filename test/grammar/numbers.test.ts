@@ -141,7 +141,7 @@ describe("a number's bound", () => {
   });
 
   it("knows the multiples of any step", () => {
-    const steps = fc.constantFrom("1", "3", "7", "12", "250", "4e3", "0.1", "0.25", "0.03", "1.5", "12e-3");
+    const steps = fc.constantFrom("1", "3", "7", "12", "25", "4e3", "0.1", "0.25", "0.03", "1.5", "12e-3");
     const grammars = new Map<string, (text: string) => boolean>();
     fc.assert(
       fc.property(

@@ -7,7 +7,7 @@ afterEach(endAll);
 const model = "smollm2-135m-instruct";
 const SLOTS = 4;
 const BURST = 200;
-/** Next to nothing, since two hundred of them share what processors there are. */
+/** Next to nothing, since two hundred of them share what processors there are. Drawn by chance two tokens may be no whole character. */
 const MAX_TOKENS = 2;
 /** So few that most of a burst is refused at first. */
 const MAX_PENDING = 16;
@@ -39,7 +39,7 @@ async function askStreamed(client: OpenAI, content: string): Promise<string> {
   for await (const chunk of await client.chat.completions.create({
     model,
     messages,
-    max_tokens: MAX_TOKENS,
+    ...{ max_tokens: MAX_TOKENS, temperature: 0 },
     stream: true,
   })) {
     text += chunk.choices[0]?.delta.content ?? "";
@@ -49,7 +49,7 @@ async function askStreamed(client: OpenAI, content: string): Promise<string> {
 
 async function askWhole(client: OpenAI, content: string): Promise<string> {
   const messages = [{ role: "user" as const, content }];
-  const { choices } = await client.chat.completions.create({ model, messages, max_tokens: MAX_TOKENS });
+  const { choices } = await client.chat.completions.create({ model, messages, max_tokens: MAX_TOKENS, temperature: 0 });
   return choices[0]?.message.content ?? "";
 }
 

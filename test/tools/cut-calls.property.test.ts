@@ -93,6 +93,14 @@ describe("a call that is cut off", () => {
     }
   });
 
+  it("tells nothing of a value whose first characters say too little of it", async () => {
+    for (const mark of ["<", "<|", '<|"', '<|"|', '<|"|>', "-", "1e", "2.", "tru", "nul"]) {
+      const read = await readCut("gemma4", named as ToolUse, `<|tool_call>call:get_weather{city:${mark}`);
+      expect(read).toMatchObject({ reason: "length", text: "" });
+      expect(read.arguments).toEqual(['{"city":"']);
+    }
+  });
+
   it("has its name where it can be of one function only", async () => {
     for (const said of ["", "<tool", '<tool_call>\n{"name": "get_wea']) {
       const read = await readCut("hermes", named as ToolUse, said);

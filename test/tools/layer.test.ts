@@ -4,6 +4,7 @@ import type { GenerationRequest, ToolUse } from "../../src/generation/request.ts
 import { checkGbnf } from "../../src/grammar/gbnf/check.ts";
 import { callTools } from "../../src/tools/layer.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
+import { interpret } from "../grammar/gbnf.ts";
 import { TEMPLATES, type TemplateName, TOOLS } from "./support.ts";
 
 const USE: ToolUse = { tools: TOOLS, choice: "auto", allowed: undefined, parallel: true };
@@ -59,6 +60,35 @@ describe("the tools' layer", () => {
       { type: "toolArguments", choice: 0, index: 0, text: 'city": "Paris"}' },
       { type: "finished", choice: 0, reason: "tool_calls", completionTokens: 10 },
     ]);
+  });
+
+  it("holds to as many tools as a grammar has room for, and takes any object for the others", async () => {
+    // 200 such tools are more than the engine takes.
+    const words = (tool: number) =>
+      Array.from({ length: 60 }, (_, word) => `tool ${tool} has the word ${word} in its list`);
+    const large = (tool: number) => ({
+      name: `large_${tool}`,
+      parameters: { type: "object", properties: { word: { enum: words(tool) } }, required: ["word"] },
+    });
+    const small = { name: "small", parameters: { type: "object", properties: { last: { const: "small one" } } } };
+    const tools: ToolUse = {
+      ...USE,
+      choice: "required",
+      tools: [...Array.from({ length: 200 }, (_, tool) => large(tool)), small],
+    };
+    const { request } = await run("hermes", { tools }, said(["Hi"]));
+    const { gbnf = "" } = request.output?.type === "grammar" ? request.output.grammar : {};
+    expect(gbnf.length).toBeLessThanOrEqual(256 * 1024);
+    const { accepts } = interpret(gbnf);
+    const call = (name: string, input: unknown) =>
+      accepts(
+        `<tool_call>\n${JSON.stringify({ name, arguments: input }).replace('","arg', '", "arg').replace(/:/g, ": ")}\n</tool_call>`,
+      );
+    expect(call("large_0", { word: words(0)[59] })).toBe(true);
+    expect(call("large_0", { word: words(1)[59] })).toBe(false);
+    expect(call("large_199", { word: words(1)[59] })).toBe(true);
+    expect(call("small", { last: "small one" })).toBe(true);
+    expect(call("small", { last: "another" })).toBe(false);
   });
 
   it("tells the calls of each choice apart", async () => {

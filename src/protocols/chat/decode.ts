@@ -118,9 +118,9 @@ function refuseCombinations(wire: WireChatRequest): void {
       "invalid_parameter_combination",
     );
   }
-  if (isSet(wire.max_tokens) && isSet(wire.max_completion_tokens)) {
+  if (isSet(wire.max_tokens) && isSet(wire.max_completion_tokens) && wire.max_tokens !== wire.max_completion_tokens) {
     throw new InvalidRequestError(
-      "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+      "Setting 'max_tokens' and 'max_completion_tokens' to different values is not supported.",
       "max_tokens",
       "invalid_parameter_combination",
     );

@@ -27,7 +27,9 @@ export const chatRequestSchema = z.object(
     n: integer(1, 128)
       .nullish()
       .describe("How many answers; each needs a slot of its own, and they take turns where there are fewer."),
-    max_tokens: maxTokensField.describe("The older name of `max_completion_tokens`; only one of the two."),
+    max_tokens: maxTokensField.describe(
+      "The older name of `max_completion_tokens`; where both are sent they are the same.",
+    ),
     max_completion_tokens: maxTokensField.describe(
       "How many tokens an answer has at most, reasoning included; until the context is full where it is left out or -1.",
     ),

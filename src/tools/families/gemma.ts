@@ -35,6 +35,9 @@ export function gemma(template: string): CallForm {
   };
 }
 
+/** A number or a word of JSON that was cut off before it is one: as little can be said of it as of a quote that was cut off. */
+const BEGUN = /^(?:-|-?\d+\.|-?\d+(?:\.\d+)?[eE][+-]?|t|tr|tru|f|fa|fal|fals|n|nu|nul)$/;
+
 const piece = (text: string) => ({ type: "arguments", text }) as const;
 const closing = (text: string) => ({ type: "closing", text }) as const;
 
@@ -85,7 +88,9 @@ function* readNotation(source: Source, quote: string): Parsing {
     }
     yield piece("]");
   } else {
-    const bare = asJson(yield* readBare(source));
+    const raw = yield* readBare(source);
+    const isBegun = source.isDone && (quote.startsWith(raw) || BEGUN.test(raw));
+    const bare = asJson(isBegun ? "" : raw);
     const isOpen = source.isDone && bare.startsWith('"');
     yield piece(isOpen ? bare.slice(0, -1) : bare);
     if (isOpen) yield closing('"');

@@ -54,10 +54,10 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
     "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got 0 instead.",
   ],
   [
-    { max_tokens: 1, max_completion_tokens: 1 },
+    { max_tokens: 1, max_completion_tokens: 2 },
     "max_tokens",
     "invalid_parameter_combination",
-    "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+    "Setting 'max_tokens' and 'max_completion_tokens' to different values is not supported.",
   ],
   [
     { presence_penalty: 2.5 },
