@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Operation } from "../../src/http/openapi/operation.ts";
 import type { Refusal } from "../../src/protocols/refusals.ts";
 
 /** A request that shows what becomes of something which is no field of its own, such as a kind of part in a message. */
@@ -11,8 +12,8 @@ export type Sample = {
 
 /** An endpoint, as the table tells of it. */
 export type Endpoint<S extends z.ZodObject = z.ZodObject> = {
-  /** Such as `POST /v1/chat/completions`. */
-  readonly title: string;
+  /** The route that it describes. */
+  readonly operation: Operation;
   /** What decodes the request's body. Its fields are supported, but for `hints`. */
   readonly schema: S;
   /** Fields that are known and refused, at least with some values. */
@@ -37,4 +38,9 @@ export type Endpoint<S extends z.ZodObject = z.ZodObject> = {
 /** An endpoint whose `hints` and `extensions` are held to the fields of its schema. */
 export function defineEndpoint<S extends z.ZodObject>(endpoint: Endpoint<S>): Endpoint<S> {
   return endpoint;
+}
+
+/** Such as `POST /v1/chat/completions`. */
+export function titleOf({ operation: { method, path } }: Pick<Endpoint, "operation">): string {
+  return `${method.toUpperCase()} ${path}`;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { InvalidRequestError } from "../../src/protocols/errors.ts";
 import type { Refusal } from "../../src/protocols/refusals.ts";
-import type { Endpoint, Sample } from "./endpoint.ts";
+import { type Endpoint, type Sample, titleOf } from "./endpoint.ts";
 import { alternativesOf, describeValues, type FieldSchema, withoutValues } from "./values.ts";
 
 /** Values with which a client asks for nothing beyond what it would get anyway. Which of them a refusal lets pass is found by trial. */
@@ -29,7 +29,7 @@ export type Row = {
 
 /** The page: every endpoint's fields and what becomes of them. */
 export function renderPage(endpoints: readonly Endpoint[]): string {
-  const sections = endpoints.map((endpoint) => `## ${endpoint.title}\n\n${renderTable(describeEndpoint(endpoint))}`);
+  const sections = endpoints.map((endpoint) => `## ${titleOf(endpoint)}\n\n${renderTable(describeEndpoint(endpoint))}`);
   return `# Compatibility
 
 Which fields of the published APIs work here. Made from the schemas and refusals in the source by \`npm run docs:compatibility\`; don't edit it by hand.

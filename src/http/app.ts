@@ -27,23 +27,12 @@ import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { schemaHeaders } from "./middleware/schema-headers.ts";
 import { toolHeaders } from "./middleware/tool-headers.ts";
-import { canonicalPath } from "./path.ts";
 import { presetOpener } from "./preset.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
-import { clearCache, showCache, warmCache } from "./routes/cache.ts";
-import { chatCompletions } from "./routes/chat.ts";
-import { completions } from "./routes/completions.ts";
-import { docsPage, openapiDocument } from "./routes/docs.ts";
 import { elsewhere, speakOllama } from "./routes/elsewhere.ts";
-import { embeddings } from "./routes/embeddings.ts";
-import { health, ready } from "./routes/health.ts";
-import { countMessageTokens, createMessage } from "./routes/messages.ts";
-import { listModels, showModel } from "./routes/models.ts";
-import { rerank } from "./routes/rerank.ts";
-import { addStateRoutes } from "./routes/state.ts";
-import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
-import { adminOnly, showUsage } from "./routes/usage.ts";
+import { adminOnly } from "./routes/usage.ts";
+import { canonicalPath, honoPath, OPEN_PATHS, OWN_PATHS, type RouteDeps, routes } from "./routes.ts";
 
 export type AppSettings = {
   /** Largest request body, in bytes. */
@@ -77,23 +66,6 @@ export type AppDeps = {
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
 };
-
-/** The paths that are the gateway's. When it is mounted in another app it leaves the others alone. */
-const OWN_PATHS = [
-  "/v1/*",
-  "/rerank",
-  "/health",
-  "/ready",
-  "/tokenize",
-  "/detokenize",
-  "/apply-template",
-  "/openapi.json",
-  "/docs",
-  "/admin/*",
-];
-
-/** What says nothing of anybody's work: probes and the API's description. */
-export const OPEN_PATHS: readonly string[] = ["/health", "/ready", "/openapi.json", "/docs"];
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
@@ -138,28 +110,19 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     app.use(path, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   }
 
-  app.get("/health", health());
-  app.get("/ready", ready(models));
-  app.get("/openapi.json", openapiDocument());
-  app.get("/docs", docsPage());
-  app.get("/v1/models", listModels(models, presets, settings.listPresets ?? true));
-  app.get("/v1/models/:id{.+}", showModel(models, presets));
   const isJson = jsonPosts(settings.corsOrigins, false);
   const takesJson = every(jsonPosts(settings.corsOrigins, true), limitBody(settings.maxBodyBytes));
-  app.post("/v1/chat/completions", takesJson, chatCompletions({ generate, models, openPreset, state, logger, now }));
-  app.post("/v1/completions", takesJson, completions({ generate, models, logger, now }));
-  app.post("/v1/messages", takesJson, createMessage({ generate, models, openPreset, logger }));
-  app.post("/v1/messages/count_tokens", takesJson, countMessageTokens({ models, openPreset }));
-  app.post("/v1/embeddings", takesJson, embeddings(models));
-  for (const path of ["/v1/rerank", "/rerank"]) app.post(path, takesJson, rerank(models));
-  app.post("/tokenize", takesJson, tokenize(models));
-  app.post("/detokenize", takesJson, detokenize(models));
-  app.post("/apply-template", takesJson, applyTemplate(models, openPreset));
-  app.get("/admin/usage", adminOnly(), showUsage(state.usage, access));
-  app.get("/admin/cache", adminOnly(), showCache(cache, warmUp));
-  app.delete("/admin/cache", adminOnly(), clearCache(cache));
-  app.post("/admin/cache/warm", isJson, adminOnly(), warmCache(presets, warmUp));
-  addStateRoutes(app, { generate, models, openPreset, state, runs, logger, now }, { takesJson, isJson });
+  const routeDeps: RouteDeps = {
+    ...{ generate, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
+    listsPresets: settings.listPresets ?? true,
+  };
+  for (const route of routes) {
+    const guards = [
+      ...(route.method === "post" ? [route.request === undefined ? isJson : takesJson] : []),
+      ...(route.access === "admin" ? [adminOnly()] : []),
+    ];
+    app.on(route.method.toUpperCase(), [honoPath(route)], ...guards, route.answer(routeDeps));
+  }
 
   for (const path of OWN_PATHS) {
     app.all(path, unknownUrl);

@@ -1,41 +1,36 @@
-/** What lies below `/v1`, by its first word. */
-const VERSIONED: ReadonlySet<string> = new Set([
-  "chat",
-  "completions",
-  "responses",
-  "messages",
-  "embeddings",
-  "rerank",
-  "models",
-  "conversations",
-]);
+/** Words at the root by which others know ours: vLLM and SageMaker probe `/ping`. */
+const OTHER_WORDS: ReadonlyMap<string, string> = new Map([["ping", "health"]]);
+
+/** Ollama's, whose clients are told which base URL to use. */
+const NEIGHBOURS = ["api"];
 
 /**
- * What lies at the root, by its first word, and by the word that others have for it: vLLM and SageMaker probe `/ping`. `api` is Ollama's, which
- * is told so.
- */
-const AT_ROOT: ReadonlyMap<string, string> = new Map([
-  ...["health", "ready", "tokenize", "detokenize", "apply-template", "openapi.json", "docs", "admin", "api"].map(
-    (word) => [word, word] as const,
-  ),
-  ["ping", "health"],
-]);
-
-/**
- * The one path of what a client means: base URLs come with `/v1`, without it, with it twice, and with slashes too many. It is found once,
- * before anything is decided by the path, so that no spelling opens what another keeps closed. What is nothing of ours keeps its words.
+ * Finds the one path of what a client means, before anything is decided by the path, so that no spelling opens what another keeps closed: base
+ * URLs come with `/v1`, without it, with it twice, and with slashes too many. What is nothing of ours keeps its words.
  *
- * @param path begins with a slash; percent-encoding is undone where it may be
+ * @param known the paths of all routes, in OpenAPI's form
+ * @returns a function of a path that begins with a slash; percent-encoding is undone where it may be
  */
-export function canonicalPath(path: string): string {
-  const words = path.split("/").filter((word) => word !== "");
-  const versions = words.findIndex((word) => word !== "v1");
-  const [first, ...rest] = versions === -1 ? [] : words.slice(versions);
-  if (first === undefined) return words.length === 0 ? "/" : "/v1";
-  if (first === "models") return `/v1/models${modelIn(path)}`;
-  const name = AT_ROOT.get(first);
-  if (name !== undefined) return `/${[name, ...rest].join("/")}`;
-  return `/${[...(versions > 0 || VERSIONED.has(first) ? ["v1"] : []), first, ...rest].join("/")}`;
+export function pathReader(known: readonly string[]): (path: string) => string {
+  const words = known.map((path) => path.split("/").slice(1));
+  const versioned = new Set(words.flatMap(([first, second]) => (first === "v1" ? [second] : [])));
+  const atRoot = new Map<string | undefined, string>([
+    ...[...words.flatMap(([first]) => first ?? []), ...NEIGHBOURS]
+      .filter((word) => word !== "v1" && !versioned.has(word))
+      .map((word) => [word, word] as const),
+    ...OTHER_WORDS,
+  ]);
+
+  return (path) => {
+    const sent = path.split("/").filter((word) => word !== "");
+    const versions = sent.findIndex((word) => word !== "v1");
+    const [first, ...rest] = versions === -1 ? [] : sent.slice(versions);
+    if (first === undefined) return sent.length === 0 ? "/" : "/v1";
+    if (first === "models") return `/v1/models${modelIn(path)}`;
+    const name = atRoot.get(first);
+    if (name !== undefined) return `/${[name, ...rest].join("/")}`;
+    return `/${[...(versions > 0 || versioned.has(first) ? ["v1"] : []), first, ...rest].join("/")}`;
+  };
 }
 
 /** The id of a model may hold slashes, two in a row too. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
-import { operations } from "../../src/http/openapi/operations/index.ts";
+import { routes as operations } from "../../src/http/routes.ts";
 import { createTestApp } from "./support.ts";
 
 describe("GET /openapi.json", () => {

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { operations } from "../../src/http/openapi/operations/index.ts";
+import { routes as operations } from "../../src/http/routes.ts";
 import { error } from "../../src/protocols/openai-responses.ts";
 import { createTestAccess } from "../keys/support.ts";
 import { CHAT, chatInit, createTestApp, listen, MODEL_ID } from "./support.ts";

@@ -1,8 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { OPEN_PATHS } from "../../src/http/app.ts";
-import { operations } from "../../src/http/openapi/operations/index.ts";
-import { canonicalPath } from "../../src/http/path.ts";
+import { canonicalPath, OPEN_PATHS, routes as operations } from "../../src/http/routes.ts";
 
 const WORDS = [
   ..."v1 chat completions responses messages models embeddings rerank conversations admin usage cache health ready".split(

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { titleOf } from "../../scripts/compatibility/endpoint.ts";
 import { endpoints } from "../../scripts/compatibility/endpoints/index.ts";
 import { describeEndpoint, renderPage } from "../../scripts/compatibility/table.ts";
 
@@ -12,7 +13,7 @@ describe("docs/compatibility.md", () => {
   });
 });
 
-describe.each(endpoints.map((endpoint) => [endpoint.title, endpoint] as const))("the table of %s", (_, endpoint) => {
+describe.each(endpoints.map((endpoint) => [titleOf(endpoint), endpoint] as const))("the table of %s", (_, endpoint) => {
   it("has each field once", () => {
     const fields = describeEndpoint(endpoint).map(({ field }) => field);
     expect(fields).toEqual([...new Set(fields)]);
@@ -77,7 +78,7 @@ describe("the table of chat completions", () => {
 });
 
 function rowsOf(title: string) {
-  const endpoint = endpoints.find((candidate) => candidate.title === title);
+  const endpoint = endpoints.find((candidate) => titleOf(candidate) === title);
   if (endpoint === undefined) throw new Error(`There is no endpoint ${title} in the table.`);
   return endpoint;
 }

@@ -1,3 +1,4 @@
+import { createChatCompletion } from "../../../src/http/openapi/operations/chat.ts";
 import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
 import { chatRequestSchema } from "../../../src/protocols/chat/schema.ts";
 import { defineEndpoint } from "../endpoint.ts";
@@ -15,7 +16,7 @@ const withPart = (part: object) => ({ messages: [{ role: "user", content: [part]
 const words = wordsFor("chat", chatRequestSchema);
 
 export const chat = defineEndpoint({
-  title: "POST /v1/chat/completions",
+  operation: createChatCompletion,
   schema: chatRequestSchema,
   ...words,
   extensions: {

@@ -1,9 +1,10 @@
+import { compactResponse } from "../../../src/http/openapi/operations/responses.ts";
 import { decodeCompactRequest } from "../../../src/protocols/responses/compact.ts";
 import { compactRequestSchema } from "../../../src/protocols/responses/schema.ts";
 import { defineEndpoint } from "../endpoint.ts";
 
 export const compact = defineEndpoint({
-  title: "POST /v1/responses/compact",
+  operation: compactResponse,
   schema: compactRequestSchema,
   refusals: [],
   hints: ["prompt_cache_key"],

@@ -1,3 +1,4 @@
+import { createCompletion } from "../../../src/http/openapi/operations/completions.ts";
 import { decodeCompletionRequest } from "../../../src/protocols/completions/decode.ts";
 import { completionRequestSchema } from "../../../src/protocols/completions/schema.ts";
 import { defineEndpoint } from "../endpoint.ts";
@@ -6,7 +7,7 @@ import { wordsFor } from "../words.ts";
 const words = wordsFor("completions", completionRequestSchema);
 
 export const completions = defineEndpoint({
-  title: "POST /v1/completions",
+  operation: createCompletion,
   schema: completionRequestSchema,
   ...words,
   extensions: {

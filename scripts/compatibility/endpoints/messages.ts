@@ -1,3 +1,4 @@
+import { createMessage } from "../../../src/http/openapi/operations/messages.ts";
 import { decodeMessagesRequest } from "../../../src/protocols/messages/decode.ts";
 import { messagesRequestSchema } from "../../../src/protocols/messages/schema.ts";
 import { defineEndpoint } from "../endpoint.ts";
@@ -13,7 +14,7 @@ const OF_EARLIER_VERSIONS = "not in the API's latest version";
 const words = wordsFor("messages", messagesRequestSchema);
 
 export const messages = defineEndpoint({
-  title: "POST /v1/messages",
+  operation: createMessage,
   schema: messagesRequestSchema,
   ...words,
   extensions: {

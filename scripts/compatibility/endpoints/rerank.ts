@@ -1,10 +1,11 @@
+import { rerank as rerankOperation } from "../../../src/http/openapi/operations/embeddings.ts";
 import { decodeRerankRequest, UNAVAILABLE } from "../../../src/protocols/rerank/decode.ts";
 import { rerankRequestSchema } from "../../../src/protocols/rerank/schema.ts";
 import { defineEndpoint } from "../endpoint.ts";
 
 /** Jina's and Cohere's: OpenAI's API has none. */
 export const rerank = defineEndpoint({
-  title: "POST /v1/rerank",
+  operation: rerankOperation,
   schema: rerankRequestSchema,
   refusals: UNAVAILABLE.map((param) => ({
     param,

@@ -1,3 +1,4 @@
+import { createResponse } from "../../../src/http/openapi/operations/responses.ts";
 import { decodeResponsesRequest } from "../../../src/protocols/responses/decode.ts";
 import { responsesRequestSchema } from "../../../src/protocols/responses/schema.ts";
 import { defineEndpoint } from "../endpoint.ts";
@@ -9,7 +10,7 @@ const NO_SUCH_TOOL = "the tool is refused, so there is nothing of it to show";
 const words = wordsFor("responses", responsesRequestSchema);
 
 export const responses = defineEndpoint({
-  title: "POST /v1/responses",
+  operation: createResponse,
   schema: responsesRequestSchema,
   ...words,
   ignoredValues: {

@@ -47,7 +47,7 @@ export function describeApi(operations: readonly Operation[], version: string): 
   const requests = operations.flatMap(({ request }) => request ?? []);
   const answers = operations.flatMap((operation) => [
     ...Object.values(operation.answers).flatMap(({ content = {} }) => Object.values(content)),
-    ...(operation.errors.length > 0 || operation.isOpen !== true ? [operation.errorBody ?? OPENAI_ERROR] : []),
+    ...(operation.errors.length > 0 || operation.access !== "open" ? [operation.errorBody ?? OPENAI_ERROR] : []),
   ]);
   const sent = describeSchemas(requests, "input");
   const received = describeSchemas(
@@ -126,7 +126,7 @@ function describeOperation(operation: Operation): JsonSchema {
     status,
     describeResponse(answer.description, answer.content, headers),
   ]);
-  const { isOpen = false } = operation;
+  const isOpen = operation.access === "open";
   const failures = (isOpen ? errors : [...errors, 401 as const]).map((status) => [
     String(status),
     describeResponse(ERRORS[status], { "application/json": errorBody }, headers),
@@ -137,7 +137,7 @@ function describeOperation(operation: Operation): JsonSchema {
     summary,
     ...(description !== undefined && { description }),
     ...(parameters.length > 0 && {
-      parameters: parameters.map(({ schema, ...rest }) => ({
+      parameters: parameters.map(({ schema, isGreedy: _, ...rest }) => ({
         ...rest,
         ...(rest.in === "path" && { required: true }),
         schema: describeSchema(schema, "input"),

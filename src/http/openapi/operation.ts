@@ -11,15 +11,17 @@ export type Parameter = {
   readonly in: "path" | "query" | "header";
   readonly description: string;
   readonly schema: z.ZodType;
+  /** Of the path: whether it may hold slashes. */
+  readonly isGreedy?: boolean;
 };
 
 /** An error's status, as `ERRORS` explains it. */
 export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 504 | 529;
 
-/**
- * One route, as the document tells of it. To add a route, write one of these with the schemas that decode and encode it, and put it
- * into `operations/index.ts`; a test fails as long as the app has a route that isn't there.
- */
+/** `open`: everybody, without a key. `key`: everybody, with a key as soon as there are keys. `admin`: holders of an admin key. */
+export type Access = "open" | "key" | "admin";
+
+/** Where a route is, what it takes and answers, and who may call it. `http/routes.ts` adds what answers it. */
 export type Operation = {
   readonly method: "get" | "post" | "delete";
   /** In OpenAPI's form: `/v1/models/{id}`. */
@@ -44,8 +46,8 @@ export type Operation = {
   /** What may come back, other than errors. */
   readonly answers: Readonly<Record<number, { readonly description: string; readonly content?: Content }>>;
   readonly errors: readonly ErrorStatus[];
-  /** Needs no key, where others do; they may all answer 401 besides. */
-  readonly isOpen?: boolean;
+  /** Who may call it; `key` if absent. */
+  readonly access?: Access;
   /** The errors' form where it isn't OpenAI's. */
   readonly errorBody?: NamedSchema;
 };

@@ -4,7 +4,7 @@ import type { Handler } from "hono";
 import { readVersion } from "../../version.ts";
 import type { HttpEnv } from "../context.ts";
 import { describeApi, mountAt } from "../openapi/document.ts";
-import { operations } from "../openapi/operations/index.ts";
+import type { Operation } from "../openapi/operation.ts";
 
 const DOCUMENT_PATH = "/openapi.json";
 
@@ -12,7 +12,7 @@ const DOCUMENT_PATH = "/openapi.json";
 const REVALIDATED = { "cache-control": "no-cache" };
 
 /** `GET /openapi.json`. The document is made at the first request. */
-export function openapiDocument(): Handler<HttpEnv> {
+export function openapiDocument(operations: readonly Operation[]): Handler<HttpEnv> {
   const describe = once(() => describeApi(operations, readVersion()));
   return (c) => {
     const prefix = c.req.path.slice(0, -DOCUMENT_PATH.length);

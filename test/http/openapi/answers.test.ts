@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Embed } from "../../../src/generation/embedding.ts";
 import type { Operation } from "../../../src/http/openapi/operation.ts";
-import { operations } from "../../../src/http/openapi/operations/index.ts";
+import { routes as operations } from "../../../src/http/routes.ts";
 import { answerWith, createTestApp, jsonInit, MODEL_ID, script, servedModel } from "../support.ts";
 
 const embed: Embed = async ({ items }) => ({ vectors: items.map(() => Float32Array.of(0.5, -0.5)), tokens: 9 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { describeApi, mountAt } from "../../../src/http/openapi/document.ts";
 import type { Operation } from "../../../src/http/openapi/operation.ts";
-import { operations } from "../../../src/http/openapi/operations/index.ts";
+import { routes as operations } from "../../../src/http/routes.ts";
 
 const document = describeApi(operations, "1.2.3");
 const requestSchema = z.object({ model: z.string(), n: z.int().min(1).nullish() });

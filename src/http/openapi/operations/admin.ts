@@ -54,6 +54,7 @@ export const showCache: Operation = {
     },
   },
   errors: [403, 500],
+  access: "admin",
 };
 
 export const clearCache: Operation = {
@@ -87,6 +88,7 @@ export const clearCache: Operation = {
     },
   },
   errors: [400, 403, 500],
+  access: "admin",
 };
 
 export const warmCache: Operation = {
@@ -110,6 +112,7 @@ export const warmCache: Operation = {
     },
   },
   errors: [400, 403, 404, 415, 500],
+  access: "admin",
 };
 
 export const listUsage: Operation = {
@@ -137,4 +140,5 @@ export const listUsage: Operation = {
     },
   },
   errors: [400, 403, 500, 503],
+  access: "admin",
 };

@@ -56,13 +56,10 @@ export const createEmbedding: Operation = {
   errors: [...GENERATION_ERRORS, 429],
 };
 
-/** Served at two paths, since clients differ. */
-export const rerankOperations: readonly Operation[] = [
-  { path: "/v1/rerank", id: "rerank" },
-  { path: "/rerank", id: "rerankAtRoot" },
-].map((place) => ({
-  ...place,
+export const rerank: Operation = {
   method: "post",
+  path: "/v1/rerank",
+  id: "rerank",
   tag: "Embeddings",
   summary: "Ranks documents by how well they answer a query",
   description: "Only models that were made for reranking can do it.",
@@ -81,4 +78,7 @@ export const rerankOperations: readonly Operation[] = [
     200: { description: "The documents' scores, best first.", content: { "application/json": ranking } },
   },
   errors: [...GENERATION_ERRORS, 429],
-}));
+};
+
+/** At the root too, since clients differ. */
+export const rerankAtRoot: Operation = { ...rerank, path: "/rerank", id: "rerankAtRoot" };

@@ -33,6 +33,7 @@ export const retrieveModel: Operation = {
       in: "path",
       description: "An id or alias, in any case of letters. It may hold slashes and colons, percent-encoded or not.",
       schema: z.string(),
+      isGreedy: true,
     },
   ],
   answers: { 200: { description: "The model.", content: { "application/json": { name: "Model", schema: model } } } },

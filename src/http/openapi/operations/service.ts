@@ -22,7 +22,7 @@ export const health: Operation = {
     200: { description: "It is.", content: { "application/json": { name: "Health", schema: healthAnswer } } },
   },
   errors: [],
-  isOpen: true,
+  access: "open",
 };
 
 export const ready: Operation = {
@@ -36,7 +36,7 @@ export const ready: Operation = {
     503: { description: "None can; `retry-after` says when to ask again.", content: readiness },
   },
   errors: [],
-  isOpen: true,
+  access: "open",
 };
 
 export const openapi: Operation = {
@@ -52,7 +52,7 @@ export const openapi: Operation = {
     },
   },
   errors: [],
-  isOpen: true,
+  access: "open",
 };
 
 export const docs: Operation = {
@@ -63,5 +63,5 @@ export const docs: Operation = {
   summary: "This description as a page, to try the API from a browser",
   answers: { 200: { description: "The page.", content: { "text/html": "text" } } },
   errors: [],
-  isOpen: true,
+  access: "open",
 };

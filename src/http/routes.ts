@@ -1,0 +1,132 @@
+import type { Handler } from "hono";
+import type { CacheControl } from "../cache/stats.ts";
+import type { Access } from "../keys/access.ts";
+import type { PresetLibrary } from "../prompts/library.ts";
+import type { WarmUp } from "../prompts/warm-up.ts";
+import type { HttpEnv } from "./context.ts";
+import type { Operation } from "./openapi/operation.ts";
+import * as admin from "./openapi/operations/admin.ts";
+import { createChatCompletion } from "./openapi/operations/chat.ts";
+import * as chats from "./openapi/operations/chats-stored.ts";
+import { createCompletion } from "./openapi/operations/completions.ts";
+import * as conversation from "./openapi/operations/conversations.ts";
+import * as embedding from "./openapi/operations/embeddings.ts";
+import * as message from "./openapi/operations/messages.ts";
+import * as model from "./openapi/operations/models.ts";
+import * as response from "./openapi/operations/responses.ts";
+import * as service from "./openapi/operations/service.ts";
+import * as text from "./openapi/operations/text.ts";
+import { pathReader } from "./path.ts";
+import { clearCache, showCache, warmCache } from "./routes/cache.ts";
+import { chatCompletions } from "./routes/chat.ts";
+import { deleteChat, listChatMessages, listChats, showChat, updateChat } from "./routes/chats-stored.ts";
+import { compactResponse } from "./routes/compact.ts";
+import { completions } from "./routes/completions.ts";
+import {
+  addConversationItems,
+  createConversation,
+  deleteConversation,
+  deleteConversationItem,
+  listConversationItems,
+  showConversation,
+  showConversationItem,
+  updateConversation,
+} from "./routes/conversations.ts";
+import { docsPage, openapiDocument } from "./routes/docs.ts";
+import { embeddings } from "./routes/embeddings.ts";
+import { health, ready } from "./routes/health.ts";
+import { countInputTokens } from "./routes/input-tokens.ts";
+import { countMessageTokens, createMessage } from "./routes/messages.ts";
+import { listModels, showModel } from "./routes/models.ts";
+import { rerank } from "./routes/rerank.ts";
+import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
+import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";
+import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
+import { showUsage } from "./routes/usage.ts";
+
+/** What the routes are answered with. */
+export type RouteDeps = ResponsesDeps & {
+  readonly presets: PresetLibrary;
+  /** Whether presets are listed among the models. */
+  readonly listsPresets: boolean;
+  readonly access: Access | undefined;
+  readonly cache: CacheControl | undefined;
+  readonly warmUp: Pick<WarmUp, "add" | "state"> | undefined;
+};
+
+/** A route: where it is, what it takes and answers, who may call it, and what answers it. */
+export type Route = Operation & { readonly answer: (deps: RouteDeps) => Handler<HttpEnv> };
+
+/**
+ * Every route, in the order in which the document tells of them. To add one, describe it with the schemas that decode and encode it, and add
+ * a line here: the app, the paths that need no key, and the API's description are made from this table.
+ */
+export const routes: readonly Route[] = [
+  { ...createChatCompletion, answer: chatCompletions },
+  { ...chats.listStoredChats, answer: ({ state }) => listChats(state) },
+  { ...chats.retrieveStoredChat, answer: ({ state }) => showChat(state) },
+  { ...chats.updateStoredChat, answer: ({ state }) => updateChat(state) },
+  { ...chats.deleteStoredChat, answer: ({ state }) => deleteChat(state) },
+  { ...chats.listStoredChatMessages, answer: ({ state }) => listChatMessages(state) },
+  { ...response.createResponse, answer: createResponse },
+  { ...response.compactResponse, answer: compactResponse },
+  { ...response.countResponseTokens, answer: countInputTokens },
+  { ...response.retrieveResponse, answer: showResponse },
+  { ...response.deleteResponse, answer: deleteResponse },
+  { ...response.cancelResponse, answer: cancelResponse },
+  { ...response.listInputItems, answer: listInputItems },
+  { ...conversation.createConversation, answer: createConversation },
+  { ...conversation.retrieveConversation, answer: showConversation },
+  { ...conversation.updateConversation, answer: updateConversation },
+  { ...conversation.deleteConversation, answer: deleteConversation },
+  { ...conversation.addConversationItems, answer: addConversationItems },
+  { ...conversation.listConversationItems, answer: listConversationItems },
+  { ...conversation.retrieveConversationItem, answer: showConversationItem },
+  { ...conversation.deleteConversationItem, answer: deleteConversationItem },
+  { ...message.createMessage, answer: createMessage },
+  { ...message.countMessageTokens, answer: countMessageTokens },
+  { ...createCompletion, answer: completions },
+  { ...embedding.createEmbedding, answer: ({ models }) => embeddings(models) },
+  { ...embedding.rerank, answer: ({ models }) => rerank(models) },
+  { ...embedding.rerankAtRoot, answer: ({ models }) => rerank(models) },
+  {
+    ...model.listModels,
+    answer: ({ models, presets, listsPresets }) => listModels(models, presets, listsPresets),
+  },
+  { ...model.retrieveModel, answer: ({ models, presets }) => showModel(models, presets) },
+  { ...text.tokenize, answer: ({ models }) => tokenize(models) },
+  { ...text.detokenize, answer: ({ models }) => detokenize(models) },
+  { ...text.applyTemplate, answer: ({ models, openPreset }) => applyTemplate(models, openPreset) },
+  { ...admin.listUsage, answer: ({ state, access }) => showUsage(state.usage, access) },
+  { ...admin.showCache, answer: ({ cache, warmUp }) => showCache(cache, warmUp) },
+  { ...admin.clearCache, answer: ({ cache }) => clearCache(cache) },
+  { ...admin.warmCache, answer: ({ presets, warmUp }) => warmCache(presets, warmUp) },
+  { ...service.health, answer: health },
+  { ...service.ready, answer: ({ models }) => ready(models) },
+  { ...service.openapi, answer: () => openapiDocument(routes) },
+  { ...service.docs, answer: docsPage },
+];
+
+/** What says nothing of anybody's work: probes and the API's description. */
+export const OPEN_PATHS: readonly string[] = routes.filter(({ access }) => access === "open").map(({ path }) => path);
+
+/** The paths below which everything is the gateway's. When it is mounted in another app it leaves the others alone. */
+export const OWN_PATHS: readonly string[] = [
+  ...new Set(
+    routes.map(({ path }) => {
+      const [, first, ...rest] = path.split("/");
+      return rest.length === 0 ? `/${first}` : `/${first}/*`;
+    }),
+  ),
+];
+
+/** See `pathReader`. */
+export const canonicalPath = pathReader(routes.map(({ path }) => path));
+
+/** The route's path as Hono has it: `/v1/models/:id{.+}` for `/v1/models/{id}`, whose ids may hold slashes. */
+export function honoPath({ path, parameters = [] }: Operation): string {
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const isGreedy = parameters.some((parameter) => parameter.name === name && parameter.isGreedy === true);
+    return isGreedy ? `:${name}{.+}` : `:${name}`;
+  });
+}
