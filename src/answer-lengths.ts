@@ -1,3 +1,4 @@
+import { modelsWithSettings, ownLengths } from "./config/model-settings.ts";
 import { ConfigError } from "./config/problems.ts";
 import type { Config } from "./config/schema.ts";
 import { type AnswerLength, type LengthEntry, type Lengths, readLengths } from "./keys/answer-length.ts";
@@ -5,11 +6,12 @@ import type { ModelDirectory } from "./routing/directory.ts";
 
 /** How long each model's answers are, by its id. Throws a `ConfigError` for a name that no model has. */
 export function answerLengths(
-  { maxTokens, maxTokensLimit }: Pick<Config, "maxTokens" | "maxTokensLimit">,
+  { maxTokens, maxTokensLimit, perModel }: Pick<Config, "maxTokens" | "maxTokensLimit" | "perModel">,
   models: ModelDirectory,
 ): (model: string) => AnswerLength {
-  const usual = readServed("--max-tokens", maxTokens, models);
-  const most = readServed("--max-tokens-limit", maxTokensLimit, models);
+  assertServed("--per-model", modelsWithSettings(perModel), models);
+  const usual = readServed("--max-tokens", [...maxTokens, ...ownLengths(perModel, "maxTokens")], models);
+  const most = readServed("--max-tokens-limit", [...maxTokensLimit, ...ownLengths(perModel, "maxTokensLimit")], models);
   const byId = new Map(
     models.list().map(({ id, aliases }) => {
       const names = [id, ...aliases];
@@ -22,13 +24,17 @@ export function answerLengths(
 
 function readServed(flag: string, entries: readonly LengthEntry[], models: ModelDirectory): Lengths {
   const lengths = readLengths(entries);
+  assertServed(flag, lengths.models, models);
+  return lengths;
+}
+
+function assertServed(flag: string, named: readonly string[], models: ModelDirectory): void {
   const names = new Set(models.list().flatMap(({ id, aliases }) => [id, ...aliases].map((name) => name.toLowerCase())));
-  const unknown = lengths.models.filter((name) => !names.has(name));
+  const unknown = named.filter((name) => !names.has(name.toLowerCase()));
   if (unknown.length > 0) {
     const served = models.list().map(({ id }) => id);
     throw new ConfigError([
       `${flag}: there is no model ${unknown.join(", ")} here. Name one that is served: ${served.join(", ")}.`,
     ]);
   }
-  return lengths;
 }

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
+import { settingsOf } from "./config/model-settings.ts";
 import type { Config } from "./config/schema.ts";
 import { createEmbedder, type Embedder } from "./engine/host/embedder.ts";
 import type { Engine } from "./engine/host/engine.ts";
@@ -40,7 +41,8 @@ const PLAIN = { addSpecial: false, parseSpecial: false };
 
 /** Puts together what answers for a model: the layers around its engine, and its embedder. Nothing runs until it is started. */
 export async function createBackend(model: LocalModel, options: BackendOptions): Promise<Backend> {
-  const { config, logger, load, engine } = options;
+  const { logger, load, engine } = options;
+  const config = settingsOf(options.config, [model.id, ...model.aliases]);
   const log = logger.child({ model: model.id });
   const embedder = createModelEmbedder(model, config, log);
   return {

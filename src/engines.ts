@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { settingsOf } from "./config/model-settings.ts";
 import type { Config } from "./config/schema.ts";
 import { createEngine, type Engine } from "./engine/host/engine.ts";
 import { type LocalModel, writesText } from "./models/index.ts";
@@ -21,7 +22,8 @@ export function createEngines({ config, models, logger }: EnginesOptions): Engin
   );
 }
 
-function createModelEngine(model: LocalModel, config: Config, logger: Logger): Engine {
+function createModelEngine(model: LocalModel, settings: Config, logger: Logger): Engine {
+  const config = settingsOf(settings, [model.id, ...model.aliases]);
   return createEngine({
     options: {
       modelPath: model.path,

@@ -1,3 +1,4 @@
+import { settingsOf } from "../config/model-settings.ts";
 import type { Config } from "../config/schema.ts";
 import { type LocalModel, writesText } from "../models/index.ts";
 import { formatTable } from "./table.ts";
@@ -16,15 +17,16 @@ export type ServedModel = {
 
 /** What each model is served with. */
 export function describeModels(models: readonly LocalModel[], config: Config): readonly ServedModel[] {
-  return models.map(({ id, gguf }) => ({
-    id,
-    slots: config.slots,
-    contextTokens:
-      config.context === "auto"
-        ? Math.min(gguf.contextLength ?? AUTO_CONTEXT_TOKENS, AUTO_CONTEXT_TOKENS)
-        : config.context,
-    ...(!writesText(gguf) && { onlyReads: true }),
-  }));
+  return models.map(({ id, aliases, gguf }) => {
+    const { slots, context } = settingsOf(config, [id, ...aliases]);
+    return {
+      id,
+      slots,
+      contextTokens:
+        context === "auto" ? Math.min(gguf.contextLength ?? AUTO_CONTEXT_TOKENS, AUTO_CONTEXT_TOKENS) : context,
+      ...(!writesText(gguf) && { onlyReads: true }),
+    };
+  });
 }
 
 /**

@@ -72,10 +72,18 @@ function startOf({ key }: Pair): number {
   return isScalar(key) ? (key.range?.[0] ?? 0) : 0;
 }
 
-/** A lone value stands for a list of one, so that `model: NAME` needs no brackets, and `name: value` below a list for `name=value`. */
+/**
+ * A lone value stands for a list of one, so that `model: NAME` needs no brackets; `name: value` below a list for `name=value`; and `key: value`
+ * below a name of a section for `name.key=value`.
+ */
 function readValue({ value }: Pair, setting: Setting, document: Document): unknown {
   const plain: unknown = isNode(value) ? value.toJS(document) : value;
-  if (setting.isList && isMap(value)) return Object.entries(Object(plain)).map(([key, of]) => `${key}=${of}`);
+  if (setting.isList && isMap(value)) {
+    const entries = Object.entries<unknown>(Object(plain));
+    return setting.valueSchema.isSection === true
+      ? entries.flatMap(([name, group]) => Object.entries(Object(group)).map(([key, of]) => `${name}.${key}=${of}`))
+      : entries.map(([key, of]) => `${key}=${of}`);
+  }
   const isLone = setting.isList && plain !== null && !Array.isArray(plain);
   return isLone ? [plain] : plain;
 }

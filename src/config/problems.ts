@@ -20,7 +20,10 @@ export function describeIssues(
   where: string,
   setting: Setting,
   value: unknown,
-  issues: readonly { readonly path: readonly PropertyKey[] }[],
+  issues: readonly {
+    readonly path: readonly PropertyKey[];
+    readonly params?: Readonly<Record<string, unknown>> | undefined;
+  }[],
 ): readonly string[] {
   const problems = issues.map((issue) => {
     const [index] = issue.path;
@@ -30,7 +33,8 @@ export function describeIssues(
       return `${where}: ${shown} is not allowed. Give ${setting.allowed}.`;
     }
     const allowed = describeAllowed(entrySchema(setting.valueSchema));
-    return `${where}, entry ${index + 1}: ${showValue(value[index])} is not allowed. Give ${allowed}.`;
+    const reason = issue.params?.reason === undefined ? "" : ` (${issue.params.reason})`;
+    return `${where}, entry ${index + 1}: ${showValue(value[index])} is not allowed${reason}. Give ${allowed}.`;
   });
   return [...new Set(problems)];
 }

@@ -1,8 +1,7 @@
 import { z } from "zod";
+import { modelSettings, ownSettingSchema } from "./model-settings.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
-const GPU_CHOICES = ["auto", "off", "cuda", "vulkan", "metal"] as const;
-const FLASH_ATTENTION_CHOICES = ["auto", "on", "off"] as const;
 
 /** What a browser sends as `Origin`: a scheme, a host and a port, with no path. Anything else would never match one. */
 const originSchema = z
@@ -74,43 +73,20 @@ export const configSchema = z.strictObject({
       "what happens to a request for a model that isn't there: refuse it with a 404, or let the default model answer",
     ),
   listPresets: z.boolean().default(true).describe("list the presets among the models"),
-  slots: z.int().min(1).max(256).default(4).describe("sequences that each model runs at once"),
-  context: z
-    .union([z.literal("auto"), z.int().min(64).max(1_048_576)])
-    .default("auto")
-    .describe("tokens for each slot, prompt and answer together; auto is the model's own, 4096 at most"),
-  threads: z
-    .union([z.literal("auto"), z.int().min(1).max(1024)])
-    .default("auto")
-    .describe("most CPU threads of each model; auto is one for each core that is fit for arithmetic"),
-  gpu: z.enum(GPU_CHOICES).default("auto").describe("where layers may run; off is the CPU alone"),
-  flashAttention: z
-    .enum(FLASH_ATTENTION_CHOICES)
-    .default("auto")
-    .describe("attention that never holds all scores at once; auto uses it wherever llama.cpp has it"),
-  prefillChunk: z.int().min(1).max(8192).default(64).describe("prompts are evaluated in pieces of so many tokens"),
-  prefillPauseMs: z
-    .int()
-    .min(1)
-    .max(60_000)
-    .default(50)
-    .describe(
-      "how long a prompt may hold up the answers in progress at a time, in ms; a greedy or seeded one always takes a whole piece",
-    ),
-  prefillShare: z
-    .number()
-    .min(0.05)
-    .max(1)
-    .default(0.75)
-    .describe("most of the time that prompts may take while answers are in progress, as a share; 1 is no bound"),
-  prefixStoreBytes: z
-    .int()
-    .min(0)
-    .max(1_099_511_627_776)
-    .default(1024 ** 3)
-    .describe(
-      "most bytes of evaluated prompts that are kept in temporary files when a slot is given away; 0 keeps none",
-    ),
+  slots: modelSettings.slots,
+  context: modelSettings.context,
+  threads: modelSettings.threads,
+  gpu: modelSettings.gpu,
+  flashAttention: modelSettings.flashAttention,
+  prefillChunk: modelSettings.prefillChunk,
+  prefillPauseMs: modelSettings.prefillPauseMs,
+  prefillShare: modelSettings.prefillShare,
+  prefixStoreBytes: modelSettings.prefixStoreBytes,
+  perModel: z.array(ownSettingSchema).max(512).default([]).meta({
+    description: "a setting of one model alone, as MODEL.SETTING=VALUE; may be repeated",
+    placeholder: "model.setting=value",
+    isSection: true,
+  }),
   cacheBytes: z
     .int()
     .min(0)
@@ -206,20 +182,8 @@ export const configSchema = z.strictObject({
         "Valkey or Redis server in which several gateways count the limits of keys together, as redis://host:6379",
       writeOnly: true,
     }),
-  minSlots: z
-    .int()
-    .min(1)
-    .max(256)
-    .default(1)
-    .describe("fewest sequences that each model runs at once, however slowly their tokens come; slots is the most"),
-  targetItlMs: z
-    .int()
-    .min(1)
-    .max(60_000)
-    .default(250)
-    .describe(
-      "longest time between two tokens, in ms, before fewer sequences run at once; twice the time of one alone is always allowed",
-    ),
+  minSlots: modelSettings.minSlots,
+  targetItlMs: modelSettings.targetItlMs,
   maxPending: z.int().min(1).max(100_000).default(256).describe("most requests in hand at once; more are refused"),
   maxPendingTokens: z
     .int()

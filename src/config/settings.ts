@@ -20,6 +20,8 @@ export type ValueSchema = {
   readonly writeOnly?: boolean;
   /** Ours: what stands for the value in the help, where its type doesn't tell. */
   readonly placeholder?: string;
+  /** Ours: the file has it as a section, which holds a group of keys for each name. */
+  readonly isSection?: boolean;
 };
 
 /** One setting as it is seen from outside. Everything here is made from its line in the schema. */

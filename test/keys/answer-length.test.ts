@@ -98,8 +98,17 @@ it.each(["0", "-1", "1048577", "many", "=5", "small=", "small=0", "small=x"])("t
 it("reads several from the environment, and says at the start that a model of one is not served", () => {
   const { config } = loadConfig({ flags: {}, env: { SLUICE_MAX_TOKENS: "512,small=64" }, cwd: "/nowhere" });
   expect(answerLengths(config, models)("small")).toEqual({ maxTokens: 64, maxTokensLimit: undefined });
-  expect(() => answerLengths({ maxTokens: ["other=5"], maxTokensLimit: [] }, models)).toThrow(ConfigError);
-  expect(() => answerLengths({ maxTokens: [], maxTokensLimit: ["other=5"] }, models)).toThrow(
+  expect(() => answerLengths({ maxTokens: ["other=5"], maxTokensLimit: [], perModel: [] }, models)).toThrow(
+    ConfigError,
+  );
+  const perModel = ["small.maxTokens=9", "other.slots=1"];
+  expect(() => answerLengths({ maxTokens: [], maxTokensLimit: [], perModel }, models)).toThrow(
+    "--per-model: there is no model other here.",
+  );
+  expect(
+    answerLengths({ maxTokens: [], maxTokensLimit: [], perModel: ["small.maxTokens=9"] }, models)("small").maxTokens,
+  ).toBe(9);
+  expect(() => answerLengths({ maxTokens: [], maxTokensLimit: ["other=5"], perModel: [] }, models)).toThrow(
     "--max-tokens-limit: there is no model other here. Name one that is served: small, owner/repo:Q4_K_M.",
   );
 });

@@ -1,12 +1,10 @@
 import type { Config } from "../../config/schema.ts";
 import type { LocalModel } from "../../models/index.ts";
+import { estimateModelMemory } from "../../models/memory.ts";
 import { describeModels } from "../banner.ts";
 import { formatBytes } from "../units.ts";
 import type { Opened } from "./backends.ts";
 import { type Check, good, problem, warning } from "./check.ts";
-
-/** What an engine takes beside the model's file and the KV cache, as the catalogue estimates it. */
-const ENGINE_BYTES = 256 * 1024 ** 2;
 
 /** What the models will take, as far as their headers tell. */
 export type MemoryEstimate = {
@@ -25,15 +23,15 @@ export type Memory = { readonly totalBytes: number; readonly availableBytes: num
 /** An estimate for these models with these settings. */
 export function estimateMemory(models: readonly LocalModel[], config: Config): MemoryEstimate {
   const served = describeModels(models, config);
-  const slotBytes = models.map(({ gguf }, index) => {
-    const { slots = 0, contextTokens = 0 } = served[index] ?? {};
-    return gguf.kvBytesPerToken === undefined ? undefined : gguf.kvBytesPerToken * slots * contextTokens;
-  });
+  const each = models.map((model, index) => ({
+    id: model.id,
+    ...estimateModelMemory(model, served[index] ?? { slots: 0, contextTokens: 0 }),
+  }));
   return {
-    fileBytes: sum(models.map(({ sizeBytes }) => sizeBytes)),
-    slotBytes: sum(slotBytes.map((bytes) => bytes ?? 0)),
-    processBytes: models.length * ENGINE_BYTES,
-    unknown: models.filter((_, index) => slotBytes[index] === undefined).map(({ id }) => id),
+    fileBytes: sum(each.map(({ fileBytes }) => fileBytes)),
+    slotBytes: sum(each.map(({ slotBytes = 0 }) => slotBytes)),
+    processBytes: sum(each.map(({ processBytes }) => processBytes)),
+    unknown: each.filter(({ slotBytes }) => slotBytes === undefined).map(({ id }) => id),
   };
 }
 

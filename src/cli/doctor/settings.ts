@@ -1,3 +1,4 @@
+import { modelsWithSettings, settingsOf } from "../../config/model-settings.ts";
 import type { Config } from "../../config/schema.ts";
 import { isLoopback } from "../../keys/exposure.ts";
 import type { LocalModel } from "../../models/index.ts";
@@ -12,23 +13,33 @@ export function checkSettings(config: Config, models: readonly LocalModel[], has
   return [
     ...checkContext(config, models),
     ...checkAliases(config, models),
+    ...checkPerModel(config, models),
     ...checkPending(config),
     ...checkPrefillChunk(config),
     ...(hasKeys ? [] : checkHost(config)),
   ];
 }
 
-function checkContext({ context }: Config, models: readonly LocalModel[]): readonly Check[] {
-  if (context === "auto") return [];
-  return models.flatMap(({ id, gguf: { contextLength } }) =>
-    contextLength === undefined || context <= contextLength
+function checkContext(config: Config, models: readonly LocalModel[]): readonly Check[] {
+  return models.flatMap(({ id, aliases, gguf: { contextLength } }) => {
+    const { context } = settingsOf(config, [id, ...aliases]);
+    return context === "auto" || contextLength === undefined || context <= contextLength
       ? []
       : warning(
           "context",
           `--context ${context} is more than the ${contextLength} tokens that ${id} was trained for: beyond them it writes nonsense`,
           `Start with --context ${contextLength} or less.`,
-        ),
-  );
+        );
+  });
+}
+
+function checkPerModel({ perModel, model }: Config, models: readonly LocalModel[]): readonly Check[] {
+  if (models.length < new Set(model).size) return [];
+  const served = new Set(models.flatMap(({ id, aliases }) => [id, ...aliases].map((name) => name.toLowerCase())));
+  const unknown = modelsWithSettings(perModel).filter((name) => !served.has(name.toLowerCase()));
+  if (unknown.length === 0) return [];
+  const message = `--per-model names ${unknown.join(", ")}, which is not served`;
+  return [problem("models", message, `Name one of ${models.map(({ id }) => id).join(", ")}.`)];
 }
 
 /** As long as a model is not here, nobody can say what its id will be. */

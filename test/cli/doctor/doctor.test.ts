@@ -298,7 +298,18 @@ describe("settings that work against each other", () => {
     expect(text).toMatch(/^✖ aliases .*'gpt-4o' stands for 'other', which is not served. Served: small\./m);
   });
 
+  it("are a problem where a model that isn't served has its own", async () => {
+    const { exitCode, text } = await examine({}, { perModel: ["other.slots=1"] });
+    expect(exitCode).toBe(1);
+    expect(text).toMatch(/^✖ models .*--per-model names other, which is not served/m);
+  });
+
   it.each<[string, Flags, RegExp]>([
+    [
+      "a model's own context beyond it",
+      { perModel: ["SMALL.context=16384"] },
+      /^! context .*more than the 8192 tokens that small was trained for/m,
+    ],
     [
       "a context beyond the model's",
       { context: "16384" },

@@ -1,0 +1,137 @@
+import { z } from "zod";
+
+/** The settings that each model may have for itself. `schema.ts` has them as the defaults of all models. */
+export const modelSettings = {
+  slots: z.int().min(1).max(256).default(4).describe("sequences that each model runs at once"),
+  context: z
+    .union([z.literal("auto"), z.int().min(64).max(1_048_576)])
+    .default("auto")
+    .describe("tokens for each slot, prompt and answer together; auto is the model's own, 4096 at most"),
+  threads: z
+    .union([z.literal("auto"), z.int().min(1).max(1024)])
+    .default("auto")
+    .describe("most CPU threads of each model; auto is one for each core that is fit for arithmetic"),
+  gpu: z
+    .enum(["auto", "off", "cuda", "vulkan", "metal"])
+    .default("auto")
+    .describe("where layers may run; off is the CPU alone"),
+  flashAttention: z
+    .enum(["auto", "on", "off"])
+    .default("auto")
+    .describe("attention that never holds all scores at once; auto uses it wherever llama.cpp has it"),
+  prefillChunk: z.int().min(1).max(8192).default(64).describe("prompts are evaluated in pieces of so many tokens"),
+  prefillPauseMs: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(50)
+    .describe(
+      "how long a prompt may hold up the answers in progress at a time, in ms; a greedy or seeded one always takes a whole piece",
+    ),
+  prefillShare: z
+    .number()
+    .min(0.05)
+    .max(1)
+    .default(0.75)
+    .describe("most of the time that prompts may take while answers are in progress, as a share; 1 is no bound"),
+  prefixStoreBytes: z
+    .int()
+    .min(0)
+    .max(1_099_511_627_776)
+    .default(1024 ** 3)
+    .describe(
+      "most bytes of evaluated prompts that are kept in temporary files when a slot is given away; 0 keeps none",
+    ),
+  minSlots: z
+    .int()
+    .min(1)
+    .max(256)
+    .default(1)
+    .describe("fewest sequences that each model runs at once, however slowly their tokens come; slots is the most"),
+  targetItlMs: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(250)
+    .describe(
+      "longest time between two tokens, in ms, before fewer sequences run at once; twice the time of one alone is always allowed",
+    ),
+};
+
+type ModelSettings = z.infer<z.ZodObject<typeof modelSettings>>;
+
+/** What a model may have for itself: those, and how long its answers are. */
+const ofOneModel: Readonly<Record<string, z.ZodType>> = {
+  ...modelSettings,
+  maxTokens: z.int().min(1).max(1_048_576),
+  maxTokensLimit: z.int().min(1).max(1_048_576),
+};
+
+const NAMES = Object.keys(ofOneModel);
+
+/** One model's own value of a setting. */
+type OwnSetting = { readonly model: string; readonly key: string; readonly value: unknown };
+
+/** Such as `qwen3-4b.slots=2`. Models' names may hold dots, settings' don't. */
+const FORM = /^(.+)\.([A-Za-z]+)=(.*)$/;
+
+/** The entries of the setting `perModel`. */
+export const ownSettingSchema = z
+  .string()
+  .max(4096)
+  .superRefine((text, context) => {
+    const problem = problemOf(text);
+    if (problem !== undefined) context.addIssue({ code: "custom", params: problem });
+  })
+  .describe(`MODEL.SETTING=VALUE, where SETTING is one of ${NAMES.join(", ")}`);
+
+function problemOf(text: string): { readonly reason?: string } | undefined {
+  const [, , key, value = ""] = FORM.exec(text) ?? [];
+  if (key === undefined) return {};
+  const schema = Object.hasOwn(ofOneModel, key) ? ofOneModel[key] : undefined;
+  if (schema === undefined) return { reason: `a model has no '${key}' of its own` };
+  return readAs(schema, value) === undefined ? { reason: `'${value}' is no value of '${key}'` } : undefined;
+}
+
+/** What the text stands for; undefined where the setting has no such value. */
+function readAs(schema: z.ZodType, text: string): unknown {
+  const asNumber = text.trim() === "" ? Number.NaN : Number(text);
+  return [text, asNumber].map((value) => schema.safeParse(value)).find(({ success }) => success)?.data;
+}
+
+/** @param entries that the schema has checked */
+function readEntries(entries: readonly string[]): readonly OwnSetting[] {
+  return entries.flatMap((entry) => {
+    const [, model = "", key = "", text = ""] = FORM.exec(entry) ?? [];
+    const schema = ofOneModel[key];
+    return schema === undefined ? [] : [{ model, key, value: readAs(schema, text) }];
+  });
+}
+
+/**
+ * The settings in force for one model: its own before those of all. A later entry goes before an earlier.
+ *
+ * @param names the model's id and aliases, in any case of letters
+ */
+export function settingsOf<Settings extends ModelSettings & { readonly perModel: readonly string[] }>(
+  settings: Settings,
+  names: readonly string[],
+): Settings {
+  const own = new Set(names.map((name) => name.toLowerCase()));
+  const entries = readEntries(settings.perModel).filter(
+    ({ model, key }) => own.has(model.toLowerCase()) && Object.hasOwn(modelSettings, key),
+  );
+  return { ...settings, ...Object.fromEntries(entries.map(({ key, value }) => [key, value])) };
+}
+
+/** Models' own lengths of answers, in the form in which `maxTokens` has them: `MODEL=N`. */
+export function ownLengths(entries: readonly string[], key: "maxTokens" | "maxTokensLimit"): readonly string[] {
+  return readEntries(entries)
+    .filter((entry) => entry.key === key)
+    .map(({ model, value }) => `${model}=${value}`);
+}
+
+/** The names of the models that have settings of their own. */
+export function modelsWithSettings(entries: readonly string[]): readonly string[] {
+  return [...new Set(readEntries(entries).map(({ model }) => model))];
+}
