@@ -1,10 +1,7 @@
-import { statSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Layer } from "../generation/layer.ts";
-import type { ModelInfo } from "../generation/model.ts";
 import { takesPart } from "./choose.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
-import { identityOf } from "./identity.ts";
 import { answerRepeats } from "./layer.ts";
 import { createSecondLevel, type SecondLevel } from "./second-level/second-level.ts";
 import { createSemanticTier } from "./semantic/tier.ts";
@@ -31,15 +28,7 @@ export type ResponseCache = {
   readonly close: () => Promise<void>;
 };
 
-/** A model whose answers may be stored. */
-export type CachedModel = {
-  readonly id: string;
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly sha256?: string;
-};
-
-export type ResponseCacheOptions<Model extends CachedModel> = {
+export type ResponseCacheOptions = {
   readonly config: {
     readonly cacheBytes: number;
     readonly cacheTtlSeconds: number;
@@ -49,17 +38,14 @@ export type ResponseCacheOptions<Model extends CachedModel> = {
     readonly cacheRedisUrl: string;
     readonly cacheRedisTimeoutMs: number;
     readonly cacheFollowMs: number;
-    readonly flashAttention: string;
-    readonly gpu: string;
-    readonly prefillChunk: number;
   };
-  readonly models: readonly Model[];
-  /** What is known of a model that has loaded: another object for each time that its file was read. */
-  readonly infoOf: (model: Model) => ModelInfo | undefined;
+  /**
+   * Changes with everything that changes the answers of the model with this id; undefined where they must not be stored, or as long as that
+   * is not known.
+   */
+  readonly identify: (model: string) => string | undefined;
   /** Asked whether two texts ask for the same, where a preset wants that. Without them every text has answers of its own. */
   readonly judges?: Judges;
-  /** Sluice's own. */
-  readonly version: string;
   readonly logger: Pick<Logger, "warn" | "info">;
 };
 
@@ -70,7 +56,7 @@ const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 const TEXTS_SHARE = 32;
 
 /** A cache with nothing in it. */
-export function createResponseCache<Model extends CachedModel>(options: ResponseCacheOptions<Model>): ResponseCache {
+export function createResponseCache(options: ResponseCacheOptions): ResponseCache {
   const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
   const doNothing = async () => {};
   if (maxBytes === 0) {
@@ -81,8 +67,8 @@ export function createResponseCache<Model extends CachedModel>(options: Response
   const store = createAnswerStore({ maxBytes, ttlMs });
   const counter = createCacheCounter();
   const shared = createShared(options, store, ttlMs);
-  const identify = createIdentify(options);
-  const tiers = [shared?.tier, createSemantic(options, store, identify)].filter((tier) => tier !== undefined);
+  const { identify } = options;
+  const tiers = [shared?.tier, createSemantic(options, store)].filter((tier) => tier !== undefined);
   return {
     layers: [answerRepeats({ store, identify, tiers, turns: shared?.turns, onNews: counter.note })],
     keeps: takesPart,
@@ -93,10 +79,9 @@ export function createResponseCache<Model extends CachedModel>(options: Response
   };
 }
 
-function createSemantic<Model extends CachedModel>(
-  { config, judges, logger }: ResponseCacheOptions<Model>,
+function createSemantic(
+  { config, judges, identify, logger }: ResponseCacheOptions,
   store: AnswerStore,
-  identify: (model: string) => string | undefined,
 ): Tier | undefined {
   if (judges === undefined) return undefined;
   return createSemanticTier({
@@ -107,8 +92,8 @@ function createSemantic<Model extends CachedModel>(
   });
 }
 
-function createShared<Model extends CachedModel>(
-  { config, logger }: ResponseCacheOptions<Model>,
+function createShared(
+  { config, logger }: ResponseCacheOptions,
   store: AnswerStore,
   ttlMs: number,
 ): SecondLevel | undefined {
@@ -139,49 +124,5 @@ function keepIn(
         logger.warn({ err: error, file }, "stored answers can't be written; they are lost with the process");
       }
     },
-  };
-}
-
-type Known = {
-  readonly info: ModelInfo;
-  readonly modifiedMs: number | undefined;
-  readonly identity: string | undefined;
-};
-
-/** Identities of models by id, looked up anew only when a model has been loaded anew: its file may be another then. */
-function createIdentify<Model extends CachedModel>({
-  models,
-  infoOf,
-  config: { flashAttention, gpu, prefillChunk },
-  version,
-}: ResponseCacheOptions<Model>): (id: string) => string | undefined {
-  const byId = new Map(models.map((model) => [model.id, model]));
-  const known = new Map<Model, Known>();
-
-  function identify(model: Model, info: ModelInfo, before: Known | undefined): Known {
-    const modifiedMs = statSync(model.path, { throwIfNoEntry: false })?.mtimeMs;
-    if (modifiedMs === undefined) return { info, modifiedMs, identity: undefined };
-    const { path, sizeBytes, sha256 } = model;
-    // The hash is that of the file which was there at the start.
-    const isSame = before === undefined || before.modifiedMs === modifiedMs;
-    const identity = identityOf({
-      file: { path, sizeBytes, modifiedMs, ...(sha256 !== undefined && isSame && { sha256 }) },
-      chatTemplate: info.chatTemplate,
-      contextTokens: info.contextTokens,
-      settings: { flashAttention, gpu, prefillChunk },
-      version,
-    });
-    return { info, modifiedMs, identity };
-  }
-
-  return (id) => {
-    const model = byId.get(id);
-    const info = model && infoOf(model);
-    if (model === undefined || info === undefined) return undefined;
-    const before = known.get(model);
-    if (before?.info === info) return before.identity;
-    const now = identify(model, info, before);
-    known.set(model, now);
-    return now.identity;
   };
 }

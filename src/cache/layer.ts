@@ -16,7 +16,7 @@ import type { Turns } from "./turns.ts";
 
 export type CacheLayerOptions = {
   readonly store: AnswerStore;
-  /** What `identityOf` says of the model with this id; undefined as long as that is not known. Then nothing is cached. */
+  /** What the backend with this id says of its identity; undefined where it says nothing. Then nothing is cached. */
   readonly identify: (model: string) => string | undefined;
   /** Where else answers may be, in the order in which they are asked. */
   readonly tiers?: readonly Tier[];

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import type { GatewayOptions, RunningGateway } from "../gateway.ts";
+import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
 import { createLogger } from "../telemetry/log.ts";
 import type { CliContext } from "./context.ts";
 import { CommandError } from "./errors.ts";

@@ -1,6 +1,6 @@
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import type { GatewayOptions, RunningGateway } from "../gateway.ts";
+import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
 import { isExposed } from "../keys/exposure.ts";
 import { parseAliases } from "../routing/aliases.ts";
 import { createLogger, type Logger } from "../telemetry/log.ts";

@@ -71,6 +71,55 @@ export class InvalidSamplingError extends GenerationError {
   }
 }
 
+/** What a model may lack, by the name that `Capabilities` has for it. */
+export type Lacking =
+  | "text"
+  | "chat"
+  | "infill"
+  | "tools"
+  | "schemas"
+  | "logprobs"
+  | "embeddings"
+  | "reranking"
+  | "tokenizing";
+
+/** The model can't do what is asked of it, whatever is sent. */
+export class NotSupportedByModelError extends GenerationError {
+  readonly code = "unsupported_model";
+  readonly model: string;
+  readonly lacks: Lacking;
+
+  constructor(model: string, lacks: Lacking) {
+    super(`The model ${model} can't do what is asked of it: it lacks ${lacks}.`);
+    this.model = model;
+    this.lacks = lacks;
+  }
+}
+
+/** What another server answered instead of an answer of the model. */
+export type UpstreamFailure = {
+  /** The HTTP status; undefined where no answer came. */
+  readonly status: number | undefined;
+  /** Its own words for the client. */
+  readonly message: string;
+  readonly code?: string | null;
+  /** The field of the request that it names. */
+  readonly param?: string | null;
+  readonly retryAfterMs?: number;
+};
+
+/** Another server, which answers for the model, refused the request or failed. */
+export class UpstreamError extends GenerationError {
+  readonly code: string;
+  readonly failure: UpstreamFailure;
+
+  constructor(failure: UpstreamFailure) {
+    super(failure.message);
+    this.code = failure.code ?? "upstream_error";
+    this.failure = failure;
+  }
+}
+
 /** The engine died under this request time and again, so it is given up. */
 export class EngineCrashedError extends GenerationError {
   readonly code = "engine_crashed";

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { type Backend, partOf } from "../generation/backend.ts";
 import {
   type EmbeddingRefusal,
   EmbeddingRefusedError,
@@ -8,14 +9,12 @@ import {
 import { OverloadedError } from "../generation/errors.ts";
 import { estimateItems } from "../keys/estimate.ts";
 import type { Charge, Outcome } from "../keys/meter.ts";
-import { noEmbeddings } from "../protocols/embeddings/refusal.ts";
 import type { InvalidRequestError } from "../protocols/errors.ts";
-import type { ServedModel } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { CLIENT_CLOSED_REQUEST } from "./errors.ts";
 
 export type EmbeddingRun = {
-  readonly model: ServedModel;
+  readonly model: Backend;
   readonly work: Omit<EmbeddingRequest, "id" | "signal">;
   /** Stands for the client's connection: when it is aborted, so is the work. */
   readonly connection: AbortSignal;
@@ -28,10 +27,10 @@ export type EmbeddingRun = {
 export async function answerWithVectors(c: Context<HttpEnv>, run: EmbeddingRun): Promise<Response> {
   const { model, work, connection, describeRefusal, encode } = run;
   const facts = c.get("facts");
-  if (model.embed === undefined) throw noEmbeddings(model.id);
+  const embed = partOf(model, "embed");
   const charge = await beginWork(c, model, work);
   try {
-    const result = await model.embed({ ...work, id: c.get("requestId"), signal: connection });
+    const result = await embed({ ...work, id: c.get("requestId"), signal: connection });
     facts.tokens = () => ({ prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 });
     charge?.end("done", { prompt: result.tokens, cached: 0, completion: 0 });
     return c.json(encode(result));
@@ -49,7 +48,7 @@ export async function answerWithVectors(c: Context<HttpEnv>, run: EmbeddingRun):
 /** Holds the work to the limits of the caller's key, where it has one. Throws `RateLimitedError` or `BeyondLimitError`. */
 async function beginWork(
   c: Context<HttpEnv>,
-  model: ServedModel,
+  model: Backend,
   { items }: EmbeddingRun["work"],
 ): Promise<Charge | undefined> {
   const [key, meter] = [c.get("key"), c.get("meter")];

@@ -7,12 +7,15 @@ import {
   EngineUnavailableError,
   GenerationError,
   InvalidSamplingError,
+  type Lacking,
   ModelNotFoundError,
   NotCachedError,
+  NotSupportedByModelError,
   OverloadedError,
   RateLimitedError,
   SupersededError,
   UnrenderablePromptError,
+  UpstreamError,
 } from "../generation/errors.ts";
 import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import { InvalidRequestError, type WireError } from "../protocols/errors.ts";
@@ -110,6 +113,13 @@ export function describeFailure(error: unknown, requestId: string): Failure {
 }
 
 function describeGenerationError(error: GenerationError): Failure {
+  if (error instanceof NotSupportedByModelError) {
+    const { param, code, sentence } = LACKS[error.lacks];
+    return refused(400, `The model \`${error.model}\` ${sentence}`, param, code);
+  }
+  if (error instanceof UpstreamError) {
+    return describeUpstream(error);
+  }
   if (error instanceof ModelNotFoundError) {
     return refused(404, error.message, "model", error.code);
   }
@@ -144,6 +154,50 @@ function describeGenerationError(error: GenerationError): Failure {
 /** Whether a request that this was thrown for is wrong in itself, so that it fails however often it is sent. */
 export function isClientsFault(error: unknown): boolean {
   return describeFailure(error, "").status === 400;
+}
+
+type Lack = { readonly param: string; readonly code: string; readonly sentence: string };
+
+const ASK_ANOTHER = "Ask another: GET /v1/models says what each can.";
+
+function lackOf(what: string, param = "model"): Lack {
+  const code = param === "model" ? "unsupported_model" : "unsupported_parameter";
+  return { param, code, sentence: `${what} ${ASK_ANOTHER}` };
+}
+
+/** What a model lacks, to be read after its name. */
+const LACKS: Readonly<Record<Lacking, Lack>> = {
+  text: {
+    ...{ param: "model", code: "unsupported_model" },
+    sentence:
+      "makes embeddings or scores and can't write text. " +
+      "Ask it at /v1/embeddings or /v1/rerank, and another model for text: GET /v1/models lists them.",
+  },
+  embeddings: { param: "model", code: "unsupported_model", sentence: "makes no embeddings here." },
+  chat: lackOf("takes no conversations."),
+  infill: lackOf("can't fill in the middle."),
+  reranking: lackOf("is no reranker."),
+  tokenizing: lackOf("can't be asked about the tokens of a text."),
+  tools: lackOf("calls no tools: leave 'tools' out.", "tools"),
+  schemas: lackOf("can't be held to a format: leave it out.", "response_format"),
+  logprobs: lackOf("tells no log-probabilities: leave 'logprobs' out.", "logprobs"),
+};
+
+/** What is the request's own fault, in the other server's words; all else is a failure of what stands behind this gateway. */
+const PASSED_STATUSES: ReadonlySet<number> = new Set([400, 409, 413, 415, 422]);
+
+function describeUpstream(error: UpstreamError): Failure {
+  const { status = 502, message, param = null, code = null, retryAfterMs } = error.failure;
+  const comeBack = retryAfterMs === undefined ? {} : retryAfter(retryAfterMs);
+  if (PASSED_STATUSES.has(status)) return refused(status, message, param, code);
+  if (status === 429) {
+    const told = { message, type: "requests", param: null, code: code ?? "rate_limit_exceeded" };
+    return { status, error: told, headers: comeBack, unexpected: false };
+  }
+  if (status === 503 || status === 529) return failed(503, error, comeBack);
+  if (status === 408 || status === 504) return failed(504, error, {});
+  // A key that is refused there, a model that is not there, or a defect of the other server: whoever runs this one can look into it.
+  return { ...failed(502, error, comeBack), unexpected: true };
 }
 
 function retryAfter(ms: number): Readonly<Record<string, string>> {

@@ -1,8 +1,9 @@
 import type { Context } from "hono";
+import type { Backend } from "../generation/backend.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
 import { mayUse } from "../keys/key.ts";
 import { InvalidRequestError } from "../protocols/errors.ts";
-import type { ModelDirectory, ServedModel } from "../routing/directory.ts";
+import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { ModelNotAllowedError } from "./errors.ts";
 
@@ -13,7 +14,7 @@ const DEFAULT = "default";
  * The model of that name, which the access log is told. Throws `ModelNotFoundError`, with the models that the caller may use, and
  * `ModelNotAllowedError` for one that its key does not allow.
  */
-export function resolveModel(c: Context<HttpEnv>, models: ModelDirectory, name: string): ServedModel {
+export function resolveModel(c: Context<HttpEnv>, models: ModelDirectory, name: string): Backend {
   const model = findModel(c, models, name);
   if (!isAllowed(c, model)) throw new ModelNotAllowedError(model.id, idsFor(c, models));
   c.get("facts").model = model.id;
@@ -33,7 +34,7 @@ export function chooseModel(
   models: ModelDirectory,
   name: string | undefined,
   task: Task = "text",
-): ServedModel {
+): Backend {
   const isNamed = name !== undefined && name !== "";
   try {
     return resolveModel(c, models, isNamed ? name : DEFAULT);
@@ -46,12 +47,7 @@ export function chooseModel(
 }
 
 /** Which model is meant by a request that names none, or none that is there; undefined where that is not clear. */
-function findDefault(
-  c: Context<HttpEnv>,
-  models: ModelDirectory,
-  task: Task,
-  isNamed: boolean,
-): ServedModel | undefined {
+function findDefault(c: Context<HttpEnv>, models: ModelDirectory, task: Task, isNamed: boolean): Backend | undefined {
   const served = modelsFor(c, models);
   const able = served.filter((model) => isMadeFor(model, task));
   const usable = able.length > 0 ? able : served;
@@ -62,21 +58,21 @@ function findDefault(
 }
 
 /** As `chooseModel`, and the first one where none is named, as of a server that has one. */
-export function chooseFirst(c: Context<HttpEnv>, models: ModelDirectory, name: string | null | undefined): ServedModel {
+export function chooseFirst(c: Context<HttpEnv>, models: ModelDirectory, name: string | null | undefined): Backend {
   const [first] = modelsFor(c, models);
   const wanted = name ?? "";
   return chooseModel(c, models, wanted === "" ? first?.id : wanted);
 }
 
 /** A chat model makes embeddings too; where there are models for nothing else these are meant. */
-function isMadeFor({ details, embed }: ServedModel, task: Task): boolean {
+function isMadeFor({ can }: Backend, task: Task): boolean {
   switch (task) {
     case "text":
-      return details.writesText;
+      return can.text;
     case "embeddings":
-      return embed !== undefined && !details.reranks && !details.writesText;
+      return can.embeddings && !can.text;
     case "rerank":
-      return details.reranks;
+      return can.reranking;
   }
 }
 
@@ -89,11 +85,11 @@ function unnamed(ids: readonly string[]): InvalidRequestError {
 }
 
 /** The models that the caller may use. */
-export function modelsFor(c: Context<HttpEnv>, models: ModelDirectory): readonly ServedModel[] {
+export function modelsFor(c: Context<HttpEnv>, models: ModelDirectory): readonly Backend[] {
   return models.list().filter((model) => isAllowed(c, model));
 }
 
-function findModel(c: Context<HttpEnv>, models: ModelDirectory, name: string): ServedModel {
+function findModel(c: Context<HttpEnv>, models: ModelDirectory, name: string): Backend {
   try {
     return models.resolve(name);
   } catch (error) {
@@ -105,7 +101,7 @@ function idsFor(c: Context<HttpEnv>, models: ModelDirectory): readonly string[] 
   return modelsFor(c, models).map(({ id }) => id);
 }
 
-function isAllowed(c: Context<HttpEnv>, { id, aliases }: ServedModel): boolean {
+function isAllowed(c: Context<HttpEnv>, { id, aliases }: Backend): boolean {
   const key = c.get("key");
   return key === undefined || mayUse(key, [id, ...aliases]);
 }

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { Backend } from "../generation/backend.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
 import type { WireBody, WireForm } from "../prompts/forms.ts";
 import type { PresetLibrary } from "../prompts/library.ts";
@@ -7,7 +8,7 @@ import type { Preset } from "../prompts/preset.ts";
 import { PRESET_PREFIX, type PresetReference, parseReference } from "../prompts/reference.ts";
 import { InvalidRequestError } from "../protocols/errors.ts";
 import { decodePresetFields } from "../protocols/preset-fields.ts";
-import type { ModelDirectory, ServedModel } from "../routing/directory.ts";
+import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { modelsFor } from "./model.ts";
 
@@ -45,7 +46,7 @@ export function presetOpener(presets: PresetLibrary, models: ModelDirectory): Op
 }
 
 /** The model that answers for a preset: the first of its own that is served. Throws `ModelNotFoundError` where none is. */
-export function modelBehind(preset: Preset, served: readonly ServedModel[]): ServedModel {
+export function modelBehind(preset: Preset, served: readonly Backend[]): Backend {
   const found = findModelBehind(preset, served);
   if (found !== undefined) return found;
   const wanted = preset.models.length === 0 ? "a model that writes text" : preset.models.join(", ");
@@ -56,9 +57,9 @@ export function modelBehind(preset: Preset, served: readonly ServedModel[]): Ser
 }
 
 /** As `modelBehind`; undefined where none is served. */
-export function findModelBehind(preset: Preset, served: readonly ServedModel[]): ServedModel | undefined {
-  if (preset.models.length === 0) return served.find(({ details }) => details.writesText);
-  const answersTo = (model: ServedModel, name: string) =>
+export function findModelBehind(preset: Preset, served: readonly Backend[]): Backend | undefined {
+  if (preset.models.length === 0) return served.find(({ can }) => can.text);
+  const answersTo = (model: Backend, name: string) =>
     [model.id, ...model.aliases].some((own) => own.toLowerCase() === name.toLowerCase());
   return preset.models
     .map((name) => served.find((model) => answersTo(model, name)))

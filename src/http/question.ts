@@ -1,15 +1,15 @@
 import type { Context } from "hono";
+import { type Backend, partOf } from "../generation/backend.ts";
 import { OverloadedError } from "../generation/errors.ts";
 import type { Asker } from "../generation/model.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { Charge, Outcome } from "../keys/meter.ts";
-import type { ServedModel } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { CLIENT_CLOSED_REQUEST } from "./errors.ts";
 
 export type Question = {
-  readonly model: Pick<ServedModel, "id">;
+  readonly model: Pick<Backend, "id">;
   /** About how many tokens its text has. */
   readonly tokens: number;
   /** Stands for the client's connection. Must be taken before the body is read. */
@@ -60,14 +60,14 @@ function outcomeOf(error: unknown, connection: AbortSignal): Outcome {
 /** How many tokens the engine would get for the prompt of such a request. */
 export async function measurePrompt(
   c: Context<HttpEnv>,
-  model: Pick<ServedModel, "id" | "measure">,
+  model: Pick<Backend, "id" | "can" | "measure">,
   wanted: Omit<GenerationRequest, "id" | "model" | "signal" | "terms">,
   { tenant, signal = new AbortController().signal }: Asker,
 ): Promise<number> {
   // What the answer is held to has no part in its prompt, and takes long to compile.
   const { output, ...rest } = wanted;
   const request = { ...rest, id: c.get("requestId"), model: model.id, signal, terms: { ...OWN_TERMS, tenant } };
-  for await (const event of model.measure(request)) {
+  for await (const event of partOf(model, "measure")(request)) {
     if (event.type === "started") return event.promptTokens;
   }
   throw new Error("The prompt was not measured.");

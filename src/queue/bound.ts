@@ -35,6 +35,7 @@ export type Answer = {
 };
 
 export type BoundOptions = {
+  /** Read at each use, as `maxTokens` is: what it bounds may get more or less room while it runs. */
   readonly maxRequests: number;
   readonly maxTokens: number;
   /** A number in [0, 1) at each call. */
@@ -63,7 +64,8 @@ const DURATION_WEIGHT = 0.1;
 /** Places are held for so many; who is sent away beyond that is told a time without one. */
 const MAX_RETURNS = 10_000;
 
-export function createBound({ maxRequests, maxTokens, random }: BoundOptions): Bound {
+export function createBound(options: BoundOptions): Bound {
+  const { random } = options;
   const drain = createDrain();
   const returns = createReturns(MAX_RETURNS);
   const durationMs = createMean(DURATION_WEIGHT);
@@ -73,7 +75,7 @@ export function createBound({ maxRequests, maxTokens, random }: BoundOptions): B
   let tokens = 0;
 
   function hasLittle(tenant: string): boolean {
-    return tenants.count > 1 && tenants.heldBy(tenant) < Math.max(1, (LITTLE * maxRequests) / tenants.count);
+    return tenants.count > 1 && tenants.heldBy(tenant) < Math.max(1, (LITTLE * options.maxRequests) / tenants.count);
   }
 
   function intervalMs(nowMs: number): number {
@@ -96,11 +98,11 @@ export function createBound({ maxRequests, maxTokens, random }: BoundOptions): B
       const isReturning = returns.claim(claim, nowMs);
       if (requests === 0) return { departures: 0, isReturning };
       const little = hasLittle(tenant);
-      const kept = tenants.count > 1 && !little ? Math.floor(KEPT_SHARE * maxRequests) : 0;
+      const kept = tenants.count > 1 && !little ? Math.floor(KEPT_SHARE * options.maxRequests) : 0;
       const held = isReturning || little || mustNotWait ? 0 : returns.held(nowMs);
       const meanTokens = Math.max(1, promptTokens.value ?? asked);
-      const lackingRequests = requests + 1 + kept + held - maxRequests;
-      const lackingTokens = tokens + asked + held * meanTokens - maxTokens;
+      const lackingRequests = requests + 1 + kept + held - options.maxRequests;
+      const lackingTokens = tokens + asked + held * meanTokens - options.maxTokens;
       const lacking = Math.max(lackingRequests, lackingTokens / meanTokens);
       return { departures: Math.max(0, Math.ceil(lacking)), isReturning };
     },

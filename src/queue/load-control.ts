@@ -1,6 +1,8 @@
 import { type Clock, systemClock } from "../clock.ts";
+import type { Workload } from "../generation/backend.ts";
 import type { Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
 import { createAdmission } from "./admission.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { createBound } from "./bound.ts";
@@ -17,8 +19,8 @@ export type LoadControlOptions = {
   readonly maxPendingTokens: number;
   /** Who would wait longer for the first token is refused at once. */
   readonly maxWaitMs: number;
-  /** Among how many models the bounds are shared: with several, one can use up three quarters of them. */
-  readonly models: number;
+  /** Among how many models the bounds are shared now: with several, one can use up three quarters of them. */
+  readonly models: () => number;
   readonly clock?: Clock;
   /** A number in [0, 1) at each call. */
   readonly random?: () => number;
@@ -46,6 +48,7 @@ export type QueueLayers = {
   /** Directly around its engine. */
   readonly turns: Layer;
   readonly counts: () => QueueCounts;
+  readonly workload: () => Workload;
 };
 
 /** Load control over all models of a gateway. */
@@ -57,12 +60,20 @@ export type LoadControl = {
   readonly counts: { readonly requests: number; readonly tokens: number; readonly superseding: number };
 };
 
+/** What a model's workload is told for. */
+const SHORT_REQUEST = {
+  ...OWN_TERMS,
+  size: { type: "tokens", count: 1 },
+  choices: 1,
+  maxTokens: 1,
+} as const;
+
 /** What one of several models may use of the bounds. */
 const SHARE_OF_ONE = 3 / 4;
 
 /**
  * @example
- * const load = createLoadControl({ maxPending: 256, maxPendingTokens: 1_000_000, maxWaitMs: 60_000, models: 1 });
+ * const load = createLoadControl({ maxPending: 256, maxPendingTokens: 1_000_000, maxWaitMs: 60_000, models: () => 1 });
  * const queue = load.queueFor({ slots: 4, minSlots: 1, targetItlMs: 250 });
  * const generate = compose([queue.gate, holdToFormat(), queue.turns], engine.generate);
  */
@@ -75,21 +86,25 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
   return {
     attendance,
     queueFor({ slots, minSlots, targetItlMs, isReady, contextTokens, price }) {
-      const share = models > 1 ? SHARE_OF_ONE : 1;
+      const shareOf = (all: number) => (models() > 1 ? Math.max(1, Math.ceil(SHARE_OF_ONE * all)) : all);
       const own = createBound({
-        maxRequests: Math.max(1, Math.ceil(share * maxPending)),
-        maxTokens: Math.max(1, Math.ceil(share * maxPendingTokens)),
+        get maxRequests() {
+          return shareOf(maxPending);
+        },
+        get maxTokens() {
+          return shareOf(maxPendingTokens);
+        },
         random,
       });
       const queue = createModelQueue({ clock, slots, minSlots, targetItlMs, isReady, contextTokens });
       return {
-        gate: guard(
-          createAdmission({ queue, bounds: models > 1 ? [own, total] : [total], maxWaitMs, clock }),
-          superseding,
-          attendance,
-        ),
+        gate: guard(createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }), superseding, attendance),
         turns: takeTurns({ queue, clock, price }),
         counts: () => queue.counts,
+        workload() {
+          const { waiting, running } = queue.counts;
+          return { waiting, running, firstTokenMs: queue.predictMs(SHORT_REQUEST) };
+        },
       };
     },
     get counts() {

@@ -1,115 +1,117 @@
-import type { Embed } from "../generation/embedding.ts";
+import type { Backend } from "../generation/backend.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
-import type { Generate } from "../generation/layer.ts";
-import type { ModelInfo, ModelText } from "../generation/model.ts";
-import type { Settle } from "../generation/settle.ts";
 import { type Alias, parseAliases } from "./aliases.ts";
-
-/** `loading`: its first engine starts. `restarting`: its engine died and comes back. `failed`: it won't come back by itself. */
-export type ModelState = "loading" | "ready" | "restarting" | "failed";
-
-/** What a model is, as its file says. Optional fields are absent where the file does not tell. */
-export type ModelDetails = {
-  /** llama.cpp's name for the network, such as `llama` or `gemma3`. */
-  readonly architecture: string;
-  /** Such as `Q4_K_M`. */
-  readonly quantization?: string;
-  readonly parameters: number;
-  /** Bytes of the file, all parts together. */
-  readonly sizeBytes: number;
-  /** The file's hash, where it was computed when the file came. */
-  readonly sha256?: string;
-  readonly trainContextTokens?: number;
-  readonly vocabularySize?: number;
-  /** Whether the file brings a chat template. */
-  readonly hasChatTemplate: boolean;
-  /** False for a model that only reads. */
-  readonly writesText: boolean;
-  /** Whether it scores documents instead of making vectors. */
-  readonly reranks: boolean;
-};
-
-/** A model that requests can name, with what answers for it. */
-export type ServedModel = {
-  /** The name in `GET /v1/models` and in answers. May hold slashes and colons, such as `owner/repo:Q4_K_M`. */
-  readonly id: string;
-  /** Further names that requests may use. */
-  readonly aliases: readonly string[];
-  /** When the model came here, in Unix seconds. */
-  readonly createdUnixSeconds: number;
-  readonly ownedBy: string;
-  readonly state: () => ModelState;
-  readonly details: ModelDetails;
-  readonly generate: Generate;
-  /** As `generate`, up to `started`: how long the prompt is, evaluated by nobody. */
-  readonly measure: Generate;
-  /** The request as the engine would get it, tools and calls in the model's own form. */
-  readonly settle: Settle;
-  /** As `generate`, up to `started`: what evaluating the prompt would take. Throws what a generation throws, where the prompt does not fit too. */
-  readonly price: Generate;
-  /** Questions about text that need no generation. */
-  readonly text: ModelText;
-  /** Undefined until it has loaded for the first time. */
-  readonly info: () => ModelInfo | undefined;
-  /** Makes vectors and, with a reranker, scores; undefined where nothing does. */
-  readonly embed?: Embed;
-};
 
 /** What becomes of a request for a model that isn't there: it is refused, or the default model answers it. */
 export type UnknownModel = "refuse" | "default";
 
-/** The models that this gateway serves. */
+/** The models that this gateway serves. They may come and go while it runs. */
 export type ModelDirectory = {
-  /** What the settings call models besides, with the model's id. */
+  /** What the settings call the models besides, with the model's id; of those only that are served now. */
   readonly aliases: readonly Alias[];
   readonly unknownModel: UnknownModel;
-  /** All models, in the order in which they were given. */
-  readonly list: () => readonly ServedModel[];
+  /** All models, in the order in which they came. The same list until one comes or goes. */
+  readonly list: () => readonly Backend[];
   /** The model with this id or alias, in any case of letters. Throws `ModelNotFoundError` with the ids that exist. */
-  readonly resolve: (name: string) => ServedModel;
+  readonly resolve: (name: string) => Backend;
+  /** The same, and undefined where there is none. */
+  readonly find: (name: string) => Backend | undefined;
+  /** Throws when there is a model with this id, because one of the two could never be asked. */
+  readonly add: (backend: Backend) => void;
+  /** Forgets a model; its id, in any case of letters. What runs with it runs on. Returns it as it was added, undefined where there is none. */
+  readonly remove: (id: string) => Backend | undefined;
+  /** Calls `listener` after each model that came or went, until the function that it returns is called. */
+  readonly onChange: (listener: () => void) => () => void;
 };
 
 export type DirectoryOptions = {
-  /** `NAME=MODEL` each; they win over those that models bring. */
+  /** `NAME=MODEL` each; they win over those that models bring. Each MODEL must be there at the start. */
   readonly aliases?: readonly string[];
   /** `refuse` if absent. */
   readonly unknownModel?: UnknownModel;
 };
 
+/** What is found under a name: made anew when a model comes or goes, so that looking one up stays one step. */
+type Index = {
+  readonly models: readonly Backend[];
+  readonly aliases: readonly Alias[];
+  readonly byName: ReadonlyMap<string, Backend>;
+};
+
 /**
- * A directory of `models`. An id wins over an alias, and among aliases the model that was given first.
- * Throws when two models have the same id, because one of them could never be asked, and an `AliasError` for an alias that can't be.
+ * A directory of models, `given` to begin with. An id wins over an alias, and among aliases the model that came first.
+ * Throws as `add` does, and an `AliasError` for an alias that can't be.
  */
-export function createModelDirectory(given: readonly ServedModel[], options: DirectoryOptions = {}): ModelDirectory {
-  const aliases = parseAliases(options.aliases ?? [], given);
-  const models = given.map((model) => ({ ...model, aliases: [...namesOf(model.id, aliases), ...model.aliases] }));
-  const ids = models.map((model) => model.id);
-  const byName = new Map<string, ServedModel>();
-  for (const model of models) {
-    const key = model.id.toLowerCase();
-    if (byName.has(key)) {
-      throw new Error(`Two models have the id \`${model.id}\`. Give each model once.`);
-    }
+export function createModelDirectory(given: readonly Backend[], options: DirectoryOptions = {}): ModelDirectory {
+  const parsed = parseAliases(options.aliases ?? [], given);
+  const added = new Map<string, Backend>();
+  const listeners = new Set<() => void>();
+
+  function put(backend: Backend): void {
+    const key = backend.id.toLowerCase();
+    if (added.has(key)) throw new Error(`Two models have the id \`${backend.id}\`. Give each model once.`);
+    added.set(key, backend);
+  }
+  for (const backend of given) put(backend);
+  let index = indexOf([...added.values()], parsed);
+
+  function change(): void {
+    index = indexOf([...added.values()], parsed);
+    for (const listener of listeners) listener();
+  }
+
+  return {
+    get aliases() {
+      return index.aliases;
+    },
+    unknownModel: options.unknownModel ?? "refuse",
+    list: () => index.models,
+    find: (name) => index.byName.get(name.toLowerCase()),
+    resolve(name) {
+      const model = index.byName.get(name.toLowerCase());
+      if (model !== undefined) return model;
+      throw new ModelNotFoundError(
+        name,
+        index.models.map(({ id }) => id),
+      );
+    },
+    add(backend) {
+      put(backend);
+      change();
+    },
+    remove(id) {
+      const backend = added.get(id.toLowerCase());
+      if (backend === undefined) return undefined;
+      added.delete(id.toLowerCase());
+      change();
+      return backend;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+function indexOf(added: readonly Backend[], parsed: readonly Alias[]): Index {
+  const models = added.map((model) => ({ ...model, aliases: [...namesOf(model.id, parsed), ...model.aliases] }));
+  const byName = new Map<string, Backend>(models.map((model) => [model.id.toLowerCase(), model]));
+  const aliases: Alias[] = [];
+  for (const alias of parsed) {
+    const model = byName.get(alias.model.toLowerCase());
+    const key = alias.name.toLowerCase();
+    // A model that came later may have the name for its id.
+    if (model === undefined || models.some(({ id }) => id.toLowerCase() === key)) continue;
+    aliases.push(alias);
     byName.set(key, model);
   }
-  for (const { name, model } of aliases) byName.set(name.toLowerCase(), resolve(model));
   for (const model of models) {
     for (const alias of model.aliases) {
       const key = alias.toLowerCase();
-      if (!byName.has(key)) {
-        byName.set(key, model);
-      }
+      if (!byName.has(key)) byName.set(key, model);
     }
   }
-  function resolve(name: string): ServedModel {
-    const model = byName.get(name.toLowerCase());
-    if (model === undefined) {
-      throw new ModelNotFoundError(name, ids);
-    }
-    return model;
-  }
-
-  return { aliases, unknownModel: options.unknownModel ?? "refuse", list: () => models, resolve };
+  return { models, aliases, byName };
 }
 
 function namesOf(id: string, aliases: readonly Alias[]): readonly string[] {

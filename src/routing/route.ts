@@ -1,12 +1,27 @@
+import { type Backend, partOf } from "../generation/backend.ts";
+import { NotSupportedByModelError } from "../generation/errors.ts";
 import type { Generate } from "../generation/layer.ts";
+import type { GenerationRequest } from "../generation/request.ts";
 import type { ModelDirectory } from "./directory.ts";
 
 /**
  * The backend that hands each request to the model it names. Nothing is looked up until the result is iterated, and the model's own
- * iterator is passed on as it is, so that routing costs nothing per token.
+ * iterator is passed on as it is, so that routing costs nothing per token. Throws `NotSupportedByModelError` for what the model can't do.
  */
-export function route(directory: ModelDirectory): Generate {
+export function route(directory: Pick<ModelDirectory, "resolve">): Generate {
   return (request) => ({
-    [Symbol.asyncIterator]: () => directory.resolve(request.model).generate(request)[Symbol.asyncIterator](),
+    [Symbol.asyncIterator]() {
+      const backend = directory.resolve(request.model);
+      const generate = partOf(backend, "generate");
+      assertAble(backend, request);
+      return generate(request)[Symbol.asyncIterator]();
+    },
   });
+}
+
+function assertAble({ id, can }: Backend, { tools, output, logprobs, promptLogprobs }: GenerationRequest): void {
+  const mayCall = tools !== undefined && tools.choice !== "none";
+  if (mayCall && !can.tools) throw new NotSupportedByModelError(id, "tools");
+  if (output !== undefined && !can.schemas) throw new NotSupportedByModelError(id, "schemas");
+  if ((logprobs ?? promptLogprobs) !== undefined && !can.logprobs) throw new NotSupportedByModelError(id, "logprobs");
 }

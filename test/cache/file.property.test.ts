@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type CachedModel, createResponseCache, type ResponseCacheOptions } from "../../src/cache/cache.ts";
+import { createResponseCache, type ResponseCacheOptions } from "../../src/cache/cache.ts";
 import { readAnswers, writeAnswers } from "../../src/cache/file.ts";
 import { createAnswerStore, type StoredEntry } from "../../src/cache/store.ts";
 import { NOT_SHARED, saying } from "./support.ts";
@@ -112,13 +112,10 @@ describe("the response cache's file", () => {
         cacheTtlSeconds: 60,
         cacheFile,
         ...NOT_SHARED,
-        flashAttention: "auto",
-        gpu: "off",
-        prefillChunk: 64,
       },
     };
-    const options: ResponseCacheOptions<CachedModel> = {
-      ...{ config, models: [], infoOf: () => undefined, version: "1" },
+    const options: ResponseCacheOptions = {
+      ...{ config, identify: () => undefined },
       logger: { warn: (_: unknown, message?: unknown) => void warnings.push(String(message)), info: () => {} },
     };
     return createResponseCache(options);

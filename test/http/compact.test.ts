@@ -30,10 +30,10 @@ function createCompactingApp(answer: (prompt: string) => string = () => "Ann lik
       countTokens: async (prompt) => (prompt.type === "chat" ? promptText({ prompt }).length : 0),
     },
   });
-  const info = model.info();
-  if (info === undefined) throw new Error("The model has not loaded.");
   return {
-    ...createTestApp({ models: [{ ...model, info: () => ({ ...info, contextTokens: CONTEXT_TOKENS }) }] }),
+    ...createTestApp({
+      models: [{ ...model, details: () => ({ ...model.details(), contextTokens: CONTEXT_TOKENS }) }],
+    }),
     asked,
   };
 }

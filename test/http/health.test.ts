@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { BackendState } from "../../src/generation/backend.ts";
 import { healthAnswer, readyAnswer } from "../../src/http/openapi/operations/service.ts";
-import type { ModelState } from "../../src/routing/directory.ts";
 import { answerWith, createTestApp, script, servedModel } from "./support.ts";
 
-function createApp(...states: readonly ModelState[]) {
+function createApp(...states: readonly BackendState[]) {
   const generate = script(answerWith(["Hi"]));
   return createTestApp({
     models: states.map((state, index) =>

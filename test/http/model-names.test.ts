@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import type { Backend } from "../../src/generation/backend.ts";
 import type { Embed } from "../../src/generation/embedding.ts";
-import type { DirectoryOptions, ServedModel } from "../../src/routing/directory.ts";
+import type { DirectoryOptions } from "../../src/routing/directory.ts";
 import { servedModel } from "../fixtures/served-model.ts";
 import { preset } from "../prompts/support.ts";
 import { answerWith, createTestApp, jsonInit, script } from "./support.ts";
@@ -25,16 +26,16 @@ const ROUTES: readonly (readonly [string, object])[] = [
   ["/apply-template", { messages: message }],
 ];
 
-function model(id: string, overrides: Partial<ServedModel> = {}): ServedModel {
+function model(id: string, overrides: Partial<Backend> = {}): Backend {
   return servedModel({ id, generate: script(answerWith(["Hi"])), embed, ...overrides });
 }
 
-function embedder(id: string, reranks = false): ServedModel {
-  const { details } = model(id);
-  return model(id, { details: { ...details, writesText: false, reranks } });
+function embedder(id: string, reranks = false): Backend {
+  const { can } = model(id);
+  return model(id, { can: { ...can, text: false, embeddings: !reranks, reranking: reranks } });
 }
 
-function createApp(models: readonly ServedModel[], directory: DirectoryOptions = {}, listPresets = true) {
+function createApp(models: readonly Backend[], directory: DirectoryOptions = {}, listPresets = true) {
   return createTestApp({
     models,
     directory,

@@ -46,11 +46,8 @@ describe("GET /v1/models", () => {
       models: [
         servedModel(generate, {
           state: () => "loading",
-          info: () => undefined,
-          details: {
-            ...{ architecture: "gpt2", parameters: 5, sizeBytes: 6, sha256 },
-            ...{ hasChatTemplate: false, writesText: true, reranks: false },
-          },
+          details: () => ({ family: "gpt2", parameters: 5, sizeBytes: 6, sha256 }),
+          can: { ...servedModel(generate).can, chat: false },
         }),
       ],
     });
@@ -67,13 +64,13 @@ describe("GET /v1/models", () => {
 
 describe("a model's capabilities", () => {
   it.each([
-    [{ writesText: true, reranks: false }, ["completion", "chat", "embeddings"]],
-    [{ writesText: false, reranks: false }, ["embeddings"]],
-    [{ writesText: false, reranks: true }, ["rerank"]],
+    [{ text: true, embeddings: true }, ["completion", "chat", "embeddings"]],
+    [{ text: true, infill: true }, ["completion", "chat", "infill"]],
+    [{ text: false, embeddings: true }, ["embeddings"]],
+    [{ text: false, reranking: true }, ["rerank"]],
   ])("are what it can be asked for: %o", async (kind, capabilities) => {
-    const embed = () => Promise.reject(new Error("nobody asks"));
-    const given = servedModel(generate, { embed });
-    const { app } = createTestApp({ models: [{ ...given, details: { ...given.details, ...kind } }] });
+    const { can } = servedModel(generate);
+    const { app } = createTestApp({ models: [servedModel(generate, { can: { ...can, ...kind } })] });
     expect(modelList.parse(await (await app.request("/v1/models")).json()).data).toMatchObject([{ capabilities }]);
   });
 });

@@ -3,6 +3,7 @@ import { serve } from "@hono/node-server";
 import { pino } from "pino";
 import type { z } from "zod";
 import type { CacheControl } from "../../src/cache/stats.ts";
+import type { Backend } from "../../src/generation/backend.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
@@ -14,7 +15,7 @@ import { fixedPresets } from "../../src/prompts/library.ts";
 import type { Preset } from "../../src/prompts/preset.ts";
 import type { WarmUp } from "../../src/prompts/warm-up.ts";
 import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
-import { createModelDirectory, type DirectoryOptions, type ServedModel } from "../../src/routing/directory.ts";
+import { createModelDirectory, type DirectoryOptions } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
 import { createState, type State } from "../../src/store/state.ts";
 import { completionChunk } from "../fixtures/openai/completions.ts";
@@ -44,7 +45,7 @@ export function script(
   };
 }
 
-export function servedModel(generate: Generate, overrides: Partial<ServedModel> = {}): ServedModel {
+export function servedModel(generate: Generate, overrides: Partial<Backend> = {}): Backend {
   return fakeModel({ id: MODEL_ID, aliases: ["smollm2"], generate, ...overrides });
 }
 
@@ -52,7 +53,7 @@ export type LogLine = Readonly<Record<string, unknown>>;
 
 export type TestAppOptions = {
   readonly generate?: Generate;
-  readonly models?: readonly ServedModel[];
+  readonly models?: readonly Backend[];
   readonly settings?: Partial<AppSettings>;
   /** What the settings say of the models' names. */
   readonly directory?: DirectoryOptions;

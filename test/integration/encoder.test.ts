@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configSchema } from "../../src/config/schema.ts";
-import { createGateway, type Gateway } from "../../src/gateway.ts";
+import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
 import { ensureModel, loadCatalogue, resolveModel } from "../../src/models/index.ts";
 import { CONTEXT_TOKENS, writeTinyBert } from "./fixtures/tiny-bert.ts";
 

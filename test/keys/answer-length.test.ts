@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { answerLengths } from "../../src/answer-lengths.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { ConfigError } from "../../src/config/problems.ts";
+import { answerLengths } from "../../src/gateway/answer-lengths.ts";
 import { boundAnswers } from "../../src/keys/answer-length.ts";
 import type { KeyPolicy } from "../../src/keys/policy.ts";
 import { createModelDirectory } from "../../src/routing/directory.ts";
@@ -111,4 +111,18 @@ it("reads several from the environment, and says at the start that a model of on
   expect(() => answerLengths({ maxTokens: [], maxTokensLimit: ["other=5"], perModel: [] }, models)).toThrow(
     "--max-tokens-limit: there is no model other here. Name one that is served: small, owner/repo:Q4_K_M.",
   );
+});
+
+it("is that of a model that came after the start too, by its alias of the settings", async () => {
+  const { config } = loadConfig({ flags: { maxTokens: ["512", "late=64"] }, env: {}, cwd: "/nowhere" });
+  const late = servedModel({ id: "later", aliases: ["late"] });
+  const directory = createModelDirectory([servedModel({ id: "small" }), late]);
+  directory.remove("later");
+  expect(() => answerLengths(config, directory)).toThrow(ConfigError);
+  directory.add(late);
+  const lengthOf = answerLengths(config, directory);
+  directory.remove("later");
+  expect(lengthOf("later").maxTokens).toBe(512);
+  directory.add(late);
+  expect(lengthOf("later").maxTokens).toBe(64);
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { takesPart } from "../../src/cache/choose.ts";
+import { warmPresets } from "../../src/gateway/warm-presets.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { fixedPresets } from "../../src/prompts/library.ts";
 import { createModelDirectory } from "../../src/routing/directory.ts";
-import { warmPresets } from "../../src/warm-presets.ts";
 import { servedModel } from "../fixtures/served-model.ts";
 import { silent } from "../keys/support.ts";
 import { preset } from "./support.ts";

@@ -18,7 +18,7 @@ const endless: Generate = async function* ({ signal }) {
 
 function createBench({ slots = 1, maxPending = 256 } = {}) {
   const clock = createFakeClock();
-  const limits = { maxPending, maxPendingTokens: 1_000_000, maxWaitMs: 60_000, models: 1 };
+  const limits = { maxPending, maxPendingTokens: 1_000_000, maxWaitMs: 60_000, models: () => 1 };
   const load = createLoadControl({ ...limits, clock, random: () => 0 });
   const queue = load.queueFor({ slots, minSlots: slots, targetItlMs: 250 });
 

@@ -20,7 +20,7 @@ const endless: Generate = async function* () {
 function createBench(options: Partial<LoadControlOptions> = {}) {
   const clock = createFakeClock();
   const load = createLoadControl({
-    ...{ maxPending: 2, maxPendingTokens: 1_000_000, maxWaitMs: 60_000, models: 1, clock, random: () => 0 },
+    ...{ maxPending: 2, maxPendingTokens: 1_000_000, maxWaitMs: 60_000, models: () => 1, clock, random: () => 0 },
     ...options,
   });
   const queueFor = () => load.queueFor({ slots: 64, minSlots: 1, targetItlMs: 250 });
@@ -181,12 +181,27 @@ describe("the bound on tokens", () => {
 
 describe("several models", () => {
   it("leave room for each other: one alone can use up three quarters", async () => {
-    const { begin, queueFor } = createBench({ maxPending: 4, models: 2 });
+    const { begin, queueFor } = createBench({ maxPending: 4, models: () => 2 });
     await Promise.all([begin().next(), begin().next(), begin().next()]);
     await expect(begin().next()).rejects.toThrow(OverloadedError);
     const other = queueFor();
     const events = compose([other.gate, other.turns], endless)(generationRequest());
     expect((await events[Symbol.asyncIterator]().next()).value).toEqual(TEXT);
+  });
+});
+
+describe("models that come and go", () => {
+  it("give what they leave to those that stay, and take it again", async () => {
+    let models = 2;
+    const { begin } = createBench({ maxPending: 4, models: () => models });
+    await Promise.all([begin().next(), begin().next(), begin().next()]);
+    await expect(begin().next()).rejects.toThrow(OverloadedError);
+    models = 1;
+    const fourth = begin();
+    expect((await fourth.next()).value).toEqual(TEXT);
+    await fourth.return?.();
+    models = 2;
+    await expect(begin().next()).rejects.toThrow(OverloadedError);
   });
 });
 

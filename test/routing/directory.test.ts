@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import type { Backend } from "../../src/generation/backend.ts";
 import { ModelNotFoundError } from "../../src/generation/errors.ts";
-import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
+import { createModelDirectory } from "../../src/routing/directory.ts";
 import { servedModel } from "../fixtures/served-model.ts";
 
-function model(id: string, aliases: readonly string[] = []): ServedModel {
+function model(id: string, aliases: readonly string[] = []): Backend {
   return servedModel({ id, aliases });
 }
 
@@ -41,5 +42,62 @@ describe("the model directory", () => {
 
   it("refuses two models of one id", () => {
     expect(() => createModelDirectory([model("one"), model("ONE")])).toThrow("Two models have the id `ONE`");
+  });
+});
+
+describe("a directory whose models come and go", () => {
+  it("finds a model by all its names from when it is added until it is removed", () => {
+    const directory = createModelDirectory([model("one")]);
+    directory.add(model("Two", ["second"]));
+    expect(directory.resolve("SECOND").id).toBe("Two");
+    expect(directory.list().map(({ id }) => id)).toEqual(["one", "Two"]);
+    expect(directory.remove("two")?.id).toBe("Two");
+    expect(directory.find("second")).toBeUndefined();
+    expect(() => directory.resolve("Two")).toThrow(ModelNotFoundError);
+  });
+
+  it("tells each change to those who listen, until they stop", () => {
+    const directory = createModelDirectory([]);
+    const seen: string[] = [];
+    const stop = directory.onChange(
+      () =>
+        void seen.push(
+          directory
+            .list()
+            .map(({ id }) => id)
+            .join(),
+        ),
+    );
+    directory.add(model("one"));
+    directory.remove("nothing");
+    directory.remove("one");
+    stop();
+    directory.add(model("two"));
+    expect(seen).toEqual(["one", ""]);
+  });
+
+  it("refuses a second model with the same id, and takes it once the first has gone", () => {
+    const directory = createModelDirectory([model("one", ["old"])]);
+    expect(() => directory.add(model("ONE"))).toThrow("Two models have the id `ONE`");
+    directory.remove("one");
+    directory.add(model("ONE", ["new"]));
+    expect(directory.resolve("one").aliases).toEqual(["new"]);
+  });
+
+  it("lists an alias of the settings while its model is there", () => {
+    const directory = createModelDirectory([model("one"), model("two")], { aliases: ["small=two"] });
+    const two = directory.remove("two");
+    expect(directory.aliases).toEqual([]);
+    expect(directory.find("small")).toBeUndefined();
+    if (two !== undefined) directory.add(two);
+    expect(directory.aliases).toEqual([{ name: "small", model: "two" }]);
+    expect(directory.resolve("small")).toMatchObject({ id: "two", aliases: ["small"] });
+  });
+
+  it("gives an id precedence over an alias of the settings with the same name", () => {
+    const directory = createModelDirectory([model("one")], { aliases: ["two=one"] });
+    directory.add(model("two"));
+    expect(directory.resolve("two").id).toBe("two");
+    expect(directory.aliases).toEqual([]);
   });
 });

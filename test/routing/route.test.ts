@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import type { Backend } from "../../src/generation/backend.ts";
 import { ModelNotFoundError } from "../../src/generation/errors.ts";
-import { createModelDirectory, type ServedModel } from "../../src/routing/directory.ts";
+import { createModelDirectory } from "../../src/routing/directory.ts";
 import { route } from "../../src/routing/route.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
 import { servedModel } from "../fixtures/served-model.ts";
 
-function model(id: string): ServedModel {
+function model(id: string): Backend {
   return servedModel({
     id,
     generate: async function* () {
@@ -26,5 +27,41 @@ describe("routing", () => {
     const generate = route(createModelDirectory([model("one")]));
     const events = generate(generationRequest({ model: "three" }));
     await expect(collect(events)).rejects.toThrow(ModelNotFoundError);
+  });
+});
+
+describe("a model that can't do what a request asks for", () => {
+  const request = generationRequest({ model: "one" });
+  const tool = { name: "look" };
+
+  it("is told by name, and what it can do is asked of it", async () => {
+    const { can } = servedModel();
+    const generate = route(
+      createModelDirectory([{ ...model("one"), can: { ...can, tools: false, schemas: false, logprobs: false } }]),
+    );
+    const asked = {
+      tools: { tools: { tools: [tool], choice: "auto", allowed: undefined, parallel: true } },
+      schemas: { output: { type: "json" } },
+      logprobs: { logprobs: 0 },
+    } as const;
+    for (const [lacks, fields] of Object.entries(asked)) {
+      await expect(collect(generate({ ...request, ...fields }))).rejects.toMatchObject({
+        name: "NotSupportedByModelError",
+        model: "one",
+        lacks,
+      });
+    }
+    expect(await collect(generate(request))).toHaveLength(1);
+  });
+
+  it("may see tools that it isn't to call", async () => {
+    const generate = route(createModelDirectory([{ ...model("one"), can: { ...servedModel().can, tools: false } }]));
+    const tools = { tools: [tool], choice: "none", allowed: undefined, parallel: true } as const;
+    expect(await collect(generate({ ...request, tools }))).toHaveLength(1);
+  });
+
+  it("has no text, where it makes embeddings only", async () => {
+    const { generate: _, ...rest } = servedModel({ can: { ...servedModel().can, text: false } });
+    await expect(collect(route(createModelDirectory([rest]))(request))).rejects.toMatchObject({ lacks: "text" });
   });
 });

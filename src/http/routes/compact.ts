@@ -1,4 +1,5 @@
 import type { Handler } from "hono";
+import { type Backend, partOf } from "../../generation/backend.ts";
 import { EngineUnavailableError, GenerationError } from "../../generation/errors.ts";
 import type { GenerationRequest, Prompt } from "../../generation/request.ts";
 import { decodeTemplateArguments } from "../../protocols/chat/template-arguments.ts";
@@ -8,7 +9,6 @@ import { blameInput } from "../../protocols/responses/failure.ts";
 import { askForSummary, toTranscript } from "../../protocols/responses/transcript.ts";
 import { decodeSampling } from "../../protocols/sampling.ts";
 import { createTally, type Tally } from "../../protocols/tally.ts";
-import type { ServedModel } from "../../routing/directory.ts";
 import { answerClient, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
 import { type ClientGeneration, startGeneration } from "../generation.ts";
@@ -58,14 +58,15 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     const ask = (soFar: string, text: string) => toPrompt(request, askForSummary(soFar, text));
     const terms = makeTerms(c, request.serviceTier);
     const asker = { tenant: terms.tenant, signal: connection };
-    const countTokens = (prompt: Prompt) => model.text.countTokens(prompt, [], asker);
+    const texts = partOf(model, "text");
+    const countTokens = (prompt: Prompt) => texts.countTokens(prompt, [], asker);
     // It also waits for the model to be loaded.
     await countTokens(ask("", "")).catch((error: unknown) => {
       throw blameInput(error);
     });
     const contextTokens = contextOf(model);
     const newest = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * KEPT_SHARE), (text) =>
-      model.text.tokenize(text, { addSpecial: false, parseSpecial: false }, asker),
+      texts.tokenize(text, { addSpecial: false, parseSpecial: false }, asker),
     );
     const run = summarize(toTranscript(readable), { generate, countTokens, contextTokens, ask });
     const id = c.get("requestId");
@@ -95,10 +96,10 @@ function toPrompt({ instructions }: CompactRequest, question: string): Generatio
   };
 }
 
-function contextOf(model: ServedModel): number {
-  const info = model.info();
-  if (info === undefined) throw new EngineUnavailableError("The model has not loaded.");
-  return info.contextTokens;
+function contextOf(model: Backend): number {
+  const { contextTokens } = model.details();
+  if (contextTokens === undefined) throw new EngineUnavailableError("The model has not loaded.");
+  return contextTokens;
 }
 
 async function readSummary(generation: ClientGeneration, tally: Tally): Promise<string> {

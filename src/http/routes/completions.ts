@@ -1,5 +1,6 @@
 import type { Handler } from "hono";
 import type { Logger } from "pino";
+import { type Backend, partOf } from "../../generation/backend.ts";
 import { generateBatch } from "../../generation/batch.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { Asker } from "../../generation/model.ts";
@@ -7,7 +8,7 @@ import { type CompletionRequest, decodeCompletionRequest } from "../../protocols
 import { type Asked, createChunkEncoder, encodeCompletion, newAnswer } from "../../protocols/completions/encode.ts";
 import { blamePrompt } from "../../protocols/completions/failure.ts";
 import { createTally } from "../../protocols/tally.ts";
-import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
+import type { ModelDirectory } from "../../routing/directory.ts";
 import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
@@ -73,7 +74,7 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
   };
 }
 
-async function describeAsked(completion: CompletionRequest, model: ServedModel, asker: Asker): Promise<Asked> {
+async function describeAsked(completion: CompletionRequest, model: Backend, asker: Asker): Promise<Asked> {
   const { echo, returned, generation, prompts } = completion;
   const { logprobs, promptLogprobs } = completion;
   const needsTexts = echo || logprobs !== undefined;
@@ -88,13 +89,13 @@ async function describeAsked(completion: CompletionRequest, model: ServedModel, 
   };
 }
 
-async function textOf(prompt: CompletionRequest["prompts"][number], model: ServedModel, asker: Asker): Promise<string> {
+async function textOf(prompt: CompletionRequest["prompts"][number], model: Backend, asker: Asker): Promise<string> {
   switch (prompt.type) {
     case "text":
       return prompt.text;
     case "infill":
       return prompt.prefix;
     case "tokens":
-      return model.text.detokenize(prompt.tokens, asker);
+      return partOf(model, "text").detokenize(prompt.tokens, asker);
   }
 }

@@ -40,7 +40,7 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
     const model = chooseModel(c, models, request.model);
 
     const terms = makeTerms(c, request.serviceTier);
-    const answer = newAnswer(model.id, model.info()?.contextTokens, request.showThinking, terms.priority);
+    const answer = newAnswer(model.id, model.details().contextTokens, request.showThinking, terms.priority);
     const tally = createTally(1);
     const id = c.get("requestId");
     const cache = { ...makeCacheWish(c, opened.cache(request.generation.prompt)), isWhole: !request.stream };

@@ -1,10 +1,11 @@
 import type { Handler } from "hono";
+import type { Backend } from "../../generation/backend.ts";
 import type { PresetLibrary } from "../../prompts/library.ts";
 import { takesInput } from "../../prompts/parse.ts";
 import type { Preset } from "../../prompts/preset.ts";
 import { PRESET_PREFIX, parseReference } from "../../prompts/reference.ts";
 import { encodeModel as encodeAnthropicModel, encodeModelList } from "../../protocols/messages/models.ts";
-import type { ModelDirectory, ServedModel } from "../../routing/directory.ts";
+import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { isFromAnthropicClient } from "../middleware/anthropic-form.ts";
 import { modelsFor, resolveModel } from "../model.ts";
@@ -56,20 +57,19 @@ export function showModel(models: ModelDirectory, presets: PresetLibrary): Handl
 }
 
 /** A model under another name, which tells what it really is. */
-function renamed(model: ServedModel, id: string): ListedModel {
+function renamed(model: Backend, id: string): ListedModel {
   return { ...model, id, root: model.id };
 }
 
 /** `root` is vLLM's word for the model that a further name stands for. */
-type ListedModel = ServedModel & { readonly root?: string };
+type ListedModel = Backend & { readonly root?: string };
 
 /**
  * OpenAI's four fields, and what is known beyond them in the words that clients of local servers look for: `max_model_len` is vLLM's,
  * `meta` llama-server's, `architecture` OpenRouter's.
  */
 function encodeModel(model: ListedModel) {
-  const { details } = model;
-  const info = model.info();
+  const details = model.details();
   return {
     id: model.id,
     object: "model",
@@ -77,18 +77,18 @@ function encodeModel(model: ListedModel) {
     owned_by: model.ownedBy,
     ...(model.root !== undefined && { root: model.root }),
     state: model.state(),
-    max_model_len: info?.contextTokens ?? null,
+    max_model_len: details.contextTokens ?? null,
     architecture: { input_modalities: ["text"], output_modalities: ["text"] },
     capabilities: capabilitiesOf(model),
     // What is undefined is left out of the JSON.
     meta: {
-      architecture: details.architecture,
+      architecture: details.family,
       quantization: details.quantization,
       n_params: details.parameters,
       n_vocab: details.vocabularySize,
-      n_ctx: info?.contextTokens,
+      n_ctx: details.contextTokens,
       n_ctx_train: details.trainContextTokens,
-      n_embd: info?.embeddingSize,
+      n_embd: details.embeddingSize,
       size: details.sizeBytes,
       sha256: details.sha256,
     },
@@ -96,7 +96,7 @@ function encodeModel(model: ListedModel) {
 }
 
 /** A preset among the models: what it is, and what is known of the model behind it. */
-function encodePreset(preset: Preset, model: ServedModel) {
+function encodePreset(preset: Preset, model: Backend) {
   return {
     ...encodeModel(model),
     id: `${PRESET_PREFIX}${preset.id}`,
@@ -113,16 +113,16 @@ function encodePreset(preset: Preset, model: ServedModel) {
   };
 }
 
-function toListed({ id, modifiedUnixSeconds }: Preset, { info }: ServedModel) {
-  return { id: `${PRESET_PREFIX}${id}`, createdUnixSeconds: modifiedUnixSeconds, info };
+function toListed({ id, modifiedUnixSeconds }: Preset, { details }: Backend) {
+  return { id: `${PRESET_PREFIX}${id}`, createdUnixSeconds: modifiedUnixSeconds, details };
 }
 
-function capabilitiesOf({ details, info, embed }: ServedModel): string[] {
+function capabilitiesOf({ can }: Backend): string[] {
   return [
-    ...(details.writesText ? ["completion"] : []),
-    ...(details.writesText && details.hasChatTemplate ? ["chat"] : []),
-    ...(info()?.canInfill === true ? ["infill"] : []),
-    ...(embed !== undefined && !details.reranks ? ["embeddings"] : []),
-    ...(details.reranks ? ["rerank"] : []),
+    ...(can.text ? ["completion"] : []),
+    ...(can.text && can.chat ? ["chat"] : []),
+    ...(can.infill ? ["infill"] : []),
+    ...(can.embeddings ? ["embeddings"] : []),
+    ...(can.reranking ? ["rerank"] : []),
   ];
 }

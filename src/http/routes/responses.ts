@@ -87,9 +87,10 @@ export function createResponse({
     );
 
     if (request.background) {
-      const check = (signal: AbortSignal) => fitting(model.price)({ ...asked, terms, signal });
-      const isLoaded = model.info() !== undefined;
-      const admitted = await admit(generation, { accepted: accepted.promise, check: isLoaded ? check : undefined });
+      const { price, details } = model;
+      const isKnown = details().contextTokens !== undefined;
+      const check = price && isKnown ? (signal: AbortSignal) => fitting(price)({ ...asked, terms, signal }) : undefined;
+      const admitted = await admit(generation, { accepted: accepted.promise, check });
       const run = beginRun({ request, head, turn, state: kept, now, log }, generation);
       const queued = run.response();
       runInBackground({ id: head.id, requestId: id, run, runs, generation: admitted, log, logger });

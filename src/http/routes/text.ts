@@ -1,4 +1,5 @@
 import type { Handler } from "hono";
+import { partOf } from "../../generation/backend.ts";
 import type { ModelText } from "../../generation/model.ts";
 import { estimatePrompt, estimateText } from "../../keys/estimate.ts";
 import { chatForm } from "../../prompts/forms.ts";
@@ -24,10 +25,11 @@ export function tokenize(models: ModelDirectory): Handler<HttpEnv> {
     const model = chooseFirst(c, models, wire.model);
     const content = wire.content.toWellFormed();
     const options = { addSpecial: wire.add_special ?? false, parseSpecial: wire.parse_special ?? true };
+    const text = partOf(model, "text");
     return answerQuestion(c, { model, tokens: estimateText(content), connection }, async (asker) => {
-      const tokens = await model.text.tokenize(content, options, asker);
+      const tokens = await text.tokenize(content, options, asker);
       if (wire.with_pieces !== true) return c.json({ tokens });
-      const pieces = await spellAll(tokens, (some) => model.text.spell(some, asker));
+      const pieces = await spellAll(tokens, (some) => text.spell(some, asker));
       return c.body(`{"tokens":[${pieces}]}`, 200, { "content-type": "application/json" });
     });
   };
@@ -49,8 +51,9 @@ export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
     const connection = c.req.raw.signal;
     const { model: name, tokens } = parseWire(detokenizeSchema, await readJson(c));
     const model = chooseFirst(c, models, name);
+    const text = partOf(model, "text");
     return answerQuestion(c, { model, tokens: tokens.length, connection }, async (asker) =>
-      c.json({ content: await model.text.detokenize(tokens, asker) }),
+      c.json({ content: await text.detokenize(tokens, asker) }),
     );
   };
 }
@@ -69,9 +72,9 @@ export function applyTemplate(models: ModelDirectory, openPreset: OpenPreset): H
     const wanted = complete(generation);
     return answerQuestion(c, { model, tokens: estimatePrompt(wanted), connection }, async (asker) => {
       const request = { ...wanted, id: c.get("requestId"), model: model.id, signal: connection };
-      const { prompt, tools } = await model.settle(request);
+      const { prompt, tools } = await partOf(model, "settle")(request);
       if (prompt.type !== "chat") throw new Error("a chat completion has a chat for its prompt");
-      return c.json({ prompt: await model.text.applyTemplate(prompt, tools?.tools, asker) });
+      return c.json({ prompt: await partOf(model, "text").applyTemplate(prompt, tools?.tools, asker) });
     });
   };
 }

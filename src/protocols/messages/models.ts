@@ -2,8 +2,8 @@
 export type ListedModel = {
   readonly id: string;
   readonly createdUnixSeconds: number;
-  /** Undefined until it has loaded. */
-  readonly info: () => { readonly contextTokens: number } | undefined;
+  /** Without what is not known. */
+  readonly details: () => { readonly contextTokens?: number };
 };
 
 /** Anthropic's list of models, all on one page. What is not known of a model is `null`, as its description allows. */
@@ -26,7 +26,7 @@ export function encodeModel(model: ListedModel) {
     lifecycle: "active",
     line: null,
     capabilities: null,
-    max_input_tokens: model.info()?.contextTokens ?? null,
+    max_input_tokens: model.details().contextTokens ?? null,
     max_tokens: null,
     deprecated_at: null,
     retires_at: null,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BACKEND_STATES } from "../../../generation/backend.ts";
 import type { Operation } from "../operation.ts";
 
 /** What `GET /health` answers. */
@@ -7,7 +8,7 @@ export const healthAnswer = z.strictObject({ status: z.literal("ok") });
 /** What `GET /ready` answers, with either status. */
 export const readyAnswer = z.strictObject({
   status: z.enum(["ready", "unavailable"]),
-  models: z.array(z.strictObject({ id: z.string(), state: z.enum(["loading", "ready", "restarting", "failed"]) })),
+  models: z.array(z.strictObject({ id: z.string(), state: z.enum(BACKEND_STATES) })),
 });
 
 const readiness = { "application/json": { name: "Readiness", schema: readyAnswer } };

@@ -1,10 +1,10 @@
-import { modelsWithSettings, ownLengths } from "./config/model-settings.ts";
-import { ConfigError } from "./config/problems.ts";
-import type { Config } from "./config/schema.ts";
-import { type AnswerLength, type LengthEntry, type Lengths, readLengths } from "./keys/answer-length.ts";
-import type { ModelDirectory } from "./routing/directory.ts";
+import { modelsWithSettings, ownLengths } from "../config/model-settings.ts";
+import { ConfigError } from "../config/problems.ts";
+import type { Config } from "../config/schema.ts";
+import { type AnswerLength, type LengthEntry, type Lengths, readLengths } from "../keys/answer-length.ts";
+import type { ModelDirectory } from "../routing/directory.ts";
 
-/** How long each model's answers are, by its id. Throws a `ConfigError` for a name that no model has. */
+/** How long each model's answers are, by its id, also of models that come later. Throws a `ConfigError` for a name that no model has at the start. */
 export function answerLengths(
   { maxTokens, maxTokensLimit, perModel }: Pick<Config, "maxTokens" | "maxTokensLimit" | "perModel">,
   models: ModelDirectory,
@@ -12,14 +12,21 @@ export function answerLengths(
   assertServed("--per-model", modelsWithSettings(perModel), models);
   const usual = readServed("--max-tokens", [...maxTokens, ...ownLengths(perModel, "maxTokens")], models);
   const most = readServed("--max-tokens-limit", [...maxTokensLimit, ...ownLengths(perModel, "maxTokensLimit")], models);
-  const byId = new Map(
-    models.list().map(({ id, aliases }) => {
-      const names = [id, ...aliases];
-      return [id, { maxTokens: usual.of(names), maxTokensLimit: most.of(names) }];
-    }),
-  );
+  let byId = lengthsById();
+  models.onChange(() => {
+    byId = lengthsById();
+  });
   const forOthers = { maxTokens: usual.of([]), maxTokensLimit: most.of([]) };
   return (model) => byId.get(model) ?? forOthers;
+
+  function lengthsById(): ReadonlyMap<string, AnswerLength> {
+    return new Map(
+      models.list().map(({ id, aliases }) => {
+        const names = [id, ...aliases];
+        return [id, { maxTokens: usual.of(names), maxTokensLimit: most.of(names) }];
+      }),
+    );
+  }
 }
 
 function readServed(flag: string, entries: readonly LengthEntry[], models: ModelDirectory): Lengths {

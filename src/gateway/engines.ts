@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
-import { settingsOf } from "./config/model-settings.ts";
-import type { Config } from "./config/schema.ts";
-import { createEngine, type Engine } from "./engine/host/engine.ts";
-import { type LocalModel, writesText } from "./models/index.ts";
+import { settingsOf } from "../config/model-settings.ts";
+import type { Config } from "../config/schema.ts";
+import { createEngine, type Engine } from "../engine/host/engine.ts";
+import { type LocalModel, writesText } from "../models/index.ts";
 
 /** The engines of models that write text, by the models' ids. */
 export type Engines = ReadonlyMap<string, Engine>;

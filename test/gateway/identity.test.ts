@@ -3,12 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createResponseCache } from "../../src/cache/cache.ts";
-import { identityOf, type ModelIdentity } from "../../src/cache/identity.ts";
+import { identifyFile, identityOf, type ModelIdentity } from "../../src/gateway/identity.ts";
 import { compose } from "../../src/generation/layer.ts";
-import type { ModelInfo } from "../../src/generation/model.ts";
+import { greedy, NOT_SHARED, saying } from "../cache/support.ts";
 import { collect } from "../fixtures/generation.ts";
-import { servedModel } from "../fixtures/served-model.ts";
-import { greedy, NOT_SHARED, saying } from "./support.ts";
 
 const IDENTITY: ModelIdentity = {
   file: { path: "/models/one.gguf", sizeBytes: 100, modifiedMs: 5 },
@@ -56,20 +54,21 @@ describe("a model whose file is another when its engine comes back", () => {
   it.each([{}, { sha256: "a".repeat(64) }])("has none of its answers, with %j known", async (known) => {
     const path = join(folder, "one.gguf");
     await writeFile(path, "weights");
-    let info: ModelInfo | undefined;
+    let info: { readonly contextTokens: number } | undefined;
+    const identify = identifyFile({
+      file: { path, sizeBytes: 7, ...known },
+      info: () => info,
+      settings: { flashAttention: "auto", gpu: "off", prefillChunk: 64 },
+      version: "1",
+    });
     const { layers } = createResponseCache({
       config: {
         cacheBytes: 1_000_000,
         cacheTtlSeconds: 60,
         cacheFile: "",
         ...NOT_SHARED,
-        flashAttention: "auto",
-        gpu: "off",
-        prefillChunk: 64,
       },
-      models: [{ id: "one", path, sizeBytes: 7, ...known }],
-      infoOf: () => info,
-      version: "1",
+      identify,
       logger: { warn: () => {}, info: () => {} },
     });
     let generated = 0;
@@ -82,7 +81,7 @@ describe("a model whose file is another when its engine comes back", () => {
       return generated;
     };
     const load = () => {
-      info = servedModel().info();
+      info = { contextTokens: 4096 };
     };
 
     // Nothing is known of it as long as it loads.
@@ -93,6 +92,9 @@ describe("a model whose file is another when its engine comes back", () => {
     expect(await askTwice()).toBe(3);
     await utimes(path, 1, 1);
     expect(await askTwice()).toBe(3);
+    load();
+    expect(await askTwice()).toBe(4);
+    // Its hash is still that of another file.
     load();
     expect(await askTwice()).toBe(4);
   });

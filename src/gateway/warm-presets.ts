@@ -1,13 +1,13 @@
 import type { Logger } from "pino";
-import type { ResponseCache } from "./cache/cache.ts";
-import type { Generate } from "./generation/layer.ts";
-import { findModelBehind } from "./http/preset.ts";
-import type { KeyRing } from "./keys/ring.ts";
-import type { PresetLibrary } from "./prompts/library.ts";
-import { warmRequests } from "./prompts/warm-requests.ts";
-import { createWarmUp, type WarmUp } from "./prompts/warm-up.ts";
-import type { LoadControl } from "./queue/load-control.ts";
-import type { ModelDirectory } from "./routing/directory.ts";
+import type { ResponseCache } from "../cache/cache.ts";
+import type { Generate } from "../generation/layer.ts";
+import { findModelBehind } from "../http/preset.ts";
+import type { KeyRing } from "../keys/ring.ts";
+import type { PresetLibrary } from "../prompts/library.ts";
+import { warmRequests } from "../prompts/warm-requests.ts";
+import { createWarmUp, type WarmUp } from "../prompts/warm-up.ts";
+import type { LoadControl } from "../queue/load-control.ts";
+import type { ModelDirectory } from "../routing/directory.ts";
 
 export type WarmPresetsOptions = {
   readonly presets: PresetLibrary;

@@ -1,31 +1,31 @@
 import type { Hono } from "hono";
 import type { Logger } from "pino";
+import { createResponseCache } from "../cache/cache.ts";
+import { systemClock } from "../clock.ts";
+import type { Config } from "../config/schema.ts";
+import { partOf } from "../generation/backend.ts";
+import { compose } from "../generation/layer.ts";
+import { createApp } from "../http/app.ts";
+import type { HttpEnv } from "../http/context.ts";
+import { isClientsFault } from "../http/errors.ts";
+import type { HostPolicy } from "../http/hosts.ts";
+import { createBackgroundRuns } from "../http/responses/background.ts";
+import { listen } from "../http/server.ts";
+import { type Access, createAccess } from "../keys/access.ts";
+import { boundAnswers } from "../keys/answer-length.ts";
+import { isExposed } from "../keys/exposure.ts";
+import { holdToLimits } from "../keys/layer.ts";
+import type { LocalModel } from "../models/index.ts";
+import { openPresets } from "../prompts/index.ts";
+import { tellLastingFirst } from "../queue/lasting-first.ts";
+import { createLoadControl } from "../queue/load-control.ts";
+import { createModelDirectory } from "../routing/directory.ts";
+import { route } from "../routing/route.ts";
+import { createState } from "../store/state.ts";
+import { readVersion } from "../version.ts";
 import { answerLengths } from "./answer-lengths.ts";
-import { createBackend } from "./backend.ts";
-import { createResponseCache } from "./cache/cache.ts";
-import { systemClock } from "./clock.ts";
-import type { Config } from "./config/schema.ts";
 import { createEngines, type Engines } from "./engines.ts";
-import type { Embed } from "./generation/embedding.ts";
-import { compose } from "./generation/layer.ts";
-import { createApp } from "./http/app.ts";
-import type { HttpEnv } from "./http/context.ts";
-import { isClientsFault } from "./http/errors.ts";
-import type { HostPolicy } from "./http/hosts.ts";
-import { createBackgroundRuns } from "./http/responses/background.ts";
-import { listen } from "./http/server.ts";
-import { type Access, createAccess } from "./keys/access.ts";
-import { boundAnswers } from "./keys/answer-length.ts";
-import { isExposed } from "./keys/exposure.ts";
-import { holdToLimits } from "./keys/layer.ts";
-import type { LocalModel } from "./models/index.ts";
-import { openPresets } from "./prompts/index.ts";
-import { tellLastingFirst } from "./queue/lasting-first.ts";
-import { createLoadControl } from "./queue/load-control.ts";
-import { createModelDirectory, type ServedModel } from "./routing/directory.ts";
-import { route } from "./routing/route.ts";
-import { createState } from "./store/state.ts";
-import { readVersion } from "./version.ts";
+import { createLocalBackend } from "./local-backend.ts";
 import { type WarmPresets, warmPresets } from "./warm-presets.ts";
 
 /** Models on this machine's disk, and how to serve them. */
@@ -78,14 +78,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     // What changes before there is a warm-up is warmed with all others when the models have loaded.
     if (config.warmPresets) warmUp?.add(ids);
   });
-  const load = createLoadControl({ ...config, models: engines.size });
+  const writers = () => directory.list().filter(({ can }) => can.text).length;
+  const load = createLoadControl({ ...config, models: () => writing });
+  const version = readVersion();
   const backends = await Promise.all(
-    models.map((model) => createBackend(model, { config, logger, load, engine: engines.get(model.id) })),
+    models.map((model) => createLocalBackend(model, { config, logger, load, engine: engines.get(model.id), version })),
   );
-  const directory = createModelDirectory(
-    backends.map(({ served }) => served),
-    config,
-  );
+  const directory = createModelDirectory(backends, config);
+  let writing = writers();
+  directory.onChange(() => {
+    writing = writers();
+  });
   const state = createState({
     file: config.stateFile,
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
@@ -94,16 +97,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const routed = route(directory);
   const cache = createResponseCache({
     config,
-    models,
-    judges: { generate: routed, embed: (model) => embedderOf(directory.resolve(model)) },
-    infoOf: (model) => directory.resolve(model.id).info(),
-    version: readVersion(),
+    identify: (model) => directory.find(model)?.identity(),
+    judges: { generate: routed, embed: (model) => partOf(directory.resolve(model), "embed") },
     logger,
   });
   await Promise.all([cache.load(), cache.connect()]);
   const lastingFirst = tellLastingFirst({
-    price: (request) => directory.resolve(request.model).price(request),
-    contextTokens: (model) => directory.resolve(model).info()?.contextTokens,
+    price: (request) => partOf(directory.resolve(request.model), "price")(request),
+    contextTokens: (model) => directory.resolve(model).details().contextTokens,
     isLasting: isClientsFault,
     clock: systemClock,
   });
@@ -117,11 +118,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     routed,
   );
   warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
-  if (config.warmPresets) engines.forEach((engine, id) => void engine.onLoaded(() => warmUp?.addModel(id)));
+  if (config.warmPresets) {
+    for (const { id, onStateChange } of backends) {
+      onStateChange((state) => {
+        if (state === "ready") warmUp?.addModel(id);
+      });
+    }
+  }
   const runs = createBackgroundRuns();
   const stop = async () => {
     warmUp?.stop();
-    await Promise.all(backends.map((backend) => backend.stop()));
+    await Promise.all(directory.list().map(({ close }) => close?.()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
     await Promise.all([cache.save(), cache.close()]);
@@ -145,7 +152,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     access,
     async start() {
       try {
-        await Promise.all(backends.map((backend) => backend.start()));
+        await Promise.all(directory.list().map(({ load: begin }) => begin?.()));
       } catch (error) {
         await stop();
         throw error;
@@ -190,11 +197,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await closed;
     },
   };
-}
-
-function embedderOf({ id, embed }: ServedModel): Embed {
-  if (embed === undefined) throw new Error(`The model ${id} makes no embeddings.`);
-  return embed;
 }
 
 async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOptions): Promise<void> {

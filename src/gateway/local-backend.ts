@@ -1,0 +1,161 @@
+import { stat } from "node:fs/promises";
+import type { Logger } from "pino";
+import { settingsOf } from "../config/model-settings.ts";
+import type { Config } from "../config/schema.ts";
+import { createEmbedder, type Embedder } from "../engine/host/embedder.ts";
+import type { Engine } from "../engine/host/engine.ts";
+import type { Backend, BackendDetails, BackendState, Capabilities } from "../generation/backend.ts";
+import { compose, type Layer } from "../generation/layer.ts";
+import { measurePrompts, pricePrompts } from "../generation/measure.ts";
+import { settleThrough } from "../generation/settle.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
+import { holdToFormat } from "../grammar/layer.ts";
+import { type LocalModel, writesText } from "../models/index.ts";
+import type { LoadControl } from "../queue/load-control.ts";
+import { callTools } from "../tools/layer.ts";
+import { identifyFile } from "./identity.ts";
+
+/** A backend whose processes run on this machine. */
+export type LocalBackend = Backend & Required<Pick<Backend, "load" | "close" | "onStateChange">>;
+
+export type LocalBackendOptions = {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly load: LoadControl;
+  /** Undefined for a model that writes no text. */
+  readonly engine: Engine | undefined;
+  /** Sluice's own. */
+  readonly version: string;
+};
+
+/** `LLAMA_POOLING_TYPE_RANK`. */
+const RANK_POOLING = 4;
+
+/** Text as the model writes it in the middle of an answer. */
+const PLAIN = { addSpecial: false, parseSpecial: false };
+
+/** Puts together what answers for a model on this machine: the layers around its engine, and its embedder. Nothing runs until it is loaded. */
+export async function createLocalBackend(model: LocalModel, options: LocalBackendOptions): Promise<LocalBackend> {
+  const { logger, load, engine, version } = options;
+  const config = settingsOf(options.config, [model.id, ...model.aliases]);
+  const { mtimeMs } = await stat(model.path);
+  const embedder = createModelEmbedder(model, config, logger.child({ model: model.id }));
+  const { flashAttention, gpu, prefillChunk } = config;
+  return {
+    id: model.id,
+    aliases: model.aliases,
+    createdUnixSeconds: Math.floor(mtimeMs / 1000),
+    ownedBy: "sluice",
+    can: capabilitiesOf(model, engine),
+    state: () => stateOf(engine ?? embedder),
+    workload: () => undefined,
+    identity: identifyFile({
+      file: model,
+      info: () => engine?.info,
+      settings: { flashAttention, gpu, prefillChunk },
+      version,
+    }),
+    details: describe(model, engine),
+    ...(engine && answerText(engine, load, config)),
+    embed: embedder.embed,
+    onStateChange: (listener) => listenTo(engine, listener),
+    load: async () => void (await (engine?.start() ?? embedder.warmUp())),
+    close: async () => void (await Promise.all([engine?.stop(), embedder.stop()])),
+  };
+}
+
+/** Its process starts with the first request for it, except where the model does nothing else. */
+function createModelEmbedder(model: LocalModel, config: Config, logger: Logger): Embedder {
+  return createEmbedder({
+    options: {
+      modelPath: model.path,
+      contextTokens: config.context,
+      threads: config.threads,
+      gpu: config.gpu,
+      flashAttention: config.flashAttention,
+    },
+    logger,
+    policy: { maxPending: config.maxPending },
+  });
+}
+
+type TextAnswers = Required<Pick<Backend, "generate" | "measure" | "price" | "settle" | "text" | "workload">>;
+
+function answerText(engine: Engine, load: LoadControl, { slots, minSlots, targetItlMs }: Config): TextAnswers {
+  const countTokens = async (text: string) => (await engine.text.tokenize(text, PLAIN)).length;
+  const layers: readonly Layer[] = [
+    callTools({ loadTemplate: () => chatTemplate(engine), countTokens }),
+    holdToFormat(),
+  ];
+  const { gate, turns, workload } = load.queueFor({
+    ...{ slots, minSlots, targetItlMs },
+    isReady: () => engine.state === "ready",
+    contextTokens: () => engine.info?.contextTokens,
+    price: ({ prompt, tools, signal, terms = OWN_TERMS }) =>
+      engine.text.price(prompt, tools?.tools, { tenant: terms.tenant, signal }),
+  });
+  return {
+    generate: compose([gate, ...layers, turns], engine.generate),
+    measure: compose(layers, measurePrompts(engine.text)),
+    settle: settleThrough(layers),
+    price: compose(layers, pricePrompts(engine.text)),
+    text: engine.text,
+    workload,
+  };
+}
+
+/** Undefined too where the model can't be loaded: the engine has the words for that. */
+function chatTemplate(engine: Engine): Promise<string | undefined> {
+  return engine.start().then(
+    (info) => info.chatTemplate,
+    () => undefined,
+  );
+}
+
+function capabilitiesOf({ gguf }: LocalModel, engine: Engine | undefined): Capabilities {
+  const text = writesText(gguf);
+  const reranking = gguf.poolingType === RANK_POOLING;
+  return {
+    text,
+    chat: text && gguf.chatTemplate,
+    /** The file's header doesn't say so. */
+    get infill() {
+      return engine?.info?.canInfill === true;
+    },
+    ...{ tools: text, schemas: text, logprobs: text, tokenizing: text },
+    embeddings: !reranking,
+    reranking,
+  };
+}
+
+function describe({ gguf, sizeBytes, sha256 }: LocalModel, engine: Engine | undefined): () => BackendDetails {
+  const told: BackendDetails = {
+    family: gguf.architecture,
+    parameters: gguf.parameterCount,
+    sizeBytes,
+    ...(gguf.quantization !== undefined && { quantization: gguf.quantization }),
+    ...(gguf.contextLength !== undefined && { trainContextTokens: gguf.contextLength }),
+    ...(gguf.vocabularySize !== undefined && { vocabularySize: gguf.vocabularySize }),
+    ...(sha256 !== undefined && { sha256 }),
+  };
+  return () => {
+    const info = engine?.info;
+    if (info === undefined) return told;
+    const { contextTokens, embeddingSize } = info;
+    return { ...told, contextTokens, embeddingSize };
+  };
+}
+
+function stateOf({ state }: Engine | Embedder): BackendState {
+  return state === "stopped" ? "failed" : state;
+}
+
+function listenTo(engine: Engine | undefined, listener: (state: BackendState) => void): () => void {
+  let isListening = true;
+  engine?.onLoaded(() => {
+    if (isListening) listener("ready");
+  });
+  return () => {
+    isListening = false;
+  };
+}
