@@ -1,4 +1,4 @@
-import type { EngineOptions } from "../../src/engine/messages.ts";
+import type { EngineOptions } from "../../src/engine/contract/messages.ts";
 
 export type GpuChoice = EngineOptions["gpu"];
 

@@ -1,6 +1,6 @@
+import type { GpuChoice } from "../../engine/contract/messages.ts";
 import type { Inspection } from "../../engine/host/inspect.ts";
 import { BACKENDS, type Backend } from "../../engine/inspect/report.ts";
-import type { GpuChoice } from "../../engine/messages.ts";
 import type { InstalledBinding, Platform, Program } from "../../engine/programs.ts";
 import { formatBytes } from "../units.ts";
 import { type Check, good, note, problem } from "./check.ts";

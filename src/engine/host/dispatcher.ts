@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { EngineCrashedError } from "../../generation/errors.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
-import type { HostMessage, SequenceUpdate, WorkerMessage } from "../messages.ts";
+import type { HostMessage, SequenceUpdate, WorkerMessage } from "../contract/messages.ts";
 import { sendFailure, UnreadTextError } from "./errors.ts";
 import type { EventWriter } from "./event-stream.ts";
 import type { SupervisionPolicy } from "./policy.ts";

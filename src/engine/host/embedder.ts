@@ -6,8 +6,8 @@ import type {
   EmbedderInfo,
   EmbedderOptions,
   EmbedderWorkerMessage,
-} from "../embedding-messages.ts";
-import { parseEmbedderMessage } from "./embedder-messages.ts";
+} from "../contract/embedding-messages.ts";
+import { parseEmbedderMessage } from "../contract/embedding-messages.ts";
 import { createEmbeddingQueue, type EmbeddingJob } from "./embedding-queue.ts";
 import { EngineLoadError, EngineStoppedError, sendFailure } from "./errors.ts";
 import { createGuard, guardClock } from "./guard.ts";

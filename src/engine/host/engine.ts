@@ -4,7 +4,7 @@ import type { Generate } from "../../generation/layer.ts";
 import type { ModelText } from "../../generation/model.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
-import type { EngineInfo, EngineOptions, VocabularyHostMessage } from "../messages.ts";
+import type { EngineInfo, EngineOptions, VocabularyHostMessage } from "../contract/messages.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { createEventStream, type Told } from "./event-stream.ts";
 import { createGuard, guardClock } from "./guard.ts";

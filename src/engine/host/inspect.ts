@@ -3,8 +3,8 @@ import { type EventEmitter, once } from "node:events";
 import { extname } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { GpuChoice } from "../contract/messages.ts";
 import { type InspectionReport, inspectionReportSchema, type Libraries } from "../inspect/report.ts";
-import type { GpuChoice } from "../messages.ts";
 import { describeDeath } from "./worker-death.ts";
 import { createWorkerOutput } from "./worker-output.ts";
 

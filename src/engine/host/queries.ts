@@ -2,11 +2,11 @@ import type { Clock } from "../../clock.ts";
 import { InvalidSamplingError } from "../../generation/errors.ts";
 import type { Asker, ModelText } from "../../generation/model.ts";
 import type { Prompt, Tool } from "../../generation/request.ts";
-import type { HostMessage, TextAnswer, TextQuery, WorkerMessage } from "../messages.ts";
-import { costOf, costOfPrompt } from "../text-cost.ts";
+import type { HostMessage, TextAnswer, TextQuery, WorkerMessage } from "../contract/messages.ts";
 import { createAllowance } from "./allowance.ts";
 import { createQuestions, type Inquiry } from "./questions.ts";
 import { rejectionError } from "./rejection.ts";
+import { costOf, costOfPrompt } from "./text-cost.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { EngineCrashedError, OverloadedError } from "../../generation/errors.ts";
 import type { Asker } from "../../generation/model.ts";
-import type { TextAnswer } from "../messages.ts";
+import type { TextAnswer } from "../contract/messages.ts";
 import { sendFailure } from "./errors.ts";
 import { createTurns } from "./turns.ts";
 

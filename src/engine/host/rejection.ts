@@ -1,5 +1,5 @@
 import { ContextLengthExceededError, InvalidSamplingError, UnrenderablePromptError } from "../../generation/errors.ts";
-import type { Rejection } from "../messages.ts";
+import type { Rejection } from "../contract/messages.ts";
 
 /** The error that a client gets for a sequence that the worker refused. */
 export function rejectionError(rejection: Rejection): Error {

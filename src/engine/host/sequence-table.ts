@@ -1,6 +1,6 @@
 import type { GenerationRequest } from "../../generation/request.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
-import type { SequenceRequest } from "../messages.ts";
+import type { SequenceRequest } from "../contract/messages.ts";
 import type { EventWriter } from "./event-stream.ts";
 
 /** A request that has not ended, whether a worker has it or it waits for one. */

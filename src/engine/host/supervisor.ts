@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { EngineInfo, EngineOptions, HostMessage, WorkerMessage } from "../messages.ts";
+import type { EngineInfo, EngineOptions, HostMessage, WorkerMessage } from "../contract/messages.ts";
 import { restartDelayMs } from "./backoff.ts";
 import { EngineLoadError, EngineStoppedError } from "./errors.ts";
 import type { SupervisionPolicy } from "./policy.ts";

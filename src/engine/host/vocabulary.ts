@@ -1,12 +1,17 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import { EngineUnavailableError } from "../../generation/errors.ts";
-import type { TextAnswer, VocabularyHostMessage, VocabularyOptions, VocabularyWorkerMessage } from "../messages.ts";
+import type {
+  TextAnswer,
+  VocabularyHostMessage,
+  VocabularyOptions,
+  VocabularyWorkerMessage,
+} from "../contract/messages.ts";
+import { parseVocabularyMessage } from "../contract/messages.ts";
 import { createGuard, guardClock } from "./guard.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { createQuestions, type Inquiry } from "./questions.ts";
 import { forkVocabulary, type SpawnWorker } from "./worker-child.ts";
 import { describeDeath, type WorkerDeath } from "./worker-death.ts";
-import { parseVocabularyMessage } from "./worker-messages.ts";
 import { type EngineLogger, openChild, type WorkerProcess } from "./worker-process.ts";
 
 export type VocabularyQuery = Extract<VocabularyHostMessage, { readonly type: "query" }>["query"];

@@ -4,8 +4,8 @@ import { getPriority, setPriority } from "node:os";
 import { extname } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import type { EmbedderHostMessage } from "../embedding-messages.ts";
-import type { HostMessage, VocabularyHostMessage } from "../messages.ts";
+import type { EmbedderHostMessage } from "../contract/embedding-messages.ts";
+import type { HostMessage, VocabularyHostMessage } from "../contract/messages.ts";
 
 /** What the host uses of a `ChildProcess`, so that a test can put something simpler in its place. */
 export type WorkerChild<Sent = HostMessage> = {

@@ -1,12 +1,13 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../clock.ts";
-import type { HostMessage, WorkerMessage } from "../messages.ts";
+import type { HostMessage, WorkerMessage } from "../contract/messages.ts";
+import { parseWorkerMessage } from "../contract/messages.ts";
+import type { Parsed } from "../contract/parse.ts";
 import { UnsendableError } from "./errors.ts";
 import { createGuard } from "./guard.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import type { SpawnWorker, WorkerChild } from "./worker-child.ts";
 import type { WorkerDeath } from "./worker-death.ts";
-import { type Parsed, parseWorkerMessage } from "./worker-messages.ts";
 import { createWorkerOutput } from "./worker-output.ts";
 
 /** What the engine's host logs with. */

@@ -5,8 +5,8 @@
  * Arguments: the choice of `--gpu`, and as JSON the `Libraries` to try one by one where llama.cpp doesn't open.
  */
 import { constants } from "node:os";
+import type { GpuChoice } from "../contract/messages.ts";
 import { openLlama } from "../llama/binding.ts";
-import type { GpuChoice } from "../messages.ts";
 import type { InspectionReport, Libraries } from "./report.ts";
 
 const [choice, librariesText] = process.argv.slice(2);

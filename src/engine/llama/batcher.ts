@@ -1,13 +1,13 @@
 import type { Grammar } from "../../generation/request.ts";
-import type { Batcher } from "../worker/backend.ts";
-import { findBans, type Vocabulary } from "../worker/bans.ts";
-import { samplerConfig } from "../worker/sampling.ts";
-import type { ThreadTuner } from "../worker/threads.ts";
+import type { Batcher } from "../contract/native.ts";
+import { findBans, type Vocabulary } from "./bans.ts";
 import type { NativeBindings, NativeContext, NativeModel } from "./binding.ts";
 import type { Constraint } from "./constraint.ts";
 import { createDrawClock } from "./draw-clock.ts";
 import { createConstrainedSampler, createSampler, createWordlessSampler } from "./sampler.ts";
+import { samplerConfig } from "./sampling.ts";
 import { createScorer } from "./scorer.ts";
+import type { ThreadTuner } from "./threads.ts";
 
 /** A batch of so many tokens gains from every thread that has a core. */
 const SCALING_TOKENS = 16;

@@ -3,9 +3,9 @@
  * checks at start that they exist.
  */
 import { getLlama, getLlamaGpuTypes, type Llama, LlamaLogLevel } from "node-llama-cpp";
-import type { GpuChoice } from "../messages.ts";
-import type { SamplerConfig } from "../worker/sampling.ts";
+import type { GpuChoice } from "../contract/messages.ts";
 import { openCpuProgram } from "./cpu-program.ts";
+import type { SamplerConfig } from "./sampling.ts";
 
 export const BINDING_VERSION = "3.22.1";
 

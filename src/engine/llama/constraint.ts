@@ -1,7 +1,7 @@
 import type { Grammar } from "../../generation/request.ts";
-import type { Tokenizer } from "../worker/backend.ts";
-import { createTriggerFinder } from "../worker/trigger-finder.ts";
+import type { Tokenizer } from "../contract/native.ts";
 import type { NativeBindings, NativeGrammar, NativeGrammarState, NativeModel } from "./binding.ts";
+import { createTriggerFinder } from "./trigger-finder.ts";
 
 /** What one sequence is held to. */
 export type Constraint = {

@@ -5,11 +5,11 @@
  * sequence 0 alone, so texts are evaluated one after another.
  */
 import { type LlamaEmbeddingContext, type LlamaModel, readGgufFileInfo } from "node-llama-cpp";
-import type { EmbedderInfo, EmbedderOptions, Pooling } from "../embedding-messages.ts";
-import { evenPieces, joinMeans } from "../worker/pooling.ts";
-import { createThreadTuner } from "../worker/threads.ts";
+import type { EmbedderInfo, EmbedderOptions } from "../contract/embedding-messages.ts";
 import { type Log, openLlama, requireCalls } from "./binding.ts";
 import { createItemEncoder, type ItemEncoder } from "./embedding-tokens.ts";
+import { evenPieces, joinMeans } from "./pooling.ts";
+import { createThreadTuner } from "./threads.ts";
 
 /** A model in memory, ready to make vectors. Not for two calls at once. */
 export type LoadedEmbedder = {
@@ -40,7 +40,7 @@ const SCALING_TOKENS = 16;
  * llama.cpp's `enum llama_pooling_type`. `none` is one vector a token, which is no embedding of a text: then the mean of them is taken, as where
  * nothing is declared.
  */
-const POOLINGS: readonly (Pooling | undefined)[] = [undefined, "mean", "cls", "last", "rank"];
+const POOLINGS: readonly (EmbedderInfo["pooling"] | undefined)[] = [undefined, "mean", "cls", "last", "rank"];
 
 /** Architectures whose attention looks both ways without a word in their metadata, in llama.cpp's `src/models`. */
 const LOOK_BOTH_WAYS = /bert|^t5encoder$|^gemma-embedding$|^dream$|^llada|^rnd1$/;

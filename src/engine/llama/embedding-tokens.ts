@@ -1,9 +1,10 @@
 import { type LlamaModel, LlamaVocabularyType } from "node-llama-cpp";
-import type { EmbeddingItem, EmbeddingRefusal } from "../../generation/embedding.ts";
-import { fillRerankTemplate, joinPair, type PairTokenizer } from "../worker/rerank-prompt.ts";
+import type { EmbeddingItem } from "../../generation/embedding.ts";
+import type { ItemRefusal } from "../contract/embedding-messages.ts";
+import { fillRerankTemplate, joinPair, type PairTokenizer } from "./rerank-prompt.ts";
 
 /** The tokens of an item, or why it can't have a vector. */
-export type ItemEncoder = (item: EmbeddingItem) => readonly number[] | EmbeddingRefusal;
+export type ItemEncoder = (item: EmbeddingItem) => readonly number[] | ItemRefusal;
 
 /** Ordinary text has about 4 characters a token; only long runs of one character come near this. */
 const HOPELESS_CHARS_PER_TOKEN = 32;
@@ -28,7 +29,7 @@ export function createItemEncoder(
   };
 
   /** Refuses what is hopelessly long by its beginning, as tokenizing megabytes takes seconds. */
-  function excess(text: string): EmbeddingRefusal | undefined {
+  function excess(text: string): ItemRefusal | undefined {
     // Long runs of one character are few tokens, so a beginning may have to be longer to be hopeless. Each is twice the one before.
     for (let limit = contextTokens * HOPELESS_CHARS_PER_TOKEN; limit < text.length; limit *= 2) {
       const tokens = model.tokenize(text.slice(0, limit)).length;
@@ -37,7 +38,7 @@ export function createItemEncoder(
     return undefined;
   }
 
-  function tokensOf(item: EmbeddingItem): readonly number[] | EmbeddingRefusal {
+  function tokensOf(item: EmbeddingItem): readonly number[] | ItemRefusal {
     switch (item.type) {
       case "text":
         return excess(item.text) ?? [...begin, ...model.tokenize(item.text), ...end];

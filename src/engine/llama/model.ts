@@ -1,21 +1,20 @@
 /**
  * Loads a model with node-llama-cpp and hands out its vocabulary, its chat template and the batch calls of one context, as the plain
- * types of `worker/backend.ts`. Only this folder knows the binding.
+ * types of `contract/native.ts`. Only this folder knows the binding.
  *
  * The batch calls are the binding's own, below its scheduler, which loses about half of the throughput with several sequences
  * (docs/decisions/001-own-step-scheduler.md).
  */
 import type { LlamaModel } from "node-llama-cpp";
 import type { Grammar } from "../../generation/request.ts";
-import type { EngineInfo, EngineOptions } from "../messages.ts";
-import type { Batcher, Tokenizer } from "../worker/backend.ts";
-import { mayJoinChunks } from "../worker/cuts.ts";
-import type { ChatTemplate } from "../worker/prompt.ts";
-import { createThreadTuner } from "../worker/threads.ts";
+import { mayJoinChunks } from "../contract/cuts.ts";
+import type { EngineInfo, EngineOptions } from "../contract/messages.ts";
+import type { Batcher, ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { createBatcher } from "./batcher.ts";
 import { type Log, type NativeContext, openLlama, requireCalls } from "./binding.ts";
 import { createConstraint } from "./constraint.ts";
 import { createGrammars } from "./grammars.ts";
+import { createThreadTuner } from "./threads.ts";
 import { createByteTokens } from "./token-bytes.ts";
 import { openVocabulary } from "./vocabulary.ts";
 

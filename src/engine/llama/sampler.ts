@@ -1,9 +1,9 @@
-import type { Sampler } from "../worker/backend.ts";
-import type { WordBans } from "../worker/bans.ts";
-import type { SamplerConfig, SamplerConfigFor } from "../worker/sampling.ts";
+import type { Sampler } from "../contract/native.ts";
+import type { WordBans } from "./bans.ts";
 import type { NativeContext, NativeSampler } from "./binding.ts";
 import type { Constraint } from "./constraint.ts";
 import { createDrawBudget, type DrawClock } from "./draw-clock.ts";
+import type { SamplerConfig, SamplerConfigFor } from "./sampling.ts";
 
 /** How many tokens are tried that lead past a trigger into text that the grammar refuses, before the generation ends. */
 const MAX_REDRAWS = 16;

@@ -1,4 +1,4 @@
-import type { Score, Scorer } from "../worker/backend.ts";
+import type { Score, Scorer } from "../contract/native.ts";
 import type { NativeBindings, NativeContext, NativeModel } from "./binding.ts";
 
 /** OpenAI's figure for what is as good as impossible. A logit may be minus infinity, which JSON can't say. */

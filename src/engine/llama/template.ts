@@ -1,7 +1,7 @@
 import type { LlamaModel } from "node-llama-cpp";
-import { createControlFinder } from "../worker/control-text.ts";
-import type { ChatTemplate } from "../worker/prompt.ts";
+import type { ChatTemplate } from "../contract/native.ts";
 import type { NativeBindings, NativeModel } from "./binding.ts";
+import { createControlFinder } from "./control-finder.ts";
 
 /** `LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_CONTROL`: what tokenizes from its spelling only with special tokens on. */
 const CONTROL_ATTRIBUTES = 1 | 8;

@@ -1,4 +1,4 @@
-import type { Tokenizer } from "../worker/backend.ts";
+import type { Tokenizer } from "../contract/native.ts";
 import type { NativeModel } from "./binding.ts";
 import { createTokenBytes } from "./token-bytes.ts";
 

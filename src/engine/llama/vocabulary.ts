@@ -1,7 +1,6 @@
 import type { Llama, LlamaModel } from "node-llama-cpp";
-import type { VocabularyOptions } from "../messages.ts";
-import type { Tokenizer } from "../worker/backend.ts";
-import type { ChatTemplate } from "../worker/prompt.ts";
+import type { VocabularyOptions } from "../contract/messages.ts";
+import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { type Log, type NativeBindings, type NativeModel, openLlama, requireCalls } from "./binding.ts";
 import { createTemplate, findControlTokens } from "./template.ts";
 import { createTokenizer } from "./tokenizer.ts";

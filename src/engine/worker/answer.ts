@@ -1,8 +1,8 @@
 import type { Piece } from "../../generation/model.ts";
-import type { TextAnswer, TextQuery } from "../messages.ts";
-import type { Tokenizer } from "./backend.ts";
+import type { TextAnswer, TextQuery } from "../contract/messages.ts";
+import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { tokenizeLong } from "./long-text.ts";
-import { type ChatTemplate, encodePrompt, renderConversation } from "./prompt.ts";
+import { encodePrompt, renderConversation } from "./prompt.ts";
 import { type PromptReader, promptRejection } from "./prompt-reader.ts";
 
 /** What questions about text are answered from. */

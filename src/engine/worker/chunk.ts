@@ -1,4 +1,4 @@
-import { lastCut } from "./cuts.ts";
+import { lastCut } from "../contract/cuts.ts";
 import { type Work, wantsLogits } from "./draw.ts";
 import type { Slot } from "./placement.ts";
 import type { Sequence } from "./sequence.ts";

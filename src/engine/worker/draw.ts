@@ -1,4 +1,4 @@
-import type { TokenScores } from "./backend.ts";
+import type { TokenScores } from "../contract/native.ts";
 import type { Slot } from "./placement.ts";
 import { nextReplayedToken, type Sequence } from "./sequence.ts";
 

@@ -1,10 +1,10 @@
 /**
  * The process that makes embeddings: loads one model and makes one vector after another. It speaks the messages of
- * `../embedding-messages.ts` with the gateway and ends when the gateway lets go of it, however that comes about.
+ * `../contract/embedding-messages.ts` with the gateway and ends when the gateway lets go of it, however that comes about.
  */
 import { setInterval } from "node:timers";
 import type { EmbeddingItem } from "../../generation/embedding.ts";
-import type { EmbedderHostMessage, EmbedderOptions, EmbedderWorkerMessage } from "../embedding-messages.ts";
+import type { EmbedderHostMessage, EmbedderOptions, EmbedderWorkerMessage } from "../contract/embedding-messages.ts";
 import { type LoadedEmbedder, loadEmbedder } from "../llama/embedder.ts";
 
 const HEARTBEAT_MS = 500;

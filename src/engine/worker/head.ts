@@ -1,6 +1,5 @@
-import type { Tokenizer } from "./backend.ts";
+import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { type ChatPrompt, chatVariables } from "./chat-variables.ts";
-import type { ChatTemplate } from "./prompt.ts";
 
 /** The tokens with which a template goes from the system text to the user's first message. */
 export type Boundary = {

@@ -1,20 +1,20 @@
-import type { SampledLogprob, TokenLogprob } from "../../generation/event.ts";
-import type { Score, Tokenizer, TokenScores } from "./backend.ts";
+import type { SampledToken, ScoredToken } from "../contract/messages.ts";
+import type { Score, Tokenizer, TokenScores } from "../contract/native.ts";
 
 /** The log-probabilities of tokens whose text is not shown yet. */
 export type HeldLogprobs = {
   /** Takes a token's, in the order of the tokens. `textChars` is how much text came with it: none while a character is cut. */
-  push(logprob: SampledLogprob, textChars: number): void;
+  push(logprob: SampledToken, textChars: number): void;
   /** So much more text was shown; returns the tokens' whose text is shown to its end by now. */
-  show(textChars: number): SampledLogprob[];
+  show(textChars: number): SampledToken[];
   /** Nothing more is shown, because a stop string follows: returns the tokens' of which a part was shown. */
-  cut(): SampledLogprob[];
+  cut(): SampledToken[];
   /** Everything is shown: returns all that were left. */
-  flush(): SampledLogprob[];
+  flush(): SampledToken[];
 };
 
 type Held = {
-  readonly logprob: SampledLogprob;
+  readonly logprob: SampledToken;
   /** Where its text begins, in characters of all text; where it ends, undefined while a character is cut. */
   readonly start: number;
   end: number | undefined;
@@ -29,7 +29,7 @@ export function createHeldLogprobs(): HeldLogprobs {
   let writtenChars = 0;
   let shownChars = 0;
 
-  function takeWhile(condition: (each: Held) => boolean): SampledLogprob[] {
+  function takeWhile(condition: (each: Held) => boolean): SampledToken[] {
     const firstToStay = held.findIndex((each) => !condition(each));
     const taken = firstToStay < 0 ? held : held.slice(0, firstToStay);
     held = firstToStay < 0 ? [] : held.slice(firstToStay);
@@ -57,7 +57,7 @@ export function createHeldLogprobs(): HeldLogprobs {
 }
 
 /** Scores with their tokens' bytes. */
-export function describeScores({ top, ...chosen }: TokenScores, tokenizer: Tokenizer): SampledLogprob {
-  const describe = ({ token, logprob }: Score): TokenLogprob => ({ token, logprob, bytes: tokenizer.bytes(token) });
+export function describeScores({ top, ...chosen }: TokenScores, tokenizer: Tokenizer): SampledToken {
+  const describe = ({ token, logprob }: Score): ScoredToken => ({ token, logprob, bytes: tokenizer.bytes(token) });
   return { ...describe(chosen), top: top.map(describe) };
 }

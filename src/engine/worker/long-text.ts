@@ -1,5 +1,4 @@
-import type { Tokenizer } from "./backend.ts";
-import type { ControlFinder } from "./control-text.ts";
+import type { ControlFinder, Tokenizer } from "../contract/native.ts";
 
 /** Shorter ones are tokenized in one call; longer ones in parts of about this length. */
 const PART_CHARACTERS = 4_096;

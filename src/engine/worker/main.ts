@@ -1,10 +1,10 @@
 /**
- * The engine's process: loads one model and runs its sequences. It speaks the messages of `../messages.ts` with the gateway and
+ * The engine's process: loads one model and runs its sequences. It speaks the messages of `../contract/messages.ts` with the gateway and
  * ends when the gateway lets go of it, however that comes about.
  */
 import { setInterval } from "node:timers";
+import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../contract/messages.ts";
 import { type LoadedModel, loadModel } from "../llama/model.ts";
-import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../messages.ts";
 import { answerQuery } from "./answer.ts";
 import { findGrammarExcess } from "./grammar-limits.ts";
 import { findBoundary } from "./head.ts";

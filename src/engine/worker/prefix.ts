@@ -1,4 +1,4 @@
-import { type CutPrompt, cutBefore } from "./cuts.ts";
+import { type CutPrompt, cutBefore } from "../contract/cuts.ts";
 
 /** Evaluated tokens, wherever their keys and values are held. */
 export type Prefix = {

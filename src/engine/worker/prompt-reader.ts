@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Prompt, Tool } from "../../generation/request.ts";
-import type { Rejection } from "../messages.ts";
-import type { Tokenizer } from "./backend.ts";
-import { type ChatTemplate, encodePrompt, UnusablePromptError } from "./prompt.ts";
+import type { Rejection } from "../contract/messages.ts";
+import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
+import { encodePrompt, UnusablePromptError } from "./prompt.ts";
 
 /** The tokens of a prompt that fits into a slot, or why it can't be had. */
 export type ReadPrompt = { readonly tokens: readonly number[] } | { readonly rejection: Rejection };

@@ -1,5 +1,5 @@
-import type { PromptLogprob } from "../../generation/event.ts";
-import type { Tokenizer, TokenScores } from "./backend.ts";
+import type { PromptToken } from "../contract/messages.ts";
+import type { Tokenizer, TokenScores } from "../contract/native.ts";
 import type { Work } from "./draw.ts";
 import { describeScores } from "./logprobs.ts";
 
@@ -28,9 +28,9 @@ export function describePiece(
   position: number,
   scores: readonly (TokenScores | undefined)[],
   tokenizer: Tokenizer,
-): readonly PromptLogprob[] {
+): readonly PromptToken[] {
   const [first] = prompt;
-  const begin: PromptLogprob[] =
+  const begin: PromptToken[] =
     position > 0 || first === undefined
       ? []
       : [{ token: first, bytes: tokenizer.bytes(first), logprob: null, top: [] }];

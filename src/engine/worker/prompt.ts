@@ -1,27 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Message, Prompt, Tool } from "../../generation/request.ts";
-import type { Tokenizer } from "./backend.ts";
+import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { type ChatPrompt, chatVariables } from "./chat-variables.ts";
-import { type ControlFinder, createDisguise } from "./control-text.ts";
+import { createDisguise } from "./control-text.ts";
 import { easierForms } from "./conversation-forms.ts";
 import { tokenizeLong } from "./long-text.ts";
-
-/** A model's chat template, compiled, and what else its prompts are made of. */
-export type ChatTemplate = {
-  /** Throws what the template raises, for example for roles that it does not take. */
-  render(variables: Readonly<Record<string, unknown>>): string;
-  /** Finds the spellings of the vocabulary's control tokens, such as `<|im_end|>`. */
-  readonly control: ControlFinder;
-  /** Set where the vocabulary wants every text to begin with this token. */
-  readonly beginToken: number | undefined;
-  /** What an empty prompt becomes; undefined where the vocabulary has no token to begin with. */
-  readonly emptyToken: number | undefined;
-  /** The tokens around what is filled in; undefined where the model was not trained for it. */
-  readonly infill: { readonly prefix: number; readonly suffix: number; readonly middle: number } | undefined;
-  /** What ends an answer besides the model's own end tokens, where the template is not the model's own. */
-  readonly stop: readonly string[];
-};
 
 /** This model can't go on from such a prompt. */
 export class UnusablePromptError extends Error {

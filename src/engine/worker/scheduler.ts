@@ -1,5 +1,5 @@
-import type { SequenceRequest, SequenceUpdate } from "../messages.ts";
-import type { Batcher, Tokenizer, TokenScores } from "./backend.ts";
+import type { SequenceRequest, SequenceUpdate } from "../contract/messages.ts";
+import type { Batcher, Tokenizer, TokenScores } from "../contract/native.ts";
 import { cutChunk } from "./chunk.ts";
 import { type Drawn, decodesOf, drawAfter, type Work, wantsLogits } from "./draw.ts";
 import { type Boundary, headTokensOf } from "./head.ts";

@@ -1,6 +1,5 @@
-import type { SampledLogprob } from "../../generation/event.ts";
-import type { SequenceRequest } from "../messages.ts";
-import type { Sampler, Scorer, Tokenizer } from "./backend.ts";
+import type { SampledToken, SequenceRequest } from "../contract/messages.ts";
+import type { Sampler, Scorer, Tokenizer } from "../contract/native.ts";
 import { createDetokenizer, type Detokenizer } from "./detokenizer.ts";
 import { createHeldLogprobs, type HeldLogprobs } from "./logprobs.ts";
 import type { Slot } from "./placement.ts";
@@ -43,7 +42,7 @@ export type Sequence = {
 export type Accepted = {
   readonly text: string;
   /** Of the tokens whose text is shown by now. */
-  readonly logprobs: readonly SampledLogprob[];
+  readonly logprobs: readonly SampledToken[];
   readonly finished: "stop" | "length" | undefined;
   /** The stop string that ended it. */
   readonly stopString?: string;
@@ -100,7 +99,7 @@ export function nextReplayedToken({ request, output }: Sequence): number | undef
 export function acceptToken(
   sequence: Sequence,
   token: number,
-  logprob: SampledLogprob | undefined,
+  logprob: SampledToken | undefined,
   tokenizer: Tokenizer,
   contextTokens: number,
 ): Accepted {

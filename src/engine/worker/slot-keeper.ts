@@ -1,4 +1,4 @@
-import type { Batcher } from "./backend.ts";
+import type { Batcher } from "../contract/native.ts";
 import { choosePlacement, type Placement, type Slot } from "./placement.ts";
 import { exactTokensAfter, type Prefix, reusableTokens } from "./prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";

@@ -1,10 +1,11 @@
 /**
  * The process that answers questions about long texts: loads a model's vocabulary and template, nothing of its weights, and answers one
- * question after another. It speaks its part of `../messages.ts` with the gateway and ends when the gateway lets go of it, however that
+ * question after another. It speaks its part of `../contract/messages.ts` with the gateway and ends when the gateway lets go of it, however that
  * comes about.
  */
+
+import type { VocabularyHostMessage, VocabularyOptions, VocabularyWorkerMessage } from "../contract/messages.ts";
 import { loadVocabulary } from "../llama/vocabulary.ts";
-import type { VocabularyHostMessage, VocabularyOptions, VocabularyWorkerMessage } from "../messages.ts";
 import { answerQuery } from "./answer.ts";
 import { createPromptReader } from "./prompt-reader.ts";
 import { parseHostMessage } from "./receive.ts";

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { doctor, type Probes } from "../../../src/cli/doctor.ts";
 import { CommandError } from "../../../src/cli/errors.ts";
 import type { Flags } from "../../../src/config/load.ts";
+import type { GpuChoice } from "../../../src/engine/contract/messages.ts";
 import type { Inspection } from "../../../src/engine/host/inspect.ts";
-import type { GpuChoice } from "../../../src/engine/messages.ts";
 import { fakeContext } from "../fake-context.ts";
 import { BINDING, CUDA, GIB, HERE, installed, MODEL, probes, refused } from "./support.ts";
 

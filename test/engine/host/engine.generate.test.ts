@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
+import type { Rejection } from "../../../src/engine/contract/messages.ts";
 import { UnreadTextError } from "../../../src/engine/host/errors.ts";
-import type { Rejection } from "../../../src/engine/messages.ts";
 import {
   ContextLengthExceededError,
   InvalidSamplingError,

@@ -4,7 +4,7 @@ import type {
   EmbedderHostMessage,
   EmbedderInfo,
   EmbedderWorkerMessage,
-} from "../../../src/engine/embedding-messages.ts";
+} from "../../../src/engine/contract/embedding-messages.ts";
 import { createEmbedder, type EmbedderPolicy } from "../../../src/engine/host/embedder.ts";
 import type { WorkerChild } from "../../../src/engine/host/worker-child.ts";
 import type { EmbeddingItem, EmbeddingRequest } from "../../../src/generation/embedding.ts";

@@ -1,7 +1,11 @@
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
+import type {
+  TextAnswer,
+  VocabularyHostMessage,
+  VocabularyWorkerMessage,
+} from "../../../src/engine/contract/messages.ts";
 import type { WorkerChild } from "../../../src/engine/host/worker-child.ts";
-import type { TextAnswer, VocabularyHostMessage, VocabularyWorkerMessage } from "../../../src/engine/messages.ts";
 
 /** A process for long texts that is none: it remembers what the host sent, and says and suffers what the test tells it. */
 export class FakeVocabularyWorker extends EventEmitter implements WorkerChild<VocabularyHostMessage> {

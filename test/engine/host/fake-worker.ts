@@ -1,13 +1,13 @@
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
-import type { WorkerChild } from "../../../src/engine/host/worker-child.ts";
 import type {
   EngineInfo,
   HostMessage,
   SequenceRequest,
   SequenceUpdate,
   WorkerMessage,
-} from "../../../src/engine/messages.ts";
+} from "../../../src/engine/contract/messages.ts";
+import type { WorkerChild } from "../../../src/engine/host/worker-child.ts";
 
 export const INFO: EngineInfo = {
   slots: 4,

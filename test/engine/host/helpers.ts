@@ -1,8 +1,8 @@
 import { pino } from "pino";
 import { expect } from "vitest";
+import type { EngineOptions, SequenceRequest } from "../../../src/engine/contract/messages.ts";
 import { createEngine, type Engine } from "../../../src/engine/host/engine.ts";
 import type { SupervisionPolicy } from "../../../src/engine/host/policy.ts";
-import type { EngineOptions, SequenceRequest } from "../../../src/engine/messages.ts";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
 import type { GenerationRequest, Prompt } from "../../../src/generation/request.ts";
 import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { SequenceRequest, SequenceUpdate, WorkerMessage } from "../../../src/engine/messages.ts";
+import type { SequenceRequest, SequenceUpdate, WorkerMessage } from "../../../src/engine/contract/messages.ts";
 import { FakeWorker, INFO } from "./fake-worker.ts";
 import { contentOf } from "./helpers.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import type { WorkerMessage } from "../../../src/engine/contract/messages.ts";
 import type { WorkerDeath } from "../../../src/engine/host/worker-death.ts";
 import { openWorker } from "../../../src/engine/host/worker-process.ts";
-import type { WorkerMessage } from "../../../src/engine/messages.ts";
 import { createFakeClock } from "./fake-clock.ts";
 import { FakeWorker } from "./fake-worker.ts";
 import { at, createLogSpy, settle } from "./helpers.ts";

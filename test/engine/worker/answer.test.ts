@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
+import type { ChatTemplate, Tokenizer } from "../../../src/engine/contract/native.ts";
+import { createControlFinder } from "../../../src/engine/llama/control-finder.ts";
 import { answerQuery, type Knowledge } from "../../../src/engine/worker/answer.ts";
-import type { Tokenizer } from "../../../src/engine/worker/backend.ts";
-import { createControlFinder } from "../../../src/engine/worker/control-text.ts";
-import type { ChatTemplate } from "../../../src/engine/worker/prompt.ts";
 import { createPromptReader } from "../../../src/engine/worker/prompt-reader.ts";
 
 const tokenizer: Tokenizer = {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createControlFinder, createDisguise } from "../../../src/engine/worker/control-text.ts";
+import { createControlFinder } from "../../../src/engine/llama/control-finder.ts";
+import { createDisguise } from "../../../src/engine/worker/control-text.ts";
 
 const CONTROL = ["<|start|>", "<|end|>", "</s>", "[A]", "[A][B]"];
 const finder = createControlFinder(CONTROL);

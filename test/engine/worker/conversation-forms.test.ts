@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createControlFinder } from "../../../src/engine/worker/control-text.ts";
+import type { ChatTemplate } from "../../../src/engine/contract/native.ts";
+import { createControlFinder } from "../../../src/engine/llama/control-finder.ts";
 import { easierForms } from "../../../src/engine/worker/conversation-forms.ts";
-import { type ChatTemplate, renderConversation } from "../../../src/engine/worker/prompt.ts";
+import { renderConversation } from "../../../src/engine/worker/prompt.ts";
 import type { Message, MessageRole } from "../../../src/generation/request.ts";
 
 type Variables = { readonly messages: readonly (Message & { readonly tool_calls?: unknown })[] };

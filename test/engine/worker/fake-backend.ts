@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import type { SequenceRequest } from "../../../src/engine/messages.ts";
-import type { Batcher, Tokenizer } from "../../../src/engine/worker/backend.ts";
+import type { SequenceRequest } from "../../../src/engine/contract/messages.ts";
+import type { Batcher, Tokenizer } from "../../../src/engine/contract/native.ts";
 import type { Sampling } from "../../../src/generation/request.ts";
 import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 

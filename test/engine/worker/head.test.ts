@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { Tokenizer } from "../../../src/engine/worker/backend.ts";
-import { createControlFinder } from "../../../src/engine/worker/control-text.ts";
+import type { ChatTemplate, Tokenizer } from "../../../src/engine/contract/native.ts";
+import { createControlFinder } from "../../../src/engine/llama/control-finder.ts";
 import { findBoundary, headTokensOf } from "../../../src/engine/worker/head.ts";
-import type { ChatTemplate } from "../../../src/engine/worker/prompt.ts";
 
 const CONTROL = ["<|begin|>", "<|end|>", "<|role|>"];
 const FIRST_LETTER = 10;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createControlFinder } from "../../../src/engine/worker/control-text.ts";
-import type { ChatTemplate } from "../../../src/engine/worker/prompt.ts";
+import type { ChatTemplate } from "../../../src/engine/contract/native.ts";
+import { createControlFinder } from "../../../src/engine/llama/control-finder.ts";
 import { createPromptReader } from "../../../src/engine/worker/prompt-reader.ts";
 import type { Prompt } from "../../../src/generation/request.ts";
 import { tokenizer } from "./fake-backend.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Tokenizer } from "../../../src/engine/worker/backend.ts";
-import { createControlFinder } from "../../../src/engine/worker/control-text.ts";
-import { type ChatTemplate, encodePrompt, renderConversation } from "../../../src/engine/worker/prompt.ts";
+import type { ChatTemplate, Tokenizer } from "../../../src/engine/contract/native.ts";
+import { createControlFinder } from "../../../src/engine/llama/control-finder.ts";
+import { encodePrompt, renderConversation } from "../../../src/engine/worker/prompt.ts";
 import type { Message, Prompt, Tool } from "../../../src/generation/request.ts";
 
 const CONTROL = ["<|start|>", "<|end|>"];

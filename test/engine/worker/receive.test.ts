@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { createControlFinder } from "../../../src/engine/llama/control-finder.ts";
 import { chatVariables } from "../../../src/engine/worker/chat-variables.ts";
-import { createControlFinder, createDisguise } from "../../../src/engine/worker/control-text.ts";
+import { createDisguise } from "../../../src/engine/worker/control-text.ts";
 import { parseHostMessage } from "../../../src/engine/worker/receive.ts";
 import type { Prompt, Tool } from "../../../src/generation/request.ts";
 import { readOwnJson } from "../../../src/json/parse.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { SequenceUpdate } from "../../../src/engine/messages.ts";
+import type { SequenceUpdate } from "../../../src/engine/contract/messages.ts";
 import { PrefixStore } from "../../../src/engine/worker/prefix-store.ts";
 import { Scheduler } from "../../../src/engine/worker/scheduler.ts";
 import { createFakeBatcher, END, expectedAnswer, logprobAfter, sequenceRequest, tokenizer } from "./fake-backend.ts";

@@ -2,9 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { getLlama } from "node-llama-cpp";
 import { type NativeBindings, requireCalls } from "../../../src/engine/llama/binding.ts";
+import { createControlFinder } from "../../../src/engine/llama/control-finder.ts";
 import { compileTemplate } from "../../../src/engine/llama/template.ts";
 import type { ChatPrompt } from "../../../src/engine/worker/chat-variables.ts";
-import { createControlFinder } from "../../../src/engine/worker/control-text.ts";
 import { renderConversation } from "../../../src/engine/worker/prompt.ts";
 import type { Tool } from "../../../src/generation/request.ts";
 

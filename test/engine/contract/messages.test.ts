@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { parseWorkerMessage } from "../../../src/engine/host/worker-messages.ts";
-import type { WorkerMessage } from "../../../src/engine/messages.ts";
-import { INFO } from "./fake-worker.ts";
+import type { WorkerMessage } from "../../../src/engine/contract/messages.ts";
+import { parseWorkerMessage } from "../../../src/engine/contract/messages.ts";
+import { INFO } from "../host/fake-worker.ts";
 
 const messages: readonly WorkerMessage[] = [
   { type: "loaded", info: INFO },

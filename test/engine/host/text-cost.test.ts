@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { costOf, costOfPrompt } from "../../src/engine/text-cost.ts";
+import { costOf, costOfPrompt } from "../../../src/engine/host/text-cost.ts";
 
 const said = (content: string) => ({ type: "chat" as const, messages: [{ role: "user" as const, content }] });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { evenPieces, joinMeans } from "../../../src/engine/worker/pooling.ts";
+import { evenPieces, joinMeans } from "../../../src/engine/llama/pooling.ts";
 
 test("pieces cover the text, none is longer than the limit, and none is left over", () => {
   fc.assert(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { findBans, type Vocabulary } from "../../../src/engine/worker/bans.ts";
+import { findBans, type Vocabulary } from "../../../src/engine/llama/bans.ts";
 import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 
 /** Tokens of words and parts of words; 0 ends an answer. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { samplerConfig } from "../../../src/engine/worker/sampling.ts";
+import { samplerConfig } from "../../../src/engine/llama/sampling.ts";
 import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 
 const off = { ...PLAIN_SAMPLING, seed: 7 };

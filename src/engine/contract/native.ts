@@ -1,4 +1,4 @@
-import type { SequenceRequest } from "../messages.ts";
+import type { SequenceRequest } from "./messages.ts";
 
 /** A model's vocabulary. */
 export type Tokenizer = {
@@ -11,6 +11,38 @@ export type Tokenizer = {
   bytes(token: number): readonly number[];
   /** Whether the model says with this token that its turn is over. */
   isEndOfGeneration(token: number): boolean;
+};
+
+/** Finds in a text what tokenization could take for a control token. */
+export type ControlFinder = {
+  /**
+   * The text in parts, joined again by concatenation; undefined where nothing of it is suspicious. Suspicious are control tokens'
+   * spellings, and at the text's ends parts of them, which what stands beside the text could complete.
+   */
+  split(text: string): readonly TextPart[] | undefined;
+  /**
+   * The first place at `from` or behind it where the tokenizer begins anew in any case, so that the text may be cut there: behind a control
+   * token. Undefined where there is none.
+   */
+  cutAfter(text: string, from: number): number | undefined;
+};
+
+export type TextPart = { readonly text: string; readonly suspicious: boolean };
+
+/** A model's chat template, compiled, and what else its prompts are made of. */
+export type ChatTemplate = {
+  /** Throws what the template raises, for example for roles that it does not take. */
+  render(variables: Readonly<Record<string, unknown>>): string;
+  /** Finds the spellings of the vocabulary's control tokens, such as `<|im_end|>`. */
+  readonly control: ControlFinder;
+  /** Set where the vocabulary wants every text to begin with this token. */
+  readonly beginToken: number | undefined;
+  /** What an empty prompt becomes; undefined where the vocabulary has no token to begin with. */
+  readonly emptyToken: number | undefined;
+  /** The tokens around what is filled in; undefined where the model was not trained for it. */
+  readonly infill: { readonly prefix: number; readonly suffix: number; readonly middle: number } | undefined;
+  /** What ends an answer besides the model's own end tokens, where the template is not the model's own. */
+  readonly stop: readonly string[];
 };
 
 /** What a request says of how its tokens are drawn. */

@@ -1,4 +1,4 @@
-import type { SamplerRequest, Tokenizer } from "./backend.ts";
+import type { SamplerRequest, Tokenizer } from "../contract/native.ts";
 
 /** What of a vocabulary decides which tokens a request may not have. */
 export type Vocabulary = Pick<Tokenizer, "vocabularySize" | "tokenize" | "bytes"> & {

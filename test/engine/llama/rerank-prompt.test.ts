@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fillRerankTemplate, joinPair, type PairTokenizer } from "../../../src/engine/worker/rerank-prompt.ts";
+import { fillRerankTemplate, joinPair, type PairTokenizer } from "../../../src/engine/llama/rerank-prompt.ts";
 
 /** One token a character; `<end>` is a control token. */
 const tokenizer: PairTokenizer = {

@@ -1,5 +1,5 @@
-import type { Prompt, Tool } from "../generation/request.ts";
-import type { TextQuery } from "./messages.ts";
+import type { Prompt, Tool } from "../../generation/request.ts";
+import type { TextQuery } from "../contract/messages.ts";
 
 /**
  * About what a question about text costs to answer, in characters of plain text: a million of them take about half a second of one core.

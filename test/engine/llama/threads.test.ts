@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createThreadTuner } from "../../../src/engine/worker/threads.ts";
+import { createThreadTuner } from "../../../src/engine/llama/threads.ts";
 
 /** A machine with `cores` cores, some of which other programs keep busy. */
 function createMachine(cores: number) {
