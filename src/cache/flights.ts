@@ -1,7 +1,8 @@
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate } from "../generation/layer.ts";
+import type { Observe } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
-import { OWN_TERMS, type Terms, type WaitNews } from "../generation/terms.ts";
+import { OWN_TERMS, type Terms } from "../generation/terms.ts";
 import type { TimedEvent } from "./entry.ts";
 import { createFlight, type Flight, type Recording } from "./flight.ts";
 import type { AnswerStore, StoredEntry } from "./store.ts";
@@ -33,7 +34,7 @@ export type Flights = {
   readonly renew: (passenger: Passenger) => void;
 };
 
-type Running = { readonly flight: Flight; readonly terms: Terms; readonly onWait: Set<(news: WaitNews) => void> };
+type Running = { readonly flight: Flight; readonly terms: Terms; readonly waiting: Set<Observe> };
 
 export function createFlights({ store, turns, onStored }: FlightsOptions): Flights {
   const running = new Map<string, Running>();
@@ -47,12 +48,15 @@ export function createFlights({ store, turns, onStored }: FlightsOptions): Fligh
 
   function begin(passenger: Passenger, terms: Terms, isOwn: boolean): Flight {
     const { key, request, next, mayJoin } = passenger;
-    const onWait = new Set(terms.onWait === undefined ? [] : [terms.onWait]);
-    const tellAll = (news: WaitNews) => {
-      for (const tell of onWait) tell(news);
+    const own = isOwn ? undefined : request.observe;
+    const waiting = new Set(own === undefined ? [] : [own]);
+    // Whoever shares the generation shares its wait; what else happens to it is the first one's.
+    const observe: Observe = (news) => {
+      if (news.type !== "waiting" && news.type !== "admitted") own?.(news);
+      else for (const tell of waiting) tell(news);
     };
     const generate = (signal: AbortSignal, waitedMs = 0) =>
-      next({ ...request, signal, terms: { ...later(terms, waitedMs), onWait: tellAll } });
+      next({ ...request, signal, observe, terms: later(terms, waitedMs) });
     // One that may have to give way to another would take its company along.
     const isAlone = terms.supersedeId !== undefined;
     const turn =
@@ -69,7 +73,7 @@ export function createFlights({ store, turns, onStored }: FlightsOptions): Fligh
         turn?.end();
       },
     });
-    if (!isAlone) running.set(key, { flight, terms, onWait });
+    if (!isAlone) running.set(key, { flight, terms, waiting });
     return flight;
   }
 
@@ -78,11 +82,11 @@ export function createFlights({ store, turns, onStored }: FlightsOptions): Fligh
       const { terms = OWN_TERMS, signal } = passenger.request;
       return begin(passenger, terms, false).listen(signal);
     },
-    join({ key, request: { terms = OWN_TERMS, signal } }) {
+    join({ key, request: { terms = OWN_TERMS, signal, observe } }) {
       const found = running.get(key);
       if (found === undefined || !found.flight.isOpen() || terms.supersedeId !== undefined) return undefined;
       if (!found.flight.hasStarted() && !waitsAlike(found.terms, terms)) return undefined;
-      if (terms.onWait !== undefined) found.onWait.add(terms.onWait);
+      if (observe !== undefined) found.waiting.add(observe);
       return found.flight.listen(signal, { isLate: true });
     },
     renew(passenger) {

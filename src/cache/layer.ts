@@ -49,10 +49,10 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
     },
   });
 
-  function tellOf({ cache: wish = NO_WISHES, terms }: GenerationRequest): (news: CacheNews) => void {
+  function tellOf({ terms, observe }: GenerationRequest): (news: CacheNews) => void {
     return (news) => {
       if (terms?.isWarmUp !== true) onNews?.(news);
-      wish.onCache?.(news);
+      observe?.({ type: "cache", outcome: news });
     };
   }
 

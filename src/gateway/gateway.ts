@@ -5,6 +5,7 @@ import { systemClock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import { partOf } from "../generation/backend.ts";
 import { compose } from "../generation/layer.ts";
+import { createWatch, type Listener } from "../generation/watch.ts";
 import { createApp } from "../http/app.ts";
 import type { HttpEnv } from "../http/context.ts";
 import { isClientsFault } from "../http/errors.ts";
@@ -43,6 +44,8 @@ export type Gateway = {
   /** The HTTP interface. Answers at once; requests that come while a model loads wait for it. */
   readonly app: Hono<HttpEnv>;
   readonly access: Access;
+  /** Hears what happens to every generation from now on. Returns what ends it. */
+  observe(listener: Listener): () => void;
   /** Loads every model. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
   start(): Promise<void>;
   /** Resolves when nothing runs in the background. */
@@ -102,6 +105,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     logger,
   });
   await Promise.all([cache.load(), cache.connect()]);
+  const watch = createWatch();
   const lastingFirst = tellLastingFirst({
     price: (request) => partOf(directory.resolve(request.model), "price")(request),
     contextTokens: (model) => directory.resolve(model).details().contextTokens,
@@ -110,6 +114,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const generate = compose(
     [
+      watch.layer,
       boundAnswers(access.keys, answerLengths(config, directory)),
       lastingFirst,
       holdToLimits(access.keys, access.meter),
@@ -150,6 +155,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       logger,
     }),
     access,
+    observe: watch.listen,
     async start() {
       try {
         await Promise.all(directory.list().map(({ load: begin }) => begin?.()));

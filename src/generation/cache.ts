@@ -81,6 +81,4 @@ export type CacheWish = {
   readonly preset?: string;
   /** Undefined where only its own answer will do. */
   readonly semantic?: SemanticWish;
-  /** Told what became of it, before the first event. */
-  readonly onCache?: (news: CacheNews) => void;
 };

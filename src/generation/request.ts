@@ -1,4 +1,5 @@
 import type { CacheWish } from "./cache.ts";
+import type { Observe } from "./news.ts";
 import type { Terms } from "./terms.ts";
 
 /** Who said a message. OpenAI's `developer` arrives here as `system`: the open models' templates know no other. */
@@ -156,6 +157,8 @@ export type GenerationRequest = {
   readonly terms?: Terms;
   /** Undefined is what the cache does by itself. */
   readonly cache?: CacheWish;
+  /** Hears what happens to the request beside its events. */
+  readonly observe?: Observe;
   /** Aborted when nobody wants the answer any more; everything that the request held is freed at once. */
   readonly signal: AbortSignal;
 };

@@ -3,26 +3,6 @@ export const PRIORITIES = ["interactive", "default", "batch"] as const;
 
 export type Priority = (typeof PRIORITIES)[number];
 
-/** What a request is told of its wait. */
-export type WaitNews =
-  | {
-      readonly type: "waiting";
-      /** How many requests are likely to have their turns before it, itself included: 1 is the next. */
-      readonly position: number;
-      /** When its first token is likely to come, in ms from now. */
-      readonly etaMs: number;
-    }
-  | {
-      readonly type: "admitted";
-      /** How long it waited for its turn, in ms. */
-      readonly waitedMs: number;
-      /** Its position when it came; 0 where it had its turn at once. */
-      readonly position: number;
-    };
-
-/** Tokens that a generation took. */
-export type Spent = { readonly prompt: number; readonly cached: number; readonly completion: number };
-
 /** Sets a request that runs aside, and has it go on where it was. */
 export type Hold = {
   /** Frees what it runs in. Its events come to a halt. False where it can't be now, and goes on. */
@@ -46,14 +26,8 @@ export type Terms = {
   readonly isReturning?: boolean;
   /** Nobody waits for it: it runs only while nobody else is served, and ends when somebody comes. */
   readonly isWarmUp?: boolean;
-  /** Called when the limits of its key have let it in. */
-  readonly onAccepted?: () => void;
-  /** Called where nobody reads on, with what was spent and no event told of. */
-  readonly onLeft?: (spent: Spent) => void;
   /** Called when an engine has taken the request, where it can set it aside. The queue's own. */
   readonly onTaken?: (hold: Hold) => void;
-  /** Called at most once a second while the request waits, and once when its turn has come. */
-  readonly onWait?: (news: WaitNews) => void;
 };
 
 /** Terms for requests that come without any: from inside the gateway, or where nobody needs a key. */

@@ -1,5 +1,5 @@
 import type { GenerationEvent } from "./event.ts";
-import type { Spent } from "./terms.ts";
+import type { Spent } from "./news.ts";
 
 /** How many tokens a request took so far. */
 export type TokenCounts = {
@@ -14,7 +14,7 @@ export type TokenCounts = {
 /** Counts the tokens of a generation, or of several that make one answer, while their events pass by. */
 export type TokenCount = {
   readonly note: (event: GenerationEvent) => void;
-  /** Takes what no event told of, as `Terms.onLeft`. */
+  /** Takes what no event told of, as news of the type `left`. */
   readonly noteLeft: (spent: Spent) => void;
   /** Choices that have not finished count as what was heard of them, a token for each event at least. */
   readonly counts: () => TokenCounts;

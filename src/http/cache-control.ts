@@ -24,12 +24,8 @@ export function makeCacheWish(c: Context<HttpEnv>, preset: CacheWish = {}, isAwa
     ...(answers !== undefined && { answers }),
     ...decodeCacheWish((name) => c.req.header(name)),
   };
-  if (!isAwaited) {
-    return wish;
-  }
-  const outcome = watchCache(wish.isPaced);
-  c.get("facts").cache = outcome;
-  return { ...wish, onCache: outcome.note };
+  if (isAwaited) c.get("facts").cache = watchCache(wish.isPaced);
+  return wish;
 }
 
 const NO_DIRECTIVES: ReadonlyMap<string, string> = new Map();

@@ -2,7 +2,7 @@ import type { CacheNews } from "../generation/cache.ts";
 
 /** What the cache made of a request, as far as it has told. */
 export type CacheOutcome = {
-  /** Hears the cache, as `CacheWish.onCache`. */
+  /** Hears the cache. */
   readonly note: (news: CacheNews) => void;
   /** Undefined where nothing was told. */
   readonly known: () => CacheNews | undefined;

@@ -1,4 +1,8 @@
+import type { Context } from "hono";
 import type { GenerationEvent } from "../generation/event.ts";
+import type { Observe } from "../generation/news.ts";
+import type { Tally } from "../protocols/tally.ts";
+import type { HttpEnv } from "./context.ts";
 
 /** A generation that runs for one client. */
 export type ClientGeneration = {
@@ -34,4 +38,26 @@ export function startGeneration<Request extends object>(
     connection.addEventListener("abort", cancel, { once: true });
   }
   return { events, cancel, isCancelled: () => wanted.signal.aborted };
+}
+
+/** Notes what happens to the request for its headers, its stream and the access log. @param onAccepted called when its key's limits have let it in */
+export function noteNews(c: Context<HttpEnv>, tally: Tally, onAccepted?: () => void): Observe {
+  const facts = c.get("facts");
+  return (news) => {
+    switch (news.type) {
+      case "accepted":
+        onAccepted?.();
+        return;
+      case "waiting":
+      case "admitted":
+        facts.wait?.note(news);
+        return;
+      case "cache":
+        facts.cache?.note(news.outcome);
+        return;
+      case "left":
+        tally.noteLeft(news.spent);
+        return;
+    }
+  };
 }

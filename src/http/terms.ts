@@ -37,12 +37,8 @@ export type AskedTerms = {
  */
 export function makeTerms(c: Context<HttpEnv>, serviceTier: ServiceTier | undefined, isAwaited = true): Terms {
   const terms = decodeTerms((name) => c.req.header(name), c.get("caller") ?? ANYBODY, { serviceTier, isAwaited });
-  if (!isAwaited) {
-    return terms;
-  }
-  const wait = watchWait();
-  c.get("facts").wait = wait;
-  return { ...terms, onWait: wait.note };
+  if (isAwaited) c.get("facts").wait = watchWait();
+  return terms;
 }
 
 /** What the headers and `asked` come to for this caller. Throws `InvalidRequestError` for a header of ours that is wrong. */

@@ -1,8 +1,8 @@
-import type { WaitNews } from "../generation/terms.ts";
+import type { WaitNews } from "../generation/news.ts";
 
 /** A request's wait for its turn, as far as the queue has told of it. */
 export type Wait = {
-  /** Hears the queue, as `Terms.onWait`. */
+  /** Hears the queue. */
   readonly note: (news: WaitNews) => void;
   /** How long it took so far, and the position: the latest one, or at its end the one that it came with. Undefined where nothing was told. */
   readonly known: () => { readonly ms: number; readonly position: number } | undefined;

@@ -1,8 +1,9 @@
 import { OverloadedError, SupersededError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
+import type { News } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
-import { OWN_TERMS, type Spent } from "../generation/terms.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
 import { createTokenCount } from "../generation/token-count.ts";
 import { estimateTokens } from "./estimate.ts";
 import type { Key } from "./key.ts";
@@ -64,9 +65,9 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
     if (!isReplay) count.note(event);
   }
 
-  function onLeft(spent: Spent): void {
-    count.noteLeft(spent);
-    request.terms?.onLeft?.(spent);
+  function observe(news: News): void {
+    if (news.type === "left") count.noteLeft(news.spent);
+    request.observe?.(news);
   }
 
   function pass(result: IteratorResult<GenerationEvent>): IteratorResult<GenerationEvent> {
@@ -91,8 +92,8 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
       end("left");
       return { done: true, value: undefined };
     }
-    request.terms?.onAccepted?.();
-    source = next({ ...request, terms: { ...(request.terms ?? OWN_TERMS), onLeft } })[Symbol.asyncIterator]();
+    request.observe?.({ type: "accepted" });
+    source = next({ ...request, observe })[Symbol.asyncIterator]();
     return source.next().then(pass, fail);
   }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Generate } from "../generation/layer.ts";
+import type { Observe } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS, type Terms } from "../generation/terms.ts";
 import type { PresetLog } from "./library.ts";
@@ -144,10 +145,10 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
 
 async function exhaust(generate: Generate, request: GenerationRequest): Promise<boolean> {
   let isThere = false;
-  const onCache: NonNullable<GenerationRequest["cache"]>["onCache"] = ({ type }) => {
-    isThere = type === "hit";
+  const observe: Observe = (news) => {
+    if (news.type === "cache") isThere = news.outcome.type === "hit";
   };
-  for await (const _ of generate({ ...request, cache: { ...request.cache, onCache } })) {
+  for await (const _ of generate({ ...request, observe })) {
     if (isThere) return false;
   }
   return true;

@@ -1,4 +1,5 @@
-import type { Hold, Priority, WaitNews } from "../generation/terms.ts";
+import type { WaitNews } from "../generation/news.ts";
+import type { Hold, Priority } from "../generation/terms.ts";
 import type { Order, PromptPrice } from "./price.ts";
 
 /** A request that wants its turn. */

@@ -56,7 +56,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
       }
       signal.addEventListener("abort", onAbort, { once: true });
       stay = queue.arrive({
-        ...{ tenant: terms.tenant, priority: terms.priority, maxWaitMs: terms.maxWaitMs, onWait: terms.onWait },
+        ...{ tenant: terms.tenant, priority: terms.priority, maxWaitMs: terms.maxWaitMs, onWait: request.observe },
         isFirst: terms.isReturning,
         isWarmUp: terms.isWarmUp,
         ...{ size: sizeOfPrompt(request), choices: request.choices, maxTokens: request.maxTokens },

@@ -4,6 +4,7 @@ import { createAnswerStore } from "../../src/cache/store.ts";
 import { NotCachedError, OverloadedError } from "../../src/generation/errors.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { Generate } from "../../src/generation/layer.ts";
+import type { News, Observe } from "../../src/generation/news.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import type { Terms } from "../../src/generation/terms.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
@@ -48,9 +49,9 @@ describe("answerRepeats", () => {
   it("generates once, and answers the repeat in the same pieces, at no cost", async () => {
     const { run, generated, later } = setUp();
     const [first, second] = [noting(), noting()];
-    expect(await collect(run(greedy({ cache: first.cache })))).toEqual(EVENTS);
+    expect(await collect(run(greedy({ ...first.asked })))).toEqual(EVENTS);
     later(3_000);
-    const again = await collect(run(greedy({ cache: second.cache, id: "req_2" })));
+    const again = await collect(run(greedy({ ...second.asked, id: "req_2" })));
     expect(withoutCost(again)).toEqual(withoutCost(EVENTS));
     expect(again[0]).toEqual({ type: "started", promptTokens: 12, cachedTokens: 12, isReplay: true });
     expect(generated()).toBe(1);
@@ -61,8 +62,8 @@ describe("answerRepeats", () => {
   it("passes on as it is what is drawn by chance, unless the request takes what was drawn before", async () => {
     const { layer, run, generated } = setUp();
     const events = play();
-    const { cache, news } = noting();
-    expect(layer(generationRequest({ cache }), () => events)).toBe(events);
+    const { asked, news } = noting();
+    expect(layer(generationRequest(asked), () => events)).toBe(events);
     expect(news).toEqual([BYPASS]);
     for (let count = 0; count < 2; count++) await collect(run(generationRequest({ cache: { maxAgeSeconds: 60 } })));
     expect(generated()).toBe(1);
@@ -92,9 +93,9 @@ describe("answerRepeats", () => {
 
   it("stores and does not answer with no-cache, and says that it could have", async () => {
     const { run, generated } = setUp();
-    const { cache, news } = noting({ noCache: true });
-    await collect(run(greedy({ cache })));
-    await collect(run(greedy({ cache })));
+    const { asked, news } = noting({ noCache: true });
+    await collect(run(greedy(asked)));
+    await collect(run(greedy(asked)));
     await collect(run(greedy()));
     expect(generated()).toBe(2);
     expect(news).toEqual([MISS, { ...MISS, reason: "request" }]);
@@ -107,11 +108,11 @@ describe("answerRepeats", () => {
     await collect(run(greedy({ cache: { maxAgeSeconds: 10 } })));
     expect(generated()).toBe(1);
     const young = noting({ maxAgeSeconds: 9 });
-    await collect(run(greedy({ cache: young.cache })));
+    await collect(run(greedy({ ...young.asked })));
     expect(young.news).toEqual([{ ...MISS, reason: "request" }]);
     later(TTL_MS);
     const late = noting();
-    await collect(run(greedy({ cache: late.cache })));
+    await collect(run(greedy({ ...late.asked })));
     expect(late.news).toEqual([{ ...MISS, reason: "stale" }]);
     expect(generated()).toBe(3);
   });
@@ -120,14 +121,14 @@ describe("answerRepeats", () => {
     const { run, generated, later } = setUp();
     await collect(run(greedy()));
     later(TTL_MS + 5_000);
-    const { cache, news } = noting({ staleWhileRevalidateSeconds: 5 });
-    const [started] = await collect(run(greedy({ cache })));
+    const { asked, news } = noting({ staleWhileRevalidateSeconds: 5 });
+    const [started] = await collect(run(greedy(asked)));
     expect(started).toMatchObject({ isReplay: false });
     expect(news).toEqual([{ type: "hit", ageSeconds: 105, ttlSeconds: -5 }]);
     await settled();
     expect(generated()).toBe(2);
     const after = noting();
-    await collect(run(greedy({ cache: after.cache })));
+    await collect(run(greedy({ ...after.asked })));
     expect(after.news).toEqual([{ type: "hit", ageSeconds: 0, ttlSeconds: 100 }]);
   });
 
@@ -147,15 +148,17 @@ describe("answerRepeats", () => {
 
   it("answers only-if-cached with what is stored, or refuses", async () => {
     const { run, generated } = setUp();
-    const { cache, news } = noting({ onlyIfCached: true });
-    for (const request of [greedy({ cache }), greedy({ cache, model: "unknown" }), generationRequest({ cache })]) {
+    const { asked, news } = noting({ onlyIfCached: true });
+    for (const request of [greedy(asked), greedy({ ...asked, model: "unknown" }), generationRequest(asked)]) {
       await expect(collect(run(request))).rejects.toThrow(NotCachedError);
     }
     expect(generated()).toBe(0);
     expect(news).toEqual([{ type: "none" }, { type: "none" }, { type: "none" }]);
     await collect(run(greedy()));
-    expect(await collect(run(greedy({ cache })))).toHaveLength(EVENTS.length);
-    await expect(collect(run(greedy({ cache: { ...cache, noStore: true } })))).rejects.toThrow(NotCachedError);
+    expect(await collect(run(greedy(asked)))).toHaveLength(EVENTS.length);
+    await expect(collect(run(greedy({ ...asked, cache: { ...asked.cache, noStore: true } })))).rejects.toThrow(
+      NotCachedError,
+    );
   });
 
   it("gives no tenant another's answer, and everybody what is public", async () => {
@@ -220,8 +223,8 @@ describe("requests that are alike, at once", () => {
       engine.say({ type: "started", promptTokens: 12, cachedTokens: 4 });
       await begun;
     }
-    const { cache, news } = noting(second.cache);
-    const late = run({ ...second, cache })[Symbol.asyncIterator]();
+    const { asked, news } = noting(second.cache);
+    const late = run({ ...second, ...asked })[Symbol.asyncIterator]();
     const joined = late.next();
     joined.catch(() => {});
     return { engine, leader, begun, late, joined, news };
@@ -248,18 +251,18 @@ describe("requests that are alike, at once", () => {
 
   it("all hear of the wait", async () => {
     const heard: string[] = [];
-    const hear = (who: string) => terms({ onWait: () => void heard.push(who) });
+    const hear = (who: string) => (news: News) => void (news.type === "waiting" && heard.push(who));
     const engine = byHand();
-    let onWait: Terms["onWait"];
+    let observe: Observe | undefined;
     const { run } = setUp((request) => {
-      onWait = request.terms?.onWait;
+      observe = request.observe;
       return engine.generate(request);
     });
     for (const who of ["first", "second"])
-      void run(greedy({ terms: hear(who) }))
+      void run(greedy({ observe: hear(who) }))
         [Symbol.asyncIterator]()
         .next();
-    onWait?.({ type: "waiting", position: 1, etaMs: 5 });
+    observe?.({ type: "waiting", position: 1, etaMs: 5 });
     expect(heard).toEqual(["first", "second"]);
   });
 

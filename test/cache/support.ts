@@ -1,5 +1,6 @@
 import type { CacheNews, CacheWish } from "../../src/generation/cache.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
+import type { Observe } from "../../src/generation/news.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { generationRequest } from "../fixtures/generation.ts";
 
@@ -25,10 +26,13 @@ export function withoutCost(events: readonly GenerationEvent[]): GenerationEvent
   );
 }
 
-/** Wishes that note what became of them. */
-export function noting(wish: CacheWish = {}): { readonly cache: CacheWish; readonly news: CacheNews[] } {
+/** A request with these wishes, which notes what became of it. */
+export function noting(wish: CacheWish = {}) {
   const news: CacheNews[] = [];
-  return { cache: { ...wish, onCache: (each) => void news.push(each) }, news };
+  const observe: Observe = (each) => {
+    if (each.type === "cache") news.push(each.outcome);
+  };
+  return { asked: { cache: wish, observe }, news };
 }
 
 /** A generation whose events come when the test says so. */

@@ -67,8 +67,8 @@ describe("a tier", () => {
   it("answers what memory has nothing for, and is named", async () => {
     const { tier, answer, asked } = tierByHand();
     const { run, runs } = setUp({ tiers: [tier] });
-    const { cache, news } = noting();
-    const events = collect(run(greedy({ cache })));
+    const { asked: mine, news } = noting();
+    const events = collect(run(greedy(mine)));
     await settled();
     answer(answerOf(NOW_MS - 5_000));
     expect(withoutCost(await events)).toEqual(withoutCost(EVENTS));
@@ -109,8 +109,8 @@ describe("a tier", () => {
   it("that fails is passed over, for the next one and then for a generation", async () => {
     const [first, second] = [tierByHand("FIRST"), tierByHand("SECOND")];
     const { run, runs } = setUp({ tiers: [first.tier, second.tier] });
-    const { cache, news } = noting();
-    const events = collect(run(greedy({ cache })));
+    const { asked: mine, news } = noting();
+    const events = collect(run(greedy(mine)));
     await settled();
     first.fail();
     await settled();
@@ -123,8 +123,8 @@ describe("a tier", () => {
   it("whose answer is too old for the request is passed over", async () => {
     const { tier, answer } = tierByHand();
     const { run, runs } = setUp({ tiers: [tier] });
-    const { cache, news } = noting({ maxAgeSeconds: 4 });
-    const events = collect(run(greedy({ cache })));
+    const { asked: mine, news } = noting({ maxAgeSeconds: 4 });
+    const events = collect(run(greedy(mine)));
     await settled();
     answer(answerOf(NOW_MS - 5_000));
     await events;
@@ -139,8 +139,8 @@ describe("a tier", () => {
     await settled();
     answer(answerOf());
     expect(await found).toHaveLength(EVENTS.length);
-    const { cache, news } = noting({ onlyIfCached: true });
-    const none = collect(run(greedy({ cache })));
+    const { asked: mine, news } = noting({ onlyIfCached: true });
+    const none = collect(run(greedy(mine)));
     none.catch(() => {});
     await settled();
     answer();
@@ -152,7 +152,7 @@ describe("a tier", () => {
     const { tier, asked, answer } = tierByHand();
     const { run, runs } = setUp({ tiers: [tier] });
     const notes = [noting(), noting(), noting()];
-    const all = notes.map(({ cache }) => collect(run(greedy({ cache }))));
+    const all = notes.map(({ asked: mine }) => collect(run(greedy(mine))));
     await settled();
     expect(asked).toHaveLength(1);
     answer();

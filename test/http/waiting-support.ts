@@ -1,6 +1,6 @@
 import { Hono } from "hono";
+import type { WaitNews } from "../../src/generation/news.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
-import type { WaitNews } from "../../src/generation/terms.ts";
 import type { Caller, HttpEnv } from "../../src/http/context.ts";
 import { aborted } from "../fixtures/generation.ts";
 import { answerWith, createTestApp, jsonInit, MODEL_ID, script } from "./support.ts";
@@ -78,7 +78,7 @@ export function createWaitingApp(caller?: Caller) {
   app.route("/", gateway);
 
   function tell(news: WaitNews): void {
-    for (const { terms } of seen) terms?.onWait?.(news);
+    for (const { observe } of seen) observe?.(news);
   }
 
   return {

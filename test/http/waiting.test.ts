@@ -276,11 +276,11 @@ describe("a batch of prompts", () => {
     const text = (await response).text();
     const [first, second, third] = queue.seen;
     expect(new Set(queue.seen.map(({ id, terms }) => `${id} ${terms?.supersedeId}`)).size).toBe(1);
-    first?.terms?.onWait?.({ type: "admitted", waitedMs: 1_000, position: 1 });
-    second?.terms?.onWait?.({ type: "waiting", position: 2, etaMs: 800 });
+    first?.observe?.({ type: "admitted", waitedMs: 1_000, position: 1 });
+    second?.observe?.({ type: "waiting", position: 2, etaMs: 800 });
     await vi.advanceTimersByTimeAsync(1_000);
-    second?.terms?.onWait?.({ type: "admitted", waitedMs: 2_000, position: 2 });
-    third?.terms?.onWait?.({ type: "admitted", waitedMs: 1_500, position: 3 });
+    second?.observe?.({ type: "admitted", waitedMs: 2_000, position: 2 });
+    third?.observe?.({ type: "admitted", waitedMs: 1_500, position: 3 });
     queue.admit(10, 0);
     expect(splitComments(await text).comments).toEqual([": queued position=3 eta_ms=900"]);
     await loopTurn();

@@ -72,8 +72,8 @@ async function gateway({ followMs = 20_000, generate = play }: Options = {}) {
       }),
     /** Asks, and tells what became of it. */
     async ask(overrides: Partial<GenerationRequest> = {}) {
-      const { cache, news } = noting(overrides.cache);
-      const events = await collect(run(greedy({ ...overrides, cache })));
+      const { asked, news } = noting(overrides.cache);
+      const events = await collect(run(greedy({ ...overrides, ...asked })));
       return { events, news: news[0] };
     },
     [Symbol.asyncDispose]: shared.close,

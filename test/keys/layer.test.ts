@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { OverloadedError, SupersededError } from "../../src/generation/errors.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { Generate } from "../../src/generation/layer.ts";
+import type { Observe } from "../../src/generation/news.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { holdToLimits } from "../../src/keys/layer.ts";
 import type { Outcome, Used, Work } from "../../src/keys/meter.ts";
@@ -84,14 +85,15 @@ describe("holdToLimits", () => {
 
   it("counts what the engine drew and nobody heard, and passes that on", async () => {
     const heard: unknown[] = [];
-    const { ends, run } = setUp(async function* ({ terms, signal }) {
+    const { ends, run } = setUp(async function* ({ observe, signal }) {
       yield* EVENTS.slice(0, 2);
-      signal.addEventListener("abort", () => terms?.onLeft?.({ prompt: 0, cached: 0, completion: 40 }));
+      const spent = { prompt: 0, cached: 0, completion: 40 };
+      signal.addEventListener("abort", () => observe?.({ type: "left", spent }));
       yield* EVENTS.slice(2, 3);
     });
     const leaving = new AbortController();
-    const terms = { tenant: "key_1", priority: "default", onLeft: (spent: unknown) => void heard.push(spent) } as const;
-    const iterator = run({ terms, signal: leaving.signal });
+    const observe: Observe = (news) => void (news.type === "left" && heard.push(news));
+    const iterator = run({ observe, signal: leaving.signal });
     for (let taken = 0; taken < 3; taken++) await iterator.next();
     leaving.abort();
     await iterator.return?.();

@@ -39,7 +39,8 @@ function setUp(plans: Record<string, WarmRequests>) {
     plan: (id) => plans[id],
     async *generate(request) {
       const text = textOf(request);
-      if (stored.has(text)) request.cache?.onCache?.({ type: "hit", ageSeconds: 1, ttlSeconds: 1 });
+      if (stored.has(text))
+        request.observe?.({ type: "cache", outcome: { type: "hit", ageSeconds: 1, ttlSeconds: 1 } });
       else {
         begun.push(text);
         await Promise.race([held?.promise, aborted(request.signal)]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
+import type { Observe } from "../../src/generation/news.ts";
 import type { Terms } from "../../src/generation/terms.ts";
 import { createLoadControl } from "../../src/queue/load-control.ts";
 import { generationRequest } from "../fixtures/generation.ts";
@@ -22,8 +23,8 @@ function createBench({ slots = 1, maxPending = 256 } = {}) {
   const load = createLoadControl({ ...limits, clock, random: () => 0 });
   const queue = load.queueFor({ slots, minSlots: slots, targetItlMs: 250 });
 
-  function begin(terms: Partial<Terms> = {}, signal = new AbortController().signal) {
-    const request = generationRequest({ terms: { tenant: "a", priority: "default", ...terms }, signal });
+  function begin(terms: Partial<Terms> = {}, signal = new AbortController().signal, observe: Observe = () => {}) {
+    const request = generationRequest({ terms: { tenant: "a", priority: "default", ...terms }, signal, observe });
     return compose([queue.gate, queue.turns], endless)(request)[Symbol.asyncIterator]();
   }
   return {
@@ -46,7 +47,7 @@ describe("a request of the warm-up", () => {
     const warming = await warm();
     expect(queue.counts().sequences).toBe(1);
     const waits: unknown[] = [];
-    expect((await begin({ onWait: (news) => waits.push(news) }).next()).value).toEqual(TEXT);
+    expect((await begin({}, undefined, (news) => waits.push(news)).next()).value).toEqual(TEXT);
     expect(waits).toEqual([{ type: "admitted", waitedMs: 0, position: 0 }]);
     await expect(warming.next()).rejects.toThrow("aborted");
     expect(queue.counts()).toMatchObject({ running: 1, waiting: 0, sequences: 1 });

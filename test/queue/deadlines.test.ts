@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { ContextLengthExceededError, OverloadedError } from "../../src/generation/errors.ts";
-import type { WaitNews } from "../../src/generation/terms.ts";
+import type { WaitNews } from "../../src/generation/news.ts";
 import { createAdmission } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
 import type { Job, Stay } from "../../src/queue/job.ts";

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { OverloadedError } from "../../src/generation/errors.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import { compose } from "../../src/generation/layer.ts";
+import type { News } from "../../src/generation/news.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
-import type { Terms, WaitNews } from "../../src/generation/terms.ts";
+import type { Terms } from "../../src/generation/terms.ts";
 import { createModelQueue } from "../../src/queue/queue.ts";
 import { takeTurns } from "../../src/queue/take-turns.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
@@ -20,11 +21,12 @@ function createBench({ slots = 1 } = {}) {
 
   /** Begins a request and asks for its first event. */
   function begin(id: string, overrides: Partial<GenerationRequest> = {}, terms: Partial<Terms> = {}) {
-    const news: WaitNews[] = [];
+    const news: News[] = [];
     const events = generate(
       generationRequest({
         id,
-        terms: { tenant: "a", priority: "default", onWait: (each) => news.push(each), ...terms },
+        terms: { tenant: "a", priority: "default", ...terms },
+        observe: (each) => news.push(each),
         ...overrides,
       }),
     )[Symbol.asyncIterator]();

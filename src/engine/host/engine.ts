@@ -189,7 +189,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
         ...{ prompt: told.untoldPrompt, cached: told.untoldCached },
         completion: Math.max(0, drawn - told.completion),
       };
-      if (spent.prompt + spent.completion > 0) request.terms?.onLeft?.(spent);
+      if (spent.prompt + spent.completion > 0) request.observe?.({ type: "left", spent });
     }
     return reader;
   };

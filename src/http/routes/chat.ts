@@ -13,7 +13,7 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { atPlaces, chatPlaces, noteDroppedKeywords } from "../dropped-keywords.ts";
-import { startGeneration } from "../generation.ts";
+import { noteNews, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
@@ -62,7 +62,8 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
         ...wanted,
         id,
         model: model.id,
-        terms: { ...terms, onLeft: tally.noteLeft },
+        terms,
+        observe: noteNews(c, tally),
         cache: { ...makeCacheWish(c, opened.cache(chat.generation.prompt)), isWhole: !chat.stream },
       },
       connection,

@@ -11,7 +11,7 @@ import { decodeSampling } from "../../protocols/sampling.ts";
 import { createTally, type Tally } from "../../protocols/tally.ts";
 import { answerClient, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
-import { type ClientGeneration, startGeneration } from "../generation.ts";
+import { type ClientGeneration, noteNews, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
 import { keepNewest } from "../responses/keep-newest.ts";
@@ -73,7 +73,7 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     const tally = createTally(1);
     const generation = startGeneration(
       run,
-      { ...MANNER, prompt: ask("", ""), id, model: model.id, terms: { ...terms, onLeft: tally.noteLeft } },
+      { ...MANNER, prompt: ask("", ""), id, model: model.id, terms, observe: noteNews(c, tally) },
       connection,
     );
     const answer = async () => {

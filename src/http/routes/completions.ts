@@ -13,7 +13,7 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { chatPlaces, noteDroppedKeywords } from "../dropped-keywords.ts";
-import { startGeneration } from "../generation.ts";
+import { noteNews, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
 import { refusePreset } from "../preset.ts";
@@ -54,7 +54,8 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
         ...each,
         id: c.get("requestId"),
         model: model.id,
-        terms: { ...terms, onLeft: tally.noteLeft },
+        terms,
+        observe: noteNews(c, tally),
         cache: { ...makeCacheWish(c), isWhole: !completion.stream },
       },
       connection,

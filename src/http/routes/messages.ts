@@ -15,7 +15,7 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { atPlaces, messagesPlaces, noteDroppedKeywords, type SchemaPlaces } from "../dropped-keywords.ts";
-import { startGeneration } from "../generation.ts";
+import { noteNews, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
@@ -53,7 +53,8 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
         ...wanted,
         id,
         model: model.id,
-        terms: { ...terms, onLeft: tally.noteLeft },
+        terms,
+        observe: noteNews(c, tally),
         cache,
       },
       connection,

@@ -12,7 +12,7 @@ import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
 import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
 import { atPlaces, noteDroppedKeywords, responsesPlaces } from "../dropped-keywords.ts";
-import { type ClientGeneration, startGeneration } from "../generation.ts";
+import { type ClientGeneration, noteNews, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
 import type { OpenPreset } from "../preset.ts";
@@ -82,7 +82,7 @@ export function createResponse({
     const asked = { ...completed, prompt, id, model: model.id, cache };
     const generation = startGeneration(
       fitting(generate),
-      { ...asked, terms: { ...terms, onAccepted: accepted.resolve, onLeft: tally.noteLeft } },
+      { ...asked, terms, observe: noteNews(c, tally, accepted.resolve) },
       wanted,
     );
 

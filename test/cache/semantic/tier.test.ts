@@ -3,11 +3,11 @@ import { answerRepeats } from "../../../src/cache/layer.ts";
 import { createSemanticTier } from "../../../src/cache/semantic/tier.ts";
 import type { Pair, Verify } from "../../../src/cache/semantic/verify.ts";
 import { createAnswerStore } from "../../../src/cache/store.ts";
-import type { CacheNews, CacheWish, SemanticWish } from "../../../src/generation/cache.ts";
+import type { CacheWish, SemanticWish } from "../../../src/generation/cache.ts";
 import type { Generate } from "../../../src/generation/layer.ts";
 import type { GenerationRequest, Message } from "../../../src/generation/request.ts";
 import { aborted, collect } from "../../fixtures/generation.ts";
-import { greedy, saying, withoutCost } from "../support.ts";
+import { greedy, noting, saying, withoutCost } from "../support.ts";
 
 const TERMS = { minSimilarity: 0.8, minAgreement: 0.5, timeoutMs: 60_000 };
 const FIRST = "How do I reset my password?";
@@ -38,8 +38,8 @@ function setUp(verify: Verify = async () => true) {
 
   /** Asks, and says what became of it and what was answered. */
   async function ask(text: string, how: Partial<Asked> = {}) {
-    const news: CacheNews[] = [];
-    const request = requestFor(text, { ...how, wish: { ...how.wish, onCache: (each) => void news.push(each) } });
+    const { asked, news } = noting();
+    const request = { ...requestFor(text, how), observe: asked.observe };
     const events = await collect(layer(request, next));
     const said = events.flatMap((event) => (event.type === "text" ? [event.text] : [])).join("");
     return { news: news[0], said, events };

@@ -6,7 +6,7 @@ import {
   InvalidSamplingError,
   UnrenderablePromptError,
 } from "../../../src/generation/errors.ts";
-import type { Spent } from "../../../src/generation/terms.ts";
+import type { Observe, Spent } from "../../../src/generation/news.ts";
 import { at, createBench, createReadyBench, errorOf, read, requestOf, settle, textOf } from "./helpers.ts";
 
 const NOTHING = { requests: 0, submissions: 0 };
@@ -142,8 +142,8 @@ test("an abort cancels the unfinished sequences at once and throws the signal's 
 test("who leaves is told of what was spent and not heard: tokens that were held back, text that was not read, a prompt", async () => {
   const { engine, worker } = await createReadyBench();
   const spent: Spent[] = [];
-  const terms = { tenant: "one", priority: "default", onLeft: (left: Spent) => void spent.push(left) } as const;
-  const iterator = engine.generate(requestOf({ choices: 2, terms }))[Symbol.asyncIterator]();
+  const observe: Observe = (news) => void (news.type === "left" && spent.push(news.spent));
+  const iterator = engine.generate(requestOf({ choices: 2, observe }))[Symbol.asyncIterator]();
   const first = iterator.next();
   worker.step({ id: 1, started, tokens: [1], text: "a" });
   expect(await first).toMatchObject({ value: { type: "started" } });
@@ -151,7 +151,7 @@ test("who leaves is told of what was spent and not heard: tokens that were held 
   worker.step({ id: 2, tokens: [4], text: "" });
   await iterator.return?.();
 
-  const unheard = engine.generate(requestOf({ terms }))[Symbol.asyncIterator]();
+  const unheard = engine.generate(requestOf({ observe }))[Symbol.asyncIterator]();
   const never = unheard.next();
   void unheard.return?.();
   await never;
@@ -160,12 +160,12 @@ test("who leaves is told of what was spent and not heard: tokens that were held 
 
 test("who has read to the end is told of nothing left", async () => {
   const { engine, worker } = await createReadyBench();
-  const onLeft = vi.fn();
-  const reading = read(engine.generate(requestOf({ terms: { tenant: "one", priority: "default", onLeft } })));
+  const observe = vi.fn();
+  const reading = read(engine.generate(requestOf({ observe })));
   await settle();
   worker.step({ id: 1, started, tokens: [1, 2], text: "ab", finished: { reason: "stop", completionTokens: 2 } });
   await reading.ended;
-  expect(onLeft).not.toHaveBeenCalled();
+  expect(observe).not.toHaveBeenCalledWith(expect.objectContaining({ type: "left" }));
 });
 
 test("an aborted request is never submitted", async () => {
