@@ -4,7 +4,10 @@ import { BODY_LIMITS } from "../json/limits.ts";
 import { readJsonBody } from "../json/parse.ts";
 import { excessError } from "../protocols/json-excess.ts";
 import { isPassedOn } from "../protocols/passed-on.ts";
+import { incomingOf } from "./connection.ts";
+import type { HttpEnv } from "./context.ts";
 import { ClientGoneError, HttpError } from "./errors.ts";
+import { takeTurn } from "./loop-turns.ts";
 import { prepareFormats } from "./prepare-formats.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -17,7 +20,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  * @throws InvalidRequestError for the field that holds too much
  * @throws ClientGoneError where the client left before its end
  */
-export async function readJson(c: Context): Promise<unknown> {
+export async function readJson(c: Context<HttpEnv>): Promise<unknown> {
   const text = decodeUtf8(await readBytes(c));
   if (text.trim() === "") {
     throw unparsable("it is empty");
@@ -38,9 +41,13 @@ async function parse(text: string) {
   }
 }
 
-async function readBytes(c: Context): Promise<ArrayBuffer> {
+async function readBytes(c: Context<HttpEnv>): Promise<ArrayBuffer> {
+  // Then it is read within this turn of the event loop.
+  const isHere = incomingOf(c)?.complete === true;
   try {
-    return await c.req.arrayBuffer();
+    const bytes = await c.req.arrayBuffer();
+    if (!isHere) await takeTurn(true);
+    return bytes;
   } catch {
     // Node tells of no other failure than that the connection ended.
     throw new ClientGoneError();

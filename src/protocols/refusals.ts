@@ -22,7 +22,7 @@ export const isNot =
 /** Throws `InvalidRequestError` when `body` asks for something that this server doesn't do, rather than doing without it in silence. */
 export function refuseUnsupported(body: unknown, refusals: readonly Refusal[]): void {
   for (const { param, asksForIt, reason, hasSubstitute = false } of refusals) {
-    const value = param.split(".").reduce<unknown>((object, key) => Object(object)[key], body);
+    const value = valueAt(body, param);
     const isEmpty = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
     if (!isEmpty && asksForIt(value)) {
       throw new InvalidRequestError(
@@ -32,4 +32,11 @@ export function refuseUnsupported(body: unknown, refusals: readonly Refusal[]): 
       );
     }
   }
+}
+
+/** Most names have no point in them, and each request is asked for all of them. */
+function valueAt(body: unknown, path: string): unknown {
+  return path.includes(".")
+    ? path.split(".").reduce<unknown>((object, key) => Object(object)[key], body)
+    : Object(body)[path];
 }

@@ -11,6 +11,10 @@ type Body = Readonly<Record<string, unknown>>;
 
 const REFUSALS: ReadonlyMap<Route, readonly Refusal[]> = new Map(ROUTES.map((route) => [route, findRefusals(route)]));
 
+type Alias = readonly [name: string, of: string];
+
+const ALIASES: ReadonlyMap<Route, readonly Alias[]> = new Map(ROUTES.map((route) => [route, findAliases(route)]));
+
 /**
  * The body as `route` reads it. Throws `InvalidRequestError` for a word in it that is known and can't be honoured there; that comes before
  * all else, since a field of another route says best what is missing of this one's.
@@ -89,7 +93,11 @@ function spreadOptions(body: unknown): unknown {
   return { ...rest, ...Object.fromEntries(wanted) };
 }
 
-function aliasesOf(route: Route): readonly (readonly [name: string, of: string])[] {
+function aliasesOf(route: Route): readonly Alias[] {
+  return ALIASES.get(route) ?? [];
+}
+
+function findAliases(route: Route): readonly Alias[] {
   return wordsOf(route).flatMap(({ name, fate }) => (fate.type === "alias" ? [[name, fate.of] as const] : []));
 }
 
