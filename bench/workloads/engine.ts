@@ -109,9 +109,9 @@ async function generate(sluice: Engine, bench: Bench, prompt: string, newTokens:
     signal: bench.signal,
   });
   for await (const event of events) {
-    if (event.type === "started") promptTokens = event.promptTokens - event.cachedTokens;
+    if (event.type === "started") promptTokens = (event.promptTokens ?? 0) - (event.cachedTokens ?? 0);
     else if (event.type === "text") eventsMs.push(performance.now());
-    else if (event.type === "finished") completionTokens = event.completionTokens;
+    else if (event.type === "finished") completionTokens = event.completionTokens ?? 0;
   }
   if (completionTokens !== newTokens)
     throw new Error(`${newTokens} tokens were asked for, and ${completionTokens} came`);

@@ -9,15 +9,17 @@ import type {
 /** An event, and how long after the one before it came. */
 export type TimedEvent = { readonly event: GenerationEvent; readonly afterMs: number };
 
-/** A token, its bytes as a text of one character each, and its log-probability: null is that of what can't be. */
-type PackedToken = readonly [token: number, bytes: string, logprob: number | null];
+/** A token's id, where it is known, its bytes as a text of one character each, and its log-probability: null is that of what can't be. */
+type PackedToken = readonly [token: number | null, bytes: string, logprob: number | null];
 type PackedLogprob = readonly [...PackedToken, top: readonly PackedToken[]];
 
 /** Events as short lists, each with its time in second place. Pieces that follow each other are one text, with the time of the first. */
 type Packed =
-  | readonly ["s", number, promptTokens: number]
+  | readonly ["s", number, promptTokens: number | null]
+  | readonly ["u", number, promptTokens: number, completionTokens: number, reasoningTokens: number | null]
   | readonly ["t", number, choice: number, text: string]
   | readonly ["r", number, choice: number, text: string]
+  | readonly ["n", number, choice: number, text: string]
   | readonly ["a", number, choice: number, text: string, index: number]
   | readonly ["l", number, choice: number, text: string, logprobs: readonly PackedLogprob[]]
   | readonly ["p", number, choice: number, logprobs: readonly PackedLogprob[]]
@@ -27,7 +29,7 @@ type Packed =
       number,
       choice: number,
       reason: FinishReason,
-      completionTokens: number,
+      completionTokens: number | null,
       reasoningTokens: number | null,
       stopString: string | null,
     ];
@@ -36,7 +38,7 @@ type Packed =
 type Cuts = readonly [lengths: readonly number[], times: readonly number[]];
 
 type Event<Type extends GenerationEvent["type"]> = Extract<GenerationEvent, { type: Type }>;
-type Piece = Event<"text" | "reasoning" | "toolArguments">;
+type Piece = Event<"text" | "reasoning" | "refusal" | "toolArguments">;
 type Run = { readonly first: Piece; text: string; readonly lengths: number[]; readonly times: number[] };
 
 const LINE_FEED = 10;
@@ -106,7 +108,7 @@ function packEvents(events: readonly TimedEvent[]): readonly [Packed[], Cuts[]] 
 /** Log-probabilities are of one piece, so such a text stays by itself. */
 function isPiece(event: GenerationEvent): event is Piece {
   if (event.type === "text") return event.logprobs === undefined;
-  return event.type === "reasoning" || event.type === "toolArguments";
+  return event.type === "reasoning" || event.type === "refusal" || event.type === "toolArguments";
 }
 
 function goesOn(before: Piece, piece: Piece): boolean {
@@ -129,7 +131,9 @@ function cut(whole: Piece, [lengths, times]: Cuts): TimedEvent[] {
 function pack(event: GenerationEvent, ms: number): Packed {
   switch (event.type) {
     case "started":
-      return ["s", ms, event.promptTokens];
+      return ["s", ms, event.promptTokens ?? null];
+    case "usage":
+      return ["u", ms, event.promptTokens, event.completionTokens, event.reasoningTokens ?? null];
     case "text": {
       const { choice, text, logprobs } = event;
       return logprobs === undefined ? ["t", ms, choice, text] : ["l", ms, choice, text, logprobs.map(packLogprob)];
@@ -138,12 +142,14 @@ function pack(event: GenerationEvent, ms: number): Packed {
       return ["p", ms, event.choice, event.logprobs.map(packPromptLogprob)];
     case "reasoning":
       return ["r", ms, event.choice, event.text];
+    case "refusal":
+      return ["n", ms, event.choice, event.text];
     case "toolArguments":
       return ["a", ms, event.choice, event.text, event.index];
     case "toolCall":
       return ["c", ms, event.choice, event.index, event.id, event.name];
     case "finished": {
-      const { choice, reason, completionTokens, reasoningTokens = null, stopString = null } = event;
+      const { choice, reason, completionTokens = null, reasoningTokens = null, stopString = null } = event;
       return ["f", ms, choice, reason, completionTokens, reasoningTokens, stopString];
     }
   }
@@ -151,14 +157,24 @@ function pack(event: GenerationEvent, ms: number): Packed {
 
 function unpack(packed: Packed): GenerationEvent {
   switch (packed[0]) {
-    case "s":
-      return { type: "started", promptTokens: packed[2], cachedTokens: packed[2], isReplay: true };
+    case "s": {
+      const [, , promptTokens] = packed;
+      const counts = promptTokens === null ? {} : { promptTokens, cachedTokens: promptTokens };
+      return { type: "started", ...counts, isReplay: true };
+    }
+    case "u": {
+      const [, , promptTokens, completionTokens, reasoningTokens] = packed;
+      const reasoning = reasoningTokens === null ? {} : { reasoningTokens };
+      return { type: "usage", promptTokens, cachedTokens: promptTokens, completionTokens, ...reasoning };
+    }
     case "t":
       return { type: "text", choice: packed[2], text: packed[3] };
     case "l":
       return { type: "text", choice: packed[2], text: packed[3], logprobs: packed[4].map(unpackLogprob) };
     case "p":
       return { type: "prompt", choice: packed[2], logprobs: packed[3].map(unpackPromptLogprob) };
+    case "n":
+      return { type: "refusal", choice: packed[2], text: packed[3] };
     case "r":
       return { type: "reasoning", choice: packed[2], text: packed[3] };
     case "a":
@@ -171,7 +187,7 @@ function unpack(packed: Packed): GenerationEvent {
         type: "finished",
         choice,
         reason,
-        completionTokens,
+        ...(completionTokens !== null && { completionTokens }),
         ...(reasoningTokens !== null && { reasoningTokens }),
         ...(stopString !== null && { stopString }),
       };
@@ -198,12 +214,12 @@ function unpackLogprob([token, bytes, logprob, top]: PackedLogprob): SampledLogp
 }
 
 function packToken({ token, bytes, logprob }: TokenLogprob): PackedToken {
-  return [token, String.fromCharCode(...bytes), Number.isFinite(logprob) ? logprob : null];
+  return [token ?? null, String.fromCharCode(...bytes), Number.isFinite(logprob) ? logprob : null];
 }
 
 function unpackToken([token, bytes, logprob]: PackedToken): TokenLogprob {
   return {
-    token,
+    ...(token !== null && { token }),
     bytes: Array.from(bytes, (character) => character.charCodeAt(0)),
     logprob: logprob ?? Number.NEGATIVE_INFINITY,
   };

@@ -113,7 +113,7 @@ export function createFlight(options: FlightOptions): Flight {
         signal,
         take(position) {
           const event = log[position - dropped];
-          return isLate && event?.type === "started" ? { ...event, cachedTokens: event.promptTokens } : event;
+          return isLate && event !== undefined ? asHeld(event) : event;
         },
         ending: () => ending,
         sizeOf,
@@ -126,6 +126,12 @@ export function createFlight(options: FlightOptions): Flight {
     hasStarted: () => hasStarted,
     isOpen: () => ending === undefined && bytes <= maxBytes,
   };
+}
+
+/** An event for who needs no evaluation of the prompt of its own. */
+function asHeld(event: GenerationEvent): GenerationEvent {
+  const tells = event.type === "started" || event.type === "usage";
+  return tells && event.promptTokens !== undefined ? { ...event, cachedTokens: event.promptTokens } : event;
 }
 
 /** About what an event takes in memory, in bytes. */

@@ -27,7 +27,7 @@ async function* runTogether(
   const sources = prompts.map((prompt) => generate({ ...request, prompt, signal })[Symbol.asyncIterator]());
   try {
     for await (const { index, value } of interleave(sources)) {
-      yield value.type === "started" ? value : { ...value, choice: index * request.choices + value.choice };
+      yield !("choice" in value) ? value : { ...value, choice: index * request.choices + value.choice };
     }
   } finally {
     left.abort();

@@ -16,25 +16,42 @@ export type TokenCount = {
   readonly note: (event: GenerationEvent) => void;
   /** Takes what no event told of, as news of the type `left`. */
   readonly noteLeft: (spent: Spent) => void;
-  /** Choices that have not finished count as what was heard of them, a token for each event at least. */
+  /** Choices whose tokens were not told count as what was heard of them, a token for each event at least. */
   readonly counts: () => TokenCounts;
 };
 
 export function createTokenCount(): TokenCount {
   const told = { prompt: 0, cached: 0, completion: 0, reasoning: 0 };
   const left = { prompt: 0, cached: 0, completion: 0 };
-  /** Events of each choice that has not finished. */
+  /** Events of each choice whose tokens were not told. */
   const heard = new Map<number, number>();
+  /** Those of them that have finished. */
+  const untold = new Set<number>();
+  /** It may come before the choices' ends. */
+  let isUsageTold = false;
+
+  function forget(choice: number): void {
+    heard.delete(choice);
+    untold.delete(choice);
+  }
 
   return {
     note(event) {
       if (event.type === "started") {
+        told.prompt += event.promptTokens ?? 0;
+        told.cached += event.cachedTokens ?? 0;
+      } else if (event.type === "usage") {
         told.prompt += event.promptTokens;
         told.cached += event.cachedTokens;
-      } else if (event.type === "finished") {
         told.completion += event.completionTokens;
         told.reasoning += event.reasoningTokens ?? 0;
-        heard.delete(event.choice);
+        for (const choice of untold) forget(choice);
+        isUsageTold = true;
+      } else if (event.type === "finished") {
+        told.completion += event.completionTokens ?? 0;
+        told.reasoning += event.reasoningTokens ?? 0;
+        if (event.completionTokens === undefined && !isUsageTold) untold.add(event.choice);
+        else forget(event.choice);
       } else if (event.type !== "prompt") {
         heard.set(event.choice, (heard.get(event.choice) ?? 0) + 1);
       }

@@ -68,7 +68,7 @@ export async function measurePrompt(
   const { output, ...rest } = wanted;
   const request = { ...rest, id: c.get("requestId"), model: model.id, signal, terms: { ...OWN_TERMS, tenant } };
   for await (const event of partOf(model, "measure")(request)) {
-    if (event.type === "started") return event.promptTokens;
+    if (event.type === "started" && event.promptTokens !== undefined) return event.promptTokens;
   }
   throw new Error("The prompt was not measured.");
 }

@@ -71,18 +71,23 @@ type WireEntry = z.infer<typeof entry>;
 const utf8 = new TextDecoder();
 
 /**
- * vLLM's form: for each token of the prompt an object by token ids, of the most likely ones and its own; null for the first. A rank is
+ * vLLM's form: for each token of the prompt an object by token ids, where they are known, of the most likely ones and its own; null for the first. A rank is
  * known of the most likely ones.
  */
 export function encodePromptLogprobs(logprobs: readonly PromptLogprob[]): (Record<string, WireEntry> | null)[] {
   return logprobs.map(({ logprob, top, ...own }) => {
     if (logprob === null) return null;
-    const entries = top.map((token, index) => [String(token.token), encodeEntry(token, index + 1)] as const);
-    const isTop = top.some(({ token }) => token === own.token);
+    const entries = top.map((token, index) => [nameOf(token), encodeEntry(token, index + 1)] as const);
+    const isTop = top.some((token) => nameOf(token) === nameOf(own));
     return Object.fromEntries(
-      isTop ? entries : [[String(own.token), encodeEntry({ ...own, logprob }, null)] as const, ...entries],
+      isTop ? entries : [[nameOf(own), encodeEntry({ ...own, logprob }, null)] as const, ...entries],
     );
   });
+}
+
+/** Its id, or its text where no id is known. */
+function nameOf({ token, bytes }: Pick<TokenLogprob, "token" | "bytes">): string {
+  return token === undefined ? utf8.decode(Uint8Array.from(bytes)) : String(token);
 }
 
 function encodeEntry({ bytes, logprob }: TokenLogprob, rank: number | null): WireEntry {

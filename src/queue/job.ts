@@ -26,12 +26,12 @@ export type Job = Order & {
 export type Stay = {
   /** Ends it, in whatever state: out of the queue, or its slots are free. Harmless when called again. */
   leave(): void;
-  /** The engine has begun. */
-  started(prompt: PromptPrice): void;
+  /** The engine has begun. @param prompt undefined where that is not known yet */
+  started(prompt: PromptPrice | undefined): void;
   /** The engine can set it aside, for others that wait. */
   taken(hold: Hold): void;
   /** A text came. @param gapMs since the one before it, where that says how fast the engine is */
   text(gapMs: number | undefined): void;
-  /** One of its choices has ended, and its slot is free. */
-  choiceEnded(completionTokens: number): void;
+  /** One of its choices has ended, and its slot is free. @param completionTokens undefined where that is not known yet */
+  choiceEnded(completionTokens: number | undefined): void;
 };

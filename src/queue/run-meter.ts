@@ -2,13 +2,14 @@ import type { Order, Pricing, PromptPrice } from "./price.ts";
 
 /** What is learnt of a request while it runs, and what it has really used. */
 export type RunMeter = {
-  started(prompt: PromptPrice): void;
+  /** @param prompt undefined where that is not known yet: it is estimated, and nothing is learnt of it */
+  started(prompt: PromptPrice | undefined): void;
   /** A text came. @param gapMs since the one before, where that says how fast the engine is. @param load sequences that run */
   text(gapMs: number | undefined, nowMs: number, load: number): void;
   /** It is set aside: from then on its times say nothing about speeds. */
   setAside(): void;
-  /** A choice has ended, and with it the use of a slot. */
-  choiceEnded(completionTokens: number): void;
+  /** A choice has ended, and with it the use of a slot. @param completionTokens undefined counts as the texts that came */
+  choiceEnded(completionTokens: number | undefined): void;
   /**
    * It has left. Its price by what it used, at the speeds of now; 0 where it never began. Undefined `wholeMs` is one that was cut short, of which
    * nothing is learnt; else the time for which it held slots.
@@ -31,8 +32,9 @@ export function createRunMeter(pricing: Pricing, order: Order, turnMs: number, i
 
   return {
     started(begun) {
-      prompt = begun;
-      pricing.notePrompt(order, begun);
+      prompt = begun ?? { promptTokens: pricing.tokensOf(order.size), cachedTokens: 0 };
+      if (begun === undefined) isMeasure = false;
+      else pricing.notePrompt(order, begun);
     },
     text(gapMs, nowMs, load) {
       texts += 1;
@@ -48,7 +50,7 @@ export function createRunMeter(pricing: Pricing, order: Order, turnMs: number, i
       isMeasure = false;
     },
     choiceEnded(completionTokens) {
-      outputTokens += completionTokens;
+      outputTokens += completionTokens ?? texts;
       texts = 0;
     },
     end(load, wholeMs) {

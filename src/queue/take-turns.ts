@@ -106,7 +106,8 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
         stay?.text(wasAwaited ? nowMs - spokeMs : undefined);
         spokeMs = nowMs;
       } else if (value.type === "started") {
-        stay?.started(value);
+        const { promptTokens, cachedTokens = 0 } = value;
+        stay?.started(promptTokens === undefined ? undefined : { promptTokens, cachedTokens });
       } else if (value.type === "finished") {
         stay?.choiceEnded(value.completionTokens);
       }

@@ -115,7 +115,9 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
   async function countReasoning({ completionTokens }: FinishedEvent): Promise<{ readonly reasoningTokens?: number }> {
     if (countTokens === undefined) return {};
     const reasoningTokens = reasoned === "" ? 0 : await countTokens(reasoned).catch(() => undefined);
-    return reasoningTokens === undefined ? {} : { reasoningTokens: Math.min(reasoningTokens, completionTokens) };
+    return reasoningTokens === undefined
+      ? {}
+      : { reasoningTokens: Math.min(reasoningTokens, completionTokens ?? reasoningTokens) };
   }
 
   return {

@@ -96,7 +96,7 @@ async function* translate(
     ...(dialect.readsControlTokens ? { showControlTokens: true } : {}),
   });
   for await (const event of events) {
-    const reader = event.type === "started" ? undefined : readers[event.choice];
+    const reader = "choice" in event ? readers[event.choice] : undefined;
     if (event.type === "text" && reader !== undefined) yield* reader.text(event);
     else if (event.type === "finished" && reader !== undefined) yield* await reader.finished(event);
     else yield event;

@@ -45,6 +45,38 @@ async function* play(_?: GenerationRequest): AsyncGenerator<GenerationEvent> {
 const MISS = { type: "forward", reason: "miss", stored: true, collapsed: false };
 const BYPASS = { type: "forward", reason: "bypass", stored: false, collapsed: false };
 
+/** As another server answers: its usage comes last. */
+const LATE: readonly GenerationEvent[] = [
+  { type: "started" },
+  { type: "refusal", choice: 0, text: "No." },
+  { type: "finished", choice: 0, reason: "content_filter" },
+  { type: "usage", promptTokens: 12, cachedTokens: 4, completionTokens: 7 },
+];
+
+describe("an answer whose usage comes last", () => {
+  it("is stored with it, and costs a repeat nothing of the prompt", async () => {
+    const { run, generated } = setUp(async function* () {
+      yield* LATE;
+    });
+    expect(await collect(run(greedy()))).toEqual(LATE);
+    expect(await collect(run(greedy()))).toEqual([
+      { type: "started", isReplay: true },
+      ...LATE.slice(1, 3),
+      { type: "usage", promptTokens: 12, cachedTokens: 12, completionTokens: 7 },
+    ]);
+    expect(generated()).toBe(1);
+  });
+
+  it("costs one that joins it nothing of the prompt either", async () => {
+    const { run, generated } = setUp(async function* () {
+      yield* LATE;
+    });
+    const [, joined] = await Promise.all([collect(run(greedy())), collect(run(greedy()))]);
+    expect(joined?.at(-1)).toMatchObject({ type: "usage", promptTokens: 12, cachedTokens: 12 });
+    expect(generated()).toBe(1);
+  });
+});
+
 describe("answerRepeats", () => {
   it("generates once, and answers the repeat in the same pieces, at no cost", async () => {
     const { run, generated, later } = setUp();

@@ -3,19 +3,22 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { packAnswer, type TimedEvent, unpackAnswer } from "../../src/cache/entry.ts";
 import { createAnswerStore, ENTRY_OVERHEAD_BYTES } from "../../src/cache/store.ts";
-import type { GenerationEvent } from "../../src/generation/event.ts";
+import { FINISH_REASONS, type GenerationEvent } from "../../src/generation/event.ts";
 import { saying } from "./support.ts";
 
 const LABEL = { model: "one", scope: "tenant:a" };
 const text = fc.string({ unit: "binary", maxLength: 20 });
 const small = fc.nat(5);
-const token = fc.record({
-  token: fc.nat(),
-  bytes: fc.array(fc.nat(255), { maxLength: 4 }),
-  logprob: fc
-    .oneof(fc.double({ noNaN: true, max: 0 }), fc.constant(Number.NEGATIVE_INFINITY))
-    .map((value) => value + 0),
-});
+const token = fc.record(
+  {
+    token: fc.nat(),
+    bytes: fc.array(fc.nat(255), { maxLength: 4 }),
+    logprob: fc
+      .oneof(fc.double({ noNaN: true, max: 0 }), fc.constant(Number.NEGATIVE_INFINITY))
+      .map((value) => value + 0),
+  },
+  { requiredKeys: ["bytes", "logprob"] },
+);
 const sampled = fc.tuple(token, fc.array(token, { maxLength: 3 })).map(([own, top]) => ({ ...own, top }));
 
 const event: fc.Arbitrary<GenerationEvent> = fc.oneof(
@@ -24,18 +27,31 @@ const event: fc.Arbitrary<GenerationEvent> = fc.oneof(
     { requiredKeys: ["type", "choice", "text"] },
   ),
   fc.record({ type: fc.constant("reasoning" as const), choice: small, text }),
+  fc.record({ type: fc.constant("refusal" as const), choice: small, text }),
+  fc
+    .record(
+      {
+        type: fc.constant("usage" as const),
+        promptTokens: fc.nat(),
+        completionTokens: fc.nat(),
+        reasoningTokens: fc.nat(),
+      },
+      { requiredKeys: ["type", "promptTokens", "completionTokens"] },
+    )
+    // A later request takes none of the prompt's.
+    .map((usage) => ({ ...usage, cachedTokens: usage.promptTokens })),
   fc.record({ type: fc.constant("toolCall" as const), choice: small, index: small, id: text, name: text }),
   fc.record({ type: fc.constant("toolArguments" as const), choice: small, index: small, text }),
   fc.record(
     {
       type: fc.constant("finished" as const),
       choice: small,
-      reason: fc.constantFrom("stop", "length", "tool_calls"),
+      reason: fc.constantFrom(...FINISH_REASONS),
       completionTokens: fc.nat(),
       reasoningTokens: fc.nat(),
       stopString: text,
     },
-    { requiredKeys: ["type", "choice", "reason", "completionTokens"] },
+    { requiredKeys: ["type", "choice", "reason"] },
   ),
 );
 
@@ -50,7 +66,8 @@ function joinPieces(events: readonly TimedEvent[]): GenerationEvent[] {
   const joined: GenerationEvent[] = [];
   for (const { event } of events) {
     const before = joined.at(-1);
-    const isPlain = event.type === "text" || event.type === "reasoning" || event.type === "toolArguments";
+    const isPlain =
+      event.type === "text" || event.type === "reasoning" || event.type === "refusal" || event.type === "toolArguments";
     const whole = before && "text" in before && isPlain ? { ...event, text: before.text + event.text } : undefined;
     const goesOn =
       whole !== undefined && !("logprobs" in whole) && isDeepStrictEqual({ ...before, text: whole.text }, whole);

@@ -15,6 +15,33 @@ describe("a count of tokens", () => {
     expect(count.counts()).toEqual({ prompt: 12, cached: 4, completion: 16, reasoning: 2 });
   });
 
+  it("has what one usage tells of all choices, before or after their ends", () => {
+    const ends = [0, 1].map((choice) => ({ type: "finished", choice, reason: "stop" }) as const);
+    const usage = {
+      type: "usage",
+      promptTokens: 12,
+      cachedTokens: 4,
+      completionTokens: 7,
+      reasoningTokens: 2,
+    } as const;
+    for (const last of [
+      [...ends, usage],
+      [usage, ...ends],
+    ]) {
+      const count = createTokenCount();
+      count.note({ type: "started" });
+      for (const event of [text(0), text(1), text(1), ...last]) count.note(event);
+      expect(count.counts()).toEqual({ prompt: 12, cached: 4, completion: 7, reasoning: 2 });
+    }
+  });
+
+  it("has what was heard of choices until their usage comes", () => {
+    const count = createTokenCount();
+    count.note({ type: "started" });
+    for (const event of [text(0), text(0), { type: "finished", choice: 0, reason: "stop" } as const]) count.note(event);
+    expect(count.counts().completion).toBe(2);
+  });
+
   it("takes what was spent and not told in place of what was heard, where that is more", () => {
     const count = createTokenCount();
     count.note({ type: "started", promptTokens: 12, cachedTokens: 4 });

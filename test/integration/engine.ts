@@ -57,7 +57,7 @@ export async function answer(
       onText(whole.text);
     } else if (event.type === "finished") {
       whole.reason = event.reason;
-      whole.tokens = event.completionTokens;
+      whole.tokens = event.completionTokens ?? 0;
     }
   }
   return whole;

@@ -30,7 +30,7 @@ describe("a system text that is shorter than a chunk", () => {
     let cachedTokens = 0;
     const logprobs: unknown[] = [];
     for await (const event of engine.generate(request)) {
-      if (event.type === "started") cachedTokens = event.cachedTokens;
+      if (event.type === "started") cachedTokens = event.cachedTokens ?? 0;
       if (event.type === "text") logprobs.push(...(event.logprobs ?? []));
     }
     return { cachedTokens, logprobs };

@@ -2,13 +2,14 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import type { Engine } from "../../src/engine/host/engine.ts";
-import type { SampledLogprob } from "../../src/generation/event.ts";
+import type { SampledLogprob, TokenLogprob } from "../../src/generation/event.ts";
 import { answer, greedyRequest, STORY, startEngine } from "./engine.ts";
 import type { SoftmaxTask } from "./fixtures/softmax.ts";
 
 /** What a process of its own computes for the tokens that these name. */
 async function independently(prompt: readonly number[], logprobs: readonly SampledLogprob[]): Promise<number[][]> {
-  const steps = logprobs.map(({ token, top }) => ({ token, wanted: [token, ...top.map((each) => each.token)] }));
+  const idOf = ({ token }: TokenLogprob): number => token ?? expect.fail("the engine tells the ids");
+  const steps = logprobs.map((own) => ({ token: idOf(own), wanted: [own, ...own.top].map(idOf) }));
   const task: SoftmaxTask = { modelPath: inject("modelPath"), prompt, steps };
   const child = fork(new URL("fixtures/softmax.ts", import.meta.url), {
     execArgv: [],

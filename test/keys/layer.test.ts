@@ -68,6 +68,26 @@ describe("holdToLimits", () => {
     expect(ends[0]).toEqual({ outcome: "done", used: { prompt: 0, cached: 0, completion: 0 } });
   });
 
+  it("settles with what another server tells last, and with what was heard where it tells nothing", async () => {
+    const events: GenerationEvent[] = [
+      { type: "started" },
+      { type: "text", choice: 0, text: "Hel" },
+      { type: "refusal", choice: 0, text: "No." },
+      { type: "finished", choice: 0, reason: "stop" },
+    ];
+    const usage: GenerationEvent = { type: "usage", promptTokens: 12, cachedTokens: 4, completionTokens: 7 };
+    for (const [last, used] of [
+      [[usage], { prompt: 12, cached: 4, completion: 7 }],
+      [[], { prompt: 0, cached: 0, completion: 2 }],
+    ] as const) {
+      const { ends, run } = setUp(async function* () {
+        yield* [...events, ...last];
+      });
+      await drain(run());
+      expect(ends[0]).toEqual({ outcome: "done", used });
+    }
+  });
+
   it("lets a request pass that has no terms, or nobody's", async () => {
     const { begun, run } = setUp(play);
     expect(await drain(run({ terms: { tenant: "local", priority: "default" } }))).toEqual(EVENTS);

@@ -61,6 +61,27 @@ describe("taking turns", () => {
     expect(engine.running()).toEqual(["wide", "one", "two"]);
   });
 
+  it("frees the slot of one whose tokens nobody has told, and learns nothing of it", async () => {
+    const { engine, begin, queue } = createBench();
+    const first = begin("one");
+    begin("two");
+    engine.say("one", { type: "started" });
+    engine.say("one", { type: "text", choice: 0, text: "x" });
+    engine.say("one", { type: "finished", choice: 0, reason: "stop" });
+    engine.say("one", { type: "usage", promptTokens: 9, cachedTokens: 0, completionTokens: 1 });
+    for (let count = 0; count < 3; count++) await first.events.next();
+    expect(engine.running()).toContain("two");
+    expect(
+      queue.predictMs({
+        tenant: "a",
+        priority: "default",
+        size: { type: "tokens", count: 9 },
+        choices: 1,
+        maxTokens: 1,
+      }),
+    ).toBe(0);
+  });
+
   it("runs a request with more choices than slots when all slots are free", () => {
     const { engine, begin, queue } = createBench({ slots: 2 });
     begin("wide", { choices: 8 });

@@ -64,7 +64,7 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
   }
 
   function noteTold(event: GenerationEvent): void {
-    if (event.type === "finished") told.completion += event.completionTokens;
+    if (event.type === "finished") told.completion += event.completionTokens ?? 0;
     if (event.type === "started") [told.untoldPrompt, told.untoldCached] = [0, 0];
   }
 

@@ -42,12 +42,15 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
       tally.note(event);
       switch (event.type) {
         case "started":
+        case "usage":
         case "prompt":
           return "";
         case "text":
           return encodeText(event);
         case "reasoning":
           return `${prefixes[event.choice]}"reasoning_content":${JSON.stringify(event.text)}${suffix}`;
+        case "refusal":
+          return `${prefixes[event.choice]}"refusal":${JSON.stringify(event.text)}${suffix}`;
         case "toolCall":
         case "toolArguments": {
           const field = calls[event.choice]?.(event) ?? "";

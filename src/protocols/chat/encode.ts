@@ -10,6 +10,7 @@ import { encodeLogprobs } from "./encode-logprobs.ts";
 type Draft = {
   text: string;
   reasoning: string;
+  refusal: string;
   readonly calls: { readonly id: string; readonly name: string; arguments: string }[];
   logprobs: SampledLogprob[] | undefined;
   reason: FinishReason;
@@ -18,13 +19,13 @@ type Draft = {
 /** Reads `events` to their end and returns the `chat.completion` object. Throws what they throw, and when a choice has not finished. */
 export async function encodeCompletion(answer: Answer, events: AsyncIterable<GenerationEvent>, tally: Tally) {
   const drafts = Array.from({ length: answer.choices }, (): Draft => {
-    return { text: "", reasoning: "", calls: [], logprobs: undefined, reason: "stop" };
+    return { text: "", reasoning: "", refusal: "", calls: [], logprobs: undefined, reason: "stop" };
   });
   let promptLogprobs: PromptLogprob[] | undefined;
   for await (const event of events) {
     tally.note(event);
     if (event.type === "prompt") promptLogprobs = [...(promptLogprobs ?? []), ...event.logprobs];
-    const draft = event.type === "started" ? undefined : drafts[event.choice];
+    const draft = "choice" in event ? drafts[event.choice] : undefined;
     if (draft !== undefined) take(draft, event);
   }
   tally.assertComplete();
@@ -50,6 +51,7 @@ export async function encodeCompletion(answer: Answer, events: AsyncIterable<Gen
 function take(draft: Draft, event: GenerationEvent): void {
   switch (event.type) {
     case "started":
+    case "usage":
     case "prompt":
       return;
     case "text":
@@ -58,6 +60,9 @@ function take(draft: Draft, event: GenerationEvent): void {
       return;
     case "reasoning":
       draft.reasoning += event.text;
+      return;
+    case "refusal":
+      draft.refusal += event.text;
       return;
     case "toolCall":
       draft.calls[event.index] = { id: event.id, name: event.name, arguments: "" };
@@ -72,13 +77,13 @@ function take(draft: Draft, event: GenerationEvent): void {
   }
 }
 
-function encodeMessage({ text, reasoning, calls }: Draft, answer: Answer) {
+function encodeMessage({ text, reasoning, refusal, calls }: Draft, answer: Answer) {
   const { tellsFunctionCall } = answer;
   const [first] = calls;
   return {
     role: "assistant",
-    content: text === "" && first !== undefined ? null : text,
-    refusal: null,
+    content: text === "" && (first !== undefined || refusal !== "") ? null : text,
+    refusal: refusal === "" ? null : refusal,
     annotations: [],
     ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
     ...(first === undefined

@@ -99,7 +99,7 @@ async function collectChoices(
   });
   for await (const event of events) {
     tally.note(event);
-    if (event.type === "started") continue;
+    if (!("choice" in event)) continue;
     const choice = choices[event.choice];
     if (choice === undefined) throw new Error(`there is no choice ${event.choice}`);
     switch (event.type) {
@@ -109,6 +109,10 @@ async function collectChoices(
       case "text":
         choice.text += event.text;
         choice.logprobs.push(...(event.logprobs ?? []));
+        break;
+      // There is no other place for it.
+      case "refusal":
+        choice.text += event.text;
         break;
       case "finished":
         choice.reason = event.reason;
@@ -161,6 +165,7 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
       tally.note(event);
       switch (event.type) {
         case "started":
+        case "usage":
           return "";
         case "prompt": {
           if (!echo) return "";
@@ -174,6 +179,8 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
             ? ""
             : chunk(event.choice, event.text, logprobs, null);
         }
+        case "refusal":
+          return chunk(event.choice, event.text, null, null);
         case "finished":
           ended.add(event.choice);
           return chunk(event.choice, "", null, event.reason);
@@ -198,8 +205,8 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
 }
 
 /** A completion makes no calls, so it ends by itself or by a bound. */
-function encodeReason(reason: FinishReason): "stop" | "length" {
-  return reason === "length" ? "length" : "stop";
+function encodeReason(reason: FinishReason): Exclude<FinishReason, "tool_calls"> {
+  return reason === "tool_calls" ? "stop" : reason;
 }
 
 function unasked(type: string): Error {

@@ -37,8 +37,8 @@ export function refusalError(refusal: EmbeddingRefusal, param: string, model: st
       );
     case "not_a_reranker":
       return new InvalidRequestError(
-        `The model \`${model}\` is no reranker. Serve a reranking model, such as bge-reranker-v2-m3 or ` +
-          "Qwen3-Reranker, or compare embeddings from /v1/embeddings.",
+        `The model \`${model}\` is no reranker. Serve a reranking model (a GGUF whose metadata has the pooling type "rank", such as ` +
+          "bge-reranker-v2-m3 or Qwen3-Reranker), or compare embeddings from /v1/embeddings.",
         "model",
         "unsupported_model",
       );

@@ -21,7 +21,7 @@ const TIERS = { interactive: "priority", default: "standard", batch: "batch" } a
   Record<Priority, string>
 >;
 
-type Finished = Extract<GenerationEvent, { type: "finished" }>;
+export type Finished = Extract<GenerationEvent, { type: "finished" }>;
 
 /** A new answer, with an id of its own. */
 export function newAnswer(
@@ -33,12 +33,21 @@ export function newAnswer(
   return { id: `msg_${randomBytes(12).toString("hex")}`, model, contextTokens, showThinking, priority };
 }
 
+/** The end of an answer, and what is to be told with it. */
+export type End = {
+  readonly finished: Finished;
+  /** What was taken, as far as that was told. */
+  readonly counts: TokenCounts;
+  /** Whether the model said why it won't answer. */
+  readonly hasRefused: boolean;
+};
+
 /** Why the answer ended. A full context has a reason of its own; a limit of the gateway's is `max_tokens` as the request's own is. */
 export function encodeStop(
-  { reason, stopString, completionTokens }: Finished,
+  { finished: { reason, stopString }, counts, hasRefused }: End,
   { contextTokens = Number.POSITIVE_INFINITY }: Answer,
-  promptTokens: number,
 ) {
+  if (hasRefused) return { stop_reason: "refusal", stop_sequence: null };
   switch (reason) {
     case "stop":
       return stopString === undefined
@@ -46,11 +55,13 @@ export function encodeStop(
         : { stop_reason: "stop_sequence", stop_sequence: stopString };
     case "length":
       return {
-        stop_reason: promptTokens + completionTokens < contextTokens ? "max_tokens" : "model_context_window_exceeded",
+        stop_reason: counts.prompt + counts.completion < contextTokens ? "max_tokens" : "model_context_window_exceeded",
         stop_sequence: null,
       };
     case "tool_calls":
       return { stop_reason: "tool_use", stop_sequence: null };
+    case "content_filter":
+      return { stop_reason: "refusal", stop_sequence: null };
   }
 }
 

@@ -2,7 +2,7 @@ import type { GenerationEvent } from "../../generation/event.ts";
 import type { WireError } from "../errors.ts";
 import type { StreamEncoder } from "../stream.ts";
 import type { Tally } from "../tally.ts";
-import { type Answer, encodeMessage, encodeStop, encodeUsage, signThinking } from "./answer.ts";
+import { type Answer, encodeMessage, encodeStop, encodeUsage, type Finished, signThinking } from "./answer.ts";
 import { encodeError } from "./error.ts";
 
 /** The block that is being sent. */
@@ -23,6 +23,10 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
   let nextIndex = 0;
   /** The calls before this block's, which is the only one that arguments can still come for. */
   let calls = 0;
+  let hasRefused = false;
+  /** An end whose tokens are still to be told. */
+  let ending: Finished | undefined;
+  let thinkingTokens: number | undefined;
 
   /** Begins a block with its first event, after the last one's end. */
   function begin(type: OpenBlock["type"], contentBlock: object, deltaType: string, field: string): string {
@@ -79,8 +83,15 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
     return begin("tool_use", block, "input_json_delta", "partial_json");
   }
 
+  function encodeEnd(finished: Finished): string {
+    const counts = tally.counts();
+    const stop = { ...encodeStop({ finished, counts, hasRefused }, answer), stop_details: null, container: null };
+    const usage = encodeUsage(counts, finished.reasoningTokens ?? thinkingTokens);
+    return frame({ type: "message_delta", delta: stop, usage });
+  }
+
   return {
-    // The first event says how long the prompt is, which the first frame tells.
+    // The first event may say how long the prompt is, which the first frame tells.
     open: () => "",
 
     encode(event) {
@@ -93,6 +104,12 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
         }
         case "prompt":
           return "";
+        case "usage":
+          thinkingTokens = event.reasoningTokens;
+          return "";
+        case "refusal":
+          hasRefused = true;
+          return encodeText(event.text);
         case "text":
           return encodeText(event.text);
         case "reasoning":
@@ -104,11 +121,10 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
             throw new Error(`There are arguments of call ${event.index}, which is not the one in hand.`);
           }
           return delta(event.text);
-        case "finished": {
-          const stop = { ...encodeStop(event, answer, tally.counts().prompt), stop_details: null, container: null };
-          const usage = encodeUsage(tally.counts(), event.reasoningTokens);
-          return endBlock() + frame({ type: "message_delta", delta: stop, usage });
-        }
+        case "finished":
+          if (event.completionTokens !== undefined) return endBlock() + encodeEnd(event);
+          ending = event;
+          return endBlock();
       }
     },
 
@@ -116,7 +132,7 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
 
     close() {
       tally.assertComplete();
-      return frame({ type: "message_stop" });
+      return (ending === undefined ? "" : encodeEnd(ending)) + frame({ type: "message_stop" });
     },
 
     fail: (error: WireError) => `event: error\ndata: ${JSON.stringify(encodeError(error, requestId))}\n\n`,

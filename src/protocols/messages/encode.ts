@@ -1,7 +1,7 @@
 import type { GenerationEvent } from "../../generation/event.ts";
 import { readJsonText } from "../../json/parse.ts";
 import type { Tally } from "../tally.ts";
-import { type Answer, encodeMessage, encodeStop, encodeUsage, signThinking } from "./answer.ts";
+import { type Answer, encodeMessage, encodeStop, encodeUsage, type Finished, signThinking } from "./answer.ts";
 
 /** A block of an answer, while it grows. A call's `input` is its JSON text. */
 type GrowingBlock =
@@ -14,7 +14,9 @@ type GrowingBlock =
  */
 export async function encodeWholeMessage(answer: Answer, events: AsyncIterable<GenerationEvent>, tally: Tally) {
   const blocks: GrowingBlock[] = [];
-  let finished: Extract<GenerationEvent, { type: "finished" }> | undefined;
+  let finished: Finished | undefined;
+  let hasRefused = false;
+  let thinkingTokens: number | undefined;
 
   function grow(type: "text" | "thinking", text: string): void {
     const last = blocks.at(-1);
@@ -28,6 +30,14 @@ export async function encodeWholeMessage(answer: Answer, events: AsyncIterable<G
     tally.note(event);
     switch (event.type) {
       case "started":
+      case "prompt":
+        break;
+      case "usage":
+        thinkingTokens = event.reasoningTokens;
+        break;
+      case "refusal":
+        hasRefused = true;
+        grow("text", event.text);
         break;
       case "text":
         grow("text", event.text);
@@ -55,11 +65,12 @@ export async function encodeWholeMessage(answer: Answer, events: AsyncIterable<G
     throw new Error("The generation is complete and has no end.");
   }
   const content = blocks.map((block) => encodeBlock(block, answer));
+  const counts = tally.counts();
   return encodeMessage(
     answer,
     content,
-    encodeStop(finished, answer, tally.counts().prompt),
-    encodeUsage(tally.counts(), finished.reasoningTokens),
+    encodeStop({ finished, counts, hasRefused }, answer),
+    encodeUsage(counts, finished.reasoningTokens ?? thinkingTokens),
   );
 }
 

@@ -37,6 +37,8 @@ export type ResponseEvent =
       readonly text: string;
       readonly logprobs: readonly WireLogprob[];
     } & PartPlace)
+  | ({ readonly type: "response.refusal.delta"; readonly delta: string } & PartPlace)
+  | ({ readonly type: "response.refusal.done"; readonly refusal: string } & PartPlace)
   | ({ readonly type: "response.reasoning_text.delta"; readonly delta: string } & PartPlace)
   | ({ readonly type: "response.reasoning_text.done"; readonly text: string } & PartPlace)
   | ({ readonly type: "response.function_call_arguments.delta"; readonly delta: string } & Place)

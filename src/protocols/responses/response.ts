@@ -83,7 +83,7 @@ export type ResponseProgress = {
   readonly completedMs: number | null;
   readonly output: readonly OutputItem[];
   readonly error: ResponseError | null;
-  readonly incomplete: "max_output_tokens" | null;
+  readonly incomplete: "max_output_tokens" | "content_filter" | null;
   readonly usage: ResponseUsage | null;
 };
 

@@ -1,4 +1,4 @@
-import type { GenerationEvent } from "../../generation/event.ts";
+import type { FinishReason, GenerationEvent, Usage } from "../../generation/event.ts";
 import { encodeLogprobs } from "../chat/encode-logprobs.ts";
 import type { WireError } from "../errors.ts";
 import { createInputReader, type InputReader } from "../tools/input-reader.ts";
@@ -38,6 +38,7 @@ export type ResponseWriter = {
 /** An item that is being written. Only one is, at any time. */
 type OpenItem =
   | { readonly type: "reasoning"; readonly id: string; text: string }
+  | { readonly type: "refusal"; readonly id: string; text: string }
   | { readonly type: "message"; readonly id: string; text: string; readonly logprobs: WireLogprob[] }
   | {
       readonly type: "function_call";
@@ -60,6 +61,7 @@ type OpenItem =
     };
 
 type OpenCall = Extract<OpenItem, { index: number }>;
+type Finished = Extract<GenerationEvent, { type: "finished" }>;
 
 export function createResponseWriter(head: ResponseHead, now: () => number): ResponseWriter {
   const output: OutputItem[] = [];
@@ -68,8 +70,10 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
   let error: ResponseError | null = null;
   let usage: ResponseUsage | null = null;
   let completedMs: number | null = null;
-  let prompt = { tokens: 0, cached: 0 };
-  let finish: "stop" | "length" | undefined;
+  let taken: Usage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
+  /** Events of the answer, which stand for its tokens where nobody tells them. */
+  let heard = 0;
+  let finish: FinishReason | undefined;
 
   const response = () =>
     encodeResponse(head, {
@@ -77,7 +81,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
       completedMs,
       output: open === undefined ? [...output] : [...output, showItem(open, "in_progress")],
       error,
-      incomplete: status === "incomplete" ? "max_output_tokens" : null,
+      incomplete: status === "incomplete" ? (finish === "content_filter" ? finish : "max_output_tokens") : null,
       usage,
     });
 
@@ -117,6 +121,8 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
     item.text += text;
     const place = { item_id: item.id, output_index: output.length };
     switch (item.type) {
+      case "refusal":
+        return { type: "response.refusal.delta", ...place, content_index: 0, delta: text };
       case "reasoning":
         return { type: "response.reasoning_text.delta", ...place, content_index: 0, delta: text };
       case "message":
@@ -129,15 +135,19 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
     }
   }
 
-  function write(type: "reasoning" | "message", text: string, logprobs: readonly WireLogprob[] = []): ResponseEvent[] {
+  function write(
+    type: "reasoning" | "refusal" | "message",
+    text: string,
+    logprobs: readonly WireLogprob[] = [],
+  ): ResponseEvent[] {
+    heard += 1;
     if (text === "" && logprobs.length === 0) {
       return [];
     }
     if (open?.type === type) {
       return [add(open, text, logprobs)];
     }
-    const item: OpenItem =
-      type === "message" ? { type, id: newId("msg"), text: "", logprobs: [] } : { type, id: newId("rs"), text: "" };
+    const item = newItem(type);
     return [...begin(item), add(item, text, logprobs)];
   }
 
@@ -154,7 +164,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
     take(event) {
       switch (event.type) {
         case "started":
-          prompt = { tokens: event.promptTokens, cached: event.cachedTokens };
+          taken = { ...taken, promptTokens: event.promptTokens ?? 0, cachedTokens: event.cachedTokens ?? 0 };
           if (status !== "queued") {
             return [];
           }
@@ -162,6 +172,12 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
           return [{ type: "response.in_progress", response: response() }];
         case "prompt":
           return [];
+        case "usage":
+          taken = event;
+          if (finish !== undefined) usage = encodeTaken(taken);
+          return [];
+        case "refusal":
+          return write("refusal", event.text);
         case "text":
           return write("message", event.text, encodeLogprobs(event.logprobs ?? []).content);
         case "reasoning":
@@ -172,17 +188,14 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
           if (open === undefined || !isCall(open) || open.index !== event.index) {
             throw new Error("arguments came for a call that is not being made");
           }
+          heard += 1;
           const text = open.type === "custom_tool_call" ? open.reader.push(event.text) : event.text;
           return text === "" ? [] : [add(open, text, [])];
         }
         case "finished":
-          finish = event.reason === "length" ? "length" : "stop";
-          usage = encodeResponseUsage({
-            prompt: prompt.tokens,
-            cached: prompt.cached,
-            completion: event.completionTokens,
-            reasoning: event.reasoningTokens ?? 0,
-          });
+          finish = event.reason;
+          taken = withEnd(taken, event, heard);
+          usage = encodeTaken(taken);
           return [];
       }
     },
@@ -191,7 +204,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
       if (finish === undefined) {
         throw new Error("The generation ended while the response was unfinished.");
       }
-      const isWhole = finish === "stop";
+      const isWhole = finish === "stop" || finish === "tool_calls";
       // A turn in which nothing was said is still a message: clients look for one.
       const events =
         open === undefined && output.length === 0
@@ -223,6 +236,30 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
 
     response,
   };
+}
+
+function newItem(type: "reasoning" | "refusal" | "message"): OpenItem {
+  switch (type) {
+    case "message":
+      return { type, id: newId("msg"), text: "", logprobs: [] };
+    case "refusal":
+      return { type, id: newId("msg"), text: "" };
+    case "reasoning":
+      return { type, id: newId("rs"), text: "" };
+  }
+}
+
+/** What was taken when the answer has ended: as its end tells, or as was told before it, or as was heard. */
+function withEnd(taken: Usage, { completionTokens, reasoningTokens }: Finished, heard: number): Usage {
+  const completion = completionTokens ?? (taken.completionTokens || heard);
+  return { ...taken, completionTokens: completion, ...(reasoningTokens !== undefined && { reasoningTokens }) };
+}
+
+function encodeTaken({ promptTokens, cachedTokens, completionTokens, reasoningTokens = 0 }: Usage): ResponseUsage {
+  return encodeResponseUsage({
+    ...{ prompt: promptTokens, cached: cachedTokens },
+    ...{ completion: completionTokens, reasoning: reasoningTokens },
+  });
 }
 
 function newCall(
@@ -261,18 +298,26 @@ function endText(item: OpenItem, place: { item_id: string; output_index: number 
   if (item.type === "custom_tool_call") {
     return [{ type: "response.custom_tool_call_input.done", ...place, input: text }];
   }
+  const part = { ...place, content_index: 0 };
   const done: ResponseEvent =
     item.type === "message"
-      ? { type: "response.output_text.done", ...place, content_index: 0, text, logprobs: item.logprobs }
-      : { type: "response.reasoning_text.done", ...place, content_index: 0, text };
+      ? { type: "response.output_text.done", ...part, text, logprobs: item.logprobs }
+      : item.type === "refusal"
+        ? { type: "response.refusal.done", ...part, refusal: text }
+        : { type: "response.reasoning_text.done", ...part, text };
   return [done, { type: "response.content_part.done", ...place, content_index: 0, part: showPart(item, false) }];
 }
 
 function showPart(item: Exclude<OpenItem, OpenCall>, empty: boolean) {
   const text = empty ? "" : item.text;
-  return item.type === "message"
-    ? ({ type: "output_text", text, annotations: [], logprobs: empty ? [] : item.logprobs } as const)
-    : ({ type: "reasoning_text", text } as const);
+  switch (item.type) {
+    case "message":
+      return { type: "output_text", text, annotations: [], logprobs: empty ? [] : item.logprobs } as const;
+    case "refusal":
+      return { type: item.type, refusal: text } as const;
+    case "reasoning":
+      return { type: "reasoning_text", text } as const;
+  }
 }
 
 /** The item before its first character. */
@@ -298,6 +343,14 @@ function showItem(item: OpenItem, status: ItemStatus): OutputItem {
         status,
         role: "assistant",
         content: [{ type: "output_text", text: item.text, annotations: [], logprobs: item.logprobs }],
+      } satisfies OutputMessage;
+    case "refusal":
+      return {
+        id: item.id,
+        type: "message",
+        status,
+        role: "assistant",
+        content: [{ type: item.type, refusal: item.text }],
       } satisfies OutputMessage;
     case "function_call":
       return {

@@ -33,17 +33,12 @@ function forged(rest: string): Buffer {
 
 const text = fc.string({ unit: "binary", maxLength: 30 });
 const probability = fc.double({ max: 0, noNaN: true });
-const token = fc.record({
-  token: fc.nat(100_000),
-  bytes: fc.array(fc.nat(255), { maxLength: 4 }),
-  logprob: probability,
-});
-const sampled = fc.record({
-  token: fc.nat(100_000),
-  bytes: fc.array(fc.nat(255), { maxLength: 4 }),
-  logprob: probability,
-  top: fc.array(token, { maxLength: 3 }),
-});
+const told = { token: fc.nat(100_000), bytes: fc.array(fc.nat(255), { maxLength: 4 }), logprob: probability };
+const token = fc.record(told, { requiredKeys: ["bytes", "logprob"] });
+const sampled = fc.record(
+  { ...told, top: fc.array(token, { maxLength: 3 }) },
+  { requiredKeys: ["bytes", "logprob", "top"] },
+);
 
 const piece: fc.Arbitrary<GenerationEvent> = fc.oneof(
   fc.record({ type: fc.constant("text" as const), choice: fc.constant(0), text }),
@@ -54,17 +49,27 @@ const piece: fc.Arbitrary<GenerationEvent> = fc.oneof(
     logprobs: fc.array(sampled, { minLength: 1, maxLength: 3 }),
   }),
   fc.record({ type: fc.constant("reasoning" as const), choice: fc.constant(0), text }),
+  fc.record({ type: fc.constant("refusal" as const), choice: fc.constant(0), text }),
   fc.record({ type: fc.constant("toolCall" as const), choice: fc.constant(0), index: fc.nat(3), id: text, name: text }),
   fc.record({ type: fc.constant("toolArguments" as const), choice: fc.constant(0), index: fc.nat(3), text }),
 );
 
 const answer = fc
-  .tuple(fc.nat(10_000), fc.array(piece, { maxLength: 40 }), fc.nat(1_000))
-  .map(([promptTokens, pieces, completionTokens]): GenerationEvent[] => [
-    { type: "started", promptTokens, cachedTokens: 0 },
-    ...pieces,
-    { type: "finished", choice: 0, reason: "stop", completionTokens },
-  ]);
+  .tuple(fc.nat(10_000), fc.array(piece, { maxLength: 40 }), fc.nat(1_000), fc.boolean())
+  .map(([promptTokens, pieces, completionTokens, isLate]): GenerationEvent[] =>
+    isLate
+      ? [
+          { type: "started" },
+          ...pieces,
+          { type: "finished", choice: 0, reason: "content_filter" },
+          { type: "usage", promptTokens, cachedTokens: 0, completionTokens },
+        ]
+      : [
+          { type: "started", promptTokens, cachedTokens: 0 },
+          ...pieces,
+          { type: "finished", choice: 0, reason: "stop", completionTokens },
+        ],
+  );
 
 describe("a record", () => {
   it("gives back every answer as it was", async () => {

@@ -31,7 +31,7 @@ const message = z.object({
     ]),
   ),
   stop_reason: z
-    .enum(["end_turn", "max_tokens", "stop_sequence", "tool_use", "model_context_window_exceeded"])
+    .enum(["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal", "model_context_window_exceeded"])
     .nullable(),
   stop_sequence: z.string().nullable(),
   usage: z.object({
