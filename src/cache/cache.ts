@@ -1,9 +1,10 @@
 import type { Logger } from "pino";
 import type { Layer } from "../generation/layer.ts";
+import type { Link } from "../redis/link.ts";
 import { takesPart } from "./choose.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
 import { answerRepeats } from "./layer.ts";
-import { createSecondLevel, type SecondLevel } from "./second-level/second-level.ts";
+import { createSecondLevel } from "./second-level/second-level.ts";
 import { createSemanticTier } from "./semantic/tier.ts";
 import { type Judges, verifyBy } from "./semantic/verify.ts";
 import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts";
@@ -22,10 +23,8 @@ export type ResponseCache = {
   readonly load: () => Promise<void>;
   /** Writes down what is stored, where a file is set. What can't be written is told in the log. */
   readonly save: () => Promise<void>;
-  /** Connects to the second level, where there is one. Resolves after the first try, whatever became of it. */
-  readonly connect: () => Promise<void>;
-  /** Lets go of the second level. */
-  readonly close: () => Promise<void>;
+  /** Resolves when nothing is being stored in the second level any more. */
+  readonly settled: () => Promise<void>;
 };
 
 export type ResponseCacheOptions = {
@@ -34,9 +33,6 @@ export type ResponseCacheOptions = {
     readonly cacheTtlSeconds: number;
     /** Where answers outlive the process; "" for nowhere. */
     readonly cacheFile: string;
-    /** Where gateways share answers; "" for nowhere. */
-    readonly cacheRedisUrl: string;
-    readonly cacheRedisTimeoutMs: number;
     readonly cacheFollowMs: number;
   };
   /**
@@ -46,6 +42,8 @@ export type ResponseCacheOptions = {
   readonly identify: (model: string) => string | undefined;
   /** Asked whether two texts ask for the same, where a preset wants that. Without them every text has answers of its own. */
   readonly judges?: Judges;
+  /** Where gateways share answers. */
+  readonly redis?: Link | undefined;
   readonly logger: Pick<Logger, "warn" | "info">;
 };
 
@@ -60,21 +58,20 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
   const doNothing = async () => {};
   if (maxBytes === 0) {
-    const nothing = { load: doNothing, save: doNothing, connect: doNothing, close: doNothing };
+    const nothing = { load: doNothing, save: doNothing, settled: doNothing };
     return { layers: [], keeps: () => false, control: undefined, ...nothing };
   }
   const ttlMs = cacheTtlSeconds * 1_000;
   const store = createAnswerStore({ maxBytes, ttlMs });
   const counter = createCacheCounter();
-  const shared = createShared(options, store, ttlMs);
-  const { identify } = options;
+  const { identify, redis, config } = options;
+  const shared = redis && createSecondLevel({ link: redis, followMs: config.cacheFollowMs, ttlMs, store });
   const tiers = [shared?.tier, createSemantic(options, store)].filter((tier) => tier !== undefined);
   return {
     layers: [answerRepeats({ store, identify, tiers, turns: shared?.turns, onNews: counter.note })],
     keeps: takesPart,
     control: controlCache(store, counter, maxBytes, shared),
-    connect: shared?.open ?? doNothing,
-    close: shared?.close ?? doNothing,
+    settled: shared?.settled ?? doNothing,
     ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
   };
 }
@@ -90,15 +87,6 @@ function createSemantic(
     maxBytes: Math.ceil(config.cacheBytes / TEXTS_SHARE),
     onFailure: (error) => logger.warn({ err: error }, "no model could tell whether two requests are alike"),
   });
-}
-
-function createShared(
-  { config, logger }: ResponseCacheOptions,
-  store: AnswerStore,
-  ttlMs: number,
-): SecondLevel | undefined {
-  const { cacheRedisUrl: url, cacheRedisTimeoutMs: timeoutMs, cacheFollowMs: followMs } = config;
-  return url === "" ? undefined : createSecondLevel({ url, timeoutMs, followMs, ttlMs, store, logger });
 }
 
 /** A cache is only a cache: nothing that goes wrong with its file stops the gateway. */

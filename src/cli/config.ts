@@ -1,11 +1,12 @@
-import { describeOrigin, type Flags, loadConfig } from "../config/load.ts";
-import { type Setting, settings } from "../config/settings.ts";
+import { type Flags, loadConfig } from "../config/load.ts";
+import { describeOrigin, type Setting, settings } from "../config/settings.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { formatTable } from "./table.ts";
 
 /** `sluice config`: prints every setting in force and where its value came from, as a table or as JSON. Throws a ConfigError. */
 export function config(flags: Flags, context: CliContext): number {
   const loaded = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  for (const warning of loaded.warnings) context.stderr.write(`${warning}\n`);
   if (flags.json === true) {
     const entries = settings.map((setting) => [
       setting.key,

@@ -16,7 +16,7 @@ import { formatChecks } from "./doctor/format.ts";
 import { checkMemory, estimateMemory, type Memory } from "./doctor/memory.ts";
 import { checkModels, findModels } from "./doctor/models.ts";
 import { checkProcessor, checkThreads } from "./doctor/processor.ts";
-import { checkSettings } from "./doctor/settings.ts";
+import { checkNames, checkSettings } from "./doctor/settings.ts";
 import { describeError } from "./errors.ts";
 import { hasKeys } from "./has-keys.ts";
 import { checkAddress } from "./listen.ts";
@@ -62,7 +62,7 @@ const realProbes: Probes = {
  * Changes nothing. Returns 0 when it can serve, else 1. Throws a ConfigError and a CatalogueError.
  */
 export async function doctor(flags: Flags, context: CliContext, probes: Probes = realProbes): Promise<number> {
-  const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  const { config, warnings } = loadConfig({ flags, env: context.env, cwd: context.cwd });
   const [backends, findings, modelsFolder, scratchFolder, port] = await Promise.all([
     findBackends(config, probes),
     probes.findModels(config.model, { modelsDir: config.modelsDir, cwd: context.cwd, verify: flags.verify === true }),
@@ -92,6 +92,7 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
     checkModelsFolder(modelsFolder, findings),
     ...checkScratchFolder(scratchFolder, config),
     port,
+    ...checkNames(warnings),
     // The state file is left alone where it makes no difference.
     ...checkSettings(config, models, isLoopback(config.host) || probes.hasKeys(config, context.cwd)),
   ];

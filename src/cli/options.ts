@@ -1,12 +1,15 @@
 import { type Command, Option } from "commander";
 import { CONFIG_VARIABLE } from "../config/environment.ts";
+import { formerSettings } from "../config/former.ts";
 import { alternatives, entrySchema, type Setting, settings, type ValueSchema } from "../config/settings.ts";
 
-/** Gives a command the flags of these settings (all of them by default), and `--config`. */
+/** Gives a command the flags of these settings (all of them by default), their former ones, which no help shows, and `--config`. */
 export function addSettingOptions(command: Command, keys?: readonly Setting["key"][]): void {
   for (const setting of settings) {
     if (keys !== undefined && !keys.includes(setting.key)) continue;
     for (const option of makeOptions(setting)) command.addOption(option);
+    for (const former of formerSettings.filter(({ key }) => key === setting.key))
+      for (const option of makeOptions(former)) command.addOption(option.hideHelp());
   }
   command.option("--config <file>", `settings file (env ${CONFIG_VARIABLE}, default sluice.yaml if there is one)`);
 }

@@ -37,8 +37,9 @@ const STOP_OVERRUN_MS = 5_000;
  * an address that can't be had, an ExposedError for one that would be open to everybody, an InterruptedError for a signal before the gateway ran, and what the models or the engine throw.
  */
 export async function serve(flags: Flags, context: CliContext, parts: ServeParts = realParts): Promise<number> {
-  const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  const { config, warnings } = loadConfig({ flags, env: context.env, cwd: context.cwd });
   const logger = parts.createLogger({ level: config.logLevel });
+  for (const warning of warnings) logger.warn(warning);
   const interrupts = watchInterrupts({
     source: context.process,
     env: context.env,

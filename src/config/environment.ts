@@ -1,4 +1,5 @@
 import { coerceVariable } from "./coerce.ts";
+import { formerSettings } from "./former.ts";
 import { type Setting, settings } from "./settings.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -34,12 +35,12 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
 } {
   const found: FoundVariable[] = [];
   const problems: string[] = [];
-  const byVariable = new Map(settings.map((setting) => [setting.variable, setting]));
+  const byVariable = new Map([...settings, ...formerSettings].map((setting) => [setting.variable, setting]));
   for (const [name, text = ""] of Object.entries(env)) {
     if (!name.startsWith("SLUICE_") || otherVariables.includes(name) || isServiceLink(name, text)) continue;
     const setting = byVariable.get(name);
     if (setting === undefined) {
-      const guess = didYouMean(name, [...byVariable.keys(), ...otherVariables]);
+      const guess = didYouMean(name, [...settings.map(({ variable }) => variable), ...otherVariables]);
       problems.push(`${name}: no setting has this name.${guess} \`sluice --help\` lists them all.`);
     } else if (text.trim() !== "") {
       found.push({ setting, text, value: coerceVariable(text, setting) });

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument } from "yaml";
+import { formerSettings } from "./former.ts";
 import { ConfigError } from "./problems.ts";
 import { type Setting, settings } from "./settings.ts";
 import { didYouMean } from "./suggest.ts";
@@ -42,13 +43,18 @@ export function readConfigFile(path: string, shownPath: string, readFile: ReadFi
 
   const found: FoundKey[] = [];
   const problems: string[] = [];
-  const byKey = new Map<string, Setting>(settings.map((setting) => [setting.key, setting]));
+  const byName = new Map([...settings, ...formerSettings].map((setting) => [setting.name, setting]));
   for (const pair of document.contents.items) {
     const key = String(isScalar(pair.key) ? pair.key.value : pair.key);
     const line = lines.linePos(startOf(pair)).line;
-    const setting = byKey.get(key);
+    const setting = byName.get(key);
     if (setting === undefined) {
-      problems.push(`${shownPath}:${line}: ${key}: no setting has this name.${didYouMean(key, byKey.keys())}`);
+      problems.push(
+        `${shownPath}:${line}: ${key}: no setting has this name.${didYouMean(
+          key,
+          settings.map(({ name }) => name),
+        )}`,
+      );
       continue;
     }
     try {

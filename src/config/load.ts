@@ -3,19 +3,13 @@ import { resolve } from "node:path";
 import { coerceFlag } from "./coerce.ts";
 import { CONFIG_VARIABLE, readEnvironment } from "./environment.ts";
 import { type ReadFile, readConfigFile } from "./file.ts";
+import { formerSettings, replaceFormerNames } from "./former.ts";
 import { ConfigError, describeIssues } from "./problems.ts";
 import { type Config, configSchema } from "./schema.ts";
-import { type Setting, settings } from "./settings.ts";
+import { type Origin, settings, type Written, whereOf } from "./settings.ts";
 
 /** Taken from the working folder when no other file is named. */
 const DEFAULT_FILE = "sluice.yaml";
-
-/** Where a setting's value came from. */
-export type Origin =
-  | { readonly source: "flag"; readonly name: string }
-  | { readonly source: "environment"; readonly name: string }
-  | { readonly source: "file"; readonly path: string; readonly line: number }
-  | { readonly source: "default" };
 
 /** What the command line held, by the setting's key; `config` names the file. */
 export type Flags = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
@@ -25,10 +19,9 @@ export type LoadedConfig = {
   readonly origins: Readonly<Record<keyof Config, Origin>>;
   /** The configuration file that was read, as the user named it. */
   readonly file: string | undefined;
+  /** What to write in the place of former names, a sentence for each. */
+  readonly warnings: readonly string[];
 };
-
-/** A value that somebody wrote, before the schema has seen it. */
-type Written = { readonly setting: Setting; readonly value: unknown; readonly origin: Origin };
 
 /**
  * Puts the settings together: a flag goes before a variable, a variable before the file, the file before the default. The file is
@@ -58,8 +51,8 @@ export function loadConfig(input: {
       value,
       origin: { source: "environment", name: setting.variable } as const,
     })),
-    ...settings.flatMap((setting) => {
-      const given = input.flags[setting.key];
+    ...[...settings, ...formerSettings].flatMap((setting) => {
+      const given = input.flags[setting.name];
       if (given === undefined) return [];
       return { setting, value: coerceFlag(given, setting), origin: { source: "flag", name: setting.flag } as const };
     }),
@@ -68,25 +61,15 @@ export function loadConfig(input: {
   const problems = [...(fromFile?.problems ?? []), ...fromEnvironment.problems, ...written.flatMap(findProblems)];
   if (problems.length > 0) throw new ConfigError(problems);
 
-  const byKey = new Map(written.map((entry) => [entry.setting.key, entry]));
+  const renamed = replaceFormerNames(written);
+  if (renamed.problems.length > 0) throw new ConfigError(renamed.problems);
+  const byKey = new Map(renamed.written.map((entry) => [entry.setting.key, entry]));
   const values = Object.fromEntries([...byKey].map(([key, { value }]) => [key, value]));
   const origins = Object.fromEntries(
     settings.map(({ key }) => [key, byKey.get(key)?.origin ?? ({ source: "default" } as const)]),
   );
-  return { config: configSchema.parse(values), origins: origins as Record<keyof Config, Origin>, file };
-}
-
-/** Where a value came from, in words: `SLUICE_PORT`, `sluice.yaml:3`, `default`. */
-export function describeOrigin(origin: Origin): string {
-  switch (origin.source) {
-    case "flag":
-    case "environment":
-      return origin.name;
-    case "file":
-      return `${origin.path}:${origin.line}`;
-    case "default":
-      return "default";
-  }
+  const { warnings } = renamed;
+  return { config: configSchema.parse(values), origins: origins as Record<keyof Config, Origin>, file, warnings };
 }
 
 function configFile({ flags, env, cwd }: { flags: Flags; env: NodeJS.ProcessEnv; cwd: string }): string | undefined {
@@ -96,7 +79,7 @@ function configFile({ flags, env, cwd }: { flags: Flags; env: NodeJS.ProcessEnv;
 }
 
 function findProblems({ setting, value, origin }: Written): readonly string[] {
-  const where = origin.source === "file" ? `${describeOrigin(origin)}: ${setting.key}` : describeOrigin(origin);
+  const where = whereOf({ setting, origin });
   // The schema would take the default for it.
   if (value === undefined || value === null) return describeIssues(where, setting, value, [{ path: [] }]);
   const result = configSchema.shape[setting.key].safeParse(value);

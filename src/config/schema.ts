@@ -103,24 +103,6 @@ export const configSchema = z.strictObject({
     .string()
     .default("")
     .describe("file in which stored answers outlive a stop; without one they are forgotten"),
-  cacheRedisUrl: z
-    .union([
-      z.literal("").describe("nothing"),
-      z.url({ protocol: /^rediss?$/ }).describe("a URL that begins with redis:// or rediss://"),
-    ])
-    .default("")
-    .meta({
-      description: "Valkey or Redis server in which several gateways share stored answers, as redis://host:6379",
-      writeOnly: true,
-    }),
-  cacheRedisTimeoutMs: z
-    .int()
-    .min(1)
-    .max(10_000)
-    .default(250)
-    .describe(
-      "longest wait of a request for that shared server, in ms; a server that is slower is left out until it answers again",
-    ),
   cacheFollowMs: z
     .int()
     .min(0)
@@ -178,10 +160,25 @@ export const configSchema = z.strictObject({
     ])
     .default("")
     .meta({
-      description:
-        "Valkey or Redis server in which several gateways count the limits of keys together, as redis://host:6379",
+      description: "Valkey or Redis server that several gateways share, as redis://host:6379",
       writeOnly: true,
     }),
+  redisShares: z
+    .array(z.enum(["limits", "answers"]))
+    .min(1)
+    .max(2)
+    .default(["limits"])
+    .meta({
+      description:
+        "what gateways share in Redis: limits (what each key has used), answers (those of the cache); may be repeated",
+      placeholder: "limits|answers",
+    }),
+  redisTimeoutMs: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(250)
+    .describe("longest wait of a request for Redis, in ms; then Redis is skipped until it answers again"),
   minSlots: modelSettings.minSlots,
   targetItlMs: modelSettings.targetItlMs,
   maxPending: z.int().min(1).max(100_000).default(256).describe("most requests in hand at once; more are refused"),

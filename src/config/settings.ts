@@ -26,8 +26,10 @@ export type ValueSchema = {
 
 /** One setting as it is seen from outside. Everything here is made from its line in the schema. */
 export type Setting = {
-  /** As in the file and in `Config`: `maxPending`. */
+  /** As in `Config`: `maxPending`. */
   readonly key: keyof Config;
+  /** As in the file; another than `key` where it is a former name. */
+  readonly name: string;
   /** `--max-pending` */
   readonly flag: string;
   /** `SLUICE_MAX_PENDING` */
@@ -44,6 +46,16 @@ export type Setting = {
   readonly valueSchema: ValueSchema;
 };
 
+/** Where a setting's value came from. */
+export type Origin =
+  | { readonly source: "flag"; readonly name: string }
+  | { readonly source: "environment"; readonly name: string }
+  | { readonly source: "file"; readonly path: string; readonly line: number }
+  | { readonly source: "default" };
+
+/** A value that somebody wrote, and where. */
+export type Written = { readonly setting: Setting; readonly value: unknown; readonly origin: Origin };
+
 /** Every setting, in the schema's order. */
 export const settings: readonly Setting[] = describeSettings(configSchema);
 
@@ -52,11 +64,9 @@ export function describeSettings(schema: z.ZodObject): readonly Setting[] {
   const { properties } = z.toJSONSchema(schema, { io: "input" }) as { properties: Record<string, ValueSchema> };
   return Object.entries(properties).map(([key, valueSchema]) => {
     const { description = "", ...rules } = valueSchema;
-    const words = key.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
     return {
       key: key as keyof Config,
-      flag: `--${words}`,
-      variable: `SLUICE_${words.replaceAll("-", "_").toUpperCase()}`,
+      ...nameSetting(key),
       description,
       defaultValue: valueSchema.default,
       allowed: describeAllowed(rules),
@@ -66,6 +76,30 @@ export function describeSettings(schema: z.ZodObject): readonly Setting[] {
       valueSchema,
     };
   });
+}
+
+/** A setting's names in the file, among the flags and in the environment. */
+export function nameSetting(name: string): Pick<Setting, "name" | "flag" | "variable"> {
+  const words = name.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
+  return { name, flag: `--${words}`, variable: `SLUICE_${words.replaceAll("-", "_").toUpperCase()}` };
+}
+
+/** Where a value came from, in words: `SLUICE_PORT`, `sluice.yaml:3`, `default`. */
+export function describeOrigin(origin: Origin): string {
+  switch (origin.source) {
+    case "flag":
+    case "environment":
+      return origin.name;
+    case "file":
+      return `${origin.path}:${origin.line}`;
+    case "default":
+      return "default";
+  }
+}
+
+/** What somebody wrote and where, in words: `SLUICE_PORT`, `sluice.yaml:3: port`. */
+export function whereOf({ setting, origin }: Pick<Written, "setting" | "origin">): string {
+  return origin.source === "file" ? `${describeOrigin(origin)}: ${setting.name}` : describeOrigin(origin);
 }
 
 /** The schema of a list's entries. */

@@ -20,6 +20,7 @@ import type { LocalModel } from "../models/index.ts";
 import { openPresets } from "../prompts/index.ts";
 import { tellLastingFirst } from "../queue/lasting-first.ts";
 import { createLoadControl } from "../queue/load-control.ts";
+import { createLink, type Link } from "../redis/link.ts";
 import { createModelDirectory } from "../routing/directory.ts";
 import { route } from "../routing/route.ts";
 import { createState } from "../store/state.ts";
@@ -96,15 +97,18 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     file: config.stateFile,
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
   });
-  const access = await createAccess({ config, state, logger });
+  const redis = linkTo(config, logger);
+  const sharing = (what: Config["redisShares"][number]) => (config.redisShares.includes(what) ? redis : undefined);
+  const access = createAccess({ config, state, redis: sharing("limits"), logger });
   const routed = route(directory);
   const cache = createResponseCache({
     config,
     identify: (model) => directory.find(model)?.identity(),
     judges: { generate: routed, embed: (model) => partOf(directory.resolve(model), "embed") },
+    redis: sharing("answers"),
     logger,
   });
-  await Promise.all([cache.load(), cache.connect()]);
+  await Promise.all([cache.load(), redis?.open()]);
   const watch = createWatch();
   const lastingFirst = tellLastingFirst({
     price: (request) => partOf(directory.resolve(request.model), "price")(request),
@@ -136,8 +140,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.all(directory.list().map(({ close }) => close?.()));
     // Without engines they have failed by now, and that is written down.
     await runs.settled();
-    await Promise.all([cache.save(), cache.close()]);
-    access.close();
+    await Promise.all([cache.save(), cache.settled()]);
+    access.flush();
+    redis?.close();
     state.close();
     presets.close();
   };
@@ -203,6 +208,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await closed;
     },
   };
+}
+
+function linkTo({ redisUrl: url, redisTimeoutMs: timeoutMs }: Config, logger: Logger): Link | undefined {
+  return url === "" ? undefined : createLink({ url, timeoutMs, logger });
 }
 
 async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOptions): Promise<void> {

@@ -79,4 +79,4 @@ export function settled(): Promise<void> {
 }
 
 /** Settings of a cache that no other gateway shares. */
-export const NOT_SHARED = { cacheRedisUrl: "", cacheRedisTimeoutMs: 250, cacheFollowMs: 10_000 };
+export const NOT_SHARED = { cacheFollowMs: 10_000 };

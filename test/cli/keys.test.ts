@@ -182,13 +182,15 @@ describe("secrets in settings", () => {
     [{ SLUICE_API_KEY: secret }, ["config"]],
     [{ SLUICE_API_KEY: secret }, ["config", "--json"]],
     [{ SLUICE_REDIS_URL: `redis://:${secret}@cache:6379` }, ["config"]],
+    [{ SLUICE_CACHE_REDIS_URL: `redis://:${secret}@cache:6379` }, ["config"]],
+    [{ SLUICE_CACHE_REDIS_URL: `redis://:${secret}@one`, SLUICE_REDIS_URL: `redis://:${secret}@two` }, ["config"]],
     [{ SLUICE_API_KEY: `${secret} with spaces` }, ["config"]],
     [{ SLUICE_REDIS_URL: `http://:${secret}@cache` }, ["config"]],
   ])("are printed neither where they are right nor where they are wrong: %j", async (env, words) => {
     const context = fakeContext({ env });
     await run(words, context);
     const printed = context.stdout.text() + context.stderr.text();
-    expect(printed).toMatch(/\[redacted\]|the value is not allowed/);
+    expect(printed).toMatch(/\[redacted\]|the value is not allowed|name different servers/);
     expect(printed).not.toContain(secret);
   });
 });

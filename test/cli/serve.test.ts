@@ -97,6 +97,18 @@ describe("serve", () => {
     expect(log).toEqual([]);
   });
 
+  it("warns of a setting whose name has changed, and takes it", async () => {
+    const startGateway = vi.fn<ServeParts["startGateway"]>(async () => ({ url: "http://x", stop: async () => {} }));
+    const { context, parts, log } = setUp({ parts: { startGateway } });
+    const { running } = await serveUntilReady({ ...flags, cacheRedisUrl: "redis://cache" }, context, parts);
+    expect(startGateway.mock.calls[0]?.[0]).toMatchObject({
+      config: { redisUrl: "redis://cache", redisShares: ["answers"] },
+    });
+    expect(log).toEqual([expect.objectContaining({ level: "warn", msg: expect.stringContaining("--redis-url") })]);
+    context.process.emit("SIGINT", "SIGINT");
+    await running;
+  });
+
   it("hands the settings and the models to the gateway", async () => {
     const startGateway = vi.fn<ServeParts["startGateway"]>(async () => ({ url: "http://x", stop: async () => {} }));
     const fetchModels = vi.fn<ServeParts["fetchModels"]>(async () => [model]);

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { describeOrigin, type Flags, loadConfig } from "../../src/config/load.ts";
+import { type Flags, loadConfig } from "../../src/config/load.ts";
 import { ConfigError } from "../../src/config/problems.ts";
-import { configSchema } from "../../src/config/schema.ts";
+import { type Config, configSchema } from "../../src/config/schema.ts";
+import { describeOrigin } from "../../src/config/settings.ts";
 
 type Given = { readonly flags?: Flags; readonly env?: NodeJS.ProcessEnv; readonly file?: string };
 
@@ -96,6 +97,112 @@ describe("precedence", () => {
 
   it("reads off as a word in the file, as YAML 1.2 does", () => {
     expect(load({ file: "gpu: off" }).config.gpu).toBe("off");
+  });
+});
+
+describe("a former name", () => {
+  const [one, other] = ["redis://one:6379", "redis://other:6379/"];
+
+  it.each<[string, Given, Partial<Config>, readonly string[]]>([
+    [
+      "of the environment, for the cache alone",
+      { env: { SLUICE_CACHE_REDIS_URL: one } },
+      { redisUrl: one, redisShares: ["answers"] },
+      [
+        "SLUICE_CACHE_REDIS_URL has another name now. Write SLUICE_REDIS_URL and `SLUICE_REDIS_SHARES=answers` instead.",
+      ],
+    ],
+    [
+      "of the file, beside the same server for limits",
+      { file: `redisUrl: ${one}\ncacheRedisUrl: ${one}/\n` },
+      { redisUrl: one, redisShares: ["limits", "answers"] },
+      [
+        "sluice.yaml:2: cacheRedisUrl has another name now. Write redisUrl and `redisShares: [limits, answers]` instead.",
+      ],
+    ],
+    [
+      "of a flag, over today's of a weaker place",
+      { flags: { cacheRedisUrl: one }, env: { SLUICE_REDIS_URL: one } },
+      { redisUrl: one, redisShares: ["limits", "answers"] },
+      [
+        "--cache-redis-url has another name now. Write --redis-url and `--redis-shares limits --redis-shares answers` instead.",
+      ],
+    ],
+    [
+      "whose server is named beside what is shared",
+      { file: `cacheRedisUrl: ${one}\nredisShares: limits\n` },
+      { redisUrl: one, redisShares: ["limits"] },
+      ["sluice.yaml:1: cacheRedisUrl has another name now. Write redisUrl instead."],
+    ],
+    [
+      "of another server, where today's names say all",
+      { file: `cacheRedisUrl: ${one}\n`, env: { SLUICE_REDIS_URL: other, SLUICE_REDIS_SHARES: "limits,answers" } },
+      { redisUrl: other, redisShares: ["limits", "answers"] },
+      ["sluice.yaml:1: cacheRedisUrl has another name now. Write redisUrl instead."],
+    ],
+    [
+      "that names no server",
+      { file: `redisUrl: ${one}\ncacheRedisUrl: ""\n` },
+      { redisUrl: one },
+      ["sluice.yaml:2: cacheRedisUrl has another name now. Write redisUrl instead."],
+    ],
+    [
+      "beside an empty name of today",
+      { file: `redisUrl: ""\ncacheRedisUrl: ${one}\n` },
+      { redisUrl: one, redisShares: ["answers"] },
+      ["sluice.yaml:2: cacheRedisUrl has another name now. Write redisUrl and `redisShares: [answers]` instead."],
+    ],
+    [
+      "that a stronger former one turns off",
+      { file: `cacheRedisUrl: ${one}\n`, flags: { cacheRedisUrl: "" } },
+      {},
+      [
+        "sluice.yaml:1: cacheRedisUrl has another name now. Write redisUrl instead.",
+        "--cache-redis-url has another name now. Write --redis-url instead.",
+      ],
+    ],
+    [
+      "of a number",
+      { env: { SLUICE_CACHE_REDIS_TIMEOUT_MS: "40" } },
+      { redisTimeoutMs: 40 },
+      ["SLUICE_CACHE_REDIS_TIMEOUT_MS has another name now. Write SLUICE_REDIS_TIMEOUT_MS instead."],
+    ],
+    [
+      "of a number beside today's",
+      { flags: { cacheRedisTimeoutMs: "40" }, file: "redisTimeoutMs: 50\n" },
+      { redisTimeoutMs: 50 },
+      ["--cache-redis-timeout-ms has another name now. Write --redis-timeout-ms instead."],
+    ],
+  ])("%s is read, with a warning", (_, given, expected, expectedWarnings) => {
+    const { config, warnings } = load(given);
+    expect(config).toEqual({ ...configSchema.parse({}), ...expected });
+    expect(warnings).toEqual(expectedWarnings);
+  });
+
+  it("of another server than today's is refused, since nobody said where answers may lie", () => {
+    expect(problemsOf({ env: { SLUICE_REDIS_URL: one, SLUICE_CACHE_REDIS_URL: other } })).toEqual([
+      "SLUICE_CACHE_REDIS_URL and SLUICE_REDIS_URL name different servers, and one serves for all now. Keep SLUICE_REDIS_URL, and set SLUICE_REDIS_SHARES to limits and answers to share both there, or to limits alone.",
+    ]);
+  });
+
+  it("has today's rules, and is told as it was written", () => {
+    expect(
+      problemsOf({ file: "cacheRedisTimeoutMs: 0\n", env: { SLUICE_CACHE_REDIS_URL: "http://:secret@x" } }),
+    ).toEqual([
+      "sluice.yaml:1: cacheRedisTimeoutMs: 0 is not allowed. Give a whole number from 1 to 10000.",
+      "SLUICE_CACHE_REDIS_URL: the value is not allowed. Give nothing or a URL that begins with redis:// or rediss://.",
+    ]);
+  });
+
+  it("is where its setting's value came from, and is never guessed", () => {
+    const { origins } = load({ env: { SLUICE_CACHE_REDIS_URL: one } });
+    expect(origins.redisUrl).toEqual({ source: "environment", name: "SLUICE_CACHE_REDIS_URL" });
+    expect(origins.redisShares).toEqual({ source: "environment", name: "SLUICE_CACHE_REDIS_URL" });
+    expect(problemsOf({ env: { SLUICE_CACHE_REDIS_UR: one } }).join()).not.toContain("CACHE_REDIS_URL");
+  });
+
+  it("brings no warning where there is none", () => {
+    expect(load({ env: { SLUICE_REDIS_URL: one }, file: "port: 80\n" }).warnings).toEqual([]);
   });
 });
 

@@ -49,7 +49,6 @@ function setUp() {
     keys: createKeyRing({ store: state.keys, fixed }),
     meter: createMeter({ counters: createCounters(), usage }),
     flush: usage.flush,
-    close: usage.flush,
   };
   const store = createAnswerStore({ maxBytes: 1_000_000, ttlMs: 60_000, now, random: () => 0 });
   const { app, log } = createTestApp({

@@ -51,7 +51,6 @@ function setUp() {
     keys,
     meter: createMeter({ counters: createCounters(), usage }),
     flush: usage.flush,
-    close: usage.flush,
   };
   const { app, log } = createTestApp({ models, state, access, settings: { corsOrigins: ["https://app.example.com"] } });
   const create = (name: string, policy: Partial<KeyPolicy> = {}, expiresMs?: number) =>

@@ -39,7 +39,6 @@ function setUp(text: ModelText = modelText) {
     keys,
     meter: createMeter({ counters: createCounters(), usage }),
     flush: usage.flush,
-    close: usage.flush,
   };
   const models = [servedModel(script(answerWith(["Hello"])), { text })];
   const { app, log } = createTestApp({ models, state, access });

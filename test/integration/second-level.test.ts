@@ -5,8 +5,7 @@ import { createSecondLevel } from "../../src/cache/second-level/second-level.ts"
 import { createAnswerStore } from "../../src/cache/store.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
-import { createCounters } from "../../src/keys/counters.ts";
-import { WINDOWS } from "../../src/keys/windows.ts";
+import { createLink } from "../../src/redis/link.ts";
 import { byHand, greedy, noting, saying, withoutCost } from "../cache/support.ts";
 import { collect } from "../fixtures/generation.ts";
 import { until, untilStored, withRedis } from "../fixtures/redis-client.ts";
@@ -48,11 +47,14 @@ async function gateway({ followMs = 20_000, generate = play }: Options = {}) {
   };
   const ttlMs = 100_000;
   const store = createAnswerStore({ maxBytes: 8_000_000, ttlMs, random: () => 0 });
-  const shared = createSecondLevel({
-    ...{ url: redis.url, timeoutMs: TIMEOUT_MS, followMs, ttlMs, store, pauseMs: 20 },
-    logger: { warn: tell, info: tell },
-  });
-  await shared.open();
+  const logger = { warn: tell, info: tell };
+  const link = createLink({ url: redis.url, timeoutMs: TIMEOUT_MS, pauseMs: 20, logger });
+  await link.open();
+  const shared = createSecondLevel({ link, followMs, ttlMs, store });
+  const close = async () => {
+    await shared.settled();
+    link.close();
+  };
   let runs = 0;
   const layer = answerRepeats({ store, identify: (model) => model, tiers: [shared.tier], turns: shared.turns });
   const run = compose([layer], (request) => {
@@ -76,7 +78,8 @@ async function gateway({ followMs = 20_000, generate = play }: Options = {}) {
       const events = await collect(run(greedy({ ...overrides, ...asked })));
       return { events, news: news[0] };
     },
-    [Symbol.asyncDispose]: shared.close,
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -171,7 +174,7 @@ describe("two gateways that share a Redis", () => {
     expect(other.runs()).toBe(3);
     engine.fail(new Error("Gone."));
     await expect(first).rejects.toThrow();
-    await one.shared.close();
+    await one.close();
   });
 
   test("clear what both share, by model, by key and by preset", async () => {
@@ -246,7 +249,7 @@ describe("a Redis", () => {
     const leaving = await gateway();
     redis.freeze(true);
     const last = leaving.ask(asked(100));
-    await leaving.shared.close();
+    await leaving.close();
     expect((await last).events).toEqual(EVENTS);
     redis.freeze(false);
   });
@@ -271,21 +274,5 @@ describe("a Redis", () => {
     expect((await one.ask()).events).toEqual(EVENTS);
     await redis.restart();
     await one.hears("Redis is back");
-  });
-
-  test("counts the limits of keys for several gateways, and is done without while it is gone", async () => {
-    const [perMinute] = WINDOWS;
-    if (perMinute === undefined) throw new Error("There are no windows.");
-    await withRedis(redis.url, (first) =>
-      withRedis(redis.url, async (second) => {
-        const [one, other] = [createCounters({ redis: first }), createCounters({ redis: second })];
-        expect((await one.add(perMinute, "a", 5)).used).toBe(5);
-        expect((await other.add(perMinute, "a", 3)).used).toBe(8);
-        expect((await one.add(perMinute, "b", 1)).used).toBe(1);
-        await redis.kill();
-        expect((await one.add(perMinute, "a", 1)).used).toBe(1);
-        expect((await other.add(perMinute, "a", 2)).used).toBe(2);
-      }),
-    );
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type OpenAI from "openai";
@@ -14,10 +14,10 @@ let redis: RedisServer;
 let one: Gateway;
 let other: Gateway;
 
-async function start(name: string): Promise<Gateway> {
+async function start(name: string, flags: readonly string[] = ["--redis-shares", "answers"]): Promise<Gateway> {
   const process = runSluice(
     ...["--slots", "4", "--context", "1024"],
-    ...["--state-file", join(folder, `${name}.db`), "--cache-redis-url", redis.url],
+    ...["--state-file", join(folder, `${name}.db`), "--redis-url", redis.url, ...flags],
   );
   return { process, url: await process.ready };
 }
@@ -137,6 +137,30 @@ describe("two gateways with one Redis", () => {
     await untilStored(redis.url, 1);
     one = await start("one");
     expect((await ask(one, question, 100)).status).toContain("detail=REMOTE");
+  });
+
+  test("share limits alone where nothing else is said", async () => {
+    const keysFile = join(folder, "keys.yaml");
+    const secret = "sk-sluice-of-the-file";
+    await writeFile(keysFile, `keys:\n  - { name: alice, key: ${secret}, requestsPerMinute: 2 }\n`);
+    const counting = [
+      await start("third", ["--keys-file", keysFile]),
+      await start("fourth", ["--keys-file", keysFile]),
+    ];
+    const statuses: number[] = [];
+    for (const { url } of [...counting, ...counting]) {
+      const request = post(bodyOf("Name a wood.", 4));
+      const headers = { "content-type": "application/json", authorization: `Bearer ${secret}` };
+      const response = await fetch(`${url}/v1/chat/completions`, { ...request, headers });
+      await response.text();
+      statuses.push(response.status);
+    }
+    expect(statuses).toEqual([200, 200, 429, 429]);
+    for (const { process } of counting) {
+      process.kill("SIGTERM");
+      expect((await process.ended).code).toBe(0);
+    }
+    expect(await withRedis(redis.url, (client) => client.keys("*"))).toEqual(["sluice:rpm:file:alice"]);
   });
 
   test("stop in good order while it hangs, and start while it is gone", async () => {

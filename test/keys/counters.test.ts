@@ -1,18 +1,18 @@
-import { once } from "node:events";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createCounters } from "../../src/keys/counters.ts";
-import { closeRedis, connectRedis } from "../../src/keys/redis.ts";
+import { type Count, createCounters } from "../../src/keys/counters.ts";
 import { WINDOWS } from "../../src/keys/windows.ts";
-import { fakeRedis } from "./fake-redis.ts";
+import { createLink, type LinkOptions } from "../../src/redis/link.ts";
+import { fakeRedis } from "../redis/fake-redis.ts";
 import { silent } from "./support.ts";
 
 const [perMinute, perDay] = WINDOWS;
 if (perMinute === undefined || perDay === undefined) throw new Error("There are no windows.");
 
-async function connected(url: string) {
-  const client = await connectRedis(url, silent);
-  if (!client.isReady) await once(client, "ready");
-  return { client, [Symbol.dispose]: () => closeRedis(client) };
+async function connected(url: string, logger: LinkOptions["logger"] = silent) {
+  const link = createLink({ url, timeoutMs: 200, pauseMs: 1, logger });
+  await link.open();
+  return { ...link, [Symbol.dispose]: link.close };
 }
 
 describe("counters in memory", () => {
@@ -27,6 +27,53 @@ describe("counters in memory", () => {
     expect(count.endsMs).toBeLessThanOrEqual(61_000);
     expect((await add(perDay, "a", 0)).used).toBe(7);
   });
+
+  it("begin anew when a window has ended, and never tell of less than nothing", async () => {
+    const clock = { ms: 1_000 };
+    const { add } = createCounters({ now: () => clock.ms });
+    expect(await add(perMinute, "a", 5)).toEqual({ used: 5, endsMs: 61_000 });
+    clock.ms = 60_999;
+    expect(await add(perMinute, "a", 1)).toEqual({ used: 6, endsMs: 61_000 });
+    clock.ms = 61_000;
+    expect(await add(perMinute, "a", -3)).toEqual({ used: 0, endsMs: 121_000 });
+    expect(await add(perMinute, "a", 4)).toEqual({ used: 1, endsMs: 121_000 });
+  });
+
+  it("forget no window that runs, however many keys there are", async () => {
+    const KEYS = 1_500;
+    const steps = fc.array(
+      fc.record({
+        key: fc.integer({ min: 0, max: 2 * KEYS }),
+        points: fc.integer({ min: 1, max: 100 }),
+        ms: fc.integer({ min: 0, max: 20_000 }),
+      }),
+      { minLength: 100, maxLength: 200 },
+    );
+    await fc.assert(
+      fc.asyncProperty(steps, async (steps) => {
+        const clock = { ms: 0 };
+        const { add } = createCounters({ now: () => clock.ms });
+        const expected = new Map<number, Count>();
+        const expectCount = async (key: number, points: number) => {
+          const before = expected.get(key);
+          const isOver = before === undefined || before.endsMs <= clock.ms;
+          const count = isOver
+            ? { used: points, endsMs: clock.ms + 60_000 }
+            : { ...before, used: before.used + points };
+          expected.set(key, count);
+          expect(await add(perMinute, String(key), points)).toEqual(count);
+        };
+        for (let key = 0; key < KEYS; key++) await expectCount(key, 1);
+        for (const { key, points, ms } of steps) {
+          clock.ms += ms;
+          await expectCount(key, points);
+        }
+        for (let key = KEYS; key < 3 * KEYS; key++) await expectCount(key, 1);
+        for (const key of expected.keys()) await expectCount(key, 1);
+      }),
+      { numRuns: 10 },
+    );
+  });
 });
 
 describe("counters in Redis", () => {
@@ -34,33 +81,31 @@ describe("counters in Redis", () => {
     await using redis = await fakeRedis();
     using first = await connected(redis.url);
     using second = await connected(redis.url);
-    const [one, other] = [createCounters({ redis: first.client }), createCounters({ redis: second.client })];
+    const [one, other] = [createCounters({ redis: first }), createCounters({ redis: second })];
     await one.add(perMinute, "a", 5);
     expect((await other.add(perMinute, "a", 3)).used).toBe(8);
     expect([...redis.counts.keys()]).toEqual(["sluice:rpm:a"]);
   });
 
-  it("that answer too late are given up, and left alone for a while", async () => {
+  it("that answer too late are given up, and left alone until they answer again", async () => {
     await using redis = await fakeRedis();
-    using connection = await connected(redis.url);
-    const clock = { ms: 0 };
-    const { add } = createCounters({ redis: connection.client, timeoutMs: 200, now: () => clock.ms });
+    const back = Promise.withResolvers<void>();
+    using link = await connected(redis.url, { warn: () => {}, info: () => back.resolve() });
+    const { add } = createCounters({ redis: link });
     await add(perMinute, "a", 5);
     redis.mute(true);
     expect((await add(perMinute, "a", 1)).used).toBe(1);
     expect((await add(perMinute, "a", 1)).used).toBe(2);
     redis.mute(false);
-    expect((await add(perMinute, "a", 1)).used).toBe(3);
-    clock.ms += 2_000;
+    await back.promise;
     // The one that was given up had been counted all the same.
     expect((await add(perMinute, "a", 1)).used).toBe(7);
   });
 
   it("that are not there don't keep anybody from counting", async () => {
-    const client = await connectRedis("redis://127.0.0.1:1", silent);
-    const { add } = createCounters({ redis: client });
+    using link = await connected("redis://127.0.0.1:1");
+    const { add } = createCounters({ redis: link });
     expect((await add(perMinute, "a", 4)).used).toBe(4);
     expect((await add(perMinute, "a", 4)).used).toBe(8);
-    closeRedis(client);
   });
 });

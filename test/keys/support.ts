@@ -14,6 +14,6 @@ export function key(policy: Partial<KeyPolicy> = {}, id = "key_1"): Key {
 export async function createTestAccess() {
   const secret = "sk-sluice-of-the-settings";
   const state = openState();
-  const config = { keysFile: "", apiKey: secret, redisUrl: "" };
-  return { access: await createAccess({ config, state, logger: pino({ level: "silent" }) }), secret };
+  const config = { keysFile: "", apiKey: secret };
+  return { access: createAccess({ config, state, logger: pino({ level: "silent" }) }), secret };
 }

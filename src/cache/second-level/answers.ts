@@ -1,6 +1,6 @@
+import type { Link } from "../../redis/link.ts";
 import { KEPT_TTLS, type Label, type StoredEntry } from "../store.ts";
 import type { Sought } from "../tier.ts";
-import type { Link } from "./link.ts";
 import { answerName, answersLike } from "./names.ts";
 import { readRecord, writeRecord } from "./record.ts";
 

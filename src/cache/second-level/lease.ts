@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setInterval } from "node:timers";
-import type { Link } from "./link.ts";
+import type { Link } from "../../redis/link.ts";
 
 /** A name in Redis that one gateway has at a time, until it lets go of it or is gone. */
 export type Lease = { readonly release: () => Promise<void> };

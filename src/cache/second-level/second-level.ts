@@ -1,27 +1,21 @@
-import type { Logger } from "pino";
+import type { Link } from "../../redis/link.ts";
 import { unpackAnswer } from "../entry.ts";
 import type { Answer, AnswerStore, Label } from "../store.ts";
 import type { Sought, Tier } from "../tier.ts";
 import type { Turns } from "../turns.ts";
 import { type Removed, shareAnswers } from "./answers.ts";
-import { createLink } from "./link.ts";
 import { takeTurns } from "./take-turns.ts";
 
 export type SecondLevelOptions = {
-  readonly url: string;
-  /** What it may cost a request when it answers too late, in ms. */
-  readonly timeoutMs: number;
+  readonly link: Pick<Link, "run" | "isUp">;
   /** How long a request waits for another gateway that generates the same, in ms; 0 doesn't wait. */
   readonly followMs: number;
   /** How long an answer is fresh at most, in ms. */
   readonly ttlMs: number;
   /** Where what is found is put, to be found at once the next time. */
   readonly store: Pick<AnswerStore, "restore">;
-  readonly logger: Pick<Logger, "warn" | "info">;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
-  /** See `LinkOptions`. */
-  readonly pauseMs?: number;
 };
 
 /** What has become of the second level since the start. */
@@ -41,10 +35,8 @@ export type SecondLevel = {
   readonly stats: () => SharedStats;
   /** Removes all answers that have all of these. */
   readonly clear: (which: Partial<Label>) => Promise<Removed>;
-  /** Resolves after the first try to connect. Where that fails it is tried again by itself. */
-  readonly open: () => Promise<void>;
-  /** Lets what is being stored come to its end, for as long as an answer of Redis may take, and disconnects. */
-  readonly close: () => Promise<void>;
+  /** Resolves when nothing is being stored any more, which takes as long as a reply of Redis may take. */
+  readonly settled: () => Promise<void>;
 };
 
 /** What `Cache-Status` calls it. */
@@ -54,9 +46,7 @@ const NAME = "REMOTE";
 const MOST_WRITES = 64;
 
 /** Nothing of it ever fails a request: without Redis there is nothing to be found. */
-export function createSecondLevel(options: SecondLevelOptions): SecondLevel {
-  const { url, timeoutMs, followMs, ttlMs, store, logger, pauseMs, now = Date.now } = options;
-  const link = createLink({ url, timeoutMs, logger, ...(pauseMs !== undefined && { pauseMs }) });
+export function createSecondLevel({ link, followMs, ttlMs, store, now = Date.now }: SecondLevelOptions): SecondLevel {
   const answers = shareAnswers({ link, ttlMs, now });
   const writes = new Map<string, Promise<void>>();
   const counts = { found: 0, missed: 0 };
@@ -95,11 +85,9 @@ export function createSecondLevel(options: SecondLevelOptions): SecondLevel {
     turns,
     stats: () => ({ isUp: link.isUp(), ...counts }),
     clear: answers.clear,
-    open: link.open,
-    async close() {
+    async settled() {
       await Promise.all(writes.values());
       await turns?.settled();
-      link.close();
     },
   };
 }

@@ -1,10 +1,10 @@
 import { setTimeout } from "node:timers/promises";
+import type { Link } from "../../redis/link.ts";
 import { choose } from "../choose.ts";
 import type { Answer } from "../store.ts";
 import type { Sought } from "../tier.ts";
 import type { Turn, Turns } from "../turns.ts";
 import { type Lease, takeLease } from "./lease.ts";
-import type { Link } from "./link.ts";
 import { turnName } from "./names.ts";
 
 export type TakeTurnsOptions = {

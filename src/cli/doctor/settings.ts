@@ -16,8 +16,17 @@ export function checkSettings(config: Config, models: readonly LocalModel[], has
     ...checkPerModel(config, models),
     ...checkPending(config),
     ...checkPrefillChunk(config),
+    ...checkRedis(config),
     ...(hasKeys ? [] : checkHost(config)),
   ];
+}
+
+/** What `loadConfig` says of former names: each ends with what to write instead. */
+export function checkNames(warnings: readonly string[]): readonly Check[] {
+  return warnings.map((text) => {
+    const end = text.lastIndexOf(". Write ");
+    return warning("setting", text.slice(0, end), text.slice(end + 2));
+  });
 }
 
 function checkContext(config: Config, models: readonly LocalModel[]): readonly Check[] {
@@ -66,6 +75,12 @@ function checkPrefillChunk({ prefillChunk }: Config): readonly Check[] {
   const message = `--prefill-chunk ${prefillChunk} is no multiple of ${TILE_TOKENS}: chunks can't share a call, and prompts are slower`;
   const next = Math.max(TILE_TOKENS, Math.floor(prefillChunk / TILE_TOKENS) * TILE_TOKENS);
   return [warning("prefill chunk", message, `Start with --prefill-chunk ${next}.`)];
+}
+
+function checkRedis({ redisUrl, redisShares }: Config): readonly Check[] {
+  if (redisUrl !== "" || !redisShares.includes("answers")) return [];
+  const message = "--redis-shares names answers, and without --redis-url there is nowhere to share them";
+  return [warning("Redis", message, "Give --redis-url as well, or leave out --redis-shares.")];
 }
 
 function checkHost({ host, insecure }: Config): readonly Check[] {

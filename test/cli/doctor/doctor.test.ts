@@ -321,6 +321,12 @@ describe("settings that work against each other", () => {
       /^! slots .*--max-pending 2 lets in fewer requests than there are slots \(4\)/m,
     ],
     ["a chunk that is no whole tile", { prefillChunk: "100" }, /^! prefill chunk .*no multiple of 64/m],
+    ["answers to share nowhere", { redisShares: ["answers"] }, /^! Redis .*there is nowhere to share them$/m],
+    [
+      "a name that has changed",
+      { cacheRedisTimeoutMs: "40" },
+      /^! setting .*--cache-redis-timeout-ms has another name now\n.*Write --redis-timeout-ms instead\.$/m,
+    ],
     ["an address for everybody, without keys", { host: "0.0.0.0", insecure: true }, /^! host .*there are no keys$/m],
     [
       "more prefixes than the disk holds",

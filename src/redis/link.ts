@@ -3,36 +3,39 @@ import type { Logger } from "pino";
 
 export type LinkOptions = {
   readonly url: string;
-  /** What the slowest answer may cost whoever waits for it, in ms. */
+  /** The longest wait for the reply to a command, in ms. */
   readonly timeoutMs: number;
   readonly logger: Pick<Logger, "warn" | "info">;
-  /** Until the first try after it was lost, in ms; each further pause is twice as long, up to five seconds. */
+  /** The pause before the first try to connect again, in ms; each further pause is twice as long, up to five seconds. 250 if absent. */
   readonly pauseMs?: number;
 };
 
-/** A connection to Valkey or Redis that is used while it answers in time, and passed over while it doesn't. */
+/**
+ * The gateway's one connection to Valkey or Redis. It is used while the server answers in time and left alone while it doesn't: no caller
+ * ever fails because of it, and none waits longer than the time limit.
+ */
 export type Link = {
-  /** Resolves after the first try to connect, whatever became of it. Others follow by themselves. */
+  /** Resolves after the first try to connect, whether or not it succeeded. Further tries follow by themselves. */
   readonly open: () => Promise<void>;
   readonly isUp: () => boolean;
   /**
-   * What `work` comes to. Undefined at once while the connection is down, and where it fails. The first answer that is late costs its time
-   * limit, and takes the connection down; what waits for others then is let go too.
+   * Returns what `work` returns; undefined if it fails, and at once while the connection is down. The first late reply costs its caller the
+   * time limit and takes the connection down; all others who wait for a reply get undefined then.
    */
   readonly run: <T>(work: (client: Client) => Promise<T>) => Promise<T | undefined>;
-  /** Ends it for good. What still runs comes to undefined. */
+  /** Ends the connection for good. Whoever still waits gets undefined. */
   readonly close: () => void;
 };
 
-export type Client = ReturnType<Awaited<ReturnType<typeof loadClients>>["create"]>;
+type Client = ReturnType<Awaited<ReturnType<typeof loadClients>>["create"]>;
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
-/** More at the same time are passed over. */
-const MOST_AT_ONCE = 1_000;
+/** Work beyond this is refused. Counting a thousand requests at once takes four times as much. */
+const MOST_AT_ONCE = 5_000;
 
-/** Not connected before `open`. */
+/** Connects when it is told to `open`. */
 export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }: LinkOptions): Link {
   let client: Client | undefined;
   let connecting: Client | undefined;
@@ -56,7 +59,7 @@ export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }:
       await within(timeoutMs, made.ping());
       if (isClosed) return;
       client = made;
-      if (failures > 0) logger.info("Redis is back; the cache's second level is used again");
+      if (failures > 0) logger.info("Redis is back");
       failures = 0;
       hasToldRefusal = false;
     } catch (error) {
@@ -70,8 +73,10 @@ export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }:
   function complain(err: unknown): void {
     if (isClosed) return;
     // One line for each time that it goes, not for each try.
-    if (failures === 0)
-      logger.warn({ err }, "Redis can't be had; the cache does without its second level until it is back");
+    if (failures === 0) {
+      const meanwhile = "until it is back this gateway counts limits and keeps answers by itself";
+      logger.warn({ err }, `Redis can't be had; ${meanwhile}`);
+    }
     retry = setTimeout(connect, Math.min(pauseMs * 2 ** Math.min(failures, 10), LONGEST_PAUSE_MS)).unref();
     failures += 1;
   }
@@ -83,11 +88,11 @@ export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }:
     complain(error);
   }
 
-  /** It has answered, with an error: full, read-only, or something else is kept under the name. */
+  /** The server replied with an error: it is full or read-only, or holds something else under the name. */
   function tellRefusal(err: unknown): void {
     if (hasToldRefusal) return;
     hasToldRefusal = true;
-    logger.warn({ err }, "Redis refuses what the cache's second level asks for");
+    logger.warn({ err }, "Redis refuses a command");
   }
 
   return {
@@ -117,11 +122,11 @@ export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }:
   };
 }
 
-/** Loaded by those who name a server: the package takes a while, and most don't. */
+/** Loads the package only where a server is named: that takes a while, and most gateways have none. */
 async function loadClients() {
   const { createClient, ErrorReply, RESP_TYPES } = await import("@redis/client");
   return {
-    /** It never reconnects by itself: what has been given up must not be sent later. */
+    /** The client itself never reconnects: a command that was given up must not be sent later. */
     create: (url: string) =>
       createClient({
         url,
@@ -137,7 +142,7 @@ function destroy(client: Client | undefined): void {
   if (client?.isOpen) client.destroy();
 }
 
-/** Late is what has not come when everything that lay at the socket is read: a busy process must not take it for Redis's fault. */
+/** Rejects when `work` takes longer. It reads what lies at the socket first: a busy process must not take its own delay for Redis's. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(async () => {

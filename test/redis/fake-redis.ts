@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 
-/** Speaks just enough of Redis's protocol (RESP3) to count as rate-limiter-flexible's script does. Nothing expires. */
+/** Speaks just enough of Redis's protocol (RESP3) to count as the script of `createCounters` does. Nothing expires. */
 export async function fakeRedis() {
   const counts = new Map<string, number>();
   const sockets = new Set<Socket>();
@@ -11,9 +11,9 @@ export async function fakeRedis() {
   function answer([name = "", ...words]: readonly string[]): string {
     if (name.toUpperCase() === "HELLO") return "%1\r\n$5\r\nproto\r\n:3\r\n";
     if (name.toUpperCase() !== "EVAL") return "+OK\r\n";
-    const [, , key = "", points, seconds] = words;
+    const [, , key = "", points, ms] = words;
     counts.set(key, (counts.get(key) ?? 0) + Number(points));
-    return `*2\r\n:${counts.get(key)}\r\n:${Number(seconds) * 1000}\r\n`;
+    return `*2\r\n:${counts.get(key)}\r\n:${ms}\r\n`;
   }
 
   const server = createServer((socket) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createLink } from "../../../src/cache/second-level/link.ts";
-import { fakeRedis } from "../../keys/fake-redis.ts";
+import { createLink } from "../../src/redis/link.ts";
+import { fakeRedis } from "./fake-redis.ts";
 
 /** A link whose log can be waited for. */
 function linkTo(url: string, timeoutMs = 100) {
