@@ -24,8 +24,16 @@ export type HeldSlots = {
   readonly sequences: number;
   /** Requests that were given slots and have not ended. */
   readonly requests: number;
+  /** How many share the slots. */
+  readonly tenants: number;
+  heldBy(tenant: string): number;
   /** Notes that `tenant` is here: from then on others leave room for it. */
   see(tenant: string): void;
+  /**
+   * Slots that one who would have more than its share leaves free, so that another tenant's next request begins at once. A share is a slot at least:
+   * with more tenants than slots the last would otherwise be nobody's.
+   */
+  keptFrom(tenant: string, width: number, limit: number): number;
   /** Whether `tenant` may take `width` slots of `limit`. */
   hasRoom(tenant: string, width: number, limit: number): boolean;
   take(tenant: string | undefined, width: number, price: { readonly cost: number; readonly most: number }): Holding;
@@ -57,10 +65,9 @@ export function createHeldSlots(clock: Clock): HeldSlots {
   let sequences = 0;
   const held = new Set<Holding>();
 
-  /** Slots that one who would have more than its share leaves free, so that another tenant's next request begins at once. */
   function keptFrom(tenant: string, width: number, limit: number): number {
     if (limit < FEWEST_TO_KEEP_FROM || tenants.count < 2) return 0;
-    return tenants.heldBy(tenant) + width > limit / tenants.count ? KEPT_SLOTS : 0;
+    return tenants.heldBy(tenant) + width > Math.max(1, limit / tenants.count) ? KEPT_SLOTS : 0;
   }
 
   function release(holding: Holding, count: number): void {
@@ -82,6 +89,11 @@ export function createHeldSlots(clock: Clock): HeldSlots {
     get requests() {
       return held.size;
     },
+    get tenants() {
+      return tenants.count;
+    },
+    keptFrom,
+    heldBy: (tenant) => tenants.heldBy(tenant),
     see: (tenant) => tenants.see(tenant, clock.now()),
     hasRoom: (tenant, width, limit) => sequences === 0 || sequences + width + keptFrom(tenant, width, limit) <= limit,
     take(tenant, width, { cost, most }) {

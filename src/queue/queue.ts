@@ -6,6 +6,7 @@ import { createFairQueue, type Turn } from "./fair-queue.ts";
 import { createHeldSlots, type Holding } from "./held-slots.ts";
 import type { Job, Stay } from "./job.ts";
 import { createLimiter } from "./limiter.ts";
+import { chooseOverdue, dueAfterMs, dueAgainAfterMs, endsSoon, keptSlots, type Overdue, pauseMs } from "./overdue.ts";
 import { createPricing, type Order } from "./price.ts";
 import type { PromptSize } from "./prompt-size.ts";
 import { createRunMeter, type RunMeter } from "./run-meter.ts";
@@ -78,18 +79,20 @@ type Run = {
   /** For how long it held slots in its earlier turns, and what its tenant was charged for them. */
   readonly earlierMs: number;
   readonly earlierCost: number;
+  /** For how long it went on in its earlier turns, without what it took to come to where it had been. */
+  readonly spokenMs: number;
   /** When it first said something in this turn. */
   spokeMs: number | undefined;
 };
 
 /** What is kept of a run that was set aside. */
-type Aside = Pick<Run, "meter" | "choices" | "hold" | "earlierMs" | "earlierCost">;
+type Aside = Pick<Run, "meter" | "choices" | "hold" | "earlierMs" | "earlierCost" | "spokenMs"> & {
+  /** From then on it goes on before others, where there is a place for one of its kind. */
+  readonly backMs: number;
+};
 
-/** One that has taken so many times what it should have is set aside for others that are likely to take less. */
-const OVERDUE = 4;
-
-/** Nothing is set aside that has run for less, so that what it costs to take it up again stays small. */
-const LEAST_TURN_MS = 2_000;
+/** How much longer one waits to go on where all that wait are of a higher class. */
+const LOWER_PAUSE_MS = 60_000;
 
 /** How often those who hold slots are looked at, while others wait for them. */
 const LOOK_MS = 1_000;
@@ -115,6 +118,10 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   });
   const runs = new Map<Run, Visit>();
   const slots = createHeldSlots(clock);
+  /** Those that were set aside and wait to go on, the longest first. */
+  const asides = new Set<Visit>();
+  /** Until then a single slot is left to others, since one that was set aside has had it for as long. */
+  let restUntilMs = 0;
   /** Who waits and was not priced by the engine yet. */
   const unpriced: Visit[] = [];
   let refining = 0;
@@ -135,7 +142,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   /** How long until so much work is done and a slot is free for one that is likely to take `slotMs`. */
   function drainMs(work: number, slotMs: number): number {
     const { calibration } = pricing;
-    return ((work + slots.workLeft(calibration, slotMs * calibration)) / limiter.limit) * calibration;
+    // Those that may be kept by runs without an end serve nobody who waits.
+    const turning = limiter.limit - Math.min(endlessSlots(), keptSlots(limiter.limit));
+    return ((work + slots.workLeft(calibration, slotMs * calibration)) / turning) * calibration;
   }
 
   /** How long a job is likely to wait behind so much work. */
@@ -148,13 +157,42 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (isServing) return;
     isServing = true;
     try {
-      for (let head = queue.head; head !== undefined && hasRoomAgain(head.entry.value); head = queue.head) {
-        queue.take();
-        begin(head.entry.value, head.entry.cost);
-      }
+      for (let next = nextVisit(); next !== undefined && hasRoomAgain(next); next = nextVisit()) take(next);
     } finally {
       isServing = false;
     }
+  }
+
+  /** One that was set aside for long enough, where it may go on; else the queue's; else whoever was set aside. */
+  function nextVisit(): Visit | undefined {
+    for (const visit of asides) if (isBack(visit) && hasPlaceAgain(visit)) return visit;
+    const [first] = asides;
+    return queue.head?.entry.value ?? first;
+  }
+  function isBack({ aside, job }: Visit): boolean {
+    const { head } = queue;
+    const isLower = head !== undefined && PRIORITIES.indexOf(head.priority) < PRIORITIES.indexOf(job.priority);
+    return aside !== undefined && aside.backMs + (isLower ? LOWER_PAUSE_MS : 0) <= clock.now();
+  }
+  /** Whether there is a place among those that such runs may keep; where they may keep none, when others have had the slot for as long. */
+  function hasPlaceAgain({ aside }: Visit): boolean {
+    const held = endlessSlots();
+    const width = Math.min(aside?.choices ?? 1, limiter.limit);
+    const kept = keptSlots(limiter.limit);
+    return held + width <= kept || (width > kept && held === 0 && clock.now() >= restUntilMs);
+  }
+
+  function take(visit: Visit): void {
+    const { aside, turn } = visit;
+    const cost = aside === undefined ? (turn?.entry.cost ?? 0) : aside.earlierMs / pricing.calibration;
+    if (turn === queue.head?.entry.value.turn) {
+      queue.take();
+    } else if (turn !== undefined) {
+      // It was set aside, or what was set aside for it has brought another before it.
+      queue.remove(turn);
+      queue.charge(turn, cost);
+    }
+    begin(visit, cost);
   }
 
   function begin(visit: Visit, cost: number): void {
@@ -169,6 +207,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       ...{ holding, spokeMs: undefined },
     };
     visit.aside = undefined;
+    asides.delete(visit);
     runs.set(visit.run, visit);
     if (aside !== undefined) {
       aside.hold?.resume();
@@ -178,63 +217,102 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     job.onTurn();
   }
 
-  function newRun(job: Job, nowMs: number): Aside {
+  function newRun(job: Job, nowMs: number): Omit<Aside, "backMs"> {
     const meter = createRunMeter(pricing, job, nowMs, isReady());
-    return { meter, choices: job.choices, hold: undefined, earlierMs: 0, earlierCost: 0 };
+    return { meter, choices: job.choices, hold: undefined, earlierMs: 0, earlierCost: 0, spokenMs: 0 };
   }
 
   /**
    * How long until a run is overdue, in ms, below 0 where it is: it has taken many times what it should have, or is in a later turn and has made
-   * good use of it. Undefined where the engine can't set it aside.
+   * good use of it. Undefined where the engine can't set it aside, and where its end is near.
    */
-  function untilDueMs({ holding, hold, spokeMs, earlierMs }: Run, job: Job): number | undefined {
+  function untilDueMs(run: Run, job: Job): number | undefined {
+    const { holding, hold, spokeMs, earlierMs } = run;
     if (hold === undefined || spokeMs === undefined) return undefined;
-    if (earlierMs > 0) return LEAST_TURN_MS + 2 * (spokeMs - holding.sinceMs) - (clock.now() - holding.sinceMs);
+    const leftMs = holding.most * pricing.calibration - spokenMs(run);
+    if (endsSoon(leftMs / Math.max(1, holding.sequences))) return undefined;
+    if (earlierMs > 0) return dueAgainAfterMs(spokeMs - holding.sinceMs) - (clock.now() - holding.sinceMs);
     const cost = Math.max(holding.cost, pricing.expect(job, limiter.limit).slotMs);
-    return Math.max(LEAST_TURN_MS, OVERDUE * cost * pricing.calibration) - slots.heldMs(holding);
+    return dueAfterMs(cost * pricing.calibration) - slots.heldMs(holding);
+  }
+  function spokenMs({ holding, spokeMs, earlierMs, spokenMs: earlier }: Run): number {
+    if (earlierMs === 0) return slots.heldMs(holding);
+    return earlier + (spokeMs === undefined ? 0 : (clock.now() - spokeMs) * holding.sequences);
   }
 
-  /** The run that is too late by most of those that may have to go for `waiting`, which is likely to take less than they have had. */
-  function findOverdue(waiting: Visit, cost: number): { readonly run: Run; readonly visit: Visit } | undefined {
-    let found: { readonly run: Run; readonly visit: Visit; readonly dueMs: number } | undefined;
-    if (waiting.aside !== undefined) return undefined;
-    for (const [run, visit] of runs) {
-      const dueMs = untilDueMs(run, visit.job) ?? 0;
-      if (dueMs >= (found?.dueMs ?? 0)) continue;
-      if (run.earlierMs + slots.heldMs(run.holding) <= cost * pricing.calibration) continue;
-      const isLower = PRIORITIES.indexOf(waiting.job.priority) > PRIORITIES.indexOf(visit.job.priority);
-      if (!isLower || run.earlierMs > 0) found = { run, visit, dueMs };
+  /** Those that are overdue and have no end in sight. */
+  function allOverdue(): Overdue<{ readonly run: Run; readonly visit: Visit }>[] {
+    return [...runs].flatMap(([run, visit]) => {
+      const { holding, earlierMs } = run;
+      if ((untilDueMs(run, visit.job) ?? 1) > 0) return [];
+      const { tenant, priority } = visit.job;
+      const hadMs = earlierMs + slots.heldMs(holding);
+      const { sequences } = holding;
+      return [{ value: { run, visit }, tenant, priority, sequences, hadMs, isAgain: earlierMs > 0 }];
+    });
+  }
+  /** Slots of runs without an end in sight, overdue or in a later turn. */
+  function endlessSlots(): number {
+    let held = 0;
+    for (const [run, { job }] of runs) {
+      if (run.earlierMs > 0 || (untilDueMs(run, job) ?? 1) <= 0) held += run.holding.sequences;
     }
-    return found;
+    return held;
   }
 
-  /** Sets a run aside. It goes on when nobody waits who is likely to take less, or when others had much more than it: as one of the last class. */
+  /** Sets a run aside. It goes on when nobody else waits, or when it was aside for long enough and there is a place for one of its kind. */
   function setAside(run: Run, visit: Visit): boolean {
-    const { job, turn } = visit;
+    const { turn } = visit;
     const { meter, holding, choices, hold } = run;
     if (turn === undefined || hold?.pause() !== true) return false;
+    const nowMs = clock.now();
     const heldMs = slots.heldMs(holding);
+    const turnMs = nowMs - holding.sinceMs;
     const earlierMs = run.earlierMs + heldMs;
     const cost = heldMs / pricing.calibration;
+    const spoken = spokenMs(run);
     meter.setAside();
     slots.end(holding);
     runs.delete(run);
     queue.charge(turn, cost - holding.cost);
     visit.run = undefined;
     visit.reckonedMs = 0;
-    visit.aside = { meter, choices, hold, earlierMs, earlierCost: run.earlierCost + cost };
-    visit.turn = queue.push({ tenant: job.tenant, priority: "batch" }, visit, earlierMs / pricing.calibration);
+    visit.aside = {
+      ...{ meter, choices, hold, earlierMs, spokenMs: spoken },
+      ...{ earlierCost: run.earlierCost + cost, backMs: nowMs + pauseMs(turnMs) },
+    };
+    restUntilMs = nowMs + turnMs;
+    asides.add(visit);
     return true;
   }
 
-  /** Makes room for whose turn is next, where those who run are overdue. */
+  /** Makes room where those who run are overdue: for whose turn is next, and for those that were set aside for long enough. */
   function relieve(): void {
     if (!pricing.speeds.isKnown) return;
-    for (let { head } = queue; head !== undefined && !hasRoomAgain(head.entry.value); { head } = queue) {
-      const overdue = findOverdue(head.entry.value, head.entry.cost);
-      if (overdue === undefined || !setAside(overdue.run, overdue.visit)) return;
-      serve();
+    while (relieveFor(nextVisit()));
+    // Runs without an end take turns among each other in what they may keep; in more than that where nobody else waits.
+    if (queue.size === 0 || endlessSlots() <= keptSlots(limiter.limit)) {
+      for (const visit of [...asides]) if (isBack(visit)) relieveFor(visit);
     }
+    serve();
+  }
+
+  /** Whether there was one to be set aside for it. It has its turn then, where that gives room enough. */
+  function relieveFor(visit: Visit | undefined): boolean {
+    if (visit === undefined || hasRoomAgain(visit)) return false;
+    const { job, aside, turn } = visit;
+    if (aside !== undefined && !isBack(visit)) return false;
+    const { tenant, priority } = job;
+    const takesMs = aside === undefined ? (turn?.entry.cost ?? 0) * pricing.calibration : 0;
+    const claimant = { tenant, priority, takesMs, held: slots.heldBy(tenant), isAgain: aside !== undefined };
+    const found = chooseOverdue(allOverdue(), claimant, {
+      ...{ limit: limiter.limit, tenants: slots.tenants },
+      endless: endlessSlots() + slots.keptFrom(tenant, widthOf(aside ?? job), limiter.limit),
+    });
+    if (found === undefined || !setAside(found.run, found.visit)) return false;
+    // The slot that others keep free for newcomers is no reason to set two aside for one.
+    if (slots.sequences + widthOf(aside ?? job) <= limiter.limit) take(visit);
+    return true;
   }
 
   function endWait({ job, waiting, arrivedMs, reckonedMs }: Visit): void {
@@ -248,14 +326,14 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
    */
   function look(): void {
     isLooking = false;
-    if (queue.size === 0) return;
+    if (queue.size + asides.size === 0) return;
     for (const [{ holding }, { job }] of runs) if (job.isStalled?.()) slots.release(holding, holding.sequences);
     serve();
     relieve();
     lookLater();
   }
   function lookLater(): void {
-    if (isLooking || queue.size === 0) return;
+    if (isLooking || queue.size + asides.size === 0) return;
     isLooking = true;
     clock.after(LOOK_MS, look);
   }
@@ -272,10 +350,11 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       const wholeMs = choices === 0 ? earlierMs + holding.heldMs : undefined;
       queue.charge(turn, meter.end(load, wholeMs) - earlierCost - holding.cost);
     } else if (turn !== undefined) {
+      asides.delete(visit);
       queue.remove(turn);
       waits.remove(visit.waiting);
     }
-    if (runs.size === 0 && queue.size === 0) queue.forget();
+    if (runs.size + queue.size + asides.size === 0) queue.forget();
     serve();
   }
 
@@ -410,17 +489,17 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     arrive,
     tokensOf: pricing.tokensOf,
     get isIdle() {
-      return queue.size === 0 && slots.sequences < limiter.limit;
+      return queue.size + asides.size === 0 && slots.sequences < limiter.limit;
     },
     predictMs(job, more = 0) {
       if (!pricing.speeds.isKnown) return 0;
       const { prefillMs, slotMs } = pricing.expect(job, limiter.limit);
-      if (more === 0 && queue.size === 0 && hasRoomFor(job)) return prefillMs;
+      if (more === 0 && queue.size + asides.size === 0 && hasRoomFor(job)) return prefillMs;
       return waitMs(job, queue.aheadOfNext(job, { entries: more, work: more * slotMs }).work, slotMs) + prefillMs;
     },
     get counts() {
       return {
-        ...{ waiting: queue.size, running: runs.size, sequences: slots.sequences, limit: limiter.limit },
+        ...{ waiting: queue.size + asides.size, running: runs.size, sequences: slots.sequences, limit: limiter.limit },
         ...{ waits: waits.size, debtors: queue.remembered },
       };
     },

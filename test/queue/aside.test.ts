@@ -23,10 +23,18 @@ type Client = {
   /** How often it was set aside. */
   pauses: number;
   said: number;
+  /** The longest time between two of its words. */
+  gapMs: number;
   readonly leave: () => void;
 };
 
-type Asked = { tokens: number; tenant?: string; priority?: Priority; maxTokens?: number; canPause?: boolean };
+type Asked = {
+  tokens: number;
+  tenant?: string;
+  priority?: Priority;
+  maxTokens?: number | undefined;
+  canPause?: boolean;
+};
 
 /** A queue that has learnt its speeds and habits, before an engine that reads a prompt and speaks at a steady pace, and keeps what it sets aside. */
 function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
@@ -37,7 +45,7 @@ function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
   function send({ tokens, tenant = "a", priority = "default", maxTokens, canPause = true }: Asked): Client {
     let cancel = () => {};
     const client: Client = {
-      ...{ etasMs: [], sentMs: clock.now(), turnMs: undefined, endMs: undefined, pauses: 0, said: 0 },
+      ...{ etasMs: [], sentMs: clock.now(), turnMs: undefined, endMs: undefined, pauses: 0, said: 0, gapMs: 0 },
       leave() {
         cancel();
         stay.leave();
@@ -51,6 +59,7 @@ function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
       if (client.said === 0) stay.started({ promptTokens: PROMPT_TOKENS, cachedTokens: 0 });
       client.said += 1;
       stay.text(lastMs === undefined ? undefined : clock.now() - lastMs);
+      if (lastMs !== undefined) client.gapMs = Math.max(client.gapMs, clock.now() - lastMs);
       lastMs = clock.now();
       if (client.said < tokens) {
         speakAfter(pace.tokenMs);
@@ -204,6 +213,125 @@ describe("requests that never end", () => {
     expect(queue.counts).toMatchObject({ waiting: 0, running: 1 });
     runFor(10_000);
     expect(queue.counts).toMatchObject({ waiting: 0, running: 0, sequences: 0 });
+  });
+});
+
+describe("runs without an end in sight", () => {
+  const manySlots = fc.integer({ min: 2, max: 6 });
+
+  it("are left alone as long as they hold no more than half of the slots, whoever comes, however many", () => {
+    fc.assert(
+      fc.property(manySlots, fc.boolean(), fc.integer({ min: 1, max: 200 }), (slots, isOther, crowd) => {
+        const { send, runFor } = createBench({ slots });
+        const endless = Array.from({ length: Math.floor(slots / 2) }, () => send({ tokens: 1_000_000 }));
+        runFor(5_000);
+        const tenant = isOther ? "crowd" : "a";
+        const chats = Array.from({ length: crowd }, () => send({ tokens: 6, maxTokens: 6, tenant }));
+        runFor(60_000);
+        for (const { gapMs } of endless) expect(gapMs).toBe(TOKEN_MS);
+        for (const { endMs } of chats) expect(endMs).toBeDefined();
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("are those that their bound does not end within half a minute", () => {
+    for (const [tokens, isLeft] of [
+      [2_500, true],
+      [20_000, false],
+    ] as const) {
+      const { send, runFor } = createBench();
+      const long = [0, 1].map(() => send({ tokens, maxTokens: tokens }));
+      runFor(5_000);
+      const short = send({ tokens: 3, maxTokens: 3 });
+      runFor(35_000);
+      expect(short.endMs).toBeDefined();
+      expect(long.every(({ pauses }) => pauses === 0)).toBe(isLeft);
+    }
+  });
+
+  it("go in turns, the one first that has had most, and come back soon while short ones keep coming", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), (slots) => {
+        const { send, runFor } = createBench({ slots });
+        const endless = Array.from({ length: slots }, () => {
+          const client = send({ tokens: 1_000_000 });
+          runFor(500);
+          return client;
+        });
+        runFor(2_500);
+        send({ tokens: 3, maxTokens: 3 });
+        expect(endless.map(({ pauses }) => pauses)).toEqual(endless.map((_, index) => (index === 0 ? 1 : 0)));
+        for (let time = 0; time < 240; time++) {
+          for (let chat = 0; chat < 2 * slots; chat++) send({ tokens: 3, maxTokens: 3 });
+          runFor(500);
+        }
+        for (const client of endless) client.leave();
+        for (const { gapMs, said } of endless) {
+          expect(gapMs).toBeLessThan(25_000);
+          expect(said).toBeGreaterThan(1_000);
+        }
+      }),
+      { numRuns: 6 },
+    );
+  });
+
+  it("give another tenant's crowd no more slots than its share", () => {
+    const { send, runFor, queue } = createBench({ slots: 4 });
+    const endless = ["b", "c", "d", "e"].map((tenant) => send({ tokens: 1_000_000, tenant }));
+    runFor(5_000);
+    for (let chat = 0; chat < 100; chat++) send({ tokens: 6, maxTokens: 6, tenant: "crowd" });
+    for (let time = 0; time < 30; time++) {
+      runFor(100);
+      expect(queue.counts.running).toBe(4);
+      expect(endless.reduce((sum, { pauses }) => sum + pauses, 0)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it("are taken from the tenant that holds most of them, before another's only one", () => {
+    const { send, runFor } = createBench({ slots: 4 });
+    const only = send({ tokens: 1_000_000, tenant: "one" });
+    runFor(5_000);
+    const many = [0, 1, 2].map(() => send({ tokens: 1_000_000, tenant: "many" }));
+    runFor(5_000);
+    for (let time = 0; time < 20; time++) {
+      send({ tokens: 3, maxTokens: 3, tenant: "third" });
+      runFor(1_000);
+    }
+    expect(only.pauses).toBe(0);
+    expect(many.reduce((sum, { pauses }) => sum + pauses, 0)).toBeGreaterThan(0);
+  });
+
+  it("keep no short one waiting for longer than a few times what it was told, whoever they are of", () => {
+    const endless = fc.record({
+      tenant: fc.constantFrom("a", "b", "c"),
+      beforeMs: fc.integer({ min: 0, max: 20_000 }),
+      maxTokens: fc.constantFrom(undefined, 50_000),
+    });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 }),
+        fc.array(endless, { minLength: 1, maxLength: 8 }),
+        fc.constantFrom("a", "b", "d"),
+        fc.array(fc.integer({ min: 0, max: 10_000 }), { minLength: 1, maxLength: 20 }),
+        (slots, others, tenant, pauses) => {
+          const { send, runFor } = createBench({ slots });
+          for (const { beforeMs, ...asked } of others) {
+            send({ tokens: 1_000_000, ...asked });
+            runFor(beforeMs);
+          }
+          runFor(3_000);
+          for (const pause of pauses) {
+            const short = send({ tokens: 3, maxTokens: 3, tenant });
+            const toldMs = Math.max(USUAL_MS, short.etasMs[0] ?? 0);
+            runFor(4 * toldMs + SOON_MS);
+            expect(short.turnMs).toBeDefined();
+            runFor(pause);
+          }
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
 });
 

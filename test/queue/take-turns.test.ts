@@ -90,6 +90,12 @@ describe("taking turns", () => {
     expect(queue.counts).toMatchObject({ sequences: 2, waiting: 1 });
   });
 
+  it("leaves no slot unused where there are more tenants than slots", () => {
+    const { engine, begin } = createBench({ slots: 4 });
+    for (const tenant of ["a", "b", "c", "d", "e", "f"]) begin(tenant, {}, { tenant });
+    expect(engine.running()).toEqual(["a", "b", "c", "d"]);
+  });
+
   it("keeps a slot free from who has more than its share, while another has been here, and gives it to that one at once", async () => {
     const { engine, begin } = createBench({ slots: 4 });
     const polite = begin("polite", {}, { tenant: "b" });
