@@ -13,8 +13,9 @@ export function scopeOf({ terms = OWN_TERMS, cache }: GenerationRequest): string
 }
 
 /**
- * What a request's answer is kept under: 43 characters, the SHA-256 of everything that the answer depends on. Its id, terms, signal, wishes
- * and observer are no part of it; whatever else a request has is, also what is added to it one day: parts are left out by name, never put in.
+ * What a request's answer is kept under: 43 characters, the SHA-256 of everything that the answer depends on. Its id, terms, signal, wishes,
+ * observer and what of it was said are no part of it; whatever else a request has is, also what is added to it one day: parts are left out
+ * by name, never put in.
  *
  * What the model reads is taken in the order in which it was given, since templates write it so: messages, tools, the properties and all
  * other keys of a tool's schema, and what is nested in a template's arguments. Where order means nothing it makes no difference.
@@ -22,7 +23,7 @@ export function scopeOf({ terms = OWN_TERMS, cache }: GenerationRequest): string
  * @param identity what `identityOf` says of the model
  */
 export function keyOf(request: GenerationRequest, identity: string): string {
-  const { id, model, terms, cache, observe, signal, prompt, tools, output, sampling, ...rest } = request;
+  const { id, model, terms, cache, observe, said, signal, prompt, tools, output, sampling, ...rest } = request;
   const parts = [
     KEY_VERSION,
     scopeOf(request),

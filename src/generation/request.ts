@@ -1,6 +1,7 @@
 import type { CacheWish } from "./cache.ts";
 import type { Observe } from "./news.ts";
 import type { Terms } from "./terms.ts";
+import type { Unprompted } from "./wish.ts";
 
 /** Who said a message. OpenAI's `developer` arrives here as `system`: the open models' templates know no other. */
 export type MessageRole = "system" | "user" | "assistant" | "tool";
@@ -26,6 +27,14 @@ export type ToolCall = {
 };
 
 export type JsonSchema = Readonly<Record<string, unknown>> | boolean;
+
+export const MAX_TOOL_NAME_LENGTH = 128;
+
+/**
+ * A tool's name. OpenAI's own pattern has letters, digits, `_` and `-` only; names of MCP tools have dots, slashes and colons too. Each
+ * family of models writes these without taking them for the end of the name.
+ */
+export const TOOL_NAME = /^[\p{L}\p{N}_.:/@-]+$/u;
 
 /** A function that the model may ask the client to call. */
 export type Tool = {
@@ -85,7 +94,7 @@ export type Grammar = {
   readonly triggers?: readonly string[];
 };
 
-/** How the next token is drawn. Every field is always set: defaults are the protocol's business. */
+/** How the next token is drawn. Every field is always set: `wish.ts` fills in defaults. */
 export type Sampling = {
   /** 0 takes the most likely token; otherwise the logits are divided by it. */
   readonly temperature: number;
@@ -153,6 +162,11 @@ export type GenerationRequest = {
   /** Whether what the text ended at is part of it. */
   readonly showsStop?: boolean;
   readonly sampling: Sampling;
+  /**
+   * What of all this was asked for, by the client or its preset: for a backend that has defaults of its own. The answer doesn't depend on
+   * it. Undefined where nobody asked.
+   */
+  readonly said?: Unprompted;
   /** Undefined is `OWN_TERMS`. */
   readonly terms?: Terms;
   /** Undefined is what the cache does by itself. */

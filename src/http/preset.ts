@@ -1,48 +1,101 @@
 import type { Context } from "hono";
 import type { Backend } from "../generation/backend.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
-import type { WireBody, WireForm } from "../prompts/forms.ts";
+import type { Wish } from "../generation/wish.ts";
+import { applyPreset } from "../prompts/apply.ts";
+import type { Values } from "../prompts/compose.ts";
 import type { PresetLibrary } from "../prompts/library.ts";
-import { type OpenedRequest, openPreset } from "../prompts/open.ts";
+import { takesInput } from "../prompts/parse.ts";
 import type { Preset } from "../prompts/preset.ts";
 import { PRESET_PREFIX, type PresetReference, parseReference } from "../prompts/reference.ts";
+import { INPUT } from "../prompts/template.ts";
+import { resolveVariables } from "../prompts/variables.ts";
 import { InvalidRequestError } from "../protocols/errors.ts";
+import { isSet } from "../protocols/fields.ts";
 import { decodePresetFields } from "../protocols/preset-fields.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { modelsFor } from "./model.ts";
 
-/** Puts the preset that a body names into it; a body that names none stays as it is. */
-export type OpenPreset = (c: Context<HttpEnv>, body: unknown, form: WireForm) => OpenedRequest;
+/** A request's body, of which nothing is known yet but that it is an object. */
+type Body = Readonly<Record<string, unknown>>;
 
-/** What is done to a request for a model: nothing. */
-const leave = (body: unknown): OpenedRequest => ({
-  body,
-  complete: (wanted) => wanted,
-  compose: (prompt) => prompt,
-  cache: () => ({}),
-});
+/** The field in which a protocol has the conversation. */
+type Conversation = "messages" | "input";
+
+/** A preset that a request names, with the texts of its variables. */
+type PresetUse = { readonly preset: Preset; readonly values: Values };
+
+/** A body that is to be read, and the preset that it names. */
+export type OpenedRequest = { readonly body: unknown; readonly use: PresetUse | undefined };
+
+/** Finds the preset that a body names. Its body then has the model that answers, and the user's message where that was given as a variable. */
+export type OpenPreset = (c: Context<HttpEnv>, body: unknown, conversation: Conversation) => OpenedRequest;
 
 type Named = PresetReference & {
-  readonly given: Readonly<Record<string, unknown>>;
+  readonly given: Body;
   readonly param: string;
   /** The model that is to answer in place of the preset's own. */
   readonly model?: string;
 };
 
 /**
- * Understands requests for presets. What it throws is for the client: `InvalidRequestError`, and `ModelNotFoundError` for a preset that is
- * not there or whose models are not.
+ * Understands requests for presets. What it throws is for the client: `InvalidRequestError`, also for variables that are unknown, missing or
+ * of the wrong kind, and `ModelNotFoundError` for a preset that is not there or whose models are not.
  */
 export function presetOpener(presets: PresetLibrary, models: ModelDirectory): OpenPreset {
-  return (c, body, form) => {
-    const named = isObject(body) ? findName(body, form) : undefined;
-    if (named === undefined || !isObject(body)) return leave(body);
+  return (c, body, conversation) => {
+    const named = isObject(body) ? findName(body, conversation) : undefined;
+    if (named === undefined || !isObject(body)) return { body, use: undefined };
     const preset = presets.find(named);
     c.get("facts").preset = preset.id;
     const model = named.model ?? modelBehind(preset, modelsFor(c, models)).id;
-    return openPreset({ preset, model, body, form, given: named.given, param: named.param });
+    const { [INPUT]: input, ...variables } = named.given;
+    const resolved = resolveVariables(preset.variables, variables);
+    if ("fault" in resolved) {
+      const { name, code, message } = resolved.fault;
+      throw new InvalidRequestError(`The preset '${preset.id}': ${message}`, `${named.param}.${name}`, code);
+    }
+    const said = addInput(preset, body, conversation, input, named.param);
+    return { body: { ...said, model }, use: { preset, values: resolved.values } };
   };
+}
+
+/** What is asked for, together with what the preset says, if there is one. */
+export function addPreset(use: PresetUse | undefined, wish: Wish): Wish {
+  return use === undefined ? wish : applyPreset(use.preset, use.values, wish);
+}
+
+/** The body with a user's message where it has no conversation, but for one that goes on from another request. */
+function addInput(preset: Preset, body: Body, conversation: Conversation, input: unknown, param: string): Body {
+  const said = body[conversation];
+  const isEmpty = !isSet(said) || (Array.isArray(said) && said.length === 0);
+  const goesOn = conversation === "input" && (isSet(body.previous_response_id) || isSet(body.conversation));
+  const isWelcome = takesInput(preset.template) && isEmpty;
+  if (input !== undefined && (typeof input !== "string" || !isWelcome)) {
+    throw new InvalidRequestError(
+      typeof input !== "string"
+        ? `The preset '${preset.id}': the variable '${INPUT}' must be text.`
+        : `The preset '${preset.id}': '${INPUT}' is the user's message. ${
+            isEmpty ? "This preset takes none." : `Give it in '${conversation}' or in '${param}', not in both.`
+          }`,
+      `${param}.${INPUT}`,
+      "invalid_variable",
+    );
+  }
+  if (!isEmpty) return body;
+  if (typeof input === "string") return say(body, conversation, input);
+  if (goesOn) return body;
+  if (!takesInput(preset.template)) return say(body, conversation, "");
+  throw new InvalidRequestError(
+    `The preset '${preset.id}' needs the user's message. Give it in '${conversation}', or as '${INPUT}' in '${param}'.`,
+    conversation,
+    "missing_required_parameter",
+  );
+}
+
+function say(body: Body, conversation: Conversation, text: string): Body {
+  return { ...body, [conversation]: conversation === "input" ? text : [{ role: "user", content: text }] };
 }
 
 /** The model that answers for a preset: the first of its own that is served. Throws `ModelNotFoundError` where none is. */
@@ -79,11 +132,11 @@ export function refusePreset(body: unknown): void {
   }
 }
 
-function isObject(body: unknown): body is WireBody {
+function isObject(body: unknown): body is Body {
   return typeof body === "object" && body !== null && !Array.isArray(body);
 }
 
-function findName(body: WireBody, { conversation }: WireForm): Named | undefined {
+function findName(body: Body, conversation: Conversation): Named | undefined {
   const { variables, prompt } = decodePresetFields(body, conversation === "input");
   const model = typeof body.model === "string" ? body.model : undefined;
   const reference = model === undefined ? undefined : parseReference(model);

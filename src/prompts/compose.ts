@@ -4,7 +4,8 @@ import type { Preset } from "./preset.ts";
 import { INPUT, renderTemplate } from "./template.ts";
 
 type Chat = Extract<Prompt, { type: "chat" }>;
-type Values = ReadonlyMap<string, string>;
+/** The texts of a preset's variables. */
+export type Values = ReadonlyMap<string, string>;
 
 /**
  * The client's conversation as the preset has it: the preset's system text first, the client's own behind it in the same message, since

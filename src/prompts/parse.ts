@@ -1,15 +1,11 @@
-import { z } from "zod";
-import { decodeTools, toolFields } from "../protocols/chat/tools.ts";
-import { InvalidRequestError } from "../protocols/errors.ts";
-import { parseWire } from "../protocols/issue.ts";
-import { decodeResponseFormat } from "../protocols/output-format.ts";
+import type { Tool } from "../generation/request.ts";
+import { UnsupportedSchemaError } from "../grammar/errors.ts";
+import { findDropped } from "../grammar/output.ts";
 import type { Example, Preset } from "./preset.ts";
 import { type PresetFile, presetSchema } from "./schema.ts";
 import { INPUT, parseTemplate, renderTemplate, type Template } from "./template.ts";
 import { resolveVariables } from "./variables.ts";
 import { type Fault, parseFile, parseYaml } from "./yaml.ts";
-
-const toolsSchema = z.object(toolFields);
 
 /** Where a preset's text is from. */
 export type PresetSource = {
@@ -47,7 +43,7 @@ export function parsePreset(text: string, { path, name, modifiedUnixSeconds }: P
     maxTokens: data.maxTokens,
     maxTokensLimit: data.maxTokensLimit,
     responseSchema: data.responseSchema,
-    tools: decodePresetTools(data) ?? [],
+    tools: (data.tools ?? []).map(toTool),
     cache: data.cache,
     warm: data.warm,
   };
@@ -114,33 +110,34 @@ function findUseFaults(
   return "fault" in resolved ? [{ path: [...path, "variables"], message: resolved.fault.message }] : [];
 }
 
-/** What an answer could not be held to, and tools that could not be offered. */
-function findAnswerFaults(data: PresetFile): readonly Fault[] {
-  const schema = { type: "json_object", schema: data.responseSchema };
+/** What an answer could not be held to, and tools that could not be told apart. */
+function findAnswerFaults({ responseSchema, tools = [] }: PresetFile): readonly Fault[] {
+  const fault = responseSchema === undefined ? undefined : findSchemaFault(responseSchema);
+  const names = tools.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
   return [
-    ...findRefusal("responseSchema", () =>
-      data.responseSchema === undefined ? undefined : decodeResponseFormat(schema, "responseSchema"),
-    ),
-    ...findRefusal("tools", () => decodePresetTools(data)),
+    ...(fault === undefined ? [] : [{ path: ["responseSchema"], message: fault }]),
+    ...(twice === undefined
+      ? []
+      : [{ path: ["tools"], message: `Two tools have the name '${twice}'. Give each its own.` }]),
   ];
 }
 
-function decodePresetTools({ tools }: PresetFile): Preset["tools"] | undefined {
-  const wire = tools?.map((tool) => ({ type: "function", function: tool }));
-  const { use, dropped } = decodeTools(parseWire(toolsSchema, { tools: wire }));
-  const [twice] = dropped;
-  if (twice !== undefined) {
-    throw new InvalidRequestError(`Two tools have the name '${twice}'. Give each its own.`, "tools", "invalid_value");
-  }
-  return use?.tools;
-}
-
-function findRefusal(field: string, check: () => unknown): readonly Fault[] {
+function findSchemaFault(schema: NonNullable<PresetFile["responseSchema"]>): string | undefined {
   try {
-    check();
-    return [];
+    findDropped({ type: "schema", schema }, "responseSchema.schema");
+    return undefined;
   } catch (error) {
-    if (error instanceof InvalidRequestError) return [{ path: [field], message: error.message }];
+    if (error instanceof UnsupportedSchemaError) return error.message;
     throw error;
   }
+}
+
+function toTool({ name, description, parameters, strict }: NonNullable<PresetFile["tools"]>[number]): Tool {
+  return {
+    name,
+    ...(description !== undefined && { description: description.toWellFormed() }),
+    ...(parameters !== undefined && { parameters }),
+    ...(strict !== undefined && { strict }),
+  };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { KEPT_ANSWERS } from "../generation/cache.ts";
+import { MAX_TOOL_NAME_LENGTH, type Sampling, TOOL_NAME } from "../generation/request.ts";
 import { INPUT, VARIABLE_NAME } from "./template.ts";
 import { variableSchema } from "./variables.ts";
 
@@ -20,7 +21,32 @@ export const valuesSchema = z.record(z.string(), z.union([z.string(), z.number()
 
 const stop = z.string().min(1).max(1_024);
 
-/** By the names, and with the ranges, that chat completions have for them. */
+/**
+ * By what name a preset says each part of `Sampling`, chat completions' own; null for what is the client's to say alone. A part that is added
+ * needs a line here, or it does not compile.
+ */
+export const SAMPLING_NAMES = {
+  temperature: "temperature",
+  topP: "top_p",
+  topK: "top_k",
+  minP: "min_p",
+  repeatPenalty: "repeat_penalty",
+  repeatLastTokens: null,
+  presencePenalty: "presence_penalty",
+  frequencyPenalty: "frequency_penalty",
+  xtcProbability: null,
+  xtcThreshold: null,
+  logitBias: null,
+  allowedTokenIds: null,
+  badWords: null,
+  minTokens: null,
+  ignoresEnd: null,
+  seed: "seed",
+} as const satisfies Readonly<Record<keyof Sampling, string | null>>;
+
+type SamplingName = Exclude<(typeof SAMPLING_NAMES)[keyof Sampling], null>;
+
+/** With the ranges that chat completions have. */
 const samplingSchema = z.strictObject({
   temperature: z.number().min(0).max(2).optional(),
   top_p: z.number().min(0).max(1).optional(),
@@ -31,7 +57,7 @@ const samplingSchema = z.strictObject({
   frequency_penalty: z.number().min(-2).max(2).optional(),
   seed: z.int().optional(),
   stop: z.union([stop, z.array(stop).min(1).max(64)]).optional(),
-});
+} satisfies Readonly<Record<SamplingName | "stop", z.ZodType>>);
 
 const variables = z
   .record(z.string().regex(VARIABLE_NAME, "must be letters, digits and underscores, a letter first"), variableSchema)
@@ -81,7 +107,7 @@ export const presetSchema = z.strictObject({
   tools: z
     .array(
       z.strictObject({
-        name: z.string(),
+        name: z.string().max(MAX_TOOL_NAME_LENGTH).regex(TOOL_NAME, "must be letters, digits and any of _ . : / @ -"),
         description: z.string().optional(),
         parameters: jsonObject.optional(),
         strict: z.boolean().optional(),

@@ -1,8 +1,6 @@
-import type { GenerationRequest } from "../generation/request.ts";
-import { decodeChatRequest } from "../protocols/chat/decode.ts";
-import { chatForm } from "./forms.ts";
-import { openPreset } from "./open.ts";
-import { takesInput } from "./parse.ts";
+import type { GenerationRequest, Prompt } from "../generation/request.ts";
+import { withDefaults } from "../generation/wish.ts";
+import { applyPreset } from "./apply.ts";
 import type { Preset } from "./preset.ts";
 import { resolveVariables } from "./variables.ts";
 
@@ -36,11 +34,11 @@ function plainUse(preset: Preset, model: string): WarmRequest | undefined {
   return "fault" in resolveVariables(preset.variables, {}) ? undefined : toRequest(preset, model, { variables: {} });
 }
 
-/** Goes the same way as a client's chat completion, so that it is the same request in the end. */
-function toRequest(preset: Preset, model: string, { input, variables }: Use): WarmRequest {
-  const isSaid = input !== undefined || takesInput(preset.template);
-  const body = isSaid ? { messages: chatForm.say(input ?? "") } : {};
-  const opened = openPreset({ preset, model, body, form: chatForm, given: variables, param: "variables" });
-  const { generation } = decodeChatRequest(opened.body);
-  return { ...opened.complete(generation), model, cache: opened.cache(generation.prompt) };
+/** The same request in the end as that of a client that says nothing else. */
+function toRequest(preset: Preset, model: string, { input = "", variables }: Use): WarmRequest {
+  const resolved = resolveVariables(preset.variables, variables);
+  if ("fault" in resolved) throw new Error(resolved.fault.message);
+  const prompt: Prompt = { type: "chat", messages: [{ role: "user", content: input.toWellFormed() }] };
+  const { cache = {}, ...wish } = applyPreset(preset, resolved.values, { prompt, sampling: {} });
+  return { ...withDefaults(wish), model, cache };
 }

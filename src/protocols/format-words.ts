@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { OutputFormat } from "../generation/request.ts";
+import type { Wish } from "../generation/wish.ts";
 import { readJsonText } from "../json/parse.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { boolean, isSet, jsonObject, readLater, string } from "./fields.ts";
@@ -61,6 +62,8 @@ export const neighbourFormatFields = {
 /** Those, and OpenAI's. */
 export const formatFields = { response_format: ownFields.response_format, ...neighbourFormatFields };
 
+const FORMATS = Object.keys(formatFields) as (keyof typeof formatFields)[];
+
 type Wire = { readonly [Field in keyof typeof formatFields]?: unknown };
 
 /** The form that an answer has, and the name of the field that says so. */
@@ -94,6 +97,31 @@ export function decodeFormat(
   const output = pickFormat(formats);
   const param = Object.entries(formats).find(([, format]) => format !== undefined)?.[0];
   return output === undefined || param === undefined ? undefined : { output, param };
+}
+
+/**
+ * What a wish has of it. A format that asks for nothing, such as `{"type": "text"}`, was said too.
+ *
+ * @param own the value of the route's own field
+ */
+export function sayFormat(
+  wire: Wire,
+  format: NamedFormat | undefined,
+  own?: unknown,
+): Pick<Wish, "output" | "outputName"> {
+  if (format === undefined) return isSet(own) || FORMATS.some((field) => isSet(wire[field])) ? { output: null } : {};
+  const { output } = format;
+  const outputName = output.type === "schema" ? nameOf(own ?? wire.response_format) : undefined;
+  return { output, ...(outputName && { outputName }) };
+}
+
+/** What OpenAI's fields call a schema. They were understood before. */
+function nameOf(value: unknown): Wish["outputName"] {
+  const { json_schema: inner = value } = Object(value);
+  const { name, description } = Object(inner);
+  return typeof name === "string"
+    ? { name, ...(typeof description === "string" && { description: description.toWellFormed() }) }
+    : undefined;
 }
 
 /**

@@ -8,14 +8,19 @@ const AS_MANY_AS_FIT = -1;
 export const maxTokensField = integer(AS_MANY_AS_FIT, Number.MAX_SAFE_INTEGER).nullish();
 
 /**
- * How many tokens an answer has at most; undefined for as many as fit, which is −1. Throws `InvalidRequestError` for 0 where nothing can
- * be answered without a token.
+ * How many tokens an answer has at most: undefined where nothing is said, null for as many as fit, which is −1. Throws
+ * `InvalidRequestError` for 0 where nothing can be answered without a token.
  *
  * @param param the field's name in the request
  * @param least 0 where an answer may have no token at all
  */
-export function decodeMaxTokens(value: number | null | undefined, param: string, least: 0 | 1 = 1): number | undefined {
-  if (!isSet(value) || value === AS_MANY_AS_FIT) return undefined;
+export function decodeMaxTokens(
+  value: number | null | undefined,
+  param: string,
+  least: 0 | 1 = 1,
+): number | null | undefined {
+  if (!isSet(value)) return undefined;
+  if (value === AS_MANY_AS_FIT) return null;
   if (value >= least) return value;
   throw new InvalidRequestError(
     `Invalid '${param}': integer below minimum value. Expected a value >= ${least}, but got ${value} instead.`,

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { GenerationRequest, Sampling } from "../generation/request.ts";
+import type { Sampling } from "../generation/request.ts";
+import type { Wish } from "../generation/wish.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { A_DECIMAL, AN_INTEGER, boolean, decimal, integer, isSet, mapOf, string } from "./fields.ts";
 
@@ -12,9 +13,6 @@ const MAX_STOP_TOKENS = 256;
 const MAX_ALLOWED_TOKENS = 65_536;
 const MAX_BAD_WORDS = 256;
 const MAX_BAD_WORD_LENGTH = 256;
-
-/** As far back as llama.cpp's `repeat_penalty` looks unless somebody says otherwise. */
-const REPEAT_LAST_TOKENS = 64;
 
 // One without a character ends nothing.
 const stop = string(MAX_STOP_LENGTH);
@@ -118,45 +116,47 @@ export const samplingFields = {
 const samplingSchema = z.object(samplingFields);
 export type WireSampling = z.infer<typeof samplingSchema>;
 
-/** Every field set, with OpenAI's defaults, and llama.cpp's own samplers off. */
-export function decodeSampling(wire: WireSampling): Sampling {
-  // A nucleus of probability 0 is the most likely token alone, which is what temperature 0 says without a doubt.
-  const onlyMostLikely = wire.top_p === 0;
+/** What a request says of each field, undefined where that is nothing. A field that is added has to be read, or it does not compile. */
+type Reading = { readonly [Field in keyof Sampling]: Sampling[Field] | undefined };
+
+/** How tokens are to be drawn, as far as the request says it. */
+export function decodeSampling(wire: WireSampling): Partial<Sampling> {
   refuseTwoPenalties(wire);
-  const isOverAll = isSet(wire.repetition_penalty) && wire.repetition_penalty !== 1;
-  return {
-    temperature: onlyMostLikely ? 0 : (wire.temperature ?? 1),
-    topP: onlyMostLikely ? 1 : (wire.top_p ?? 1),
-    topK: Math.max(wire.top_k ?? 0, 0),
-    minP: wire.min_p ?? 0,
-    repeatPenalty: (isOverAll ? wire.repetition_penalty : wire.repeat_penalty) ?? 1,
-    repeatLastTokens: wire.repeat_last_n ?? (isOverAll ? -1 : REPEAT_LAST_TOKENS),
-    presencePenalty: wire.presence_penalty ?? 0,
-    frequencyPenalty: wire.frequency_penalty ?? 0,
-    xtcProbability: wire.xtc_probability ?? 0,
-    xtcThreshold: wire.xtc_threshold ?? 0.1,
-    logitBias: decodeLogitBias(wire.logit_bias ?? {}),
-    allowedTokenIds:
-      isSet(wire.allowed_token_ids) && wire.allowed_token_ids.length > 0 ? wire.allowed_token_ids : undefined,
-    badWords: (wire.bad_words ?? []).filter((word) => word.trim() !== ""),
-    minTokens: wire.min_tokens ?? 0,
-    ignoresEnd: wire.ignore_eos ?? false,
-    seed: isSet(wire.seed) ? foldSeed(wire.seed) : undefined,
+  const { repetition_penalty: overAll, logit_bias, bad_words, allowed_token_ids: allowed } = wire;
+  const isOverAll = isSet(overAll) && overAll !== 1;
+  const reading: Reading = {
+    temperature: wire.temperature ?? undefined,
+    topP: wire.top_p ?? undefined,
+    topK: wire.top_k ?? undefined,
+    minP: wire.min_p ?? undefined,
+    repeatPenalty: (isOverAll ? overAll : (wire.repeat_penalty ?? overAll)) ?? undefined,
+    repeatLastTokens: wire.repeat_last_n ?? (isOverAll ? -1 : undefined),
+    presencePenalty: wire.presence_penalty ?? undefined,
+    frequencyPenalty: wire.frequency_penalty ?? undefined,
+    xtcProbability: wire.xtc_probability ?? undefined,
+    xtcThreshold: wire.xtc_threshold ?? undefined,
+    logitBias: isSet(logit_bias) ? decodeLogitBias(logit_bias) : undefined,
+    allowedTokenIds: isSet(allowed) && allowed.length > 0 ? allowed : undefined,
+    badWords: bad_words?.filter((word) => word.trim() !== ""),
+    minTokens: wire.min_tokens ?? undefined,
+    ignoresEnd: wire.ignore_eos ?? undefined,
+    seed: wire.seed ?? undefined,
   };
+  return saidOf(reading);
 }
 
-/** The stop strings as a list: one string stands for a list of one. */
-export function decodeStop(wire: Pick<WireSampling, "stop">): readonly string[] {
-  const stops = typeof wire.stop === "string" ? [wire.stop] : (wire.stop ?? []);
-  return stops.filter((text) => text !== "");
+function saidOf(reading: object): Partial<Sampling> {
+  return Object.fromEntries(Object.entries(reading).filter(([, value]) => value !== undefined));
 }
 
-/** What else says where a text ends, and what of it is seen, as far as it was asked for. */
+/** Where a text ends, and what of its end is seen, as far as the request says it. @param stop one text stands for a list of one */
 export function decodeEnds(
   wire: WireSampling,
-): Pick<GenerationRequest, "stopTokenIds" | "showsStop" | "showControlTokens"> {
+  stop: WireSampling["stop"] = wire.stop,
+): Pick<Wish, "stop" | "stopTokenIds" | "showsStop" | "showControlTokens"> {
   const stopTokenIds = wire.stop_token_ids ?? [];
   return {
+    ...(isSet(stop) && { stop: [stop].flat().filter((text) => text !== "") }),
     ...(stopTokenIds.length > 0 && { stopTokenIds }),
     ...(wire.include_stop_str_in_output === true && { showsStop: true }),
     ...(wire.skip_special_tokens === false && { showControlTokens: true }),
@@ -176,14 +176,4 @@ function refuseTwoPenalties({ repeat_penalty, repetition_penalty }: WireSampling
 function decodeLogitBias(biases: NonNullable<WireSampling["logit_bias"]>): Sampling["logitBias"] {
   const entries = Array.isArray(biases) ? biases : Object.entries(biases);
   return entries.map(([token, bias]) => [Number(token), bias === false ? -100 : bias] as const);
-}
-
-/**
- * An int64 as the uint32 that the sampler takes. Small seeds stay themselves. The modulus is 2³² − 1, not 2³²: that lets the high half
- * count too, and never gives 0xFFFFFFFF, which llama.cpp takes for "draw a seed" (LLAMA_DEFAULT_SEED).
- */
-function foldSeed(seed: number): number {
-  const modulus = 0xffff_ffffn;
-  const remainder = BigInt(seed) % modulus;
-  return Number(remainder < 0n ? remainder + modulus : remainder);
 }

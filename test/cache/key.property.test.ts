@@ -140,6 +140,7 @@ describe("keyOf", () => {
         const said: GenerationRequest = {
           ...original,
           id: "req_other",
+          said: { sampling: { temperature: 0.123 } },
           model: "alias",
           signal: AbortSignal.abort(),
           cache: { noCache: true, maxAgeSeconds: 3 },

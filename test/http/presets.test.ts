@@ -30,6 +30,7 @@ tools: [{ name: look_up, description: Looks. }]
 const HAIKU = preset('template: "A haiku about {{topic}}."\nvariables: { topic: { type: string } }', "haiku");
 const HOT = preset("sampling: { temperature: 1.5, seed: 3 }", "hot");
 const SHORT = preset("maxTokensLimit: 30", "short");
+const STRICT = preset("sampling: { repeat_penalty: 1.3, temperature: 0.4 }", "strict");
 const LOST = preset("model: gone", "lost");
 
 const BEGINNING = [
@@ -48,7 +49,7 @@ function createPresetApp() {
   });
   const { app } = createTestApp({
     models: [servedModel(generate), fakeModel({ id: "other", generate })],
-    presets: [TRANSLATE, RATE, HAIKU, HOT, SHORT, LOST],
+    presets: [TRANSLATE, RATE, HAIKU, HOT, SHORT, STRICT, LOST],
   });
   async function post(path: string, body: object) {
     const response = await app.request(path, jsonInit(body));
@@ -112,6 +113,40 @@ describe("a preset as a chat completion's model", () => {
     });
     expect(request).toMatchObject({ maxTokens: 5, stop: ["x"], sampling: { temperature: 1, minP: 0.1, topK: 7 } });
     expect(messagesOf(request)?.[0]).toEqual({ role: "system", content: "You translate into German.\n\nBe polite." });
+  });
+
+  it("gives way to what the client says in the words of other servers", async () => {
+    const messages = [{ role: "user", content: "One" }];
+    const options = { temperature: 0.9, num_predict: 3, stop: ["y"] };
+    const ollama = await post(CHAT, { model: "preset/translate", messages, options });
+    expect(ollama.request).toMatchObject({ maxTokens: 3, stop: ["y"], sampling: { temperature: 0.9, minP: 0.1 } });
+    const strict = await post(CHAT, { model: "preset/strict", messages, repetition_penalty: 1.2 });
+    expect(strict.request?.sampling).toMatchObject({ repeatPenalty: 1.2, repeatLastTokens: -1 });
+    const plain = await post(CHAT, { model: "preset/strict", messages, top_p: 0 });
+    expect(plain.request?.sampling).toMatchObject({ temperature: 0, topP: 1, repeatPenalty: 1.3 });
+  });
+
+  it("tells a backend what was said, by the client or by itself", async () => {
+    const messages = [{ role: "user", content: "One" }];
+    const { request } = await post(CHAT, { model: "preset/hot", messages, top_p: 0.5, tool_choice: "auto" });
+    expect(request?.said).toMatchObject({
+      sampling: { temperature: 1.5, seed: 3, topP: 0.5 },
+      toolChoice: { mode: "auto" },
+    });
+    expect(Object.keys(request?.said?.sampling ?? {}).toSorted()).toEqual(["seed", "temperature", "topP"]);
+    expect(request?.said).not.toHaveProperty("maxTokens");
+  });
+
+  it("has its tools chosen by the client, and refuses what they can't be beside", async () => {
+    const messages = [{ role: "user", content: "x" }];
+    const tool_choice = { type: "function", function: { name: "look_up" } };
+    const chosen = await post(CHAT, { model: "preset/rate", messages, tool_choice, parallel_tool_calls: false });
+    expect(chosen.request?.tools).toMatchObject({ choice: "required", allowed: ["look_up"], parallel: false });
+    const unknown = { type: "function", function: { name: "other" } };
+    const refused = await post(CHAT, { model: "preset/rate", messages, tool_choice: unknown });
+    expect(refused.body.error).toMatchObject({ param: "tool_choice", code: "invalid_value" });
+    const bare = await post(CHAT, { model: "preset/rate", messages, regex: "a+" });
+    expect(bare.body.error).toMatchObject({ param: "regex", code: "invalid_parameter_combination" });
   });
 
   it("takes variables, and the user's message among them", async () => {
@@ -231,6 +266,33 @@ describe("a preset as a response's prompt", () => {
     });
   });
 
+  it("shows what was said of its length, and of its tools, the client's before the preset's", async () => {
+    const cut = await post("/v1/responses", { model: "preset/short", input: "x", max_output_tokens: 90, top_p: 0 });
+    expect(cut.request).toMatchObject({ maxTokens: 30, sampling: { temperature: 0 } });
+    expect(responseSchema.parse(cut.body)).toMatchObject({ max_output_tokens: 90, top_p: 0, temperature: 1 });
+    const own = { type: "function", name: "own", parameters: null, strict: false };
+    const told = await post("/v1/responses", {
+      model: "preset/rate",
+      input: "x",
+      tools: [own],
+      text: { format: { type: "text" } },
+    });
+    expect(responseSchema.parse(told.body)).toMatchObject({
+      tools: [{ name: "own" }],
+      text: { format: { type: "text" } },
+    });
+    expect(told.request).not.toHaveProperty("output");
+  });
+
+  it("keeps to the tools that come with the input", async () => {
+    const input = [
+      { type: "additional_tools", tools: [{ type: "function", name: "own" }] },
+      { role: "user", content: "x" },
+    ];
+    const { request } = await post("/v1/responses", { model: "preset/rate", input });
+    expect(request?.tools?.tools).toMatchObject([{ name: "own" }]);
+  });
+
   it("needs no input where it has its template", async () => {
     const { request } = await post("/v1/responses", { prompt: { id: "haiku", variables: { topic: "rain" } } });
     expect(messagesOf(request)).toEqual([{ role: "user", content: "A haiku about rain." }]);
@@ -273,6 +335,13 @@ describe("a preset as a message's model", () => {
     expect(own.request?.sampling).toMatchObject({ temperature: 0.5, seed: 3 });
   });
 
+  it("needs a length from one of the two, whose other names count", async () => {
+    const missing = await post("/v1/messages", { ...ask, model: "preset/hot" });
+    expect(missing.body.error).toMatchObject({ message: expect.stringContaining("max_tokens") });
+    const { request } = await post("/v1/messages", { ...ask, model: "preset/translate", n_predict: 5 });
+    expect(request).toMatchObject({ maxTokens: 5 });
+  });
+
   it("brings a schema and tools", async () => {
     const { request } = await post("/v1/messages", { ...ask, model: "preset/rate", max_tokens: 9 });
     expect(request?.output).toEqual({ type: "schema", schema: RATE.responseSchema });
@@ -300,7 +369,7 @@ describe("a preset elsewhere", () => {
     const { data } = modelList.parse(await (await app.request("/v1/models")).json());
     expect(data.map(({ id }) => id)).toEqual([
       ...[MODEL_ID, "other"],
-      ...["preset/translate", "preset/rate", "preset/haiku", "preset/hot", "preset/short"],
+      ...["preset/translate", "preset/rate", "preset/haiku", "preset/hot", "preset/short", "preset/strict"],
     ]);
     expect(data[2]).toMatchObject({
       owned_by: "sluice",

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { Message } from "../../src/generation/request.ts";
-import { wishOf } from "../../src/prompts/cache-wish.ts";
-import { chatForm } from "../../src/prompts/forms.ts";
+import { cacheWish } from "../../src/prompts/cache-wish.ts";
+import { decodeChatRequest } from "../../src/protocols/chat/decode.ts";
 import { preset } from "./support.ts";
 
 const HELLO: Message = { role: "user", content: "What is it?" };
 const SEMANTIC = "cache: { semantic: { minSimilarity: 0.9 } }\n";
 
 function semanticWish(yaml: string, messages: readonly Message[] = [HELLO], body = {}) {
-  return wishOf(preset(yaml), { prompt: { type: "chat", messages }, body, form: chatForm }).semantic;
+  return cacheWish(preset(yaml), decodeChatRequest({ messages, ...body }).wish).semantic;
 }
 
 describe("a preset's wish for answers to other texts", () => {

@@ -70,7 +70,7 @@ warm: [{ input: Hello }, { input: Bye, variables: { language: French } }]
     ["warm:\n  - { variables: { tone: dry } }", "prompts/p.yaml:5:7: warm[0].variables: Unknown variables: 'tone'."],
     ["responseSchema: { type: string, not: {} }", "prompts/p.yaml:4:1: responseSchema: "],
     ["tools: [{ name: a }, { name: a }]", "prompts/p.yaml:4:1: tools: Two tools have the name 'a'"],
-    ["tools: [{ name: 'a b' }]", "prompts/p.yaml:4:1: tools: Invalid 'tools[0].function.name'"],
+    ["tools: [{ name: 'a b' }]", "prompts/p.yaml:4:11: tools[0].name: must be letters, digits and any of _ . : / @ -"],
   ])("%j is refused with its place and its field", (yaml, problem) => {
     const problems = problemsOf(yaml);
     expect(problems).toHaveLength(1);

@@ -1,6 +1,7 @@
 import { createChatCompletion } from "../../../src/http/openapi/operations/chat.ts";
 import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
 import { chatRequestSchema } from "../../../src/protocols/chat/schema.ts";
+import { complete } from "../../../src/protocols/complete.ts";
 import { defineEndpoint } from "../endpoint.ts";
 import { wordsFor } from "../words.ts";
 
@@ -24,7 +25,10 @@ export const chat = defineEndpoint({
     variables: "Sluice's: of the preset that `model` names",
   },
   base: { model: "m", messages: [user] },
-  decode: decodeChatRequest,
+  decode(body) {
+    const request = decodeChatRequest(body);
+    return complete(request, request.wish);
+  },
   samples: [
     { what: "role `system`", body: { messages: [{ role: "system", content: "x" }, user] } },
     { what: "role `developer`", body: { messages: [{ role: "developer", content: "x" }, user] } },

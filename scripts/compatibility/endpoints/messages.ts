@@ -1,4 +1,5 @@
 import { createMessage } from "../../../src/http/openapi/operations/messages.ts";
+import { complete } from "../../../src/protocols/complete.ts";
 import { decodeMessagesRequest } from "../../../src/protocols/messages/decode.ts";
 import { messagesRequestSchema } from "../../../src/protocols/messages/schema.ts";
 import { defineEndpoint } from "../endpoint.ts";
@@ -25,7 +26,10 @@ export const messages = defineEndpoint({
     variables: "Sluice's: of the preset that `model` names",
   },
   base: { model: "m", max_tokens: 1, messages: [user] },
-  decode: decodeMessagesRequest,
+  decode(body) {
+    const request = decodeMessagesRequest(body);
+    return complete(request, request.wish);
+  },
   samples: [
     { what: "role `system` among the messages", body: { messages: [user, { role: "system", content: "x" }, user] } },
     { what: "role `assistant` at the end", body: { messages: [user, { role: "assistant", content: "x" }] } },

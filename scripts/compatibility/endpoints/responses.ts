@@ -1,4 +1,5 @@
 import { createResponse } from "../../../src/http/openapi/operations/responses.ts";
+import { complete } from "../../../src/protocols/complete.ts";
 import { decodeResponsesRequest } from "../../../src/protocols/responses/decode.ts";
 import { responsesRequestSchema } from "../../../src/protocols/responses/schema.ts";
 import { defineEndpoint } from "../endpoint.ts";
@@ -30,7 +31,10 @@ export const responses = defineEndpoint({
     variables: "Sluice's: of the preset that `model` names",
   },
   base: { model: "m", input: "Hi" },
-  decode: decodeResponsesRequest,
+  decode(body) {
+    const request = decodeResponsesRequest(body);
+    return complete(request, request.wish);
+  },
   samples: [
     { what: "`compaction` items", body: { input: [{ type: "compaction", encrypted_content: "x" }] } },
     { what: "`input_text` parts", body: withPart({ type: "input_text", text: "Hi" }) },

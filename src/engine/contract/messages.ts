@@ -34,7 +34,7 @@ export type EngineOptions = {
 /** What of a request is the host's business, or comes to a sequence in another form. */
 type HostPart =
   | ("id" | "model" | "tools" | "output" | "choices" | "sampling" | "promptLogprobs")
-  | ("terms" | "cache" | "signal");
+  | ("said" | "terms" | "cache" | "observe" | "signal");
 
 /**
  * One running completion. A request with n choices is n of these. Whatever a request has that is not taken out here comes along, also

@@ -119,7 +119,7 @@ export function createSequenceTable(): SequenceTable {
       sequence.submission = { id: lastId, trialTokens };
       submitted.set(lastId, sequence);
       const { choice, owner, promptScored } = sequence;
-      const { model, tools, output, choices, sampling, promptLogprobs, terms, cache, observe, signal, ...rest } =
+      const { model, tools, output, choices, sampling, promptLogprobs, terms, cache, observe, said, signal, ...rest } =
         owner.request;
       const { tenant, priority } = terms ?? OWN_TERMS;
       return {

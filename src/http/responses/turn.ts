@@ -1,4 +1,4 @@
-import type { GenerationRequest } from "../../generation/request.ts";
+import type { Prompt } from "../../generation/request.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { openCompactions, readCompaction } from "../../protocols/responses/compaction.ts";
 import type { ResponsesRequest } from "../../protocols/responses/decode.ts";
@@ -77,7 +77,7 @@ export function resolveItems(state: TenantState, items: readonly (Item | ItemRef
 }
 
 /** What the model is shown of `items`. Throws `InvalidRequestError` where calls and results don't pair. */
-export function toPrompt(request: ResponsesRequest, items: readonly ReadableItem[]): GenerationRequest["prompt"] {
+export function toPrompt(request: ResponsesRequest, items: readonly ReadableItem[]): Extract<Prompt, { type: "chat" }> {
   const { instructions, templateArguments } = request;
   return {
     type: "chat",

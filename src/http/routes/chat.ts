@@ -1,11 +1,11 @@
 import type { Handler } from "hono";
 import type { Logger } from "pino";
 import type { Generate } from "../../generation/layer.ts";
-import { chatForm } from "../../prompts/forms.ts";
 import { newAnswer } from "../../protocols/chat/answer.ts";
 import { decodeChatRequest } from "../../protocols/chat/decode.ts";
 import { encodeCompletion } from "../../protocols/chat/encode.ts";
 import { createChunkEncoder } from "../../protocols/chat/encode-chunks.ts";
+import { complete } from "../../protocols/complete.ts";
 import { createTally } from "../../protocols/tally.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { State } from "../../store/state.ts";
@@ -16,7 +16,7 @@ import { atPlaces, chatPlaces, noteDroppedKeywords } from "../dropped-keywords.t
 import { noteNews, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
-import type { OpenPreset } from "../preset.ts";
+import { addPreset, type OpenPreset } from "../preset.ts";
 import { rememberChat } from "../remember-chat.ts";
 import { assertRoom, stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
@@ -37,22 +37,22 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
-    const opened = openPreset(c, await readJson(c), chatForm);
-    const chat = decodeChatRequest(opened.body);
-    c.get("facts").droppedTools = chat.droppedTools;
+    const { body, use } = openPreset(c, await readJson(c), "messages");
+    const chat = decodeChatRequest(body);
+    const wish = addPreset(use, chat.wish);
+    const { generation: wanted, offer } = complete(chat, wish);
+    c.get("facts").droppedTools = offer.dropped;
     const model = chooseModel(c, models, chat.model);
 
-    const { answersFunctionCall: tellsFunctionCall, toolLabels } = chat;
     if (chat.memory !== undefined) assertRoom(c, stateOf(c, state));
-    const wanted = opened.complete(chat.generation);
-    const places = chatPlaces(chat.toolPlaces);
+    const places = chatPlaces(offer.places);
     noteDroppedKeywords(c, wanted, places);
     const terms = makeTerms(c, chat.serviceTier);
     const { priority } = terms;
     const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, {
-      tellsFunctionCall,
+      tellsFunctionCall: chat.answersFunctionCall,
       priority,
-      toolLabels,
+      toolLabels: offer.labels,
     });
     const tally = createTally(answer.choices);
     const id = c.get("requestId");
@@ -64,7 +64,7 @@ export function chatCompletions({ generate, models, openPreset, state, logger, n
         model: model.id,
         terms,
         observe: noteNews(c, tally),
-        cache: { ...makeCacheWish(c, opened.cache(chat.generation.prompt)), isWhole: !chat.stream },
+        cache: { ...makeCacheWish(c, wish.cache), isWhole: !chat.stream },
       },
       connection,
     );

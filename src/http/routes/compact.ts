@@ -2,12 +2,12 @@ import type { Handler } from "hono";
 import { type Backend, partOf } from "../../generation/backend.ts";
 import { EngineUnavailableError, GenerationError } from "../../generation/errors.ts";
 import type { GenerationRequest, Prompt } from "../../generation/request.ts";
+import { withDefaults } from "../../generation/wish.ts";
 import { decodeTemplateArguments } from "../../protocols/chat/template-arguments.ts";
 import { type CompactRequest, decodeCompactRequest, encodeCompacted } from "../../protocols/responses/compact.ts";
 import { messagesToKeep, newCompaction } from "../../protocols/responses/compaction.ts";
 import { blameInput } from "../../protocols/responses/failure.ts";
 import { askForSummary, toTranscript } from "../../protocols/responses/transcript.ts";
-import { decodeSampling } from "../../protocols/sampling.ts";
 import { createTally, type Tally } from "../../protocols/tally.ts";
 import { answerClient, answerWhole } from "../answer.ts";
 import type { HttpEnv } from "../context.ts";
@@ -25,12 +25,7 @@ import type { ResponsesDeps } from "./responses.ts";
 const KEPT_SHARE = 1 / 4;
 
 /** How a summary is written: the most likely words, without going round in circles. */
-const MANNER: Omit<GenerationRequest, "id" | "model" | "signal" | "prompt"> = {
-  choices: 1,
-  maxTokens: undefined,
-  stop: [],
-  sampling: decodeSampling({ temperature: 0, repeat_penalty: 1.1 }),
-};
+const MANNER = withDefaults({ sampling: { temperature: 0, repeatPenalty: 1.1 } });
 
 /** The model wrote nothing that could take the conversation's place. */
 class EmptySummaryError extends GenerationError {

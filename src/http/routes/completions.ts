@@ -4,7 +4,12 @@ import { type Backend, partOf } from "../../generation/backend.ts";
 import { generateBatch } from "../../generation/batch.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { Asker } from "../../generation/model.ts";
-import { type CompletionRequest, decodeCompletionRequest } from "../../protocols/completions/decode.ts";
+import { withDefaults } from "../../generation/wish.ts";
+import {
+  COMPLETION_DEFAULTS,
+  type CompletionRequest,
+  decodeCompletionRequest,
+} from "../../protocols/completions/decode.ts";
 import { type Asked, createChunkEncoder, encodeCompletion, newAnswer } from "../../protocols/completions/encode.ts";
 import { blamePrompt } from "../../protocols/completions/failure.ts";
 import { createTally } from "../../protocols/tally.ts";
@@ -35,17 +40,19 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
     const body = await readJson(c);
     refusePreset(body);
     const completion = decodeCompletionRequest(body);
-    const { prompts, generation: each } = completion;
+    const { prompts } = completion;
+    const each = withDefaults(completion.wish, undefined, COMPLETION_DEFAULTS);
     noteDroppedKeywords(c, each, chatPlaces());
     const model = chooseModel(c, models, completion.model);
 
     const terms = makeTerms(c, "auto");
     const explain = (error: unknown) => blamePrompt(error, each.maxTokens);
-    const asked = await describeAsked(completion, model, { tenant: terms.tenant, signal: connection }).catch(
-      (error: unknown) => {
-        throw explain(error);
-      },
-    );
+    const asked = await describeAsked(completion, each.choices, model, {
+      tenant: terms.tenant,
+      signal: connection,
+    }).catch((error: unknown) => {
+      throw explain(error);
+    });
     const answer = newAnswer(model, Math.floor(now() / 1000));
     const tally = createTally(prompts.length * each.choices);
     const generation = startGeneration(
@@ -75,15 +82,20 @@ export function completions({ generate, models, logger, now }: CompletionDeps): 
   };
 }
 
-async function describeAsked(completion: CompletionRequest, model: Backend, asker: Asker): Promise<Asked> {
-  const { echo, returned, generation, prompts } = completion;
+async function describeAsked(
+  completion: CompletionRequest,
+  generated: number,
+  model: Backend,
+  asker: Asker,
+): Promise<Asked> {
+  const { echo, returned, prompts } = completion;
   const { logprobs, promptLogprobs } = completion;
   const needsTexts = echo || logprobs !== undefined;
   const promptTexts = await Promise.all(prompts.map((prompt) => (needsTexts ? textOf(prompt, model, asker) : "")));
   return {
     promptTexts,
     echo,
-    generated: generation.choices,
+    generated,
     returned,
     logprobs,
     promptLogprobs: promptLogprobs !== undefined,

@@ -1,11 +1,12 @@
 import type { Handler } from "hono";
 import { estimatePrompt } from "../../keys/estimate.ts";
-import { responsesForm } from "../../prompts/forms.ts";
+import { complete } from "../../protocols/complete.ts";
 import { decodeResponsesRequest } from "../../protocols/responses/decode.ts";
 import { blameInput } from "../../protocols/responses/failure.ts";
 import type { HttpEnv } from "../context.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
+import { addPreset } from "../preset.ts";
 import { answerQuestion, measurePrompt } from "../question.ts";
 import { loadTurn, toPrompt } from "../responses/turn.ts";
 import { stateOf } from "../tenant.ts";
@@ -18,14 +19,14 @@ import type { ResponsesDeps } from "./responses.ts";
 export function countInputTokens({ models, openPreset, state }: ResponsesDeps): Handler<HttpEnv> {
   return async (c) => {
     const connection = c.req.raw.signal;
-    const opened = openPreset(c, await readJson(c), responsesForm);
-    const request = decodeResponsesRequest(opened.body);
-    c.get("facts").droppedTools = request.droppedTools;
+    const { body, use } = openPreset(c, await readJson(c), "input");
+    const request = decodeResponsesRequest(body);
     const model = chooseModel(c, models, request.model);
 
     const { readable: items } = loadTurn(stateOf(c, state), request);
-    const prompt = opened.compose(toPrompt(request, items));
-    const wanted = { ...request.generation, prompt };
+    const wish = addPreset(use, { ...request.wish, prompt: toPrompt(request, items) });
+    const { generation: wanted, offer } = complete(request, wish);
+    c.get("facts").droppedTools = offer.dropped;
     try {
       return await answerQuestion(c, { model, tokens: estimatePrompt(wanted), connection }, async (asker) => {
         const tokens = await measurePrompt(c, model, wanted, asker);

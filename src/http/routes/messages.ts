@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { ContextLengthExceededError } from "../../generation/errors.ts";
 import type { Generate } from "../../generation/layer.ts";
 import { estimatePrompt } from "../../keys/estimate.ts";
-import { messagesForm } from "../../prompts/forms.ts";
+import { complete } from "../../protocols/complete.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { newAnswer } from "../../protocols/messages/answer.ts";
 import { decodeCountRequest, decodeMessagesRequest } from "../../protocols/messages/decode.ts";
@@ -18,7 +18,7 @@ import { atPlaces, messagesPlaces, noteDroppedKeywords, type SchemaPlaces } from
 import { noteNews, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
-import type { OpenPreset } from "../preset.ts";
+import { addPreset, type OpenPreset } from "../preset.ts";
 import { answerQuestion, measurePrompt } from "../question.ts";
 import { makeTerms } from "../terms.ts";
 
@@ -34,18 +34,19 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
-    const opened = openPreset(c, await readJson(c), messagesForm);
-    const request = decodeMessagesRequest(opened.body);
-    c.get("facts").droppedTools = request.droppedTools;
+    const { body, use } = openPreset(c, await readJson(c), "messages");
+    const request = decodeMessagesRequest(body, use?.preset.maxTokens !== undefined);
+    const wish = addPreset(use, request.wish);
+    const { generation: wanted, offer } = complete(request, wish);
+    c.get("facts").droppedTools = [...offer.dropped, ...request.droppedFields];
     const model = chooseModel(c, models, request.model);
 
     const terms = makeTerms(c, request.serviceTier);
     const answer = newAnswer(model.id, model.details().contextTokens, request.showThinking, terms.priority);
     const tally = createTally(1);
     const id = c.get("requestId");
-    const cache = { ...makeCacheWish(c, opened.cache(request.generation.prompt)), isWhole: !request.stream };
-    const wanted = opened.complete(request.generation);
-    const places = messagesPlaces(request.toolPlaces);
+    const cache = { ...makeCacheWish(c, wish.cache), isWhole: !request.stream };
+    const places = messagesPlaces(offer.places);
     noteDroppedKeywords(c, wanted, places);
     const generation = startGeneration(
       generate,
@@ -79,17 +80,17 @@ export function countMessageTokens({
 }: Pick<MessagesDeps, "models" | "openPreset">): Handler<HttpEnv> {
   return async (c) => {
     const connection = c.req.raw.signal;
-    const opened = openPreset(c, await readJson(c), messagesForm);
-    const request = decodeCountRequest(opened.body);
-    c.get("facts").droppedTools = request.droppedTools;
+    const { body, use } = openPreset(c, await readJson(c), "messages");
+    const request = decodeCountRequest(body);
+    const { generation: wanted, offer } = complete(request, addPreset(use, request.wish));
+    c.get("facts").droppedTools = [...offer.dropped, ...request.droppedFields];
     const model = chooseModel(c, models, request.model);
-    const wanted = opened.complete(request.generation);
     try {
       return await answerQuestion(c, { model, tokens: estimatePrompt(wanted), connection }, async (asker) =>
         c.json({ input_tokens: await measurePrompt(c, model, wanted, asker) }),
       );
     } catch (error) {
-      throw explain(error, messagesPlaces(request.toolPlaces));
+      throw explain(error, messagesPlaces(offer.places));
     }
   };
 }

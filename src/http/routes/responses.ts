@@ -1,8 +1,9 @@
 import type { Handler } from "hono";
 import type { Logger } from "pino";
 import type { Generate } from "../../generation/layer.ts";
-import { responsesForm } from "../../prompts/forms.ts";
-import { decodeResponsesRequest } from "../../protocols/responses/decode.ts";
+import { composePrompt } from "../../prompts/compose.ts";
+import { complete } from "../../protocols/complete.ts";
+import { decodeResponsesRequest, showSettings } from "../../protocols/responses/decode.ts";
 import { newResponse } from "../../protocols/responses/response.ts";
 import type { StreamEncoder } from "../../protocols/stream.ts";
 import { createTally, type Tally } from "../../protocols/tally.ts";
@@ -15,7 +16,7 @@ import { atPlaces, noteDroppedKeywords, responsesPlaces } from "../dropped-keywo
 import { type ClientGeneration, noteNews, startGeneration } from "../generation.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
-import type { OpenPreset } from "../preset.ts";
+import { addPreset, type OpenPreset } from "../preset.ts";
 import { admit } from "../responses/admit.ts";
 import { type BackgroundRuns, runInBackground } from "../responses/background.ts";
 import { createEventLog, followResponse } from "../responses/event-log.ts";
@@ -49,29 +50,31 @@ export function createResponse({
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
-    const opened = openPreset(c, await readJson(c), responsesForm);
-    const request = decodeResponsesRequest(opened.body);
-    c.get("facts").droppedTools = request.droppedTools;
+    const { body, use } = openPreset(c, await readJson(c), "input");
+    const request = decodeResponsesRequest(body);
     const model = chooseModel(c, models, request.model);
 
     const kept = stateOf(c, state);
     const turn = loadTurn(kept, request);
-    const said = toPrompt(request, turn.readable);
-    const prompt = opened.compose(said);
+    const wish = addPreset(use, { ...request.wish, prompt: toPrompt(request, turn.readable) });
+    const { generation: completed, offer } = complete(request, wish);
+    c.get("facts").droppedTools = offer.dropped;
     if (request.store || request.conversationId !== undefined) assertRoom(c, kept);
     const terms = makeTerms(c, request.serviceTier, !request.background);
-    const cache = { ...makeCacheWish(c, opened.cache(said), !request.background), isWhole: !request.stream };
-    const head = newResponse(model.id, request.settings, now(), terms.priority, request.toolLabels);
+    const cache = { ...makeCacheWish(c, wish.cache, !request.background), isWhole: !request.stream };
+    const head = newResponse(model.id, showSettings(request, wish), now(), terms.priority, offer.labels);
     const log = request.background && request.stream ? createEventLog() : undefined;
     const fitting = (backend: Generate) =>
       generateFitting({
         generate: backend,
         items: turn.readable,
-        toPrompt: (items) => opened.compose(toPrompt(request, items)),
+        toPrompt: (items) => {
+          const prompt = toPrompt(request, items);
+          return use === undefined ? prompt : composePrompt(use.preset, use.values, prompt);
+        },
         mayTruncate: request.mayTruncate,
       });
-    const completed = opened.complete(request.generation);
-    const places = responsesPlaces(request.toolPlaces);
+    const places = responsesPlaces(offer.places);
     noteDroppedKeywords(c, completed, places);
     const id = c.get("requestId");
     const wanted = request.background ? new AbortController().signal : connection;
@@ -79,7 +82,7 @@ export function createResponse({
     const accepted = Promise.withResolvers<void>();
     // Where no key is needed there is nothing to let it in.
     if (c.get("meter") === undefined) accepted.resolve();
-    const asked = { ...completed, prompt, id, model: model.id, cache };
+    const asked = { ...completed, id, model: model.id, cache };
     const generation = startGeneration(
       fitting(generate),
       { ...asked, terms, observe: noteNews(c, tally, accepted.resolve) },

@@ -2,8 +2,8 @@ import type { Handler } from "hono";
 import { partOf } from "../../generation/backend.ts";
 import type { ModelText } from "../../generation/model.ts";
 import { estimatePrompt, estimateText } from "../../keys/estimate.ts";
-import { chatForm } from "../../prompts/forms.ts";
 import { decodeChatRequest } from "../../protocols/chat/decode.ts";
+import { complete } from "../../protocols/complete.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import { encodePieces } from "../../protocols/text/pieces.ts";
 import { detokenizeSchema, templateModelSchema, tokenizeSchema } from "../../protocols/text/schema.ts";
@@ -11,7 +11,7 @@ import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { readJson } from "../json-body.ts";
 import { chooseFirst } from "../model.ts";
-import type { OpenPreset } from "../preset.ts";
+import { addPreset, type OpenPreset } from "../preset.ts";
 import { answerQuestion } from "../question.ts";
 
 /** Tokens whose pieces are asked for and written at once: a few ms of work. */
@@ -65,11 +65,11 @@ export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
 export function applyTemplate(models: ModelDirectory, openPreset: OpenPreset): Handler<HttpEnv> {
   return async (c) => {
     const connection = c.req.raw.signal;
-    const { body, complete } = openPreset(c, await readJson(c), chatForm);
+    const { body, use } = openPreset(c, await readJson(c), "messages");
     const model = chooseFirst(c, models, parseWire(templateModelSchema, body).model);
-    const { generation, droppedTools } = decodeChatRequest({ ...Object(body), model: model.id });
-    c.get("facts").droppedTools = droppedTools;
-    const wanted = complete(generation);
+    const chat = decodeChatRequest({ ...Object(body), model: model.id });
+    const { generation: wanted, offer } = complete(chat, addPreset(use, chat.wish));
+    c.get("facts").droppedTools = offer.dropped;
     return answerQuestion(c, { model, tokens: estimatePrompt(wanted), connection }, async (asker) => {
       const request = { ...wanted, id: c.get("requestId"), model: model.id, signal: connection };
       const { prompt, tools } = await partOf(model, "settle")(request);

@@ -1,14 +1,15 @@
-import type { GenerationRequest, Message, Prompt } from "../../generation/request.ts";
+import type { Message, Prompt } from "../../generation/request.ts";
+import type { Wish } from "../../generation/wish.ts";
+import type { Understood } from "../complete.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
-import { decodeFormat, refuseBareFormat } from "../format-words.ts";
+import { decodeFormat, sayFormat } from "../format-words.ts";
 import { decodeMaxTokens } from "../max-tokens.ts";
 import { decodeMetadata, type Metadata } from "../metadata.ts";
 import { refuseStreamedPrompt, refuseTooManyScores } from "../prompt-logprobs.ts";
-import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
+import { decodeEnds, decodeSampling } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
 import { decodeStreamOptions } from "../stream-options.ts";
-import type { ToolOffer } from "../tools/offer.ts";
 import { parseBody } from "../words/read.ts";
 import { decodeMessages } from "./decode-messages.ts";
 import { chatRequestSchema, type WireChatRequest } from "./schema.ts";
@@ -16,7 +17,7 @@ import { decodeTemplateArguments } from "./template-arguments.ts";
 import { decodeTools } from "./tools.ts";
 
 /** A chat completion request, understood. */
-export type ChatRequest = {
+export type ChatRequest = Understood & {
   /** The model as the client named it: an id or an alias; undefined where it named none. */
   readonly model: string | undefined;
   readonly stream: boolean;
@@ -28,14 +29,8 @@ export type ChatRequest = {
   readonly answersFunctionCall: boolean;
   /** Undefined is as good as `auto`. */
   readonly serviceTier: ServiceTier | undefined;
-  /** What the tools are for the client, by the names that the model knows. */
-  readonly toolLabels: ToolOffer["labels"];
-  /** Where in the request the tools' schemas stand. */
-  readonly toolPlaces: ToolOffer["places"];
-  /** What of its tools the model is not told of. */
-  readonly droppedTools: ToolOffer["dropped"];
-  /** What to generate. The id, the resolved model and the signal are the server's to add. */
-  readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
+  /** What is asked for, without defaults. */
+  readonly wish: Wish;
 };
 
 /**
@@ -46,13 +41,14 @@ export function decodeChatRequest(body: unknown): ChatRequest {
   const wire = parseBody("chat", chatRequestSchema, body);
   refuseCombinations(wire);
   refuseStreamedPrompt(wire);
-  const { use: tools, labels, places, dropped } = decodeTools(wire);
+  const tools = decodeTools(wire);
   const format = decodeFormat(wire);
-  if (tools !== undefined && tools.choice !== "none") refuseBareFormat(format);
-
   const prompt = decodePrompt(wire);
   const promptLogprobs = wire.prompt_logprobs ?? undefined;
   if (promptLogprobs !== undefined) refuseTooManyScores([prompt], promptLogprobs, "prompt_logprobs");
+  const maxTokens = isSet(wire.max_completion_tokens)
+    ? decodeMaxTokens(wire.max_completion_tokens, "max_completion_tokens")
+    : decodeMaxTokens(wire.max_tokens, "max_tokens");
 
   return {
     model: wire.model ?? undefined,
@@ -60,20 +56,16 @@ export function decodeChatRequest(body: unknown): ChatRequest {
     memory: decodeMemory(wire, body),
     answersFunctionCall: isSet(wire.functions) && wire.functions.length > 0,
     serviceTier: wire.service_tier ?? undefined,
-    toolLabels: labels,
-    toolPlaces: places,
-    droppedTools: dropped,
-    generation: {
+    tools,
+    format,
+    wish: {
       prompt,
-      ...(promptLogprobs === undefined ? {} : { promptLogprobs }),
-      ...(tools === undefined ? {} : { tools }),
-      ...(format === undefined ? {} : { output: format.output }),
-      ...(wire.logprobs === true ? { logprobs: wire.top_logprobs ?? 0 } : {}),
-      choices: wire.n ?? 1,
-      maxTokens: isSet(wire.max_completion_tokens)
-        ? decodeMaxTokens(wire.max_completion_tokens, "max_completion_tokens")
-        : decodeMaxTokens(wire.max_tokens, "max_tokens"),
-      stop: decodeStop(wire),
+      ...(promptLogprobs !== undefined && { promptLogprobs }),
+      ...tools.wish,
+      ...sayFormat(wire, format),
+      ...(wire.logprobs === true && { logprobs: wire.top_logprobs ?? 0 }),
+      ...(isSet(wire.n) && { choices: wire.n }),
+      ...(maxTokens !== undefined && { maxTokens }),
       ...decodeEnds(wire),
       sampling: decodeSampling(wire),
     },

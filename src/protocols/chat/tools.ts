@@ -1,11 +1,11 @@
 import { z } from "zod";
-import type { Tool, ToolUse } from "../../generation/request.ts";
+import type { ToolChoice } from "../../generation/wish.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { boolean, isSet, readLater } from "../fields.ts";
 import { decodeToolChoice, toolChoice } from "../tools/choice.ts";
 import { customDefinition, decodeFunction, decodeToolEntries, functionDefinition } from "../tools/entries.ts";
 import { MAX_TOOLS, toolName } from "../tools/names.ts";
-import { type OfferWords, offerTools, type ToolOffer } from "../tools/offer.ts";
+import { type OfferWords, type SaidTools, sayTools, type ToolEntry } from "../tools/offer.ts";
 
 const named = z.object({ name: toolName }, { error: "an object" });
 
@@ -43,46 +43,59 @@ export type WireTools = z.infer<typeof toolsSchema>;
 
 const WORDS: OfferWords = {
   param: "tool_choice",
+  placeOf: (index) => `tools[${index}].function.parameters`,
   unknown: (name) => unknownFunction(name, "tool_choice", "tools"),
   nothing: () => onlyWith("tool_choice", "tools"),
 };
 
-/**
- * What the model may call, and what of it is left out.
- *
- * @throws InvalidRequestError for a name that nothing has, for a choice of what can't exist here, and for fields that don't go together
- */
-export function decodeTools(wire: WireTools): ToolOffer {
-  const isOld = isSet(wire.functions) && wire.functions.length > 0;
-  if (isOld && isSet(wire.tools) && wire.tools.length > 0) {
-    throw new InvalidRequestError(
-      "Setting 'tools' and 'functions' at the same time is not supported. 'functions' is the old name: use 'tools'.",
-      "functions",
-      "invalid_parameter_combination",
-    );
+/** Those of 2023. */
+const OLD_WORDS: OfferWords = {
+  param: "function_call",
+  placeOf: (index) => `functions[${index}].parameters`,
+  unknown: (name) => unknownFunction(name, "function_call", "functions"),
+  nothing: () => onlyWith("function_call", "functions"),
+};
+
+/** What is said of tools. Throws `InvalidRequestError` for fields that don't go together. */
+export function decodeTools(wire: WireTools): SaidTools {
+  const { tools, functions, tool_choice: choice, function_call: call } = wire;
+  if (isSet(functions) && functions.length > 0) {
+    if (isSet(tools) && tools.length > 0) {
+      throw new InvalidRequestError(
+        "Setting 'tools' and 'functions' at the same time is not supported. 'functions' is the old name: use 'tools'.",
+        "functions",
+        "invalid_parameter_combination",
+      );
+    }
+    // As of 2023: one call in a turn.
+    return sayTools(decodeFunctions(functions), decodeFunctionCall(call), false, OLD_WORDS);
   }
-  if (isOld) {
-    const use = decodeFunctions(wire);
-    const names = wire.functions?.map(({ name }) => name) ?? [];
-    const places = use.tools.map(({ name }) => `functions[${names.indexOf(name)}].parameters`);
-    return { use, labels: new Map(), places, dropped: [] };
-  }
-  if (isSet(wire.function_call) && typeof wire.function_call === "object") throw onlyWith("function_call", "functions");
-  const entries = decodeToolEntries(wire.tools ?? [], "nested");
-  return offerTools(entries, decodeToolChoice(wire.tool_choice), wire.parallel_tool_calls ?? true, WORDS);
+  if (isSet(call) && typeof call === "object") throw onlyWith("function_call", "functions");
+  const offersNothing = !isSet(tools) && !isSet(functions);
+  return sayTools(
+    offersNothing ? undefined : decodeToolEntries(tools ?? [], "nested"),
+    isSet(choice) ? decodeToolChoice(choice) : undefined,
+    wire.parallel_tool_calls,
+    WORDS,
+  );
 }
 
-/** As of 2023: one call in a turn. Of two functions with one name the first counts. */
-function decodeFunctions(wire: WireTools): ToolUse {
-  const byName = new Map<string, Tool>();
-  for (const definition of wire.functions ?? []) {
-    if (!byName.has(definition.name)) byName.set(definition.name, decodeFunction(definition));
+/** Of two functions with one name the first counts. */
+function decodeFunctions(functions: NonNullable<WireTools["functions"]>): readonly ToolEntry[] {
+  const byName = new Map<string, ToolEntry>();
+  for (const [index, definition] of functions.entries()) {
+    const { name } = definition;
+    if (byName.has(name)) continue;
+    const label = { type: "function", name } as const;
+    byName.set(name, { label, tool: decodeFunction(definition), place: OLD_WORDS.placeOf(index) });
   }
-  const tools = [...byName.values()];
-  const call = wire.function_call ?? "auto";
-  if (typeof call === "string") return { tools, choice: call, allowed: undefined, parallel: false };
-  if (!byName.has(call.name)) throw unknownFunction(call.name, "function_call", "functions");
-  return { tools, choice: "required", allowed: [call.name], parallel: false };
+  return [...byName.values()];
+}
+
+function decodeFunctionCall(call: WireTools["function_call"]): ToolChoice | undefined {
+  if (!isSet(call)) return undefined;
+  if (typeof call === "string") return { mode: call };
+  return { named: [{ type: "function", name: call.name }], isForced: true, isSingle: true };
 }
 
 function unknownFunction(name: string, param: string, list: string): InvalidRequestError {

@@ -1,17 +1,18 @@
-import type { GenerationRequest, Prompt } from "../../generation/request.ts";
+import type { Prompt } from "../../generation/request.ts";
+import type { Defaults, Unprompted } from "../../generation/wish.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
-import { decodeFormat } from "../format-words.ts";
+import { decodeFormat, sayFormat } from "../format-words.ts";
 import { decodeMaxTokens } from "../max-tokens.ts";
 import { refuseStreamedPrompt, refuseTooManyScores } from "../prompt-logprobs.ts";
-import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
+import { decodeEnds, decodeSampling } from "../sampling.ts";
 import { decodeStreamOptions, type StreamOptions } from "../stream-options.ts";
 import { parseBody } from "../words/read.ts";
 import type { WirePrompt } from "./prompts.ts";
 import { completionRequestSchema, type WireCompletionRequest } from "./schema.ts";
 
 /** OpenAI's. */
-const DEFAULT_MAX_TOKENS = 16;
+export const COMPLETION_DEFAULTS: Defaults = { choices: 1, maxTokens: 16 };
 /** As many as `n` may ask of one prompt. */
 const MAX_CHOICES = 128;
 
@@ -32,8 +33,8 @@ export type CompletionRequest = StreamOptions & {
   readonly logprobs: number | undefined;
   /** The same of the prompt's own tokens, in vLLM's form. */
   readonly promptLogprobs: number | undefined;
-  /** What to generate for each prompt. The id, the resolved model and the signal are the server's to add. */
-  readonly generation: Omit<GenerationRequest, "id" | "model" | "signal" | "prompt">;
+  /** What is asked for of each prompt, without defaults. */
+  readonly wish: Unprompted;
 };
 
 /**
@@ -46,12 +47,13 @@ export function decodeCompletionRequest(body: unknown): CompletionRequest {
   const generated = wire.best_of ?? returned;
   refuseCombinations(wire, returned, generated);
   refuseStreamedPrompt(wire);
-  const output = decodeFormat(wire)?.output;
+  const format = decodeFormat(wire);
   const prompts = wire.prompt.map((prompt, index) => decodePrompt(prompt, wire, index));
   const promptLogprobs = decodePromptLogprobs(wire);
   if (promptLogprobs !== undefined) refuseTooManyScores(prompts, promptLogprobs, "prompt");
   // What a choice is worth is told by the log-probabilities of its own tokens.
   const logprobs = wire.logprobs ?? (generated > returned ? 0 : undefined);
+  const maxTokens = decodeMaxTokens(wire.max_tokens, "max_tokens", 0);
 
   return {
     model: wire.model ?? undefined,
@@ -61,13 +63,12 @@ export function decodeCompletionRequest(body: unknown): CompletionRequest {
     returned,
     logprobs: wire.logprobs ?? undefined,
     promptLogprobs: wire.prompt_logprobs ?? undefined,
-    generation: {
+    wish: {
       ...(promptLogprobs !== undefined && { promptLogprobs }),
       ...(logprobs !== undefined && { logprobs }),
-      ...(output !== undefined && { output }),
-      choices: generated,
-      maxTokens: isSet(wire.max_tokens) ? decodeMaxTokens(wire.max_tokens, "max_tokens", 0) : DEFAULT_MAX_TOKENS,
-      stop: decodeStop(wire),
+      ...sayFormat(wire, format),
+      ...((isSet(wire.n) || isSet(wire.best_of)) && { choices: generated }),
+      ...(maxTokens !== undefined && { maxTokens }),
       ...decodeEnds(wire),
       sampling: decodeSampling(wire),
     },

@@ -1,12 +1,13 @@
+import type { ToolChoice } from "../../generation/wish.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
-import type { ToolChoice } from "../tools/choice.ts";
-import { type OfferWords, offerTools, type ToolEntry, type ToolOffer } from "../tools/offer.ts";
+import { type OfferWords, type SaidTools, sayTools, type ToolEntry } from "../tools/offer.ts";
 import { clientTool } from "./client-tools.ts";
 import type { WireTool, WireToolChoice } from "./schema.ts";
 
 const WORDS: OfferWords = {
   param: "tool_choice.name",
+  placeOf: (index) => `tools[${index}].input_schema`,
   unknown: (name) =>
     new InvalidRequestError(
       `Invalid value: 'tool_choice.name' is '${name}', and 'tools' has no tool of that name.`,
@@ -21,28 +22,30 @@ const WORDS: OfferWords = {
     ),
 };
 
-/**
- * The tools of a request, and which of them may be called. What only Anthropic's servers run is left out. Throws `InvalidRequestError` for
- * a choice of such a tool, and for one that no tool answers to.
- */
-export function decodeToolUse(
+/** What is said of tools. What only Anthropic's servers run can't be had. Throws `InvalidRequestError` for what is malformed. */
+export function decodeTools(
   wireTools: readonly WireTool[] | null | undefined,
   choice: WireToolChoice | null | undefined,
-): ToolOffer {
-  const entries = (wireTools ?? []).map((tool, index) => decodeTool(tool, `tools[${index}]`));
-  const parallel = choice?.type === "none" || choice?.disable_parallel_tool_use !== true;
-  return offerTools(entries, decodeChoice(choice), parallel, WORDS);
+): SaidTools {
+  const entries = wireTools?.map((tool, index) => decodeTool(tool, `tools[${index}]`));
+  const isSingle = isSet(choice) && choice.type !== "none" ? choice.disable_parallel_tool_use : undefined;
+  return sayTools(
+    entries,
+    isSet(choice) ? decodeChoice(choice) : undefined,
+    isSet(isSingle) ? !isSingle : undefined,
+    WORDS,
+  );
 }
 
-function decodeChoice(choice: WireToolChoice | null | undefined): ToolChoice {
-  switch (choice?.type) {
+function decodeChoice(choice: WireToolChoice): ToolChoice {
+  switch (choice.type) {
     case "any":
       return { mode: "required" };
     case "tool":
       return { named: [{ type: "tool", name: choice.name }], isForced: true, isSingle: false };
     case "none":
       return { mode: "none" };
-    default:
+    case "auto":
       return { mode: "auto" };
   }
 }

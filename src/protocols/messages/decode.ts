@@ -1,72 +1,58 @@
-import type { GenerationRequest, Prompt, ToolUse } from "../../generation/request.ts";
+import type { Prompt } from "../../generation/request.ts";
+import type { Wish } from "../../generation/wish.ts";
 import { decodeTemplateArguments as decodeKwargs } from "../chat/template-arguments.ts";
-import { decodeFormat, refuseBareFormat } from "../format-words.ts";
-import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
+import type { Understood } from "../complete.ts";
+import { isSet } from "../fields.ts";
+import { decodeFormat, sayFormat } from "../format-words.ts";
+import { decodeEnds, decodeSampling } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
-import type { ToolOffer } from "../tools/offer.ts";
 import { parseBody } from "../words/read.ts";
 import { decodeConversation } from "./decode-messages.ts";
-import { decodeToolUse } from "./decode-tools.ts";
-import { countRequestSchema, messagesRequestSchema, type WireCountRequest } from "./schema.ts";
-
-/** What the model's template renders. */
-type TemplateInput = {
-  readonly prompt: Extract<Prompt, { type: "chat" }>;
-  readonly tools?: ToolUse;
-};
+import { decodeTools } from "./decode-tools.ts";
+import { boundedRequestSchema, countRequestSchema, messagesRequestSchema, type WireCountRequest } from "./schema.ts";
 
 /** A request for a message, understood. */
-export type MessagesRequest = {
-  /** The model as the client named it: an id or an alias; undefined where it named none. */
-  readonly model: string | undefined;
+export type MessagesRequest = CountRequest & {
   readonly stream: boolean;
   /** Whether the client wants to read what the model thinks. */
   readonly showThinking: boolean;
   /** In OpenAI's words. Undefined is as good as `auto`. */
   readonly serviceTier: ServiceTier | undefined;
-  /** Where in the request the tools' schemas stand. */
-  readonly toolPlaces: ToolOffer["places"];
-  /** What of its tools the model is not told of. */
-  readonly droppedTools: ToolOffer["dropped"];
-  /** What to generate. The id, the resolved model and the signal are the server's to add. */
-  readonly generation: Omit<GenerationRequest, "id" | "model" | "signal" | "maxTokens"> & {
-    readonly maxTokens: number;
-  };
 };
 
 /** A request to count a prompt's tokens, understood: what would be generated from it, if anything were. */
-export type CountRequest = {
+export type CountRequest = Understood & {
+  /** The model as the client named it: an id or an alias; undefined where it named none. */
   readonly model: string | undefined;
-  readonly toolPlaces: ToolOffer["places"];
-  readonly droppedTools: ToolOffer["dropped"];
-  readonly generation: Omit<GenerationRequest, "id" | "model" | "signal">;
+  /** Fields that offer what there is not here. */
+  readonly droppedFields: readonly string[];
+  /** What is asked for, without defaults. */
+  readonly wish: Wish;
 };
 
 /**
  * Understands the body of `POST /v1/messages`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that this server
  * can't honour.
+ *
+ * @param isBounded whether a preset says how long the answer may be, so that the body need not
  */
-export function decodeMessagesRequest(body: unknown): MessagesRequest {
-  const wire = parseBody("messages", messagesRequestSchema, body);
-  const offer = decodeToolUse(wire.tools, wire.tool_choice);
-  const input = decodeTemplateInput(wire, offer);
-  const schema = (wire.output_config?.format ?? wire.output_format)?.schema;
+export function decodeMessagesRequest(body: unknown, isBounded = false): MessagesRequest {
+  const wire = parseBody("messages", isBounded ? boundedRequestSchema : messagesRequestSchema, body);
+  const count = decodeCount(wire, body);
+  const own = wire.output_config?.format ?? wire.output_format;
+  const schema = own?.schema;
   const format = decodeFormat(wire, { "output_config.format": schema && { type: "schema", schema } });
-  if (input.tools !== undefined && input.tools.choice !== "none") refuseBareFormat(format);
   return {
-    model: wire.model ?? undefined,
-    toolPlaces: offer.places,
-    droppedTools: [...offer.dropped, ...droppedFields(body)],
+    ...count,
+    format,
     stream: wire.stream ?? false,
     showThinking: wire.thinking?.type === "disabled" || wire.thinking?.display !== "omitted",
     serviceTier: wire.service_tier === "standard_only" ? "default" : undefined,
-    generation: {
-      ...input,
-      ...(format !== undefined && { output: format.output }),
-      choices: 1,
-      maxTokens: wire.max_tokens,
-      stop: decodeStop({ stop: wire.stop_sequences }),
-      ...decodeEnds(wire),
+    wish: {
+      ...count.wish,
+      ...sayFormat(wire, format, own),
+      ...(isSet(wire.max_tokens) && { maxTokens: wire.max_tokens }),
+      ...decodeEnds(wire, wire.stop_sequences),
       sampling: decodeSampling(wire),
     },
   };
@@ -74,34 +60,28 @@ export function decodeMessagesRequest(body: unknown): MessagesRequest {
 
 /** Understands the body of `POST /v1/messages/count_tokens`. Throws as `decodeMessagesRequest` does. */
 export function decodeCountRequest(body: unknown): CountRequest {
-  const wire = parseBody("messages", countRequestSchema, body);
-  const offer = decodeToolUse(wire.tools, wire.tool_choice);
+  return decodeCount(parseBody("messages", countRequestSchema, body), body);
+}
+
+function decodeCount(wire: WireCountRequest, body: unknown): CountRequest {
+  const tools = decodeTools(wire.tools, wire.tool_choice);
   return {
     model: wire.model ?? undefined,
-    toolPlaces: offer.places,
-    droppedTools: [...offer.dropped, ...droppedFields(body)],
-    generation: {
-      ...decodeTemplateInput(wire, offer),
-      choices: 1,
-      maxTokens: undefined,
-      stop: [],
-      sampling: decodeSampling({}),
-    },
+    tools,
+    format: undefined,
+    droppedFields: droppedFields(body),
+    wish: { prompt: decodePrompt(wire), ...tools.wish, sampling: {} },
   };
 }
 
-function decodeTemplateInput(wire: WireCountRequest, offer: ToolOffer): TemplateInput {
+function decodePrompt(wire: WireCountRequest): Prompt {
   const { messages, continueFinal } = decodeConversation(wire.system, wire.messages);
   const templateArguments = decodeTemplateArguments(wire);
-  const { use: tools } = offer;
   return {
-    prompt: {
-      type: "chat",
-      messages,
-      ...(continueFinal && { continueFinal }),
-      ...(Object.keys(templateArguments).length > 0 && { templateArguments }),
-    },
-    ...(tools !== undefined && { tools }),
+    type: "chat",
+    messages,
+    ...(continueFinal && { continueFinal }),
+    ...(Object.keys(templateArguments).length > 0 && { templateArguments }),
   };
 }
 

@@ -149,6 +149,9 @@ const messagesFields = {
 /** The fields of `POST /v1/messages`, each under all of its names. */
 export const messagesRequestSchema = z.object(withAliases("messages", messagesFields), AN_OBJECT);
 
+/** The same where something else says how long the answer may be. */
+export const boundedRequestSchema = messagesRequestSchema.extend({ max_tokens: messagesFields.max_tokens.nullish() });
+
 export type WireCountRequest = z.infer<typeof countRequestSchema>;
 export type WireMessagesRequest = z.infer<typeof messagesRequestSchema>;
 export type WireTool = z.infer<typeof tool>;

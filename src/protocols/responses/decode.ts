@@ -1,24 +1,24 @@
-import type { GenerationRequest } from "../../generation/request.ts";
+import type { Unprompted } from "../../generation/wish.ts";
 import { decodeTemplateArguments } from "../chat/template-arguments.ts";
+import type { Understood } from "../complete.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
-import { decodeFormat, refuseBareFormat, textFormatOf } from "../format-words.ts";
+import { decodeFormat, sayFormat, textFormatOf } from "../format-words.ts";
 import { decodeMaxTokens } from "../max-tokens.ts";
 import { decodeMetadata } from "../metadata.ts";
 import { showTextFormat } from "../output-format.ts";
 import { decodePresetFields } from "../preset-fields.ts";
-import { decodeEnds, decodeSampling, decodeStop } from "../sampling.ts";
+import { decodeEnds, decodeSampling } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
-import type { ToolOffer } from "../tools/offer.ts";
 import { parseBody } from "../words/read.ts";
 import { decodeInput } from "./decode-items.ts";
 import type { Item, ItemReference } from "./items.ts";
 import type { ResponseSettings } from "./response.ts";
 import { responsesRequestSchema, type WireResponsesRequest } from "./schema.ts";
-import { decodeTools, showToolChoice, showTools } from "./tools.ts";
+import { decodeTools, showTool, showToolChoice, showTools } from "./tools.ts";
 
 /** A request for a response, understood. What it refers to is still to be looked up. */
-export type ResponsesRequest = {
+export type ResponsesRequest = Understood & {
   /** The model as the client named it: an id or an alias; undefined where it named none. */
   readonly model: string | undefined;
   readonly stream: boolean;
@@ -32,18 +32,27 @@ export type ResponsesRequest = {
   readonly input: readonly (Item | ItemReference)[];
   /** More variables for the model's template. */
   readonly templateArguments: Readonly<Record<string, unknown>> | undefined;
-  /** What to generate, but for the prompt. The id, the resolved model and the signal are the server's to add. */
-  readonly generation: Omit<GenerationRequest, "id" | "model" | "signal" | "prompt">;
+  /** What is asked for, without defaults; the prompt is made of `input` and of what it goes on from. */
+  readonly wish: Unprompted;
   /** Undefined is as good as `auto`. */
   readonly serviceTier: ServiceTier | undefined;
-  /** What the tools are for the client, by the names that the model knows. */
-  readonly toolLabels: ToolOffer["labels"];
-  /** Where in the request the tools' schemas stand. */
-  readonly toolPlaces: ToolOffer["places"];
-  /** What of its tools the model is not told of. */
-  readonly droppedTools: ToolOffer["dropped"];
-  /** What the response repeats of the request. */
-  readonly settings: ResponseSettings;
+  /** What the response repeats of the request, as far as it isn't in the wish. */
+  readonly settings: OwnSettings;
+};
+
+/** Settings that a preset may say something of. */
+type WishedSettings =
+  | "frequency_penalty"
+  | "max_output_tokens"
+  | "parallel_tool_calls"
+  | "presence_penalty"
+  | "temperature"
+  | "tool_choice"
+  | "top_p";
+
+type OwnSettings = Omit<ResponseSettings, WishedSettings | "tools"> & {
+  /** Undefined where the request offers none. */
+  readonly tools: ResponseSettings["tools"] | undefined;
 };
 
 /**
@@ -56,9 +65,10 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
 
   const conversationId = typeof wire.conversation === "string" ? wire.conversation : wire.conversation?.id;
   const added = addedTools(wire.input);
-  const { use: tools, labels, places, dropped } = decodeTools(wire, added);
+  const offered = isSet(wire.tools) || added.length > 0 ? [...(wire.tools ?? []), ...added] : undefined;
+  const tools = decodeTools(wire, offered);
   const format = decodeFormat(wire, textFormatOf(wire.text?.format));
-  if (tools !== undefined && tools.choice !== "none") refuseBareFormat(format);
+  const maxTokens = decodeMaxTokens(wire.max_output_tokens, "max_output_tokens");
   const wantsLogprobs = wire.include?.includes("message.output_text.logprobs") || (wire.top_logprobs ?? 0) > 0;
   return {
     model: wire.model ?? undefined,
@@ -75,21 +85,18 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
       chat_template_kwargs: wire.chat_template_kwargs,
       enable_thinking: wire.enable_thinking,
     }),
-    generation: {
-      choices: 1,
-      maxTokens: decodeMaxTokens(wire.max_output_tokens, "max_output_tokens"),
-      stop: decodeStop(wire),
+    tools,
+    format,
+    wish: {
+      ...(maxTokens !== undefined && { maxTokens }),
       ...decodeEnds(wire),
       sampling: decodeSampling(wire),
-      ...(tools === undefined ? {} : { tools }),
-      ...(format === undefined ? {} : { output: format.output }),
-      ...(wantsLogprobs ? { logprobs: wire.top_logprobs ?? 0 } : {}),
+      ...tools.wish,
+      ...sayFormat(wire, format, wire.text?.format),
+      ...(wantsLogprobs && { logprobs: wire.top_logprobs ?? 0 }),
     },
     serviceTier: wire.service_tier ?? undefined,
-    toolLabels: labels,
-    toolPlaces: places,
-    droppedTools: dropped,
-    settings: decodeSettings(wire, conversationId, added),
+    settings: decodeSettings(wire, conversationId, offered),
   };
 }
 
@@ -138,20 +145,16 @@ function refuseCombinations(wire: WireResponsesRequest): void {
 function decodeSettings(
   wire: WireResponsesRequest,
   conversationId: string | undefined,
-  added: readonly unknown[],
-): ResponseSettings {
+  offered: readonly unknown[] | undefined,
+): OwnSettings {
   return {
     background: wire.background ?? false,
     conversation: conversationId === undefined ? null : { id: conversationId },
     instructions: wire.instructions ?? null,
-    frequency_penalty: wire.frequency_penalty ?? 0,
-    max_output_tokens: decodeMaxTokens(wire.max_output_tokens, "max_output_tokens") ?? null,
     max_tool_calls: wire.max_tool_calls ?? null,
     metadata: decodeMetadata(wire.metadata),
-    parallel_tool_calls: wire.parallel_tool_calls ?? true,
     previous_response_id: wire.previous_response_id ?? null,
     prompt: showPrompt(wire),
-    presence_penalty: wire.presence_penalty ?? 0,
     prompt_cache_key: wire.prompt_cache_key ?? null,
     prompt_cache_retention: showRetention(wire.prompt_cache_retention),
     reasoning: {
@@ -160,14 +163,35 @@ function decodeSettings(
     },
     safety_identifier: wire.safety_identifier ?? null,
     store: wire.store ?? true,
-    temperature: wire.temperature ?? 1,
     text: { format: showTextFormat(wire.text?.format), verbosity: wire.text?.verbosity ?? "medium" },
-    tool_choice: showToolChoice(wire.tool_choice),
-    tools: showTools([...(wire.tools ?? []), ...added]),
+    tools: offered && showTools(offered),
     top_logprobs: wire.top_logprobs ?? 0,
-    top_p: wire.top_p ?? 1,
     truncation: wire.truncation ?? "disabled",
     user: wire.user ?? null,
+  };
+}
+
+/** What a response repeats of its request, with what its preset added, and defaults filled in. */
+export function showSettings({ settings, wish: own }: ResponsesRequest, wish: Unprompted): ResponseSettings {
+  const ofPreset = own.output === undefined && wish.output?.type === "schema" ? wish.output : undefined;
+  const { sampling, toolChoice = { mode: "auto" }, parallelCalls = true } = wish;
+  return {
+    ...settings,
+    frequency_penalty: sampling.frequencyPenalty ?? 0,
+    max_output_tokens: wish.maxTokens ?? null,
+    parallel_tool_calls: parallelCalls,
+    presence_penalty: sampling.presencePenalty ?? 0,
+    temperature: sampling.temperature ?? 1,
+    text:
+      ofPreset === undefined
+        ? settings.text
+        : {
+            ...settings.text,
+            format: showTextFormat({ type: "json_schema", ...wish.outputName, schema: ofPreset.schema }),
+          },
+    tool_choice: showToolChoice(toolChoice),
+    tools: settings.tools ?? (wish.tools ?? []).map(showTool),
+    top_p: sampling.topP ?? 1,
   };
 }
 

@@ -1,10 +1,12 @@
 import { z } from "zod";
+import type { Tool } from "../../generation/request.ts";
+import type { ToolChoice } from "../../generation/wish.ts";
 import { InvalidRequestError } from "../errors.ts";
-import { boolean, readLater } from "../fields.ts";
+import { boolean, isSet, readLater } from "../fields.ts";
 import { decodeToolChoice, toolChoice } from "../tools/choice.ts";
 import { customDefinition, decodeToolEntries, functionDefinition, locate } from "../tools/entries.ts";
 import { MAX_TOOLS, toolName } from "../tools/names.ts";
-import { type OfferWords, offerTools, type ToolOffer } from "../tools/offer.ts";
+import { type OfferWords, type SaidTools, sayTools } from "../tools/offer.ts";
 
 /** What a tool looks like, for the API's description; each is read by itself, so that one that can't exist here is left out alone. */
 const plainTool = z.union([
@@ -35,6 +37,7 @@ export type WireTools = z.infer<typeof toolsSchema>;
 
 const WORDS: OfferWords = {
   param: "tool_choice",
+  placeOf: (index) => `tools[${index}].parameters`,
   unknown: (name) =>
     new InvalidRequestError(`Tool choice '${name}' not found in 'tools' parameter.`, "tool_choice", "invalid_value"),
   nothing: () =>
@@ -46,16 +49,20 @@ const WORDS: OfferWords = {
 };
 
 /**
- * What may be called, and what of it is left out. Throws `InvalidRequestError` for a choice that the tools don't offer.
+ * What is said of tools. Throws `InvalidRequestError` for what is malformed.
  *
- * @param added tools that came with the input
+ * @param offered what the request offers, undefined for nothing
  */
 export function decodeTools(
-  { tools, tool_choice, parallel_tool_calls }: WireTools,
-  added: readonly unknown[],
-): ToolOffer {
-  const entries = decodeToolEntries([...(tools ?? []), ...added], "flat");
-  return offerTools(entries, decodeToolChoice(tool_choice), parallel_tool_calls ?? true, WORDS);
+  { tool_choice, parallel_tool_calls }: WireTools,
+  offered: readonly unknown[] | undefined,
+): SaidTools {
+  return sayTools(
+    offered && decodeToolEntries(offered, "flat"),
+    isSet(tool_choice) ? decodeToolChoice(tool_choice) : undefined,
+    parallel_tool_calls,
+    WORDS,
+  );
 }
 
 /** A tool as a response shows it. */
@@ -90,9 +97,20 @@ const namespace = z.object({
 });
 const typed = z.looseObject({ type: z.string().nullish() });
 
+/** A preset's tool as a response shows it. */
+export function showTool({ name, description, parameters, strict }: Tool): ShownTool {
+  return {
+    type: "function",
+    name,
+    description: description ?? null,
+    parameters: typeof parameters === "object" ? parameters : null,
+    strict: strict ?? false,
+  };
+}
+
 /** The tools that the model was offered, as a response shows them. They were understood before. */
-export function showTools(tools: readonly unknown[] | null | undefined): ShownTool[] {
-  return (tools ?? []).flatMap((one) => {
+export function showTools(tools: readonly unknown[]): ShownTool[] {
+  return tools.flatMap((one) => {
     const wire = typed.parse(one);
     if (wire.type === "namespace") {
       const { type, name, description, tools: inner } = namespace.parse(wire);
@@ -136,9 +154,8 @@ export type ShownChoice =
       readonly tools: { readonly type: string; readonly name?: string }[];
     };
 
-/** The choice as a response shows it. It was understood before. */
-export function showToolChoice(wire: WireTools["tool_choice"]): ShownChoice {
-  const choice = decodeToolChoice(wire);
+/** The choice as a response shows it. */
+export function showToolChoice(choice: ToolChoice): ShownChoice {
   if (!("named" in choice)) return choice.mode;
   const tools = choice.named.map(({ type, name }) => ({ type, ...(name !== undefined && { name }) }));
   const [only] = tools;

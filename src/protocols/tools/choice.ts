@@ -1,21 +1,8 @@
 import { z } from "zod";
+import type { NamedTool, ToolChoice } from "../../generation/wish.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet, string } from "../fields.ts";
 import { MAX_TOOLS } from "./names.ts";
-
-/** A tool that a choice names: by its name, or by its type where that is all the name there is, such as `web_search`. */
-export type NamedTool = { readonly type: string; readonly name?: string; readonly namespace?: string };
-
-/** Whether the model may, must or must not call, or which tools it may call. */
-export type ToolChoice =
-  | { readonly mode: "none" | "auto" | "required" }
-  | {
-      readonly named: readonly NamedTool[];
-      /** Whether one of them must be called. */
-      readonly isForced: boolean;
-      /** Whether it is called once. */
-      readonly isSingle: boolean;
-    };
 
 const MAX_WORD_LENGTH = 256;
 const word = string(MAX_WORD_LENGTH).min(1);
@@ -60,9 +47,8 @@ export const toolChoice = z.union(
 export type WireToolChoice = z.infer<typeof toolChoice>;
 type WireNamed = z.infer<typeof named>;
 
-/** Understands `tool_choice`; `auto` where it is absent. */
-export function decodeToolChoice(wire: WireToolChoice | null | undefined): ToolChoice {
-  if (wire === null || wire === undefined) return { mode: "auto" };
+/** Understands `tool_choice`. */
+export function decodeToolChoice(wire: WireToolChoice): ToolChoice {
   if (typeof wire === "string") return { mode: wire === "any" ? "required" : wire };
   const mode = modes.safeParse(wire.type);
   if (mode.success) return decodeToolChoice(mode.data);

@@ -1,16 +1,11 @@
+import { MAX_TOOL_NAME_LENGTH, TOOL_NAME } from "../../generation/request.ts";
 import { string } from "../fields.ts";
 
 /** Tools of one request. Gateways of MCP servers offer hundreds. */
 export const MAX_TOOLS = 1_024;
-const MAX_NAME_LENGTH = 128;
 
-/**
- * A tool's name. OpenAI's own pattern has letters, digits, `_` and `-` only; names of MCP tools have dots, slashes and colons too. Each
- * family of models writes these without taking them for the end of the name.
- */
-export const toolName = string(MAX_NAME_LENGTH)
-  .min(1)
-  .regex(/^[\p{L}\p{N}_.:/@-]+$/u);
+/** A tool's name, in any protocol. */
+export const toolName = string(MAX_TOOL_NAME_LENGTH).min(1).regex(TOOL_NAME);
 
 const SEPARATOR = "__";
 

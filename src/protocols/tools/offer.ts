@@ -1,6 +1,6 @@
 import type { Tool, ToolUse } from "../../generation/request.ts";
+import type { ToolChoice, Unprompted, Wish } from "../../generation/wish.ts";
 import { InvalidRequestError } from "../errors.ts";
-import type { ToolChoice } from "./choice.ts";
 
 /** What a call of a tool is told as: which kind of tool it is, and its name as the client knows it. */
 export type ToolLabel = { readonly type: "function" | "custom"; readonly name: string; readonly namespace?: string };
@@ -35,10 +35,50 @@ export type ToolOffer = {
 export type OfferWords = {
   /** Where the choice stands in the request. */
   readonly param: string;
+  /** Where the schema of the tool in this place of a list stands. */
+  readonly placeOf: (index: number) => string;
   readonly unknown: (name: string) => InvalidRequestError;
   /** A call is asked for, and there are no tools at all. */
   readonly nothing: () => InvalidRequestError;
 };
+
+/** What a request says of tools. */
+export type SaidTools = {
+  /** What it offers; undefined where it offers nothing, so that a preset may. */
+  readonly entries: readonly ToolEntry[] | undefined;
+  readonly words: OfferWords;
+  /** The same as a wish has it. */
+  readonly wish: Pick<Wish, "tools" | "toolChoice" | "parallelCalls">;
+};
+
+export function sayTools(
+  entries: readonly ToolEntry[] | undefined,
+  choice: ToolChoice | undefined,
+  parallel: boolean | null | undefined,
+  words: OfferWords,
+): SaidTools {
+  return {
+    entries,
+    words,
+    wish: {
+      ...(entries !== undefined && { tools: entries.flatMap((entry) => ("tool" in entry ? [entry.tool] : [])) }),
+      ...(choice !== undefined && { toolChoice: choice }),
+      ...(typeof parallel === "boolean" && { parallelCalls: parallel }),
+    },
+  };
+}
+
+/** What is offered in the end: what the request offers, or where it offers nothing what its preset does. Throws as `offerTools`. */
+export function resolveOffer({ entries, words }: SaidTools, wish: Unprompted): ToolOffer {
+  const { tools = [], toolChoice = { mode: "auto" }, parallelCalls = true } = wish;
+  const ofPreset = (): ToolEntry[] =>
+    tools.map((tool, index) => ({
+      label: { type: "function", name: tool.name },
+      tool,
+      place: words.placeOf(index),
+    }));
+  return offerTools(entries ?? ofPreset(), toolChoice, parallelCalls, words);
+}
 
 type Available = Extract<ToolEntry, { label: ToolLabel }>;
 
@@ -46,7 +86,7 @@ type Available = Extract<ToolEntry, { label: ToolLabel }>;
  * An offer is no demand: tools that can't exist here are left out, and so is the second of two with one name. Throws `InvalidRequestError`
  * where the choice asks for one of them, for one that nobody offered, or for any where none is left.
  */
-export function offerTools(
+function offerTools(
   entries: readonly ToolEntry[],
   choice: ToolChoice,
   parallel: boolean,

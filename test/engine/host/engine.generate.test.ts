@@ -14,7 +14,9 @@ const started = { promptTokens: 12, cachedTokens: 3 };
 
 test("a generation is one start, its texts and one end", async () => {
   const { engine, worker } = await createReadyBench();
-  const reading = read(engine.generate(requestOf({ maxTokens: 7, stop: ["\n"], seed: 5 })));
+  const reading = read(
+    engine.generate(requestOf({ maxTokens: 7, stop: ["\n"], seed: 5, said: { sampling: { seed: 5 }, stop: ["\n"] } })),
+  );
   await settle();
   expect(worker.submitted).toEqual([
     {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Generate } from "../../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../../src/generation/request.ts";
 import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
+import { complete } from "../../../src/protocols/complete.ts";
 import { callTools } from "../../../src/tools/layer.ts";
 import { collect } from "../../fixtures/generation.ts";
 import type { Body } from "./conversations.ts";
@@ -14,7 +15,8 @@ import type { Family } from "./sources.ts";
 
 /** What Sluice makes of a body on its way from the wire to the worker of a model with this template. */
 export async function toJob(body: Body, template: string, family: Family): Promise<RenderJob> {
-  const { generation } = decodeChatRequest({ model: "one", ...body });
+  const chat = decodeChatRequest({ model: "one", ...body });
+  const { generation } = complete(chat, chat.wish);
   const requests: GenerationRequest[] = [];
   /** The engine's place, where the request arrives. */
   const engine: Generate = async function* (request) {

@@ -1,17 +1,18 @@
 import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
+import { completed } from "../support.ts";
 
 export const MESSAGES = [{ role: "user", content: "Hi" }];
 
 /** What becomes of a valid request with `fields` set. */
 export function decode(fields: Readonly<Record<string, unknown>>) {
-  return decodeChatRequest({ model: "one", messages: MESSAGES, ...fields });
+  return completed(decodeChatRequest({ model: "one", messages: MESSAGES, ...fields }));
 }
 
 /** Why `body` is refused. Throws when it is not, or with another error. */
 export function refusal(body: unknown): InvalidRequestError {
   try {
-    decodeChatRequest(body);
+    completed(decodeChatRequest(body));
   } catch (error) {
     if (error instanceof InvalidRequestError) {
       return error;

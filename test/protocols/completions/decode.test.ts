@@ -1,12 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
-import { decodeCompletionRequest } from "../../../src/protocols/completions/decode.ts";
+import { withDefaults } from "../../../src/generation/wish.ts";
+import { COMPLETION_DEFAULTS, decodeCompletionRequest } from "../../../src/protocols/completions/decode.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
 
 /** What becomes of a valid request with `fields` set. */
 function decode(fields: Readonly<Record<string, unknown>>) {
-  return decodeCompletionRequest({ model: "one", prompt: "Once", ...fields });
+  const { wish, ...rest } = decodeCompletionRequest({ model: "one", prompt: "Once", ...fields });
+  const { said, ...generation } = withDefaults(wish, undefined, COMPLETION_DEFAULTS);
+  return { ...rest, generation };
 }
 
 /** Why a request with `fields` set is refused. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
 import { decodeCountRequest, decodeMessagesRequest } from "../../../src/protocols/messages/decode.ts";
+import { completed } from "../support.ts";
 import { decode, MESSAGES, promptOf, refusal } from "./support.ts";
 
 const TOOL = { name: "get_time", description: "Tells the time.", input_schema: { type: "object" } };
@@ -180,7 +181,7 @@ describe("a request to count tokens", () => {
       thinking: { type: "adaptive" },
     };
     const { prompt, tools } = decode(fields).generation;
-    expect(decodeCountRequest(fields)).toMatchObject({ model: "one", generation: { prompt, tools } });
+    expect(completed(decodeCountRequest(fields))).toMatchObject({ model: "one", generation: { prompt, tools } });
   });
 
   it("is refused for the same reasons", () => {

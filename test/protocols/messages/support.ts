@@ -1,5 +1,6 @@
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
 import { decodeMessagesRequest } from "../../../src/protocols/messages/decode.ts";
+import { completed } from "../support.ts";
 
 export const MESSAGES = [{ role: "user", content: "Hi" }];
 
@@ -7,7 +8,10 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** What becomes of a valid request with `fields` set. */
 export function decode(fields: Fields) {
-  return decodeMessagesRequest({ model: "one", max_tokens: 100, messages: MESSAGES, ...fields });
+  const { toolLabels, droppedFields, ...request } = completed(
+    decodeMessagesRequest({ model: "one", max_tokens: 100, messages: MESSAGES, ...fields }),
+  );
+  return { ...request, droppedTools: [...request.droppedTools, ...droppedFields] };
 }
 
 /** The prompt that becomes of a valid request with `fields` set. */

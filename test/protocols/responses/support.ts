@@ -1,15 +1,17 @@
 import type { GenerationEvent } from "../../../src/generation/event.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
-import { decodeResponsesRequest } from "../../../src/protocols/responses/decode.ts";
+import { decodeResponsesRequest, showSettings } from "../../../src/protocols/responses/decode.ts";
 import type { ReadableItem } from "../../../src/protocols/responses/items.ts";
 import { newResponse, type ResponseSettings } from "../../../src/protocols/responses/response.ts";
 import { createResponseWriter } from "../../../src/protocols/responses/writer.ts";
+import { completedWithoutPrompt } from "../support.ts";
 
 export const NOW_MS = 1_750_000_000_000;
 
 /** What becomes of a valid request with `fields` set. */
 export function decode(fields: Readonly<Record<string, unknown>> = {}) {
-  return decodeResponsesRequest({ model: "one", input: "Hi", ...fields });
+  const request = decodeResponsesRequest({ model: "one", input: "Hi", ...fields });
+  return { ...completedWithoutPrompt(request), settings: showSettings(request, request.wish) };
 }
 
 /** Why a request with `fields` is refused. Throws when it is not, or with another error. */

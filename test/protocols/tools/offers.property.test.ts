@@ -5,6 +5,7 @@ import { InvalidRequestError } from "../../../src/protocols/errors.ts";
 import { decodeMessagesRequest } from "../../../src/protocols/messages/decode.ts";
 import { decodeResponsesRequest } from "../../../src/protocols/responses/decode.ts";
 import { toMessages } from "../../../src/protocols/responses/to-messages.ts";
+import { completed, completedWithoutPrompt } from "../support.ts";
 
 const word = fc.constantFrom(
   "f",
@@ -81,9 +82,9 @@ describe("whatever JSON is offered as tools and chosen of them", () => {
     fc.assert(
       fc.property(tools, choice, (offered, tool_choice) => {
         const fields = { model: "one", tools: offered, tool_choice };
-        understoodOrRefused(() => decodeChatRequest({ ...fields, messages }));
-        understoodOrRefused(() => decodeResponsesRequest({ ...fields, input: "Hi" }));
-        understoodOrRefused(() => decodeMessagesRequest({ ...fields, messages, max_tokens: 1 }));
+        understoodOrRefused(() => completed(decodeChatRequest({ ...fields, messages })));
+        understoodOrRefused(() => completedWithoutPrompt(decodeResponsesRequest({ ...fields, input: "Hi" })));
+        understoodOrRefused(() => completed(decodeMessagesRequest({ ...fields, messages, max_tokens: 1 })));
       }),
       { numRuns: 500 },
     );
@@ -93,7 +94,9 @@ describe("whatever JSON is offered as tools and chosen of them", () => {
     fc.assert(
       fc.property(fc.array(tool, { maxLength: 6 }), (offered) => {
         understoodOrRefused(() => {
-          const { generation, toolLabels } = decodeResponsesRequest({ model: "one", input: "Hi", tools: offered });
+          const { generation, toolLabels } = completedWithoutPrompt(
+            decodeResponsesRequest({ model: "one", input: "Hi", tools: offered }),
+          );
           const names = generation.tools?.tools.map(({ name }) => name) ?? [];
           expect(new Set(names).size).toBe(names.length);
           expect([...toolLabels.keys()]).toEqual(names);

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { GenerationRequest } from "../../../src/generation/request.ts";
+import { withDefaults } from "../../../src/generation/wish.ts";
 import { decodeChatRequest } from "../../../src/protocols/chat/decode.ts";
-import { decodeCompletionRequest } from "../../../src/protocols/completions/decode.ts";
+import { COMPLETION_DEFAULTS, decodeCompletionRequest } from "../../../src/protocols/completions/decode.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
 import { decodeMessagesRequest } from "../../../src/protocols/messages/decode.ts";
 import { decodeResponsesRequest } from "../../../src/protocols/responses/decode.ts";
 import { WORDS } from "../../../src/protocols/words/index.ts";
 import type { Route } from "../../../src/protocols/words/word.ts";
+import { completed, completedWithoutPrompt } from "../support.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 type Read = { readonly generation: Partial<GenerationRequest>; readonly templateArguments?: unknown };
@@ -16,10 +18,14 @@ const messages = [{ role: "user", content: "Hi" }];
 const input = [{ id: "msg_1", role: "user", content: "Hi" }];
 
 const DECODERS: Readonly<Record<Route, (fields: Fields) => Read>> = {
-  chat: (fields) => decodeChatRequest({ model: "m", messages, ...fields }),
-  completions: (fields) => decodeCompletionRequest({ model: "m", prompt: "Hi", ...fields }),
-  responses: (fields) => decodeResponsesRequest({ model: "m", input, ...fields }),
-  messages: (fields) => decodeMessagesRequest({ model: "m", messages, max_tokens: 7, ...fields }),
+  chat: (fields) => completed(decodeChatRequest({ model: "m", messages, ...fields })),
+  completions(fields) {
+    const { wish } = decodeCompletionRequest({ model: "m", prompt: "Hi", ...fields });
+    const { said, ...generation } = withDefaults(wish, undefined, COMPLETION_DEFAULTS);
+    return { generation };
+  },
+  responses: (fields) => completedWithoutPrompt(decodeResponsesRequest({ model: "m", input, ...fields })),
+  messages: (fields) => completed(decodeMessagesRequest({ model: "m", messages, max_tokens: 7, ...fields })),
 };
 
 /** What is generated for a request with `fields`. */
