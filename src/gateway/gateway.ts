@@ -28,7 +28,7 @@ import { readVersion } from "../version.ts";
 import { answerLengths } from "./answer-lengths.ts";
 import { createEngines, type Engines } from "./engines.ts";
 import { createLocalBackend } from "./local-backend.ts";
-import { type WarmPresets, warmPresets } from "./warm-presets.ts";
+import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
 
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
@@ -111,7 +111,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   await Promise.all([cache.load(), redis?.open()]);
   const watch = createWatch();
   const lastingFirst = tellLastingFirst({
-    price: (request) => partOf(directory.resolve(request.model), "price")(request),
+    price: (request) => directory.resolve(request.model).price?.(request),
     contextTokens: (model) => directory.resolve(model).details().contextTokens,
     isLasting: isClientsFault,
     clock: systemClock,
@@ -127,13 +127,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     routed,
   );
   warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
-  if (config.warmPresets) {
-    for (const { id, onStateChange } of backends) {
-      onStateChange((state) => {
-        if (state === "ready") warmUp?.addModel(id);
-      });
-    }
-  }
+  if (config.warmPresets) warmWhenReady(directory, warmUp);
   const runs = createBackgroundRuns();
   const stop = async () => {
     warmUp?.stop();

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { ResponseCache } from "../cache/cache.ts";
+import type { Backend } from "../generation/backend.ts";
 import type { Generate } from "../generation/layer.ts";
 import { findModelBehind } from "../http/preset.ts";
 import type { KeyRing } from "../keys/ring.ts";
@@ -47,4 +48,30 @@ export function warmPresets(options: WarmPresetsOptions): WarmPresets {
       warmUp.addUnlessFailed(behind.map((preset) => preset.id));
     },
   };
+}
+
+/** Warms what a model answers for each time that it is ready, also of models that come later. */
+export function warmWhenReady(models: ModelDirectory, { addModel }: Pick<WarmPresets, "addModel">): void {
+  const followed = new Map<string, () => void>();
+
+  function follow({ id, state, onStateChange }: Backend): void {
+    const stop = onStateChange?.((now) => {
+      if (now === "ready") addModel(id);
+    });
+    followed.set(id, stop ?? (() => {}));
+    if (state() === "ready") addModel(id);
+  }
+
+  function followAll(): void {
+    const served = models.list();
+    for (const [id, stop] of followed) {
+      if (served.some((model) => model.id === id)) continue;
+      stop();
+      followed.delete(id);
+    }
+    for (const model of served) if (!followed.has(model.id)) follow(model);
+  }
+
+  followAll();
+  models.onChange(followAll);
 }

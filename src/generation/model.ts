@@ -1,26 +1,5 @@
 import type { Prompt, Tool } from "./request.ts";
 
-/** What is known of a model once it has loaded. */
-export type ModelInfo = {
-  /** Tokens for one request, prompt and answer together. */
-  readonly contextTokens: number;
-  /** What the model was trained for. */
-  readonly trainContextTokens: number;
-  readonly vocabularySize: number;
-  /** Numbers in one embedding. */
-  readonly embeddingSize: number;
-  /** llama.cpp's words, such as "llama 135M Q4_1". */
-  readonly description: string;
-  readonly parameters: number;
-  /** The model's own, in Jinja; absent where it brings none and ChatML stands in. */
-  readonly chatTemplate?: string;
-  /** Whether it has the tokens to fill in the middle. */
-  readonly canInfill: boolean;
-  /** The spellings of the tokens that begin and end a text, where it has them. */
-  readonly bosToken?: string;
-  readonly eosToken?: string;
-};
-
 export type TokenizeOptions = {
   /** Whether the token that begins a text goes before it, where the vocabulary wants one. */
   readonly addSpecial: boolean;

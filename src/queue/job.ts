@@ -1,6 +1,7 @@
+import type { PromptPrice } from "../generation/model.ts";
 import type { WaitNews } from "../generation/news.ts";
 import type { Hold, Priority } from "../generation/terms.ts";
-import type { Order, PromptPrice } from "./price.ts";
+import type { Order } from "./price.ts";
 
 /** A request that wants its turn. */
 export type Job = Order & {

@@ -12,8 +12,11 @@ import { OWN_TERMS } from "../generation/terms.ts";
 import { fitOf } from "./fit.ts";
 
 export type LastingFirstOptions = {
-  /** As `generate` up to `started`, evaluated by nobody: what it throws for a prompt, a tool or a format, this throws too. */
-  readonly price: Generate;
+  /**
+   * As `generate` up to `started`, evaluated by nobody: what it throws for a prompt, a tool or a format, this throws too. Undefined for a
+   * model that can't be asked.
+   */
+  readonly price: (...asked: Parameters<Generate>) => ReturnType<Generate> | undefined;
   /** Undefined until the model has loaded. */
   readonly contextTokens: (model: string) => number | undefined;
   /** Whether a request that this was thrown for will never be answered, whatever the load. */
@@ -63,9 +66,9 @@ export function tellLastingFirst({ price, contextTokens, isLasting, clock }: Las
 
   async function askFor(request: GenerationRequest): Promise<unknown> {
     try {
-      const events = price(request)[Symbol.asyncIterator]();
-      await events.next();
-      await events.return?.();
+      const events = price(request)?.[Symbol.asyncIterator]();
+      await events?.next();
+      await events?.return?.();
       return undefined;
     } catch (error) {
       return isLasting(error) ? error : undefined;

@@ -1,13 +1,13 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { Workload } from "../generation/backend.ts";
 import type { Layer } from "../generation/layer.ts";
+import type { PromptPrice } from "../generation/model.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { createAdmission } from "./admission.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { createBound } from "./bound.ts";
 import { guard } from "./gate.ts";
-import type { PromptPrice } from "./price.ts";
 import { createModelQueue, type QueueCounts } from "./queue.ts";
 import { createSuperseding } from "./supersede.ts";
 import { takeTurns } from "./take-turns.ts";

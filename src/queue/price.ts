@@ -1,3 +1,4 @@
+import type { PromptPrice } from "../generation/model.ts";
 import { createHabits, type Habits } from "./habits.ts";
 import { createRatio } from "./mean.ts";
 import type { PromptSize } from "./prompt-size.ts";
@@ -10,13 +11,6 @@ export type Order = {
   readonly choices: number;
   /** For each choice; undefined is until the context is full. */
   readonly maxTokens: number | undefined;
-};
-
-/** What the engine knows of a prompt before it runs. */
-export type PromptPrice = {
-  readonly promptTokens: number;
-  /** How many of those a slot's KV holds, so that they need not be evaluated. */
-  readonly cachedTokens: number;
 };
 
 /** What a request is expected to take of the machine, or took. */

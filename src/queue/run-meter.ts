@@ -1,4 +1,5 @@
-import type { Order, Pricing, PromptPrice } from "./price.ts";
+import type { PromptPrice } from "../generation/model.ts";
+import type { Order, Pricing } from "./price.ts";
 
 /** What is learnt of a request while it runs, and what it has really used. */
 export type RunMeter = {

@@ -1,10 +1,10 @@
 import type { Clock } from "../clock.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
+import type { PromptPrice } from "../generation/model.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { type Hold, OWN_TERMS } from "../generation/terms.ts";
 import type { Stay } from "./job.ts";
-import type { PromptPrice } from "./price.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";
 import type { ModelQueue } from "./queue.ts";
 

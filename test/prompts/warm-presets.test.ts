@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { takesPart } from "../../src/cache/choose.ts";
-import { warmPresets } from "../../src/gateway/warm-presets.ts";
+import { warmPresets, warmWhenReady } from "../../src/gateway/warm-presets.ts";
+import type { BackendState } from "../../src/generation/backend.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { fixedPresets } from "../../src/prompts/library.ts";
 import { createModelDirectory } from "../../src/routing/directory.ts";
@@ -46,5 +47,43 @@ describe("what is warmed when a model has been loaded", () => {
 
   it("is with keys the answers of those that are public, since others belong to some key", async () => {
     expect(await warm(true)).toEqual(["one shared", "one *", "one *"]);
+  });
+});
+
+describe("models that are followed to be warmed", () => {
+  /** A model whose state the test changes. */
+  function model(id: string, first: BackendState) {
+    const listeners = new Set<(state: BackendState) => void>();
+    let state = first;
+    return {
+      backend: servedModel({
+        id,
+        state: () => state,
+        onStateChange(listener) {
+          listeners.add(listener);
+          return () => void listeners.delete(listener);
+        },
+      }),
+      become(next: BackendState) {
+        state = next;
+        for (const listener of listeners) listener(next);
+      },
+      listeners: () => listeners.size,
+    };
+  }
+
+  it("are warmed each time that they are ready, from when they come until they go", () => {
+    const [one, two] = [model("one", "ready"), model("two", "loading")];
+    const models = createModelDirectory([one.backend]);
+    const warmed: string[] = [];
+    warmWhenReady(models, { addModel: (id) => void warmed.push(id) });
+    expect(warmed).toEqual(["one"]);
+    models.add(two.backend);
+    two.become("ready");
+    one.become("restarting");
+    one.become("ready");
+    expect(warmed).toEqual(["one", "two", "one"]);
+    models.remove("two");
+    expect([one.listeners(), two.listeners()]).toEqual([1, 0]);
   });
 });

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { ContextLengthExceededError, OverloadedError } from "../../src/generation/errors.ts";
+import type { PromptPrice } from "../../src/generation/model.ts";
 import type { WaitNews } from "../../src/generation/news.ts";
 import { createAdmission } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
 import type { Job, Stay } from "../../src/queue/job.ts";
-import type { PromptPrice } from "../../src/queue/price.ts";
 import { createModelQueue } from "../../src/queue/queue.ts";
 import { createFakeClock } from "./fake-clock.ts";
 

@@ -171,3 +171,17 @@ it("passes on what is answered as it is, and leaves the engine when it is left",
   await expect(events.next()).rejects.toBe(overloaded);
   expect(isLeft).toBe(true);
 });
+
+it("is the refusal, where the model can't be asked for a fault", async () => {
+  const layer = tellLastingFirst({
+    price: () => undefined,
+    contextTokens: () => undefined,
+    isLasting: isClientsFault,
+    clock: createFakeClock(),
+  });
+  const generate = compose([layer], async function* () {
+    yield* [];
+    throw overloaded;
+  });
+  await expect(collect(generate(generationRequest()))).rejects.toBe(overloaded);
+});

@@ -118,7 +118,7 @@ const info = z.object({
   threads: count,
 });
 
-/** What the worker found when it had loaded, a model's `ModelInfo` with it. */
+/** What the worker found when it had loaded. */
 export type EngineInfo = MessageOf<typeof info>;
 
 const rejection = z.discriminatedUnion("code", [
