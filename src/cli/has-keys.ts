@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Config } from "../config/schema.ts";
-import { hasKeys as areThere } from "../keys/present.ts";
+import { hasKeys as areThere } from "../keys/fixed.ts";
 import { openKeyState } from "../store/state.ts";
 
 /** Whether a gateway with these settings would ask for keys. Throws a KeysFileError or StateError. */

@@ -13,7 +13,7 @@ export const formerSettings: readonly Setting[] = [...FORMER_NAMES].map(([name, 
 }));
 
 /** Values under today's keys, the weakest first, and what to say about the former names. */
-export type Renamed = {
+type Renamed = {
   readonly written: readonly Written[];
   readonly warnings: readonly string[];
   readonly problems: readonly string[];

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Logger } from "pino";
+import type { KeyStore } from "../store/keys.ts";
 import { type ReadText, readKeysFile } from "./file.ts";
 import type { Key } from "./key.ts";
 import { policySchema } from "./policy.ts";
@@ -32,7 +33,7 @@ export type FixedKeysOptions = {
 const LOOK_EVERY_MS = 1_000;
 
 /** The key of the setting: whoever holds it may do everything but look at others. */
-export const SETTING_KEY_ID = "api-key";
+const SETTING_KEY_ID = "api-key";
 
 /**
  * Reads the keys, and the file again when it has changed. One that can't be read any more, or has become wrong, changes nothing but the
@@ -85,6 +86,14 @@ export function createFixedKeys({
     byId: (id) => current().byId.get(id),
     list: () => current().list,
   };
+}
+
+type KeyPlaces = { readonly keysFile: string; readonly apiKey: string; readonly cwd: string };
+
+/** Whether there is a key anywhere, before a gateway runs. Throws a `KeysFileError` or `StateError` where that can't be told. */
+export function hasKeys({ keysFile, apiKey, cwd }: KeyPlaces, store: KeyStore): boolean {
+  const fixed = createFixedKeys({ keysFile, apiKey, cwd, logger: { info: () => {}, error: () => {} } });
+  return fixed.list().length > 0 || (store.exists() && store.count() > 0);
 }
 
 function settingKey(): Key {

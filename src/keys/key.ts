@@ -1,7 +1,7 @@
 import type { KeyPolicy } from "./policy.ts";
 
 /** Where a key is kept. */
-export type KeySource = "state" | "file" | "setting";
+type KeySource = "state" | "file" | "setting";
 
 /** A key as the gateway knows it: without its secret. */
 export type Key = {

@@ -10,7 +10,7 @@ export class KeyError extends Error {
   override readonly name = "KeyError";
 }
 
-export type NewKey = {
+type NewKey = {
   readonly name: string;
   readonly expiresMs: number | undefined;
   readonly policy: KeyPolicy;

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
 /** What every secret of ours begins with, so that scanners of source code know it. */
-export const SECRET_PREFIX = "sk-sluice-";
+const SECRET_PREFIX = "sk-sluice-";
 
 /** 192 bits: nobody guesses one, so a fast hash is enough to keep it. */
 const SECRET_BYTES = 24;
