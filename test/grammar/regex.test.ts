@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createGrammarBuilder } from "../../src/grammar/builder.ts";
+import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
 import { interpret } from "./gbnf.ts";
 
 function grammarOf(pattern: string) {
@@ -62,6 +63,75 @@ describe("the grammar of a regular expression", () => {
     }
   });
 
+  it.each<[string, readonly string[], readonly string[]]>([
+    ['\\-\\_\\"\\:]', ['-_":]'], ["-_:]"]],
+    ["{[}]}{a{,2}", ["{}}{a{,2}"], ["{}}{aa"]],
+    ["[\\w-.]+", ["a-b.c"], ["a+b"]],
+    ["[+-\\d-z]+", ["+-7z"], ["a"]],
+    ["[\\d-a-z]+", ["1-az"], ["b"]],
+    ["[a\\-\\_c]+", ["a-_c"], ["b"]],
+    ["(?:(?<n>a)|(?<n>b))\\-", ["a-", "b-"], ["ab-"]],
+  ])("may be spelled as only the rules without the u flag allow: %s", (pattern, right, wrong) => {
+    const { accepts } = grammarOf(pattern);
+    const whole = new RegExp(`^(?:${pattern})$`);
+    expect(right.filter((text) => !whole.test(text) || !accepts(text))).toEqual([]);
+    expect(wrong.filter((text) => whole.test(text) || accepts(text))).toEqual([]);
+  });
+
+  it("is refused, or writes only what matches, whatever it is put together from", () => {
+    const piece = fc.constantFrom(
+      ...'ab01-^$|()[]{}*+?\\.,_/:"',
+      "(?:",
+      "(?=",
+      "(?!",
+      "(?<n>",
+      "[^",
+      "{1}",
+      "{1,2}",
+      "\\d",
+      "\\W",
+      "\\s",
+      "\\b",
+    );
+    const pieces = fc.array(piece, { maxLength: 7 });
+    const pattern = fc.oneof(
+      pieces,
+      pieces.map((inner) => ["[", ...inner, "]"]),
+      pieces.map((inner) => ["(", ...inner, ")+"]),
+    );
+    fc.assert(
+      fc.property(pattern, fc.nat(), (parts, seed) => {
+        const spelled = parts.join("");
+        let text: string;
+        try {
+          text = grammarOf(spelled).write(seed);
+        } catch (error) {
+          expect(error).toBeInstanceOf(UnsupportedSchemaError);
+          return;
+        }
+        // Beyond the first 65,536 characters, a pattern without the u flag sees two where there is one.
+        expect(
+          [...text].some((char) => char.length > 1) || new RegExp(`^(?:${spelled})$`).test(text),
+          `${spelled}: ${text}`,
+        ).toBe(true);
+      }),
+    );
+  });
+
+  it("has ranges that end at half a character", () => {
+    const { accepts } = grammarOf("[a-\\ud83d]");
+    expect(["a", "z", "€", "-", "😀"].filter(accepts)).toEqual(["a", "z", "€"]);
+  });
+
+  it("is soon read or refused, however deep its groups are and however often a name stands in it", () => {
+    const nested = (inner: string) => `${"(?:|".repeat(40)}${inner}${")".repeat(40)}`;
+    expect(grammarOf(nested(`${nested("(?<n>a)")}|${nested("(?<n>b)")}`)).accepts("b")).toBe(true);
+    expect(grammarOf(`${"(".repeat(100)}a${")".repeat(100)}`).accepts("a")).toBe(true);
+    expect(grammarOf(`${"[(]\\(".repeat(200)}a`).accepts(`${"((".repeat(200)}a`)).toBe(true);
+    expect(() => grammarOf(`${"(".repeat(101)}a${")".repeat(101)}`)).toThrow("nested too deep");
+    expect(() => grammarOf(`${"(".repeat(2_000)}a${")".repeat(2_000)}`)).toThrow("nested too deep");
+  });
+
   // Half a minute each, when every range of a set was compared with every border of all.
   it.each([
     ["\\p{L}{1,2000}", "too large"],
@@ -98,6 +168,13 @@ describe("the grammar of a regular expression", () => {
     ["\\p{Nothing}", "Unicode property"],
     ["[\\p{Nothing}]", "Unicode property"],
     ["(?i:a)", "flags"],
+    ["(?=a)*b", "look-ahead"],
+    ["\\1", "back-reference"],
+    ["\\k", "named back-reference"],
+    ["\\a", "the escape \\a"],
+    ["[\\B]", "the escape \\B"],
+    ["\\u{110000}", "Invalid"],
+    ["\\01", "Invalid"],
     ["a{9999999999}", "count"],
     ["a(", "not a regular expression"],
     ["[^\\s\\S]", "no text matches"],

@@ -10,6 +10,14 @@ export const ANY_CHAR: CharSet = [
 
 export const DIGITS: CharSet = [[0x30, 0x39]];
 
+/** `\w` of a regular expression. */
+export const WORD: CharSet = [
+  [0x30, 0x39],
+  [0x41, 0x5a],
+  [0x5f, 0x5f],
+  [0x61, 0x7a],
+];
+
 /** The set of the ranges, which may overlap, in any order. */
 export function charSet(ranges: readonly CharRange[]): CharSet {
   const sorted = ranges.toSorted(([a], [b]) => a - b);

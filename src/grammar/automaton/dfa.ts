@@ -1,5 +1,5 @@
 import { MAX_STATES } from "../limits.ts";
-import { type CharSet, charSet, codePoint, intersectSets, invertSet, setHas, unionSets } from "./char-set.ts";
+import { type CharSet, charSet, codePoint, intersectSets, invertSet, setHas, unionSets, WORD } from "./char-set.ts";
 import type { Nfa, Place } from "./nfa.ts";
 
 export type Edge = { readonly set: CharSet; readonly to: number };
@@ -73,12 +73,6 @@ type Situation = {
 };
 type Reached = { readonly states: readonly number[]; readonly isStart: boolean; readonly wasWord: boolean };
 
-const WORD = charSet([
-  [0x30, 0x39],
-  [0x41, 0x5a],
-  [0x5f, 0x5f],
-  [0x61, 0x7a],
-]);
 const NO_WORD = invertSet(WORD);
 
 function isAt(place: Place, { isStart, wasWord, isEnd, comesWord }: Situation): boolean {

@@ -1,9 +1,8 @@
 import { type Dfa, determinize } from "../automaton/dfa.ts";
 import { buildNfa } from "../automaton/nfa.ts";
 import { resolveLooks } from "./looks.ts";
-import { ANYTHING, type RegexNode, sequence } from "./node.ts";
+import { ANYTHING, type RegexNode, type Source, sequence } from "./node.ts";
 import { parseRegex } from "./parse.ts";
-import type { Source } from "./source.ts";
 
 /** The texts that match `pattern` from the first to the last character. */
 export function compileWhole(pattern: string, source: Source): Dfa {

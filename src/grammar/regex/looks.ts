@@ -1,13 +1,16 @@
-import { complement, intersect } from "../automaton/dfa.ts";
+import { complement, type Dfa, intersect } from "../automaton/dfa.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
-import { ANYTHING, choice, type RegexNode, sequence } from "./node.ts";
-import type { CompileNode, Source } from "./source.ts";
+import { ANYTHING, choice, type RegexNode, type Source, sequence } from "./node.ts";
 
 /**
  * `node` without the places that look ahead: what follows such a place is what matches both it and what comes after it. Throws
  * `UnsupportedSchemaError` where one stands in what repeats.
  */
-export function resolveLooks(node: RegexNode, source: Source, compile: CompileNode): RegexNode {
+export function resolveLooks(
+  node: RegexNode,
+  source: Source,
+  compile: (node: RegexNode, source: Source) => Dfa,
+): RegexNode {
   if (!looks(node)) {
     return node;
   }

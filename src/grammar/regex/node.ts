@@ -1,5 +1,9 @@
 import { ANY_CHAR, type CharSet, charsOf, DIGITS } from "../automaton/char-set.ts";
 import type { Dfa } from "../automaton/dfa.ts";
+import type { Budget } from "../limits.ts";
+
+/** Who asks for the automaton, for the error. */
+export type Source = { readonly path: string; readonly keyword: string; readonly budget: Budget };
 
 /** A regular expression, parsed. */
 export type RegexNode =

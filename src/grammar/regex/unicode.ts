@@ -1,5 +1,13 @@
 import { LRUCache } from "lru-cache";
-import { type CharRange, type CharSet, charSet } from "../automaton/char-set.ts";
+import { type CharRange, type CharSet, charSet, charsOf, invertSet } from "../automaton/char-set.ts";
+
+/** `\s`: ECMAScript's white space and line terminators. */
+export const SPACE = charSet([
+  ...charsOf("\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"),
+  [0x2000, 0x200a],
+]);
+/** `.` without the `s` flag. */
+export const DOT = invertSet(charsOf("\n\r\u2028\u2029"));
 
 /** Properties whose characters are kept, the last used ones. */
 const known = new LRUCache<string, CharSet>({ max: 32 });
