@@ -1,34 +1,44 @@
+import { mayChange } from "./errors.ts";
 import type { GenerationEvent } from "./event.ts";
 import type { Generate } from "./layer.ts";
 import type { GenerationRequest, Prompt } from "./request.ts";
 
+/** How long a refusal of one prompt waits for what the others come to: as long as a refusal waits for the engine's word on its own. */
+const MAX_WAIT_MS = 5_000;
+
 /**
  * Runs `request` once for each of `prompts` and interleaves what comes. There is a `started` for each prompt, and the choices of the
  * prompt at index i are numbered from i × `request.choices`. When one generation fails the others are cancelled, and its error is thrown.
+ * Where that is a refusal for the load or a limit, a fault of another prompt that a later try would not mend is thrown instead.
  */
 export function generateBatch(
   generate: Generate,
   request: Omit<GenerationRequest, "prompt">,
   prompts: readonly Prompt[],
+  maxWaitMs = MAX_WAIT_MS,
 ): AsyncIterable<GenerationEvent> {
   const [only, ...others] = prompts;
   return only !== undefined && others.length === 0
     ? generate({ ...request, prompt: only })
-    : runTogether(generate, request, prompts);
+    : runTogether(generate, request, prompts, maxWaitMs);
 }
 
 async function* runTogether(
   generate: Generate,
   request: Omit<GenerationRequest, "prompt">,
   prompts: readonly Prompt[],
+  maxWaitMs: number,
 ): AsyncGenerator<GenerationEvent> {
   const left = new AbortController();
   const signal = AbortSignal.any([request.signal, left.signal]);
   const sources = prompts.map((prompt) => generate({ ...request, prompt, signal })[Symbol.asyncIterator]());
+  const firsts = sources.map((source) => source.next());
   try {
-    for await (const { index, value } of interleave(sources)) {
+    for await (const { index, value } of interleave(sources, firsts)) {
       yield !("choice" in value) ? value : { ...value, choice: index * request.choices + value.choice };
     }
+  } catch (error) {
+    throw mayChange(error) ? ((await firstFault(firsts, maxWaitMs, signal)) ?? error) : error;
   } finally {
     left.abort();
     for (const source of sources) {
@@ -38,12 +48,32 @@ async function* runTogether(
   }
 }
 
+/** What one of them failed with that a later try would not mend; undefined where none did within `maxWaitMs`, or when nobody waits any more. */
+function firstFault(firsts: readonly Promise<unknown>[], maxWaitMs: number, signal: AbortSignal): Promise<unknown> {
+  const faults = firsts.map((first) =>
+    first.then(
+      () => undefined,
+      (error: unknown) => (mayChange(error) ? undefined : error),
+    ),
+  );
+  return new Promise((resolve) => {
+    const enough = AbortSignal.any([signal, AbortSignal.timeout(maxWaitMs)]);
+    if (enough.aborted) resolve(undefined);
+    enough.addEventListener("abort", () => resolve(undefined), { once: true });
+    for (const fault of faults) void fault.then((error) => error !== undefined && resolve(error));
+    void Promise.all(faults).then(() => resolve(undefined));
+  });
+}
+
 type News<T> =
   | { readonly index: number; readonly result: IteratorResult<T> }
   | { readonly index: number; readonly error: unknown };
 
-/** What `sources` give, in the order in which it comes. Each is asked for its next only after its last was taken. */
-async function* interleave<T>(sources: readonly AsyncIterator<T>[]): AsyncGenerator<{ index: number; value: T }> {
+/** What `sources` give, in the order in which it comes. Each is asked for its next only after its last was taken; for its first it was asked before. */
+async function* interleave<T>(
+  sources: readonly AsyncIterator<T>[],
+  firsts: readonly Promise<IteratorResult<T>>[],
+): AsyncGenerator<{ index: number; value: T }> {
   const arrived: News<T>[] = [];
   let wake = () => {};
 
@@ -51,14 +81,14 @@ async function* interleave<T>(sources: readonly AsyncIterator<T>[]): AsyncGenera
     arrived.push(news);
     wake();
   }
-  function ask(source: AsyncIterator<T>, index: number): void {
-    source.next().then(
+  function arriveWith(next: Promise<IteratorResult<T>>, index: number): void {
+    next.then(
       (result) => arrive({ index, result }),
       (error: unknown) => arrive({ index, error }),
     );
   }
 
-  sources.forEach(ask);
+  firsts.forEach(arriveWith);
   let unfinished = sources.length;
   while (unfinished > 0) {
     const news = arrived.shift();
@@ -73,7 +103,7 @@ async function* interleave<T>(sources: readonly AsyncIterator<T>[]): AsyncGenera
     } else {
       yield { index: news.index, value: news.result.value };
       const source = sources[news.index];
-      if (source !== undefined) ask(source, news.index);
+      if (source !== undefined) arriveWith(source.next(), news.index);
     }
   }
 }

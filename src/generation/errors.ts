@@ -50,6 +50,11 @@ export function isLasting(error: unknown): boolean {
   );
 }
 
+/** Whether a request that this was thrown for may be answered when it is sent again. */
+export function mayChange(error: unknown): boolean {
+  return error instanceof OverloadedError || error instanceof RateLimitedError || error instanceof BeyondLimitError;
+}
+
 /** The model's own chat template refuses these messages, for example because it wants the roles to alternate. */
 export class UnrenderablePromptError extends GenerationError {
   readonly code = "invalid_messages";

@@ -1,10 +1,5 @@
 import type { Clock } from "../clock.ts";
-import {
-  BeyondLimitError,
-  ContextLengthExceededError,
-  OverloadedError,
-  RateLimitedError,
-} from "../generation/errors.ts";
+import { ContextLengthExceededError, mayChange } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
@@ -86,9 +81,7 @@ export function tellLastingFirst({ price, contextTokens, isLasting, clock }: Las
   }
 
   async function explain(request: GenerationRequest, error: unknown): Promise<never> {
-    const mayChange =
-      error instanceof OverloadedError || error instanceof RateLimitedError || error instanceof BeyondLimitError;
-    if (!mayChange || request.signal.aborted) throw error;
+    if (!mayChange(error) || request.signal.aborted) throw error;
     throw (await findFault(request)) ?? error;
   }
 

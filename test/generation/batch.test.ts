@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { generateBatch } from "../../src/generation/batch.ts";
+import { ContextLengthExceededError, OverloadedError, RateLimitedError } from "../../src/generation/errors.ts";
 import type { Generate } from "../../src/generation/layer.ts";
 import type { Prompt } from "../../src/generation/request.ts";
 import { aborted, collect, generationRequest } from "../fixtures/generation.ts";
@@ -18,6 +19,48 @@ const echo: Generate = async function* ({ prompt, choices }) {
     yield { type: "finished", choice, reason: "stop", completionTokens: 1 };
   }
 };
+
+/** Fails for each prompt with what is told for its text, the others answer. */
+function failing(errors: Readonly<Record<string, () => Promise<Error> | Error>>): Generate {
+  return async function* (request) {
+    const error = errors[textOf(request.prompt)];
+    if (error !== undefined) throw await error();
+    yield* echo(request);
+  };
+}
+
+describe("a batch of prompts of which one is refused", () => {
+  const busy = () => new OverloadedError("busy", 1_000);
+  const limited = () => new RateLimitedError("Too many.", 1_000);
+  const tooLong = new ContextLengthExceededError(9_000, 8_192);
+
+  it("tells of a fault that lasts, whichever prompt has it, and when it is known", async () => {
+    const known = Promise.withResolvers<Error>();
+    for (const late of [() => tooLong, () => known.promise]) {
+      for (const early of [busy, limited]) {
+        for (const prompts of [PROMPTS, PROMPTS.toReversed()]) {
+          const told = collect(generateBatch(failing({ a: early, c: late }), generationRequest(), prompts));
+          queueMicrotask(() => known.resolve(tooLong));
+          await expect(told).rejects.toBe(tooLong);
+        }
+      }
+    }
+  });
+
+  it("is refused where the others have no fault, or all are refused", async () => {
+    for (const errors of [{ b: busy }, { a: busy, b: busy, c: busy }]) {
+      const told = collect(generateBatch(failing(errors), generationRequest(), PROMPTS));
+      await expect(told).rejects.toThrow(OverloadedError);
+    }
+  });
+
+  it("is refused where another says nothing for long, or when nobody waits any more", async () => {
+    const never = failing({ a: busy, b: () => new Promise<Error>(() => {}) });
+    await expect(collect(generateBatch(never, generationRequest(), PROMPTS, 1))).rejects.toThrow(OverloadedError);
+    const request = generationRequest({ signal: AbortSignal.abort(new Error("left")) });
+    await expect(collect(generateBatch(never, request, PROMPTS))).rejects.toThrow(OverloadedError);
+  });
+});
 
 describe("a batch of prompts", () => {
   it("numbers the choices prompt by prompt", async () => {
