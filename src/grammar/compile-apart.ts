@@ -4,9 +4,10 @@ import { OverloadedError } from "../generation/errors.ts";
 import type { CompileJob, ToldOutcome } from "./compile-worker.ts";
 
 /** Longer nothing is compiled, in ms. */
-const MAX_COMPILE_MS = 5_000;
-/** So many wait at most for those before them. */
-const MAX_WAITING = 32;
+const MAX_COMPILE_MS = 15_000;
+/** So many wait at most, besides the one in hand: of one tenant, and of all. */
+const MAX_WAITING_OF_ONE = 31;
+const MAX_WAITING = 127;
 /** What those are told that find so many waiting: about as long as half of them take. */
 const RETRY_MS = 5_000;
 /** How long a thread without work is kept, in ms. */
@@ -16,20 +17,27 @@ const IDLE_MS = 30_000;
 export type ApartCompiler = {
   /**
    * What came of a job; undefined where it takes too long. Throws `OverloadedError` where too many wait: that says nothing of this job, and
-   * must not be remembered as if it did.
+   * must not be remembered as if it did. Rejects with what the asker's signal was aborted with where that came before its turn.
    */
-  readonly compile: (job: CompileJob) => Promise<ToldOutcome | undefined>;
+  readonly compile: (job: CompileJob, asker?: Asker) => Promise<ToldOutcome | undefined>;
 };
+
+/** Who wants something compiled. Nothing is begun for one that has left. */
+export type Asker = { readonly tenant: string; readonly signal?: AbortSignal };
+
+const ANYBODY: Asker = { tenant: "" };
 
 /**
  * A compiler whose thread is started when it is first needed, and ended where a job takes too long and after a while without work. It has
- * one job at a time.
+ * one job at a time, and tenants take turns.
  */
 export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
   const workerUrl = new URL(`./compile-worker${extname(import.meta.url)}`, import.meta.url);
   let worker: Worker | undefined;
-  let last: Promise<unknown> = Promise.resolve();
+  /** The jobs that wait; the tenant whose turn it is comes first. */
+  const lines = new Map<string, (() => Promise<void>)[]>();
   let waiting = 0;
+  let isServing = false;
   let idle: NodeJS.Timeout | undefined;
 
   function start(): Worker {
@@ -73,19 +81,34 @@ export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
     return outcome;
   }
 
+  async function serve(): Promise<void> {
+    if (isServing) return;
+    isServing = true;
+    for (const [tenant, [first, ...others]] of lines) {
+      // One that is served goes to the end, where this comes to it again.
+      lines.delete(tenant);
+      if (others.length > 0) lines.set(tenant, others);
+      waiting -= 1;
+      await first?.();
+    }
+    isServing = false;
+  }
+
   return {
-    async compile(job) {
-      if (waiting >= MAX_WAITING) {
-        throw new OverloadedError("Too many schemas and grammars wait to be compiled.", RETRY_MS);
+    compile(job, { tenant, signal } = ANYBODY) {
+      const line = lines.get(tenant) ?? [];
+      if (waiting >= MAX_WAITING || line.length >= MAX_WAITING_OF_ONE) {
+        return Promise.reject(new OverloadedError("Too many schemas and grammars wait to be compiled.", RETRY_MS));
       }
-      waiting += 1;
-      const turn = last.then(() => run(job));
-      last = turn.catch(() => {});
-      try {
-        return await turn;
-      } finally {
-        waiting -= 1;
-      }
+      return new Promise((resolve, reject) => {
+        const begin = async () => {
+          if (signal?.aborted === true) reject(signal.reason);
+          else await run(job).then(resolve, reject);
+        };
+        lines.set(tenant, [...line, begin]);
+        waiting += 1;
+        void serve();
+      });
     },
   };
 }

@@ -3,7 +3,7 @@ import { ROOT_PATH, UnsupportedSchemaError } from "./errors.ts";
 import { admitGbnf, checkGbnf } from "./gbnf/check.ts";
 import { IN_JSON_STRING } from "./json-spelling.ts";
 import { compileLark } from "./lark/compile.ts";
-import { createBudget } from "./limits.ts";
+import { createBudget, type Effort } from "./limits.ts";
 import { compileWhole } from "./regex/compile.ts";
 import { createRuleBook } from "./rules.ts";
 
@@ -12,13 +12,13 @@ export type TextKind = "regex" | "gbnf" | "lark" | "lark in JSON";
 
 /**
  * The grammar, in GBNF, of a text that a client wrote. Throws `UnsupportedSchemaError`, with `ROOT_PATH` as its path: an `ExhaustedError`
- * for a pattern that takes more than `maxSteps`.
+ * for a pattern that takes more than `effort`.
  */
-export function compileText(kind: TextKind, source: string, maxSteps?: number): string {
+export function compileText(kind: TextKind, source: string, effort?: Effort): string {
   if (kind === "gbnf") return admitGbnf(source, ROOT_PATH);
   const book = createRuleBook();
   if (kind === "regex") {
-    const dfa = compileWhole(source, { path: ROOT_PATH, keyword: "pattern", budget: createBudget(maxSteps) });
+    const dfa = compileWhole(source, { path: ROOT_PATH, keyword: "pattern", budget: createBudget(effort) });
     if (dfa.states.length === 0) {
       throw new UnsupportedSchemaError(ROOT_PATH, "pattern", "no text matches it");
     }

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { JsonSchema } from "../generation/request.ts";
-import { type ApartCompiler, apartCompiler } from "./compile-apart.ts";
+import { type ApartCompiler, type Asker, apartCompiler } from "./compile-apart.ts";
 import { ROOT_PATH, UnsupportedSchemaError } from "./errors.ts";
 import { type CompiledSchema, compileQuickly, compileSchema, dropAll } from "./schema/compile.ts";
 import { boundSchema } from "./schema/references.ts";
@@ -18,9 +18,9 @@ export type CompiledSchemas = {
   readonly compile: (schema: JsonSchema) => CompiledSchema;
   /**
    * Compiles `schema` where that was not done lately, apart from this thread where it takes long. `compile` then takes no time. Throws
-   * `OverloadedError` where too many wait for that.
+   * `OverloadedError` where too many wait for that, and what the signal was aborted with where the asker has left.
    */
-  readonly prepare: (schema: JsonSchema) => Promise<void>;
+  readonly prepare: (schema: JsonSchema, asker?: Asker) => Promise<void>;
 };
 
 /** Keeps what came of the schemas that were used last, refusals too: the same ones come with request after request. */
@@ -31,8 +31,8 @@ export function createCompiledSchemas(apart: ApartCompiler = apartCompiler): Com
   });
   const underway = new Map<string, Promise<void>>();
 
-  async function compileApart(schema: JsonSchema, key: string): Promise<void> {
-    const told = await apart.compile({ kind: "schema", text: key });
+  async function compileApart(schema: JsonSchema, key: string, asker: Asker | undefined): Promise<void> {
+    const told = await apart.compile({ kind: "schema", text: key }, asker);
     if (told === undefined) {
       kept.set(key, dropAll(schema, TOO_LONG));
       return;
@@ -57,7 +57,7 @@ export function createCompiledSchemas(apart: ApartCompiler = apartCompiler): Com
       }
       return outcome;
     },
-    async prepare(schema) {
+    async prepare(schema, asker) {
       // Too deep or too large a one is refused by `compile`, at once.
       if (outcomeOf(() => boundSchema(schema, ROOT_PATH)) instanceof UnsupportedSchemaError) {
         return;
@@ -66,13 +66,17 @@ export function createCompiledSchemas(apart: ApartCompiler = apartCompiler): Com
       if (kept.has(key)) {
         return;
       }
-      const known = underway.get(key);
-      const quick = known === undefined ? outcomeOf(() => compileQuickly(schema)) : undefined;
+      // Whoever asked for it first may leave, and others want it all the same.
+      for (let known = underway.get(key); known !== undefined; known = underway.get(key)) await known.catch(() => {});
+      if (kept.has(key)) {
+        return;
+      }
+      const quick = outcomeOf(() => compileQuickly(schema));
       if (quick !== undefined) {
         kept.set(key, quick);
         return;
       }
-      const work = known ?? compileApart(schema, key).finally(() => underway.delete(key));
+      const work = compileApart(schema, key, asker).finally(() => underway.delete(key));
       underway.set(key, work);
       await work;
     },

@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
-import { type ApartCompiler, apartCompiler } from "./compile-apart.ts";
+import { type ApartCompiler, type Asker, apartCompiler } from "./compile-apart.ts";
 import { compileText, type TextKind } from "./compile-text.ts";
 import { ROOT_PATH, UnsupportedSchemaError } from "./errors.ts";
-import { ExhaustedError, QUICK_STEPS } from "./limits.ts";
+import { type Effort, ExhaustedError, QUICK } from "./limits.ts";
 
 /** How many characters of texts and their grammars are kept, those that were used last. */
 const MAX_KEPT_CHARACTERS = 8 * 1024 * 1024;
@@ -20,9 +20,9 @@ export type CompiledTexts = {
   readonly compile: (kind: TextKind, source: string, path: string) => string;
   /**
    * Compiles `source` where that was not done lately: a pattern here where it takes no time, all else apart from this thread. Throws
-   * `OverloadedError` where too many wait for that.
+   * `OverloadedError` where too many wait for that, and what the signal was aborted with where the asker has left.
    */
-  readonly prepare: (kind: TextKind, source: string) => Promise<void>;
+  readonly prepare: (kind: TextKind, source: string, asker?: Asker) => Promise<void>;
 };
 
 export function createCompiledTexts(apart: ApartCompiler = apartCompiler): CompiledTexts {
@@ -40,15 +40,15 @@ export function createCompiledTexts(apart: ApartCompiler = apartCompiler): Compi
       const { keyword, reason } = outcome;
       throw new UnsupportedSchemaError(path, keyword === ROOT_PATH ? "grammar" : keyword, reason);
     },
-    async prepare(kind, source) {
+    async prepare(kind, source, asker) {
       const key = keyOf(kind, source);
       if (source.length > MAX_TEXT || kept.has(key)) return;
-      const quick = kind === "regex" ? outcomeOf(kind, source, QUICK_STEPS) : undefined;
+      const quick = kind === "regex" ? outcomeOf(kind, source, QUICK) : undefined;
       if (quick !== undefined && !(quick instanceof ExhaustedError)) {
         kept.set(key, quick);
         return;
       }
-      const told = await apart.compile({ kind, text: source });
+      const told = await apart.compile({ kind, text: source }, asker);
       if (told !== undefined && "gbnf" in told) {
         kept.set(key, told.gbnf);
         return;
@@ -66,9 +66,9 @@ function keyOf(kind: TextKind, source: string): string {
   return `${kind} ${source}`;
 }
 
-function outcomeOf(kind: TextKind, source: string, maxSteps?: number): TextOutcome {
+function outcomeOf(kind: TextKind, source: string, effort?: Effort): TextOutcome {
   try {
-    return compileText(kind, source, maxSteps);
+    return compileText(kind, source, effort);
   } catch (error) {
     if (error instanceof UnsupportedSchemaError) return error;
     throw error;

@@ -22,11 +22,15 @@ export const MAX_RULES = 20_000;
 export const MAX_GBNF_LENGTH = 256 * 1024;
 /** Digits before the point of a number, and behind it: nobody needs more, and a model that is at a loss goes on with them. */
 export const MAX_DIGITS = 40;
-/** What one grammar may cost to make, in steps of less than a microsecond. */
-export const MAX_STEPS = 6_000_000;
-/** About what takes ten milliseconds. */
-export const QUICK_STEPS = 250_000;
-/** The share of `MAX_STEPS` for one pattern, range or enumeration, so that a single one that is too dear can be left out. */
+/** What a grammar may cost to make: steps of less than a microsecond once their code has been compiled, and ms where they go by faster than steps. */
+export type Effort = { readonly steps: number; readonly ms?: number };
+
+export const WHOLE: Effort = { steps: 6_000_000 };
+/** What others can wait for. */
+export const QUICK: Effort = { steps: 250_000, ms: 10 };
+/** So many are taken between two looks at the clock. */
+const STEPS_BETWEEN_LOOKS = 5_000;
+/** The share of all steps for one pattern, range or enumeration, so that a single one that is too dear can be left out. */
 const MAX_PART_STEPS = 1_500_000;
 
 /** Counts the work, so that no schema can hold up the others. */
@@ -42,11 +46,17 @@ export class ExhaustedError extends UnsupportedSchemaError {}
 
 const TOO_LONG = "the schema takes too long to compile; make it simpler";
 
-export function createBudget(maxSteps = MAX_STEPS): Budget {
+export function createBudget({ steps: maxSteps, ms = Number.POSITIVE_INFINITY } = WHOLE): Budget {
+  const endMs = performance.now() + ms;
   let left = maxSteps;
+  let lookAt = left - STEPS_BETWEEN_LOOKS;
   const whole: Budget = {
     spend(steps, path, keyword) {
       left -= steps;
+      if (left < lookAt) {
+        lookAt = left - STEPS_BETWEEN_LOOKS;
+        if (performance.now() > endMs) left = Number.NEGATIVE_INFINITY;
+      }
       if (left < 0) {
         throw new ExhaustedError(path, keyword, TOO_LONG);
       }

@@ -9,6 +9,7 @@ import type { HttpEnv } from "./context.ts";
 import { ClientGoneError, HttpError } from "./errors.ts";
 import { takeTurn } from "./loop-turns.ts";
 import { prepareFormats } from "./prepare-formats.ts";
+import { tenantOf } from "./tenant.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -27,7 +28,7 @@ export async function readJson(c: Context<HttpEnv>): Promise<unknown> {
   }
   const read = await parse(text);
   if ("excess" in read) throw excessError(read.excess);
-  await prepareFormats(read.value);
+  await prepare(c, read.value);
   return read.value;
 }
 
@@ -38,6 +39,15 @@ async function parse(text: string) {
     // V8's message quotes the text. Only the place is taken from it.
     const place = /position \d+ \(line \d+ column \d+\)/.exec(error instanceof Error ? error.message : "")?.[0];
     throw unparsable(place === undefined ? "it is not valid JSON" : `it is not valid JSON at ${place}`);
+  }
+}
+
+async function prepare(c: Context<HttpEnv>, body: unknown): Promise<void> {
+  const { signal } = c.req.raw;
+  try {
+    await prepareFormats(body, { tenant: tenantOf(c), signal });
+  } catch (error) {
+    throw signal.aborted ? new ClientGoneError() : error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { JsonSchema } from "../generation/request.ts";
+import type { Asker } from "../grammar/compile-apart.ts";
 import type { TextKind } from "../grammar/compile-text.ts";
 import { compiledSchemas } from "../grammar/compiled-schemas.ts";
 import { compiledTexts } from "../grammar/compiled-texts.ts";
@@ -33,11 +34,11 @@ const MAX_FOUND = 2_000;
  * Compiles the schemas, patterns and grammars of a request's body, those that take long apart from this thread. What is wrong with them is told
  * later.
  */
-export async function prepareFormats(body: unknown): Promise<void> {
+export async function prepareFormats(body: unknown, asker?: Asker): Promise<void> {
   if (!isJsonObject(body)) return;
   let since = performance.now();
   for (const prepare of findWork(body)) {
-    await prepare();
+    await prepare(asker);
     if (performance.now() - since > MAX_TURN_MS) {
       await setImmediate();
       since = performance.now();
@@ -45,7 +46,7 @@ export async function prepareFormats(body: unknown): Promise<void> {
   }
 }
 
-type Work = () => Promise<void>;
+type Work = (asker: Asker | undefined) => Promise<void>;
 
 function findWork(body: Readonly<Record<string, unknown>>): readonly Work[] {
   const found: Work[] = [];
@@ -74,11 +75,11 @@ function workOfSchema(name: string, value: unknown): Work | undefined {
   if (syntax === "regex" && typeof definition === "string") {
     return definition.length > MAX_PATTERN_LENGTH
       ? undefined
-      : () => compiledSchemas.prepare(inputSchema("regex", definition));
+      : (asker) => compiledSchemas.prepare(inputSchema("regex", definition), asker);
   }
   // A custom tool's `format` is no schema: what it holds is looked at further.
   const isSchema = SCHEMAS.includes(name) && type !== "grammar" && !("json_schema" in value) && !("schema" in value);
-  return isSchema ? () => compiledSchemas.prepare(value) : undefined;
+  return isSchema ? (asker) => compiledSchemas.prepare(value, asker) : undefined;
 }
 
 function workOfText(name: string, text: string): Work | undefined {
@@ -86,11 +87,11 @@ function workOfText(name: string, text: string): Work | undefined {
   if (GRAMMARS.includes(name)) return prepareText(isLark(text) ? "lark" : "gbnf", text);
   if (name === TOOL_GRAMMAR) return prepareText("lark in JSON", text);
   const schema = SCHEMAS.includes(name) ? readSchema(text) : undefined;
-  return schema === undefined ? undefined : () => compiledSchemas.prepare(schema);
+  return schema === undefined ? undefined : (asker) => compiledSchemas.prepare(schema, asker);
 }
 
 function prepareText(kind: TextKind, source: string): Work {
-  return () => compiledTexts.prepare(kind, source);
+  return (asker) => compiledTexts.prepare(kind, source, asker);
 }
 
 function readSchema(text: string): JsonSchema | undefined {

@@ -3,9 +3,14 @@ import { OWN_TERMS } from "../generation/terms.ts";
 import type { State, TenantState } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
 
+/** Who pays for what the caller asks for. */
+export function tenantOf(c: Context<HttpEnv>): string {
+  return c.get("caller")?.tenant ?? OWN_TERMS.tenant;
+}
+
 /** What the caller has stored, and nobody else. Without keys everything is everybody's. */
 export function stateOf(c: Context<HttpEnv>, state: State): TenantState {
-  const tenant = c.get("caller")?.tenant ?? OWN_TERMS.tenant;
+  const tenant = tenantOf(c);
   return tenant === OWN_TERMS.tenant ? state : state.of(tenant);
 }
 

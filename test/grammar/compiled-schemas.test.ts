@@ -59,6 +59,34 @@ describe("a schema that takes long", () => {
   }, 60_000);
 });
 
+describe("tenants that have schemas compiled", () => {
+  const job = (index: number) => ({ kind: "schema", text: `{"const":${index}}` }) as const;
+
+  it("take turns, and one that has too many waiting keeps nobody out", async () => {
+    const apart = createApartCompiler();
+    const order: string[] = [];
+    const ask = (tenant: string, index: number) =>
+      apart.compile(job(index), { tenant }).then(() => void order.push(tenant));
+    const many = Array.from({ length: 32 }, (_, index) => ask("many", index));
+    await expect(ask("many", 32)).rejects.toThrow(OverloadedError);
+    await Promise.all([...many, ask("one", 1), ask("two", 2)]);
+    expect(order.slice(0, 4)).toEqual(["many", "many", "one", "two"]);
+  }, 60_000);
+
+  it("have nothing begun for a client that has left, and others get what both wanted", async () => {
+    const apart = createApartCompiler();
+    const schemas = createCompiledSchemas(apart);
+    const leave = new AbortController();
+    const before = apart.compile(job(0));
+    const left = schemas.prepare(LONG, { tenant: "left", signal: leave.signal });
+    const stays = schemas.prepare(LONG, { tenant: "stays" });
+    leave.abort(new Error("left"));
+    await expect(left).rejects.toThrow("left");
+    await Promise.all([before, stays]);
+    expect(schemas.compile(LONG).dropped).toEqual([]);
+  }, 60_000);
+});
+
 describe("schemas that come while too many wait", () => {
   it("are told to come again, and are compiled then: those of others leave no trace on them", async () => {
     const apart = createApartCompiler();

@@ -12,7 +12,7 @@ import { LarkSyntaxError } from "./tokens.ts";
 
 const START = "start";
 /** What one grammar may cost to make: some tens of milliseconds. */
-const MAX_STEPS = 200_000;
+const MAX_EFFORT = { steps: 200_000 };
 /** Each terminal that is a pattern takes about as long as so many steps, besides what its automaton takes. */
 const STEPS_PER_PATTERN = 1_500;
 /** Each character of a grammar takes about as long as so many steps. */
@@ -26,7 +26,7 @@ const STEPS_PER_CHARACTER = 8;
  * @throws UnsupportedSchemaError for what is malformed or can't be translated
  */
 export function compileLark(source: string, spelling: Spelling, path: string, book: RuleBook): string {
-  const budget = createBudget(MAX_STEPS);
+  const budget = createBudget(MAX_EFFORT);
   budget.spend(source.length * STEPS_PER_CHARACTER, path, "lark");
   const { definitions, ignored } = parse(source, path);
   const names = new Map(Array.from(definitions.keys(), (name) => [name, book.reserve(`lark-${name}`)]));

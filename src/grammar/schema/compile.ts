@@ -15,7 +15,7 @@ import {
   terms,
 } from "../expression.ts";
 import { IN_JSON_STRING } from "../json-spelling.ts";
-import { createBudget, ExhaustedError, MAX_COUNT, MAX_STEPS, QUICK_STEPS } from "../limits.ts";
+import { createBudget, type Effort, ExhaustedError, MAX_COUNT, QUICK, WHOLE } from "../limits.ts";
 import { createPrimitives } from "../primitives.ts";
 import { compileNode } from "../regex/compile.ts";
 import { oneOfSet, repeat } from "../regex/node.ts";
@@ -58,7 +58,7 @@ export class UnsatisfiableSchemaError extends UnsupportedSchemaError {}
  */
 export function compileSchema(schema: JsonSchema): CompiledSchema {
   try {
-    return compileAll(schema, MAX_STEPS);
+    return compileAll(schema, WHOLE);
   } catch (error) {
     if (!(error instanceof UnsupportedSchemaError) || error instanceof UnsatisfiableSchemaError) {
       throw error;
@@ -70,7 +70,7 @@ export function compileSchema(schema: JsonSchema): CompiledSchema {
 /** As `compileSchema`; undefined where that takes more than some ten milliseconds. */
 export function compileQuickly(schema: JsonSchema): CompiledSchema | undefined {
   try {
-    return compileAll(schema, QUICK_STEPS);
+    return compileAll(schema, QUICK);
   } catch (error) {
     if (error instanceof ExhaustedError) {
       return undefined;
@@ -101,12 +101,12 @@ function compileAny(schema: JsonSchema): Omit<CompiledSchema, "dropped"> {
   return { root, rules: book.rules() };
 }
 
-function compileAll(schema: JsonSchema, maxSteps: number): CompiledSchema {
+function compileAll(schema: JsonSchema, effort: Effort): CompiledSchema {
   const path = ROOT_PATH;
   boundSchema(schema, path);
   const book = createRuleBook();
   const primitives = createPrimitives(book);
-  const budget = createBudget(maxSteps);
+  const budget = createBudget(effort);
   const tolerance = createTolerance();
   const strings = createStrings(budget, tolerance);
   const expander = createExpander({ schema, path }, { strings, budget, tolerance });
