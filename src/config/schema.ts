@@ -23,6 +23,22 @@ const hostNameSchema = z
   .regex(/^(\*|\[?[0-9A-Fa-f:.]+\]?|[A-Za-z0-9._-]+)$/)
   .describe("a name or an address without scheme and port, or *");
 
+/** Refuses what the client of Redis can't read: it would be tried again for ever. A path is the number of a database. */
+const redisUrlSchema = z
+  .url({ protocol: /^rediss?$/ })
+  .refine((text) => URL.canParse(text) && isReadable(new URL(text)))
+  .describe("a URL that begins with redis:// or rediss://, such as redis://:PASSWORD@host:6379/0");
+
+function isReadable({ hostname, pathname, username, password }: URL): boolean {
+  try {
+    // Throws where a % begins no escape.
+    decodeURIComponent(username + password);
+    return hostname !== "" && /^(\/\d{0,6})?$/.test(pathname);
+  } catch {
+    return false;
+  }
+}
+
 /** Tokens of an answer, for all models or for one. */
 const answerTokens = z
   .array(
@@ -154,10 +170,7 @@ export const configSchema = z.strictObject({
       writeOnly: true,
     }),
   redisUrl: z
-    .union([
-      z.literal("").describe("nothing"),
-      z.url({ protocol: /^rediss?$/ }).describe("a URL that begins with redis:// or rediss://"),
-    ])
+    .union([z.literal("").describe("nothing"), redisUrlSchema])
     .default("")
     .meta({
       description: "Valkey or Redis server that several gateways share, as redis://host:6379",

@@ -35,15 +35,20 @@ const FEWEST_SWEPT = 1_000;
 /** Counts in Redis, or in this process's memory where there is none and while it can't be had. */
 export function createCounters({ redis, now = Date.now }: CountersOptions = {}): Counters {
   const addHere = countInMemory(now);
+
+  /** Undefined where Redis can't be had, or replies with something else. */
+  async function addThere({ run }: Pick<Link, "run">, name: string, lengthMs: number, points: number) {
+    const own = { keys: [name], arguments: [String(points), String(lengthMs)] };
+    const reply = replySchema.safeParse(await run((client) => client.eval(ADD, own)));
+    return reply.success ? { used: reply.data[0], endsMs: now() + reply.data[1] } : undefined;
+  }
+
   return {
-    async add(window, keyId, points) {
-      const name = `sluice:${window.id}:${keyId}`;
-      const lengthMs = window.seconds * 1_000;
-      const own = { keys: [name], arguments: [String(points), String(lengthMs)] };
-      const reply = replySchema.safeParse(await redis?.run((client) => client.eval(ADD, own)));
-      const { used, endsMs } = reply.success
-        ? { used: reply.data[0], endsMs: now() + reply.data[1] }
-        : addHere(name, lengthMs, points);
+    async add({ id, seconds }, keyId, points) {
+      const name = `sluice:${id}:${keyId}`;
+      const lengthMs = seconds * 1_000;
+      const shared = redis && (await addThere(redis, name, lengthMs, points));
+      const { used, endsMs } = shared ?? addHere(name, lengthMs, points);
       return { used: Math.max(0, used), endsMs };
     },
   };

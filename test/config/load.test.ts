@@ -190,8 +190,23 @@ describe("a former name", () => {
       problemsOf({ file: "cacheRedisTimeoutMs: 0\n", env: { SLUICE_CACHE_REDIS_URL: "http://:secret@x" } }),
     ).toEqual([
       "sluice.yaml:1: cacheRedisTimeoutMs: 0 is not allowed. Give a whole number from 1 to 10000.",
-      "SLUICE_CACHE_REDIS_URL: the value is not allowed. Give nothing or a URL that begins with redis:// or rediss://.",
+      "SLUICE_CACHE_REDIS_URL: the value is not allowed. Give nothing or a URL that begins with redis:// or rediss://, such as redis://:PASSWORD@host:6379/0.",
     ]);
+  });
+
+  it.each([
+    ["redis://host", true],
+    ["rediss://user:a%2Fb@host:6380/15", true],
+    ["redis://[::1]:6379/", true],
+    ["redis://host/cache", false],
+    ["redis://host/1/2", false],
+    ["redis://:100%@host", false],
+    ["redis:///1", false],
+    ["redis://host:70000", false],
+    ["unix:///run/redis.sock", false],
+  ])("or today's takes a server's URL only as the client can read it: %s", (url, isGood) => {
+    for (const name of ["SLUICE_REDIS_URL", "SLUICE_CACHE_REDIS_URL"])
+      expect(problemsOf({ env: { [name]: url } })).toHaveLength(isGood ? 0 : 1);
   });
 
   it("is where its setting's value came from, and is never guessed", () => {
