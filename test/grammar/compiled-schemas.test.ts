@@ -6,6 +6,7 @@ import { createApartCompiler } from "../../src/grammar/compile-apart.ts";
 import { createCompiledSchemas } from "../../src/grammar/compiled-schemas.ts";
 import { createCompiledTexts } from "../../src/grammar/compiled-texts.ts";
 import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
+import { createBudget, ExhaustedError } from "../../src/grammar/limits.ts";
 import { compileQuickly, compileSchema } from "../../src/grammar/schema/compile.ts";
 import { prepareFormats } from "../../src/http/prepare-formats.ts";
 import { ExactNumber } from "../../src/json/exact-number.ts";
@@ -57,6 +58,17 @@ describe("a schema that takes long", () => {
     ]);
     expect(told).toMatchObject([{ compiled: { dropped: [] } }, { compiled: { dropped: [] } }]);
   }, 60_000);
+});
+
+describe("what may be spent on a grammar", () => {
+  it("is bounded by the clock too, which is looked at now and then", () => {
+    const late = createBudget({ steps: 1_000_000, ms: -1 });
+    const patient = createBudget({ steps: 1_000_000 });
+    for (const budget of [late, patient]) budget.spend(1_000, "$", "schema");
+    expect(() => late.part().spend(10_000, "$", "schema")).toThrow(ExhaustedError);
+    expect(() => late.spend(1, "$", "schema")).toThrow(ExhaustedError);
+    expect(() => patient.part().spend(10_000, "$", "schema")).not.toThrow();
+  });
 });
 
 describe("tenants that have schemas compiled", () => {
