@@ -117,8 +117,9 @@ export function createHeldSlots(clock: Clock): HeldSlots {
       for (const holding of held) {
         const ownMs = heldMs(holding, nowMs);
         const likely = leftOf(holding, ownMs / calibration);
-        const dueMs = ownMs > waitingMs ? holding.untilDueMs?.() : undefined;
-        left += dueMs === undefined ? likely : Math.min(likely, dueMs / calibration);
+        const dueMs = holding.untilDueMs?.();
+        const hasToGo = dueMs !== undefined && ownMs + dueMs > waitingMs;
+        left += hasToGo ? Math.min(likely, dueMs / calibration) : likely;
       }
       return left / held.size;
     },

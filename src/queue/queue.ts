@@ -227,13 +227,19 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
    * good use of it. Undefined where the engine can't set it aside, and where its end is near.
    */
   function untilDueMs(run: Run, job: Job): number | undefined {
-    const { holding, hold, spokeMs, earlierMs } = run;
-    if (hold === undefined || spokeMs === undefined) return undefined;
+    const { hold, spokeMs } = run;
+    return hold === undefined || spokeMs === undefined ? undefined : likelyDueMs(run, job, spokeMs);
+  }
+  /** The same, @param spokeMs where it is about to say something: when that is */
+  function likelyDueMs(run: Run, job: Job, spokeMs: number): number | undefined {
+    const { holding, earlierMs } = run;
     const leftMs = holding.most * pricing.calibration - spokenMs(run);
     if (endsSoon(leftMs / Math.max(1, holding.sequences))) return undefined;
     if (earlierMs > 0) return dueAgainAfterMs(spokeMs - holding.sinceMs) - (clock.now() - holding.sinceMs);
     const cost = Math.max(holding.cost, pricing.expect(job, limiter.limit).slotMs);
-    return dueAfterMs(cost * pricing.calibration) - slots.heldMs(holding);
+    // One with more choices than slots has them in rounds: others need not wait for all of these.
+    const rounds = Math.max(1, job.choices / limiter.limit);
+    return dueAfterMs((cost / rounds) * pricing.calibration) - slots.heldMs(holding);
   }
   function spokenMs({ holding, spokeMs, earlierMs, spokenMs: earlier }: Run): number {
     if (earlierMs === 0) return slots.heldMs(holding);
@@ -456,7 +462,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         const run = runNow();
         if (run === undefined) return;
         run.hold = hold;
-        run.holding.untilDueMs = () => Math.max(0, untilDueMs(run, visit.job) ?? Number.POSITIVE_INFINITY);
+        run.holding.untilDueMs = () =>
+          Math.max(0, likelyDueMs(run, visit.job, run.spokeMs ?? clock.now()) ?? Number.POSITIVE_INFINITY);
       },
       text(sinceMs) {
         const nowMs = clock.now();

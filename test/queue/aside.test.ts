@@ -30,6 +30,7 @@ type Client = {
 
 type Asked = {
   tokens: number;
+  choices?: number;
   tenant?: string;
   priority?: Priority;
   maxTokens?: number | undefined;
@@ -42,7 +43,14 @@ function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
   const pace = { tokenMs: TOKEN_MS };
   const queue = createModelQueue({ clock, slots, minSlots: 1, targetItlMs: 250, contextTokens: () => contextTokens });
 
-  function send({ tokens, tenant = "a", priority = "default", maxTokens, canPause = true }: Asked): Client {
+  function send({
+    tokens,
+    choices = 1,
+    tenant = "a",
+    priority = "default",
+    maxTokens,
+    canPause = true,
+  }: Asked): Client {
     let cancel = () => {};
     const client: Client = {
       ...{ etasMs: [], sentMs: clock.now(), turnMs: undefined, endMs: undefined, pauses: 0, said: 0, gapMs: 0 },
@@ -82,7 +90,7 @@ function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
       speakAfter(PREFILL_MS);
     }
     const stay = queue.arrive({
-      ...{ tenant, priority, choices: 1, maxTokens, size: { type: "tokens", count: PROMPT_TOKENS } },
+      ...{ tenant, priority, choices, maxTokens, size: { type: "tokens", count: PROMPT_TOKENS } },
       onTurn() {
         client.turnMs = clock.now();
         // The engine hears of it when `arrive` has returned.
@@ -274,6 +282,30 @@ describe("runs without an end in sight", () => {
       }),
       { numRuns: 6 },
     );
+  });
+
+  it("let a short one in, and soon have its turn, where one request asks for very many choices", () => {
+    for (const choices of [16, 128]) {
+      for (const afterMs of [0, PREFILL_MS, 1_000, 20_000]) {
+        const { send, runFor, queue } = createBench({ slots: 4 });
+        const wide = send({ tokens: 1_000_000, choices, maxTokens: 2_000 });
+        runFor(afterMs);
+        const order = {
+          tenant: "a",
+          choices: 1,
+          maxTokens: 3,
+          size: { type: "tokens", count: PROMPT_TOKENS },
+        } as const;
+        expect(queue.predictMs({ ...order, priority: "default" })).toBeLessThan(10_000);
+        const short = send({ tokens: 3, maxTokens: 3 });
+        runFor(5_000);
+        expect(short.endMs).toBeDefined();
+        runFor(15_000);
+        const { said } = wide;
+        runFor(1_000);
+        expect(wide.said).toBeGreaterThan(said);
+      }
+    }
   });
 
   it("give another tenant's crowd no more slots than its share", () => {
