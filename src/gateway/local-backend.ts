@@ -16,7 +16,7 @@ import { callTools } from "../tools/layer.ts";
 import { identifyFile } from "./identity.ts";
 
 /** A backend whose processes run on this machine. */
-export type LocalBackend = Backend & Required<Pick<Backend, "load" | "close" | "onStateChange">>;
+export type LocalBackend = Backend & Required<Pick<Backend, "load" | "unload" | "close" | "onStateChange">>;
 
 export type LocalBackendOptions = {
   readonly config: Config;
@@ -40,6 +40,8 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
   const config = settingsOf(options.config, [model.id, ...model.aliases]);
   const { mtimeMs } = await stat(model.path);
   const embedder = createModelEmbedder(model, config, logger.child({ model: model.id }));
+  const life = engine ?? embedder;
+  let isStarted = false;
   const { flashAttention, gpu, prefillChunk } = config;
   return {
     id: model.id,
@@ -47,7 +49,7 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
     createdUnixSeconds: Math.floor(mtimeMs / 1000),
     ownedBy: "sluice",
     can: capabilitiesOf(model, engine),
-    state: () => stateOf(engine ?? embedder),
+    state: () => stateOf(life.state),
     workload: () => undefined,
     identity: identifyFile({
       file: model,
@@ -58,8 +60,14 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
     details: describe(model, engine),
     ...(engine && answerText(engine, load, config)),
     embed: embedder.embed,
-    onStateChange: (listener) => listenTo(engine, listener),
-    load: async () => void (await (engine?.start() ?? embedder.warmUp())),
+    onStateChange: (listener) => life.onStateChange((state) => listener(stateOf(state))),
+    async load() {
+      // It may be on its way since before this process had read its code.
+      const first = isStarted ? undefined : engine?.start();
+      isStarted = true;
+      await (first ?? life.load());
+    },
+    unload: async () => void (await Promise.all([engine?.unload(), embedder.unload()])),
     close: async () => void (await Promise.all([engine?.stop(), embedder.stop()])),
   };
 }
@@ -106,7 +114,7 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
 
 /** Undefined too where the model can't be loaded: the engine has the words for that. */
 function chatTemplate(engine: Engine): Promise<string | undefined> {
-  return engine.start().then(
+  return engine.known().then(
     (info) => info.chatTemplate,
     () => undefined,
   );
@@ -146,16 +154,6 @@ function describe({ gguf, sizeBytes, sha256 }: LocalModel, engine: Engine | unde
   };
 }
 
-function stateOf({ state }: Engine | Embedder): BackendState {
+function stateOf(state: Engine["state"]): BackendState {
   return state === "stopped" ? "failed" : state;
-}
-
-function listenTo(engine: Engine | undefined, listener: (state: BackendState) => void): () => void {
-  let isListening = true;
-  engine?.onLoaded(() => {
-    if (isListening) listener("ready");
-  });
-  return () => {
-    isListening = false;
-  };
 }

@@ -6,7 +6,7 @@ import type { Settle } from "./settle.ts";
 
 /**
  * `unloaded`: it holds nothing and is made ready by `load`. `loading`: it is made ready. `restarting`: it failed and comes back by itself.
- * `unloading`: it lets go of what it holds. `failed`: it won't come back by itself.
+ * `unloading`: it lets go of what it holds. `failed`: it could not be made ready; it is tried again after a while, or by `load`.
  */
 export const BACKEND_STATES = ["unloaded", "loading", "ready", "restarting", "unloading", "failed"] as const;
 

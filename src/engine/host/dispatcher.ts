@@ -2,11 +2,10 @@ import { randomInt } from "node:crypto";
 import { EngineCrashedError } from "../../generation/errors.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import type { HostMessage, SequenceUpdate, WorkerMessage } from "../contract/messages.ts";
-import { sendFailure, UnreadTextError } from "./errors.ts";
+import { rejectionError, sendFailure, UnreadTextError } from "./errors.ts";
 import type { EventWriter } from "./event-stream.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import { allowedToRun, judge, trialTokens } from "./quarantine.ts";
-import { rejectionError } from "./rejection.ts";
 import { createSequenceTable, type InFlightRequest, isSubmitted, type Sequence } from "./sequence-table.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
@@ -21,6 +20,8 @@ export type Dispatcher = {
   resume(inFlight: InFlightRequest): void;
   /** A worker has loaded: everything unfinished goes to it. */
   workerReady(send: (message: HostMessage) => void): void;
+  /** Nothing more is to go to this worker; what it has it finishes. */
+  hold(): void;
   /** The worker of the last `workerReady` is gone. `hadOthers`: it was at work on more than requests, which may be why. */
   workerLost(hadOthers: boolean): void;
   handle(message: Extract<WorkerMessage, { type: "step" | "rejected" }>): void;
@@ -37,6 +38,7 @@ export type DispatcherOptions = {
 export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatcher {
   const table = createSequenceTable();
   let send: ((message: HostMessage) => void) | undefined;
+  let isHeld = false;
   /**
    * Set when the worker may still be at work on a cancelled sequence: to the last id submitted before the cancel. Messages stay in
    * order, so news of a later submission says that the cancel was read. Until then a death proves nothing against anybody.
@@ -45,7 +47,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
 
   function submitAllowed(): void {
     // One that can't be sent may have kept others from their turn, as the suspect on trial does.
-    while (send !== undefined && failUnsendable(send)) {}
+    while (send !== undefined && !isHeld && failUnsendable(send)) {}
   }
 
   /** Submits what may run, and fails what can't be sent. Returns whether there was any such. */
@@ -173,7 +175,11 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     },
     workerReady(sendToWorker) {
       send = sendToWorker;
+      isHeld = false;
       submitAllowed();
+    },
+    hold() {
+      isHeld = true;
     },
     workerLost(hadOthers) {
       send = undefined;

@@ -1,41 +1,40 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import type { Embed, EmbeddingRefusal } from "../../generation/embedding.ts";
-import { EngineUnavailableError } from "../../generation/errors.ts";
-import type {
-  EmbedderHostMessage,
-  EmbedderInfo,
-  EmbedderOptions,
-  EmbedderWorkerMessage,
+import {
+  type EmbedderHostMessage,
+  type EmbedderInfo,
+  type EmbedderOptions,
+  type EmbedderWorkerMessage,
+  parseEmbedderMessage,
 } from "../contract/embedding-messages.ts";
-import { parseEmbedderMessage } from "../contract/embedding-messages.ts";
 import { createEmbeddingQueue, type EmbeddingJob } from "./embedding-queue.ts";
-import { EngineLoadError, EngineStoppedError, sendFailure } from "./errors.ts";
+import { sendFailure } from "./errors.ts";
 import { createGuard, guardClock } from "./guard.ts";
-import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
-import { createWatchdog } from "./watchdog.ts";
+import { createLifeCycle, type LifeState, type UnloadOptions } from "./life-cycle.ts";
+import { ON_DEMAND_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { forkEmbedder, type SpawnWorker } from "./worker-child.ts";
-import { describeDeath, type WorkerDeath } from "./worker-death.ts";
-import { type EngineLogger, openChild, type WorkerProcess } from "./worker-process.ts";
+import type { EngineLogger } from "./worker-process.ts";
 
 /** One model's embeddings, made in a process of their own that lives only while it is used. */
 export type Embedder = {
   readonly embed: Embed;
   /**
    * Loads the model, so that the first request needn't wait. Rejects with `EngineLoadError` when it can't be loaded, and with
-   * `EngineStoppedError` when `stop` comes first.
+   * `EngineStoppedError` when `stop` or `unload` comes first.
    */
-  warmUp(): Promise<EmbedderInfo>;
-  /** `loading`: the model has never loaded. `ready`: it has, though its process may have ended meanwhile. */
-  readonly state: "loading" | "ready" | "stopped";
+  load(): Promise<EmbedderInfo>;
+  /** Lets go of the model, until `load` or the next request. Resolves when its process has exited. */
+  unload(options?: UnloadOptions): Promise<void>;
+  /** Calls `listener` after each change of the state, until the function that it returns is called. */
+  onStateChange(listener: (state: LifeState) => void): () => void;
+  readonly state: LifeState;
   /** The process id of the worker that lives now. */
   readonly pid: number | undefined;
-  /** Ends the worker and fails what waits with `EngineUnavailableError`; resolves when the process has exited. */
+  /** Ends the worker for good and fails what waits with `EngineUnavailableError`; resolves when the process has exited. */
   stop(): Promise<void>;
 };
 
 export type EmbedderPolicy = SupervisionPolicy & {
-  /** A worker that had nothing to do for so long is ended: its memory is worth more than the second that a load takes. */
-  readonly idleMs: number;
   /** Requests in hand; more are refused. */
   readonly maxPending: number;
 };
@@ -48,18 +47,8 @@ export type CreateEmbedderOptions = {
   readonly policy?: Partial<EmbedderPolicy>;
 };
 
-const DEFAULT_EMBEDDER_POLICY: EmbedderPolicy = { ...DEFAULT_POLICY, idleMs: 300_000, maxPending: 256 };
-
-type Running = {
-  readonly process: WorkerProcess<EmbedderHostMessage>;
-  /** Undefined while it loads. */
-  info?: EmbedderInfo;
-  loadFailure?: string;
-  /** The item that it works on. */
-  current?: { readonly id: number; readonly job: EmbeddingJob };
-  /** It was told to end, because nobody needed it. */
-  ending?: boolean;
-};
+type Loaded = Extract<EmbedderWorkerMessage, { readonly type: "loaded" }>;
+type News = Extract<EmbedderWorkerMessage, { readonly type: "embedded" | "refused" | "cancelled" }>;
 
 /**
  * Makes an embedder; its process starts with the first request. The worker has one item at a time: requests take turns item by
@@ -69,171 +58,104 @@ type Running = {
 export function createEmbedder(given: CreateEmbedderOptions): Embedder {
   const { options, logger, spawn = forkEmbedder } = given;
   const clock = guardClock(given.clock ?? systemClock, createGuard(logger));
-  const policy = { ...DEFAULT_EMBEDDER_POLICY, ...given.policy };
+  const policy = { ...ON_DEMAND_POLICY, maxPending: 256, ...given.policy };
   const queue = createEmbeddingQueue({ maxPending: policy.maxPending, onAbort: cancel, onAdd: pump });
-  const exited = Promise.withResolvers<void>();
-  let running: Running | undefined;
-  let stopped = false;
-  let hasLoaded = false;
-  let warming = Promise.withResolvers<EmbedderInfo>();
   let lastId = 0;
-  let cancelIdle: (() => void) | undefined;
-  const watchdog = createWatchdog({ clock, policy, onHung: (reason) => running?.process.kill(reason) });
+  /** To the worker that takes items now. */
+  let send: ((message: EmbedderHostMessage) => void) | undefined;
+  /** The item that the worker works on. */
+  let current: { readonly id: number; readonly job: EmbeddingJob } | undefined;
 
-  /** Gives the worker its next item, or begins or ends the worker as the queue needs. */
+  const life = createLifeCycle<EmbedderHostMessage, Loaded, News>({
+    name: "the embedding process",
+    failure: "The model could not be loaded for embeddings.",
+    modelPath: options.modelPath,
+    spawn,
+    parse: parseEmbedderMessage,
+    loadMessage: () => ({ type: "load", options }),
+    facts: ({ info }) => info,
+    beats: true,
+    clock,
+    policy,
+    logger,
+    work: {
+      isInHand: () => queue.size > 0,
+      isSubmitted: () => current !== undefined,
+      onReady(sendToWorker) {
+        send = sendToWorker;
+        pump();
+      },
+      onHold() {
+        send = undefined;
+      },
+      onNews: take,
+      onLost() {
+        send = undefined;
+        const dead = current;
+        current = undefined;
+        dead?.job.died(policy.maxDeaths);
+      },
+      onFailed(error) {
+        current = undefined;
+        queue.failAll(error);
+      },
+    },
+  });
+
+  /** Gives the worker its next item. */
   function pump(): void {
-    cancelIdle?.();
-    cancelIdle = undefined;
-    if (stopped) return;
-    if (running === undefined) {
-      if (queue.size > 0) launch();
-      return;
+    while (send !== undefined && current === undefined) {
+      const job = queue.takeTurn();
+      if (job === undefined) break;
+      handOn(job, send);
     }
-    const { info, process, current, ending } = running;
-    if (info === undefined || current !== undefined || ending === true) return;
-    for (let job = queue.takeTurn(); job !== undefined; job = queue.takeTurn()) {
-      const refusal = findMisfit(job, info);
-      if (refusal !== undefined) {
-        job.refuse(refusal);
-        continue;
-      }
-      lastId += 1;
-      try {
-        process.send({ type: "embed", id: lastId, item: job.item });
-      } catch (error) {
-        job.fail(sendFailure(error));
-        continue;
-      }
-      running.current = { id: lastId, job };
-      return;
-    }
-    cancelIdle = clock.after(policy.idleMs, endIdle);
+    life.look();
   }
 
-  function launch(): void {
-    if (hasLoaded) warming = Promise.withResolvers<EmbedderInfo>();
-    running = {
-      process: openChild({ spawn, clock, policy, logger, onMessage: handle, onDeath: bury }, parseEmbedderMessage),
-    };
-    watchdog.loading();
-    running.process.send({ type: "load", options });
-  }
-
-  function endIdle(): void {
-    if (running === undefined) return;
-    logger.info({ enginePid: running.process.pid }, "the embedding process ends: nobody needed it");
-    running.ending = true;
-    watchdog.stop();
-    running.process.end();
+  function handOn(job: EmbeddingJob, sendToWorker: (message: EmbedderHostMessage) => void): void {
+    const refusal = life.loaded && findMisfit(job, life.loaded.info);
+    if (refusal !== undefined) {
+      job.refuse(refusal);
+      return;
+    }
+    lastId += 1;
+    try {
+      sendToWorker({ type: "embed", id: lastId, item: job.item });
+      current = { id: lastId, job };
+    } catch (error) {
+      job.fail(sendFailure(error));
+    }
   }
 
   function cancel(job: EmbeddingJob): void {
-    if (running?.current?.job === job) running.process.send({ type: "cancel", id: running.current.id });
+    if (current?.job === job) send?.({ type: "cancel", id: current.id });
+    life.look();
   }
 
-  function handle(message: EmbedderWorkerMessage): void {
-    if (running === undefined) return;
-    switch (message.type) {
-      case "loaded":
-        logger.info({ enginePid: running.process.pid, engine: message.info }, "the embedding process is ready");
-        running.info = message.info;
-        hasLoaded = true;
-        watchdog.loaded();
-        warming.resolve(message.info);
-        pump();
-        break;
-      case "loadFailed":
-        running.loadFailure = message.reason;
-        watchdog.exiting();
-        break;
-      case "heartbeat":
-        watchdog.heartbeat(message.decodingForMs);
-        break;
-      case "log":
-        logger[message.level]({ enginePid: running.process.pid }, `engine: ${message.message}`);
-        break;
-      default: {
-        const { current } = running;
-        if (current?.id !== message.id) return;
-        delete running.current;
-        if (message.type === "embedded") current.job.embedded(message.vector, message.tokens);
-        if (message.type === "refused") current.job.refuse(message.refusal);
-        pump();
-      }
-    }
-  }
-
-  /** What to do when the worker's process has ended, for whatever reason. */
-  function bury(death: WorkerDeath): void {
-    const dead = running;
-    running = undefined;
-    watchdog.stop();
-    if (stopped) {
-      exited.resolve();
-      return;
-    }
-    if (dead === undefined || dead.ending === true) {
-      pump();
-      return;
-    }
-    const explained = { ...death, reason: dead.loadFailure ?? death.reason };
-    const cause = describeDeath(explained);
-    const facts = { enginePid: dead.process.pid, lastLines: death.lastLines };
-    if (dead.info === undefined) {
-      logger.error(facts, `the model could not be loaded for embeddings: ${cause}`);
-      failWarmUp(new EngineLoadError(options.modelPath, explained));
-      queue.failAll(
-        new EngineUnavailableError(
-          "The model could not be loaded for embeddings. The gateway's log says why; the next request tries again.",
-        ),
-      );
-      return;
-    }
-    logger.error(facts, `while it made embeddings, ${cause}; its requests go on in a new one`);
-    dead.current?.job.died(policy.maxDeaths);
+  function take(message: News): void {
+    if (current?.id !== message.id) return;
+    const { job } = current;
+    current = undefined;
+    if (message.type === "embedded") job.embedded(message.vector, message.tokens);
+    if (message.type === "refused") job.refuse(message.refusal);
     pump();
   }
 
-  function failWarmUp(error: Error): void {
-    const failed = warming;
-    warming = Promise.withResolvers<EmbedderInfo>();
-    // Only whoever warms up hears of it.
-    failed.promise.catch(() => {});
-    failed.reject(error);
-  }
-
-  function unavailable(): EngineUnavailableError {
-    return new EngineUnavailableError("The engine for this model was stopped.");
-  }
-
   return {
-    embed(request) {
-      return stopped ? Promise.reject(unavailable()) : queue.add(request);
+    async embed(request) {
+      if (!request.signal.aborted && request.items.length > 0) life.demand();
+      return queue.add(request);
     },
-    warmUp() {
-      if (stopped) return Promise.reject(new EngineStoppedError());
-      if (running?.info !== undefined) return Promise.resolve(running.info);
-      if (running === undefined) launch();
-      return warming.promise;
-    },
+    load: () => life.load().then(({ info }) => info),
+    unload: life.unload,
+    onStateChange: life.onStateChange,
     get state() {
-      if (stopped) return "stopped";
-      return hasLoaded ? "ready" : "loading";
+      return life.state;
     },
     get pid() {
-      return running?.process.pid;
+      return life.pid;
     },
-    stop() {
-      if (stopped) return exited.promise;
-      stopped = true;
-      cancelIdle?.();
-      watchdog.stop();
-      if (running === undefined) exited.resolve();
-      else running.process.end();
-      failWarmUp(new EngineStoppedError());
-      queue.failAll(unavailable());
-      return exited.promise;
-    },
+    stop: life.stop,
   };
 }
 

@@ -1,30 +1,40 @@
 import { type Clock, systemClock } from "../../clock.ts";
-import { EngineUnavailableError } from "../../generation/errors.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { ModelText } from "../../generation/model.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
-import type { EngineInfo, EngineOptions, VocabularyHostMessage } from "../contract/messages.ts";
+import {
+  type EngineInfo,
+  type EngineOptions,
+  type HostMessage,
+  parseWorkerMessage,
+  type VocabularyHostMessage,
+  type WorkerMessage,
+} from "../contract/messages.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { createEventStream, type Told } from "./event-stream.ts";
 import { createGuard, guardClock } from "./guard.ts";
+import { createLifeCycle, type LifeState, type UnloadOptions } from "./life-cycle.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { createQueries } from "./queries.ts";
 import type { InFlightRequest } from "./sequence-table.ts";
-import { createSupervisor, type EngineState } from "./supervisor.ts";
 import { createVocabulary } from "./vocabulary.ts";
 import { forkWorker, type SpawnWorker } from "./worker-child.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
-export type { EngineState } from "./supervisor.ts";
-
 /** One model, loaded in a process of its own. */
 export type Engine = {
-  /**
-   * Loads the model. Rejects with `EngineLoadError` when it can't be loaded, and does not try again; with `EngineStoppedError` when
-   * `stop` comes first. A second call gives the same promise.
-   */
+  /** The first `load`: a second call gives the same promise, also where that has failed. */
   start(): Promise<EngineInfo>;
+  /**
+   * Loads the model, also where that has failed before. Rejects with `EngineLoadError` when it can't be loaded; with `EngineStoppedError` when
+   * `stop` or `unload` comes first. Resolves at once where it is loaded.
+   */
+  load(): Promise<EngineInfo>;
+  /** Lets go of the model, until `load` or the next request. Resolves when its processes have exited. */
+  unload(options?: UnloadOptions): Promise<void>;
+  /** What `info` is, as soon as the model has loaded for the first time; as a request would, it loads it. */
+  known(): Promise<EngineInfo>;
   /**
    * Runs a request; one that comes while the engine loads or restarts waits for it. Throws the generation's errors
    * (`EngineCrashedError`, `EngineUnavailableError`, `ContextLengthExceededError`, ...), `UnreadTextError`, or the request's abort
@@ -33,11 +43,11 @@ export type Engine = {
   readonly generate: Generate;
   /** Questions about text. Those that come while the engine loads or restarts wait for it. */
   readonly text: ModelText;
-  readonly state: EngineState;
+  readonly state: LifeState;
   /** What the worker found when it loaded; undefined until then. */
   readonly info: EngineInfo | undefined;
-  /** Calls `listener` each time that a worker has loaded the model, before anything is evaluated; at once, where one has by now. */
-  onLoaded(listener: () => void): void;
+  /** Calls `listener` after each change of the state, until the function that it returns is called; of `ready` before anything is evaluated. */
+  onStateChange(listener: (state: LifeState) => void): () => void;
   /** The process id of the worker that lives now. */
   readonly pid: number | undefined;
   /** What is held for requests that have not ended: those in hand, and how many sequences of them a worker has. */
@@ -55,8 +65,11 @@ export type CreateEngineOptions = {
   readonly policy?: Partial<SupervisionPolicy>;
 };
 
+type Loaded = Extract<WorkerMessage, { readonly type: "loaded" }>;
+type News = Extract<WorkerMessage, { readonly type: "step" | "rejected" | "answer" }>;
+
 /**
- * Makes an engine; nothing runs until it is started. If its process dies or hangs, another takes its place and every unfinished
+ * Makes an engine; nothing runs until it is started, or something is asked of it. If its process dies or hangs, another takes its place and every unfinished
  * request goes on where it was: see `docs/decisions/006-engine-in-a-child-process.md`.
  *
  * @example
@@ -70,67 +83,63 @@ export function createEngine(given: CreateEngineOptions): Engine {
   const clock = guardClock(given.clock ?? systemClock, guard);
   const policy = { ...DEFAULT_POLICY, ...given.policy };
   const dispatcher = createDispatcher({ policy, logger });
-  const loadedListeners: (() => void)[] = [];
   const openVocabulary = () =>
     createVocabulary({
-      options() {
-        const contextTokens = supervisor.info?.contextTokens;
-        if (contextTokens === undefined) throw new Error("questions must wait until the model has loaded");
-        return { modelPath: options.modelPath, gpu: options.gpu, contextTokens };
+      options: { modelPath: options.modelPath, gpu: options.gpu },
+      contextTokens() {
+        if (life.loaded === undefined) throw new Error("questions must wait until the model has loaded");
+        return life.loaded.info.contextTokens;
       },
       logger,
       clock,
       ...(given.spawnVocabulary && { spawn: given.spawnVocabulary }),
     });
   const vocabularies = { needed: openVocabulary(), wished: openVocabulary() };
-  const firstLoad = Promise.withResolvers<void>();
   const queries = createQueries({
-    unavailable: () => (isGone() ? unavailable() : undefined),
-    loaded: () => firstLoad.promise,
+    demand: () => life.demand(),
+    known: () => life.known(),
+    onChange: () => life.look(),
     vocabularies,
     clock,
   });
-  const supervisor = createSupervisor({
-    options,
+  const life = createLifeCycle<HostMessage, Loaded, News>({
+    name: "the engine",
+    failure: "The model could not be loaded.",
+    modelPath: options.modelPath,
     spawn,
+    parse: parseWorkerMessage,
+    loadMessage: () => ({ type: "load", options }),
+    facts: ({ info: { chatTemplate, ...facts } }) => facts,
+    beats: true,
     clock,
     policy,
     logger,
-    onReady(send) {
-      firstLoad.resolve();
-      dispatcher.workerReady(send);
-      queries.workerReady(send);
-      for (const listener of loadedListeners) guard("loaded", listener)();
+    work: {
+      isInHand: () => dispatcher.counts.requests + queries.pending > 0,
+      isSubmitted: () => dispatcher.counts.submissions + queries.submitted > 0,
+      onReady(send) {
+        dispatcher.workerReady(send);
+        queries.workerReady(send);
+      },
+      onHold() {
+        dispatcher.hold();
+        queries.hold();
+      },
+      onNews(message) {
+        if (message.type === "answer") queries.handle(message);
+        else dispatcher.handle(message);
+        life.look();
+      },
+      onLost() {
+        dispatcher.workerLost(queries.submitted > 0);
+        queries.workerLost();
+      },
+      onFailed(error) {
+        dispatcher.failAll(error);
+        queries.failAll(error);
+      },
     },
-    onLost() {
-      dispatcher.workerLost(queries.submitted > 0);
-      queries.workerLost();
-    },
-    onMessage(message) {
-      if (message.type === "answer") queries.handle(message);
-      else dispatcher.handle(message);
-    },
-    onFailed: failAll,
   });
-
-  function isGone(): boolean {
-    return supervisor.state === "failed" || supervisor.state === "stopped";
-  }
-
-  function failAll(): void {
-    firstLoad.resolve();
-    dispatcher.failAll(unavailable());
-    queries.failAll(unavailable());
-  }
-
-  /** Why there is no engine now and won't be one. */
-  function unavailable(): EngineUnavailableError {
-    return new EngineUnavailableError(
-      supervisor.state === "stopped"
-        ? "The engine for this model was stopped."
-        : "The engine for this model does not start any more. The gateway's log says why; Sluice must be restarted to try again.",
-    );
-  }
 
   const generate: Generate = (request) => {
     const { signal } = request;
@@ -141,15 +150,17 @@ export function createEngine(given: CreateEngineOptions): Engine {
     function onStart(): void {
       if (signal.aborted) {
         onAbort();
-      } else if (isGone()) {
-        writer.fail(unavailable());
       } else if (request.output !== undefined && request.output.type !== "grammar") {
         writer.fail(
           new Error(`The engine takes grammars: a layer must make one of \`output.type\` ${request.output.type}.`),
         );
       } else {
         signal.addEventListener("abort", onAbort, { once: true });
-        begin();
+        try {
+          begin();
+        } catch (error) {
+          writer.fail(error);
+        }
       }
     }
     /** A long prompt is read first, elsewhere: the engine then gets its tokens. */
@@ -164,7 +175,6 @@ export function createEngine(given: CreateEngineOptions): Engine {
       reading
         .then((read) => {
           if (hasLeft) return;
-          if (isGone()) throw unavailable();
           const prompt = { type: "tokens", tokens: read.tokens } as const;
           const ends = rest.sampling.ignoresEnd ? [] : read.stop;
           take({ ...rest, prompt, stop: [...stop, ...ends] });
@@ -172,8 +182,10 @@ export function createEngine(given: CreateEngineOptions): Engine {
         .catch((error: unknown) => writer.fail(error));
     }
     function take(whole: GenerationRequest): void {
+      life.demand();
       const taken = dispatcher.add(whole, writer);
       inFlight = taken;
+      life.look();
       whole.terms?.onTaken?.({ pause: () => dispatcher.pause(taken), resume: () => dispatcher.resume(taken) });
     }
     function onAbort(): void {
@@ -184,6 +196,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
       signal.removeEventListener("abort", onAbort);
       if (inFlight === undefined) return;
       dispatcher.cancel(inFlight);
+      life.look();
       const drawn = inFlight.sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
       const spent = {
         ...{ prompt: told.untoldPrompt, cached: told.untoldCached },
@@ -194,30 +207,36 @@ export function createEngine(given: CreateEngineOptions): Engine {
     return reader;
   };
 
+  let firstLoad: Promise<EngineInfo> | undefined;
+  const load = () => life.load().then(({ info }) => info);
+
   return {
-    start: supervisor.start,
+    start() {
+      firstLoad ??= load();
+      return firstLoad;
+    },
+    load,
+    async unload(how) {
+      await Promise.all([life.unload(how), vocabularies.needed.unload(how), vocabularies.wished.unload(how)]);
+    },
+    known: () => life.known().then(({ info }) => info),
     generate,
     text: queries.text,
-    onLoaded(listener) {
-      loadedListeners.push(listener);
-      if (supervisor.state === "ready") listener();
-    },
+    onStateChange: life.onStateChange,
     get state() {
-      return supervisor.state;
+      return life.state;
     },
     get info() {
-      return supervisor.info;
+      return life.loaded?.info;
     },
     get pid() {
-      return supervisor.pid;
+      return life.pid;
     },
     get counts() {
       return dispatcher.counts;
     },
-    stop() {
-      const stopped = Promise.all([supervisor.stop(), vocabularies.needed.stop(), vocabularies.wished.stop()]);
-      failAll();
-      return stopped.then(() => {});
+    async stop() {
+      await Promise.all([life.stop(), vocabularies.needed.stop(), vocabularies.wished.stop()]);
     },
   };
 }

@@ -1,5 +1,29 @@
-import { InvalidSamplingError } from "../../generation/errors.ts";
-import { describeDeath, type WorkerDeath } from "./worker-death.ts";
+import { ContextLengthExceededError, InvalidSamplingError, UnrenderablePromptError } from "../../generation/errors.ts";
+import type { Rejection } from "../contract/messages.ts";
+
+/** How a worker's process ended. */
+export type WorkerDeath = {
+  /** Null when a signal ended it, or when it never started. */
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** What is known beyond that: the worker's own words, or why the host killed it. A clause without a full stop. */
+  readonly reason: string | undefined;
+  /** The last lines that the worker printed. */
+  readonly lastLines: readonly string[];
+};
+
+/** One clause for logs and errors, such as "the engine's process was ended by SIGABRT". */
+export function describeDeath({ exitCode, signal, reason }: WorkerDeath): string {
+  const how =
+    signal !== null
+      ? `the engine's process was ended by ${signal}`
+      : exitCode !== null
+        ? `the engine's process exited with code ${exitCode}`
+        : undefined;
+  if (reason === undefined) return how ?? "the engine's process ended";
+  // A worker that said why it ends and then ended well has said all.
+  return how === undefined || exitCode === 0 ? reason : `${reason} (${how})`;
+}
 
 /** The model could not be loaded when the engine was started. For the person who starts Sluice, not for a client. */
 export class EngineLoadError extends Error {
@@ -52,4 +76,18 @@ export function sendFailure(error: unknown): unknown {
     "prompt",
     "This request can't be handed to the engine: something in it is nested too deep, or is no plain value. Send less of it.",
   );
+}
+
+/** The error that a client gets for a sequence that the worker refused. */
+export function rejectionError(rejection: Rejection): Error {
+  switch (rejection.code) {
+    case "context_length_exceeded":
+      return new ContextLengthExceededError(rejection.promptTokens, rejection.contextTokens, rejection.atLeast);
+    case "unrenderable_prompt":
+      return new UnrenderablePromptError(rejection.reason);
+    case "invalid_sampling":
+      return new InvalidSamplingError(rejection.field, rejection.reason);
+    case "failed":
+      return new Error(`The engine could not go on with this request: ${rejection.reason}`);
+  }
 }

@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { GpuChoice } from "../contract/messages.ts";
 import { type InspectionReport, inspectionReportSchema, type Libraries } from "../inspect/report.ts";
-import { describeDeath } from "./worker-death.ts";
+import { describeDeath } from "./errors.ts";
 import { createWorkerOutput } from "./worker-output.ts";
 
 /** A driver that hangs must not hold up whoever asks. The first use of a GPU may well take half a minute. */

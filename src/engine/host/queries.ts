@@ -4,8 +4,8 @@ import type { Asker, ModelText } from "../../generation/model.ts";
 import type { Prompt, Tool } from "../../generation/request.ts";
 import type { HostMessage, TextAnswer, TextQuery, WorkerMessage } from "../contract/messages.ts";
 import { createAllowance } from "./allowance.ts";
+import { rejectionError } from "./errors.ts";
 import { createQuestions, type Inquiry } from "./questions.ts";
-import { rejectionError } from "./rejection.ts";
 import { costOf, costOfPrompt } from "./text-cost.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
@@ -47,9 +47,12 @@ export type Queries = {
    * like a generation that goes on from it.
    */
   readLong(prompt: Prompt, tools: readonly Tool[], asker: Asker): Promise<ReadPrompt> | undefined;
-  /** How many questions the engine's worker has. */
+  /** Of the engine's worker: how many questions it has, and how many there are with those that wait for it. */
   readonly submitted: number;
+  readonly pending: number;
   workerReady(send: (message: HostMessage) => void): void;
+  /** Nothing more is to go to this worker; what it has it answers. */
+  hold(): void;
   /** The worker of the last `workerReady` is gone; what it was asked is asked again of the next. */
   workerLost(): void;
   handle(message: Extract<WorkerMessage, { type: "answer" }>): void;
@@ -59,17 +62,19 @@ export type Queries = {
 
 export type QueriesOptions = {
   readonly clock: Clock;
-  /** Why nothing can be asked any more; undefined while a worker is there or on its way. */
-  readonly unavailable: () => Error | undefined;
-  /** Resolves when the model has loaded for the first time; never rejects. */
-  readonly loaded: () => Promise<unknown>;
+  /** Sees to it that a worker is there or on its way, or throws. */
+  readonly demand: () => void;
+  /** Resolves when it is known how large the model's context is. */
+  readonly known: () => Promise<unknown>;
+  /** A question has come to the engine's worker, or one has gone. */
+  readonly onChange: () => void;
   /** One for what generations need, and one for what clients ask for its own sake: that may take seconds, and can't be interrupted. */
   readonly vocabularies: Readonly<Record<"needed" | "wished", Pick<Vocabulary, "ask">>>;
 };
 
-export function createQueries({ unavailable, loaded, vocabularies, clock }: QueriesOptions): Queries {
+export function createQueries({ demand, known, onChange, vocabularies, clock }: QueriesOptions): Queries {
   const allowance = createAllowance({ clock, perSecond: SHORT_COST_PER_SECOND, most: MOST_SHORT_COST });
-  const short = createQuestions<TextQuery>({ maxAtOnce: SHORT_AT_ONCE });
+  const short = createQuestions<TextQuery>({ maxAtOnce: SHORT_AT_ONCE, onChange });
 
   async function ask<T extends TextAnswer["type"]>(
     query: TextQuery,
@@ -77,7 +82,7 @@ export function createQueries({ unavailable, loaded, vocabularies, clock }: Quer
     asker: Asker | undefined,
     isNeeded = false,
   ): Promise<AnswerOf<T>> {
-    throwIfGone();
+    demand();
     const cost = costOf(query);
     if (!isNeeded && cost > MAX_COST) throw tooDear(query, cost);
     const answer = await answerOf({ query, cost: Math.max(LEAST_COST, cost), asker, isNeeded });
@@ -89,8 +94,8 @@ export function createQueries({ unavailable, loaded, vocabularies, clock }: Quer
   async function answerOf(inquiry: Inquiry<TextQuery>): Promise<TextAnswer> {
     const { query } = inquiry;
     if (query.type === "price" || isShort(inquiry)) return short.ask(inquiry);
-    await loaded();
-    throwIfGone();
+    await known();
+    demand();
     return vocabularies[inquiry.isNeeded ? "needed" : "wished"].ask({ ...inquiry, query });
   }
 
@@ -98,11 +103,6 @@ export function createQueries({ unavailable, loaded, vocabularies, clock }: Quer
   function isShort({ cost, asker, isNeeded }: Inquiry<TextQuery>): boolean {
     if (cost > MAX_SHORT_COST) return false;
     return isNeeded || asker === undefined || allowance.spend(cost);
-  }
-
-  function throwIfGone(): void {
-    const gone = unavailable();
-    if (gone !== undefined) throw gone;
   }
 
   async function read(prompt: Prompt, tools: readonly Tool[], asker: Asker | undefined): Promise<ReadPrompt> {
@@ -137,6 +137,10 @@ export function createQueries({ unavailable, loaded, vocabularies, clock }: Quer
     get submitted() {
       return short.submitted;
     },
+    get pending() {
+      return short.pending;
+    },
+    hold: short.hold,
     workerReady: (send) => short.workerReady((id, query) => send({ type: "query", id, query })),
     workerLost: short.workerLost,
     handle: ({ id, answer }) => short.answer(id, answer),

@@ -40,6 +40,8 @@ export type Questions<Query> = {
   /** How many the worker has. */
   readonly submitted: number;
   workerReady(send: (id: number, query: Query) => void): void;
+  /** Nothing more is to go to this worker; what it has it answers. */
+  hold(): void;
   /** The worker of the last `workerReady` is gone; what it was asked is asked again of the next. */
   workerLost(): void;
   answer(id: number, answer: TextAnswer): void;
@@ -153,6 +155,9 @@ export function createQuestions<Query>({ maxAtOnce, onChange }: QuestionsOptions
     workerReady(sendToWorker) {
       send = sendToWorker;
       pump();
+    },
+    hold() {
+      send = undefined;
     },
     workerLost() {
       send = undefined;

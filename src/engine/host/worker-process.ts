@@ -1,20 +1,17 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../clock.ts";
-import type { HostMessage, WorkerMessage } from "../contract/messages.ts";
-import { parseWorkerMessage } from "../contract/messages.ts";
 import type { Parsed } from "../contract/parse.ts";
-import { UnsendableError } from "./errors.ts";
+import { UnsendableError, type WorkerDeath } from "./errors.ts";
 import { createGuard } from "./guard.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import type { SpawnWorker, WorkerChild } from "./worker-child.ts";
-import type { WorkerDeath } from "./worker-death.ts";
 import { createWorkerOutput } from "./worker-output.ts";
 
 /** What the engine's host logs with. */
 export type EngineLogger = Pick<Logger, "debug" | "info" | "warn" | "error">;
 
-/** A worker as the supervisor sees it: typed messages out and in, one death. */
-export type WorkerProcess<Sent = HostMessage> = {
+/** A child process as its life cycle sees it: typed messages out and in, one death. */
+export type WorkerProcess<Sent> = {
   readonly pid: number | undefined;
   /**
    * Does nothing once the channel is gone: the death that took it is reported by itself. Throws `UnsendableError` where the message can't be
@@ -27,26 +24,21 @@ export type WorkerProcess<Sent = HostMessage> = {
   kill(reason: string): void;
 };
 
-export type WorkerProcessOptions<Sent = HostMessage, Received = WorkerMessage> = {
+export type WorkerProcessOptions<Sent, Received> = {
   readonly spawn: SpawnWorker<Sent>;
   readonly clock: Clock;
   readonly policy: Pick<SupervisionPolicy, "stopGraceMs" | "drainMs">;
   readonly logger: EngineLogger;
+  /** Checks each message. */
+  readonly parse: (value: unknown) => Parsed<Received>;
   readonly onMessage: (message: Received) => void;
   /** Called exactly once, after the last message. Never before `openWorker` has returned. */
   readonly onDeath: (death: WorkerDeath) => void;
 };
 
-/** Starts an engine's worker. A start that fails is reported as its death. */
-export function openWorker(options: WorkerProcessOptions): WorkerProcess {
-  return openChild(options, parseWorkerMessage);
-}
-
-/** Starts a process that speaks a contract of its own. `parse` checks each of its messages. */
-export function openChild<Sent, Received>(
-  { spawn, clock, policy, logger, onMessage, onDeath }: WorkerProcessOptions<Sent, Received>,
-  parse: (value: unknown) => Parsed<Received>,
-): WorkerProcess<Sent> {
+/** Starts a child process. A start that fails is reported as its death. */
+export function openWorker<Sent, Received>(options: WorkerProcessOptions<Sent, Received>): WorkerProcess<Sent> {
+  const { spawn, clock, policy, logger, parse, onMessage, onDeath } = options;
   const guard = createGuard(logger);
   let reason: string | undefined;
   let exit: { exitCode: number | null; signal: string | null } = { exitCode: null, signal: null };

@@ -12,11 +12,12 @@ export function health(): Handler<HttpEnv> {
   return (c) => c.json({ status: "ok" }, 200, NEVER_STORED);
 }
 
-/** `GET /ready`: 200 when at least one model can answer at once, else 503, with every model's state. */
+/** `GET /ready`: 200 when at least one model takes requests, else 503, with every model's state. */
 export function ready(models: ModelDirectory): Handler<HttpEnv> {
   return (c) => {
     const states = models.list().map((model) => ({ id: model.id, state: model.state() }));
-    return states.some(({ state }) => state === "ready")
+    // One that is unloaded is loaded by the next request.
+    return states.some(({ state }) => state === "ready" || state === "unloaded")
       ? c.json({ status: "ready", models: states }, 200, NEVER_STORED)
       : c.json({ status: "unavailable", models: states }, 503, {
           ...NEVER_STORED,

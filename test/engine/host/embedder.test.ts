@@ -9,7 +9,7 @@ describe("the embedding process", () => {
   test("starts with the first request and not before", async () => {
     const bench = createEmbedderBench();
     expect(bench.workers).toHaveLength(0);
-    expect(bench.embedder.state).toBe("loading");
+    expect(bench.embedder.state).toBe("unloaded");
     const result = bench.embedder.embed(texts(["a"]));
     expect(bench.worker.sent).toEqual([{ type: "load", options: expect.objectContaining({ gpu: "off" }) }]);
     bench.worker.load();
@@ -123,16 +123,16 @@ describe("the embedding process", () => {
 describe("warming up", () => {
   test("loads the model before anybody asks", async () => {
     const bench = createEmbedderBench();
-    const warm = bench.embedder.warmUp();
+    const warm = bench.embedder.load();
     bench.worker.load({ dimensions: 5 });
     expect(await warm).toMatchObject({ dimensions: 5 });
-    expect((await bench.embedder.warmUp()).dimensions).toBe(5);
+    expect((await bench.embedder.load()).dimensions).toBe(5);
     expect(bench.workers).toHaveLength(1);
   });
 
   test("tells why the model can't be loaded", async () => {
     const bench = createEmbedderBench();
-    const warm = bench.embedder.warmUp();
+    const warm = bench.embedder.load();
     bench.worker.say({ type: "loadFailed", reason: "no such tensor" });
     bench.worker.die(1, null);
     await expect(warm).rejects.toThrow(EngineLoadError);
@@ -141,7 +141,7 @@ describe("warming up", () => {
 
   test("is broken off by a stop", async () => {
     const bench = createEmbedderBench();
-    const warm = bench.embedder.warmUp();
+    const warm = bench.embedder.load();
     warm.catch(() => {});
     await bench.embedder.stop();
     await expect(warm).rejects.toBeInstanceOf(EngineStoppedError);

@@ -16,9 +16,10 @@ import {
 
 test("a start sends the options and gives what the worker found", async () => {
   const { engine, workers } = createBench();
-  expect(engine.state).toBe("loading");
+  expect(engine.state).toBe("unloaded");
   expect(engine.pid).toBeUndefined();
   const started = engine.start();
+  expect(engine.state).toBe("loading");
   const worker = at(workers, 0);
   expect(worker.sent).toEqual([{ type: "load", options: OPTIONS }]);
   worker.load();
@@ -189,7 +190,7 @@ test.each([
     },
   ],
 ])(
-  "an engine whose worker %s five times in a row is given up, and says so to old and new requests",
+  "an engine whose worker %s five times in a row is given up, says so to old and new requests, and is tried again after a minute",
   async (_name, fail) => {
     const { engine, clock, workers } = await createReadyBench();
     const old = read(engine.generate(requestOf()));
@@ -206,10 +207,22 @@ test.each([
     expect(errorOf(old)).toBeInstanceOf(EngineUnavailableError);
     const late = read(engine.generate(requestOf()));
     await late.ended;
-    expect(errorOf(late)).toBeInstanceOf(EngineUnavailableError);
-    clock.advance(3_600_000);
+    expect(errorOf(late)).toEqual(
+      new EngineUnavailableError(
+        "The model could not be loaded. The gateway's log says why; it is tried again in 30 s.",
+      ),
+    );
     expect(workers).toHaveLength(6);
     expect(engine.counts).toEqual({ requests: 0, submissions: 0 });
+
+    clock.advance(30_000);
+    expect(engine.state).toBe("loading");
+    const early = read(engine.generate(requestOf()));
+    await settle();
+    at(workers, 6).load();
+    expect(engine.state).toBe("ready");
+    expect(at(workers, 6).submitted).toHaveLength(1);
+    expect(early.outcome).toBe("running");
   },
 );
 

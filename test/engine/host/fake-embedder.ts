@@ -1,14 +1,12 @@
-import { EventEmitter } from "node:events";
-import { PassThrough } from "node:stream";
 import type {
   EmbedderHostMessage,
   EmbedderInfo,
   EmbedderWorkerMessage,
 } from "../../../src/engine/contract/embedding-messages.ts";
 import { createEmbedder, type EmbedderPolicy } from "../../../src/engine/host/embedder.ts";
-import type { WorkerChild } from "../../../src/engine/host/worker-child.ts";
 import type { EmbeddingItem, EmbeddingRequest } from "../../../src/generation/embedding.ts";
 import { createFakeClock } from "./fake-clock.ts";
+import { FakeChild } from "./fake-worker.ts";
 import { at, createLogSpy } from "./helpers.ts";
 
 export const INFO: EmbedderInfo = {
@@ -20,44 +18,10 @@ export const INFO: EmbedderInfo = {
   threads: 2,
 };
 
-/** An embedding worker without a process: it remembers what the host sent, and says and suffers what the test tells it. */
-export class FakeEmbeddingWorker extends EventEmitter implements WorkerChild<EmbedderHostMessage> {
-  readonly pid = 7;
-  readonly stdout = new PassThrough();
-  readonly stderr = new PassThrough();
-  readonly sent: EmbedderHostMessage[] = [];
-  connected = true;
-  dead = false;
-
-  send(message: EmbedderHostMessage): boolean {
-    this.sent.push(structuredClone(message));
-    return true;
-  }
-
-  disconnect(): void {
-    this.connected = false;
-    queueMicrotask(() => this.die(0, null));
-  }
-
-  kill(signal: "SIGKILL"): boolean {
-    queueMicrotask(() => this.die(null, signal));
-    return true;
-  }
-
-  say(message: EmbedderWorkerMessage): void {
-    this.emit("message", structuredClone(message));
-  }
-
+/** The worker of an embedder. */
+export class FakeEmbeddingWorker extends FakeChild<EmbedderHostMessage, EmbedderWorkerMessage> {
   load(info: Partial<EmbedderInfo> = {}): void {
     this.say({ type: "loaded", info: { ...INFO, ...info } });
-  }
-
-  die(exitCode: number | null = null, signal: string | null = "SIGABRT"): void {
-    if (this.dead) return;
-    this.dead = true;
-    this.connected = false;
-    this.emit("exit", exitCode, signal);
-    this.emit("close", exitCode, signal);
   }
 
   /** What it was asked for, in order. */

@@ -25,12 +25,12 @@ export const INFO: EngineInfo = {
 
 let lastPid = 1000;
 
-/** A worker without a process: it remembers what the host sent, and says and suffers what the test tells it. */
-export class FakeWorker extends EventEmitter implements WorkerChild {
+/** A child without a process: it remembers what the host sent, and says and suffers what the test tells it. */
+export class FakeChild<Sent, Said> extends EventEmitter implements WorkerChild<Sent> {
   readonly pid: number | undefined;
   readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();
-  readonly sent: HostMessage[] = [];
+  readonly sent: Sent[] = [];
   readonly killedWith: string[] = [];
   connected = true;
   dead = false;
@@ -42,7 +42,7 @@ export class FakeWorker extends EventEmitter implements WorkerChild {
     this.pid = pid;
   }
 
-  send(message: HostMessage, callback: (error: Error | null) => void): boolean {
+  send(message: Sent, callback: (error: Error | null) => void): boolean {
     if (!this.connected) {
       queueMicrotask(() => callback(new Error("channel closed")));
       return false;
@@ -62,16 +62,8 @@ export class FakeWorker extends EventEmitter implements WorkerChild {
     return true;
   }
 
-  say(message: WorkerMessage): void {
+  say(message: Said): void {
     this.emit("message", structuredClone(message));
-  }
-
-  load(info: EngineInfo = INFO): void {
-    this.say({ type: "loaded", info });
-  }
-
-  step(...updates: readonly SequenceUpdate[]): void {
-    this.say({ type: "step", updates });
   }
 
   die(exitCode: number | null = null, signal: string | null = "SIGABRT"): void {
@@ -80,6 +72,17 @@ export class FakeWorker extends EventEmitter implements WorkerChild {
     this.connected = false;
     this.emit("exit", exitCode, signal);
     this.emit("close", exitCode, signal);
+  }
+}
+
+/** An engine's worker. */
+export class FakeWorker extends FakeChild<HostMessage, WorkerMessage> {
+  load(info: EngineInfo = INFO): void {
+    this.say({ type: "loaded", info });
+  }
+
+  step(...updates: readonly SequenceUpdate[]): void {
+    this.say({ type: "step", updates });
   }
 
   /** The sequences that the host submitted, in order. */

@@ -174,15 +174,17 @@ describe("what a lifecycle's callback throws", () => {
     const { logger, lines } = createLogSpy();
     const bench = createBench({}, logger);
     let told = 0;
-    bench.engine.onLoaded(() => {
+    bench.engine.onStateChange(() => {
       throw new Error("a listener's own mistake");
     });
-    bench.engine.onLoaded(() => (told += 1));
+    bench.engine.onStateChange((state) => {
+      if (state === "ready") told += 1;
+    });
     const started = bench.engine.start();
     expect(() => bench.worker.load()).not.toThrow();
     await started;
     expect(told).toBe(1);
-    expect(lines).toContainEqual(expect.objectContaining({ level: 50, occasion: "loaded" }));
+    expect(lines).toContainEqual(expect.objectContaining({ level: 50, occasion: "state" }));
   });
 
   test("concerns the request whose news it was, and no other of the same step", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { WorkerMessage } from "../../../src/engine/contract/messages.ts";
-import type { WorkerDeath } from "../../../src/engine/host/worker-death.ts";
+import { parseWorkerMessage, type WorkerMessage } from "../../../src/engine/contract/messages.ts";
+import type { WorkerDeath } from "../../../src/engine/host/errors.ts";
 import { openWorker } from "../../../src/engine/host/worker-process.ts";
 import { createFakeClock } from "./fake-clock.ts";
 import { FakeWorker } from "./fake-worker.ts";
@@ -19,6 +19,7 @@ function open(child: FakeWorker | Error) {
     clock,
     policy: { stopGraceMs: 3_000, drainMs: 1_000 },
     logger,
+    parse: parseWorkerMessage,
     onMessage: (message) => messages.push(message),
     onDeath: (death) => deaths.push(death),
   });

@@ -1,0 +1,392 @@
+import type { Clock } from "../../clock.ts";
+import type { BackendState } from "../../generation/backend.ts";
+import { EngineUnavailableError } from "../../generation/errors.ts";
+import type { Parsed } from "../contract/parse.ts";
+import { describeDeath, EngineLoadError, EngineStoppedError, type WorkerDeath } from "./errors.ts";
+import { createGuard } from "./guard.ts";
+import { restartDelayMs, retryDelayMs, type SupervisionPolicy } from "./policy.ts";
+import { createWatchdog } from "./watchdog.ts";
+import type { SpawnWorker } from "./worker-child.ts";
+import { type EngineLogger, openWorker, type WorkerProcess } from "./worker-process.ts";
+
+/**
+ * The life of a child process with a model in it, the same for engines, embedders and vocabularies:
+ *
+ *     unloaded ── load, request ──▶ loading ── loaded ──▶ ready ◀── loaded ── restarting
+ *        ▲                           ▲   │                │  │                 ▲   │  ▲
+ *        │              after a pause│   │ death          │  └──── death ──────┘   │  │ death, up to
+ *        │              load, request│   ▼                │                        │  │ maxFailedRestarts
+ *        │                          failed ◀──────────────┼──── one death more ────┘──┘
+ *        │                                                │
+ *        └────────── exit ────────── unloading ◀── unload, idle ── (from loading and restarting, too)
+ *
+ * `stop` leads to `stopped` from anywhere, for good. A process that is kept only while it is used (`idleMs`) and dies with nothing in hand
+ * is not restarted: it is unloaded. If something is in hand when an unloading process has exited, the next is loaded for it.
+ */
+export type LifeState = BackendState | "stopped";
+
+export type UnloadOptions = {
+  /** True, the default: what the process has in hand is finished first. False: it fails with `EngineUnavailableError`. */
+  readonly drain?: boolean;
+};
+
+export type LifeCycle<Loaded> = {
+  readonly state: LifeState;
+  /** What the last process said when it had loaded; undefined until the first has. */
+  readonly loaded: Loaded | undefined;
+  /** The process id of the worker that lives now. */
+  readonly pid: number | undefined;
+  /** Calls `listener` after each change of the state, until the function that it returns is called. */
+  onStateChange(listener: (state: LifeState) => void): () => void;
+  /**
+   * Loads the model, also where that has failed before. Rejects with `EngineLoadError` when it can't be loaded, and with
+   * `EngineStoppedError` when it is stopped or unloaded meanwhile. Resolves at once where it is loaded.
+   */
+  load(): Promise<Loaded>;
+  /** Ends the process, until `load` or the next request. Resolves when it has exited. */
+  unload(options?: UnloadOptions): Promise<void>;
+  /** Ends the process for good, and fails what is in hand. Resolves when it has exited. */
+  stop(): Promise<void>;
+  /** There is a request: sees to it that a process is there or on its way. Throws `EngineUnavailableError` where none will be for now. */
+  demand(): void;
+  /** What `loaded` is, once it is known: a `demand` if need be. Rejects with `EngineUnavailableError`. */
+  known(): Promise<Loaded>;
+  /** Ends a process that hangs; another takes its place where it is needed. */
+  kill(reason: string): void;
+  /** What there is in hand may have changed: the process may be idle now, or be needed. */
+  look(): void;
+};
+
+/** What every child process says of itself. */
+export type LifeSign<Loaded extends { readonly type: "loaded" }> =
+  | Loaded
+  | { readonly type: "loadFailed"; readonly reason: string }
+  | { readonly type: "heartbeat"; readonly decodingForMs: number }
+  | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };
+
+export type LifeCycleOptions<
+  Sent,
+  Loaded extends { readonly type: "loaded" },
+  News extends { readonly type: string },
+> = {
+  /** For logs, such as "the engine". */
+  readonly name: string;
+  /** What a client is told where the model can't be loaded: a sentence. */
+  readonly failure: string;
+  readonly modelPath: string;
+  readonly spawn: SpawnWorker<Sent>;
+  readonly parse: (value: unknown) => Parsed<LifeSign<Loaded> | News>;
+  /** The first message that a process is sent. */
+  readonly loadMessage: () => Sent;
+  /** What of `loaded` is logged. */
+  readonly facts?: (loaded: Loaded) => object;
+  /** Whether a loaded process sends heartbeats. */
+  readonly beats: boolean;
+  /** Its timers must end nothing but themselves. */
+  readonly clock: Clock;
+  readonly policy: LifePolicy;
+  readonly logger: EngineLogger;
+  /** What the processes work on. */
+  readonly work: Work<Sent, News>;
+};
+
+export type LifePolicy = Omit<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
+
+export type Work<Sent, News> = {
+  /** Whether anything waits for a process or is with it. */
+  isInHand(): boolean;
+  /** Whether the process has anything to finish. */
+  isSubmitted(): boolean;
+  /** A process has loaded: what waits goes to it. */
+  onReady(send: (message: Sent) => void): void;
+  /** Nothing more is to go to this process; what it has it will finish. */
+  onHold(): void;
+  onNews(news: News): void;
+  /** The process of the last `onReady` is gone. */
+  onLost(): void;
+  /** Everything in hand is to fail with this. */
+  onFailed(error: EngineUnavailableError): void;
+};
+
+export function createLifeCycle<
+  Sent,
+  Loaded extends { readonly type: "loaded" },
+  News extends { readonly type: string },
+>(given: LifeCycleOptions<Sent, Loaded, News>): LifeCycle<Loaded> {
+  const { name, clock, policy, logger, work } = given;
+  const isKept = policy.idleMs === undefined;
+  const guard = createGuard(logger);
+  const listeners = new Set<(state: LifeState) => void>();
+  let state: LifeState = "unloaded";
+  let child: WorkerProcess<Sent> | undefined;
+  let loaded: Loaded | undefined;
+  let loadFailure: string | undefined;
+  let loading = promiseNobodyNeedsToHear<Loaded>();
+  let exited = Promise.withResolvers<void>();
+  /** Somebody waits for `load` and is told how it went. */
+  let isAsked = false;
+  /** The process was told to exit. */
+  let isEnding = false;
+  let readyAt = 0;
+  let restartsInARow = 0;
+  let failedRestarts = 0;
+  let failures = 0;
+  let retryAt = 0;
+  /** One of: the end of idleness, the next restart, the next try after a failure. */
+  let cancelTimer: (() => void) | undefined;
+  const watchdog = createWatchdog({ clock, policy, onHung: (reason) => child?.kill(reason) });
+
+  function change(next: LifeState): void {
+    stopTimer();
+    if (state === next) return;
+    state = next;
+    for (const listener of [...listeners]) guard("state", listener)(next);
+  }
+
+  function stopTimer(): void {
+    cancelTimer?.();
+    cancelTimer = undefined;
+  }
+
+  function begin(): void {
+    change("loading");
+    launch();
+  }
+
+  function launch(): void {
+    loadFailure = undefined;
+    isEnding = false;
+    const { spawn, parse } = given;
+    child = openWorker({ spawn, clock, policy, logger, parse, onMessage: handle, onDeath: bury });
+    watchdog.loading();
+    child.send(given.loadMessage());
+  }
+
+  function handle(message: LifeSign<Loaded> | News): void {
+    if (!isLifeSign(message)) {
+      if (state === "ready" || state === "unloading") work.onNews(message);
+      return;
+    }
+    switch (message.type) {
+      case "loaded":
+        becomeReady(message);
+        break;
+      case "loadFailed":
+        loadFailure = message.reason;
+        watchdog.exiting();
+        break;
+      case "heartbeat":
+        watchdog.heartbeat(message.decodingForMs);
+        break;
+      case "log":
+        logger[message.level]({ enginePid: child?.pid }, `engine: ${message.message}`);
+    }
+  }
+
+  function becomeReady(message: Loaded): void {
+    if (child === undefined || (state !== "loading" && state !== "restarting")) return;
+    const { send, pid } = child;
+    const again = state === "restarting" ? " again" : "";
+    logger.info({ enginePid: pid, engine: given.facts?.(message) }, `${name} is ready${again}`);
+    loaded = message;
+    readyAt = clock.now();
+    failedRestarts = 0;
+    failures = 0;
+    isAsked = false;
+    if (given.beats) watchdog.loaded();
+    else watchdog.stop();
+    change("ready");
+    loading.resolve(message);
+    loading = promiseNobodyNeedsToHear();
+    work.onReady(send);
+    look();
+  }
+
+  /** What to do when the worker's process has ended, for whatever reason. */
+  function bury(death: WorkerDeath): void {
+    const pid = child?.pid;
+    const cause = { ...death, reason: loadFailure ?? death.reason };
+    const facts = { enginePid: pid, lastLines: death.lastLines };
+    child = undefined;
+    watchdog.stop();
+    switch (state) {
+      case "ready":
+        logger.error(facts, `${describeDeath(cause)}; its requests go on in a new one`);
+        if (clock.now() - readyAt >= policy.healthyAfterMs) restartsInARow = 0;
+        stopTimer();
+        work.onLost();
+        if (isKept || work.isInHand()) restart();
+        else change("unloaded");
+        break;
+      case "restarting":
+        failedRestarts += 1;
+        logger.error(facts, `${name} could not load the model again: ${describeDeath(cause)}`);
+        if (failedRestarts < policy.maxFailedRestarts) restart();
+        else fail(cause);
+        break;
+      case "loading":
+        if (!isAsked) logger.error(facts, `${name} could not load the model: ${describeDeath(cause)}`);
+        fail(cause);
+        break;
+      case "unloading":
+        if (!isEnding) logger.error(facts, describeDeath(cause));
+        work.onLost();
+        haveExited();
+        if (isAsked || work.isInHand()) begin();
+        else change("unloaded");
+        break;
+      default:
+        haveExited();
+    }
+  }
+
+  function restart(): void {
+    const delayMs = restartDelayMs(restartsInARow, policy);
+    restartsInARow += 1;
+    change("restarting");
+    logger.info({ delayMs }, `${name} is started again`);
+    if (delayMs === 0) launch();
+    else cancelTimer = clock.after(delayMs, launch);
+  }
+
+  function fail(cause: WorkerDeath): void {
+    const delayMs = retryDelayMs(failures, policy);
+    failures += 1;
+    failedRestarts = 0;
+    retryAt = clock.now() + delayMs;
+    change("failed");
+    rejectLoading(new EngineLoadError(given.modelPath, cause));
+    work.onFailed(unavailable());
+    // One that never could be loaded waits for somebody who asks.
+    if (!isKept || loaded === undefined) return;
+    logger.error({ delayMs }, `${name} is given up for now, and tried again later`);
+    cancelTimer = clock.after(delayMs, begin);
+  }
+
+  function rejectLoading(error: Error): void {
+    isAsked = false;
+    loading.reject(error);
+    loading = promiseNobodyNeedsToHear();
+  }
+
+  function haveExited(): void {
+    exited.resolve();
+    if (state !== "stopped") exited = Promise.withResolvers();
+  }
+
+  function end(): void {
+    isEnding = true;
+    watchdog.stop();
+    child?.end();
+  }
+
+  function look(): void {
+    if (state === "ready" && policy.idleMs !== undefined) {
+      if (work.isInHand()) stopTimer();
+      else cancelTimer ??= clock.after(policy.idleMs, endIdle);
+    } else if (state === "unloading" && !isEnding && !work.isSubmitted()) end();
+  }
+
+  function endIdle(): void {
+    logger.info({ enginePid: child?.pid }, `${name} ends: nobody needed it`);
+    startUnloading();
+    look();
+  }
+
+  function startUnloading(): void {
+    change("unloading");
+    work.onHold();
+  }
+
+  /** Why there is no process now and won't be one for now. */
+  function unavailable(): EngineUnavailableError {
+    if (state !== "failed") {
+      return new EngineUnavailableError(
+        `The engine for this model was ${state === "stopped" ? "stopped" : "unloaded"}.`,
+      );
+    }
+    const seconds = Math.ceil((retryAt - clock.now()) / 1000);
+    const next = seconds > 0 ? `it is tried again in ${seconds} s` : "the next request tries again";
+    return new EngineUnavailableError(`${given.failure} The gateway's log says why; ${next}.`);
+  }
+
+  function demand(): void {
+    if (state === "stopped" || (state === "failed" && clock.now() < retryAt)) throw unavailable();
+    if (state === "unloaded" || state === "failed") begin();
+  }
+
+  async function known(): Promise<Loaded> {
+    if (loaded !== undefined) return loaded;
+    demand();
+    if (state === "unloading") return exited.promise.then(known);
+    return loading.promise.catch(() => {
+      throw unavailable();
+    });
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    get loaded() {
+      return loaded;
+    },
+    get pid() {
+      return child?.pid;
+    },
+    onStateChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async load() {
+      if (state === "stopped") throw new EngineStoppedError();
+      if (state === "ready" && loaded !== undefined) return loaded;
+      isAsked = true;
+      if (state === "unloaded" || state === "failed") begin();
+      return loading.promise;
+    },
+    async unload({ drain = true } = {}) {
+      if (state === "stopped") return exited.promise;
+      if (child === undefined) {
+        change("unloaded");
+        rejectLoading(new EngineStoppedError());
+        if (!drain) work.onFailed(unavailable());
+        else if (work.isInHand()) begin();
+        return;
+      }
+      if (state !== "unloading") {
+        startUnloading();
+        rejectLoading(new EngineStoppedError());
+      }
+      if (!drain) work.onFailed(unavailable());
+      const { promise } = exited;
+      look();
+      return promise;
+    },
+    async stop() {
+      if (state === "stopped") return exited.promise;
+      change("stopped");
+      rejectLoading(new EngineStoppedError());
+      if (child === undefined) exited.resolve();
+      else end();
+      work.onFailed(unavailable());
+      return exited.promise;
+    },
+    demand,
+    known,
+    kill: (reason) => child?.kill(reason),
+    look,
+  };
+}
+
+function promiseNobodyNeedsToHear<T>(): PromiseWithResolvers<T> {
+  const settled = Promise.withResolvers<T>();
+  settled.promise.catch(() => {});
+  return settled;
+}
+
+function isLifeSign<Loaded extends { readonly type: "loaded" }, News extends { readonly type: string }>(
+  message: LifeSign<Loaded> | News,
+): message is LifeSign<Loaded> {
+  return ["loaded", "loadFailed", "heartbeat", "log"].includes(message.type);
+}

@@ -1,0 +1,260 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { EngineLoadError, EngineStoppedError } from "../../../src/engine/host/errors.ts";
+import type { LifeState } from "../../../src/engine/host/life-cycle.ts";
+import { EngineUnavailableError } from "../../../src/generation/errors.ts";
+import { createEmbedderBench, texts } from "./fake-embedder.ts";
+import { type Bench, contentsOf, createBench, createReadyBench, errorOf, read, saying, settle } from "./helpers.ts";
+
+const started = { promptTokens: 5, cachedTokens: 0 };
+
+function statesOf({ engine }: Bench): LifeState[] {
+  const states: LifeState[] = [];
+  engine.onStateChange((state) => states.push(state));
+  return states;
+}
+
+function finishAll({ worker }: Bench): void {
+  for (const { id } of worker.submitted) {
+    worker.step({ id, started, tokens: [1], text: ".", finished: { reason: "stop", completionTokens: 1 } });
+  }
+}
+
+describe("an engine", () => {
+  test("that was never started is loaded by the first request", async () => {
+    const bench = createBench();
+    const states = statesOf(bench);
+    read(bench.engine.generate(saying("a")));
+    await settle();
+    bench.worker.load();
+    expect(contentsOf(bench.worker)).toEqual(["a"]);
+    expect(states).toEqual(["loading", "ready"]);
+  });
+
+  test("that is unloaded finishes what it has, and loads again for what comes meanwhile", async () => {
+    const bench = await createReadyBench();
+    const states = statesOf(bench);
+    const first = read(bench.engine.generate(saying("first")));
+    await settle();
+    const unloaded = bench.engine.unload();
+    const second = read(bench.engine.generate(saying("second")));
+    await settle();
+    expect(contentsOf(bench.worker)).toEqual(["first"]);
+    expect(bench.worker.connected).toBe(true);
+    finishAll(bench);
+    await first.ended;
+    expect(first.outcome).toBe("done");
+    await unloaded;
+    expect(bench.workers).toHaveLength(2);
+    bench.worker.load();
+    expect(contentsOf(bench.worker)).toEqual(["second"]);
+    finishAll(bench);
+    await second.ended;
+    expect(second.outcome).toBe("done");
+    expect(states).toEqual(["unloading", "loading", "ready"]);
+  });
+
+  test("that dies while it finishes goes on with that in the next process", async () => {
+    const bench = await createReadyBench();
+    const reading = read(bench.engine.generate(saying("a")));
+    await settle();
+    const unloaded = bench.engine.unload();
+    bench.worker.die();
+    await unloaded;
+    bench.worker.load();
+    finishAll(bench);
+    await reading.ended;
+    expect(reading.outcome).toBe("done");
+  });
+
+  test("that is unloaded without a drain fails what it has, is gone, and comes back when asked", async () => {
+    const bench = await createReadyBench();
+    const states = statesOf(bench);
+    const reading = read(bench.engine.generate(saying("a")));
+    await settle();
+    await bench.engine.unload({ drain: false });
+    await reading.ended;
+    expect(errorOf(reading)).toEqual(new EngineUnavailableError("The engine for this model was unloaded."));
+    expect(bench.worker.dead).toBe(true);
+    expect(bench.clock.pending).toBe(0);
+    expect(bench.engine.counts).toEqual({ requests: 0, submissions: 0 });
+    const loaded = bench.engine.load();
+    bench.worker.load();
+    await loaded;
+    expect(states).toEqual(["unloading", "unloaded", "loading", "ready"]);
+  });
+
+  test("that is unloaded while it loads tells so whoever waits for the load", async () => {
+    const bench = createBench();
+    const load = bench.engine.load();
+    load.catch(() => {});
+    await bench.engine.unload();
+    await expect(load).rejects.toBeInstanceOf(EngineStoppedError);
+    expect(bench.engine.state).toBe("unloaded");
+    expect(bench.clock.pending).toBe(0);
+  });
+
+  test("that is loaded while it unloads is there again", async () => {
+    const bench = await createReadyBench();
+    const unloaded = bench.engine.unload();
+    const loaded = bench.engine.load();
+    await unloaded;
+    expect(bench.workers).toHaveLength(2);
+    bench.worker.load();
+    await loaded;
+  });
+
+  test("that nobody needs for a while is unloaded where the policy says so, and loads for the next request", async () => {
+    const bench = await createReadyBench({ idleMs: 10_000 });
+    const beat = () => {
+      bench.clock.advance(9_000);
+      bench.worker.say({ type: "heartbeat", decodingForMs: 0 });
+    };
+    beat();
+    const reading = read(bench.engine.generate(saying("a")));
+    await settle();
+    beat();
+    expect(bench.engine.state).toBe("ready");
+    finishAll(bench);
+    await reading.ended;
+    beat();
+    expect(bench.engine.state).toBe("ready");
+    bench.clock.advance(1_000);
+    await settle();
+    expect(bench.engine.state).toBe("unloaded");
+    expect(bench.clock.pending).toBe(0);
+    const next = bench.engine.text.tokenize("a", { addSpecial: false, parseSpecial: false });
+    bench.worker.load();
+    expect(bench.worker.queries).toHaveLength(1);
+    next.catch(() => {});
+  });
+
+  test("that dies with nothing in hand is not restarted where it lives only while it is used", async () => {
+    const bench = await createReadyBench({ idleMs: 10_000 });
+    bench.worker.die();
+    expect(bench.engine.state).toBe("unloaded");
+    expect(bench.clock.pending).toBe(0);
+  });
+
+  test("that has failed is tried again at once by a load, and by a request only after a while", async () => {
+    const bench = createBench();
+    const first = bench.engine.load();
+    bench.worker.die(1, null);
+    await expect(first).rejects.toBeInstanceOf(EngineLoadError);
+    const early = read(bench.engine.generate(saying("early")));
+    await early.ended;
+    expect(String(errorOf(early))).toContain("it is tried again in 60 s");
+    expect(bench.workers).toHaveLength(1);
+
+    const second = bench.engine.load();
+    expect(bench.workers).toHaveLength(2);
+    bench.worker.die(1, null);
+    await expect(second).rejects.toBeInstanceOf(EngineLoadError);
+
+    bench.clock.advance(119_999);
+    const waiting = read(bench.engine.generate(saying("still early")));
+    await waiting.ended;
+    expect(bench.workers).toHaveLength(2);
+    bench.clock.advance(1);
+    const late = read(bench.engine.generate(saying("late")));
+    await settle();
+    expect(bench.workers).toHaveLength(3);
+    bench.worker.load();
+    finishAll(bench);
+    await late.ended;
+    expect(late.outcome).toBe("done");
+  });
+
+  test("tells of its states until nobody listens any more", async () => {
+    const bench = createBench();
+    const states: LifeState[] = [];
+    const leave = bench.engine.onStateChange((state) => states.push(state));
+    const load = bench.engine.load();
+    bench.worker.load();
+    await load;
+    bench.worker.die();
+    leave();
+    bench.worker.load();
+    expect(states).toEqual(["loading", "ready", "restarting"]);
+  });
+});
+
+test("an embedder goes through the same states", async () => {
+  const bench = createEmbedderBench({ idleMs: 1_000 });
+  const states: LifeState[] = [];
+  bench.embedder.onStateChange((state) => states.push(state));
+  const result = bench.embedder.embed(texts(["a"]));
+  bench.worker.load();
+  bench.worker.die();
+  bench.worker.load();
+  bench.worker.answer(1);
+  await result;
+  bench.clock.advance(1_000);
+  await settle();
+  const load = bench.embedder.load();
+  bench.worker.load();
+  await load;
+  const running = bench.embedder.embed(texts(["b"]));
+  const unloaded = bench.embedder.unload();
+  bench.worker.answer(2);
+  expect((await running).vectors).toHaveLength(1);
+  await unloaded;
+  expect(states).toEqual([
+    ...(["loading", "ready", "restarting", "ready", "unloading", "unloaded"] as const),
+    ...(["loading", "ready", "unloading", "unloaded"] as const),
+  ]);
+});
+
+/** The diagram's arrows. */
+const NEXT: Readonly<Record<LifeState, readonly LifeState[]>> = {
+  unloaded: ["loading", "stopped"],
+  loading: ["ready", "failed", "unloading", "stopped"],
+  ready: ["restarting", "unloaded", "unloading", "stopped"],
+  restarting: ["ready", "failed", "unloading", "unloaded", "stopped"],
+  failed: ["loading", "unloaded", "stopped"],
+  unloading: ["unloaded", "loading", "stopped"],
+  stopped: [],
+};
+
+const DEEDS = ["load", "unload", "abort", "request", "question", "loaded", "finish", "die", "wait", "beat"] as const;
+
+test("property: whatever happens, a life follows the diagram, and ends with nobody waiting and no timer", async () => {
+  const deeds = fc.array(fc.constantFrom(...DEEDS), { maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(deeds, fc.constantFrom(undefined, 5_000), async (list, idleMs) => {
+      const bench = createBench({ idleMs, maxFailedRestarts: 2 });
+      let last: LifeState = bench.engine.state;
+      bench.engine.onStateChange((state) => {
+        expect(NEXT[last]).toContain(state);
+        last = state;
+      });
+      const promises: Promise<unknown>[] = [];
+      const keep = (promise: Promise<unknown>) => promises.push(promise.catch(() => {}));
+      const act: Readonly<Record<(typeof DEEDS)[number], () => unknown>> = {
+        load: () => keep(bench.engine.load()),
+        unload: () => keep(bench.engine.unload()),
+        abort: () => keep(bench.engine.unload({ drain: false })),
+        request: () => keep(read(bench.engine.generate(saying("a"))).ended),
+        question: () => keep(bench.engine.text.detokenize([1])),
+        loaded: () => bench.workers.at(-1)?.load(),
+        finish: () => bench.workers.length > 0 && finishAll(bench),
+        die: () => bench.workers.at(-1)?.die(),
+        wait: () => bench.clock.advance(61_000),
+        beat: () => bench.workers.at(-1)?.say({ type: "heartbeat", decodingForMs: 0 }),
+      };
+      for (const deed of list) {
+        act[deed]();
+        await settle();
+        expect(last).toBe(bench.engine.state);
+        // Whatever is in hand has a process, or one is on its way.
+        if (bench.engine.counts.requests > 0) expect(["unloaded", "failed"]).not.toContain(bench.engine.state);
+      }
+      await bench.engine.stop();
+      await Promise.all(promises);
+      expect(bench.clock.pending).toBe(0);
+      expect(bench.engine.counts).toEqual({ requests: 0, submissions: 0 });
+      for (const worker of bench.workers) expect(worker.dead).toBe(true);
+    }),
+    { numRuns: 300 },
+  );
+}, 60_000);
