@@ -6,7 +6,7 @@ import type { Tally } from "../protocols/tally.ts";
 import type { HttpEnv } from "./context.ts";
 import { OPENAI_ERRORS } from "./error-form.ts";
 import { CLIENT_CLOSED_REQUEST, describeFailure } from "./errors.ts";
-import { eventStreamResponse } from "./event-stream.ts";
+import { eventStreamResponse, type Framing } from "./event-stream.ts";
 import type { ClientGeneration } from "./generation.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 
@@ -40,6 +40,7 @@ export type StreamedAnswer = {
   readonly encoder: StreamEncoder;
   readonly tally: Tally;
   readonly logger: Logger;
+  readonly framing: Framing;
   /** Puts an error of the generation in the protocol's words; as it is unless given. */
   readonly explain?: (error: unknown) => unknown;
 };
@@ -50,7 +51,7 @@ export type StreamedAnswer = {
  * of an error in mid-stream, and of a client that left.
  */
 export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer): Promise<Response> {
-  const { generation, encoder, tally, logger, explain = asItIs } = answer;
+  const { generation, encoder, tally, logger, framing, explain = asItIs } = answer;
   const facts = c.get("facts");
   const requestId = c.get("requestId");
   facts.tokens = tally.counts;
@@ -69,6 +70,7 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
     beat,
     heartbeat,
     encoder,
+    framing,
     comesAtOnce: () => facts.cache?.comesAtOnce() ?? false,
     describeError(error) {
       const failure = describeFailure(explain(error), requestId);

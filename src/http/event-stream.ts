@@ -4,6 +4,13 @@ import type { StreamEncoder } from "../protocols/stream.ts";
 import type { ClientGeneration } from "./generation.ts";
 import type { Beat, Heartbeat } from "./heartbeat.ts";
 
+/** How the pieces of a stream stand in its body. */
+export type Framing = {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Words that no client takes for an event; `""` where there is no place for such. */
+  readonly comment: (words: string) => string;
+};
+
 export type EventStreamOptions = {
   readonly generation: ClientGeneration;
   /** The generation's first event, which was awaited before a stream was promised, unless a sign of life came first. */
@@ -12,6 +19,7 @@ export type EventStreamOptions = {
   /** The signs of life after that one. It is stopped here. */
   readonly heartbeat: Heartbeat;
   readonly encoder: StreamEncoder;
+  readonly framing: Framing;
   /** Whether no event has to be waited for, so that many frames may be sent in one piece; false if absent. */
   readonly comesAtOnce?: () => boolean;
   /** What to tell the client about an error in mid-stream. */
@@ -30,17 +38,23 @@ export const EVENT_STREAM_HEADERS = {
   "x-accel-buffering": "no",
 };
 
+export const SERVER_SENT_EVENTS: Framing = {
+  headers: EVENT_STREAM_HEADERS,
+  // https://html.spec.whatwg.org/multipage/server-sent-events.html: a line that begins with a colon.
+  comment: (words) => `: ${words}\n\n`,
+};
+
 /** Frames to be sent, and whether they are the last ones. */
 type Piece = { readonly frames: string; readonly isLast: boolean };
 
 /**
- * A generation as a response of server-sent events. It is pulled: an event is taken from the generation only when the connection can
+ * A generation as a response that streams. It is pulled: an event is taken from the generation only when the connection can
  * take more, so a client that doesn't read holds back nothing but its own generation, and nothing piles up here. While no event comes,
  * signs of life may. An error in mid-stream is sent as a last event; a client that leaves cancels the generation. A short answer that comes at
  * once is a body of one piece. Rejects where the client has left before there is a body.
  */
 export async function eventStreamResponse(options: EventStreamOptions): Promise<Response> {
-  const { generation, encoder, heartbeat, comesAtOnce = () => false } = options;
+  const { generation, encoder, framing, heartbeat, comesAtOnce = () => false } = options;
   let begun = false;
   let opened = false;
   let ended = false;
@@ -61,7 +75,8 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
   }
 
   /** A stream that has not begun begins with it: that is an event, too. */
-  function encodeBeat({ comment, withEvent }: Beat): string {
+  function encodeBeat({ words, withEvent }: Beat): string {
+    const comment = framing.comment(words);
     return withEvent ? comment + (open() || encoder.beat()) : comment;
   }
 
@@ -95,7 +110,7 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
   let ahead = comesAtOnce() && options.beat === undefined ? await take() : undefined;
   if (ahead?.isLast === true) {
     end();
-    return new Response(ahead.frames, { headers: EVENT_STREAM_HEADERS });
+    return new Response(ahead.frames, { headers: framing.headers });
   }
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
@@ -132,5 +147,5 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
     // Nothing is made ahead of what was asked for.
     { highWaterMark: 0 },
   );
-  return new Response(body, { headers: EVENT_STREAM_HEADERS });
+  return new Response(body, { headers: framing.headers });
 }

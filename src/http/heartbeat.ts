@@ -11,9 +11,10 @@ const EVENT_TICKS = 10;
 /** A stream whose request has its turn begins after so long: until then what is wrong with it may get a status of its own. */
 const ADMITTED_TICKS = 3;
 
-/** A sign of life: a comment (https://html.spec.whatwg.org/multipage/server-sent-events.html: a line that begins with a colon). */
+/** A sign of life. */
 export type Beat = {
-  readonly comment: string;
+  /** For a comment. */
+  readonly words: string;
   /** Whether an event comes with it, which clients count. */
   readonly withEvent: boolean;
 };
@@ -57,7 +58,7 @@ export function startHeartbeat(wait: Wait | undefined): Heartbeat {
   timer.unref();
 
   function beat(words: string, withEvent: boolean): void {
-    if (!send({ comment: `: ${words}\n\n`, withEvent }) || !withEvent) return;
+    if (!send({ words, withEvent }) || !withEvent) return;
     hasBegun = true;
     quietTicks = 0;
   }

@@ -21,10 +21,10 @@ import { modelsFor } from "./model.ts";
 type Body = Readonly<Record<string, unknown>>;
 
 /** The field in which a protocol has the conversation. */
-type Conversation = "messages" | "input";
+export type Conversation = "messages" | "input";
 
 /** A preset that a request names, with the texts of its variables. */
-type PresetUse = { readonly preset: Preset; readonly values: Values };
+export type PresetUse = { readonly preset: Preset; readonly values: Values };
 
 /** A body that is to be read, and the preset that it names. */
 export type OpenedRequest = { readonly body: unknown; readonly use: PresetUse | undefined };

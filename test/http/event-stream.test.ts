@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { GenerationEvent } from "../../src/generation/event.ts";
-import { eventStreamResponse } from "../../src/http/event-stream.ts";
+import { eventStreamResponse, SERVER_SENT_EVENTS } from "../../src/http/event-stream.ts";
 import { startGeneration } from "../../src/http/generation.ts";
 import { startHeartbeat } from "../../src/http/heartbeat.ts";
 import type { StreamEncoder } from "../../src/protocols/stream.ts";
@@ -28,6 +28,7 @@ async function respond(events: Parameters<typeof script>[0], comesAtOnce = false
     beat: undefined,
     heartbeat: startHeartbeat(undefined),
     encoder: plain,
+    framing: SERVER_SENT_EVENTS,
     comesAtOnce: () => comesAtOnce,
     describeError: (error) => ({ message: String(error), type: "server_error", param: null, code: null }),
     onEnd: () => {

@@ -1,91 +1,56 @@
 import type { Handler } from "hono";
-import type { Logger } from "pino";
-import type { Generate } from "../../generation/layer.ts";
+import type { Generation } from "../../generation/wish.ts";
 import { newAnswer } from "../../protocols/chat/answer.ts";
-import { decodeChatRequest } from "../../protocols/chat/decode.ts";
+import { type ChatRequest, decodeChatRequest } from "../../protocols/chat/decode.ts";
 import { encodeCompletion } from "../../protocols/chat/encode.ts";
 import { createChunkEncoder } from "../../protocols/chat/encode-chunks.ts";
 import { complete } from "../../protocols/complete.ts";
-import { createTally } from "../../protocols/tally.ts";
-import type { ModelDirectory } from "../../routing/directory.ts";
+import type { ToolOffer } from "../../protocols/tools/offer.ts";
 import type { State } from "../../store/state.ts";
-import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
-import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
-import { atPlaces, chatPlaces, noteDroppedKeywords } from "../dropped-keywords.ts";
-import { noteNews, startGeneration } from "../generation.ts";
-import { readJson } from "../json-body.ts";
-import { chooseModel } from "../model.ts";
-import { addPreset, type OpenPreset } from "../preset.ts";
+import { chatPlaces } from "../dropped-keywords.ts";
+import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
+import { addPreset } from "../preset.ts";
 import { rememberChat } from "../remember-chat.ts";
 import { assertRoom, stateOf } from "../tenant.ts";
-import { makeTerms } from "../terms.ts";
-
-export type ChatDeps = {
-  readonly generate: Generate;
-  readonly models: ModelDirectory;
-  readonly openPreset: OpenPreset;
-  /** Where answers are kept that are to be stored. */
-  readonly state: State;
-  readonly logger: Logger;
-  /** The time in Unix ms. */
-  readonly now: () => number;
-};
 
 /** `POST /v1/chat/completions`, whole and streamed. */
-export function chatCompletions({ generate, models, openPreset, state, logger, now }: ChatDeps): Handler<HttpEnv> {
-  return async (c) => {
-    // Taken before the body is read: reading a chunked body puts another Request in its place.
-    const connection = c.req.raw.signal;
-    const { body, use } = openPreset(c, await readJson(c), "messages");
-    const chat = decodeChatRequest(body);
-    const wish = addPreset(use, chat.wish);
-    const { generation: wanted, offer } = complete(chat, wish);
-    c.get("facts").droppedTools = offer.dropped;
-    const model = chooseModel(c, models, chat.model);
+export function chatCompletions(deps: EndpointDeps & { readonly state: State }): Handler<HttpEnv> {
+  return answerCalls(chatEndpoint(deps), deps);
+}
 
-    if (chat.memory !== undefined) assertRoom(c, stateOf(c, state));
-    const places = chatPlaces(offer.places);
-    noteDroppedKeywords(c, wanted, places);
-    const terms = makeTerms(c, chat.serviceTier);
-    const { priority } = terms;
-    const answer = newAnswer(model, Math.floor(now() / 1000), wanted.choices, {
-      tellsFunctionCall: chat.answersFunctionCall,
-      priority,
-      toolLabels: offer.labels,
-    });
-    const tally = createTally(answer.choices);
-    const id = c.get("requestId");
-    const started = startGeneration(
-      generate,
-      {
-        ...wanted,
-        id,
-        model: model.id,
-        terms,
-        observe: noteNews(c, tally),
-        cache: { ...makeCacheWish(c, wish.cache), isWhole: !chat.stream },
-      },
-      connection,
-    );
-    const generation =
-      chat.memory === undefined ? started : rememberChat(started, { ...chat.memory, answer }, stateOf(c, state));
-    const events = { [Symbol.asyncIterator]: () => generation.events };
-    const explain = (error: unknown) => atPlaces(error, places);
-    return answerClient(
-      c,
-      generation,
-      () =>
-        chat.stream
-          ? answerStreamed(c, {
-              generation,
-              encoder: createChunkEncoder(answer, tally, chat.includeUsage),
-              tally,
-              logger,
-              explain,
-            })
-          : answerWhole(c, tally, encodeCompletion(answer, events, tally)),
-      explain,
-    );
+type Order = Ordered & { readonly generation: Generation; readonly labels: ToolOffer["labels"] };
+
+function chatEndpoint({
+  generate,
+  now,
+  state,
+}: Pick<EndpointDeps, "generate" | "now"> & { readonly state: State }): Endpoint<ChatRequest, Order> {
+  return {
+    conversation: "messages",
+    decode: decodeChatRequest,
+    order(request, use) {
+      const wish = addPreset(use, request.wish);
+      const { generation, offer } = complete(request, wish);
+      return { generation, wish, places: chatPlaces(offer.places), dropped: offer.dropped, labels: offer.labels };
+    },
+    begin({ c, request, order, model, terms }) {
+      const { memory } = request;
+      if (memory !== undefined) assertRoom(c, stateOf(c, state));
+      const answer = newAnswer(model, Math.floor(now() / 1000), order.generation.choices, {
+        tellsFunctionCall: request.answersFunctionCall,
+        priority: terms.priority,
+        toolLabels: order.labels,
+      });
+      return {
+        choices: answer.choices,
+        generate,
+        whole: (events, tally) => encodeCompletion(answer, events, tally),
+        encoder: (tally) => createChunkEncoder(answer, tally, request.includeUsage),
+        ...(memory !== undefined && {
+          keep: (generation) => rememberChat(generation, { ...memory, answer }, stateOf(c, state)),
+        }),
+      };
+    },
   };
 }

@@ -1,75 +1,48 @@
 import type { Handler } from "hono";
-import type { Logger } from "pino";
 import { ContextLengthExceededError } from "../../generation/errors.ts";
-import type { Generate } from "../../generation/layer.ts";
+import type { Generation } from "../../generation/wish.ts";
 import { estimatePrompt } from "../../keys/estimate.ts";
 import { complete } from "../../protocols/complete.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { newAnswer } from "../../protocols/messages/answer.ts";
-import { decodeCountRequest, decodeMessagesRequest } from "../../protocols/messages/decode.ts";
+import { decodeCountRequest, decodeMessagesRequest, type MessagesRequest } from "../../protocols/messages/decode.ts";
 import { encodeWholeMessage } from "../../protocols/messages/encode.ts";
 import { createMessageEncoder } from "../../protocols/messages/encode-stream.ts";
-import { createTally } from "../../protocols/tally.ts";
-import type { ModelDirectory } from "../../routing/directory.ts";
-import { answerClient, answerStreamed, answerWhole } from "../answer.ts";
-import { makeCacheWish } from "../cache-control.ts";
 import type { HttpEnv } from "../context.ts";
-import { atPlaces, messagesPlaces, noteDroppedKeywords, type SchemaPlaces } from "../dropped-keywords.ts";
-import { noteNews, startGeneration } from "../generation.ts";
+import { atPlaces, messagesPlaces, type SchemaPlaces } from "../dropped-keywords.ts";
+import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";
-import { addPreset, type OpenPreset } from "../preset.ts";
+import { addPreset } from "../preset.ts";
 import { answerQuestion, measurePrompt } from "../question.ts";
-import { makeTerms } from "../terms.ts";
 
-export type MessagesDeps = {
-  readonly generate: Generate;
-  readonly models: ModelDirectory;
-  readonly openPreset: OpenPreset;
-  readonly logger: Logger;
-};
+type Order = Ordered & { readonly generation: Generation };
 
 /** `POST /v1/messages`, whole and streamed. */
-export function createMessage({ generate, models, openPreset, logger }: MessagesDeps): Handler<HttpEnv> {
-  return async (c) => {
-    // Taken before the body is read: reading a chunked body puts another Request in its place.
-    const connection = c.req.raw.signal;
-    const { body, use } = openPreset(c, await readJson(c), "messages");
-    const request = decodeMessagesRequest(body, use?.preset.maxTokens !== undefined);
-    const wish = addPreset(use, request.wish);
-    const { generation: wanted, offer } = complete(request, wish);
-    c.get("facts").droppedTools = [...offer.dropped, ...request.droppedFields];
-    const model = chooseModel(c, models, request.model);
+export function createMessage(deps: EndpointDeps): Handler<HttpEnv> {
+  return answerCalls(messagesEndpoint(deps), deps);
+}
 
-    const terms = makeTerms(c, request.serviceTier);
-    const answer = newAnswer(model.id, model.details().contextTokens, request.showThinking, terms.priority);
-    const tally = createTally(1);
-    const id = c.get("requestId");
-    const cache = { ...makeCacheWish(c, wish.cache), isWhole: !request.stream };
-    const places = messagesPlaces(offer.places);
-    noteDroppedKeywords(c, wanted, places);
-    const generation = startGeneration(
-      generate,
-      {
-        ...wanted,
-        id,
-        model: model.id,
-        terms,
-        observe: noteNews(c, tally),
-        cache,
-      },
-      connection,
-    );
-    const events = { [Symbol.asyncIterator]: () => generation.events };
-    return answerClient(
-      c,
-      generation,
-      () =>
-        request.stream
-          ? answerStreamed(c, { generation, encoder: createMessageEncoder(answer, tally, id), tally, logger })
-          : answerWhole(c, tally, encodeWholeMessage(answer, events, tally)),
-      (error) => explain(error, places),
-    );
+function messagesEndpoint({ generate }: Pick<EndpointDeps, "generate">): Endpoint<MessagesRequest, Order> {
+  return {
+    conversation: "messages",
+    decode: (body, use) => decodeMessagesRequest(body, use?.preset.maxTokens !== undefined),
+    order(request, use) {
+      const wish = addPreset(use, request.wish);
+      const { generation, offer } = complete(request, wish);
+      const dropped = [...offer.dropped, ...request.droppedFields];
+      return { generation, wish, places: messagesPlaces(offer.places), dropped };
+    },
+    begin({ c, request, order, model, terms }) {
+      const answer = newAnswer(model.id, model.details().contextTokens, request.showThinking, terms.priority);
+      return {
+        choices: 1,
+        generate,
+        whole: (events, tally) => encodeWholeMessage(answer, events, tally),
+        encoder: (tally) => createMessageEncoder(answer, tally, c.get("requestId")),
+        explain: (error) => explain(error, order.places),
+      };
+    },
   };
 }
 
@@ -77,7 +50,7 @@ export function createMessage({ generate, models, openPreset, logger }: Messages
 export function countMessageTokens({
   models,
   openPreset,
-}: Pick<MessagesDeps, "models" | "openPreset">): Handler<HttpEnv> {
+}: Pick<EndpointDeps, "models" | "openPreset">): Handler<HttpEnv> {
   return async (c) => {
     const connection = c.req.raw.signal;
     const { body, use } = openPreset(c, await readJson(c), "messages");

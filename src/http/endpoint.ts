@@ -1,0 +1,146 @@
+import type { Context, Handler } from "hono";
+import type { Logger } from "pino";
+import type { Backend } from "../generation/backend.ts";
+import type { GenerationEvent } from "../generation/event.ts";
+import type { Generate } from "../generation/layer.ts";
+import type { GenerationRequest } from "../generation/request.ts";
+import type { Terms } from "../generation/terms.ts";
+import type { Generation, Unprompted } from "../generation/wish.ts";
+import type { ServiceTier } from "../protocols/service-tier.ts";
+import type { StreamEncoder } from "../protocols/stream.ts";
+import { createTally, type Tally } from "../protocols/tally.ts";
+import type { ModelDirectory } from "../routing/directory.ts";
+import { answerClient, answerStreamed, answerWhole } from "./answer.ts";
+import { makeCacheWish } from "./cache-control.ts";
+import type { HttpEnv } from "./context.ts";
+import { atPlaces, noteDroppedKeywords, type SchemaPlaces } from "./dropped-keywords.ts";
+import { type Framing, SERVER_SENT_EVENTS } from "./event-stream.ts";
+import { type ClientGeneration, noteNews, startGeneration } from "./generation.ts";
+import { readJson } from "./json-body.ts";
+import { chooseModel } from "./model.ts";
+import { type Conversation, type OpenPreset, type PresetUse, refusePreset } from "./preset.ts";
+import { makeTerms } from "./terms.ts";
+
+/** What every endpoint's requests say. */
+export type Asked = {
+  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  readonly model: string | undefined;
+  readonly stream: boolean;
+  /** Undefined is as good as `auto`. */
+  readonly serviceTier?: ServiceTier | undefined;
+  /** Whether nobody waits for the answer: it is fetched later. */
+  readonly background?: boolean;
+};
+
+/** What is to be generated for a request; of completions all but the prompts. */
+export type Ordered = {
+  readonly generation: Omit<Generation, "prompt">;
+  /** What is asked for, together with what its preset says. */
+  readonly wish: Unprompted;
+  /** Where the schemas of its format and of its tools stand. */
+  readonly places: SchemaPlaces;
+  /** What it offers that the model is not told of, in the client's words. */
+  readonly dropped: readonly string[];
+};
+
+/** A request on its way to the model. */
+export type Call<Request, Order> = {
+  readonly c: Context<HttpEnv>;
+  readonly request: Request;
+  readonly order: Order;
+  readonly use: PresetUse | undefined;
+  readonly model: Backend;
+  readonly terms: Terms;
+  /** Stands for the client's connection. */
+  readonly connection: AbortSignal;
+};
+
+/** What is to be generated, for whom, and on which terms. */
+type Sent<Order extends Ordered> = Order["generation"] &
+  Pick<GenerationRequest, "id" | "model" | "terms" | "cache" | "observe">;
+
+/** How a call is answered. */
+export type Answering<Order extends Ordered> = {
+  /** How many choices end, of all generations together. */
+  readonly choices: number;
+  readonly generate: (request: Sent<Order> & { readonly signal: AbortSignal }) => AsyncIterable<GenerationEvent>;
+  /** Called when the limits of the request's key have let it in. */
+  readonly onAccepted?: () => void;
+} & (ByEvents | ByItself<Order>);
+
+type ByEvents = {
+  /** The whole answer, when the last event has come. */
+  readonly whole: (events: AsyncIterable<GenerationEvent>, tally: Tally) => Promise<object>;
+  readonly encoder: (tally: Tally) => StreamEncoder;
+  /** Puts an error of the generation in the protocol's words; unless given, only the places of schemas are. */
+  readonly explain?: (error: unknown) => unknown;
+  /** What else is done with the events, before the client has them. */
+  readonly keep?: (generation: ClientGeneration) => ClientGeneration;
+};
+
+type ByItself<Order extends Ordered> = {
+  readonly respond: (generation: ClientGeneration, sent: Sent<Order>) => Promise<Response>;
+};
+
+/** An endpoint that generates: what its protocol says of it. `answerCalls` does the rest. */
+export type Endpoint<Request extends Asked, Order extends Ordered> = {
+  /** The field of its requests in which the conversation is, to which a preset adds; undefined where it takes no presets. */
+  readonly conversation: Conversation | undefined;
+  /** How its streams are framed; server-sent events unless given. */
+  readonly framing?: Framing;
+  /** Understands a body. Throws `InvalidRequestError`. */
+  readonly decode: (body: unknown, use: PresetUse | undefined) => Request;
+  /** What is to be generated, defaults and all. Throws `InvalidRequestError` for what doesn't go together. */
+  readonly order: (request: Request, use: PresetUse | undefined, c: Context<HttpEnv>) => Order;
+  readonly begin: (call: Call<Request, Order>) => Answering<Order> | Promise<Answering<Order>>;
+};
+
+/** What answers the calls of endpoints. */
+export type EndpointDeps = {
+  readonly generate: Generate;
+  readonly models: ModelDirectory;
+  readonly openPreset: OpenPreset;
+  readonly logger: Logger;
+  /** The time in Unix ms. */
+  readonly now: () => number;
+};
+
+/** Answers the calls of an endpoint, whole and streamed: from the request's body to the last byte. */
+export function answerCalls<Request extends Asked, Order extends Ordered>(
+  endpoint: Endpoint<Request, Order>,
+  { models, openPreset, logger }: Pick<EndpointDeps, "models" | "openPreset" | "logger">,
+): Handler<HttpEnv> {
+  const { conversation, framing = SERVER_SENT_EVENTS } = endpoint;
+  return async (c) => {
+    // Taken before the body is read: reading a chunked body puts another Request in its place.
+    const connection = c.req.raw.signal;
+    const json = await readJson(c);
+    if (conversation === undefined) refusePreset(json);
+    const { body, use } =
+      conversation === undefined ? { body: json, use: undefined } : openPreset(c, json, conversation);
+    const request = endpoint.decode(body, use);
+    const model = chooseModel(c, models, request.model);
+    const order = endpoint.order(request, use, c);
+    const { wish, places } = order;
+    c.get("facts").droppedTools = order.dropped;
+    noteDroppedKeywords(c, order.generation, places);
+    const isAwaited = request.background !== true;
+    const terms = makeTerms(c, request.serviceTier, isAwaited);
+    const cache = { ...makeCacheWish(c, wish.cache, isAwaited), isWhole: !request.stream };
+
+    const answering = await endpoint.begin({ c, request, order, use, model, terms, connection });
+    const tally = createTally(answering.choices);
+    const observe = noteNews(c, tally, answering.onAccepted);
+    const sent: Sent<Order> = { ...order.generation, id: c.get("requestId"), model: model.id, terms, cache, observe };
+    const wanted = isAwaited ? connection : new AbortController().signal;
+    const started = startGeneration(answering.generate, sent, wanted);
+    if ("respond" in answering) return answering.respond(started, sent);
+    const { explain = (error: unknown) => atPlaces(error, places) } = answering;
+    const generation = answering.keep?.(started) ?? started;
+    const respond = () =>
+      request.stream
+        ? answerStreamed(c, { generation, encoder: answering.encoder(tally), tally, logger, explain, framing })
+        : answerWhole(c, tally, answering.whole({ [Symbol.asyncIterator]: () => generation.events }, tally));
+    return answerClient(c, generation, respond, explain);
+  };
+}
