@@ -176,7 +176,12 @@ const LACKS: Readonly<Record<Lacking, Lack>> = {
   embeddings: { param: "model", code: "unsupported_model", sentence: "makes no embeddings here." },
   chat: lackOf("takes no conversations."),
   infill: lackOf("can't fill in the middle."),
-  reranking: lackOf("is no reranker."),
+  reranking: {
+    ...{ param: "model", code: "unsupported_model" },
+    sentence:
+      "is no reranker. Serve a reranking model, such as bge-reranker-v2-m3 or Qwen3-Reranker, " +
+      "or compare embeddings from /v1/embeddings.",
+  },
   tokenizing: lackOf("can't be asked about the tokens of a text."),
   tools: lackOf("calls no tools: leave 'tools' out.", "tools"),
   schemas: lackOf("can't be held to a format: leave it out.", "response_format"),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Embed, EmbeddingRefusedError } from "../../src/generation/embedding.ts";
 import { error } from "../../src/protocols/openai-responses.ts";
-import { createTestApp, MODEL_ID, script, servedModel } from "./support.ts";
+import { createTestApp, jsonInit, MODEL_ID, script, servedModel } from "./support.ts";
 
 /** A reranker for which a document is the better the longer it is. */
 const likesLength: Embed = async ({ items }) => ({
@@ -10,7 +10,8 @@ const likesLength: Embed = async ({ items }) => ({
 });
 
 function post(embed: Embed, path: string, body: Readonly<Record<string, unknown>>) {
-  const { app } = createTestApp({ models: [servedModel(script([]), { embed })] });
+  const { can } = servedModel(script([]));
+  const { app } = createTestApp({ models: [servedModel(script([]), { embed, can: { ...can, reranking: true } })] });
   return app.request(path, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -40,6 +41,16 @@ describe.each(["/v1/rerank", "/rerank"])("POST %s", (path) => {
   it("is a 400 that says which kind of model is needed, for one that is no reranker", async () => {
     const refuse: Embed = () => Promise.reject(new EmbeddingRefusedError(0, { code: "not_a_reranker" }));
     const response = await post(refuse, path, { documents: ["a"] });
+    expect(response.status).toBe(400);
+    const body = error.parse(await response.json());
+    expect(body.error).toMatchObject({ param: "model", code: "unsupported_model" });
+    expect(body.error.message).toContain("reranking model");
+  });
+
+  it("asks nothing of a model that is known to be none", async () => {
+    const embed: Embed = () => Promise.reject(new Error("nobody asks"));
+    const { app } = createTestApp({ models: [servedModel(script([]), { embed })] });
+    const response = await app.request(path, jsonInit({ model: MODEL_ID, query: "which?", documents: ["a"] }));
     expect(response.status).toBe(400);
     const body = error.parse(await response.json());
     expect(body.error).toMatchObject({ param: "model", code: "unsupported_model" });

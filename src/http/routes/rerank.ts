@@ -1,4 +1,5 @@
 import type { Handler } from "hono";
+import { NotSupportedByModelError } from "../../generation/errors.ts";
 import { refusalError } from "../../protocols/embeddings/refusal.ts";
 import { decodeRerankRequest } from "../../protocols/rerank/decode.ts";
 import { encodeRanking } from "../../protocols/rerank/encode.ts";
@@ -14,6 +15,7 @@ export function rerank(models: ModelDirectory): Handler<HttpEnv> {
     const connection = c.req.raw.signal;
     const request = decodeRerankRequest(await readJson(c));
     const model = chooseModel(c, models, request.model, "rerank");
+    if (!model.can.reranking) throw new NotSupportedByModelError(model.id, "reranking");
     return answerWithVectors(c, {
       model,
       work: request.work,
