@@ -1,16 +1,6 @@
 import type { TokenScores } from "../contract/native.ts";
-import type { Slot } from "./placement.ts";
-import { nextReplayedToken, type Sequence } from "./sequence.ts";
-
-/** The share of one sequence in one native call. */
-export type Work = {
-  readonly sequence: Sequence;
-  readonly slot: Slot;
-  readonly tokens: readonly number[];
-  readonly wantLogits: boolean;
-  /** Whether the tokens that follow each of these in the prompt are scored. */
-  readonly isScored?: boolean;
-};
+import type { Work } from "./plan.ts";
+import { nextReplayedToken } from "./sequence.ts";
 
 /** What comes after the evaluated tokens. */
 export type Drawn = {
@@ -20,30 +10,6 @@ export type Drawn = {
   readonly replayed: boolean;
   readonly scores: TokenScores | undefined;
 };
-
-/**
- * Whether the logits after the evaluated tokens are of use. Tokens from before a crash need no draw, but their scores may not have
- * reached the client when it came; and where they were evaluated with the prompt, all of them are past.
- */
-export function wantsLogits(sequence: Sequence): boolean {
-  const { request, prompt, prefill } = sequence;
-  if (request.maxTokens === 0) return false;
-  const replayed = prefill.length === prompt.length + request.replay.length;
-  return replayed || request.logprobs !== undefined || nextReplayedToken(sequence) === undefined;
-}
-
-/** The next token of every sequence that is past its prompt, in ascending slot order: llama.cpp merges only ascending ones. */
-export function decodesOf(sequences: Iterable<Sequence>): Work[] {
-  const work: Work[] = [];
-  for (const sequence of sequences) {
-    const { request, slot, prompt, prefill, output } = sequence;
-    if (slot === undefined || slot.tokens.length < prefill.length) continue;
-    const token = output[slot.tokens.length - prompt.length];
-    if (token === undefined) throw new Error(`sequence ${request.id} has no token at ${slot.tokens.length}`);
-    work.push({ sequence, slot, tokens: [token], wantLogits: wantsLogits(sequence) });
-  }
-  return work.sort((a, b) => a.slot.index - b.slot.index);
-}
 
 /** Draws the next token from what the call in progress leaves. Undefined where it is known from before a crash, or too early. */
 export async function drawAfter({ sequence, wantLogits }: Work, logitIndex: number): Promise<Drawn | undefined> {

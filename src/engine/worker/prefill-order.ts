@@ -7,65 +7,73 @@ const OLDEST_EVERY = 4;
 /** How many prompt tokens of each class cost a tenant the same. */
 export const PREFILL_WEIGHTS: Readonly<Record<Priority, number>> = { interactive: 4, default: 2, batch: 1 };
 
-/** Says whose prompt is evaluated next. */
+/** What every tenant with prompts was given so far; plain data, which nothing here changes. */
 export type PrefillOrder = {
-  /** The sequence that has the next chunk; undefined where no prompt is left. */
-  next(oldestFirst: Iterable<Sequence>): Sequence | undefined;
-  /** Takes in that a chunk of so many tokens was evaluated. */
-  charge(sequence: Sequence, tokens: number): void;
+  /** In the order in which the tenants came. Kept for as long as they have prompts. */
+  readonly accounts: ReadonlyMap<string, Account>;
+  /** Weighted tokens that the tenants were given on average. */
+  readonly clock: number;
+  /** How often a prompt was chosen. */
+  readonly chunks: number;
 };
 
-/** Kept of a tenant for as long as it has prompts. */
 type Account = {
   /** Weighted tokens, counted on from where the clock was when the tenant came. */
-  spent: number;
+  readonly spent: number;
   /** Chunks, counted on from all chunks of that time. */
-  chunks: number;
+  readonly chunks: number;
 };
 
+export const NOBODY_SERVED: PrefillOrder = { accounts: new Map(), clock: 0, chunks: 0 };
+
 /**
- * Deals chunks among the tenants that have prompts: each goes to the tenant that has spent least. Within a tenant it goes to the prompt
+ * The sequence that has the next chunk, undefined where no prompt is left, and the order after that choice.
+ *
+ * Chunks are dealt among the tenants that have prompts: each goes to the tenant that has spent least. Within a tenant it goes to the prompt
  * that has least left, so that a short question does not wait for a long document; but every fourth goes to the oldest, so that the
  * document gets on.
  *
  * A tenant that comes has spent as much as the others have on average, by a clock that also counts what those who left have spent. So
  * nobody has credit for idle times, and a stream of newcomers can't keep a tenant from its turn.
  */
-export function createPrefillOrder(): PrefillOrder {
-  const accounts = new Map<string, Account>();
-  let clock = 0;
-  let chunks = 0;
+export function nextPrompt(
+  order: PrefillOrder,
+  oldestFirst: Iterable<Sequence>,
+): { readonly sequence: Sequence | undefined; readonly order: PrefillOrder } {
+  const prompts = Map.groupBy(unfinished(oldestFirst), ({ request }) => request.tenant);
+  const { accounts, clock } = settle(order, prompts);
+  const chunks = order.chunks + 1;
+  let next: readonly [string, Account] | undefined;
+  // Of equals the latest comes first: it has waited for a chunk already, the one during which it came.
+  for (const entry of accounts) if (next === undefined || entry[1].spent <= next[1].spent) next = entry;
+  if (next === undefined) return { sequence: undefined, order: { accounts, clock, chunks } };
+  const [tenant, account] = next;
+  const mine = prompts.get(tenant) ?? [];
+  const isOldestsTurn = account.chunks % OLDEST_EVERY === OLDEST_EVERY - 1;
+  accounts.set(tenant, { ...account, chunks: account.chunks + 1 });
+  const sequence = isOldestsTurn
+    ? mine[0]
+    : mine.reduce((least, each) => (tokensLeft(each) < tokensLeft(least) ? each : least));
+  return { sequence, order: { accounts, clock, chunks } };
+}
 
-  function settle(tenants: ReadonlyMap<string, unknown>): void {
-    for (const tenant of accounts.keys()) if (!tenants.has(tenant)) accounts.delete(tenant);
-    // Without anybody to compare with, it begins anew.
-    const least = Math.min(...Array.from(accounts.values(), ({ spent }) => spent));
-    clock = accounts.size === 0 ? 0 : Math.max(clock, least);
-    for (const tenant of tenants.keys()) if (!accounts.has(tenant)) accounts.set(tenant, { spent: clock, chunks });
-  }
+/** The order after a chunk of so many tokens was evaluated. */
+export function charge(order: PrefillOrder, { request }: Sequence, tokens: number): PrefillOrder {
+  const account = order.accounts.get(request.tenant);
+  if (account === undefined) return order;
+  const spent = tokens / PREFILL_WEIGHTS[request.priority];
+  const accounts = new Map(order.accounts).set(request.tenant, { ...account, spent: account.spent + spent });
+  return { ...order, accounts, clock: order.clock + spent / accounts.size };
+}
 
-  return {
-    next(oldestFirst) {
-      const prompts = Map.groupBy(unfinished(oldestFirst), ({ request }) => request.tenant);
-      settle(prompts);
-      chunks += 1;
-      let next: readonly [string, Account] | undefined;
-      // Of equals the latest comes first: it has waited for a chunk already, the one during which it came.
-      for (const entry of accounts) if (next === undefined || entry[1].spent <= next[1].spent) next = entry;
-      if (next === undefined) return undefined;
-      const [tenant, account] = next;
-      const mine = prompts.get(tenant) ?? [];
-      if (account.chunks++ % OLDEST_EVERY === OLDEST_EVERY - 1) return mine[0];
-      return mine.reduce((least, each) => (tokensLeft(each) < tokensLeft(least) ? each : least));
-    },
-    charge({ request }, tokens) {
-      const account = accounts.get(request.tenant);
-      if (account === undefined) return;
-      const spent = tokens / PREFILL_WEIGHTS[request.priority];
-      account.spent += spent;
-      clock += spent / accounts.size;
-    },
-  };
+/** Forgets who has no prompts any more, and opens accounts for those who are new. */
+function settle({ accounts, clock, chunks }: PrefillOrder, tenants: ReadonlyMap<string, unknown>) {
+  const settled = new Map([...accounts].filter(([tenant]) => tenants.has(tenant)));
+  // Without anybody to compare with, it begins anew.
+  const least = Math.min(...Array.from(settled.values(), ({ spent }) => spent));
+  const now = settled.size === 0 ? 0 : Math.max(clock, least);
+  for (const tenant of tenants.keys()) if (!settled.has(tenant)) settled.set(tenant, { spent: now, chunks });
+  return { accounts: settled, clock: now };
 }
 
 function* unfinished(sequences: Iterable<Sequence>): Iterable<Sequence> {

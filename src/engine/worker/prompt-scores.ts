@@ -1,7 +1,7 @@
 import type { PromptToken } from "../contract/messages.ts";
 import type { Tokenizer, TokenScores } from "../contract/native.ts";
-import type { Work } from "./draw.ts";
 import { describeScores } from "./logprobs.ts";
+import type { Work } from "./plan.ts";
 
 /**
  * Scores the tokens that follow those of a piece of a prompt, from the logits that the call in progress leaves.

@@ -1,11 +1,11 @@
 import type { SequenceRequest, SequenceUpdate } from "../contract/messages.ts";
 import type { Batcher, Tokenizer, TokenScores } from "../contract/native.ts";
-import { cutChunk } from "./chunk.ts";
-import { type Drawn, decodesOf, drawAfter, type Work, wantsLogits } from "./draw.ts";
+import { type Drawn, drawAfter } from "./draw.ts";
 import { type Boundary, headTokensOf } from "./head.ts";
 import { describeScores } from "./logprobs.ts";
 import type { Placement } from "./placement.ts";
-import { createPrefillOrder } from "./prefill-order.ts";
+import { canWait, plan, type Work, wantsLogits } from "./plan.ts";
+import { charge, NOBODY_SERVED } from "./prefill-order.ts";
 import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
 import { createPrefillShare, type PrefillShare } from "./prefill-share.ts";
 import type { PrefixStore } from "./prefix-store.ts";
@@ -55,7 +55,7 @@ export class Scheduler {
   readonly #running = new Map<number, Sequence>();
   /** Cancelled in mid-step: what they hold is in native hands until the step ends. */
   readonly #leaving: Sequence[] = [];
-  readonly #prefillOrder = createPrefillOrder();
+  #prefillOrder = NOBODY_SERVED;
   #wake: (() => void) | undefined;
   #stopped = false;
   #decodingSince: number | undefined;
@@ -138,14 +138,14 @@ export class Scheduler {
   async run(): Promise<void> {
     while (!this.#stopped) {
       await this.#admit();
-      const decodes = decodesOf(this.#running.values());
+      const decodes = this.#plan("decode");
       if (decodes.length > 0) {
         const startedAt = performance.now();
         await this.#evaluate(decodes);
         this.#timeShare.decoded(performance.now() - startedAt);
         if (!this.#timeShare.mayPrefill()) continue;
       }
-      const isPaced = decodes.length > 0 || this.#canWait();
+      const isPaced = decodes.length > 0 || canWait([...this.#running.values()]);
       const startedAt = performance.now();
       const prefilledTokens = await this.#prefill(isPaced ? this.#pace.budgetTokens() : this.#batcher.maxBatchTokens);
       if (decodes.length > 0) this.#timeShare.prefilled(performance.now() - startedAt);
@@ -182,29 +182,34 @@ export class Scheduler {
     this.#running.set(request.id, sequence);
   }
 
-  /** Whether nobody runs who is in a hurry: whoever comes then has a turn soon, though it makes prompts take a little longer. */
-  #canWait(): boolean {
-    return [...this.#running.values()].every(({ request }) => request.priority === "batch");
+  /** What the next native call is to evaluate in this turn. */
+  #plan(turn: "decode" | number): readonly Work[] {
+    const running = [...this.#running.values()];
+    const { work, order } = plan({ running, turn, order: this.#prefillOrder, chunkTokens: this.#chunkTokens });
+    this.#prefillOrder = order;
+    return work;
   }
 
   /** Evaluates prompts until `budgetTokens` are used, or a little more. Returns how many tokens that were. */
   async #prefill(budgetTokens: number): Promise<number> {
     let evaluatedTokens = 0;
-    while (evaluatedTokens < budgetTokens) {
-      const next = this.#prefillOrder.next(this.#running.values());
-      if (next?.slot === undefined) break;
-      const chunk = cutChunk(next, next.slot, this.#chunkTokens, budgetTokens - evaluatedTokens);
-      if (chunk.isOffCut) next.slot.exactTokens = Math.min(next.slot.exactTokens, next.slot.tokens.length);
+    for (;;) {
+      const [chunk] = this.#plan(budgetTokens - evaluatedTokens);
+      if (chunk === undefined) return evaluatedTokens;
       const startedAt = performance.now();
       const [logitIndex = -1] = await this.#evaluate([chunk]);
-      // To score a token takes about as long as to evaluate it, and says nothing of how fast others are.
-      const cost = chunk.tokens.length * (chunk.isScored === true ? 2 : 1);
-      if (chunk.isScored !== true) this.#pace.record(chunk.tokens.length, performance.now() - startedAt);
-      this.#prefillOrder.charge(chunk.sequence, cost);
-      evaluatedTokens += cost;
+      evaluatedTokens += this.#account(chunk, performance.now() - startedAt);
       if (logitIndex >= 0) await this.#share(chunk, logitIndex);
     }
-    return evaluatedTokens;
+  }
+
+  /** Takes in what a chunk took, for whoever decides what is next. Returns its price in tokens. */
+  #account({ sequence, tokens, isScored = false }: Work, ms: number): number {
+    // To score a token takes about as long as to evaluate it, and says nothing of how fast others are.
+    const cost = tokens.length * (isScored ? 2 : 1);
+    if (!isScored) this.#pace.record(tokens.length, ms);
+    this.#prefillOrder = charge(this.#prefillOrder, sequence, cost);
+    return cost;
   }
 
   /** Lets those in who wait with the very same prompt: they copy what was evaluated, and draw from the same logits. */
@@ -226,6 +231,9 @@ export class Scheduler {
   /** Evaluates and draws. Returns where the logits are after each part's last token, −1 where they weren't wanted. */
   async #evaluate(work: readonly Work[]): Promise<readonly number[]> {
     const batcher = this.#batcher;
+    for (const { slot, isOffCut } of work) {
+      if (isOffCut === true) slot.exactTokens = Math.min(slot.exactTokens, slot.tokens.length);
+    }
     batcher.beginBatch(
       work.reduce((sum, { tokens }) => sum + tokens.length, 0),
       work.some(({ sequence }) => sequence.exactness === "exact"),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createPrefillOrder, PREFILL_WEIGHTS } from "../../../src/engine/worker/prefill-order.ts";
+import { charge, NOBODY_SERVED, nextPrompt, PREFILL_WEIGHTS } from "../../../src/engine/worker/prefill-order.ts";
 import { createSequence, type Sequence } from "../../../src/engine/worker/sequence.ts";
 import { PRIORITIES, type Priority } from "../../../src/generation/terms.ts";
 import { sequenceRequest, tokenizer } from "./fake-backend.ts";
@@ -11,7 +11,7 @@ type Given = { readonly tenant: string; readonly tokens: number; readonly priori
 
 /** Prompts in slots, evaluated as the order says. */
 function setUp() {
-  const order = createPrefillOrder();
+  let order = NOBODY_SERVED;
   const running: Sequence[] = [];
   const served = new Map<string, number>();
   let lastId = 0;
@@ -38,12 +38,14 @@ function setUp() {
     },
     /** Evaluates the next chunk. Returns whose it was. */
     step(): Sequence | undefined {
-      const next = order.next(running);
+      const chosen = nextPrompt(order, running);
+      const next = chosen.sequence;
+      order = chosen.order;
       if (next?.slot == null) return undefined;
       const { slot, prefill, request } = next;
       const chunk = prefill.slice(slot.tokens.length, slot.tokens.length + CHUNK);
       slot.tokens.push(...chunk);
-      order.charge(next, chunk.length);
+      order = charge(order, next, chunk.length);
       served.set(request.tenant, (served.get(request.tenant) ?? 0) + chunk.length);
       return next;
     },

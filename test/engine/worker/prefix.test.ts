@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { lastCut } from "../../../src/engine/contract/cuts.ts";
-import { cutChunk } from "../../../src/engine/worker/chunk.ts";
+import { cutChunk } from "../../../src/engine/worker/plan.ts";
 import { exactTokensAfter, type Prefix, reusableTokens } from "../../../src/engine/worker/prefix.ts";
 import { createSequence } from "../../../src/engine/worker/sequence.ts";
 import { sequenceRequest, tokenizer } from "./fake-backend.ts";
