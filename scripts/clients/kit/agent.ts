@@ -98,7 +98,7 @@ function toolsOf(recorded: Recorded | undefined): number {
 }
 
 /** Makes another model answer, which goes on and on. */
-function withModel(body: Record<string, unknown>, model: string): boolean {
+export function withModel(body: Record<string, unknown>, model: string): boolean {
   body.model = model;
   return true;
 }

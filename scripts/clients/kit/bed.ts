@@ -22,6 +22,8 @@ export type Bed = {
   npm(...packages: readonly string[]): Promise<void>;
   /** Installs packages, pinned as `name==version`, and returns the folder of their programs. */
   pip(...packages: readonly string[]): Promise<string>;
+  /** Installs packages as `pip` does, but without some that they ask for: what is large and not needed for what is tried. */
+  uv(packages: readonly string[], options: { readonly without: readonly string[] }): Promise<void>;
   /** Writes a file into its home. */
   write(path: string, text: string): Promise<void>;
   /** Runs one of what was installed, with a home of its own and `env` besides. */
@@ -46,6 +48,7 @@ export type BedOptions = {
 };
 
 const INSTALL_WITHIN_MS = 400_000;
+const UV_VERSION = "0.13.9";
 
 /** Makes the folder and the relay. */
 export async function makeBed(client: string, { url, timeoutMs, ...rest }: BedOptions): Promise<Bed> {
@@ -68,14 +71,22 @@ export async function makeBed(client: string, { url, timeoutMs, ...rest }: BedOp
     if (code !== 0)
       throw new Error(`${command} ${args.join(" ")} ended with ${code}: ${(stderr || stdout).slice(-2_000)}`);
   };
+  const pip = async (...packages: readonly string[]) => {
+    await install("python3", ["-m", "venv", "venv"]);
+    await install(join(folder, "venv/bin/python"), ["-m", "pip", "install", "-q", "--no-compile", ...packages]);
+    return join(folder, "venv/bin");
+  };
   return {
     ...{ folder, home, work, recorder },
     ...rest,
+    pip,
     npm: (...packages) => install("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", ...packages]),
-    async pip(...packages) {
-      await install("python3", ["-m", "venv", "venv"]);
-      await install(join(folder, "venv/bin/python"), ["-m", "pip", "install", "-q", "--no-compile", ...packages]);
-      return join(folder, "venv/bin");
+    async uv(packages, { without }) {
+      const programs = await pip(`uv==${UV_VERSION}`);
+      const excludes = join(folder, "excludes.txt");
+      await writeFile(excludes, without.join("\n"));
+      const where = ["--python", join(programs, "python"), "--cache-dir", join(folder, "uv-cache")];
+      await install(join(programs, "uv"), ["pip", "install", "-q", ...where, "--excludes", excludes, ...packages]);
     },
     async write(path, text) {
       const file = join(home, path);
