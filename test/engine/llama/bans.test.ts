@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { findBans, type Vocabulary } from "../../../src/engine/llama/bans.ts";
+import { samplerConfig } from "../../../src/engine/llama/sampling.ts";
+import type { Sampling } from "../../../src/generation/request.ts";
 import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 
 /** Tokens of words and parts of words; 0 ends an answer. */
@@ -99,4 +101,35 @@ describe("a bad word", () => {
     const accents = find({ badWords: ["éé"] })?.words;
     expect(accents?.endsWord(idsOf(" the", "!"), SPELLINGS.indexOf("éé"))).toBe(true);
   });
+});
+
+/** Another value of each part of a sampling, with which another token may be drawn. A part that is added needs a line here, or it does not compile. */
+const OTHERS = {
+  temperature: 0.7,
+  topP: 0.5,
+  topK: 2,
+  minP: 0.2,
+  repeatPenalty: 1.5,
+  repeatLastTokens: 1,
+  presencePenalty: -1,
+  frequencyPenalty: -1,
+  xtcProbability: 0.2,
+  xtcThreshold: 0.3,
+  logitBias: [[1, 2]],
+  allowedTokenIds: [1, 2],
+  badWords: ["Paris"],
+  minTokens: 3,
+  ignoresEnd: true,
+  seed: 8,
+} satisfies Sampling;
+
+test.each(Object.entries(OTHERS))("%s has a share in what is drawn", (field, other) => {
+  const base = { ...PLAIN_SAMPLING, seed: 1, repeatPenalty: 1.1, xtcProbability: 0.5 };
+  function drawn(changed: object) {
+    const sampling = { ...base, ...changed };
+    const bans = findBans({ sampling }, vocabulary);
+    const words = bans?.words?.next(idsOf(" Par"));
+    return { config: samplerConfig(sampling, [1, 2], bans)([3, 4]), words };
+  }
+  expect(drawn({ [field]: other })).not.toEqual(drawn({}));
 });
