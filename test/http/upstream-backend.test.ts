@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { GenerationEvent } from "../../src/generation/event.ts";
+import { FINISH_REASONS, type GenerationEvent } from "../../src/generation/event.ts";
 import { chatCompletion, type chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
 import { message } from "../fixtures/anthropic/schemas.ts";
 import { messageOf, parseStream } from "../fixtures/anthropic/stream.ts";
@@ -274,5 +275,43 @@ describe("a model of which nothing is known", () => {
     const body = { messages: MESSAGES, max_tokens: 9, stream: true };
     const text = await (await app.request("/v1/messages", jsonInit({ model: "there", ...body }))).text();
     expect(lastOf(parseStream(text))).toMatchObject({ type: "error", error: { type: "api_error" } });
+  });
+});
+
+describe("any answer of another server", () => {
+  const pieces = fc.array(fc.string({ minLength: 1, maxLength: 8 }), { maxLength: 3 });
+  const answers: fc.Arbitrary<UpstreamAnswer> = fc.record({
+    ...{ reasoning: pieces, texts: pieces, refusal: pieces },
+    reason: fc.constantFrom(...FINISH_REASONS),
+    usage: fc.constantFrom("last", "first", "never"),
+  });
+
+  it("says the same whole and streamed, in every protocol", async () => {
+    await fc.assert(
+      fc.asyncProperty(answers, async (answer) => {
+        const thinking = { thinking: { type: "enabled", budget_tokens: 1_024 }, max_tokens: 2_048 };
+        const [whole, streamed] = [await say(answer, thinking), messageOf(await sayStream(answer, thinking))];
+        expect({ ...streamed, id: whole.id }).toEqual(whole);
+
+        const completed = await chat(answer);
+        const chunks = await chatStream(answer);
+        const deltas = chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta));
+        const [choice] = completed.choices;
+        expect(deltas.map(({ content }) => content ?? "").join("")).toBe(choice?.message.content ?? "");
+        expect(deltas.map(({ refusal }) => refusal ?? "").join("")).toBe(choice?.message.refusal ?? "");
+        expect(reasonsOf(chunks)).toEqual([choice?.finish_reason]);
+        expect(lastOf(chunks).usage).toEqual(completed.usage);
+
+        const responded = await respond(answer);
+        const last = lastOf(await respondStream(answer));
+        const { status, usage, incomplete_details, output } = responded;
+        expect(last).toMatchObject({ type: `response.${status}`, response: { status, usage, incomplete_details } });
+        const said = output.map((item) => ("content" in item ? item.content : []));
+        expect(
+          "response" in last && last.response.output.map((item) => ("content" in item ? item.content : [])),
+        ).toEqual(said);
+      }),
+      { numRuns: 40 },
+    );
   });
 });
