@@ -20,6 +20,19 @@ export type WaitNews =
 /** Tokens that a generation took. */
 export type Spent = { readonly prompt: number; readonly cached: number; readonly completion: number };
 
+/** What one choice took in an engine: since the engine's last restart, where it went on after one. */
+export type Evaluation = {
+  /** Until it had a slot. */
+  readonly waitingMs: number;
+  /** From then until its first token could be drawn. */
+  readonly prefillMs: number;
+  /** What of its prompt was evaluated: all that was not held already. */
+  readonly prefillTokens: number;
+  /** From then to its end. */
+  readonly decodeMs: number;
+  readonly decodeTokens: number;
+};
+
 /** What happens to a request on its way, beside its events. Any layer, and the engine, may tell of it. */
 export type News =
   /** The limits of its key have let it in. */
@@ -28,6 +41,8 @@ export type News =
   | WaitNews
   /** What the response cache made of it, before the first event. */
   | { readonly type: "cache"; readonly outcome: CacheNews }
+  /** A choice has ended, and took this in the engine. */
+  | { readonly type: "evaluated"; readonly choice: number; readonly evaluation: Evaluation }
   /** Nobody reads on, and this was spent that no event told of. */
   | { readonly type: "left"; readonly spent: Spent };
 

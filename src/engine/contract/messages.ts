@@ -150,6 +150,22 @@ export type ScoredToken = MessageOf<typeof scored>;
 export type SampledToken = MessageOf<typeof sampled>;
 export type PromptToken = MessageOf<typeof ofPrompt>;
 
+const ms = z.number().min(0);
+
+/** What one sequence took in the engine, from its submission on. */
+const times = z.object({
+  /** Until it had a slot. */
+  waitingMs: ms,
+  /** From then until its first token could be drawn, others' turns included. */
+  prefillMs: ms,
+  /** What of its prompt was evaluated: all that no slot held. */
+  prefillTokens: count,
+  /** From then to its end. */
+  decodeMs: ms,
+  /** Those drawn here, and none from before a crash. */
+  decodeTokens: count,
+});
+
 const update = z.object({
   id: count,
   /** Set in the sequence's first update. */
@@ -171,6 +187,8 @@ const update = z.object({
       stopString: z.string().exactOptional(),
     })
     .exactOptional(),
+  /** Beside `finished`. */
+  times: times.exactOptional(),
 });
 
 /** What one step brought to one sequence. */

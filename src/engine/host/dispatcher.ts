@@ -122,6 +122,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
       return;
     }
     if (finished !== undefined) {
+      if (news.times !== undefined) owner.request.observe?.({ type: "evaluated", choice, evaluation: news.times });
       owner.writer.finished(choice, finished.reason, finished.completionTokens, finished.stopString);
       sequence.finished = true;
       table.release(sequence);

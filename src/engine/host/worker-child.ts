@@ -66,7 +66,7 @@ export function forkWorker(modulePath: string = workerPath): WorkerChild {
 
 /**
  * A worker's process, which is sent JSON: numbers that are passed on arrive as they were written, and what is nested needs no stack.
- * `engine/worker/receive.ts` reads it.
+ * `engine/worker/child.ts` reads it.
  */
 function sendingJson<Sent = HostMessage>(process: ChildProcess): WorkerChild<Sent> {
   const { pid, stdout, stderr } = process;

@@ -2,19 +2,16 @@
  * The engine's process: loads one model and runs its sequences. It speaks the messages of `../contract/messages.ts` with the gateway and
  * ends when the gateway lets go of it, however that comes about.
  */
-import { setInterval } from "node:timers";
 import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../contract/messages.ts";
 import { type LoadedModel, loadModel } from "../llama/model.ts";
 import { answerQuery } from "./answer.ts";
+import { beat, loadModelFor, messageOf, parseHostMessage, sendToHost, serveHost } from "./child.ts";
 import { findGrammarExcess } from "./grammar-limits.ts";
 import { findBoundary } from "./head.ts";
 import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
 import { createPromptReader, type PromptReader } from "./prompt-reader.ts";
-import { parseHostMessage } from "./receive.ts";
 import { Scheduler } from "./scheduler.ts";
 import { openScratchFolder } from "./scratch.ts";
-
-const HEARTBEAT_MS = 500;
 
 /** Nothing is ever asked of it: a store that may hold nothing writes nothing. */
 const NO_FILES: PrefixFiles = {
@@ -24,10 +21,7 @@ const NO_FILES: PrefixFiles = {
   remove: () => {},
 };
 
-function send(message: WorkerMessage): void {
-  // The channel may close under us when the gateway is killed; "disconnect" then ends the process.
-  if (process.connected) process.send?.(message, undefined, {}, () => {});
-}
+const send: (message: WorkerMessage) => void = sendToHost;
 
 /** What only the vocabulary and llama.cpp can judge. Undefined where the sequence may run. */
 function findFault(request: SequenceRequest, model: LoadedModel): Rejection | undefined {
@@ -95,11 +89,7 @@ function openPrefixStore(maxBytes: number): PrefixStore {
 }
 
 async function serve(options: EngineOptions): Promise<void> {
-  const model = await loadModel(options, (level, message) => send({ type: "log", level, message })).catch((error) => {
-    send({ type: "loadFailed", reason: messageOf(error).replace(/\.$/, "") });
-    process.disconnect();
-    return undefined;
-  });
+  const model = await loadModelFor((log) => loadModel(options, log));
   if (model === undefined) return;
 
   const { tokenizer, template, info } = model;
@@ -126,28 +116,9 @@ async function serve(options: EngineOptions): Promise<void> {
       send({ type: "answer", id: message.id, answer: answerQuery(message.query, knowledge) });
     } else if (message.type === "cancel") scheduler.cancel(message.id);
   });
-  setInterval(() => {
-    const { decodingSince } = scheduler;
-    send({ type: "heartbeat", decodingForMs: decodingSince === undefined ? 0 : performance.now() - decodingSince });
-  }, HEARTBEAT_MS);
+  beat(scheduler);
   send({ type: "loaded", info: model.info });
   await scheduler.run();
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-// Ctrl-C reaches the whole process group: how this process ends is the gateway's to say, after its requests are finished.
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => {});
-process.on("disconnect", () => process.exit(0));
-process.once("message", (text) => {
-  const message = parseHostMessage<HostMessage>(text);
-  if (message.type !== "load") return;
-  serve(message.options).catch((error) => {
-    // A native call that failed leaves the context in an unknown state: dying is the way to a clean one.
-    console.error(error);
-    process.exit(1);
-  });
-});
+serveHost(parseHostMessage<HostMessage>, serve);

@@ -10,7 +10,15 @@ import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
 import { createPrefillShare, type PrefillShare } from "./prefill-share.ts";
 import type { PrefixStore } from "./prefix-store.ts";
 import { describePiece, scorePiece } from "./prompt-scores.ts";
-import { acceptToken, createSequence, endSequence, mayShare, nextReplayedToken, type Sequence } from "./sequence.ts";
+import {
+  acceptToken,
+  createSequence,
+  endSequence,
+  mayShare,
+  nextReplayedToken,
+  type Sequence,
+  timesOf,
+} from "./sequence.ts";
 import { SlotKeeper } from "./slot-keeper.ts";
 
 export type SchedulerOptions = {
@@ -174,6 +182,7 @@ export class Scheduler {
     // It may have been cancelled meanwhile.
     if (!this.#waiting.delete(request.id)) return;
     sequence.slot = placement.slot;
+    sequence.placedAt = performance.now();
     sequence.cachedTokens = Math.min(kept, prompt.length);
     sequence.sampler = this.#batcher.createSampler(request, prompt);
     for (const token of request.replay) sequence.sampler.accept(token);
@@ -288,6 +297,7 @@ export class Scheduler {
   #advance({ sequence, slot }: Work, drawn: Drawn | undefined): void {
     const { request, prompt, prefill, output } = sequence;
     if (slot.tokens.length < prefill.length) return;
+    sequence.prefilledAt ??= performance.now();
     if (request.maxTokens === 0 && this.#running.has(request.id)) {
       this.#release(sequence);
       this.#news.push({
@@ -295,6 +305,7 @@ export class Scheduler {
         tokens: [],
         text: "",
         finished: { reason: "length", completionTokens: 0 },
+        times: timesOf(sequence),
       });
     }
 
@@ -328,6 +339,7 @@ export class Scheduler {
           completionTokens: output.length,
           ...(stopString !== undefined && { stopString }),
         },
+        times: timesOf(sequence),
       }),
     });
   }

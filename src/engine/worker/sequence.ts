@@ -36,6 +36,10 @@ export type Sequence = {
   /** How many of the prompt's tokens its slot held already. */
   cachedTokens: number;
   announced: boolean;
+  /** When it came, when it had a slot, and when its prompt was evaluated to its end, by `performance.now()`. */
+  readonly submittedAt: number;
+  placedAt: number | undefined;
+  prefilledAt: number | undefined;
 };
 
 /** What accepting a token led to. */
@@ -75,6 +79,23 @@ export function createSequence(
     promptScorer: undefined,
     cachedTokens: 0,
     announced: false,
+    submittedAt: performance.now(),
+    placedAt: undefined,
+    prefilledAt: undefined,
+  };
+}
+
+/** What a sequence that ends now took. */
+export function timesOf({ request, prefill, output, cachedTokens, submittedAt, placedAt, prefilledAt }: Sequence) {
+  const now = performance.now();
+  const placed = placedAt ?? now;
+  const prefilled = prefilledAt ?? now;
+  return {
+    waitingMs: placed - submittedAt,
+    prefillMs: prefilled - placed,
+    prefillTokens: prefill.length - cachedTokens,
+    decodeMs: now - prefilled,
+    decodeTokens: Math.max(0, output.length - request.replay.length),
   };
 }
 

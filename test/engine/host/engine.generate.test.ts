@@ -48,6 +48,18 @@ test("a generation is one start, its texts and one end", async () => {
   expect(worker.cancelled).toEqual([]);
 });
 
+test("whoever observes a request hears what each choice took in the engine", async () => {
+  const { engine, worker } = await createReadyBench();
+  const heard: unknown[] = [];
+  const reading = read(engine.generate(requestOf({ choices: 2, observe: (news) => heard.push(news) })));
+  await settle();
+  const times = { waitingMs: 1, prefillMs: 20, prefillTokens: 9, decodeMs: 300, decodeTokens: 2 };
+  worker.step({ id: 2, started, tokens: [1], text: "b", finished: { reason: "stop", completionTokens: 1 }, times });
+  worker.step({ id: 1, started, tokens: [1], text: "a", finished: { reason: "stop", completionTokens: 1 } });
+  await reading.ended;
+  expect(heard).toEqual([{ type: "evaluated", choice: 1, evaluation: times }]);
+});
+
 test("n choices are n sequences with seeds that follow on and wrap at 32 bits, and one start", async () => {
   const { engine, worker } = await createReadyBench();
   const reading = read(engine.generate(requestOf({ choices: 3, seed: 0xffff_ffff })));

@@ -173,6 +173,30 @@ describe("the scheduler", () => {
     await finish();
   });
 
+  test("tells with the last token alone what a sequence took, from its coming on: waiting, its prompt, its answer", async () => {
+    const { scheduler, answers, drain, finish } = setUp({ slots: 1 });
+    const before = performance.now();
+    scheduler.submit(sequenceRequest(1, { maxTokens: 3 }), letters(10));
+    scheduler.submit(sequenceRequest(2, { maxTokens: 4, replay: [1] }), [...letters(10), 3]);
+    await drain();
+    const wholeMs = performance.now() - before;
+    for (const id of [1, 2]) {
+      const updates = answers.get(id)?.updates ?? [];
+      expect(updates.slice(0, -1).map(({ times }) => times)).toEqual(updates.slice(0, -1).map(() => undefined));
+      const times = updates.at(-1)?.times;
+      expect(times).toMatchObject(
+        id === 1 ? { prefillTokens: 10, decodeTokens: 3 } : { prefillTokens: 3, decodeTokens: 3 },
+      );
+      const { waitingMs = -1, prefillMs = -1, decodeMs = -1 } = times ?? {};
+      for (const ms of [waitingMs, prefillMs, decodeMs]) expect(ms).toBeGreaterThanOrEqual(0);
+      expect(waitingMs + prefillMs + decodeMs).toBeLessThanOrEqual(wholeMs);
+    }
+    // The second had to wait for the only slot.
+    const [first, second] = [1, 2].map((id) => answers.get(id)?.updates.at(-1)?.times);
+    expect(second?.waitingMs).toBeGreaterThanOrEqual((first?.prefillMs ?? 0) + (first?.decodeMs ?? 0));
+    await finish();
+  });
+
   test("says how much of a prompt it holds, in slots and in files, and changes nothing by it", async () => {
     const { batcher, scheduler, drain, finish } = setUp({
       slots: 1,

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { createControlFinder } from "../../../src/engine/llama/control-finder.ts";
 import { chatVariables } from "../../../src/engine/worker/chat-variables.ts";
+import { parseHostMessage } from "../../../src/engine/worker/child.ts";
 import { createDisguise } from "../../../src/engine/worker/control-text.ts";
-import { parseHostMessage } from "../../../src/engine/worker/receive.ts";
 import type { Prompt, Tool } from "../../../src/generation/request.ts";
 import { readOwnJson } from "../../../src/json/parse.ts";
 
