@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
+import { SEMANTIC_DETAIL } from "../generation/cache.ts";
 import type { Layer } from "../generation/layer.ts";
 import type { Link } from "../redis/link.ts";
 import { takesPart } from "./choose.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
 import { answerRepeats } from "./layer.ts";
 import { createSecondLevel } from "./second-level/second-level.ts";
-import { createSemanticTier } from "./semantic/tier.ts";
-import { type Judges, verifyBy } from "./semantic/verify.ts";
+import type { Judges } from "./semantic/verify.ts";
 import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts";
 import { type AnswerStore, createAnswerStore } from "./store.ts";
 import type { Tier } from "./tier.ts";
@@ -76,17 +76,41 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   };
 }
 
+/** The tier for presets that name it, loaded with the first request for one. */
 function createSemantic(
   { config, judges, identify, logger }: ResponseCacheOptions,
   store: AnswerStore,
 ): Tier | undefined {
   if (judges === undefined) return undefined;
-  return createSemanticTier({
-    ...{ store, identify },
-    verify: verifyBy(judges),
-    maxBytes: Math.ceil(config.cacheBytes / TEXTS_SHARE),
-    onFailure: (error) => logger.warn({ err: error }, "no model could tell whether two requests are alike"),
-  });
+  let loading: Promise<Tier> | undefined;
+  let loaded: Tier | undefined;
+
+  async function load(by: Judges): Promise<Tier> {
+    const [{ createSemanticTier }, { verifyBy }] = await Promise.all([
+      import("./semantic/tier.ts"),
+      import("./semantic/verify.ts"),
+    ]);
+    loaded = createSemanticTier({
+      ...{ store, identify },
+      verify: verifyBy(by),
+      maxBytes: Math.ceil(config.cacheBytes / TEXTS_SHARE),
+      onFailure: (error) => logger.warn({ err: error }, "no model could tell whether two requests are alike"),
+    });
+    return loaded;
+  }
+  function use(by: Judges): Promise<Tier> {
+    loading ??= load(by);
+    return loading;
+  }
+
+  return {
+    name: SEMANTIC_DETAIL,
+    takes: (request) => request.cache?.semantic !== undefined && loaded?.takes(request) === true,
+    find: async (sought, signal) => (await use(judges)).find(sought, signal),
+    keep(sought, entry) {
+      if (sought.request.cache?.semantic !== undefined) void use(judges).then((tier) => tier.keep?.(sought, entry));
+    },
+  };
 }
 
 /** A cache is only a cache: nothing that goes wrong with its file stops the gateway. */

@@ -26,9 +26,9 @@ function semanticWish({ cache: { semantic }, tools }: Preset, wish: Wish): Pick<
  * Whether the client gives nothing to the preset but one message of the user's and variables: that is what a public preset is for. Other
  * texts, as instructions, earlier turns, tools, are the tenant's own, and so is an answer that depends on them.
  */
-function isPlain({ prompt, tools, output, stop }: Wish): boolean {
+function isPlain({ prompt, tools, output, stop, sampling }: Wish): boolean {
   if (prompt.type !== "chat" || prompt.continueFinal === true || prompt.templateArguments !== undefined) return false;
   const [message, ...others] = prompt.messages;
   if (message?.role !== "user" || others.length > 0) return false;
-  return tools === undefined && output === undefined && stop === undefined;
+  return tools === undefined && output === undefined && stop === undefined && sampling.badWords === undefined;
 }

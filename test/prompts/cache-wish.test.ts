@@ -31,6 +31,8 @@ describe("a preset's wish for answers to other texts", () => {
     ["earlier turns", [HELLO, { role: "assistant", content: "That." }, HELLO], {}],
     ["instructions of the client's", [{ role: "system", content: "Be rude." }, HELLO], {}],
     ["tools", [HELLO], { tools: [{ type: "function", function: { name: "f" } }] }],
+    ["stops of the client's", [HELLO], { stop: ["secret"] }],
+    ["words that the client forbids", [HELLO], { bad_words: ["secret"] }],
     ["a form of the client's", [HELLO], { response_format: { type: "json_object" } }],
   ])("is none for a request with %s", (_, messages, body) => {
     expect(semanticWish(SEMANTIC, messages, body)).toBeUndefined();
