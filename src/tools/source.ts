@@ -58,6 +58,13 @@ export class Source {
     return true;
   }
 
+  /** As `take`; where the text ends within `expected`, reads what there is of it. */
+  *takeCut(expected: string): Parsing<boolean> {
+    if (yield* this.take(expected)) return true;
+    if (!this.#ended || !expected.startsWith(this.#text)) return false;
+    return this.#read(this.#text.length) !== "";
+  }
+
   /** The next character, not read; "" at the end. */
   *peek(): Parsing<string> {
     while (this.#text === "" && !this.#ended) yield;

@@ -101,6 +101,15 @@ describe("a call that is cut off", () => {
     }
   });
 
+  it("has no arguments yet where it is cut within the mark before them", async () => {
+    const mark = "```json\n";
+    for (let length = 0; length <= mark.length; length++) {
+      const said = `<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n${mark.slice(0, length)}`;
+      const read = await readCut("deepseekR1", free as ToolUse, said);
+      expect(read).toEqual({ reason: "length", names: ["get_weather"], arguments: [""], text: "" });
+    }
+  });
+
   it("has its name where it can be of one function only", async () => {
     for (const said of ["", "<tool", '<tool_call>\n{"name": "get_wea']) {
       const read = await readCut("hermes", named as ToolUse, said);

@@ -36,7 +36,7 @@ export function deepseek(template: string): CallForm {
       source.commit();
       yield { type: "call", name };
       yield* source.skipSpace();
-      yield* source.take("```json");
+      yield* source.takeCut("```json");
       yield* streamArguments(source);
       yield* source.skipSpace();
       yield* source.take("```");
