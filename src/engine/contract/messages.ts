@@ -8,7 +8,7 @@ import { count, heartbeat, loadFailed, logged, type MessageOf, parserOf } from "
 export type GpuChoice = "auto" | "off" | "cuda" | "vulkan" | "metal";
 
 /** Whether attention never forms the whole matrix of scores. `auto` is wherever llama.cpp has it for the model and the device. */
-export type FlashAttentionChoice = "auto" | "on" | "off";
+type FlashAttentionChoice = "auto" | "on" | "off";
 
 /** What the worker loads. Sent once, as its first message. */
 export type EngineOptions = {
@@ -233,7 +233,7 @@ export type WorkerMessage = MessageOf<typeof workerMessage>;
 export const parseWorkerMessage = parserOf(workerMessage);
 
 const vocabularyMessage = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("loaded") }),
+  z.object({ type: z.literal("loaded"), info: z.object({ vocabularySize: count }) }),
   loadFailed,
   answered,
   logged,

@@ -1,12 +1,12 @@
 import type { Clock } from "../../clock.ts";
 
 /** What may be spent little by little. */
-export type Allowance = {
+type Allowance = {
   /** Takes `cost` off, where there is as much. */
   spend(cost: number): boolean;
 };
 
-export type AllowanceOptions = {
+type AllowanceOptions = {
   readonly clock: Pick<Clock, "now">;
   /** What comes back in a second. */
   readonly perSecond: number;

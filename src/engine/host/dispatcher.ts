@@ -10,7 +10,7 @@ import { createSequenceTable, type InFlightRequest, isSubmitted, type Sequence }
 import type { EngineLogger } from "./worker-process.ts";
 
 /** Brings requests to whichever worker lives, and what the workers say back to the requests. */
-export type Dispatcher = {
+type Dispatcher = {
   /** Takes a request in. It is submitted when a worker is there and no suspect is on trial. */
   add(request: GenerationRequest, writer: EventWriter): InFlightRequest;
   /** Forgets a request that nobody wants any more, and tells the worker. Does nothing when it has ended. */
@@ -30,7 +30,7 @@ export type Dispatcher = {
   readonly counts: { readonly requests: number; readonly submissions: number };
 };
 
-export type DispatcherOptions = {
+type DispatcherOptions = {
   readonly policy: Pick<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
   readonly logger: EngineLogger;
 };

@@ -10,36 +10,20 @@ import {
 import { createEmbeddingQueue, type EmbeddingJob } from "./embedding-queue.ts";
 import { sendFailure } from "./errors.ts";
 import { createGuard, guardClock } from "./guard.ts";
-import { createLifeCycle, type LifeState, type UnloadOptions } from "./life-cycle.ts";
+import { createLifeCycle, type Living } from "./life-cycle.ts";
 import { ON_DEMAND_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { forkEmbedder, type SpawnWorker } from "./worker-child.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
 /** One model's embeddings, made in a process of their own that lives only while it is used. */
-export type Embedder = {
-  readonly embed: Embed;
-  /**
-   * Loads the model, so that the first request needn't wait. Rejects with `EngineLoadError` when it can't be loaded, and with
-   * `EngineStoppedError` when `stop` or `unload` comes first.
-   */
-  load(): Promise<EmbedderInfo>;
-  /** Lets go of the model, until `load` or the next request. Resolves when its process has exited. */
-  unload(options?: UnloadOptions): Promise<void>;
-  /** Calls `listener` after each change of the state, until the function that it returns is called. */
-  onStateChange(listener: (state: LifeState) => void): () => void;
-  readonly state: LifeState;
-  /** The process id of the worker that lives now. */
-  readonly pid: number | undefined;
-  /** Ends the worker for good and fails what waits with `EngineUnavailableError`; resolves when the process has exited. */
-  stop(): Promise<void>;
-};
+export type Embedder = Living<EmbedderInfo> & { readonly embed: Embed };
 
 export type EmbedderPolicy = SupervisionPolicy & {
   /** Requests in hand; more are refused. */
   readonly maxPending: number;
 };
 
-export type CreateEmbedderOptions = {
+type CreateEmbedderOptions = {
   readonly options: EmbedderOptions;
   readonly logger: EngineLogger;
   readonly spawn?: SpawnWorker<EmbedderHostMessage>;
@@ -47,7 +31,6 @@ export type CreateEmbedderOptions = {
   readonly policy?: Partial<EmbedderPolicy>;
 };
 
-type Loaded = Extract<EmbedderWorkerMessage, { readonly type: "loaded" }>;
 type News = Extract<EmbedderWorkerMessage, { readonly type: "embedded" | "refused" | "cancelled" }>;
 
 /**
@@ -66,14 +49,14 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
   /** The item that the worker works on. */
   let current: { readonly id: number; readonly job: EmbeddingJob } | undefined;
 
-  const life = createLifeCycle<EmbedderHostMessage, Loaded, News>({
+  const life = createLifeCycle<EmbedderHostMessage, EmbedderInfo, News>({
     name: "the embedding process",
     failure: "The model could not be loaded for embeddings.",
     modelPath: options.modelPath,
     spawn,
     parse: parseEmbedderMessage,
     loadMessage: () => ({ type: "load", options }),
-    facts: ({ info }) => info,
+    facts: (info) => info,
     beats: true,
     clock,
     policy,
@@ -113,7 +96,7 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
   }
 
   function handOn(job: EmbeddingJob, sendToWorker: (message: EmbedderHostMessage) => void): void {
-    const refusal = life.loaded && findMisfit(job, life.loaded.info);
+    const refusal = life.info && findMisfit(job, life.info);
     if (refusal !== undefined) {
       job.refuse(refusal);
       return;
@@ -146,11 +129,14 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
       if (!request.signal.aborted && request.items.length > 0) life.demand();
       return queue.add(request);
     },
-    load: () => life.load().then(({ info }) => info),
+    load: life.load,
     unload: life.unload,
     onStateChange: life.onStateChange,
     get state() {
       return life.state;
+    },
+    get info() {
+      return life.info;
     },
     get pid() {
       return life.pid;

@@ -23,7 +23,7 @@ export type EmbeddingJob = {
 };
 
 /** Requests that wait for vectors, in turn. */
-export type EmbeddingQueue = {
+type EmbeddingQueue = {
   readonly size: number;
   add(request: EmbeddingRequest): Promise<EmbeddingResult>;
   /** The request whose turn it is; it goes to the end of the line. */
@@ -31,7 +31,7 @@ export type EmbeddingQueue = {
   failAll(error: Error): void;
 };
 
-export type EmbeddingQueueOptions = {
+type EmbeddingQueueOptions = {
   readonly maxPending: number;
   /** The request was aborted, and is out of the queue. */
   readonly onAbort: (job: EmbeddingJob) => void;

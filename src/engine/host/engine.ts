@@ -14,7 +14,7 @@ import {
 import { createDispatcher } from "./dispatcher.ts";
 import { createEventStream, type Told } from "./event-stream.ts";
 import { createGuard, guardClock } from "./guard.ts";
-import { createLifeCycle, type LifeState, type UnloadOptions } from "./life-cycle.ts";
+import { createLifeCycle, type Living } from "./life-cycle.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { createQueries } from "./queries.ts";
 import type { InFlightRequest } from "./sequence-table.ts";
@@ -23,16 +23,9 @@ import { forkWorker, type SpawnWorker } from "./worker-child.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
 /** One model, loaded in a process of its own. */
-export type Engine = {
+export type Engine = Living<EngineInfo> & {
   /** The first `load`: a second call gives the same promise, also where that has failed. */
   start(): Promise<EngineInfo>;
-  /**
-   * Loads the model, also where that has failed before. Rejects with `EngineLoadError` when it can't be loaded; with `EngineStoppedError` when
-   * `stop` or `unload` comes first. Resolves at once where it is loaded.
-   */
-  load(): Promise<EngineInfo>;
-  /** Lets go of the model, until `load` or the next request. Resolves when its processes have exited. */
-  unload(options?: UnloadOptions): Promise<void>;
   /** What `info` is, as soon as the model has loaded for the first time; as a request would, it loads it. */
   known(): Promise<EngineInfo>;
   /**
@@ -43,20 +36,11 @@ export type Engine = {
   readonly generate: Generate;
   /** Questions about text. Those that come while the engine loads or restarts wait for it. */
   readonly text: ModelText;
-  readonly state: LifeState;
-  /** What the worker found when it loaded; undefined until then. */
-  readonly info: EngineInfo | undefined;
-  /** Calls `listener` after each change of the state, until the function that it returns is called; of `ready` before anything is evaluated. */
-  onStateChange(listener: (state: LifeState) => void): () => void;
-  /** The process id of the worker that lives now. */
-  readonly pid: number | undefined;
   /** What is held for requests that have not ended: those in hand, and how many sequences of them a worker has. */
   readonly counts: { readonly requests: number; readonly submissions: number };
-  /** Ends the worker and fails what runs with `EngineUnavailableError`; resolves when the process has exited. */
-  stop(): Promise<void>;
 };
 
-export type CreateEngineOptions = {
+type CreateEngineOptions = {
   readonly options: EngineOptions;
   readonly logger: EngineLogger;
   readonly spawn?: SpawnWorker;
@@ -65,7 +49,6 @@ export type CreateEngineOptions = {
   readonly policy?: Partial<SupervisionPolicy>;
 };
 
-type Loaded = Extract<WorkerMessage, { readonly type: "loaded" }>;
 type News = Extract<WorkerMessage, { readonly type: "step" | "rejected" | "answer" }>;
 
 /**
@@ -87,8 +70,8 @@ export function createEngine(given: CreateEngineOptions): Engine {
     createVocabulary({
       options: { modelPath: options.modelPath, gpu: options.gpu },
       contextTokens() {
-        if (life.loaded === undefined) throw new Error("questions must wait until the model has loaded");
-        return life.loaded.info.contextTokens;
+        if (life.info === undefined) throw new Error("questions must wait until the model has loaded");
+        return life.info.contextTokens;
       },
       logger,
       clock,
@@ -102,14 +85,14 @@ export function createEngine(given: CreateEngineOptions): Engine {
     vocabularies,
     clock,
   });
-  const life = createLifeCycle<HostMessage, Loaded, News>({
+  const life = createLifeCycle<HostMessage, EngineInfo, News>({
     name: "the engine",
     failure: "The model could not be loaded.",
     modelPath: options.modelPath,
     spawn,
     parse: parseWorkerMessage,
     loadMessage: () => ({ type: "load", options }),
-    facts: ({ info: { chatTemplate, ...facts } }) => facts,
+    facts: ({ chatTemplate, ...facts }) => facts,
     beats: true,
     clock,
     policy,
@@ -208,18 +191,17 @@ export function createEngine(given: CreateEngineOptions): Engine {
   };
 
   let firstLoad: Promise<EngineInfo> | undefined;
-  const load = () => life.load().then(({ info }) => info);
 
   return {
     start() {
-      firstLoad ??= load();
+      firstLoad ??= life.load();
       return firstLoad;
     },
-    load,
+    load: life.load,
     async unload(how) {
       await Promise.all([life.unload(how), vocabularies.needed.unload(how), vocabularies.wished.unload(how)]);
     },
-    known: () => life.known().then(({ info }) => info),
+    known: life.known,
     generate,
     text: queries.text,
     onStateChange: life.onStateChange,
@@ -227,7 +209,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
       return life.state;
     },
     get info() {
-      return life.loaded?.info;
+      return life.info;
     },
     get pid() {
       return life.pid;

@@ -17,12 +17,12 @@ export type EventWriter = {
   abort(error: unknown): void;
 };
 
-export type EventStream = {
+type EventStream = {
   readonly writer: EventWriter;
   readonly reader: AsyncIterable<GenerationEvent>;
 };
 
-export type StreamHooks = {
+type StreamHooks = {
   /** The reader asked for the first event. */
   readonly onStart: () => void;
   /** The reader has had the end or the error, or has left. Called once, and only after `onStart`. */

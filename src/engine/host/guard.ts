@@ -5,7 +5,7 @@ import type { EngineLogger } from "./worker-process.ts";
  * Makes a callback safe to hand to a timer, a stream or a process: what it throws is logged, and goes no further. Nobody else could catch it
  * there, so it would end the gateway, with every model and every request, for a mistake that concerns one of them.
  */
-export type Guard = <Arguments extends readonly unknown[]>(
+type Guard = <Arguments extends readonly unknown[]>(
   occasion: string,
   callback: (...args: Arguments) => void,
 ) => (...args: Arguments) => void;

@@ -17,14 +17,14 @@ export type Inspection =
   | { readonly type: "crashed"; readonly reason: string; readonly lastLines: readonly string[] };
 
 /** What is used of the process that tries it, so that a test can put something simpler in its place. */
-export type InspectorChild = EventEmitter & {
+type InspectorChild = EventEmitter & {
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
   kill(signal: "SIGKILL"): boolean;
 };
 
 /** Starts the process that tries it. */
-export type ForkInspector = (choice: GpuChoice, libraries: Libraries | undefined) => InspectorChild;
+type ForkInspector = (choice: GpuChoice, libraries: Libraries | undefined) => InspectorChild;
 
 const inspectorPath = fileURLToPath(new URL(`../inspect/main${extname(import.meta.url)}`, import.meta.url));
 

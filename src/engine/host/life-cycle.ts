@@ -25,32 +25,36 @@ import { type EngineLogger, openWorker, type WorkerProcess } from "./worker-proc
  */
 export type LifeState = BackendState | "stopped";
 
-export type UnloadOptions = {
+type UnloadOptions = {
   /** True, the default: what the process has in hand is finished first. False: it fails with `EngineUnavailableError`. */
   readonly drain?: boolean;
 };
 
-export type LifeCycle<Loaded> = {
+/** A child process as those see it who keep its model, whatever it does with that. */
+export type Living<Info> = {
   readonly state: LifeState;
-  /** What the last process said when it had loaded; undefined until the first has. */
-  readonly loaded: Loaded | undefined;
+  /** What the last process found when it had loaded; undefined until the first has. */
+  readonly info: Info | undefined;
   /** The process id of the worker that lives now. */
   readonly pid: number | undefined;
-  /** Calls `listener` after each change of the state, until the function that it returns is called. */
+  /** Calls `listener` after each change of the state, until the function that it returns is called; of `ready` before it is given any work. */
   onStateChange(listener: (state: LifeState) => void): () => void;
   /**
    * Loads the model, also where that has failed before. Rejects with `EngineLoadError` when it can't be loaded, and with
    * `EngineStoppedError` when it is stopped or unloaded meanwhile. Resolves at once where it is loaded.
    */
-  load(): Promise<Loaded>;
+  load(): Promise<Info>;
   /** Ends the process, until `load` or the next request. Resolves when it has exited. */
   unload(options?: UnloadOptions): Promise<void>;
-  /** Ends the process for good, and fails what is in hand. Resolves when it has exited. */
+  /** Ends the process for good, and fails what is in hand with `EngineUnavailableError`. Resolves when it has exited. */
   stop(): Promise<void>;
+};
+
+type LifeCycle<Info> = Living<Info> & {
   /** There is a request: sees to it that a process is there or on its way. Throws `EngineUnavailableError` where none will be for now. */
   demand(): void;
-  /** What `loaded` is, once it is known: a `demand` if need be. Rejects with `EngineUnavailableError`. */
-  known(): Promise<Loaded>;
+  /** What `info` is, once it is known: a `demand` if need be. Rejects with `EngineUnavailableError`. */
+  known(): Promise<Info>;
   /** Ends a process that hangs; another takes its place where it is needed. */
   kill(reason: string): void;
   /** What there is in hand may have changed: the process may be idle now, or be needed. */
@@ -58,28 +62,24 @@ export type LifeCycle<Loaded> = {
 };
 
 /** What every child process says of itself. */
-export type LifeSign<Loaded extends { readonly type: "loaded" }> =
-  | Loaded
+type LifeSign<Info> =
+  | { readonly type: "loaded"; readonly info: Info }
   | { readonly type: "loadFailed"; readonly reason: string }
   | { readonly type: "heartbeat"; readonly decodingForMs: number }
   | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };
 
-export type LifeCycleOptions<
-  Sent,
-  Loaded extends { readonly type: "loaded" },
-  News extends { readonly type: string },
-> = {
+type LifeCycleOptions<Sent, Info, News extends { readonly type: string }> = {
   /** For logs, such as "the engine". */
   readonly name: string;
   /** What a client is told where the model can't be loaded: a sentence. */
   readonly failure: string;
   readonly modelPath: string;
   readonly spawn: SpawnWorker<Sent>;
-  readonly parse: (value: unknown) => Parsed<LifeSign<Loaded> | News>;
+  readonly parse: (value: unknown) => Parsed<LifeSign<Info> | News>;
   /** The first message that a process is sent. */
   readonly loadMessage: () => Sent;
-  /** What of `loaded` is logged. */
-  readonly facts?: (loaded: Loaded) => object;
+  /** What of `info` is logged. */
+  readonly facts?: (info: Info) => object;
   /** Whether a loaded process sends heartbeats. */
   readonly beats: boolean;
   /** Its timers must end nothing but themselves. */
@@ -90,9 +90,9 @@ export type LifeCycleOptions<
   readonly work: Work<Sent, News>;
 };
 
-export type LifePolicy = Omit<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
+type LifePolicy = Omit<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
 
-export type Work<Sent, News> = {
+type Work<Sent, News> = {
   /** Whether anything waits for a process or is with it. */
   isInHand(): boolean;
   /** Whether the process has anything to finish. */
@@ -108,20 +108,18 @@ export type Work<Sent, News> = {
   onFailed(error: EngineUnavailableError): void;
 };
 
-export function createLifeCycle<
-  Sent,
-  Loaded extends { readonly type: "loaded" },
-  News extends { readonly type: string },
->(given: LifeCycleOptions<Sent, Loaded, News>): LifeCycle<Loaded> {
+export function createLifeCycle<Sent, Info, News extends { readonly type: string }>(
+  given: LifeCycleOptions<Sent, Info, News>,
+): LifeCycle<Info> {
   const { name, clock, policy, logger, work } = given;
   const isKept = policy.idleMs === undefined;
   const guard = createGuard(logger);
   const listeners = new Set<(state: LifeState) => void>();
   let state: LifeState = "unloaded";
   let child: WorkerProcess<Sent> | undefined;
-  let loaded: Loaded | undefined;
+  let info: Info | undefined;
   let loadFailure: string | undefined;
-  let loading = promiseNobodyNeedsToHear<Loaded>();
+  let loading = promiseNobodyNeedsToHear<Info>();
   let exited = Promise.withResolvers<void>();
   /** Somebody waits for `load` and is told how it went. */
   let isAsked = false;
@@ -162,14 +160,14 @@ export function createLifeCycle<
     child.send(given.loadMessage());
   }
 
-  function handle(message: LifeSign<Loaded> | News): void {
+  function handle(message: LifeSign<Info> | News): void {
     if (!isLifeSign(message)) {
       if (state === "ready" || state === "unloading") work.onNews(message);
       return;
     }
     switch (message.type) {
       case "loaded":
-        becomeReady(message);
+        becomeReady(message.info);
         break;
       case "loadFailed":
         loadFailure = message.reason;
@@ -183,12 +181,12 @@ export function createLifeCycle<
     }
   }
 
-  function becomeReady(message: Loaded): void {
+  function becomeReady(found: Info): void {
     if (child === undefined || (state !== "loading" && state !== "restarting")) return;
     const { send, pid } = child;
     const again = state === "restarting" ? " again" : "";
-    logger.info({ enginePid: pid, engine: given.facts?.(message) }, `${name} is ready${again}`);
-    loaded = message;
+    logger.info({ enginePid: pid, engine: given.facts?.(found) }, `${name} is ready${again}`);
+    info = found;
     readyAt = clock.now();
     failedRestarts = 0;
     failures = 0;
@@ -196,7 +194,7 @@ export function createLifeCycle<
     if (given.beats) watchdog.loaded();
     else watchdog.stop();
     change("ready");
-    loading.resolve(message);
+    loading.resolve(found);
     loading = promiseNobodyNeedsToHear();
     work.onReady(send);
     look();
@@ -258,7 +256,7 @@ export function createLifeCycle<
     rejectLoading(new EngineLoadError(given.modelPath, cause));
     work.onFailed(unavailable());
     // One that never could be loaded waits for somebody who asks.
-    if (!isKept || loaded === undefined) return;
+    if (!isKept || info === undefined) return;
     logger.error({ delayMs }, `${name} is given up for now, and tried again later`);
     cancelTimer = clock.after(delayMs, begin);
   }
@@ -315,8 +313,8 @@ export function createLifeCycle<
     if (state === "unloaded" || state === "failed") begin();
   }
 
-  async function known(): Promise<Loaded> {
-    if (loaded !== undefined) return loaded;
+  async function known(): Promise<Info> {
+    if (info !== undefined) return info;
     demand();
     if (state === "unloading") return exited.promise.then(known);
     return loading.promise.catch(() => {
@@ -328,8 +326,8 @@ export function createLifeCycle<
     get state() {
       return state;
     },
-    get loaded() {
-      return loaded;
+    get info() {
+      return info;
     },
     get pid() {
       return child?.pid;
@@ -340,7 +338,7 @@ export function createLifeCycle<
     },
     async load() {
       if (state === "stopped") throw new EngineStoppedError();
-      if (state === "ready" && loaded !== undefined) return loaded;
+      if (state === "ready" && info !== undefined) return info;
       isAsked = true;
       if (state === "unloaded" || state === "failed") begin();
       return loading.promise;
@@ -385,8 +383,8 @@ function promiseNobodyNeedsToHear<T>(): PromiseWithResolvers<T> {
   return settled;
 }
 
-function isLifeSign<Loaded extends { readonly type: "loaded" }, News extends { readonly type: string }>(
-  message: LifeSign<Loaded> | News,
-): message is LifeSign<Loaded> {
+function isLifeSign<Info, News extends { readonly type: string }>(
+  message: LifeSign<Info> | News,
+): message is LifeSign<Info> {
   return ["loaded", "loadFailed", "heartbeat", "log"].includes(message.type);
 }

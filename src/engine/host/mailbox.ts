@@ -7,7 +7,7 @@ type OpenText = { readonly type: "text"; readonly choice: number; text: string; 
 const SCORE_CHARS = 64;
 
 /** One request's events that its reader has not taken yet: at most one text for each choice, however long the reader waits. */
-export type Mailbox = {
+type Mailbox = {
   started(promptTokens: number, cachedTokens: number): void;
   prompt(choice: number, logprobs: readonly PromptLogprob[]): void;
   text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): void;

@@ -39,7 +39,7 @@ export type ReadPrompt = {
 };
 
 /** Brings questions about text to whoever answers them. */
-export type Queries = {
+type Queries = {
   /** What the engine offers to whoever asks. */
   readonly text: ModelText;
   /**
@@ -60,7 +60,7 @@ export type Queries = {
   failAll(error: Error): void;
 };
 
-export type QueriesOptions = {
+type QueriesOptions = {
   readonly clock: Clock;
   /** Sees to it that a worker is there or on its way, or throws. */
   readonly demand: () => void;

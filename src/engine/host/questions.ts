@@ -49,7 +49,7 @@ export type Questions<Query> = {
   failAll(error: Error): void;
 };
 
-export type QuestionsOptions = {
+type QuestionsOptions = {
   /** How many a worker has at once. */
   readonly maxAtOnce: number;
   /** One has come, or one has gone. */

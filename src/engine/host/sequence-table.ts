@@ -32,7 +32,7 @@ export type Sequence = {
   finished: boolean;
 };
 
-export type Submission = {
+type Submission = {
   /** Fresh for each submission, so that a late update of an earlier one is never taken for news of this one. */
   readonly id: number;
   /** The worker was told to stop at so many tokens, fewer than the client asked for. */
@@ -40,7 +40,7 @@ export type Submission = {
 };
 
 /** Everything that the host holds for its unfinished requests. */
-export type SequenceTable = {
+type SequenceTable = {
   /** In the order of arrival. */
   readonly requests: ReadonlySet<InFlightRequest>;
   readonly submissionCount: number;

@@ -7,32 +7,26 @@ import {
   type VocabularyWorkerMessage,
 } from "../contract/messages.ts";
 import { createGuard, guardClock } from "./guard.ts";
-import { createLifeCycle, type UnloadOptions } from "./life-cycle.ts";
+import { createLifeCycle, type Living } from "./life-cycle.ts";
 import { ON_DEMAND_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { createQuestions, type Inquiry } from "./questions.ts";
 import { forkVocabulary, type SpawnWorker } from "./worker-child.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
-export type VocabularyQuery = Extract<VocabularyHostMessage, { readonly type: "query" }>["query"];
+type VocabularyQuery = Extract<VocabularyHostMessage, { readonly type: "query" }>["query"];
 
 /** One model's vocabulary and template, in a process of their own that lives only while it is used. */
-export type Vocabulary = {
+export type Vocabulary = Pick<Living<Info>, "pid" | "unload" | "stop"> & {
   /** Rejects as `Questions.ask` does, and with `EngineUnavailableError` where the vocabulary can't be loaded. */
   ask(inquiry: Inquiry<VocabularyQuery>): Promise<TextAnswer>;
-  /** The process id of the worker that lives now. */
-  readonly pid: number | undefined;
-  /** Ends the worker until the next question; resolves when the process has exited. */
-  unload(options?: UnloadOptions): Promise<void>;
-  /** Ends the worker for good and fails what waits; resolves when the process has exited. */
-  stop(): Promise<void>;
 };
 
-export type VocabularyPolicy = SupervisionPolicy & {
+type VocabularyPolicy = SupervisionPolicy & {
   /** A worker that doesn't answer for so long hangs and is killed. It yields to engines, so it may be slow where they are at work. */
   readonly answerTimeoutMs: number;
 };
 
-export type CreateVocabularyOptions = {
+type CreateVocabularyOptions = {
   readonly options: Omit<VocabularyOptions, "contextTokens">;
   /** Known by the time that anything is asked. */
   readonly contextTokens: () => number;
@@ -42,7 +36,7 @@ export type CreateVocabularyOptions = {
   readonly policy?: Partial<VocabularyPolicy>;
 };
 
-type Loaded = Extract<VocabularyWorkerMessage, { readonly type: "loaded" }>;
+type Info = Extract<VocabularyWorkerMessage, { readonly type: "loaded" }>["info"];
 type News = Extract<VocabularyWorkerMessage, { readonly type: "answer" }>;
 
 /**
@@ -58,7 +52,7 @@ export function createVocabulary(given: CreateVocabularyOptions): Vocabulary {
   /** The answer that is awaited, by its number. */
   let awaited: { readonly answer: number; readonly cancel: () => void } | undefined;
 
-  const life = createLifeCycle<VocabularyHostMessage, Loaded, News>({
+  const life = createLifeCycle<VocabularyHostMessage, Info, News>({
     name: "the process for long texts",
     failure: "The model's vocabulary could not be loaded for a long text.",
     modelPath: options.modelPath,

@@ -5,7 +5,7 @@ import type { SupervisionPolicy } from "./policy.ts";
 const LOOKS = 10;
 
 /** Notices a worker that hangs. */
-export type Watchdog = {
+type Watchdog = {
   /** From now on the worker loads its model. Only the load timeout counts: loading may hold up the worker's heartbeats. */
   loading(): void;
   /** From now on the worker must send heartbeats. */
@@ -16,7 +16,7 @@ export type Watchdog = {
   stop(): void;
 };
 
-export type WatchdogOptions = {
+type WatchdogOptions = {
   readonly clock: Clock;
   readonly policy: Pick<SupervisionPolicy, "loadTimeoutMs" | "heartbeatTimeoutMs" | "decodeTimeoutMs" | "stopGraceMs">;
   /** Called at most once between a `loading` and its `stop`, with a clause that says what was waited for. */

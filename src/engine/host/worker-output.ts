@@ -5,7 +5,7 @@ const KEPT_LINES = 20;
 const MAX_LINE_CHARS = 1_000;
 
 /** The lines that a worker printed, the last of them kept for error messages. */
-export type WorkerOutput = {
+type WorkerOutput = {
   /** Reads `stream` to its end. A line longer than 1,000 characters is cut into several, so that what is kept is bounded. */
   follow(stream: Readable | null): void;
   /** The last 20 lines, a line that has not ended yet included. */

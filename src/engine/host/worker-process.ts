@@ -24,7 +24,7 @@ export type WorkerProcess<Sent> = {
   kill(reason: string): void;
 };
 
-export type WorkerProcessOptions<Sent, Received> = {
+type WorkerProcessOptions<Sent, Received> = {
   readonly spawn: SpawnWorker<Sent>;
   readonly clock: Clock;
   readonly policy: Pick<SupervisionPolicy, "stopGraceMs" | "drainMs">;

@@ -30,7 +30,7 @@ export type NativeSampler = {
   dispose(): void;
 };
 /** Which logits are given back, beside the token that is drawn. */
-export type LogitFilter = readonly [
+type LogitFilter = readonly [
   tokens: readonly number[],
   includeMax: boolean,
   includeMin: boolean,
@@ -38,7 +38,7 @@ export type LogitFilter = readonly [
   includeTop: number,
 ];
 /** Logits as a flat list of token, logit, token, logit, largest first. The weight is the sum of exp(logit − largest logit). */
-export type LogitReading = readonly [
+type LogitReading = readonly [
   token: number,
   probabilities: undefined,
   confidence: number | undefined,

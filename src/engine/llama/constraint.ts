@@ -15,7 +15,7 @@ export type Constraint = {
   take(token: number): boolean;
 };
 
-export type ConstraintOptions = {
+type ConstraintOptions = {
   readonly bindings: NativeBindings;
   readonly model: NativeModel;
   readonly grammar: NativeGrammar;

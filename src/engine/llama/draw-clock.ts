@@ -7,7 +7,7 @@ export type DrawClock = {
 };
 
 /** What a clock is read from. */
-export type TimeSource = {
+type TimeSource = {
   /** In ms. */
   readonly now: () => number;
   /** What this process's threads have used of processors, in ms. */
@@ -47,7 +47,7 @@ const USUAL_MS = 250;
 const MAX_EXCESS_MS = 10_000;
 
 /** Why a grammar takes too long, once it does; undefined until then. */
-export type DrawBudget = { readonly spend: (ms: number) => string | undefined };
+type DrawBudget = { readonly spend: (ms: number) => string | undefined };
 
 export function createDrawBudget(): DrawBudget {
   let excess = 0;

@@ -59,7 +59,7 @@ export function createWordlessSampler(
 }
 
 /** The configurations of a sampler that a grammar holds, and the words that it doesn't write. */
-export type ConstrainedConfigs = {
+type ConstrainedConfigs = {
   /** The configurations with these tokens banned besides. */
   readonly configBanning: (tokens: readonly number[]) => SamplerConfigFor;
   readonly words: WordBans | undefined;

@@ -20,7 +20,7 @@ export type ThreadTuner = {
   record(shape: string, threads: number, ms: number): void;
 };
 
-export type ThreadTunerOptions = {
+type ThreadTunerOptions = {
   readonly maxThreads: number;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;

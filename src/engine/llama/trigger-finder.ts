@@ -1,5 +1,5 @@
 /** Looks for the first of several spellings in bytes that arrive token by token. */
-export type TriggerFinder = {
+type TriggerFinder = {
   /** What follows the first trigger that these bytes complete; undefined while none is complete. Changes nothing. */
   find(bytes: readonly number[]): Uint8Array | undefined;
   /** Takes the bytes: later ones follow them. */

@@ -3,13 +3,13 @@ import type { VocabularyOptions } from "../contract/messages.ts";
 import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { type Log, type NativeBindings, type NativeModel, openLlama, requireCalls } from "./binding.ts";
 import { createTemplate, findControlTokens } from "./template.ts";
-import { createTokenizer } from "./tokenizer.ts";
+import { createTokenBytes } from "./token-bytes.ts";
 
 /** What is known of a model without its weights. */
-export type LoadedVocabulary = { readonly tokenizer: Tokenizer; readonly template: ChatTemplate };
+type LoadedVocabulary = { readonly tokenizer: Tokenizer; readonly template: ChatTemplate };
 
 /** The same, with what else of the binding an engine needs. */
-export type NativeVocabulary = LoadedVocabulary & {
+type NativeVocabulary = LoadedVocabulary & {
   readonly bindings: NativeBindings;
   readonly nativeModel: NativeModel;
   /** Each token's spelling, as the file has it. */
@@ -59,5 +59,19 @@ export function openVocabulary(llama: Llama, model: LlamaModel): NativeVocabular
     controlTokens,
     tokenizer: createTokenizer(nativeModel, spellings.length),
     template: createTemplate(model, nativeModel, bindings, controlTokens),
+  };
+}
+
+function createTokenizer(model: NativeModel, vocabularySize: number): Tokenizer {
+  return {
+    vocabularySize,
+    tokenize: (text, parseSpecial) => Array.from(model.tokenize(text, parseSpecial)),
+    detokenize: (tokens, showControl = false) => model.detokenize(Uint32Array.from(tokens), showControl),
+    bytes: createTokenBytes(
+      (tokens) => model.detokenize(Uint32Array.from(tokens), true),
+      (token) => model.getTokenString(token),
+      model.tokenize("a", false)[0],
+    ),
+    isEndOfGeneration: (token) => model.isEogToken(token),
   };
 }

@@ -14,7 +14,7 @@ const MAX_NUMBERS = 90_000;
  * Hides what is suspicious in texts, and the numbers that a template engine writes in its own way, behind placeholders, which pass a
  * template unchanged, and finds it again in what was rendered.
  */
-export type Disguise = {
+type Disguise = {
   /** All strings and numbers of a JSON value, its keys included. Throws where it is nested deeper than a template may get. */
   hideAll(value: Readonly<Record<string, unknown>>): Record<string, unknown>;
   /** The rendered text in parts: the suspicious ones are what was hidden. */

@@ -9,7 +9,7 @@ export type ReadPrompt = { readonly tokens: readonly number[] } | { readonly rej
 
 export type PromptReader = (prompt: Prompt, tools: readonly Tool[]) => ReadPrompt;
 
-export type PromptReaderOptions = {
+type PromptReaderOptions = {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
   /** How many tokens a slot holds. */

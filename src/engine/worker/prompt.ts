@@ -19,7 +19,7 @@ export class UnusablePromptError extends Error {
 }
 
 /** The prompt's tokens, or, where it is so long that it was not tokenized to its end, how many there are at least. */
-export type EncodedPrompt = { readonly tokens: readonly number[] } | { readonly tokensAtLeast: number };
+type EncodedPrompt = { readonly tokens: readonly number[] } | { readonly tokensAtLeast: number };
 
 type Piece = { readonly text: string; readonly parseSpecial: boolean } | { readonly token: number };
 

@@ -6,8 +6,7 @@ import { describeScores } from "./logprobs.ts";
 import type { Placement } from "./placement.ts";
 import { canWait, plan, type Work, wantsLogits } from "./plan.ts";
 import { charge, NOBODY_SERVED } from "./prefill-order.ts";
-import { createPrefillPace, type PrefillPace } from "./prefill-pace.ts";
-import { createPrefillShare, type PrefillShare } from "./prefill-share.ts";
+import { createPrefillPace, createPrefillShare, type PrefillPace, type PrefillShare } from "./prefill-pace.ts";
 import type { PrefixStore } from "./prefix-store.ts";
 import { describePiece, scorePiece } from "./prompt-scores.ts";
 import {
@@ -21,7 +20,7 @@ import {
 } from "./sequence.ts";
 import { SlotKeeper } from "./slot-keeper.ts";
 
-export type SchedulerOptions = {
+type SchedulerOptions = {
   readonly batcher: Batcher;
   readonly tokenizer: Tokenizer;
   /** Prompts are cut at multiples of this. */

@@ -43,7 +43,7 @@ export type Sequence = {
 };
 
 /** What accepting a token led to. */
-export type Accepted = {
+type Accepted = {
   readonly text: string;
   /** Of the tokens whose text is shown by now. */
   readonly logprobs: readonly SampledToken[];

@@ -6,7 +6,7 @@ import { mayShare, type Sequence } from "./sequence.ts";
 
 const NOTHING: Prefix = { tokens: [], promptTokens: 0, exactTokens: 0, headTokens: 0 };
 
-export type SlotKeeperOptions = {
+type SlotKeeperOptions = {
   readonly batcher: Batcher;
   readonly prefixStore: PrefixStore;
   readonly chunkTokens: number;

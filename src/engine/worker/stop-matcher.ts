@@ -1,4 +1,4 @@
-export type StopMatch = {
+type StopMatch = {
   /** Text that can no longer belong to a stop string. */
   readonly text: string;
   /** A stop string was met: what followed it is dropped, and nothing more may be pushed. */

@@ -22,7 +22,7 @@ async function serve({ contextTokens, ...options }: VocabularyOptions): Promise<
     if (message.type !== "query") return;
     send({ type: "answer", id: message.id, answer: answerQuery(message.query, knowledge) });
   });
-  send({ type: "loaded" });
+  send({ type: "loaded", info: { vocabularySize: vocabulary.tokenizer.vocabularySize } });
 }
 
 serveHost(parseHostMessage<VocabularyHostMessage>, serve);

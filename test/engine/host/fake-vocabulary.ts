@@ -8,7 +8,7 @@ import { FakeChild } from "./fake-worker.ts";
 /** The worker of a process for long texts. */
 export class FakeVocabularyWorker extends FakeChild<VocabularyHostMessage, VocabularyWorkerMessage> {
   load(): void {
-    this.say({ type: "loaded" });
+    this.say({ type: "loaded", info: { vocabularySize: 100 } });
   }
 
   /** Answers the latest question. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createPrefillShare } from "../../../src/engine/worker/prefill-share.ts";
+import { createPrefillShare } from "../../../src/engine/worker/prefill-pace.ts";
 
 describe("the share of the time that prompts may take", () => {
   test("lets sequences decode until they had the rest of it", () => {
