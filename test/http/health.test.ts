@@ -41,14 +41,21 @@ describe("GET /ready", () => {
     });
   });
 
-  it.each(["loading", "restarting", "failed"] as const)("is 503 when the only model is %s", async (state) => {
-    const response = await createApp(state).request("/ready");
-    expect(response.status).toBe(503);
-    expect(response.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
-    expect(response.headers.get("cache-control")).toBe("no-store");
-    expect(readyAnswer.parse(await response.json())).toEqual({
-      status: "unavailable",
-      models: [{ id: "model-0", state }],
-    });
+  it("is 200 when the only model is unloaded, since the next request loads it", async () => {
+    expect((await createApp("unloaded").request("/ready")).status).toBe(200);
   });
+
+  it.each(["loading", "restarting", "unloading", "failed"] as const)(
+    "is 503 when the only model is %s",
+    async (state) => {
+      const response = await createApp(state).request("/ready");
+      expect(response.status).toBe(503);
+      expect(response.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+      expect(response.headers.get("cache-control")).toBe("no-store");
+      expect(readyAnswer.parse(await response.json())).toEqual({
+        status: "unavailable",
+        models: [{ id: "model-0", state }],
+      });
+    },
+  );
 });

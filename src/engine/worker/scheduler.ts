@@ -49,14 +49,9 @@ type SchedulerOptions = {
  * are split), would cut the chunk's first token off, and the answer would depend on the company (docs/decisions/007-exactness.md).
  */
 export class Scheduler {
-  readonly #batcher: Batcher;
-  readonly #tokenizer: Tokenizer;
-  readonly #chunkTokens: number;
-  readonly #boundary: Boundary | undefined;
+  readonly #given: SchedulerOptions;
   readonly #pace: PrefillPace;
   readonly #timeShare: PrefillShare;
-  readonly #report: (updates: SequenceUpdate[]) => void;
-  readonly #reject: (id: number, reason: string) => void;
   readonly #keeper: SlotKeeper;
   readonly #waiting = new Map<number, Sequence>();
   readonly #running = new Map<number, Sequence>();
@@ -69,31 +64,12 @@ export class Scheduler {
   /** What the last call brought, not yet told. */
   #news: SequenceUpdate[] = [];
 
-  constructor(options: SchedulerOptions) {
-    const {
-      batcher,
-      tokenizer,
-      prefillChunkTokens,
-      prefillPauseMs,
-      prefillShare,
-      prefixStore,
-      boundary,
-      report,
-      reject,
-    } = options;
-    this.#batcher = batcher;
-    this.#tokenizer = tokenizer;
-    this.#chunkTokens = prefillChunkTokens;
-    this.#boundary = boundary;
-    this.#pace = createPrefillPace({
-      chunkTokens: prefillChunkTokens,
-      maxTokens: batcher.maxBatchTokens,
-      targetMs: prefillPauseMs,
-    });
-    this.#timeShare = createPrefillShare(prefillShare);
-    this.#keeper = new SlotKeeper({ batcher, prefixStore, chunkTokens: prefillChunkTokens });
-    this.#report = report;
-    this.#reject = reject;
+  constructor(given: SchedulerOptions) {
+    const { batcher, prefillChunkTokens: chunkTokens, prefillPauseMs: targetMs, prefixStore } = given;
+    this.#given = given;
+    this.#pace = createPrefillPace({ chunkTokens, maxTokens: batcher.maxBatchTokens, targetMs });
+    this.#timeShare = createPrefillShare(given.prefillShare);
+    this.#keeper = new SlotKeeper({ batcher, prefixStore, chunkTokens });
   }
 
   /** When the native call in progress began, by `performance.now()`; undefined between calls. */
@@ -117,8 +93,8 @@ export class Scheduler {
 
   /** Queues a sequence. The prompt must be shorter than the context. */
   submit(request: SequenceRequest, prompt: readonly number[]): void {
-    const headTokens = headTokensOf(prompt, this.#boundary);
-    this.#waiting.set(request.id, createSequence(request, prompt, this.#tokenizer, headTokens));
+    const headTokens = headTokensOf(prompt, this.#given.boundary);
+    this.#waiting.set(request.id, createSequence(request, prompt, this.#given.tokenizer, headTokens));
     this.#wake?.();
   }
 
@@ -154,7 +130,9 @@ export class Scheduler {
       }
       const isPaced = decodes.length > 0 || canWait([...this.#running.values()]);
       const startedAt = performance.now();
-      const prefilledTokens = await this.#prefill(isPaced ? this.#pace.budgetTokens() : this.#batcher.maxBatchTokens);
+      const prefilledTokens = await this.#prefill(
+        isPaced ? this.#pace.budgetTokens() : this.#given.batcher.maxBatchTokens,
+      );
       if (decodes.length > 0) this.#timeShare.prefilled(performance.now() - startedAt);
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
@@ -183,17 +161,22 @@ export class Scheduler {
     sequence.slot = placement.slot;
     sequence.placedAt = performance.now();
     sequence.cachedTokens = Math.min(kept, prompt.length);
-    sequence.sampler = this.#batcher.createSampler(request, prompt);
+    sequence.sampler = this.#given.batcher.createSampler(request, prompt);
     for (const token of request.replay) sequence.sampler.accept(token);
-    if (request.logprobs !== undefined) sequence.scorer = this.#batcher.createScorer(request.logprobs);
-    if (sequence.scoresPrompt) sequence.promptScorer = this.#batcher.createScorer(request.promptScores?.top ?? 0);
+    if (request.logprobs !== undefined) sequence.scorer = this.#given.batcher.createScorer(request.logprobs);
+    if (sequence.scoresPrompt) sequence.promptScorer = this.#given.batcher.createScorer(request.promptScores?.top ?? 0);
     this.#running.set(request.id, sequence);
   }
 
   /** What the next native call is to evaluate in this turn. */
   #plan(turn: "decode" | number): readonly Work[] {
     const running = [...this.#running.values()];
-    const { work, order } = plan({ running, turn, order: this.#prefillOrder, chunkTokens: this.#chunkTokens });
+    const { work, order } = plan({
+      running,
+      turn,
+      order: this.#prefillOrder,
+      chunkTokens: this.#given.prefillChunkTokens,
+    });
     this.#prefillOrder = order;
     return work;
   }
@@ -238,7 +221,7 @@ export class Scheduler {
 
   /** Evaluates and draws. Returns where the logits are after each part's last token, −1 where they weren't wanted. */
   async #evaluate(work: readonly Work[]): Promise<readonly number[]> {
-    const batcher = this.#batcher;
+    const batcher = this.#given.batcher;
     for (const { slot, isOffCut } of work) {
       if (isOffCut === true) slot.exactTokens = Math.min(slot.exactTokens, slot.tokens.length);
     }
@@ -289,7 +272,7 @@ export class Scheduler {
     if (this.#news.length === 0) return;
     const news = this.#news;
     this.#news = [];
-    this.#report(news);
+    this.#given.report(news);
   }
 
   /** Takes one sequence past what was evaluated: the token that was drawn after it, if any, its text, its end. */
@@ -321,7 +304,7 @@ export class Scheduler {
       const { fault } = sequence.sampler;
       this.#release(sequence);
       this.#sendNews();
-      this.#reject(request.id, fault);
+      this.#given.reject(request.id, fault);
       return;
     }
     const { text, logprobs, finished, stopString } =
@@ -354,14 +337,14 @@ export class Scheduler {
   #noteScores(item: Work, scores: readonly (TokenScores | undefined)[]): void {
     const { sequence, slot } = item;
     if (!this.#running.has(sequence.request.id)) return;
-    const promptLogprobs = describePiece(item, slot.tokens.length, scores, this.#tokenizer);
+    const promptLogprobs = describePiece(item, slot.tokens.length, scores, this.#given.tokenizer);
     if (promptLogprobs.length === 0) return;
     this.#news.push({ ...this.#begin(sequence), promptLogprobs, tokens: [], text: "" });
   }
 
   #accept(sequence: Sequence, token: number, scores: TokenScores | undefined) {
-    const logprob = scores && describeScores(scores, this.#tokenizer);
-    return acceptToken(sequence, token, logprob, this.#tokenizer, this.#batcher.contextTokens);
+    const logprob = scores && describeScores(scores, this.#given.tokenizer);
+    return acceptToken(sequence, token, logprob, this.#given.tokenizer, this.#given.batcher.contextTokens);
   }
 
   #release(sequence: Sequence): void {

@@ -31,7 +31,7 @@ export const ready: Operation = {
   path: "/ready",
   id: "getReadiness",
   tag: "Service",
-  summary: "Says whether a model can answer at once",
+  summary: "Says whether a model takes requests",
   answers: {
     200: { description: "At least one can.", content: readiness },
     503: { description: "None can; `retry-after` says when to ask again.", content: readiness },
