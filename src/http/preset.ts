@@ -1,13 +1,11 @@
 import type { Context } from "hono";
-import type { Backend } from "../generation/backend.ts";
-import { ModelNotFoundError } from "../generation/errors.ts";
 import type { Wish } from "../generation/wish.ts";
 import { applyPreset } from "../prompts/apply.ts";
 import type { Values } from "../prompts/compose.ts";
 import type { PresetLibrary } from "../prompts/library.ts";
 import { takesInput } from "../prompts/parse.ts";
 import type { Preset } from "../prompts/preset.ts";
-import { PRESET_PREFIX, type PresetReference, parseReference } from "../prompts/reference.ts";
+import { modelBehind, PRESET_PREFIX, type PresetReference, parseReference } from "../prompts/reference.ts";
 import { INPUT } from "../prompts/template.ts";
 import { resolveVariables } from "../prompts/variables.ts";
 import { InvalidRequestError } from "../protocols/errors.ts";
@@ -96,27 +94,6 @@ function addInput(preset: Preset, body: Body, conversation: Conversation, input:
 
 function say(body: Body, conversation: Conversation, text: string): Body {
   return { ...body, [conversation]: conversation === "input" ? text : [{ role: "user", content: text }] };
-}
-
-/** The model that answers for a preset: the first of its own that is served. Throws `ModelNotFoundError` where none is. */
-export function modelBehind(preset: Preset, served: readonly Backend[]): Backend {
-  const found = findModelBehind(preset, served);
-  if (found !== undefined) return found;
-  const wanted = preset.models.length === 0 ? "a model that writes text" : preset.models.join(", ");
-  throw new ModelNotFoundError(
-    `${PRESET_PREFIX}${preset.id} (needs ${wanted})`,
-    served.map(({ id }) => id),
-  );
-}
-
-/** As `modelBehind`; undefined where none is served. */
-export function findModelBehind(preset: Preset, served: readonly Backend[]): Backend | undefined {
-  if (preset.models.length === 0) return served.find(({ can }) => can.text);
-  const answersTo = (model: Backend, name: string) =>
-    [model.id, ...model.aliases].some((own) => own.toLowerCase() === name.toLowerCase());
-  return preset.models
-    .map((name) => served.find((model) => answersTo(model, name)))
-    .find((model) => model !== undefined);
 }
 
 /** Refuses a preset where text is gone on from, not a conversation. */

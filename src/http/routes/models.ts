@@ -3,13 +3,12 @@ import type { Backend } from "../../generation/backend.ts";
 import type { PresetLibrary } from "../../prompts/library.ts";
 import { takesInput } from "../../prompts/parse.ts";
 import type { Preset } from "../../prompts/preset.ts";
-import { PRESET_PREFIX, parseReference } from "../../prompts/reference.ts";
+import { findModelBehind, modelBehind, PRESET_PREFIX, parseReference } from "../../prompts/reference.ts";
 import { encodeModel as encodeAnthropicModel, encodeModelList } from "../../protocols/messages/models.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { isFromAnthropicClient } from "../middleware/anthropic-form.ts";
 import { modelsFor, resolveModel } from "../model.ts";
-import { findModelBehind, modelBehind } from "../preset.ts";
 
 /** `GET /v1/models`, in the form of the API that the client speaks. */
 export function listModels(
