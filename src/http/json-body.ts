@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Context } from "hono";
 import { BODY_LIMITS } from "../json/limits.ts";
-import { readJsonBody } from "../json/parse.ts";
+import { findExcess, readJsonBody } from "../json/parse.ts";
 import { excessError } from "../protocols/json-excess.ts";
 import { isPassedOn } from "../protocols/passed-on.ts";
 import { incomingOf } from "./connection.ts";
@@ -13,6 +13,11 @@ import { tenantOf } from "./tenant.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
+/** Of a body of more than twice as much, so much is looked at before the whole becomes a string: most that hold too much show it there. */
+const BEGINNING_BYTES = 1024 * 1024;
+
+const pause = () => setImmediate();
+
 /**
  * The request's body as JSON, bounded in depth and counts, the numbers that are passed on as they were written. Its schemas are compiled
  * by then, those that take long in another thread.
@@ -22,7 +27,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  * @throws ClientGoneError where the client left before its end
  */
 export async function readJson(c: Context<HttpEnv>): Promise<unknown> {
-  const text = decodeUtf8(await readBytes(c));
+  const bytes = await readBytes(c);
+  if (bytes.byteLength > 2 * BEGINNING_BYTES) await refuseByBeginning(bytes);
+  const text = decodeUtf8(bytes);
   if (text.trim() === "") {
     throw unparsable("it is empty");
   }
@@ -32,9 +39,16 @@ export async function readJson(c: Context<HttpEnv>): Promise<unknown> {
   return read.value;
 }
 
+/** What is no UTF-8 is left to be found in the whole. */
+async function refuseByBeginning(bytes: ArrayBuffer): Promise<void> {
+  const beginning = new TextDecoder().decode(new Uint8Array(bytes, 0, BEGINNING_BYTES), { stream: true });
+  const excess = await findExcess(beginning, BODY_LIMITS, isPassedOn, pause);
+  if (excess !== undefined) throw excessError(excess);
+}
+
 async function parse(text: string) {
   try {
-    return await readJsonBody(text, BODY_LIMITS, isPassedOn, () => setImmediate());
+    return await readJsonBody(text, BODY_LIMITS, isPassedOn, pause);
   } catch (error) {
     // V8's message quotes the text. Only the place is taken from it.
     const place = /position \d+ \(line \d+ column \d+\)/.exec(error instanceof Error ? error.message : "")?.[0];

@@ -21,9 +21,28 @@ export async function readJsonBody(
   keepsNumbers: (field: string) => boolean,
   pause: () => Promise<unknown>,
 ): Promise<ReadJson> {
+  return finish(text, await scanSlowly(text, limits, keepsNumbers, pause));
+}
+
+/** What there is too much of in the beginning of a body, so that the rest of it need not be read; undefined where there isn't. */
+export async function findExcess(
+  beginning: string,
+  limits: JsonLimits,
+  keepsNumbers: (field: string) => boolean,
+  pause: () => Promise<unknown>,
+): Promise<JsonExcess | undefined> {
+  return (await scanSlowly(beginning, limits, keepsNumbers, pause)).excess();
+}
+
+async function scanSlowly(
+  text: string,
+  limits: JsonLimits,
+  keepsNumbers: (field: string) => boolean,
+  pause: () => Promise<unknown>,
+): Promise<JsonScan> {
   const scan = createJsonScan(text, limits, keepsNumbers);
   for (let end = SLICE; !scan.run(end); end += SLICE) await pause();
-  return finish(text, scan);
+  return scan;
 }
 
 /**

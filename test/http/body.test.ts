@@ -113,6 +113,29 @@ describe("a request's body", () => {
     expect(param).toContain(field);
   });
 
+  it.each([
+    ["nested too deeply", "[".repeat(3 * 1024 * 1024)],
+    [
+      "properties",
+      `{"metadata":{"":"${"x".repeat(3 * 1024 * 1024)}",${Array.from({ length: 60_000 }, (_, index) => `"${index}":1`).join()}}}`,
+    ],
+  ])("of megabytes is refused where it is %s at its beginning or at its end", async (what, body) => {
+    const { app } = createTestApp({ settings: { maxBodyBytes: 16 * 1024 * 1024 } });
+    const response = await app.request(CHAT, { ...chatInit({}), body });
+    expect(response.status).toBe(400);
+    expect(error.parse(await response.json()).error.message).toContain(what);
+  });
+
+  it.each([0, 1, 2, 3])(
+    "of megabytes is taken, whichever byte of a character the first of them ends with",
+    async (shift) => {
+      const { app } = createTestApp({ settings: { maxBodyBytes: 16 * 1024 * 1024 } });
+      const content = "x".repeat(shift) + "😀".repeat(768 * 1024);
+      const response = await app.request(CHAT, chatInit({ messages: [{ role: "user", content }] }));
+      expect(response.status).toBe(200);
+    },
+  );
+
   it("may begin with a byte order mark", async () => {
     expect((await post(`\ufeff${BODY}`)).status).toBe(200);
   });
