@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/clock.ts";
-import { createHeap } from "../../src/queue/heap.ts";
+import { createHeap } from "../../src/fairness/heap.ts";
 
 /** A clock on which nothing takes time: it jumps from one event to the next. */
 export type SimulatedClock = Clock & {

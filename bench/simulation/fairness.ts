@@ -1,4 +1,4 @@
-import { createFairQueue } from "../../src/queue/fair-queue.ts";
+import { createFairQueue } from "../../src/fairness/fair-queue.ts";
 import { seededRandom } from "../statistics.ts";
 
 const TENANTS = 20;

@@ -100,7 +100,7 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
     isReady: () => engine.state === "ready",
     contextTokens: () => engine.info?.contextTokens,
     price: ({ prompt, tools, signal, terms = OWN_TERMS }) =>
-      engine.text.price(prompt, tools?.tools, { tenant: terms.tenant, signal }),
+      engine.text.price(prompt, tools?.tools, { tenant: terms.tenant, priority: terms.priority, signal }),
   });
   return {
     generate: compose([gate, ...layers, turns], engine.generate),

@@ -8,7 +8,11 @@ import { OWN_TERMS } from "./terms.ts";
  */
 export function measurePrompts(text: Pick<ModelText, "countTokens">): Generate {
   return async function* measure({ prompt, tools, signal, terms = OWN_TERMS }) {
-    const promptTokens = await text.countTokens(prompt, tools?.tools, { tenant: terms.tenant, signal });
+    const promptTokens = await text.countTokens(prompt, tools?.tools, {
+      tenant: terms.tenant,
+      priority: terms.priority,
+      signal,
+    });
     yield { type: "started", promptTokens, cachedTokens: 0 };
   };
 }
@@ -16,6 +20,9 @@ export function measurePrompts(text: Pick<ModelText, "countTokens">): Generate {
 /** The same with the prompt's price: what does not fit is an error here, and is not counted to its end. */
 export function pricePrompts(text: Pick<ModelText, "price">): Generate {
   return async function* price({ prompt, tools, signal, terms = OWN_TERMS }) {
-    yield { type: "started", ...(await text.price(prompt, tools?.tools, { tenant: terms.tenant, signal })) };
+    yield {
+      type: "started",
+      ...(await text.price(prompt, tools?.tools, { tenant: terms.tenant, priority: terms.priority, signal })),
+    };
   };
 }

@@ -1,4 +1,5 @@
 import type { Prompt, Tool } from "./request.ts";
+import type { Priority } from "./terms.ts";
 
 export type TokenizeOptions = {
   /** Whether the token that begins a text goes before it, where the vocabulary wants one. */
@@ -10,10 +11,12 @@ export type TokenizeOptions = {
 /** A token's own text, or its bytes where they are only part of a character. */
 export type Piece = string | readonly number[];
 
-/** Who asks a question about text. */
+/** Who asks for something that is no generation, such as a question about text, or to have a schema compiled. */
 export type Asker = {
   /** Whose turn it takes. */
   readonly tenant: string;
+  /** Undefined is as good as `default`. */
+  readonly priority?: Priority;
   /** Aborted when nobody wants the answer any more. */
   readonly signal?: AbortSignal;
 };

@@ -1,6 +1,9 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { createFairQueue } from "../fairness/fair-queue.ts";
 import { OverloadedError } from "../generation/errors.ts";
+import type { Asker } from "../generation/model.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
 import type { CompileJob, ToldOutcome } from "./compile-worker.ts";
 
 /** Longer nothing is compiled, in ms. */
@@ -16,27 +19,23 @@ const IDLE_MS = 30_000;
 /** Compiles in a thread of its own. */
 export type ApartCompiler = {
   /**
-   * What came of a job; undefined where it takes too long. Throws `OverloadedError` where too many wait: that says nothing of this job, and
+   * What came of a job; undefined where it takes too long. Nothing is begun for an asker that has left. Throws `OverloadedError` where too many wait: that says nothing of this job, and
    * must not be remembered as if it did. Rejects with what the asker's signal was aborted with where that came before its turn.
    */
   readonly compile: (job: CompileJob, asker?: Asker) => Promise<ToldOutcome | undefined>;
 };
 
-/** Who wants something compiled. Nothing is begun for one that has left. */
-export type Asker = { readonly tenant: string; readonly signal?: AbortSignal };
-
-const ANYBODY: Asker = { tenant: "" };
+/** What a job is taken to take until it has run, in ms: about as long as those do that are short enough for the event loop. */
+const LIKELY_MS = 10;
 
 /**
  * A compiler whose thread is started when it is first needed, and ended where a job takes too long and after a while without work. It has
- * one job at a time, and tenants take turns.
+ * one job at a time, in turns that are fair between tenants by the time that their jobs took.
  */
 export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
   const workerUrl = new URL(`./compile-worker${extname(import.meta.url)}`, import.meta.url);
   let worker: Worker | undefined;
-  /** The jobs that wait; the tenant whose turn it is comes first. */
-  const lines = new Map<string, (() => Promise<void>)[]>();
-  let waiting = 0;
+  const waiting = createFairQueue<() => Promise<void>>();
   let isServing = false;
   let idle: NodeJS.Timeout | undefined;
 
@@ -84,20 +83,18 @@ export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
   async function serve(): Promise<void> {
     if (isServing) return;
     isServing = true;
-    for (const [tenant, [first, ...others]] of lines) {
-      // One that is served goes to the end, where this comes to it again.
-      lines.delete(tenant);
-      if (others.length > 0) lines.set(tenant, others);
-      waiting -= 1;
-      await first?.();
+    for (let turn = waiting.take(); turn !== undefined; turn = waiting.take()) {
+      const begunMs = performance.now();
+      await turn.entry.value();
+      waiting.charge(turn, performance.now() - begunMs - LIKELY_MS);
     }
+    waiting.forget();
     isServing = false;
   }
 
   return {
-    compile(job, { tenant, signal } = ANYBODY) {
-      const line = lines.get(tenant) ?? [];
-      if (waiting >= MAX_WAITING || line.length >= MAX_WAITING_OF_ONE) {
+    compile(job, { tenant, priority = "default", signal } = OWN_TERMS) {
+      if (waiting.size >= MAX_WAITING || waiting.of(tenant).entries >= MAX_WAITING_OF_ONE) {
         return Promise.reject(new OverloadedError("Too many schemas and grammars wait to be compiled.", RETRY_MS));
       }
       return new Promise((resolve, reject) => {
@@ -105,8 +102,7 @@ export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
           if (signal?.aborted === true) reject(signal.reason);
           else await run(job).then(resolve, reject);
         };
-        lines.set(tenant, [...line, begin]);
-        waiting += 1;
+        waiting.push({ tenant, priority }, begin, LIKELY_MS);
         void serve();
       });
     },

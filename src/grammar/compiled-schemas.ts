@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
+import type { Asker } from "../generation/model.ts";
 import type { JsonSchema } from "../generation/request.ts";
-import { type ApartCompiler, type Asker, apartCompiler } from "./compile-apart.ts";
+import { type ApartCompiler, apartCompiler } from "./compile-apart.ts";
 import { ROOT_PATH, UnsupportedSchemaError } from "./errors.ts";
 import { type CompiledSchema, compileQuickly, compileSchema, dropAll } from "./schema/compile.ts";
 import { boundSchema } from "./schema/references.ts";

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
-import { type ApartCompiler, type Asker, apartCompiler } from "./compile-apart.ts";
+import type { Asker } from "../generation/model.ts";
+import { type ApartCompiler, apartCompiler } from "./compile-apart.ts";
 import { compileText, type TextKind } from "./compile-text.ts";
 import { ROOT_PATH, UnsupportedSchemaError } from "./errors.ts";
 import { type Effort, ExhaustedError, QUICK } from "./limits.ts";

@@ -9,7 +9,7 @@ import type { HttpEnv } from "./context.ts";
 import { ClientGoneError, HttpError } from "./errors.ts";
 import { takeTurn } from "./loop-turns.ts";
 import { prepareFormats } from "./prepare-formats.ts";
-import { tenantOf } from "./tenant.ts";
+import { askerOf } from "./tenant.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -59,7 +59,7 @@ async function parse(text: string) {
 async function prepare(c: Context<HttpEnv>, body: unknown): Promise<void> {
   const { signal } = c.req.raw;
   try {
-    await prepareFormats(body, { tenant: tenantOf(c), signal });
+    await prepareFormats(body, askerOf(c, signal));
   } catch (error) {
     throw signal.aborted ? new ClientGoneError() : error;
   }

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
+import type { Asker } from "../generation/model.ts";
 import type { JsonSchema } from "../generation/request.ts";
-import type { Asker } from "../grammar/compile-apart.ts";
 import type { TextKind } from "../grammar/compile-text.ts";
 import { compiledSchemas } from "../grammar/compiled-schemas.ts";
 import { compiledTexts } from "../grammar/compiled-texts.ts";

@@ -7,6 +7,7 @@ import { OWN_TERMS } from "../generation/terms.ts";
 import type { Charge, Outcome } from "../keys/meter.ts";
 import type { HttpEnv } from "./context.ts";
 import { CLIENT_CLOSED_REQUEST } from "./errors.ts";
+import { askerOf } from "./tenant.ts";
 
 export type Question = {
   readonly model: Pick<Backend, "id">;
@@ -30,7 +31,7 @@ export async function answerQuestion(
 ): Promise<Response> {
   const charge = await begin(c, model.id, Math.ceil(tokens * SHARE_OF_A_TOKEN));
   try {
-    const response = await answer({ tenant: c.get("caller")?.tenant ?? OWN_TERMS.tenant, signal: connection });
+    const response = await answer(askerOf(c, connection));
     charge?.end("done");
     return response;
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { Asker } from "../generation/model.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { State, TenantState } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
@@ -6,6 +7,12 @@ import type { HttpEnv } from "./context.ts";
 /** Who pays for what the caller asks for. */
 export function tenantOf(c: Context<HttpEnv>): string {
   return c.get("caller")?.tenant ?? OWN_TERMS.tenant;
+}
+
+/** Who asks for something that is no generation. @param signal stands for the client's connection */
+export function askerOf(c: Context<HttpEnv>, signal: AbortSignal): Asker {
+  const { tenant, priority } = c.get("caller") ?? OWN_TERMS;
+  return { tenant, priority, signal };
 }
 
 /** What the caller has stored, and nobody else. Without keys everything is everybody's. */

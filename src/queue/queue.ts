@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
+import { createFairQueue, type Turn } from "../fairness/fair-queue.ts";
 import { isLasting, OverloadedError } from "../generation/errors.ts";
 import { type Hold, PRIORITIES, type Priority } from "../generation/terms.ts";
 import { showDuration } from "./duration.ts";
-import { createFairQueue, type Turn } from "./fair-queue.ts";
 import { createHeldSlots, type Holding } from "./held-slots.ts";
 import type { Job, Stay } from "./job.ts";
 import { createLimiter } from "./limiter.ts";

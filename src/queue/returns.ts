@@ -1,4 +1,4 @@
-import { createHeap, type HeapNode } from "./heap.ts";
+import { createHeap, type HeapNode } from "../fairness/heap.ts";
 import { createMean } from "./mean.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { createHeap, type HeapNode } from "./heap.ts";
+import { createHeap, type HeapNode } from "../fairness/heap.ts";
 
 /** Somebody who waits. */
 export type Waiting = {

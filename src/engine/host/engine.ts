@@ -150,7 +150,11 @@ export function createEngine(given: CreateEngineOptions): Engine {
     function begin(): void {
       const { tools, ...rest } = request;
       const { prompt, stop, terms = OWN_TERMS } = rest;
-      const reading = queries.readLong(prompt, tools?.tools ?? [], { tenant: terms.tenant, signal });
+      const reading = queries.readLong(prompt, tools?.tools ?? [], {
+        tenant: terms.tenant,
+        priority: terms.priority,
+        signal,
+      });
       if (reading === undefined) {
         take(request);
         return;

@@ -1,8 +1,8 @@
+import { createFairQueue, type Turn } from "../../fairness/fair-queue.ts";
 import { EngineCrashedError, OverloadedError } from "../../generation/errors.ts";
 import type { Asker } from "../../generation/model.ts";
 import type { TextAnswer } from "../contract/messages.ts";
 import { sendFailure } from "./errors.ts";
-import { createTurns } from "./turns.ts";
 
 /** Questions about text that wait for an answer at once, and how many of them may be one tenant's. */
 const MAX_PENDING = 256;
@@ -58,9 +58,11 @@ type QuestionsOptions = {
 
 type Question<Query> = {
   readonly query: Query;
-  readonly tenant: string;
+  readonly asker: Asker;
   readonly cost: number;
   readonly isNeeded: boolean;
+  /** In its line, while it waits. */
+  turn: Turn<Question<Query>> | undefined;
   readonly answered: PromiseWithResolvers<TextAnswer>;
   deaths: number;
   /** Nobody wants the answer any more. */
@@ -68,43 +70,32 @@ type Question<Query> = {
 };
 
 export function createQuestions<Query>({ maxAtOnce, onChange }: QuestionsOptions): Questions<Query> {
-  const needed = createTurns<Question<Query>>();
-  const wished = createTurns<Question<Query>>();
+  const needed = createFairQueue<Question<Query>>();
+  const wished = createFairQueue<Question<Query>>();
   const submitted = new Map<number, Question<Query>>();
-  let wishedCost = 0;
   let lastId = 0;
   let send: ((id: number, query: Query) => void) | undefined;
 
-  function turnsOf({ isNeeded }: Question<Query>) {
+  function lineOf({ isNeeded }: Question<Query>) {
     return isNeeded ? needed : wished;
   }
 
   function admit(tenant: string, cost: number): void {
     const own = wished.of(tenant);
-    const isFull = wished.size >= MAX_PENDING || (wished.size > 0 && wishedCost + cost > MAX_PENDING_COST);
-    const hasShare = own.count < MAX_OF_TENANT && (own.count === 0 || own.cost + cost <= MAX_COST_OF_TENANT);
+    const isFull = wished.size >= MAX_PENDING || (wished.size > 0 && wished.work + cost > MAX_PENDING_COST);
+    const hasShare = own.entries < MAX_OF_TENANT && (own.entries === 0 || own.work + cost <= MAX_COST_OF_TENANT);
     if (isFull || !hasShare) {
       throw new OverloadedError(`The model already has ${wished.size} questions in hand.`, RETRY_AFTER_MS);
     }
   }
 
   function enter(question: Question<Query>): void {
-    turnsOf(question).add(question);
-    if (!question.isNeeded) wishedCost += question.cost;
-  }
-
-  function leave(question: Question<Query>): boolean {
-    const wasThere = turnsOf(question).remove(question);
-    if (wasThere && !question.isNeeded) wishedCost -= question.cost;
-    return wasThere;
+    const { tenant, priority = "default" } = question.asker;
+    question.turn = lineOf(question).push({ tenant, priority }, question, question.cost);
   }
 
   function next(): Question<Query> | undefined {
-    const urgent = needed.take();
-    if (urgent !== undefined) return urgent;
-    const question = wished.take();
-    wishedCost -= question?.cost ?? 0;
-    return question;
+    return (needed.take() ?? wished.take())?.entry.value;
   }
 
   function pump(): void {
@@ -130,11 +121,13 @@ export function createQuestions<Query>({ maxAtOnce, onChange }: QuestionsOptions
       signal?.throwIfAborted();
       if (!isNeeded) admit(tenant, cost);
       const answered = Promise.withResolvers<TextAnswer>();
-      const question = { query, tenant, cost, isNeeded, answered, deaths: 0, isOver: false };
+      const question: Question<Query> = {
+        ...{ query, asker, cost, isNeeded, answered, turn: undefined, deaths: 0, isOver: false },
+      };
       const abort = () => {
         answered.reject(signal?.reason);
         // One that a worker has is answered there, for nobody.
-        if (leave(question)) onChange?.();
+        if (question.turn !== undefined && lineOf(question).remove(question.turn)) onChange?.();
       };
       signal?.addEventListener("abort", abort, { once: true });
       enter(question);

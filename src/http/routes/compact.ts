@@ -52,7 +52,7 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     const { items, readable } = loadTurn(kept, request);
     const ask = (soFar: string, text: string) => toPrompt(request, askForSummary(soFar, text));
     const terms = makeTerms(c, request.serviceTier);
-    const asker = { tenant: terms.tenant, signal: connection };
+    const asker = { tenant: terms.tenant, priority: terms.priority, signal: connection };
     const texts = partOf(model, "text");
     const countTokens = (prompt: Prompt) => texts.countTokens(prompt, [], asker);
     // It also waits for the model to be loaded.

@@ -34,7 +34,7 @@ function completionsEndpoint({
       const { prompts } = request;
       const { choices, maxTokens } = generation;
       const explain = (error: unknown) => blamePrompt(error, maxTokens);
-      const asker = { tenant: terms.tenant, signal: connection };
+      const asker = { tenant: terms.tenant, priority: terms.priority, signal: connection };
       const asked = await describeAsked(request, choices, model, asker).catch((error: unknown) => {
         throw explain(error);
       });

@@ -123,7 +123,7 @@ test("property: deciding changes nothing, and the same situation has the same pl
         const situation = { running, turn, order: NOBODY_SERVED, chunkTokens: CHUNK };
         expect(plan(situation)).toEqual(plan(situation));
         expect(running.map(({ slot, output }) => ({ slot, output }))).toEqual(before);
-        expect(NOBODY_SERVED).toEqual({ accounts: new Map(), clock: 0, chunks: 0 });
+        expect(NOBODY_SERVED).toEqual({ shares: { given: new Map(), clock: 0 }, turns: new Map(), chunks: 0 });
       },
     ),
   );

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { charge, NOBODY_SERVED, nextPrompt, PREFILL_WEIGHTS } from "../../../src/engine/worker/prefill-order.ts";
+import { charge, NOBODY_SERVED, nextPrompt } from "../../../src/engine/worker/prefill-order.ts";
 import { createSequence, type Sequence } from "../../../src/engine/worker/sequence.ts";
+import { WEIGHTS } from "../../../src/fairness/classes.ts";
 import { PRIORITIES, type Priority } from "../../../src/generation/terms.ts";
 import { sequenceRequest, tokenizer } from "./fake-backend.ts";
 
@@ -107,7 +108,7 @@ describe("the order of prompts", () => {
     fc.assert(
       fc.property(history, priorities, (steps, classes) => {
         const { running, served, add, remove, step } = setUp();
-        const weighted = (name: "a" | "b" | "c" | "d") => (served.get(name) ?? 0) / PREFILL_WEIGHTS[classes[name]];
+        const weighted = (name: "a" | "b" | "c" | "d") => (served.get(name) ?? 0) / WEIGHTS[classes[name]];
         const names = ["a", "b", "c", "d"] as const;
         const pairs = names.flatMap((one, index) => names.slice(index + 1).map((other) => [one, other] as const));
         /** How far apart they were since both have had prompts. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { createHeap, type HeapNode } from "../../src/queue/heap.ts";
+import { createHeap, type HeapNode } from "../../src/fairness/heap.ts";
 
 it("gives back what is smallest, whatever is pushed, moved and removed, and the older of equals first", () => {
   const action = fc.record({ kind: fc.constantFrom("push", "move", "remove"), key: fc.nat(9), which: fc.nat(50) });

@@ -40,6 +40,8 @@ export type Lanes<T> = {
   reprice(entry: Entry<T>, cost: number): void;
   /** A turn cost `difference` more than its tenant was charged, or less where that is negative. */
   charge(tenant: string, difference: number): void;
+  /** What waits of a tenant. */
+  of(tenant: string): Ahead;
   ahead(entry: Entry<T>): Ahead;
   /** What would be ahead of `tenant`'s next entry, if it had so much `more` waiting. */
   aheadOfNext(tenant: string, more: Ahead): Ahead;
@@ -225,6 +227,7 @@ export function createLanes<T>(): Lanes<T> {
       lane.counted = Math.max(lane.counted + difference, Math.min(lane.counted, now));
       settle(lane);
     },
+    of: (tenant) => wholeOf(lanes.get(tenant)),
     ahead(entry) {
       const item = entry as Item<T>;
       const { lane, line, place } = item;

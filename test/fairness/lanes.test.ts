@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { createLanes, type Entry } from "../../src/queue/lanes.ts";
+import { createLanes, type Entry } from "../../src/fairness/lanes.ts";
 
 const TENANT = "a";
 

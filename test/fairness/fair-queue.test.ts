@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createFairQueue, type Turn } from "../../src/fairness/fair-queue.ts";
 import { PRIORITIES, type Priority } from "../../src/generation/terms.ts";
-import { createFairQueue, type Turn } from "../../src/queue/fair-queue.ts";
 
 type Ticket = { readonly tenant: string; readonly priority: Priority; readonly cost: number; readonly id: number };
 

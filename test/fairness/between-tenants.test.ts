@@ -1,8 +1,31 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createTurns } from "../../../src/engine/host/turns.ts";
+import { createFairQueue, type Turn } from "../../src/fairness/fair-queue.ts";
 
 type Item = { readonly tenant: string; readonly cost: number; readonly name?: number };
+
+/** A fair queue in which all are of one class. */
+function createTurns<T extends Item>() {
+  const queue = createFairQueue<T>();
+  const turns = new Map<T, Turn<T>>();
+  return {
+    get size() {
+      return queue.size;
+    },
+    add(item: T) {
+      turns.set(item, queue.push({ tenant: item.tenant, priority: "default" }, item, item.cost));
+    },
+    take: () => queue.take()?.entry.value,
+    remove(item: T) {
+      const turn = turns.get(item);
+      return turn !== undefined && queue.remove(turn);
+    },
+    of(tenant: string) {
+      const { entries, work } = queue.of(tenant);
+      return { count: entries, cost: work };
+    },
+  };
+}
 
 function takeAll(turns: ReturnType<typeof createTurns<Item>>): string {
   let order = "";

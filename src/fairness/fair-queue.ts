@@ -1,4 +1,5 @@
 import { PRIORITIES, type Priority } from "../generation/terms.ts";
+import { patienceOf } from "./classes.ts";
 import { type Ahead, createLanes, type Entry, type Lanes } from "./lanes.ts";
 
 /** An entry's place: who it is of, and what its turn costs. */
@@ -7,7 +8,7 @@ export type Turn<T> = { readonly priority: Priority; readonly entry: Entry<T> };
 /**
  * Who waits, in the order of their turns: interactive before default before batch, and fair between tenants in each class.
  *
- * So that nothing starves, a class that is passed over has its turn when others have had `PATIENCE` times the work of its next entry. Whatever
+ * So that nothing starves, a class that is passed over has its turn when others have had `patienceOf` it times the work of its next entry. Whatever
  * comes, default ones get at least a ninth of the work and batch ones a seventeenth, but for one turn.
  */
 export type FairQueue<T> = {
@@ -31,6 +32,8 @@ export type FairQueue<T> = {
   reprice(turn: Turn<T>, cost: number): void;
   /** A turn that was taken cost `difference` more than was charged for it, or less. */
   charge(turn: Turn<T>, difference: number): void;
+  /** What waits of a tenant, in all classes. */
+  of(tenant: string): Ahead;
   /** What is likely to have its turn before this one. */
   ahead(turn: Turn<T>): Ahead;
   /** What would be ahead of one that came now, if its tenant had so much `more` waiting. */
@@ -39,20 +42,20 @@ export type FairQueue<T> = {
   forget(): void;
 };
 
-/** How many times its own work each class lets pass. The first is never passed over but for the others' shares. */
-const PATIENCE: Readonly<Record<Priority, number>> = { interactive: 0, default: 8, batch: 16 };
-
 const NOTHING: Ahead = { entries: 0, work: 0 };
 
 type Class<T> = {
   readonly priority: Priority;
+  readonly patience: number;
   readonly lanes: Lanes<T>;
   /** Work that others have had while something waited here. */
   passedOver: number;
 };
 
 export function createFairQueue<T>(): FairQueue<T> {
-  const classes = PRIORITIES.map((priority): Class<T> => ({ priority, lanes: createLanes(), passedOver: 0 }));
+  const classes = PRIORITIES.map(
+    (priority): Class<T> => ({ priority, patience: patienceOf(priority), lanes: createLanes(), passedOver: 0 }),
+  );
 
   function classOf(priority: Priority): Class<T> {
     const found = classes[PRIORITIES.indexOf(priority)];
@@ -64,9 +67,9 @@ export function createFairQueue<T>(): FairQueue<T> {
   function nextClass(): Class<T> | undefined {
     let next: Class<T> | undefined;
     for (const each of classes) {
-      const { head } = each.lanes;
+      const { lanes, patience } = each;
+      const { head } = lanes;
       if (head === undefined) continue;
-      const patience = PATIENCE[each.priority];
       if (next === undefined || (patience > 0 && each.passedOver >= patience * head.cost)) next = each;
     }
     return next;
@@ -85,8 +88,8 @@ export function createFairQueue<T>(): FairQueue<T> {
         isBefore = false;
         continue;
       }
-      const { lanes } = each;
-      const share = isBefore ? 1 : own.work / (PATIENCE[each.priority] * Math.max(1, lanes.work));
+      const { lanes, patience } = each;
+      const share = isBefore ? 1 : own.work / (patience * Math.max(1, lanes.work));
       entries += Math.round(lanes.size * Math.min(1, share));
       work += lanes.work * Math.min(1, share);
     }
@@ -119,7 +122,7 @@ export function createFairQueue<T>(): FairQueue<T> {
         if (each.lanes.size === 0) each.passedOver = 0;
         else if (each !== next) each.passedOver += entry.cost;
         // What is left counts for the next, so that a dear one has its turn too where cheap ones keep coming before it.
-        else each.passedOver = Math.max(0, each.passedOver - PATIENCE[each.priority] * entry.cost);
+        else each.passedOver = Math.max(0, each.passedOver - each.patience * entry.cost);
       }
       return { priority: next.priority, entry };
     },
@@ -131,6 +134,12 @@ export function createFairQueue<T>(): FairQueue<T> {
     },
     charge({ priority, entry }, difference) {
       classOf(priority).lanes.charge(entry.tenant, difference);
+    },
+    of(tenant) {
+      return {
+        entries: sum((lanes) => lanes.of(tenant).entries),
+        work: sum((lanes) => lanes.of(tenant).work),
+      };
     },
     ahead({ priority, entry }) {
       return withClasses(priority, classOf(priority).lanes.ahead(entry));
