@@ -37,3 +37,10 @@ export const logged = z.object({
   level: z.enum(["debug", "info", "warn", "error"]),
   message: z.string(),
 });
+
+/** What every child process says of itself, whatever it works on. */
+export type LifeSign<Info> =
+  | { readonly type: "loaded"; readonly info: Info }
+  | MessageOf<typeof loadFailed>
+  | MessageOf<typeof heartbeat>
+  | MessageOf<typeof logged>;

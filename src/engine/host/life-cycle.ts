@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { BackendState } from "../../generation/backend.ts";
 import { EngineUnavailableError } from "../../generation/errors.ts";
-import type { Parsed } from "../contract/parse.ts";
+import type { LifeSign, Parsed } from "../contract/parse.ts";
 import { describeDeath, EngineLoadError, EngineStoppedError, type WorkerDeath } from "./errors.ts";
 import { createGuard } from "./guard.ts";
 import { restartDelayMs, retryDelayMs, type SupervisionPolicy } from "./policy.ts";
@@ -60,13 +60,6 @@ type LifeCycle<Info> = Living<Info> & {
   /** What there is in hand may have changed: the process may be idle now, or be needed. */
   look(): void;
 };
-
-/** What every child process says of itself. */
-type LifeSign<Info> =
-  | { readonly type: "loaded"; readonly info: Info }
-  | { readonly type: "loadFailed"; readonly reason: string }
-  | { readonly type: "heartbeat"; readonly decodingForMs: number }
-  | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };
 
 type LifeCycleOptions<Sent, Info, News extends { readonly type: string }> = {
   /** For logs, such as "the engine". */

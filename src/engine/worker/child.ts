@@ -1,11 +1,11 @@
 import { setInterval } from "node:timers";
 import { readOwnJson } from "../../json/parse.ts";
+import type { LifeSign } from "../contract/parse.ts";
+import type { Log } from "../llama/binding.ts";
 
 /** What every child process of the gateway does in the same way: it speaks with the gateway, loads one model, and ends with its channel. */
 
 const HEARTBEAT_MS = 500;
-
-type Log = (level: "debug" | "info" | "warn" | "error", message: string) => void;
 
 /** A message of the host's, which comes as JSON. */
 export function parseHostMessage<Message>(text: unknown): Message {
@@ -42,8 +42,8 @@ export function die(error: unknown): void {
 
 /** What `load` gives; undefined where it fails, which the host is told. */
 export function loadModelFor<Loaded>(load: (log: Log) => Promise<Loaded>): Promise<Loaded | undefined> {
-  return load((level, message) => sendToHost({ type: "log", level, message })).catch((error) => {
-    sendToHost({ type: "loadFailed", reason: messageOf(error).replace(/\.$/, "") });
+  return load((level, message) => sendToHost<LifeSign<never>>({ type: "log", level, message })).catch((error) => {
+    sendToHost<LifeSign<never>>({ type: "loadFailed", reason: messageOf(error).replace(/\.$/, "") });
     process.disconnect();
     return undefined;
   });
@@ -54,7 +54,7 @@ export function beat(worker: { readonly decodingSince: number | undefined }): vo
   setInterval(() => {
     const { decodingSince } = worker;
     const decodingForMs = decodingSince === undefined ? 0 : performance.now() - decodingSince;
-    sendToHost({ type: "heartbeat", decodingForMs });
+    sendToHost<LifeSign<never>>({ type: "heartbeat", decodingForMs });
   }, HEARTBEAT_MS);
 }
 
