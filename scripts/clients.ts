@@ -11,6 +11,7 @@ import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { Argument, Command } from "commander";
 import { ensureModel, loadCatalogue, resolveModel } from "../src/models/index.ts";
+import { announcedUrl } from "./clients/kit/process.ts";
 import { THINGS, type ThingResult } from "./clients/kit/things.ts";
 
 const FOLDER = join(import.meta.dirname, "clients");
@@ -97,17 +98,6 @@ async function firstModel(url: string): Promise<string> {
   const { data } = (await response.json()) as { readonly data: readonly { readonly id: string }[] };
   if (data[0] === undefined) throw new Error("the gateway has no model");
   return data[0].id;
-}
-
-async function announcedUrl(stdout: NodeJS.ReadableStream): Promise<string> {
-  for await (const line of createInterface(stdout)) {
-    const url = /listens on (http:\S+)/.exec(line)?.[1];
-    if (url !== undefined) {
-      stdout.resume();
-      return url;
-    }
-  }
-  throw new Error("the gateway ended before it listened");
 }
 
 /** A row for each client: `works`, `fails`, or `–` for what it doesn't offer. */

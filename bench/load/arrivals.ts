@@ -23,7 +23,7 @@ export function poissonMs(random: Random, perSecond: number, durationMs: number)
 }
 
 /** The moments of one who asks about so often, and reads in between: one in the middle half of each period, from 0 until `durationMs`. */
-export function pacedMs(random: Random, perSecond: number, durationMs: number): readonly number[] {
+function pacedMs(random: Random, perSecond: number, durationMs: number): readonly number[] {
   const periodMs = 1000 / perSecond;
   const count = perSecond <= 0 ? 0 : Math.floor(durationMs / periodMs);
   return Array.from({ length: count }, (_, index) => (index + 0.25 + 0.5 * random()) * periodMs);

@@ -26,7 +26,7 @@ export type Outcome = {
 };
 
 /** A refusal and how long the server took to tell it, in ms. */
-export type Refusal = { readonly status: number; readonly tookMs: number };
+type Refusal = { readonly status: number; readonly tookMs: number };
 
 const REFUSALS: readonly (number | undefined)[] = [429, 503];
 

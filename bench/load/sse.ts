@@ -4,9 +4,9 @@ import { z } from "zod";
 export type TimedBytes = { readonly atMs: number; readonly bytes: Uint8Array };
 
 /** Text that reached the client, with the time of the read that brought its last byte. */
-export type Arrival = { readonly atMs: number; readonly text: string };
+type Arrival = { readonly atMs: number; readonly text: string };
 
-export type Usage = {
+type Usage = {
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly cachedTokens: number;

@@ -68,6 +68,6 @@ export async function startProcess({ command, args, env, logFile }: ProcessSpec)
 }
 
 /** The environment without the variables that Sluice and llama-server take their settings from. */
-export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(SLUICE|LLAMA_ARG)_/.test(name)));
 }

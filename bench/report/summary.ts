@@ -15,7 +15,7 @@ export type Verdict = {
   readonly certain: boolean;
 };
 
-export type Comparison = {
+type Comparison = {
   readonly rival: string;
   readonly theirs: Spread;
   /** Ours ÷ theirs. */

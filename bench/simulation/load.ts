@@ -4,7 +4,7 @@ import type { Room } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
 import type { Stay } from "../../src/queue/job.ts";
 import type { Order } from "../../src/queue/price.ts";
-import { quantile, seededRandom } from "../statistics.ts";
+import { seededRandom } from "../statistics.ts";
 import { createSimulatedClock } from "./clock.ts";
 import { createSimulatedEngine, type SimulatedEngine, SLOTS } from "./engine.ts";
 
@@ -161,12 +161,4 @@ export function simulateLoad({ engines: count, requestsPerSecond, seconds, seed 
     decisionUs: (user + system) / tally.decisions,
     decisions: tally.decisions,
   };
-}
-
-export function percentiles(values: readonly number[]): {
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-} {
-  return { p50: quantile(values, 0.5), p95: quantile(values, 0.95), p99: quantile(values, 0.99) };
 }

@@ -13,7 +13,7 @@ export type ChatRequest = {
   readonly temperature?: number;
 };
 
-export type ChatOptions = Partial<StreamOptions>;
+type ChatOptions = Partial<StreamOptions>;
 
 /** A server and the ways in which workloads talk with it. */
 export type Session = {

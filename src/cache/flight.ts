@@ -13,7 +13,7 @@ export type Flight = {
   readonly isOpen: () => boolean;
 };
 
-export type ListenOptions = {
+type ListenOptions = {
   /** Came when it had begun for another: its prompt needs no evaluation of its own. */
   readonly isLate?: boolean;
 };

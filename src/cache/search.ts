@@ -4,7 +4,7 @@ import type { Answer } from "./store.ts";
 import type { Sought, Tier } from "./tier.ts";
 
 /** What a search comes to. */
-export type Finding = {
+type Finding = {
   readonly choice: Choice;
   /** The tier that had it; undefined where none did. */
   readonly tier?: string;

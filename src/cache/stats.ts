@@ -5,7 +5,7 @@ import type { SecondLevel, SharedStats } from "./second-level/second-level.ts";
 import type { AnswerStore, Label } from "./store.ts";
 
 /** What the cache holds, and what it has done since the start. */
-export type CacheStats = {
+type CacheStats = {
   readonly entries: number;
   readonly bytes: number;
   readonly maxBytes: number;
@@ -33,7 +33,7 @@ export type CacheControl = {
 };
 
 /** What is to be forgotten: all that is of this model, this key and this preset, where they are given. */
-export type Which = { readonly model?: string; readonly key?: string; readonly preset?: string };
+type Which = { readonly model?: string; readonly key?: string; readonly preset?: string };
 
 /** Counts what becomes of requests. */
 export type CacheCounter = { readonly note: (news: CacheNews) => void; readonly counts: () => Counts };

@@ -15,7 +15,7 @@ export type CliContext = {
 };
 
 /** Where an error that nobody caught shows up, a rejected promise's included. */
-export type FaultSource = {
+type FaultSource = {
   on(event: "uncaughtException", listener: (error: Error) => void): unknown;
   off(event: "uncaughtException", listener: (error: Error) => void): unknown;
 };

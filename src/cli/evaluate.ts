@@ -14,7 +14,7 @@ const answerSchema = z.object({
 });
 
 /** What became of one case. */
-export type CaseResult = {
+type CaseResult = {
   readonly input: string;
   readonly answer: string;
   /** What does not hold of the answer; empty where it is as it should be. */

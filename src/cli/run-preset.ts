@@ -63,7 +63,7 @@ export function watchForCommand({ process, env }: CliContext): Interrupts {
 }
 
 /** `--var key=value`, as often as it stands there. Throws a CommandError for one without a `=`. */
-export function readVariables(given: Flags[string]): Readonly<Record<string, string>> {
+function readVariables(given: Flags[string]): Readonly<Record<string, string>> {
   const pairs = Array.isArray(given) ? given.map(String) : [];
   return Object.fromEntries(
     pairs.map((pair) => {

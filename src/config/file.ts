@@ -12,7 +12,7 @@ const MAX_FILE_BYTES = 1024 * 1024;
 export type ReadFile = (path: string, maxBytes: number) => Uint8Array;
 
 /** A setting found in the file, and the line (from 1) that it was written on. */
-export type FoundKey = { readonly setting: Setting; readonly value: unknown; readonly line: number };
+type FoundKey = { readonly setting: Setting; readonly value: unknown; readonly line: number };
 
 /** What a configuration file holds: its settings, and a problem for each key that is none. */
 export type FileContent = { readonly found: readonly FoundKey[]; readonly problems: readonly string[] };

@@ -34,7 +34,7 @@ export function identityOf({ file, chatTemplate, contextTokens, settings, versio
 }
 
 /** A model's file, as it was when it was found. */
-export type ModelFile = { readonly path: string; readonly sizeBytes: number; readonly sha256?: string };
+type ModelFile = { readonly path: string; readonly sizeBytes: number; readonly sha256?: string };
 
 export type IdentifyOptions = {
   readonly file: ModelFile;

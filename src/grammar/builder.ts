@@ -31,7 +31,7 @@ export type GrammarBuilder = {
   readonly toGbnf: (root: string) => string;
 };
 
-export type SchemaOptions = { readonly strict?: boolean | undefined };
+type SchemaOptions = { readonly strict?: boolean | undefined };
 
 /**
  * A grammar in the making, in llama.cpp's GBNF.

@@ -12,7 +12,7 @@ const MAX_KEPT_CHARACTERS = 16 * 1024 * 1024;
 const TOO_LONG = { path: ROOT_PATH, keyword: "schema", reason: "it takes too long to compile; make it simpler" };
 
 /** What came of a schema: its rules, or why there are none. Paths begin with `ROOT_PATH`. */
-export type SchemaOutcome = CompiledSchema | UnsupportedSchemaError;
+type SchemaOutcome = CompiledSchema | UnsupportedSchemaError;
 
 export type CompiledSchemas = {
   /** The rules of `schema`: those of the last time, or compiled now. Throws `UnsupportedSchemaError`, with a path from `ROOT_PATH` on. */

@@ -66,7 +66,7 @@ export function findProductive(rules: ReadonlyMap<string, Expression>): Readonly
 }
 
 /** The names of the rules in `expression`. */
-export function referencesOf(expression: Expression): string[] {
+function referencesOf(expression: Expression): string[] {
   switch (expression.type) {
     case "terms":
       return [];

@@ -11,7 +11,7 @@ const MAX_KEPT_CHARACTERS = 8 * 1024 * 1024;
 export type OpenFormat = Exclude<OutputFormat, { readonly type: "grammar" }>;
 
 /** The grammar of a format, and what it doesn't hold to. */
-export type CompiledFormat = { readonly gbnf: string; readonly dropped: readonly DroppedKeyword[] };
+type CompiledFormat = { readonly gbnf: string; readonly dropped: readonly DroppedKeyword[] };
 
 export type CompiledFormats = {
   /**

@@ -39,7 +39,7 @@ export function writeExpression(
 }
 
 /** `item`, the name of a rule, from `min` to `max` times; `max` may be infinite. */
-export function writeRepeat(item: string, min: number, max: number, book: RuleBook, path: string): string {
+function writeRepeat(item: string, min: number, max: number, book: RuleBook, path: string): string {
   if (max === Number.POSITIVE_INFINITY) {
     return [...exactly(item, min, book, path), `${item}*`].join(" ");
   }

@@ -26,7 +26,7 @@ export type JsonScan = {
 };
 
 /** Where a value stands that holds numbers which JavaScript would write in another way, and where these do. */
-export type Inexact = { readonly value: Span; readonly numbers: readonly Span[] };
+type Inexact = { readonly value: Span; readonly numbers: readonly Span[] };
 
 /** What is open: `count` is of an array's elements before the one in hand, or of an object's members. */
 type Level = { readonly isArray: boolean; count: number; keyStart: number; keyEnd: number };

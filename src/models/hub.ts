@@ -2,7 +2,6 @@ import { z } from "zod";
 import { SourceError } from "./errors.ts";
 import { readText } from "./http/body.ts";
 import { statusFailure } from "./http/failure.ts";
-import { isLoopback } from "./http/policy.ts";
 import { type ReachBudget, type RequestContext, request } from "./http/request.ts";
 import type { HubFile } from "./pick-files.ts";
 
@@ -31,11 +30,6 @@ export function hubEndpoint(env: Readonly<Record<string, string | undefined>>): 
     });
   }
   return url;
-}
-
-/** Whether the token would go over a network in the clear, and is therefore held back. */
-export function holdsTokenBack(endpoint: URL, token: string | undefined): boolean {
-  return token !== undefined && endpoint.protocol === "http:" && !isLoopback(endpoint);
 }
 
 /** The URL of a repository's file, at its newest version. */

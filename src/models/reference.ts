@@ -20,7 +20,7 @@ export type PythonSource = { readonly type: "python-packages"; readonly packages
 export type ModelSource = HubSource | UrlSource | PythonSource;
 
 /** A file of the user's own: checked, never downloaded. */
-export type LocalReference = {
+type LocalReference = {
   readonly type: "local";
   /** What the API calls the model. */
   readonly id: string;

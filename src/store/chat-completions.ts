@@ -13,7 +13,7 @@ export type ChatRecord = {
   readonly messages: string;
 };
 
-export type ChatQuery = PageQuery & {
+type ChatQuery = PageQuery & {
   readonly model: string | undefined;
   /** Only completions whose metadata has all of these. */
   readonly metadata: ReadonlyMap<string, string>;

@@ -10,7 +10,7 @@ export type KeyRecord = {
 };
 
 /** A key's secret, as far as it is known. */
-export type SecretRecord = {
+type SecretRecord = {
   readonly hash: string;
   /** When it stops working because another took its place. */
   readonly expiresMs: number | undefined;

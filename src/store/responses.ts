@@ -13,7 +13,7 @@ export type ResponseRecord = {
 };
 
 /** The items that a response was made of, and those that it made. */
-export type ResponseItems = {
+type ResponseItems = {
   /** What was said before this turn. */
   readonly context: readonly StoredItem[];
   readonly input: readonly StoredItem[];

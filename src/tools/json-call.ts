@@ -78,7 +78,7 @@ function decodeArguments(raw: string): string {
 }
 
 /** Reads a JSON string and returns what it says; undefined where none comes. */
-export function* readString(source: Source): Parsing<string | undefined> {
+function* readString(source: Source): Parsing<string | undefined> {
   if ((yield* source.peek()) !== '"') return undefined;
   return parseString(yield* readValue(source));
 }
@@ -93,7 +93,7 @@ function parseString(raw: string): string | undefined {
 }
 
 /** Reads one JSON value and returns it as it was written. It ends where the value does, or the text. */
-export function* readValue(source: Source): Parsing<string> {
+function* readValue(source: Source): Parsing<string> {
   const first = yield* source.peek();
   if (first === "{" || first === "[" || first === '"') return yield* copyNested(source, false);
   let raw = "";

@@ -1,3 +1,4 @@
+import { seededRandom } from "../../bench/statistics.ts";
 import type { GbnfNode, GbnfRules } from "../../src/grammar/gbnf/node.ts";
 import { parseGbnf } from "../../src/grammar/gbnf/parse.ts";
 
@@ -19,7 +20,7 @@ export function interpret(gbnf: string): Interpreter {
   const costs = measure(rules);
   const root = ruleOf(rules, "root");
   return {
-    write: (seed) => writeText(root, { rules, costs, random: createRandom(seed), steps: { count: 0 } }, 0),
+    write: (seed) => writeText(root, { rules, costs, random: seededRandom(seed), steps: { count: 0 } }, 0),
     accepts(text) {
       const codes = Array.from(text, (char) => char.codePointAt(0) ?? 0);
       return endsOf(root, codes, 0, { rules, known: new Map() }).has(codes.length);
@@ -149,15 +150,4 @@ function ruleOf(rules: GbnfRules, name: string): GbnfNode {
     throw new Error(`The grammar has no rule ${name}.`);
   }
   return node;
-}
-
-/** Mulberry32. */
-function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -49,7 +49,7 @@ export function servedModel(generate: Generate, overrides: Partial<Backend> = {}
   return fakeModel({ id: MODEL_ID, aliases: ["smollm2"], generate, ...overrides });
 }
 
-export type LogLine = Readonly<Record<string, unknown>>;
+type LogLine = Readonly<Record<string, unknown>>;
 
 export type TestAppOptions = {
   readonly generate?: Generate;

@@ -4,8 +4,8 @@ import { createWriteStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { TestProject } from "vitest/node";
+import { announcedUrl } from "../../scripts/clients/kit/process.ts";
 import { ensureModel, loadCatalogue, resolveModel } from "../../src/models/index.ts";
 
 declare module "vitest" {
@@ -64,15 +64,4 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await rm(folder, { recursive: true });
     if (exitCode !== 0) throw new Error(`the gateway ended with exit code ${exitCode}`);
   };
-}
-
-async function announcedUrl(stdout: NodeJS.ReadableStream): Promise<string> {
-  for await (const line of createInterface(stdout)) {
-    const url = /listens on (http:\S+)/.exec(line)?.[1];
-    if (url !== undefined) {
-      stdout.resume();
-      return url;
-    }
-  }
-  throw new Error("the gateway ended before it listened; run `npm start` to see why");
 }

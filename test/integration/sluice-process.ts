@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 /** A line of the log. */
-export type LogLine = {
+type LogLine = {
   readonly level: string;
   readonly msg: string;
   readonly enginePid?: number;

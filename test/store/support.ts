@@ -6,7 +6,7 @@ import type { Outcome, ResponseRecord } from "../../src/store/responses.ts";
 import { createState, type StateOptions } from "../../src/store/state.ts";
 
 export const DAY_MS = 86_400_000;
-export const KEEP_ALL = { maxAgeMs: 100_000 * DAY_MS, maxEntries: 1_000 };
+const KEEP_ALL = { maxAgeMs: 100_000 * DAY_MS, maxEntries: 1_000 };
 
 /** A folder of its own, gone with its scope. */
 export function temporaryFolder() {

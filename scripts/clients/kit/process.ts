@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
 
 /** How a program ended. */
 export type Finished = {
@@ -71,4 +72,16 @@ export async function runProgram(
     process.off("exit", onExit);
     signalGroup("SIGKILL");
   }
+}
+
+/** The URL that a gateway says it listens on, in what it writes to its standard output. */
+export async function announcedUrl(stdout: NodeJS.ReadableStream): Promise<string> {
+  for await (const line of createInterface(stdout)) {
+    const url = /listens on (http:\S+)/.exec(line)?.[1];
+    if (url !== undefined) {
+      stdout.resume();
+      return url;
+    }
+  }
+  throw new Error("the gateway ended before it listened; run `npm start` to see why");
 }

@@ -2,7 +2,7 @@ import { MAX_STATES } from "../limits.ts";
 import { type CharSet, charSet, codePoint, intersectSets, invertSet, setHas, unionSets, WORD } from "./char-set.ts";
 import type { Nfa, Place } from "./nfa.ts";
 
-export type Edge = { readonly set: CharSet; readonly to: number };
+type Edge = { readonly set: CharSet; readonly to: number };
 
 /** A state of a deterministic automaton: no two edges share a character. A character without an edge matches nothing. */
 export type State = { readonly accepts: boolean; readonly edges: readonly Edge[] };

@@ -6,7 +6,7 @@ type Chars = Extract<GbnfNode, { type: "chars" }>;
  * What is still to come, innermost first, as llama.cpp keeps it: one for each way to read the text so far. `top` of a settled one takes the
  * next character.
  */
-export type Stack = {
+type Stack = {
   readonly id: number;
   readonly top: GbnfNode;
   /** How often a repetition was begun, or how many items of a sequence are done. */

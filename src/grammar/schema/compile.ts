@@ -50,7 +50,7 @@ export type CompiledSchema = {
 };
 
 /** No value satisfies the schema: nothing can be left out to mend that. */
-export class UnsatisfiableSchemaError extends UnsupportedSchemaError {}
+class UnsatisfiableSchemaError extends UnsupportedSchemaError {}
 
 /**
  * The rules of the values of `schema`. Whatever follows them is valid by all that was not dropped; not every spelling of a valid value

@@ -76,7 +76,7 @@ export type ObjectFacts = {
   readonly max: number;
 };
 
-export type PatternFacts = { readonly pattern: string; readonly path: string; readonly conjunction: Conjunction };
+type PatternFacts = { readonly pattern: string; readonly path: string; readonly conjunction: Conjunction };
 
 /** Whether `pattern` is found in a property's name. */
 export type MatchName = (pattern: string, key: string) => boolean;

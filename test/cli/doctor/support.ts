@@ -28,7 +28,7 @@ export const MODEL: LocalModel = {
 
 export const HERE: ModelFinding = { state: "here", model: MODEL, hash: "unread" };
 
-export const CPU: Opened = {
+const CPU: Opened = {
   type: "opened",
   backend: "cpu",
   deviceNames: [],

@@ -9,7 +9,7 @@ import { createFakeClock } from "./fake-clock.ts";
 import { FakeChild } from "./fake-worker.ts";
 import { at, createLogSpy } from "./helpers.ts";
 
-export const INFO: EmbedderInfo = {
+const INFO: EmbedderInfo = {
   pooling: "mean",
   dimensions: 2,
   contextTokens: 64,
@@ -19,7 +19,7 @@ export const INFO: EmbedderInfo = {
 };
 
 /** The worker of an embedder. */
-export class FakeEmbeddingWorker extends FakeChild<EmbedderHostMessage, EmbedderWorkerMessage> {
+class FakeEmbeddingWorker extends FakeChild<EmbedderHostMessage, EmbedderWorkerMessage> {
   load(info: Partial<EmbedderInfo> = {}): void {
     this.say({ type: "loaded", info: { ...INFO, ...info } });
   }

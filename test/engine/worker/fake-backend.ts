@@ -17,7 +17,7 @@ export const tokenizer: Tokenizer = {
 };
 
 /** What the fake model says after these tokens: a function of all of them, so that any token lost or doubled shows. */
-export function nextToken(tokens: readonly number[]): number {
+function nextToken(tokens: readonly number[]): number {
   let hash = 17;
   for (const token of tokens) hash = (hash * 31 + token + 7) % 65_521;
   return hash % tokenizer.vocabularySize;

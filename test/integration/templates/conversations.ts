@@ -25,7 +25,7 @@ export type WireTool = {
   };
 };
 
-export type WireCall = {
+type WireCall = {
   readonly id: string;
   readonly type: "function";
   readonly function: { readonly name: string; readonly arguments: string };

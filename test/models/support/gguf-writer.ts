@@ -34,7 +34,7 @@ const ALIGNMENT = 32;
 
 export const text = (value: string): GgufValue => ({ type: "string", value });
 export const uint32 = (value: number): GgufValue => ({ type: "uint32", value });
-export const uint16 = (value: number): GgufValue => ({ type: "uint16", value });
+const uint16 = (value: number): GgufValue => ({ type: "uint16", value });
 
 export const TINY_METADATA: readonly (readonly [string, GgufValue])[] = [
   ["general.architecture", text("llama")],
@@ -100,7 +100,7 @@ export function u64(value: bigint): Buffer {
   return bytes;
 }
 
-export function writeString(value: string): Buffer {
+function writeString(value: string): Buffer {
   const bytes = Buffer.from(value);
   return Buffer.concat([u64(BigInt(bytes.length)), bytes]);
 }

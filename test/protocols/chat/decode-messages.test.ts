@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decode, MESSAGES, refusal } from "./support.ts";
+import { decode, MESSAGES, toldOf } from "./support.ts";
 
 /** An assistant that makes two calls. */
 const CALLING = {
@@ -284,8 +284,7 @@ describe("messages", () => {
   it.each(WRONG.map(([fields, param, code, message]) => ({ fields, param, code, message })))(
     "are refused in OpenAI's words: $message",
     ({ fields, param, code, message }) => {
-      const error = refusal({ model: "one", messages: MESSAGES, ...fields });
-      expect({ param: error.param, code: error.code, message: error.message }).toEqual({ param, code, message });
+      expect(toldOf(fields)).toEqual({ param, code, message });
     },
   );
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MESSAGES, refusal } from "./support.ts";
+import { MESSAGES, refusal, toldOf } from "./support.ts";
 
 /** Fields that are wrong, with the param, the code and the message that they must get. */
 const WRONG: readonly [Record<string, unknown>, string | null, string | null, string][] = [
@@ -137,8 +137,7 @@ describe("a wrong chat request", () => {
   it.each(WRONG.map(([fields, param, code, message]) => ({ fields, param, code, message })))(
     "is refused in OpenAI's words: $message",
     ({ fields, param, code, message }) => {
-      const error = refusal({ model: "one", messages: MESSAGES, ...fields });
-      expect({ param: error.param, code: error.code, message: error.message }).toEqual({ param, code, message });
+      expect(toldOf(fields)).toEqual({ param, code, message });
     },
   );
 

@@ -21,3 +21,9 @@ export function refusal(body: unknown): InvalidRequestError {
   }
   throw new Error("The request was accepted.");
 }
+
+/** What the client is told of a request with `fields` set, which is refused. */
+export function toldOf(fields: Readonly<Record<string, unknown>>) {
+  const { param, code, message } = refusal({ model: "one", messages: MESSAGES, ...fields });
+  return { param, code, message };
+}

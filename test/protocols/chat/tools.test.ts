@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decode, MESSAGES, refusal } from "./support.ts";
+import { decode, MESSAGES, refusal, toldOf } from "./support.ts";
 
 const parameters = { type: "object", properties: { a: { type: "integer" } } };
 const tool = (name: string, more: Readonly<Record<string, unknown>> = {}) => ({
@@ -310,8 +310,7 @@ describe("a chat request that is wrong", () => {
   it.each(WRONG.map(([fields, param, code, message]) => ({ fields, param, code, message })))(
     "is refused in OpenAI's words: $message",
     ({ fields, param, code, message }) => {
-      const error = refusal({ model: "one", messages: MESSAGES, ...fields });
-      expect({ param: error.param, code: error.code, message: error.message }).toEqual({ param, code, message });
+      expect(toldOf(fields)).toEqual({ param, code, message });
     },
   );
 });

@@ -2,11 +2,11 @@ import type { GenerationEvent } from "../../../src/generation/event.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
 import { decodeResponsesRequest, showSettings } from "../../../src/protocols/responses/decode.ts";
 import type { ReadableItem } from "../../../src/protocols/responses/items.ts";
-import { newResponse, type ResponseSettings } from "../../../src/protocols/responses/response.ts";
+import { newResponse } from "../../../src/protocols/responses/response.ts";
 import { createResponseWriter } from "../../../src/protocols/responses/writer.ts";
 import { completedWithoutPrompt } from "../support.ts";
 
-export const NOW_MS = 1_750_000_000_000;
+const NOW_MS = 1_750_000_000_000;
 
 /** What becomes of a valid request with `fields` set. */
 export function decode(fields: Readonly<Record<string, unknown>> = {}) {
@@ -29,10 +29,6 @@ export function refusalOf(work: () => unknown): InvalidRequestError {
     throw error;
   }
   throw new Error("It was accepted.");
-}
-
-export function settings(fields: Readonly<Record<string, unknown>> = {}): ResponseSettings {
-  return decode(fields).settings;
 }
 
 /** A writer of a response, and all that its stream says about `events`. */
