@@ -180,11 +180,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const { host: bound, allowedHosts: allowed } = options.config;
   const gateway = await createGateway({ ...options, hosts: { bound, allowed } });
   await warnIfExposed(gateway, options);
-  const { server, url, drain } = await listen(gateway.app, options.config);
+  const { server, url, drain, end } = await listen(gateway.app, options.config);
   try {
     await gateway.start();
   } catch (error) {
-    server.closeAllConnections();
+    end();
     server.close();
     throw error;
   }
@@ -198,7 +198,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       );
       await gateway.stop();
       await settledWithin(closed, FAREWELL_MS);
-      server.closeAllConnections();
+      end();
       await closed;
     },
   };

@@ -112,7 +112,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
 
   const isJson = jsonPosts(settings.corsOrigins, false);
   const takesJson = every(jsonPosts(settings.corsOrigins, true), limitBody(settings.maxBodyBytes));
+  const { maxBodyBytes, corsOrigins } = settings;
   const routeDeps: RouteDeps = {
+    ...{ maxBodyBytes, corsOrigins },
     ...{ generate, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
     listsPresets: settings.listPresets ?? true,
   };

@@ -1,5 +1,7 @@
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { asksForWebSocket } from "./websocket/upgrade.ts";
 
 /** How long, and how slowly, clients may hold connections. */
 export type ConnectionLimits = {
@@ -38,6 +40,7 @@ export function serverOptions({ headerTimeoutMs, keepAliveMs }: ConnectionLimits
     requestTimeout: 0,
     keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, headerTimeoutMs),
+    shouldUpgradeCallback: asksForWebSocket,
   };
 }
 
@@ -70,7 +73,7 @@ function countInHand(server: Server): (socket: Socket) => boolean {
 function boundCount(server: Server, max: number): void {
   let open = 0;
   /** Those without a request, the one that is idle longest first. */
-  const idle = new Set<Socket>();
+  const idle = new Set<Duplex>();
   server.prependListener("connection", (socket: Socket) => {
     open += 1;
     idle.add(socket);
@@ -81,6 +84,8 @@ function boundCount(server: Server, max: number): void {
     const [oldest] = idle;
     if (open > max) oldest?.destroy();
   });
+  // `takeUpgrades` bounds these.
+  server.prependListener("upgrade", (_, socket) => idle.delete(socket));
   server.prependListener("request", ({ socket }, response) => {
     idle.delete(socket);
     response.once("close", () => {

@@ -27,7 +27,13 @@ const pause = () => setImmediate();
  * @throws ClientGoneError where the client left before its end
  */
 export async function readJson(c: Context<HttpEnv>): Promise<unknown> {
-  const bytes = await readBytes(c);
+  const value = await readJsonBytes(new Uint8Array(await readBytes(c)));
+  await prepare(c, value);
+  return value;
+}
+
+/** Reads JSON in the same bounds, and throws the same but for the last. */
+export async function readJsonBytes(bytes: Uint8Array): Promise<unknown> {
   if (bytes.byteLength > 2 * BEGINNING_BYTES) await refuseByBeginning(bytes);
   const text = decodeUtf8(bytes);
   if (text.trim() === "") {
@@ -35,13 +41,12 @@ export async function readJson(c: Context<HttpEnv>): Promise<unknown> {
   }
   const read = await parse(text);
   if ("excess" in read) throw excessError(read.excess);
-  await prepare(c, read.value);
   return read.value;
 }
 
 /** What is no UTF-8 is left to be found in the whole. */
-async function refuseByBeginning(bytes: ArrayBuffer): Promise<void> {
-  const beginning = new TextDecoder().decode(new Uint8Array(bytes, 0, BEGINNING_BYTES), { stream: true });
+async function refuseByBeginning(bytes: Uint8Array): Promise<void> {
+  const beginning = new TextDecoder().decode(bytes.subarray(0, BEGINNING_BYTES), { stream: true });
   const excess = await findExcess(beginning, BODY_LIMITS, isPassedOn, pause);
   if (excess !== undefined) throw excessError(excess);
 }
@@ -78,7 +83,7 @@ async function readBytes(c: Context<HttpEnv>): Promise<ArrayBuffer> {
   }
 }
 
-function decodeUtf8(bytes: ArrayBuffer): string {
+function decodeUtf8(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {

@@ -40,6 +40,7 @@ import { countMessageTokens, createMessage } from "./routes/messages.ts";
 import { listModels, showModel } from "./routes/models.ts";
 import { rerank } from "./routes/rerank.ts";
 import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
+import { connectResponses } from "./routes/responses-socket.ts";
 import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { showUsage } from "./routes/usage.ts";
@@ -52,6 +53,10 @@ export type RouteDeps = ResponsesDeps & {
   readonly access: Access | undefined;
   readonly cache: CacheControl | undefined;
   readonly warmUp: Pick<WarmUp, "add" | "state"> | undefined;
+  /** Largest request body, and largest message, in bytes. */
+  readonly maxBodyBytes: number;
+  /** Origins that browsers may call from, or `*`. */
+  readonly corsOrigins: readonly string[];
 };
 
 /** A route: where it is, what it takes and answers, who may call it, and what answers it. */
@@ -69,6 +74,7 @@ export const routes: readonly Route[] = [
   { ...chats.deleteStoredChat, answer: ({ state }) => deleteChat(state) },
   { ...chats.listStoredChatMessages, answer: ({ state }) => listChatMessages(state) },
   { ...response.createResponse, answer: createResponse },
+  { ...response.connectResponses, answer: connectResponses },
   { ...response.compactResponse, answer: compactResponse },
   { ...response.countResponseTokens, answer: countInputTokens },
   { ...response.retrieveResponse, answer: showResponse },

@@ -3,6 +3,7 @@ import type { Asker } from "../generation/model.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { State, TenantState } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
+import { memoryOf } from "./websocket/memory.ts";
 
 /** Who pays for what the caller asks for. */
 export function tenantOf(c: Context<HttpEnv>): string {
@@ -15,10 +16,11 @@ export function askerOf(c: Context<HttpEnv>, signal: AbortSignal): Asker {
   return { tenant, priority, signal };
 }
 
-/** What the caller has stored, and nobody else. Without keys everything is everybody's. */
+/** What the caller has stored, and nobody else, and what its connection remembers. Without keys everything is everybody's. */
 export function stateOf(c: Context<HttpEnv>, state: State): TenantState {
   const tenant = tenantOf(c);
-  return tenant === OWN_TERMS.tenant ? state : state.of(tenant);
+  const stored = tenant === OWN_TERMS.tenant ? state : state.of(tenant);
+  return memoryOf(c)?.over(stored) ?? stored;
 }
 
 /** What is kept of a request takes about so much more than the request: its answer, and ids and names. */

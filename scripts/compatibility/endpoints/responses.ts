@@ -28,6 +28,7 @@ export const responses = defineEndpoint({
   extensions: {
     ...words.extensions,
     prompt: "a preset of the folder `prompts/`",
+    generate: "OpenAI's, of its WebSocket mode",
     variables: "Sluice's: of the preset that `model` names",
   },
   base: { model: "m", input: "Hi" },

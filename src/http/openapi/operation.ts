@@ -16,7 +16,7 @@ export type Parameter = {
 };
 
 /** An error's status, as `ERRORS` explains it. */
-export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 504 | 529;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 426 | 429 | 500 | 503 | 504 | 529;
 
 /** `open`: everybody, without a key. `key`: everybody, with a key as soon as there are keys. `admin`: holders of an admin key. */
 export type Access = "open" | "key" | "admin";

@@ -29,12 +29,14 @@ export type RunOptions = {
   readonly turn: Turn;
   readonly state: TenantState;
   readonly now: () => number;
+  /** Called with one that ran to its end in the foreground. */
+  readonly remember?: (outcome: Outcome) => void;
   /** Where its frames go, if they are to be kept. */
   readonly log: EventLog | undefined;
 };
 
-export function createRun({ request, head, turn, state, now, log }: RunOptions): ResponseRun {
-  const writer = createResponseWriter(head, now);
+export function createRun({ request, head, turn, state, now, remember, log }: RunOptions): ResponseRun {
+  const writer = createResponseWriter(head, now, request.generate);
   const toFrame = createFrameWriter();
   const { context, input } = turn;
 
@@ -60,8 +62,9 @@ export function createRun({ request, head, turn, state, now, log }: RunOptions):
     };
     if (request.background) {
       state.responses.finish(outcome);
-    } else if (outcome.keep || outcome.conversation !== undefined) {
-      state.responses.save(outcome);
+    } else {
+      if (outcome.keep || outcome.conversation !== undefined) state.responses.save(outcome);
+      remember?.(outcome);
     }
   }
 

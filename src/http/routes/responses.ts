@@ -22,6 +22,7 @@ import { generateFitting } from "../responses/fitting.ts";
 import { createRun, type ResponseRun } from "../responses/run.ts";
 import { loadTurn, type Turn, toPrompt } from "../responses/turn.ts";
 import { assertRoom, stateOf } from "../tenant.ts";
+import { memoryOf } from "../websocket/memory.ts";
 
 export type ResponsesDeps = EndpointDeps & {
   readonly state: State;
@@ -57,7 +58,8 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
       if (request.store || request.conversationId !== undefined) assertRoom(c, kept);
       const head = newResponse(model.id, showSettings(request, wish), now(), terms.priority, labels);
       const log = request.background && request.stream ? createEventLog() : undefined;
-      const beginRun = () => createRun({ request, head, turn, state: kept, now, log });
+      const beginRun = () =>
+        createRun({ request, head, turn, state: kept, now, remember: (outcome) => memoryOf(c)?.note(outcome), log });
       const fitting = (backend: Generate) =>
         generateFitting({
           generate: backend,
@@ -72,7 +74,7 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
         const run = beginRun();
         return {
           choices: 1,
-          generate: fitting(generate),
+          generate: request.generate ? fitting(generate) : writeNothing,
           whole: (events, tally) => runToItsEnd(run, events, tally),
           encoder: (tally) => createEncoder(run, tally),
         };
@@ -97,6 +99,12 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
       };
     },
   };
+}
+
+/** A response that only is to be gone on from. */
+async function* writeNothing(): AsyncIterable<GenerationEvent> {
+  yield { type: "started", promptTokens: 0, cachedTokens: 0 };
+  yield { type: "finished", choice: 0, reason: "stop", completionTokens: 0 };
 }
 
 /** What `begin` gives; ends the generation where that fails. */

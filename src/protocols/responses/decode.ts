@@ -24,6 +24,8 @@ export type ResponsesRequest = Understood & {
   readonly stream: boolean;
   readonly store: boolean;
   readonly background: boolean;
+  /** Whether an answer is wanted, rather than only something to go on from. */
+  readonly generate: boolean;
   /** Whether the oldest items may be left out where all don't fit. */
   readonly mayTruncate: boolean;
   readonly instructions: string | undefined;
@@ -75,6 +77,7 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
     stream: wire.stream ?? false,
     store: wire.store ?? true,
     background: wire.background ?? false,
+    generate: wire.generate ?? true,
     mayTruncate: wire.truncation === "auto",
     instructions: wire.instructions ?? undefined,
     previousResponseId: wire.previous_response_id ?? undefined,
@@ -133,7 +136,7 @@ function refuseCombinations(wire: WireResponsesRequest): void {
     );
   }
   const isEmpty = !isSet(wire.input) || (Array.isArray(wire.input) && wire.input.length === 0);
-  if (isEmpty && !isSet(wire.previous_response_id) && !isSet(wire.conversation)) {
+  if (isEmpty && wire.generate !== false && !isSet(wire.previous_response_id) && !isSet(wire.conversation)) {
     throw new InvalidRequestError(
       "One of 'input', 'previous_response_id' or 'conversation' must be provided.",
       "input",

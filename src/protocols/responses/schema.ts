@@ -119,6 +119,9 @@ export const responsesRequestSchema = z.object(
       .describe("How a stream comes; only with `stream`."),
     store: boolean().nullish().describe("Whether the response is kept, which it is where this is left out."),
     background: boolean().nullish().describe("Answers at once, and goes on without the client; needs `store`."),
+    generate: boolean()
+      .nullish()
+      .describe("`false` answers nothing: its response has no output, and is there to go on from."),
     metadata: metadata.nullish().describe("Up to 16 pairs of texts that are kept with the response."),
     service_tier: serviceTier
       .nullish()

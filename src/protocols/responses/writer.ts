@@ -63,7 +63,8 @@ type OpenItem =
 type OpenCall = Extract<OpenItem, { index: number }>;
 type Finished = Extract<GenerationEvent, { type: "finished" }>;
 
-export function createResponseWriter(head: ResponseHead, now: () => number): ResponseWriter {
+/** @param isAsked whether an answer is wanted, so that one in which nothing is said is a message all the same */
+export function createResponseWriter(head: ResponseHead, now: () => number, isAsked = true): ResponseWriter {
   const output: OutputItem[] = [];
   let open: OpenItem | undefined;
   let status: ResponseStatus = head.settings.background ? "queued" : "in_progress";
@@ -207,7 +208,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number): Res
       const isWhole = finish === "stop" || finish === "tool_calls";
       // A turn in which nothing was said is still a message: clients look for one.
       const events =
-        open === undefined && output.length === 0
+        isAsked && open === undefined && output.length === 0
           ? begin({ type: "message", id: newId("msg"), text: "", logprobs: [] })
           : [];
       events.push(...end(isWhole ? "completed" : "incomplete"));

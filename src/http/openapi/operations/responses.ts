@@ -82,6 +82,19 @@ export const createResponse: Operation = {
   errors: CACHED_ERRORS,
 };
 
+export const connectResponses: Operation = {
+  method: "get",
+  path: "/v1/responses",
+  id: "connectResponses",
+  tag: "Responses",
+  summary: "Opens a WebSocket over which responses are asked for",
+  description:
+    "With `Upgrade: websocket`. Each message is a body of `POST /v1/responses` with `type` as `response.create`, and each event of the answer " +
+    "comes as one. `previous_response_id` may name a response of the same connection that isn't stored.",
+  answers: { 101: { description: "The connection speaks WebSocket from now on." } },
+  errors: [403, 405, 426, 503],
+};
+
 export const countResponseTokens: Operation = {
   method: "post",
   path: "/v1/responses/input_tokens",

@@ -1,0 +1,186 @@
+import { z } from "zod";
+import { InvalidRequestError } from "../../protocols/errors.ts";
+import { readJsonBytes } from "../json-body.ts";
+import type { Channel, Ending, Session } from "./upgrade.ts";
+
+/** What a message asks for, once it is read. */
+type Order = { readonly lane: string | undefined; readonly body: Readonly<Record<string, unknown>> };
+
+/** An error as a message tells it: what HTTP would have answered. */
+export type Told = {
+  readonly status: number;
+  readonly error: object;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+export type SessionOptions = {
+  /** Sends a request for a response, its body as JSON, through the same door as those that come over HTTP. */
+  readonly post: (body: string, signal: AbortSignal) => Response | Promise<Response>;
+  /** Puts whatever was thrown in the words of an answer. */
+  readonly describe: (error: unknown) => Told;
+  /** Of all messages of the connection that are in hand. */
+  readonly maxBytes: number;
+};
+
+/** Messages of one connection that are in hand, and lanes that have any. */
+const MAX_MESSAGES = 64;
+const MAX_LANES = 16;
+
+/** What Codex tells of a response that it has seen, and wants no answer to. */
+const UNANSWERED: ReadonlySet<string> = new Set(["response.processed"]);
+
+/** What stands around the body of a request. A body alone is taken, too: there is nothing else that it could mean. */
+const envelope = z.looseObject(
+  {
+    type: z.string({ error: "a string" }).default("response.create"),
+    stream_id: z.string({ error: "a string" }).min(1).max(256).nullish(),
+  },
+  { error: "an object" },
+);
+
+/** Keeps the response's events and not what only HTTP needs: comments, and the names that stand in the events, too. */
+const DATA = /^data: (.*)$/m;
+
+/**
+ * Speaks the WebSocket mode of `/v1/responses` over a connection. Each `response.create` is a request, and each event of its stream a message.
+ * Those of one lane, which `stream_id` names, are answered one after the other, those of several at the same time.
+ */
+export function startSession({ ws, whenWritable }: Channel, { post, describe, maxBytes }: SessionOptions): Session {
+  const left = new AbortController();
+  const lanes = new Map<string | undefined, Promise<void>>();
+  let messages = 0;
+  let bytes = 0;
+  let ending: Ending | undefined;
+  /** Messages are read in the order in which they came. */
+  let reading: Promise<void> = Promise.resolve();
+
+  ws.on("message", (data: Buffer) => {
+    if (ending !== undefined) return tellEnding(ending);
+    if (messages >= MAX_MESSAGES || bytes + data.length > 2 * maxBytes) {
+      return tell(refusal(429, "too_many_messages", "Too many messages wait on this connection. Wait for answers."));
+    }
+    messages += 1;
+    bytes += data.length;
+    reading = reading.then(() => take(data));
+  });
+  ws.once("close", () => left.abort());
+
+  async function take(data: Buffer): Promise<void> {
+    const work = await begin(data).catch((error: unknown) => tell(describe(error)));
+    const done = () => {
+      messages -= 1;
+      bytes -= data.length;
+      closeIfOver();
+    };
+    if (work === undefined) return done();
+    void work.running.then(done);
+  }
+
+  /** Undefined for what there is nothing to do about. */
+  async function begin(data: Buffer): Promise<{ readonly running: Promise<void> } | undefined> {
+    const order = readOrder(await readJsonBytes(data));
+    if (order === undefined) return undefined;
+    const { lane } = order;
+    const before = lanes.get(lane);
+    if (before === undefined && lanes.size >= MAX_LANES) {
+      tell(
+        refusal(429, "websocket_stream_limit_reached", `At most ${MAX_LANES} streams run at once on a connection.`),
+        lane,
+      );
+      return undefined;
+    }
+    const running = (before ?? Promise.resolve())
+      .then(() => answer(order))
+      .catch((error: unknown) => tell(describe(error), lane))
+      .then(() => {
+        if (lanes.get(lane) === running) lanes.delete(lane);
+      });
+    lanes.set(lane, running);
+    return { running };
+  }
+
+  async function answer({ lane, body }: Order): Promise<void> {
+    if (left.signal.aborted) return;
+    const response = await post(JSON.stringify({ ...body, stream: true, background: false }), left.signal);
+    if (left.signal.aborted) return;
+    const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+    if (!isStream) {
+      const { error } = z.looseObject({ error: z.looseObject({}) }).parse(await response.json());
+      return tell({ status: response.status, error, headers: Object.fromEntries(response.headers) }, lane);
+    }
+    await forward(response, lane);
+  }
+
+  /** Takes from the stream only what the client takes, so that a slow one holds nothing back but its own. */
+  async function forward({ body }: Response, lane: string | undefined): Promise<void> {
+    let rest = "";
+    try {
+      for await (const text of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        const frames = (rest + text).split("\n\n");
+        rest = frames.pop() ?? "";
+        for (const frame of frames) {
+          const [, event] = DATA.exec(frame) ?? [];
+          if (event !== undefined) send(event, lane);
+        }
+        await whenWritable();
+        if (left.signal.aborted) return;
+      }
+    } catch (error) {
+      if (!left.signal.aborted) throw error;
+    }
+  }
+
+  /** @param object as JSON */
+  function send(object: string, lane?: string): void {
+    if (ws.readyState !== ws.OPEN) return;
+    ws.send(lane === undefined ? object : `{"stream_id":${JSON.stringify(lane)},${object.slice(1)}`);
+  }
+
+  function tell(told: Told, lane?: string): undefined {
+    send(JSON.stringify({ type: "error", ...told }), lane);
+  }
+
+  function tellEnding({ error: { status, code, message } }: Ending): void {
+    tell(refusal(status, code, message));
+  }
+
+  function closeIfOver(): void {
+    if (ending !== undefined && messages === 0) ws.close(...ending.close);
+  }
+
+  return {
+    isBusy: () => messages > 0,
+    retire(why) {
+      ending ??= why;
+      closeIfOver();
+    },
+  };
+}
+
+function readOrder(message: unknown): Order | undefined {
+  const read = envelope.safeParse(message);
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    const field = issue?.path.join(".");
+    throw new InvalidRequestError(
+      field ? `Invalid value for '${field}': expected ${issue?.message}.` : "A message has to be a JSON object.",
+      field || null,
+      "invalid_value",
+    );
+  }
+  const { type, stream_id: lane, ...body } = read.data;
+  if (UNANSWERED.has(type)) return undefined;
+  if (type !== "response.create") {
+    throw new InvalidRequestError(
+      `There are no messages of type '${type.slice(0, 64)}' here. Send 'response.create'.`,
+      "type",
+      "unknown_message_type",
+    );
+  }
+  return { lane: lane ?? undefined, body };
+}
+
+function refusal(status: number, code: string, message: string): Told {
+  const type = status >= 500 ? "server_error" : "invalid_request_error";
+  return { status, error: { type, code, message, param: null } };
+}

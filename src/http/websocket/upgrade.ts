@@ -1,0 +1,218 @@
+import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import { type Duplex, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Context } from "hono";
+import type { WebSocket } from "ws";
+import type { HttpEnv } from "../context.ts";
+
+/** Why a connection takes no more messages. */
+export type Ending = {
+  /** Told to who sends one nevertheless. */
+  readonly error: { readonly status: number; readonly code: string; readonly message: string };
+  /** The close frame's code and reason (RFC 6455, section 7.4). */
+  readonly close: readonly [code: number, reason: string];
+};
+
+/** What is spoken over one connection. */
+export type Session = {
+  readonly isBusy: () => boolean;
+  /** Takes no more messages, and closes the connection when those in hand are answered. */
+  readonly retire: (ending: Ending) => void;
+};
+
+/** An open connection. */
+export type Channel = {
+  readonly ws: WebSocket;
+  /** Ends when the client can take more; a client that takes nothing for too long is cut off. */
+  readonly whenWritable: () => Promise<void>;
+};
+
+/** Asks the app as a client would that sent `request` in place of the one that opened the connection. */
+type Ask = (request: Request, env: object) => Response | Promise<Response>;
+
+type Fetch = (request: Request, env: { readonly incoming: IncomingMessage }) => Response | Promise<Response>;
+
+export type UpgradeBounds = {
+  /** How long a client may take nothing of what waits to be sent to it. */
+  readonly readTimeoutMs: number;
+  /** Of all kinds; WebSockets may be half of them. */
+  readonly maxConnections: number;
+};
+
+/** Proxies close connections on which nothing moves for a minute. */
+const PING_EVERY_MS = 30_000;
+
+/** As OpenAI has it. */
+const MAX_AGE_MS = 60 * 60_000;
+
+const AGED: Ending = {
+  error: {
+    status: 400,
+    code: "websocket_connection_limit_reached",
+    message:
+      "Responses websocket connection limit reached (60 minutes). Create a new websocket connection to continue.",
+  },
+  close: [1000, "60 minutes are over"],
+};
+
+const STOPPING: Ending = {
+  error: { status: 503, code: "server_shutting_down", message: "The server is stopping. Connect again in a while." },
+  close: [1001, "the server is stopping"],
+};
+
+const CROWDED: Ending = {
+  error: {
+    status: 503,
+    code: "too_many_connections",
+    message: "This connection makes room for others. Connect again.",
+  },
+  close: [1013, "too many connections, and this one was idle"],
+};
+
+type Accepted = { readonly maxMessageBytes: number; readonly begin: (channel: Channel) => Session };
+
+/** A request to speak WebSocket, as its handler finds it in the context. */
+export class Upgrade {
+  readonly ask: Ask;
+  accepted: Accepted | undefined;
+
+  constructor(ask: Ask) {
+    this.ask = ask;
+  }
+
+  /** Takes the request, when the answer, whose headers are passed on, has passed all that stands around the handler. */
+  accept(maxMessageBytes: number, begin: (channel: Channel) => Session): Response {
+    this.accepted = { maxMessageBytes, begin };
+    return new Response(null);
+  }
+}
+
+/** Undefined where the request isn't one, or whoever listens can't give the connection away. */
+export function upgradeOf(c: Context<HttpEnv>): Upgrade | undefined {
+  const { upgrade } = Object(c.env);
+  return upgrade instanceof Upgrade ? upgrade : undefined;
+}
+
+/** Whether a request is to be taken for one: others, such as for HTTP/2, may be answered as if they asked for nothing. */
+export function asksForWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === "GET" && headers.upgrade?.trim().toLowerCase() === "websocket";
+}
+
+export type Sockets = {
+  /** Takes no more messages, and closes each connection when those in hand are answered. */
+  readonly drain: () => void;
+  /** Cuts all off. */
+  readonly end: () => void;
+};
+
+type Open = { readonly ws: WebSocket; readonly session: Session };
+
+/** Answers the server's requests to speak WebSocket. `ws` is loaded when the first is accepted. */
+export function takeUpgrades(server: Server, fetch: Fetch, { readTimeoutMs, maxConnections }: UpgradeBounds): Sockets {
+  const open = new Set<Open>();
+  const max = Math.ceil(maxConnections / 2);
+  let isStopping = false;
+
+  server.on("upgrade", (incoming, socket, head) => {
+    socket.on("error", () => socket.destroy());
+    take(incoming, socket, head).catch(() => socket.destroy());
+  });
+
+  async function take(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const upgrade = new Upgrade((request, env) => fetch(request, { ...env, incoming }));
+    const request = requestOf(incoming);
+    if (request === undefined) return refuse(socket, new Response(null, { status: 400 }));
+    const env = { incoming, upgrade };
+    const response = await fetch(request, env);
+    const { accepted } = upgrade;
+    if (accepted === undefined || !response.ok) return refuse(socket, response);
+    if (!makeRoom()) {
+      const { status, ...error } = (isStopping ? STOPPING : CROWDED).error;
+      return refuse(socket, Response.json({ error: { ...error, type: "server_error", param: null } }, { status }));
+    }
+    const { WebSocketServer } = await import("ws");
+    // Compression is declined: a small message could stand for a large one.
+    const wss = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: accepted.maxMessageBytes,
+    });
+    wss.on("headers", (lines) => {
+      for (const [name, value] of response.headers) lines.push(`${name}: ${value}`);
+    });
+    wss.handleUpgrade(incoming, socket, head, (ws) => begin(ws, socket, accepted));
+  }
+
+  function makeRoom(): boolean {
+    if (isStopping) return false;
+    if (open.size < max) return true;
+    const idle = [...open].find(({ session }) => !session.isBusy());
+    if (idle === undefined) return false;
+    open.delete(idle);
+    idle.session.retire(CROWDED);
+    return true;
+  }
+
+  function begin(ws: WebSocket, socket: Duplex, accepted: Accepted): void {
+    const session = accepted.begin({ ws, whenWritable: () => whenWritable(ws, socket, readTimeoutMs) });
+    const entry = { ws, session };
+    open.add(entry);
+    const ping = setInterval(() => ws.ping(), PING_EVERY_MS).unref();
+    const age = setTimeout(() => session.retire(AGED), MAX_AGE_MS).unref();
+    // What breaks the protocol is closed by `ws` itself.
+    ws.on("error", () => {});
+    ws.once("close", () => {
+      open.delete(entry);
+      clearInterval(ping);
+      clearTimeout(age);
+    });
+    if (isStopping) session.retire(STOPPING);
+  }
+
+  return {
+    drain() {
+      isStopping = true;
+      for (const { session } of open) session.retire(STOPPING);
+    },
+    end() {
+      isStopping = true;
+      for (const { ws } of open) ws.terminate();
+    },
+  };
+}
+
+/** The request as a handler has it. Undefined for one that names no URL. */
+function requestOf({ url = "/", headers: { host = "localhost" }, rawHeaders }: IncomingMessage): Request | undefined {
+  try {
+    const headers = new Headers();
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2)
+      headers.append(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "");
+    return new Request(url.startsWith("/") ? `http://${host}${url}` : url, { headers });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sends an ordinary answer over the connection, and ends it. */
+async function refuse(socket: Duplex, response: Response): Promise<void> {
+  const { status, headers, body } = response;
+  const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}connection: close\r\n\r\n`);
+  await pipeline(body === null ? Readable.from([]) : Readable.fromWeb(body), socket);
+}
+
+async function whenWritable(ws: WebSocket, socket: Duplex, timeoutMs: number): Promise<void> {
+  if (!socket.writableNeedDrain) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => ws.terminate(), timeoutMs);
+    const done = () => {
+      clearTimeout(timer);
+      socket.off("drain", done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.on("drain", done);
+    socket.on("close", done);
+  });
+}
