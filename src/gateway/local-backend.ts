@@ -149,8 +149,13 @@ function describe({ gguf, sizeBytes, sha256 }: LocalModel, engine: Engine | unde
   return () => {
     const info = engine?.info;
     if (info === undefined) return told;
-    const { contextTokens, embeddingSize } = info;
-    return { ...told, contextTokens, embeddingSize };
+    const { contextTokens, embeddingSize, slots, chatTemplate, bosToken, eosToken } = info;
+    return {
+      ...{ ...told, contextTokens, embeddingSize, slots },
+      ...(chatTemplate !== undefined && { chatTemplate }),
+      ...(bosToken !== undefined && { beginText: bosToken }),
+      ...(eosToken !== undefined && { endText: eosToken }),
+    };
   };
 }
 

@@ -52,6 +52,12 @@ export type BackendDetails = {
   readonly vocabularySize?: number;
   /** Numbers in one embedding. */
   readonly embeddingSize?: number;
+  /** Requests that it works on at once. */
+  readonly slots?: number;
+  readonly chatTemplate?: string;
+  /** The spellings of the tokens that begin and end a text. */
+  readonly beginText?: string;
+  readonly endText?: string;
 };
 
 /** How much a backend has to do. */

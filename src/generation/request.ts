@@ -75,7 +75,28 @@ export type Prompt =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "tokens"; readonly tokens: readonly number[] }
   /** What belongs between the two, for models that were trained to fill in the middle. */
-  | { readonly type: "infill"; readonly prefix: string; readonly suffix: string };
+  | {
+      readonly type: "infill";
+      readonly prefix: string;
+      readonly suffix: string;
+      /**
+       * What else is read before, the most important last. With it, also where it is empty, all of the prompt is cut to what fits: what is
+       * nearest to the gap stays.
+       */
+      readonly files?: readonly PromptFile[];
+    };
+
+/** A piece of a file that helps to fill in another. */
+export type PromptFile = { readonly name: string; readonly text: string };
+
+/** All text that a prompt to fill in the middle has. */
+export function textsOfInfill({
+  prefix,
+  suffix,
+  files = [],
+}: Extract<Prompt, { readonly type: "infill" }>): readonly string[] {
+  return [...files.flatMap(({ name, text }) => [name, text]), prefix, suffix];
+}
 
 /** What the text must be. */
 export type OutputFormat =

@@ -11,6 +11,7 @@ import type { WarmUp } from "../prompts/warm-up.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
+import { speak } from "./error-form.ts";
 import { errorHandler, HttpError } from "./errors.ts";
 import type { HostPolicy } from "./hosts.ts";
 import { accessLog } from "./middleware/access-log.ts";
@@ -104,6 +105,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   );
   app.use("/v1/messages/*", anthropicForm());
   app.use("/v1/models/*", anthropicForm(isFromAnthropicClient));
+  for (const { path, errorForm } of routes) {
+    if (errorForm !== undefined) app.use(path, speak(errorForm));
+  }
   for (const path of OWN_PATHS) {
     app.use(path, forEveryRequest, isOurs);
     if (!OPEN_PATHS.includes(path)) app.use(path, authenticate(access), rateLimitHeaders());

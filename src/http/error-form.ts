@@ -1,5 +1,8 @@
+import type { MiddlewareHandler } from "hono";
 import type { WireError } from "../protocols/errors.ts";
+import * as llamaServer from "../protocols/llama-server/error.ts";
 import { encodeError, errorTypeOf } from "../protocols/messages/error.ts";
+import type { HttpEnv } from "./context.ts";
 import type { Failure } from "./errors.ts";
 
 /** How the clients of a protocol are told of a failure. */
@@ -30,3 +33,20 @@ export const OLLAMA_ERRORS: ErrorForm = {
   translate: (failure) => failure,
   encode: ({ message }) => ({ error: message }),
 };
+
+/** llama-server's, whose codes are statuses. */
+export const LLAMA_SERVER_ERRORS: ErrorForm = {
+  translate(failure) {
+    const { status, error } = failure;
+    return { ...failure, error: { ...error, type: llamaServer.errorTypeOf(status, error.code), code: String(status) } };
+  },
+  encode: llamaServer.encodeError,
+};
+
+/** Tells of failures in that form. */
+export function speak(form: ErrorForm): MiddlewareHandler<HttpEnv> {
+  return (c, next) => {
+    c.set("errorForm", form);
+    return next();
+  };
+}

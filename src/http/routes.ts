@@ -4,6 +4,7 @@ import type { Access } from "../keys/access.ts";
 import type { PresetLibrary } from "../prompts/library.ts";
 import type { WarmUp } from "../prompts/warm-up.ts";
 import type { HttpEnv } from "./context.ts";
+import { type ErrorForm, LLAMA_SERVER_ERRORS } from "./error-form.ts";
 import type { Operation } from "./openapi/operation.ts";
 import * as admin from "./openapi/operations/admin.ts";
 import { createChatCompletion } from "./openapi/operations/chat.ts";
@@ -11,6 +12,7 @@ import * as chats from "./openapi/operations/chats-stored.ts";
 import { createCompletion } from "./openapi/operations/completions.ts";
 import * as conversation from "./openapi/operations/conversations.ts";
 import * as embedding from "./openapi/operations/embeddings.ts";
+import * as llamaServer from "./openapi/operations/llama-server.ts";
 import * as message from "./openapi/operations/messages.ts";
 import * as model from "./openapi/operations/models.ts";
 import * as response from "./openapi/operations/responses.ts";
@@ -36,6 +38,15 @@ import { docsPage, openapiDocument } from "./routes/docs.ts";
 import { embeddings } from "./routes/embeddings.ts";
 import { health, ready } from "./routes/health.ts";
 import { countInputTokens } from "./routes/input-tokens.ts";
+import {
+  infill,
+  listLoraAdapters,
+  nativeCompletion,
+  nativeEmbedding,
+  setLoraAdapters,
+  showProps,
+  showSlots,
+} from "./routes/llama-server.ts";
 import { countMessageTokens, createMessage } from "./routes/messages.ts";
 import { listModels, showModel } from "./routes/models.ts";
 import { rerank } from "./routes/rerank.ts";
@@ -60,7 +71,23 @@ export type RouteDeps = ResponsesDeps & {
 };
 
 /** A route: where it is, what it takes and answers, who may call it, and what answers it. */
-export type Route = Operation & { readonly answer: (deps: RouteDeps) => Handler<HttpEnv> };
+export type Route = Operation & {
+  readonly answer: (deps: RouteDeps) => Handler<HttpEnv>;
+  /** How all that is refused at its path is told; OpenAI's if absent. */
+  readonly errorForm?: ErrorForm;
+};
+
+/** The routes of llama-server's own API. */
+const llamaServerRoutes: readonly Route[] = [
+  { ...llamaServer.createCompletion, answer: nativeCompletion },
+  { ...llamaServer.createInfill, answer: infill },
+  { ...llamaServer.createEmbedding, answer: ({ models }: RouteDeps) => nativeEmbedding(models) },
+  { ...llamaServer.reranking, answer: ({ models }: RouteDeps) => rerank(models) },
+  { ...llamaServer.showProps, answer: ({ models }: RouteDeps) => showProps(models) },
+  { ...llamaServer.showSlots, answer: ({ models }: RouteDeps) => showSlots(models) },
+  { ...llamaServer.listLoraAdapters, answer: listLoraAdapters },
+  { ...llamaServer.setLoraAdapters, answer: setLoraAdapters },
+].map((route) => ({ ...route, errorForm: LLAMA_SERVER_ERRORS }));
 
 /**
  * Every route, in the order in which the document tells of them. To add one, describe it with the schemas that decode and encode it, and add
@@ -103,6 +130,7 @@ export const routes: readonly Route[] = [
   { ...text.tokenize, answer: ({ models }) => tokenize(models) },
   { ...text.detokenize, answer: ({ models }) => detokenize(models) },
   { ...text.applyTemplate, answer: ({ models, openPreset }) => applyTemplate(models, openPreset) },
+  ...llamaServerRoutes,
   { ...admin.listUsage, answer: ({ state, access }) => showUsage(state.usage, access) },
   { ...admin.showCache, answer: ({ cache, warmUp }) => showCache(cache, warmUp) },
   { ...admin.clearCache, answer: ({ cache }) => clearCache(cache) },

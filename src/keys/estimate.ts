@@ -1,5 +1,11 @@
 import type { EmbeddingItem } from "../generation/embedding.ts";
-import type { GenerationRequest, Message, Prompt, ToolUse } from "../generation/request.ts";
+import {
+  type GenerationRequest,
+  type Message,
+  type Prompt,
+  type ToolUse,
+  textsOfInfill,
+} from "../generation/request.ts";
 
 /** Of English text in most vocabularies; a character beyond ASCII has two to four bytes and is a token more often. */
 const BYTES_PER_TOKEN = 4;
@@ -37,7 +43,7 @@ function promptTokens(prompt: Prompt): number {
     case "tokens":
       return prompt.tokens.length;
     case "infill":
-      return tokensOf(prompt.prefix) + tokensOf(prompt.suffix);
+      return textsOfInfill(prompt).reduce((sum, text) => sum + tokensOf(text), 0);
   }
 }
 

@@ -42,7 +42,8 @@ function leastTokens(prompt: Prompt): number {
     case "text":
       return tokensOf(prompt.text.length);
     case "infill":
-      return tokensOf(prompt.prefix.length + prompt.suffix.length);
+      // Cut to what fits, where it has files.
+      return prompt.files === undefined ? tokensOf(prompt.prefix.length + prompt.suffix.length) : 0;
     case "chat":
       return tokensOf(prompt.messages.reduce((sum, { content }) => sum + lengthOf(content), 0));
   }

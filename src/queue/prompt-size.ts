@@ -1,4 +1,4 @@
-import type { GenerationRequest, Prompt } from "../generation/request.ts";
+import { type GenerationRequest, type Prompt, textsOfInfill } from "../generation/request.ts";
 
 /** How long a prompt is, as far as that can be said without a tokenizer. */
 export type PromptSize = { readonly type: "characters" | "tokens"; readonly count: number };
@@ -38,7 +38,7 @@ function endOf(prompt: Prompt): string {
 
 function charactersOf(prompt: Exclude<Prompt, { type: "tokens" }>): number {
   if (prompt.type === "text") return prompt.text.length;
-  if (prompt.type === "infill") return prompt.prefix.length + prompt.suffix.length;
+  if (prompt.type === "infill") return textsOfInfill(prompt).reduce((sum, text) => sum + text.length, 0);
   let sum = 0;
   for (const { content, reasoning, toolCalls } of prompt.messages) {
     sum += MESSAGE_CHARS + content.length + (reasoning?.length ?? 0);

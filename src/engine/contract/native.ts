@@ -29,6 +29,16 @@ export type ControlFinder = {
 
 export type TextPart = { readonly text: string; readonly suspicious: boolean };
 
+/** The tokens around what is filled in. */
+export type InfillTokens = {
+  readonly prefix: number;
+  readonly suffix: number;
+  readonly middle: number;
+  /** Before the name of a repository, and before that of each of its files, for models that know such. */
+  readonly repository?: number;
+  readonly file?: number;
+};
+
 /** A model's chat template, compiled, and what else its prompts are made of. */
 export type ChatTemplate = {
   /** Throws what the template raises, for example for roles that it does not take. */
@@ -39,8 +49,8 @@ export type ChatTemplate = {
   readonly beginToken: number | undefined;
   /** What an empty prompt becomes; undefined where the vocabulary has no token to begin with. */
   readonly emptyToken: number | undefined;
-  /** The tokens around what is filled in; undefined where the model was not trained for it. */
-  readonly infill: { readonly prefix: number; readonly suffix: number; readonly middle: number } | undefined;
+  /** Undefined where the model was not trained for it. */
+  readonly infill: InfillTokens | undefined;
   /** What ends an answer besides the model's own end tokens, where the template is not the model's own. */
   readonly stop: readonly string[];
 };

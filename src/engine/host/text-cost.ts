@@ -1,4 +1,4 @@
-import type { Prompt, Tool } from "../../generation/request.ts";
+import { type Prompt, type Tool, textsOfInfill } from "../../generation/request.ts";
 import type { TextQuery } from "../contract/messages.ts";
 
 /**
@@ -26,7 +26,7 @@ export function costOfPrompt(prompt: Prompt, tools: readonly Tool[]): number {
     case "tokens":
       return prompt.tokens.length;
     case "infill":
-      return prompt.prefix.length + prompt.suffix.length;
+      return textsOfInfill(prompt).reduce((sum, text) => sum + text.length, 0);
     case "chat":
       return sizeOf([prompt.messages, prompt.templateArguments, tools]);
   }

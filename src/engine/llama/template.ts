@@ -1,5 +1,5 @@
 import type { LlamaModel } from "node-llama-cpp";
-import type { ChatTemplate } from "../contract/native.ts";
+import type { ChatTemplate, InfillTokens } from "../contract/native.ts";
 import type { NativeBindings, NativeModel } from "./binding.ts";
 import { createControlFinder } from "./control-finder.ts";
 
@@ -35,9 +35,25 @@ export function createTemplate(
     control: createControlFinder(controlTokens.map(spell).filter(isSpelled), userDefined.map(spell).filter(isSpelled)),
     beginToken: native.shouldPrependBosToken() && bos !== null ? bos : undefined,
     emptyToken: bos ?? undefined,
-    infill: prefix === null || suffix === null || middle === null ? undefined : { prefix, suffix, middle },
+    infill:
+      prefix === null || suffix === null || middle === null
+        ? undefined
+        : { prefix, suffix, middle, ...findFileTokens([...controlTokens, ...userDefined], spell) },
     stop: own === undefined ? CHATML_STOP : [],
   };
+}
+
+/** How models spell what stands before the name of a repository, and before that of a file; as llama.cpp knows them. */
+const REPOSITORY_SPELLINGS = ["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"];
+const FILE_SPELLINGS = ["<|file_sep|>"];
+
+function findFileTokens(
+  tokens: readonly number[],
+  spell: (token: number) => string,
+): Pick<InfillTokens, "repository" | "file"> {
+  const spelled = (spellings: readonly string[]) => tokens.find((token) => spellings.includes(spell(token)));
+  const [repository, file] = [spelled(REPOSITORY_SPELLINGS), spelled(FILE_SPELLINGS)];
+  return { ...(repository !== undefined && { repository }), ...(file !== undefined && { file }) };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { type ChatPrompt, chatVariables } from "./chat-variables.ts";
 import { createDisguise } from "./control-text.ts";
 import { easierForms } from "./conversation-forms.ts";
+import { encodeInfill } from "./infill.ts";
 import { tokenizeLong } from "./long-text.ts";
 
 /** This model can't go on from such a prompt. */
@@ -45,19 +46,29 @@ export function encodePrompt(
   contextTokens: number,
 ): EncodedPrompt {
   if (prompt.type === "tokens" && prompt.tokens.length > 0) return { tokens: checkedTokens(prompt.tokens, tokenizer) };
+  if (prompt.type === "infill" && prompt.files !== undefined && template.infill !== undefined) {
+    const { files } = prompt;
+    const tokenize = (text: string) => tokenizeLong(text, false, template.control, tokenizer);
+    return { tokens: begun(encodeInfill({ ...prompt, files }, template.infill, tokenize, contextTokens), template) };
+  }
   const pieces = piecesOf(prompt, tools, template);
   const tokensAtLeast = countHopeless(pieces, tokenizer, contextTokens);
   if (tokensAtLeast !== undefined) return { tokensAtLeast };
   const tokens = pieces.flatMap((piece) =>
     "token" in piece ? [piece.token] : tokenizeLong(piece.text, piece.parseSpecial, template.control, tokenizer),
   );
-  if (template.beginToken !== undefined && tokens[0] !== template.beginToken) tokens.unshift(template.beginToken);
-  if (tokens.length > 0) return { tokens };
+  const whole = begun(tokens, template);
+  if (whole.length > 0) return { tokens: whole };
   if (template.emptyToken !== undefined) return { tokens: [template.emptyToken] };
   throw new UnusablePromptError(
     "prompt",
     "The prompt is empty, and this model has no token to begin with. Write something.",
   );
+}
+
+/** With the token that begins each text, where the vocabulary wants one. */
+function begun(tokens: readonly number[], { beginToken }: ChatTemplate): readonly number[] {
+  return beginToken === undefined || tokens[0] === beginToken ? tokens : [beginToken, ...tokens];
 }
 
 /**

@@ -1,0 +1,69 @@
+import type { Prompt, PromptFile } from "../../generation/request.ts";
+import type { InfillTokens } from "../contract/native.ts";
+
+type InfillPrompt = Extract<Prompt, { type: "infill" }>;
+
+/** The tokens of a text, where no spelling makes a control token. */
+export type Tokenize = (text: string) => readonly number[];
+
+/** Of the context, what a prompt that is cut to fit may take: the rest is for the answer. */
+const PROMPT_SHARE = 3 / 4;
+/** Of the room for the text around the gap, what what comes after it has in any case. */
+const SUFFIX_SHARE = 1 / 4;
+/** No text is so plain that a token of it has more characters, on average. */
+const MAX_CHARS_PER_TOKEN = 32;
+
+/** What llama-server writes, where models were trained on repositories and nobody knows the names. */
+const REPOSITORY = "myproject\n";
+const CURRENT_FILE = "filename\n";
+const SNIPPET = "\n\n--- snippet ---\n\n";
+
+/**
+ * A prompt to fill in the middle of a file, with pieces of other files before it, in the order that llama-server has: each after the token for
+ * a file where the model knows one, else after a line that says so. What doesn't fit is left out: of the files the first ones, of the text
+ * around the gap what is farthest from it.
+ */
+export function encodeInfill(
+  { prefix, suffix, files = [] }: InfillPrompt & { readonly files: readonly PromptFile[] },
+  infill: InfillTokens,
+  tokenize: Tokenize,
+  contextTokens: number,
+): readonly number[] {
+  const { repository, file } = infill;
+  const head = repository === undefined ? [] : [repository, ...tokenize(REPOSITORY)];
+  const current = file === undefined ? [] : [file, ...tokenize(CURRENT_FILE)];
+  const room = Math.max(Math.floor(contextTokens * PROMPT_SHARE) - head.length - current.length - 3, 0);
+  const chars = room * MAX_CHARS_PER_TOKEN;
+  const before = tokenize(prefix.slice(Math.max(prefix.length - chars, 0)).toWellFormed());
+  const after = tokenize(suffix.slice(0, chars).toWellFormed());
+  const afterCount = Math.min(after.length, Math.max(room - before.length, Math.floor(room * SUFFIX_SHARE)));
+  const beforeCount = Math.min(before.length, room - afterCount);
+  const extra = fittingFiles(files, room - beforeCount - afterCount, infill, tokenize);
+  return [
+    ...head,
+    ...extra,
+    ...current,
+    infill.prefix,
+    ...before.slice(before.length - beforeCount),
+    infill.suffix,
+    ...after.slice(0, afterCount),
+    infill.middle,
+  ];
+}
+
+/** As many of the last files as there is room for. */
+function fittingFiles(
+  files: readonly PromptFile[],
+  room: number,
+  { file }: InfillTokens,
+  tokenize: Tokenize,
+): readonly number[] {
+  let fitting: readonly number[] = [];
+  for (const { name, text } of files.toReversed()) {
+    if (text.length + name.length > (room - fitting.length) * MAX_CHARS_PER_TOKEN) break;
+    const tokens = file === undefined ? tokenize(SNIPPET + text) : [file, ...tokenize(`${name}\n`), ...tokenize(text)];
+    if (tokens.length > room - fitting.length) break;
+    fitting = [...tokens, ...fitting];
+  }
+  return fitting;
+}

@@ -1,0 +1,256 @@
+import { z } from "zod";
+import { embeddingSchema } from "../../../protocols/llama-server/embedding.ts";
+import { fullCompletionSchema, fullInfillSchema } from "../../../protocols/llama-server/schema.ts";
+import type { NamedSchema, Operation, Parameter } from "../operation.ts";
+import { rerank } from "./embeddings.ts";
+import { CACHED_ERRORS, count, GENERATION_ERRORS, inQuery } from "./shared.ts";
+
+const tag = "llama-server";
+const model = "smollm2-135m-instruct";
+
+const errorBody: NamedSchema = {
+  name: "LlamaServerError",
+  schema: z.object({
+    error: z.object({ code: z.int(), message: z.string(), type: z.string(), param: z.string().optional() }),
+  }),
+};
+
+const token = {
+  id: count.optional(),
+  token: z.string(),
+  bytes: z.array(count),
+  logprob: z.number(),
+};
+const probabilities = z.array(z.object({ ...token, top_logprobs: z.array(z.object(token)) }));
+
+const settings = z.looseObject({
+  n_ctx: count,
+  temperature: z.number(),
+  n_predict: z.int(),
+  samplers: z.array(z.string()),
+});
+
+const timings = z.object({
+  cache_n: count,
+  prompt_n: count,
+  prompt_ms: z.number(),
+  prompt_per_token_ms: z.number(),
+  prompt_per_second: z.number(),
+  predicted_n: count,
+  predicted_ms: z.number(),
+  predicted_per_token_ms: z.number(),
+  predicted_per_second: z.number(),
+});
+
+const common = {
+  index: count,
+  content: z.string(),
+  tokens: z.array(count),
+  id_slot: z.int(),
+  tokens_predicted: count,
+  tokens_evaluated: count,
+};
+
+const last = z.object({
+  ...common,
+  stop: z.literal(true),
+  model: z.string(),
+  generation_settings: settings,
+  prompt: z.string(),
+  has_new_line: z.boolean(),
+  truncated: z.boolean(),
+  stop_type: z.enum(["eos", "word", "limit"]),
+  stopping_word: z.string(),
+  tokens_cached: count,
+  timings,
+  completion_probabilities: probabilities.optional(),
+});
+const part = z.object({ ...common, stop: z.literal(false), completion_probabilities: probabilities.optional() });
+
+// With `response_fields` it has what was asked for.
+const some = z.record(z.string(), z.unknown());
+
+const completionAnswers: Operation["answers"] = {
+  200: {
+    description:
+      "The answer, several as a list; with `stream`, server-sent events of parts of it, each answer's last one with `stop`.",
+    content: {
+      "application/json": {
+        name: "LlamaServerCompletion",
+        schema: z.union([last, z.array(z.union([last, some])), some]),
+      },
+      "text/event-stream": { name: "LlamaServerCompletionPart", schema: z.union([part, last, some]) },
+    },
+  },
+};
+
+const ofModel: readonly Parameter[] = [
+  inQuery("model", "The model that is meant; the first where it is left out.", z.string()),
+];
+
+export const createCompletion: Operation = {
+  method: "post",
+  path: "/completion",
+  id: "createLlamaServerCompletion",
+  tag,
+  summary: "Goes on with texts, in llama-server's form",
+  request: {
+    name: "LlamaServerCompletionRequest",
+    schema: fullCompletionSchema,
+    examples: {
+      whole: { model, prompt: "The capital of France is", n_predict: 30 },
+      streamed: { model, prompt: "The capital of France is", n_predict: 30, stream: true },
+      "some fields": { model, prompt: "One, two,", n_predict: 8, response_fields: ["content", "timings/predicted_n"] },
+    },
+  },
+  answers: completionAnswers,
+  waits: true,
+  isCached: true,
+  errors: CACHED_ERRORS,
+  errorBody,
+};
+
+export const createInfill: Operation = {
+  ...createCompletion,
+  path: "/infill",
+  id: "createLlamaServerInfill",
+  summary: "Writes what belongs between two texts, in llama-server's form",
+  request: {
+    name: "LlamaServerInfillRequest",
+    schema: fullInfillSchema,
+    examples: {
+      "a function": {
+        model,
+        input_prefix: "def add(a, b):\n    return ",
+        input_suffix: "\n",
+        input_extra: [{ filename: "README.md", text: "Adds numbers.\n" }],
+        n_predict: 16,
+      },
+    },
+  },
+};
+
+export const createEmbedding: Operation = {
+  method: "post",
+  path: "/embedding",
+  id: "createLlamaServerEmbedding",
+  tag,
+  summary: "Makes embeddings of texts, in llama-server's form",
+  request: {
+    name: "LlamaServerEmbeddingRequest",
+    schema: embeddingSchema,
+    examples: { "a text": { model, content: "The sky is blue." } },
+  },
+  answers: {
+    200: {
+      description: "For each text a list with its vector.",
+      content: {
+        "application/json": {
+          name: "LlamaServerEmbeddings",
+          schema: z.array(z.object({ index: count, embedding: z.array(z.array(z.number())) })),
+        },
+      },
+    },
+  },
+  errors: [...GENERATION_ERRORS, 429],
+  errorBody,
+};
+
+/** What `/rerank` is called there too. */
+export const reranking: Operation = { ...rerank, path: "/reranking", id: "llamaServerReranking", tag, errorBody };
+
+export const showProps: Operation = {
+  method: "get",
+  path: "/props",
+  id: "getLlamaServerProps",
+  tag,
+  summary: "What is known of a model, in llama-server's form",
+  parameters: ofModel,
+  answers: {
+    200: {
+      description: "Its context, slots, template and defaults.",
+      content: {
+        "application/json": {
+          name: "LlamaServerProps",
+          schema: z.object({
+            default_generation_settings: z.object({
+              id: z.int(),
+              n_ctx: count,
+              is_processing: z.boolean(),
+              params: settings,
+            }),
+            total_slots: count,
+            model_alias: z.string(),
+            model_path: z.string(),
+            modalities: z.object({ vision: z.boolean(), audio: z.boolean() }),
+            chat_template: z.string(),
+            bos_token: z.string(),
+            eos_token: z.string(),
+            build_info: z.string(),
+            is_sleeping: z.boolean(),
+          }),
+        },
+      },
+    },
+  },
+  errors: [403, 404],
+  errorBody,
+};
+
+export const showSlots: Operation = {
+  method: "get",
+  path: "/slots",
+  id: "getLlamaServerSlots",
+  tag,
+  summary: "How many requests a model works on, in llama-server's form",
+  description: "Nothing tells whose they are or what they say.",
+  parameters: ofModel,
+  answers: {
+    200: {
+      description: "An entry for each request that it can work on at once.",
+      content: {
+        "application/json": {
+          name: "LlamaServerSlots",
+          schema: z.array(z.object({ id: count, n_ctx: count, speculative: z.boolean(), is_processing: z.boolean() })),
+        },
+      },
+    },
+  },
+  errors: [403, 404],
+  errorBody,
+};
+
+export const listLoraAdapters: Operation = {
+  method: "get",
+  path: "/lora-adapters",
+  id: "listLlamaServerAdapters",
+  tag,
+  summary: "The LoRA adapters, of which there are none",
+  answers: {
+    200: {
+      description: "An empty list.",
+      content: { "application/json": { name: "LlamaServerAdapters", schema: z.array(z.unknown()).max(0) } },
+    },
+  },
+  errors: [],
+  errorBody,
+};
+
+export const setLoraAdapters: Operation = {
+  method: "post",
+  path: "/lora-adapters",
+  id: "setLlamaServerAdapters",
+  tag,
+  summary: "Sets no LoRA adapters",
+  request: { name: "LlamaServerAdaptersRequest", schema: z.array(z.object({})).max(0), examples: { none: [] } },
+  answers: {
+    200: {
+      description: "There are none.",
+      content: {
+        "application/json": { name: "LlamaServerAdaptersSet", schema: z.object({ success: z.literal(true) }) },
+      },
+    },
+  },
+  errors: [400, 413, 415],
+  errorBody,
+};

@@ -1,0 +1,163 @@
+import type { Context, Handler } from "hono";
+import { z } from "zod";
+import { type Backend, partOf } from "../../generation/backend.ts";
+import { generateBatch } from "../../generation/batch.ts";
+import { InvalidSamplingError, NotSupportedByModelError } from "../../generation/errors.ts";
+import type { Asker } from "../../generation/model.ts";
+import type { Prompt, Sampling } from "../../generation/request.ts";
+import { withDefaults } from "../../generation/wish.ts";
+import { blamePrompt } from "../../protocols/completions/failure.ts";
+import { refusalError } from "../../protocols/embeddings/refusal.ts";
+import { InvalidRequestError } from "../../protocols/errors.ts";
+import { decodeInfill, decodeNativeCompletion, type NativeRequest } from "../../protocols/llama-server/decode.ts";
+import { decodeNativeEmbedding, encodeNativeEmbedding } from "../../protocols/llama-server/embedding.ts";
+import { createNativeEncoder, encodeNative, type NativeAnswer } from "../../protocols/llama-server/encode.ts";
+import type { NativePrompt } from "../../protocols/llama-server/prompts.ts";
+import { encodeProps, encodeSlots } from "../../protocols/llama-server/props.ts";
+import { createRun } from "../../protocols/llama-server/run.ts";
+import type { ModelDirectory } from "../../routing/directory.ts";
+import { readVersion } from "../../version.ts";
+import type { HttpEnv } from "../context.ts";
+import { atPlaces, chatPlaces } from "../dropped-keywords.ts";
+import { answerWithVectors } from "../embedding.ts";
+import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
+import { readJson } from "../json-body.ts";
+import { chooseFirst, chooseModel } from "../model.ts";
+
+/** `POST /completion`, llama-server's, whole and streamed. */
+export function nativeCompletion(deps: EndpointDeps): Handler<HttpEnv> {
+  return answerCalls(nativeEndpoint(deps, decodeNativeCompletion), deps);
+}
+
+/** `POST /infill`, llama-server's: what belongs between two texts. */
+export function infill(deps: EndpointDeps): Handler<HttpEnv> {
+  return answerCalls(nativeEndpoint(deps, decodeInfill), deps);
+}
+
+function nativeEndpoint(
+  { generate }: Pick<EndpointDeps, "generate">,
+  decode: (body: unknown) => NativeRequest,
+): Endpoint<NativeRequest, Ordered> {
+  return {
+    conversation: undefined,
+    decode,
+    order({ wish }) {
+      return { generation: withDefaults(wish), wish, places: chatPlaces(), dropped: [] };
+    },
+    async begin({ request, order, model, terms, connection }) {
+      const { choices, maxTokens, stop, sampling: said } = order.generation;
+      const explain = (error: unknown) => explainFailure(error, model, maxTokens, order.places);
+      const asker = { tenant: terms.tenant, signal: connection };
+      const [prompts, sampling] = await Promise.all([
+        Promise.all(request.prompts.map((prompt) => settlePrompt(prompt, model, asker))),
+        settleBiases(said, request.textBiases, model, asker),
+      ]).catch((error: unknown) => {
+        throw explain(error);
+      });
+      const run = createRun(generate, prompts, choices, request.lines);
+      const answer: NativeAnswer = {
+        model: model.id,
+        contextTokens: model.details().contextTokens,
+        promptTexts: request.prompts.map((prompt) => (prompt.type === "text" ? prompt.text : "")),
+        ...{ choices, maxTokens, stop, sampling, request },
+      };
+      return {
+        choices: prompts.length * choices,
+        generate: (sent) => generateBatch(run.generate, { ...sent, sampling }, prompts),
+        whole: (events, tally) => encodeNative(answer, events, tally, run),
+        encoder: (tally) => createNativeEncoder(answer, tally, run),
+        explain,
+      };
+    },
+  };
+}
+
+function explainFailure(
+  error: unknown,
+  model: Backend,
+  maxTokens: number | undefined,
+  places: Ordered["places"],
+): unknown {
+  if (error instanceof InvalidSamplingError && error.field === "suffix") {
+    return new NotSupportedByModelError(model.id, "infill");
+  }
+  return blamePrompt(atPlaces(error, places), maxTokens);
+}
+
+/** The prompt as the engine takes it: of a mixed one the texts become tokens, the first as the beginning of a text. */
+async function settlePrompt(prompt: NativePrompt, model: Backend, asker: Asker): Promise<Prompt> {
+  if (prompt.type !== "mixed") return prompt;
+  const { tokenize } = partOf(model, "text");
+  const tokens: number[] = [];
+  for (const [index, part] of prompt.parts.entries()) {
+    const options = { addSpecial: index === 0, parseSpecial: true };
+    for (const token of typeof part === "string" ? await tokenize(part, options, asker) : part) tokens.push(token);
+  }
+  return tokens.length === 0 ? { type: "text", text: "" } : { type: "tokens", tokens };
+}
+
+/** The sampling, with the biases of texts on each of their tokens. */
+async function settleBiases(
+  sampling: Sampling,
+  biases: NativeRequest["textBiases"],
+  model: Backend,
+  asker: Asker,
+): Promise<Sampling> {
+  if (biases.length === 0) return sampling;
+  const { tokenize } = partOf(model, "text");
+  const logitBias = [...sampling.logitBias];
+  for (const [text, bias] of biases) {
+    const tokens = await tokenize(text, { addSpecial: false, parseSpecial: false }, asker);
+    for (const token of tokens) logitBias.push([token, bias]);
+  }
+  return { ...sampling, logitBias };
+}
+
+/** `POST /embedding`, llama-server's. */
+export function nativeEmbedding(models: ModelDirectory): Handler<HttpEnv> {
+  return async (c) => {
+    const connection = c.req.raw.signal;
+    const request = decodeNativeEmbedding(await readJson(c));
+    const model = chooseModel(c, models, request.model, "embeddings");
+    return answerWithVectors(c, {
+      model,
+      work: request.work,
+      connection,
+      describeRefusal: (index, refusal) => refusalError(refusal, request.placeOf(index), model.id),
+      encode: (result) => encodeNativeEmbedding(request, result),
+    });
+  };
+}
+
+/** `GET /props`, llama-server's: what is known of a model, named in the query or the first. */
+export function showProps(models: ModelDirectory): Handler<HttpEnv> {
+  const version = readVersion();
+  return (c) => c.json(encodeProps(modelInQuery(c, models), version));
+}
+
+/** `GET /slots`, llama-server's: how busy a model is, named likewise. */
+export function showSlots(models: ModelDirectory): Handler<HttpEnv> {
+  return (c) => c.json(encodeSlots(modelInQuery(c, models)));
+}
+
+function modelInQuery(c: Context<HttpEnv>, models: ModelDirectory): Backend {
+  return chooseFirst(c, models, c.req.query("model"));
+}
+
+/** `GET /lora-adapters`, llama-server's: there are none. */
+export function listLoraAdapters(): Handler<HttpEnv> {
+  return (c) => c.json([]);
+}
+
+/** `POST /lora-adapters`, llama-server's, which sets none. */
+export function setLoraAdapters(): Handler<HttpEnv> {
+  const none = z.array(z.unknown()).max(0);
+  return async (c) => {
+    if (none.safeParse(await readJson(c)).success) return c.json({ success: true });
+    throw new InvalidRequestError(
+      "Unsupported value: there are no LoRA adapters here, so that none can be set. Send an empty list.",
+      "lora",
+      "unsupported_value",
+    );
+  };
+}

@@ -1,0 +1,36 @@
+import type { Backend } from "../../generation/backend.ts";
+import { DEFAULT_SETTINGS, encodeSettings } from "./settings.ts";
+
+/** llama-server's `GET /props`: what is known of a model, and nothing of the machine. */
+export function encodeProps(model: Backend, version: string) {
+  const { slots, chatTemplate, beginText, endText, contextTokens } = model.details();
+  return {
+    default_generation_settings: {
+      id: 0,
+      n_ctx: contextTokens ?? 0,
+      is_processing: false,
+      params: encodeSettings({ ...DEFAULT_SETTINGS, contextTokens }),
+    },
+    total_slots: slots ?? 0,
+    model_alias: model.id,
+    model_path: model.id,
+    modalities: { vision: false, audio: false },
+    chat_template: chatTemplate ?? "",
+    bos_token: beginText ?? "",
+    eos_token: endText ?? "",
+    build_info: `sluice-${version}`,
+    is_sleeping: model.state() === "unloaded",
+  };
+}
+
+/** llama-server's `GET /slots`: how many requests a model can work on at once, and how many of them are taken. Nothing tells whose they are. */
+export function encodeSlots(model: Backend) {
+  const { slots = 0, contextTokens = 0 } = model.details();
+  const running = model.workload()?.running ?? 0;
+  return Array.from({ length: slots }, (_, id) => ({
+    id,
+    n_ctx: contextTokens,
+    speculative: false,
+    is_processing: id < running,
+  }));
+}
