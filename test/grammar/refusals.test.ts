@@ -16,6 +16,7 @@ const UNHELD: readonly (readonly [string, Record<string, unknown>])[] = [
   ["patternProperties", { patternProperties: { "(a)\\1": {} } }],
   ["oneOf", { oneOf: [{ type: "string" }, { maxLength: 3, type: "string" }] }],
   ["type", { type: "text" }],
+  ["format", { format: { toString: 1, valueOf: 2 } }],
   ["minLength", { type: "string", minLength: -1 }],
   ["$ref", { $ref: "https://example.com/schema.json" }],
   ["$ref", { $ref: "#/$defs/absent" }],

@@ -89,7 +89,8 @@ export function readFacts(
 }
 
 function isNamed(type: (typeof TYPES)[number], reader: Reader): boolean {
-  const isOfNumbers = NUMBER_FORMATS.includes(String(reader.value("format")));
+  const format = reader.value("format");
+  const isOfNumbers = typeof format === "string" && NUMBER_FORMATS.includes(format);
   return type === "number" && isOfNumbers
     ? true
     : KEYWORDS_OF[type].some(
