@@ -11,7 +11,7 @@ import type { WarmUp } from "../prompts/warm-up.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
-import { speak } from "./error-form.ts";
+import { OLLAMA_ERRORS, speak } from "./error-form.ts";
 import { errorHandler, HttpError } from "./errors.ts";
 import type { HostPolicy } from "./hosts.ts";
 import { accessLog } from "./middleware/access-log.ts";
@@ -30,7 +30,7 @@ import { schemaHeaders } from "./middleware/schema-headers.ts";
 import { toolHeaders } from "./middleware/tool-headers.ts";
 import { presetOpener } from "./preset.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
-import { elsewhere, speakOllama } from "./routes/elsewhere.ts";
+import { elsewhere } from "./routes/elsewhere.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 import { adminOnly } from "./routes/usage.ts";
 import { canonicalPath, honoPath, OPEN_PATHS, OWN_PATHS, type RouteDeps, routes } from "./routes.ts";
@@ -108,6 +108,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   for (const { path, errorForm } of routes) {
     if (errorForm !== undefined) app.use(path, speak(errorForm));
   }
+  app.use("/api/*", speak(OLLAMA_ERRORS));
   for (const path of OWN_PATHS) {
     app.use(path, forEveryRequest, isOurs);
     if (!OPEN_PATHS.includes(path)) app.use(path, authenticate(access), rateLimitHeaders());
@@ -124,7 +125,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   };
   for (const route of routes) {
     const guards = [
-      ...(route.method === "post" ? [route.request === undefined ? isJson : takesJson] : []),
+      ...(route.request !== undefined ? [takesJson] : route.method === "post" ? [isJson] : []),
       ...(route.access === "admin" ? [adminOnly()] : []),
     ];
     app.on(route.method.toUpperCase(), [honoPath(route)], ...guards, route.answer(routeDeps));
@@ -134,7 +135,6 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     app.all(path, unknownUrl);
   }
   app.notFound(async (c) => {
-    speakOllama(c);
     await forEveryRequest(c, async () => {
       try {
         await isOurs(c, async () => {

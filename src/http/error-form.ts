@@ -28,10 +28,12 @@ export const ANTHROPIC_ERRORS: ErrorForm = {
   encode: encodeError,
 };
 
-/** Ollama's: a text. */
+/** Ollama's: a text, which names the field too. */
 export const OLLAMA_ERRORS: ErrorForm = {
   translate: (failure) => failure,
-  encode: ({ message }) => ({ error: message }),
+  encode: ({ message, param }) => ({
+    error: param === null || message.includes(param) ? message : `${message} (${param})`,
+  }),
 };
 
 /** llama-server's, whose codes are statuses. */

@@ -44,6 +44,12 @@ export const SERVER_SENT_EVENTS: Framing = {
   comment: (words) => `: ${words}\n\n`,
 };
 
+/** A line of JSON for each piece, as Ollama streams. Its clients read every line, so there is nothing between them. */
+export const JSON_LINES: Framing = {
+  headers: { ...EVENT_STREAM_HEADERS, "content-type": "application/x-ndjson" },
+  comment: () => "",
+};
+
 /** Frames to be sent, and whether they are the last ones. */
 type Piece = { readonly frames: string; readonly isLast: boolean };
 

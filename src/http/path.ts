@@ -1,9 +1,6 @@
 /** Words at the root by which others know ours: vLLM and SageMaker probe `/ping`. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map([["ping", "health"]]);
 
-/** Ollama's, whose clients are told which base URL to use. */
-const NEIGHBOURS = ["api"];
-
 /**
  * Finds the one path of what a client means, before anything is decided by the path, so that no spelling opens what another keeps closed: base
  * URLs come with `/v1`, without it, with it twice, and with slashes too many. What is nothing of ours keeps its words.
@@ -15,7 +12,8 @@ export function pathReader(known: readonly string[]): (path: string) => string {
   const words = known.map((path) => path.split("/").slice(1));
   const versioned = new Set(words.flatMap(([first, second]) => (first === "v1" ? [second] : [])));
   const atRoot = new Map<string | undefined, string>([
-    ...[...words.flatMap(([first]) => first ?? []), ...NEIGHBOURS]
+    ...words
+      .flatMap(([first]) => first ?? [])
       .filter((word) => word !== "v1" && !versioned.has(word))
       .map((word) => [word, word] as const),
     ...OTHER_WORDS,

@@ -15,6 +15,7 @@ import * as embedding from "./openapi/operations/embeddings.ts";
 import * as llamaServer from "./openapi/operations/llama-server.ts";
 import * as message from "./openapi/operations/messages.ts";
 import * as model from "./openapi/operations/models.ts";
+import * as ollama from "./openapi/operations/ollama.ts";
 import * as response from "./openapi/operations/responses.ts";
 import * as service from "./openapi/operations/service.ts";
 import * as text from "./openapi/operations/text.ts";
@@ -49,6 +50,15 @@ import {
 } from "./routes/llama-server.ts";
 import { countMessageTokens, createMessage } from "./routes/messages.ts";
 import { listModels, showModel } from "./routes/models.ts";
+import { ollamaChat, ollamaGenerate } from "./routes/ollama.ts";
+import {
+  listRunning,
+  listTags,
+  ollamaEmbed,
+  ollamaEmbeddings,
+  showOllamaModel,
+  showOllamaVersion,
+} from "./routes/ollama-models.ts";
 import { rerank } from "./routes/rerank.ts";
 import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
 import { connectResponses } from "./routes/responses-socket.ts";
@@ -131,6 +141,14 @@ export const routes: readonly Route[] = [
   { ...text.detokenize, answer: ({ models }) => detokenize(models) },
   { ...text.applyTemplate, answer: ({ models, openPreset }) => applyTemplate(models, openPreset) },
   ...llamaServerRoutes,
+  { ...ollama.chat, answer: ollamaChat },
+  { ...ollama.generate, answer: ollamaGenerate },
+  { ...ollama.embed, answer: ({ models }) => ollamaEmbed(models) },
+  { ...ollama.embeddings, answer: ({ models }) => ollamaEmbeddings(models) },
+  { ...ollama.tags, answer: ({ models, presets, listsPresets }) => listTags(models, presets, listsPresets) },
+  { ...ollama.running, answer: ({ models }) => listRunning(models) },
+  { ...ollama.show, answer: ({ models, presets }) => showOllamaModel(models, presets) },
+  { ...ollama.version, answer: showOllamaVersion },
   { ...admin.listUsage, answer: ({ state, access }) => showUsage(state.usage, access) },
   { ...admin.showCache, answer: ({ cache, warmUp }) => showCache(cache, warmUp) },
   { ...admin.clearCache, answer: ({ cache }) => clearCache(cache) },

@@ -8,10 +8,13 @@ export const PRESET_PREFIX = "preset/";
 /** A preset as requests name it. */
 export type PresetReference = { readonly id: string; readonly version: string | undefined };
 
-/** Understands `preset/NAME` and `preset/NAME@VERSION`; undefined for the name of a model. */
+/** Understands `preset/NAME` and `preset/NAME@VERSION`, with Ollama's `:latest` or without; undefined for the name of a model. */
 export function parseReference(model: string): PresetReference | undefined {
   if (!model.toLowerCase().startsWith(PRESET_PREFIX)) return undefined;
-  const [id = "", ...version] = model.slice(PRESET_PREFIX.length).split("@");
+  const [id = "", ...version] = model
+    .slice(PRESET_PREFIX.length)
+    .replace(/:latest$/i, "")
+    .split("@");
   return { id: id.toLowerCase(), version: version.length === 0 ? undefined : version.join("@") };
 }
 

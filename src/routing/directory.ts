@@ -12,7 +12,7 @@ export type ModelDirectory = {
   readonly unknownModel: UnknownModel;
   /** All models, in the order in which they came. The same list until one comes or goes. */
   readonly list: () => readonly Backend[];
-  /** The model with this id or alias, in any case of letters. Throws `ModelNotFoundError` with the ids that exist. */
+  /** The model with this id or alias, in any case of letters, with Ollama's `:latest` or without. Throws `ModelNotFoundError` with the ids that exist. */
   readonly resolve: (name: string) => Backend;
   /** The same, and undefined where there is none. */
   readonly find: (name: string) => Backend | undefined;
@@ -60,15 +60,20 @@ export function createModelDirectory(given: readonly Backend[], options: Directo
     for (const listener of listeners) listener();
   }
 
+  function find(name: string): Backend | undefined {
+    const key = name.toLowerCase();
+    return index.byName.get(key) ?? index.byName.get(key.replace(/:latest$/, ""));
+  }
+
   return {
     get aliases() {
       return index.aliases;
     },
     unknownModel: options.unknownModel ?? "refuse",
     list: () => index.models,
-    find: (name) => index.byName.get(name.toLowerCase()),
+    find,
     resolve(name) {
-      const model = index.byName.get(name.toLowerCase());
+      const model = find(name);
       if (model !== undefined) return model;
       throw new ModelNotFoundError(
         name,

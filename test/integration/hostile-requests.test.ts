@@ -24,7 +24,7 @@ test(`requests of any kind, for ${SECONDS} seconds, are answered or refused in w
             `${url}${path}`,
             body === undefined ? { method, headers } : { method, headers, body },
           );
-          expect(findServerFault(response.status, await response.text())).toBeUndefined();
+          expect(findServerFault(path, response.status, await response.text())).toBeUndefined();
         },
       ),
       { numRuns: 10_000, interruptAfterTimeLimit: SECONDS * 1_000, endOnFailure: true },

@@ -5,6 +5,7 @@ import { completions } from "./completions.ts";
 import { embeddings } from "./embeddings.ts";
 import { nativeCompletion } from "./llama-server.ts";
 import { messages } from "./messages.ts";
+import { ollamaChat, ollamaEmbed, ollamaGenerate } from "./ollama.ts";
 import { rerank } from "./rerank.ts";
 import { responses } from "./responses.ts";
 
@@ -18,4 +19,7 @@ export const endpoints: readonly Endpoint[] = [
   embeddings,
   rerank,
   nativeCompletion,
+  ollamaChat,
+  ollamaGenerate,
+  ollamaEmbed,
 ];

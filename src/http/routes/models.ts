@@ -1,4 +1,4 @@
-import type { Handler } from "hono";
+import type { Context, Handler } from "hono";
 import type { Backend } from "../../generation/backend.ts";
 import type { PresetLibrary } from "../../prompts/library.ts";
 import { takesInput } from "../../prompts/parse.ts";
@@ -17,16 +17,7 @@ export function listModels(
   isListingPresets: boolean,
 ): Handler<HttpEnv> {
   return (c) => {
-    const served = modelsFor(c, models);
-    const named = served.flatMap((model) => [
-      model,
-      ...models.aliases.filter((alias) => alias.model === model.id).map((alias) => renamed(model, alias.name)),
-    ]);
-    const listed = isListingPresets ? presets.list() : [];
-    const usable = listed.flatMap((preset) => {
-      const model = findModelBehind(preset, served);
-      return model === undefined ? [] : [{ preset, model }];
-    });
+    const { named, usable } = listFor(c, models, presets, isListingPresets);
     return isFromAnthropicClient(c)
       ? c.json(encodeModelList([...named, ...usable.map(({ preset, model }) => toListed(preset, model))]))
       : c.json({
@@ -34,6 +25,26 @@ export function listModels(
           data: [...named.map(encodeModel), ...usable.map(({ preset, model }) => encodePreset(preset, model))],
         });
   };
+}
+
+/** The models that the caller may use, by all their names, and the presets for which there is one of them. */
+export function listFor(
+  c: Context<HttpEnv>,
+  models: ModelDirectory,
+  presets: PresetLibrary,
+  isListingPresets: boolean,
+): { readonly named: readonly ListedModel[]; readonly usable: readonly { preset: Preset; model: Backend }[] } {
+  const served = modelsFor(c, models);
+  const named = served.flatMap((model) => [
+    model,
+    ...models.aliases.filter((alias) => alias.model === model.id).map((alias) => renamed(model, alias.name)),
+  ]);
+  const listed = isListingPresets ? presets.list() : [];
+  const usable = listed.flatMap((preset) => {
+    const model = findModelBehind(preset, served);
+    return model === undefined ? [] : [{ preset, model }];
+  });
+  return { named, usable };
 }
 
 /** `GET /v1/models/{id}`, where the id may hold slashes and colons, percent-encoded or not. Throws `ModelNotFoundError`. */
@@ -61,7 +72,7 @@ function renamed(model: Backend, id: string): ListedModel {
 }
 
 /** `root` is vLLM's word for the model that a further name stands for. */
-type ListedModel = Backend & { readonly root?: string };
+export type ListedModel = Backend & { readonly root?: string };
 
 /**
  * OpenAI's four fields, and what is known beyond them in the words that clients of local servers look for: `max_model_len` is vLLM's,

@@ -4,10 +4,17 @@ import { sendFailure } from "../errors.ts";
 
 const MAX_QUOTED_LENGTH = 256;
 
+const OLLAMA_PATH = /^\/api(\/|$)/;
+const OLLAMA_WORDS =
+  "Of Ollama's API there are what talks with models, lists, shows and pulls them (docs/api.md). There is no creating, copying or pushing: " +
+  "models are GGUF files, and a model with words of its own is a preset.";
+
 /** Answers a URL that nothing is at, with what there is. */
 export function unknownUrl(c: Context<HttpEnv>): Response {
   // As it was sent, not as it was read.
   const url = `${c.req.method} ${new URL(c.req.url).pathname.slice(0, MAX_QUOTED_LENGTH)}`;
+  if (OLLAMA_PATH.test(c.req.path))
+    return sendRefusal(c, 404, `Unknown request URL: ${url}. ${OLLAMA_WORDS}`, "unknown_url", {});
   return sendRefusal(
     c,
     404,

@@ -77,6 +77,11 @@ function schemaOf(operation: Operation, status: number, type: string): z.ZodType
 /** What a body holds: one value, or the data of each event of a stream. */
 function valuesOf(type: string, text: string): readonly unknown[] {
   if (type === "application/json") return [JSON.parse(text)];
+  if (type === "application/x-ndjson")
+    return text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
   if (type !== "text/event-stream") return [text];
   const data = [...text.matchAll(/^data: (.*)$/gm)].map(([, frame = ""]) => frame);
   expect(data.length).toBeGreaterThan(0);

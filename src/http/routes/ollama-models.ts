@@ -1,0 +1,146 @@
+import type { Context, Handler } from "hono";
+import type { EmbeddingResult } from "../../generation/embedding.ts";
+import type { PresetLibrary } from "../../prompts/library.ts";
+import { modelBehind, PRESET_PREFIX, parseReference } from "../../prompts/reference.ts";
+import { refusalError } from "../../protocols/embeddings/refusal.ts";
+import { shapeVector } from "../../protocols/embeddings/vector.ts";
+import { InvalidRequestError } from "../../protocols/errors.ts";
+import { isSet } from "../../protocols/fields.ts";
+import { parseWire } from "../../protocols/issue.ts";
+import {
+  encodeListed,
+  encodeRunning,
+  encodeShown,
+  OLLAMA_VERSION,
+  type OllamaModel,
+} from "../../protocols/ollama/models.ts";
+import { ollamaEmbeddingsSchema, ollamaEmbedSchema, ollamaNameSchema } from "../../protocols/ollama/schema.ts";
+import { createStopwatch, type Durations } from "../../protocols/ollama/stopwatch.ts";
+import type { ModelDirectory } from "../../routing/directory.ts";
+import type { HttpEnv } from "../context.ts";
+import { answerWithVectors } from "../embedding.ts";
+import { readJson } from "../json-body.ts";
+import { chooseModel, modelsFor, resolveModel } from "../model.ts";
+import { type ListedModel, listFor } from "./models.ts";
+
+/** `GET /api/tags`: the models, by all their names, and the presets. */
+export function listTags(models: ModelDirectory, presets: PresetLibrary, isListingPresets: boolean): Handler<HttpEnv> {
+  return (c) => {
+    const { named, usable } = listFor(c, models, presets, isListingPresets);
+    const listed = [...named, ...usable.map(({ preset, model }) => standIn(model, preset))];
+    return c.json({ models: listed.map(encodeListed) });
+  };
+}
+
+/** `GET /api/ps`: the models that are ready. */
+export function listRunning(models: ModelDirectory): Handler<HttpEnv> {
+  return (c) =>
+    c.json({
+      models: modelsFor(c, models)
+        .filter(({ state }) => state() === "ready")
+        .map(encodeRunning),
+    });
+}
+
+/** `POST /api/show`. Throws `ModelNotFoundError`. */
+export function showOllamaModel(models: ModelDirectory, presets: PresetLibrary): Handler<HttpEnv> {
+  return async (c) => c.json(encodeShown(findShown(c, nameOf(await readJson(c)), models, presets)));
+}
+
+/** `GET /api/version` */
+export function showOllamaVersion(): Handler<HttpEnv> {
+  return (c) => c.json({ version: OLLAMA_VERSION });
+}
+
+/** `POST /api/embed` */
+export function ollamaEmbed(models: ModelDirectory): Handler<HttpEnv> {
+  return (c) =>
+    answerVectors(c, models, (body) => {
+      const { model, input, dimensions } = parseWire(ollamaEmbedSchema, body);
+      const texts = [input ?? []].flat();
+      return {
+        model: model ?? undefined,
+        // One empty text is as good as none.
+        texts: typeof input === "string" ? texts.filter((text) => text !== "") : texts,
+        dimensions: isSet(dimensions) && dimensions > 0 ? dimensions : undefined,
+        param: (index) => (typeof input === "string" ? "input" : `input[${index}]`),
+        encode: (embeddings, tokens, id, { total_duration, load_duration }) => {
+          return { model: model ?? id, embeddings, total_duration, load_duration, prompt_eval_count: tokens };
+        },
+      };
+    });
+}
+
+/** `POST /api/embeddings`, which is older: one vector. */
+export function ollamaEmbeddings(models: ModelDirectory): Handler<HttpEnv> {
+  return (c) =>
+    answerVectors(c, models, (body) => {
+      const { model, prompt } = parseWire(ollamaEmbeddingsSchema, body);
+      return {
+        model: model ?? undefined,
+        texts: isSet(prompt) && prompt !== "" ? [prompt] : [],
+        dimensions: undefined,
+        param: () => "prompt",
+        encode: ([embedding = []]) => ({ embedding }),
+      };
+    });
+}
+
+type Wanted = {
+  readonly model: string | undefined;
+  readonly texts: readonly string[];
+  readonly dimensions: number | undefined;
+  readonly param: (index: number) => string;
+  readonly encode: (vectors: readonly (readonly number[])[], tokens: number, model: string, took: Durations) => object;
+};
+
+async function answerVectors(
+  c: Context<HttpEnv>,
+  models: ModelDirectory,
+  decode: (body: unknown) => Wanted,
+): Promise<Response> {
+  // Taken before the body is read: reading a chunked body puts another Request in its place.
+  const connection = c.req.raw.signal;
+  const stopwatch = createStopwatch();
+  const { model: name, texts, dimensions, param, encode } = decode(await readJson(c));
+  const model = chooseModel(c, models, name, "embeddings");
+  const encodeAll = ({ vectors, tokens }: EmbeddingResult) => {
+    const shaped = vectors.map((vector) => Array.from(shapeVector(vector, dimensions)));
+    return encode(shaped, tokens, model.id, stopwatch.read());
+  };
+  if (texts.length === 0) {
+    await model.load?.();
+    return c.json(encodeAll({ vectors: [], tokens: 0 }));
+  }
+  return answerWithVectors(c, {
+    model,
+    work: { items: texts.map((text) => ({ type: "text", text })), dimensions },
+    connection,
+    describeRefusal: (index, refusal) => refusalError(refusal, param(index), model.id),
+    encode: encodeAll,
+  });
+}
+
+function findShown(c: Context<HttpEnv>, name: string, models: ModelDirectory, presets: PresetLibrary): OllamaModel {
+  const reference = parseReference(name);
+  if (reference === undefined) return resolveModel(c, models, name);
+  const preset = presets.find(reference);
+  return standIn(modelBehind(preset, modelsFor(c, models)), preset);
+}
+
+/** A preset as the model that it is to clients. It brings its own tools. */
+function standIn(
+  model: ListedModel,
+  { id, modifiedUnixSeconds }: { readonly id: string; readonly modifiedUnixSeconds: number },
+): OllamaModel {
+  const can = { ...model.can, infill: false, embeddings: false, reranking: false };
+  return { id: `${PRESET_PREFIX}${id}`, can, details: model.details, createdUnixSeconds: modifiedUnixSeconds };
+}
+
+/** The model that a body names. Throws `InvalidRequestError` where it names none. */
+function nameOf(body: unknown): string {
+  const { model, name } = parseWire(ollamaNameSchema, body);
+  const named = [model, name].find((one) => isSet(one) && one !== "");
+  if (isSet(named)) return named;
+  throw new InvalidRequestError("Missing required parameter: 'model'.", "model", "missing_required_parameter");
+}

@@ -1,0 +1,93 @@
+import type { Prompt } from "../../generation/request.ts";
+import type { Wish } from "../../generation/wish.ts";
+import { decodeTemplateArguments } from "../chat/template-arguments.ts";
+import { decodeTools } from "../chat/tools.ts";
+import type { Understood } from "../complete.ts";
+import { InvalidRequestError } from "../errors.ts";
+import { isSet } from "../fields.ts";
+import { decodeFormat, sayFormat } from "../format-words.ts";
+import { parseWire } from "../issue.ts";
+import { refuseUnreadable } from "../unreadable.ts";
+import { decodeOllamaMessages } from "./messages.ts";
+import { decodeOptions, refuseUnknownWishes } from "./options.ts";
+import { ollamaChatSchema, ollamaGenerateSchema } from "./schema.ts";
+
+/** A request of `/api/chat` or `/api/generate`, understood. */
+export type OllamaRequest = Understood & {
+  /** The model as the client named it; undefined where it named none. */
+  readonly model: string | undefined;
+  readonly stream: boolean;
+  /** Whether nothing is asked, so that the model is only loaded. */
+  readonly isLoad: boolean;
+  /** What is asked for, without defaults. */
+  readonly wish: Wish;
+};
+
+type Common = Pick<
+  (typeof ollamaChatSchema)["_output"],
+  "model" | "stream" | "format" | "options" | "think" | "logprobs" | "top_logprobs"
+>;
+
+/** Understands the body of `POST /api/chat`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that can't be honoured. */
+export function decodeOllamaChat(body: unknown): OllamaRequest {
+  refuseUnknownWishes(body);
+  const wire = parseWire(ollamaChatSchema, body);
+  const messages = wire.messages ?? [];
+  const prompt: Prompt = { type: "chat", messages: decodeOllamaMessages(messages), ...thinking(wire) };
+  return understand(wire, prompt, messages.length === 0, wire.tools);
+}
+
+/** Understands the body of `POST /api/generate`, likewise. */
+export function decodeOllamaGenerate(body: unknown): OllamaRequest {
+  refuseUnknownWishes(body);
+  const wire = parseWire(ollamaGenerateSchema, body);
+  if (isSet(wire.images) && wire.images.length > 0) throw refuseUnreadable("image", "images");
+  const { raw, system } = wire;
+  const said = (wire.prompt ?? "").toWellFormed();
+  const suffix = (wire.suffix ?? "").toWellFormed();
+  const isPlain = raw === true || suffix !== "";
+  if (isPlain && isSet(system) && system !== "") {
+    throw new InvalidRequestError(
+      `Setting 'system' and '${raw === true ? "raw" : "suffix"}' at the same time is not supported: such a prompt is gone on from as it is.`,
+      "system",
+      "invalid_parameter_combination",
+    );
+  }
+  return understand(wire, toPrompt(), said === "" && suffix === "");
+
+  function toPrompt(): Prompt {
+    if (suffix !== "") return { type: "infill", prefix: said, suffix };
+    if (raw === true) return { type: "text", text: said };
+    const lead = isSet(system) && system !== "" ? [{ role: "system" as const, content: system.toWellFormed() }] : [];
+    return { type: "chat", messages: [...lead, { role: "user", content: said }], ...thinking(wire) };
+  }
+}
+
+function thinking({ think }: Common) {
+  const templateArguments = decodeTemplateArguments({ think });
+  return templateArguments === undefined ? {} : { templateArguments };
+}
+
+function understand(
+  wire: Common,
+  prompt: Prompt,
+  isLoad: boolean,
+  tools?: Parameters<typeof decodeTools>[0]["tools"],
+): OllamaRequest {
+  const offered = decodeTools({ tools });
+  const format = decodeFormat({ format: wire.format });
+  return {
+    model: wire.model ?? undefined,
+    stream: wire.stream ?? true,
+    isLoad,
+    tools: offered,
+    format,
+    wish: {
+      prompt,
+      ...offered.wish,
+      ...sayFormat({ format: wire.format }, format),
+      ...(wire.logprobs === true && { logprobs: wire.top_logprobs ?? 0 }),
+      ...decodeOptions(wire.options ?? {}),
+    },
+  };
+}

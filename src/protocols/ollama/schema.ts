@@ -1,0 +1,176 @@
+import { z } from "zod";
+import { templateFields } from "../chat/template-arguments.ts";
+import { toolFields } from "../chat/tools.ts";
+import { boolean, integer, modelName, string } from "../fields.ts";
+import { neighbourFormatFields } from "../format-words.ts";
+import { images, ollamaMessages } from "./messages.ts";
+import { ollamaOptions } from "./options.ts";
+
+const MAX_NAME_LENGTH = 1_024;
+const MAX_TOP_LOGPROBS = 20;
+const MAX_INPUTS = 2_048;
+const MAX_TEXT_LENGTH = 4 * 1024 * 1024;
+
+const AN_OBJECT = { error: "an object" };
+const text = z.string({ error: "a string" });
+const model = modelName(MAX_NAME_LENGTH);
+
+const keepAlive = z
+  .union([z.number(), string(64)], { error: "a number or string" })
+  .nullish()
+  .describe("Taken; models stay loaded as the server's settings say.");
+
+const common = {
+  model,
+  stream: boolean()
+    .nullish()
+    .describe("Whether the answer comes piece by piece, a line of JSON each; it does if absent."),
+  format: neighbourFormatFields.format,
+  options: ollamaOptions.nullish().describe("How tokens are drawn, and where the answer ends."),
+  think: templateFields.think,
+  keep_alive: keepAlive,
+  logprobs: boolean().nullish().describe("Whether each token's log-probability is told."),
+  top_logprobs: integer(0, MAX_TOP_LOGPROBS).nullish().describe("Of how many other tokens too; with `logprobs`."),
+  truncate: boolean().nullish().describe("Changes nothing: a prompt that is too long is refused."),
+  shift: boolean().nullish().describe("Changes nothing: an answer ends where the context does."),
+};
+
+/** The fields of `POST /api/chat`; unknown ones are ignored, and `null` is as good as absent. */
+export const ollamaChatSchema = z.object(
+  {
+    ...common,
+    messages: ollamaMessages.nullish().describe("The conversation. Without one the model is loaded."),
+    tools: toolFields.tools,
+  },
+  AN_OBJECT,
+);
+
+/** The fields of `POST /api/generate`. */
+export const ollamaGenerateSchema = z.object(
+  {
+    ...common,
+    prompt: text.nullish().describe("What the user says. Without it the model is loaded."),
+    suffix: text.nullish().describe("What comes after the text that is to be written between the two."),
+    system: text.nullish().describe("What the system says."),
+    raw: boolean().nullish().describe("Whether the prompt is gone on from as it is, without the model's template."),
+    images: images.nullish().describe("Refused: the model reads text only."),
+  },
+  AN_OBJECT,
+);
+
+/** The fields of `POST /api/embed`. */
+export const ollamaEmbedSchema = z.object(
+  {
+    model,
+    input: z
+      .union([string(MAX_TEXT_LENGTH), z.array(string(MAX_TEXT_LENGTH)).max(MAX_INPUTS)], {
+        error: "a string or array of strings",
+      })
+      .nullish()
+      .describe("What gets vectors. Without it the model is loaded."),
+    dimensions: integer(0, 65_536).nullish().describe("Only the first so many numbers of each vector; 0 is all."),
+    truncate: common.truncate,
+    keep_alive: keepAlive,
+  },
+  AN_OBJECT,
+);
+
+/** The fields of `POST /api/embeddings`, which is older. */
+export const ollamaEmbeddingsSchema = z.object(
+  {
+    model,
+    prompt: string(MAX_TEXT_LENGTH).nullish().describe("What gets a vector."),
+    keep_alive: keepAlive,
+  },
+  AN_OBJECT,
+);
+
+const name = string(MAX_NAME_LENGTH);
+
+/** What names one model: `POST /api/show`, `POST /api/pull`, `DELETE /api/delete`. */
+export const ollamaNameSchema = z.object(
+  {
+    model: name.nullish().describe("The model's name."),
+    name: name.nullish().describe("Another name of `model`."),
+    stream: boolean().nullish().describe("Whether progress is told as it comes; it is if absent."),
+  },
+  AN_OBJECT,
+);
+
+const count = z.int().min(0);
+const logprob = z.object({ token: text, logprob: z.number(), bytes: z.array(count) });
+const ended = {
+  model: text,
+  created_at: z.iso.datetime(),
+  done: z.boolean(),
+  done_reason: z.enum(["stop", "length", "load"]).optional(),
+  logprobs: z.array(logprob.extend({ top_logprobs: z.array(logprob).optional() })).optional(),
+  total_duration: count.optional().describe("Nanoseconds, as all durations."),
+  load_duration: count.optional(),
+  prompt_eval_count: count.optional(),
+  prompt_eval_duration: count.optional(),
+  eval_count: count.optional(),
+  eval_duration: count.optional(),
+};
+const call = z.object({
+  id: text,
+  function: z.object({ index: count, name: text, arguments: z.record(z.string(), z.unknown()) }),
+});
+
+/** An answer of `/api/chat`, or a line of one. */
+export const ollamaChatAnswer = z.object({
+  ...ended,
+  message: z.object({
+    role: z.literal("assistant"),
+    content: text,
+    thinking: text.optional(),
+    tool_calls: z.array(call).optional(),
+  }),
+});
+
+/** An answer of `/api/generate`, or a line of one. */
+export const ollamaGenerateAnswer = z.object({ ...ended, response: text, thinking: text.optional() });
+
+export const ollamaEmbedAnswer = z.object({
+  model: text,
+  embeddings: z.array(z.array(z.number())),
+  total_duration: count,
+  load_duration: count,
+  prompt_eval_count: count,
+});
+
+export const ollamaEmbeddingsAnswer = z.object({ embedding: z.array(z.number()) });
+
+const details = z.object({
+  parent_model: text,
+  format: text,
+  family: text,
+  families: z.array(text),
+  parameter_size: text,
+  quantization_level: text,
+  context_length: count.optional(),
+  embedding_length: count.optional(),
+});
+const capabilities = z.array(z.enum(["completion", "tools", "insert", "embedding"]));
+const listed = { name: text, model: text, size: count, digest: text, details };
+
+export const ollamaTags = z.object({
+  models: z.array(z.object({ ...listed, modified_at: z.iso.datetime(), capabilities })),
+});
+
+export const ollamaRunning = z.object({
+  models: z.array(z.object({ ...listed, context_length: count.optional() })),
+});
+
+export const ollamaModel = z.object({
+  parameters: text,
+  template: text,
+  details,
+  model_info: z.record(z.string(), z.unknown()),
+  capabilities,
+  modified_at: z.iso.datetime(),
+});
+
+export const ollamaVersion = z.object({ version: text });
+
+export const ollamaError = z.object({ error: text });

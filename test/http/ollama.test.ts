@@ -1,0 +1,268 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { Backend } from "../../src/generation/backend.ts";
+import type { GenerationRequest } from "../../src/generation/request.ts";
+import { ollamaChatAnswer, ollamaModel, ollamaRunning, ollamaTags } from "../../src/protocols/ollama/schema.ts";
+import { createTestAccess } from "../keys/support.ts";
+import { preset } from "../prompts/support.ts";
+import { answerWith, createTestApp, jsonInit, MODEL_ID, script, servedModel, type TestAppOptions } from "./support.ts";
+
+const errorBody = z.strictObject({ error: z.string() });
+const user = { role: "user", content: "Hi" };
+
+/** Asks, and tells what the engine was asked and what came back. */
+async function ask(path: string, body: object, options: TestAppOptions = {}) {
+  let request: GenerationRequest | undefined;
+  const generate = script(async function* (got) {
+    request = got;
+    yield* answerWith(["Hello", " there"]);
+  });
+  const { app } = createTestApp({ generate, ...options });
+  const response = await app.request(path, jsonInit({ model: MODEL_ID, ...body }));
+  return { request, status: response.status, type: response.headers.get("content-type"), text: await response.text() };
+}
+
+async function refusalOf(path: string, body: object): Promise<string> {
+  const { status, text } = await ask(path, body);
+  expect(status).toBe(400);
+  return errorBody.parse(JSON.parse(text)).error;
+}
+
+const messagesOf = (request: GenerationRequest | undefined) =>
+  request?.prompt.type === "chat" ? request.prompt.messages : undefined;
+
+describe("POST /api/chat", () => {
+  it("streams lines of JSON unless it is told not to", async () => {
+    const streamed = await ask("/api/chat", { messages: [user] });
+    expect(streamed.type).toBe("application/x-ndjson");
+    expect(streamed.text.trimEnd().split("\n")).toHaveLength(3);
+    const whole = await ask("/api/chat", { messages: [user], stream: false });
+    expect(whole.type).toContain("application/json");
+    expect(ollamaChatAnswer.parse(JSON.parse(whole.text))).toMatchObject({
+      ...{ model: MODEL_ID, message: { role: "assistant", content: "Hello there" }, done: true, done_reason: "stop" },
+    });
+  });
+
+  it("draws tokens as Ollama does where nothing else is said", async () => {
+    const { request } = await ask("/api/chat", { messages: [user] });
+    expect(request).toMatchObject({ sampling: { temperature: 0.8, topK: 40, topP: 0.9 }, maxTokens: undefined });
+    const warm = await ask("/api/chat", { messages: [user], options: { temperature: 1.5, top_k: 0 } });
+    expect(warm.request?.sampling).toMatchObject({ temperature: 1.5, topK: 0, topP: 0.9 });
+    const greedy = await ask("/api/chat", { messages: [user], options: { temperature: 0 } });
+    expect(greedy.request?.sampling).toMatchObject({ temperature: 0, topK: 0, topP: 1 });
+  });
+
+  it("takes the options that are about one answer, and passes over those about a model and those nobody knows", async () => {
+    const options = {
+      ...{ num_predict: 7, seed: 3, stop: ["x", ""], repeat_penalty: 1.2, repeat_last_n: -1, min_p: 0.1 },
+      ...{ presence_penalty: 0.5, frequency_penalty: 0.25, num_ctx: 99, num_gpu: 1, use_mmap: true, made_up: {} },
+      ...{ typical_p: 1, mirostat: 0, tfs_z: null },
+    };
+    const { request } = await ask("/api/chat", { messages: [user], options, keep_alive: "5m", think: false });
+    expect(request).toMatchObject({
+      ...{ maxTokens: 7, stop: ["x"] },
+      sampling: {
+        seed: 3,
+        repeatPenalty: 1.2,
+        repeatLastTokens: -1,
+        minP: 0.1,
+        presencePenalty: 0.5,
+        frequencyPenalty: 0.25,
+      },
+      prompt: { templateArguments: { enable_thinking: false } },
+    });
+  });
+
+  it.each([-2, -1, 0])("takes %d tokens for as many as fit", async (num_predict) => {
+    const { request } = await ask("/api/chat", { messages: [user], options: { num_predict } });
+    expect(request?.maxTokens).toBeUndefined();
+  });
+
+  it("draws a seed for -1", async () => {
+    const { request } = await ask("/api/chat", { messages: [user], options: { seed: -1 } });
+    expect(request?.sampling.seed).toBeUndefined();
+  });
+
+  it.each([
+    [{ options: { mirostat: 2 } }, "options.mirostat"],
+    [{ options: { typical_p: 0.5 } }, "options.typical_p"],
+    [{ options: { temperature: "warm" } }, "options.temperature"],
+    [{ template: "{{ .Prompt }}" }, "template"],
+    [{ think: "very" }, "think"],
+    [{ messages: [{ ...user, images: ["aGk="] }] }, "messages[0].images"],
+    [{ messages: [{ role: "narrator", content: "x" }] }, "narrator"],
+  ])("refuses %j by its name", async (fields, name) => {
+    expect(await refusalOf("/api/chat", { messages: [user], ...fields })).toContain(name);
+  });
+
+  it("notes images of earlier messages", async () => {
+    const { request } = await ask("/api/chat", {
+      messages: [{ role: "USER", content: "Look", images: ["aGk="] }, { role: "assistant", content: "A cat." }, user],
+    });
+    expect(messagesOf(request)?.[0]?.content).toBe("Look\n[image omitted: the model reads text only]");
+  });
+
+  it("holds the answer to a schema, or to JSON", async () => {
+    const schema = { type: "object", properties: { a: { type: "integer" } } };
+    expect((await ask("/api/chat", { messages: [user], format: schema })).request?.output).toMatchObject({
+      ...{ type: "schema", schema },
+    });
+    expect((await ask("/api/chat", { messages: [user], format: "json" })).request?.output).toEqual({ type: "json" });
+    expect((await ask("/api/chat", { messages: [user], format: "" })).request?.output).toBeUndefined();
+  });
+
+  it("links results of calls by id, by the function's name, or by their order", async () => {
+    const calls = ["a", "b", "c"].map((name) => ({ function: { name, arguments: { n: 1 } } }));
+    const { request } = await ask("/api/chat", {
+      tools: [{ type: "function", function: { name: "a", parameters: { type: "object" } } }],
+      messages: [
+        user,
+        {
+          role: "assistant",
+          content: "",
+          thinking: "Hm.",
+          tool_calls: [{ ...calls[0], id: "own" }, calls[1], calls[2]],
+        },
+        { role: "tool", content: "of c", tool_name: "c" },
+        { role: "tool", content: "of a", tool_call_id: "own" },
+        { role: "tool", content: "of b" },
+        { role: "tool", content: "of nobody", tool_name: "d" },
+        user,
+      ],
+    });
+    const said = messagesOf(request) ?? [];
+    const idOf = new Map(said[1]?.toolCalls?.map(({ name, id }) => [name, id]));
+    expect(idOf.get("a")).toBe("own");
+    expect(said[1]).toMatchObject({ reasoning: "Hm.", toolCalls: [{ arguments: '{"n":1}' }, {}, {}] });
+    expect(said.slice(2, 5).map(({ toolCallId }) => toolCallId)).toEqual(["c", "a", "b"].map((name) => idOf.get(name)));
+    expect(said[5]).toEqual({ role: "tool", content: "of nobody", name: "d" });
+    expect(request?.tools?.tools).toHaveLength(1);
+  });
+
+  it("loads the model where there are no messages, and generates nothing", async () => {
+    let loads = 0;
+    const load = async () => void loads++;
+    const { request, text } = await ask("/api/chat", {}, { models: [servedModel(script([]), { load })] });
+    expect(ollamaChatAnswer.parse(JSON.parse(text))).toMatchObject({ done: true, done_reason: "load" });
+    expect([loads, request]).toEqual([1, undefined]);
+  });
+
+  it("says in Ollama's form that there is no such model", async () => {
+    const { status, text } = await ask("/api/chat", { model: "llama3:8b", messages: [user] });
+    expect(status).toBe(404);
+    expect(errorBody.parse(JSON.parse(text)).error).toContain("llama3:8b");
+  });
+});
+
+describe("POST /api/generate", () => {
+  it("answers a prompt as a message of the user's, after the system's", async () => {
+    const { request, text } = await ask("/api/generate", { prompt: "Hi", system: "Be brief.", stream: false });
+    expect(messagesOf(request)).toEqual([{ role: "system", content: "Be brief." }, user]);
+    expect(JSON.parse(text)).toMatchObject({ response: "Hello there", done: true });
+  });
+
+  it("goes on with a raw prompt, and fills in before a suffix", async () => {
+    expect((await ask("/api/generate", { prompt: "The sky", raw: true })).request?.prompt).toEqual({
+      ...{ type: "text", text: "The sky" },
+    });
+    expect((await ask("/api/generate", { prompt: "a", suffix: "c" })).request?.prompt).toEqual({
+      ...{ type: "infill", prefix: "a", suffix: "c" },
+    });
+  });
+
+  it.each([
+    [{ raw: true, system: "x" }, "system"],
+    [{ images: ["aGk="] }, "images"],
+    [{ context: [1, 2] }, "context"],
+    [{ template: "x" }, "template"],
+  ])("refuses %j by its name", async (fields, name) => {
+    expect(await refusalOf("/api/generate", { prompt: "Hi", ...fields })).toContain(name);
+  });
+
+  it("loads the model where there is no prompt", async () => {
+    const { text, request } = await ask("/api/generate", { keep_alive: 0, context: [] });
+    expect(JSON.parse(text)).toMatchObject({ response: "", done: true, done_reason: "load" });
+    expect(request).toBeUndefined();
+  });
+});
+
+describe("Ollama's names of models", () => {
+  const details: Backend["details"] = () => ({
+    family: "llama",
+    contextTokens: 2048,
+    parameters: 134_515_008,
+    sizeBytes: 9,
+  });
+
+  it("are tagged where the lists have them, and found with the tag, without it, and in any case of letters", async () => {
+    const { app } = createTestApp({ models: [servedModel(script(answerWith(["Hi"])), { details })] });
+    const { models } = ollamaTags.parse(await (await app.request("/api/tags")).json());
+    expect(models).toMatchObject([{ name: `${MODEL_ID}:latest`, capabilities: ["completion", "tools"] }]);
+    expect(ollamaRunning.parse(await (await app.request("/api/ps")).json()).models).toHaveLength(1);
+    for (const name of [MODEL_ID, `${MODEL_ID}:latest`, MODEL_ID.toUpperCase(), "SmolLM2:LATEST"]) {
+      const shown = ollamaModel.parse(await (await app.request("/api/show", jsonInit({ name }))).json());
+      expect(shown.model_info).toMatchObject({ "general.architecture": "llama", "llama.context_length": 2048 });
+      expect(shown.parameters).toMatch(/^num_ctx +2048$/);
+      expect(shown.template).toContain(".Tools");
+    }
+    const response = await app.request(
+      "/v1/chat/completions",
+      jsonInit({ model: `${MODEL_ID}:latest`, messages: [user] }),
+    );
+    expect(response.status).toBe(200);
+  });
+
+  it("are those of presets too, which say what they say", async () => {
+    const presets = [preset("system: Write a haiku.\nsampling: { temperature: 0.2 }", "haiku")];
+    const { request, text } = await ask(
+      "/api/generate",
+      { model: "preset/haiku:latest", prompt: "Snow", options: { top_k: 5 }, stream: false },
+      { presets },
+    );
+    expect(JSON.parse(text)).toMatchObject({ model: "preset/haiku" });
+    expect(messagesOf(request)).toEqual([
+      { role: "system", content: "Write a haiku." },
+      { role: "user", content: "Snow" },
+    ]);
+    expect(request?.sampling).toMatchObject({ temperature: 0.2, topK: 5, topP: 0.9 });
+    const { app } = createTestApp({ presets });
+    const { models } = ollamaTags.parse(await (await app.request("/api/tags")).json());
+    expect(models.map(({ name }) => name)).toContain("preset/haiku:latest");
+    expect((await app.request("/api/show", jsonInit({ model: "preset/haiku:latest" }))).status).toBe(200);
+  });
+
+  it("need a key where there are keys", async () => {
+    const { access } = await createTestAccess();
+    const { app } = createTestApp({ access });
+    const response = await app.request("/api/tags");
+    expect(response.status).toBe(401);
+    expect(errorBody.safeParse(await response.json()).success).toBe(true);
+  });
+});
+
+describe("Ollama's embeddings", () => {
+  const embed: NonNullable<Backend["embed"]> = async ({ items }) => ({
+    vectors: items.map(() => Float32Array.of(3, 4)),
+    tokens: 5,
+  });
+  const models = [servedModel(script([]), { embed })];
+
+  it("are vectors of length 1, one for each input", async () => {
+    const { text } = await ask("/api/embed", { input: ["a", "b"], truncate: true }, { models });
+    const { embeddings, prompt_eval_count } = z
+      .object({ embeddings: z.array(z.array(z.number())), prompt_eval_count: z.int() })
+      .parse(JSON.parse(text));
+    expect(embeddings).toEqual([
+      [expect.closeTo(0.6), expect.closeTo(0.8)],
+      [expect.closeTo(0.6), expect.closeTo(0.8)],
+    ]);
+    expect(prompt_eval_count).toBe(5);
+  });
+
+  it("are none where nothing is asked", async () => {
+    expect(JSON.parse((await ask("/api/embed", { input: "" }, { models })).text)).toMatchObject({ embeddings: [] });
+    expect(JSON.parse((await ask("/api/embeddings", { prompt: "" }, { models })).text)).toEqual({ embedding: [] });
+    const { text } = await ask("/api/embeddings", { prompt: "x" }, { models });
+    expect(JSON.parse(text)).toEqual({ embedding: [expect.closeTo(0.6), expect.closeTo(0.8)] });
+  });
+});
