@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { createResponseCache } from "../cache/cache.ts";
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
-import { partOf } from "../generation/backend.ts";
+import { composeEmbed } from "../generation/embedding.ts";
 import { compose } from "../generation/layer.ts";
 import { createWatch, type Listener } from "../generation/watch.ts";
 import { createApp } from "../http/app.ts";
@@ -15,14 +15,14 @@ import { listen } from "../http/server.ts";
 import { type Access, createAccess } from "../keys/access.ts";
 import { boundAnswers } from "../keys/answer-length.ts";
 import { isExposed } from "../keys/exposure.ts";
-import { holdToLimits } from "../keys/layer.ts";
+import { holdEmbeddingsToLimits, holdToLimits } from "../keys/layer.ts";
 import type { LocalModel } from "../models/index.ts";
 import { openPresets } from "../prompts/index.ts";
 import { tellLastingFirst } from "../queue/lasting-first.ts";
 import { createLoadControl } from "../queue/load-control.ts";
 import { createLink, type Link } from "../redis/link.ts";
 import { createModelDirectory } from "../routing/directory.ts";
-import { route } from "../routing/route.ts";
+import { route, routeEmbeddings } from "../routing/route.ts";
 import { createState } from "../store/state.ts";
 import { readVersion } from "../version.ts";
 import { answerLengths } from "./answer-lengths.ts";
@@ -100,11 +100,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const redis = linkTo(config, logger);
   const sharing = (what: Config["redisShares"][number]) => (config.redisShares.includes(what) ? redis : undefined);
   const access = createAccess({ config, state, redis: sharing("limits"), logger });
-  const routed = route(directory);
+  const [routed, embedRouted] = [route(directory), routeEmbeddings(directory)];
   const cache = createResponseCache({
     config,
     identify: (model) => directory.find(model)?.identity(),
-    judges: { generate: routed, embed: (model) => partOf(directory.resolve(model), "embed") },
+    judges: { generate: routed, embed: embedRouted },
     redis: sharing("answers"),
     logger,
   });
@@ -126,6 +126,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ],
     routed,
   );
+  const embed = composeEmbed([watch.embedLayer, holdEmbeddingsToLimits(access.keys, access.meter)], embedRouted);
   warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
   if (config.warmPresets) warmWhenReady(directory, warmUp);
   const runs = createBackgroundRuns();
@@ -143,6 +144,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     app: createApp({
       generate,
+      embed,
       models: directory,
       presets,
       settings: hosts === undefined ? config : { ...config, hosts },

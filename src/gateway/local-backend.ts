@@ -5,6 +5,7 @@ import type { Config } from "../config/schema.ts";
 import { createEmbedder, type Embedder } from "../engine/host/embedder.ts";
 import type { Engine } from "../engine/host/engine.ts";
 import type { Backend, BackendDetails, BackendState, Capabilities } from "../generation/backend.ts";
+import { composeEmbed } from "../generation/embedding.ts";
 import { compose, type Layer } from "../generation/layer.ts";
 import { measurePrompts, pricePrompts } from "../generation/measure.ts";
 import { settleThrough } from "../generation/settle.ts";
@@ -41,6 +42,7 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
   const { mtimeMs } = await stat(model.path);
   const embedder = createModelEmbedder(model, config, logger.child({ model: model.id }));
   const life = engine ?? embedder;
+  const embedding = load.embeddingQueueFor({ isReady: () => embedder.state === "ready" });
   let isStarted = false;
   const { flashAttention, gpu, prefillChunk } = config;
   return {
@@ -50,7 +52,7 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
     ownedBy: "sluice",
     can: capabilitiesOf(model, engine),
     state: () => stateOf(life.state),
-    workload: () => undefined,
+    workload: embedding.workload,
     identity: identifyFile({
       file: model,
       info: () => engine?.info,
@@ -59,7 +61,7 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
     }),
     details: describe(model, engine),
     ...(engine && answerText(engine, load, config)),
-    embed: embedder.embed,
+    embed: composeEmbed([embedding.gate, embedding.turns], embedder.embed),
     onStateChange: (listener) => life.onStateChange((state) => listener(stateOf(state))),
     async load() {
       // It may be on its way since before this process had read its code.
@@ -83,7 +85,6 @@ function createModelEmbedder(model: LocalModel, config: Config, logger: Logger):
       flashAttention: config.flashAttention,
     },
     logger,
-    policy: { maxPending: config.maxPending },
   });
 }
 

@@ -1,4 +1,6 @@
 import { GenerationError } from "./errors.ts";
+import type { Observe } from "./news.ts";
+import type { Terms } from "./terms.ts";
 
 /** One thing that gets a vector, or a score. */
 export type EmbeddingItem =
@@ -11,9 +13,15 @@ export type EmbeddingItem =
 
 export type EmbeddingRequest = {
   readonly id: string;
+  /** The model's id, after aliases were resolved. */
+  readonly model: string;
   readonly items: readonly EmbeddingItem[];
   /** How many numbers of each vector will be used; undefined for all. More than the model has are refused. */
   readonly dimensions: number | undefined;
+  /** Undefined is `OWN_TERMS`. */
+  readonly terms?: Terms;
+  /** Hears what happens to the request. */
+  readonly observe?: Observe;
   readonly signal: AbortSignal;
 };
 
@@ -29,6 +37,14 @@ export type EmbeddingResult = {
  * `EngineUnavailableError`, or the signal's reason.
  */
 export type Embed = (request: EmbeddingRequest) => Promise<EmbeddingResult>;
+
+/** One behaviour around the making of vectors, as `Layer` is around a generation. */
+export type EmbedLayer = (request: EmbeddingRequest, next: Embed) => Promise<EmbeddingResult>;
+
+/** Wraps `backend` in `layers`; the first is the outermost. */
+export function composeEmbed(layers: readonly EmbedLayer[], backend: Embed): Embed {
+  return layers.reduceRight<Embed>((next, layer) => (request) => layer(request, next), backend);
+}
 
 /** Why an item gets no vector. */
 export type EmbeddingRefusal =

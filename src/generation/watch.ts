@@ -1,6 +1,7 @@
+import type { EmbeddingRequest, EmbedLayer } from "./embedding.ts";
 import type { GenerationEvent } from "./event.ts";
 import type { Generate, Layer } from "./layer.ts";
-import type { News } from "./news.ts";
+import type { News, Observe } from "./news.ts";
 import type { GenerationRequest } from "./request.ts";
 
 /** What happens to a request, from its first step to its end. */
@@ -8,6 +9,8 @@ export type Sighting =
   | News
   | { readonly type: "began" }
   | { readonly type: "event"; readonly event: GenerationEvent }
+  /** The vectors are made, of so many tokens. */
+  | { readonly type: "embedded"; readonly tokens: number }
   /** The last. `left`: nobody reads on. */
   | { readonly type: "ended"; readonly outcome: "done" | "left" }
   | { readonly type: "failed"; readonly error: unknown };
@@ -17,12 +20,14 @@ export type Sighting =
  *
  * @param atMs when, by a clock in ms that never goes back
  */
-export type Listener = (request: GenerationRequest, sighting: Sighting, atMs: number) => void;
+export type Listener = (request: GenerationRequest | EmbeddingRequest, sighting: Sighting, atMs: number) => void;
 
 /** Who listens. */
 export type Watch = {
   /** The outermost layer. Where nobody listens, it passes requests on as they are. */
   readonly layer: Layer;
+  /** The same, for vectors and scores. */
+  readonly embedLayer: EmbedLayer;
   /** Listens to all requests that come from now on. Returns what ends it. */
   readonly listen: (listener: Listener) => () => void;
 };
@@ -30,6 +35,15 @@ export type Watch = {
 /** @param now a clock in ms that never goes back */
 export function createWatch(now: () => number = () => performance.now()): Watch {
   const listeners = new Set<Listener>();
+
+  /** Tells those who listen now. */
+  function teller(request: GenerationRequest | EmbeddingRequest): (sighting: Sighting) => void {
+    const heard = [...listeners];
+    return (sighting) => {
+      const atMs = now();
+      for (const listener of heard) listener(request, sighting, atMs);
+    };
+  }
 
   return {
     listen(listener) {
@@ -39,13 +53,29 @@ export function createWatch(now: () => number = () => performance.now()): Watch 
     },
     layer(request, next) {
       if (listeners.size === 0) return next(request);
-      const heard = [...listeners];
-      const tell = (sighting: Sighting) => {
-        const atMs = now();
-        for (const listener of heard) listener(request, sighting, atMs);
-      };
-      return watched(request, next, tell);
+      return watched(request, next, teller(request));
     },
+    async embedLayer(request, next) {
+      if (listeners.size === 0) return next(request);
+      const tell = teller(request);
+      tell({ type: "began" });
+      try {
+        const result = await next({ ...request, observe: passOn(request, tell) });
+        tell({ type: "embedded", tokens: result.tokens });
+        tell({ type: "ended", outcome: "done" });
+        return result;
+      } catch (error) {
+        tell(request.signal.aborted ? { type: "ended", outcome: "left" } : { type: "failed", error });
+        throw error;
+      }
+    },
+  };
+}
+
+function passOn({ observe }: Pick<GenerationRequest, "observe">, tell: (news: News) => void): Observe {
+  return (news) => {
+    tell(news);
+    observe?.(news);
   };
 }
 
@@ -54,10 +84,7 @@ function watched(
   next: Generate,
   tell: (sighting: Sighting) => void,
 ): AsyncIterable<GenerationEvent> {
-  const observe = (news: News) => {
-    tell(news);
-    request.observe?.(news);
-  };
+  const observe = passOn(request, tell);
 
   return {
     [Symbol.asyncIterator]() {

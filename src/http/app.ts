@@ -4,6 +4,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { getPath } from "hono/utils/url";
 import type { Logger } from "pino";
 import type { CacheControl } from "../cache/stats.ts";
+import type { Embed } from "../generation/embedding.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { Access } from "../keys/access.ts";
 import { fixedPresets, type PresetLibrary } from "../prompts/library.ts";
@@ -49,6 +50,8 @@ export type AppSettings = {
 export type AppDeps = {
   /** Runs a request through all layers to the backend. */
   readonly generate: Generate;
+  /** The same for vectors and scores. */
+  readonly embed: Embed;
   readonly models: ModelDirectory;
   /** Prompts that were prepared; none if absent. */
   readonly presets?: PresetLibrary;
@@ -72,12 +75,13 @@ export type AppDeps = {
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
  *
  * @example
- * const app = createApp({ generate, models, state, settings: config, logger });
+ * const app = createApp({ generate, embed, models, state, settings: config, logger });
  * serve({ fetch: app.fetch, port: 8080 });
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const {
     generate,
+    embed,
     models,
     settings,
     state,
@@ -120,7 +124,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const { maxBodyBytes, corsOrigins } = settings;
   const routeDeps: RouteDeps = {
     ...{ maxBodyBytes, corsOrigins },
-    ...{ generate, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
+    ...{ generate, embed, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
     listsPresets: settings.listPresets ?? true,
   };
   for (const route of routes) {

@@ -1,21 +1,30 @@
 import type { Context } from "hono";
 import { type Backend, partOf } from "../generation/backend.ts";
 import {
+  type Embed,
   type EmbeddingRefusal,
   EmbeddingRefusedError,
   type EmbeddingRequest,
   type EmbeddingResult,
 } from "../generation/embedding.ts";
-import { OverloadedError } from "../generation/errors.ts";
-import { estimateItems } from "../keys/estimate.ts";
-import type { Charge, Outcome } from "../keys/meter.ts";
 import type { InvalidRequestError } from "../protocols/errors.ts";
+import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { CLIENT_CLOSED_REQUEST } from "./errors.ts";
+import { noteNews } from "./generation.ts";
+import { makeTerms } from "./terms.ts";
+
+/** What the routes of vectors and scores are answered with. */
+export type EmbeddingDeps = {
+  readonly models: ModelDirectory;
+  /** Runs a request through all layers to the model. */
+  readonly embed: Embed;
+};
 
 export type EmbeddingRun = {
+  readonly embed: Embed;
   readonly model: Backend;
-  readonly work: Omit<EmbeddingRequest, "id" | "signal">;
+  readonly work: Pick<EmbeddingRequest, "items" | "dimensions">;
   /** Stands for the client's connection: when it is aborted, so is the work. */
   readonly connection: AbortSignal;
   /** Puts a refusal into the protocol's words. */
@@ -25,17 +34,19 @@ export type EmbeddingRun = {
 
 /** Has vectors made for one client and answers with them. Throws what is to be told as an error. */
 export async function answerWithVectors(c: Context<HttpEnv>, run: EmbeddingRun): Promise<Response> {
-  const { model, work, connection, describeRefusal, encode } = run;
+  const { embed, model, work, connection, describeRefusal, encode } = run;
   const facts = c.get("facts");
-  const embed = partOf(model, "embed");
-  const charge = await beginWork(c, model, work);
+  // What it can't do, it is not charged for.
+  partOf(model, "embed");
+  const terms = makeTerms(c, undefined);
   try {
-    const result = await embed({ ...work, id: c.get("requestId"), signal: connection });
+    const result = await embed({
+      ...{ ...work, id: c.get("requestId"), model: model.id, terms },
+      ...{ observe: noteNews(c), signal: connection },
+    });
     facts.tokens = () => ({ prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 });
-    charge?.end("done", { prompt: result.tokens, cached: 0, completion: 0 });
     return c.json(encode(result));
   } catch (error) {
-    charge?.end(outcomeOf(error, connection), { prompt: 0, cached: 0, completion: 0 });
     if (connection.aborted) {
       facts.clientGone = true;
       return new Response(null, { status: CLIENT_CLOSED_REQUEST });
@@ -43,20 +54,4 @@ export async function answerWithVectors(c: Context<HttpEnv>, run: EmbeddingRun):
     if (error instanceof EmbeddingRefusedError) throw describeRefusal(error.index, error.refusal);
     throw error;
   }
-}
-
-/** Holds the work to the limits of the caller's key, where it has one. Throws `RateLimitedError` or `BeyondLimitError`. */
-async function beginWork(
-  c: Context<HttpEnv>,
-  model: Backend,
-  { items }: EmbeddingRun["work"],
-): Promise<Charge | undefined> {
-  const [key, meter] = [c.get("key"), c.get("meter")];
-  if (key === undefined) return undefined;
-  return meter?.begin(key, { requestId: c.get("requestId"), model: model.id, tokens: estimateItems(items) });
-}
-
-function outcomeOf(error: unknown, connection: AbortSignal): Outcome {
-  if (connection.aborted) return "left";
-  return error instanceof OverloadedError ? "refused" : "failed";
 }

@@ -41,7 +41,7 @@ export function startGeneration<Request extends object>(
 }
 
 /** Notes what happens to the request for its headers, its stream and the access log. @param onAccepted called when its key's limits have let it in */
-export function noteNews(c: Context<HttpEnv>, tally: Tally, onAccepted?: () => void): Observe {
+export function noteNews(c: Context<HttpEnv>, tally?: Tally, onAccepted?: () => void): Observe {
   const facts = c.get("facts");
   return (news) => {
     switch (news.type) {
@@ -56,7 +56,7 @@ export function noteNews(c: Context<HttpEnv>, tally: Tally, onAccepted?: () => v
         facts.cache?.note(news.outcome);
         return;
       case "left":
-        tally.noteLeft(news.spent);
+        tally?.noteLeft(news.spent);
         return;
     }
   };

@@ -1,5 +1,6 @@
 import type { Handler } from "hono";
 import type { CacheControl } from "../cache/stats.ts";
+import type { Embed } from "../generation/embedding.ts";
 import type { Access } from "../keys/access.ts";
 import type { PresetLibrary } from "../prompts/library.ts";
 import type { WarmUp } from "../prompts/warm-up.ts";
@@ -68,6 +69,7 @@ import { showUsage } from "./routes/usage.ts";
 
 /** What the routes are answered with. */
 export type RouteDeps = ResponsesDeps & {
+  readonly embed: Embed;
   readonly presets: PresetLibrary;
   /** Whether presets are listed among the models. */
   readonly listsPresets: boolean;
@@ -91,8 +93,8 @@ export type Route = Operation & {
 const llamaServerRoutes: readonly Route[] = [
   { ...llamaServer.createCompletion, answer: nativeCompletion },
   { ...llamaServer.createInfill, answer: infill },
-  { ...llamaServer.createEmbedding, answer: ({ models }: RouteDeps) => nativeEmbedding(models) },
-  { ...llamaServer.reranking, answer: ({ models }: RouteDeps) => rerank(models) },
+  { ...llamaServer.createEmbedding, answer: nativeEmbedding },
+  { ...llamaServer.reranking, answer: rerank },
   { ...llamaServer.showProps, answer: ({ models }: RouteDeps) => showProps(models) },
   { ...llamaServer.showSlots, answer: ({ models }: RouteDeps) => showSlots(models) },
   { ...llamaServer.listLoraAdapters, answer: listLoraAdapters },
@@ -129,9 +131,9 @@ export const routes: readonly Route[] = [
   { ...message.createMessage, answer: createMessage },
   { ...message.countMessageTokens, answer: countMessageTokens },
   { ...createCompletion, answer: completions },
-  { ...embedding.createEmbedding, answer: ({ models }) => embeddings(models) },
-  { ...embedding.rerank, answer: ({ models }) => rerank(models) },
-  { ...embedding.rerankAtRoot, answer: ({ models }) => rerank(models) },
+  { ...embedding.createEmbedding, answer: embeddings },
+  { ...embedding.rerank, answer: rerank },
+  { ...embedding.rerankAtRoot, answer: rerank },
   {
     ...model.listModels,
     answer: ({ models, presets, listsPresets }) => listModels(models, presets, listsPresets),
@@ -143,8 +145,8 @@ export const routes: readonly Route[] = [
   ...llamaServerRoutes,
   { ...ollama.chat, answer: ollamaChat },
   { ...ollama.generate, answer: ollamaGenerate },
-  { ...ollama.embed, answer: ({ models }) => ollamaEmbed(models) },
-  { ...ollama.embeddings, answer: ({ models }) => ollamaEmbeddings(models) },
+  { ...ollama.embed, answer: ollamaEmbed },
+  { ...ollama.embeddings, answer: ollamaEmbeddings },
   { ...ollama.tags, answer: ({ models, presets, listsPresets }) => listTags(models, presets, listsPresets) },
   { ...ollama.running, answer: ({ models }) => listRunning(models) },
   { ...ollama.show, answer: ({ models, presets }) => showOllamaModel(models, presets) },

@@ -1,3 +1,4 @@
+import type { EmbedLayer } from "../generation/embedding.ts";
 import { OverloadedError, SupersededError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
@@ -5,7 +6,7 @@ import type { News } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { createTokenCount } from "../generation/token-count.ts";
-import { estimateTokens } from "./estimate.ts";
+import { estimateItems, estimateTokens } from "./estimate.ts";
 import type { Key } from "./key.ts";
 import type { Charge, Meter, Outcome } from "./meter.ts";
 import type { KeyRing } from "./ring.ts";
@@ -33,6 +34,31 @@ export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter): Layer {
       },
     };
   }
+}
+
+/** The same for what makes vectors and scores. */
+export function holdEmbeddingsToLimits(keys: Pick<KeyRing, "get">, meter: Meter): EmbedLayer {
+  return async (request, next) => {
+    const { id: requestId, model, items, terms = OWN_TERMS, signal } = request;
+    const key = terms.tenant === OWN_TERMS.tenant ? undefined : keys.get(terms.tenant);
+    if (key === undefined) return next(request);
+    const charge = await meter.begin(key, { requestId, model, tokens: estimateItems(items) });
+    try {
+      signal.throwIfAborted();
+      request.observe?.({ type: "accepted" });
+      const result = await next(request);
+      charge.end("done", { prompt: result.tokens, cached: 0, completion: 0 });
+      return result;
+    } catch (error) {
+      charge.end(outcomeOf(error, signal), { prompt: 0, cached: 0, completion: 0 });
+      throw error;
+    }
+  };
+}
+
+function outcomeOf(error: unknown, signal: AbortSignal, hasStarted = false): Outcome {
+  if (signal.aborted || error instanceof SupersededError) return "left";
+  return error instanceof OverloadedError && !hasStarted ? "refused" : "failed";
 }
 
 type Metered = {
@@ -77,13 +103,8 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
   }
 
   function fail(error: unknown): never {
-    end(outcomeOf(error));
+    end(outcomeOf(error, request.signal, hasStarted));
     throw error;
-  }
-
-  function outcomeOf(error: unknown): Outcome {
-    if (request.signal.aborted || error instanceof SupersededError) return "left";
-    return error instanceof OverloadedError && !hasStarted ? "refused" : "failed";
   }
 
   async function begin(): Promise<IteratorResult<GenerationEvent>> {

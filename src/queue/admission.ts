@@ -6,6 +6,9 @@ import { showDuration } from "./duration.ts";
 import type { Order } from "./price.ts";
 import type { ModelQueue } from "./queue.ts";
 
+/** What is in hand for one model, as far as it depends on that who is let in. */
+export type Load = Pick<ModelQueue, "isIdle" | "predictMs" | "tokensOf">;
+
 /** Decides who is let in to a model, by the prompt's size and the queue's state alone. */
 export type Admission = {
   /**
@@ -24,7 +27,7 @@ export type Room = {
 };
 
 export type AdmissionOptions = {
-  readonly queue: ModelQueue;
+  readonly queue: Load;
   /** The model's own bound first, then that of all models. */
   readonly bounds: readonly [own: Bound, ...others: Bound[]];
   /** Nobody is let in who would wait longer than this for the first token. */

@@ -1,15 +1,80 @@
+import type { EmbedLayer } from "../generation/embedding.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { Admission } from "./admission.ts";
 import type { Attendance } from "./attendance.ts";
-import { markOf, sizeOfPrompt } from "./prompt-size.ts";
+import type { Order } from "./price.ts";
+import { markOf, markOfItems, sizeOfItems, sizeOfPrompt } from "./prompt-size.ts";
 import type { Superseding } from "./supersede.ts";
 
 type Result = IteratorResult<GenerationEvent, undefined>;
 
 const DONE: Result = { done: true, value: undefined };
+
+type Entering = Pick<GenerationRequest, "id" | "terms" | "signal">;
+
+/** Lets a request in, or throws an `OverloadedError`. `leave` gives its room back, and is called when it is aborted. */
+type Enter = <Request extends Entering>(
+  request: Request,
+  order: Omit<Order, "tenant"> & { readonly mark: string },
+) => { readonly request: Request; readonly leave: () => void };
+
+function createEntrance(admission: Admission, superseding: Superseding, attendance: Pick<Attendance, "come">): Enter {
+  return (request, order) => {
+    const { id: requestId, terms = OWN_TERMS, signal: wanted } = request;
+    const { tenant, supersedeId, isWarmUp } = terms;
+    // What only prepares gives way now, so that its room is there.
+    const goAway = isWarmUp === true ? undefined : attendance.come();
+    // The older one goes first, so that its room is there for the newer.
+    const claim =
+      supersedeId === undefined ? undefined : superseding.take({ tenant, id: supersedeId, requestId }, wanted);
+    const signal = claim?.signal ?? wanted;
+    let leaveRoom: (() => void) | undefined;
+    let isReturning = false;
+    let isOver = false;
+
+    function leave(): void {
+      if (isOver) return;
+      isOver = true;
+      signal.removeEventListener("abort", leave);
+      claim?.end();
+      leaveRoom?.();
+      goAway?.();
+    }
+    try {
+      const room = admission.enter({ ...order, tenant }, terms);
+      leaveRoom = room.leave;
+      isReturning = room.isReturning;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave, { once: true });
+    const changed = {
+      ...(claim !== undefined && { signal }),
+      ...(isReturning && { terms: { ...terms, isReturning } }),
+    };
+    return { request: claim === undefined && !isReturning ? request : { ...request, ...changed }, leave };
+  };
+}
+
+/** The gate in front of all vectors and scores that a model makes: as `guard`, for what is answered at once. */
+export function guardEmbeddings(...gate: Parameters<typeof createEntrance>): EmbedLayer {
+  const enter = createEntrance(...gate);
+  return async (asked, next) => {
+    const { items } = asked;
+    const order = { size: sizeOfItems(items), mark: markOfItems(items), choices: 1, maxTokens: 0 };
+    const { request, leave } = enter(asked, order);
+    try {
+      return await next(request);
+    } finally {
+      leave();
+    }
+  };
+}
 
 /**
  * The layer in front of everything that a model does: lets requests in, or refuses them with an `OverloadedError` before anything has been
@@ -17,46 +82,26 @@ const DONE: Result = { done: true, value: undefined };
  * is left or aborted.
  */
 export function guard(admission: Admission, superseding: Superseding, attendance: Pick<Attendance, "come">): Layer {
+  const enter = createEntrance(admission, superseding, attendance);
   return (request, next) => ({ [Symbol.asyncIterator]: () => pass(request, next) });
 
-  function pass(request: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent, undefined> {
+  function pass(asked: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent, undefined> {
     let events: AsyncIterator<GenerationEvent> | undefined;
     let release: (() => void) | undefined;
     let isOver = false;
 
     function begin(): AsyncIterator<GenerationEvent> {
-      const { id: requestId, terms = OWN_TERMS, signal: wanted, choices, maxTokens } = request;
-      const { tenant, supersedeId, isWarmUp } = terms;
-      // What only prepares gives way now, so that its room is there.
-      const goAway = isWarmUp === true ? undefined : attendance.come();
-      // The older one goes first, so that its room is there for the newer.
-      const claim =
-        supersedeId === undefined ? undefined : superseding.take({ tenant, id: supersedeId, requestId }, wanted);
-      const signal = claim?.signal ?? wanted;
-      let isReturning = false;
+      const { choices, maxTokens } = asked;
+      const order = { size: sizeOfPrompt(asked), mark: markOf(asked), choices, maxTokens };
       try {
-        const order = { tenant, size: sizeOfPrompt(request), mark: markOf(request), choices, maxTokens };
-        const room = admission.enter(order, terms);
-        isReturning = room.isReturning;
-        release = () => {
-          signal.removeEventListener("abort", end);
-          claim?.end();
-          room.leave();
-          goAway?.();
-        };
+        const { request, leave } = enter(asked, order);
+        release = leave;
+        return next(request)[Symbol.asyncIterator]();
       } catch (error) {
         isOver = true;
-        claim?.end();
-        goAway?.();
+        release?.();
         throw error;
       }
-      if (signal.aborted) end();
-      else signal.addEventListener("abort", end, { once: true });
-      const changed = {
-        ...(claim !== undefined && { signal }),
-        ...(isReturning && { terms: { ...terms, isReturning } }),
-      };
-      return next(claim === undefined && !isReturning ? request : { ...request, ...changed })[Symbol.asyncIterator]();
     }
     /** Gives the room back. The events may still have an error to tell. */
     function end(): void {

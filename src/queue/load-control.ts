@@ -1,13 +1,15 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { Workload } from "../generation/backend.ts";
+import type { EmbedLayer } from "../generation/embedding.ts";
 import type { Layer } from "../generation/layer.ts";
 import type { PromptPrice } from "../generation/model.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { createAdmission } from "./admission.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
-import { createBound } from "./bound.ts";
-import { guard } from "./gate.ts";
+import { type Bound, createBound } from "./bound.ts";
+import { guard, guardEmbeddings } from "./gate.ts";
+import { createItemTurns, type ItemTurnsOptions } from "./item-turns.ts";
 import { createModelQueue, type QueueCounts } from "./queue.ts";
 import { createSuperseding } from "./supersede.ts";
 import { takeTurns } from "./take-turns.ts";
@@ -51,9 +53,17 @@ export type QueueLayers = {
   readonly workload: () => Workload;
 };
 
+/** The same for one that makes vectors or scores. */
+export type EmbeddingLayers = {
+  readonly gate: EmbedLayer;
+  readonly turns: EmbedLayer;
+  readonly workload: () => Workload;
+};
+
 /** Load control over all models of a gateway. */
 export type LoadControl = {
   queueFor(options: QueueOptions): QueueLayers;
+  embeddingQueueFor(options: Pick<ItemTurnsOptions, "isReady">): EmbeddingLayers;
   /** Who is served, over all models. */
   readonly attendance: Attendance;
   /** What is in hand over all models. */
@@ -71,6 +81,9 @@ const SHORT_REQUEST = {
 /** What one of several models may use of the bounds. */
 const SHARE_OF_ONE = 3 / 4;
 
+/** What a list of texts counts for at most: it is evaluated text by text, and may be longer than all prompts may be together. */
+const SHARE_OF_A_LIST = 1 / 4;
+
 /**
  * @example
  * const load = createLoadControl({ maxPending: 256, maxPendingTokens: 1_000_000, maxWaitMs: 60_000, models: () => 1 });
@@ -83,19 +96,24 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
   const attendance = createAttendance(clock);
   const total = createBound({ maxRequests: maxPending, maxTokens: maxPendingTokens, random });
 
+  /** What one of `among` may use. */
+  function boundOf(among: () => number): Bound {
+    const shareOf = (all: number) => (among() > 1 ? Math.max(1, Math.ceil(SHARE_OF_ONE * all)) : all);
+    return createBound({
+      get maxRequests() {
+        return shareOf(maxPending);
+      },
+      get maxTokens() {
+        return shareOf(maxPendingTokens);
+      },
+      random,
+    });
+  }
+
   return {
     attendance,
     queueFor({ slots, minSlots, targetItlMs, isReady, contextTokens, price }) {
-      const shareOf = (all: number) => (models() > 1 ? Math.max(1, Math.ceil(SHARE_OF_ONE * all)) : all);
-      const own = createBound({
-        get maxRequests() {
-          return shareOf(maxPending);
-        },
-        get maxTokens() {
-          return shareOf(maxPendingTokens);
-        },
-        random,
-      });
+      const own = boundOf(models);
       const queue = createModelQueue({ clock, slots, minSlots, targetItlMs, isReady, contextTokens });
       return {
         gate: guard(createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }), superseding, attendance),
@@ -105,6 +123,20 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
           const { waiting, running } = queue.counts;
           return { waiting, running, firstTokenMs: queue.predictMs(SHORT_REQUEST) };
         },
+      };
+    },
+    embeddingQueueFor({ isReady }) {
+      // Beside models that write, so that a list of documents leaves them room.
+      const own = boundOf(() => models() + 1);
+      const queue = createItemTurns({ clock, isReady, mostTokens: SHARE_OF_A_LIST * maxPendingTokens });
+      return {
+        gate: guardEmbeddings(
+          createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }),
+          superseding,
+          attendance,
+        ),
+        turns: queue.layer,
+        workload: () => ({ ...queue.counts, firstTokenMs: queue.predictMs(SHORT_REQUEST) }),
       };
     },
     get counts() {

@@ -32,7 +32,7 @@ export type Pricing = {
   expect(order: Order, load: number, known?: PromptPrice): Price;
   /** What a request with these numbers of tokens takes, by the speeds of now. */
   settle(used: PromptPrice & { readonly outputTokens: number }, load: number): Price;
-  notePrompt(order: Order, price: PromptPrice): void;
+  notePrompt(order: Pick<Order, "tenant" | "size">, price: PromptPrice): void;
   noteOutput: Habits["noteOutput"];
   noteWait: Habits["noteWait"];
   delay: Habits["delay"];

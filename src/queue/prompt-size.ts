@@ -1,3 +1,4 @@
+import type { EmbeddingItem } from "../generation/embedding.ts";
 import { type GenerationRequest, type Prompt, textsOfInfill } from "../generation/request.ts";
 
 /** How long a prompt is, as far as that can be said without a tokenizer. */
@@ -45,4 +46,27 @@ function charactersOf(prompt: Exclude<Prompt, { type: "tokens" }>): number {
     for (const { name, arguments: text } of toolCalls ?? []) sum += MESSAGE_CHARS + name.length + text.length;
   }
   return sum;
+}
+
+/** The size of what is to become vectors or scores. */
+export function sizeOfItems(items: readonly EmbeddingItem[]): PromptSize {
+  const [first] = items;
+  const count = items.reduce((sum, item) => sum + lengthOf(item), 0);
+  return { type: first?.type === "tokens" ? "tokens" : "characters", count };
+}
+
+/** What they are likely to be known by when they are sent a second time. */
+export function markOfItems(items: readonly EmbeddingItem[]): string {
+  const last = items.at(-1);
+  return `${items.length} ${sizeOfItems(items).count} ${last === undefined ? "" : endOfItem(last)}`;
+}
+
+function lengthOf(item: EmbeddingItem): number {
+  if (item.type === "text") return item.text.length;
+  return item.type === "tokens" ? item.tokens.length : item.query.length + item.document.length;
+}
+
+function endOfItem(item: EmbeddingItem): string {
+  if (item.type === "tokens") return item.tokens.slice(-MARK_CHARS / 4).join();
+  return (item.type === "text" ? item.text : item.document).slice(-MARK_CHARS);
 }

@@ -19,7 +19,7 @@ export type RunMeter = {
 };
 
 /** So few tokens cost about as much as none: a call's fixed cost is no speed. */
-const FEW_TOKENS = 16;
+export const FEW_TOKENS = 16;
 
 /** @param isFair whether the engine could begin at once, so that its times say how fast it is */
 export function createRunMeter(pricing: Pricing, order: Order, turnMs: number, isFair: boolean): RunMeter {

@@ -1,4 +1,5 @@
 import { type Backend, partOf } from "../generation/backend.ts";
+import type { Embed } from "../generation/embedding.ts";
 import { NotSupportedByModelError } from "../generation/errors.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
@@ -17,6 +18,11 @@ export function route(directory: Pick<ModelDirectory, "resolve">): Generate {
       return generate(request)[Symbol.asyncIterator]();
     },
   });
+}
+
+/** The same for vectors and scores. */
+export function routeEmbeddings(directory: Pick<ModelDirectory, "resolve">): Embed {
+  return async (request) => partOf(directory.resolve(request.model), "embed")(request);
 }
 
 function assertAble({ id, can }: Backend, { tools, output, logprobs, promptLogprobs }: GenerationRequest): void {

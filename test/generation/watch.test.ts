@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { composeEmbed, type Embed } from "../../src/generation/embedding.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { News } from "../../src/generation/news.ts";
@@ -115,3 +116,44 @@ describe("who listens to generations", () => {
     );
   });
 });
+
+describe("who listens to embeddings", () => {
+  const request = { id: "req_1", model: "one", items: [], dimensions: undefined, signal: new AbortController().signal };
+
+  it("hears of their news, of what was made, and of the end", async () => {
+    const { embed, seen, listen } = setUpEmbeddings(async ({ observe }) => {
+      observe?.(ADMITTED);
+      return { vectors: [], tokens: 7 };
+    });
+    const own: News[] = [];
+    listen();
+    expect(await embed({ ...request, observe: (news) => own.push(news) })).toEqual({ vectors: [], tokens: 7 });
+    expect(own).toEqual([ADMITTED]);
+    expect(seen).toEqual([
+      ...[{ type: "began" }, ADMITTED, { type: "embedded", tokens: 7 }],
+      { type: "ended", outcome: "done" },
+    ]);
+  });
+
+  it("hears of a failure, and of a client that left", async () => {
+    const error = new Error("no");
+    const { embed, seen, listen } = setUpEmbeddings(() => Promise.reject(error));
+    listen();
+    await expect(embed(request)).rejects.toBe(error);
+    await expect(embed({ ...request, signal: AbortSignal.abort() })).rejects.toBe(error);
+    expect(seen).toEqual([
+      ...[{ type: "began" }, { type: "failed", error }],
+      ...[{ type: "began" }, { type: "ended", outcome: "left" }],
+    ]);
+  });
+});
+
+function setUpEmbeddings(backend: Embed) {
+  const watch = createWatch();
+  const seen: Sighting[] = [];
+  return {
+    embed: composeEmbed([watch.embedLayer], backend),
+    seen,
+    listen: () => watch.listen((_, sighting) => seen.push(sighting)),
+  };
+}

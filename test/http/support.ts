@@ -4,19 +4,20 @@ import { pino } from "pino";
 import type { z } from "zod";
 import type { CacheControl } from "../../src/cache/stats.ts";
 import type { Backend } from "../../src/generation/backend.ts";
+import { composeEmbed } from "../../src/generation/embedding.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import type { Access } from "../../src/keys/access.ts";
-import { holdToLimits } from "../../src/keys/layer.ts";
+import { holdEmbeddingsToLimits, holdToLimits } from "../../src/keys/layer.ts";
 import { fixedPresets } from "../../src/prompts/library.ts";
 import type { Preset } from "../../src/prompts/preset.ts";
 import type { WarmUp } from "../../src/prompts/warm-up.ts";
 import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
 import { createModelDirectory, type DirectoryOptions } from "../../src/routing/directory.ts";
-import { route } from "../../src/routing/route.ts";
+import { route, routeEmbeddings } from "../../src/routing/route.ts";
 import { createState, type State } from "../../src/store/state.ts";
 import { completionChunk } from "../fixtures/openai/completions.ts";
 import { servedModel as fakeModel } from "../fixtures/served-model.ts";
@@ -87,6 +88,10 @@ export function createTestApp(options: TestAppOptions = {}) {
       options.access === undefined
         ? route(models)
         : compose([holdToLimits(options.access.keys, options.access.meter)], route(models)),
+    embed:
+      options.access === undefined
+        ? routeEmbeddings(models)
+        : composeEmbed([holdEmbeddingsToLimits(options.access.keys, options.access.meter)], routeEmbeddings(models)),
     models,
     presets: fixedPresets(options.presets ?? []),
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),

@@ -1,7 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import OpenAI, { BadRequestError } from "openai";
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { complete, user } from "./client.ts";
+import { endAll, runSluice } from "./sluice-process.ts";
 
 const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none", maxRetries: 0 });
 const model = "smollm2-135m-instruct";
@@ -116,6 +119,53 @@ describe("the embedding process", () => {
     expect(await disturbed).toEqual(undisturbed);
     expect((await embedderPids()).at(-1)).not.toBe(pid);
     expect((await complete({ messages: user("Hi"), max_tokens: 2 })).choices).toHaveLength(1);
+  });
+});
+
+describe("embeddings of two keys", () => {
+  const texts = (count: number) =>
+    Array.from({ length: count }, (_, index) => `${index}: ${"the sea is wide. ".repeat(12)}`);
+
+  test("take turns: a word waits for no list of the other's, and what can't be in time is told so at once", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sluice-embeddings-"));
+    onTestFinished(async () => {
+      await endAll();
+      await rm(folder, { recursive: true });
+    });
+    const secrets = { alice: "sk-sluice-of-alice-who-embeds-much", bob: "sk-sluice-of-bob-who-embeds-a-word" };
+    const keysFile = join(folder, "keys.yaml");
+    await writeFile(
+      keysFile,
+      `keys: [${Object.entries(secrets).map(([name, key]) => `{ name: ${name}, key: ${key} }`)}]\n`,
+    );
+    const sluice = runSluice(
+      ...["--slots", "1", "--context", "512"],
+      ...["--state-file", join(folder, "state.db"), "--keys-file", keysFile],
+    );
+    const baseURL = `${await sluice.ready}/v1`;
+    const [alice, bob] = [secrets.alice, secrets.bob].map((apiKey) => new OpenAI({ baseURL, apiKey, maxRetries: 0 }));
+    if (alice === undefined || bob === undefined) expect.fail("a client is missing");
+    // The process is there, and has shown how fast it is.
+    await alice.embeddings.create({ model, input: texts(3) });
+
+    const leaving = new AbortController();
+    const answered: string[] = [];
+    const lists = Array.from({ length: 8 }, () =>
+      alice.embeddings.create({ model, input: texts(100) }, { signal: leaving.signal }).then(
+        () => void answered.push("list"),
+        () => void answered.push("left"),
+      ),
+    );
+    // It has its turn among the lists, and so they are there.
+    await alice.embeddings.create({ model, input: texts(1) });
+    const { response } = await bob.embeddings.create({ model, input: "word" }).withResponse();
+    expect(answered).toEqual([]);
+    // In turns by requests it would have stood behind a text of each list.
+    expect(Number(response.headers.get("sluice-queue-position"))).toBeLessThanOrEqual(2);
+    const late = alice.embeddings.create({ model, input: "word" }, { headers: { "sluice-max-wait-ms": "1" } });
+    await expect(late).rejects.toMatchObject({ status: 503, code: "server_overloaded" });
+    leaving.abort();
+    await Promise.all(lists);
   });
 });
 

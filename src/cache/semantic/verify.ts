@@ -6,10 +6,10 @@ import type { GenerationRequest, Message } from "../../generation/request.ts";
 import { PLAIN_SAMPLING } from "../../generation/sampling.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
 
-/** The models that are asked, with no layer before them: what they do here is on nobody's account. */
+/** The models that are asked, with no limits before them: what they do here is on nobody's account. */
 export type Judges = {
-  /** The vectors of the model with this id. Throws too where there is none, or it makes none. */
-  readonly embed: (model: string) => Embed;
+  /** Throws too where there is no such model, or it makes no vectors. */
+  readonly embed: Embed;
   readonly generate: Generate;
 };
 
@@ -36,13 +36,16 @@ export function verifyBy(judges: Judges): Verify {
 /** The cosine of the texts' vectors. */
 async function similarity(
   { embed }: Judges,
-  { id, model }: GenerationRequest,
+  { id, model, terms = OWN_TERMS }: GenerationRequest,
   wish: SemanticWish,
   { text, stored }: Pair,
   signal: AbortSignal,
 ): Promise<number> {
   const items = [text, stored].map((each) => ({ type: "text" as const, text: each }));
-  const { vectors } = await embed(wish.model ?? model)({ id, items, dimensions: undefined, signal });
+  const { vectors } = await embed({
+    ...{ id, model: wish.model ?? model, items, dimensions: undefined, signal },
+    terms: { tenant: terms.tenant, priority: terms.priority },
+  });
   const [a, b] = vectors;
   return a === undefined || b === undefined ? 0 : dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }

@@ -7,7 +7,7 @@ import {
   type EmbedderWorkerMessage,
   parseEmbedderMessage,
 } from "../contract/embedding-messages.ts";
-import { createEmbeddingQueue, type EmbeddingJob } from "./embedding-queue.ts";
+import { createEmbeddingJobs, type EmbeddingJob } from "./embedding-jobs.ts";
 import { sendFailure } from "./errors.ts";
 import { createGuard, guardClock } from "./guard.ts";
 import { createLifeCycle, type Living } from "./life-cycle.ts";
@@ -18,17 +18,12 @@ import type { EngineLogger } from "./worker-process.ts";
 /** One model's embeddings, made in a process of their own that lives only while it is used. */
 export type Embedder = Living<EmbedderInfo> & { readonly embed: Embed };
 
-export type EmbedderPolicy = SupervisionPolicy & {
-  /** Requests in hand; more are refused. */
-  readonly maxPending: number;
-};
-
 type CreateEmbedderOptions = {
   readonly options: EmbedderOptions;
   readonly logger: EngineLogger;
   readonly spawn?: SpawnWorker<EmbedderHostMessage>;
   readonly clock?: Clock;
-  readonly policy?: Partial<EmbedderPolicy>;
+  readonly policy?: Partial<SupervisionPolicy>;
 };
 
 type News = Extract<EmbedderWorkerMessage, { readonly type: "embedded" | "refused" | "cancelled" }>;
@@ -41,8 +36,8 @@ type News = Extract<EmbedderWorkerMessage, { readonly type: "embedded" | "refuse
 export function createEmbedder(given: CreateEmbedderOptions): Embedder {
   const { options, logger, spawn = forkEmbedder } = given;
   const clock = guardClock(given.clock ?? systemClock, createGuard(logger));
-  const policy = { ...ON_DEMAND_POLICY, maxPending: 256, ...given.policy };
-  const queue = createEmbeddingQueue({ maxPending: policy.maxPending, onAbort: cancel, onAdd: pump });
+  const policy = { ...ON_DEMAND_POLICY, ...given.policy };
+  const jobs = createEmbeddingJobs({ onAbort: cancel, onAdd: pump });
   let lastId = 0;
   /** To the worker that takes items now. */
   let send: ((message: EmbedderHostMessage) => void) | undefined;
@@ -62,7 +57,7 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
     policy,
     logger,
     work: {
-      isInHand: () => queue.size > 0,
+      isInHand: () => jobs.size > 0,
       isSubmitted: () => current !== undefined,
       onReady(sendToWorker) {
         send = sendToWorker;
@@ -80,7 +75,7 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
       },
       onFailed(error) {
         current = undefined;
-        queue.failAll(error);
+        jobs.failAll(error);
       },
     },
   });
@@ -88,7 +83,7 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
   /** Gives the worker its next item. */
   function pump(): void {
     while (send !== undefined && current === undefined) {
-      const job = queue.takeTurn();
+      const job = jobs.first;
       if (job === undefined) break;
       handOn(job, send);
     }
@@ -127,7 +122,7 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
   return {
     async embed(request) {
       if (!request.signal.aborted && request.items.length > 0) life.demand();
-      return queue.add(request);
+      return jobs.add(request);
     },
     load: life.load,
     unload: life.unload,

@@ -19,7 +19,7 @@ import type { ModelDirectory } from "../../routing/directory.ts";
 import { readVersion } from "../../version.ts";
 import type { HttpEnv } from "../context.ts";
 import { atPlaces, chatPlaces } from "../dropped-keywords.ts";
-import { answerWithVectors } from "../embedding.ts";
+import { answerWithVectors, type EmbeddingDeps } from "../embedding.ts";
 import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
 import { readJson } from "../json-body.ts";
 import { chooseFirst, chooseModel } from "../model.ts";
@@ -114,12 +114,13 @@ async function settleBiases(
 }
 
 /** `POST /embedding`, llama-server's. */
-export function nativeEmbedding(models: ModelDirectory): Handler<HttpEnv> {
+export function nativeEmbedding({ models, embed }: EmbeddingDeps): Handler<HttpEnv> {
   return async (c) => {
     const connection = c.req.raw.signal;
     const request = decodeNativeEmbedding(await readJson(c));
     const model = chooseModel(c, models, request.model, "embeddings");
     return answerWithVectors(c, {
+      embed,
       model,
       work: request.work,
       connection,

@@ -18,7 +18,7 @@ import { ollamaEmbeddingsSchema, ollamaEmbedSchema, ollamaNameSchema } from "../
 import { createStopwatch, type Durations } from "../../protocols/ollama/stopwatch.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
-import { answerWithVectors } from "../embedding.ts";
+import { answerWithVectors, type EmbeddingDeps } from "../embedding.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel, modelsFor, resolveModel } from "../model.ts";
 import { type ListedModel, listFor } from "./models.ts";
@@ -53,9 +53,9 @@ export function showOllamaVersion(): Handler<HttpEnv> {
 }
 
 /** `POST /api/embed` */
-export function ollamaEmbed(models: ModelDirectory): Handler<HttpEnv> {
+export function ollamaEmbed(deps: EmbeddingDeps): Handler<HttpEnv> {
   return (c) =>
-    answerVectors(c, models, (body) => {
+    answerVectors(c, deps, (body) => {
       const { model, input, dimensions } = parseWire(ollamaEmbedSchema, body);
       const texts = [input ?? []].flat();
       return {
@@ -72,9 +72,9 @@ export function ollamaEmbed(models: ModelDirectory): Handler<HttpEnv> {
 }
 
 /** `POST /api/embeddings`, which is older: one vector. */
-export function ollamaEmbeddings(models: ModelDirectory): Handler<HttpEnv> {
+export function ollamaEmbeddings(deps: EmbeddingDeps): Handler<HttpEnv> {
   return (c) =>
-    answerVectors(c, models, (body) => {
+    answerVectors(c, deps, (body) => {
       const { model, prompt } = parseWire(ollamaEmbeddingsSchema, body);
       return {
         model: model ?? undefined,
@@ -96,7 +96,7 @@ type Wanted = {
 
 async function answerVectors(
   c: Context<HttpEnv>,
-  models: ModelDirectory,
+  { models, embed }: EmbeddingDeps,
   decode: (body: unknown) => Wanted,
 ): Promise<Response> {
   // Taken before the body is read: reading a chunked body puts another Request in its place.
@@ -113,6 +113,7 @@ async function answerVectors(
     return c.json(encodeAll({ vectors: [], tokens: 0 }));
   }
   return answerWithVectors(c, {
+    embed,
     model,
     work: { items: texts.map((text) => ({ type: "text", text })), dimensions },
     connection,

@@ -10,7 +10,7 @@ export type EmbeddingsRequest = {
   /** Whether `input` was a list, so that errors name the place in it. */
   readonly isList: boolean;
   /** What to embed. The id and the signal are the server's to add. */
-  readonly work: Omit<EmbeddingRequest, "id" | "signal">;
+  readonly work: Pick<EmbeddingRequest, "items" | "dimensions">;
 };
 
 /** Understands the body of `POST /v1/embeddings`. Throws `InvalidRequestError` for the first thing in it that is wrong. */

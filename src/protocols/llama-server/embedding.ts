@@ -29,7 +29,7 @@ export const embeddingSchema = z.object(
 export type NativeEmbedding = {
   readonly model: string | undefined;
   readonly isNormalized: boolean;
-  readonly work: Omit<EmbeddingRequest, "id" | "signal">;
+  readonly work: Pick<EmbeddingRequest, "items" | "dimensions">;
   /** The field that holds the item at that index, as the client named it. */
   readonly placeOf: (index: number) => string;
 };

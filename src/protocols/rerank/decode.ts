@@ -12,7 +12,7 @@ export type RerankRequest = {
   readonly topN: number | undefined;
   readonly returnDocuments: boolean;
   /** One pair for each document. The id and the signal are the server's to add. */
-  readonly work: Omit<EmbeddingRequest, "id" | "signal">;
+  readonly work: Pick<EmbeddingRequest, "items" | "dimensions">;
 };
 
 /** Fields of Cohere's API that would change the scores or what they are about. */

@@ -12,11 +12,11 @@ type Said = Readonly<Record<string, number>>;
 
 /** Models that make these vectors, and whose first token has these probabilities. */
 function setUp(vectors: readonly (readonly number[])[] = [], said: Said = {}) {
-  const embedded: (EmbeddingRequest & { readonly model: string })[] = [];
+  const embedded: EmbeddingRequest[] = [];
   const generated: GenerationRequest[] = [];
   const judges: Judges = {
-    embed: (model) => async (request) => {
-      embedded.push({ ...request, model });
+    embed: async (request) => {
+      embedded.push(request);
       return { vectors: vectors.map((each) => Float32Array.from(each)), tokens: 8 };
     },
     async *generate(request) {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { EngineLoadError, EngineStoppedError } from "../../../src/engine/host/errors.ts";
 import { EmbeddingRefusedError } from "../../../src/generation/embedding.ts";
-import { EngineCrashedError, EngineUnavailableError, OverloadedError } from "../../../src/generation/errors.ts";
+import { EngineCrashedError, EngineUnavailableError } from "../../../src/generation/errors.ts";
 import { createEmbedderBench, texts } from "./fake-embedder.ts";
 import { settle } from "./helpers.ts";
 
@@ -149,17 +149,6 @@ describe("warming up", () => {
 });
 
 describe("requests", () => {
-  test("take turns item by item, so that a long list holds up nobody", async () => {
-    const bench = createEmbedderBench();
-    const long = bench.embedder.embed(texts(["1", "2", "3"]));
-    const short = bench.embedder.embed(texts(["x"]));
-    bench.worker.load();
-    for (let answers = 0; answers < 4; answers++) bench.worker.answer(answers);
-    expect(bench.worker.askedTexts).toEqual(["1", "x", "2", "3"]);
-    expect((await long).vectors).toHaveLength(3);
-    expect((await short).vectors).toHaveLength(1);
-  });
-
   test("that are aborted leave at once; what the worker does for them is cancelled and dropped", async () => {
     const bench = createEmbedderBench();
     const leaving = new AbortController();
@@ -182,18 +171,6 @@ describe("requests", () => {
       "gone",
     );
     expect(bench.workers).toHaveLength(0);
-  });
-
-  test("beyond the limit are refused with a time to wait", async () => {
-    const bench = createEmbedderBench({ maxPending: 1 });
-    const first = bench.embedder.embed(texts(["a"]));
-    const second = bench.embedder.embed(texts(["b"]));
-    await expect(second).rejects.toBeInstanceOf(OverloadedError);
-    bench.worker.load();
-    bench.worker.answer(1);
-    await first;
-    bench.embedder.embed(texts(["c"])).catch(() => {});
-    expect(bench.worker.askedTexts).toEqual(["a", "c"]);
   });
 
   test("hear which item the worker refused, and the others go on", async () => {

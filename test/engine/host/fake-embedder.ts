@@ -3,7 +3,8 @@ import type {
   EmbedderInfo,
   EmbedderWorkerMessage,
 } from "../../../src/engine/contract/embedding-messages.ts";
-import { createEmbedder, type EmbedderPolicy } from "../../../src/engine/host/embedder.ts";
+import { createEmbedder } from "../../../src/engine/host/embedder.ts";
+import type { SupervisionPolicy } from "../../../src/engine/host/policy.ts";
 import type { EmbeddingItem, EmbeddingRequest } from "../../../src/generation/embedding.ts";
 import { createFakeClock } from "./fake-clock.ts";
 import { FakeChild } from "./fake-worker.ts";
@@ -40,7 +41,7 @@ class FakeEmbeddingWorker extends FakeChild<EmbedderHostMessage, EmbedderWorkerM
 }
 
 /** An embedder over fake workers and a fake clock. */
-export function createEmbedderBench(policy: Partial<EmbedderPolicy> = {}) {
+export function createEmbedderBench(policy: Partial<SupervisionPolicy> = {}) {
   const clock = createFakeClock();
   const { logger, lines } = createLogSpy();
   const workers: FakeEmbeddingWorker[] = [];
@@ -76,6 +77,7 @@ export function createEmbedderBench(policy: Partial<EmbedderPolicy> = {}) {
 export function texts(values: readonly string[], given: Partial<EmbeddingRequest> = {}): EmbeddingRequest {
   return {
     id: "req-1",
+    model: "fake",
     items: values.map((text) => ({ type: "text", text })),
     dimensions: undefined,
     signal: new AbortController().signal,

@@ -5,7 +5,7 @@ import {
   type EmbeddingRequest,
   type EmbeddingResult,
 } from "../../generation/embedding.ts";
-import { EngineCrashedError, OverloadedError } from "../../generation/errors.ts";
+import { EngineCrashedError } from "../../generation/errors.ts";
 
 /** A request whose vectors are being made. Whatever is told to one that has ended is dropped. */
 export type EmbeddingJob = {
@@ -22,36 +22,28 @@ export type EmbeddingJob = {
   died(maxDeaths: number): void;
 };
 
-/** Requests that wait for vectors, in turn. */
-type EmbeddingQueue = {
+/** Requests whose vectors are made, first come, first served: whose turn it is was decided before they came here. */
+export type EmbeddingJobs = {
   readonly size: number;
+  readonly first: EmbeddingJob | undefined;
   add(request: EmbeddingRequest): Promise<EmbeddingResult>;
-  /** The request whose turn it is; it goes to the end of the line. */
-  takeTurn(): EmbeddingJob | undefined;
   failAll(error: Error): void;
 };
 
-type EmbeddingQueueOptions = {
-  readonly maxPending: number;
-  /** The request was aborted, and is out of the queue. */
+export type EmbeddingJobsOptions = {
+  /** The request was aborted, and has left. */
   readonly onAbort: (job: EmbeddingJob) => void;
   /** There is a new request. */
   readonly onAdd: () => void;
 };
 
-/** What an overloaded embedder tells a client to wait: a short text takes some milliseconds, a long list minutes. */
-const RETRY_AFTER_MS = 1_000;
-
-export function createEmbeddingQueue({ maxPending, onAbort, onAdd }: EmbeddingQueueOptions): EmbeddingQueue {
-  /** In the order of their turns, with what ends each of them by an error. */
+export function createEmbeddingJobs({ onAbort, onAdd }: EmbeddingJobsOptions): EmbeddingJobs {
+  /** What ends each of them by an error. */
   const jobs = new Map<EmbeddingJob, (error: unknown) => void>();
 
   function add(request: EmbeddingRequest): Promise<EmbeddingResult> {
     const { items, signal } = request;
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (jobs.size >= maxPending)
-      return Promise.reject(new OverloadedError(`The model already has ${jobs.size} texts in hand.`, RETRY_AFTER_MS));
-
     const { promise, resolve, reject } = Promise.withResolvers<EmbeddingResult>();
     const vectors: Float32Array[] = [];
     let tokens = 0;
@@ -61,7 +53,7 @@ export function createEmbeddingQueue({ maxPending, onAbort, onAdd }: EmbeddingQu
       request,
       get item() {
         const item = items[vectors.length];
-        if (item === undefined) throw new Error("a request that has all its vectors must not be in the queue");
+        if (item === undefined) throw new Error("a request that has all its vectors must not be here");
         return item;
       },
       embedded(vector, itemTokens) {
@@ -80,6 +72,8 @@ export function createEmbeddingQueue({ maxPending, onAbort, onAdd }: EmbeddingQu
       died(maxDeaths) {
         deaths += 1;
         if (deaths >= maxDeaths) fail(new EngineCrashedError(deaths));
+        // Others go first: what kills the worker is asked again when they are done.
+        else if (jobs.delete(job)) jobs.set(job, fail);
       },
     };
 
@@ -106,15 +100,11 @@ export function createEmbeddingQueue({ maxPending, onAbort, onAdd }: EmbeddingQu
     get size() {
       return jobs.size;
     },
-    add,
-    takeTurn() {
-      const [first] = jobs;
-      if (first === undefined) return undefined;
-      const [job, fail] = first;
-      jobs.delete(job);
-      jobs.set(job, fail);
-      return job;
+    get first() {
+      const [first] = jobs.keys();
+      return first;
     },
+    add,
     failAll(error) {
       for (const fail of [...jobs.values()]) fail(error);
     },

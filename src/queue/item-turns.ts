@@ -1,0 +1,204 @@
+import type { Clock } from "../clock.ts";
+import { createFairQueue, type Turn } from "../fairness/fair-queue.ts";
+import {
+  type Embed,
+  type EmbeddingItem,
+  EmbeddingRefusedError,
+  type EmbeddingRequest,
+  type EmbeddingResult,
+  type EmbedLayer,
+} from "../generation/embedding.ts";
+import { OverloadedError } from "../generation/errors.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
+import type { Load } from "./admission.ts";
+import { showDuration } from "./duration.ts";
+import { createMean } from "./mean.ts";
+import { createPricing } from "./price.ts";
+import { sizeOfItems } from "./prompt-size.ts";
+import { FEW_TOKENS } from "./run-meter.ts";
+import { createWaits, type Waiting } from "./waits.ts";
+
+/** Turns of one model that makes vectors or scores: pure bookkeeping, on a clock that is passed in. */
+export type ItemTurns = Load & {
+  /** Directly around the model. */
+  readonly layer: EmbedLayer;
+  readonly counts: { readonly waiting: number; readonly running: number };
+};
+
+export type ItemTurnsOptions = {
+  readonly clock: Clock;
+  /** Whether the model can begin at once; while it can't, times say nothing about its speed. */
+  readonly isReady: () => boolean;
+  /** What one request counts for at most among all tokens in hand. */
+  readonly mostTokens: number;
+};
+
+/** About the last 20 items count. */
+const COST_WEIGHT = 0.05;
+
+type Entry = {
+  readonly request: EmbeddingRequest;
+  readonly next: Embed;
+  readonly vectors: Float32Array[];
+  tokens: number;
+  readonly arrivedMs: number;
+  readonly waiting: Waiting;
+  readonly answered: PromiseWithResolvers<EmbeddingResult>;
+  /** Of its next item, or of the one that is evaluated. */
+  turn: Turn<Entry> | undefined;
+  /** Where it stood when it came; 0 where its turn came at once. */
+  position: number;
+  hasBegun: boolean;
+};
+
+/**
+ * Hands the model one item at a time. Each item is a turn: those of one request have theirs one after another, and between two of them everybody
+ * else's come, by class and fair between tenants by their tokens. So however many texts somebody sends, another's waits for about one of them.
+ *
+ * A request waits until its first item has its turn: that is what its deadline is for, and what is told of it.
+ */
+export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions): ItemTurns {
+  const queue = createFairQueue<Entry>();
+  const waits = createWaits(clock);
+  const pricing = createPricing();
+  const meanCost = createMean(COST_WEIGHT, FEW_TOKENS);
+  let running: { readonly cost: number; readonly sinceMs: number } | undefined;
+
+  function nextItem({ request: { items }, vectors }: Entry): EmbeddingItem {
+    const item = items[vectors.length];
+    if (item === undefined) throw new Error("a request that has all its vectors must not be in the queue");
+    return item;
+  }
+
+  function enqueue(entry: Entry, isFirst = false): void {
+    const { tenant, priority } = entry.request.terms ?? OWN_TERMS;
+    const cost = Math.max(FEW_TOKENS, pricing.tokensOf(sizeOfItems([nextItem(entry)])));
+    entry.turn = queue.push({ tenant, priority, isFirst }, entry, cost);
+  }
+
+  /** Gives the model its next item. */
+  function pump(): void {
+    if (running !== undefined) return;
+    const turn = queue.take();
+    if (turn === undefined) queue.forget();
+    else void serve(turn);
+  }
+
+  async function serve(turn: Turn<Entry>): Promise<void> {
+    const { value: entry, cost } = turn.entry;
+    const { request, next, vectors } = entry;
+    const item = nextItem(entry);
+    const sinceMs = clock.now();
+    const isMeasure = isReady();
+    running = { cost, sinceMs };
+    begin(entry);
+    try {
+      const made = await next({ ...request, items: [item] });
+      const spent = Math.max(FEW_TOKENS, made.tokens);
+      queue.charge(turn, spent - cost);
+      meanCost.add(spent);
+      const { tenant } = request.terms ?? OWN_TERMS;
+      pricing.notePrompt({ tenant, size: sizeOfItems([item]) }, { promptTokens: made.tokens, cachedTokens: 0 });
+      if (isMeasure) pricing.speeds.notePrefill(spent, clock.now() - sinceMs);
+      vectors.push(...made.vectors);
+      entry.tokens += made.tokens;
+      if (vectors.length === request.items.length) entry.answered.resolve({ vectors, tokens: entry.tokens });
+      else if (!request.signal.aborted) enqueue(entry);
+    } catch (error) {
+      entry.answered.reject(
+        error instanceof EmbeddingRefusedError ? new EmbeddingRefusedError(vectors.length, error.refusal) : error,
+      );
+    } finally {
+      running = undefined;
+      pump();
+    }
+  }
+
+  function begin(entry: Entry): void {
+    if (entry.hasBegun) return;
+    entry.hasBegun = true;
+    waits.remove(entry.waiting);
+    const waitedMs = clock.now() - entry.arrivedMs;
+    entry.request.observe?.({ type: "admitted", waitedMs, position: entry.position });
+  }
+
+  /** How long until so much work is done, and the item that is evaluated. */
+  function drainMs(work: number): number {
+    const { prefillMsPerToken } = pricing.speeds;
+    const left = running === undefined ? 0 : running.cost * prefillMsPerToken - (clock.now() - running.sinceMs);
+    return work * prefillMsPerToken + Math.max(0, left);
+  }
+
+  function ahead({ turn }: Entry) {
+    return turn === undefined ? { entries: 0, work: 0 } : queue.ahead(turn);
+  }
+
+  function tell(entry: Entry): void {
+    const { entries, work } = ahead(entry);
+    const etaMs = Math.round(drainMs(work + (entry.turn?.entry.cost ?? 0)));
+    entry.request.observe?.({ type: "waiting", position: entries + 1, etaMs });
+  }
+
+  /** Takes one out that has no turn any more. */
+  function leave(entry: Entry, error: unknown): void {
+    if (entry.turn !== undefined) queue.remove(entry.turn);
+    waits.remove(entry.waiting);
+    entry.answered.reject(error);
+  }
+
+  function expire(entry: Entry): void {
+    const retryAfterMs = Math.max(1, Math.round(drainMs(ahead(entry).work)));
+    const waited = showDuration(clock.now() - entry.arrivedMs);
+    leave(entry, new OverloadedError(`The request waited ${waited} for its turn, as long as it may.`, retryAfterMs));
+  }
+
+  function arrive(request: EmbeddingRequest, next: Embed): Entry {
+    const arrivedMs = clock.now();
+    const { maxWaitMs, isReturning } = request.terms ?? OWN_TERMS;
+    const entry: Entry = {
+      ...{ request, next, arrivedMs, vectors: [], tokens: 0, position: 0, hasBegun: false, turn: undefined },
+      answered: Promise.withResolvers(),
+      waiting: {
+        deadlineMs: maxWaitMs === undefined ? undefined : arrivedMs + maxWaitMs,
+        tell: request.observe && (() => tell(entry)),
+        expire: () => expire(entry),
+      },
+    };
+    enqueue(entry, isReturning);
+    return entry;
+  }
+
+  return {
+    async layer(request, next) {
+      const { signal, items } = request;
+      signal.throwIfAborted();
+      if (items.length === 0) return next(request);
+      const entry = arrive(request, next);
+      const abort = () => leave(entry, signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      pump();
+      if (!entry.hasBegun) {
+        entry.position = ahead(entry).entries + 1;
+        waits.add(entry.waiting);
+        tell(entry);
+      }
+      try {
+        return await entry.answered.promise;
+      } finally {
+        signal.removeEventListener("abort", abort);
+      }
+    },
+    tokensOf: (size) => Math.min(pricing.tokensOf(size), mostTokens),
+    get isIdle() {
+      return queue.size === 0 && running === undefined;
+    },
+    predictMs(order, more = 0) {
+      if (!pricing.speeds.isKnown) return 0;
+      const cost = meanCost.value ?? FEW_TOKENS;
+      return drainMs(queue.aheadOfNext(order, { entries: more, work: more * cost }).work);
+    },
+    get counts() {
+      return { waiting: queue.size, running: running === undefined ? 0 : 1 };
+    },
+  };
+}
