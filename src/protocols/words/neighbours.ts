@@ -46,6 +46,7 @@ const SAMPLING: readonly Word[] = [
       ["penalties", "top_k", "top_p", "min_p", "xtc", "temperature"],
       ["penalties", "top_k", "top_p", "min_p", "temperature"],
       ["top_k", "top_p", "min_p", "temperature"],
+      ["min_p", "temperature"],
       "edskypmxt",
       "edkypmxt",
     ),

@@ -235,6 +235,8 @@ const TAKEN: readonly [fields: Fields, routes: readonly Route[]][] = [
   [{ modalities: ["text"] }, ["chat"]],
   [{ mirostat: 0, mirostat_tau: 5, typical_p: 1, tfs_z: 1, top_n_sigma: -1, dry_multiplier: 0, dry_base: 1.75 }, ALL],
   [{ dynatemp_range: 0, xtc_probability: 0, min_keep: 0, samplers: "edskypmxt", n_probs: 0, t_max_predict_ms: 0 }, ALL],
+  // llama.vim's, for instructions.
+  [{ samplers: ["min_p", "temperature"] }, ALL],
   [{ use_beam_search: false, length_penalty: 2, best_of: 1, ignore_eos: false, min_tokens: 0, bad_words: [] }, ALL],
   [{ stop_token_ids: [], allowed_token_ids: [], skip_special_tokens: true, repetition_penalty: 1 }, ALL],
   [{ id_slot: 1, cache_prompt: true, n_keep: 4, timings_per_token: true, keep_alive: "5m", priority: 3 }, ALL],
