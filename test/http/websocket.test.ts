@@ -342,8 +342,10 @@ describe("a WebSocket's end", () => {
   it("comes to the one that is idle longest where there are too many", async () => {
     const { url } = await serveSockets({}, { maxConnections: 4 });
     const first = await connect(url);
-    const closed = once(first.ws, "close");
-    await connect(url);
+    const second = await connect(url);
+    const closed = once(second.ws, "close");
+    first.send(create());
+    await first.readAnswer();
     const third = await connect(url);
     expect((await closed)[0]).toBe(1013);
     third.send(create());
@@ -365,6 +367,26 @@ describe("a WebSocket's end", () => {
     client.ws.pause();
     client.send(create());
     await stopped.promise;
+  });
+});
+
+describe("a client that sends without reading", () => {
+  it("is told of no more than it takes", async () => {
+    const { url } = await serveSockets({ generate: createHeldEngine().generate });
+    const client = await connect(url);
+    client.ws.pause();
+    // What the buffers of two sockets hold is far less than all these refusals.
+    for (let count = 0; count < 40_000; count += 1) client.ws.send("{}}");
+    let answers = 0;
+    client.ws.on("message", () => {
+      answers += 1;
+    });
+    const ponged = once(client.ws, "pong");
+    client.ws.ping();
+    client.ws.resume();
+    await ponged;
+    expect(answers).toBeLessThan(40_000);
+    expect(client.ws.readyState).toBe(Client.OPEN);
   });
 });
 

@@ -1,5 +1,6 @@
 import OpenAI from "openai";
 import type { ResponseInputItem } from "openai/resources/responses/responses";
+import { ResponsesWS } from "openai/resources/responses/ws";
 import { describe, expect, inject, test } from "vitest";
 import { compactedResponse, responseEvent } from "../fixtures/openai/responses.ts";
 
@@ -42,6 +43,31 @@ describe("the Responses API, with the official client and the real model", () =>
     expect(await client.responses.retrieve(second.id)).toMatchObject({ id: second.id, output: second.output });
     await client.responses.delete(second.id);
     await expect(client.responses.retrieve(second.id)).rejects.toMatchObject({ status: 404 });
+  });
+
+  test("answers over a WebSocket as over HTTP, and goes on there from what is not stored", async () => {
+    const ws = new ResponsesWS(client);
+    const events = ws.stream();
+    async function ask(body: { readonly input: string; readonly previous_response_id?: string }) {
+      ws.send({ type: "response.create", ...greedy, store: false, ...body });
+      for await (const event of events) {
+        if (event.type === "error") throw event.error;
+        if (event.type !== "message") continue;
+        responseEvent.parse(event.message);
+        if (event.message.type === "response.incomplete" || event.message.type === "response.completed") {
+          return event.message.response;
+        }
+      }
+      throw new Error("The connection was closed.");
+    }
+    const first = await ask({ input: "My name is Ann." });
+    const second = await ask({ input: "And mine?", previous_response_id: first.id });
+    ws.close();
+    const one = await client.responses.create({ ...greedy, input: "My name is Ann." });
+    const two = await client.responses.create({ ...greedy, input: "And mine?", previous_response_id: one.id });
+    expect(second.usage?.input_tokens).toBe(two.usage?.input_tokens);
+    expect(second.usage?.input_tokens_details.cached_tokens).toBeGreaterThan(20);
+    await expect(client.responses.retrieve(first.id)).rejects.toMatchObject({ status: 404 });
   });
 
   test("keeps a conversation", async () => {

@@ -11,6 +11,9 @@ import { sendRefusal, wrongMethod } from "./unknown.ts";
 /** What speaks of the connection and its opening, and not of what is asked over it. */
 const OF_CONNECTION = /^(connection|upgrade|sec-websocket-.*|content-.*|transfer-encoding|keep-alive|te|expect)$/;
 
+/** More than the longest conversation that a model has room for. */
+const MAX_REMEMBERED_BYTES = 4 * 1024 * 1024;
+
 /**
  * `GET /v1/responses` with `Upgrade: websocket`: the WebSocket mode of `POST /v1/responses`. Every message goes the way of such a request, with
  * the headers that opened the connection, so its key, limits, errors and line in the access log are those of one.
@@ -39,7 +42,7 @@ export function connectResponses({
     const { url, headers } = c.req.raw;
     const requestId = c.get("requestId");
     const passed = [...headers].filter(([name]) => !OF_CONNECTION.test(name));
-    const memory = createMemory(maxBodyBytes);
+    const memory = createMemory(Math.min(maxBodyBytes, MAX_REMEMBERED_BYTES));
     return upgrade.accept(maxBodyBytes, (channel) =>
       startSession(channel, {
         maxBytes: maxBodyBytes,

@@ -26,8 +26,23 @@ export type SessionOptions = {
 const MAX_MESSAGES = 64;
 const MAX_LANES = 16;
 
+/** Who leaves so much unread is told of no more refusals. */
+const MAX_UNREAD = 64 * 1024;
+
 /** What Codex tells of a response that it has seen, and wants no answer to. */
 const UNANSWERED: ReadonlySet<string> = new Set(["response.processed"]);
+
+const TOO_MUCH = refusal({
+  status: 429,
+  code: "too_many_messages",
+  message: "Too many messages wait on this connection. Wait for their answers.",
+});
+
+const TOO_MANY_LANES = refusal({
+  status: 429,
+  code: "websocket_stream_limit_reached",
+  message: `At most ${MAX_LANES} streams run at once on a connection. Wait for one of them, or open another connection.`,
+});
 
 /** What stands around the body of a request. A body alone is taken, too: there is nothing else that it could mean. */
 const envelope = z.looseObject(
@@ -51,13 +66,15 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
   let messages = 0;
   let bytes = 0;
   let ending: Ending | undefined;
+  let idleSince = performance.now();
   /** Messages are read in the order in which they came. */
   let reading: Promise<void> = Promise.resolve();
 
   ws.on("message", (data: Buffer) => {
-    if (ending !== undefined) return tellEnding(ending);
-    if (messages >= MAX_MESSAGES || bytes + data.length > 2 * maxBytes) {
-      return tell(refusal(429, "too_many_messages", "Too many messages wait on this connection. Wait for answers."));
+    const isTooMuch = messages >= MAX_MESSAGES || bytes + data.length > 2 * maxBytes;
+    if (ending !== undefined || isTooMuch) {
+      if (ws.bufferedAmount < MAX_UNREAD) tell(ending === undefined ? TOO_MUCH : refusal(ending.error));
+      return;
     }
     messages += 1;
     bytes += data.length;
@@ -70,10 +87,16 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
     const done = () => {
       messages -= 1;
       bytes -= data.length;
+      idleSince = performance.now();
       closeIfOver();
     };
-    if (work === undefined) return done();
-    void work.running.then(done);
+    if (work !== undefined) {
+      void work.running.then(done);
+      return;
+    }
+    // Errors that nobody reads would pile up.
+    await whenWritable();
+    done();
   }
 
   /** Undefined for what there is nothing to do about. */
@@ -83,11 +106,7 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
     const { lane } = order;
     const before = lanes.get(lane);
     if (before === undefined && lanes.size >= MAX_LANES) {
-      tell(
-        refusal(429, "websocket_stream_limit_reached", `At most ${MAX_LANES} streams run at once on a connection.`),
-        lane,
-      );
-      return undefined;
+      return tell(TOO_MANY_LANES, lane);
     }
     const running = (before ?? Promise.resolve())
       .then(() => answer(order))
@@ -140,16 +159,12 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
     send(JSON.stringify({ type: "error", ...told }), lane);
   }
 
-  function tellEnding({ error: { status, code, message } }: Ending): void {
-    tell(refusal(status, code, message));
-  }
-
   function closeIfOver(): void {
     if (ending !== undefined && messages === 0) ws.close(...ending.close);
   }
 
   return {
-    isBusy: () => messages > 0,
+    idleSince: () => (messages > 0 ? undefined : idleSince),
     retire(why) {
       ending ??= why;
       closeIfOver();
@@ -180,7 +195,7 @@ function readOrder(message: unknown): Order | undefined {
   return { lane: lane ?? undefined, body };
 }
 
-function refusal(status: number, code: string, message: string): Told {
+function refusal({ status, code, message }: Ending["error"]): Told {
   const type = status >= 500 ? "server_error" : "invalid_request_error";
   return { status, error: { type, code, message, param: null } };
 }

@@ -15,7 +15,8 @@ export type Ending = {
 
 /** What is spoken over one connection. */
 export type Session = {
-  readonly isBusy: () => boolean;
+  /** Since when nothing is in hand, by `performance.now`; undefined while something is. */
+  readonly idleSince: () => number | undefined;
   /** Takes no more messages, and closes the connection when those in hand are answered. */
   readonly retire: (ending: Ending) => void;
 };
@@ -93,9 +94,12 @@ export function upgradeOf(c: Context<HttpEnv>): Upgrade | undefined {
   return upgrade instanceof Upgrade ? upgrade : undefined;
 }
 
+/** Where WebSockets may be, below whatever path the app is mounted at. */
+const SOCKET_PATH = /\/responses\/*(\?|$)/;
+
 /** Whether a request is to be taken for one: others, such as for HTTP/2, may be answered as if they asked for nothing. */
-export function asksForWebSocket({ method, headers }: IncomingMessage): boolean {
-  return method === "GET" && headers.upgrade?.trim().toLowerCase() === "websocket";
+export function asksForWebSocket({ method, url = "", headers }: IncomingMessage): boolean {
+  return method === "GET" && headers.upgrade?.trim().toLowerCase() === "websocket" && SOCKET_PATH.test(url);
 }
 
 export type Sockets = {
@@ -119,16 +123,17 @@ export function takeUpgrades(server: Server, fetch: Fetch, { readTimeoutMs, maxC
   });
 
   async function take(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const refuse = (answer: Response) => sendAndEnd(answer, socket, readTimeoutMs);
     const upgrade = new Upgrade((request, env) => fetch(request, { ...env, incoming }));
     const request = requestOf(incoming);
-    if (request === undefined) return refuse(socket, new Response(null, { status: 400 }));
+    if (request === undefined) return refuse(new Response(null, { status: 400 }));
     const env = { incoming, upgrade };
     const response = await fetch(request, env);
     const { accepted } = upgrade;
-    if (accepted === undefined || !response.ok) return refuse(socket, response);
+    if (accepted === undefined || !response.ok) return refuse(response);
     if (!makeRoom()) {
       const { status, ...error } = (isStopping ? STOPPING : CROWDED).error;
-      return refuse(socket, Response.json({ error: { ...error, type: "server_error", param: null } }, { status }));
+      return refuse(Response.json({ error: { ...error, type: "server_error", param: null } }, { status }));
     }
     const { WebSocketServer } = await import("ws");
     // Compression is declined: a small message could stand for a large one.
@@ -147,10 +152,15 @@ export function takeUpgrades(server: Server, fetch: Fetch, { readTimeoutMs, maxC
   function makeRoom(): boolean {
     if (isStopping) return false;
     if (open.size < max) return true;
-    const idle = [...open].find(({ session }) => !session.isBusy());
-    if (idle === undefined) return false;
-    open.delete(idle);
-    idle.session.retire(CROWDED);
+    let oldest: Open | undefined;
+    let sinceMs = Number.POSITIVE_INFINITY;
+    for (const each of open) {
+      const idleMs = each.session.idleSince() ?? sinceMs;
+      if (idleMs < sinceMs) [oldest, sinceMs] = [each, idleMs];
+    }
+    if (oldest === undefined) return false;
+    open.delete(oldest);
+    oldest.session.retire(CROWDED);
     return true;
   }
 
@@ -194,12 +204,13 @@ function requestOf({ url = "/", headers: { host = "localhost" }, rawHeaders }: I
   }
 }
 
-/** Sends an ordinary answer over the connection, and ends it. */
-async function refuse(socket: Duplex, response: Response): Promise<void> {
-  const { status, headers, body } = response;
+/** Sends an ordinary answer over the connection, and ends it, whether or not the client does. */
+async function sendAndEnd({ status, headers, body }: Response, socket: Duplex, timeoutMs: number): Promise<void> {
   const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}connection: close\r\n\r\n`);
-  await pipeline(body === null ? Readable.from([]) : Readable.fromWeb(body), socket);
+  const source = body === null ? Readable.from([]) : Readable.fromWeb(body);
+  await pipeline(source, socket, { signal: AbortSignal.timeout(timeoutMs) });
+  socket.destroy();
 }
 
 async function whenWritable(ws: WebSocket, socket: Duplex, timeoutMs: number): Promise<void> {
