@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { request } from "node:http";
+import { connect as connectTcp } from "node:net";
 import fc from "fast-check";
 import { OpenAI } from "openai";
 import { ResponsesWS } from "openai/resources/responses/ws";
@@ -36,7 +37,7 @@ async function serveSockets(options: Parameters<typeof createTestApp>[0] = {}, l
     end();
     await new Promise((closed) => server.close(closed));
   });
-  return { app, log, url, drain, end };
+  return { app, log, url, drain, end, server };
 }
 
 /** A client whose messages are read one by one, in the order in which they came. */
@@ -414,6 +415,30 @@ describe("a WebSocket's opening", () => {
     });
     await connect(url, { origin: url });
   });
+
+  it("leaves no connection behind where it is refused", async () => {
+    const { url, server } = await serveSockets();
+    const [taken] = await Promise.all([
+      once(server, "connection").then(([connection]) => once(connection, "close")),
+      refuseOver(url),
+    ]);
+    expect(taken).toEqual([false]);
+  });
+
+  /** A client that is refused, and doesn't end its side of the connection. */
+  async function refuseOver(url: string) {
+    const socket = connectTcp({ port: Number(new URL(url).port), host: "127.0.0.1", allowHalfOpen: true });
+    onTestFinished(() => void socket.destroy());
+    socket.write(
+      "GET /v1/responses HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\norigin: https://evil.example\r\n\r\n",
+    );
+    let answer = "";
+    socket.setEncoding("utf8").on("data", (text) => {
+      answer += text;
+    });
+    await once(socket, "end");
+    expect(answer).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
+  }
 
   it("is granted to a page that may call", async () => {
     const { url } = await serveSockets({ settings: { corsOrigins: ["https://app.example"] } });

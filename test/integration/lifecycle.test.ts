@@ -76,6 +76,28 @@ describe("a gateway that is told to end", () => {
     expect(isAlive(enginePidOf(sluice))).toBe(false);
   });
 
+  test("finishes what runs on a WebSocket, closes it with a reason, and exits with 0", async () => {
+    const sluice = runSluice("--slots", "1", "--context", "512");
+    const ws = new WebSocket(`${(await sluice.ready).replace("http", "ws")}/v1/responses`);
+    const types: string[] = [];
+    const opened = new Promise((resolve) => ws.addEventListener("open", resolve));
+    const began = new Promise((resolve) =>
+      ws.addEventListener("message", ({ data }) => {
+        types.push(JSON.parse(data).type);
+        if (types.at(-1) === "response.output_text.delta") resolve(undefined);
+      }),
+    );
+    const closed = new Promise<CloseEvent>((resolve) => ws.addEventListener("close", resolve));
+    await opened;
+    const ask = { input: "Say hi", logit_bias: { "905": 100 }, max_output_tokens: 60, store: false };
+    ws.send(JSON.stringify({ type: "response.create", model: "smollm2", ...ask }));
+    await began;
+    sluice.kill("SIGTERM");
+    expect(await closed).toMatchObject({ code: 1001, reason: "the server is stopping" });
+    expect(types.at(-1)).toBe("response.incomplete");
+    expect(await sluice.ended).toEqual({ code: 0, signal: null });
+  });
+
   test("exits at once at the second signal, in the middle of a stream", async () => {
     const sluice = runSluice("--context", "4096");
     const stream = await startStream(await sluice.ready, 4000);

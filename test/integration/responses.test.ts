@@ -47,10 +47,9 @@ describe("the Responses API, with the official client and the real model", () =>
 
   test("answers over a WebSocket as over HTTP, and goes on there from what is not stored", async () => {
     const ws = new ResponsesWS(client);
-    const events = ws.stream();
     async function ask(body: { readonly input: string; readonly previous_response_id?: string }) {
       ws.send({ type: "response.create", ...greedy, store: false, ...body });
-      for await (const event of events) {
+      for await (const event of ws) {
         if (event.type === "error") throw event.error;
         if (event.type !== "message") continue;
         responseEvent.parse(event.message);
