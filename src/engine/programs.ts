@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import type { Backend, Libraries } from "./inspect/report.ts";
 
 /**
- * Which packages of node-llama-cpp hold llama.cpp's programs for a platform, as its `bindings/utils/compileLLamaCpp.js` has it
- * (3.22.1). The second one of CUDA is built for the CUDA release before; its programs lie under the name of the main one.
+ * The packages of node-llama-cpp with llama.cpp's programs for each platform, as in its `bindings/utils/compileLLamaCpp.js` (3.22.1). The
+ * second package of CUDA is built for the previous CUDA release; its folder has the name of the first one.
  */
 const PACKAGES: Readonly<Record<string, Partial<Record<Backend, readonly [string, string?]>>>> = {
   "linux-x64": { cpu: ["linux-x64"], cuda: ["linux-x64-cuda", "linux-x64-cuda-ext"], vulkan: ["linux-x64-vulkan"] },
@@ -18,36 +18,36 @@ const PACKAGES: Readonly<Record<string, Partial<Record<Backend, readonly [string
   "win32-arm64": { cpu: ["win-arm64"] },
 };
 
-/** What a GPU's driver brings. */
+/** The libraries of GPU drivers. */
 const DRIVERS = {
   cuda: { linux: "libcuda.so.1", windows: "nvcuda.dll" },
   vulkan: { linux: "libvulkan.so.1", windows: "vulkan-1.dll" },
 } as const;
 
-/** Whether llama.cpp's program for a backend is here. */
+/** Whether llama.cpp's program for a backend is installed. */
 export type Program =
   | { readonly state: "installed"; readonly package: string; readonly libraries: Libraries }
   | { readonly state: "missing"; readonly package: string }
-  /** Of another version than node-llama-cpp, which then passes it over. */
+  /** Its version differs from node-llama-cpp's, which then ignores it. */
   | { readonly state: "mismatched"; readonly package: string; readonly version: string }
-  /** There is none for this platform. */
+  /** There is no such program for this platform. */
   | { readonly state: "unavailable" };
 
-/** The binding's version, and llama.cpp's programs that came with it. */
+/** The binding's version, and its programs of llama.cpp. */
 export type InstalledBinding = {
   readonly version: string;
   readonly programs: Readonly<Record<Backend, Program>>;
 };
 
-/** The platform as `PACKAGES` has it, such as `linux-x64`. */
+/** Node's `process.platform` and `process.arch`. */
 export type Platform = { readonly platform: string; readonly arch: string };
 
-/** The version that `package.json` asks for; the file lies two folders up both from `src` and from `dist`. */
+/** The version in `package.json`, which is two folders up from both `src/engine` and `dist/engine`. */
 export function pinnedBindingVersion(): string {
   return String(readJson(new URL("../../package.json", import.meta.url)).dependencies?.["node-llama-cpp"]);
 }
 
-/** What is installed of node-llama-cpp; undefined when nothing is. Loads none of it. */
+/** The installed node-llama-cpp; undefined if it isn't installed. Loads none of its code. */
 export function findBinding({ platform, arch }: Platform): InstalledBinding | undefined {
   const require = createRequire(import.meta.url);
   let root: string;
@@ -91,7 +91,7 @@ function listLibraries(backend: Backend, platform: string, folders: readonly str
   return { addon, driver: DRIVERS[backend][isWindows ? "windows" : "linux"], variants };
 }
 
-/** npm puts them beside node-llama-cpp, or below it where versions differ. */
+/** npm installs the packages beside node-llama-cpp, or below it if versions differ. */
 function findPackage(bindingRoot: string, name: string): string | undefined {
   return [join(bindingRoot, "node_modules"), dirname(bindingRoot)]
     .map((modules) => join(modules, "@node-llama-cpp", name))

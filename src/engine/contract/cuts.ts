@@ -1,14 +1,14 @@
-/** Flash attention on CPUs takes a path of its own for whole tiles of so many rows. */
+/** Flash attention on CPUs has a separate code path for whole tiles of this many rows. */
 const ATTENTION_TILE_TOKENS = 64;
 
-/** Whether pieces of a prompt may be evaluated in one call without a bit of the result changing (docs/decisions/007-exactness.md). */
+/** Whether several chunks may be evaluated in one call with a bit-identical result (docs/decisions/007-exactness.md). */
 export function mayJoinChunks(chunkTokens: number): boolean {
   return chunkTokens % ATTENTION_TILE_TOKENS === 0;
 }
 
 /**
- * Where the last piece of a prompt begins. The tokens that are left after the last whole chunk are a piece of their own, or part of the
- * last chunk's where they are few: a call costs almost the same for ten tokens as for thirty.
+ * Where the last piece of a prompt begins. The tokens after the last whole chunk are a separate piece, or join the last chunk if they
+ * are few: a call for ten tokens costs almost as much as one for thirty.
  */
 export function lastCut(promptTokens: number, chunkTokens: number): number {
   const rest = promptTokens % chunkTokens;
@@ -17,16 +17,16 @@ export function lastCut(promptTokens: number, chunkTokens: number): number {
   return joined ? lastWhole - chunkTokens : lastWhole;
 }
 
-/** What is evaluated before the first token is drawn, and how much of it is a head with cuts of its own. */
+/** What is evaluated before the first token is sampled. */
 export type CutPrompt = {
   readonly tokens: readonly number[];
-  /** As `headTokensOf` has it. */
+  /** The length of the head (see `headTokensOf`), which is cut separately. */
   readonly headTokens: number;
 };
 
 /**
- * The last place at `position` or before it where a piece begins when the prompt is evaluated from scratch: the head is cut from its
- * beginning on, and so is what follows it. Then prompts with one head and different questions have all of the head in common.
+ * The last position, up to `position`, where a piece begins when the prompt is evaluated from scratch. The head and the rest are cut
+ * separately, so that prompts with the same head share all of its pieces.
  */
 export function cutBefore({ tokens, headTokens }: CutPrompt, position: number, chunkTokens: number): number {
   const begin = position < headTokens ? 0 : headTokens;

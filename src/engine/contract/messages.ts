@@ -4,10 +4,10 @@ import type { GenerationRequest, Grammar, Prompt, Sampling, Tool } from "../../g
 import type { Priority } from "../../generation/terms.ts";
 import { count, heartbeat, loadFailed, logged, type MessageOf, parserOf } from "./parse.ts";
 
-/** Where layers of the model may run. `auto` takes the best that is found, `off` the CPU alone. */
+/** The device that runs the model's layers. `auto` picks the best one found; `off` is the CPU. */
 export type GpuChoice = "auto" | "off" | "cuda" | "vulkan" | "metal";
 
-/** Whether attention never forms the whole matrix of scores. `auto` is wherever llama.cpp has it for the model and the device. */
+/** Whether to use flash attention. `auto` uses it if llama.cpp supports it for the model and the device. */
 type FlashAttentionChoice = "auto" | "on" | "off";
 
 /** What the worker loads. Sent once, as its first message. */
@@ -15,52 +15,52 @@ export type EngineOptions = {
   readonly modelPath: string;
   /** How many sequences run at once. */
   readonly slots: number;
-  /** Tokens for each slot, prompt and answer together; `auto` is the model's own, 4,096 at most. */
+  /** The context of each slot, for prompt and output together; `auto` is the model's own, 4,096 at most. */
   readonly contextTokens: number | "auto";
-  /** At most; `auto` is one for each core fit for arithmetic. */
+  /** The maximum; `auto` is one for each core that llama.cpp counts for arithmetic. */
   readonly threads: number | "auto";
   readonly gpu: GpuChoice;
   readonly flashAttention: FlashAttentionChoice;
   /** Prompts are cut at multiples of this. */
   readonly prefillChunkTokens: number;
-  /** How long prompts may hold up a step of the decoding sequences, in ms; what must be exact takes a chunk in any case. */
+  /** How long prompts may delay a decoding step, in ms. A prompt that must be evaluated exactly takes a whole chunk in any case. */
   readonly prefillPauseMs: number;
-  /** Which share of the time prompts may take while sequences decode; above 0, 1 is all that they need. */
+  /** The share of the time that prompts may take while sequences decode: above 0; 1 means no limit. */
   readonly prefillShare: number;
-  /** How much of what slots lose is kept in files, so that conversations may outnumber slots; 0 is nothing. */
+  /** The size of the prefix store on disk, which keeps what slots discard; 0 turns it off. */
   readonly prefixStoreBytes: number;
 };
 
-/** What of a request is the host's business, or comes to a sequence in another form. */
+/** The fields of a request that only the host uses, or that a sequence has in another form. */
 type HostPart =
   | ("id" | "model" | "tools" | "output" | "choices" | "sampling" | "promptLogprobs")
   | ("said" | "terms" | "cache" | "observe" | "signal");
 
 /**
- * One running completion. A request with n choices is n of these. Whatever a request has that is not taken out here comes along, also
- * what is added to it one day.
+ * One running completion; a request with n choices has n of them. All fields of the request that `HostPart` doesn't name are sent along,
+ * so a field added to the request reaches the worker.
  */
 export type SequenceRequest = Omit<GenerationRequest, HostPart> & {
-  /** The host's number for it; unique for the life of the host. */
+  /** Unique for the life of the host. */
   readonly id: number;
-  /** Whose it is: tenants share the evaluation of prompts. */
+  /** Tenants share the evaluation of prompts fairly. */
   readonly tenant: string;
   readonly priority: Priority;
-  /** What the chat template is told of. */
+  /** The tools that the chat template renders. */
   readonly tools?: readonly Tool[];
   readonly sampling: Sampling & { readonly seed: number };
   /**
-   * Whether the prompt's tokens are scored too, beside how many of the most likely, and how many of them an engine that died had scored
-   * already. One of a request's sequences does it for all.
+   * Set if the prompt's tokens are scored: `top` is the number of alternatives per token, `from` the number of tokens that were scored
+   * before a crash. Only a request's first sequence has it.
    */
   readonly promptScores?: { readonly top: number; readonly from: number };
-  /** What the text is held to; undefined is any text. */
+  /** The grammar of the output; undefined means any text. */
   readonly grammar?: Grammar;
-  /** Whether the client gave the seed: then the same request gets the same text, even where reusing a prefix would be faster. */
+  /** Whether the client gave the seed. The same request then gets the same text, even if reusing a prefix would be faster. */
   readonly reproducible: boolean;
   /**
-   * Tokens that an engine which died had already sampled. They are taken as said: evaluated, run through the detokenizer and the
-   * stop matcher, counted, but neither sampled nor sent again.
+   * Tokens that were sampled before a crash. They are evaluated, passed through the detokenizer and the stop matcher, and counted, but
+   * neither sampled nor sent again.
    */
   readonly replay: readonly number[];
 };
@@ -69,10 +69,10 @@ export type HostMessage =
   | { readonly type: "load"; readonly options: EngineOptions }
   | { readonly type: "submit"; readonly sequence: SequenceRequest }
   | { readonly type: "cancel"; readonly id: number }
-  /** The host's numbers for queries are apart from those for sequences. */
+  /** Ids of queries are independent of ids of sequences. */
   | { readonly type: "query"; readonly id: number; readonly query: TextQuery };
 
-/** A question about text, which needs no slot. */
+/** A query about text, which needs no slot. */
 export type TextQuery =
   | ({ readonly type: "tokenize"; readonly text: string } & TokenizeOptions)
   | { readonly type: "detokenize"; readonly tokens: readonly number[] }
@@ -83,26 +83,26 @@ export type TextQuery =
       readonly tools: readonly Tool[];
     }
   | { readonly type: "countTokens"; readonly prompt: Prompt; readonly tools: readonly Tool[] }
-  /** The tokens of a prompt that is to be gone on from. */
+  /** The tokens of a generation's prompt. */
   | { readonly type: "read"; readonly prompt: Prompt; readonly tools: readonly Tool[] }
-  /** Only an engine knows what it holds. */
+  /** How many tokens a prompt has, and how many of them the engine's KV cache holds. */
   | { readonly type: "price"; readonly prompt: Prompt; readonly tools: readonly Tool[] };
 
-/** What the process loads that answers questions about text. */
+/** What the process for queries about text loads. */
 export type VocabularyOptions = Pick<EngineOptions, "modelPath" | "gpu"> & {
-  /** Tokens that one of the engine's slots holds. */
+  /** The context of each of the engine's slots. */
   readonly contextTokens: number;
 };
 
-/** What that process is sent: one question after another, each answered before the next. */
+/** The messages to that process. It gets the next query only after the result of the one before. */
 export type VocabularyHostMessage =
   | { readonly type: "load"; readonly options: VocabularyOptions }
   | { readonly type: "query"; readonly id: number; readonly query: Exclude<TextQuery, { readonly type: "price" }> };
 
 const info = z.object({
-  /** Sequences that run at once. */
+  /** How many sequences run at once. */
   slots: count,
-  /** Tokens for each slot, prompt and answer together. */
+  /** The context of each slot, for prompt and output together. */
   contextTokens: count,
   trainContextTokens: count,
   vocabularySize: count,
@@ -113,12 +113,12 @@ const info = z.object({
   canInfill: z.boolean(),
   bosToken: z.string().exactOptional(),
   eosToken: z.string().exactOptional(),
-  /** The device that took the layers: `cpu`, `cuda`, `vulkan` or `metal`. */
+  /** The device that runs the layers: `cpu`, `cuda`, `vulkan` or `metal`. */
   device: z.string(),
   threads: count,
 });
 
-/** What the worker found when it had loaded. */
+/** What the worker reports about the loaded model. */
 export type EngineInfo = MessageOf<typeof info>;
 
 const rejection = z.discriminatedUnion("code", [
@@ -126,17 +126,17 @@ const rejection = z.discriminatedUnion("code", [
     code: z.literal("context_length_exceeded"),
     promptTokens: count,
     contextTokens: count,
-    /** The prompt was not counted to its end. */
+    /** True if the prompt was too long to be tokenized to its end, so that it has more tokens. */
     atLeast: z.boolean(),
   }),
   z.object({ code: z.literal("unrenderable_prompt"), reason: z.string() }),
-  /** `field`: in the words of `GenerationRequest`. */
+  /** `field` is a field of `GenerationRequest`. */
   z.object({ code: z.literal("invalid_sampling"), field: z.string(), reason: z.string() }),
-  /** The engine could not go on with this one alone; it is not the client's fault. */
+  /** The engine failed with this sequence alone; the client is not at fault. */
   z.object({ code: z.literal("failed"), reason: z.string() }),
 ]);
 
-/** Why a sequence was refused before its first token, or a query was. */
+/** Why a sequence or a query was refused. */
 export type Rejection = MessageOf<typeof rejection>;
 
 const bytes = z.array(z.int().min(0).max(255));
@@ -146,23 +146,23 @@ const ofPrompt = sampled.extend({ logprob: z.number().max(0).nullable() });
 
 /** A token's natural log-probability. */
 export type ScoredToken = MessageOf<typeof scored>;
-/** A sampled token's log-probability, and those of the most likely ones in its place. */
+/** A sampled token's log-probability, and those of the most likely alternatives. */
 export type SampledToken = MessageOf<typeof sampled>;
 export type PromptToken = MessageOf<typeof ofPrompt>;
 
 const ms = z.number().min(0);
 
-/** What one sequence took in the engine, from its submission on. */
+/** How long one sequence took in the engine, from its submission. */
 const times = z.object({
-  /** Until it had a slot. */
+  /** From the submission until it got a slot. */
   waitingMs: ms,
-  /** From then until its first token could be drawn, others' turns included. */
+  /** From then until its first token could be sampled, including the time of other sequences. */
   prefillMs: ms,
-  /** What of its prompt was evaluated: all that no slot held. */
+  /** How many tokens of its prompt were evaluated, rather than taken from the KV cache. */
   prefillTokens: count,
-  /** From then to its end. */
+  /** From then until its end. */
   decodeMs: ms,
-  /** Those drawn here, and none from before a crash. */
+  /** Without those sampled before a crash. */
   decodeTokens: count,
 });
 
@@ -170,36 +170,36 @@ const update = z.object({
   id: count,
   /** Set in the sequence's first update. */
   started: z.object({ promptTokens: count, cachedTokens: count }).exactOptional(),
-  /** The next of the prompt's tokens, where they are scored. */
+  /** The next scored tokens of the prompt, if requested. */
   promptLogprobs: z.array(ofPrompt).exactOptional(),
   /** The tokens sampled in this step: normally one. */
   tokens: z.array(count),
-  /** New text that is safe to show; may be empty while a character or a stop string is incomplete. */
+  /** New text. Empty while a character, or what may be a stop string, is incomplete. */
   text: z.string(),
-  /** Of the tokens whose text is shown by now and was not before, where they were asked for. */
+  /** Log-probabilities of the tokens that `text` completes, if requested. */
   logprobs: z.array(sampled).exactOptional(),
-  /** Set in the sequence's last update. Whether it ended with a call is for others to find out. */
+  /** Set in the sequence's last update. Tool calls are recognized elsewhere. */
   finished: z
     .object({
       reason: z.enum(["stop", "length"]),
       completionTokens: count,
-      /** The stop string that ended it, where one did. */
+      /** The stop string that ended it, if any. */
       stopString: z.string().exactOptional(),
     })
     .exactOptional(),
-  /** Beside `finished`. */
+  /** Set with `finished`. */
   times: times.exactOptional(),
 });
 
-/** What one step brought to one sequence. */
+/** The news of one sequence after a step. */
 export type SequenceUpdate = MessageOf<typeof update>;
 
-// Not element by element: a question may have a hundred thousand of them for its answer.
+// Not checked element by element: a result may have a hundred thousand tokens.
 const tokens: z.ZodType<Uint32Array> = z.instanceof(Uint32Array);
 
-const answer = z.discriminatedUnion("type", [
+const result = z.discriminatedUnion("type", [
   z.object({ type: z.literal("tokens"), tokens }),
-  /** `stop`: what ends an answer to it besides what was asked for. */
+  /** `stop` holds the chat template's stop strings, besides the request's own. */
   z.object({ type: z.literal("prompt"), tokens, stop: z.array(z.string()) }),
   z.object({ type: z.literal("text"), text: z.string() }),
   z.object({ type: z.literal("pieces"), pieces: z.array(z.union([z.string(), bytes])) }),
@@ -208,38 +208,38 @@ const answer = z.discriminatedUnion("type", [
   z.object({ type: z.literal("rejected"), rejection }),
 ]);
 
-export type TextAnswer = MessageOf<typeof answer>;
+export type QueryResult = MessageOf<typeof result>;
 
-const answered = z.object({ type: z.literal("answer"), id: count, answer });
+const queryResult = z.object({ type: z.literal("result"), id: count, result });
 
 /**
- * The whole contract, steps included: a step of eight updates takes about 2 µs to check (0.2 µs by hand), and no step of a
- * model is shorter than a millisecond, so there is nothing to win by a second, weaker way of checking.
+ * Steps are checked in full, too: a step of eight updates takes about 2 µs to check (0.2 µs with hand-written checks), and no step of a
+ * model is shorter than a millisecond.
  */
 const workerMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("loaded"), info }),
   loadFailed,
   z.object({ type: z.literal("rejected"), id: count, rejection }),
-  /** One for each step, with every sequence's news. */
+  /** One for each step, with the news of every sequence. */
   z.object({ type: z.literal("step"), updates: z.array(update) }),
-  answered,
+  queryResult,
   heartbeat,
   logged,
 ]);
 
 export type WorkerMessage = MessageOf<typeof workerMessage>;
 
-/** Checks what came over an engine's channel. */
+/** Checks a message from an engine's worker. */
 export const parseWorkerMessage = parserOf(workerMessage);
 
 const vocabularyMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("loaded"), info: z.object({ vocabularySize: count }) }),
   loadFailed,
-  answered,
+  queryResult,
   logged,
 ]);
 
 export type VocabularyWorkerMessage = MessageOf<typeof vocabularyMessage>;
 
-/** Checks what came over the channel of a process that answers questions about text. */
+/** Checks a message from the process for queries about text. */
 export const parseVocabularyMessage = parserOf(vocabularyMessage);

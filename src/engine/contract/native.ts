@@ -5,99 +5,99 @@ export type Tokenizer = {
   readonly vocabularySize: number;
   /** `parseSpecial` lets the spelling of a control token become that token; otherwise it stays text. Adds no BOS or EOS. */
   tokenize(text: string, parseSpecial: boolean): readonly number[];
-  /** The tokens' bytes as text, control tokens left out unless they are to be shown; a character that is cut comes as U+FFFD. */
+  /** The tokens' text, without control tokens unless `showControl`. An incomplete character becomes U+FFFD. */
   detokenize(tokens: readonly number[], showControl?: boolean): string;
-  /** One token's own bytes, which may be part of a character; a control token's are its spelling. */
+  /** One token's bytes, which may be part of a character. A control token has the bytes of its spelling. */
   bytes(token: number): readonly number[];
-  /** Whether the model says with this token that its turn is over. */
+  /** Whether the token ends the model's output. */
   isEndOfGeneration(token: number): boolean;
 };
 
-/** Finds in a text what tokenization could take for a control token. */
+/** Finds the parts of a text that the tokenizer could take for control tokens. */
 export type ControlFinder = {
   /**
-   * The text in parts, joined again by concatenation; undefined where nothing of it is suspicious. Suspicious are control tokens'
-   * spellings, and at the text's ends parts of them, which what stands beside the text could complete.
+   * Splits the text into parts, whose concatenation is the text. Undefined if no part is suspicious. Suspicious parts are the spellings
+   * of control tokens and, at both ends of the text, parts of spellings that adjacent text could complete.
    */
   split(text: string): readonly TextPart[] | undefined;
   /**
-   * The first place at `from` or behind it where the tokenizer begins anew in any case, so that the text may be cut there: behind a control
-   * token. Undefined where there is none.
+   * The first position, from `from` on, where the text can be cut without changing its tokens: after a control token. Undefined if there
+   * is none.
    */
   cutAfter(text: string, from: number): number | undefined;
 };
 
 export type TextPart = { readonly text: string; readonly suspicious: boolean };
 
-/** The tokens around what is filled in. */
+/** The tokens for filling in the middle. */
 export type InfillTokens = {
   readonly prefix: number;
   readonly suffix: number;
   readonly middle: number;
-  /** Before the name of a repository, and before that of each of its files, for models that know such. */
+  /** The tokens before the name of a repository and before the name of each of its files; absent if the model has none. */
   readonly repository?: number;
   readonly file?: number;
 };
 
-/** A model's chat template, compiled, and what else its prompts are made of. */
+/** A model's compiled chat template, and the special tokens of its prompts. */
 export type ChatTemplate = {
-  /** Throws what the template raises, for example for roles that it does not take. */
+  /** Throws what the template raises, for example for an unsupported role. */
   render(variables: Readonly<Record<string, unknown>>): string;
   /** Finds the spellings of the vocabulary's control tokens, such as `<|im_end|>`. */
   readonly control: ControlFinder;
-  /** Set where the vocabulary wants every text to begin with this token. */
+  /** The token that every text must begin with; undefined if the vocabulary has none. */
   readonly beginToken: number | undefined;
-  /** What an empty prompt becomes; undefined where the vocabulary has no token to begin with. */
+  /** The only token of an empty prompt; undefined if the vocabulary has no BOS token. */
   readonly emptyToken: number | undefined;
-  /** Undefined where the model was not trained for it. */
+  /** Undefined if the model doesn't support filling in the middle. */
   readonly infill: InfillTokens | undefined;
-  /** What ends an answer besides the model's own end tokens, where the template is not the model's own. */
+  /** Stop strings of a template that isn't the model's own, besides the model's end tokens. */
   readonly stop: readonly string[];
 };
 
-/** What a request says of how its tokens are drawn. */
+/** The part of a request that affects sampling. */
 export type SamplerRequest = Pick<SequenceRequest, "sampling" | "grammar" | "showControlTokens" | "stopTokenIds">;
 
-/** How one sequence draws its tokens. */
+/** Samples the tokens of one sequence. */
 export type Sampler = {
   /**
-   * Draws from the logits that the last `decode` leaves at `logitIndex`; it may be called before that has ended. Gives undefined where
-   * the grammar allows nothing more, or nothing of what the logit bias leaves.
+   * Samples from the logits of the last `decode` at `logitIndex`. It may be called before that `decode` has ended. Resolves to undefined
+   * if the grammar allows no further token, or none that the logit bias allows.
    *
-   * @param history the tokens generated so far, for penalties; its length also picks the random number, so that a sequence
-   *   that goes on after a crash draws as it would have
+   * @param history the tokens generated so far, for penalties. Its length also selects the random number, so that a sequence that is
+   *   continued after a crash samples the same tokens
    */
   sample(logitIndex: number, history: readonly number[]): Promise<number | undefined>;
-  /** Why it draws no more, and its request is to fail: drawing took so long that others would suffer. Undefined until then. */
+  /** Why the request must fail: sampling took so long that other requests would suffer. Undefined until then. */
   readonly fault?: string | undefined;
-  /** Takes a token that was not drawn here, for the grammar. All such come before the first draw. */
+  /** Tells the grammar of a token that wasn't sampled here. Called only before the first `sample`. */
   accept(token: number): void;
   dispose(): void;
 };
 
-/** A token's natural log-probability over the whole vocabulary, before anything changed the logits. */
+/** A token's natural log-probability over the whole vocabulary, from the unmodified logits. */
 export type Score = { readonly token: number; readonly logprob: number };
 
 export type TokenScores = Score & { readonly top: readonly Score[] };
 
-/** How likely one sequence's tokens are. */
+/** Computes the log-probabilities of one sequence's tokens. */
 export type Scorer = {
   /**
-   * The token's score, and those of the most likely ones, most likely first. Like `Sampler.sample` it may be called before the
-   * decode has ended; the logits must stay until it resolves.
+   * The score of the token, and those of the most likely tokens in descending order. Like `Sampler.sample` it may be called before the
+   * decode has ended. The logits must stay until it resolves.
    *
-   * @param token what is scored; undefined, where nothing could be drawn, has no score
+   * @param token the token to score; resolves to undefined if none could be sampled
    */
   score(logitIndex: number, token: Promise<number | undefined>): Promise<TokenScores | undefined>;
   dispose(): void;
 };
 
-/** The batch calls of one llama.cpp context. Never overlap two decodes, nor touch the KV cache during one. */
+/** The batch calls of one llama.cpp context. Decodes must not overlap, and the KV cache must not be changed during one. */
 export type Batcher = {
   readonly slots: number;
-  /** Tokens for each slot. */
+  /** The context of each slot. */
   readonly contextTokens: number;
-  /** The largest batch. */
+  /** The size of the largest batch. */
   readonly maxBatchTokens: number;
   /**
    * Begins a batch of exactly this many tokens.
@@ -105,24 +105,24 @@ export type Batcher = {
    * @param exact whether its logits must not depend, in their last digits, on which sequences are in the batch
    */
   beginBatch(tokenCount: number, exact: boolean): void;
-  /** Adds tokens to the batch; returns the index of the last one's logits, or −1 where they aren't wanted. */
+  /** Adds tokens to the batch. Returns the index of the last token's logits, or −1 without `wantLogits`. */
   addToBatch(slot: number, position: number, tokens: readonly number[], wantLogits: boolean): number;
-  /** As `addToBatch`; returns the indexes of all tokens' logits. */
+  /** Like `addToBatch`, but returns the indexes of all tokens' logits. */
   addScored(slot: number, position: number, tokens: readonly number[]): readonly number[];
   decode(): Promise<void>;
   /**
-   * Forgets what a slot holds from `length` on. Returns false where the model can't forget a part (recurrent ones):
-   * then the slot is empty.
+   * Drops a slot's tokens from `length` on. Returns false if the model can't drop a part, as with recurrent models: the slot is then
+   * empty.
    */
   truncate(slot: number, length: number): boolean;
-  /** Makes a slot hold what another holds, and nothing else. */
+  /** Replaces a slot's content by a copy of another slot's. */
   copy(target: number, source: number): Promise<void>;
-  /** Writes what a slot holds to a file; returns its size in bytes. */
+  /** Writes a slot's content to a file. Returns its size in bytes. */
   save(slot: number, path: string, tokens: readonly number[]): Promise<number>;
-  /** Makes a slot hold what a file holds that this context saved, and nothing else. */
+  /** Replaces a slot's content by that of a file that this context saved. */
   load(slot: number, path: string): Promise<void>;
-  /** @param topCount how many of the most likely tokens are scored beside the one in question */
+  /** @param topCount how many of the most likely tokens to score besides the given one */
   createScorer(topCount: number): Scorer;
-  /** The request's grammar must be one that can be parsed. */
+  /** The request's grammar must parse. */
   createSampler(request: SamplerRequest, prompt: readonly number[]): Sampler;
 };

@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-/** What came over a channel: a message of the contract, or what is wrong with it. */
+/** A valid message of the contract, or what is wrong with it. */
 export type Parsed<Message> = { readonly message: Message } | { readonly problem: string };
 
-/** The messages that a schema describes, for reading alone. A schema is the only declaration of what a child process sends. */
+/** The read-only type of a schema's messages. The schema is the only declaration of what a child process sends. */
 export type MessageOf<Schema extends z.ZodType> = ReadOnly<z.output<Schema>>;
 
 type ReadOnly<T> = T extends ArrayBufferView
@@ -14,7 +14,7 @@ type ReadOnly<T> = T extends ArrayBufferView
       ? { readonly [Key in keyof T]: ReadOnly<T[Key]> }
       : T;
 
-/** Checks what came over a channel. A problem names fields only: a message's text must not reach the log. */
+/** Returns a function that checks messages of a channel. A problem names only fields, because a message's text must not be logged. */
 export function parserOf<Schema extends z.ZodType>(schema: Schema): (value: unknown) => Parsed<z.output<Schema>> {
   return (value) => {
     const parsed = schema.safeParse(value);
@@ -24,12 +24,17 @@ export function parserOf<Schema extends z.ZodType>(schema: Schema): (value: unkn
   };
 }
 
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 export const count = z.int().min(0);
 
-/** The model can't be loaded; the worker exits by itself after this. The reason has no full stop at its end. */
+/** The model can't be loaded; the worker exits afterwards. The reason doesn't end with a full stop. */
 export const loadFailed = z.object({ type: z.literal("loadFailed"), reason: z.string() });
 
-/** Twice a second. `decodingForMs` is how long the native call in progress has taken, 0 when there is none. */
+/** Sent twice a second. `decodingForMs` is how long the native call in progress has taken; 0 if there is none. */
 export const heartbeat = z.object({ type: z.literal("heartbeat"), decodingForMs: z.number().min(0) });
 
 export const logged = z.object({
@@ -38,7 +43,7 @@ export const logged = z.object({
   message: z.string(),
 });
 
-/** What every child process says of itself, whatever it works on. */
+/** The messages that all child processes have in common. */
 export type LifeSign<Info> =
   | { readonly type: "loaded"; readonly info: Info }
   | MessageOf<typeof loadFailed>

@@ -3,29 +3,29 @@ import { EngineCrashedError } from "../../generation/errors.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import type { HostMessage, SequenceUpdate, WorkerMessage } from "../contract/messages.ts";
 import { rejectionError, sendFailure, UnreadTextError } from "./errors.ts";
-import type { EventWriter } from "./event-stream.ts";
+import type { GenerationWriter } from "./generation-stream.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import { allowedToRun, judge, trialTokens } from "./quarantine.ts";
 import { createSequenceTable, type InFlightRequest, isSubmitted, type Sequence } from "./sequence-table.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
-/** Brings requests to whichever worker lives, and what the workers say back to the requests. */
+/** Sends requests to the current worker, and the worker's updates to the requests. */
 type Dispatcher = {
-  /** Takes a request in. It is submitted when a worker is there and no suspect is on trial. */
-  add(request: GenerationRequest, writer: EventWriter): InFlightRequest;
-  /** Forgets a request that nobody wants any more, and tells the worker. Does nothing when it has ended. */
+  /** Adds a request. It is submitted once a worker is ready and no suspect is on trial. */
+  add(request: GenerationRequest, writer: GenerationWriter): InFlightRequest;
+  /** Removes a request and tells the worker. Does nothing if it has ended. */
   cancel(inFlight: InFlightRequest): void;
-  /** Takes a request back from the worker, which goes on where it was after `resume`. False where it must stay: it is on trial, or has ended. */
+  /** Takes a request back from the worker until `resume`. Returns false if it is on trial or has ended. */
   pause(inFlight: InFlightRequest): boolean;
   resume(inFlight: InFlightRequest): void;
-  /** A worker has loaded: everything unfinished goes to it. */
+  /** A worker has loaded: all unfinished requests are submitted to it. */
   workerReady(send: (message: HostMessage) => void): void;
-  /** Nothing more is to go to this worker; what it has it finishes. */
+  /** Submits nothing more to this worker. It still finishes what it has. */
   hold(): void;
-  /** The worker of the last `workerReady` is gone. `hadOthers`: it was at work on more than requests, which may be why. */
-  workerLost(hadOthers: boolean): void;
+  /** The worker of the last `workerReady` is gone. `hadQueries` says that it also had queries, which may be the cause. */
+  workerLost(hadQueries: boolean): void;
   handle(message: Extract<WorkerMessage, { type: "step" | "rejected" }>): void;
-  /** Ends every request with `error`. */
+  /** Fails every request with `error`. */
   failAll(error: Error): void;
   readonly counts: { readonly requests: number; readonly submissions: number };
 };
@@ -40,17 +40,17 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
   let send: ((message: HostMessage) => void) | undefined;
   let isHeld = false;
   /**
-   * Set when the worker may still be at work on a cancelled sequence: to the last id submitted before the cancel. Messages stay in
-   * order, so news of a later submission says that the cancel was read. Until then a death proves nothing against anybody.
+   * Set while the worker may still run a cancelled sequence: the last id submitted before the cancel. Messages are handled in order, so
+   * an update of a later submission shows that the worker has read the cancel. Until then, a death proves nothing about any request.
    */
   let cancelUnconfirmedUntil: number | undefined;
 
   function submitAllowed(): void {
-    // One that can't be sent may have kept others from their turn, as the suspect on trial does.
+    // A request that can't be sent may have been a suspect, which blocked the others.
     while (send !== undefined && !isHeld && failUnsendable(send)) {}
   }
 
-  /** Submits what may run, and fails what can't be sent. Returns whether there was any such. */
+  /** Submits the requests that may run, and fails those that can't be sent. Returns whether any failed. */
   function failUnsendable(sendToWorker: (message: HostMessage) => void): boolean {
     let failed = false;
     for (const inFlight of allowedToRun(table.requests)) {
@@ -66,7 +66,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     return failed;
   }
 
-  /** Throws where one of the sequences can't be sent; it is then as if that one had not been submitted. */
+  /** Throws if a sequence can't be sent; that sequence then counts as not submitted. */
   function submit({ sequences }: InFlightRequest, sendToWorker: (message: HostMessage) => void): void {
     for (const sequence of sequences) {
       if (sequence.finished || sequence.submission !== undefined) continue;
@@ -104,8 +104,8 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     const { finished } = news;
     const trial = submission?.trialTokens;
     if (trial !== undefined && finished?.reason === "length" && finished.completionTokens >= trial) {
-      // The trial's end, not the sequence's. This last update is dropped, its tokens too, since its text may have been pushed out by
-      // the end: half a character, or the beginning of a stop string.
+      // The trial ended, not the sequence. This update and its tokens are dropped, because the end may have flushed incomplete text:
+      // half a character, or the beginning of a stop string.
       table.release(sequence);
       clear(owner);
       return;
@@ -115,7 +115,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
       owner.writer.started(news.started.promptTokens, news.started.cachedTokens);
     }
     sequence.tokens.push(...news.tokens);
-    if (tell(sequence, news) > policy.maxUnreadChars) {
+    if (deliver(sequence, news) > policy.maxUnreadChars) {
       logger.warn({ requestId: owner.request.id }, "cancelled a request whose text nobody reads");
       cancel(owner);
       owner.writer.abort(new UnreadTextError(policy.maxUnreadChars));
@@ -136,8 +136,8 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     }
   }
 
-  /** Passes on what is to be seen. Returns how much waits for the reader. */
-  function tell(sequence: Sequence, { text, logprobs, promptLogprobs }: SequenceUpdate): number {
+  /** Passes text and log-probabilities on. Returns how much the reader has yet to take. */
+  function deliver(sequence: Sequence, { text, logprobs, promptLogprobs }: SequenceUpdate): number {
     const { owner, choice } = sequence;
     let unreadChars = 0;
     if (promptLogprobs !== undefined) {
@@ -147,7 +147,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     return text !== "" || logprobs !== undefined ? owner.writer.text(choice, text, logprobs) : unreadChars;
   }
 
-  /** Ends a suspect's trial when all of its sequences have passed theirs. */
+  /** Ends a suspect's trial once all of its sequences have passed. */
   function clear(inFlight: InFlightRequest): void {
     if (!inFlight.suspect || isSubmitted(inFlight)) return;
     inFlight.suspect = false;
@@ -164,7 +164,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
       if (table.requests.has(inFlight)) cancel(inFlight);
     },
     pause(inFlight) {
-      // A suspect is on trial, and the others wait for its end.
+      // A suspect is on trial, and the other requests wait for the end of the trial.
       if (!table.requests.has(inFlight) || inFlight.suspect) return false;
       inFlight.paused = true;
       takeBack(table.withdraw(inFlight));
@@ -182,10 +182,10 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     hold() {
       isHeld = true;
     },
-    workerLost(hadOthers) {
+    workerLost(hadQueries) {
       send = undefined;
       const present = [...table.requests].filter(isSubmitted);
-      const alone = present.length === 1 && cancelUnconfirmedUntil === undefined && !hadOthers;
+      const alone = present.length === 1 && cancelUnconfirmedUntil === undefined && !hadQueries;
       cancelUnconfirmedUntil = undefined;
       for (const inFlight of present) {
         for (const sequence of inFlight.sequences) table.release(sequence);
@@ -207,7 +207,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
         if (cancelUnconfirmedUntil !== undefined && each.id > cancelUnconfirmedUntil)
           cancelUnconfirmedUntil = undefined;
         const sequence = table.find(each.id);
-        // Nobody wants it any more: the cancel is on its way.
+        // It was cancelled, and the worker has yet to read the cancel.
         if (sequence === undefined) continue;
         try {
           if ("rejection" in each) {
@@ -217,7 +217,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
             update(sequence, each);
           }
         } catch (error) {
-          // The others of this step have nothing to do with it.
+          // The other sequences of this step are not affected.
           logger.error({ err: error, requestId: sequence.owner.request.id }, "a request's news could not be handled");
           fail(sequence.owner, error);
         }

@@ -12,31 +12,31 @@ import {
   type WorkerMessage,
 } from "../contract/messages.ts";
 import { createDispatcher } from "./dispatcher.ts";
-import { createEventStream, type Told } from "./event-stream.ts";
+import { createGenerationStream, type Delivery } from "./generation-stream.ts";
 import { createGuard, guardClock } from "./guard.ts";
 import { createLifeCycle, type Living } from "./life-cycle.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
-import { createQueries } from "./queries.ts";
 import type { InFlightRequest } from "./sequence-table.ts";
+import { createTextQueries } from "./text-queries.ts";
 import { createVocabulary } from "./vocabulary.ts";
 import { forkWorker, type SpawnWorker } from "./worker-child.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
-/** One model, loaded in a process of its own. */
+/** One model, loaded in a separate process. */
 export type Engine = Living<EngineInfo> & {
-  /** The first `load`: a second call gives the same promise, also where that has failed. */
+  /** Calls `load` once; later calls return the same promise, even if it was rejected. */
   start(): Promise<EngineInfo>;
-  /** What `info` is, as soon as the model has loaded for the first time; as a request would, it loads it. */
+  /** Resolves to `info` once the model has loaded for the first time. Like a request, it loads the model if needed. */
   known(): Promise<EngineInfo>;
   /**
-   * Runs a request; one that comes while the engine loads or restarts waits for it. Throws the generation's errors
+   * Runs a request. While the engine loads or restarts, requests wait. Throws the errors of a generation
    * (`EngineCrashedError`, `EngineUnavailableError`, `ContextLengthExceededError`, ...), `UnreadTextError`, or the request's abort
    * reason. The result can be iterated once.
    */
   readonly generate: Generate;
-  /** Questions about text. Those that come while the engine loads or restarts wait for it. */
+  /** Queries about text. While the engine loads or restarts, they wait. */
   readonly text: ModelText;
-  /** What is held for requests that have not ended: those in hand, and how many sequences of them a worker has. */
+  /** The number of unfinished requests, and of their sequences that a worker has. */
   readonly counts: { readonly requests: number; readonly submissions: number };
 };
 
@@ -49,11 +49,11 @@ type CreateEngineOptions = {
   readonly policy?: Partial<SupervisionPolicy>;
 };
 
-type News = Extract<WorkerMessage, { readonly type: "step" | "rejected" | "answer" }>;
+type News = Extract<WorkerMessage, { readonly type: "step" | "rejected" | "result" }>;
 
 /**
- * Makes an engine; nothing runs until it is started, or something is asked of it. If its process dies or hangs, another takes its place and every unfinished
- * request goes on where it was: see `docs/decisions/006-engine-in-a-child-process.md`.
+ * Creates an engine. Its process starts with `start`, `load` or the first request. If the process dies or hangs, it is replaced, and
+ * every unfinished request continues where it was (docs/decisions/006-engine-in-a-child-process.md).
  *
  * @example
  * const engine = createEngine({ options, logger });
@@ -78,7 +78,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
       ...(given.spawnVocabulary && { spawn: given.spawnVocabulary }),
     });
   const vocabularies = { needed: openVocabulary(), wished: openVocabulary() };
-  const queries = createQueries({
+  const queries = createTextQueries({
     demand: () => life.demand(),
     known: () => life.known(),
     onChange: () => life.look(),
@@ -109,7 +109,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
         queries.hold();
       },
       onNews(message) {
-        if (message.type === "answer") queries.handle(message);
+        if (message.type === "result") queries.handle(message);
         else dispatcher.handle(message);
         life.look();
       },
@@ -126,9 +126,9 @@ export function createEngine(given: CreateEngineOptions): Engine {
 
   const generate: Generate = (request) => {
     const { signal } = request;
-    const { writer, reader } = createEventStream({ onStart, onClose });
+    const { writer, reader } = createGenerationStream({ onStart, onClose });
     let inFlight: InFlightRequest | undefined;
-    let hasLeft = false;
+    let isClosed = false;
 
     function onStart(): void {
       if (signal.aborted) {
@@ -146,7 +146,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
         }
       }
     }
-    /** A long prompt is read first, elsewhere: the engine then gets its tokens. */
+    /** A long prompt is tokenized in another process first; the engine then gets its tokens. */
     function begin(): void {
       const { tools, ...rest } = request;
       const { prompt, stop, terms = OWN_TERMS } = rest;
@@ -161,7 +161,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
       }
       reading
         .then((read) => {
-          if (hasLeft) return;
+          if (isClosed) return;
           const prompt = { type: "tokens", tokens: read.tokens } as const;
           const ends = rest.sampling.ignoresEnd ? [] : read.stop;
           take({ ...rest, prompt, stop: [...stop, ...ends] });
@@ -178,16 +178,16 @@ export function createEngine(given: CreateEngineOptions): Engine {
     function onAbort(): void {
       writer.abort(signal.reason);
     }
-    function onClose(told: Told): void {
-      hasLeft = true;
+    function onClose(delivered: Delivery): void {
+      isClosed = true;
       signal.removeEventListener("abort", onAbort);
       if (inFlight === undefined) return;
       dispatcher.cancel(inFlight);
       life.look();
-      const drawn = inFlight.sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
+      const sampled = inFlight.sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
       const spent = {
-        ...{ prompt: told.untoldPrompt, cached: told.untoldCached },
-        completion: Math.max(0, drawn - told.completion),
+        ...{ prompt: delivered.pendingPromptTokens, cached: delivered.pendingCachedTokens },
+        completion: Math.max(0, sampled - delivered.completion),
       };
       if (spent.prompt + spent.completion > 0) request.observe?.({ type: "left", spent });
     }

@@ -3,10 +3,10 @@ import type { Rejection } from "../contract/messages.ts";
 
 /** How a worker's process ended. */
 export type WorkerDeath = {
-  /** Null when a signal ended it, or when it never started. */
+  /** Null if a signal ended it, or if it never started. */
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** What is known beyond that: the worker's own words, or why the host killed it. A clause without a full stop. */
+  /** The cause, if known: the worker's message, or why the host killed it. A clause without a full stop. */
   readonly reason: string | undefined;
   /** The last lines that the worker printed. */
   readonly lastLines: readonly string[];
@@ -21,11 +21,11 @@ export function describeDeath({ exitCode, signal, reason }: WorkerDeath): string
         ? `the engine's process exited with code ${exitCode}`
         : undefined;
   if (reason === undefined) return how ?? "the engine's process ended";
-  // A worker that said why it ends and then ended well has said all.
+  // If the worker gave a reason and exited with 0, the exit code adds nothing.
   return how === undefined || exitCode === 0 ? reason : `${reason} (${how})`;
 }
 
-/** The model could not be loaded when the engine was started. For the person who starts Sluice, not for a client. */
+/** The model could not be loaded. The message is for the operator, not for clients. */
 export class EngineLoadError extends Error {
   readonly modelPath: string;
   readonly death: WorkerDeath;
@@ -42,7 +42,7 @@ export class EngineLoadError extends Error {
   }
 }
 
-/** The engine was stopped before its model had loaded. */
+/** The engine was stopped or unloaded before its model had loaded. */
 export class EngineStoppedError extends Error {
   constructor() {
     super("The engine was stopped before its model had loaded.");
@@ -50,7 +50,7 @@ export class EngineStoppedError extends Error {
   }
 }
 
-/** Nobody read a generation's text for so long that keeping it would cost too much memory; the generation was cancelled. */
+/** A generation was cancelled because its unread text took too much memory. */
 export class UnreadTextError extends Error {
   constructor(maxUnreadChars: number) {
     super(
@@ -61,7 +61,7 @@ export class UnreadTextError extends Error {
   }
 }
 
-/** A message can't be written for another process: values nested too deep, or of a kind that only lives in this one. */
+/** A message can't be serialized: it is nested too deep, or holds something that isn't plain data. */
 export class UnsendableError extends Error {
   constructor(cause: unknown) {
     super("The message can't be handed to the engine's process.", { cause });
@@ -69,7 +69,7 @@ export class UnsendableError extends Error {
   }
 }
 
-/** What a request is told that `error` kept from the engine. */
+/** The error for the client of a request that could not be sent because of `error`. */
 export function sendFailure(error: unknown): unknown {
   if (!(error instanceof UnsendableError)) return error;
   return new InvalidSamplingError(
@@ -78,7 +78,7 @@ export function sendFailure(error: unknown): unknown {
   );
 }
 
-/** The error that a client gets for a sequence that the worker refused. */
+/** The error for the client of a sequence or query that the worker refused. */
 export function rejectionError(rejection: Rejection): Error {
   switch (rejection.code) {
     case "context_length_exceeded":

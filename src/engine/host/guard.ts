@@ -2,8 +2,8 @@ import type { Clock } from "../../clock.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
 /**
- * Makes a callback safe to hand to a timer, a stream or a process: what it throws is logged, and goes no further. Nobody else could catch it
- * there, so it would end the gateway, with every model and every request, for a mistake that concerns one of them.
+ * Wraps a callback for a timer, a stream or a process, so that its errors are logged. Uncaught, they would end the gateway, with every
+ * model and request.
  */
 type Guard = <Arguments extends readonly unknown[]>(
   occasion: string,
@@ -21,7 +21,7 @@ export function createGuard(logger: Pick<EngineLogger, "error">): Guard {
     };
 }
 
-/** A clock whose timers end nothing but themselves. */
+/** A clock whose timer callbacks are guarded. */
 export function guardClock(clock: Clock, guard: Guard): Clock {
   return {
     now: () => clock.now(),

@@ -4,26 +4,27 @@ import { extname } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { GpuChoice } from "../contract/messages.ts";
+import { messageOf } from "../contract/parse.ts";
 import { type InspectionReport, inspectionReportSchema, type Libraries } from "../inspect/report.ts";
 import { describeDeath } from "./errors.ts";
 import { createWorkerOutput } from "./worker-output.ts";
 
-/** A driver that hangs must not hold up whoever asks. The first use of a GPU may well take half a minute. */
+/** The limit for a driver that hangs. The first use of a GPU may take half a minute. */
 const TIMEOUT_MS = 60_000;
 
-/** What became of one try to open llama.cpp. `crashed`: its process ended without a word, for this reason. */
+/** The result of opening llama.cpp. `crashed` means that the process ended without a report. */
 export type Inspection =
   | InspectionReport
   | { readonly type: "crashed"; readonly reason: string; readonly lastLines: readonly string[] };
 
-/** What is used of the process that tries it, so that a test can put something simpler in its place. */
+/** The part of `ChildProcess` that is used, so that tests can replace it. */
 type InspectorChild = EventEmitter & {
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
   kill(signal: "SIGKILL"): boolean;
 };
 
-/** Starts the process that tries it. */
+/** Starts the process that opens llama.cpp. */
 type ForkInspector = (choice: GpuChoice, libraries: Libraries | undefined) => InspectorChild;
 
 const inspectorPath = fileURLToPath(new URL(`../inspect/main${extname(import.meta.url)}`, import.meta.url));
@@ -35,8 +36,8 @@ const forkInspector: ForkInspector = (choice, libraries) =>
   });
 
 /**
- * Opens llama.cpp with this choice of `--gpu` in a process of its own, and says what it found. Where it doesn't open, `libraries` are
- * tried one by one, so that the report can name what is missing. Never throws: a crash and a hang are findings too.
+ * Opens llama.cpp with this `--gpu` in a separate process, and returns its report. If llama.cpp doesn't open, `libraries` are tried one by
+ * one, so that the report can name what is missing. Never throws: a crash or a hang is a result, too.
  */
 export async function inspectBackend(
   choice: GpuChoice,
@@ -67,7 +68,7 @@ export async function inspectBackend(
       lastLines: output.lastLines(),
     };
   } catch (error) {
-    return { type: "crashed", reason: error instanceof Error ? error.message : String(error), lastLines: [] };
+    return { type: "crashed", reason: messageOf(error), lastLines: [] };
   } finally {
     clearTimeout(timer);
   }

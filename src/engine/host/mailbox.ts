@@ -1,28 +1,28 @@
 import type { FinishReason, GenerationEvent, PromptLogprob, SampledLogprob } from "../../generation/event.ts";
 
-/** Text that is still growing while nobody takes it. */
+/** A text event that the reader has not taken, to which more text is appended. */
 type OpenText = { readonly type: "text"; readonly choice: number; text: string; logprobs?: SampledLogprob[] };
 
-/** What one score is counted as, against the memory that unread text may take. */
+/** How many characters one log-probability counts as, for the limit of unread text. */
 const SCORE_CHARS = 64;
 
-/** One request's events that its reader has not taken yet: at most one text for each choice, however long the reader waits. */
+/** The events of one request that its reader has not taken. Text is merged, so there is at most one text event per choice. */
 type Mailbox = {
   started(promptTokens: number, cachedTokens: number): void;
   prompt(choice: number, logprobs: readonly PromptLogprob[]): void;
   text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): void;
   finished(choice: number, reason: FinishReason, completionTokens: number, stopString?: string): void;
-  /** The oldest event, or undefined when there is none. */
+  /** Removes and returns the oldest event; undefined if there is none. */
   take(): GenerationEvent | undefined;
   clear(): void;
-  /** The length of all text that waits, in UTF-16 code units; log-probabilities count as text of about their size. */
+  /** The length of all text in it, in UTF-16 code units. Log-probabilities count as text of about their size. */
   readonly unreadChars: number;
 };
 
 export function createMailbox(): Mailbox {
   let events: GenerationEvent[] = [];
   let unreadChars = 0;
-  /** For each choice its text in `events`. New text goes there, past the other choices' events: only order within a choice counts. */
+  /** The text event of each choice in `events`. New text is appended to it: only the order within a choice matters. */
   const open = new Map<number, OpenText>();
 
   return {

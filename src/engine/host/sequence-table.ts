@@ -1,12 +1,12 @@
 import type { GenerationRequest } from "../../generation/request.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
 import type { SequenceRequest } from "../contract/messages.ts";
-import type { EventWriter } from "./event-stream.ts";
+import type { GenerationWriter } from "./generation-stream.ts";
 
 /** A request that has not ended, whether a worker has it or it waits for one. */
 export type InFlightRequest = {
   readonly request: GenerationRequest;
-  readonly writer: EventWriter;
+  readonly writer: GenerationWriter;
   readonly sequences: readonly Sequence[];
   /** The reader was told of the start. */
   started: boolean;
@@ -46,7 +46,7 @@ type SequenceTable = {
   readonly submissionCount: number;
   /** The id of the latest submission; 0 when there was none. */
   readonly lastId: number;
-  add(request: GenerationRequest, writer: EventWriter, seed: number): InFlightRequest;
+  add(request: GenerationRequest, writer: GenerationWriter, seed: number): InFlightRequest;
   /** Forgets a request. Returns the ids of the submissions that a worker still has. */
   remove(inFlight: InFlightRequest): number[];
   /** Notes that no worker has any of a request's sequences. Returns the ids of the submissions that one had. */

@@ -2,8 +2,8 @@ import { type Prompt, type Tool, textsOfInfill } from "../../generation/request.
 import type { TextQuery } from "../contract/messages.ts";
 
 /**
- * About what a question about text costs to answer, in characters of plain text: a million of them take about half a second of one core.
- * Found without reading any of the text.
+ * The estimated cost of a query about text, in characters of plain text. A million characters take one core about half a second. The
+ * estimate doesn't read the text.
  */
 export function costOf(query: TextQuery): number {
   switch (query.type) {
@@ -18,7 +18,7 @@ export function costOf(query: TextQuery): number {
   }
 }
 
-/** The same for reading a prompt: rendering it, and taking it apart into tokens. */
+/** The estimated cost of rendering and tokenizing a prompt. */
 export function costOfPrompt(prompt: Prompt, tools: readonly Tool[]): number {
   switch (prompt.type) {
     case "text":
@@ -32,12 +32,12 @@ export function costOfPrompt(prompt: Prompt, tools: readonly Tool[]): number {
   }
 }
 
-/** What a piece's own bytes take to find: measured, 1.2 µs. */
+/** The cost of finding one token's bytes: 1.2 µs, measured. */
 const CHARACTERS_PER_SPELLING = 4;
-/** What a value, such as a message's field, takes to hide, render and write again besides its text. */
+/** The fixed cost of rendering a value, such as a field of a message. */
 const CHARACTERS_PER_VALUE = 16;
 
-/** Nesting doesn't matter: nobody knows yet whether the value can be had at all. */
+/** Not recursive, because the depth of the value hasn't been checked yet. */
 function sizeOf(whole: unknown): number {
   const waiting: unknown[] = [whole];
   let size = 0;

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import {
   parseVocabularyMessage,
-  type TextAnswer,
+  type QueryResult,
   type VocabularyHostMessage,
   type VocabularyOptions,
   type VocabularyWorkerMessage,
@@ -9,26 +9,26 @@ import {
 import { createGuard, guardClock } from "./guard.ts";
 import { createLifeCycle, type Living } from "./life-cycle.ts";
 import { ON_DEMAND_POLICY, type SupervisionPolicy } from "./policy.ts";
-import { createQuestions, type Inquiry } from "./questions.ts";
+import { createQueryQueue, type QueryJob } from "./query-queue.ts";
 import { forkVocabulary, type SpawnWorker } from "./worker-child.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
 type VocabularyQuery = Extract<VocabularyHostMessage, { readonly type: "query" }>["query"];
 
-/** One model's vocabulary and template, in a process of their own that lives only while it is used. */
+/** One model's vocabulary and chat template, in a separate process that runs only while it is used. */
 export type Vocabulary = Pick<Living<Info>, "pid" | "unload" | "stop"> & {
-  /** Rejects as `Questions.ask` does, and with `EngineUnavailableError` where the vocabulary can't be loaded. */
-  ask(inquiry: Inquiry<VocabularyQuery>): Promise<TextAnswer>;
+  /** Rejects like `QueryQueue.ask`, and with `EngineUnavailableError` if the vocabulary can't be loaded. */
+  ask(job: QueryJob<VocabularyQuery>): Promise<QueryResult>;
 };
 
 type VocabularyPolicy = SupervisionPolicy & {
-  /** A worker that doesn't answer for so long hangs and is killed. It yields to engines, so it may be slow where they are at work. */
+  /** How long a query may take before the worker is killed. It is generous, because engines have priority over this worker. */
   readonly answerTimeoutMs: number;
 };
 
 type CreateVocabularyOptions = {
   readonly options: Omit<VocabularyOptions, "contextTokens">;
-  /** Known by the time that anything is asked. */
+  /** Called only when a query comes; the engine has loaded by then. */
   readonly contextTokens: () => number;
   readonly logger: EngineLogger;
   readonly spawn?: SpawnWorker<VocabularyHostMessage>;
@@ -37,20 +37,20 @@ type CreateVocabularyOptions = {
 };
 
 type Info = Extract<VocabularyWorkerMessage, { readonly type: "loaded" }>["info"];
-type News = Extract<VocabularyWorkerMessage, { readonly type: "answer" }>;
+type News = Extract<VocabularyWorkerMessage, { readonly type: "result" }>;
 
 /**
- * Answers what would take an engine's process so long that its streams stood still: large texts. Its process starts with the first of them,
- * has one at a time, and gives way to the engine's wherever both want a core.
+ * Runs the queries about large texts, which would block an engine's streams. The process starts with the first query, runs one query at
+ * a time, and has a lower priority than the engine's.
  */
 export function createVocabulary(given: CreateVocabularyOptions): Vocabulary {
   const { options, contextTokens, logger, spawn = forkVocabulary } = given;
   const clock = guardClock(given.clock ?? systemClock, createGuard(logger));
   const policy = { ...ON_DEMAND_POLICY, answerTimeoutMs: 180_000, ...given.policy };
-  const questions = createQuestions<VocabularyQuery>({ maxAtOnce: 1, onChange: look });
-  let answers = 0;
-  /** The answer that is awaited, by its number. */
-  let awaited: { readonly answer: number; readonly cancel: () => void } | undefined;
+  const queue = createQueryQueue<VocabularyQuery>({ maxAtOnce: 1, onChange: look });
+  let results = 0;
+  /** The timeout of the next result, identified by the number of results before it. */
+  let awaited: { readonly result: number; readonly cancel: () => void } | undefined;
 
   const life = createLifeCycle<VocabularyHostMessage, Info, News>({
     name: "the process for long texts",
@@ -64,31 +64,31 @@ export function createVocabulary(given: CreateVocabularyOptions): Vocabulary {
     policy,
     logger,
     work: {
-      isInHand: () => questions.pending > 0,
-      isSubmitted: () => questions.submitted > 0,
-      onReady: (send) => questions.workerReady((id, query) => send({ type: "query", id, query })),
-      onHold: questions.hold,
-      onNews({ id, answer }) {
-        answers += 1;
-        questions.answer(id, answer);
+      isInHand: () => queue.pending > 0,
+      isSubmitted: () => queue.submitted > 0,
+      onReady: (send) => queue.workerReady((id, query) => send({ type: "query", id, query })),
+      onHold: queue.hold,
+      onNews({ id, result }) {
+        results += 1;
+        queue.settle(id, result);
       },
       onLost() {
-        questions.workerLost();
+        queue.workerLost();
         look();
       },
       onFailed(error) {
-        questions.failAll(error);
+        queue.failAll(error);
         look();
       },
     },
   });
 
-  /** Sees to it that no answer is awaited for ever. A question that comes meanwhile gives the worker no more time. */
+  /** Starts or stops the timeout of the next result. A query that arrives meanwhile doesn't extend it. */
   function look(): void {
-    const answer = questions.submitted > 0 ? answers : undefined;
-    if (awaited?.answer !== answer) {
+    const result = queue.submitted > 0 ? results : undefined;
+    if (awaited?.result !== result) {
       awaited?.cancel();
-      awaited = answer === undefined ? undefined : { answer, cancel: clock.after(policy.answerTimeoutMs, endHung) };
+      awaited = result === undefined ? undefined : { result, cancel: clock.after(policy.answerTimeoutMs, endHung) };
     }
     life.look();
   }
@@ -98,9 +98,9 @@ export function createVocabulary(given: CreateVocabularyOptions): Vocabulary {
   }
 
   return {
-    async ask(inquiry) {
+    async ask(job) {
       life.demand();
-      return questions.ask(inquiry);
+      return queue.ask(job);
     },
     get pid() {
       return life.pid;

@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import type { EmbedderHostMessage } from "../contract/embedding-messages.ts";
 import type { HostMessage, VocabularyHostMessage } from "../contract/messages.ts";
 
-/** What the host uses of a `ChildProcess`, so that a test can put something simpler in its place. */
+/** The part of `ChildProcess` that the host uses, so that tests can replace it. */
 export type WorkerChild<Sent = HostMessage> = {
-  /** Undefined when the process could not be started. */
+  /** Undefined if the process could not be started. */
   readonly pid?: number | undefined;
   readonly connected: boolean;
   readonly stdout: Readable | null;
@@ -26,16 +26,16 @@ export type WorkerChild<Sent = HostMessage> = {
 /** Starts a worker's process. May throw; a failure may also come as the child's `error` event. */
 export type SpawnWorker<Sent = HostMessage> = () => WorkerChild<Sent>;
 
-/** The worker's entry: TypeScript in a checkout, JavaScript in `dist`, like this file. */
+/** The worker's entry file: TypeScript in a checkout, JavaScript in `dist`, like this file. */
 const workerPath = fileURLToPath(new URL(`../worker/main${extname(import.meta.url)}`, import.meta.url));
 
-/** One that reads its code already, and waits for a model to load. */
+/** A worker that was forked in advance and waits for its `load` message. */
 let prepared: { readonly process: ChildProcess; readonly child: WorkerChild; readonly modulePath: string } | undefined;
 
 /**
- * Forks a worker before it is known what it is to load, so that it reads its code while this process still reads its own and its settings. The next
- * `forkWorker` takes it. One that nobody takes must be dismissed; it ends with this process in any case. Returns the worker, or undefined where
- * none could be forked: whoever wants one then is told why.
+ * Forks a worker in advance, so that it loads its code while this process reads its own code and settings. The next `forkWorker` takes it.
+ * A worker that isn't taken must be dismissed; it also ends with this process. Returns undefined if the fork fails; the next `forkWorker`
+ * then reports the error.
  */
 export function prepareWorker(modulePath: string = workerPath): WorkerChild | undefined {
   dismissPreparedWorker();
@@ -50,13 +50,13 @@ export function prepareWorker(modulePath: string = workerPath): WorkerChild | un
   }
 }
 
-/** Lets go of a prepared worker that nobody has taken. */
+/** Ends a prepared worker that wasn't taken. */
 export function dismissPreparedWorker(): void {
   if (prepared?.process.connected) prepared.process.disconnect();
   prepared = undefined;
 }
 
-/** Forks the engine's worker, or another `modulePath` that speaks its messages; or gives the one that was prepared. */
+/** Returns the prepared worker, or forks one. A test may give another `modulePath`. */
 export function forkWorker(modulePath: string = workerPath): WorkerChild {
   if (prepared?.modulePath !== modulePath) return sendingJson(forkChild(modulePath));
   const { process, child } = prepared;
@@ -65,8 +65,8 @@ export function forkWorker(modulePath: string = workerPath): WorkerChild {
 }
 
 /**
- * A worker's process, which is sent JSON: numbers that are passed on arrive as they were written, and what is nested needs no stack.
- * `engine/worker/child.ts` reads it.
+ * A worker that gets its messages as JSON, which keeps the spelling of numbers and needs no recursion for nested values.
+ * `engine/worker/child.ts` parses it.
  */
 function sendingJson<Sent = HostMessage>(process: ChildProcess): WorkerChild<Sent> {
   const { pid, stdout, stderr } = process;
@@ -84,7 +84,7 @@ function sendingJson<Sent = HostMessage>(process: ChildProcess): WorkerChild<Sen
   };
 }
 
-/** Whether its end, or that it could not be started, is still to be told. */
+/** Whether the process runs, so that its events are still to come. */
 function isAlive({ pid, connected, exitCode, signalCode }: ChildProcess): boolean {
   return pid !== undefined && connected && exitCode === null && signalCode === null;
 }
@@ -99,20 +99,21 @@ export function forkEmbedder(): WorkerChild<EmbedderHostMessage> {
 const vocabularyPath = fileURLToPath(new URL(`../worker/vocabulary${extname(import.meta.url)}`, import.meta.url));
 
 /**
- * How much nicer it is than engines: they come first wherever they want a core, since their threads wait for each other, so that an equal on one of
- * two cores holds up both. Measured with one stream on two cores: its worst gap is 149 ms beside an equal, 22 ms beside this, 14 to 36 ms alone.
+ * How much nicer this process is than engines. The threads of an engine wait for each other, so an equal process on one core delays all of
+ * them. Measured with one stream on two cores: the longest gap between tokens is 149 ms at equal priority, 22 ms with this, 14 to 36 ms
+ * without another process.
  */
 const VOCABULARY_NICENESS = 10;
-/** The largest that systems know. */
+/** The lowest priority of POSIX systems. */
 const MAX_NICENESS = 19;
 
-/** Forks the worker that answers questions about text. It gives way to engines from its first instruction on. */
+/** Forks the worker for queries about text, with a lower priority than engines. */
 export function forkVocabulary(): WorkerChild<VocabularyHostMessage> {
   const child = forkChild(vocabularyPath);
   try {
     if (child.pid !== undefined) setPriority(child.pid, Math.min(MAX_NICENESS, getPriority() + VOCABULARY_NICENESS));
   } catch {
-    // Where that isn't allowed, it is an equal.
+    // Not allowed here: it runs at equal priority.
   }
   return sendingJson(child);
 }
@@ -121,15 +122,15 @@ function forkChild(modulePath: string): ChildProcess {
   const compileCache = getCompileCacheDir();
   return fork(modulePath, [], {
     serialization: "advanced",
-    // With one pool thread every decode runs on the same thread, which was measured to halve its time: with several it hops
+    // With one pool thread, every decode runs on the same thread. Measured: half the time, because with several threads the decode moves
     // between cores, and llama.cpp's own threads start cold each time.
     env: {
       ...process.env,
       UV_THREADPOOL_SIZE: "1",
       ...(compileCache !== undefined && { NODE_COMPILE_CACHE: compileCache }),
     },
-    // The gateway's own Node flags, such as --inspect and its port, are not the worker's. It makes little garbage: a young
-    // generation of 1 MB instead of 16 takes 28 MB less memory.
+    // The gateway's own Node flags, such as --inspect, are not passed on. The worker makes little garbage: a young generation of 1 MB
+    // instead of 16 MB saves 28 MB of memory.
     execArgv: ["--max-semi-space-size=1"],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });

@@ -1,26 +1,26 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../clock.ts";
-import type { Parsed } from "../contract/parse.ts";
+import { messageOf, type Parsed } from "../contract/parse.ts";
 import { UnsendableError, type WorkerDeath } from "./errors.ts";
 import { createGuard } from "./guard.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import type { SpawnWorker, WorkerChild } from "./worker-child.ts";
 import { createWorkerOutput } from "./worker-output.ts";
 
-/** What the engine's host logs with. */
+/** The part of the logger that the engine's host uses. */
 export type EngineLogger = Pick<Logger, "debug" | "info" | "warn" | "error">;
 
-/** A child process as its life cycle sees it: typed messages out and in, one death. */
+/** A child process with typed messages and one death report. */
 export type WorkerProcess<Sent> = {
   readonly pid: number | undefined;
   /**
-   * Does nothing once the channel is gone: the death that took it is reported by itself. Throws `UnsendableError` where the message can't be
-   * written; then nothing of it was sent.
+   * Does nothing once the channel is closed, because the death is reported separately. Throws `UnsendableError` if the message can't be
+   * serialized; nothing was sent then.
    */
   send(message: Sent): void;
-  /** Closes the channel, at which the worker exits; kills it when it is still there after `stopGraceMs`. */
+  /** Closes the channel, upon which the worker exits. Kills it if it still runs after `stopGraceMs`. */
   end(): void;
-  /** Ends it at once. `reason` is told in its death. */
+  /** Kills it at once. The death report names `reason`. */
   kill(reason: string): void;
 };
 
@@ -36,7 +36,7 @@ type WorkerProcessOptions<Sent, Received> = {
   readonly onDeath: (death: WorkerDeath) => void;
 };
 
-/** Starts a child process. A start that fails is reported as its death. */
+/** Starts a child process. A failed start is reported as a death. */
 export function openWorker<Sent, Received>(options: WorkerProcessOptions<Sent, Received>): WorkerProcess<Sent> {
   const { spawn, clock, policy, logger, parse, onMessage, onDeath } = options;
   const guard = createGuard(logger);
@@ -98,17 +98,17 @@ export function openWorker<Sent, Received>(options: WorkerProcessOptions<Sent, R
     }
   });
   child.on("disconnect", () => {
-    // Most often the process is gone already and this is the first sign of it. One that goes on without its channel is of no use.
+    // Usually the process has exited, and this is the first sign of it. A process without its channel is of no use.
     if (exited || dead) return;
     replaceTimer(policy.stopGraceMs, () => kill("the engine's process closed its channel and did not exit"));
   });
   child.on("exit", (exitCode, signal) => {
     exited = true;
     exit = { exitCode, signal };
-    // `close` comes when the channel and the output are read to their end. It waits for ever if another process holds them open.
+    // `close` is emitted when the channel and the output have been read. It never comes if another process holds them open.
     if (dead) return;
     replaceTimer(policy.drainMs, die);
-    // Node sends no `close` when the channel was closed from this side (seen in 24.21); no message can be missed then.
+    // Node emits no `close` if the channel was closed from this side (seen in 24.21). No message can be missed then.
     if (channelClosedHere) void output.ended().then(die);
   });
   child.on("close", die);
@@ -116,7 +116,7 @@ export function openWorker<Sent, Received>(options: WorkerProcessOptions<Sent, R
   return {
     pid,
     send(message) {
-      // Without a callback a failed send becomes an `error` event.
+      // Without a callback, a failed send becomes an `error` event.
       try {
         child.send(message, () => {});
       } catch (error) {
@@ -133,8 +133,4 @@ export function openWorker<Sent, Received>(options: WorkerProcessOptions<Sent, R
     },
     kill,
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

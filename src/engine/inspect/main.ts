@@ -1,11 +1,11 @@
 /**
- * A process that opens llama.cpp as the engine does, says what it found, and ends. A driver that crashes takes this process with it
- * and nothing else.
+ * A process that opens llama.cpp as the engine does, sends a report, and exits. A driver that crashes ends only this process.
  *
- * Arguments: the choice of `--gpu`, and as JSON the `Libraries` to try one by one where llama.cpp doesn't open.
+ * Arguments: the value of `--gpu`, and, as JSON, the `Libraries` to try one by one if llama.cpp doesn't open.
  */
 import { constants } from "node:os";
 import type { GpuChoice } from "../contract/messages.ts";
+import { messageOf } from "../contract/parse.ts";
 import { openLlama } from "../llama/binding.ts";
 import type { InspectionReport, Libraries } from "./report.ts";
 
@@ -33,7 +33,7 @@ async function inspect(): Promise<InspectionReport> {
 function findLinkErrors(): Extract<InspectionReport, { type: "refused" }>["linkErrors"] {
   if (librariesText === undefined) return { variants: [] };
   const libraries: Libraries = JSON.parse(librariesText);
-  // First, since the others find llama.cpp's own parts through it.
+  // First, because the other libraries depend on it.
   const addon = findLinkError(libraries.addon);
   const driver = libraries.driver && findLinkError(libraries.driver);
   const errors = libraries.variants.map(findLinkError);
@@ -42,8 +42,8 @@ function findLinkErrors(): Extract<InspectionReport, { type: "refused" }>["linkE
 }
 
 /**
- * Has the system's loader load a library, which names what is missing: `libcuda.so.1: cannot open shared object file`. Most are no
- * add-ons of Node, so that one which loads is then refused for that reason, which is no fault of it.
+ * Loads a library to get the system loader's error, such as `libcuda.so.1: cannot open shared object file`. Most of them are not Node
+ * add-ons, so Node refuses them after they have loaded; that isn't an error here.
  */
 function findLinkError(path: string): string | undefined {
   try {
@@ -53,10 +53,6 @@ function findLinkError(path: string): string | undefined {
     if (!message.includes("did not self-register")) return message;
   }
   return undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 process.on("disconnect", () => process.exit(0));

@@ -11,9 +11,15 @@ import { mayJoinChunks } from "../contract/cuts.ts";
 import type { EngineInfo, EngineOptions } from "../contract/messages.ts";
 import type { Batcher, ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { createBatcher } from "./batcher.ts";
-import { type Log, type NativeContext, openLlama, requireCalls } from "./binding.ts";
+import {
+  type Log,
+  type NativeBindings,
+  type NativeContext,
+  type NativeGrammar,
+  openLlama,
+  requireCalls,
+} from "./binding.ts";
 import { createConstraint } from "./constraint.ts";
-import { createGrammars } from "./grammars.ts";
 import { createThreadTuner } from "./threads.ts";
 import { createByteTokens } from "./token-bytes.ts";
 import { openVocabulary } from "./vocabulary.ts";
@@ -134,6 +140,43 @@ function refuseEncoder(model: LlamaModel): void {
   if (ENCODERS.test(architecture)) {
     throw new Error(
       `This model (${architecture}) makes embeddings and can't write text. Serve a chat or completion model instead.`,
+    );
+  }
+}
+
+/** Parsed grammars that are kept, since agents repeat theirs with each request. */
+const KEPT = 32;
+
+/** Grammars that llama.cpp has parsed, by their text. */
+type Grammars = {
+  /** Throws, with a reason for the client, when llama.cpp can't parse the text. */
+  parse(gbnf: string): NativeGrammar;
+};
+
+function createGrammars(bindings: NativeBindings): Grammars {
+  const parsed = new Map<string, NativeGrammar>();
+  return {
+    parse(gbnf) {
+      const grammar = parsed.get(gbnf) ?? parseGrammar(gbnf, bindings);
+      parsed.delete(gbnf);
+      parsed.set(gbnf, grammar);
+      for (const oldest of parsed.keys()) {
+        if (parsed.size <= KEPT) break;
+        parsed.delete(oldest);
+      }
+      return grammar;
+    },
+  };
+}
+
+function parseGrammar(gbnf: string, bindings: NativeBindings): NativeGrammar {
+  try {
+    return new bindings.AddonGrammar(gbnf, { addonExports: bindings, rootRuleName: "root" });
+  } catch (error) {
+    throw new Error(
+      "llama.cpp can't parse this grammar. It must be GBNF, have a rule named `root`, name no rule that is not there, and not begin " +
+        "a rule with itself.",
+      { cause: error },
     );
   }
 }

@@ -1,6 +1,6 @@
 import { setInterval } from "node:timers";
 import { readOwnJson } from "../../json/parse.ts";
-import type { LifeSign } from "../contract/parse.ts";
+import { type LifeSign, messageOf } from "../contract/parse.ts";
 import type { Log } from "../llama/binding.ts";
 
 /** What every child process of the gateway does in the same way: it speaks with the gateway, loads one model, and ends with its channel. */
@@ -56,8 +56,4 @@ export function beat(worker: { readonly decodingSince: number | undefined }): vo
     const decodingForMs = decodingSince === undefined ? 0 : performance.now() - decodingSince;
     sendToHost<LifeSign<never>>({ type: "heartbeat", decodingForMs });
   }, HEARTBEAT_MS);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,19 +1,20 @@
 /**
- * The engine's process: loads one model and runs its sequences. It speaks the messages of `../contract/messages.ts` with the gateway and
- * ends when the gateway lets go of it, however that comes about.
+ * The engine's process: loads one model and runs its sequences. It exchanges the messages of `../contract/messages.ts` with the gateway
+ * and exits when the channel to the gateway closes.
  */
 import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../contract/messages.ts";
+import { messageOf } from "../contract/parse.ts";
 import { type LoadedModel, loadModel } from "../llama/model.ts";
-import { answerQuery } from "./answer.ts";
-import { beat, loadModelFor, messageOf, parseHostMessage, sendToHost, serveHost } from "./child.ts";
+import { beat, loadModelFor, parseHostMessage, sendToHost, serveHost } from "./child.ts";
 import { findGrammarExcess } from "./grammar-limits.ts";
 import { findBoundary } from "./head.ts";
 import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
 import { createPromptReader, type PromptReader } from "./prompt-reader.ts";
 import { Scheduler } from "./scheduler.ts";
 import { openScratchFolder } from "./scratch.ts";
+import { runQuery } from "./text-queries.ts";
 
-/** Nothing is ever asked of it: a store that may hold nothing writes nothing. */
+/** The files of a store without space, which never writes. */
 const NO_FILES: PrefixFiles = {
   newPath: () => {
     throw new Error("there is no folder for stored prefixes");
@@ -23,7 +24,7 @@ const NO_FILES: PrefixFiles = {
 
 const send: (message: WorkerMessage) => void = sendToHost;
 
-/** What only the vocabulary and llama.cpp can judge. Undefined where the sequence may run. */
+/** Checks what only the vocabulary and llama.cpp can check. Undefined means that the sequence may run. */
 function findFault(request: SequenceRequest, model: LoadedModel): Rejection | undefined {
   const { sampling, grammar, stopTokenIds = [] } = request;
   const { vocabularySize } = model.info;
@@ -50,7 +51,7 @@ function findGrammarFault(gbnf: string, { checkGrammar }: LoadedModel): Rejectio
   }
 }
 
-/** Queues the sequence, or says why not. */
+/** Queues the sequence, or returns why it can't run. */
 function admit(
   request: SequenceRequest,
   model: LoadedModel,
@@ -67,7 +68,7 @@ function admit(
   return undefined;
 }
 
-/** What goes wrong with one sequence before it runs is no reason for the others to lose their engine. */
+/** An error with one sequence before it runs must not end the engine, which others use. */
 function tryToAdmit(...given: Parameters<typeof admit>): Rejection | undefined {
   try {
     return admit(...given);
@@ -76,7 +77,7 @@ function tryToAdmit(...given: Parameters<typeof admit>): Rejection | undefined {
   }
 }
 
-/** Without a folder for it the engine runs all the same, and evaluates again what slots lose. */
+/** If no folder can be made, the engine runs without stored prefixes. */
 function openPrefixStore(maxBytes: number): PrefixStore {
   if (maxBytes > 0) {
     try {
@@ -106,14 +107,14 @@ async function serve(options: EngineOptions): Promise<void> {
       send({ type: "rejected", id, rejection: { code: "invalid_sampling", field: "grammar", reason } }),
   });
   const readPrompt = createPromptReader({ tokenizer, template, contextTokens: info.contextTokens });
-  const knowledge = { tokenizer, template, readPrompt, heldTokens: scheduler.heldTokens.bind(scheduler) };
+  const context = { tokenizer, template, readPrompt, heldTokens: scheduler.heldTokens.bind(scheduler) };
   process.on("message", (text) => {
     const message = parseHostMessage<HostMessage>(text);
     if (message.type === "submit") {
       const rejection = tryToAdmit(message.sequence, model, readPrompt, scheduler);
       if (rejection !== undefined) send({ type: "rejected", id: message.sequence.id, rejection });
     } else if (message.type === "query") {
-      send({ type: "answer", id: message.id, answer: answerQuery(message.query, knowledge) });
+      send({ type: "result", id: message.id, result: runQuery(message.query, context) });
     } else if (message.type === "cancel") scheduler.cancel(message.id);
   });
   beat(scheduler);

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import type { Prompt, Tool } from "../../generation/request.ts";
 import type { Rejection } from "../contract/messages.ts";
 import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
+import { messageOf } from "../contract/parse.ts";
 import { encodePrompt, UnusablePromptError } from "./prompt.ts";
 
 /** The tokens of a prompt that fits into a slot, or why it can't be had. */
-export type ReadPrompt = { readonly tokens: readonly number[] } | { readonly rejection: Rejection };
+type ReadPrompt = { readonly tokens: readonly number[] } | { readonly rejection: Rejection };
 
 export type PromptReader = (prompt: Prompt, tools: readonly Tool[]) => ReadPrompt;
 
@@ -93,5 +94,5 @@ function digestOf(prompt: Prompt, tools: readonly Tool[]): string {
 export function promptRejection(error: unknown): Rejection {
   return error instanceof UnusablePromptError
     ? { code: "invalid_sampling", field: error.field, reason: error.message }
-    : { code: "unrenderable_prompt", reason: error instanceof Error ? error.message : String(error) };
+    : { code: "unrenderable_prompt", reason: messageOf(error) };
 }

@@ -1,6 +1,6 @@
 import type { SequenceRequest, SequenceUpdate } from "../contract/messages.ts";
 import type { Batcher, Tokenizer, TokenScores } from "../contract/native.ts";
-import { type Drawn, drawAfter } from "./draw.ts";
+import { type Drawn, describePiece, drawAfter, scorePiece } from "./draw.ts";
 import { type Boundary, headTokensOf } from "./head.ts";
 import { describeScores } from "./logprobs.ts";
 import type { Placement } from "./placement.ts";
@@ -8,7 +8,6 @@ import { canWait, plan, type Work, wantsLogits } from "./plan.ts";
 import { charge, NOBODY_SERVED } from "./prefill-order.ts";
 import { createPrefillPace, createPrefillShare, type PrefillPace, type PrefillShare } from "./prefill-pace.ts";
 import type { PrefixStore } from "./prefix-store.ts";
-import { describePiece, scorePiece } from "./prompt-scores.ts";
 import {
   acceptToken,
   createSequence,

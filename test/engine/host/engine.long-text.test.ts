@@ -25,7 +25,7 @@ describe("a question about a long text", () => {
     bench.vocabulary.answer(tokensOf(1, 2));
     expect(await long).toEqual([1, 2]);
     expect(bench.worker.queries.map(({ query }) => query)).toEqual([{ type: "tokenize", text: "x", ...options }]);
-    bench.worker.say({ type: "answer", id: at(bench.worker.queries, 0).id, answer: tokensOf(3) });
+    bench.worker.say({ type: "result", id: at(bench.worker.queries, 0).id, result: tokensOf(3) });
     expect(await short).toEqual([3]);
     await bench.engine.stop();
   });
@@ -146,7 +146,7 @@ test("short questions of clients go there too when there are more of them than t
   await settle();
   bench.vocabulary.load();
   for (let answered = 0; answered < bench.worker.queries.length; answered += 1) {
-    bench.worker.say({ type: "answer", id: at(bench.worker.queries, answered).id, answer: tokensOf(1) });
+    bench.worker.say({ type: "result", id: at(bench.worker.queries, answered).id, result: tokensOf(1) });
     await settle();
   }
   expect(bench.worker.queries).toHaveLength(8 + 20);
@@ -161,7 +161,7 @@ test("short questions of clients go there too when there are more of them than t
   const later = bench.engine.text.tokenize(text, options, { tenant: "a" });
   await settle();
   expect(bench.worker.queries).toHaveLength(8 + 20 + 1);
-  bench.worker.say({ type: "answer", id: at(bench.worker.queries, -1).id, answer: tokensOf(1) });
+  bench.worker.say({ type: "result", id: at(bench.worker.queries, -1).id, result: tokensOf(1) });
   expect(await later).toEqual([1]);
 });
 
@@ -295,7 +295,7 @@ describe("a generation with a long prompt", () => {
     await settle();
     const { id, query } = at(bench.worker.queries, 0);
     expect(query).toEqual({ type: "price", prompt: { type: "tokens", tokens: [4, 5] }, tools: [] });
-    bench.worker.say({ type: "answer", id, answer: { type: "price", promptTokens: 2, cachedTokens: 1 } });
+    bench.worker.say({ type: "result", id, result: { type: "price", promptTokens: 2, cachedTokens: 1 } });
     expect(await price).toEqual({ promptTokens: 2, cachedTokens: 1 });
   });
 });

@@ -20,8 +20,8 @@ test("a question is answered by the worker, whatever the order of the answers", 
     { type: "detokenize", tokens: [1, 2] },
   ]);
   const [first, second] = worker.queries;
-  worker.say({ type: "answer", id: second?.id ?? 0, answer: { type: "text", text: "xy" } });
-  worker.say({ type: "answer", id: first?.id ?? 0, answer: { type: "tokens", tokens: Uint32Array.of(7) } });
+  worker.say({ type: "result", id: second?.id ?? 0, result: { type: "text", text: "xy" } });
+  worker.say({ type: "result", id: first?.id ?? 0, result: { type: "tokens", tokens: Uint32Array.of(7) } });
   expect(await tokens).toEqual([7]);
   expect(await text).toBe("xy");
 });
@@ -32,11 +32,11 @@ test("a prompt is priced by what the worker holds of it", async () => {
   const price = engine.text.price(prompt);
   const { id, query } = at(worker.queries, 0);
   expect(query).toEqual({ type: "price", prompt, tools: [] });
-  worker.say({ type: "answer", id, answer: { type: "price", promptTokens: 9, cachedTokens: 4 } });
+  worker.say({ type: "result", id, result: { type: "price", promptTokens: 9, cachedTokens: 4 } });
   expect(await price).toEqual({ promptTokens: 9, cachedTokens: 4 });
   const tooLong = expect(engine.text.price(prompt)).rejects.toBeInstanceOf(ContextLengthExceededError);
   const rejection = { code: "context_length_exceeded" as const, promptTokens: 9, contextTokens: 8, atLeast: false };
-  worker.say({ type: "answer", id: at(worker.queries, 1).id, answer: { type: "rejected", rejection } });
+  worker.say({ type: "result", id: at(worker.queries, 1).id, result: { type: "rejected", rejection } });
   await tooLong;
 });
 
@@ -47,7 +47,7 @@ test("a question that comes while the model loads waits for it", async () => {
   expect(bench.worker.queries).toEqual([]);
   bench.worker.load();
   await started;
-  bench.worker.say({ type: "answer", id: at(bench.worker.queries, 0).id, answer: { type: "text", text: "x" } });
+  bench.worker.say({ type: "result", id: at(bench.worker.queries, 0).id, result: { type: "text", text: "x" } });
   expect(await text).toBe("x");
 });
 
@@ -69,7 +69,7 @@ test("what the worker refuses is the error that a generation would get", async (
   const { engine, worker } = await createReadyBench();
   const text = engine.text.applyTemplate({ type: "chat", messages: [] });
   const rejection = { code: "unrenderable_prompt" as const, reason: "roles" };
-  worker.say({ type: "answer", id: at(worker.queries, 0).id, answer: { type: "rejected", rejection } });
+  worker.say({ type: "result", id: at(worker.queries, 0).id, result: { type: "rejected", rejection } });
   await expect(text).rejects.toBeInstanceOf(UnrenderablePromptError);
 });
 
@@ -85,7 +85,7 @@ test("a question fails when the engine is stopped, and so does every later one",
 /** Answers what the worker is asked, as long as it is asked anything. */
 async function answerAll(worker: FakeWorker): Promise<void> {
   for (let answered = 0; answered < worker.queries.length; answered += 1) {
-    worker.say({ type: "answer", id: at(worker.queries, answered).id, answer: { type: "text", text: "a" } });
+    worker.say({ type: "result", id: at(worker.queries, answered).id, result: { type: "text", text: "a" } });
     await settle();
   }
 }
@@ -144,7 +144,7 @@ test("a death while a question was open proves nothing against the only request 
   const question = bench.engine.text.detokenize([1]);
   bench.worker.die();
   bench.worker.load();
-  bench.worker.say({ type: "answer", id: at(bench.worker.queries, 0).id, answer: { type: "text", text: "a" } });
+  bench.worker.say({ type: "result", id: at(bench.worker.queries, 0).id, result: { type: "text", text: "a" } });
   expect(await question).toBe("a");
   expect(reading.outcome).toBe("running");
   bench.worker.die();

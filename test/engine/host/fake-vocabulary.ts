@@ -1,5 +1,5 @@
 import type {
-  TextAnswer,
+  QueryResult,
   VocabularyHostMessage,
   VocabularyWorkerMessage,
 } from "../../../src/engine/contract/messages.ts";
@@ -12,8 +12,8 @@ export class FakeVocabularyWorker extends FakeChild<VocabularyHostMessage, Vocab
   }
 
   /** Answers the latest question. */
-  answer(answer: TextAnswer): void {
-    this.say({ type: "answer", id: this.queries.at(-1)?.id ?? 0, answer });
+  answer(result: QueryResult): void {
+    this.say({ type: "result", id: this.queries.at(-1)?.id ?? 0, result });
   }
 
   get queries(): Extract<VocabularyHostMessage, { type: "query" }>[] {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createEventStream } from "../../../src/engine/host/event-stream.ts";
+import { createGenerationStream } from "../../../src/engine/host/generation-stream.ts";
 import { allowedToRun, judge, trialTokens } from "../../../src/engine/host/quarantine.ts";
 import { createSequenceTable } from "../../../src/engine/host/sequence-table.ts";
 import { at, requestOf } from "./helpers.ts";
@@ -7,7 +7,7 @@ import { at, requestOf } from "./helpers.ts";
 const policy = { maxDeaths: 3, clearAfterTokens: 8 };
 
 function inFlight(given: { suspect?: boolean; deaths?: number; tokens?: number; maxTokens?: number } = {}) {
-  const { writer } = createEventStream({ onStart() {}, onClose() {} });
+  const { writer } = createGenerationStream({ onStart() {}, onClose() {} });
   const request = requestOf({ maxTokens: given.maxTokens });
   const made = createSequenceTable().add(request, writer, 1);
   made.suspect = given.suspect ?? false;

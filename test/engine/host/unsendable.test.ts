@@ -125,7 +125,7 @@ describe("a question that can't be handed to the engine's process", () => {
       await expect(engine.text.applyTemplate(chat)).rejects.toBeInstanceOf(InvalidSamplingError);
     }
     const tokens = engine.text.tokenize("a", { addSpecial: false, parseSpecial: true });
-    worker.say({ type: "answer", id: at(worker.queries, 0).id, answer: { type: "tokens", tokens: Uint32Array.of(1) } });
+    worker.say({ type: "result", id: at(worker.queries, 0).id, result: { type: "tokens", tokens: Uint32Array.of(1) } });
     expect(await tokens).toEqual([1]);
   });
 
@@ -138,7 +138,7 @@ describe("a question that can't be handed to the engine's process", () => {
     ]);
     bench.worker.load();
     await started;
-    bench.worker.say({ type: "answer", id: at(bench.worker.queries, 0).id, answer: { type: "count", count: 1 } });
+    bench.worker.say({ type: "result", id: at(bench.worker.queries, 0).id, result: { type: "count", count: 1 } });
     expect(await answers).toMatchObject([{ reason: expect.any(InvalidSamplingError) }, { value: 1 }]);
   });
 });

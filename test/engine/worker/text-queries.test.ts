@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { ChatTemplate, Tokenizer } from "../../../src/engine/contract/native.ts";
 import { createControlFinder } from "../../../src/engine/llama/control-finder.ts";
-import { answerQuery, type Knowledge } from "../../../src/engine/worker/answer.ts";
 import { createPromptReader } from "../../../src/engine/worker/prompt-reader.ts";
+import { type QueryContext, runQuery } from "../../../src/engine/worker/text-queries.ts";
 
 const tokenizer: Tokenizer = {
   vocabularySize: 128,
@@ -20,7 +20,7 @@ const template: ChatTemplate = {
   stop: [],
 };
 const CONTEXT = 20;
-const model: Knowledge = {
+const model: QueryContext = {
   tokenizer,
   template,
   readPrompt: createPromptReader({ tokenizer, template, contextTokens: CONTEXT }),
@@ -30,11 +30,11 @@ const prompt = { type: "chat" as const, messages: [] };
 
 test("text becomes tokens, with the one that begins a text where that is wanted", () => {
   const query = { type: "tokenize" as const, text: "ab", parseSpecial: true };
-  expect(answerQuery({ ...query, addSpecial: false }, model)).toEqual({
+  expect(runQuery({ ...query, addSpecial: false }, model)).toEqual({
     type: "tokens",
     tokens: Uint32Array.of(97, 98),
   });
-  expect(answerQuery({ ...query, addSpecial: true }, model)).toEqual({
+  expect(runQuery({ ...query, addSpecial: true }, model)).toEqual({
     type: "tokens",
     tokens: Uint32Array.of(1, 97, 98),
   });
@@ -42,31 +42,31 @@ test("text becomes tokens, with the one that begins a text where that is wanted"
 
 test("a prompt that is to be gone on from is read, with what ends an answer to it; one that doesn't fit is refused", () => {
   const ended = { ...model, template: { ...template, stop: ["</s>"] } };
-  expect(answerQuery({ type: "read", prompt, tools: [] }, ended)).toEqual({
+  expect(runQuery({ type: "read", prompt, tools: [] }, ended)).toEqual({
     type: "prompt",
     tokens: Uint32Array.from([1, ..."rendered"].map((each) => (typeof each === "number" ? each : each.charCodeAt(0)))),
     stop: ["</s>"],
   });
   const text = { type: "text" as const, text: "ab" };
-  expect(answerQuery({ type: "read", prompt: text, tools: [] }, ended)).toMatchObject({ type: "prompt", stop: [] });
+  expect(runQuery({ type: "read", prompt: text, tools: [] }, ended)).toMatchObject({ type: "prompt", stop: [] });
   const long = { type: "text" as const, text: "x".repeat(CONTEXT) };
-  expect(answerQuery({ type: "read", prompt: long, tools: [] }, ended)).toMatchObject({
+  expect(runQuery({ type: "read", prompt: long, tools: [] }, ended)).toMatchObject({
     type: "rejected",
     rejection: { code: "context_length_exceeded" },
   });
 });
 
 test("tokens are spelled one by one, unless the vocabulary does not have one", () => {
-  expect(answerQuery({ type: "spell", tokens: [97, 98] }, model)).toEqual({ type: "pieces", pieces: ["a", "b"] });
+  expect(runQuery({ type: "spell", tokens: [97, 98] }, model)).toEqual({ type: "pieces", pieces: ["a", "b"] });
   const cut = { ...model, tokenizer: { ...tokenizer, bytes: (token: number) => (token === 97 ? [0xf0, 0x9f] : []) } };
-  expect(answerQuery({ type: "spell", tokens: [97, 98] }, cut)).toEqual({ type: "pieces", pieces: [[0xf0, 0x9f], ""] });
-  expect(answerQuery({ type: "spell", tokens: [97, 128] }, model)).toMatchObject({ type: "rejected" });
+  expect(runQuery({ type: "spell", tokens: [97, 98] }, cut)).toEqual({ type: "pieces", pieces: [[0xf0, 0x9f], ""] });
+  expect(runQuery({ type: "spell", tokens: [97, 128] }, model)).toMatchObject({ type: "rejected" });
 });
 
 test("tokens become text, control tokens spelled out; one that the vocabulary does not have is refused", () => {
-  expect(answerQuery({ type: "detokenize", tokens: [97] }, model)).toEqual({ type: "text", text: "a!" });
+  expect(runQuery({ type: "detokenize", tokens: [97] }, model)).toEqual({ type: "text", text: "a!" });
   for (const token of [128, -1, 0.5]) {
-    expect(answerQuery({ type: "detokenize", tokens: [token] }, model)).toMatchObject({
+    expect(runQuery({ type: "detokenize", tokens: [token] }, model)).toMatchObject({
       type: "rejected",
       rejection: { code: "invalid_sampling", field: "tokens" },
     });
@@ -74,10 +74,10 @@ test("tokens become text, control tokens spelled out; one that the vocabulary do
 });
 
 test("a conversation is rendered, and counted whatever its length", () => {
-  expect(answerQuery({ type: "applyTemplate", prompt, tools: [] }, model)).toEqual({ type: "text", text: "rendered" });
-  expect(answerQuery({ type: "countTokens", prompt, tools: [] }, model)).toEqual({ type: "count", count: 9 });
+  expect(runQuery({ type: "applyTemplate", prompt, tools: [] }, model)).toEqual({ type: "text", text: "rendered" });
+  expect(runQuery({ type: "countTokens", prompt, tools: [] }, model)).toEqual({ type: "count", count: 9 });
   const long = { type: "text" as const, text: "x".repeat(100_000) };
-  expect(answerQuery({ type: "countTokens", prompt: long, tools: [] }, model)).toEqual({
+  expect(runQuery({ type: "countTokens", prompt: long, tools: [] }, model)).toEqual({
     type: "count",
     count: 100_001,
   });
@@ -88,18 +88,18 @@ test("what the template does not take is told", () => {
     throw new Error("roles must alternate");
   };
   expect(
-    answerQuery({ type: "applyTemplate", prompt, tools: [] }, { ...model, template: { ...template, render } }),
+    runQuery({ type: "applyTemplate", prompt, tools: [] }, { ...model, template: { ...template, render } }),
   ).toEqual({ type: "rejected", rejection: { code: "unrenderable_prompt", reason: "roles must alternate" } });
 });
 
 test("a prompt's price is its length and what is held of it; one that does not fit is refused like its generation", () => {
-  expect(answerQuery({ type: "price", prompt, tools: [] }, model)).toEqual({
+  expect(runQuery({ type: "price", prompt, tools: [] }, model)).toEqual({
     type: "price",
     promptTokens: 9,
     cachedTokens: 7,
   });
   const long = { type: "text" as const, text: "x".repeat(CONTEXT - 1) };
-  expect(answerQuery({ type: "price", prompt: long, tools: [] }, model)).toEqual({
+  expect(runQuery({ type: "price", prompt: long, tools: [] }, model)).toEqual({
     type: "rejected",
     rejection: { code: "context_length_exceeded", promptTokens: CONTEXT, contextTokens: CONTEXT, atLeast: false },
   });

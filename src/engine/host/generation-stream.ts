@@ -1,74 +1,74 @@
 import type { FinishReason, GenerationEvent, PromptLogprob, SampledLogprob } from "../../generation/event.ts";
 import { createMailbox } from "./mailbox.ts";
 
-/** The engine's end of one generation's stream. Whatever is written after the stream closed is dropped. */
-export type EventWriter = {
+/** The engine's end of one generation's stream. What is written after the stream has closed is dropped. */
+export type GenerationWriter = {
   started(promptTokens: number, cachedTokens: number): void;
-  /** Returns what `text` does. */
+  /** Returns the same as `text`. */
   prompt(choice: number, logprobs: readonly PromptLogprob[]): number;
-  /** Returns how much text now waits for the reader, in UTF-16 code units; log-probabilities count as text of about their size. */
+  /** Returns how much text the reader has yet to take, in UTF-16 code units. Log-probabilities count as text of about their size. */
   text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): number;
   finished(choice: number, reason: FinishReason, completionTokens: number, stopString?: string): void;
-  /** Nothing follows. */
+  /** Ends the stream. */
   end(): void;
-  /** The reader gets what was written before, then `error`. */
+  /** Ends the stream with an error, after the events written before. */
   fail(error: unknown): void;
-  /** The reader gets `error` next, and nothing of what waits. */
+  /** Ends the stream with an error at once. Events that the reader has not taken are dropped. */
   abort(error: unknown): void;
 };
 
-type EventStream = {
-  readonly writer: EventWriter;
+type GenerationStream = {
+  readonly writer: GenerationWriter;
   readonly reader: AsyncIterable<GenerationEvent>;
 };
 
 type StreamHooks = {
-  /** The reader asked for the first event. */
+  /** Called when the reader asks for the first event. */
   readonly onStart: () => void;
-  /** The reader has had the end or the error, or has left. Called once, and only after `onStart`. */
-  readonly onClose: (told: Told) => void;
+  /** Called once, after `onStart`, when the reader has got the end or the error, or has left. */
+  readonly onClose: (delivered: Delivery) => void;
 };
 
-/** What a reader has heard of a generation's tokens, and what waits for it. */
-export type Told = {
-  /** The completion tokens of the choices whose ends it has had. */
+/** How many tokens a reader was told of, for billing a generation that it leaves early. */
+export type Delivery = {
+  /** The completion tokens of the choices whose `finished` event the reader has taken. */
   readonly completion: number;
-  /** Of the prompt, where that was not told; 0 where it was, or where nothing had started. */
-  readonly untoldPrompt: number;
-  readonly untoldCached: number;
+  /** The prompt tokens of a `started` event that the reader has not taken; 0 if there is none. */
+  readonly pendingPromptTokens: number;
+  readonly pendingCachedTokens: number;
 };
 
 type Waiter = PromiseWithResolvers<IteratorResult<GenerationEvent, undefined>>;
 
-/** What `next()` gives once the mailbox is empty. */
+/** The result of `next()` once the mailbox is empty. */
 type Ending = { readonly error: unknown } | "done";
 
 /**
- * Joins a writer that never waits to a reader that takes its time. The reader can be iterated once.
+ * Connects a writer that never waits to a slower reader. The reader can be iterated once.
  *
- * It is not an async generator, because the `return()` of one waits until the `next()` in progress has its event: a reader that
- * leaves between two tokens would hold its slot until the next token came.
+ * It isn't an async generator, because a generator's `return()` waits for the `next()` in progress: a reader that leaves between two
+ * tokens would hold its slot until the next token.
  */
-export function createEventStream({ onStart, onClose }: StreamHooks): EventStream {
+export function createGenerationStream({ onStart, onClose }: StreamHooks): GenerationStream {
   const mailbox = createMailbox();
   const waiters: Waiter[] = [];
   let state: "fresh" | "open" | "closed" = "fresh";
   let ending: Ending | undefined;
-  const told = { completion: 0, untoldPrompt: 0, untoldCached: 0 };
+  const delivered = { completion: 0, pendingPromptTokens: 0, pendingCachedTokens: 0 };
 
   function close(): void {
     const wasOpen = state === "open";
     state = "closed";
     mailbox.clear();
-    if (wasOpen) onClose(told);
+    if (wasOpen) onClose(delivered);
   }
 
-  function noteTold(event: GenerationEvent): void {
-    if (event.type === "finished") told.completion += event.completionTokens ?? 0;
-    if (event.type === "started") [told.untoldPrompt, told.untoldCached] = [0, 0];
+  function noteDelivery(event: GenerationEvent): void {
+    if (event.type === "finished") delivered.completion += event.completionTokens ?? 0;
+    if (event.type === "started") [delivered.pendingPromptTokens, delivered.pendingCachedTokens] = [0, 0];
   }
 
-  /** Serves those who wait. A promise's reader runs when the step in hand was handled to its end, so once a step. */
+  /** Resolves waiting reads. The reader runs after the current step was handled completely, so once a step. */
   function serve(): void {
     while (waiters.length > 0) {
       const result = take();
@@ -82,7 +82,7 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
   function take(): IteratorResult<GenerationEvent, undefined> | Failure | undefined {
     const event = mailbox.take();
     if (event !== undefined) {
-      noteTold(event);
+      noteDelivery(event);
       return { done: false, value: event };
     }
     if (ending === undefined) return state === "closed" ? { done: true, value: undefined } : undefined;
@@ -98,10 +98,10 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
     serve();
   }
 
-  const writer: EventWriter = {
+  const writer: GenerationWriter = {
     started(promptTokens, cachedTokens) {
       if (state === "closed") return;
-      [told.untoldPrompt, told.untoldCached] = [promptTokens, cachedTokens];
+      [delivered.pendingPromptTokens, delivered.pendingCachedTokens] = [promptTokens, cachedTokens];
       mailbox.started(promptTokens, cachedTokens);
       serve();
     },
@@ -157,7 +157,7 @@ export function createEventStream({ onStart, onClose }: StreamHooks): EventStrea
   return { writer, reader };
 }
 
-/** An error on its way to a reader. */
+/** An error for the reader. */
 class Failure {
   readonly error: unknown;
   constructor(error: unknown) {

@@ -1,10 +1,10 @@
 import { expect, test, vi } from "vitest";
-import { createEventStream } from "../../../src/engine/host/event-stream.ts";
+import { createGenerationStream } from "../../../src/engine/host/generation-stream.ts";
 
 function createBench() {
   const onStart = vi.fn();
   const onClose = vi.fn();
-  const { writer, reader } = createEventStream({ onStart, onClose });
+  const { writer, reader } = createGenerationStream({ onStart, onClose });
   return { onStart, onClose, writer, iterator: reader[Symbol.asyncIterator](), reader };
 }
 

@@ -1,21 +1,21 @@
 import type { Piece } from "../../generation/model.ts";
-import type { TextAnswer, TextQuery } from "../contract/messages.ts";
+import type { QueryResult, TextQuery } from "../contract/messages.ts";
 import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { tokenizeLong } from "./long-text.ts";
 import { encodePrompt, renderConversation } from "./prompt.ts";
 import { type PromptReader, promptRejection } from "./prompt-reader.ts";
 
-/** What questions about text are answered from. */
-export type Knowledge = {
+/** What queries about text need. */
+export type QueryContext = {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
   readonly readPrompt: PromptReader;
-  /** How many of a prompt's first tokens need no evaluation; none where nothing is evaluated. */
+  /** How many of a prompt's first tokens are in the KV cache. */
   readonly heldTokens: (prompt: readonly number[]) => number;
 };
 
-/** What the worker says to a question about text. */
-export function answerQuery(query: TextQuery, { tokenizer, template, readPrompt, heldTokens }: Knowledge): TextAnswer {
+/** Runs a query about text. Never throws: a failure is a result of type `rejected`. */
+export function runQuery(query: TextQuery, { tokenizer, template, readPrompt, heldTokens }: QueryContext): QueryResult {
   try {
     switch (query.type) {
       case "tokenize":
@@ -73,7 +73,7 @@ function tokenize(
   return addSpecial && beginToken !== undefined && tokens[0] !== beginToken ? [beginToken, ...tokens] : tokens;
 }
 
-function refuseUnknown(tokens: readonly number[], { vocabularySize }: Tokenizer): TextAnswer | undefined {
+function refuseUnknown(tokens: readonly number[], { vocabularySize }: Tokenizer): QueryResult | undefined {
   const unknown = tokens.find((token) => token < 0 || token >= vocabularySize || !Number.isInteger(token));
   if (unknown === undefined) return undefined;
   const reason = `The token id ${unknown} is not in this model's vocabulary, which has the ids 0 to ${vocabularySize - 1}.`;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createTriggerFinder } from "../../../src/engine/llama/trigger-finder.ts";
+import { createTriggerFinder } from "../../../src/engine/llama/constraint.ts";
 
 const bytes = (text: string): number[] => [...Buffer.from(text)];
 
