@@ -177,6 +177,56 @@ describe("a request of llama-server's", () => {
   });
 });
 
+/** What SillyTavern sends for llama.cpp where nothing was changed in its settings. */
+const SILLY_TAVERN = {
+  ...{ prompt: "Hi", max_new_tokens: 350, max_tokens: 350, n_predict: 350, num_predict: 350, num_ctx: 4_096 },
+  ...{ logprobs: 10, n_probs: 10, temperature: 0.7, top_p: 0.5, top_k: 40, top_a: 0, min_p: 0, tfs: 1, tfs_z: 1 },
+  ...{ typical_p: 1, typical: 1, skew: 0, min_tokens: 0, add_bos_token: true, seed: -1, sampler_seed: -1 },
+  ...{ rep_pen: 1.2, rep_pen_range: 0, repetition_penalty: 1.2, repetition_penalty_range: 0, repeat_penalty: 1.2 },
+  ...{ repeat_last_n: 0, rep_pen_slope: 1, frequency_penalty: 0, presence_penalty: 0, smoothing_factor: 0 },
+  ...{ smoothing_curve: 1, dry_allowed_length: 2, dry_multiplier: 0, dry_base: 1.75, dry_penalty_last_n: 0 },
+  ...{ dry_sequence_breakers: ["\n", ":", '"', "*"], xtc_threshold: 0.1, xtc_probability: 0, max_tokens_second: 0 },
+  samplers: ["penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature", "adaptive_p"],
+  ...{
+    stopping_strings: ["\nYou:"],
+    stop: ["\nYou:"],
+    truncation_length: 4_096,
+    ban_eos_token: false,
+    ignore_eos: false,
+  },
+  ...{
+    skip_special_tokens: true,
+    mirostat: 0,
+    mirostat_mode: 0,
+    mirostat_tau: 5,
+    mirostat_eta: 0.1,
+    guidance_scale: 1,
+  },
+  ...{
+    negative_prompt: "",
+    grammar_string: "",
+    grammar: "",
+    custom_token_bans: "",
+    banned_strings: [],
+    logit_bias: [],
+  },
+  ...{ api_type: "llamacpp", api_server: "http://127.0.0.1:8080", cache_prompt: true, stream: true },
+};
+
+describe("what SillyTavern sends", () => {
+  it("is understood", () => {
+    expect(decodeNativeCompletion(SILLY_TAVERN)).toMatchObject({
+      stream: true,
+      probabilities: 10,
+      wish: {
+        maxTokens: 350,
+        stop: ["\nYou:"],
+        sampling: { temperature: 0.7, topP: 0.5, topK: 40, minP: 0, repeatPenalty: 1.2, repeatLastTokens: 0 },
+      },
+    });
+  });
+});
+
 describe("the samplers of a request", () => {
   it("are off where they are not named", () => {
     expect(
