@@ -27,6 +27,7 @@ import { createState } from "../store/state.ts";
 import { readVersion } from "../version.ts";
 import { answerLengths } from "./answer-lengths.ts";
 import { createEngines, type Engines } from "./engines.ts";
+import { createLibrary } from "./library.ts";
 import { createLocalBackend } from "./local-backend.ts";
 import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
 
@@ -85,13 +86,23 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const writers = () => directory.list().filter(({ can }) => can.text).length;
   const load = createLoadControl({ ...config, models: () => writing });
   const version = readVersion();
-  const backends = await Promise.all(
-    models.map((model) => createLocalBackend(model, { config, logger, load, engine: engines.get(model.id), version })),
-  );
+  const backendOf = (model: LocalModel, known: Engines) =>
+    createLocalBackend(model, { config, logger, load, engine: known.get(model.id), version });
+  const backends = await Promise.all(models.map((model) => backendOf(model, engines)));
   const directory = createModelDirectory(backends, config);
   let writing = writers();
   directory.onChange(() => {
     writing = writers();
+  });
+  const library = createLibrary({
+    modelsDir: config.modelsDir,
+    given: models,
+    directory,
+    async serve(model) {
+      const backend = await backendOf(model, createEngines({ config, models: [model], logger }));
+      // Another pull of it may have come first.
+      if (directory.find(model.id) === undefined) directory.add(backend);
+    },
   });
   const state = createState({
     file: config.stateFile,
@@ -146,6 +157,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       generate,
       embed,
       models: directory,
+      library,
       presets,
       settings: hosts === undefined ? config : { ...config, hosts },
       state,

@@ -10,6 +10,7 @@ import type { Access } from "../keys/access.ts";
 import { fixedPresets, type PresetLibrary } from "../prompts/library.ts";
 import type { WarmUp } from "../prompts/warm-up.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
+import type { ModelLibrary } from "../routing/library.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
 import { OLLAMA_ERRORS, speak } from "./error-form.ts";
@@ -53,6 +54,8 @@ export type AppDeps = {
   /** The same for vectors and scores. */
   readonly embed: Embed;
   readonly models: ModelDirectory;
+  /** The models on this machine's disk, for who may look after them. */
+  readonly library?: ModelLibrary;
   /** Prompts that were prepared; none if absent. */
   readonly presets?: PresetLibrary;
   readonly settings: AppSettings;
@@ -125,6 +128,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const routeDeps: RouteDeps = {
     ...{ maxBodyBytes, corsOrigins },
     ...{ generate, embed, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
+    library: deps.library,
     listsPresets: settings.listPresets ?? true,
   };
   for (const route of routes) {

@@ -4,6 +4,7 @@ import type { Embed } from "../generation/embedding.ts";
 import type { Access } from "../keys/access.ts";
 import type { PresetLibrary } from "../prompts/library.ts";
 import type { WarmUp } from "../prompts/warm-up.ts";
+import type { ModelLibrary } from "../routing/library.ts";
 import type { HttpEnv } from "./context.ts";
 import { type ErrorForm, LLAMA_SERVER_ERRORS } from "./error-form.ts";
 import type { Operation } from "./openapi/operation.ts";
@@ -52,6 +53,7 @@ import {
 import { countMessageTokens, createMessage } from "./routes/messages.ts";
 import { listModels, showModel } from "./routes/models.ts";
 import { ollamaChat, ollamaGenerate } from "./routes/ollama.ts";
+import { deleteModel, pullModel } from "./routes/ollama-library.ts";
 import {
   listRunning,
   listTags,
@@ -70,6 +72,7 @@ import { showUsage } from "./routes/usage.ts";
 /** What the routes are answered with. */
 export type RouteDeps = ResponsesDeps & {
   readonly embed: Embed;
+  readonly library: ModelLibrary | undefined;
   readonly presets: PresetLibrary;
   /** Whether presets are listed among the models. */
   readonly listsPresets: boolean;
@@ -151,6 +154,8 @@ export const routes: readonly Route[] = [
   { ...ollama.running, answer: ({ models }) => listRunning(models) },
   { ...ollama.show, answer: ({ models, presets }) => showOllamaModel(models, presets) },
   { ...ollama.version, answer: showOllamaVersion },
+  { ...ollama.pull, answer: ({ library }) => pullModel(library) },
+  { ...ollama.remove, answer: ({ library }) => deleteModel(library) },
   { ...admin.listUsage, answer: ({ state, access }) => showUsage(state.usage, access) },
   { ...admin.showCache, answer: ({ cache, warmUp }) => showCache(cache, warmUp) },
   { ...admin.clearCache, answer: ({ cache }) => clearCache(cache) },

@@ -5,6 +5,7 @@ export { freeDiskBytes } from "./disk.ts";
 export { ensureModel, findModel, type LocalModel } from "./ensure.ts";
 export { GgufError, UnknownModelError } from "./errors.ts";
 export { hashFile } from "./hash.ts";
+export { removeModel } from "./installed.ts";
 export { type ListedModel, listModels } from "./list.ts";
 export type { Progress } from "./progress.ts";
 export type { ModelReference } from "./reference.ts";

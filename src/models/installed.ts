@@ -1,6 +1,6 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { parseSplitName, splitName } from "./gguf/split-name.ts";
+import { parseSplitName, splitName, splitPaths } from "./gguf/split-name.ts";
 
 /** The file names of a models folder; none when there is no such folder. */
 export async function listModelsDir(modelsDir: string): Promise<readonly string[]> {
@@ -27,4 +27,9 @@ export function findInstalled(modelsDir: string, fileNames: readonly string[], s
 export function targetNames(stem: string, count: number): readonly string[] {
   if (count === 1) return [`${stem}.gguf`];
   return Array.from({ length: count }, (_, i) => splitName(stem, i + 1, count));
+}
+
+/** Removes a model's file, all parts of it. */
+export async function removeModel({ path }: { readonly path: string }): Promise<void> {
+  await Promise.all(splitPaths(path).map((part) => rm(part, { force: true })));
 }

@@ -117,6 +117,16 @@ describe("the official ollama package", () => {
     expect((await client.version()).version).toMatch(/^\d+\.\d+\.\d+$/);
   });
 
+  test("pulls what is there, and deletes nothing that the gateway was started with", async () => {
+    const told: string[] = [];
+    for await (const { status } of await client.pull({ model, stream: true })) told.push(status);
+    expect(told).toEqual(["pulling manifest", "success"]);
+    expect(await client.pull({ model: `${model}:latest` })).toEqual({ status: "success" });
+    await expect(client.pull({ model: "llama3:8b" })).rejects.toMatchObject({ status_code: 404 });
+    await expect(client.delete({ model })).rejects.toMatchObject({ status_code: 400 });
+    await expect(client.create({ model: "mine", from: model })).rejects.toMatchObject({ status_code: 404 });
+  });
+
   test("raises errors with their status and their words", async () => {
     await expect(client.chat({ model: "llama3:8b", messages })).rejects.toMatchObject({ status_code: 404 });
     await expect(client.chat({ model, messages, options: { mirostat: 2 } })).rejects.toMatchObject({

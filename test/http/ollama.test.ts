@@ -3,9 +3,19 @@ import { z } from "zod";
 import type { Backend } from "../../src/generation/backend.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { ollamaChatAnswer, ollamaModel, ollamaRunning, ollamaTags } from "../../src/protocols/ollama/schema.ts";
+import { LibraryError, type ModelLibrary } from "../../src/routing/library.ts";
 import { createTestAccess } from "../keys/support.ts";
 import { preset } from "../prompts/support.ts";
-import { answerWith, createTestApp, jsonInit, MODEL_ID, script, servedModel, type TestAppOptions } from "./support.ts";
+import {
+  answerWith,
+  createTestApp,
+  jsonInit,
+  loopTurn,
+  MODEL_ID,
+  script,
+  servedModel,
+  type TestAppOptions,
+} from "./support.ts";
 
 const errorBody = z.strictObject({ error: z.string() });
 const user = { role: "user", content: "Hi" };
@@ -237,6 +247,66 @@ describe("Ollama's names of models", () => {
     const response = await app.request("/api/tags");
     expect(response.status).toBe(401);
     expect(errorBody.safeParse(await response.json()).success).toBe(true);
+  });
+});
+
+describe("POST /api/pull and DELETE /api/delete", () => {
+  const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1" } } };
+  const library: ModelLibrary = {
+    async pull(name, { onProgress }) {
+      if (name === "nobody") throw new LibraryError("unknown", "There is no model 'nobody'.");
+      onProgress({ phase: "connecting", receivedBytes: 0 });
+      onProgress({ phase: "downloading", receivedBytes: 5, totalBytes: 9 });
+      await loopTurn();
+      onProgress({ phase: "downloading", receivedBytes: 9, totalBytes: 9 });
+      if (name === "broken") throw new LibraryError("failed", "No source gave it.");
+      return { id: name, isNew: name === "new" };
+    },
+    async remove(name) {
+      if (name !== "new") throw new LibraryError("refused", `${name} stays.`);
+    },
+  };
+  const { app } = createTestApp({ library });
+  const send = async (method: string, path: string, body: object) => {
+    const response = await app.request(path, { ...jsonInit(body), method }, FROM_HERE);
+    return { status: response.status, text: await response.text() };
+  };
+
+  it("tell the progress line by line, and what became of it", async () => {
+    const { text } = await send("POST", "/api/pull", { model: "new" });
+    const lines = text.trimEnd().split("\n");
+    const told = lines.map((line) => z.object({ status: z.string() }).parse(JSON.parse(line)).status);
+    expect(told.at(0)).toBe("pulling manifest");
+    expect(told.at(-2)).toContain("--model");
+    expect(told.at(-1)).toBe("success");
+    expect(lines).toContain('{"status":"pulling new","digest":"new","total":9,"completed":9}');
+    expect((await send("POST", "/api/pull", { name: "old", stream: false })).text).toBe('{"status":"success"}');
+  });
+
+  it("have a status for what fails at once, and a last line for what fails later", async () => {
+    expect(await send("POST", "/api/pull", { model: "nobody" })).toEqual({
+      ...{ status: 404, text: '{"error":"There is no model \'nobody\'."}' },
+    });
+    expect((await send("POST", "/api/pull", { model: "broken" })).text).toMatch(/{"error":"No source gave it."}\n$/);
+    expect((await send("POST", "/api/pull", { model: "broken", stream: false })).status).toBe(503);
+    expect((await send("POST", "/api/pull", {})).status).toBe(400);
+  });
+
+  it("remove what may be removed", async () => {
+    expect((await send("DELETE", "/api/delete", { model: "new" })).status).toBe(200);
+    expect(await send("DELETE", "/api/delete", { model: MODEL_ID })).toMatchObject({ status: 400 });
+  });
+
+  it("are for administrators", async () => {
+    for (const [method, path] of [
+      ["POST", "/api/pull"],
+      ["DELETE", "/api/delete"],
+    ] as const) {
+      const response = await app.request(path, { ...jsonInit({ model: "new" }), method });
+      expect(response.status).toBe(403);
+      const page = { ...jsonInit({ model: "new" }), method, headers: { "content-type": "text/plain" } };
+      expect((await app.request(path, page, FROM_HERE)).status).toBe(415);
+    }
   });
 });
 

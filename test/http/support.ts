@@ -17,6 +17,7 @@ import type { Preset } from "../../src/prompts/preset.ts";
 import type { WarmUp } from "../../src/prompts/warm-up.ts";
 import { chatCompletionChunk } from "../../src/protocols/openai-responses.ts";
 import { createModelDirectory, type DirectoryOptions } from "../../src/routing/directory.ts";
+import type { ModelLibrary } from "../../src/routing/library.ts";
 import { route, routeEmbeddings } from "../../src/routing/route.ts";
 import { createState, type State } from "../../src/store/state.ts";
 import { completionChunk } from "../fixtures/openai/completions.ts";
@@ -61,6 +62,7 @@ export type TestAppOptions = {
   readonly state?: State;
   readonly access?: Access;
   readonly presets?: readonly Preset[];
+  readonly library?: ModelLibrary;
   readonly cache?: CacheControl;
   readonly warmUp?: Pick<WarmUp, "add" | "state">;
 };
@@ -93,6 +95,7 @@ export function createTestApp(options: TestAppOptions = {}) {
         ? routeEmbeddings(models)
         : composeEmbed([holdEmbeddingsToLimits(options.access.keys, options.access.meter)], routeEmbeddings(models)),
     models,
+    ...(options.library !== undefined && { library: options.library }),
     presets: fixedPresets(options.presets ?? []),
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
     ...(options.access !== undefined && { access: options.access }),

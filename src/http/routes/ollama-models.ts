@@ -4,7 +4,6 @@ import type { PresetLibrary } from "../../prompts/library.ts";
 import { modelBehind, PRESET_PREFIX, parseReference } from "../../prompts/reference.ts";
 import { refusalError } from "../../protocols/embeddings/refusal.ts";
 import { shapeVector } from "../../protocols/embeddings/vector.ts";
-import { InvalidRequestError } from "../../protocols/errors.ts";
 import { isSet } from "../../protocols/fields.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import {
@@ -14,7 +13,8 @@ import {
   OLLAMA_VERSION,
   type OllamaModel,
 } from "../../protocols/ollama/models.ts";
-import { ollamaEmbeddingsSchema, ollamaEmbedSchema, ollamaNameSchema } from "../../protocols/ollama/schema.ts";
+import { decodeOllamaName } from "../../protocols/ollama/name.ts";
+import { ollamaEmbeddingsSchema, ollamaEmbedSchema } from "../../protocols/ollama/schema.ts";
 import { createStopwatch, type Durations } from "../../protocols/ollama/stopwatch.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
@@ -44,7 +44,7 @@ export function listRunning(models: ModelDirectory): Handler<HttpEnv> {
 
 /** `POST /api/show`. Throws `ModelNotFoundError`. */
 export function showOllamaModel(models: ModelDirectory, presets: PresetLibrary): Handler<HttpEnv> {
-  return async (c) => c.json(encodeShown(findShown(c, nameOf(await readJson(c)), models, presets)));
+  return async (c) => c.json(encodeShown(findShown(c, decodeOllamaName(await readJson(c)).name, models, presets)));
 }
 
 /** `GET /api/version` */
@@ -136,12 +136,4 @@ function standIn(
 ): OllamaModel {
   const can = { ...model.can, infill: false, embeddings: false, reranking: false };
   return { id: `${PRESET_PREFIX}${id}`, can, details: model.details, createdUnixSeconds: modifiedUnixSeconds };
-}
-
-/** The model that a body names. Throws `InvalidRequestError` where it names none. */
-function nameOf(body: unknown): string {
-  const { model, name } = parseWire(ollamaNameSchema, body);
-  const named = [model, name].find((one) => isSet(one) && one !== "");
-  if (isSet(named)) return named;
-  throw new InvalidRequestError("Missing required parameter: 'model'.", "model", "missing_required_parameter");
 }

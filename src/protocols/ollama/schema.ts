@@ -171,6 +171,12 @@ export const ollamaModel = z.object({
   modified_at: z.iso.datetime(),
 });
 
+/** An answer of `/api/pull`, or a line of one. */
+export const ollamaProgress = z.union([
+  z.object({ status: text, digest: text.optional(), total: count.optional(), completed: count.optional() }),
+  z.object({ error: text }),
+]);
+
 export const ollamaVersion = z.object({ version: text });
 
 export const ollamaError = z.object({ error: text });

@@ -12,7 +12,7 @@ logging.disable(logging.CRITICAL)
 litellm.telemetry = False
 litellm.suppress_debug_info = True
 
-BASES = {"openai": f"{URL}/v1", "hosted_vllm": f"{URL}/v1", "anthropic": URL}
+BASES = {"openai": f"{URL}/v1", "hosted_vllm": f"{URL}/v1", "anthropic": URL, "ollama_chat": URL}
 
 
 def ask(provider, content=QUESTION, **options):

@@ -25,7 +25,10 @@ const generate = script(async function* (request) {
 /** An app that keeps something of each kind, with what stands for the `{…}` of each path. */
 async function createFilledApp() {
   const model = servedModel(generate, { embed });
-  const { app } = createTestApp({ models: [{ ...model, can: { ...model.can, reranking: true } }] });
+  const { app } = createTestApp({
+    models: [{ ...model, can: { ...model.can, reranking: true } }],
+    library: { pull: async () => ({ id: MODEL_ID, isNew: true }), remove: async () => {} },
+  });
   const create = async (path: string, body: unknown) =>
     identified.parse(await (await app.request(path, jsonInit(body))).json()).id;
   const chat = await create("/v1/chat/completions", { model: MODEL_ID, messages: [message], store: true });

@@ -12,6 +12,7 @@ import {
   ollamaGenerateSchema,
   ollamaModel,
   ollamaNameSchema,
+  ollamaProgress,
   ollamaRunning,
   ollamaTags,
   ollamaVersion,
@@ -33,6 +34,8 @@ const WORDS =
 const model = "smollm2-135m-instruct";
 const messages = [{ role: "user", content: "Why is the sky blue?" }];
 const options = { temperature: 0, num_predict: 30 };
+
+const name = { name: "OllamaName", schema: ollamaNameSchema, examples: { "a model": { model } } };
 
 /** An answer that is whole, or comes as lines of the same. */
 function linesOf(name: string, schema: z.ZodType): Operation["answers"] {
@@ -144,7 +147,7 @@ export const show: Operation = {
   path: "/api/show",
   id: "ollamaShow",
   summary: "Shows one model, as Ollama does",
-  request: { name: "OllamaName", schema: ollamaNameSchema, examples: { "a model": { model } } },
+  request: name,
   answers: answerOf("What is known of it.", "OllamaModel", ollamaModel),
   errors: GENERATION_ERRORS,
 };
@@ -157,4 +160,31 @@ export const version: Operation = {
   summary: "Says which version of Ollama's API is spoken",
   answers: answerOf("Ollama's version, not Sluice's.", "OllamaVersion", ollamaVersion),
   errors: [],
+};
+
+export const pull: Operation = {
+  ...common,
+  method: "post",
+  path: "/api/pull",
+  id: "ollamaPull",
+  summary: "Downloads a model and serves it until the gateway ends",
+  description:
+    "Takes names of the catalogue and `hf:owner/repo:QUANT`. A client that leaves breaks the download off; the next goes on from there.",
+  request: name,
+  answers: linesOf("OllamaProgress", ollamaProgress),
+  errors: GENERATION_ERRORS,
+  access: "admin",
+};
+
+export const remove: Operation = {
+  ...common,
+  method: "delete",
+  path: "/api/delete",
+  id: "ollamaDelete",
+  summary: "Ends a model that was pulled and removes its file",
+  description: "Refuses the models that the gateway was started with.",
+  request: name,
+  answers: answerOf("It is gone.", "OllamaProgress", ollamaProgress),
+  errors: GENERATION_ERRORS,
+  access: "admin",
 };

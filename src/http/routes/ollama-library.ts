@@ -1,0 +1,113 @@
+import type { Handler } from "hono";
+import { decodeOllamaName } from "../../protocols/ollama/name.ts";
+import { LibraryError, type LibraryFault, type ModelLibrary, type PullProgress } from "../../routing/library.ts";
+import type { HttpEnv } from "../context.ts";
+import { HttpError } from "../errors.ts";
+import { JSON_LINES } from "../event-stream.ts";
+import { readJson } from "../json-body.ts";
+
+const STATUSES: Readonly<Record<LibraryFault, number>> = { unknown: 404, refused: 400, busy: 503, failed: 503 };
+
+const PHASES: Readonly<Record<PullProgress["phase"], string>> = {
+  connecting: "pulling manifest",
+  downloading: "pulling",
+  verifying: "verifying sha256 digest",
+  extracting: "extracting",
+  waiting: "waiting for another download of it",
+};
+
+/** Lines that wait for a client that reads slowly; more are left out. */
+const MAX_WAITING = 64;
+
+/** `POST /api/pull`, with its progress as lines of JSON unless told otherwise. What fails before there is progress has a status of its own. */
+export function pullModel(library: ModelLibrary | undefined): Handler<HttpEnv> {
+  return async (c) => {
+    // Taken before the body is read: reading a chunked body puts another Request in its place.
+    const connection = c.req.raw.signal;
+    const { name, stream } = decodeOllamaName(await readJson(c));
+    const left = new AbortController();
+    const signal = AbortSignal.any([connection, left.signal]);
+    const begun = Promise.withResolvers<void>();
+    let tell: (line: object) => void = () => {};
+    const done = libraryOf(library)
+      .pull(name, {
+        signal,
+        onProgress(progress) {
+          begun.resolve();
+          tell(encodeProgress(name, progress));
+        },
+      })
+      .catch((error: unknown) => {
+        throw describe(error);
+      });
+    done.then(() => begun.resolve(), begun.reject);
+    if (!stream) {
+      await done;
+      return c.json({ status: "success" });
+    }
+    await begun.promise;
+
+    const body = new ReadableStream<Uint8Array>(
+      {
+        start(controller) {
+          const write = (line: object) => controller.enqueue(Buffer.from(`${JSON.stringify(line)}\n`));
+          write({ status: PHASES.connecting });
+          tell = (line) => {
+            if (Number(controller.desiredSize) > 0) write(line);
+          };
+          const end = (line: object) => {
+            tell = () => {};
+            if (signal.aborted) return;
+            write(line);
+            controller.close();
+          };
+          done.then(
+            ({ isNew }) => {
+              if (isNew) write({ status: "served until the gateway ends; start it with --model to keep it" });
+              end({ status: "success" });
+            },
+            (error: unknown) => end({ error: error instanceof Error ? error.message : String(error) }),
+          );
+        },
+        cancel: () => left.abort(),
+      },
+      { highWaterMark: MAX_WAITING },
+    );
+    return new Response(body, { headers: JSON_LINES.headers });
+  };
+}
+
+/** `DELETE /api/delete` */
+export function deleteModel(library: ModelLibrary | undefined): Handler<HttpEnv> {
+  return async (c) => {
+    const { name } = decodeOllamaName(await readJson(c));
+    await libraryOf(library)
+      .remove(name)
+      .catch((error: unknown) => {
+        throw describe(error);
+      });
+    return c.json({ status: "success" });
+  };
+}
+
+function libraryOf(library: ModelLibrary | undefined): ModelLibrary {
+  if (library !== undefined) return library;
+  throw new HttpError(
+    404,
+    "This gateway has no folder of models that could be pulled or deleted.",
+    "unsupported_model",
+  );
+}
+
+function encodeProgress(name: string, { phase, receivedBytes, totalBytes }: PullProgress): object {
+  const status = PHASES[phase];
+  if (phase !== "downloading" || totalBytes === undefined) return { status };
+  // Clients tell the parts of a model apart by their digests.
+  return { status: `${status} ${name}`, digest: name, total: totalBytes, completed: receivedBytes };
+}
+
+function describe(error: unknown): unknown {
+  return error instanceof LibraryError
+    ? new HttpError(STATUSES[error.fault], error.message, `model_${error.fault}`)
+    : error;
+}

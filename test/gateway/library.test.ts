@@ -1,0 +1,101 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createLibrary } from "../../src/gateway/library.ts";
+import type { LocalModel } from "../../src/models/index.ts";
+import { createModelDirectory } from "../../src/routing/directory.ts";
+import { LibraryError } from "../../src/routing/library.ts";
+import { servedModel } from "../fixtures/served-model.ts";
+import { writeGguf } from "../models/support/gguf-writer.ts";
+import { startHub } from "../models/support/hub.ts";
+import { tempDir } from "../models/support/temp-dir.ts";
+
+const NAME = "hf:owner/repo:Q8_0";
+const FILE = "owner--repo--Q8_0.gguf";
+
+async function createTestLibrary(given: readonly LocalModel[] = []) {
+  const modelsDir = await tempDir();
+  const { env } = await startHub({ "tiny-Q8_0.gguf": writeGguf() });
+  const directory = createModelDirectory([]);
+  const closed: string[] = [];
+  const library = createLibrary({
+    ...{ modelsDir, env, given, directory },
+    async serve({ id, aliases }) {
+      directory.add(servedModel({ id, aliases, close: async () => void closed.push(id) }));
+    },
+  });
+  const phases: string[] = [];
+  const pull = (name: string, signal = new AbortController().signal) =>
+    library.pull(name, { signal, onProgress: ({ phase }) => void phases.push(phase) });
+  const files = async () => (await readdir(modelsDir)).filter((name) => name.endsWith(".gguf"));
+  return { library, pull, phases, directory, closed, modelsDir, files };
+}
+
+const faultOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => "none",
+    (error: unknown) => (error instanceof LibraryError ? error.fault : String(error)),
+  );
+
+describe("the models folder of a gateway", () => {
+  it("takes a model from the hub, by Ollama's name for it too, and serves it", async () => {
+    const { pull, phases, directory, files } = await createTestLibrary();
+    const { id, isNew } = await pull("hf.co/owner/repo:Q8_0");
+    expect([isNew, await files()]).toEqual([true, [FILE]]);
+    expect(phases).toContain("downloading");
+    expect(directory.resolve(id).id).toBe(id);
+    expect(await pull(NAME)).toEqual({ id, isNew: false });
+  });
+
+  it("ends a model that was pulled and removes its file", async () => {
+    const { library, pull, directory, closed, files } = await createTestLibrary();
+    const { id } = await pull(NAME);
+    await library.remove(NAME);
+    expect([closed, await files(), directory.list()]).toEqual([[id], [], []]);
+    expect(await faultOf(library.remove(NAME))).toBe("unknown");
+  });
+
+  it("keeps what the gateway was started with", async () => {
+    const first = await createTestLibrary();
+    const { id } = await first.pull(NAME);
+    const given = { id, aliases: [], path: FILE, sizeBytes: 1 } as unknown as LocalModel;
+    const { library, modelsDir, files } = await createTestLibrary([given]);
+    await writeFile(join(modelsDir, FILE), writeGguf());
+    expect(await faultOf(library.remove(NAME))).toBe("refused");
+    expect(await files()).toEqual([FILE]);
+  });
+
+  it.each([
+    "nobody",
+    "",
+    "./model.gguf",
+    "/etc/passwd",
+    "~/x.gguf",
+    "https://example.com/m.gguf",
+    "http://127.0.0.1:1/m.gguf",
+    "hf:x",
+  ])("knows no %j", async (name) => {
+    const { library, pull, files } = await createTestLibrary();
+    expect(await faultOf(pull(name))).toBe("unknown");
+    expect(await faultOf(library.remove(name))).toBe("unknown");
+    expect(await files()).toEqual([]);
+  });
+
+  it("says why a model can't be had", async () => {
+    const { pull } = await createTestLibrary();
+    expect(await faultOf(pull("hf:owner/other:Q8_0"))).toBe("failed");
+  });
+
+  it("pulls two at once, and no more", async () => {
+    const { pull } = await createTestLibrary();
+    const all = await Promise.all([pull(NAME), pull(NAME), pull(NAME)].map(faultOf));
+    expect(all.toSorted()).toEqual(["busy", "none", "none"]);
+    expect(await faultOf(pull(NAME))).toBe("none");
+  });
+
+  it("stops where nobody waits", async () => {
+    const { pull, files } = await createTestLibrary();
+    expect(await faultOf(pull(NAME, AbortSignal.abort("left")))).toBe("left");
+    expect(await files()).toEqual([]);
+  });
+});
