@@ -211,6 +211,15 @@ describe("POST /completion", () => {
     ]);
   });
 
+  it("refuses biases of texts that have too many tokens", async () => {
+    const text = { ...modelText, tokenize: async (part: string) => Array.from(part, () => 7) };
+    const { app } = createTestApp({ models: [servedModel(script([]), { text })] });
+    const biases = Array.from({ length: 10 }, (_, index) => [`${index}${"a".repeat(250)}`, 1]);
+    const response = await app.request("/completion", init({ logit_bias: biases }));
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { param: "logit_bias" } });
+  });
+
   it("ends an answer by its lines, leaves the engine, and counts what was spent", async () => {
     const left = { count: 0 };
     const generate = endless((index) => (index === 3 ? "\nback" : "  code"), left);

@@ -24,6 +24,9 @@ import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../
 import { readJson } from "../json-body.ts";
 import { chooseFirst, chooseModel } from "../model.ts";
 
+/** Far more than anybody bans, and few enough to be looked at for each token. */
+const MAX_BIASED_TOKENS = 2_048;
+
 /** `POST /completion`, llama-server's, whole and streamed. */
 export function nativeCompletion(deps: EndpointDeps): Handler<HttpEnv> {
   return answerCalls(nativeEndpoint(deps, decodeNativeCompletion), deps);
@@ -109,8 +112,17 @@ async function settleBiases(
   for (const [text, bias] of biases) {
     const tokens = await tokenize(text, { addSpecial: false, parseSpecial: false }, asker);
     for (const token of tokens) logitBias.push([token, bias]);
+    if (logitBias.length > MAX_BIASED_TOKENS) throw tooManyBiases();
   }
   return { ...sampling, logitBias };
+}
+
+function tooManyBiases(): InvalidRequestError {
+  return new InvalidRequestError(
+    `Invalid 'logit_bias': its texts have more than ${MAX_BIASED_TOKENS} tokens. Send fewer or shorter ones.`,
+    "logit_bias",
+    "array_above_max_length",
+  );
 }
 
 /** `POST /embedding`, llama-server's. */

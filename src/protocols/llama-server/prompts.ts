@@ -9,6 +9,7 @@ export type MixedPrompt = { readonly type: "mixed"; readonly parts: readonly (st
 export type NativePrompt = Extract<Prompt, { type: "text" | "tokens" | "infill" }> | MixedPrompt;
 
 const MAX_PROMPTS = 128;
+/** Of all mixed prompts of a request: each is a question to the vocabulary. */
 const MAX_PARTS = 1_024;
 
 const A_PROMPT = "a string, an array of token ids and strings, or an array of such prompts";
@@ -41,7 +42,8 @@ function readPrompts(value: unknown): Read {
     if ("fault" in read) return read;
     list.push(...read.prompts);
   }
-  return { prompts: list };
+  const parts = list.reduce((sum, prompt) => sum + (prompt.type === "mixed" ? prompt.parts.length : 0), 0);
+  return parts > MAX_PARTS ? { fault: tooLong(value, MAX_PARTS, []) } : { prompts: list };
 }
 
 function readPrompt(value: unknown, path: readonly number[]): Read {

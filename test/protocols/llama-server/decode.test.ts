@@ -55,6 +55,7 @@ describe("a prompt of llama-server's", () => {
     [{ prompt_string: "a", multimodal_data: ["aGk="] }],
     [[1, ["a"]]],
     [Array.from({ length: 129 }, () => "a")],
+    [Array.from({ length: 100 }, () => Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? 1 : "a")))],
   ])("is refused by its name where it is none: %j", (prompt) => {
     expect(refusal({ prompt }).param).toMatch(/^prompt/);
   });
