@@ -28,6 +28,8 @@ export type LibraryOptions = {
 /** The models folder, for who looks after the gateway from elsewhere. */
 export function createLibrary({ modelsDir, env = process.env, given, directory, serve }: LibraryOptions): ModelLibrary {
   let catalogue: ReturnType<typeof loadCatalogue> | undefined;
+  /** By the ids under which they are served. */
+  const pulled = new Map<string, ModelReference>();
   let pulls = 0;
 
   /** Never a path or a URL: who may ask over HTTP may still not look around on this machine or in its network. */
@@ -48,8 +50,18 @@ export function createLibrary({ modelsDir, env = process.env, given, directory, 
     );
   }
 
+  function refuseGiven(id: string): void {
+    if (!given.some((model) => model.id === id)) return;
+    throw new LibraryError(
+      "refused",
+      `${id} is one of the models that the gateway was started with. Start it without that one, and remove the file.`,
+    );
+  }
+
   return {
     async pull(name, { signal, onProgress }) {
+      const served = directory.find(name);
+      if (served !== undefined) return { id: served.id, isNew: false };
       const reference = await resolve(name);
       if (pulls >= MAX_PULLS)
         throw new LibraryError("busy", `${MAX_PULLS} models are being pulled already. Wait for one.`);
@@ -58,6 +70,7 @@ export function createLibrary({ modelsDir, env = process.env, given, directory, 
         const model = await ensureModel(reference, { modelsDir, env, signal, onProgress });
         const isNew = directory.find(model.id) === undefined;
         if (isNew) await serve(model);
+        pulled.set(model.id, reference);
         return { id: model.id, isNew };
       } catch (error) {
         throw signal.aborted ? error : inWords(error);
@@ -67,18 +80,16 @@ export function createLibrary({ modelsDir, env = process.env, given, directory, 
     },
 
     async remove(name) {
-      const reference = await resolve(name);
-      if (given.some(({ id }) => id === reference.id)) {
-        throw new LibraryError(
-          "refused",
-          `${reference.id} is one of the models that the gateway was started with. Start it without that one, and remove the file.`,
-        );
-      }
+      const served = directory.find(name)?.id ?? name;
+      refuseGiven(served);
+      const reference = pulled.get(served) ?? (await resolve(name));
+      refuseGiven(reference.id);
       const model = await findModel(reference, modelsDir).catch((error: unknown) => {
         throw inWords(error);
       });
       if (model === undefined) throw new LibraryError("unknown", `${reference.id} is not in the models folder.`);
       await directory.remove(model.id)?.close?.();
+      pulled.delete(model.id);
       await removeModel(model);
     },
   };

@@ -55,6 +55,14 @@ describe("the models folder of a gateway", () => {
     expect(await faultOf(library.remove(NAME))).toBe("unknown");
   });
 
+  it("knows a model that it has pulled by the name in the lists, with its tag too", async () => {
+    const { library, pull, files } = await createTestLibrary();
+    const { id } = await pull(NAME);
+    expect(await pull(id)).toEqual({ id, isNew: false });
+    await library.remove(id.toUpperCase());
+    expect(await files()).toEqual([]);
+  });
+
   it("keeps what the gateway was started with", async () => {
     const first = await createTestLibrary();
     const { id } = await first.pull(NAME);
