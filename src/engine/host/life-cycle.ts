@@ -10,7 +10,7 @@ import type { SpawnWorker } from "./worker-child.ts";
 import { type EngineLogger, openWorker, type WorkerProcess } from "./worker-process.ts";
 
 /**
- * The life of a child process with a model in it, the same for engines, embedders and vocabularies:
+ * The life cycle of a child process with a model, for engines, embedders and vocabularies:
  *
  *     unloaded ── load, request ──▶ loading ── loaded ──▶ ready ◀── loaded ── restarting
  *        ▲                           ▲   │                │  │                 ▲   │  ▲
@@ -20,84 +20,84 @@ import { type EngineLogger, openWorker, type WorkerProcess } from "./worker-proc
  *        │                                                │
  *        └────────── exit ────────── unloading ◀── unload, idle ── (from loading and restarting, too)
  *
- * `stop` leads to `stopped` from anywhere, for good. A process that is kept only while it is used (`idleMs`) and dies with nothing in hand
- * is not restarted: it is unloaded. If something is in hand when an unloading process has exited, the next is loaded for it.
+ * `stop` leads to the final state `stopped` from any other. A process that is kept only while it is used (`idleMs`) and dies without work
+ * becomes unloaded instead of restarting. If there is work when an unloading process has exited, the next process is loaded.
  */
 export type LifeState = BackendState | "stopped";
 
 type UnloadOptions = {
-  /** True, the default: what the process has in hand is finished first. False: it fails with `EngineUnavailableError`. */
+  /** Whether the process finishes its work first; true by default. Otherwise the work fails with `EngineUnavailableError`. */
   readonly drain?: boolean;
 };
 
-/** A child process as those see it who keep its model, whatever it does with that. */
+/** The part of a life cycle that engines and embedders expose. */
 export type Living<Info> = {
   readonly state: LifeState;
-  /** What the last process found when it had loaded; undefined until the first has. */
+  /** What the last process reported about the model; undefined until the first process has loaded it. */
   readonly info: Info | undefined;
-  /** The process id of the worker that lives now. */
+  /** The process id of the current worker. */
   readonly pid: number | undefined;
-  /** Calls `listener` after each change of the state, until the function that it returns is called; of `ready` before it is given any work. */
+  /** Calls `listener` after each change of the state; for `ready`, before any work is sent. Returns a function that unsubscribes. */
   onStateChange(listener: (state: LifeState) => void): () => void;
   /**
-   * Loads the model, also where that has failed before. Rejects with `EngineLoadError` when it can't be loaded, and with
-   * `EngineStoppedError` when it is stopped or unloaded meanwhile. Resolves at once where it is loaded.
+   * Loads the model, even if an earlier load failed. Rejects with `EngineLoadError` if it can't be loaded, and with `EngineStoppedError` if
+   * it is stopped or unloaded meanwhile. Resolves at once if it is loaded.
    */
   load(): Promise<Info>;
-  /** Ends the process, until `load` or the next request. Resolves when it has exited. */
+  /** Ends the process until the next `load` or request. Resolves when it has exited. */
   unload(options?: UnloadOptions): Promise<void>;
-  /** Ends the process for good, and fails what is in hand with `EngineUnavailableError`. Resolves when it has exited. */
+  /** Ends the process for good and fails its work with `EngineUnavailableError`. Resolves when it has exited. */
   stop(): Promise<void>;
 };
 
 type LifeCycle<Info> = Living<Info> & {
-  /** There is a request: sees to it that a process is there or on its way. Throws `EngineUnavailableError` where none will be for now. */
+  /** Starts a process for a request unless one is running or starting. Throws `EngineUnavailableError` if none can be started now. */
   demand(): void;
-  /** What `info` is, once it is known: a `demand` if need be. Rejects with `EngineUnavailableError`. */
+  /** Resolves to `info` once it is known, with a `demand` if needed. Rejects with `EngineUnavailableError`. */
   known(): Promise<Info>;
-  /** Ends a process that hangs; another takes its place where it is needed. */
+  /** Kills a process that hangs. It is replaced if there is work. */
   kill(reason: string): void;
-  /** What there is in hand may have changed: the process may be idle now, or be needed. */
+  /** To be called after the amount of work has changed: the process may have become idle or busy. */
   look(): void;
 };
 
 type LifeCycleOptions<Sent, Info, News extends { readonly type: string }> = {
   /** For logs, such as "the engine". */
   readonly name: string;
-  /** What a client is told where the model can't be loaded: a sentence. */
+  /** The sentence that clients get if the model can't be loaded. */
   readonly failure: string;
   readonly modelPath: string;
   readonly spawn: SpawnWorker<Sent>;
   readonly parse: (value: unknown) => Parsed<LifeSign<Info> | News>;
-  /** The first message that a process is sent. */
+  /** The first message to a process. */
   readonly loadMessage: () => Sent;
-  /** What of `info` is logged. */
+  /** The fields of `info` to log. */
   readonly facts?: (info: Info) => object;
   /** Whether a loaded process sends heartbeats. */
   readonly beats: boolean;
-  /** Its timers must end nothing but themselves. */
+  /** Its timer callbacks must not throw (see `guardClock`). */
   readonly clock: Clock;
   readonly policy: LifePolicy;
   readonly logger: EngineLogger;
-  /** What the processes work on. */
+  /** The work of the processes. */
   readonly work: Work<Sent, News>;
 };
 
 type LifePolicy = Omit<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
 
 type Work<Sent, News> = {
-  /** Whether anything waits for a process or is with it. */
+  /** Whether there is any work, waiting or submitted. */
   isInHand(): boolean;
-  /** Whether the process has anything to finish. */
+  /** Whether the process has work to finish. */
   isSubmitted(): boolean;
-  /** A process has loaded: what waits goes to it. */
+  /** A process has loaded and takes the waiting work. */
   onReady(send: (message: Sent) => void): void;
-  /** Nothing more is to go to this process; what it has it will finish. */
+  /** The process takes no more work. It still finishes what it has. */
   onHold(): void;
   onNews(news: News): void;
   /** The process of the last `onReady` is gone. */
   onLost(): void;
-  /** Everything in hand is to fail with this. */
+  /** All work must fail with this error. */
   onFailed(error: EngineUnavailableError): void;
 };
 
@@ -112,9 +112,9 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
   let child: WorkerProcess<Sent> | undefined;
   let info: Info | undefined;
   let loadFailure: string | undefined;
-  let loading = promiseNobodyNeedsToHear<Info>();
+  let loading = handledPromise<Info>();
   let exited = Promise.withResolvers<void>();
-  /** Somebody waits for `load` and is told how it went. */
+  /** Whether a caller waits for `load` and gets its error. */
   let isAsked = false;
   /** The process was told to exit. */
   let isEnding = false;
@@ -123,7 +123,7 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
   let failedRestarts = 0;
   let failures = 0;
   let retryAt = 0;
-  /** One of: the end of idleness, the next restart, the next try after a failure. */
+  /** The timer of the idle limit, the next restart, or the next try after a failure. */
   let cancelTimer: (() => void) | undefined;
   const watchdog = createWatchdog({ clock, policy, onHung: (reason) => child?.kill(reason) });
 
@@ -188,12 +188,12 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
     else watchdog.stop();
     change("ready");
     loading.resolve(found);
-    loading = promiseNobodyNeedsToHear();
+    loading = handledPromise();
     work.onReady(send);
     look();
   }
 
-  /** What to do when the worker's process has ended, for whatever reason. */
+  /** Handles the end of the worker's process. */
   function bury(death: WorkerDeath): void {
     const pid = child?.pid;
     const cause = { ...death, reason: loadFailure ?? death.reason };
@@ -248,7 +248,7 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
     change("failed");
     rejectLoading(new EngineLoadError(given.modelPath, cause));
     work.onFailed(unavailable());
-    // One that never could be loaded waits for somebody who asks.
+    // If the model has never been loaded, the next request or `load` tries again.
     if (!isKept || info === undefined) return;
     logger.error({ delayMs }, `${name} is given up for now, and tried again later`);
     cancelTimer = clock.after(delayMs, begin);
@@ -257,7 +257,7 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
   function rejectLoading(error: Error): void {
     isAsked = false;
     loading.reject(error);
-    loading = promiseNobodyNeedsToHear();
+    loading = handledPromise();
   }
 
   function haveExited(): void {
@@ -289,7 +289,7 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
     work.onHold();
   }
 
-  /** Why there is no process now and won't be one for now. */
+  /** The error for requests while no process can be started. */
   function unavailable(): EngineUnavailableError {
     if (state !== "failed") {
       return new EngineUnavailableError(
@@ -370,7 +370,7 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
   };
 }
 
-function promiseNobodyNeedsToHear<T>(): PromiseWithResolvers<T> {
+function handledPromise<T>(): PromiseWithResolvers<T> {
   const settled = Promise.withResolvers<T>();
   settled.promise.catch(() => {});
   return settled;

@@ -1,32 +1,32 @@
-/** How patient the host is with its worker, and with the requests that kill it. */
+/** The time limits for workers, and the limits for requests that kill them. */
 export type SupervisionPolicy = {
-  /** A model that has not loaded after so long counts as a failed load. */
+  /** How long loading a model may take. */
   readonly loadTimeoutMs: number;
-  /** A loaded worker that sends no heartbeat for so long hangs and is killed. */
+  /** How long a loaded worker may send no heartbeat before it is killed. */
   readonly heartbeatTimeoutMs: number;
-  /** A single native call may take so long, by the worker's own account, before the worker is killed. */
+  /** How long a single native call may take, as reported by the worker, before the worker is killed. */
   readonly decodeTimeoutMs: number;
-  /** How long a worker that was asked to end may take before it is killed. */
+  /** How long a worker may take to exit before it is killed. */
   readonly stopGraceMs: number;
-  /** How long after a worker's exit its last messages and output are still read. */
+  /** How long to read a worker's last messages and output after its exit. */
   readonly drainMs: number;
-  /** The pause before the second restart in a row (the first is made at once); doubled for each one after. */
+  /** The pause before the second restart in a row, doubled for each further one. The first has no pause. */
   readonly restartDelayMs: number;
   readonly maxRestartDelayMs: number;
-  /** A worker that lived so long after it loaded starts the count of restarts anew. */
+  /** How long a worker must run after loading to reset the count of restarts. */
   readonly healthyAfterMs: number;
-  /** So many restarts in a row whose model did not load, and the engine is given up for a while. */
+  /** After how many failed restarts in a row the engine becomes `failed`. */
   readonly maxFailedRestarts: number;
-  /** How long an engine that was given up fails its requests before it is tried again; doubled for each failure after. */
+  /** How long a failed engine rejects requests before the next try, doubled for each further failure. */
   readonly retryDelayMs: number;
   readonly maxRetryDelayMs: number;
-  /** A process with nothing to do for so long is ended, and started again by the next request. Undefined: it is kept. */
+  /** How long a process may be idle before it is ended, until the next request. Undefined means that it is kept. */
   readonly idleMs: number | undefined;
-  /** A request under which the worker died so often, the last time with nothing else in hand, is given up. */
+  /** A request fails after this many deaths of its worker, if it was alone at the last one. */
   readonly maxDeaths: number;
-  /** A suspect must bring so many tokens, alone, to be run together with others again; doubled for each death beyond the usual. */
+  /** How many tokens a suspect must produce alone before it runs with others again, doubled for each further death. */
   readonly clearAfterTokens: number;
-  /** How much text of one request may wait for its reader, in UTF-16 code units. */
+  /** How much unread text one request may have, in UTF-16 code units. */
   readonly maxUnreadChars: number;
 };
 
@@ -49,8 +49,8 @@ export const DEFAULT_POLICY: SupervisionPolicy = {
 };
 
 /**
- * For processes that live only while they are used: their memory is worth more than the second that a load takes. One that can't load the
- * model says so at once, and the next request tries again.
+ * The policy of processes that run only while they are used, since their memory is worth more than the second that loading takes. A failed
+ * load is reported at once, and the next request tries again.
  */
 export const ON_DEMAND_POLICY: SupervisionPolicy = {
   ...DEFAULT_POLICY,
@@ -61,8 +61,8 @@ export const ON_DEMAND_POLICY: SupervisionPolicy = {
 };
 
 /**
- * The pause before the next restart, in ms, when `restartsInARow` went before it: none for the first, since most deaths are
- * single and a client is waiting, then doubling from `restartDelayMs` to `maxRestartDelayMs`.
+ * The pause in ms before the next restart, after `restartsInARow` others: none before the first, since most deaths are single and clients
+ * wait; then from `restartDelayMs` to `maxRestartDelayMs`, doubled each time.
  */
 export function restartDelayMs(
   restartsInARow: number,
@@ -72,7 +72,7 @@ export function restartDelayMs(
   return Math.min(policy.restartDelayMs * 2 ** (restartsInARow - 1), policy.maxRestartDelayMs);
 }
 
-/** The pause before an engine that was given up is tried again, in ms, after it was given up `failures` times before. */
+/** The pause in ms before a failed engine is tried again, after `failures` earlier failures. */
 export function retryDelayMs(
   failures: number,
   policy: Pick<SupervisionPolicy, "retryDelayMs" | "maxRetryDelayMs">,

@@ -2,26 +2,26 @@ import type { SupervisionPolicy } from "./policy.ts";
 import type { InFlightRequest, Sequence } from "./sequence-table.ts";
 
 /**
- * Who gets the blame when a worker dies, and who may run next.
+ * Decides which request is to blame when a worker dies, and which requests may run next.
  *
- * A death proves nothing against one request of many. So whoever was there often enough becomes a suspect, and suspects are tried
- * one at a time, each with a worker to itself, until they have come some tokens past the point of the death or have ended. Only a
- * death in front of a request that was alone convicts it: no request is given up for what another one did.
+ * A worker's death proves nothing about one request of many. A request that was present at enough deaths becomes a suspect. Suspects are
+ * tried one at a time, each alone in a worker, until they end or get some tokens past the point of the death. Only a death while a request
+ * was alone convicts it, so no request fails for what another one did.
  */
 
-/** What a worker's death means for one of the requests that it had. */
+/** The consequence of a worker's death for one of its requests. */
 export type Verdict = "goes on" | "suspect" | "guilty";
 
 /**
- * Judges one request by `deaths`, the deaths it was there at, this one counted. `alone`: nothing else was in the worker.
- * With the usual three deaths the second makes a suspect, so that the third finds the guilty one alone.
+ * Judges one request. `deaths` counts the deaths it was present at, including this one; `alone` says that the worker had nothing else.
+ * With the default of three deaths, the second one makes a suspect, so that the third happens while the culprit is alone.
  */
 export function judge(deaths: number, alone: boolean, { maxDeaths }: Pick<SupervisionPolicy, "maxDeaths">): Verdict {
   if (alone && deaths >= maxDeaths) return "guilty";
   return deaths >= Math.max(1, maxDeaths - 1) ? "suspect" : "goes on";
 }
 
-/** The requests that may be in the worker now: the first suspect alone, or all when there is none. */
+/** The requests that may run now: the first suspect alone, or all requests if there is no suspect. */
 export function allowedToRun(requests: Iterable<InFlightRequest>): readonly InFlightRequest[] {
   const all = [...requests];
   const suspect = all.find((inFlight) => inFlight.suspect);
@@ -29,11 +29,11 @@ export function allowedToRun(requests: Iterable<InFlightRequest>): readonly InFl
 }
 
 /**
- * At how many tokens a suspect's sequence is to stop for the time being; undefined when it ends by itself before that.
+ * The token limit of a suspect's sequence for its trial. Undefined if the sequence isn't on trial or ends before that limit.
  *
- * The worker stops it, as if by `max_tokens`, rather than the host by a cancel: the `finished` that comes back says for certain that
- * the sequence is out of the worker before the next suspect goes in. One token more than asked for, since the last one is drawn anew.
- * Each death beyond those that made it a suspect doubles the trial, so one that kills late is found as well.
+ * The worker stops the sequence as if by `max_tokens`, instead of the host by a cancel: the `finished` update shows that the sequence
+ * has left the worker before the next suspect is submitted. The limit has one token extra, because the last token is sampled again later.
+ * Each further death doubles the trial, so that a request which kills late is found, too.
  */
 export function trialTokens(
   { owner, tokens }: Sequence,

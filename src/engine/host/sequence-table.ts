@@ -3,18 +3,18 @@ import { OWN_TERMS } from "../../generation/terms.ts";
 import type { SequenceRequest } from "../contract/messages.ts";
 import type { GenerationWriter } from "./generation-stream.ts";
 
-/** A request that has not ended, whether a worker has it or it waits for one. */
+/** An unfinished request, with or without a worker. */
 export type InFlightRequest = {
   readonly request: GenerationRequest;
   readonly writer: GenerationWriter;
   readonly sequences: readonly Sequence[];
-  /** The reader was told of the start. */
+  /** Whether the `started` event was sent. */
   started: boolean;
-  /** How many workers died while they had this request. */
+  /** How many workers have died while they had this request. */
   deaths: number;
-  /** No worker is to have it for now. */
+  /** Whether it must not be submitted for now. */
   paused: boolean;
-  /** It may be what kills the workers, so it is tried alone before it runs with others again. */
+  /** Whether it may be what kills workers. It then runs alone for a while. */
   suspect: boolean;
 };
 
@@ -23,37 +23,37 @@ export type Sequence = {
   readonly owner: InFlightRequest;
   readonly choice: number;
   readonly seed: number;
-  /** All tokens that a worker told of: what the next worker must replay. */
+  /** All tokens that workers have reported; the next worker replays them. */
   readonly tokens: number[];
-  /** How many tokens of the prompt the reader was told the scores of. */
+  /** How many scores of prompt tokens were sent to the reader. */
   promptScored: number;
-  /** Set while a worker has it. */
+  /** Undefined while no worker has it. */
   submission: Submission | undefined;
   finished: boolean;
 };
 
 type Submission = {
-  /** Fresh for each submission, so that a late update of an earlier one is never taken for news of this one. */
+  /** New for each submission, so that late updates of an earlier submission are recognized. */
   readonly id: number;
-  /** The worker was told to stop at so many tokens, fewer than the client asked for. */
+  /** The token limit of a trial, below the client's own limit; undefined outside a trial. */
   readonly trialTokens: number | undefined;
 };
 
-/** Everything that the host holds for its unfinished requests. */
+/** The unfinished requests, and which sequences a worker has. */
 type SequenceTable = {
-  /** In the order of arrival. */
+  /** In order of arrival. */
   readonly requests: ReadonlySet<InFlightRequest>;
   readonly submissionCount: number;
-  /** The id of the latest submission; 0 when there was none. */
+  /** The id of the latest submission; 0 if there was none. */
   readonly lastId: number;
   add(request: GenerationRequest, writer: GenerationWriter, seed: number): InFlightRequest;
-  /** Forgets a request. Returns the ids of the submissions that a worker still has. */
+  /** Removes a request. Returns the ids of its submissions. */
   remove(inFlight: InFlightRequest): number[];
-  /** Notes that no worker has any of a request's sequences. Returns the ids of the submissions that one had. */
+  /** Marks all sequences of a request as not submitted. Returns the ids of their submissions. */
   withdraw(inFlight: InFlightRequest): number[];
-  /** Notes that a worker gets `sequence` and returns what to send. */
+  /** Marks `sequence` as submitted. Returns what to send to the worker. */
   submit(sequence: Sequence, trialTokens: number | undefined): SequenceRequest;
-  /** Notes that no worker has `sequence` any more. */
+  /** Marks `sequence` as not submitted. */
   release(sequence: Sequence): void;
   find(id: number): Sequence | undefined;
 };
@@ -98,7 +98,7 @@ export function createSequenceTable(): SequenceTable {
         sequences.push({
           owner: inFlight,
           choice,
-          // Each choice draws otherwise, and yet as the request's seed says.
+          // A different seed for each choice, derived from the request's.
           seed: (seed + choice) >>> 0,
           tokens: [],
           promptScored: 0,
@@ -142,7 +142,7 @@ export function createSequenceTable(): SequenceTable {
   };
 }
 
-/** Whether a worker has at least one of the request's sequences. */
+/** Whether a worker has any sequence of the request. */
 export function isSubmitted(inFlight: InFlightRequest): boolean {
   return inFlight.sequences.some(({ submission }) => submission !== undefined);
 }

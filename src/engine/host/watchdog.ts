@@ -1,17 +1,17 @@
 import type { Clock } from "../../clock.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 
-/** The heartbeat's timeout is counted in so many looks. */
-const LOOKS = 10;
+/** The heartbeat timeout is divided into this many checks. */
+const CHECKS = 10;
 
-/** Notices a worker that hangs. */
+/** Detects a worker that hangs. */
 type Watchdog = {
-  /** From now on the worker loads its model. Only the load timeout counts: loading may hold up the worker's heartbeats. */
+  /** The worker loads its model. Only the load timeout applies, because loading may block heartbeats. */
   loading(): void;
-  /** From now on the worker must send heartbeats. */
+  /** The worker must send heartbeats. */
   loaded(): void;
   heartbeat(decodingForMs: number): void;
-  /** From now on the worker is to exit by itself. */
+  /** The worker must exit by itself. */
   exiting(): void;
   stop(): void;
 };
@@ -19,14 +19,14 @@ type Watchdog = {
 type WatchdogOptions = {
   readonly clock: Clock;
   readonly policy: Pick<SupervisionPolicy, "loadTimeoutMs" | "heartbeatTimeoutMs" | "decodeTimeoutMs" | "stopGraceMs">;
-  /** Called at most once between a `loading` and its `stop`, with a clause that says what was waited for. */
+  /** Called at most once between `loading` and `stop`, with a clause that says what the worker did not do. */
   readonly onHung: (reason: string) => void;
 };
 
 export function createWatchdog({ clock, policy, onHung }: WatchdogOptions): Watchdog {
   let cancel: (() => void) | undefined;
   let beating = false;
-  let looksWithoutHeartbeat = 0;
+  let checksWithoutHeartbeat = 0;
 
   function stop(): void {
     cancel?.();
@@ -39,14 +39,14 @@ export function createWatchdog({ clock, policy, onHung }: WatchdogOptions): Watc
     onHung(reason);
   }
 
-  // Ten looks rather than one long timer: when this process itself was held up or suspended (Ctrl-Z, a laptop's lid), timers fire
-  // before the heartbeats that wait in the channel are read. One late look is then all that is missed, and no healthy worker is killed.
-  function look(): void {
-    looksWithoutHeartbeat += 1;
-    if (looksWithoutHeartbeat > LOOKS) {
+  // Ten checks rather than one long timer: after this process was suspended (Ctrl-Z, a laptop's lid), timers fire before waiting
+  // heartbeats are read. With several checks this costs only one of them, and no healthy worker is killed.
+  function check(): void {
+    checksWithoutHeartbeat += 1;
+    if (checksWithoutHeartbeat > CHECKS) {
       hung(`the engine's process hung: it sent no heartbeat for ${policy.heartbeatTimeoutMs / 1000} s`);
     } else {
-      cancel = clock.after(policy.heartbeatTimeoutMs / LOOKS, look);
+      cancel = clock.after(policy.heartbeatTimeoutMs / CHECKS, check);
     }
   }
 
@@ -60,12 +60,12 @@ export function createWatchdog({ clock, policy, onHung }: WatchdogOptions): Watc
     loaded() {
       stop();
       beating = true;
-      looksWithoutHeartbeat = 0;
-      look();
+      checksWithoutHeartbeat = 0;
+      check();
     },
     heartbeat(decodingForMs) {
       if (!beating) return;
-      looksWithoutHeartbeat = 0;
+      checksWithoutHeartbeat = 0;
       if (decodingForMs > policy.decodeTimeoutMs) {
         hung(`the engine's process hung: one native call took longer than ${policy.decodeTimeoutMs / 1000} s`);
       }

@@ -4,13 +4,13 @@ import { finished } from "node:stream/promises";
 const KEPT_LINES = 20;
 const MAX_LINE_CHARS = 1_000;
 
-/** The lines that a worker printed, the last of them kept for error messages. */
+/** Reads a worker's output and keeps its last lines for error messages. */
 type WorkerOutput = {
-  /** Reads `stream` to its end. A line longer than 1,000 characters is cut into several, so that what is kept is bounded. */
+  /** Reads `stream` to its end. Lines longer than 1,000 characters are split, to bound the memory. */
   follow(stream: Readable | null): void;
-  /** The last 20 lines, a line that has not ended yet included. */
+  /** The last 20 lines, including an unfinished one. */
   lastLines(): string[];
-  /** Resolves when everything that is followed was read to its end. */
+  /** Resolves when all streams were read to their end. */
   ended(): Promise<void>;
 };
 
@@ -42,7 +42,7 @@ export function createWorkerOutput(onLine: (line: string) => void): WorkerOutput
         keep(unended.get(stream) ?? "");
         unended.delete(stream);
       });
-      // A broken pipe says nothing that the process's exit will not say.
+      // The exit of the process is reported separately.
       stream.on("error", () => {});
     },
     async ended() {

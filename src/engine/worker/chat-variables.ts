@@ -4,8 +4,8 @@ import { readOwnJson } from "../../json/parse.ts";
 export type ChatPrompt = Extract<Prompt, { type: "chat" }>;
 
 /**
- * What a chat template gets, in the names and forms of Hugging Face's `apply_chat_template`, which open models' templates are written
- * for. Among the request's own variables none takes the place of these.
+ * The variables of a chat template, as in Hugging Face's `apply_chat_template`, for which templates are written. The request's own variables
+ * can't replace them.
  */
 export function chatVariables(prompt: ChatPrompt, tools: readonly Tool[]): Record<string, unknown> {
   return {
@@ -21,7 +21,7 @@ function messageVariable({ role, content, name, toolCalls, toolCallId, reasoning
     role,
     content,
     ...(name !== undefined && { name }),
-    // gpt-oss's templates look for the second; transformers gives both too.
+    // gpt-oss's template uses `thinking`; transformers sets both, too.
     ...(reasoning !== undefined && { reasoning_content: reasoning, thinking: reasoning }),
     ...(toolCalls !== undefined && toolCalls.length > 0 && { tool_calls: toolCalls.map(callVariable) }),
     ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
@@ -32,7 +32,7 @@ function callVariable({ id, name, arguments: text }: ToolCall): Record<string, u
   return { id, type: "function", function: { name, arguments: parsedArguments(text) } };
 }
 
-/** Templates write arguments with `tojson` or walk their items, so they get the value; text that is no JSON stays text. */
+/** Templates write arguments with `tojson` or iterate over them, so they get the parsed value. Invalid JSON stays text. */
 function parsedArguments(text: string): unknown {
   if (text.trim() === "") return {};
   try {
@@ -48,7 +48,7 @@ function toolVariable({ name, description, parameters }: Tool): Record<string, u
     function: {
       name,
       ...(description !== undefined && { description }),
-      // Some templates look into it unasked.
+      // Some templates access it without a check.
       parameters: typeof parameters === "object" ? parameters : { type: "object", properties: {} },
     },
   };

@@ -3,28 +3,28 @@ import { readOwnJson } from "../../json/parse.ts";
 import { type LifeSign, messageOf } from "../contract/parse.ts";
 import type { Log } from "../llama/binding.ts";
 
-/** What every child process of the gateway does in the same way: it speaks with the gateway, loads one model, and ends with its channel. */
+/** What all child processes have in common: they exchange messages with the gateway, load one model, and exit with their channel. */
 
 const HEARTBEAT_MS = 500;
 
-/** A message of the host's, which comes as JSON. */
+/** Parses a message from the host, which is JSON. */
 export function parseHostMessage<Message>(text: unknown): Message {
-  // The host is this program's other half: its types are trusted.
+  // The host is part of the same program, so its messages are not validated.
   return readOwnJson(String(text)) as Message;
 }
 
 /** Sends a message to the host. */
 export function sendToHost<Message extends { readonly type: string }>(message: Message): void {
-  // The channel may close under us when the gateway is killed; "disconnect" then ends the process.
+  // The channel may close at any time if the gateway is killed; "disconnect" then ends this process.
   if (process.connected) process.send?.(message, undefined, {}, () => {});
 }
 
-/** Calls `serve` with the options of the first message, and ends this process when the gateway lets go of it, however that comes about. */
+/** Calls `serve` with the options of the first message. Exits when the channel to the gateway closes. */
 export function serveHost<Options>(
   parse: (message: unknown) => { readonly type: "load"; readonly options: Options } | { readonly type: string },
   serve: (options: Options) => Promise<void>,
 ): void {
-  // Ctrl-C reaches the whole process group: how this process ends is the gateway's to say, after its requests are finished.
+  // Ctrl-C reaches the whole process group, but the gateway ends this process after its requests have finished.
   process.on("SIGINT", () => {});
   process.on("SIGTERM", () => {});
   process.on("disconnect", () => process.exit(0));
@@ -34,13 +34,13 @@ export function serveHost<Options>(
   });
 }
 
-/** A native call that failed leaves the context in an unknown state: dying is the way to a clean one. */
+/** Exits after a failed native call, which leaves the context in an unknown state. */
 export function die(error: unknown): void {
   console.error(error);
   process.exit(1);
 }
 
-/** What `load` gives; undefined where it fails, which the host is told. */
+/** The result of `load`. If it fails, the host is told, and the result is undefined. */
 export function loadModelFor<Loaded>(load: (log: Log) => Promise<Loaded>): Promise<Loaded | undefined> {
   return load((level, message) => sendToHost<LifeSign<never>>({ type: "log", level, message })).catch((error) => {
     sendToHost<LifeSign<never>>({ type: "loadFailed", reason: messageOf(error).replace(/\.$/, "") });
@@ -49,7 +49,7 @@ export function loadModelFor<Loaded>(load: (log: Log) => Promise<Loaded>): Promi
   });
 }
 
-/** Tells the host twice a second that this process lives, and since when it is in a native call. */
+/** Sends heartbeats to the host, with the time since the native call in progress began. */
 export function beat(worker: { readonly decodingSince: number | undefined }): void {
   setInterval(() => {
     const { decodingSince } = worker;

@@ -3,29 +3,29 @@ import { isNumber } from "../../json/exact-number.ts";
 import type { ControlFinder, TextPart } from "../contract/native.ts";
 import { spellForPrompt } from "./exact-number.ts";
 
-/** How deep values may be nested that a template gets: the renderer's own bound. */
+/** The renderer's limit for the depth of values. */
 const MAX_DEPTH = 256;
 
-/** Each hidden number has five digits of its own; so many are more than any schema has. */
+/** Each hidden number is identified by five digits. */
 const FIRST_NUMBER = 10_000;
 const MAX_NUMBERS = 90_000;
 
 /**
- * Hides what is suspicious in texts, and the numbers that a template engine writes in its own way, behind placeholders, which pass a
- * template unchanged, and finds it again in what was rendered.
+ * Replaces suspicious parts of texts, and numbers that the template engine would write differently, by placeholders that pass a template
+ * unchanged; and puts the originals back into the rendered text.
  */
 type Disguise = {
-  /** All strings and numbers of a JSON value, its keys included. Throws where it is nested deeper than a template may get. */
+  /** Hides all strings, keys and numbers of a JSON value. Throws if it is nested too deep. */
   hideAll(value: Readonly<Record<string, unknown>>): Record<string, unknown>;
-  /** The rendered text in parts: the suspicious ones are what was hidden. */
+  /** Splits the rendered text into parts. The parts that were hidden are marked as suspicious. */
   reveal(rendered: string): TextPart[];
 };
 
 export function createDisguise(finder: ControlFinder): Disguise {
-  // Letters and digits alone, so that no template escapes them.
+  // Only letters and digits, which no template escapes.
   const mark = `x${randomUUID().replaceAll("-", "")}n`;
   const hidden: string[] = [];
-  // An integer passes as one wherever a template asks for a number. Its ten first digits are drawn.
+  // An integer, because a template may require a number. Its first ten digits are random.
   const numberMark = randomInt(1_000_000_000, 9_000_000_000).toString();
   const numbers = new Map<string, number>();
 
@@ -72,7 +72,7 @@ export function createDisguise(finder: ControlFinder): Disguise {
     reveal(disguised) {
       const rendered = revealNumbers(disguised);
       if (hidden.length === 0) return [{ text: rendered, suspicious: false }];
-      // A template may leave a text out or show it twice, so the placeholders are looked for, not counted.
+      // A template may omit a text or write it twice, so placeholders are searched, not counted.
       const parts = rendered.split(new RegExp(`${mark}(\\d+)x`));
       return parts
         .map((part, index) => (index % 2 === 0 ? part : (hidden[Number(part)] ?? "")))

@@ -1,12 +1,11 @@
 import type { Message } from "../../generation/request.ts";
 
-/** Between texts that were messages of their own. */
+/** Separates the texts of merged messages. */
 const SEPARATOR = "\n\n";
 
 /**
- * A conversation in forms that fewer and fewer templates refuse, for one that has raised. Many demand that user and assistant alternate,
- * that a system message comes first, or that there is none. What was said stays, in its order; only where one message ends and whose it
- * is changes.
+ * Yields simpler and simpler forms of a conversation that the template refused. Many templates demand that user and assistant alternate, that
+ * a system message comes first, or that there is none. The texts and their order stay; only the borders and roles of messages change.
  */
 export function* easierForms(messages: readonly Message[]): Generator<readonly Message[]> {
   const merged = mergeNeighbours(messages);
@@ -19,7 +18,7 @@ export function* easierForms(messages: readonly Message[]): Generator<readonly M
   yield joinResults(plain);
 }
 
-/** A system message after the first is the user's: at its place it says what it says about what stands around it. */
+/** Turns a later system message into a user's, at the same position, because it refers to its context. */
 function lateSystemAsUser(message: Message, index: number): Message {
   return message.role === "system" && index > 0 ? { ...message, role: "user" } : message;
 }
@@ -29,7 +28,7 @@ function beginWithUser(messages: readonly Message[]): readonly Message[] {
   return messages[first]?.role === "assistant" ? messages.toSpliced(first, 0, { role: "user", content: "" }) : messages;
 }
 
-/** The system's text at the beginning of what the user says first. */
+/** Moves the system text to the beginning of the first user message. */
 function withoutSystem(messages: readonly Message[]): readonly Message[] {
   const [first, ...rest] = messages;
   return first?.role === "system" ? [{ ...first, role: "user" }, ...rest] : messages;
@@ -40,13 +39,13 @@ function mergeNeighbours(messages: readonly Message[]): readonly Message[] {
   for (const message of messages) {
     const last = merged.at(-1);
     const isOne = last?.role === message.role && message.role !== "tool" && last.toolCalls === undefined;
-    if (last !== undefined && isOne) merged[merged.length - 1] = { ...last, ...joinTurn(last, message) };
+    if (last !== undefined && isOne) merged[merged.length - 1] = { ...last, ...joinMessages(last, message) };
     else merged.push(message);
   }
   return merged;
 }
 
-/** What the user says right after results is part of the last one: to many templates a result is not a turn of the user's. */
+/** Appends a user message to the tool result before it, because many templates treat results as user messages. */
 function joinResults(messages: readonly Message[]): readonly Message[] {
   const joined: Message[] = [];
   for (const message of messages) {
@@ -60,7 +59,7 @@ function joinResults(messages: readonly Message[]): readonly Message[] {
   return joined;
 }
 
-function joinTurn(first: Message, second: Message): Partial<Message> {
+function joinMessages(first: Message, second: Message): Partial<Message> {
   const reasoning = joinTexts(first.reasoning, second.reasoning);
   return {
     content: joinTexts(first.content, second.content),

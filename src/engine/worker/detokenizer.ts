@@ -1,29 +1,29 @@
 const REPLACEMENT = "\uFFFD";
 
-/** A UTF-8 character is at most four bytes, so what is still broken after more tokens than that never was one. */
+/** A UTF-8 character has at most four bytes. Text that is still broken after more tokens than that is invalid. */
 const MAX_CUT_TOKENS = 4;
 
 export type Detokenizer = {
-  /** Takes the next token; returns the text that is complete by now, "" while a character is still cut. */
+  /** Takes the next token. Returns the new complete text, or "" while a character is incomplete. */
   push(token: number): string;
-  /** What is left at the end, without a character that was never completed. */
+  /** Returns the remaining text at the end, without an incomplete character. */
   flush(): string;
 };
 
 /**
- * Turns tokens into text one by one, never cutting a character.
+ * Turns tokens into text one by one, without splitting characters.
  *
- * The token before is rendered along, because some vocabularies (SentencePiece) drop the leading space of whatever comes first.
- * Only the tokens since the last whole character are rendered again, so a token costs the same at any length.
+ * The previous token is rendered together with the next one, because some vocabularies (SentencePiece) drop the leading space of the first
+ * token. Only the tokens since the last complete character are rendered again, so the cost of a token doesn't grow with the text.
  *
- * @param bytesOf a token's own bytes, which tell a character that is cut from a U+FFFD that was written
+ * @param bytesOf a token's bytes, which distinguish an incomplete character from a generated U+FFFD
  */
 export function createDetokenizer(
   detokenize: (tokens: readonly number[]) => string,
   bytesOf: (token: number) => readonly number[],
 ): Detokenizer {
   let tokens: number[] = [];
-  /** How much of the rendered `tokens` was returned before. */
+  /** How many characters of the rendered `tokens` were returned before. */
   let shown = 0;
   let tokensWithoutText = 0;
 
@@ -69,7 +69,7 @@ function withoutCutEnd(text: string): string {
   return text.slice(0, end);
 }
 
-/** Whether the last bytes are the beginning of a character of UTF-8, and not the whole of it. */
+/** Whether the bytes end with an incomplete UTF-8 character. */
 function endsInCharacter(bytes: readonly number[]): boolean {
   const lead = bytes.findLastIndex((byte) => (byte & 0xc0) !== 0x80);
   const first = bytes[lead] ?? 0;

@@ -4,16 +4,16 @@ import { describeScores } from "./logprobs.ts";
 import type { Work } from "./plan.ts";
 import { nextReplayedToken } from "./sequence.ts";
 
-/** What comes after the evaluated tokens. */
+/** The token after the evaluated ones. */
 export type Drawn = {
-  /** Undefined where no token may follow. */
+  /** Undefined if the grammar allows no token. */
   readonly token: number | undefined;
-  /** It is known from before a crash, and was only scored. */
+  /** Whether the token is known from before a crash and was only scored. */
   readonly replayed: boolean;
   readonly scores: TokenScores | undefined;
 };
 
-/** Draws the next token from what the call in progress leaves. Undefined where it is known from before a crash, or too early. */
+/** Samples the next token from the logits of the call in progress. Undefined if no token is to be sampled or scored yet. */
 export async function drawAfter({ sequence, wantLogits }: Work, logitIndex: number): Promise<Drawn | undefined> {
   const { request, output, sampler, scorer } = sequence;
   if (!wantLogits || sampler === undefined) return undefined;
@@ -28,9 +28,9 @@ export async function drawAfter({ sequence, wantLogits }: Work, logitIndex: numb
 }
 
 /**
- * Scores the tokens that follow those of a piece of a prompt, from the logits that the call in progress leaves.
+ * Scores each token that follows a token of a prompt's piece, from the logits of the call in progress.
  *
- * @param logitIndexes where those of each token are
+ * @param logitIndexes the index of each token's logits
  */
 export function scorePiece(
   { sequence: { prompt, promptScorer }, slot, tokens }: Work,
@@ -43,9 +43,9 @@ export function scorePiece(
 }
 
 /**
- * What the host is told of them: those that it was not told before an engine died, the prompt's first token included.
+ * The scores to send to the host, without those sent before a crash. The first piece includes the prompt's first token, which has no score.
  *
- * @param position of the piece's first token in the prompt
+ * @param position the position of the piece's first token in the prompt
  */
 export function describePiece(
   { sequence: { request, prompt } }: Work,
@@ -59,6 +59,6 @@ export function describePiece(
       ? []
       : [{ token: first, bytes: tokenizer.bytes(first), logprob: null, top: [] }];
   const scored = scores.flatMap((each) => (each === undefined ? [] : [describeScores(each, tokenizer)]));
-  const told = Math.max(0, (request.promptScores?.from ?? 0) - (position === 0 ? 0 : position + 1));
-  return [...begin, ...scored].slice(told);
+  const sent = Math.max(0, (request.promptScores?.from ?? 0) - (position === 0 ? 0 : position + 1));
+  return [...begin, ...scored].slice(sent);
 }

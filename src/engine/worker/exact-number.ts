@@ -2,16 +2,16 @@ import { compareDecimals, parseDecimal } from "../../json/decimal.ts";
 import { ExactNumber } from "../../json/exact-number.ts";
 
 /**
- * How a number is to stand in a prompt. llama.cpp's template engine writes six digits of a fraction, refuses what is beyond 64 bits, and
- * can't tell 1.0 from 1; templates' authors saw what Python writes for what it has read. What Python would write as another number
- * stays as it was written.
+ * How a number is written in a prompt: as Python writes it, since templates are written for Python. llama.cpp's template engine writes only
+ * six digits of a fraction, refuses numbers beyond 64 bits, and doesn't distinguish 1.0 from 1. A number that Python would change keeps its
+ * spelling.
  *
- * @returns the number itself where every writer gives the same, the integers that a double holds; else its spelling
+ * @returns the number itself if it is a safe integer, which needs no special spelling; otherwise its spelling
  */
 export function spellForPrompt(value: number | ExactNumber): number | string {
   if (value instanceof ExactNumber) return spellSource(value.source);
   if (Number.isSafeInteger(value)) return value;
-  // Beyond a double's digits nothing better is known than its own value.
+  // Only the double's value is known, not the digits that the client wrote.
   return Number.isInteger(value) && Math.abs(value) < 1e21 ? String(BigInt(value)) : spellFloat(value);
 }
 

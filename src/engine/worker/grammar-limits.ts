@@ -1,10 +1,10 @@
-/** Longer grammars are nobody's by hand, and llama.cpp parses in the engine's process, which others share. */
+/** The longest grammar. llama.cpp parses it in the engine's process, which all requests share. */
 const MAX_CHARS = 256 * 1024;
-/** llama.cpp parses a group inside a group by recursion; far deeper ones end the process. */
+/** llama.cpp parses nested groups by recursion; much deeper ones would crash the process. */
 const MAX_DEPTH = 100;
-/** Characters and references after repetitions were written out, which llama.cpp does: 24 bytes each in all. */
+/** Characters and references after llama.cpp has expanded the repetitions: about 24 bytes each. */
 const MAX_ELEMENTS = 500_000;
-/** llama.cpp's `MAX_REPETITION_THRESHOLD`: more is refused, or becomes "any number". */
+/** llama.cpp's `MAX_REPETITION_THRESHOLD`: it refuses more, or treats it as unlimited. */
 const MAX_REPETITIONS = 2_000;
 
 const COMMENT = /#[^\n]*/y;
@@ -14,8 +14,8 @@ const NAME = /[A-Za-z0-9-]+/y;
 const REPETITION = /\{\s*(\d+)\s*(?:,\s*(\d*)\s*)?\}/y;
 
 /**
- * Why a grammar is too much for llama.cpp, which has few bounds of its own; undefined where it isn't. Says nothing of whether it can
- * be parsed.
+ * Returns why a grammar is too large for llama.cpp, which has few limits itself. Undefined if it isn't. Doesn't check whether the grammar
+ * parses.
  */
 export function findGrammarExcess(gbnf: string): string | undefined {
   if (gbnf.includes("\0"))
@@ -23,7 +23,7 @@ export function findGrammarExcess(gbnf: string): string | undefined {
   if (gbnf.length > MAX_CHARS) return `The grammar has more than ${MAX_CHARS} characters. Shorten it.`;
   let depth = 0;
   let elements = 0;
-  /** How many elements the last item has: what a repetition repeats. */
+  /** The number of elements of the last item, which a repetition would repeat. */
   let item = 0;
   for (let at = 0; at < gbnf.length; ) {
     const read = (pattern: RegExp): RegExpExecArray | null => {
@@ -44,7 +44,7 @@ export function findGrammarExcess(gbnf: string): string | undefined {
       elements += item;
     } else if (repetition !== null) {
       if (repetition[2] && Number(repetition[2]) < Number(repetition[1])) {
-        // llama.cpp counts the difference without a sign and would make rules for ever.
+        // llama.cpp computes the difference as an unsigned number and would create rules endlessly.
         return `The grammar repeats ${repetition[0]}: the second number must not be less than the first.`;
       }
       const times = Math.max(Number(repetition[1]), Number(repetition[2] ?? 0), 1);

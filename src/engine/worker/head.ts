@@ -1,11 +1,11 @@
 import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { type ChatPrompt, chatVariables } from "./chat-variables.ts";
 
-/** The tokens with which a template goes from the system text to the user's first message. */
+/** The tokens between a template's system text and the user's first message. */
 export type Boundary = {
   /** From the first control token to the last one. */
   readonly control: readonly number[];
-  /** The text after them, as it is where the message doesn't run into it: a message that begins with a newline may. */
+  /** The text after them. It may differ in a prompt whose message begins with a newline. */
   readonly text: readonly number[];
 };
 
@@ -19,12 +19,12 @@ const PROBE: ChatPrompt = {
   ],
 };
 
-/** A shorter head costs a call of its own, and saves less than it costs to find it in another slot. */
+/** A shorter head isn't worth the separate call. */
 const SHORTEST_HEAD_TOKENS = 16;
 
 /**
- * Finds what a template writes between a system text and a user's message. Undefined where it has no place for system texts, or no
- * control tokens: others could be cut in two by the text beside them.
+ * Finds what a template writes between a system text and a user's message. Undefined if the template has no system text, or no control
+ * tokens there: ordinary tokens could merge with adjacent text.
  */
 export function findBoundary(template: ChatTemplate, tokenizer: Tokenizer): Boundary | undefined {
   const between = renderBetween(template);
@@ -34,14 +34,14 @@ export function findBoundary(template: ChatTemplate, tokenizer: Tokenizer): Boun
   const last = parts.findLastIndex(({ suspicious }) => suspicious);
   const join = (some: typeof parts) => some.map((part) => part.text).join("");
   const control = tokenizer.tokenize(join(parts.slice(first, last + 1)), true);
-  // Parts at the ends may only look like control tokens' beginnings.
+  // The parts at both ends may be only the beginnings of spellings.
   const isWhole = [control.at(0), control.at(-1)].every((token) => token !== undefined && isControl(token, tokenizer));
   return isWhole ? { control, text: tokenizer.tokenize(join(parts.slice(last + 1)), false) } : undefined;
 }
 
 /**
- * How many of a prompt's first tokens are a head: the system text, the template's own if the client has none, and what leads from it to the first
- * message. 0 where there is none, or a very short one.
+ * The length of a prompt's head in tokens: the system text (the client's or the template's own) and the boundary up to the first message. 0
+ * if there is no head or a very short one.
  */
 export function headTokensOf(tokens: readonly number[], boundary: Boundary | undefined): number {
   if (boundary === undefined) return 0;

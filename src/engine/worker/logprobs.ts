@@ -1,28 +1,28 @@
 import type { SampledToken, ScoredToken } from "../contract/messages.ts";
 import type { Score, Tokenizer, TokenScores } from "../contract/native.ts";
 
-/** The log-probabilities of tokens whose text is not shown yet. */
+/** The log-probabilities of tokens whose text was not sent yet. */
 export type HeldLogprobs = {
-  /** Takes a token's, in the order of the tokens. `textChars` is how much text came with it: none while a character is cut. */
+  /** Adds the next token's. `textChars` is the length of its text: 0 while a character is incomplete. */
   push(logprob: SampledToken, textChars: number): void;
-  /** So much more text was shown; returns the tokens' whose text is shown to its end by now. */
+  /** Called after `textChars` more characters were sent. Returns those of the tokens whose text was sent completely. */
   show(textChars: number): SampledToken[];
-  /** Nothing more is shown, because a stop string follows: returns the tokens' of which a part was shown. */
+  /** Called at a stop string, after which nothing is sent. Returns those of the tokens whose text was sent partly. */
   cut(): SampledToken[];
-  /** Everything is shown: returns all that were left. */
+  /** Called when all text was sent. Returns the rest. */
   flush(): SampledToken[];
 };
 
 type Held = {
   readonly logprob: SampledToken;
-  /** Where its text begins, in characters of all text; where it ends, undefined while a character is cut. */
+  /** The positions of its text in the whole text; the end is undefined while a character is incomplete. */
   readonly start: number;
   end: number | undefined;
 };
 
 /**
- * Keeps log-probabilities back until the text that they belong to is shown, so that a reader never has those of a stop string, and of
- * half a character only with the other half.
+ * Holds log-probabilities back until their text is sent, so that those of a stop string are never sent, and those of half a character only
+ * with the other half.
  */
 export function createHeldLogprobs(): HeldLogprobs {
   let held: Held[] = [];
@@ -56,7 +56,7 @@ export function createHeldLogprobs(): HeldLogprobs {
   };
 }
 
-/** Scores with their tokens' bytes. */
+/** Adds the bytes of the tokens to scores. */
 export function describeScores({ top, ...chosen }: TokenScores, tokenizer: Tokenizer): SampledToken {
   const describe = ({ token, logprob }: Score): ScoredToken => ({ token, logprob, bytes: tokenizer.bytes(token) });
   return { ...describe(chosen), top: top.map(describe) };

@@ -1,11 +1,11 @@
 import type { ControlFinder, Tokenizer } from "../contract/native.ts";
 
-/** Shorter ones are tokenized in one call; longer ones in parts of about this length. */
+/** Longer texts are tokenized in parts of about this length. */
 const PART_CHARACTERS = 4_096;
 
 /**
- * The tokens of a text, the very same as from one call of the tokenizer, in time that grows with its length alone. llama.cpp's takes time that
- * grows with the square of the control tokens in it: 0.9 s for 25,000 of SmolLM2's, 1.2 s for a chat of 10,000 messages.
+ * Returns the same tokens as one call of the tokenizer, in linear time. llama.cpp's time is quadratic in the number of control tokens: 0.9 s
+ * for 25,000 of them with SmolLM2, 1.2 s for a chat of 10,000 messages.
  */
 export function tokenizeLong(
   text: string,

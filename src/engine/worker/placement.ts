@@ -1,21 +1,21 @@
 import { type Prefix, type Prompt, reusableTokens } from "./prefix.ts";
 import type { StoredPrefix } from "./prefix-store.ts";
 
-/** A place in the KV cache. It keeps its tokens when a sequence ends, for the next one that begins alike. */
+/** A place in the KV cache. It keeps its tokens when a sequence ends, for the next one with the same prefix. */
 export type Slot = {
   readonly index: number;
   tokens: number[];
   promptTokens: number;
   exactTokens: number;
   headTokens: number;
-  /** When it was last given to a sequence, counted in such occasions. */
+  /** The admission counter when it was last given to a sequence. */
   lastUsed: number;
 };
 
-/** Which slot a sequence gets, and where the beginning of its prompt comes from. */
+/** The slot of a sequence, and the source of its prompt's prefix. */
 export type Placement = {
   readonly slot: Slot;
-  /** How many of the prompt's first tokens need no evaluation. */
+  /** How many of the prompt's first tokens are reused. */
   readonly keep: number;
   readonly source:
     | { readonly type: "slot itself" }
@@ -26,10 +26,10 @@ export type Placement = {
 export type PlacementQuestion = {
   readonly prompt: Prompt;
   readonly slots: readonly Slot[];
-  /** Those of `slots` that no sequence runs in. */
+  /** The slots without a running sequence. */
   readonly free: readonly Slot[];
   readonly stored: readonly StoredPrefix[];
-  /** Whether what a slot loses is stored, so that it can be had back. */
+  /** Whether the old content of a slot is stored and can be loaded again. */
   readonly storing: boolean;
   readonly chunkTokens: number;
   /** The admission counter, at least every slot's `lastUsed`. */
@@ -37,20 +37,20 @@ export type PlacementQuestion = {
 };
 
 /**
- * What it takes to copy, store or load a prefix, in tokens that could be evaluated meanwhile. Measured with SmolLM2 135M on two
- * cores: 600 tokens are copied in the time of about 2, stored or loaded in that of about 5.
+ * The cost of copying, storing or loading a prefix, as the number of tokens evaluated in the same time. Measured with SmolLM2 135M on two
+ * cores: copying 600 tokens takes as long as evaluating about 2; storing or loading them, about 5.
  */
 const TRANSFER_FIXED_TOKENS = 8;
 const TRANSFER_PER_TOKEN = 0.01;
 
 /**
- * Picks the slot and the source of a prompt's beginning that cost least: tokens to evaluate, plus moving what is held elsewhere,
- * plus what the slot loses.
+ * Picks the slot and the prefix with the least cost: tokens to evaluate, plus the transfer of a prefix from elsewhere, plus the value of what
+ * the slot loses.
  *
- * What is lost without being stored counts in full when it was used last, and half as much with every round of the slots since.
- * Equal cost goes to the lowest index, because llama.cpp evaluates consecutive slots together.
+ * Content that is lost without being stored counts in full if it was just used, and half as much for every round of the slots since. Among
+ * equal costs, the lowest index wins, because llama.cpp evaluates consecutive slots together.
  *
- * @returns undefined where no slot is free
+ * @returns undefined if no slot is free
  */
 export function choosePlacement(question: PlacementQuestion): Placement | undefined {
   const { prompt, slots, free, stored, chunkTokens } = question;
@@ -83,7 +83,7 @@ export function choosePlacement(question: PlacementQuestion): Placement | undefi
 type Elsewhere = {
   readonly source: Placement["source"];
   readonly keep: number;
-  /** Tokens that need no evaluation, less those that could be evaluated while they are fetched. */
+  /** The tokens saved, minus the cost of the transfer. */
   readonly saved: number;
 };
 

@@ -3,23 +3,23 @@ import type { Slot } from "./placement.ts";
 import { nextPrompt, type PrefillOrder } from "./prefill-order.ts";
 import { nextReplayedToken, type Sequence } from "./sequence.ts";
 
-/** The share of one sequence in one native call. */
+/** One sequence's part of a native call. */
 export type Work = {
   readonly sequence: Sequence;
   readonly slot: Slot;
   readonly tokens: readonly number[];
   readonly wantLogits: boolean;
-  /** Whether the tokens that follow each of these in the prompt are scored. */
+  /** Whether the tokens of the prompt after these are scored. */
   readonly isScored?: boolean;
-  /** It ends elsewhere than where the prompt is cut when it is evaluated for itself, so from here on the slot holds nothing exact. */
+  /** Whether it ends at another position than in an evaluation of the prompt alone, so that the slot isn't exact from here on. */
   readonly isOffCut?: boolean;
 };
 
-/** What the scheduler knows when it decides what to evaluate next. */
+/** The scheduler's state, from which it decides what to evaluate next. */
 export type Situation = {
-  /** Those that have a slot, oldest first. */
+  /** The sequences with a slot, oldest first. */
   readonly running: readonly Sequence[];
-  /** `decode`: it is the turn of those that are past their prompts. A number: so many tokens of prompts may be evaluated before it is again. */
+  /** `decode` for a decoding step; otherwise the number of prompt tokens that may be evaluated before the next one. */
   readonly turn: "decode" | number;
   readonly order: PrefillOrder;
   /** Prompts are cut at multiples of this. */
@@ -27,13 +27,13 @@ export type Situation = {
 };
 
 export type Plan = {
-  /** What the next native call evaluates; empty where there is nothing to do in this turn. */
+  /** What the next native call evaluates; empty if there is nothing to do. */
   readonly work: readonly Work[];
-  /** Takes the place of the order that was given. */
+  /** The new order. */
   readonly order: PrefillOrder;
 };
 
-/** Decides what the next native call evaluates: one token of each sequence that decodes, or a chunk of one prompt. It changes nothing. */
+/** Decides what the next native call evaluates: one token of each decoding sequence, or a chunk of one prompt. A pure function. */
 export function plan({ running, turn, order, chunkTokens }: Situation): Plan {
   if (turn === "decode") return { work: decodesOf(running), order };
   if (turn <= 0) return { work: [], order };
@@ -42,12 +42,12 @@ export function plan({ running, turn, order, chunkTokens }: Situation): Plan {
   return { work: [cutChunk(sequence, sequence.slot, chunkTokens, turn)], order: next };
 }
 
-/** Whether none of them is in a hurry: whoever comes has a turn soon, though it makes prompts take a little longer. */
+/** Whether all sequences are batch work, so that prompts may be evaluated in small calls: a new request then gets its turn soon. */
 export function canWait(running: readonly Sequence[]): boolean {
   return running.every(({ request }) => request.priority === "batch");
 }
 
-/** The next token of every sequence that is past its prompt, in ascending slot order: llama.cpp merges only ascending ones. */
+/** The next token of every decoding sequence, in ascending slot order, because llama.cpp merges only ascending slots. */
 function decodesOf(sequences: Iterable<Sequence>): Work[] {
   const work: Work[] = [];
   for (const sequence of sequences) {
@@ -61,8 +61,8 @@ function decodesOf(sequences: Iterable<Sequence>): Work[] {
 }
 
 /**
- * Whether the logits after the evaluated tokens are of use. Tokens from before a crash need no draw, but their scores may not have
- * reached the client when it came; and where they were evaluated with the prompt, all of them are past.
+ * Whether the logits after the evaluated tokens are needed. Tokens from before a crash aren't sampled again, but their log-probabilities may
+ * not have been sent. If those tokens were evaluated together with the prompt, a new token follows.
  */
 export function wantsLogits(sequence: Sequence): boolean {
   const { request, prompt, prefill } = sequence;
@@ -71,10 +71,10 @@ export function wantsLogits(sequence: Sequence): boolean {
   return replayed || request.logprobs !== undefined || nextReplayedToken(sequence) === undefined;
 }
 
-/** Logits of so many tokens are held at once at most: they take a megabyte each in a large vocabulary. */
+/** How many tokens' logits are held at once: each takes a megabyte with a large vocabulary. */
 const MAX_SCORED_TOKENS = 128;
 
-/** What is evaluated next of a prompt whose tokens are scored. It begins at no place where another goes on, so it is cut anywhere. */
+/** The next piece of a scored prompt. Such prompts reuse no prefix, so they may be cut anywhere. */
 function cutScoredChunk(sequence: Sequence, slot: Slot, chunkTokens: number): Work {
   const { prefill, headTokens } = sequence;
   const position = slot.tokens.length;
@@ -85,9 +85,9 @@ function cutScoredChunk(sequence: Sequence, slot: Slot, chunkTokens: number): Wo
 }
 
 /**
- * What is evaluated next of a prompt's head, or of what follows it: whole chunks, as many as `budgetTokens` pay for and one at least, and then
- * the last piece. An exact evaluation begins where `cutBefore` says, so its pieces are cut at the same places wherever it begins and however
- * much of it fits into one call. What draws at random may be cut anywhere, so of its chunks `budgetTokens` alone are taken.
+ * The next piece of a prompt's head or of the rest: as many whole chunks as `budgetTokens` allow, at least one, and finally the last piece. An
+ * exact evaluation begins where `cutBefore` says, so it is always cut at the same positions, wherever it begins and however much fits into
+ * one call. A prompt with exactness `free` may be cut anywhere, so it takes no more than `budgetTokens`.
  */
 export function cutChunk(sequence: Sequence, slot: Slot, chunkTokens: number, budgetTokens: number): Work {
   if (sequence.scoresPrompt) return cutScoredChunk(sequence, slot, chunkTokens);

@@ -1,26 +1,25 @@
 import { leastGiven, NO_SHARES, type Shares, withTenants, withWork } from "../../fairness/shares.ts";
 import type { Sequence } from "./sequence.ts";
 
-/** Of so many chunks that a tenant gets, one goes to its oldest prompt. */
+/** One in this many chunks of a tenant goes to its oldest prompt. */
 const OLDEST_EVERY = 4;
 
-/** What every tenant with prompts was given so far; plain data, which nothing here changes. */
+/** How much every tenant with prompts has been given. Immutable. */
 export type PrefillOrder = {
   readonly shares: Shares;
-  /** How often each tenant's turn came, counted on from all turns of the time when it came. */
+  /** How many chunks each tenant has had, starting at the total count when the tenant arrived. */
   readonly turns: ReadonlyMap<string, number>;
-  /** How often a prompt was chosen. */
+  /** How many chunks were given in total. */
   readonly chunks: number;
 };
 
 export const NOBODY_SERVED: PrefillOrder = { shares: NO_SHARES, turns: new Map(), chunks: 0 };
 
 /**
- * The sequence that has the next chunk, undefined where no prompt is left, and the order after that choice.
+ * The sequence that gets the next chunk, and the order after that choice. The sequence is undefined if no prompt is left.
  *
- * Chunks are dealt among the tenants that have prompts: each goes to the tenant that was given least. Within a tenant it goes to the prompt
- * that has least left, so that a short question does not wait for a long document; but every fourth goes to the oldest, so that the
- * document gets on.
+ * Each chunk goes to the tenant that was given least. Within a tenant it goes to the prompt with the fewest tokens left, so that a short
+ * prompt doesn't wait for a long one. Every fourth chunk goes to the oldest prompt, so that long prompts advance, too.
  */
 export function nextPrompt(
   order: PrefillOrder,
@@ -42,7 +41,7 @@ export function nextPrompt(
   return { sequence, order: { shares, turns, chunks } };
 }
 
-/** The order after a chunk of so many tokens was evaluated. */
+/** The order after a chunk of `tokens` tokens was evaluated. */
 export function charge(order: PrefillOrder, { request }: Sequence, tokens: number): PrefillOrder {
   return { ...order, shares: withWork(order.shares, request.tenant, request.priority, tokens) };
 }

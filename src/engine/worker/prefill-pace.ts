@@ -1,45 +1,45 @@
-/** Decides how much of prompts is evaluated between two steps of the sequences that decode. */
+/** Decides how many prompt tokens are evaluated between two decoding steps. */
 export type PrefillPace = {
   /**
-   * How many prompt tokens fit between two steps: whole chunks, or less than one where a chunk takes too long. What must be cut at chunks takes
-   * one in any case.
+   * How many prompt tokens fit between two steps: whole chunks, or a part of one if a chunk takes too long. A prompt that must be cut at
+   * chunks takes a whole one in any case.
    */
   budgetTokens(): number;
-  /** Takes in how long the evaluation of so many prompt tokens took. */
+  /** Records how long the evaluation of `tokens` prompt tokens took. */
   record(tokens: number, ms: number): void;
 };
 
 type PrefillPaceOptions = {
   readonly chunkTokens: number;
-  /** The most that is worth evaluating at once. */
+  /** The largest useful number of tokens in a call. */
   readonly maxTokens: number;
-  /** How long decoding sequences should wait, in ms. */
+  /** How long decoding sequences may wait, in ms. */
   readonly targetMs: number;
 };
 
 /** The weight of the newest call in the running mean. */
 const NEWEST_WEIGHT = 0.25;
-/** A part of a chunk may take so many times the target: larger parts cost less a token, and speeds change. */
+/** How far a part of a chunk may exceed the target: larger parts cost less per token, and speeds vary. */
 const TOLERANCE = 1.5;
-/** Fewer tokens in a call take hardly less time. */
+/** The smallest part: a call with fewer tokens takes hardly less time. */
 const LEAST_TOKENS = 4;
-/** How often a chunk is halved before anything is known. */
+/** How often the first chunk is halved, before any measurement. */
 const FIRST_SIZE = 2;
-/** Half of a part that takes more of the time than this isn't worth its cost: then it isn't the tokens that take it. */
+/** If half of a part takes more than this share of its time, halving is useless: the time doesn't depend on the tokens. */
 const NO_GAIN = 0.8;
 
 /**
- * A quarter of a chunk until it is known how fast this machine reads; then as many chunks as it reads in `targetMs`, or the half, quarter, ... of
- * one. So a fast machine isn't held back by chunks that were cut for a slow one, and on a slow one nobody waits for a chunk where less will do.
+ * Starts with a quarter of a chunk. Once the speed is known, it allows as many chunks as this machine evaluates in `targetMs`, or the half,
+ * quarter, and so on of a chunk. A fast machine is then not limited by small chunks, and on a slow one sequences don't wait for whole ones.
  */
 export function createPrefillPace({ chunkTokens, maxTokens, targetMs }: PrefillPaceOptions): PrefillPace {
   const sizes = partsOf(chunkTokens);
-  /** What a call of each size takes, in ms; those that were never made are missing. */
+  /** The time of a call of each size, in ms; absent if never measured. */
   const known = new Map<number, number>();
 
   /**
-   * At most in proportion to any smaller size, since smaller calls cost more a token, and on the line through the two that are next in size. Where
-   * no smaller one was tried, in proportion to a larger one.
+   * Estimates the time of a call: the smaller of a proportional estimate from each smaller size (smaller calls cost more per token) and of a
+   * line through the two next smaller sizes. Without smaller measurements, it is proportional to a larger one.
    */
   function expectMs(size: number): number | undefined {
     const inProportion = ({ size: each, ms }: Known) => (ms * size) / each;
@@ -53,7 +53,7 @@ export function createPrefillPace({ chunkTokens, maxTokens, targetMs }: PrefillP
     return Math.min(line, ...smaller.map(inProportion));
   }
 
-  /** The largest first. */
+  /** Largest first. */
   function allKnown(): readonly Known[] {
     return sizes.flatMap((size) => {
       const ms = known.get(size);
@@ -64,7 +64,7 @@ export function createPrefillPace({ chunkTokens, maxTokens, targetMs }: PrefillP
   return {
     budgetTokens() {
       const chunkMs = expectMs(chunkTokens);
-      // Beside sequences that decode, a machine is taken to be slow until it is known: on a fast one that costs a few ms, once.
+      // The machine counts as slow until it was measured; on a fast one this costs a few ms once.
       if (chunkMs === undefined) return sizes[FIRST_SIZE] ?? chunkTokens;
       if (chunkMs <= targetMs) {
         const tokens = chunkMs === 0 ? maxTokens : Math.min((targetMs * chunkTokens) / chunkMs, maxTokens);
@@ -80,13 +80,13 @@ export function createPrefillPace({ chunkTokens, maxTokens, targetMs }: PrefillP
       return chosen;
     },
     record(tokens, ms) {
-      // The last piece of a prompt may be a few tokens, which cost as much as many.
+      // Other sizes are ignored: the last piece of a prompt may be a few tokens, which take as long as many.
       const size = tokens >= chunkTokens ? chunkTokens : sizes.find((each) => each === tokens);
       if (size === undefined) return;
       const measured = (ms * size) / tokens;
       const before = known.has(size) ? expectMs(size) : undefined;
       const mean = before === undefined ? measured : before + NEWEST_WEIGHT * (measured - before);
-      // What makes one size slower or faster does so with all.
+      // A change of speed affects all sizes.
       if (before !== undefined && before > 0) {
         for (const [other, otherMs] of known) known.set(other, (otherMs * mean) / before);
       }
@@ -102,28 +102,28 @@ function onLine(larger: Known, smaller: Known, size: number): number {
   return larger.ms + msPerToken * (size - larger.size);
 }
 
-/** A chunk, its half, its quarter and so on, down to a few tokens. */
+/** A chunk, its half, its quarter and so on, down to `LEAST_TOKENS`. */
 function partsOf(chunkTokens: number): readonly number[] {
   const sizes = [chunkTokens];
   for (let size = Math.floor(chunkTokens / 2); size >= LEAST_TOKENS; size = Math.floor(size / 2)) sizes.push(size);
   return sizes;
 }
 
-/** Holds prompts to a share of the time while sequences decode. */
+/** Limits prompts to a share of the time while sequences decode. */
 export type PrefillShare = {
-  /** Whether prompts may have a turn now. */
+  /** Whether prompts may be evaluated now. */
   mayPrefill(): boolean;
-  /** Takes in how long prompts took beside decoding sequences. */
+  /** Records how long prompts took while sequences were decoding. */
   prefilled(ms: number): void;
-  /** Takes in how long a step of the decoding sequences took. */
+  /** Records how long a decoding step took. */
   decoded(ms: number): void;
 };
 
 /**
- * After a turn of prompts, sequences decode until they have had the rest of the time. A long step of theirs buys prompts no more than one turn, so
- * that nobody's waiting is saved up.
+ * After prompts were evaluated, sequences decode until they have had their share of the time. A long decoding step earns prompts no credit
+ * for later.
  *
- * @param share above 0; 1 is no bound
+ * @param share above 0; 1 means no limit
  */
 export function createPrefillShare(share: number): PrefillShare {
   let owedMs = 0;

@@ -1,28 +1,28 @@
 import { commonPrefixLength, type Prefix } from "./prefix.ts";
 
-/** A prefix whose keys and values were moved out of the KV cache. */
+/** A prefix whose part of the KV cache was saved to a file. */
 export type StoredPrefix = Prefix & {
   readonly path: string;
   readonly sizeBytes: number;
 };
 
-/** Where the bytes go: `saveBytes` writes a slot's content to a file and returns its size. */
+/** The files of stored prefixes. */
 export type PrefixFiles = {
   readonly newPath: () => string;
   readonly remove: (path: string) => void;
 };
 
-/** Below this, evaluating again is as cheap as fetching. */
+/** Shorter prefixes are evaluated again as fast as they are loaded. */
 const WORTH_STORING_TOKENS = 64;
 
 /**
- * Remembers what slots held before they were given to others, least recently used out first. It never holds more than `maxBytes`
- * for longer than one save, whose size is known only afterwards.
+ * Keeps the content of slots that were given to other sequences. The least recently used entries are removed first. It exceeds `maxBytes` at
+ * most by one save, whose size is known only afterwards.
  */
 export class PrefixStore {
   readonly #files: PrefixFiles;
   readonly #maxBytes: number;
-  /** In order of use. */
+  /** Least recently used first. */
   readonly #entries = new Set<StoredPrefix>();
   #bytes = 0;
 
@@ -44,9 +44,9 @@ export class PrefixStore {
   }
 
   /**
-   * Stores what a slot holds, unless it is not worth it or is stored already. What it goes on from is then forgotten.
+   * Stores a slot's content, unless it is too short or stored already. Entries that it extends are removed.
    *
-   * @param save writes the slot's content to a path and returns the bytes; where it fails, nothing is stored
+   * @param save writes the slot's content to a path and returns its size in bytes; if it fails, nothing is stored
    */
   async store(prefix: Prefix, save: (path: string) => Promise<number>): Promise<void> {
     if (!this.enabled || prefix.tokens.length < WORTH_STORING_TOKENS || this.#covers(prefix)) return;
@@ -57,7 +57,7 @@ export class PrefixStore {
     try {
       sizeBytes = await save(path);
     } catch {
-      // A full disk costs the evaluation that would have been saved, nothing else.
+      // With a full disk, the tokens are evaluated again later.
       this.#files.remove(path);
       return;
     }
@@ -81,7 +81,7 @@ export class PrefixStore {
     this.#files.remove(entry.path);
   }
 
-  /** Whether an entry holds all of it already, and as exactly. */
+  /** Whether an entry holds all of these tokens, at least as exactly. */
   #covers(prefix: Prefix): boolean {
     for (const entry of this.#entries) {
       if (isPrefixOf(prefix.tokens, entry.tokens) && entry.exactTokens >= prefix.exactTokens) return true;

@@ -1,33 +1,33 @@
 import { type CutPrompt, cutBefore } from "../contract/cuts.ts";
 
-/** Evaluated tokens, wherever their keys and values are held. */
+/** Evaluated tokens, in a slot or in a file. */
 export type Prefix = {
   /** The tokens, from position 0. */
   readonly tokens: readonly number[];
-  /** How many of them were the last sequence's prompt; the others were generated. */
+  /** How many of them belong to the last sequence's prompt; the others were generated. */
   readonly promptTokens: number;
-  /** How many of them are, bit for bit, what evaluating the same tokens from scratch would give. */
+  /** How many of them are bit-identical to an evaluation of the same tokens from scratch. */
   readonly exactTokens: number;
-  /** The head of that prompt, where its own cuts were. */
+  /** The length of that prompt's head, which was cut separately. */
   readonly headTokens: number;
 };
 
 /**
- * How much a sequence cares that reusing a prefix can move the last digits of its logits (docs/decisions/007-exactness.md):
+ * Whether reusing a prefix may change the last digits of a sequence's logits (docs/decisions/007-exactness.md):
  *
- * - `exact`: not at all may they move. The client gave a seed.
- * - `greedy`: only where it pays most: where a conversation goes on past an answer that was generated here.
- * - `free`: it draws at random anyway.
+ * - `exact`: never, because the client gave a seed.
+ * - `greedy`: only where it saves most, when a conversation continues after an answer that was generated here.
+ * - `free`: always, because tokens are sampled at random.
  */
 export type Exactness = "exact" | "greedy" | "free";
 
 export type Prompt = CutPrompt & {
   readonly exactness: Exactness;
-  /** Whether every token is evaluated, since what comes of it is asked for; false if absent. */
+  /** Whether every token must be evaluated, because all of them are scored; false by default. */
   readonly isWhole?: boolean;
 };
 
-/** The number of tokens that two sequences share at their beginning. */
+/** The length of the longest common prefix. */
 export function commonPrefixLength(a: readonly number[], b: readonly number[]): number {
   const end = Math.min(a.length, b.length);
   let length = 0;
@@ -36,8 +36,7 @@ export function commonPrefixLength(a: readonly number[], b: readonly number[]): 
 }
 
 /**
- * How many of the prompt's first tokens need no evaluation where `prefix` is held. At least one is always left to evaluate, since
- * the logits after the last are needed.
+ * How many of the prompt's first tokens can be reused from `prefix`. The last token is always evaluated, because its logits are needed.
  *
  * @param chunkTokens prompts are cut at multiples of this
  */
@@ -50,14 +49,14 @@ export function reusableTokens(prefix: Prefix, prompt: Prompt, chunkTokens: numb
   return cutBefore(prompt, Math.min(shared, exactTokensFor(prefix, prompt, chunkTokens)), chunkTokens);
 }
 
-/** How many tokens will be exact once a sequence that keeps `keep` tokens of `source` has evaluated its prompt. */
+/** How many tokens will be exact after a prompt was evaluated that reuses `keep` tokens of `source`. */
 export function exactTokensAfter(source: Prefix, keep: number, prompt: CutPrompt, chunkTokens: number): number {
   const exact = Math.min(keep, exactTokensFor(source, prompt, chunkTokens));
   const cut = cutBefore(prompt, exact, chunkTokens);
   return keep === cut ? prompt.tokens.length : cut;
 }
 
-/** How many tokens of `prefix` are exact for this prompt too, as far as they are the same: where heads differ, up to the first other cut. */
+/** How many tokens of `prefix` are also exact for this prompt: if the heads differ, only those before the first cut that differs. */
 function exactTokensFor(prefix: Prefix, { headTokens }: CutPrompt, chunkTokens: number): number {
   if (prefix.headTokens === headTokens) return prefix.exactTokens;
   const shorter = Math.min(...[prefix.headTokens, headTokens].filter((tokens) => tokens > 0));

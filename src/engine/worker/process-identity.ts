@@ -1,11 +1,11 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
-/** A process, told apart from every other that ever had or will have its number. */
+/** Identifies a process even if its pid is reused. */
 export type ProcessIdentity = {
   readonly pid: number;
-  /** When it started, in the system's ticks since its boot; undefined where the system doesn't tell. */
+  /** The start time in clock ticks since boot; undefined if the system doesn't report it. */
   readonly start: string | undefined;
-  /** Where its number counts: containers that share a folder have numbers of their own. Undefined where the system doesn't tell. */
+  /** The pid namespace, which differs between containers. Undefined if the system doesn't report it. */
   readonly namespace: string | undefined;
 };
 
@@ -13,25 +13,25 @@ export function identifyProcess(pid: number = process.pid): ProcessIdentity {
   return { pid, start: startOf(pid), namespace: namespaceOf(pid) };
 }
 
-/** Whether that very process runs, as far as one of its own namespace can tell. */
+/** Whether the process runs. Only for processes of the same namespace. */
 export function isRunning({ pid, start }: Pick<ProcessIdentity, "pid" | "start">): boolean {
   if (!isTaken(pid)) return false;
   const now = startOf(pid);
   return start === undefined || now === undefined || now === start;
 }
 
-/** Whether any process has that number now. */
+/** Whether any process has this pid now. */
 function isTaken(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Another user's process is alive too; only ESRCH says that there is none.
+    // Another error, such as EPERM, means that the process exists.
     return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 
-/** proc(5): the 22nd field of `stat`. The second is a name in brackets, which may hold anything. */
+/** The 22nd field of `stat` (proc(5)). The second field is a name in parentheses, which may contain spaces. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
@@ -42,7 +42,7 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-/** `pid:[4026531836]` as its number. */
+/** The number in `pid:[4026531836]`. */
 function namespaceOf(pid: number): string | undefined {
   try {
     return /\d+/.exec(readlinkSync(`/proc/${pid}/ns/pid`))?.[0];

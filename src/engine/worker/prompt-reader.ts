@@ -5,7 +5,7 @@ import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { messageOf } from "../contract/parse.ts";
 import { encodePrompt, UnusablePromptError } from "./prompt.ts";
 
-/** The tokens of a prompt that fits into a slot, or why it can't be had. */
+/** The tokens of a prompt that fits into a slot, or why it is refused. */
 type ReadPrompt = { readonly tokens: readonly number[] } | { readonly rejection: Rejection };
 
 export type PromptReader = (prompt: Prompt, tools: readonly Tool[]) => ReadPrompt;
@@ -13,25 +13,25 @@ export type PromptReader = (prompt: Prompt, tools: readonly Tool[]) => ReadPromp
 type PromptReaderOptions = {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
-  /** How many tokens a slot holds. */
+  /** The context of a slot. */
   readonly contextTokens: number;
-  /** In ms, from any beginning. */
+  /** A clock in ms. */
   readonly now?: () => number;
 };
 
-/** What is remembered of prompts, in tokens: 2 MiB of them. */
+/** The size of the cache in tokens, about 2 MiB. */
 const MAX_TOKENS = 262_144;
 
-/** Templates may tell the date. */
+/** How long a prompt is cached; templates may contain the date. */
 const MAX_AGE_MS = 5 * 60_000;
 
 /**
- * Makes tokens of prompts, and remembers the latest. A prompt is read when it is priced, again when its turn comes, and once for each of its
- * choices; meanwhile every stream waits: 8 ms for 3,000 tokens of SmolLM2's, of which recognizing them takes 0.1 ms.
+ * Tokenizes prompts and caches the latest. A prompt is tokenized for its price, when it is submitted, and for each of its choices, and every
+ * stream waits meanwhile: 8 ms for 3,000 tokens of SmolLM2, against 0.1 ms from the cache.
  */
 export function createPromptReader(options: PromptReaderOptions): PromptReader {
   const { tokenizer, template, contextTokens, now = () => performance.now() } = options;
-  /** By the prompt's digest, in order of use. */
+  /** By the prompt's digest, least recently used first. */
   const memory = new Map<string, { readonly tokens: readonly number[]; readonly readAt: number }>();
   let remembered = 0;
 
@@ -83,14 +83,14 @@ export function createPromptReader(options: PromptReaderOptions): PromptReader {
   };
 }
 
-/** Throws for what is nested too deep to be written. */
+/** Throws if a value is nested too deep to be serialized. */
 function digestOf(prompt: Prompt, tools: readonly Tool[]): string {
   return createHash("sha256")
     .update(JSON.stringify([prompt, tools]))
     .digest("base64");
 }
 
-/** Why a prompt can't be had, after `encodePrompt` or `renderConversation` has thrown `error`. */
+/** The rejection for an error of `encodePrompt` or `renderConversation`. */
 export function promptRejection(error: unknown): Rejection {
   return error instanceof UnusablePromptError
     ? { code: "invalid_sampling", field: error.field, reason: error.message }

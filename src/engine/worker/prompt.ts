@@ -8,9 +8,9 @@ import { easierForms } from "./conversation-forms.ts";
 import { encodeInfill } from "./infill.ts";
 import { tokenizeLong } from "./long-text.ts";
 
-/** This model can't go on from such a prompt. */
+/** The model can't continue this prompt. */
 export class UnusablePromptError extends Error {
-  /** What of the request is at fault. */
+  /** The invalid field of the request. */
   readonly field: "prompt" | "suffix";
 
   constructor(field: "prompt" | "suffix", reason: string) {
@@ -19,23 +19,23 @@ export class UnusablePromptError extends Error {
   }
 }
 
-/** The prompt's tokens, or, where it is so long that it was not tokenized to its end, how many there are at least. */
+/** The prompt's tokens, or a lower bound of their number if the prompt was too long to be tokenized to its end. */
 type EncodedPrompt = { readonly tokens: readonly number[] } | { readonly tokensAtLeast: number };
 
 type Piece = { readonly text: string; readonly parseSpecial: boolean } | { readonly token: number };
 
-/** Ordinary text has about 4 characters a token; only long runs of one character come near this. */
+/** Ordinary text has about 4 characters per token; only long runs of one character come near this. */
 const HOPELESS_CHARS_PER_TOKEN = 32;
-/** A word that is cut may have some tokens more than the whole word. */
+/** A word that is cut may have a few tokens more than the whole word. */
 const CUT_TOKENS = 8;
 
 /**
- * The tokens of whatever a request goes on from.
+ * Tokenizes a prompt.
  *
- * What is hopelessly long is counted by its beginning only: tokenizing takes about 0.5 s a megabyte, so many megabytes must not be
- * tokenized to their end only to be refused.
+ * Of a prompt that is far too long, only the beginning is tokenized: that takes about 0.5 s per megabyte, which is too much for a prompt that
+ * is refused anyway.
  *
- * @param contextTokens how many tokens a slot holds
+ * @param contextTokens the context of a slot
  * @throws `UnusablePromptError`, or whatever the template raises
  */
 export function encodePrompt(
@@ -72,7 +72,7 @@ function begun(tokens: readonly number[], { beginToken }: ChatTemplate): readonl
 }
 
 /**
- * A conversation as the model reads it, control tokens spelled out.
+ * Renders a conversation as text, with the spellings of control tokens.
  *
  * @throws whatever the template raises
  */
@@ -105,9 +105,9 @@ function piecesOf(prompt: Prompt, tools: readonly Tool[], template: ChatTemplate
 }
 
 /**
- * Renders a conversation, in an easier form where the template refuses it as it is.
+ * Renders a conversation, in a simpler form if the template refuses it.
  *
- * @throws what the template raised for it as it is, where it takes no other form either
+ * @throws what the template raised for the original, if it refuses all simpler forms, too
  */
 function conversationPieces(prompt: ChatPrompt, tools: readonly Tool[], template: ChatTemplate) {
   try {
@@ -120,7 +120,7 @@ function conversationPieces(prompt: ChatPrompt, tools: readonly Tool[], template
       try {
         return renderPieces({ ...prompt, messages }, tools, template);
       } catch {
-        // The next one is easier still.
+        // Try the next form.
       }
     }
     throw error;
@@ -128,8 +128,8 @@ function conversationPieces(prompt: ChatPrompt, tools: readonly Tool[], template
 }
 
 /**
- * Renders a conversation in pieces to be tokenized one by one, such that only the template can make control tokens: what messages, tools
- * and arguments say stays text. In the common case nothing in them could be taken for a control token, and it is one piece.
+ * Renders a conversation in pieces that are tokenized separately, so that only the template can produce control tokens, not messages, tools
+ * or arguments. Usually none of those contains a suspicious text, and there is one piece.
  */
 function renderPieces(prompt: ChatPrompt, tools: readonly Tool[], template: ChatTemplate) {
   const disguise = createDisguise(template.control);
@@ -140,7 +140,7 @@ function renderPieces(prompt: ChatPrompt, tools: readonly Tool[], template: Chat
   return disguise.reveal(open).map(({ text, suspicious }) => ({ text, parseSpecial: !suspicious }));
 }
 
-/** The mark tells where the last message's content ends in what is rendered, whatever the template puts after it. */
+/** Marks the end of the last message's content, to cut off what the template writes after it. */
 function withFinalMark(prompt: ChatPrompt, mark: string): ChatPrompt {
   const last = prompt.messages.at(-1);
   if (last?.role !== "assistant") throw new Error("Only an assistant's message can be gone on with.");
@@ -169,10 +169,10 @@ function infillPieces({ prefix, suffix }: Extract<Prompt, { type: "infill" }>, {
   ];
 }
 
-/** How many tokens there are at least, where they are too many; undefined where that isn't known without tokenizing all. */
+/** A lower bound of the number of tokens, if it exceeds the context. Undefined if the whole prompt must be tokenized to know. */
 function countHopeless(pieces: readonly Piece[], tokenizer: Tokenizer, contextTokens: number): number | undefined {
   const length = pieces.reduce((sum, piece) => sum + ("token" in piece ? 0 : piece.text.length), 0);
-  // Long runs of one character are few tokens, so a beginning may have to be longer to be hopeless. Each is twice the one before.
+  // Long runs of one character have few tokens, so a longer beginning may be needed. Its length is doubled each time.
   for (let limit = contextTokens * HOPELESS_CHARS_PER_TOKEN + 1; limit < length; limit *= 2) {
     const count = tokenizer.tokenize(beginningOf(pieces, limit), false).length;
     if (count >= contextTokens + CUT_TOKENS) return count;

@@ -24,28 +24,27 @@ type SchedulerOptions = {
   readonly tokenizer: Tokenizer;
   /** Prompts are cut at multiples of this. */
   readonly prefillChunkTokens: number;
-  /** How long prompts may hold up a step of the decoding sequences, in ms; what must be exact takes a chunk in any case. */
+  /** See `EngineOptions`. */
   readonly prefillPauseMs: number;
-  /** Which share of the time prompts may take while sequences decode; above 0, 1 is all that they need. */
+  /** See `EngineOptions`. */
   readonly prefillShare: number;
-  /** Keeps what slots lose. */
   readonly prefixStore: PrefixStore;
-  /** As `findBoundary` has it; without one, prompts have no heads. */
+  /** See `findBoundary`; without a boundary, prompts have no heads. */
   readonly boundary?: Boundary | undefined;
-  /** Called once for each native call that brought anything, with every sequence's news. */
+  /** Called once for each native call with news, with the updates of all sequences. */
   readonly report: (updates: SequenceUpdate[]) => void;
-  /** Called for a sequence whose grammar takes too long, which has left; nothing more is reported for it. */
+  /** Called for a sequence that was ended because its grammar takes too long. Nothing more is reported for it. */
   readonly reject: (id: number, reason: string) => void;
 };
 
 /**
- * Runs many sequences through one context, continuously batched: a sequence joins at the next step and leaves as soon as it ends.
+ * Runs many sequences in one context with continuous batching: a sequence joins at the next step and leaves as soon as it ends.
  *
- * waiting → (admit: a slot) → prefill, chunk by chunk → decode, one token a step → finished. Slots keep what they hold.
+ * waiting → (admit: a slot) → prefill, chunk by chunk → decode, one token per step → finished. Slots keep their content.
  *
- * A step decodes one token of every sequence that is past its prompt, in one native call, and then evaluates about one chunk of
- * the others' prompts. Prompts and decodes never share a call: llama.cpp would evaluate them apart anyway (unequal lengths
- * are split), would cut the chunk's first token off, and the answer would depend on the company (docs/decisions/007-exactness.md).
+ * A step decodes one token of every decoding sequence in one native call, and then evaluates about one chunk of the other sequences' prompts.
+ * Prompts and decodes never share a call: llama.cpp would evaluate them separately anyway (it splits unequal lengths), and the result would
+ * depend on the other sequences (docs/decisions/007-exactness.md).
  */
 export class Scheduler {
   readonly #given: SchedulerOptions;
@@ -54,13 +53,13 @@ export class Scheduler {
   readonly #keeper: SlotKeeper;
   readonly #waiting = new Map<number, Sequence>();
   readonly #running = new Map<number, Sequence>();
-  /** Cancelled in mid-step: what they hold is in native hands until the step ends. */
+  /** Sequences that were cancelled during a step. Native code uses their samplers until the step ends. */
   readonly #leaving: Sequence[] = [];
   #prefillOrder = NOBODY_SERVED;
   #wake: (() => void) | undefined;
   #stopped = false;
   #decodingSince: number | undefined;
-  /** What the last call brought, not yet told. */
+  /** The updates of the last calls, not yet reported. */
   #news: SequenceUpdate[] = [];
 
   constructor(given: SchedulerOptions) {
@@ -76,7 +75,7 @@ export class Scheduler {
     return this.#decodingSince;
   }
 
-  /** How many sequences wait and run, and what the slots hold: for tests and logs. */
+  /** The numbers of waiting and running sequences and of tokens in each slot, for tests and logs. */
   get load(): { waiting: number; running: number; slotTokens: number[] } {
     return {
       waiting: this.#waiting.size,
@@ -85,7 +84,7 @@ export class Scheduler {
     };
   }
 
-  /** How many of a prompt's first tokens would need no evaluation now. */
+  /** How many of a prompt's first tokens are in the KV cache or the prefix store. */
   heldTokens(prompt: readonly number[]): number {
     return this.#keeper.heldTokens(prompt);
   }
@@ -97,7 +96,7 @@ export class Scheduler {
     this.#wake?.();
   }
 
-  /** Forgets a sequence: at once, or after the step in progress. Nothing more is reported for it. An unknown id is ignored. */
+  /** Cancels a sequence at once or after the step in progress. Nothing more is reported for it. Unknown ids are ignored. */
   cancel(id: number): void {
     this.#waiting.delete(id);
     this.#news = this.#news.filter((update) => update.id !== id);
@@ -116,7 +115,7 @@ export class Scheduler {
     this.#wake?.();
   }
 
-  /** Steps until stopped. Rejects if a native call fails: the state of the context is then unknown. */
+  /** Runs steps until `stop`. Rejects if a native call fails, because the state of the context is then unknown. */
   async run(): Promise<void> {
     while (!this.#stopped) {
       await this.#admit();
@@ -140,8 +139,8 @@ export class Scheduler {
   }
 
   /**
-   * First come, first served: gives the free slots away. One that begins like a prompt which is just being evaluated waits for
-   * it, since it could only have its turn after that one, and then has the beginning for the price of a copy.
+   * Gives free slots to waiting sequences in order of arrival. A sequence that shares a prefix with a prompt being evaluated waits for it, and
+   * then copies the prefix.
    */
   async #admit(): Promise<void> {
     for (const sequence of [...this.#waiting.values()]) {
@@ -155,7 +154,7 @@ export class Scheduler {
   async #place(sequence: Sequence, placement: Placement): Promise<void> {
     const { request, prompt } = sequence;
     const kept = await this.#keeper.fill(sequence, placement);
-    // It may have been cancelled meanwhile.
+    // The sequence may have been cancelled meanwhile.
     if (!this.#waiting.delete(request.id)) return;
     sequence.slot = placement.slot;
     sequence.placedAt = performance.now();
@@ -167,7 +166,7 @@ export class Scheduler {
     this.#running.set(request.id, sequence);
   }
 
-  /** What the next native call is to evaluate in this turn. */
+  /** Plans the next native call. */
   #plan(turn: "decode" | number): readonly Work[] {
     const running = [...this.#running.values()];
     const { work, order } = plan({
@@ -202,7 +201,7 @@ export class Scheduler {
     return cost;
   }
 
-  /** Lets those in who wait with the very same prompt: they copy what was evaluated, and draw from the same logits. */
+  /** Admits waiting sequences with the same prompt: they copy the evaluated tokens and sample from the same logits. */
   async #share({ sequence: first, slot: source }: Work, logitIndex: number): Promise<void> {
     const alike = [...this.#waiting.values()].filter((sequence) => mayShare(sequence, first));
     for (const sequence of alike) {
@@ -218,7 +217,7 @@ export class Scheduler {
     this.#settle(work, drawn);
   }
 
-  /** Evaluates and draws. Returns where the logits are after each part's last token, −1 where they weren't wanted. */
+  /** Evaluates and samples. Returns the index of the logits after each item's last token; −1 if they weren't requested. */
   async #evaluate(work: readonly Work[]): Promise<readonly number[]> {
     const batcher = this.#given.batcher;
     for (const { slot, isOffCut } of work) {
@@ -236,7 +235,7 @@ export class Scheduler {
     const logits = all.map((indexes, index) => (work[index]?.wantLogits === true ? (indexes.at(-1) ?? -1) : -1));
 
     this.#decodingSince = performance.now();
-    // The draws are asked for before the evaluation has ended, and run right after it without a way through this thread.
+    // Samples are requested before the evaluation has ended. They run right after it, without a round trip through this thread.
     const evaluated = batcher.decode();
     const draws = work.map((item, index) => drawAfter(item, logits[index] ?? -1));
     const scoring = work.map((item, index) =>
@@ -254,7 +253,7 @@ export class Scheduler {
     return logits;
   }
 
-  /** Takes in what a native call brought, and lets those go who were cancelled during it. */
+  /** Handles the results of a native call, and releases the sequences that were cancelled during it. */
   #settle(work: readonly Work[], drawn: readonly (Drawn | undefined)[]): void {
     work.forEach((item, index) => {
       this.#advance(item, drawn[index]);
@@ -264,8 +263,8 @@ export class Scheduler {
   }
 
   /**
-   * Reports what the last calls brought. It is done while the next one runs: telling the host takes the time of a tenth of a small
-   * model's step, in which the cores would have nothing to evaluate.
+   * Reports the updates of the last calls. It runs during the next call, because sending them takes a tenth of a small model's step, in which
+   * the cores would be idle.
    */
   #sendNews(): void {
     if (this.#news.length === 0) return;
@@ -274,7 +273,7 @@ export class Scheduler {
     this.#given.report(news);
   }
 
-  /** Takes one sequence past what was evaluated: the token that was drawn after it, if any, its text, its end. */
+  /** Updates one sequence after an evaluation: the sampled token, if any, its text, and whether it ends. */
   #advance({ sequence, slot }: Work, drawn: Drawn | undefined): void {
     const { request, prompt, prefill, output } = sequence;
     if (slot.tokens.length < prefill.length) return;
@@ -290,7 +289,7 @@ export class Scheduler {
       });
     }
 
-    // Tokens from before a crash are taken as said, as far as they were evaluated.
+    // Accept the replayed tokens whose predecessors were evaluated.
     while (output.length <= slot.tokens.length - prompt.length) {
       const replayed = nextReplayedToken(sequence);
       if (replayed === undefined) break;
@@ -325,14 +324,14 @@ export class Scheduler {
     });
   }
 
-  /** How a sequence's news begin. */
+  /** The id and, in the first update, the start of a sequence. */
   #begin(sequence: Sequence): Pick<SequenceUpdate, "id" | "started"> {
     const { request, prompt, cachedTokens, announced } = sequence;
     sequence.announced = true;
     return { id: request.id, ...(!announced && { started: { promptTokens: prompt.length, cachedTokens } }) };
   }
 
-  /** Before the slot has the tokens of `item`. */
+  /** Reports the scores of a prompt's piece. Called before the tokens of `item` are added to the slot. */
   #noteScores(item: Work, scores: readonly (TokenScores | undefined)[]): void {
     const { sequence, slot } = item;
     if (!this.#running.has(sequence.request.id)) return;

@@ -4,20 +4,20 @@ import { join } from "node:path";
 import type { PrefixFiles } from "./prefix-store.ts";
 import { identifyProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";
 
-/** The owner's number, start and namespace; 0 stands for what isn't known, and older versions wrote the number alone. */
+/** The owner's pid, start time and namespace; 0 if unknown. Older versions wrote only the pid. */
 const NAME = /^sluice-prefixes-(\d+)-(?:(\d+)-(\d+)-)?/;
 
-/** So often a folder's owner says that it lives, for those that can't see its process. */
+/** How often the owner touches its folder, to show processes in other containers that it runs. */
 const SIGN_OF_LIFE_MS = 10 * 60 * 1_000;
-/** Without a sign for so long an owner that can't be seen is gone. A machine may have slept for a night. */
+/** After how long without a touch a folder of another container is abandoned. The machine may have slept for a night. */
 const SILENCE_MS = 24 * 60 * 60 * 1_000;
 
 /**
- * A folder of this process for prefixes that were moved out of the KV cache, new and readable by nobody else: they hold
- * conversations. It goes with the process; what a killed one left behind is removed at the next start, as far as this user may.
+ * Makes this process's folder for stored prefixes. Only this user can read it, because prefixes hold conversations. It is removed when the
+ * process exits. The next start removes the folders of killed processes, as far as this user may.
  *
  * @param parent the system's temporary folder
- * @throws the system's error when no folder can be made there
+ * @throws the system's error if the folder can't be made
  */
 export function openScratchFolder(parent: string = tmpdir(), owner: ProcessIdentity = identifyProcess()): PrefixFiles {
   removeAbandoned(parent, owner);
@@ -42,7 +42,7 @@ function removeAbandoned(parent: string, own: ProcessIdentity): void {
   }
 }
 
-/** Those of another container can't be seen from here, and their numbers mean nothing. */
+/** Processes of other containers are invisible here, so their folders are judged by age. */
 function isAbandoned(owner: ProcessIdentity, own: ProcessIdentity, folder: string): boolean {
   const isElsewhere = owner.namespace !== undefined && owner.namespace !== own.namespace;
   return isElsewhere ? isSilent(folder) : !isRunning(owner);
@@ -58,7 +58,7 @@ function touch(folder: string): void {
     const now = new Date();
     utimesSync(folder, now, now);
   } catch {
-    // Somebody has removed it; what is to be kept next will say so.
+    // The folder was removed; the next save reports it.
   }
 }
 
@@ -66,11 +66,11 @@ function known(digits: string | undefined): string | undefined {
   return digits === "0" ? undefined : digits;
 }
 
-/** Another user's folder, or one of a container that shares this one, is not ours to remove. */
+/** Removes a file or folder. One of another user or container may stay. */
 function removeIfAllowed(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true });
   } catch {
-    // It stays; nothing of ours depends on it.
+    // Not allowed; nothing here depends on it.
   }
 }

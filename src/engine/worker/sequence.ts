@@ -6,49 +6,49 @@ import type { Slot } from "./placement.ts";
 import { commonPrefixLength, type Exactness } from "./prefix.ts";
 import { createStopMatcher, type StopMatcher } from "./stop-matcher.ts";
 
-/** One running completion, from its arrival until its last token. */
+/** One completion, from its arrival until its last token. */
 export type Sequence = {
   readonly request: SequenceRequest;
   readonly exactness: Exactness;
   readonly prompt: readonly number[];
   /**
-   * What is evaluated chunk by chunk before the first token is sampled: the prompt and, unless the answer must go on bit for bit,
-   * what was generated before a crash. A prefill rounds otherwise than single decodes do, and has no logits to score its tokens by.
+   * The tokens that are evaluated in chunks before the first token is sampled: the prompt and, unless the output must be exact or scored, what
+   * was generated before a crash. Prefill rounds differently from single decodes, and yields no logits to score its tokens.
    */
   readonly prefill: readonly number[];
-  /** How many of its first tokens are a head with cuts of its own. */
+  /** The length of the prompt's head, which is cut separately. */
   readonly headTokens: number;
-  /** Tokens generated so far, the replayed ones included. */
+  /** The tokens generated so far, including the replayed ones. */
   readonly output: number[];
   readonly detokenizer: Detokenizer;
   readonly stopMatcher: StopMatcher;
-  /** Whether the prompt's tokens are scored, so that all of them are evaluated. */
+  /** Whether the prompt's tokens are scored, so that all of them must be evaluated. */
   readonly scoresPrompt: boolean;
-  /** Where log-probabilities were asked for. */
+  /** Set if log-probabilities were requested. */
   readonly heldLogprobs: HeldLogprobs | undefined;
-  /** Undefined while it waits. */
+  /** Undefined while it waits for a slot. */
   slot: Slot | undefined;
   sampler: Sampler | undefined;
-  /** Where log-probabilities were asked for. */
+  /** Set if log-probabilities were requested. */
   scorer: Scorer | undefined;
-  /** Where the prompt is scored. */
+  /** Set if the prompt is scored. */
   promptScorer: Scorer | undefined;
-  /** How many of the prompt's tokens its slot held already. */
+  /** How many of the prompt's tokens were in the KV cache. */
   cachedTokens: number;
   announced: boolean;
-  /** When it came, when it had a slot, and when its prompt was evaluated to its end, by `performance.now()`. */
+  /** The times of its submission, its slot, and the end of its prefill, by `performance.now()`. */
   readonly submittedAt: number;
   placedAt: number | undefined;
   prefilledAt: number | undefined;
 };
 
-/** What accepting a token led to. */
+/** The result of accepting a token. */
 type Accepted = {
   readonly text: string;
-  /** Of the tokens whose text is shown by now. */
+  /** Those of the tokens whose text is complete by now. */
   readonly logprobs: readonly SampledToken[];
   readonly finished: "stop" | "length" | undefined;
-  /** The stop string that ended it. */
+  /** The stop string that ended the sequence. */
   readonly stopString?: string;
 };
 
@@ -85,7 +85,7 @@ export function createSequence(
   };
 }
 
-/** What a sequence that ends now took. */
+/** The times of a sequence that ends now. */
 export function timesOf({ request, prefill, output, cachedTokens, submittedAt, placedAt, prefilledAt }: Sequence) {
   const now = performance.now();
   const placed = placedAt ?? now;
@@ -99,23 +99,23 @@ export function timesOf({ request, prefill, output, cachedTokens, submittedAt, p
   };
 }
 
-/** Whether a sequence may go on from what `other` evaluates and draws from its logits, as if it had evaluated the same itself. */
+/** Whether a sequence has the same prompt as `other` and may sample from the same logits. */
 export function mayShare({ prefill, exactness, scoresPrompt }: Sequence, other: Sequence): boolean {
   if (scoresPrompt) return false;
   if (exactness !== other.exactness && exactness !== "free") return false;
   return prefill.length === other.prefill.length && commonPrefixLength(prefill, other.prefill) === prefill.length;
 }
 
-/** The next token, where it is known from before a crash and not to be sampled. */
+/** The next token, if it is known from before a crash. */
 export function nextReplayedToken({ request, output }: Sequence): number | undefined {
   return request.replay[output.length];
 }
 
 /**
- * Takes the next token of a sequence: what text it completes, and whether the generation ends with it.
+ * Adds the next token to a sequence. Returns the text that it completes, and whether the generation ends.
  *
- * @param logprob the token's, where log-probabilities were asked for
- * @param contextTokens how many tokens the slot holds; prompt and output together end there
+ * @param logprob the token's log-probability, if requested
+ * @param contextTokens the context of the slot, for prompt and output together
  */
 export function acceptToken(
   sequence: Sequence,
@@ -134,7 +134,7 @@ export function acceptToken(
 
   const fresh = detokenizer.push(token);
   if (logprob !== undefined) heldLogprobs?.push(logprob, fresh.length);
-  // What has to be longer is not looked at.
+  // Below the minimum length, stop strings are ignored.
   const isTooShort = output.length <= request.sampling.minTokens;
   const { text: before, stop } = isTooShort ? { text: fresh } : stopMatcher.push(fresh);
   const text = stop !== undefined && request.showsStop === true ? before + stop : before;
@@ -155,7 +155,7 @@ function withRest({ text, logprobs }: Pick<Accepted, "text" | "logprobs">, rest:
   return { ...rest, text: text + rest.text, logprobs: [...logprobs, ...rest.logprobs] };
 }
 
-/** Ends a sequence after its last token: what was held back is shown, unless it turns out to be a stop string. */
+/** Ends a sequence after its last token. Text that was held back is sent, unless it contains a stop string. */
 export function endSequence({ detokenizer, stopMatcher, heldLogprobs }: Sequence, reason: "stop" | "length"): Accepted {
   const { text, stopped } = stopMatcher.push(detokenizer.flush());
   const shown = stopped ? text : text + stopMatcher.flush();

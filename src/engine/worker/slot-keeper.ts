@@ -12,7 +12,7 @@ type SlotKeeperOptions = {
   readonly chunkTokens: number;
 };
 
-/** Knows what every slot holds, and makes a slot hold the beginning of the next prompt. */
+/** Tracks the content of every slot, and prepares a slot with the beginning of a prompt. */
 export class SlotKeeper {
   readonly slots: readonly Slot[];
   readonly #batcher: Batcher;
@@ -34,7 +34,7 @@ export class SlotKeeper {
     }));
   }
 
-  /** Where a sequence has its prompt's beginning for least. Undefined where no slot is free of `running`. */
+  /** The cheapest placement of a sequence. Undefined if `running` occupies all slots. */
   choose(
     { prefill, headTokens, exactness, scoresPrompt }: Sequence,
     running: Iterable<Sequence>,
@@ -51,7 +51,7 @@ export class SlotKeeper {
     });
   }
 
-  /** Where a sequence has a copy of all that `source` holds. Undefined where no slot is free of `running`. */
+  /** A placement with a copy of all tokens in `source`. Undefined if `running` occupies all slots. */
   chooseCopy(sequence: Sequence, source: Slot, running: Iterable<Sequence>): Placement | undefined {
     const slot = this.choose(sequence, running)?.slot;
     if (slot === undefined) return undefined;
@@ -59,7 +59,7 @@ export class SlotKeeper {
     return { slot, keep, source: slot === source ? { type: "slot itself" } : { type: "other slot", slot: source } };
   }
 
-  /** How many of a prompt's first tokens some slot or file holds, such that a request without a seed may go on from them. */
+  /** How many of a prompt's first tokens are in a slot or a file, for a request without a seed. */
   heldTokens(tokens: readonly number[]): number {
     const prompt = { tokens, headTokens: 0, exactness: "free" } as const;
     const prefixes = [...this.slots, ...this.#prefixStore.list()];
@@ -67,8 +67,8 @@ export class SlotKeeper {
   }
 
   /**
-   * Whether a prompt that is being evaluated will soon leave this one a chunk or more less to evaluate than `placement` does, or nothing
-   * at all, since it is the same.
+   * Whether the sequence should wait for a prompt that is being evaluated: because the prompt is the same, or because waiting saves at
+   * least one chunk compared to `placement`.
    */
   isWorthWaiting(sequence: Sequence, { keep }: Placement, running: Iterable<Sequence>): boolean {
     const { prefill, headTokens, exactness, scoresPrompt } = sequence;
@@ -83,7 +83,7 @@ export class SlotKeeper {
     return false;
   }
 
-  /** Makes the slot hold the beginning of the prompt, storing what it held before. Returns how many of its tokens it then holds. */
+  /** Fills the slot with the beginning of the prompt, after storing its old content. Returns how many of the prompt's tokens it holds. */
   async fill({ prefill, headTokens, scoresPrompt }: Sequence, { slot, keep, source }: Placement): Promise<number> {
     const batcher = this.#batcher;
     const inPlace = source.type === "slot itself";
@@ -95,7 +95,7 @@ export class SlotKeeper {
     const enough = held.tokens.length >= keep;
     const whole = held.tokens.length === keep || batcher.truncate(slot.index, enough ? keep : 0);
     const kept = whole && enough ? keep : 0;
-    // Its pieces are cut elsewhere.
+    // A scored prompt is cut at other positions, so it isn't exact.
     const isExact = !scoresPrompt;
     slot.exactTokens = isExact ? exactTokensAfter(held, kept, { tokens: prefill, headTokens }, this.#chunkTokens) : 0;
     slot.headTokens = headTokens;
@@ -105,7 +105,7 @@ export class SlotKeeper {
     return kept;
   }
 
-  /** Brings what `source` holds into the slot. Returns what the slot then holds: nothing, where a stored prefix is gone. */
+  /** Copies or loads `source` into the slot. Returns the slot's new content, which is empty if a stored prefix can't be read. */
   async #fetch(slot: Slot, source: Placement["source"]): Promise<Prefix> {
     if (source.type === "slot itself") return slot;
     if (source.type === "other slot") {

@@ -1,21 +1,21 @@
 type StopMatch = {
-  /** Text that can no longer belong to a stop string. */
+  /** Text that can't be part of a stop string. */
   readonly text: string;
-  /** A stop string was met: what followed it is dropped, and nothing more may be pushed. */
+  /** Whether a stop string was found. The text after it is dropped, and nothing more may be pushed. */
   readonly stopped: boolean;
-  /** Which one it was. */
+  /** The stop string that was found. */
   readonly stop?: string;
 };
 
 export type StopMatcher = {
   push(text: string): StopMatch;
-  /** What was held back, for a generation that ends for another reason. */
+  /** Returns the text held back, when the generation ends without a stop string. */
   flush(): string;
 };
 
 /**
- * Looks for stop strings in text that arrives in pieces. What might be the beginning of one is held back until it is known,
- * so that no part of a stop string is ever shown. Where several match, the one that begins first counts.
+ * Finds stop strings in text that arrives in pieces. Text that may begin a stop string is held back, so that no part of a stop string is
+ * sent. If several match, the one that begins first counts.
  */
 export function createStopMatcher(stops: readonly string[]): StopMatcher {
   let held = "";
@@ -49,7 +49,7 @@ function firstStop(text: string, stops: readonly string[]): { at: number; stop: 
   return first;
 }
 
-/** How many characters at the end of `text` are the beginning of some stop string: the longest such. */
+/** The length of the longest end of `text` that begins a stop string. */
 function possibleBeginning(text: string, stops: readonly string[]): number {
   let longest = 0;
   for (const stop of stops) {
