@@ -287,6 +287,7 @@ describe("POST /api/pull and DELETE /api/delete", () => {
     expect(await send("POST", "/api/pull", { model: "nobody" })).toEqual({
       ...{ status: 404, text: '{"error":"There is no model \'nobody\'."}' },
     });
+    expect((await send("POST", "/api/pull", { model: "nobody", stream: false })).status).toBe(404);
     expect((await send("POST", "/api/pull", { model: "broken" })).text).toMatch(/{"error":"No source gave it."}\n$/);
     expect((await send("POST", "/api/pull", { model: "broken", stream: false })).status).toBe(503);
     expect((await send("POST", "/api/pull", {})).status).toBe(400);

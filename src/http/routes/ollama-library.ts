@@ -40,12 +40,11 @@ export function pullModel(library: ModelLibrary | undefined): Handler<HttpEnv> {
       .catch((error: unknown) => {
         throw describe(error);
       });
-    done.then(() => begun.resolve(), begun.reject);
     if (!stream) {
       await done;
       return c.json({ status: "success" });
     }
-    await begun.promise;
+    await Promise.race([begun.promise, done]);
 
     const body = new ReadableStream<Uint8Array>(
       {
