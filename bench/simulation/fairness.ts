@@ -20,7 +20,7 @@ export function measureUnfairness(): number {
   for (let round = 0; round < ROUNDS; round++) {
     const turn = queue.take();
     if (turn === undefined) break;
-    const { value: tenant, cost } = turn.entry;
+    const { value: tenant, cost } = turn;
     given[tenant] = (given[tenant] ?? 0) + cost;
     push(tenant);
     worst = Math.max(worst, Math.max(...given) - Math.min(...given));

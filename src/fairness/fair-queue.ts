@@ -2,9 +2,6 @@ import { PRIORITIES, type Priority } from "../generation/terms.ts";
 import { patienceOf } from "./classes.ts";
 import { type Ahead, createLanes, type Entry, type Lanes } from "./lanes.ts";
 
-/** An entry's place: who it is of, and what its turn costs. */
-export type Turn<T> = { readonly priority: Priority; readonly entry: Entry<T> };
-
 /**
  * Who waits, in the order of their turns: interactive before default before batch, and fair between tenants in each class.
  *
@@ -18,24 +15,24 @@ export type FairQueue<T> = {
   /** Tenants of which anything is remembered. */
   readonly remembered: number;
   /** Whose turn is next. */
-  readonly head: Turn<T> | undefined;
+  readonly head: Entry<T> | undefined;
   /** @param of `isFirst` puts it before its tenant's others, behind those that were put there before it */
   push(
     of: { readonly tenant: string; readonly priority: Priority; readonly isFirst?: boolean | undefined },
     value: T,
     cost: number,
-  ): Turn<T>;
+  ): Entry<T>;
   /** Takes the head out and charges its tenant. */
-  take(): Turn<T> | undefined;
+  take(): Entry<T> | undefined;
   /** Takes one out that no longer waits for its turn; nobody is charged. False where it had gone before. */
-  remove(turn: Turn<T>): boolean;
-  reprice(turn: Turn<T>, cost: number): void;
+  remove(entry: Entry<T>): boolean;
+  reprice(entry: Entry<T>, cost: number): void;
   /** A turn that was taken cost `difference` more than was charged for it, or less. */
-  charge(turn: Turn<T>, difference: number): void;
+  charge(entry: Entry<T>, difference: number): void;
   /** What waits of a tenant, in all classes. */
   of(tenant: string): Ahead;
   /** What is likely to have its turn before this one. */
-  ahead(turn: Turn<T>): Ahead;
+  ahead(entry: Entry<T>): Ahead;
   /** What would be ahead of one that came now, if its tenant had so much `more` waiting. */
   aheadOfNext(of: { readonly tenant: string; readonly priority: Priority }, more?: Ahead): Ahead;
   /** Forgets all debts: for when nothing waits and nothing runs. */
@@ -54,7 +51,7 @@ type Class<T> = {
 
 export function createFairQueue<T>(): FairQueue<T> {
   const classes = PRIORITIES.map(
-    (priority): Class<T> => ({ priority, patience: patienceOf(priority), lanes: createLanes(), passedOver: 0 }),
+    (priority): Class<T> => ({ priority, patience: patienceOf(priority), lanes: createLanes(priority), passedOver: 0 }),
   );
 
   function classOf(priority: Priority): Class<T> {
@@ -107,12 +104,10 @@ export function createFairQueue<T>(): FairQueue<T> {
       return sum((lanes) => lanes.remembered);
     },
     get head() {
-      const next = nextClass();
-      const entry = next?.lanes.head;
-      return next && entry && { priority: next.priority, entry };
+      return nextClass()?.lanes.head;
     },
     push({ tenant, priority, isFirst = false }, value, cost) {
-      return { priority, entry: classOf(priority).lanes.push(tenant, value, cost, isFirst) };
+      return classOf(priority).lanes.push(tenant, value, cost, isFirst);
     },
     take() {
       const next = nextClass();
@@ -124,16 +119,16 @@ export function createFairQueue<T>(): FairQueue<T> {
         // What is left counts for the next, so that a dear one has its turn too where cheap ones keep coming before it.
         else each.passedOver = Math.max(0, each.passedOver - each.patience * entry.cost);
       }
-      return { priority: next.priority, entry };
+      return entry;
     },
-    remove({ priority, entry }) {
-      return classOf(priority).lanes.remove(entry);
+    remove(entry) {
+      return classOf(entry.priority).lanes.remove(entry);
     },
-    reprice({ priority, entry }, cost) {
-      classOf(priority).lanes.reprice(entry, cost);
+    reprice(entry, cost) {
+      classOf(entry.priority).lanes.reprice(entry, cost);
     },
-    charge({ priority, entry }, difference) {
-      classOf(priority).lanes.charge(entry.tenant, difference);
+    charge({ priority, tenant }, difference) {
+      classOf(priority).lanes.charge(tenant, difference);
     },
     of(tenant) {
       return {
@@ -141,8 +136,8 @@ export function createFairQueue<T>(): FairQueue<T> {
         work: sum((lanes) => lanes.of(tenant).work),
       };
     },
-    ahead({ priority, entry }) {
-      return withClasses(priority, classOf(priority).lanes.ahead(entry));
+    ahead(entry) {
+      return withClasses(entry.priority, classOf(entry.priority).lanes.ahead(entry));
     },
     aheadOfNext({ tenant, priority }, more = NOTHING) {
       return withClasses(priority, classOf(priority).lanes.aheadOfNext(tenant, more));

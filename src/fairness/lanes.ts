@@ -1,10 +1,11 @@
+import type { Priority } from "../generation/terms.ts";
 import { createHeap, type HeapNode } from "./heap.ts";
-import { createLine, type Line, type Place } from "./line.ts";
 
-/** What waits in a lane. */
+/** What waits for its turn. */
 export type Entry<T> = {
   readonly value: T;
   readonly tenant: string;
+  readonly priority: Priority;
   /** What its turn is charged, in whatever unit the queue counts work. */
   readonly cost: number;
 };
@@ -52,11 +53,29 @@ export type Lanes<T> = {
 type Item<T> = {
   readonly value: T;
   readonly tenant: string;
+  readonly priority: Priority;
   cost: number;
   readonly lane: Lane<T>;
-  readonly line: Line<Item<T>>;
-  place: Place<Item<T>> | undefined;
+  readonly line: Line<T>;
   readonly order: number;
+  /** Counted from the line's beginning, for `aheadIn`. */
+  readonly ordinal: number;
+  workBefore: number;
+  previous: Item<T> | undefined;
+  next: Item<T> | undefined;
+  isWaiting: boolean;
+};
+
+/** One line, in which order is kept: everything but a new price takes the same time however long it is. */
+type Line<T> = {
+  first: Item<T> | undefined;
+  last: Item<T> | undefined;
+  entries: number;
+  /** The cost of all. */
+  work: number;
+  /** All that ever stood here. */
+  pushed: number;
+  pushedWork: number;
 };
 
 type Lane<T> = {
@@ -64,14 +83,47 @@ type Lane<T> = {
   /** What the tenant's turns have cost, on the scale that all lanes share. */
   counted: number;
   /** The lane's beginning: those that were put first. */
-  readonly firsts: Line<Item<T>>;
-  readonly others: Line<Item<T>>;
+  readonly firsts: Line<T>;
+  readonly others: Line<T>;
   /** Among the waiting lanes, or among those that only have had more than others. */
   node: HeapNode<Lane<T>> | undefined;
 };
 
+function createLine<T>(): Line<T> {
+  return { first: undefined, last: undefined, entries: 0, work: 0, pushed: 0, pushedWork: 0 };
+}
+
+function append<T>(line: Line<T>, item: Item<T>): void {
+  if (line.last === undefined) line.first = item;
+  else line.last.next = item;
+  line.last = item;
+  line.entries += 1;
+  line.work += item.cost;
+  line.pushed += 1;
+  line.pushedWork += item.cost;
+}
+
+function detach<T>({ line, previous, next, cost }: Item<T>): void {
+  if (previous === undefined) line.first = next;
+  else previous.next = next;
+  if (next === undefined) line.last = previous;
+  else next.previous = previous;
+  line.entries -= 1;
+  line.work = line.entries === 0 ? 0 : line.work - cost;
+}
+
+/** How much stands before an item in its line: what was taken out of the middle counts as long as what was there before that stands. */
+function aheadIn<T>({ line, ordinal, workBefore, cost }: Item<T>): Ahead {
+  const { first, entries, work } = line;
+  if (first === undefined) return { entries: 0, work: 0 };
+  return {
+    entries: Math.min(entries - 1, ordinal - first.ordinal),
+    work: Math.max(0, Math.min(work - cost, workBefore - first.workBefore)),
+  };
+}
+
 function headOf<T>({ firsts, others }: Lane<T>): Item<T> | undefined {
-  return (firsts.first ?? others.first)?.value;
+  return firsts.first ?? others.first;
 }
 
 /** All that waits in a lane. */
@@ -90,7 +142,8 @@ const DRIFT = 1 / 1024;
 /** Tenants without entries whose surplus is remembered. */
 const MAX_IDLE = 10_000;
 
-export function createLanes<T>(): Lanes<T> {
+/** @param priority the class of all that wait here */
+export function createLanes<T>(priority: Priority = "default"): Lanes<T> {
   const lanes = new Map<string, Lane<T>>();
   const waiting = createHeap<Lane<T>>();
   /** Lanes without entries whose tenants have had more than who begins now. */
@@ -143,8 +196,8 @@ export function createLanes<T>(): Lanes<T> {
   }
 
   function takeOut(item: Item<T>): void {
-    if (item.place !== undefined) item.line.remove(item.place);
-    item.place = undefined;
+    detach(item);
+    item.isWaiting = false;
     size -= 1;
     work = size === 0 ? 0 : work - item.cost;
   }
@@ -183,8 +236,21 @@ export function createLanes<T>(): Lanes<T> {
     push(tenant, value, cost, isFirst = false) {
       const lane = open(tenant);
       const line = isFirst ? lane.firsts : lane.others;
-      const item: Item<T> = { value, tenant, cost, lane, line, place: undefined, order: orders++ };
-      item.place = line.append(item, cost);
+      const item: Item<T> = {
+        value,
+        tenant,
+        priority,
+        cost,
+        lane,
+        line,
+        order: orders++,
+        ordinal: line.pushed,
+        workBefore: line.pushedWork,
+        previous: line.last,
+        next: undefined,
+        isWaiting: true,
+      };
+      append(line, item);
       size += 1;
       work += cost;
       settle(lane);
@@ -204,18 +270,22 @@ export function createLanes<T>(): Lanes<T> {
     },
     remove(entry) {
       const item = entry as Item<T>;
-      if (item.place === undefined) return false;
+      if (!item.isWaiting) return false;
       takeOut(item);
       settle(item.lane);
       return true;
     },
     reprice(entry, cost) {
       const item = entry as Item<T>;
-      if (item.place === undefined) return;
-      work += cost - item.cost;
+      if (!item.isWaiting) return;
+      const difference = cost - item.cost;
+      const { line } = item;
       item.cost = cost;
+      work += difference;
+      line.work += difference;
+      line.pushedWork += difference;
       // Prices become known soon after a request came, so that few have come after it.
-      item.line.reprice(item.place, cost);
+      for (let { next } = item; next !== undefined; next = next.next) next.workBefore += difference;
     },
     charge(tenant, difference) {
       let lane = lanes.get(tenant);
@@ -230,9 +300,9 @@ export function createLanes<T>(): Lanes<T> {
     of: (tenant) => wholeOf(lanes.get(tenant)),
     ahead(entry) {
       const item = entry as Item<T>;
-      const { lane, line, place } = item;
-      if (place === undefined) return { entries: 0, work: 0 };
-      const inLine = line.ahead(place);
+      const { lane, line } = item;
+      if (!item.isWaiting) return { entries: 0, work: 0 };
+      const inLine = aheadIn(item);
       const before = line === lane.others ? lane.firsts : { entries: 0, work: 0 };
       const own = { entries: before.entries + inLine.entries, work: before.work + inLine.work };
       return own.entries === 0 && waiting.first?.value === lane ? own : withOthers(own, lane);

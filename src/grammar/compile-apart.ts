@@ -85,7 +85,7 @@ export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
     isServing = true;
     for (let turn = waiting.take(); turn !== undefined; turn = waiting.take()) {
       const begunMs = performance.now();
-      await turn.entry.value();
+      await turn.value();
       waiting.charge(turn, performance.now() - begunMs - LIKELY_MS);
     }
     waiting.forget();

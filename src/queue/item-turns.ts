@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
-import { createFairQueue, type Turn } from "../fairness/fair-queue.ts";
+import { createFairQueue } from "../fairness/fair-queue.ts";
+import type { Entry } from "../fairness/lanes.ts";
 import {
   type Embed,
   type EmbeddingItem,
@@ -36,7 +37,7 @@ export type ItemTurnsOptions = {
 /** About the last 20 items count. */
 const COST_WEIGHT = 0.05;
 
-type Entry = {
+type Job = {
   readonly request: EmbeddingRequest;
   readonly next: Embed;
   readonly vectors: Float32Array[];
@@ -45,7 +46,7 @@ type Entry = {
   readonly waiting: Waiting;
   readonly answered: PromiseWithResolvers<EmbeddingResult>;
   /** Of its next item, or of the one that is evaluated. */
-  turn: Turn<Entry> | undefined;
+  entry: Entry<Job> | undefined;
   /** Where it stood when it came; 0 where its turn came at once. */
   position: number;
   hasBegun: boolean;
@@ -58,54 +59,54 @@ type Entry = {
  * A request waits until its first item has its turn: that is what its deadline is for, and what is told of it.
  */
 export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions): ItemTurns {
-  const queue = createFairQueue<Entry>();
+  const queue = createFairQueue<Job>();
   const waits = createWaits(clock);
   const pricing = createPricing();
   const meanCost = createMean(COST_WEIGHT, FEW_TOKENS);
   let running: { readonly cost: number; readonly sinceMs: number } | undefined;
 
-  function nextItem({ request: { items }, vectors }: Entry): EmbeddingItem {
+  function nextItem({ request: { items }, vectors }: Job): EmbeddingItem {
     const item = items[vectors.length];
     if (item === undefined) throw new Error("a request that has all its vectors must not be in the queue");
     return item;
   }
 
-  function enqueue(entry: Entry, isFirst = false): void {
-    const { tenant, priority } = entry.request.terms ?? OWN_TERMS;
-    const cost = Math.max(FEW_TOKENS, pricing.tokensOf(sizeOfItems([nextItem(entry)])));
-    entry.turn = queue.push({ tenant, priority, isFirst }, entry, cost);
+  function enqueue(job: Job, isFirst = false): void {
+    const { tenant, priority } = job.request.terms ?? OWN_TERMS;
+    const cost = Math.max(FEW_TOKENS, pricing.tokensOf(sizeOfItems([nextItem(job)])));
+    job.entry = queue.push({ tenant, priority, isFirst }, job, cost);
   }
 
   /** Gives the model its next item. */
   function pump(): void {
     if (running !== undefined) return;
-    const turn = queue.take();
-    if (turn === undefined) queue.forget();
-    else void serve(turn);
+    const entry = queue.take();
+    if (entry === undefined) queue.forget();
+    else void serve(entry);
   }
 
-  async function serve(turn: Turn<Entry>): Promise<void> {
-    const { value: entry, cost } = turn.entry;
-    const { request, next, vectors } = entry;
-    const item = nextItem(entry);
+  async function serve(entry: Entry<Job>): Promise<void> {
+    const { value: job, cost } = entry;
+    const { request, next, vectors } = job;
+    const item = nextItem(job);
     const sinceMs = clock.now();
     const isMeasure = isReady();
     running = { cost, sinceMs };
-    begin(entry);
+    begin(job);
     try {
       const made = await next({ ...request, items: [item] });
       const spent = Math.max(FEW_TOKENS, made.tokens);
-      queue.charge(turn, spent - cost);
+      queue.charge(entry, spent - cost);
       meanCost.add(spent);
       const { tenant } = request.terms ?? OWN_TERMS;
       pricing.notePrompt({ tenant, size: sizeOfItems([item]) }, { promptTokens: made.tokens, cachedTokens: 0 });
       if (isMeasure) pricing.speeds.notePrefill(spent, clock.now() - sinceMs);
       vectors.push(...made.vectors);
-      entry.tokens += made.tokens;
-      if (vectors.length === request.items.length) entry.answered.resolve({ vectors, tokens: entry.tokens });
-      else if (!request.signal.aborted) enqueue(entry);
+      job.tokens += made.tokens;
+      if (vectors.length === request.items.length) job.answered.resolve({ vectors, tokens: job.tokens });
+      else if (!request.signal.aborted) enqueue(job);
     } catch (error) {
-      entry.answered.reject(
+      job.answered.reject(
         error instanceof EmbeddingRefusedError ? new EmbeddingRefusedError(vectors.length, error.refusal) : error,
       );
     } finally {
@@ -114,12 +115,12 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
     }
   }
 
-  function begin(entry: Entry): void {
-    if (entry.hasBegun) return;
-    entry.hasBegun = true;
-    waits.remove(entry.waiting);
-    const waitedMs = clock.now() - entry.arrivedMs;
-    entry.request.observe?.({ type: "admitted", waitedMs, position: entry.position });
+  function begin(job: Job): void {
+    if (job.hasBegun) return;
+    job.hasBegun = true;
+    waits.remove(job.waiting);
+    const waitedMs = clock.now() - job.arrivedMs;
+    job.request.observe?.({ type: "admitted", waitedMs, position: job.position });
   }
 
   /** How long until so much work is done, and the item that is evaluated. */
@@ -129,43 +130,43 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
     return work * prefillMsPerToken + Math.max(0, left);
   }
 
-  function ahead({ turn }: Entry) {
-    return turn === undefined ? { entries: 0, work: 0 } : queue.ahead(turn);
+  function ahead({ entry }: Job) {
+    return entry === undefined ? { entries: 0, work: 0 } : queue.ahead(entry);
   }
 
-  function tell(entry: Entry): void {
-    const { entries, work } = ahead(entry);
-    const etaMs = Math.round(drainMs(work + (entry.turn?.entry.cost ?? 0)));
-    entry.request.observe?.({ type: "waiting", position: entries + 1, etaMs });
+  function tell(job: Job): void {
+    const { entries, work } = ahead(job);
+    const etaMs = Math.round(drainMs(work + (job.entry?.cost ?? 0)));
+    job.request.observe?.({ type: "waiting", position: entries + 1, etaMs });
   }
 
   /** Takes one out that has no turn any more. */
-  function leave(entry: Entry, error: unknown): void {
-    if (entry.turn !== undefined) queue.remove(entry.turn);
-    waits.remove(entry.waiting);
-    entry.answered.reject(error);
+  function leave(job: Job, error: unknown): void {
+    if (job.entry !== undefined) queue.remove(job.entry);
+    waits.remove(job.waiting);
+    job.answered.reject(error);
   }
 
-  function expire(entry: Entry): void {
-    const retryAfterMs = Math.max(1, Math.round(drainMs(ahead(entry).work)));
-    const waited = showDuration(clock.now() - entry.arrivedMs);
-    leave(entry, new OverloadedError(`The request waited ${waited} for its turn, as long as it may.`, retryAfterMs));
+  function expire(job: Job): void {
+    const retryAfterMs = Math.max(1, Math.round(drainMs(ahead(job).work)));
+    const waited = showDuration(clock.now() - job.arrivedMs);
+    leave(job, new OverloadedError(`The request waited ${waited} for its turn, as long as it may.`, retryAfterMs));
   }
 
-  function arrive(request: EmbeddingRequest, next: Embed): Entry {
+  function arrive(request: EmbeddingRequest, next: Embed): Job {
     const arrivedMs = clock.now();
     const { maxWaitMs, isReturning } = request.terms ?? OWN_TERMS;
-    const entry: Entry = {
-      ...{ request, next, arrivedMs, vectors: [], tokens: 0, position: 0, hasBegun: false, turn: undefined },
+    const job: Job = {
+      ...{ request, next, arrivedMs, vectors: [], tokens: 0, position: 0, hasBegun: false, entry: undefined },
       answered: Promise.withResolvers(),
       waiting: {
         deadlineMs: maxWaitMs === undefined ? undefined : arrivedMs + maxWaitMs,
-        tell: request.observe && (() => tell(entry)),
-        expire: () => expire(entry),
+        tell: request.observe && (() => tell(job)),
+        expire: () => expire(job),
       },
     };
-    enqueue(entry, isReturning);
-    return entry;
+    enqueue(job, isReturning);
+    return job;
   }
 
   return {
@@ -173,17 +174,17 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
       const { signal, items } = request;
       signal.throwIfAborted();
       if (items.length === 0) return next(request);
-      const entry = arrive(request, next);
-      const abort = () => leave(entry, signal.reason);
+      const job = arrive(request, next);
+      const abort = () => leave(job, signal.reason);
       signal.addEventListener("abort", abort, { once: true });
       pump();
-      if (!entry.hasBegun) {
-        entry.position = ahead(entry).entries + 1;
-        waits.add(entry.waiting);
-        tell(entry);
+      if (!job.hasBegun) {
+        job.position = ahead(job).entries + 1;
+        waits.add(job.waiting);
+        tell(job);
       }
       try {
-        return await entry.answered.promise;
+        return await job.answered.promise;
       } finally {
         signal.removeEventListener("abort", abort);
       }

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
-import { createFairQueue, type Turn } from "../fairness/fair-queue.ts";
+import { createFairQueue } from "../fairness/fair-queue.ts";
+import type { Entry } from "../fairness/lanes.ts";
 import { isLasting, OverloadedError } from "../generation/errors.ts";
 import { type Hold, PRIORITIES, type Priority } from "../generation/terms.ts";
 import { showDuration } from "./duration.ts";
@@ -58,7 +59,7 @@ type Visit = {
   readonly arrivedMs: number;
   readonly waiting: Waiting;
   /** In the queue, and after its turn what it was charged for. */
-  turn: Turn<Visit> | undefined;
+  turn: Entry<Visit> | undefined;
   /** Where it stood when it came, and how long what was before it should have taken; 0 where its turn came at once. */
   position: number;
   reckonedMs: number;
@@ -167,7 +168,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function nextVisit(): Visit | undefined {
     for (const visit of asides) if (isBack(visit) && hasPlaceAgain(visit)) return visit;
     const [first] = asides;
-    return queue.head?.entry.value ?? first;
+    return queue.head?.value ?? first;
   }
   function isBack({ aside, job }: Visit): boolean {
     const { head } = queue;
@@ -184,8 +185,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   function take(visit: Visit): void {
     const { aside, turn } = visit;
-    const cost = aside === undefined ? (turn?.entry.cost ?? 0) : aside.earlierMs / pricing.calibration;
-    if (turn === queue.head?.entry.value.turn) {
+    const cost = aside === undefined ? (turn?.cost ?? 0) : aside.earlierMs / pricing.calibration;
+    if (turn === queue.head?.value.turn) {
       queue.take();
     } else if (turn !== undefined) {
       // It was set aside, or what was set aside for it has brought another before it.
@@ -309,7 +310,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const { job, aside, turn } = visit;
     if (aside !== undefined && !isBack(visit)) return false;
     const { tenant, priority } = job;
-    const takesMs = aside === undefined ? (turn?.entry.cost ?? 0) * pricing.calibration : 0;
+    const takesMs = aside === undefined ? (turn?.cost ?? 0) * pricing.calibration : 0;
     const claimant = { tenant, priority, takesMs, held: slots.heldBy(tenant), isAgain: aside !== undefined };
     const found = chooseOverdue(allOverdue(), claimant, {
       ...{ limit: limiter.limit, tenants: slots.tenants },
@@ -440,7 +441,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (visit.run === undefined) {
       const { entries, work } = ahead(visit);
       visit.position = entries + 1;
-      visit.reckonedMs = drainMs(work, visit.turn.entry.cost);
+      visit.reckonedMs = drainMs(work, visit.turn.cost);
       waits.add(visit.waiting);
       lookLater();
       tell(visit);

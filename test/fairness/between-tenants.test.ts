@@ -1,13 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createFairQueue, type Turn } from "../../src/fairness/fair-queue.ts";
+import { createFairQueue } from "../../src/fairness/fair-queue.ts";
+import type { Entry } from "../../src/fairness/lanes.ts";
 
 type Item = { readonly tenant: string; readonly cost: number; readonly name?: number };
 
 /** A fair queue in which all are of one class. */
 function createTurns<T extends Item>() {
   const queue = createFairQueue<T>();
-  const turns = new Map<T, Turn<T>>();
+  const turns = new Map<T, Entry<T>>();
   return {
     get size() {
       return queue.size;
@@ -15,7 +16,7 @@ function createTurns<T extends Item>() {
     add(item: T) {
       turns.set(item, queue.push({ tenant: item.tenant, priority: "default" }, item, item.cost));
     },
-    take: () => queue.take()?.entry.value,
+    take: () => queue.take()?.value,
     remove(item: T) {
       const turn = turns.get(item);
       return turn !== undefined && queue.remove(turn);

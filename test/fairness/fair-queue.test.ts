@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createFairQueue, type Turn } from "../../src/fairness/fair-queue.ts";
+import { createFairQueue } from "../../src/fairness/fair-queue.ts";
+import type { Entry } from "../../src/fairness/lanes.ts";
 import { PRIORITIES, type Priority } from "../../src/generation/terms.ts";
 
 type Ticket = { readonly tenant: string; readonly priority: Priority; readonly cost: number; readonly id: number };
@@ -10,16 +11,16 @@ function createBench() {
   let ids = 0;
   return {
     queue,
-    push(tenant: string, cost: number, priority: Priority = "default"): Turn<Ticket> {
+    push(tenant: string, cost: number, priority: Priority = "default"): Entry<Ticket> {
       return queue.push({ tenant, priority }, { tenant, priority, cost, id: ids++ }, cost);
     },
-    take: (): Ticket | undefined => queue.take()?.entry.value,
+    take: (): Ticket | undefined => queue.take()?.value,
     takeAll(count = Number.POSITIVE_INFINITY): Ticket[] {
       const taken: Ticket[] = [];
       while (taken.length < count) {
         const turn = queue.take();
         if (turn === undefined) break;
-        taken.push(turn.entry.value);
+        taken.push(turn.value);
       }
       return taken;
     },
@@ -191,7 +192,7 @@ describe("whatever comes", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
         const { queue, push, takeAll } = createBench();
-        const waiting: Turn<Ticket>[] = [];
+        const waiting: Entry<Ticket>[] = [];
         const taken: Ticket[] = [];
         for (const { kind, tenant, priority, cost, which } of steps) {
           const chosen = waiting[which % Math.max(1, waiting.length)];
@@ -203,10 +204,10 @@ describe("whatever comes", () => {
             waiting.splice(waiting.indexOf(chosen), 1);
           } else if (kind === "take") {
             const turn = queue.take();
-            const index = waiting.findIndex(({ entry }) => entry.value === turn?.entry.value);
+            const index = waiting.findIndex(({ value }) => value === turn?.value);
             if (turn === undefined) expect(waiting).toEqual([]);
             else waiting.splice(index, 1);
-            if (turn !== undefined) taken.push(turn.entry.value);
+            if (turn !== undefined) taken.push(turn.value);
             if (turn !== undefined && which % 2 === 0) queue.charge(turn, cost - 15);
           }
           expect(queue.size).toBe(waiting.length);

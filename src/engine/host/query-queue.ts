@@ -1,4 +1,5 @@
-import { createFairQueue, type Turn } from "../../fairness/fair-queue.ts";
+import { createFairQueue } from "../../fairness/fair-queue.ts";
+import type { Entry } from "../../fairness/lanes.ts";
 import { EngineCrashedError, OverloadedError } from "../../generation/errors.ts";
 import type { Asker } from "../../generation/model.ts";
 import type { QueryResult } from "../contract/messages.ts";
@@ -62,7 +63,7 @@ type QueuedQuery<Query> = {
   readonly cost: number;
   readonly isNeeded: boolean;
   /** Its place in the queue; undefined until it is queued. */
-  turn: Turn<QueuedQuery<Query>> | undefined;
+  turn: Entry<QueuedQuery<Query>> | undefined;
   readonly settled: PromiseWithResolvers<QueryResult>;
   deaths: number;
   /** Whether the caller has gone. */
@@ -95,7 +96,7 @@ export function createQueryQueue<Query>({ maxAtOnce, onChange }: QueryQueueOptio
   }
 
   function next(): QueuedQuery<Query> | undefined {
-    return (needed.take() ?? wished.take())?.entry.value;
+    return (needed.take() ?? wished.take())?.value;
   }
 
   function pump(): void {
