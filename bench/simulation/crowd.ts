@@ -1,4 +1,4 @@
-import type { Stay } from "../../src/queue/job.ts";
+import type { JobHandle } from "../../src/queue/job.ts";
 import { createModelQueue } from "../../src/queue/queue.ts";
 import { seededRandom } from "../statistics.ts";
 import { createSimulatedClock } from "./clock.ts";
@@ -13,7 +13,7 @@ export function measureCrowd(waiting: number, rounds: number): number {
   const random = seededRandom(7);
   const clock = createSimulatedClock();
   const queue = createModelQueue({ clock, slots: SLOTS, minSlots: 1, targetItlMs: 250 });
-  const running: { stay?: Stay }[] = [];
+  const running: { stay?: JobHandle }[] = [];
   let arrived = 0;
 
   function arrive(): void {
@@ -24,7 +24,7 @@ export function measureCrowd(waiting: number, rounds: number): number {
     };
     const priority = arrived++ % 3 === 0 ? "interactive" : arrived % 3 === 1 ? "default" : "batch";
     queue.predictMs({ ...order, priority });
-    const visit: { stay?: Stay } = {};
+    const visit: { stay?: JobHandle } = {};
     visit.stay = queue.arrive({
       ...{ ...order, priority, maxWaitMs: 1e6 + random() * 1e6, onWait: () => {}, onRefused: () => {} },
       onTurn: () => void running.push(visit),

@@ -2,8 +2,8 @@ import { OverloadedError } from "../../src/generation/errors.ts";
 import type { Priority } from "../../src/generation/terms.ts";
 import type { Room } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
-import type { Stay } from "../../src/queue/job.ts";
-import type { Order } from "../../src/queue/price.ts";
+import type { JobHandle } from "../../src/queue/job.ts";
+import type { Demand } from "../../src/queue/price.ts";
 import { seededRandom } from "../statistics.ts";
 import { createSimulatedClock } from "./clock.ts";
 import { createSimulatedEngine, type SimulatedEngine, SLOTS } from "./engine.ts";
@@ -36,7 +36,7 @@ const WARM_UP_SHARE = 0.3;
 const CHARS_PER_TOKEN = 4;
 
 type Sent = {
-  readonly order: Order & { readonly mark: string };
+  readonly order: Demand & { readonly mark: string };
   readonly priority: Priority;
   readonly isGreedy: boolean;
   readonly promptTokens: number;
@@ -106,7 +106,7 @@ export function simulateLoad({ engines: count, requestsPerSecond, seconds, seed 
 
   function wait(engine: SimulatedEngine, sent: Sent, { isReturning, leave: release }: Room): void {
     const sentMs = clock.now();
-    const stay: Stay = counted(() =>
+    const stay: JobHandle = counted(() =>
       engine.queue.arrive({
         ...sent.order,
         priority: sent.priority,
@@ -118,14 +118,14 @@ export function simulateLoad({ engines: count, requestsPerSecond, seconds, seed 
         onRefused: release,
       }),
     );
-    function run(of: SimulatedEngine, { isGreedy }: Sent, own: Stay, done: () => void): void {
+    function run(of: SimulatedEngine, { isGreedy }: Sent, own: JobHandle, done: () => void): void {
       const waitedMs = clock.now() - sentMs;
       if (clock.now() >= fromMs) (isGreedy ? waitsMs.greedy : waitsMs.polite).push(waitedMs);
       serve(of, sent, own, done);
     }
   }
 
-  function serve(engine: SimulatedEngine, sent: Sent, stay: Stay, release: () => void): void {
+  function serve(engine: SimulatedEngine, sent: Sent, stay: JobHandle, release: () => void): void {
     const { promptTokens, outputTokens } = sent;
     const { sequences } = engine.queue.counts;
     const { firstMs, wholeMs } = engine.serviceMs(promptTokens, outputTokens, sequences);

@@ -3,7 +3,7 @@ import { OverloadedError } from "../generation/errors.ts";
 import type { Terms } from "../generation/terms.ts";
 import type { Bound, Claim } from "./bound.ts";
 import { showDuration } from "./duration.ts";
-import type { Order } from "./price.ts";
+import type { Demand } from "./price.ts";
 import type { ModelQueue } from "./queue.ts";
 
 /** What is in hand for one model, as far as it depends on that who is let in. */
@@ -15,7 +15,7 @@ export type Admission = {
    * Takes room for a request. `mark` is what it is known by when it is sent again after a refusal.
    * @throws OverloadedError where there is none, or where the first token would come too late; it says when to come back
    */
-  enter(order: Order & { readonly mark: string }, terms: Pick<Terms, "priority" | "maxWaitMs">): Room;
+  enter(order: Demand & { readonly mark: string }, terms: Pick<Terms, "priority" | "maxWaitMs">): Room;
 };
 
 /** The room that a request was given. */
@@ -53,7 +53,7 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
     return isReturning;
   }
 
-  function findTime(order: Order & Pick<Terms, "priority">, askedMs: number, claim: Claim, nowMs: number): void {
+  function findTime(order: Demand & Pick<Terms, "priority">, askedMs: number, claim: Claim, nowMs: number): void {
     // Where nothing is in its way, nothing is gained by sending it away, unless it says so itself.
     const mayMs = queue.isIdle ? askedMs : Math.min(askedMs, maxWaitMs);
     const held = own.heldFor(order.tenant, nowMs);

@@ -5,7 +5,7 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { Admission } from "./admission.ts";
 import type { Attendance } from "./attendance.ts";
-import type { Order } from "./price.ts";
+import type { Demand } from "./price.ts";
 import { markOf, markOfItems, sizeOfItems, sizeOfPrompt } from "./prompt-size.ts";
 import type { Superseding } from "./supersede.ts";
 
@@ -18,7 +18,7 @@ type Entering = Pick<GenerationRequest, "id" | "terms" | "signal">;
 /** Lets a request in, or throws an `OverloadedError`. `leave` gives its room back, and is called when it is aborted. */
 type Enter = <Request extends Entering>(
   request: Request,
-  order: Omit<Order, "tenant"> & { readonly mark: string },
+  order: Omit<Demand, "tenant"> & { readonly mark: string },
 ) => { readonly request: Request; readonly leave: () => void };
 
 function createEntrance(admission: Admission, superseding: Superseding, attendance: Pick<Attendance, "come">): Enter {

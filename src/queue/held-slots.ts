@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { createTenants } from "./tenants.ts";
 
 /** The slots that one request holds. */
-export type Holding = {
+export type Lease = {
   /** Undefined for nobody's. */
   readonly tenant: string | undefined;
   readonly sinceMs: number;
@@ -36,13 +36,13 @@ export type HeldSlots = {
   keptFrom(tenant: string, width: number, limit: number): number;
   /** Whether `tenant` may take `width` slots of `limit`. */
   hasRoom(tenant: string, width: number, limit: number): boolean;
-  take(tenant: string | undefined, width: number, price: { readonly cost: number; readonly most: number }): Holding;
+  take(tenant: string | undefined, width: number, price: { readonly cost: number; readonly most: number }): Lease;
   /** Frees `count` of its slots. */
-  release(holding: Holding, count: number): void;
+  release(holding: Lease, count: number): void;
   /** Frees what it holds yet, and forgets it. */
-  end(holding: Holding): void;
+  end(holding: Lease): void;
   /** For how long a request has held slots until now, all together. */
-  heldMs(holding: Holding): number;
+  heldMs(holding: Lease): number;
   /**
    * What is likely left of a request that runs, in what it was reckoned to take: the mean of all. One that has taken longer than it should have is
    * likely to go on for as long as it has been too late, so that who waits behind it is told more and more.
@@ -63,14 +63,14 @@ const LEAST_LEFT = 0.1;
 export function createHeldSlots(clock: Clock): HeldSlots {
   const tenants = createTenants();
   let sequences = 0;
-  const held = new Set<Holding>();
+  const held = new Set<Lease>();
 
   function keptFrom(tenant: string, width: number, limit: number): number {
     if (limit < FEWEST_TO_KEEP_FROM || tenants.count < 2) return 0;
     return tenants.heldBy(tenant) + width > Math.max(1, limit / tenants.count) ? KEPT_SLOTS : 0;
   }
 
-  function release(holding: Holding, count: number): void {
+  function release(holding: Lease, count: number): void {
     const nowMs = clock.now();
     holding.sequences -= count;
     holding.heldMs += count * (nowMs - holding.sinceMs);
@@ -78,7 +78,7 @@ export function createHeldSlots(clock: Clock): HeldSlots {
     if (holding.tenant !== undefined) tenants.change(holding.tenant, -count, nowMs);
   }
 
-  function heldMs({ heldMs: freed, sequences: count, sinceMs }: Holding, nowMs: number): number {
+  function heldMs({ heldMs: freed, sequences: count, sinceMs }: Lease, nowMs: number): number {
     return freed + count * (nowMs - sinceMs);
   }
 
@@ -126,7 +126,7 @@ export function createHeldSlots(clock: Clock): HeldSlots {
   };
 }
 
-function leftOf({ cost, most }: Holding, done: number): number {
+function leftOf({ cost, most }: Lease, done: number): number {
   const likely = Math.max(cost - done, done - cost);
   return Math.max(Math.min(likely, most - done), cost * LEAST_LEFT);
 }

@@ -1,10 +1,10 @@
 import type { PromptPrice } from "../generation/model.ts";
 import type { WaitNews } from "../generation/news.ts";
 import type { Hold, Priority } from "../generation/terms.ts";
-import type { Order } from "./price.ts";
+import type { Demand } from "./price.ts";
 
 /** A request that wants its turn. */
-export type Job = Order & {
+export type Job = Demand & {
   readonly priority: Priority;
   /** At most so long until its turn; undefined is however long it takes. */
   readonly maxWaitMs?: number | undefined;
@@ -24,7 +24,7 @@ export type Job = Order & {
 };
 
 /** A job's time here, waiting and then running. Whatever is told of one that has left is dropped. */
-export type Stay = {
+export type JobHandle = {
   /** Ends it, in whatever state: out of the queue, or its slots are free. Harmless when called again. */
   leave(): void;
   /** The engine has begun. @param prompt undefined where that is not known yet */

@@ -5,7 +5,7 @@ import type { PromptSize } from "./prompt-size.ts";
 import { createSpeeds, type Speeds } from "./speeds.ts";
 
 /** What is asked for, as far as its price goes. */
-export type Order = {
+export type Demand = {
   readonly tenant: string;
   readonly size: PromptSize;
   readonly choices: number;
@@ -29,10 +29,10 @@ export type Pricing = {
   /** How many tokens a prompt has, or is likely to have. */
   tokensOf(size: PromptSize): number;
   /** @param load sequences that run at a time. @param known where the engine was asked, what it said */
-  expect(order: Order, load: number, known?: PromptPrice): Price;
+  expect(demand: Demand, load: number, known?: PromptPrice): Price;
   /** What a request with these numbers of tokens takes, by the speeds of now. */
   settle(used: PromptPrice & { readonly outputTokens: number }, load: number): Price;
-  notePrompt(order: Pick<Order, "tenant" | "size">, price: PromptPrice): void;
+  notePrompt(order: Pick<Demand, "tenant" | "size">, price: PromptPrice): void;
   noteOutput: Habits["noteOutput"];
   noteWait: Habits["noteWait"];
   delay: Habits["delay"];

@@ -1,5 +1,5 @@
 import type { PromptPrice } from "../generation/model.ts";
-import type { Order, Pricing } from "./price.ts";
+import type { Demand, Pricing } from "./price.ts";
 
 /** What is learnt of a request while it runs, and what it has really used. */
 export type RunMeter = {
@@ -22,7 +22,7 @@ export type RunMeter = {
 export const FEW_TOKENS = 16;
 
 /** @param isFair whether the engine could begin at once, so that its times say how fast it is */
-export function createRunMeter(pricing: Pricing, order: Order, turnMs: number, isFair: boolean): RunMeter {
+export function createRunMeter(pricing: Pricing, order: Demand, turnMs: number, isFair: boolean): RunMeter {
   let isMeasure = isFair;
   const { speeds } = pricing;
   let prompt: PromptPrice | undefined;

@@ -4,7 +4,7 @@ import type { Generate, Layer } from "../generation/layer.ts";
 import type { PromptPrice } from "../generation/model.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { type Hold, OWN_TERMS } from "../generation/terms.ts";
-import type { Stay } from "./job.ts";
+import type { JobHandle } from "./job.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";
 import type { ModelQueue } from "./queue.ts";
 
@@ -37,7 +37,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
   function takeTurn(request: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent, undefined> {
     const { signal, terms = OWN_TERMS } = request;
     const turn = Promise.withResolvers<void>();
-    let stay: Stay | undefined;
+    let handle: JobHandle | undefined;
     /** The engine's, once the turn has come. */
     let events: AsyncIterator<GenerationEvent> | undefined;
     let isOpen = false;
@@ -55,7 +55,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
         return;
       }
       signal.addEventListener("abort", onAbort, { once: true });
-      stay = queue.arrive({
+      handle = queue.arrive({
         ...{ tenant: terms.tenant, priority: terms.priority, maxWaitMs: terms.maxWaitMs, onWait: request.observe },
         isFirst: terms.isReturning,
         isWarmUp: terms.isWarmUp,
@@ -77,15 +77,15 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
         isStalled: () => restingMs !== undefined && clock.now() - restingMs > STALLED_MS,
       });
       // It was over before `arrive` returned.
-      if (hasLeft) stay.leave();
+      if (hasLeft) handle.leave();
     }
     function onTaken(hold: Hold): void {
-      stay?.taken(hold);
+      handle?.taken(hold);
     }
     function leave(): void {
       hasLeft = true;
       signal.removeEventListener("abort", onAbort);
-      stay?.leave();
+      handle?.leave();
     }
     /** The engine hears of it too, and fails what it has begun with the same reason. */
     function onAbort(): void {
@@ -103,13 +103,13 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
       restingMs = nowMs;
       if (value.type === "text") {
         const wasAwaited = isAlone && askedMs - spokeMs < PROMPT_READER_MS;
-        stay?.text(wasAwaited ? nowMs - spokeMs : undefined);
+        handle?.text(wasAwaited ? nowMs - spokeMs : undefined);
         spokeMs = nowMs;
       } else if (value.type === "started") {
         const { promptTokens, cachedTokens = 0 } = value;
-        stay?.started(promptTokens === undefined ? undefined : { promptTokens, cachedTokens });
+        handle?.started(promptTokens === undefined ? undefined : { promptTokens, cachedTokens });
       } else if (value.type === "finished") {
-        stay?.choiceEnded(value.completionTokens);
+        handle?.choiceEnded(value.completionTokens);
       }
       return result;
     }
@@ -121,7 +121,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
     /** Everybody who asks before the turn has come waits here, so that events come in the order in which they were asked for. */
     async function waitForTurn(): Promise<Result> {
       if (hasLeft && events === undefined) return DONE;
-      if (stay === undefined) begin();
+      if (handle === undefined) begin();
       if (events === undefined) await turn.promise;
       isOpen = true;
       return events === undefined ? DONE : ask(events);

@@ -4,7 +4,7 @@ import type { PromptPrice } from "../../src/generation/model.ts";
 import type { WaitNews } from "../../src/generation/news.ts";
 import { createAdmission } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
-import type { Job, Stay } from "../../src/queue/job.ts";
+import type { Job, JobHandle } from "../../src/queue/job.ts";
 import { createModelQueue } from "../../src/queue/queue.ts";
 import { createFakeClock } from "./fake-clock.ts";
 
@@ -20,7 +20,7 @@ function createBench(maxWaitMs = 60_000) {
     ...{ tenant, mark: "", priority: "default" as const, choices: 1, maxTokens: OUTPUT_TOKENS },
     size: { type: "tokens", count: PROMPT_TOKENS } as const,
   });
-  function arrive(tenant: string, overrides: Partial<Job> = {}): Stay {
+  function arrive(tenant: string, overrides: Partial<Job> = {}): JobHandle {
     return queue.arrive({ ...order(tenant), onTurn() {}, onRefused() {}, ...overrides });
   }
   /** Each takes 1,100 ms: 1,000 for its prompt and 10 for each token. */
