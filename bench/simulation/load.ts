@@ -1,9 +1,9 @@
 import { OverloadedError } from "../../src/generation/errors.ts";
 import type { Priority } from "../../src/generation/terms.ts";
-import type { Room } from "../../src/queue/admission.ts";
+import type { Admitted } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
-import type { JobHandle } from "../../src/queue/job.ts";
 import type { Demand } from "../../src/queue/price.ts";
+import type { JobHandle } from "../../src/queue/running.ts";
 import { seededRandom } from "../statistics.ts";
 import { createSimulatedClock } from "./clock.ts";
 import { createSimulatedEngine, type SimulatedEngine, SLOTS } from "./engine.ts";
@@ -90,7 +90,7 @@ export function simulateLoad({ engines: count, requestsPerSecond, seconds, seed 
     const isReturning = sent.tries > 0;
     if (counts && isReturning) tally.returned += 1;
     if (counts && !isReturning && !sent.isGreedy) tally.polite += 1;
-    let room: Room;
+    let room: Admitted;
     try {
       room = counted(() => engine.admission.enter(sent.order, sent));
     } catch (error) {
@@ -104,7 +104,7 @@ export function simulateLoad({ engines: count, requestsPerSecond, seconds, seed 
     wait(engine, sent, room);
   }
 
-  function wait(engine: SimulatedEngine, sent: Sent, { isReturning, leave: release }: Room): void {
+  function wait(engine: SimulatedEngine, sent: Sent, { isReturning, leave: release }: Admitted): void {
     const sentMs = clock.now();
     const stay: JobHandle = counted(() =>
       engine.queue.arrive({

@@ -2,9 +2,9 @@ import type { Clock } from "../clock.ts";
 import { OverloadedError } from "../generation/errors.ts";
 import type { Terms } from "../generation/terms.ts";
 import type { Bound, Claim } from "./bound.ts";
-import { showDuration } from "./duration.ts";
 import type { Demand } from "./price.ts";
 import type { ModelQueue } from "./queue.ts";
+import { showDuration } from "./waits.ts";
 
 /** What is in hand for one model, as far as it depends on that who is let in. */
 export type Load = Pick<ModelQueue, "isIdle" | "predictMs" | "tokensOf">;
@@ -15,11 +15,11 @@ export type Admission = {
    * Takes room for a request. `mark` is what it is known by when it is sent again after a refusal.
    * @throws OverloadedError where there is none, or where the first token would come too late; it says when to come back
    */
-  enter(order: Demand & { readonly mark: string }, terms: Pick<Terms, "priority" | "maxWaitMs">): Room;
+  enter(order: Demand & { readonly mark: string }, terms: Pick<Terms, "priority" | "maxWaitMs">): Admitted;
 };
 
 /** The room that a request was given. */
-export type Room = {
+export type Admitted = {
   /** Whether it was sent away before, and has come back when it was told to. */
   readonly isReturning: boolean;
   /** Gives the room back. */

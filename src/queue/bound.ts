@@ -1,4 +1,3 @@
-import { createDrain } from "./drain.ts";
 import { createMean } from "./mean.ts";
 import { createReturns, type Returning } from "./returns.ts";
 import { createTenants } from "./tenants.ts";
@@ -51,16 +50,12 @@ const LITTLE = 1 / 4;
 const DEVIATIONS = 1.3;
 /** Nobody is told to come back earlier than the estimate, and at random up to so much later, so that not all come at once. */
 const JITTER = 0.2;
-const MIN_JITTER_MS = 50;
-const MAX_JITTER_MS = 5_000;
 /** A place is held so long after the time that was told: clients round up to seconds, and connect anew. */
 const GRACE_MS = 1_500;
-const MIN_RETRY_MS = 100;
 /** The official clients take no notice of a minute or more, and come back within seconds instead. */
 const MAX_RETRY_MS = 59_000;
 /** Taken while no request has ended yet, so that nothing is known. Who comes too early comes once more; who comes too late finds an idle machine. */
 const UNKNOWN_INTERVAL_MS = 100;
-const DURATION_WEIGHT = 0.1;
 /** Places are held for so many; who is sent away beyond that is told a time without one. */
 const MAX_RETURNS = 10_000;
 
@@ -68,8 +63,8 @@ export function createBound(options: BoundOptions): Bound {
   const { random } = options;
   const drain = createDrain();
   const returns = createReturns(MAX_RETURNS);
-  const durationMs = createMean(DURATION_WEIGHT);
-  const promptTokens = createMean(DURATION_WEIGHT);
+  const durationMs = createMean();
+  const promptTokens = createMean();
   const tenants = createTenants();
   let requests = 0;
   let tokens = 0;
@@ -123,11 +118,44 @@ export function createBound(options: BoundOptions): Bound {
     refuse(claim, departures, nowMs) {
       const before = departures + (hasLittle(claim.tenant) ? 0 : returns.ahead(nowMs));
       const likelyMs = (before + DEVIATIONS * Math.sqrt(before)) * intervalMs(nowMs);
-      const earliestMs = Math.min(Math.max(likelyMs, MIN_RETRY_MS), MAX_RETRY_MS);
-      const spreadMs = Math.min(Math.max(JITTER * earliestMs, MIN_JITTER_MS), MAX_JITTER_MS);
-      const toldMs = Math.ceil(Math.min(earliestMs + random() * spreadMs, MAX_RETRY_MS));
+      const earliestMs = Math.min(likelyMs, MAX_RETRY_MS);
+      const toldMs = Math.max(1, Math.ceil(Math.min((1 + JITTER * random()) * earliestMs, MAX_RETRY_MS)));
       if (likelyMs <= MAX_RETRY_MS) returns.hold(claim, nowMs + earliestMs, nowMs + toldMs + GRACE_MS);
       return toldMs;
+    },
+  };
+}
+
+/** How fast requests leave. */
+type Drain = {
+  /** A request left. */
+  note(nowMs: number): void;
+  /** Nothing is left: what comes after is no measure of how fast things go under load. */
+  pause(): void;
+  /** The mean time between two departures lately; undefined where too few were seen since the last pause. */
+  intervalMs(nowMs: number): number | undefined;
+};
+
+const DEPARTURES = 32;
+
+function createDrain(): Drain {
+  /** The latest, oldest first. */
+  const departuresMs: number[] = [];
+  return {
+    note(nowMs) {
+      departuresMs.push(nowMs);
+      if (departuresMs.length > DEPARTURES) departuresMs.shift();
+    },
+    pause() {
+      departuresMs.length = 0;
+    },
+    intervalMs(nowMs) {
+      const [first] = departuresMs;
+      const last = departuresMs.at(-1);
+      if (departuresMs.length < 2 || first === undefined || last === undefined) return undefined;
+      const mean = (last - first) / (departuresMs.length - 1);
+      // Where it has come to a halt, that counts too.
+      return Math.max(mean, (nowMs - first) / departuresMs.length);
     },
   };
 }

@@ -24,10 +24,6 @@ const OUTPUT_TOKENS = 128;
 /** Short prompts are mostly template and say little of what a long one's text comes to, so this much usual text counts beside them. */
 const USUAL_TEXT = { above: 1_000 * CHARS_PER_TOKEN, below: 1_000 };
 
-/** About the last 20 answers and prompts count. */
-const NEWEST_WEIGHT = 0.05;
-const MEMORY = 0.95;
-
 /** Further off than this, an estimate is no estimate. */
 const MAX_DELAY = 20;
 
@@ -36,10 +32,10 @@ const MAX_TENANTS = 1_024;
 
 export function createHabits(): Habits {
   const all = createHabit();
-  const charsPerToken = createRatio(MEMORY, USUAL_TEXT);
+  const charsPerToken = createRatio(USUAL_TEXT);
   const tenants = createRecent(createHabit);
-  const delay = createRatio(MEMORY);
-  const delays = createRecent(() => createRatio(MEMORY));
+  const delay = createRatio();
+  const delays = createRecent(() => createRatio());
 
   return {
     outputTokens: (tenant) => tenants.peek(tenant)?.output.value ?? all.output.value ?? OUTPUT_TOKENS,
@@ -82,5 +78,5 @@ function createRecent<T>(create: () => T): { peek(name: string): T | undefined; 
 }
 
 function createHabit(): Habit {
-  return { output: createMean(NEWEST_WEIGHT), cached: createRatio(MEMORY) };
+  return { output: createMean(), cached: createRatio() };
 }

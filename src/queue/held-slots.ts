@@ -57,9 +57,6 @@ export type HeldSlots = {
 const FEWEST_TO_KEEP_FROM = 4;
 const KEPT_SLOTS = 1;
 
-/** Of what one that runs was reckoned to take, so much is left however long it has run. */
-const LEAST_LEFT = 0.1;
-
 export function createHeldSlots(clock: Clock): HeldSlots {
   const tenants = createTenants();
   let sequences = 0;
@@ -128,5 +125,5 @@ export function createHeldSlots(clock: Clock): HeldSlots {
 
 function leftOf({ cost, most }: Lease, done: number): number {
   const likely = Math.max(cost - done, done - cost);
-  return Math.max(Math.min(likely, most - done), cost * LEAST_LEFT);
+  return Math.max(Math.min(likely, most - done), 0);
 }

@@ -9,15 +9,12 @@ import {
   type EmbeddingResult,
   type EmbedLayer,
 } from "../generation/embedding.ts";
-import { OverloadedError } from "../generation/errors.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { Load } from "./admission.ts";
-import { showDuration } from "./duration.ts";
 import { createMean } from "./mean.ts";
-import { createPricing } from "./price.ts";
+import { createPricing, FEW_TOKENS } from "./price.ts";
 import { sizeOfItems } from "./prompt-size.ts";
-import { FEW_TOKENS } from "./run-meter.ts";
-import { createWaits, type Waiting } from "./waits.ts";
+import { createWaits, type Waiting, waitedInVain } from "./waits.ts";
 
 /** Turns of one model that makes vectors or scores: pure bookkeeping, on a clock that is passed in. */
 export type ItemTurns = Load & {
@@ -33,9 +30,6 @@ export type ItemTurnsOptions = {
   /** What one request counts for at most among all tokens in hand. */
   readonly mostTokens: number;
 };
-
-/** About the last 20 items count. */
-const COST_WEIGHT = 0.05;
 
 type Job = {
   readonly request: EmbeddingRequest;
@@ -62,7 +56,7 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
   const queue = createFairQueue<Job>();
   const waits = createWaits(clock);
   const pricing = createPricing();
-  const meanCost = createMean(COST_WEIGHT, FEW_TOKENS);
+  const meanCost = createMean();
   let running: { readonly cost: number; readonly sinceMs: number } | undefined;
 
   function nextItem({ request: { items }, vectors }: Job): EmbeddingItem {
@@ -148,9 +142,7 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
   }
 
   function expire(job: Job): void {
-    const retryAfterMs = Math.max(1, Math.round(drainMs(ahead(job).work)));
-    const waited = showDuration(clock.now() - job.arrivedMs);
-    leave(job, new OverloadedError(`The request waited ${waited} for its turn, as long as it may.`, retryAfterMs));
+    leave(job, waitedInVain(clock.now() - job.arrivedMs, drainMs(ahead(job).work)));
   }
 
   function arrive(request: EmbeddingRequest, next: Embed): Job {

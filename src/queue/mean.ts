@@ -5,11 +5,14 @@ export type Mean = {
   add(value: number): void;
 };
 
+/** What the newest value counts: about the last 20 do, which is soon enough to follow a change and not taken in by one value. */
+const NEWEST_WEIGHT = 1 / 20;
+
 /**
  * @param weight how much the newest value counts, 0 to 1; the first few count evenly, until that is less
  * @param start what it is taken to be at first, with the weight of a long past
  */
-export function createMean(weight: number, start?: number): Mean {
+export function createMean(weight = NEWEST_WEIGHT, start?: number): Mean {
   let value = start;
   let count = start === undefined ? 0 : Math.ceil(1 / weight);
   return {
@@ -30,11 +33,8 @@ export type Ratio = {
   add(numerator: number, denominator: number): void;
 };
 
-/**
- * @param memory what each earlier sum is multiplied by when a pair is added, below 1
- * @param prior a pair that counts for ever
- */
-export function createRatio(memory: number, prior = { above: 0, below: 0 }): Ratio {
+/** About the last 20 pairs count. @param prior a pair that counts for ever */
+export function createRatio(prior = { above: 0, below: 0 }): Ratio {
   let above = 0;
   let below = 0;
   return {
@@ -43,8 +43,8 @@ export function createRatio(memory: number, prior = { above: 0, below: 0 }): Rat
       return sum > 0 ? (above + prior.above) / sum : undefined;
     },
     add(numerator, denominator) {
-      above = memory * above + numerator;
-      below = memory * below + denominator;
+      above = (1 - NEWEST_WEIGHT) * above + numerator;
+      below = (1 - NEWEST_WEIGHT) * below + denominator;
     },
   };
 }

@@ -1,18 +1,15 @@
 import type { Clock } from "../clock.ts";
 import { createFairQueue } from "../fairness/fair-queue.ts";
-import { OverloadedError } from "../generation/errors.ts";
 import { PRIORITIES, type Priority } from "../generation/terms.ts";
-import { showDuration } from "./duration.ts";
 import { createHeldSlots } from "./held-slots.ts";
-import type { Job, JobHandle } from "./job.ts";
 import { createLimiter } from "./limiter.ts";
 import { chooseOverdue, keptSlots, pauseMs } from "./overdue.ts";
-import { createPricing, type Demand } from "./price.ts";
+import { createPricing, createRunMeter, type Demand } from "./price.ts";
 import type { PromptSize } from "./prompt-size.ts";
 import { createRefining } from "./refine.ts";
-import { createRunMeter } from "./run-meter.ts";
+import type { Job, JobHandle } from "./running.ts";
 import { createRunning, type Task } from "./running.ts";
-import { createWaits } from "./waits.ts";
+import { createWaits, waitedInVain } from "./waits.ts";
 
 /** The turns of one model's engine: pure bookkeeping, on a clock that is passed in. */
 export type ModelQueue = {
@@ -293,15 +290,11 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   }
 
   function expire(task: Task): void {
-    const waitedMs = clock.now() - task.arrivedMs;
-    const retryAfterMs = Math.max(
-      1,
-      Math.round(waitMs(task.job, ahead(task).work, pricing.expect(task.job, limiter.limit).slotMs)),
-    );
+    const { job, arrivedMs } = task;
+    const retryAfterMs = waitMs(job, ahead(task).work, pricing.expect(job, limiter.limit).slotMs);
     endWait(task);
     leave(task);
-    const reason = `The request waited ${showDuration(waitedMs)} for its turn, as long as it may.`;
-    task.job.onRefused(new OverloadedError(reason, retryAfterMs));
+    job.onRefused(waitedInVain(clock.now() - arrivedMs, retryAfterMs));
   }
 
   function arrive(job: Job): JobHandle {

@@ -18,8 +18,7 @@ export type Speeds = {
 const PREFILL_MS_PER_TOKEN = 4;
 const ITL_MS = 25;
 
-/** About the last 20 prompts count. */
-const PREFILL_MEMORY = 0.95;
+/** Of times between tokens many more come than of anything else. */
 const ITL_WEIGHT = 0.02;
 /** One pause of the machine must not become its speed: a value counts as this many times the mean at most. */
 const OUTLIER = 8;
@@ -27,7 +26,7 @@ const OUTLIER = 8;
 const SHARE_OF_A_SEQUENCE = 0.2;
 
 export function createSpeeds(): Speeds {
-  const prefill = createRatio(PREFILL_MEMORY);
+  const prefill = createRatio();
   /** By the number of sequences that run. */
   const itl: Mean[] = [];
 

@@ -4,9 +4,9 @@ import type { Generate, Layer } from "../generation/layer.ts";
 import type { PromptPrice } from "../generation/model.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { type Hold, OWN_TERMS } from "../generation/terms.ts";
-import type { JobHandle } from "./job.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";
 import type { ModelQueue } from "./queue.ts";
+import type { JobHandle } from "./running.ts";
 
 export type TakeTurnsOptions = {
   readonly queue: ModelQueue;

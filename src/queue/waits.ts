@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { createHeap, type HeapNode } from "../fairness/heap.ts";
+import { OverloadedError } from "../generation/errors.ts";
 
 /** Somebody who waits. */
 export type Waiting = {
@@ -90,4 +91,15 @@ export function createWaits(clock: Clock): Waits {
       if (nodes.size === 0) arm();
     },
   };
+}
+
+/** What one is refused with that waited in vain. */
+export function waitedInVain(waitedMs: number, retryAfterMs: number): OverloadedError {
+  const reason = `The request waited ${showDuration(waitedMs)} for its turn, as long as it may.`;
+  return new OverloadedError(reason, Math.max(1, Math.round(retryAfterMs)));
+}
+
+/** A time as a client is told it: `70.0 s`, or below a second `250 ms`, since `0.3 s` would say little of so short a deadline. */
+export function showDuration(ms: number): string {
+  return ms < 1_000 ? `${Math.ceil(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }

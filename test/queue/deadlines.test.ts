@@ -4,8 +4,8 @@ import type { PromptPrice } from "../../src/generation/model.ts";
 import type { WaitNews } from "../../src/generation/news.ts";
 import { createAdmission } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
-import type { Job, JobHandle } from "../../src/queue/job.ts";
 import { createModelQueue } from "../../src/queue/queue.ts";
+import type { Job, JobHandle } from "../../src/queue/running.ts";
 import { createFakeClock } from "./fake-clock.ts";
 
 const PROMPT_TOKENS = 100;
