@@ -111,6 +111,54 @@ describe("alternatives", () => {
     expect(dropped(schema)).toEqual([".properties.x oneOf"]);
   });
 
+  const tagged = (k: string) => object({ k: { const: k } }, { required: ["k"] });
+
+  it.each<[string, readonly Record<string, unknown>[]]>([
+    ["a condition says nothing of other types", [{ const: "a" }, { minimum: -1, dependentRequired: { a: ["b"] } }]],
+    ["a grammar can't say all that a condition admits", [{ const: 1.5 }, { not: { type: "integer" } }]],
+    ["a format is written more narrowly than others read it", [{ const: "a@b" }, { type: "string", format: "email" }]],
+    [
+      "the inner oneOf is written more narrowly than it is",
+      [{ const: { k: "x", z: 1 } }, { oneOf: ["x", "y"].map(tagged) }],
+    ],
+    [
+      "what is unevaluated depends on all branches",
+      [
+        { const: { a: 1, b: 1 } },
+        { unevaluatedProperties: false, anyOf: ["a", "b"].map((a) => object({ [a]: {} }, { required: [a] })) },
+      ],
+    ],
+  ])("are any of those of oneOf where one may match that is not written: %s", (_, oneOf) => {
+    expect(dropped({ oneOf })).toEqual([" oneOf"]);
+  });
+
+  it.each<[string, readonly Record<string, unknown>[], string, string]>([
+    [
+      "what the other must not have",
+      [
+        { required: ["a"], not: { required: ["b"] } },
+        { required: ["b"], not: { required: ["a"] } },
+      ],
+      '{"a":1}',
+      '{"a":1,"b":1}',
+    ],
+    ["a tag in branches of branches", [{ oneOf: ["x", "y"].map(tagged) }, tagged("z")], '{"k":"y"}', '{"k":"a"}'],
+    [
+      "formats",
+      [
+        { type: "string", format: "date" },
+        { type: "string", format: "date-time" },
+      ],
+      '"2024-02-29"',
+      '"x"',
+    ],
+  ])("are oneOf where it tells branches apart: %s", (_, oneOf, right, wrong) => {
+    const schema = { oneOf, properties: { a: INTEGER, b: INTEGER } };
+    expect(dropped(schema)).toEqual([]);
+    const { accepts } = grammarOf(schema);
+    expect([accepts(right), accepts(wrong)]).toEqual([true, false]);
+  });
+
   it("are left out where nothing satisfies them", () => {
     const { accepts } = grammarOf({ anyOf: [object({ a: false }, { required: ["a"] }), { enum: [] }, { const: 1 }] });
     expect(accepts("1")).toBe(true);

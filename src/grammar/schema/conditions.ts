@@ -15,6 +15,14 @@ export type ConditionTools = {
   readonly tolerance: Tolerance;
 };
 
+/** A schema that was made of a condition. */
+type Condition = {
+  readonly keyword: string;
+  readonly schema: Located;
+  /** Whether it admits all that the condition does. */
+  readonly isExact: boolean;
+};
+
 /**
  * The conditions of `schema` as schemas with `anyOf`: a condition holds and so does what follows from it, or it doesn't hold. They are
  * true of no value that breaks the condition; where a grammar can't say so, the keyword is dropped.
@@ -23,9 +31,14 @@ export function rewriteConditions(
   schema: SchemaObject,
   path: string,
   { resolve, tolerance }: ConditionTools,
-): readonly { readonly keyword: string; readonly schema: Located }[] {
+): readonly Condition[] {
+  let isExact = true;
+  const lose = () => {
+    isExact = false;
+  };
   const not = (inner: JsonSchema, keyword: string): JsonSchema => {
-    const found = negate(inner, (reference) => tolerance.probe(() => resolve(reference, path))?.schema);
+    const follow = (reference: string) => tolerance.probe(() => resolve(reference, path))?.schema;
+    const found = negate(inner, { resolve: follow, lose });
     if (found === undefined) {
       throw new UnsupportedSchemaError(path, keyword, "a grammar says what may be, not what may not; list what may be");
     }
@@ -34,8 +47,9 @@ export function rewriteConditions(
   return CONDITIONS.filter((keyword) => Object.hasOwn(schema, keyword) && schema[keyword] !== undefined).flatMap(
     (keyword) => {
       tolerance.rewrite(path, keyword);
+      isExact = true;
       const made = tolerance.attempt(path, keyword, () => rewrite(keyword, schema, path, not), []);
-      return made.map((one) => ({ keyword, schema: { schema: one, path: stepPath(path, keyword) } }));
+      return made.map((one) => ({ keyword, isExact, schema: { schema: one, path: stepPath(path, keyword) } }));
     },
   );
 }
@@ -61,7 +75,7 @@ function rewrite(
     if (!isSchema(then)) {
       throw new UnsupportedSchemaError(path, keyword, "its values must be lists of names, or schemas");
     }
-    return { anyOf: [{ ...lacking(key), type: "object" }, { allOf: [{ type: "object", required: [key] }, then] }] };
+    return { anyOf: [lacking(key), { allOf: [{ type: "object", required: [key] }, then] }] };
   });
 }
 

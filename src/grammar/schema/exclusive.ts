@@ -18,7 +18,15 @@ const MAX_TAG_DEPTH = 3;
 
 const NEVER: Conjunction = [{ schema: false, path: "" }];
 
+type Branch = {
+  /** What is written for it. */
+  readonly written: readonly Variant[];
+  /** All values that it may admit. */
+  readonly possible: readonly Variant[];
+};
+
 type Tools = {
+  /** All values that a conjunction may admit. */
   readonly expand: (conjunction: Conjunction) => readonly Variant[];
   readonly merge: (a: Variant, b: Variant) => Variant | undefined;
   readonly strings: Strings;
@@ -32,12 +40,12 @@ type Tools = {
  * value is in two of them: by type, by value, by range, or by a property. Objects that don't say what other properties they take are
  * written without any, which tells apart what else would overlap.
  */
-export function makeExclusive(branches: readonly (readonly Variant[])[], tools: Tools): readonly Variant[] {
-  const closed = branches.map((variants) => settleTypes(variants).map(close));
-  for (const [first, variants] of branches.entries()) {
+export function makeExclusive(branches: readonly Branch[], tools: Tools): readonly Variant[] {
+  const closed = branches.map(({ written }) => settleTypes(written).map(close));
+  for (const [first, { possible }] of branches.entries()) {
     for (const [second, others] of closed.entries()) {
       // What is written for one branch, which is closed, against all that the other allows.
-      if (first !== second && !areDisjoint(others, variants, tools, 0)) {
+      if (first !== second && !areDisjoint(others, possible, tools, 0)) {
         throw new UnsupportedSchemaError(
           tools.path,
           "oneOf",

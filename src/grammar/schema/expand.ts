@@ -3,10 +3,11 @@ import { UnsupportedSchemaError } from "../errors.ts";
 import { type Budget, MAX_REF_CHAIN, MAX_VARIANTS } from "../limits.ts";
 import { createAdmission, sameJson } from "./admit.ts";
 import { rewriteConditions } from "./conditions.ts";
+import { isStructured } from "./constants.ts";
 import { makeExclusive } from "./exclusive.ts";
-import { ANY_VALUE, readFacts } from "./facts.ts";
+import { ANY_VALUE, readFacts, widenFacts } from "./facts.ts";
 import { dropKeywords, type Reader, readKeywords } from "./keywords.ts";
-import { mergeVariants } from "./merge.ts";
+import { createMerge, type Merge } from "./merge.ts";
 import { createReferences } from "./references.ts";
 import type { Strings } from "./strings.ts";
 import type { Tolerance } from "./tolerance.ts";
@@ -27,28 +28,42 @@ export type ExpanderTools = {
   readonly tolerance: Tolerance;
 };
 
+/** The alternatives of a schema. Both lists are the same one where a grammar can say exactly what the schema admits. */
+type Expansion = {
+  /** What a grammar is made of: values that the schema admits, all of them or fewer. */
+  readonly written: readonly Variant[];
+  /** All values that the schema admits, or more: what another branch of `oneOf` must keep clear of. */
+  readonly possible: readonly Variant[];
+};
+
+const ANYTHING: Expansion = { written: ANY_VALUE, possible: ANY_VALUE };
+
 const REFERENCES = ["$ref", "$dynamicRef", "$recursiveRef"] as const;
 
 export function createExpander(root: Located, { strings, budget, tolerance }: ExpanderTools): Expander {
-  const known = new Map<JsonSchema, readonly Variant[]>();
+  const known = new Map<JsonSchema, Expansion>();
   const open = new Set<JsonSchema>();
   const references = createReferences(root);
-  const admission = createAdmission({ expand, strings });
-  const admits = (variant: Variant, value: unknown) => admission.variantAdmits(variant, value);
-  const merging = { admits, matches: strings.finds };
-  const merge = (a: Variant, b: Variant) => mergeVariants(a, b, merging);
+  const written = createAdmission({ expand, strings });
+  const possible = createAdmission({ expand: (conjunction) => expandAll(conjunction).possible, strings });
+  const mergeWritten = createMerge({ admits: written.variantAdmits, matches: strings.finds, isNarrow: true });
+  const mergePossible = createMerge({ admits: possible.variantAdmits, matches: strings.finds, isNarrow: false });
 
   function expand(conjunction: Conjunction): readonly Variant[] {
-    return conjunction.reduce<readonly Variant[]>(
+    return expandAll(conjunction).written;
+  }
+
+  function expandAll(conjunction: Conjunction): Expansion {
+    return conjunction.reduce<Expansion>(
       (variants, located) => combine(variants, () => expandOne(located), located.path, "allOf"),
-      ANY_VALUE,
+      ANYTHING,
     );
   }
 
-  function expandOne(located: Located): readonly Variant[] {
+  function expandOne(located: Located): Expansion {
     const { schema, path } = located;
     if (typeof schema === "boolean") {
-      return schema ? ANY_VALUE : [];
+      return schema ? ANYTHING : exactly([]);
     }
     const found = known.get(schema);
     if (found !== undefined) {
@@ -74,17 +89,18 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     }
   }
 
-  function expandObject(schema: Exclude<JsonSchema, boolean>, path: string): readonly Variant[] {
+  function expandObject(schema: Exclude<JsonSchema, boolean>, path: string): Expansion {
     budget.spend(10, path, "schema");
     tolerance.note(path, schema);
     dropKeywords(schema, path, tolerance);
     const reader = readKeywords(schema, path, tolerance);
     const canFollow = (pattern: string, path: string) => strings.search(pattern, path) !== undefined;
     const tools = { tolerance, matches: strings.finds, canFollow };
-    let variants: readonly Variant[] = readFacts(reader, readTypes(schema, reader), path, tools);
+    const facts = readFacts(reader, readTypes(schema, reader), path, tools);
+    let variants: Expansion = { written: facts, possible: widenFacts(facts) };
     const listed = readValues(schema, reader, path, tolerance);
     if (listed !== undefined) {
-      variants = combine(variants, () => [{ type: "values", values: listed, path }], path, "enum");
+      variants = combine(variants, () => exactly([{ type: "values", values: listed, path }]), path, "enum");
     }
     for (const keyword of REFERENCES) {
       const reference = reader.string(keyword);
@@ -97,26 +113,31 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     }
     const { resolve } = references;
     for (const condition of rewriteConditions(schema, path, { resolve, tolerance })) {
-      variants = combine(variants, () => expandOne(condition.schema), path, condition.keyword);
+      const { keyword, isExact } = condition;
+      const expandCondition = (): Expansion => {
+        const expansion = expandOne(condition.schema);
+        return isExact ? expansion : { ...expansion, possible: ANY_VALUE };
+      };
+      variants = combine(variants, expandCondition, path, keyword);
     }
     const anyOf = reader.schemas("anyOf");
     if (anyOf !== undefined) {
-      variants = combine(variants, () => anyOf.flatMap(expandBranch), path, "anyOf");
+      variants = combine(variants, () => join(anyOf.map(expandBranch)), path, "anyOf");
     }
     const oneOf = reader.schemas("oneOf");
     return oneOf === undefined ? variants : combineOne(variants, oneOf, path);
   }
 
   /** One of several, meant as it is: where it says nothing of any type, it means all of them. */
-  function expandBranch(branch: Located): readonly Variant[] {
+  function expandBranch(branch: Located): Expansion {
     const variants = expandOne(branch);
-    return variants.every(({ isUnnamed }) => isUnnamed)
-      ? variants.map((variant) => ({ ...variant, isUnnamed: false }))
+    return variants.written.every(({ isUnnamed }) => isUnnamed)
+      ? both(variants, (list) => list.map((variant) => ({ ...variant, isUnnamed: false })))
       : variants;
   }
 
   /** Values of exactly one branch; of any, where it can't be told that no value is in two. */
-  function combineOne(base: readonly Variant[], oneOf: readonly Located[], path: string): readonly Variant[] {
+  function combineOne(base: Expansion, oneOf: readonly Located[], path: string): Expansion {
     const branches = tolerance.attempt(
       path,
       "oneOf",
@@ -126,23 +147,38 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     if (branches === undefined) {
       return base;
     }
-    const tools = { expand, merge, strings, tolerance, path, budget: budget.part() };
-    return tolerance.attempt(path, "oneOf", () => makeExclusive(branches, tools), branches.flat());
+    const all = join(branches);
+    const tools = {
+      expand: (conjunction: Conjunction) => expandAll(conjunction).possible,
+      merge: mergePossible,
+      ...{ strings, tolerance, path, budget: budget.part() },
+    };
+    return tolerance.attempt(
+      path,
+      "oneOf",
+      () => ({ written: makeExclusive(branches, tools), possible: all.possible }),
+      { written: all.written, possible: base.possible },
+    );
   }
 
   /** Each of `a` with each of what `make` gives; `a` alone, and the keyword dropped, where that can't be had. */
-  function combine(
-    a: readonly Variant[],
-    make: () => readonly Variant[],
-    path: string,
-    keyword: string,
-  ): readonly Variant[] {
+  function combine(a: Expansion, make: () => Expansion, path: string, keyword: string): Expansion {
     return tolerance.attempt(path, keyword, () => combineOrThrow(a, make(), path, keyword), a);
   }
 
-  function combineOrThrow(
+  function combineOrThrow(a: Expansion, b: Expansion, path: string, keyword: string): Expansion {
+    const made = combineLists(a.written, b.written, mergeWritten, path, keyword);
+    const isSame = isExact(a) && isExact(b) && ![...a.written, ...b.written].some(isMergedApart);
+    return {
+      written: made,
+      possible: isSame ? made : combineLists(a.possible, b.possible, mergePossible, path, keyword),
+    };
+  }
+
+  function combineLists(
     a: readonly Variant[],
     b: readonly Variant[],
+    merge: Merge,
     path: string,
     keyword: string,
   ): readonly Variant[] {
@@ -153,10 +189,10 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     const merged = new Set<Variant>();
     for (const mine of new Set(a)) {
       for (const theirs of new Set(b)) {
-        const both = merge(mine, theirs);
-        if (both !== undefined) {
-          budget.spend(costOf(both), path, keyword);
-          merged.add(both);
+        const common = merge(mine, theirs);
+        if (common !== undefined) {
+          budget.spend(costOf(common), path, keyword);
+          merged.add(common);
         }
       }
       if (merged.size > MAX_VARIANTS) {
@@ -166,7 +202,37 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     return [...merged];
   }
 
-  return { expand, admits: (conjunction, value) => admission.admits(conjunction, value) };
+  return { expand, admits: written.admits };
+}
+
+function exactly(variants: readonly Variant[]): Expansion {
+  return { written: variants, possible: variants };
+}
+
+function isExact({ written, possible }: Expansion): boolean {
+  return written === possible;
+}
+
+/** Applies `change` to both lists, once where they are the same. */
+function both(expansion: Expansion, change: (variants: readonly Variant[]) => readonly Variant[]): Expansion {
+  const written = change(expansion.written);
+  return { written, possible: isExact(expansion) ? written : change(expansion.possible) };
+}
+
+/** The values of any of `expansions`. */
+function join(expansions: readonly Expansion[]): Expansion {
+  const written = expansions.flatMap((expansion) => expansion.written);
+  return {
+    written,
+    possible: expansions.every(isExact) ? written : expansions.flatMap((expansion) => expansion.possible),
+  };
+}
+
+/** Whether merging it for what is written may give something else than merging it for what is possible. */
+function isMergedApart(variant: Variant): boolean {
+  return variant.type === "values"
+    ? variant.values.some(isStructured)
+    : variant.type === "object" && variant.patterns.length > 0;
 }
 
 /** What it took to make it, about. */

@@ -1,5 +1,6 @@
 import { compareDecimals, wholeDecimal } from "../../json/decimal.ts";
 import { MAX_PROPERTIES } from "../limits.ts";
+import { widestPattern } from "./formats.ts";
 import { type Reader, readKeywords } from "./keywords.ts";
 import { NOT_PATTERN, NOT_TEXTS } from "./negate.ts";
 import { createTolerance, type Tolerance } from "./tolerance.ts";
@@ -240,4 +241,36 @@ function readObject(reader: Reader, path: string, tools: FactTools): ObjectFacts
     min: reader.count("minProperties") ?? 0,
     max: reader.count("maxProperties") ?? Number.POSITIVE_INFINITY,
   };
+}
+
+/**
+ * `variants` with all values that a validator may admit: the formats are written more narrowly than their standards have them, and what
+ * was evaluated depends on all branches that a value matches.
+ */
+export function widenFacts(variants: readonly Variant[]): readonly Variant[] {
+  const widened = variants.map(widen);
+  return widened.some((variant, index) => variant !== variants[index]) ? widened : variants;
+}
+
+function widen(variant: Variant): Variant {
+  switch (variant.type) {
+    case "string":
+      return variant.rules.some(isNarrowed)
+        ? { ...variant, rules: variant.rules.flatMap((rule) => (isNarrowed(rule) ? widestRule(rule) : [rule])) }
+        : variant;
+    case "array":
+    case "object":
+      return variant.unevaluated === undefined ? variant : { ...variant, unevaluated: undefined };
+    default:
+      return variant;
+  }
+}
+
+function isNarrowed(rule: TextRule): boolean {
+  return rule.keyword === "format";
+}
+
+function widestRule({ value, path }: TextRule): readonly TextRule[] {
+  const pattern = typeof value === "string" ? widestPattern(value) : undefined;
+  return pattern === undefined ? [] : [{ keyword: "pattern", value: pattern, path, isNegated: false }];
 }

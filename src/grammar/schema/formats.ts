@@ -86,6 +86,29 @@ export function formatPattern(format: string): string | undefined {
   return FORMATS.get(format);
 }
 
+/** What each text of a format has in common with all others, as any reader of its standard takes them: searched for, not the whole. */
+const WIDEST: ReadonlyMap<string, string> = new Map([
+  ["date", "^\\d{4}-\\d\\d-\\d\\d$"],
+  ["time", "^\\d\\d:\\d\\d:\\d\\d"],
+  ["date-time", "^\\d{4}-\\d\\d-\\d\\d[Tt\\s]"],
+  ["duration", "^P"],
+  ["uuid", "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"],
+  ["email", "@"],
+  ["idn-email", "@"],
+  ["hostname", "^[^@:/\\s]*$"],
+  ["ipv4", "^\\d{1,3}(?:\\.\\d{1,3}){3}$"],
+  ["ipv6", "^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$"],
+  ["uri", "^[A-Za-z][A-Za-z0-9+.-]*:"],
+  ["iri", "^[A-Za-z][A-Za-z0-9+.-]*:"],
+  ["json-pointer", "^(?:/|$)"],
+  ["relative-json-pointer", "^\\d"],
+]);
+
+/** A regular expression that is found in every text of a format; undefined where there is none to tell. */
+export function widestPattern(format: string): string | undefined {
+  return WIDEST.get(format);
+}
+
 /** Whether JSON Schema defines the format, and no grammar can hold a text to it. */
 export function isUnwritable(format: string): boolean {
   return format === "regex";

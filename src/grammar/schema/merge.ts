@@ -19,10 +19,18 @@ export type MergeTools = {
   /** Whether a value is in a variant. */
   readonly admits: (variant: Variant, value: unknown) => boolean;
   readonly matches: MatchName;
+  /** Whether it may give fewer values than both have where it can't give them exactly; otherwise it may give more. */
+  readonly isNarrow: boolean;
 };
 
 /** The values that are in `a` and in `b`; undefined where there are none for sure. */
-export function mergeVariants(a: Variant, b: Variant, { admits, matches }: MergeTools): Variant | undefined {
+export type Merge = (a: Variant, b: Variant) => Variant | undefined;
+
+export function createMerge(tools: MergeTools): Merge {
+  return (a, b) => mergeVariants(a, b, tools);
+}
+
+function mergeVariants(a: Variant, b: Variant, { admits, matches, isNarrow }: MergeTools): Variant | undefined {
   if (a.type === "values" || b.type === "values") {
     const [listed, other] = a.type === "values" ? [a, b] : [b, a];
     const values = listed.type === "values" ? listed.values.filter((value) => admits(other, value)) : [];
@@ -43,7 +51,7 @@ export function mergeVariants(a: Variant, b: Variant, { admits, matches }: Merge
     return { ...mergeArrays(a, b), ...place };
   }
   if (a.type === "object" && b.type === "object") {
-    return { ...mergeObjects(a, b, matches), ...place };
+    return { ...mergeObjects(a, b, matches, isNarrow), ...place };
   }
   return a.type === b.type && (a.type === "null" || a.type === "boolean") ? { type: a.type, ...place } : undefined;
 }
@@ -83,7 +91,7 @@ function mergeArrays(a: ArrayFacts, b: ArrayFacts): ArrayFacts {
   };
 }
 
-function mergeObjects(a: ObjectFacts, b: ObjectFacts, matches: MatchName): ObjectFacts {
+function mergeObjects(a: ObjectFacts, b: ObjectFacts, matches: MatchName, isNarrow: boolean): ObjectFacts {
   const keys = new Set([...a.properties.keys(), ...b.properties.keys()]);
   return {
     type: "object",
@@ -92,7 +100,7 @@ function mergeObjects(a: ObjectFacts, b: ObjectFacts, matches: MatchName): Objec
     ),
     required: new Set([...a.required, ...b.required]),
     additional: mergeConjunctions(a.additional, b.additional),
-    patterns: [...restrictPatterns(a, b), ...restrictPatterns(b, a)],
+    patterns: [...restrictPatterns(a, b, isNarrow), ...restrictPatterns(b, a, isNarrow)],
     unevaluated: mergeConjunctions(a.unevaluated, b.unevaluated),
     names: [...a.names, ...b.names],
     min: Math.max(a.min, b.min),
@@ -100,8 +108,9 @@ function mergeObjects(a: ObjectFacts, b: ObjectFacts, matches: MatchName): Objec
   };
 }
 
-/** To `other`, the properties with such names are others; where it has patterns too, this may leave out some that it would take. */
-function restrictPatterns({ patterns }: ObjectFacts, other: ObjectFacts): ObjectFacts["patterns"] {
+/** To `other`, the properties with such names are others, unless its own patterns match them. Those are not compared. */
+function restrictPatterns({ patterns }: ObjectFacts, other: ObjectFacts, isNarrow: boolean): ObjectFacts["patterns"] {
+  if (other.patterns.length > 0 && !isNarrow) return patterns;
   return patterns.map((facts) => ({ ...facts, conjunction: [...facts.conjunction, ...(other.additional ?? [])] }));
 }
 

@@ -13,14 +13,18 @@ const MAX_DEPTH = 16;
 const MAX_NUMBERS = 4;
 
 type SchemaObject = Exclude<JsonSchema, boolean>;
-type Resolve = (reference: string) => JsonSchema | undefined;
+type Tools = {
+  readonly resolve: (reference: string) => JsonSchema | undefined;
+  /** Called where the negation leaves out some of the values that break the schema. */
+  readonly lose: () => void;
+};
 
 /**
  * A schema of values that `schema` does not admit: all of them, or fewer where a grammar can't say all. Undefined where it can say none.
  *
  * What breaks a schema breaks one of its keywords, so each is negated by itself.
  */
-export function negate(schema: JsonSchema, resolve: Resolve, depth = 0): JsonSchema | undefined {
+export function negate(schema: JsonSchema, tools: Tools, depth = 0): JsonSchema | undefined {
   if (typeof schema === "boolean") {
     return !schema;
   }
@@ -28,12 +32,16 @@ export function negate(schema: JsonSchema, resolve: Resolve, depth = 0): JsonSch
     return undefined;
   }
   const again = (inner: unknown): JsonSchema | undefined =>
-    isSchema(inner) ? negate(inner, resolve, depth + 1) : undefined;
+    isSchema(inner) ? negate(inner, tools, depth + 1) : undefined;
   const keywords = Object.keys(schema).filter((keyword) => !ANNOTATIONS.includes(keyword));
   if (keywords.length === 0) {
     return false;
   }
-  const alternatives = keywords.flatMap((keyword) => negateKeyword(keyword, schema[keyword], schema, again, resolve));
+  const alternatives = keywords.flatMap((keyword) => {
+    const made = negateKeyword(keyword, schema[keyword], schema, again, tools);
+    if (made.length === 0) tools.lose();
+    return made;
+  });
   const possible = alternatives.filter((alternative) => alternative !== false);
   return alternatives.length === 0 ? undefined : possible.length === 0 ? false : { anyOf: possible };
 }
@@ -41,7 +49,7 @@ export function negate(schema: JsonSchema, resolve: Resolve, depth = 0): JsonSch
 /** What says nothing of values that are text; unknown keywords are among those that can't be negated, to be sure. */
 const ANNOTATIONS: readonly string[] = [
   ..."$schema $id $comment $anchor $defs definitions title description default examples example".split(" "),
-  ..."deprecated readOnly writeOnly discriminator".split(" "),
+  ..."deprecated readOnly writeOnly discriminator nullable".split(" "),
 ];
 
 function negateKeyword(
@@ -49,16 +57,20 @@ function negateKeyword(
   value: unknown,
   schema: SchemaObject,
   again: (inner: unknown) => JsonSchema | undefined,
-  resolve: Resolve,
+  tools: Tools,
 ): readonly JsonSchema[] {
-  const all = (list: readonly (JsonSchema | undefined)[]) => list.filter((item) => item !== undefined);
+  const all = (list: readonly (JsonSchema | undefined)[]) => {
+    const known = list.filter((item) => item !== undefined);
+    if (known.length < list.length) tools.lose();
+    return known;
+  };
   switch (keyword) {
     case "type":
-      return withoutTypes([value].flat(), schema.nullable === true);
+      return withoutTypes([value].flat(), schema.nullable === true, tools);
     case "const":
-      return withoutValues([value]);
+      return withoutValues([value], tools);
     case "enum":
-      return Array.isArray(value) ? withoutValues(value) : [];
+      return Array.isArray(value) ? withoutValues(value, tools) : [];
     case "pattern":
       return typeof value === "string" ? [{ type: "string", [NOT_PATTERN]: value }] : [];
     case "minLength":
@@ -89,7 +101,7 @@ function negateKeyword(
       return known.length === parts.length ? [{ allOf: known }] : [];
     }
     case "$ref":
-      return typeof value === "string" ? all([again(resolve(value))]) : [];
+      return typeof value === "string" ? all([again(tools.resolve(value))]) : [];
     default:
       return [];
   }
@@ -100,7 +112,9 @@ export function lacking(key: string): SchemaObject {
   return { properties: { [key]: false } };
 }
 
-function withoutTypes(types: readonly unknown[], isNullable: boolean): readonly JsonSchema[] {
+function withoutTypes(types: readonly unknown[], isNullable: boolean, { lose }: Tools): readonly JsonSchema[] {
+  // Numbers that are not whole are left out.
+  if (types.includes("integer") && !types.includes("number")) lose();
   const left = TYPES.filter(
     (type) =>
       !types.includes(type) &&
@@ -114,10 +128,11 @@ function withoutTypes(types: readonly unknown[], isNullable: boolean): readonly 
  * Arrays and objects are left out altogether where one of them must not be, and numbers where there are many: they have many spellings. A
  * number alone is between no others: what is less, and what is more.
  */
-function withoutValues(values: readonly unknown[]): readonly JsonSchema[] {
+function withoutValues(values: readonly unknown[], { lose }: Tools): readonly JsonSchema[] {
   const texts = values.filter((value) => typeof value === "string");
   const numbers = values.filter(isNumber);
   const kinds = new Set(values.map(kindOf));
+  if (kinds.has("array") || kinds.has("object") || numbers.length > MAX_NUMBERS) lose();
   const left = TYPES.filter((type) => type !== "boolean" && (type === "string" || !kinds.has(type)));
   const booleans = [true, false].filter((value) => !values.includes(value));
   return [
