@@ -293,6 +293,23 @@ describe("POST /api/pull and DELETE /api/delete", () => {
     expect((await send("POST", "/api/pull", {})).status).toBe(400);
   });
 
+  it("break off without a fault where the client leaves", async () => {
+    const leaving = new AbortController();
+    const waiting: ModelLibrary = {
+      ...library,
+      async pull(_, { signal }) {
+        leaving.abort();
+        await loopTurn();
+        throw signal.reason;
+      },
+    };
+    const { app: slow, log } = createTestApp({ library: waiting });
+    const response = await slow.request("/api/pull", jsonInit({ model: "new" }, leaving.signal), FROM_HERE);
+    expect(response.status).toBe(499);
+    await loopTurn();
+    expect(log.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
   it("remove what may be removed", async () => {
     expect((await send("DELETE", "/api/delete", { model: "new" })).status).toBe(200);
     expect(await send("DELETE", "/api/delete", { model: MODEL_ID })).toMatchObject({ status: 400 });

@@ -2,7 +2,7 @@ import type { Handler } from "hono";
 import { decodeOllamaName } from "../../protocols/ollama/name.ts";
 import { LibraryError, type LibraryFault, type ModelLibrary, type PullProgress } from "../../routing/library.ts";
 import type { HttpEnv } from "../context.ts";
-import { HttpError } from "../errors.ts";
+import { ClientGoneError, HttpError } from "../errors.ts";
 import { JSON_LINES } from "../event-stream.ts";
 import { readJson } from "../json-body.ts";
 
@@ -38,7 +38,7 @@ export function pullModel(library: ModelLibrary | undefined): Handler<HttpEnv> {
         },
       })
       .catch((error: unknown) => {
-        throw describe(error);
+        throw signal.aborted ? new ClientGoneError() : describe(error);
       });
     if (!stream) {
       await done;
