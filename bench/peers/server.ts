@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import { type Client, createClient } from "../load/client.ts";
-import { peakRssMb, rssMb } from "./memory.ts";
 import { freePort } from "./port.ts";
 import { type ProcessSpec, startProcess } from "./process.ts";
+import { peakRssMb, rssMb } from "./process-tree.ts";
 
 /** How a server is started for a workload. Both sides get the same. */
 export type ServerSettings = {

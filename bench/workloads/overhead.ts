@@ -1,9 +1,8 @@
-import { rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { createWriter } from "../load/text.ts";
 import { sleep, startServer } from "../peers/server.ts";
 import { sluiceLauncher } from "../peers/sluice.ts";
-import { readProbe } from "../peers/worker-probe-file.ts";
 import { quantile } from "../statistics.ts";
 import { type ChatRequest, openSession, type Session } from "./session.ts";
 import type { Bench, Contestant, RoundResult, Workload } from "./workload.ts";
@@ -117,4 +116,10 @@ async function addedMs(
     throw new Error(`the probe in the engine saw ${engineMs.length} requests where ${count} were sent`);
   }
   return waitedMs.map((ms, index) => ms - (engineMs[index] ?? Number.NaN));
+}
+
+/** The engine's time for each finished request, in ms, in the order of their ends, as written by `worker-probe.ts`. */
+function readProbe(file: string): readonly number[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, "utf8").split("\n").filter(Boolean).map(Number);
 }

@@ -3,19 +3,19 @@ import type { Config } from "../config/schema.ts";
 import { type LocalModel, writesText } from "../models/index.ts";
 import { formatTable } from "./table.ts";
 
-/** What `--context auto` comes to at most, as in `engine/llama/model.ts`. */
+/** The largest context of `--context auto`, as in `engine/llama/model.ts`. */
 const AUTO_CONTEXT_TOKENS = 4096;
 
-/** A model as the banner tells of it. */
+/** What the banner shows of a model. */
 export type ServedModel = {
   readonly id: string;
   readonly slots: number;
   readonly contextTokens: number;
-  /** Set for a model that makes embeddings or scores, and no text. */
+  /** Set for a model that makes embeddings or scores instead of text. */
   readonly onlyReads?: true;
 };
 
-/** What each model is served with. */
+/** The settings of each model. */
 export function describeModels(models: readonly LocalModel[], config: Config): readonly ServedModel[] {
   return models.map(({ id, aliases, gguf }) => {
     const { slots, context } = settingsOf(config, [id, ...aliases]);
@@ -30,8 +30,8 @@ export function describeModels(models: readonly LocalModel[], config: Config): r
 }
 
 /**
- * What `serve` prints when it is ready: the address, the models, and a request to try. `url` has no slash at its end. Where a key is needed the
- * request takes it from a variable, so that none lands in a shell's history.
+ * The text that `serve` prints when it is ready: the address, the models, and an example request. `url` has no slash at its end. If a key is
+ * needed, the example takes it from a variable, so that it doesn't end up in the shell's history.
  */
 export function formatBanner(version: string, url: string, models: readonly ServedModel[], needsKey = false): string {
   const rows = models.map(({ id, slots, contextTokens, onlyReads }) => [
@@ -50,23 +50,23 @@ ${needsKey ? '    -H "Authorization: Bearer $SLUICE_KEY" \\\n' : ""}    -d ${quo
 `;
 }
 
-/** A request to try, to the first model that writes text where there is one. */
+/** An example request to the first model that writes text, if any. */
 function firstRequest(models: readonly ServedModel[]): { readonly path: string; readonly body: object } {
   const writer = models.find(({ onlyReads }) => onlyReads === undefined);
   if (writer === undefined) {
     return { path: "/v1/embeddings", body: { model: models[0]?.id, input: "Why is the sky blue?" } };
   }
   const messages = [{ role: "user", content: "Why is the sky blue?" }];
-  // A small model may never find an end by itself.
+  // A small model may never stop by itself.
   return { path: "/v1/chat/completions", body: { model: writer.id, messages, max_tokens: 100, stream: true } };
 }
 
-/** The wildcard addresses are where to listen, not where to call. */
+/** Replaces a wildcard address, which clients can't connect to. */
 function reachable(url: string): string {
   return url.replace("://0.0.0.0", "://127.0.0.1").replace("://[::]", "://[::1]");
 }
 
-/** A word for a POSIX shell. */
+/** Quotes a word for a POSIX shell. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -24,7 +24,7 @@ export function config(flags: Flags, context: CliContext): number {
   return EXIT.done;
 }
 
-/** A secret is neither printed nor hinted at, but that there is one is told. */
+/** Secrets are not printed; the output says only whether they are set. */
 function hideSecret(value: unknown, setting: Setting): unknown {
   return setting.isSecret && value !== setting.defaultValue ? "[redacted]" : value;
 }

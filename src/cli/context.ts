@@ -1,20 +1,20 @@
 import type { SignalSource } from "./interrupts.ts";
 
-/** What a command has of the outside world. Tests hand in their own. */
+/** The environment of a command, which tests replace. */
 export type CliContext = {
-  /** Takes what the command was asked for. */
+  /** For the command's output. */
   readonly stdout: Output;
-  /** Takes everything said along the way: the log, progress, errors. */
+  /** For the log, progress and errors. */
   readonly stderr: Output;
-  /** What is piped in; absent where nothing can be. */
+  /** The piped input; absent if there can be none. */
   readonly stdin?: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-  /** Brings signals and errors that nobody caught, and ends at once when told to. */
+  /** Emits signals and uncaught errors, and can exit at once. */
   readonly process: SignalSource & FaultSource & { exit(code: number): void };
 };
 
-/** Where an error that nobody caught shows up, a rejected promise's included. */
+/** Emits uncaught errors and unhandled rejections. */
 type FaultSource = {
   on(event: "uncaughtException", listener: (error: Error) => void): unknown;
   off(event: "uncaughtException", listener: (error: Error) => void): unknown;
@@ -22,5 +22,5 @@ type FaultSource = {
 
 export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Exit codes, as most command lines have them. */
+/** The exit codes. */
 export const EXIT = { done: 0, failed: 1, wrongUsage: 2 } as const;

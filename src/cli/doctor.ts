@@ -21,12 +21,12 @@ import { describeError } from "./errors.ts";
 import { hasKeys } from "./has-keys.ts";
 import { checkAddress } from "./listen.ts";
 
-/** How the doctor looks at the machine. Tests bring one of their own. */
+/** What the doctor reads of the machine. Tests replace it. */
 export type Probes = {
   readonly host: Platform;
   readonly nodeVersion: string;
   readonly processorModel: string;
-  /** Cores that this process may use. */
+  /** The number of cores that this process may use. */
   readonly usableCores: number;
   readonly tmpdir: string;
   readonly memory: () => Memory;
@@ -44,7 +44,7 @@ const realProbes: Probes = {
   processorModel: cpus()[0]?.model.trim() ?? "",
   usableCores: availableParallelism(),
   tmpdir: tmpdir(),
-  // What the system would give without swapping, within a container's limit.
+  // The memory available without swapping, within a container's limit.
   memory: () => ({
     totalBytes: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
     availableBytes: process.availableMemory(),
@@ -58,8 +58,8 @@ const realProbes: Probes = {
 };
 
 /**
- * `sluice doctor`: looks at the machine, the settings and the models, and says what Sluice will use and what stands in its way.
- * Changes nothing. Returns 0 when it can serve, else 1. Throws a ConfigError and a CatalogueError.
+ * `sluice doctor`: checks the machine, the settings and the models, and prints what Sluice will use and what prevents it from serving. Changes
+ * nothing. Returns 0 if Sluice can serve, otherwise 1. Throws a ConfigError or a CatalogueError.
  */
 export async function doctor(flags: Flags, context: CliContext, probes: Probes = realProbes): Promise<number> {
   const { config, warnings } = loadConfig({ flags, env: context.env, cwd: context.cwd });
@@ -93,7 +93,7 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
     ...checkScratchFolder(scratchFolder, config),
     port,
     ...checkNames(warnings),
-    // The state file is left alone where it makes no difference.
+    // The state file is read only if the result depends on it.
     ...checkSettings(config, models, isLoopback(config.host) || probes.hasKeys(config, context.cwd)),
   ];
   const serves = canServe(checks);
@@ -112,7 +112,7 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
   return serves ? EXIT.done : EXIT.failed;
 }
 
-/** Opens llama.cpp as the settings ask for, and in every other way that has a program here. Undefined without node-llama-cpp. */
+/** Opens llama.cpp with the configured backend and with every other installed one. Undefined without node-llama-cpp. */
 async function findBackends(config: Config, probes: Probes): Promise<BackendFindings | undefined> {
   const binding = probes.findBinding(probes.host);
   if (binding === undefined) return undefined;
@@ -121,7 +121,7 @@ async function findBackends(config: Config, probes: Probes): Promise<BackendFind
     return probes.inspectBackend(choice, program.state === "installed" ? program.libraries : undefined);
   };
   const own = backendOf(config.gpu);
-  // Where nothing opens, not even the CPU's program does.
+  // `auto` fails only if the CPU's program doesn't open, so the libraries of that one are checked.
   const chosen = await inspect(config.gpu, own ?? "cpu");
   const known = chosen.type === "opened" ? chosen.backend : own;
   const others = BACKENDS.filter((backend) => backend !== known && binding.programs[backend].state === "installed");
@@ -131,7 +131,7 @@ async function findBackends(config: Config, probes: Probes): Promise<BackendFind
   return { choice: config.gpu, host: probes.host, binding, chosen, tried: new Map(await Promise.all(inspections)) };
 }
 
-/** What llama.cpp opens with here: as it was chosen, or else in whatever way works, which tells of the machine all the same. */
+/** The report of the configured backend or, if it doesn't open, of any that does, which also describes the machine. */
 function openedBackend(backends: BackendFindings | undefined): Opened | undefined {
   if (backends === undefined) return undefined;
   return [backends.chosen, ...backends.tried.values()].find((inspection) => inspection.type === "opened");

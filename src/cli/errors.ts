@@ -1,4 +1,4 @@
-/** A failure that the user can mend. Its message says how, so no stack is printed with it. */
+/** A failure that the user can fix. Its message says how, so no stack is printed. */
 export class CommandError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -6,12 +6,12 @@ export class CommandError extends Error {
   }
 }
 
-/** What a defect throws: nothing in Sluice throws these to tell the user something. */
+/** The classes of errors that are defects. Sluice throws none of them for the user. */
 const DEFECT_CLASSES: readonly unknown[] = [Error, TypeError, RangeError, ReferenceError, SyntaxError, EvalError];
 
 /**
- * An error as the user should read it. An error with a class of its own, and one of the operating system, was written for them and
- * shows its message; anything else is a defect and shows where it happened.
+ * The text of an error for the user. Errors with their own class and errors of the operating system show their message. Anything else is a
+ * defect and shows its stack.
  */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

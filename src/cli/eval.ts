@@ -14,8 +14,8 @@ import { formatTable } from "./table.ts";
 const HEADING = ["PRESET", "MODEL", "CASES", "ACCURACY", "TOKENS IN", "TOKENS OUT", "MEDIAN MS"];
 
 /**
- * `sluice eval [NAME]`: tries presets with the cases beside them, and prints how each did with each model. Returns 1 where one did worse
- * than `--min-accuracy`. Throws a CommandError, or a PresetError for a file of cases that is wrong.
+ * `sluice eval [NAME]`: runs the test cases of presets, and prints the results of each preset with each model. Returns 1 if one is below
+ * `--min-accuracy`. Throws a CommandError, or a PresetError for an invalid file of cases.
  */
 export async function evalPresets(
   name: string | undefined,
@@ -64,7 +64,7 @@ async function readTrials(folder: string, shownFolder: string, name: string | un
   );
 }
 
-/** @throws CommandError for what is no share from 0 to 1 */
+/** @throws CommandError if the value isn't a number from 0 to 1 */
 function readShare(given: Flags[string]): number {
   if (given === undefined) return 0;
   const share = typeof given === "string" && given.trim() !== "" ? Number(given) : Number.NaN;

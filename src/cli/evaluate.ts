@@ -13,23 +13,23 @@ const answerSchema = z.object({
   usage: z.object({ input_tokens: z.number(), output_tokens: z.number() }),
 });
 
-/** What became of one case. */
+/** The result of one case. */
 type CaseResult = {
   readonly input: string;
   readonly answer: string;
-  /** What does not hold of the answer; empty where it is as it should be. */
+  /** The expectations that the answer does not meet; empty if it passed. */
   readonly unmet: readonly string[];
   readonly ms: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
 };
 
-/** How a preset did with a model. */
+/** The results of a preset with a model. */
 export type Score = {
   readonly preset: string;
   readonly model: string;
   readonly cases: readonly CaseResult[];
-  /** The share of cases that were as they should be, 0 to 1. */
+  /** The share of cases that passed, 0 to 1. */
   readonly accuracy: number;
   readonly medianMs: number;
   readonly inputTokens: number;
@@ -38,12 +38,12 @@ export type Score = {
 
 export type Trial = {
   readonly preset: string;
-  /** Undefined is the preset's own. */
+  /** Undefined means the preset's own model. */
   readonly model: string | undefined;
   readonly cases: readonly EvaluationCase[];
 };
 
-/** Asks every case, one after the other, so that times are those of a machine that has nothing else to do. `now` is a clock in ms. */
+/** Runs all cases one after the other, so that they don't affect each other's times. `now` is a clock in ms. */
 export async function evaluate(
   { preset, model, cases }: Trial,
   { post }: Pick<GatewayClient, "post">,

@@ -5,18 +5,18 @@ import { showProgress } from "./progress.ts";
 
 export type FetchOptions = {
   readonly modelsDir: string;
-  /** What relative paths are relative to. */
+  /** The base of relative paths. */
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Takes the progress. */
+  /** For the progress. */
   readonly stderr: Output;
-  /** Breaks a download off; its reason is thrown. */
+  /** Aborts a download; its reason is thrown. */
   readonly signal: AbortSignal;
 };
 
 /**
- * Makes sure that every model is on disk, downloading what is missing, one after the other. A model that two names stand for comes
- * once. Throws what `resolveModel` and `ensureModel` throw, and the signal's reason where it is aborted.
+ * Downloads the models that are missing, one after the other. A model with two names is returned once. Throws the errors of `resolveModel` and
+ * `ensureModel`, and the signal's reason when aborted.
  */
 export async function fetchModels(names: readonly string[], options: FetchOptions): Promise<readonly LocalModel[]> {
   const models = new Map<string, LocalModel>();
@@ -27,13 +27,13 @@ export async function fetchModels(names: readonly string[], options: FetchOption
   return [...models.values()];
 }
 
-/** All names are looked up before the first download: a slip in the last should not cost an hour. */
+/** Resolves all names before the first download, so that a typo in the last one is reported at once. */
 export async function resolveModels(names: readonly string[], cwd: string): Promise<readonly ModelReference[]> {
   const catalogue = await loadCatalogue();
   return names.map((name) => resolveModel(name, catalogue, { cwd }));
 }
 
-/** One model, with its progress shown. */
+/** Downloads one model and shows its progress. */
 export async function fetchModel(reference: ModelReference, options: FetchOptions): Promise<LocalModel> {
   const { env, stderr, signal } = options;
   signal.throwIfAborted();

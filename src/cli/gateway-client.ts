@@ -4,7 +4,7 @@ import { API_KEY_VARIABLE } from "../config/environment.ts";
 import type { Config } from "../config/schema.ts";
 import { CommandError } from "./errors.ts";
 
-/** A gateway as commands ask it. Every call throws a CommandError with the gateway's own words when it refuses. */
+/** A client of a gateway for commands. Calls throw a CommandError with the gateway's message if it refuses. */
 export type GatewayClient = {
   readonly url: string;
   readonly get: (path: string) => Promise<unknown>;
@@ -16,7 +16,7 @@ export type GatewayClient = {
 
 /**
  * @param url with or without `/v1`, which the official clients want
- * @param keyVariable where in `env` the key is that is shown
+ * @param keyVariable the variable in `env` that holds the key
  */
 export function createGatewayClient(
   url: string,
@@ -28,7 +28,7 @@ export function createGatewayClient(
   const key = env[keyVariable];
   const headers = {
     "content-type": "application/json",
-    // What is tried out should be generated, and not be kept.
+    // A trial must generate its answer, and not store it.
     "cache-control": "no-store",
     ...(key ? { authorization: `Bearer ${key}` } : {}),
   };
@@ -67,7 +67,7 @@ export function createGatewayClient(
   };
 }
 
-/** A gateway that says nothing is as good as none. */
+/** Whether the gateway did not respond in time. */
 function isTimeout(reason: unknown): boolean {
   return reason instanceof DOMException && reason.name === "TimeoutError";
 }
@@ -82,7 +82,7 @@ async function readRefusal(response: Response, keyVariable: string): Promise<str
   }
 }
 
-/** Where a gateway with these settings is called: the wildcard addresses are where to listen only. */
+/** The URL of a gateway with these settings. A wildcard address is replaced, because clients can't connect to it. */
 export function urlOf({ host, port }: Config): string {
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;

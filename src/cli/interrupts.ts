@@ -3,13 +3,13 @@ const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 export type EndSignal = keyof typeof SIGNAL_NUMBERS;
 
-/** The part of `process` that is needed, so that a test can send signals to an object of its own. */
+/** The part of `process` that is needed, so that tests can replace it. */
 export type SignalSource = {
   on(signal: EndSignal, listener: (signal: EndSignal) => void): unknown;
   off(signal: EndSignal, listener: (signal: EndSignal) => void): unknown;
 };
 
-/** Why work was broken off: the abort reason of `Interrupts.signal`. */
+/** The abort reason of `Interrupts.signal`. */
 export class InterruptedError extends Error {
   readonly signalName: EndSignal;
 
@@ -19,7 +19,7 @@ export class InterruptedError extends Error {
     this.signalName = signalName;
   }
 
-  /** What a shell reports for a program that a signal ended: 130 or 143. */
+  /** The exit code of a program ended by a signal: 130 or 143. */
   get exitCode(): number {
     return 128 + SIGNAL_NUMBERS[this.signalName];
   }
@@ -28,7 +28,7 @@ export class InterruptedError extends Error {
 export type Interrupts = {
   /** Aborts at the first signal, with an InterruptedError. */
   readonly signal: AbortSignal;
-  /** Gives the signals back to the system. */
+  /** Removes the signal handlers. */
   dispose(): void;
 };
 

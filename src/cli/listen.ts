@@ -5,8 +5,8 @@ import { CommandError, errorCode } from "./errors.ts";
 export type ListenAddress = { readonly host: string; readonly port: number };
 
 /**
- * Makes sure that the address can be had, before a model is downloaded or loaded for nothing. Throws a CommandError that says what
- * to do. Another program can still take it afterwards, so the same errors are explained when the gateway listens.
+ * Checks that the address is free, before a model is downloaded or loaded in vain. Throws a CommandError that says what to do. Another program
+ * can still take the address afterwards, so the same errors are explained when the gateway listens.
  */
 export async function checkAddress(address: ListenAddress): Promise<void> {
   const server = createServer();
@@ -20,7 +20,7 @@ export async function checkAddress(address: ListenAddress): Promise<void> {
   await once(server, "close");
 }
 
-/** What is wrong with the address and what to do about it; any other error comes back as it is. */
+/** Explains an error of listening, and what to do; returns any other error unchanged. */
 export function explainListenError(error: unknown, { host, port }: ListenAddress): unknown {
   const explanation = explain(errorCode(error), host, port);
   return explanation === undefined ? error : new CommandError(explanation, { cause: error });

@@ -23,7 +23,7 @@ export async function models(flags: Flags, context: CliContext): Promise<number>
   return EXIT.done;
 }
 
-/** `~` goes before a size that nobody has measured. */
+/** An estimated size is marked with `~`. */
 function formatSize({ sizeBytes, approximateSizeBytes }: ListedModel): string {
   if (sizeBytes !== undefined) return formatBytes(sizeBytes);
   return approximateSizeBytes === undefined ? "" : `~${formatBytes(approximateSizeBytes)}`;

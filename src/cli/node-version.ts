@@ -3,7 +3,7 @@ const SOURCE_NEEDS = [22, 18] as const;
 /** What the built JavaScript needs. */
 const DIST_NEEDS = [22, 0] as const;
 
-/** What to say to somebody whose Node is too old, or undefined where it will do. `version` is `process.versions.node`. */
+/** The message for a Node that is too old; undefined if it is new enough. `version` is `process.versions.node`. */
 export function findNodeProblem(version: string, runsFromSource: boolean): string | undefined {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [neededMajor, neededMinor] = runsFromSource ? SOURCE_NEEDS : DIST_NEEDS;

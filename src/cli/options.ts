@@ -3,7 +3,7 @@ import { CONFIG_VARIABLE } from "../config/environment.ts";
 import { formerSettings } from "../config/former.ts";
 import { alternatives, entrySchema, type Setting, settings, type ValueSchema } from "../config/settings.ts";
 
-/** Gives a command the flags of these settings (all of them by default), their former ones, which no help shows, and `--config`. */
+/** Adds the flags of these settings (by default all) to a command, their former names, hidden from the help, and `--config`. */
 export function addSettingOptions(command: Command, keys?: readonly Setting["key"][]): void {
   for (const setting of settings) {
     if (keys !== undefined && !keys.includes(setting.key)) continue;
@@ -14,7 +14,7 @@ export function addSettingOptions(command: Command, keys?: readonly Setting["key
   command.option("--config <file>", `settings file (env ${CONFIG_VARIABLE}, default sluice.yaml if there is one)`);
 }
 
-/** Flags whose setting is on by default, which the help shows with the word that turns them off. */
+/** Flags whose setting is on by default; the help shows the form that turns them off. */
 const SWITCHED_ON: ReadonlySet<string> = new Set(
   settings.filter(({ isBoolean, defaultValue }) => isBoolean && defaultValue === true).map(({ flag }) => flag),
 );
@@ -24,7 +24,7 @@ export function optionTerm({ flags }: Option): string {
   return SWITCHED_ON.has(flags) ? flags.replace("--", "--[no-]") : flags;
 }
 
-/** A switch has a flag for each of its two values. No option has a default here: the settings know theirs. */
+/** A boolean setting has a flag for each value. Options have no defaults here, because the settings have them. */
 function makeOptions(setting: Setting): readonly Option[] {
   const { flag, isBoolean, isList, valueSchema, variable, defaultValue } = setting;
   const help = `${setting.description} (env ${variable}, default ${showDefault(defaultValue)})`;
@@ -36,7 +36,7 @@ function makeOptions(setting: Setting): readonly Option[] {
   return [option];
 }
 
-/** The value's place in the help: `number`, `auto|number`, `auto|off|cuda`; text goes by the flag's last word. */
+/** The placeholder of the value in the help: `number`, `auto|number`, `auto|off|cuda`; for text, the last word of the flag. */
 function describeValue(schema: ValueSchema, word: string): string {
   return alternatives(schema)
     .filter(({ const: only }) => only !== "")

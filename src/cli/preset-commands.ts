@@ -3,7 +3,7 @@ import type { Flags } from "../config/load.ts";
 import type { CliContext } from "./context.ts";
 import { addSettingOptions } from "./options.ts";
 
-/** The settings that a gateway for one command can have. */
+/** The settings of a gateway that is started for one command. */
 const SETTINGS = ["host", "port", "model", "context", "threads", "gpu", "modelsDir", "promptsDir"] as const;
 
 const URL_OPTION = [

@@ -8,7 +8,7 @@ import { addKeysCommand } from "./keys/commands.ts";
 import { addSettingOptions, optionTerm } from "./options.ts";
 import { addPresetCommands } from "./preset-commands.ts";
 
-/** The help's width where it doesn't go to a terminal. */
+/** The width of the help outside a terminal. */
 const PLAIN_COLUMNS = 120;
 
 const VERSION_OPTION = ["--version", "print the version"] as const;
@@ -30,8 +30,8 @@ From a checkout, write \`npm start --\` for \`sluice\`, and \`npm run sluice -- 
 `;
 
 /**
- * The command line. Parsing it calls `done` with the exit code of the command that ran; what is wrong with the line itself, and
- * the ends of `--help` and `--version`, are thrown as commander's errors.
+ * The command line. Parsing it runs a command and calls `done` with its exit code. Invalid arguments, `--help` and `--version` are thrown as
+ * commander's errors.
  */
 export function buildProgram(context: CliContext, done: (exitCode: number) => void): Command {
   const program = new Command("sluice")
@@ -51,7 +51,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .configureHelp({ optionTerm })
     .addHelpText("after", EXAMPLES);
 
-  // A command's module is loaded when it runs: `--help` needs neither the engine nor the server.
+  // A command's module is loaded when it runs, because `--help` needs neither the engine nor the server.
   const serve = program
     .command("serve", { isDefault: true })
     .description("download what is missing, then serve the models (this is what `sluice` alone does)")
@@ -59,7 +59,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .allowExcessArguments()
     .action(async (flags: Flags, command: Command) => {
       refuseWords(command, program);
-      // Reading its code takes an engine as long as this process takes to come to its models.
+      // The worker loads its code while this process reads its own.
       const { prepareWorker } = await import("../engine/host/worker-child.ts");
       prepareWorker();
       const { serve } = await import("./serve.ts");
@@ -126,7 +126,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   addPresetCommands(program, context, done);
 
-  // `sluice` alone serves, so its help shows what that takes. Only now, since commands copy this setting when they are made.
+  // `sluice` without a command serves, so its help shows the flags of `serve`. Set last, because commands copy this setting.
   program.configureHelp({
     optionTerm,
     visibleOptions: (command) => new Help().visibleOptions(command === program ? serve : command),
@@ -134,7 +134,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   return program;
 }
 
-/** A word that is no command ends up with the default one, `serve`, which takes none. */
+/** An unknown command becomes an argument of the default command `serve`, which takes none. */
 function refuseWords(serve: Command, program: Command): void {
   const [word] = serve.args;
   if (word === undefined) return;

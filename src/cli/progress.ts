@@ -5,11 +5,11 @@ import { formatBytes, formatDuration } from "./units.ts";
 
 export type ProgressView = {
   update(progress: Progress): void;
-  /** Leaves the terminal as it was found. */
+  /** Restores the terminal. */
   stop(): void;
 };
 
-/** Redraws of the bar in a second. */
+/** How often the bar is redrawn in a second. */
 const FRAMES_PER_SECOND = 10;
 const BAR_CELLS = 24;
 /** Where nobody looks on, a line comes after so many percent, though not sooner than this after the last … */

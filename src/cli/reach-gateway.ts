@@ -9,12 +9,12 @@ import { fetchModels, resolveModels } from "./fetch-models.ts";
 import { createGatewayClient, type GatewayClient, urlOf } from "./gateway-client.ts";
 import { startGateway } from "./start-gateway.ts";
 
-/** How long a gateway on this machine may take to say that it is there. */
+/** How long a gateway on this machine may take to respond. */
 const PROBE_MS = 1_000;
 
 const modelList = z.object({ data: z.array(z.object({ id: z.string(), state: z.string() })) });
 
-/** What a gateway for one command is put together from. */
+/** The dependencies of a gateway for one command. */
 export type ReachParts = {
   readonly fetchModels: typeof fetchModels;
   readonly startGateway: (options: GatewayOptions) => Promise<RunningGateway>;
@@ -25,7 +25,7 @@ const realParts: ReachParts = {
   startGateway,
 };
 
-/** A gateway to ask. */
+/** The gateway that a command uses. */
 export type Reached = {
   readonly client: GatewayClient;
   readonly config: Config;
@@ -35,8 +35,8 @@ export type Reached = {
 };
 
 /**
- * The gateway that a command asks: the one at `--url`, else the one that runs where the settings say and serves what `--model` names, else
- * one that is started for this command alone, on a free port of the loopback interface, and says nothing but errors.
+ * Returns the gateway for a command: the one at `--url`; otherwise a running one at the configured address that serves the `--model`; otherwise
+ * one started only for this command, on a free loopback port, which logs only errors.
  */
 export async function reachGateway(
   flags: Flags,
@@ -55,7 +55,7 @@ export async function reachGateway(
   const local = await parts.fetchModels(config.model, { modelsDir, cwd, env, stderr, signal });
   stderr.write(`No gateway runs at ${urlOf(config)} with what is needed: starting one for this command.\n`);
   const gateway = await parts.startGateway({
-    // For this command alone: it asks for no key.
+    // Used only by this command, so it requires no key.
     config: {
       ...config,
       ...{ host: "127.0.0.1", port: 0, stateFile: ":memory:", keysFile: "", apiKey: "", warmPresets: false },

@@ -7,7 +7,7 @@ import { CommandError } from "./errors.ts";
 import { type Interrupts, watchInterrupts } from "./interrupts.ts";
 import { reachGateway } from "./reach-gateway.ts";
 
-/** What of a response's events is shown. */
+/** The part of a response's events that is printed. */
 const eventSchema = z.union([
   z.object({ type: z.literal("response.output_text.delta"), delta: z.string() }),
   z.object({
@@ -25,8 +25,8 @@ const eventSchema = z.union([
 const shownPreset = z.object({ preset: z.object({ takes_input: z.boolean() }) });
 
 /**
- * `sluice run NAME [input…]`: asks a preset and prints the answer as it comes. The input is what stands behind the name, or else what is
- * piped in. Throws a CommandError that says what is wrong.
+ * `sluice run NAME [input…]`: runs a preset and streams the answer to stdout. The input is taken from the arguments or from stdin. Throws a
+ * CommandError.
  */
 export async function runPreset(
   name: string,
@@ -57,12 +57,12 @@ export async function runPreset(
   }
 }
 
-/** Signals for a command that ends with its work. */
+/** Signal handling for a command that ends by itself. */
 export function watchForCommand({ process, env }: CliContext): Interrupts {
   return watchInterrupts({ source: process, env, exitNow: ({ exitCode }) => process.exit(exitCode) });
 }
 
-/** `--var key=value`, as often as it stands there. Throws a CommandError for one without a `=`. */
+/** Parses all `--var key=value`. Throws a CommandError for one without a `=`. */
 function readVariables(given: Flags[string]): Readonly<Record<string, string>> {
   const pairs = Array.isArray(given) ? given.map(String) : [];
   return Object.fromEntries(

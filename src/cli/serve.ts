@@ -13,7 +13,7 @@ import { InterruptedError, type Interrupts, watchInterrupts } from "./interrupts
 import { checkAddress, explainListenError } from "./listen.ts";
 import { startGateway } from "./start-gateway.ts";
 
-/** What `serve` is put together from. */
+/** The dependencies of `serve`. */
 export type ServeParts = {
   readonly fetchModels: typeof fetchModels;
   readonly startGateway: (options: GatewayOptions) => Promise<RunningGateway>;
@@ -26,9 +26,9 @@ const realParts: ServeParts = {
   createLogger,
 };
 
-/** After a defect nothing can be trusted for long: requests have this much time to finish, or less where the setting says so. */
+/** How long requests may take to finish after an uncaught error; less if the setting is lower. */
 const DEFECT_GRACE_MS = 5_000;
-/** What freeing everything may take beyond the grace period before the process ends without it. */
+/** How long the cleanup may take after the grace period before the process exits without it. */
 const STOP_OVERRUN_MS = 5_000;
 
 /**
@@ -49,7 +49,7 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
     },
   });
   try {
-    // Before a model is downloaded for nothing. The gateway looks again, and warns.
+    // Before a model is downloaded in vain. The gateway checks again, and warns.
     const needsKey = hasKeys(config, context.cwd);
     isExposed(config, needsKey);
     await checkAddress(config);
@@ -72,7 +72,7 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
   }
 }
 
-/** A start that is broken off is not waited for: nothing runs yet that could be lost, and the engine ends with its parent. */
+/** An aborted start isn't awaited: nothing can be lost yet, and the engine ends with this process. */
 function unlessInterrupted<T>(work: Promise<T>, { signal }: Interrupts): Promise<T> {
   const interrupted = new Promise<never>((_, reject) => {
     if (signal.aborted) reject(signal.reason);

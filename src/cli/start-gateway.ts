@@ -2,16 +2,16 @@ import { dismissPreparedWorker } from "../engine/host/worker-child.ts";
 import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
 
 /**
- * Starts a gateway, its engines first: they load their models while this process still reads the server's code, its presets and its stored
- * answers. Throws what `startGateway` of the gateway throws; no engine is left running then.
+ * Starts a gateway. Its engines start first, so that they load their models while this process reads the server's code, the presets and the
+ * cache. Throws the errors of the gateway's `startGateway`; no engine is left running then.
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
-  // Loaded here and not with the command line: a wrong setting is told before.
+  // Loaded here rather than with the command line, so that an invalid setting is reported sooner.
   const { createEngines } = await import("../gateway/engines.ts");
   const engines = createEngines(options);
-  // How it went is told to the gateway, which waits for them too.
+  // The gateway awaits the engines, too, and gets their errors.
   for (const engine of engines.values()) engine.start().catch(() => {});
-  // Nobody has taken it where no model writes text.
+  // Not taken if no model writes text.
   dismissPreparedWorker();
   try {
     const { startGateway: start } = await import("../gateway/gateway.ts");

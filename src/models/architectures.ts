@@ -161,7 +161,7 @@ export const KNOWN_ARCHITECTURES: ReadonlySet<string> = new Set([
 /** Known to llama.cpp, but not as a model: a `clip` file is the image projector that goes with one. */
 const NOT_MODELS: ReadonlySet<string> = new Set(["clip"]);
 
-/** Architectures that read a text and never write one: llama.cpp loads them, and would answer every chat with nothing. */
+/** Encoder architectures: llama.cpp loads them, but they can't generate text. */
 const READERS = /bert|^t5encoder$|^gemma-embedding$|^llama-embed$/;
 
 /**

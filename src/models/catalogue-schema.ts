@@ -48,7 +48,7 @@ const entry = z
     purpose: z.enum(["chat", "completion", "code", "reasoning", "embedding"]),
     description: z.string().min(1).max(300),
     license: z.string().min(1).max(100),
-    /** In words, such as `135M` or `30B, 3B active`. */
+    /** A description, such as `135M` or `30B, 3B active`. */
     parameters: z.string().min(1).max(40),
     quantization: z.string().regex(/^[A-Za-z0-9_]+$/, "must be a quantization such as Q4_K_M"),
     sizeBytes: sizeBytes.optional(),

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseDocument } from "yaml";
 import type { z } from "zod";
 import { type Catalogue, type CatalogueEntry, catalogueSchema } from "./catalogue-schema.ts";
-import { CatalogueError } from "./errors.ts";
+import { CatalogueError, messageOf } from "./errors.ts";
 
 /** Two folders up from this file lies the package's root, be it run from `src/models` or from `dist/models`. */
 const DEFAULT_PATH = fileURLToPath(new URL("../../models/catalogue.yaml", import.meta.url));
@@ -32,7 +32,7 @@ export function parseCatalogue(text: string, path: string): Catalogue {
   try {
     data = document.toJS();
   } catch (error) {
-    throw new CatalogueError(path, `not valid YAML: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CatalogueError(path, `not valid YAML: ${messageOf(error)}`);
   }
   const result = catalogueSchema.safeParse(data);
   if (result.success) return result.data;
@@ -51,7 +51,7 @@ async function readText(path: string, shownPath: string): Promise<string> {
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw new CatalogueError(shownPath, `can't be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CatalogueError(shownPath, `can't be read: ${messageOf(error)}`);
   }
   if (bytes.length > MAX_BYTES) throw new CatalogueError(shownPath, `is larger than ${MAX_BYTES} bytes`);
   return bytes.toString("utf8");

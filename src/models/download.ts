@@ -11,14 +11,14 @@ import { type Part, readPart, removePart, resumeHeaders, writePartState } from "
 /** A file to be fetched, and what is known about it beforehand. */
 export type RemoteFile = {
   readonly url: URL;
-  /** Where it grows. */
+  /** The path of the partial file. */
   readonly partPath: string;
   readonly sizeBytes?: number;
   readonly sha256?: string;
 };
 
 export type DownloadContext = RequestContext & {
-  /** A transfer that brings nothing for so long has stalled. */
+  /** How long a transfer may bring nothing before it counts as stalled. */
   readonly stallTimeoutMs: number;
   /** How long to wait before the nth retry in a row, in ms. */
   readonly retryDelayMs: (retry: number) => number;
@@ -27,7 +27,7 @@ export type DownloadContext = RequestContext & {
 
 export type OnBytes = (receivedBytes: number, totalBytes: number | undefined) => void;
 
-/** Retries in a row that bring nothing new, and retries in all. */
+/** How many retries in a row may bring nothing new, and how many there may be in all. */
 const MAX_FRUITLESS_RETRIES = 4;
 const MAX_RETRIES = 100;
 const MAGIC = Buffer.from("GGUF");
@@ -54,7 +54,7 @@ export async function downloadFile(
       });
     } catch (error) {
       context.signal.throwIfAborted();
-      // A source that never answered is given up at once: the next one may be better.
+      // A source that never responded is not retried: the next one may work.
       if (!(error instanceof SourceError) || !error.isTransient || !hasAnswered) throw error;
       const { receivedBytes } = await readPart(file.partPath, file.url);
       fruitless = receivedBytes > before ? 1 : fruitless + 1;

@@ -9,9 +9,9 @@ import { createProgressReporter, type Progress } from "./progress.ts";
 import type { ModelReference, RemoteReference } from "./reference.ts";
 import { fetchFromSources, type SourceSettings } from "./sources.ts";
 
-/** A model that can be loaded: its file is there, complete, and of a form that llama.cpp takes. */
+/** A model that can be loaded: its file is complete and valid for llama.cpp. */
 export type LocalModel = {
-  /** What the API calls it. */
+  /** Its id in the API. */
   readonly id: string;
   readonly aliases: readonly string[];
   /** Absolute; the first part's for a model in several. */
@@ -24,7 +24,7 @@ export type LocalModel = {
 };
 
 export type EnsureOptions = {
-  /** Where downloaded models are kept; made if it isn't there. */
+  /** The folder of downloaded models; created if missing. */
   readonly modelsDir: string;
   /** For `HF_TOKEN`, `HF_ENDPOINT`, and pip's settings; the process's own unless given. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -75,7 +75,7 @@ export async function ensureModel(reference: ModelReference, options: EnsureOpti
     pollMs: settings.pollMs,
   };
   return withLock(join(downloadsDir, `${reference.stem}.lock`), lockOptions, async (signal) => {
-    // Whoever held the lock may have brought it meanwhile.
+    // The previous holder of the lock may have downloaded it meanwhile.
     const arrived = await checkInstalled(reference, modelsDir);
     if (arrived !== undefined) return arrived;
     const { path, sha256 } = await fetchFromSources(reference, { modelsDir, downloadsDir }, { ...settings, signal });
@@ -109,7 +109,7 @@ async function checkInstalled(reference: RemoteReference, modelsDir: string): Pr
   return model;
 }
 
-/** A file in the models folder is in the way of the right one: pulling it again would only find it again. */
+/** Reports a wrong file in the models folder, which must be removed before the right one can be downloaded. */
 function withWayOut({ code, path, reason }: GgufError): GgufError {
   return new GgufError(code, path, `${reason} Remove it first: the next start or pull then fetches the model.`);
 }

@@ -96,3 +96,8 @@ export class SourceError extends Error {
     this.isTransient = isTransient;
   }
 }
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

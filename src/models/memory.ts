@@ -1,19 +1,19 @@
 import type { LocalModel } from "./ensure.ts";
 
-/** What an engine takes beside the model's file and the KV cache, as the catalogue estimates it. */
+/** An engine's memory besides the model's file and the KV cache, as the catalogue estimates it. */
 const ENGINE_BYTES = 256 * 1024 ** 2;
 
-/** What a loaded model takes, as far as its file's header tells. */
+/** The estimated memory of a loaded model, from its file's header. */
 export type ModelMemory = {
   /** The file, which the system may drop and read again. */
   readonly fileBytes: number;
-  /** What the slots take, for prompts and answers; undefined where the header doesn't tell. */
+  /** The KV cache of all slots; undefined if the header doesn't tell. */
   readonly slotBytes: number | undefined;
-  /** What its process takes beside. */
+  /** The other memory of its process. */
   readonly processBytes: number;
 };
 
-/** An estimate for a model with so many slots of so many tokens. */
+/** Estimates the memory of a model with these slots and this context. */
 export function estimateModelMemory(
   { gguf, sizeBytes }: Pick<LocalModel, "gguf" | "sizeBytes">,
   { slots, contextTokens }: { readonly slots: number; readonly contextTokens: number },

@@ -33,12 +33,12 @@ export async function writePartState(partPath: string, state: PartState): Promis
   await writeFile(statePath(partPath), JSON.stringify(state));
 }
 
-/** Forgets a download. Not an error if there is none. */
+/** Removes a partial download, if there is one. */
 export async function removePart(partPath: string): Promise<void> {
   await Promise.all([rm(partPath, { force: true }), rm(statePath(partPath), { force: true })]);
 }
 
-/** Forgets only what was remembered about a download, once its file has gone to its place. */
+/** Removes the state of a download after its file was moved to its place. */
 export async function removePartState(partPath: string): Promise<void> {
   await rm(statePath(partPath), { force: true });
 }

@@ -1,13 +1,13 @@
-/** Where a model's arrival stands. */
+/** The progress of a download. */
 export type Progress = {
   readonly phase: "connecting" | "downloading" | "verifying" | "extracting" | "waiting";
   /** The source in words, such as `hf:owner/repo:Q8_0 (huggingface.co)`. */
   readonly source: string;
   /** Bytes done in this phase, those of an earlier run included. */
   readonly receivedBytes: number;
-  /** Absent while nobody knows. */
+  /** Absent while unknown. */
   readonly totalBytes?: number;
-  /** Over the last five seconds; absent until that says something. */
+  /** Over the last five seconds; absent until there is enough data. */
   readonly bytesPerSecond?: number;
   readonly etaMs?: number;
 };
@@ -19,7 +19,7 @@ export type ProgressReporter = {
 
 const WINDOW_MS = 5_000;
 const MIN_INTERVAL_MS = 100;
-/** A rate over less time than this would jump about. */
+/** The shortest time for a rate, which would fluctuate too much otherwise. */
 const MIN_RATE_SPAN_MS = 500;
 
 /** Turns amounts into `Progress` with rate and time left. `now` is a clock in ms that never goes back. */
@@ -45,7 +45,7 @@ export function createProgressReporter(
       const isDone = totalBytes !== undefined && receivedBytes >= totalBytes;
       if (phase !== lastPhase) samples = [];
       if (phase === lastPhase && !isDone && at - lastAt < MIN_INTERVAL_MS) return;
-      // Fewer bytes than before: the download began again.
+      // Fewer bytes than before: the download was restarted.
       if (receivedBytes < (samples.at(-1)?.bytes ?? 0)) samples = [];
       samples.push({ at, bytes: receivedBytes });
       samples = samples.filter((sample) => at - sample.at <= WINDOW_MS);

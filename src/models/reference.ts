@@ -22,7 +22,7 @@ export type ModelSource = HubSource | UrlSource | PythonSource;
 /** A file of the user's own: checked, never downloaded. */
 type LocalReference = {
   readonly type: "local";
-  /** What the API calls the model. */
+  /** The model's id in the API. */
   readonly id: string;
   readonly aliases: readonly string[];
   /** Absolute. */
@@ -32,7 +32,7 @@ type LocalReference = {
 /** A model that lives in the models folder and comes from the first source that has it. */
 export type RemoteReference = {
   readonly type: "remote";
-  /** What the API calls the model. */
+  /** The model's id in the API. */
   readonly id: string;
   readonly aliases: readonly string[];
   /**
@@ -47,5 +47,5 @@ export type RemoteReference = {
   readonly sha256?: string;
 };
 
-/** What a name, URI or path stands for. */
+/** The model that a name, URI or path refers to. */
 export type ModelReference = LocalReference | RemoteReference;

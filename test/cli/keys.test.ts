@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createKey } from "../../src/cli/keys/create.ts";
+import { createKey, revoke, rotate } from "../../src/cli/keys/change.ts";
 import { list } from "../../src/cli/keys/list.ts";
-import { revoke } from "../../src/cli/keys/revoke.ts";
-import { rotate } from "../../src/cli/keys/rotate.ts";
 import { run } from "../../src/cli/run.ts";
 import { usage } from "../../src/cli/usage.ts";
 import { hashSecret } from "../../src/keys/secret.ts";

@@ -9,7 +9,7 @@ A running gateway is asked, at --host and --port as they are set, or at --url. W
 made with --admin.
 `;
 
-/** Adds `sluice cache` with what can be asked of a running gateway's stored answers. */
+/** Adds `sluice cache`, with commands for the cache of a running gateway. */
 export function addCacheCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const cache = program
     .command("cache")

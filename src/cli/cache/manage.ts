@@ -27,7 +27,7 @@ const clearedSchema = z.object({
   shared: z.object({ deleted: z.number(), complete: z.boolean() }).optional(),
 });
 
-/** `sluice cache stats`: what the cache of a running gateway holds and has done. Throws a ConfigError, and a CommandError where it can't be asked. */
+/** `sluice cache stats`: prints the statistics of a running gateway's cache. Throws a ConfigError, or a CommandError if there is no gateway. */
 export async function cacheStats(flags: Flags, context: CliContext): Promise<number> {
   const stats = statsSchema.parse(await reach(flags, context).get(PATH));
   if (flags.json === true) {
@@ -46,7 +46,7 @@ export async function cacheStats(flags: Flags, context: CliContext): Promise<num
   return EXIT.done;
 }
 
-/** `sluice cache clear`: has a running gateway forget its answers. Throws as `cacheStats` does. */
+/** `sluice cache clear`: empties the cache of a running gateway. Throws the same errors as `cacheStats`. */
 export async function cacheClear(flags: Flags, context: CliContext): Promise<number> {
   const query = new URLSearchParams();
   for (const name of ["model", "key", "preset"]) {
@@ -72,7 +72,7 @@ function countAnswers(count: number): string {
   return `${count} ${count === 1 ? "answer was" : "answers were"}`;
 }
 
-/** `sluice cache warm`: has a running gateway warm its presets, and doesn't wait for it. Throws as `cacheStats` does. */
+/** `sluice cache warm`: makes a running gateway warm its presets, without waiting for it. Throws the same errors as `cacheStats`. */
 export async function cacheWarm(flags: Flags, context: CliContext): Promise<number> {
   const query = new URLSearchParams(typeof flags.preset === "string" ? { preset: flags.preset } : {});
   const { presets } = warmedSchema.parse(await reach(flags, context).post(`${PATH}/warm?${query}`, {}));

@@ -5,7 +5,7 @@ import type { InstalledBinding, Platform, Program } from "../../engine/programs.
 import { formatBytes } from "../units.ts";
 import { type Check, good, note, problem } from "./check.ts";
 
-/** What llama.cpp opened with; only where it opened. */
+/** The report of a llama.cpp that opened. */
 export type Opened = Extract<Inspection, { type: "opened" }>;
 
 type LinkErrors = Extract<Inspection, { type: "refused" }>["linkErrors"];
@@ -14,15 +14,15 @@ export type BackendFindings = {
   readonly choice: GpuChoice;
   readonly host: Platform;
   readonly binding: InstalledBinding;
-  /** What became of opening llama.cpp with `choice`. */
+  /** The result of opening llama.cpp with `choice`. */
   readonly chosen: Inspection;
-  /** What became of asking for each backend that could be asked for. */
+  /** The result of opening each installed backend. */
   readonly tried: ReadonlyMap<Backend, Inspection>;
 };
 
 const NPM_CI = "Run `npm ci`, without --omit=optional, to get llama.cpp's programs for this machine.";
 
-/** As people write them. */
+/** The names to print. */
 const NAMES: Readonly<Record<Backend, string>> = { cpu: "CPU", cuda: "CUDA", vulkan: "Vulkan", metal: "Metal" };
 
 /** The backend that a choice names; undefined for `auto`. */
@@ -31,7 +31,7 @@ export function backendOf(choice: GpuChoice): Backend | undefined {
   return choice === "off" ? "cpu" : choice;
 }
 
-/** Which backend takes the model, and of each other why it doesn't. */
+/** Which backend runs the model, and why the others don't. */
 export function checkBackends(findings: BackendFindings): readonly Check[] {
   const { chosen, choice } = findings;
   const told = chosen.type === "opened" ? chosen.backend : backendOf(choice);
@@ -98,7 +98,7 @@ function explainMissing(backend: Backend, program: Program, { platform, arch }: 
   }
 }
 
-/** Why llama.cpp did not open, as far as somebody knows: the loader, the binding, or the process's end. */
+/** Why llama.cpp did not open: the error of the loader, of the binding, or of the process. */
 function explainFailure(inspection: Exclude<Inspection, Opened>): string {
   if (inspection.type === "crashed") {
     const lastLine = inspection.lastLines.at(-1);
@@ -107,7 +107,7 @@ function explainFailure(inspection: Exclude<Inspection, Opened>): string {
   return explainLinkErrors(inspection.linkErrors) ?? "its libraries load, and it finds no device that it can use";
 }
 
-/** Undefined where everything loads. */
+/** Undefined if everything loads. */
 function explainLinkErrors({ addon, driver, variants }: LinkErrors): string | undefined {
   const errors = [driver, addon, ...variants].filter((error) => error !== undefined);
   const notFound = [...new Set(errors.flatMap((error) => missingLibrary(error) ?? []))].join(", ");
@@ -123,7 +123,7 @@ function explainLinkErrors({ addon, driver, variants }: LinkErrors): string | un
     : `there is a driver, and no runtime for it (not found: ${notFound}; one of them will do)`;
 }
 
-/** The library that the loader looked for in vain: `libvulkan.so.1: cannot open shared object file: No such file or directory`. */
+/** The library that the loader did not find: `libvulkan.so.1: cannot open shared object file: No such file or directory`. */
 function missingLibrary(linkError: string): string | undefined {
   return /^(\S+): cannot open shared object file/.exec(linkError)?.[1];
 }

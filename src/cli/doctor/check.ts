@@ -1,16 +1,16 @@
 /**
- * How a check ended. `note` is for what is neither good nor bad, `warning` for what works and could be better; a `problem` keeps
- * Sluice from serving.
+ * The result of a check. A `note` is neutral; a `warning` is about something that works and could be better; a `problem` prevents Sluice from
+ * serving.
  */
 export type CheckLevel = "good" | "note" | "warning" | "problem";
 
-/** One line of the doctor's findings. */
+/** One line of the doctor's report. */
 export type Check = {
-  /** What was looked at, in a word or two. */
+  /** What was checked, in a word or two. */
   readonly name: string;
   readonly level: CheckLevel;
   readonly message: string;
-  /** What to do about it, as an order; with every problem and warning. */
+  /** What to do, in the imperative; set for every problem and warning. */
   readonly advice?: string;
 };
 
@@ -30,7 +30,7 @@ export function problem(name: string, message: string, advice: string): Check {
   return { name, level: "problem", message, advice };
 }
 
-/** Whether Sluice can serve, as far as these checks know. */
+/** Whether no check found a problem. */
 export function canServe(checks: readonly Check[]): boolean {
   return !checks.some(({ level }) => level === "problem");
 }

@@ -7,17 +7,17 @@ import { formatBytes } from "../units.ts";
 import { type Check, good, problem, warning } from "./check.ts";
 import type { ModelFinding } from "./models.ts";
 
-/** A folder, or where it would be made. */
+/** A folder that may not exist yet. */
 export type Folder = {
   /** Absolute. */
   readonly path: string;
   readonly exists: boolean;
   readonly writable: boolean;
-  /** For an ordinary user; undefined where the system doesn't tell. */
+  /** The space for an ordinary user; undefined if unknown. */
   readonly freeBytes: number | undefined;
 };
 
-/** Looks at a folder; where there is none yet, at the nearest one above it. Writes nothing. */
+/** Inspects a folder or, if it doesn't exist, its nearest parent. Writes nothing. */
 export async function lookAtFolder(path: string): Promise<Folder> {
   const nearest = await nearestFolder(path);
   const writable = await access(nearest, constants.W_OK | constants.X_OK).then(
@@ -36,7 +36,7 @@ async function nearestFolder(path: string): Promise<string> {
   return isThere || dirname(path) === path ? path : nearestFolder(dirname(path));
 }
 
-/** Whether what has yet to be downloaded can be kept. */
+/** Checks the space for the models that are to be downloaded. */
 export function checkModelsFolder(folder: Folder, findings: readonly ModelFinding[]): Check {
   const { path, exists, writable, freeBytes } = folder;
   const free = freeBytes === undefined ? "" : `, ${formatBytes(freeBytes)} free`;
@@ -66,7 +66,7 @@ export function checkModelsFolder(folder: Folder, findings: readonly ModelFindin
   return good("models folder", `${path}, ${exists ? "writable" : "will be made"}${free}`);
 }
 
-/** Whether what slots lose can be kept where it is kept. */
+/** Checks the space for the prefix store. */
 export function checkScratchFolder(
   folder: Folder,
   config: Pick<Config, "prefixStoreBytes" | "model">,

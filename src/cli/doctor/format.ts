@@ -2,7 +2,7 @@ import { type Check, type CheckLevel, canServe } from "./check.ts";
 
 const MARKS: Readonly<Record<CheckLevel, string>> = { good: "✔", note: "–", warning: "!", problem: "✖" };
 
-/** The findings for people: a line each, what to do below it, and the verdict at the end. */
+/** The report as text: a line for each check, the advice below it, and the verdict at the end. */
 export function formatChecks(checks: readonly Check[]): string {
   const width = Math.max(0, ...checks.map(({ name }) => name.length));
   const lines = checks.flatMap(({ name, level, message, advice }, index) => {

@@ -6,13 +6,13 @@ import { formatBytes } from "../units.ts";
 import type { Opened } from "./backends.ts";
 import { type Check, good, problem, warning } from "./check.ts";
 
-/** What the models will take, as far as their headers tell. */
+/** The estimated memory of the models. */
 export type MemoryEstimate = {
-  /** The files, which the system may drop and read again. */
+  /** The files, which the system may evict and read again. */
   readonly fileBytes: number;
-  /** What the slots take, for prompts and answers. */
+  /** The KV cache of all slots. */
   readonly slotBytes: number;
-  /** What the processes take beside. */
+  /** The other memory of the processes. */
   readonly processBytes: number;
   /** Models whose slots could not be estimated. */
   readonly unknown: readonly string[];
@@ -20,7 +20,7 @@ export type MemoryEstimate = {
 
 export type Memory = { readonly totalBytes: number; readonly availableBytes: number };
 
-/** An estimate for these models with these settings. */
+/** Estimates the memory of these models with these settings. */
 export function estimateMemory(models: readonly LocalModel[], config: Config): MemoryEstimate {
   const served = describeModels(models, config);
   const each = models.map((model, index) => ({
@@ -35,7 +35,7 @@ export function estimateMemory(models: readonly LocalModel[], config: Config): M
   };
 }
 
-/** Whether the models fit into what is free, on the device that takes them. */
+/** Checks whether the models fit into the free memory of the device that runs them. */
 export function checkMemory(
   estimate: MemoryEstimate,
   memory: Memory,

@@ -11,12 +11,12 @@ import { describeError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import { type Check, good, problem, warning } from "./check.ts";
 
-/** What is known of one configured model. */
+/** One configured model. */
 export type ModelFinding =
   | {
       readonly state: "here";
       readonly model: LocalModel;
-      /** Whether the file's hash is the catalogue's; `unread` where it was not looked at, `unknown` where nothing has it. */
+      /** Whether the file has the catalogue's hash; `unread` if it wasn't checked, `unknown` if there is none. */
       readonly hash: "same" | "different" | "unread" | "unknown";
     }
   | { readonly state: "absent"; readonly id: string; readonly sizeBytes: number | undefined }
@@ -25,11 +25,11 @@ export type ModelFinding =
 export type FindModelsOptions = {
   readonly modelsDir: string;
   readonly cwd: string;
-  /** Whether to read whole files, to compare their hashes. */
+  /** Whether to read whole files to compare their hashes. */
   readonly verify: boolean;
 };
 
-/** Looks for every model, once where several names stand for it; downloads nothing. Throws a CatalogueError. */
+/** Finds every model, once if it has several names. Downloads nothing. Throws a CatalogueError. */
 export async function findModels(
   names: readonly string[],
   { modelsDir, cwd, verify }: FindModelsOptions,

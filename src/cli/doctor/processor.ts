@@ -1,15 +1,15 @@
 import type { Config } from "../../config/schema.ts";
 import { type Check, good, warning } from "./check.ts";
 
-/** What the machine has to calculate with. */
+/** The machine's processor. */
 export type Processor = {
-  /** The processor's name, in the system's words; empty where it doesn't tell. */
+  /** The processor's name, as the system gives it; empty if unknown. */
   readonly model: string;
-  /** Cores that llama.cpp takes for fit for arithmetic. */
+  /** The number of cores that llama.cpp counts for arithmetic. */
   readonly mathCores: number;
-  /** Cores that this process may use: fewer than there are in a container with a share of the machine. */
+  /** The number of cores that this process may use; less than all in a limited container. */
   readonly usableCores: number;
-  /** llama.cpp's list of what it makes use of. */
+  /** llama.cpp's list of the features that it uses. */
   readonly systemInfo: string;
 };
 
@@ -31,7 +31,7 @@ export function checkProcessor({ model, mathCores, systemInfo }: Processor): Che
   );
 }
 
-/** Threads that would wait for each other. With more of them than cores, prefilling was measured 30 times slower. */
+/** Warns of more threads than cores. Measured: prefill is then 30 times slower, because threads wait for each other. */
 export function checkThreads(config: Pick<Config, "threads" | "model">, processor: Processor): readonly Check[] {
   const cores = Math.min(processor.mathCores, processor.usableCores);
   const threads = config.threads === "auto" ? processor.mathCores : config.threads;

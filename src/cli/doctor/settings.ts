@@ -5,10 +5,10 @@ import type { LocalModel } from "../../models/index.ts";
 import { AliasError, parseAliases } from "../../routing/aliases.ts";
 import { type Check, problem, warning } from "./check.ts";
 
-/** Attention evaluates so many rows at a time; only chunks of whole tiles can share a call (docs/decisions/007-exactness.md). */
+/** The tile size of attention; only chunks of whole tiles can share a call (docs/decisions/007-exactness.md). */
 const TILE_TOKENS = 64;
 
-/** Settings that are allowed one by one, and work against each other, against the models, or against there being keys or none. */
+/** Finds settings that are valid alone, but conflict with each other, with the models, or with the use of keys. */
 export function checkSettings(config: Config, models: readonly LocalModel[], hasKeys: boolean): readonly Check[] {
   return [
     ...checkContext(config, models),
@@ -21,7 +21,7 @@ export function checkSettings(config: Config, models: readonly LocalModel[], has
   ];
 }
 
-/** What `loadConfig` says of former names: each ends with what to write instead. */
+/** The warnings of `loadConfig` about former names; each ends with the new name. */
 export function checkNames(warnings: readonly string[]): readonly Check[] {
   return warnings.map((text) => {
     const end = text.lastIndexOf(". Write ");
@@ -51,7 +51,7 @@ function checkPerModel({ perModel, model }: Config, models: readonly LocalModel[
   return [problem("models", message, `Name one of ${models.map(({ id }) => id).join(", ")}.`)];
 }
 
-/** As long as a model is not here, nobody can say what its id will be. */
+/** The id of a model is unknown until it is downloaded. */
 function checkAliases({ aliases, model }: Config, models: readonly LocalModel[]): readonly Check[] {
   if (models.length < new Set(model).size) return [];
   try {

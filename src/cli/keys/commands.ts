@@ -7,34 +7,34 @@ import { addPolicyOptions } from "./policy-flags.ts";
 const EXAMPLES = `
 Examples:
   sluice keys create alice                                       a key without limits
-  sluice keys create ci --expires 30d --class batch              one that ends, and lets others go first
+  sluice keys create ci --expires 30d --class batch              one that expires, for batch work
   sluice keys create app --requests-per-minute 60 --tokens-per-day 1000000 --models smollm2
-  sluice keys rotate app --grace 24h                             another secret; the old one works for a day
-  sluice keys revoke ci                                          the end of it, at once
+  sluice keys rotate app --grace 24h                             a new secret; the old one works for a day
+  sluice keys revoke ci                                          revokes it at once
 
-A gateway that runs with the same state file takes every change up by itself.
+A running gateway with the same state file applies every change by itself.
 `;
 
-/** Adds `sluice keys` with what can be done to keys. */
+/** Adds `sluice keys` and its commands. */
 export function addKeysCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const keys = program
     .command("keys")
-    .description("make, list, change and end the keys that clients must show")
+    .description("create, list, rotate and revoke the keys of clients")
     .addHelpText("after", EXAMPLES);
 
   const create = keys
     .command("create <name>")
-    .description("make a key and print its secret, this once")
+    .description("create a key and print its secret once")
     .option("--json", "print it as JSON")
     .action(async (name: string, flags: Flags) => {
-      const { createKey } = await import("./create.ts");
+      const { createKey } = await import("./change.ts");
       done(createKey(name, flags, context));
     });
   addPolicyOptions(create);
 
   const list = keys
     .command("list")
-    .description("list every key and what it may do, without its secret")
+    .description("list all keys with their limits, without their secrets")
     .option("--json", "print them as JSON")
     .action(async (flags: Flags) => {
       const { list } = await import("./list.ts");
@@ -43,19 +43,19 @@ export function addKeysCommand(program: Command, context: CliContext, done: (exi
 
   const revoke = keys
     .command("revoke <key>")
-    .description("end a key at once, by its id or name")
+    .description("revoke a key at once, by its id or name")
     .action(async (key: string, flags: Flags) => {
-      const { revoke } = await import("./revoke.ts");
+      const { revoke } = await import("./change.ts");
       done(revoke(key, flags, context));
     });
 
   const rotate = keys
     .command("rotate <key>")
-    .description("give a key another secret, by its id or name, and print it, this once")
-    .option("--grace <time>", "how long the old secret goes on working, such as 24h (default not at all)")
+    .description("give a key a new secret, by its id or name, and print it once")
+    .option("--grace <time>", "how long the old secret stays valid, such as 24h (default: not at all)")
     .option("--json", "print it as JSON")
     .action(async (key: string, flags: Flags) => {
-      const { rotate } = await import("./rotate.ts");
+      const { rotate } = await import("./change.ts");
       done(rotate(key, flags, context));
     });
 

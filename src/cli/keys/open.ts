@@ -4,8 +4,8 @@ import { type KeyState, openKeyState } from "../../store/state.ts";
 import { CommandError } from "../errors.ts";
 
 /**
- * The keys and their usage in the state file, which a running gateway may use at the same time. Throws a CommandError where state is kept
- * in memory, which no other program can reach.
+ * Opens the keys and their usage in the state file, which a running gateway may use at the same time. Throws a CommandError for a state in
+ * memory, which no other program can read.
  */
 export function openKeys({ stateFile }: Config, cwd: string): KeyState {
   if (stateFile === ":memory:") {
@@ -17,7 +17,7 @@ export function openKeys({ stateFile }: Config, cwd: string): KeyState {
   return openKeyState(resolve(cwd, stateFile));
 }
 
-/** Runs `work` with the keys and closes them. Throws what `openKeys` and `work` throw. */
+/** Opens the keys, runs `work` and closes them. Throws the errors of `openKeys` and `work`. */
 export function withKeys<T>(config: Config, cwd: string, work: (state: KeyState) => T): T {
   const state = openKeys(config, cwd);
   try {

@@ -6,7 +6,7 @@ import { parseDuration, parseEnd } from "../../keys/duration.ts";
 import { type KeyPolicy, policySchema } from "../../keys/policy.ts";
 import { CommandError } from "../errors.ts";
 
-/** The flags that are a number, and the field of the policy that each sets. */
+/** The numeric flags, and the policy field that each sets. */
 const NUMBERS = [
   ["requestsPerMinute", "--requests-per-minute", "requests that it may send in a minute"],
   ["requestsPerDay", "--requests-per-day", "requests that it may send in a day"],
@@ -17,7 +17,7 @@ const NUMBERS = [
   ["maxTokensLimit", "--max-tokens-limit", "tokens of any answer: what asks for more is cut to it"],
 ] as const;
 
-/** Gives a command the flags that say what a key may do. */
+/** Adds the flags of a key's policy to a command. */
 export function addPolicyOptions(command: Command): void {
   command
     .option(
@@ -41,7 +41,7 @@ export function addPolicyOptions(command: Command): void {
     .option("--admin", "it may ask for the usage of every key");
 }
 
-/** What those flags ask for. Throws a CommandError that names the flag and what it takes. */
+/** Parses those flags. Throws a CommandError that names the flag and its valid values. */
 export function readPolicy(flags: Flags): KeyPolicy {
   const models = Array.isArray(flags.models) ? flags.models.map((name) => name.trim()) : undefined;
   if (models?.some((name) => name === ""))
@@ -62,7 +62,7 @@ export function readPolicy(flags: Flags): KeyPolicy {
   throw new CommandError(`${flag}: the value is not allowed: ${issue?.message}.`);
 }
 
-/** When a key ends, in Unix ms; undefined for never. Throws a CommandError. */
+/** When a key expires, in Unix ms; undefined means never. Throws a CommandError. */
 export function readExpiry(text: string | undefined, nowMs: number): number | undefined {
   if (text === undefined) return undefined;
   const endMs = parseEnd(text, nowMs);

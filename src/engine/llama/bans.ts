@@ -1,29 +1,29 @@
 import type { SamplerRequest, Tokenizer } from "../contract/native.ts";
 
-/** What of a vocabulary decides which tokens a request may not have. */
+/** The part of a vocabulary that bans need. */
 export type Vocabulary = Pick<Tokenizer, "vocabularySize" | "tokenize" | "bytes"> & {
-  /** The tokens with which the model says that its turn is over. */
+  /** The tokens that end the model's output. */
   readonly endTokens: readonly number[];
 };
 
-/** The tokens that may not be drawn. */
+/** The tokens that must not be sampled. */
 export type Bans = {
-  /** Never. */
+  /** Banned always. */
   readonly always: readonly number[];
-  /** As long as the answer is shorter than it has to be. */
+  /** Banned until the output has its minimum length. */
   readonly early: readonly number[];
-  /** What keeps words out of the answer; undefined where there are none. */
+  /** The banned words; undefined if there are none. */
   readonly words: WordBans | undefined;
 };
 
 export type WordBans = {
-  /** The tokens that would end a bad word which these tokens began, or which are one. */
+  /** The tokens that would complete a banned word after `history`. */
   next(history: readonly number[]): readonly number[];
-  /** Whether a bad word ends with this token, however it was cut into tokens. */
+  /** Whether the text with this token ends with a banned word, however the word is tokenized. */
   endsWord(history: readonly number[], token: number): boolean;
 };
 
-/** The bans of a request; undefined where it has none. */
+/** The bans of a request; undefined if it has none. */
 export function findBans({ sampling, stopTokenIds = [] }: SamplerRequest, vocabulary: Vocabulary): Bans | undefined {
   const { allowedTokenIds, badWords, minTokens, ignoresEnd } = sampling;
   if (allowedTokenIds === undefined && badWords.length === 0 && minTokens === 0 && !ignoresEnd) return undefined;
@@ -45,14 +45,15 @@ function othersThan(allowed: ReadonlySet<number>, vocabularySize: number): numbe
 const A_LETTER = /[\p{L}\p{M}\p{N}_]/u;
 
 /**
- * A word is banned as vLLM does it: of the tokens that it has, alone and after a space, the last may not follow the others. Since a model
- * then writes the same in other pieces, the text is looked at too: a word may not end with a token where it stands by itself there.
+ * Bans words as vLLM does: the last token of a word, alone or after a space, must not follow the others. Because a model may then write the
+ * same word with other tokens, the text is checked, too: no token may complete a banned word that stands alone there.
  */
 function createWordBans(words: readonly string[], { tokenize, bytes }: Vocabulary): WordBans {
   const spellings = words
     .flatMap((word) => [tokenize(word, false), tokenize(` ${word.trimStart()}`, false)])
     .filter((tokens) => tokens.length > 0);
-  // A token has a byte at least, but for control tokens, which are no part of words. One character more tells whether it is a word of its own.
+  // Except for control tokens, which are no part of words, a token has at least one byte. One character more shows whether the word stands
+  // alone.
   const tailTokens = Math.max(...words.map((word) => Buffer.byteLength(word))) + 4;
 
   return {
@@ -70,7 +71,7 @@ function textOf(tokens: readonly number[], bytes: Vocabulary["bytes"]): string {
   return Buffer.from(tokens.flatMap((token) => [...bytes(token)])).toString("utf8");
 }
 
-/** Whether `word` stands in `text` by itself and ends after `from`. */
+/** Whether `text` contains `word` as a separate word that ends after `from`. */
 function findEnd(text: string, word: string, from: number): boolean {
   for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
     const end = at + word.length;

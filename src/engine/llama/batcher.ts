@@ -9,12 +9,12 @@ import { samplerConfig } from "./sampling.ts";
 import { createScorer } from "./scorer.ts";
 import type { ThreadTuner } from "./threads.ts";
 
-/** A batch of so many tokens gains from every thread that has a core. */
+/** From this batch size on, more threads are always faster, as long as each has a core. */
 const SCALING_TOKENS = 16;
 
 /**
- * From this position on, flash attention on CPUs shares a lone token's cache among the threads, and its logits then depend on how many
- * there are. With one thread they are, bit for bit, those of the same token in a batch with others (docs/decisions/007-exactness.md).
+ * From this position on, flash attention on CPUs splits the cache of a single token among the threads, so that its logits depend on their
+ * number. With one thread they are bit-identical to those in a batch with other tokens (docs/decisions/007-exactness.md).
  */
 const SHARED_CACHE_POSITION = 256;
 
@@ -34,10 +34,10 @@ export function createBatcher(
     vocabulary,
   }: Pick<Batcher, "slots" | "contextTokens" | "maxBatchTokens"> & {
     readonly tuner: ThreadTuner;
-    /** How many threads evaluate a lone token far into its context where that must be exact; undefined where any number may. */
+    /** The number of threads for an exact evaluation of a single token beyond that position. Undefined means any number. */
     readonly exactThreads: number | undefined;
     readonly constrain: (grammar: Grammar) => Constraint;
-    /** Control tokens that end nothing. A grammar reads them as their spelling, and the text has nothing of it. */
+    /** Control tokens that don't end the output. A grammar would match their spelling, which is not part of the text. */
     readonly silentTokens: readonly number[];
     readonly vocabulary: Vocabulary;
   },
@@ -47,7 +47,7 @@ export function createBatcher(
   let batchTokens = 0;
   let farthest = 0;
   let exactly = false;
-  /** The slots of the batch, ascending. */
+  /** The slots in the batch, ascending. */
   let slotsInBatch: number[] = [];
   let currentThreads: number | undefined;
   return {
@@ -74,7 +74,7 @@ export function createBatcher(
       return Array.from(context.addToBatch(slot, position, Uint32Array.from(tokens), all));
     },
     async decode() {
-      // Attention's part grows with the position, so calls compare only within a doubling of it.
+      // The cost of attention grows with the position, so only calls at similar positions (within a factor of 2) are compared.
       const shape = `${batchTokens}@${Math.floor(Math.log2(1 + farthest / 256))}`;
       const given =
         exactly && farthest >= SHARED_CACHE_POSITION && hasLoneToken(slotsInBatch, batchTokens)
@@ -119,7 +119,7 @@ export function createBatcher(
   };
 }
 
-/** Whether llama.cpp evaluates a token of the batch by itself: it joins only slots that follow each other. */
+/** Whether llama.cpp evaluates a token of the batch separately: it joins only consecutive slots. */
 function hasLoneToken(slots: readonly number[], batchTokens: number): boolean {
   if (batchTokens > slots.length) return false;
   return slots.some((slot, index) => slots[index - 1] !== slot - 1 && slots[index + 1] !== slot + 1);

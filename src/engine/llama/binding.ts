@@ -1,6 +1,6 @@
 /**
- * What is used of node-llama-cpp below its public interface. These calls are private there, so the version is pinned and `requireCalls`
- * checks at start that they exist.
+ * The private interface of node-llama-cpp that Sluice uses. Because it is private, the version is pinned, and `requireCalls` checks at start
+ * that the calls exist.
  */
 import { getLlama, getLlamaGpuTypes, type Llama, LlamaLogLevel } from "node-llama-cpp";
 import type { GpuChoice } from "../contract/messages.ts";
@@ -22,14 +22,14 @@ const LOG_LEVELS = {
 declare const opaque: unique symbol;
 /** A parsed grammar. */
 export type NativeGrammar = { readonly [opaque]: "grammar" };
-/** How far a text has come in a grammar. It is freed with the object. */
+/** The position of a text in a grammar. Its memory is freed with the object. */
 export type NativeGrammarState = { readonly [opaque]: "grammar state" };
 
 export type NativeSampler = {
   applyConfig(config: SamplerConfig | (SamplerConfig & { readonly grammarEvaluationState: NativeGrammarState })): void;
   dispose(): void;
 };
-/** Which logits are given back, beside the token that is drawn. */
+/** Which logits are returned with the sampled token. */
 type LogitFilter = readonly [
   tokens: readonly number[],
   includeMax: boolean,
@@ -77,10 +77,10 @@ export type NativeBindings = {
   readonly AddonSampler: (new (
     model: NativeModel,
   ) => NativeSampler) & {
-    /** Throws where the grammar refuses the token; the state must not be used after that. */
+    /** Throws if the grammar refuses the token; the state must not be used afterwards. */
     acceptGrammarEvaluationStateToken(state: NativeGrammarState, token: number): void;
   };
-  /** Throws when the text can't be parsed. */
+  /** Throws if the text can't be parsed. */
   readonly AddonGrammar: new (
     gbnf: string,
     options: { readonly addonExports: NativeBindings; readonly rootRuleName: string },
@@ -92,10 +92,10 @@ export type NativeBindings = {
 export type Log = (level: "debug" | "info" | "warn" | "error", message: string) => void;
 
 /**
- * llama.cpp's program for the chosen device.
+ * Opens llama.cpp's program for the chosen device.
  *
  * @param log receives llama.cpp's own lines
- * @throws when there is no program for what was chosen
+ * @throws if there is no program for the device
  */
 export async function openLlama(choice: GpuChoice, log: Log): Promise<Llama> {
   const gpu = choice === "off" ? false : choice;
@@ -122,7 +122,7 @@ async function usesCpuAlone(choice: GpuChoice): Promise<boolean> {
   return (await getLlamaGpuTypes("supported")).every((type) => type === false);
 }
 
-/** The private object that `owner` keeps under `field`. Throws when it lacks one of `calls`. */
+/** Returns the private object in `owner`'s `field`. Throws if it lacks one of `calls`. */
 export function requireCalls<T>(owner: object, field: string, calls: readonly (keyof T & string)[]): T {
   const value: unknown = Reflect.get(owner, field);
   const missing = calls.filter(

@@ -2,14 +2,14 @@ import type { Grammar } from "../../generation/request.ts";
 import type { Tokenizer } from "../contract/native.ts";
 import type { NativeBindings, NativeGrammar, NativeGrammarState, NativeModel } from "./binding.ts";
 
-/** What one sequence is held to. */
+/** The grammar of one sequence and its state. */
 export type Constraint = {
-  /** What the native sampler applies, and advances by the tokens that it draws; undefined while anything may follow. */
+  /** The state that the native sampler applies and advances. Undefined before a trigger, while any text is allowed. */
   readonly state: NativeGrammarState | undefined;
   /**
-   * Takes a token that no native sampler drew under `state`: one that was drawn freely, or is known from before a crash.
+   * Takes a token that the native sampler didn't sample with `state`: one from before the trigger or from before a crash.
    *
-   * Returns false where the grammar refuses it; a token that was drawn freely then changed nothing, and another may be drawn.
+   * Returns false if the grammar refuses it. A token from before the trigger then changes nothing, and another one may be sampled.
    */
   take(token: number): boolean;
 };
@@ -20,7 +20,7 @@ type ConstraintOptions = {
   readonly grammar: NativeGrammar;
   readonly triggers: Grammar["triggers"];
   readonly tokenizer: Pick<Tokenizer, "bytes" | "isEndOfGeneration">;
-  /** A token of this byte alone; undefined where the vocabulary has none. */
+  /** The token of a single byte; undefined if the vocabulary has none. */
   readonly byteToken: (byte: number) => number | undefined;
 };
 
@@ -34,7 +34,7 @@ export function createConstraint(options: ConstraintOptions): Constraint {
   }
 
   function accepts(target: NativeGrammarState, token: number): boolean {
-    // A state that refused a token must not be used again: llama.cpp would end the process.
+    // A state that refused a token must not be used again: llama.cpp would abort the process.
     try {
       bindings.AddonSampler.acceptGrammarEvaluationStateToken(target, token);
       return true;
@@ -48,7 +48,7 @@ export function createConstraint(options: ConstraintOptions): Constraint {
       return state;
     },
     take(token) {
-      // llama.cpp ends the process when it is told of an end that the grammar does not allow.
+      // llama.cpp aborts the process if the state is given an end token that the grammar doesn't allow.
       if (tokenizer.isEndOfGeneration(token)) return true;
       if (state !== undefined) return accepts(state, token);
       const bytes = tokenizer.bytes(token);
@@ -57,7 +57,7 @@ export function createConstraint(options: ConstraintOptions): Constraint {
         finder?.push(bytes);
         return true;
       }
-      // A state is told of tokens only, so what follows the trigger in this token is told byte by byte.
+      // A state takes only tokens, so the rest of this token after the trigger is given as single-byte tokens.
       const fresh = newState();
       for (const byte of rest) {
         const single = byteToken(byte);
@@ -69,19 +69,19 @@ export function createConstraint(options: ConstraintOptions): Constraint {
   };
 }
 
-/** Looks for the first of several spellings in bytes that arrive token by token. */
+/** Finds the first of several triggers in bytes that arrive token by token. */
 type TriggerFinder = {
-  /** What follows the first trigger that these bytes complete; undefined while none is complete. Changes nothing. */
+  /** Returns the bytes after the first trigger that `bytes` complete; undefined if they complete none. Doesn't add the bytes. */
   find(bytes: readonly number[]): Uint8Array | undefined;
-  /** Takes the bytes: later ones follow them. */
+  /** Adds the bytes. */
   push(bytes: readonly number[]): void;
 };
 
-/** Works on bytes, since a token may end inside a character. Of triggers that are complete at once, the one that ends first counts. */
+/** Works on bytes, because a token may end inside a character. If several triggers are complete, the one that ends first counts. */
 export function createTriggerFinder(triggers: readonly string[]): TriggerFinder {
   const spellings = triggers.map((trigger) => Buffer.from(trigger));
   const longest = Math.max(0, ...spellings.map(({ length }) => length));
-  /** The last bytes, as many as the beginning of a trigger may have. */
+  /** The last bytes, which may be the beginning of a trigger. */
   let tail: Buffer = Buffer.alloc(0);
 
   return {

@@ -1,11 +1,11 @@
 import type { ControlFinder, TextPart } from "../contract/native.ts";
 
 /**
- * @param spellings of control tokens
- * @param others spellings that are tokens wherever they stand, too, though no control tokens
+ * @param spellings the spellings of control tokens
+ * @param others the spellings of other tokens that the tokenizer recognizes everywhere
  */
 export function createControlFinder(spellings: readonly string[], others: readonly string[] = []): ControlFinder {
-  // Where two begin alike the longer one must win, or its rest would stay.
+  // The longer of two spellings with the same beginning must match, or its rest would remain.
   const longestFirst = [...spellings].sort((a, b) => b.length - a.length);
   const whole = new RegExp(longestFirst.map(escapePattern).join("|") || "(?!)", "g");
   const beginnings = new Set<string>();
@@ -39,7 +39,7 @@ export function createControlFinder(spellings: readonly string[], others: readon
       whole.lastIndex = from;
       for (let match = whole.exec(text); match !== null; match = whole.exec(text)) {
         const end = match.index + match[0].length;
-        // Some tokens take the space beside them along.
+        // Some tokens include the space beside them.
         if (standsAlone(match[0]) && !/\s/.test(text.charAt(end))) return end;
       }
       return undefined;
@@ -69,8 +69,8 @@ export function createControlFinder(spellings: readonly string[], others: readon
 }
 
 /**
- * Which spellings become their token wherever they stand: those that no other one can overlap. Among others the tokenizer may choose
- * otherwise than from left to right.
+ * Finds the spellings that no other one can overlap, which the tokenizer recognizes everywhere. Of overlapping spellings it doesn't always
+ * choose the leftmost.
  */
 function findLoners(spellings: readonly string[]): (spelling: string) => boolean {
   const known = new Map<string, boolean>();

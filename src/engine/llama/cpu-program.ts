@@ -5,12 +5,12 @@ import { Llama, LlamaLogLevel } from "node-llama-cpp";
 import { z } from "zod";
 import { findBinding } from "../programs.ts";
 
-/** Where llama.cpp was built, as the program's own description has it. */
+/** The metadata of a program's build. */
 const metadataSchema = z.object({
   buildOptions: z.looseObject({ llamaCpp: z.object({ repo: z.string(), release: z.string() }) }),
 });
 
-/** The binding's own constructor of its public object, private there; its parameters as `bindings/Llama.js` has them. */
+/** The binding's private constructor of `Llama`, with the parameters of its `bindings/Llama.js`. */
 type CreateLlama = (parts: {
   readonly bindings: unknown;
   readonly bindingPath: string;
@@ -26,16 +26,16 @@ type CreateLlama = (parts: {
   readonly tempDir: false;
 }) => Promise<Llama>;
 
-/** What the binding leaves of a Linux machine's memory by default. */
+/** The binding's default for memory to leave free on Linux. */
 const RAM_PADDING_SHARE = 0.25;
 const MAX_RAM_PADDING_BYTES = 1024 ** 3;
 
 /**
- * llama.cpp's program for CPUs that came with the binding, opened at once. On Linux the binding tries a program first in a process of its own, for it may crash
- * where it doesn't fit the system. That takes half a second of each start, and whoever opens one here is such a process already.
+ * Opens the binding's prebuilt program for CPUs directly. On Linux the binding first tests a program in a separate process, because it may
+ * crash on an incompatible system. That takes half a second of each start, and this code already runs in a separate process.
  *
- * @param version the binding's; of another one nothing is known here
- * @returns undefined where the binding has to choose: on other systems, where another program was built, or where this one can't be opened
+ * @param version the pinned version of the binding; another version isn't opened
+ * @returns undefined if the binding must choose: on other systems, with a local build, or if the program can't be opened
  */
 export async function openCpuProgram(
   version: string,
@@ -61,7 +61,7 @@ export async function openCpuProgram(
       tempDir: false,
     });
   } catch {
-    // The binding tries it again, and says why not.
+    // The binding tries again and reports the error.
     return undefined;
   }
 }
@@ -71,7 +71,7 @@ function findProgram(
 ): { readonly path: string; readonly metadata: z.infer<typeof metadataSchema> } | undefined {
   const binding = findBinding(process);
   const program = binding?.version === version ? binding.programs.cpu : undefined;
-  // Somebody may have built one for this machine.
+  // A program built on this machine has precedence.
   if (program?.state !== "installed" || existsSync(join(bindingRoot(), "llama", "localBuilds"))) return undefined;
   const path = program.libraries.addon;
   const metadata: unknown = JSON.parse(readFileSync(join(dirname(path), "_nlcBuildMetadata.json"), "utf8"));

@@ -1,16 +1,16 @@
-/** The time that native calls take which run one after another on one thread. */
+/** Measures native calls that run one after another on one thread. */
 export type DrawClock = {
-  /** To be called when a call that isn't measured has ended. */
+  /** Must be called when a call that isn't measured has ended. */
   readonly mark: () => void;
-  /** Runs a call, and gives what it took in ms: neither the wait for those before it, nor the time in which this process had no core. */
+  /** Runs a call and returns its time in ms, without the wait for earlier calls and without time in which the process had no core. */
   readonly measure: <T>(call: () => Promise<T>) => Promise<{ readonly value: T; readonly ms: number }>;
 };
 
-/** What a clock is read from. */
+/** The source of a clock. */
 type TimeSource = {
   /** In ms. */
   readonly now: () => number;
-  /** What this process's threads have used of processors, in ms. */
+  /** The CPU time of this process's threads, in ms. */
   readonly cpu: () => number;
 };
 
@@ -39,14 +39,14 @@ export function createDrawClock({ now, cpu }: TimeSource = OWN): DrawClock {
   };
 }
 
-/** Longer no single draw may take, in ms. Others have no token meanwhile. */
+/** How long a single sample may take, in ms. Other sequences get no token meanwhile. */
 const MAX_DRAW_MS = 2_000;
-/** What is no fault of a grammar's. */
+/** The time of a sample that isn't blamed on the grammar, in ms. */
 const USUAL_MS = 250;
-/** How long all draws together may take beyond that. */
+/** How long all samples together may take beyond that. */
 const MAX_EXCESS_MS = 10_000;
 
-/** Why a grammar takes too long, once it does; undefined until then. */
+/** `spend` returns why the grammar takes too long; undefined if it doesn't. */
 type DrawBudget = { readonly spend: (ms: number) => string | undefined };
 
 export function createDrawBudget(): DrawBudget {

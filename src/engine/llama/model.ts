@@ -1,8 +1,8 @@
 /**
- * Loads a model with node-llama-cpp and hands out its vocabulary, its chat template and the batch calls of one context, as the plain
- * types of `contract/native.ts`. Only this folder knows the binding.
+ * Loads a model with node-llama-cpp and provides its vocabulary, its chat template and the batch calls of one context, as the types of
+ * `contract/native.ts`. Only this folder imports the binding.
  *
- * The batch calls are the binding's own, below its scheduler, which loses about half of the throughput with several sequences
+ * It uses the binding's batch calls without the binding's scheduler, which loses about half of the throughput with several sequences
  * (docs/decisions/001-own-step-scheduler.md).
  */
 import type { LlamaModel } from "node-llama-cpp";
@@ -24,12 +24,12 @@ import { createThreadTuner } from "./threads.ts";
 import { createByteTokens } from "./token-bytes.ts";
 import { openVocabulary } from "./vocabulary.ts";
 
-/** Tokens that `context: "auto"` gives a slot at most: enough for a chat, little enough for a laptop's memory. */
+/** The largest context that `context: "auto"` gives a slot: enough for a chat, and small enough for a laptop's memory. */
 const AUTO_CONTEXT_TOKENS = 4096;
 
 /**
- * How many chunks of a prompt go into one call when no sequence is decoding: with two, a CPU evaluates 9 % faster than with one
- * (64 tokens each), with more no faster. A GPU wants far larger batches.
+ * How many chunks of a prompt are evaluated in one call while no sequence decodes. With two chunks of 64 tokens a CPU is 9 % faster than with
+ * one, and no faster with more. A GPU needs far larger batches.
  */
 const LONE_CHUNKS_CPU = 2;
 const LONE_CHUNKS_GPU = 8;
@@ -40,15 +40,15 @@ export type LoadedModel = {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
   readonly batcher: Batcher;
-  /** Throws, with a reason for the client, where llama.cpp can't parse a grammar's text. */
+  /** Throws an error with a reason for the client if llama.cpp can't parse a grammar. */
   readonly checkGrammar: (gbnf: string) => void;
 };
 
 /**
- * Loads a model and makes one context for `slots` sequences.
+ * Loads a model and creates one context for `slots` sequences.
  *
  * @param log receives llama.cpp's own lines
- * @throws if the binding is another version, the file can't be loaded, or the memory does not suffice
+ * @throws if the binding has another version, the file can't be loaded, or the memory doesn't suffice
  */
 export async function loadModel(options: EngineOptions, log: Log): Promise<LoadedModel> {
   const llama = await openLlama(options.gpu, log);
@@ -56,7 +56,7 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
   refuseEncoder(model);
   const contextTokens =
     options.contextTokens === "auto" ? Math.min(model.trainContextSize, AUTO_CONTEXT_TOKENS) : options.contextTokens;
-  // Not left to the binding: its default is 4 at least, and 4 threads on 2 cores prefilled 30 times slower when measured.
+  // The binding's default is at least 4. Measured: prefill with 4 threads on 2 cores is 30 times slower.
   const threads = options.threads === "auto" ? llama.cpuMathCores : options.threads;
   const loneChunks = mayJoinChunks(options.prefillChunkTokens)
     ? llama.gpu === false
@@ -68,7 +68,7 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
     sequences: options.slots,
     contextSize: contextTokens,
     batchSize: maxBatchTokens,
-    // The whole window is kept, so that the prefix of a sliding-window model can be used again.
+    // Keeps the whole context, so that the prefix of a sliding-window model can be reused.
     swaFullCache: true,
     flashAttention: options.flashAttention === "auto" ? "auto" : options.flashAttention === "on",
     failedCreationRemedy: false,
@@ -132,7 +132,7 @@ function findEndTokens({ vocabularySize, isEndOfGeneration }: Tokenizer): number
   return Array.from({ length: vocabularySize }, (_, token) => token).filter((token) => isEndOfGeneration(token));
 }
 
-/** Architectures that read a text and never write one: llama.cpp loads them, and would answer every chat with nothing. */
+/** Encoder architectures: llama.cpp loads them, but they can't generate text. */
 const ENCODERS = /bert|^t5encoder$/;
 
 function refuseEncoder(model: LlamaModel): void {
@@ -144,12 +144,12 @@ function refuseEncoder(model: LlamaModel): void {
   }
 }
 
-/** Parsed grammars that are kept, since agents repeat theirs with each request. */
+/** How many parsed grammars are cached; agents send the same grammar with each request. */
 const KEPT = 32;
 
-/** Grammars that llama.cpp has parsed, by their text. */
+/** A cache of parsed grammars. */
 type Grammars = {
-  /** Throws, with a reason for the client, when llama.cpp can't parse the text. */
+  /** Throws an error with a reason for the client if llama.cpp can't parse the text. */
   parse(gbnf: string): NativeGrammar;
 };
 

@@ -5,16 +5,16 @@ import type { Constraint } from "./constraint.ts";
 import { createDrawBudget, type DrawClock } from "./draw-clock.ts";
 import type { SamplerConfig, SamplerConfigFor } from "./sampling.ts";
 
-/** How many tokens are tried that lead past a trigger into text that the grammar refuses, before the generation ends. */
+/** How many tokens may complete a trigger with text that the grammar refuses before the generation ends. */
 const MAX_REDRAWS = 16;
 
-/** How many tokens are tried that would end a word which is not to be in the answer, before the generation ends. */
+/** How many tokens may complete a banned word before the generation ends. */
 const MAX_WORD_REDRAWS = 64;
 
-/** What the binding says when the token that it drew is not in the grammar: nothing that is was left to draw. */
+/** The binding's error if the grammar refuses the sampled token, which means that no allowed token was left. */
 const REFUSED = "Failed to accept token in sampler";
 
-/** Draws with llama.cpp's chain: bias → penalties → top-k → top-p → min-p → temperature → draw. */
+/** Samples with llama.cpp's chain: bias → penalties → top-k → top-p → min-p → temperature → random choice. */
 export function createSampler(context: NativeContext, native: NativeSampler, configFor: SamplerConfigFor): Sampler {
   let current: SamplerConfig | undefined;
   return {
@@ -31,9 +31,9 @@ export function createSampler(context: NativeContext, native: NativeSampler, con
 }
 
 /**
- * Draws like `createSampler`, and nothing that ends one of `words`.
+ * Samples like `createSampler`, but never completes one of `words`.
  *
- * @param configBanning the configurations with these tokens banned besides
+ * @param configBanning returns the configuration with additional banned tokens
  */
 export function createWordlessSampler(
   context: NativeContext,
@@ -58,19 +58,19 @@ export function createWordlessSampler(
   };
 }
 
-/** The configurations of a sampler that a grammar holds, and the words that it doesn't write. */
+/** The configurations of a sampler with a grammar, and its banned words. */
 type ConstrainedConfigs = {
-  /** The configurations with these tokens banned besides. */
+  /** Returns the configuration with additional banned tokens. */
   readonly configBanning: (tokens: readonly number[]) => SamplerConfigFor;
   readonly words: WordBans | undefined;
 };
 
 /**
- * Draws like `createSampler`, and only what the grammar allows once it holds. While it holds, a bad word is kept out as far as its usual
- * tokens go: the grammar's state takes what is drawn, and can't take it back.
+ * Samples like `createSampler`, and only what the grammar allows once it is active. While it is active, a banned word is excluded only in its
+ * usual tokenization, because the grammar's state can't take a sampled token back.
  *
- * @param silentTokens what the grammar must not be spelled with
- * @param clock that of the context
+ * @param silentTokens control tokens, which must not match the grammar
+ * @param clock the context's clock
  */
 export function createConstrainedSampler(
   context: NativeContext,
@@ -88,7 +88,7 @@ export function createConstrainedSampler(
     const next = words?.next(history) ?? [];
     return (next.length === 0 ? held : configBanning([...silentTokens, ...next]))(history);
   };
-  /** Nothing may follow. The state that refused a token must not be used again: llama.cpp would end the process. */
+  /** Set once no token may follow. A state that refused a token must not be used again: llama.cpp would abort the process. */
   let refused = false;
 
   async function draw(logitIndex: number): Promise<number | undefined> {

@@ -1,7 +1,7 @@
 import type { Sampling } from "../../generation/request.ts";
 import type { Bans } from "./bans.ts";
 
-/** What the binding's sampler is configured with. */
+/** The configuration of the binding's sampler. */
 export type SamplerConfig = {
   readonly temperature: number;
   readonly topK?: number;
@@ -19,16 +19,17 @@ export type SamplerConfig = {
   readonly tokenBiasValues?: Float32Array;
 };
 
-/** The configuration for the next draw, after `history` was generated. The same object where nothing changed since the last. */
+/** Returns the configuration for the next sample after `history`. It returns the same object if nothing has changed. */
 export type SamplerConfigFor = (history: readonly number[]) => SamplerConfig;
 
-/** What keeps a token from being drawn, in `logit_bias`. */
+/** The `logit_bias` that bans a token. */
 const BAN = -100;
 
 /**
- * Turns a request's sampling into the binding's words, whose defaults are not OpenAI's: what is off is left out.
+ * Converts a request's sampling to the binding's configuration. Filters that are off are omitted, because the binding's defaults differ from
+ * OpenAI's.
  *
- * @param bans tokens that may not be drawn: some never, some not before there are `minTokens`
+ * @param bans tokens that must not be sampled: `always`, or `early` before `minTokens`
  */
 export function samplerConfig(
   sampling: Sampling & { readonly seed: number },
@@ -57,7 +58,7 @@ function fixedConfig(sampling: Sampling): SamplerConfig {
   const { temperature, topP, topK, minP, xtcProbability, xtcThreshold, logitBias } = sampling;
   return {
     temperature,
-    // A filter that is off is left out: present, it would sort the whole vocabulary for nothing. Greedy needs none.
+    // Filters that are off are omitted, because they would sort the whole vocabulary. Greedy sampling needs none.
     ...(temperature > 0 && topK > 0 && { topK }),
     ...(temperature > 0 && topP < 1 && { topP }),
     ...(temperature > 0 && minP > 0 && { minP }),
@@ -92,14 +93,14 @@ function penaltyConfig({ repeatPenalty, repeatLastTokens, presencePenalty, frequ
   };
 }
 
-/** The last `count` tokens of both; all of them where it is negative. */
+/** The last `count` tokens of prompt and history; all of them if `count` is negative. */
 function lastOf(prompt: readonly number[], history: readonly number[], count: number): readonly number[] {
   return count < 0 ? [...prompt, ...history] : [...prompt.slice(-count), ...history].slice(-count);
 }
 
 /**
- * The seed of one draw. Each token is drawn with a seed of its own, made from the request's seed and the token's index, so that a
- * sequence that is continued after a crash needs no generator state to draw as it would have.
+ * The seed of one sample, derived from the request's seed and the token's index. A sequence that is continued after a crash then samples the
+ * same tokens without a saved generator state.
  *
  * The mixing is MurmurHash3's 32-bit finalizer (public domain, Austin Appleby).
  */

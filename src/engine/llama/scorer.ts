@@ -1,12 +1,12 @@
 import type { Score, Scorer } from "../contract/native.ts";
 import type { NativeBindings, NativeContext, NativeModel } from "./binding.ts";
 
-/** OpenAI's figure for what is as good as impossible. A logit may be minus infinity, which JSON can't say. */
+/** OpenAI's value for a practically impossible token. A logit may be minus infinity, which JSON can't express. */
 const LEAST_LOGPROB = -9999;
 
 /**
- * Reads log-probabilities with samplers that change no logit: a greedy one, which sees the whole vocabulary, and for the most likely
- * tokens a top-k one, because to sort the whole vocabulary would take ten times as long as the sums.
+ * Reads log-probabilities with samplers that don't change the logits: a greedy one for the sum over the whole vocabulary, and a top-k one for
+ * the most likely tokens, because sorting the whole vocabulary would take ten times as long.
  */
 export function createScorer(
   context: NativeContext,
@@ -34,7 +34,7 @@ export function createScorer(
         await asked;
         return undefined;
       }
-      // With `includeSelected` the greedy choice comes along: the largest logit.
+      // `includeSelected` adds the greedy choice, which has the largest logit.
       const filter = [[chosen], false, false, true, 0] as const;
       const [[, , , logits, weight], top] = await Promise.all([
         context.sampleToken(logitIndex, whole, false, false, filter, true),
@@ -65,7 +65,7 @@ function pairs(flat: readonly number[] | undefined): Pair[] {
   return found;
 }
 
-/** Between the least and 0; the least for what is no number. */
+/** Limits a log-probability to the range from `LEAST_LOGPROB` to 0; NaN becomes `LEAST_LOGPROB`. */
 function bounded(logprob: number): number {
   return logprob >= LEAST_LOGPROB ? Math.min(0, logprob) : LEAST_LOGPROB;
 }

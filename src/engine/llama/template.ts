@@ -3,21 +3,21 @@ import type { ChatTemplate, InfillTokens } from "../contract/native.ts";
 import type { NativeBindings, NativeModel } from "./binding.ts";
 import { createControlFinder } from "./control-finder.ts";
 
-/** `LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_CONTROL`: what tokenizes from its spelling only with special tokens on. */
+/** `LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_CONTROL`: tokens whose spelling is recognized only with `parseSpecial`. */
 const CONTROL_ATTRIBUTES = 1 | 8;
 
-/** `LLAMA_TOKEN_ATTR_USER_DEFINED`: what tokenizes from its spelling wherever that stands. */
+/** `LLAMA_TOKEN_ATTR_USER_DEFINED`: tokens whose spelling is always recognized. */
 const USER_DEFINED_ATTRIBUTE = 16;
 
-/** For models that bring no chat template, as llama-server does. */
+/** The template of models without one, as in llama-server. */
 const CHATML_TEMPLATE =
   "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-/** What ends a turn there. Models that were not trained on it have no such token and write it as text. */
+/** The end of a message in that template. Models that were not trained on it write it as text. */
 const CHATML_STOP = ["<|im_end|>"];
 
-/** @param controlTokens the vocabulary's, of which no text may make one */
+/** @param controlTokens the vocabulary's control tokens, which no text of a client may produce */
 export function createTemplate(
   model: LlamaModel,
   native: NativeModel,
@@ -57,10 +57,10 @@ function findFileTokens(
 }
 
 /**
- * A chat template, compiled by llama.cpp's own engine for them.
+ * Compiles a chat template with llama.cpp's template engine.
  *
- * @param tokens the spellings of the vocabulary's tokens that templates write
- * @throws Error for a text that is no template
+ * @param tokens the spellings of the tokens that templates write
+ * @throws Error if the text isn't a valid template
  */
 export function compileTemplate(
   template: string,

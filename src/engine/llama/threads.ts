@@ -1,22 +1,22 @@
 import { cpus } from "node:os";
 
 /**
- * Chooses how many threads a native call gets, by what such calls took before.
+ * Chooses the number of threads of a native call from the times of earlier calls.
  *
- * llama.cpp's threads wait for each other, spinning, some hundred times in a call. Where another program takes one of their cores,
- * each wait may last until the system switches tasks: measured on two cores beside one busy program, a decode took
- * 15–30 ms with one thread and up to 4,500 ms with two. And with small batches, fewer threads can be faster anyway. The number of threads
- * does not change the result (docs/decisions/007-exactness.md).
+ * llama.cpp's threads wait for each other in spin loops, some hundred times per call. If another program takes one of their cores, each wait
+ * may last until the system switches tasks. Measured on two cores beside one busy program: a decode took 15–30 ms with one thread, and up to
+ * 4,500 ms with two. For small batches, fewer threads can be faster anyway. The number of threads doesn't change the result
+ * (docs/decisions/007-exactness.md).
  */
 export type ThreadTuner = {
   /**
    * How many threads the next call should have.
    *
-   * @param shape calls of one shape do about the same amount of work
-   * @param scales the call is so large that more threads are always faster, as long as each has a core
+   * @param shape calls of the same shape do about the same amount of work
+   * @param scales whether more threads are always faster, as long as each has a core
    */
   choose(shape: string, scales: boolean): number;
-  /** Takes in how long a call took. */
+  /** Records the time of a call. */
   record(shape: string, threads: number, ms: number): void;
 };
 
@@ -24,36 +24,33 @@ type ThreadTunerOptions = {
   readonly maxThreads: number;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
-  /** How many cores this process used or could have used since the last time it was asked. */
+  /** How many cores this process used or could have used since the last call. */
   readonly roomCores?: () => number;
 };
 
-/** Of calls of a shape, one of so many tries another number of threads. */
+/** One in this many calls of a shape tries another number of threads. */
 const EXPLORE_EVERY = 64;
-/** Fewer threads that were so much slower are tried less often. Prime to 2 and 3, so that each candidate has its turn. */
+/** Fewer threads are tried less often if they were slower by this factor. 17 is coprime to 2 and 3, so that every candidate is tried. */
 const CLEARLY_SLOWER = 1.25;
 const CLEARLY_SLOWER_EVERY = 17 * EXPLORE_EVERY;
-/** A call that takes so many times the usual was held up by another program. */
+/** A call that takes this many times the usual time was delayed by another program. */
 const HELD_UP_FACTOR = 2.5;
-/** So much time lost to hold-ups is one too much; what was lost is forgiven at a tenth of the time that passes. */
+/** After this much time lost to delays, fewer threads are used. The lost time decays by a tenth of the time that passes. */
 const LOSS_MS = 150;
 const FORGIVEN = 0.1;
-/** How long fewer threads are used after that; doubled each time that it was too short. */
+/** How long fewer threads are used then; doubled if it was too short. */
 const RETREAT_MS = 1_000;
 const MAX_RETREAT_MS = 8_000;
-/** A new hold-up so soon after a retreat says that it was too short. */
+/** A new delay within this time after a retreat shows that the retreat was too short. */
 const RELAPSE_MS = 10_000;
-/**
- * A core counts as free though it is used this much, and as taken when it is used this much. The gateway, its clients and the
- * system take some of it at any time.
- */
+/** Up to which use a core counts as free, and from which use as taken. The gateway, its clients and the system always use some of it. */
 const CORE_SLACK = 0.45;
 const CORE_TAKEN = 0.6;
-/** How often the use of the cores is looked at. */
+/** How often the use of the cores is measured. */
 const LOOK_MS = 1_000;
-/** After such a pause between two calls, what was seen of the cores before says nothing of now. */
+/** After a pause this long between two calls, earlier measurements of the cores are ignored. */
 const PAUSE_MS = 100;
-/** The weight of the newest call in the running mean, where the one before it had as many threads. */
+/** The weight of the newest call in the running mean, if the previous call had the same number of threads. */
 const NEWEST_WEIGHT = 0.2;
 
 type Estimate = {
@@ -102,7 +99,7 @@ export function createThreadTuner(options: ThreadTunerOptions): ThreadTuner {
     nextLookAt = at + LOOK_MS;
     const room = roomCores();
     if (paused) {
-      // Others may have used the cores meanwhile: that took nothing from anybody.
+      // Other programs may have used the cores during the pause, which did no harm.
       cap = maxThreads;
       return;
     }
@@ -152,12 +149,12 @@ export function createThreadTuner(options: ThreadTunerOptions): ThreadTuner {
   };
 }
 
-/** What was measured long ago says little of now: a disturbance that has passed must not be believed for another minute. */
+/** The older the last measurement, the more weight the new one gets, so that a past disturbance is soon forgotten. */
 function newestWeight(callsSince: number): number {
   return 1 - (1 - NEWEST_WEIGHT) ** Math.max(1, callsSince);
 }
 
-/** Reads idle time from the system and this process's own from Node. Both are per core where the system says so. */
+/** Measures free cores from the system's idle time and this process's CPU time. */
 function createRoomMeter(): () => number {
   const read = () => {
     const own = process.cpuUsage();
@@ -172,7 +169,7 @@ function createRoomMeter(): () => number {
   return () => {
     const current = read();
     const elapsedMs = current.at - last.at;
-    // The system counts in ticks of 10 ms: less time says nothing.
+    // The system counts in ticks of 10 ms, so a shorter time would be inaccurate.
     if (elapsedMs < 200) return room;
     room = (current.idleMs - last.idleMs + current.ownMs - last.ownMs) / elapsedMs;
     last = current;

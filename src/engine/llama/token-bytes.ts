@@ -1,4 +1,4 @@
-/** What `token` is made of, for bytes that are part of a character and that text can't hold. */
+/** The vocabulary's spelling of `token`. */
 export type Spelling = (token: number) => string;
 
 const REPLACEMENT = "\uFFFD";
@@ -6,13 +6,13 @@ const BYTE_TOKEN = /^<0x([0-9A-Fa-f]{2})>$/;
 const encoder = new TextEncoder();
 
 /**
- * The bytes of single tokens.
+ * Returns the bytes of single tokens.
  *
- * Text that comes whole is taken as llama.cpp renders it. For a part of a character the binding gives U+FFFD only, so the vocabulary's
- * own spelling is read: `<0xE2>`, or the characters that byte-level vocabularies write for bytes (GPT-2's `bytes_to_unicode`).
+ * For complete characters it uses the text that llama.cpp renders. For a part of a character the binding renders only U+FFFD, so the
+ * vocabulary's spelling is parsed: `<0xE2>`, or the characters that byte-level vocabularies use for bytes (GPT-2's `bytes_to_unicode`).
  *
- * @param detokenize renders tokens with control tokens spelled out
- * @param neighbour a token of plain letters, which goes before: some vocabularies drop the leading space of whatever comes first
+ * @param detokenize renders tokens, with the spellings of control tokens
+ * @param neighbour a token of letters to put before, because some vocabularies drop the leading space of the first token
  */
 export function createTokenBytes(
   detokenize: (tokens: readonly number[]) => string,
@@ -44,7 +44,7 @@ function byteLevelBytes(spelled: string): number[] | undefined {
 }
 
 /**
- * GPT-2's alphabet for bytes: those that print stand for themselves, the others for the characters from U+0100 on, in order
+ * GPT-2's alphabet for bytes: printable bytes map to themselves, the others to the characters from U+0100 on, in order
  * (https://github.com/openai/gpt-2/blob/master/src/encoder.py).
  */
 function byteLevelAlphabet(): ReadonlyMap<string, number> {
@@ -59,9 +59,9 @@ function byteLevelAlphabet(): ReadonlyMap<string, number> {
 }
 
 /**
- * Finds a token of one byte alone, for each byte.
+ * Finds the token of each single byte.
  *
- * @param spellings the vocabulary's own
+ * @param spellings the vocabulary's spellings
  */
 export function createByteTokens(
   spellings: readonly string[],

@@ -5,36 +5,36 @@ import { type Log, type NativeBindings, type NativeModel, openLlama, requireCall
 import { createTemplate, findControlTokens } from "./template.ts";
 import { createTokenBytes } from "./token-bytes.ts";
 
-/** What is known of a model without its weights. */
+/** A model's vocabulary and template, without its weights. */
 type LoadedVocabulary = { readonly tokenizer: Tokenizer; readonly template: ChatTemplate };
 
-/** The same, with what else of the binding an engine needs. */
+/** A vocabulary with the native objects that an engine needs. */
 type NativeVocabulary = LoadedVocabulary & {
   readonly bindings: NativeBindings;
   readonly nativeModel: NativeModel;
-  /** Each token's spelling, as the file has it. */
+  /** Each token's spelling in the model's file. */
   readonly spellings: readonly string[];
   readonly controlTokens: readonly number[];
 };
 
 /**
- * Loads a model's vocabulary and chat template, and nothing of its weights.
+ * Loads a model's vocabulary and chat template, without its weights.
  *
  * @param log receives llama.cpp's own lines
- * @throws if the binding is another version, or the file can't be loaded
+ * @throws if the binding has another version, or the file can't be loaded
  */
 export async function loadVocabulary(
   { modelPath, gpu }: Pick<VocabularyOptions, "modelPath" | "gpu">,
   log: Log,
 ): Promise<LoadedVocabulary> {
-  // It needs no device, and one that is opened takes memory; some platforms have no program without.
+  // A vocabulary needs no device, and an open device takes memory. On some platforms every program opens one.
   const llama = await openLlama("off", log).catch(() => openLlama(gpu, log));
   const model = await llama.loadModel({ modelPath, vocabOnly: true });
   const { tokenizer, template } = openVocabulary(llama, model);
   return { tokenizer, template };
 }
 
-/** Throws where the binding is another version. */
+/** Throws if the binding has another version. */
 export function openVocabulary(llama: Llama, model: LlamaModel): NativeVocabulary {
   const bindings = requireCalls<NativeBindings>(llama, "_bindings", [
     "AddonSampler",

@@ -3,7 +3,7 @@ import { GgufError } from "../errors.ts";
 import { type GgufHeader, MAX_HEADER_BYTES, parseGgufHeader } from "./header.ts";
 import { NeedsMoreBytes } from "./reader.ts";
 
-/** The first read takes most headers whole: SmolLM2's is 1.7 MB, Gemma 3's 6.5 MB. */
+/** The first read covers most headers: SmolLM2's is 1.7 MB, Gemma 3's 6.5 MB. */
 const FIRST_READ_BYTES = 2 * 1024 * 1024;
 const GROWTH = 4;
 const MAGIC = Buffer.from("GGUF");
@@ -61,7 +61,7 @@ async function parseGrowing(file: FileHandle, fileBytes: number, path: string): 
 
 async function openRegularFile(path: string): Promise<FileHandle> {
   try {
-    // Asked before it is opened: opening a pipe would wait for a writer for ever.
+    // Checked before opening, because opening a pipe would wait for a writer.
     const info = await stat(path);
     if (!info.isFile()) throw new GgufError("not_a_file", path, "is not a file. Give the path of a .gguf model file.");
     return await open(path, "r");

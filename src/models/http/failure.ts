@@ -45,7 +45,7 @@ export function describeCause(error: unknown): string {
   for (let depth = 0; depth < 5 && current instanceof Error; depth++) {
     const code = "code" in current && typeof current.code === "string" ? current.code : undefined;
     if (code !== undefined) return CAUSES[code] ?? `the connection failed (${code})`;
-    // One error for each address that was tried: the first tells enough.
+    // There is one error for each address; the first is enough.
     const next: unknown = current instanceof AggregateError ? current.errors[0] : current.cause;
     if (next === undefined) return current.message;
     current = next;

@@ -4,11 +4,11 @@ import { SourceError } from "../errors.ts";
 const MAX_START_MS = 30_000;
 const START_GRACE_MS = 3_000;
 
-/** What is seen of a running pip at one moment. */
+/** The state of a running pip. */
 export type Sight = {
   /** In ms, on the clock of `startedAt`. */
   readonly at: number;
-  /** Of the file that grows. */
+  /** The size of the growing file. */
   readonly bytes: number;
   /** Python is up and pip has said something. */
   readonly isAwake: boolean;

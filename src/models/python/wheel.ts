@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { openPromise } from "yauzl";
-import { SourceError } from "../errors.ts";
+import { messageOf, SourceError } from "../errors.ts";
 
 /** A wheel of a model has a dozen members; this bounds a strange one. */
 const MAX_MEMBERS = 100_000;
@@ -28,7 +28,7 @@ export async function extractMember(
   } catch (error) {
     options.signal.throwIfAborted();
     if (error instanceof SourceError || isSystemError(error)) throw error;
-    throw new SourceError(`the wheel is damaged: ${error instanceof Error ? error.message : String(error)}`);
+    throw new SourceError(`the wheel is damaged: ${messageOf(error)}`);
   }
 }
 

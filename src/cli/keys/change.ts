@@ -1,0 +1,63 @@
+import { type Flags, loadConfig } from "../../config/load.ts";
+import { parseDuration } from "../../keys/duration.ts";
+import { type IssuedKey, issueKey, revokeKey, rotateKey } from "../../keys/manage.ts";
+import { type CliContext, EXIT } from "../context.ts";
+import { CommandError } from "../errors.ts";
+import { withKeys } from "./open.ts";
+import { readExpiry, readPolicy } from "./policy-flags.ts";
+
+/** `sluice keys create NAME`: creates a key and prints its secret once. Throws a ConfigError, CommandError, KeyError or StateError. */
+export function createKey(name: string, flags: Flags, context: CliContext, now: () => number = Date.now): number {
+  // Two flags of a key's policy have the names of settings.
+  const { maxTokens: _, maxTokensLimit: __, ...settings } = flags;
+  const { config } = loadConfig({ flags: settings, env: context.env, cwd: context.cwd });
+  const policy = readPolicy(flags);
+  const expiresMs = readExpiry(typeof flags.expires === "string" ? flags.expires : undefined, now());
+  const issued = withKeys(config, context.cwd, ({ keys }) => issueKey(keys, { name, expiresMs, policy }, now()));
+  tellSecret(issued, flags, context, `The key ${issued.record.name} (${issued.record.id}) is made.`);
+  return EXIT.done;
+}
+
+/**
+ * `sluice keys rotate KEY`: gives a key a new secret and prints it once. The old secret expires at once, or after `--grace`. Throws a
+ * ConfigError, CommandError, KeyError or StateError.
+ */
+export function rotate(key: string, flags: Flags, context: CliContext, now: () => number = Date.now): number {
+  const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  const graceMs = readGrace(flags.grace);
+  const issued = withKeys(config, context.cwd, ({ keys }) => rotateKey(keys, key, now() + graceMs));
+  const old =
+    graceMs === 0 ? "the old one has ended" : `the old one works until ${new Date(now() + graceMs).toISOString()}`;
+  tellSecret(issued, flags, context, `The key ${issued.record.name} (${issued.record.id}) has a new secret; ${old}.`);
+  return EXIT.done;
+}
+
+function readGrace(given: Flags[string]): number {
+  if (given === undefined || given === "0") return 0;
+  const ms = parseDuration(String(given));
+  if (ms === undefined) {
+    throw new CommandError(`--grace: ${JSON.stringify(given)} is not allowed. Give a time such as 30m, 24h or 7d.`);
+  }
+  return ms;
+}
+
+/**
+ * `sluice keys revoke KEY`: revokes a key at once. The data that it stored stays, but is no longer accessible. Throws a ConfigError, KeyError
+ * or StateError.
+ */
+export function revoke(key: string, flags: Flags, context: CliContext): number {
+  const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  const { id, name } = withKeys(config, context.cwd, ({ keys }) => revokeKey(keys, key));
+  context.stderr.write(`The key ${name} (${id}) is revoked: requests with it are refused from now on.\n`);
+  return EXIT.done;
+}
+
+/** Prints a secret. Only the secret goes to stdout, for scripts; explanations go to stderr. */
+function tellSecret({ record, secret }: IssuedKey, flags: Flags, context: CliContext, done: string): void {
+  if (flags.json === true) {
+    context.stdout.write(`${JSON.stringify({ id: record.id, name: record.name, key: secret }, null, 2)}\n`);
+    return;
+  }
+  context.stderr.write(`${done} Its secret is shown this once; only a hash of it is kept:\n`);
+  context.stdout.write(`${secret}\n`);
+}
