@@ -22,25 +22,22 @@ const ITL_MS = 25;
 const ITL_WEIGHT = 0.02;
 /** One pause of the machine must not become its speed: a value counts as this many times the mean at most. */
 const OUTLIER = 8;
-/** What a step costs more for each further sequence, where nothing nearer was measured: decoding is bound by memory. */
-const SHARE_OF_A_SEQUENCE = 0.2;
 
 export function createSpeeds(): Speeds {
   const prefill = createRatio();
   /** By the number of sequences that run. */
   const itl: Mean[] = [];
 
-  /** The measured load that is nearest to `sequences`. */
-  function nearest(sequences: number): { readonly load: number; readonly ms: number } | undefined {
+  /** What was measured under the load that is nearest to `sequences`. */
+  function nearest(sequences: number): number | undefined {
     for (let distance = 0; distance < Math.max(itl.length, sequences + 1); distance++) {
       for (const load of [sequences - distance, sequences + distance]) {
         const ms = itl[load]?.value;
-        if (ms !== undefined) return { load, ms };
+        if (ms !== undefined) return ms;
       }
     }
     return undefined;
   }
-  const stepCost = (sequences: number) => 1 + SHARE_OF_A_SEQUENCE * (sequences - 1);
 
   return {
     get prefillMsPerToken() {
@@ -50,10 +47,7 @@ export function createSpeeds(): Speeds {
       return prefill.value !== undefined;
     },
     measuredItlMs: (sequences) => itl[sequences]?.value,
-    itlMs(sequences) {
-      const known = nearest(sequences) ?? { load: 1, ms: ITL_MS };
-      return (known.ms * stepCost(sequences)) / stepCost(known.load);
-    },
+    itlMs: (sequences) => nearest(sequences) ?? ITL_MS,
     notePrefill(tokens, ms) {
       if (tokens < 1 || ms < 0) return;
       const most = prefill.value === undefined ? ms : tokens * prefill.value * OUTLIER;

@@ -183,6 +183,24 @@ describe("requests that never end", () => {
     expect(short.turnMs).toBe(short.sentMs);
   });
 
+  it("of a batch have a turn once a minute while interactive ones never end to come, and no more", () => {
+    const { send, runFor } = createBench({ slots: 1 });
+    const batch = send({ tokens: 1_000_000, priority: "batch" });
+    runFor(10_000);
+    const before = batch.said;
+    const waiting: Client[] = [];
+    for (let elapsedMs = 0; elapsedMs < 600_000; elapsedMs += 100) {
+      while (waiting.filter(({ endMs }) => endMs === undefined).length < 3) {
+        waiting.push(send({ tokens: 3, maxTokens: 3, priority: "interactive" }));
+      }
+      runFor(100);
+    }
+    expect(batch.pauses).toBeGreaterThanOrEqual(5);
+    const spokenMs = (batch.said - before) * TOKEN_MS;
+    expect(spokenMs).toBeGreaterThan(10_000);
+    expect(spokenMs).toBeLessThan(60_000);
+  });
+
   it("make nobody wait who comes again and again, tenant or not", () => {
     const { send, runFor } = createBench();
     for (let slot = 0; slot < 2; slot++) send({ tokens: 1_000_000, tenant: "greedy" });
