@@ -132,6 +132,13 @@ describe("alternatives", () => {
     expect(dropped({ oneOf })).toEqual([" oneOf"]);
   });
 
+  it.each<[string, Record<string, unknown>]>([
+    ["uniqueItems", { oneOf: [{ const: [1, 1] }, { type: "array", uniqueItems: true }] }],
+    ["minItems", { oneOf: [{ const: [] }, { type: "array", minItems: 70_000 }] }],
+  ])("are any of those of oneOf where what is left out told them apart: %s", (keyword, schema) => {
+    expect(dropped(schema)).toEqual([`.oneOf[1] ${keyword}`, " oneOf"]);
+  });
+
   it.each<[string, readonly Record<string, unknown>[], string, string]>([
     [
       "what the other must not have",

@@ -1,5 +1,5 @@
 import type { JsonSchema } from "../../generation/request.ts";
-import { UnsupportedSchemaError } from "../errors.ts";
+import { stepPath, UnsupportedSchemaError } from "../errors.ts";
 import { type Budget, MAX_REF_CHAIN, MAX_VARIANTS } from "../limits.ts";
 import { createAdmission, sameJson } from "./admit.ts";
 import { rewriteConditions } from "./conditions.ts";
@@ -19,6 +19,8 @@ export type Expander = {
   readonly expand: (conjunction: Conjunction) => readonly Variant[];
   /** Whether `value` is one of them. */
   readonly admits: (conjunction: Conjunction, value: unknown) => boolean;
+  /** Whether something was told apart or must not match, so far. */
+  readonly isJudged: () => boolean;
 };
 
 /** What an expander works with. */
@@ -38,10 +40,14 @@ type Expansion = {
 
 const ANYTHING: Expansion = { written: ANY_VALUE, possible: ANY_VALUE };
 
+/** A keyword of our own: `oneOf` that is left out. One of the schemas is written, and a value may match others too. */
+export const SOME_OF = "\0someOf";
+
 const REFERENCES = ["$ref", "$dynamicRef", "$recursiveRef"] as const;
 
 export function createExpander(root: Located, { strings, budget, tolerance }: ExpanderTools): Expander {
   const known = new Map<JsonSchema, Expansion>();
+  let isJudged = false;
   const open = new Set<JsonSchema>();
   const references = createReferences(root);
   const written = createAdmission({ expand, strings });
@@ -114,6 +120,7 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     const { resolve } = references;
     for (const condition of rewriteConditions(schema, path, { resolve, tolerance })) {
       const { keyword, isExact } = condition;
+      isJudged = true;
       const expandCondition = (): Expansion => {
         const expansion = expandOne(condition.schema);
         return isExact ? expansion : { ...expansion, possible: ANY_VALUE };
@@ -123,6 +130,14 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     const anyOf = reader.schemas("anyOf");
     if (anyOf !== undefined) {
       variants = combine(variants, () => join(anyOf.map(expandBranch)), path, "anyOf");
+    }
+    const someOf = reader.schemas(SOME_OF)?.map(({ schema }, index) => ({
+      schema,
+      path: stepPath(stepPath(path, "oneOf"), index),
+    }));
+    if (someOf !== undefined) {
+      const expandSome = () => ({ written: join(someOf.map(expandBranch)).written, possible: ANY_VALUE });
+      variants = combine(variants, expandSome, path, "oneOf");
     }
     const oneOf = reader.schemas("oneOf");
     return oneOf === undefined ? variants : combineOne(variants, oneOf, path);
@@ -148,6 +163,7 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
       return base;
     }
     const all = join(branches);
+    isJudged = true;
     const tools = {
       expand: (conjunction: Conjunction) => expandAll(conjunction).possible,
       merge: mergePossible,
@@ -202,7 +218,7 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     return [...merged];
   }
 
-  return { expand, admits: written.admits };
+  return { expand, admits: written.admits, isJudged: () => isJudged };
 }
 
 function exactly(variants: readonly Variant[]): Expansion {

@@ -103,7 +103,8 @@ function toCount(value: number | ExactNumber | undefined): number | undefined {
   return value instanceof ExactNumber ? Number(value.source) : value;
 }
 
-function isSchemas(value: unknown): value is JsonSchema[] {
+/** Whether `value` is a list of schemas. */
+export function isSchemas(value: unknown): value is JsonSchema[] {
   return Array.isArray(value) && value.every(isSchema);
 }
 
