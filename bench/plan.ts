@@ -10,12 +10,12 @@ const QUICK_TOTAL_MS = 165_000;
 const HARD_LIMIT_MS = 30 * 60_000;
 /** The quick run breaks a workload off after this, or after twice its share of the time where that is more. */
 const QUICK_HARD_LIMIT_MS = 30_000;
-/** In less time a workload can't even start its servers. */
+/** The minimum time of a workload, which starts its servers first. */
 const LEAST_MS = 5_000;
 
 /**
- * How many rounds a workload gets and how long it may take. In the quick run, what is left of the time is shared out evenly; a
- * workload for which nothing is left has no rounds.
+ * The number of rounds and the time limit of a workload. The quick run divides the remaining time evenly; a workload without remaining time
+ * has no rounds.
  */
 export function limitsOf(
   workload: Pick<Workload, "rounds">,

@@ -15,7 +15,7 @@ import type {
 export type ContestantResult = {
   readonly name: ContestantName;
   readonly rounds: readonly Measurement[];
-  /** What is known of its whole life, such as its memory. */
+  /** Figures of the whole run, such as memory. */
   readonly closing: Measurement;
   /** Of the last round. */
   readonly trace?: Trace;
@@ -27,27 +27,27 @@ export type WorkloadResult = {
   readonly name: string;
   readonly title: string;
   readonly notes: readonly string[];
-  /** Ours first. All have as many rounds; there are none where nobody finished one. */
+  /** Sluice first. All have the same number of rounds; empty if none finished one. */
   readonly contestants: readonly ContestantResult[];
   readonly seconds: number;
-  /** The share of the machine that others used during each turn, warm-ups too, 0 to 1; empty where the system doesn't tell. */
+  /** The share of the CPU that other processes used during each turn, including warm-ups, 0 to 1; empty if unknown. */
   readonly othersShares: readonly number[];
-  /** Why it ended before its rounds were done; what was measured until then counts. */
+  /** Why it ended before all rounds; the finished rounds count. */
   readonly error?: string;
 };
 
 export type RunLimits = {
   /** 0 skips the workload. */
   readonly rounds: number;
-  /** No round is begun that would probably end after this, except for the first. */
+  /** No round, except the first, starts if it would probably end after this. */
   readonly softLimitMs: number;
 };
 
 type Running = { readonly name: ContestantName; readonly contestant: Contestant; readonly results: RoundResult[] };
 
 /**
- * Runs one workload: opens its contestants, warms them up, and lets them take turns (A B A B …) round by round. Never throws: a
- * failure is part of the result, and everything that was opened is closed.
+ * Runs one workload: starts its contestants, warms them up, and runs them in turns (A B A B …), round by round. Never throws: a failure is
+ * part of the result, and all contestants are stopped.
  */
 export async function runWorkload(
   workload: Workload,
@@ -83,7 +83,7 @@ export async function runWorkload(
   };
 }
 
-/** Opens them at once, since much of a start is waiting. What was opened is in `running`, also where another failed. */
+/** Starts all contestants in parallel, because a start is mostly waiting. `running` has those that started, even if another failed. */
 async function openAll(entries: readonly Entry[], running: Running[], say: (progress: string) => void): Promise<void> {
   say(`starting ${entries.map(({ name }) => name).join(", ")}`);
   const outcomes = await Promise.allSettled(
@@ -93,7 +93,7 @@ async function openAll(entries: readonly Entry[], running: Running[], say: (prog
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }
 
-/** Closes them, and returns what all of them finished; nobody where not even one round was. */
+/** Stops all contestants and returns the rounds that all of them finished. */
 async function closeAll(running: readonly Running[], failures: unknown[]): Promise<readonly ContestantResult[]> {
   const wholeRounds = Math.min(...running.map(({ results }) => results.length));
   const closed = await Promise.all(
@@ -128,7 +128,7 @@ async function takeTurns(
   }
 }
 
-/** Does a turn's work, and notes what others took of the machine meanwhile, also where it fails. */
+/** Runs one turn, and records the CPU use of other processes, even if the turn fails. */
 async function watched<T>(turn: () => Promise<T>, othersShares: number[]): Promise<T> {
   const before = await sampleProcessor();
   try {

@@ -1,4 +1,4 @@
-/** A number in [0, 1) at each call. */
+/** Returns a number in [0, 1) at each call. */
 export type Random = () => number;
 
 /** Mulberry32 (public domain, Tommy Ettinger): the same numbers for the same seed, on every machine. */
@@ -14,7 +14,7 @@ export function seededRandom(seed: number): Random {
 
 /**
  * The value below which `share` of the values lie, interpolated between neighbours (type 7 of Hyndman and Fan, the default of R and
- * NumPy). NaN where there are none.
+ * NumPy). NaN without values.
  */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -22,7 +22,7 @@ export function quantile(values: readonly number[], share: number): number {
   const below = sorted[Math.floor(position)];
   const above = sorted[Math.ceil(position)];
   if (below === undefined || above === undefined) return Number.NaN;
-  // Also where both are infinite: a ratio to nothing at all.
+  // Also if both are infinite.
   if (below === above) return below;
   return below + (above - below) * (position - Math.floor(position));
 }
@@ -70,8 +70,8 @@ export function bootstrapMedian(values: readonly number[]): Estimate {
 }
 
 /**
- * Ours ÷ theirs. The two of a round were measured one right after the other, so what else the machine did at the time touches both:
- * each round gives one ratio, and the median of these is the estimate.
+ * Ours ÷ theirs. The two measurements of a round run right after each other, so other load on the machine affects both. Each round gives one
+ * ratio; the estimate is their median.
  */
 export function pairedRatio(ours: readonly number[], theirs: readonly number[]): Estimate {
   return bootstrapMedian(pair(ours, theirs, (a, b) => a / b));

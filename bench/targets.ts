@@ -2,8 +2,8 @@ import type { FigureName } from "./figures.ts";
 import type { ContestantName } from "./workloads/workload.ts";
 
 /**
- * What the project promises of itself. `ratio` is ours ÷ the rival's, `difference` ours − the rival's, `value` ours alone. The last
- * two are in the figure's unit.
+ * A target of the project. `ratio` is ours ÷ the rival's, `difference` is ours − the rival's, `value` is ours. The last two have the
+ * figure's unit.
  */
 export type Target = {
   readonly workload: string;
@@ -56,7 +56,7 @@ export function describeRule({ rule }: Target, unit: string): string {
   return rule.of === "ratio" ? `≤ ${rule.atMost}` : `≤ +${rule.atMost} ${unit}`;
 }
 
-/** Whether a value of the kind that the rule is about keeps it. */
+/** Whether a value meets the target. */
 export function keeps({ rule }: Target, value: number): boolean {
   if ("atLeast" in rule) return value >= rule.atLeast;
   return "below" in rule ? value < rule.below : value <= rule.atMost;

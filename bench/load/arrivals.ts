@@ -1,9 +1,9 @@
 import type { Random } from "../statistics.ts";
 
-/** Whose client: of the key that asks for nearly everything, or of the one that asks for a little now and then. */
+/** Whether a client belongs to the key with most requests (`greedy`) or to the one with few (`polite`). */
 export type Kind = "greedy" | "polite";
 
-/** A client that comes whatever has become of those before it. */
+/** A client of an open loop: it arrives independently of earlier clients. */
 export type PlannedClient = {
   /** In ms from the beginning. */
   readonly atMs: number;
@@ -22,14 +22,14 @@ export function poissonMs(random: Random, perSecond: number, durationMs: number)
   }
 }
 
-/** The moments of one who asks about so often, and reads in between: one in the middle half of each period, from 0 until `durationMs`. */
+/** The arrival times of a user who reads between requests: one in the middle half of each period, from 0 until `durationMs`. */
 function pacedMs(random: Random, perSecond: number, durationMs: number): readonly number[] {
   const periodMs = 1000 / perSecond;
   const count = perSecond <= 0 ? 0 : Math.floor(durationMs / periodMs);
   return Array.from({ length: count }, (_, index) => (index + 0.25 + 0.5 * random()) * periodMs);
 }
 
-/** Both kinds' clients for so long: the greedy ones a Poisson process, the polite ones those of somebody who reads what came before asking again. */
+/** The clients of both kinds: greedy ones as a Poisson process, polite ones at the pace of a user who reads each answer. */
 export function planLoad(
   random: Random,
   {
@@ -43,7 +43,7 @@ export function planLoad(
   return [...polite, ...greedy].toSorted((a, b) => a.atMs - b.atMs);
 }
 
-/** Exactly so many greedy clients, at random moments of the span. */
+/** Exactly `count` greedy clients, at random times of the span. */
 export function planSpike(random: Random, count: number, durationMs: number): readonly PlannedClient[] {
   return Array.from({ length: count }, () => ({ atMs: random() * durationMs, kind: "greedy" as const })).toSorted(
     (a, b) => a.atMs - b.atMs,

@@ -3,16 +3,16 @@ import { parseStream, type TimedBytes } from "./sse.ts";
 
 export type Message = { readonly role: "system" | "user" | "assistant"; readonly content: string };
 
-/** One answer as the client saw it. Times are in ms by `performance.now()`. */
+/** One answer as seen by the client. Times are in ms by `performance.now()`. */
 export type Reply = {
-  /** When the request was written. */
+  /** When the request was sent. */
   readonly startedMs: number;
   /** When the stream's last byte came. */
   readonly endedMs: number;
-  /** When text came, in order: at least one. */
+  /** When text arrived, in order; at least one time. */
   readonly arrivalsMs: readonly number[];
   readonly text: string;
-  /** As the server counted; a read may bring several tokens, so they can't be counted from outside. */
+  /** As counted by the server; the client can't count them, because a read may contain several tokens. */
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly cachedTokens: number;

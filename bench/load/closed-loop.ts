@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
-/** What a closed loop sends, again and again. */
+/** The requests of a closed loop. */
 export type LoopOptions = {
   readonly url: URL;
-  /** Bodies that take turns. */
+  /** The bodies, sent in turn. */
   readonly bodies: readonly Buffer[];
   readonly headers?: Readonly<Record<string, string>>;
-  /** Each sends its next request when it has its answer's last byte. */
+  /** The number of clients; each sends its next request after the last byte of the answer. */
   readonly connections: number;
   readonly durationMs: number;
   readonly signal: AbortSignal;

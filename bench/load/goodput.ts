@@ -4,7 +4,7 @@ import type { Kind } from "./arrivals.ts";
 import type { Outcome } from "./outcome.ts";
 import { perSecond } from "./timing.ts";
 
-/** What makes an answer a good one. */
+/** The limits of a good answer. */
 export type Standard = {
   /** Its first text came so soon after the request that was let in. */
   readonly ttftMs: number;
@@ -29,7 +29,7 @@ export function goodPerSecond(outcomes: readonly Outcome[], standard: Standard, 
   return perSecond(good.length, toMs - fromMs);
 }
 
-/** What became of all clients, and how it was for those who were let in. */
+/** The outcomes of all clients, and the latencies of the admitted ones. */
 export function loadFigures(outcomes: readonly Outcome[], unloadedTtftP95Ms: number): Measurement {
   const refusals = outcomes.flatMap((outcome) => outcome.refusals);
   const ended = (end: Outcome["end"]) => percent(outcomes, (outcome) => outcome.end === end);
@@ -68,7 +68,7 @@ export function loadFigures(outcomes: readonly Outcome[], unloadedTtftP95Ms: num
   });
 }
 
-/** What became of the clients of a spike. In time is a first text within so many ms. */
+/** The outcomes of the clients of a spike. An answer is in time if its first text arrives within `withinMs`. */
 export function spikeFigures(outcomes: readonly Outcome[], withinMs: number): Measurement {
   const refusals = outcomes.flatMap((outcome) => outcome.refusals);
   return measured({
@@ -95,7 +95,7 @@ function percent(outcomes: readonly Outcome[], holds: (outcome: Outcome) => bool
   return (100 * outcomes.filter(holds).length) / outcomes.length;
 }
 
-/** Without what could not be measured, because nobody was there to measure it on. */
+/** Omits figures without measurements. */
 function measured(figures: Measurement): Measurement {
   return Object.fromEntries(Object.entries(figures).filter(([, value]) => Number.isFinite(value)));
 }

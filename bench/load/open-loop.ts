@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PlannedClient } from "./arrivals.ts";
 import type { Exchange } from "./post.ts";
 
-/** One client: it asks, and where it is refused with a time to come back at, it comes once more at exactly that time. */
+/** One client. If it is refused with a `Retry-After`, it tries again once, at exactly that time. */
 export type Visit = {
   readonly client: PlannedClient;
-  /** How much later than planned it came, in ms: the load generator's own fault. */
+  /** How much later than planned it arrived, in ms, because of the load generator. */
   readonly lateMs: number;
   readonly first: Exchange;
   /** Undefined where it had its answer, was told no time, or one beyond its patience. */

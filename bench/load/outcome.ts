@@ -5,7 +5,7 @@ import { type Exchange, GAVE_UP } from "./post.ts";
 import { parseStream } from "./sse.ts";
 import { gaps } from "./timing.ts";
 
-/** What a client got in the end. */
+/** The final outcome of a client. */
 export type Outcome = {
   readonly kind: Kind;
   readonly lateMs: number;

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import type { TimedBytes } from "./sse.ts";
 
-/** One request and what came of it, whatever that was. Times are in ms by `performance.now()`. */
+/** One request and its outcome. Times are in ms by `performance.now()`. */
 export type Exchange = {
   readonly startedMs: number;
   /** When the answer's last byte came, or when it was given up or broke off. */

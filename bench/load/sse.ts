@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What one read from the socket brought, and when. */
+/** The data of one read from the socket, and its time. */
 export type TimedBytes = { readonly atMs: number; readonly bytes: Uint8Array };
 
 /** Text that reached the client, with the time of the read that brought its last byte. */

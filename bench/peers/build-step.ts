@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 
 export type StepOptions = {
   readonly signal: AbortSignal;
-  /** Takes what the program has to say. */
+  /** Receives the program's output. */
   readonly logFile: string;
   readonly cwd?: string;
   readonly onLine?: (line: string) => void;

@@ -8,7 +8,7 @@ import { sluiceLauncher } from "./sluice.ts";
 /** A server that runs and may answer from a cache. */
 export type CachingServer = {
   readonly url: string;
-  /** What a request needs to be taken by it. */
+  /** The headers that a request needs. */
   readonly headers: Readonly<Record<string, string>>;
   readonly cachesStreams: boolean;
   /** How many answers did not come from its cache so far. */
@@ -21,7 +21,7 @@ type Start = (shared: SharedSettings, signal: AbortSignal) => Promise<CachingSer
 const SLOTS = { slots: 4, contextTokens: 1024 };
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
-/** Ours, with the model behind it. */
+/** Sluice, with the model. */
 export const startSluice: Start = async (shared, signal) => {
   const server = await startServer(sluiceLauncher(shared, SLOTS, { caches: true }), signal);
   return {

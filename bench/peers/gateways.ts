@@ -4,13 +4,13 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runStep } from "./build-step.ts";
 
-/** Gateways of others with response caches, each as what starts it; undefined where it can't be had here. */
+/** Other gateways with response caches, and how to start them; undefined if unavailable. */
 export type Gateways = {
   /** The script of Portkey's gateway. */
   readonly portkey: string | undefined;
   /** The program of LiteLLM's proxy. */
   readonly liteLlm: string | undefined;
-  /** A sentence for each that can't be had. */
+  /** A sentence for each unavailable gateway. */
   readonly absent: readonly string[];
 };
 

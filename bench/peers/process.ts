@@ -24,7 +24,7 @@ export type RunningProcess = {
 const STOP_GRACE_MS = 5_000;
 const LOG_TAIL_CHARS = 2_000;
 
-/** What was started and still runs. Whatever ends the benchmark, these end with it. */
+/** The running processes. They are ended with the benchmark, however it ends. */
 const running = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");

@@ -22,7 +22,7 @@ export async function sampleProcessor(): Promise<ProcessorSample> {
   };
 }
 
-/** The share of the machine that somebody else used between two samples, 0 to 1: what it takes to believe figures or not. */
+/** The share of the CPU that other processes used between two samples, 0 to 1. It shows how reliable the figures are. */
 export function othersShare(before: ProcessorSample, after: ProcessorSample, processors: number): number | undefined {
   if (before.ownMs === undefined || after.ownMs === undefined) return undefined;
   const othersMs = after.busyMs - before.busyMs - (after.ownMs - before.ownMs);

@@ -4,20 +4,20 @@ import { freePort } from "./port.ts";
 import { type ProcessSpec, startProcess } from "./process.ts";
 import { peakRssMb, rssMb } from "./process-tree.ts";
 
-/** How a server is started for a workload. Both sides get the same. */
+/** The settings of a server for a workload; the same for both sides. */
 export type ServerSettings = {
   readonly slots: number;
   /** For each slot. */
   readonly contextTokens: number;
 };
 
-/** A server that can be asked. */
+/** A running server. */
 export type Server = {
   readonly url: string;
   readonly client: Client;
   /** Resident memory now; undefined as for `peakRssMb`. */
   rssMb(): Promise<number | undefined>;
-  /** Undefined where the server isn't ours to look at, or the system doesn't tell. */
+  /** Undefined if another program started the server, or if unknown. */
   peakRssMb(): Promise<number | undefined>;
   stop(): Promise<void>;
 };
@@ -27,7 +27,7 @@ export type ServerLauncher = {
   command(port: number): ProcessSpec;
   /** A path that answers 200 when the model is loaded. */
   readonly readyPath: string;
-  /** What the client shows, where the server asks for a key. */
+  /** The client's key, if the server requires one. */
   readonly apiKey?: string;
 };
 

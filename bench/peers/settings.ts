@@ -2,13 +2,13 @@ import type { EngineOptions } from "../../src/engine/contract/messages.ts";
 
 export type GpuChoice = EngineOptions["gpu"];
 
-/** What is the same for every server of a run. */
+/** The settings that all servers of a run share. */
 export type SharedSettings = {
   readonly modelPath: string;
-  /** What requests call the model; llama-server takes any name. */
+  /** The model's name in requests; llama-server accepts any. */
   readonly modelId: string;
   readonly threads: number;
   readonly gpu: GpuChoice;
-  /** Where a contestant of this name may write what it has to say. */
+  /** The log file of a contestant. */
   logFile(name: string): string;
 };

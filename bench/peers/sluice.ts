@@ -6,7 +6,7 @@ import type { SharedSettings } from "./settings.ts";
 const entry = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
 export type SluiceOptions = {
-  /** Goes on top of the benchmark's own environment. */
+  /** Added to the benchmark's own environment. */
   readonly env?: NodeJS.ProcessEnv;
   /** Where `env` makes it ask for one. */
   readonly apiKey?: string;

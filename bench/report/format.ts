@@ -1,6 +1,6 @@
 import type { Estimate, Spread } from "../statistics.ts";
 
-/** Three digits that count, at least: `0.0712`, `9.84`, `128`, `12,400`. */
+/** At least three significant digits: `0.0712`, `9.84`, `128`, `12,400`. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
@@ -21,7 +21,7 @@ export function formatEstimate({ value, low, high }: Estimate, digits = 2): stri
   return Number.isFinite(low) ? `${show(value)} [${show(low)}, ${show(high)}]` : show(value);
 }
 
-/** Columns side by side: the first `textColumns` flush left, the others flush right. */
+/** Aligns columns: the first `textColumns` to the left, the others to the right. */
 export function formatColumns(rows: readonly (readonly string[])[], textColumns: number): string {
   const count = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: count }, (_, column) =>

@@ -4,14 +4,14 @@ import { bootstrapMedian, type Estimate, pairedDifference, pairedRatio, type Spr
 import { describeRule, keeps, TARGETS, type Target } from "../targets.ts";
 
 export type Verdict = {
-  /** Whom it is about; undefined where it is about our own value. */
+  /** The rival; undefined for a target of our own value. */
   readonly rival: string | undefined;
   /** Such as `≥ 1`. */
   readonly target: string;
   /** What the target is about: the ratio, the difference, or our own value. */
   readonly estimate: Estimate;
   readonly met: boolean;
-  /** False where the interval reaches over to the other side: more rounds might say otherwise. */
+  /** False if the interval contains the target, so that more rounds might change the result. */
   readonly certain: boolean;
 };
 

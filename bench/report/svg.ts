@@ -1,4 +1,4 @@
-/** The little of SVG that two plots need. Colours are readable on white and on dark, for pages of either kind. */
+/** The SVG elements that the plots need. Colours are readable on white and on dark, for pages of either kind. */
 export const COLOURS = {
   good: "#2e9e5b",
   bad: "#d1495b",
@@ -8,7 +8,7 @@ export const COLOURS = {
   text: "#6b7280",
 } as const;
 
-/** A whole file. The title is what a reader without eyes for it is told. */
+/** A whole SVG file. The title is its accessible name. */
 export function svg(width: number, height: number, title: string, parts: readonly string[]): string {
   const style = `font-family="system-ui, sans-serif" font-size="12" fill="${COLOURS.text}"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ${style}><title>${escapeXml(title)}</title>\n${parts.join("\n")}\n</svg>\n`;

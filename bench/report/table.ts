@@ -55,7 +55,7 @@ function cellsOf({ figure, ours, comparisons, verdicts }: Row, rival: string, is
   ];
 }
 
-/** Every target that something was measured for, for the terminal; empty where there is none. */
+/** All targets with measurements, for the terminal; empty if there are none. */
 export function formatTargets(results: readonly WorkloadResult[]): string {
   const rows = results
     .flatMap(summarize)
@@ -75,7 +75,7 @@ export function labelOf(figure: FigureName, { rival = MAIN_RIVAL }: Verdict): st
   return rival === MAIN_RIVAL ? FIGURES[figure].label : `${FIGURES[figure].label} (÷ ${rival})`;
 }
 
-/** `met`, `not met`, and `?` where more rounds might say otherwise. */
+/** `met` or `not met`, with `?` if more rounds might change the result. */
 export function describeVerdict({ met, certain }: Verdict): string {
   return `${met ? "met" : "NOT MET"}${certain ? "" : " ?"}`;
 }

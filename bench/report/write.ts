@@ -31,7 +31,7 @@ export async function writeReport(folder: string, report: Report): Promise<void>
     ...(rows.some(({ comparisons }) => comparisons.length > 0) ? [{ ...RATIOS, svg: plotRatios(rows) }] : []),
     ...(traced ? [{ ...INTRUSION, svg: plotIntrusion(traced.contestants) }] : []),
   ];
-  // A plot of an earlier run would belong to other figures.
+  // Remove the plots of earlier runs, which show other figures.
   await Promise.all([RATIOS, INTRUSION].map(({ file }) => rm(join(folder, file), { force: true })));
   await Promise.all([
     writeFile(join(folder, "latest.json"), `${JSON.stringify({ ...report, rows }, null, 2)}\n`),

@@ -1,7 +1,7 @@
 import type { Clock } from "../../src/clock.ts";
 import { createHeap } from "../../src/fairness/heap.ts";
 
-/** A clock on which nothing takes time: it jumps from one event to the next. */
+/** A simulated clock that jumps from one event to the next. */
 export type SimulatedClock = Clock & {
   /** Runs all events up to `untilMs`, in order. */
   runUntil(untilMs: number): void;

@@ -4,7 +4,7 @@ import { type Bound, createBound } from "../../src/queue/bound.ts";
 import { createModelQueue, type ModelQueue } from "../../src/queue/queue.ts";
 import type { Random } from "../statistics.ts";
 
-/** A model with its queue, as the gateway composes it; the engine behind it is made up. */
+/** A model with its real queue and a simulated engine. */
 export type SimulatedEngine = {
   readonly queue: ModelQueue;
   readonly admission: Admission;

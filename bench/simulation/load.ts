@@ -27,11 +27,11 @@ export type LoadResult = {
   readonly decisions: number;
 };
 
-/** Who asks of an engine: one tenant for most of the work, and many for the rest. */
+/** The tenants of an engine: one with most of the work, and many with the rest. */
 const GREEDY_SHARE = 0.75;
 const POLITE_TENANTS = 20;
 const MAX_WAIT_MS = 2_000;
-/** Figures are taken from here on: before, queues fill and speeds are learnt. */
+/** When measuring starts; before, queues fill and speeds are learned. */
 const WARM_UP_SHARE = 0.3;
 const CHARS_PER_TOKEN = 4;
 
@@ -45,7 +45,7 @@ type Sent = {
   tries: number;
 };
 
-/** Offers the queues of many engines more than they can do, and lets those that are sent away come back once, when they were told to. */
+/** Overloads the queues of many engines. Refused clients try again once, at the time that they were told. */
 export function simulateLoad({ engines: count, requestsPerSecond, seconds, seed }: LoadOptions): LoadResult {
   const random = seededRandom(seed);
   const clock = createSimulatedClock();

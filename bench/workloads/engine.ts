@@ -21,7 +21,7 @@ type EngineStream = {
 
 type RunStreams = (prompts: readonly string[], newTokens: number) => Promise<readonly EngineStream[]>;
 
-/** The engine by itself against the binding's own loop. */
+/** Compares the engine without HTTP to the binding's own loop. */
 export const engine: Workload = {
   name: "engine",
   title:

@@ -12,7 +12,7 @@ const KEYSTROKES = 10;
 const KEYSTROKE_MS = 100;
 const INSTRUCTION = "Continue the text where it ends. Answer with what comes next and nothing else.";
 
-/** An editor that asks at each keystroke: all but the last answer are wanted by nobody. */
+/** An editor that requests a completion at each keystroke and cancels all but the last. */
 export const fimBurst = httpWorkload({
   name: "fim-burst",
   title:

@@ -7,7 +7,7 @@ import type { Bench, Contestant, Entry, RoundResult, Workload } from "./workload
 
 export type HttpWorkload = HttpSides & { readonly title: string; readonly notes?: readonly string[] };
 
-/** What both servers do, and how they are started. */
+/** The requests of both servers, and how to start them. */
 export type HttpSides = {
   readonly name: string;
   readonly servers: ServerSettings;
@@ -52,7 +52,7 @@ export function httpEntries(workload: HttpSides, bench: Bench): readonly Entry[]
   return [...entries, entry("llama-server -b 128", () => llamaServer(["-b", "128", "-ub", "128"]))];
 }
 
-/** A server that somebody else started and will stop. */
+/** A server that the caller starts and stops. */
 function foreignServer(url: string): Server {
   const client = createClient(url);
   const unknown = async () => undefined;

@@ -12,7 +12,7 @@ const SERVERS = { slots: 4, contextTokens: 8192 };
 const WINDOW_MS = 8_000;
 const QUICK_WINDOW_MS = 3_000;
 
-/** What one hostile client does to two others. */
+/** The effect of one hostile client on two others. */
 export const intruders: Workload = {
   name: "intruders",
   title:

@@ -7,7 +7,7 @@ const STREAMS = 4;
 /** The intruder comes when every stream has brought so much, so that all of them are decoding. */
 const READS_BEFORE = 16;
 
-/** Somebody pastes a long text while others read their answers. */
+/** A long prompt arrives while other streams are decoding. */
 export const intrusion = httpWorkload({
   name: "intrusion",
   title:

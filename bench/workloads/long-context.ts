@@ -4,7 +4,7 @@ import type { ChatRequest, Session } from "./session.ts";
 
 const NEW_TOKENS = 128;
 
-/** Attention over a long past: each token costs more. */
+/** Decoding after a long prompt, where attention makes each token more expensive. */
 export const longContext = httpWorkload({
   name: "long-context",
   title:

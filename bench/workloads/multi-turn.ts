@@ -7,7 +7,7 @@ import type { Session } from "./session.ts";
 const CONVERSATIONS = 4;
 const QUESTION_TOKENS = 60;
 
-/** More conversations than slots: when one goes on, another has been in its slot. */
+/** More conversations than slots: when one continues, its slot has been used by another. */
 export const multiTurn = httpWorkload({
   name: "multi-turn",
   title:

@@ -10,14 +10,14 @@ import type { Bench, Contestant, RoundResult, Workload } from "./workload.ts";
 const SERVERS = { slots: 4, contextTokens: 4096 };
 const PROMPT_TOKENS = 76;
 const NEW_TOKENS = 8;
-/** V8 takes some hundred runs to compile what it ran first as it read it: a third of the time is that, and no part of a server at work. */
+/** V8 needs some hundred requests until it has optimized the code, which is a third of the time at first. */
 const WARM_UP_REQUESTS = 400;
-/** About as long as the engine takes for one: processors and caches that idled meanwhile cost every server the same. */
+/** About as long as the engine takes for a request, so that idle processors and cold caches cost every server the same. */
 const PAUSE_MS = 100;
 const NOTE_POLL_MS = 20;
 const NOTE_TRIES = 100;
 
-/** What stands between a client and the engine: HTTP both ways, checks, queue, the pipe to the engine's process, encoding. */
+/** The time between client and engine: HTTP, validation, queue, the channel to the engine's process, encoding. */
 export const overhead: Workload = {
   name: "overhead",
   title:

@@ -6,7 +6,7 @@ import { FULL_SIZE, QUICK_SIZE, SLOTS, STANDARD_TTFT_MS } from "./overload/size.
 import type { Session } from "./session.ts";
 import type { Workload } from "./workload.ts";
 
-/** Four times as much as the servers can do, from somebody who wants everything and somebody who wants a little. */
+/** Four times the servers' capacity, from a greedy key and a polite one. */
 export const overload: Workload = {
   name: "overload",
   title:

@@ -3,7 +3,7 @@ import { httpWorkload } from "./http.ts";
 
 const PROMPT_TOKENS = 600;
 
-/** How fast a prompt is read that no cache has. */
+/** The speed of prefill without a cached prefix. */
 export const prefill = httpWorkload({
   name: "prefill",
   title:

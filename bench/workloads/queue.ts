@@ -7,7 +7,7 @@ import type { Contestant, Workload } from "./workload.ts";
 const LOAD = { engines: 200, requestsPerSecond: 10_000 };
 const CROWD = 100_000;
 
-/** The queue alone, with engines that are made up, on a clock that jumps from event to event: no sockets, no model. */
+/** The queue with simulated engines and a simulated clock, without sockets or a model. */
 export const queue: Workload = {
   name: "queue",
   title:

@@ -67,7 +67,7 @@ test.each([
   expect(parseWorkerMessage(message)).toHaveProperty("problem");
 });
 
-test("a problem names the fields and tells nothing of the text", () => {
+test("a problem names the fields, but not their text", () => {
   const parsed = parseWorkerMessage({ type: "step", updates: [{ id: "secret", tokens: [1], text: "secret" }] });
   expect(parsed).toEqual({ problem: "updates.0.id: invalid_type" });
 });

@@ -19,7 +19,7 @@ describe("the embedding process", () => {
     expect(bench.workers).toHaveLength(1);
   });
 
-  test("ends when nobody has needed it for a while, and starts again for the next request", async () => {
+  test("ends when it was idle for a while, and starts again for the next request", async () => {
     const bench = createEmbedderBench({ idleMs: 1_000 });
     const first = bench.embedder.embed(texts(["a"]));
     bench.worker.load();
@@ -61,7 +61,7 @@ describe("the embedding process", () => {
     expect(await result).toEqual({ vectors: [Float32Array.of(1), Float32Array.of(2)], tokens: 6 });
   });
 
-  test("gives up the request that kills it time and again, and no other", async () => {
+  test("fails the request that kills it repeatedly, and no other", async () => {
     const bench = createEmbedderBench({ maxDeaths: 2 });
     const deadly = bench.embedder.embed(texts(["deadly"]));
     const harmless = bench.embedder.embed(texts(["harmless"]));
@@ -79,7 +79,7 @@ describe("the embedding process", () => {
     expect(bench.workers).toHaveLength(2);
   });
 
-  test("is killed when it hangs, and its request goes on in another", async () => {
+  test("is killed when it hangs, and its request continues in another process", async () => {
     const bench = createEmbedderBench({ heartbeatTimeoutMs: 1_000 });
     const result = bench.embedder.embed(texts(["a"]));
     bench.worker.load();
@@ -91,7 +91,7 @@ describe("the embedding process", () => {
     expect((await result).vectors).toHaveLength(1);
   });
 
-  test("that can't load the model fails what waits, says why in the log, and is tried again by the next request", async () => {
+  test("that can't load the model fails the waiting requests, logs the reason, and is started again by the next request", async () => {
     const bench = createEmbedderBench();
     const result = bench.embedder.embed(texts(["a"]));
     bench.worker.say({ type: "loadFailed", reason: "no such tensor" });
@@ -107,7 +107,7 @@ describe("the embedding process", () => {
     expect((await next).vectors).toHaveLength(1);
   });
 
-  test("that says what is not in the contract is replaced", async () => {
+  test("that sends an invalid message is replaced", async () => {
     const bench = createEmbedderBench();
     const result = bench.embedder.embed(texts(["a"]));
     bench.worker.load();
@@ -121,7 +121,7 @@ describe("the embedding process", () => {
 });
 
 describe("warming up", () => {
-  test("loads the model before anybody asks", async () => {
+  test("loads the model before the first request", async () => {
     const bench = createEmbedderBench();
     const warm = bench.embedder.load();
     bench.worker.load({ dimensions: 5 });
@@ -130,7 +130,7 @@ describe("warming up", () => {
     expect(bench.workers).toHaveLength(1);
   });
 
-  test("tells why the model can't be loaded", async () => {
+  test("reports why the model can't be loaded", async () => {
     const bench = createEmbedderBench();
     const warm = bench.embedder.load();
     bench.worker.say({ type: "loadFailed", reason: "no such tensor" });
@@ -149,7 +149,7 @@ describe("warming up", () => {
 });
 
 describe("requests", () => {
-  test("that are aborted leave at once; what the worker does for them is cancelled and dropped", async () => {
+  test("that are aborted leave at once, and their work is cancelled", async () => {
     const bench = createEmbedderBench();
     const leaving = new AbortController();
     const left = bench.embedder.embed(texts(["a", "b"], { signal: leaving.signal }));
@@ -165,7 +165,7 @@ describe("requests", () => {
     expect((await stays).vectors).toHaveLength(1);
   });
 
-  test("that were aborted before they came never reach the worker", async () => {
+  test("that were aborted before their arrival never reach the worker", async () => {
     const bench = createEmbedderBench();
     await expect(bench.embedder.embed(texts(["a"], { signal: AbortSignal.abort(new Error("gone")) }))).rejects.toThrow(
       "gone",
@@ -173,7 +173,7 @@ describe("requests", () => {
     expect(bench.workers).toHaveLength(0);
   });
 
-  test("hear which item the worker refused, and the others go on", async () => {
+  test("get the error of the refused item, and other requests continue", async () => {
     const bench = createEmbedderBench();
     const refused = bench.embedder.embed(texts(["a", "b"]));
     bench.worker.load();

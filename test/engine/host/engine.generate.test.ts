@@ -12,7 +12,7 @@ import { at, createBench, createReadyBench, errorOf, read, requestOf, settle, te
 const NOTHING = { requests: 0, submissions: 0 };
 const started = { promptTokens: 12, cachedTokens: 3 };
 
-test("a generation is one start, its texts and one end", async () => {
+test("a generation has one start, its texts and one end", async () => {
   const { engine, worker } = await createReadyBench();
   const reading = read(
     engine.generate(requestOf({ maxTokens: 7, stop: ["\n"], seed: 5, said: { sampling: { seed: 5 }, stop: ["\n"] } })),
@@ -48,7 +48,7 @@ test("a generation is one start, its texts and one end", async () => {
   expect(worker.cancelled).toEqual([]);
 });
 
-test("whoever observes a request hears what each choice took in the engine", async () => {
+test("the observer of a request gets the times of each choice in the engine", async () => {
   const { engine, worker } = await createReadyBench();
   const heard: unknown[] = [];
   const reading = read(engine.generate(requestOf({ choices: 2, observe: (news) => heard.push(news) })));
@@ -60,7 +60,7 @@ test("whoever observes a request hears what each choice took in the engine", asy
   expect(heard).toEqual([{ type: "evaluated", choice: 1, evaluation: times }]);
 });
 
-test("n choices are n sequences with seeds that follow on and wrap at 32 bits, and one start", async () => {
+test("n choices are n sequences with consecutive seeds, which wrap at 32 bits, and one start", async () => {
   const { engine, worker } = await createReadyBench();
   const reading = read(engine.generate(requestOf({ choices: 3, seed: 0xffff_ffff })));
   await settle();
@@ -84,7 +84,7 @@ test("n choices are n sequences with seeds that follow on and wrap at 32 bits, a
   expect(reading.events.filter((event) => event.type === "finished")).toHaveLength(3);
 });
 
-test("a request without a seed gets a fresh uint32 each time", async () => {
+test("a request without a seed gets a random uint32", async () => {
   const { engine, worker } = await createReadyBench();
   for (let count = 0; count < 20; count += 1) read(engine.generate(requestOf()));
   await settle();
@@ -94,7 +94,7 @@ test("a request without a seed gets a fresh uint32 each time", async () => {
   expect(worker.submitted.some(({ reproducible }) => reproducible)).toBe(false);
 });
 
-test("a request that comes while the model loads is answered when it has", async () => {
+test("a request that arrives while the model loads waits for it", async () => {
   const { engine, workers } = createBench();
   void engine.start();
   const reading = read(engine.generate(requestOf()));
@@ -116,7 +116,7 @@ test.each<[Rejection, new (...args: never[]) => Error, string]>([
   [{ code: "unrenderable_prompt", reason: "roles must alternate" }, UnrenderablePromptError, "roles must alternate"],
   [{ code: "invalid_sampling", field: "logitBias", reason: "no token 9" }, InvalidSamplingError, "no token 9"],
   [{ code: "failed", reason: "no KV cell is free" }, Error, "no KV cell is free"],
-])("a rejection is thrown as what it is: %j", async (rejection, type, words) => {
+])("a rejection becomes its error: %j", async (rejection, type, words) => {
   const { engine, worker } = await createReadyBench();
   const reading = read(engine.generate(requestOf()));
   await settle();
@@ -153,7 +153,7 @@ test("an abort cancels the unfinished sequences at once and throws the signal's 
   worker.step({ id: 2, tokens: [1], text: "late" });
 });
 
-test("who leaves is told of what was spent and not heard: tokens that were held back, text that was not read, a prompt", async () => {
+test("leaving early reports the tokens that were spent but not delivered: held back, unread, or the prompt's", async () => {
   const { engine, worker } = await createReadyBench();
   const spent: Spent[] = [];
   const observe: Observe = (news) => void (news.type === "left" && spent.push(news.spent));
@@ -172,7 +172,7 @@ test("who leaves is told of what was spent and not heard: tokens that were held 
   expect(spent).toEqual([{ prompt: 0, cached: 0, completion: 4 }]);
 });
 
-test("who has read to the end is told of nothing left", async () => {
+test("reading to the end reports no undelivered tokens", async () => {
   const { engine, worker } = await createReadyBench();
   const observe = vi.fn();
   const reading = read(engine.generate(requestOf({ observe })));
@@ -190,7 +190,7 @@ test("an aborted request is never submitted", async () => {
   expect(worker.submitted).toEqual([]);
 });
 
-test("an abort before the model has loaded leaves nothing to submit", async () => {
+test("a request aborted before the model has loaded is not submitted", async () => {
   const { engine, workers } = createBench();
   void engine.start();
   const controller = new AbortController();
@@ -239,7 +239,7 @@ test("a slow reader gets all of the text in a few pieces", async () => {
   expect(texts.join("")).toBe(`${Array.from({ length: 1_000 }, (_, index) => `${index + 1} `).join("")}end`);
 });
 
-test("a reader that never reads is cancelled when too much waits for it, and the others go on", async () => {
+test("a reader that never reads is cancelled when too much text is unread, and the others continue", async () => {
   const { engine, worker } = await createReadyBench({ maxUnreadChars: 100 });
   const lazy = engine.generate(requestOf())[Symbol.asyncIterator]();
   const first = lazy.next();
@@ -271,7 +271,7 @@ test("a finished generation no longer listens to its signal", async () => {
   expect(worker.cancelled).toEqual([]);
 });
 
-test("what a request asks for beside text goes to the worker, which is told of tools only by their descriptions", async () => {
+test("the worker gets the options of a request, and of its tools only the descriptions", async () => {
   const { engine, worker } = await createReadyBench();
   const grammar = { gbnf: 'root ::= "a"', triggers: ["<call>"] };
   const tools = [{ name: "now" }];
@@ -282,7 +282,7 @@ test("what a request asks for beside text goes to the worker, which is told of t
   expect(at(worker.submitted, 0)).toMatchObject({ logprobs: 2, grammar, tools, showControlTokens: true });
 });
 
-test("the worker is told whose a request is, and how urgent", async () => {
+test("the worker gets the tenant and the priority of a request", async () => {
   const { engine, worker } = await createReadyBench();
   read(engine.generate(requestOf({ terms: { tenant: "key 7", priority: "batch", maxWaitMs: 9 } })));
   await settle();
@@ -290,7 +290,7 @@ test("the worker is told whose a request is, and how urgent", async () => {
   expect(at(worker.submitted, 0)).not.toHaveProperty("maxWaitMs");
 });
 
-test("an output format that no layer made a grammar of is a defect, not an answer without it", async () => {
+test("an output format without a grammar is an error", async () => {
   const { engine, worker } = await createReadyBench();
   const reading = read(engine.generate(requestOf({ output: { type: "json" } })));
   await reading.ended;
@@ -299,7 +299,7 @@ test("an output format that no layer made a grammar of is a defect, not an answe
   expect(engine.counts).toEqual(NOTHING);
 });
 
-test("log-probabilities come with the text that they belong to", async () => {
+test("log-probabilities come with their text", async () => {
   const { engine, worker } = await createReadyBench();
   const reading = read(engine.generate(requestOf({ logprobs: 0 })));
   await settle();

@@ -12,7 +12,7 @@ const options = { addSpecial: false, parseSpecial: true };
 const tokensOf = (...tokens: number[]) => ({ type: "tokens" as const, tokens: Uint32Array.from(tokens) });
 
 describe("a question about a long text", () => {
-  test("is answered by a process of its own, which the engine's knows nothing of", async () => {
+  test("runs in a separate process, not in the engine's", async () => {
     const bench = await createReadyBench();
     expect(bench.vocabularies).toEqual([]);
     const short = bench.engine.text.tokenize("x", options);
@@ -30,7 +30,7 @@ describe("a question about a long text", () => {
     await bench.engine.stop();
   });
 
-  test("waits for its turn: the process has one at a time, and tenants take turns", async () => {
+  test("waits for its turn: the process runs one at a time, and tenants take turns", async () => {
     const bench = await createReadyBench();
     const ask = (tenant: string) =>
       bench.engine.text.detokenize(
@@ -51,7 +51,7 @@ describe("a question about a long text", () => {
     expect(done).toEqual([0, 3, 1, 2]);
   });
 
-  test("that comes while the model loads waits for it, and fails where it can't be loaded", async () => {
+  test("that arrives while the model loads waits for it, and fails if it can't be loaded", async () => {
     const bench = createBench();
     const started = bench.engine.start();
     const count = bench.engine.text.countTokens({ type: "text", text: LONG });
@@ -73,7 +73,7 @@ describe("a question about a long text", () => {
     await never;
   });
 
-  test("is asked once more where the process died over it, and then given up; the engine's own goes on", async () => {
+  test("is retried once after its process died, and then fails; the engine continues", async () => {
     const bench = await createReadyBench();
     const reading = read(bench.engine.generate(requestOf()));
     const deadly = expect(bench.engine.text.tokenize(LONG, options)).rejects.toBeInstanceOf(EngineCrashedError);
@@ -92,7 +92,7 @@ describe("a question about a long text", () => {
     expect(bench.workers).toHaveLength(1);
   });
 
-  test("fails where the vocabulary can't be loaded, and the next one tries again", async () => {
+  test("fails if the vocabulary can't be loaded, and the next one tries again", async () => {
     const bench = await createReadyBench();
     const failed = expect(bench.engine.text.tokenize(LONG, options)).rejects.toBeInstanceOf(EngineUnavailableError);
     await settle();
@@ -107,7 +107,7 @@ describe("a question about a long text", () => {
     expect(await next).toEqual([1]);
   });
 
-  test("that is not answered in time costs that process its life, however many others come meanwhile", async () => {
+  test("that takes too long gets its process killed, however many others arrive meanwhile", async () => {
     const bench = await createReadyBench();
     const hanging = expect(bench.engine.text.tokenize(LONG, options)).rejects.toBeInstanceOf(EngineCrashedError);
     await settle();
@@ -138,7 +138,7 @@ describe("a question about a long text", () => {
   });
 });
 
-test("short questions of clients go there too when there are more of them than the engine can do in passing; the gateway's own never do", async () => {
+test("short queries of clients run there, too, above the rate limit of the engine; the gateway's own never do", async () => {
   const bench = await createReadyBench();
   const text = "x".repeat(8_000);
   const asked = Array.from({ length: 20 }, () => bench.engine.text.tokenize(text, options, { tenant: "a" }));
@@ -165,7 +165,7 @@ test("short questions of clients go there too when there are more of them than t
   expect(await later).toEqual([1]);
 });
 
-test("the process ends when nobody has needed it for a while, and another is started for the next", async () => {
+test("the process ends when it was idle for a while, and the next query starts another", async () => {
   const bench = await createReadyBench();
   const ask = () => bench.engine.text.tokenize(LONG, options);
   const first = ask();
@@ -196,7 +196,7 @@ describe("a generation with a long prompt", () => {
   const request = () => requestOf({ prompt: userPrompt(LONG), stop: ["!"] });
   const answer = { type: "prompt" as const, tokens: Uint32Array.of(4, 5), stop: ["<|im_end|>"] };
 
-  test("reaches the engine as tokens, with the stop strings of its template", async () => {
+  test("reaches the engine as tokens with the stop strings of its template", async () => {
     const bench = await createReadyBench();
     const tools = { tools: [{ name: "f" }], choice: "auto", allowed: undefined, parallel: true } as const;
     const reading = read(bench.engine.generate({ ...request(), tools }));
@@ -221,7 +221,7 @@ describe("a generation with a long prompt", () => {
     expect(reading.outcome).toBe("done");
   });
 
-  test("ends by nothing of its template's where it is to go on past its end", async () => {
+  test("ignores the stop strings of its template with `ignoresEnd`", async () => {
     const bench = await createReadyBench();
     const asked = request();
     read(bench.engine.generate({ ...asked, sampling: { ...asked.sampling, ignoresEnd: true } }));
@@ -232,7 +232,7 @@ describe("a generation with a long prompt", () => {
     expect(at(bench.worker.submitted, 0).stop).toEqual(["!"]);
   });
 
-  test("has a process that no question which clients ask for its own sake can hold up", async () => {
+  test("has a separate process, which clients' own queries can't block", async () => {
     const bench = await createReadyBench();
     const asked = [1, 2].map(() => bench.engine.text.tokenize(LONG, options));
     await settle();
@@ -254,7 +254,7 @@ describe("a generation with a long prompt", () => {
     expect(reading.outcome).toBe("running");
   });
 
-  test("that doesn't fit is refused before the engine hears of it", async () => {
+  test("that doesn't fit is refused before it reaches the engine", async () => {
     const bench = await createReadyBench();
     const reading = read(bench.engine.generate(request()));
     await settle();
@@ -272,7 +272,7 @@ describe("a generation with a long prompt", () => {
     expect(bench.engine.counts).toEqual({ requests: 0, submissions: 0 });
   });
 
-  test("that is aborted while it is read never reaches the engine", async () => {
+  test("that is aborted while it is tokenized never reaches the engine", async () => {
     const bench = await createReadyBench();
     const leaving = new AbortController();
     const reading = read(bench.engine.generate({ ...request(), signal: leaving.signal }));
@@ -286,7 +286,7 @@ describe("a generation with a long prompt", () => {
     expect(bench.worker.submitted).toEqual([]);
   });
 
-  test("is priced by its tokens, which the engine compares with what it holds", async () => {
+  test("is priced by its tokens, which the engine compares with its KV cache", async () => {
     const bench = await createReadyBench();
     const price = bench.engine.text.price(userPrompt(LONG));
     await settle();

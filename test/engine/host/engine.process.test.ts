@@ -160,7 +160,7 @@ test("a stop resolves when the process has gone", async () => {
   expect(pids.filter(isAlive)).toEqual([]);
 });
 
-test("a process that does not go by itself is killed after the grace time", async () => {
+test("a process that doesn't exit by itself is killed after the grace time", async () => {
   const { engine, clock, pids } = createProcessBench("stubborn");
   await engine.start();
   const stopped = engine.stop();

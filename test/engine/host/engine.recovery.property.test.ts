@@ -58,7 +58,7 @@ function isDone({ reading, gone }: Client): boolean {
   return gone || reading.outcome === "done";
 }
 
-test("property: whatever poisonous requests do, every other one ends whole, and the poisonous ones end", async () => {
+test("property: whatever poisonous requests do, all others complete, and the poisonous ones end", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.oneof(...peaceful), { maxLength: 80 }), async (actions) => {
       const simulation = await simulate(actions);
@@ -72,7 +72,7 @@ test("property: whatever poisonous requests do, every other one ends whole, and 
   );
 });
 
-test("property: a request that always kills its worker is given up, never the others", async () => {
+test("property: a request that always kills its worker fails, and no other", async () => {
   const arrival = (poisonous: boolean) =>
     fc.record({
       do: fc.constant("arrive" as const),
@@ -128,7 +128,7 @@ test("property: whenever workers are killed, hang or fail to load, every request
   );
 });
 
-test("a request that kills its worker later than a first trial goes is found all the same", async () => {
+test("a request that kills its worker after the end of a first trial is found, too", async () => {
   const arrive = (poison: { when: "after"; tokens: number } | undefined): Action => ({
     do: "arrive",
     script: { choices: 1, tokens: 200, maxTokens: undefined, poison },

@@ -54,7 +54,7 @@ async function startReading(bench: Bench, ...contents: readonly string[]): Promi
   return readings;
 }
 
-test("after a death every request goes on from the tokens that it has, in the order of arrival", async () => {
+test("after a death every request continues from its tokens, in order of arrival", async () => {
   const bench = await createReadyBench();
   const readings = await startReading(bench, "a", "b", "c");
   run(bench.worker, "a", 3);
@@ -97,7 +97,7 @@ test("a choice that had finished is not run again", async () => {
   expect([0, 1].map((choice) => textOf(reading.events, choice))).toEqual(["x", "."]);
 });
 
-test("news of an earlier submission is not taken for news of the present one", async () => {
+test("updates of an earlier submission are ignored", async () => {
   const bench = await createReadyBench();
   const [reading] = await startReading(bench, "a");
   const old = submissionOf(bench.worker, "a");
@@ -110,7 +110,7 @@ test("news of an earlier submission is not taken for news of the present one", a
   expect(textOf(reading?.events ?? [])).toBe(".");
 });
 
-test("requests that come while no worker is there wait, and go after the old ones", async () => {
+test("requests that arrive without a worker wait, and are submitted after the older ones", async () => {
   const bench = await createReadyBench();
   await startReading(bench, "a");
   bench.worker.die();
@@ -120,7 +120,7 @@ test("requests that come while no worker is there wait, and go after the old one
   expect(contentsOf(bench.worker)).toEqual(["a", "b"]);
 });
 
-test("a request alone under three deaths is given up with a clear error", async () => {
+test("a request that was alone at three deaths fails with a clear error", async () => {
   const bench = await createReadyBench();
   const [reading] = await startReading(bench, "poison");
   crash(bench);
@@ -133,7 +133,7 @@ test("a request alone under three deaths is given up with a clear error", async 
   expect(bench.engine.state).toBe("ready");
 });
 
-test("after two deaths the requests are tried one at a time, and only the guilty one fails", async () => {
+test("after two deaths the requests are tried one at a time, and only the culprit fails", async () => {
   const bench = await createReadyBench();
   const [a, poison, c] = await startReading(bench, "a", "poison", "c");
   run(bench.worker, "a", 2);
@@ -180,7 +180,7 @@ test("a suspect that finishes within its trial has finished", async () => {
   expect(b?.outcome).toBe("running");
 });
 
-test("a full context at the trial's end is no trial's end when fewer tokens were made", async () => {
+test("a full context before the trial's limit ends the sequence", async () => {
   const bench = await createReadyBench();
   const [a] = await startReading(bench, "a");
   crash(bench);
@@ -204,7 +204,7 @@ test("a request that comes during a trial waits until the last suspect is cleare
   expect(contentsOf(bench.worker)).toEqual(["a", "b", "a", "b", "new"]);
 });
 
-test("a suspect that its client leaves makes room for the next", async () => {
+test("a suspect whose client leaves makes room for the next one", async () => {
   const bench = await createReadyBench();
   const controller = new AbortController();
   read(bench.engine.generate(saying("a", { signal: controller.signal })));
@@ -260,7 +260,7 @@ test("a request of several choices is cleared when each of them has passed", asy
   expect(contentsOf(bench.worker)).toEqual(["a", "a", "b"]);
 });
 
-test("deaths while the model loads again are no request's fault", async () => {
+test("deaths while the model loads again are blamed on no request", async () => {
   const bench = await createReadyBench();
   const [a] = await startReading(bench, "a");
   bench.worker.die();

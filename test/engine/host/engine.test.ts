@@ -14,7 +14,7 @@ import {
   settle,
 } from "./helpers.ts";
 
-test("a start sends the options and gives what the worker found", async () => {
+test("a start sends the options and resolves to the worker's report", async () => {
   const { engine, workers } = createBench();
   expect(engine.state).toBe("unloaded");
   expect(engine.pid).toBeUndefined();
@@ -82,7 +82,7 @@ test("a crash while the model loads for the first time gives one error and no re
   expect(clock.pending).toBe(0);
 });
 
-test("a model that never finishes loading is given up after the load timeout", async () => {
+test("a model that never finishes loading fails after the load timeout", async () => {
   const { engine, clock, workers } = createBench();
   const started = engine.start();
   for (let second = 0; second < 600; second += 1) {
@@ -136,7 +136,7 @@ test("a stop fails what runs, resolves when the process has exited, and leaves n
   expect(String(errorOf(late))).toContain("was stopped");
 });
 
-test("a stop between a death and the restart leaves nothing to come", async () => {
+test("a stop between a death and the restart prevents the restart", async () => {
   const { engine, clock, workers } = await createReadyBench();
   at(workers, 0).die();
   at(workers, 1).die();
@@ -226,7 +226,7 @@ test.each([
   },
 );
 
-test("a restart that succeeds forgets the failed ones before it", async () => {
+test("a successful restart resets the count of failed ones", async () => {
   const { engine, clock, workers } = await createReadyBench();
   for (let round = 0; round < 3; round += 1) {
     at(workers, -1).die();

@@ -11,7 +11,7 @@ import { at, createBench, createReadyBench, errorOf, read, saying, settle } from
 
 const options = { addSpecial: false, parseSpecial: true };
 
-test("a question is answered by the worker, whatever the order of the answers", async () => {
+test("the worker runs queries, and may return the results in any order", async () => {
   const { engine, worker } = await createReadyBench();
   const tokens = engine.text.tokenize("ab", options);
   const text = engine.text.detokenize([1, 2]);
@@ -26,7 +26,7 @@ test("a question is answered by the worker, whatever the order of the answers", 
   expect(await text).toBe("xy");
 });
 
-test("a prompt is priced by what the worker holds of it", async () => {
+test("the price of a prompt depends on the worker's KV cache", async () => {
   const { engine, worker } = await createReadyBench();
   const prompt = { type: "text" as const, text: "a" };
   const price = engine.text.price(prompt);
@@ -40,7 +40,7 @@ test("a prompt is priced by what the worker holds of it", async () => {
   await tooLong;
 });
 
-test("a question that comes while the model loads waits for it", async () => {
+test("a query that arrives while the model loads waits for it", async () => {
   const bench = createBench();
   const started = bench.engine.start();
   const text = bench.engine.text.applyTemplate({ type: "chat", messages: [] });
@@ -51,7 +51,7 @@ test("a question that comes while the model loads waits for it", async () => {
   expect(await text).toBe("x");
 });
 
-test("a question that a crash left open is asked again, and given up when that one dies too", async () => {
+test("a query is retried after a crash, and fails after a second one", async () => {
   const bench = await createReadyBench();
   const count = bench.engine.text.countTokens({ type: "text", text: "a" });
   const failed = expect(count).rejects.toBeInstanceOf(EngineCrashedError);
@@ -65,7 +65,7 @@ test("a question that a crash left open is asked again, and given up when that o
   expect(bench.worker.queries).toEqual([]);
 });
 
-test("what the worker refuses is the error that a generation would get", async () => {
+test("a refused query fails with the error of a generation", async () => {
   const { engine, worker } = await createReadyBench();
   const text = engine.text.applyTemplate({ type: "chat", messages: [] });
   const rejection = { code: "unrenderable_prompt" as const, reason: "roles" };
@@ -73,7 +73,7 @@ test("what the worker refuses is the error that a generation would get", async (
   await expect(text).rejects.toBeInstanceOf(UnrenderablePromptError);
 });
 
-test("a question fails when the engine is stopped, and so does every later one", async () => {
+test("a query fails when the engine is stopped, and so do later ones", async () => {
   const { engine } = await createReadyBench();
   const waiting = expect(engine.text.detokenize([1])).rejects.toBeInstanceOf(EngineUnavailableError);
   const stopped = engine.stop();
@@ -90,7 +90,7 @@ async function answerAll(worker: FakeWorker): Promise<void> {
   }
 }
 
-test("a worker has two questions at once, and the others wait here", async () => {
+test("a worker has two queries at once, and the others wait in the host", async () => {
   const { engine, worker } = await createReadyBench();
   const asked = Array.from({ length: 20 }, () => engine.text.detokenize([1]));
   await settle();
@@ -99,7 +99,7 @@ test("a worker has two questions at once, and the others wait here", async () =>
   expect(await Promise.all(asked)).toHaveLength(20);
 });
 
-test("questions beyond a bound are refused, one tenant's sooner than all together", async () => {
+test("queries above a limit are refused; the limit of one tenant is lower", async () => {
   const { engine, worker, clock } = await createReadyBench();
   const ask = (tenant: string) => engine.text.detokenize([1], { tenant });
   /** So long that the engine may be asked as much again. */
@@ -121,7 +121,7 @@ test("questions beyond a bound are refused, one tenant's sooner than all togethe
   expect(await later).toBe("a");
 });
 
-test("a question that nobody waits for any more takes nobody's turn", async () => {
+test("an aborted query takes no turn", async () => {
   const { engine, worker } = await createReadyBench();
   const leaving = new AbortController();
   const first = [engine.text.detokenize([1]), engine.text.detokenize([2])];
@@ -137,7 +137,7 @@ test("a question that nobody waits for any more takes nobody's turn", async () =
   await expect(never).rejects.toThrow("gone before");
 });
 
-test("a death while a question was open proves nothing against the only request in hand", async () => {
+test("a death during a query proves nothing about the only request", async () => {
   const bench = await createReadyBench({ maxDeaths: 1 });
   const reading = read(bench.engine.generate(saying("alone")));
   await settle();

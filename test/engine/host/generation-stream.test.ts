@@ -11,7 +11,7 @@ function createBench() {
 const text = (value: string) => ({ done: false, value: { type: "text", choice: 0, text: value } });
 const END = { done: true, value: undefined };
 
-test("nothing starts before the first event is asked for", async () => {
+test("nothing starts before the first event is requested", async () => {
   const { onStart, iterator, writer } = createBench();
   expect(onStart).not.toHaveBeenCalled();
   const first = iterator.next();
@@ -56,7 +56,7 @@ test("a failure comes after the text that was written before it", async () => {
   expect(onClose).toHaveBeenCalledOnce();
 });
 
-test("an abort comes before the text that waits", async () => {
+test("an abort comes before unread text", async () => {
   const { onClose, writer, iterator } = createBench();
   const first = iterator.next();
   writer.text(0, "a");
@@ -87,7 +87,7 @@ test("leaving while an event is awaited frees everything at once", async () => {
   expect(await iterator.next()).toEqual(END);
 });
 
-test("several events asked for at once come in order", async () => {
+test("several events requested at once come in order", async () => {
   const { writer, iterator } = createBench();
   const asked = [iterator.next(), iterator.next(), iterator.next()];
   writer.text(0, "a");
@@ -96,7 +96,7 @@ test("several events asked for at once come in order", async () => {
   expect(await Promise.all(asked)).toEqual([text("a"), text("b"), END]);
 });
 
-test("the writer learns how much waits to be read", async () => {
+test("the writer learns how much text is unread", async () => {
   const { writer, iterator } = createBench();
   const first = iterator.next();
   expect(writer.text(0, "abc")).toBe(0);
@@ -107,7 +107,7 @@ test("the writer learns how much waits to be read", async () => {
   expect(writer.text(0, "g")).toBe(1);
 });
 
-test("log-probabilities come even where their text does not yet", async () => {
+test("log-probabilities come even without text", async () => {
   const { writer, iterator } = createBench();
   const first = iterator.next();
   const logprobs = [{ token: 1, bytes: [97], logprob: -1, top: [] }];

@@ -31,7 +31,7 @@ describe("an engine", () => {
     expect(states).toEqual(["loading", "ready"]);
   });
 
-  test("that is unloaded finishes what it has, and loads again for what comes meanwhile", async () => {
+  test("that is unloaded finishes its work, and loads again for work that arrives meanwhile", async () => {
     const bench = await createReadyBench();
     const states = statesOf(bench);
     const first = read(bench.engine.generate(saying("first")));
@@ -54,7 +54,7 @@ describe("an engine", () => {
     expect(states).toEqual(["unloading", "loading", "ready"]);
   });
 
-  test("that dies while it finishes goes on with that in the next process", async () => {
+  test("that dies while it finishes its work continues it in the next process", async () => {
     const bench = await createReadyBench();
     const reading = read(bench.engine.generate(saying("a")));
     await settle();
@@ -67,7 +67,7 @@ describe("an engine", () => {
     expect(reading.outcome).toBe("done");
   });
 
-  test("that is unloaded without a drain fails what it has, is gone, and comes back when asked", async () => {
+  test("that is unloaded without a drain fails its work, exits, and can be loaded again", async () => {
     const bench = await createReadyBench();
     const states = statesOf(bench);
     const reading = read(bench.engine.generate(saying("a")));
@@ -84,7 +84,7 @@ describe("an engine", () => {
     expect(states).toEqual(["unloading", "unloaded", "loading", "ready"]);
   });
 
-  test("that is unloaded while it loads tells so whoever waits for the load", async () => {
+  test("that is unloaded while it loads rejects the load", async () => {
     const bench = createBench();
     const load = bench.engine.load();
     load.catch(() => {});
@@ -94,7 +94,7 @@ describe("an engine", () => {
     expect(bench.clock.pending).toBe(0);
   });
 
-  test("that is loaded while it unloads is there again", async () => {
+  test("that is loaded while it unloads loads again", async () => {
     const bench = await createReadyBench();
     const unloaded = bench.engine.unload();
     const loaded = bench.engine.load();
@@ -104,7 +104,7 @@ describe("an engine", () => {
     await loaded;
   });
 
-  test("that nobody needs for a while is unloaded where the policy says so, and loads for the next request", async () => {
+  test("that was idle for a while is unloaded if the policy says so, and loads for the next request", async () => {
     const bench = await createReadyBench({ idleMs: 10_000 });
     const beat = () => {
       bench.clock.advance(9_000);
@@ -129,7 +129,7 @@ describe("an engine", () => {
     next.catch(() => {});
   });
 
-  test("that dies with nothing in hand is not restarted where it lives only while it is used", async () => {
+  test("that dies without work is not restarted if it runs only while it is used", async () => {
     const bench = await createReadyBench({ idleMs: 10_000 });
     bench.worker.die();
     expect(bench.engine.state).toBe("unloaded");
@@ -165,7 +165,7 @@ describe("an engine", () => {
     expect(late.outcome).toBe("done");
   });
 
-  test("tells of its states until nobody listens any more", async () => {
+  test("reports its states until the listener unsubscribes", async () => {
     const bench = createBench();
     const states: LifeState[] = [];
     const leave = bench.engine.onStateChange((state) => states.push(state));
@@ -218,7 +218,7 @@ const NEXT: Readonly<Record<LifeState, readonly LifeState[]>> = {
 
 const DEEDS = ["load", "unload", "abort", "request", "question", "loaded", "finish", "die", "wait", "beat"] as const;
 
-test("property: whatever happens, a life follows the diagram, and ends with nobody waiting and no timer", async () => {
+test("property: whatever happens, the states follow the diagram, and no request and no timer remain", async () => {
   const deeds = fc.array(fc.constantFrom(...DEEDS), { maxLength: 40 });
   await fc.assert(
     fc.asyncProperty(deeds, fc.constantFrom(undefined, 5_000), async (list, idleMs) => {

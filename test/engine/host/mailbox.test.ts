@@ -19,7 +19,7 @@ test("events come out in order, with the text that piled up joined", () => {
   expect(mailbox.unreadChars).toBe(0);
 });
 
-test("a reader that takes nothing costs one text for each choice, however their steps interleave", () => {
+test("a reader that takes nothing costs one text per choice, however the steps interleave", () => {
   const mailbox = createMailbox();
   for (let step = 0; step < 1_000; step += 1) for (const choice of [0, 1, 2]) mailbox.text(choice, "x");
   const taken = [mailbox.take(), mailbox.take(), mailbox.take(), mailbox.take()];
@@ -45,7 +45,7 @@ test("log-probabilities stay with their text, and count as unread", () => {
   expect(mailbox.unreadChars).toBe(0);
 });
 
-test("text given back after a clear is only what came later", () => {
+test("after a clear only later text is returned", () => {
   const mailbox = createMailbox();
   mailbox.text(0, "old");
   mailbox.clear();

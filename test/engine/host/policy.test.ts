@@ -6,7 +6,7 @@ test("the first restart is made at once, the next ones after a pause that double
   expect(delays).toEqual([0, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
 });
 
-test("what was given up is tried again after a minute, then after a pause that doubles up to ten minutes", () => {
+test("a failed engine is tried again after a minute, then after a pause that doubles up to ten minutes", () => {
   const delays = Array.from({ length: 6 }, (_, failures) => retryDelayMs(failures, DEFAULT_POLICY));
   expect(delays).toEqual([60_000, 120_000, 240_000, 480_000, 600_000, 600_000]);
 });

@@ -32,7 +32,7 @@ afterEach(async () => {
   await Promise.all(exits.splice(0));
 });
 
-test("a prepared worker loads for the first who forks one, and for no other", async () => {
+test("a prepared worker is used for the first fork only", async () => {
   const prepared = watch(prepareWorker(fixture));
   const [first, second] = [watch(forkWorker(fixture)), watch(forkWorker(fixture))];
   expect(first).toBe(prepared);

@@ -25,12 +25,12 @@ test("the second death makes a suspect; the third convicts, but only a request t
   expect(judge(7, false, policy)).toBe("suspect");
 });
 
-test("a policy of one death suspects at once, and convicts who was alone", () => {
+test("a policy of one death suspects at once, and convicts a request that was alone", () => {
   expect(judge(1, false, { maxDeaths: 1 })).toBe("suspect");
   expect(judge(1, true, { maxDeaths: 1 })).toBe("guilty");
 });
 
-test("all run when nobody is suspected, and the first suspect alone otherwise", () => {
+test("all requests run without a suspect, otherwise the first suspect alone", () => {
   const [a, b, c] = [inFlight(), inFlight({ suspect: true }), inFlight({ suspect: true })];
   expect(allowedToRun([a])).toEqual([a]);
   expect(allowedToRun([a, b, c])).toEqual([b]);
@@ -43,7 +43,7 @@ test("a trial goes some tokens past the death, twice as far after each further d
   expect(limits).toEqual([19, 27, 43]);
 });
 
-test("a sequence that would end within its trial just ends, and one that is no suspect has no trial", () => {
+test("a sequence that would end within its trial has no trial limit, and neither has one that is no suspect", () => {
   const near = inFlight({ suspect: true, deaths: 2, tokens: 10, maxTokens: 19 });
   const far = inFlight({ suspect: true, deaths: 2, tokens: 10, maxTokens: 20 });
   expect(trialTokens(at(near.sequences, 0), policy)).toBeUndefined();

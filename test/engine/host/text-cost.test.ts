@@ -3,7 +3,7 @@ import { costOf, costOfPrompt } from "../../../src/engine/host/text-cost.ts";
 
 const said = (content: string) => ({ type: "chat" as const, messages: [{ role: "user" as const, content }] });
 
-test("a text costs what it is long, tokens about what they are many, and their spelling more", () => {
+test("a text costs its length, tokens their number, and their spellings more", () => {
   const text = "x".repeat(1_000);
   expect(costOf({ type: "tokenize", text, addSpecial: false, parseSpecial: true })).toBe(1_000);
   expect(costOf({ type: "detokenize", tokens: [1, 2, 3] })).toBe(3);
@@ -11,7 +11,7 @@ test("a text costs what it is long, tokens about what they are many, and their s
   expect(costOfPrompt({ type: "infill", prefix: text, suffix: text }, [])).toBe(2_000);
 });
 
-test("a conversation costs what is in it: texts, calls, tools and arguments of the template, and each message a little", () => {
+test("a conversation costs its texts, calls, tools and template arguments, and a little for each message", () => {
   const short = costOfPrompt(said("hi"), []);
   expect(short).toBeLessThan(300);
   expect(costOfPrompt(said("x".repeat(5_000)), []) - short).toBe(4_998);
@@ -29,7 +29,7 @@ test("nesting of any depth is counted without a stack", () => {
   expect(costOfPrompt({ ...said("hi"), templateArguments: { deep } }, [])).toBeGreaterThan(200_000);
 });
 
-test("values that are not there are passed over, and hide nothing behind them", () => {
+test("undefined values are skipped, but not what follows them", () => {
   const given = { ...said("hi"), templateArguments: { a: undefined, b: "z".repeat(500), c: undefined } };
   expect(costOfPrompt(given, [])).toBeGreaterThan(500);
 });

@@ -35,7 +35,7 @@ function unsendable(content: string, templateArguments: Record<string, unknown> 
 }
 
 describe("a request that can't be handed to the engine's process", () => {
-  test.each(UNSENDABLE)("fails alone, and nothing is held for it: %#", async (templateArguments) => {
+  test.each(UNSENDABLE)("fails alone and holds nothing: %#", async (templateArguments) => {
     const { engine, worker } = await createReadyBench();
     const good = read(engine.generate(saying("good")));
     const bad = read(engine.generate(unsendable("bad", templateArguments)));
@@ -47,7 +47,7 @@ describe("a request that can't be handed to the engine's process", () => {
     expect(contentsOf(worker)).toEqual(["good"]);
   });
 
-  test("that waits for a worker fails when one has loaded, and those around it are sent", async () => {
+  test("that waits for a worker fails when one has loaded, and the other requests are sent", async () => {
     const bench = createBench();
     const { engine } = bench;
     const started = engine.start();
@@ -85,7 +85,7 @@ describe("a request that can't be handed to the engine's process", () => {
     expect(engine.counts).toEqual({ requests: 0, submissions: 0 });
   });
 
-  test("in any company and through any deaths, holds nothing and keeps nobody from an answer", async () => {
+  test("holds nothing and blocks no other request, whatever happens", async () => {
     const step = fc.constantFrom("good", "bad", "die");
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
@@ -119,7 +119,7 @@ describe("a request that can't be handed to the engine's process", () => {
 describe("a question that can't be handed to the engine's process", () => {
   const chat = { type: "chat" as const, messages: [], templateArguments: NO_VALUE };
 
-  test("takes nobody's place, however often it is asked", async () => {
+  test("occupies no place, however often it is sent", async () => {
     const { engine, worker } = await createReadyBench();
     for (let count = 0; count < 300; count += 1) {
       await expect(engine.text.applyTemplate(chat)).rejects.toBeInstanceOf(InvalidSamplingError);
@@ -170,7 +170,7 @@ test("an item that can't be handed to the process that makes embeddings fails it
 });
 
 describe("what a lifecycle's callback throws", () => {
-  test("is logged and ends nothing: another listener's mistake keeps nobody from the engine", async () => {
+  test("of a listener is logged and affects nothing else", async () => {
     const { logger, lines } = createLogSpy();
     const bench = createBench({}, logger);
     let told = 0;
@@ -187,7 +187,7 @@ describe("what a lifecycle's callback throws", () => {
     expect(lines).toContainEqual(expect.objectContaining({ level: 50, occasion: "state" }));
   });
 
-  test("concerns the request whose news it was, and no other of the same step", async () => {
+  test("affects only its own request, and no other of the same step", async () => {
     const { engine, worker } = await createReadyBench();
     const [first, second] = [read(engine.generate(saying("a"))), read(engine.generate(saying("b")))];
     await settle();
@@ -205,7 +205,7 @@ describe("what a lifecycle's callback throws", () => {
     expect(engine.counts).toEqual({ requests: 0, submissions: 0 });
   });
 
-  test("does not end the gateway when a timer set it off", async () => {
+  test("in a timer does not end the gateway", async () => {
     const { logger, lines } = createLogSpy();
     const bench = await createReadyBench({ restartDelayMs: 10 }, logger);
     const worker = bench.worker;

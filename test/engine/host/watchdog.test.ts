@@ -31,7 +31,7 @@ test("heartbeats do not lengthen the time to load", () => {
   expect(hung).toHaveLength(1);
 });
 
-test("a loaded worker that beats is left alone", () => {
+test("a loaded worker that sends heartbeats is not killed", () => {
   const { clock, hung, watchdog } = createBench();
   watchdog.loading();
   watchdog.loaded();
@@ -42,7 +42,7 @@ test("a loaded worker that beats is left alone", () => {
   expect(hung).toEqual([]);
 });
 
-test("a worker without a heartbeat for 15 s hangs, and that is said once", () => {
+test("a worker without a heartbeat for 15 s hangs, which is reported once", () => {
   const { clock, hung, watchdog } = createBench();
   watchdog.loaded();
   clock.advance(14_999);
@@ -51,7 +51,7 @@ test("a worker without a heartbeat for 15 s hangs, and that is said once", () =>
   expect(hung).toEqual(["the engine's process hung: it sent no heartbeat for 15 s"]);
 });
 
-test("a worker whose native call takes longer than 120 s hangs, though it beats", () => {
+test("a worker whose native call takes longer than 120 s hangs despite its heartbeats", () => {
   const { hung, watchdog } = createBench();
   watchdog.loaded();
   watchdog.heartbeat(120_000);
@@ -61,7 +61,7 @@ test("a worker whose native call takes longer than 120 s hangs, though it beats"
   expect(hung).toEqual(["the engine's process hung: one native call took longer than 120 s"]);
 });
 
-test("a host that slept itself does not blame the worker", () => {
+test("a host that was suspended does not kill the worker", () => {
   // On waking one overdue timer fires before the heartbeats in the channel are read.
   let now = 0;
   const due: (() => void)[] = [];
@@ -81,7 +81,7 @@ test("a host that slept itself does not blame the worker", () => {
   expect(hung).toEqual([]);
 });
 
-test("a worker that is to exit by itself has the grace time for it", () => {
+test("a worker that must exit by itself has the grace time", () => {
   const { clock, hung, watchdog } = createBench();
   watchdog.loading();
   watchdog.exiting();
@@ -91,7 +91,7 @@ test("a worker that is to exit by itself has the grace time for it", () => {
   expect(hung).toEqual(["the engine's process did not exit by itself"]);
 });
 
-test("a stopped watchdog leaves no timer and hears nothing", () => {
+test("a stopped watchdog has no timer and ignores heartbeats", () => {
   const { clock, hung, watchdog } = createBench();
   watchdog.loading();
   watchdog.loaded();

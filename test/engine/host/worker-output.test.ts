@@ -14,7 +14,7 @@ async function linesOf(...chunks: readonly (string | Buffer)[]) {
   return { seen, kept: output.lastLines() };
 }
 
-test("lines are put together however the chunks are cut, and the unended last one counts", async () => {
+test("lines are joined however the chunks are cut, including an unfinished last one", async () => {
   const { seen } = await linesOf("load", "ing\nGGML_", "ASSERT\r\n\n", "bye");
   expect(seen).toEqual(["loading", "GGML_ASSERT", "bye"]);
 });
@@ -32,14 +32,14 @@ test("the last 20 lines are kept", async () => {
   expect(kept.at(-1)).toBe("line 49");
 });
 
-test("what is kept is bounded when a worker prints without ever ending its line", async () => {
+test("memory is bounded when a worker never ends its line", async () => {
   const { seen, kept } = await linesOf(...Array.from({ length: 100 }, () => "x".repeat(700)), `${"y".repeat(2_500)}\n`);
   expect(Math.max(...seen.map((line) => line.length))).toBeLessThanOrEqual(1_000);
   expect(seen.join("")).toHaveLength(72_500);
   expect(kept.join("").length).toBeLessThanOrEqual(20_000);
 });
 
-test("a line that has not ended is among the last ones", async () => {
+test("an unfinished line is among the last ones", async () => {
   const output = createWorkerOutput(() => {});
   const stream = new PassThrough();
   output.follow(stream);

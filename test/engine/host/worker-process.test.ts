@@ -26,7 +26,7 @@ function open(child: FakeWorker | Error) {
   return { clock, lines, messages, deaths, worker };
 }
 
-test("messages that arrive after the exit are still heard, and the death is told after the last", () => {
+test("messages that arrive after the exit are still handled, and the death is reported after the last one", () => {
   const child = new FakeWorker();
   const { messages, deaths } = open(child);
   child.emit("exit", null, "SIGSEGV");
@@ -39,7 +39,7 @@ test("messages that arrive after the exit are still heard, and the death is told
   expect(messages).toHaveLength(1);
 });
 
-test("a process that is gone counts as dead though another one holds its output open", () => {
+test("a process that has exited counts as dead although another one holds its output open", () => {
   const child = new FakeWorker();
   const { clock, deaths } = open(child);
   child.emit("disconnect");
@@ -66,7 +66,7 @@ test("the last lines of its output come with the death and go to the log", async
   ]);
 });
 
-test("a spawn that throws is a death that says why", async () => {
+test("a spawn that throws is a death with a reason", async () => {
   const { deaths, worker } = open(new Error("EAGAIN"));
   expect(deaths).toEqual([]);
   worker.send({ type: "cancel", id: 1 });
@@ -78,7 +78,7 @@ test("a spawn that throws is a death that says why", async () => {
   ]);
 });
 
-test("a process that never came to be is a death that says why", () => {
+test("a process that could not be started is a death with a reason", () => {
   class Unborn extends FakeWorker {
     override readonly pid = undefined;
   }
@@ -89,14 +89,14 @@ test("a process that never came to be is a death that says why", () => {
   expect(deaths).toMatchObject([{ reason: "the engine's process could not be started: spawn ENOENT" }]);
 });
 
-test("an error event of a living process is no death and is not thrown", () => {
+test("an error event of a running process is no death and is not thrown", () => {
   const child = new FakeWorker();
   const { deaths } = open(child);
   child.emit("error", new Error("write EPIPE"));
   expect(deaths).toEqual([]);
 });
 
-test("a message outside the contract ends the worker, and the death names the field", async () => {
+test("an invalid message ends the worker, and the death names the field", async () => {
   const child = new FakeWorker();
   const { deaths, messages } = open(child);
   child.emit("message", { type: "step", updates: "all" });
@@ -108,7 +108,7 @@ test("a message outside the contract ends the worker, and the death names the fi
   });
 });
 
-test("a worker that is asked to end and does not is killed after the grace time", () => {
+test("a worker that doesn't exit when asked is killed after the grace time", () => {
   const child = new FakeWorker();
   child.obedient = false;
   const { clock, worker } = open(child);
@@ -120,7 +120,7 @@ test("a worker that is asked to end and does not is killed after the grace time"
   expect(child.killedWith).toEqual(["SIGKILL"]);
 });
 
-test("a worker that closes its channel and lives on is killed after the grace time", () => {
+test("a worker that closes its channel without exiting is killed after the grace time", () => {
   const child = new FakeWorker();
   child.obedient = false;
   const { clock } = open(child);
@@ -129,7 +129,7 @@ test("a worker that closes its channel and lives on is killed after the grace ti
   expect(child.killedWith).toEqual(["SIGKILL"]);
 });
 
-test("the first reason for a kill is the one that is told", async () => {
+test("a death reports the first reason for a kill", async () => {
   const child = new FakeWorker();
   const { deaths, worker } = open(child);
   worker.kill("it hung");

@@ -46,19 +46,19 @@ const find = (fields: object, stopTokenIds?: readonly number[]) =>
 const idsOf = (...spellings: string[]) => spellings.map((spelling) => SPELLINGS.indexOf(spelling));
 
 describe("the bans of a request", () => {
-  test("are none where it asks for none", () => {
+  test("are none if it requests none", () => {
     expect(find({})).toBeUndefined();
   });
 
-  test("are the ends of an answer for as long as it is too short, the client's own included", () => {
+  test("are the end tokens, the client's own included, until the output has its minimum length", () => {
     expect(find({ minTokens: 3 }, [5])).toMatchObject({ always: [], early: [END, 5] });
   });
 
-  test("are the model's ends for ever where it can't end", () => {
+  test("are always the model's end tokens with `ignoresEnd`", () => {
     expect(find({ ignoresEnd: true })).toMatchObject({ always: [END], early: [] });
   });
 
-  test("are all other tokens where only some are allowed", () => {
+  test("are all other tokens if only some are allowed", () => {
     const { always } = find({ allowedTokenIds: [2, 4] }) ?? {};
     expect(always).toEqual(SPELLINGS.map((_, token) => token).filter((token) => token !== 2 && token !== 4));
   });
@@ -71,17 +71,17 @@ describe("a bad word", () => {
     return words?.endsWord(tokens.slice(0, -1), tokens.at(-1) ?? 0);
   };
 
-  test("is banned as the tokens that it has, alone and after a space", () => {
+  test("is banned in its usual tokenization, alone and after a space", () => {
     expect(words?.next([])).toEqual(idsOf("Paris", " Paris"));
   });
 
-  test("is found in whatever pieces it is written", () => {
+  test("is found in any tokenization", () => {
     expect(endsWord(" the", " Paris")).toBe(true);
     expect(endsWord(" the", " Par", "is")).toBe(true);
     expect(endsWord("Paris")).toBe(true);
   });
 
-  test("is not found in a longer word, nor before it is whole, nor again in what follows it", () => {
+  test("is not found in a longer word, before it is complete, or again in later text", () => {
     const cat = find({ badWords: ["cat"] })?.words;
     expect(cat?.endsWord([], SPELLINGS.indexOf(" category"))).toBe(false);
     expect(cat?.endsWord([], SPELLINGS.indexOf(" cat"))).toBe(true);
@@ -90,7 +90,7 @@ describe("a bad word", () => {
     expect(endsWord(" Paris", "!")).toBe(false);
   });
 
-  test("of several tokens is banned at its last one, and only after the others", () => {
+  test("with several tokens is banned at the last one, only after the others", () => {
     const two = find({ badWords: [" Paris!"] })?.words;
     const [paris = 0, bang = 0] = idsOf(" Paris", "!");
     expect(two?.next([])).toEqual([]);

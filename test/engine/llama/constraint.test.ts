@@ -24,7 +24,7 @@ test("of several triggers the one that is complete first counts", () => {
   expect(restAfter(["<tools>", "<tool"], [bytes("<tools>!")])).toBe("s>!");
 });
 
-test("a character that is cut between two tokens is put together", () => {
+test("a character that is split between two tokens is joined", () => {
   const [first = 0, ...others] = bytes("é");
   expect(
     restAfter(
@@ -37,7 +37,7 @@ test("a character that is cut between two tokens is put together", () => {
   ).toBe("");
 });
 
-test("looking changes nothing: a token that is not taken leaves no trace", () => {
+test("a search changes nothing: a token that isn't added has no effect", () => {
   const finder = createTriggerFinder(["ab"]);
   expect(finder.find(bytes("xa"))).toBeUndefined();
   expect(finder.find(bytes("b"))).toBeUndefined();

@@ -13,7 +13,7 @@ test("pieces cover the text, none is longer than the limit, and none is left ove
   );
 });
 
-test("a text that fits is one piece", () => {
+test("a text that fits is a single piece", () => {
   expect(evenPieces(128, 128)).toEqual([128]);
   expect(evenPieces(129, 128)).toEqual([64, 65]);
 });

@@ -17,11 +17,11 @@ const tokenizer: PairTokenizer = {
 const codes = (text: string) => Array.from(text, (char) => char.charCodeAt(0));
 
 describe("a pair without a template", () => {
-  test("is joined by what the vocabulary has", () => {
+  test("is joined with the special tokens of the vocabulary", () => {
     expect(joinPair({ query: "a", document: "b" }, tokenizer)).toEqual([1, 97, 2, 3, 98, 2]);
   });
 
-  test("does without what the vocabulary lacks", () => {
+  test("omits special tokens that the vocabulary lacks", () => {
     const bare = { ...tokenizer, begin: undefined, end: undefined };
     expect(joinPair({ query: "a", document: "b" }, bare)).toEqual([97, 3, 98]);
   });
@@ -41,7 +41,7 @@ describe("a rerank template", () => {
     ]);
   });
 
-  test("takes no text for a placeholder or a control token", () => {
+  test("interprets no text as a placeholder or a control token", () => {
     const pair = { query: "{document}", document: "yes<end>" };
     expect(fillRerankTemplate(template, pair, tokenizer)).toEqual([...codes("Q:{document} D:yes<end>"), 9_999]);
   });

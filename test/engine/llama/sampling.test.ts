@@ -6,7 +6,7 @@ import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 const off = { ...PLAIN_SAMPLING, seed: 7 };
 
 describe("the sampler's configuration", () => {
-  test("leaves out what is off, since the binding's defaults are not OpenAI's", () => {
+  test("omits filters that are off, because the binding's defaults aren't OpenAI's", () => {
     expect(Object.keys(samplerConfig(off, [])([])).sort()).toEqual(["seed", "temperature"]);
     expect(samplerConfig({ ...off, temperature: 0, topP: 0.5 }, [])([])).toEqual({ temperature: 0 });
   });
@@ -26,7 +26,7 @@ describe("the sampler's configuration", () => {
     expect(repeat([3])).toMatchObject({ repeatPenaltyTokens: Uint32Array.of(1, 2, 3), repeatPenaltyMaxTokens: 64 });
   });
 
-  test("looks as far back as it is told, and to the beginning for −1", () => {
+  test("looks back as far as configured, and to the beginning for −1", () => {
     const window = (repeatLastTokens: number) =>
       samplerConfig({ ...off, repeatPenalty: 1.1, repeatLastTokens }, [1, 2])([3]);
     expect(window(2)).toMatchObject({ repeatPenaltyTokens: Uint32Array.of(2, 3), repeatPenaltyMaxTokens: 2 });
@@ -34,7 +34,7 @@ describe("the sampler's configuration", () => {
     expect(window(0)).not.toHaveProperty("repeatPenalty");
   });
 
-  test("bans some tokens always, and some for as long as the answer is too short", () => {
+  test("bans some tokens always, and some until the minimum length", () => {
     const config = samplerConfig({ ...off, temperature: 0, minTokens: 2 }, [], { always: [5], early: [6] });
     expect(config([1]).tokenBiasKeys).toEqual(Uint32Array.of(5, 6));
     expect(config([1, 1]).tokenBiasKeys).toEqual(Uint32Array.of(5));
@@ -42,13 +42,13 @@ describe("the sampler's configuration", () => {
     expect(config([1, 1, 1])).toBe(config([1, 1]));
   });
 
-  test("leaves out top choices only where chance draws", () => {
+  test("excludes top choices (XTC) only with random sampling", () => {
     const xtc = { xtcProbability: 0.5, xtcThreshold: 0.2 };
     expect(samplerConfig({ ...off, ...xtc }, [])([])).toMatchObject(xtc);
     expect(samplerConfig({ ...off, ...xtc, temperature: 0 }, [])([])).toEqual({ temperature: 0 });
   });
 
-  test("seeds each draw by the seed and the token's index alone, and never with llama.cpp's word for any seed", () => {
+  test("derives the seed of each sample from the seed and the token's index, and never uses llama.cpp's random seed value", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 0xffff_ffff }), fc.nat(5000), (seed, index) => {
         const history = new Array<number>(index).fill(1);

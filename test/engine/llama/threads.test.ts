@@ -43,13 +43,13 @@ const share = (calls: { threads: number }[], threads: number) =>
   calls.filter((call) => call.threads === threads).length / calls.length;
 
 describe("the thread tuner", () => {
-  test("gives large calls all threads and small ones fewer where that is faster", () => {
+  test("gives large calls all threads, and small ones fewer if that is faster", () => {
     const { run } = createMachine(2);
     expect(share(run(300, 100), 2)).toBeGreaterThan(0.95);
     expect(share(run(300, 4, 3), 1)).toBeGreaterThan(0.95);
   });
 
-  test("retreats after one call that another program held up", () => {
+  test("retreats after one call that another program delayed", () => {
     const { machine, run } = createMachine(2);
     run(100, 20);
     machine.busyCores = 1;
@@ -76,7 +76,7 @@ describe("the thread tuner", () => {
     expect(share(run(300, 20), 2)).toBeGreaterThan(0.9);
   });
 
-  test("comes back as soon as it tries, where all threads were slow for a while, though never held up", () => {
+  test("comes back at the next try if all threads were slow for a while without delays", () => {
     const { tuner, spend } = createIdleMachine();
     const run = (calls: number, msOf: (threads: number) => number) =>
       Array.from({ length: calls }, () => {
@@ -93,7 +93,7 @@ describe("the thread tuner", () => {
     expect(share(run(100, undisturbed), 2)).toBeGreaterThan(0.9);
   });
 
-  test("finds out by itself where the other program was there first", () => {
+  test("detects another program that was running before", () => {
     const { machine, run } = createMachine(2);
     machine.busyCores = 1;
     const calls = run(1000, 20);

@@ -31,19 +31,19 @@ describe("a token's bytes", () => {
     true,
   );
 
-  test("are its text's where that is whole, with a leading space that a vocabulary drops at the start", () => {
+  test("are those of its text if that is complete, with a leading space that a vocabulary drops at the start", () => {
     expect(byteLevel.bytesOf(1)).toEqual(text(" hi"));
     expect(pieces.bytesOf(1)).toEqual(text(" hi"));
     expect(byteLevel.bytesOf(4)).toEqual(text("<|end|>"));
   });
 
-  test("are read from its spelling where it is part of a character", () => {
+  test("are read from its spelling if it is part of a character", () => {
     expect(byteLevel.bytesOf(2)).toEqual([0xe2, 0x82]);
     expect(byteLevel.bytesOf(3)).toEqual([0xac]);
     expect(pieces.bytesOf(2)).toEqual([0xe2]);
   });
 
-  test("find a token for a single byte, where there is one", () => {
+  test("find the token of a single byte, if there is one", () => {
     const inByteLevel = createByteTokens(byteLevel.spellings, byteLevel.bytesOf);
     const inPieces = createByteTokens(pieces.spellings, pieces.bytesOf);
     expect([inByteLevel(97), inByteLevel(0xac), inByteLevel(98)]).toEqual([0, 3, undefined]);

@@ -6,7 +6,7 @@ const user: Message = { role: "user", content: "hi" };
 const call = { id: "call_1", name: "add", arguments: '{"a":1}' };
 
 describe("a chat template's variables", () => {
-  test("are in Hugging Face's names and forms, and hold nothing that was not said", () => {
+  test("have Hugging Face's names and forms, and nothing that the request lacks", () => {
     const assistant: Message = { role: "assistant", content: "", reasoning: "hm", toolCalls: [call] };
     const tool: Message = { role: "tool", content: "2", toolCallId: "call_1", name: "add" };
     expect(chatVariables({ type: "chat", messages: [user, assistant, tool] }, [])).toEqual({
@@ -46,7 +46,7 @@ describe("a chat template's variables", () => {
     });
   });
 
-  test("take the request's own beside these, never in their place", () => {
+  test("include the request's own, which can't replace these", () => {
     const templateArguments = { enable_thinking: false, messages: "forged", add_generation_prompt: "forged" };
     expect(chatVariables({ type: "chat", messages: [user], templateArguments, continueFinal: true }, [])).toEqual({
       enable_thinking: false,

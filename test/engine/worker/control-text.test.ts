@@ -19,7 +19,7 @@ describe("finding control tokens in a text", () => {
     expect(createControlFinder([]).split("<|end|>")).toBeUndefined();
   });
 
-  test("property: what it leaves can make no control token, whatever stands beside it", () => {
+  test("property: the other parts can't produce a control token, whatever the adjacent text", () => {
     const hostile = fc.string({ unit: fc.constantFrom("<|", "|>", "<", ">", "end", "start", "[A]", "[B]", "/s", "x") });
     fc.assert(
       fc.property(hostile, hostile, hostile, (before, text, after) => {
@@ -42,7 +42,7 @@ describe("finding control tokens in a text", () => {
 });
 
 describe("a disguise", () => {
-  test("passes values through a template and finds in the result what it hid", () => {
+  test("passes values through a template and restores the hidden parts in the result", () => {
     const disguise = createDisguise(finder);
     const { list, deep } = disguise.hideAll({
       list: ["plain", 3, null, true],
@@ -82,7 +82,7 @@ describe("a disguise", () => {
 describe("the place where a long text may be cut", () => {
   const tokens = createControlFinder(["<|a|>", "<|b|>", "<|", "x<|c", "xx"], ["  ", "|d|"]);
 
-  test("is behind a control token, at or after the wanted place", () => {
+  test("is after a control token, at or after the requested position", () => {
     const finder = createControlFinder(["<|a|>", "<|b|>"]);
     expect(finder.cutAfter("12<|a|>345<|b|>6", 0)).toBe(7);
     expect(finder.cutAfter("12<|a|>345<|b|>6", 3)).toBe(15);
@@ -91,11 +91,11 @@ describe("the place where a long text may be cut", () => {
     expect(createControlFinder([]).cutAfter("<|a|>", 0)).toBeUndefined();
   });
 
-  test("is never before a space, which a token may take along", () => {
+  test("is never before a space, which a token may include", () => {
     expect(createControlFinder(["<|a|>"]).cutAfter("<|a|> <|a|>\n<|a|>z", 0)).toBe(17);
   });
 
-  test("is never behind a spelling that another one may overlap", () => {
+  test("is never after a spelling that another one may overlap", () => {
     expect(tokens.cutAfter("<|a|>z", 0)).toBeUndefined();
     expect(tokens.cutAfter("xxz", 0)).toBeUndefined();
     expect(createControlFinder(["<end>"], ["d>."]).cutAfter("<end>z", 0)).toBeUndefined();

@@ -54,7 +54,7 @@ function render(messages: readonly Message[], fault: Parameters<typeof strict>[0
 }
 
 describe("a conversation that a template refuses as it is", () => {
-  test("has neighbours of one role merged", () => {
+  test("has adjacent messages of the same role merged", () => {
     const messages = [
       say("system", "s"),
       say("user", "a"),
@@ -66,7 +66,7 @@ describe("a conversation that a template refuses as it is", () => {
     expect(render(messages, alternating)).toBe("system: s|user: a\n\nb|assistant: c\n\nd|user: e");
   });
 
-  test("has a late system message in the user's, at its place", () => {
+  test("has a later system message as a user's, at the same position", () => {
     const messages = [
       say("system", "s"),
       say("user", "a"),
@@ -80,18 +80,18 @@ describe("a conversation that a template refuses as it is", () => {
     expect(render(messages, systemFirst)).toBe(expected);
   });
 
-  test("has its system text before what the user says, where there is no such role", () => {
+  test("has its system text in the first user message if the template has no system role", () => {
     const messages = [say("system", "s"), say("user", "a"), say("assistant", "b"), say("system", "t")];
     expect(render(messages, withoutSystem)).toBe("user: s\n\na|assistant: b|user: t");
     expect(render([say("system", "s")], withoutSystem)).toBe("user: s");
   });
 
-  test("has what the user says after a result in the result", () => {
+  test("has a user message after a tool result in that result", () => {
     const messages = [say("user", "a"), calls, say("tool", "r"), say("user", "b"), say("assistant", "c")];
     expect(render(messages, alternating)).toBe("user: a|assistant: |tool: r\n\nb|assistant: c");
   });
 
-  test("begins with the user where the assistant spoke first", () => {
+  test("begins with the user if the assistant's message came first", () => {
     expect(render([say("system", "s"), say("assistant", "a"), say("user", "b")], alternating)).toBe(
       "system: s|user: |assistant: a|user: b",
     );
@@ -102,19 +102,19 @@ describe("a conversation that a template refuses as it is", () => {
     expect(render(messages, alternating, true)).toBe("user: a\n\nb|assistant: One, t");
   });
 
-  test("stays as it is where the template takes it, and is rendered once", () => {
+  test("is unchanged if the template accepts it, and is rendered once", () => {
     const { template, asked } = strict(() => undefined);
     const messages = [say("user", "a"), say("user", "b"), say("system", "c")];
     expect(renderConversation({ type: "chat", messages }, [], template)).toBe("user: a|user: b|system: c");
     expect(asked).toEqual([3]);
   });
 
-  test("is refused in the words for it as it is, where no form is taken", () => {
+  test("is refused with the error for the original if every form is refused", () => {
     const messages = [say("user", "a"), say("system", "b")];
     expect(() => render(messages, (given) => `not these ${given.length}`)).toThrow("not these 2");
   });
 
-  test("keeps every word and its order, in forms that end up alternating", () => {
+  test("keeps every word and its order, in forms that finally alternate", () => {
     const message = fc.record({
       role: fc.constantFrom<MessageRole>("system", "user", "assistant"),
       content: fc.stringMatching(/^[a-z]{1,5}$/),

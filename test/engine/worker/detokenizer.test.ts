@@ -16,7 +16,7 @@ function cutAt(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
 }
 
 describe("the detokenizer", () => {
-  test("gives the whole text in whole characters, wherever the tokens cut it", () => {
+  test("returns the whole text in whole characters, wherever the tokens split it", () => {
     const text = fc.string({
       maxLength: 30,
       unit: fc.oneof(
@@ -44,7 +44,7 @@ describe("the detokenizer", () => {
     expect(parts.join("")).toMatch(/^\uFFFD+ok$/);
   });
 
-  test("leaves out a character that was never completed at the end", () => {
+  test("omits an incomplete character at the end", () => {
     const whole = Buffer.from("🙂世é");
     for (let length = 0; length <= whole.length; length++) {
       const pieces = Array.from(whole.subarray(0, length), (byte) => Uint8Array.of(byte));
@@ -55,14 +55,14 @@ describe("the detokenizer", () => {
     }
   });
 
-  test("shows a U+FFFD at the end that the model wrote, and bytes that can't become a character", () => {
+  test("keeps a U+FFFD at the end that the model generated, and invalid bytes", () => {
     for (const bytes of [Buffer.from("a\uFFFD"), Uint8Array.of(0x61, 0x80), Uint8Array.of(0x61, 0xff)]) {
       const detokenizer = detokenizerOf([bytes]);
       expect(detokenizer.push(0) + detokenizer.flush()).toBe("a\uFFFD");
     }
   });
 
-  test("keeps the leading space of a word where the vocabulary drops it at the beginning of a text", () => {
+  test("keeps the leading space of a word although the vocabulary drops it at the beginning of a text", () => {
     const words = [" Once", " upon", " a"];
     const detokenizer = createDetokenizer(
       (tokens) =>

@@ -55,22 +55,22 @@ const spelled = template((turns) => turns.map(({ role, content }) => `<|begin|>$
 const SYSTEM = "You are helpful and brief.";
 
 describe("the boundary between a system text and the first message", () => {
-  test("reaches from the control token that ends the one to the last one that begins the other", () => {
+  test("reaches from the control token that ends one message to the last one that begins the next", () => {
     const control = tokenizer.tokenize("<|end|>\n<|begin|>user<|role|>", true);
     expect(findBoundary(chatml, tokenizer)).toEqual({ control, text: [] });
   });
 
-  test("goes on with the text between that one and the message", () => {
+  test("includes the text between the last control token and the message", () => {
     const control = tokenizer.tokenize("<|end|>\n<|begin|>", true);
     expect(findBoundary(spelled, tokenizer)).toEqual({ control, text: tokenizer.tokenize("user\n", false) });
   });
 
-  test("is none where the template puts nothing but text there", () => {
+  test("is none if the template writes only text there", () => {
     const plain = template((turns) => turns.map(({ content }) => content).join("\n\n"));
     expect(findBoundary(plain, tokenizer)).toBeUndefined();
   });
 
-  test("is none where the template takes no system text, or leaves it out", () => {
+  test("is none if the template refuses or omits system texts", () => {
     const refusing = template(() => {
       throw new Error("System role not supported");
     });
@@ -84,7 +84,7 @@ describe("a prompt's head", () => {
   const boundary = findBoundary(chatml, tokenizer);
   const render = (...turns: Turn[]) => tokenizer.tokenize(chatml.render({ messages: turns }), true);
 
-  test("is all that prompts with one system text and different questions have in common", () => {
+  test("is what prompts with the same system text and different messages have in common", () => {
     const [one, two] = ["Why?", "Where to?"].map((content) =>
       render({ role: "system", content: SYSTEM }, { role: "user", content }),
     );
@@ -117,7 +117,7 @@ describe("a prompt's head", () => {
     expect(headTokensOf(prompt.slice(0, head + 1), boundary)).toBe(head);
   });
 
-  test("is none where the prompt has no boundary, where it is very short, and where the template has none", () => {
+  test("is none without a boundary in the prompt or the template, or if it is very short", () => {
     const prompt = render({ role: "system", content: "Hi" }, { role: "user", content: "Why?" });
     expect(headTokensOf(tokenizer.tokenize("Once upon a time there was", true), boundary)).toBe(0);
     expect(

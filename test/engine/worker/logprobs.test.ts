@@ -6,7 +6,7 @@ const of = (token: number) => ({ token, bytes: [], logprob: -token, top: [] });
 const tokensOf = (logprobs: readonly { token: number }[]) => logprobs.map(({ token }) => token);
 
 describe("log-probabilities that wait for their text", () => {
-  test("come when the last character of their token is shown", () => {
+  test("come when the last character of their token is sent", () => {
     const held = createHeldLogprobs();
     held.push(of(1), 3);
     expect(held.show(2)).toEqual([]);
@@ -21,7 +21,7 @@ describe("log-probabilities that wait for their text", () => {
     expect(tokensOf(held.show(1))).toEqual([1, 2]);
   });
 
-  test("are dropped for a stop string, but not for the token that it begins in the middle of", () => {
+  test("are dropped for a stop string, except for a token in whose middle it begins", () => {
     const held = createHeldLogprobs();
     held.push(of(1), 4);
     held.push(of(2), 4);
@@ -31,7 +31,7 @@ describe("log-probabilities that wait for their text", () => {
     expect(held.flush()).toEqual([]);
   });
 
-  test("come whole at the end, a character that was never completed included", () => {
+  test("come completely at the end, including those of an incomplete character", () => {
     const held = createHeldLogprobs();
     held.push(of(1), 2);
     held.push(of(2), 0);
