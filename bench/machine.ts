@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
 
-/** Where figures come from: nobody can compare them without. */
+/** The machine of a run, which is needed to compare figures. */
 export type Machine = {
   readonly processor: string;
   readonly physicalCores: number;

@@ -1,6 +1,6 @@
 /**
- * `npm run clients -- codex aider`: starts a gateway of its own and lets the clients' scripts try it, one after the other; all of them
- * where none is named. Prints a line of JSON for each thing that was tried, and at the end a row for each client for `docs/clients.md`.
+ * `npm run clients -- codex aider`: starts a gateway and runs the scripts of these clients (by default of all) one after the other. Prints a
+ * line of JSON for each trial, and finally a row of `docs/clients.md` for each client.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,8 +19,8 @@ const KEY = "sk-sluice-clients-trial";
 const CLIENT_WITHIN_MS = 45 * 60_000;
 
 /**
- * A small model seldom ends its answer, and says little that is worth reading. This ends it with its first sentence; agents whose
- * answer is cut by its length go on and on, or call it an error.
+ * Ends answers after the first sentence. A small model seldom ends its answer by itself, and agents repeat requests whose answer was cut by
+ * its length, or report an error.
  */
 const PRESET = `
 id: brief
@@ -76,7 +76,7 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Runs one client's script, and passes on what it prints. */
+/** Runs one client's script and forwards its output. */
 async function runScript(name: string, url: string, model: string): Promise<readonly ThingResult[]> {
   const args = [
     ...[join(FOLDER, `${name}.ts`), "--url", url, "--key", KEY, "--model", "preset/brief", "--calling-model", model],

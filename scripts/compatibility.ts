@@ -1,4 +1,4 @@
-/** Writes docs/compatibility.md anew. A test fails as long as what is committed differs. */
+/** Generates docs/compatibility.md. A test fails if the committed file differs. */
 import { writeFileSync } from "node:fs";
 import { endpoints } from "./compatibility/endpoints/index.ts";
 import { renderPage } from "./compatibility/table.ts";

@@ -1,5 +1,5 @@
 /**
- * Writes anew what transformers renders from the families' templates, for `test/integration/templates.test.ts`. Needs Python 3 with
+ * Records what transformers renders from the templates of model families, for `test/integration/templates.test.ts`. Needs Python 3 with
  * venv and pip, and the default model. Run it when llama.cpp's release brings another template, and read the difference.
  */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";

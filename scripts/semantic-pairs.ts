@@ -1,4 +1,4 @@
-// Tells how the semantic cache of a running gateway does on pairs of requests: npm run semantic -- FILE PRESET [URL]
+// Measures the semantic cache of a running gateway with pairs of requests: npm run semantic -- FILE PRESET [URL]
 // The file is YAML as test/fixtures/semantic/tuned.yaml: `differ` and `same`, each with pairs by kind. The preset must have `cache.semantic`.
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
@@ -19,7 +19,7 @@ const wrong = await tell("differ", differ);
 await tell("same", same);
 process.exitCode = wrong === 0 ? 0 : 1;
 
-/** Prints a table, and returns how many pairs got the same answer. */
+/** Prints a table. Returns how many pairs got the same answer. */
 async function tell(title: string, pairs: PairKinds): Promise<number> {
   const { kinds, hitMs, missMs } = await measurePairs(ask, pairs);
   const sum = (of: "pairs" | "hits") => kinds.reduce((total, kind) => total + kind[of], 0);

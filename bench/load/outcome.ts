@@ -15,7 +15,7 @@ export type Outcome = {
   readonly endedMs: number;
   /**
    * From the request that was let in until the first text. Of one that gave up without any it is how long it had waited, so that
-   * a server doesn't look quick because nobody stayed. Undefined for refused and failed ones.
+   * a server doesn't look fast because its clients gave up. Undefined for refused and failed ones.
    */
   readonly ttftMs?: number;
   /** Of an answer's own gaps. */

@@ -35,7 +35,7 @@ export async function startProcess({ command, args, env, logFile }: ProcessSpec)
   const log = openSync(logFile, "a");
   const child = spawn(command, args, {
     stdio: ["ignore", log, log],
-    // Settings that somebody keeps for everyday use, in the environment or in the folder, are not what is measured.
+    // The user's own settings, in the environment or in the folder, must not affect the measurement.
     env: { ...withoutSettings(process.env), ...env },
     cwd: dirname(logFile),
   });

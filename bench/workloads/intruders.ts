@@ -7,7 +7,7 @@ import { observe } from "./intruders/measure.ts";
 import { openSession } from "./session.ts";
 import type { Bench, Workload } from "./workload.ts";
 
-/** 6,400 tokens have to fit, and a stream that doesn't end while somebody watches. */
+/** Holds 6,400 tokens, and a stream that doesn't end during the measurement. */
 const SERVERS = { slots: 4, contextTokens: 8192 };
 const WINDOW_MS = 8_000;
 const QUICK_WINDOW_MS = 3_000;
@@ -49,7 +49,7 @@ export const intruders: Workload = {
   ],
 };
 
-/** Those that were asked for. Throws where a name is nobody's. */
+/** The requested intruders. Throws for an unknown name. */
 function choose({ shared, lexicon, only, runSeed }: Bench): readonly Intruder[] {
   const writer = createWriter(lexicon, runSeed);
   const all = makeIntruders({ model: shared.modelId, passage: (tokens) => writer.passage(tokens) });

@@ -79,7 +79,7 @@ async function withServer<T>(bed: Bed, use: (server: Server) => Promise<T>, env:
   }
 }
 
-/** Asks the server; throws with its words where it refuses. */
+/** Sends a request to the server. Throws its error message if it refuses. */
 async function call<T>(
   url: string,
   token: string | undefined,
@@ -126,7 +126,7 @@ function answerOf(server: Server, chatId: string): Promise<Message> {
   });
 }
 
-/** Looks again and again until there is something. */
+/** Polls until there is a result. */
 async function until<T>(withinMs: number, what: string, look: () => Promise<T | undefined>): Promise<T> {
   const endMs = performance.now() + withinMs;
   while (performance.now() < endMs) {

@@ -2,21 +2,21 @@ import type { z } from "zod";
 import type { Operation } from "../../src/http/openapi/operation.ts";
 import type { Refusal } from "../../src/protocols/refusals.ts";
 
-/** A request that shows what becomes of something which is no field of its own, such as a kind of part in a message. */
+/** A request that shows how Sluice handles something that isn't a field, such as a type of content part. */
 export type Sample = {
-  /** What it shows, as the table has it; backticks included. */
+  /** The name in the table, including backticks. */
   readonly what: string;
-  /** Laid over the endpoint's least body. */
+  /** Merged into the endpoint's minimal body. */
   readonly body: Readonly<Record<string, unknown>>;
 };
 
-/** An endpoint, as the table tells of it. */
+/** An endpoint of the table. */
 export type Endpoint<S extends z.ZodObject = z.ZodObject> = {
   /** The route that it describes. */
   readonly operation: Operation;
-  /** What decodes the request's body. Its fields are supported, but for `hints`. */
+  /** The schema of the request's body. Its fields are supported, except for `hints`. */
   readonly schema: S;
-  /** Fields that are known and refused, at least with some values. */
+  /** Known fields that are refused, at least with some values. */
   readonly refusals: readonly Refusal[];
   /** Fields of the schema that are checked and change no answer, as they change none of OpenAI's. */
   readonly hints: readonly (keyof z.input<S> & string)[];
@@ -28,14 +28,14 @@ export type Endpoint<S extends z.ZodObject = z.ZodObject> = {
   readonly ignored: Readonly<Record<string, string>>;
   /** Fields of the schema that the published API doesn't have, and whose they are. */
   readonly extensions: Readonly<Partial<Record<keyof z.input<S> & string, string>>>;
-  /** The least body that is valid. */
+  /** The minimal valid body. */
   readonly base: Readonly<Record<string, unknown>>;
-  /** Understands a body; throws an InvalidRequestError for what can't be had. */
+  /** Decodes a body. Throws an InvalidRequestError for unsupported values. */
   readonly decode: (body: unknown) => unknown;
   readonly samples: readonly Sample[];
 };
 
-/** An endpoint whose `hints` and `extensions` are held to the fields of its schema. */
+/** An endpoint whose `hints` and `extensions` must be fields of its schema. */
 export function defineEndpoint<S extends z.ZodObject>(endpoint: Endpoint<S>): Endpoint<S> {
   return endpoint;
 }

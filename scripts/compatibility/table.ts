@@ -4,7 +4,7 @@ import type { Refusal } from "../../src/protocols/refusals.ts";
 import { type Endpoint, type Sample, titleOf } from "./endpoint.ts";
 import { alternativesOf, describeValues, type FieldSchema, withoutValues } from "./values.ts";
 
-/** Values with which a client asks for nothing beyond what it would get anyway. Which of them a refusal lets pass is found by trial. */
+/** Values that change nothing. The table tries which of them a refused field accepts. */
 const HARMLESS: readonly unknown[] = [
   false,
   0,
@@ -19,7 +19,7 @@ const HARMLESS: readonly unknown[] = [
   ["text"],
 ];
 
-/** What becomes of a field. */
+/** How Sluice handles a field. */
 export type Row = {
   readonly field: string;
   readonly outcome: "supported" | "refused" | "ignored" | "in part";
@@ -27,7 +27,7 @@ export type Row = {
   readonly notes: string;
 };
 
-/** The page: every endpoint's fields and what becomes of them. */
+/** The page: the fields of all endpoints, and how Sluice handles them. */
 export function renderPage(endpoints: readonly Endpoint[]): string {
   const sections = endpoints.map((endpoint) => `## ${titleOf(endpoint)}\n\n${renderTable(describeEndpoint(endpoint))}`);
   return `# Compatibility
@@ -66,7 +66,7 @@ export function describeEndpoint(endpoint: Endpoint): readonly Row[] {
 
 type IgnoredValues = Readonly<Record<string, Readonly<Record<string, string>> | undefined>> | undefined;
 
-/** A field and, where it is an object with fields of its own, those below it. */
+/** A field and, if it is an object, its own fields. */
 function describeField(
   name: string,
   schema: FieldSchema,
@@ -112,7 +112,7 @@ function describeField(
   ];
 }
 
-/** What is refused below a field that is supported: what is left of it are the values that ask for nothing. */
+/** The refused parts of a supported field, which accept only values that change nothing. */
 function describeInnerRefusal(refusal: Refusal | undefined): Partial<Row> {
   return refusal === undefined ? {} : describeRefusal(refusal);
 }
@@ -143,7 +143,7 @@ function renderTable(rows: readonly Row[]): string {
   return `| field | | values | notes |\n|---|---|---|---|\n${lines.join("\n")}\n`;
 }
 
-/** A cell's text must not end the cell. */
+/** Escapes a cell's text. */
 function escapeCell(text: string): string {
   return text.replaceAll("|", "\\|").replaceAll("\n", " ");
 }

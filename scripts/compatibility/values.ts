@@ -1,6 +1,6 @@
 /** The part of JSON Schema that zod writes for a field. */
 export type FieldSchema = {
-  /** Several where a plain type may also be `null`. */
+  /** An array if the value may also be `null`. */
   readonly type?: string | readonly string[];
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -18,7 +18,7 @@ export type FieldSchema = {
   readonly maxItems?: number;
 };
 
-/** A schema's alternatives, those of its alternatives included, without `null`. */
+/** The alternatives of a schema, flattened and without `null`. */
 export function alternativesOf(schema: FieldSchema): readonly FieldSchema[] {
   const choices = schema.anyOf ?? schema.oneOf;
   if (choices !== undefined) return choices.flatMap(alternativesOf);
@@ -26,7 +26,7 @@ export function alternativesOf(schema: FieldSchema): readonly FieldSchema[] {
   return types.map((type) => (type === undefined ? schema : { ...schema, type }));
 }
 
-/** A schema without some of the texts that its enumerations offer. */
+/** A schema without some values of its enumerations. */
 export function withoutValues(schema: FieldSchema, values: readonly unknown[]): FieldSchema {
   return {
     ...schema,
@@ -36,7 +36,7 @@ export function withoutValues(schema: FieldSchema, values: readonly unknown[]): 
   };
 }
 
-/** What a field may be, in a few words: `integer 1 to 128`, `text or array of 4 texts at most`. */
+/** A short description of a field's values: `integer 1 to 128`, `text or array of 4 texts at most`. */
 export function describeValues(schema: FieldSchema): string {
   return [...new Set(alternativesOf(schema).map(describeOne))].join(" or ");
 }
@@ -64,7 +64,7 @@ function describeRange({ minimum, exclusiveMinimum, maximum }: FieldSchema): str
   return high === undefined ? ` from ${low}` : ` ${low} to ${high}`;
 }
 
-/** Undefined for a bound that only says what a number of 53 or 64 bits can hold. */
+/** Undefined for a limit that is only the range of a 53-bit or 64-bit number. */
 function bounded(bound: number | undefined): string | undefined {
   return bound === undefined || Math.abs(bound) >= Number.MAX_SAFE_INTEGER ? undefined : String(bound);
 }

@@ -6,7 +6,7 @@ import type { Route } from "../../src/protocols/words/word.ts";
 
 type Names<S extends z.ZodObject> = keyof z.input<S> & string;
 
-/** What the list of words says of an endpoint's fields, and of names that are none of its own. */
+/** The notes on an endpoint's fields and on unknown names. */
 export function wordsFor<S extends z.ZodObject>(
   route: Route,
   schema: S,

@@ -2,14 +2,14 @@
 export type PairKinds = Readonly<Record<string, readonly (readonly [string, string])[]>>;
 
 export type Measured = {
-  /** For each kind how many pairs it has, and how many of them had one answer. */
+  /** For each kind, the number of pairs, and of those with the same answer. */
   readonly kinds: readonly { readonly kind: string; readonly pairs: number; readonly hits: number }[];
-  /** The median times of a semantic hit and of a generation; undefined where there was none. */
+  /** The median times of a semantic hit and of a generation; undefined if there was none. */
   readonly hitMs: number | undefined;
   readonly missMs: number | undefined;
 };
 
-/** Asks both texts of each pair, with nothing in the cache but the first of them. Throws where the gateway can't be asked. */
+/** Sends both texts of each pair, with only the first in the cache. Throws if the gateway can't be reached. */
 export async function measurePairs(
   { url, preset }: { readonly url: string; readonly preset: string },
   pairs: PairKinds,

@@ -12,7 +12,7 @@ export type ProgressView = {
 /** How often the bar is redrawn in a second. */
 const FRAMES_PER_SECOND = 10;
 const BAR_CELLS = 24;
-/** Where nobody looks on, a line comes after so many percent, though not sooner than this after the last … */
+/** Outside a terminal, a line is printed each time this many percent are done, but not sooner than this after the last … */
 const PLAIN_STEP_PERCENT = 10;
 const PLAIN_MIN_INTERVAL_MS = 2_000;
 /** … and after so long in any case, so that a slow line does not look like a stop. */

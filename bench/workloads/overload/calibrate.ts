@@ -7,7 +7,7 @@ import { makeRequest, type Size, SLOTS } from "./size.ts";
 /** However slow the machine is, a rate is not reckoned from fewer. */
 const FEWEST_ANSWERS = 2 * SLOTS;
 
-/** What a server does when nobody waits. */
+/** The figures of a server without overload. */
 export type Calibration = {
   /** Of requests one after the other. */
   readonly unloadedTtftP95Ms: number;

@@ -12,7 +12,7 @@ import { SECRETS } from "./keys.ts";
 import { watchRss } from "./rss.ts";
 import { makeRequest, OVERLOAD, POLITE_SHARE, type Size, STANDARD_TTFT_MS } from "./size.ts";
 
-/** A good answer's ITL p95 is under so many times that of a server on which nobody waits; the same for both servers, by the slower one. */
+/** The limit for a good answer's ITL p95, as a multiple of that without overload. Both servers have the limit of the slower one. */
 const STANDARD_ITL = 2;
 /** Who has less of its patience left would leave before its answer came. */
 const LEAST_LEFT_MS = STANDARD_TTFT_MS;

@@ -13,12 +13,12 @@ import type { Finished } from "./process.ts";
 import { QUESTION, tooLong } from "./prompts.ts";
 import type { Recorded } from "./recorder.ts";
 
-/** A program that is given a task on its command line, works on it with tools, and ends. */
+/** A command-line agent, which works on one task with tools and exits. */
 export type Agent = {
   ask(bed: Bed, prompt: string, options?: BedRunOptions): Promise<Finished>;
   /** A tool of its own that does nothing to the machine: the model is made to call it, and calls of a small model are senseless. */
   readonly harmlessTool: string;
-  /** Variables that give it another key. */
+  /** Variables that set another key. */
   readonly wrongKey: Readonly<Record<string, string>>;
   /** Variables that make it send more than the context has room for; some cut a prompt to the room that they were told of. */
   readonly overContext?: Readonly<Record<string, string>>;
@@ -28,7 +28,7 @@ export type Agent = {
 const TOO_LONG = /context|too long|too large|token|length/i;
 const WRONG_KEY = /401|api key|auth|unauthorized|log.?in/i;
 
-/** The things that are tried with every agent in the same way. */
+/** The trials that all agents have in common. */
 export function agentThings({ ask, harmlessTool, wrongKey, overContext = {} }: Agent): ClientScript["things"] {
   return {
     async plain(bed) {

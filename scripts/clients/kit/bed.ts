@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { type Finished, type RunOptions, runProgram } from "./process.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
 
-/** Where one client lives while it is tried: a folder that has its program, its home and its work, and nothing of the user's. */
+/** The environment of one client: a folder with its program, its home and its working folder, separate from the user's files. */
 export type Bed = {
   readonly folder: string;
   /** The client's current folder: empty at first. */
@@ -26,7 +26,7 @@ export type Bed = {
   uv(packages: readonly string[], options: { readonly without: readonly string[] }): Promise<void>;
   /** Writes a file into its home. */
   write(path: string, text: string): Promise<void>;
-  /** Runs one of what was installed, with a home of its own and `env` besides. */
+  /** Runs an installed program with a separate home and `env`. */
   run(program: string, args: readonly string[], options?: BedRunOptions): Promise<Finished>;
   close(): Promise<void>;
 };
@@ -50,7 +50,7 @@ export type BedOptions = {
 const INSTALL_WITHIN_MS = 400_000;
 const UV_VERSION = "0.13.9";
 
-/** Makes the folder and the relay. */
+/** Creates the folder and the proxy. */
 export async function makeBed(client: string, { url, timeoutMs, ...rest }: BedOptions): Promise<Bed> {
   const folder = await mkdtemp(join(tmpdir(), `sluice-client-${client}-`));
   const home = join(folder, "home");
@@ -106,7 +106,7 @@ export async function makeBed(client: string, { url, timeoutMs, ...rest }: BedOp
   };
 }
 
-/** What a program needs to run at all; nothing else of ours, so that no key or setting of the user's is met. */
+/** The variables that a program needs to run, without keys or settings of the user. */
 function environment(path: string, home: string): Record<string, string> {
   const xdg = {
     XDG_CONFIG_HOME: `${home}/.config`,

@@ -9,7 +9,7 @@ export function generations({ recorder }: Bed): readonly Recorded[] {
   return recorder.seen.filter(({ method, path }) => method === "POST" && GENERATIONS.test(path));
 }
 
-/** Throws unless the program ended well by itself. */
+/** Throws unless the program exited with 0. */
 export function assertSuccess({ code, stdout, stderr, timedOut }: Finished): void {
   if (timedOut) throw new Error(`it wasn't done in time: ${tail(stderr || stdout)}`);
   if (code !== 0) throw new Error(`it ended with ${code}: ${tail(stderr || stdout)}`);
@@ -20,7 +20,7 @@ export function assertEnds({ stdout, stderr, timedOut }: Finished): void {
   if (timedOut) throw new Error(`it wasn't done in time: ${tail(stderr || stdout)}`);
 }
 
-/** Throws unless the client's words have what they should. */
+/** Throws unless the client's output contains the expected text. */
 export function assertSays({ stdout, stderr }: Finished, pattern: RegExp): void {
   if (!pattern.test(stdout + stderr)) throw new Error(`it doesn't say ${pattern}: ${tail(stdout + stderr)}`);
 }
@@ -34,7 +34,7 @@ export function assertAnswered(bed: Bed): readonly Recorded[] {
   return asked;
 }
 
-/** How many requests a client made of one that was refused; throws where it goes on and on. */
+/** How many times a client sent a refused request; throws if it never stops. */
 export function assertFewTries(bed: Bed, status: number, most = 12): number {
   const refused = bed.recorder.seen.filter((each) => each.status === status);
   if (refused.length === 0) throw new Error(`nothing was answered with ${status}, but ${describe(bed.recorder.seen)}`);

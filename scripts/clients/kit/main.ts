@@ -3,13 +3,13 @@ import { type Bed, makeBed } from "./bed.ts";
 import { describe } from "./checks.ts";
 import { THINGS, type Thing, type ThingResult } from "./things.ts";
 
-/** How one client is set up and tried. */
+/** The setup and the trials of one client. */
 export type ClientScript = {
   readonly client: string;
   readonly version: string;
   /** Installs it and writes its settings. */
   readonly setUp: (bed: Bed) => Promise<void>;
-  /** Each throws where it fails, and returns what was seen. What is not here the client doesn't offer. */
+  /** Each trial returns what happened, and throws if it fails. A missing trial means that the client has no such feature. */
   readonly things: Partial<Record<Thing, (bed: Bed) => Promise<string>>>;
 };
 

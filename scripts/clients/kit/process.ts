@@ -4,20 +4,20 @@ import { createInterface } from "node:readline";
 
 /** How a program ended. */
 export type Finished = {
-  /** Null where a signal ended it. */
+  /** Null if a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Whether it was ended because its time was up. */
+  /** Whether it was ended by the time limit. */
   readonly timedOut: boolean;
 };
 
 export type RunOptions = {
   readonly cwd: string;
-  /** All of it: nothing comes from this process. */
+  /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
-  /** Goes to its standard input; it is closed in any case. */
+  /** The standard input, which is closed in any case. */
   readonly input?: string;
   /** Interrupts the program, as Ctrl+C does, when it resolves. */
   readonly interruptAfter?: Promise<unknown>;
@@ -32,7 +32,7 @@ export async function runProgram(
   args: readonly string[],
   { cwd, env, timeoutMs, input = "", interruptAfter }: RunOptions,
 ): Promise<Finished> {
-  // A group of its own, so that what it leaves behind can be ended with it.
+  // A separate process group, so that its children can be ended with it.
   const child = spawn(command, args, { cwd, env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** One request of the client, and what the gateway said. */
+/** One request of the client, and the gateway's response. */
 export type Recorded = {
   readonly method: string;
   /** Without its query. */
@@ -17,11 +17,11 @@ export type Recorded = {
   ended: boolean;
 };
 
-/** A relay between a client and the gateway that sees what both say. It changes nothing, unless it is told to. */
+/** A proxy that records the traffic between a client and the gateway. By default it changes nothing. */
 export type Recorder = {
-  /** Where clients find the gateway. */
+  /** The proxy's URL. */
   readonly url: string;
-  /** What has come since the last `forget`. */
+  /** The requests since the last `forget`. */
   readonly seen: readonly Recorded[];
   forget(): void;
   /** Changes the next bodies of generations, until the one that it says it has changed (by returning true) has passed. */
@@ -33,7 +33,7 @@ const MOST_REMEMBERED = 256;
 const MOST_ANSWER_CHARS = 2 ** 20;
 const MOST_BODY_BYTES = 2 ** 26;
 
-/** Starts a relay to a gateway on this machine. */
+/** Starts a proxy to a gateway on this machine. */
 export async function startRecorder(gatewayUrl: string): Promise<Recorder> {
   const target = new URL(gatewayUrl);
   let seen: Recorded[] = [];

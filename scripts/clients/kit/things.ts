@@ -1,4 +1,4 @@
-/** What is tried with each client, in this order. */
+/** The trials of each client, in order. */
 export const THINGS = [
   "plain",
   "stream",
@@ -17,9 +17,9 @@ export type ThingResult = {
   readonly client: string;
   readonly version: string;
   readonly thing: Thing;
-  /** `not offered`: the client has no such thing. */
+  /** `not offered` means that the client has no such feature. */
   readonly result: "works" | "fails" | "not offered";
-  /** What was seen. */
+  /** What happened. */
   readonly note: string;
   readonly seconds: number;
 };

@@ -9,7 +9,7 @@ const { refusals, ignored } = wordsFor("completions", completionSchema);
 export const nativeCompletion = defineEndpoint({
   operation: createCompletion,
   schema: fullCompletionSchema,
-  // What is known of a name on `/v1/completions` holds here too, but for what this one has of its own.
+  // The notes on names of `/v1/completions` apply here, too, except for this endpoint's own fields.
   refusals: refusals.filter(({ param }) => !(param in completionSchema.shape)),
   ignored: Object.fromEntries(Object.entries(ignored).filter(([name]) => !(name in completionSchema.shape))),
   hints: [],

@@ -13,7 +13,7 @@ const SUFFIX_SHARE = 1 / 4;
 /** No text is so plain that a token of it has more characters, on average. */
 const MAX_CHARS_PER_TOKEN = 32;
 
-/** What llama-server writes, where models were trained on repositories and nobody knows the names. */
+/** The names that llama-server writes if the repository's and the file's are unknown. */
 const REPOSITORY = "myproject\n";
 const CURRENT_FILE = "filename\n";
 const SNIPPET = "\n\n--- snippet ---\n\n";

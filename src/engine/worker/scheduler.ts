@@ -192,7 +192,7 @@ export class Scheduler {
     }
   }
 
-  /** Takes in what a chunk took, for whoever decides what is next. Returns its price in tokens. */
+  /** Records the time of a chunk and charges it to its tenant. Returns its cost in tokens. */
   #account({ sequence, tokens, isScored = false }: Work, ms: number): number {
     // To score a token takes about as long as to evaluate it, and says nothing of how fast others are.
     const cost = tokens.length * (isScored ? 2 : 1);
