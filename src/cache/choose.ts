@@ -2,7 +2,7 @@ import type { CacheWish, ForwardReason } from "../generation/cache.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import type { Answer } from "./store.ts";
 
-/** What is to become of a request. */
+/** How a request is served. */
 export type Choice =
   | {
       readonly type: "hit";

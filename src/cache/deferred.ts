@@ -1,5 +1,5 @@
 /**
- * An iterator whose source takes a while to come. It is sought when the first event is asked for. Whoever leaves meanwhile is let go at
+ * An iterator whose source takes a while to come. The source is requested with the first event. A reader that leaves meanwhile is released at
  * once; then `signal` is aborted, and a source that comes all the same is left too.
  */
 export function deferred<T>(begin: (signal: AbortSignal) => Promise<AsyncIterator<T>>): AsyncIterator<T> {

@@ -9,7 +9,7 @@ import type { StoredEntry } from "./store.ts";
 
 /**
  * A file of answers: a line that names its version, then for each answer the length of its record (32 bits, lowest byte first), the record's
- * SHA-256, and the record: a line of JSON with what is known of it, and the packed answer.
+ * SHA-256, and the record: a line of JSON with its metadata, and the packed answer.
  */
 const HEAD = Buffer.from(`sluice answers ${KEY_VERSION}\n`);
 const LENGTH_BYTES = 4;

@@ -1,24 +1,24 @@
 import type { GenerationEvent } from "../generation/event.ts";
 import { createListener, type Listener } from "./listener.ts";
 
-/** One generation with several who listen. */
+/** One generation that several requests read. */
 export type Flight = {
   /**
-   * Everything that has come so far, and then what comes, as fast as it is read. The generation begins with the first listener, and is
+   * Yields all events so far, then new ones as they arrive. The generation starts with the first listener, and is
    * cancelled when the last one has left.
    */
   readonly listen: (signal: AbortSignal, options?: ListenOptions) => AsyncIterator<GenerationEvent>;
   readonly hasStarted: () => boolean;
-  /** Whether a listener who comes now would miss nothing. */
+  /** Whether a new listener would still receive every event. */
   readonly isOpen: () => boolean;
 };
 
 type ListenOptions = {
-  /** Came when it had begun for another: its prompt needs no evaluation of its own. */
+  /** It joined a generation that had already started, so its prompt needs no evaluation of its own. */
   readonly isLate?: boolean;
 };
 
-/** What a generation gave, and when: `timesMs` has a time for each event. */
+/** A generation's events, and in `timesMs` the time of each. */
 export type Recording = { readonly events: readonly GenerationEvent[]; readonly timesMs: readonly number[] };
 
 export type FlightOptions = {
@@ -26,9 +26,9 @@ export type FlightOptions = {
   readonly run: (signal: AbortSignal) => AsyncIterable<GenerationEvent>;
   /** Called once, before any listener hears of the end; with nothing where it failed, was cancelled, or is too long to keep. */
   readonly onEnd: (recording: Recording | undefined) => void;
-  /** Goes on when nobody listens. */
+  /** Continues when it has no listeners. */
   readonly isOwn?: boolean;
-  /** How much of it a listener may leave unread, and how much is kept for those who come later, in bytes. */
+  /** The most bytes that a listener may leave unread, and that are kept for later listeners. */
   readonly maxBytes?: number;
   /** A clock in ms that never goes back. */
   readonly now?: () => number;
@@ -80,7 +80,7 @@ export function createFlight(options: FlightOptions): Flight {
     if (bytes > maxBytes) dropRead();
   }
 
-  /** What is too long to be kept is there for those only who listen already. */
+  /** Events too long to keep go only to the current listeners. */
   function dropRead(): void {
     const read = Math.min(dropped + log.length, ...Array.from(listeners, (listener) => listener.position()));
     log.splice(0, read - dropped);
@@ -105,7 +105,7 @@ export function createFlight(options: FlightOptions): Flight {
     source?.return?.().catch(() => {});
   }
 
-  // Later, so that whoever prepared it has it when it ends.
+  // Deferred, so that the caller holds the flight before it can end.
   if (isOwn) queueMicrotask(pump);
   return {
     listen(signal, { isLate = false } = {}) {
@@ -128,13 +128,13 @@ export function createFlight(options: FlightOptions): Flight {
   };
 }
 
-/** An event for who needs no evaluation of the prompt of its own. */
+/** Marks an event as a replay, for a listener whose prompt needs no evaluation of its own. */
 function asHeld(event: GenerationEvent): GenerationEvent {
   const tells = event.type === "started" || event.type === "usage";
   return tells && event.promptTokens !== undefined ? { ...event, cachedTokens: event.promptTokens } : event;
 }
 
-/** About what an event takes in memory, in bytes. */
+/** The approximate size of an event in memory, in bytes. */
 function sizeOf(event: GenerationEvent): number {
   const text = "text" in event ? 2 * event.text.length : 0;
   const logprobs = event.type === "text" ? (event.logprobs ?? []) : [];

@@ -12,7 +12,7 @@ import { inTurn, type Turns } from "./turns.ts";
 /** A request that is to be generated, and where its answer goes. */
 export type Passenger = Sought & {
   readonly next: Generate;
-  /** Whether it takes what another gateway is making already. */
+  /** Whether it takes an answer that another gateway is already generating. */
   readonly mayJoin: boolean;
 };
 
@@ -28,9 +28,9 @@ export type FlightsOptions = {
 export type Flights = {
   /** Begins a generation, which later requests may join, and stores its answer when it has come to its end. */
   readonly lead: (passenger: Passenger) => AsyncIterator<GenerationEvent>;
-  /** Joins the one that runs; undefined where there is none that serves the request as well as one of its own would. */
+  /** Joins a running generation. Undefined if none serves the request as well as a new one would. */
   readonly join: (passenger: Passenger) => AsyncIterator<GenerationEvent> | undefined;
-  /** Begins one that nobody waits for, unless one runs. */
+  /** Starts a generation without listeners, unless one is running. */
   readonly renew: (passenger: Passenger) => void;
 };
 
@@ -50,14 +50,14 @@ export function createFlights({ store, turns, onStored }: FlightsOptions): Fligh
     const { key, request, next, mayJoin } = passenger;
     const own = isOwn ? undefined : request.observe;
     const waiting = new Set(own === undefined ? [] : [own]);
-    // Whoever shares the generation shares its wait; what else happens to it is the first one's.
+    // All listeners share the wait for the queue; other news goes only to the request that started the generation.
     const observe: Observe = (news) => {
       if (news.type !== "waiting" && news.type !== "admitted") own?.(news);
       else for (const tell of waiting) tell(news);
     };
     const generate = (signal: AbortSignal, waitedMs = 0) =>
       next({ ...request, signal, observe, terms: later(terms, waitedMs) });
-    // One that may have to give way to another would take its company along.
+    // A generation that can be preempted would take its other listeners with it.
     const isAlone = terms.supersedeId !== undefined;
     const turn =
       turns === undefined || isAlone || !mayJoin
@@ -97,17 +97,17 @@ export function createFlights({ store, turns, onStored }: FlightsOptions): Fligh
   };
 }
 
-/** Before its turn a generation waits on the terms of the one who began it. */
+/** A queued generation waits on the terms of the request that started it. */
 function waitsAlike(a: Terms, b: Terms): boolean {
   return a.priority === b.priority && a.maxWaitMs === b.maxWaitMs;
 }
 
-/** Terms for what has waited already. */
+/** The terms of a request that has already waited. */
 function later(terms: Terms, waitedMs: number): Terms {
   return terms.maxWaitMs === undefined ? terms : { ...terms, maxWaitMs: Math.max(0, terms.maxWaitMs - waitedMs) };
 }
 
-/** An answer that only stopped coming is none. */
+/** An answer without its end is not stored. */
 function isWhole({ events }: Recording, { choices }: GenerationRequest): boolean {
   const finished = events.filter(({ type }) => type === "finished").length;
   return events[0]?.type === "started" && finished === choices;

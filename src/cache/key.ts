@@ -7,7 +7,7 @@ import { PUBLIC_SCOPE, tenantScope } from "./scope.ts";
 /** To be raised with every change of what a key is made of, or of what an answer is kept as. */
 export const KEY_VERSION = 3;
 
-/** Whose answers a request may have: those of its tenant, or those that are everybody's. */
+/** Which answers a request may use: its tenant's, or those that all tenants share. */
 export function scopeOf({ terms = OWN_TERMS, cache }: GenerationRequest): string {
   return cache?.isPublic === true ? PUBLIC_SCOPE : tenantScope(terms.tenant);
 }

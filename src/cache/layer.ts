@@ -35,8 +35,8 @@ const NO_WISHES: CacheWish = {};
 const BYPASS: CacheNews = { type: "forward", reason: "bypass", stored: false, collapsed: false };
 
 /**
- * Answers a repeat from the store, and lets requests that are alike share one generation while it runs. A request that takes no part is
- * passed on as it is, at no cost for each event.
+ * Answers a repeat from the store, and lets identical requests share one running generation. A request that takes no part is
+ * passed on unchanged, at no cost for each event.
  */
 export function answerRepeats(options: CacheLayerOptions): Layer {
   const { store, identify, tiers = [], turns, onNews, now = Date.now } = options;
@@ -76,7 +76,7 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
     return deferred((left) => lookAround(passenger, choice, AbortSignal.any([signal, left])));
   }
 
-  /** What comes of a request that memory has nothing for. */
+  /** Serves a request that memory has no answer for. */
   async function lookAround(passenger: Passenger, before: Miss, signal: AbortSignal) {
     const { choice, tier } = await search.find(passenger, before, signal);
     if (choice.type === "hit") return play(passenger, choice, tier);

@@ -1,6 +1,6 @@
 import type { TimedEvent } from "./entry.ts";
 
-/** A stored answer for a request that pays as if it were generated for that one alone. */
+/** Returns a stored answer's events with the full cost of a generation, as if they were no replay. */
 export function atFullPrice(events: readonly TimedEvent[]): readonly TimedEvent[] {
   return events.map((timed) => {
     const { event } = timed;

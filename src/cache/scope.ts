@@ -1,7 +1,7 @@
-/** Whose an answer is that is everybody's. */
+/** The scope of an answer that every tenant may use. */
 export const PUBLIC_SCOPE = "public";
 
-/** Whose an answer is that belongs to one tenant. */
+/** The scope of an answer that only one tenant may use. */
 export function tenantScope(tenant: string): string {
   return `tenant:${tenant}`;
 }

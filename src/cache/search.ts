@@ -3,7 +3,7 @@ import { type Choice, choose } from "./choose.ts";
 import type { Answer } from "./store.ts";
 import type { Sought, Tier } from "./tier.ts";
 
-/** What a search comes to. */
+/** The result of a search. */
 type Finding = {
   readonly choice: Choice;
   /** The tier that had it; undefined where none did. */
@@ -13,7 +13,7 @@ type Finding = {
 export type Search = {
   /** Whether there is anywhere to look for this request. */
   readonly takes: (sought: Sought) => boolean;
-  /** Asks one tier after another for what will do; `before` is what memory came to. Rejects with the reason of `signal` when that is aborted. */
+  /** Asks the tiers in order for a usable answer; `before` is memory's result. Rejects with the reason of `signal` when it is aborted. */
   readonly find: (sought: Sought, before: Choice, signal: AbortSignal) => Promise<Finding>;
 };
 
@@ -36,7 +36,7 @@ export function createSearch(tiers: readonly Tier[], now: () => number): Search 
     lookUp.left.abort();
   }
 
-  /** What a tier has, by a look-up that all share who ask for the same. */
+  /** A tier's answer. Concurrent requests with the same key share one look-up. */
   async function ask(tier: Tier, sought: Sought, signal: AbortSignal): Promise<Answer | undefined> {
     const lookUp = lookUps.get(tier)?.get(sought.key) ?? begin(tier, sought);
     lookUp.waiting += 1;
@@ -74,7 +74,7 @@ async function find(tier: Tier, sought: Sought, signal: AbortSignal): Promise<An
   }
 }
 
-/** What `work` comes to. Rejects with the signal's reason as soon as that is aborted. */
+/** Resolves with the result of `work`. Rejects with the signal's reason as soon as that is aborted. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();

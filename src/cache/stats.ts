@@ -58,7 +58,7 @@ export function createCacheCounter(): CacheCounter {
   };
 }
 
-/** What a store holds and a counter has counted. */
+/** The figures of a store and a counter. */
 export function controlCache(
   store: AnswerStore,
   counter: CacheCounter,

@@ -9,7 +9,7 @@ export type Answer = {
   readonly freshMs: number;
 };
 
-/** What an answer belongs to. */
+/** The owner, model and preset of an answer. */
 export type Label = {
   /** The model's id. */
   readonly model: string;
@@ -33,18 +33,18 @@ export type AnswerStore = {
   readonly get: (key: string) => Answer | undefined;
   /** Returns whether it was stored: one that is too large is not. @param freshSeconds `ttlMs` if absent */
   readonly put: (key: string, events: readonly TimedEvent[], label: Label, freshSeconds?: number) => boolean;
-  /** What is stored under a key, as it is kept elsewhere. Doesn't count as asking for it. */
+  /** Returns the entry of a key in the form for other stores. Does not count as a use. */
   readonly entry: (key: string) => StoredEntry | undefined;
   /** Forgets all answers that have all of these, and returns how many they were. */
   readonly clear: (which?: Partial<Label>) => number;
-  /** Everything that is stored, what was asked for last at the end. */
+  /** All entries, the most recently used last. */
   readonly entries: () => Iterable<StoredEntry>;
-  /** Stores what another store had, unless it has grown too old. */
+  /** Stores an entry from another store, unless it is too old. */
   readonly restore: (entry: StoredEntry) => void;
   readonly size: () => { readonly entries: number; readonly bytes: number };
 };
 
-/** An answer as it is kept elsewhere. */
+/** An answer in the form for other stores: the file and Redis. */
 export type StoredEntry = Label &
   Omit<Answer, "events"> & {
     readonly key: string;
@@ -80,7 +80,7 @@ export function createAnswerStore({
   });
   let purgedMs = now();
 
-  /** Otherwise what nobody asks for again would stay until its room is needed. */
+  /** Removes expired entries, which would otherwise stay until their room is needed. */
   function purge(): void {
     if (now() - purgedMs < PURGE_EVERY_MS) return;
     purgedMs = now();

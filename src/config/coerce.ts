@@ -14,7 +14,7 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 /**
- * The value that a flag's or a variable's text stands for. Text that fits nothing comes back as it is, for the schema to refuse:
+ * The value that a flag's or a variable's text stands for. Text that fits nothing is returned unchanged, for the schema to refuse:
  * this never throws.
  */
 export function coerceText(text: string, schema: ValueSchema): unknown {

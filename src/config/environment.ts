@@ -15,7 +15,7 @@ export const ADMIN_KEY_VARIABLE = "SLUICE_ADMIN_KEY";
 const otherVariables: readonly string[] = [CONFIG_VARIABLE, ADMIN_KEY_VARIABLE];
 
 /**
- * Kubernetes gives every pod variables about each service beside it, so that a service called `sluice` brings
+ * Kubernetes gives every pod variables about each service in its namespace, so that a service called `sluice` brings
  * `SLUICE_SERVICE_HOST`, `SLUICE_PORT_8080_TCP`, … and even `SLUICE_PORT=tcp://10.0.0.1:8080`. Nobody wrote those as settings.
  * https://kubernetes.io/docs/concepts/containers/container-environment/ and Docker's container links, where the form is from.
  */

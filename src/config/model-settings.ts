@@ -60,7 +60,7 @@ export const modelSettings = {
 
 type ModelSettings = z.infer<z.ZodObject<typeof modelSettings>>;
 
-/** What a model may have for itself: those, and how long its answers are. */
+/** The settings that each model may have of its own: those, and the length of its answers. */
 const ofOneModel: Readonly<Record<string, z.ZodType>> = {
   ...modelSettings,
   maxTokens: z.int().min(1).max(1_048_576),

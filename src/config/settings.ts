@@ -24,7 +24,7 @@ export type ValueSchema = {
   readonly isSection?: boolean;
 };
 
-/** One setting as it is seen from outside. Everything here is made from its line in the schema. */
+/** The public description of one setting, derived from its line in the schema. */
 export type Setting = {
   /** As in `Config`: `maxPending`. */
   readonly key: keyof Config;
@@ -41,7 +41,7 @@ export type Setting = {
   /** A list takes several values: a flag that may be repeated, a variable with commas, a list in the file. */
   readonly isList: boolean;
   readonly isBoolean: boolean;
-  /** Its value lets whoever reads it act as somebody else, so it is never printed. */
+  /** Its value is a secret, so it is never printed. */
   readonly isSecret: boolean;
   readonly valueSchema: ValueSchema;
 };
@@ -112,7 +112,7 @@ export function alternatives(schema: ValueSchema): readonly ValueSchema[] {
   return schema.anyOf ?? [schema];
 }
 
-/** What a value may be, in words, without a full stop. An inner schema's own description goes before what could be derived. */
+/** Describes the allowed values in words, without a full stop. An inner schema's own description goes before what could be derived. */
 export function describeAllowed(schema: ValueSchema): string {
   if (schema.description !== undefined) return schema.description;
   const choices = alternatives(schema);

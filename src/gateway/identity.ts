@@ -38,7 +38,7 @@ type ModelFile = { readonly path: string; readonly sizeBytes: number; readonly s
 
 export type IdentifyOptions = {
   readonly file: ModelFile;
-  /** What is known of the model once it has loaded: another object for each time that its file was read. */
+  /** The properties of the loaded model: a new object each time its file is read. */
   readonly info: () => { readonly chatTemplate?: string; readonly contextTokens: number } | undefined;
   readonly settings: ModelIdentity["settings"];
   readonly version: string;

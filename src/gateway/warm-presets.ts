@@ -23,7 +23,7 @@ export type WarmPresetsOptions = {
 
 /** The warm-up of a gateway's presets. */
 export type WarmPresets = WarmUp & {
-  /** Warms what the model with this id answers for, but for what has failed before. */
+  /** Warms the presets of the model with this id, except those that failed before. */
   readonly addModel: (id: string) => void;
 };
 

@@ -34,7 +34,7 @@ export type Capabilities = {
   readonly tokenizing: boolean;
 };
 
-/** What is known of a model, for lists of models. What is not known is absent. */
+/** A model's properties, for lists of models. Unknown ones are absent. */
 export type BackendDetails = {
   /** The kind of network, such as `llama` or `gemma3`. */
   readonly family?: string;

@@ -7,7 +7,7 @@ import type { GenerationRequest, Prompt } from "./request.ts";
 const MAX_WAIT_MS = 5_000;
 
 /**
- * Runs `request` once for each of `prompts` and interleaves what comes. There is a `started` for each prompt, and the choices of the
+ * Runs `request` once for each of `prompts` and interleaves the events. There is a `started` for each prompt, and the choices of the
  * prompt at index i are numbered from i × `request.choices`. When one generation fails the others are cancelled, and its error is thrown.
  * Where that is a refusal for the load or a limit, a fault of another prompt that a later try would not mend is thrown instead.
  */

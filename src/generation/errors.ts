@@ -41,7 +41,7 @@ export class ContextLengthExceededError extends GenerationError {
   }
 }
 
-/** Whether what the engine says of a prompt will be the same whenever it is asked, however little there is to do. */
+/** Whether the engine would refuse the prompt with the same error at any load. */
 export function isLasting(error: unknown): boolean {
   return (
     error instanceof ContextLengthExceededError ||
@@ -88,7 +88,7 @@ export type Lacking =
   | "reranking"
   | "tokenizing";
 
-/** The model can't do what is asked of it, whatever is sent. */
+/** The model lacks a capability that the request needs. */
 export class NotSupportedByModelError extends GenerationError {
   readonly code = "unsupported_model";
   readonly model: string;

@@ -13,7 +13,7 @@ export type Piece = string | readonly number[];
 
 /** Who asks for something that is no generation, such as a question about text, or to have a schema compiled. */
 export type Asker = {
-  /** Whose turn it takes. */
+  /** The tenant whose turn in the queue it takes. */
   readonly tenant: string;
   /** Undefined is as good as `default`. */
   readonly priority?: Priority;

@@ -33,7 +33,7 @@ export type Evaluation = {
   readonly decodeTokens: number;
 };
 
-/** What happens to a request on its way, beside its events. Any layer, and the engine, may tell of it. */
+/** What happens to a request apart from its events. Any layer, and the engine, may report it. */
 export type News =
   /** The limits of its key have let it in. */
   | { readonly type: "accepted" }

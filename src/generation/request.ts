@@ -71,7 +71,7 @@ export type Prompt =
       /** More variables for the model's template, such as `enable_thinking`. */
       readonly templateArguments?: Readonly<Record<string, unknown>>;
     }
-  /** Text as it is, without a template. Control tokens' spellings become control tokens. */
+  /** Raw text, without a template. Control tokens' spellings become control tokens. */
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "tokens"; readonly tokens: readonly number[] }
   /** What belongs between the two, for models that were trained to fill in the middle. */
@@ -159,7 +159,7 @@ export type GenerationRequest = {
   /** The model's id, after aliases were resolved. */
   readonly model: string;
   readonly prompt: Prompt;
-  /** What the model may call. Undefined is nothing, and its template is told of nothing. */
+  /** The tools that the model may call. Undefined means none, and the template gets no list of tools. */
   readonly tools?: ToolUse;
   /** Undefined is any text. */
   readonly output?: OutputFormat;
@@ -192,7 +192,7 @@ export type GenerationRequest = {
   readonly terms?: Terms;
   /** Undefined is what the cache does by itself. */
   readonly cache?: CacheWish;
-  /** Hears what happens to the request beside its events. */
+  /** Receives news of the request apart from its events. */
   readonly observe?: Observe;
   /** Aborted when nobody wants the answer any more; everything that the request held is freed at once. */
   readonly signal: AbortSignal;

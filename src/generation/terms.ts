@@ -12,7 +12,7 @@ export type Hold = {
 
 /** Who asks, and on what terms the request waits for its turn. */
 export type Terms = {
-  /** Whose request it is: the requests of one tenant share that tenant's turns. */
+  /** The tenant of the request. All requests of a tenant share its turns in the queue. */
   readonly tenant: string;
   readonly priority: Priority;
   /** At most so long until the first token, in ms from now; undefined is however long it takes. */

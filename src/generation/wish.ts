@@ -18,7 +18,7 @@ export type ToolChoice =
 
 /** What the server decides of a request. */
 type Decided = "id" | "model" | "terms" | "cache" | "observe" | "signal" | "said";
-/** What a wish says in another form than a request. */
+/** The fields that a wish has in another form than a request. */
 type Reworded = "prompt" | "sampling" | "tools" | "output" | "maxTokens";
 
 /**
@@ -36,13 +36,13 @@ export type Wish = Readonly<Partial<Omit<GenerationRequest, Decided | Reworded>>
   readonly parallelCalls?: boolean;
   /** Null says that any text will do. */
   readonly output?: OutputFormat | null;
-  /** What the schema of `output` is called, and what it is for. */
+  /** The name and description of the schema of `output`. */
   readonly outputName?: { readonly name: string; readonly description?: string };
   /** Null says: as many as fit. */
   readonly maxTokens?: number | null;
   /** No answer has more tokens, whatever was asked for. */
   readonly maxTokensLimit?: number;
-  /** What is asked of the response cache. */
+  /** The client's instructions to the response cache. */
   readonly cache?: CacheWish;
 };
 

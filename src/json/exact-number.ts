@@ -23,7 +23,7 @@ export class ExactNumber {
   }
 }
 
-/** Whether JavaScript writes a number as it is written here. */
+/** Whether JavaScript writes the number in exactly these characters. */
 export function isKept(source: string): boolean {
   return String(Number(source)) === source;
 }

@@ -6,7 +6,7 @@ export type JsonLimits = {
   readonly members: number;
   /** The members of one object: to list so many takes 10 ms. */
   readonly names: number;
-  /** The elements of all arrays, but for numbers. */
+  /** The elements of all arrays, except numbers. */
   readonly elements: number;
   /** The numbers in arrays, such as token ids. Where they are passed on, they count as elements. */
   readonly numbers: number;

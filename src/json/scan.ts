@@ -38,7 +38,7 @@ const ZERO = 0x30;
 const NINE = 0x39;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
-/** An integer of so many digits is written as it is. */
+/** Integers of up to this many digits are written unchanged. */
 const KEPT_DIGITS = 15;
 
 /**

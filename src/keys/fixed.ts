@@ -32,7 +32,7 @@ export type FixedKeysOptions = {
 /** How long a changed file may go unnoticed. */
 const LOOK_EVERY_MS = 1_000;
 
-/** The key of the setting: whoever holds it may do everything but look at others. */
+/** The key of the setting: its holder may do everything except read other tenants' data. */
 const SETTING_KEY_ID = "api-key";
 
 /**

@@ -18,7 +18,7 @@ import type { KeyRing } from "./ring.ts";
 export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter): Layer {
   return (request, next) => {
     const { terms } = request;
-    // No key has the id of whoever needs none.
+    // No key has the id that is used when keys are not required.
     return terms === undefined || terms.tenant === OWN_TERMS.tenant
       ? next(request)
       : metered(request, terms.tenant, next);

@@ -4,7 +4,7 @@ import type { Key } from "./key.ts";
 import { policySchema } from "./policy.ts";
 import { hashSecret, isSameHash } from "./secret.ts";
 
-/** What is known of a secret that somebody has shown. */
+/** The result of looking up a secret. */
 export type Verdict =
   | { readonly type: "known"; readonly key: Key }
   /** It was good once. */
@@ -102,7 +102,7 @@ export function createKeyRing({ store, fixed, now = Date.now }: KeyRingOptions):
   };
 }
 
-/** A key as it is kept in the state file. Throws where its policy is not one that this version knows. */
+/** A key in the form of the state file. Throws where its policy is not one that this version knows. */
 export function toKey({ id, name, expiresMs, policy }: KeyRecord): Key {
   return { id, name, source: "state", expiresMs, policy: policySchema.parse(JSON.parse(policy)) };
 }

@@ -19,7 +19,7 @@ export type UsageBookOptions = {
   readonly now?: () => number;
 };
 
-/** How late a figure may be on disk. What a crash of the process loses is no more. */
+/** The longest delay before a figure is on disk, which is also the most that a crash loses. */
 const FLUSH_AFTER_MS = 2_000;
 /** How long figures are kept: a year and a month, so that months can be compared. */
 const KEPT_DAYS = 400;

@@ -2,7 +2,7 @@ import type { CacheWish } from "../generation/cache.ts";
 import type { Wish } from "../generation/wish.ts";
 import type { Preset } from "./preset.ts";
 
-/** What a preset says of the keeping of the answer to a request. @param wish what the client said, without the preset */
+/** Returns the preset's instructions to the response cache for a request. @param wish what the client said, without the preset */
 export function cacheWish(preset: Preset, wish: Wish): CacheWish {
   const { id, cache } = preset;
   return {

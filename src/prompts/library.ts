@@ -91,7 +91,7 @@ function toEntries(outcomes: ReadonlyMap<string, Outcome>): ReadonlyMap<string, 
   return new Map([...outcomes].flatMap(([name, outcome]) => (outcome instanceof PresetError ? [] : [[name, outcome]])));
 }
 
-/** What is good of `outcomes`, and what was in place of what is broken. */
+/** Returns the valid presets of `outcomes`, and the previous version of each broken one. */
 function takeOver(
   before: ReadonlyMap<string, Entry>,
   outcomes: ReadonlyMap<string, Outcome>,

@@ -6,7 +6,7 @@ import type { Variables } from "./variables.ts";
 /** An example's turns, as the model reads them. */
 export type Example = { readonly user: string; readonly assistant: string };
 
-/** A prompt that was prepared: all of a request but for what changes from one to the next. */
+/** A prompt that was prepared: the parts of a request that stay the same from one request to the next. */
 export type Preset = {
   readonly id: string;
   readonly version: string;

@@ -8,7 +8,7 @@ const PRESET_ENDING = ".yaml";
 const MAX_FILES = 1_000;
 const MAX_FILE_BYTES = 512 * 1024;
 
-/** A preset's file as it is on disk. */
+/** A preset's file on disk. */
 export type PresetText = {
   readonly path: string;
   /** The file's name without its ending. */

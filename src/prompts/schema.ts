@@ -72,7 +72,7 @@ const semanticSchema = z.strictObject({
   timeoutMs: z.int().min(1).max(60_000).default(2_000),
 });
 
-/** What a preset says of its answers' keeping. */
+/** A preset's settings for the response cache. */
 const cacheSchema = z.strictObject({
   /** Whether tenants share the answers. */
   public: z.boolean().default(false),

@@ -20,7 +20,7 @@ export function parseTemplate(text: string): Template {
 }
 
 /**
- * The text with `values` in their places. A value is put in as it is and never looked at again: braces in it stay braces.
+ * The text with `values` in their places. A value is inserted unchanged and never parsed: braces in it stay braces.
  * Throws where a value is missing, which the caller has made sure of.
  */
 export function renderTemplate({ parts }: Template, values: ReadonlyMap<string, string>): string {

@@ -10,7 +10,7 @@ const text = z.string().max(MAX_TEXT_LENGTH);
 const number = z.number();
 const integer = z.int();
 
-/** What a preset says of a variable. One without a default has to be given. */
+/** A preset's declaration of a variable. One without a default is required. */
 export const variableSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("string"), description, default: text.optional() }),
   z.strictObject({

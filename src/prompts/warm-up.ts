@@ -22,7 +22,7 @@ export type WarmUpState = {
 export type WarmUp = {
   /** Warms the presets with these ids. One that waits keeps its place; one in progress is begun anew. */
   readonly add: (ids: Iterable<string>) => void;
-  /** As `add`, but for the one in progress, and for those that have failed: what has killed an engine is not tried with the next by itself. */
+  /** Like `add`, but leaves out the one in progress and those that failed: a request that crashed an engine is not retried by itself. */
   readonly addUnlessFailed: (ids: Iterable<string>) => void;
   readonly state: () => WarmUpState;
   /** Ends it at once, and for good. */
@@ -85,7 +85,7 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
         generated += 1;
         answers += 1;
       }
-      // It was added again meanwhile, as it is now.
+      // It was added again meanwhile, in its current form.
       if (waiting.has(id)) return;
     }
     // An answer that is generated leaves the evaluated prompt behind by itself.

@@ -14,7 +14,7 @@ export type PullOptions = {
 
 /** The models on this machine's disk, which come and go while others are served. */
 export type ModelLibrary = {
-  /** Downloads what is missing of a model and serves it until the gateway ends. Throws `LibraryError`, and the signal's reason. */
+  /** Downloads the missing files of a model and serves it until the gateway ends. Throws `LibraryError`, and the signal's reason. */
   readonly pull: (name: string, options: PullOptions) => Promise<{ readonly id: string; readonly isNew: boolean }>;
   /** Ends a model and removes its file. Throws `LibraryError`: also for a model that the gateway was started with. */
   readonly remove: (name: string) => Promise<void>;

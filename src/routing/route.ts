@@ -7,7 +7,7 @@ import type { ModelDirectory } from "./directory.ts";
 
 /**
  * The backend that hands each request to the model it names. Nothing is looked up until the result is iterated, and the model's own
- * iterator is passed on as it is, so that routing costs nothing per token. Throws `NotSupportedByModelError` for what the model can't do.
+ * iterator is passed on unchanged, so that routing costs nothing per token. Throws `NotSupportedByModelError` for what the model can't do.
  */
 export function route(directory: Pick<ModelDirectory, "resolve">): Generate {
   return (request) => ({

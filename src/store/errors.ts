@@ -1,6 +1,6 @@
 /**
  * State can't be read or written now: the disk is full, the file is locked, not ours, or broken. Nothing was half written. The message names
- * the file, for whoever runs the server.
+ * the file, for the operator.
  */
 export class StateError extends Error {
   override readonly name = "StateError";
@@ -34,7 +34,7 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [26, "it is no SQLite file; name another file with --state-file"],
 ]);
 
-/** What SQLite or the file system threw, as a `StateError` that names the file and the way out. Anything else stays as it is. */
+/** Turns an error of SQLite or the file system into a `StateError` that names the file and the way out. Returns other errors unchanged. */
 export function describeStateFailure(error: unknown, file: string): unknown {
   if (!(error instanceof Error) || !("code" in error) || error instanceof StateError) {
     return error;

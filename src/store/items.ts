@@ -71,7 +71,7 @@ export function allItems(sql: Prepare, list: ItemList, owner: string): readonly 
     .map(toItem);
 }
 
-/** The newest item with this id, whoever holds it. */
+/** The newest item with this id, of any tenant. */
 export function findItem(sql: Prepare, tenant: string, id: string): StoredItem | undefined {
   const row = sql(`SELECT ${COLUMNS} FROM items WHERE tenant = ? AND id = ? ORDER BY seq DESC LIMIT 1`).get(tenant, id);
   return row === undefined ? undefined : toItem(row);

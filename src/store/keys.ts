@@ -9,7 +9,7 @@ export type KeyRecord = {
   readonly policy: string;
 };
 
-/** A key's secret, as far as it is known. */
+/** A key's secret, or the parts of it that are known. */
 type SecretRecord = {
   readonly hash: string;
   /** When it stops working because another took its place. */

@@ -39,7 +39,7 @@ export type StateOptions = {
   readonly isAlive?: (pid: number) => boolean;
 };
 
-/** Whose rows those are that came without a key. */
+/** The owner of rows that were stored without a key. */
 const NOBODY = "default";
 
 /** The file is cleared up at its opening and after so many writes. */
@@ -83,7 +83,7 @@ export function createState({
   };
 }
 
-/** Keys and their usage, for a program beside the gateway: it leaves what the gateway works on alone. */
+/** Keys and their usage, for a program that runs at the same time as the gateway: it does not touch the gateway's own work. */
 export type KeyState = { readonly keys: KeyStore; readonly usage: UsageStore; readonly close: () => void };
 
 export function openKeyState(file: string): KeyState {

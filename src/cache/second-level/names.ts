@@ -3,7 +3,7 @@ import { OWN_TERMS, type Terms } from "../../generation/terms.ts";
 import { KEY_VERSION } from "../key.ts";
 import type { Label } from "../store.ts";
 
-/** What the names of answers begin with. Another version of the key neither finds nor clears them; they expire. */
+/** The prefix of all names of answers. Another version of the key neither finds nor clears them; they expire. */
 const ANSWERS = `sluice:answer:${KEY_VERSION}`;
 const TURNS = `sluice:turn:${KEY_VERSION}`;
 

@@ -9,7 +9,7 @@ import { isWhole, timedEvents } from "./events.ts";
 
 /**
  * An answer as others may read it: a byte for the version of this form, one for how the rest is written, the SHA-256 of all else, and the rest: a
- * line of JSON with what is known of the answer, and the packed answer.
+ * line of JSON with the answer's metadata, and the packed answer.
  */
 const VERSION = 1;
 const PLAIN = 0;

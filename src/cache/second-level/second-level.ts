@@ -18,7 +18,7 @@ export type SecondLevelOptions = {
   readonly now?: () => number;
 };
 
-/** What has become of the second level since the start. */
+/** The second level's figures since the start. */
 export type SharedStats = {
   /** Whether it is used now, or passed over until it is back. */
   readonly isUp: boolean;
@@ -39,13 +39,13 @@ export type SecondLevel = {
   readonly settled: () => Promise<void>;
 };
 
-/** What `Cache-Status` calls it. */
+/** Its name in `Cache-Status`. */
 const NAME = "REMOTE";
 
 /** Answers that wait to be written; more are left out. */
 const MOST_WRITES = 64;
 
-/** Nothing of it ever fails a request: without Redis there is nothing to be found. */
+/** Its failures never fail a request: without Redis, no answer is found. */
 export function createSecondLevel({ link, followMs, ttlMs, store, now = Date.now }: SecondLevelOptions): SecondLevel {
   const answers = shareAnswers({ link, ttlMs, now });
   const writes = new Map<string, Promise<void>>();

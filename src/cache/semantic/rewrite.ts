@@ -74,7 +74,7 @@ function isPause(tokens: readonly Token[], at: number): boolean {
 /** "Hello! How …": a greeting counts as one where a mark follows it. */
 function withoutGreeting(tokens: readonly Token[]): readonly Token[] {
   const greeting = GREETINGS.find((words) => hasAt(tokens, 0, ...words) && isPause(tokens, words.length));
-  // "Hello, world" is no greeting to whoever reads it.
+  // "Hello, world" is not a greeting to the reader.
   if (greeting === undefined || hasAt(tokens, greeting.length + 1, "world")) return tokens;
   const rest = tokens.slice(greeting.length + 1);
   return rest.length === 0 ? tokens : rest;

@@ -12,7 +12,7 @@ export type SemanticTierOptions = {
   /** What `identityOf` says of the model with this id; undefined as long as that is not known. */
   readonly identify: (model: string) => string | undefined;
   readonly verify: Verify;
-  /** What the texts of answered requests may take, in bytes. */
+  /** The most bytes of memory for the texts of answered requests. */
   readonly maxBytes: number;
   /** Hears why the models could not be asked, or not in time. */
   readonly onFailure: (error: unknown) => void;
