@@ -174,6 +174,15 @@ describe("alternatives", () => {
 });
 
 describe("allOf", () => {
+  it("keeps to what a part says of properties that only others know", () => {
+    const { accepts } = grammarOf({
+      type: "object",
+      additionalProperties: INTEGER,
+      allOf: [{ unevaluatedProperties: { enum: [1] } }],
+    });
+    expect([accepts('{"a":1}'), accepts('{"a":2}')]).toEqual([true, false]);
+  });
+
   it("joins what its parts say of an object", () => {
     const { accepts } = grammarOf({
       allOf: [{ $ref: "#/$defs/base" }, object({ b: { minimum: 5 } }, { required: ["b"] })],

@@ -140,7 +140,7 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
       variants = combine(variants, expandSome, path, "oneOf");
     }
     const oneOf = reader.schemas("oneOf");
-    return oneOf === undefined ? variants : combineOne(variants, oneOf, path);
+    return both(oneOf === undefined ? variants : combineOne(variants, oneOf, path), settleUnevaluated);
   }
 
   /** One of several, meant as it is: where it says nothing of any type, it means all of them. */
@@ -242,6 +242,24 @@ function join(expansions: readonly Expansion[]): Expansion {
     written,
     possible: expansions.every(isExact) ? written : expansions.flatMap((expansion) => expansion.possible),
   };
+}
+
+/** What was not evaluated is told by a schema and its own parts: what stands beside it or around it doesn't count. */
+function settleUnevaluated(variants: readonly Variant[]): readonly Variant[] {
+  return variants.map((variant): Variant => {
+    switch (variant.type) {
+      case "object":
+        return variant.unevaluated === undefined
+          ? variant
+          : { ...variant, additional: variant.additional ?? variant.unevaluated, unevaluated: undefined };
+      case "array":
+        return variant.unevaluated === undefined
+          ? variant
+          : { ...variant, items: variant.items ?? variant.unevaluated, unevaluated: undefined };
+      default:
+        return variant;
+    }
+  });
 }
 
 /** Whether merging it for what is written may give something else than merging it for what is possible. */
