@@ -57,7 +57,7 @@ export function createFlights({ store, turns, onStored }: FlightsOptions): Fligh
     };
     const generate = (signal: AbortSignal, waitedMs = 0) =>
       next({ ...request, signal, observe, terms: later(terms, waitedMs) });
-    // A generation that can be preempted would take its other listeners with it.
+    // A generation that a later request may supersede would end for its other listeners too.
     const isAlone = terms.supersedeId !== undefined;
     const turn =
       turns === undefined || isAlone || !mayJoin

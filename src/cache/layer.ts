@@ -76,7 +76,7 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
     return deferred((left) => lookAround(passenger, choice, AbortSignal.any([signal, left])));
   }
 
-  /** Serves a request that memory has no answer for. */
+  /** Serves a request that memory has no usable answer for. */
   async function lookAround(passenger: Passenger, before: Miss, signal: AbortSignal) {
     const { choice, tier } = await search.find(passenger, before, signal);
     if (choice.type === "hit") return play(passenger, choice, tier);

@@ -1,7 +1,7 @@
 import type { GenerationRequest } from "../generation/request.ts";
 import type { Answer, Label, StoredEntry } from "./store.ts";
 
-/** A request that memory has no answer for, and the key of its answer. */
+/** A request that memory has no usable answer for, and the key of its answer. */
 export type Sought = {
   readonly key: string;
   readonly label: Label;

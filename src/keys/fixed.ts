@@ -32,7 +32,7 @@ export type FixedKeysOptions = {
 /** How long a changed file may go unnoticed. */
 const LOOK_EVERY_MS = 1_000;
 
-/** The key of the setting: its holder may do everything except read other tenants' data. */
+/** The key of the setting: its holder may do everything except read the usage of other keys. */
 const SETTING_KEY_ID = "api-key";
 
 /**

@@ -29,7 +29,7 @@ export type Charge = {
 export type LimitView = { readonly limit: number; readonly remaining: number; readonly resetMs: number };
 
 export type Meter = {
-  /** Reserves the most that the work may use. Throws `RateLimitedError` or `BeyondLimitError`, which name the limit; then nothing is reserved. */
+  /** Reserves the estimate of the work. Throws `RateLimitedError` or `BeyondLimitError`, which name the limit; then nothing is reserved. */
   readonly begin: (key: Key, work: Work) => Promise<Charge>;
   /** The limit of that kind that is nearest to its end, as far as this gateway knows; undefined where the key has none. */
   readonly view: (key: Key, limited: Limited) => LimitView | undefined;
