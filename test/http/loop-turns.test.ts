@@ -12,10 +12,20 @@ const WIDE = {
 };
 
 describe("requests that come together", () => {
-  it("go on one in each turn of the event loop, those that have begun first", async () => {
+  it("go on in the order in which they came, those that have begun first", async () => {
     const seen: string[] = [];
     const note = (what: string) => () => void seen.push(what);
-    const turns = [takeTurn().then(note("a")), takeTurn().then(note("b")), takeTurn(true).then(note("begun"))];
+    await Promise.all([takeTurn().then(note("a")), takeTurn().then(note("b")), takeTurn(true).then(note("begun"))]);
+    expect(seen).toEqual(["begun", "a", "b"]);
+  });
+
+  it("go on one in each turn of the event loop where each takes long", async () => {
+    const seen: string[] = [];
+    const work = (what: string) => () => {
+      for (const endMs = performance.now() + 2; performance.now() < endMs; );
+      seen.push(what);
+    };
+    const turns = ["a", "b", "c"].map((what) => takeTurn().then(work(what)));
 
     for (const turn of [1, 2, 3]) {
       await setImmediate();
@@ -23,7 +33,7 @@ describe("requests that come together", () => {
     }
     await Promise.all(turns);
 
-    expect(seen).toEqual(["begun", "after turn 1", "a", "after turn 2", "b", "after turn 3"]);
+    expect(seen).toEqual(["a", "after turn 1", "b", "after turn 2", "c", "after turn 3"]);
   });
 
   it.for([
