@@ -16,6 +16,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** Of a body of more than twice as much, so much is looked at before the whole becomes a string: most that hold too much show it there. */
 const BEGINNING_BYTES = 1024 * 1024;
 
+/** Characters of a body after whose parsing others have their turn. */
+const LONG = 256 * 1024;
+
 const pause = () => setImmediate();
 
 /**
@@ -41,6 +44,8 @@ export async function readJsonBytes(bytes: Uint8Array): Promise<unknown> {
   }
   const read = await parse(text);
   if ("excess" in read) throw excessError(read.excess);
+  // What such a body holds takes long to understand, as it took long to parse.
+  if (text.length > LONG) await pause();
   return read.value;
 }
 
