@@ -36,7 +36,7 @@ export type CacheNews =
  */
 export const KEPT_ANSWERS = ["determined", "always", "never"] as const;
 
-export type KeptAnswers = (typeof KEPT_ANSWERS)[number];
+type KeptAnswers = (typeof KEPT_ANSWERS)[number];
 
 /** What `detail` says of an answer to another text that asks for the same. */
 export const SEMANTIC_DETAIL = "SEMANTIC";

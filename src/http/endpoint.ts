@@ -44,7 +44,7 @@ export type Ordered = {
 };
 
 /** A request on its way to the model. */
-export type Call<Request, Order> = {
+type Call<Request, Order> = {
   readonly c: Context<HttpEnv>;
   readonly request: Request;
   readonly order: Order;
@@ -60,7 +60,7 @@ type Sent<Order extends Ordered> = Order["generation"] &
   Pick<GenerationRequest, "id" | "model" | "terms" | "cache" | "observe">;
 
 /** How a call is answered. */
-export type Answering<Order extends Ordered> = {
+type Answering<Order extends Ordered> = {
   /** How many choices end, of all generations together. */
   readonly choices: number;
   readonly generate: (request: Sent<Order> & { readonly signal: AbortSignal }) => AsyncIterable<GenerationEvent>;

@@ -25,7 +25,7 @@ export type Conversation = "messages" | "input";
 export type PresetUse = { readonly preset: Preset; readonly values: Values };
 
 /** A body that is to be read, and the preset that it names. */
-export type OpenedRequest = { readonly body: unknown; readonly use: PresetUse | undefined };
+type OpenedRequest = { readonly body: unknown; readonly use: PresetUse | undefined };
 
 /** Finds the preset that a body names. Its body then has the model that answers, and the user's message where that was given as a variable. */
 export type OpenPreset = (c: Context<HttpEnv>, body: unknown, conversation: Conversation) => OpenedRequest;

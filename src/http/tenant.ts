@@ -6,7 +6,7 @@ import type { HttpEnv } from "./context.ts";
 import { memoryOf } from "./websocket/memory.ts";
 
 /** Who pays for what the caller asks for. */
-export function tenantOf(c: Context<HttpEnv>): string {
+function tenantOf(c: Context<HttpEnv>): string {
   return c.get("caller")?.tenant ?? OWN_TERMS.tenant;
 }
 

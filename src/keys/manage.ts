@@ -6,7 +6,7 @@ import { hashSecret, newKeyId, newSecret } from "./secret.ts";
 const MAX_KEYS = 10_000;
 
 /** What was asked of the keys can't be done. The message says why and what to do. */
-export class KeyError extends Error {
+class KeyError extends Error {
   override readonly name = "KeyError";
 }
 

@@ -5,7 +5,7 @@ import { policySchema } from "./policy.ts";
 import { hashSecret, isSameHash } from "./secret.ts";
 
 /** The result of looking up a secret. */
-export type Verdict =
+type Verdict =
   | { readonly type: "known"; readonly key: Key }
   /** It was good once. */
   | { readonly type: "expired"; readonly key: Key; readonly reason: "key" | "secret"; readonly sinceMs: number }

@@ -9,7 +9,7 @@ const MAX_FILES = 1_000;
 const MAX_FILE_BYTES = 512 * 1024;
 
 /** A preset's file on disk. */
-export type PresetText = {
+type PresetText = {
   readonly path: string;
   /** The file's name without its ending. */
   readonly name: string;

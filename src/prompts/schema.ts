@@ -5,7 +5,7 @@ import { INPUT, VARIABLE_NAME } from "./template.ts";
 import { variableSchema } from "./variables.ts";
 
 /** Presets' ids are parts of URLs and of files' names; a dot would be one's ending. */
-export const PRESET_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+const PRESET_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
 const MAX_TEXT_LENGTH = 100_000;
 const MAX_VARIABLES = 64;

@@ -36,11 +36,11 @@ export const variableSchema = z.discriminatedUnion("type", [
   }),
 ]);
 
-export type Variable = Readonly<z.infer<typeof variableSchema>>;
+type Variable = Readonly<z.infer<typeof variableSchema>>;
 export type Variables = Readonly<Record<string, Variable>>;
 
 /** What is wrong with the values that were given for a preset's variables. */
-export type VariableFault = {
+type VariableFault = {
   /** The first variable that is to blame. */
   readonly name: string;
   readonly code: "unknown_variable" | "missing_variable" | "invalid_variable";
@@ -93,7 +93,7 @@ export function resolveVariables(variables: Variables, given: Readonly<Record<st
 }
 
 /** `language (text, default "French"), tone (one of "dry", "warm")`. */
-export function describeVariables(variables: Variables): string {
+function describeVariables(variables: Variables): string {
   return Object.entries(variables)
     .map(([name, variable]) => {
       const fallback =

@@ -7,7 +7,7 @@ import type { PresetLog } from "./library.ts";
 import type { WarmRequest, WarmRequests } from "./warm-requests.ts";
 
 /** How far the warm-up is. */
-export type WarmUpState = {
+type WarmUpState = {
   /** Presets that are still to be warmed, the one in progress included. */
   readonly waiting: number;
   /** Whether the engine works for it now. */

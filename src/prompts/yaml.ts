@@ -5,7 +5,7 @@ import { PresetError } from "./errors.ts";
 
 const MAX_PROBLEMS = 20;
 
-export type Path = readonly PropertyKey[];
+type Path = readonly PropertyKey[];
 
 /** Something that is wrong at a place of a file, in words without their place. */
 export type Fault = { readonly path: Path; readonly message: string };

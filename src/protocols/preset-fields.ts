@@ -38,7 +38,7 @@ export const promptField = z
 
 const presetFields = z.object({ variables: variablesField, prompt: promptField });
 
-export type VariableValues = Readonly<Record<string, string | number | boolean>>;
+type VariableValues = Readonly<Record<string, string | number | boolean>>;
 
 /** What a body says of a preset. */
 export type PresetFields = {

@@ -11,8 +11,6 @@ export type Refusal = {
   readonly hasSubstitute?: boolean;
 };
 
-export const always = () => true;
-
 /** Whether a value is none of those that ask for nothing. */
 export const isNot =
   (...harmless: readonly unknown[]) =>

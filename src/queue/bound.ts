@@ -27,7 +27,7 @@ export type Bound = {
   readonly tokens: number;
 };
 
-export type Answer = {
+type Answer = {
   readonly departures: number;
   /** The tenant comes back at the time that it was told. */
   readonly isReturning: boolean;

@@ -28,7 +28,7 @@ export type LoadControlOptions = {
   readonly random?: () => number;
 };
 
-export type QueueOptions = {
+type QueueOptions = {
   /** Sequences that the engine runs at once. */
   readonly slots: number;
   /** How many of these are used at least, however slow that makes each. */
@@ -44,7 +44,7 @@ export type QueueOptions = {
 };
 
 /** One model's queue, in two layers. */
-export type QueueLayers = {
+type QueueLayers = {
   /** In front of everything that the model does. */
   readonly gate: Layer;
   /** Directly around its engine. */
@@ -54,7 +54,7 @@ export type QueueLayers = {
 };
 
 /** The same for one that makes vectors or scores. */
-export type EmbeddingLayers = {
+type EmbeddingLayers = {
   readonly gate: EmbedLayer;
   readonly turns: EmbedLayer;
   readonly workload: () => Workload;

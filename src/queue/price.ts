@@ -14,7 +14,7 @@ export type Demand = {
 };
 
 /** What a request is expected to take of the machine, or took. */
-export type Price = {
+type Price = {
   readonly promptTokens: number;
   /** From its turn to its first token. */
   readonly prefillMs: number;

@@ -11,7 +11,7 @@ export type Superseding = {
   readonly size: number;
 };
 
-export type Taken = { readonly signal: AbortSignal; readonly end: () => void };
+type Taken = { readonly signal: AbortSignal; readonly end: () => void };
 
 type Holder = { readonly requestId: string; readonly parts: Set<AbortController> };
 

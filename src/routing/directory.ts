@@ -3,7 +3,7 @@ import { ModelNotFoundError } from "../generation/errors.ts";
 import { type Alias, parseAliases } from "./aliases.ts";
 
 /** What becomes of a request for a model that isn't there: it is refused, or the default model answers it. */
-export type UnknownModel = "refuse" | "default";
+type UnknownModel = "refuse" | "default";
 
 /** The models that this gateway serves. They may come and go while it runs. */
 export type ModelDirectory = {

@@ -6,7 +6,7 @@ export type PullProgress = {
   readonly totalBytes?: number;
 };
 
-export type PullOptions = {
+type PullOptions = {
   /** Breaks a download off. What has arrived is kept. */
   readonly signal: AbortSignal;
   readonly onProgress: (progress: PullProgress) => void;

@@ -19,7 +19,7 @@ export type Parameter = {
 export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 426 | 429 | 500 | 503 | 504 | 529;
 
 /** `open`: everybody, without a key. `key`: everybody, with a key as soon as there are keys. `admin`: holders of an admin key. */
-export type Access = "open" | "key" | "admin";
+type Access = "open" | "key" | "admin";
 
 /** Where a route is, what it takes and answers, and who may call it. `http/routes.ts` adds what answers it. */
 export type Operation = {

@@ -8,7 +8,7 @@ import type { EventLog } from "./event-log.ts";
 import type { ResponseRun } from "./run.ts";
 
 /** A response that runs without its client. */
-export type BackgroundRun = {
+type BackgroundRun = {
   /** As it is now. */
   readonly response: () => WireResponse;
   /** What happened to it so far, where it may be followed. */

@@ -7,7 +7,7 @@ import { parseWire } from "../../protocols/issue.ts";
 import type { HttpEnv } from "../context.ts";
 
 /** What `DELETE /admin/cache` takes. */
-export const cacheQuery = z.object({
+const cacheQuery = z.object({
   model: z.string().max(4096).optional(),
   key: z.string().max(256).optional(),
   preset: z.string().max(256).optional(),
@@ -19,7 +19,7 @@ const NO_CACHE: CacheControl = {
 };
 
 /** What `POST /admin/cache/warm` takes. */
-export const warmQuery = z.object({ preset: z.string().max(256).optional() });
+const warmQuery = z.object({ preset: z.string().max(256).optional() });
 
 const NO_WARM_UP: Pick<WarmUp, "state" | "add"> = {
   state: () => ({ waiting: 0, isRunning: false, answers: 0, prefixes: 0 }),

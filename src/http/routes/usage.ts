@@ -9,7 +9,7 @@ import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 
 /** What `GET /admin/usage` takes. */
-export const usageQuery = z.object({
+const usageQuery = z.object({
   key: z.string().max(256).optional(),
   model: z.string().max(4096).optional(),
   since: z.iso.date().optional(),

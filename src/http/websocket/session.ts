@@ -7,7 +7,7 @@ import type { Channel, Ending, Session } from "./upgrade.ts";
 type Order = { readonly lane: string | undefined; readonly body: Readonly<Record<string, unknown>> };
 
 /** An error as a message tells it: what HTTP would have answered. */
-export type Told = {
+type Told = {
   readonly status: number;
   readonly error: object;
   readonly headers?: Readonly<Record<string, string>>;

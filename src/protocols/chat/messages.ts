@@ -67,5 +67,4 @@ const message = z.discriminatedUnion("role", [
 export const messages = listOf(message, 1, MAX_MESSAGES);
 
 export type WirePart = z.infer<typeof knownPart>;
-export type WireCall = z.infer<typeof knownCall>;
 export type WireMessage = z.infer<typeof message>;

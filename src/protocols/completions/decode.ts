@@ -17,7 +17,7 @@ export const COMPLETION_DEFAULTS: Defaults = { choices: 1, maxTokens: 16 };
 const MAX_CHOICES = 128;
 
 /** What a completion goes on from: never a conversation. */
-export type CompletionPrompt = Exclude<Prompt, { readonly type: "chat" }>;
+type CompletionPrompt = Exclude<Prompt, { readonly type: "chat" }>;
 
 /** A completion request, understood. */
 export type CompletionRequest = StreamOptions & {

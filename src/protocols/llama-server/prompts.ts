@@ -4,7 +4,7 @@ import { readLater } from "../fields.ts";
 import { type Fault, findTokensFault, tokenIdsForm, tooLong, tooShort, wrongType } from "../token-ids.ts";
 
 /** A prompt of texts and token ids in turns, which only the model's vocabulary makes one list of ids. */
-export type MixedPrompt = { readonly type: "mixed"; readonly parts: readonly (string | readonly number[])[] };
+type MixedPrompt = { readonly type: "mixed"; readonly parts: readonly (string | readonly number[])[] };
 
 export type NativePrompt = Extract<Prompt, { type: "text" | "tokens" | "infill" }> | MixedPrompt;
 

@@ -67,7 +67,6 @@ export const messages = listOf(lenientMessage, 1, MAX_MESSAGES);
 export const system = z.union([text, listOf(z.discriminatedUnion("type", [textBlock]), 0, MAX_BLOCKS)], A_CONTENT);
 
 export type WireBlock = z.infer<typeof knownBlock>;
-export type WireResultBlock = z.infer<typeof knownResult>;
 export type WireToolResult = z.infer<typeof toolResult>;
 export type WireMessage = z.infer<typeof message>;
 export type WireSystem = z.infer<typeof system>;

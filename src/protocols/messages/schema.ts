@@ -153,6 +153,5 @@ export const messagesRequestSchema = z.object(withAliases("messages", messagesFi
 export const boundedRequestSchema = messagesRequestSchema.extend({ max_tokens: messagesFields.max_tokens.nullish() });
 
 export type WireCountRequest = z.infer<typeof countRequestSchema>;
-export type WireMessagesRequest = z.infer<typeof messagesRequestSchema>;
 export type WireTool = z.infer<typeof tool>;
 export type WireToolChoice = z.infer<typeof toolChoice>;

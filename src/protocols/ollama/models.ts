@@ -11,7 +11,7 @@ export const OLLAMA_VERSION = "0.32.15";
 export type OllamaModel = Pick<Backend, "id" | "can" | "details" | "createdUnixSeconds">;
 
 /** Ollama's names have a tag; clients add `latest` to one that has none. */
-export function tagged(id: string): string {
+function tagged(id: string): string {
   return id.slice(id.lastIndexOf("/") + 1).includes(":") ? id : `${id}:latest`;
 }
 

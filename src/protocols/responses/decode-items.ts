@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { readOwnJson } from "../../json/parse.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
@@ -155,11 +154,4 @@ function readText(part: WirePart, { param, unreadable }: Place): string {
       // A lone surrogate has no UTF-8 form; the tokenizer would see something else than what is counted here.
       return part.text.toWellFormed();
   }
-}
-
-const anyId = z.object({ id: z.string() });
-
-/** An item's id, where only that is wanted of its JSON. */
-export function idOf(body: string): string {
-  return anyId.parse(JSON.parse(body)).id;
 }

@@ -10,8 +10,3 @@ export type IdPrefix = "resp" | "msg" | "fc" | "fco" | "ctc" | "ctco" | "rs" | "
 export function newId(prefix: IdPrefix): string {
   return `${prefix}_${randomBytes(24).toString("hex")}`;
 }
-
-/** `call_` and 24 characters, as OpenAI's servers name a call. */
-export function newCallId(): string {
-  return `call_${randomBytes(12).toString("hex")}`;
-}

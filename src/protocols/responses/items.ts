@@ -3,7 +3,7 @@ import { listOf, string } from "../fields.ts";
 import { orOther, otherType } from "../other-type.ts";
 
 /** Bounds on counts. The text itself is bounded by the size of the request's body. */
-export const MAX_ITEMS = 4_096;
+const MAX_ITEMS = 4_096;
 const MAX_PARTS = 1_024;
 const MAX_ID_LENGTH = 256;
 const MAX_NAME_LENGTH = 128;

@@ -19,7 +19,7 @@ const ALIASES: ReadonlyMap<Route, readonly Alias[]> = new Map(ROUTES.map((route)
  * The body as `route` reads it. Throws `InvalidRequestError` for a word in it that is known and can't be honoured there; that comes before
  * all else, since a field of another route says best what is missing of this one's.
  */
-export function openBody(route: Route, body: unknown): unknown {
+function openBody(route: Route, body: unknown): unknown {
   const spread = spreadOptions(body);
   refuseUnsupported(spread, refusalsOf(route));
   return spread;

@@ -4,7 +4,7 @@ export const ROUTES = ["chat", "completions", "responses", "messages"] as const;
 export type Route = (typeof ROUTES)[number];
 
 /** Whose words clients send, and where they are described. */
-export const SOURCES = {
+const SOURCES = {
   OpenAI: "https://platform.openai.com/docs/api-reference",
   Anthropic: "https://docs.claude.com/en/api/messages",
   vLLM: "https://github.com/vllm-project/vllm/tree/main/vllm/entrypoints/openai",
