@@ -52,11 +52,9 @@ export function createClient(baseUrl: string, apiKey?: string): Client {
       const endedMs = performance.now();
 
       const { arrivals, usage, done } = parseStream(reads);
-      if (!done || usage === undefined || arrivals.length === 0) {
-        throw new Error(
-          `${baseUrl} ended a stream too early: ${arrivals.length} texts, usage ${JSON.stringify(usage)}`,
-        );
-      }
+      const had = `${arrivals.length} texts, usage ${JSON.stringify(usage)}`;
+      if (!done || usage === undefined) throw new Error(`${baseUrl} ended a stream too early: ${had}`);
+      if (arrivals.length === 0) throw new Error(`${baseUrl} answered with tokens that make no text: ${had}`);
       const arrivalsMs = arrivals.map(({ atMs }) => atMs);
       return { startedMs, endedMs, arrivalsMs, text: arrivals.map(({ text }) => text).join(""), ...usage };
     },

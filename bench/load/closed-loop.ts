@@ -1,11 +1,15 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { answerText } from "./answer-text.ts";
+
+/** A request and the text that its answer must have. */
+export type Question = { readonly body: Buffer; readonly text: string };
 
 /** The requests of a closed loop. */
 export type LoopOptions = {
   readonly url: URL;
-  /** The bodies, sent in turn. */
-  readonly bodies: readonly Buffer[];
+  /** Sent in turn. */
+  readonly questions: readonly Question[];
   readonly headers?: Readonly<Record<string, string>>;
   /** The number of clients; each sends its next request after the last byte of the answer. */
   readonly connections: number;
@@ -22,11 +26,12 @@ export type LoopResult = {
 
 /**
  * Asks as fast as the server answers. It shares the machine with that server, so it does as little as can be: plain sockets, requests that
- * were written beforehand, and of an answer only its status and its end are looked at. Rejects where one is not a 200, or never ends.
+ * were written beforehand, and an answer's text is searched for, not parsed. That is done after its latency was taken. Rejects where an answer
+ * is not a 200, has another text than it must have, or never ends.
  */
 export async function runClosedLoop(options: LoopOptions): Promise<LoopResult> {
-  const { url, bodies, headers = {}, connections, durationMs, signal } = options;
-  const payloads = bodies.map((body) => writeRequest(url, body, headers));
+  const { url, questions, headers = {}, connections, durationMs, signal } = options;
+  const requests = questions.map(({ body, text }) => ({ payload: writeRequest(url, body, headers), text }));
   const latenciesMs: number[] = [];
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(url, signal)));
   const startedMs = performance.now();
@@ -34,11 +39,15 @@ export async function runClosedLoop(options: LoopOptions): Promise<LoopResult> {
 
   async function drive(socket: Socket): Promise<void> {
     while (performance.now() - startedMs < durationMs) {
-      const payload = payloads[sent++ % payloads.length];
-      if (payload === undefined) throw new Error("there is nothing to send");
+      const request = requests[sent++ % requests.length];
+      if (request === undefined) throw new Error("there is nothing to send");
       const sentMs = performance.now();
-      await exchange(socket, payload);
-      latenciesMs.push(performance.now() - sentMs);
+      const answer = await exchange(socket, request.payload);
+      const latencyMs = performance.now() - sentMs;
+      if (answerText(answer) !== request.text) {
+        throw new Error(`${url} answered with another text than before: ${answer.slice(0, QUOTED_CHARS)}`);
+      }
+      latenciesMs.push(latencyMs);
     }
   }
 
@@ -69,12 +78,13 @@ async function open(url: URL, signal: AbortSignal): Promise<Socket> {
   return socket;
 }
 
-function exchange(socket: Socket, payload: Buffer): Promise<void> {
+/** Resolves with the answer's body. */
+function exchange(socket: Socket, payload: Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = createAnswerReader();
     const end = (error?: Error) => {
       socket.off("data", onData).off("close", onClose).off("error", end);
-      if (error === undefined) resolve();
+      if (error === undefined) resolve(reader.body());
       else reject(error);
     };
     const onClose = () => end(new Error("the server closed a connection in the midst of an answer"));
@@ -91,20 +101,31 @@ function exchange(socket: Socket, payload: Buffer): Promise<void> {
 }
 
 const HEAD_END = "\r\n\r\n";
+const LINE_END = "\r\n";
 const LAST_CHUNK = "0\r\n\r\n";
+/** Of an answer that is refused, so much is told. */
+const QUOTED_CHARS = 2_000;
+
+export type AnswerReader = {
+  /** Whether the answer's end has come with these bytes. Throws an Error for any other status than 200. */
+  read(bytes: Buffer): boolean;
+  /** The body so far. */
+  body(): string;
+};
 
 /**
- * Finds the end of one HTTP/1.1 answer (RFC 9112, section 6.3). `read` returns whether it has come, and throws an Error for any other status
- * than 200. Chunks are not counted: the last one is told by the bytes that it alone can end with, since what is sent here is JSON, which
- * has no line breaks of its own, or events, whose breaks are single.
+ * Reads one HTTP/1.1 answer (RFC 9112, section 6.3). While it comes, chunks are not counted: the last one is told by the bytes that it alone
+ * can end with, since what is sent here is JSON, which has no line breaks of its own, or events, whose breaks are single.
  */
-export function createAnswerReader(): { readonly read: (bytes: Buffer) => boolean } {
+export function createAnswerReader(): AnswerReader {
   let head = "";
   let leftBytes: number | undefined;
   let isChunked = false;
   let tail = "";
+  const parts: Buffer[] = [];
 
   function readBody(bytes: Buffer): boolean {
+    parts.push(bytes);
     if (isChunked) {
       tail = (tail + bytes.toString("latin1", Math.max(0, bytes.length - 7))).slice(-7);
       return tail === `\r\n${LAST_CHUNK}` || tail === LAST_CHUNK;
@@ -120,10 +141,27 @@ export function createAnswerReader(): { readonly read: (bytes: Buffer) => boolea
       const end = head.indexOf(HEAD_END);
       if (end === -1) return false;
       const fields = head.slice(0, end);
-      if (!/^HTTP\/1\.1 200 /.test(fields)) throw new Error(`the server answered: ${head.slice(0, 2_000)}`);
+      if (!/^HTTP\/1\.1 200 /.test(fields)) throw new Error(`the server answered: ${head.slice(0, QUOTED_CHARS)}`);
       isChunked = /^transfer-encoding: *chunked *$/im.test(fields);
       leftBytes = Number(/^content-length: *(\d+) *$/im.exec(fields)?.[1] ?? 0);
       return readBody(Buffer.from(head.slice(end + HEAD_END.length), "latin1"));
     },
+    body() {
+      const bytes = Buffer.concat(parts);
+      return (isChunked ? joinChunks(bytes) : bytes).toString();
+    },
   };
+}
+
+/** What is in the chunks, without their sizes. */
+function joinChunks(bytes: Buffer): Buffer {
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const start = bytes.indexOf(LINE_END, at) + LINE_END.length;
+    const length = Number.parseInt(bytes.toString("latin1", at, start), 16);
+    if (!(length > 0)) break;
+    chunks.push(bytes.subarray(start, start + length));
+    at = start + length + LINE_END.length;
+  }
+  return Buffer.concat(chunks);
 }

@@ -19,4 +19,5 @@ app.post("/v1/chat/completions", async (c) => {
     ? c.body(STREAMED, 200, { "content-type": "text/event-stream" })
     : c.body(WHOLE, 200, { "content-type": "application/json" });
 });
+app.onError((error, c) => c.text(error.message, 400));
 serve({ fetch: app.fetch, port: Number(process.argv[2]), hostname: "127.0.0.1" });

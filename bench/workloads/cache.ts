@@ -15,6 +15,7 @@ export const cache: Workload = {
   notes: [
     "Sluice answers what the model has generated once. The others are in front of a mock of a model on the same machine, with their own caches in memory on. " +
       "The bare route parses and checks the same body with the same schema, and returns a fixed text, which for streams is one text with all frames",
+    "Every answer that is counted is a 200 with the text that its prompt was answered with first; any other ends the run",
     "Portkey's cache takes no streams. Of all others' answers at least 99 % were hits, by the count of what was behind them",
     "The load generator has a part of the same processors. A hit alone is the time that a client waits for it, its own part of HTTP included",
     "The memory is that of 100,000 answers of 100 tokens in the store (20,000 in the quick run), in a process of its own",

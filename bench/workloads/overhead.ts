@@ -12,6 +12,8 @@ const PROMPT_TOKENS = 76;
 const NEW_TOKENS = 8;
 /** V8 needs some hundred requests until it has optimized the code, which is a third of the time at first. */
 const WARM_UP_REQUESTS = 400;
+/** A character has at most four tokens: any fewer may be a part of one, which is no text yet. Drawn at random, that happens. */
+const WARM_UP_TOKENS = 4;
 /** About as long as the engine takes for a request, so that idle processors and cold caches cost every server the same. */
 const PAUSE_MS = 100;
 const NOTE_POLL_MS = 20;
@@ -51,7 +53,8 @@ async function openSluice(bench: Bench): Promise<Contestant> {
   // Drawn at random, the whole prompt may come from the cache, so that the engine's part is short.
   const request = { ...session.prompt(session.writer(0), PROMPT_TOKENS, NEW_TOKENS), temperature: 1 };
   return {
-    warmUp: async () => void (await addedMs(session, { ...request, maxTokens: 1 }, probeFile, WARM_UP_REQUESTS)),
+    warmUp: async () =>
+      void (await addedMs(session, { ...request, maxTokens: WARM_UP_TOKENS }, probeFile, WARM_UP_REQUESTS)),
     measure: async () => figuresOf(await addedMs(session, request, probeFile, countFor(bench))),
     close: async () => {
       await server.stop();

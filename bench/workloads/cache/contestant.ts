@@ -1,5 +1,6 @@
 import type { Measurement } from "../../figures.ts";
-import { type LoopResult, runClosedLoop } from "../../load/closed-loop.ts";
+import { answerText } from "../../load/answer-text.ts";
+import { type LoopResult, type Question, runClosedLoop } from "../../load/closed-loop.ts";
 import type { CachingServer } from "../../peers/caching.ts";
 import { quantile } from "../../statistics.ts";
 import type { Contestant } from "../workload.ts";
@@ -27,33 +28,46 @@ const MISSES = 0.01;
 export function cachingContestant(server: CachingServer, options: HitOptions): Contestant {
   const { prompts, durationMs, warmUpMs, signal, closing = async () => ({}) } = options;
   const url = new URL(CHAT_PATH, server.url);
-  const streamed = server.cachesStreams ? [prompts.streamed] : [];
+  let whole: readonly Question[] = [];
+  let mixed: readonly Question[] = [];
+  let streamed: readonly Question[] = [];
 
-  async function ask(body: Buffer): Promise<void> {
+  /** Resolves with the answer's text. */
+  async function ask(body: Buffer): Promise<string> {
     const headers = { ...server.headers, "content-type": "application/json" };
     const response = await fetch(url, { method: "POST", headers, body: new Uint8Array(body), signal });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text.slice(0, 2_000)}`);
+    const answer = await response.text();
+    const text = answerText(answer);
+    if (response.status !== 200 || text === "") {
+      throw new Error(`${url} answered ${response.status}, and no text: ${answer.slice(0, 2_000)}`);
+    }
+    return text;
   }
 
-  /** Asks until the answer comes from the cache. */
-  async function fill(body: Buffer): Promise<void> {
+  /** Asks until the answer comes from the cache: its text is what every hit must have. */
+  async function fill(body: Buffer): Promise<Question> {
     for (let tries = 0; tries < FILL_TRIES; tries++) {
       const before = await server.misses();
-      await ask(body);
-      if ((await server.misses()) === before) return;
+      const text = await ask(body);
+      if ((await server.misses()) === before) return { body, text };
     }
     throw new Error(`${url} answers nothing from its cache`);
   }
 
-  function loop(bodies: readonly Buffer[], ms: number, connections: number = CONNECTIONS): Promise<LoopResult> {
-    return runClosedLoop({ url, bodies, headers: server.headers, connections, durationMs: ms, signal });
+  async function fillAll(bodies: readonly Buffer[]): Promise<readonly Question[]> {
+    const questions: Question[] = [];
+    for (const body of bodies) questions.push(await fill(body));
+    return questions;
+  }
+
+  function loop(questions: readonly Question[], ms: number, connections: number = CONNECTIONS): Promise<LoopResult> {
+    return runClosedLoop({ url, questions, headers: server.headers, connections, durationMs: ms, signal });
   }
 
   /** Throws where the answers were not from the cache. */
-  async function hits(bodies: readonly Buffer[], ms: number, connections?: number): Promise<LoopResult> {
+  async function hits(questions: readonly Question[], ms: number, connections?: number): Promise<LoopResult> {
     const before = await server.misses();
-    const result = await loop(bodies, ms, connections);
+    const result = await loop(questions, ms, connections);
     const misses = (await server.misses()) - before;
     if (misses > MISSES * result.latenciesMs.length) {
       throw new Error(`${misses} of ${result.latenciesMs.length} answers of ${url} were no hits`);
@@ -63,22 +77,24 @@ export function cachingContestant(server: CachingServer, options: HitOptions): C
 
   return {
     async warmUp() {
-      for (const body of [prompts.whole, ...streamed, ...prompts.mixed]) await fill(body);
-      for (const bodies of [[prompts.whole], streamed]) if (bodies.length > 0) await loop(bodies, warmUpMs);
+      whole = await fillAll([prompts.whole]);
+      streamed = server.cachesStreams ? await fillAll([prompts.streamed]) : [];
+      mixed = await fillAll(prompts.mixed);
+      for (const questions of [whole, streamed]) if (questions.length > 0) await loop(questions, warmUpMs);
     },
     async measure() {
-      const whole = await hits([prompts.whole], durationMs);
-      const alone = await hits([prompts.whole], durationMs / 2, 1);
-      const mixed = await hits(prompts.mixed, durationMs / 2);
+      const crowd = await hits(whole, durationMs);
+      const alone = await hits(whole, durationMs / 2, 1);
+      const turns = await hits(mixed, durationMs / 2);
       const streams = streamed.length > 0 ? await hits(streamed, durationMs) : undefined;
       return {
         figures: {
-          hitsPerSecond: whole.perSecond,
-          hitP50Ms: quantile(whole.latenciesMs, 0.5),
-          hitP99Ms: quantile(whole.latenciesMs, 0.99),
+          hitsPerSecond: crowd.perSecond,
+          hitP50Ms: quantile(crowd.latenciesMs, 0.5),
+          hitP99Ms: quantile(crowd.latenciesMs, 0.99),
           aloneHitP50Ms: quantile(alone.latenciesMs, 0.5),
           aloneHitP99Ms: quantile(alone.latenciesMs, 0.99),
-          mixedHitsPerSecond: mixed.perSecond,
+          mixedHitsPerSecond: turns.perSecond,
           ...(streams && {
             streamedHitsPerSecond: streams.perSecond,
             streamedHitP50Ms: quantile(streams.latenciesMs, 0.5),

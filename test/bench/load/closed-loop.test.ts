@@ -2,10 +2,15 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createAnswerReader, runClosedLoop } from "../../../bench/load/closed-loop.ts";
+import { createAnswerReader, type Question, runClosedLoop } from "../../../bench/load/closed-loop.ts";
 
+const HELLO = '{"choices":[{"message":{"content":"Hello"}}]}';
 const WHOLE = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello";
-const CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n";
+const CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nHe\r\n3\r\nllo\r\n0\r\n\r\n";
+
+function ask(text: string, ...bodies: readonly string[]): Question[] {
+  return bodies.map((body) => ({ body: Buffer.from(body), text }));
+}
 
 /** After which byte the answer is taken to have ended, when it comes in pieces of `size` bytes. */
 function endOf(answer: string, size: number): number | undefined {
@@ -34,6 +39,16 @@ describe("createAnswerReader", () => {
     }
   });
 
+  it("gives the body, without the sizes of chunks", () => {
+    for (const answer of [WHOLE, CHUNKED]) {
+      for (let size = 1; size <= answer.length; size++) {
+        const reader = createAnswerReader();
+        for (let at = 0; at < answer.length; at += size) reader.read(Buffer.from(answer.slice(at, at + size)));
+        expect(reader.body()).toBe("Hello");
+      }
+    }
+  });
+
   it("waits for the rest", () => {
     for (const answer of [WHOLE, CHUNKED]) expect(endOf(answer.slice(0, -1), 7)).toBeUndefined();
   });
@@ -55,12 +70,12 @@ describe("runClosedLoop", () => {
         .on("data", (bytes) => seen.push(String(bytes)))
         .on("end", () => {
           now -= 1;
-          response.end("Hello");
+          response.end(HELLO);
           if (seen.length === 100) stop.abort(new Error("enough"));
         });
     });
-    const bodies = ["a", "b"].map((text) => Buffer.from(text));
-    const loop = runClosedLoop({ url, bodies, connections: 4, durationMs: 60_000, signal: stop.signal });
+    const questions = ask("Hello", "a", "b");
+    const loop = runClosedLoop({ url, questions, connections: 4, durationMs: 60_000, signal: stop.signal });
     await expect(loop).rejects.toThrow();
     expect(most).toBeLessThanOrEqual(4);
     const ofA = seen.filter((body) => body === "a").length;
@@ -68,18 +83,40 @@ describe("runClosedLoop", () => {
   });
 
   it("counts what was answered within its time", async () => {
-    const url = await serve((_, response) => void response.end("Hello"));
-    const bodies = [Buffer.from("{}")];
+    const url = await serve((_, response) => void response.end(HELLO));
+    const questions = ask("Hello", "{}");
     const { signal } = new AbortController();
-    const { perSecond, latenciesMs } = await runClosedLoop({ url, bodies, connections: 2, durationMs: 20, signal });
+    const { perSecond, latenciesMs } = await runClosedLoop({ url, questions, connections: 2, durationMs: 20, signal });
     expect(latenciesMs.length).toBeGreaterThan(0);
     expect(perSecond).toBeGreaterThan(0);
   });
 
-  it("fails where the server answers something else", async () => {
-    const url = await serve((_, response) => void response.writeHead(500).end());
+  it("takes a stream's text from all its events", async () => {
+    const url = await serve((_, response) => {
+      for (const piece of ["Hel", "lo"]) response.write(`data: {"choices":[{"delta":{"content":"${piece}"}}]}\n\n`);
+      response.end("data: [DONE]\n\n");
+    });
     const { signal } = new AbortController();
-    const bodies = [Buffer.from("{}")];
-    await expect(runClosedLoop({ url, bodies, connections: 1, durationMs: 1_000, signal })).rejects.toThrow("500");
+    const questions = ask("Hello", "{}");
+    const { latenciesMs } = await runClosedLoop({ url, questions, connections: 1, durationMs: 20, signal });
+    expect(latenciesMs.length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ["another status", 500, HELLO, "500"],
+    ["another status that is no failure", 202, HELLO, "202"],
+    ["another text", 200, HELLO.replace("Hello", "Hell"), "another text"],
+    ["an error with status 200", 200, '{"error":{"message":"Hello"}}', "another text"],
+    ["nothing", 200, "", "another text"],
+  ])("fails where one answer is %s", async (_, status, body, words) => {
+    let answers = 0;
+    const url = await serve((_, response) => {
+      const isThird = ++answers === 3;
+      response.writeHead(isThird ? status : 200).end(isThird ? body : HELLO);
+    });
+    const { signal } = new AbortController();
+    const questions = ask("Hello", "{}");
+    const loop = runClosedLoop({ url, questions, connections: 1, durationMs: 60_000, signal });
+    await expect(loop).rejects.toThrow(words);
   });
 });
