@@ -4,12 +4,11 @@
  */
 import { appendFileSync } from "node:fs";
 
-type Note = {
-  readonly type?: unknown;
-  readonly sequence?: { readonly id: number };
-  readonly updates?: readonly Update[];
-};
+type Note = { readonly type?: unknown; readonly updates?: readonly Update[] };
 type Update = { readonly id: number; readonly finished?: unknown };
+
+/** The host sends JSON as text. That of other messages is not worth parsing a second time. */
+const SUBMIT = '{"type":"submit"';
 
 const file = process.env.BENCH_PROBE_FILE;
 const { send } = process;
@@ -23,9 +22,10 @@ function watch(probeFile: string, sendOn: NonNullable<typeof send>): void {
   const emit = process.emit.bind(process) as (event: string, ...rest: unknown[]) => boolean;
   // A listener of ours would open the channel before the engine listens, and take its first messages.
   Reflect.set(process, "emit", (event: string, ...rest: unknown[]) => {
-    const message = rest[0] as Note | undefined;
-    if (event === "message" && message?.type === "submit" && message.sequence) {
-      startedMs.set(message.sequence.id, performance.now());
+    const [message] = rest;
+    if (event === "message" && typeof message === "string" && message.startsWith(SUBMIT)) {
+      const nowMs = performance.now();
+      startedMs.set(JSON.parse(message).sequence.id, nowMs);
     }
     return emit(event, ...rest);
   });

@@ -118,6 +118,7 @@ async function addedMs(
   if (engineMs.length !== count) {
     throw new Error(`the probe in the engine saw ${engineMs.length} requests where ${count} were sent`);
   }
+  if (engineMs.some(Number.isNaN)) throw new Error("the probe in the engine did not see when a request came");
   return waitedMs.map((ms, index) => ms - (engineMs[index] ?? Number.NaN));
 }
 
