@@ -68,7 +68,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   const shared = redis && createSecondLevel({ link: redis, followMs: config.cacheFollowMs, ttlMs, store });
   const tiers = [shared?.tier, createSemantic(options, store)].filter((tier) => tier !== undefined);
   return {
-    layers: [answerRepeats({ store, identify, tiers, turns: shared?.turns, onNews: counter.note })],
+    layers: [answerRepeats({ store, identify, tiers, leases: shared?.leases, onNews: counter.note })],
     keeps: takesPart,
     control: controlCache(store, counter, maxBytes, shared),
     settled: shared?.settled ?? doNothing,

@@ -5,9 +5,9 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS, type Terms } from "../generation/terms.ts";
 import type { TimedEvent } from "./entry.ts";
 import { createFlight, type Flight, type Recording } from "./flight.ts";
+import { type Leases, leased } from "./leases.ts";
 import type { AnswerStore, StoredEntry } from "./store.ts";
 import type { Sought } from "./tier.ts";
-import { inTurn, type Turns } from "./turns.ts";
 
 /** A request that is to be generated, and where its answer goes. */
 export type Passenger = Sought & {
@@ -18,8 +18,8 @@ export type Passenger = Sought & {
 
 export type FlightsOptions = {
   readonly store: Pick<AnswerStore, "put" | "entry">;
-  /** Where gateways take turns to generate the same; undefined where there is one alone. */
-  readonly turns?: Turns | undefined;
+  /** Where gateways take leases to generate the same; undefined where there is one alone. */
+  readonly leases?: Leases | undefined;
   /** Hears of each answer that was generated and stored. */
   readonly onStored?: (sought: Sought, entry: StoredEntry) => void;
 };
@@ -36,7 +36,7 @@ export type Flights = {
 
 type Running = { readonly flight: Flight; readonly terms: Terms; readonly waiting: Set<Observe> };
 
-export function createFlights({ store, turns, onStored }: FlightsOptions): Flights {
+export function createFlights({ store, leases, onStored }: FlightsOptions): Flights {
   const running = new Map<string, Running>();
 
   function keep(passenger: Passenger, recording: Recording): void {
@@ -59,18 +59,18 @@ export function createFlights({ store, turns, onStored }: FlightsOptions): Fligh
       next({ ...request, signal, observe, terms: later(terms, waitedMs) });
     // A generation that a later request may supersede would end for its other listeners too.
     const isAlone = terms.supersedeId !== undefined;
-    const turn =
-      turns === undefined || isAlone || !mayJoin
+    const lease =
+      leases === undefined || isAlone || !mayJoin
         ? undefined
-        : inTurn(turns, { ...passenger, request: { ...request, terms } }, generate);
+        : leased(leases, { ...passenger, request: { ...request, terms } }, generate);
     const flight = createFlight({
       isOwn,
-      run: turn?.run ?? generate,
+      run: lease?.run ?? generate,
       onEnd(recording) {
         if (running.get(key)?.flight === flight) running.delete(key);
-        const isNew = recording !== undefined && turn?.isTaken() !== true && isWhole(recording, request);
+        const isNew = recording !== undefined && lease?.isTaken() !== true && isWhole(recording, request);
         if (isNew) keep(passenger, recording);
-        turn?.end();
+        lease?.end();
       },
     });
     if (!isAlone) running.set(key, { flight, terms, waiting });

@@ -7,12 +7,11 @@ import { type Choice, choose, takesPart } from "./choose.ts";
 import { deferred } from "./deferred.ts";
 import { createFlights, type Passenger } from "./flights.ts";
 import { keyOf, scopeOf } from "./key.ts";
-import { atFullPrice } from "./price.ts";
-import { replay } from "./replay.ts";
+import type { Leases } from "./leases.ts";
+import { atFullPrice, replay } from "./replay.ts";
 import { createSearch } from "./search.ts";
 import type { AnswerStore, Label } from "./store.ts";
 import type { Tier } from "./tier.ts";
-import type { Turns } from "./turns.ts";
 
 export type CacheLayerOptions = {
   readonly store: AnswerStore;
@@ -20,8 +19,8 @@ export type CacheLayerOptions = {
   readonly identify: (model: string) => string | undefined;
   /** Where else answers may be, in the order in which they are asked. */
   readonly tiers?: readonly Tier[];
-  /** Where gateways take turns to generate the same. */
-  readonly turns?: Turns | undefined;
+  /** Where gateways take leases to generate the same. */
+  readonly leases?: Leases | undefined;
   /** Hears what becomes of every request but those of the warm-up. */
   readonly onNews?: (news: CacheNews) => void;
   /** The time in Unix ms; `Date.now` if absent. */
@@ -39,11 +38,11 @@ const BYPASS: CacheNews = { type: "forward", reason: "bypass", stored: false, co
  * passed on unchanged, at no cost for each event.
  */
 export function answerRepeats(options: CacheLayerOptions): Layer {
-  const { store, identify, tiers = [], turns, onNews, now = Date.now } = options;
+  const { store, identify, tiers = [], leases, onNews, now = Date.now } = options;
   const search = createSearch(tiers, now);
   const flights = createFlights({
     store,
-    turns,
+    leases,
     onStored(sought, entry) {
       for (const tier of tiers) tier.keep?.(sought, entry);
     },

@@ -48,3 +48,11 @@ export function replay(events: readonly TimedEvent[], options: ReplayOptions): A
 async function sleepFor(ms: number, signal: AbortSignal): Promise<void> {
   await setTimeout(ms, undefined, { signal });
 }
+
+/** Returns a stored answer's events with the full cost of a generation, as if they were no replay. */
+export function atFullPrice(events: readonly TimedEvent[]): readonly TimedEvent[] {
+  return events.map((timed) => {
+    const { event } = timed;
+    return event.type === "started" ? { ...timed, event: { ...event, isReplay: false } } : timed;
+  });
+}

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { answerRepeats } from "../../src/cache/layer.ts";
+import type { LeaseOutcome, Leases } from "../../src/cache/leases.ts";
 import { type Answer, createAnswerStore } from "../../src/cache/store.ts";
 import type { Sought, Tier } from "../../src/cache/tier.ts";
-import type { Turn, Turns } from "../../src/cache/turns.ts";
 import { NotCachedError } from "../../src/generation/errors.ts";
 import type { Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
@@ -46,11 +46,11 @@ function tierByHand(name = "ELSEWHERE") {
   };
 }
 
-function setUp(options: { readonly tiers?: readonly Tier[]; readonly turns?: Turns; readonly generate?: Generate }) {
-  const { tiers = [], turns, generate } = options;
+function setUp(options: { readonly tiers?: readonly Tier[]; readonly leases?: Leases; readonly generate?: Generate }) {
+  const { tiers = [], leases, generate } = options;
   const now = () => NOW_MS;
   const store = createAnswerStore({ maxBytes: 1_000_000, ttlMs: 100_000, now, random: () => 0 });
-  const layer = answerRepeats({ store, identify: (model) => model, tiers, turns, now });
+  const layer = answerRepeats({ store, identify: (model) => model, tiers, leases, now });
   let runs = 0;
   const next: Generate = (request) => {
     runs += 1;
@@ -186,22 +186,22 @@ describe("a tier", () => {
 
 describe("gateways that take turns", () => {
   function turnsByHand() {
-    const waiting: PromiseWithResolvers<Turn>[] = [];
+    const waiting: PromiseWithResolvers<LeaseOutcome>[] = [];
     const asked: { readonly sought: Sought; readonly signal: AbortSignal }[] = [];
     let ended = 0;
     const end = () => {
       ended += 1;
     };
-    const turns: Turns = {
+    const leases: Leases = {
       take(sought, signal) {
         asked.push({ sought, signal });
-        const turn = Promise.withResolvers<Turn>();
+        const turn = Promise.withResolvers<LeaseOutcome>();
         waiting.push(turn);
         return turn.promise;
       },
     };
     return {
-      turns,
+      leases,
       asked,
       ended: () => ended,
       own: (waitedMs = 0) => waiting.shift()?.resolve({ type: "own", waitedMs, end }),
@@ -210,10 +210,10 @@ describe("gateways that take turns", () => {
   }
 
   it("generate in theirs, with what is left of the longest wait, and end it", async () => {
-    const { turns, own, ended } = turnsByHand();
+    const { leases, own, ended } = turnsByHand();
     const waits: (number | undefined)[] = [];
     const { run, store } = setUp({
-      turns,
+      leases,
       generate(request) {
         waits.push(request.terms?.maxWaitMs);
         return play();
@@ -228,9 +228,9 @@ describe("gateways that take turns", () => {
   });
 
   it("take what another has made, at full price, and don't store it as their own", async () => {
-    const { turns, taken, ended } = turnsByHand();
+    const { leases, taken, ended } = turnsByHand();
     const { tier, kept, answer } = tierByHand();
-    const { run, runs } = setUp({ turns, tiers: [tier] });
+    const { run, runs } = setUp({ leases, tiers: [tier] });
     const events = collect(run(greedy()));
     await settled();
     answer();
@@ -241,9 +241,9 @@ describe("gateways that take turns", () => {
   });
 
   it("end it also where the generation fails, and where the last listener has left meanwhile", async () => {
-    const { turns, own, ended, asked } = turnsByHand();
+    const { leases, own, ended, asked } = turnsByHand();
     const engine = byHand();
-    const { run, runs } = setUp({ turns, generate: engine.generate });
+    const { run, runs } = setUp({ leases, generate: engine.generate });
     const failing = collect(run(greedy()));
     failing.catch(() => {});
     await settled();
@@ -265,8 +265,8 @@ describe("gateways that take turns", () => {
   });
 
   it("don't for what is to be generated here, or may give way to another", async () => {
-    const { turns, asked } = turnsByHand();
-    const { run, runs } = setUp({ turns });
+    const { leases, asked } = turnsByHand();
+    const { run, runs } = setUp({ leases });
     await collect(run(greedy({ cache: { noCache: true } })));
     await collect(run(greedy({ id: "2", terms: { tenant: "b", priority: "default", supersedeId: "x" } })));
     expect([asked.length, runs()]).toEqual([0, 2]);

@@ -120,7 +120,7 @@ describe("gateways that count the limits of keys in one Redis", () => {
     expect(await usedOf(other, 2)).toBe(4);
     const store = createAnswerStore({ maxBytes: 1_000_000, ttlMs: 60_000 });
     const shared = createSecondLevel({ link: one.link, followMs: 1_000, ttlMs: 60_000, store });
-    const layer = answerRepeats({ store, identify: (model) => model, tiers: [shared.tier], turns: shared.turns });
+    const layer = answerRepeats({ store, identify: (model) => model, tiers: [shared.tier], leases: shared.leases });
     const run = compose([layer], () => ReadableStream.from(saying("Hello")));
     await collect(run(greedy()));
     await untilStored(redis.url, 1);

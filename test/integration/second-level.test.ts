@@ -56,7 +56,7 @@ async function gateway({ followMs = 20_000, generate = play }: Options = {}) {
     link.close();
   };
   let runs = 0;
-  const layer = answerRepeats({ store, identify: (model) => model, tiers: [shared.tier], turns: shared.turns });
+  const layer = answerRepeats({ store, identify: (model) => model, tiers: [shared.tier], leases: shared.leases });
   const run = compose([layer], (request) => {
     runs += 1;
     return generate(request);

@@ -24,8 +24,8 @@ export function answersLike(which: Partial<Label>): string {
   return [ANSWERS, ...parts, "*"].join(":");
 }
 
-/** The name of the turn to generate an answer. Those who wait on other terms don't wait for each other: batch would hold up interactive. */
-export function turnName(key: string, { priority, maxWaitMs }: Terms = OWN_TERMS): string {
+/** The name of the lease to generate an answer. Those who wait on other terms don't wait for each other: batch would hold up interactive. */
+export function leaseName(key: string, { priority, maxWaitMs }: Terms = OWN_TERMS): string {
   return [TURNS, key, priority, maxWaitMs ?? ""].join(":");
 }
 

@@ -1,10 +1,10 @@
 import type { Link } from "../../redis/link.ts";
 import { unpackAnswer } from "../entry.ts";
+import type { Leases } from "../leases.ts";
 import type { Answer, AnswerStore, Label } from "../store.ts";
 import type { Sought, Tier } from "../tier.ts";
-import type { Turns } from "../turns.ts";
 import { type Removed, shareAnswers } from "./answers.ts";
-import { takeTurns } from "./take-turns.ts";
+import { shareLeases } from "./shared-leases.ts";
 
 export type SecondLevelOptions = {
   readonly link: Pick<Link, "run" | "isUp">;
@@ -31,7 +31,7 @@ export type SharedStats = {
 export type SecondLevel = {
   readonly tier: Tier;
   /** Undefined where nobody is to wait for another. */
-  readonly turns: Turns | undefined;
+  readonly leases: Leases | undefined;
   readonly stats: () => SharedStats;
   /** Removes all answers that have all of these. */
   readonly clear: (which: Partial<Label>) => Promise<Removed>;
@@ -78,16 +78,16 @@ export function createSecondLevel({ link, followMs, ttlMs, store, now = Date.now
   };
 
   const written = async (key: string) => void (await writes.get(key));
-  const turns = followMs === 0 ? undefined : takeTurns({ link, followMs, now, get, written });
+  const leases = followMs === 0 ? undefined : shareLeases({ link, followMs, now, get, written });
 
   return {
     tier,
-    turns,
+    leases,
     stats: () => ({ isUp: link.isUp(), ...counts }),
     clear: answers.clear,
     async settled() {
       await Promise.all(writes.values());
-      await turns?.settled();
+      await leases?.settled();
     },
   };
 }

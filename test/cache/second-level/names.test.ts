@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { answerName, answersLike, turnName } from "../../../src/cache/second-level/names.ts";
+import { answerName, answersLike, leaseName } from "../../../src/cache/second-level/names.ts";
 
 const LABEL = { model: "hf:owner/repo*[Q4]?", scope: "tenant:a" };
 
@@ -23,7 +23,7 @@ describe("names in Redis", () => {
   it("of turns differ with the terms that a wait depends on, and with nothing else", () => {
     const terms = { tenant: "a", priority: "batch" } as const;
     const names = [terms, { ...terms, priority: "default" as const }, { ...terms, maxWaitMs: 5 }];
-    expect(new Set(names.map((each) => turnName("key", each))).size).toBe(3);
-    expect(turnName("key", { ...terms, tenant: "b" })).toBe(turnName("key", terms));
+    expect(new Set(names.map((each) => leaseName("key", each))).size).toBe(3);
+    expect(leaseName("key", { ...terms, tenant: "b" })).toBe(leaseName("key", terms));
   });
 });

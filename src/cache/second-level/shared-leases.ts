@@ -3,12 +3,12 @@ import { setInterval } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 import type { Link } from "../../redis/link.ts";
 import { choose } from "../choose.ts";
+import type { LeaseOutcome, Leases } from "../leases.ts";
 import type { Answer } from "../store.ts";
 import type { Sought } from "../tier.ts";
-import type { Turn, Turns } from "../turns.ts";
-import { turnName } from "./names.ts";
+import { leaseName } from "./names.ts";
 
-export type TakeTurnsOptions = {
+export type SharedLeasesOptions = {
   readonly link: Pick<Link, "run">;
   /** How long a request waits for another gateway before it generates by itself, in ms. */
   readonly followMs: number;
@@ -20,9 +20,9 @@ export type TakeTurnsOptions = {
   readonly now: () => number;
 };
 
-/** Turns that several gateways take. */
-type SharedTurns = Turns & {
-  /** Resolves when others can have the turns that have ended. */
+/** Leases that several gateways take. */
+type SharedLeases = Leases & {
+  /** Resolves when others can have the leases that have ended. */
   readonly settled: () => Promise<void>;
 };
 
@@ -43,14 +43,14 @@ const LONGEST_PAUSE_MS = 400;
 const MOST_FOLLOWERS = 256;
 
 /** Lets one gateway at a time generate an answer. The others look for it, and for whether that one is still there. */
-export function takeTurns({ link, followMs, get, written, now }: TakeTurnsOptions): SharedTurns {
+export function shareLeases({ link, followMs, get, written, now }: SharedLeasesOptions): SharedLeases {
   const ending = new Set<Promise<void>>();
   let followers = 0;
 
   async function look(sought: Sought, signal: AbortSignal) {
-    // Sent in this order: what the last one stored before it let go of its turn is seen.
+    // Sent in this order: what the last one stored before it let go of its lease is seen.
     const [lease, answer] = await Promise.all([
-      takeLease(link, turnName(sought.key, sought.request.terms)),
+      takeLease(link, leaseName(sought.key, sought.request.terms)),
       get(sought),
     ]);
     const choice = choose(answer, sought.request.cache ?? {}, now());
@@ -60,7 +60,7 @@ export function takeTurns({ link, followMs, get, written, now }: TakeTurnsOption
     return { lease, taken: isNew ? choice.answer : undefined };
   }
 
-  async function follow(sought: Sought, signal: AbortSignal): Promise<Turn> {
+  async function follow(sought: Sought, signal: AbortSignal): Promise<LeaseOutcome> {
     const startedMs = now();
     // Half of the longest wait is left for a turn in the queue.
     const untilMs = startedMs + Math.min(followMs, (sought.request.terms?.maxWaitMs ?? Number.POSITIVE_INFINITY) / 2);
