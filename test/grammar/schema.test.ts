@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { dropped, grammarOf, INTEGER, object, refusal } from "./support.ts";
 
+/** As a name of its own, or it would be taken for a promise. */
+const THEN = "then";
+
 describe("an object", () => {
   it("has any subset of its optional properties, in order, with commas between them", () => {
     const { accepts } = grammarOf(object({ a: INTEGER, b: INTEGER, c: INTEGER }, { required: ["b"] }));
@@ -170,6 +173,62 @@ describe("alternatives", () => {
     const { accepts } = grammarOf({ anyOf: [object({ a: false }, { required: ["a"] }), { enum: [] }, { const: 1 }] });
     expect(accepts("1")).toBe(true);
     expect(accepts("{")).toBe(false);
+  });
+});
+
+describe("unevaluatedProperties and unevaluatedItems", () => {
+  const k = (value: unknown) => ({ properties: { k: { const: value } }, required: ["k"] });
+
+  it.each<[string, Record<string, unknown>, readonly string[], readonly string[]]>([
+    ["an if that fails", { if: k(1), [THEN]: {}, else: { type: "object" } }, ['{"k":1}', "{}"], ['{"k":2}']],
+    [
+      "an if that fails, in a part",
+      { allOf: [{ if: k(1), else: { properties: { a: {} } } }] },
+      ['{"k":1}', '{"a":2}', "{}"],
+      ['{"k":2}', '{"a":1,"k":2}'],
+    ],
+    ["not", { not: k(1) }, ["{}"], ['{"k":2}']],
+    [
+      "not, where const is listed besides",
+      { not: k(1), anyOf: [{ const: { k: 2 } }, { const: {} }] },
+      ["{}"],
+      ['{"k":2}'],
+    ],
+    [
+      "not of not",
+      { not: { not: { patternProperties: { "^a": {} }, required: ["a"] } }, properties: { a: {} } },
+      ['{"a":1}'],
+      ['{"a":1,"ab":1}'],
+    ],
+  ])("count nothing as evaluated by %s", (_, schema, right, wrong) => {
+    const whole = { type: "object", unevaluatedProperties: false, ...schema };
+    expect(dropped(whole)).toEqual([]);
+    const { accepts } = grammarOf(whole);
+    expect([...right, ...wrong].filter(accepts)).toEqual(right);
+  });
+
+  it("know what a condition speaks of where the schema declares it too", () => {
+    const { accepts } = grammarOf({
+      type: "object",
+      properties: { k: INTEGER },
+      if: k(1),
+      [THEN]: { properties: { a: INTEGER } },
+      unevaluatedProperties: false,
+    });
+    const texts = ['{"k":2}', '{"k":1,"a":1}', '{"a":1}', '{"k":2,"a":1}'];
+    expect(texts.map(accepts)).toEqual([true, true, false, false]);
+  });
+
+  it("are left out beside a oneOf that is left out, also in a part, unless all of it is known besides", () => {
+    const oneOf = ["a", "b"].map((name) => object({ [name]: INTEGER }));
+    const closed = { type: "object", unevaluatedProperties: false };
+    expect(dropped({ ...closed, oneOf })).toEqual([" oneOf", " unevaluatedProperties"]);
+    expect(dropped({ ...closed, allOf: [{ oneOf }] })).toEqual([".allOf[0] oneOf", " unevaluatedProperties"]);
+    expect(dropped({ ...closed, properties: { a: {}, b: {} }, oneOf })).toEqual([" oneOf"]);
+    expect(grammarOf({ ...closed, oneOf }).accepts('{"a":1}')).toBe(true);
+    const tuples = [{ prefixItems: [INTEGER] }, { prefixItems: [{ minimum: 1 }] }];
+    expect(dropped({ type: "array", unevaluatedItems: false, oneOf: tuples })).toEqual([" oneOf", " unevaluatedItems"]);
+    expect(refusal({ ...closed, oneOf })).toMatchObject({ keyword: "oneOf" });
   });
 });
 

@@ -16,7 +16,7 @@ import {
   conjunctionOf,
   type NumberFacts,
   type ObjectFacts,
-  othersOf,
+  settleUnevaluated,
   type Variant,
 } from "./variant.ts";
 
@@ -49,18 +49,18 @@ export function createAdmission({
       case "string":
         return typeof value === "string" && strings.fits(variant, value);
       case "array":
-        return Array.isArray(value) && arrayFits(variant, value);
+        return Array.isArray(value) && arrayFits(settleUnevaluated(variant), value);
       case "object":
-        return isRecord(value) && objectFits(variant, value);
+        return isRecord(value) && objectFits(settleUnevaluated(variant), value);
     }
   }
   function arrayFits(facts: ArrayFacts, value: readonly unknown[]): boolean {
-    const { prefix, items, unevaluated, min, max, isUnique } = facts;
+    const { prefix, items, min, max, isUnique } = facts;
     return (
       value.length >= min &&
       value.length <= max &&
       (!isUnique || new Set(value.map(sortedJson)).size === value.length) &&
-      value.every((item, index) => admits(prefix[index] ?? items ?? unevaluated ?? [], item))
+      value.every((item, index) => admits(prefix[index] ?? items ?? [], item))
     );
   }
   function objectFits(facts: ObjectFacts, value: Readonly<Record<string, unknown>>): boolean {
@@ -69,10 +69,7 @@ export function createAdmission({
       keys.length >= facts.min &&
       keys.length <= facts.max &&
       [...facts.required].every((key) => Object.hasOwn(value, key)) &&
-      keys.every(
-        (key) =>
-          admits(facts.names, key) && admits(conjunctionOf(facts, key, strings.finds, othersOf(facts)), value[key]),
-      )
+      keys.every((key) => admits(facts.names, key) && admits(conjunctionOf(facts, key, strings.finds), value[key]))
     );
   }
   return { admits, variantAdmits };

@@ -51,9 +51,8 @@ export function writeArray(facts: ArrayFacts, tools: ArrayTools): Expression {
     );
   }
   const impossible = prefix.findIndex(isNever);
-  const said = facts.items ?? facts.unevaluated;
-  const hasItems = said !== undefined || prefix.length === 0 || min > prefix.length;
-  const items = said ?? [];
+  const hasItems = facts.items !== undefined || prefix.length === 0 || min > prefix.length;
+  const items = facts.items ?? [];
   const longest = impossible >= 0 ? impossible : hasItems && !isNever(items) ? facts.max : prefix.length;
   const max = Math.min(facts.max, longest, Math.max(MAX_COUNT, prefix.length));
   if (min > Math.min(facts.max, longest)) {

@@ -10,6 +10,9 @@ type SchemaObject = Exclude<JsonSchema, boolean>;
 /** The keywords that depend on what else a value is, and that say what it is not. */
 const CONDITIONS = ["not", "if", "dependentRequired", "dependentSchemas", "dependencies"] as const;
 
+/** A keyword of our own, in schemas that are made here: it must match, but evaluates nothing. */
+export const UNEVALUATING = "\0unevaluating";
+
 export type ConditionTools = {
   readonly resolve: (reference: string, path: string) => Located;
   readonly tolerance: Tolerance;
@@ -65,7 +68,9 @@ function rewrite(
     if (!isSchema(value)) {
       throw new UnsupportedSchemaError(path, keyword, "it must be a schema: an object or a boolean");
     }
-    return keyword === "not" ? [not(value, keyword)] : rewriteIf(value, schema, (inner) => not(inner, keyword));
+    return keyword === "not"
+      ? [{ [UNEVALUATING]: not(value, keyword) }]
+      : rewriteIf(value, schema, (inner) => not(inner, keyword));
   }
   if (!isRecord(value)) {
     throw new UnsupportedSchemaError(path, keyword, "it must be an object");
@@ -89,5 +94,5 @@ function rewriteIf(
   if (holds === true && fails === true) {
     return [];
   }
-  return [{ anyOf: [{ allOf: [condition, holds] }, { allOf: [not(condition), fails] }] }];
+  return [{ anyOf: [{ allOf: [condition, holds] }, { allOf: [fails], [UNEVALUATING]: not(condition) }] }];
 }

@@ -2,7 +2,7 @@ import type { JsonSchema } from "../../generation/request.ts";
 import { stepPath, UnsupportedSchemaError } from "../errors.ts";
 import { type Budget, MAX_REF_CHAIN, MAX_VARIANTS } from "../limits.ts";
 import { createAdmission, sameJson } from "./admit.ts";
-import { rewriteConditions } from "./conditions.ts";
+import { rewriteConditions, UNEVALUATING } from "./conditions.ts";
 import { isStructured } from "./constants.ts";
 import { makeExclusive } from "./exclusive.ts";
 import { ANY_VALUE, readFacts, widenFacts } from "./facts.ts";
@@ -11,7 +11,7 @@ import { createMerge, type Merge } from "./merge.ts";
 import { createReferences } from "./references.ts";
 import type { Strings } from "./strings.ts";
 import type { Tolerance } from "./tolerance.ts";
-import type { Conjunction, Located, Variant } from "./variant.ts";
+import { type Conjunction, isUnsure, type Located, markEvaluated, settleUnevaluated, type Variant } from "./variant.ts";
 
 /** Works out references and applicators. What can't be is dropped. */
 export type Expander = {
@@ -117,6 +117,9 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     for (const part of reader.schemas("allOf") ?? []) {
       variants = combine(variants, () => expandOne(part), path, "allOf");
     }
+    for (const part of reader.schema(UNEVALUATING) ?? []) {
+      variants = combine(variants, () => mark(expandOne(part), "never"), path, UNEVALUATING);
+    }
     const { resolve } = references;
     for (const condition of rewriteConditions(schema, path, { resolve, tolerance })) {
       const { keyword, isExact } = condition;
@@ -136,11 +139,27 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
       path: stepPath(stepPath(path, "oneOf"), index),
     }));
     if (someOf !== undefined) {
-      const expandSome = () => ({ written: join(someOf.map(expandBranch)).written, possible: ANY_VALUE });
+      const expandSome = () => ({ ...mark(join(someOf.map(expandBranch)), "unsure"), possible: ANY_VALUE });
       variants = combine(variants, expandSome, path, "oneOf");
     }
     const oneOf = reader.schemas("oneOf");
-    return both(oneOf === undefined ? variants : combineOne(variants, oneOf, path), settleUnevaluated);
+    const settle = (list: readonly Variant[]) =>
+      list.map((variant) => settleUnevaluated(boundUnevaluated(variant, path)));
+    return both(oneOf === undefined ? variants : combineOne(variants, oneOf, path), settle);
+  }
+
+  /** Without what it says of the unevaluated, where it is left open what that is. */
+  function boundUnevaluated(variant: Variant, path: string): Variant {
+    if (
+      (variant.type !== "object" && variant.type !== "array") ||
+      variant.unevaluated === undefined ||
+      !isUnsure(variant)
+    ) {
+      return variant;
+    }
+    const keyword = variant.type === "object" ? "unevaluatedProperties" : "unevaluatedItems";
+    tolerance.drop(path, keyword, "what was evaluated depends on a oneOf that is left out");
+    return { ...variant, unevaluated: undefined };
   }
 
   /** One of several, meant as it is: where it says nothing of any type, it means all of them. */
@@ -244,22 +263,11 @@ function join(expansions: readonly Expansion[]): Expansion {
   };
 }
 
-/** What was not evaluated is told by a schema and its own parts: what stands beside it or around it doesn't count. */
-function settleUnevaluated(variants: readonly Variant[]): readonly Variant[] {
-  return variants.map((variant): Variant => {
-    switch (variant.type) {
-      case "object":
-        return variant.unevaluated === undefined
-          ? variant
-          : { ...variant, additional: variant.additional ?? variant.unevaluated, unevaluated: undefined };
-      case "array":
-        return variant.unevaluated === undefined
-          ? variant
-          : { ...variant, items: variant.items ?? variant.unevaluated, unevaluated: undefined };
-      default:
-        return variant;
-    }
-  });
+/** With `evaluates` said of all that the schemas around it see of it. */
+function mark(expansion: Expansion, evaluates: "never" | "unsure"): Expansion {
+  return both(expansion, (variants) =>
+    variants === ANY_VALUE ? variants : variants.map((variant) => markEvaluated(variant, evaluates)),
+  );
 }
 
 /** Whether merging it for what is written may give something else than merging it for what is possible. */

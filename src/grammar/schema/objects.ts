@@ -11,7 +11,7 @@ import {
 } from "../expression.ts";
 import { writeOthers } from "./others.ts";
 import type { Tolerance } from "./tolerance.ts";
-import { type Conjunction, conjunctionOf, isNever, type MatchName, type ObjectFacts, othersOf } from "./variant.ts";
+import { type Conjunction, conjunctionOf, isNever, type MatchName, type ObjectFacts } from "./variant.ts";
 
 /** Which names: none of `taken`, such as match all patterns of `inside` and none of `outside`. */
 export type NameRegion = {
@@ -172,7 +172,7 @@ function listProperties(facts: ObjectFacts, tools: ObjectTools): Property[] | un
   const keys = new Set([...facts.properties.keys(), ...facts.required]);
   const properties: Property[] = [];
   for (const key of keys) {
-    const conjunction = conjunctionOf(facts, key, matches, othersOf(facts));
+    const conjunction = conjunctionOf(facts, key, matches);
     const isRequired = facts.required.has(key);
     if (isNever(conjunction) || !admitsName(facts.names, key)) {
       if (isRequired) {

@@ -41,10 +41,10 @@ export function writeOthers(facts: ObjectFacts, tools: ObjectTools): Expression 
 
 /** What all properties must be of which nothing else is said; undefined where there may be none. */
 function openConjunction(facts: ObjectFacts): Conjunction | undefined {
-  const { properties, patterns, additional, unevaluated, min } = facts;
+  const { properties, patterns, additional, min } = facts;
   const declared = [...properties.values()].filter((conjunction) => !isNever(conjunction)).length;
   const isClosed = (declared > 0 || patterns.length > 0) && min <= declared;
-  return additional ?? (isClosed ? undefined : (unevaluated ?? []));
+  return additional ?? (isClosed ? undefined : []);
 }
 
 function boundPatterns({ patterns }: ObjectFacts, path: string): ObjectFacts["patterns"] {

@@ -2,7 +2,12 @@ import type { JsonSchema } from "../../generation/request.ts";
 import type { Decimal } from "../../json/decimal.ts";
 
 /** A schema, and where it stands. */
-export type Located = { readonly schema: JsonSchema; readonly path: string };
+export type Located = {
+  readonly schema: JsonSchema;
+  readonly path: string;
+  /** Whether what it is said of counts as evaluated, to `unevaluatedProperties` and `unevaluatedItems`. It does where this is missing. */
+  readonly evaluates?: "never" | "unsure";
+};
 
 /** Schemas that all must hold; where there are none, every value does. */
 export type Conjunction = readonly Located[];
@@ -96,9 +101,60 @@ export function conjunctionOf(
   return found.length > 0 ? found.flatMap(({ conjunction }) => conjunction) : others;
 }
 
-/** Of the properties of which nothing else is said, once all schemas were joined. */
-export function othersOf({ additional, unevaluated }: ObjectFacts): Conjunction {
-  return additional ?? unevaluated ?? [];
+/** The same values, of whose parts `evaluates` holds. */
+export function markEvaluated(variant: Variant, evaluates: "never" | "unsure"): Variant {
+  return mapDeclared(variant, (conjunction) => conjunction.map((located) => ({ ...located, evaluates })));
+}
+
+/** Whether it is left open what of it was evaluated. */
+export function isUnsure(variant: Variant): boolean {
+  let found = false;
+  mapDeclared(variant, (conjunction) => {
+    found ||= !isEvaluated(conjunction) && conjunction.some(({ evaluates }) => evaluates === "unsure");
+    return conjunction;
+  });
+  return found;
+}
+
+/** What was not evaluated is told by a schema and its own parts: what stands beside it or around it doesn't count. */
+export function settleUnevaluated<V extends Variant>(variant: V): V;
+export function settleUnevaluated(variant: Variant): Variant {
+  if ((variant.type !== "object" && variant.type !== "array") || variant.unevaluated === undefined) {
+    return variant;
+  }
+  const { unevaluated } = variant;
+  const settled = mapDeclared(variant, (conjunction) =>
+    isEvaluated(conjunction) ? conjunction : [...conjunction, ...unevaluated],
+  );
+  switch (settled.type) {
+    case "object":
+      return { ...settled, additional: settled.additional ?? unevaluated, unevaluated: undefined };
+    case "array":
+      return { ...settled, items: settled.items ?? unevaluated, unevaluated: undefined };
+    default:
+      return settled;
+  }
+}
+
+function isEvaluated(conjunction: Conjunction): boolean {
+  return conjunction.some(({ evaluates }) => evaluates === undefined);
+}
+
+/** With `change` made to whatever it says of properties and items. */
+function mapDeclared(variant: Variant, change: (conjunction: Conjunction) => Conjunction): Variant {
+  switch (variant.type) {
+    case "object":
+      return {
+        ...variant,
+        properties: new Map(Array.from(variant.properties, ([key, conjunction]) => [key, change(conjunction)])),
+        additional: variant.additional && change(variant.additional),
+        patterns: variant.patterns.map((facts) => ({ ...facts, conjunction: change(facts.conjunction) })),
+      };
+    case "array":
+      return { ...variant, prefix: variant.prefix.map(change), items: variant.items && change(variant.items) };
+    default:
+      return variant;
+  }
 }
 
 /** Without the types of which nobody said anything, where something was said of others. */
