@@ -13,7 +13,7 @@ import type { ModelDirectory } from "../routing/directory.ts";
 import type { ModelLibrary } from "../routing/library.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
-import { OLLAMA_ERRORS, speak } from "./error-form.ts";
+import { LLAMA_SERVER_ERRORS, OLLAMA_ERRORS, speak } from "./error-form.ts";
 import { errorHandler, HttpError } from "./errors.ts";
 import type { HostPolicy } from "./hosts.ts";
 import { accessLog } from "./middleware/access-log.ts";
@@ -116,6 +116,8 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     if (errorForm !== undefined) app.use(path, speak(errorForm));
   }
   app.use("/api/*", speak(OLLAMA_ERRORS));
+  // llama-server saves and erases single slots there, which isn't done here.
+  app.use("/slots/*", speak(LLAMA_SERVER_ERRORS));
   for (const path of OWN_PATHS) {
     app.use(path, forEveryRequest, isOurs);
     if (!OPEN_PATHS.includes(path)) app.use(path, authenticate(access), rateLimitHeaders());

@@ -376,6 +376,14 @@ describe("what tools ask llama-server about", () => {
     expect((await app.request("/props?model=x")).status).toBe(404);
   });
 
+  it("can't be saved or erased, as llama-server's clients can read", async () => {
+    const response = await app.request("/slots/0?action=save", { method: "POST" });
+    expect(response.status).toBe(404);
+    expect(await response.json()).toEqual({
+      error: { code: 404, type: "not_found_error", message: expect.stringContaining("POST /slots/0") },
+    });
+  });
+
   it("is how many slots are taken, and not by what", async () => {
     expect(await (await app.request("/slots")).json()).toEqual(
       [true, false, false].map((isTaken, id) => ({ id, n_ctx: 2_048, speculative: false, is_processing: isTaken })),

@@ -235,6 +235,28 @@ describe("the WebSocket mode of /v1/responses", () => {
     expect(textOf(await client.readAnswer())).toBe("Hello there!");
   });
 
+  it("names the stream of a message that it refuses for its type", async () => {
+    const { url } = await serveSockets();
+    const client = await connect(url);
+    client.send({ type: "response.cancel", stream_id: "a" });
+    expect(await client.read()).toMatchObject({
+      type: "error",
+      stream_id: "a",
+      error: { code: "unknown_message_type" },
+    });
+  });
+
+  it("says which names of streams it takes", async () => {
+    const { url } = await serveSockets();
+    const client = await connect(url);
+    for (const stream_id of ["", "x".repeat(257), 5]) {
+      client.send(create({ stream_id }));
+      expect(await client.read()).toMatchObject({
+        error: { message: "Invalid value for 'stream_id': expected a string of 1 to 256 characters." },
+      });
+    }
+  });
+
   it.each([
     ["no JSON", "hello", null, null],
     ["an array", [], null, "invalid_value"],

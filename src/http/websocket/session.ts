@@ -4,7 +4,11 @@ import { readJsonBytes } from "../json-body.ts";
 import type { Channel, Ending, Session } from "./upgrade.ts";
 
 /** What a message asks for, once it is read. */
-type Order = { readonly lane: string | undefined; readonly body: Readonly<Record<string, unknown>> };
+type Order = {
+  readonly type: string;
+  readonly lane: string | undefined;
+  readonly body: Readonly<Record<string, unknown>>;
+};
 
 /** An error as a message tells it: what HTTP would have answered. */
 type Told = {
@@ -44,11 +48,13 @@ const TOO_MANY_LANES = refusal({
   message: `At most ${MAX_LANES} streams run at once on a connection. Wait for one of them, or open another connection.`,
 });
 
+const A_STREAM = { error: "a string of 1 to 256 characters" };
+
 /** What stands around the body of a request. A body alone is taken, too: there is nothing else that it could mean. */
 const envelope = z.looseObject(
   {
     type: z.string({ error: "a string" }).default("response.create"),
-    stream_id: z.string({ error: "a string" }).min(1).max(256).nullish(),
+    stream_id: z.string(A_STREAM).min(1, A_STREAM).max(256, A_STREAM).nullish(),
   },
   { error: "an object" },
 );
@@ -101,15 +107,15 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
 
   /** Undefined for what there is nothing to do about. */
   async function begin(data: Buffer): Promise<{ readonly running: Promise<void> } | undefined> {
-    const order = readOrder(await readJsonBytes(data));
-    if (order === undefined) return undefined;
-    const { lane } = order;
+    const { type, lane, body } = readOrder(await readJsonBytes(data));
+    if (UNANSWERED.has(type)) return undefined;
+    if (type !== "response.create") return tell(describe(unknownType(type)), lane);
     const before = lanes.get(lane);
     if (before === undefined && lanes.size >= MAX_LANES) {
       return tell(TOO_MANY_LANES, lane);
     }
     const running = (before ?? Promise.resolve())
-      .then(() => answer(order))
+      .then(() => answer(lane, body))
       .catch((error: unknown) => tell(describe(error), lane))
       .then(() => {
         if (lanes.get(lane) === running) lanes.delete(lane);
@@ -118,7 +124,7 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
     return { running };
   }
 
-  async function answer({ lane, body }: Order): Promise<void> {
+  async function answer(lane: string | undefined, body: Order["body"]): Promise<void> {
     if (left.signal.aborted) return;
     const response = await post(JSON.stringify({ ...body, stream: true, background: false }), left.signal);
     if (left.signal.aborted) return;
@@ -172,7 +178,7 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
   };
 }
 
-function readOrder(message: unknown): Order | undefined {
+function readOrder(message: unknown): Order {
   const read = envelope.safeParse(message);
   if (!read.success) {
     const [issue] = read.error.issues;
@@ -184,15 +190,15 @@ function readOrder(message: unknown): Order | undefined {
     );
   }
   const { type, stream_id: lane, ...body } = read.data;
-  if (UNANSWERED.has(type)) return undefined;
-  if (type !== "response.create") {
-    throw new InvalidRequestError(
-      `There are no messages of type '${type.slice(0, 64)}' here. Send 'response.create'.`,
-      "type",
-      "unknown_message_type",
-    );
-  }
-  return { lane: lane ?? undefined, body };
+  return { type, lane: lane ?? undefined, body };
+}
+
+function unknownType(type: string): InvalidRequestError {
+  return new InvalidRequestError(
+    `There are no messages of type '${type.slice(0, 64)}' here. Send 'response.create'.`,
+    "type",
+    "unknown_message_type",
+  );
 }
 
 function refusal({ status, code, message }: Ending["error"]): Told {
