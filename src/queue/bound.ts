@@ -61,7 +61,7 @@ const MAX_RETURNS = 10_000;
 
 export function createBound(options: BoundOptions): Bound {
   const { random } = options;
-  const drain = createDrain();
+  const departureRate = createDepartures();
   const returns = createReturns(MAX_RETURNS);
   const durationMs = createMean();
   const promptTokens = createMean();
@@ -75,7 +75,7 @@ export function createBound(options: BoundOptions): Bound {
 
   function intervalMs(nowMs: number): number {
     const unmeasured = durationMs.value === undefined ? UNKNOWN_INTERVAL_MS : durationMs.value / Math.max(1, requests);
-    return drain.intervalMs(nowMs) ?? unmeasured;
+    return departureRate.intervalMs(nowMs) ?? unmeasured;
   }
 
   return {
@@ -112,8 +112,8 @@ export function createBound(options: BoundOptions): Bound {
       requests -= 1;
       tokens -= taken;
       durationMs.add(heldMs);
-      if (requests === 0) drain.pause();
-      else drain.note(nowMs);
+      if (requests === 0) departureRate.pause();
+      else departureRate.note(nowMs);
     },
     refuse(claim, departures, nowMs) {
       const before = departures + (hasLittle(claim.tenant) ? 0 : returns.ahead(nowMs));
@@ -127,7 +127,7 @@ export function createBound(options: BoundOptions): Bound {
 }
 
 /** How fast requests leave. */
-type Drain = {
+type Departures = {
   /** A request left. */
   note(nowMs: number): void;
   /** Nothing is left: what comes after is no measure of how fast things go under load. */
@@ -138,7 +138,7 @@ type Drain = {
 
 const DEPARTURES = 32;
 
-function createDrain(): Drain {
+function createDepartures(): Departures {
   /** The latest, oldest first. */
   const departuresMs: number[] = [];
   return {
