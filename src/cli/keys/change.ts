@@ -58,6 +58,6 @@ function tellSecret({ record, secret }: IssuedKey, flags: Flags, context: CliCon
     context.stdout.write(`${JSON.stringify({ id: record.id, name: record.name, key: secret }, null, 2)}\n`);
     return;
   }
-  context.stderr.write(`${done} Its secret is shown this once; only a hash of it is kept:\n`);
+  context.stderr.write(`${done} The secret is shown only now; only its hash is kept:\n`);
   context.stdout.write(`${secret}\n`);
 }

@@ -46,7 +46,7 @@ function readKey(c: Context<HttpEnv>, ring: KeyRing): Key {
         : `${INCORRECT}: this API key was replaced by another at ${since}. Use the new one.`,
     );
   }
-  throw refusal(`${INCORRECT}. ${HOW_TO}; \`sluice keys list\` shows those that there are.`);
+  throw refusal(`${INCORRECT}. ${HOW_TO}. Ask whoever runs this gateway for one.`);
 }
 
 function callerOf({ id, policy }: Key): Caller {
