@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { JsonSchema } from "../../src/generation/request.ts";
 import { createGrammarBuilder } from "../../src/grammar/builder.ts";
+import { createCompiledFormats } from "../../src/grammar/output.ts";
 import { compareDecimals, type Decimal, isMultiple, isWhole, parseDecimal } from "../../src/json/decimal.ts";
 import { isJsonObject } from "../../src/json/exact-number.ts";
 import { readOwnJson } from "../../src/json/parse.ts";
@@ -171,3 +172,12 @@ function plain({ coefficient, exponent }: Decimal): string {
   const padded = digits.padStart(1 - exponent, "0");
   return `${sign}${padded.slice(0, exponent)}.${padded.slice(exponent)}`;
 }
+
+it.each([0.25, 0.125, 25, 1.5])("multiples of %d leave room for the rest of a schema", (multipleOf) => {
+  const { gbnf, dropped } = createCompiledFormats().compile(
+    { type: "schema", schema: { type: "number", multipleOf } },
+    "s",
+  );
+  expect(dropped).toEqual([]);
+  expect(gbnf.length).toBeLessThan(16_384);
+});

@@ -38,7 +38,10 @@ export function addPolicyOptions(command: Command): void {
       `which answers the response cache keeps: ${KEPT_ANSWERS.join(", ")} (default as presets say)`,
     )
     .option("--local-only", "its requests are never sent to another provider")
-    .option("--admin", "it may administer the gateway: see the usage of every key, clear and warm the cache, download and delete models");
+    .option(
+      "--admin",
+      "it may administer the gateway: see the usage of every key, clear and warm the cache, download and delete models",
+    );
 }
 
 /** Parses those flags. Throws a CommandError that names the flag and its valid values. */

@@ -1,6 +1,6 @@
 import type { Decimal } from "../../json/decimal.ts";
 import { charsOf } from "../automaton/char-set.ts";
-import { type Dfa, type State, trim } from "../automaton/dfa.ts";
+import { type Dfa, minimize, type State } from "../automaton/dfa.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
 import { type Budget, MAX_DIGITS, MAX_STATES } from "../limits.ts";
 
@@ -106,7 +106,7 @@ function explore(
     });
     states.push({ accepts: accepts(reading), edges });
   }
-  return trim(states);
+  return minimize({ states });
 }
 
 function keyOf({ phase, remainder, count }: Reading): string {
