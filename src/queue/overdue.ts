@@ -38,11 +38,11 @@ const NEAR_MS = 30_000;
 const MOST_PAUSE_MS = 10_000;
 
 /** Of the slots, this share may be held by runs without an end in sight: who waits for the others waits twice as long at most. */
-const KEPT_SHARE = 1 / 2;
+const ENDLESS_SHARE = 1 / 2;
 
 /** How many slots runs without an end in sight may keep while others wait. */
 export function keptSlots(limit: number): number {
-  return Math.floor(KEPT_SHARE * limit);
+  return Math.floor(ENDLESS_SHARE * limit);
 }
 
 /** When a run that is likely to take `likelyMs` is overdue, in ms since it began. */

@@ -117,6 +117,14 @@ describe("sluice keys", () => {
     expect(exitCode).toBe(1);
   });
 
+  it("tells of the last key that is revoked what becomes of a running gateway, and of others nothing", async () => {
+    using all = setUp();
+    await all.sluice("keys", "create", "alice");
+    await all.sluice("keys", "create", "bob");
+    expect((await all.sluice("keys", "revoke", "alice")).stderr).not.toContain("last key");
+    expect((await all.sluice("keys", "revoke", "bob")).stderr).toContain("It was the last key. A running gateway");
+  });
+
   it("gives a key another secret, and ends the old one when it was told to", async () => {
     using folder = temporaryFolder();
     const context = () => fakeContext({ env: { SLUICE_STATE_FILE: folder.file } });

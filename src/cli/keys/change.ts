@@ -47,8 +47,17 @@ function readGrace(given: Flags[string]): number {
  */
 export function revoke(key: string, flags: Flags, context: CliContext): number {
   const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
-  const { id, name } = withKeys(config, context.cwd, ({ keys }) => revokeKey(keys, key));
+  const { record, isLast } = withKeys(config, context.cwd, ({ keys }) => {
+    const revoked = revokeKey(keys, key);
+    return { record: revoked, isLast: keys.list().length === 0 };
+  });
+  const { id, name } = record;
   context.stderr.write(`The key ${name} (${id}) is revoked: requests with it are refused from now on.\n`);
+  if (isLast && config.keysFile === "" && config.apiKey === "") {
+    context.stderr.write(
+      "It was the last key. A running gateway refuses every request until there is another; after a restart none is needed.\n",
+    );
+  }
   return EXIT.done;
 }
 

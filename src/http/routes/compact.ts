@@ -22,7 +22,7 @@ import { makeTerms } from "../terms.ts";
 import type { ResponsesDeps } from "./responses.ts";
 
 /** The messages that stay take so much of the context at most, the newest first. */
-const KEPT_SHARE = 1 / 4;
+const MESSAGES_SHARE = 1 / 4;
 
 /** How a summary is written: the most likely words, without going round in circles. */
 const MANNER = withDefaults({ sampling: { temperature: 0, repeatPenalty: 1.1 } });
@@ -60,7 +60,7 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
       throw blameInput(error);
     });
     const contextTokens = contextOf(model);
-    const newest = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * KEPT_SHARE), (text) =>
+    const newest = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * MESSAGES_SHARE), (text) =>
       texts.tokenize(text, { addSpecial: false, parseSpecial: false }, asker),
     );
     const run = summarize(toTranscript(readable), { generate, countTokens, contextTokens, ask });
