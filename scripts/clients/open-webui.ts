@@ -3,12 +3,10 @@
  * task of the server, and the chat is read until the answer is done.
  */
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { freePort } from "../../bench/peers/port.ts";
 import { force, withModel } from "./kit/agent.ts";
 import type { Bed } from "./kit/bed.ts";
 import { assertAnswered, assertFewTries, generations, streamedText } from "./kit/checks.ts";
@@ -135,15 +133,6 @@ async function until<T>(withinMs: number, what: string, look: () => Promise<T | 
     await sleep(BETWEEN_LOOKS_MS);
   }
   throw new Error(`it took more than ${withinMs} ms until ${what}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** How many tools a request offers. */

@@ -1,17 +1,19 @@
-import type { Context } from "hono";
-import { type Backend, partOf } from "../generation/backend.ts";
+import type { Handler } from "hono";
+import { partOf } from "../generation/backend.ts";
 import {
   type Embed,
-  type EmbeddingRefusal,
   EmbeddingRefusedError,
   type EmbeddingRequest,
   type EmbeddingResult,
 } from "../generation/embedding.ts";
-import type { InvalidRequestError } from "../protocols/errors.ts";
+import { NotSupportedByModelError } from "../generation/errors.ts";
+import { refusalError } from "../protocols/embeddings/refusal.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { CLIENT_CLOSED_REQUEST } from "./errors.ts";
 import { noteNews } from "./generation.ts";
+import { readJson } from "./json-body.ts";
+import { chooseModel, type Task } from "./model.ts";
 import { makeTerms } from "./terms.ts";
 
 /** What the routes of vectors and scores are answered with. */
@@ -21,37 +23,57 @@ export type EmbeddingDeps = {
   readonly embed: Embed;
 };
 
-export type EmbeddingRun = {
-  readonly embed: Embed;
-  readonly model: Backend;
+/** A request for vectors or scores, understood. */
+export type EmbeddingCall = {
+  /** The model as the client named it; undefined where it named none. */
+  readonly model: string | undefined;
   readonly work: Pick<EmbeddingRequest, "items" | "dimensions">;
-  /** Stands for the client's connection: when it is aborted, so is the work. */
-  readonly connection: AbortSignal;
-  /** Puts a refusal into the protocol's words. */
-  readonly describeRefusal: (index: number, refusal: EmbeddingRefusal) => InvalidRequestError;
-  readonly encode: (result: EmbeddingResult) => object;
+  /** Where in the request the item at this index stands. */
+  readonly placeOf: (index: number) => string;
+  /** @param model the id of the one that answered */
+  readonly encode: (result: EmbeddingResult, model: string) => object;
 };
 
-/** Has vectors made for one client and answers with them. Throws what is to be told as an error. */
-export async function answerWithVectors(c: Context<HttpEnv>, run: EmbeddingRun): Promise<Response> {
-  const { embed, model, work, connection, describeRefusal, encode } = run;
-  const facts = c.get("facts");
-  // What it can't do, it is not charged for.
-  partOf(model, "embed");
-  const terms = makeTerms(c, undefined);
-  try {
-    const result = await embed({
-      ...{ ...work, id: c.get("requestId"), model: model.id, terms },
-      ...{ observe: noteNews(c), signal: connection },
-    });
-    facts.tokens = () => ({ prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 });
-    return c.json(encode(result));
-  } catch (error) {
-    if (connection.aborted) {
-      facts.clientGone = true;
-      return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+/**
+ * Answers the calls of an endpoint of vectors or scores, from the request's body on. A request without items loads the model.
+ *
+ * @param decode understands a body; throws `InvalidRequestError`
+ */
+export function answerWithVectors(
+  { models, embed }: EmbeddingDeps,
+  task: Exclude<Task, "text">,
+  decode: (body: unknown) => EmbeddingCall,
+): Handler<HttpEnv> {
+  return async (c) => {
+    // Taken before the body is read: reading a chunked body puts another Request in its place.
+    const connection = c.req.raw.signal;
+    const { model: name, work, placeOf, encode } = decode(await readJson(c));
+    const model = chooseModel(c, models, name, task);
+    if (task === "rerank" && !model.can.reranking) throw new NotSupportedByModelError(model.id, "reranking");
+    if (work.items.length === 0) {
+      await model.load?.();
+      return c.json(encode({ vectors: [], tokens: 0 }, model.id));
     }
-    if (error instanceof EmbeddingRefusedError) throw describeRefusal(error.index, error.refusal);
-    throw error;
-  }
+    const facts = c.get("facts");
+    // What it can't do, it is not charged for.
+    partOf(model, "embed");
+    const terms = makeTerms(c, undefined);
+    try {
+      const result = await embed({
+        ...{ ...work, id: c.get("requestId"), model: model.id, terms },
+        ...{ observe: noteNews(c), signal: connection },
+      });
+      facts.tokens = () => ({ prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 });
+      return c.json(encode(result, model.id));
+    } catch (error) {
+      if (connection.aborted) {
+        facts.clientGone = true;
+        return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+      }
+      if (error instanceof EmbeddingRefusedError) {
+        throw refusalError(error.refusal, placeOf(error.index), model.id);
+      }
+      throw error;
+    }
+  };
 }

@@ -38,7 +38,7 @@ import {
   updateConversation,
 } from "./routes/conversations.ts";
 import { docsPage, openapiDocument } from "./routes/docs.ts";
-import { embeddings } from "./routes/embeddings.ts";
+import { embeddings, rerank } from "./routes/embeddings.ts";
 import { health, ready } from "./routes/health.ts";
 import { countInputTokens } from "./routes/input-tokens.ts";
 import {
@@ -62,7 +62,6 @@ import {
   showOllamaModel,
   showOllamaVersion,
 } from "./routes/ollama-models.ts";
-import { rerank } from "./routes/rerank.ts";
 import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
 import { connectResponses } from "./routes/responses-socket.ts";
 import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";

@@ -5,6 +5,7 @@ import { createLibrary } from "../../src/gateway/library.ts";
 import type { LocalModel } from "../../src/models/index.ts";
 import { createModelDirectory } from "../../src/routing/directory.ts";
 import { LibraryError } from "../../src/routing/library.ts";
+import { MODEL } from "../cli/doctor/support.ts";
 import { servedModel } from "../fixtures/served-model.ts";
 import { writeGguf } from "../models/support/gguf-writer.ts";
 import { startHub } from "../models/support/hub.ts";
@@ -66,7 +67,7 @@ describe("the models folder of a gateway", () => {
   it("keeps what the gateway was started with", async () => {
     const first = await createTestLibrary();
     const { id } = await first.pull(NAME);
-    const given = { id, aliases: [], path: FILE, sizeBytes: 1 } as unknown as LocalModel;
+    const given = { ...MODEL, id, aliases: [], path: FILE };
     const { library, modelsDir, files } = await createTestLibrary([given]);
     await writeFile(join(modelsDir, FILE), writeGguf());
     expect(await faultOf(library.remove(NAME))).toBe("refused");

@@ -7,7 +7,6 @@ import type { Asker } from "../../generation/model.ts";
 import type { Prompt, Sampling } from "../../generation/request.ts";
 import { withDefaults } from "../../generation/wish.ts";
 import { blamePrompt } from "../../protocols/completions/failure.ts";
-import { refusalError } from "../../protocols/embeddings/refusal.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { decodeInfill, decodeNativeCompletion, type NativeRequest } from "../../protocols/llama-server/decode.ts";
 import { decodeNativeEmbedding, encodeNativeEmbedding } from "../../protocols/llama-server/embedding.ts";
@@ -22,7 +21,7 @@ import { atPlaces, chatPlaces } from "../dropped-keywords.ts";
 import { answerWithVectors, type EmbeddingDeps } from "../embedding.ts";
 import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
 import { readJson } from "../json-body.ts";
-import { chooseFirst, chooseModel } from "../model.ts";
+import { chooseFirst } from "../model.ts";
 
 /** Far more than anybody bans, and few enough to be looked at for each token. */
 const MAX_BIASED_TOKENS = 2_048;
@@ -126,20 +125,11 @@ function tooManyBiases(): InvalidRequestError {
 }
 
 /** `POST /embedding`, llama-server's. */
-export function nativeEmbedding({ models, embed }: EmbeddingDeps): Handler<HttpEnv> {
-  return async (c) => {
-    const connection = c.req.raw.signal;
-    const request = decodeNativeEmbedding(await readJson(c));
-    const model = chooseModel(c, models, request.model, "embeddings");
-    return answerWithVectors(c, {
-      embed,
-      model,
-      work: request.work,
-      connection,
-      describeRefusal: (index, refusal) => refusalError(refusal, request.placeOf(index), model.id),
-      encode: (result) => encodeNativeEmbedding(request, result),
-    });
-  };
+export function nativeEmbedding(deps: EmbeddingDeps): Handler<HttpEnv> {
+  return answerWithVectors(deps, "embeddings", (body) => {
+    const request = decodeNativeEmbedding(body);
+    return { ...request, encode: (result) => encodeNativeEmbedding(request, result) };
+  });
 }
 
 /** `GET /props`, llama-server's: what is known of a model, named in the query or the first. */

@@ -1,8 +1,6 @@
 import type { Context, Handler } from "hono";
-import type { EmbeddingResult } from "../../generation/embedding.ts";
 import type { PresetLibrary } from "../../prompts/library.ts";
 import { modelBehind, PRESET_PREFIX, parseReference } from "../../prompts/reference.ts";
-import { refusalError } from "../../protocols/embeddings/refusal.ts";
 import { shapeVector } from "../../protocols/embeddings/vector.ts";
 import { isSet } from "../../protocols/fields.ts";
 import { parseWire } from "../../protocols/issue.ts";
@@ -20,7 +18,7 @@ import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { answerWithVectors, type EmbeddingDeps } from "../embedding.ts";
 import { readJson } from "../json-body.ts";
-import { chooseModel, modelsFor, resolveModel } from "../model.ts";
+import { modelsFor, resolveModel } from "../model.ts";
 import { type ListedModel, listFor } from "./models.ts";
 
 /** `GET /api/tags`: the models, by all their names, and the presets. */
@@ -54,71 +52,56 @@ export function showOllamaVersion(): Handler<HttpEnv> {
 
 /** `POST /api/embed` */
 export function ollamaEmbed(deps: EmbeddingDeps): Handler<HttpEnv> {
-  return (c) =>
-    answerVectors(c, deps, (body) => {
-      const { model, input, dimensions } = parseWire(ollamaEmbedSchema, body);
-      const texts = [input ?? []].flat();
-      return {
-        model: model ?? undefined,
-        // One empty text is as good as none.
-        texts: typeof input === "string" ? texts.filter((text) => text !== "") : texts,
-        dimensions: isSet(dimensions) && dimensions > 0 ? dimensions : undefined,
-        param: (index) => (typeof input === "string" ? "input" : `input[${index}]`),
-        encode: (embeddings, tokens, id, { total_duration, load_duration }) => {
-          return { model: model ?? id, embeddings, total_duration, load_duration, prompt_eval_count: tokens };
-        },
-      };
-    });
+  return answerShaped(deps, (body) => {
+    const { model, input, dimensions } = parseWire(ollamaEmbedSchema, body);
+    const texts = [input ?? []].flat();
+    return {
+      model: model ?? undefined,
+      // One empty text is as good as none.
+      texts: typeof input === "string" ? texts.filter((text) => text !== "") : texts,
+      dimensions: isSet(dimensions) && dimensions > 0 ? dimensions : undefined,
+      placeOf: (index) => (typeof input === "string" ? "input" : `input[${index}]`),
+      encode: (embeddings, tokens, id, { total_duration, load_duration }) => {
+        return { model: model ?? id, embeddings, total_duration, load_duration, prompt_eval_count: tokens };
+      },
+    };
+  });
 }
 
 /** `POST /api/embeddings`, which is older: one vector. */
 export function ollamaEmbeddings(deps: EmbeddingDeps): Handler<HttpEnv> {
-  return (c) =>
-    answerVectors(c, deps, (body) => {
-      const { model, prompt } = parseWire(ollamaEmbeddingsSchema, body);
-      return {
-        model: model ?? undefined,
-        texts: isSet(prompt) && prompt !== "" ? [prompt] : [],
-        dimensions: undefined,
-        param: () => "prompt",
-        encode: ([embedding = []]) => ({ embedding }),
-      };
-    });
+  return answerShaped(deps, (body) => {
+    const { model, prompt } = parseWire(ollamaEmbeddingsSchema, body);
+    return {
+      model: model ?? undefined,
+      texts: isSet(prompt) && prompt !== "" ? [prompt] : [],
+      dimensions: undefined,
+      placeOf: () => "prompt",
+      encode: ([embedding = []]) => ({ embedding }),
+    };
+  });
 }
 
 type Wanted = {
   readonly model: string | undefined;
   readonly texts: readonly string[];
   readonly dimensions: number | undefined;
-  readonly param: (index: number) => string;
+  readonly placeOf: (index: number) => string;
   readonly encode: (vectors: readonly (readonly number[])[], tokens: number, model: string, took: Durations) => object;
 };
 
-async function answerVectors(
-  c: Context<HttpEnv>,
-  { models, embed }: EmbeddingDeps,
-  decode: (body: unknown) => Wanted,
-): Promise<Response> {
-  // Taken before the body is read: reading a chunked body puts another Request in its place.
-  const connection = c.req.raw.signal;
-  const stopwatch = createStopwatch();
-  const { model: name, texts, dimensions, param, encode } = decode(await readJson(c));
-  const model = chooseModel(c, models, name, "embeddings");
-  const encodeAll = ({ vectors, tokens }: EmbeddingResult) => {
-    const shaped = vectors.map((vector) => Array.from(shapeVector(vector, dimensions)));
-    return encode(shaped, tokens, model.id, stopwatch.read());
-  };
-  if (texts.length === 0) {
-    await model.load?.();
-    return c.json(encodeAll({ vectors: [], tokens: 0 }));
-  }
-  return answerWithVectors(c, {
-    embed,
-    model,
-    work: { items: texts.map((text) => ({ type: "text", text })), dimensions },
-    connection,
-    describeRefusal: (index, refusal) => refusalError(refusal, param(index), model.id),
-    encode: encodeAll,
+function answerShaped(deps: EmbeddingDeps, decode: (body: unknown) => Wanted): Handler<HttpEnv> {
+  return answerWithVectors(deps, "embeddings", (body) => {
+    const stopwatch = createStopwatch();
+    const { model, texts, dimensions, placeOf, encode } = decode(body);
+    return {
+      ...{ model, placeOf },
+      work: { items: texts.map((text) => ({ type: "text", text })), dimensions },
+      encode({ vectors, tokens }, id) {
+        const shaped = vectors.map((vector) => Array.from(shapeVector(vector, dimensions)));
+        return encode(shaped, tokens, id, stopwatch.read());
+      },
+    };
   });
 }
 

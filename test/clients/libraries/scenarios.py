@@ -41,6 +41,6 @@ def run(**scenarios):
         with contextlib.redirect_stdout(sys.stderr):
             try:
                 results[name] = {"value": scenario()}
-            except Exception as error:  # noqa: BLE001 - whatever a library raises is what it tells its user
+            except Exception as error:  # What a library raises is what it tells its user.
                 results[name] = {"error": type(error).__name__, "message": str(error)[:2000]}
     print(json.dumps(results), flush=True)
