@@ -1,13 +1,10 @@
-import type { Clock } from "../../clock.ts";
 import type { BackendState } from "../../generation/backend.ts";
 import { EngineUnavailableError } from "../../generation/errors.ts";
-import type { LifeSign, Parsed } from "../contract/parse.ts";
+import { createBackoff } from "./backoff.ts";
 import { describeDeath, EngineLoadError, EngineStoppedError, type WorkerDeath } from "./errors.ts";
 import { createGuard } from "./guard.ts";
-import { restartDelayMs, retryDelayMs, type SupervisionPolicy } from "./policy.ts";
-import { createWatchdog } from "./watchdog.ts";
-import type { SpawnWorker } from "./worker-child.ts";
-import { type EngineLogger, openWorker, type WorkerProcess } from "./worker-process.ts";
+import { type ModelProcess, type ModelProcessOptions, openModelProcess } from "./model-process.ts";
+import type { SupervisionPolicy } from "./policy.ts";
 
 /**
  * The life cycle of a child process with a model, for engines, embedders and vocabularies:
@@ -61,29 +58,18 @@ type LifeCycle<Info> = Living<Info> & {
   look(): void;
 };
 
-type LifeCycleOptions<Sent, Info, News extends { readonly type: string }> = {
+type LifeCycleOptions<Sent, Info, News extends { readonly type: string }> = ModelProcessOptions<Sent, Info, News> & {
   /** For logs, such as "the engine". */
   readonly name: string;
   /** The sentence that clients get if the model can't be loaded. */
   readonly failure: string;
   readonly modelPath: string;
-  readonly spawn: SpawnWorker<Sent>;
-  readonly parse: (value: unknown) => Parsed<LifeSign<Info> | News>;
-  /** The first message to a process. */
-  readonly loadMessage: () => Sent;
   /** The fields of `info` to log. */
   readonly facts?: (info: Info) => object;
-  /** Whether a loaded process sends heartbeats. */
-  readonly beats: boolean;
-  /** Its timer callbacks must not throw (see `guardClock`). */
-  readonly clock: Clock;
-  readonly policy: LifePolicy;
-  readonly logger: EngineLogger;
+  readonly policy: Omit<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
   /** The work of the processes. */
   readonly work: Work<Sent, News>;
 };
-
-type LifePolicy = Omit<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
 
 type Work<Sent, News> = {
   /** Whether there is any work, waiting or submitted. */
@@ -107,25 +93,17 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
   const { name, clock, policy, logger, work } = given;
   const isKept = policy.idleMs === undefined;
   const guard = createGuard(logger);
+  const backoff = createBackoff(clock, policy);
   const listeners = new Set<(state: LifeState) => void>();
   let state: LifeState = "unloaded";
-  let child: WorkerProcess<Sent> | undefined;
+  let child: ModelProcess<Sent> | undefined;
   let info: Info | undefined;
-  let loadFailure: string | undefined;
   let loading = handledPromise<Info>();
   let exited = Promise.withResolvers<void>();
   /** Whether a caller waits for `load` and gets its error. */
   let isAsked = false;
-  /** The process was told to exit. */
-  let isEnding = false;
-  let readyAt = 0;
-  let restartsInARow = 0;
-  let failedRestarts = 0;
-  let failures = 0;
-  let retryAt = 0;
   /** The timer of the idle limit, the next restart, or the next try after a failure. */
   let cancelTimer: (() => void) | undefined;
-  const watchdog = createWatchdog({ clock, policy, onHung: (reason) => child?.kill(reason) });
 
   function change(next: LifeState): void {
     stopTimer();
@@ -145,33 +123,11 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
   }
 
   function launch(): void {
-    loadFailure = undefined;
-    isEnding = false;
-    const { spawn, parse } = given;
-    child = openWorker({ spawn, clock, policy, logger, parse, onMessage: handle, onDeath: bury });
-    watchdog.loading();
-    child.send(given.loadMessage());
+    child = openModelProcess<Sent, Info, News>(given, { onLoaded: becomeReady, onNews: take, onDeath: bury });
   }
 
-  function handle(message: LifeSign<Info> | News): void {
-    if (!isLifeSign(message)) {
-      if (state === "ready" || state === "unloading") work.onNews(message);
-      return;
-    }
-    switch (message.type) {
-      case "loaded":
-        becomeReady(message.info);
-        break;
-      case "loadFailed":
-        loadFailure = message.reason;
-        watchdog.exiting();
-        break;
-      case "heartbeat":
-        watchdog.heartbeat(message.decodingForMs);
-        break;
-      case "log":
-        logger[message.level]({ enginePid: child?.pid }, `engine: ${message.message}`);
-    }
+  function take(news: News): void {
+    if (state === "ready" || state === "unloading") work.onNews(news);
   }
 
   function becomeReady(found: Info): void {
@@ -180,12 +136,8 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
     const again = state === "restarting" ? " again" : "";
     logger.info({ enginePid: pid, engine: given.facts?.(found) }, `${name} is ready${again}`);
     info = found;
-    readyAt = clock.now();
-    failedRestarts = 0;
-    failures = 0;
+    backoff.loaded();
     isAsked = false;
-    if (given.beats) watchdog.loaded();
-    else watchdog.stop();
     change("ready");
     loading.resolve(found);
     loading = handledPromise();
@@ -195,32 +147,29 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
 
   /** Handles the end of the worker's process. */
   function bury(death: WorkerDeath): void {
-    const pid = child?.pid;
-    const cause = { ...death, reason: loadFailure ?? death.reason };
-    const facts = { enginePid: pid, lastLines: death.lastLines };
+    const facts = { enginePid: child?.pid, lastLines: death.lastLines };
+    const isExpected = child?.isEnding === true;
     child = undefined;
-    watchdog.stop();
     switch (state) {
       case "ready":
-        logger.error(facts, `${describeDeath(cause)}; its requests go on in a new one`);
-        if (clock.now() - readyAt >= policy.healthyAfterMs) restartsInARow = 0;
+        logger.error(facts, `${describeDeath(death)}; its requests go on in a new one`);
+        backoff.died();
         stopTimer();
         work.onLost();
         if (isKept || work.isInHand()) restart();
         else change("unloaded");
         break;
       case "restarting":
-        failedRestarts += 1;
-        logger.error(facts, `${name} could not load the model again: ${describeDeath(cause)}`);
-        if (failedRestarts < policy.maxFailedRestarts) restart();
-        else fail(cause);
+        logger.error(facts, `${name} could not load the model again: ${describeDeath(death)}`);
+        if (backoff.restartFailed()) restart();
+        else fail(death);
         break;
       case "loading":
-        if (!isAsked) logger.error(facts, `${name} could not load the model: ${describeDeath(cause)}`);
-        fail(cause);
+        if (!isAsked) logger.error(facts, `${name} could not load the model: ${describeDeath(death)}`);
+        fail(death);
         break;
       case "unloading":
-        if (!isEnding) logger.error(facts, describeDeath(cause));
+        if (!isExpected) logger.error(facts, describeDeath(death));
         work.onLost();
         haveExited();
         if (isAsked || work.isInHand()) begin();
@@ -232,21 +181,17 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
   }
 
   function restart(): void {
-    const delayMs = restartDelayMs(restartsInARow, policy);
-    restartsInARow += 1;
+    const delayMs = backoff.restart();
     change("restarting");
     logger.info({ delayMs }, `${name} is started again`);
     if (delayMs === 0) launch();
     else cancelTimer = clock.after(delayMs, launch);
   }
 
-  function fail(cause: WorkerDeath): void {
-    const delayMs = retryDelayMs(failures, policy);
-    failures += 1;
-    failedRestarts = 0;
-    retryAt = clock.now() + delayMs;
+  function fail(death: WorkerDeath): void {
+    const delayMs = backoff.failed();
     change("failed");
-    rejectLoading(new EngineLoadError(given.modelPath, cause));
+    rejectLoading(new EngineLoadError(given.modelPath, death));
     work.onFailed(unavailable());
     // If the model has never been loaded, the next request or `load` tries again.
     if (!isKept || info === undefined) return;
@@ -265,17 +210,11 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
     if (state !== "stopped") exited = Promise.withResolvers();
   }
 
-  function end(): void {
-    isEnding = true;
-    watchdog.stop();
-    child?.end();
-  }
-
   function look(): void {
     if (state === "ready" && policy.idleMs !== undefined) {
       if (work.isInHand()) stopTimer();
       else cancelTimer ??= clock.after(policy.idleMs, endIdle);
-    } else if (state === "unloading" && !isEnding && !work.isSubmitted()) end();
+    } else if (state === "unloading" && child?.isEnding === false && !work.isSubmitted()) child.end();
   }
 
   function endIdle(): void {
@@ -296,13 +235,13 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
         `The engine for this model was ${state === "stopped" ? "stopped" : "unloaded"}.`,
       );
     }
-    const seconds = Math.ceil((retryAt - clock.now()) / 1000);
+    const seconds = Math.ceil(backoff.retryInMs / 1000);
     const next = seconds > 0 ? `it is tried again in ${seconds} s` : "the next request tries again";
     return new EngineUnavailableError(`${given.failure} The gateway's log says why; ${next}.`);
   }
 
   function demand(): void {
-    if (state === "stopped" || (state === "failed" && clock.now() < retryAt)) throw unavailable();
+    if (state === "stopped" || (state === "failed" && backoff.retryInMs > 0)) throw unavailable();
     if (state === "unloaded" || state === "failed") begin();
   }
 
@@ -359,7 +298,7 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
       change("stopped");
       rejectLoading(new EngineStoppedError());
       if (child === undefined) exited.resolve();
-      else end();
+      else child.end();
       work.onFailed(unavailable());
       return exited.promise;
     },
@@ -374,10 +313,4 @@ function handledPromise<T>(): PromiseWithResolvers<T> {
   const settled = Promise.withResolvers<T>();
   settled.promise.catch(() => {});
   return settled;
-}
-
-function isLifeSign<Info, News extends { readonly type: string }>(
-  message: LifeSign<Info> | News,
-): message is LifeSign<Info> {
-  return ["loaded", "loadFailed", "heartbeat", "log"].includes(message.type);
 }

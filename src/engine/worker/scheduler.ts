@@ -1,8 +1,8 @@
 import type { SequenceRequest, SequenceUpdate } from "../contract/messages.ts";
 import type { Batcher, Tokenizer, TokenScores } from "../contract/native.ts";
-import { type Drawn, describePiece, drawAfter, scorePiece } from "./draw.ts";
 import { type Boundary, headTokensOf } from "./head.ts";
 import { describeScores } from "./logprobs.ts";
+import { type Drawn, drawAfter, evaluate } from "./native-call.ts";
 import type { Placement } from "./placement.ts";
 import { canWait, plan, type Work, wantsLogits } from "./plan.ts";
 import { charge, NOBODY_SERVED } from "./prefill-order.ts";
@@ -14,10 +14,12 @@ import {
   endSequence,
   mayShare,
   nextReplayedToken,
+  placeSequence,
+  releaseSequence,
   type Sequence,
-  timesOf,
 } from "./sequence.ts";
 import { SlotKeeper } from "./slot-keeper.ts";
+import { createUpdates, type Updates } from "./updates.ts";
 
 type SchedulerOptions = {
   readonly batcher: Batcher;
@@ -51,6 +53,7 @@ export class Scheduler {
   readonly #pace: PrefillPace;
   readonly #timeShare: PrefillShare;
   readonly #keeper: SlotKeeper;
+  readonly #updates: Updates;
   readonly #waiting = new Map<number, Sequence>();
   readonly #running = new Map<number, Sequence>();
   /** Sequences that were cancelled during a step. Native code uses their samplers until the step ends. */
@@ -59,8 +62,6 @@ export class Scheduler {
   #wake: (() => void) | undefined;
   #stopped = false;
   #decodingSince: number | undefined;
-  /** The updates of the last calls, not yet reported. */
-  #news: SequenceUpdate[] = [];
 
   constructor(given: SchedulerOptions) {
     const { batcher, prefillChunkTokens: chunkTokens, prefillPauseMs: targetMs, prefixStore } = given;
@@ -68,6 +69,7 @@ export class Scheduler {
     this.#pace = createPrefillPace({ chunkTokens, maxTokens: batcher.maxBatchTokens, targetMs });
     this.#timeShare = createPrefillShare(given.prefillShare);
     this.#keeper = new SlotKeeper({ batcher, prefixStore, chunkTokens });
+    this.#updates = createUpdates(given.tokenizer, given.report);
   }
 
   /** When the native call in progress began, by `performance.now()`; undefined between calls. */
@@ -99,7 +101,7 @@ export class Scheduler {
   /** Cancels a sequence at once or after the step in progress. Nothing more is reported for it. Unknown ids are ignored. */
   cancel(id: number): void {
     this.#waiting.delete(id);
-    this.#news = this.#news.filter((update) => update.id !== id);
+    this.#updates.drop(id);
     const sequence = this.#running.get(id);
     if (sequence === undefined) return;
     if (this.#decodingSince === undefined) this.#release(sequence);
@@ -134,7 +136,7 @@ export class Scheduler {
       if (decodes.length > 0) this.#timeShare.prefilled(performance.now() - startedAt);
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
-    this.#sendNews();
+    this.#updates.send();
     for (const sequence of this.#running.values()) this.#release(sequence);
   }
 
@@ -152,17 +154,11 @@ export class Scheduler {
   }
 
   async #place(sequence: Sequence, placement: Placement): Promise<void> {
-    const { request, prompt } = sequence;
+    const { request } = sequence;
     const kept = await this.#keeper.fill(sequence, placement);
     // The sequence may have been cancelled meanwhile.
     if (!this.#waiting.delete(request.id)) return;
-    sequence.slot = placement.slot;
-    sequence.placedAt = performance.now();
-    sequence.cachedTokens = Math.min(kept, prompt.length);
-    sequence.sampler = this.#given.batcher.createSampler(request, prompt);
-    for (const token of request.replay) sequence.sampler.accept(token);
-    if (request.logprobs !== undefined) sequence.scorer = this.#given.batcher.createScorer(request.logprobs);
-    if (sequence.scoresPrompt) sequence.promptScorer = this.#given.batcher.createScorer(request.promptScores?.top ?? 0);
+    placeSequence(sequence, placement.slot, kept, this.#given.batcher);
     this.#running.set(request.id, sequence);
   }
 
@@ -219,34 +215,12 @@ export class Scheduler {
 
   /** Evaluates and samples. Returns the index of the logits after each item's last token; −1 if they weren't requested. */
   async #evaluate(work: readonly Work[]): Promise<readonly number[]> {
-    const batcher = this.#given.batcher;
-    for (const { slot, isOffCut } of work) {
-      if (isOffCut === true) slot.exactTokens = Math.min(slot.exactTokens, slot.tokens.length);
-    }
-    batcher.beginBatch(
-      work.reduce((sum, { tokens }) => sum + tokens.length, 0),
-      work.some(({ sequence }) => sequence.exactness === "exact"),
-    );
-    const all = work.map(({ slot, tokens, wantLogits, isScored = false }) =>
-      isScored
-        ? batcher.addScored(slot.index, slot.tokens.length, tokens)
-        : [batcher.addToBatch(slot.index, slot.tokens.length, tokens, wantLogits)],
-    );
-    const logits = all.map((indexes, index) => (work[index]?.wantLogits === true ? (indexes.at(-1) ?? -1) : -1));
-
     this.#decodingSince = performance.now();
-    // Samples are requested before the evaluation has ended. They run right after it, without a round trip through this thread.
-    const evaluated = batcher.decode();
-    const draws = work.map((item, index) => drawAfter(item, logits[index] ?? -1));
-    const scoring = work.map((item, index) =>
-      item.isScored === true ? scorePiece(item, all[index] ?? []) : undefined,
-    );
-    this.#sendNews();
-    const [, ...drawn] = await Promise.all([evaluated, ...draws]);
-    const scores = await Promise.all(scoring);
+    // Sending updates takes a tenth of a small model's step. During the call, the cores aren't idle meanwhile.
+    const { logits, drawn, scores } = await evaluate(this.#given.batcher, work, () => this.#updates.send());
     for (const [index, item] of work.entries()) {
       const scored = scores[index];
-      if (scored !== undefined) this.#noteScores(item, scored);
+      if (scored !== undefined && this.#running.has(item.sequence.request.id)) this.#updates.addScores(item, scored);
       for (const token of item.tokens) item.slot.tokens.push(token);
     }
     this.#settle(work, drawn);
@@ -262,17 +236,6 @@ export class Scheduler {
     for (const sequence of this.#leaving.splice(0)) this.#release(sequence);
   }
 
-  /**
-   * Reports the updates of the last calls. It runs during the next call, because sending them takes a tenth of a small model's step, in which
-   * the cores would be idle.
-   */
-  #sendNews(): void {
-    if (this.#news.length === 0) return;
-    const news = this.#news;
-    this.#news = [];
-    this.#given.report(news);
-  }
-
   /** Updates one sequence after an evaluation: the sampled token, if any, its text, and whether it ends. */
   #advance({ sequence, slot }: Work, drawn: Drawn | undefined): void {
     const { request, prompt, prefill, output } = sequence;
@@ -280,13 +243,7 @@ export class Scheduler {
     sequence.prefilledAt ??= performance.now();
     if (request.maxTokens === 0 && this.#running.has(request.id)) {
       this.#release(sequence);
-      this.#news.push({
-        ...this.#begin(sequence),
-        tokens: [],
-        text: "",
-        finished: { reason: "length", completionTokens: 0 },
-        times: timesOf(sequence),
-      });
+      this.#updates.add(sequence, { tokens: [], text: "", finished: { reason: "length", completionTokens: 0 } });
     }
 
     // Accept the replayed tokens whose predecessors were evaluated.
@@ -301,15 +258,14 @@ export class Scheduler {
     if (token === undefined && sequence.sampler?.fault !== undefined) {
       const { fault } = sequence.sampler;
       this.#release(sequence);
-      this.#sendNews();
+      this.#updates.send();
       this.#given.reject(request.id, fault);
       return;
     }
     const { text, logprobs, finished, stopString } =
       token === undefined ? endSequence(sequence, "stop") : this.#accept(sequence, token, scores);
     if (finished !== undefined) this.#release(sequence);
-    this.#news.push({
-      ...this.#begin(sequence),
+    this.#updates.add(sequence, {
       tokens: token === undefined ? [] : [token],
       text,
       ...(logprobs.length > 0 && { logprobs }),
@@ -319,25 +275,8 @@ export class Scheduler {
           completionTokens: output.length,
           ...(stopString !== undefined && { stopString }),
         },
-        times: timesOf(sequence),
       }),
     });
-  }
-
-  /** The id and, in the first update, the start of a sequence. */
-  #begin(sequence: Sequence): Pick<SequenceUpdate, "id" | "started"> {
-    const { request, prompt, cachedTokens, announced } = sequence;
-    sequence.announced = true;
-    return { id: request.id, ...(!announced && { started: { promptTokens: prompt.length, cachedTokens } }) };
-  }
-
-  /** Reports the scores of a prompt's piece. Called before the tokens of `item` are added to the slot. */
-  #noteScores(item: Work, scores: readonly (TokenScores | undefined)[]): void {
-    const { sequence, slot } = item;
-    if (!this.#running.has(sequence.request.id)) return;
-    const promptLogprobs = describePiece(item, slot.tokens.length, scores, this.#given.tokenizer);
-    if (promptLogprobs.length === 0) return;
-    this.#news.push({ ...this.#begin(sequence), promptLogprobs, tokens: [], text: "" });
   }
 
   #accept(sequence: Sequence, token: number, scores: TokenScores | undefined) {
@@ -347,17 +286,11 @@ export class Scheduler {
 
   #release(sequence: Sequence): void {
     this.#running.delete(sequence.request.id);
-    sequence.sampler?.dispose();
-    sequence.sampler = undefined;
-    sequence.scorer?.dispose();
-    sequence.scorer = undefined;
-    sequence.promptScorer?.dispose();
-    sequence.promptScorer = undefined;
-    sequence.slot = undefined;
+    releaseSequence(sequence);
   }
 
   async #somethingToDo(): Promise<void> {
-    this.#sendNews();
+    this.#updates.send();
     if (this.#stopped || this.#waiting.size > 0) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;

@@ -1,5 +1,5 @@
 import type { SampledToken, SequenceRequest } from "../contract/messages.ts";
-import type { Sampler, Scorer, Tokenizer } from "../contract/native.ts";
+import type { Batcher, Sampler, Scorer, Tokenizer } from "../contract/native.ts";
 import { createDetokenizer, type Detokenizer } from "./detokenizer.ts";
 import { createHeldLogprobs, type HeldLogprobs } from "./logprobs.ts";
 import type { Slot } from "./placement.ts";
@@ -83,6 +83,27 @@ export function createSequence(
     placedAt: undefined,
     prefilledAt: undefined,
   };
+}
+
+/** Gives a sequence its slot, which holds `cachedTokens` of its prompt, and its sampler. */
+export function placeSequence(sequence: Sequence, slot: Slot, cachedTokens: number, batcher: Batcher): void {
+  const { request, prompt, scoresPrompt } = sequence;
+  sequence.slot = slot;
+  sequence.placedAt = performance.now();
+  sequence.cachedTokens = Math.min(cachedTokens, prompt.length);
+  sequence.sampler = batcher.createSampler(request, prompt);
+  for (const token of request.replay) sequence.sampler.accept(token);
+  if (request.logprobs !== undefined) sequence.scorer = batcher.createScorer(request.logprobs);
+  if (scoresPrompt) sequence.promptScorer = batcher.createScorer(request.promptScores?.top ?? 0);
+}
+
+/** Frees a sequence's slot and native memory. */
+export function releaseSequence(sequence: Sequence): void {
+  for (const native of ["sampler", "scorer", "promptScorer"] as const) {
+    sequence[native]?.dispose();
+    sequence[native] = undefined;
+  }
+  sequence.slot = undefined;
 }
 
 /** The times of a sequence that ends now. */
