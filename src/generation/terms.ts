@@ -3,6 +3,11 @@ export const PRIORITIES = ["interactive", "default", "batch"] as const;
 
 export type Priority = (typeof PRIORITIES)[number];
 
+/** The one of the two whose turn comes later. */
+export function lowerOf(one: Priority, other: Priority): Priority {
+  return PRIORITIES.indexOf(one) > PRIORITIES.indexOf(other) ? one : other;
+}
+
 /** Sets a request that runs aside, and has it go on where it was. */
 export type Hold = {
   /** Frees what it runs in. Its events come to a halt. False where it can't be now, and goes on. */
@@ -17,6 +22,8 @@ export type Terms = {
   readonly priority: Priority;
   /** At most so long until the first token, in ms from now; undefined is however long it takes. */
   readonly maxWaitMs?: number;
+  /** It must not be sent to another provider. */
+  readonly localOnly?: boolean;
   /**
    * A later request of the same tenant with the same id takes this one's place, whether it waits or runs. Generations that share their
    * request's `id`, as those of a batch of prompts do, are parts of one: none takes another's place, and all of them give way together.

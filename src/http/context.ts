@@ -42,6 +42,8 @@ export type Caller = {
   readonly bestPriority: Priority;
   /** At most so long until a first token, in ms. */
   readonly maxWaitMs?: number;
+  /** Whether its requests must not be sent to another provider. */
+  readonly localOnly?: boolean;
 };
 
 /** What the middlewares leave in a Hono context. */

@@ -4,7 +4,7 @@ import { BODY_LIMITS } from "../json/limits.ts";
 import { findExcess, readJsonBody } from "../json/parse.ts";
 import { excessError } from "../protocols/json-excess.ts";
 import { isPassedOn } from "../protocols/passed-on.ts";
-import { incomingOf } from "./connection.ts";
+import { incomingOf } from "./arrival.ts";
 import type { HttpEnv } from "./context.ts";
 import { ClientGoneError, HttpError } from "./errors.ts";
 import { takeTurn } from "./loop-turns.ts";

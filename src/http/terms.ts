@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { OWN_TERMS, PRIORITIES, type Priority, type Terms } from "../generation/terms.ts";
+import { lowerOf, OWN_TERMS, type Priority, type Terms } from "../generation/terms.ts";
 import { InvalidRequestError } from "../protocols/errors.ts";
 import type { ServiceTier } from "../protocols/service-tier.ts";
 import type { Caller, HttpEnv } from "./context.ts";
@@ -20,7 +20,7 @@ export const MAX_SUPERSEDE_ID_LENGTH = 256;
 const CLIENT_TIMEOUT_HEADERS = ["x-stainless-timeout", "x-stainless-read-timeout"];
 
 /** Whoever asks where no key is needed. */
-const ANYBODY: Caller = { tenant: OWN_TERMS.tenant, priority: OWN_TERMS.priority, bestPriority: "interactive" };
+export const ANYBODY: Caller = { tenant: OWN_TERMS.tenant, priority: OWN_TERMS.priority, bestPriority: "interactive" };
 
 export type AskedTerms = {
   /** What the request's body asks for; undefined is as good as `auto`. */
@@ -57,6 +57,7 @@ export function decodeTerms(
     tenant: caller.tenant,
     priority: choosePriority(serviceTier ?? "auto", caller),
     ...(waits.length > 0 && { maxWaitMs: Math.min(...waits) }),
+    ...(caller.localOnly === true && { localOnly: true }),
     ...(supersedeId !== undefined && { supersedeId }),
   };
 }
@@ -67,7 +68,7 @@ function choosePriority(tier: ServiceTier, { priority, bestPriority }: Caller): 
       return priority;
     case "default":
     case "scale":
-      return PRIORITIES.indexOf(priority) > PRIORITIES.indexOf("default") ? priority : "default";
+      return lowerOf(priority, "default");
     case "flex":
       return "batch";
     case "priority":

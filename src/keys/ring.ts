@@ -4,8 +4,8 @@ import type { Key } from "./key.ts";
 import { policySchema } from "./policy.ts";
 import { hashSecret, isSameHash } from "./secret.ts";
 
-/** The result of looking up a secret. */
-type Verdict =
+/** The result of looking up a key. */
+export type Verdict =
   | { readonly type: "known"; readonly key: Key }
   /** It was good once. */
   | { readonly type: "expired"; readonly key: Key; readonly reason: "key" | "secret"; readonly sinceMs: number }
@@ -16,6 +16,8 @@ export type KeyRing = {
   /** Whether a key is needed. Once it is, it stays so: the last key's end opens the door to nobody. */
   readonly isOn: () => boolean;
   readonly check: (secret: string) => Verdict;
+  /** The same for who has the key's id only, and is trusted. */
+  readonly checkId: (id: string) => Verdict;
   /** The key with this id; undefined for one that is no more. */
   readonly get: (id: string) => Key | undefined;
 };
@@ -68,6 +70,28 @@ export function createKeyRing({ store, fixed, now = Date.now }: KeyRingOptions):
     return secret;
   }
 
+  function judge(key: Key, endsMs?: number): Verdict {
+    const nowMs = now();
+    if (endsMs !== undefined && endsMs <= nowMs) return { type: "expired", key, reason: "secret", sinceMs: endsMs };
+    if (key.expiresMs !== undefined && key.expiresMs <= nowMs) {
+      return { type: "expired", key, reason: "key", sinceMs: key.expiresMs };
+    }
+    return { type: "known", key };
+  }
+
+  function get(id: string): Key | undefined {
+    const written = fixed.byId(id);
+    if (written !== undefined) return written;
+    if (!look()) return undefined;
+    const known = byId.get(id);
+    if (known !== undefined) return known;
+    const record = store.get(id);
+    if (record === undefined) return undefined;
+    const key = toKey(record);
+    remember(byId, id, key);
+    return key;
+  }
+
   return {
     isOn() {
       if (isOn) return true;
@@ -79,26 +103,13 @@ export function createKeyRing({ store, fixed, now = Date.now }: KeyRingOptions):
       const hash = hashSecret(shown);
       const secret = findSecret(hash);
       if (secret === undefined || !isSameHash(secret.hash, hash)) return { type: "unknown" };
-      const { key, endsMs } = secret;
-      const nowMs = now();
-      if (endsMs !== undefined && endsMs <= nowMs) return { type: "expired", key, reason: "secret", sinceMs: endsMs };
-      if (key.expiresMs !== undefined && key.expiresMs <= nowMs) {
-        return { type: "expired", key, reason: "key", sinceMs: key.expiresMs };
-      }
-      return { type: "known", key };
+      return judge(secret.key, secret.endsMs);
     },
-    get(id) {
-      const written = fixed.byId(id);
-      if (written !== undefined) return written;
-      if (!look()) return undefined;
-      const known = byId.get(id);
-      if (known !== undefined) return known;
-      const record = store.get(id);
-      if (record === undefined) return undefined;
-      const key = toKey(record);
-      remember(byId, id, key);
-      return key;
+    checkId(id) {
+      const key = get(id);
+      return key === undefined ? { type: "unknown" } : judge(key);
     },
+    get,
   };
 }
 

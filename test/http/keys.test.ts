@@ -2,6 +2,8 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Embed } from "../../src/generation/embedding.ts";
+import type { GenerationRequest } from "../../src/generation/request.ts";
+import { type InnerCaller, requestAs } from "../../src/http/arrival.ts";
 import { formatReset } from "../../src/http/middleware/rate-limit-headers.ts";
 import type { Access } from "../../src/keys/access.ts";
 import { createCounters } from "../../src/keys/counters.ts";
@@ -20,6 +22,7 @@ import {
   chatInit,
   createTestApp,
   jsonInit,
+  listen,
   loopTurn,
   MODEL_ID,
   script,
@@ -42,8 +45,13 @@ function setUp() {
   const clock = { ms: NOW };
   const fixed = createFixedKeys({ keysFile: "", apiKey: "", logger: silent });
   const keys = createKeyRing({ store: state.keys, fixed, now: () => clock.ms });
+  const seen: GenerationRequest[] = [];
+  const generate = script(async function* (request) {
+    seen.push(request);
+    yield* answerWith(["Hello"]);
+  });
   const models = [
-    servedModel(script(answerWith(["Hello"])), { embed }),
+    servedModel(generate, { embed }),
     servedModel(script(answerWith(["Hi"])), { id: "other", aliases: ["o"] }),
   ];
   const usage = createUsageBook({ store: state.usage, logger: silent });
@@ -60,6 +68,8 @@ function setUp() {
     log,
     clock,
     create,
+    /** What the first model was asked for. */
+    seen,
     beside: beside.keys,
     /** What the state file holds. */
     kept(sql: string) {
@@ -374,5 +384,105 @@ describe("what a key has stored", () => {
     const onward = { model: MODEL_ID, input: "And?", previous_response_id: response };
     expect((await all.app.request("/v1/responses", withKey(bob, jsonInit(onward)))).status).toBe(400);
     expect((await all.app.request("/v1/responses", withKey(alice, jsonInit(onward)))).status).toBe(200);
+  });
+});
+
+describe("a caller within the process", () => {
+  it("has the limits, the models, the counts and the store of the key that it names, without its secret", async () => {
+    using all = setUp();
+    const { record, secret } = all.create("alice", { models: [MODEL_ID], requestsPerMinute: 1 });
+    const ask = requestAs(all.app, { keyId: record.id });
+    const response = await ask("/v1/responses", jsonInit({ input: "Hi" }));
+    expect(response.status).toBe(200);
+    expect(response.headers.get("x-ratelimit-remaining-requests")).toBe("0");
+    const { id } = z.object({ id: z.string() }).parse(await response.json());
+    expect((await all.app.request(`/v1/responses/${id}`, withKey(secret))).status).toBe(200);
+    expect((await ask(CHAT, chatInit({ model: "other" }))).status).toBe(403);
+    expect((await ask(CHAT, chatInit({}))).status).toBe(429);
+    expect((await ask("/admin/usage")).status).toBe(403);
+    const admin = requestAs(all.app, { keyId: all.create("boss", { admin: true }).record.id });
+    expect(await (await admin("/admin/usage")).json()).toMatchObject({ data: [{ key_name: "alice", requests: 1 }] });
+    await loopTurn();
+    expect(all.log[0]).toMatchObject({ status: 200, keyId: record.id, keyName: "alice" });
+  });
+
+  it("is refused as over HTTP where its key was revoked or has expired, or it names none and one is needed", async () => {
+    using all = setUp();
+    const [gone, old] = [all.create("gone").record.id, all.create("old", {}, NOW + DAY_MS).record.id];
+    const ask = (keyId: string | undefined) => requestAs(all.app, { keyId })(CHAT, chatInit({}));
+    expect([(await ask(gone)).status, (await ask(old)).status]).toEqual([200, 200]);
+    revokeKey(all.beside, "gone");
+    all.clock.ms += DAY_MS;
+    for (const id of [gone, old, undefined, "key_unknown"]) {
+      const refused = await ask(id);
+      expect(refused.status).toBe(401);
+      expect(await refused.json()).toMatchObject({ error: { code: "invalid_api_key" } });
+    }
+    expect(await (await ask(old)).text()).toContain("expired at 2026-11-23T12:00:00.000Z");
+    expect(await (await ask(gone)).text()).toContain(`'${gone}' is no more`);
+  });
+
+  it("needs no key where nobody does, but is refused where it names one that is gone", async () => {
+    using all = setUp();
+    const ask = (caller: InnerCaller) => requestAs(all.app, caller)(CHAT, chatInit({}));
+    expect((await ask({ keyId: undefined, priority: "batch" })).status).toBe(200);
+    expect(all.seen[0]?.terms).toEqual({ tenant: "local", priority: "batch" });
+    expect((await ask({ keyId: "key_gone" })).status).toBe(401);
+    const { app } = createTestApp();
+    expect((await requestAs(app, { keyId: "key_gone" })(CHAT, chatInit({}))).status).toBe(401);
+  });
+
+  it.each([
+    ["batch", undefined, "batch"],
+    ["batch", "priority", "batch"],
+    [undefined, "priority", "default"],
+    ["interactive", undefined, "default"],
+    ["interactive", "priority", "default"],
+  ] as const)(
+    "of the class %s gets with the tier %s, from a key of the default class, %s",
+    async (priority, tier, expected) => {
+      using all = setUp();
+      const keyId = all.create("alice").record.id;
+      const ask = requestAs(all.app, { keyId, ...(priority !== undefined && { priority }) });
+      await ask(CHAT, chatInit({ service_tier: tier }));
+      expect(all.seen[0]?.terms).toMatchObject({ tenant: keyId, priority: expected });
+    },
+  );
+
+  it.each([
+    [false, undefined, undefined],
+    [false, true, true],
+    [true, undefined, true],
+    [true, false, true],
+  ])("stays on this machine where its key (%s) or it itself (%s) says so", async (ofKey, ofCaller, expected) => {
+    using all = setUp();
+    const keyId = all.create("alice", { localOnly: ofKey }).record.id;
+    const ask = requestAs(all.app, { keyId, ...(ofCaller !== undefined && { localOnly: ofCaller }) });
+    await ask(CHAT, chatInit({}));
+    expect(all.seen[0]?.terms?.localOnly).toBe(expected);
+  });
+
+  it("is nobody who comes over a connection, whatever it sends", async () => {
+    using all = setUp();
+    const keyId = all.create("boss", { admin: true }).record.id;
+    await using server = await listen(all.app);
+    const claim = JSON.stringify({ caller: { keyId }, inner: { caller: { keyId } }, keyId });
+    const names = ["inner", "caller", "key-id", "env", "bindings", "incoming", "x-caller", "sluice-caller"];
+    const headers = Object.fromEntries(names.map((name) => [name, claim]));
+    const query = `?inner=${encodeURIComponent(claim)}&caller=${keyId}&env=${encodeURIComponent(claim)}`;
+    expect((await fetch(`${server.url}/admin/usage${query}`, { headers })).status).toBe(401);
+    const init = chatInit({ inner: { caller: { keyId } }, caller: { keyId }, env: { inner: { caller: { keyId } } } });
+    const posted = await fetch(`${server.url}${CHAT}${query}`, { ...init, headers: { ...init.headers, ...headers } });
+    expect(posted.status).toBe(401);
+  });
+
+  it("is nobody who is named beside a request by plain data", async () => {
+    using all = setUp();
+    const keyId = all.create("boss", { admin: true }).record.id;
+    const fakes: object[] = [{ caller: { keyId } }, { inner: { keyId } }, { inner: { caller: { keyId } } }];
+    const incoming = { socket: { remoteAddress: "127.0.0.1" }, inner: { caller: { keyId } }, headers: {} };
+    for (const env of [...fakes, { incoming, outgoing: {} }]) {
+      expect((await all.app.request("/admin/usage", {}, env)).status).toBe(401);
+    }
   });
 });

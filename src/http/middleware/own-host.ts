@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { Access } from "../../keys/access.ts";
-import { incomingOf } from "../connection.ts";
+import { incomingOf } from "../arrival.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 import { type HostPolicy, isOwnHost } from "../hosts.ts";
