@@ -1,5 +1,5 @@
 import { createModelQueue } from "../../src/queue/queue.ts";
-import type { JobHandle } from "../../src/queue/running.ts";
+import type { JobHandle } from "../../src/queue/task.ts";
 import { seededRandom } from "../statistics.ts";
 import { createSimulatedClock } from "./clock.ts";
 

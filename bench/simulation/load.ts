@@ -3,7 +3,7 @@ import type { Priority } from "../../src/generation/terms.ts";
 import type { Admitted } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
 import type { Demand } from "../../src/queue/price.ts";
-import type { JobHandle } from "../../src/queue/running.ts";
+import type { JobHandle } from "../../src/queue/task.ts";
 import { seededRandom } from "../statistics.ts";
 import { createSimulatedClock } from "./clock.ts";
 import { createSimulatedEngine, type SimulatedEngine, SLOTS } from "./engine.ts";

@@ -1,6 +1,7 @@
 import { PRIORITIES, type Priority } from "../generation/terms.ts";
 import { patienceOf } from "./classes.ts";
-import { type Ahead, createLanes, type Entry, type Lanes } from "./lanes.ts";
+import { createLanes, type Entry, type Lanes } from "./lanes.ts";
+import { type Ahead, NOTHING } from "./line.ts";
 
 /**
  * Who waits, in the order of their turns: interactive before default before batch, and fair between tenants in each class.
@@ -38,8 +39,6 @@ export type FairQueue<T> = {
   /** Forgets all debts: for when nothing waits and nothing runs. */
   forget(): void;
 };
-
-const NOTHING: Ahead = { entries: 0, work: 0 };
 
 type Class<T> = {
   readonly priority: Priority;

@@ -1,5 +1,6 @@
 import type { Priority } from "../generation/terms.ts";
 import { createHeap, type HeapNode } from "./heap.ts";
+import { type Ahead, aheadIn, append, createLine, detach, type Line, type Linked, NOTHING, reprice } from "./line.ts";
 
 /** What waits for its turn. */
 export type Entry<T> = {
@@ -9,9 +10,6 @@ export type Entry<T> = {
   /** What its turn is charged, in whatever unit the queue counts work. */
   readonly cost: number;
 };
-
-/** How much is likely to have its turn first. */
-export type Ahead = { readonly entries: number; readonly work: number };
 
 /**
  * Tenants that share turns fairly: one lane for each, in which order is kept.
@@ -50,77 +48,25 @@ export type Lanes<T> = {
   forget(): void;
 };
 
-type Item<T> = {
+interface Item<T> extends Linked<Item<T>> {
   readonly value: T;
   readonly tenant: string;
   readonly priority: Priority;
-  cost: number;
   readonly lane: Lane<T>;
-  readonly line: Line<T>;
   readonly order: number;
-  /** Counted from the line's beginning, for `aheadIn`. */
-  readonly ordinal: number;
-  workBefore: number;
-  previous: Item<T> | undefined;
-  next: Item<T> | undefined;
   isWaiting: boolean;
-};
-
-/** One line, in which order is kept: everything but a new price takes the same time however long it is. */
-type Line<T> = {
-  first: Item<T> | undefined;
-  last: Item<T> | undefined;
-  entries: number;
-  /** The cost of all. */
-  work: number;
-  /** All that ever stood here. */
-  pushed: number;
-  pushedWork: number;
-};
+}
 
 type Lane<T> = {
   readonly tenant: string;
   /** What the tenant's turns have cost, on the scale that all lanes share. */
   counted: number;
-  /** The lane's beginning: those that were put first. */
-  readonly firsts: Line<T>;
-  readonly others: Line<T>;
+  /** Entries that go before the others. */
+  readonly firsts: Line<Item<T>>;
+  readonly others: Line<Item<T>>;
   /** Among the waiting lanes, or among those that only have had more than others. */
   node: HeapNode<Lane<T>> | undefined;
 };
-
-function createLine<T>(): Line<T> {
-  return { first: undefined, last: undefined, entries: 0, work: 0, pushed: 0, pushedWork: 0 };
-}
-
-function append<T>(line: Line<T>, item: Item<T>): void {
-  if (line.last === undefined) line.first = item;
-  else line.last.next = item;
-  line.last = item;
-  line.entries += 1;
-  line.work += item.cost;
-  line.pushed += 1;
-  line.pushedWork += item.cost;
-}
-
-function detach<T>({ line, previous, next, cost }: Item<T>): void {
-  if (previous === undefined) line.first = next;
-  else previous.next = next;
-  if (next === undefined) line.last = previous;
-  else next.previous = previous;
-  line.entries -= 1;
-  line.work = line.entries === 0 ? 0 : line.work - cost;
-}
-
-/** How much stands before an item in its line: what was taken out of the middle counts as long as what was there before that stands. */
-function aheadIn<T>({ line, ordinal, workBefore, cost }: Item<T>): Ahead {
-  const { first, entries, work } = line;
-  if (first === undefined) return { entries: 0, work: 0 };
-  return {
-    entries: Math.min(entries - 1, ordinal - first.ordinal),
-    work: Math.max(0, Math.min(work - cost, workBefore - first.workBefore)),
-  };
-}
 
 function headOf<T>({ firsts, others }: Lane<T>): Item<T> | undefined {
   return firsts.first ?? others.first;
@@ -128,7 +74,7 @@ function headOf<T>({ firsts, others }: Lane<T>): Item<T> | undefined {
 
 /** All that waits in a lane. */
 function wholeOf<T>(lane: Lane<T> | undefined): Ahead {
-  if (lane === undefined) return { entries: 0, work: 0 };
+  if (lane === undefined) return NOTHING;
   const { firsts, others } = lane;
   return { entries: firsts.entries + others.entries, work: firsts.work + others.work };
 }
@@ -237,18 +183,8 @@ export function createLanes<T>(priority: Priority = "default"): Lanes<T> {
       const lane = open(tenant);
       const line = isFirst ? lane.firsts : lane.others;
       const item: Item<T> = {
-        value,
-        tenant,
-        priority,
-        cost,
-        lane,
-        line,
-        order: orders++,
-        ordinal: line.pushed,
-        workBefore: line.pushedWork,
-        previous: line.last,
-        next: undefined,
-        isWaiting: true,
+        ...{ value, tenant, priority, lane, order: orders++, isWaiting: true },
+        ...{ cost, line, ordinal: line.pushed, workBefore: line.pushedWork, previous: line.last, next: undefined },
       };
       append(line, item);
       size += 1;
@@ -278,14 +214,8 @@ export function createLanes<T>(priority: Priority = "default"): Lanes<T> {
     reprice(entry, cost) {
       const item = entry as Item<T>;
       if (!item.isWaiting) return;
-      const difference = cost - item.cost;
-      const { line } = item;
-      item.cost = cost;
-      work += difference;
-      line.work += difference;
-      line.pushedWork += difference;
-      // Prices become known soon after a request came, so that few have come after it.
-      for (let { next } = item; next !== undefined; next = next.next) next.workBefore += difference;
+      work += cost - item.cost;
+      reprice(item, cost);
     },
     charge(tenant, difference) {
       let lane = lanes.get(tenant);
@@ -301,9 +231,9 @@ export function createLanes<T>(priority: Priority = "default"): Lanes<T> {
     ahead(entry) {
       const item = entry as Item<T>;
       const { lane, line } = item;
-      if (!item.isWaiting) return { entries: 0, work: 0 };
+      if (!item.isWaiting) return NOTHING;
       const inLine = aheadIn(item);
-      const before = line === lane.others ? lane.firsts : { entries: 0, work: 0 };
+      const before = line === lane.others ? lane.firsts : NOTHING;
       const own = { entries: before.entries + inLine.entries, work: before.work + inLine.work };
       return own.entries === 0 && waiting.first?.value === lane ? own : withOthers(own, lane);
     },

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { Limiter } from "./limiter.ts";
 import { createTenants } from "./tenants.ts";
 
 /** The slots that one request holds. */
@@ -27,16 +28,18 @@ export type HeldSlots = {
   /** How many share the slots. */
   readonly tenants: number;
   heldBy(tenant: string): number;
+  /** How many slots a request with so many choices takes: at most as many as there are. */
+  widthOf(choices: number): number;
   /** Notes that `tenant` is here: from then on others leave room for it. */
   see(tenant: string): void;
   /**
    * Slots that one who would have more than its share leaves free, so that another tenant's next request begins at once. A share is a slot at least:
    * with more tenants than slots the last would otherwise be nobody's.
    */
-  keptFrom(tenant: string, width: number, limit: number): number;
-  /** Whether `tenant` may take `width` slots of `limit`. */
-  hasRoom(tenant: string, width: number, limit: number): boolean;
-  take(tenant: string | undefined, width: number, price: { readonly cost: number; readonly most: number }): Lease;
+  keptFrom(tenant: string, choices: number): number;
+  /** Whether there are slots for a request of `tenant` with so many choices. */
+  hasRoom(tenant: string, choices: number): boolean;
+  take(tenant: string | undefined, choices: number, price: { readonly cost: number; readonly most: number }): Lease;
   /** Frees `count` of its slots. */
   release(holding: Lease, count: number): void;
   /** Frees what it holds yet, and forgets it. */
@@ -57,14 +60,19 @@ export type HeldSlots = {
 const FEWEST_TO_KEEP_FROM = 4;
 const KEPT_SLOTS = 1;
 
-export function createHeldSlots(clock: Clock): HeldSlots {
+export function createHeldSlots(clock: Clock, limiter: Pick<Limiter, "limit">): HeldSlots {
   const tenants = createTenants();
   let sequences = 0;
   const held = new Set<Lease>();
 
-  function keptFrom(tenant: string, width: number, limit: number): number {
+  function widthOf(choices: number): number {
+    return Math.min(choices, limiter.limit);
+  }
+
+  function keptFrom(tenant: string, choices: number): number {
+    const { limit } = limiter;
     if (limit < FEWEST_TO_KEEP_FROM || tenants.count < 2) return 0;
-    return tenants.heldBy(tenant) + width > Math.max(1, limit / tenants.count) ? KEPT_SLOTS : 0;
+    return tenants.heldBy(tenant) + widthOf(choices) > Math.max(1, limit / tenants.count) ? KEPT_SLOTS : 0;
   }
 
   function release(holding: Lease, count: number): void {
@@ -89,12 +97,15 @@ export function createHeldSlots(clock: Clock): HeldSlots {
     get tenants() {
       return tenants.count;
     },
+    widthOf,
     keptFrom,
     heldBy: (tenant) => tenants.heldBy(tenant),
     see: (tenant) => tenants.see(tenant, clock.now()),
-    hasRoom: (tenant, width, limit) => sequences === 0 || sequences + width + keptFrom(tenant, width, limit) <= limit,
-    take(tenant, width, { cost, most }) {
+    hasRoom: (tenant, choices) =>
+      sequences === 0 || sequences + widthOf(choices) + keptFrom(tenant, choices) <= limiter.limit,
+    take(tenant, choices, { cost, most }) {
       const sinceMs = clock.now();
+      const width = widthOf(choices);
       const holding = { tenant, sinceMs, cost, most, untilDueMs: undefined, sequences: width, heldMs: 0 };
       sequences += width;
       held.add(holding);

@@ -1,14 +1,14 @@
 import type { Clock } from "../clock.ts";
 import { createFairQueue } from "../fairness/fair-queue.ts";
-import { PRIORITIES, type Priority } from "../generation/terms.ts";
+import type { Priority } from "../generation/terms.ts";
+import { createAsides } from "./asides.ts";
 import { createHeldSlots } from "./held-slots.ts";
 import { createLimiter } from "./limiter.ts";
-import { chooseOverdue, keptSlots, pauseMs } from "./overdue.ts";
 import { createPricing, createRunMeter, type Demand } from "./price.ts";
 import type { PromptSize } from "./prompt-size.ts";
 import { createRefining } from "./refine.ts";
-import type { Job, JobHandle } from "./running.ts";
-import { createRunning, type Task } from "./running.ts";
+import { createRunning } from "./running.ts";
+import { createTask, type Job, type JobHandle, type Task } from "./task.ts";
 import { createWaits, waitedInVain } from "./waits.ts";
 
 /** The turns of one model's engine: pure bookkeeping, on a clock that is passed in. */
@@ -52,9 +52,6 @@ export type ModelQueueOptions = {
   readonly contextTokens?: (() => number | undefined) | undefined;
 };
 
-/** How much longer one waits to go on where all that wait are of a higher class. */
-const LOWER_PAUSE_MS = 60_000;
-
 /** How often those who hold slots are looked at, while others wait for them. */
 const LOOK_MS = 1_000;
 
@@ -74,12 +71,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     targetMs: targetItlMs,
     aloneMs: () => pricing.speeds.measuredItlMs(1),
   });
-  const slots = createHeldSlots(clock);
+  const slots = createHeldSlots(clock, limiter);
   const running = createRunning({ clock, pricing, slots, limiter });
-  /** Those that were set aside and wait to go on, the longest first. */
-  const asides = new Set<Task>();
-  /** Until then a single slot is left to others, since one that was set aside has had it for as long. */
-  let restUntilMs = 0;
+  const asides = createAsides({ clock, pricing, queue, slots, running, limiter });
   const refine = createRefining({
     price: ({ job, entry }, known) => {
       if (entry !== undefined) queue.reprice(entry, pricing.expect(job, limiter.limit, known).slotMs);
@@ -92,26 +86,17 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   let isLooking = false;
   let isServing = false;
 
-  /** A request for more sequences than may run takes all there are. */
-  function widthOf({ choices }: Pick<Job, "choices">): number {
-    return Math.min(choices, limiter.limit);
-  }
-  /** Whether there are slots for the choices of a job that have not ended. */
-  function hasRoomFor(choices: number, tenant: string): boolean {
-    return slots.hasRoom(tenant, widthOf({ choices }), limiter.limit);
+  function hasRoomFor({ choices, job }: Task): boolean {
+    return slots.hasRoom(job.tenant, choices);
   }
 
-  /** How long until so much work is done and a slot is free for one that is likely to take `slotMs`. */
-  function drainMs(work: number, slotMs: number): number {
-    const { calibration } = pricing;
-    // Those that may be kept by runs without an end serve nobody who waits.
-    const turning = limiter.limit - Math.min(running.endlessSlots(), keptSlots(limiter.limit));
-    return ((work + slots.workLeft(calibration, slotMs * calibration)) / turning) * calibration;
+  function waitingCount(): number {
+    return queue.size + asides.tasks.size;
   }
 
   /** How long a job is likely to wait behind so much work. */
   function waitMs(job: Pick<Job, "tenant" | "priority">, work: number, slotMs: number): number {
-    return drainMs(work, slotMs) * pricing.delay(lineOf(job));
+    return running.drainMs(work, slotMs) * pricing.delay(lineOf(job));
   }
 
   /** Gives turns as long as there is room. The head waits for room enough: others that need less don't overtake it, so that it has its turn. */
@@ -119,9 +104,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (isServing) return;
     isServing = true;
     try {
-      for (let next = nextTask(); next !== undefined && hasRoomFor(next.choices, next.job.tenant); next = nextTask()) {
-        take(next);
-      }
+      for (let next = nextTask(); next !== undefined && hasRoomFor(next); next = nextTask()) take(next);
     } finally {
       isServing = false;
     }
@@ -129,21 +112,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   /** One that was set aside for long enough, where it may go on; else the queue's; else whoever was set aside. */
   function nextTask(): Task | undefined {
-    for (const task of asides) if (isBack(task) && hasPlaceAgain(task)) return task;
-    const [first] = asides;
-    return queue.head?.value ?? first;
-  }
-  function isBack({ state, backMs, job }: Task): boolean {
-    const { head } = queue;
-    const isLower = head !== undefined && PRIORITIES.indexOf(head.priority) < PRIORITIES.indexOf(job.priority);
-    return state === "aside" && backMs + (isLower ? LOWER_PAUSE_MS : 0) <= clock.now();
-  }
-  /** Whether there is a place among those that such tasks may keep; where they may keep none, when others have had the slot for as long. */
-  function hasPlaceAgain(task: Task): boolean {
-    const held = running.endlessSlots();
-    const width = widthOf(task);
-    const kept = keptSlots(limiter.limit);
-    return held + width <= kept || (width > kept && held === 0 && clock.now() >= restUntilMs);
+    const [first] = asides.tasks;
+    return asides.next() ?? queue.head?.value ?? first;
   }
 
   function take(task: Task): void {
@@ -164,11 +134,11 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const nowMs = clock.now();
     if (state === "waiting") endWait(task);
     const { mostMs: most } = pricing.expect(job, limiter.limit);
-    task.lease = slots.take(job.isWarmUp === true ? undefined : job.tenant, widthOf(task), { cost, most });
+    task.lease = slots.take(job.isWarmUp === true ? undefined : job.tenant, task.choices, { cost, most });
     task.meter ??= createRunMeter(pricing, job, nowMs, isReady());
     task.spokeMs = undefined;
     task.state = "running";
-    asides.delete(task);
+    asides.remove(task);
     running.tasks.add(task);
     if (state === "aside") {
       task.hold?.resume();
@@ -178,56 +148,24 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     job.onTurn();
   }
 
-  /** Sets a task aside. It goes on when nobody else waits, or when it was aside for long enough and there is a place for one of its kind. */
-  function setAside(task: Task): boolean {
-    const { entry, lease, hold } = task;
-    if (entry === undefined || lease === undefined || hold?.pause() !== true) return false;
-    const nowMs = clock.now();
-    const heldMs = slots.heldMs(lease);
-    const turnMs = nowMs - lease.sinceMs;
-    const cost = heldMs / pricing.calibration;
-    task.earlierSpokenMs = running.spokenMs(task);
-    task.earlierMs += heldMs;
-    task.earlierCost += cost;
-    task.meter?.setAside();
-    slots.end(lease);
-    running.tasks.delete(task);
-    queue.charge(entry, cost - lease.cost);
-    task.lease = undefined;
-    task.reckonedMs = 0;
-    task.backMs = nowMs + pauseMs(turnMs);
-    task.state = "aside";
-    restUntilMs = nowMs + turnMs;
-    asides.add(task);
-    return true;
-  }
-
   /** Makes room where those who run are overdue: for whose turn is next, and for those that were set aside for long enough. */
   function relieve(): void {
     if (!pricing.speeds.isKnown) return;
     while (relieveFor(nextTask()));
     // Those without an end take turns among each other in what they may keep; in more than that where nobody else waits.
-    if (queue.size === 0 || running.endlessSlots() <= keptSlots(limiter.limit)) {
-      for (const task of [...asides]) if (isBack(task)) relieveFor(task);
+    if (queue.size === 0 || asides.hasKeptRoom()) {
+      for (const task of [...asides.tasks]) if (asides.isBack(task)) relieveFor(task);
     }
     serve();
   }
 
   /** Whether there was one to be set aside for it. It has its turn then, where that gives room enough. */
   function relieveFor(task: Task | undefined): boolean {
-    if (task === undefined || hasRoomFor(task.choices, task.job.tenant)) return false;
-    const { job, state, entry } = task;
-    if (state === "aside" && !isBack(task)) return false;
-    const { tenant, priority } = job;
-    const takesMs = state === "aside" ? 0 : (entry?.cost ?? 0) * pricing.calibration;
-    const claimant = { tenant, priority, takesMs, held: slots.heldBy(tenant), isAgain: state === "aside" };
-    const found = chooseOverdue(running.overdue(), claimant, {
-      ...{ limit: limiter.limit, tenants: slots.tenants },
-      endless: running.endlessSlots() + slots.keptFrom(tenant, widthOf(task), limiter.limit),
-    });
-    if (found === undefined || !setAside(found)) return false;
+    if (task === undefined || hasRoomFor(task)) return false;
+    const found = asides.findFor(task);
+    if (found === undefined || !asides.add(found)) return false;
     // The slot that others keep free for newcomers is no reason to set two aside for one.
-    if (slots.sequences + widthOf(task) <= limiter.limit) take(task);
+    if (slots.sequences + slots.widthOf(task.choices) <= limiter.limit) take(task);
     return true;
   }
 
@@ -242,7 +180,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
    */
   function look(): void {
     isLooking = false;
-    if (queue.size + asides.size === 0) return;
+    if (waitingCount() === 0) return;
     for (const { job, lease } of running.tasks) {
       if (lease !== undefined && job.isStalled?.()) slots.release(lease, lease.sequences);
     }
@@ -251,7 +189,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     lookLater();
   }
   function lookLater(): void {
-    if (isLooking || queue.size + asides.size === 0) return;
+    if (isLooking || waitingCount() === 0) return;
     isLooking = true;
     clock.after(LOOK_MS, look);
   }
@@ -267,11 +205,11 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       const wholeMs = task.choices === 0 ? task.earlierMs + lease.heldMs : undefined;
       queue.charge(entry, meter.end(load, wholeMs) - task.earlierCost - lease.cost);
     } else if (entry !== undefined) {
-      asides.delete(task);
+      asides.remove(task);
       queue.remove(entry);
       waits.remove(task.waiting);
     }
-    if (running.tasks.size + queue.size + asides.size === 0) queue.forget();
+    if (running.tasks.size + waitingCount() === 0) queue.forget();
     serve();
   }
 
@@ -300,7 +238,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function arrive(job: Job): JobHandle {
     const arrivedMs = clock.now();
     if (job.isWarmUp !== true) slots.see(job.tenant);
-    const task: Task = {
+    const task = createTask({
       job,
       arrivedMs,
       waiting: {
@@ -308,27 +246,14 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         tell: job.onWait && (() => tell(task)),
         expire: () => expire(task),
       },
-      state: "waiting",
-      entry: undefined,
-      position: 0,
-      reckonedMs: 0,
-      choices: job.choices,
-      meter: undefined,
-      lease: undefined,
-      hold: undefined,
-      earlierMs: 0,
-      earlierCost: 0,
-      earlierSpokenMs: 0,
-      spokeMs: undefined,
-      backMs: 0,
-    };
+    });
     const entry = queue.push(job, task, pricing.expect(job, limiter.limit).slotMs);
     task.entry = entry;
     serve();
     if (task.lease === undefined) {
       const { entries, work } = ahead(task);
       task.position = entries + 1;
-      task.reckonedMs = drainMs(work, entry.cost);
+      task.reckonedMs = running.drainMs(work, entry.cost);
       waits.add(task.waiting);
       lookLater();
       tell(task);
@@ -384,18 +309,18 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     arrive,
     tokensOf: pricing.tokensOf,
     get isIdle() {
-      return queue.size + asides.size === 0 && slots.sequences < limiter.limit;
+      return waitingCount() === 0 && slots.sequences < limiter.limit;
     },
     predictMs(job, more = 0) {
       if (!pricing.speeds.isKnown) return 0;
       const { prefillMs, slotMs } = pricing.expect(job, limiter.limit);
-      if (more === 0 && queue.size + asides.size === 0 && hasRoomFor(job.choices, job.tenant)) return prefillMs;
+      if (more === 0 && waitingCount() === 0 && slots.hasRoom(job.tenant, job.choices)) return prefillMs;
       return waitMs(job, queue.aheadOfNext(job, { entries: more, work: more * slotMs }).work, slotMs) + prefillMs;
     },
     get counts() {
       return {
         ...{
-          waiting: queue.size + asides.size,
+          waiting: waitingCount(),
           running: running.tasks.size,
           sequences: slots.sequences,
           limit: limiter.limit,

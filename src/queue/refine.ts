@@ -1,6 +1,6 @@
 import { isLasting } from "../generation/errors.ts";
 import type { PromptPrice } from "../generation/model.ts";
-import type { Task } from "./running.ts";
+import type { Task } from "./task.ts";
 
 /** Prices that the engine is asked for at once. */
 const MAX_REFINING = 4;

@@ -6,7 +6,7 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { type Hold, OWN_TERMS } from "../generation/terms.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";
 import type { ModelQueue } from "./queue.ts";
-import type { JobHandle } from "./running.ts";
+import type { JobHandle } from "./task.ts";
 
 export type TakeTurnsOptions = {
   readonly queue: ModelQueue;

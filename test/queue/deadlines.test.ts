@@ -5,7 +5,7 @@ import type { WaitNews } from "../../src/generation/news.ts";
 import { createAdmission } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
 import { createModelQueue } from "../../src/queue/queue.ts";
-import type { Job, JobHandle } from "../../src/queue/running.ts";
+import type { Job, JobHandle } from "../../src/queue/task.ts";
 import { createFakeClock } from "./fake-clock.ts";
 
 const PROMPT_TOKENS = 100;
