@@ -2,18 +2,18 @@ import { type Generation, type Unprompted, type Wish, withDefaults } from "../ge
 import { type NamedFormat, refuseBareFormat } from "./format-words.ts";
 import { resolveOffer, type SaidTools, type ToolOffer } from "./tools/offer.ts";
 
-/** What a protocol has understood of a request for a turn of a conversation, beside its wish. */
+/** The parts of a decoded request that are not in its wish. */
 export type Understood = {
   readonly tools: SaidTools;
-  /** The form that the client wants its answer to have. */
+  /** The format that the client wants. */
   readonly format: NamedFormat | undefined;
 };
 
 export type Completed<Made> = { readonly generation: Made; readonly offer: ToolOffer };
 
 /**
- * What to generate for a wish to which nothing is added any more, and what of its tools the model is offered. Throws `InvalidRequestError`
- * for what doesn't go together.
+ * Turns a final wish into a generation, and returns the tools to offer the model. Throws `InvalidRequestError` for fields that can't be
+ * combined.
  */
 export function complete(understood: Understood, wish: Wish): Completed<Generation>;
 export function complete(understood: Understood, wish: Unprompted): Completed<Omit<Generation, "prompt">>;

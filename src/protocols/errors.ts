@@ -6,10 +6,10 @@ export type WireError = {
   readonly code: string | null;
 };
 
-/** A request that breaks the rules of its protocol. It becomes a 400 that names the field. */
+/** An invalid request. It is answered with a 400 that names the field. */
 export class InvalidRequestError extends Error {
   override readonly name = "InvalidRequestError";
-  /** The field as its sender wrote it, such as `messages[0].content`; null when no single field is to blame. */
+  /** The path of the invalid field, such as `messages[0].content`; null if no single field is invalid. */
   readonly param: string | null;
   readonly code: string | null;
 

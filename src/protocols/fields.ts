@@ -2,8 +2,8 @@ import { z } from "zod";
 import { isJsonObject } from "../json/exact-number.ts";
 
 /**
- * Building blocks of the wire's schemas. The `error` of each is not a message but the words for what was expected, in the way OpenAI's
- * errors put it ("expected a decimal"); `issue.ts` makes the message around them.
+ * Building blocks of request schemas. The `error` of each is not a whole message but the expected type, as OpenAI's errors name it
+ * ("a decimal"). `issue.ts` puts it into a message.
  */
 
 export const AN_INTEGER = "an integer";
@@ -24,9 +24,9 @@ export function string(maxLength: number) {
   return z.string({ error: "a string" }).max(maxLength);
 }
 
-/** The model that is meant. Which one that is where it is left out depends on what is served. */
-export function modelName(maxLength: number, words = "The model's id or one of its aliases, in any case of letters.") {
-  return string(maxLength).nullish().describe(`${words} May be left out where one model can only be meant.`);
+/** The model to use. The default depends on the models that are served. */
+export function modelName(maxLength: number, words = "The model's id or one of its aliases, in upper or lower case.") {
+  return string(maxLength).nullish().describe(`${words} May be omitted if only one model fits.`);
 }
 
 /** `true` or `false`. */
@@ -35,8 +35,8 @@ export function boolean() {
 }
 
 /**
- * A field that is read later, with errors of its own: until then it may be anything. `form` is what it has to be in the end, for the
- * API's description.
+ * A field that this schema accepts as it is, because it is validated later with its own errors. `form` only describes it in the API
+ * description.
  */
 export function readLater(form: z.ZodType) {
   const { $schema, ...described } = z.toJSONSchema(form, { io: "input" });
@@ -44,8 +44,8 @@ export function readLater(form: z.ZodType) {
 }
 
 /**
- * A list of `min` to `max` elements. Looks no further than the first that is wrong: a body has room for a hundred thousand, and zod would write
- * an issue for each.
+ * A list of `min` to `max` elements. Stops at the first invalid element: a body can hold a hundred thousand, and zod would create an
+ * issue for each.
  */
 export function listOf<T extends z.ZodType>(element: T, min: number, max: number, expected = "an array of objects") {
   return readLater(z.array(element).min(min).max(max)).transform((value, context): z.output<T>[] => {
@@ -56,7 +56,7 @@ export function listOf<T extends z.ZodType>(element: T, min: number, max: number
   });
 }
 
-/** An object with at most `max` names of the client's own, which are as `names` has them, likewise. */
+/** An object with at most `max` keys that match `names`. Stops at the first invalid entry. */
 export function mapOf<T extends z.ZodType>(element: T, max: number, names = z.string()) {
   return readLater(z.record(names, element)).transform((value, context): Record<string, z.output<T>> => {
     if (!isJsonObject(value)) return refuse(context, wrongType("an object", value));
@@ -72,7 +72,7 @@ export function mapOf<T extends z.ZodType>(element: T, max: number, names = z.st
   });
 }
 
-/** Any object of JSON, as it is. */
+/** Any JSON object, unchanged. */
 export function jsonObject() {
   return readLater(z.record(z.string(), z.unknown())).transform(
     (value, context): Readonly<Record<string, unknown>> =>
@@ -113,7 +113,7 @@ function readEach<K extends string | number, T extends z.ZodType>(
   return read;
 }
 
-/** Whether a field was given: `null` is as good as absent. */
+/** Whether a field was given. `null` counts as absent. */
 export function isSet<T>(value: T | null | undefined): value is T {
   return value !== undefined && value !== null;
 }

@@ -2,10 +2,10 @@ import { hash } from "node:crypto";
 
 type FingerprintedModel = { readonly id: string; readonly createdUnixSeconds: number };
 
-/** A hash for each answer is a good part of what one from the cache takes. */
+/** Computed once per model, because hashing takes much of the time of a cached answer. */
 const fingerprints = new WeakMap<FingerprintedModel, string>();
 
-/** `fp_` and ten hexadecimal digits that stay the same as long as the same model answers, so that answers of one seed can be compared. */
+/** `fp_` and ten hexadecimal digits, always the same for one model, so that answers with the same seed can be compared. */
 export function systemFingerprint(model: FingerprintedModel): string {
   const known = fingerprints.get(model);
   if (known !== undefined) return known;

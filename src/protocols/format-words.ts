@@ -40,40 +40,44 @@ const structured = z.object(
   { error: AN_OBJECT },
 );
 
-/** The neighbours' fields that say what form an answer has. What they hold is told by the functions below. */
+/** Other servers' fields for the output format. The functions below validate their values. */
 export const neighbourFormatFields = {
   grammar: ownFields.grammar,
   regex: ownFields.regex,
-  guided_json: readLater(schema.nullable()).optional().describe("A JSON schema, or its text, that the answer fits."),
-  guided_json_object: boolean().nullish().describe("Whether the answer is a JSON object."),
+  guided_json: readLater(schema.nullable())
+    .optional()
+    .describe("A JSON schema for the answer, as an object or a string."),
+  guided_json_object: boolean().nullish().describe("Whether the answer must be a JSON object."),
   guided_regex: readLater(text.nullable()).optional().describe("As `regex`."),
-  guided_choice: readLater(choices.nullable()).optional().describe("The texts of which the answer is one."),
-  guided_grammar: readLater(text.nullable()).optional().describe("As `grammar`, or in Lark's notation."),
+  guided_choice: readLater(choices.nullable()).optional().describe("The possible answers."),
+  guided_grammar: readLater(text.nullable()).optional().describe("As `grammar`, in GBNF or Lark syntax."),
   structured_outputs: readLater(structured.nullable())
     .optional()
-    .describe("One of `json`, `regex`, `choice`, `grammar` and `json_object`, as the `guided_` fields have them."),
-  json_schema: readLater(schema.nullable()).optional().describe("A JSON schema, or its text, that the answer fits."),
+    .describe("One of `json`, `regex`, `choice`, `grammar` and `json_object`, which work as the `guided_` fields do."),
+  json_schema: readLater(schema.nullable())
+    .optional()
+    .describe("A JSON schema for the answer, as an object or a string."),
   ebnf: readLater(text.nullable()).optional().describe("As `grammar`."),
   format: readLater(z.union([schema, z.literal("json")]).nullable())
     .optional()
-    .describe("`json` for a JSON object, or a JSON schema that the answer fits."),
+    .describe("`json` for a JSON object, or a JSON schema for the answer."),
 };
 
-/** Those, and OpenAI's. */
+/** The same fields and OpenAI's. */
 export const formatFields = { response_format: ownFields.response_format, ...neighbourFormatFields };
 
 const FORMATS = Object.keys(formatFields) as (keyof typeof formatFields)[];
 
 type Wire = { readonly [Field in keyof typeof formatFields]?: unknown };
 
-/** The form that an answer has, and the name of the field that says so. */
+/** An output format, and the field that asks for it. */
 export type NamedFormat = { readonly output: OutputFormat; readonly param: string };
 
 /**
- * Understands whichever of the fields was sent; undefined is any text. Throws `InvalidRequestError` where there are two, or one that is
- * malformed or can't be held to.
+ * Decodes whichever of the format fields was sent; undefined means any text. Throws `InvalidRequestError` if two fields ask for
+ * different formats, or if one is invalid or not supported.
  *
- * @param own what the route's own field says, by its name
+ * @param own the format from the route's own field, by the field's name
  */
 export function decodeFormat(
   wire: Wire,
@@ -100,7 +104,8 @@ export function decodeFormat(
 }
 
 /**
- * What a wish has of it. A format that asks for nothing, such as `{"type": "text"}`, was said too.
+ * Returns the wish's part of the format. A format without constraints, such as `{"type": "text"}`, counts as given: it overrides a
+ * preset's.
  *
  * @param own the value of the route's own field
  */
@@ -115,7 +120,7 @@ export function sayFormat(
   return { output, ...(outputName && { outputName }) };
 }
 
-/** What OpenAI's fields call a schema. They were understood before. */
+/** The name of a schema in OpenAI's fields, which are already validated. */
 function nameOf(value: unknown): Wish["outputName"] {
   const { json_schema: inner = value } = Object(value);
   const { name, description } = Object(inner);
@@ -125,23 +130,23 @@ function nameOf(value: unknown): Wish["outputName"] {
 }
 
 /**
- * Throws `InvalidRequestError` for a pattern or a grammar beside tools that may be called: it is all of the answer, from its first token on.
+ * Throws `InvalidRequestError` for a pattern or grammar beside tools that may be called: it constrains the answer from its first token.
  */
 export function refuseBareFormat(format: NamedFormat | undefined): void {
   if (format?.output.type !== "grammar" && format?.output.type !== "regex") return;
   throw new InvalidRequestError(
-    `Setting '${format.param}' and tools at the same time is not supported: the answer could not be both. Set 'tool_choice' to 'none'.`,
+    `Setting '${format.param}' and tools at the same time is not supported: the format would rule out tool calls. Set 'tool_choice' to 'none'.`,
     format.param,
     "invalid_parameter_combination",
   );
 }
 
-/** What the Responses API's `text.format` says, by its name. */
+/** Decodes `text.format` of the Responses API; the result is keyed by that name. */
 export function textFormatOf(value: unknown): Readonly<Record<string, OutputFormat | undefined>> {
   return { "text.format": decodeTextFormat(value, "text.format") };
 }
 
-/** `response_format` as OpenAI, SGLang (a schema one level higher), TGI (`json`, `regex`) and Fireworks (`grammar`) have it. */
+/** Decodes `response_format` as OpenAI, SGLang (schema one level higher), TGI (`json`, `regex`) and Fireworks (`grammar`) define it. */
 function decodeAnyResponseFormat(value: unknown): OutputFormat | undefined {
   const param = "response_format";
   if (!isRecord(value)) return decodeResponseFormat(value, param);
@@ -189,7 +194,7 @@ function decodeOllamaFormat(value: unknown): OutputFormat | undefined {
   return value === "" ? undefined : decodeSchema(value, "format");
 }
 
-/** A schema, or the text of one. */
+/** Decodes a schema, given as an object or as JSON text. */
 function decodeSchema(value: unknown, param: string): OutputFormat | undefined {
   const given = parseAt(schema, value, param);
   if (given === undefined || given === "") return undefined;
@@ -197,7 +202,7 @@ function decodeSchema(value: unknown, param: string): OutputFormat | undefined {
   return decodeNamedSchema({ schema: read ?? {} }, { path: param, code: "invalid_json_schema" });
 }
 
-/** Numbers stay as they are written; and a text in a body may hold no more than a body does, nor be deeper. */
+/** Keeps numbers as they are written. JSON inside a string has the same limits on size and depth as the body. */
 function parseJson(json: string, param: string): unknown {
   try {
     const read = readJsonText(json);
@@ -206,14 +211,14 @@ function parseJson(json: string, param: string): unknown {
   } catch (error) {
     if (error instanceof InvalidRequestError) throw error;
     throw new InvalidRequestError(
-      `Invalid '${param}': its text is not JSON. Send a JSON schema, or the text of one.`,
+      `Invalid '${param}': the string is not JSON. Send a JSON schema as an object or as a string.`,
       param,
       "invalid_json_schema",
     );
   }
 }
 
-/** A grammar as vLLM takes it, in GBNF or in Lark's notation, which has no `::=`. */
+/** Decodes a grammar as vLLM accepts it: GBNF, or Lark, which has no `::=`. */
 function decodeAnyGrammar(value: unknown, param: string): OutputFormat | undefined {
   const source = parseAt(text, value, param);
   if (source === undefined || source === "" || source.includes("::="))
@@ -221,19 +226,19 @@ function decodeAnyGrammar(value: unknown, param: string): OutputFormat | undefin
   return compileGrammar("lark", source, param);
 }
 
-/** A pattern in Python's words, as far as they are others than ECMAScript's. */
+/** Decodes a pattern in Python's syntax. */
 function decodePattern(value: unknown, param: string): OutputFormat | undefined {
   const pattern = parseAt(text, value, param);
   if (pattern === undefined || pattern === "") return undefined;
   return decodeRegex(readPattern(pattern), param);
 }
 
-/** A pattern in Python's words in those of ECMAScript. */
+/** Translates Python's pattern syntax to ECMAScript's where the two differ. */
 export function readPattern(pattern: string): string {
   return pattern.replaceAll("(?P<", "(?<").replace(/^\\A/, "").replace(/\\Z$/i, "");
 }
 
-/** One of several texts: a pattern, because an automaton is made of it, in which texts that begin alike cost nothing. */
+/** Decodes a choice of texts to a pattern. Its automaton shares common prefixes at no cost. */
 function decodeChoice(value: unknown, param: string): OutputFormat | undefined {
   const texts = parseAt(choices, value, param);
   return texts && decodeRegex(texts.map(escapePattern).join("|"), param);
@@ -247,7 +252,7 @@ function parseAt<T extends z.ZodType>(form: T, value: unknown, param: string): z
   return isSet(value) ? parseWire(z.record(z.string(), form), { [param]: value })[param] : undefined;
 }
 
-/** Clients with a form to fill in send what was left empty. */
+/** Some clients send empty strings for fields that the user left empty. */
 function nothingIfEmpty(value: unknown): unknown {
   return value === "" ? undefined : value;
 }

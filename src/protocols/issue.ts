@@ -3,10 +3,10 @@ import { ExactNumber } from "../json/exact-number.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { AN_INTEGER } from "./fields.ts";
 
-/** Values that a client sent are quoted in a message up to this length. */
+/** The length to which a message quotes a client's value. */
 const MAX_QUOTED_LENGTH = 64;
 
-/** zod's words for a type, as a noun, where "a" would not do. */
+/** zod's type names that don't take "a". */
 const NOUNS: ReadonlyMap<string, string> = new Map([
   ["array", "an array"],
   ["object", "an object"],
@@ -17,7 +17,7 @@ type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
 /**
- * `value` as `schema` has it. Throws `InvalidRequestError` for the first thing that is wrong, in the words of OpenAI's API
+ * Parses `value` with `schema`. Throws `InvalidRequestError` for the first problem, in the wording of OpenAI's API
  * ("Invalid type for 'temperature': expected a decimal, but got a string instead.").
  */
 export function parseWire<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
@@ -25,7 +25,7 @@ export function parseWire<T extends z.ZodType>(schema: T, value: unknown): z.out
 }
 
 function parse<T extends z.ZodType>(schema: T, value: unknown, base: Path): z.output<T> {
-  // zod's own messages are switched off: what a schema gives as `error` are the words for what it expected.
+  // Switches zod's own messages off: a schema's `error` holds the expected type only.
   const result = schema.safeParse(value, { reportInput: true, error: () => "" });
   if (result.success) {
     return result.data;
@@ -34,7 +34,7 @@ function parse<T extends z.ZodType>(schema: T, value: unknown, base: Path): z.ou
   throw issue === undefined ? new InvalidRequestError("The request is invalid.", null, null) : describe(issue, base);
 }
 
-/** As `parseWire`, for a value that stands at `param` of the request. */
+/** As `parseWire`, for the value of the field `param`. */
 export function parseWireAt<T extends z.ZodType>(schema: T, value: unknown, param: string): z.output<T> {
   return parse(schema, value, [param]);
 }
@@ -100,7 +100,7 @@ function wrongAlternative(issue: Extract<Issue, { code: "invalid_union" }>, path
     const options = "options" in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
     return wrongValue(path, options, Object(issue.input)[issue.discriminator]);
   }
-  // The alternative that was meant is the one whose type is right: an array whose third item is wrong, say, or that is too long.
+  // Reports the alternative whose type fits, such as an array with an invalid third item or an array that is too long.
   const meant = issue.errors
     .flatMap((branch) => branch.slice(0, 1))
     .find((first) => first.path.length > 0 || first.code !== "invalid_type");
@@ -187,7 +187,7 @@ function invalid(path: Path, what: string, code: string): InvalidRequestError {
   return new InvalidRequestError(`Invalid '${param}': ${what}.`, param, code);
 }
 
-/** `messages[0].content`, as OpenAI writes it. */
+/** Formats a path as OpenAI does: `messages[0].content`. */
 export function formatPath(path: Path): string {
   return path.reduce<string>(
     (text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`),
@@ -209,7 +209,7 @@ function describeType(value: unknown): string {
     return "an integer";
   }
   if (typeof value === "number") {
-    // JSON can hold 1e999, which no double can.
+    // JSON can hold 1e999, which a double can't.
     return Number.isFinite(value) ? "a decimal number" : "a number that is too large";
   }
   return typeof value === "object" ? "an object" : `a ${typeof value}`;

@@ -3,22 +3,21 @@ import { createJsonScan, type JsonExcess, type JsonPath } from "../json/scan.ts"
 import { InvalidRequestError } from "./errors.ts";
 import { formatPath } from "./issue.ts";
 
-/** So many steps of a path are told. */
+/** The number of path steps that a message shows. */
 const MAX_STEPS = 8;
 const MAX_KEY_LENGTH = 64;
 
 const WORDS: Readonly<Record<keyof JsonLimits, (most: number) => string>> = {
-  depth: (most) => `nested too deeply. Objects and arrays may be ${most} deep at most, one in another`,
-  members: (most) => `too many properties. All objects together may have ${most} at most`,
-  names: (most) => `too many properties. An object may have ${most} at most`,
-  elements: (most) => `too many elements. All arrays together may have ${most} at most`,
-  numbers: (most) => `too many numbers. All arrays together may have ${most} at most`,
-  exact: (most) =>
-    `too many numbers that have to be kept as they are written, such as 1.0 or 1e5. There may be ${most} at most`,
-  digits: (most) => `a number is too long. It may have ${most} characters at most`,
+  depth: (most) => `nested too deeply. Objects and arrays may be nested at most ${most} levels deep`,
+  members: (most) => `too many properties. All objects together may have at most ${most}`,
+  names: (most) => `too many properties. An object may have at most ${most}`,
+  elements: (most) => `too many elements. All arrays together may have at most ${most}`,
+  numbers: (most) => `too many numbers. All arrays together may have at most ${most}`,
+  exact: (most) => `too many numbers that must be kept as written, such as 1.0 or 1e5. There may be at most ${most}`,
+  digits: (most) => `a number is too long. It may have at most ${most} characters`,
 };
 
-/** What the client is told whose JSON holds too much. `base` is where it stands in the request. */
+/** The error for JSON that exceeds a limit. `base` is its path in the request. */
 export function excessError({ limit, most, path }: JsonExcess, base: JsonPath = []): InvalidRequestError {
   const param = formatPath([...base, ...shorten(path)]);
   const subject = param === "" ? "Invalid body" : `Invalid '${param}'`;
@@ -26,9 +25,9 @@ export function excessError({ limit, most, path }: JsonExcess, base: JsonPath = 
 }
 
 /**
- * Refuses JSON that a client sent in a string, such as a call's arguments, where it holds too much. Whether it is JSON is not asked here.
+ * Refuses JSON in a string, such as a call's arguments, if it exceeds a limit. Doesn't check whether it is valid JSON.
  *
- * @param path where it stands in the request
+ * @param path the string's path in the request
  */
 export function refuseExcess(text: string, path: JsonPath): void {
   const scan = createJsonScan(text, TEXT_LIMITS);
@@ -37,7 +36,7 @@ export function refuseExcess(text: string, path: JsonPath): void {
   if (excess !== undefined) throw excessError(excess, path);
 }
 
-/** The field, without the places in lists of lists that lead on from it. */
+/** Cuts a path where nested arrays begin, and after `MAX_STEPS`. */
 function shorten(path: JsonPath): JsonPath {
   const nested = path.findIndex((step, index) => typeof step === "number" && typeof path[index + 1] === "number");
   return path

@@ -1,18 +1,18 @@
 import { InvalidRequestError } from "./errors.ts";
 import { integer, isSet } from "./fields.ts";
 
-/** What llama-server and LM Studio take for "as many as fit". */
+/** The value that means "as many as fit" in llama-server and LM Studio. */
 const AS_MANY_AS_FIT = -1;
 
-/** A bound on an answer's tokens; `decodeMaxTokens` has the last word on it. */
+/** A limit on an answer's tokens. `decodeMaxTokens` validates it further. */
 export const maxTokensField = integer(AS_MANY_AS_FIT, Number.MAX_SAFE_INTEGER).nullish();
 
 /**
- * How many tokens an answer has at most: undefined where nothing is said, null for as many as fit, which is −1. Throws
- * `InvalidRequestError` for 0 where nothing can be answered without a token.
+ * Returns the limit on an answer's tokens: undefined if none is given, null for as many as fit (−1). Throws `InvalidRequestError` for
+ * a value below `least`.
  *
  * @param param the field's name in the request
- * @param least 0 where an answer may have no token at all
+ * @param least 0 if an answer may have no tokens
  */
 export function decodeMaxTokens(
   value: number | null | undefined,

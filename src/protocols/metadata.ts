@@ -5,13 +5,13 @@ const MAX_PAIRS = 16;
 const MAX_KEY_LENGTH = 64;
 const MAX_VALUE_LENGTH = 512;
 
-/** What a client may note about an object: OpenAI's 16 pairs of texts. */
+/** A client's notes about an object: OpenAI's `metadata`, up to 16 key-value pairs. */
 export type Metadata = Readonly<Record<string, string>>;
 
-/** `metadata` of a request. Its keys are judged by `decodeMetadata`. */
+/** `metadata` of a request. `decodeMetadata` checks its keys. */
 export const metadata = mapOf(string(MAX_VALUE_LENGTH), MAX_PAIRS);
 
-/** The pairs, none where there are none. Throws `InvalidRequestError` for keys that are too long. */
+/** Returns the pairs. Throws `InvalidRequestError` for keys that are too long. */
 export function decodeMetadata(wire: Metadata | null | undefined): Metadata {
   const pairs = wire ?? {};
   const keys = Object.keys(pairs);

@@ -4,8 +4,8 @@ import { string } from "./fields.ts";
 const MAX_TYPE_LENGTH = 128;
 
 /**
- * A value whose type is none of `known` as one of the type `other`, which keeps its own. Histories hold what other servers and later
- * versions of a protocol made, and a conversation must be able to go on with it.
+ * Wraps a value of an unknown type as type `other`, and keeps its own type as `kind`. Conversations may hold items from other servers
+ * and later protocol versions, and must still be usable.
  */
 export function orOther(value: unknown, known: readonly string[]): unknown {
   if (typeof value !== "object" || value === null || !("type" in value)) return value;
@@ -13,7 +13,7 @@ export function orOther(value: unknown, known: readonly string[]): unknown {
   return { type: "other", kind: value.type, fields: value };
 }
 
-/** What `orOther` makes of a value of a type that is not known, its fields in the form of `fields`. */
+/** The schema of what `orOther` returns for an unknown type. `fields` is the schema of its fields. */
 export function otherType<T extends z.ZodType>(fields: T) {
   return z.object({ type: z.literal("other"), kind: string(MAX_TYPE_LENGTH).min(1), fields });
 }

@@ -12,7 +12,7 @@ const MAX_DESCRIPTION_LENGTH = 16 * 1024;
 
 const schema = anyObject();
 const namedSchema = {
-  // OpenAI wants one; many clients send none.
+  // OpenAI requires a name; many clients send none.
   name: z
     .string({ error: "a string" })
     .regex(/^[a-zA-Z0-9_-]{1,64}$/)
@@ -40,28 +40,28 @@ const textFormat = z.discriminatedUnion(
   { error: "an object" },
 );
 
-/** What a schema without a name is called. */
+/** The name of a schema without one. */
 const UNNAMED = "response";
 
 const formatText = string(64 * 1024).min(1);
 
-/** The fields of a request that say what form its answer has to have. What they hold is told by the functions below. */
+/** The request fields for the output format. The functions below validate their values. */
 export const formatFields = {
   response_format: readLater(responseFormat.nullable())
     .optional()
-    .describe("What the answer has to be: free text, a JSON object, or JSON that fits a schema."),
+    .describe("The answer's format: free text, a JSON object, or JSON that fits a schema."),
   grammar: readLater(formatText.nullable())
     .optional()
-    .describe("A grammar in llama.cpp's GBNF, beginning with `root`, that the answer keeps to."),
+    .describe("A grammar for the answer, in llama.cpp's GBNF. Its start rule is `root`."),
   regex: readLater(formatText.nullable())
     .optional()
-    .describe("An ECMAScript regular expression that the answer matches from end to end."),
+    .describe("An ECMAScript regular expression that the whole answer must match."),
 };
 
-/** `text.format` of the Responses API, likewise. */
+/** `text.format` of the Responses API. */
 export const textFormatField = readLater(textFormat.nullable())
   .optional()
-  .describe("What the text has to be: free, a JSON object, or JSON that fits a schema.");
+  .describe("The text's format: free, a JSON object, or JSON that fits a schema.");
 
 type NamedSchema = {
   readonly name?: string | null | undefined;
@@ -70,8 +70,8 @@ type NamedSchema = {
 };
 
 /**
- * Understands OpenAI's `response_format`; `param` is its name in the request. Undefined is any text. Throws `InvalidRequestError` where
- * it is malformed, is strict and has a schema that an answer can't be held to, or has one that no value satisfies.
+ * Decodes OpenAI's `response_format`; `param` is its name in the request. Undefined means any text. Throws `InvalidRequestError` if it is
+ * malformed, if it is strict and its schema can't be enforced, or if no value satisfies the schema.
  */
 export function decodeResponseFormat(value: unknown, param: string): OutputFormat | undefined {
   const format = parseFormat(responseFormat, value, param);
@@ -80,7 +80,7 @@ export function decodeResponseFormat(value: unknown, param: string): OutputForma
     : decodePlainFormat(format, param);
 }
 
-/** Understands `text.format` of the Responses API, which is `response_format` with the schema one level higher. */
+/** Decodes `text.format` of the Responses API, which is `response_format` with the schema one level higher. */
 export function decodeTextFormat(value: unknown, param: string): OutputFormat | undefined {
   const format = parseFormat(textFormat, value, param);
   return format?.type === "json_schema"
@@ -88,7 +88,7 @@ export function decodeTextFormat(value: unknown, param: string): OutputFormat | 
     : decodePlainFormat(format, param);
 }
 
-/** `text.format` as a response shows it, defaults filled in. It was understood before. */
+/** Returns `text.format` as a response shows it, with defaults. The value is already validated. */
 export function showTextFormat(value: unknown) {
   const format = textFormat.parse(value ?? { type: "text" });
   if (format.type !== "json_schema") {
@@ -104,12 +104,12 @@ export function showTextFormat(value: unknown) {
   };
 }
 
-/** Lark's rule to begin with, where GBNF would have `root ::=`. */
+/** The start rule of a Lark grammar. GBNF has `root ::=` instead. */
 const LARK = /^[ \t]*[?!]*start(?:\.-?\d+)?[ \t]*(?:\[[^\]\n]*\])?[ \t]*:(?!:)/m;
 
 /**
- * Understands `grammar`, an extension: a grammar in llama.cpp's GBNF whose start rule is `root`, or one in Lark's notation, which clients of
- * vLLM send, whose start rule is `start`. Throws `InvalidRequestError`.
+ * Decodes `grammar`, an extension: a grammar in llama.cpp's GBNF with the start rule `root`, or one in Lark syntax with the start rule
+ * `start`, which vLLM's clients send. Throws `InvalidRequestError`.
  */
 export function decodeGrammar(value: unknown, param: string): OutputFormat | undefined {
   const source = parseText(value, param);
@@ -119,7 +119,7 @@ export function decodeGrammar(value: unknown, param: string): OutputFormat | und
   return compileGrammar(LARK.test(source) ? "lark" : "gbnf", source, param);
 }
 
-/** Understands `regex`, an extension: an ECMAScript regular expression that all of the text must match. Throws `InvalidRequestError`. */
+/** Decodes `regex`, an extension: an ECMAScript regular expression for the whole text. Throws `InvalidRequestError`. */
 export function decodeRegex(value: unknown, param: string): OutputFormat | undefined {
   const pattern = parseText(value, param);
   if (pattern === undefined) {
@@ -131,8 +131,8 @@ export function decodeRegex(value: unknown, param: string): OutputFormat | undef
 }
 
 /**
- * The one of `formats`, by the names of their fields, that was sent. Some clients say the same in an older word and a newer one; where two
- * say different things it throws `InvalidRequestError`.
+ * Returns the format that was sent. `formats` is keyed by field name. Some clients send the same format in an old field and a new one;
+ * throws `InvalidRequestError` if two fields differ.
  */
 export function pickFormat(formats: Readonly<Record<string, OutputFormat | undefined>>): OutputFormat | undefined {
   const sent = Object.entries(formats).filter(([, format]) => format !== undefined);
@@ -171,7 +171,7 @@ function decodePlainFormat(
   return supported({ type: "schema", schema: format.schema }, "", `${param}.schema`, null);
 }
 
-/** Understands a schema, wherever in the request it is. Throws as `decodeResponseFormat` does. */
+/** Decodes a schema from any field of a request. Throws as `decodeResponseFormat` does. */
 export function decodeNamedSchema(
   { name, schema, strict }: NamedSchema,
   { path, code }: { path: string; code: string | null },
@@ -183,13 +183,13 @@ export function decodeNamedSchema(
   return supported({ type: "schema", schema, ...(strict === true && { strict }) }, invalid, path, code);
 }
 
-/** `output`, once it is certain that an answer can be held to it. */
+/** Returns `output` if it can be enforced. */
 function supported(output: OutputFormat, prefix: string, path: string, code: string | null): OutputFormat {
   refusing({ param: path, code, tell: (error) => prefix + error.message }, () => findDropped(output, path));
   return output;
 }
 
-/** A pattern and a grammar are one text, which has no keywords to name. */
+/** The message for a pattern or a grammar, which has no schema keywords to name. */
 function tellText({ path, reason }: UnsupportedSchemaError): string {
   return `Invalid '${path}': ${reason}.`;
 }
@@ -211,12 +211,12 @@ function refusing<T>({ param, code, tell }: Telling, check: () => T): T {
   }
 }
 
-/** Whether a grammar is in Lark's notation rather than in GBNF. */
+/** Whether a grammar is in Lark syntax rather than GBNF. */
 export function isLark(source: string): boolean {
   return LARK.test(source) || !source.includes("::=");
 }
 
-/** The format that holds to a grammar. Throws `InvalidRequestError`. */
+/** Compiles a grammar to a format. Throws `InvalidRequestError`. */
 export function compileGrammar(kind: "gbnf" | "lark", source: string, param: string): OutputFormat {
   const gbnf = refusing({ param, code: "invalid_grammar", tell: tellText }, () =>
     compiledTexts.compile(kind, source, param),

@@ -12,15 +12,15 @@ const pageSchema = z.object({
   after: string(MAX_ID_LENGTH).min(1).optional(),
 });
 
-/** Which part of a list is wanted. */
+/** The requested page of a list. */
 export type Paging = {
   readonly limit: number;
   readonly order: "asc" | "desc";
-  /** The id of the last entry of the page before. */
+  /** The id of the last entry of the previous page. */
   readonly after: string | undefined;
 };
 
-/** Understands `limit`, `order` and `after` of a URL. Throws `InvalidRequestError`. */
+/** Decodes `limit`, `order` and `after` of a URL's query. Throws `InvalidRequestError`. */
 export function decodePaging(query: Readonly<Record<string, string>>, defaultOrder: Paging["order"]): Paging {
   const { limit, order, after } = parseWire(pageSchema, {
     ...query,

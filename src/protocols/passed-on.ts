@@ -1,6 +1,6 @@
 /**
- * The fields, of all protocols' requests, whose numbers are passed on and not computed with: what a model is shown or an answer is held
- * to. There they stay as they were written, 123456789012345678 and 1.0 too. A test holds the list to the API's description.
+ * The fields, in all protocols, whose numbers are passed on to the model or a schema and not computed with. They are kept as written, such
+ * as 123456789012345678 and 1.0. A test checks this list against the API description.
  */
 const PASSED_ON: ReadonlySet<string> = new Set([
   "messages",
@@ -13,7 +13,7 @@ const PASSED_ON: ReadonlySet<string> = new Set([
   "output_config",
   "output_format",
   "chat_template_kwargs",
-  // Others' names for a schema or a format.
+  // Other servers' names for a schema or a format.
   "guided_json",
   "structured_outputs",
   "json_schema",

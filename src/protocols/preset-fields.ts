@@ -4,7 +4,7 @@ import { mapOf, string } from "./fields.ts";
 import { parseWire } from "./issue.ts";
 
 const MAX_ID_LENGTH = 256;
-/** As many as a preset may have. */
+/** A preset may have this many at most. */
 const MAX_VARIABLES = 64;
 
 const text = z.string({ error: "a string" });
@@ -18,29 +18,31 @@ const inputPart = z.discriminatedUnion("type", [
 
 const variables = mapOf(z.union([inputPart, text, z.number(), z.boolean()], A_VALUE), MAX_VARIABLES);
 
-/** Sluice's own: values for the variables of the preset that `model` names. */
 export const variablesField = variables
   .nullish()
   .describe("Values for the variables of the preset that `model` names.");
 
-/** `prompt` of the Responses API: a preset, in a certain version where one is named, and values for its variables. */
+/** `prompt` of the Responses API: a preset, optionally its version, and values for its variables. */
 export const promptField = z
   .object(
     {
       id: string(MAX_ID_LENGTH).min(1).describe("The preset's name."),
-      version: string(MAX_ID_LENGTH).min(1).nullish().describe("Its version; another is refused."),
-      variables: variables.nullish().describe("Values for its variables."),
+      version: string(MAX_ID_LENGTH)
+        .min(1)
+        .nullish()
+        .describe("The required version of the preset; any other is refused."),
+      variables: variables.nullish().describe("Values for the preset's variables."),
     },
     { error: "an object" },
   )
   .nullish()
-  .describe('A preset, in place of `model: "preset/NAME"`.');
+  .describe('A preset, as an alternative to `model: "preset/NAME"`.');
 
 const presetFields = z.object({ variables: variablesField, prompt: promptField });
 
 type VariableValues = Readonly<Record<string, string | number | boolean>>;
 
-/** What a body says of a preset. */
+/** The fields of a body that are about presets. */
 export type PresetFields = {
   readonly variables: VariableValues | undefined;
   readonly prompt:
@@ -49,8 +51,8 @@ export type PresetFields = {
 };
 
 /**
- * Reads the fields about presets, before the rest of the body; `prompt` only where the protocol has it. Throws `InvalidRequestError` where
- * they are malformed.
+ * Decodes the fields about presets, before the rest of the body. `prompt` is read only if the protocol has it. Throws
+ * `InvalidRequestError` for malformed fields.
  */
 export function decodePresetFields(
   body: { readonly variables?: unknown; readonly prompt?: unknown },
@@ -77,7 +79,7 @@ function decodeValues(wire: z.output<typeof variablesField>, param: string): Var
     Object.entries(wire).map(([name, value]) => {
       if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
         throw new InvalidRequestError(
-          `Invalid '${param}.${name}': a number of so many digits would be rounded. Give it as a text.`,
+          `Invalid '${param}.${name}': the number has too many digits and would be rounded. Send it as a string.`,
           `${param}.${name}`,
           "invalid_value",
         );
@@ -85,7 +87,7 @@ function decodeValues(wire: z.output<typeof variablesField>, param: string): Var
       if (typeof value !== "object") return [name, value];
       if (value.type === "input_text") return [name, value.text];
       throw new InvalidRequestError(
-        `There is no '${value.type}' here: the model reads text only. Give '${param}.${name}' as text.`,
+        `'${value.type}' is not supported: the model reads text only. Send '${param}.${name}' as text.`,
         `${param}.${name}`,
         "unsupported_value",
       );

@@ -4,23 +4,23 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { integer } from "./fields.ts";
 
-/** vLLM's bound. */
+/** vLLM's limit. */
 const MAX_TOP = 20;
 
-/** How many log-probabilities an answer has of its prompts at most, those of other tokens included: about 50 MB of JSON. */
+/** The most prompt log-probabilities in one answer, alternatives included: about 50 MB of JSON. */
 const MAX_SCORES = 524_288;
 
-/** A token of ordinary text has more. */
+/** Tokens of ordinary text are longer. */
 const LEAST_CHARS_PER_TOKEN = 2;
 
 /** vLLM's `prompt_logprobs`. */
 export const promptLogprobsField = integer(0, MAX_TOP)
   .nullish()
   .describe(
-    "Of how many of the most likely tokens in each place of the prompt the log-probabilities come; not with `stream`.",
+    "The number of most likely tokens to return log-probabilities for at each position of the prompt; not with `stream`.",
   );
 
-/** Throws `InvalidRequestError` for vLLM's log-probabilities of a prompt in a stream: there is no place for them in one. */
+/** Throws `InvalidRequestError` for `prompt_logprobs` in a stream, which has no field for them. */
 export function refuseStreamedPrompt(wire: {
   readonly stream?: boolean | null | undefined;
   readonly prompt_logprobs?: number | null | undefined;
@@ -34,15 +34,15 @@ export function refuseStreamedPrompt(wire: {
 }
 
 /**
- * Throws `InvalidRequestError` for prompts that have more log-probabilities than an answer may hold.
+ * Throws `InvalidRequestError` for prompts with more log-probabilities than an answer may hold.
  *
- * @param top of how many other tokens they come in each place
+ * @param top the number of alternative tokens at each position
  */
 export function refuseTooManyScores(prompts: readonly GenerationRequest["prompt"][], top: number, param: string): void {
   const tokens = prompts.reduce((sum, prompt) => sum + leastTokens(prompt), 0);
   if (tokens * (1 + top) <= MAX_SCORES) return;
   throw new InvalidRequestError(
-    `Invalid '${param}': the prompts have too many tokens for their log-probabilities in one answer. Send them in several requests.`,
+    `Invalid '${param}': the prompts have too many tokens to return all their log-probabilities in one answer. Send them in several requests.`,
     param,
     "invalid_parameter_combination",
   );
@@ -71,8 +71,8 @@ type WireEntry = z.infer<typeof entry>;
 const utf8 = new TextDecoder();
 
 /**
- * vLLM's form: for each token of the prompt an object by token ids, where they are known, of the most likely ones and its own; null for the first. A rank is
- * known of the most likely ones.
+ * Encodes in vLLM's form: for each token of the prompt an object with the most likely tokens and the token itself, keyed by token id if
+ * known; null for the first token. Only the most likely tokens have a rank.
  */
 export function encodePromptLogprobs(logprobs: readonly PromptLogprob[]): (Record<string, WireEntry> | null)[] {
   return logprobs.map(({ logprob, top, ...own }) => {
@@ -85,7 +85,7 @@ export function encodePromptLogprobs(logprobs: readonly PromptLogprob[]): (Recor
   });
 }
 
-/** Its id, or its text where no id is known. */
+/** Its id, or its text if the id is unknown. */
 function nameOf({ token, bytes }: Pick<TokenLogprob, "token" | "bytes">): string {
   return token === undefined ? utf8.decode(Uint8Array.from(bytes)) : String(token);
 }

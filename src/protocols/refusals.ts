@@ -1,23 +1,23 @@
 import { InvalidRequestError } from "./errors.ts";
 
-/** A field that is known and can't be honoured, at least not with every value. */
+/** A known field that can't be honoured, or not with every value. */
 export type Refusal = {
   /** Its path, such as `text.verbosity`. */
   readonly param: string;
-  /** Whether this value asks for what isn't there. Absent, null and empty fields are never asked about. */
+  /** Whether this value asks for something unsupported. Not called for absent, null and empty fields. */
   readonly asksForIt: (value: unknown) => boolean;
   readonly reason: string;
-  /** Whether the reason says what to send in its place. Else the client is told to leave it out. */
+  /** Whether the reason says what to send instead. If not, the message says to leave the field out. */
   readonly hasSubstitute?: boolean;
 };
 
-/** Whether a value is none of those that ask for nothing. */
+/** Returns a test for values that are not `harmless`. */
 export const isNot =
   (...harmless: readonly unknown[]) =>
   (value: unknown) =>
     !harmless.includes(value);
 
-/** Throws `InvalidRequestError` when `body` asks for something that this server doesn't do, rather than doing without it in silence. */
+/** Throws `InvalidRequestError` if `body` asks for something unsupported, instead of silently ignoring it. */
 export function refuseUnsupported(body: unknown, refusals: readonly Refusal[]): void {
   for (const { param, asksForIt, reason, hasSubstitute = false } of refusals) {
     const value = valueAt(body, param);
@@ -32,7 +32,7 @@ export function refuseUnsupported(body: unknown, refusals: readonly Refusal[]): 
   }
 }
 
-/** Most names have no point in them, and each request is asked for all of them. */
+/** Names without a dot take the fast path: every request is checked for every name. */
 function valueAt(body: unknown, path: string): unknown {
   return path.includes(".")
     ? path.split(".").reduce<unknown>((object, key) => Object(object)[key], body)

@@ -2,19 +2,19 @@ import { z } from "zod";
 import { InvalidRequestError } from "./errors.ts";
 import { boolean, isSet } from "./fields.ts";
 
-/** The fields that say how an answer of OpenAI's chat completions and completions is to come. */
+/** The streaming fields of OpenAI's chat completions and completions. */
 export const streamFields = {
-  stream: boolean().nullish().describe("Whether the answer comes piece by piece, as server-sent events."),
+  stream: boolean().nullish().describe("Whether to stream the answer as server-sent events."),
   stream_options: z
     .object(
       {
-        include_usage: boolean().nullish().describe("Whether a last chunk tells how many tokens were used."),
-        include_obfuscation: boolean().nullish().describe("Changes nothing: streams are not padded."),
+        include_usage: boolean().nullish().describe("Whether a last chunk reports the usage."),
+        include_obfuscation: boolean().nullish().describe("Has no effect: streams are not padded."),
       },
       { error: "an object" },
     )
     .nullish()
-    .describe("What a stream has besides its text; only with `stream`."),
+    .describe("Options for streams; only with `stream`."),
 };
 
 const streamSchema = z.object(streamFields);
@@ -22,7 +22,7 @@ export type WireStreamOptions = z.infer<typeof streamSchema>;
 
 export type StreamOptions = {
   readonly stream: boolean;
-  /** Whether a last chunk with the usage was asked for. */
+  /** Whether the client asked for a last chunk with the usage. */
   readonly includeUsage: boolean;
 };
 

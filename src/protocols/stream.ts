@@ -2,17 +2,16 @@ import type { GenerationEvent } from "../generation/event.ts";
 import type { WireError } from "./errors.ts";
 
 /**
- * Writes one generation as the text of a server-sent event stream. Each call returns the frames to send, `""` for none; they are to be
- * sent in the order of the calls.
+ * Encodes one generation as a stream. Each call returns the text to send, `""` for none, in order.
  */
 export type StreamEncoder = {
-  /** What comes before the first token. */
+  /** The start of the stream, before the first token. */
   readonly open: () => string;
   readonly encode: (event: GenerationEvent) => string;
-  /** An event that says nothing but that the stream lives, after what `open` gives; `""` where there is none. */
+  /** A keep-alive event, after `open`; `""` if the protocol has none. */
   readonly beat: () => string;
-  /** What comes after the last event. Throws when the answer is not whole. */
+  /** The end of the stream, after the last event. Throws if the answer is incomplete. */
   readonly close: () => string;
-  /** Instead of all the rest: the stream ends here, for this reason. */
+  /** Ends the stream with this error. */
   readonly fail: (error: WireError) => string;
 };

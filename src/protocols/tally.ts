@@ -2,13 +2,13 @@ import { createTokenCount, type TokenCount } from "../generation/token-count.ts"
 
 export type { TokenCounts } from "../generation/token-count.ts";
 
-/** Counts the tokens and the ends of a generation, or of several that make one answer, while their events pass by. */
+/** Counts the tokens and the finished choices of one answer from the events of its generations. */
 export type Tally = TokenCount & {
-  /** Throws when a choice has not finished: an answer that only stopped coming must not look whole. */
+  /** Throws if a choice has not finished: an answer that was cut off must not look complete. */
   readonly assertComplete: () => void;
 };
 
-/** A tally for `choices` choices in all. */
+/** @param choices the number of choices over all generations */
 export function createTally(choices: number): Tally {
   const count = createTokenCount();
   let unfinished = choices;

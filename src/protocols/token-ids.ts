@@ -5,7 +5,7 @@ import { AN_INTEGER, readLater } from "./fields.ts";
 const MAX_TOKENS = 2 ** 18;
 const MAX_TOKEN_ID = 2 ** 31 - 1;
 
-/** What is wrong with a value, in zod's form, so that `issue.ts` finds the words. */
+/** A problem with a value, in zod's form. `issue.ts` writes the message. */
 export type Fault = z.core.$ZodRawIssue;
 
 export function wrongType(expected: string, input: unknown, path: readonly number[]): Fault {
@@ -21,8 +21,8 @@ export function tooShort(input: readonly unknown[], path: readonly number[]): Fa
 }
 
 /**
- * Why `values`, which is at `path`, is not a list of token ids; undefined where it is. Looks no further than the first fault: a body has
- * room for millions, and zod would write an issue for each.
+ * Finds the first problem with a list of token ids at `path`; undefined if it is valid. Stops at the first: a body can hold millions of
+ * ids, and zod would create an issue for each.
  */
 export function findTokensFault(values: readonly unknown[], path: readonly number[]): Fault | undefined {
   if (values.length > MAX_TOKENS) return tooLong(values, MAX_TOKENS, path);
@@ -39,7 +39,7 @@ function isTokenId(value: unknown): boolean {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_TOKEN_ID;
 }
 
-/** What a list of token ids is, to describe it: `findTokensFault` is what checks it. */
+/** Describes a list of token ids. `findTokensFault` checks it. */
 export const tokenIdsForm = z.array(z.int().min(0).max(MAX_TOKEN_ID)).max(MAX_TOKENS);
 
 /** A list of token ids as a field. */

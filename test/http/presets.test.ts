@@ -194,7 +194,7 @@ describe("a preset as a chat completion's model", () => {
       "a number that would be another",
       { model: "preset/haiku", variables: { topic: 2 ** 53 } },
       400,
-      "Invalid 'variables.topic': a number of so many digits would be rounded. Give it as a text.",
+      "Invalid 'variables.topic': the number has too many digits and would be rounded. Send it as a string.",
       "variables.topic",
     ],
     ["a wrong value", { model: "preset/haiku", variables: { topic: [] } }, 400, "expected one of", "variables.topic"],

@@ -114,7 +114,7 @@ describe("models that only read", () => {
 
   test.each([
     ["embeddings of a reranker", "/v1/embeddings", { model: "tiny-rank", input: "a" }, /reranker/],
-    ["scores of an embedder", "/v1/rerank", { model: "tiny-mean", query: "a", documents: ["b"] }, /no reranker/],
+    ["scores of an embedder", "/v1/rerank", { model: "tiny-mean", query: "a", documents: ["b"] }, /not a reranker/],
     [
       "a chat",
       "/v1/chat/completions",

@@ -5,33 +5,32 @@ import { systemFingerprint } from "../fingerprint.ts";
 import { encodeServiceTier, type UsedTier } from "../service-tier.ts";
 import type { ToolLabel, ToolOffer } from "../tools/offer.ts";
 
-/** What all chunks of an answer, or the whole of it, have in common. */
+/** The facts about an answer that its object or all its chunks repeat. */
 export type Answer = {
   /** `chatcmpl-` and 29 hexadecimal digits. */
   readonly id: string;
   /** The model's id, aliases resolved. */
   readonly model: string;
-  /** Stays the same as long as the same model answers, so that answers of one seed can be compared. */
   readonly systemFingerprint: string;
   readonly createdUnixSeconds: number;
   readonly choices: number;
-  /** Whether a call is told in the form of 2023, as `function_call`. */
+  /** Whether a call is encoded in the old form of 2023, as `function_call`. */
   readonly tellsFunctionCall: boolean;
   readonly serviceTier: UsedTier;
-  /** What the tools are for the client, by the names that the model knows. */
+  /** The client's names and types of the tools, by the model's names. */
   readonly toolLabels: ToolOffer["labels"];
 };
 
 export type AnswerOptions = {
   /** False if absent. */
   readonly tellsFunctionCall?: boolean;
-  /** The one that the request has; `default` if absent. */
+  /** The request's priority; `default` if absent. */
   readonly priority?: Priority;
-  /** Functions only if absent. */
+  /** If absent, all tools are functions. */
   readonly toolLabels?: ToolOffer["labels"];
 };
 
-/** A new answer of `model`, with an id of its own, created now. */
+/** Creates an answer of `model` with a new id. */
 export function newAnswer(
   model: { readonly id: string; readonly createdUnixSeconds: number },
   createdUnixSeconds: number,
@@ -39,7 +38,7 @@ export function newAnswer(
   { tellsFunctionCall = false, priority = "default", toolLabels = new Map() }: AnswerOptions = {},
 ): Answer {
   return {
-    // Node draws the random bytes of many UUIDs at once, and those of `randomBytes` one by one.
+    // Faster than `randomBytes`: Node fetches the random bytes of many UUIDs at once.
     id: `chatcmpl-${randomUUID().replaceAll("-", "").slice(0, 29)}`,
     model: model.id,
     systemFingerprint: systemFingerprint(model),
@@ -51,12 +50,12 @@ export function newAnswer(
   };
 }
 
-/** What the client knows a call as by whose tool it is. */
+/** The client's name and type of the called tool. */
 export function labelOf(name: string, { toolLabels }: Answer): ToolLabel {
   return toolLabels.get(name) ?? { type: "function", name };
 }
 
-/** The reason in OpenAI's words, of this year's or of 2023's form. */
+/** OpenAI's finish reason, in the current form or that of 2023. */
 export function encodeReason(reason: FinishReason, { tellsFunctionCall }: Answer): FinishReason | "function_call" {
   return reason === "tool_calls" && tellsFunctionCall ? "function_call" : reason;
 }

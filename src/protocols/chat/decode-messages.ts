@@ -8,15 +8,15 @@ import { noteOmitted, refuseUnreadable } from "../unreadable.ts";
 import type { WireMessage, WirePart } from "./messages.ts";
 import { refuseLostCalls } from "./tool-turns.ts";
 
-/** Parts that other servers put their thoughts into. */
+/** Part types that hold reasoning on other servers. */
 const THOUGHTS: readonly string[] = ["thinking", "redacted_thinking", "reasoning"];
 
 type WireAssistant = Extract<WireMessage, { role: "assistant" }>;
 
 /**
- * The messages as the engine takes them: `developer` becomes `system`, `function` becomes `tool`, and the text parts of a message are
- * joined by a line break, as llama.cpp and vLLM do. What a text model can't read becomes a note in its place. Throws
- * `InvalidRequestError` where that is in the newest message of the user's, and for calls and results that don't belong together.
+ * Converts messages to the engine's: `developer` becomes `system`, `function` becomes `tool`, and a line break joins the text parts of a
+ * message, as in llama.cpp and vLLM. A note replaces each part that a text model can't read. Throws `InvalidRequestError` for such a
+ * part in the newest user message, and for calls and results that don't match.
  */
 export function decodeMessages(messages: readonly WireMessage[]): Message[] {
   refuseLostCalls(messages);
@@ -57,7 +57,7 @@ function decodeMessage(
   }
 }
 
-/** Some templates show the name of the function whose result this is. */
+/** The name of the called function, which some templates show with its result. */
 function calledName(id: string, messages: readonly WireMessage[], before: number): string | undefined {
   const caller = messages.slice(0, before).findLast(({ role }) => role === "assistant");
   const calls = caller?.role === "assistant" ? (caller.tool_calls ?? []) : [];
@@ -65,13 +65,13 @@ function calledName(id: string, messages: readonly WireMessage[], before: number
   return call?.type === "custom" ? call.custom.name : call?.function.name;
 }
 
-/** The calls of 2023 have no ids, and their results follow at once. */
+/** The id for a call in the form of 2023, which has none. Its result must directly follow. */
 function functionCallId(index: number): string {
   return `call_function_${index}`;
 }
 
 function toMessage(role: Message["role"], content: string, name: string | null | undefined): Message {
-  // A lone surrogate has no UTF-8 form; the tokenizer would see something else than what is counted here.
+  // A lone surrogate has no UTF-8 form: the tokenizer would see a different text.
   const message: Message = { role, content: content.toWellFormed() };
   return isSet(name) ? { ...message, name: name.toWellFormed() } : message;
 }
@@ -114,7 +114,7 @@ function decodeCall(
   return { id: id.toWellFormed(), name, arguments: json.trim() === "" ? "{}" : json.toWellFormed() };
 }
 
-/** An assistant's earlier turn: its text, or else its refusal; neither where it made calls only, or said nothing. */
+/** The text of an assistant message, or else its refusal. Empty if it has only calls. */
 function decodeAssistantContent({ role, content, refusal, audio }: WireAssistant, param: string): string {
   if (isSet(content)) return decodeContent(content, role, param);
   return refusal ?? (isSet(audio) ? noteOmitted("audio") : "");
@@ -135,7 +135,7 @@ function decodeContent(
     .join("\n");
 }
 
-/** Undefined for thoughts: what they led to is in the text. */
+/** Undefined for reasoning, which is left out. */
 function decodePart(part: WirePart, role: WireMessage["role"], param: string, isNewest: boolean): string | undefined {
   switch (part.type) {
     case "refusal":
@@ -143,7 +143,7 @@ function decodePart(part: WirePart, role: WireMessage["role"], param: string, is
         return part.refusal;
       }
       throw new InvalidRequestError(
-        `Invalid value: 'refusal'. Only an assistant's message can hold a refusal, and '${param}' is in a message of the role '${role}'.`,
+        `Invalid value: 'refusal'. Only an assistant message can hold a refusal, and '${param}' is in a message with the role '${role}'.`,
         `${param}.type`,
         "invalid_value",
       );

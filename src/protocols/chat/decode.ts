@@ -16,26 +16,26 @@ import { chatRequestSchema, type WireChatRequest } from "./schema.ts";
 import { decodeTemplateArguments } from "./template-arguments.ts";
 import { decodeTools } from "./tools.ts";
 
-/** A chat completion request, understood. */
+/** A decoded chat completion request. */
 export type ChatRequest = Understood & {
-  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  /** The model's id or alias from the request; undefined if it names none. */
   readonly model: string | undefined;
   readonly stream: boolean;
-  /** Whether a last chunk with the usage was asked for. */
+  /** Whether the client asked for a last chunk with the usage. */
   readonly includeUsage: boolean;
-  /** What is kept beside the answer, where it is to be stored. */
+  /** What to store with the answer; undefined if it isn't stored. */
   readonly memory: { readonly metadata: Metadata; readonly messages: readonly unknown[] } | undefined;
-  /** Whether a call is answered in the form of 2023, as `function_call`. */
+  /** Whether a call is encoded in the old form of 2023, as `function_call`. */
   readonly answersFunctionCall: boolean;
-  /** Undefined is as good as `auto`. */
+  /** Undefined means `auto`. */
   readonly serviceTier: ServiceTier | undefined;
-  /** What is asked for, without defaults. */
+  /** The wish, without defaults. */
   readonly wish: Wish;
 };
 
 /**
- * Understands the body of `POST /v1/chat/completions`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that
- * this server can't honour.
+ * Decodes the body of `POST /v1/chat/completions`. Throws `InvalidRequestError` for the first field that is invalid or can't be
+ * honoured.
  */
 export function decodeChatRequest(body: unknown): ChatRequest {
   const wire = parseBody("chat", chatRequestSchema, body);
@@ -94,25 +94,25 @@ function refuseUnfinished(messages: readonly Message[]): void {
   const last = messages.at(-1);
   if (last?.role === "assistant" && last.toolCalls === undefined && last.content !== "") return;
   throw new InvalidRequestError(
-    "Invalid value for 'continue_final_message': the last message must be an assistant's, with the beginning of its text and no calls.",
+    "Invalid value for 'continue_final_message': the last message must be an assistant message with text and without calls.",
     "continue_final_message",
     "invalid_value",
   );
 }
 
-/** Fields that are fine alone and wrong together, in the words of OpenAI's servers where they have some. */
+/** Refuses fields that are valid alone but not together, with OpenAI's wording where it exists. */
 function refuseCombinations(wire: WireChatRequest): void {
   if (wire.continue_final_message === true && wire.add_generation_prompt === true) {
     throw new InvalidRequestError(
-      "Setting 'continue_final_message' and 'add_generation_prompt' at the same time is not supported: one goes on with a message, " +
-        "the other begins a new one.",
+      "Setting 'continue_final_message' and 'add_generation_prompt' at the same time is not supported: one continues a message, " +
+        "the other begins a new one. Leave one of them out.",
       "add_generation_prompt",
       "invalid_parameter_combination",
     );
   }
   if (isSet(wire.max_tokens) && isSet(wire.max_completion_tokens) && wire.max_tokens !== wire.max_completion_tokens) {
     throw new InvalidRequestError(
-      "Setting 'max_tokens' and 'max_completion_tokens' to different values is not supported.",
+      "Setting 'max_tokens' and 'max_completion_tokens' to different values is not supported. Send only 'max_completion_tokens'.",
       "max_tokens",
       "invalid_parameter_combination",
     );

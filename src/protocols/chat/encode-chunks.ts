@@ -7,8 +7,8 @@ import { type Answer, encodeReason, labelOf } from "./answer.ts";
 import { encodeLogprobs } from "./encode-logprobs.ts";
 
 /**
- * Encodes the answer as `chat.completion.chunk` objects, one frame each. What is the same in every chunk of a choice is written once,
- * so that a token costs one `JSON.stringify` of its text.
+ * Encodes the answer as `chat.completion.chunk` objects, one frame each. The constant parts of a chunk are encoded only once, so that a
+ * token costs one `JSON.stringify` of its text.
  */
 export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: boolean): StreamEncoder {
   const head = `data: ${JSON.stringify({
@@ -79,9 +79,9 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
 
 type CallEvent = Extract<GenerationEvent, { type: "toolCall" | "toolArguments" }>;
 
-/** Writes the calls of one choice: each event as a delta's one field, without braces; "" where there is nothing to say yet. */
+/** Encodes the calls of one choice. Returns the one field of a delta, without braces; "" if there is nothing to send yet. */
 function createCallWriter(answer: Answer): (event: CallEvent) => string {
-  /** Of the call that is being made, where its input is a text. */
+  /** Reads the input of the current call, if it is a custom tool's. */
   let input: InputReader | undefined;
 
   return (event) => {

@@ -1,6 +1,6 @@
 import type { SampledLogprob, TokenLogprob } from "../../generation/event.ts";
 
-/** OpenAI's `logprobs` of a choice, or of a chunk. */
+/** Encodes OpenAI's `logprobs` of a choice or a chunk. */
 export function encodeLogprobs(logprobs: readonly SampledLogprob[]) {
   return {
     content: logprobs.map((sampled) => ({ ...encodeToken(sampled), top_logprobs: sampled.top.map(encodeToken) })),
@@ -14,7 +14,7 @@ function encodeToken({ bytes, logprob }: TokenLogprob) {
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** A token as text; one that is a part of a character byte by byte, such as `\xf0\x9f`, as OpenAI has it. */
+/** Formats a token as text. A part of a character is escaped byte by byte as OpenAI does: `\xf0\x9f`. */
 function spell(bytes: readonly number[]): string {
   try {
     return decoder.decode(Uint8Array.from(bytes));

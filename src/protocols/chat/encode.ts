@@ -6,7 +6,7 @@ import { encodeUsage } from "../usage.ts";
 import { type Answer, encodeReason, labelOf } from "./answer.ts";
 import { encodeLogprobs } from "./encode-logprobs.ts";
 
-/** One choice while its events come. */
+/** A choice that is being generated. */
 type Draft = {
   text: string;
   reasoning: string;
@@ -16,7 +16,7 @@ type Draft = {
   reason: FinishReason;
 };
 
-/** Reads `events` to their end and returns the `chat.completion` object. Throws what they throw, and when a choice has not finished. */
+/** Reads all `events` and returns the `chat.completion` object. Rethrows their errors, and throws if a choice has not finished. */
 export async function encodeCompletion(answer: Answer, events: AsyncIterable<GenerationEvent>, tally: Tally) {
   const drafts = Array.from({ length: answer.choices }, (): Draft => {
     return { text: "", reasoning: "", refusal: "", calls: [], logprobs: undefined, reason: "stop" };

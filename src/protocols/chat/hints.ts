@@ -7,17 +7,14 @@ const MAX_PREDICTION_PARTS = 1_024;
 
 const text = z.string({ error: "a string" });
 
-/** Fields that change no answer; what they hold is checked all the same. */
+/** Fields without an effect on the answer. They are validated all the same. */
 export const hintFields = {
-  user: string(MAX_HINT_LENGTH).nullish().describe("Whose request it is, in the client's words; changes nothing."),
-  safety_identifier: string(MAX_HINT_LENGTH)
-    .nullish()
-    .describe("Whose request it is, in the client's words; changes nothing."),
+  user: string(MAX_HINT_LENGTH).nullish().describe("The client's name for the end user. Has no effect."),
+  safety_identifier: string(MAX_HINT_LENGTH).nullish().describe("The client's name for the end user. Has no effect."),
   prompt_cache_key: string(MAX_HINT_LENGTH)
     .nullish()
-    .describe("Changes nothing: the prefixes of all prompts are kept."),
-  metadata: metadata.nullish().describe("Up to 16 pairs of texts that are kept with a stored completion."),
-  // What the answer may turn out to be, so that it could come faster; nothing is asked of it.
+    .describe("Has no effect: the prefixes of all prompts are cached."),
+  metadata: metadata.nullish().describe("Up to 16 key-value pairs, stored with the completion."),
   prediction: z
     .object(
       {
@@ -26,10 +23,10 @@ export const hintFields = {
           .union([text, z.array(z.object({ type: z.literal("text"), text })).max(MAX_PREDICTION_PARTS)], {
             error: "a string or array of objects",
           })
-          .describe("The text, whole or in parts."),
+          .describe("The predicted text, as a string or as parts."),
       },
       { error: "an object" },
     )
     .nullish()
-    .describe("What the answer may turn out to be; checked, and not made use of."),
+    .describe("A prediction of the answer. Has no effect."),
 };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { listOf, string } from "../fields.ts";
 import { orOther, otherType } from "../other-type.ts";
 
-/** Bounds on counts. The text itself is bounded by the size of the request's body. */
+/** Limits on counts. The limit on the body's size also limits the text. */
 const MAX_MESSAGES = 2_048;
 const MAX_PARTS = 1_024;
 const MAX_NAME_LENGTH = 256;
@@ -11,7 +11,7 @@ const MAX_CALLS = 128;
 
 const text = z.string({ error: "a string" });
 
-/** What a message can be made of; `input_text` and `output_text` are the names of a text in responses. */
+/** A part of a message. `input_text` and `output_text` are the Responses API's names for text. */
 const knownPart = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text"), text }),
   z.object({ type: z.literal("input_text"), text }),
@@ -35,7 +35,7 @@ const knownCall = z.discriminatedUnion(
   ],
   { error: "an object" },
 );
-/** Some clients leave the type out. */
+/** Some clients omit the type. */
 const toolCall = z.preprocess(
   (value) =>
     typeof value === "object" && value !== null && (!("type" in value) || value.type === null)
@@ -56,7 +56,7 @@ const message = z.discriminatedUnion("role", [
     tool_calls: z.array(toolCall, { error: "an array of objects" }).max(MAX_CALLS).nullish(),
     function_call: call.nullish(),
     audio: z.unknown().optional(),
-    // As this server and others answer, and as clients send it back.
+    // Clients send back the reasoning from answers of this and other servers.
     reasoning_content: text.nullish(),
   }),
   z.object({ role: z.literal("tool"), content: content.nullish(), tool_call_id: string(MAX_ID_LENGTH) }),

@@ -17,41 +17,39 @@ const MAX_MODEL_LENGTH = 1_024;
 const MAX_TOP_LOGPROBS = 20;
 
 /**
- * The fields of `POST /v1/chat/completions` that mean something here, with OpenAI's ranges; unknown ones are ignored. `null` is as good
- * as absent. What else is known is in `words/`. Defaults are set in `decode.ts`.
+ * The supported fields of `POST /v1/chat/completions`, with OpenAI's ranges. Unknown fields are ignored, and `null` counts as absent.
+ * Other known fields are in `words/`, defaults in `decode.ts`.
  */
 export const chatRequestSchema = z.object(
   withAliases("chat", {
     model: modelName(MAX_MODEL_LENGTH),
-    messages: messages.describe("The conversation so far, which the model's own chat template renders."),
+    messages: messages.describe("The conversation so far. The model's own chat template renders it."),
     n: integer(1, 128)
       .nullish()
-      .describe("How many answers; each needs a slot of its own, and they take turns where there are fewer."),
+      .describe("The number of choices. Each needs its own slot; with fewer slots they take turns."),
     max_tokens: maxTokensField.describe(
-      "The older name of `max_completion_tokens`; where both are sent they are the same.",
+      "The older name of `max_completion_tokens`. If both are sent, they must be equal.",
     ),
     max_completion_tokens: maxTokensField.describe(
-      "How many tokens an answer has at most, reasoning included; until the context is full where it is left out or -1.",
+      "The maximum number of tokens in an answer, reasoning included. By default or with -1, as many as fit the context.",
     ),
-    store: boolean().nullish().describe("Whether the completion is kept, to be listed and shown later."),
+    store: boolean().nullish().describe("Whether to store the completion, so that it can be listed and fetched later."),
     service_tier: serviceTier
       .nullish()
-      .describe("Whose turn comes first: `priority`, `default` or `flex`; the answer says which it was."),
+      .describe("The priority in the queue: `priority`, `default` or `flex`. The answer says which was used."),
     ...streamFields,
     ...samplingFields,
     ...toolFields,
     logprobs: boolean()
       .nullish()
       .describe(
-        "Whether the content's tokens come with their log-probabilities, over the whole vocabulary and before temperature.",
+        "Whether to return the log-probabilities of the content's tokens, over the whole vocabulary and before temperature.",
       ),
     top_logprobs: integer(0, MAX_TOP_LOGPROBS)
       .nullish()
-      .describe(
-        "Of how many of the most likely tokens in each place the log-probabilities come too; needs `logprobs`.",
-      ),
+      .describe("The number of most likely tokens to return log-probabilities for at each position; needs `logprobs`."),
     prompt_logprobs: promptLogprobsField,
-    // What these hold is told by `output-format.ts`.
+    // `format-words.ts` validates these.
     ...formatFields,
     ...templateFields,
     ...hintFields,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { readOwnJson } from "../../json/parse.ts";
 import { type Metadata, metadata } from "../metadata.ts";
 
-/** The pairs of a URL's query that ask for metadata, such as `metadata[topic]=sea`. */
+/** Decodes the metadata filter of a URL's query, such as `metadata[topic]=sea`. */
 export function decodeMetadataFilter(query: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(query).flatMap(([key, value]) => {
@@ -23,14 +23,14 @@ type KeptChat = {
 const completion = z.looseObject({ id: z.string() });
 const keptMessages = z.array(z.looseObject({ role: z.string() }));
 
-/** The `chat.completion` that was kept, with its metadata as they are now. */
+/** Encodes a stored `chat.completion` with its current metadata. */
 export function encodeKeptChat({ body, metadata: pairs }: KeptChat) {
   return { ...completion.parse(JSON.parse(body)), metadata: parsePairs(pairs) };
 }
 
 /**
- * The messages that a kept completion answered, each with an id made of its place. Parts of a message are in `content_parts`, as OpenAI
- * has it, and then `content` is null.
+ * Encodes the messages of a stored completion, each with an id from its index. As in OpenAI's API, a message's parts are in
+ * `content_parts`, and then `content` is null.
  */
 export function encodeKeptMessages(id: string, messages: string) {
   return keptMessages.parse(readOwnJson(messages)).map((message, index) => {

@@ -4,7 +4,7 @@ import { boolean, isSet, mapOf } from "../fields.ts";
 
 const MAX_ARGUMENTS = 64;
 
-/** What the server itself gives to a template. */
+/** Template variables that the server sets itself. */
 const TAKEN: readonly string[] = [
   "messages",
   "tools",
@@ -14,37 +14,37 @@ const TAKEN: readonly string[] = [
   "eos_token",
 ];
 
-/** Templates know three efforts. */
+/** Templates know three efforts only. */
 const EFFORTS = { minimal: "low", low: "low", medium: "medium", high: "high", xhigh: "high", max: "high" } as const;
 
 const effort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]);
 
-/** The fields that reach the model's chat template as variables, or say how it is to be used. */
+/** The fields for the model's chat template: its variables, and how it is used. */
 export const templateFields = {
   reasoning_effort: effort
     .nullish()
-    .describe("How much to think, told to the model's template; means nothing to models that don't reason."),
-  // As vLLM and llama-server have it.
+    .describe("How much to think; passed to the model's chat template. Only for models that reason."),
+  // As in vLLM and llama-server.
   chat_template_kwargs: mapOf(z.unknown(), MAX_ARGUMENTS)
     .nullish()
-    .describe("More variables for the model's template, such as `enable_thinking`; 64 at most."),
+    .describe("Extra variables for the model's chat template, such as `enable_thinking`; at most 64."),
   continue_final_message: boolean()
     .nullish()
-    .describe("Goes on with the last message, an assistant's, instead of answering it."),
+    .describe("Whether to continue the last message, which must be an assistant message, instead of answering it."),
   add_generation_prompt: boolean()
     .nullish()
-    .describe("With `false`, what leads into the answer is left out of the prompt."),
-  enable_thinking: boolean().nullish().describe("Whether to think, told to the model's template."),
+    .describe("`false` leaves the start of the assistant's turn out of the prompt."),
+  enable_thinking: boolean().nullish().describe("Whether to think; passed to the model's chat template."),
   think: z
     .union([boolean(), effort], { error: "a boolean or string" })
     .nullish()
-    .describe("Ollama's: whether to think, or how much."),
+    .describe("Whether to think, or how much, in Ollama's form."),
   thinking: z
     .union([boolean(), z.object({ type: z.enum(["enabled", "disabled", "adaptive", "auto"]) })], {
       error: "a boolean or object",
     })
     .nullish()
-    .describe("Whether to think, as Anthropic and those who follow it say it."),
+    .describe("Whether to think, in Anthropic's form."),
   reasoning: z
     .object(
       {
@@ -54,17 +54,17 @@ export const templateFields = {
       { error: "an object" },
     )
     .nullish()
-    .describe("How much to think, as the Responses API says it."),
+    .describe("How much to think, in the Responses API's form."),
 };
 
 const templateSchema = z.object(templateFields);
 type WireTemplate = z.infer<typeof templateSchema>;
 
 /**
- * The template's variables: `reasoning_effort` for the models that know efforts, `enable_thinking` for those that can only think or
- * not, and whatever `chat_template_kwargs` holds, which has the last word. Undefined for none.
+ * Decodes the template's variables: `reasoning_effort` for models with efforts, `enable_thinking` for models that can only turn thinking
+ * on or off, and those of `chat_template_kwargs`, which override the others. Undefined if there are none.
  *
- * @throws InvalidRequestError for a variable that is the server's own
+ * @throws InvalidRequestError for a variable that the server sets itself
  */
 export function decodeTemplateArguments(wire: WireTemplate): Readonly<Record<string, unknown>> | undefined {
   const { chat_template_kwargs: given } = wire;
@@ -72,7 +72,7 @@ export function decodeTemplateArguments(wire: WireTemplate): Readonly<Record<str
   const taken = names.find((name) => TAKEN.includes(name));
   if (taken !== undefined) {
     throw new InvalidRequestError(
-      `Invalid 'chat_template_kwargs.${taken}': this variable of the template is made from the request's other fields. Leave it out.`,
+      `Invalid 'chat_template_kwargs.${taken}': the server sets this template variable from the request's other fields. Leave it out.`,
       `chat_template_kwargs.${taken}`,
       "invalid_value",
     );
@@ -93,7 +93,7 @@ function fromSwitch({ enable_thinking, think, thinking, reasoning }: WireTemplat
   return isSet(wanted) ? { enable_thinking: wanted } : {};
 }
 
-/** Undefined where the model is to decide. */
+/** Undefined if the model decides. */
 function isThinking(type: "enabled" | "disabled" | "adaptive" | "auto" | undefined): boolean | undefined {
   if (type === undefined || type === "auto") return undefined;
   return type !== "disabled";

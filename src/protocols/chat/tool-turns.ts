@@ -2,8 +2,8 @@ import { InvalidRequestError } from "../errors.ts";
 import type { WireMessage } from "./messages.ts";
 
 /**
- * Refuses, in the words of OpenAI's servers, a result without its call and a call without its result: a model that is shown one alone
- * makes up the other.
+ * Refuses a result without its call and a call without its result, with OpenAI's messages. A model that sees only one of them invents
+ * the other.
  */
 export function refuseLostCalls(messages: readonly WireMessage[]): void {
   let open: { readonly ids: readonly string[]; readonly missing: Set<string> } | undefined;
@@ -34,7 +34,7 @@ export function refuseLostCalls(messages: readonly WireMessage[]): void {
   refuseMissing(open?.missing, messages.length);
 }
 
-/** @param index of the message that stands where a result should */
+/** @param index the index of the message where a result was expected */
 function refuseMissing(missing: ReadonlySet<string> | undefined, index: number): void {
   if (missing === undefined || missing.size === 0) return;
   throw new InvalidRequestError(

@@ -9,29 +9,29 @@ import { type OfferWords, type SaidTools, sayTools, type ToolEntry } from "../to
 
 const named = z.object({ name: toolName }, { error: "an object" });
 
-/** What a tool looks like, for the API's description; each is read by itself, so that one that can't exist here is left out alone. */
+/** Describes a tool in the API description. Each tool is validated separately, so that only unsupported ones are dropped. */
 const tool = z.union([
   z.object({ type: z.literal("function"), function: functionDefinition }),
   z.object({ type: z.literal("custom"), custom: customDefinition }),
   z.looseObject({ type: z.string() }),
 ]);
 
-/** The fields that say what may be called, the old names of 2023 (`functions`) included. */
+/** The request fields about tools, including the old ones of 2023 (`functions`). */
 export const toolFields = {
   tools: z
     .array(readLater(tool), { error: "an array of objects" })
     .max(MAX_TOOLS)
     .nullish()
     .describe(
-      "Functions and custom tools that the model may ask the client to call; tools of other types are left out, and `sluice-tools-dropped` names them.",
+      "Functions and custom tools that the model may ask the client to call. Tools of other types are dropped and named in `sluice-tools-dropped`.",
     ),
-  tool_choice: toolChoice.nullish().describe("Whether it may, must or must not call, or which of them."),
-  parallel_tool_calls: boolean().nullish().describe("Whether one answer may make several calls."),
+  tool_choice: toolChoice.nullish().describe("Whether the model may, must or must not call tools, or which ones."),
+  parallel_tool_calls: boolean().nullish().describe("Whether one answer may contain several calls."),
   functions: z
     .array(functionDefinition, { error: "an array of objects" })
     .max(MAX_TOOLS)
     .nullish()
-    .describe("The older form of `tools`, answered in the older form."),
+    .describe("The older form of `tools`. The answer has the older form too."),
   function_call: z
     .union([named, z.enum(["none", "auto"])], { error: "a string or object" })
     .nullish()
@@ -48,7 +48,7 @@ const WORDS: OfferWords = {
   nothing: () => onlyWith("tool_choice", "tools"),
 };
 
-/** Those of 2023. */
+/** The wording for the fields of 2023. */
 const OLD_WORDS: OfferWords = {
   param: "function_call",
   placeOf: (index) => `functions[${index}].parameters`,
@@ -56,7 +56,7 @@ const OLD_WORDS: OfferWords = {
   nothing: () => onlyWith("function_call", "functions"),
 };
 
-/** What is said of tools. Throws `InvalidRequestError` for fields that don't go together. */
+/** Decodes the fields about tools. Throws `InvalidRequestError` for fields that can't be combined. */
 export function decodeTools(wire: WireTools): SaidTools {
   const { tools, functions, tool_choice: choice, function_call: call } = wire;
   if (isSet(functions) && functions.length > 0) {
@@ -67,7 +67,7 @@ export function decodeTools(wire: WireTools): SaidTools {
         "invalid_parameter_combination",
       );
     }
-    // As of 2023: one call in a turn.
+    // The form of 2023 has one call per turn.
     return sayTools(decodeFunctions(functions), decodeFunctionCall(call), false, OLD_WORDS);
   }
   if (isSet(call) && typeof call === "object") throw onlyWith("function_call", "functions");
@@ -80,7 +80,7 @@ export function decodeTools(wire: WireTools): SaidTools {
   );
 }
 
-/** Of two functions with one name the first counts. */
+/** If two functions have the same name, the first one counts. */
 function decodeFunctions(functions: NonNullable<WireTools["functions"]>): readonly ToolEntry[] {
   const byName = new Map<string, ToolEntry>();
   for (const [index, definition] of functions.entries()) {

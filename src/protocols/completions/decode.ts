@@ -11,35 +11,34 @@ import { parseBody } from "../words/read.ts";
 import type { WirePrompt } from "./prompts.ts";
 import { completionRequestSchema, type WireCompletionRequest } from "./schema.ts";
 
-/** OpenAI's. */
+/** OpenAI's defaults. */
 export const COMPLETION_DEFAULTS: Defaults = { choices: 1, maxTokens: 16 };
-/** As many as `n` may ask of one prompt. */
+/** The same limit as for `n`. */
 const MAX_CHOICES = 128;
 
-/** What a completion goes on from: never a conversation. */
+/** A prompt that is not a conversation. */
 type CompletionPrompt = Exclude<Prompt, { readonly type: "chat" }>;
 
-/** A completion request, understood. */
+/** A decoded completion request. */
 export type CompletionRequest = StreamOptions & {
-  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  /** The model's id or alias from the request; undefined if it names none. */
   readonly model: string | undefined;
-  /** At least one. Each is a generation of its own. */
+  /** At least one. Each is a separate generation. */
   readonly prompts: readonly CompletionPrompt[];
   /** Whether the answer begins with the prompt. */
   readonly echo: boolean;
-  /** How many choices of each prompt the answer has; the best ones where more are generated. */
+  /** The number of choices returned for each prompt: the best ones if more are generated. */
   readonly returned: number;
-  /** For each token, of how many of the most likely the log-probabilities are answered; undefined for none. */
+  /** The number of most likely tokens to return log-probabilities for; undefined for no log-probabilities. */
   readonly logprobs: number | undefined;
-  /** The same of the prompt's own tokens, in vLLM's form. */
+  /** The same for the prompt's tokens, in vLLM's form. */
   readonly promptLogprobs: number | undefined;
-  /** What is asked for of each prompt, without defaults. */
+  /** The wish for each prompt, without defaults. */
   readonly wish: Unprompted;
 };
 
 /**
- * Understands the body of `POST /v1/completions`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that this
- * server can't honour.
+ * Decodes the body of `POST /v1/completions`. Throws `InvalidRequestError` for the first field that is invalid or can't be honoured.
  */
 export function decodeCompletionRequest(body: unknown): CompletionRequest {
   const wire = parseBody("completions", completionRequestSchema, body);
@@ -51,7 +50,7 @@ export function decodeCompletionRequest(body: unknown): CompletionRequest {
   const prompts = wire.prompt.map((prompt, index) => decodePrompt(prompt, wire, index));
   const promptLogprobs = decodePromptLogprobs(wire);
   if (promptLogprobs !== undefined) refuseTooManyScores(prompts, promptLogprobs, "prompt");
-  // What a choice is worth is told by the log-probabilities of its own tokens.
+  // Choices are ranked by the log-probabilities of their tokens.
   const logprobs = wire.logprobs ?? (generated > returned ? 0 : undefined);
   const maxTokens = decodeMaxTokens(wire.max_tokens, "max_tokens", 0);
 
@@ -75,31 +74,31 @@ export function decodeCompletionRequest(body: unknown): CompletionRequest {
   };
 }
 
-/** Of how many tokens in each place of the prompt: as many as either field asks for. */
+/** The number of tokens at each position of the prompt: the larger of the two fields. */
 function decodePromptLogprobs({ echo, logprobs, prompt_logprobs }: WireCompletionRequest): number | undefined {
   const asked = [echo === true ? logprobs : undefined, prompt_logprobs].filter(isSet);
   return asked.length === 0 ? undefined : Math.max(...asked);
 }
 
 function decodePrompt(prompt: WirePrompt, { suffix }: WireCompletionRequest, index: number): CompletionPrompt {
-  // Nothing after the completion is what a completion has anyway.
+  // An empty suffix is the same as none.
   const hasSuffix = isSet(suffix) && suffix !== "";
   if (typeof prompt !== "string") {
     if (hasSuffix) {
       throw new InvalidRequestError(
-        `Invalid 'suffix': it needs prompts of text, and prompt ${index} is a list of token ids. Send the prompt as a string.`,
+        `Invalid 'suffix': it needs text prompts, and prompt ${index} is a list of token ids. Send the prompt as a string.`,
         "suffix",
         "invalid_parameter_combination",
       );
     }
     return { type: "tokens", tokens: prompt };
   }
-  // A lone surrogate has no UTF-8 form; the tokenizer would see something else than what is counted here.
+  // A lone surrogate has no UTF-8 form: the tokenizer would see a different text.
   const text = prompt.toWellFormed();
   return hasSuffix ? { type: "infill", prefix: text, suffix: suffix.toWellFormed() } : { type: "text", text };
 }
 
-/** Fields that are fine alone and wrong together, in the words of OpenAI's servers where they have some. */
+/** Refuses fields that are valid alone but not together, with OpenAI's wording where it exists. */
 function refuseCombinations(wire: WireCompletionRequest, returned: number, generated: number): void {
   if (generated < returned) {
     throw new InvalidRequestError(
@@ -112,7 +111,7 @@ function refuseCombinations(wire: WireCompletionRequest, returned: number, gener
   }
   if (wire.stream === true && generated > returned) {
     throw new InvalidRequestError(
-      "Results can't be streamed when 'best_of' is greater than 'n': which ones are the best is known at the end. " +
+      "Results can't be streamed when 'best_of' is greater than 'n': the best ones are known only at the end. " +
         "Leave out 'stream' or 'best_of'.",
       "best_of",
       "invalid_parameter_combination",

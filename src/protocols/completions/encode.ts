@@ -7,7 +7,7 @@ import type { Tally } from "../tally.ts";
 import { encodeUsage } from "../usage.ts";
 import { createLogprobEncoder, meanLogprob, type WireLogprobs } from "./logprobs.ts";
 
-/** What all chunks of an answer, or the whole of it, have in common. */
+/** The facts about an answer that its object or all its chunks repeat. */
 export type Answer = {
   /** `cmpl-` and 29 hexadecimal digits. */
   readonly id: string;
@@ -17,21 +17,21 @@ export type Answer = {
   readonly createdUnixSeconds: number;
 };
 
-/** What the answer is about: the same for the generation of each prompt. */
+/** The parts of a request that its answer depends on. */
 export type Asked = {
-  /** The text of each prompt; empty where nobody needs it. */
+  /** The text of each prompt; empty if it isn't needed. */
   readonly promptTexts: readonly string[];
   readonly echo: boolean;
-  /** Choices of each prompt that are generated, and how many of those are answered. */
+  /** The number of choices generated for each prompt, and the number returned. */
   readonly generated: number;
   readonly returned: number;
-  /** Of how many tokens in each place, where they are answered. With `echo` the prompt's are part of them. */
+  /** The number of tokens at each position; undefined for no log-probabilities. With `echo` they include the prompt. */
   readonly logprobs: number | undefined;
-  /** Whether those of the prompt come in vLLM's form too. */
+  /** Whether to return the prompt's log-probabilities in vLLM's form. */
   readonly promptLogprobs: boolean;
 };
 
-/** A new answer of `model`, with an id of its own, created now. */
+/** Creates an answer of `model` with a new id. */
 export function newAnswer(
   model: { readonly id: string; readonly createdUnixSeconds: number },
   createdUnixSeconds: number,
@@ -47,8 +47,8 @@ export function newAnswer(
 type Choice = { text: string; prompt: PromptLogprob[]; logprobs: SampledLogprob[]; reason: FinishReason };
 
 /**
- * Reads `events` to their end and returns the `text_completion` object, choices in the prompts' order. Throws what they throw, and when a
- * choice has not finished.
+ * Reads all `events` and returns the `text_completion` object, with the choices in the order of the prompts. Rethrows their errors, and
+ * throws if a choice has not finished.
  */
 export async function encodeCompletion(
   answer: Answer,
@@ -59,7 +59,7 @@ export async function encodeCompletion(
   const choices = await collectChoices(events, tally, asked);
   const best = asked.promptTexts.flatMap((promptText, index) => {
     const own = choices.slice(index * asked.generated, (index + 1) * asked.generated);
-    // The first one has them for all.
+    // The first choice has them for all choices of the prompt.
     const prompt = own[0]?.prompt ?? [];
     return pickBest(own, asked.returned).map((choice) => ({
       text: asked.echo ? promptText + choice.text : choice.text,
@@ -110,7 +110,7 @@ async function collectChoices(
         choice.text += event.text;
         choice.logprobs.push(...(event.logprobs ?? []));
         break;
-      // There is no other place for it.
+      // Completions have no field for refusals.
       case "refusal":
         choice.text += event.text;
         break;
@@ -125,18 +125,18 @@ async function collectChoices(
   return choices;
 }
 
-/** The `count` with the highest mean log-probability, best first; all of them, as they are, where so many were generated. */
+/** Returns the `count` choices with the highest mean log-probability, best first; all in their order if there are no more. */
 function pickBest(choices: readonly Choice[], count: number): readonly Choice[] {
   if (choices.length === count) return choices;
   const ranked = choices.map((choice) => ({ choice, mean: meanLogprob(choice.logprobs) }));
-  // Two of −∞ have no difference.
+  // −∞ minus −∞ is NaN.
   ranked.sort((one, other) => (one.mean === other.mean ? 0 : other.mean - one.mean));
   return ranked.slice(0, count).map(({ choice }) => choice);
 }
 
 /**
- * Encodes the answer as `text_completion` objects, one frame each, as the choices' events come. What is the same in every chunk is
- * written once, so that a token costs little more than one `JSON.stringify` of its text.
+ * Encodes the answer as `text_completion` objects, one frame each. The constant parts of a chunk are encoded only once, so that a token
+ * costs little more than one `JSON.stringify` of its text.
  */
 export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: boolean, asked: Asked): StreamEncoder {
   const head = `data: ${JSON.stringify({
@@ -169,7 +169,7 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
           return "";
         case "prompt": {
           if (!echo) return "";
-          // Its text was sent at the beginning. All choices of a prompt begin with the same.
+          // The prompt's text is already sent. All choices of a prompt share these log-probabilities.
           const sharing = Array.from({ length: generated }, (_, index) => event.choice + index);
           return sharing.map((index) => chunk(index, "", encoders[index]?.(event.logprobs) ?? null, null)).join("");
         }
@@ -204,7 +204,7 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
   };
 }
 
-/** A completion makes no calls, so it ends by itself or by a bound. */
+/** A completion makes no calls, so `tool_calls` can't be its reason. */
 function encodeReason(reason: FinishReason): Exclude<FinishReason, "tool_calls"> {
   return reason === "tool_calls" ? "stop" : reason;
 }

@@ -2,9 +2,9 @@ import { ContextLengthExceededError, InvalidSamplingError } from "../../generati
 import { InvalidRequestError } from "../errors.ts";
 
 /**
- * What is wrong with a completion's prompt by its own field's name, and in the words that OpenAI has for it; any other error as it is.
+ * Turns an error about the prompt into one that names `prompt`, with OpenAI's wording. Returns any other error unchanged.
  *
- * @param maxTokens what was asked for, for each choice; undefined is as many as fit
+ * @param maxTokens the limit for each choice; undefined means as many as fit
  */
 export function blamePrompt(error: unknown, maxTokens?: number): unknown {
   if (error instanceof ContextLengthExceededError) {

@@ -1,13 +1,13 @@
 import type { PromptLogprob, SampledLogprob, TokenLogprob } from "../../generation/event.ts";
 
-/** OpenAI's log-probabilities of completions: four lists with an entry for each token. */
+/** OpenAI's log-probabilities of completions: four lists with one entry per token. */
 export type WireLogprobs = {
   readonly tokens: string[];
-  /** Null for the first token of a prompt, before which there is nothing. */
+  /** Null for the first token of a prompt. */
   readonly token_logprobs: (number | null)[];
-  /** The most likely tokens and, beside them, the drawn one; null for the first token of a prompt. */
+  /** The most likely tokens and the sampled one; null for the first token of a prompt. */
   readonly top_logprobs: (Record<string, number> | null)[];
-  /** Where each token begins in prompt and completion together, in characters (Unicode code points, as Python counts them). */
+  /** The offset of each token in prompt and completion together, in Unicode code points, as in Python. */
   readonly text_offset: number[];
 };
 
@@ -16,17 +16,17 @@ export type LogprobEncoder = (tokens: readonly PromptLogprob[]) => WireLogprobs;
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Encodes the log-probabilities of one choice, piece by piece; `promptText` is what comes before it.
+ * Creates an encoder for the log-probabilities of one choice, which follows `promptText`.
  *
- * @param top of how many tokens in each place they are wanted, where there may be more
- * @param withPrompt whether the prompt's own tokens come first
+ * @param top the most tokens to encode at each position
+ * @param withPrompt whether the prompt's tokens are encoded too
  */
 export function createLogprobEncoder(
   promptText: string,
   top = Number.POSITIVE_INFINITY,
   withPrompt = false,
 ): LogprobEncoder {
-  // Holds back the bytes of a character that is not whole, so a token inside of one begins where the character does.
+  // Holds back the bytes of an incomplete character, so a token inside a character gets the character's offset.
   const text = new TextDecoder("utf-8", { ignoreBOM: true });
   let offset = withPrompt ? 0 : countCharacters(promptText);
   let isFirst = withPrompt;
@@ -39,7 +39,7 @@ export function createLogprobEncoder(
       wire.top_logprobs.push(encodeTop(token, top));
       wire.text_offset.push(offset);
       const written = text.decode(Uint8Array.from(token.bytes), { stream: true });
-      // A vocabulary may begin every text with a token that the client didn't write.
+      // A vocabulary may add a token to the beginning of every text.
       const isAdded = isFirst && !promptText.startsWith(written);
       isFirst = false;
       if (!isAdded) offset += countCharacters(written);
@@ -48,7 +48,7 @@ export function createLogprobEncoder(
   };
 }
 
-/** Mean log-probability: how good a choice is, whatever its length. A choice without tokens is worse than any other. */
+/** The mean log-probability ranks choices regardless of length. A choice without tokens comes last. */
 export function meanLogprob(sampled: readonly SampledLogprob[]): number {
   const sum = sampled.reduce((total, { logprob }) => total + logprob, 0);
   return sampled.length === 0 ? Number.NEGATIVE_INFINITY : sum / sampled.length;
@@ -57,7 +57,7 @@ export function meanLogprob(sampled: readonly SampledLogprob[]): number {
 function encodeTop({ logprob, ...token }: PromptLogprob, count: number): Record<string, number> | null {
   if (logprob === null) return null;
   const top = new Map<string, number>();
-  // Two tokens may be spelled alike: the likelier stays.
+  // Two tokens may have the same text: the likelier one is kept.
   for (const each of [...token.top.slice(0, count), { ...token, logprob }]) {
     const spelling = spell(each);
     if (!top.has(spelling)) top.set(spelling, each.logprob);
@@ -65,7 +65,7 @@ function encodeTop({ logprob, ...token }: PromptLogprob, count: number): Record<
   return Object.fromEntries(top);
 }
 
-/** A token as text; one that is no text by itself in OpenAI's way, as in `bytes:\xe2\x80`. */
+/** Formats a token as text. Invalid UTF-8 is formatted as OpenAI does: `bytes:\xe2\x80`. */
 function spell({ bytes }: Pick<TokenLogprob, "bytes">): string {
   try {
     return strictUtf8.decode(Uint8Array.from(bytes));

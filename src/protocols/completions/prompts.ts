@@ -2,7 +2,7 @@ import { z } from "zod";
 import { readLater } from "../fields.ts";
 import { type Fault, findTokensFault, tokenIdsForm, tooLong, tooShort, wrongType } from "../token-ids.ts";
 
-/** One prompt as it was sent. */
+/** One prompt of a request. */
 export type WirePrompt = string | readonly number[];
 
 const MAX_PROMPTS = 128;
@@ -19,8 +19,8 @@ const promptsForm = z
   .nullable();
 
 /**
- * `prompt`: a text, a list of texts, a list of token ids, or a list of such lists; its first element says which. Absent is the beginning
- * of a new document, as in OpenAI's API.
+ * `prompt`: a text, a list of texts, a list of token ids, or a list of such lists, told apart by the first element. Absent means the
+ * beginning of a new document, as in OpenAI's API.
  */
 export const prompts = readLater(promptsForm)
   .optional()

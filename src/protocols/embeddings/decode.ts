@@ -2,18 +2,18 @@ import type { EmbeddingItem, EmbeddingRequest } from "../../generation/embedding
 import { parseWire } from "../issue.ts";
 import { embeddingsRequestSchema, inputSchemas } from "./schema.ts";
 
-/** A request for embeddings, understood. */
+/** A decoded request for embeddings. */
 export type EmbeddingsRequest = {
-  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  /** The model's id or alias from the request; undefined if it names none. */
   readonly model: string | undefined;
   readonly format: "float" | "base64";
-  /** Whether `input` was a list, so that errors name the place in it. */
+  /** Whether `input` was a list, so that errors can name the index. */
   readonly isList: boolean;
-  /** What to embed. The id and the signal are the server's to add. */
+  /** What to embed. The server adds the id and the signal. */
   readonly work: Pick<EmbeddingRequest, "items" | "dimensions">;
 };
 
-/** Understands the body of `POST /v1/embeddings`. Throws `InvalidRequestError` for the first thing in it that is wrong. */
+/** Decodes the body of `POST /v1/embeddings`. Throws `InvalidRequestError` for the first invalid field. */
 export function decodeEmbeddingsRequest(body: unknown): EmbeddingsRequest {
   const wire = parseWire(embeddingsRequestSchema, body);
   const { items, isList } = decodeInput(wire.input);

@@ -2,7 +2,7 @@ import type { EmbeddingResult } from "../../generation/embedding.ts";
 import type { EmbeddingsRequest } from "./decode.ts";
 import { encodeBase64, shapeVector } from "./vector.ts";
 
-/** The body of an answer: OpenAI's list of embeddings. `model` is the model's id. */
+/** Encodes OpenAI's list of embeddings. `model` is the model's id. */
 export function encodeEmbeddings({ format, work }: EmbeddingsRequest, model: string, result: EmbeddingResult) {
   return {
     object: "list",

@@ -2,16 +2,16 @@ import type { EmbeddingRefusal } from "../../generation/embedding.ts";
 import { InvalidRequestError } from "../errors.ts";
 
 /**
- * A refusal in the words of a protocol.
+ * Turns a refusal into an error.
  *
- * @param param the field that holds what was refused, such as `input[3]`
+ * @param param the field with the refused value, such as `input[3]`
  */
 export function refusalError(refusal: EmbeddingRefusal, param: string, model: string): InvalidRequestError {
   switch (refusal.code) {
     case "too_long":
       return new InvalidRequestError(
         `This model's maximum context length is ${refusal.contextTokens} tokens, however you requested ` +
-          `${refusal.atLeast ? "at least " : ""}${refusal.tokens} tokens in '${param}'. Please reduce it, or cut it into several.`,
+          `${refusal.atLeast ? "at least " : ""}${refusal.tokens} tokens in '${param}'. Shorten the input, or split it.`,
         param,
         "context_length_exceeded",
       );
@@ -24,27 +24,27 @@ export function refusalError(refusal: EmbeddingRefusal, param: string, model: st
     case "unknown_token":
       return new InvalidRequestError(
         `Invalid '${param}': the token id ${refusal.token} is not in this model's vocabulary, which has the ids 0 to ` +
-          `${refusal.vocabularySize - 1}. Token ids are the model's own, not those of another tokenizer: send text instead.`,
+          `${refusal.vocabularySize - 1}. Use the ids of the model's own tokenizer, or send text.`,
         param,
         "invalid_value",
       );
     case "too_many_dimensions":
       return new InvalidRequestError(
-        `Invalid 'dimensions': the model \`${model}\` makes vectors of ${refusal.modelDimensions} numbers. ` +
+        `Invalid 'dimensions': the model \`${model}\` returns vectors with ${refusal.modelDimensions} dimensions. ` +
           "Ask for that many at most.",
         "dimensions",
         "integer_above_max_value",
       );
     case "not_a_reranker":
       return new InvalidRequestError(
-        `The model \`${model}\` is no reranker. Serve a reranking model (a GGUF whose metadata has the pooling type "rank", such as ` +
+        `The model \`${model}\` is not a reranker. Serve a reranking model (a GGUF whose metadata has the pooling type "rank", such as ` +
           "bge-reranker-v2-m3 or Qwen3-Reranker), or compare embeddings from /v1/embeddings.",
         "model",
         "unsupported_model",
       );
     case "only_a_reranker":
       return new InvalidRequestError(
-        `The model \`${model}\` is a reranker: it scores documents at /v1/rerank and makes no embeddings.`,
+        `The model \`${model}\` is a reranker and can't create embeddings. Use it at /v1/rerank, or name an embedding model.`,
         "model",
         "unsupported_model",
       );

@@ -1,17 +1,17 @@
 /**
- * The first `dimensions` numbers of a vector, with the Euclidean length 1. Models that were trained for it (Matryoshka) lose little by being cut;
- * OpenAI's are cut and normalised in this way. A vector of zeros stays as it is.
+ * Returns the first `dimensions` numbers of a vector, normalised to the Euclidean length 1, as OpenAI does. Models trained for it
+ * (Matryoshka) lose little quality. A zero vector stays unchanged.
  *
- * @throws when a number is not finite: such a vector would be `null` in JSON
+ * @throws if a number is not finite: JSON would show it as `null`
  */
 export function shapeVector(vector: Float32Array, dimensions: number | undefined): Float32Array {
   const cut = vector.subarray(0, dimensions);
   const length = Math.sqrt(cut.reduce((sum, value) => sum + value * value, 0));
-  if (!Number.isFinite(length)) throw new Error("The model gave a vector with a number that is not finite.");
+  if (!Number.isFinite(length)) throw new Error("The model returned a vector with a number that is not finite.");
   return length === 0 ? cut : cut.map((value) => value / length);
 }
 
-/** The vector's numbers as 32-bit floats, lowest byte first, in base64: what the official clients ask for by default. */
+/** Encodes a vector as little-endian 32-bit floats in base64, which OpenAI's clients request by default. */
 export function encodeBase64(vector: Float32Array): string {
   const bytes = Buffer.alloc(vector.length * Float32Array.BYTES_PER_ELEMENT);
   vector.forEach((value, index) => {

@@ -20,7 +20,7 @@ const UNNAMED_FILE = "tmp";
 
 /** A request of llama-server's own API for text, understood. */
 export type NativeRequest = {
-  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  /** The model's id or alias from the request; undefined if it names none. */
   readonly model: string | undefined;
   readonly stream: boolean;
   /** At least one. Each is a generation of its own. */

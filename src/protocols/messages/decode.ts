@@ -22,7 +22,7 @@ export type MessagesRequest = CountRequest & {
 
 /** A request to count a prompt's tokens, understood: what would be generated from it, if anything were. */
 export type CountRequest = Understood & {
-  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  /** The model's id or alias from the request; undefined if it names none. */
   readonly model: string | undefined;
   /** Fields that offer what there is not here. */
   readonly droppedFields: readonly string[];

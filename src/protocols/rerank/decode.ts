@@ -3,24 +3,23 @@ import { InvalidRequestError } from "../errors.ts";
 import { parseWire } from "../issue.ts";
 import { rerankRequestSchema } from "./schema.ts";
 
-/** A request to rank documents, understood. */
+/** A decoded request to rank documents. */
 export type RerankRequest = {
-  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  /** The model's id or alias from the request; undefined if it names none. */
   readonly model: string | undefined;
   readonly documents: readonly string[];
-  /** How many results are wanted; undefined for all. */
+  /** The number of results to return; undefined for all. */
   readonly topN: number | undefined;
   readonly returnDocuments: boolean;
-  /** One pair for each document. The id and the signal are the server's to add. */
+  /** One pair for each document. The server adds the id and the signal. */
   readonly work: Pick<EmbeddingRequest, "items" | "dimensions">;
 };
 
-/** Fields of Cohere's API that would change the scores or what they are about. */
+/** Unsupported fields of Cohere's API, which would change the scores. */
 export const UNAVAILABLE = ["rank_fields", "max_chunks_per_doc", "max_tokens_per_doc"];
 
 /**
- * Understands the body of `POST /v1/rerank`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that this server can't
- * honour.
+ * Decodes the body of `POST /v1/rerank`. Throws `InvalidRequestError` for the first field that is invalid or can't be honoured.
  */
 export function decodeRerankRequest(body: unknown): RerankRequest {
   const wire = parseWire(rerankRequestSchema, body);

@@ -1,7 +1,7 @@
 import type { EmbeddingResult } from "../../generation/embedding.ts";
 import type { RerankRequest } from "./decode.ts";
 
-/** The body of an answer, in the form of Jina and Cohere: best first, equals in the order in which they came. */
+/** Encodes the answer in the form of Jina and Cohere: best first, equal scores in the order of the documents. */
 export function encodeRanking(request: RerankRequest, model: string, { vectors, tokens }: EmbeddingResult) {
   const results = vectors
     .map((vector, index) => ({ index, relevance_score: scoreOf(vector) }))
@@ -18,6 +18,6 @@ export function encodeRanking(request: RerankRequest, model: string, { vectors, 
 }
 
 function scoreOf([score]: Float32Array): number {
-  if (score === undefined || !Number.isFinite(score)) throw new Error("The model gave no score.");
+  if (score === undefined || !Number.isFinite(score)) throw new Error("The model returned no score.");
   return score;
 }

@@ -9,19 +9,19 @@ const document = z.union(
   { error: "a string or an object with a text" },
 );
 
-/** The fields of `POST /v1/rerank` in the form of Jina and Cohere; unknown ones are ignored, and `null` is as good as absent. */
+/** The supported fields of `POST /v1/rerank`, in the form of Jina and Cohere. Unknown fields are ignored, and `null` counts as absent. */
 export const rerankRequestSchema = z.object(
   {
     model: modelName(MAX_NAME_LENGTH, "The id or an alias of a reranking model."),
-    query: string(MAX_TEXT_LENGTH).min(1).describe("What the documents are to answer."),
+    query: string(MAX_TEXT_LENGTH).min(1).describe("The query to rank the documents by."),
     documents: z
       .array(document, { error: "an array of strings or objects with a text" })
       .min(1)
       .max(MAX_INPUTS)
-      .describe("What is sorted: texts, or objects with one."),
+      .describe("The documents to rank: strings, or objects with a text."),
     top_n: integer(1, Number.MAX_SAFE_INTEGER)
       .nullish()
-      .describe("How many of the best come back; all where it is left out."),
+      .describe("The number of best results to return; all by default."),
     return_documents: boolean().nullish().describe("Whether each result repeats its document."),
   },
   { error: "an object" },

@@ -9,9 +9,9 @@ import type { Compaction, InputMessage, Item, ItemReference } from "./items.ts";
 import { encodeResponseUsage } from "./response.ts";
 import { compactRequestSchema } from "./schema.ts";
 
-/** A request to compact a conversation, understood. What it refers to is still to be looked up. */
+/** A decoded request to compact a conversation. Its references are not looked up yet. */
 export type CompactRequest = {
-  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  /** The model's id or alias from the request; undefined if it names none. */
   readonly model: string | undefined;
   readonly instructions: string | undefined;
   readonly previousResponseId: string | undefined;
@@ -41,7 +41,7 @@ export function decodeCompactRequest(body: unknown): CompactRequest {
   };
 }
 
-/** OpenAI's `response.compaction` object: the window that takes the conversation's place. */
+/** Encodes OpenAI's `response.compaction` object: the items that replace the conversation. */
 export function encodeCompacted(
   kept: readonly InputMessage[],
   compaction: Compaction,

@@ -2,28 +2,28 @@ import { InvalidRequestError } from "../errors.ts";
 import { newId } from "./ids.ts";
 import type { Compaction, InputMessage, Item, OutputMessage, ReadableItem } from "./items.ts";
 
-/** What closes a summary, and opens it again. */
+/** Encrypts and decrypts summaries. */
 export type SummarySeal = {
   readonly seal: (text: string) => string;
-  /** Undefined where it is not this server's, or was changed. */
+  /** Undefined if this server didn't seal it, or if it was changed. */
   readonly unseal: (sealed: string) => string | undefined;
 };
 
-/** With this a user could have asked for the summary. A summary without a question would break the turns that many templates insist on. */
+/** A user's request for the summary. Many templates need alternating turns, so the summary must answer a message. */
 const QUESTION = "Summarize our conversation so far.";
 
-/** An item that stands for all that `summary` tells. */
+/** Creates an item that holds a sealed summary. */
 export function newCompaction(summary: string, { seal }: SummarySeal): Compaction {
   return { id: newId("cmp"), type: "compaction", encrypted_content: seal(summary) };
 }
 
-/** The summary that `item` stands for. Throws `InvalidRequestError` where it can't be read here. */
+/** Returns the summary of a compaction. Throws `InvalidRequestError` if this server can't read it. */
 export function readCompaction({ id, encrypted_content }: Compaction, { unseal }: SummarySeal): string {
   const summary = unseal(encrypted_content);
   if (summary === undefined) {
     throw new InvalidRequestError(
-      `The compaction item '${id}' can't be read here: its 'encrypted_content' is another server's, or was changed. ` +
-        "Send the conversation that it stands for, or leave it out.",
+      `The compaction item '${id}' can't be read: its 'encrypted_content' is from another server, or was changed. ` +
+        "Send the original conversation instead, or leave the item out.",
       "input",
       "unsupported_value",
     );
@@ -32,8 +32,8 @@ export function readCompaction({ id, encrypted_content }: Compaction, { unseal }
 }
 
 /**
- * `items` with a question and its answer, the summary, in place of each compaction. The user's messages right before one are part of that
- * question. Throws `InvalidRequestError` for a compaction that can't be read here.
+ * Replaces each compaction in `items` with a question and the summary as its answer. The user messages directly before a compaction
+ * become part of the question. Throws `InvalidRequestError` for a compaction that this server can't read.
  */
 export function openCompactions(items: readonly Item[], seal: SummarySeal): readonly ReadableItem[] {
   const readable: ReadableItem[] = [];
@@ -48,7 +48,7 @@ export function openCompactions(items: readonly Item[], seal: SummarySeal): read
   return readable;
 }
 
-/** The messages that a compaction leaves as they are: what users said and what the model was told, as against what it did. */
+/** The messages that a compaction keeps: those of users, the system and developers. */
 export function messagesToKeep(items: readonly Item[]): readonly InputMessage[] {
   return items.filter((item) => item.type === "message").filter((message) => message.role !== "assistant");
 }

@@ -5,12 +5,12 @@ import { decodeInput } from "./decode-items.ts";
 import { newId } from "./ids.ts";
 import { type Item, type ItemReference, someWireItems, wireItems } from "./items.ts";
 
-const ABOUT_METADATA = "Up to 16 pairs of texts, in place of those that there were.";
+const ABOUT_METADATA = "Up to 16 key-value pairs, which replace the existing ones.";
 
 /** The body of `POST /v1/conversations`. */
 export const newConversationSchema = z.object(
   {
-    items: wireItems.nullish().describe("What the conversation begins with."),
+    items: wireItems.nullish().describe("The first items of the conversation."),
     metadata: metadata.nullish().describe(ABOUT_METADATA),
   },
   { error: "an object" },
@@ -21,10 +21,7 @@ export const metadataUpdateSchema = z.object(
   { error: "an object" },
 );
 /** The body of `POST /v1/conversations/{id}/items`. */
-export const itemsSchema = z.object(
-  { items: someWireItems.describe("What is added at the end.") },
-  { error: "an object" },
-);
+export const itemsSchema = z.object({ items: someWireItems.describe("The items to append.") }, { error: "an object" });
 
 export type NewConversation = {
   readonly id: string;
@@ -32,7 +29,7 @@ export type NewConversation = {
   readonly metadata: Metadata;
 };
 
-/** Understands the body of `POST /v1/conversations`. Throws `InvalidRequestError`. */
+/** Decodes the body of `POST /v1/conversations`. Throws `InvalidRequestError`. */
 export function decodeNewConversation(body: unknown): NewConversation {
   const wire = parseWire(newConversationSchema, body);
   return {
@@ -42,17 +39,17 @@ export function decodeNewConversation(body: unknown): NewConversation {
   };
 }
 
-/** Understands a body whose only field is `metadata`, as updates have it. Throws `InvalidRequestError`. */
+/** Decodes an update, whose only field is `metadata`. Throws `InvalidRequestError`. */
 export function decodeMetadataUpdate(body: unknown): Metadata {
   return decodeMetadata(parseWire(metadataUpdateSchema, body).metadata);
 }
 
-/** Understands the body of `POST /v1/conversations/{id}/items`. Throws `InvalidRequestError`. */
+/** Decodes the body of `POST /v1/conversations/{id}/items`. Throws `InvalidRequestError`. */
 export function decodeNewItems(body: unknown): (Item | ItemReference)[] {
   return decodeInput(parseWire(itemsSchema, body).items, "items");
 }
 
-/** OpenAI's `conversation` object. `metadata` is JSON. */
+/** Encodes OpenAI's `conversation` object. `metadata` is JSON. */
 export function encodeConversation(record: {
   readonly id: string;
   readonly createdMs: number;

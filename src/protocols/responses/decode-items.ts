@@ -17,12 +17,12 @@ import {
   wireItem,
 } from "./items.ts";
 
-/** Whether a part that a text model can't read is refused where the user asks about it, or is a note wherever it stands. */
+/** Whether a part that a text model can't read is refused in the newest user message, or always replaced by a note. */
 export type Unreadable = "refused" | "noted";
 
 /**
- * `input`: a text is one user's message. What a text model can't read becomes a note in its place. Throws `InvalidRequestError` where that
- * is in the newest message of the user's, unless it is to be noted there too.
+ * Decodes `input`; a string is one user message. A note replaces each part that a text model can't read. Throws `InvalidRequestError`
+ * for such a part in the newest user message, unless `unreadable` is `noted`.
  */
 export function decodeInput(
   input: string | readonly WireItem[],
@@ -36,16 +36,16 @@ export function decodeInput(
   return input.map((item, index) => decodeItem(item, `${param}[${index}]`, index === newest ? unreadable : "noted"));
 }
 
-/** An item that was kept, as JSON. */
+/** Parses a stored item. */
 export function parseKeptItem(body: string): Item {
   const item = decodeItem(parseWire(wireItem, readOwnJson(body)), "item", "noted");
   if (item.type === "item_reference") {
-    throw new Error("a reference was kept in place of what it refers to");
+    throw new Error("a reference was stored instead of its item");
   }
   return item;
 }
 
-/** An item as it is kept, as JSON. */
+/** Formats an item as JSON to store. */
 export function formatItem(item: Item): string {
   return JSON.stringify(item.type === "other" ? { ...item.fields, id: item.id } : item);
 }
@@ -78,7 +78,7 @@ function decodeItem(wire: WireItem, param: string, unreadable: Unreadable): Item
         output: decodeOutput(wire.output, `${param}.output`),
       };
     case "reasoning":
-      // What another server encrypted can't be read here: it is kept without its text.
+      // Encrypted content from another server is unreadable here, so it is dropped.
       return {
         id: wire.id ?? newId("rs"),
         type: wire.type,
@@ -111,7 +111,7 @@ function decodeOutput(output: WireOutput, param: string): string | InputText[] {
   return isSet(output) ? JSON.stringify(output) : "";
 }
 
-/** Where parts stand, and what becomes of those that can't be read. */
+/** The path of some parts, and how to treat unreadable ones. */
 type Place = { readonly param: string; readonly unreadable: Unreadable };
 
 function decodeParts<T>(
@@ -127,7 +127,7 @@ function decodeParts<T>(
 function toInputText(part: WirePart, place: Place): InputText {
   if (part.type === "refusal" && place.unreadable === "refused") {
     throw new InvalidRequestError(
-      `Invalid value: 'refusal'. Only an assistant's message can hold a refusal, and '${place.param}' is in another item.`,
+      `Invalid value: 'refusal'. Only an assistant message can hold a refusal, and '${place.param}' is in another item.`,
       `${place.param}.type`,
       "invalid_value",
     );
@@ -151,7 +151,7 @@ function readText(part: WirePart, { param, unreadable }: Place): string {
       if (unreadable === "refused") throw refuseUnreadable(part.kind, param);
       return noteOmitted(part.kind, part.fields.filename);
     default:
-      // A lone surrogate has no UTF-8 form; the tokenizer would see something else than what is counted here.
+      // A lone surrogate has no UTF-8 form: the tokenizer would see a different text.
       return part.text.toWellFormed();
   }
 }

@@ -17,32 +17,32 @@ import type { ResponseSettings } from "./response.ts";
 import { responsesRequestSchema, type WireResponsesRequest } from "./schema.ts";
 import { decodeTools, showTool, showToolChoice, showTools } from "./tools.ts";
 
-/** A request for a response, understood. What it refers to is still to be looked up. */
+/** A decoded request for a response. Its references are not looked up yet. */
 export type ResponsesRequest = Understood & {
-  /** The model as the client named it: an id or an alias; undefined where it named none. */
+  /** The model's id or alias from the request; undefined if it names none. */
   readonly model: string | undefined;
   readonly stream: boolean;
   readonly store: boolean;
   readonly background: boolean;
-  /** Whether an answer is wanted, rather than only something to go on from. */
+  /** Whether to generate an answer. If not, the response is only there to be continued. */
   readonly generate: boolean;
-  /** Whether the oldest items may be left out where all don't fit. */
+  /** Whether the oldest items may be dropped to fit the context. */
   readonly mayTruncate: boolean;
   readonly instructions: string | undefined;
   readonly previousResponseId: string | undefined;
   readonly conversationId: string | undefined;
   readonly input: readonly (Item | ItemReference)[];
-  /** More variables for the model's template. */
+  /** Extra variables for the model's chat template. */
   readonly templateArguments: Readonly<Record<string, unknown>> | undefined;
-  /** What is asked for, without defaults; the prompt is made of `input` and of what it goes on from. */
+  /** The wish, without defaults. The prompt is built later from `input` and the conversation that it continues. */
   readonly wish: Unprompted;
-  /** Undefined is as good as `auto`. */
+  /** Undefined means `auto`. */
   readonly serviceTier: ServiceTier | undefined;
-  /** What the response repeats of the request, as far as it isn't in the wish. */
+  /** The settings that the response repeats and that are not in the wish. */
   readonly settings: OwnSettings;
 };
 
-/** Settings that a preset may say something of. */
+/** Settings that a preset may set. */
 type WishedSettings =
   | "frequency_penalty"
   | "max_output_tokens"
@@ -53,13 +53,12 @@ type WishedSettings =
   | "top_p";
 
 type OwnSettings = Omit<ResponseSettings, WishedSettings | "tools"> & {
-  /** Undefined where the request offers none. */
+  /** Undefined if the request offers none. */
   readonly tools: ResponseSettings["tools"] | undefined;
 };
 
 /**
- * Understands the body of `POST /v1/responses`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that this
- * server can't honour.
+ * Decodes the body of `POST /v1/responses`. Throws `InvalidRequestError` for the first field that is invalid or can't be honoured.
  */
 export function decodeResponsesRequest(body: unknown): ResponsesRequest {
   const wire = parseBody("responses", responsesRequestSchema, body);
@@ -103,7 +102,7 @@ export function decodeResponsesRequest(body: unknown): ResponsesRequest {
   };
 }
 
-/** Tools that come with the input, which is how Codex offers them to some models. */
+/** Tools inside the input. Codex offers tools to some models this way. */
 function addedTools(input: WireResponsesRequest["input"]): readonly unknown[] {
   const items = Array.isArray(input) ? input : [];
   return items.flatMap((item) => {
@@ -112,7 +111,7 @@ function addedTools(input: WireResponsesRequest["input"]): readonly unknown[] {
   });
 }
 
-/** Fields that are fine alone and wrong together. */
+/** Refuses fields that are valid alone but not together. */
 function refuseCombinations(wire: WireResponsesRequest): void {
   if (isSet(wire.previous_response_id) && isSet(wire.conversation)) {
     throw new InvalidRequestError(
@@ -123,7 +122,7 @@ function refuseCombinations(wire: WireResponsesRequest): void {
   }
   if (wire.background === true && wire.store === false) {
     throw new InvalidRequestError(
-      "A background response is fetched from where it is stored. Leave 'store' out, or set it to true.",
+      "A background response must be stored so that it can be fetched later. Leave 'store' out, or set it to true.",
       "store",
       "invalid_parameter_combination",
     );
@@ -174,7 +173,7 @@ function decodeSettings(
   };
 }
 
-/** What a response repeats of its request, with what its preset added, and defaults filled in. */
+/** The settings that a response repeats, with the preset's settings and defaults. */
 export function showSettings({ settings, wish: own }: ResponsesRequest, wish: Unprompted): ResponseSettings {
   const ofPreset = own.output === undefined && wish.output?.type === "schema" ? wish.output : undefined;
   const { sampling, toolChoice = { mode: "auto" }, parallelCalls = true } = wish;
@@ -198,12 +197,12 @@ export function showSettings({ settings, wish: own }: ResponsesRequest, wish: Un
   };
 }
 
-/** As OpenAI's API describes it; other words for it are taken, and not repeated. */
+/** Only OpenAI's documented values are repeated. Others are accepted, but not shown. */
 function showRetention(asked: string | null | undefined): ResponseSettings["prompt_cache_retention"] {
   return asked === "in_memory" || asked === "24h" ? asked : null;
 }
 
-/** The preset that was asked for, its variables as texts: what OpenAI's API describes has room for no other values. */
+/** The requested preset, with its variables as strings: OpenAI's API allows no other values. */
 function showPrompt(wire: WireResponsesRequest): ResponseSettings["prompt"] {
   const { prompt } = decodePresetFields(wire, true);
   if (prompt === undefined) return null;

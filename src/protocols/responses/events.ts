@@ -2,14 +2,14 @@ import type { encodeLogprobs } from "../chat/encode-logprobs.ts";
 import type { FunctionCall, OutputItem, OutputMessage, Reasoning } from "./items.ts";
 import type { WireResponse } from "./response.ts";
 
-/** A token, its bytes and its log-probability, and the most likely in its place: as in chat completions. */
+/** A token's log-probability and alternatives, in the form of chat completions. */
 export type WireLogprob = ReturnType<typeof encodeLogprobs>["content"][number];
 
 type Part = OutputMessage["content"][number] | Reasoning["content"][number];
 type Place = { readonly item_id: string; readonly output_index: number };
 type PartPlace = Place & { readonly content_index: number };
 
-/** What happens to a response, as its stream tells it, but for the number of each event in the sequence. */
+/** An event in a response's stream, without its sequence number. */
 export type ResponseEvent =
   | {
       readonly type:
@@ -51,7 +51,7 @@ export type ResponseEvent =
   | ({ readonly type: "response.custom_tool_call_input.done"; readonly input: string } & Place)
   | { readonly type: "error"; readonly code: string | null; readonly message: string; readonly param: string | null };
 
-/** Writes events as the frames of a server-sent event stream, one each, numbered from 0 in the order of the calls. */
+/** Creates a function that formats each event as a server-sent event, numbered from 0 in the order of the calls. */
 export function createFrameWriter(): (event: ResponseEvent) => string {
   let sequenceNumber = 0;
   return ({ type, ...fields }) => {

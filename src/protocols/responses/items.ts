@@ -2,7 +2,7 @@ import { z } from "zod";
 import { listOf, string } from "../fields.ts";
 import { orOther, otherType } from "../other-type.ts";
 
-/** Bounds on counts. The text itself is bounded by the size of the request's body. */
+/** Limits on counts. The limit on the body's size also limits the text. */
 const MAX_ITEMS = 4_096;
 const MAX_PARTS = 1_024;
 const MAX_ID_LENGTH = 256;
@@ -14,11 +14,11 @@ const status = z.enum(["in_progress", "completed", "incomplete"]).nullish();
 
 const other = otherType(z.looseObject({ id: id.nullish() }));
 
-/** What a message can be made of. */
+/** A part of a message. */
 const knownPart = z.discriminatedUnion("type", [
   z.object({ type: z.literal("input_text"), text }),
   z.object({ type: z.literal("output_text"), text, logprobs: z.array(z.unknown()).nullish() }),
-  // Chat completions' and Codex's names for the same.
+  // The names in chat completions and Codex.
   z.object({ type: z.literal("text"), text }),
   z.object({ type: z.literal("summary_text"), text }),
   z.object({ type: z.literal("refusal"), refusal: text }),
@@ -29,7 +29,7 @@ const part = z.preprocess((value) => orOther(value, KNOWN_PARTS), knownPart);
 
 const content = z.union([text, listOf(part, 0, MAX_PARTS)], { error: "a string or array of objects" });
 
-/** What a tool gave: a text, parts, or whatever a client makes of its result. */
+/** A tool's output: a text, parts, or any object that the client sends. */
 const output = z.union([content, z.looseObject({})], { error: "a string or array of objects" }).nullish();
 
 const thought = z.object({ text }, { error: "an object" });
@@ -63,7 +63,7 @@ const item = z.discriminatedUnion("type", [
 ]);
 const KNOWN_ITEMS = item.options.map(({ shape }) => shape.type.value);
 
-/** One item of `input`. A message may leave its type out, and so may a reference. */
+/** One item of `input`. The type of messages and references may be omitted. */
 export const wireItem = z.preprocess((value) => {
   if (typeof value !== "object" || value === null || !("type" in value ? value.type === null : true)) {
     return orOther(value, KNOWN_ITEMS);
@@ -74,7 +74,7 @@ export const wireItem = z.preprocess((value) => {
 /** A list of items, such as `input`. */
 export const wireItems = listOf(wireItem, 0, MAX_ITEMS);
 
-/** The same, with something in it. */
+/** A list of at least one item. */
 export const someWireItems = listOf(wireItem, 1, MAX_ITEMS);
 
 export type WireItem = z.infer<typeof item>;
@@ -115,7 +115,7 @@ export type FunctionCall = {
   readonly namespace?: string;
   readonly arguments: string;
 };
-/** A call whose input is a text. */
+/** A call of a custom tool, whose input is a text. */
 export type CustomCall = {
   readonly id: string;
   readonly type: "custom_tool_call";
@@ -140,21 +140,21 @@ export type Reasoning = {
   readonly content: readonly { readonly type: "reasoning_text"; readonly text: string }[];
 };
 
-/** What stands for a part of a conversation that was compacted: a summary, which only the server that wrote it can read. */
+/** Replaces a compacted part of a conversation. Only the server that wrote the summary can read it. */
 export type Compaction = { readonly id: string; readonly type: "compaction"; readonly encrypted_content: string };
 
-/** What a model makes. */
+/** An item that a model generates. */
 export type OutputItem = OutputMessage | FunctionCall | CustomCall | Reasoning;
-/** What another server or another client made, such as a `web_search_call`. It is kept as it came. */
+/** An item of another type, such as a `web_search_call` from another server. Kept unchanged. */
 export type OtherItem = {
   readonly id: string;
   readonly type: "other";
   readonly kind: string;
   readonly fields: Readonly<Record<string, unknown>>;
 };
-/** A piece of a conversation, in the form in which it is kept and shown. */
+/** An item of a conversation, as it is stored and shown. */
 export type Item = ReadableItem | Compaction;
-/** A piece of a conversation that can be put before a model. */
+/** An item that a model can read. */
 export type ReadableItem = InputMessage | CallOutput | OutputItem | OtherItem;
-/** A piece that is to be looked up. */
+/** A reference to a stored item. */
 export type ItemReference = { readonly type: "item_reference"; readonly id: string };

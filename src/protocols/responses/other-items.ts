@@ -1,9 +1,9 @@
 import { noteOmitted } from "../unreadable.ts";
 import type { OtherItem } from "./items.ts";
 
-/** What an item that another server or client made says to the model. */
+/** The meaning of an item of another type, for the model. */
 export type Told =
-  /** A call; `output` where its result is in the same item. */
+  /** A call. `output` is set if the item includes its result. */
   | {
       readonly type: "call";
       readonly id: string;
@@ -15,7 +15,7 @@ export type Told =
   | { readonly type: "note"; readonly text: string }
   | { readonly type: "nothing" };
 
-/** What only its own server makes use of. */
+/** Types that mean nothing to the model. */
 const SILENT: readonly string[] = [
   "additional_tools",
   "mcp_list_tools",
@@ -24,15 +24,15 @@ const SILENT: readonly string[] = [
   "ghost_snapshot",
 ];
 
-/** Where the kinds of call have what they were called with, and what came of it. */
+/** The fields that hold the arguments and the results of calls, by priority. */
 const ARGUMENTS = ["action", "actions", "operation", "arguments", "code", "queries"] as const;
 const RESULTS = ["output", "outputs", "results", "result", "error"] as const;
 
 const MAX_NOTE_LENGTH = 2_000;
-/** Longer texts without a space are no words. */
+/** A longer text without white space is taken for binary data. */
 const MAX_WORD_LENGTH = 4_096;
 
-/** Puts an item into words: `local_shell_call` and the like as calls of a tool of that name, other kinds as notes. */
+/** Translates an item: types such as `local_shell_call` to calls of a tool with that name, others to notes. */
 export function tellOther({ id, kind, fields }: OtherItem): Told {
   if (SILENT.includes(kind)) return { type: "nothing" };
   const callId = typeof fields.call_id === "string" ? fields.call_id : id;
@@ -52,7 +52,7 @@ export function tellOther({ id, kind, fields }: OtherItem): Told {
   return { type: "note", text: noteOf(kind, JSON.stringify(rest)) };
 }
 
-/** A call that has no result, or a result that has no call, in words. */
+/** A note for a call without a result, or a result without a call. */
 export function noteOf(name: string, text: string): string {
   return `[${name}: ${text.slice(0, MAX_NOTE_LENGTH)}]`.toWellFormed();
 }
@@ -78,7 +78,7 @@ function textOf(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** Whether it is no data in base64. */
+/** Whether a string is text rather than base64 data. */
 function isText(text: string): boolean {
   return !text.startsWith("data:") && (text.length < MAX_WORD_LENGTH || /\s/.test(text.slice(0, MAX_WORD_LENGTH)));
 }

@@ -7,7 +7,7 @@ import { newId } from "./ids.ts";
 import type { OutputItem } from "./items.ts";
 import type { ShownChoice, ShownTool } from "./tools.ts";
 
-/** What a response repeats of its request, defaults filled in. */
+/** The request's settings, with defaults, as its response repeats them. */
 export type ResponseSettings = {
   readonly background: boolean;
   readonly conversation: { readonly id: string } | null;
@@ -54,7 +54,7 @@ export type ResponseUsage = {
   readonly total_tokens: number;
 };
 
-/** OpenAI's `usage` of responses. Nothing is written to a cache that is paid for. */
+/** OpenAI's `usage` of responses. Cache writes are free here, so none are counted. */
 export function encodeResponseUsage({ prompt, cached, completion, reasoning }: TokenCounts): ResponseUsage {
   return {
     input_tokens: prompt,
@@ -65,7 +65,7 @@ export function encodeResponseUsage({ prompt, cached, completion, reasoning }: T
   };
 }
 
-/** What of a response stays the same from its first event to its last. */
+/** The parts of a response that never change. */
 export type ResponseHead = {
   readonly id: string;
   readonly createdMs: number;
@@ -73,11 +73,11 @@ export type ResponseHead = {
   readonly model: string;
   readonly settings: ResponseSettings;
   readonly serviceTier: UsedTier;
-  /** What the tools are for the client, by the names that the model knows. */
+  /** The client's names and types of the tools, by the model's names. */
   readonly toolLabels: ToolOffer["labels"];
 };
 
-/** What of a response changes while it runs. */
+/** The parts of a response that change while it runs. */
 export type ResponseProgress = {
   readonly status: ResponseStatus;
   readonly completedMs: number | null;
@@ -87,7 +87,7 @@ export type ResponseProgress = {
   readonly usage: ResponseUsage | null;
 };
 
-/** A response that begins now, with an id of its own. */
+/** Creates the head of a new response, with a new id. */
 export function newResponse(
   model: string,
   settings: ResponseSettings,
@@ -98,7 +98,7 @@ export function newResponse(
   return { id: newId("resp"), createdMs: nowMs, model, settings, serviceTier: encodeServiceTier(priority), toolLabels };
 }
 
-/** OpenAI's `response` object. */
+/** Encodes OpenAI's `response` object. */
 export function encodeResponse(head: ResponseHead, progress: ResponseProgress) {
   return {
     id: head.id,

@@ -19,8 +19,8 @@ const MAX_ID_LENGTH = 256;
 const id = string(MAX_ID_LENGTH).min(1);
 
 /**
- * What more a response can be asked to hold. Only log-probabilities change anything: the others belong to tools and inputs that don't
- * exist here, so there is never any of them to leave out, and reasoning is given in plain text.
+ * Extra content for a response. Only log-probabilities have an effect: the others belong to tools and inputs that don't exist here, and
+ * reasoning is always plain text.
  */
 const includable = z.enum([
   "message.output_text.logprobs",
@@ -33,38 +33,38 @@ const includable = z.enum([
   "code_interpreter_call.outputs",
 ]);
 
-/** What a prompt is made of. `null` is as good as absent. */
+/** The fields that make up the prompt. `null` counts as absent. */
 const promptFields = {
   model: modelName(MAX_MODEL_LENGTH),
   input: z
     .union([z.string({ error: "a string" }), wireItems], { error: "a string or array of objects" })
     .nullish()
     .describe(
-      "A text of the user's, or items: messages, calls, their results, reasoning, compactions, references to items that are kept.",
+      "A user message as a string, or items: messages, calls, their outputs, reasoning, compactions, references to stored items.",
     ),
-  instructions: z.string({ error: "a string" }).nullish().describe("The system's message, for this request only."),
-  previous_response_id: id.nullish().describe("The stored response that this one goes on from."),
+  instructions: z.string({ error: "a string" }).nullish().describe("The system message, for this request only."),
+  previous_response_id: id.nullish().describe("The id of the stored response to continue."),
   conversation: z
     .union([id, z.object({ id })], { error: "a string or object" })
     .nullish()
-    .describe("The conversation that this response goes on from and is added to."),
+    .describe("The conversation to continue. The input and the output are added to it."),
   reasoning: z
     .object(
       {
         effort: z
           .enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"])
           .nullish()
-          .describe("How much to think, told to the model's template."),
+          .describe("How much to think; passed to the model's chat template."),
         summary: z
           .enum(["auto", "concise", "detailed"])
           .nullish()
-          .describe("Changes nothing: reasoning is given in full and never summarized."),
+          .describe("Has no effect: reasoning is shown in full and never summarized."),
         generate_summary: z.enum(["auto", "concise", "detailed"]).nullish().describe("The older name of `summary`."),
       },
       { error: "an object" },
     )
     .nullish()
-    .describe("How the model thinks, where it does."),
+    .describe("Settings for models that reason."),
   text: z
     .object(
       {
@@ -72,93 +72,93 @@ const promptFields = {
         verbosity: z
           .enum(["low", "medium", "high"])
           .nullish()
-          .describe("Changes nothing: open models have no word for it."),
+          .describe("Has no effect: open models have no such setting."),
       },
       { error: "an object" },
     )
     .nullish()
-    .describe("What the text has to be."),
+    .describe("The format of the text."),
   truncation: z
     .enum(["auto", "disabled"])
     .nullish()
-    .describe("`auto` leaves out the oldest items where all don't fit into the context."),
+    .describe("`auto` drops the oldest items if not all fit into the context."),
   prompt: promptField,
   variables: variablesField,
   ...toolFields,
 };
 
 /**
- * The fields of `POST /v1/responses` that mean something here, with OpenAI's ranges; unknown ones are ignored. What else is known is in
- * `words/`. Defaults are set in `decode.ts`.
+ * The supported fields of `POST /v1/responses`, with OpenAI's ranges. Unknown fields are ignored. Other known fields are in `words/`,
+ * defaults in `decode.ts`.
  */
 export const responsesRequestSchema = z.object(
   withAliases("responses", {
     ...promptFields,
     max_output_tokens: maxTokensField.describe(
-      "How many tokens the answer has at most, reasoning included; until the context is full where it is left out or -1.",
+      "The maximum number of tokens in the answer, reasoning included. By default or with -1, as many as fit the context.",
     ),
-    // OpenAI's bound on calls of built-in tools. There are none here, so it is kept whatever it is.
+    // OpenAI's limit on calls of built-in tools. There are none here, so it is only stored.
     max_tool_calls: integer(1, Number.MAX_SAFE_INTEGER)
       .nullish()
-      .describe("Bounds calls of built-in tools, of which there are none; kept with the response."),
+      .describe("A limit on calls of built-in tools. There are none, so it is only stored with the response."),
     top_logprobs: integer(0, 20)
       .nullish()
-      .describe("Of how many of the most likely tokens in each place the log-probabilities come."),
+      .describe("The number of most likely tokens to return log-probabilities for at each position."),
     include: z
       .array(includable, { error: "an array of strings" })
       .max(64)
       .nullish()
-      .describe("What more the answer holds; only the log-probabilities of its text are to be had."),
-    stream: boolean().nullish().describe("Whether the response comes as typed server-sent events."),
+      .describe("Extra content for the answer; only the log-probabilities of its text are supported."),
+    stream: boolean().nullish().describe("Whether to stream the response as typed server-sent events."),
     stream_options: z
       .object(
         { include_obfuscation: boolean().nullish().describe("Changes nothing: streams are not padded.") },
         { error: "an object" },
       )
       .nullish()
-      .describe("How a stream comes; only with `stream`."),
-    store: boolean().nullish().describe("Whether the response is kept, which it is where this is left out."),
-    background: boolean().nullish().describe("Answers at once, and goes on without the client; needs `store`."),
+      .describe("Options for streams; only with `stream`."),
+    store: boolean().nullish().describe("Whether to store the response; true by default."),
+    background: boolean()
+      .nullish()
+      .describe("Whether to answer at once and generate in the background; needs `store`."),
     generate: boolean()
       .nullish()
-      .describe("`false` answers nothing: its response has no output, and is there to go on from."),
-    metadata: metadata.nullish().describe("Up to 16 pairs of texts that are kept with the response."),
+      .describe("`false` generates nothing. The response has no output, but can be continued."),
+    metadata: metadata.nullish().describe("Up to 16 key-value pairs, stored with the response."),
     service_tier: serviceTier
       .nullish()
-      .describe("Whose turn comes first: `priority`, `default` or `flex`; the answer says which it was."),
+      .describe("The priority in the queue: `priority`, `default` or `flex`. The answer says which was used."),
 
-    // `temperature` and `top_p`, and beyond OpenAI's what chat completions and the servers beside this one have.
+    // `temperature` and `top_p` are OpenAI's; the others are from chat completions and other servers.
     ...samplingFields,
     ...neighbourFormatFields,
     chat_template_kwargs: templateFields.chat_template_kwargs,
     enable_thinking: templateFields.enable_thinking,
 
-    // Hints that change no answer.
-    user: string(MAX_HINT_LENGTH).nullish().describe("Whose request it is, in the client's words; changes nothing."),
-    safety_identifier: string(MAX_HINT_LENGTH)
-      .nullish()
-      .describe("Whose request it is, in the client's words; changes nothing."),
+    // Hints without an effect on the answer.
+    user: string(MAX_HINT_LENGTH).nullish().describe("The client's name for the end user. Has no effect."),
+    safety_identifier: string(MAX_HINT_LENGTH).nullish().describe("The client's name for the end user. Has no effect."),
     prompt_cache_key: string(MAX_HINT_LENGTH)
       .nullish()
-      .describe("Changes nothing: the prefixes of all prompts are kept."),
+      .describe("Has no effect: the prefixes of all prompts are cached."),
     prompt_cache_retention: string(MAX_HINT_LENGTH)
       .nullish()
-      .describe("Changes nothing: the prefixes of all prompts are kept."),
+      .describe("Has no effect: the prefixes of all prompts are cached."),
   }),
   { error: "an object" },
 );
 
-/** The fields of `POST /v1/responses/compact`, in the same way. */
+/** The supported fields of `POST /v1/responses/compact`. */
 export const compactRequestSchema = z.object(
   {
     model: promptFields.model,
     input: promptFields.input,
     instructions: promptFields.instructions,
     previous_response_id: promptFields.previous_response_id,
-    service_tier: serviceTier.nullish().describe("Whose turn comes first: `priority`, `default` or `flex`."),
+    service_tier: serviceTier.nullish().describe("The priority in the queue: `priority`, `default` or `flex`."),
     prompt_cache_key: string(MAX_HINT_LENGTH)
       .nullish()
-      .describe("Changes nothing: the prefixes of all prompts are kept."),
+      .describe("Has no effect: the prefixes of all prompts are cached."),
   },
   { error: "an object" },
 );

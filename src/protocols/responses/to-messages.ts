@@ -8,8 +8,8 @@ import { noteOf, type Told, tellOther } from "./other-items.ts";
 type Turn = { content: string; toolCalls: ToolCall[]; reasoning: string };
 
 /**
- * The conversation as the engine takes it: the instructions first, as the system's, and what the model thought, said and called in one
- * turn as one message. Throws `InvalidRequestError` where a call has no result, or a result no call.
+ * Converts a conversation to the engine's messages: the instructions come first as the system message, and the reasoning, text and
+ * calls of one turn become one message. Throws `InvalidRequestError` for a call without a result or a result without a call.
  */
 export function toMessages(instructions: string | undefined, items: readonly ReadableItem[]): Message[] {
   checkCalls(items);
@@ -32,7 +32,7 @@ export function toMessages(instructions: string | undefined, items: readonly Rea
       turn = undefined;
     }
   }
-  /** The turn that is being put together, or a new one where `isOver` says so of the last. */
+  /** Returns the current turn, or a new one if there is none or `isOver` holds for it. */
   function currentTurn(isOver: (turn: Turn) => boolean): Turn {
     if (turn !== undefined && isOver(turn)) {
       endTurn();
@@ -55,7 +55,7 @@ export function toMessages(instructions: string | undefined, items: readonly Rea
     current.content = current.content === "" ? text : `${current.content}\n${text}`;
   }
 
-  /** What nobody here made has no rules to be refused by: calls that pair are calls, all else is a note. */
+  /** Never refuses items of other types: calls with a result become calls, anything else becomes a note. */
   function tell(one: Told): void {
     switch (one.type) {
       case "call":
@@ -118,7 +118,7 @@ function joinTexts(content: string | readonly InputText[]): string {
   return (typeof content === "string" ? content : content.map(({ text }) => text).join("\n")).toWellFormed();
 }
 
-/** Templates pair calls and results by their order, so a stray one would shift all that follow. */
+/** Templates match calls and results by their order, so a stray one would shift all that follow. */
 function checkCalls(items: readonly ReadableItem[]): void {
   const calls = callIdsOf(items);
   const results = new Set(items.flatMap((item) => (isResult(item) ? [item.call_id] : [])));
@@ -145,8 +145,8 @@ function isResult(item: ReadableItem): item is CallOutput {
 }
 
 /**
- * `items` without the oldest ones, which hold at least `share` of the text, and without the results whose calls are gone. The newest item
- * stays. Undefined where nothing more can go.
+ * Drops the oldest items, at least `share` of the text, and the results of dropped calls. Keeps the newest item. Undefined if nothing
+ * more can be dropped.
  */
 export function dropOldest(items: readonly ReadableItem[], share: number): readonly ReadableItem[] | undefined {
   if (items.length < 2) {

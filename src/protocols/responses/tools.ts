@@ -8,7 +8,7 @@ import { customDefinition, decodeToolEntries, functionDefinition, locate } from 
 import { MAX_TOOLS, toolName } from "../tools/names.ts";
 import { type OfferWords, type SaidTools, sayTools } from "../tools/offer.ts";
 
-/** What a tool looks like, for the API's description; each is read by itself, so that one that can't exist here is left out alone. */
+/** Describes a tool in the API description. Each tool is validated separately, so that only unsupported ones are dropped. */
 const plainTool = z.union([
   functionDefinition.extend({ type: z.literal("function") }),
   customDefinition.extend({ type: z.literal("custom") }),
@@ -19,17 +19,17 @@ const tool = z.union([
   z.looseObject({ type: z.string() }),
 ]);
 
-/** The fields of a request that say what may be called. */
+/** The request fields about tools. */
 export const toolFields = {
   tools: z
     .array(readLater(tool), { error: "an array of objects" })
     .max(MAX_TOOLS)
     .nullish()
     .describe(
-      "Functions, custom tools and namespaces of them that the model may ask the client to call; tools of other types are left out, and `sluice-tools-dropped` names them.",
+      "Functions, custom tools and namespaces of them that the model may ask the client to call. Tools of other types are dropped and named in `sluice-tools-dropped`.",
     ),
-  tool_choice: toolChoice.nullish().describe("Whether it may, must or must not call, or which of them."),
-  parallel_tool_calls: boolean().nullish().describe("Whether one answer may make several calls."),
+  tool_choice: toolChoice.nullish().describe("Whether the model may, must or must not call tools, or which ones."),
+  parallel_tool_calls: boolean().nullish().describe("Whether one answer may contain several calls."),
 };
 
 const toolsSchema = z.object(toolFields);
@@ -49,9 +49,9 @@ const WORDS: OfferWords = {
 };
 
 /**
- * What is said of tools. Throws `InvalidRequestError` for what is malformed.
+ * Decodes the fields about tools. Throws `InvalidRequestError` for malformed fields.
  *
- * @param offered what the request offers, undefined for nothing
+ * @param offered the tools that the request offers; undefined if it offers none
  */
 export function decodeTools(
   { tool_choice, parallel_tool_calls }: WireTools,
@@ -108,7 +108,7 @@ export function showTool({ name, description, parameters, strict }: Tool): Shown
   };
 }
 
-/** The tools that the model was offered, as a response shows them. They were understood before. */
+/** The offered tools as a response shows them. They are already validated. */
 export function showTools(tools: readonly unknown[]): ShownTool[] {
   return tools.flatMap((one) => {
     const wire = typed.parse(one);
@@ -154,7 +154,7 @@ export type ShownChoice =
       readonly tools: { readonly type: string; readonly name?: string }[];
     };
 
-/** The choice as a response shows it. */
+/** The tool choice as a response shows it. */
 export function showToolChoice(choice: ToolChoice): ShownChoice {
   if (!("named" in choice)) return choice.mode;
   const tools = choice.named.map(({ type, name }) => ({ type, ...(name !== undefined && { name }) }));

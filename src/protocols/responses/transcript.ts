@@ -4,8 +4,7 @@ import { type Told, tellOther } from "./other-items.ts";
 const SPEAKERS = { user: "User", system: "System", developer: "System" } as const;
 
 /**
- * A conversation as a text to be read: who said what, what was called and what came of it. Thoughts are left out: what they led to is
- * there.
+ * Writes a conversation as text: the messages, the calls and their results. Leaves out the reasoning.
  */
 export function toTranscript(items: readonly ReadableItem[]): string {
   const names = new Map(
@@ -51,7 +50,7 @@ function transcribe(told: Told): string {
   }
 }
 
-/** What a model is asked for a summary of a piece of a conversation. `soFar` is the summary of what came before it, or nothing. */
+/** The prompt for a summary of a part of a conversation. `soFar` is the summary of the earlier parts, or empty. */
 export function askForSummary(soFar: string, transcript: string): string {
   const before =
     soFar === ""

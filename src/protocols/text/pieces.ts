@@ -1,9 +1,9 @@
 import type { Piece } from "../../generation/model.ts";
 
-/** llama-server's form of a token with what it is made of. */
+/** A token with its text or bytes, in llama-server's form. */
 export type WirePiece = { readonly id: number; readonly piece: Piece };
 
-/** Tokens with what each is made of; `pieces` has an entry for each of `tokens`. */
+/** Encodes tokens with their pieces. `pieces` has one entry per token. */
 export function encodePieces(tokens: readonly number[], pieces: readonly Piece[]): readonly WirePiece[] {
   return tokens.map((id, index) => ({ id, piece: pieces[index] ?? "" }));
 }

@@ -3,27 +3,27 @@ import { boolean, string } from "../fields.ts";
 import { tokenIds } from "../token-ids.ts";
 
 const MAX_MODEL_LENGTH = 1_024;
-/** A fifth of a second's work, and an answer of some megabytes. */
+/** Takes about 200 ms, and the answer has some megabytes. */
 const MAX_CONTENT_LENGTH = 2 ** 18;
 
 const model = string(MAX_MODEL_LENGTH)
   .nullish()
-  .describe("The model's id or one of its aliases; the first model where it is left out.");
+  .describe("The model's id or one of its aliases; the first model by default.");
 
-/** llama-server's `POST /tokenize`, with the model that is meant beside it. */
+/** llama-server's `POST /tokenize`, and the model to use. */
 export const tokenizeSchema = z.object(
   {
     model,
-    content: string(MAX_CONTENT_LENGTH).describe("The text to take apart."),
+    content: string(MAX_CONTENT_LENGTH).describe("The text to tokenize."),
     add_special: boolean()
       .nullish()
-      .describe("Whether the tokens that the vocabulary puts around a text are added; not, where it is left out."),
+      .describe("Whether to add the tokens that the vocabulary puts around a text; false by default."),
     parse_special: boolean()
       .nullish()
-      .describe("Whether the spellings of control tokens become control tokens; they do, where it is left out."),
+      .describe("Whether text that spells a control token becomes that token; true by default."),
     with_pieces: boolean()
       .nullish()
-      .describe("Whether each token comes with its text, or its bytes where it is no text."),
+      .describe("Whether to return each token's text, or its bytes if it isn't valid text."),
   },
   { error: "an object" },
 );
@@ -34,5 +34,5 @@ export const detokenizeSchema = z.object(
   { error: "an object" },
 );
 
-/** What tells whose template `POST /apply-template` is to apply; the rest is a chat completion's. */
+/** The model whose template `POST /apply-template` applies. The other fields are a chat completion's. */
 export const templateModelSchema = z.object({ model }, { error: "an object" });

@@ -78,13 +78,13 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
     },
     "messages[2].content[0]",
     "unsupported_value",
-    "There is no image input here: the model reads text only. Remove 'messages[2].content[0]', or send what it says as text.",
+    "There is no image input here: the model reads text only. Remove 'messages[2].content[0]', or send its content as text.",
   ],
   [
     { messages: [{ role: "user", content: [{ type: "refusal", refusal: "No" }] }] },
     "messages[0].content[0].type",
     "invalid_value",
-    "Invalid value: 'refusal'. Only an assistant's message can hold a refusal, and 'messages[0].content[0]' is in a message of the role 'user'.",
+    "Invalid value: 'refusal'. Only an assistant message can hold a refusal, and 'messages[0].content[0]' is in a message with the role 'user'.",
   ],
   [
     { messages: [{ role: "assistant", content: null, tool_calls: [{ id: "1" }] }] },

@@ -57,7 +57,7 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
     { max_tokens: 1, max_completion_tokens: 2 },
     "max_tokens",
     "invalid_parameter_combination",
-    "Setting 'max_tokens' and 'max_completion_tokens' to different values is not supported.",
+    "Setting 'max_tokens' and 'max_completion_tokens' to different values is not supported. Send only 'max_completion_tokens'.",
   ],
   [
     { presence_penalty: 2.5 },

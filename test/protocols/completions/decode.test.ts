@@ -206,7 +206,7 @@ describe("a completion request that is wrong", () => {
     ],
     [{ best_of: 2, stream: true }, "best_of", "invalid_parameter_combination", "Results can't be streamed"],
     [{ grammar: 'root ::= "a"', regex: "a" }, "regex", "invalid_parameter_combination", "at the same time"],
-    [{ prompt: [1], suffix: "z" }, "suffix", "invalid_parameter_combination", "needs prompts of text"],
+    [{ prompt: [1], suffix: "z" }, "suffix", "invalid_parameter_combination", "needs text prompts"],
     [
       { prompt: Array(65).fill("a"), n: 2 },
       "prompt",

@@ -21,9 +21,9 @@ const CASES: readonly (readonly [EmbeddingRefusal, string, string, RegExp])[] = 
     { code: "too_many_dimensions", modelDimensions: 3 },
     "dimensions",
     "integer_above_max_value",
-    /vectors of 3 numbers/,
+    /vectors with 3 dimensions/,
   ],
-  [{ code: "not_a_reranker" }, "model", "unsupported_model", /`m` is no reranker.*pooling type "rank"/],
+  [{ code: "not_a_reranker" }, "model", "unsupported_model", /`m` is not a reranker.*pooling type "rank"/],
   [{ code: "only_a_reranker" }, "model", "unsupported_model", /\/v1\/rerank/],
 ];
 

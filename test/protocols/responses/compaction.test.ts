@@ -52,7 +52,7 @@ describe("a compacted conversation", () => {
     const items: Item[] = [{ id: "cmp_1", type: "compaction", encrypted_content: "gAAAAABo" }];
     const error = refusalOf(() => openCompactions(items, seal));
     expect(error).toMatchObject({ param: "input", code: "unsupported_value" });
-    expect(error.message).toMatch(/'cmp_1' can't be read here.*Send the conversation that it stands for/);
+    expect(error.message).toMatch(/'cmp_1' can't be read.*Send the original conversation/);
   });
 
   it("keeps what users said and the model was told, and not what it did", () => {
