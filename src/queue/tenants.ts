@@ -9,42 +9,32 @@ export type Tenants = {
   readonly count: number;
 };
 
-/** A tenant counts so long after its last request. */
+/** How long a tenant counts after its last request. */
 const TENANT_MS = 60_000;
-const TIDY_MS = 1_000;
+/** Of more tenants than this, those that hold nothing are forgotten earlier. */
 const MAX_TENANTS = 10_000;
 
 export function createTenants(): Tenants {
-  const tenants = new Map<string, { held: number; seenMs: number }>();
-  let nextTidyMs = 0;
+  /** The most recently seen last. */
+  const tenants = new Map<string, { readonly held: number; readonly seenMs: number }>();
 
-  function see(tenant: string, nowMs: number): { held: number } {
-    let seen = tenants.get(tenant);
-    if (seen === undefined) {
-      seen = { held: 0, seenMs: nowMs };
-      tenants.set(tenant, seen);
-    }
-    seen.seenMs = nowMs;
-    if (nowMs >= nextTidyMs || tenants.size > MAX_TENANTS) tidy(nowMs);
-    return seen;
+  function change(tenant: string, difference: number, nowMs: number): void {
+    const held = (tenants.get(tenant)?.held ?? 0) + difference;
+    tenants.delete(tenant);
+    forget(nowMs);
+    tenants.set(tenant, { held, seenMs: nowMs });
   }
 
-  /** Forgets the tenants that have not been seen for long; all that hold nothing, where there are too many. */
-  function tidy(nowMs: number): void {
-    nextTidyMs = nowMs + TIDY_MS;
-    const isCrowded = tenants.size > MAX_TENANTS;
+  function forget(nowMs: number): void {
     for (const [tenant, { held, seenMs }] of tenants) {
-      if (held === 0 && (isCrowded || seenMs <= nowMs - TENANT_MS)) tenants.delete(tenant);
+      if (seenMs > nowMs - TENANT_MS && tenants.size < MAX_TENANTS) return;
+      if (held === 0) tenants.delete(tenant);
     }
   }
 
   return {
-    see(tenant, nowMs) {
-      see(tenant, nowMs);
-    },
-    change(tenant, difference, nowMs) {
-      see(tenant, nowMs).held += difference;
-    },
+    see: (tenant, nowMs) => change(tenant, 0, nowMs),
+    change,
     heldBy: (tenant) => tenants.get(tenant)?.held ?? 0,
     get count() {
       return Math.max(1, tenants.size);

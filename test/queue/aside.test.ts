@@ -38,7 +38,7 @@ type Asked = {
 };
 
 /** A queue that has learnt its speeds and habits, before an engine that reads a prompt and speaks at a steady pace, and keeps what it sets aside. */
-function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
+function createBench({ slots = 2, contextTokens = 100_000, usualTokens = USUAL_TOKENS, warmUps = 30 } = {}) {
   const clock = createFakeClock();
   const pace = { tokenMs: TOKEN_MS };
   const queue = createModelQueue({ clock, slots, minSlots: 1, targetItlMs: 250, contextTokens: () => contextTokens });
@@ -108,9 +108,9 @@ function createBench({ slots = 2, contextTokens = 100_000 } = {}) {
   function runFor(ms: number): void {
     clock.advance(ms);
   }
-  for (let time = 0; time < 30; time++) {
-    for (let slot = 0; slot < slots; slot++) send({ tokens: USUAL_TOKENS });
-    runFor(2 * USUAL_MS);
+  for (let time = 0; time < warmUps; time++) {
+    for (let slot = 0; slot < slots; slot++) send({ tokens: usualTokens });
+    runFor(2 * (PREFILL_MS + usualTokens * TOKEN_MS));
   }
   return { clock, queue, pace, send, runFor };
 }
@@ -209,6 +209,37 @@ describe("requests that never end", () => {
       runFor(5_000);
       expect(short.endMs).toBeDefined();
     }
+  });
+
+  it("are left alone until they have taken four times what answers usually take", () => {
+    const { send, runFor } = createBench({ slots: 1, usualTokens: 200 });
+    const endless = send({ tokens: 1_000_000 });
+    send({ tokens: 3, maxTokens: 3 });
+    runFor(8_000);
+    expect(endless.pauses).toBe(0);
+    runFor(2_000);
+    expect(endless.pauses).toBe(1);
+  });
+
+  it("are not what the first answers after the start are taken for", () => {
+    const { send, runFor } = createBench({ slots: 1, warmUps: 0 });
+    const first = send({ tokens: 400 });
+    send({ tokens: 3, maxTokens: 3 });
+    runFor(10_000);
+    expect(first).toMatchObject({ pauses: 0, said: 400 });
+  });
+
+  it("go on after ten seconds, however long they had run", () => {
+    const { send, runFor } = createBench();
+    const endless = [send({ tokens: 1_000_000 }), send({ tokens: 1_000_000 })];
+    runFor(120_000);
+    for (let time = 0; time < 60; time++) {
+      for (let chat = 0; chat < 4; chat++) send({ tokens: 3, maxTokens: 3 });
+      runFor(500);
+    }
+    const longest = Math.max(...endless.map(({ gapMs }) => gapMs));
+    expect(longest).toBeGreaterThan(5_000);
+    expect(longest).toBeLessThan(15_000);
   });
 
   it("go on undisturbed for those who are likely to take longer than they have, or are of a lower class", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createBound } from "../../src/queue/bound.ts";
+import { createTenants } from "../../src/queue/tenants.ts";
 
 function createBench({ maxRequests = 16, jitter = 0 } = {}) {
   const bound = createBound({ maxRequests, maxTokens: 1_000_000, random: () => jitter });
@@ -48,6 +49,33 @@ describe("who comes back as it was told", () => {
   });
 });
 
+it("holds ten thousand places at most, however many requests were refused", () => {
+  const { bound, claim, fill, leave } = createBench({ maxRequests: 100 });
+  fill("a", 100);
+  for (let index = 1; index <= 50; index++) leave("a", index / 100);
+  for (let index = 0; index < 20_000; index++) bound.refuse(claim("a", `${index}`), 1, 1);
+  const { now, later } = bound.heldFor("a", 1);
+  expect(now + later).toBe(10_000);
+});
+
+it("tells nobody to come back later than in a minute, which clients don't heed", () => {
+  const { bound, claim, fill } = createBench({ maxRequests: 2, jitter: 0.99 });
+  fill("a", 2);
+  expect(bound.refuse(claim("a"), 1_000_000, 0)).toBe(59_000);
+});
+
+it("follows the latest departures when they become slower", () => {
+  const { bound, fill, leave } = createBench({ maxRequests: 200 });
+  fill("a", 200);
+  let nowMs = 0;
+  for (let index = 0; index < 100; index++) leave("a", nowMs++);
+  for (let index = 0; index < 50; index++) {
+    nowMs += 1_000;
+    leave("a", nowMs);
+  }
+  expect(bound.intervalMs(nowMs)).toBeCloseTo(1_000, -2);
+});
+
 describe("several tenants", () => {
   it("leave an eighth of the places to those that have little", () => {
     const { ask, fill } = createBench({ maxRequests: 16 });
@@ -55,6 +83,14 @@ describe("several tenants", () => {
     expect(ask("greedy", 0).departures).toBe(0);
     expect(ask("polite", 0).departures).toBe(0);
     expect(ask("greedy", 0).departures).toBe(1);
+  });
+
+  it("leave them also to one that has a few, less than a quarter of an equal share", () => {
+    const { ask, fill } = createBench({ maxRequests: 64 });
+    fill("polite", 4);
+    fill("greedy", 52);
+    expect(ask("greedy", 0).departures).toBe(1);
+    expect(ask("polite", 0).departures).toBe(0);
   });
 
   it("leave nothing where there is only one", () => {
@@ -70,5 +106,33 @@ describe("several tenants", () => {
     const { departures } = ask("polite", 0);
     const politeMs = bound.refuse(claim("polite"), departures, 0);
     expect(bound.refuse(claim("greedy"), 1, 0)).toBeGreaterThan(20 * politeMs);
+  });
+});
+
+describe("tenants that are here", () => {
+  it("count until a minute after their last request, and as long as they hold something", () => {
+    const tenants = createTenants();
+    tenants.see("gone", 0);
+    tenants.change("holds", 1, 0);
+    tenants.see("a", 59_000);
+    expect(tenants.count).toBe(3);
+    tenants.see("a", 60_000);
+    expect(tenants.count).toBe(2);
+    tenants.change("holds", -1, 60_000);
+    tenants.see("a", 120_000);
+    expect(tenants.count).toBe(1);
+  });
+
+  it("are bounded in number, and each holds what it took, however many come at once", () => {
+    const tenants = createTenants();
+    for (let index = 0; index < 30_000; index++) {
+      tenants.change(`${index}`, 1, 0);
+      expect(tenants.heldBy(`${index}`)).toBe(1);
+      tenants.change(`${index}`, -1, 0);
+    }
+    expect(tenants.count).toBeLessThanOrEqual(10_000);
+    expect(tenants.heldBy("29999")).toBe(0);
+    tenants.see("a", 60_000);
+    expect(tenants.count).toBe(1);
   });
 });

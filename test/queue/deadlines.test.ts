@@ -151,3 +151,16 @@ it("tells everybody less often where many wait, since telling takes what others 
   expect(told / 60).toBeGreaterThan(20);
   expect(told / 60).toBeLessThan(80);
 });
+
+it("tells each every ten seconds at least, however many wait", () => {
+  const { clock, arrive } = createBench();
+  for (let index = 0; index < 2_000; index++) arrive("a", { onWait() {} });
+  let told = 0;
+  arrive("a", {
+    onWait() {
+      told += 1;
+    },
+  });
+  clock.advance(60_000);
+  expect(told).toBeGreaterThanOrEqual(6);
+});

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { createLimiter } from "../../src/queue/limiter.ts";
 
-function createBench({ aloneMs = undefined as number | undefined } = {}) {
-  const limiter = createLimiter({ min: 2, max: 8, targetMs: 100, aloneMs: () => aloneMs });
+function createBench({ aloneMs = undefined as number | undefined, max = 8 } = {}) {
+  const limiter = createLimiter({ min: 2, max, targetMs: 100, aloneMs: () => aloneMs });
   let nowMs = 0;
   return {
     limiter,
@@ -34,9 +34,33 @@ it("takes nothing away for a second or two in which prompts are read", () => {
   const { limiter, run } = createBench();
   for (let time = 0; time < 6; time++) {
     run(2, 130);
+    expect(limiter.limit).toBe(8);
     run(8, 50);
+    expect(limiter.limit).toBe(8);
   }
+});
+
+it("takes nothing away for a single slow token after a quiet minute", () => {
+  const { limiter } = createBench();
+  limiter.observe(50, 8, 0);
+  limiter.observe(3_000, 8, 60_000);
   expect(limiter.limit).toBe(8);
+});
+
+it("takes a tenth away at a time, so that many slots don't stay slow for long", () => {
+  const { limiter, run } = createBench({ max: 64 });
+  run(45, 150);
+  expect(limiter.limit).toBeLessThan(32);
+});
+
+it("gives nothing back while tokens are only just fast enough, so that it doesn't swing", () => {
+  const { limiter, run } = createBench();
+  run(7, 150);
+  run(10, 90);
+  const { limit } = limiter;
+  expect(limit).toBeLessThan(8);
+  run(60, 90);
+  expect(limiter.limit).toBe(limit);
 });
 
 it("gives them back one by one when tokens are fast again", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createPricing } from "../../src/queue/price.ts";
+import { createPricing, createRunMeter } from "../../src/queue/price.ts";
 import { sizeOfPrompt } from "../../src/queue/prompt-size.ts";
 
 const ORDER = { tenant: "a", size: { type: "characters", count: 400 }, choices: 1, maxTokens: undefined } as const;
@@ -67,6 +67,41 @@ describe("a price", () => {
     expect(pricing.settle(used, 1).slotMs).toBeCloseTo(200 + 100);
     expect(pricing.settle(used, 4).slotMs).toBeCloseTo(200 + 400);
     expect(pricing.speeds.itlMs(3)).toBeGreaterThan(10);
+  });
+
+  it("takes calls that evaluate almost nothing for no measure of long prompts", () => {
+    const pricing = createPricing();
+    function measure(evaluated: number, ms: number): void {
+      const meter = createRunMeter(pricing, ORDER, 0, true);
+      meter.started({ promptTokens: 1_000, cachedTokens: 1_000 - evaluated });
+      meter.text(undefined, ms, 1);
+    }
+    for (let time = 0; time < 20; time++) measure(1_000, 1_000);
+    for (let time = 0; time < 200; time++) measure(1, 60);
+    expect(pricing.expect(ORDER, 1, { promptTokens: 1_000, cachedTokens: 0 }).prefillMs).toBeLessThan(1_100);
+  });
+
+  it("is not moved far by a single request that took an hour, such as one whose reader stopped", () => {
+    const pricing = createPricing();
+    for (let time = 0; time < 20; time++) pricing.noteTime(1_000, 1_000);
+    pricing.noteTime(1_000, 3_600_000);
+    expect(pricing.calibration).toBeLessThan(1.3);
+  });
+
+  it("expects no wait of more than twenty times what was reckoned, however long one was", () => {
+    const pricing = createPricing();
+    pricing.noteWait("a", 1, 600_000);
+    expect(pricing.delay("a")).toBe(20);
+  });
+
+  it("remembers about a thousand tenants, and takes the others as all requests together", () => {
+    const pricing = createPricing();
+    const priceFor = (tenant: string) => pricing.expect({ ...ORDER, tenant }, 1).slotMs;
+    pricing.noteOutput("a", 10_000);
+    for (let tenant = 0; tenant < 1_000; tenant++) pricing.noteOutput(`${tenant}`, 10);
+    expect(priceFor("a")).toBeGreaterThan(10 * priceFor("b"));
+    for (let tenant = 1_000; tenant < 1_100; tenant++) pricing.noteOutput(`${tenant}`, 10);
+    expect(priceFor("a")).toBe(priceFor("b"));
   });
 
   it("is not moved far by a single pause of the machine", () => {

@@ -106,6 +106,13 @@ describe("taking turns", () => {
     expect(engine.running()).toEqual(["one", "two", "three", "polite again"]);
   });
 
+  it("keeps none free of three, since that would cost more than it gives", async () => {
+    const { engine, begin } = createBench({ slots: 3 });
+    await begin("polite", {}, { tenant: "b" }).events.return?.();
+    for (const id of ["one", "two", "three"]) begin(id);
+    expect(engine.running()).toEqual(["one", "two", "three"]);
+  });
+
   it("gives all slots to a tenant that is alone", () => {
     const { engine, begin } = createBench({ slots: 4 });
     for (const id of ["one", "two", "three", "four"]) begin(id);
@@ -196,6 +203,33 @@ describe("what a request is told", () => {
     clock.advance(300);
     await first.events.return?.();
     expect(second.news.at(-1)).toEqual({ type: "admitted", waitedMs: 300, position: 1 });
+  });
+});
+
+describe("the number of slots in use", () => {
+  /** Forty texts of each of two requests, each made `engineMs` after it was asked for, and read for `readerMs`. */
+  async function speak({ engineMs, readerMs }: { engineMs: number; readerMs: number }) {
+    const { clock, queue, engine, begin } = createBench({ slots: 2 });
+    const ids = ["one", "two"];
+    const streams = ids.map((id) => begin(id));
+    let nexts = streams.map(({ first }) => first);
+    for (let text = 0; text < 40; text++) {
+      clock.advance(engineMs);
+      for (const id of ids) engine.say(id, { type: "text", choice: 0, text: "a" });
+      await Promise.all(nexts);
+      clock.advance(readerMs);
+      nexts = streams.map(({ events }) => events.next());
+    }
+    for (const next of nexts) next.catch(() => {});
+    return queue.counts.limit;
+  }
+
+  it("falls where the engine is slow", async () => {
+    expect(await speak({ engineMs: 400, readerMs: 0 })).toBe(1);
+  });
+
+  it("stays where readers are slow and the engine is not", async () => {
+    expect(await speak({ engineMs: 1, readerMs: 400 })).toBe(2);
   });
 });
 
