@@ -13,29 +13,28 @@ export type EmbedderHostMessage =
   | { readonly type: "cancel"; readonly id: number };
 
 const info = z.object({
-  /** How one vector is made of the tokens' vectors. */
+  /** How the tokens' vectors are combined into one. */
   pooling: z.enum(["mean", "cls", "last", "rank"]),
-  /** Numbers in a vector. */
+  /** The length of a vector. */
   dimensions: count,
-  /** Tokens of an item, at most. */
+  /** The most tokens of an item. */
   contextTokens: count,
   vocabularySize: count,
-  /** The device that took the layers: `cpu`, `cuda`, `vulkan` or `metal`. */
+  /** The device that runs the layers: `cpu`, `cuda`, `vulkan` or `metal`. */
   device: z.string(),
   threads: count,
 });
 
-/** What the embedding worker found when it had loaded. */
+/** What the embedding worker reports about the loaded model. */
 export type EmbedderInfo = MessageOf<typeof info>;
 
-/** In the words of `generation/embedding.ts`. */
 const refusal = z.discriminatedUnion("code", [
   z.object({ code: z.literal("too_long"), tokens: count, contextTokens: count, atLeast: z.boolean() }),
   z.object({ code: z.literal("empty") }),
   z.object({ code: z.literal("unknown_token"), token: count, vocabularySize: count }),
 ]);
 
-/** Why a worker makes no vector of an item. */
+/** Why an item was refused. */
 export type ItemRefusal = MessageOf<typeof refusal>;
 
 const vector: z.ZodType<Float32Array> = z.instanceof(Float32Array);
@@ -52,5 +51,5 @@ const message = z.discriminatedUnion("type", [
 
 export type EmbedderWorkerMessage = MessageOf<typeof message>;
 
-/** Checks what came over an embedding worker's channel. */
+/** Checks a message from an embedding worker. */
 export const parseEmbedderMessage = parserOf(message);

@@ -1,11 +1,9 @@
 import type { Clock } from "../../clock.ts";
-import { restartDelayMs, retryDelayMs, type SupervisionPolicy } from "./policy.ts";
+import type { LifePolicy } from "./policy.ts";
 
 /** Counts the deaths of a model's processes, and decides how long to pause before the next start. */
 export type Backoff = {
-  /** A process has loaded the model. */
   loaded(): void;
-  /** A loaded process has died. */
   died(): void;
   /** Counts a restart. Returns the pause before it in ms. */
   restart(): number;
@@ -13,16 +11,11 @@ export type Backoff = {
   restartFailed(): boolean;
   /** Counts a failure of the engine. Returns the pause in ms before it is tried again. */
   failed(): number;
-  /** How long a failed engine must still not be tried again; 0 or less once it may. */
+  /** How long until a failed engine may be tried again; 0 or less once it may. */
   readonly retryInMs: number;
 };
 
-type BackoffPolicy = Pick<
-  SupervisionPolicy,
-  "restartDelayMs" | "maxRestartDelayMs" | "healthyAfterMs" | "maxFailedRestarts" | "retryDelayMs" | "maxRetryDelayMs"
->;
-
-export function createBackoff(clock: Clock, policy: BackoffPolicy): Backoff {
+export function createBackoff(clock: Clock, policy: LifePolicy): Backoff {
   let loadedAt = 0;
   let restartsInARow = 0;
   let failedRestarts = 0;
@@ -38,14 +31,17 @@ export function createBackoff(clock: Clock, policy: BackoffPolicy): Backoff {
     died() {
       if (clock.now() - loadedAt >= policy.healthyAfterMs) restartsInARow = 0;
     },
-    restart: () => restartDelayMs(restartsInARow++, policy),
+    restart() {
+      const doublings = restartsInARow++ - 1;
+      return doublings < 0 ? 0 : Math.min(policy.restartDelayMs * 2 ** doublings, policy.maxRestartDelayMs);
+    },
     restartFailed() {
       failedRestarts += 1;
       return failedRestarts < policy.maxFailedRestarts;
     },
     failed() {
       failedRestarts = 0;
-      const delayMs = retryDelayMs(failures++, policy);
+      const delayMs = Math.min(policy.retryDelayMs * 2 ** Math.min(failures++, 30), policy.maxRetryDelayMs);
       retryAt = clock.now() + delayMs;
       return delayMs;
     },

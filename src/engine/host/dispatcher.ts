@@ -25,7 +25,6 @@ type Dispatcher = {
   /** The worker of the last `workerReady` is gone. `hadQueries` says that it also had queries, which may be the cause. */
   workerLost(hadQueries: boolean): void;
   handle(message: Extract<WorkerMessage, { type: "step" | "rejected" }>): void;
-  /** Fails every request with `error`. */
   failAll(error: Error): void;
   readonly counts: { readonly requests: number; readonly submissions: number };
 };

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../../clock.ts";
-import type { Embed, EmbeddingRefusal } from "../../generation/embedding.ts";
+import type { Embed, EmbeddingRefusal, EmbeddingRequest } from "../../generation/embedding.ts";
 import {
   type EmbedderHostMessage,
   type EmbedderInfo,
@@ -15,7 +15,7 @@ import { ON_DEMAND_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { forkEmbedder, type SpawnWorker } from "./worker-child.ts";
 import type { EngineLogger } from "./worker-process.ts";
 
-/** One model's embeddings, made in a process of their own that lives only while it is used. */
+/** One model's embeddings. They are made in a separate process, which runs only while it is used. */
 export type Embedder = Living<EmbedderInfo> & { readonly embed: Embed };
 
 type CreateEmbedderOptions = {
@@ -29,9 +29,8 @@ type CreateEmbedderOptions = {
 type News = Extract<EmbedderWorkerMessage, { readonly type: "embedded" | "refused" | "cancelled" }>;
 
 /**
- * Makes an embedder; its process starts with the first request. The worker has one item at a time: requests take turns item by
- * item, one that is aborted leaves at once, and when the process dies it is known which item it had. That item is asked again in a new
- * process, until `maxDeaths`.
+ * Creates an embedder; its process starts with the first request. The worker gets one item at a time, so an aborted request ends at once,
+ * and the item that killed a process is known. The next process gets that item after all other requests that are waiting, until `maxDeaths`.
  */
 export function createEmbedder(given: CreateEmbedderOptions): Embedder {
   const { options, logger, spawn = forkEmbedder } = given;
@@ -39,10 +38,12 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
   const policy = { ...ON_DEMAND_POLICY, ...given.policy };
   const jobs = createEmbeddingJobs({ onAbort: cancel, onAdd: pump });
   let lastId = 0;
-  /** To the worker that takes items now. */
+  /** Sends to the worker; undefined while it takes no items. */
   let send: ((message: EmbedderHostMessage) => void) | undefined;
   /** The item that the worker works on. */
   let current: { readonly id: number; readonly job: EmbeddingJob } | undefined;
+  /** The request that the last process died of. */
+  let suspect: EmbeddingJob | undefined;
 
   const life = createLifeCycle<EmbedderHostMessage, EmbedderInfo, News>({
     name: "the embedding process",
@@ -61,6 +62,9 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
       isSubmitted: () => current !== undefined,
       onReady(sendToWorker) {
         send = sendToWorker;
+        // Requests that came while the model loaded go first, too.
+        suspect?.defer();
+        suspect = undefined;
         pump();
       },
       onHold() {
@@ -69,9 +73,9 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
       onNews: take,
       onLost() {
         send = undefined;
-        const dead = current;
+        suspect = current?.job;
         current = undefined;
-        dead?.job.died(policy.maxDeaths);
+        suspect?.died(policy.maxDeaths);
       },
       onFailed(error) {
         current = undefined;
@@ -85,12 +89,12 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
     while (send !== undefined && current === undefined) {
       const job = jobs.first;
       if (job === undefined) break;
-      handOn(job, send);
+      sendItem(job, send);
     }
     life.look();
   }
 
-  function handOn(job: EmbeddingJob, sendToWorker: (message: EmbedderHostMessage) => void): void {
+  function sendItem(job: EmbeddingJob, sendToWorker: (message: EmbedderHostMessage) => void): void {
     const refusal = life.info && findMisfit(job, life.info);
     if (refusal !== undefined) {
       job.refuse(refusal);
@@ -119,28 +123,15 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
     pump();
   }
 
-  return {
-    async embed(request) {
+  return Object.assign(life, {
+    async embed(request: EmbeddingRequest) {
       if (!request.signal.aborted && request.items.length > 0) life.demand();
       return jobs.add(request);
     },
-    load: life.load,
-    unload: life.unload,
-    onStateChange: life.onStateChange,
-    get state() {
-      return life.state;
-    },
-    get info() {
-      return life.info;
-    },
-    get pid() {
-      return life.pid;
-    },
-    stop: life.stop,
-  };
+  });
 }
 
-/** Why the model can't do what a request asks of any of its items. */
+/** Why the model can't process any item of a request; undefined if it can. */
 function findMisfit({ request, item }: EmbeddingJob, info: EmbedderInfo): EmbeddingRefusal | undefined {
   const ranks = info.pooling === "rank";
   if (item.type === "pair") return ranks ? undefined : { code: "not_a_reranker" };

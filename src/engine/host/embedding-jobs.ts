@@ -7,22 +7,21 @@ import {
 } from "../../generation/embedding.ts";
 import { EngineCrashedError } from "../../generation/errors.ts";
 
-/** A request whose vectors are being made. Whatever is told to one that has ended is dropped. */
+/** A request whose vectors are being made. Calls have no effect after its end. */
 export type EmbeddingJob = {
   readonly request: EmbeddingRequest;
-  /** The one that comes next. */
   readonly item: EmbeddingItem;
-  /** Takes in the vector of `item`, and goes on to the next. */
+  /** Adds the vector of `item`, and continues with the next item. */
   embedded(vector: Float32Array, tokens: number): void;
   /** Ends the request: `item` can't have a vector. */
   refuse(refusal: EmbeddingRefusal): void;
-  /** Ends the request with `error`. */
   fail(error: unknown): void;
-  /** The worker died over `item`; ends the request when that was the `maxDeaths`th time. */
+  /** The worker died during `item`. After `maxDeaths` deaths in a row the request fails. */
   died(maxDeaths: number): void;
+  defer(): void;
 };
 
-/** Requests whose vectors are made, first come, first served: whose turn it is was decided before they came here. */
+/** The requests in order of arrival. They were scheduled fairly before they arrive here. */
 export type EmbeddingJobs = {
   readonly size: number;
   readonly first: EmbeddingJob | undefined;
@@ -31,14 +30,13 @@ export type EmbeddingJobs = {
 };
 
 export type EmbeddingJobsOptions = {
-  /** The request was aborted, and has left. */
+  /** The request was aborted and is removed. */
   readonly onAbort: (job: EmbeddingJob) => void;
-  /** There is a new request. */
   readonly onAdd: () => void;
 };
 
 export function createEmbeddingJobs({ onAbort, onAdd }: EmbeddingJobsOptions): EmbeddingJobs {
-  /** What ends each of them by an error. */
+  /** The jobs in order, each with the function that fails it. */
   const jobs = new Map<EmbeddingJob, (error: unknown) => void>();
 
   function add(request: EmbeddingRequest): Promise<EmbeddingResult> {
@@ -53,7 +51,7 @@ export function createEmbeddingJobs({ onAbort, onAdd }: EmbeddingJobsOptions): E
       request,
       get item() {
         const item = items[vectors.length];
-        if (item === undefined) throw new Error("a request that has all its vectors must not be here");
+        if (item === undefined) throw new Error("a request with all its vectors must have been removed");
         return item;
       },
       embedded(vector, itemTokens) {
@@ -72,8 +70,9 @@ export function createEmbeddingJobs({ onAbort, onAdd }: EmbeddingJobsOptions): E
       died(maxDeaths) {
         deaths += 1;
         if (deaths >= maxDeaths) fail(new EngineCrashedError(deaths));
-        // Others go first: what kills the worker is asked again when they are done.
-        else if (jobs.delete(job)) jobs.set(job, fail);
+      },
+      defer() {
+        if (jobs.delete(job)) jobs.set(job, fail);
       },
     };
 

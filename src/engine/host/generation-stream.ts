@@ -9,7 +9,6 @@ export type GenerationWriter = {
   /** Returns how much text the reader has yet to take, in UTF-16 code units. Log-probabilities count as text of about their size. */
   text(choice: number, text: string, logprobs?: readonly SampledLogprob[]): number;
   finished(choice: number, reason: FinishReason, completionTokens: number, stopString?: string): void;
-  /** Ends the stream. */
   end(): void;
   /** Ends the stream with an error, after the events written before. */
   fail(error: unknown): void;

@@ -24,7 +24,6 @@ type InspectorChild = EventEmitter & {
   kill(signal: "SIGKILL"): boolean;
 };
 
-/** Starts the process that opens llama.cpp. */
 type ForkInspector = (choice: GpuChoice, libraries: Libraries | undefined) => InspectorChild;
 
 const inspectorPath = fileURLToPath(new URL(`../inspect/main${extname(import.meta.url)}`, import.meta.url));

@@ -4,7 +4,6 @@ import { createBackoff } from "./backoff.ts";
 import { describeDeath, EngineLoadError, EngineStoppedError, type WorkerDeath } from "./errors.ts";
 import { createGuard } from "./guard.ts";
 import { type ModelProcess, type ModelProcessOptions, openModelProcess } from "./model-process.ts";
-import type { SupervisionPolicy } from "./policy.ts";
 
 /**
  * The life cycle of a child process with a model, for engines, embedders and vocabularies:
@@ -32,7 +31,6 @@ export type Living<Info> = {
   readonly state: LifeState;
   /** What the last process reported about the model; undefined until the first process has loaded it. */
   readonly info: Info | undefined;
-  /** The process id of the current worker. */
   readonly pid: number | undefined;
   /** Calls `listener` after each change of the state; for `ready`, before any work is sent. Returns a function that unsubscribes. */
   onStateChange(listener: (state: LifeState) => void): () => void;
@@ -66,8 +64,6 @@ type LifeCycleOptions<Sent, Info, News extends { readonly type: string }> = Mode
   readonly modelPath: string;
   /** The fields of `info` to log. */
   readonly facts?: (info: Info) => object;
-  readonly policy: Omit<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
-  /** The work of the processes. */
   readonly work: Work<Sent, News>;
 };
 
@@ -218,7 +214,7 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
   }
 
   function endIdle(): void {
-    logger.info({ enginePid: child?.pid }, `${name} ends: nobody needed it`);
+    logger.info({ enginePid: child?.pid }, `${name} ends: it was idle`);
     startUnloading();
     look();
   }

@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { LifeSign, Parsed } from "../contract/parse.ts";
 import type { WorkerDeath } from "./errors.ts";
-import type { SupervisionPolicy } from "./policy.ts";
+import type { LifePolicy } from "./policy.ts";
 import { createWatchdog } from "./watchdog.ts";
 import type { SpawnWorker } from "./worker-child.ts";
 import { type EngineLogger, openWorker, type WorkerProcess } from "./worker-process.ts";
@@ -15,16 +15,13 @@ export type ModelProcess<Sent> = WorkerProcess<Sent> & {
 export type ModelProcessOptions<Sent, Info, News extends { readonly type: string }> = {
   readonly spawn: SpawnWorker<Sent>;
   readonly parse: (value: unknown) => Parsed<LifeSign<Info> | News>;
-  /** The first message to a process. */
+  /** The first message to the process. */
   readonly loadMessage: () => Sent;
   /** Whether a loaded process sends heartbeats. */
   readonly beats: boolean;
   /** Its timer callbacks must not throw (see `guardClock`). */
   readonly clock: Clock;
-  readonly policy: Pick<
-    SupervisionPolicy,
-    "loadTimeoutMs" | "heartbeatTimeoutMs" | "decodeTimeoutMs" | "stopGraceMs" | "drainMs"
-  >;
+  readonly policy: LifePolicy;
   readonly logger: EngineLogger;
 };
 
@@ -36,7 +33,7 @@ type Listeners<Info, News> = {
   onDeath(death: WorkerDeath): void;
 };
 
-/** Starts a process and lets it load its model. */
+/** Starts a process that loads its model. */
 export function openModelProcess<Sent, Info, News extends { readonly type: string }>(
   { spawn, parse, loadMessage, beats, clock, policy, logger }: ModelProcessOptions<Sent, Info, News>,
   { onLoaded, onNews, onDeath }: Listeners<Info, News>,

@@ -10,7 +10,7 @@ export type SupervisionPolicy = {
   readonly stopGraceMs: number;
   /** How long to read a worker's last messages and output after its exit. */
   readonly drainMs: number;
-  /** The pause before the second restart in a row, doubled for each further one. The first has no pause. */
+  /** The pause before the second restart in a row, doubled for each further one. The first has none: most deaths are single, and clients wait. */
   readonly restartDelayMs: number;
   readonly maxRestartDelayMs: number;
   /** How long a worker must run after loading to reset the count of restarts. */
@@ -29,6 +29,9 @@ export type SupervisionPolicy = {
   /** How much unread text one request may have, in UTF-16 code units. */
   readonly maxUnreadChars: number;
 };
+
+/** The part of the policy that a life cycle needs. */
+export type LifePolicy = Omit<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
 
 export const DEFAULT_POLICY: SupervisionPolicy = {
   loadTimeoutMs: 600_000,
@@ -50,32 +53,14 @@ export const DEFAULT_POLICY: SupervisionPolicy = {
 
 /**
  * The policy of processes that run only while they are used, since their memory is worth more than the second that loading takes. A failed
- * load is reported at once, and the next request tries again.
+ * load is reported at once, and the next request tries again. They do one thing at a time, so a second death during the same thing convicts
+ * it.
  */
 export const ON_DEMAND_POLICY: SupervisionPolicy = {
   ...DEFAULT_POLICY,
   restartDelayMs: 0,
   maxFailedRestarts: 1,
   retryDelayMs: 0,
+  maxDeaths: 2,
   idleMs: 300_000,
 };
-
-/**
- * The pause in ms before the next restart, after `restartsInARow` others: none before the first, since most deaths are single and clients
- * wait; then from `restartDelayMs` to `maxRestartDelayMs`, doubled each time.
- */
-export function restartDelayMs(
-  restartsInARow: number,
-  policy: Pick<SupervisionPolicy, "restartDelayMs" | "maxRestartDelayMs">,
-): number {
-  if (restartsInARow === 0) return 0;
-  return Math.min(policy.restartDelayMs * 2 ** (restartsInARow - 1), policy.maxRestartDelayMs);
-}
-
-/** The pause in ms before a failed engine is tried again, after `failures` earlier failures. */
-export function retryDelayMs(
-  failures: number,
-  policy: Pick<SupervisionPolicy, "retryDelayMs" | "maxRetryDelayMs">,
-): number {
-  return Math.min(policy.retryDelayMs * 2 ** Math.min(failures, 30), policy.maxRetryDelayMs);
-}

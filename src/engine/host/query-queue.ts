@@ -22,7 +22,6 @@ const MAX_DEATHS = 2;
 /** The gateway itself, for queries without an asker. */
 const OWN_ASKER: Asker = { tenant: "local" };
 
-/** A query, and how it is to be queued. */
 export type QueryJob<Query> = {
   readonly query: Query;
   /** See `costOf`. */
@@ -38,7 +37,6 @@ export type QueryQueue<Query> = {
   ask(inquiry: QueryJob<Query>): Promise<QueryResult>;
   /** How many queries wait or are with the worker. */
   readonly pending: number;
-  /** How many queries are with the worker. */
   readonly submitted: number;
   workerReady(send: (id: number, query: Query) => void): void;
   /** Sends nothing more to this worker. It still finishes the queries that it has. */
@@ -46,7 +44,6 @@ export type QueryQueue<Query> = {
   /** The worker of the last `workerReady` is gone. The next worker gets its queries again. */
   workerLost(): void;
   settle(id: number, result: QueryResult): void;
-  /** Fails every query with `error`. */
   failAll(error: Error): void;
 };
 
@@ -57,11 +54,8 @@ type QueryQueueOptions = {
   readonly onChange?: () => void;
 };
 
-type QueuedQuery<Query> = {
-  readonly query: Query;
+type QueuedQuery<Query> = QueryJob<Query> & {
   readonly asker: Asker;
-  readonly cost: number;
-  readonly isNeeded: boolean;
   /** Its place in the queue; undefined until it is queued. */
   turn: Entry<QueuedQuery<Query>> | undefined;
   readonly settled: PromiseWithResolvers<QueryResult>;
@@ -86,7 +80,7 @@ export function createQueryQueue<Query>({ maxAtOnce, onChange }: QueryQueueOptio
     const isFull = wished.size >= MAX_PENDING || (wished.size > 0 && wished.work + cost > MAX_PENDING_COST);
     const hasShare = own.entries < MAX_OF_TENANT && (own.entries === 0 || own.work + cost <= MAX_COST_OF_TENANT);
     if (isFull || !hasShare) {
-      throw new OverloadedError(`The model already has ${wished.size} questions in hand.`, RETRY_AFTER_MS);
+      throw new OverloadedError(`The model already has ${wished.size} queries in progress.`, RETRY_AFTER_MS);
     }
   }
 

@@ -56,7 +56,6 @@ type TextQueries = {
   /** The worker of the last `workerReady` is gone. The next worker gets its queries again. */
   workerLost(): void;
   handle(message: Extract<WorkerMessage, { type: "result" }>): void;
-  /** Fails every query of the engine's worker with `error`. */
   failAll(error: Error): void;
 };
 
@@ -167,7 +166,6 @@ function hasType<T extends QueryResult["type"]>(result: QueryResult, type: T): r
 
 type TokenBucketOptions = {
   readonly clock: Pick<Clock, "now">;
-  /** How much is refilled in a second. */
   readonly perSecond: number;
   readonly capacity: number;
 };

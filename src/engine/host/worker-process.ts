@@ -29,7 +29,6 @@ type WorkerProcessOptions<Sent, Received> = {
   readonly clock: Clock;
   readonly policy: Pick<SupervisionPolicy, "stopGraceMs" | "drainMs">;
   readonly logger: EngineLogger;
-  /** Checks each message. */
   readonly parse: (value: unknown) => Parsed<Received>;
   readonly onMessage: (message: Received) => void;
   /** Called exactly once, after the last message. Never before `openWorker` has returned. */

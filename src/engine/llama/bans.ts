@@ -8,7 +8,6 @@ export type Vocabulary = Pick<Tokenizer, "vocabularySize" | "tokenize" | "bytes"
 
 /** The tokens that must not be sampled. */
 export type Bans = {
-  /** Banned always. */
   readonly always: readonly number[];
   /** Banned until the output has its minimum length. */
   readonly early: readonly number[];

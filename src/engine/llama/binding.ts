@@ -20,7 +20,6 @@ const LOG_LEVELS = {
 } as const;
 
 declare const opaque: unique symbol;
-/** A parsed grammar. */
 export type NativeGrammar = { readonly [opaque]: "grammar" };
 /** The position of a text in a grammar. Its memory is freed with the object. */
 export type NativeGrammarState = { readonly [opaque]: "grammar state" };

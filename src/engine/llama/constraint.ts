@@ -73,7 +73,6 @@ export function createConstraint(options: ConstraintOptions): Constraint {
 type TriggerFinder = {
   /** Returns the bytes after the first trigger that `bytes` complete; undefined if they complete none. Doesn't add the bytes. */
   find(bytes: readonly number[]): Uint8Array | undefined;
-  /** Adds the bytes. */
   push(bytes: readonly number[]): void;
 };
 

@@ -6,7 +6,6 @@ export type DrawClock = {
   readonly measure: <T>(call: () => Promise<T>) => Promise<{ readonly value: T; readonly ms: number }>;
 };
 
-/** The source of a clock. */
 type TimeSource = {
   /** In ms. */
   readonly now: () => number;

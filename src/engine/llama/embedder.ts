@@ -1,8 +1,8 @@
 /**
- * Loads a model for embeddings, in a process of its own.
+ * Loads a model for embeddings, in a separate process.
  *
- * A context of its own makes them, since one that generates can't: llama.cpp pools or samples, not both. The binding reads the vector of
- * sequence 0 alone, so texts are evaluated one after another.
+ * It needs a separate context, because a llama.cpp context either pools or samples. The binding reads only the vector of sequence 0, so
+ * texts are evaluated one after another.
  */
 import { type LlamaEmbeddingContext, type LlamaModel, readGgufFileInfo } from "node-llama-cpp";
 import type { EmbedderInfo, EmbedderOptions } from "../contract/embedding-messages.ts";
@@ -11,40 +11,37 @@ import { createItemEncoder, type ItemEncoder } from "./embedding-tokens.ts";
 import { evenPieces, joinMeans } from "./pooling.ts";
 import { createThreadTuner } from "./threads.ts";
 
-/** A model in memory, ready to make vectors. Not for two calls at once. */
+/** A model in memory, ready to make vectors. Calls must not overlap. */
 export type LoadedEmbedder = {
   readonly info: EmbedderInfo;
   readonly encode: ItemEncoder;
   /**
-   * The vector of what `encode` gave, not normalised; for a reranker one number from 0 to 1. Undefined when `isCancelled` said so
-   * between two native calls.
+   * The vector of the tokens from `encode`, not normalized; for a reranker one number from 0 to 1. Undefined if `isCancelled` returned
+   * true before one of the native calls.
    */
   evaluate(tokens: readonly number[], isCancelled: () => boolean): Promise<Float32Array | undefined>;
   /** When the native call in progress began, by `performance.now()`. */
   readonly decodingSince: number | undefined;
 };
 
-/** Tokens that `context: "auto"` lets a text have at most, as in a chat. */
+/** The most tokens that a text may have with `context: "auto"`, as in a chat. */
 const AUTO_CONTEXT_TOKENS = 4096;
 /**
- * Tokens of one call where the attention only looks back. Each takes logits for the whole vocabulary, which llama.cpp computes though
- * nobody asks, so a large call takes much memory; it was measured to be no faster (docs/decisions/011-embeddings.md).
+ * The most tokens of one call of a model with causal attention. llama.cpp computes unused logits over the whole vocabulary for each, so a
+ * larger call takes much memory; measured, it is no faster (docs/decisions/011-embeddings.md).
  */
 const CAUSAL_CALL_TOKENS = 128;
-/** The smallest context of a model that must see the whole text in one call; doubled when a longer text comes. */
+/** The smallest context of a model that evaluates a text in one call; doubled until the text fits. */
 const MIN_WHOLE_TOKENS = 512;
-/** A call of so many tokens gains from every thread that has a core. */
+/** From this many tokens on, more threads are always faster, as long as each has a core. */
 const SCALING_TOKENS = 16;
 
-/**
- * llama.cpp's `enum llama_pooling_type`. `none` is one vector a token, which is no embedding of a text: then the mean of them is taken, as where
- * nothing is declared.
- */
+/** llama.cpp's `enum llama_pooling_type`. `none`, the first, gives a vector for each token; their mean is taken, as without a declared type. */
 const POOLINGS: readonly (EmbedderInfo["pooling"] | undefined)[] = [undefined, "mean", "cls", "last", "rank"];
 
-/** Architectures whose attention looks both ways without a word in their metadata, in llama.cpp's `src/models`. */
-const LOOK_BOTH_WAYS = /bert|^t5encoder$|^gemma-embedding$|^dream$|^llada|^rnd1$/;
-/** Their classifiers end in a softmax; the others' numbers are logits (llama.cpp's `build_pooling`). */
+/** Architectures whose attention isn't causal although their metadata doesn't say so, from llama.cpp's `src/models`. */
+const NOT_CAUSAL = /bert|^t5encoder$|^gemma-embedding$|^dream$|^llada|^rnd1$/;
+/** Architectures whose scores are probabilities; those of others are logits (llama.cpp's `build_pooling`). */
 const SCORES_ARE_PROBABILITIES = /^qwen3(vl)?$/;
 
 type NativeContext = {
@@ -60,7 +57,7 @@ type NativeContext = {
  * Loads a model; its context is made with the first text.
  *
  * @param log receives llama.cpp's own lines
- * @throws if the binding is another version, the file can't be loaded, or the memory does not suffice
+ * @throws if the binding has another version, the file can't be loaded, or the memory doesn't suffice
  */
 export async function loadEmbedder(options: EmbedderOptions, log: Log): Promise<LoadedEmbedder> {
   const { modelPath } = options;
@@ -72,8 +69,8 @@ export async function loadEmbedder(options: EmbedderOptions, log: Log): Promise<
   const { architecture } = metadata.general;
   const declared = POOLINGS[architectureMetadata.pooling_type ?? 0];
   const pooling = declared ?? "mean";
-  const causal = architectureMetadata.attention?.causal !== false && !LOOK_BOTH_WAYS.test(architecture);
-  /** Whether a text may be evaluated in pieces: each sees those before it, and none is needed again. */
+  const causal = architectureMetadata.attention?.causal !== false && !NOT_CAUSAL.test(architecture);
+  /** Whether a text may be evaluated in pieces: each depends only on earlier tokens. */
   const inPieces = causal && pooling !== "cls";
 
   const llama = await openLlama(options.gpu, log);
@@ -85,7 +82,7 @@ export async function loadEmbedder(options: EmbedderOptions, log: Log): Promise<
       metadataOverrides: { [architecture]: { pooling_type: POOLINGS.indexOf("mean") } },
     }),
   });
-  // A text must not reach beyond the positions that a model has vectors for: llama.cpp would abort.
+  // llama.cpp would abort at a position for which the model has no vector.
   const wanted = options.contextTokens === "auto" ? AUTO_CONTEXT_TOKENS : options.contextTokens;
   const contextTokens = causal && options.contextTokens !== "auto" ? wanted : Math.min(model.trainContextSize, wanted);
   const threads = options.threads === "auto" ? llama.cpuMathCores : options.threads;
@@ -148,7 +145,7 @@ export async function loadEmbedder(options: EmbedderOptions, log: Log): Promise<
   };
 }
 
-/** The context that texts are evaluated in. Where a text must be seen whole it grows with the longest that has come. */
+/** The context for evaluating texts. If a text is evaluated in one call, it grows with the longest text so far. */
 function createContexts(
   model: LlamaModel,
   { inPieces, contextTokens, threads }: { inPieces: boolean; contextTokens: number; threads: number },
@@ -158,7 +155,7 @@ function createContexts(
     | undefined;
 
   return {
-    /** A context that holds so many tokens. Those that were given out before may be gone. */
+    /** A context for this many tokens. Earlier contexts may be disposed. */
     async forTokens(tokenCount: number): Promise<NativeContext> {
       if (current !== undefined && tokenCount <= current.tokens) return current.native;
       await current?.context.dispose();

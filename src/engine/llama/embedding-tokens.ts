@@ -6,12 +6,12 @@ import { fillRerankTemplate, joinPair, type PairTokenizer } from "./rerank-promp
 /** The tokens of an item, or why it can't have a vector. */
 export type ItemEncoder = (item: EmbeddingItem) => readonly number[] | ItemRefusal;
 
-/** Ordinary text has about 4 characters a token; only long runs of one character come near this. */
-const HOPELESS_CHARS_PER_TOKEN = 32;
-/** A word that is cut may have some tokens more than the whole word. */
+/** Ordinary text has about 4 characters per token; only long runs of one character come near this. */
+const MAX_CHARS_PER_TOKEN = 32;
+/** A word that is cut may have a few tokens more than the whole word. */
 const CUT_TOKENS = 8;
 
-/** Tokenizes items as the model's vocabulary wants them. */
+/** Returns a function that tokenizes items, with the special tokens that the model's vocabulary needs. */
 export function createItemEncoder(
   model: LlamaModel,
   { contextTokens, vocabularySize }: { readonly contextTokens: number; readonly vocabularySize: number },
@@ -28,10 +28,10 @@ export function createItemEncoder(
     separator: separates ? (special.sep ?? undefined) : undefined,
   };
 
-  /** Refuses what is hopelessly long by its beginning, as tokenizing megabytes takes seconds. */
+  /** Refuses a text that is far too long by its beginning, because tokenizing megabytes takes seconds. */
   function excess(text: string): ItemRefusal | undefined {
-    // Long runs of one character are few tokens, so a beginning may have to be longer to be hopeless. Each is twice the one before.
-    for (let limit = contextTokens * HOPELESS_CHARS_PER_TOKEN; limit < text.length; limit *= 2) {
+    // Long runs of one character have few tokens, so a longer beginning may be needed. Its length is doubled each time.
+    for (let limit = contextTokens * MAX_CHARS_PER_TOKEN; limit < text.length; limit *= 2) {
       const tokens = model.tokenize(text.slice(0, limit)).length;
       if (tokens > contextTokens + CUT_TOKENS) return { code: "too_long", tokens, contextTokens, atLeast: true };
     }
@@ -67,7 +67,7 @@ export function createItemEncoder(
   };
 }
 
-/** What the vocabulary wants before and after a text: llama.cpp's `llama_tokenize` with `add_special`, as the binding has it. */
+/** The special tokens before and after a text, as llama.cpp's `llama_tokenize` adds them with `add_special`. */
 function endsOf({ vocabularyType, tokens }: LlamaModel): {
   readonly begin: readonly number[];
   readonly end: readonly number[];
@@ -88,7 +88,7 @@ function endsOf({ vocabularyType, tokens }: LlamaModel): {
   }
 }
 
-/** Vocabularies that put a separator between two texts without saying so, in llama.cpp's `llama-vocab.cpp`. */
+/** Vocabularies with a separator between two texts although their metadata doesn't say so, from llama.cpp's `llama-vocab.cpp`. */
 const SEPARATING_PRE_TOKENIZERS: ReadonlySet<string | undefined> = new Set([
   "jina-v1-en",
   "jina-v2-code",

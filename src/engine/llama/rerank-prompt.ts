@@ -1,7 +1,7 @@
 /** A query and a document that may answer it. */
 export type Pair = { readonly query: string; readonly document: string };
 
-/** What a reranker's vocabulary puts around its texts; undefined for what it doesn't. */
+/** A reranker's vocabulary, with the special tokens around its texts; undefined if it has none. */
 export type PairTokenizer = {
   tokenize(text: string, parseSpecial: boolean): readonly number[];
   readonly begin: number | undefined;
@@ -9,7 +9,7 @@ export type PairTokenizer = {
   readonly separator: number | undefined;
 };
 
-/** Begin, query, end, separator, document, end: llama.cpp's `format_prompt_rerank` for models without a template. */
+/** Joins a pair as llama.cpp's `format_prompt_rerank` does for models without a template: begin, query, end, separator, document, end. */
 export function joinPair({ query, document }: Pair, tokenizer: PairTokenizer): readonly number[] {
   const { begin, end, separator } = tokenizer;
   const tokens = [
@@ -26,8 +26,8 @@ export function joinPair({ query, document }: Pair, tokenizer: PairTokenizer): r
 const PLACEHOLDER = /(\{query\}|\{document\})/;
 
 /**
- * The model's own template with both texts in it, as llama.cpp does it. Where a text spells a control token the parts are tokenized
- * apart, so that what a document says can't end it and speak for the template.
+ * Fills the model's own template as llama.cpp does. If a text spells a control token, the parts are tokenized separately, so that a
+ * document can't end itself and imitate the template.
  */
 export function fillRerankTemplate(template: string, pair: Pair, tokenizer: PairTokenizer): readonly number[] {
   const texts: Readonly<Record<string, string>> = { "{query}": pair.query, "{document}": pair.document };

@@ -54,8 +54,15 @@ function banning(sampling: Sampling, tokens: readonly number[]): Sampling {
   return { ...sampling, logitBias: [...sampling.logitBias, ...tokens.map((token) => [token, BAN] as const)] };
 }
 
+/** The fields that `penaltyConfig`, `findBans` and `drawSeed` apply. A new field must be here or in `fixedConfig`, or it doesn't compile. */
+type AppliedElsewhere =
+  | ("repeatPenalty" | "repeatLastTokens" | "presencePenalty" | "frequencyPenalty")
+  | ("allowedTokenIds" | "badWords" | "minTokens" | "ignoresEnd")
+  | "seed";
+
 function fixedConfig(sampling: Sampling): SamplerConfig {
-  const { temperature, topP, topK, minP, xtcProbability, xtcThreshold, logitBias } = sampling;
+  const { temperature, topP, topK, minP, xtcProbability, xtcThreshold, logitBias, ...rest } = sampling;
+  rest satisfies { [Field in keyof typeof rest]: Field extends AppliedElsewhere ? unknown : never };
   return {
     temperature,
     // Filters that are off are omitted, because they would sort the whole vocabulary. Greedy sampling needs none.

@@ -43,7 +43,7 @@ export function createTemplate(
   };
 }
 
-/** How models spell what stands before the name of a repository, and before that of a file; as llama.cpp knows them. */
+/** The spellings of the tokens before the name of a repository and before the name of a file, as in llama.cpp. */
 const REPOSITORY_SPELLINGS = ["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"];
 const FILE_SPELLINGS = ["<|file_sep|>"];
 

@@ -16,7 +16,6 @@ export type ThreadTuner = {
    * @param scales whether more threads are always faster, as long as each has a core
    */
   choose(shape: string, scales: boolean): number;
-  /** Records the time of a call. */
   record(shape: string, threads: number, ms: number): void;
 };
 

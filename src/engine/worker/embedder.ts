@@ -1,6 +1,6 @@
 /**
- * The process that makes embeddings: loads one model and makes one vector after another. It speaks the messages of
- * `../contract/embedding-messages.ts` with the gateway and ends when the gateway lets go of it, however that comes about.
+ * The process that makes embeddings: loads one model and makes one vector after another. It exchanges the messages of
+ * `../contract/embedding-messages.ts` with the gateway and exits when the channel to the gateway closes.
  */
 import type { EmbeddingItem } from "../../generation/embedding.ts";
 import type { EmbedderHostMessage, EmbedderOptions, EmbedderWorkerMessage } from "../contract/embedding-messages.ts";
@@ -32,10 +32,10 @@ async function embed(embedder: LoadedEmbedder, id: number, item: EmbeddingItem, 
     return;
   }
   const vector = await embedder.evaluate(tokens, () => cancelled.has(id));
-  // The host has one item here at a time: what was cancelled before this answer is of no more interest.
+  // The host sends one item at a time, so earlier cancels no longer matter.
   cancelled.clear();
   send(vector === undefined ? { type: "cancelled", id } : { type: "embedded", id, vector, tokens: tokens.length });
 }
 
-// Its messages come as they are: they hold numbers and texts alone.
+// Messages are not JSON, because they hold only numbers and texts.
 serveHost((message) => message as EmbedderHostMessage, serve);

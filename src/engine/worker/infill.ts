@@ -3,14 +3,14 @@ import type { InfillTokens } from "../contract/native.ts";
 
 type InfillPrompt = Extract<Prompt, { type: "infill" }>;
 
-/** The tokens of a text, where no spelling makes a control token. */
+/** Tokenizes a text; no spelling becomes a control token. */
 export type Tokenize = (text: string) => readonly number[];
 
-/** Of the context, what a prompt that is cut to fit may take: the rest is for the answer. */
+/** The share of the context for a prompt that is cut; the rest is for the answer. */
 const PROMPT_SHARE = 3 / 4;
-/** Of the room for the text around the gap, what what comes after it has in any case. */
+/** The share of the room for prefix and suffix that the suffix always gets. */
 const SUFFIX_SHARE = 1 / 4;
-/** No text is so plain that a token of it has more characters, on average. */
+/** No text has more characters per token on average. */
 const MAX_CHARS_PER_TOKEN = 32;
 
 /** The names that llama-server writes if the repository's and the file's are unknown. */
@@ -19,9 +19,9 @@ const CURRENT_FILE = "filename\n";
 const SNIPPET = "\n\n--- snippet ---\n\n";
 
 /**
- * A prompt to fill in the middle of a file, with pieces of other files before it, in the order that llama-server has: each after the token for
- * a file where the model knows one, else after a line that says so. What doesn't fit is left out: of the files the first ones, of the text
- * around the gap what is farthest from it.
+ * A prompt for filling in the middle of a file, after pieces of other files, in the order of llama-server. Each piece follows the model's
+ * token for a file or, without one, a separating line. If the prompt is too long, it omits the first files and the text farthest from the
+ * gap.
  */
 export function encodeInfill(
   { prefix, suffix, files = [] }: InfillPrompt & { readonly files: readonly PromptFile[] },
@@ -51,7 +51,7 @@ export function encodeInfill(
   ];
 }
 
-/** As many of the last files as there is room for. */
+/** As many of the last files as fit. */
 function fittingFiles(
   files: readonly PromptFile[],
   room: number,

@@ -29,7 +29,6 @@ export type Situation = {
 export type Plan = {
   /** What the next native call evaluates; empty if there is nothing to do. */
   readonly work: readonly Work[];
-  /** The new order. */
   readonly order: PrefillOrder;
 };
 

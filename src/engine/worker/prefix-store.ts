@@ -70,7 +70,6 @@ export class PrefixStore {
     }
   }
 
-  /** Marks an entry as just used. */
   touch(entry: StoredPrefix): void {
     if (this.#entries.delete(entry)) this.#entries.add(entry);
   }

@@ -15,7 +15,6 @@ type PromptReaderOptions = {
   readonly template: ChatTemplate;
   /** The context of a slot. */
   readonly contextTokens: number;
-  /** A clock in ms. */
   readonly now?: () => number;
 };
 

@@ -143,13 +143,13 @@ function renderPieces(prompt: ChatPrompt, tools: readonly Tool[], template: Chat
 /** Marks the end of the last message's content, to cut off what the template writes after it. */
 function withFinalMark(prompt: ChatPrompt, mark: string): ChatPrompt {
   const last = prompt.messages.at(-1);
-  if (last?.role !== "assistant") throw new Error("Only an assistant's message can be gone on with.");
+  if (last?.role !== "assistant") throw new Error("Only an assistant's message can be continued.");
   return { ...prompt, messages: [...prompt.messages.slice(0, -1), { ...last, content: last.content + mark }] };
 }
 
 function placeOf(mark: string, rendered: string): number {
   const place = rendered.lastIndexOf(mark);
-  if (place < 0) throw new Error("It leaves out the last message, so that can't be gone on with.");
+  if (place < 0) throw new Error("It omits the last message, so the message can't be continued.");
   return place;
 }
 

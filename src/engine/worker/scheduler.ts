@@ -26,9 +26,7 @@ type SchedulerOptions = {
   readonly tokenizer: Tokenizer;
   /** Prompts are cut at multiples of this. */
   readonly prefillChunkTokens: number;
-  /** See `EngineOptions`. */
   readonly prefillPauseMs: number;
-  /** See `EngineOptions`. */
   readonly prefillShare: number;
   readonly prefixStore: PrefixStore;
   /** See `findBoundary`; without a boundary, prompts have no heads. */
@@ -162,7 +160,6 @@ export class Scheduler {
     this.#running.set(request.id, sequence);
   }
 
-  /** Plans the next native call. */
   #plan(turn: "decode" | number): readonly Work[] {
     const running = [...this.#running.values()];
     const { work, order } = plan({

@@ -4,15 +4,14 @@ import { describeScores } from "./logprobs.ts";
 import type { Work } from "./plan.ts";
 import { type Sequence, timesOf } from "./sequence.ts";
 
-/** The updates of sequences that the host has yet to get. */
+/** The updates that were not yet sent to the host. */
 export type Updates = {
   /** Adds an update. The first of a sequence also says that it has started, and the last has its times. */
   add(sequence: Sequence, update: Omit<SequenceUpdate, "id" | "started" | "times">): void;
   /** Adds the scores of a prompt's piece. Called before the tokens of `item` are added to the slot. */
   addScores(item: Work, scores: readonly (TokenScores | undefined)[]): void;
-  /** Drops the updates of a sequence. */
   drop(id: number): void;
-  /** Sends them all in one report. */
+  /** Reports all updates together. */
   send(): void;
 };
 

@@ -48,7 +48,7 @@ describe("the embedding process", () => {
     expect(bench.clock.pending).toBe(0);
   });
 
-  test("is asked again, in a new process, for what it died over, and keeps the vectors that it made before", async () => {
+  test("gets the text that it died of again in a new process, and keeps the vectors made before", async () => {
     const bench = createEmbedderBench();
     const result = bench.embedder.embed(texts(["a", "b"]));
     bench.worker.load();
@@ -61,8 +61,8 @@ describe("the embedding process", () => {
     expect(await result).toEqual({ vectors: [Float32Array.of(1), Float32Array.of(2)], tokens: 6 });
   });
 
-  test("fails the request that kills it repeatedly, and no other", async () => {
-    const bench = createEmbedderBench({ maxDeaths: 2 });
+  test("fails the request that kills it twice, and no other", async () => {
+    const bench = createEmbedderBench();
     const deadly = bench.embedder.embed(texts(["deadly"]));
     const harmless = bench.embedder.embed(texts(["harmless"]));
     deadly.catch(() => {});
@@ -76,6 +76,21 @@ describe("the embedding process", () => {
     bench.worker.die();
     await expect(deadly).rejects.toBeInstanceOf(EngineCrashedError);
     expect((await harmless).vectors).toHaveLength(1);
+    expect(bench.workers).toHaveLength(2);
+  });
+
+  test("gets the text that killed it after the requests that came while it loaded again", async () => {
+    const bench = createEmbedderBench();
+    const deadly = bench.embedder.embed(texts(["deadly"]));
+    bench.worker.load();
+    bench.worker.die();
+    const harmless = bench.embedder.embed(texts(["harmless"]));
+    bench.worker.load();
+    expect(bench.worker.askedTexts).toEqual(["harmless"]);
+    bench.worker.answer(1);
+    expect((await harmless).vectors).toEqual([Float32Array.of(1)]);
+    bench.worker.answer(2);
+    expect((await deadly).vectors).toEqual([Float32Array.of(2)]);
     expect(bench.workers).toHaveLength(2);
   });
 
@@ -139,7 +154,7 @@ describe("warming up", () => {
     await expect(warm).rejects.toThrow("no such tensor");
   });
 
-  test("is broken off by a stop", async () => {
+  test("is ended by a stop", async () => {
     const bench = createEmbedderBench();
     const warm = bench.embedder.load();
     warm.catch(() => {});

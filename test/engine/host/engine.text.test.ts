@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { createTokenBucket } from "../../../src/engine/host/text-queries.ts";
 import {
   ContextLengthExceededError,
   EngineCrashedError,
@@ -6,6 +7,7 @@ import {
   OverloadedError,
   UnrenderablePromptError,
 } from "../../../src/generation/errors.ts";
+import { createFakeClock } from "./fake-clock.ts";
 import type { FakeWorker } from "./fake-worker.ts";
 import { at, createBench, createReadyBench, errorOf, read, saying, settle } from "./helpers.ts";
 
@@ -150,4 +152,18 @@ test("a death during a query proves nothing about the only request", async () =>
   bench.worker.die();
   await reading.ended;
   expect(errorOf(reading)).toBeInstanceOf(EngineCrashedError);
+});
+
+test("a token bucket refills with time, up to its capacity", () => {
+  const clock = createFakeClock();
+  const bucket = createTokenBucket({ clock, perSecond: 100, capacity: 250 });
+  expect(bucket.take(251)).toBe(false);
+  expect(bucket.take(200)).toBe(true);
+  expect(bucket.take(60)).toBe(false);
+  clock.advance(500);
+  expect(bucket.take(100)).toBe(true);
+  expect(bucket.take(1)).toBe(false);
+  clock.advance(60_000);
+  expect(bucket.take(251)).toBe(false);
+  expect(bucket.take(250)).toBe(true);
 });

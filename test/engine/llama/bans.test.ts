@@ -123,7 +123,7 @@ const OTHERS = {
   seed: 8,
 } satisfies Sampling;
 
-test.each(Object.entries(OTHERS))("%s has a share in what is drawn", (field, other) => {
+test.each(Object.entries(OTHERS))("%s affects sampling", (field, other) => {
   const base = { ...PLAIN_SAMPLING, seed: 1, repeatPenalty: 1.1, xtcProbability: 0.5 };
   function drawn(changed: object) {
     const sampling = { ...base, ...changed };

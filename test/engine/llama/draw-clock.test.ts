@@ -11,7 +11,7 @@ function createTime() {
   return { source: { now: () => time.wall, cpu: () => time.cpu }, pass };
 }
 
-describe("the time that a draw takes", () => {
+describe("the time of a draw", () => {
   it("is that since the call before it ended, not since it was asked for", async () => {
     const { source, pass } = createTime();
     const clock = createDrawClock(source);
@@ -35,7 +35,7 @@ describe("the time that a draw takes", () => {
   });
 });
 
-describe("what draws may take", () => {
+describe("the budget for draws", () => {
   it("is two seconds for one", () => {
     const { spend } = createDrawBudget();
     expect(spend(1_900)).toBeUndefined();

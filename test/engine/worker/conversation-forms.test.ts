@@ -97,7 +97,7 @@ describe("a conversation that a template refuses as it is", () => {
     );
   });
 
-  test("is gone on with as any other", () => {
+  test("can be continued like any other", () => {
     const messages = [say("user", "a"), say("user", "b"), say("assistant", "One, t")];
     expect(render(messages, alternating, true)).toBe("user: a\n\nb|assistant: One, t");
   });

@@ -9,7 +9,7 @@ function spelled(text: string): number | string {
   return spellForPrompt(value);
 }
 
-describe("a number on its way into a prompt", () => {
+describe("a number in a prompt", () => {
   // The right sides are what Python 3.11 prints for `json.dumps(json.loads(…))`.
   test.each([
     ["7", 7],
@@ -24,18 +24,18 @@ describe("a number on its way into a prompt", () => {
     ["1e16", "1e+16"],
     ["-1.5E300", "-1.5e+300"],
     ["0.50", "0.5"],
-  ])("is spelled as Python spells what it reads: %s", (text, spelling) => {
+  ])("is spelled as Python would print it: %s", (text, spelling) => {
     expect(spelled(text)).toBe(spelling);
   });
 
   test.each(["1e400", "0.10000000000000000000001", "123456789012345678.5"])(
-    "is not made another one, as Python makes of %s",
+    "keeps its value where Python would change it: %s",
     (text) => {
       expect(spelled(text)).toBe(text);
     },
   );
 
-  test("is itself where it was read already, and a double holds it as an integer", () => {
+  test("stays a number if it is a parsed safe integer", () => {
     expect([8, 2 ** 53 - 1].map(spellForPrompt)).toEqual([8, 2 ** 53 - 1]);
     expect([0.1, 1e20, 2 ** 63, 1e300].map(spellForPrompt)).toEqual([
       "0.1",

@@ -49,7 +49,7 @@ describe("the placement of a sequence", () => {
     expect(placement).toMatchObject({ slot: { index: 1 }, keep: 20, source: { type: "slot itself" } });
   });
 
-  test("takes the lowest empty slot where nothing matches, so that running slots stay together", () => {
+  test("takes the lowest empty slot if no prefix matches, so that running slots stay adjacent", () => {
     expect(place(range(5, 50), [slot(1, []), slot(0, []), slot(2, [])])?.slot.index).toBe(0);
   });
 
@@ -64,7 +64,7 @@ describe("the placement of a sequence", () => {
     });
   });
 
-  test("copies instead of overwriting a conversation that somebody may come back to", () => {
+  test("copies the prefix instead of overwriting a conversation that may continue", () => {
     const conversation = slot(0, range(200), 10);
     const placement = place([...range(100), ...range(20, 500)], [conversation, slot(1, [])], { now: 10 });
     expect(placement).toMatchObject({ slot: { index: 1 }, keep: 100, source: { type: "other slot" } });
@@ -76,7 +76,7 @@ describe("the placement of a sequence", () => {
     expect(placement).toMatchObject({ slot: { index: 1 }, keep: 0, source: { type: "slot itself" } });
   });
 
-  test("fetches what was stored", () => {
+  test("loads a stored prefix", () => {
     const placement = place([...range(150), 7], [slot(0, range(40, 500))], {
       stored: [stored(range(150))],
       storing: true,
@@ -84,17 +84,17 @@ describe("the placement of a sequence", () => {
     expect(placement).toMatchObject({ keep: 150, source: { type: "stored" } });
   });
 
-  test("gives up a conversation that nobody came back to before one of late", () => {
+  test("overwrites an old conversation rather than a recent one", () => {
     const forgotten = slot(0, range(200), 10);
     const fresh = slot(1, range(200, 900), 70);
     expect(place(range(20, 500), [forgotten, fresh], { now: 70 })?.slot.index).toBe(0);
   });
 
-  test("has nothing to give where no slot is free", () => {
+  test("is undefined if no slot is free", () => {
     expect(place(range(3), [slot(0, range(3))], { free: [] })).toBeUndefined();
   });
 
-  test("always takes a free slot, leaves a token to evaluate, and keeps nothing that the source does not hold", () => {
+  test("always takes a free slot, leaves a token to evaluate, and keeps only tokens that the source holds", () => {
     const tokens = fc.array(fc.nat(2), { maxLength: 30 });
     const record = fc.record({ tokens, lastUsed: fc.nat(9), isFree: fc.boolean() });
     fc.assert(

@@ -50,7 +50,7 @@ function run({ work }: Plan): void {
 
 const isDecoding = ({ slot, prefill }: Sequence) => (slot?.tokens.length ?? 0) >= prefill.length;
 
-test("property: a decode takes the one open token of each sequence that is past its prompt, in ascending slot order", () => {
+test("property: a decode has one token of each sequence whose prompt is evaluated, in ascending slot order", () => {
   fc.assert(
     fc.property(
       fc.array(given, { maxLength: 8 }),
@@ -74,7 +74,7 @@ test("property: a decode takes the one open token of each sequence that is past 
   );
 });
 
-test("property: prompts are evaluated whole, each token once, cut where they must be, within the turn, to the end of all", () => {
+test("property: every prompt is evaluated completely, each token once, with the right cuts and within the budget", () => {
   fc.assert(
     fc.property(
       fc.array(given, { maxLength: 8 }),
@@ -112,7 +112,7 @@ test("property: prompts are evaluated whole, each token once, cut where they mus
   );
 });
 
-test("property: deciding changes nothing, and the same situation has the same plan", () => {
+test("property: planning changes no state, and the same situation gives the same plan", () => {
   fc.assert(
     fc.property(
       fc.array(given, { maxLength: 8 }),
@@ -129,7 +129,7 @@ test("property: deciding changes nothing, and the same situation has the same pl
   );
 });
 
-test("no prompt has a turn when its tokens are used up", () => {
+test("no prompt is evaluated once the budget is used up", () => {
   const running = place([
     { tenant: "a", priority: "default", promptTokens: 9, held: 0, headTokens: 0, exactness: "free" },
   ]);
@@ -139,7 +139,7 @@ test("no prompt has a turn when its tokens are used up", () => {
   });
 });
 
-test("only prompts of the class batch can wait", () => {
+test("only prompts of class batch can wait", () => {
   const one = (priority: (typeof PRIORITIES)[number]): Given => ({
     ...{ tenant: "a", promptTokens: 9, held: 0, headTokens: 0, exactness: "free", priority },
   });

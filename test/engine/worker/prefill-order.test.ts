@@ -79,7 +79,7 @@ const history = fc.array(
 );
 
 describe("the order of prompts", () => {
-  test("with one tenant: least left first, every fourth chunk to the oldest, whatever comes and goes", () => {
+  test("with one tenant, the shortest rest goes first, and every fourth chunk is the oldest prompt's", () => {
     fc.assert(
       fc.property(history, (steps) => {
         const { running, add, remove, step } = setUp();
@@ -98,7 +98,7 @@ describe("the order of prompts", () => {
     );
   });
 
-  test("while two tenants have prompts, what they are served differs by a chunk or two, by the weight of their class", () => {
+  test("while two tenants have prompts, their weighted shares differ by at most two chunks", () => {
     const priorities = fc.record({
       a: fc.constantFrom(...PRIORITIES),
       b: fc.constantFrom(...PRIORITIES),
@@ -137,7 +137,7 @@ describe("the order of prompts", () => {
     );
   });
 
-  test("nobody starves: a batch document gets on though newcomers never end", () => {
+  test("a batch document is not starved by an endless series of new prompts", () => {
     const { running, add, remove, step } = setUp();
     const document = add({ tenant: "patient", tokens: 10 * CHUNK, priority: "batch" });
     const present: Sequence[] = [];
@@ -156,7 +156,7 @@ describe("the order of prompts", () => {
     }
   });
 
-  test("a tenant's first prompt has the next chunk, however many prompts another has", () => {
+  test("a tenant's first prompt gets the next chunk, however many prompts another tenant has", () => {
     const { add, step } = setUp();
     for (let index = 0; index < 10; index++) add({ tenant: "greedy", tokens: 10 * CHUNK });
     for (let index = 0; index < 25; index++) step();
@@ -164,7 +164,7 @@ describe("the order of prompts", () => {
     expect([step(), step(), step()].filter((each) => each === polite)).toHaveLength(2);
   });
 
-  test("an idle tenant gains no credit: one that comes back shares from then on", () => {
+  test("an idle tenant gains no credit for the time it was idle", () => {
     const { served, add, step } = setUp();
     add({ tenant: "early", tokens: CHUNK });
     add({ tenant: "busy", tokens: 100 * CHUNK });
@@ -176,7 +176,7 @@ describe("the order of prompts", () => {
     expect(served.get("busy")).toBe(10 * CHUNK);
   });
 
-  test("interactive prompts get four chunks, default ones two, for one of a batch", () => {
+  test("for one chunk of a batch prompt, default prompts get two and interactive ones four", () => {
     const { served, add, step } = setUp();
     for (const priority of PRIORITIES) add({ tenant: priority, tokens: 100 * CHUNK, priority });
     for (let index = 0; index < 70; index++) step();

@@ -22,7 +22,7 @@ function setUp(maxBytes: number) {
 }
 
 describe("the prefix store", () => {
-  test("never holds more bytes than it may, and no file that it does not know", async () => {
+  test("never exceeds its limit in bytes, and leaves no unknown file", async () => {
     const step = fc.record({
       from: fc.nat(3),
       length: fc.integer({ min: 1, max: 300 }),
@@ -41,14 +41,14 @@ describe("the prefix store", () => {
     );
   });
 
-  test("forgets a conversation's earlier state when it stores a later one", async () => {
+  test("removes a conversation's earlier state when it stores a later one", async () => {
     const { store, save } = setUp(1000);
     await store.store(prefix(range(100)), (path) => save(path, 10));
     await store.store(prefix(range(150)), (path) => save(path, 15));
     expect(store.list().map(({ tokens }) => tokens.length)).toEqual([150]);
   });
 
-  test("does not store again what it has, nor what is quicker to evaluate", async () => {
+  test("stores no prefix twice, and none that is faster to evaluate than to load", async () => {
     const { store, save } = setUp(1000);
     await store.store(prefix(range(150)), (path) => save(path, 15));
     await store.store(prefix(range(100)), (path) => save(path, 10));
@@ -56,7 +56,7 @@ describe("the prefix store", () => {
     expect(store.list()).toHaveLength(1);
   });
 
-  test("drops what was used longest ago", async () => {
+  test("removes the least recently used entry", async () => {
     const { store, save } = setUp(25);
     await store.store(prefix(range(100, 0)), (path) => save(path, 10));
     await store.store(prefix(range(100, 1000)), (path) => save(path, 10));
@@ -66,7 +66,7 @@ describe("the prefix store", () => {
     expect(store.list().map(({ tokens }) => tokens[0])).toEqual([0, 2000]);
   });
 
-  test("goes on without what a full disk does not take", async () => {
+  test("keeps working if the disk is full", async () => {
     const { store, files } = setUp(1000);
     await store.store(prefix(range(100)), async (path) => {
       files.add(path);
@@ -76,7 +76,7 @@ describe("the prefix store", () => {
     expect(files.size).toBe(0);
   });
 
-  test("stores nothing where it may hold nothing", async () => {
+  test("stores nothing with a limit of 0", async () => {
     const { store, save } = setUp(0);
     await store.store(prefix(range(100)), (path) => save(path, 10));
     expect(store.list()).toEqual([]);

@@ -14,27 +14,27 @@ const prompt = (tokens: number[], exactness: "exact" | "greedy" | "free", headTo
   headTokens,
 });
 
-describe("what may be reused", () => {
+describe("the reusable tokens of a prefix", () => {
   /** Ten tokens of prompt and ten of answer. */
   const answered: Prefix = { tokens: range(20), promptTokens: 10, exactTokens: 10, headTokens: 0 };
 
-  test("is everything for an answer that is drawn at random", () => {
+  test("are all tokens in common if the answer is sampled at random", () => {
     expect(reusableTokens(answered, prompt(range(18), "free"), CHUNK)).toBe(17);
   });
 
-  test("is whole chunks of prompt for a greedy answer, so that it is the same as from scratch", () => {
+  test("are whole chunks of the prompt for a greedy answer, so that it is the same as from scratch", () => {
     expect(reusableTokens(answered, prompt([...range(9), 99], "greedy"), CHUNK)).toBe(8);
   });
 
-  test("is the last answer too where a greedy conversation goes on", () => {
+  test("include the last answer if a greedy conversation continues", () => {
     expect(reusableTokens(answered, prompt([...range(20), 99], "greedy"), CHUNK)).toBe(20);
   });
 
-  test("is never what was generated, for a request with a seed", () => {
+  test("never include generated tokens for a request with a seed", () => {
     expect(reusableTokens(answered, prompt([...range(20), 99], "exact"), CHUNK)).toBe(8);
   });
 
-  test("counts as exact only where the cut before it is one that a fresh prompt has too", () => {
+  test("are exact only up to a cut that an evaluation from scratch has, too", () => {
     const prompted: Prefix = { tokens: range(20), promptTokens: 20, exactTokens: 20, headTokens: 0 };
     expect(exactTokensAfter(prompted, 6, prompt(range(16), "exact"), CHUNK)).toBe(4);
     expect(exactTokensAfter(prompted, 8, prompt(range(16), "exact"), CHUNK)).toBe(16);
@@ -43,19 +43,19 @@ describe("what may be reused", () => {
 });
 
 describe("a prompt's last piece", () => {
-  test("is what is left after the whole chunks", () => {
+  test("is the rest after the whole chunks", () => {
     expect(lastCut(19, 4)).toBe(16);
     expect(lastCut(64 + 40, 64)).toBe(64);
     expect(lastCut(128, 64)).toBe(128);
   });
 
-  test("takes the last chunk with it where little is left and pieces may be joined", () => {
+  test("includes the last whole chunk if the rest is short and pieces may be joined", () => {
     expect(lastCut(64 + 12, 64)).toBe(0);
     expect(lastCut(576 + 24, 64)).toBe(512);
     expect(lastCut(12, 64)).toBe(0);
   });
 
-  test("is evaluated whole again, so that an exact answer is cut as from scratch", () => {
+  test("is evaluated again completely, so that an exact prompt is cut as from scratch", () => {
     const held: Prefix = { tokens: range(600), promptTokens: 600, exactTokens: 600, headTokens: 0 };
     expect(reusableTokens(held, prompt(range(600), "exact"), 64)).toBe(512);
     expect(reusableTokens(held, prompt(range(600), "free"), 64)).toBe(599);
@@ -65,18 +65,18 @@ describe("a prompt's last piece", () => {
 describe("a prompt's head", () => {
   const held: Prefix = { tokens: range(100), promptTokens: 100, exactTokens: 100, headTokens: 26 };
 
-  test("is reused whole, whatever its length, by every prompt that has the same", () => {
+  test("is reused completely, whatever its length, by every prompt with the same head", () => {
     const other = [...range(26), ...Array.from({ length: 40 }, () => 7_777)];
     expect(reusableTokens(held, prompt(other, "exact", 26), 64)).toBe(26);
     expect(reusableTokens(held, prompt(other, "exact", 0), 64)).toBe(0);
   });
 
-  test("is where the chunks behind it are counted from", () => {
+  test("is where the next chunks begin", () => {
     const longer = [...range(100), ...Array.from({ length: 200 }, () => 7_777)];
     expect(reusableTokens(held, prompt(longer, "exact", 26), 64)).toBe(26 + 64);
   });
 
-  test("never makes a reused beginning differ from what evaluating the prompt from scratch gives", () => {
+  test("never makes a reused prefix differ from an evaluation from scratch", () => {
     const chunkTokens = 64;
     const anyPrompt = fc
       .record({

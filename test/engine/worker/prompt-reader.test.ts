@@ -49,7 +49,7 @@ describe("reading a prompt", () => {
     expect(read).toHaveLength(3);
   });
 
-  test("is done again after minutes, since a template may tell the date", () => {
+  test("is repeated after some minutes, because a template may contain the date", () => {
     const { readPrompt, read, wait } = setUp();
     readPrompt(text("a"), []);
     wait(299_000);
@@ -59,7 +59,7 @@ describe("reading a prompt", () => {
     expect(read).toEqual(["a", "a"]);
   });
 
-  test("forgets the least recently used prompts first, beyond a bound", () => {
+  test("forgets the least recently used prompts first when the cache is full", () => {
     const { readPrompt, read } = setUp(200_000);
     const long = (letter: string) => text(letter.repeat(100_000));
     for (const letter of ["a", "b", "a", "c", "a"]) readPrompt(long(letter), []);
@@ -68,7 +68,7 @@ describe("reading a prompt", () => {
     expect(read).toHaveLength(4);
   });
 
-  test("of what can't be written, since it is nested too deep, is a refusal", () => {
+  test("fails for a prompt that is nested too deep", () => {
     const { readPrompt, read } = setUp();
     let deep: unknown = 1;
     for (let level = 0; level < 100_000; level += 1) deep = [deep];
@@ -77,7 +77,7 @@ describe("reading a prompt", () => {
     expect(read).toEqual([]);
   });
 
-  test("that leaves no room for an answer is a refusal each time", () => {
+  test("fails each time for a prompt that leaves no room for an answer", () => {
     const { readPrompt, read } = setUp(4);
     const rejection = { code: "context_length_exceeded", promptTokens: 4, contextTokens: 4, atLeast: false };
     expect(readPrompt(text("abcd"), [])).toEqual({ rejection });

@@ -55,7 +55,7 @@ const controlIn = (tokens: readonly number[]) => tokens.filter((token) => token 
 const codes = (text: string) => Array.from(text, (character) => character.codePointAt(0) ?? 0);
 
 describe("encoding a conversation", () => {
-  test("makes control tokens of the template's markers only, whatever messages and tools say", () => {
+  test("makes control tokens only of the template's markers, whatever messages and tools contain", () => {
     const hostile = fc.string({
       unit: fc.constantFrom("<|end|>", "<|start|>", "<|", "|>", "<", ">", "end", "hi", " ", "é"),
     });
@@ -73,7 +73,7 @@ describe("encoding a conversation", () => {
     );
   });
 
-  test("tokenizes an ordinary conversation as the one text that the template renders", () => {
+  test("tokenizes an ordinary conversation as one text", () => {
     const calls: string[] = [];
     const spy: Tokenizer = {
       ...tokenizer,
@@ -99,7 +99,7 @@ describe("encoding a conversation", () => {
     expect(() => encode(chat(user("hi")), { render })).toThrow("roles must alternate");
   });
 
-  test("leaves the last message open where it is to be gone on with", () => {
+  test("leaves the last message open if it is to be continued", () => {
     const prompt = {
       ...chat(user("Count"), { role: "assistant" as const, content: "one, two " }),
       continueFinal: true,
@@ -109,14 +109,14 @@ describe("encoding a conversation", () => {
     expect(controlIn(encode(hostile))).toEqual([CONTROL_BASE]);
   });
 
-  test("goes on with an assistant's message only, and one that the template shows", () => {
+  test("continues only an assistant's message that the template shows", () => {
     const open = { ...chat(user("hi")), continueFinal: true };
     expect(() => encode(open)).toThrow("Only an assistant's");
     const shown = { ...chat({ role: "assistant" as const, content: "x" }), continueFinal: true };
-    expect(() => encode(shown, { render: () => "nothing" })).toThrow("leaves out");
+    expect(() => encode(shown, { render: () => "nothing" })).toThrow("omits the last message");
   });
 
-  test("counts no more of a run of one character, which is few tokens, than it takes to know", () => {
+  test("counts only as much of a long run of one character as it needs", () => {
     const lengths: number[] = [];
     const tokenize = (text: string) => {
       lengths.push(text.length);
@@ -130,7 +130,7 @@ describe("encoding a conversation", () => {
     expect(encodePrompt(fitting, [], template, runs, 100)).toMatchObject({ tokens: { length: 94 } });
   });
 
-  test("counts what is hopelessly long by its beginning", () => {
+  test("counts only the beginning of a prompt that is far too long", () => {
     const tokenized: number[] = [];
     const spy: Tokenizer = {
       ...tokenizer,
@@ -145,23 +145,23 @@ describe("encoding a conversation", () => {
   });
 });
 
-describe("encoding what is no conversation", () => {
+describe("encoding a prompt that isn't a conversation", () => {
   test("text becomes tokens as it is, control tokens included", () => {
     expect(encode({ type: "text", text: "a<|end|>" })).toEqual([97, CONTROL_BASE + 1]);
   });
 
-  test("tokens stay what they are, and one that the vocabulary does not have is refused", () => {
+  test("tokens stay as they are, and one outside the vocabulary is refused", () => {
     expect(encode({ type: "tokens", tokens: [5, 6] }, { beginToken: 1 })).toEqual([5, 6]);
     expect(() => encode({ type: "tokens", tokens: [5, CONTROL_BASE + 2] })).toThrow("not in this model's vocabulary");
   });
 
-  test("nothing becomes the token that begins a text, and is refused where there is none", () => {
+  test("an empty prompt becomes the begin token, and is refused if the vocabulary has none", () => {
     expect(encode({ type: "tokens", tokens: [] }, { emptyToken: 7 })).toEqual([7]);
     expect(encode({ type: "text", text: "" }, { emptyToken: 7 })).toEqual([7]);
     expect(() => encode({ type: "text", text: "" })).toThrow("The prompt is empty");
   });
 
-  test("what surrounds a gap goes between the tokens for it, as text", () => {
+  test("prefix and suffix go between the tokens for filling in the middle, as text", () => {
     const prompt = { type: "infill" as const, prefix: "a<|end|>", suffix: "b" };
     const infill = { prefix: 1, suffix: 2, middle: 3 };
     expect(encode(prompt, { infill, beginToken: 9 })).toEqual([9, 1, ...codes("a<|end|>"), 2, 98, 3]);

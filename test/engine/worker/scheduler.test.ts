@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { SequenceUpdate } from "../../../src/engine/contract/messages.ts";
 import { PrefixStore } from "../../../src/engine/worker/prefix-store.ts";
 import { Scheduler } from "../../../src/engine/worker/scheduler.ts";
@@ -86,7 +86,7 @@ function expectedScores(prompt: readonly number[], { text, tokens }: ReturnType<
 }
 
 describe("the scheduler", () => {
-  test("gives each sequence the text that it would get alone, whoever comes, goes and ends meanwhile", async () => {
+  test("gives each sequence the text that it would get alone, whatever other sequences do", async () => {
     const prompt = fc
       .tuple(fc.constantFrom(1, 2, 3), fc.oneof(fc.integer({ min: 1, max: LONG - 1 }), fc.constantFrom(10, 60)))
       .map(([from, length]) => letters(length, from));
@@ -162,7 +162,7 @@ describe("the scheduler", () => {
     );
   });
 
-  test("tells with the first token how long the prompt was and how much of it a slot still held", async () => {
+  test("reports with the first token the prompt's length and how much of it was cached", async () => {
     const { scheduler, answers, drain, finish } = setUp();
     scheduler.submit(sequenceRequest(1, { maxTokens: 1 }), letters(10));
     await drain();
@@ -173,7 +173,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("tells with the last token alone what a sequence took, from its coming on: waiting, its prompt, its answer", async () => {
+  test("reports the times of waiting, prefill and decode only with the last token", async () => {
     const { scheduler, answers, drain, finish } = setUp({ slots: 1 });
     const before = performance.now();
     scheduler.submit(sequenceRequest(1, { maxTokens: 3 }), letters(10));
@@ -197,7 +197,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("says how much of a prompt it holds, in slots and in files, and changes nothing by it", async () => {
+  test("reports how much of a prompt slots and files hold, and changes nothing", async () => {
     const { batcher, scheduler, drain, finish } = setUp({
       slots: 1,
       contextTokens: 200,
@@ -220,7 +220,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("goes on after a crash with two that had come equally far, though only one of them is evaluated", async () => {
+  test("continues two equally advanced sequences after a crash, though it evaluates only one of them", async () => {
     const { scheduler, answers, drain, finish } = setUp({ contextTokens: LONG });
     const prompt = letters(10);
     const { tokens } = expectedAnswer(prompt, { maxTokens: 12 }, LONG);
@@ -231,7 +231,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("scores the tokens that were held back when the engine died, and no other of those", async () => {
+  test("after a crash scores only the replayed tokens that were held back", async () => {
     const prompt = letters(10);
     const { tokens, text } = expectedAnswer(prompt, { maxTokens: 6 }, CONTEXT);
     const stop = [`${text.slice(2, 4)}!`];
@@ -251,7 +251,7 @@ describe("the scheduler", () => {
   const scoresOf = (updates: readonly SequenceUpdate[] = []) =>
     updates.flatMap(({ promptLogprobs = [] }) => promptLogprobs.map(({ logprob }) => logprob));
 
-  test("scores every token of a prompt, once, whatever slots hold and whatever else runs", async () => {
+  test("scores every token of a prompt once, whatever slots hold and whatever else runs", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ length: fc.integer({ min: 1, max: 20 }), from: fc.nat(2), scored: fc.boolean() }), {
@@ -292,7 +292,7 @@ describe("the scheduler", () => {
     );
   });
 
-  test("goes on scoring where an engine that died had come to", async () => {
+  test("continues to score a prompt where it was before a crash", async () => {
     const prompt = letters(11);
     for (const from of [0, 1, 4, 5, 10, 11]) {
       const { scheduler, answers, drain, finish } = setUp();
@@ -303,7 +303,7 @@ describe("the scheduler", () => {
     }
   });
 
-  test("lets others have a token between two pieces of a prompt that is scored", async () => {
+  test("decodes other sequences between two pieces of a scored prompt", async () => {
     const { scheduler, reports, drain, finish } = setUp();
     scheduler.submit(sequenceRequest(1, { maxTokens: 20 }), letters(3));
     await drain();
@@ -319,7 +319,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("ends before a token that is to end it, or after it where that is to be seen", async () => {
+  test("ends the text before a stop token, or after it if the stop token is shown", async () => {
     const prompt = letters(5);
     const { tokens, text } = expectedAnswer(prompt, { maxTokens: 8 }, CONTEXT);
     const [third = 0] = tokens.slice(2);
@@ -334,7 +334,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("shows the stop string where it is to be seen, and looks for none before there are enough tokens", async () => {
+  test("shows the stop string if requested, and ignores stop strings below the minimum length", async () => {
     const answerTo = (prompt: readonly number[]) => expectedAnswer(prompt, { maxTokens: 8 }, CONTEXT).text;
     const prompt = Array.from({ length: 26 }, (_, from) => letters(5, from)).find(
       (each) => answerTo(each).length === 8,
@@ -353,7 +353,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("ends a sequence where nothing may follow, and shows what was held back", async () => {
+  test("ends a sequence if no token is allowed, and sends the text that was held back", async () => {
     const prompt = letters(10);
     const { text, tokens } = expectedAnswer(prompt, { maxTokens: 3 }, CONTEXT);
     expect(tokens).not.toContain(END);
@@ -368,7 +368,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("evaluates only the rest of a conversation that goes on past the last answer", async () => {
+  test("evaluates only the new messages of a conversation that continues", async () => {
     const { batcher, scheduler, answers, drain, finish } = setUp();
     const first = letters(10);
     scheduler.submit(sequenceRequest(1, { maxTokens: 5 }), first);
@@ -382,7 +382,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("lets a long prompt in chunk by chunk, so that the others get a token after each chunk", async () => {
+  test("evaluates a long prompt chunk by chunk, so that other sequences get a token after each chunk", async () => {
     const { batcher, scheduler, drain, finish } = setUp();
     scheduler.submit(sequenceRequest(1, { maxTokens: 20 }), letters(3));
     await settle();
@@ -397,7 +397,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("cuts into parts of chunks what draws at random, on a slow machine, and nothing that must be exact goes on from there", async () => {
+  test("on a slow machine cuts chunks of randomly sampled prompts, which exact prompts then don't reuse", async () => {
     const { batcher, scheduler, answers, drain, finish } = setUp({ chunk: 8, contextTokens: LONG });
     const sizes = (slot: number, from: number) =>
       batcher.calls
@@ -425,7 +425,10 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("lets sequences decode until they had their share of the time, before prompts go on", async () => {
+  test("lets sequences decode until they had their share of the time, before it evaluates prompts again", async () => {
+    let ticks = 0;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => ++ticks);
+    onTestFinished(() => clock.mockRestore());
     const { batcher, scheduler, drain, finish } = setUp({ prefillShare: 0.05 });
     scheduler.submit(sequenceRequest(1, { maxTokens: 30 }), letters(3));
     await settle();
@@ -440,7 +443,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("cuts a prompt at the same places whatever its neighbours do", async () => {
+  test("cuts a prompt at the same positions whatever other sequences do", async () => {
     const { batcher, scheduler, drain, finish } = setUp();
     scheduler.submit(sequenceRequest(1, { maxTokens: 1 }), letters(7, 1));
     scheduler.submit(sequenceRequest(2, { maxTokens: 1 }), letters(10, 2));
@@ -455,7 +458,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("evaluates the beginning that several prompts share once, and copies it", async () => {
+  test("evaluates the common prefix of several prompts once, and copies it", async () => {
     const { batcher, scheduler, answers, drain, finish } = setUp();
     for (const id of [1, 2, 3]) scheduler.submit(sequenceRequest(id, { maxTokens: 1 }), [...letters(16), id]);
     await drain();
@@ -465,7 +468,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("evaluates a prompt once for all who came with it, and each draws for itself", async () => {
+  test("evaluates a prompt once for all sequences that have it, and samples for each separately", async () => {
     const prompt = letters(10);
     const { text } = expectedAnswer(prompt, { maxTokens: 5 }, CONTEXT);
     const { batcher, scheduler, answers, drain, finish } = setUp();
@@ -490,7 +493,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("gives those with the same prompt for whom no slot is free their turns later", async () => {
+  test("runs sequences with the same prompt later if no slot is free for them", async () => {
     const { scheduler, answers, drain, finish } = setUp({ slots: 1 });
     for (const id of [1, 2, 3]) scheduler.submit(sequenceRequest(id, { maxTokens: id === 1 ? 1 : 3 }), letters(10));
     await drain();
@@ -499,7 +502,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("evaluates a prompt for itself where the one who had it goes away before its end", async () => {
+  test("evaluates a shared prompt again if the sequence that evaluated it is cancelled", async () => {
     const { batcher, scheduler, answers, drain, finish } = setUp();
     for (const id of [1, 2]) scheduler.submit(sequenceRequest(id, { maxTokens: 2 }), letters(10));
     await settle();
@@ -512,7 +515,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("does not let a short question wait for a long document, nor the document for ever for short questions", async () => {
+  test("doesn't let a short prompt wait for a long one, nor the long one forever for short ones", async () => {
     const { batcher, scheduler, drain, finish } = setUp({ contextTokens: 200 });
     scheduler.submit(sequenceRequest(1, { maxTokens: 1 }), letters(160, 1));
     await settle();
@@ -525,7 +528,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("gets back what a slot lost, where conversations outnumber slots", async () => {
+  test("loads stored prefixes if there are more conversations than slots", async () => {
     const { scheduler, answers, drain, finish } = setUp({
       slots: 1,
       contextTokens: 200,
@@ -544,7 +547,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("takes several chunks at a time where nobody decodes, with the cuts where they always are", async () => {
+  test("evaluates several chunks at once while nothing decodes, with the usual cuts", async () => {
     const { batcher, scheduler, drain, finish } = setUp({ maxBatchTokens: 8 });
     scheduler.submit(sequenceRequest(1, { maxTokens: 1 }), letters(23));
     await drain();
@@ -552,7 +555,7 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("takes a chunk at a time of a batch's prompt, so that whoever comes has a turn soon", async () => {
+  test("evaluates batch prompts one chunk at a time, so that a new request gets its turn soon", async () => {
     const { batcher, scheduler, drain, finish } = setUp({ maxBatchTokens: 8 });
     scheduler.submit(sequenceRequest(1, { maxTokens: 1, priority: "batch" }), letters(23));
     await settle();
@@ -578,14 +581,14 @@ describe("the scheduler", () => {
     await finish();
   });
 
-  test("ends with an error when a native call fails, since nothing is known of the context then", async () => {
+  test("ends with an error if a native call fails, because the context's state is then unknown", async () => {
     const { scheduler, running } = setUp({ failAfter: 0 });
     scheduler.submit(sequenceRequest(1), letters(3));
     await expect(running).rejects.toThrow("Eval has failed");
   });
 });
 
-test("lets a sequence alone fail whose grammar takes too long, after what it had is told", async () => {
+test("fails only the sequence whose grammar takes too long, after sending its text", async () => {
   const { scheduler, answers, rejected, batcher, drain, finish } = setUp({ slowAfter: 1 });
   scheduler.submit({ ...sequenceRequest(1, { maxTokens: 8 }), grammar: { gbnf: "root ::= ." } }, letters(5));
   scheduler.submit(sequenceRequest(2, { maxTokens: 3 }), letters(4, 9));

@@ -21,7 +21,7 @@ afterEach(() => {
 const NOBODY = 2 ** 22 + 1;
 
 describe("the scratch folder", () => {
-  test("is new each time and its user's alone", () => {
+  test("is new each time and readable by its user only", () => {
     openScratchFolder(parent);
     openScratchFolder(parent);
     const folders = readdirSync(parent);
@@ -29,7 +29,7 @@ describe("the scratch folder", () => {
     for (const name of folders) expect(statSync(join(parent, name)).mode & 0o777).toBe(0o700);
   });
 
-  test("gives a path of its own for each file, and removes files", () => {
+  test("gives each file a separate path, and removes files", () => {
     const files = openScratchFolder(parent);
     const [first, second] = [files.newPath(), files.newPath()];
     expect(first).not.toBe(second);
@@ -39,7 +39,7 @@ describe("the scratch folder", () => {
     expect(existsSync(first)).toBe(false);
   });
 
-  test("removes what a process left behind that is gone, and nothing of one that lives", () => {
+  test("removes the folders of dead processes, and none of a living one", () => {
     const abandoned = join(parent, `sluice-prefixes-${NOBODY}-abc`);
     const alive = join(parent, `sluice-prefixes-${process.pid}-abc`);
     for (const folder of [abandoned, alive]) mkdirSync(folder);
@@ -49,7 +49,7 @@ describe("the scratch folder", () => {
     expect(existsSync(alive)).toBe(true);
   });
 
-  test("removes that of a dead process whose number another has taken since, and never that of a living one", () => {
+  test("removes the folder of a dead process whose pid was reused, and never that of a living one", () => {
     const own = identifyProcess();
     const living = identifyProcess(process.ppid);
     const name = ({ pid, start = "0", namespace = "0" }: ProcessIdentity) =>
@@ -63,7 +63,7 @@ describe("the scratch folder", () => {
     expect(existsSync(reused ?? "")).toBe(own.start === undefined);
   });
 
-  test("leaves another container's alone as long as it shows life", () => {
+  test("leaves another container's folder alone while it is touched", () => {
     const own = { pid: process.pid, start: "1", namespace: "111" };
     const [lively, silent] = ["abc", "def"].map((end) => join(parent, `sluice-prefixes-${NOBODY}-5-222-${end}`));
     for (const folder of [lively, silent]) mkdirSync(folder ?? "");
@@ -74,7 +74,7 @@ describe("the scratch folder", () => {
     expect(existsSync(silent ?? "")).toBe(false);
   });
 
-  test("is removed at the next start where its process was killed", async () => {
+  test("is removed at the next start if its process was killed", async () => {
     const code = `
       const { openScratchFolder } = await import(${JSON.stringify(SCRATCH)});
       openScratchFolder(${JSON.stringify(parent)});
@@ -93,7 +93,7 @@ describe("the scratch folder", () => {
     expect(readdirSync(parent)).not.toContain(left);
   });
 
-  test("says so where no folder can be made", () => {
+  test("fails with the system's error if no folder can be made", () => {
     const missing = join(parent, "missing");
     expect(() => openScratchFolder(missing)).toThrow("ENOENT");
   });

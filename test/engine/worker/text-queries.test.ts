@@ -28,7 +28,7 @@ const model: QueryContext = {
 };
 const prompt = { type: "chat" as const, messages: [] };
 
-test("text becomes tokens, with the one that begins a text where that is wanted", () => {
+test("text becomes tokens, with the begin token if requested", () => {
   const query = { type: "tokenize" as const, text: "ab", parseSpecial: true };
   expect(runQuery({ ...query, addSpecial: false }, model)).toEqual({
     type: "tokens",
@@ -40,7 +40,7 @@ test("text becomes tokens, with the one that begins a text where that is wanted"
   });
 });
 
-test("a prompt that is to be gone on from is read, with what ends an answer to it; one that doesn't fit is refused", () => {
+test("a prompt becomes tokens with the stop strings of its template; one that doesn't fit is refused", () => {
   const ended = { ...model, template: { ...template, stop: ["</s>"] } };
   expect(runQuery({ type: "read", prompt, tools: [] }, ended)).toEqual({
     type: "prompt",
@@ -56,14 +56,14 @@ test("a prompt that is to be gone on from is read, with what ends an answer to i
   });
 });
 
-test("tokens are spelled one by one, unless the vocabulary does not have one", () => {
+test("tokens are spelled one by one; one outside the vocabulary is refused", () => {
   expect(runQuery({ type: "spell", tokens: [97, 98] }, model)).toEqual({ type: "pieces", pieces: ["a", "b"] });
   const cut = { ...model, tokenizer: { ...tokenizer, bytes: (token: number) => (token === 97 ? [0xf0, 0x9f] : []) } };
   expect(runQuery({ type: "spell", tokens: [97, 98] }, cut)).toEqual({ type: "pieces", pieces: [[0xf0, 0x9f], ""] });
   expect(runQuery({ type: "spell", tokens: [97, 128] }, model)).toMatchObject({ type: "rejected" });
 });
 
-test("tokens become text, control tokens spelled out; one that the vocabulary does not have is refused", () => {
+test("tokens become text with control tokens spelled out; one outside the vocabulary is refused", () => {
   expect(runQuery({ type: "detokenize", tokens: [97] }, model)).toEqual({ type: "text", text: "a!" });
   for (const token of [128, -1, 0.5]) {
     expect(runQuery({ type: "detokenize", tokens: [token] }, model)).toMatchObject({
@@ -73,7 +73,7 @@ test("tokens become text, control tokens spelled out; one that the vocabulary do
   }
 });
 
-test("a conversation is rendered, and counted whatever its length", () => {
+test("a conversation is rendered, and its tokens are counted whatever its length", () => {
   expect(runQuery({ type: "applyTemplate", prompt, tools: [] }, model)).toEqual({ type: "text", text: "rendered" });
   expect(runQuery({ type: "countTokens", prompt, tools: [] }, model)).toEqual({ type: "count", count: 9 });
   const long = { type: "text" as const, text: "x".repeat(100_000) };
@@ -83,7 +83,7 @@ test("a conversation is rendered, and counted whatever its length", () => {
   });
 });
 
-test("what the template does not take is told", () => {
+test("the template's error is returned", () => {
   const render = () => {
     throw new Error("roles must alternate");
   };
@@ -92,7 +92,7 @@ test("what the template does not take is told", () => {
   ).toEqual({ type: "rejected", rejection: { code: "unrenderable_prompt", reason: "roles must alternate" } });
 });
 
-test("a prompt's price is its length and what is held of it; one that does not fit is refused like its generation", () => {
+test("a prompt's price is its tokens and the cached ones; one that doesn't fit is refused like its generation", () => {
   expect(runQuery({ type: "price", prompt, tools: [] }, model)).toEqual({
     type: "price",
     promptTokens: 9,
