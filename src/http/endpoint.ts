@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Backend } from "../generation/backend.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate } from "../generation/layer.ts";
+import type { Observe } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import type { Terms } from "../generation/terms.ts";
 import type { Generation, Unprompted } from "../generation/wish.ts";
@@ -64,8 +65,8 @@ type Answering<Order extends Ordered> = {
   /** How many choices end, of all generations together. */
   readonly choices: number;
   readonly generate: (request: Sent<Order> & { readonly signal: AbortSignal }) => AsyncIterable<GenerationEvent>;
-  /** Called when the limits of the request's key have let it in. */
-  readonly onAccepted?: () => void;
+  /** Hears what happens to the request, such as that the limits of its key have let it in. */
+  readonly onNews?: Observe;
 } & (ByEvents | ByItself<Order>);
 
 type ByEvents = {
@@ -130,7 +131,7 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
 
     const answering = await endpoint.begin({ c, request, order, use, model, terms, connection });
     const tally = createTally(answering.choices);
-    const observe = noteNews(c, tally, answering.onAccepted);
+    const observe = noteNews(c, tally, answering.onNews);
     const sent: Sent<Order> = { ...order.generation, id: c.get("requestId"), model: model.id, terms, cache, observe };
     const wanted = isAwaited ? connection : new AbortController().signal;
     const started = startGeneration(answering.generate, sent, wanted);

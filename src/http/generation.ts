@@ -40,14 +40,12 @@ export function startGeneration<Request extends object>(
   return { events, cancel, isCancelled: () => wanted.signal.aborted };
 }
 
-/** Notes what happens to the request for its headers, its stream and the access log. @param onAccepted called when its key's limits have let it in */
-export function noteNews(c: Context<HttpEnv>, tally?: Tally, onAccepted?: () => void): Observe {
+/** Notes what happens to the request for its headers, its stream and the access log. @param onNews hears the same */
+export function noteNews(c: Context<HttpEnv>, tally?: Tally, onNews?: Observe): Observe {
   const facts = c.get("facts");
   return (news) => {
+    onNews?.(news);
     switch (news.type) {
-      case "accepted":
-        onAccepted?.();
-        return;
       case "waiting":
       case "admitted":
         facts.wait?.note(news);

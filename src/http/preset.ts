@@ -18,8 +18,8 @@ import { modelsFor } from "./model.ts";
 /** A request's body, of which nothing is known yet but that it is an object. */
 type Body = Readonly<Record<string, unknown>>;
 
-/** The field in which a protocol has the conversation. */
-export type Conversation = "messages" | "input";
+/** The field in which a protocol has the conversation. `optional`: it has several, and a request without a conversation asks for something else. */
+export type Conversation = "messages" | "input" | "optional";
 
 /** A preset that a request names, with the texts of its variables. */
 export type PresetUse = { readonly preset: Preset; readonly values: Values };
@@ -67,16 +67,14 @@ export function addPreset(use: PresetUse | undefined, wish: Wish): Wish {
 /** The body with a user's message where it has no conversation, but for one that goes on from another request. */
 function addInput(preset: Preset, body: Body, conversation: Conversation, input: unknown, param: string): Body {
   const said = body[conversation];
-  const isEmpty = !isSet(said) || (Array.isArray(said) && said.length === 0);
+  const isEmpty = conversation !== "optional" && (!isSet(said) || (Array.isArray(said) && said.length === 0));
   const goesOn = conversation === "input" && (isSet(body.previous_response_id) || isSet(body.conversation));
   const isWelcome = takesInput(preset.template) && isEmpty;
   if (input !== undefined && (typeof input !== "string" || !isWelcome)) {
     throw new InvalidRequestError(
       typeof input !== "string"
         ? `The preset '${preset.id}': the variable '${INPUT}' must be text.`
-        : `The preset '${preset.id}': '${INPUT}' is the user's message. ${
-            isEmpty ? "This preset takes none." : `Give it in '${conversation}' or in '${param}', not in both.`
-          }`,
+        : `The preset '${preset.id}': '${INPUT}' is the user's message. ${placeOfInput()}`,
       `${param}.${INPUT}`,
       "invalid_variable",
     );
@@ -90,6 +88,13 @@ function addInput(preset: Preset, body: Body, conversation: Conversation, input:
     conversation,
     "missing_required_parameter",
   );
+
+  function placeOfInput(): string {
+    if (isEmpty) return "This preset takes none.";
+    return conversation === "optional"
+      ? `Give it outside of '${param}'.`
+      : `Give it in '${conversation}' or in '${param}', not in both.`;
+  }
 }
 
 function say(body: Body, conversation: Conversation, text: string): Body {

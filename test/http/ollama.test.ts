@@ -157,6 +157,30 @@ describe("POST /api/chat", () => {
     expect([loads, request]).toEqual([1, undefined]);
   });
 
+  it.each([0, "0", "0s", "0m", "0.0h"])(
+    "loads no model for a client that wants it unloaded: %j",
+    async (keep_alive) => {
+      let loads = 0;
+      const load = async () => void loads++;
+      for (const [state, done_reason] of [
+        ["unloaded", "unload"],
+        ["ready", "load"],
+      ] as const) {
+        const models = [servedModel(script([]), { load, state: () => state })];
+        const { text } = await ask("/api/chat", { keep_alive }, { models });
+        expect(ollamaChatAnswer.parse(JSON.parse(text))).toMatchObject({ done: true, done_reason });
+      }
+      expect(loads).toBe(0);
+    },
+  );
+
+  it.each([1, -1, "0h5m", "10m"])("loads it for one that keeps it for %j", async (keep_alive) => {
+    let loads = 0;
+    const models = [servedModel(script([]), { load: async () => void loads++, state: () => "unloaded" })];
+    await ask("/api/chat", { keep_alive }, { models });
+    expect(loads).toBe(1);
+  });
+
   it("says in Ollama's form that there is no such model", async () => {
     const { status, text } = await ask("/api/chat", { model: "llama3:8b", messages: [user] });
     expect(status).toBe(404);
@@ -230,6 +254,18 @@ describe("Ollama's names of models", () => {
       { presets },
     );
     expect(JSON.parse(text)).toMatchObject({ model: "preset/haiku" });
+    const said = { presets: [preset("system: Write a haiku.", "haiku")] };
+    const input = { model: "preset/haiku", variables: { input: "Snow" } };
+    for (const [path, conversation] of [
+      ["/api/generate", { prompt: "Snow" }],
+      ["/api/chat", { messages: [user] }],
+    ] as const) {
+      expect((await ask(path, { ...input, ...conversation }, said)).text).toContain("Give it outside of 'variables'.");
+      const asked = await ask(path, { model: "preset/haiku", ...conversation }, said);
+      expect(messagesOf(asked.request)?.map(({ role }) => role)).toEqual(["system", "user"]);
+      const loaded = await ask(path, { model: "preset/haiku" }, said);
+      expect(JSON.parse(loaded.text)).toMatchObject({ model: "preset/haiku", done_reason: "load" });
+    }
     expect(messagesOf(request)).toEqual([
       { role: "system", content: "Write a haiku." },
       { role: "user", content: "Snow" },
@@ -352,5 +388,62 @@ describe("Ollama's embeddings", () => {
     expect(JSON.parse((await ask("/api/embeddings", { prompt: "" }, { models })).text)).toEqual({ embedding: [] });
     const { text } = await ask("/api/embeddings", { prompt: "x" }, { models });
     expect(JSON.parse(text)).toEqual({ embedding: [expect.closeTo(0.6), expect.closeTo(0.8)] });
+  });
+});
+
+describe("what Open WebUI 0.12.4 sends", () => {
+  const time = {
+    type: "function",
+    function: {
+      name: "get_time",
+      description: "time",
+      parameters: { type: "object", properties: { zone: { type: "string" } }, required: ["zone"] },
+    },
+  };
+  const model = `${MODEL_ID}:latest`;
+
+  it("is understood in a chat whose settings were changed", async () => {
+    const { request, text } = await ask("/api/chat", {
+      ...{ model, messages: [user], stream: true, keep_alive: "10m", think: false },
+      options: { temperature: 0.3, seed: 1, stop: ["ZZ"], num_ctx: 4096, num_predict: 12 },
+    });
+    expect(request).toMatchObject({ maxTokens: 12, stop: ["ZZ"], sampling: { temperature: 0.3, seed: 1 } });
+    const last = JSON.parse(text.trimEnd().split("\n").at(-1) ?? "");
+    // Its page shows speeds that it makes of these.
+    for (const name of ["total_duration", "prompt_eval_duration", "eval_duration", "prompt_eval_count", "eval_count"]) {
+      expect(last[name], name).toBeTypeOf("number");
+    }
+  });
+
+  it("is understood where a tool has answered", async () => {
+    const { request } = await ask("/api/chat", {
+      ...{ model, options: { num_predict: 10 }, stream: true, tools: [time] },
+      messages: [
+        user,
+        {
+          ...{ role: "assistant", content: "" },
+          tool_calls: [{ index: 0, id: "call_1", function: { name: "get_time", arguments: { zone: "Rome" } } }],
+        },
+        { role: "tool", content: "12:00", tool_call_id: "call_1" },
+      ],
+    });
+    expect(messagesOf(request)?.[2]).toMatchObject({ role: "tool", content: "12:00", toolCallId: "call_1" });
+  });
+
+  it("is understood with a format, and refused with a picture, in words that its page shows", async () => {
+    const { parameters: format } = time.function;
+    const { request } = await ask("/api/chat", { model, messages: [user], format, options: {}, stream: false });
+    expect(request?.output).toMatchObject({ type: "schema" });
+    const picture = { ...user, images: ["iVBORw0KGgo="] };
+    expect(await refusalOf("/api/chat", { model, messages: [picture], options: {}, stream: false })).toContain("image");
+  });
+
+  it("is understood when it makes vectors of documents, and unloads a model", async () => {
+    const embed: Backend["embed"] = async ({ items }) => ({ vectors: items.map(() => Float32Array.of(1)), tokens: 2 });
+    const models = [servedModel(script([]), { embed })];
+    const { text } = await ask("/api/embed", { input: ["a", "b"], model, truncate: true }, { models });
+    expect(JSON.parse(text).embeddings).toHaveLength(2);
+    const unloaded = await ask("/api/generate", { model, keep_alive: 0, prompt: "" });
+    expect(unloaded).toMatchObject({ status: 200, request: undefined });
   });
 });

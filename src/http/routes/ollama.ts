@@ -1,7 +1,5 @@
 import type { Context, Handler } from "hono";
-import type { Backend } from "../../generation/backend.ts";
-import type { News } from "../../generation/news.ts";
-import type { GenerationRequest } from "../../generation/request.ts";
+import type { Backend, BackendState } from "../../generation/backend.ts";
 import type { Generation } from "../../generation/wish.ts";
 import { PRESET_PREFIX } from "../../prompts/reference.ts";
 import { complete } from "../../protocols/complete.ts";
@@ -19,7 +17,10 @@ import type { ToolOffer } from "../../protocols/tools/offer.ts";
 import type { HttpEnv } from "../context.ts";
 import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
 import { JSON_LINES } from "../event-stream.ts";
-import { addPreset, type OpenPreset } from "../preset.ts";
+import { addPreset } from "../preset.ts";
+
+/** In these a backend holds nothing, or soon nothing. */
+const GONE: readonly BackendState[] = ["unloaded", "unloading", "failed"];
 
 type Order = Ordered & { readonly generation: Generation; readonly labels: ToolOffer["labels"] };
 
@@ -39,7 +40,7 @@ function answerOllama(
   deps: EndpointDeps,
 ): Handler<HttpEnv> {
   const endpoint: Endpoint<OllamaRequest, Order> = {
-    conversation: "messages",
+    conversation: "optional",
     framing: JSON_LINES,
     decode,
     order(request, use) {
@@ -59,31 +60,21 @@ function answerOllama(
         now: deps.now,
       };
       if (request.isLoad) {
-        return { choices: 0, generate: nothing, respond: () => load(c, model, answer) };
+        return { choices: 0, generate: nothing, respond: () => load(c, model, answer, request) };
       }
       timeLoading(model, stopwatch);
       return {
         choices: 1,
-        generate: (sent) => deps.generate({ ...sent, observe: (news) => noteTurn(news, sent, stopwatch) }),
+        generate: deps.generate,
+        onNews({ type }) {
+          if (type === "admitted") stopwatch.admitted();
+        },
         whole: (events, tally) => encodeOllama(answer, events, tally),
         encoder: (tally) => createOllamaEncoder(answer, tally),
       };
     },
   };
-  return answerCalls(endpoint, { ...deps, openPreset: opener(deps.openPreset) });
-}
-
-/** A request without a conversation is no fault here: it asks for the model. And `/api/generate` has its conversation elsewhere. */
-function opener(openPreset: OpenPreset): OpenPreset {
-  return (c, body, conversation) => {
-    if (typeof body !== "object" || body === null || Array.isArray(body)) return { body, use: undefined };
-    const { body: opened, use } = openPreset(
-      c,
-      { ...body, [conversation]: [{ role: "user", content: "" }] },
-      conversation,
-    );
-    return { body: use === undefined ? body : { ...body, model: Object(opened).model }, use };
-  };
+  return answerCalls(endpoint, deps);
 }
 
 /** What of Ollama's defaults holds where neither the client nor a preset says another. */
@@ -96,14 +87,14 @@ function unsaid({ sampling, said }: Generation): typeof OLLAMA_SAMPLING {
 
 async function* nothing(): AsyncGenerator<never> {}
 
-async function load(c: Context<HttpEnv>, model: Backend, answer: OllamaAnswer): Promise<Response> {
-  await model.load?.();
-  return c.json(encodeLoaded(answer));
-}
-
-function noteTurn(news: News, { observe }: Pick<GenerationRequest, "observe">, stopwatch: Stopwatch): void {
-  if (news.type === "admitted") stopwatch.admitted();
-  observe?.(news);
+async function load(
+  c: Context<HttpEnv>,
+  model: Backend,
+  answer: OllamaAnswer,
+  { isGoodbye }: OllamaRequest,
+): Promise<Response> {
+  if (!isGoodbye) await model.load?.();
+  return c.json(encodeLoaded(answer, !isGoodbye || !GONE.includes(model.state())));
 }
 
 /** Tells the stopwatch when the model is ready, where it is not. */

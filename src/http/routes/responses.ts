@@ -85,7 +85,9 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
       return {
         choices: 1,
         generate: fitting(generate),
-        onAccepted: accepted.resolve,
+        onNews({ type }) {
+          if (type === "accepted") accepted.resolve();
+        },
         async respond(generation, sent) {
           const { price, details } = model;
           const isKnown = details().contextTokens !== undefined;

@@ -19,13 +19,15 @@ export type OllamaRequest = Understood & {
   readonly stream: boolean;
   /** Whether nothing is asked, so that the model is only loaded. */
   readonly isLoad: boolean;
+  /** Whether the model is of no more use to the client: it need not be loaded. */
+  readonly isGoodbye: boolean;
   /** What is asked for, without defaults. */
   readonly wish: Wish;
 };
 
 type Common = Pick<
   (typeof ollamaChatSchema)["_output"],
-  "model" | "stream" | "format" | "options" | "think" | "logprobs" | "top_logprobs"
+  "model" | "stream" | "format" | "options" | "think" | "keep_alive" | "logprobs" | "top_logprobs"
 >;
 
 /** Understands the body of `POST /api/chat`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that can't be honoured. */
@@ -80,6 +82,7 @@ function understand(
     model: wire.model ?? undefined,
     stream: wire.stream ?? true,
     isLoad,
+    isGoodbye: isZero(wire.keep_alive ?? ""),
     tools: offered,
     format,
     wish: {
@@ -90,4 +93,9 @@ function understand(
       ...decodeOptions(wire.options ?? {}),
     },
   };
+}
+
+/** Whether a time, in seconds or with its unit, is none. */
+function isZero(time: number | string): boolean {
+  return time === 0 || /^[+-]?0+(\.0*)?(ns|us|µs|ms|s|m|h)?$/.test(String(time));
 }

@@ -32,9 +32,9 @@ type Piece = {
   readonly logprobs?: readonly SampledLogprob[];
 };
 
-/** An answer in which nothing was said, since nothing was asked but that the model be loaded. */
-export function encodeLoaded(answer: OllamaAnswer) {
-  return { ...encodePiece(answer, {}), done: true, done_reason: "load" };
+/** An answer in which nothing was said, since nothing was asked but that the model be loaded, or let go of. */
+export function encodeLoaded(answer: OllamaAnswer, isThere = true) {
+  return { ...encodePiece(answer, {}), done: true, done_reason: isThere ? "load" : "unload" };
 }
 
 /** Reads `events` to their end and returns the answer. Throws what they throw, and when it is not whole. */

@@ -18,7 +18,7 @@ const model = modelName(MAX_NAME_LENGTH);
 const keepAlive = z
   .union([z.number(), string(64)], { error: "a number or string" })
   .nullish()
-  .describe("Taken; models stay loaded as the server's settings say.");
+  .describe("Models stay loaded as the server's settings say; with 0 and nothing to answer, none is loaded.");
 
 const common = {
   model,
@@ -103,7 +103,7 @@ const ended = {
   model: text,
   created_at: z.iso.datetime(),
   done: z.boolean(),
-  done_reason: z.enum(["stop", "length", "load"]).optional(),
+  done_reason: z.enum(["stop", "length", "load", "unload"]).optional(),
   logprobs: z.array(logprob.extend({ top_logprobs: z.array(logprob).optional() })).optional(),
   total_duration: count.optional().describe("Nanoseconds, as all durations."),
   load_duration: count.optional(),
