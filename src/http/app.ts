@@ -44,6 +44,8 @@ export type AppSettings = {
   readonly corsOrigins: readonly string[];
   /** Whether presets are listed among the models; they are if absent. */
   readonly listPresets?: boolean;
+  /** What all WebSockets together may remember, in bytes; 256 MiB if absent. */
+  readonly maxRememberedBytes?: number;
   /** By which names requests may call it while there are no keys; any if absent. */
   readonly hosts?: HostPolicy;
 };
@@ -126,9 +128,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
 
   const isJson = jsonPosts(settings.corsOrigins, false);
   const takesJson = every(jsonPosts(settings.corsOrigins, true), limitBody(settings.maxBodyBytes));
-  const { maxBodyBytes, corsOrigins } = settings;
+  const { maxBodyBytes, corsOrigins, maxRememberedBytes } = settings;
   const routeDeps: RouteDeps = {
-    ...{ maxBodyBytes, corsOrigins },
+    ...{ maxBodyBytes, corsOrigins, ...(maxRememberedBytes !== undefined && { maxRememberedBytes }) },
     ...{ generate, embed, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
     library: deps.library,
     listsPresets: settings.listPresets ?? true,

@@ -82,6 +82,8 @@ export type RouteDeps = ResponsesDeps & {
   readonly maxBodyBytes: number;
   /** Origins that browsers may call from, or `*`. */
   readonly corsOrigins: readonly string[];
+  /** What all WebSockets together may remember, in bytes; 256 MiB if absent. */
+  readonly maxRememberedBytes?: number;
 };
 
 /** A route: where it is, what it takes and answers, who may call it, and what answers it. */

@@ -3,7 +3,7 @@ import { type Http2Bindings, type HttpBindings, serve } from "@hono/node-server"
 import { boundConnections, type ConnectionLimits, serverOptions } from "./connections.ts";
 import { prepareDrain } from "./drain.ts";
 import { noteConnection, takeTurn } from "./loop-turns.ts";
-import { takeUpgrades } from "./websocket/upgrade.ts";
+import { takeUpgrades, type UpgradeBounds } from "./websocket/upgrade.ts";
 
 export type Listening = {
   readonly server: Server;
@@ -14,7 +14,7 @@ export type Listening = {
   readonly end: () => void;
 };
 
-export type ListenOptions = ConnectionLimits & { readonly host: string; readonly port: number };
+export type ListenOptions = ConnectionLimits & UpgradeBounds & { readonly host: string; readonly port: number };
 
 type Fetch = (
   request: Request,

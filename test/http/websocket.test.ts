@@ -7,7 +7,7 @@ import { ResponsesWS } from "openai/resources/responses/ws";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket as Client, type ClientOptions } from "ws";
 import type { GenerationRequest } from "../../src/generation/request.ts";
-import { listen } from "../../src/http/server.ts";
+import { type ListenOptions, listen } from "../../src/http/server.ts";
 import type { Access } from "../../src/keys/access.ts";
 import { createCounters } from "../../src/keys/counters.ts";
 import { createFixedKeys } from "../../src/keys/fixed.ts";
@@ -30,7 +30,7 @@ const LIMITS = {
 };
 
 /** Serves a test's app, over which WebSockets are opened. */
-async function serveSockets(options: Parameters<typeof createTestApp>[0] = {}, limits: Partial<typeof LIMITS> = {}) {
+async function serveSockets(options: Parameters<typeof createTestApp>[0] = {}, limits: Partial<ListenOptions> = {}) {
   const { app, log } = createTestApp(options);
   const { url, drain, end, server } = await listen(app, { ...LIMITS, ...limits, host: "127.0.0.1", port: 0 });
   onTestFinished(async () => {
@@ -161,6 +161,29 @@ describe("the WebSocket mode of /v1/responses", () => {
     expect((await app.request(`/v1/responses/${id}`)).status).toBe(404);
   });
 
+  it("forgets what the connection that is idle longest remembers, where all remember too much", async () => {
+    const settings = { maxRememberedBytes: 24_000 };
+    const { url } = await serveSockets({ settings });
+    const [idle, busy, new_] = [await connect(url), await connect(url), await connect(url)];
+    const ask = async (client: typeof idle, previous_response_id?: string) => {
+      client.send(create({ input: "x".repeat(6_000), previous_response_id }));
+      const answer = await client.readAnswer();
+      return { id: idOf(answer), last: lastOf(answer) };
+    };
+    const forgotten = await ask(idle);
+    const kept = await ask(busy);
+    // Whoever goes on is idle no longer.
+    const gone = await ask(busy, kept.id);
+    const newest = await ask(new_);
+    expect((await ask(idle, forgotten.id)).last).toMatchObject({
+      type: "error",
+      status: 400,
+      error: { code: "previous_response_not_found", param: "previous_response_id" },
+    });
+    expect((await ask(new_, newest.id)).last).toMatchObject({ type: "response.completed" });
+    expect(gone.last).toMatchObject({ type: "response.completed" });
+  });
+
   it("stores what is to be stored, from whatever it goes on", async () => {
     const { generate, seen } = countingEngine();
     const { app, url } = await serveSockets({ generate });
@@ -255,6 +278,29 @@ describe("the WebSocket mode of /v1/responses", () => {
         error: { message: "Invalid value for 'stream_id': expected a string of 1 to 256 characters." },
       });
     }
+  });
+
+  it("names the stream of a message that is wrong otherwise", async () => {
+    const { url } = await serveSockets();
+    const client = await connect(url);
+    client.send({ type: 5, stream_id: "a" });
+    expect(await client.read()).toMatchObject({ type: "error", stream_id: "a", error: { param: "type" } });
+  });
+
+  it("names the stream of a message that is refused since too many wait, unless the message is long", async () => {
+    const { url } = await serveSockets({ generate: createHeldEngine().generate });
+    const client = await connect(url);
+    for (let count = 0; count < 64; count += 1) client.send(create({ stream_id: "first" }));
+    client.send(create({ stream_id: "second" }));
+    client.send({ ...create({ input: "x".repeat(70_000) }), stream_id: "third" });
+    client.send('{"stream_id":');
+    const refused: Message[] = [];
+    while (refused.length < 3) {
+      const message = await client.read();
+      if (message.type === "error") refused.push(message);
+    }
+    expect(refused).toMatchObject(refused.map(() => ({ status: 429, error: { code: "too_many_messages" } })));
+    expect(refused.map(({ stream_id }) => stream_id)).toEqual(["second", undefined, undefined]);
   });
 
   it.each([
@@ -373,6 +419,24 @@ describe("a WebSocket's end", () => {
     expect((await closed)[0]).toBe(1013);
     third.send(create());
     expect(textOf(await third.readAnswer())).toBe("Hello there!");
+  });
+
+  it("comes to a client that answers no pings, and its generation stops", async () => {
+    const engine = createHeldEngine();
+    const { url } = await serveSockets({ generate: engine.generate }, { pingEveryMs: 20 });
+    const client = await connect(url, { autoPong: false });
+    const closed = once(client.ws, "close");
+    client.send(create());
+    await engine.aborted;
+    expect((await closed)[0]).toBe(1006);
+  });
+
+  it("does not come to an idle client that answers them", async () => {
+    const { url } = await serveSockets({}, { pingEveryMs: 20 });
+    const client = await connect(url);
+    for (let pings = 0; pings < 6; pings += 1) await once(client.ws, "ping");
+    client.send(create());
+    expect(textOf(await client.readAnswer())).toBe("Hello there!");
   });
 
   it("comes to a client that reads nothing, and its generation stops", async () => {

@@ -3,7 +3,7 @@ import type { HttpEnv } from "../context.ts";
 import { mayBeFromStrangePage } from "../cross-site.ts";
 import { describeFailure, HttpError } from "../errors.ts";
 import type { RouteDeps } from "../routes.ts";
-import { createMemory } from "../websocket/memory.ts";
+import { createMemories } from "../websocket/memory.ts";
 import { startSession } from "../websocket/session.ts";
 import { upgradeOf } from "../websocket/upgrade.ts";
 import { sendRefusal, wrongMethod } from "./unknown.ts";
@@ -12,7 +12,10 @@ import { sendRefusal, wrongMethod } from "./unknown.ts";
 const OF_CONNECTION = /^(connection|upgrade|sec-websocket-.*|content-.*|transfer-encoding|keep-alive|te|expect)$/;
 
 /** More than the longest conversation that a model has room for. */
-const MAX_REMEMBERED_BYTES = 4 * 1024 * 1024;
+const MAX_CONNECTION_BYTES = 4 * 1024 * 1024;
+
+/** Of all connections together. */
+const MAX_REMEMBERED_BYTES = 256 * 1024 * 1024;
 
 /**
  * `GET /v1/responses` with `Upgrade: websocket`: the WebSocket mode of `POST /v1/responses`. Every message goes the way of such a request, with
@@ -21,8 +24,10 @@ const MAX_REMEMBERED_BYTES = 4 * 1024 * 1024;
 export function connectResponses({
   maxBodyBytes,
   corsOrigins,
+  maxRememberedBytes = MAX_REMEMBERED_BYTES,
   logger,
-}: Pick<RouteDeps, "maxBodyBytes" | "corsOrigins" | "logger">): Handler<HttpEnv> {
+}: Pick<RouteDeps, "maxBodyBytes" | "corsOrigins" | "maxRememberedBytes" | "logger">): Handler<HttpEnv> {
+  const newMemory = createMemories(maxRememberedBytes);
   return (c) => {
     const header = (name: string) => c.req.header(name);
     if (header("upgrade")?.trim().toLowerCase() !== "websocket") return wrongMethod(c, ["POST"]);
@@ -42,9 +47,10 @@ export function connectResponses({
     const { url, headers } = c.req.raw;
     const requestId = c.get("requestId");
     const passed = [...headers].filter(([name]) => !OF_CONNECTION.test(name));
-    const memory = createMemory(Math.min(maxBodyBytes, MAX_REMEMBERED_BYTES));
-    return upgrade.accept(maxBodyBytes, (channel) =>
-      startSession(channel, {
+    const memory = newMemory(Math.min(maxBodyBytes, MAX_CONNECTION_BYTES));
+    return upgrade.accept(maxBodyBytes, (channel) => {
+      channel.ws.once("close", () => memory.close());
+      return startSession(channel, {
         maxBytes: maxBodyBytes,
         post(body, signal) {
           const length = String(Buffer.byteLength(body));
@@ -56,7 +62,7 @@ export function connectResponses({
           if (unexpected) logger.error({ requestId, err: error }, "internal error on a WebSocket");
           return told;
         },
-      }),
-    );
+      });
+    });
   };
 }

@@ -9,16 +9,26 @@ export type ConnectionMemory = {
   /** `state`, and what the connection remembers. */
   readonly over: (state: TenantState) => TenantState;
   readonly note: (outcome: Outcome) => void;
+  /** Forgets everything, for good. */
+  readonly close: () => void;
 };
 
 class Memory implements ConnectionMemory {
   readonly #outcomes: LRUCache<string, Outcome>;
+  readonly #pool: Pool;
+  #isClosed = false;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, pool: Pool) {
     this.#outcomes = new LRUCache({ maxSize: maxBytes, sizeCalculation: sizeOf });
+    this.#pool = pool;
+  }
+
+  get bytes(): number {
+    return this.#outcomes.calculatedSize;
   }
 
   over(state: TenantState): TenantState {
+    this.#pool.touch(this);
     const outcomes = this.#outcomes;
     const { responses } = state;
     return {
@@ -43,13 +53,55 @@ class Memory implements ConnectionMemory {
 
   note(outcome: Outcome): void {
     // A stored one is looked up where it is stored, where it can also be deleted.
-    if (!outcome.keep) this.#outcomes.set(outcome.record.id, outcome);
+    if (outcome.keep || this.#isClosed) return;
+    this.#pool.change(this, () => this.#outcomes.set(outcome.record.id, outcome));
+  }
+
+  clear(): void {
+    this.#pool.change(this, () => this.#outcomes.clear());
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.clear();
   }
 }
 
-/** @param maxBytes beyond it those are forgotten that were used longest ago */
-export function createMemory(maxBytes: number): ConnectionMemory {
-  return new Memory(maxBytes);
+/** The memories that hold anything, the one that was used longest ago first, and their size together. */
+class Pool {
+  readonly #memories = new Set<Memory>();
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  touch(memory: Memory): void {
+    if (this.#memories.delete(memory)) this.#memories.add(memory);
+  }
+
+  change(memory: Memory, act: () => void): void {
+    const before = memory.bytes;
+    act();
+    this.#bytes += memory.bytes - before;
+    this.#memories.delete(memory);
+    if (memory.bytes > 0) this.#memories.add(memory);
+    for (const oldest of this.#memories) {
+      if (this.#bytes <= this.#maxBytes) return;
+      oldest.clear();
+    }
+  }
+}
+
+/**
+ * Makes the memories of connections, each with the bytes that it may hold: beyond them it forgets the responses that were used longest ago.
+ *
+ * @param maxBytes of all together; beyond it the connection that was used longest ago forgets everything
+ */
+export function createMemories(maxBytes: number): (connectionBytes: number) => ConnectionMemory {
+  const pool = new Pool(maxBytes);
+  return (connectionBytes) => new Memory(connectionBytes, pool);
 }
 
 /** That of the connection over which the request came; undefined where it came over none that remembers. */

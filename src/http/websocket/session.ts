@@ -30,6 +30,9 @@ export type SessionOptions = {
 const MAX_MESSAGES = 64;
 const MAX_LANES = 16;
 
+/** A message that is refused unread is read for its stream's name alone, unless it is longer. */
+const MAX_PEEKED = 64 * 1024;
+
 /** Who leaves so much unread is told of no more refusals. */
 const MAX_UNREAD = 64 * 1024;
 
@@ -50,11 +53,13 @@ const TOO_MANY_LANES = refusal({
 
 const A_STREAM = { error: "a string of 1 to 256 characters" };
 
+const lane = z.string(A_STREAM).min(1, A_STREAM).max(256, A_STREAM).nullish();
+
 /** What stands around the body of a request. A body alone is taken, too: there is nothing else that it could mean. */
 const envelope = z.looseObject(
   {
     type: z.string({ error: "a string" }).default("response.create"),
-    stream_id: z.string(A_STREAM).min(1, A_STREAM).max(256, A_STREAM).nullish(),
+    stream_id: lane,
   },
   { error: "an object" },
 );
@@ -79,7 +84,7 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
   ws.on("message", (data: Buffer) => {
     const isTooMuch = messages >= MAX_MESSAGES || bytes + data.length > 2 * maxBytes;
     if (ending !== undefined || isTooMuch) {
-      if (ws.bufferedAmount < MAX_UNREAD) tell(ending === undefined ? TOO_MUCH : refusal(ending.error));
+      if (ws.bufferedAmount < MAX_UNREAD) tell(ending === undefined ? TOO_MUCH : refusal(ending.error), peekLane(data));
       return;
     }
     messages += 1;
@@ -107,7 +112,10 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
 
   /** Undefined for what there is nothing to do about. */
   async function begin(data: Buffer): Promise<{ readonly running: Promise<void> } | undefined> {
-    const { type, lane, body } = readOrder(await readJsonBytes(data));
+    const message = await readJsonBytes(data);
+    const read = readOrder(message);
+    if ("error" in read) return tell(describe(read.error), laneOf(message));
+    const { type, lane, body } = read;
     if (UNANSWERED.has(type)) return undefined;
     if (type !== "response.create") return tell(describe(unknownType(type)), lane);
     const before = lanes.get(lane);
@@ -178,19 +186,31 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
   };
 }
 
-function readOrder(message: unknown): Order {
+function readOrder(message: unknown): Order | { readonly error: InvalidRequestError } {
   const read = envelope.safeParse(message);
   if (!read.success) {
     const [issue] = read.error.issues;
     const field = issue?.path.join(".");
-    throw new InvalidRequestError(
-      field ? `Invalid value for '${field}': expected ${issue?.message}.` : "A message has to be a JSON object.",
-      field || null,
-      "invalid_value",
-    );
+    const message = field
+      ? `Invalid value for '${field}': expected ${issue?.message}.`
+      : "A message has to be a JSON object.";
+    return { error: new InvalidRequestError(message, field || null, "invalid_value") };
   }
   const { type, stream_id: lane, ...body } = read.data;
   return { type, lane: lane ?? undefined, body };
+}
+
+/** The stream that a message names, whatever else is wrong with it. */
+function laneOf(message: unknown): string | undefined {
+  return lane.safeParse(Object(message).stream_id).data ?? undefined;
+}
+
+function peekLane(data: Buffer): string | undefined {
+  try {
+    return data.length > MAX_PEEKED ? undefined : laneOf(JSON.parse(data.toString()));
+  } catch {
+    return undefined;
+  }
 }
 
 function unknownType(type: string): InvalidRequestError {

@@ -1,4 +1,5 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import { type Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Context } from "hono";
@@ -38,10 +39,15 @@ export type UpgradeBounds = {
   readonly readTimeoutMs: number;
   /** Of all kinds; WebSockets may be half of them. */
   readonly maxConnections: number;
+  /** How often each client is asked whether it is still there; every 30 s if absent. */
+  readonly pingEveryMs?: number;
 };
 
 /** Proxies close connections on which nothing moves for a minute. */
 const PING_EVERY_MS = 30_000;
+
+/** After so many pings without a byte from the client it is taken for gone. One alone may have come late, where this process stood still. */
+const MAX_UNANSWERED = 2;
 
 /** As OpenAI has it. */
 const MAX_AGE_MS = 60 * 60_000;
@@ -112,7 +118,8 @@ export type Sockets = {
 type Open = { readonly ws: WebSocket; readonly session: Session };
 
 /** Answers the server's requests to speak WebSocket. `ws` is loaded when the first is accepted. */
-export function takeUpgrades(server: Server, fetch: Fetch, { readTimeoutMs, maxConnections }: UpgradeBounds): Sockets {
+export function takeUpgrades(server: Server, fetch: Fetch, bounds: UpgradeBounds): Sockets {
+  const { readTimeoutMs, maxConnections, pingEveryMs = PING_EVERY_MS } = bounds;
   const open = new Set<Open>();
   const max = Math.ceil(maxConnections / 2);
   let isStopping = false;
@@ -146,7 +153,7 @@ export function takeUpgrades(server: Server, fetch: Fetch, { readTimeoutMs, maxC
     wss.on("headers", (lines) => {
       for (const [name, value] of response.headers) lines.push(`${name}: ${value}`);
     });
-    wss.handleUpgrade(incoming, socket, head, (ws) => begin(ws, socket, accepted));
+    wss.handleUpgrade(incoming, socket, head, (ws) => begin(ws, incoming.socket, accepted));
   }
 
   function makeRoom(): boolean {
@@ -164,17 +171,17 @@ export function takeUpgrades(server: Server, fetch: Fetch, { readTimeoutMs, maxC
     return true;
   }
 
-  function begin(ws: WebSocket, socket: Duplex, accepted: Accepted): void {
+  function begin(ws: WebSocket, socket: Socket, accepted: Accepted): void {
     const session = accepted.begin({ ws, whenWritable: () => whenWritable(ws, socket, readTimeoutMs) });
     const entry = { ws, session };
     open.add(entry);
-    const ping = setInterval(() => ws.ping(), PING_EVERY_MS).unref();
+    const stopPinging = keepPinging(ws, socket, pingEveryMs);
     const age = setTimeout(() => session.retire(AGED), MAX_AGE_MS).unref();
     // What breaks the protocol is closed by `ws` itself.
     ws.on("error", () => {});
     ws.once("close", () => {
       open.delete(entry);
-      clearInterval(ping);
+      stopPinging();
       clearTimeout(age);
     });
     if (isStopping) session.retire(STOPPING);
@@ -190,6 +197,19 @@ export function takeUpgrades(server: Server, fetch: Fetch, { readTimeoutMs, maxC
       for (const { ws } of open) ws.terminate();
     },
   };
+}
+
+/** Cuts off a client that answers no more pings. */
+function keepPinging(ws: WebSocket, socket: Socket, everyMs: number): () => void {
+  let unanswered = 0;
+  let bytesRead = -1;
+  const timer = setInterval(() => {
+    unanswered = socket.bytesRead === bytesRead ? unanswered + 1 : 0;
+    bytesRead = socket.bytesRead;
+    if (unanswered >= MAX_UNANSWERED) ws.terminate();
+    else ws.ping();
+  }, everyMs).unref();
+  return () => clearInterval(timer);
 }
 
 /** The request as a handler has it. Undefined for one that names no URL. */
