@@ -15,35 +15,35 @@ import { keepSamplers, SAMPLING_DEFAULTS } from "./samplers.ts";
 import { completionSchema, infillSchema, sharedSchema, type WireOwn, type WireShared } from "./schema.ts";
 
 const MAX_CHOICES = 128;
-/** llama-server's name for a file that has none. */
+/** llama-server's name for a file without one. */
 const UNNAMED_FILE = "tmp";
 
-/** A request of llama-server's own API for text, understood. */
+/** A decoded text request of llama-server's own API. */
 export type NativeRequest = {
   /** The model's id or alias from the request; undefined if it names none. */
   readonly model: string | undefined;
   readonly stream: boolean;
-  /** At least one. Each is a generation of its own. */
+  /** At least one. Each is a separate generation. */
   readonly prompts: readonly NativePrompt[];
-  /** What is asked for of each prompt, llama-server's defaults included. */
+  /** The wish for each prompt, including llama-server's defaults. */
   readonly wish: Unprompted;
-  /** Biases that the model's vocabulary makes ones of tokens. */
+  /** Biases for texts, which the model's vocabulary turns into biases for tokens. */
   readonly textBiases: readonly TextBias[];
   readonly lines: LineRules;
   readonly returnTokens: boolean;
-  /** Of how many of the most likely tokens in each place; undefined for none. */
+  /** The number of most likely tokens to return probabilities for at each position; undefined for none. */
   readonly probabilities: number | undefined;
-  /** Which fields the answer has; undefined for all. */
+  /** The fields to return; undefined for all. */
   readonly fields: readonly string[] | undefined;
 };
 
-/** Understands the body of `POST /completion`. Throws `InvalidRequestError` for the first thing in it that is wrong or can't be honoured. */
+/** Decodes the body of `POST /completion`. Throws `InvalidRequestError` for the first field that is invalid or can't be honoured. */
 export function decodeNativeCompletion(body: unknown): NativeRequest {
   const { shared, own } = parse(completionSchema, body);
   return decode(shared, own, own.prompt);
 }
 
-/** Understands the body of `POST /infill`, likewise. */
+/** Decodes the body of `POST /infill`. Throws as `decodeNativeCompletion` does. */
 export function decodeInfill(body: unknown): NativeRequest {
   const { shared, own } = parse(infillSchema, body);
   const files = (own.input_extra ?? []).map(({ text, filename }) => ({
@@ -55,8 +55,8 @@ export function decodeInfill(body: unknown): NativeRequest {
 }
 
 /**
- * The part of a body that `/v1/completions` has too is read by its rules, so that one list tells of all words of other servers. What is no
- * object is refused by them.
+ * Fields that `/v1/completions` also has are parsed by its rules, so that other servers' fields are listed only once. These rules also
+ * refuse a body that isn't an object.
  */
 function parse<T extends z.ZodObject>(schema: T, body: unknown): { shared: WireShared; own: z.output<T> } {
   const isOwn = ([name]: readonly [string, unknown]) => name in schema.shape;
@@ -100,7 +100,7 @@ function decodeAll(shared: WireShared, { temperature, samplers }: WireOwn, logit
     ...said,
     ...(isSet(temperature) && { temperature: Math.max(temperature, 0) }),
     ...(logitBias !== undefined && { logitBias }),
-    // -1 and its spelling as a uint32 draw one.
+    // -1, also as a uint32, means a random seed.
     ...(seed !== undefined && seed !== -1 && seed !== 0xffff_ffff && { seed }),
   };
   return isSet(samplers) ? keepSamplers(all, samplers) : all;
@@ -109,7 +109,7 @@ function decodeAll(shared: WireShared, { temperature, samplers }: WireOwn, logit
 function refuseTooMany(prompts: number, choices: number): void {
   if (prompts * choices <= MAX_CHOICES) return;
   throw new InvalidRequestError(
-    `Invalid 'prompt': ${prompts} prompts with ${choices} answers each are more than the ${MAX_CHOICES} answers that a request can have. ` +
+    `Invalid 'prompt': ${prompts} prompts with ${choices} answers each exceed the limit of ${MAX_CHOICES} answers per request. ` +
       "Send the prompts in several requests.",
     "prompt",
     "invalid_parameter_combination",

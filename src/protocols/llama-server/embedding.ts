@@ -19,28 +19,28 @@ export const embeddingSchema = z.object(
     embd_normalize: integer(NONE, Number.MAX_SAFE_INTEGER)
       .nullish()
       .describe(
-        "How vectors are normalised: 2, which is meant where it is left out, makes their Euclidean length 1; -1 leaves them as they are.",
+        "The norm of the vectors: 2, the default, normalises them to the Euclidean length 1; -1 leaves them unchanged.",
       ),
   },
   { error: "an object" },
 );
 
-/** A request for vectors, understood. */
+/** A decoded request for vectors. */
 export type NativeEmbedding = {
   readonly model: string | undefined;
   readonly isNormalized: boolean;
   readonly work: Pick<EmbeddingRequest, "items" | "dimensions">;
-  /** The field that holds the item at that index, as the client named it. */
+  /** The path of the item at this index. */
   readonly placeOf: (index: number) => string;
 };
 
-/** Understands the body of `POST /embedding`. Throws `InvalidRequestError`. */
+/** Decodes the body of `POST /embedding`. Throws `InvalidRequestError`. */
 export function decodeNativeEmbedding(body: unknown): NativeEmbedding {
   const wire = parseWire(embeddingSchema, body);
   const norm = wire.embd_normalize ?? EUCLIDEAN;
   if (norm !== NONE && norm !== EUCLIDEAN) {
     throw new InvalidRequestError(
-      `Unsupported value: 'embd_normalize' does not support ${norm} here. Send 2, or -1 and normalise the vectors yourself.`,
+      `Unsupported value: 'embd_normalize' can't be ${norm} here. Send 2, or send -1 and normalise the vectors yourself.`,
       "embd_normalize",
       "unsupported_value",
     );
@@ -55,7 +55,7 @@ export function decodeNativeEmbedding(body: unknown): NativeEmbedding {
   };
 }
 
-/** As `/v1/embeddings` reads its `input`, under the name that this one has. */
+/** Decodes `input` as `/v1/embeddings` does, but errors name `field`. */
 function decodeItems(
   input: unknown,
   field: string,
@@ -70,7 +70,7 @@ function decodeItems(
   }
 }
 
-/** llama-server's answer: for each text a list of vectors, of which pooling makes one. */
+/** Encodes llama-server's answer: a list of vectors per text, with one vector because of pooling. */
 export function encodeNativeEmbedding({ isNormalized }: NativeEmbedding, { vectors }: EmbeddingResult): object {
   return vectors.map((vector, index) => ({
     index,

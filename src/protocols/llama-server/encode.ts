@@ -7,15 +7,15 @@ import { encodeError } from "./error.ts";
 import type { ChoiceFacts, Run } from "./run.ts";
 import { encodeSettings, type Settings } from "./settings.ts";
 
-/** What all answers to a request have in common. */
+/** The facts that all choices of an answer share. */
 export type NativeAnswer = {
   /** The model's id. */
   readonly model: string;
-  /** Tokens of the model's context; undefined where that isn't known. */
+  /** The length of the context in tokens; undefined if unknown. */
   readonly contextTokens: number | undefined;
-  /** The text of each prompt; empty where it was not text alone. */
+  /** The text of each prompt; empty if the prompt is not plain text. */
   readonly promptTexts: readonly string[];
-  /** Answers for each prompt. */
+  /** The number of choices per prompt. */
   readonly choices: number;
   readonly maxTokens: number | undefined;
   readonly stop: readonly string[];
@@ -23,7 +23,7 @@ export type NativeAnswer = {
   readonly request: Pick<NativeRequest, "stream" | "returnTokens" | "probabilities" | "fields" | "lines">;
 };
 
-/** llama-server's number of a slot that is any: there are none to choose from here. */
+/** llama-server's value for any slot. Clients can't choose a slot here. */
 const ANY_SLOT = -1;
 
 type Choice = {
@@ -35,7 +35,7 @@ type Choice = {
   hasNewLine: boolean;
 };
 
-/** Follows the choices of an answer. */
+/** Collects the choices of an answer. */
 function createChoices(count: number) {
   const choices = Array.from({ length: count }, (): Choice => {
     return { content: "", tokens: [], logprobs: [], reason: "stop", stopString: undefined, hasNewLine: false };
@@ -43,7 +43,7 @@ function createChoices(count: number) {
 
   return {
     all: choices,
-    /** The choice that an event is about, told of it; undefined where it is about none. */
+    /** Adds an event to its choice and returns the choice; undefined if the event has none. */
     note(event: GenerationEvent, keeps: boolean): Choice | undefined {
       if (!("choice" in event)) return undefined;
       const choice = choices[event.choice];
@@ -56,7 +56,7 @@ function createChoices(count: number) {
           }
           choice.hasNewLine ||= event.text.includes("\n");
           break;
-        // There is no other place for it.
+        // Completions have no field for refusals.
         case "refusal":
           if (keeps) choice.content += event.text;
           break;
@@ -72,7 +72,7 @@ function createChoices(count: number) {
   };
 }
 
-/** Reads `events` to their end. One answer is an object, several are a list. Throws what they throw, and when a choice has not finished. */
+/** Reads all `events`. Returns an object for one choice, else a list. Rethrows their errors, and throws if a choice has not finished. */
 export async function encodeNative(
   answer: NativeAnswer,
   events: AsyncIterable<GenerationEvent>,
@@ -100,7 +100,7 @@ export async function encodeNative(
   return only !== undefined && others.length === 0 ? only : finals;
 }
 
-/** Encodes the answer as events of `content`, each choice's last one with all that is known of it. */
+/** Encodes the answer as events with `content`. The last event of each choice has all its facts. */
 export function createNativeEncoder(answer: NativeAnswer, tally: Tally, run: Run): StreamEncoder {
   const choices = createChoices(answer.promptTexts.length * answer.choices);
   const { probabilities } = answer.request;
@@ -176,7 +176,7 @@ function settingsOf({ contextTokens, maxTokens, stop, sampling, request }: Nativ
   return { contextTokens, maxTokens, stop, sampling, stream, probabilities: probabilities ?? 0, lines };
 }
 
-/** Whether the context was full before anything else ended the answer. */
+/** Whether a full context ended the answer. */
 function isTruncated(
   { maxTokens }: NativeAnswer,
   { reason }: Choice,
@@ -205,12 +205,12 @@ function encodeTimings({ promptTokens, cachedTokens, completionTokens, promptMs,
   };
 }
 
-/** 0 of nothing: what isn't a number would be `null`, which clients compute with. */
+/** Returns 0 instead of NaN, which JSON shows as `null`: clients compute with these numbers. */
 function ratio(part: number, whole: number): number {
   return whole === 0 ? 0 : part / whole;
 }
 
-/** llama-server's way to ask for some fields: those that aren't there are left out, and inner ones come under their whole path. */
+/** Picks fields as llama-server does: missing ones are left out, and nested ones are keyed by their whole path. */
 function pick(answer: object, fields: readonly string[] | undefined): object {
   if (fields === undefined) return answer;
   return Object.fromEntries(
@@ -228,7 +228,7 @@ function valueAt(answer: unknown, [key, ...rest]: readonly string[]): unknown {
     : undefined;
 }
 
-/** Where an id isn't known, there is none. */
+/** Leaves out tokens without a known id. */
 function tokensOf(logprobs: readonly SampledLogprob[]): number[] {
   return logprobs.flatMap(({ token }) => token ?? []);
 }
@@ -240,7 +240,7 @@ function encodeProbability({ top, ...own }: SampledLogprob, count = 0) {
 }
 
 function encodeToken({ token, bytes, logprob }: TokenLogprob) {
-  // JSON has no minus infinity.
+  // JSON can't hold −∞.
   const finite = Math.max(logprob, -Number.MAX_VALUE);
   return {
     ...(token !== undefined && { id: token }),

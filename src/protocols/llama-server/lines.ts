@@ -1,24 +1,24 @@
-/** Where an answer ends by its lines. */
+/** Rules about lines that end an answer. */
 export type LineRules = {
-  /** White space that each line begins with, after the first; 0 is none. */
+  /** The least indentation of each line after the first; 0 for no rule. */
   readonly indent: number;
-  /** An answer that was written for longer ends with its line; 0 is never. */
+  /** After this time an answer ends with its current line; 0 for no rule. */
   readonly maxMs: number;
 };
 
-/** What of a piece is shown, and whether the answer ends there. */
+/** The part of a piece to show, and whether the answer ends there. */
 export type CutPiece = { readonly text: string; readonly isEnd: boolean };
 
 /**
- * Follows a text that comes in pieces and finds its end by `rules`, as llama-server does: a line that is indented less is cut off but for its
- * white space, and the time counts where a line ends.
+ * Finds the end of a streamed text by its lines, as llama-server does: a line with too little indentation is cut off after its white space,
+ * and the time limit applies at the end of a line.
  *
- * @param now a clock in ms that never goes back
+ * @param now a monotonic clock in ms
  */
 export function createLineCut({ indent, maxMs }: LineRules, now: () => number): (piece: string) => CutPiece {
-  /** When the first piece came. */
+  /** When the first piece arrived. */
   let begunMs: number | undefined;
-  /** Of the line's beginning so far; undefined where the line is admitted. */
+  /** The current line's indentation so far; undefined once the line is accepted. */
   let spaces: number | undefined;
 
   return (piece) => {

@@ -10,7 +10,7 @@ const BANNED = -100;
 const bias = z.union([decimal(-100, 100), z.literal(false)], { error: "a decimal or false" });
 const name = z.string().min(1).max(MAX_TEXT_LENGTH);
 
-/** llama-server's `logit_bias`: pairs, or an object, of a token id or a text and a bias. */
+/** llama-server's `logit_bias`: an object or pairs of a token id or a text, and a bias. */
 export const logitBias = z.union(
   [
     mapOf(bias, MAX_BIASES, name),
@@ -28,7 +28,7 @@ export const logitBias = z.union(
 /** A bias for all tokens of a text. */
 export type TextBias = readonly [text: string, bias: number];
 
-/** What is said of token ids, and what of texts, whose tokens only the model knows. */
+/** Biases for token ids, and for texts, whose tokens only the model knows. */
 export type Biases = { readonly tokens: Sampling["logitBias"]; readonly texts: readonly TextBias[] };
 
 export function decodeBiases(wire: z.infer<typeof logitBias>): Biases {
@@ -36,7 +36,7 @@ export function decodeBiases(wire: z.infer<typeof logitBias>): Biases {
   const texts: TextBias[] = [];
   for (const [key, value] of Array.isArray(wire) ? wire : Object.entries(wire)) {
     const amount = value === false ? BANNED : value;
-    // In an object a key of digits is an id.
+    // In an object, a key of digits is a token id.
     const id = typeof key === "number" ? key : /^\d{1,10}$/.test(key) && !Array.isArray(wire) ? Number(key) : undefined;
     if (id === undefined) texts.push([String(key), amount]);
     else tokens.push([id, amount]);

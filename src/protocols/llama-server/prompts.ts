@@ -3,23 +3,23 @@ import type { Prompt } from "../../generation/request.ts";
 import { readLater } from "../fields.ts";
 import { type Fault, findTokensFault, tokenIdsForm, tooLong, tooShort, wrongType } from "../token-ids.ts";
 
-/** A prompt of texts and token ids in turns, which only the model's vocabulary makes one list of ids. */
+/** A prompt of texts and token ids. The model's vocabulary turns it into a list of ids. */
 type MixedPrompt = { readonly type: "mixed"; readonly parts: readonly (string | readonly number[])[] };
 
 export type NativePrompt = Extract<Prompt, { type: "text" | "tokens" | "infill" }> | MixedPrompt;
 
 const MAX_PROMPTS = 128;
-/** Of all mixed prompts of a request: each is a question to the vocabulary. */
+/** The most parts in all mixed prompts of a request. Each text is a call to the tokenizer. */
 const MAX_PARTS = 1_024;
 
 const A_PROMPT = "a string, an array of token ids and strings, or an array of such prompts";
 
-// White space beside it is nobody's: multimodal data can't be read here.
+// Multimodal data must be absent or empty.
 const withString = z.object({ prompt_string: z.string(), multimodal_data: z.array(z.unknown()).max(0).nullish() });
 const mixedForm = z.array(z.union([z.int().min(0), z.string()])).min(1);
 const promptForm = z.union([z.string(), tokenIdsForm.min(1), mixedForm, z.object({ prompt_string: z.string() })]);
 
-/** llama-server's `prompt`. Absent is the beginning of a new document. */
+/** llama-server's `prompt`. Absent means the beginning of a new document. */
 export const prompts = readLater(z.union([promptForm, z.array(promptForm).min(1).max(MAX_PROMPTS)]).nullable())
   .optional()
   .transform((value, context): readonly NativePrompt[] => {
@@ -32,7 +32,7 @@ export const prompts = readLater(z.union([promptForm, z.array(promptForm).min(1)
 type Read = { readonly prompts: readonly NativePrompt[] } | { readonly fault: Fault };
 
 function readPrompts(value: unknown): Read {
-  // With a number in it, a list is one prompt; else each of its elements is.
+  // A list with a number in it is one prompt. Otherwise each element is a prompt.
   if (!Array.isArray(value) || value.some((part) => typeof part === "number")) return readPrompt(value, []);
   if (value.length === 0) return { fault: tooShort(value, []) };
   if (value.length > MAX_PROMPTS) return { fault: tooLong(value, MAX_PROMPTS, []) };

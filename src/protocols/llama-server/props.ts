@@ -1,7 +1,7 @@
 import type { Backend } from "../../generation/backend.ts";
 import { DEFAULT_SETTINGS, encodeSettings } from "./settings.ts";
 
-/** llama-server's `GET /props`: what is known of a model, and nothing of the machine. */
+/** Encodes llama-server's `GET /props`: facts about the model, but not about the machine. */
 export function encodeProps(model: Backend, version: string) {
   const { slots, chatTemplate, beginText, endText, contextTokens } = model.details();
   return {
@@ -23,7 +23,7 @@ export function encodeProps(model: Backend, version: string) {
   };
 }
 
-/** llama-server's `GET /slots`: how many requests a model can work on at once, and how many of them are taken. Nothing tells whose they are. */
+/** Encodes llama-server's `GET /slots`: which slots are busy, but not who uses them. */
 export function encodeSlots(model: Backend) {
   const { slots = 0, contextTokens = 0 } = model.details();
   const running = model.workload()?.running ?? 0;

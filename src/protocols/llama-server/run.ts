@@ -4,31 +4,31 @@ import type { Evaluation, News } from "../../generation/news.ts";
 import type { GenerationRequest, Prompt } from "../../generation/request.ts";
 import { createLineCut, type LineRules } from "./lines.ts";
 
-/** What is known of a choice that has ended. */
+/** The facts about a choice. */
 export type ChoiceFacts = {
   readonly promptTokens: number;
   readonly completionTokens: number;
-  /** Of the prompt, those that needed no evaluation. */
+  /** The prompt's tokens that were already evaluated. */
   readonly cachedTokens: number;
   readonly promptMs: number;
   readonly predictedMs: number;
-  /** Whether a rule about its lines ended it. */
+  /** Whether a line rule ended it. */
   readonly isCut: boolean;
 };
 
-/** The generations of one request, each prompt's watched for what llama-server tells of it. */
+/** The generations of one request, and the facts that llama-server reports about them. */
 export type Run = {
   readonly generate: Generate;
-  /** @param choice counted over all prompts */
+  /** @param choice the index over all prompts */
   readonly factsOf: (choice: number) => ChoiceFacts;
 };
 
 type Clock = () => number;
 
 /**
- * Watches the generations of `prompts`, and ends them by `rules`.
+ * Observes the generations of `prompts`, and ends them by `rules`.
  *
- * @param now a clock in ms that never goes back
+ * @param now a monotonic clock in ms
  */
 export function createRun(
   generate: Generate,
@@ -43,7 +43,7 @@ export function createRun(
   return {
     generate(request) {
       const run = runs.get(request.prompt);
-      if (run === undefined) throw new Error("A prompt is generated for that is none of the request's.");
+      if (run === undefined) throw new Error("The prompt is not one of the request's prompts.");
       return watch(generate, request, run);
     },
     factsOf(choice) {
@@ -62,7 +62,7 @@ async function* watch(generate: Generate, request: GenerationRequest, run: Promp
   let last: readonly GenerationEvent[] = [];
   for await (const event of generate({ ...request, observe })) {
     const shown = run.take(event);
-    // What was spent on a generation is told while it is left: the last end comes after that.
+    // Leaving the loop reports the tokens spent, so the last `finished` event is sent after it.
     last = run.isLeft ? shown.splice(-1) : [];
     yield* shown;
     if (run.isLeft) break;
@@ -75,7 +75,7 @@ type Choice = {
   evaluation?: Evaluation;
   completionTokens?: number;
   endedMs?: number;
-  /** Pieces of text that came. */
+  /** The number of text events. */
   pieces: number;
   isCut: boolean;
 };
@@ -84,9 +84,9 @@ type Choice = {
 class PromptRun {
   readonly #choices: readonly Choice[];
   readonly #now: Clock;
-  /** When its turn came. */
+  /** When it was admitted. */
   #begunMs: number;
-  /** When its first token came. */
+  /** When its prompt was evaluated. */
   #startedMs: number;
   #promptTokens = 0;
   #cachedTokens = 0;
@@ -104,7 +104,7 @@ class PromptRun {
     this.#startedMs = this.#begunMs;
   }
 
-  /** Whether all has ended and the engine does not know: the generation is to be left. */
+  /** Whether line rules ended all choices before the engine did, so that the generation can be cancelled. */
   get isLeft(): boolean {
     return this.#choices.some(({ isCut }) => isCut) && this.#choices.every(({ endedMs }) => endedMs !== undefined);
   }
@@ -116,7 +116,7 @@ class PromptRun {
     if (news.type === "evaluated" && choice !== undefined) choice.evaluation = news.evaluation;
   }
 
-  /** What of an event goes on to the client. */
+  /** Returns the events to pass on. */
   take(event: GenerationEvent): GenerationEvent[] {
     if (event.type === "started") {
       this.#promptTokens = event.promptTokens ?? 0;
@@ -146,7 +146,7 @@ class PromptRun {
     ];
   }
 
-  /** The engine's own measure; where it has none, what was seen of it here. */
+  /** Uses the engine's measurements if there are any, else those made here. */
   factsOf(index: number): ChoiceFacts {
     const {
       evaluation,

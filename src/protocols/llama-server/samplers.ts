@@ -2,10 +2,10 @@ import type { Sampling } from "../../generation/request.ts";
 import { PLAIN_SAMPLING } from "../../generation/sampling.ts";
 import { InvalidRequestError } from "../errors.ts";
 
-/** What llama-server takes for said where it was not. */
+/** llama-server's defaults. */
 export const SAMPLING_DEFAULTS: Partial<Sampling> = { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05 };
 
-/** The fields that each sampler has. */
+/** The fields of each sampler. */
 const FIELDS: ReadonlyMap<string, readonly (keyof Sampling)[]> = new Map([
   ["penalties", ["repeatPenalty", "presencePenalty", "frequencyPenalty"]],
   ["top_k", ["topK"]],
@@ -32,14 +32,14 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ["temp", "temperature"],
 ]);
 
-/** The order that samplers have here, and by default in llama-server. */
+/** The fixed order of the samplers, which is llama-server's default. */
 export const SAMPLER_ORDER: readonly string[] = [...FIELDS.keys()];
 
 /**
- * `said` with what isn't among `samplers` off, as in llama-server. Other names than these are of samplers that are refused where they are on,
- * or, as `infill`, are not there. Throws `InvalidRequestError` where the temperature comes before a sampler that it would have changed.
+ * Turns off the samplers that are not in `samplers`, as llama-server does. Unknown names are ignored: their samplers are unavailable and
+ * refused elsewhere if they are on. Throws `InvalidRequestError` if the temperature comes before a sampler whose result it would change.
  *
- * @param samplers names, or letters in one text
+ * @param samplers names, or a string of letters
  */
 export function keepSamplers(said: Partial<Sampling>, samplers: string | readonly string[]): Partial<Sampling> {
   const named =
@@ -65,7 +65,7 @@ function refuseHeatedOrder(
   const changed = after.find((name) => isOn[name] === true);
   if (changed === undefined) return;
   throw new InvalidRequestError(
-    `Unsupported value: 'samplers' has 'temperature' before '${changed}', and here the temperature comes last. ` +
+    `Unsupported value: 'samplers' has 'temperature' before '${changed}', but here the temperature always comes last. ` +
       "Put it last, or leave one of the two out.",
     "samplers",
     "unsupported_value",

@@ -21,7 +21,7 @@ const MAX_FILE_NAME_LENGTH = 4_096;
 
 const { logit_bias: _, temperature: __, ...sampling } = samplingFields;
 
-/** What these requests have in common with `POST /v1/completions`, read by its rules: its other names and its refusals hold too. */
+/** The fields shared with `POST /v1/completions`, including its aliases and refusals. */
 export const sharedSchema = z.object(
   withAliases("completions", {
     model: modelName(MAX_MODEL_LENGTH),
@@ -33,50 +33,52 @@ export const sharedSchema = z.object(
   { error: "an object" },
 );
 
-/** What llama-server has of its own, or has in another form. */
+/** Fields that only llama-server has, or has in another form. */
 const ownFields = {
   temperature: decimal(-1, 100)
     .nullish()
-    .describe("How freely tokens are drawn; 0.8 where it is left out. 0 and below takes the most likely each time."),
+    .describe("The sampling temperature; 0.8 by default. 0 or less always picks the most likely token."),
   logit_bias: logitBias
     .nullish()
-    .describe("Added to the logits of tokens, by id or by a text whose tokens are meant; `false` bans. 300 at most."),
-  n_cmpl: integer(1, MAX_CHOICES).nullish().describe("How many answers each prompt gets."),
+    .describe(
+      "Added to the logits of tokens, by token id or by a text with these tokens; `false` bans a token. At most 300.",
+    ),
+  n_cmpl: integer(1, MAX_CHOICES).nullish().describe("The number of choices for each prompt."),
   n: integer(1, MAX_CHOICES).nullish().describe("As `n_cmpl`."),
   n_probs: integer(0, MAX_PROBABILITIES)
     .nullish()
-    .describe("Of how many of the most likely tokens in each place the log-probabilities come; 0 is none."),
+    .describe("The number of most likely tokens to return log-probabilities for at each position; 0 for none."),
   n_indent: integer(0, MAX_INDENT)
     .nullish()
-    .describe("An answer ends before its first line, after the one it begins in, with less white space in front."),
+    .describe("The least indentation of each line after the first; a line with less ends the answer."),
   t_max_predict_ms: integer(-1, DAY_MS)
     .nullish()
-    .describe("An answer that has been written for so long ends with its line; 0 and -1 are off."),
-  return_tokens: boolean().nullish().describe("Whether the ids of the answer's tokens come too."),
+    .describe("The time in ms after which an answer ends with its current line; 0 and -1 turn it off."),
+  return_tokens: boolean().nullish().describe("Whether to return the token ids of the answer."),
   samplers: z
     .union([string(MAX_NAMES), z.array(string(MAX_NAME_LENGTH)).max(MAX_NAMES)], {
       error: "a string or array of strings",
     })
     .nullish()
-    .describe("Which samplers act, by their names or letters; the others are off. They come in an order of their own."),
+    .describe("The samplers to use, by name or letter; the others are off. Their order is fixed."),
   response_fields: z
     .array(string(MAX_NAME_LENGTH), { error: "an array of strings" })
     .max(MAX_FIELDS)
     .nullish()
-    .describe("Which fields the answer has: `timings/prompt_n` is one of an inner object, under that name."),
+    .describe("The fields to return. `timings/prompt_n` means a nested field, returned under that name."),
 };
 
 const completionFields = {
   prompt: prompts.describe(
-    "What to go on with, without a chat template: a text, token ids, both mixed, or a list of several such prompts.",
+    "The text to continue, without a chat template: a string, token ids, both mixed, or a list of such prompts.",
   ),
   ...ownFields,
 };
 
 const infillFields = {
-  // The texts themselves are bounded by the size of the request's body.
-  input_prefix: z.string({ error: "a string" }).nullish().describe("What comes before the text that is wanted."),
-  input_suffix: z.string({ error: "a string" }).nullish().describe("What comes after it."),
+  // The limit on the body's size also limits the texts.
+  input_prefix: z.string({ error: "a string" }).nullish().describe("The text before the answer."),
+  input_suffix: z.string({ error: "a string" }).nullish().describe("The text after the answer."),
   input_extra: listOf(
     z.object(
       {
@@ -89,8 +91,8 @@ const infillFields = {
     MAX_FILES,
   )
     .nullish()
-    .describe("What else the model reads before, the most important last: pieces of files."),
-  prompt: z.string({ error: "a string" }).nullish().describe("Goes on from the end of `input_prefix`."),
+    .describe("Other files for the model to read first, the most important last."),
+  prompt: z.string({ error: "a string" }).nullish().describe("Text to append to `input_prefix`."),
   ...ownFields,
 };
 
@@ -102,7 +104,7 @@ export const infillSchema = z.object(infillFields);
 export type WireShared = z.infer<typeof sharedSchema>;
 export type WireOwn = Omit<z.infer<typeof completionSchema>, "prompt">;
 
-/** All fields of `POST /completion`, unknown ones are ignored. `null` is as good as absent. */
+/** All fields of `POST /completion`. Unknown fields are ignored, and `null` counts as absent. */
 export const fullCompletionSchema = sharedSchema.extend(completionFields);
-/** All fields of `POST /infill`, likewise. */
+/** All fields of `POST /infill`. */
 export const fullInfillSchema = sharedSchema.extend(infillFields);

@@ -3,7 +3,7 @@ import { settleSampling } from "../../generation/sampling.ts";
 import type { LineRules } from "./lines.ts";
 import { SAMPLER_ORDER, SAMPLING_DEFAULTS } from "./samplers.ts";
 
-/** How an answer is generated. */
+/** The settings of a generation. */
 export type Settings = {
   readonly contextTokens: number | undefined;
   readonly maxTokens: number | undefined;
@@ -14,11 +14,11 @@ export type Settings = {
   readonly lines: LineRules;
 };
 
-/** llama-server's word for a seed that is drawn. */
+/** llama-server's value for a random seed. */
 const RANDOM_SEED = 0xffff_ffff;
 const AS_MANY_AS_FIT = -1;
 
-/** How an answer is generated where nothing is said. */
+/** The default settings. */
 export const DEFAULT_SETTINGS: Omit<Settings, "contextTokens"> = {
   maxTokens: undefined,
   stop: [],
@@ -28,7 +28,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, "contextTokens"> = {
   lines: { indent: 0, maxMs: 0 },
 };
 
-/** llama-server's `generation_settings`. What there is no sampler for is off. */
+/** Encodes llama-server's `generation_settings`. Unavailable samplers are off. */
 export function encodeSettings({ contextTokens, maxTokens, stop, sampling, stream, probabilities, lines }: Settings) {
   return {
     n_ctx: contextTokens ?? 0,

@@ -3,27 +3,27 @@ import type { GenerationEvent } from "../../generation/event.ts";
 import type { Priority } from "../../generation/terms.ts";
 import type { TokenCounts } from "../tally.ts";
 
-/** What is known of an answer before it is generated. */
+/** The facts about an answer that are known before it is generated. */
 export type Answer = {
   /** `msg_` and 24 hexadecimal digits. */
   readonly id: string;
   /** The model's id, aliases resolved. */
   readonly model: string;
-  /** Tokens for prompt and answer together; undefined where the model has not loaded yet. */
+  /** The length of the context in tokens; undefined if the model is not loaded yet. */
   readonly contextTokens: number | undefined;
-  /** Whether what the model thinks is sent, or only that it thought. */
+  /** Whether to show the thinking, or only that there was some. */
   readonly showThinking: boolean;
   readonly priority: Priority;
 };
 
-/** What Anthropic calls each priority. */
+/** Anthropic's name for each priority. */
 const TIERS = { interactive: "priority", default: "standard", batch: "batch" } as const satisfies Readonly<
   Record<Priority, string>
 >;
 
 export type Finished = Extract<GenerationEvent, { type: "finished" }>;
 
-/** A new answer, with an id of its own. */
+/** Creates an answer with a new id. */
 export function newAnswer(
   model: string,
   contextTokens: number | undefined,
@@ -33,16 +33,16 @@ export function newAnswer(
   return { id: `msg_${randomBytes(12).toString("hex")}`, model, contextTokens, showThinking, priority };
 }
 
-/** The end of an answer, and what is to be told with it. */
+/** The end of an answer, and the facts reported with it. */
 export type End = {
   readonly finished: Finished;
-  /** What was taken, as far as that was told. */
+  /** The tokens used, as far as reported. */
   readonly counts: TokenCounts;
-  /** Whether the model said why it won't answer. */
+  /** Whether the model refused to answer. */
   readonly hasRefused: boolean;
 };
 
-/** Why the answer ended. A full context has a reason of its own; a limit of the gateway's is `max_tokens` as the request's own is. */
+/** Encodes why the answer ended. A full context has its own reason. Limits of the request and of the gateway are both `max_tokens`. */
 export function encodeStop(
   { finished: { reason, stopString }, counts, hasRefused }: End,
   { contextTokens = Number.POSITIVE_INFINITY }: Answer,
@@ -65,7 +65,7 @@ export function encodeStop(
   }
 }
 
-/** The message around `content`; a stream begins with one that has neither content nor a reason to have stopped. */
+/** Encodes the message around `content`. A stream begins with a message without content and stop reason. */
 export function encodeMessage(
   answer: Answer,
   content: readonly unknown[],
@@ -93,8 +93,8 @@ export function encodeMessage(
 }
 
 /**
- * What the answer took so far. The prompt's tokens are `input_tokens` and `cache_read_input_tokens` together. Keeping a prefix costs
- * nobody anything here, so no token is counted as written to the cache.
+ * Encodes the usage so far. The prompt's tokens are the sum of `input_tokens` and `cache_read_input_tokens`. Caching a prefix is free here,
+ * so no tokens count as written to the cache.
  */
 export function encodeUsage(counts: TokenCounts, thinkingTokens: number | undefined) {
   return {
@@ -108,8 +108,8 @@ export function encodeUsage(counts: TokenCounts, thinkingTokens: number | undefi
 }
 
 /**
- * The signature of a thinking block: a digest of it. Clients keep a block with its signature and drop one without. It is not checked when
- * it comes back, because the block may come from another server.
+ * Signs a thinking block with a digest, because clients drop blocks without a signature. Signatures in requests are not checked: the block
+ * may come from another server.
  */
 export function signThinking(thinking: string): string {
   return createHash("sha256").update(thinking).digest("base64");

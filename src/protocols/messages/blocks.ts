@@ -2,7 +2,7 @@ import { z } from "zod";
 import { boolean, jsonObject, listOf, string } from "../fields.ts";
 import { orOther, otherType } from "../other-type.ts";
 
-/** Bounds on counts. The text itself is bounded by the size of the request's body. */
+/** Limits on counts. The limit on the body's size also limits the text. */
 const MAX_MESSAGES = 100_000;
 const MAX_BLOCKS = 4_096;
 const MAX_ID_LENGTH = 256;
@@ -14,7 +14,7 @@ const A_CONTENT = { error: "a string or array of objects" };
 const text = z.string({ error: "a string" });
 const textBlock = z.object({ type: z.literal("text"), text });
 
-/** Whatever only Anthropic's servers make or models with eyes can read. `decode-messages.ts` puts it into words as far as it has any. */
+/** Blocks of Anthropic's server tools, images and the like. `decode-messages.ts` turns them into text where possible. */
 const otherBlock = otherType(z.looseObject({}));
 
 const knownResult = z.discriminatedUnion("type", [textBlock, otherBlock]);
@@ -53,7 +53,7 @@ const message = z.object(
   AN_OBJECT,
 );
 
-/** Clients that speak to several APIs send null for an assistant's turn in which nothing was said. */
+/** Clients of several APIs send null for an empty assistant message. */
 const lenientMessage = z.preprocess((value) => {
   const isSilent =
     typeof value === "object" && value !== null && "content" in value && value.content === null && "role" in value;

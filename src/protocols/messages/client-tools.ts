@@ -8,14 +8,14 @@ const path = text("Absolute path of the file or directory.");
 const viewRange = {
   type: "array",
   items: { type: "integer" },
-  description: "For `view` of a file: the first and the last line, such as [11, 20]; -1 is the end.",
+  description: "For `view` of a file: the first and the last line, such as [11, 20]; -1 means the end.",
 };
 const editing = {
   path,
   file_text: text("For `create`: the file's text."),
-  old_str: text("For `str_replace`: the text to replace, which must be in the file exactly once."),
+  old_str: text("For `str_replace`: the text to replace, which must occur in the file exactly once."),
   new_str: text("For `str_replace`: the text to put in its place."),
-  insert_line: line("For `insert`: the line after which the text goes; 0 is the beginning."),
+  insert_line: line("For `insert`: the line to insert the text after; 0 means the beginning."),
   insert_text: text("For `insert`: the text."),
   view_range: viewRange,
 };
@@ -28,16 +28,19 @@ const object = (properties: Readonly<Record<string, unknown>>, required: readonl
 const command = (...commands: readonly string[]) => ({ type: "string", enum: commands });
 
 /**
- * Tools whose schemas Anthropic's models know and which the client runs itself, by the beginning of their type. The schemas are those that
- * Anthropic publishes, in words of our own (https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview).
+ * Tools that the client runs and whose schemas Anthropic's models know, by the prefix of their type. The schemas follow Anthropic's
+ * documentation, with our own descriptions (https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview).
  */
 const KNOWN: readonly (readonly [prefix: string, Known])[] = [
   [
     "bash_",
     {
-      description: "Runs a command in a bash session that is kept from call to call, and gives its output.",
+      description: "Runs a command in a bash session that persists between calls, and returns its output.",
       parameters: object(
-        { command: text("The command to run."), restart: { type: "boolean", description: "Starts the session anew." } },
+        {
+          command: text("The command to run."),
+          restart: { type: "boolean", description: "Whether to restart the session." },
+        },
         [],
       ),
     },
@@ -55,13 +58,12 @@ const KNOWN: readonly (readonly [prefix: string, Known])[] = [
   [
     "memory_",
     {
-      description:
-        "Views, creates, edits, renames and deletes files under /memories, which are kept from task to task.",
+      description: "Views, creates, edits, renames and deletes files under /memories, which persist between tasks.",
       parameters: object(
         {
           command: command("view", "create", "str_replace", "insert", "delete", "rename"),
           ...editing,
-          old_path: text("For `rename`: the path now."),
+          old_path: text("For `rename`: the current path."),
           new_path: text("For `rename`: the new path."),
         },
         ["command"],
@@ -70,7 +72,7 @@ const KNOWN: readonly (readonly [prefix: string, Known])[] = [
   ],
 ];
 
-/** What a tool of this type is, where the client runs it and the model can make use of it; undefined for all others. */
+/** The definition of a client tool by its type; undefined for other types. */
 export function clientTool(type: string): Known | undefined {
   return KNOWN.find(([prefix]) => type.startsWith(prefix))?.[1];
 }

@@ -5,35 +5,35 @@ import type { WireBlock, WireMessage, WireSystem, WireToolResult } from "./block
 import { serverCall, serverResult, textOf, wordsOf } from "./other-blocks.ts";
 
 /**
- * A line that Claude Code puts before its system prompt, for Anthropic's own accounts. Its hash is new in every request, so a prompt
- * with it would share no prefix with the one before, and all of it would be evaluated again
+ * A billing line that Claude Code puts before its system prompt. Its hash changes with every request, so prompts with it would share no
+ * prefix and would be evaluated again as a whole
  * (https://github.com/sgl-project/sglang/pull/21064).
  */
 const BILLING_LINE = /^x-anthropic-billing-header:[^\n]*\n?/;
 
-/** A conversation as the engine takes it. */
+/** A conversation in the engine's form. */
 export type Conversation = {
   readonly messages: readonly Message[];
-  /** The last message is an assistant's, to be gone on with. */
+  /** Whether the last message is an assistant message to continue. */
   readonly continueFinal: boolean;
 };
 
 type Role = WireMessage["role"];
 
-/** Where a message or a block stands in the request. */
+/** The position of a message or a block in the request. */
 type Place = {
   readonly param: string;
-  /** Whether it is the newest message of the user's, or in it. */
+  /** Whether it is in the newest user message. */
   readonly isNewest: boolean;
-  /** The names of the calls before it, by their ids. */
+  /** The names of the earlier calls, by id. */
   readonly toolNames: Map<string, string>;
 };
 
 /**
- * The conversation: the system prompt becomes the first message, each `tool_result` a message of the role `tool`, thinking the
- * reasoning of its assistant's message. As Anthropic does, neighbours of the same role are made one; their texts are joined by a line break.
- * What a text model can't read becomes a note in its place, and what a server's tool gave the result of a call. Throws
- * `InvalidRequestError` for what can't be read in the newest message of the user's, and for blocks in a message of the wrong role.
+ * Decodes a conversation. The system prompt becomes the first message, each `tool_result` a `tool` message, and thinking the reasoning of
+ * its assistant message. As in Anthropic's API, adjacent messages with the same role are merged; a line break joins their texts. A note
+ * replaces each block that a text model can't read, and results of server tools become results of calls. Throws `InvalidRequestError`
+ * for an unreadable block in the newest user message, and for blocks in a message with the wrong role.
  */
 export function decodeConversation(
   system: WireSystem | null | undefined,
@@ -51,13 +51,13 @@ export function decodeConversation(
   }
   if (last.toolCalls !== undefined) {
     throw new InvalidRequestError(
-      "Invalid 'messages': the last one is an assistant's with 'tool_use' blocks, which can't be gone on with. " +
+      "Invalid 'messages': the last message is an assistant message with 'tool_use' blocks, which can't be continued. " +
         "Send the 'tool_result' blocks in a user message after it.",
       "messages",
       "invalid_value",
     );
   }
-  // To go on with nothing is to begin.
+  // An empty message needs no continuation.
   const isEmpty = last.content === "" && last.reasoning === undefined && joined.length > 1;
   return isEmpty ? { messages: joined.slice(0, -1), continueFinal: false } : { messages: joined, continueFinal: true };
 }
@@ -68,7 +68,7 @@ function decodeSystem(system: WireSystem): Message[] {
   return content === "" ? [] : [{ role: "system", content: content.toWellFormed() }];
 }
 
-/** One message for each block, in the order of the blocks. */
+/** Returns one message per block, in order. */
 function decodeMessage({ role, content }: WireMessage, place: Place): Message[] {
   if (typeof content === "string" || content.length === 0) {
     return [{ role, content: (typeof content === "string" ? content : "").toWellFormed() }];
@@ -79,7 +79,7 @@ function decodeMessage({ role, content }: WireMessage, place: Place): Message[] 
   );
 }
 
-/** @param results the calls of a server's tools whose results are in the same message */
+/** @param results the ids of server tool calls with results in the same message */
 function decodeBlock(
   block: WireBlock,
   role: Role,
@@ -88,13 +88,13 @@ function decodeBlock(
 ): Message {
   switch (block.type) {
     case "text":
-      // A lone surrogate has no UTF-8 form; the tokenizer would see something else than what is counted here.
+      // A lone surrogate has no UTF-8 form: the tokenizer would see a different text.
       return { role, content: block.text.toWellFormed() };
     case "thinking":
       assertRole("assistant", block.type, param, role);
       return { role, content: "", ...(block.thinking !== "" && { reasoning: block.thinking.toWellFormed() }) };
     case "redacted_thinking":
-      // Only its maker can read it.
+      // Only the server that encrypted it can read it.
       assertRole("assistant", block.type, param, role);
       return { role, content: "" };
     case "tool_use": {
@@ -136,7 +136,7 @@ function toolMessage(id: string, content: string, toolNames: ReadonlyMap<string,
   return { role: "tool", content, toolCallId: id, ...(name !== undefined && { name }) };
 }
 
-/** What the tool gave. The templates have no other way to say that it failed than words. */
+/** Templates have no field for a failed call, so the text says it. */
 function decodeToolResult({ content, is_error }: WireToolResult): string {
   const texts =
     typeof content === "string"
@@ -148,8 +148,8 @@ function decodeToolResult({ content, is_error }: WireToolResult): string {
 function assertRole(expected: Role, type: string, param: string, role: Role): void {
   if (role !== expected) {
     throw new InvalidRequestError(
-      `Invalid value: '${param}' is a '${type}' block in a message of the role '${role}'. ` +
-        `Such blocks can only be in messages of the role '${expected}'.`,
+      `Invalid value: '${param}' is a '${type}' block in a message with the role '${role}'. ` +
+        `Such blocks can only be in messages with the role '${expected}'.`,
       `${param}.type`,
       "invalid_value",
     );

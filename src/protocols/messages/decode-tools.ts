@@ -10,19 +10,19 @@ const WORDS: OfferWords = {
   placeOf: (index) => `tools[${index}].input_schema`,
   unknown: (name) =>
     new InvalidRequestError(
-      `Invalid value: 'tool_choice.name' is '${name}', and 'tools' has no tool of that name.`,
+      `Invalid value: 'tool_choice.name' is '${name}', but 'tools' has no tool with that name.`,
       "tool_choice.name",
       "invalid_value",
     ),
   nothing: () =>
     new InvalidRequestError(
-      "Invalid value: 'tool_choice' asks for a call, and there are no 'tools' to call.",
+      "Invalid value: 'tool_choice' requires a call, but there are no 'tools'.",
       "tool_choice",
       "invalid_value",
     ),
 };
 
-/** What is said of tools. What only Anthropic's servers run can't be had. Throws `InvalidRequestError` for what is malformed. */
+/** Decodes the fields about tools. Tools that only Anthropic's servers run are unavailable. Throws `InvalidRequestError` for malformed tools. */
 export function decodeTools(
   wireTools: readonly WireTool[] | null | undefined,
   choice: WireToolChoice | null | undefined,
@@ -60,7 +60,7 @@ function decodeTool(tool: WireTool, param: string): ToolEntry {
     const missing = `${param}.${name === undefined ? "name" : "input_schema"}`;
     throw new InvalidRequestError(`Missing required parameter: '${missing}'.`, missing, "missing_required_parameter");
   }
-  // Nothing but the model calls tools here.
+  // Here only the model calls tools.
   if (isSet(callers) && !callers.includes("direct")) return { unavailable: name, names: [name] };
   const told = known?.description ?? description;
   return {

@@ -11,30 +11,29 @@ import { decodeConversation } from "./decode-messages.ts";
 import { decodeTools } from "./decode-tools.ts";
 import { boundedRequestSchema, countRequestSchema, messagesRequestSchema, type WireCountRequest } from "./schema.ts";
 
-/** A request for a message, understood. */
+/** A decoded request for a message. */
 export type MessagesRequest = CountRequest & {
   readonly stream: boolean;
-  /** Whether the client wants to read what the model thinks. */
+  /** Whether the client wants to see the thinking. */
   readonly showThinking: boolean;
-  /** In OpenAI's words. Undefined is as good as `auto`. */
+  /** OpenAI's name of the tier. Undefined means `auto`. */
   readonly serviceTier: ServiceTier | undefined;
 };
 
-/** A request to count a prompt's tokens, understood: what would be generated from it, if anything were. */
+/** A decoded request to count a prompt's tokens. */
 export type CountRequest = Understood & {
   /** The model's id or alias from the request; undefined if it names none. */
   readonly model: string | undefined;
-  /** Fields that offer what there is not here. */
+  /** Fields that offer unavailable tools. */
   readonly droppedFields: readonly string[];
-  /** What is asked for, without defaults. */
+  /** The wish, without defaults. */
   readonly wish: Wish;
 };
 
 /**
- * Understands the body of `POST /v1/messages`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that this server
- * can't honour.
+ * Decodes the body of `POST /v1/messages`. Throws `InvalidRequestError` for the first field that is invalid or can't be honoured.
  *
- * @param isBounded whether a preset says how long the answer may be, so that the body need not
+ * @param isBounded whether a preset limits the answer, so that `max_tokens` is optional
  */
 export function decodeMessagesRequest(body: unknown, isBounded = false): MessagesRequest {
   const wire = parseBody("messages", isBounded ? boundedRequestSchema : messagesRequestSchema, body);
@@ -58,7 +57,7 @@ export function decodeMessagesRequest(body: unknown, isBounded = false): Message
   };
 }
 
-/** Understands the body of `POST /v1/messages/count_tokens`. Throws as `decodeMessagesRequest` does. */
+/** Decodes the body of `POST /v1/messages/count_tokens`. Throws as `decodeMessagesRequest` does. */
 export function decodeCountRequest(body: unknown): CountRequest {
   return decodeCount(parseBody("messages", countRequestSchema, body), body);
 }
@@ -85,14 +84,14 @@ function decodePrompt(wire: WireCountRequest): Prompt {
   };
 }
 
-/** Fields that offer tools which Anthropic's servers run. */
+/** The fields that offer tools on Anthropic's servers. */
 function droppedFields(body: unknown): readonly string[] {
   const isOffered = (value: unknown) =>
     value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
   return ["mcp_servers", "container"].filter((field) => isOffered(Object(body)[field]));
 }
 
-/** What the templates of reasoning models ask for: Qwen's know `enable_thinking`, Seed's `thinking_budget`, gpt-oss's `reasoning_effort`. */
+/** The variables of reasoning models' templates: `enable_thinking` (Qwen), `thinking_budget` (Seed), `reasoning_effort` (gpt-oss). */
 function decodeTemplateArguments({
   thinking,
   output_config: output,

@@ -5,10 +5,10 @@ import type { Tally } from "../tally.ts";
 import { type Answer, encodeMessage, encodeStop, encodeUsage, type Finished, signThinking } from "./answer.ts";
 import { encodeError } from "./error.ts";
 
-/** The block that is being sent. */
+/** The current block. */
 type OpenBlock = {
   readonly type: "text" | "thinking" | "tool_use";
-  /** What comes before and after the JSON of a delta's text: the same for all of a block, so that a token costs one `JSON.stringify`. */
+  /** The constant text around a delta's JSON, so that a token costs one `JSON.stringify`. */
   readonly before: string;
   readonly after: string;
   /** A thinking block's text so far, for its signature. */
@@ -17,18 +17,18 @@ type OpenBlock = {
 
 const NO_STOP = { stop_reason: null, stop_sequence: null };
 
-/** Encodes the answer as Anthropic's named events. What may end it early, is an `error` event that names `requestId`. */
+/** Encodes the answer as Anthropic's named events. A failure is an `error` event with `requestId`. */
 export function createMessageEncoder(answer: Answer, tally: Tally, requestId: string): StreamEncoder {
   let open: OpenBlock | undefined;
   let nextIndex = 0;
-  /** The calls before this block's, which is the only one that arguments can still come for. */
+  /** The number of calls so far. Only the last one can still receive arguments. */
   let calls = 0;
   let hasRefused = false;
-  /** An end whose tokens are still to be told. */
+  /** The end of the answer, until its usage is known. */
   let ending: Finished | undefined;
   let thinkingTokens: number | undefined;
 
-  /** Begins a block with its first event, after the last one's end. */
+  /** Ends the current block and begins a new one. */
   function begin(type: OpenBlock["type"], contentBlock: object, deltaType: string, field: string): string {
     const ended = endBlock();
     const index = nextIndex++;
@@ -91,7 +91,7 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
   }
 
   return {
-    // The first event may say how long the prompt is, which the first frame tells.
+    // The first frame needs the prompt's length from the first event.
     open: () => "",
 
     encode(event) {
@@ -118,7 +118,7 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
           return encodeCall(event);
         case "toolArguments":
           if (open?.type !== "tool_use" || event.index !== calls - 1) {
-            throw new Error(`There are arguments of call ${event.index}, which is not the one in hand.`);
+            throw new Error(`Arguments arrived for call ${event.index}, which is not the current one.`);
           }
           return delta(event.text);
         case "finished":
@@ -139,7 +139,7 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
   };
 }
 
-/** One server-sent event, named by its type. */
+/** Formats a server-sent event named by its type. */
 function frame(data: { readonly type: string; readonly [field: string]: unknown }): string {
   return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
 }

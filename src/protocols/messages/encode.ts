@@ -3,15 +3,13 @@ import { readJsonText } from "../../json/parse.ts";
 import type { Tally } from "../tally.ts";
 import { type Answer, encodeMessage, encodeStop, encodeUsage, type Finished, signThinking } from "./answer.ts";
 
-/** A block of an answer, while it grows. A call's `input` is its JSON text. */
+/** A block that is being generated. The `text` of a call is its arguments' JSON. */
 type GrowingBlock =
   | { readonly type: "text"; text: string }
   | { readonly type: "thinking"; text: string }
   | { readonly type: "tool_use"; readonly id: string; readonly name: string; text: string };
 
-/**
- * Reads `events` to their end and returns the message. Throws what they throw, and when the answer has not finished.
- */
+/** Reads all `events` and returns the message. Rethrows their errors, and throws if the answer has not finished. */
 export async function encodeWholeMessage(answer: Answer, events: AsyncIterable<GenerationEvent>, tally: Tally) {
   const blocks: GrowingBlock[] = [];
   let finished: Finished | undefined;
@@ -51,7 +49,7 @@ export async function encodeWholeMessage(answer: Answer, events: AsyncIterable<G
       case "toolArguments": {
         const call = blocks.filter((block) => block.type === "tool_use")[event.index];
         if (call === undefined) {
-          throw new Error(`There are arguments of call ${event.index}, which has not begun.`);
+          throw new Error(`Arguments arrived for call ${event.index}, which has not begun.`);
         }
         call.text += event.text;
         break;
@@ -62,7 +60,7 @@ export async function encodeWholeMessage(answer: Answer, events: AsyncIterable<G
   }
   tally.assertComplete();
   if (finished === undefined) {
-    throw new Error("The generation is complete and has no end.");
+    throw new Error("The generation is complete, but has no `finished` event.");
   }
   const content = blocks.map((block) => encodeBlock(block, answer));
   const counts = tally.counts();
@@ -92,8 +90,8 @@ function encodeBlock(block: GrowingBlock, { showThinking }: Answer) {
 }
 
 /**
- * A call's arguments, its numbers as the model wrote them. A call that was cut off has none: its answer's `stop_reason` says so. Nor has
- * one with more in it than a request may have, since the client couldn't send it back.
+ * Parses a call's arguments and keeps numbers as written. Returns `{}` for a call that was cut off (see `stop_reason`), and for arguments
+ * that exceed a request's limits, because the client couldn't send them back.
  */
 function parseArguments(text: string): unknown {
   try {

@@ -1,4 +1,4 @@
-/** Anthropic's kinds of error, as its errors page has them by status. */
+/** Anthropic's error types by status, from its documentation. */
 const TYPES: ReadonlyMap<number, string> = new Map([
   [401, "authentication_error"],
   [403, "permission_error"],
@@ -9,12 +9,12 @@ const TYPES: ReadonlyMap<number, string> = new Map([
   [529, "overloaded_error"],
 ]);
 
-/** Anthropic's kind of error for an HTTP status. */
+/** Returns Anthropic's error type for an HTTP status. */
 export function errorTypeOf(status: number): string {
   return TYPES.get(status) ?? (status >= 500 ? "api_error" : "invalid_request_error");
 }
 
-/** Anthropic's body for an error, which is also the data of a stream's `error` event. */
+/** Encodes Anthropic's error body, which is also the data of a stream's `error` event. */
 export function encodeError(error: { readonly type: string; readonly message: string }, requestId: string) {
   return { type: "error", error: { type: error.type, message: error.message }, request_id: requestId };
 }

@@ -1,12 +1,12 @@
-/** What a list of models tells of one. */
+/** A model in a list of models. */
 export type ListedModel = {
   readonly id: string;
   readonly createdUnixSeconds: number;
-  /** Without what is not known. */
+  /** Without unknown values. */
   readonly details: () => { readonly contextTokens?: number };
 };
 
-/** Anthropic's list of models, all on one page. What is not known of a model is `null`, as its description allows. */
+/** Encodes Anthropic's list of models, all on one page. */
 export function encodeModelList(models: readonly ListedModel[]) {
   return {
     data: models.map(encodeModel),
@@ -16,7 +16,7 @@ export function encodeModelList(models: readonly ListedModel[]) {
   };
 }
 
-/** A model as Anthropic's API describes it. */
+/** Encodes a model in Anthropic's form. Unknown values are `null`, which Anthropic's API allows. */
 export function encodeModel(model: ListedModel) {
   return {
     type: "model",

@@ -3,10 +3,10 @@ import { noteOmitted } from "../unreadable.ts";
 type Fields = Readonly<Record<string, unknown>>;
 type Other = { readonly kind: string; readonly fields: Fields };
 
-/** Values are shown up to this length. */
+/** The length to which values are shown. */
 const MAX_SHOWN_LENGTH = 2_000;
 
-/** What a block says where it says it in text: a document of text, a search result. Undefined for all others. */
+/** The text of a block: a text document or a search result. Undefined for others. */
 export function textOf({ kind, fields }: Other): string | undefined {
   if (kind === "search_result") return lines(fields.title, fields.source, contentText(fields.content));
   if (kind !== "document") return undefined;
@@ -15,12 +15,12 @@ export function textOf({ kind, fields }: Other): string | undefined {
   return typeof body === "string" ? lines(fields.title, fields.context, body) : undefined;
 }
 
-/** What stands for a block in its place: its text, or a note. */
+/** The text that replaces a block: its own text or a note. */
 export function wordsOf(block: Other): string {
   return textOf(block) ?? noteOmitted(block.kind, block.fields.title);
 }
 
-/** A call of a tool that a server ran; undefined for what is none. */
+/** Decodes the call of a server tool; undefined for other blocks. */
 export function serverCall({
   kind,
   fields,
@@ -30,7 +30,7 @@ export function serverCall({
   return { id, name, arguments: JSON.stringify(input ?? {}) };
 }
 
-/** What such a call gave; undefined for what is no result. */
+/** Decodes the result of a server tool; undefined for other blocks. */
 export function serverResult({ kind, fields }: Other): { readonly id: string; readonly text: string } | undefined {
   const { tool_use_id: id, content } = fields;
   if (!kind.endsWith("_tool_result") || typeof id !== "string") return undefined;

@@ -19,7 +19,7 @@ const MAX_CALLERS = 16;
 
 const AN_OBJECT = { error: "an object" };
 
-/** What a tool of the client's own must have is asked for in `decode-tools.ts`: the tools of Anthropic's servers have other fields. */
+/** `decode-tools.ts` checks the required fields, because tools of Anthropic's servers have other fields. */
 const tool = z.object(
   {
     type: string(MAX_TYPE_LENGTH).nullish(),
@@ -63,31 +63,31 @@ const outputConfig = z.object(
     effort: z
       .enum(["low", "medium", "high", "xhigh", "max"])
       .nullish()
-      .describe("How much to think, told to the model's template."),
-    format: jsonFormat.describe("JSON that fits a schema, where the text is not to be free."),
+      .describe("How much to think; passed to the model's chat template."),
+    format: jsonFormat.describe("A JSON schema for the answer; free text by default."),
   },
   AN_OBJECT,
 );
 
 /**
- * The fields of `POST /v1/messages/count_tokens`, which are those that make the prompt; unknown ones are ignored, and `null` is as good
- * as absent.
+ * The supported fields of `POST /v1/messages/count_tokens`, which make up the prompt. Unknown fields are ignored, and `null` counts as
+ * absent.
  */
 export const countRequestSchema = z.object(
   {
     model: modelName(MAX_MODEL_LENGTH),
-    messages: messages.describe("The conversation so far, which the model's own chat template renders."),
-    system: system.nullish().describe("What the model is told before the conversation: a text, or blocks of text."),
+    messages: messages.describe("The conversation so far. The model's own chat template renders it."),
+    system: system.nullish().describe("The system prompt: a string or blocks of text."),
     tools: z
       .array(tool, { error: "an array of objects" })
       .max(MAX_TOOLS)
       .nullish()
       .describe(
-        "Tools that the model may ask the client to use; those that only Anthropic's servers run are left out, and `sluice-tools-dropped` names them.",
+        "Tools that the model may ask the client to use. Tools that only Anthropic's servers run are dropped and named in `sluice-tools-dropped`.",
       ),
-    tool_choice: toolChoice.nullish().describe("Whether it may, must or must not use them, or which one."),
-    thinking: thinking.nullish().describe("Whether to think before the answer, told to the model's template."),
-    output_config: outputConfig.nullish().describe("How much to think, and what the text has to be."),
+    tool_choice: toolChoice.nullish().describe("Whether the model may, must or must not use tools, or which one."),
+    thinking: thinking.nullish().describe("Whether to think before the answer; passed to the model's chat template."),
+    output_config: outputConfig.nullish().describe("How much to think, and the format of the text."),
     chat_template_kwargs: templateFields.chat_template_kwargs,
     variables: variablesField,
   },
@@ -96,12 +96,12 @@ export const countRequestSchema = z.object(
 
 const stop = string(MAX_STOP_LENGTH);
 
-/** What chat completions have beyond Anthropic's, and the ends of a text by Anthropic's own name. */
+/** The sampling fields of chat completions, without those that Anthropic defines differently. */
 const { stop: _, temperature: _chat, ...neighbourSampling } = samplingFields;
 
 /**
- * The fields of `POST /v1/messages` that mean something here. `cache_control` is known everywhere and changes nothing, since every
- * prompt's prefixes are kept. What else is known is in `words/`.
+ * The supported fields of `POST /v1/messages`. `cache_control` is accepted everywhere without effect, because the prefixes of all prompts
+ * are cached. Other known fields are in `words/`.
  */
 const messagesFields = {
   ...countRequestSchema.shape,
@@ -109,47 +109,51 @@ const messagesFields = {
   ...neighbourFormatFields,
   output_format: jsonFormat.describe("The older name of `output_config.format`."),
   max_tokens: integer(0, Number.MAX_SAFE_INTEGER).describe(
-    "How many tokens the answer has at most, thinking included; 0 reads the prompt only.",
+    "The maximum number of tokens in the answer, thinking included; 0 only evaluates the prompt.",
   ),
   stop_sequences: z
     .array(stop, { error: "an array of strings" })
     .max(MAX_STOPS)
     .nullish()
-    .describe("The answer ends before the first of these texts that comes."),
-  stream: boolean().nullish().describe("Whether the answer comes piece by piece, as Anthropic's named events."),
+    .describe("Strings that end the answer. The answer doesn't include them."),
+  stream: boolean().nullish().describe("Whether to stream the answer as Anthropic's named events."),
 
-  // Not in the version 2026-10-21 of the API any more. Local models need them, so they are taken in every version.
+  // Removed in version 2026-10-21 of the API. Local models need them, so every version accepts them.
   temperature: decimal(0, 1)
     .nullish()
-    .describe("How freely tokens are drawn: 0 takes the most likely each time, 1 is as the model learned it."),
+    .describe(
+      "The sampling temperature: 0 always picks the most likely token, 1 leaves the model's probabilities unchanged.",
+    ),
   top_p: decimal(0, 1)
     .nullish()
-    .describe("Draws from the smallest set of tokens with this probability together; 0 takes the most likely alone."),
-  top_k: integer(0, MAX_TOP_K).nullish().describe("Draws from so many of the most likely tokens only; 0 is off."),
+    .describe(
+      "Samples from the smallest set of most likely tokens with this total probability; 0 keeps only the most likely.",
+    ),
+  top_k: integer(0, MAX_TOP_K).nullish().describe("The number of most likely tokens to sample from; 0 turns it off."),
 
   service_tier: z
     .enum(["auto", "standard_only"])
     .nullish()
-    .describe("With `standard_only` its turn comes no sooner than others'; the answer's usage says which tier it was."),
+    .describe(
+      "`standard_only` gives the request no higher priority than others. The answer's usage says which tier was used.",
+    ),
 
-  // A hint that changes no answer.
+  // A hint without an effect on the answer.
   metadata: z
     .object(
       {
-        user_id: string(MAX_HINT_LENGTH)
-          .nullish()
-          .describe("Whose request it is, in the client's words; changes nothing."),
+        user_id: string(MAX_HINT_LENGTH).nullish().describe("The client's name for the end user. Has no effect."),
       },
       AN_OBJECT,
     )
     .nullish()
-    .describe("About the request; changes nothing."),
+    .describe("About the request. Has no effect."),
 };
 
-/** The fields of `POST /v1/messages`, each under all of its names. */
+/** The fields of `POST /v1/messages`, including their aliases. */
 export const messagesRequestSchema = z.object(withAliases("messages", messagesFields), AN_OBJECT);
 
-/** The same where something else says how long the answer may be. */
+/** The same with an optional `max_tokens`, for presets that set it. */
 export const boundedRequestSchema = messagesRequestSchema.extend({ max_tokens: messagesFields.max_tokens.nullish() });
 
 export type WireCountRequest = z.infer<typeof countRequestSchema>;

@@ -12,16 +12,16 @@ import { decodeOllamaMessages } from "./messages.ts";
 import { decodeOptions, refuseUnknownWishes } from "./options.ts";
 import { ollamaChatSchema, ollamaGenerateSchema } from "./schema.ts";
 
-/** A request of `/api/chat` or `/api/generate`, understood. */
+/** A decoded request to `/api/chat` or `/api/generate`. */
 export type OllamaRequest = Understood & {
-  /** The model as the client named it; undefined where it named none. */
+  /** The model's name from the request; undefined if it names none. */
   readonly model: string | undefined;
   readonly stream: boolean;
-  /** Whether nothing is asked, so that the model is only loaded. */
+  /** Whether the request has no prompt and only loads the model. */
   readonly isLoad: boolean;
-  /** Whether the model is of no more use to the client: it need not be loaded. */
+  /** Whether the client asks to unload the model, so that it need not be loaded. */
   readonly isGoodbye: boolean;
-  /** What is asked for, without defaults. */
+  /** The wish, without defaults. */
   readonly wish: Wish;
 };
 
@@ -30,7 +30,7 @@ type Common = Pick<
   "model" | "stream" | "format" | "options" | "think" | "keep_alive" | "logprobs" | "top_logprobs"
 >;
 
-/** Understands the body of `POST /api/chat`. Throws `InvalidRequestError` for the first thing in it that is wrong, or that can't be honoured. */
+/** Decodes the body of `POST /api/chat`. Throws `InvalidRequestError` for the first field that is invalid or can't be honoured. */
 export function decodeOllamaChat(body: unknown): OllamaRequest {
   refuseUnknownWishes(body);
   const wire = parseWire(ollamaChatSchema, body);
@@ -39,7 +39,7 @@ export function decodeOllamaChat(body: unknown): OllamaRequest {
   return understand(wire, prompt, messages.length === 0, wire.tools);
 }
 
-/** Understands the body of `POST /api/generate`, likewise. */
+/** Decodes the body of `POST /api/generate`. Throws as `decodeOllamaChat` does. */
 export function decodeOllamaGenerate(body: unknown): OllamaRequest {
   refuseUnknownWishes(body);
   const wire = parseWire(ollamaGenerateSchema, body);
@@ -50,7 +50,7 @@ export function decodeOllamaGenerate(body: unknown): OllamaRequest {
   const isPlain = raw === true || suffix !== "";
   if (isPlain && isSet(system) && system !== "") {
     throw new InvalidRequestError(
-      `Setting 'system' and '${raw === true ? "raw" : "suffix"}' at the same time is not supported: such a prompt is gone on from as it is.`,
+      `Setting 'system' and '${raw === true ? "raw" : "suffix"}' at the same time is not supported: such a prompt is continued without a template. Put the instructions into 'prompt'.`,
       "system",
       "invalid_parameter_combination",
     );

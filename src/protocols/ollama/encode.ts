@@ -7,15 +7,15 @@ import type { Tally } from "../tally.ts";
 import type { ToolLabel } from "../tools/offer.ts";
 import type { Stopwatch } from "./stopwatch.ts";
 
-/** Which of the two answers it is. */
+/** The endpoint whose form the answer has. */
 export type OllamaForm = "chat" | "generate";
 
-/** What an answer has besides the model's words. */
+/** The facts about an answer besides its events. */
 export type OllamaAnswer = {
   readonly form: OllamaForm;
   /** The model as the client named it. */
   readonly model: string;
-  /** The client's names of the tools, by the model's. */
+  /** The client's names and types of the tools, by the model's names. */
   readonly labels: ReadonlyMap<string, ToolLabel>;
   readonly stopwatch: Stopwatch;
   /** The time in Unix ms. */
@@ -24,7 +24,7 @@ export type OllamaAnswer = {
 
 type Call = { readonly id: string; readonly name: string; readonly index: number; json: string };
 
-/** Something the model said. */
+/** A piece of the model's output. */
 type Piece = {
   readonly content?: string;
   readonly thinking?: string;
@@ -32,12 +32,12 @@ type Piece = {
   readonly logprobs?: readonly SampledLogprob[];
 };
 
-/** An answer in which nothing was said, since nothing was asked but that the model be loaded, or let go of. */
+/** The empty answer to a request that only loads or unloads the model. */
 export function encodeLoaded(answer: OllamaAnswer, isThere = true) {
   return { ...encodePiece(answer, {}), done: true, done_reason: isThere ? "load" : "unload" };
 }
 
-/** Reads `events` to their end and returns the answer. Throws what they throw, and when it is not whole. */
+/** Reads all `events` and returns the answer. Rethrows their errors, and throws if it is incomplete. */
 export async function encodeOllama(answer: OllamaAnswer, events: AsyncIterable<GenerationEvent>, tally: Tally) {
   const texts = { content: "", thinking: "" };
   const calls: object[] = [];
@@ -56,7 +56,7 @@ export async function encodeOllama(answer: OllamaAnswer, events: AsyncIterable<G
   return { ...encodePiece(answer, { ...said, ...(logprobs.length > 0 && { logprobs }) }), ...reader.ending() };
 }
 
-/** Encodes the answer as lines of JSON, one for each piece. */
+/** Encodes the answer as lines of JSON, one per piece. */
 export function createOllamaEncoder(answer: OllamaAnswer, tally: Tally): StreamEncoder {
   const reader = createReader(answer, tally);
   const write = (piece: Piece) => writeLine({ ...encodePiece(answer, piece), done: false });
@@ -81,12 +81,12 @@ function writeLine(line: object): string {
   return `${JSON.stringify(line)}\n`;
 }
 
-/** Reads events to what is told of each: a call when it is whole. */
+/** Turns events into pieces. A call becomes one piece when it is complete. */
 function createReader({ labels, stopwatch }: OllamaAnswer, tally: Tally) {
   let call: Call | undefined;
   let reason: FinishReason = "stop";
 
-  /** The call that has come to its end, where there is one. One that broke off is nothing that could be run, and is not told. */
+  /** Returns the current call as it ends, if there is one. A call that was cut off can't be run, so it is dropped. */
   function takeCall(): readonly object[] | undefined {
     const args = call && readArguments(call.json);
     const whole = call && args && [encodeCall(call, args)];
@@ -142,7 +142,7 @@ function hasAny(logprobs: readonly SampledLogprob[] | undefined): Pick<Piece, "l
   return logprobs === undefined || logprobs.length === 0 ? {} : { logprobs };
 }
 
-/** Undefined for what is no object. Numbers stay as they were written. */
+/** Undefined if it is not a JSON object. Numbers are kept as written. */
 function readArguments(json: string): object | undefined {
   if (json.trim() === "") return {};
   try {

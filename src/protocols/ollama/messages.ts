@@ -23,7 +23,7 @@ const toolCall = z.object(
       {
         index: integer(0, Number.MAX_SAFE_INTEGER).nullish(),
         name: name.min(1),
-        // Some send JSON's text, as OpenAI has it.
+        // Some clients send JSON as a string, as in OpenAI's API.
         arguments: z.union([jsonObject(), text], { error: "an object or string" }).nullish(),
       },
       { error: "an object" },
@@ -39,11 +39,11 @@ const message = z.object(
       z.enum(["system", "user", "assistant", "tool"]),
     ),
     content: text.nullish(),
-    thinking: text.nullish().describe("An assistant's: what it thought before it spoke."),
-    images: images.nullish().describe("Refused in the newest message of the user's, and noted in others."),
+    thinking: text.nullish().describe("The reasoning of an assistant message."),
+    images: images.nullish().describe("Refused in the newest user message; replaced by a note in others."),
     tool_calls: z.array(toolCall, { error: "an array of objects" }).max(MAX_CALLS).nullish(),
-    tool_name: name.nullish().describe("A tool's: which function's result it is."),
-    tool_call_id: string(MAX_ID_LENGTH).nullish().describe("A tool's: which call it answers."),
+    tool_name: name.nullish().describe("The name of the called function, in a tool message."),
+    tool_call_id: string(MAX_ID_LENGTH).nullish().describe("The id of the call, in a tool message."),
   },
   { error: "an object" },
 );
@@ -53,10 +53,10 @@ export const ollamaMessages = listOf(message, 0, MAX_MESSAGES);
 
 type WireOllamaMessage = z.infer<typeof message>;
 
-/** A call that has no result yet. */
+/** A call without a result so far. */
 type OpenCall = { readonly id: string; readonly name: string };
 
-/** The messages as the engine takes them. Throws as `decodeMessages` does, and for images in the newest message of the user's. */
+/** Converts messages to the engine's. Throws as `decodeMessages` does, and for images in the newest user message. */
 export function decodeOllamaMessages(messages: readonly WireOllamaMessage[]): Message[] {
   const newest = messages.findLastIndex(({ role }) => role === "user");
   let open: OpenCall[] = [];
@@ -74,7 +74,7 @@ export function decodeOllamaMessages(messages: readonly WireOllamaMessage[]): Me
       }
       case "tool": {
         const call = takeCall(wire);
-        // A result of which nobody knows the call is read as it is.
+        // A result without a matching call is passed on alone.
         return call === undefined
           ? { role: "function", name: wire.tool_name ?? "", content }
           : { role: "tool", tool_call_id: call.id, content };
@@ -82,7 +82,7 @@ export function decodeOllamaMessages(messages: readonly WireOllamaMessage[]): Me
     }
   }
 
-  /** Results have the id of their call, its function's name, or nothing but their order. */
+  /** Finds the call of a result by its id, else by the function's name, else by order. */
   function takeCall({ tool_call_id: id, tool_name: name }: WireOllamaMessage): OpenCall | undefined {
     const call =
       open.find((one) => one.id === id) ?? (isSet(name) ? open.find((one) => one.name === name) : undefined) ?? open[0];

@@ -3,7 +3,7 @@ import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { ollamaNameSchema } from "./schema.ts";
 
-/** Which model a body names, and whether the answer comes piece by piece. Throws `InvalidRequestError` where it names none. */
+/** Decodes a model's name and whether to stream. Throws `InvalidRequestError` if the body names no model. */
 export function decodeOllamaName(body: unknown): { readonly name: string; readonly stream: boolean } {
   const { model, name, stream } = parseWire(ollamaNameSchema, body);
   const named = [model, name].find((one) => isSet(one) && one !== "");

@@ -18,28 +18,30 @@ const model = modelName(MAX_NAME_LENGTH);
 const keepAlive = z
   .union([z.number(), string(64)], { error: "a number or string" })
   .nullish()
-  .describe("Models stay loaded as the server's settings say; with 0 and nothing to answer, none is loaded.");
+  .describe(
+    "The server's settings say how long models stay loaded. With 0 and without a prompt, the model is not loaded.",
+  );
 
 const common = {
   model,
-  stream: boolean()
-    .nullish()
-    .describe("Whether the answer comes piece by piece, a line of JSON each; it does if absent."),
+  stream: boolean().nullish().describe("Whether to stream the answer as lines of JSON; true by default."),
   format: neighbourFormatFields.format,
-  options: ollamaOptions.nullish().describe("How tokens are drawn, and where the answer ends."),
+  options: ollamaOptions.nullish().describe("Sampling and limits of the answer."),
   think: templateFields.think,
   keep_alive: keepAlive,
-  logprobs: boolean().nullish().describe("Whether each token's log-probability is told."),
-  top_logprobs: integer(0, MAX_TOP_LOGPROBS).nullish().describe("Of how many other tokens too; with `logprobs`."),
-  truncate: boolean().nullish().describe("Changes nothing: a prompt that is too long is refused."),
-  shift: boolean().nullish().describe("Changes nothing: an answer ends where the context does."),
+  logprobs: boolean().nullish().describe("Whether to return each token's log-probability."),
+  top_logprobs: integer(0, MAX_TOP_LOGPROBS)
+    .nullish()
+    .describe("The number of most likely tokens to return log-probabilities for at each position; needs `logprobs`."),
+  truncate: boolean().nullish().describe("Has no effect: a prompt that is too long is refused."),
+  shift: boolean().nullish().describe("Has no effect: an answer ends when the context is full."),
 };
 
-/** The fields of `POST /api/chat`; unknown ones are ignored, and `null` is as good as absent. */
+/** The supported fields of `POST /api/chat`. Unknown fields are ignored, and `null` counts as absent. */
 export const ollamaChatSchema = z.object(
   {
     ...common,
-    messages: ollamaMessages.nullish().describe("The conversation. Without one the model is loaded."),
+    messages: ollamaMessages.nullish().describe("The conversation. If empty or absent, the model is only loaded."),
     tools: toolFields.tools,
   },
   AN_OBJECT,
@@ -49,10 +51,10 @@ export const ollamaChatSchema = z.object(
 export const ollamaGenerateSchema = z.object(
   {
     ...common,
-    prompt: text.nullish().describe("What the user says. Without it the model is loaded."),
-    suffix: text.nullish().describe("What comes after the text that is to be written between the two."),
-    system: text.nullish().describe("What the system says."),
-    raw: boolean().nullish().describe("Whether the prompt is gone on from as it is, without the model's template."),
+    prompt: text.nullish().describe("The user's message. If empty or absent, the model is only loaded."),
+    suffix: text.nullish().describe("The text after the answer, for models that fill in the middle."),
+    system: text.nullish().describe("The system message."),
+    raw: boolean().nullish().describe("Whether to continue the prompt without the model's template."),
     images: images.nullish().describe("Refused: the model reads text only."),
   },
   AN_OBJECT,
@@ -67,19 +69,21 @@ export const ollamaEmbedSchema = z.object(
         error: "a string or array of strings",
       })
       .nullish()
-      .describe("What gets vectors. Without it the model is loaded."),
-    dimensions: integer(0, 65_536).nullish().describe("Only the first so many numbers of each vector; 0 is all."),
+      .describe("The texts to embed. If absent, the model is only loaded."),
+    dimensions: integer(0, 65_536)
+      .nullish()
+      .describe("The number of dimensions to keep from each vector; 0 keeps all."),
     truncate: common.truncate,
     keep_alive: keepAlive,
   },
   AN_OBJECT,
 );
 
-/** The fields of `POST /api/embeddings`, which is older. */
+/** The fields of the older `POST /api/embeddings`. */
 export const ollamaEmbeddingsSchema = z.object(
   {
     model,
-    prompt: string(MAX_TEXT_LENGTH).nullish().describe("What gets a vector."),
+    prompt: string(MAX_TEXT_LENGTH).nullish().describe("The text to embed."),
     keep_alive: keepAlive,
   },
   AN_OBJECT,
@@ -87,12 +91,12 @@ export const ollamaEmbeddingsSchema = z.object(
 
 const name = string(MAX_NAME_LENGTH);
 
-/** What names one model: `POST /api/show`, `POST /api/pull`, `DELETE /api/delete`. */
+/** The fields of `POST /api/show`, `POST /api/pull` and `DELETE /api/delete`. */
 export const ollamaNameSchema = z.object(
   {
     model: name.nullish().describe("The model's name."),
     name: name.nullish().describe("Another name of `model`."),
-    stream: boolean().nullish().describe("Whether progress is told as it comes; it is if absent."),
+    stream: boolean().nullish().describe("Whether to stream the progress; true by default."),
   },
   AN_OBJECT,
 );
@@ -105,7 +109,7 @@ const ended = {
   done: z.boolean(),
   done_reason: z.enum(["stop", "length", "load", "unload"]).optional(),
   logprobs: z.array(logprob.extend({ top_logprobs: z.array(logprob).optional() })).optional(),
-  total_duration: count.optional().describe("Nanoseconds, as all durations."),
+  total_duration: count.optional().describe("In nanoseconds, as all durations."),
   load_duration: count.optional(),
   prompt_eval_count: count.optional(),
   prompt_eval_duration: count.optional(),
@@ -117,7 +121,7 @@ const call = z.object({
   function: z.object({ index: count, name: text, arguments: z.record(z.string(), z.unknown()) }),
 });
 
-/** An answer of `/api/chat`, or a line of one. */
+/** An answer of `/api/chat`, or one line of its stream. */
 export const ollamaChatAnswer = z.object({
   ...ended,
   message: z.object({
@@ -128,7 +132,7 @@ export const ollamaChatAnswer = z.object({
   }),
 });
 
-/** An answer of `/api/generate`, or a line of one. */
+/** An answer of `/api/generate`, or one line of its stream. */
 export const ollamaGenerateAnswer = z.object({ ...ended, response: text, thinking: text.optional() });
 
 export const ollamaEmbedAnswer = z.object({
@@ -171,7 +175,7 @@ export const ollamaModel = z.object({
   modified_at: z.iso.datetime(),
 });
 
-/** An answer of `/api/pull`, or a line of one. */
+/** An answer of `/api/pull`, or one line of its stream. */
 export const ollamaProgress = z.union([
   z.object({ status: text, digest: text.optional(), total: count.optional(), completed: count.optional() }),
   z.object({ error: text }),

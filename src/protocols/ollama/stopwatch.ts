@@ -1,28 +1,28 @@
 import type { GenerationEvent } from "../../generation/event.ts";
 
-/** How long the parts of an answer took, in nanoseconds. */
+/** The durations of an answer's phases, in nanoseconds. */
 export type Durations = {
-  /** All of it, waiting included. */
+  /** The whole request, including the wait in the queue. */
   readonly total_duration: number;
-  /** Until the model was ready; 0 where it was. */
+  /** Until the model was loaded; 0 if it was loaded before. */
   readonly load_duration: number;
-  /** From its turn to the first token. */
+  /** From admission to the first token. */
   readonly prompt_eval_duration: number;
   /** From the first token to the end. */
   readonly eval_duration: number;
 };
 
-/** Measures an answer while its events pass by. */
+/** Measures an answer from its events. */
 export type Stopwatch = {
-  /** The model was not ready, and is now. */
+  /** Call when a model that was not loaded is ready. */
   readonly loaded: () => void;
-  /** The request has had its turn: its prompt is evaluated. Where nobody tells, it began when the generation did. */
+  /** Call when the request is admitted. If never called, the start of the generation counts. */
   readonly admitted: () => void;
   readonly note: (event: GenerationEvent) => void;
   readonly read: () => Durations;
 };
 
-/** One that runs. @param clock in ms, never going back */
+/** Starts a stopwatch. @param clock a monotonic clock in ms */
 export function createStopwatch(clock: () => number = () => performance.now()): Stopwatch {
   const beganMs = clock();
   let loadMs = 0;

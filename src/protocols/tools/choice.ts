@@ -7,10 +7,10 @@ import { MAX_TOOLS } from "./names.ts";
 const MAX_WORD_LENGTH = 256;
 const word = string(MAX_WORD_LENGTH).min(1);
 
-/** `any` is Mistral's and Anthropic's word for `required`. */
+/** `any` is Mistral's and Anthropic's name for `required`. */
 const modes = z.enum(["none", "auto", "required", "any"]);
 
-/** The name is beside the type in responses, and in an object of the type's name in chat completions. */
+/** Chat completions nest the name in an object named like the type; the Responses API doesn't nest it. */
 const inner = z.object({ name: word }, { error: "an object" }).nullish();
 const named = z.object(
   {
@@ -31,7 +31,7 @@ const allowedTools = z.object(
   { error: "an object" },
 );
 
-/** `tool_choice` of chat completions and responses, in the form of either. */
+/** `tool_choice`, in the form of chat completions or the Responses API. */
 export const toolChoice = z.union(
   [
     named.extend({
@@ -47,7 +47,7 @@ export const toolChoice = z.union(
 export type WireToolChoice = z.infer<typeof toolChoice>;
 type WireNamed = z.infer<typeof named>;
 
-/** Understands `tool_choice`. */
+/** Decodes `tool_choice`. */
 export function decodeToolChoice(wire: WireToolChoice): ToolChoice {
   if (typeof wire === "string") return { mode: wire === "any" ? "required" : wire };
   const mode = modes.safeParse(wire.type);

@@ -11,7 +11,7 @@ const grammar = z.object(
   { error: "an object" },
 );
 
-/** What a custom tool's input may be. A grammar stands beside its type in responses, and in an object in chat completions. */
+/** The format of a custom tool's input. Chat completions nest the grammar in an object; the Responses API doesn't. */
 export const inputFormat = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text") }),
   z.object({
@@ -22,10 +22,10 @@ export const inputFormat = z.discriminatedUnion("type", [
   }),
 ]);
 
-/** Grammars in Lark's notation that one request may have, in characters: they are looked through while others wait. */
+/** The total length of Lark grammars in one request. Checking them blocks the event loop. */
 export const MAX_GRAMMAR_CHARACTERS = 16 * 1024;
 
-/** How many characters of grammars a request may still have. */
+/** The number of characters of grammars that a request may still use. */
 export type GrammarRoom = { characters: number };
 
 type Format = z.infer<typeof inputFormat>;
@@ -34,10 +34,10 @@ type Format = z.infer<typeof inputFormat>;
 const INPUT = "input";
 
 /**
- * A custom tool as a function with one argument, a text. Models know functions and nothing else, so this is how they can call it; what they
- * write is taken out of the argument again by `createInputReader`.
+ * Turns a custom tool into a function with one string argument, because models can only call functions. `createInputReader` extracts the
+ * input from the argument again.
  *
- * @returns `lost`: the field that can't be honoured, where the input is held to no grammar
+ * @returns `lost`: the field that can't be honoured, if the grammar can't be enforced
  */
 export function customTool(
   name: string,
@@ -60,10 +60,10 @@ export function customTool(
     : { tool, lost: `${name}.format` };
 }
 
-/** The schema of the one argument of a custom tool's function. A pattern holds it; a grammar in Lark's notation is told, and held beside it. */
+/** The parameters of a custom tool's function. A regex becomes a pattern. A Lark grammar is only described here, and enforced separately. */
 export function inputSchema(syntax: "lark" | "regex", definition: string): JsonSchema {
   const told =
-    definition === "" ? "The tool's input." : `The tool's input. It keeps to this ${syntax} grammar:\n${definition}`;
+    definition === "" ? "The tool's input." : `The tool's input. It must match this ${syntax} grammar:\n${definition}`;
   const pattern = syntax === "regex" && { pattern: `^(?:${definition})$` };
   const input = { type: "string", description: told, ...pattern };
   return { type: "object", properties: { [INPUT]: input }, required: [INPUT], additionalProperties: false };
@@ -79,7 +79,7 @@ function canHold(definition: string): boolean {
   }
 }
 
-/** A custom tool's input as the arguments of the function that stands for it. */
+/** Wraps a custom tool's input as the arguments of its function. */
 export function inputToArguments(input: string): string {
   return JSON.stringify({ [INPUT]: input });
 }

@@ -9,7 +9,7 @@ import type { ToolEntry } from "./offer.ts";
 const AN_OBJECT = { error: "an object" };
 const MAX_TYPE_LENGTH = 128;
 
-/** What a function is, in chat completions under `function`, in responses beside the type. */
+/** The definition of a function. Chat completions nest it under `function`; the Responses API doesn't. */
 export const functionDefinition = z.object(
   {
     name: toolName,
@@ -20,7 +20,7 @@ export const functionDefinition = z.object(
   AN_OBJECT,
 );
 
-/** The same of a custom tool, whose input is a text. */
+/** The definition of a custom tool, whose input is a text. */
 export const customDefinition = z.object(
   { name: toolName, description: z.string({ error: "a string" }).nullish(), format: inputFormat.nullish() },
   AN_OBJECT,
@@ -37,10 +37,10 @@ const namespaceDefinition = z.object(
 
 const anyTool = z.looseObject({ type: string(MAX_TYPE_LENGTH).min(1).nullish() }, AN_OBJECT);
 
-/** Where a protocol has what a tool is: in an object of the type's name, or beside the type. Both are taken in both. */
+/** Whether a protocol nests a tool's definition in an object named like its type. Both forms are accepted in both protocols. */
 export type ToolForm = "nested" | "flat";
 
-/** Understands `tools`. Of a namespace come all tools that are in it. Throws `InvalidRequestError` for what is malformed. */
+/** Decodes `tools`, including the tools inside namespaces. Throws `InvalidRequestError` for malformed tools. */
 export function decodeToolEntries(values: readonly unknown[], form: ToolForm): ToolEntry[] {
   const room = { characters: MAX_GRAMMAR_CHARACTERS };
   return values.flatMap((value, index) => decodeEntry(value, { param: `tools[${index}]`, form, room }));
@@ -85,7 +85,7 @@ function decodeEntry(value: unknown, place: Place): ToolEntry[] {
   }
 }
 
-/** A function as the model gets it. */
+/** Decodes a function to the engine's form. */
 export function decodeFunction(
   { name, description, parameters, strict }: z.infer<typeof functionDefinition>,
   namespace?: string,
@@ -102,7 +102,7 @@ function labelOf(type: "function" | "custom", name: string, namespace: string | 
   return { type, name, ...(namespace !== undefined && { namespace }) };
 }
 
-/** The object in which a tool's definition is, and its place. */
+/** Finds the object with a tool's definition, and its path. */
 export function locate(
   wire: Readonly<Record<string, unknown>>,
   type: "function" | "custom",

@@ -1,15 +1,14 @@
 /**
- * Takes the input of a custom tool out of the arguments of the function that stands for it, as they come. Arguments in which no input is
- * found come as they are.
+ * Extracts a custom tool's input from the streamed arguments of its function. Arguments without an input are passed on unchanged.
  */
 export type InputReader = {
-  /** Takes a piece of the arguments' JSON; returns the piece of the input that is known by now. */
+  /** Takes a piece of the arguments' JSON. Returns the next piece of the input. */
   readonly push: (json: string) => string;
 };
 
 const BEGINNING = /^\s*\{\s*"input"\s*:\s*"/;
 const NOTHING = /^\s*\{\s*\}\s*$/;
-/** Whatever begins like this may still become such a beginning. */
+/** Matches text that may still become `BEGINNING`. */
 const MAY_BEGIN = /^\s*(?:\{\s*(?:"(?:i(?:n(?:p(?:u(?:t(?:"\s*(?::\s*)?)?)?)?)?)?)?)?)?$/;
 
 const ESCAPES: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
@@ -18,7 +17,7 @@ export function createInputReader(): InputReader {
   let state: "before" | "inside" | "after" | "raw" = "before";
   let held = "";
 
-  /** Reads the string's text as far as it is decided; what isn't is held. */
+  /** Decodes as much of the string as is complete, and holds back the rest. */
   function readText(): string {
     let text = "";
     let at = 0;
@@ -40,7 +39,7 @@ export function createInputReader(): InputReader {
       }
     }
     held = held.slice(at);
-    // Half of a surrogate pair waits for the other.
+    // Holds back the first half of a surrogate pair.
     const last = text.at(-1) ?? "";
     if (state === "inside" && /[\ud800-\udbff]/.test(last)) {
       held = `\\u${last.charCodeAt(0).toString(16)}${held}`;

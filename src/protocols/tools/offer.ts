@@ -2,52 +2,52 @@ import type { Tool, ToolUse } from "../../generation/request.ts";
 import type { ToolChoice, Unprompted, Wish } from "../../generation/wish.ts";
 import { InvalidRequestError } from "../errors.ts";
 
-/** What a call of a tool is told as: which kind of tool it is, and its name as the client knows it. */
+/** The client's type and name of a tool, used when a call is encoded. */
 export type ToolLabel = { readonly type: "function" | "custom"; readonly name: string; readonly namespace?: string };
 
-/** A tool that a request offers, understood. */
+/** A decoded tool of a request. */
 export type ToolEntry =
   | {
       readonly label: ToolLabel;
-      /** As the model gets it; its name is unique where the client's names are. */
+      /** The tool for the model. Its name is unique if the client's names are. */
       readonly tool: Tool;
-      /** Where in the request its schema or its format stands. */
+      /** The path of its schema or format in the request. */
       readonly place: string;
-      /** What of it can't be honoured, such as `apply_patch.format`. */
+      /** The part that can't be honoured, such as `apply_patch.format`. */
       readonly lost?: string;
     }
-  /** One that can't exist here. `names` are those by which a choice may mean it. */
+  /** A tool that is not available here. `names` are the names that a choice may use for it. */
   | { readonly unavailable: string; readonly names: readonly string[] };
 
-/** What a request offers the model. */
+/** The tools that are offered to the model. */
 export type ToolOffer = {
-  /** Undefined where nothing is left to offer. */
+  /** Undefined if no tool is left. */
   readonly use: ToolUse | undefined;
-  /** By the name that the model knows. */
+  /** Keyed by the model's name of the tool. */
   readonly labels: ReadonlyMap<string, ToolLabel>;
-  /** Where in the request the schemas of the tools in `use` stand, in their order. */
+  /** The paths of the schemas in the request, in the order of the tools in `use`. */
   readonly places: readonly string[];
-  /** What the model is not told of, in the client's words. */
+  /** The client's names of the tools and parts that were dropped. */
   readonly dropped: readonly string[];
 };
 
-/** How a protocol speaks of its fields. */
+/** A protocol's field names and errors. */
 export type OfferWords = {
-  /** Where the choice stands in the request. */
+  /** The path of the tool choice in the request. */
   readonly param: string;
-  /** Where the schema of the tool in this place of a list stands. */
+  /** The path of the schema of the tool at this index. */
   readonly placeOf: (index: number) => string;
   readonly unknown: (name: string) => InvalidRequestError;
-  /** A call is asked for, and there are no tools at all. */
+  /** The error for a required call without any tools. */
   readonly nothing: () => InvalidRequestError;
 };
 
-/** What a request says of tools. */
+/** The decoded tool fields of a request. */
 export type SaidTools = {
-  /** What it offers; undefined where it offers nothing, so that a preset may. */
+  /** Undefined if the request offers none. Then a preset may. */
   readonly entries: readonly ToolEntry[] | undefined;
   readonly words: OfferWords;
-  /** The same as a wish has it. */
+  /** The same as part of the wish. */
   readonly wish: Pick<Wish, "tools" | "toolChoice" | "parallelCalls">;
 };
 
@@ -68,7 +68,7 @@ export function sayTools(
   };
 }
 
-/** What is offered in the end: what the request offers, or where it offers nothing what its preset does. Throws as `offerTools`. */
+/** Returns the request's tools, or the preset's if the request offers none. Throws as `offerTools` does. */
 export function resolveOffer({ entries, words }: SaidTools, wish: Unprompted): ToolOffer {
   const { tools = [], toolChoice = { mode: "auto" }, parallelCalls = true } = wish;
   const ofPreset = (): ToolEntry[] =>
@@ -83,8 +83,8 @@ export function resolveOffer({ entries, words }: SaidTools, wish: Unprompted): T
 type Available = Extract<ToolEntry, { label: ToolLabel }>;
 
 /**
- * An offer is no demand: tools that can't exist here are left out, and so is the second of two with one name. Throws `InvalidRequestError`
- * where the choice asks for one of them, for one that nobody offered, or for any where none is left.
+ * Drops unavailable tools and repeated names, since the model need not use every offered tool. Throws `InvalidRequestError` if the choice
+ * requires a dropped tool, names an unknown tool, or requires a call when no tool is left.
  */
 function offerTools(
   entries: readonly ToolEntry[],
@@ -126,7 +126,7 @@ function offerTools(
   };
 }
 
-/** The model's names of the tools that the choice names; those that can't exist here are left out. */
+/** The model's names of the tools in the choice, without unavailable ones. */
 function resolveNames(
   { named, isForced }: Extract<ToolChoice, { named: unknown }>,
   entries: readonly ToolEntry[],
@@ -152,7 +152,7 @@ function resolveNames(
   return [...new Set(found)];
 }
 
-/** Whether a choice may mean a tool that can't exist here: by a name of its own, or by its type, whatever is named of it. */
+/** Whether a choice refers to this unavailable tool, by its name or its type. */
 function isMeant(entry: ToolEntry, called: string, type: string): boolean {
   return "unavailable" in entry && [called, type].some((name) => entry.names.includes(name));
 }

@@ -6,9 +6,8 @@ import { OTHER_ROUTES } from "./other-routes.ts";
 import { ROUTES, type Route, type Word } from "./word.ts";
 
 /**
- * The names that clients send because another server, or another route of this one, knows them, and what becomes of each: what a body is
- * held to, the API's description and docs/compatibility.md are made of this list. A name that is neither here nor in a route's schema is
- * passed over, as OpenAI's servers do.
+ * The fields that clients send because another server or another route has them, and how each is treated. Validation, the API description
+ * and docs/compatibility.md are based on this list. A field that is neither here nor in a route's schema is ignored, as OpenAI does.
  */
 export const WORDS: readonly Word[] = [...OPENAI, ...ANTHROPIC, ...NEIGHBOURS, ...FRONTENDS, ...OTHER_ROUTES];
 

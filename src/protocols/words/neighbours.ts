@@ -1,15 +1,15 @@
 import { aliasOf, FIELD, hint, type Owner, refused, replaced, type Word, words } from "./word.ts";
 
-const INSIDE = "it steers the inside of another server";
-const OF_WHAT_IS_OFF = "it shapes a sampler that is refused where it is on";
+const INSIDE = "it controls another server's internals";
+const OF_WHAT_IS_OFF = "it belongs to a sampler that is not available";
 const NO_EXTRAS = "the answer has no such field here";
-const NO_SAMPLER = "there is no such sampler";
-const NO_BUDGET = "reasoning has no budget of its own; bound the tokens of the whole answer";
+const NO_SAMPLER = "this sampler is not available";
+const NO_BUDGET = "reasoning has no separate limit; limit the tokens of the whole answer";
 
 const ALL_THREE: readonly Owner[] = ["vLLM", "llama-server", "SGLang"];
 const BOTH: readonly Owner[] = ["vLLM", "SGLang"];
 
-/** How tokens are drawn, and where a text ends. */
+/** Sampling and stop conditions. */
 const SAMPLING: readonly Word[] = [
   ...words(ALL_THREE, "top_k min_p ignore_eos", FIELD),
   ...words(BOTH, "min_tokens stop_token_ids repetition_penalty skip_special_tokens", FIELD),
@@ -35,12 +35,12 @@ const SAMPLING: readonly Word[] = [
     "mirostat_tau mirostat_eta dry_base dry_allowed_length dry_penalty_last_n dry_sequence_breakers dynatemp_exponent adaptive_decay",
     hint(OF_WHAT_IS_OFF),
   ),
-  ...words("llama-server", "min_keep", refused("each sampler keeps one token", 0, 1)),
+  ...words("llama-server", "min_keep", refused("each sampler keeps at least one token", 0, 1)),
   ...words(
     "llama-server",
     "samplers",
     refused(
-      "they come in one order here, which is llama-server's own",
+      "their order is fixed to llama-server's default",
       ["penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"],
       ["penalties", "dry", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"],
       ["penalties", "top_k", "top_p", "min_p", "xtc", "temperature"],
@@ -51,24 +51,24 @@ const SAMPLING: readonly Word[] = [
       "edkypmxt",
     ),
   ),
-  ...words("llama-server", "t_max_predict_ms", refused("an answer is bounded by its tokens", -1, 0)),
-  ...words("llama-server", "n_indent", refused("lines end no answer here", 0)),
+  ...words("llama-server", "t_max_predict_ms", refused("answers are limited by tokens, not by time", -1, 0)),
+  ...words("llama-server", "n_indent", refused("indentation doesn't end an answer here", 0)),
   ...words("vLLM", "use_beam_search", refused("there is no beam search", false)),
-  ...words("vLLM", "length_penalty", hint("it is beam search's")),
-  ...words("vLLM", "early_stopping", hint("it is beam search's")),
-  ...words("vLLM", "spaces_between_special_tokens", hint("control tokens are written as they are")),
+  ...words("vLLM", "length_penalty", hint("it belongs to beam search")),
+  ...words("vLLM", "early_stopping", hint("it belongs to beam search")),
+  ...words("vLLM", "spaces_between_special_tokens", hint("control tokens are returned unchanged")),
   ...words("vLLM", "watermarking", refused("answers have no watermark", false)),
-  ...words("vLLM", "repetition_detection", replaced("nothing looks for repetitions; use a penalty")),
+  ...words("vLLM", "repetition_detection", replaced("repetitions are not detected; use a penalty")),
   ...words("vLLM", "best_of", refused("only completions have it", 1), ["chat", "responses", "messages"]),
-  ...words("vLLM", "logits_processors", refused("no code of a client's is run")),
-  ...words("SGLang", "custom_logit_processor custom_params", refused("no code of a client's is run", {})),
-  ...words("vLLM", "vllm_xargs", refused("there are no extensions for them", {})),
-  ...words("SGLang", "stop_regex", replaced("a text ends before texts, not before patterns; use 'stop'")),
+  ...words("vLLM", "logits_processors", refused("clients' code is not run")),
+  ...words("SGLang", "custom_logit_processor custom_params", refused("clients' code is not run", {})),
+  ...words("vLLM", "vllm_xargs", refused("there are no vLLM extensions here", {})),
+  ...words("SGLang", "stop_regex", replaced("patterns can't end an answer; use 'stop'")),
   ...words("llama-server", "lora", refused("there are no adapters")),
   ...words("SGLang", "lora_path", refused("there are no adapters")),
 ];
 
-/** What form the answer has. */
+/** The format of the answer. */
 const FORMATS: readonly Word[] = [
   ...words(
     "vLLM",
@@ -80,18 +80,18 @@ const FORMATS: readonly Word[] = [
   ...words("SGLang", "ebnf regex", FIELD),
   ...words("Ollama", "format", FIELD),
   ...words("vLLM", "response_format", FIELD, ["completions"]),
-  ...words("vLLM", "guided_decoding_backend", hint("there is one")),
-  ...words("vLLM", "guided_whitespace_pattern", refused("white space is JSON's own")),
+  ...words("vLLM", "guided_decoding_backend", hint("there is only one")),
+  ...words("vLLM", "guided_whitespace_pattern", refused("white space follows JSON")),
   ...words("SGLang", "structural_tag", replaced("use a grammar")),
-  ...words("llama-server", "grammar_lazy", replaced("a grammar holds from the first token; use tools", false)),
+  ...words("llama-server", "grammar_lazy", replaced("a grammar applies from the first token; use tools", false)),
   ...words(
     "llama-server",
     "grammar_triggers preserved_tokens",
-    replaced("a grammar holds from the first token; use tools"),
+    replaced("a grammar applies from the first token; use tools"),
   ),
 ];
 
-/** What the model reads. */
+/** The prompt. */
 const PROMPTS: readonly Word[] = [
   ...words(["vLLM", "llama-server"], "chat_template_kwargs", FIELD, ["chat", "responses", "messages"]),
   ...words(["vLLM", "SGLang"], "continue_final_message", FIELD, ["chat"]),
@@ -103,10 +103,10 @@ const PROMPTS: readonly Word[] = [
   ...words("vLLM", "chat_template", refused("the model's own template is used")),
   ...words("Ollama", "template", refused("the model's own template is used", "")),
   ...words("vLLM", "documents", replaced("put them into 'chat_template_kwargs' or a message"), ["chat"]),
-  ...words("vLLM", "add_special_tokens", refused("the template has them", false), ["chat"]),
+  ...words("vLLM", "add_special_tokens", refused("the template adds them", false), ["chat"]),
   ...words("vLLM", "add_special_tokens", replaced("send the prompt as token ids", true), ["completions"]),
-  ...words("vLLM", "truncate_prompt_tokens", replaced("a prompt is read whole; shorten it", -1)),
-  ...words("vLLM", "truncation_side", hint("a prompt is read whole")),
+  ...words("vLLM", "truncate_prompt_tokens", replaced("a prompt is never shortened; send a shorter one", -1)),
+  ...words("vLLM", "truncation_side", hint("a prompt is never shortened")),
   ...words("vLLM", "prompt_embeds", refused("a prompt is text or token ids"), ["completions"]),
   ...words("SGLang", "input_ids", replaced("send token ids to /v1/completions"), ["chat"]),
   ...words("SGLang", "task", refused("there are no such tasks"), ["chat"]),
@@ -125,29 +125,25 @@ const PROMPTS: readonly Word[] = [
   ...words(
     "llama-server",
     "reasoning_budget_message reasoning_budget_start_tag reasoning_budget_end_tag",
-    hint("reasoning has no budget of its own"),
+    hint("reasoning has no separate limit"),
   ),
   ...words("OpenRouter", "transforms route models provider usage", hint("the model that is named answers")),
   ...words("OpenRouter", "plugins", refused("there are no plugins")),
 ];
 
-/** What the answer shows. */
+/** The content of the answer. */
 const ANSWERS: readonly Word[] = [
   ...words("vLLM", "include_reasoning", refused("reasoning is part of the answer", true)),
-  ...words(
-    "SGLang",
-    "separate_reasoning stream_reasoning",
-    refused("reasoning comes by itself, as it is written", true),
-  ),
-  ...words("llama-server", "reasoning_format", refused("reasoning comes by itself", "auto", "deepseek")),
-  ...words("llama-server", "parse_tool_calls", refused("calls are read as such", true)),
+  ...words("SGLang", "separate_reasoning stream_reasoning", refused("reasoning is streamed separately", true)),
+  ...words("llama-server", "reasoning_format", refused("reasoning is returned separately", "auto", "deepseek")),
+  ...words("llama-server", "parse_tool_calls", refused("calls are always parsed", true)),
   ...words(
     "llama-server",
     "chat_format chat_parser thinking_forced_open",
-    refused("the model's own form is used", false, 0),
+    refused("the model's own format is used", false, 0),
   ),
   ...words("llama-server", "n_probs", replaced("use 'logprobs'", 0)),
-  ...words("llama-server", "post_sampling_probs", refused("log-probabilities are the model's own", false)),
+  ...words("llama-server", "post_sampling_probs", refused("log-probabilities are from before sampling", false)),
   ...words("vLLM", "logprob_token_ids", replaced("use 'logprobs'")),
   ...words("vLLM", "prompt_logprobs", FIELD, ["chat", "completions"]),
   ...words("vLLM", "prompt_logprobs", refused("only chat completions and completions have them"), [
@@ -160,7 +156,7 @@ const ANSWERS: readonly Word[] = [
     refused(NO_EXTRAS, false),
   ),
   ...words("llama-server", "return_tokens", refused(NO_EXTRAS, false)),
-  ...words("llama-server", "response_fields", refused("an answer is whole")),
+  ...words("llama-server", "response_fields", refused("the answer always has all fields")),
   ...words(
     "SGLang",
     "return_hidden_states return_routed_experts return_prompt_token_ids return_meta_info return_cached_tokens_details",
@@ -169,16 +165,20 @@ const ANSWERS: readonly Word[] = [
   ...words("Ollama", "logprobs", refused("only chat completions, completions and responses have them", false, 0), [
     "messages",
   ]),
-  ...words("llama-server", "timings_per_token return_progress verbose", hint("it asks for figures beside the answer")),
-  ...words("vLLM", "stream_interval", hint("each token comes when it is there")),
+  ...words(
+    "llama-server",
+    "timings_per_token return_progress verbose",
+    hint("it asks for statistics besides the answer"),
+  ),
+  ...words("vLLM", "stream_interval", hint("each token is sent as soon as it is there")),
   ...words("vLLM", "routed_experts_prompt_start return_mm_kwargs", hint(INSIDE)),
-  ...words("Ollama", "shift", hint("an answer ends where the context does")),
+  ...words("Ollama", "shift", hint("an answer ends when the context is full")),
 ];
 
-/** How another server works. */
+/** Internals of other servers. */
 const INSIDES: readonly Word[] = [
   ...words("vLLM", "request_id session_id kv_transfer_params ec_transfer_params", hint(INSIDE)),
-  ...words(["vLLM", "SGLang"], "cache_salt", hint("nobody's answers are another key's, and prefixes tell nothing")),
+  ...words(["vLLM", "SGLang"], "cache_salt", hint("keys don't share answers, and cached prefixes reveal nothing")),
   ...words(["vLLM", "SGLang"], "priority", hint("use 'service_tier'")),
   ...words("SGLang", "rid extra_key session_params bootstrap_host bootstrap_port bootstrap_room", hint(INSIDE)),
   ...words(
@@ -191,8 +191,8 @@ const INSIDES: readonly Word[] = [
     "id_slot slot_id cache_prompt n_cache_reuse n_keep n_discard backend_sampling",
     hint(INSIDE),
   ),
-  ...words("Ollama", "keep_alive options", hint("its fields are read as if they stood beside it")),
+  ...words("Ollama", "keep_alive options", hint("its fields are read as fields of the body")),
 ];
 
-/** What the servers beside this one take in the same routes, and clients of theirs send. */
+/** Fields that other servers accept in the same routes. */
 export const NEIGHBOURS: readonly Word[] = [...SAMPLING, ...FORMATS, ...PROMPTS, ...ANSWERS, ...INSIDES];

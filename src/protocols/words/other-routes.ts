@@ -1,18 +1,18 @@
 import { type Route, refused, replaced, type Word, words } from "./word.ts";
 
-/** These names belong to other routes; on this one `own` does their work. */
+/** Fields of other routes. `own` replaces them on this route. */
 function instead(routes: readonly Route[], names: string, own: string, ...neutral: readonly unknown[]) {
   return words("another route", names, replaced(`use ${own}`, ...neutral), routes);
 }
 
 const NO_TOOLS = "tools are for /v1/chat/completions, /v1/responses and /v1/messages";
 const NOT_HERE = "it is for /v1/responses";
-const GO_ON = "end 'messages' with one of the role 'assistant', and the answer goes on with it";
+const GO_ON = "end 'messages' with an 'assistant' message, and the answer continues it";
 
-/** The fields of our own routes that another of them doesn't have. */
+/** Fields of Sluice's own routes, on routes that don't have them. */
 export const OTHER_ROUTES: readonly Word[] = [
   ...instead(["chat"], "input", "'messages'"),
-  ...instead(["chat"], "instructions system", "a message of the role 'system' in 'messages'", ""),
+  ...instead(["chat"], "instructions system", "a 'system' message in 'messages'", ""),
   ...instead(["chat"], "prompt", "'messages', or send the prompt to /v1/completions", ""),
   ...instead(["chat"], "max_output_tokens", "'max_completion_tokens'"),
   ...instead(["chat", "completions", "responses"], "stop_sequences", "'stop'"),
@@ -59,7 +59,7 @@ export const OTHER_ROUTES: readonly Word[] = [
   ...instead(["responses"], "functions", "'tools'"),
   ...instead(["responses"], "function_call", "'tool_choice'", "none", "auto"),
   ...instead(["responses"], "suffix", "/v1/completions for it", ""),
-  ...words("another route", "n", refused("there is one answer", 1), ["responses", "messages"]),
+  ...words("another route", "n", refused("there is only one answer", 1), ["responses", "messages"]),
   ...instead(["responses", "messages"], "echo", "/v1/completions for it", false),
   ...words(
     "another route",

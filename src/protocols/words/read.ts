@@ -16,8 +16,8 @@ type Alias = readonly [name: string, of: string];
 const ALIASES: ReadonlyMap<Route, readonly Alias[]> = new Map(ROUTES.map((route) => [route, findAliases(route)]));
 
 /**
- * The body as `route` reads it. Throws `InvalidRequestError` for a word in it that is known and can't be honoured there; that comes before
- * all else, since a field of another route says best what is missing of this one's.
+ * Prepares a body for `route`. Throws `InvalidRequestError` for a known field that can't be honoured there. This check comes first, because
+ * a field of another route best explains why a field of this route is missing.
  */
 function openBody(route: Route, body: unknown): unknown {
   const spread = spreadOptions(body);
@@ -25,12 +25,12 @@ function openBody(route: Route, body: unknown): unknown {
   return spread;
 }
 
-/** `body` by `schema`, every value under our own name for it. Throws as `openBody` does, and for what is malformed. */
+/** Parses `body` with `schema`, and renames aliases. Throws as `openBody` does, and for malformed fields. */
 export function parseBody<T extends z.ZodObject>(route: Route, schema: T, body: unknown): z.output<T> {
   return foldAliases(route, parseWire(schema, openBody(route, body)));
 }
 
-/** What a route refuses by its name. */
+/** The fields that a route refuses by name. */
 export function refusalsOf(route: Route): readonly Refusal[] {
   return REFUSALS.get(route) ?? [];
 }
@@ -50,7 +50,7 @@ function findRefusals(route: Route): readonly Refusal[] {
   );
 }
 
-/** `fields` with a field like it for each other name that one of them has on this route. */
+/** Adds the route's aliases to `fields`, each with the schema of its field. */
 export function withAliases<Fields extends z.ZodRawShape>(route: Route, fields: Fields): Fields {
   const named: Readonly<Record<string, unknown>> = fields;
   const aliases = aliasesOf(route).flatMap(([name, of]) => {
@@ -60,7 +60,7 @@ export function withAliases<Fields extends z.ZodRawShape>(route: Route, fields: 
   return { ...fields, ...Object.fromEntries(aliases) };
 }
 
-/** What was read, each value under our own name for it. Throws `InvalidRequestError` where two names of one field say different things. */
+/** Renames aliases. Throws `InvalidRequestError` if two names of one field have different values. */
 function foldAliases<Wire extends object>(route: Route, wire: Wire): Wire {
   const read = new Map<string, unknown>(Object.entries(wire));
   for (const [name, of] of aliasesOf(route)) {
@@ -68,7 +68,7 @@ function foldAliases<Wire extends object>(route: Route, wire: Wire): Wire {
     if (!isSet(value)) continue;
     if (isSet(read.get(of)) && !isDeepStrictEqual(read.get(of), value)) {
       throw new InvalidRequestError(
-        `Setting '${of}' and '${name}' to different values is not supported: they are two names of one thing.`,
+        `Setting '${of}' and '${name}' to different values is not supported: they are names of the same field. Send one of them.`,
         name,
         "invalid_parameter_combination",
       );
@@ -78,14 +78,14 @@ function foldAliases<Wire extends object>(route: Route, wire: Wire): Wire {
   return { ...wire, ...Object.fromEntries(read) };
 }
 
-/** What of Ollama's `options` is about one answer. The others say how a model is loaded, which is the server's business. */
+/** The fields of Ollama's `options` that are about one answer. The others are about loading the model. */
 const OPTIONS: ReadonlySet<string> = new Set([
   ...["temperature", "top_k", "top_p", "min_p", "typical_p", "tfs_z", "seed", "stop", "num_predict"],
   ...["repeat_penalty", "repeat_last_n", "presence_penalty", "frequency_penalty"],
   ...["mirostat", "mirostat_tau", "mirostat_eta"],
 ]);
 
-/** The body with Ollama's `options` read as if they stood beside it, where no field of the same name does. */
+/** Moves Ollama's `options` into the body, unless the body has a field with the same name. */
 function spreadOptions(body: unknown): unknown {
   if (!isRecord(body) || !isRecord(body.options)) return body;
   const { options, ...rest } = body;

@@ -1,9 +1,9 @@
-/** The routes that write text. */
+/** The routes that generate text. */
 export const ROUTES = ["chat", "completions", "responses", "messages"] as const;
 
 export type Route = (typeof ROUTES)[number];
 
-/** Whose words clients send, and where they are described. */
+/** The origins of the fields, and where they are documented. */
 const SOURCES = {
   OpenAI: "https://platform.openai.com/docs/api-reference",
   Anthropic: "https://docs.claude.com/en/api/messages",
@@ -21,24 +21,24 @@ const SOURCES = {
 
 export type Owner = keyof typeof SOURCES;
 
-/** What becomes of a word. */
+/** How a field is treated. */
 export type Fate =
-  /** It is a field of the route's schema, and does what its owner says. */
+  /** It is in the route's schema and works as its owner documents it. */
   | { readonly type: "field" }
-  /** It is another name of that field. */
+  /** It is another name of the field `of`. */
   | { readonly type: "alias"; readonly of: string }
-  /** It is taken, and changes no answer. */
+  /** It is accepted without effect on the answer. */
   | { readonly type: "hint"; readonly note: string }
-  /** It is refused by its name, but for values that ask for nothing: absent, null, `[]` and these. */
+  /** It is refused, except for values without effect: absent, null, `[]` and `neutral`. */
   | {
       readonly type: "refused";
       readonly note: string;
-      /** Whether the note says what to send in its place. */
+      /** Whether the note says what to send instead. */
       readonly hasSubstitute: boolean;
       readonly neutral: readonly unknown[];
     };
 
-/** A name that a client may send in a body, or `outer.inner` for one inside of an object. */
+/** A field that a client may send: `name`, or `outer.inner` inside an object. */
 export type Word = {
   readonly name: string;
   readonly owners: readonly Owner[];
@@ -46,7 +46,7 @@ export type Word = {
   readonly routes: readonly Route[];
 };
 
-/** Words with one fate on the same routes. */
+/** Creates words with the same fate on the same routes. */
 export function words(
   owner: Owner | readonly Owner[],
   names: string,
@@ -65,17 +65,17 @@ export function aliasOf(of: string): Fate {
   return { type: "alias", of };
 }
 
-/** @param note why it changes nothing */
+/** @param note why it has no effect */
 export function hint(note: string): Fate {
   return { type: "hint", note };
 }
 
-/** @param note why there is no such thing */
+/** @param note why it is not supported */
 export function refused(note: string, ...neutral: readonly unknown[]): Fate {
   return { type: "refused", note, hasSubstitute: false, neutral };
 }
 
-/** @param note what to send in its place */
+/** @param note what to send instead */
 export function replaced(note: string, ...neutral: readonly unknown[]): Fate {
   return { type: "refused", note, hasSubstitute: true, neutral };
 }

@@ -288,7 +288,7 @@ describe("a word of another server's", () => {
 
   it("that nothing can take the place of is to be left out", () => {
     expect(refusal("chat", { mirostat: 2 }).message).toBe(
-      "Unsupported parameter: 'mirostat' is not supported here: there is no such sampler. Leave it out.",
+      "Unsupported parameter: 'mirostat' is not supported here: this sampler is not available. Leave it out.",
     );
     expect(refusal("chat", { max_output_tokens: 9 }).message).toBe(
       "Unsupported parameter: 'max_output_tokens' is not supported here: use 'max_completion_tokens'.",
