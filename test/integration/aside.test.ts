@@ -11,7 +11,7 @@ const STORY = "Tell me a story about a river.";
 /** What it must say after its pause, to show that it goes on where it was. */
 const AFTER = 20;
 
-test("a request without an end makes room for a short one, and then goes on with what it would have said alone", async () => {
+test("an endless request makes room for a short one, and then continues with the text that it would have alone", async () => {
   const server = runSluice("--slots", "1", "--cache-bytes", "0", "--state-file", ":memory:");
   const client = new OpenAI({ baseURL: `${await server.ready}/v1`, apiKey: "none", maxRetries: 0 });
   const begin = (content: string, max_tokens?: number) =>

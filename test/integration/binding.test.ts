@@ -8,7 +8,7 @@ import type { BindingFacts } from "./fixtures/binding.ts";
 
 // The models room writes down what the binding knows, because it must not load it. These tests fail when an upgrade of
 // node-llama-cpp leaves that behind.
-describe("what is written down of the binding", () => {
+describe("Sluice's record of the binding", () => {
   let binding: BindingFacts;
 
   beforeAll(async () => {
@@ -21,23 +21,23 @@ describe("what is written down of the binding", () => {
     await exited;
   });
 
-  test("are the architectures that it reports", () => {
+  test("lists the architectures that it reports", () => {
     const reported = binding.architectures.filter((name) => name !== "(unknown)");
     expect([...KNOWN_ARCHITECTURES].sort()).toEqual(reported.sort());
   });
 
-  test("are the tensor types that it reports, with their sizes", () => {
+  test("lists the tensor types that it reports, with their sizes", () => {
     const written = Array.from(TENSOR_TYPES, ([type, { blockSize, blockBytes }]) => [type, blockSize, blockBytes]);
     expect(written).toEqual(binding.tensorTypes);
   });
 
-  test("is how its program for CPUs is opened: on Linux at once, and it is the one that it opens itself after a trial", () => {
+  test("opens its program for CPUs directly on Linux, the same that the binding opens after a test", () => {
     const { tried, atOnce } = binding.programs;
     expect(atOnce).toEqual(process.platform === "linux" ? tried : undefined);
     expect(binding.opensUnknown).toBe(false);
   });
 
-  test("is its version: in package.json, in what is installed, and in what the engine asks for", async () => {
+  test("names its version, in package.json, in the installed package and in the engine", async () => {
     const engine = await readFile("src/engine/llama/binding.ts", "utf8");
     const asked = /^export const BINDING_VERSION = "(.+)";$/m.exec(engine)?.[1];
     const { dependencies } = JSON.parse(await readFile("package.json", "utf8"));

@@ -29,8 +29,8 @@ async function ask({ openai }: Gateway, content: string, maxTokens: number, cach
   return { text: data.choices[0]?.message.content, status: response.headers.get("cache-status") };
 }
 
-describe("what is stored", () => {
-  test("is whole and right after the engine was killed while it was generated, or isn't there", async () => {
+describe("a stored answer", () => {
+  test("is complete and correct if the engine was killed during its generation, or absent", async () => {
     const gateway = await start();
     const question = "Tell me a story about a lighthouse.";
     const undisturbed = await ask(gateway, question, 48, "no-store");
@@ -48,7 +48,7 @@ describe("what is stored", () => {
     expect(again.status).toMatch(HIT);
   });
 
-  test("is nothing after the client left and the engine was killed", async () => {
+  test("is absent if the client left and the engine was killed", async () => {
     const gateway = await start();
     const question = "Tell me a story about a fox.";
     const stream = await gateway.openai.chat.completions.create({ ...bodyOf(question, 200), stream: true });
@@ -63,7 +63,7 @@ describe("what is stored", () => {
     expect((await ask(gateway, question, 8)).status).toBe(MISS);
   });
 
-  test("is what it was before, where the disk is full when it is to be written", async () => {
+  test("stays as it was if the disk is full at the next write", async () => {
     await using disk = await smallDisk();
     const file = join(disk.folder, "answers");
     const stopped = async ({ process }: Gateway) => {

@@ -39,7 +39,7 @@ describe("embeddings of the chat model", () => {
     expect(usage).toEqual({ prompt_tokens: 5, total_tokens: 5 });
   });
 
-  test("are closer for sentences that mean alike than for those that don't", async () => {
+  test("are closer for sentences with similar meanings than for others", async () => {
     const [cat, kitten, market, shares] = await embed([
       "A cat sleeps on the warm windowsill.",
       "The kitten is napping by the sunny window.",
@@ -56,7 +56,7 @@ describe("embeddings of the chat model", () => {
     expect(cosine(market, shares)).toBeGreaterThan(unrelated);
   });
 
-  test("are the same, bit for bit, again, in a list, as floats, and while the model writes", async () => {
+  test("are bit-identical when repeated, in a list, as floats, and while the model generates", async () => {
     const text = "Identical input gives identical vectors.";
     const [alone] = await embed(text);
     const [, inList] = await embed(["Something else.", text, "And more."]);
@@ -70,7 +70,7 @@ describe("embeddings of the chat model", () => {
     expect(beside).toEqual(alone);
   });
 
-  test("take a text that fills half of the context, and refuse one that is longer than it by its place in the list", async () => {
+  test("accept a text of half the context, and refuse one longer than the context by its index in the list", async () => {
     const sentence = "The old captain looked over the grey water and thought about the harbour. ";
     const [short, long] = await embed([sentence.repeat(2), sentence.repeat(40)]);
     expect(cosine(long, long)).toBeCloseTo(1, 5);
@@ -108,7 +108,7 @@ describe("embeddings of the chat model", () => {
 });
 
 describe("the embedding process", () => {
-  test("is replaced when it is killed, and its requests are answered as if nothing had been", async () => {
+  test("is replaced when it is killed, and its requests are answered normally", async () => {
     const inputs = Array.from({ length: 24 }, (_, index) => `Sentence number ${index} is about the sea and the wind.`);
     const undisturbed = await embed(inputs);
     const pid = (await embedderPids()).at(-1);
@@ -126,7 +126,7 @@ describe("embeddings of two keys", () => {
   const texts = (count: number) =>
     Array.from({ length: count }, (_, index) => `${index}: ${"the sea is wide. ".repeat(12)}`);
 
-  test("take turns: a word waits for no list of the other's, and what can't be in time is told so at once", async () => {
+  test("take turns: a word doesn't wait for the other's list, and a request that can't finish in time is refused at once", async () => {
     const folder = await mkdtemp(join(tmpdir(), "sluice-embeddings-"));
     onTestFinished(async () => {
       await endAll();
@@ -169,8 +169,8 @@ describe("embeddings of two keys", () => {
   });
 });
 
-describe("ranking with a model that is no reranker", () => {
-  test("is refused, with the kind of model that is needed", async () => {
+describe("reranking with a model that isn't a reranker", () => {
+  test("is refused, and the error names the kind of model that is needed", async () => {
     const response = await fetch(`${inject("gatewayUrl")}/v1/rerank`, {
       method: "POST",
       headers: { "content-type": "application/json" },

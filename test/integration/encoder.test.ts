@@ -15,7 +15,7 @@ type Answer = {
 };
 
 // Models that only read, made by the tests themselves: what their numbers are worth doesn't matter here, how they are served does.
-describe("models that only read", () => {
+describe("models without text generation", () => {
   let folder: string;
   let gateway: Gateway;
 
@@ -78,11 +78,11 @@ describe("models that only read", () => {
     expect(await embed(model, ["the cat sat on the mat"])).toEqual([one]);
   });
 
-  test("pool as their metadata says: a mean is not the first token", async () => {
+  test("pool as their metadata says: the mean differs from the first token's vector", async () => {
     expect(await embed("tiny-mean", ["the cat"])).not.toEqual(await embed("tiny-cls", ["the cat"]));
   });
 
-  test("count the tokens that their vocabulary puts around a text, and refuse what is longer than they were trained for", async () => {
+  test("count the special tokens around a text, and refuse a text longer than their training context", async () => {
     const { body } = await post("/v1/embeddings", { model: "tiny-mean", input: "the cat sat" });
     expect(body.usage.prompt_tokens).toBe(5);
     const fits = Array.from({ length: CONTEXT_TOKENS - 2 }, () => "cat").join(" ");
@@ -96,7 +96,7 @@ describe("models that only read", () => {
     });
   });
 
-  test("rank documents where they are rerankers, each on its own merits", async () => {
+  test("score each document independently if they are rerankers", async () => {
     const documents = ["the cat sat on the mat", "sea wind", "a dog"];
     const { status, body } = await rank(documents, { return_documents: true });
     expect(status).toBe(200);

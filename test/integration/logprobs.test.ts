@@ -39,7 +39,7 @@ describe("log-probabilities of the real model", () => {
   const ask = (given: Parameters<typeof greedyRequest>[0]) =>
     answer(engine, greedyRequest({ prompt: { type: "tokens", tokens: prompt }, maxTokens: 8, ...given }));
 
-  test("are those of a softmax over the whole vocabulary that is computed apart", async () => {
+  test("equal a separately computed softmax over the whole vocabulary", async () => {
     const { logprobs } = await ask({ logprobs: 20 });
     expect(logprobs).toHaveLength(8);
     const found = await independently(prompt, logprobs);
@@ -51,7 +51,7 @@ describe("log-probabilities of the real model", () => {
     });
   });
 
-  test("are in order, the greedy token's first, and together at most certain", async () => {
+  test("are in descending order, the greedy token's first, with a total probability of at most 1", async () => {
     for (const { token, logprob, top } of (await ask({ logprobs: 5 })).logprobs) {
       expect(top).toHaveLength(5);
       expect(top[0]).toMatchObject({ token, logprob });
@@ -74,7 +74,7 @@ describe("log-probabilities of the real model", () => {
     expect(bent.logprobs[0]?.top.map(({ token }) => token)).toEqual(plain?.top.map(({ token }) => token));
   });
 
-  test("have the bytes of the text, those of characters in parts included", async () => {
+  test("have the bytes of the text, also for split characters", async () => {
     const text = "é€😀 naïve 漢字";
     const output = { type: "grammar" as const, grammar: { gbnf: `root ::= "${text}"` } };
     const whole = await ask({ logprobs: 0, output, maxTokens: 60 });
@@ -84,7 +84,7 @@ describe("log-probabilities of the real model", () => {
     expect(whole.logprobs.every(({ top }) => top.length === 0)).toBe(true);
   });
 
-  test("leave a stop string out", async () => {
+  test("omit a stop string", async () => {
     const { text } = await ask({ maxTokens: 20 });
     const stop = text.slice(12, 20);
     const stopped = await ask({ maxTokens: 20, logprobs: 1, stop: [stop] });
@@ -93,7 +93,7 @@ describe("log-probabilities of the real model", () => {
     expect(bytesOf(stopped.logprobs)).not.toContain(stop);
   });
 
-  test("come whole when the engine dies in between", async () => {
+  test("are complete if the engine dies meanwhile", async () => {
     const request = greedyRequest({ prompt: STORY, maxTokens: 40, logprobs: 3, stop: [" never said"] });
     const undisturbed = await answer(engine, request);
     const { pid } = engine;

@@ -7,7 +7,7 @@ import type { Message, Prompt } from "../../src/generation/request.ts";
 import { answer, greedyRequest, STORY, startEngine } from "./engine.ts";
 import type { LongTextFacts } from "./fixtures/long-text.ts";
 
-describe("a long text that is tokenized in parts", () => {
+describe("a long text tokenized in parts", () => {
   let facts: LongTextFacts;
 
   beforeAll(async () => {
@@ -20,13 +20,13 @@ describe("a long text that is tokenized in parts", () => {
     await exited;
   }, 120_000);
 
-  test("has the very tokens of one that is tokenized in one call", () => {
+  test("has the same tokens as in one call", () => {
     expect(facts.texts).toBe(150);
     expect(facts.mostCalls).toBeGreaterThan(3);
     expect(facts.different).toEqual([]);
   });
 
-  test("takes time that grows with its length alone, whatever control tokens it has", () => {
+  test("takes time linear in its length, whatever control tokens it has", () => {
     expect(facts.twiceMs).toBeLessThan(facts.onceMs * 3);
   });
 });
@@ -60,7 +60,7 @@ describe("long texts", () => {
     expect(engine.pid).toBe(pid);
   });
 
-  test("of many messages are counted, and refused where they are to be gone on from and don't fit", async () => {
+  test("of many messages are counted, and refused for a generation if they don't fit", async () => {
     const messages: Message[] = Array.from({ length: 10_000 }, (_, index) => ({
       role: index % 2 === 0 ? "user" : "assistant",
       content: "hello there",
@@ -74,7 +74,7 @@ describe("long texts", () => {
     await expect(engine.text.price(spaces)).rejects.toBeInstanceOf(ContextLengthExceededError);
   });
 
-  test("are gone on from as if the engine had read them itself, and found again where a slot holds them", async () => {
+  test("are continued as if the engine had tokenized them itself, and reused if a slot holds them", async () => {
     const messages: Message[] = Array.from({ length: 85 }, (_, index) => ({
       role: index % 2 === 0 ? "user" : "assistant",
       content: index === 84 ? "Name a colour." : "hi",

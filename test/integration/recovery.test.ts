@@ -10,7 +10,7 @@ function ask(subject: string, maxTokens: number) {
 describe("several clients at once", () => {
   // Four slots decode together and a slot may hold another's prompt: docs/decisions/007-exactness.md says why the greedy text of
   // this model (Q4_1) is nevertheless the same, bit for bit.
-  test("get the greedy text that each would get alone, 16 of them on 4 slots", async () => {
+  test("each get the greedy text that they would get alone, 16 clients on 4 slots", async () => {
     const bodies = Array.from({ length: 16 }, (_, index) => ask(`${SUBJECTS[index % 4]} and the number ${index}`, 24));
     const alone: string[] = [];
     for (const body of bodies) alone.push(await streamedText(body));
@@ -46,7 +46,7 @@ describe("several choices", () => {
 });
 
 describe("an engine that is killed", () => {
-  test("costs nobody their answer: four greedy streams go on and give the text of an undisturbed run", async () => {
+  test("is replaced, and four greedy streams continue with the text of an undisturbed run", async () => {
     const bodies = SUBJECTS.map((subject) => ask(subject, 48));
     const undisturbed = await Promise.all(bodies.map((body) => streamedText(body)));
 
@@ -68,7 +68,7 @@ describe("an engine that is killed", () => {
     expect(await enginePid()).not.toBe(pid);
   });
 
-  test("is replaced for a whole answer, and for one with a seed, without a word", async () => {
+  test("is replaced unnoticed during an answer without a stream, and during one with a seed", async () => {
     const body = { messages: user("Tell me a story about a lighthouse."), max_tokens: 40, temperature: 1, seed: 11 };
     const undisturbed = await complete(body);
     const pid = await enginePid();

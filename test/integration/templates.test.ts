@@ -80,7 +80,7 @@ describe.each(FAMILIES)("the template of $template", (family) => {
     }
   });
 
-  test("leaves the answer in the midst of reasoning where its dialect says so, and nowhere else", () => {
+  test("begins the answer inside the reasoning only if its dialect says so", () => {
     const { source, rendered } = caseOf(family.template);
     const { marks, opensReasoning } = dialectOf(source.text);
     const wrong = [...conversations(family)].filter(([name, { reasoning_effort: effort, continue_final_message }]) => {
@@ -93,7 +93,7 @@ describe.each(FAMILIES)("the template of $template", (family) => {
   });
 });
 
-test("every model of the catalogue that is talked to has its template among these, or a reason why not", async () => {
+test("every chat model of the catalogue has its template here, or a reason why not", async () => {
   const { models } = await loadCatalogue();
   const talked = models.filter(({ purpose }) => purpose !== "embedding").map(({ name }) => name);
   expect(Object.keys(CATALOGUE)).toEqual(talked);

@@ -13,12 +13,12 @@ describe("the real model's text", () => {
   });
   afterAll(() => engine.stop());
 
-  test("is the same after tokens were made of it and text of them", async () => {
+  test("survives tokenizing and detokenizing", async () => {
     const text = "Hello,  world! é€😀 <|im_end|>\n";
     expect(await engine.text.detokenize(await engine.text.tokenize(text, plain))).toBe(text);
   });
 
-  test("has control tokens only where they are wanted", async () => {
+  test("becomes control tokens only with `parseSpecial`", async () => {
     const [asText, asControl] = await Promise.all(
       [false, true].map((parseSpecial) => engine.text.tokenize("<|im_end|>", { addSpecial: false, parseSpecial })),
     );
@@ -27,7 +27,7 @@ describe("the real model's text", () => {
     expect(await engine.text.detokenize(asControl ?? [])).toBe("<|im_end|>");
   });
 
-  test("is refused where a token is not in the vocabulary, and the engine lives on", async () => {
+  test("is refused if a token is outside the vocabulary, and the engine continues", async () => {
     const { pid } = engine;
     await expect(engine.text.detokenize([49_152])).rejects.toBeInstanceOf(InvalidSamplingError);
     const outside: Prompt = { type: "tokens", tokens: [1, 4_000_000] };
@@ -35,7 +35,7 @@ describe("the real model's text", () => {
     expect(engine.pid).toBe(pid);
   });
 
-  test("is what the model's own template makes of a conversation, counted alike", async () => {
+  test("of a conversation is rendered by the model's own template, and counted accordingly", async () => {
     const messages: Message[] = [
       { role: "system", content: "Be brief." },
       { role: "user", content: "Count." },
@@ -54,7 +54,7 @@ describe("the real model's text", () => {
     expect(fromChat.text).toBe(fromText.text);
   });
 
-  test("is priced as a generation finds it: how long the prompt is, and how much of it is held", async () => {
+  test("is priced as for a generation: the prompt's length, and how much of it is cached", async () => {
     const words = "The mill stands by the river. ".repeat(20);
     const prompt = { type: "chat" as const, messages: [{ role: "user" as const, content: words }] };
     const promptTokens = await engine.text.countTokens(prompt);
@@ -67,7 +67,7 @@ describe("the real model's text", () => {
     await expect(engine.text.price(tooLong)).rejects.toBeInstanceOf(ContextLengthExceededError);
   });
 
-  test("can't be filled in by a model without the tokens for it", async () => {
+  test("can't be filled in by a model without infill tokens", async () => {
     const prompt: Prompt = { type: "infill", prefix: "a", suffix: "b" };
     const has = engine.info?.canInfill;
     const filled = answer(engine, greedyRequest({ prompt, maxTokens: 2 }));
@@ -75,7 +75,7 @@ describe("the real model's text", () => {
     else await expect(filled).rejects.toMatchObject({ field: "suffix", message: expect.stringContaining("fill in") });
   });
 
-  test("is told of in the model's facts: its template, its sizes, its tokens", () => {
+  test("is described in the model's info: template, sizes, tokens", () => {
     expect(engine.info).toMatchObject({
       chatTemplate: expect.stringContaining("<|im_start|>"),
       embeddingSize: 576,
@@ -84,7 +84,7 @@ describe("the real model's text", () => {
     });
   });
 
-  test("shows control tokens where that is asked for, and never the end token", async () => {
+  test("shows control tokens if requested, and never the end token", async () => {
     const [token = 0] = await engine.text.tokenize("<|im_start|>", { addSpecial: false, parseSpecial: true });
     const request = { maxTokens: 2, sampling: { logitBias: [[token, 100] as const] } };
     expect((await answer(engine, greedyRequest(request))).text).toBe("");

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { News } from "../../src/generation/news.ts";
 import { answer, greedyRequest, STORY, startEngine } from "./engine.ts";
 
-test("the real model is unloaded after what runs, gives its memory back, and answers alike when it is loaded again", async () => {
+test("the real model is unloaded after its running requests, frees its memory, and gives the same answer when loaded again", async () => {
   const engine = await startEngine();
   const request = () => greedyRequest({ prompt: STORY, maxTokens: 32, sampling: { seed: 1 } });
   const expected = await answer(engine, request());

@@ -76,7 +76,7 @@ test.each([
   expect(JSON.parse(await say({ ...body, max_tokens: 80 }))).toEqual({ city: expect.any(String) });
 });
 
-test("an answer goes on for as many tokens as it has to have, and for ever where it can't end", async () => {
+test("an answer reaches its minimum number of tokens, and goes on until the limit with `ignore_eos`", async () => {
   const ask = async (fields: object) =>
     (await complete({ messages: [{ role: "user", content: "Say hi." }], temperature: 0, max_tokens: 60, ...fields }))
       .usage.completion_tokens;
@@ -98,7 +98,7 @@ async function findWord() {
   throw new Error(`There is no such word in ${whole}.`);
 }
 
-test("a bad word is not in an answer that would have it, whatever else it says", async () => {
+test("a bad word is missing from an answer that would contain it", async () => {
   const word = (await findWord()).word.trim();
   const standsAlone = new RegExp(`\\b${word}\\b`);
   expect(await say({ messages: about })).toMatch(standsAlone);
@@ -106,21 +106,21 @@ test("a bad word is not in an answer that would have it, whatever else it says",
   expect(await say({ messages: about, bad_words: [word], temperature: 1, seed: 3 })).not.toMatch(standsAlone);
 });
 
-test("an answer ends before a token that is to end it, or after it where that is asked", async () => {
+test("an answer ends before a stop token, or after it if requested", async () => {
   const { word, token, before } = await findWord();
   expect(await say({ messages: about, stop_token_ids: [token] })).toBe(before);
   expect(await say({ messages: about, stop_token_ids: [token], include_stop_str_in_output: true })).toBe(before + word);
   expect(await say({ messages: about, stop: [word], include_stop_str_in_output: true })).toBe(before + word);
 });
 
-test("only allowed tokens are drawn", async () => {
+test("only allowed tokens are sampled", async () => {
   const allowed = await tokenize(" yes no");
   const text = await say({ allowed_token_ids: allowed, max_tokens: 6, temperature: 1, seed: 1 });
   expect(text.replaceAll(/ yes| no|yes|no/g, "")).toBe("");
   expect(text).not.toBe("");
 });
 
-test("a token that the vocabulary doesn't have is refused by the field's own name", async () => {
+test("a token outside the vocabulary is refused with the field's name", async () => {
   for (const field of ["stop_token_ids", "allowed_token_ids"]) {
     const response = await post({ messages: question, [field]: [999_999_999] });
     expect({ status: response.status, body: await response.json() }).toMatchObject({
@@ -132,7 +132,7 @@ test("a token that the vocabulary doesn't have is refused by the field's own nam
 
 const TEXT = "The capital of France is Paris, and the capital of Germany is Berlin. The capital of Italy is Rome.";
 
-test("the log-probabilities of a prompt are those that its tokens have when they are drawn one by one", async () => {
+test("a prompt's log-probabilities equal those of its tokens when they are sampled one by one", async () => {
   const tokens = await tokenize(TEXT);
   const { choices, usage } = await completions({ prompt: [tokens], echo: true, logprobs: 2, max_tokens: 0 });
   const { logprobs, text, finish_reason } = choices[0] ?? {};
@@ -162,7 +162,7 @@ test("the log-probabilities of a prompt are those that its tokens have when they
   }
 });
 
-test("the likelier of two continuations is told by them, as lm-eval does it, with several prompts in a request", async () => {
+test("they tell the likelier of two continuations, as in lm-eval, with several prompts in a request", async () => {
   const context = await tokenize("The capital of France is");
   const endings = await Promise.all([" Paris", " seventeen"].map(tokenize));
   const { choices } = await completions({
@@ -182,7 +182,7 @@ test("the likelier of two continuations is told by them, as lm-eval does it, wit
   expect(sums[0]).toBeGreaterThan(sums[1] ?? Number.NaN);
 });
 
-test("the same in vLLM's form, and in a chat, and in pieces in a stream", async () => {
+test("they also come in vLLM's form, in a chat, and in pieces in a stream", async () => {
   const tokens = await tokenize("One two three four");
   const { choices } = await completions({ prompt: tokens, prompt_logprobs: 1, max_tokens: 1 });
   const told = choices[0]?.prompt_logprobs ?? [];
@@ -215,7 +215,7 @@ test("the same in vLLM's form, and in a chat, and in pieces in a stream", async 
   expect(streamed[0]).toBeNull();
 });
 
-test("a long prompt is scored while another's answer goes on", async () => {
+test("a long prompt is scored while another answer continues", async () => {
   const tokens = (await tokenize(TEXT.repeat(60))).slice(0, 500);
   const left = new AbortController();
   const body = { messages: question, stream: true, ignore_eos: true, max_tokens: 900 };

@@ -4,8 +4,8 @@ import type { GenerationRequest } from "../../src/generation/request.ts";
 import type { WarmRequest, WarmRequests } from "../../src/prompts/warm-requests.ts";
 import { createWarmUp, QUIET_MS } from "../../src/prompts/warm-up.ts";
 import { createAttendance } from "../../src/queue/attendance.ts";
+import { createFakeClock } from "../fake-clock.ts";
 import { aborted, generationRequest } from "../fixtures/generation.ts";
-import { createFakeClock } from "../queue/fake-clock.ts";
 
 const EVENTS: readonly GenerationEvent[] = [
   { type: "started", promptTokens: 3, cachedTokens: 0 },

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Hold, Priority } from "../../src/generation/terms.ts";
 import { createModelQueue } from "../../src/queue/queue.ts";
-import { createFakeClock } from "./fake-clock.ts";
+import { createFakeClock } from "../fake-clock.ts";
 
 const PROMPT_TOKENS = 100;
 const PREFILL_MS = 100;

@@ -4,8 +4,8 @@ import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { Observe } from "../../src/generation/news.ts";
 import type { Terms } from "../../src/generation/terms.ts";
 import { createLoadControl } from "../../src/queue/load-control.ts";
+import { createFakeClock } from "../fake-clock.ts";
 import { generationRequest } from "../fixtures/generation.ts";
-import { createFakeClock } from "./fake-clock.ts";
 
 const TEXT: GenerationEvent = { type: "text", choice: 0, text: "a" };
 const QUIET_MS = 1_000;

@@ -6,7 +6,7 @@ import { createAdmission } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
 import { createModelQueue } from "../../src/queue/queue.ts";
 import type { Job, JobHandle } from "../../src/queue/task.ts";
-import { createFakeClock } from "./fake-clock.ts";
+import { createFakeClock } from "../fake-clock.ts";
 
 const PROMPT_TOKENS = 100;
 const OUTPUT_TOKENS = 10;

@@ -6,8 +6,8 @@ import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import type { Terms } from "../../src/generation/terms.ts";
 import { createLoadControl, type LoadControlOptions } from "../../src/queue/load-control.ts";
+import { createFakeClock } from "../fake-clock.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
-import { createFakeClock } from "./fake-clock.ts";
 
 const TEXT: GenerationEvent = { type: "text", choice: 0, text: "a" };
 
@@ -154,7 +154,7 @@ describe("the bound on requests in hand", () => {
         await Promise.all(requests.map((request) => request.return?.()));
         expect(load.counts).toEqual({ requests: 0, tokens: 0, superseding: 0 });
         expect(queue.counts()).toMatchObject({ waiting: 0, running: 0, sequences: 0, waits: 0, debtors: 0 });
-        expect(clock.timers()).toBe(0);
+        expect(clock.pending).toBe(0);
       }),
       { numRuns: 200 },
     );

@@ -11,8 +11,8 @@ import { OverloadedError, SupersededError } from "../../src/generation/errors.ts
 import type { News } from "../../src/generation/news.ts";
 import { PRIORITIES, type Priority, type Terms } from "../../src/generation/terms.ts";
 import { createLoadControl, type LoadControlOptions } from "../../src/queue/load-control.ts";
+import { createFakeClock } from "../fake-clock.ts";
 import { generationRequest } from "../fixtures/generation.ts";
-import { createFakeClock } from "./fake-clock.ts";
 
 type Asked = {
   readonly tenant: string;
@@ -130,7 +130,7 @@ describe("requests", () => {
     bench.asked.at(-1)?.answered.resolve({ vectors: [Float32Array.of(1)], tokens: 30 });
     await stays;
     expect(bench.workload()).toMatchObject({ waiting: 0, running: 0 });
-    expect(bench.clock.timers()).toBe(0);
+    expect(bench.clock.pending).toBe(0);
   });
 });
 

@@ -11,8 +11,8 @@ import type { GenerationRequest } from "../../src/generation/request.ts";
 import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
 import { isClientsFault } from "../../src/http/errors.ts";
 import { tellLastingFirst } from "../../src/queue/lasting-first.ts";
+import { createFakeClock } from "../fake-clock.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
-import { createFakeClock } from "./fake-clock.ts";
 
 const CONTEXT = 4_096;
 const overloaded = new OverloadedError("The server already has 256 requests in hand.", 1_000);
@@ -129,7 +129,7 @@ it("waits for an engine no longer than a few seconds, and then tells the refusal
   expect(await refused).toBe(overloaded);
   answer();
   await new Promise(setImmediate);
-  expect(clock.timers()).toBe(0);
+  expect(clock.pending).toBe(0);
 });
 
 it("has few questions in hand, of one tenant fewer, and tells the others their refusals at once", async () => {

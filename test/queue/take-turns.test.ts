@@ -7,8 +7,8 @@ import type { GenerationRequest } from "../../src/generation/request.ts";
 import type { Terms } from "../../src/generation/terms.ts";
 import { createModelQueue } from "../../src/queue/queue.ts";
 import { takeTurns } from "../../src/queue/take-turns.ts";
+import { createFakeClock } from "../fake-clock.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
-import { createFakeClock } from "./fake-clock.ts";
 import { createFakeEngine } from "./fake-engine.ts";
 
 const ABORTED = new Error("nobody wants it");
@@ -274,7 +274,7 @@ describe("leaving", () => {
     expect(queue.counts).toMatchObject(EMPTY);
     expect(engine.begunIds()).toEqual(["one"]);
     clock.advance(1_000);
-    expect(clock.timers()).toBe(0);
+    expect(clock.pending).toBe(0);
   });
 
   it("frees the slot of a running request at once when it is aborted, also where nobody asks for its next event", () => {
@@ -306,7 +306,7 @@ describe("leaving", () => {
     await first.events.return?.();
     expect(queue.counts).toMatchObject(EMPTY);
     clock.advance(1_000);
-    expect(clock.timers()).toBe(0);
+    expect(clock.pending).toBe(0);
   });
 
   it("lets a request run on whose deadline comes after its turn", () => {

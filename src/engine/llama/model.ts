@@ -5,6 +5,7 @@
  * It uses the binding's batch calls without the binding's scheduler, which loses about half of the throughput with several sequences
  * (docs/decisions/001-own-step-scheduler.md).
  */
+import { LRUCache } from "lru-cache";
 import type { LlamaModel } from "node-llama-cpp";
 import type { Grammar } from "../../generation/request.ts";
 import { mayJoinChunks } from "../contract/cuts.ts";
@@ -33,6 +34,9 @@ const AUTO_CONTEXT_TOKENS = 4096;
  */
 const LONE_CHUNKS_CPU = 2;
 const LONE_CHUNKS_GPU = 8;
+
+/** How many parsed grammars are cached; agents send the same grammar with each request. */
+const MAX_GRAMMARS = 32;
 
 /** A model in memory, ready for the scheduler. */
 export type LoadedModel = {
@@ -92,9 +96,14 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
   const chatTemplate = model.fileInfo.metadata.tokenizer.chat_template;
   const { bosString, eosString } = model.tokens;
   const byteToken = createByteTokens(spellings, tokenizer.bytes);
-  const grammars = createGrammars(bindings);
+  const grammars = new LRUCache<string, NativeGrammar>({ max: MAX_GRAMMARS });
+  const parse = (gbnf: string): NativeGrammar => {
+    const grammar = grammars.get(gbnf) ?? parseGrammar(gbnf, bindings);
+    grammars.set(gbnf, grammar);
+    return grammar;
+  };
   const constrain = ({ gbnf, triggers }: Grammar) =>
-    createConstraint({ bindings, model: nativeModel, grammar: grammars.parse(gbnf), triggers, tokenizer, byteToken });
+    createConstraint({ bindings, model: nativeModel, grammar: parse(gbnf), triggers, tokenizer, byteToken });
   return {
     info: {
       slots: options.slots,
@@ -112,7 +121,7 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
       threads,
     },
     tokenizer,
-    checkGrammar: (gbnf) => void grammars.parse(gbnf),
+    checkGrammar: (gbnf) => void parse(gbnf),
     template,
     batcher: createBatcher(nativeContext, nativeModel, bindings, {
       slots: options.slots,
@@ -144,31 +153,7 @@ function refuseEncoder(model: LlamaModel): void {
   }
 }
 
-/** How many parsed grammars are cached; agents send the same grammar with each request. */
-const KEPT = 32;
-
-/** A cache of parsed grammars. */
-type Grammars = {
-  /** Throws an error with a reason for the client if llama.cpp can't parse the text. */
-  parse(gbnf: string): NativeGrammar;
-};
-
-function createGrammars(bindings: NativeBindings): Grammars {
-  const parsed = new Map<string, NativeGrammar>();
-  return {
-    parse(gbnf) {
-      const grammar = parsed.get(gbnf) ?? parseGrammar(gbnf, bindings);
-      parsed.delete(gbnf);
-      parsed.set(gbnf, grammar);
-      for (const oldest of parsed.keys()) {
-        if (parsed.size <= KEPT) break;
-        parsed.delete(oldest);
-      }
-      return grammar;
-    },
-  };
-}
-
+/** Throws an error with a reason for the client if llama.cpp can't parse the text. */
 function parseGrammar(gbnf: string, bindings: NativeBindings): NativeGrammar {
   try {
     return new bindings.AddonGrammar(gbnf, { addonExports: bindings, rootRuleName: "root" });

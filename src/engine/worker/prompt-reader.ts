@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import type { Prompt, Tool } from "../../generation/request.ts";
 import type { Rejection } from "../contract/messages.ts";
 import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
@@ -30,24 +31,11 @@ const MAX_AGE_MS = 5 * 60_000;
  */
 export function createPromptReader(options: PromptReaderOptions): PromptReader {
   const { tokenizer, template, contextTokens, now = () => performance.now() } = options;
-  /** By the prompt's digest, least recently used first. */
-  const memory = new Map<string, { readonly tokens: readonly number[]; readonly readAt: number }>();
-  let remembered = 0;
-
-  function forget(digest: string): void {
-    remembered -= memory.get(digest)?.tokens.length ?? 0;
-    memory.delete(digest);
-  }
-
-  function remember(digest: string, tokens: readonly number[], readAt: number): void {
-    forget(digest);
-    memory.set(digest, { tokens, readAt });
-    remembered += tokens.length;
-    for (const oldest of memory.keys()) {
-      if (remembered <= MAX_TOKENS) break;
-      forget(oldest);
-    }
-  }
+  /** By the prompt's digest. */
+  const cache = new LRUCache<string, { readonly tokens: readonly number[]; readonly readAt: number }>({
+    maxSize: MAX_TOKENS,
+    sizeCalculation: ({ tokens }) => tokens.length,
+  });
 
   function read(prompt: Prompt, tools: readonly Tool[]): ReadPrompt {
     try {
@@ -71,13 +59,10 @@ export function createPromptReader(options: PromptReaderOptions): PromptReader {
     } catch (error) {
       return { rejection: promptRejection(error) };
     }
-    const known = memory.get(digest);
-    if (known !== undefined && now() - known.readAt < MAX_AGE_MS) {
-      remember(digest, known.tokens, known.readAt);
-      return { tokens: known.tokens };
-    }
+    const known = cache.get(digest);
+    if (known !== undefined && now() - known.readAt < MAX_AGE_MS) return { tokens: known.tokens };
     const result = read(prompt, tools);
-    if ("tokens" in result) remember(digest, result.tokens, now());
+    if ("tokens" in result) cache.set(digest, { tokens: result.tokens, readAt: now() });
     return result;
   };
 }

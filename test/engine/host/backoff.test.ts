@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createBackoff } from "../../../src/engine/host/backoff.ts";
 import { DEFAULT_POLICY } from "../../../src/engine/host/policy.ts";
-import { createFakeClock } from "./fake-clock.ts";
+import { createFakeClock } from "../../fake-clock.ts";
 
 test("the first restart is made at once, the next ones after a pause that doubles up to 30 s", () => {
   const backoff = createBackoff(createFakeClock(), DEFAULT_POLICY);

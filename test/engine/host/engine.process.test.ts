@@ -5,7 +5,7 @@ import { EngineLoadError } from "../../../src/engine/host/errors.ts";
 import type { SupervisionPolicy } from "../../../src/engine/host/policy.ts";
 import { forkWorker } from "../../../src/engine/host/worker-child.ts";
 import { EngineCrashedError } from "../../../src/generation/errors.ts";
-import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { createFakeClock, type FakeClock } from "../../fake-clock.ts";
 import { createLogSpy, errorOf, OPTIONS, read, requestOf, textOf, userPrompt } from "./helpers.ts";
 
 // Nothing here waits for time, but a process takes its time to start where the machine is busy.
@@ -64,7 +64,7 @@ test("a worker's process is forked with one pool thread and its own flags, not t
 });
 
 test.each(["abort", "kill", "exit", "talk nonsense", "decode for ever"])(
-  "an answer goes on without a gap or a repeat when its worker's process does this in the middle: %s",
+  "an answer continues without a gap or a repeat if its process does this in the middle: %s",
   async (does) => {
     const { engine, pids } = createProcessBench();
     await engine.start();
@@ -79,7 +79,7 @@ test.each(["abort", "kill", "exit", "talk nonsense", "decode for ever"])(
 );
 
 test.each(["hang", "close the channel"])(
-  "a process that does this is killed in time, and its answer goes on: %s",
+  "a process that does this is killed in time, and its answer continues: %s",
   async (does) => {
     const { engine, clock, pids } = createProcessBench();
     await engine.start();

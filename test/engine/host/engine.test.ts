@@ -190,7 +190,7 @@ test.each([
     },
   ],
 ])(
-  "an engine whose worker %s five times in a row is given up, says so to old and new requests, and is tried again after a minute",
+  "an engine whose worker %s five times in a row fails old and new requests, and is tried again after a minute",
   async (_name, fail) => {
     const { engine, clock, workers } = await createReadyBench();
     const old = read(engine.generate(requestOf()));

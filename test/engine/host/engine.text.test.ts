@@ -7,7 +7,7 @@ import {
   OverloadedError,
   UnrenderablePromptError,
 } from "../../../src/generation/errors.ts";
-import { createFakeClock } from "./fake-clock.ts";
+import { createFakeClock } from "../../fake-clock.ts";
 import type { FakeWorker } from "./fake-worker.ts";
 import { at, createBench, createReadyBench, errorOf, read, saying, settle } from "./helpers.ts";
 

@@ -6,7 +6,7 @@ import type {
 import { createEmbedder } from "../../../src/engine/host/embedder.ts";
 import type { SupervisionPolicy } from "../../../src/engine/host/policy.ts";
 import type { EmbeddingItem, EmbeddingRequest } from "../../../src/generation/embedding.ts";
-import { createFakeClock } from "./fake-clock.ts";
+import { createFakeClock } from "../../fake-clock.ts";
 import { FakeChild } from "./fake-worker.ts";
 import { at, createLogSpy } from "./helpers.ts";
 

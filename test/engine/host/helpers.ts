@@ -6,7 +6,7 @@ import type { SupervisionPolicy } from "../../../src/engine/host/policy.ts";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
 import type { GenerationRequest, Prompt } from "../../../src/generation/request.ts";
 import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
-import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { createFakeClock, type FakeClock } from "../../fake-clock.ts";
 import { FakeVocabularyWorker } from "./fake-vocabulary.ts";
 import { FakeWorker } from "./fake-worker.ts";
 

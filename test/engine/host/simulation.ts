@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { createEngine, type Engine } from "../../../src/engine/host/engine.ts";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
 import { type Hold, OWN_TERMS } from "../../../src/generation/terms.ts";
-import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { createFakeClock, type FakeClock } from "../../fake-clock.ts";
 import { OPTIONS, type Reading, read, requestOf, settle, silentLogger, textOf, userPrompt } from "./helpers.ts";
 import { type Script, SEED, SimulatedWorker, wholeText } from "./simulated-worker.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createWatchdog } from "../../../src/engine/host/watchdog.ts";
-import { createFakeClock } from "./fake-clock.ts";
+import { createFakeClock } from "../../fake-clock.ts";
 
 const policy = { loadTimeoutMs: 600_000, heartbeatTimeoutMs: 15_000, decodeTimeoutMs: 120_000, stopGraceMs: 3_000 };
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { parseWorkerMessage, type WorkerMessage } from "../../../src/engine/contract/messages.ts";
 import type { WorkerDeath } from "../../../src/engine/host/errors.ts";
 import { openWorker } from "../../../src/engine/host/worker-process.ts";
-import { createFakeClock } from "./fake-clock.ts";
+import { createFakeClock } from "../../fake-clock.ts";
 import { FakeWorker } from "./fake-worker.ts";
 import { at, createLogSpy, settle } from "./helpers.ts";
 

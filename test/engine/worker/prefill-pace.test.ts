@@ -31,7 +31,7 @@ describe("the pace of prefill beside decoding sequences", () => {
   });
 
   test.each([0.2, 1, 5, 12, 20])(
-    "keeps within twice the bound where %s ms a token allow it, and uses it",
+    "at %s ms per token uses the time, and at most twice of it if possible",
     (msPerToken) => {
       const pace = createPrefillPace({ chunkTokens: 64, maxTokens: 512, targetMs: 50 });
       // Small calls cost more a token.

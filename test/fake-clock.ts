@@ -1,10 +1,11 @@
-import type { Clock } from "../../src/clock.ts";
+import type { Clock } from "../src/clock.ts";
 
+/** A clock whose time passes only when told. */
 export type FakeClock = Clock & {
-  /** Lets so much time pass, and calls back what is due, in order. */
+  /** Lets `ms` pass and runs the timers that fall due, in order. */
   advance(ms: number): void;
   /** How many timers are set. */
-  timers(): number;
+  readonly pending: number;
 };
 
 export function createFakeClock(): FakeClock {
@@ -28,6 +29,8 @@ export function createFakeClock(): FakeClock {
       }
       nowMs = untilMs;
     },
-    timers: () => timers.size,
+    get pending() {
+      return timers.size;
+    },
   };
 }
