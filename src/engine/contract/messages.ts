@@ -100,7 +100,6 @@ export type VocabularyHostMessage =
   | { readonly type: "query"; readonly id: number; readonly query: Exclude<TextQuery, { readonly type: "price" }> };
 
 const info = z.object({
-  /** How many sequences run at once. */
   slots: count,
   /** The context of each slot, for prompt and output together. */
   contextTokens: count,

@@ -10,7 +10,7 @@ import type { InFlightRequest, Sequence } from "./sequence-table.ts";
  */
 
 /** The consequence of a worker's death for one of its requests. */
-export type Verdict = "goes on" | "suspect" | "guilty";
+export type Verdict = "continues" | "suspect" | "guilty";
 
 /**
  * Judges one request. `deaths` counts the deaths it was present at, including this one; `alone` says that the worker had nothing else.
@@ -18,7 +18,7 @@ export type Verdict = "goes on" | "suspect" | "guilty";
  */
 export function judge(deaths: number, alone: boolean, { maxDeaths }: Pick<SupervisionPolicy, "maxDeaths">): Verdict {
   if (alone && deaths >= maxDeaths) return "guilty";
-  return deaths >= Math.max(1, maxDeaths - 1) ? "suspect" : "goes on";
+  return deaths >= Math.max(1, maxDeaths - 1) ? "suspect" : "continues";
 }
 
 /** The requests that may run now: the first suspect alone, or all requests if there is no suspect. */

@@ -85,15 +85,8 @@ export function createSequenceTable(): SequenceTable {
     },
     add(request, writer, seed) {
       const sequences: Sequence[] = [];
-      const inFlight: InFlightRequest = {
-        request,
-        writer,
-        sequences,
-        started: false,
-        deaths: 0,
-        paused: false,
-        suspect: false,
-      };
+      const flags = { started: false, paused: false, suspect: false };
+      const inFlight: InFlightRequest = { request, writer, sequences, deaths: 0, ...flags };
       for (let choice = 0; choice < request.choices; choice += 1) {
         sequences.push({
           owner: inFlight,

@@ -1,15 +1,11 @@
 import { type LlamaModel, LlamaVocabularyType } from "node-llama-cpp";
 import type { EmbeddingItem } from "../../generation/embedding.ts";
 import type { ItemRefusal } from "../contract/embedding-messages.ts";
+import { countExcess } from "./long-text.ts";
 import { fillRerankTemplate, joinPair, type PairTokenizer } from "./rerank-prompt.ts";
 
 /** The tokens of an item, or why it can't have a vector. */
 export type ItemEncoder = (item: EmbeddingItem) => readonly number[] | ItemRefusal;
-
-/** Ordinary text has about 4 characters per token; only long runs of one character come near this. */
-const MAX_CHARS_PER_TOKEN = 32;
-/** A word that is cut may have a few tokens more than the whole word. */
-const CUT_TOKENS = 8;
 
 /** Returns a function that tokenizes items, with the special tokens that the model's vocabulary needs. */
 export function createItemEncoder(
@@ -30,12 +26,9 @@ export function createItemEncoder(
 
   /** Refuses a text that is far too long by its beginning, because tokenizing megabytes takes seconds. */
   function excess(text: string): ItemRefusal | undefined {
-    // Long runs of one character have few tokens, so a longer beginning may be needed. Its length is doubled each time.
-    for (let limit = contextTokens * MAX_CHARS_PER_TOKEN; limit < text.length; limit *= 2) {
-      const tokens = model.tokenize(text.slice(0, limit)).length;
-      if (tokens > contextTokens + CUT_TOKENS) return { code: "too_long", tokens, contextTokens, atLeast: true };
-    }
-    return undefined;
+    const countOf = (limit: number) => model.tokenize(text.slice(0, limit)).length;
+    const tokens = countExcess(text.length, contextTokens, countOf);
+    return tokens === undefined ? undefined : { code: "too_long", tokens, contextTokens, atLeast: true };
   }
 
   function tokensOf(item: EmbeddingItem): readonly number[] | ItemRefusal {

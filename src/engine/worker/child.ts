@@ -40,7 +40,7 @@ export function die(error: unknown): void {
   process.exit(1);
 }
 
-/** The result of `load`. If it fails, the host is told, and the result is undefined. */
+/** The result of `load`; undefined if it fails, which is reported to the host. */
 export function loadModelFor<Loaded>(load: (log: Log) => Promise<Loaded>): Promise<Loaded | undefined> {
   return load((level, message) => sendToHost<LifeSign<never>>({ type: "log", level, message })).catch((error) => {
     sendToHost<LifeSign<never>>({ type: "loadFailed", reason: messageOf(error).replace(/\.$/, "") });

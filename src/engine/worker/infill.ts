@@ -1,5 +1,6 @@
 import type { Prompt, PromptFile } from "../../generation/request.ts";
 import type { InfillTokens } from "../contract/native.ts";
+import { MAX_CHARS_PER_TOKEN } from "../llama/long-text.ts";
 
 type InfillPrompt = Extract<Prompt, { type: "infill" }>;
 
@@ -10,8 +11,6 @@ export type Tokenize = (text: string) => readonly number[];
 const PROMPT_SHARE = 3 / 4;
 /** The share of the room for prefix and suffix that the suffix always gets. */
 const SUFFIX_SHARE = 1 / 4;
-/** No text has more characters per token on average. */
-const MAX_CHARS_PER_TOKEN = 32;
 
 /** The names that llama-server writes if the repository's and the file's are unknown. */
 const REPOSITORY = "myproject\n";

@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Message, Prompt, Tool } from "../../generation/request.ts";
 import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
+import { countExcess, tokenizeLong } from "../llama/long-text.ts";
 import { type ChatPrompt, chatVariables } from "./chat-variables.ts";
 import { createDisguise } from "./control-text.ts";
 import { easierForms } from "./conversation-forms.ts";
 import { encodeInfill } from "./infill.ts";
-import { tokenizeLong } from "./long-text.ts";
 
 /** The model can't continue this prompt. */
 export class UnusablePromptError extends Error {
@@ -23,11 +23,6 @@ export class UnusablePromptError extends Error {
 type EncodedPrompt = { readonly tokens: readonly number[] } | { readonly tokensAtLeast: number };
 
 type Piece = { readonly text: string; readonly parseSpecial: boolean } | { readonly token: number };
-
-/** Ordinary text has about 4 characters per token; only long runs of one character come near this. */
-const HOPELESS_CHARS_PER_TOKEN = 32;
-/** A word that is cut may have a few tokens more than the whole word. */
-const CUT_TOKENS = 8;
 
 /**
  * Tokenizes a prompt.
@@ -52,7 +47,9 @@ export function encodePrompt(
     return { tokens: begun(encodeInfill({ ...prompt, files }, template.infill, tokenize, contextTokens), template) };
   }
   const pieces = piecesOf(prompt, tools, template);
-  const tokensAtLeast = countHopeless(pieces, tokenizer, contextTokens);
+  const text = pieces.map((piece) => ("token" in piece ? "" : piece.text)).join("");
+  const countOf = (limit: number) => tokenizer.tokenize(text.slice(0, limit), false).length;
+  const tokensAtLeast = countExcess(text.length, contextTokens, countOf);
   if (tokensAtLeast !== undefined) return { tokensAtLeast };
   const tokens = pieces.flatMap((piece) =>
     "token" in piece ? [piece.token] : tokenizeLong(piece.text, piece.parseSpecial, template.control, tokenizer),
@@ -167,24 +164,4 @@ function infillPieces({ prefix, suffix }: Extract<Prompt, { type: "infill" }>, {
     { text: suffix, parseSpecial: false },
     { token: infill.middle },
   ];
-}
-
-/** A lower bound of the number of tokens, if it exceeds the context. Undefined if the whole prompt must be tokenized to know. */
-function countHopeless(pieces: readonly Piece[], tokenizer: Tokenizer, contextTokens: number): number | undefined {
-  const length = pieces.reduce((sum, piece) => sum + ("token" in piece ? 0 : piece.text.length), 0);
-  // Long runs of one character have few tokens, so a longer beginning may be needed. Its length is doubled each time.
-  for (let limit = contextTokens * HOPELESS_CHARS_PER_TOKEN + 1; limit < length; limit *= 2) {
-    const count = tokenizer.tokenize(beginningOf(pieces, limit), false).length;
-    if (count >= contextTokens + CUT_TOKENS) return count;
-  }
-  return undefined;
-}
-
-function beginningOf(pieces: readonly Piece[], characters: number): string {
-  let beginning = "";
-  for (const piece of pieces) {
-    if (beginning.length >= characters) break;
-    if (!("token" in piece)) beginning += piece.text.slice(0, characters - beginning.length);
-  }
-  return beginning;
 }

@@ -1,7 +1,7 @@
 import type { Piece } from "../../generation/model.ts";
 import type { QueryResult, TextQuery } from "../contract/messages.ts";
 import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
-import { tokenizeLong } from "./long-text.ts";
+import { tokenizeLong } from "../llama/long-text.ts";
 import { encodePrompt, renderConversation } from "./prompt.ts";
 import { type PromptReader, promptRejection } from "./prompt-reader.ts";
 

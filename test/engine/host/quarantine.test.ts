@@ -17,10 +17,10 @@ function inFlight(given: { suspect?: boolean; deaths?: number; tokens?: number; 
 }
 
 test("the second death makes a suspect; the third convicts, but only a request that was alone", () => {
-  expect(judge(1, true, policy)).toBe("goes on");
+  expect(judge(1, true, policy)).toBe("continues");
   expect(judge(2, true, policy)).toBe("suspect");
   expect(judge(3, true, policy)).toBe("guilty");
-  expect(judge(1, false, policy)).toBe("goes on");
+  expect(judge(1, false, policy)).toBe("continues");
   expect(judge(2, false, policy)).toBe("suspect");
   expect(judge(7, false, policy)).toBe("suspect");
 });

@@ -22,3 +22,26 @@ export function tokenizeLong(
   }
   return tokens;
 }
+
+/** No text has more characters per token on average; ordinary text has about 4. */
+export const MAX_CHARS_PER_TOKEN = 32;
+/** A word that is cut may have a few tokens more than the whole word. */
+const CUT_TOKENS = 8;
+
+/**
+ * A lower bound of the number of tokens of a text that is far too long for the context. Undefined if the whole text must be tokenized to know.
+ *
+ * @param countOf how many tokens the first characters have
+ */
+export function countExcess(
+  characters: number,
+  contextTokens: number,
+  countOf: (characters: number) => number,
+): number | undefined {
+  // Long runs of one character have few tokens, so a longer beginning may be needed. Its length is doubled each time.
+  for (let limit = contextTokens * MAX_CHARS_PER_TOKEN + 1; limit < characters; limit *= 2) {
+    const count = countOf(limit);
+    if (count > contextTokens + CUT_TOKENS) return count;
+  }
+  return undefined;
+}
