@@ -1,20 +1,19 @@
 import { PRIORITIES, type Priority } from "../generation/terms.ts";
 
 /**
- * What the classes of requests weigh against each other, for everything that shares turns. Tokens of a batch cost their tenant twice as much as
- * those of a usual request, and four times as much as those that somebody watches: where work is done in small pieces, such as chunks of prompts,
- * each class gets on all the time, and a document is read beside a chat without holding it up much.
+ * The weights of the classes, wherever work is shared. A batch token costs its tenant twice as much as a default one, and four times as much as
+ * an interactive one. Where work is done in small pieces, such as chunks of prompts, every class makes progress all the time.
  */
 export const WEIGHTS: Readonly<Record<Priority, number>> = { interactive: 4, default: 2, batch: 1 };
 
 /**
- * How many times its own work a class lets pass where turns are whole, such as a request's with all its tokens: there the higher class goes first,
- * since whoever has a slot keeps it for long, and weights alone would have somebody who watches wait for a batch's answer. So that nothing starves,
- * the lower classes have their turn after this much. The first is never passed over but for the others' shares.
+ * How many times its own work a class lets others do first, where a turn is a whole request: there the higher class goes first, since a slot is
+ * held for long, and weights alone would make an interactive request wait for a batch answer. The lower classes get a turn after this much, so that
+ * they don't starve. It is 0 for the highest class.
  */
 export function patienceOf(priority: Priority): number {
   return priority === PRIORITIES[0] ? 0 : PATIENCE / WEIGHTS[priority];
 }
 
-/** Four times the weights' own ratio, since a turn of a lower class holds up more than its share of the time: it can't be taken back. */
+/** Four times the ratio of the weights, since a whole turn of a lower class can't be interrupted. */
 const PATIENCE = 16;

@@ -4,39 +4,39 @@ import { createLanes, type Entry, type Lanes } from "./lanes.ts";
 import { type Ahead, NOTHING } from "./line.ts";
 
 /**
- * Who waits, in the order of their turns: interactive before default before batch, and fair between tenants in each class.
+ * A queue in the order of turns: interactive before default before batch, and fair between tenants within each class.
  *
- * So that nothing starves, a class that is passed over has its turn when others have had `patienceOf` it times the work of its next entry. Whatever
- * comes, default ones get at least a ninth of the work and batch ones a seventeenth, but for one turn.
+ * A class that is passed over gets a turn when others have had `patienceOf` times the work of its next entry, so that nothing starves: default
+ * requests get at least a ninth of the work, and batch requests a seventeenth, to within one turn.
  */
 export type FairQueue<T> = {
   readonly size: number;
   /** The cost of all entries. */
   readonly work: number;
-  /** Tenants of which anything is remembered. */
+  /** Tenants that are remembered, waiting or not. */
   readonly remembered: number;
-  /** Whose turn is next. */
+  /** The entry whose turn is next. */
   readonly head: Entry<T> | undefined;
-  /** @param of `isFirst` puts it before its tenant's others, behind those that were put there before it */
+  /** @param of `isFirst` puts the entry before its tenant's others, behind earlier ones with `isFirst` */
   push(
     of: { readonly tenant: string; readonly priority: Priority; readonly isFirst?: boolean | undefined },
     value: T,
     cost: number,
   ): Entry<T>;
-  /** Takes the head out and charges its tenant. */
+  /** Removes the head and charges its tenant. */
   take(): Entry<T> | undefined;
-  /** Takes one out that no longer waits for its turn; nobody is charged. False where it had gone before. */
+  /** Removes an entry without a charge. False if it was removed before. */
   remove(entry: Entry<T>): boolean;
   reprice(entry: Entry<T>, cost: number): void;
-  /** A turn that was taken cost `difference` more than was charged for it, or less. */
+  /** A turn cost `difference` more than was charged for it, or less if it is negative. */
   charge(entry: Entry<T>, difference: number): void;
-  /** What waits of a tenant, in all classes. */
+  /** What waits for a tenant, in all classes. */
   of(tenant: string): Ahead;
-  /** What is likely to have its turn before this one. */
+  /** What is likely to have its turn before this entry. */
   ahead(entry: Entry<T>): Ahead;
-  /** What would be ahead of one that came now, if its tenant had so much `more` waiting. */
+  /** What would be ahead of an entry added now, if its tenant had `more` waiting. */
   aheadOfNext(of: { readonly tenant: string; readonly priority: Priority }, more?: Ahead): Ahead;
-  /** Forgets all debts: for when nothing waits and nothing runs. */
+  /** Forgets all debts. To be called when nothing waits or runs. */
   forget(): void;
 };
 
@@ -44,7 +44,7 @@ type Class<T> = {
   readonly priority: Priority;
   readonly patience: number;
   readonly lanes: Lanes<T>;
-  /** Work that others have had while something waited here. */
+  /** The work that other classes have had while this one waited. */
   passedOver: number;
 };
 
@@ -59,7 +59,7 @@ export function createFairQueue<T>(): FairQueue<T> {
     return found;
   }
 
-  /** The class whose turn is next: the lowest that was passed over long enough, else the highest in which something waits. */
+  /** The class whose turn is next: the lowest that was passed over long enough, else the highest with entries. */
   function nextClass(): Class<T> | undefined {
     let next: Class<T> | undefined;
     for (const each of classes) {
@@ -75,7 +75,7 @@ export function createFairQueue<T>(): FairQueue<T> {
     return classes.reduce((total, { lanes }) => total + count(lanes), 0);
   }
 
-  /** What the classes before and after take of the turns, while `own` is had. */
+  /** Adds what the other classes are likely to get while `own` is done. */
   function withClasses(priority: Priority, own: Ahead): Ahead {
     let { entries, work } = own;
     let isBefore = true;
@@ -115,7 +115,7 @@ export function createFairQueue<T>(): FairQueue<T> {
       for (const each of classes) {
         if (each.lanes.size === 0) each.passedOver = 0;
         else if (each !== next) each.passedOver += entry.cost;
-        // What is left counts for the next, so that a dear one has its turn too where cheap ones keep coming before it.
+        // The rest counts for the next entry, so that an expensive one also gets its turn while cheap ones keep coming.
         else each.passedOver = Math.max(0, each.passedOver - each.patience * entry.cost);
       }
       return entry;

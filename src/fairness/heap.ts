@@ -1,4 +1,4 @@
-/** A value's place in a heap: a handle to move or remove it by. */
+/** A handle to move or remove a value in a heap. */
 export type HeapNode<T> = {
   readonly value: T;
   readonly key: number;
@@ -11,9 +11,9 @@ export type Heap<T> = {
   readonly size: number;
   readonly first: HeapNode<T> | undefined;
   push(value: T, key: number, order: number): HeapNode<T>;
-  /** Gives a node another key. Does nothing to one that was removed. */
+  /** Changes a node's key. Does nothing if it was removed. */
   update(node: HeapNode<T>, key: number, order: number): void;
-  /** Does nothing to one that was removed before. */
+  /** Does nothing if it was removed before. */
   remove(node: HeapNode<T>): void;
 };
 
@@ -55,7 +55,7 @@ export function createHeap<T>(): Heap<T> {
     place(node, index);
   }
 
-  /** The heap's own record behind a handle; undefined where it was removed, or is another heap's. */
+  /** The heap's record for a handle; undefined if it was removed or belongs to another heap. */
   function own(handle: HeapNode<T>): Node<T> | undefined {
     const node = handle as Node<T>;
     return nodes[node.index] === node ? node : undefined;

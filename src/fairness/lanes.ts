@@ -7,17 +7,17 @@ export type Entry<T> = {
   readonly value: T;
   readonly tenant: string;
   readonly priority: Priority;
-  /** What its turn is charged, in whatever unit the queue counts work. */
+  /** What its turn is charged, in the unit in which the queue counts work. */
   readonly cost: number;
 };
 
 /**
- * Tenants that share turns fairly: one lane for each, in which order is kept.
+ * Shares turns fairly between tenants. Each tenant has a lane, which keeps the order of its entries.
  *
  * A fair queue in virtual time, with a counter for each tenant (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024; Goyal et
- * al., "Start-time Fair Queueing", SIGCOMM 1996): the tenant with the least counted goes next, and its counter grows by the cost of its turn. Who
- * comes after a pause begins where the others are, so nobody saves up turns, and what one was given too much is remembered. Counters of those who
- * wait never lie further apart than the dearest entry's cost, so that is the most by which one can be ahead of another.
+ * al., "Start-time Fair Queueing", SIGCOMM 1996): the tenant with the lowest counter goes next, and its counter grows by the cost of its turn. A
+ * tenant that comes after a pause begins where the others are, so turns can't be saved up, and a lead over others is remembered. Counters of tenants
+ * that wait never differ by more than the cost of the most expensive entry.
  */
 export type Lanes<T> = {
   readonly size: number;
@@ -27,24 +27,24 @@ export type Lanes<T> = {
   readonly tenants: number;
   /** Tenants that are remembered, waiting or not. */
   readonly remembered: number;
-  /** Whose turn is next. */
+  /** The entry whose turn is next. */
   readonly head: Entry<T> | undefined;
-  /** @param isFirst puts it before the tenant's others, behind those that were put there before it */
+  /** @param isFirst puts the entry before the tenant's others, behind earlier ones with `isFirst` */
   push(tenant: string, value: T, cost: number, isFirst?: boolean): Entry<T>;
-  /** Takes the head out and charges its tenant. */
+  /** Removes the head and charges its tenant. */
   take(): Entry<T> | undefined;
-  /** Takes an entry out; its tenant isn't charged. False where it had gone before. */
+  /** Removes an entry without a charge. False if it was removed before. */
   remove(entry: Entry<T>): boolean;
-  /** The entry turns out to cost something else. */
+  /** Changes the cost of an entry. */
   reprice(entry: Entry<T>, cost: number): void;
-  /** A turn cost `difference` more than its tenant was charged, or less where that is negative. */
+  /** A turn cost `difference` more than its tenant was charged, or less if it is negative. */
   charge(tenant: string, difference: number): void;
-  /** What waits of a tenant. */
+  /** What waits for a tenant. */
   of(tenant: string): Ahead;
   ahead(entry: Entry<T>): Ahead;
-  /** What would be ahead of `tenant`'s next entry, if it had so much `more` waiting. */
+  /** What would be ahead of `tenant`'s next entry, if it had `more` waiting. */
   aheadOfNext(tenant: string, more: Ahead): Ahead;
-  /** Forgets who was given more than others: for when nothing waits and nothing runs. */
+  /** Forgets all leads. To be called when nothing waits or runs. */
   forget(): void;
 };
 
@@ -59,12 +59,12 @@ interface Item<T> extends Linked<Item<T>> {
 
 type Lane<T> = {
   readonly tenant: string;
-  /** What the tenant's turns have cost, on the scale that all lanes share. */
+  /** The cost of the tenant's turns, on the scale that all lanes share. */
   counted: number;
   /** Entries that go before the others. */
   readonly firsts: Line<Item<T>>;
   readonly others: Line<Item<T>>;
-  /** Among the waiting lanes, or among those that only have had more than others. */
+  /** Its place among the waiting lanes or the idle ones. */
   node: HeapNode<Lane<T>> | undefined;
 };
 
@@ -80,29 +80,29 @@ function wholeOf<T>(lane: Lane<T> | undefined): Ahead {
 }
 
 /**
- * By how much of each turn's cost the point where newcomers begin moves on by itself. Without that, ever new tenants could keep an old one from
- * its turn; with it, new ones come after it when 1,024 of the dearest turns were had. Small enough to be no disadvantage to anybody.
+ * By this part of each turn's cost the point where newcomers begin moves on. Without it, an endless stream of new tenants could starve an old one;
+ * with it, new tenants come after the old one once 1,024 of the most expensive turns were taken. Small enough to disadvantage no one.
  */
 const DRIFT = 1 / 1024;
 
-/** Tenants without entries whose surplus is remembered. */
+/** The most tenants without entries whose lead is remembered. */
 const MAX_IDLE = 10_000;
 
-/** @param priority the class of all that wait here */
+/** @param priority the class of all entries */
 export function createLanes<T>(priority: Priority = "default"): Lanes<T> {
   const lanes = new Map<string, Lane<T>>();
   const waiting = createHeap<Lane<T>>();
-  /** Lanes without entries whose tenants have had more than who begins now. */
+  /** Lanes without entries whose tenants are ahead of a newcomer. */
   const idle = createHeap<Lane<T>>();
-  /** Where newcomers begin. Never goes back. */
+  /** The counter with which newcomers begin. It never falls. */
   let now = 0;
-  /** The largest count that a turn has led to. */
+  /** The largest counter that a turn has led to. */
   let furthest = 0;
   let size = 0;
   let work = 0;
   let orders = 0;
 
-  /** The tenant's lane, made ready for an entry. */
+  /** The tenant's lane, ready for an entry. */
   function open(tenant: string): Lane<T> {
     let lane = lanes.get(tenant);
     if (lane === undefined) {
@@ -117,7 +117,7 @@ export function createLanes<T>(priority: Priority = "default"): Lanes<T> {
     return lane;
   }
 
-  /** Puts the lane where it belongs after its entries or its count have changed. */
+  /** Updates the lane's place after its entries or its counter have changed. */
   function settle(lane: Lane<T>): void {
     const head = headOf(lane);
     if (head !== undefined) {
@@ -148,7 +148,7 @@ export function createLanes<T>(priority: Priority = "default"): Lanes<T> {
     work = size === 0 ? 0 : work - item.cost;
   }
 
-  /** Others have about as much before an entry as its own tenant has, and no more than they have in all. */
+  /** Adds what other tenants are likely to get first: about as much each as the own tenant, and no more than they have waiting. */
   function withOthers(own: Ahead, lane: Lane<T> | undefined): Ahead {
     const whole = wholeOf(lane);
     const others = waiting.size - (whole.entries === 0 ? 0 : 1);
@@ -220,7 +220,7 @@ export function createLanes<T>(priority: Priority = "default"): Lanes<T> {
     charge(tenant, difference) {
       let lane = lanes.get(tenant);
       if (lane === undefined) {
-        // It was no further than who begins now, so what it is owed is settled; what it owes isn't.
+        // It isn't ahead of a newcomer, so it is owed nothing; a debt still counts.
         if (difference <= 0) return;
         lane = open(tenant);
       }

@@ -3,7 +3,7 @@ export type Ahead = { readonly entries: number; readonly work: number };
 
 export const NOTHING: Ahead = { entries: 0, work: 0 };
 
-/** A first-in, first-out line that knows how much stands before each item. Everything but `reprice` takes constant time. */
+/** A first-in, first-out queue that knows how much is ahead of each item. All operations but `reprice` take constant time. */
 export type Line<Item> = {
   first: Item | undefined;
   last: Item | undefined;
@@ -15,7 +15,7 @@ export type Line<Item> = {
   pushedWork: number;
 };
 
-/** What an item needs to stand in a line. */
+/** The fields of an item that a line needs. */
 export type Linked<Item> = {
   cost: number;
   readonly line: Line<Item>;
@@ -55,11 +55,11 @@ export function reprice<Item extends Linked<Item>>(item: Item, cost: number): vo
   item.cost = cost;
   line.work += difference;
   line.pushedWork += difference;
-  // Requests are repriced soon after they arrive, so few items stand behind.
+  // Requests are repriced soon after they arrive, so few items are behind.
   for (let { next } = item; next !== undefined; next = next.next) next.workBefore += difference;
 }
 
-/** How much stands before an item. An item removed from the middle still counts while one stands that was added before it. */
+/** How much is ahead of an item. An item removed from the middle still counts while an earlier one is in the line. */
 export function aheadIn<Item extends Linked<Item>>({ line, ordinal, workBefore, cost }: Linked<Item>): Ahead {
   const { first, entries, work } = line;
   if (first === undefined) return NOTHING;

@@ -152,7 +152,7 @@ export class OverloadedError extends GenerationError {
   readonly code = "server_overloaded";
   readonly retryAfterMs: number;
 
-  /** @param reason a sentence for the client, such as "The server already has 256 requests in hand." */
+  /** @param reason a sentence for the client, such as "The server already has 256 requests in progress." */
   constructor(reason: string, retryAfterMs: number) {
     super(`${reason} ${comeBack(retryAfterMs)}`);
     this.retryAfterMs = retryAfterMs;

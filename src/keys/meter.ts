@@ -76,7 +76,7 @@ export function createMeter({ counters, usage, now = Date.now, random = Math.ran
     const limit = key.policy.concurrentRequests;
     if (pieces === 0 && limit !== undefined && requests.size >= limit) {
       throw new RateLimitedError(
-        `Rate limit reached for this API key on concurrent requests: limit ${limit}, in hand ${requests.size}.`,
+        `Rate limit reached for this API key on concurrent requests: limit ${limit}, in progress ${requests.size}.`,
         withJitter(CONCURRENT_RETRY_MS),
       );
     }

@@ -6,31 +6,31 @@ import type { Demand } from "./price.ts";
 import type { ModelQueue } from "./queue.ts";
 import { showDuration } from "./waits.ts";
 
-/** What is in hand for one model, as far as it depends on that who is let in. */
+/** The part of a model's queue that admission depends on. */
 export type Load = Pick<ModelQueue, "isIdle" | "predictMs" | "tokensOf">;
 
-/** Decides who is let in to a model, by the prompt's size and the queue's state alone. */
+/** Decides whether a model accepts a request, from the prompt's size and the state of the queue alone. */
 export type Admission = {
   /**
-   * Takes room for a request. `mark` is what it is known by when it is sent again after a refusal.
-   * @throws OverloadedError where there is none, or where the first token would come too late; it says when to come back
+   * Reserves room for a request. `mark` identifies it when it is sent again after a refusal.
+   * @throws OverloadedError if there is no room or the first token would come too late; it says when to retry
    */
   enter(order: Demand & { readonly mark: string }, terms: Pick<Terms, "priority" | "maxWaitMs">): Admitted;
 };
 
-/** The room that a request was given. */
+/** The room that a request holds. */
 export type Admitted = {
-  /** Whether it was sent away before, and has come back when it was told to. */
+  /** Whether the request was refused before and has come back at the time it was told. */
   readonly isReturning: boolean;
-  /** Gives the room back. */
+  /** Releases the room. */
   readonly leave: () => void;
 };
 
 export type AdmissionOptions = {
   readonly queue: Load;
-  /** The model's own bound first, then that of all models. */
+  /** The model's own bound first, then the one over all models. */
   readonly bounds: readonly [own: Bound, ...others: Bound[]];
-  /** Nobody is let in who would wait longer than this for the first token. */
+  /** Requests that would wait longer than this for the first token are refused. */
   readonly maxWaitMs: number;
   readonly clock: Clock;
 };
@@ -38,7 +38,7 @@ export type AdmissionOptions = {
 export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOptions): Admission {
   const [own] = bounds;
 
-  /** Whether the request comes back at the time that it was told. Throws where a bound has no room. */
+  /** Returns whether the request comes back at the time it was told. Throws if a bound has no room. */
   function findRoom(claim: Claim, nowMs: number): boolean {
     const { isIdle } = queue;
     let isReturning = false;
@@ -47,14 +47,14 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
       isReturning ||= answer.isReturning;
       if (answer.departures > 0) {
         const retryMs = bound.refuse(claim, answer.departures, nowMs);
-        throw refusal(`The server already has ${bound.requests} requests in hand.`, retryMs);
+        throw refusal(`The server already has ${bound.requests} requests in progress.`, retryMs);
       }
     }
     return isReturning;
   }
 
   function findTime(order: Demand & Pick<Terms, "priority">, askedMs: number, claim: Claim, nowMs: number): void {
-    // Where nothing is in its way, nothing is gained by sending it away, unless it says so itself.
+    // On an idle model a refusal gains nothing, unless the request has a deadline of its own.
     const mayMs = queue.isIdle ? askedMs : Math.min(askedMs, maxWaitMs);
     const held = own.heldFor(order.tenant, nowMs);
     const likelyMs = queue.predictMs(order, held.now);
@@ -72,7 +72,7 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
       const enteredMs = clock.now();
       const claim = { tenant: order.tenant, mark: order.mark, tokens: queue.tokensOf(order.size) };
       const isReturning = findRoom(claim, enteredMs);
-      // A place is kept for one that comes back as it was told, before its tenant's others.
+      // A place is held for a request that comes back when it was told to.
       if (!isReturning) findTime({ ...order, priority }, askedMs, claim, enteredMs);
       for (const bound of bounds) bound.enter(claim, enteredMs);
       return {
@@ -86,7 +86,7 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
   };
 }
 
-/** Refusals come by the thousand where there is overload, and a stack, which takes longest to make, says nothing about why. */
+/** Without a stack trace: under overload there are thousands of refusals, and the trace takes most of the time to create. */
 function refusal(reason: string, retryAfterMs: number): OverloadedError {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;

@@ -12,17 +12,17 @@ import type { Task } from "./task.ts";
 export type Asides = {
   /** The longest aside first. */
   readonly tasks: ReadonlySet<Task>;
-  /** Whether a task was aside for long enough to go on before others. */
+  /** Whether a task has been aside long enough to go on before others. */
   isBack(task: Task): boolean;
   /** A task that may go on before whatever waits in the queue. */
   next(): Task | undefined;
-  /** Whether endless runs hold no more slots than they may keep. */
+  /** Whether endless tasks hold no more slots than they may keep. */
   hasKeptRoom(): boolean;
-  /** The running task that must be set aside for `task`; undefined where none must. */
+  /** The running task to set aside for `task`; undefined if there is none. */
   findFor(task: Task): Task | undefined;
-  /** Sets a task aside. False where the engine can't. */
+  /** Sets a task aside. False if the engine can't. */
   add(task: Task): boolean;
-  /** It goes on, or has left. */
+  /** The task goes on, or has left. */
   remove(task: Task): void;
 };
 
@@ -40,7 +40,7 @@ const LOWER_PAUSE_MS = 60_000;
 
 export function createAsides({ clock, pricing, queue, slots, running, limiter }: AsidesOptions): Asides {
   const tasks = new Set<Task>();
-  /** Until then a single slot is left to others, since the task that was set aside held it for as long. */
+  /** A single slot is left to others until then: for as long as the task that was set aside had held it. */
   let restUntilMs = 0;
 
   function isBack({ state, backMs, job }: Task): boolean {
@@ -49,7 +49,7 @@ export function createAsides({ clock, pricing, queue, slots, running, limiter }:
     return state === "aside" && backMs + (isLower ? LOWER_PAUSE_MS : 0) <= clock.now();
   }
 
-  /** Whether one of the slots that endless runs may keep is free; where they may keep none, whether others had the slot for long enough. */
+  /** Whether one of the slots that endless tasks may keep is free. If they may keep none, whether others had the slot for long enough. */
   function hasPlace(task: Task): boolean {
     const held = running.endlessSlots();
     const width = slots.widthOf(task.choices);

@@ -1,12 +1,12 @@
 import type { Clock } from "../clock.ts";
 
-/** Whether somebody's requests are in hand, for work that is only to run while there are none. */
+/** Whether any client's requests are in progress, for work that runs only while there are none. */
 export type Attendance = {
-  /** Notes that a request came. What is returned is to be called once, when it has left. */
+  /** Notes that a request has arrived. Call the returned function once, when it has left. */
   readonly come: () => () => void;
   /**
-   * Resolves when nobody has been here for `ms`, counted from this call at the earliest, with a signal that is aborted as soon as somebody
-   * comes. Rejects with the reason of `signal`.
+   * Resolves once there has been no request for `ms`, counted from this call at the earliest. The resulting signal is aborted when the next
+   * request arrives. Rejects with the reason of `signal`.
    */
   readonly quiet: (ms: number, signal: AbortSignal) => Promise<AbortSignal>;
 };
@@ -22,7 +22,7 @@ export function createAttendance(clock: Clock): Attendance {
     for (const callback of due) callback();
   }
 
-  /** Undefined where somebody came within `ms`. */
+  /** Undefined if a request arrived within `ms`. */
   function stayEmpty(ms: number, signal: AbortSignal): Promise<AbortSignal | undefined> {
     return new Promise((resolve) => {
       const disturb = () => {

@@ -2,26 +2,26 @@ import { createMean } from "./mean.ts";
 import { createReturns, type Returning } from "./returns.ts";
 import { createTenants } from "./tenants.ts";
 
-/** Who asks for room, and how much of it. */
+/** A request for room. */
 export type Claim = Returning & { readonly tokens: number };
 
 /**
- * A bound on requests in hand and on the tokens of their prompts. It holds places for those that it sent away when they come back, and keeps
- * an eighth for tenants that have little, so that one who takes all there is can't keep the others out.
+ * Limits the requests in progress and the tokens of their prompts. It holds places for refused requests that come back on time, and reserves an
+ * eighth of the places for tenants that have few, so that one tenant can't keep the others out.
  */
 export type Bound = {
   /**
-   * How many requests must leave until there is room: 0 where there is some now. A place that was held for the tenant is used up.
-   * @param mustNotWait the machine idles, so that nothing is gained by holding places for others
+   * Returns how many requests must leave before there is room: 0 if there is room now. Uses up the place held for this request.
+   * @param mustNotWait the model is idle, so holding places for others gains nothing
    */
   ask(claim: Claim, nowMs: number, mustNotWait: boolean): Answer;
   enter(claim: Claim, nowMs: number): void;
   leave(claim: Claim, heldMs: number, nowMs: number): void;
-  /** Refuses: says in how many ms the place after `departures` more is likely to be free, and holds it from then on. */
+  /** Refuses a request: returns in how many ms a place is likely to be free, after `departures` more, and holds it from then on. */
   refuse(claim: Claim, departures: number, nowMs: number): number;
   /** The mean time between two departures. */
   intervalMs(nowMs: number): number;
-  /** Places that are held for `tenant`: now, and later. */
+  /** The places held for `tenant` now, and those held for it from a later time. */
   heldFor(tenant: string, nowMs: number): { readonly now: number; readonly later: number };
   readonly requests: number;
   readonly tokens: number;
@@ -29,34 +29,34 @@ export type Bound = {
 
 type Answer = {
   readonly departures: number;
-  /** The tenant comes back at the time that it was told. */
+  /** The request was refused before and comes back at the time it was told. */
   readonly isReturning: boolean;
 };
 
 export type BoundOptions = {
-  /** Read at each use, as `maxTokens` is: what it bounds may get more or less room while it runs. */
+  /** Read at each use, like `maxTokens`: both change as models come and go. */
   readonly maxRequests: number;
   readonly maxTokens: number;
   /** A number in [0, 1) at each call. */
   readonly random: () => number;
 };
 
-/** The share of the places that is kept for tenants that have little, while there are several. */
+/** The share of the places that is reserved for tenants that have few, while there are several tenants. */
 const KEPT_SHARE = 1 / 8;
-/** A tenant has little when it has less than this share of what each would have if all had the same. */
+/** A tenant has few places if it holds less than this part of an equal share. */
 const LITTLE = 1 / 4;
 
-/** Departures are no clockwork: with this many standard deviations more, nine in ten are in time. */
+/** Departures are irregular: with this many standard deviations added, nine in ten are in time. */
 const DEVIATIONS = 1.3;
-/** Nobody is told to come back earlier than the estimate, and at random up to so much later, so that not all come at once. */
+/** Each client is told a random time up to this much later than the estimate, so that they don't all come back at once. */
 const JITTER = 0.2;
-/** A place is held so long after the time that was told: clients round up to seconds, and connect anew. */
+/** A place is held this long after the time the client was told: clients round up to seconds, and reconnect. */
 const GRACE_MS = 1_500;
-/** The official clients take no notice of a minute or more, and come back within seconds instead. */
+/** The official clients ignore a minute or more, and retry within seconds instead. */
 const MAX_RETRY_MS = 59_000;
-/** Taken while no request has ended yet, so that nothing is known. Who comes too early comes once more; who comes too late finds an idle machine. */
+/** Assumed until the first request has ended. A client that comes too early retries once more; one that comes too late finds an idle model. */
 const UNKNOWN_INTERVAL_MS = 100;
-/** Places are held for so many; who is sent away beyond that is told a time without one. */
+/** The most places held. Requests refused beyond it are told a time, but no place is held for them. */
 const MAX_RETURNS = 10_000;
 
 export function createBound(options: BoundOptions): Bound {
@@ -126,13 +126,13 @@ export function createBound(options: BoundOptions): Bound {
   };
 }
 
-/** How fast requests leave. */
+/** Measures how fast requests leave. */
 type Departures = {
   /** A request left. */
   note(nowMs: number): void;
-  /** Nothing is left: what comes after is no measure of how fast things go under load. */
+  /** No request is left: departures after an idle time say nothing about the rate under load. */
   pause(): void;
-  /** The mean time between two departures lately; undefined where too few were seen since the last pause. */
+  /** The recent mean time between two departures; undefined if there were too few since the last pause. */
   intervalMs(nowMs: number): number | undefined;
 };
 
@@ -154,7 +154,7 @@ function createDepartures(): Departures {
       const last = departuresMs.at(-1);
       if (departuresMs.length < 2 || first === undefined || last === undefined) return undefined;
       const mean = (last - first) / (departuresMs.length - 1);
-      // Where it has come to a halt, that counts too.
+      // The time since the latest counts too, in case departures have stopped.
       return Math.max(mean, (nowMs - first) / departuresMs.length);
     },
   };

@@ -1,18 +1,18 @@
 import type { GenerationRequest, Message, Prompt } from "../generation/request.ts";
 
 /**
- * What can be said of a prompt without a tokenizer: it surely fits into the context and is rendered, it surely has more than `atLeast` tokens,
- * or the engine must be asked.
+ * What is known of a prompt without a tokenizer: it certainly fits into the context and renders, it certainly has at least `atLeast` tokens,
+ * or only the engine can tell.
  */
 export type Fit = { readonly type: "fits" | "unknown" } | { readonly type: "too long"; readonly atLeast: number };
 
 /**
- * No token of a vocabulary that is known stands for more. The longest are runs of one character: 128 spaces in those of GPT-4, Llama 3 and
- * Qwen, four times less than this.
+ * No token of a known vocabulary has more characters. The longest are runs of one character: 128 spaces in those of GPT-4, Llama 3 and Qwen, a
+ * quarter of this.
  */
 const MAX_TOKEN_CHARS = 512;
 
-/** What a template may write of its own: a system prompt where none was sent, and marks around each message. */
+/** What a template may add: a system prompt if none was sent, and markers around each message. */
 const TEMPLATE_BYTES = 1_024;
 const MESSAGE_BYTES = 64;
 
@@ -20,21 +20,21 @@ const FITS: Fit = { type: "fits" };
 const UNKNOWN: Fit = { type: "unknown" };
 
 /**
- * Takes no longer than looking at each message once: texts are not read where their lengths are enough.
+ * Looks at each message once, and reads its text only if the length isn't enough to tell.
  *
- * @param contextTokens undefined where the model has not loaded yet
+ * @param contextTokens undefined if the model has not loaded yet
  */
 export function fitOf(request: GenerationRequest, contextTokens: number | undefined): Fit {
   if (contextTokens === undefined) return UNKNOWN;
   const { prompt, tools, output } = request;
   const least = leastTokens(prompt);
   if (least >= contextTokens) return { type: "too long", atLeast: least };
-  // Whether the template takes the tools and a grammar can be made of the format, only they can say.
+  // Only the engine can tell whether the template accepts the tools and whether the format can be compiled.
   if (tools !== undefined || output !== undefined) return UNKNOWN;
   return mostTokens(prompt, contextTokens) < contextTokens ? FITS : UNKNOWN;
 }
 
-/** Reasoning isn't counted: templates leave out that of earlier turns. Nor are spaces around a message, which many of them trim. */
+/** Doesn't count reasoning, since templates omit that of earlier turns, nor the whitespace around a message, which many templates trim. */
 function leastTokens(prompt: Prompt): number {
   switch (prompt.type) {
     case "tokens":
@@ -42,14 +42,14 @@ function leastTokens(prompt: Prompt): number {
     case "text":
       return tokensOf(prompt.text.length);
     case "infill":
-      // Cut to what fits, where it has files.
+      // With files, the prompt is cut to fit.
       return prompt.files === undefined ? tokensOf(prompt.prefix.length + prompt.suffix.length) : 0;
     case "chat":
       return tokensOf(prompt.messages.reduce((sum, { content }) => sum + lengthOf(content), 0));
   }
 }
 
-/** Each token has a byte at least. Infinite where more than lengths matters. */
+/** Each token has at least one byte. Infinite if more than the length matters. */
 function mostTokens(prompt: Prompt, contextTokens: number): number {
   switch (prompt.type) {
     case "text":
@@ -63,14 +63,14 @@ function mostTokens(prompt: Prompt, contextTokens: number): number {
               contextTokens,
             )
         : Number.POSITIVE_INFINITY;
-    // The engine looks at ids, and not every model can fill in the middle.
+    // The engine checks the token ids, and not every model supports infill.
     case "tokens":
     case "infill":
       return Number.POSITIVE_INFINITY;
   }
 }
 
-/** A conversation that every template takes: perhaps a system message, then users and assistants in turns, a user last. */
+/** Whether every template accepts this conversation: an optional system message, then user and assistant alternating, a user last. */
 function isPlain(messages: readonly Message[]): boolean {
   const spoken = messages[0]?.role === "system" ? messages.slice(1) : messages;
   return (
@@ -92,7 +92,7 @@ function bytesOf(texts: readonly string[], enough: number): number {
 }
 
 function lengthOf(content: string): number {
-  // Trimming a short text would change nothing that matters here.
+  // Trimming a shorter text can't change the result.
   return content.length < MAX_TOKEN_CHARS ? content.length : content.trim().length;
 }
 

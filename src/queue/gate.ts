@@ -15,7 +15,7 @@ const DONE: Result = { done: true, value: undefined };
 
 type Entering = Pick<GenerationRequest, "id" | "terms" | "signal">;
 
-/** Lets a request in, or throws an `OverloadedError`. `leave` gives its room back, and is called when it is aborted. */
+/** Admits a request, or throws an `OverloadedError`. `leave` releases its room; it is called when the request is aborted. */
 type Enter = <Request extends Entering>(
   request: Request,
   order: Omit<Demand, "tenant"> & { readonly mark: string },
@@ -25,9 +25,9 @@ function createEntrance(admission: Admission, superseding: Superseding, attendan
   return (request, order) => {
     const { id: requestId, terms = OWN_TERMS, signal: wanted } = request;
     const { tenant, supersedeId, isWarmUp } = terms;
-    // What only prepares gives way now, so that its room is there.
+    // The warm-up is aborted now, so that its room is free.
     const goAway = isWarmUp === true ? undefined : attendance.come();
-    // The older one goes first, so that its room is there for the newer.
+    // The older request is aborted first, so that its room is free for the newer one.
     const claim =
       supersedeId === undefined ? undefined : superseding.take({ tenant, id: supersedeId, requestId }, wanted);
     const signal = claim?.signal ?? wanted;
@@ -61,7 +61,7 @@ function createEntrance(admission: Admission, superseding: Superseding, attendan
   };
 }
 
-/** The gate in front of all vectors and scores that a model makes: as `guard`, for what is answered at once. */
+/** The same as `guard`, for embeddings and scores. */
 export function guardEmbeddings(...gate: Parameters<typeof createEntrance>): EmbedLayer {
   const enter = createEntrance(...gate);
   return async (asked, next) => {
@@ -77,9 +77,8 @@ export function guardEmbeddings(...gate: Parameters<typeof createEntrance>): Emb
 }
 
 /**
- * The layer in front of everything that a model does: lets requests in, or refuses them with an `OverloadedError` before anything has been
- * compiled or tokenized, and lets later ones take the place of earlier ones. A request is in hand from its first `next()` until it ends, throws,
- * is left or aborted.
+ * The outermost layer of a model: admits requests, or refuses them with an `OverloadedError` before anything is compiled or tokenized, and lets
+ * a request supersede an earlier one. A request is in progress from its first `next()` until it ends, throws, is left or aborted.
  */
 export function guard(admission: Admission, superseding: Superseding, attendance: Pick<Attendance, "come">): Layer {
   const enter = createEntrance(admission, superseding, attendance);
@@ -103,7 +102,7 @@ export function guard(admission: Admission, superseding: Superseding, attendance
         throw error;
       }
     }
-    /** Gives the room back. The events may still have an error to tell. */
+    /** Releases the room. The events may still end with an error. */
     function end(): void {
       release?.();
       release = undefined;

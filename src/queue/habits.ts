@@ -1,33 +1,33 @@
 import { createMean, createRatio, type Mean, type Ratio } from "./mean.ts";
 
-/** What requests turned out to be, on the whole and of each tenant: lengths of answers, and shares of prompts that a slot still held. */
+/** What past requests were like, overall and for each tenant: the lengths of answers, and the share of prompts that was cached. */
 export type Habits = {
-  /** Tokens that a choice of this tenant is likely to bring, if nothing bounds it. */
+  /** The likely number of tokens in a choice of this tenant, if nothing limits it. */
   outputTokens(tenant: string): number;
-  /** How much of this tenant's prompts is usually in a slot already, 0 to 1. */
+  /** The usual cached share of this tenant's prompts, 0 to 1. */
   cachedShare(tenant: string): number;
-  /** How many tokens a prompt of so many characters is likely to have. */
+  /** The likely number of tokens in a prompt of so many characters. */
   tokensOf(characters: number): number;
-  /** How much longer requests in this line usually wait than what stands before them takes: others keep coming, and have their share. */
+  /** By what factor requests of this class and tenant wait longer than the work ahead of them takes: later requests get their share too. */
   delay(line: string): number;
   noteOutput(tenant: string, tokens: number): void;
   noteWait(line: string, reckonedMs: number, realMs: number): void;
-  /** `characters` is undefined where the prompt came as tokens. */
+  /** `characters` is undefined if the prompt came as tokens. */
   notePrompt(tenant: string, prompt: { characters: number | undefined; tokens: number; cachedTokens: number }): void;
 };
 
 type Habit = { readonly output: Mean; readonly cached: Ratio };
 
-/** Taken until something was seen: English text, and an answer of a paragraph or two. */
+/** Assumed until there are measurements: English text, and an answer of a paragraph or two. */
 const CHARS_PER_TOKEN = 4;
 const OUTPUT_TOKENS = 128;
-/** Short prompts are mostly template and say little of what a long one's text comes to, so this much usual text counts beside them. */
+/** Short prompts are mostly template, so this much ordinary text is counted with them. */
 const USUAL_TEXT = { above: 1_000 * CHARS_PER_TOKEN, below: 1_000 };
 
-/** Further off than this, an estimate is no estimate. */
+/** The largest factor by which an estimate is corrected. */
 const MAX_DELAY = 20;
 
-/** Tenants with habits of their own; beyond that, who came longest ago is taken as everybody. */
+/** The most tenants remembered. Those seen longest ago are forgotten, and get the averages over all. */
 const MAX_TENANTS = 1_024;
 
 export function createHabits(): Habits {
@@ -61,7 +61,7 @@ export function createHabits(): Habits {
   };
 }
 
-/** What is known by name, of the latest `MAX_TENANTS` names. */
+/** Values by name, for the latest `MAX_TENANTS` names. */
 function createRecent<T>(create: () => T): { peek(name: string): T | undefined; take(name: string): T } {
   const byName = new Map<string, T>();
   return {

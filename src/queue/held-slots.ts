@@ -4,59 +4,59 @@ import { createTenants } from "./tenants.ts";
 
 /** The slots that one request holds. */
 export type Lease = {
-  /** Undefined for nobody's. */
+  /** Undefined for the warm-up. */
   readonly tenant: string | undefined;
   readonly sinceMs: number;
-  /** What it was reckoned to take, in ms of slots' time. */
+  /** Its expected cost, in ms of slot time. */
   readonly cost: number;
-  /** What it takes at most, as far as that is known: when it says as much as it may. */
+  /** Its cost if each choice is as long as it may be. */
   readonly most: number;
-  /** How long it is, in ms, until it can be set aside for one that is likely to take less than it has had; undefined where it can't be. */
+  /** Returns in how many ms it can be set aside for a shorter request; undefined if it can't be. */
   untilDueMs: (() => number) | undefined;
-  /** Slots that it holds yet. */
+  /** Slots that it still holds. */
   sequences: number;
-  /** For how long slots were held that are free again, together. */
+  /** The total time for which its released slots were held. */
   heldMs: number;
 };
 
-/** Who holds slots, for how long, and whether there is room for another. */
+/** Which requests hold slots, for how long, and whether there is room for another. */
 export type HeldSlots = {
-  /** Slots that are held. */
+  /** Slots in use. */
   readonly sequences: number;
-  /** Requests that were given slots and have not ended. */
+  /** Requests that hold slots. */
   readonly requests: number;
-  /** How many share the slots. */
+  /** Tenants that share the slots. */
   readonly tenants: number;
   heldBy(tenant: string): number;
   /** How many slots a request with so many choices takes: at most as many as there are. */
   widthOf(choices: number): number;
-  /** Notes that `tenant` is here: from then on others leave room for it. */
+  /** Notes that `tenant` is active: from then on others leave room for it. */
   see(tenant: string): void;
   /**
-   * Slots that one who would have more than its share leaves free, so that another tenant's next request begins at once. A share is a slot at least:
-   * with more tenants than slots the last would otherwise be nobody's.
+   * How many slots a tenant must leave free if it would exceed its share, so that another tenant's next request begins at once. A share is at
+   * least one slot: with more tenants than slots the last slot would otherwise stay unused.
    */
   keptFrom(tenant: string, choices: number): number;
   /** Whether there are slots for a request of `tenant` with so many choices. */
   hasRoom(tenant: string, choices: number): boolean;
   take(tenant: string | undefined, choices: number, price: { readonly cost: number; readonly most: number }): Lease;
-  /** Frees `count` of its slots. */
+  /** Releases `count` of its slots. */
   release(holding: Lease, count: number): void;
-  /** Frees what it holds yet, and forgets it. */
+  /** Releases all that it still holds, and forgets it. */
   end(holding: Lease): void;
-  /** For how long a request has held slots until now, all together. */
+  /** The total time for which a request has held slots until now. */
   heldMs(holding: Lease): number;
   /**
-   * What is likely left of a request that runs, in what it was reckoned to take: the mean of all. One that has taken longer than it should have is
-   * likely to go on for as long as it has been too late, so that who waits behind it is told more and more.
+   * The mean work left in the running requests, in the unit of their costs. A request that is over its expected cost is likely to run on for as
+   * long as it has been over, so the estimates of those behind it grow.
    *
-   * @param calibration what requests really take, to what they are reckoned to
-   * @param waitingMs what the one that waits is likely to take
+   * @param calibration the ratio of real to expected costs
+   * @param waitingMs the expected cost of the request that waits
    */
   workLeft(calibration: number, waitingMs: number): number;
 };
 
-/** With fewer slots, keeping one costs everybody more than it gives to anybody. */
+/** With fewer slots, keeping one free costs more than it gains. */
 const FEWEST_TO_KEEP_FROM = 4;
 const KEPT_SLOTS = 1;
 

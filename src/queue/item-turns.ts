@@ -16,18 +16,18 @@ import { createPricing, FEW_TOKENS } from "./price.ts";
 import { sizeOfItems } from "./prompt-size.ts";
 import { createWaits, type Waiting, waitedInVain } from "./waits.ts";
 
-/** Turns of one model that makes vectors or scores: pure bookkeeping, on a clock that is passed in. */
+/** The queue of one model that makes vectors or scores: pure bookkeeping, on a clock that is passed in. */
 export type ItemTurns = Load & {
-  /** Directly around the model. */
+  /** The innermost layer, around the model. */
   readonly layer: EmbedLayer;
   readonly counts: { readonly waiting: number; readonly running: number };
 };
 
 export type ItemTurnsOptions = {
   readonly clock: Clock;
-  /** Whether the model can begin at once; while it can't, times say nothing about its speed. */
+  /** Whether the model can begin at once; while it can't, times don't measure its speed. */
   readonly isReady: () => boolean;
-  /** What one request counts for at most among all tokens in hand. */
+  /** The most tokens that one request counts among all tokens in progress. */
   readonly mostTokens: number;
 };
 
@@ -39,18 +39,18 @@ type Job = {
   readonly arrivedMs: number;
   readonly waiting: Waiting;
   readonly answered: PromiseWithResolvers<EmbeddingResult>;
-  /** Of its next item, or of the one that is evaluated. */
+  /** The entry of its next item, or of the one being evaluated. */
   entry: Entry<Job> | undefined;
-  /** Where it stood when it came; 0 where its turn came at once. */
+  /** Its position on arrival; 0 if it began at once. */
   position: number;
   hasBegun: boolean;
 };
 
 /**
- * Hands the model one item at a time. Each item is a turn: those of one request have theirs one after another, and between two of them everybody
- * else's come, by class and fair between tenants by their tokens. So however many texts somebody sends, another's waits for about one of them.
+ * Passes the model one item at a time. Between two items of one request the others get their turns, by class and fair between tenants by their
+ * tokens. So however many texts a request has, another request waits for about one of them.
  *
- * A request waits until its first item has its turn: that is what its deadline is for, and what is told of it.
+ * A request waits until its first item begins: its deadline and its wait news are about that.
  */
 export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions): ItemTurns {
   const queue = createFairQueue<Job>();
@@ -71,7 +71,7 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
     job.entry = queue.push({ tenant, priority, isFirst }, job, cost);
   }
 
-  /** Gives the model its next item. */
+  /** Passes the model its next item. */
   function pump(): void {
     if (running !== undefined) return;
     const entry = queue.take();
@@ -117,7 +117,7 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
     job.request.observe?.({ type: "admitted", waitedMs, position: job.position });
   }
 
-  /** How long until so much work is done, and the item that is evaluated. */
+  /** How long the item being evaluated and so much work take. */
   function drainMs(work: number): number {
     const { prefillMsPerToken } = pricing.speeds;
     const left = running === undefined ? 0 : running.cost * prefillMsPerToken - (clock.now() - running.sinceMs);
@@ -134,7 +134,7 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
     job.request.observe?.({ type: "waiting", position: entries + 1, etaMs });
   }
 
-  /** Takes one out that has no turn any more. */
+  /** Removes a job and rejects it. */
   function leave(job: Job, error: unknown): void {
     if (job.entry !== undefined) queue.remove(job.entry);
     waits.remove(job.waiting);

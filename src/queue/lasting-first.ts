@@ -8,22 +8,22 @@ import { fitOf } from "./fit.ts";
 
 export type LastingFirstOptions = {
   /**
-   * As `generate` up to `started`, evaluated by nobody: what it throws for a prompt, a tool or a format, this throws too. Undefined for a
-   * model that can't be asked.
+   * Like `generate` up to `started`, but nothing is evaluated: it throws what `generate` throws for a prompt, a tool or a format. Undefined
+   * for a model that can't be asked.
    */
   readonly price: (...asked: Parameters<Generate>) => ReturnType<Generate> | undefined;
   /** Undefined until the model has loaded. */
   readonly contextTokens: (model: string) => number | undefined;
-  /** Whether a request that this was thrown for will never be answered, whatever the load. */
+  /** Whether a request with this error can never be answered, whatever the load. */
   readonly isLasting: (error: unknown) => boolean;
   readonly clock: Clock;
 };
 
-/** Questions to the engines that are in hand at once, for this purpose: beyond that what may change is told alone. */
+/** The most questions to the engines at once. Beyond it, the refusal is reported without a question. */
 const MAX_ASKED = 8;
 const MAX_ASKED_BY_ONE = 2;
 
-/** How long a refusal may wait for the engine to say whether it would be of any use to come back. */
+/** How long a refusal waits for the engine to say whether a retry could succeed. */
 const MAX_ASK_MS = 5_000;
 const MIN_ASK_MS = 250;
 
@@ -32,24 +32,23 @@ type Result = IteratorResult<GenerationEvent, undefined>;
 const DONE: Result = { done: true, value: undefined };
 
 /**
- * The layer that has what never changes decided before what may change: a prompt longer than the context, a schema that no grammar can be made
- * of, a conversation that the template refuses. A request with such a fault that is refused for the load or for a limit of its key would
- * come again and again; here it is told its fault instead.
+ * Reports lasting errors before temporary ones. A lasting error is a prompt longer than the context, a schema that can't be compiled, or a
+ * conversation that the template rejects. If such a request were refused for the load or a limit of its key, it would be retried again and again.
  *
- * It costs nothing where a request is taken. Of one that is refused its size says enough in most cases; else the engine is asked, within bounds.
+ * Accepted requests pay nothing. For a refused one the size is usually enough to tell; otherwise the engine is asked, within bounds.
  */
 export function tellLastingFirst({ price, contextTokens, isLasting, clock }: LastingFirstOptions): Layer {
   const asked = new Map<string, number>();
   let inHand = 0;
 
-  /** The lasting fault of a request; undefined where none is known within the bounds. */
+  /** The lasting error of a request; undefined if none was found within the bounds. */
   async function findFault(request: GenerationRequest): Promise<unknown> {
     const { tenant, maxWaitMs = MAX_ASK_MS } = request.terms ?? OWN_TERMS;
     const own = asked.get(tenant) ?? 0;
     if (inHand >= MAX_ASKED || own >= MAX_ASKED_BY_ONE) return undefined;
     inHand += 1;
     asked.set(tenant, own + 1);
-    // It counts until it is answered, also where nobody waits for that any more.
+    // The question counts until it is answered, even if the request has given up waiting.
     const answer = askFor(request).finally(() => {
       inHand -= 1;
       const left = (asked.get(tenant) ?? 1) - 1;
@@ -88,7 +87,7 @@ export function tellLastingFirst({ price, contextTokens, isLasting, clock }: Las
   return (request, next) => ({
     [Symbol.asyncIterator]() {
       let source: AsyncIterator<GenerationEvent> | undefined;
-      /** Whether all that comes is passed on as it is: an event came, or there is no fault to be found. */
+      /** Whether everything is passed on unchanged: an event has come, or there is no error to look for. */
       let isPassing = false;
       let isLeft = false;
 

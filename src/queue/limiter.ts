@@ -1,33 +1,33 @@
-/** How many sequences may run at once, by how long their tokens take. */
+/** Limits how many sequences run at once, by the time between their tokens. */
 export type Limiter = {
   readonly limit: number;
-  /** A token came `gapMs` after the one before it in its sequence, while `running` sequences ran. */
+  /** A token came `gapMs` after the previous one of its sequence, while `running` sequences ran. */
   observe(gapMs: number, running: number, nowMs: number): void;
 };
 
 export type LimiterOptions = {
   readonly min: number;
   readonly max: number;
-  /** What the mean time between two tokens should stay under. */
+  /** The target for the mean time between two tokens. */
   readonly targetMs: number;
-  /** What it is with one sequence alone, where that is known: twice that is always good enough. */
+  /** The time between two tokens with one sequence, if it was measured: twice that is always acceptable. */
   readonly aloneMs: () => number | undefined;
 };
 
-/** A decision rests on at least so much: prompts that come together are read in a second or two, during which tokens come slowly whatever the limit. */
+/** A decision needs at least this much: while several prompts are read, for a second or two, tokens are slow whatever the limit. */
 const WINDOW_MS = 5_000;
 const WINDOW_TOKENS = 16;
 /** As in Netflix's AIMDLimit. */
 const BACKOFF = 0.9;
-/** Between this share of the target and the target itself the limit stays, so that it doesn't swing. */
+/** Between this share of the target and the target the limit stays, so that it doesn't oscillate. */
 const COMFORT = 0.8;
 
 /**
- * Additive increase, multiplicative decrease (Chiu and Jain 1989; Netflix's concurrency-limits), once a window of five seconds: a mean gap above the target
- * takes a tenth of the limit away, at least one; one well below it gives one back. It moves only while all places are taken, since otherwise it
- * isn't what slows the tokens; and not while more run than it allows, since then it has not had its effect yet.
+ * Additive increase, multiplicative decrease (Chiu and Jain 1989; Netflix's concurrency-limits), once per window of five seconds: a mean gap above
+ * the target lowers the limit by a tenth, at least by one; a mean well below it raises the limit by one. The limit moves only while exactly as many
+ * sequences run as it allows: with fewer it isn't what slows the tokens, and with more it hasn't taken effect yet.
  *
- * A machine that is slow even for one sequence is not made faster by running fewer: the target is at least twice the gap of one alone.
+ * The target is at least twice the gap of a single sequence: a machine that is slow even for one isn't made faster by running fewer.
  */
 export function createLimiter({ min, max, targetMs, aloneMs }: LimiterOptions): Limiter {
   let limit = max;

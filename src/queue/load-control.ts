@@ -15,13 +15,13 @@ import { createSuperseding } from "./supersede.ts";
 import { takeTurns } from "./take-turns.ts";
 
 export type LoadControlOptions = {
-  /** Requests in hand at once, over all models. */
+  /** The most requests in progress, over all models. */
   readonly maxPending: number;
-  /** Tokens of the prompts in hand at once, over all models, as far as they can be told from their size. A single request is taken in any case. */
+  /** The most prompt tokens in progress, over all models, estimated from sizes. A single request is always accepted. */
   readonly maxPendingTokens: number;
-  /** Who would wait longer for the first token is refused at once. */
+  /** Requests that would wait longer than this for the first token are refused at once. */
   readonly maxWaitMs: number;
-  /** Among how many models the bounds are shared now: with several, one can use up three quarters of them. */
+  /** How many models share the bounds now. With several, one may use three quarters of them. */
   readonly models: () => number;
   readonly clock?: Clock;
   /** A number in [0, 1) at each call. */
@@ -31,29 +31,29 @@ export type LoadControlOptions = {
 type QueueOptions = {
   /** Sequences that the engine runs at once. */
   readonly slots: number;
-  /** How many of these are used at least, however slow that makes each. */
+  /** The fewest slots to use, however slow that makes each. */
   readonly minSlots: number;
-  /** What the time between two tokens should stay under. */
+  /** The target for the time between two tokens. */
   readonly targetItlMs: number;
-  /** Whether the engine can begin at once; while it can't, its times say nothing about its speed. */
+  /** Whether the engine can begin at once; while it can't, times don't measure its speed. */
   readonly isReady?: () => boolean;
-  /** Tokens for one request, prompt and answer together; undefined as long as the model has not loaded. */
+  /** The context size of one request, in tokens; undefined until the model has loaded. */
   readonly contextTokens?: () => number | undefined;
-  /** What the engine knows of a prompt before it runs. Asked for requests that must wait. */
+  /** Asks the engine for the size of a prompt, and how much of it is cached. Called for requests that must wait. */
   readonly price?: (request: GenerationRequest) => Promise<PromptPrice>;
 };
 
 /** One model's queue, in two layers. */
 type QueueLayers = {
-  /** In front of everything that the model does. */
+  /** The outermost layer of the model. */
   readonly gate: Layer;
-  /** Directly around its engine. */
+  /** The innermost layer, around its engine. */
   readonly turns: Layer;
   readonly counts: () => QueueCounts;
   readonly workload: () => Workload;
 };
 
-/** The same for one that makes vectors or scores. */
+/** The same for a model that makes vectors or scores. */
 type EmbeddingLayers = {
   readonly gate: EmbedLayer;
   readonly turns: EmbedLayer;
@@ -64,13 +64,13 @@ type EmbeddingLayers = {
 export type LoadControl = {
   queueFor(options: QueueOptions): QueueLayers;
   embeddingQueueFor(options: Pick<ItemTurnsOptions, "isReady">): EmbeddingLayers;
-  /** Who is served, over all models. */
+  /** Whether any request is in progress, over all models. */
   readonly attendance: Attendance;
-  /** What is in hand over all models. */
+  /** What is in progress, over all models. */
   readonly counts: { readonly requests: number; readonly tokens: number; readonly superseding: number };
 };
 
-/** What a model's workload is told for. */
+/** The request for which a model's workload predicts the first token. */
 const SHORT_REQUEST = {
   ...OWN_TERMS,
   size: { type: "tokens", count: 1 },
@@ -78,10 +78,10 @@ const SHORT_REQUEST = {
   maxTokens: 1,
 } as const;
 
-/** What one of several models may use of the bounds. */
+/** The share of the bounds that one of several models may use. */
 const SHARE_OF_ONE = 3 / 4;
 
-/** What a list of texts counts for at most: it is evaluated text by text, and may be longer than all prompts may be together. */
+/** The most that a list of texts counts of the bound on tokens: it is evaluated text by text, so it may be longer than the bound. */
 const SHARE_OF_A_LIST = 1 / 4;
 
 /**
@@ -96,7 +96,7 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
   const attendance = createAttendance(clock);
   const total = createBound({ maxRequests: maxPending, maxTokens: maxPendingTokens, random });
 
-  /** What one of `among` may use. */
+  /** The bound of one of `among` models. */
   function boundOf(among: () => number): Bound {
     const shareOf = (all: number) => (among() > 1 ? Math.max(1, Math.ceil(SHARE_OF_ONE * all)) : all);
     return createBound({
@@ -126,7 +126,7 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
       };
     },
     embeddingQueueFor({ isReady }) {
-      // Beside models that write, so that a list of documents leaves them room.
+      // Counts one more model, so that a list of documents leaves room for generations.
       const own = boundOf(() => models() + 1);
       const queue = createItemTurns({ clock, isReady, mostTokens: SHARE_OF_A_LIST * maxPendingTokens });
       return {

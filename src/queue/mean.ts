@@ -5,12 +5,12 @@ export type Mean = {
   add(value: number): void;
 };
 
-/** What the newest value counts: about the last 20 do, which is soon enough to follow a change and not taken in by one value. */
+/** The weight of the newest value. About the last 20 count: few enough to follow a change, and enough not to be misled by one value. */
 const NEWEST_WEIGHT = 1 / 20;
 
 /**
- * @param weight how much the newest value counts, 0 to 1; the first few count evenly, until that is less
- * @param start what it is taken to be at first, with the weight of a long past
+ * @param weight of the newest value, 0 to 1; the first few values count evenly, until that is less
+ * @param start the initial value, which counts like a long past
  */
 export function createMean(weight = NEWEST_WEIGHT, start?: number): Mean {
   let value = start;
@@ -33,7 +33,7 @@ export type Ratio = {
   add(numerator: number, denominator: number): void;
 };
 
-/** About the last 20 pairs count. @param prior a pair that counts for ever */
+/** About the last 20 pairs count. @param prior a pair that always counts */
 export function createRatio(prior = { above: 0, below: 0 }): Ratio {
   let above = 0;
   let below = 0;

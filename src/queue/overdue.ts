@@ -1,82 +1,82 @@
 import { PRIORITIES, type Priority } from "../generation/terms.ts";
 
-/** A run that has taken many times what it should have, as far as who has to go depends on it. */
+/** A running request that has taken several times its expected cost. */
 export type Overdue<T> = {
   readonly value: T;
   readonly tenant: string;
   readonly priority: Priority;
   /** Slots that it holds. */
   readonly sequences: number;
-  /** For how long it has held slots, in this turn and in earlier ones. */
+  /** For how long it has held slots, since its start. */
   readonly hadMs: number;
-  /** It was set aside before. */
+  /** Whether it was set aside before. */
   readonly isAgain: boolean;
 };
 
-/** One that waits for a slot, and may have a run set aside. */
+/** A request that waits for a slot, for which a run may be set aside. */
 export type Claimant = {
   readonly tenant: string;
   readonly priority: Priority;
-  /** For how long it is likely to hold slots; 0 where it was set aside itself, since they take turns. */
+  /** For how long it is likely to hold slots; 0 if it was set aside itself, since such runs take turns. */
   readonly takesMs: number;
   /** Slots that its tenant holds. */
   readonly held: number;
-  /** It was set aside itself, and would have the place of another of the kind. */
+  /** Whether it was set aside itself, and would replace another such run. */
   readonly isAgain: boolean;
 };
 
-/** One that has taken so many times what it should have is overdue. */
+/** A run is overdue when it has taken this many times its expected cost. */
 const OVERDUE = 4;
 
-/** Nothing is set aside that has run for less, so that what it costs to take it up again stays small. */
+/** A run isn't set aside before this time, so that resuming costs little in comparison. */
 const LEAST_TURN_MS = 2_000;
 
-/** What surely ends within this time is waited for: to set it aside would cost it more than it gives to others. */
+/** A run that is certain to end within this time isn't set aside: that would cost it more than others gain. */
 const NEAR_MS = 30_000;
 
-/** Others have the slot of one that was set aside for as long as it had had it, but no longer than this. */
+/** A run stays aside for as long as it had its slot, but at most this long. */
 const MOST_PAUSE_MS = 10_000;
 
-/** Of the slots, this share may be held by runs without an end in sight: who waits for the others waits twice as long at most. */
+/** The share of the slots that endless runs may keep: the wait for the other slots is at most twice as long. */
 const ENDLESS_SHARE = 1 / 2;
 
-/** How many slots runs without an end in sight may keep while others wait. */
+/** How many slots endless runs, those without an end in sight, may keep while others wait. */
 export function keptSlots(limit: number): number {
   return Math.floor(ENDLESS_SHARE * limit);
 }
 
-/** When a run that is likely to take `likelyMs` is overdue, in ms since it began. */
+/** After how many ms a run with an expected cost of `likelyMs` is overdue. */
 export function dueAfterMs(likelyMs: number): number {
   return Math.max(LEAST_TURN_MS, OVERDUE * likelyMs);
 }
 
-/** The same for one that was set aside before, and took `catchUpMs` to come to where it was: then it makes good use of that. */
+/** The same for a run that was set aside before, and took `catchUpMs` to get back to where it was: it then gets twice that time. */
 export function dueAgainAfterMs(catchUpMs: number): number {
   return LEAST_TURN_MS + 2 * catchUpMs;
 }
 
-/** For how long one is set aside at most that held its slots for `turnMs`, as long as others are not in its place. */
+/** How long a run stays aside that held its slots for `turnMs`, unless others are still in its place. */
 export function pauseMs(turnMs: number): number {
   return Math.min(Math.max(turnMs, LEAST_TURN_MS), MOST_PAUSE_MS);
 }
 
 /**
- * Whether a run is about to end by its bound. One that is far beyond what its bound should have taken has none that is known.
+ * Whether a run is about to reach its limit of tokens. For a run far beyond the time that its limit should have taken, the end isn't known.
  *
- * @param leftMs until it has said as much as it may, as far as its speed is known; below 0 where it should have
+ * @param leftMs the expected time until it reaches its limit; below 0 if it should have by now
  */
 export function endsSoon(leftMs: number): boolean {
   return Math.abs(leftMs) <= NEAR_MS;
 }
 
 /**
- * Who has to go for one that waits: nobody as long as half of the slots turn over, nobody of a higher class, nobody who has had less than the one
- * that waits is likely to take, and nobody of another tenant where its own holds a fair share already. Of the others one of the lowest class, of
- * the tenant that holds most, that has had most.
+ * Chooses the run to set aside for a request that waits. None while endless runs hold no more slots than they may keep. Never a run of a higher
+ * class, nor one that has taken less than the request is likely to, nor one of another tenant if the request's own tenant holds its share already.
+ * Of the rest: the lowest class, then the tenant that holds most, then the run that has taken most.
  *
- * @param overdue all that are overdue and have no end in sight
- * @param of how many slots there are, among how many tenants, and how many don't turn over for it: they are kept
- *   free from it, or held by runs without an end in sight, overdue or not yet again
+ * @param overdue all runs that are overdue and have no end in sight
+ * @param of the number of slots, of tenants, and of slots that the request can't expect to become free: those kept free
+ *   from its tenant, and those of endless runs
  */
 export function chooseOverdue<T>(
   overdue: readonly Overdue<T>[],

@@ -4,49 +4,49 @@ import { createRatio } from "./mean.ts";
 import type { PromptSize } from "./prompt-size.ts";
 import { createSpeeds, type Speeds } from "./speeds.ts";
 
-/** What is asked for, as far as its price goes. */
+/** What determines a request's price. */
 export type Demand = {
   readonly tenant: string;
   readonly size: PromptSize;
   readonly choices: number;
-  /** For each choice; undefined is until the context is full. */
+  /** For each choice; undefined means until the context is full. */
   readonly maxTokens: number | undefined;
 };
 
-/** What a request is expected to take of the machine, or took. */
+/** The expected or real cost of a request. */
 type Price = {
   readonly promptTokens: number;
-  /** From its turn to its first token. */
+  /** The time from its turn to its first token. */
   readonly prefillMs: number;
-  /** How long it holds slots, for all its choices together: what the queue counts as work. */
+  /** The time for which it holds slots, over all choices. The queue counts this as work. */
   readonly slotMs: number;
-  /** The same where each choice is as long as it may be; infinite where nothing bounds it. */
+  /** The same if each choice is as long as it may be; infinite if nothing limits it. */
   readonly mostMs: number;
 };
 
-/** Prices requests in the time that they hold slots, by what this machine, this model and each tenant usually do. */
+/** Estimates for how long requests hold slots, from what was measured for this machine, this model and each tenant. */
 export type Pricing = {
-  /** How many tokens a prompt has, or is likely to have. */
+  /** The number of tokens of a prompt, or the likely number. */
   tokensOf(size: PromptSize): number;
-  /** @param load sequences that run at a time. @param known where the engine was asked, what it said */
+  /** @param load sequences that run at a time. @param known the engine's reply, if it was asked */
   expect(demand: Demand, load: number, known?: PromptPrice): Price;
-  /** What a request with these numbers of tokens takes, by the speeds of now. */
+  /** The cost of a request with these numbers of tokens, at the present speeds. */
   settle(used: PromptPrice & { readonly outputTokens: number }, load: number): Price;
   notePrompt(order: Pick<Demand, "tenant" | "size">, price: PromptPrice): void;
   noteOutput: Habits["noteOutput"];
   noteWait: Habits["noteWait"];
   delay: Habits["delay"];
-  /** A request that was priced at `slotMs` held slots for `realMs`. */
+  /** A request with a price of `slotMs` held slots for `realMs`. */
   noteTime(slotMs: number, realMs: number): void;
-  /** What requests really take, to what they are priced at. */
+  /** The ratio of real to expected costs. */
   readonly calibration: number;
   readonly speeds: Speeds;
 };
 
-/** One request that waits for something else, such as a reader that is slow, must not become the rule. */
+/** How far one request may be from its price in the calibration: it may have waited for something else, such as a slow reader. */
 const SURPRISE = 4;
 
-/** @param contextTokens prompt and answer together; undefined as long as the model has not loaded */
+/** @param contextTokens the context size of one request; undefined until the model has loaded */
 export function createPricing(contextTokens: () => number | undefined = () => undefined): Pricing {
   const habits = createHabits();
   const speeds = createSpeeds();
@@ -62,7 +62,7 @@ export function createPricing(contextTokens: () => number | undefined = () => un
     return { promptTokens, prefillMs, slotMs: prefillMs + output * itlMs, mostMs: prefillMs + most * itlMs };
   }
   function tokensOf({ type, count }: PromptSize): number {
-    // What has more is refused by the engine: nothing is ever awaited for it.
+    // The engine refuses a longer prompt, so it never costs more.
     return Math.min(type === "tokens" ? count : habits.tokensOf(count), mostTokens());
   }
   function mostTokens(): number {
@@ -100,33 +100,33 @@ export function createPricing(contextTokens: () => number | undefined = () => un
   };
 }
 
-/** What is learnt of a request while it runs, and what it has really used. */
+/** Measures a request while it runs, and computes its real cost. */
 export type RunMeter = {
-  /** @param prompt undefined where that is not known yet: it is estimated, and nothing is learnt of it */
+  /** @param prompt undefined if it is not known yet: it is estimated, and not used to learn from */
   started(prompt: PromptPrice | undefined): void;
-  /** A text came. @param gapMs since the one before, where that says how fast the engine is. @param load sequences that run */
+  /** A text came. @param gapMs since the previous one, if that measures the engine's speed. @param load sequences that run */
   text(gapMs: number | undefined, nowMs: number, load: number): void;
-  /** It is set aside: from then on its times say nothing about speeds. */
+  /** It was set aside: its times don't measure speeds any more. */
   setAside(): void;
-  /** A choice has ended, and with it the use of a slot. @param completionTokens undefined counts as the texts that came */
+  /** A choice has ended. @param completionTokens if undefined, the texts are counted instead */
   choiceEnded(completionTokens: number | undefined): void;
   /**
-   * It has left. Its price by what it used, at the speeds of now; 0 where it never began. Undefined `wholeMs` is one that was cut short, of which
-   * nothing is learnt; else the time for which it held slots.
+   * Returns the price of what it used, at the present speeds; 0 if it never began.
+   * @param wholeMs the time for which it held slots; undefined if it was cut short, so that it isn't used to learn from
    */
   end(load: number, wholeMs: number | undefined): number;
 };
 
-/** So few tokens cost about as much as none: a call's fixed cost is no speed. */
+/** Fewer tokens than this cost about as much as none: their time is the fixed cost of a call, not a speed. */
 export const FEW_TOKENS = 16;
 
-/** @param isFair whether the engine could begin at once, so that its times say how fast it is */
+/** @param isFair whether the engine could begin at once, so that its times measure its speed */
 export function createRunMeter(pricing: Pricing, order: Demand, turnMs: number, isFair: boolean): RunMeter {
   let isMeasure = isFair;
   const { speeds } = pricing;
   let prompt: PromptPrice | undefined;
   let outputTokens = 0;
-  /** Of choices that have not ended, as far as can be seen: about one for each text. */
+  /** Texts of the choices that have not ended: about one token each. */
   let texts = 0;
   let hasSpoken = false;
 

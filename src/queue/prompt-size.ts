@@ -1,13 +1,13 @@
 import type { EmbeddingItem } from "../generation/embedding.ts";
 import { type GenerationRequest, type Prompt, textsOfInfill } from "../generation/request.ts";
 
-/** How long a prompt is, as far as that can be said without a tokenizer. */
+/** The length of a prompt, known without a tokenizer. */
 export type PromptSize = { readonly type: "characters" | "tokens"; readonly count: number };
 
-/** What a template is taken to write around a message, in characters. */
+/** About how many characters a template adds to a message. */
 const MESSAGE_CHARS = 16;
 
-/** The size of what `request` makes the model read. Takes time in proportion to the number of messages; only schemas of tools are walked. */
+/** The size of the prompt and tools of a request. Takes time in proportion to the number of messages; only schemas of tools are walked. */
 export function sizeOfPrompt({ prompt, tools }: Pick<GenerationRequest, "prompt" | "tools">): PromptSize {
   if (prompt.type === "tokens") return { type: "tokens", count: prompt.tokens.length };
   const ofTools = tools?.tools.reduce(
@@ -22,10 +22,10 @@ export function sizeOfPrompt({ prompt, tools }: Pick<GenerationRequest, "prompt"
   return { type: "characters", count: charactersOf(prompt) + (ofTools ?? 0) };
 }
 
-/** The end of a prompt is what differs most between two of a conversation. */
+/** Two prompts of a conversation differ mostly at the end. */
 const MARK_CHARS = 48;
 
-/** What a request is likely to be known by when it is sent a second time. */
+/** Identifies a request when it is sent a second time. */
 export function markOf({ prompt, maxTokens, sampling: { seed } }: GenerationRequest): string {
   return `${maxTokens} ${seed} ${prompt.type === "tokens" ? prompt.tokens.length : charactersOf(prompt)} ${endOf(prompt)}`;
 }
@@ -48,14 +48,14 @@ function charactersOf(prompt: Exclude<Prompt, { type: "tokens" }>): number {
   return sum;
 }
 
-/** The size of what is to become vectors or scores. */
+/** The size of the texts to embed or score. */
 export function sizeOfItems(items: readonly EmbeddingItem[]): PromptSize {
   const [first] = items;
   const count = items.reduce((sum, item) => sum + lengthOf(item), 0);
   return { type: first?.type === "tokens" ? "tokens" : "characters", count };
 }
 
-/** What they are likely to be known by when they are sent a second time. */
+/** Identifies a list of items when it is sent a second time. */
 export function markOfItems(items: readonly EmbeddingItem[]): string {
   const last = items.at(-1);
   return `${items.length} ${sizeOfItems(items).count} ${last === undefined ? "" : endOfItem(last)}`;

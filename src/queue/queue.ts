@@ -11,16 +11,16 @@ import { createRunning } from "./running.ts";
 import { createTask, type Job, type JobHandle, type Task } from "./task.ts";
 import { createWaits, waitedInVain } from "./waits.ts";
 
-/** The turns of one model's engine: pure bookkeeping, on a clock that is passed in. */
+/** The queue of one model's engine: pure bookkeeping, on a clock that is passed in. */
 export type ModelQueue = {
   arrive(job: Job): JobHandle;
   /**
-   * When the first token of a job that came now is likely, in ms, with `more` of its tenant's requests of the same price before it. 0 until
-   * speeds were measured: a guess refuses nobody.
+   * In how many ms the first token of a job is likely if it arrives now, with `more` requests of its tenant at the same price before it. 0 until
+   * speeds were measured, so that no request is refused on a guess.
    */
   predictMs(job: Demand & { readonly priority: Priority }, more?: number): number;
   tokensOf(size: PromptSize): number;
-  /** A slot is free, and nobody waits for one. */
+  /** Whether a slot is free and no request waits for one. */
   readonly isIdle: boolean;
   readonly counts: QueueCounts;
 };
@@ -28,13 +28,13 @@ export type ModelQueue = {
 export type QueueCounts = {
   readonly waiting: number;
   readonly running: number;
-  /** Sequences that hold slots. */
+  /** Slots in use. */
   readonly sequences: number;
-  /** How many may, now. */
+  /** Slots that may be used now. */
   readonly limit: number;
-  /** Timers that are set or news that are due, for those who wait. */
+  /** Waits that have a deadline or get reports. */
   readonly waits: number;
-  /** Tenants whose surplus over others is remembered. */
+  /** Tenants whose lead over others is remembered. */
   readonly debtors: number;
 };
 
@@ -42,20 +42,20 @@ export type ModelQueueOptions = {
   readonly clock: Clock;
   /** Sequences that the engine runs at once. */
   readonly slots: number;
-  /** How many of these are used at least, however slow that is. */
+  /** The fewest slots to use, however slow that is. */
   readonly minSlots: number;
-  /** What the time between two tokens should stay under. */
+  /** The target for the time between two tokens. */
   readonly targetItlMs: number;
-  /** Whether the engine can begin at once; while it can't, times say nothing about its speed. */
+  /** Whether the engine can begin at once; while it can't, times don't measure its speed. */
   readonly isReady?: (() => boolean) | undefined;
-  /** Tokens for one request, prompt and answer together; undefined as long as the model has not loaded. */
+  /** The context size of one request, in tokens; undefined until the model has loaded. */
   readonly contextTokens?: (() => number | undefined) | undefined;
 };
 
-/** How often those who hold slots are looked at, while others wait for them. */
+/** How often running tasks are checked while others wait. */
 const LOOK_MS = 1_000;
 
-/** Whose waits are alike. */
+/** Requests with the same class and tenant wait about equally long. */
 function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string {
   return `${priority} ${tenant}`;
 }
@@ -94,12 +94,12 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return queue.size + asides.tasks.size;
   }
 
-  /** How long a job is likely to wait behind so much work. */
+  /** The likely wait of a job behind so much work. */
   function waitMs(job: Pick<Job, "tenant" | "priority">, work: number, slotMs: number): number {
     return running.drainMs(work, slotMs) * pricing.delay(lineOf(job));
   }
 
-  /** Gives turns as long as there is room. The head waits for room enough: others that need less don't overtake it, so that it has its turn. */
+  /** Starts tasks while there is room. If the next one needs more room, smaller ones don't overtake it, so that it isn't starved. */
   function serve(): void {
     if (isServing) return;
     isServing = true;
@@ -110,7 +110,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     }
   }
 
-  /** One that was set aside for long enough, where it may go on; else the queue's; else whoever was set aside. */
+  /** A task that was aside long enough, if it may go on; else the head of the queue; else any task that is aside. */
   function nextTask(): Task | undefined {
     const [first] = asides.tasks;
     return asides.next() ?? queue.head?.value ?? first;
@@ -122,7 +122,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (entry === queue.head) {
       queue.take();
     } else if (entry !== undefined) {
-      // It was set aside, or what was set aside for it has brought another before it.
+      // It was aside, or it isn't the head any more since a charge has moved another before it.
       queue.remove(entry);
       queue.charge(entry, cost);
     }
@@ -148,23 +148,23 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     job.onTurn();
   }
 
-  /** Makes room where those who run are overdue: for whose turn is next, and for those that were set aside for long enough. */
+  /** Sets overdue tasks aside for the next task, and for tasks that were aside long enough. */
   function relieve(): void {
     if (!pricing.speeds.isKnown) return;
     while (relieveFor(nextTask()));
-    // Those without an end take turns among each other in what they may keep; in more than that where nobody else waits.
+    // Endless tasks take turns in the slots that they may keep; in all slots if no other request waits.
     if (queue.size === 0 || asides.hasKeptRoom()) {
       for (const task of [...asides.tasks]) if (asides.isBack(task)) relieveFor(task);
     }
     serve();
   }
 
-  /** Whether there was one to be set aside for it. It has its turn then, where that gives room enough. */
+  /** Sets a task aside for this one, which begins if that frees enough slots. Returns whether one was set aside. */
   function relieveFor(task: Task | undefined): boolean {
     if (task === undefined || hasRoomFor(task)) return false;
     const found = asides.findFor(task);
     if (found === undefined || !asides.add(found)) return false;
-    // The slot that others keep free for newcomers is no reason to set two aside for one.
+    // Ignores the slot kept free for other tenants: two tasks need not be set aside for one.
     if (slots.sequences + slots.widthOf(task.choices) <= limiter.limit) take(task);
     return true;
   }
@@ -175,8 +175,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   }
 
   /**
-   * What a reader doesn't take, the engine has perhaps said to its end long ago. So that such a one keeps nobody waiting, its slots count as free;
-   * where it does run yet, the engine lets the next one wait.
+   * For a stalled reader the engine may have finished long ago. So its slots count as free; if it does still run, the engine makes the next request
+   * wait.
    */
   function look(): void {
     isLooking = false;
@@ -279,7 +279,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       text(sinceMs) {
         const nowMs = clock.now();
         const isRunning = task.state === "running";
-        // The time for which it was set aside is no time between two tokens.
+        // The time for which it was aside doesn't count as a time between two tokens.
         const gapMs = !isRunning || (task.earlierMs > 0 && task.spokeMs === undefined) ? undefined : sinceMs;
         if (isRunning) {
           task.meter?.text(gapMs, nowMs, slots.sequences);

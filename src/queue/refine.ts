@@ -2,15 +2,14 @@ import { isLasting } from "../generation/errors.ts";
 import type { PromptPrice } from "../generation/model.ts";
 import type { Task } from "./task.ts";
 
-/** Prices that the engine is asked for at once. */
+/** The most questions to the engine at once. */
 const MAX_REFINING = 4;
 
 /**
- * Has the engine asked for the prices of those that must wait anyway, few at a time: of hundreds that come together, most would only have it answer at
- * a bad time. Where it has none to tell, the estimate stays; where it says that the prompt can never be had, such as one longer than the context,
- * there is nothing to wait for, and the task is refused.
+ * Asks the engine for the prices of tasks that must wait anyway, a few at a time, since answering takes the engine's time. If it can't tell, the
+ * estimate stays. If it says that the prompt can never be evaluated, such as one longer than the context, the task is refused.
  *
- * @returns takes one that waits
+ * @returns a function to call with each task that waits
  */
 export function createRefining(on: {
   readonly price: (task: Task, known: PromptPrice) => void;

@@ -2,38 +2,38 @@ import { createHeap, type HeapNode } from "../fairness/heap.ts";
 import { createMean } from "./mean.ts";
 
 /**
- * Who was told to come back, and when: from then on a place is held for each, until it has come or has let its time pass. Without this,
- * whoever happens to ask when a place falls free has it, and those who did as they were told are refused again.
+ * Holds places for refused requests, each from the time it was told to come back until it has come or its time is over. Without this, any
+ * request that happens to arrive gets the free place, and those that came back on time are refused again.
  */
 export type Returns = {
-  /** Keeps a place for a request from `fromMs` until `untilMs`. Beyond a bound nothing is kept. */
+  /** Holds a place for a request from `fromMs` until `untilMs`. Does nothing if the bound is reached. */
   hold(of: Returning, fromMs: number, untilMs: number): void;
-  /** Uses up a place that is held for the request now; false where there is none. */
+  /** Uses up the place held for the request now; false if there is none. */
   claim(of: Returning, nowMs: number): boolean;
-  /** How many of those for whom a place is held now are likely to come: of all, or of `tenant`'s. */
+  /** How many of the requests with a place held now are likely to come, overall or of `tenant`. */
   held(nowMs: number, tenant?: string): number;
-  /** The same for places that will be held later. */
+  /** The same for places held from a later time. */
   ahead(nowMs: number, tenant?: string): number;
-  /** Places that are held, now or later. */
+  /** Places held now or later. */
   readonly size: number;
 };
 
-/** A request that was sent away: `mark` is what it can be known by when it comes again. */
+/** A refused request. `mark` identifies it when it comes again. */
 export type Returning = { readonly tenant: string; readonly mark: string };
 
-/** How much the latest of those who came, or didn't, counts for the share that is expected to. */
+/** The weight of the latest request in the share that is expected to come back. */
 const NEWEST_WEIGHT = 0.02;
 
 type Hold = Returning & { readonly untilMs: number };
 
 export function createReturns(bound: number): Returns {
-  /** By their beginnings. */
+  /** Ordered by their beginnings. */
   const later = createHeap<Hold>();
-  /** By their ends. */
+  /** Ordered by their ends. */
   const current = createHeap<Hold>();
   const byMark = new Map<string, HeapNode<Hold>[]>();
   const tenants = new Map<string, { later: number; now: number }>();
-  /** Who doesn't come back, because it gave up or came earlier, needs no place. */
+  /** Clients that gave up or came earlier need no place. */
   const shareThatComes = createMean(NEWEST_WEIGHT, 1);
   let orders = 0;
 

@@ -5,19 +5,19 @@ import { dueAfterMs, dueAgainAfterMs, endsSoon, keptSlots, type Overdue } from "
 import type { Pricing } from "./price.ts";
 import type { Task } from "./task.ts";
 
-/** The tasks that hold slots: which of them have no end in sight, and since when others may have their places. */
+/** The tasks that hold slots, and which of them are overdue. An endless task is one without an end in sight: overdue, or set aside before. */
 export type Running = {
   readonly tasks: Set<Task>;
-  /** For how long it went on, in this turn and in earlier ones. */
+  /** For how long it has generated since its start, without the time it took to resume. */
   spokenMs(task: Task): number;
   /**
-   * How long until a task is overdue, in ms, at least 0: infinite where its end is near. For one that has said nothing in this turn, as if it
+   * In how many ms a task is overdue, at least 0; infinite if its end is near. A task that hasn't produced text in this turn counts as if it
    * began to now.
    */
   likelyDueMs(task: Task): number;
-  /** Those that are overdue and have no end in sight. */
+  /** The tasks that are overdue. */
   overdue(): Overdue<Task>[];
-  /** Slots of tasks without an end in sight, overdue or in a later turn. */
+  /** The slots of endless tasks. */
   endlessSlots(): number;
   /** How long until so much work is done and a slot is free for a request that is likely to take `slotMs`. */
   drainMs(work: number, slotMs: number): number;
@@ -40,8 +40,7 @@ export function createRunning({ clock, pricing, slots, limiter }: RunningOptions
   }
 
   /**
-   * Until it has taken many times what it should have, or is in a later turn and has made good use of it; below 0 where it has. Undefined where
-   * its end is near.
+   * The time until a task is overdue, in its first turn or a later one; below 0 if it is overdue. Undefined if its end is near.
    */
   function untilDueMs(task: Task, spokeMs: number): number | undefined {
     const { job, lease, earlierMs } = task;
@@ -50,12 +49,12 @@ export function createRunning({ clock, pricing, slots, limiter }: RunningOptions
     if (endsSoon(leftMs / Math.max(1, lease.sequences))) return undefined;
     if (earlierMs > 0) return dueAgainAfterMs(spokeMs - lease.sinceMs) - (clock.now() - lease.sinceMs);
     const cost = Math.max(lease.cost, pricing.expect(job, limiter.limit).slotMs);
-    // One with more choices than slots has them in rounds: others need not wait for all of these.
+    // With more choices than slots they run in rounds: others need not wait for all of them.
     const rounds = Math.max(1, job.choices / limiter.limit);
     return dueAfterMs((cost / rounds) * pricing.calibration) - slots.heldMs(lease);
   }
 
-  /** Only what the engine can set aside, and what has said something in this turn. */
+  /** Only tasks that the engine can set aside and that have produced text in this turn. */
   function isOverdue(task: Task): boolean {
     const { hold, spokeMs } = task;
     return hold !== undefined && spokeMs !== undefined && (untilDueMs(task, spokeMs) ?? 1) <= 0;
@@ -83,7 +82,7 @@ export function createRunning({ clock, pricing, slots, limiter }: RunningOptions
     endlessSlots,
     drainMs(work, slotMs) {
       const { calibration } = pricing;
-      // Slots that endless runs may keep serve none of the requests that wait.
+      // The slots that endless tasks may keep don't become free for the requests that wait.
       const turning = limiter.limit - Math.min(endlessSlots(), keptSlots(limiter.limit));
       return ((work + slots.workLeft(calibration, slotMs * calibration)) / turning) * calibration;
     },

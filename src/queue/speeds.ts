@@ -1,34 +1,34 @@
 import { createMean, createRatio, type Mean } from "./mean.ts";
 
-/** How fast this machine runs this model, learnt from what it does. */
+/** The measured speed of this model on this machine. */
 export type Speeds = {
-  /** For each token of a prompt that has to be evaluated, under the load that is usual. */
+  /** The time per evaluated prompt token, under the usual load. */
   readonly prefillMsPerToken: number;
-  /** Between two tokens of a sequence while `sequences` run. */
+  /** The time between two tokens of a sequence while `sequences` run. */
   itlMs(sequences: number): number;
-  /** The same, where it was measured. */
+  /** The same; undefined if it wasn't measured for exactly this number. */
   measuredItlMs(sequences: number): number | undefined;
-  /** Whether prompts were measured, so that predictions rest on more than a guess. */
+  /** Whether prompts were measured, so that predictions aren't guesses. */
   readonly isKnown: boolean;
   notePrefill(tokens: number, ms: number): void;
   noteItl(sequences: number, ms: number): void;
 };
 
-/** Taken until something was measured: a small model on two cores. */
+/** Assumed until there are measurements: a small model on two cores. */
 const PREFILL_MS_PER_TOKEN = 4;
 const ITL_MS = 25;
 
-/** Of times between tokens many more come than of anything else. */
+/** Small, since there are many more times between tokens than other measurements. */
 const ITL_WEIGHT = 0.02;
-/** One pause of the machine must not become its speed: a value counts as this many times the mean at most. */
+/** A value counts at most as this many times the mean, so that one pause of the machine doesn't become its speed. */
 const OUTLIER = 8;
 
 export function createSpeeds(): Speeds {
   const prefill = createRatio();
-  /** By the number of sequences that run. */
+  /** Indexed by the number of sequences that run. */
   const itl: Mean[] = [];
 
-  /** What was measured under the load that is nearest to `sequences`. */
+  /** The measurement for the load nearest to `sequences`. */
   function nearest(sequences: number): number | undefined {
     for (let distance = 0; distance < Math.max(itl.length, sequences + 1); distance++) {
       for (const load of [sequences - distance, sequences + distance]) {

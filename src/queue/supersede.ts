@@ -1,11 +1,11 @@
 import { SupersededError } from "../generation/errors.ts";
 
-/** What runs under an id that a later request may take. */
+/** Lets a later request with the same id supersede an earlier one. */
 export type Superseding = {
   /**
-   * Takes the place of whatever this tenant has under `id`, which is aborted with a `SupersededError`. A request that comes in several parts,
-   * such as a batch of prompts, doesn't supersede itself.
-   * @returns a signal that is aborted when a later one takes the place, or `signal` is; and what ends the claim to it
+   * Supersedes what this tenant runs under `id`: that is aborted with a `SupersededError`. A request in several parts, such as a batch of
+   * prompts, doesn't supersede itself.
+   * @returns a signal that is aborted when a later request supersedes this one or `signal` is aborted, and a function to call at the end
    */
   take(of: { tenant: string; id: string; requestId: string }, signal: AbortSignal): Taken;
   readonly size: number;

@@ -11,7 +11,7 @@ import type { JobHandle } from "./task.ts";
 export type TakeTurnsOptions = {
   readonly queue: ModelQueue;
   readonly clock: Clock;
-  /** What the engine knows of a prompt before it runs. Asked for requests that must wait. */
+  /** Asks the engine for the size of a prompt, and how much of it is cached. Called for requests that must wait. */
   readonly price?: ((request: GenerationRequest) => Promise<PromptPrice>) | undefined;
 };
 
@@ -19,17 +19,17 @@ type Result = IteratorResult<GenerationEvent, undefined>;
 
 const DONE: Result = { done: true, value: undefined };
 
-/** A reader that asks for the next event within this time was waiting for it, so that when it comes says how fast the engine is. */
+/** A reader that asks for the next event within this time waits for the engine, so the time until the event measures the engine. */
 const PROMPT_READER_MS = 5;
 
-/** A reader that has taken nothing for so long doesn't keep up, and holds no slot against those who wait. */
+/** A reader that has taken nothing for this long is stalled: its slots count as free for the requests that wait. */
 const STALLED_MS = 2_000;
 
 /**
- * The layer directly around an engine: hands a request on when its turn has come, and tells the queue what becomes of it. What the engine says
- * is passed on as it is, at the cost of a timestamp for each text.
+ * The innermost layer, around an engine: passes a request on when its turn comes, and reports its progress to the queue. Events are passed on
+ * unchanged, at the cost of a timestamp for each text.
  *
- * A request is in the queue from its first `next()`. One that is aborted or left is out of it at once, and its slots are free.
+ * A request is in the queue from its first `next()`. When it is aborted or left it is removed at once, and its slots are free.
  */
 export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
   return (request, next) => ({ [Symbol.asyncIterator]: () => takeTurn(request, next) });
@@ -38,14 +38,14 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
     const { signal, terms = OWN_TERMS } = request;
     const turn = Promise.withResolvers<void>();
     let handle: JobHandle | undefined;
-    /** The engine's, once the turn has come. */
+    /** The engine's events, once the request has its turn. */
     let events: AsyncIterator<GenerationEvent> | undefined;
     let isOpen = false;
     let hasLeft = false;
-    /** Several choices speak at the same time, which says nothing about the time between two tokens. */
+    /** With several choices, the time between two texts isn't the time between two tokens of a sequence. */
     const isAlone = request.choices === 1;
     let askedMs = 0;
-    /** Since when the reader has not asked for more; undefined while it waits for the engine. */
+    /** When the reader took the last event; undefined while it waits for the engine. */
     let restingMs: number | undefined;
     let spokeMs = Number.NEGATIVE_INFINITY;
 
@@ -76,7 +76,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
         askPrice: price && (() => price(request)),
         isStalled: () => restingMs !== undefined && clock.now() - restingMs > STALLED_MS,
       });
-      // It was over before `arrive` returned.
+      // The request ended before `arrive` returned.
       if (hasLeft) handle.leave();
     }
     function onTaken(hold: Hold): void {
@@ -87,7 +87,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
       signal.removeEventListener("abort", onAbort);
       handle?.leave();
     }
-    /** The engine hears of it too, and fails what it has begun with the same reason. */
+    /** The engine gets the same signal, and fails what it has begun with the same reason. */
     function onAbort(): void {
       leave();
       turn.reject(signal.reason);
@@ -118,7 +118,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
       throw error;
     }
 
-    /** Everybody who asks before the turn has come waits here, so that events come in the order in which they were asked for. */
+    /** All calls of `next()` before the turn wait here, so that events come in the order of the calls. */
     async function waitForTurn(): Promise<Result> {
       if (hasLeft && events === undefined) return DONE;
       if (handle === undefined) begin();

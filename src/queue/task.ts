@@ -6,49 +6,49 @@ import type { Lease } from "./held-slots.ts";
 import type { Demand, RunMeter } from "./price.ts";
 import type { Waiting } from "./waits.ts";
 
-/** A request that wants its turn. */
+/** A request that waits for its turn. */
 export type Job = Demand & {
   readonly priority: Priority;
-  /** At most so long until its turn; undefined is however long it takes. */
+  /** The longest wait for its turn; undefined means no limit. */
   readonly maxWaitMs?: number | undefined;
-  /** Its turn comes before others of its tenant and class, but for those of which the same is said. */
+  /** Whether its turn comes before others of its tenant and class. */
   readonly isFirst?: boolean | undefined;
-  /** Nobody waits for it, so that its tenant is not here for its sake, and others need not leave room. */
+  /** Whether it is the warm-up: its tenant then doesn't count as active, so others need not leave room for it. */
   readonly isWarmUp?: boolean | undefined;
-  /** Its turn has come. Called once at most, from within `arrive` where nothing is in its way. */
+  /** Its turn has come. Called at most once, from within `arrive` if there is room at once. */
   readonly onTurn: () => void;
-  /** It has waited as long as it may, or the engine says that it can never be answered. It is out of the queue. */
+  /** It has waited as long as it may, or the engine says that it can never be answered. It is no longer in the queue. */
   readonly onRefused: (error: unknown) => void;
   readonly onWait?: ((news: WaitNews) => void) | undefined;
-  /** What the engine knows of the prompt; asked where the job must wait. */
+  /** Asks the engine for the prompt's size; called if the job must wait. */
   readonly askPrice?: (() => Promise<PromptPrice>) | undefined;
-  /** Whether nobody has taken what the engine says for long, so that it may have ended unseen. Asked while others wait. */
+  /** Whether the reader has taken nothing for long, so the engine may have finished already. Called while others wait. */
   readonly isStalled?: (() => boolean) | undefined;
 };
 
-/** A job's time here, waiting and then running. Whatever is told of one that has left is dropped. */
+/** Reports a job's progress to the queue. Reports after it has left are ignored. */
 export type JobHandle = {
-  /** Ends it, in whatever state: out of the queue, or its slots are free. Harmless when called again. */
+  /** Ends it in any state: it leaves the queue, or its slots are free. May be called again. */
   leave(): void;
-  /** The engine has begun. @param prompt undefined where that is not known yet */
+  /** The engine has begun. @param prompt undefined if its size is not known yet */
   started(prompt: PromptPrice | undefined): void;
-  /** The engine can set it aside, for others that wait. */
+  /** The engine can set it aside for others that wait. */
   taken(hold: Hold): void;
-  /** A text came. @param gapMs since the one before it, where that says how fast the engine is */
+  /** A text came. @param gapMs since the previous one, if that measures the engine's speed */
   text(gapMs: number | undefined): void;
-  /** One of its choices has ended, and its slot is free. @param completionTokens undefined where that is not known yet */
+  /** One of its choices has ended, and its slot is free. @param completionTokens undefined if not known yet */
   choiceEnded(completionTokens: number | undefined): void;
 };
 
-/** A job on its way: it waits, runs, may be set aside and go on, and leaves. */
+/** The state of a job: it waits, runs, may be set aside and resumed, and leaves. */
 export type Task = {
   readonly job: Job;
   readonly arrivedMs: number;
   readonly waiting: Waiting;
   state: "waiting" | "running" | "aside" | "left";
-  /** In the queue, and after its turn what it was charged for. */
+  /** Its entry in the queue, kept after its turn for later charges. */
   entry: Entry<Task> | undefined;
-  /** Where it stood when it came, and how long what was before it should have taken; 0 where its turn came at once. */
+  /** On arrival: its position, and its estimated wait; 0 if it began at once. */
   position: number;
   reckonedMs: number;
   /** Choices that have not ended. */
@@ -57,16 +57,16 @@ export type Task = {
   meter: RunMeter | undefined;
   /** The slots that it holds, while it runs. */
   lease: Lease | undefined;
-  /** Sets it aside in the engine; undefined until that has taken it. */
+  /** Pauses and resumes it in the engine; undefined until the engine has accepted it. */
   hold: Hold | undefined;
-  /** For how long it held slots in its earlier turns, and what its tenant was charged for them. */
+  /** For how long it held slots before it was last set aside, and what its tenant was charged for that. */
   earlierMs: number;
   earlierCost: number;
-  /** For how long it went on in its earlier turns, without what it took to come to where it had been. */
+  /** For how long it generated in its earlier turns, without the time it took to resume. */
   earlierSpokenMs: number;
-  /** When it first said something in this turn. */
+  /** When its first text in this turn came. */
   spokeMs: number | undefined;
-  /** While it is aside: from then on it goes on before others, where there is a place for one of its kind. */
+  /** While it is aside: from then on it may go on before others. */
   backMs: number;
 };
 

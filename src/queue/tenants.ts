@@ -1,11 +1,11 @@
-/** Who has been here lately, and how much each holds. */
+/** The recently active tenants, and how much each holds. */
 export type Tenants = {
-  /** Notes that `tenant` is here. */
+  /** Notes that `tenant` is active. */
   see(tenant: string, nowMs: number): void;
-  /** `tenant` holds so much more, or less. */
+  /** `tenant` holds `difference` more, or less if it is negative. */
   change(tenant: string, difference: number, nowMs: number): void;
   heldBy(tenant: string): number;
-  /** How many were seen within the last minute or hold something; at least 1. */
+  /** Tenants that were active within the last minute or hold something; at least 1. */
   readonly count: number;
 };
 

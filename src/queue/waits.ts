@@ -2,26 +2,26 @@ import type { Clock } from "../clock.ts";
 import { createHeap, type HeapNode } from "../fairness/heap.ts";
 import { OverloadedError } from "../generation/errors.ts";
 
-/** Somebody who waits. */
+/** A request that waits. */
 export type Waiting = {
-  /** When it is of no use any more, on the clock; undefined is never. */
+  /** The time until which it may wait; undefined means no limit. */
   readonly deadlineMs: number | undefined;
-  /** Tells how long it may still take; undefined where nobody wants to know. */
+  /** Reports its position and estimated wait; undefined if no one listens. */
   readonly tell: (() => void) | undefined;
-  /** Its deadline has come. It is out of the waits already. */
+  /** Called at its deadline, after it was removed. */
   readonly expire: () => void;
 };
 
-/** Everybody who waits, with one timer for all: it tells each how long it may take, once a second or less often where many wait, and ends what waits in vain. */
+/** All requests that wait, with one timer: it reports to each once a second, or less often if many wait, and ends those whose deadline has come. */
 export type Waits = {
   readonly size: number;
-  /** Begins a wait. The first news is for the caller to tell. */
+  /** Begins a wait. The caller makes the first report. */
   add(waiting: Waiting): void;
-  /** Ends it. Does nothing where it has ended. */
+  /** Ends a wait. Does nothing if it has ended. */
   remove(waiting: Waiting): void;
 };
 
-/** How often each is told, and how much longer for each who waits: telling hundreds every second takes what others need. */
+/** The time between two reports to a request grows with the number that wait: reporting to hundreds every second takes too much time. */
 const NEWS_MS = 1_000;
 const NEWS_MS_EACH = 20;
 const MAX_NEWS_MS = 10_000;
@@ -45,7 +45,7 @@ export function createWaits(clock: Clock): Waits {
 
   function arm(): void {
     const atMs = nextMs();
-    // An alarm that is too early does no harm: it finds nothing to do and is set anew.
+    // An alarm that is too early does no harm: it finds nothing due and is set again.
     if (alarm !== undefined && nodes.size > 0 && alarm.atMs <= atMs) return;
     alarm?.cancel();
     const delayMs = Math.max(0, atMs - clock.now());
@@ -53,7 +53,7 @@ export function createWaits(clock: Clock): Waits {
   }
 
   function ring(): void {
-    // A timer may ring a fraction too early.
+    // A timer may fire slightly too early.
     const nowMs = Math.max(clock.now(), alarm?.atMs ?? 0);
     alarm = undefined;
     for (let first = deadlines.first; first !== undefined && first.key <= nowMs; first = deadlines.first) {
@@ -93,13 +93,13 @@ export function createWaits(clock: Clock): Waits {
   };
 }
 
-/** What one is refused with that waited in vain. */
+/** The error for a request whose deadline came while it waited. */
 export function waitedInVain(waitedMs: number, retryAfterMs: number): OverloadedError {
   const reason = `The request waited ${showDuration(waitedMs)} for its turn, as long as it may.`;
   return new OverloadedError(reason, Math.max(1, Math.round(retryAfterMs)));
 }
 
-/** A time as a client is told it: `70.0 s`, or below a second `250 ms`, since `0.3 s` would say little of so short a deadline. */
+/** A duration for messages: `70.0 s`, or `250 ms` if it is shorter than a second. */
 export function showDuration(ms: number): string {
   return ms < 1_000 ? `${Math.ceil(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }

@@ -74,3 +74,13 @@ it("counts exactly what is ahead where nothing was taken out of the middle", () 
     ),
   );
 });
+
+it("remembers ten thousand tenants without entries at most, however many come", () => {
+  const lanes = createLanes<number>();
+  for (let index = 0; index < 20_000; index++) {
+    lanes.push(`${index}`, index, 1);
+    lanes.take();
+    lanes.charge(`${index}`, 1_000_000);
+  }
+  expect(lanes.remembered).toBe(10_000);
+});

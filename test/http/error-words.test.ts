@@ -115,7 +115,7 @@ describe("a limit of the key", () => {
 });
 
 it("is a server with too much to do in each protocol's way, and says when to come back", async () => {
-  const overloaded = new OverloadedError("The server already has 256 requests in hand.", 2_100);
+  const overloaded = new OverloadedError("The server already has 256 requests in progress.", 2_100);
   const openai = await told(overloaded);
   expect(openai).toMatchObject({ status: 503, error: { code: "server_overloaded", type: "server_error" } });
   expect(openai.error.message).toMatch(CLIENTS.rate["Codex of 2025"]);
@@ -134,7 +134,7 @@ const OTHERS: readonly unknown[] = [
   new HttpError(415, "Unsupported content type: this API takes JSON only.", "unsupported_content_type"),
   new EngineCrashedError(3),
   new EngineUnavailableError("The engine for this model was stopped."),
-  new OverloadedError("The server already has 256 requests in hand.", 1_000),
+  new OverloadedError("The server already has 256 requests in progress.", 1_000),
   new OverloadedError(
     "The first token would come after about 70.0 s, later than the 60.0 s that the request may wait.",
     1_000,

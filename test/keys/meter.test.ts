@@ -63,7 +63,7 @@ describe("requests", () => {
     const { meter } = setUp();
     const whose = key({ concurrentRequests: 1, requestsPerMinute: 2 });
     const pieces = [await begin(meter, whose, 1, "req_a"), await begin(meter, whose, 1, "req_a")];
-    await expect(begin(meter, whose)).rejects.toThrow("concurrent requests: limit 1, in hand 1");
+    await expect(begin(meter, whose)).rejects.toThrow("concurrent requests: limit 1, in progress 1");
     pieces[0]?.end("done", NOTHING);
     await expect(begin(meter, whose)).rejects.toThrow("concurrent requests");
     pieces[1]?.end("done", NOTHING);

@@ -59,6 +59,8 @@ function createBench({ slots = 2, contextTokens = 100_000, usualTokens = USUAL_T
         stay.leave();
       },
     };
+    /** No engine says more than a request's limit. */
+    const most = Math.min(tokens, choices * (maxTokens ?? Number.POSITIVE_INFINITY));
     let lastMs: number | undefined;
     function speakAfter(ms: number): void {
       cancel = clock.after(ms, speak);
@@ -69,12 +71,12 @@ function createBench({ slots = 2, contextTokens = 100_000, usualTokens = USUAL_T
       stay.text(lastMs === undefined ? undefined : clock.now() - lastMs);
       if (lastMs !== undefined) client.gapMs = Math.max(client.gapMs, clock.now() - lastMs);
       lastMs = clock.now();
-      if (client.said < tokens) {
+      if (client.said < most) {
         speakAfter(pace.tokenMs);
         return;
       }
       client.endMs = clock.now();
-      stay.choiceEnded(tokens);
+      stay.choiceEnded(most);
     }
     const hold: Hold = {
       pause() {
@@ -234,7 +236,7 @@ describe("requests that never end", () => {
     const endless = [send({ tokens: 1_000_000 }), send({ tokens: 1_000_000 })];
     runFor(120_000);
     for (let time = 0; time < 60; time++) {
-      for (let chat = 0; chat < 4; chat++) send({ tokens: 3, maxTokens: 3 });
+      for (let chat = 0; chat < 10; chat++) send({ tokens: 3, maxTokens: 3 });
       runFor(500);
     }
     const longest = Math.max(...endless.map(({ gapMs }) => gapMs));

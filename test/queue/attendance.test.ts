@@ -71,7 +71,7 @@ describe("a request of the warm-up", () => {
     const { begin, warm, queue } = createBench({ maxPending: 1 });
     const [warming, live] = [await warm(), begin()];
     await live.next();
-    await expect(begin().next()).rejects.toThrow("requests in hand");
+    await expect(begin().next()).rejects.toThrow("requests in progress");
     await live.return?.();
     await expect(warming.next()).rejects.toThrow("aborted");
     expect(queue.counts()).toMatchObject({ running: 0, waiting: 0 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createBound } from "../../src/queue/bound.ts";
+import { createReturns } from "../../src/queue/returns.ts";
 import { createTenants } from "../../src/queue/tenants.ts";
 
 function createBench({ maxRequests = 16, jitter = 0 } = {}) {
@@ -106,6 +107,31 @@ describe("several tenants", () => {
     const { departures } = ask("polite", 0);
     const politeMs = bound.refuse(claim("polite"), departures, 0);
     expect(bound.refuse(claim("greedy"), 1, 0)).toBeGreaterThan(20 * politeMs);
+  });
+});
+
+describe("places held for requests that come back", () => {
+  /** Lets `count` requests come back, or not, and returns how many places are held for the next ten. */
+  function heldAfter(...outcomes: readonly { readonly count: number; readonly comes: boolean }[]): number {
+    const returns = createReturns(1_000);
+    let nowMs = 0;
+    for (const { count, comes } of outcomes) {
+      for (let index = 0; index < count; index++) {
+        returns.hold({ tenant: "a", mark: "a" }, nowMs, nowMs + 1);
+        if (comes) returns.claim({ tenant: "a", mark: "a" }, nowMs);
+        nowMs += 1;
+      }
+    }
+    for (let index = 0; index < 10; index++) returns.hold({ tenant: "a", mark: "a" }, nowMs, nowMs + 1);
+    return returns.held(nowMs);
+  }
+
+  it("are few when most clients don't come back", () => {
+    expect(heldAfter({ count: 300, comes: false })).toBeLessThan(1);
+  });
+
+  it("are hardly fewer when a single client didn't come back", () => {
+    expect(heldAfter({ count: 300, comes: true }, { count: 1, comes: false })).toBeGreaterThan(9);
   });
 });
 

@@ -33,7 +33,7 @@ function createBench(options: Partial<LoadControlOptions> = {}) {
   return { clock, load, queue, queueFor, begin };
 }
 
-describe("the bound on requests in hand", () => {
+describe("the bound on requests in progress", () => {
   it("refuses the request beyond it, and takes one again when another has ended", async () => {
     const { begin } = createBench({ maxPending: 2 });
     const [first, second] = [begin(), begin()];
@@ -95,7 +95,7 @@ describe("the bound on requests in hand", () => {
     // Four at once, 8 s each: one ends every 2 s, and nine in ten do in 2.3 times as long.
     const refusal = begin().next();
     await expect(refusal).rejects.toMatchObject({ retryAfterMs: 4_600 });
-    await expect(refusal).rejects.toThrow("already has 4 requests in hand. Please try again in 5s.");
+    await expect(refusal).rejects.toThrow("already has 4 requests in progress. Please try again in 5s.");
   });
 
   it("names a wait even before any request has ended", async () => {

@@ -15,7 +15,7 @@ import { createFakeClock } from "../fake-clock.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
 
 const CONTEXT = 4_096;
-const overloaded = new OverloadedError("The server already has 256 requests in hand.", 1_000);
+const overloaded = new OverloadedError("The server already has 256 requests in progress.", 1_000);
 const tooLong = new ContextLengthExceededError(12_030, CONTEXT);
 const LONG: Partial<GenerationRequest> = {
   prompt: { type: "chat", messages: [{ role: "user", content: "hello ".repeat(12_000) }] },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createPricing, createRunMeter } from "../../src/queue/price.ts";
-import { sizeOfPrompt } from "../../src/queue/prompt-size.ts";
+import { markOf, sizeOfPrompt } from "../../src/queue/prompt-size.ts";
+import { generationRequest } from "../fixtures/generation.ts";
 
 const ORDER = { tenant: "a", size: { type: "characters", count: 400 }, choices: 1, maxTokens: undefined } as const;
 
@@ -116,4 +117,10 @@ it("a prompt's size is that of its texts, and of what a template writes around t
   const messages = [{ role: "user", content: "x".repeat(84) } as const];
   expect(sizeOfPrompt({ prompt: { type: "chat", messages } })).toEqual({ type: "characters", count: 100 });
   expect(sizeOfPrompt({ prompt: { type: "tokens", tokens: [1, 2] } })).toEqual({ type: "tokens", count: 2 });
+});
+
+it("two prompts of one length are told apart by their ends", () => {
+  const markFor = (text: string) => markOf(generationRequest({ prompt: { type: "text", text } }));
+  expect(markFor("What is a sonnet?")).toBe(markFor("What is a sonnet?"));
+  expect(markFor("What is a sonnet?")).not.toBe(markFor("What is a ballad?"));
 });
