@@ -179,7 +179,7 @@ const LACKS: Readonly<Record<Lacking, Lack>> = {
   reranking: {
     ...{ param: "model", code: "unsupported_model" },
     sentence:
-      "is no reranker. Serve a reranking model, such as bge-reranker-v2-m3 or Qwen3-Reranker, " +
+      "is not a reranker. Serve a reranking model, such as bge-reranker-v2-m3 or Qwen3-Reranker, " +
       "or compare embeddings from /v1/embeddings.",
   },
   tokenizing: lackOf("can't be asked about the tokens of a text."),
