@@ -172,6 +172,152 @@ const LLAMA_VSCODE = {
   ...{ cache_prompt: true, n_indent: 4, t_max_prompt_ms: 500, t_max_predict_ms: 2_500 },
 };
 
+/** One of the 20 tools of llama.vscode's agent, at commit 3938fb3; the others are of the same form. */
+const RUN_COMMAND = {
+  type: "function",
+  function: {
+    name: "run_terminal_command",
+    description: "Runs the provided command in a terminal and returns the result. For Windows uses powershell.",
+    parameters: {
+      type: "object",
+      properties: { command: { type: "string", description: "The command to be executed in the terminal" } },
+    },
+    strict: true,
+  },
+};
+
+describe("llama.vscode's chat and agent, by the bodies that its source makes at commit 3938fb3", () => {
+  const system = { role: "system", content: "You are an agent for software development." };
+  const question = { role: "user", content: "How many files are here?" };
+  const call = {
+    ...{ id: "call_1", type: "function" },
+    function: { name: "run_terminal_command", arguments: '{"command":"ls"}' },
+  };
+  const called = [
+    system,
+    question,
+    { role: "assistant", content: null, tool_calls: [call] },
+    { role: "tool", tool_call_id: "call_1", content: "a.ts\nb.ts" },
+  ];
+  const offer = { tools: [RUN_COMMAND], tool_choice: "auto" };
+  const url = () => inject("gatewayUrl");
+  const get = async (path: string) => (await fetch(`${url()}${path}`)).json();
+
+  /** What it makes of the lines of a stream. */
+  async function readStream(body: object) {
+    const response = await post(url(), "/v1/chat/completions", { ...body, stream: true });
+    expect(response.status).toBe(200);
+    let content = "";
+    let finishReason: string | undefined;
+    const calls: { id: string; name: string; arguments: string }[] = [];
+    const chunk = z.looseObject({
+      choices: z.array(
+        z.looseObject({
+          finish_reason: z.string().nullish(),
+          delta: z.looseObject({
+            content: z.string().nullish(),
+            tool_calls: z
+              .array(
+                z.looseObject({
+                  index: z.number(),
+                  id: z.string().optional(),
+                  function: z.object({ name: z.string().optional(), arguments: z.string().optional() }),
+                }),
+              )
+              .optional(),
+          }),
+        }),
+      ),
+    });
+    for await (const event of events(response)) {
+      if (event === "[DONE]") break;
+      const [choice] = chunk.parse(JSON.parse(event)).choices;
+      content += choice?.delta.content ?? "";
+      finishReason = choice?.finish_reason ?? finishReason;
+      for (const { index, id, function: made } of choice?.delta.tool_calls ?? []) {
+        const known = calls[index] ?? { id: "", name: "", arguments: "" };
+        calls[index] = {
+          id: id ?? known.id,
+          name: made.name ?? known.name,
+          arguments: known.arguments + (made.arguments ?? ""),
+        };
+      }
+    }
+    return { content, finishReason, calls };
+  }
+
+  test("learn that the server is there, which model it has, and how long its context is", async () => {
+    expect(await get("/health")).toMatchObject({ status: "ok" });
+    const list = z.looseObject({ data: z.array(z.looseObject({ id: z.string(), meta: z.looseObject({}) })) });
+    const models = list.parse(await get("/v1/models"));
+    const model = models.data[0]?.id ?? "";
+    const props = z.looseObject({ default_generation_settings: z.looseObject({ n_ctx: z.int().positive() }) });
+    const alone = props.parse(await get("/props"));
+    expect(props.parse(await get(`/props?${new URLSearchParams({ model, autoload: "false" })}`))).toEqual(alone);
+  });
+
+  test("count a prompt as it would be, tools and results and all", async () => {
+    const template = z.object({ prompt: z.string() });
+    const { prompt } = template.parse(await ask("/apply-template", { messages: called, ...offer }));
+    expect(prompt).toContain("run_terminal_command");
+    expect(prompt).toContain("b.ts");
+    const counted = z.object({ tokens: z.array(z.number()).min(1) });
+    const { tokens } = counted.parse(
+      await ask("/tokenize", { content: prompt, add_special: false, parse_special: true }),
+    );
+    const usage = z.looseObject({ usage: z.looseObject({ prompt_tokens: z.number() }) });
+    const body = { messages: called, ...offer, stream: false, max_tokens: 1 };
+    expect(usage.parse(await ask("/v1/chat/completions", body)).usage.prompt_tokens).toBe(tokens.length);
+    // Without tools it names none, and counts the messages alone.
+    template.parse(await ask("/apply-template", { messages: called }));
+  });
+
+  test("call a tool, and answer with its result, as streams", async () => {
+    // The small model would write on and on, texts and calls.
+    const parameters = { type: "object", properties: {}, additionalProperties: false };
+    const getDiff = { type: "function", function: { name: "get_diff", description: "Shows the changes.", parameters } };
+    const tools = { tools: [getDiff], tool_choice: "required", parallel_tool_calls: false };
+    expect(await readStream({ messages: [system, question], ...tools, max_tokens: 64 })).toMatchObject({
+      calls: [{ id: expect.stringMatching(/./), name: "get_diff", arguments: expect.stringMatching(/^\{\s*\}$/) }],
+      finishReason: "tool_calls",
+    });
+    expect(await readStream({ messages: called, ...offer, max_tokens: 8 })).toMatchObject({
+      finishReason: expect.stringMatching(/./),
+    });
+  });
+
+  test("go on from a summary, from results whose calls it left out, and from a call that was cut off", async () => {
+    const cut = { ...call, function: { ...call.function, arguments: '{"command":"l' } };
+    for (const messages of [
+      [system, { role: "system", content: "Earlier conversation summary: x" }, ...called.slice(3), question],
+      [system, question, { role: "assistant", content: "", tool_calls: [cut] }, ...called.slice(3)],
+      [...called, { role: "assistant", content: "Two." }, { role: "user", content: "Sure?" }],
+    ]) {
+      const { finishReason } = await readStream({ messages, ...offer, max_tokens: 4 });
+      expect(finishReason).toMatch(/^(length|stop)$/);
+    }
+    const summary = [{ role: "system", content: "Summarize the conversation concisely." }, ...called];
+    const body = { messages: summary, stream: false, temperature: 0.8, top_p: 0.95, max_tokens: 4 };
+    expect(await ask("/v1/chat/completions", body)).toMatchObject({ choices: [{ message: { role: "assistant" } }] });
+  });
+
+  test("edit and ask about code, complete it by OpenAI's API, and search it by vectors", async () => {
+    const edit = { messages: [system, question], stream: false, cache_prompt: true, temperature: 0.8, top_p: 0.95 };
+    const answered = { choices: [{ message: { content: expect.any(String) } }] };
+    expect(await ask("/v1/chat/completions", { ...edit, max_tokens: 4 })).toMatchObject(answered);
+    const model = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) }).parse(await get("/v1/models"));
+    const completion = { model: model.data[0]?.id, prompt: "def area(", max_tokens: 4, temperature: 0.1, top_p: 0.99 };
+    expect(await ask("/v1/completions", { ...completion, stream: false })).toMatchObject({
+      choices: [{ text: expect.any(String), finish_reason: "length" }],
+      ...{ model: completion.model, created: expect.any(Number), usage: { prompt_tokens: expect.any(Number) } },
+    });
+    expect(await ask("/v1/embeddings", { input: "def area(r)", encoding_format: "float" })).toMatchObject({
+      data: [{ embedding: expect.arrayContaining([expect.any(Number)]) }],
+      usage: { total_tokens: expect.any(Number) },
+    });
+  });
+});
+
 describe("editors, with a model that has tokens to fill in the middle", () => {
   let folder: string;
   let gateway: SluiceProcess;
@@ -210,6 +356,10 @@ describe("editors, with a model that has tokens to fill in the middle", () => {
     });
     read.parse(await infill(LLAMA_VSCODE));
     expect(z.array(read).parse(await infill({ ...LLAMA_VSCODE, n_cmpl: 3 }))).toHaveLength(3);
+    // Before anything is asked, it has its files evaluated.
+    const { input_extra, id_slot } = LLAMA_VSCODE;
+    const first = { id_slot, input_prefix: "", input_suffix: "", input_extra, prompt: "", n_predict: 0, samplers: [] };
+    answer.parse(await infill({ ...first, cache_prompt: true, t_max_prompt_ms: 500, t_max_predict_ms: 1 }));
   });
 
   test("may send more than the context holds", async () => {

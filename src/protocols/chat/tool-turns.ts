@@ -3,12 +3,14 @@ import type { WireMessage } from "./messages.ts";
 
 /**
  * Refuses a result without its call and a call without its result, with OpenAI's messages. A model that sees only one of them invents
- * the other.
+ * the other. Results at the beginning are taken: clients that keep the newest messages only, as llama.vscode's agent does, cut off their calls.
  */
 export function refuseLostCalls(messages: readonly WireMessage[]): void {
   let open: { readonly ids: readonly string[]; readonly missing: Set<string> } | undefined;
+  const begin = messages.findIndex(({ role }) => role !== "system" && role !== "developer" && role !== "tool");
   for (const [index, message] of messages.entries()) {
     if (message.role === "tool") {
+      if (begin === -1 || index < begin) continue;
       if (open === undefined) {
         throw new InvalidRequestError(
           "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.",

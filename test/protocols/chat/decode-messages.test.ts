@@ -133,6 +133,18 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
 ];
 
 describe("messages", () => {
+  it("may begin with results whose calls were cut off, after the system's words", () => {
+    const result = { role: "tool", content: "42", tool_call_id: "call_0" };
+    for (const messages of [
+      [result, ...MESSAGES],
+      [{ role: "system", content: "Be brief." }, result, result, { role: "assistant", content: "So?" }, ...MESSAGES],
+      [{ role: "developer", content: "Be brief." }, result],
+    ]) {
+      const { prompt } = decode({ messages }).generation;
+      expect(prompt).toMatchObject({ messages: expect.arrayContaining([expect.objectContaining({ role: "tool" })]) });
+    }
+  });
+
   it("become the engine's: developer is system, function is tool, parts are joined", () => {
     const { prompt } = decode({
       messages: [
