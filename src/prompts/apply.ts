@@ -6,9 +6,9 @@ import type { Preset } from "./preset.ts";
 import { type PresetSampling, SAMPLING_NAMES } from "./schema.ts";
 
 /**
- * A wish with what the preset says of everything that the wish says nothing of, and the conversation as the preset has it.
+ * Fills the gaps of a wish from a preset, and puts the conversation into the preset's prompt.
  *
- * @param values the texts of the preset's variables
+ * @param values the values of the preset's variables, as text
  */
 export function applyPreset(preset: Preset, values: Values, wish: Wish): Wish {
   const { prompt, maxTokens = preset.maxTokens, stop = stopOf(preset), tools = preset.tools } = wish;

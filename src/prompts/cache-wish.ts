@@ -2,7 +2,7 @@ import type { CacheWish } from "../generation/cache.ts";
 import type { Wish } from "../generation/wish.ts";
 import type { Preset } from "./preset.ts";
 
-/** Returns the preset's instructions to the response cache for a request. @param wish what the client said, without the preset */
+/** Returns the preset's instructions to the response cache for a request. @param wish the client's wish, without the preset */
 export function cacheWish(preset: Preset, wish: Wish): CacheWish {
   const { id, cache } = preset;
   return {
@@ -14,7 +14,7 @@ export function cacheWish(preset: Preset, wish: Wish): CacheWish {
   };
 }
 
-/** Only for one message of the user's alone: what was said before, and tools, would have to be compared too. */
+/** Only for a single user message: earlier turns and tools would have to be compared too. */
 function semanticWish({ cache: { semantic }, tools }: Preset, wish: Wish): Pick<CacheWish, "semantic"> {
   const [message] = wish.prompt.type === "chat" ? wish.prompt.messages : [];
   if (semantic === undefined || message === undefined || tools.length > 0 || !isPlain(wish)) return {};
@@ -23,8 +23,8 @@ function semanticWish({ cache: { semantic }, tools }: Preset, wish: Wish): Pick<
 }
 
 /**
- * Whether the client gives nothing to the preset but one message of the user's and variables: that is what a public preset is for. Other
- * texts, as instructions, earlier turns, tools, are the tenant's own, and so is an answer that depends on them.
+ * Whether the client sends only one user message and variables, as intended for public presets. Instructions, earlier turns and tools are
+ * private to the tenant, and so are answers that depend on them.
  */
 function isPlain({ prompt, tools, output, stop, sampling }: Wish): boolean {
   if (prompt.type !== "chat" || prompt.continueFinal === true || prompt.templateArguments !== undefined) return false;

@@ -4,12 +4,12 @@ import type { Preset } from "./preset.ts";
 import { INPUT, renderTemplate } from "./template.ts";
 
 type Chat = Extract<Prompt, { type: "chat" }>;
-/** The texts of a preset's variables. */
+/** The values of a preset's variables, as text. */
 export type Values = ReadonlyMap<string, string>;
 
 /**
- * The client's conversation as the preset has it: the preset's system text first, the client's own behind it in the same message, since
- * many templates take only one; then the examples; then what was said, with each of the user's messages in its template.
+ * Puts a client's conversation into a preset: first one system message with the preset's text and the client's own, since many templates
+ * allow only one; then the examples; then the conversation, with each user message in the preset's template.
  */
 export function composePrompt(preset: Preset, values: Values, prompt: Chat): Chat {
   const [first] = prompt.messages;
@@ -40,7 +40,7 @@ function putIntoTemplate({ template }: Preset, values: Values, said: readonly Me
       message.role === "user" ? { ...message, content: render(message.content) } : message,
     );
   }
-  // Many templates want the turns to alternate, so what the user says besides is part of the same one.
+  // Many templates need alternating turns, so the user's message joins the opening in one turn.
   const opening = render("");
   const [first, ...rest] = said;
   return first?.role === "user"

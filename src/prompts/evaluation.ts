@@ -7,21 +7,21 @@ const MAX_CASES = 10_000;
 
 const text = z.string().max(100_000);
 
-/** What must hold of an answer. All that is given must. Blanks around the answer don't count. */
+/** Conditions on an answer. All given ones must hold. White space around the answer is ignored. */
 const expectationSchema = z
   .strictObject({
     equals: text.optional(),
     oneOf: z.array(text).min(1).max(100).optional(),
-    /** All of these are in it, in any case of letters. */
+    /** Texts that the answer contains, in upper or lower case. */
     contains: z.union([text, z.array(text).min(1).max(100)]).optional(),
-    /** An ECMAScript regular expression that is found in it. */
+    /** An ECMAScript regular expression that matches a part of the answer. */
     matches: z.string().max(1_000).optional(),
-    /** The answer is JSON, and these paths in it (`a.b.0`) have these values. */
+    /** The values of an answer in JSON, by path (`a.b.0`). */
     json: z.record(z.string(), z.unknown()).optional(),
     validJson: z.literal(true).optional(),
     maxLength: z.int().min(1).optional(),
   })
-  .refine((expectation) => Object.keys(expectation).length > 0, "must say something");
+  .refine((expectation) => Object.keys(expectation).length > 0, "must have at least one condition");
 
 const evaluationSchema = z.strictObject({
   cases: z
@@ -30,12 +30,12 @@ const evaluationSchema = z.strictObject({
     .max(MAX_CASES),
 });
 
-/** What a preset is tried with. */
+/** Test cases for a preset. */
 export type Evaluation = Readonly<z.infer<typeof evaluationSchema>>;
 export type EvaluationCase = Evaluation["cases"][number];
 export type Expectation = EvaluationCase["expect"];
 
-/** The evaluation that a file's text holds; `path` is for messages. Throws `PresetError` that names the place of everything that is wrong. */
+/** Parses the text of an evaluation file; `path` is for messages. Throws `PresetError` with every problem and its position. */
 export function parseEvaluation(source: string, path: string): Evaluation {
   const file = parseYaml(source, path);
   const evaluation = parseFile(evaluationSchema, file);
@@ -47,7 +47,7 @@ export function parseEvaluation(source: string, path: string): Evaluation {
   return evaluation;
 }
 
-/** What of `expectation` does not hold of `answer`, in words; empty where all does. */
+/** Describes the conditions of `expectation` that `answer` doesn't meet. */
 export function findUnmet(expectation: Expectation, answer: string): readonly string[] {
   const said = answer.trim();
   const { equals, oneOf, contains, matches, json, validJson, maxLength } = expectation;
@@ -64,7 +64,7 @@ export function findUnmet(expectation: Expectation, answer: string): readonly st
       ([path, wanted]) =>
         [isDeepStrictEqual(valueAt(value?.json, path), wanted), `has ${JSON.stringify(wanted)} at ${path}`] as const,
     ),
-    [maxLength === undefined || said.length <= maxLength, `has ${maxLength} characters at most`],
+    [maxLength === undefined || said.length <= maxLength, `has at most ${maxLength} characters`],
   ];
   return checks.flatMap(([holds, words]) => (holds ? [] : [words]));
 }

@@ -7,21 +7,21 @@ import { watchFolder } from "./watch.ts";
 /** The setting's default. */
 const DEFAULT_FOLDER = "prompts";
 
-/** Two folders up from this file lies the package's root, be it run from `src/prompts` or from `dist/prompts`. */
+/** The package's root is two folders above this file, both in `src/prompts` and in `dist/prompts`. */
 const SHIPPED_FOLDER = fileURLToPath(new URL("../../prompts", import.meta.url));
 
-/** Presets that follow their folder until they are closed. */
+/** Presets that are reloaded when their folder changes, until closed. */
 export type LivePresets = PresetLibrary & { readonly close: () => void };
 
-/** The folder of presets: the one that comes with Sluice where the setting is left alone and there is none here. */
+/** The folder of presets. If the setting has its default and the folder doesn't exist, it is the folder that comes with Sluice. */
 export function presetFolder(promptsDir: string, cwd = process.cwd()): string {
   const folder = resolve(cwd, promptsDir);
   return promptsDir === DEFAULT_FOLDER && !existsSync(folder) ? SHIPPED_FOLDER : folder;
 }
 
 /**
- * Reads the presets of the setting's folder, and again whenever something changes there; `onChange` is then told the ids of those that were
- * added or changed. Throws `PresetError`.
+ * Reads the presets of the folder, and reloads them when it changes. `onChange` gets the ids of added and changed presets. Throws
+ * `PresetError`.
  */
 export async function openPresets(
   promptsDir: string,

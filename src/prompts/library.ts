@@ -5,19 +5,19 @@ import type { Preset } from "./preset.ts";
 import { type ReadResult, readPresetFolder } from "./read-folder.ts";
 import { PRESET_PREFIX, type PresetReference } from "./reference.ts";
 
-/** The part of a logger that is needed. */
+/** The required part of a logger. */
 export type PresetLog = {
   readonly info: (fields: object, message: string) => void;
   readonly error: (fields: object, message: string) => void;
 };
 
-/** The presets of a folder, each as it was when it was last good. */
+/** The presets of a folder, each in its last valid version. */
 export type PresetLibrary = {
   /** All presets, by id. */
   readonly list: () => readonly Preset[];
-  /** Throws `ModelNotFoundError` for one that is not there, or not in that version. */
+  /** Throws `ModelNotFoundError` for an unknown preset or version. */
   readonly find: (reference: PresetReference) => Preset;
-  /** Reads the folder again. What is broken is told in the log, and stays as it was. Never rejects. */
+  /** Reads the folder again. Broken presets are logged and keep their last valid version. Never rejects. */
   readonly reload: () => Promise<void>;
 };
 
@@ -26,13 +26,13 @@ type Outcome = Entry | PresetError;
 
 /**
  * Reads every preset of `folder`; `shownFolder` is for messages.
- * @throws PresetError that tells everything that is wrong in any of them
+ * @throws PresetError with every problem in any preset
  */
 export async function openPresetLibrary(options: {
   readonly folder: string;
   readonly shownFolder: string;
   readonly log: PresetLog;
-  /** Told the ids of those that were added or changed. */
+  /** Called with the ids of added and changed presets. */
   readonly onChange?: (ids: readonly string[]) => void;
 }): Promise<PresetLibrary> {
   const { folder, shownFolder, log, onChange } = options;
@@ -51,7 +51,7 @@ export async function openPresetLibrary(options: {
       const changed = [...entries].filter(([name, entry]) => entry !== before.get(name)).map(([name]) => name);
       if (changed.length > 0) onChange?.(changed);
     } catch (error) {
-      log.error({ err: error }, "the presets can't be read again: all stay as they were");
+      log.error({ err: error }, "the presets can't be reloaded: all keep their last valid version");
     }
   }
 
@@ -60,14 +60,14 @@ export async function openPresetLibrary(options: {
     list,
     find: (reference) => findPreset(list(), reference),
     reload() {
-      // One after the other: a slow reading must not undo a later one.
+      // One at a time: a slow reload must not undo a later one.
       reloading = reloading.then(reload);
       return reloading;
     },
   };
 }
 
-/** A library of these presets, which never change. */
+/** Creates a library of presets that never change. */
 export function fixedPresets(presets: readonly Preset[]): PresetLibrary {
   return { list: () => presets, find: (reference) => findPreset(presets, reference), reload: async () => {} };
 }
@@ -101,7 +101,7 @@ function takeOver(
   for (const [name, outcome] of outcomes) {
     const old = before.get(name);
     if (outcome instanceof PresetError) {
-      const consequence = old === undefined ? "it is not served" : "its last good state stays in use";
+      const consequence = old === undefined ? "it is not served" : "its last valid version stays in use";
       log.error({ preset: name, problems: outcome.problems }, `the preset is broken: ${consequence}`);
       if (old !== undefined) entries.set(name, old);
       continue;

@@ -7,25 +7,23 @@ import { INPUT, parseTemplate, renderTemplate, type Template } from "./template.
 import { resolveVariables } from "./variables.ts";
 import { type Fault, parseFile, parseYaml } from "./yaml.ts";
 
-/** Where a preset's text is from. */
+/** The origin of a preset's text. */
 export type PresetSource = {
-  /** As messages show it. */
+  /** The path in messages. */
   readonly path: string;
-  /** The file's name without its ending. */
+  /** The file name without its extension. */
   readonly name: string;
   readonly modifiedUnixSeconds: number;
 };
 
-/** The preset that a file's text holds. Throws `PresetError` that names the line, column and field of everything that is wrong. */
+/** Parses a preset. Throws `PresetError` with the line, column and field of every problem. */
 export function parsePreset(text: string, { path, name, modifiedUnixSeconds }: PresetSource): Preset {
   const file = parseYaml(text, path);
   const data = parseFile(presetSchema, file);
   const system = data.system === undefined ? undefined : parseTemplate(data.system);
   const template = data.template === undefined ? undefined : parseTemplate(data.template);
   const faults: Fault[] = [
-    ...(data.id === name
-      ? []
-      : [{ path: ["id"], message: `must be "${name}", as the file's name has it, not "${data.id}"` }]),
+    ...(data.id === name ? [] : [{ path: ["id"], message: `must be "${name}", like the file name, not "${data.id}"` }]),
     ...findPlaceFaults(data, system, "system", []),
     ...findPlaceFaults(data, template, "template", [INPUT]),
     ...findValueFaults(data),
@@ -49,7 +47,7 @@ export function parsePreset(text: string, { path, name, modifiedUnixSeconds }: P
   };
 }
 
-/** Whether the template has a place for the user's message. */
+/** Whether the template has a placeholder for the user's message. */
 export function takesInput(template: Template | undefined): boolean {
   return template === undefined || template.names.includes(INPUT);
 }
@@ -76,11 +74,11 @@ function findPlaceFaults(
     .filter((name) => !known.includes(name))
     .map((name) => ({
       path: [field],
-      message: `{{${name}}} is no variable of this preset. ${known.length === 0 ? "It has none." : `There are: ${known.join(", ")}.`}`,
+      message: `{{${name}}} is not a variable of this preset. ${known.length === 0 ? "It has no variables." : `Its variables: ${known.join(", ")}.`}`,
     }));
 }
 
-/** Defaults and values that don't fit their variables. */
+/** Finds defaults and values that don't fit their variables. */
 function findValueFaults({ variables, examples, warm, template }: PresetFile): readonly Fault[] {
   const defaults = Object.entries(variables).flatMap(([name, variable]): Fault[] => {
     if (variable.default === undefined) return [];
@@ -94,7 +92,7 @@ function findValueFaults({ variables, examples, warm, template }: PresetFile): r
       if (isTemplated) return findUseFaults(variables, example.variables, ["examples", index]);
       const [name] = Object.keys(example.variables);
       if (name === undefined) return [];
-      const message = "an example's variables go into a template with {{input}}, and there is none";
+      const message = "an example's variables need a template with {{input}}, but the preset has none";
       return [{ path: ["examples", index, "variables"], message }];
     }),
     ...warm.flatMap((use, index) => findUseFaults(variables, use.variables, ["warm", index])),
@@ -110,7 +108,7 @@ function findUseFaults(
   return "fault" in resolved ? [{ path: [...path, "variables"], message: resolved.fault.message }] : [];
 }
 
-/** What an answer could not be held to, and tools that could not be told apart. */
+/** Finds schemas that can't be enforced, and tools with the same name. */
 function findAnswerFaults({ responseSchema, tools = [] }: PresetFile): readonly Fault[] {
   const fault = responseSchema === undefined ? undefined : findSchemaFault(responseSchema);
   const names = tools.map(({ name }) => name);
@@ -119,7 +117,7 @@ function findAnswerFaults({ responseSchema, tools = [] }: PresetFile): readonly 
     ...(fault === undefined ? [] : [{ path: ["responseSchema"], message: fault }]),
     ...(twice === undefined
       ? []
-      : [{ path: ["tools"], message: `Two tools have the name '${twice}'. Give each its own.` }]),
+      : [{ path: ["tools"], message: `Two tools have the name '${twice}'. Give each tool its own name.` }]),
   ];
 }
 

@@ -8,27 +8,27 @@ const PRESET_ENDING = ".yaml";
 const MAX_FILES = 1_000;
 const MAX_FILE_BYTES = 512 * 1024;
 
-/** A preset's file on disk. */
+/** A preset file. */
 type PresetText = {
   readonly path: string;
-  /** The file's name without its ending. */
+  /** The file name without its extension. */
   readonly name: string;
   readonly modifiedUnixSeconds: number;
   readonly text: string;
 };
 
-/** What became of reading a file. */
+/** A file, or why it could not be read. */
 export type ReadResult = PresetText | { readonly path: string; readonly name: string; readonly error: PresetError };
 
 /**
- * The presets' files in `folder`, by name. A file that can't be read is one of the results; throws `PresetError` where the folder itself
- * can't be, or holds too many. `shownFolder` is for messages.
+ * Reads the preset files in `folder`, sorted by name. An unreadable file is one of the results. Throws `PresetError` if the folder is
+ * unreadable or has too many presets. `shownFolder` is for messages.
  */
 export async function readPresetFolder(folder: string, shownFolder: string): Promise<readonly ReadResult[]> {
   const names = await listFolder(folder, shownFolder);
   const files = names.filter((name) => name.endsWith(PRESET_ENDING) && !name.endsWith(EVALUATION_ENDING)).sort();
   if (files.length > MAX_FILES) {
-    throw new PresetError([`${shownFolder}: holds ${files.length} presets, and ${MAX_FILES} is the most.`]);
+    throw new PresetError([`${shownFolder}: has ${files.length} presets, but at most ${MAX_FILES} are allowed.`]);
   }
   return Promise.all(
     files.map(async (file) => {
@@ -43,7 +43,7 @@ export async function readPresetFolder(folder: string, shownFolder: string): Pro
   );
 }
 
-/** A file's text, 512 KiB at most, and when it was changed. `shownPath` is for messages. Throws `PresetError`. */
+/** Reads a file of at most 512 KiB. `shownPath` is for messages. Throws `PresetError`. */
 export async function readBounded(
   path: string,
   shownPath: string,

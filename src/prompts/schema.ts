@@ -4,7 +4,7 @@ import { MAX_TOOL_NAME_LENGTH, type Sampling, TOOL_NAME } from "../generation/re
 import { INPUT, VARIABLE_NAME } from "./template.ts";
 import { variableSchema } from "./variables.ts";
 
-/** Presets' ids are parts of URLs and of files' names; a dot would be one's ending. */
+/** Ids are part of URLs and file names. A dot would start a file extension. */
 const PRESET_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
 const MAX_TEXT_LENGTH = 100_000;
@@ -16,14 +16,14 @@ const MAX_TOOLS = 128;
 const text = z.string().min(1).max(MAX_TEXT_LENGTH);
 const jsonObject = z.record(z.string(), z.unknown());
 
-/** Values for variables, as files give them. */
+/** Values for variables in a file. */
 export const valuesSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
 const stop = z.string().min(1).max(1_024);
 
 /**
- * By what name a preset says each part of `Sampling`, chat completions' own; null for what is the client's to say alone. A part that is added
- * needs a line here, or it does not compile.
+ * A preset's name for each part of `Sampling`, as in chat completions; null if only the client may set it. A new part without a line here
+ * fails to compile.
  */
 export const SAMPLING_NAMES = {
   temperature: "temperature",
@@ -46,7 +46,7 @@ export const SAMPLING_NAMES = {
 
 type SamplingName = Exclude<(typeof SAMPLING_NAMES)[keyof Sampling], null>;
 
-/** With the ranges that chat completions have. */
+/** The ranges are those of chat completions. */
 const samplingSchema = z.strictObject({
   temperature: z.number().min(0).max(2).optional(),
   top_p: z.number().min(0).max(1).optional(),
@@ -60,12 +60,15 @@ const samplingSchema = z.strictObject({
 } satisfies Readonly<Record<SamplingName | "stop", z.ZodType>>);
 
 const variables = z
-  .record(z.string().regex(VARIABLE_NAME, "must be letters, digits and underscores, a letter first"), variableSchema)
-  .refine((all) => Object.keys(all).length <= MAX_VARIABLES, `must be ${MAX_VARIABLES} at most`)
+  .record(
+    z.string().regex(VARIABLE_NAME, "must be letters, digits and underscores, and begin with a letter"),
+    variableSchema,
+  )
+  .refine((all) => Object.keys(all).length <= MAX_VARIABLES, `must have at most ${MAX_VARIABLES} variables`)
   .refine((all) => !Object.hasOwn(all, INPUT), `${INPUT} is the user's message and can't be declared`);
 
 const semanticSchema = z.strictObject({
-  /** The model whose vectors are compared; absent for the one that answers. */
+  /** The model whose vectors are compared; by default the one that answers. */
   model: z.string().min(1).max(1_024).optional(),
   minSimilarity: z.number().min(0).max(1).default(0.8),
   minAgreement: z.number().min(0).max(1).default(0.5),
@@ -76,17 +79,17 @@ const semanticSchema = z.strictObject({
 const cacheSchema = z.strictObject({
   /** Whether tenants share the answers. */
   public: z.boolean().default(false),
-  /** Which answers are kept. */
+  /** The answers to keep. */
   answers: z.enum(KEPT_ANSWERS).default("determined"),
-  /** How long an answer is fresh. */
+  /** How long an answer stays fresh. */
   ttlSeconds: z.int().min(1).max(31_536_000).optional(),
-  /** On which terms the answer to another text that asks for the same is given; absent for never. */
+  /** When to reuse the answer to a similar text; absent means never. */
   semantic: semanticSchema.optional(),
 });
 
-/** One YAML file of the folder of presets. */
+/** A preset's YAML file. */
 export const presetSchema = z.strictObject({
-  id: z.string().regex(PRESET_ID, "must be lower-case letters, digits, hyphens or underscores, 64 at most"),
+  id: z.string().regex(PRESET_ID, "must be at most 64 lower-case letters, digits, hyphens or underscores"),
   version: z
     .union([z.string(), z.number()])
     .transform(String)

@@ -10,7 +10,7 @@ const text = z.string().max(MAX_TEXT_LENGTH);
 const number = z.number();
 const integer = z.int();
 
-/** A preset's declaration of a variable. One without a default is required. */
+/** The declaration of a variable. A variable without a default is required. */
 export const variableSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("string"), description, default: text.optional() }),
   z.strictObject({
@@ -39,9 +39,9 @@ export const variableSchema = z.discriminatedUnion("type", [
 type Variable = Readonly<z.infer<typeof variableSchema>>;
 export type Variables = Readonly<Record<string, Variable>>;
 
-/** What is wrong with the values that were given for a preset's variables. */
+/** A problem with the values of a preset's variables. */
 type VariableFault = {
-  /** The first variable that is to blame. */
+  /** The first variable with the problem. */
   readonly name: string;
   readonly code: "unknown_variable" | "missing_variable" | "invalid_variable";
   readonly message: string;
@@ -54,8 +54,8 @@ export type Resolved =
     };
 
 /**
- * The variables' texts, defaults filled in: of what was `given` for them. Numbers and truth values may be spelled as text, as command
- * lines and OpenAI's `prompt.variables` have them.
+ * Converts the `given` values and the defaults to text. Numbers and booleans may be given as text, as on command lines and in OpenAI's
+ * `prompt.variables`.
  */
 export function resolveVariables(variables: Variables, given: Readonly<Record<string, unknown>>): Resolved {
   const names = Object.keys(variables);
@@ -81,7 +81,7 @@ export function resolveVariables(variables: Variables, given: Readonly<Record<st
   const sentences = [
     ...(unknown.length > 0 ? [`Unknown variables: ${quoteAll(unknown)}.`] : []),
     ...(missing.length > 0 ? [`Missing variables: ${quoteAll(missing)}.`] : []),
-    `There ${names.length === 0 ? "are none" : `are: ${describeVariables(variables)}`}.`,
+    names.length === 0 ? "The preset has no variables." : `The preset's variables: ${describeVariables(variables)}.`,
   ];
   return {
     fault: {
@@ -92,7 +92,7 @@ export function resolveVariables(variables: Variables, given: Readonly<Record<st
   };
 }
 
-/** `language (text, default "French"), tone (one of "dry", "warm")`. */
+/** Lists variables: `language (text, default "French"), tone (one of "dry", "warm")`. */
 function describeVariables(variables: Variables): string {
   return Object.entries(variables)
     .map(([name, variable]) => {
@@ -105,7 +105,7 @@ function describeVariables(variables: Variables): string {
     .join(", ");
 }
 
-/** The text that stands for a value; undefined where the value is not of the variable's kind. */
+/** Converts a value to text; undefined if it doesn't fit the variable. */
 function toText(value: unknown, variable: Variable): string | undefined {
   switch (variable.type) {
     case "string":
@@ -143,15 +143,15 @@ function describeKind(variable: Variable): string {
     case "integer": {
       const { minimum, maximum } = variable;
       const bounds = [
-        ...(minimum === undefined ? [] : [`${minimum} or more`]),
-        ...(maximum === undefined ? [] : [`${maximum} at most`]),
+        ...(minimum === undefined ? [] : [`at least ${minimum}`]),
+        ...(maximum === undefined ? [] : [`at most ${maximum}`]),
       ];
       return [variable.type === "integer" ? "a whole number" : "a number", ...bounds].join(", ");
     }
   }
 }
 
-/** A message tells of so many names or values at most. */
+/** Shortens a list of names or values for a message. */
 function shorten(words: readonly string[]): string {
   const shown = words.slice(0, MAX_SHOWN).join(", ");
   return words.length > MAX_SHOWN ? `${shown}, and ${words.length - MAX_SHOWN} more` : shown;

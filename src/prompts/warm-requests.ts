@@ -4,14 +4,14 @@ import { applyPreset } from "./apply.ts";
 import type { Preset } from "./preset.ts";
 import { resolveVariables } from "./variables.ts";
 
-/** A request that nobody has sent yet. */
+/** A request that no client has sent yet. */
 export type WarmRequest = Omit<GenerationRequest, "id" | "signal" | "terms">;
 
-/** What can be done before anybody asks a preset. */
+/** Requests that prepare a preset before clients use it. */
 export type WarmRequests = {
-  /** The requests that are likely to come, each as a client's that says nothing but the input and the variables. */
+  /** Likely requests, as clients would send them with only the input and the variables. */
   readonly answers: readonly WarmRequest[];
-  /** One that only has the system text and the examples evaluated; undefined where there are none, or where nobody knows the variables. */
+  /** A request that only evaluates the system text and the examples; undefined if there are none or a variable has no value. */
   readonly prefix: WarmRequest | undefined;
 };
 
@@ -29,12 +29,12 @@ export function warmRequests(preset: Preset, model: string): WarmRequests {
   };
 }
 
-/** A use with every variable at its default; undefined where one has none. */
+/** A request with all variables at their defaults; undefined if one has no default. */
 function plainUse(preset: Preset, model: string): WarmRequest | undefined {
   return "fault" in resolveVariables(preset.variables, {}) ? undefined : toRequest(preset, model, { variables: {} });
 }
 
-/** The same request in the end as that of a client that says nothing else. */
+/** Creates the same request as a client would that sends only these values. */
 function toRequest(preset: Preset, model: string, { input = "", variables }: Use): WarmRequest {
   const resolved = resolveVariables(preset.variables, variables);
   if ("fault" in resolved) throw new Error(resolved.fault.message);

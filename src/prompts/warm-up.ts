@@ -6,62 +6,62 @@ import { OWN_TERMS, type Terms } from "../generation/terms.ts";
 import type { PresetLog } from "./library.ts";
 import type { WarmRequest, WarmRequests } from "./warm-requests.ts";
 
-/** How far the warm-up is. */
+/** The progress of the warm-up. */
 type WarmUpState = {
-  /** Presets that are still to be warmed, the one in progress included. */
+  /** The presets still to warm, including the one in progress. */
   readonly waiting: number;
-  /** Whether the engine works for it now. */
+  /** Whether a request is running. */
   readonly isRunning: boolean;
-  /** Answers that were generated since the start. */
+  /** The answers generated since the start. */
   readonly answers: number;
-  /** Presets whose system text and examples alone were evaluated since the start. */
+  /** The presets of which only the system text and the examples were evaluated since the start. */
   readonly prefixes: number;
 };
 
-/** Work on presets before anybody asks them, one request at a time, and only while nobody else is served. */
+/** Warms presets, one request at a time, while the gateway is idle. */
 export type WarmUp = {
-  /** Warms the presets with these ids. One that waits keeps its place; one in progress is begun anew. */
+  /** Warms the presets with these ids. A waiting one keeps its position; one in progress is restarted. */
   readonly add: (ids: Iterable<string>) => void;
-  /** Like `add`, but leaves out the one in progress and those that failed: a request that crashed an engine is not retried by itself. */
+  /** As `add`, without the one in progress and those that failed: a request that crashed an engine is not retried automatically. */
   readonly addUnlessFailed: (ids: Iterable<string>) => void;
   readonly state: () => WarmUpState;
-  /** Ends it at once, and for good. */
+  /** Stops at once and for good. */
   readonly stop: () => void;
 };
 
 export type WarmUpOptions = {
-  /** What is to be done for a preset; undefined for one that is no more, or whose models are not served. */
+  /** The requests for a preset; undefined if it was removed or its models are not served. */
   readonly plan: (id: string) => WarmRequests | undefined;
   readonly generate: Generate;
-  /** Whether the cache would keep the answer, where those find it who send the same request. */
+  /** Whether the cache would keep the answer for clients that send the same request. */
   readonly isKept: (request: WarmRequest) => boolean;
-  /** Resolves when nobody was served for so long, in ms from now, with a signal that is aborted when somebody comes. */
+  /** Resolves once no request was running for `ms`. The result is aborted when the next request arrives. */
   readonly quiet: (ms: number, signal: AbortSignal) => Promise<AbortSignal>;
   readonly log: PresetLog;
-  /** A clock in ms that never goes back. */
+  /** A monotonic clock in ms. */
   readonly now?: () => number;
 };
 
-/** Who asks again within this time finds the engine free. Far less, and somebody who asks one thing after another would meet the warm-up each time. */
+/** The idle time before warming. If it were much shorter, each request of a series would interrupt the warm-up. */
 export const QUIET_MS = 1_000;
 
 const WARM_UP_TERMS: Terms = { tenant: OWN_TERMS.tenant, priority: "batch", isWarmUp: true };
 
-/** Nothing runs until presets are added. */
+/** Creates a warm-up. It is idle until presets are added. */
 export function createWarmUp(options: WarmUpOptions): WarmUp {
   const { plan, generate, isKept, quiet, log, now = () => performance.now() } = options;
   const stopped = new AbortController();
   const waiting = new Set<string>();
   const failed = new Set<string>();
   let current: string | undefined;
-  /** Not aborted as long as nobody has come since it was last quiet. */
+  /** Aborted once a request arrives after the last idle time. */
   let undisturbed = AbortSignal.abort();
   let hasBegun = false;
   let isRunning = false;
   let answers = 0;
   let prefixes = 0;
 
-  /** Whether it was generated: not if it was there already. Begins again when it had to give way. */
+  /** Returns whether the answer was generated, rather than found in the cache. Restarts after an interruption. */
   async function runOne(request: WarmRequest): Promise<boolean> {
     for (;;) {
       if (undisturbed.aborted) undisturbed = await quiet(QUIET_MS, stopped.signal);
@@ -85,10 +85,10 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
         generated += 1;
         answers += 1;
       }
-      // It was added again meanwhile, in its current form.
+      // The preset was added again meanwhile and will be warmed in its current version.
       if (waiting.has(id)) return;
     }
-    // An answer that is generated leaves the evaluated prompt behind by itself.
+    // A generated answer has evaluated the prefix already.
     if (generated > 0 || prefix === undefined) return;
     await runOne(prefix);
     prefixes += 1;

@@ -1,20 +1,20 @@
 import { watch as watchFile } from "node:fs";
 
-/** Editors write a file in several steps, and a checkout writes many: what follows within this time is one change. */
+/** Events within this time are one change: editors write a file in several steps, and a checkout writes many files. */
 const QUIET_MS = 200;
 
 export type WatchOptions = {
   readonly folder: string;
   readonly onChange: () => void;
-  /** Told when the folder can't be watched, or no longer. */
+  /** Called if the folder can't be watched, or no longer. */
   readonly onError: (error: unknown) => void;
-  /** Calls back once after `delayMs`, unless the returned function is called first; the machine's clock unless given. */
+  /** Calls back once after `delayMs`, unless the returned function is called first. A timer by default. */
   readonly after?: (delayMs: number, callback: () => void) => () => void;
-  /** Reports every change in a folder until the returned function is called; Node's `fs.watch` unless given. */
+  /** Reports every change in a folder until the returned function is called. Node's `fs.watch` by default. */
   readonly watch?: (folder: string, onEvent: () => void, onError: (error: unknown) => void) => () => void;
 };
 
-/** Calls `onChange` once things in `folder` have been quiet for a moment after a change. Returns how to stop. */
+/** Calls `onChange` shortly after the last of several changes in `folder`. Returns a function that stops it. */
 export function watchFolder({
   folder,
   onChange,
@@ -44,7 +44,7 @@ function afterDelay(delayMs: number, callback: () => void): () => void {
 
 function watchWithNode(folder: string, onEvent: () => void, onError: (error: unknown) => void): () => void {
   try {
-    // It must not keep a process alive that has nothing else to do.
+    // The watcher must not keep the process alive.
     const watcher = watchFile(folder, { persistent: false }, onEvent);
     watcher.on("error", onError);
     return () => watcher.close();

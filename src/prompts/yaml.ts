@@ -7,17 +7,17 @@ const MAX_PROBLEMS = 20;
 
 type Path = readonly PropertyKey[];
 
-/** Something that is wrong at a place of a file, in words without their place. */
+/** A problem in a file. The message doesn't include the position. */
 export type Fault = { readonly path: Path; readonly message: string };
 
-/** A YAML file's value, with the way back to where each part of it was written. */
+/** A parsed YAML file, which can find the position of each value. */
 export type YamlFile = {
   readonly value: unknown;
-  /** `faults` as one error, each with its file, line, column and field; those beyond the first 20 are left out. */
+  /** Combines up to 20 faults into one error, each with its file, line, column and field. */
   readonly toError: (faults: readonly Fault[]) => PresetError;
 };
 
-/** Parses a file's text; `path` is only for messages. Throws `PresetError` where it is not valid YAML. */
+/** Parses a file's text; `path` is for messages. Throws `PresetError` for invalid YAML. */
 export function parseYaml(text: string, path: string): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
@@ -40,7 +40,7 @@ export function parseYaml(text: string, path: string): YamlFile {
   };
 }
 
-/** The file's value as `schema` has it. Throws `PresetError` that names everything that is wrong. */
+/** Parses the file's value with `schema`. Throws `PresetError` with every problem. */
 export function parseFile<T extends z.ZodType>(schema: T, file: YamlFile): z.output<T> {
   const result = schema.safeParse(file.value, { reportInput: true });
   if (result.success) return result.data;
@@ -51,7 +51,7 @@ function toValue(document: Document, path: string): unknown {
   try {
     return document.toJS();
   } catch (error) {
-    // The parser leaves aliases alone: one to nothing, or one too many, shows only now.
+    // The parser doesn't resolve aliases: unknown or excessive ones fail only here.
     throw new PresetError([`${path}: not valid YAML: ${error instanceof Error ? error.message : String(error)}.`]);
   }
 }
@@ -61,7 +61,7 @@ function toFaults(issue: z.core.$ZodIssue, schema: z.ZodType): readonly Fault[] 
     const known = issue.path.length === 0 && "shape" in schema ? Object.keys(Object(schema.shape)) : [];
     return issue.keys.map((key) => ({
       path: [...issue.path, key],
-      message: `no field has this name.${didYouMean(key, known)}`,
+      message: `unknown field.${didYouMean(key, known)}`,
     }));
   }
   if (issue.code === "invalid_type" && issue.input === undefined) {
@@ -70,7 +70,7 @@ function toFaults(issue: z.core.$ZodIssue, schema: z.ZodType): readonly Fault[] 
   return [{ path: issue.path, message: issue.message }];
 }
 
-/** Where the entry of `path` begins: its key, or its place in a list. Of one that is not there, where the nearest around it begins. */
+/** The offset of the key or list element at `path`. If it doesn't exist, the offset of the nearest parent. */
 function offsetOf(document: Document, path: Path): number {
   let node: unknown = document.contents;
   let offset = isMap(node) || isSeq(node) || isScalar(node) ? (node.range?.[0] ?? 0) : 0;
@@ -90,7 +90,7 @@ function offsetOf(document: Document, path: Path): number {
   return offset;
 }
 
-/** `examples[1].user` */
+/** Formats a path: `examples[1].user`. */
 function formatPath(path: Path): string {
   return path.reduce<string>(
     (text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`),

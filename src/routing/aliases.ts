@@ -1,7 +1,7 @@
-/** A further name for a model. */
+/** An additional name for a model. */
 export type Alias = { readonly name: string; readonly model: string };
 
-/** Aliases that can't be. */
+/** An invalid alias. */
 export class AliasError extends Error {
   override readonly name = "AliasError";
 }
@@ -9,8 +9,8 @@ export class AliasError extends Error {
 type Named = { readonly id: string; readonly aliases: readonly string[] };
 
 /**
- * Understands `NAME=MODEL`, where MODEL is the id of one of `models` or an alias that it brings. Throws an `AliasError` for a model that is
- * not there, and for a name that is a model's id or was given before: one of the two would never be asked.
+ * Decodes `NAME=MODEL`, where MODEL is an id or an own alias of one of `models`. Throws `AliasError` for an unknown model, and for a name
+ * that is a model's id or another alias, because one of the two could never be used.
  */
 export function parseAliases(texts: readonly string[], models: readonly Named[]): readonly Alias[] {
   const taken = new Set(models.map(({ id }) => id.toLowerCase()));
@@ -19,10 +19,12 @@ export function parseAliases(texts: readonly string[], models: readonly Named[])
     const model = findNamed(wanted, models);
     if (model === undefined) {
       const ids = models.map(({ id }) => id).join(", ");
-      throw new AliasError(`The alias '${name}' stands for '${wanted}', which is not served. Served: ${ids}.`);
+      throw new AliasError(`The alias '${name}' refers to '${wanted}', which is not served. Served models: ${ids}.`);
     }
     if (taken.has(name.toLowerCase())) {
-      throw new AliasError(`The alias '${name}' is a model's name already, or given twice. Take another name.`);
+      throw new AliasError(
+        `The alias '${name}' is already the name of a model, or is given twice. Choose another name.`,
+      );
     }
     taken.add(name.toLowerCase());
     return { name, model: model.id };

@@ -2,36 +2,36 @@ import type { Backend } from "../generation/backend.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
 import { type Alias, parseAliases } from "./aliases.ts";
 
-/** What becomes of a request for a model that isn't there: it is refused, or the default model answers it. */
+/** Whether a request for an unknown model is refused, or answered by the default model. */
 type UnknownModel = "refuse" | "default";
 
-/** The models that this gateway serves. They may come and go while it runs. */
+/** The models that the gateway serves. They can be added and removed while it runs. */
 export type ModelDirectory = {
-  /** What the settings call the models besides, with the model's id; of those only that are served now. */
+  /** The aliases of the settings whose models are served now. */
   readonly aliases: readonly Alias[];
   readonly unknownModel: UnknownModel;
-  /** All models, in the order in which they came. The same list until one comes or goes. */
+  /** All models, in the order of addition. The same list until a model is added or removed. */
   readonly list: () => readonly Backend[];
-  /** The model with this id or alias, in any case of letters, with Ollama's `:latest` or without. Throws `ModelNotFoundError` with the ids that exist. */
+  /** Finds a model by its id or alias, case-insensitively, with or without Ollama's `:latest`. Throws `ModelNotFoundError` with the existing ids. */
   readonly resolve: (name: string) => Backend;
-  /** The same, and undefined where there is none. */
+  /** As `resolve`; undefined if there is no such model. */
   readonly find: (name: string) => Backend | undefined;
-  /** Throws when there is a model with this id, because one of the two could never be asked. */
+  /** Throws if a model has this id already, because one of the two could never be used. */
   readonly add: (backend: Backend) => void;
-  /** Forgets a model; its id, in any case of letters. What runs with it runs on. Returns it as it was added, undefined where there is none. */
+  /** Removes a model by its id, case-insensitively. Its running requests continue. Returns the model as it was added, if there was one. */
   readonly remove: (id: string) => Backend | undefined;
-  /** Calls `listener` after each model that came or went, until the function that it returns is called. */
+  /** Calls `listener` after each addition and removal, until the returned function is called. */
   readonly onChange: (listener: () => void) => () => void;
 };
 
 export type DirectoryOptions = {
-  /** `NAME=MODEL` each; they win over those that models bring. Each MODEL must be there at the start. */
+  /** `NAME=MODEL` each. They take precedence over models' own aliases. Each MODEL must exist at the start. */
   readonly aliases?: readonly string[];
   /** `refuse` if absent. */
   readonly unknownModel?: UnknownModel;
 };
 
-/** What is found under a name: made anew when a model comes or goes, so that looking one up stays one step. */
+/** The lookup table, rebuilt when a model is added or removed. */
 type Index = {
   readonly models: readonly Backend[];
   readonly aliases: readonly Alias[];
@@ -39,8 +39,8 @@ type Index = {
 };
 
 /**
- * A directory of models, `given` to begin with. An id wins over an alias, and among aliases the model that came first.
- * Throws as `add` does, and an `AliasError` for an alias that can't be.
+ * Creates a directory with the `given` models. An id takes precedence over an alias, and among aliases the model that was added first.
+ * Throws as `add` does, and `AliasError` for an invalid alias.
  */
 export function createModelDirectory(given: readonly Backend[], options: DirectoryOptions = {}): ModelDirectory {
   const parsed = parseAliases(options.aliases ?? [], given);
@@ -49,7 +49,7 @@ export function createModelDirectory(given: readonly Backend[], options: Directo
 
   function put(backend: Backend): void {
     const key = backend.id.toLowerCase();
-    if (added.has(key)) throw new Error(`Two models have the id \`${backend.id}\`. Give each model once.`);
+    if (added.has(key)) throw new Error(`Two models have the id \`${backend.id}\`. Give each model only once.`);
     added.set(key, backend);
   }
   for (const backend of given) put(backend);
@@ -105,7 +105,7 @@ function indexOf(added: readonly Backend[], parsed: readonly Alias[]): Index {
   for (const alias of parsed) {
     const model = byName.get(alias.model.toLowerCase());
     const key = alias.name.toLowerCase();
-    // A model that came later may have the name for its id.
+    // A model that was added later may have this name as its id.
     if (model === undefined || models.some(({ id }) => id.toLowerCase() === key)) continue;
     aliases.push(alias);
     byName.set(key, model);

@@ -6,8 +6,8 @@ import type { GenerationRequest } from "../generation/request.ts";
 import type { ModelDirectory } from "./directory.ts";
 
 /**
- * The backend that hands each request to the model it names. Nothing is looked up until the result is iterated, and the model's own
- * iterator is passed on unchanged, so that routing costs nothing per token. Throws `NotSupportedByModelError` for what the model can't do.
+ * Passes each request to the model that it names. The model is looked up when the result is iterated, and its own iterator is returned, so
+ * that routing costs nothing per token. Throws `NotSupportedByModelError` for features that the model doesn't have.
  */
 export function route(directory: Pick<ModelDirectory, "resolve">): Generate {
   return (request) => ({
@@ -20,7 +20,7 @@ export function route(directory: Pick<ModelDirectory, "resolve">): Generate {
   });
 }
 
-/** The same for vectors and scores. */
+/** As `route`, for embeddings and scores. */
 export function routeEmbeddings(directory: Pick<ModelDirectory, "resolve">): Embed {
   return async (request) => partOf(directory.resolve(request.model), "embed")(request);
 }

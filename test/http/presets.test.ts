@@ -186,7 +186,7 @@ describe("a preset as a chat completion's model", () => {
       "an unknown variable",
       { model: "preset/translate", variables: { langage: "French" } },
       400,
-      'Unknown variables: \'langage\'. There are: language (one of "French", "German", default "German").',
+      'Unknown variables: \'langage\'. The preset\'s variables: language (one of "French", "German", default "German").',
       "variables.langage",
     ],
     ["a missing variable", { model: "preset/haiku" }, 400, "Missing variables: 'topic'.", "variables.topic"],

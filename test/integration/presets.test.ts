@@ -58,7 +58,7 @@ describe("a preset, by the official clients", () => {
   it("tells which variables are missing", async () => {
     const asked = openai.chat.completions.create({ model: "preset/sql", messages });
     await expect(asked).rejects.toBeInstanceOf(BadRequestError);
-    await expect(asked).rejects.toThrow("Missing variables: 'schema'. There are: schema (text).");
+    await expect(asked).rejects.toThrow("Missing variables: 'schema'. The preset's variables: schema (text).");
   });
 
   it("is listed among the models", async () => {
@@ -118,7 +118,7 @@ describe("a preset that is edited while the gateway runs", () => {
     await sluice.says("the preset was changed");
     expect(await answerLength()).toBe(4);
     await write("maxTokens: many");
-    await sluice.says("the preset is broken: its last good state stays in use");
+    await sluice.says("the preset is broken: its last valid version stays in use");
     expect(sluice.stderr()).toContain("hi.yaml:4:1: maxTokens");
     expect(await answerLength()).toBe(4);
   });

@@ -17,8 +17,8 @@ describe("what must hold of an answer", () => {
     [{ json: { "a.b.1": 2, c: null } }, '{"a":{"b":[1,2]},"c":null}', []],
     [{ json: { "a.length": 1 } }, '{"a":"x"}', ["has 1 at a.length"]],
     [{ json: { a: { b: 1 } } }, "not JSON", ['has {"b":1} at a']],
-    [{ maxLength: 2 }, "abc", ["has 2 characters at most"]],
-    [{ contains: "x", maxLength: 2 }, "abc", ['contains "x"', "has 2 characters at most"]],
+    [{ maxLength: 2 }, "abc", ["has at most 2 characters"]],
+    [{ contains: "x", maxLength: 2 }, "abc", ['contains "x"', "has at most 2 characters"]],
   ])("%j of %j", (expectation, answer, unmet) => {
     expect(findUnmet(expectation, answer)).toEqual(unmet);
   });
@@ -27,9 +27,9 @@ describe("what must hold of an answer", () => {
 describe("a file of cases", () => {
   it.each([
     ["cases: []", "p.eval.yaml:1:1: cases: Too small"],
-    ["cases:\n  - expect: {}", "p.eval.yaml:2:5: cases[0].expect: must say something"],
+    ["cases:\n  - expect: {}", "p.eval.yaml:2:5: cases[0].expect: must have at least one condition"],
     ["cases:\n  - expect:\n      matches: '('", "p.eval.yaml:3:7: cases[0].expect.matches: Invalid regular expression"],
-    ["cases:\n  - expect: { contain: x }", "p.eval.yaml:2:15: cases[0].expect.contain: no field has this name."],
+    ["cases:\n  - expect: { contain: x }", "p.eval.yaml:2:15: cases[0].expect.contain: unknown field."],
   ])("%j is refused with its place", (text, problem) => {
     expect(() => parseEvaluation(text, "p.eval.yaml")).toThrow(problem);
   });

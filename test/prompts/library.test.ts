@@ -106,7 +106,7 @@ describe("reloading", () => {
     expect(library.list().map(({ id, maxTokens }) => [id, maxTokens])).toEqual([["a", 5]]);
     expect(lines).toEqual([
       {
-        message: "the preset is broken: its last good state stays in use",
+        message: "the preset is broken: its last valid version stays in use",
         fields: { preset: "a", problems: [expect.stringContaining("prompts/a.yaml:4:1: maxTokens")] },
       },
       { message: "the preset is broken: it is not served", fields: { preset: "b", problems: expect.any(Array) } },
@@ -122,7 +122,9 @@ describe("reloading", () => {
     await rm(folder, { recursive: true });
     await library.reload();
     expect(library.list()).toHaveLength(1);
-    expect(lines.map(({ message }) => message)).toEqual(["the presets can't be read again: all stay as they were"]);
+    expect(lines.map(({ message }) => message)).toEqual([
+      "the presets can't be reloaded: all keep their last valid version",
+    ]);
   });
 });
 

@@ -54,18 +54,18 @@ warm: [{ input: Hello }, { input: Bye, variables: { language: French } }]
 
   it.each([
     ["sampling:\n  temperature: 9", "prompts/p.yaml:5:3: sampling.temperature: Too big: expected number to be <=2"],
-    ["sytem: x", "prompts/p.yaml:4:1: sytem: no field has this name. Did you mean system?"],
+    ["sytem: x", "prompts/p.yaml:4:1: sytem: unknown field. Did you mean system?"],
     ["examples:\n  - user: x", "prompts/p.yaml:5:5: examples[0].assistant: is missing"],
     ["system: [", "prompts/p.yaml:4:10: not valid YAML:"],
     [
       "system: Speak {{langage}}.",
-      "prompts/p.yaml:4:1: system: {{langage}} is no variable of this preset. It has none.",
+      "prompts/p.yaml:4:1: system: {{langage}} is not a variable of this preset. It has no variables.",
     ],
-    ["system: You heard {{input}}.", "prompts/p.yaml:4:1: system: {{input}} is no variable"],
+    ["system: You heard {{input}}.", "prompts/p.yaml:4:1: system: {{input}} is not a variable"],
     ["variables:\n  input: { type: string }", "prompts/p.yaml:4:1: variables: input is the user's message"],
     [
       "variables:\n  n:\n    type: integer\n    maximum: 3\n    default: 9",
-      "prompts/p.yaml:8:5: variables.n.default: The variable 'n' must be a whole number, 3 at most.",
+      "prompts/p.yaml:8:5: variables.n.default: The variable 'n' must be a whole number, at most 3.",
     ],
     ["warm:\n  - { variables: { tone: dry } }", "prompts/p.yaml:5:7: warm[0].variables: Unknown variables: 'tone'."],
     ["responseSchema: { type: string, not: {} }", "prompts/p.yaml:4:1: responseSchema: "],
@@ -84,7 +84,7 @@ warm: [{ input: Hello }, { input: Bye, variables: { language: French } }]
   it("must have the id that its name says", () => {
     const source = { path: "prompts/q.yaml", name: "q", modifiedUnixSeconds: 0 };
     expect(() => parsePreset("id: p\nversion: 1\ndescription: A test.", source)).toThrow(
-      'prompts/q.yaml:1:1: id: must be "q", as the file\'s name has it, not "p"',
+      'prompts/q.yaml:1:1: id: must be "q", like the file name, not "p"',
     );
   });
 });

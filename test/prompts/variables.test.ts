@@ -50,8 +50,8 @@ describe("variables", () => {
       name: "tune",
       code: "unknown_variable",
       message:
-        "Unknown variables: 'tune'. Missing variables: 'tone'. There are: text (text, default \"a\"), " +
-        'tone (one of "dry", "warm"), count (a whole number, 1 or more, 9 at most, default 3), share (a number, default 0.5), ' +
+        "Unknown variables: 'tune'. Missing variables: 'tone'. The preset's variables: text (text, default \"a\"), " +
+        'tone (one of "dry", "warm"), count (a whole number, at least 1, at most 9, default 3), share (a number, default 0.5), ' +
         "loud (true or false, default false).",
     });
     expect(faultOf({})).toMatchObject({ name: "tone", code: "missing_variable" });

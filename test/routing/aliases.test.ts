@@ -20,11 +20,15 @@ describe("aliases of the settings", () => {
     [
       "a model that isn't served",
       ["x=three"],
-      "The alias 'x' stands for 'three', which is not served. Served: one, owner/two:Q4.",
+      "The alias 'x' refers to 'three', which is not served. Served models: one, owner/two:Q4.",
     ],
-    ["the name of a model", ["ONE=owner/two:Q4"], "The alias 'ONE' is a model's name already"],
-    ["a name that was given before", ["x=one", "X=one"], "The alias 'X' is a model's name already, or given twice"],
-    ["another alias of the settings", ["x=one", "y=x"], "The alias 'y' stands for 'x', which is not served."],
+    ["the name of a model", ["ONE=owner/two:Q4"], "The alias 'ONE' is already the name of a model"],
+    [
+      "a name that was given before",
+      ["x=one", "X=one"],
+      "The alias 'X' is already the name of a model, or is given twice",
+    ],
+    ["another alias of the settings", ["x=one", "y=x"], "The alias 'y' refers to 'x', which is not served."],
   ])("can't be %s", (_, texts, message) => {
     expect(() => parseAliases(texts, MODELS)).toThrow(AliasError);
     expect(() => parseAliases(texts, MODELS)).toThrow(message);

@@ -35,9 +35,9 @@ const ERRORS: Readonly<Record<ErrorStatus, string>> = {
 };
 
 /**
- * Describes `operations` as OpenAPI 3.1. Throws when two of them, or two schemas, share a name.
+ * Describes `operations` as OpenAPI 3.1. Throws if two operations or two schemas share a name.
  *
- * @param version Sluice's own
+ * @param version Sluice's version
  */
 export function describeApi(operations: readonly Operation[], version: string): OpenapiDocument {
   const paths: Record<string, Record<string, JsonSchema>> = {};
@@ -63,27 +63,27 @@ export function describeApi(operations: readonly Operation[], version: string): 
     info: {
       title: "Sluice",
       version,
-      description: "An OpenAI-compatible gateway over llama.cpp. docs/api.md tells what each field does.",
+      description: "An OpenAI-compatible gateway over llama.cpp. docs/api.md explains each field.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
-    // The empty one stands for gateways without keys, which ask for none.
+    // The empty object is for gateways without keys.
     security: [{}, { BearerKey: [] }, { HeaderKey: [] }],
     tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
       schemas: { ...sent, ...received },
       securitySchemes: {
-        BearerKey: { type: "http", scheme: "bearer", description: "A key, as OpenAI's clients send it." },
+        BearerKey: { type: "http", scheme: "bearer", description: "An API key, as OpenAI's clients send it." },
         HeaderKey: {
           type: "apiKey",
           in: "header",
           name: "x-api-key",
-          description: "A key, as Anthropic's clients send it.",
+          description: "An API key, as Anthropic's clients send it.",
         },
       },
       headers: {
-        RequestId: { description: "The request's id, in the log too.", schema: { type: "string" } },
+        RequestId: { description: "The request's id, which is also in the log.", schema: { type: "string" } },
         ...Object.fromEntries(
           Object.entries(WAIT_HEADERS).map(([component, { description }]) => [
             component,
@@ -101,7 +101,7 @@ export function describeApi(operations: readonly Operation[], version: string): 
   };
 }
 
-/** The document for a gateway that is mounted below `prefix`, such as `/llm`; `""` for one by itself. */
+/** The document for a gateway that is mounted below `prefix`, such as `/llm`, or `""`. */
 export function mountAt(document: OpenapiDocument, prefix: string): OpenapiDocument {
   return prefix === "" ? document : { ...document, servers: [{ url: prefix }] };
 }
@@ -161,7 +161,7 @@ function describeOperation(operation: Operation): JsonSchema {
   };
 }
 
-/** @param own the headers that it has besides those of all answers, by the names of the document's components */
+/** @param own the headers besides those of all answers, by the names of the document's components */
 function describeResponse(
   description: string,
   content: Content | undefined,

@@ -1,9 +1,9 @@
 import type { z } from "zod";
 
-/** A schema, and what the document calls it. */
+/** A schema and its name in the document. */
 export type NamedSchema = { readonly name: string; readonly schema: z.ZodType };
 
-/** What a body may be of, by its media type. The schema of an event stream is that of each event's data. */
+/** The schemas of a body, by media type. For an event stream it is the schema of each event's data. */
 export type Content = Readonly<Record<string, NamedSchema | "text">>;
 
 export type Parameter = {
@@ -11,43 +11,43 @@ export type Parameter = {
   readonly in: "path" | "query" | "header";
   readonly description: string;
   readonly schema: z.ZodType;
-  /** Of the path: whether it may hold slashes. */
+  /** For path parameters: whether the value may contain slashes. */
   readonly isGreedy?: boolean;
 };
 
 /** An error's status, as `ERRORS` explains it. */
 export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 426 | 429 | 500 | 503 | 504 | 529;
 
-/** `open`: everybody, without a key. `key`: everybody, with a key as soon as there are keys. `admin`: holders of an admin key. */
+/** `open`: anyone, without a key. `key`: anyone, with a key if there are keys. `admin`: holders of an admin key. */
 type Access = "open" | "key" | "admin";
 
-/** Where a route is, what it takes and answers, and who may call it. `http/routes.ts` adds what answers it. */
+/** A route's method, path, input, answers and access. `http/routes.ts` adds its handler. */
 export type Operation = {
   readonly method: "get" | "post" | "delete";
   /** In OpenAPI's form: `/v1/models/{id}`. */
   readonly path: string;
   /** Unique, such as `createChatCompletion`. */
   readonly id: string;
-  /** The heading that it stands under. */
+  /** The heading in the document. */
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
   readonly parameters?: readonly Parameter[];
   readonly request?: NamedSchema & {
-    /** Whether the body may be left out. */
+    /** Whether the body is optional. */
     readonly isOptional?: boolean;
-    /** Bodies to try, by a name in a word or two. */
+    /** Example bodies, by a short name. */
     readonly examples: Readonly<Record<string, unknown>>;
   };
-  /** Whether it waits for its turn, on the terms of its headers. */
+  /** Whether requests wait in the queue, and accept its headers. */
   readonly waits?: boolean;
-  /** Whether it may be answered from the response cache. */
+  /** Whether the response cache may answer. */
   readonly isCached?: boolean;
-  /** What may come back, other than errors. */
+  /** The answers by status, without errors. */
   readonly answers: Readonly<Record<number, { readonly description: string; readonly content?: Content }>>;
   readonly errors: readonly ErrorStatus[];
   /** Who may call it; `key` if absent. */
   readonly access?: Access;
-  /** The errors' form where it isn't OpenAI's. */
+  /** The form of errors, if it isn't OpenAI's. */
   readonly errorBody?: NamedSchema;
 };

@@ -1,17 +1,17 @@
 import { z } from "zod";
 import type { NamedSchema } from "./operation.ts";
 
-/** A schema in the document: JSON Schema 2020-12, which OpenAPI 3.1 takes as it is. */
+/** A schema in the document: JSON Schema 2020-12, as in OpenAPI 3.1. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** Where a named schema is found in the document. */
+/** The reference to a named schema in the document. */
 export function referTo(name: string): string {
   return `#/components/schemas/${name}`;
 }
 
 /**
- * The JSON Schemas of what clients send (`input`) or get (`output`), by their names. One that is part of another is referred to.
- * Throws when one name stands for two schemas.
+ * The JSON Schemas of requests (`input`) or answers (`output`), by name. A schema inside another becomes a reference. Throws if two
+ * schemas have the same name.
  */
 export function describeSchemas(
   named: readonly NamedSchema[],
@@ -36,7 +36,7 @@ export function describeSchema(schema: z.ZodType, io: "input" | "output"): JsonS
   return described;
 }
 
-/** Takes away what only says what JSON's numbers can hold, and what would forbid clients to accept fields of a later version. */
+/** Removes limits that only state the range of numbers, and rules that would forbid fields of later versions. */
 function simplify(schema: { maximum?: unknown; minimum?: unknown; additionalProperties?: unknown }): void {
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;

@@ -1,4 +1,4 @@
-// Renders the fields of a JSON Schema as a list to open. Left to page.js as `globalThis.fields`: scripts inside a page can't import.
+// Renders the fields of a JSON Schema as an expandable list. Shared with page.js as `globalThis.fields`: inline scripts can't import.
 
 function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
@@ -10,7 +10,7 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
-/** Text in which backticks stand around code, as in Markdown. */
+/** Renders text with code in backticks, as in Markdown. */
 function prose(text) {
   return text.split("`").map((piece, index) => (index % 2 === 0 ? piece : element("code", { textContent: piece })));
 }
@@ -23,7 +23,7 @@ function resolve(api, schema) {
     .reduce((value, key) => value[key], api);
 }
 
-/** The alternatives of a schema without `null`, which is as good as a field that is absent. */
+/** The alternatives of a schema, without `null`, which counts as absent. */
 function alternativesOf(api, schema) {
   const found = resolve(api, schema);
   const choices = found.anyOf ?? found.oneOf;
@@ -33,7 +33,7 @@ function alternativesOf(api, schema) {
 }
 
 function describeRange({ minimum, maximum, exclusiveMinimum, maxLength, minItems, maxItems }) {
-  // What only says how much a number of 64 bits can hold is no range.
+  // Ignores limits that only state the range of numbers.
   const low = [minimum, minItems].find((bound) => Math.abs(bound) < Number.MAX_SAFE_INTEGER);
   const high = [maximum, maxItems, maxLength].find((bound) => Math.abs(bound) < Number.MAX_SAFE_INTEGER);
   if (exclusiveMinimum !== undefined) return ` above ${exclusiveMinimum}${high === undefined ? "" : `, to ${high}`}`;
@@ -52,7 +52,7 @@ function describeType(api, schema) {
   return `${schema.type ?? "anything"}${describeRange(schema)}`;
 }
 
-/** The objects inside a schema, whose fields can be opened, each with what tells it from the others. */
+/** The objects inside a schema whose fields can be expanded. */
 function innerObjects(api, schema) {
   return alternativesOf(api, schema).flatMap((choice) => {
     if (choice.type === "array") return innerObjects(api, choice.items);
@@ -100,7 +100,7 @@ function renderAlternative(api, schema, isOneOfSeveral) {
   );
 }
 
-/** Something to open, whose content is made when it is opened for the first time: schemas may contain themselves. */
+/** An expandable element. Its content is created when it is first opened, because schemas may contain themselves. */
 function openable(head, makeContent) {
   const details = element("details", {}, element("summary", {}, ...head));
   details.addEventListener("toggle", () => details.append(...makeContent()), { once: true });

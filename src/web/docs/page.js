@@ -1,10 +1,10 @@
-// The page behind GET /docs: renders openapi.json and sends requests to the gateway that served it. No library, nothing from elsewhere.
+// The page at GET /docs: renders openapi.json and sends requests to its own gateway. It uses no libraries and no external resources.
 
 const { element, openable, prose, renderFields } = globalThis.fields;
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
-/** Frames of a stream that are shown: a long answer must not slow the page down. */
+/** The number of stream frames to show: a long answer must not slow the page down. */
 const MAX_SHOWN_FRAMES = 2_000;
 
 function renderBody(api, content = {}) {
@@ -27,7 +27,7 @@ function renderResponses(api, responses) {
   });
 }
 
-/** The text that an event of a stream adds, in the form of any protocol that is served. */
+/** The text in an event of a stream, in any of the protocols. */
 function textOf(data) {
   const [choice] = data.choices ?? [];
   const piece = choice?.delta?.content ?? choice?.text ?? data.delta?.text ?? data.delta;
@@ -199,7 +199,7 @@ async function readJson(url) {
   return response.json();
 }
 
-/** What lies beside this page, also where its own path was written with a slash at the end. */
+/** Resolves a path next to this page, even if the page's own path ends with a slash. */
 const beside = (path) => new URL(path, location.origin + location.pathname.replace(/\/+$/, ""));
 
 async function show() {

@@ -295,7 +295,7 @@ describe("settings that work against each other", () => {
   it("are a problem where an alias stands for a model that isn't served", async () => {
     const { exitCode, text } = await examine({}, { aliases: ["gpt-4o=other"] });
     expect(exitCode).toBe(1);
-    expect(text).toMatch(/^✖ aliases .*'gpt-4o' stands for 'other', which is not served. Served: small\./m);
+    expect(text).toMatch(/^✖ aliases .*'gpt-4o' refers to 'other', which is not served. Served models: small\./m);
   });
 
   it("are a problem where a model that isn't served has its own", async () => {

@@ -21,11 +21,11 @@ export const showCache: Operation = {
   path: "/admin/cache",
   id: "showCache",
   tag: "Administration",
-  summary: "Tells what the response cache holds, and what it has done since the start",
-  description: "For the same as usage is. All figures are 0 where there is no cache.",
+  summary: "Shows the contents and statistics of the response cache",
+  description: "Access is the same as for `GET /admin/usage`. Without a cache all numbers are 0.",
   answers: {
     200: {
-      description: "The figures.",
+      description: "The statistics.",
       content: {
         "application/json": {
           name: "CacheStats",
@@ -41,12 +41,12 @@ export const showCache: Operation = {
             bypassed: count,
             shared: z
               .object({
-                up: z.boolean().describe("Whether it answers; while it doesn't, it is passed over."),
+                up: z.boolean().describe("Whether it is reachable; if not, it is skipped."),
                 hits: count,
                 misses: count,
               })
               .optional()
-              .describe("Of the second level, where there is one."),
+              .describe("The second level, if there is one."),
             warm_up: z.object({ waiting: count, answers: count, prefixes: count, running: z.boolean() }),
           }),
         },
@@ -62,8 +62,7 @@ export const clearCache: Operation = {
   path: "/admin/cache",
   id: "clearCache",
   tag: "Administration",
-  summary:
-    "Forgets stored answers: all of them, or those of a model, of a key, of a preset, or of what has all of these",
+  summary: "Deletes cached answers: all of them, or those that match a model, a key and a preset",
   parameters: [
     inQuery("model", "Only of this model, by its id.", z.string().max(4096)),
     inQuery("key", "Only this key's, by its id.", z.string().max(256)),
@@ -71,7 +70,7 @@ export const clearCache: Operation = {
   ],
   answers: {
     200: {
-      description: "How many they were.",
+      description: "The number of deleted answers.",
       content: {
         "application/json": {
           name: "CacheCleared",
@@ -79,9 +78,9 @@ export const clearCache: Operation = {
             object: z.literal("cache"),
             deleted: count,
             shared: z
-              .object({ deleted: count, complete: z.boolean().describe("Whether none is left there.") })
+              .object({ deleted: count, complete: z.boolean().describe("Whether all of them were deleted there.") })
               .optional()
-              .describe("What went from the second level, where there is one."),
+              .describe("Deletions in the second level, if there is one."),
           }),
         },
       },
@@ -96,13 +95,13 @@ export const warmCache: Operation = {
   path: "/admin/cache/warm",
   id: "warmCache",
   tag: "Administration",
-  summary: "Has presets warmed: their likely answers generated, their texts evaluated",
+  summary: "Warms presets: generates their likely answers and evaluates their texts",
   description:
-    "It is done one request after the other while nobody is served, and gives way to whoever comes. What is there already is left as it is. `GET /admin/cache` tells how far it is.",
+    "Runs one request at a time while the gateway is idle, and yields to any client. Existing answers are kept. `GET /admin/cache` shows the progress.",
   parameters: [inQuery("preset", "Only this preset, by its id; all if absent.", z.string().max(256))],
   answers: {
     202: {
-      description: "Which presets.",
+      description: "The presets to warm.",
       content: {
         "application/json": {
           name: "CacheWarmUp",
@@ -120,9 +119,9 @@ export const listUsage: Operation = {
   path: "/admin/usage",
   id: "listUsage",
   tag: "Administration",
-  summary: "Tells what each key used of each model on each day",
+  summary: "Shows the daily usage of each key and model",
   description:
-    "For keys that were made with `--admin`; without any keys, for requests from the gateway's own machine. Others get a 403. Days are those of UTC.",
+    "Needs a key that was created with `--admin`, or, without any keys, a request from the gateway's own machine. Other requests get a 403. Days are in UTC.",
   parameters: [
     inQuery("key", "Only this key's, by its id or name.", z.string().max(256)),
     inQuery("model", "Only of this model, by its id.", z.string().max(4096)),
@@ -130,7 +129,7 @@ export const listUsage: Operation = {
   ],
   answers: {
     200: {
-      description: "Every day, key and model with something used, oldest first.",
+      description: "Every day, key and model with usage, oldest first.",
       content: {
         "application/json": {
           name: "UsageList",

@@ -7,7 +7,7 @@ import { CACHED_ERRORS } from "./shared.ts";
 const base = {
   model: "smollm2-135m-instruct",
   messages: [{ role: "user", content: "Why is the sky blue?" }],
-  // A small model may never find an end by itself.
+  // A small model may never end by itself.
   max_tokens: 100,
 };
 
@@ -16,7 +16,7 @@ export const createChatCompletion: Operation = {
   path: "/v1/chat/completions",
   id: "createChatCompletion",
   tag: "Chat",
-  summary: "Answers a conversation, whole or streamed",
+  summary: "Answers a conversation, streamed or not",
   description: describeWords("chat"),
   request: {
     name: "ChatCompletionRequest",
@@ -25,7 +25,7 @@ export const createChatCompletion: Operation = {
   },
   answers: {
     200: {
-      description: "The answer; with `stream`, server-sent events of chunks, and `[DONE]` at the end.",
+      description: "The answer; with `stream`, chunks as server-sent events, then `[DONE]`.",
       content: {
         "application/json": { name: "ChatCompletion", schema: chatCompletion },
         "text/event-stream": { name: "ChatCompletionChunk", schema: chatCompletionChunk },

@@ -25,8 +25,8 @@ export const listStoredChats: Operation = {
   path: "/v1/chat/completions",
   id: "listStoredChats",
   tag,
-  summary: "Lists the chat completions that were stored",
-  description: "`metadata[topic]=sky` in the query leaves those with that pair of metadata.",
+  summary: "Lists stored chat completions",
+  description: "`metadata[topic]=sky` in the query selects completions with this metadata.",
   parameters: [inQuery("model", "Only those of this model.", z.string()), ...paging("asc")],
   answers: {
     200: {
@@ -42,7 +42,7 @@ export const retrieveStoredChat: Operation = {
   path: "/v1/chat/completions/{id}",
   id: "retrieveStoredChat",
   tag,
-  summary: "Shows a chat completion that was stored",
+  summary: "Shows a stored chat completion",
   parameters: [id],
   answers: shown,
   errors: LOOKUP_ERRORS,
@@ -53,7 +53,7 @@ export const updateStoredChat: Operation = {
   path: "/v1/chat/completions/{id}",
   id: "updateStoredChat",
   tag,
-  summary: "Gives a stored chat completion other metadata",
+  summary: "Replaces the metadata of a stored chat completion",
   parameters: [id],
   request: metadataUpdate,
   answers: shown,
@@ -65,11 +65,11 @@ export const deleteStoredChat: Operation = {
   path: "/v1/chat/completions/{id}",
   id: "deleteStoredChat",
   tag,
-  summary: "Deletes a chat completion that was stored",
+  summary: "Deletes a stored chat completion",
   parameters: [id],
   answers: {
     200: {
-      description: "It is no more.",
+      description: "It is deleted.",
       content: { "application/json": { name: "DeletedChatCompletion", schema: deleted("chat.completion.deleted") } },
     },
   },
@@ -81,7 +81,7 @@ export const listStoredChatMessages: Operation = {
   path: "/v1/chat/completions/{id}/messages",
   id: "listStoredChatMessages",
   tag,
-  summary: "Lists the messages that a stored chat completion answered",
+  summary: "Lists the messages of a stored chat completion's request",
   parameters: [id, ...paging("asc")],
   answers: {
     200: {

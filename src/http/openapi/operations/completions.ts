@@ -45,7 +45,7 @@ export const createCompletion: Operation = {
   path: "/v1/completions",
   id: "createCompletion",
   tag: "Completions",
-  summary: "Goes on with texts, whole or streamed",
+  summary: "Continues texts, streamed or not",
   description: describeWords("completions"),
   request: {
     name: "CompletionRequest",
@@ -54,7 +54,7 @@ export const createCompletion: Operation = {
   },
   answers: {
     200: {
-      description: "The choices; with `stream`, server-sent events of parts of them, and `[DONE]` at the end.",
+      description: "The choices; with `stream`, their parts as server-sent events, then `[DONE]`.",
       content: {
         "application/json": { name: "Completion", schema: completion },
         "text/event-stream": { name: "CompletionChunk", schema: completionChunk },

@@ -20,7 +20,7 @@ const itemId = inPath("item", "The item's id.");
 const tag = "Conversations";
 const userMessage = { type: "message", role: "user", content: "Hello." };
 
-/** What `POST /v1/conversations/{id}` and `POST /v1/chat/completions/{id}` take. */
+/** The body of `POST /v1/conversations/{id}` and `POST /v1/chat/completions/{id}`. */
 export const metadataUpdate = {
   name: "MetadataUpdate",
   schema: metadataUpdateSchema,
@@ -32,8 +32,8 @@ export const createConversation: Operation = {
   path: "/v1/conversations",
   id: "createConversation",
   tag,
-  summary: "Begins a conversation",
-  description: "The body may be left out. A message may leave out its `type`, and so may a reference.",
+  summary: "Creates a conversation",
+  description: "The body is optional. The `type` of messages and references may be omitted.",
   request: {
     name: "NewConversation",
     schema: newConversationSchema,
@@ -60,7 +60,7 @@ export const updateConversation: Operation = {
   path: "/v1/conversations/{id}",
   id: "updateConversation",
   tag,
-  summary: "Gives a conversation other metadata",
+  summary: "Replaces the metadata of a conversation",
   parameters: [id],
   request: metadataUpdate,
   answers: shown,
@@ -76,7 +76,7 @@ export const deleteConversation: Operation = {
   parameters: [id],
   answers: {
     200: {
-      description: "It is no more.",
+      description: "It is deleted.",
       content: { "application/json": { name: "DeletedConversation", schema: deleted("conversation.deleted") } },
     },
   },
@@ -89,10 +89,10 @@ export const addConversationItems: Operation = {
   id: "addConversationItems",
   tag,
   summary: "Adds items to a conversation",
-  description: "A message may leave out its `type`, and so may a reference.",
+  description: "The `type` of messages and references may be omitted.",
   parameters: [id],
   request: { name: "NewItems", schema: itemsSchema, examples: { "one message": { items: [userMessage] } } },
-  answers: { 200: { description: "What was added.", content: { "application/json": itemList } } },
+  answers: { 200: { description: "The new items.", content: { "application/json": itemList } } },
   errors: CHANGE_ERRORS,
 };
 

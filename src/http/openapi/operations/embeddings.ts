@@ -12,7 +12,7 @@ const embeddingList = z.object({
     z.object({
       object: z.literal("embedding"),
       index: count,
-      // Base64 is of 32-bit floats, little-endian.
+      // Base64 holds little-endian 32-bit floats.
       embedding: z.union([z.array(z.number()), z.string()]),
     }),
   ),
@@ -41,7 +41,7 @@ export const createEmbedding: Operation = {
   path: "/v1/embeddings",
   id: "createEmbedding",
   tag: "Embeddings",
-  summary: "Makes embeddings of texts",
+  summary: "Creates embeddings of texts",
   request: {
     name: "EmbeddingsRequest",
     schema: embeddingsRequestSchema,
@@ -49,7 +49,7 @@ export const createEmbedding: Operation = {
   },
   answers: {
     200: {
-      description: "An embedding for each input, in their order.",
+      description: "An embedding for each input, in the same order.",
       content: { "application/json": { name: "EmbeddingList", schema: embeddingList } },
     },
   },
@@ -61,8 +61,8 @@ export const rerank: Operation = {
   path: "/v1/rerank",
   id: "rerank",
   tag: "Embeddings",
-  summary: "Ranks documents by how well they answer a query",
-  description: "Only models that were made for reranking can do it.",
+  summary: "Ranks documents by their relevance to a query",
+  description: "Needs a reranking model.",
   request: {
     name: "RerankRequest",
     schema: rerankRequestSchema,
@@ -80,5 +80,5 @@ export const rerank: Operation = {
   errors: [...GENERATION_ERRORS, 429],
 };
 
-/** At the root too, since clients differ. */
+/** Also at the root, because some clients use it there. */
 export const rerankAtRoot: Operation = { ...rerank, path: "/rerank", id: "rerankAtRoot" };

@@ -26,7 +26,7 @@ const reasoning = z.object({
 
 const compaction = z.object({ id: z.string(), type: z.literal("compaction"), encrypted_content: z.string() });
 
-/** What a model makes. */
+/** An item that a model generates. */
 export const outputItem = z.union([
   z.object({
     ...common,
@@ -38,7 +38,7 @@ export const outputItem = z.union([
   reasoning,
 ]);
 
-/** A piece of a conversation. */
+/** An item of a conversation. */
 export const item: NamedSchema = {
   name: "Item",
   schema: z.union([

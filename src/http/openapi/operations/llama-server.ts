@@ -67,13 +67,13 @@ const last = z.object({
 });
 const part = z.object({ ...common, stop: z.literal(false), completion_probabilities: probabilities.optional() });
 
-// With `response_fields` it has what was asked for.
+// With `response_fields` an answer has only these fields.
 const some = z.record(z.string(), z.unknown());
 
 const completionAnswers: Operation["answers"] = {
   200: {
     description:
-      "The answer, several as a list; with `stream`, server-sent events of parts of it, each answer's last one with `stop`.",
+      "The answer, or a list of several; with `stream`, parts as server-sent events, the last one of each answer with `stop`.",
     content: {
       "application/json": {
         name: "LlamaServerCompletion",
@@ -93,7 +93,7 @@ export const createCompletion: Operation = {
   path: "/completion",
   id: "createLlamaServerCompletion",
   tag,
-  summary: "Goes on with texts, in llama-server's form",
+  summary: "Continues texts, in llama-server's form",
   request: {
     name: "LlamaServerCompletionRequest",
     schema: fullCompletionSchema,
@@ -114,7 +114,7 @@ export const createInfill: Operation = {
   ...createCompletion,
   path: "/infill",
   id: "createLlamaServerInfill",
-  summary: "Writes what belongs between two texts, in llama-server's form",
+  summary: "Fills in the text between two others, in llama-server's form",
   request: {
     name: "LlamaServerInfillRequest",
     schema: fullInfillSchema,
@@ -135,7 +135,7 @@ export const createEmbedding: Operation = {
   path: "/embedding",
   id: "createLlamaServerEmbedding",
   tag,
-  summary: "Makes embeddings of texts, in llama-server's form",
+  summary: "Creates embeddings of texts, in llama-server's form",
   request: {
     name: "LlamaServerEmbeddingRequest",
     schema: embeddingSchema,
@@ -143,7 +143,7 @@ export const createEmbedding: Operation = {
   },
   answers: {
     200: {
-      description: "For each text a list with its vector.",
+      description: "For each text, a list with its vector.",
       content: {
         "application/json": {
           name: "LlamaServerEmbeddings",
@@ -156,7 +156,7 @@ export const createEmbedding: Operation = {
   errorBody,
 };
 
-/** What `/rerank` is called there too. */
+/** llama-server's other name for `/rerank`. */
 export const reranking: Operation = { ...rerank, path: "/reranking", id: "llamaServerReranking", tag, errorBody };
 
 export const showProps: Operation = {
@@ -164,7 +164,7 @@ export const showProps: Operation = {
   path: "/props",
   id: "getLlamaServerProps",
   tag,
-  summary: "What is known of a model, in llama-server's form",
+  summary: "Shows a model's properties, in llama-server's form",
   parameters: ofModel,
   answers: {
     200: {
@@ -202,12 +202,12 @@ export const showSlots: Operation = {
   path: "/slots",
   id: "getLlamaServerSlots",
   tag,
-  summary: "How many requests a model works on, in llama-server's form",
-  description: "Nothing tells whose they are or what they say.",
+  summary: "Lists a model's slots, in llama-server's form",
+  description: "Doesn't show who uses them or for what.",
   parameters: ofModel,
   answers: {
     200: {
-      description: "An entry for each request that it can work on at once.",
+      description: "An entry for each slot.",
       content: {
         "application/json": {
           name: "LlamaServerSlots",
@@ -225,7 +225,7 @@ export const listLoraAdapters: Operation = {
   path: "/lora-adapters",
   id: "listLlamaServerAdapters",
   tag,
-  summary: "The LoRA adapters, of which there are none",
+  summary: "Lists LoRA adapters, which are not supported",
   answers: {
     200: {
       description: "An empty list.",
@@ -241,11 +241,11 @@ export const setLoraAdapters: Operation = {
   path: "/lora-adapters",
   id: "setLlamaServerAdapters",
   tag,
-  summary: "Sets no LoRA adapters",
+  summary: "Accepts an empty list of LoRA adapters",
   request: { name: "LlamaServerAdaptersRequest", schema: z.array(z.object({})).max(0), examples: { none: [] } },
   answers: {
     200: {
-      description: "There are none.",
+      description: "Nothing to set.",
       content: {
         "application/json": { name: "LlamaServerAdaptersSet", schema: z.object({ success: z.literal(true) }) },
       },

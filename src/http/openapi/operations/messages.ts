@@ -67,7 +67,7 @@ export const createMessage: Operation = {
   path: "/v1/messages",
   id: "createMessage",
   tag: "Messages",
-  summary: "Answers a conversation in Anthropic's form, whole or streamed",
+  summary: "Answers a conversation in Anthropic's form, streamed or not",
   description: describeWords("messages"),
   request: {
     name: "MessagesRequest",
@@ -94,7 +94,7 @@ export const countMessageTokens: Operation = {
   path: "/v1/messages/count_tokens",
   id: "countMessageTokens",
   tag: "Messages",
-  summary: "Counts the tokens of the prompt that a message would have",
+  summary: "Counts the tokens of a message's prompt",
   request: { name: "CountTokensRequest", schema: countRequestSchema, examples: { "a question": question } },
   answers: {
     200: {

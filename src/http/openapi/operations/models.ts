@@ -9,11 +9,11 @@ export const listModels: Operation = {
   path: "/v1/models",
   id: "listModels",
   tag: "Models",
-  summary: "Lists the models that are served",
+  summary: "Lists the served models",
   description: ABOUT_ANTHROPIC,
   answers: {
     200: {
-      description: "All models, in the order in which they were given.",
+      description: "All models, in the order of the settings.",
       content: { "application/json": { name: "ModelList", schema: modelList } },
     },
   },
@@ -31,7 +31,7 @@ export const retrieveModel: Operation = {
     {
       name: "id",
       in: "path",
-      description: "An id or alias, in any case of letters. It may hold slashes and colons, percent-encoded or not.",
+      description: "An id or alias, in upper or lower case. Slashes and colons may be percent-encoded.",
       schema: z.string(),
       isGreedy: true,
     },

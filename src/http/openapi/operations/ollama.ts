@@ -25,7 +25,7 @@ const errorBody = { name: "OllamaError", schema: ollamaError };
 const common = { tag, errorBody } as const;
 
 const WORDS =
-  "Fields and options that are not known are ignored. " +
+  "Unknown fields and options are ignored. " +
   `These are refused, unless they ask for nothing: ${REFUSALS.map(({ param }) => `\`${param}\``).join(", ")}. ` +
   `Of \`options\`, these are taken and change nothing: ${Object.keys(IDLE_OPTIONS)
     .map((name) => `\`${name}\``)
@@ -37,12 +37,12 @@ const options = { temperature: 0, num_predict: 30 };
 
 const name = { name: "OllamaName", schema: ollamaNameSchema, examples: { "a model": { model } } };
 
-/** An answer that is whole, or comes as lines of the same. */
+/** An answer as one object, or streamed as lines of the same form. */
 function linesOf(name: string, schema: z.ZodType): Operation["answers"] {
   const content = { name, schema };
   return {
     200: {
-      description: "The answer; unless `stream` is false, lines of JSON with parts of it.",
+      description: "The answer; unless `stream` is false, its parts as lines of JSON.",
       content: { "application/x-ndjson": content, "application/json": content },
     },
   };
@@ -57,7 +57,7 @@ export const chat: Operation = {
   method: "post",
   path: "/api/chat",
   id: "ollamaChat",
-  summary: "Answers a conversation, streamed or whole, as Ollama does",
+  summary: "Answers a conversation in Ollama's form, streamed or not",
   description: WORDS,
   request: {
     name: "OllamaChatRequest",
@@ -75,14 +75,14 @@ export const generate: Operation = {
   method: "post",
   path: "/api/generate",
   id: "ollamaGenerate",
-  summary: "Answers a prompt, streamed or whole, as Ollama does",
+  summary: "Answers a prompt in Ollama's form, streamed or not",
   description: WORDS,
   request: {
     name: "OllamaGenerateRequest",
     schema: ollamaGenerateSchema,
     examples: {
       whole: { model, prompt: "Why is the sky blue?", options, stream: false },
-      "goes on with a text": { model, prompt: "The sky is", raw: true, options, stream: false },
+      "continues a text": { model, prompt: "The sky is", raw: true, options, stream: false },
     },
   },
   answers: linesOf("OllamaGenerateAnswer", ollamaGenerateAnswer),
@@ -96,7 +96,7 @@ export const embed: Operation = {
   method: "post",
   path: "/api/embed",
   id: "ollamaEmbed",
-  summary: "Makes embeddings of texts, as Ollama does",
+  summary: "Creates embeddings of texts, in Ollama's form",
   request: {
     name: "OllamaEmbedRequest",
     schema: ollamaEmbedSchema,
@@ -111,7 +111,7 @@ export const embeddings: Operation = {
   method: "post",
   path: "/api/embeddings",
   id: "ollamaEmbeddings",
-  summary: "Makes an embedding of one text, as Ollama did before",
+  summary: "Creates an embedding of one text, in Ollama's older form",
   request: {
     name: "OllamaEmbeddingsRequest",
     schema: ollamaEmbeddingsSchema,
@@ -126,7 +126,7 @@ export const tags: Operation = {
   method: "get",
   path: "/api/tags",
   id: "ollamaTags",
-  summary: "Lists the models, as Ollama does",
+  summary: "Lists the models, in Ollama's form",
   answers: answerOf("All models, and the presets.", "OllamaTags", ollamaTags),
   errors: [],
 };
@@ -136,7 +136,7 @@ export const running: Operation = {
   method: "get",
   path: "/api/ps",
   id: "ollamaRunning",
-  summary: "Lists the models that are loaded, as Ollama does",
+  summary: "Lists the loaded models, in Ollama's form",
   answers: answerOf("Those that are ready.", "OllamaRunning", ollamaRunning),
   errors: [],
 };
@@ -146,7 +146,7 @@ export const show: Operation = {
   method: "post",
   path: "/api/show",
   id: "ollamaShow",
-  summary: "Shows one model, as Ollama does",
+  summary: "Shows one model, in Ollama's form",
   request: name,
   answers: answerOf("What is known of it.", "OllamaModel", ollamaModel),
   errors: GENERATION_ERRORS,
@@ -157,7 +157,7 @@ export const version: Operation = {
   method: "get",
   path: "/api/version",
   id: "ollamaVersion",
-  summary: "Says which version of Ollama's API is spoken",
+  summary: "Shows the supported version of Ollama's API",
   answers: answerOf("Ollama's version, not Sluice's.", "OllamaVersion", ollamaVersion),
   errors: [],
 };
@@ -167,9 +167,9 @@ export const pull: Operation = {
   method: "post",
   path: "/api/pull",
   id: "ollamaPull",
-  summary: "Downloads a model and serves it until the gateway ends",
+  summary: "Downloads a model and serves it until the gateway stops",
   description:
-    "Takes names of the catalogue and `hf:owner/repo:QUANT`. A client that leaves breaks the download off; the next goes on from there.",
+    "Accepts names from the catalogue and `hf:owner/repo:QUANT`. If the client disconnects, the download stops; the next request resumes it.",
   request: name,
   answers: linesOf("OllamaProgress", ollamaProgress),
   errors: GENERATION_ERRORS,
@@ -181,8 +181,8 @@ export const remove: Operation = {
   method: "delete",
   path: "/api/delete",
   id: "ollamaDelete",
-  summary: "Ends a model that was pulled and removes its file",
-  description: "Refuses the models that the gateway was started with.",
+  summary: "Stops a pulled model and removes its file",
+  description: "Refuses models that the gateway was started with.",
   request: name,
   answers: answerOf("It is gone.", "OllamaProgress", ollamaProgress),
   errors: GENERATION_ERRORS,

@@ -63,7 +63,7 @@ export const createResponse: Operation = {
   path: "/v1/responses",
   id: "createResponse",
   tag: "Responses",
-  summary: "Answers an input, with what was said before, whole or streamed",
+  summary: "Answers an input, with the earlier conversation, streamed or not",
   description: `${ABOUT_INPUT} ${describeWords("responses")}`,
   request: {
     name: "ResponsesRequest",
@@ -73,7 +73,7 @@ export const createResponse: Operation = {
   answers: {
     200: {
       description:
-        "The response, which may still run when it was asked for in the background; with `stream`, its events.",
+        "The response, which may still be running if it is a background response; with `stream`, its events.",
       content: followed,
     },
   },
@@ -87,11 +87,11 @@ export const connectResponses: Operation = {
   path: "/v1/responses",
   id: "connectResponses",
   tag: "Responses",
-  summary: "Opens a WebSocket over which responses are asked for",
+  summary: "Opens a WebSocket for requesting responses",
   description:
     "With `Upgrade: websocket`. Each message is a body of `POST /v1/responses` with `type` as `response.create`, and each event of the answer " +
-    "comes as one. `previous_response_id` may name a response of the same connection that isn't stored.",
-  answers: { 101: { description: "The connection speaks WebSocket from now on." } },
+    "is a message. `previous_response_id` may name a response of the same connection that isn't stored.",
+  answers: { 101: { description: "The connection switches to WebSocket." } },
   errors: [403, 405, 426, 503],
 };
 
@@ -100,7 +100,7 @@ export const countResponseTokens: Operation = {
   path: "/v1/responses/input_tokens",
   id: "countResponseTokens",
   tag: "Responses",
-  summary: "Counts the tokens of the prompt that a response would have",
+  summary: "Counts the tokens of a response's prompt",
   description: ABOUT_INPUT,
   request: { name: "InputTokensRequest", schema: responsesRequestSchema.clone(), examples: { "a question": base } },
   answers: {
@@ -123,12 +123,12 @@ export const compactResponse: Operation = {
   path: "/v1/responses/compact",
   id: "compactResponse",
   tag: "Responses",
-  summary: "Makes a long conversation shorter, by a summary of the model's",
+  summary: "Replaces a long conversation by the model's summary of it",
   description: `Send all of \`output\` back as \`input\` of the next response. ${ABOUT_INPUT}`,
   request: { name: "CompactRequest", schema: compactRequestSchema, examples: { "a question": base } },
   answers: {
     200: {
-      description: "What users said, and an item that holds the summary.",
+      description: "The users' messages, and an item with the summary.",
       content: {
         "application/json": {
           name: "CompactedResponse",
@@ -152,7 +152,7 @@ export const retrieveResponse: Operation = {
   path: "/v1/responses/{id}",
   id: "retrieveResponse",
   tag: "Responses",
-  summary: "Shows a response that was stored, or follows one that runs in the background",
+  summary: "Shows a stored response, or streams one that runs in the background",
   parameters: [
     id,
     inQuery("stream", "With `true`, the events of a response in the background.", z.enum(["true", "false"])),
@@ -171,7 +171,7 @@ export const deleteResponse: Operation = {
   parameters: [id],
   answers: {
     200: {
-      description: "It is no more.",
+      description: "It is deleted.",
       content: { "application/json": { name: "DeletedResponse", schema: deleted("response") } },
     },
   },
@@ -185,7 +185,7 @@ export const cancelResponse: Operation = {
   tag: "Responses",
   summary: "Cancels a response that runs in the background",
   parameters: [id],
-  answers: { 200: { description: "The response as it is now.", content: whole } },
+  answers: { 200: { description: "The response in its current state.", content: whole } },
   errors: [...LIST_ERRORS, 415],
 };
 
@@ -194,7 +194,7 @@ export const listInputItems: Operation = {
   path: "/v1/responses/{id}/input_items",
   id: "listInputItems",
   tag: "Responses",
-  summary: "Lists what a response was made of",
+  summary: "Lists the input items of a response",
   parameters: [id, ...paging("desc")],
   answers: { 200: { description: "A page of items.", content: { "application/json": itemList } } },
   errors: LIST_ERRORS,

@@ -2,10 +2,10 @@ import { z } from "zod";
 import { BACKEND_STATES } from "../../../generation/backend.ts";
 import type { Operation } from "../operation.ts";
 
-/** What `GET /health` answers. */
+/** The answer of `GET /health`. */
 export const healthAnswer = z.strictObject({ status: z.literal("ok") });
 
-/** What `GET /ready` answers, with either status. */
+/** The answer of `GET /ready`, with either status. */
 export const readyAnswer = z.strictObject({
   status: z.enum(["ready", "unavailable"]),
   models: z.array(z.strictObject({ id: z.string(), state: z.enum(BACKEND_STATES) })),
@@ -18,9 +18,9 @@ export const health: Operation = {
   path: "/health",
   id: "getHealth",
   tag: "Service",
-  summary: "Says that the process is alive",
+  summary: "Shows that the process is alive",
   answers: {
-    200: { description: "It is.", content: { "application/json": { name: "Health", schema: healthAnswer } } },
+    200: { description: "It is alive.", content: { "application/json": { name: "Health", schema: healthAnswer } } },
   },
   errors: [],
   access: "open",
@@ -31,10 +31,10 @@ export const ready: Operation = {
   path: "/ready",
   id: "getReadiness",
   tag: "Service",
-  summary: "Says whether a model takes requests",
+  summary: "Shows whether a model accepts requests",
   answers: {
-    200: { description: "At least one can.", content: readiness },
-    503: { description: "None can; `retry-after` says when to ask again.", content: readiness },
+    200: { description: "At least one model accepts requests.", content: readiness },
+    503: { description: "No model accepts requests; `retry-after` says when to try again.", content: readiness },
   },
   errors: [],
   access: "open",
@@ -45,7 +45,7 @@ export const openapi: Operation = {
   path: "/openapi.json",
   id: "getOpenapi",
   tag: "Service",
-  summary: "This description, as OpenAPI 3.1",
+  summary: "Shows this description, as OpenAPI 3.1",
   answers: {
     200: {
       description: "The document.",
@@ -61,7 +61,7 @@ export const docs: Operation = {
   path: "/docs",
   id: "getDocs",
   tag: "Service",
-  summary: "This description as a page, to try the API from a browser",
+  summary: "Shows this description as a page, to try the API in a browser",
   answers: { 200: { description: "The page.", content: { "text/html": "text" } } },
   errors: [],
   access: "open",

@@ -1,37 +1,37 @@
 import { z } from "zod";
 import type { ErrorStatus, Parameter } from "../operation.ts";
 
-/** What a route may refuse that reads a body and has a model answer it. */
+/** The errors of a route whose body a model answers. */
 export const GENERATION_ERRORS: readonly ErrorStatus[] = [400, 403, 404, 413, 415, 500, 503];
 
-/** What a route may refuse whose requests wait for their turn. */
+/** The errors of a route whose requests wait in the queue. */
 export const WAITING_ERRORS: readonly ErrorStatus[] = [400, 404, 409, 413, 415, 429, 500, 503];
 
-/** The same where its answer may come from the cache alone. */
+/** The same, if the cache may answer too. */
 export const CACHED_ERRORS: readonly ErrorStatus[] = [...WAITING_ERRORS, 504];
 
-/** What a route may refuse that reads a body and changes what is kept. */
+/** The errors of a route that changes stored objects. */
 export const CHANGE_ERRORS: readonly ErrorStatus[] = [400, 404, 413, 415, 500, 503];
 
-/** What a route may refuse that shows or deletes one thing that is kept. */
+/** The errors of a route that shows or deletes one stored object. */
 export const LOOKUP_ERRORS: readonly ErrorStatus[] = [404, 500, 503];
 
-/** What a route may refuse that lists what is kept. */
+/** The errors of a route that lists stored objects. */
 export const LIST_ERRORS: readonly ErrorStatus[] = [400, 404, 500, 503];
 
 export const count = z.int().min(0);
 
-/** A parameter of the path. */
+/** Creates a path parameter. */
 export function inPath(name: string, description: string): Parameter {
   return { name, in: "path", description, schema: z.string() };
 }
 
-/** A parameter of the query, which may be left out. */
+/** Creates an optional query parameter. */
 export function inQuery(name: string, description: string, schema: z.ZodType): Parameter {
   return { name, in: "query", description, schema };
 }
 
-/** What asks for a part of a list. */
+/** The query parameters for one page of a list. */
 export function paging(defaultOrder: "asc" | "desc"): readonly Parameter[] {
   return [
     inQuery("limit", "How many at most; 20 where it is left out.", z.int().min(1).max(100)),
@@ -55,7 +55,7 @@ export function listOf(entry: z.ZodType) {
   });
 }
 
-/** What OpenAI's API says of something that is no more. */
+/** OpenAI's answer to a deletion. */
 export function deleted(object: string) {
   return z.object({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
 }

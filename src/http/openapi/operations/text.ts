@@ -9,7 +9,7 @@ const model = "smollm2-135m-instruct";
 const tokens = z.object({
   tokens: z.union([
     z.array(count),
-    // A token that is only part of a character is told by its bytes.
+    // A token that is only part of a character is shown as bytes.
     z.array(z.object({ id: count, piece: z.union([z.string(), z.array(count)]) })),
   ]),
 });
@@ -19,8 +19,8 @@ export const tokenize: Operation = {
   path: "/tokenize",
   id: "tokenize",
   tag: "Text",
-  summary: "Turns a text into a model's tokens",
-  description: "The first model is meant where none is named.",
+  summary: "Converts text to a model's tokens",
+  description: "Uses the first model if none is named.",
   request: {
     name: "TokenizeRequest",
     schema: tokenizeSchema,
@@ -28,7 +28,7 @@ export const tokenize: Operation = {
   },
   answers: {
     200: {
-      description: "The ids; with `with_pieces`, each beside what it stands for.",
+      description: "The token ids; with `with_pieces`, each with its text or bytes.",
       content: { "application/json": { name: "Tokens", schema: tokens } },
     },
   },
@@ -40,8 +40,8 @@ export const detokenize: Operation = {
   path: "/detokenize",
   id: "detokenize",
   tag: "Text",
-  summary: "Turns a model's tokens into text",
-  description: "The first model is meant where none is named.",
+  summary: "Converts a model's tokens to text",
+  description: "Uses the first model if none is named.",
   request: {
     name: "DetokenizeRequest",
     schema: detokenizeSchema,
@@ -61,8 +61,8 @@ export const applyTemplate: Operation = {
   path: "/apply-template",
   id: "applyTemplate",
   tag: "Text",
-  summary: "Shows the prompt that a chat completion with this body would have",
-  description: "The first model is meant where none is named.",
+  summary: "Shows the prompt of a chat completion with this body",
+  description: "Uses the first model if none is named.",
   request: {
     name: "ApplyTemplateRequest",
     schema: chatRequestSchema.extend({ model: tokenizeSchema.shape.model }),
