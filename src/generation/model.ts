@@ -17,6 +17,8 @@ export type Asker = {
   readonly tenant: string;
   /** Undefined is as good as `default`. */
   readonly priority?: Priority;
+  /** What is asked must not be sent to another provider. */
+  readonly localOnly?: boolean;
   /** Aborted when nobody wants the answer any more. */
   readonly signal?: AbortSignal;
 };

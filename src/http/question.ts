@@ -63,11 +63,12 @@ export async function measurePrompt(
   c: Context<HttpEnv>,
   model: Pick<Backend, "id" | "can" | "measure">,
   wanted: Omit<GenerationRequest, "id" | "model" | "signal" | "terms">,
-  { tenant, signal = new AbortController().signal }: Asker,
+  { tenant, localOnly = false, signal = new AbortController().signal }: Asker,
 ): Promise<number> {
   // What the answer is held to has no part in its prompt, and takes long to compile.
   const { output, ...rest } = wanted;
-  const request = { ...rest, id: c.get("requestId"), model: model.id, signal, terms: { ...OWN_TERMS, tenant } };
+  const terms = { ...OWN_TERMS, tenant, ...(localOnly && { localOnly }) };
+  const request = { ...rest, id: c.get("requestId"), model: model.id, signal, terms };
   for await (const event of partOf(model, "measure")(request)) {
     if (event.type === "started" && event.promptTokens !== undefined) return event.promptTokens;
   }

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { Asker } from "../generation/model.ts";
-import { OWN_TERMS } from "../generation/terms.ts";
+import { OWN_TERMS, type Terms } from "../generation/terms.ts";
 import type { State, TenantState } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
 import { memoryOf } from "./websocket/memory.ts";
@@ -12,8 +12,15 @@ function tenantOf(c: Context<HttpEnv>): string {
 
 /** Who asks for something that is no generation. @param signal stands for the client's connection */
 export function askerOf(c: Context<HttpEnv>, signal: AbortSignal): Asker {
-  const { tenant, priority } = c.get("caller") ?? OWN_TERMS;
-  return { tenant, priority, signal };
+  return askerFor(c.get("caller") ?? OWN_TERMS, signal);
+}
+
+/** The same on the terms of a request. */
+export function askerFor(
+  { tenant, priority, localOnly }: Pick<Terms, "tenant" | "priority" | "localOnly">,
+  signal: AbortSignal,
+): Asker {
+  return { tenant, priority, signal, ...(localOnly === true && { localOnly }) };
 }
 
 /** What the caller has stored, and nobody else, and what its connection remembers. Without keys everything is everybody's. */

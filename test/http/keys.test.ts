@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Embed } from "../../src/generation/embedding.ts";
+import type { ModelText } from "../../src/generation/model.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type InnerCaller, requestAs } from "../../src/http/arrival.ts";
 import { formatReset } from "../../src/http/middleware/rate-limit-headers.ts";
@@ -14,6 +15,7 @@ import { type KeyPolicy, policySchema } from "../../src/keys/policy.ts";
 import { createKeyRing } from "../../src/keys/ring.ts";
 import { createUsageBook } from "../../src/keys/usage.ts";
 import { openKeyState } from "../../src/store/state.ts";
+import { modelText } from "../fixtures/generation.ts";
 import { silent } from "../keys/support.ts";
 import { openState, temporaryFolder } from "../store/support.ts";
 import {
@@ -460,6 +462,29 @@ describe("a caller within the process", () => {
     const ask = requestAs(all.app, { keyId, ...(ofCaller !== undefined && { localOnly: ofCaller }) });
     await ask(CHAT, chatInit({}));
     expect(all.seen[0]?.terms?.localOnly).toBe(expected);
+  });
+
+  it("stays on this machine with vectors and questions about text too", async () => {
+    const told: (boolean | undefined)[] = [];
+    const text: ModelText = {
+      ...modelText,
+      tokenize(content, options, asker) {
+        told.push(asker?.localOnly);
+        return modelText.tokenize(content, options, asker);
+      },
+    };
+    const notedEmbed: Embed = (request) => {
+      told.push(request.terms?.localOnly);
+      return embed(request);
+    };
+    const { app } = createTestApp({ models: [servedModel(script(answerWith(["Hi"])), { text, embed: notedEmbed })] });
+    const ask = requestAs(app, { keyId: undefined, localOnly: true });
+    await ask("/tokenize", jsonInit({ content: "a" }));
+    await ask("/completion", jsonInit({ prompt: ["a", 1] }));
+    await ask("/v1/embeddings", jsonInit({ model: MODEL_ID, input: "a" }));
+    expect(told).toEqual([true, true, true]);
+    await app.request("/tokenize", jsonInit({ content: "a" }));
+    expect(told.at(-1)).toBeUndefined();
   });
 
   it("is nobody who comes over a connection, whatever it sends", async () => {

@@ -17,7 +17,7 @@ import { chooseModel } from "../model.ts";
 import { keepNewest } from "../responses/keep-newest.ts";
 import { summarize } from "../responses/summarize.ts";
 import { loadTurn } from "../responses/turn.ts";
-import { stateOf } from "../tenant.ts";
+import { askerFor, stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
 import type { ResponsesDeps } from "./responses.ts";
 
@@ -52,7 +52,7 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     const { items, readable } = loadTurn(kept, request);
     const ask = (soFar: string, text: string) => toPrompt(request, askForSummary(soFar, text));
     const terms = makeTerms(c, request.serviceTier);
-    const asker = { tenant: terms.tenant, priority: terms.priority, signal: connection };
+    const asker = askerFor(terms, connection);
     const texts = partOf(model, "text");
     const countTokens = (prompt: Prompt) => texts.countTokens(prompt, [], asker);
     // It also waits for the model to be loaded.

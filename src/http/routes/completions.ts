@@ -13,6 +13,7 @@ import { blamePrompt } from "../../protocols/completions/failure.ts";
 import type { HttpEnv } from "../context.ts";
 import { chatPlaces } from "../dropped-keywords.ts";
 import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
+import { askerFor } from "../tenant.ts";
 
 /** `POST /v1/completions`, whole and streamed. A batch of prompts is several generations at once. */
 export function completions(deps: EndpointDeps): Handler<HttpEnv> {
@@ -34,7 +35,7 @@ function completionsEndpoint({
       const { prompts } = request;
       const { choices, maxTokens } = generation;
       const explain = (error: unknown) => blamePrompt(error, maxTokens);
-      const asker = { tenant: terms.tenant, priority: terms.priority, signal: connection };
+      const asker = askerFor(terms, connection);
       const asked = await describeAsked(request, choices, model, asker).catch((error: unknown) => {
         throw explain(error);
       });

@@ -22,6 +22,7 @@ import { answerWithVectors, type EmbeddingDeps } from "../embedding.ts";
 import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
 import { readJson } from "../json-body.ts";
 import { chooseFirst } from "../model.ts";
+import { askerFor } from "../tenant.ts";
 
 /** Far more than anybody bans, and few enough to be looked at for each token. */
 const MAX_BIASED_TOKENS = 2_048;
@@ -49,7 +50,7 @@ function nativeEndpoint(
     async begin({ request, order, model, terms, connection }) {
       const { choices, maxTokens, stop, sampling: said } = order.generation;
       const explain = (error: unknown) => explainFailure(error, model, maxTokens, order.places);
-      const asker = { tenant: terms.tenant, signal: connection };
+      const asker = askerFor(terms, connection);
       const [prompts, sampling] = await Promise.all([
         Promise.all(request.prompts.map((prompt) => settlePrompt(prompt, model, asker))),
         settleBiases(said, request.textBiases, model, asker),
