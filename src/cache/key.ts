@@ -2,10 +2,17 @@ import { hash } from "node:crypto";
 import type { GenerationRequest, Message, OutputFormat, Prompt, Sampling, ToolUse } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { canonicalSchema } from "./schema.ts";
-import { PUBLIC_SCOPE, tenantScope } from "./scope.ts";
 
 /** To be raised with every change of what a key is made of, or of what an answer is kept as. */
 export const KEY_VERSION = 3;
+
+/** The scope of an answer that every tenant may use. */
+const PUBLIC_SCOPE = "public";
+
+/** The scope of an answer that only one tenant may use. */
+export function tenantScope(tenant: string): string {
+  return `tenant:${tenant}`;
+}
 
 /** Which answers a request may use: its tenant's, or those that all tenants share. */
 export function scopeOf({ terms = OWN_TERMS, cache }: GenerationRequest): string {

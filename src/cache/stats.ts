@@ -1,5 +1,5 @@
 import { type CacheNews, SEMANTIC_DETAIL } from "../generation/cache.ts";
-import { tenantScope } from "./scope.ts";
+import { tenantScope } from "./key.ts";
 import type { Removed } from "./second-level/answers.ts";
 import type { SecondLevel, SharedStats } from "./second-level/second-level.ts";
 import type { AnswerStore, Label } from "./store.ts";

@@ -3,7 +3,7 @@ import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { parseDate } from "./duration.ts";
 import type { FixedKey } from "./fixed.ts";
-import { nameSchema, policySchema } from "./policy.ts";
+import { nameSchema, policySchema } from "./key.ts";
 import { hashSecret } from "./secret.ts";
 
 /** A file of keys is a few pages of text; anything larger is another file, named by mistake. */

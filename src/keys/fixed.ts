@@ -3,8 +3,7 @@ import { resolve } from "node:path";
 import type { Logger } from "pino";
 import type { KeyStore } from "../store/keys.ts";
 import { type ReadText, readKeysFile } from "./file.ts";
-import type { Key } from "./key.ts";
-import { policySchema } from "./policy.ts";
+import { type Key, policySchema } from "./key.ts";
 import { hashSecret } from "./secret.ts";
 
 /** A key that somebody wrote into a file or a setting. */

@@ -1,5 +1,5 @@
 import type { KeyRecord, KeyStore } from "../store/keys.ts";
-import { type KeyPolicy, nameSchema } from "./policy.ts";
+import { type KeyPolicy, nameSchema } from "./key.ts";
 import { hashSecret, newKeyId, newSecret } from "./secret.ts";
 
 /** Keys in a state file: every one of them may be remembered by the gateway for its counts. */

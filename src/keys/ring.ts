@@ -1,7 +1,6 @@
 import type { KeyRecord, KeyStore } from "../store/keys.ts";
 import type { FixedKeys } from "./fixed.ts";
-import type { Key } from "./key.ts";
-import { policySchema } from "./policy.ts";
+import { type Key, policySchema } from "./key.ts";
 import { hashSecret, isSameHash } from "./secret.ts";
 
 /** The result of looking up a key. */

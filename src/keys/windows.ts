@@ -1,4 +1,4 @@
-import type { KeyPolicy } from "./policy.ts";
+import type { KeyPolicy } from "./key.ts";
 
 /** What a limit counts. */
 export type Limited = "requests" | "tokens";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { type KeyPolicy, policySchema } from "../../src/keys/key.ts";
 import { issueKey, revokeKey } from "../../src/keys/manage.ts";
-import { type KeyPolicy, policySchema } from "../../src/keys/policy.ts";
 import { type KeyState, openKeyState } from "../../src/store/state.ts";
 import { endAll, runSluice, type SluiceProcess } from "./sluice-process.ts";
 

@@ -4,7 +4,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { ConfigError } from "../../src/config/problems.ts";
 import { answerLengths } from "../../src/gateway/answer-lengths.ts";
 import { boundAnswers } from "../../src/keys/answer-length.ts";
-import type { KeyPolicy } from "../../src/keys/policy.ts";
+import type { KeyPolicy } from "../../src/keys/key.ts";
 import { createModelDirectory } from "../../src/routing/directory.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
 import { servedModel } from "../fixtures/served-model.ts";

@@ -1,7 +1,6 @@
 import { pino } from "pino";
 import { createAccess } from "../../src/keys/access.ts";
-import type { Key } from "../../src/keys/key.ts";
-import { type KeyPolicy, policySchema } from "../../src/keys/policy.ts";
+import { type Key, type KeyPolicy, policySchema } from "../../src/keys/key.ts";
 import { openState } from "../store/support.ts";
 
 export const silent = { info: () => {}, warn: () => {}, error: () => {} };

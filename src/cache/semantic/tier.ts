@@ -1,8 +1,8 @@
 import { SEMANTIC_DETAIL } from "../../generation/cache.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
+import { keyOf } from "../key.ts";
 import type { AnswerStore } from "../store.ts";
 import type { Tier } from "../tier.ts";
-import { neighbourhoodOf } from "./neighbourhood.ts";
 import { createNeighbours, type Neighbour } from "./neighbours.ts";
 import { type Reading, readRequest } from "./reading.ts";
 import type { Verify } from "./verify.ts";
@@ -76,4 +76,19 @@ export function createSemanticTier({ store, identify, verify, maxBytes, onFailur
       if (place !== undefined) neighbours.add(place.neighbourhood, { text: place.text, reading: place.reading, key });
     },
   };
+}
+
+/** No text has it: it is no character. */
+const PLACE = "\uffff";
+
+/**
+ * What a request shares with its neighbours: the key of all of it but `text`, which its last message has. Undefined where it is none that
+ * has neighbours.
+ */
+function neighbourhoodOf(request: GenerationRequest, identity: string, text: string): string | undefined {
+  const { prompt } = request;
+  const last = prompt.type === "chat" ? prompt.messages.at(-1) : undefined;
+  if (prompt.type !== "chat" || last?.role !== "user" || !last.content.includes(text)) return undefined;
+  const messages = prompt.messages.with(-1, { ...last, content: last.content.replaceAll(text, PLACE) });
+  return keyOf({ ...request, prompt: { ...prompt, messages } }, identity);
 }

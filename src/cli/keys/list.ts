@@ -1,7 +1,6 @@
 import { type Flags, loadConfig } from "../../config/load.ts";
 import { createFixedKeys } from "../../keys/fixed.ts";
-import type { Key } from "../../keys/key.ts";
-import type { KeyPolicy } from "../../keys/policy.ts";
+import type { Key, KeyPolicy } from "../../keys/key.ts";
 import { toKey } from "../../keys/ring.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { formatTable } from "../table.ts";

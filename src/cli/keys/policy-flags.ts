@@ -3,7 +3,7 @@ import type { Flags } from "../../config/load.ts";
 import { KEPT_ANSWERS } from "../../generation/cache.ts";
 import { PRIORITIES } from "../../generation/terms.ts";
 import { parseDuration, parseEnd } from "../../keys/duration.ts";
-import { type KeyPolicy, policySchema } from "../../keys/policy.ts";
+import { type KeyPolicy, policySchema } from "../../keys/key.ts";
 import { CommandError } from "../errors.ts";
 
 /** The numeric flags, and the policy field that each sets. */
