@@ -2,59 +2,66 @@ import { z } from "zod";
 
 /** The settings that each model may have for itself. `schema.ts` has them as the defaults of all models. */
 export const modelSettings = {
-  slots: z.int().min(1).max(256).default(4).describe("sequences that each model runs at once"),
+  slots: z.int().min(1).max(256).default(4).describe("number of sequences that each model runs at once"),
   context: z
     .union([z.literal("auto"), z.int().min(64).max(1_048_576)])
     .default("auto")
-    .describe("tokens for each slot, prompt and answer together; auto is the model's own, 4096 at most"),
+    .describe(
+      "context size of each slot in tokens, prompt and answer together; auto is the model's own size, up to 4096",
+    ),
   threads: z
     .union([z.literal("auto"), z.int().min(1).max(1024)])
     .default("auto")
-    .describe("most CPU threads of each model; auto is one for each core that is fit for arithmetic"),
+    .describe(
+      "maximum number of CPU threads for each model; auto uses one per physical core, without efficiency cores",
+    ),
   gpu: z
     .enum(["auto", "off", "cuda", "vulkan", "metal"])
     .default("auto")
-    .describe("where layers may run; off is the CPU alone"),
+    .describe("GPU backend for the model's layers; off uses the CPU only"),
   flashAttention: z
     .enum(["auto", "on", "off"])
     .default("auto")
-    .describe("attention that never holds all scores at once; auto uses it wherever llama.cpp has it"),
-  prefillChunk: z.int().min(1).max(8192).default(64).describe("prompts are evaluated in pieces of so many tokens"),
+    .describe("flash attention, which needs less memory; auto uses it wherever llama.cpp supports it"),
+  prefillChunk: z
+    .int()
+    .min(1)
+    .max(8192)
+    .default(64)
+    .describe("prompts are evaluated in chunks of at most this many tokens"),
   prefillPauseMs: z
     .int()
     .min(1)
     .max(60_000)
     .default(50)
     .describe(
-      "how long a prompt may hold up the answers in progress at a time, in ms; a greedy or seeded one always takes a whole piece",
+      "how long prefill may pause the answers in progress at a time, in ms; a greedy or seeded request always prefills whole chunks",
     ),
   prefillShare: z
     .number()
     .min(0.05)
     .max(1)
     .default(0.75)
-    .describe("most of the time that prompts may take while answers are in progress, as a share; 1 is no bound"),
+    .describe("maximum share of the time spent on prefill while answers are in progress; 1 means no limit"),
   prefixStoreBytes: z
     .int()
     .min(0)
     .max(1_099_511_627_776)
     .default(1024 ** 3)
-    .describe(
-      "most bytes of evaluated prompts that are kept in temporary files when a slot is given away; 0 keeps none",
-    ),
+    .describe("maximum bytes of evaluated prompts kept in temporary files when their slot is reassigned; 0 keeps none"),
   minSlots: z
     .int()
     .min(1)
     .max(256)
     .default(1)
-    .describe("fewest sequences that each model runs at once, however slowly their tokens come; slots is the most"),
+    .describe("minimum number of sequences that each model runs at once, however slow they are; slots is the maximum"),
   targetItlMs: z
     .int()
     .min(1)
     .max(60_000)
     .default(250)
     .describe(
-      "longest time between two tokens, in ms, before fewer sequences run at once; twice the time of one alone is always allowed",
+      "time between two tokens above which fewer sequences run at once, in ms; twice the time of a single sequence is always allowed",
     ),
 };
 

@@ -7,14 +7,14 @@ const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as cons
 const originSchema = z
   .url({ protocol: /^https?$/ })
   .refine((text) => URL.canParse(text) && new URL(text).origin === text)
-  .describe("an origin such as https://app.example.com (http or https, no path, no closing slash)");
+  .describe("an origin such as https://app.example.com (http or https, no path, no trailing slash)");
 
 /** Of apps and extensions, such as `chrome-extension://ID` or `tauri://localhost`: browsers know no port of theirs. */
 const appOriginSchema = z
   .string()
   .max(512)
   .regex(/^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+$/)
-  .describe("one of an app, such as chrome-extension://ID");
+  .describe("the origin of an app, such as chrome-extension://ID");
 
 /** What stands in `Host`, without a port. */
 const hostNameSchema = z
@@ -61,7 +61,7 @@ const answerTokens = z
  */
 export const configSchema = z.strictObject({
   host: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
-  port: z.int().min(0).max(65_535).default(8080).describe("port to listen on; 0 takes a free one"),
+  port: z.int().min(0).max(65_535).default(8080).describe("port to listen on; 0 picks a free one"),
   model: z
     .array(z.string().min(1).max(4096))
     .min(1)
@@ -79,16 +79,14 @@ export const configSchema = z.strictObject({
     .max(256)
     .default([])
     .meta({
-      description: "another name for a model that is served, as NAME=MODEL; may be repeated",
+      description: "another name for a served model, as NAME=MODEL; may be repeated",
       placeholder: "name=model",
     }),
   unknownModel: z
     .enum(["refuse", "default"])
     .default("refuse")
-    .describe(
-      "what happens to a request for a model that isn't there: refuse it with a 404, or let the default model answer",
-    ),
-  listPresets: z.boolean().default(true).describe("list the presets among the models"),
+    .describe("how to handle a request for an unknown model: refuse it with a 404, or let the default model answer"),
+  listPresets: z.boolean().default(true).describe("include the presets in the list of models"),
   slots: modelSettings.slots,
   context: modelSettings.context,
   threads: modelSettings.threads,
@@ -99,7 +97,7 @@ export const configSchema = z.strictObject({
   prefillShare: modelSettings.prefillShare,
   prefixStoreBytes: modelSettings.prefixStoreBytes,
   perModel: z.array(ownSettingSchema).max(512).default([]).meta({
-    description: "a setting of one model alone, as MODEL.SETTING=VALUE; may be repeated",
+    description: "a setting for one model only, as MODEL.SETTING=VALUE; may be repeated",
     placeholder: "model.setting=value",
     isSection: true,
   }),
@@ -108,36 +106,38 @@ export const configSchema = z.strictObject({
     .min(0)
     .max(1_099_511_627_776)
     .default(64 * 1024 ** 2)
-    .describe("most memory for stored answers to repeated requests, in bytes; 0 stores none"),
+    .describe("maximum memory for cached answers, in bytes; 0 caches none"),
   cacheTtlSeconds: z
     .int()
     .min(1)
     .max(31_536_000)
     .default(86_400)
-    .describe("how long a stored answer is fresh, in seconds"),
+    .describe("how long a cached answer is valid, in seconds"),
   cacheFile: z
     .string()
     .default("")
-    .describe("file in which stored answers outlive a stop; without one they are forgotten"),
+    .describe("file that keeps cached answers across restarts; without one they are lost on exit"),
   cacheFollowMs: z
     .int()
     .min(0)
     .max(600_000)
     .default(10_000)
-    .describe("longest wait for another gateway that is already generating the same answer, in ms; 0 never waits"),
-  modelsDir: z.string().min(1).default("models").describe("folder where downloaded models are kept"),
-  promptsDir: z.string().min(1).default("prompts").describe("folder of the prompt presets, one YAML file each"),
+    .describe("maximum wait for another gateway that is already generating the same answer, in ms; 0 never waits"),
+  modelsDir: z.string().min(1).default("models").describe("folder for downloaded models"),
+  promptsDir: z.string().min(1).default("prompts").describe("folder with prompt presets, one YAML file each"),
   warmPresets: z
     .boolean()
     .default(true)
     .describe(
-      "while nobody is served, evaluate the presets' texts and store answers to the requests that they call likely",
+      "while the gateway is idle, prefill the presets' texts and cache answers to the requests they list as likely",
     ),
   stateFile: z
     .string()
     .min(1)
     .default("state/sluice.db")
-    .describe("SQLite file for stored responses, conversations and completions; :memory: forgets them at the end"),
+    .describe(
+      "SQLite file for stored responses, conversations and completions, keys and usage; :memory: keeps them only until exit",
+    ),
   stateMaxDays: z
     .int()
     .min(1)
@@ -149,12 +149,15 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(10_000_000)
     .default(10_000)
-    .describe("how many responses, completions and conversations are kept, of each kind; the oldest are removed first"),
-  insecure: z.boolean().default(false).describe("listen on addresses that other machines reach, even without keys"),
+    .describe("maximum number of responses, of completions and of conversations to keep; the oldest are removed first"),
+  insecure: z
+    .boolean()
+    .default(false)
+    .describe("allow addresses that other machines can reach, even if there are no keys"),
   keysFile: z
     .string()
     .default("")
-    .describe("YAML file of keys, besides those of `sluice keys`; read again when it changes"),
+    .describe("YAML file with keys, in addition to those made with `keys create`; read again when it changes"),
   apiKey: z
     .union([
       z.literal("").describe("nothing"),
@@ -166,14 +169,14 @@ export const configSchema = z.strictObject({
     .default("")
     .meta({
       description:
-        "one more key, without limits; set it in the environment, since other users can see a program's flags",
+        "an additional key without limits; set it in the environment, because other users can see a program's flags",
       writeOnly: true,
     }),
   redisUrl: z
     .union([z.literal("").describe("nothing"), redisUrlSchema])
     .default("")
     .meta({
-      description: "Valkey or Redis server that several gateways share, as redis://host:6379",
+      description: "Valkey or Redis server shared by several gateways, such as redis://host:6379",
       writeOnly: true,
     }),
   redisShares: z
@@ -183,7 +186,7 @@ export const configSchema = z.strictObject({
     .default(["limits"])
     .meta({
       description:
-        "what gateways share in Redis: limits (what each key has used), answers (those of the cache); may be repeated",
+        "what gateways share through Redis: limits (how much each key has used), answers (the response cache); may be repeated",
       placeholder: "limits|answers",
     }),
   redisTimeoutMs: z
@@ -191,30 +194,41 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(10_000)
     .default(250)
-    .describe("longest wait of a request for Redis, in ms; then Redis is skipped until it answers again"),
+    .describe(
+      "maximum time that a request waits for Redis, in ms; after that, Redis is skipped until it responds again",
+    ),
   minSlots: modelSettings.minSlots,
   targetItlMs: modelSettings.targetItlMs,
-  maxPending: z.int().min(1).max(100_000).default(256).describe("most requests in hand at once; more are refused"),
+  maxPending: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(256)
+    .describe("maximum number of requests in progress, waiting ones included; more are refused"),
   maxPendingTokens: z
     .int()
     .min(1)
     .max(1_000_000_000)
     .default(1_048_576)
-    .describe("most tokens of all prompts in hand, as estimated; more requests are refused, but one is always taken"),
+    .describe(
+      "maximum number of prompt tokens of all requests in progress, as estimated; more are refused, but a single request is always accepted",
+    ),
   maxWaitMs: z
     .int()
     .min(1)
     .max(3_600_000)
     .default(60_000)
-    .describe("longest predicted wait for a first token, in ms; more is refused, and a request may ask for less"),
+    .describe(
+      "maximum predicted wait for the first token, in ms; requests that would wait longer are refused, and a request may set a shorter wait",
+    ),
   maxTokens: answerTokens.meta({
     description:
-      "most tokens of an answer whose request sets no length, as N or MODEL=N; without it, as many as fit; may be repeated",
+      "answer length in tokens for requests that set none, as N or MODEL=N; unset means as many as fit; may be repeated",
     placeholder: "n|model=n",
   }),
   maxTokensLimit: answerTokens.meta({
     description:
-      "most tokens of any answer, as N or MODEL=N; a request for more is not refused, but cut to it; may be repeated",
+      "maximum answer length in tokens, as N or MODEL=N; a request for more is not refused, but lowered to it; may be repeated",
     placeholder: "n|model=n",
   }),
   maxBodyBytes: z
@@ -222,7 +236,7 @@ export const configSchema = z.strictObject({
     .min(1024)
     .max(1_073_741_824)
     .default(16 * 1024 * 1024)
-    .describe("largest request body, in bytes"),
+    .describe("maximum size of a request body, in bytes"),
   headerTimeoutMs: z
     .int()
     .min(100)
@@ -234,52 +248,55 @@ export const configSchema = z.strictObject({
     .min(100)
     .max(3_600_000)
     .default(20_000)
-    .describe("how long a request's body may come more slowly than the lowest rate, in ms"),
+    .describe("how long a request body may arrive more slowly than the minimum rate, in ms"),
   minBodyRate: z
     .int()
     .min(0)
     .max(1_073_741_824)
     .default(500)
     .describe(
-      "lowest rate of a request's body, in bytes a second; with 0, one byte within the body's timeout is enough",
+      "minimum rate of a request body, in bytes per second; with 0, one byte within the body timeout is enough",
     ),
   readTimeoutMs: z
     .int()
     .min(100)
     .max(3_600_000)
     .default(30_000)
-    .describe("how long a client may read nothing of an answer that is ready for it, in ms"),
+    .describe("how long a client may read nothing while output is ready for it, in ms"),
   keepAliveMs: z
     .int()
     .min(1)
     .max(3_600_000)
     .default(15_000)
-    .describe("how long a connection may be idle between two requests, in ms"),
+    .describe("how long a connection may stay idle between two requests, in ms"),
   maxConnections: z
     .int()
     .min(1)
     .max(1_000_000)
     .default(1_024)
-    .describe("most connections open at once; beyond that, the longest idle one is closed"),
+    .describe("maximum number of open connections; beyond that, the one idle longest is closed"),
   corsOrigins: z
     .array(z.union([z.literal("*"), originSchema, appOriginSchema]))
     .max(64)
     .default([])
-    .meta({ description: "origin from which browsers may call, or *; may be repeated", placeholder: "origin|*" }),
+    .meta({
+      description: "origin allowed to call from a browser, or * for any; may be repeated",
+      placeholder: "origin|*",
+    }),
   allowedHosts: z
     .array(hostNameSchema)
     .max(64)
     .default([])
     .describe(
-      "name by which clients may call a gateway that has no keys, besides its own address, or * for any; may be repeated",
+      "host name that clients may use for a gateway without keys, besides its own address, or * for any; may be repeated",
     ),
   shutdownGraceMs: z
     .int()
     .min(0)
     .max(3_600_000)
     .default(30_000)
-    .describe("how long running requests may go on after SIGTERM or SIGINT, in ms"),
-  logLevel: z.enum(LOG_LEVELS).default("info").describe("lowest level of log lines that are printed"),
+    .describe("how long running requests may continue after SIGTERM or SIGINT, in ms"),
+  logLevel: z.enum(LOG_LEVELS).default("info").describe("lowest level of log messages to print"),
 });
 
 /** All settings, valid and complete. */

@@ -134,14 +134,14 @@ export function describeAllowed(schema: ValueSchema): string {
 }
 
 function describeRange(minimum: number | undefined, maximum: number | undefined): string {
-  if (minimum === undefined) return maximum === undefined ? "" : ` of ${maximum} at most`;
+  if (minimum === undefined) return maximum === undefined ? "" : ` up to ${maximum}`;
   return maximum === undefined ? ` from ${minimum}` : ` from ${minimum} to ${maximum}`;
 }
 
 function describeCount(minimum: number | undefined, maximum: number | undefined, unit: string): string {
   if (minimum === 1 && maximum === undefined) return " that is not empty";
-  if (maximum !== undefined) return minimum ? ` of ${minimum} to ${maximum} ${unit}` : ` of ${maximum} ${unit} at most`;
-  return minimum ? ` of ${minimum} ${unit} at least` : "";
+  if (maximum !== undefined) return minimum ? ` of ${minimum} to ${maximum} ${unit}` : ` of up to ${maximum} ${unit}`;
+  return minimum ? ` of at least ${minimum} ${unit}` : "";
 }
 
 function joinWords(words: readonly string[]): string {

@@ -252,7 +252,7 @@ describe("a wrong value", () => {
     [
       "an entry of a list",
       { flags: { corsOrigins: ["*", "https://app.example.com/"] } },
-      '--cors-origins, entry 2: "https://app.example.com/" is not allowed. Give *, an origin such as https://app.example.com (http or https, no path, no closing slash) or one of an app, such as chrome-extension://ID.',
+      '--cors-origins, entry 2: "https://app.example.com/" is not allowed. Give *, an origin such as https://app.example.com (http or https, no path, no trailing slash) or the origin of an app, such as chrome-extension://ID.',
     ],
     [
       "a file's type",

@@ -33,7 +33,7 @@ describe("describeAllowed", () => {
   it.each([
     ["a whole number from 0 to 9", z.int().min(0).max(9)],
     ["a number from 0 to 1", z.number().min(0).max(1)],
-    ["a number of 1 at most", z.number().max(1)],
+    ["a number up to 1", z.number().max(1)],
     ["true or false", z.boolean()],
     ["one of a, b or c", z.enum(["a", "b", "c"])],
     ["auto or a whole number from 1 to 2", z.union([z.literal("auto"), z.int().min(1).max(2)])],
@@ -48,14 +48,14 @@ describe("describeAllowed", () => {
         .max(3),
     ],
     [
-      "a list of 3 entries at most, each * or a colour",
+      "a list of up to 3 entries, each * or a colour",
       z.array(z.union([z.literal("*"), z.string().describe("a colour")])).max(3),
     ],
   ])("says: %s", (words, schema) => {
     expect(allowed(schema)).toBe(words);
   });
 
-  it("lets a schema's own words go before what can be derived", () => {
+  it("uses a schema's own description if it has one", () => {
     expect(describeAllowed({ type: "string", description: "a colour" })).toBe("a colour");
   });
 });
