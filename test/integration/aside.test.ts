@@ -5,10 +5,10 @@ import { endAll, runSluice } from "./sluice-process.ts";
 afterEach(endAll);
 
 const model = "smollm2-135m-instruct";
-/** Bans the tokens that end an answer, so that it goes on until something bounds it. */
+/** Bans the tokens that end an answer, so that it continues until something limits it. */
 const NO_END = { logit_bias: { 0: -100, 2: -100 } };
 const STORY = "Tell me a story about a river.";
-/** What it must say after its pause, to show that it goes on where it was. */
+/** The text after the pause, which shows that the answer continues where it was. */
 const AFTER = 20;
 
 test("an endless request makes room for a short one, and then continues with the text that it would have alone", async () => {
@@ -24,7 +24,7 @@ test("an endless request makes room for a short one, and then continues with the
     for await (const { choices } of await begin(content, tokens)) text += choices[0]?.delta.content ?? "";
     return text;
   };
-  // What is usual.
+  // Shows the queue the usual length of an answer.
   for (let time = 0; time < 6; time++) await ask(`Say ${time}`, 2);
 
   let isShortOver = false;
@@ -43,7 +43,7 @@ test("an endless request makes room for a short one, and then continues with the
   expect(after).toBe(AFTER);
   await short;
   const alone = await ask(STORY, tokens);
-  // A piece is a token, more or less: what has waited is said in one, and some have no text.
+  // A piece is about one token: text that waited comes in one piece, and some tokens have no text.
   const length = Math.min(said.length, alone.length);
   expect(length).toBeGreaterThan(0.8 * said.length);
   expect(said.slice(0, length)).toBe(alone.slice(0, length));

@@ -6,8 +6,8 @@ import { KNOWN_ARCHITECTURES } from "../../src/models/architectures.ts";
 import { TENSOR_TYPES } from "../../src/models/gguf/tensor-types.ts";
 import type { BindingFacts } from "./fixtures/binding.ts";
 
-// The models room writes down what the binding knows, because it must not load it. These tests fail when an upgrade of
-// node-llama-cpp leaves that behind.
+// src/models has copies of the binding's tables, because it must not load the binding. These tests fail when an upgrade of
+// node-llama-cpp makes the copies out of date.
 describe("Sluice's record of the binding", () => {
   let binding: BindingFacts;
 

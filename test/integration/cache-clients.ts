@@ -1,17 +1,17 @@
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 
-/** Official clients of one gateway that never try again, and what the cache said of their last answer. */
+/** Official clients of one gateway, without retries, and the cache's status of their last answer. */
 export type CacheClients = {
   readonly openai: OpenAI;
   readonly anthropic: Anthropic;
-  /** The `cache-status` of the last answer's head. */
+  /** The `cache-status` header of the last answer. */
   readonly status: () => string | null | undefined;
 };
 
 export function createCacheClients(url: string): CacheClients {
   let status: string | null | undefined;
-  /** The clients' own, that looks at each answer's head on its way. */
+  /** The clients' `fetch`, which reads each answer's headers on the way. */
   const watchedFetch: typeof fetch = async (input, init) => {
     const response = await fetch(input, init);
     status = response.headers.get("cache-status");

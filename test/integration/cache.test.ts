@@ -12,7 +12,7 @@ let sluice: SluiceProcess;
 let openai: OpenAI;
 let anthropic: Anthropic;
 let model: string;
-/** The `cache-status` of the last answer's head. */
+/** The `cache-status` header of the last answer. */
 let status: CacheClients["status"];
 
 async function start(): Promise<void> {
@@ -34,18 +34,18 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** What a client was answered, put in the same words whatever the protocol. */
+/** A client's answer, in one form for all protocols. */
 type Said = {
   readonly text: string;
   readonly calls: readonly { readonly name: string; readonly arguments: unknown }[];
   readonly logprobs: readonly number[];
   readonly completionTokens: number;
   readonly promptTokens: number;
-  /** Of the prompt's. */
+  /** How many of the prompt's tokens were cached. */
   readonly cachedTokens: number;
 };
 
-/** A question that each protocol can ask in its own words. */
+/** A question that every protocol can ask in its own form. */
 type Question = {
   readonly content: string;
   readonly parameters?: Record<string, unknown>;
@@ -149,7 +149,7 @@ function figures({ logprob, top_logprobs: top }: { logprob: number; top_logprobs
   return [logprob, ...top.map((each) => each.logprob)];
 }
 
-/** Arguments that were cut off are none, as Anthropic has it. */
+/** Arguments that were cut off count as absent, as in Anthropic's API. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -261,7 +261,7 @@ describe("the response cache", () => {
     expect(pieces.length).toBeGreaterThan(10);
   });
 
-  test("leaves alone what is drawn by chance, unless the request takes an earlier answer", async () => {
+  test("does not store sampled answers, unless the request accepts an earlier one", async () => {
     const body = { model, messages, max_tokens: 4 };
     await openai.chat.completions.create(body);
     expect(status()).toBe("sluice; fwd=bypass");
@@ -273,7 +273,7 @@ describe("the response cache", () => {
     expect(second.choices).toEqual(first.choices);
   });
 
-  test("keeps nothing of an answer whose client left, and refuses what is only to come from it", async () => {
+  test("keeps nothing of an answer whose client left, and answers 504 to only-if-cached", async () => {
     const body = { model, messages, temperature: 0, max_tokens: 60 };
     const stream = await openai.chat.completions.create({ ...body, stream: true });
     let chunks = 0;
@@ -286,7 +286,7 @@ describe("the response cache", () => {
     expect(status()).toBe(MISS);
   });
 
-  test("has requests that come while the answer is generated share it", async () => {
+  test("shares one generation among requests that come while it runs", async () => {
     const body = { model, messages, temperature: 0, max_tokens: 61 };
     const ask = async () => openai.chat.completions.create(body).withResponse();
     const answers = await Promise.all([ask(), ask(), ask()]);
@@ -295,7 +295,7 @@ describe("the response cache", () => {
     expect(new Set(answers.map(({ data }) => data.choices[0]?.message.content)).size).toBe(1);
   });
 
-  test("has after a restart what it had before", async () => {
+  test("has the same answers after a restart", async () => {
     const body = { model, messages, temperature: 0, max_tokens: 8 };
     const before = await openai.chat.completions.create(body);
     expect(status()).toBe(MISS);

@@ -16,14 +16,14 @@ describe("the fields of a chat completion, with the real model", () => {
     expect(tokens.map(({ token }) => token).join("")).toBe(choice?.message.content);
     for (const { token, logprob, top_logprobs } of tokens) {
       expect(top_logprobs).toHaveLength(3);
-      // Greedy: the chosen one is the likeliest.
+      // Greedy: the sampled token is the likeliest.
       expect(top_logprobs[0]).toMatchObject({ token, logprob });
     }
     const streamed = await client.chat.completions.stream(body).finalChatCompletion();
     expect(streamed.choices[0]?.logprobs?.content?.map(({ token }) => token)).toEqual(tokens.map(({ token }) => token));
   });
 
-  test("go on with the beginning of an answer", async () => {
+  test("continue the beginning of an answer", async () => {
     const whole = await client.chat.completions.create(greedy);
     const text = whole.choices[0]?.message.content ?? "";
     const beginning = text.slice(0, text.indexOf(" ", 10));
@@ -36,7 +36,7 @@ describe("the fields of a chat completion, with the real model", () => {
     expect(rest.slice(0, 8)).toBe(text.slice(beginning.length, beginning.length + 8));
   });
 
-  test("hold the answer to a schema, even at temperature 2", async () => {
+  test("constrain the answer to a schema, even at temperature 2", async () => {
     const schema = {
       type: "object",
       properties: { city: { type: "string", maxLength: 10 }, large: { type: "boolean" } },
@@ -57,7 +57,7 @@ describe("the fields of a chat completion, with the real model", () => {
     });
   });
 
-  test("hold the answer to a schema or a call where tools are there too", async () => {
+  test("constrain the answer to a schema or a call if there are tools too", async () => {
     const { choices } = await client.chat.completions.create({
       ...greedy,
       max_tokens: 120,

@@ -39,14 +39,14 @@ export async function refusal(body: ChatBody): Promise<{ status: number; error: 
   return { status: response.status, error };
 }
 
-/** The data of each event of a streamed answer, `[DONE]` included, as they come. */
+/** The data of each event of a streamed answer, including `[DONE]`, as it arrives. */
 export async function* events(response: Response): AsyncGenerator<string> {
   if (response.status !== 200 || response.body === null) throw new Error(await response.text());
   let rest = "";
   for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + piece).split("\n\n");
     rest = lines.pop() ?? "";
-    // What begins with a colon is a comment: it waits for its turn, or it lives.
+    // A line that begins with a colon is a comment.
     for (const line of lines) if (!line.startsWith(":")) yield line.replace(/^data: /, "");
   }
 }
@@ -69,7 +69,7 @@ export function user(content: string): { role: string; content: string }[] {
   return [{ role: "user", content }];
 }
 
-/** The process of the engine that serves now. */
+/** The process id of the current engine. */
 export async function enginePid(): Promise<number> {
   const log = await readFile(inject("gatewayLog"), "utf8");
   const pids = log

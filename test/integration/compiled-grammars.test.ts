@@ -38,7 +38,7 @@ async function judge(checks: readonly GrammarCheck[]): Promise<readonly GrammarV
   }
 }
 
-test("llama.cpp takes every grammar that is made, and allows what it writes and nothing cut short", async () => {
+test("llama.cpp accepts every generated grammar, and allows its texts but none that is cut short", async () => {
   const schemas = [...HARD, ...fc.sample(anyCase, { numRuns: 200, seed: 5 }).map(({ schema }) => schema)];
   const checks = schemas.map((schema): GrammarCheck => {
     const builder = createGrammarBuilder();

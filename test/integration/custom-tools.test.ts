@@ -6,7 +6,7 @@ const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none
 const model = "smollm2-135m-instruct";
 const messages = [{ role: "user" as const, content: "Change the file." }];
 
-/** A list of changes, each in a line of its own, with what JSON has to escape in it. */
+/** A list of changes, one per line, with characters that JSON has to escape. */
 const CHANGES = `
 start: "*** Begin" LF line~1..2 "*** End"
 line: ("+" | "-") WORD " \\"" WORD "\\"" LF
@@ -16,7 +16,7 @@ WORD: /[a-z]{1,8}/
 const WRITTEN = /^\*\*\* Begin\n(?:[+-][a-z]{1,8} "[a-z]{1,8}"\n){1,2}\*\*\* End$/;
 
 describe("custom tools, with the real model", () => {
-  test("are called with a text that keeps to a grammar in Lark's notation, in chat completions", async () => {
+  test("are called with a text that fits a Lark grammar, in chat completions", async () => {
     const custom = {
       name: "change",
       format: { type: "grammar" as const, grammar: { syntax: "lark" as const, definition: CHANGES } },
@@ -44,7 +44,7 @@ describe("custom tools, with the real model", () => {
     expect(input).toBe(call.custom.input);
   });
 
-  test("are called with a text that matches a regular expression, and go on from it, in responses", async () => {
+  test("are called with a text that matches a regular expression, in responses, which continue from it", async () => {
     const tool = {
       type: "custom" as const,
       name: "say",
@@ -87,7 +87,7 @@ describe("custom tools, with the real model", () => {
   });
 });
 
-describe("a call that the bound on tokens cuts off, with the real model", () => {
+describe("a call that max_tokens cuts off, with the real model", () => {
   const look = {
     type: "function" as const,
     function: {
@@ -103,7 +103,7 @@ describe("a call that the bound on tokens cuts off, with the real model", () => 
     temperature: 0,
   };
 
-  test("is a call as far as it came, at every bound", async () => {
+  test("is a call as far as it was generated, at every limit", async () => {
     const whole = await client.chat.completions.create({ ...request, max_tokens: 100 });
     const [call] = whole.choices[0]?.message.tool_calls ?? [];
     if (call?.type !== "function") throw new Error("no function was called");

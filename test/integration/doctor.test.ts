@@ -31,7 +31,7 @@ describe("sluice doctor, on this machine", () => {
     expect(report.memoryEstimate.slotBytes).toBe(4 * 4096 * 23_040);
   });
 
-  test("sees that the shared gateway has its port, and ends with 1", async () => {
+  test("reports that the shared gateway's port is taken, and exits with 1", async () => {
     const { port } = new URL(inject("gatewayUrl"));
     const { exitCode, stdout } = await sluice("doctor", "--port", port, "--gpu", "off");
     expect(exitCode).toBe(1);

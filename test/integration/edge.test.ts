@@ -45,7 +45,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** A chat completion by a name in `Host`, which `fetch` does not let one choose. */
+/** A chat completion with a chosen `Host` header, which `fetch` can't set. */
 async function chatAt(host: string, body: object): Promise<number> {
   const { hostname, port } = new URL(url);
   const client = request({ hostname, port, path: "/chat/completions", method: "POST", headers: { host } });
@@ -56,7 +56,7 @@ async function chatAt(host: string, body: object): Promise<number> {
   return response.statusCode;
 }
 
-/** The log's line about the request that had this id of its client's. */
+/** The log line of the request with this client request id. */
 async function lineOf(id: string): Promise<z.infer<typeof requestLine>> {
   await sluice.says(`"clientRequestId":"${id}"`);
   const line = sluice.log().find((each) => "clientRequestId" in each && each.clientRequestId === id);
@@ -64,7 +64,7 @@ async function lineOf(id: string): Promise<z.infer<typeof requestLine>> {
 }
 
 describe("a gateway without keys", () => {
-  test("answers by its own names and those that are allowed, whatever model is asked for, with no type named", async () => {
+  test("answers under its own and allowed names, for any model name, without a content type", async () => {
     expect(await chatAt("localhost:1", {})).toBe(200);
     expect(await chatAt("llm.example", { model: "gpt-4o" })).toBe(200);
     expect(await chatAt("127.0.0.1", { model: "claude-haiku" })).toBe(200);
@@ -88,7 +88,7 @@ describe("a gateway without keys", () => {
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ messages: STORY, stream: true, max_tokens: 40, temperature: 0.7 }),
     });
-    // What runs beside it takes turns with it, so that by its end the other was at work too.
+    // The other request takes turns with it, so by its end the first has run too.
     for await (const event of events(beside)) void event;
     leaving.abort();
     await Promise.allSettled([answer]);
@@ -99,7 +99,7 @@ describe("a gateway without keys", () => {
   });
 });
 
-test("what a killed engine left of its prefixes is removed when the next starts", async () => {
+test("a killed engine's stored prefixes are removed when the next engine starts", async () => {
   const before = process.env.TMPDIR;
   process.env.TMPDIR = folder;
   try {

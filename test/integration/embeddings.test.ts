@@ -20,7 +20,7 @@ function cosine(a: readonly number[] | undefined, b: readonly number[] | undefin
   return a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
 }
 
-/** The processes that make embeddings, the latest last. */
+/** The embedding processes, the latest last. */
 async function embedderPids(): Promise<number[]> {
   const log = await readFile(inject("gatewayLog"), "utf8");
   return log
@@ -145,7 +145,7 @@ describe("embeddings of two keys", () => {
     const baseURL = `${await sluice.ready}/v1`;
     const [alice, bob] = [secrets.alice, secrets.bob].map((apiKey) => new OpenAI({ baseURL, apiKey, maxRetries: 0 }));
     if (alice === undefined || bob === undefined) expect.fail("a client is missing");
-    // The process is there, and has shown how fast it is.
+    // The process is running, and its speed has been measured.
     await alice.embeddings.create({ model, input: texts(3) });
 
     const leaving = new AbortController();
@@ -156,11 +156,11 @@ describe("embeddings of two keys", () => {
         () => void answered.push("left"),
       ),
     );
-    // It has its turn among the lists, and so they are there.
+    // It has its turn among the lists, so they are in the queue.
     await alice.embeddings.create({ model, input: texts(1) });
     const { response } = await bob.embeddings.create({ model, input: "word" }).withResponse();
     expect(answered).toEqual([]);
-    // In turns by requests it would have stood behind a text of each list.
+    // With turns by request it would have waited for a text of each list.
     expect(Number(response.headers.get("sluice-queue-position"))).toBeLessThanOrEqual(2);
     const late = alice.embeddings.create({ model, input: "word" }, { headers: { "sluice-max-wait-ms": "1" } });
     await expect(late).rejects.toMatchObject({ status: 503, code: "server_overloaded" });

@@ -39,7 +39,7 @@ describe("the real model's text", () => {
     expect((await tokenize("<|im_end|>", { parse_special: false })).length).toBeGreaterThan(1);
   });
 
-  test("has for its template's prompt what a chat completion goes on from", async () => {
+  test("is rendered by /apply-template exactly as for a chat completion", async () => {
     const messages = user("Say hi");
     const { prompt } = await post<{ prompt: string }>("/apply-template", { messages });
     expect(prompt).toContain("<|im_start|>user\nSay hi<|im_end|>\n<|im_start|>assistant\n");
@@ -58,7 +58,7 @@ describe("the real model's text", () => {
     expect(completion.usage.prompt_tokens).toBe(chat.usage.prompt_tokens);
   });
 
-  test("shows tools and calls in the words in which a chat completion puts them", async () => {
+  test("shows tools and calls in the same words as a chat completion", async () => {
     const look = { name: "look", parameters: { type: "object", properties: { at: { type: "string" } } } };
     const call = { id: "call_1", type: "function", function: { name: "look", arguments: '{"at":"sky"}' } };
     const request = {
@@ -79,7 +79,7 @@ describe("the real model's text", () => {
 });
 
 describe("GET /v1/models", () => {
-  test("tells what is known of the real model", async () => {
+  test("describes the real model", async () => {
     const response = await fetch(`${inject("gatewayUrl")}/v1/models/smollm2`);
     expect(await response.json()).toMatchObject({
       id: "smollm2-135m-instruct",

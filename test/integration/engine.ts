@@ -5,7 +5,7 @@ import type { GenerationRequest } from "../../src/generation/request.ts";
 import { silentLogger } from "../engine/host/helpers.ts";
 import { generationRequest } from "../fixtures/generation.ts";
 
-/** An engine of the test's own with the real model, for what no protocol asks for. */
+/** A separate engine with the real model, for features that no protocol exposes. */
 export async function startEngine(): Promise<Engine> {
   const engine = createEngine({
     options: {
@@ -26,7 +26,7 @@ export async function startEngine(): Promise<Engine> {
   return engine;
 }
 
-/** What the model answers at some length. */
+/** A question that the model answers at some length. */
 export const STORY = {
   type: "chat" as const,
   messages: [{ role: "user" as const, content: "Tell me a short story about a fox and the sea." }],
@@ -34,7 +34,7 @@ export const STORY = {
 
 export type Answer = { text: string; logprobs: SampledLogprob[]; reason: FinishReason | undefined; tokens: number };
 
-/** A greedy request of a few tokens, with what is given. */
+/** A greedy request of a few tokens, with the given fields. */
 export function greedyRequest(
   given: Partial<Omit<GenerationRequest, "sampling">> & { sampling?: Partial<GenerationRequest["sampling"]> } = {},
 ): GenerationRequest {
@@ -43,7 +43,7 @@ export function greedyRequest(
   return { ...base, sampling: { ...base.sampling, temperature: 0, ...sampling } };
 }
 
-/** A whole answer. `onText` is called with what there is so far. */
+/** A whole answer. `onText` is called with the text so far. */
 export async function answer(
   engine: Engine,
   request: GenerationRequest,

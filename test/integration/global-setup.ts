@@ -10,13 +10,13 @@ import { ensureModel, loadCatalogue, resolveModel } from "../../src/models/index
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Where the gateway that all integration tests share listens. */
+    /** The base URL of the gateway that all integration tests share. */
     gatewayUrl: string;
     /** How many sequences it runs at once. */
     gatewaySlots: number;
-    /** Its log, one JSON object a line. */
+    /** Its log, one JSON object per line. */
     gatewayLog: string;
-    /** Where its model lies. */
+    /** The path of its model. */
     modelPath: string;
   }
 }
@@ -25,7 +25,7 @@ declare module "vitest" {
 const CONTEXT_TOKENS = 1024;
 const SLOTS = 4;
 
-/** Fetches the default model where it isn't here yet, and starts the one gateway that every integration test talks to. */
+/** Downloads the default model if it is missing, and starts the gateway that all integration tests share. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const catalogue = await loadCatalogue();
   const model = await ensureModel(await resolveModel("smollm2-135m-instruct", catalogue), { modelsDir: "models" });
@@ -44,7 +44,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       String(CONTEXT_TOKENS),
       "--state-file",
       join(folder, "state.db"),
-      // What is asked again is to be generated again; cache.test.ts has a gateway of its own.
+      // No cache, so that a repeated request is generated again. cache.test.ts has its own gateway.
       "--cache-bytes",
       "0",
       "--no-warm-presets",

@@ -17,7 +17,7 @@ describe("a grammar", () => {
   const held = (grammar: Grammar, given: Parameters<typeof greedyRequest>[0] = {}) =>
     answer(engine, greedyRequest({ output: { type: "grammar", grammar }, maxTokens: 200, ...given }));
 
-  test("holds the answer to it, which ends where nothing more is allowed", async () => {
+  test("constrains the answer, which ends where nothing more is allowed", async () => {
     const seeds = [1, 2, 3];
     const answers = await Promise.all(
       seeds.map((seed) => held({ gbnf: LIST }, { sampling: { temperature: 2, seed } })),
@@ -29,7 +29,7 @@ describe("a grammar", () => {
     expect(new Set(answers.map(({ text }) => text)).size).toBeGreaterThan(1);
   });
 
-  test("ends the answer where it allows nothing of what is left to draw", async () => {
+  test("ends the answer when it allows none of the remaining tokens", async () => {
     const { text, reason } = await held(
       { gbnf: 'root ::= "yes" [\\uE000]' },
       {
@@ -57,7 +57,7 @@ describe("a grammar", () => {
     expect(engine.pid).toBe(pid);
   });
 
-  test("with triggers lets anything be written before, and holds what follows", async () => {
+  test("with triggers allows any text before the trigger, and constrains the text after it", async () => {
     const grammar = { gbnf: 'root ::= " (" [0-9]{3} ")"', triggers: [",", ".", "!", "?"] };
     const seeds = [1, 2, 3];
     const answers = await Promise.all(
@@ -69,7 +69,7 @@ describe("a grammar", () => {
     }
   });
 
-  test("goes on where it was when the engine dies", async () => {
+  test("continues where it was when the engine dies", async () => {
     const request = { maxTokens: 120, sampling: { temperature: 1.5, seed: 9 } };
     const gbnf = 'root ::= ([0-9]{1,3} ", "){60} "end"';
     const undisturbed = await held({ gbnf }, request);

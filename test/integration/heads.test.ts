@@ -36,7 +36,7 @@ describe("a system text that is shorter than a chunk", () => {
     return { cachedTokens, logprobs };
   }
 
-  /** Nothing keeps what slots lose here, so afterwards no slot knows anything of before. */
+  /** There is no prefix store here, so afterwards no slot has anything from before. */
   async function forgetAll(): Promise<void> {
     const others = ["the moon", "bread", "a bicycle", "snow"];
     await Promise.all(

@@ -2,8 +2,8 @@ import { afterEach, expect } from "vitest";
 import { type BodyCheck, checkBody, describedAs } from "../fixtures/descriptions.ts";
 
 /**
- * Holds every answer of a gateway, and every event of its streams, to the published descriptions, whichever client a test uses: all of
- * them fetch. A test fails with what was wrong in any of its answers.
+ * Validates every answer of a gateway, and every event of its streams, against the published descriptions, whichever client a test uses: all of
+ * them use `fetch`. A test fails with the faults in any of its answers.
  */
 
 const OURS =
@@ -52,7 +52,7 @@ globalThis.fetch = async function fetchAndCheck(input, init) {
   });
 };
 
-/** As it stands where its escapes are no UTF-8. */
+/** Unchanged if its escapes are not UTF-8. */
 function decoded(path: string): string {
   try {
     return decodeURIComponent(path);

@@ -65,7 +65,7 @@ async function modelId(): Promise<string> {
 const messages = [{ role: "user" as const, content: "Say hello." }];
 
 describe("a gateway with keys, on every address", () => {
-  test("answers the official clients with a key of any place, whole and streamed", async () => {
+  test("answers the official clients with a key from any source, whole and streamed", async () => {
     const model = await modelId();
     for (const secret of [create("alice"), FILE_SECRET, SETTING_SECRET]) {
       const whole = await openai(secret).chat.completions.create({ model, messages, max_tokens: 4 });
@@ -85,7 +85,7 @@ describe("a gateway with keys, on every address", () => {
     expect(message.usage.output_tokens).toBeGreaterThan(0);
   });
 
-  test("refuses others in each client's own terms, and one that was revoked at once", async () => {
+  test("refuses other keys with each client's own error, and a revoked one at once", async () => {
     const model = await modelId();
     const secret = create("short-lived");
     await openai(secret).models.list();
@@ -104,7 +104,7 @@ describe("a gateway with keys, on every address", () => {
     );
   });
 
-  test("holds a key to its limits, and gives back what was reserved and not used", async () => {
+  test("enforces a key's limits, and returns reserved tokens that were not used", async () => {
     const model = await modelId();
     const client = openai(create("limited", { requestsPerMinute: 2, tokensPerMinute: 1_000 }));
     const body = { model, messages, max_tokens: 200, stop: [" "] };
@@ -118,7 +118,7 @@ describe("a gateway with keys, on every address", () => {
     expect(refusal).toMatchObject({ type: "requests", code: "rate_limit_exceeded" });
   });
 
-  test("tells an admin's key what all have used, loses none of it at its end, and prints no secret", async () => {
+  test("shows an admin key the usage of all keys, loses none of it at a stop, and prints no secret", async () => {
     const model = await modelId();
     const spender = create("spender");
     const { usage } = await openai(spender).chat.completions.create({ model, messages, max_tokens: 4 });
@@ -142,7 +142,7 @@ describe("a gateway with keys, on every address", () => {
   });
 });
 
-test("a gateway without keys does not listen for others, and says what to do", async () => {
+test("a gateway without keys refuses to listen on other addresses, and says what to do", async () => {
   const refused = runSluice("--host", "0.0.0.0", "--state-file", join(folder, "none.db"));
   expect((await refused.ended).code).toBe(1);
   expect(refused.stderr()).toMatch(/^error: 0\.0\.0\.0 may be reached .*sluice keys create NAME.*--insecure/);

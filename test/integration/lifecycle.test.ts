@@ -8,7 +8,7 @@ import { endAll, enginePidOf, isAlive, runSluice } from "./sluice-process.ts";
 
 afterEach(endAll);
 
-/** Opens a stream of exactly `maxTokens` tokens on a connection of its own; resolves at its first byte. */
+/** Opens a stream of exactly `maxTokens` tokens on a separate connection; resolves at its first byte. */
 async function startStream(url: string, maxTokens: number): Promise<{ readonly text: Promise<string> }> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const post = request(`${url}/v1/chat/completions`, {
@@ -21,7 +21,7 @@ async function startStream(url: string, maxTokens: number): Promise<{ readonly t
       JSON.stringify({
         model: "smollm2",
         messages: [{ role: "user", content: "Say hi" }],
-        // A token that ends nothing, again and again.
+        // The same token again and again, which never ends the answer.
         logit_bias: { "905": 100 },
         max_tokens: maxTokens,
         stream: true,
@@ -43,7 +43,7 @@ async function startStream(url: string, maxTokens: number): Promise<{ readonly t
   return { text };
 }
 
-/** The code of the error that a new connection meets, or undefined when it is served. */
+/** The error code of a new connection, or undefined if it is served. */
 function refusalOf(url: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     get(`${url}/health`, { agent: false }, (response) => response.resume().on("end", () => resolve(undefined))).on(
@@ -53,7 +53,7 @@ function refusalOf(url: string): Promise<string | undefined> {
   });
 }
 
-describe("a gateway that is told to end", () => {
+describe("a gateway that gets a signal to stop", () => {
   test("finishes a stream, takes no new connections, exits with 0 and leaves no engine; --slots 8 gave it eight", async () => {
     const sluice = runSluice("--slots", "8", "--context", "512");
     const url = await sluice.ready;
@@ -65,7 +65,7 @@ describe("a gateway that is told to end", () => {
 
     sluice.kill("SIGTERM");
     await sluice.says("SIGTERM: no new requests");
-    // Reset is one that the system had taken on in the moment before.
+    // The system resets a connection that it accepted just before.
     expect(await refusalOf(url)).toMatch(/^ECONN(REFUSED|RESET)$/);
 
     const text = await stream.text;
@@ -76,7 +76,7 @@ describe("a gateway that is told to end", () => {
     expect(isAlive(enginePidOf(sluice))).toBe(false);
   });
 
-  test("finishes what runs on a WebSocket, closes it with a reason, and exits with 0", async () => {
+  test("finishes a WebSocket's running response, closes the connection with a reason, and exits with 0", async () => {
     const sluice = runSluice("--slots", "1", "--context", "512");
     const ws = new WebSocket(`${(await sluice.ready).replace("http", "ws")}/v1/responses`);
     const types: string[] = [];
@@ -123,7 +123,7 @@ describe("a gateway that is told to end", () => {
 });
 
 describe("a gateway that is killed", () => {
-  test("takes its engine along", async () => {
+  test("ends its engine too", async () => {
     const sluice = runSluice();
     const stream = await startStream(await sluice.ready, 900);
     const pid = enginePidOf(sluice);
@@ -135,7 +135,7 @@ describe("a gateway that is killed", () => {
   });
 });
 
-describe("a start that can't go well", () => {
+describe("a start that fails", () => {
   let folder: string;
   let truncated: string;
   let unknownTokenizer: string;
@@ -151,7 +151,7 @@ describe("a start that can't go well", () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  /** What the whole of stderr is, with the log as talkative as it gets: an engine's start would be in it. */
+  /** All of stderr at the most verbose log level: it would show an engine's start. */
   async function failure(...args: string[]): Promise<string> {
     const sluice = runSluice("--log-level", "trace", ...args);
     expect(await sluice.ended).toEqual({ code: 1, signal: null });
@@ -213,7 +213,7 @@ describe("a start that can't go well", () => {
   });
 });
 
-/** Puts `after` in the place of a string value in a GGUF file's header; both have the same length. */
+/** Replaces a string value in a GGUF file's header by `after`; both have the same length. */
 async function overwriteString(path: string, key: string, before: string, after: string): Promise<void> {
   const file = await open(path, "r+");
   try {

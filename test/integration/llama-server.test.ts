@@ -32,7 +32,7 @@ async function ask(path: string, body: object) {
 describe("llama-server's API, with the real model", () => {
   const greedy = { prompt: "The capital of France is", n_predict: 8, temperature: 0 };
 
-  test("answers whole as it streams, and tells measured times", async () => {
+  test("returns the same text whole and streamed, with measured times", async () => {
     const whole = answer
       .extend({ timings, tokens_predicted: z.number() })
       .parse(await ask("/completion", { ...greedy, cache_prompt: false }));
@@ -49,7 +49,7 @@ describe("llama-server's API, with the real model", () => {
     expect(last).toMatchObject({ stop: true, stop_type: "limit", tokens_predicted: 8 });
   });
 
-  test("goes on from tokens, mixed with text or not, as from the text that they make", async () => {
+  test("continues tokens, mixed with text or not, like the text that they spell", async () => {
     const { tokens } = z
       .object({ tokens: z.array(z.number()) })
       .parse(await ask("/tokenize", { content: greedy.prompt }));
@@ -62,12 +62,12 @@ describe("llama-server's API, with the real model", () => {
     expect(mixed?.content).toBe(text?.content);
   });
 
-  test("has a bias on each token of a text", async () => {
+  test("applies a bias to each token of a text", async () => {
     const { content } = answer.parse(await ask("/completion", { ...greedy, logit_bias: [[" Paris", false]] }));
     expect(content).not.toContain("Paris");
   });
 
-  test("tells the ids and the probabilities of what it drew", async () => {
+  test("returns the ids and probabilities of the sampled tokens", async () => {
     const told = z.object({
       tokens: z.array(z.number()).length(8),
       completion_probabilities: z
@@ -84,11 +84,11 @@ describe("llama-server's API, with the real model", () => {
       await ask("/completion", { ...greedy, n_probs: 2, return_tokens: true }),
     );
     expect(completion_probabilities.map(({ id }) => id)).toEqual(tokens);
-    // The likeliest is drawn.
+    // The likeliest token is sampled.
     expect(completion_probabilities.map(({ top_logprobs: [best] }) => best?.id)).toEqual(tokens);
   });
 
-  test("ends before a line that is indented less, and counts what was drawn", async () => {
+  test("ends before a line that is indented less, and counts the generated tokens", async () => {
     const body = { prompt: "1\n2\n3\n", grammar: 'root ::= "  a\\n  b\\nc" [a-z]+', n_indent: 2, n_predict: 100 };
     expect(await ask("/completion", body)).toMatchObject({
       content: "  a\n  b\n",
@@ -98,13 +98,13 @@ describe("llama-server's API, with the real model", () => {
     });
   });
 
-  test("is refused where the model can't fill in the middle", async () => {
+  test("refuses /infill for a model that can't fill in the middle", async () => {
     expect(await ask("/infill", { input_prefix: "a", input_suffix: "b" })).toMatchObject({
       error: { code: 400, message: expect.stringContaining("can't fill in the middle") },
     });
   });
 
-  test("tells of the model, its template and its slots", async () => {
+  test("describes the model, its template and its slots", async () => {
     const url = inject("gatewayUrl");
     const props = z.looseObject({ total_slots: z.number().min(1), chat_template: z.string() });
     const { total_slots, chat_template } = props.parse(await (await fetch(`${url}/props`)).json());
@@ -120,7 +120,7 @@ describe("llama-server's API, with the real model", () => {
   });
 });
 
-/** What llama.vim sent, at commit a1c8e6e. */
+/** A request that llama.vim sent, at commit a1c8e6e. */
 const LLAMA_VIM = {
   id_slot: 0,
   input_prefix: "import math\n\ndef area(radius):\n",
@@ -149,7 +149,7 @@ const LLAMA_VIM = {
   ],
 };
 
-/** What it sends before anything is asked, so that the server has read it. */
+/** The request that llama.vim sends ahead, so that the server has evaluated it. */
 const LLAMA_VIM_FIRST = {
   ...LLAMA_VIM,
   ...{
@@ -164,7 +164,7 @@ const LLAMA_VIM_FIRST = {
   ...{ t_max_prompt_ms: 1, t_max_predict_ms: 1 },
 };
 
-/** What llama.vscode sends, at commit 3938fb3. */
+/** A request of llama.vscode, at commit 3938fb3. */
 const LLAMA_VSCODE = {
   ...{ id_slot: 0, input_prefix: LLAMA_VIM.input_prefix, input_suffix: LLAMA_VIM.input_suffix, prompt: "    " },
   input_extra: [{ text: "PI = 3\n", time: 1_795_904_823_850, filename: "shapes.py" }],
@@ -203,7 +203,7 @@ describe("llama.vscode's chat and agent, by the bodies that its source makes at 
   const url = () => inject("gatewayUrl");
   const get = async (path: string) => (await fetch(`${url()}${path}`)).json();
 
-  /** What it makes of the lines of a stream. */
+  /** The text that it reads from the lines of a stream. */
   async function readStream(body: object) {
     const response = await post(url(), "/v1/chat/completions", { ...body, stream: true });
     expect(response.status).toBe(200);
@@ -268,12 +268,12 @@ describe("llama.vscode's chat and agent, by the bodies that its source makes at 
     const usage = z.looseObject({ usage: z.looseObject({ prompt_tokens: z.number() }) });
     const body = { messages: called, ...offer, stream: false, max_tokens: 1 };
     expect(usage.parse(await ask("/v1/chat/completions", body)).usage.prompt_tokens).toBe(tokens.length);
-    // Without tools it names none, and counts the messages alone.
+    // Without tools the field is absent, and only the messages are counted.
     template.parse(await ask("/apply-template", { messages: called }));
   });
 
   test("call a tool, and answer with its result, as streams", async () => {
-    // The small model would write on and on, texts and calls.
+    // The small model would never stop generating text and calls.
     const parameters = { type: "object", properties: {}, additionalProperties: false };
     const getDiff = { type: "function", function: { name: "get_diff", description: "Shows the changes.", parameters } };
     const tools = { tools: [getDiff], tool_choice: "required", parallel_tool_calls: false };
@@ -318,7 +318,7 @@ describe("llama.vscode's chat and agent, by the bodies that its source makes at 
   });
 });
 
-describe("editors, with a model that has tokens to fill in the middle", () => {
+describe("editors, with a model that has fill-in-the-middle tokens", () => {
   let folder: string;
   let gateway: SluiceProcess;
   let url: string;
@@ -337,7 +337,7 @@ describe("editors, with a model that has tokens to fill in the middle", () => {
 
   const infill = async (body: object): Promise<unknown> => (await post(url, "/infill", body)).json();
 
-  test("get what llama.vim reads", async () => {
+  test("get the fields that llama.vim reads", async () => {
     expect(await infill(LLAMA_VIM_FIRST)).toEqual({});
     const read = z.strictObject({
       content: z.string(),
@@ -348,7 +348,7 @@ describe("editors, with a model that has tokens to fill in the middle", () => {
     expect(read.safeParse(await infill(LLAMA_VIM)).error).toBeUndefined();
   });
 
-  test("get what llama.vscode reads, several answers too", async () => {
+  test("get the fields that llama.vscode reads, for several answers too", async () => {
     const read = answer.extend({
       generation_settings: z.looseObject({ n_ctx: z.literal(512) }),
       tokens_cached: z.number(),
@@ -356,13 +356,13 @@ describe("editors, with a model that has tokens to fill in the middle", () => {
     });
     read.parse(await infill(LLAMA_VSCODE));
     expect(z.array(read).parse(await infill({ ...LLAMA_VSCODE, n_cmpl: 3 }))).toHaveLength(3);
-    // Before anything is asked, it has its files evaluated.
+    // It has its files evaluated ahead.
     const { input_extra, id_slot } = LLAMA_VSCODE;
     const first = { id_slot, input_prefix: "", input_suffix: "", input_extra, prompt: "", n_predict: 0, samplers: [] };
     answer.parse(await infill({ ...first, cache_prompt: true, t_max_prompt_ms: 500, t_max_predict_ms: 1 }));
   });
 
-  test("may send more than the context holds", async () => {
+  test("may send more text than the context holds", async () => {
     const line = "value = compute(1, 2, 3)\n";
     const body = {
       ...LLAMA_VSCODE,

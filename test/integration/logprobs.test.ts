@@ -6,7 +6,7 @@ import type { SampledLogprob, TokenLogprob } from "../../src/generation/event.ts
 import { answer, greedyRequest, STORY, startEngine } from "./engine.ts";
 import type { SoftmaxTask } from "./fixtures/softmax.ts";
 
-/** What a process of its own computes for the tokens that these name. */
+/** Log-probabilities of these tokens, computed by a separate process. */
 async function independently(prompt: readonly number[], logprobs: readonly SampledLogprob[]): Promise<number[][]> {
   const idOf = ({ token }: TokenLogprob): number => token ?? expect.fail("the engine tells the ids");
   const steps = logprobs.map((own) => ({ token: idOf(own), wanted: [own, ...own.top].map(idOf) }));

@@ -82,7 +82,7 @@ describe("long texts", () => {
     const prompt = { type: "chat", messages } as const;
     const text = await engine.text.applyTemplate(prompt);
     const tokens = await engine.text.tokenize(text, { addSpecial: false, parseSpecial: true });
-    // Beyond 256 tokens only a seed keeps an answer from depending on the number of threads (decision 007).
+    // Beyond 256 tokens an answer without a seed depends on the number of threads (decision 007).
     const sampling = { seed: 0 };
     const long = await answer(engine, greedyRequest({ prompt, sampling }));
     const price = await engine.text.price(prompt);

@@ -7,14 +7,14 @@ afterEach(endAll);
 const model = "smollm2-135m-instruct";
 const SLOTS = 4;
 const BURST = 200;
-/** Next to nothing, since two hundred of them share what processors there are. Drawn by chance two tokens may be no whole character. */
+/** Very short, since two hundred of them share the processors. Two random tokens may not be a whole character. */
 const MAX_TOKENS = 2;
-/** So few that most of a burst is refused at first. */
+/** Few enough that most of a burst is refused at first. */
 const MAX_PENDING = 16;
-/** On a busy machine a true time to come back at may be minutes away, which no test waits for. */
+/** On a busy machine the real retry time may be minutes away, too long for a test. */
 const LONGEST_PAUSE_MS = 1_000;
 
-/** The official client with its default retries, told to come back earlier than it would be, and every refusal as it was meant. */
+/** The official client with its default retries, which gets an earlier retry time than the real one, and the original of every refusal. */
 function createClient(url: string): { readonly client: OpenAI; readonly refusals: readonly Response[] } {
   const refusals: Response[] = [];
   const client = new OpenAI({
@@ -85,17 +85,17 @@ test("a burst of 200 by the official client on 4 slots is answered or fails type
     expect(Number(headers.get("retry-after-ms"))).toBeGreaterThan(0);
     expect(Number(headers.get("retry-after")) * 1000).toBeGreaterThanOrEqual(Number(headers.get("retry-after-ms")));
   }
-  // Told one moment for all, they would come back as the same burst.
+  // With one retry time for all, they would come back as the same burst.
   expect(new Set(refusals.map(({ headers }) => headers.get("retry-after-ms"))).size).toBeGreaterThan(10);
 
   const messages = [{ role: "user" as const, content: "Say hi" }];
   const next = client.chat.completions.create({ model, messages, max_tokens: MAX_TOKENS }, { maxRetries: 0 });
   const { response } = await next.withResponse();
-  // A position of 0 is a turn at once.
+  // Position 0 means that its turn came at once.
   expect(response.headers.get("sluice-queue-position") ?? "0").toBe("0");
 });
 
-test("a prompt over the context is told so by every protocol, whatever the deadline, the load or what it would take", async () => {
+test("a prompt over the context gets that error in every protocol, whatever the deadline, the load or its cost", async () => {
   const url = await runSluice("--slots", "1", "--context", "512", "--max-pending", "1", "--state-file", ":memory:")
     .ready;
   const busy = new AbortController();

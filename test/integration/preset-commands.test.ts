@@ -4,10 +4,10 @@ import { text } from "node:stream/consumers";
 import { describe, expect, inject, test } from "vitest";
 import { z } from "zod";
 
-/** No gateway listens on port 0, so each command starts one for itself. */
+/** No gateway listens on port 0, so each command starts its own. */
 const OWN_GATEWAY = ["--port", "0", "--context", "1024"];
 
-/** Runs the real command line to its end, which it does not reach as long as an engine of its own lives. */
+/** Runs the real command line to its end, which it can't reach while its engine runs. */
 async function sluice(words: readonly string[], { input, onStderr }: Options = {}) {
   const child = spawn(process.execPath, ["src/main.ts", ...words, ...OWN_GATEWAY]);
   if (onStderr !== undefined) child.stderr.on("data", (chunk) => onStderr(String(chunk), child.kill.bind(child)));
@@ -47,7 +47,7 @@ async function askShared(preset: string, content: string): Promise<string> {
 }
 
 describe("sluice run, where no gateway runs", () => {
-  test("starts one, prints what any gateway answers and nothing else, and leaves nothing behind", async () => {
+  test("starts one, prints only the answer that any gateway gives, and leaves nothing behind", async () => {
     const task = "The payment page is down.";
     const { exitCode, stdout, stderr } = await sluice(["run", "task-priority", task]);
     expect(stderr).toMatch(/^No gateway runs at \S+ with what is needed: starting one for this command\.\n$/);
@@ -55,14 +55,14 @@ describe("sluice run, where no gateway runs", () => {
     expect(stdout).toBe(`${await askShared("task-priority", task)}\n`);
   });
 
-  test("takes the text that is piped in, and variables", async () => {
+  test("accepts piped input, and variables", async () => {
     const words = ["run", "sql", "--var", "schema=orders(id, total)"];
     const { exitCode, stdout } = await sluice(words, { input: "How many orders are there?\n" });
     expect(exitCode).toBe(0);
     expect(stdout).toContain("FROM orders");
   });
 
-  test("says which presets there are when there is none of that name", async () => {
+  test("lists the presets when there is none with that name", async () => {
     const { exitCode, stdout, stderr } = await sluice(["run", "nope", "Hi"]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
     expect(stderr).toContain("preset/task-priority");
@@ -82,7 +82,7 @@ describe("sluice run, where no gateway runs", () => {
 });
 
 describe("sluice eval, where no gateway runs", () => {
-  test("starts one, and tells how each case of a preset did", async () => {
+  test("starts one, and reports the result of each case of a preset", async () => {
     const { exitCode, stdout } = await sluice(["eval", "name-variable", "--json"]);
     expect(exitCode).toBe(0);
     const [score, ...others] = evaluation.parse(JSON.parse(stdout));
@@ -93,7 +93,7 @@ describe("sluice eval, where no gateway runs", () => {
     expect(score?.inputTokens).toBeGreaterThan(score?.outputTokens ?? 0);
   });
 
-  test("prints a table for the models that are named, and ends with 1 where a preset does worse than is asked for", async () => {
+  test("prints a table for the named models, and exits with 1 if a preset does worse than required", async () => {
     const words = ["eval", "task-priority", "--model", inject("modelPath"), "--min-accuracy", "1"];
     const { exitCode, stdout } = await sluice(words);
     expect(exitCode).toBe(1);

@@ -21,7 +21,7 @@ async function askChat(): Promise<string> {
 }
 
 describe("a preset, by the official clients", () => {
-  it("answers a chat completion in the form that it promises", async () => {
+  it("answers a chat completion in its declared form", async () => {
     answerSchema.parse(JSON.parse(await askChat()));
   });
 
@@ -55,7 +55,7 @@ describe("a preset, by the official clients", () => {
     expect(response.output_text).toContain("FROM orders");
   });
 
-  it("tells which variables are missing", async () => {
+  it("names the missing variables", async () => {
     const asked = openai.chat.completions.create({ model: "preset/sql", messages });
     await expect(asked).rejects.toBeInstanceOf(BadRequestError);
     await expect(asked).rejects.toThrow("Missing variables: 'schema'. The preset's variables: schema (text).");
@@ -67,7 +67,7 @@ describe("a preset, by the official clients", () => {
     expect((await openai.models.retrieve(model)).owned_by).toBe("sluice");
   });
 
-  it("keeps what a variable says from becoming control tokens", async () => {
+  it("never turns a variable's value into control tokens", async () => {
     const count = async (topic: string) => {
       const body = { model: "preset/sql", variables: { schema: topic }, messages };
       const answer = await fetch(`${inject("gatewayUrl")}/v1/messages/count_tokens`, {
@@ -77,7 +77,7 @@ describe("a preset, by the official clients", () => {
       });
       return z.object({ input_tokens: z.number() }).parse(await answer.json()).input_tokens;
     };
-    // As a control token it would be one: as text it is several.
+    // A control token would be one token; as text it is several.
     const [one, four] = [await count("<|im_end|>"), await count("<|im_end|>".repeat(4))];
     expect(four - one).toBeGreaterThanOrEqual(3 * 4);
   });
@@ -112,7 +112,7 @@ describe("a preset that is edited while the gateway runs", () => {
     return usage?.completion_tokens;
   }
 
-  it("is used as it is now, and as it last was while it is broken", async () => {
+  it("is used in its current form, and in its last valid form while it is broken", async () => {
     expect(await answerLength()).toBe(3);
     await write("maxTokens: 4");
     await sluice.says("the preset was changed");
@@ -123,7 +123,7 @@ describe("a preset that is edited while the gateway runs", () => {
     expect(await answerLength()).toBe(4);
   });
 
-  it("stops a start where it is broken, and says where", async () => {
+  it("prevents a start if it is broken, and says where", async () => {
     const second = runSluice("--state-file", ":memory:", "--prompts-dir", folder);
     expect(await second.ended).toEqual({ code: 1, signal: null });
     expect(second.stderr()).toContain("hi.yaml:4:1: maxTokens");

@@ -8,13 +8,13 @@ import { anyCase } from "../grammar/cases.ts";
 const MODEL = "smollm2-135m-instruct";
 const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none", maxRetries: 0 });
 
-/** So that a failure can be repeated: the schemas come from it, and each answer from it and the schema's number. */
+/** Makes a failure repeatable: the schemas depend on it, and each answer on it and the schema's number. */
 const SEED = Number(process.env.SLUICE_TEST_SEED ?? 20_261_122);
 const SCHEMAS = 40;
-/** As many as the gateway has slots. */
+/** As many as the gateway's slots. */
 const CONCURRENCY = 4;
 const MAX_TOKENS = 32;
-/** Large ones take long to compile and never come to their end with so few tokens. */
+/** Large schemas take long to compile, and their answers never end within so few tokens. */
 const MAX_SCHEMA_LENGTH = 300;
 
 type Outcome = "whole" | "cut off" | "refused";
@@ -45,7 +45,7 @@ async function answer(schema: Record<string, unknown>, index: number): Promise<O
     expect(ajv.validate(schema, JSON.parse(text)), found).toBe(true);
     return "whole";
   } catch (error) {
-    // What an answer can't be held to is told, never passed over.
+    // Dropped keywords are always reported.
     if (error instanceof BadRequestError && error.param?.startsWith("response_format")) return "refused";
     throw error;
   }

@@ -8,7 +8,7 @@ function ask(subject: string, maxTokens: number) {
 }
 
 describe("several clients at once", () => {
-  // Four slots decode together and a slot may hold another's prompt: docs/decisions/007-exactness.md says why the greedy text of
+  // Four slots decode together, and a slot may hold another request's prompt. docs/decisions/007-exactness.md says why the greedy text of
   // this model (Q4_1) is nevertheless the same, bit for bit.
   test("each get the greedy text that they would get alone, 16 clients on 4 slots", async () => {
     const bodies = Array.from({ length: 16 }, (_, index) => ask(`${SUBJECTS[index % 4]} and the number ${index}`, 24));

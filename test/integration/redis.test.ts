@@ -29,7 +29,7 @@ beforeEach(async () => {
   await redis.restart();
 });
 
-/** What of a gateway counts limits, connected. */
+/** The part of a gateway that counts limits, connected. */
 async function gateway(url = redis.url) {
   const told: string[] = [];
   const tell = (_: unknown, text?: unknown) => void told.push(String(text ?? _));
@@ -87,7 +87,7 @@ describe("gateways that count the limits of keys in one Redis", () => {
     expect(await usedOf(one, 2)).toBe(2);
   });
 
-  test("wait for one that hangs once, and use it again when it goes on", async () => {
+  test("wait once for a Redis that hangs, and use it again when it continues", async () => {
     using one = await gateway();
     redis.freeze(true);
     const startedMs = performance.now();
@@ -95,12 +95,12 @@ describe("gateways that count the limits of keys in one Redis", () => {
     expect(performance.now() - startedMs).toBeLessThan(10 * TIMEOUT_MS);
     redis.freeze(false);
     await until(() => one.link.isUp());
-    // The one that was given up is counted, since the server had it already.
+    // The abandoned command is counted, since the server already had it.
     expect(await usedOf(one, 1)).toBe(2);
     expect(one.told).toEqual([expect.stringContaining("can't be had"), "Redis is back"]);
   });
 
-  test("count by themselves what it refuses, and say so once", async () => {
+  test("count separately when it refuses commands, and log it once", async () => {
     using one = await gateway();
     await withRedis(redis.url, async (client) => {
       await client.hSet("sluice:rpm:a", "not", "a number");
@@ -111,7 +111,7 @@ describe("gateways that count the limits of keys in one Redis", () => {
     expect(one.link.isUp()).toBe(true);
   });
 
-  test("need no more of a server than the documents say", async () => {
+  test("need only the permissions that the documentation lists", async () => {
     const rules = ["on", ">secret", "~sluice:*", "+@read", "+@write", "+@scripting", "+@connection"];
     await withRedis(redis.url, (client) => client.sendCommand(["ACL", "SETUSER", "sluice", "reset", ...rules]));
     using one = await gateway(redis.url.replace("redis://", "redis://sluice:secret@"));
@@ -129,7 +129,7 @@ describe("gateways that count the limits of keys in one Redis", () => {
     expect(one.told).toEqual([]);
   });
 
-  test("do without one whose password they don't have, and never log theirs", async () => {
+  test("work without a Redis that rejects their password, and never log it", async () => {
     await withRedis(redis.url, (client) => client.configSet("requirepass", "the right one"));
     const url = redis.url.replace("redis://", "redis://:a-wrong-password@");
     using one = await gateway(url);

@@ -26,7 +26,7 @@ describe("the Responses API, with the official client and the real model", () =>
     expect(text).toBe(whole.output_text);
   });
 
-  test("goes on from a response before, as if all had been sent", async () => {
+  test("continues a previous response as if the whole input had been sent", async () => {
     const first = await client.responses.create({ ...greedy, input: "My name is Ann." });
     const second = await client.responses.create({ ...greedy, input: "And mine?", previous_response_id: first.id });
     const atOnce = await client.responses.create({
@@ -45,7 +45,7 @@ describe("the Responses API, with the official client and the real model", () =>
     await expect(client.responses.retrieve(second.id)).rejects.toMatchObject({ status: 404 });
   });
 
-  test("answers over a WebSocket as over HTTP, and goes on there from what is not stored", async () => {
+  test("answers over a WebSocket as over HTTP, and continues responses there that are not stored", async () => {
     const ws = new ResponsesWS(client);
     async function ask(body: { readonly input: string; readonly previous_response_id?: string }) {
       ws.send({ type: "response.create", ...greedy, store: false, ...body });
@@ -90,7 +90,7 @@ describe("the Responses API, with the official client and the real model", () =>
       if (event.type === "response.created") id = event.response.id;
       if (event.type === "response.in_progress") break;
     }
-    // It goes on without its client, and is followed from where that left.
+    // The response continues without its client; it is then followed from where the client left.
     const rest = await client.responses.retrieve(id, { stream: true, starting_after: 2 });
     const types: string[] = [];
     for await (const event of rest) types.push(event.type);
@@ -103,7 +103,7 @@ describe("the Responses API, with the official client and the real model", () =>
     expect((await client.responses.retrieve(long.id)).status).toBe("cancelled");
   });
 
-  test("leaves out the oldest where all doesn't fit and that is allowed", async () => {
+  test("drops the oldest items if not everything fits and truncation is `auto`", async () => {
     const input = Array.from({ length: 40 }, (_, index) => ({
       role: "user" as const,
       content: `Fact ${index}: ${"the sea is wide and deep and blue. ".repeat(6)}`,
@@ -118,7 +118,7 @@ describe("the Responses API, with the official client and the real model", () =>
     expect(answer.usage?.input_tokens).toBeGreaterThan(500);
   });
 
-  test("calls a function, takes its result, and holds texts to a schema", async () => {
+  test("calls a function, uses its result, and constrains texts to a schema", async () => {
     const parameters = {
       type: "object",
       properties: { city: { type: "string", enum: ["Paris", "Rome"] } },
@@ -161,7 +161,7 @@ describe("the Responses API, with the official client and the real model", () =>
     const logprobs = part?.type === "output_text" ? (part.logprobs ?? []) : [];
     expect(logprobs).toHaveLength(4);
     expect(logprobs.map(({ token }) => token).join("")).toBe(answer.output_text);
-    // Greedy takes the most likely.
+    // Greedy sampling picks the most likely token.
     for (const { token, top_logprobs } of logprobs) expect(top_logprobs[0]?.token).toBe(token);
   });
 
@@ -172,7 +172,7 @@ describe("the Responses API, with the official client and the real model", () =>
     expect(answer.usage?.input_tokens).toBe(input_tokens);
   });
 
-  test("compacts a conversation, and goes on from what is left", async () => {
+  test("compacts a conversation, and continues from the result", async () => {
     const said = Array.from({ length: 5 }, (_, index) => [
       { role: "user" as const, content: `Tell me fact ${index} about the sea.` },
       { role: "assistant" as const, content: `Fact ${index}: ${"the sea is wide and deep and blue. ".repeat(6)}` },
@@ -185,7 +185,7 @@ describe("the Responses API, with the official client and the real model", () =>
 
     const answer = await client.responses.create({
       ...greedy,
-      // The description's types know no user's message in an answer.
+      // The description's types have no user message in an answer.
       input: [...(compacted.output as ResponseInputItem[]), { role: "user", content: "What is the sea like?" }],
     });
     expect(answer.output_text).not.toBe("");

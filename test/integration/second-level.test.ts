@@ -36,7 +36,7 @@ async function* play() {
 
 type Options = { readonly followMs?: number; readonly generate?: Generate };
 
-/** What of a gateway has to do with its cache, connected. */
+/** The cache of a gateway, connected. */
 async function gateway({ followMs = 20_000, generate = play }: Options = {}) {
   const told: string[] = [];
   const waiting = new Map<string, () => void>();
@@ -72,7 +72,7 @@ async function gateway({ followMs = 20_000, generate = play }: Options = {}) {
         if (told.some((message) => message.includes(part))) resolve();
         waiting.set(part, resolve);
       }),
-    /** Asks, and tells what became of it. */
+    /** Sends a request, and returns its outcome. */
     async ask(overrides: Partial<GenerationRequest> = {}) {
       const { asked, news } = noting(overrides.cache);
       const events = await collect(run(greedy({ ...overrides, ...asked })));
@@ -88,7 +88,7 @@ function of(tenant: string) {
 }
 
 describe("two gateways that share a Redis", () => {
-  test("have each other's answers, and then in memory", async () => {
+  test("find each other's answers, and then have them in memory", async () => {
     await using one = await gateway();
     await using other = await gateway();
     expect((await one.ask()).news).toEqual(MISS);
@@ -106,7 +106,7 @@ describe("two gateways that share a Redis", () => {
     expect(other.shared.stats()).toEqual({ isUp: true, found: 1, missed: 0 });
   });
 
-  test("have no tenant's answers for another, and those for everybody", async () => {
+  test("never give one tenant's answers to another, but give public answers to all", async () => {
     await using one = await gateway();
     await using other = await gateway();
     await one.ask(of("a"));
@@ -117,7 +117,7 @@ describe("two gateways that share a Redis", () => {
     expect((await other.ask({ ...of("b"), cache: { isPublic: true } })).news).toEqual(REMOTE);
   });
 
-  test("generate once what both are asked for at once, and count it for both in full", async () => {
+  test("generate an answer once if both are asked at once, and count it in full for both", async () => {
     const engine = byHand();
     await using one = await gateway({ generate: engine.generate });
     await using other = await gateway({ generate: engine.generate });
@@ -135,7 +135,7 @@ describe("two gateways that share a Redis", () => {
     expect((await other.ask()).news).toMatchObject({ type: "hit" });
   });
 
-  test("leave the turn to the other where a generation fails, or its client leaves", async () => {
+  test("pass the lease to the other when a generation fails, or its client leaves", async () => {
     for (const cut of ["fail", "leave"] as const) {
       const engine = byHand();
       await using one = await gateway({ generate: engine.generate });
@@ -156,7 +156,7 @@ describe("two gateways that share a Redis", () => {
     await untilStored(redis.url, 2);
   });
 
-  test("wait no longer than they may for one that is gone, nor where they want one of their own", async () => {
+  test("wait only as long as allowed for one that is gone, and not at all for a request that wants a new answer", async () => {
     const engine = byHand();
     const one = await gateway({ generate: engine.generate });
     await using other = await gateway({ followMs: 100 });
@@ -177,7 +177,7 @@ describe("two gateways that share a Redis", () => {
     await one.close();
   });
 
-  test("clear what both share, by model, by key and by preset", async () => {
+  test("clear shared answers by model, by key and by preset", async () => {
     await using one = await gateway();
     for (const model of ["one", "two"]) for (const tenant of ["a", "b"]) await one.ask({ model, ...of(tenant) });
     await untilStored(redis.url, 4);
@@ -193,7 +193,7 @@ describe("two gateways that share a Redis", () => {
     expect(await one.shared.clear({})).toEqual({ deleted: 0, isComplete: false });
   });
 
-  test("take nothing that is damaged, or that belongs under another name", async () => {
+  test("ignore a record that is damaged, or that belongs under another name", async () => {
     await using one = await gateway();
     const label = { model: "one", scope: "tenant:local" };
     const asked = (text: string) => ({ prompt: { type: "text", text } as const });
@@ -254,7 +254,7 @@ describe("a Redis", () => {
     redis.freeze(false);
   });
 
-  test("that is full is told of once, and what it has is still found", async () => {
+  test("that is full is logged once, and its answers are still found", async () => {
     await using one = await gateway();
     await one.ask(asked(0));
     await untilStored(redis.url, 1);
@@ -267,7 +267,7 @@ describe("a Redis", () => {
     expect(other.shared.stats().isUp).toBe(true);
   });
 
-  test("that is not there at the start is a warning", async () => {
+  test("that is missing at the start is a warning", async () => {
     await redis.kill();
     await using one = await gateway();
     expect(one.told).toHaveLength(1);

@@ -49,7 +49,7 @@ async function ask(preset: string, content: string) {
 }
 
 describe("the answer to another text", () => {
-  test("is never given to any of the tricky ones, whichever of them were asked before", async () => {
+  test("is never given to any of the tricky texts, whichever were asked before", async () => {
     const texts = (["tuned", "held-out"] as const).flatMap((set) =>
       readPairs(set).differ.flatMap(([, pairs]) => pairs.flat()),
     );
@@ -77,7 +77,7 @@ describe("the answer to another text", () => {
     await sluice.says('"cache":"hit semantic"');
   });
 
-  test("waits for no model that is not there", async () => {
+  test("does not wait for a missing model", async () => {
     const content = (word: string) => `${word} do I grow beans?`;
     await writeFile(
       join(folder, "lonely.yaml"),

@@ -74,7 +74,7 @@ async function admin(gateway: Gateway, method: string): Promise<unknown> {
 const MISS = "sluice; fwd=miss; stored";
 
 describe("two gateways with one Redis", () => {
-  test("answer from each other's generations, until these are cleared", async () => {
+  test("answer from each other's generations, until they are cleared", async () => {
     const generated = await ask(one, "Name a river.");
     expect(generated.status).toBe(MISS);
     await untilStored(redis.url, 1);
@@ -88,11 +88,11 @@ describe("two gateways with one Redis", () => {
     expect((await ask(other, "Name a river.")).status).toBe(MISS);
   });
 
-  test("generate once what both are asked for at once", async () => {
+  test("generate an answer once if both are asked at once", async () => {
     const question = "Tell me about the sea.";
     const [first, second] = await Promise.all([ask(one, question, 48), ask(other, question, 48)]);
     expect(second.text).toBe(first.text);
-    // An engine evaluates the last token of a prompt at the least.
+    // An engine evaluates at least the last token of a prompt.
     expect([first, second].filter(({ isEvaluated }) => isEvaluated)).toHaveLength(1);
     await untilStored(redis.url, 1);
   });
@@ -104,7 +104,7 @@ describe("two gateways with one Redis", () => {
     const reached = new Map([15, 40].map((count) => [count, Promise.withResolvers<void>()]));
     async function client(gateway: Gateway): Promise<void> {
       while (asked < TOTAL) {
-        // Every question comes several times, to both.
+        // Every question is sent several times, to both gateways.
         const { text } = await ask(gateway, `Say the number ${asked++ % 20}.`, 4);
         expect(text).not.toBe("");
         reached.get(++done)?.resolve();
@@ -122,7 +122,7 @@ describe("two gateways with one Redis", () => {
     expect((await ask(other, "Name a lake.")).status).toContain("detail=REMOTE");
   });
 
-  test("have nothing of what one was generating when it was killed; the other makes it", async () => {
+  test("store nothing of a generation whose gateway was killed; the other generates it", async () => {
     const question = "Tell me a story about a bear.";
     const cut = fetch(`${one.url}/v1/chat/completions`, post({ ...bodyOf(question, 100), stream: true }));
     const reader = (await cut).body?.getReader();
@@ -139,7 +139,7 @@ describe("two gateways with one Redis", () => {
     expect((await ask(one, question, 100)).status).toContain("detail=REMOTE");
   });
 
-  test("share limits alone where nothing else is said", async () => {
+  test("share only limits by default", async () => {
     const keysFile = join(folder, "keys.yaml");
     const secret = "sk-sluice-of-the-file";
     await writeFile(keysFile, `keys:\n  - { name: alice, key: ${secret}, requestsPerMinute: 2 }\n`);

@@ -11,14 +11,14 @@ type LogLine = {
   readonly engine?: { readonly slots: number; readonly contextTokens: number };
 };
 
-/** The real command line in a process of its own. */
+/** The real command line in a separate process. */
 export type SluiceProcess = {
   readonly pid: number;
   /** Resolves with the base URL when the gateway is ready and its log names the engine; rejects when it ends before. */
   readonly ready: Promise<string>;
-  /** Resolves with how it ended, when all that it wrote was read. */
+  /** Resolves with the exit status, once all output has been read. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
-  /** Everything that it wrote to stderr, so far. */
+  /** Everything written to stderr so far. */
   readonly stderr: () => string;
   /** The lines of `stderr` that are JSON. */
   readonly log: () => readonly LogLine[];
@@ -31,10 +31,10 @@ const running = new Set<ChildProcess>();
 
 /** Runs `sluice` with `args` on a free port, unless they name another. */
 export function runSluice(...args: string[]): SluiceProcess {
-  // Under npm the same signal within half a second is taken for an echo; here each is meant.
+  // Under npm the same signal within half a second counts once; here each must count.
   const { npm_lifecycle_event: _, ...env } = process.env;
   const child = spawn(process.execPath, ["src/main.ts", "--port", "0", ...args], {
-    // Unless a test is about it, nothing runs that the test has not asked for.
+    // By default nothing runs that the test has not started.
     env: { SLUICE_WARM_PRESETS: "false", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -71,7 +71,7 @@ export function runSluice(...args: string[]): SluiceProcess {
   });
   // stdout and stderr come over two pipes, in any order.
   const ready = announced.then((url) => says('"the engine is ready"}').then(() => url));
-  // Who expects it to fail does not wait for it.
+  // A test that expects a failure doesn't wait for this.
   ready.catch(() => {});
 
   return {
@@ -89,7 +89,7 @@ export function runSluice(...args: string[]): SluiceProcess {
   };
 }
 
-/** Ends what a failed test has left. An engine ends with its gateway. */
+/** Ends the processes that a failed test left. An engine ends with its gateway. */
 export async function endAll(): Promise<void> {
   for (const child of running) {
     const closed = once(child, "close");
@@ -98,14 +98,14 @@ export async function endAll(): Promise<void> {
   }
 }
 
-/** The process of the engine that a gateway's log names. */
+/** The process id of the engine in a gateway's log. */
 export function enginePidOf(sluice: SluiceProcess): number {
   const pid = sluice.log().find(({ msg }) => msg === "the engine is ready")?.enginePid;
   if (pid === undefined) throw new Error(`the log names no engine: ${sluice.stderr()}`);
   return pid;
 }
 
-/** Whether there is such a process. One that has ended and waits for its parent to hear of it counts as gone. */
+/** Whether the process exists. A zombie counts as gone. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -137,7 +137,7 @@ describe("an answer with a response_format", () => {
     }
   });
 
-  test("tells by path and keyword what it can't be held to, and is refused by it where the schema is strict", async () => {
+  test("names dropped keywords by path, and is refused for them if the schema is strict", async () => {
     const schema = { type: "object", properties: { tags: { type: "array", uniqueItems: true } } };
     const ask = (strict: boolean) =>
       post({
@@ -156,7 +156,7 @@ describe("an answer with a response_format", () => {
 });
 
 describe("the extensions", () => {
-  test("hold an answer to a regular expression and to a grammar", async () => {
+  test("constrain an answer to a regular expression and to a grammar", async () => {
     const held = async (field: Record<string, string>) => {
       const response = await post({ messages: user("Yes or no?"), temperature: 2, max_tokens: 20, ...field });
       const { choices } = (await response.json()) as { choices: { message: { content: string } }[] };

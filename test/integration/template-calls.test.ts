@@ -6,12 +6,12 @@ import { conversations, QUESTION, TOOLS } from "./templates/conversations.ts";
 import { type Expected, readExpected } from "./templates/expected.ts";
 import { FAMILIES, type Family, readTemplate } from "./templates/sources.ts";
 
-/** What a model wrote in a turn, and whether its text begins in the midst of reasoning. */
+/** A model's text in a turn, and whether it begins within reasoning. */
 type Turn = { readonly text: string; readonly reasoning: boolean };
 type Call = { readonly name: string; readonly arguments: string };
 type Heard = { words: string; calls: Call[] };
 
-// What a template writes of an earlier turn is how its model writes one: the parser must find in it what was put in.
+// A template writes earlier turns as its model writes them, so the parser must find in them what was put in.
 describe.each(FAMILIES)("a turn as the template of $template writes it", (family) => {
   let expected: Expected;
   let dialect: Dialect;
@@ -48,12 +48,12 @@ describe.each(FAMILIES)("a turn as the template of $template writes it", (family
   );
 });
 
-/** The part of a rendered conversation that the model wrote: from where it was asked to answer, to what ends its turn. */
+/** The model's part of a rendered conversation: from the prompt for its answer to the end of its turn. */
 function turnOf(name: string, { callsEnd, endToken }: Family, expected: Expected, dialect: Dialect): Turn {
   const asked = textOf("two tools", expected);
   const whole = textOf(name, expected);
   const prompt = asked.slice(asked.lastIndexOf(QUESTION));
-  // A template may begin reasoning, or end it, for the answer that is to come, and leave that out of an earlier one.
+  // A template may begin or end reasoning for the coming answer, but not in earlier ones.
   const bare = prompt.replace(/<think>\s*(<\/think>)?\s*$|<\|channel>thought\s*<channel\|>$/, "");
   const isWhole = whole.includes(prompt);
   const begin = isWhole ? prompt : bare;

@@ -7,12 +7,12 @@ import { render, toJob } from "./templates/rendered.ts";
 import type { Rendered } from "./templates/renderer.ts";
 import { CATALOGUE, FAMILIES, readTemplate, type TemplateSource } from "./templates/sources.ts";
 
-/** Where the texts differ, and just how. All else is the same to the byte. */
+/** The known differences. Everything else is the same to the byte. */
 const DIFFERENT = [
   {
     template: "google-gemma-4-31B-it",
     name: "an argument that is null",
-    // llama.cpp's engine for templates writes nothing for a null that stands alone, Python's writes its name.
+    // For a null that stands alone, llama.cpp's template engine writes nothing, and Python's writes None.
     reference: "call:locate{id:None}",
     ours: "call:locate{id:}",
   },
@@ -23,12 +23,12 @@ type Case = {
   readonly source: TemplateSource;
   readonly expected: Expected;
   readonly rendered: ReadonlyMap<string, Rendered>;
-  /** What is rendered of conversations that the template refuses, brought into the form that it takes beforehand. */
+  /** Renderings of conversations that the template refuses, after conversion to a form that it accepts. */
   readonly easier: ReadonlyMap<string, Rendered>;
 };
 
 const cases = new Map<string, Case>();
-/** The days on which the texts may have been rendered: one, but at midnight two. */
+/** The days on which the texts may have been rendered: one, or two around midnight. */
 let days: readonly Date[];
 
 beforeAll(async () => {
@@ -107,12 +107,12 @@ function caseOf(template: string): Case {
   return found;
 }
 
-/** What a template raised, without the name of Python's exception. */
+/** The error that a template raised, without the name of Python's exception. */
 function raised(error: string): string {
   return error.replace(/^\w+: /, "");
 }
 
-/** Templates that tell the day ask the clock for it, in one of these forms. */
+/** Templates that contain the date ask the clock for it in one of these forms. */
 function onDay(text: string, recorded: string, day: Date): string {
   const then = new Date(`${recorded}T12:00:00`);
   return text.replaceAll(iso(then), iso(day)).replaceAll(inWords(then), inWords(day));

@@ -33,7 +33,7 @@ const roll = {
 };
 const tools = [getWeather, roll];
 
-/** Throws unless the arguments are what the function's schema wants. */
+/** Throws unless the arguments fit the function's schema. */
 function checkArguments(name: string, json: string): void {
   const value: unknown = JSON.parse(json);
   if (name === "get_weather") {
@@ -108,7 +108,7 @@ describe("tools, with the real model", () => {
     expect(streamed.choices[0]?.finish_reason).toBe("tool_calls");
   });
 
-  test("are left alone where none may be called", async () => {
+  test("are not called when tool_choice is none", async () => {
     const { choices } = await client.chat.completions.create({
       model,
       messages,
@@ -121,7 +121,7 @@ describe("tools, with the real model", () => {
     expect(choices[0]?.message.content?.length).toBeGreaterThan(10);
   });
 
-  test("give their results back, in any order, and the model goes on", async () => {
+  test("return their results in any order, and the model continues", async () => {
     const call = (id: string, name: string, json: string) =>
       ({ id, type: "function", function: { name, arguments: json } }) as const;
     const { choices } = await client.chat.completions.create({
@@ -157,7 +157,7 @@ describe("tools, with the real model", () => {
     expect(choices.map(({ finish_reason }) => finish_reason)).toEqual(["tool_calls", "tool_calls", "tool_calls"]);
   });
 
-  test("answer in the form of 2023 when asked in it", async () => {
+  test("are answered in the form of 2023 if requested in it", async () => {
     const { choices } = await client.chat.completions.create({
       model,
       messages,
@@ -170,7 +170,7 @@ describe("tools, with the real model", () => {
     checkArguments("roll", choices[0]?.message.function_call?.arguments ?? "");
   });
 
-  test("are refused with the keyword where a strict schema can't be held to", async () => {
+  test("are refused by keyword if a strict schema can't be enforced", async () => {
     const parameters = { type: "object", properties: { a: { type: "array", contains: { const: 1 } } } };
     const refused = client.chat.completions.create({
       model,

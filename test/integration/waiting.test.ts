@@ -3,7 +3,7 @@ import { expect, inject, test } from "vitest";
 import { post } from "./client.ts";
 
 const MODEL = "smollm2-135m-instruct";
-/** One token that ends nothing, again and again: a story that is drawn by chance may be over in a sentence. */
+/** The same token again and again: a randomly sampled story may end after a sentence. */
 const LONG = {
   messages: [{ role: "user" as const, content: "Tell me a very long story." }],
   max_tokens: 400,
@@ -20,7 +20,7 @@ async function fillSlots(signal: AbortSignal): Promise<void> {
   await Promise.all(streams);
 }
 
-test("a stream that waits tells its position, and answers when it has its turn", async () => {
+test("a stream that waits reports its position, and answers when its turn comes", async () => {
   const others = new AbortController();
   await fillSlots(others.signal);
   const response = await post({ ...SHORT, stream: true });
@@ -36,7 +36,7 @@ test("a stream that waits tells its position, and answers when it has its turn",
   expect(text).toMatch(/data: \[DONE\]\n\n$/);
 });
 
-test("a request that can't have its turn in time is refused at once, and told when to come back", async () => {
+test("a request whose turn would come too late is refused at once, with a retry time", async () => {
   const others = new AbortController();
   await fillSlots(others.signal);
   const response = await post(SHORT, {
@@ -47,7 +47,7 @@ test("a request that can't have its turn in time is refused at once, and told wh
   expect(Number(response.headers.get("retry-after-ms"))).toBeGreaterThan(0);
 });
 
-test("a later request takes the place of the one before it, for the official client too", async () => {
+test("a later request supersedes the earlier one, for the official client too", async () => {
   const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none" });
   const headers = { "sluice-supersede": "the-editor" };
   const older = await client.chat.completions.create({ model: MODEL, ...LONG, stream: true }, { headers });

@@ -19,7 +19,7 @@ maxTokens: 8
 warm: [{ input: The soup was cold. }, { input: I like it. }]
 `;
 
-/** Drawn by chance, so that no answer is kept: only its own text can be evaluated. */
+/** Randomly sampled, so that no answer is kept: only the preset's text can be evaluated. */
 const GREET = `
 id: greet
 version: 1
@@ -41,7 +41,7 @@ let folder: string;
 let sluice: SluiceProcess;
 let openai: OpenAI;
 let anthropic: Anthropic;
-/** The `cache-status` of the last answer's head. */
+/** The `cache-status` header of the last answer. */
 let status: CacheClients["status"];
 
 async function start(): Promise<void> {
@@ -52,7 +52,7 @@ async function start(): Promise<void> {
   ({ openai, anthropic, status } = createCacheClients(await sluice.ready));
 }
 
-/** What each round of the warm-up did, so far. */
+/** The results of the warm-up's rounds so far. */
 function rounds(): readonly z.infer<typeof doneSchema>[] {
   return sluice
     .log()
@@ -60,7 +60,7 @@ function rounds(): readonly z.infer<typeof doneSchema>[] {
     .map((line) => doneSchema.parse(line));
 }
 
-/** What the next round that comes to its end does. */
+/** The result of the next round to end. */
 async function nextRound(before: number): Promise<z.infer<typeof doneSchema> | undefined> {
   await expect.poll(rounds, { timeout: 60_000 }).toHaveLength(before + 1);
   return rounds()[before];
@@ -95,7 +95,7 @@ const chat = { model, messages };
 const response = { model, input: INPUT, store: false };
 const message = { model, messages, max_tokens: 8 };
 
-/** The text of the same question's answer, by each protocol. */
+/** The answer's text to the same question, in each protocol. */
 const CLIENTS: Readonly<Record<string, () => Promise<string | null | undefined>>> = {
   "a chat completion": async () => (await openai.chat.completions.create(chat)).choices[0]?.message.content,
   "a streamed chat completion": async () =>
@@ -112,8 +112,8 @@ function textOf({ content }: Anthropic.Message): string {
   return content.map((block) => (block.type === "text" ? block.text : "")).join("");
 }
 
-describe("presets that are warm", () => {
-  test("were warmed when the gateway had started, before anybody asked", async () => {
+describe("warm presets", () => {
+  test("were warmed after the start, before any request", async () => {
     expect(await nextRound(0)).toEqual({ answers: 2, prefixes: 1 });
     expect(await stats()).toMatchObject({ entries: 2, hits: 0, misses: 0, bypassed: 0 });
     expect(await warmUpState()).toEqual({ waiting: 0, running: false, answers: 2, prefixes: 1 });
@@ -126,7 +126,7 @@ describe("presets that are warm", () => {
     expect(said).toBe(fresh.choices[0]?.message.content);
   });
 
-  test("need little of their prompt evaluated where the answer is another each time", async () => {
+  test("need little of their prompt evaluated if the answer differs each time", async () => {
     const { usage } = await openai.chat.completions.create({
       model: "preset/greet",
       messages: [{ role: "user", content: "Doris" }],
@@ -137,7 +137,7 @@ describe("presets that are warm", () => {
     expect(all).toBeGreaterThan(100);
   });
 
-  test("are warmed again when they have changed, and the others are left alone", async () => {
+  test("are warmed again after a change, and the others are left alone", async () => {
     const before = rounds().length;
     await writeFile(join(folder, "rate.yaml"), RATE.replace("good or bad.", "good or bad, in one word."));
     expect(await nextRound(before)).toEqual({ answers: 2, prefixes: 0 });
@@ -151,7 +151,7 @@ describe("presets that are warm", () => {
     expect(await nextRound(before)).toEqual({ answers: 0, prefixes: 2 });
   });
 
-  test("are not generated again after a restart that has the answers in a file", async () => {
+  test("are not generated again after a restart with the answers in a file", async () => {
     sluice.kill("SIGTERM");
     expect((await sluice.ended).code).toBe(0);
     await start();
@@ -160,7 +160,7 @@ describe("presets that are warm", () => {
     expect(status()).toMatch(HIT);
   });
 
-  test("give way to whoever comes, who has a turn at once, and are finished later", async () => {
+  test("give way to a request, which has its turn at once, and are finished later", async () => {
     const before = rounds().length;
     const long = { input: "Tell me a story.", variables: {} };
     await writeFile(
@@ -170,7 +170,7 @@ describe("presets that are warm", () => {
     const live = { model: (await openai.models.list()).data[0]?.id ?? "", max_tokens: 4, temperature: 1 };
     for (let round = 0; round < 2; round++) {
       await expect.poll(warmUpState, { timeout: 20_000 }).toMatchObject({ waiting: 1, running: true });
-      // Both slots are wanted; the warm-up may hold neither.
+      // The test needs both slots, so the warm-up must hold neither.
       const ask = (content: string) =>
         openai.chat.completions.create({ ...live, messages: [{ role: "user", content }] }).withResponse();
       const answers = await Promise.all([ask(`A ${round}`), ask(`B ${round}`)]);

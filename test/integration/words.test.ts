@@ -88,7 +88,7 @@ test("an answer reaches its minimum number of tokens, and goes on until the limi
 
 const about = [{ role: "user", content: "Write one sentence about a dog in a garden." }];
 
-/** A word of the answer that is one token, and what comes before it. */
+/** A word of the answer that is one token, and the text before it. */
 async function findWord() {
   const whole = await say({ messages: about });
   for (const [word] of whole.matchAll(/ [A-Za-z]{3,}\b/g)) {
@@ -145,7 +145,7 @@ test("a prompt's log-probabilities equal those of its tokens when they are sampl
   expect(logprobs?.token_logprobs[0]).toBeNull();
   expect(logprobs?.text_offset[1]).toBe(logprobs?.tokens[0]?.length);
   for (const place of [1, 5, tokens.length - 2, tokens.length - 1]) {
-    // The token that comes next is made certain, and scored as the model has it.
+    // A bias makes the next token certain; its score is the model's own.
     const forced = await completions({
       prompt: tokens.slice(0, place),
       logit_bias: { [String(tokens[place])]: 100 },
@@ -230,6 +230,6 @@ test("a long prompt is scored while another answer continues", async () => {
   }
   const { choices } = await scoring;
   expect(choices[0]?.logprobs?.token_logprobs).toHaveLength(500);
-  // It has at least as many pieces.
+  // The answer has at least as many pieces.
   expect(meanwhile).toBeGreaterThan(5);
 });
