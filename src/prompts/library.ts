@@ -1,7 +1,7 @@
 import { ModelNotFoundError } from "../generation/errors.ts";
-import { PresetError } from "./errors.ts";
 import { parsePreset } from "./parse.ts";
 import type { Preset } from "./preset.ts";
+import { PresetError } from "./preset.ts";
 import { type ReadResult, readPresetFolder } from "./read-folder.ts";
 import { PRESET_PREFIX, type PresetReference } from "./reference.ts";
 

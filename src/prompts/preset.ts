@@ -30,3 +30,14 @@ export type Preset = {
   /** When its file was last changed. */
   readonly modifiedUnixSeconds: number;
 };
+
+/** Presets or evaluations that can't be used. Its message lists every problem, one a line; each says where it was written. */
+export class PresetError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The prompts can't be used:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    this.name = "PresetError";
+    this.problems = problems;
+  }
+}

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { PresetError } from "./errors.ts";
+import { PresetError } from "./preset.ts";
 
 export const EVALUATION_ENDING = ".eval.yaml";
 

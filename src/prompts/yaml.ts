@@ -1,7 +1,7 @@
 import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { didYouMean } from "../config/suggest.ts";
-import { PresetError } from "./errors.ts";
+import { PresetError } from "./preset.ts";
 
 const MAX_PROBLEMS = 20;
 

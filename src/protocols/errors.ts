@@ -19,3 +19,7 @@ export class InvalidRequestError extends Error {
     this.code = code;
   }
 }
+
+export function missingParameter(param: string): InvalidRequestError {
+  return new InvalidRequestError(`Missing required parameter: '${param}'.`, param, "missing_required_parameter");
+}

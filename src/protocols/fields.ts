@@ -9,6 +9,10 @@ import { isJsonObject } from "../json/exact-number.ts";
 export const AN_INTEGER = "an integer";
 export const A_DECIMAL = "a decimal";
 
+const MAX_MODEL_LENGTH = 1_024;
+const MAX_HINT_LENGTH = 1_024;
+const MAX_TYPE_LENGTH = 128;
+
 /** A whole number from `min` to `max`. */
 export function integer(min: number, max: number) {
   return z.int({ error: AN_INTEGER }).min(min, { error: AN_INTEGER }).max(max, { error: AN_INTEGER });
@@ -25,9 +29,15 @@ export function string(maxLength: number) {
 }
 
 /** The model to use. The default depends on the models that are served. */
-export function modelName(maxLength: number, words = "The model's id or one of its aliases, in upper or lower case.") {
-  return string(maxLength).nullish().describe(`${words} May be omitted if only one model fits.`);
+export function modelName(words = "The model's id or one of its aliases, in upper or lower case.") {
+  return string(MAX_MODEL_LENGTH).nullish().describe(`${words} May be omitted if only one model fits.`);
 }
+
+export const endUser = string(MAX_HINT_LENGTH).nullish().describe("The client's name for the end user. Has no effect.");
+
+export const cacheHint = string(MAX_HINT_LENGTH)
+  .nullish()
+  .describe("Has no effect: the prefixes of all prompts are cached.");
 
 /** `true` or `false`. */
 export function boolean() {
@@ -50,8 +60,8 @@ export function readLater(form: z.ZodType) {
 export function listOf<T extends z.ZodType>(element: T, min: number, max: number, expected = "an array of objects") {
   return readLater(z.array(element).min(min).max(max)).transform((value, context): z.output<T>[] => {
     if (!Array.isArray(value)) return refuse(context, wrongType(expected, value));
-    if (value.length < min) return refuse(context, { ...faultOf(value), code: "too_small", minimum: min });
-    if (value.length > max) return refuse(context, { ...faultOf(value), code: "too_big", maximum: max });
+    if (value.length < min) return refuse(context, tooShort(value, [], min));
+    if (value.length > max) return refuse(context, tooLong(value, max));
     return readEach(element, [...value.entries()], context).map(([, part]) => part);
   });
 }
@@ -81,14 +91,22 @@ export function jsonObject() {
 }
 
 type Context = z.core.$RefinementCtx;
-type Fault = z.core.$ZodRawIssue;
 
-function faultOf(input: readonly unknown[]) {
-  return { origin: "array", input, path: [] };
+/** A problem with a value, in zod's form. `issue.ts` writes the message. */
+export type Fault = z.core.$ZodRawIssue;
+
+type Path = readonly PropertyKey[];
+
+export function wrongType(expected: string, input: unknown, path: Path = []): Fault {
+  return { code: "invalid_type", expected, message: expected, input, path: [...path] };
 }
 
-function wrongType(expected: string, input: unknown): Fault {
-  return { code: "invalid_type", expected, message: expected, input, path: [] };
+export function tooLong(input: readonly unknown[], maximum: number, path: Path = []): Fault {
+  return { code: "too_big", origin: "array", maximum, input, path: [...path] };
+}
+
+export function tooShort(input: readonly unknown[], path: Path = [], minimum = 1): Fault {
+  return { code: "too_small", origin: "array", minimum, input, path: [...path] };
 }
 
 function refuse(context: Context, fault: Fault): never {
@@ -116,4 +134,19 @@ function readEach<K extends string | number, T extends z.ZodType>(
 /** Whether a field was given. `null` counts as absent. */
 export function isSet<T>(value: T | null | undefined): value is T {
   return value !== undefined && value !== null;
+}
+
+/**
+ * Wraps a value of an unknown type as type `other`, and keeps its own type as `kind`. Conversations may hold items from other servers
+ * and later protocol versions, and must still be usable.
+ */
+export function orOther(value: unknown, known: readonly string[]): unknown {
+  if (typeof value !== "object" || value === null || !("type" in value)) return value;
+  if (typeof value.type !== "string" || (known.includes(value.type) && value.type !== "other")) return value;
+  return { type: "other", kind: value.type, fields: value };
+}
+
+/** The schema of what `orOther` returns for an unknown type. `fields` is the schema of its fields. */
+export function otherType<T extends z.ZodType>(fields: T) {
+  return z.object({ type: z.literal("other"), kind: string(MAX_TYPE_LENGTH).min(1), fields });
 }

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import type { OutputFormat } from "../generation/request.ts";
 import type { Wish } from "../generation/wish.ts";
+import { isJsonObject } from "../json/exact-number.ts";
 import { readJsonText } from "../json/parse.ts";
-import { InvalidRequestError } from "./errors.ts";
+import { InvalidRequestError, missingParameter } from "./errors.ts";
 import { boolean, isSet, jsonObject, readLater, string } from "./fields.ts";
-import { parseWire } from "./issue.ts";
+import { parseGiven } from "./issue.ts";
 import { excessError } from "./json-excess.ts";
 import {
   compileGrammar,
@@ -149,7 +150,7 @@ export function textFormatOf(value: unknown): Readonly<Record<string, OutputForm
 /** Decodes `response_format` as OpenAI, SGLang (schema one level higher), TGI (`json`, `regex`) and Fireworks (`grammar`) define it. */
 function decodeAnyResponseFormat(value: unknown): OutputFormat | undefined {
   const param = "response_format";
-  if (!isRecord(value)) return decodeResponseFormat(value, param);
+  if (!isJsonObject(value)) return decodeResponseFormat(value, param);
   const { type, json_schema, schema: higher, value: given, grammar, pattern, regex } = value;
   switch (type) {
     case "json_schema":
@@ -158,8 +159,11 @@ function decodeAnyResponseFormat(value: unknown): OutputFormat | undefined {
         : decodeSchema(higher, `${param}.schema`);
     case "json":
       return isSet(given) ? decodeSchema(given, `${param}.value`) : { type: "json" };
-    case "regex":
-      return decodePattern(given ?? pattern ?? regex ?? "", `${param}.value`) ?? missing(`${param}.value`);
+    case "regex": {
+      const output = decodePattern(given ?? pattern ?? regex, `${param}.value`);
+      if (output === undefined) throw missingParameter(`${param}.value`);
+      return output;
+    }
     case "grammar":
       return decodeGrammar(grammar ?? given ?? "", `${param}.grammar`);
     default:
@@ -169,7 +173,7 @@ function decodeAnyResponseFormat(value: unknown): OutputFormat | undefined {
 
 function decodeStructured(value: unknown): OutputFormat | undefined {
   const param = "structured_outputs";
-  const wire = parseAt(structured, value, param);
+  const wire = parseGiven(structured, value, param);
   if (wire === undefined) return undefined;
   for (const name of ["structural_tag", "whitespace_pattern"] as const) {
     if (isSet(wire[name])) {
@@ -196,9 +200,9 @@ function decodeOllamaFormat(value: unknown): OutputFormat | undefined {
 
 /** Decodes a schema, given as an object or as JSON text. */
 function decodeSchema(value: unknown, param: string): OutputFormat | undefined {
-  const given = parseAt(schema, value, param);
+  const given = parseGiven(schema, value, param);
   if (given === undefined || given === "") return undefined;
-  const read = typeof given === "string" ? parseAt(jsonObject(), parseJson(given, param), param) : given;
+  const read = typeof given === "string" ? parseGiven(jsonObject(), parseJson(given, param), param) : given;
   return decodeNamedSchema({ schema: read ?? {} }, { path: param, code: "invalid_json_schema" });
 }
 
@@ -220,7 +224,7 @@ function parseJson(json: string, param: string): unknown {
 
 /** Decodes a grammar as vLLM accepts it: GBNF, or Lark, which has no `::=`. */
 function decodeAnyGrammar(value: unknown, param: string): OutputFormat | undefined {
-  const source = parseAt(text, value, param);
+  const source = parseGiven(text, value, param);
   if (source === undefined || source === "" || source.includes("::="))
     return decodeGrammar(nothingIfEmpty(source), param);
   return compileGrammar("lark", source, param);
@@ -228,7 +232,7 @@ function decodeAnyGrammar(value: unknown, param: string): OutputFormat | undefin
 
 /** Decodes a pattern in Python's syntax. */
 function decodePattern(value: unknown, param: string): OutputFormat | undefined {
-  const pattern = parseAt(text, value, param);
+  const pattern = parseGiven(text, value, param);
   if (pattern === undefined || pattern === "") return undefined;
   return decodeRegex(readPattern(pattern), param);
 }
@@ -240,7 +244,7 @@ export function readPattern(pattern: string): string {
 
 /** Decodes a choice of texts to a pattern. Its automaton shares common prefixes at no cost. */
 function decodeChoice(value: unknown, param: string): OutputFormat | undefined {
-  const texts = parseAt(choices, value, param);
+  const texts = parseGiven(choices, value, param);
   return texts && decodeRegex(texts.map(escapePattern).join("|"), param);
 }
 
@@ -248,19 +252,7 @@ function escapePattern(literal: string): string {
   return literal.toWellFormed().replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 }
 
-function parseAt<T extends z.ZodType>(form: T, value: unknown, param: string): z.output<T> | undefined {
-  return isSet(value) ? parseWire(z.record(z.string(), form), { [param]: value })[param] : undefined;
-}
-
 /** Some clients send empty strings for fields that the user left empty. */
 function nothingIfEmpty(value: unknown): unknown {
   return value === "" ? undefined : value;
-}
-
-function missing(param: string): never {
-  throw new InvalidRequestError(`Missing required parameter: '${param}'.`, param, "missing_required_parameter");
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { ExactNumber } from "../json/exact-number.ts";
-import { InvalidRequestError } from "./errors.ts";
-import { AN_INTEGER } from "./fields.ts";
+import { InvalidRequestError, missingParameter } from "./errors.ts";
+import { AN_INTEGER, isSet } from "./fields.ts";
 
 /** The length to which a message quotes a client's value. */
 const MAX_QUOTED_LENGTH = 64;
@@ -39,6 +39,11 @@ export function parseWireAt<T extends z.ZodType>(schema: T, value: unknown, para
   return parse(schema, value, [param]);
 }
 
+/** As `parseWireAt`; undefined for a value that is absent or null. */
+export function parseGiven<T extends z.ZodType>(schema: T, value: unknown, param: string): z.output<T> | undefined {
+  return isSet(value) ? parseWireAt(schema, value, param) : undefined;
+}
+
 function describe(issue: Issue, base: Path): InvalidRequestError {
   const path = [...base, ...issue.path];
   switch (issue.code) {
@@ -69,8 +74,7 @@ function describeExpected(issue: Issue): string {
 
 function wrongType(path: Path, expected: string, input: unknown): InvalidRequestError {
   if (input === undefined) {
-    const param = formatPath(path);
-    return new InvalidRequestError(`Missing required parameter: '${param}'.`, param, "missing_required_parameter");
+    return missingParameter(formatPath(path));
   }
   const subject = path.length === 0 ? "the request's body" : `'${formatPath(path)}'`;
   return new InvalidRequestError(

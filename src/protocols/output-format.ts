@@ -6,7 +6,7 @@ import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import { findDropped } from "../grammar/output.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { jsonObject as anyObject, boolean, readLater, string } from "./fields.ts";
-import { parseWire } from "./issue.ts";
+import { parseGiven } from "./issue.ts";
 
 const MAX_DESCRIPTION_LENGTH = 16 * 1024;
 
@@ -74,7 +74,7 @@ type NamedSchema = {
  * malformed, if it is strict and its schema can't be enforced, or if no value satisfies the schema.
  */
 export function decodeResponseFormat(value: unknown, param: string): OutputFormat | undefined {
-  const format = parseFormat(responseFormat, value, param);
+  const format = parseGiven(responseFormat, value, param);
   return format?.type === "json_schema"
     ? decodeNamedSchema(format.json_schema, { path: `${param}.json_schema.schema`, code: null })
     : decodePlainFormat(format, param);
@@ -82,7 +82,7 @@ export function decodeResponseFormat(value: unknown, param: string): OutputForma
 
 /** Decodes `text.format` of the Responses API, which is `response_format` with the schema one level higher. */
 export function decodeTextFormat(value: unknown, param: string): OutputFormat | undefined {
-  const format = parseFormat(textFormat, value, param);
+  const format = parseGiven(textFormat, value, param);
   return format?.type === "json_schema"
     ? decodeNamedSchema(format, { path: `${param}.schema`, code: "invalid_json_schema" })
     : decodePlainFormat(format, param);
@@ -112,7 +112,7 @@ const LARK = /^[ \t]*[?!]*start(?:\.-?\d+)?[ \t]*(?:\[[^\]\n]*\])?[ \t]*:(?!:)/m
  * `start`, which vLLM's clients send. Throws `InvalidRequestError`.
  */
 export function decodeGrammar(value: unknown, param: string): OutputFormat | undefined {
-  const source = parseText(value, param);
+  const source = parseGiven(formatText, value, param);
   if (source === undefined) {
     return undefined;
   }
@@ -121,7 +121,7 @@ export function decodeGrammar(value: unknown, param: string): OutputFormat | und
 
 /** Decodes `regex`, an extension: an ECMAScript regular expression for the whole text. Throws `InvalidRequestError`. */
 export function decodeRegex(value: unknown, param: string): OutputFormat | undefined {
-  const pattern = parseText(value, param);
+  const pattern = parseGiven(formatText, value, param);
   if (pattern === undefined) {
     return undefined;
   }
@@ -146,16 +146,6 @@ export function pickFormat(formats: Readonly<Record<string, OutputFormat | undef
     );
   }
   return first?.[1];
-}
-
-function parseFormat<T extends z.ZodType>(format: T, value: unknown, param: string): z.output<T> | undefined {
-  return value === undefined || value === null
-    ? undefined
-    : parseWire(z.record(z.string(), format), { [param]: value })[param];
-}
-
-function parseText(value: unknown, param: string): string | undefined {
-  return parseFormat(formatText, value, param);
 }
 
 function decodePlainFormat(

@@ -1,23 +1,40 @@
 import { z } from "zod";
-import { AN_INTEGER, readLater } from "./fields.ts";
+import { AN_INTEGER, type Fault, readLater, tooLong, tooShort, wrongType } from "./fields.ts";
 
 /** More than any model's context holds. */
 const MAX_TOKENS = 2 ** 18;
 const MAX_TOKEN_ID = 2 ** 31 - 1;
 
-/** A problem with a value, in zod's form. `issue.ts` writes the message. */
-export type Fault = z.core.$ZodRawIssue;
+/** A value that was read, or its first fault. */
+export type Read<T> = { readonly value: T } | { readonly fault: Fault };
 
-export function wrongType(expected: string, input: unknown, path: readonly number[]): Fault {
-  return { code: "invalid_type", expected, message: expected, input, path: [...path] };
+/** A field that `form` describes and `read` validates. */
+export function readAs<T>(form: z.ZodType, read: (value: unknown) => Read<T>) {
+  return readLater(form)
+    .optional()
+    .transform((value, context): T => {
+      const result = read(value);
+      if ("value" in result) return result.value;
+      context.issues.push(result.fault);
+      return z.NEVER;
+    });
 }
 
-export function tooLong(input: readonly unknown[], maximum: number, path: readonly number[]): Fault {
-  return { code: "too_big", origin: "array", maximum, input, path: [...path] };
-}
-
-export function tooShort(input: readonly unknown[], path: readonly number[]): Fault {
-  return { code: "too_small", origin: "array", minimum: 1, input, path: [...path] };
+/** Reads a list of 1 to `max` elements. Stops at the first fault. */
+export function readEach<T>(
+  list: readonly unknown[],
+  max: number,
+  read: (element: unknown, path: readonly number[]) => Read<T>,
+): Read<T[]> {
+  if (list.length === 0) return { fault: tooShort(list) };
+  if (list.length > max) return { fault: tooLong(list, max) };
+  const values: T[] = [];
+  for (const [index, element] of list.entries()) {
+    const result = read(element, [index]);
+    if ("fault" in result) return result;
+    values.push(result.value);
+  }
+  return { value: values };
 }
 
 /**
@@ -49,7 +66,7 @@ export const tokenIds = readLater(tokenIdsForm).transform((value, context): read
     if (fault === undefined) return value.map(Number);
     context.issues.push(fault);
   } else {
-    context.issues.push(wrongType("an array of integers", value, []));
+    context.issues.push(wrongType("an array of integers", value));
   }
   return z.NEVER;
 });

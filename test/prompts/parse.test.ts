@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { PresetError } from "../../src/prompts/errors.ts";
 import { parsePreset } from "../../src/prompts/parse.ts";
+import { PresetError } from "../../src/prompts/preset.ts";
 import { preset } from "./support.ts";
 
 function problemsOf(yaml: string): readonly string[] {

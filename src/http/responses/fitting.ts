@@ -2,7 +2,7 @@ import { ContextLengthExceededError } from "../../generation/errors.ts";
 import type { GenerationEvent } from "../../generation/event.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
-import { blameInput } from "../../protocols/responses/failure.ts";
+import { blameInput } from "../../protocols/prompt-errors.ts";
 import type { ReadableItem } from "../../protocols/responses/items.ts";
 import { dropOldest } from "../../protocols/responses/to-messages.ts";
 

@@ -4,9 +4,9 @@ import { EngineUnavailableError, GenerationError } from "../../generation/errors
 import type { GenerationRequest, Prompt } from "../../generation/request.ts";
 import { withDefaults } from "../../generation/wish.ts";
 import { decodeTemplateArguments } from "../../protocols/chat/template-arguments.ts";
+import { blameInput } from "../../protocols/prompt-errors.ts";
 import { type CompactRequest, decodeCompactRequest, encodeCompacted } from "../../protocols/responses/compact.ts";
 import { messagesToKeep, newCompaction } from "../../protocols/responses/compaction.ts";
-import { blameInput } from "../../protocols/responses/failure.ts";
 import { askForSummary, toTranscript } from "../../protocols/responses/transcript.ts";
 import { createTally, type Tally } from "../../protocols/tally.ts";
 import { answerClient, answerWhole } from "../answer.ts";

@@ -9,7 +9,7 @@ import {
   decodeCompletionRequest,
 } from "../../protocols/completions/decode.ts";
 import { type Asked, createChunkEncoder, encodeCompletion, newAnswer } from "../../protocols/completions/encode.ts";
-import { blamePrompt } from "../../protocols/completions/failure.ts";
+import { blamePrompt } from "../../protocols/prompt-errors.ts";
 import type { HttpEnv } from "../context.ts";
 import { chatPlaces } from "../dropped-keywords.ts";
 import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";

@@ -1,8 +1,8 @@
 import type { Handler } from "hono";
 import { estimatePrompt } from "../../keys/estimate.ts";
 import { complete } from "../../protocols/complete.ts";
+import { blameInput } from "../../protocols/prompt-errors.ts";
 import { decodeResponsesRequest } from "../../protocols/responses/decode.ts";
-import { blameInput } from "../../protocols/responses/failure.ts";
 import type { HttpEnv } from "../context.ts";
 import { readJson } from "../json-body.ts";
 import { chooseModel } from "../model.ts";

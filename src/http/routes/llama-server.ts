@@ -6,7 +6,6 @@ import { InvalidSamplingError, NotSupportedByModelError } from "../../generation
 import type { Asker } from "../../generation/model.ts";
 import type { Prompt, Sampling } from "../../generation/request.ts";
 import { withDefaults } from "../../generation/wish.ts";
-import { blamePrompt } from "../../protocols/completions/failure.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { decodeInfill, decodeNativeCompletion, type NativeRequest } from "../../protocols/llama-server/decode.ts";
 import { decodeNativeEmbedding, encodeNativeEmbedding } from "../../protocols/llama-server/embedding.ts";
@@ -14,6 +13,7 @@ import { createNativeEncoder, encodeNative, type NativeAnswer } from "../../prot
 import type { NativePrompt } from "../../protocols/llama-server/prompts.ts";
 import { encodeProps, encodeSlots } from "../../protocols/llama-server/props.ts";
 import { createRun } from "../../protocols/llama-server/run.ts";
+import { blamePrompt } from "../../protocols/prompt-errors.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import { readVersion } from "../../version.ts";
 import type { HttpEnv } from "../context.ts";

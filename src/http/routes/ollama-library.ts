@@ -1,5 +1,5 @@
 import type { Handler } from "hono";
-import { decodeOllamaName } from "../../protocols/ollama/name.ts";
+import { decodeOllamaName } from "../../protocols/ollama/decode.ts";
 import { LibraryError, type LibraryFault, type ModelLibrary, type PullProgress } from "../../routing/library.ts";
 import type { HttpEnv } from "../context.ts";
 import { ClientGoneError, HttpError } from "../errors.ts";

@@ -4,6 +4,7 @@ import { modelBehind, PRESET_PREFIX, parseReference } from "../../prompts/refere
 import { shapeVector } from "../../protocols/embeddings/vector.ts";
 import { isSet } from "../../protocols/fields.ts";
 import { parseWire } from "../../protocols/issue.ts";
+import { decodeOllamaName } from "../../protocols/ollama/decode.ts";
 import {
   encodeListed,
   encodeRunning,
@@ -11,7 +12,6 @@ import {
   OLLAMA_VERSION,
   type OllamaModel,
 } from "../../protocols/ollama/models.ts";
-import { decodeOllamaName } from "../../protocols/ollama/name.ts";
 import { ollamaEmbeddingsSchema, ollamaEmbedSchema } from "../../protocols/ollama/schema.ts";
 import { createStopwatch, type Durations } from "../../protocols/ollama/stopwatch.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { FinishReason } from "../../generation/event.ts";
 import type { Priority } from "../../generation/terms.ts";
-import { systemFingerprint } from "../fingerprint.ts";
+import { systemFingerprint } from "../openai-answer.ts";
 import { encodeServiceTier, type UsedTier } from "../service-tier.ts";
 import type { ToolLabel, ToolOffer } from "../tools/offer.ts";
 

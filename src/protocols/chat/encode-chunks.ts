@@ -1,8 +1,8 @@
 import type { GenerationEvent } from "../../generation/event.ts";
+import { createChunkFrame } from "../openai-answer.ts";
 import type { StreamEncoder } from "../stream.ts";
 import type { Tally } from "../tally.ts";
 import { createInputReader, type InputReader } from "../tools/input-reader.ts";
-import { encodeUsage } from "../usage.ts";
 import { type Answer, encodeReason, labelOf } from "./answer.ts";
 import { encodeLogprobs } from "./encode-logprobs.ts";
 
@@ -11,15 +11,18 @@ import { encodeLogprobs } from "./encode-logprobs.ts";
  * token costs one `JSON.stringify` of its text.
  */
 export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: boolean): StreamEncoder {
-  const head = `data: ${JSON.stringify({
-    id: answer.id,
-    object: "chat.completion.chunk",
-    created: answer.createdUnixSeconds,
-    model: answer.model,
-    service_tier: answer.serviceTier,
-    system_fingerprint: answer.systemFingerprint,
-  }).slice(0, -1)},"choices":[`;
-  const tail = `]${includeUsage ? ',"usage":null' : ""}}\n\n`;
+  const { head, tail, close, fail } = createChunkFrame(
+    {
+      id: answer.id,
+      object: "chat.completion.chunk",
+      created: answer.createdUnixSeconds,
+      model: answer.model,
+      service_tier: answer.serviceTier,
+      system_fingerprint: answer.systemFingerprint,
+    },
+    tally,
+    includeUsage,
+  );
   const prefixes = Array.from({ length: answer.choices }, (_, index) => `${head}{"index":${index},"delta":{`);
   /** The choices that have ended. */
   const ended = new Set<number>();
@@ -67,13 +70,8 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
       return prefix === undefined ? "" : prefix + suffix;
     },
 
-    close() {
-      tally.assertComplete();
-      const usage = includeUsage ? `${head}],"usage":${JSON.stringify(encodeUsage(tally.counts()))}}\n\n` : "";
-      return `${usage}data: [DONE]\n\n`;
-    },
-
-    fail: (error) => `data: ${JSON.stringify({ error })}\n\n`,
+    close,
+    fail,
   };
 }
 

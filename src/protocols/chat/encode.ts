@@ -1,8 +1,8 @@
 import type { FinishReason, GenerationEvent, PromptLogprob, SampledLogprob } from "../../generation/event.ts";
+import { encodeUsage } from "../openai-answer.ts";
 import { encodePromptLogprobs } from "../prompt-logprobs.ts";
 import type { Tally } from "../tally.ts";
 import { createInputReader } from "../tools/input-reader.ts";
-import { encodeUsage } from "../usage.ts";
 import { type Answer, encodeReason, labelOf } from "./answer.ts";
 import { encodeLogprobs } from "./encode-logprobs.ts";
 

@@ -1,20 +1,22 @@
 import { z } from "zod";
-import { boolean, integer, modelName } from "../fields.ts";
+import { boolean, cacheHint, endUser, integer, modelName } from "../fields.ts";
 import { formatFields } from "../format-words.ts";
 import { maxTokensField } from "../max-tokens.ts";
+import { metadata } from "../metadata.ts";
 import { variablesField } from "../preset-fields.ts";
 import { promptLogprobsField } from "../prompt-logprobs.ts";
 import { samplingFields } from "../sampling.ts";
 import { serviceTier } from "../service-tier.ts";
 import { streamFields } from "../stream-options.ts";
 import { withAliases } from "../words/read.ts";
-import { hintFields } from "./hints.ts";
 import { messages } from "./messages.ts";
 import { templateFields } from "./template-arguments.ts";
 import { toolFields } from "./tools.ts";
 
-const MAX_MODEL_LENGTH = 1_024;
 const MAX_TOP_LOGPROBS = 20;
+const MAX_PREDICTION_PARTS = 1_024;
+
+const text = z.string({ error: "a string" });
 
 /**
  * The supported fields of `POST /v1/chat/completions`, with OpenAI's ranges. Unknown fields are ignored, and `null` counts as absent.
@@ -22,7 +24,7 @@ const MAX_TOP_LOGPROBS = 20;
  */
 export const chatRequestSchema = z.object(
   withAliases("chat", {
-    model: modelName(MAX_MODEL_LENGTH),
+    model: modelName(),
     messages: messages.describe("The conversation so far. The model's own chat template renders it."),
     n: integer(1, 128)
       .nullish()
@@ -52,7 +54,26 @@ export const chatRequestSchema = z.object(
     // `format-words.ts` validates these.
     ...formatFields,
     ...templateFields,
-    ...hintFields,
+
+    // Hints without an effect on the answer. They are validated all the same.
+    user: endUser,
+    safety_identifier: endUser,
+    prompt_cache_key: cacheHint,
+    metadata: metadata.nullish().describe("Up to 16 key-value pairs, stored with the completion."),
+    prediction: z
+      .object(
+        {
+          type: z.literal("content").describe("Only `content`."),
+          content: z
+            .union([text, z.array(z.object({ type: z.literal("text"), text })).max(MAX_PREDICTION_PARTS)], {
+              error: "a string or array of objects",
+            })
+            .describe("The predicted text, as a string or as parts."),
+        },
+        { error: "an object" },
+      )
+      .nullish()
+      .describe("A prediction of the answer. Has no effect."),
     variables: variablesField,
   }),
   { error: "an object" },

@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { FinishReason, GenerationEvent, PromptLogprob, SampledLogprob } from "../../generation/event.ts";
-import { systemFingerprint } from "../fingerprint.ts";
+import { createChunkFrame, encodeUsage, systemFingerprint } from "../openai-answer.ts";
 import { encodePromptLogprobs } from "../prompt-logprobs.ts";
 import type { StreamEncoder } from "../stream.ts";
 import type { Tally } from "../tally.ts";
-import { encodeUsage } from "../usage.ts";
 import { createLogprobEncoder, meanLogprob, type WireLogprobs } from "./logprobs.ts";
 
 /** The facts about an answer that its object or all its chunks repeat. */
@@ -139,14 +138,17 @@ function pickBest(choices: readonly Choice[], count: number): readonly Choice[] 
  * costs little more than one `JSON.stringify` of its text.
  */
 export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: boolean, asked: Asked): StreamEncoder {
-  const head = `data: ${JSON.stringify({
-    id: answer.id,
-    object: "text_completion",
-    created: answer.createdUnixSeconds,
-    model: answer.model,
-    system_fingerprint: answer.systemFingerprint,
-  }).slice(0, -1)},"choices":[`;
-  const tail = `]${includeUsage ? ',"usage":null' : ""}}\n\n`;
+  const { head, tail, close, fail } = createChunkFrame(
+    {
+      id: answer.id,
+      object: "text_completion",
+      created: answer.createdUnixSeconds,
+      model: answer.model,
+      system_fingerprint: answer.systemFingerprint,
+    },
+    tally,
+    includeUsage,
+  );
   const owners = asked.promptTexts.flatMap((promptText) => Array.from({ length: asked.generated }, () => promptText));
   const { echo, generated, logprobs: top } = asked;
   /** The choices that have ended. */
@@ -194,13 +196,8 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
       return choice < 0 ? "" : chunk(choice, "", null, null);
     },
 
-    close() {
-      tally.assertComplete();
-      const usage = includeUsage ? `${head}],"usage":${JSON.stringify(encodeUsage(tally.counts()))}}\n\n` : "";
-      return `${usage}data: [DONE]\n\n`;
-    },
-
-    fail: (error) => `data: ${JSON.stringify({ error })}\n\n`,
+    close,
+    fail,
   };
 }
 

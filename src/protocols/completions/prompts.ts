@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { readLater } from "../fields.ts";
-import { type Fault, findTokensFault, tokenIdsForm, tooLong, tooShort, wrongType } from "../token-ids.ts";
+import { tooShort, wrongType } from "../fields.ts";
+import { findTokensFault, type Read, readAs, readEach, tokenIdsForm } from "../token-ids.ts";
 
 /** One prompt of a request. */
 export type WirePrompt = string | readonly number[];
@@ -22,40 +22,25 @@ const promptsForm = z
  * `prompt`: a text, a list of texts, a list of token ids, or a list of such lists, told apart by the first element. Absent means the
  * beginning of a new document, as in OpenAI's API.
  */
-export const prompts = readLater(promptsForm)
-  .optional()
-  .transform((value, context): readonly WirePrompt[] => {
-    const read = readPrompts(value ?? "");
-    if ("prompts" in read) return read.prompts;
-    context.issues.push(read.fault);
-    return z.NEVER;
-  });
+export const prompts = readAs(promptsForm, readPrompts);
 
-type Read = { readonly prompts: readonly WirePrompt[] } | { readonly fault: Fault };
-
-function readPrompts(value: unknown): Read {
-  if (typeof value === "string") return { prompts: [value] };
-  if (!Array.isArray(value)) return { fault: wrongType(`one of ${A_PROMPT}`, value, []) };
-  if (typeof value[0] === "number") return readList(value, []);
-
-  if (value.length === 0) return { fault: tooShort(value, []) };
-  if (value.length > MAX_PROMPTS) return { fault: tooLong(value, MAX_PROMPTS, []) };
-  const kind = Array.isArray(value[0]) ? readList : readText;
-  const list: WirePrompt[] = [];
-  for (const [index, element] of value.entries()) {
-    const read = kind(element, [index]);
-    if ("fault" in read) return read;
-    list.push(...read.prompts);
+function readPrompts(value: unknown = ""): Read<readonly WirePrompt[]> {
+  if (value === null) return { value: [""] };
+  if (typeof value === "string") return { value: [value] };
+  if (!Array.isArray(value)) return { fault: wrongType(`one of ${A_PROMPT}`, value) };
+  if (typeof value[0] === "number") {
+    const read = readList(value, []);
+    return "fault" in read ? read : { value: [read.value] };
   }
-  return { prompts: list };
+  return readEach<WirePrompt>(value, MAX_PROMPTS, Array.isArray(value[0]) ? readList : readText);
 }
 
-function readText(value: unknown, path: readonly number[]): Read {
-  return typeof value === "string" ? { prompts: [value] } : { fault: wrongType("a string", value, path) };
+function readText(value: unknown, path: readonly number[]): Read<string> {
+  return typeof value === "string" ? { value } : { fault: wrongType("a string", value, path) };
 }
 
-function readList(value: unknown, path: readonly number[]): Read {
+function readList(value: unknown, path: readonly number[]): Read<readonly number[]> {
   if (!Array.isArray(value)) return { fault: wrongType("an array of integers", value, path) };
   const fault = value.length === 0 ? tooShort(value, path) : findTokensFault(value, path);
-  return fault === undefined ? { prompts: [value.map(Number)] } : { fault };
+  return fault === undefined ? { value: value.map(Number) } : { fault };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boolean, integer, modelName, string } from "../fields.ts";
+import { boolean, endUser, integer, modelName } from "../fields.ts";
 import { formatFields } from "../format-words.ts";
 import { maxTokensField } from "../max-tokens.ts";
 import { promptLogprobsField } from "../prompt-logprobs.ts";
@@ -8,8 +8,6 @@ import { streamFields } from "../stream-options.ts";
 import { withAliases } from "../words/read.ts";
 import { prompts } from "./prompts.ts";
 
-const MAX_MODEL_LENGTH = 1_024;
-const MAX_HINT_LENGTH = 1_024;
 /** OpenAI's limits. */
 const MAX_CHOICES = 128;
 const MAX_BEST_OF = 20;
@@ -21,7 +19,7 @@ const MAX_LOGPROBS = 5;
  */
 export const completionRequestSchema = z.object(
   withAliases("completions", {
-    model: modelName(MAX_MODEL_LENGTH),
+    model: modelName(),
     prompt: prompts.describe(
       "The text to continue, without a chat template: a string, token ids, or a list of either. Defaults to the beginning of a document.",
     ),
@@ -53,7 +51,7 @@ export const completionRequestSchema = z.object(
     ...formatFields,
 
     // A hint without an effect on the answer.
-    user: string(MAX_HINT_LENGTH).nullish().describe("The client's name for the end user. Has no effect."),
+    user: endUser,
   }),
   { error: "an object" },
 );

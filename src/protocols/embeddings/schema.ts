@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { integer, modelName, readLater, string } from "../fields.ts";
+import { endUser, integer, modelName, readLater, string } from "../fields.ts";
 
-const MAX_NAME_LENGTH = 1_024;
 /** OpenAI's limit on a list. */
 export const MAX_INPUTS = 2_048;
 /** Far more than any context holds. The model's own limit is in tokens. */
@@ -25,7 +24,7 @@ export const inputSchemas = {
 /** The supported fields of `POST /v1/embeddings`. Unknown fields are ignored, and `null` counts as absent. */
 export const embeddingsRequestSchema = z.object(
   {
-    model: modelName(MAX_NAME_LENGTH),
+    model: modelName(),
     input: readLater(z.union(Object.values(inputSchemas).map(({ shape }) => shape.input))).describe(
       "What to embed: a string, token ids, or a list of either.",
     ),
@@ -36,7 +35,7 @@ export const embeddingsRequestSchema = z.object(
       .enum(["float", "base64"])
       .nullish()
       .describe("`float` for numbers, or `base64` for little-endian 32-bit floats."),
-    user: string(MAX_NAME_LENGTH).nullish().describe("The client's name for the end user. Has no effect."),
+    user: endUser,
   },
   { error: "an object" },
 );

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Sampling } from "../../generation/request.ts";
 import type { Unprompted } from "../../generation/wish.ts";
+import { isJsonObject } from "../../json/exact-number.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { decodeFormat, sayFormat } from "../format-words.ts";
@@ -60,8 +61,8 @@ export function decodeInfill(body: unknown): NativeRequest {
  */
 function parse<T extends z.ZodObject>(schema: T, body: unknown): { shared: WireShared; own: z.output<T> } {
   const isOwn = ([name]: readonly [string, unknown]) => name in schema.shape;
-  const entries = isRecord(body) ? Object.entries(body) : [];
-  const others = isRecord(body) ? Object.fromEntries(entries.filter((one) => !isOwn(one))) : body;
+  const entries = isJsonObject(body) ? Object.entries(body) : [];
+  const others = isJsonObject(body) ? Object.fromEntries(entries.filter((one) => !isOwn(one))) : body;
   const shared = parseBody("completions", sharedSchema, others);
   return { shared, own: parseWire(schema, Object.fromEntries(entries.filter(isOwn))) };
 }
@@ -114,8 +115,4 @@ function refuseTooMany(prompts: number, choices: number): void {
     "prompt",
     "invalid_parameter_combination",
   );
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

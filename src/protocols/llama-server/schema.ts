@@ -8,7 +8,6 @@ import { withAliases } from "../words/read.ts";
 import { logitBias } from "./logit-bias.ts";
 import { prompts } from "./prompts.ts";
 
-const MAX_MODEL_LENGTH = 1_024;
 const MAX_CHOICES = 128;
 const MAX_PROBABILITIES = 20;
 const MAX_INDENT = 1_024;
@@ -24,7 +23,7 @@ const { logit_bias: _, temperature: __, ...sampling } = samplingFields;
 /** The fields shared with `POST /v1/completions`, including its aliases and refusals. */
 export const sharedSchema = z.object(
   withAliases("completions", {
-    model: modelName(MAX_MODEL_LENGTH),
+    model: modelName(),
     max_tokens: maxTokensField.describe("As `n_predict`."),
     ...streamFields,
     ...sampling,

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { boolean, jsonObject, listOf, string } from "../fields.ts";
-import { orOther, otherType } from "../other-type.ts";
+import { boolean, jsonObject, listOf, orOther, otherType, string } from "../fields.ts";
 
 /** Limits on counts. The limit on the body's size also limits the text. */
 const MAX_MESSAGES = 100_000;

@@ -1,5 +1,5 @@
 import type { ToolChoice } from "../../generation/wish.ts";
-import { InvalidRequestError } from "../errors.ts";
+import { InvalidRequestError, missingParameter } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { type OfferWords, type SaidTools, sayTools, type ToolEntry } from "../tools/offer.ts";
 import { clientTool } from "./client-tools.ts";
@@ -57,8 +57,7 @@ function decodeTool(tool: WireTool, param: string): ToolEntry {
   if (!isOwn && known === undefined) return { unavailable: type, names: name === undefined ? [type] : [type, name] };
   const parameters = known?.parameters ?? tool.input_schema;
   if (name === undefined || parameters === undefined) {
-    const missing = `${param}.${name === undefined ? "name" : "input_schema"}`;
-    throw new InvalidRequestError(`Missing required parameter: '${missing}'.`, missing, "missing_required_parameter");
+    throw missingParameter(`${param}.${name === undefined ? "name" : "input_schema"}`);
   }
   // Here only the model calls tools.
   if (isSet(callers) && !callers.includes("direct")) return { unavailable: name, names: [name] };

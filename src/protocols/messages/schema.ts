@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { templateFields } from "../chat/template-arguments.ts";
-import { boolean, decimal, integer, jsonObject, modelName, string } from "../fields.ts";
+import { boolean, decimal, endUser, integer, jsonObject, modelName, string } from "../fields.ts";
 import { neighbourFormatFields } from "../format-words.ts";
 import { variablesField } from "../preset-fields.ts";
 import { samplingFields } from "../sampling.ts";
@@ -8,8 +8,6 @@ import { MAX_TOOLS, toolName } from "../tools/names.ts";
 import { withAliases } from "../words/read.ts";
 import { messages, system } from "./blocks.ts";
 
-const MAX_MODEL_LENGTH = 1_024;
-const MAX_HINT_LENGTH = 1_024;
 const MAX_STOPS = 64;
 const MAX_STOP_LENGTH = 1_024;
 const MAX_TOP_K = 1_000_000;
@@ -75,7 +73,7 @@ const outputConfig = z.object(
  */
 export const countRequestSchema = z.object(
   {
-    model: modelName(MAX_MODEL_LENGTH),
+    model: modelName(),
     messages: messages.describe("The conversation so far. The model's own chat template renders it."),
     system: system.nullish().describe("The system prompt: a string or blocks of text."),
     tools: z
@@ -142,7 +140,7 @@ const messagesFields = {
   metadata: z
     .object(
       {
-        user_id: string(MAX_HINT_LENGTH).nullish().describe("The client's name for the end user. Has no effect."),
+        user_id: endUser,
       },
       AN_OBJECT,
     )

@@ -3,14 +3,14 @@ import type { Wish } from "../../generation/wish.ts";
 import { decodeTemplateArguments } from "../chat/template-arguments.ts";
 import { decodeTools } from "../chat/tools.ts";
 import type { Understood } from "../complete.ts";
-import { InvalidRequestError } from "../errors.ts";
+import { InvalidRequestError, missingParameter } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { decodeFormat, sayFormat } from "../format-words.ts";
 import { parseWire } from "../issue.ts";
 import { refuseUnreadable } from "../unreadable.ts";
 import { decodeOllamaMessages } from "./messages.ts";
 import { decodeOptions, refuseUnknownWishes } from "./options.ts";
-import { ollamaChatSchema, ollamaGenerateSchema } from "./schema.ts";
+import { ollamaChatSchema, ollamaGenerateSchema, ollamaNameSchema } from "./schema.ts";
 
 /** A decoded request to `/api/chat` or `/api/generate`. */
 export type OllamaRequest = Understood & {
@@ -98,4 +98,12 @@ function understand(
 /** Whether a time, in seconds or with its unit, is none. */
 function isZero(time: number | string): boolean {
   return time === 0 || /^[+-]?0+(\.0*)?(ns|us|µs|ms|s|m|h)?$/.test(String(time));
+}
+
+/** Decodes a model's name and whether to stream. Throws `InvalidRequestError` if the body names no model. */
+export function decodeOllamaName(body: unknown): { readonly name: string; readonly stream: boolean } {
+  const { model, name, stream } = parseWire(ollamaNameSchema, body);
+  const named = [model, name].find((one) => isSet(one) && one !== "");
+  if (isSet(named)) return { name: named, stream: stream ?? true };
+  throw missingParameter("model");
 }

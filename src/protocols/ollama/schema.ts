@@ -13,7 +13,7 @@ const MAX_TEXT_LENGTH = 4 * 1024 * 1024;
 
 const AN_OBJECT = { error: "an object" };
 const text = z.string({ error: "a string" });
-const model = modelName(MAX_NAME_LENGTH);
+const model = modelName();
 
 const keepAlive = z
   .union([z.number(), string(64)], { error: "a number or string" })

@@ -2,8 +2,6 @@ import { z } from "zod";
 import { MAX_INPUTS, MAX_TEXT_LENGTH } from "../embeddings/schema.ts";
 import { boolean, integer, modelName, string } from "../fields.ts";
 
-const MAX_NAME_LENGTH = 1_024;
-
 const document = z.union(
   [string(MAX_TEXT_LENGTH), z.object({ text: string(MAX_TEXT_LENGTH) }, { error: "an object" })],
   { error: "a string or an object with a text" },
@@ -12,7 +10,7 @@ const document = z.union(
 /** The supported fields of `POST /v1/rerank`, in the form of Jina and Cohere. Unknown fields are ignored, and `null` counts as absent. */
 export const rerankRequestSchema = z.object(
   {
-    model: modelName(MAX_NAME_LENGTH, "The id or an alias of a reranking model."),
+    model: modelName("The id or an alias of a reranking model."),
     query: string(MAX_TEXT_LENGTH).min(1).describe("The query to rank the documents by."),
     documents: z
       .array(document, { error: "an array of strings or objects with a text" })

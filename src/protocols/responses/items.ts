@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { listOf, string } from "../fields.ts";
-import { orOther, otherType } from "../other-type.ts";
+import { listOf, orOther, otherType, string } from "../fields.ts";
 
 /** Limits on counts. The limit on the body's size also limits the text. */
 const MAX_ITEMS = 4_096;

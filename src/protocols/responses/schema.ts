@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { templateFields } from "../chat/template-arguments.ts";
-import { boolean, integer, modelName, string } from "../fields.ts";
+import { boolean, cacheHint, endUser, integer, modelName, string } from "../fields.ts";
 import { neighbourFormatFields } from "../format-words.ts";
 import { maxTokensField } from "../max-tokens.ts";
 import { metadata } from "../metadata.ts";
@@ -12,8 +12,6 @@ import { withAliases } from "../words/read.ts";
 import { wireItems } from "./items.ts";
 import { toolFields } from "./tools.ts";
 
-const MAX_MODEL_LENGTH = 1_024;
-const MAX_HINT_LENGTH = 1_024;
 const MAX_ID_LENGTH = 256;
 
 const id = string(MAX_ID_LENGTH).min(1);
@@ -35,7 +33,7 @@ const includable = z.enum([
 
 /** The fields that make up the prompt. `null` counts as absent. */
 const promptFields = {
-  model: modelName(MAX_MODEL_LENGTH),
+  model: modelName(),
   input: z
     .union([z.string({ error: "a string" }), wireItems], { error: "a string or array of objects" })
     .nullish()
@@ -136,14 +134,10 @@ export const responsesRequestSchema = z.object(
     enable_thinking: templateFields.enable_thinking,
 
     // Hints without an effect on the answer.
-    user: string(MAX_HINT_LENGTH).nullish().describe("The client's name for the end user. Has no effect."),
-    safety_identifier: string(MAX_HINT_LENGTH).nullish().describe("The client's name for the end user. Has no effect."),
-    prompt_cache_key: string(MAX_HINT_LENGTH)
-      .nullish()
-      .describe("Has no effect: the prefixes of all prompts are cached."),
-    prompt_cache_retention: string(MAX_HINT_LENGTH)
-      .nullish()
-      .describe("Has no effect: the prefixes of all prompts are cached."),
+    user: endUser,
+    safety_identifier: endUser,
+    prompt_cache_key: cacheHint,
+    prompt_cache_retention: cacheHint,
   }),
   { error: "an object" },
 );
@@ -156,9 +150,7 @@ export const compactRequestSchema = z.object(
     instructions: promptFields.instructions,
     previous_response_id: promptFields.previous_response_id,
     service_tier: serviceTier.nullish().describe("The priority in the queue: `priority`, `default` or `flex`."),
-    prompt_cache_key: string(MAX_HINT_LENGTH)
-      .nullish()
-      .describe("Has no effect: the prefixes of all prompts are cached."),
+    prompt_cache_key: cacheHint,
   },
   { error: "an object" },
 );

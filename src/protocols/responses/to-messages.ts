@@ -2,7 +2,7 @@ import type { Message, ToolCall } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { inputToArguments } from "../tools/custom.ts";
 import { joinNamespace } from "../tools/names.ts";
-import type { CallOutput, InputText, ReadableItem } from "./items.ts";
+import type { CallOutput, InputText, OutputMessage, ReadableItem } from "./items.ts";
 import { noteOf, type Told, tellOther } from "./other-items.ts";
 
 type Turn = { content: string; toolCalls: ToolCall[]; reasoning: string };
@@ -98,9 +98,7 @@ export function toMessages(instructions: string | undefined, items: readonly Rea
         break;
       case "message":
         if (item.role === "assistant") {
-          currentTurn(({ content, toolCalls }) => content !== "" || toolCalls.length > 0).content = item.content
-            .map((part) => (part.type === "refusal" ? part.refusal : part.text))
-            .join("\n");
+          currentTurn(({ content, toolCalls }) => content !== "" || toolCalls.length > 0).content = spokenText(item);
         } else {
           endTurn();
           messages.push({ role: item.role === "user" ? "user" : "system", content: joinTexts(item.content) });
@@ -114,7 +112,12 @@ export function toMessages(instructions: string | undefined, items: readonly Rea
   return messages;
 }
 
-function joinTexts(content: string | readonly InputText[]): string {
+/** The text of an assistant message, or its refusal. */
+export function spokenText({ content }: OutputMessage): string {
+  return content.map((part) => (part.type === "refusal" ? part.refusal : part.text)).join("\n");
+}
+
+export function joinTexts(content: string | readonly InputText[]): string {
   return (typeof content === "string" ? content : content.map(({ text }) => text).join("\n")).toWellFormed();
 }
 

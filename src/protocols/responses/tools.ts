@@ -97,8 +97,13 @@ const namespace = z.object({
 });
 const typed = z.looseObject({ type: z.string().nullish() });
 
-/** A preset's tool as a response shows it. */
-export function showTool({ name, description, parameters, strict }: Tool): ShownTool {
+/** A function as a response shows it. */
+export function showTool({
+  name,
+  description,
+  parameters,
+  strict,
+}: Tool | z.infer<typeof functionDefinition>): ShownTool {
   return {
     type: "function",
     name,
@@ -117,19 +122,10 @@ export function showTools(tools: readonly unknown[]): ShownTool[] {
       return [{ type, name, description: description ?? "", tools: showTools(inner) }];
     }
     if (wire.type === "custom") return [showCustom(locate(wire, "custom", "", "flat").value)];
-    return wire.type === "function" || !wire.type ? [showFunction(locate(wire, "function", "", "flat").value)] : [];
+    return wire.type === "function" || !wire.type
+      ? [showTool(functionDefinition.parse(locate(wire, "function", "", "flat").value))]
+      : [];
   });
-}
-
-function showFunction(value: unknown): ShownTool {
-  const { name, description, parameters, strict } = functionDefinition.parse(value);
-  return {
-    type: "function",
-    name,
-    description: description ?? null,
-    parameters: parameters ?? null,
-    strict: strict ?? false,
-  };
 }
 
 function showCustom(value: unknown): ShownTool {

@@ -1,5 +1,6 @@
-import type { InputText, OutputMessage, ReadableItem, Reasoning } from "./items.ts";
+import type { ReadableItem, Reasoning } from "./items.ts";
 import { type Told, tellOther } from "./other-items.ts";
+import { joinTexts, spokenText } from "./to-messages.ts";
 
 const SPEAKERS = { user: "User", system: "System", developer: "System" } as const;
 
@@ -16,7 +17,7 @@ export function toTranscript(items: readonly ReadableItem[]): string {
     switch (item.type) {
       case "message":
         return item.role === "assistant"
-          ? `Assistant: ${said(item)}`
+          ? `Assistant: ${spokenText(item)}`
           : `${SPEAKERS[item.role]}: ${joinTexts(item.content)}`;
       case "function_call":
         return `Assistant calls ${item.name} with ${item.arguments}`;
@@ -61,12 +62,4 @@ export function askForSummary(soFar: string, transcript: string): string {
     "Summarize this conversation, so that the assistant can go on with the summary alone. Keep what the user wants, what was found, " +
     "done and decided, the names, numbers and paths that are still needed, and what is left to do. Write the summary and nothing else."
   );
-}
-
-function said({ content }: OutputMessage): string {
-  return content.map((part) => (part.type === "refusal" ? part.refusal : part.text)).join("\n");
-}
-
-function joinTexts(content: string | readonly InputText[]): string {
-  return typeof content === "string" ? content : content.map(({ text }) => text).join("\n");
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Piece } from "../../generation/model.ts";
 import { boolean, string } from "../fields.ts";
 import { tokenIds } from "../token-ids.ts";
 
@@ -36,3 +37,11 @@ export const detokenizeSchema = z.object(
 
 /** The model whose template `POST /apply-template` applies. The other fields are a chat completion's. */
 export const templateModelSchema = z.object({ model }, { error: "an object" });
+
+/** A token with its text or bytes, in llama-server's form. */
+export type WirePiece = { readonly id: number; readonly piece: Piece };
+
+/** Encodes tokens with their pieces. `pieces` has one entry per token. */
+export function encodePieces(tokens: readonly number[], pieces: readonly Piece[]): readonly WirePiece[] {
+  return tokens.map((id, index) => ({ id, piece: pieces[index] ?? "" }));
+}

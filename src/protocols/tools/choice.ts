@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { NamedTool, ToolChoice } from "../../generation/wish.ts";
-import { InvalidRequestError } from "../errors.ts";
+import { missingParameter } from "../errors.ts";
 import { isSet, string } from "../fields.ts";
 import { MAX_TOOLS } from "./names.ts";
 
@@ -54,20 +54,17 @@ export function decodeToolChoice(wire: WireToolChoice): ToolChoice {
   if (mode.success) return decodeToolChoice(mode.data);
   if (wire.type !== "allowed_tools") return { named: [decodeNamed(wire)], isForced: true, isSingle: true };
   const allowed = wire.allowed_tools ?? { mode: wire.mode ?? "auto", tools: wire.tools };
-  if (!isSet(allowed.tools)) throw missing("tool_choice.tools");
+  if (!isSet(allowed.tools)) throw missingParameter("tool_choice.tools");
   return { named: allowed.tools.map(decodeNamed), isForced: allowed.mode === "required", isSingle: false };
 }
 
 function decodeNamed({ type, name, namespace, function: called, custom }: WireNamed): NamedTool {
   const own = called?.name ?? custom?.name ?? name;
-  if ((type === "function" || type === "custom" || type === "tool") && !isSet(own)) throw missing("tool_choice.name");
+  if ((type === "function" || type === "custom" || type === "tool") && !isSet(own))
+    throw missingParameter("tool_choice.name");
   return {
     type,
     ...(own !== undefined && own !== null && { name: own }),
     ...(namespace !== undefined && namespace !== null && { namespace }),
   };
-}
-
-function missing(param: string): InvalidRequestError {
-  return new InvalidRequestError(`Missing required parameter: '${param}'.`, param, "missing_required_parameter");
 }

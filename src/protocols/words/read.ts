@@ -1,13 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { isJsonObject } from "../../json/exact-number.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { type Refusal, refuseUnsupported } from "../refusals.ts";
 import { wordsOf } from "./index.ts";
 import { ROUTES, type Route } from "./word.ts";
-
-type Body = Readonly<Record<string, unknown>>;
 
 const REFUSALS: ReadonlyMap<Route, readonly Refusal[]> = new Map(ROUTES.map((route) => [route, findRefusals(route)]));
 
@@ -87,7 +86,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
 
 /** Moves Ollama's `options` into the body, unless the body has a field with the same name. */
 function spreadOptions(body: unknown): unknown {
-  if (!isRecord(body) || !isRecord(body.options)) return body;
+  if (!isJsonObject(body) || !isJsonObject(body.options)) return body;
   const { options, ...rest } = body;
   const wanted = Object.entries(options).filter(([name]) => OPTIONS.has(name) && !isSet(rest[name]));
   return { ...rest, ...Object.fromEntries(wanted) };
@@ -99,8 +98,4 @@ function aliasesOf(route: Route): readonly Alias[] {
 
 function findAliases(route: Route): readonly Alias[] {
   return wordsOf(route).flatMap(({ name, fate }) => (fate.type === "alias" ? [[name, fate.of] as const] : []));
-}
-
-function isRecord(value: unknown): value is Body {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
