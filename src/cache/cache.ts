@@ -11,19 +11,19 @@ import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts"
 import { type AnswerStore, createAnswerStore } from "./store.ts";
 import type { Tier } from "./tier.ts";
 
-/** Stored answers, the layer that answers from them, and the file in which they outlive the process. */
+/** The response cache: stored answers, the layer that answers from them, and the file that keeps them across restarts. */
 export type ResponseCache = {
-  /** None where nothing is to be stored. */
+  /** Empty if the cache is off. */
   readonly layers: readonly Layer[];
-  /** Whether the answer to such a request is stored. */
+  /** Whether the answer to a request is stored. */
   readonly keeps: (request: Parameters<typeof takesPart>[0]) => boolean;
-  /** Undefined where nothing is to be stored. */
+  /** Undefined if the cache is off. */
   readonly control: CacheControl | undefined;
-  /** Takes up what `save` has written. What can't be read is told in the log, and costs nothing else. */
+  /** Loads what `save` wrote. Logs a warning if it can't be read. */
   readonly load: () => Promise<void>;
-  /** Writes down what is stored, where a file is set. What can't be written is told in the log. */
+  /** Writes the stored answers to the file, if one is set. Logs a warning if it can't be written. */
   readonly save: () => Promise<void>;
-  /** Resolves when nothing is being stored in the second level any more. */
+  /** Resolves when all writes to the second level have ended. */
   readonly settled: () => Promise<void>;
 };
 
@@ -31,29 +31,29 @@ export type ResponseCacheOptions = {
   readonly config: {
     readonly cacheBytes: number;
     readonly cacheTtlSeconds: number;
-    /** Where answers outlive the process; "" for nowhere. */
+    /** The file that keeps answers across restarts; "" for none. */
     readonly cacheFile: string;
     readonly cacheFollowMs: number;
   };
   /**
-   * Changes with everything that changes the answers of the model with this id; undefined where they must not be stored, or as long as that
-   * is not known.
+   * Returns a text that changes with everything that changes the model's answers; undefined if they must not be stored, or if it is not known
+   * yet.
    */
   readonly identify: (model: string) => string | undefined;
-  /** Asked whether two texts ask for the same, where a preset wants that. Without them every text has answers of its own. */
+  /** The models that compare two texts, for presets with `semantic`. Without them there is no semantic tier. */
   readonly judges?: Judges;
-  /** Where gateways share answers. */
+  /** Where several gateways share answers. */
   readonly redis?: Link | undefined;
   readonly logger: Pick<Logger, "warn" | "info">;
 };
 
-/** Far more than the longest answer that is stored takes. What says that it is longer is damaged. */
+/** Far more than the longest stored answer. A longer record is damaged. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
-/** The texts of presets with `semantic` may take this part of what answers may, besides. */
+/** The semantic tier may use one part in this many of the cache's size, in addition to it. */
 const TEXTS_SHARE = 32;
 
-/** A cache with nothing in it. */
+/** Creates an empty cache. */
 export function createResponseCache(options: ResponseCacheOptions): ResponseCache {
   const { cacheBytes: maxBytes, cacheTtlSeconds, cacheFile } = options.config;
   const doNothing = async () => {};
@@ -76,7 +76,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   };
 }
 
-/** The tier for presets that name it, loaded with the first request for one. */
+/** The semantic tier. Its code is loaded with the first request that needs it. */
 function createSemantic(
   { config, judges, identify, logger }: ResponseCacheOptions,
   store: AnswerStore,
@@ -113,7 +113,7 @@ function createSemantic(
   };
 }
 
-/** A cache is only a cache: nothing that goes wrong with its file stops the gateway. */
+/** No failure of the file stops the gateway. */
 function keepIn(
   file: string,
   store: AnswerStore,

@@ -14,8 +14,8 @@ export type Choice =
   | { readonly type: "forward"; readonly reason: Exclude<ForwardReason, "bypass"> };
 
 /**
- * Whether a request takes part in the cache: where it says that it takes an earlier answer, whatever that came of, and otherwise where its
- * key or its preset has such answers kept; unless they say, those that are determined, by temperature 0 or a seed.
+ * Whether a request uses the cache. It does if it accepts an earlier answer (`max-age`). Otherwise its key or preset decides; by default only
+ * deterministic requests do, those with temperature 0 or a seed.
  */
 export function takesPart({ sampling, cache = {} }: Pick<GenerationRequest, "sampling" | "cache">): boolean {
   if (cache.noStore === true) return false;
@@ -30,11 +30,11 @@ export function takesPart({ sampling, cache = {} }: Pick<GenerationRequest, "sam
   }
 }
 
-/** Chooses by what is stored, as RFC 9111, section 5.2.1, has it. */
+/** Decides whether a stored answer serves a request, as in RFC 9111, section 5.2.1. */
 export function choose(answer: Answer | undefined, wish: CacheWish, nowMs: number): Choice {
   if (answer === undefined) return { type: "forward", reason: "miss" };
   const ageMs = Math.max(0, nowMs - answer.storedMs);
-  // A preset's time may have been shortened since.
+  // The preset's time may have been shortened since the answer was stored.
   const freshMs = Math.min(answer.freshMs, (wish.freshSeconds ?? Number.POSITIVE_INFINITY) * 1_000);
   const isFresh = ageMs < freshMs;
   const { noCache = false, maxAgeSeconds = Number.POSITIVE_INFINITY, staleWhileRevalidateSeconds = 0 } = wish;

@@ -1,6 +1,6 @@
 /**
- * An iterator whose source takes a while to come. The source is requested with the first event. A reader that leaves meanwhile is released at
- * once; then `signal` is aborted, and a source that comes all the same is left too.
+ * An iterator whose source is created asynchronously, when the first event is asked for. If the reader leaves before, it is released at once and
+ * `signal` is aborted; a source that is created all the same is left too.
  */
 export function deferred<T>(begin: (signal: AbortSignal) => Promise<AsyncIterator<T>>): AsyncIterator<T> {
   const done = { done: true, value: undefined } as const;
@@ -11,7 +11,7 @@ export function deferred<T>(begin: (signal: AbortSignal) => Promise<AsyncIterato
 
   async function come(): Promise<AsyncIterator<T>> {
     const found = await begin(left.signal);
-    // Nobody is left to hear what the clean-up has to complain about.
+    // No one is left to hear about a failed clean-up.
     if (left.signal.aborted) found.return?.().catch(() => {});
     else source = found;
     return found;

@@ -6,14 +6,14 @@ import type {
   TokenLogprob,
 } from "../generation/event.ts";
 
-/** An event, and how long after the one before it came. */
+/** An event, and the time since the previous one. */
 export type TimedEvent = { readonly event: GenerationEvent; readonly afterMs: number };
 
-/** A token's id, where it is known, its bytes as a text of one character each, and its log-probability: null is that of what can't be. */
+/** A token's id if it is known, its bytes as one character each, and its log-probability, where null means minus infinity. */
 type PackedToken = readonly [token: number | null, bytes: string, logprob: number | null];
 type PackedLogprob = readonly [...PackedToken, top: readonly PackedToken[]];
 
-/** Events as short lists, each with its time in second place. Pieces that follow each other are one text, with the time of the first. */
+/** Events as short lists, with the time in second place. Consecutive pieces of a text are joined, with the time of the first. */
 type Packed =
   | readonly ["s", number, promptTokens: number | null]
   | readonly ["u", number, promptTokens: number, completionTokens: number, reasoningTokens: number | null]
@@ -34,7 +34,7 @@ type Packed =
       stopString: string | null,
     ];
 
-/** How a text was cut: the length of each piece in UTF-16 code units, and how long after the one before it came. */
+/** How a joined text was cut: the length of each piece in UTF-16 code units, and the time since the previous one. */
 type Cuts = readonly [lengths: readonly number[], times: readonly number[]];
 
 type Event<Type extends GenerationEvent["type"]> = Extract<GenerationEvent, { type: Type }>;
@@ -43,26 +43,26 @@ type Run = { readonly first: Piece; text: string; readonly lengths: number[]; re
 
 const LINE_FEED = 10;
 
-/** A whole answer in as few bytes as go without compressing: two lines of JSON, the events and how their texts were cut. */
+/** Packs a whole answer, without compression: a line of JSON for the events, and one for how their texts were cut. */
 export function packAnswer(events: readonly TimedEvent[]): Buffer {
   const text = packEvents(events)
     .map((line) => JSON.stringify(line))
     .join("\n");
-  // Memory of its own: small slices of the shared pool would keep all of it alive.
+  // Not from the shared pool: a small slice would keep the whole pool alive.
   const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
   bytes.write(text);
   return bytes;
 }
 
 export type UnpackOptions = {
-  /** Pieces that follow each other come as one, at the time of the first: quicker where nobody looks at them one by one. */
+  /** Leaves consecutive pieces joined. Faster if the reader needs only the whole text. */
   readonly isJoined?: boolean;
 };
 
-/** The events of a packed answer, as they are for a request that comes later and takes nothing. */
+/** Unpacks an answer's events as a replay, with the whole prompt cached. */
 export function unpackAnswer(bytes: Buffer, { isJoined = false }: UnpackOptions = {}): TimedEvent[] {
   const end = bytes.indexOf(LINE_FEED);
-  // Only `packAnswer` writes what is read here.
+  // The bytes are always the output of `packAnswer`.
   const packed: readonly Packed[] = JSON.parse(bytes.toString("utf8", 0, end));
   if (isJoined) return packed.map((each) => ({ event: unpack(each), afterMs: each[1] }));
   const cuts: Iterator<Cuts> = JSON.parse(bytes.toString("utf8", end + 1)).values();
@@ -72,7 +72,7 @@ export function unpackAnswer(bytes: Buffer, { isJoined = false }: UnpackOptions 
   });
 }
 
-/** The two lines of a packed answer. */
+/** Returns the two lines of a packed answer. */
 function packEvents(events: readonly TimedEvent[]): readonly [Packed[], Cuts[]] {
   const packed: Packed[] = [];
   const cuts: Cuts[] = [];
@@ -105,7 +105,7 @@ function packEvents(events: readonly TimedEvent[]): readonly [Packed[], Cuts[]] 
   return [packed, cuts];
 }
 
-/** Log-probabilities are of one piece, so such a text stays by itself. */
+/** A text with log-probabilities isn't joined, since these belong to one piece. */
 function isPiece(event: GenerationEvent): event is Piece {
   if (event.type === "text") return event.logprobs === undefined;
   return event.type === "reasoning" || event.type === "refusal" || event.type === "toolArguments";
@@ -195,7 +195,7 @@ function unpack(packed: Packed): GenerationEvent {
   }
 }
 
-/** A first token's is null, as is that of what can't be, which no token of a prompt has: a scorer's least is finite. */
+/** The first token of a prompt has no log-probability. It is stored as null; minus infinity doesn't occur, since the scorer's minimum is finite. */
 function packPromptLogprob({ logprob, ...rest }: PromptLogprob): PackedLogprob {
   return packLogprob({ ...rest, logprob: logprob ?? Number.NEGATIVE_INFINITY });
 }

@@ -8,8 +8,8 @@ import { KEY_VERSION } from "./key.ts";
 import type { StoredEntry } from "./store.ts";
 
 /**
- * A file of answers: a line that names its version, then for each answer the length of its record (32 bits, lowest byte first), the record's
- * SHA-256, and the record: a line of JSON with its metadata, and the packed answer.
+ * The format of the file: a line with its version, then for each answer the length of its record (32 bits, little-endian), the record's SHA-256,
+ * and the record: a line of JSON with the metadata, and the packed answer.
  */
 const HEAD = Buffer.from(`sluice answers ${KEY_VERSION}\n`);
 const LENGTH_BYTES = 4;
@@ -17,7 +17,7 @@ const DIGEST_BYTES = 32;
 const READ_BYTES = 1024 * 1024;
 const NEW_LINE = 0x0a;
 
-/** Writes all of `entries` to `path`, or leaves what was there. Throws the system's error. Others can't read the file. */
+/** Writes all entries to `path`, or leaves the file as it was and throws the system's error. Only its owner can read it. */
 export async function writeAnswers(path: string, entries: Iterable<StoredEntry>): Promise<void> {
   const unfinished = `${path}.tmp`;
   await mkdir(dirname(path), { recursive: true });
@@ -31,9 +31,9 @@ export async function writeAnswers(path: string, entries: Iterable<StoredEntry>)
 }
 
 /**
- * The answers in the file at `path`, up to where it is damaged, if it is; none where it is of another version. Throws the system's error.
+ * Yields the answers in the file at `path`, up to the first damage; none if it has another version. Throws the system's error.
  *
- * @param maxRecordBytes longer records are taken for damage
+ * @param maxRecordBytes a longer record counts as damage
  */
 export async function* readAnswers(path: string, maxRecordBytes: number): AsyncGenerator<StoredEntry> {
   let rest: Buffer = Buffer.alloc(0);
@@ -73,11 +73,11 @@ function toRecord({ bytes, ...known }: StoredEntry): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(known)}\n`), bytes]);
 }
 
-/** Its digest is right, so it is what `toRecord` wrote. */
+/** The digest matched, so the record is the output of `toRecord`. */
 function fromRecord(record: Buffer): StoredEntry {
   const end = record.indexOf(NEW_LINE);
   const known: Omit<StoredEntry, "bytes"> = JSON.parse(record.toString("utf8", 0, end));
-  // Memory of its own, so that the file's does not stay.
+  // A copy, so that the buffer of the file can be freed.
   const bytes = Buffer.allocUnsafeSlow(record.length - end - 1);
   record.copy(bytes, 0, end + 1);
   return { ...known, bytes };

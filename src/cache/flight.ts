@@ -1,11 +1,11 @@
 import type { GenerationEvent } from "../generation/event.ts";
 import { createListener, type Listener } from "./listener.ts";
 
-/** One generation that several requests read. */
+/** One generation that several requests share. */
 export type Flight = {
   /**
-   * Yields all events so far, then new ones as they arrive. The generation starts with the first listener, and is
-   * cancelled when the last one has left.
+   * Yields all events so far, then new ones as they arrive. The generation starts with the first listener and is cancelled when the last one
+   * has left.
    */
   readonly listen: (signal: AbortSignal, options?: ListenOptions) => AsyncIterator<GenerationEvent>;
   readonly hasStarted: () => boolean;
@@ -14,35 +14,35 @@ export type Flight = {
 };
 
 type ListenOptions = {
-  /** It joined a generation that had already started, so its prompt needs no evaluation of its own. */
+  /** Whether it joined a generation that had already begun, so its prompt counts as cached. */
   readonly isLate?: boolean;
 };
 
-/** A generation's events, and in `timesMs` the time of each. */
+/** A generation's events, and the time of each. */
 export type Recording = { readonly events: readonly GenerationEvent[]; readonly timesMs: readonly number[] };
 
 export type FlightOptions = {
   /** Runs the generation until `signal` is aborted. */
   readonly run: (signal: AbortSignal) => AsyncIterable<GenerationEvent>;
-  /** Called once, before any listener hears of the end; with nothing where it failed, was cancelled, or is too long to keep. */
+  /** Called once, before the listeners get the end; with undefined if it failed, was cancelled or is too long to keep. */
   readonly onEnd: (recording: Recording | undefined) => void;
-  /** Continues when it has no listeners. */
+  /** Whether it runs without listeners. */
   readonly isOwn?: boolean;
-  /** The most bytes that a listener may leave unread, and that are kept for later listeners. */
+  /** The most bytes that a listener may leave unread, and the most that are kept for later listeners. */
   readonly maxBytes?: number;
   /** A clock in ms that never goes back. */
   readonly now?: () => number;
 };
 
-/** As much as the engine lets wait for one reader, which is 4 Mi characters. */
+/** The same as the engine's limit for one reader, which is 4 Mi characters. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
-/** Prepares a generation; nothing runs until somebody listens, or `isOwn`. */
+/** Prepares a generation. It starts with the first listener, or at once if `isOwn`. */
 export function createFlight(options: FlightOptions): Flight {
   const { run, onEnd, isOwn = false, maxBytes = MAX_BYTES, now = () => performance.now() } = options;
   const left = new AbortController();
   const listeners = new Set<Listener>();
-  /** What came, from the event number `dropped` on. */
+  /** The events, without the first `dropped`. */
   const log: GenerationEvent[] = [];
   const timesMs: number[] = [];
   let dropped = 0;
@@ -80,7 +80,7 @@ export function createFlight(options: FlightOptions): Flight {
     if (bytes > maxBytes) dropRead();
   }
 
-  /** Events too long to keep go only to the current listeners. */
+  /** Drops what all listeners have read: an answer that is too long isn't kept for later ones. */
   function dropRead(): void {
     const read = Math.min(dropped + log.length, ...Array.from(listeners, (listener) => listener.position()));
     log.splice(0, read - dropped);
@@ -101,7 +101,7 @@ export function createFlight(options: FlightOptions): Flight {
     if (listeners.size > 0 || isOwn || ending !== undefined) return;
     end({ error: new Error("Nobody listens any more.") });
     left.abort();
-    // Nobody is left to hear what the clean-up has to complain about.
+    // No one is left to hear about a failed clean-up.
     source?.return?.().catch(() => {});
   }
 
@@ -128,7 +128,7 @@ export function createFlight(options: FlightOptions): Flight {
   };
 }
 
-/** Marks an event as a replay, for a listener whose prompt needs no evaluation of its own. */
+/** Counts the whole prompt as cached, for a listener that joined later. */
 function asHeld(event: GenerationEvent): GenerationEvent {
   const tells = event.type === "started" || event.type === "usage";
   return tells && event.promptTokens !== undefined ? { ...event, cachedTokens: event.promptTokens } : event;
@@ -144,7 +144,7 @@ function sizeOf(event: GenerationEvent): number {
 const EVENT_BYTES = 64;
 const LOGPROB_BYTES = 128;
 
-/** A listener read so slowly that keeping what it has not read would cost too much memory. */
+/** A listener reads so slowly that its unread events take too much memory. */
 class UnreadAnswerError extends Error {
   override readonly name = "UnreadAnswerError";
 

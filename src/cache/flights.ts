@@ -9,28 +9,28 @@ import { type Leases, leased } from "./leases.ts";
 import type { AnswerStore, StoredEntry } from "./store.ts";
 import type { Sought } from "./tier.ts";
 
-/** A request that is to be generated, and where its answer goes. */
+/** A request to be generated, with the key of its answer. */
 export type Passenger = Sought & {
   readonly next: Generate;
-  /** Whether it takes an answer that another gateway is already generating. */
+  /** Whether it may share a running generation, here or on another gateway. */
   readonly mayJoin: boolean;
 };
 
 export type FlightsOptions = {
   readonly store: Pick<AnswerStore, "put" | "entry">;
-  /** Where gateways take leases to generate the same; undefined where there is one alone. */
+  /** Lets one of several gateways generate an answer; undefined if there is only one gateway. */
   readonly leases?: Leases | undefined;
-  /** Hears of each answer that was generated and stored. */
+  /** Called with each answer that was generated and stored. */
   readonly onStored?: (sought: Sought, entry: StoredEntry) => void;
 };
 
-/** The generations that run now, by the keys of their answers. */
+/** The running generations, by the keys of their answers. */
 export type Flights = {
-  /** Begins a generation, which later requests may join, and stores its answer when it has come to its end. */
+  /** Starts a generation, which later requests may join, and stores its answer when it is complete. */
   readonly lead: (passenger: Passenger) => AsyncIterator<GenerationEvent>;
-  /** Joins a running generation. Undefined if none serves the request as well as a new one would. */
+  /** Joins a running generation. Undefined if there is none that the request may join. */
   readonly join: (passenger: Passenger) => AsyncIterator<GenerationEvent> | undefined;
-  /** Starts a generation without listeners, unless one is running. */
+  /** Starts a generation without listeners, unless one with the same key is running. */
   readonly renew: (passenger: Passenger) => void;
 };
 
@@ -97,17 +97,17 @@ export function createFlights({ store, leases, onStored }: FlightsOptions): Flig
   };
 }
 
-/** A queued generation waits on the terms of the request that started it. */
+/** Whether two requests wait in the queue on the same terms. A generation waits on the terms of the request that started it. */
 function waitsAlike(a: Terms, b: Terms): boolean {
   return a.priority === b.priority && a.maxWaitMs === b.maxWaitMs;
 }
 
-/** The terms of a request that has already waited. */
+/** The terms of a request that has already waited for `waitedMs`. */
 function later(terms: Terms, waitedMs: number): Terms {
   return terms.maxWaitMs === undefined ? terms : { ...terms, maxWaitMs: Math.max(0, terms.maxWaitMs - waitedMs) };
 }
 
-/** An answer without its end is not stored. */
+/** Whether the answer is complete. */
 function isWhole({ events }: Recording, { choices }: GenerationRequest): boolean {
   const finished = events.filter(({ type }) => type === "finished").length;
   return events[0]?.type === "started" && finished === choices;

@@ -3,7 +3,7 @@ import type { GenerationRequest, Message, OutputFormat, Prompt, Sampling, ToolUs
 import { OWN_TERMS } from "../generation/terms.ts";
 import { canonicalSchema } from "./schema.ts";
 
-/** To be raised with every change of what a key is made of, or of what an answer is kept as. */
+/** Increase it with every change to the contents of a key or to the format of a stored answer. */
 export const KEY_VERSION = 3;
 
 /** The scope of an answer that every tenant may use. */
@@ -14,20 +14,19 @@ export function tenantScope(tenant: string): string {
   return `tenant:${tenant}`;
 }
 
-/** Which answers a request may use: its tenant's, or those that all tenants share. */
+/** The scope of the answers that a request may use. */
 export function scopeOf({ terms = OWN_TERMS, cache }: GenerationRequest): string {
   return cache?.isPublic === true ? PUBLIC_SCOPE : tenantScope(terms.tenant);
 }
 
 /**
- * What a request's answer is kept under: 43 characters, the SHA-256 of everything that the answer depends on. Its id, terms, signal, wishes,
- * observer and what of it was said are no part of it; whatever else a request has is, also what is added to it one day: parts are left out
- * by name, never put in.
+ * The key of a request's answer: the SHA-256 of everything that the answer depends on, in 43 characters. Fields that don't matter, such as the id
+ * and the terms, are excluded by name; all others count, including fields added in future.
  *
- * What the model reads is taken in the order in which it was given, since templates write it so: messages, tools, the properties and all
- * other keys of a tool's schema, and what is nested in a template's arguments. Where order means nothing it makes no difference.
+ * Order counts in what the model reads, since templates write it in that order: messages, tools, all keys of a tool's schema, and values nested in
+ * template arguments. Elsewhere it doesn't.
  *
- * @param identity what `identityOf` says of the model
+ * @param identity the result of `identityOf` for the model
  */
 export function keyOf(request: GenerationRequest, identity: string): string {
   const { id, model, terms, cache, observe, said, signal, prompt, tools, output, sampling, ...rest } = request;
@@ -49,13 +48,13 @@ function canonicalPrompt(prompt: Prompt): unknown {
   const { messages, templateArguments = {}, ...rest } = prompt;
   return [
     messages.map(canonicalMessage),
-    // Templates look them up by name.
+    // Templates look arguments up by name, so their order doesn't count.
     sortedEntries(templateArguments),
     entriesOf(rest),
   ];
 }
 
-/** Some templates write the ids of calls, so they count too. */
+/** Includes the ids of tool calls, since some templates write them. */
 function canonicalMessage({ toolCalls, ...rest }: Message): unknown {
   return [entriesOf(rest), toolCalls?.map(entriesOf) ?? null];
 }
@@ -77,8 +76,8 @@ function canonicalOutput(output: OutputFormat): unknown {
 }
 
 /**
- * At temperature 0 nothing is drawn by chance, so what shapes chance means nothing. That there is a seed does: such a request is
- * evaluated so that it can be repeated bit for bit.
+ * At temperature 0 the other sampling settings don't count. Only whether there is a seed does, since such a request is evaluated so that it can be
+ * repeated bit for bit.
  */
 function canonicalSampling(sampling: Sampling): unknown {
   const { temperature, topP, topK, minP, seed, logitBias, ...rest } = sampling;
@@ -92,7 +91,7 @@ function canonicalSampling(sampling: Sampling): unknown {
   ];
 }
 
-/** The fields that say something, by name: absent is as good as undefined, and as false. */
+/** The fields sorted by name, without those that are undefined or false, which count as absent. */
 function entriesOf(record: object): unknown {
   return sortedEntries(record).filter(([, value]) => value !== undefined && value !== false);
 }

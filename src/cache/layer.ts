@@ -15,13 +15,13 @@ import type { Tier } from "./tier.ts";
 
 export type CacheLayerOptions = {
   readonly store: AnswerStore;
-  /** What the backend with this id says of its identity; undefined where it says nothing. Then nothing is cached. */
+  /** The identity of a model; undefined means that its answers aren't cached. */
   readonly identify: (model: string) => string | undefined;
-  /** Where else answers may be, in the order in which they are asked. */
+  /** Other places to look for answers, in order. */
   readonly tiers?: readonly Tier[];
-  /** Where gateways take leases to generate the same. */
+  /** Lets one of several gateways generate an answer. */
   readonly leases?: Leases | undefined;
-  /** Hears what becomes of every request but those of the warm-up. */
+  /** Called with the outcome of every request except the warm-up's. */
   readonly onNews?: (news: CacheNews) => void;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -34,8 +34,8 @@ const NO_WISHES: CacheWish = {};
 const BYPASS: CacheNews = { type: "forward", reason: "bypass", stored: false, collapsed: false };
 
 /**
- * Answers a repeat from the store, and lets identical requests share one running generation. A request that takes no part is
- * passed on unchanged, at no cost for each event.
+ * Answers a repeated request from the store, and lets identical requests share one running generation. A request that doesn't use the cache is
+ * passed on unchanged, at no cost per event.
  */
 export function answerRepeats(options: CacheLayerOptions): Layer {
   const { store, identify, tiers = [], leases, onNews, now = Date.now } = options;
@@ -75,7 +75,7 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
     return deferred((left) => lookAround(passenger, choice, AbortSignal.any([signal, left])));
   }
 
-  /** Serves a request that memory has no usable answer for. */
+  /** Serves a request for which memory has no usable answer. */
   async function lookAround(passenger: Passenger, before: Miss, signal: AbortSignal) {
     const { choice, tier } = await search.find(passenger, before, signal);
     if (choice.type === "hit") return play(passenger, choice, tier);
@@ -92,7 +92,7 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
     return replay(isStale ? atFullPrice(events) : events, { signal, isPaced });
   }
 
-  /** Undefined where there is no generation that serves the request too. */
+  /** Undefined if there is no generation that the request may join. */
   function join(passenger: Passenger, { reason }: Miss) {
     const { cache: wish = NO_WISHES } = passenger.request;
     const joined = passenger.mayJoin && wish.onlyIfCached !== true ? flights.join(passenger) : undefined;
@@ -126,14 +126,14 @@ function labelOf(request: GenerationRequest): Label {
   return { model, scope: scopeOf(request), ...(preset !== undefined && { preset }) };
 }
 
-/** What `begin` gives, once its first event is asked for. */
+/** Calls `begin` when the first event is asked for. */
 function begunLate(begin: () => AsyncIterator<GenerationEvent>): AsyncIterable<GenerationEvent> {
   return {
     [Symbol.asyncIterator]() {
       let source: AsyncIterator<GenerationEvent> | undefined;
       let isOver = false;
       return {
-        // Without `async`, which costs each event a turn of the microtask queue more.
+        // Not `async`, which would cost each event another turn of the microtask queue.
         next() {
           if (isOver) return Promise.resolve({ done: true, value: undefined });
           try {

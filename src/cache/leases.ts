@@ -4,11 +4,11 @@ import { atFullPrice, replay } from "./replay.ts";
 import type { Answer } from "./store.ts";
 import type { Sought } from "./tier.ts";
 
-/** Who generates an answer that several gateways are asked for at the same time. */
+/** Lets one gateway generate an answer that several are asked for at the same time. */
 export type Leases = {
   /**
-   * Resolves with what another gateway has made meanwhile, or with the lease to make it here. Takes a bounded time and never rejects, but
-   * with the reason of `signal`.
+   * Resolves with the answer that another gateway has generated meanwhile, or with the lease to generate it here. Takes a bounded time, and rejects
+   * only with the reason of `signal`.
    */
   readonly take: (sought: Sought, signal: AbortSignal) => Promise<LeaseOutcome>;
 };
@@ -17,26 +17,25 @@ export type LeaseOutcome =
   | { readonly type: "taken"; readonly answer: Answer }
   | {
       readonly type: "own";
-      /** How long it took to know, in ms. */
+      /** The time that it took, in ms. */
       readonly waitedMs: number;
-      /** Lets others have it. To be called once, when the answer is stored or has failed. */
+      /** Releases the lease. To be called once, when the answer is stored or has failed. */
       readonly end: () => void;
     };
 
-/** A generation that waits for this gateway's lease. */
+/** A generation that starts when this gateway has the lease. */
 export type Leased = {
   readonly run: (signal: AbortSignal) => AsyncIterable<GenerationEvent>;
-  /** Whether another gateway's answer was taken instead. */
+  /** Whether another gateway's answer was used instead. */
   readonly isTaken: () => boolean;
-  /** To be called when it has ended, in whatever way. */
+  /** To be called when the generation has ended in any way. */
   readonly end: () => void;
 };
 
 /**
- * Takes what another gateway makes, or generates. What is taken costs as much as if it were generated here, as a generation costs that is
- * shared within the gateway.
+ * Uses the answer of another gateway, or generates one. The other gateway's answer is charged in full, like a generation shared within one gateway.
  *
- * @param generate told how long it took to have the lease, in ms
+ * @param generate gets the time it took to get the lease, in ms
  */
 export function leased(
   leases: Leases,

@@ -1,26 +1,26 @@
 import type { GenerationEvent } from "../generation/event.ts";
 
-/** One reader's place in a generation that others read too. */
+/** One reader of a shared generation. */
 export type Listener = {
   readonly iterator: AsyncIterator<GenerationEvent>;
-  /** Hands over what was waited for, if it is there by now. */
+  /** Resolves pending reads, as far as events have come. */
   readonly serve: () => void;
-  /** The reader gets `error` next, and is gone. */
+  /** Ends the reader with `error`. */
   readonly fail: (error: unknown) => void;
-  /** The number of the next event that it has not read. */
+  /** The number of the next event to read. */
   readonly position: () => number;
   readonly readBytes: () => number;
 };
 
 export type ListenerOptions = {
-  /** The reader's own: when it is aborted, it has left, and hears the signal's reason. */
+  /** The reader's signal. When it is aborted, the reader ends with its reason. */
   readonly signal: AbortSignal;
-  /** The event with this number; undefined where it has not come. */
+  /** The event with this number; undefined if it has not come yet. */
   readonly take: (position: number) => GenerationEvent | undefined;
-  /** How it has ended, with an error or without; undefined while it runs. */
+  /** The end of the generation, with or without an error; undefined while it runs. */
   readonly ending: () => { readonly error?: unknown } | undefined;
   readonly sizeOf: (event: GenerationEvent) => number;
-  /** The reader has had the end, or has left. Called once. */
+  /** Called once, when the reader has got the end or has left. */
   readonly onLeave: () => void;
 };
 
@@ -29,8 +29,8 @@ type Result = IteratorResult<GenerationEvent, undefined>;
 const DONE: Result = { done: true, value: undefined };
 
 /**
- * It is not an async generator, because the `return()` of one waits until the `next()` in progress has its event: a reader that leaves
- * between two tokens would hold the generation until the next one came.
+ * Not an async generator: its `return()` would wait for the `next()` in progress, so a reader that leaves between two tokens would hold the
+ * generation until the next one.
  */
 export function createListener({ signal, take, ending, sizeOf, onLeave }: ListenerOptions): Listener {
   const waiters: PromiseWithResolvers<Result>[] = [];
@@ -57,7 +57,7 @@ export function createListener({ signal, take, ending, sizeOf, onLeave }: Listen
     fail(signal.reason);
   }
 
-  /** The next result; undefined where it has to be waited for. Throws how it failed, once. */
+  /** The next result; undefined if it has not come yet. Throws the reader's failure, once. */
   function read(): Result | undefined {
     if (failure !== undefined) {
       const { error } = failure;

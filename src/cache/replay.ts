@@ -4,18 +4,18 @@ import type { TimedEvent } from "./entry.ts";
 
 export type ReplayOptions = {
   readonly signal: AbortSignal;
-  /** Whether each event comes as long after the one before as when it was generated; otherwise as fast as it is read. */
+  /** Whether events come at the pace of the generation; otherwise as fast as they are read. */
   readonly isPaced: boolean;
   /** Resolves after so many ms, or rejects when `signal` is aborted. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
-/** A model that took longer between two tokens was held up by others, which nobody wants to see again. */
+/** Longer pauses between two tokens, caused by other load, are cut to this. */
 export const MAX_PAUSE_MS = 2_000;
 
 const DONE = { done: true, value: undefined } as const;
 
-/** Plays a stored answer. It throws the signal's reason when that is aborted, and can be left in the midst of a pause. */
+/** Replays a stored answer. Throws the reason of `signal` when that is aborted, and can be left during a pause. */
 export function replay(events: readonly TimedEvent[], options: ReplayOptions): AsyncIterator<GenerationEvent> {
   const { signal, isPaced, sleep = sleepFor } = options;
   const left = new AbortController();
@@ -49,7 +49,7 @@ async function sleepFor(ms: number, signal: AbortSignal): Promise<void> {
   await setTimeout(ms, undefined, { signal });
 }
 
-/** Returns a stored answer's events with the full cost of a generation, as if they were no replay. */
+/** Returns a stored answer's events as if they weren't a replay, so that they are charged in full. */
 export function atFullPrice(events: readonly TimedEvent[]): readonly TimedEvent[] {
   return events.map((timed) => {
     const { event } = timed;

@@ -1,14 +1,14 @@
 import { isJsonObject } from "../json/exact-number.ts";
 
-/** Keywords whose value is data, not a schema: what it says is written as it stands. */
+/** Keywords whose value is data and not a schema. It is kept as it is. */
 const DATA: readonly string[] = ["const", "enum", "default", "examples"];
 
-/** Keywords with schemas under names, in an order that the answer keeps to. */
+/** The keyword whose order counts: an answer has its properties in this order. */
 const ORDERED = "properties";
 
 /**
- * A JSON schema that an answer is held to, with its keywords in one order. The model doesn't see it, and the grammar that is made of it
- * doesn't depend on the order of keywords. It does depend on the order of properties and of data, so those stay.
+ * Returns an output's JSON schema with sorted keywords. The model doesn't see the schema, and its grammar doesn't depend on their order. The grammar
+ * does depend on the order of properties and of data, so that is kept.
  */
 export function canonicalSchema(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(canonicalSchema);

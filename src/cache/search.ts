@@ -6,14 +6,14 @@ import type { Sought, Tier } from "./tier.ts";
 /** The result of a search. */
 type Finding = {
   readonly choice: Choice;
-  /** The tier that had it; undefined where none did. */
+  /** The tier that had it; undefined if none did. */
   readonly tier?: string;
 };
 
 export type Search = {
   /** Whether there is anywhere to look for this request. */
   readonly takes: (sought: Sought) => boolean;
-  /** Asks the tiers in order for a usable answer; `before` is memory's result. Rejects with the reason of `signal` when it is aborted. */
+  /** Asks the tiers in order for a usable answer. `before` is the result for memory. Rejects with the reason of `signal`. */
   readonly find: (sought: Sought, before: Choice, signal: AbortSignal) => Promise<Finding>;
 };
 
@@ -30,7 +30,7 @@ export function createSearch(tiers: readonly Tier[], now: () => number): Search 
     return lookUp;
   }
 
-  /** It is shared by those who wait for it at the same time, and by nobody later. */
+  /** Ends a look-up, so that later requests start a new one. */
   function end(tier: Tier, { key }: Sought, lookUp: LookUp): void {
     if (lookUps.get(tier)?.get(key) === lookUp) lookUps.get(tier)?.delete(key);
     lookUp.left.abort();

@@ -4,38 +4,38 @@ import type { Removed } from "./second-level/answers.ts";
 import type { SecondLevel, SharedStats } from "./second-level/second-level.ts";
 import type { AnswerStore, Label } from "./store.ts";
 
-/** What the cache holds, and what it has done since the start. */
+/** The cache's contents, and its counts since the start. */
 type CacheStats = {
   readonly entries: number;
   readonly bytes: number;
   readonly maxBytes: number;
   readonly hits: number;
-  /** Of those, how many had the answer to another text that asks for the same. */
+  /** Hits that were answers to another text that asks for the same. */
   readonly semanticHits: number;
-  /** Requests that were generated, though they took part. */
+  /** Requests that used the cache and had to be generated. */
   readonly misses: number;
-  /** Of those, how many shared the generation of an earlier one. */
+  /** Misses that shared the generation of an earlier request. */
   readonly collapsed: number;
-  /** Requests that took no part. */
+  /** Requests that didn't use the cache. */
   readonly bypassed: number;
 };
 
-/** The cache as its keeper sees it. */
+/** The cache for operators. */
 export type CacheControl = {
   readonly stats: () => CacheStats;
-  /** Forgets all answers of this model, this key and this preset, where they are given, and returns how many they were. */
+  /** Removes answers, and returns how many. */
   readonly clear: (which: Which) => number;
-  /** The second level, which other gateways use too; undefined where there is none. */
+  /** The second level, shared with other gateways; undefined if there is none. */
   readonly shared?: {
     readonly stats: () => SharedStats;
     readonly clear: (which: Which) => Promise<Removed>;
   };
 };
 
-/** What is to be forgotten: all that is of this model, this key and this preset, where they are given. */
+/** The answers to remove: those that match all given fields. */
 type Which = { readonly model?: string; readonly key?: string; readonly preset?: string };
 
-/** Counts what becomes of requests. */
+/** Counts the outcomes of requests. */
 export type CacheCounter = { readonly note: (news: CacheNews) => void; readonly counts: () => Counts };
 
 type Counts = Pick<CacheStats, "hits" | "semanticHits" | "misses" | "collapsed" | "bypassed">;

@@ -14,12 +14,12 @@ export type Label = {
   /** The model's id. */
   readonly model: string;
   readonly scope: string;
-  /** The id of the preset that it was asked with; of those who asked first, where several have the same answer. */
+  /** The id of the preset of the request that generated the answer. */
   readonly preset?: string;
 };
 
 export type StoreOptions = {
-  /** What all answers may take, in bytes of memory. */
+  /** The most memory for all answers, in bytes. */
   readonly maxBytes: number;
   /** How long an answer is fresh, in ms. */
   readonly ttlMs: number;
@@ -31,13 +31,13 @@ export type StoreOptions = {
 
 export type AnswerStore = {
   readonly get: (key: string) => Answer | undefined;
-  /** Returns whether it was stored: one that is too large is not. @param freshSeconds `ttlMs` if absent */
+  /** Returns whether the answer was stored; false if it is too large. @param freshSeconds `ttlMs` if absent */
   readonly put: (key: string, events: readonly TimedEvent[], label: Label, freshSeconds?: number) => boolean;
-  /** Returns the entry of a key in the form for other stores. Does not count as a use. */
+  /** Returns the entry of a key, in the form for other stores. Doesn't count as a use. */
   readonly entry: (key: string) => StoredEntry | undefined;
-  /** Forgets all answers that have all of these, and returns how many they were. */
+  /** Removes all answers that match all given fields, and returns how many. */
   readonly clear: (which?: Partial<Label>) => number;
-  /** All entries, the most recently used last. */
+  /** Returns all entries, the most recently used last. */
   readonly entries: () => Iterable<StoredEntry>;
   /** Stores an entry from another store, unless it is too old. */
   readonly restore: (entry: StoredEntry) => void;
@@ -48,24 +48,24 @@ export type AnswerStore = {
 export type StoredEntry = Label &
   Omit<Answer, "events"> & {
     readonly key: string;
-    /** As `packAnswer` has it. */
+    /** The output of `packAnswer`. */
     readonly bytes: Buffer;
   };
 
-/** Answers that were stored together don't grow old together: each is fresh for up to so much less. */
+/** Each answer is fresh for a random time up to this much shorter, so that those stored together don't all expire together. */
 const JITTER = 0.1;
-/** An answer that is no longer fresh is kept for as long again, for requests that take it while another is made. */
+/** A stale answer is kept for as long again, for requests with `stale-while-revalidate`. */
 export const KEPT_TTLS = 2;
-/** One answer may take so much of all: with fewer than eight there is little to hit. */
+/** One answer may take at most one part in this many of the memory. */
 const LARGEST_SHARE = 8;
 const PURGE_EVERY_MS = 60_000;
 
-/** What an entry takes besides its bytes: the key, the record, its buffer, its place in the list. Measured with 100,000 entries. */
+/** The memory of an entry besides its bytes: the key, the record, its buffer, its place in the list. Measured with 100,000 entries. */
 export const ENTRY_OVERHEAD_BYTES = 640;
 
 type Entry = Omit<StoredEntry, "key">;
 
-/** Keeps answers in memory: those that were asked for last, as many as fit. */
+/** Keeps the most recently used answers in memory, as many as fit. */
 export function createAnswerStore({
   maxBytes,
   ttlMs,
@@ -80,7 +80,7 @@ export function createAnswerStore({
   });
   let purgedMs = now();
 
-  /** Removes expired entries, which would otherwise stay until their room is needed. */
+  /** Removes expired entries, which would otherwise stay until their memory is needed. */
   function purge(): void {
     if (now() - purgedMs < PURGE_EVERY_MS) return;
     purgedMs = now();
@@ -128,7 +128,7 @@ export function createAnswerStore({
       }
     },
     restore({ key, ...entry }) {
-      // A clock that was wrong must not make it younger than it is.
+      // An entry from the future, due to a wrong clock, would stay fresh too long.
       if (entry.storedMs <= now() && entry.storedMs + entry.freshMs * KEPT_TTLS > now()) set(key, entry);
     },
     size: () => ({ entries: entries.size, bytes: entries.calculatedSize }),

@@ -1,7 +1,7 @@
 import type { GenerationRequest } from "../generation/request.ts";
 import type { Answer, Label, StoredEntry } from "./store.ts";
 
-/** A request that memory has no usable answer for, and the key of its answer. */
+/** A request and the key of its answer. */
 export type Sought = {
   readonly key: string;
   readonly label: Label;
@@ -9,21 +9,20 @@ export type Sought = {
 };
 
 /**
- * A place where an answer may be that is not in memory. Tiers are asked one after another, after memory has none that will do and before
- * anything is generated, and only for requests that take stored answers. Requests with the same key share one look-up.
+ * Another place to look for an answer. If memory has no usable answer, tiers are asked in order before anything is generated, for requests that
+ * accept stored answers. Requests with the same key share one look-up.
  */
 export type Tier = {
-  /** What `Cache-Status` calls it, in `detail`: `REMOTE`. */
+  /** Its name in `Cache-Status`, in `detail`, such as `REMOTE`. */
   readonly name: string;
-  /** Whether it is asked for this request. Called for every request that memory has nothing for, so it is quick. */
+  /** Whether to ask it for this request. Called for every miss, so it must be fast. */
   readonly takes: (request: GenerationRequest) => boolean;
   /**
-   * An answer, or undefined where there is none. Whether it is young enough is looked at by the caller. It takes a bounded time by itself; what
-   * it throws counts as nothing found.
+   * Returns an answer, or undefined if there is none. The caller checks its age. Takes a bounded time; an error counts as no answer.
    *
-   * @param signal aborted when nobody waits for it any more
+   * @param signal aborted when no request waits any more
    */
   readonly find: (sought: Sought, signal: AbortSignal) => Promise<Answer | undefined>;
-  /** Hears of each answer that was generated here and stored in memory. It returns at once and never throws. */
+  /** Called with each answer that was generated here and stored in memory. Returns at once and never throws. */
   readonly keep?: (sought: Sought, entry: StoredEntry) => void;
 };

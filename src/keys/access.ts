@@ -7,23 +7,23 @@ import { createMeter, type Meter } from "./meter.ts";
 import { createKeyRing, type KeyRing } from "./ring.ts";
 import { createUsageBook } from "./usage.ts";
 
-/** Who may ask, for how much, and who has. */
+/** Keys, their limits and their usage. */
 export type Access = {
   readonly keys: KeyRing;
   readonly meter: Meter;
-  /** Writes down what is not written yet, so that usage can be told. */
+  /** Writes pending usage, so that it can be read. */
   readonly flush: () => void;
 };
 
 export type AccessOptions = {
   readonly config: { readonly keysFile: string; readonly apiKey: string };
   readonly state: Pick<State, "keys" | "usage">;
-  /** Where several gateways count limits together. */
+  /** Where several gateways share the counts of limits. */
   readonly redis?: Link | undefined;
   readonly logger: Logger;
 };
 
-/** Throws a `KeysFileError` where the file of keys is wrong. */
+/** Throws a `KeysFileError` if the file of keys is invalid. */
 export function createAccess({ config, state, redis, logger }: AccessOptions): Access {
   const keys = createKeyRing({ store: state.keys, fixed: createFixedKeys({ ...config, logger }) });
   const usage = createUsageBook({ store: state.usage, logger });

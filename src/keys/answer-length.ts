@@ -1,21 +1,21 @@
 import type { Layer } from "../generation/layer.ts";
 import type { KeyRing } from "./ring.ts";
 
-/** How long answers are: what one has at most that says nothing of it itself, and what nobody can have more than. */
+/** The default for a request without `max_tokens`, and the limit for all requests. */
 export type AnswerLength = { readonly maxTokens: number | undefined; readonly maxTokensLimit: number | undefined };
 
 /** A number for all models, such as 512, or for one, such as `qwen3-4b=512`. */
 export type LengthEntry = number | string;
 
-/** What of several models' entries counts for one. */
+/** The lengths set for several models. */
 export type Lengths = {
   /** @param names the model's id and aliases */
   of(names: readonly string[]): number | undefined;
-  /** The names that the entries have. */
+  /** The model names in the entries. */
   readonly models: readonly string[];
 };
 
-/** Reads entries that the settings' schema has checked. A model's own goes before that for all, and a later one before an earlier. */
+/** Reads entries that the schema of the settings has validated. A model's own entry wins over the one for all, and a later over an earlier one. */
 export function readLengths(entries: readonly LengthEntry[]): Lengths {
   let forAll: number | undefined;
   const byModel = new Map<string, number>();
@@ -34,9 +34,8 @@ export function readLengths(entries: readonly LengthEntry[]): Lengths {
 }
 
 /**
- * The layer that gives requests which name no length of their answers the one of their key, else of their model, and cuts all to the limits of
- * both. A length that is too great is cut, not refused: clients send one for the largest models that they know. Such an answer ends with
- * `length`, as one that has filled the context.
+ * Sets the length of answers: the request's own, else that of its key, else that of its model, cut to the limits of both. A larger length isn't
+ * refused, since clients send one that suits the largest models. An answer that is cut ends with `length`.
  *
  * @param lengthOf by the model's id
  */

@@ -2,22 +2,22 @@ import { z } from "zod";
 import type { Link } from "../redis/link.ts";
 import type { Window } from "./windows.ts";
 
-/** How much of a window is used, and when it ends in Unix ms. */
+/** How much of a window is used, and its end in Unix ms. */
 export type Count = { readonly used: number; readonly endsMs: number };
 
 export type Counters = {
-  /** Adds to what a key has used of a window; less than nothing takes back. Never fails, and takes a bounded time. */
+  /** Adds to a key's count in a window; a negative number takes back. Never fails, and takes a bounded time. */
   readonly add: (window: Window, keyId: string, points: number) => Promise<Count>;
 };
 
 export type CountersOptions = {
-  /** Where several gateways count together. */
+  /** Where several gateways share counts. */
   readonly redis?: Pick<Link, "run">;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
 };
 
-/** Counts from nothing where no window runs, and starts one then. Returns the count and the ms until the window ends. */
+/** Adds to the count, and starts a window if none is running. Returns the count and the ms until the window ends. */
 const ADD = `
 local used = redis.call("INCRBY", KEYS[1], ARGV[1])
 local left = redis.call("PTTL", KEYS[1])
@@ -29,14 +29,14 @@ return {used, left}`;
 
 const replySchema = z.tuple([z.int(), z.int().min(0)]);
 
-/** Counts below this are not looked through for those whose window has ended. */
+/** With fewer counts than this, those whose window has ended aren't removed. */
 const FEWEST_SWEPT = 1_000;
 
-/** Counts in Redis, or in this process's memory where there is none and while it can't be had. */
+/** Counts in Redis, or in this process's memory if there is no Redis or it isn't reachable. */
 export function createCounters({ redis, now = Date.now }: CountersOptions = {}): Counters {
   const addHere = countInMemory(now);
 
-  /** Undefined where Redis can't be had, or replies with something else. */
+  /** Undefined if Redis isn't reachable or sends an unexpected reply. */
   async function addThere({ run }: Pick<Link, "run">, name: string, lengthMs: number, points: number) {
     const own = { keys: [name], arguments: [String(points), String(lengthMs)] };
     const reply = replySchema.safeParse(await run((client) => client.eval(ADD, own)));

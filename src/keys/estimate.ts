@@ -7,14 +7,14 @@ import {
   textsOfInfill,
 } from "../generation/request.ts";
 
-/** Of English text in most vocabularies; a character beyond ASCII has two to four bytes and is a token more often. */
+/** For English text in most vocabularies. A character beyond ASCII has two to four bytes, and needs more tokens. */
 const BYTES_PER_TOKEN = 4;
-/** What a chat template puts around a message. */
+/** What a chat template adds to a message. */
 const TOKENS_PER_MESSAGE = 4;
-/** What an answer is taken to need that may be as long as it likes. */
+/** The estimate for an answer without a limit. */
 const OPEN_ANSWER_TOKENS = 256;
 
-/** About how many tokens a request will use, prompt and answers, known before anything is tokenized. */
+/** Estimates how many tokens a request will use, prompt and answers, before anything is tokenized. */
 export function estimateTokens({ prompt, tools, maxTokens, choices }: GenerationRequest): number {
   return estimatePrompt({ prompt, tools }) + (maxTokens ?? OPEN_ANSWER_TOKENS) * choices;
 }
@@ -29,7 +29,7 @@ export function estimateText(text: string): number {
   return tokensOf(text);
 }
 
-/** The same for what is to become vectors or scores. */
+/** The same for items to embed or score. */
 export function estimateItems(items: readonly EmbeddingItem[]): number {
   return items.reduce((sum, item) => sum + itemTokens(item), 0);
 }

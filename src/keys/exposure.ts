@@ -1,18 +1,18 @@
 import { isIPv4 } from "node:net";
 
-/** The gateway would let everybody in who reaches its address. */
+/** The gateway would serve any client that reaches its address. */
 export class ExposedError extends Error {
   override readonly name = "ExposedError";
 
   constructor(host: string) {
     super(
-      `${host} may be reached from other machines, and there are no keys yet. Make one with \`sluice keys create NAME\` ` +
-        "(or set SLUICE_API_KEY or --keys-file), or say --insecure to serve whoever comes.",
+      `${host} can be reached from other machines, and there are no keys yet. Create one with \`sluice keys create NAME\` ` +
+        "(or set SLUICE_API_KEY or --keys-file), or pass --insecure to serve any client.",
     );
   }
 }
 
-/** Whether an address is reached from this machine only. Names other than `localhost` may be anything. */
+/** Whether an address can be reached from this machine only. A name other than `localhost` may be any address. */
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
   if (bare === "localhost" || bare === "::1" || bare === "0:0:0:0:0:0:0:1") return true;
@@ -20,7 +20,7 @@ export function isLoopback(host: string): boolean {
   return isIPv4(four) && four.startsWith("127.");
 }
 
-/** Whether nothing protects the gateway but that the operator said so. Throws an `ExposedError` where nobody did. */
+/** Whether the gateway is exposed without keys, as the operator allowed. Throws an `ExposedError` if that wasn't allowed. */
 export function isExposed({ host, insecure }: { host: string; insecure: boolean }, hasKeys: boolean): boolean {
   if (hasKeys || isLoopback(host)) return false;
   if (!insecure) throw new ExposedError(host);

@@ -6,14 +6,14 @@ import type { FixedKey } from "./fixed.ts";
 import { nameSchema, policySchema } from "./key.ts";
 import { hashSecret } from "./secret.ts";
 
-/** A file of keys is a few pages of text; anything larger is another file, named by mistake. */
+/** A larger file isn't a file of keys, and was named by mistake. */
 const MAX_FILE_BYTES = 1024 * 1024;
 const MAX_KEYS = 1_000;
 
-/** Before the hash of a secret, in place of the secret. */
+/** Marks the hash of a secret, given instead of the secret. */
 const HASH_PREFIX = "sha256:";
 
-/** Keys that can't be used. Its message lists every problem, one a line, with the file and the line, and quotes no secret. */
+/** The file of keys is invalid. The message lists every problem on a line of its own, with its place in the file, and quotes no secret. */
 export class KeysFileError extends Error {
   override readonly name = "KeysFileError";
 
@@ -47,8 +47,8 @@ const fileSchema = z.strictObject({ keys: z.array(entrySchema).min(1, "give at l
 export type ReadText = (path: string) => string;
 
 /**
- * The keys in a YAML file. `shownPath` is the path in messages. Throws a `KeysFileError` where the file can't be read, isn't YAML, breaks
- * the rules, or holds a name or a secret twice.
+ * Reads the keys from a YAML file. `shownPath` is the path in messages. Throws a `KeysFileError` if the file can't be read, isn't valid, or
+ * contains a name or a secret twice.
  */
 export function readKeysFile(path: string, shownPath: string, readText: ReadText = readBounded): readonly FixedKey[] {
   const { content, lineOf } = parse(readOrExplain(path, shownPath, readText), shownPath);
@@ -67,11 +67,11 @@ export function readKeysFile(path: string, shownPath: string, readText: ReadText
 
 type Parsed = {
   readonly content: unknown;
-  /** The line of what stands at a place, or of the nearest thing around it. */
+  /** The line of the value at a place, or of the nearest value that contains it. */
   readonly lineOf: (place: readonly PropertyKey[]) => number;
 };
 
-/** The parser's own words may quote the text, which holds secrets, so only the place and the kind of a mistake are told. */
+/** Reports only the place and code of a syntax error, since the parser's messages may quote secrets. */
 function parse(text: string, shownPath: string): Parsed {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
@@ -92,12 +92,14 @@ function parse(text: string, shownPath: string): Parsed {
   };
 }
 
-/** Aliases are followed only here: one to nothing, or too many of them, shows now. */
+/** Resolves aliases, so an alias without an anchor, or too many of them, is found here. */
 function readContent(document: Document, shownPath: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 });
   } catch {
-    throw new KeysFileError([`${shownPath}: not valid YAML: an alias (*NAME) stands for nothing, or for too much.`]);
+    throw new KeysFileError([
+      `${shownPath}: not valid YAML: an alias (*NAME) has no anchor (&NAME), or there are too many.`,
+    ]);
   }
 }
 
@@ -113,7 +115,7 @@ function findTwice(keys: readonly FixedKey[]): readonly { readonly index: number
     const hasSecret = hashes.has(hash);
     ids.add(id);
     hashes.add(hash);
-    if (hasName) return { index, problem: `the name ${name} is there twice.` };
+    if (hasName) return { index, problem: `the name ${name} is used twice.` };
     return hasSecret ? { index, problem: `${name}: another key has this secret.` } : [];
   });
 }
@@ -130,6 +132,6 @@ function readOrExplain(path: string, shownPath: string, readText: ReadText): str
 
 function readBounded(path: string): string {
   const bytes = readFileSync(path);
-  if (bytes.length > MAX_FILE_BYTES) throw new Error("it is larger than 1 MiB, which no file of keys is");
+  if (bytes.length > MAX_FILE_BYTES) throw new Error("it is larger than 1 MiB, the limit for a file of keys");
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 }

@@ -6,7 +6,7 @@ import { type ReadText, readKeysFile } from "./file.ts";
 import { type Key, policySchema } from "./key.ts";
 import { hashSecret } from "./secret.ts";
 
-/** A key that somebody wrote into a file or a setting. */
+/** A key from the file of keys or a setting. */
 export type FixedKey = { readonly hash: string; readonly key: Key };
 
 /** The keys that are not in the state file. */
@@ -28,15 +28,15 @@ export type FixedKeysOptions = {
   readonly readText?: ReadText;
 };
 
-/** How long a changed file may go unnoticed. */
+/** How often the file is checked for changes. */
 const LOOK_EVERY_MS = 1_000;
 
-/** The key of the setting: its holder may do everything except read the usage of other keys. */
+/** The id of the key from the setting. It may do everything except read the usage of other keys. */
 const SETTING_KEY_ID = "api-key";
 
 /**
- * Reads the keys, and the file again when it has changed. One that can't be read any more, or has become wrong, changes nothing but the
- * log: half a file, seen while it is written, must lock nobody out. Throws a `KeysFileError` where it is wrong from the beginning.
+ * Reads the keys, and reads the file again when it changes. If it is then unreadable or invalid, the old keys stay and an error is logged: a file
+ * seen while it is being written must lock no one out. Throws a `KeysFileError` if it is invalid at the start.
  */
 export function createFixedKeys({
   keysFile,
@@ -76,7 +76,7 @@ export function createFixedKeys({
       logger.info({ keys: keys.list.length }, "the file of keys was read again");
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      logger.error(`the file of keys has changed and is wrong, so the keys from before stay in force. ${reason}`);
+      logger.error(`the file of keys has changed and is invalid, so the earlier keys stay in force. ${reason}`);
     }
   }
 
@@ -89,7 +89,7 @@ export function createFixedKeys({
 
 type KeyPlaces = { readonly keysFile: string; readonly apiKey: string; readonly cwd: string };
 
-/** Whether there is a key anywhere, before a gateway runs. Throws a `KeysFileError` or `StateError` where that can't be told. */
+/** Whether there is any key, before the gateway runs. Throws a `KeysFileError` or `StateError` if that can't be determined. */
 export function hasKeys({ keysFile, apiKey, cwd }: KeyPlaces, store: KeyStore): boolean {
   const fixed = createFixedKeys({ keysFile, apiKey, cwd, logger: { info: () => {}, error: () => {} } });
   return fixed.list().length > 0 || (store.exists() && store.count() > 0);
@@ -105,7 +105,7 @@ function settingKey(): Key {
   };
 }
 
-/** Another text when the file is another, or has other contents. */
+/** A text that changes when the file is replaced or its contents change. */
 function stampOf(path: string, keysFile: string): string {
   if (keysFile === "") return "";
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });

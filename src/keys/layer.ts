@@ -12,8 +12,8 @@ import type { Charge, Meter, Outcome } from "./meter.ts";
 import type { KeyRing } from "./ring.ts";
 
 /**
- * Holds each request to the limits of its key, whose id is the request's tenant, and notes what it used. A request without a key is passed
- * on as it is.
+ * Applies the limits of each request's key, whose id is the request's tenant, and records what it used. A request without a key is passed on
+ * unchanged.
  */
 export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter): Layer {
   return (request, next) => {
@@ -36,7 +36,7 @@ export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter): Layer {
   }
 }
 
-/** The same for what makes vectors and scores. */
+/** The same for embeddings and scores. */
 export function holdEmbeddingsToLimits(keys: Pick<KeyRing, "get">, meter: Meter): EmbedLayer {
   return async (request, next) => {
     const { id: requestId, model, items, terms = OWN_TERMS, signal } = request;
@@ -68,11 +68,11 @@ type Metered = {
   readonly meter: Meter;
 };
 
-/** Counts what passes by. Written by hand: a generator would cost each event two turns of the microtask queue more. */
+/** Counts the events that pass. Not a generator, which would cost each event two more turns of the microtask queue. */
 function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIterator<GenerationEvent> {
   const count = createTokenCount();
   let hasStarted = false;
-  /** What was generated before, for another request, was counted then. */
+  /** Whether the answer was generated for an earlier request, which was charged for it. */
   let isReplay = false;
   let isLeft = false;
   let charge: Charge | undefined;
@@ -122,7 +122,7 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
     next: () => (source === undefined ? begin() : source.next().then(pass, fail)),
     async return() {
       isLeft = true;
-      // First, since what was spent is told then.
+      // First, since the source reports what was spent when it is left.
       const left = source?.return?.();
       end("left");
       await left;

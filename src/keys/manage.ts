@@ -2,10 +2,10 @@ import type { KeyRecord, KeyStore } from "../store/keys.ts";
 import { type KeyPolicy, nameSchema } from "./key.ts";
 import { hashSecret, newKeyId, newSecret } from "./secret.ts";
 
-/** Keys in a state file: every one of them may be remembered by the gateway for its counts. */
+/** The most keys in a state file, since the gateway may keep counts for each. */
 const MAX_KEYS = 10_000;
 
-/** What was asked of the keys can't be done. The message says why and what to do. */
+/** An operation on keys isn't possible. The message says why, and what to do. */
 class KeyError extends Error {
   override readonly name = "KeyError";
 }
@@ -16,13 +16,15 @@ type NewKey = {
   readonly policy: KeyPolicy;
 };
 
-/** A key with its secret, which is told now and never again. */
+/** A key with its secret, which is shown only once. */
 export type IssuedKey = { readonly record: KeyRecord; readonly secret: string };
 
-/** Makes a key. Throws a `KeyError` for a name that is taken or no name, and where there are too many keys. */
+/** Creates a key. Throws a `KeyError` if the name is taken or invalid, or there are too many keys. */
 export function issueKey(store: KeyStore, { name, expiresMs, policy }: NewKey, nowMs: number): IssuedKey {
   if (!nameSchema.safeParse(name).success) {
-    throw new KeyError(`${JSON.stringify(name.slice(0, 80))} is no name for a key. Give ${nameSchema.description}.`);
+    throw new KeyError(
+      `${JSON.stringify(name.slice(0, 80))} is not a valid name for a key. Give ${nameSchema.description}.`,
+    );
   }
   if (store.count() >= MAX_KEYS)
     throw new KeyError(`There are ${MAX_KEYS} keys. Revoke some with \`sluice keys revoke\`.`);
@@ -30,13 +32,13 @@ export function issueKey(store: KeyStore, { name, expiresMs, policy }: NewKey, n
   const record = { id: newKeyId(), name, createdMs: nowMs, expiresMs, policy: JSON.stringify(policy) };
   if (!store.create(record, hashSecret(secret))) {
     throw new KeyError(
-      `There is a key ${name} already. Take another name, or give it a new secret with \`sluice keys rotate\`.`,
+      `There is already a key ${name}. Choose another name, or give the key a new secret with \`sluice keys rotate\`.`,
     );
   }
   return { record, secret };
 }
 
-/** Gives a key another secret; the old one works until `untilMs`. Throws a `KeyError` where there is no such key. */
+/** Gives a key a new secret; the old one works until `untilMs`. Throws a `KeyError` if there is no such key. */
 export function rotateKey(store: KeyStore, idOrName: string, untilMs: number): IssuedKey {
   const record = findKey(store, idOrName);
   const secret = newSecret();
@@ -44,7 +46,7 @@ export function rotateKey(store: KeyStore, idOrName: string, untilMs: number): I
   return { record, secret };
 }
 
-/** Ends a key at once. Throws a `KeyError` where there is no such key. */
+/** Revokes a key at once. Throws a `KeyError` if there is no such key. */
 export function revokeKey(store: KeyStore, idOrName: string): KeyRecord {
   const record = findKey(store, idOrName);
   store.remove(record.id);

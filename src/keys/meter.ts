@@ -4,34 +4,34 @@ import type { Key } from "./key.ts";
 import type { UsageBook } from "./usage.ts";
 import { type Limited, WINDOWS, type Window } from "./windows.ts";
 
-/** What is about to be done for a key. */
+/** Work that is about to start for a key. */
 export type Work = {
-  /** Several pieces of work may be parts of one request; it counts once. */
+  /** Several pieces of work may belong to one request, which counts once. */
   readonly requestId: string;
   readonly model: string;
-  /** An estimate of all that it will use. */
+  /** The estimated number of tokens. */
   readonly tokens: number;
 };
 
-/** What was really used, in tokens. */
+/** The tokens really used. */
 export type Used = { readonly prompt: number; readonly cached: number; readonly completion: number };
 
-/** How work has ended. `refused`: the server took it on for no key. `left`: its client went away. */
+/** How work has ended. `refused`: the server was overloaded. `left`: the client went away. */
 export type Outcome = "done" | "failed" | "refused" | "left";
 
-/** Work that was let in. */
+/** Work that was admitted. */
 export type Charge = {
-  /** Puts what was used in the estimate's place. Only the first call counts. */
+  /** Replaces the estimate by what was used. Only the first call counts. */
   readonly end: (outcome: Outcome, used: Used) => void;
 };
 
-/** How much of a limit is left, and when all of it will be there again. */
+/** How much of a limit is left, and when it is reset. */
 export type LimitView = { readonly limit: number; readonly remaining: number; readonly resetMs: number };
 
 export type Meter = {
-  /** Reserves the estimate of the work. Throws `RateLimitedError` or `BeyondLimitError`, which name the limit; then nothing is reserved. */
+  /** Reserves the estimate. Throws `RateLimitedError` or `BeyondLimitError`, which name the limit, and then reserves nothing. */
   readonly begin: (key: Key, work: Work) => Promise<Charge>;
-  /** The limit of that kind that is nearest to its end, as far as this gateway knows; undefined where the key has none. */
+  /** The limit of this kind with the least left, as far as this gateway knows; undefined if the key has none. */
   readonly view: (key: Key, limited: Limited) => LimitView | undefined;
 };
 
@@ -44,21 +44,21 @@ export type MeterOptions = {
   readonly random?: () => number;
 };
 
-/** When a request of the key's own will end is not known here. */
+/** A guess, since it isn't known here when a running request of the key will end. */
 const CONCURRENT_RETRY_MS = 1_000;
-/** Those who were refused together don't come back together. */
+/** Spreads out the retries of requests refused at the same time. */
 const MAX_JITTER_MS = 2_000;
-/** Keys of which something is remembered. */
+/** The most keys with remembered counts. */
 const MAX_KEYS = 20_000;
 
 type Reservation = { readonly window: Window; readonly points: number; readonly endsMs: number };
 
-/** Holds each key to its limits, and notes what it uses. */
+/** Applies the limits of each key, and records its usage. */
 export function createMeter({ counters, usage, now = Date.now, random = Math.random }: MeterOptions): Meter {
-  /** For each key, how many pieces of each of its requests are in hand. */
+  /** For each key, how many pieces of each of its requests are in progress. */
   const inHand = new Map<string, Map<string, number>>();
   const counts = new Map<string, Map<Window, Count>>();
-  /** Each key's latest request: one that is tried again with a shorter prompt is still the same. */
+  /** Each key's latest request, since one that is retried with a shorter prompt counts once. */
   const latest = new Map<string, string>();
 
   async function add(key: Key, window: Window, points: number): Promise<Count> {
@@ -69,7 +69,7 @@ export function createMeter({ counters, usage, now = Date.now, random = Math.ran
     return count;
   }
 
-  /** Whether this is the first that is seen of the request. */
+  /** Returns whether this is the first piece of the request. */
   function enter(key: Key, requestId: string): boolean {
     const requests = inHand.get(key.id) ?? new Map<string, number>();
     const pieces = requests.get(requestId) ?? 0;
@@ -115,7 +115,7 @@ export function createMeter({ counters, usage, now = Date.now, random = Math.ran
     return taken;
   }
 
-  /** A window that has ended meanwhile takes nothing back: the next would begin with less than nothing used. */
+  /** Does nothing if the window has ended meanwhile, since the next one would begin with a negative count. */
   function change(key: Key, { window, endsMs }: Reservation, points: number): void {
     if (points !== 0 && now() < endsMs) void add(key, window, points);
   }

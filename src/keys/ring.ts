@@ -6,18 +6,18 @@ import { hashSecret, isSameHash } from "./secret.ts";
 /** The result of looking up a key. */
 export type Verdict =
   | { readonly type: "known"; readonly key: Key }
-  /** It was good once. */
+  /** It was valid before. */
   | { readonly type: "expired"; readonly key: Key; readonly reason: "key" | "secret"; readonly sinceMs: number }
   | { readonly type: "unknown" };
 
-/** All keys that there are, wherever they are kept. Each call may throw `StateError`. */
+/** All keys, from every source. Each call may throw `StateError`. */
 export type KeyRing = {
-  /** Whether a key is needed. Once it is, it stays so: the last key's end opens the door to nobody. */
+  /** Whether a key is required. Once it is, it stays so: revoking the last key doesn't open the gateway. */
   readonly isOn: () => boolean;
   readonly check: (secret: string) => Verdict;
-  /** The same for who has the key's id only, and is trusted. */
+  /** The same for a trusted caller that has only the key's id. */
   readonly checkId: (id: string) => Verdict;
-  /** The key with this id; undefined for one that is no more. */
+  /** The key with this id; undefined if it doesn't exist any more. */
   readonly get: (id: string) => Key | undefined;
 };
 
@@ -30,12 +30,12 @@ export type KeyRingOptions = {
 
 type Secret = { readonly hash: string; readonly key: Key; readonly endsMs: number | undefined };
 
-/** Keys and secrets that are remembered; beyond it all are looked up again. */
+/** The most keys and secrets remembered; beyond it all are forgotten and looked up again. */
 const MAX_REMEMBERED = 1_000;
 
 /**
- * Finds keys by their secrets. What was found in the state file is remembered until another process writes to it, which costs a read of
- * one counter to see; so `sluice keys revoke` works at once. A secret that is not known costs a hash and a look into an index.
+ * Finds keys by their secrets. Keys from the state file are remembered until another process writes to it, which a read of one counter shows; so
+ * `sluice keys revoke` works at once. An unknown secret costs a hash and an index look-up.
  */
 export function createKeyRing({ store, fixed, now = Date.now }: KeyRingOptions): KeyRing {
   const secrets = new Map<string, Secret>();
@@ -43,7 +43,7 @@ export function createKeyRing({ store, fixed, now = Date.now }: KeyRingOptions):
   let version: number | undefined;
   let isOn = false;
 
-  /** Whether the state file is there; forgets what may have changed in it. */
+  /** Whether the state file exists. Forgets remembered keys if it has changed. */
   function look(): boolean {
     if (!store.exists()) return false;
     const current = store.version();
@@ -112,7 +112,7 @@ export function createKeyRing({ store, fixed, now = Date.now }: KeyRingOptions):
   };
 }
 
-/** A key in the form of the state file. Throws where its policy is not one that this version knows. */
+/** Converts a record of the state file. Throws if this version doesn't know its policy. */
 export function toKey({ id, name, expiresMs, policy }: KeyRecord): Key {
   return { id, name, source: "state", expiresMs, policy: policySchema.parse(JSON.parse(policy)) };
 }

@@ -2,13 +2,13 @@ import type { Logger } from "pino";
 import type { UsageRow, UsageStore } from "../store/usage.ts";
 import type { Key } from "./key.ts";
 
-/** What one request adds. */
+/** What one request adds to the usage. */
 export type Figures = Partial<Omit<UsageRow, "day" | "key" | "name" | "model">>;
 
-/** Notes what keys use, and writes it down a little later, many requests at once. */
+/** Records the usage of keys, and writes it in batches. */
 export type UsageBook = {
   readonly add: (key: Key, model: string, figures: Figures) => void;
-  /** Writes down what is not written yet. What can't be written is kept for the next time. */
+  /** Writes pending rows. If that fails, they are kept for the next try. */
   readonly flush: () => void;
 };
 
@@ -19,11 +19,11 @@ export type UsageBookOptions = {
   readonly now?: () => number;
 };
 
-/** The longest delay before a figure is on disk, which is also the most that a crash loses. */
+/** The longest delay before usage is on disk, so a crash loses at most this much. */
 const FLUSH_AFTER_MS = 2_000;
-/** How long figures are kept: a year and a month, so that months can be compared. */
+/** How long usage is kept: over a year, so that months can be compared. */
 const KEPT_DAYS = 400;
-/** Rows that wait for a disk that can't be written to: beyond it figures are dropped, and the log says so. */
+/** The most rows that wait while the disk can't be written; more are dropped. */
 const MAX_WAITING_ROWS = 10_000;
 const DAY_MS = 86_400_000;
 
@@ -41,7 +41,7 @@ export function createUsageBook({ store, logger, now = Date.now }: UsageBookOpti
       waiting.clear();
       hasFailed = false;
     } catch (error) {
-      if (!hasFailed) logger.warn({ err: error }, "the usage of keys can't be written now; it is tried again");
+      if (!hasFailed) logger.warn({ err: error }, "the usage of keys can't be written now; trying again later");
       hasFailed = true;
     }
   }

@@ -3,18 +3,18 @@ import type { KeyPolicy } from "./key.ts";
 /** What a limit counts. */
 export type Limited = "requests" | "tokens";
 
-/** A stretch of time in which a key may use so much. It begins with the first use. */
+/** A period in which a key may use a limited amount. It begins with the first use. */
 export type Window = {
-  /** Part of the counter's name, in Redis too. */
+  /** Part of the counter's name, also in Redis. */
   readonly id: string;
   readonly limited: Limited;
   readonly seconds: number;
-  /** In the client's words. */
+  /** Its name in messages. */
   readonly words: string;
   readonly limitOf: (policy: KeyPolicy) => number | undefined;
 };
 
-/** Those of requests come first: they are the cheapest to refuse. */
+/** Windows of requests come first, since refusing those is cheapest. */
 export const WINDOWS: readonly Window[] = [
   {
     id: "rpm",

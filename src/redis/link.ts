@@ -15,7 +15,7 @@ export type LinkOptions = {
  * ever fails because of it, and none waits longer than the time limit.
  */
 export type Link = {
-  /** Resolves after the first try to connect, whether or not it succeeded. Further tries follow by themselves. */
+  /** Resolves after the first try to connect, successful or not. Further tries follow automatically. */
   readonly open: () => Promise<void>;
   readonly isUp: () => boolean;
   /**
@@ -23,7 +23,7 @@ export type Link = {
    * time limit and takes the connection down; all others who wait for a reply get undefined then.
    */
   readonly run: <T>(work: (client: Client) => Promise<T>) => Promise<T | undefined>;
-  /** Ends the connection for good. Whoever still waits gets undefined. */
+  /** Closes the connection for good. Callers that still wait get undefined. */
   readonly close: () => void;
 };
 
@@ -35,7 +35,7 @@ const LONGEST_PAUSE_MS = 5_000;
 /** Work beyond this is refused. Counting a thousand requests at once takes four times as much. */
 const MOST_AT_ONCE = 5_000;
 
-/** Connects when it is told to `open`. */
+/** Creates a link, which connects with `open`. */
 export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }: LinkOptions): Link {
   let client: Client | undefined;
   let connecting: Client | undefined;
@@ -72,7 +72,7 @@ export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }:
 
   function complain(err: unknown): void {
     if (isClosed) return;
-    // One line for each time that it goes, not for each try.
+    // One line per outage, not per try.
     if (failures === 0) {
       const meanwhile = "until it is back this gateway counts limits and keeps answers by itself";
       logger.warn({ err }, `Redis can't be had; ${meanwhile}`);
@@ -88,7 +88,7 @@ export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }:
     complain(error);
   }
 
-  /** The server replied with an error: it is full or read-only, or holds something else under the name. */
+  /** The server replied with an error: it is full or read-only, or the name holds another type. */
   function tellRefusal(err: unknown): void {
     if (hasToldRefusal) return;
     hasToldRefusal = true;
@@ -122,11 +122,11 @@ export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }:
   };
 }
 
-/** Loads the package only where a server is named: that takes a while, and most gateways have none. */
+/** Loads the package only if a Redis is configured, since that takes a while. */
 async function loadClients() {
   const { createClient, ErrorReply, RESP_TYPES } = await import("@redis/client");
   return {
-    /** The client itself never reconnects: a command that was given up must not be sent later. */
+    /** The client itself never reconnects: it would send commands later that were given up. */
     create: (url: string) =>
       createClient({
         url,
@@ -142,7 +142,7 @@ function destroy(client: Client | undefined): void {
   if (client?.isOpen) client.destroy();
 }
 
-/** Rejects when `work` takes longer. It reads what lies at the socket first: a busy process must not take its own delay for Redis's. */
+/** Rejects when `work` takes longer. Reads from the socket once more first, so that this process's own delay doesn't count as Redis's. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(async () => {

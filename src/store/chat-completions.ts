@@ -15,24 +15,24 @@ export type ChatRecord = {
 
 type ChatQuery = PageQuery & {
   readonly model: string | undefined;
-  /** Only completions whose metadata has all of these. */
+  /** Only completions whose metadata contains all of these. */
   readonly metadata: ReadonlyMap<string, string>;
 };
 
 export type ChatStore = {
   readonly save: (record: ChatRecord) => void;
   readonly get: (id: string) => ChatRecord | undefined;
-  /** In the order in which they were kept. Undefined when there is no completion `after`. */
+  /** In the order in which they were stored. Undefined if there is no completion `after`. */
   readonly page: (query: ChatQuery) => Page<ChatRecord> | undefined;
-  /** Whether there was one. */
+  /** Returns whether there was one. */
   readonly setMetadata: (id: string, metadata: string) => boolean;
-  /** Whether there was one. */
+  /** Returns whether there was one. */
   readonly remove: (id: string) => boolean;
 };
 
 export type ChatStoreOptions = {
   readonly tenant: string;
-  /** Runs in the transaction of everything that adds to the file. */
+  /** Called in each transaction that adds to the file. */
   readonly afterWrite: (sql: Prepare) => void;
 };
 

@@ -11,19 +11,19 @@ export type ConversationRecord = {
 export type ConversationStore = {
   readonly create: (record: ConversationRecord, items: readonly StoredItem[]) => void;
   readonly get: (id: string) => ConversationRecord | undefined;
-  /** Whether there was one. */
+  /** Returns whether there was one. */
   readonly setMetadata: (id: string, metadata: string) => boolean;
-  /** Whether there was one. Its items go with it, where no response holds them. */
+  /** Returns whether there was one. Its items are deleted unless a response holds them. */
   readonly remove: (id: string) => boolean;
   readonly countItems: (id: string) => number;
-  /** Adds items at the end. Whether there is such a conversation. */
+  /** Adds items at the end. Returns whether there is such a conversation. */
   readonly add: (id: string, items: readonly StoredItem[]) => boolean;
   /** All items, oldest first. */
   readonly items: (id: string) => readonly StoredItem[];
-  /** Undefined when `after` is none of its items. */
+  /** Undefined if `after` is none of its items. */
   readonly page: (id: string, query: PageQuery) => Page<StoredItem> | undefined;
   readonly getItem: (id: string, itemId: string) => StoredItem | undefined;
-  /** Whether there was one. */
+  /** Returns whether there was one. */
   readonly removeItem: (id: string, itemId: string) => boolean;
 };
 
@@ -31,7 +31,7 @@ export type ConversationStoreOptions = {
   readonly tenant: string;
   /** The time in Unix ms. */
   readonly now: () => number;
-  /** Runs in the transaction of everything that adds to the file. */
+  /** Called in each transaction that adds to the file. */
   readonly afterWrite: (sql: Prepare) => void;
 };
 
@@ -106,7 +106,7 @@ export function createConversationStore(
   };
 }
 
-/** Adds kept items at a conversation's end. Whether there is such a conversation: it may have been deleted while a response ran. */
+/** Adds stored items at a conversation's end. Returns whether the conversation exists: it may have been deleted while a response ran. */
 export function appendItems(
   sql: Prepare,
   tenant: string,

@@ -4,30 +4,30 @@ import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqli
 import { describeStateFailure, fullDisk, StateError } from "./errors.ts";
 import { migrations } from "./migrations.ts";
 
-/** Waiting for a lock holds up every stream of this process, so it is short. */
+/** Short, since waiting for a lock blocks every stream of this process. */
 const BUSY_TIMEOUT_MS = 250;
 const IN_MEMORY = ":memory:";
-/** What SQLite takes besides for one write: pages of indexes and lists, in the log of what was written and then in the file. */
+/** The extra space that SQLite needs for one write: pages of indexes and lists, in the write-ahead log and then in the file. */
 const SPARE_BYTES = 256 * 1024;
 
-/** A statement for this SQL, prepared once. */
+/** Returns a statement for this SQL, prepared once. */
 export type Prepare = (sql: string) => StatementSync;
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
 /** A SQLite file that is opened at its first use. Every call throws `StateError` when the file can't be used. */
 export type Database = {
-  /** Whether the file is there. Using it would make it. */
+  /** Whether the file exists. Using it would create it. */
   readonly exists: () => boolean;
   readonly read: <T>(work: (sql: Prepare) => T) => T;
-  /** Runs `work` in a transaction: all that it writes is kept, or, when it throws, nothing. */
+  /** Runs `work` in a transaction, which is rolled back if it throws. */
   readonly write: <T>(work: (sql: Prepare) => T) => T;
-  /** Throws where about so many bytes could not be written now. Writes nothing. */
+  /** Throws if about this many bytes could not be written now. Writes nothing. */
   readonly assertRoom: (bytes: number) => void;
-  /** Harmless when it was never opened. */
+  /** Does nothing if it was never opened. */
   readonly close: () => void;
 };
 
-/** @param onOpen runs in a transaction of its own, right after the file was opened and brought up to date */
+/** @param onOpen runs in a transaction of its own, right after the file was opened and migrated */
 export function createDatabase(file: string, onOpen: (sql: Prepare) => void): Database {
   let opened: { readonly handle: DatabaseSync; readonly prepare: Prepare } | undefined;
 
@@ -69,7 +69,7 @@ export function createDatabase(file: string, onOpen: (sql: Prepare) => void): Da
     assertRoom: (bytes) =>
       guarded(() => {
         const { handle } = use();
-        // Takes the lock that writing takes, and tells so of a file that can't be written.
+        // Takes the write lock, so a file that can't be written fails here.
         transact(handle, () => {});
         if (freeBytes(file) < bytes + SPARE_BYTES) throw fullDisk(file);
       }),
@@ -81,7 +81,7 @@ export function createDatabase(file: string, onOpen: (sql: Prepare) => void): Da
   };
 }
 
-/** How much room there is on the file's disk. Infinity where there is no disk, or the system doesn't tell. */
+/** The free space on the file's disk. Infinity if there is no disk, or it isn't known. */
 function freeBytes(file: string): number {
   if (file === IN_MEMORY) return Number.POSITIVE_INFINITY;
   const { blocks, bfree, bavail, bsize } = statfsSync(dirname(file));
@@ -91,14 +91,14 @@ function freeBytes(file: string): number {
 
 function openFile(file: string): DatabaseSync {
   if (file !== IN_MEMORY) {
-    // Conversations are nobody else's business. SQLite gives its other files the rights of this one.
+    // Conversations are private. SQLite gives its other files the permissions of this one.
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     closeSync(openSync(file, "a", 0o600));
   }
   return new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
 }
 
-/** With WAL and NORMAL a crash of the process loses nothing, and a power failure the last commits at most, never the file. */
+/** With WAL and NORMAL a crash of the process loses nothing, and a power failure loses at most the last commits, never the file. */
 function configure(handle: DatabaseSync): void {
   handle.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
 }
@@ -136,7 +136,7 @@ function transact<T>(handle: DatabaseSync, work: () => T): T {
     handle.exec("COMMIT");
     return result;
   } catch (error) {
-    // Some failures, a full disk among them, have rolled back already.
+    // Some failures, such as a full disk, have already rolled back.
     if (handle.isTransaction) {
       handle.exec("ROLLBACK");
     }
@@ -144,7 +144,7 @@ function transact<T>(handle: DatabaseSync, work: () => T): T {
   }
 }
 
-/** A column that holds text. */
+/** Reads a text column. */
 export function text(row: Row, column: string): string {
   const value = row[column];
   if (typeof value !== "string") {
@@ -153,7 +153,7 @@ export function text(row: Row, column: string): string {
   return value;
 }
 
-/** A column that holds a whole number. */
+/** Reads an integer column. */
 export function number(row: Row, column: string): number {
   const value = row[column];
   if (typeof value !== "number") {
@@ -162,7 +162,7 @@ export function number(row: Row, column: string): number {
   return value;
 }
 
-/** A column that holds text or nothing. */
+/** Reads a text column that may be null. */
 export function textOrNull(row: Row, column: string): string | null {
   return row[column] === null ? null : text(row, column);
 }

@@ -1,28 +1,28 @@
 /**
- * State can't be read or written now: the disk is full, the file is locked, not ours, or broken. Nothing was half written. The message names
- * the file, for the operator.
+ * The state can't be read or written now: the disk is full, or the file is locked, inaccessible or damaged. Nothing was half written. The message
+ * names the file, for the operator.
  */
 export class StateError extends Error {
   override readonly name = "StateError";
   readonly code = "state_unavailable";
-  /** The same for a client, whom paths of the server's machine are none of the business. */
+  /** The message for clients, which contains no path of the server's machine. */
   readonly forClients: string;
 
-  /** @param reason what is wrong and the way out, with no path in it: it goes on after "can't be used: " */
+  /** @param reason what is wrong and what to do, without a path; it follows "can't be used: " */
   constructor(file: string, reason: string, options?: ErrorOptions & { readonly detail?: string }) {
     super(`The state file ${file} can't be used: ${options?.detail ?? reason}.`, options);
-    this.forClients = `The server can't use its state file: ${reason}. What is not to be stored (\`store: false\`) can be answered all the same.`;
+    this.forClients = `The server can't use its state file: ${reason}. Requests that store nothing (\`store: false\`) still work.`;
   }
 }
 
 const FULL = "the disk is full; free some space";
 
-/** There is no room for what is to be kept. */
+/** There is no space for what is to be stored. */
 export function fullDisk(file: string): StateError {
   return new StateError(file, FULL);
 }
 
-/** Primary result codes, https://sqlite.org/rescode.html, with the way out of each. */
+/** Primary result codes, https://sqlite.org/rescode.html, with what to do about each. */
 const REASONS: ReadonlyMap<number, string> = new Map([
   [5, "another process holds its lock; try again"],
   [6, "another process holds its lock; try again"],
@@ -45,7 +45,7 @@ export function describeStateFailure(error: unknown, file: string): unknown {
   }
   if ("syscall" in error) {
     const reason = error.code === "ENOSPC" ? FULL : `the system says ${error.code}; check the folder`;
-    // The system's own words name paths.
+    // The system's message contains paths.
     return new StateError(file, reason, { cause: error, detail: error.message });
   }
   return error;

@@ -1,10 +1,10 @@
 import { number, type Prepare, type Row, text } from "./database.ts";
 
-/** A piece of a conversation: a message, a call, a call's result, a thought. */
+/** An item of a conversation: a message, a tool call, a call's result, or reasoning. */
 export type StoredItem = {
-  /** Where it is kept already; undefined for one that is not kept yet. */
+  /** Its row; undefined if it isn't stored yet. */
   readonly seq: number | undefined;
-  /** Unique within a conversation, not beyond: clients may send items back under the id that they had. */
+  /** Unique only within a conversation: clients may send items back under their old ids. */
   readonly id: string;
   /** The item as JSON, id included. */
   readonly body: string;
@@ -13,7 +13,7 @@ export type StoredItem = {
 export type PageQuery = {
   readonly limit: number;
   readonly order: "asc" | "desc";
-  /** The id of the last item of the page before. */
+  /** The id of the last item of the previous page. */
   readonly after: string | undefined;
 };
 
@@ -28,9 +28,9 @@ export function toItem(row: Row): StoredItem {
   return { seq: number(row, "seq"), id: text(row, "id"), body: text(row, "body") };
 }
 
-/** Keeps an item that isn't kept yet. Returns its place. */
+/** Stores an item unless it is stored already. Returns its row. */
 export function keepItem(sql: Prepare, tenant: string, item: StoredItem): number {
-  // What was kept when the request came may have been deleted while it ran.
+  // It may have been deleted while the request ran.
   if (item.seq !== undefined && sql("SELECT 1 FROM items WHERE seq = ?").get(item.seq) !== undefined) {
     return item.seq;
   }
@@ -38,7 +38,7 @@ export function keepItem(sql: Prepare, tenant: string, item: StoredItem): number
   return Number(added.lastInsertRowid);
 }
 
-/** One page of an owner's items, or undefined when `after` is none of them. `where` narrows the list, in SQL. */
+/** One page of an owner's items, or undefined if `after` is none of them. `where` is an SQL condition. */
 export function pageOfItems(
   sql: Prepare,
   list: ItemList,

@@ -5,35 +5,35 @@ export type KeyRecord = {
   readonly name: string;
   readonly createdMs: number;
   readonly expiresMs: number | undefined;
-  /** What it may do, as JSON. */
+  /** Its policy, as JSON. */
   readonly policy: string;
 };
 
-/** A key's secret, or the parts of it that are known. */
+/** A key's secret, as its hash. */
 type SecretRecord = {
   readonly hash: string;
-  /** When it stops working because another took its place. */
+  /** When it stops working because a new secret replaced it. */
   readonly expiresMs: number | undefined;
   readonly key: KeyRecord;
 };
 
 export type KeyStore = {
-  /** Whether the file is there. Without it there are no keys, and asking for them would make it. */
+  /** Whether the file exists. Without it there are no keys, and the other calls would create it. */
   readonly exists: () => boolean;
-  /** Another number after another process has written to the file. */
+  /** A number that changes when another process has written to the file. */
   readonly version: () => number;
   readonly count: () => number;
-  /** Whether it could be kept: false where the name is taken. */
+  /** Returns false if the name is taken. */
   readonly create: (record: KeyRecord, hash: string) => boolean;
   readonly findSecret: (hash: string) => SecretRecord | undefined;
   readonly get: (id: string) => KeyRecord | undefined;
-  /** The key with this id, or else this name. */
+  /** The key with this id, otherwise the one with this name. */
   readonly find: (idOrName: string) => KeyRecord | undefined;
   /** Oldest first. */
   readonly list: () => readonly KeyRecord[];
-  /** Gives a key another secret. Those before work until `untilMs`. Whether there is such a key. */
+  /** Gives a key a new secret. Earlier ones work until `untilMs`. Returns whether there is such a key. */
   readonly rotate: (id: string, hash: string, untilMs: number) => boolean;
-  /** Whether there was one. */
+  /** Returns whether there was one. */
   readonly remove: (id: string) => boolean;
 };
 

@@ -1,8 +1,8 @@
 /**
- * What brings a state file from version n to n + 1, oldest first; its length is the current version, kept in `user_version`. Never change
- * one that was released: add another.
+ * The migrations of a state file from version n to n + 1, oldest first. Their number is the current version, kept in `user_version`. Never change a
+ * released one: add another.
  *
- * An item is written once, however many responses and conversations hold it, and goes with the last of them. `tenant` is whose a row is.
+ * An item is stored once, however many responses and conversations hold it, and is deleted with the last of them. `tenant` is the owner of a row.
  */
 export const migrations: readonly string[] = [
   `

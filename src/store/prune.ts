@@ -1,14 +1,14 @@
 import type { Prepare } from "./database.ts";
 
-/** How much is kept. */
+/** Limits for what is stored. */
 export type Retention = {
-  /** Responses and chat completions older than this go. Conversations stay, as OpenAI's do. */
+  /** Older responses and chat completions are removed. Conversations stay, as with OpenAI. */
   readonly maxAgeMs: number;
-  /** At most so many responses, so many chat completions and so many conversations: beyond that the oldest go. */
+  /** The most responses, chat completions and conversations, each. Beyond that the oldest are removed. */
   readonly maxEntries: number;
 };
 
-/** Bounds how long one write can be held up by what it clears away. */
+/** The most rows removed at once, so that no write is delayed for long. */
 const MAX_REMOVED_AT_ONCE = 200;
 
 const TABLES = [
@@ -17,7 +17,7 @@ const TABLES = [
   { name: "conversations", age: "changed_ms", expires: false, mayGo: "TRUE" },
 ] as const;
 
-/** Removes what is too old or too much, oldest first. What still runs stays. */
+/** Removes rows beyond the limits, oldest first. Running responses stay. */
 export function prune(sql: Prepare, { maxAgeMs, maxEntries }: Retention, nowMs: number): void {
   for (const { name, age, expires, mayGo } of TABLES) {
     const oldest = `SELECT id FROM ${name} WHERE ${mayGo}`;

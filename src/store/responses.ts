@@ -8,42 +8,42 @@ export type ResponseRecord = {
   readonly status: string;
   /** The response object as JSON, output included. */
   readonly body: string;
-  /** The events of its stream as JSON, where they can be asked for again. */
+  /** The events of its stream as JSON, if the stream can be resumed. */
   readonly events: string | null;
 };
 
-/** The items that a response was made of, and those that it made. */
+/** The input and output items of a response. */
 type ResponseItems = {
-  /** What was said before this turn. */
+  /** The items before this turn. */
   readonly context: readonly StoredItem[];
   readonly input: readonly StoredItem[];
   readonly output: readonly StoredItem[];
 };
 
-/** What a finished response leaves behind. */
+/** A finished response, to be stored. */
 export type Outcome = ResponseItems & {
   readonly record: ResponseRecord;
-  /** Whether the response itself is kept, or only what it adds to its conversation. */
+  /** Whether the response itself is stored, or only what it adds to its conversation. */
   readonly keep: boolean;
-  /** The conversation that its input and output are added to. */
+  /** The conversation to which its input and output are added. */
   readonly conversation: string | undefined;
 };
 
 export type ResponseStore = {
-  /** Keeps a response that still runs. It is marked as failed when this process dies before `finish`. */
+  /** Stores a response that still runs. It is marked as failed if this process dies before `finish`. */
   readonly begin: (record: ResponseRecord, items: Omit<ResponseItems, "output">) => void;
-  /** Writes a finished response that ran in the foreground, all at once. */
+  /** Stores a finished response that ran in the foreground, in one transaction. */
   readonly save: (outcome: Outcome) => void;
-  /** Writes the end of one that was begun. Does nothing where it was deleted since. */
+  /** Stores the end of a response that was begun. Does nothing if it was deleted. */
   readonly finish: (outcome: Outcome) => void;
   readonly get: (id: string) => ResponseRecord | undefined;
-  /** All items that led to a response and its own, oldest first. */
+  /** All items before a response, and its own, oldest first. */
   readonly items: (id: string) => readonly StoredItem[];
-  /** Only those that it was made of. Undefined when `after` is none of them. */
+  /** Only its input items. Undefined if `after` is none of them. */
   readonly inputItems: (id: string, query: PageQuery) => Page<StoredItem> | undefined;
   /** The newest item with this id, of any response or conversation. */
   readonly findItem: (id: string) => StoredItem | undefined;
-  /** Whether there was one. */
+  /** Returns whether there was one. */
   readonly remove: (id: string) => boolean;
 };
 
@@ -150,13 +150,13 @@ export type ResponseStoreOptions = {
   readonly pid: number;
   /** The time in Unix ms. */
   readonly now: () => number;
-  /** Runs in the transaction of everything that adds to the file. */
+  /** Called in each transaction that adds to the file. */
   readonly afterWrite: (sql: Prepare) => void;
 };
 
 /**
- * Marks the responses that ran when their process died as failed. Another gateway that uses the same file is left alone as long as
- * `isAlive` says that it lives; one with this process's own number is a former life.
+ * Marks the responses of dead processes as failed. Those of another gateway on the same file are left alone while `isAlive` returns true for its
+ * process; those with this process's own id are from an earlier process.
  */
 export function failInterrupted(sql: Prepare, pid: number, isAlive: (pid: number) => boolean): void {
   const error = JSON.stringify({

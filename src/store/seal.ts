@@ -1,24 +1,24 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { Database, Prepare } from "./database.ts";
 
-/** Text that clients keep for this server, and that nobody else can read or change. */
+/** Encrypts text that clients keep for this server, so that no one else can read or change it. */
 export type Seal = {
-  /** The text, encrypted, in letters that fit a URL. Sealing the same text again gives others. */
+  /** Encrypts a text, URL-safe. The same text gives a different result each time. */
   readonly seal: (text: string) => string;
-  /** The text, or undefined where it was sealed by another server, for another tenant, or changed since. */
+  /** Returns the text; undefined if another server sealed it, or it is for another tenant, or it was changed. */
   readonly unseal: (sealed: string) => string | undefined;
 };
 
 const CIPHER = "aes-256-gcm";
 const KEY_BYTES = 32;
-/** What GCM is made for: NIST SP 800-38D, 5.2.1.1. */
+/** The recommended length for GCM: NIST SP 800-38D, 5.2.1.1. */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** Which form it is, so that another one can follow. */
+/** The version of the format. */
 const VERSION = "sluice1.";
 const KEY_NAME = "seal";
 
-/** Seals with a key that is made at the first use and kept with the state, so that it lives as long as the state does. */
+/** Seals with a key that is created at the first use and stored in the state file. */
 export function createSeal(database: Database, tenant: string): Seal {
   let known: Buffer | undefined;
   const key = () => {
@@ -45,7 +45,7 @@ export function createSeal(database: Database, tenant: string): Seal {
       try {
         return Buffer.concat([body, decipher.final()]).toString("utf8");
       } catch {
-        // `final` throws where the tag doesn't fit: another key, another tenant, or not as it was.
+        // `final` throws if the tag doesn't match: another key, another tenant, or a changed text.
         return undefined;
       }
     },
@@ -56,7 +56,7 @@ function readOrMakeKey(sql: Prepare): Buffer {
   sql("INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING").run(KEY_NAME, randomBytes(KEY_BYTES));
   const value = sql("SELECT value FROM secrets WHERE name = ?").get(KEY_NAME)?.value;
   if (!(value instanceof Uint8Array)) {
-    throw new TypeError("The state holds no key to seal with.");
+    throw new TypeError("The state file contains no sealing key.");
   }
   return Buffer.from(value);
 }

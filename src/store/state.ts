@@ -7,20 +7,23 @@ import { createResponseStore, failInterrupted, type ResponseStore } from "./resp
 import { createSeal, type Seal } from "./seal.ts";
 import { createUsageStore, type UsageStore } from "./usage.ts";
 
-/** What one tenant has stored. */
+/** The stored objects of one tenant. */
 export type TenantState = {
   readonly responses: ResponseStore;
   readonly conversations: ConversationStore;
   readonly chats: ChatStore;
-  /** Closes texts that clients keep. */
+  /** Seals texts that clients keep. */
   readonly seal: Seal;
-  /** Throws `StateError` where about so many bytes could not be kept now, so that nobody works for something that can't be. */
+  /** Throws `StateError` if about this many bytes could not be stored now, so that no work is done in vain. */
   readonly assertRoom: (bytes: number) => void;
 };
 
-/** What must survive a restart. Every call may throw `StateError`; then nothing was written. Without `of` it is that of nobody's key. */
+/**
+ * Everything that survives a restart. Each call may throw `StateError`; then nothing was written. Without `of` it is the state of requests without
+ * a key.
+ */
 export type State = TenantState & {
-  /** The state of a tenant: it sees nobody else's. */
+  /** The state of one tenant. */
   readonly of: (tenant: string) => TenantState;
   readonly keys: KeyStore;
   readonly usage: UsageStore;
@@ -28,12 +31,12 @@ export type State = TenantState & {
 };
 
 export type StateOptions = {
-  /** Its path, or `:memory:`. The folder is made where there is none. */
+  /** Its path, or `:memory:`. A missing folder is created. */
   readonly file: string;
   readonly retention: Retention;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
-  /** This process; `process.pid` if absent. */
+  /** The id of this process; `process.pid` if absent. */
   readonly pid?: number;
   /** Whether another process runs. */
   readonly isAlive?: (pid: number) => boolean;
@@ -42,10 +45,10 @@ export type StateOptions = {
 /** The owner of rows that were stored without a key. */
 const NOBODY = "default";
 
-/** The file is cleared up at its opening and after so many writes. */
+/** The file is pruned when it is opened and after this many writes. */
 const WRITES_BETWEEN_PRUNES = 50;
 
-/** State in a SQLite file, which is opened at the first use. */
+/** Creates the state in a SQLite file, which is opened at the first use. */
 export function createState({
   file,
   retention,
@@ -83,7 +86,7 @@ export function createState({
   };
 }
 
-/** Keys and their usage, for a program that runs at the same time as the gateway: it does not touch the gateway's own work. */
+/** Keys and their usage, for a program that runs beside the gateway. It doesn't touch the gateway's responses. */
 export type KeyState = { readonly keys: KeyStore; readonly usage: UsageStore; readonly close: () => void };
 
 export function openKeyState(file: string): KeyState {
@@ -96,7 +99,7 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // It is there, and another user's.
+    // The process exists but belongs to another user.
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

@@ -1,6 +1,6 @@
 import { type Database, number, type Prepare, type Row, text } from "./database.ts";
 
-/** What a key used of a model on a day. */
+/** A key's usage of a model on one day. */
 export type UsageRow = {
   /** In UTC, such as `2026-11-22`. */
   readonly day: string;
@@ -9,15 +9,15 @@ export type UsageRow = {
   /** The key's name when it was last used. */
   readonly name: string;
   readonly model: string;
-  /** Those that were taken on. */
+  /** Requests that were accepted. */
   readonly requests: number;
   readonly promptTokens: number;
-  /** Of the prompts', those that needed no evaluation. */
+  /** Prompt tokens that needed no evaluation. */
   readonly cachedTokens: number;
   readonly completionTokens: number;
-  /** Requests that were taken on and failed. */
+  /** Accepted requests that failed. */
   readonly errors: number;
-  /** Requests that were not taken on. */
+  /** Requests that were refused. */
   readonly refusals: number;
 };
 
@@ -31,9 +31,9 @@ export type UsageQuery = {
 
 export type UsageStore = {
   readonly exists: () => boolean;
-  /** Adds these figures to those that are kept, all at once, and removes the days before `firstDay`. */
+  /** Adds rows to the stored usage, in one transaction, and removes the days before `firstDay`. */
   readonly add: (rows: readonly UsageRow[], firstDay: string) => void;
-  /** By day, oldest first, then by name and model. */
+  /** Ordered by day, oldest first, then by name and model. */
   readonly list: (query: UsageQuery) => readonly UsageRow[];
 };
 

@@ -46,7 +46,7 @@ keys:
     ],
     [`keys:\n  - name: a\n    key: ${SECRET}\n    clas: batch`, /^ {2}keys\.yaml:2: keys\.0: .*clas/m],
     [`keys:\n  - name: a\n    key: ${SECRET}\n    expires: soon`, /^ {2}keys\.yaml:4: keys\.0\.expires: give a date/m],
-    [`keys:\n  - {name: a, key: ${SECRET}}\n  - {name: A, key: ${SECRET}2}`, /keys\.yaml:3: the name A is there twice/],
+    [`keys:\n  - {name: a, key: ${SECRET}}\n  - {name: A, key: ${SECRET}2}`, /keys\.yaml:3: the name A is used twice/],
     [
       `keys:\n  - {name: a, key: ${SECRET}}\n  - {name: b, key: ${SECRET}}`,
       /keys\.yaml:3: b: another key has this secret/,

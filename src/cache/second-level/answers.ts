@@ -4,10 +4,10 @@ import type { Sought } from "../tier.ts";
 import { answerName, answersLike } from "./names.ts";
 import { readRecord, writeRecord } from "./record.ts";
 
-/** What was removed, and whether that is all: where it is not, the rest is there until it is asked to go again, or expires. */
+/** How many answers were removed, and whether that is all. The rest stays until it is removed later or expires. */
 export type Removed = { readonly deleted: number; readonly isComplete: boolean };
 
-/** Answers in Valkey or Redis. Nothing here rejects, and everything takes a bounded time. */
+/** Answers in Valkey or Redis. No call rejects, and each takes a bounded time. */
 export type SharedAnswers = {
   readonly get: (sought: Sought) => Promise<StoredEntry | undefined>;
   readonly put: (entry: StoredEntry) => Promise<void>;
@@ -16,15 +16,15 @@ export type SharedAnswers = {
 
 export type SharedAnswersOptions = {
   readonly link: Pick<Link, "run">;
-  /** How long an answer is fresh at most, in ms, whatever another gateway says; a preset may say otherwise. */
+  /** The longest time that an answer is fresh, in ms, unless a preset says otherwise. */
   readonly ttlMs: number;
   /** The time in Unix ms. */
   readonly now: () => number;
 };
 
-/** What one step of a search for names looks at, so that the server is not held up. */
+/** How many names one step of a search looks at, so that it doesn't block the server. */
 const SCAN_COUNT = 1_000;
-/** Less than `sluice cache clear` waits. */
+/** Less than the timeout of `sluice cache clear`. */
 const CLEAR_MS = 5_000;
 
 export function shareAnswers({ link, ttlMs, now }: SharedAnswersOptions): SharedAnswers {
@@ -32,7 +32,7 @@ export function shareAnswers({ link, ttlMs, now }: SharedAnswersOptions): Shared
     async get(sought) {
       const record = await link.run((client) => client.get(answerName(sought.key, sought.label)));
       const entry = Buffer.isBuffer(record) ? await readRecord(record, sought) : undefined;
-      // Another gateway's clock may be ahead, and its settings others.
+      // Another gateway's clock may be ahead, and its settings may differ.
       const longestMs = (sought.request.cache?.freshSeconds ?? ttlMs / 1_000) * 1_000;
       return (
         entry && { ...entry, storedMs: Math.min(entry.storedMs, now()), freshMs: Math.min(entry.freshMs, longestMs) }

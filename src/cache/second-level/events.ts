@@ -32,10 +32,10 @@ const event = z.discriminatedUnion("type", [
   }),
 ]);
 
-/** What `unpackAnswer` makes of an answer, where that was one. */
+/** The output of `unpackAnswer` for a valid answer. */
 export const timedEvents = z.array(z.object({ event, afterMs: z.number().min(0) }));
 
-/** Whether these are all events of an answer with so many choices: it begins once, and each choice ends once, with nothing after but what it took. */
+/** Whether the events are a whole answer with this many choices: it starts once, each choice finishes once, and only usage follows the end. */
 export function isWhole([first, ...others]: readonly GenerationEventLike[], choices: number): boolean {
   if (first?.type !== "started") return false;
   const ended = new Set<number>();

@@ -8,8 +8,8 @@ import type { Sought } from "../tier.ts";
 import { isWhole, timedEvents } from "./events.ts";
 
 /**
- * An answer as others may read it: a byte for the version of this form, one for how the rest is written, the SHA-256 of all else, and the rest: a
- * line of JSON with the answer's metadata, and the packed answer.
+ * The format of a record: a byte for its version, one for the compression of the body, the SHA-256 of everything else, and the body: a line of JSON
+ * with the metadata, and the packed answer.
  */
 const VERSION = 1;
 const PLAIN = 0;
@@ -17,12 +17,12 @@ const DEFLATED = 1;
 const DIGEST_BYTES = 32;
 const HEAD_BYTES = 2 + DIGEST_BYTES;
 const NEW_LINE = 0x0a;
-/** Below, there is nothing to gain. */
+/** Compressing a smaller body gains nothing. */
 const SMALLEST_DEFLATED = 256;
 
-/** More is not compressed, nor made of what is read. */
+/** The largest body, uncompressed. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** More takes too long to be sent. An answer of 10,000 tokens takes 45 KB. */
+/** The largest record: more takes too long to send. An answer of 10,000 tokens takes 45 KB. */
 const MAX_WRITTEN_BYTES = 1024 * 1024;
 
 const deflate = promisify(deflateRaw);
@@ -30,7 +30,7 @@ const inflate = promisify(inflateRaw);
 
 const knownSchema = z.object({ key: z.string(), storedMs: z.number().positive(), freshMs: z.number().positive() });
 
-/** Undefined for what is too long. Rejects where zlib has no memory. */
+/** Returns undefined for an answer that is too long. Rejects if zlib has no memory. */
 export async function writeRecord({ key, storedMs, freshMs, bytes }: StoredEntry): Promise<Buffer | undefined> {
   const rest = Buffer.concat([Buffer.from(`${JSON.stringify({ key, storedMs, freshMs })}\n`), bytes]);
   if (rest.length > MAX_BYTES) return undefined;
@@ -42,8 +42,7 @@ export async function writeRecord({ key, storedMs, freshMs, bytes }: StoredEntry
 }
 
 /**
- * What `writeRecord` wrote, where it is the whole answer that is sought. Undefined for everything else: another's, a damaged one, or one that
- * somebody made up.
+ * Returns the answer in a record. Undefined if the record is damaged or forged, or isn't the whole answer to this request.
  */
 export async function readRecord(record: Buffer, { key, label, request }: Sought): Promise<StoredEntry | undefined> {
   const head = record.subarray(0, 2);
@@ -54,14 +53,14 @@ export async function readRecord(record: Buffer, { key, label, request }: Sought
     const rest = head[1] === DEFLATED ? await inflate(written, { maxOutputLength: MAX_BYTES }) : written;
     const end = rest.indexOf(NEW_LINE);
     const known = knownSchema.parse(JSON.parse(rest.toString("utf8", 0, end)));
-    // Memory of its own, so that what came with it does not stay.
+    // A copy, so that the buffer of the record can be freed.
     const bytes = Buffer.allocUnsafeSlow(rest.length - end - 1);
     rest.copy(bytes, 0, end + 1);
     const events = timedEvents.parse(unpackAnswer(bytes)).map(({ event }) => event);
     if (known.key !== key || !isWhole(events, request.choices)) return undefined;
     return { ...known, ...label, bytes };
   } catch {
-    // It is not what was written, though its digest is right.
+    // The digest is right but the contents aren't: the record is forged.
     return undefined;
   }
 }

@@ -12,7 +12,7 @@ export type SecondLevelOptions = {
   readonly followMs: number;
   /** How long an answer is fresh at most, in ms. */
   readonly ttlMs: number;
-  /** Where what is found is put, to be found at once the next time. */
+  /** The memory store, which gets each answer that was found. */
   readonly store: Pick<AnswerStore, "restore">;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -20,9 +20,9 @@ export type SecondLevelOptions = {
 
 /** The second level's figures since the start. */
 export type SharedStats = {
-  /** Whether it is used now, or passed over until it is back. */
+  /** Whether Redis is connected; until it is, the second level is skipped. */
   readonly isUp: boolean;
-  /** Look-ups that found an answer, and those that found none. */
+  /** Look-ups that found an answer, and those that didn't. */
   readonly found: number;
   readonly missed: number;
 };
@@ -30,22 +30,22 @@ export type SharedStats = {
 /** Answers that several gateways share, in Valkey or Redis. */
 export type SecondLevel = {
   readonly tier: Tier;
-  /** Undefined where nobody is to wait for another. */
+  /** Undefined if requests don't wait for other gateways. */
   readonly leases: Leases | undefined;
   readonly stats: () => SharedStats;
-  /** Removes all answers that have all of these. */
+  /** Removes all answers that match all given fields. */
   readonly clear: (which: Partial<Label>) => Promise<Removed>;
-  /** Resolves when nothing is being stored any more, which takes as long as a reply of Redis may take. */
+  /** Resolves when all writes have ended, at the latest after Redis's timeout. */
   readonly settled: () => Promise<void>;
 };
 
 /** Its name in `Cache-Status`. */
 const NAME = "REMOTE";
 
-/** Answers that wait to be written; more are left out. */
+/** The most answers that wait to be written; more are dropped. */
 const MOST_WRITES = 64;
 
-/** Its failures never fail a request: without Redis, no answer is found. */
+/** Its failures never fail a request: without Redis, it finds no answers. */
 export function createSecondLevel({ link, followMs, ttlMs, store, now = Date.now }: SecondLevelOptions): SecondLevel {
   const answers = shareAnswers({ link, ttlMs, now });
   const writes = new Map<string, Promise<void>>();

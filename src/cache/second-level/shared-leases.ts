@@ -10,11 +10,11 @@ import { leaseName } from "./names.ts";
 
 export type SharedLeasesOptions = {
   readonly link: Pick<Link, "run">;
-  /** How long a request waits for another gateway before it generates by itself, in ms. */
+  /** How long a request waits for another gateway before it generates the answer itself, in ms. */
   readonly followMs: number;
-  /** What another gateway has stored, as an answer of this one's. */
+  /** Looks for an answer that another gateway has stored. */
   readonly get: (sought: Sought) => Promise<Answer | undefined>;
-  /** Resolves when what is being stored under a key can be read by others. */
+  /** Resolves when a pending write under this key has ended. */
   readonly written: (key: string) => Promise<void>;
   /** The time in Unix ms. */
   readonly now: () => number;
@@ -22,33 +22,33 @@ export type SharedLeasesOptions = {
 
 /** Leases that several gateways take. */
 type SharedLeases = Leases & {
-  /** Resolves when others can have the leases that have ended. */
+  /** Resolves when all ended leases are released. */
   readonly settled: () => Promise<void>;
 };
 
-/** A name in Redis that one gateway has at a time, until it lets go of it or is gone. */
+/** A name in Redis that one gateway holds at a time, until it releases it or dies. */
 type Lease = { readonly release: () => Promise<void> };
 
-/** So long others wait for a gateway that is gone. */
+/** How long a lease lasts without renewal, so how long others wait for a gateway that died. */
 const LEASE_MS = 6_000;
 const RENEW_MS = 2_000;
 
-/** A lease that has run out may be another's by now. */
+/** Checks the token first, since a lease that has expired may be held by another gateway now. */
 const RELEASE = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end return 0`;
 const RENEW = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("PEXPIRE", KEYS[1], ARGV[2]) end return 0`;
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 400;
-/** More don't wait for others: each of them asks again and again. */
+/** The most requests that wait for other gateways, since each polls Redis. */
 const MOST_FOLLOWERS = 256;
 
-/** Lets one gateway at a time generate an answer. The others look for it, and for whether that one is still there. */
+/** Lets one gateway at a time generate an answer. The others poll for the answer and for the lease. */
 export function shareLeases({ link, followMs, get, written, now }: SharedLeasesOptions): SharedLeases {
   const ending = new Set<Promise<void>>();
   let followers = 0;
 
   async function look(sought: Sought, signal: AbortSignal) {
-    // Sent in this order: what the last one stored before it let go of its lease is seen.
+    // In this order: if the lease is free, the answer that its last holder stored is seen too.
     const [lease, answer] = await Promise.all([
       takeLease(link, leaseName(sought.key, sought.request.terms)),
       get(sought),
@@ -62,7 +62,7 @@ export function shareLeases({ link, followMs, get, written, now }: SharedLeasesO
 
   async function follow(sought: Sought, signal: AbortSignal): Promise<LeaseOutcome> {
     const startedMs = now();
-    // Half of the longest wait is left for a turn in the queue.
+    // Half of the request's longest wait is left for the queue.
     const untilMs = startedMs + Math.min(followMs, (sought.request.terms?.maxWaitMs ?? Number.POSITIVE_INFINITY) / 2);
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS)) {
       const { lease, taken } = await look(sought, signal);
@@ -99,7 +99,7 @@ export function shareLeases({ link, followMs, get, written, now }: SharedLeasesO
   };
 }
 
-/** Undefined where Redis can't be had; "taken" where another has it. It is renewed until it is released. */
+/** Takes a lease, which is renewed until it is released. "taken" if another gateway holds it, undefined if Redis isn't reachable. */
 async function takeLease(link: Pick<Link, "run">, name: string): Promise<Lease | "taken" | undefined> {
   const token = randomUUID();
   const own = { keys: [name], arguments: [token, String(LEASE_MS)] };

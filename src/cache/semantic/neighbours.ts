@@ -1,29 +1,29 @@
 import { LRUCache } from "lru-cache";
 import { type Reading, readTheSame } from "./reading.ts";
 
-/** An answered request, as others are compared with it. */
+/** An answered request, for comparison with others. */
 export type Neighbour = {
   readonly text: string;
   readonly reading: Reading;
-  /** What its answer is stored under. */
+  /** The key of its answer. */
   readonly key: string;
 };
 
-/** Answered requests by what they ask for. A neighbourhood is all that requests must share besides the text. */
+/** Answered requests by what they ask for. Requests in one neighbourhood are the same except for their text. */
 export type Neighbours = {
-  /** Those that ask for the same as far as words tell, the newest first. */
+  /** Returns the requests that ask for the same by their words, the newest first. */
   readonly find: (neighbourhood: string, reading: Reading) => readonly Neighbour[];
   readonly add: (neighbourhood: string, neighbour: Neighbour) => void;
   readonly forget: (neighbourhood: string, neighbour: Neighbour) => void;
   readonly bytes: () => number;
 };
 
-/** So many ways of asking for one thing are remembered. */
+/** How many wordings of one question are remembered. */
 const MAX_ALIKE = 4;
-/** About what an entry takes besides its texts: its place in the list, the records, the sets of capitals. */
+/** About how much memory an entry takes besides its texts: its place in the list, the records, the sets of capitals. */
 const OVERHEAD_BYTES = 1_000;
 
-/** Remembers as many as fit into `maxBytes`: those that were looked for last. */
+/** Remembers the most recently used, as many as fit into `maxBytes`. */
 export function createNeighbours(maxBytes: number): Neighbours {
   const alike = new LRUCache<string, readonly Neighbour[]>({
     maxSize: maxBytes,

@@ -2,22 +2,22 @@ import { inPlainWords } from "./rewrite.ts";
 import { type Tokens, tokenize } from "./tokens.ts";
 import { ENGLISH } from "./words.ts";
 
-/** What a text asks for, in the plainest words that ask for the same. */
+/** What a text asks for, in a normal form. */
 export type Reading = {
-  /** Two texts that don't have the same don't ask for the same, as far as is known. */
+  /** The normalized words. Texts with different gists count as different questions. */
   readonly gist: string;
   readonly capitals: ReadonlySet<string>;
   readonly beginnings: ReadonlySet<string>;
 };
 
-/** In longer texts one word is easily lost, and they are rarely asked in other words. */
+/** Longer texts are rarely asked in other words, and a difference in one word is easily missed. */
 export const MAX_CHARACTERS = 300;
 
 const APOSTROPHE = /(?<=\p{L})\u2019(?=\p{L})/gu;
 
 /**
- * Reads a text. Undefined where it is none that could be asked in other words: it is long, or it has lines or control characters, as data and
- * code do. Texts that don't look English keep every letter and mark.
+ * Normalizes a text. Undefined if it isn't compared at all: it is long, or has several lines or control characters, like data and code. Texts that
+ * don't look English keep every letter and mark.
  */
 export function readRequest(text: string): Reading | undefined {
   if (text.length > MAX_CHARACTERS) return undefined;
@@ -30,8 +30,8 @@ export function readRequest(text: string): Reading | undefined {
 }
 
 /**
- * Whether two texts ask for the same as far as their words tell: they have the same gist, and the same words with a capital unless one
- * has none, not even at its beginning, as of those who write without.
+ * Whether two texts ask for the same by their words: they have the same gist and the same capitalized words. Capitals don't count if one of the
+ * texts has none at all.
  */
 export function readTheSame(a: Reading, b: Reading): boolean {
   if (a.gist !== b.gist) return false;

@@ -18,18 +18,18 @@ import {
   THANKS,
 } from "./words.ts";
 
-/** A text in other words that ask for the same. */
+/** Rewrites a text without changing what it asks for. */
 type Rewrite = (tokens: readonly Token[]) => readonly Token[];
 
 /**
- * The plainest words for what an English text asks for. Each rule keeps the meaning whatever the rest of the text is; where that is in
- * doubt there is no rule, and two texts that say the same stay different.
+ * Rewrites an English text to a normal form. Each rule keeps the meaning, whatever the rest of the text is. In doubt there is no rule, and two texts
+ * with the same meaning stay different.
  */
 export function inPlainWords(tokens: readonly Token[]): readonly Token[] {
   const isAboutWords = tokens.some(({ type, text }) => type === "word" && ABOUT_WORDS.has(text));
   const polite: readonly Rewrite[] = isAboutWords ? [] : [withoutGreeting, withoutThanks, withoutPlease];
   const plain = [...polite, withoutEnd].reduce(apply, tokens).map(plainWord);
-  // The rules for sentences are for one sentence.
+  // The remaining rules apply only to a single sentence.
   if (plain.some(({ type }) => type === "mark")) return plain;
   return [withoutFrame, invertNegation, asHowTo, asWhatIs, asAttribute, asMaker].reduce(apply, plain);
 }
@@ -51,7 +51,7 @@ function plainWord(token: Token, at: number, tokens: readonly Token[]): Token {
 
 const DOERS: ReadonlySet<string> = new Set([...PRONOUNS, "to"]);
 
-/** Whether words stand at a place: each given as one word or as several of which one must be there. */
+/** Whether these words are at a place. A set means any one of its words. */
 function hasAt(tokens: readonly Token[], at: number, ...expected: readonly (string | ReadonlySet<string>)[]): boolean {
   return expected.every((one, index) => {
     const token = tokens[at + index];
@@ -64,14 +64,14 @@ function isMark(token: Token | undefined): boolean {
   return token?.type === "mark";
 }
 
-/** A mark that parts polite words from what is asked. After a comma, a name may make them part of a title: "Hello, Goodbye". */
+/** Whether a mark separates polite words from the question. After a comma a capital may make them part of a title: "Hello, Goodbye". */
 function isPause(tokens: readonly Token[], at: number): boolean {
   if (!isMark(tokens[at])) return false;
   const next = tokens[at + 1];
   return tokens[at]?.text !== "," || (next?.type === "word" && next.hasCapital !== true);
 }
 
-/** "Hello! How …": a greeting counts as one where a mark follows it. */
+/** Drops a greeting that is followed by a mark: "Hello! How …". */
 function withoutGreeting(tokens: readonly Token[]): readonly Token[] {
   const greeting = GREETINGS.find((words) => hasAt(tokens, 0, ...words) && isPause(tokens, words.length));
   // "Hello, world" is not a greeting to the reader.
@@ -80,7 +80,7 @@ function withoutGreeting(tokens: readonly Token[]): readonly Token[] {
   return rest.length === 0 ? tokens : rest;
 }
 
-/** "… Docker? Thank you.": thanks count as such where a mark goes before them and nothing comes after. */
+/** Drops thanks at the end, after a mark: "… Docker? Thank you.". */
 function withoutThanks(tokens: readonly Token[]): readonly Token[] {
   const end = tokens.length - (isMark(tokens.at(-1)) ? 1 : 0);
   const thanks = THANKS.find((words) => {
@@ -92,7 +92,7 @@ function withoutThanks(tokens: readonly Token[]): readonly Token[] {
 
 const PLEASE: ReadonlySet<string> = new Set(["please", "kindly"]);
 
-/** "Please" at the beginning, in "could you please", and at the end, where nothing is left incomplete without it. */
+/** Drops "please" at the beginning, in "could you please", and at the end if the sentence is complete without it. */
 function withoutPlease(tokens: readonly Token[]): readonly Token[] {
   if (hasAt(tokens, 0, PLEASE) && tokens.length > 2) {
     if (isPause(tokens, 1)) return tokens.slice(2);
@@ -104,7 +104,7 @@ function withoutPlease(tokens: readonly Token[]): readonly Token[] {
   return tokens[last - 1]?.text === "," ? tokens.toSpliced(last - 1, 2) : tokens.toSpliced(last, 1);
 }
 
-/** A full stop at the end, and a question mark after one sentence that is a question by its words. */
+/** Drops a final full stop, and a final question mark if the words alone make the text one question. */
 function withoutEnd(tokens: readonly Token[]): readonly Token[] {
   const last = tokens.at(-1);
   if (last?.type !== "mark") return tokens;
@@ -117,13 +117,13 @@ function withoutEnd(tokens: readonly Token[]): readonly Token[] {
     : [...rest, { type: "mark", text: "?" }];
 }
 
-/** Who may come after an auxiliary; a "not" too, as in "don't I". */
+/** What may follow an auxiliary. "not" does in "don't I". */
 const SUBJECTS: ReadonlySet<string> = new Set([...PRONOUNS, "not"]);
 
 const ASKERS: ReadonlySet<string> = new Set(["can", "could"]);
 const COPULAS: ReadonlySet<string> = new Set(["is", "are", "was", "were"]);
 
-/** "Could you tell me what a mortgage is", "tell me the symptoms": the question itself. */
+/** Reduces "could you tell me what a mortgage is" and "tell me the symptoms of" to the question itself. */
 function withoutFrame(tokens: readonly Token[]): readonly Token[] {
   const isAsking = hasAt(tokens, 0, ASKERS, "you", EXPLAIN) || hasAt(tokens, 0, ASKERS, "you", TELL, "me");
   const asked = isAsking ? tokens.slice(2) : tokens;
@@ -138,7 +138,7 @@ const EXPLAIN: ReadonlySet<string> = new Set(["explain", "describe"]);
 const TELL: ReadonlySet<string> = new Set(["tell", "show", "give"]);
 const FRAMES: readonly (readonly string[])[] = [["tell", "me"], ["show", "me"], ["explain"], ["explain", "to", "me"]];
 
-/** "What a mortgage is": "what is a mortgage". */
+/** "What a mortgage is" becomes "what is a mortgage". */
 function invertCopula(clause: readonly Token[]): readonly Token[] {
   const last = clause.at(-1);
   const [first, second] = clause;
@@ -147,7 +147,7 @@ function invertCopula(clause: readonly Token[]): readonly Token[] {
   return inverts && first.text !== "how" ? [first, last, ...clause.slice(1, -1)] : clause;
 }
 
-/** "Do not I": "do I not". */
+/** "Do not I" becomes "do I not". */
 function invertNegation(tokens: readonly Token[]): readonly Token[] {
   const at = tokens.findIndex((_, index) => hasAt(tokens, index, AUXILIARIES, "not", PRONOUNS));
   const [auxiliary, not, pronoun] = tokens.slice(at, at + 3);
@@ -155,7 +155,7 @@ function invertNegation(tokens: readonly Token[]): readonly Token[] {
   return tokens.toSpliced(at, 3, auxiliary, pronoun, not);
 }
 
-/** "How do I", "how can I": "how to". */
+/** "How do I" and "how can I" become "how to". */
 function asHowTo(tokens: readonly Token[]): readonly Token[] {
   const asks = hasAt(tokens, 0, "how", "do", "i") || hasAt(tokens, 0, "how", "can", "i");
   const verb = tokens[3];
@@ -165,7 +165,7 @@ function asHowTo(tokens: readonly Token[]): readonly Token[] {
 
 const ARTICLES: ReadonlySet<string> = new Set(["a", "an", "the", "my"]);
 
-/** "Which is the largest", "what are the symptoms of it": "what is the …". */
+/** "Which is the largest" and "what are the symptoms of it" become "what is the …". */
 function asWhatIs(tokens: readonly Token[]): readonly Token[] {
   const [first, , , third] = tokens;
   const isSuperlative = third?.type === "word" && /^[a-z]{2,}est$/.test(third.text) && !NO_SUPERLATIVES.has(third.text);
@@ -178,7 +178,7 @@ function asWhatIs(tokens: readonly Token[]): readonly Token[] {
   return asksForAll ? [word("what"), word("is"), ...tokens.slice(2)] : tokens;
 }
 
-/** "How tall is it", "its height" and "the height of it": the last. */
+/** "How tall is Big Ben" and "what is Big Ben's height" become "what is the height of Big Ben". */
 function asAttribute(tokens: readonly Token[]): readonly Token[] {
   const measure = hasAt(tokens, 0, "how") ? MEASURES.get(tokens[1]?.text ?? "") : undefined;
   if (measure !== undefined && hasAt(tokens, 2, "is") && tokens.length > 3)
@@ -190,7 +190,7 @@ function asAttribute(tokens: readonly Token[]): readonly Token[] {
 
 const WHAT_OR_WHO: ReadonlySet<string> = new Set(["what", "who"]);
 
-/** As "what is the capital of France" is, and "who is the mayor of London". */
+/** Builds "what is the capital of France", or "who is the mayor of London". */
 function attributeOf(attribute: string, owner: readonly Token[]): readonly Token[] {
   const asks = OFFICES.has(attribute) ? "who" : "what";
   return [...`${asks} is the ${attribute} of`.split(" ").map(word), ...owner];
@@ -198,7 +198,7 @@ function attributeOf(attribute: string, owner: readonly Token[]): readonly Token
 
 const OFFICES: ReadonlySet<string> = new Set(["president", "mayor", "king", "queen"]);
 
-/** "Who wrote it": "who is the author of it". */
+/** "Who wrote it" becomes "who is the author of it". */
 function asMaker(tokens: readonly Token[]): readonly Token[] {
   const maker = hasAt(tokens, 0, "who") ? MAKERS.get(tokens[1]?.text ?? "") : undefined;
   if (maker === undefined || tokens.length < 3) return tokens;

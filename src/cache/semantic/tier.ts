@@ -9,20 +9,20 @@ import type { Verify } from "./verify.ts";
 
 export type SemanticTierOptions = {
   readonly store: Pick<AnswerStore, "get">;
-  /** What `identityOf` says of the model with this id; undefined as long as that is not known. */
+  /** The identity of a model; undefined until it is known. */
   readonly identify: (model: string) => string | undefined;
   readonly verify: Verify;
   /** The most bytes of memory for the texts of answered requests. */
   readonly maxBytes: number;
-  /** Hears why the models could not be asked, or not in time. */
+  /** Called with the reason if the models couldn't be asked, or not in time. */
   readonly onFailure: (error: unknown) => void;
 };
 
 type Place = { readonly neighbourhood: string; readonly reading: Reading; readonly text: string };
 
 /**
- * Answers a request with the answer to another text that asks for the same, where its preset says so. Words are compared first, since that takes
- * microseconds, and the models are asked only about a text that passed: a request without neighbours costs next to nothing.
+ * Answers a request with the stored answer to another text that asks for the same, if its preset allows that. The words are compared first, which
+ * takes microseconds; the models are asked only about texts that pass.
  */
 export function createSemanticTier({ store, identify, verify, maxBytes, onFailure }: SemanticTierOptions): Tier {
   const neighbours = createNeighbours(maxBytes);
@@ -36,7 +36,7 @@ export function createSemanticTier({ store, identify, verify, maxBytes, onFailur
     return neighbourhood === undefined ? undefined : { neighbourhood, reading, text };
   }
 
-  /** Those whose answers are still stored, each with its answer. */
+  /** The neighbours whose answers are still stored, each with its answer. */
   function answered({ neighbourhood, reading }: Place, ownKey: string) {
     return neighbours.find(neighbourhood, reading).flatMap((neighbour) => {
       const answer = neighbour.key === ownKey ? undefined : store.get(neighbour.key);
@@ -78,12 +78,11 @@ export function createSemanticTier({ store, identify, verify, maxBytes, onFailur
   };
 }
 
-/** No text has it: it is no character. */
+/** Stands for the text. No text contains it, since it isn't a character. */
 const PLACE = "\uffff";
 
 /**
- * What a request shares with its neighbours: the key of all of it but `text`, which its last message has. Undefined where it is none that
- * has neighbours.
+ * The neighbourhood of a request: the key of everything in it except `text`, which its last message contains. Undefined if it has no such message.
  */
 function neighbourhoodOf(request: GenerationRequest, identity: string, text: string): string | undefined {
   const { prompt } = request;

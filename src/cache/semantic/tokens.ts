@@ -1,8 +1,8 @@
 import { CONTRACTIONS, NAMES_TOO, SENTENCE_STARTERS } from "./words.ts";
 
 /**
- * One part of a text. A `word` is of letters and may be put in other words; its text is in lower case. What is `exact` counts as it is, letter
- * by letter: numbers, code, names with capitals inside, abbreviations, quotations. A `mark` ends or divides sentences.
+ * One part of a text. A `word` consists of letters, may be replaced by a synonym, and is in lower case. An `exact` part is compared letter by letter:
+ * numbers, code, names with inner capitals, abbreviations, quotations. A `mark` ends or divides sentences.
  */
 export type Token = {
   readonly type: "word" | "exact" | "mark";
@@ -11,12 +11,12 @@ export type Token = {
   readonly hasCapital?: boolean;
 };
 
-/** A text in parts, and what was written with a capital. */
+/** A text in parts, and its capitalized words. */
 export type Tokens = {
   readonly tokens: readonly Token[];
-  /** Words with a capital that no sentence's beginning explains, in lower case. */
+  /** Capitalized words inside sentences, in lower case. */
   readonly capitals: ReadonlySet<string>;
-  /** Words with a capital at a sentence's beginning, in lower case. */
+  /** Capitalized words at the beginning of a sentence, in lower case. */
   readonly beginnings: ReadonlySet<string>;
 };
 
@@ -24,12 +24,12 @@ const PARTS = /`[^`]*`|"[^"]*"|\u201c[^\u201d]*\u201d|(?<!\w)'[^']+'(?!\w)|\S+/g
 /** Letters, with hyphens and apostrophes between: each part all small, or with one capital first. */
 const WORD = /^[A-Za-z][a-z]*(?:['-][A-Z]?[a-z]+)*$/;
 const MARKED = /^(.*?[\p{L}\p{N})\]%`"'])([.,!?;:]+)$/su;
-/** Any other letter that stands alone is a name of something. */
+/** Single letters that are words. Any other is a name of something. */
 const LETTER_WORDS: readonly string[] = ["a", "I", "i"];
-/** A factorial is no exclamation. */
+/** The "!" of a factorial isn't an exclamation mark. */
 const FACTORIAL = /\d!/;
 
-/** Splits a text, without changing what any part of it says. */
+/** Splits a text into tokens. */
 export function tokenize(text: string): Tokens {
   const tokens: Token[] = [];
   const capitals = new Set<string>();

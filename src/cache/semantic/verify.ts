@@ -6,22 +6,22 @@ import type { GenerationRequest, Message } from "../../generation/request.ts";
 import { PLAIN_SAMPLING } from "../../generation/sampling.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
 
-/** The models that are asked, with no limits before them: what they do here is on nobody's account. */
+/** The models that are asked. No key's limits apply, and no key is charged. */
 export type Judges = {
-  /** Throws too where there is no such model, or it makes no vectors. */
+  /** Also throws if there is no such model, or it makes no vectors. */
   readonly embed: Embed;
   readonly generate: Generate;
 };
 
-/** Two texts that read the same. */
+/** Two texts that ask for the same by their words. */
 export type Pair = { readonly text: string; readonly stored: string };
 
-/** Whether the models agree that two texts ask for the same. Rejects where they can't be asked. */
+/** Whether the models agree that two texts ask for the same. Rejects if they can't be asked. */
 export type Verify = (request: GenerationRequest, pair: Pair, signal: AbortSignal) => Promise<boolean>;
 
 const MAX_LOGPROBS = 20;
 
-/** Asks the models that a preset wants asked: one by one, as long as they agree. */
+/** Asks the models that the preset names, one by one, as long as they agree. */
 export function verifyBy(judges: Judges): Verify {
   return async (request, pair, signal) => {
     const wish = request.cache?.semantic;
@@ -54,7 +54,7 @@ function dot(a: Float32Array, b: Float32Array): number {
   return a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
 }
 
-/** How likely the model that answers says "yes" rather than "no" when it is asked whether the same answer fits both. */
+/** The probability of "yes" rather than "no" when the request's model is asked whether the same answer fits both texts. */
 async function agreement(
   { generate }: Judges,
   { id, model, terms = OWN_TERMS }: GenerationRequest,
@@ -69,7 +69,7 @@ async function agreement(
     maxTokens: 1,
     stop: [],
     logprobs: MAX_LOGPROBS,
-    // Only the probabilities are looked at. What is drawn by chance may go on from what a slot holds of the same beginning.
+    // Only the probabilities are used. Without a fixed seed or temperature 0, the prompt's common prefix may come from a slot.
     sampling: PLAIN_SAMPLING,
     terms: { tenant: terms.tenant, priority: terms.priority },
     signal,
@@ -78,7 +78,7 @@ async function agreement(
   return first === undefined ? 0 : shareOfYes(first);
 }
 
-/** The same beginning for all pairs, so that it is evaluated once. */
+/** The prompt begins the same for all pairs, so that the prefix is evaluated once. */
 function questionFor({ text, stored }: Pair): readonly Message[] {
   const turns = EXAMPLES.flatMap(([a, b, answer]): Message[] => [
     { role: "user", content: ask(a, b) },

@@ -1,4 +1,4 @@
-/** Words that stand for others, whatever is around them: British and American spellings, and words of one meaning. */
+/** Synonyms in any context: British and American spellings, and words with one meaning. */
 export const SYNONYMS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     "e-mail": "email",
@@ -59,7 +59,7 @@ export const SYNONYMS: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-/** What is done, likewise: only where somebody does it, since some of them are things too. */
+/** Synonyms of verbs. They apply only after a pronoun or "to", since some of the words are also nouns. */
 export const SYNONYMS_OF_VERBS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     purchase: "buy",
@@ -71,7 +71,7 @@ export const SYNONYMS_OF_VERBS: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-/** What is one word and means several. `'s` after any other word than these is taken for a possessive. */
+/** Contractions. `'s` after any other word is a possessive. */
 export const CONTRACTIONS: ReadonlyMap<string, readonly string[]> = new Map(
   Object.entries({
     cannot: ["can", "not"],
@@ -100,7 +100,7 @@ function pairs<Value>(
   return Object.fromEntries(words.map(make));
 }
 
-/** Words that mean something else when they begin with a capital: the capital counts. */
+/** Words that mean something else with a capital, so the capital counts. */
 export const NAMES_TOO: ReadonlySet<string> = new Set(
   (
     "access acorn alphabet amazon angular ansible apple april art august basic bash bath bible bill brave buffalo cancer catholic chad chase chef " +
@@ -116,10 +116,10 @@ export const NAMES_TOO: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Of those, the ones that begin sentences in their plain meaning: there the capital is the sentence's. */
+/** Of those, the words that also begin sentences in their plain meaning; there the capital doesn't count. */
 export const SENTENCE_STARTERS: ReadonlySet<string> = new Set(["who", "will", "may", "go"]);
 
-/** One of these, and the text is taken for English. None is a word of its neighbours. */
+/** A text with one of these counts as English. None is a word of a neighbouring language. */
 export const ENGLISH: ReadonlySet<string> = new Set(
   (
     "the what which who whose how why where when does did is are my your with and this that these those should " +
@@ -127,7 +127,7 @@ export const ENGLISH: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Greetings, of one word or several, as far as a mark follows them. */
+/** Greetings, if a mark follows. */
 export const GREETINGS: readonly (readonly string[])[] = [
   ["hi"],
   ["hi", "there"],
@@ -142,7 +142,7 @@ export const GREETINGS: readonly (readonly string[])[] = [
   ["sorry"],
 ];
 
-/** Thanks, as far as a mark goes before them. */
+/** Thanks, after a mark. */
 export const THANKS: readonly (readonly string[])[] = [
   ["thanks"],
   ["thank", "you"],
@@ -153,7 +153,7 @@ export const THANKS: readonly (readonly string[])[] = [
   ["thank", "you", "in", "advance"],
 ];
 
-/** With one of these in a text, it may be about polite words. */
+/** A text with one of these may be about words themselves, so polite words are kept. */
 export const ABOUT_WORDS: ReadonlySet<string> = new Set(
   (
     "say says said saying word words mean means meaning translate translation spell spelling pronounce write phrase language type call " +
@@ -161,15 +161,15 @@ export const ABOUT_WORDS: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** After one of these another word has to come, be it a polite one. */
+/** A sentence can't end with one of these, so a following polite word is kept. */
 export const INCOMPLETE: ReadonlySet<string> = new Set("for as with of to the a an in on and or is".split(" "));
 
 export const QUESTION_WORDS: ReadonlySet<string> = new Set(["what", "who", "where", "when", "why", "how", "which"]);
 
-/** What begins a question without a question word, and nothing else. */
+/** Words that only begin a question. */
 export const ASKING: ReadonlySet<string> = new Set("does did is are was were could would should has had am".split(" "));
 
-/** What begins a question where somebody comes next. */
+/** Words that begin a question if a subject follows. */
 export const AUXILIARIES: ReadonlySet<string> = new Set([
   ...ASKING,
   ..."do can will shall may might must have".split(" "),
@@ -185,28 +185,28 @@ export const STATES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** What ends like a plural, be it one or many. */
+/** Words with the same form in singular and plural. */
 export const SAME_IN_PLURAL: ReadonlySet<string> = new Set(
   "series species means headquarters crossroads barracks gallows works".split(" "),
 );
 
-/** What ends like "largest" and is none such. */
+/** Words that end in "est" and aren't superlatives. */
 export const NO_SUPERLATIVES: ReadonlySet<string> = new Set(
   "forest interest request guest test west rest nest harvest contest protest chest quest digest priest".split(" "),
 );
 
-/** What "how … is it" asks for. */
+/** The attribute that "how … is it" asks for. */
 export const MEASURES: ReadonlyMap<string, string> = new Map(
   Object.entries({ tall: "height", old: "age", deep: "depth", heavy: "weight", wide: "width" }),
 );
 
-/** What something has one of, and what "the … of it" and "its …" are the same for. */
+/** Attributes for which "the … of X" and "X's …" mean the same. */
 export const ATTRIBUTES: ReadonlySet<string> = new Set([
   ..."capital population currency president mayor king queen length size area climate government birthplace".split(" "),
   ...MEASURES.values(),
 ]);
 
-/** Who did it, by what was done. */
+/** The maker for each verb. */
 export const MAKERS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     wrote: "author",
