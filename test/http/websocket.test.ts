@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket as Client, type ClientOptions } from "ws";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type ListenOptions, listen } from "../../src/http/server.ts";
+import { createMemories } from "../../src/http/websocket/memory.ts";
 import type { Access } from "../../src/keys/access.ts";
 import { createCounters } from "../../src/keys/counters.ts";
 import { createFixedKeys } from "../../src/keys/fixed.ts";
@@ -15,7 +16,7 @@ import { createMeter } from "../../src/keys/meter.ts";
 import { createKeyRing } from "../../src/keys/ring.ts";
 import { createUsageBook } from "../../src/keys/usage.ts";
 import { silent } from "../keys/support.ts";
-import { openState } from "../store/support.ts";
+import { openState, outcome } from "../store/support.ts";
 import { answerWith, createTestApp, jsonInit, loopTurn, MODEL_ID, script } from "./support.ts";
 
 type Message = Readonly<Record<string, unknown>> & { readonly type: string };
@@ -618,6 +619,42 @@ describe("whatever is sent over a WebSocket", () => {
     do last = await client.read();
     while (last.type !== "response.completed" || last.stream_id !== "last");
     expect(client.ws.readyState).toBe(Client.OPEN);
+  });
+});
+
+describe("what connections remember", () => {
+  it("is never more than they all may, and is the newest of the one that was used last", () => {
+    const state = openState();
+    const kept = (id: string) => ({ ...outcome(id), keep: false });
+    const bytes = (() => {
+      const { record, context, input, output } = kept("00");
+      return [record, ...context, ...input, ...output].reduce((sum, { id, body }) => sum + id.length + body.length, 0);
+    })();
+    const act = fc.record({ by: fc.nat(4), isClose: fc.boolean(), isUse: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
+        const newMemory = createMemories(3 * bytes);
+        const memories = Array.from({ length: 5 }, () => newMemory(2 * bytes));
+        const closed = new Set<number>();
+        const ids: string[] = [];
+        const remembers = (by: number, id: string) => memories[by]?.over(state).responses.get(id) !== undefined;
+        for (const [step, { by, isClose, isUse }] of acts.entries()) {
+          const id = String(step).padStart(2, "0");
+          if (isUse) memories[by]?.over(state);
+          else if (isClose) {
+            memories[by]?.close();
+            closed.add(by);
+          } else {
+            memories[by]?.note(kept(id));
+            ids.push(id);
+            expect(remembers(by, id)).toBe(!closed.has(by));
+          }
+        }
+        const all = memories.flatMap((_, by) => ids.filter((id) => remembers(by, id)).map(() => by));
+        expect(all.length).toBeLessThanOrEqual(3);
+        expect(all.filter((by) => closed.has(by))).toEqual([]);
+      }),
+    );
   });
 });
 

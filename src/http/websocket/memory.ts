@@ -57,13 +57,14 @@ class Memory implements ConnectionMemory {
     this.#pool.change(this, () => this.#outcomes.set(outcome.record.id, outcome));
   }
 
+  /** For the pool, which counts. */
   clear(): void {
-    this.#pool.change(this, () => this.#outcomes.clear());
+    this.#outcomes.clear();
   }
 
   close(): void {
     this.#isClosed = true;
-    this.clear();
+    this.#pool.change(this, () => this.clear());
   }
 }
 
@@ -82,15 +83,19 @@ class Pool {
   }
 
   change(memory: Memory, act: () => void): void {
+    this.#count(memory, act);
+    for (const oldest of this.#memories) {
+      if (this.#bytes <= this.#maxBytes) return;
+      this.#count(oldest, () => oldest.clear());
+    }
+  }
+
+  #count(memory: Memory, act: () => void): void {
     const before = memory.bytes;
     act();
     this.#bytes += memory.bytes - before;
     this.#memories.delete(memory);
     if (memory.bytes > 0) this.#memories.add(memory);
-    for (const oldest of this.#memories) {
-      if (this.#bytes <= this.#maxBytes) return;
-      oldest.clear();
-    }
   }
 }
 
