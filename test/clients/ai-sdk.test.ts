@@ -13,7 +13,7 @@ const prompt = "Say hi";
 const common = { model, temperature: 0, maxRetries: 0 } as const;
 
 describe("the AI SDK", () => {
-  test("gets a whole answer, with usage", async () => {
+  test("gets an unstreamed answer, with usage", async () => {
     const { text, usage, finishReason } = await generateText({ ...common, prompt, maxOutputTokens: 20 });
     expect(text).toContain("glad");
     expect(finishReason).toBe("length");
@@ -29,7 +29,7 @@ describe("the AI SDK", () => {
     expect((await usage).outputTokens).toBe(20);
   });
 
-  test("gets an object that keeps to its schema, even where the model draws wildly", async () => {
+  test("gets an object that fits its schema, even at a high temperature", async () => {
     const schema = jsonSchema<{ name: string; age: number }>({
       type: "object",
       properties: { name: { type: "string", maxLength: 12 }, age: { type: "integer", minimum: 1, maximum: 99 } },
@@ -50,7 +50,7 @@ describe("the AI SDK", () => {
     expect(output.age).toBeLessThanOrEqual(99);
   });
 
-  test("gets an object by generateObject, from one of the values of an enum too", async () => {
+  test("gets an object by generateObject, also from an enum", async () => {
     const { object } = await generateObject({
       ...common,
       prompt: "Which is larger?",
@@ -61,7 +61,7 @@ describe("the AI SDK", () => {
     expect(["Paris", "Rome"]).toContain(object);
   });
 
-  test("calls a tool that it must call, and goes on with what that gave", async () => {
+  test("calls a required tool, and continues with its result", async () => {
     const asked: string[] = [];
     const weather = tool({
       description: "The weather of a city",
@@ -89,7 +89,7 @@ describe("the AI SDK", () => {
     expect(toolResults.map(({ output }) => output)).toEqual(["sunny"]);
   });
 
-  test("makes an embedding", async () => {
+  test("creates an embedding", async () => {
     const { embedding } = await embed({
       model: provider.embeddingModel("smollm2-135m-instruct"),
       value: "A quiet lake.",
@@ -98,14 +98,14 @@ describe("the AI SDK", () => {
     expect(Math.hypot(...embedding)).toBeCloseTo(1, 5);
   });
 
-  test("hears of errors with their status and message", async () => {
+  test("gets errors with their status and message", async () => {
     const failure = generateText({ ...common, model: provider("nobody"), prompt }).catch((error: unknown) => error);
     const error = await failure;
     expect(APICallError.isInstance(error)).toBe(true);
     expect(error).toMatchObject({ statusCode: 404, message: expect.stringContaining("does not exist") });
   });
 
-  test("can break an answer off", async () => {
+  test("can abort an answer", async () => {
     const controller = new AbortController();
     const { textStream } = streamText({
       ...common,

@@ -9,7 +9,7 @@ const messages = [{ role: "user" as const, content: "Say hi" }];
 const greedy = { temperature: 0 };
 
 describe("the official @anthropic-ai/sdk package", () => {
-  test("gets a whole message", async () => {
+  test("gets an unstreamed message", async () => {
     const message = await client.messages.create({ model, messages, max_tokens: 20, ...greedy });
     messageSchema.parse(message);
     const [block] = message.content;
@@ -18,7 +18,7 @@ describe("the official @anthropic-ai/sdk package", () => {
     expect(message._request_id).toMatch(/^req_/);
   });
 
-  test("streams the same message, and puts it together with its own helper", async () => {
+  test("streams the same message, and assembles it with its own helper", async () => {
     const request = { model, messages, max_tokens: 20, ...greedy };
     const whole = await client.messages.create(request);
     const stream = client.messages.stream(request);
@@ -39,7 +39,7 @@ describe("the official @anthropic-ai/sdk package", () => {
     expect(types.slice(-3)).toEqual(["content_block_stop", "message_delta", "message_stop"]);
   });
 
-  test("is told which stop sequence ended the message", async () => {
+  test("learns which stop sequence ended the message", async () => {
     const message = await client.messages.create({
       model,
       messages,
@@ -51,12 +51,12 @@ describe("the official @anthropic-ai/sdk package", () => {
     expect(JSON.stringify(message.content)).not.toContain("glad");
   });
 
-  test("is told when max_tokens were not enough", async () => {
+  test("learns that max_tokens ended the message", async () => {
     const message = await client.messages.create({ model, messages, max_tokens: 2, ...greedy });
     expect(message).toMatchObject({ stop_reason: "max_tokens", usage: { output_tokens: 2 } });
   });
 
-  test("aborts in mid-stream, and a whole message that is under way", async () => {
+  test("aborts a stream, and an unstreamed message in progress", async () => {
     const stream = await client.messages.create({ model, messages, max_tokens: 500, stream: true });
     let events = 0;
     for await (const _ of stream) if (++events === 5) stream.controller.abort();
@@ -68,7 +68,7 @@ describe("the official @anthropic-ai/sdk package", () => {
     await expect(answer).rejects.toBeInstanceOf(APIUserAbortError);
   });
 
-  test("reuses a conversation's beginning, and says how much of it", async () => {
+  test("reuses a conversation's prefix, and reports its length", async () => {
     const system = "You are a careful assistant. ".repeat(30);
     const request = { model, system, messages, max_tokens: 3 };
     const first = await client.messages.create(request);
@@ -155,7 +155,7 @@ describe("the official @anthropic-ai/sdk package, with tools", () => {
     ...greedy,
   };
 
-  test("gets a call whose input fits its schema, and goes on with the result", async () => {
+  test("gets a call whose input fits its schema, and continues with the result", async () => {
     const message = await client.messages.create(request);
     messageSchema.parse(message);
     expect(message.stop_reason).toBe("tool_use");
@@ -178,7 +178,7 @@ describe("the official @anthropic-ai/sdk package, with tools", () => {
     expect(next.content.map(({ type }) => type)).toEqual(["text"]);
   });
 
-  test("puts the same call together from a stream", async () => {
+  test("assembles the same call from a stream", async () => {
     const whole = await client.messages.create(request);
     const streamed = await client.messages.stream(request).finalMessage();
     const inputs = ({ content }: Anthropic.Message) =>

@@ -9,7 +9,7 @@ const chat = (given: { readonly temperature?: number; readonly maxTokens: number
   new ChatOpenAI({ ...options, temperature: 0, ...given });
 
 describe("LangChain's OpenAI model", () => {
-  test("gets a whole answer, with usage", async () => {
+  test("gets an unstreamed answer, with usage", async () => {
     const message = await chat({ maxTokens: 20 }).invoke("Say hi");
     expect(message.text).toContain("glad");
     expect(message.usage_metadata).toMatchObject({ output_tokens: 20 });
@@ -22,7 +22,7 @@ describe("LangChain's OpenAI model", () => {
     expect(pieces.join("")).toContain("glad");
   });
 
-  test("gets an object that keeps to its schema", async () => {
+  test("gets an object that fits its schema", async () => {
     const person = z.object({ name: z.string().max(12), age: z.int().min(1).max(99) });
     const structured = chat({ temperature: 1.5, maxTokens: 100 }).withStructuredOutput(person, {
       method: "jsonSchema",
@@ -31,7 +31,7 @@ describe("LangChain's OpenAI model", () => {
     expect(person.safeParse(await structured.invoke("A person.")).success).toBe(true);
   });
 
-  test("calls a tool that it must call", async () => {
+  test("calls a required tool", async () => {
     const weather = tool(async () => "sunny", {
       name: "weather",
       description: "The weather of a city",
@@ -45,13 +45,13 @@ describe("LangChain's OpenAI model", () => {
     expect(message.tool_calls).toMatchObject([{ name: "weather", args: { city: expect.any(String) } }]);
   });
 
-  test("makes embeddings", async () => {
+  test("creates embeddings", async () => {
     const [one, other] = await new OpenAIEmbeddings(options).embedDocuments(["A quiet lake.", "A quiet lake."]);
     expect(one).toHaveLength(576);
     expect(other).toEqual(one);
   });
 
-  test("hears of errors with their status", async () => {
+  test("gets errors with their status", async () => {
     const failure = new ChatOpenAI({ ...options, model: "nobody" }).invoke("Say hi");
     await expect(failure).rejects.toMatchObject({ status: 404 });
   });

@@ -179,8 +179,8 @@ describe.each(LIBRARIES)("$name", ({ script, requirements, things }) => {
   });
 });
 
-describe("libraries that have words of their own for what went wrong", () => {
-  test("litellm and pydantic-ai know a context that is full, and a key that is wrong", async () => {
+describe("libraries with their own error types", () => {
+  test("litellm and pydantic-ai recognise a full context and a wrong key", async () => {
     const python = await ENVIRONMENTS[FOLDER]?.();
     if (python === undefined) throw new Error("there is no environment");
     const errorsOf = async (script: string) => {

@@ -21,7 +21,7 @@ const weather = {
 };
 
 describe("the official ollama package", () => {
-  test("gets a whole answer, with what it took", async () => {
+  test("gets an unstreamed answer, with usage", async () => {
     const answer = await client.chat({ model, messages, options });
     expect(answer.message.content).toContain("glad");
     expect(answer).toMatchObject({ model, done: true, done_reason: "length", eval_count: 20 });
@@ -31,7 +31,7 @@ describe("the official ollama package", () => {
     expect(eval_duration).toBeGreaterThan(0);
   });
 
-  test("streams the same by the name with its tag", async () => {
+  test("streams the same answer, with the tagged name", async () => {
     const pieces: string[] = [];
     for await (const { message } of await client.chat({ model: `${model}:latest`, messages, options, stream: true })) {
       pieces.push(message.content);
@@ -40,7 +40,7 @@ describe("the official ollama package", () => {
     expect(pieces.join("")).toContain("glad");
   });
 
-  test("leaves a stream, and is answered after it", async () => {
+  test("leaves a stream, and gets an answer afterwards", async () => {
     const stream = await client.chat({ model, messages, stream: true, options: { num_predict: -1 } });
     for await (const _ of stream) {
       stream.abort();
@@ -62,7 +62,7 @@ describe("the official ollama package", () => {
     expect(json.done_reason === "length" || typeof JSON.parse(json.response ?? "") === "object").toBe(true);
   });
 
-  test("offers tools, and tells what one gave", async () => {
+  test("offers tools, and returns a result", async () => {
     const answer = await client.chat({ model, messages, tools: [weather], options });
     expect(answer.message.role).toBe("assistant");
     const after = await client.chat({
@@ -80,14 +80,14 @@ describe("the official ollama package", () => {
     expect(after.message.content).toMatch(/\w/);
   });
 
-  test("has a prompt answered, and a text gone on with", async () => {
+  test("gets an answer to a prompt, and the continuation of a text", async () => {
     const said = await client.generate({ model, prompt: "Say hi", system: "Be brief.", options });
     expect(said.response).toMatch(/\w/);
     const raw = await client.generate({ model, prompt: "One, two, three,", raw: true, options });
     expect(raw.response).toContain("four");
   });
 
-  test("has a preset answer", async () => {
+  test("gets an answer from a preset", async () => {
     const { models } = await client.list();
     expect(models.map(({ name }) => name)).toEqual(
       expect.arrayContaining([`${model}:latest`, "preset/sentiment:latest"]),
@@ -99,7 +99,7 @@ describe("the official ollama package", () => {
     expect(message.content).toMatch(/\w/);
   });
 
-  test("makes embeddings", async () => {
+  test("creates embeddings", async () => {
     const { embeddings } = await client.embed({ model, input: ["A quiet lake.", "A quiet lake."] });
     expect(embeddings[0]).toHaveLength(576);
     expect(embeddings[1]).toEqual(embeddings[0]);
@@ -107,7 +107,7 @@ describe("the official ollama package", () => {
     expect(embedding).toEqual(embeddings[0]);
   });
 
-  test("reads what there is", async () => {
+  test("lists and shows models", async () => {
     const shown = await client.show({ model });
     expect(shown.capabilities).toEqual(expect.arrayContaining(["completion", "tools", "embedding"]));
     expect(Object.entries(shown.model_info)).toContainEqual(["llama.context_length", 1024]);
@@ -117,7 +117,7 @@ describe("the official ollama package", () => {
     expect((await client.version()).version).toMatch(/^\d+\.\d+\.\d+$/);
   });
 
-  test("pulls what is there, and deletes nothing that the gateway was started with", async () => {
+  test("pulls an existing model, and can't delete one that the gateway was started with", async () => {
     const told: string[] = [];
     for await (const { status } of await client.pull({ model, stream: true })) told.push(status);
     expect(told).toEqual(["pulling manifest", "success"]);
@@ -127,7 +127,7 @@ describe("the official ollama package", () => {
     await expect(client.create({ model: "mine", from: model })).rejects.toMatchObject({ status_code: 404 });
   });
 
-  test("raises errors with their status and their words", async () => {
+  test("raises errors with their status and message", async () => {
     await expect(client.chat({ model: "llama3:8b", messages })).rejects.toMatchObject({ status_code: 404 });
     await expect(client.chat({ model, messages, options: { mirostat: 2 } })).rejects.toMatchObject({
       ...{ status_code: 400, message: expect.stringContaining("mirostat") },

@@ -17,7 +17,7 @@ async function textsOf(fields: Omit<CompletionCreateParamsNonStreaming, "model">
 }
 
 describe("completions by the official openai package", () => {
-  test("go on with a prompt, 16 tokens unless more are asked for, the same whole and streamed", async () => {
+  test("continue a prompt by 16 tokens by default, the same with and without streaming", async () => {
     const answer = await complete({ prompt: STORY, temperature: 0 });
     expect(answer.usage.completion_tokens).toBe(16);
     expect(answer.choices[0]?.finish_reason).toBe("length");
@@ -37,13 +37,13 @@ describe("completions by the official openai package", () => {
     expect(completionTokens).toBe(16);
   });
 
-  test("without a prompt begin a document", async () => {
+  test("begin a document without a prompt", async () => {
     const answer = await complete({ prompt: null, max_tokens: 4 });
     expect(answer.usage.prompt_tokens).toBe(1);
     expect(await textsOf({ prompt: ["", ""], max_tokens: 1, temperature: 0 })).toHaveLength(2);
   });
 
-  test("of a batch are what each prompt gets alone", async () => {
+  test("of a batch are the same as for each prompt alone", async () => {
     const prompts = ["The sea is", "An old clock", "Two brothers went"];
     const alone = [];
     for (const prompt of prompts) alone.push(...(await textsOf({ prompt, temperature: 0 })));
@@ -51,7 +51,7 @@ describe("completions by the official openai package", () => {
     expect(new Set(alone).size).toBe(3);
   });
 
-  test("of token ids are those of the text that they spell", async () => {
+  test("of token ids are the same as for their text", async () => {
     const { tokens } = await client.post<{ tokens: number[] }>(`${inject("gatewayUrl")}/tokenize`, {
       body: { content: STORY },
     });
@@ -88,7 +88,7 @@ describe("completions by the official openai package", () => {
     expect(best.usage.completion_tokens).toBe(32);
   });
 
-  test("keep to a regular expression, an extension", async () => {
+  test("match a regular expression, an extension", async () => {
     const { text } = await client
       .post<{ choices: { text: string }[] }>("/completions", {
         body: { ...greedy, prompt: "The year of the first moon landing is", regex: " [0-9]{4}" },
@@ -97,18 +97,18 @@ describe("completions by the official openai package", () => {
     expect(text).toMatch(/^ [0-9]{4}$/);
   });
 
-  test("can't fill in the middle with a model that was not trained for it, which is told", async () => {
+  test("are refused with a suffix if the model was not trained to fill in the middle", async () => {
     const answer = client.completions.create({ ...greedy, prompt: "def f(", suffix: "return x" });
     await expect(answer).rejects.toBeInstanceOf(BadRequestError);
     await expect(answer).rejects.toMatchObject({ status: 400, param: "suffix" });
   });
 
-  test("are refused by the prompt's name where it fills the context, the whole batch with it", async () => {
+  test("are refused for the whole batch if a prompt fills the context, and the error names the prompt", async () => {
     const answer = client.completions.create({ ...greedy, prompt: ["short", "long ".repeat(2000)] });
     await expect(answer).rejects.toMatchObject({ status: 400, param: "prompt", code: "context_length_exceeded" });
   });
 
-  test("are refused where a token id is not in the vocabulary", async () => {
+  test("are refused if a token id is not in the vocabulary", async () => {
     const answer = client.completions.create({ ...greedy, prompt: [1, 49_152] });
     await expect(answer).rejects.toMatchObject({ status: 400, param: "prompt" });
   });

@@ -9,7 +9,7 @@ const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none
 const person = z.object({ name: z.string().max(20), age: z.int().min(0).max(120), likes: z.enum(["tea", "coffee"]) });
 
 describe("the official package's helpers", () => {
-  it("parse an answer into the type that was asked for, as Instructor does", async () => {
+  it("parse an answer into the requested type, as Instructor does", async () => {
     const { choices } = await client.chat.completions.parse({
       model,
       messages: [{ role: "user", content: "Ann is 31 and drinks tea. Who is she?" }],
@@ -22,7 +22,7 @@ describe("the official package's helpers", () => {
     expect(person.safeParse(choices[0]?.message.parsed).success).toBe(true);
   });
 
-  it("run an agent's loop: call what the model asks for, give it the result, and ask again", async () => {
+  it("run an agent's loop: call the requested tool, return the result, and ask again", async () => {
     const asked: string[] = [];
     const weather = zodFunction({
       name: "get_weather",

@@ -6,7 +6,7 @@ const model = "smollm2-135m-instruct";
 const messages = [{ role: "user" as const, content: "Say hi" }];
 
 describe("the official openai package", () => {
-  test("gets a whole answer", async () => {
+  test("gets an unstreamed answer", async () => {
     const completion = await client.chat.completions.create({ model, messages, temperature: 0, max_tokens: 20 });
     expect(completion.object).toBe("chat.completion");
     expect(completion.choices[0]?.message.content).toContain("glad");
@@ -39,20 +39,20 @@ describe("the official openai package", () => {
     expect(completionTokens).toBeGreaterThan(0);
   });
 
-  test("puts a stream together with its own helper", async () => {
+  test("assembles a stream with its own helper", async () => {
     const runner = client.chat.completions.stream({ model, messages, temperature: 0, max_tokens: 20 });
     expect(await runner.finalContent()).toContain("glad");
     expect((await runner.finalChatCompletion()).choices[0]?.finish_reason).toMatch(/stop|length/);
   });
 
-  test("aborts in mid-stream", async () => {
+  test("aborts a stream", async () => {
     const stream = await client.chat.completions.create({ model, messages, max_tokens: 500, stream: true });
     let chunks = 0;
     for await (const _ of stream) if (++chunks === 3) stream.controller.abort();
     expect(chunks).toBeLessThan(500);
   });
 
-  test("aborts a whole answer that is under way", async () => {
+  test("aborts an unstreamed answer in progress", async () => {
     const controller = new AbortController();
     const answer = client.chat.completions.create(
       { model, messages, logit_bias: { "905": 100 }, max_tokens: 900 },

@@ -38,7 +38,7 @@ beforeAll(async () => {
 }, 200_000);
 
 describe("the official Python openai package", () => {
-  test("gets a whole answer, with the request's id", () => {
+  test("gets an unstreamed answer, with the request's id", () => {
     expect(found.chat.text).toContain("glad");
     expect(found.chat.request_id).toMatch(/^req_/);
     expect(found.chat.completion_tokens).toBeGreaterThan(0);
@@ -59,7 +59,7 @@ describe("the official Python openai package", () => {
     expect(tokens).toEqual([4, 4, 4, 4]);
   });
 
-  test("sends the words of other servers in its extra body, and they are honoured or refused by name", () => {
+  test("sends other servers' fields in its extra body, and they are honoured or refused by name", () => {
     const { choice, structured, grammar, schema, ollama, refused, scored } = found.neighbours;
     expect(choice).toMatch(/^(left|right)$/);
     expect(structured).toMatch(/^[0-9]{4}$/);
@@ -88,11 +88,11 @@ describe("the official Python openai package", () => {
     });
   });
 
-  test("leaves a stream, and is answered as before after it", () => {
+  test("leaves a stream, and gets answers as before afterwards", () => {
     expect(found.aborted).toEqual({ chunks: 3, text_after: found.chat.text });
   });
 
-  test("cancels a whole answer that is under way", () => {
+  test("cancels an unstreamed answer in progress", () => {
     expect(found.cancelled).toEqual({ cancelled: true });
   });
 });

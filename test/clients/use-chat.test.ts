@@ -46,7 +46,7 @@ function textOf({ parts }: UIMessage): string {
 }
 
 describe("the AI SDK's useChat", () => {
-  test("shows an answer as it streams, and goes on with the conversation", async () => {
+  test("shows an answer as it streams, and continues the conversation", async () => {
     const chat = makeChat("smollm2-135m-instruct");
     await chat.sendMessage({ text: "Say hi" });
     expect(chat.status).toBe("ready");
@@ -56,7 +56,7 @@ describe("the AI SDK's useChat", () => {
     expect(chat.messages).toHaveLength(4);
   });
 
-  test("tells an error in the gateway's words", async () => {
+  test("shows the gateway's error message", async () => {
     const chat = makeChat("nobody");
     await chat.sendMessage({ text: "Say hi" });
     expect(chat.status).toBe("error");

@@ -27,7 +27,7 @@ const NONE = new Map<string, string>();
 const bare: Wish = { prompt: { type: "chat", messages: [{ role: "user", content: "Hi" }] }, sampling: {} };
 
 describe("applyPreset", () => {
-  it("changes nothing that was said but the conversation, nor the wish itself", () => {
+  it("overrides nothing in the wish except the conversation, and doesn't mutate it", () => {
     fc.assert(
       fc.property(wishes, parts, (wish, said) => {
         const before = structuredClone(wish);
@@ -40,7 +40,7 @@ describe("applyPreset", () => {
     );
   });
 
-  it("says what was not said, as far as the preset does, and no more", () => {
+  it("fills the gaps of the wish from the preset only", () => {
     fc.assert(
       fc.property(wishes, parts, (wish, said) => {
         const its = applyPreset(presetOf(said), NONE, bare);
@@ -53,7 +53,7 @@ describe("applyPreset", () => {
     );
   });
 
-  it("knows every part of a sampling that a preset may name", () => {
+  it("applies every sampling setting of a preset", () => {
     const { sampling, stop, maxTokens, output, outputName, tools } = applyPreset(
       presetOf(["sampling", "maxTokens", "responseSchema", "tools"]),
       NONE,
@@ -71,7 +71,7 @@ describe("applyPreset", () => {
     });
   });
 
-  it("adds nothing but the cache's terms where the preset says nothing", () => {
+  it("adds only the cache settings for an empty preset", () => {
     fc.assert(
       fc.property(wishes, (wish) => {
         const { cache, prompt, ...rest } = applyPreset(preset(""), NONE, wish);
@@ -82,7 +82,7 @@ describe("applyPreset", () => {
     );
   });
 
-  it("takes 'nothing' for said: no tool, any text, no stop, as many tokens as fit", () => {
+  it("respects explicit empty values: no tools, any text, no stop, as many tokens as fit", () => {
     const none: Wish = { ...bare, tools: [], output: null, stop: [], maxTokens: null };
     const { cache, ...filled } = applyPreset(presetOf(["maxTokens", "responseSchema", "tools"]), NONE, none);
     expect(filled).toEqual(none);

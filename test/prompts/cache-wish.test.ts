@@ -11,8 +11,8 @@ function semanticWish(yaml: string, messages: readonly Message[] = [HELLO], body
   return cacheWish(preset(yaml), decodeChatRequest({ messages, ...body }).wish).semantic;
 }
 
-describe("a preset's wish for answers to other texts", () => {
-  it("has the user's text, and what the preset says", () => {
+describe("a preset's semantic cache settings", () => {
+  it("have the user's text and the preset's settings", () => {
     expect(semanticWish(SEMANTIC)).toEqual({
       text: "What is it?",
       minSimilarity: 0.9,
@@ -22,7 +22,7 @@ describe("a preset's wish for answers to other texts", () => {
     expect(semanticWish("cache: { semantic: { model: embedder } }")).toMatchObject({ model: "embedder" });
   });
 
-  it("is none unless it is asked for", () => {
+  it("are absent by default", () => {
     expect(semanticWish("cache: { public: true }")).toBeUndefined();
     expect(semanticWish("")).toBeUndefined();
   });
@@ -38,11 +38,11 @@ describe("a preset's wish for answers to other texts", () => {
     expect(semanticWish(SEMANTIC, messages, body)).toBeUndefined();
   });
 
-  it("is none where the preset has tools", () => {
+  it("are absent if the preset has tools", () => {
     expect(semanticWish(`${SEMANTIC}tools: [{ name: f }]\n`)).toBeUndefined();
   });
 
-  it("can't ask for a similarity that there is none of", () => {
+  it("refuse an impossible similarity", () => {
     expect(() => preset("cache: { semantic: { minSimilarity: 2 } }")).toThrow(/cache\.semantic\.minSimilarity/);
   });
 });

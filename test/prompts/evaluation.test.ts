@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Expectation, findUnmet, parseEvaluation } from "../../src/prompts/evaluation.ts";
 
-describe("what must hold of an answer", () => {
+describe("the conditions on an answer", () => {
   it.each<[Expectation, string, readonly string[]]>([
     [{ equals: "High" }, " High\n", []],
     [{ equals: "High" }, "high", ['equals "High"']],

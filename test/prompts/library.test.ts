@@ -28,7 +28,7 @@ function open(onChange = (_: readonly string[]) => {}) {
 }
 
 describe("a folder of presets", () => {
-  it("is read by name; evaluations and other files are none", async () => {
+  it("is read by name; evaluations and other files are ignored", async () => {
     await write("b");
     await write("a");
     await write("a.eval", "cases: []");
@@ -36,23 +36,23 @@ describe("a folder of presets", () => {
     expect((await open()).list().map(({ id }) => id)).toEqual(["a", "b"]);
   });
 
-  it("is refused with everything that is wrong in any of its files", async () => {
+  it("is refused with every problem in any of its files", async () => {
     await write("a", "maxTokens: 0");
     await write("b", "foo: 1");
     await expect(open()).rejects.toThrow(/prompts\/a\.yaml:4:1: maxTokens.*\n.*prompts\/b\.yaml:4:1: foo/);
   });
 
-  it("is refused where it is not there", async () => {
+  it("is refused if it doesn't exist", async () => {
     await rm(folder, { recursive: true });
     await expect(open()).rejects.toThrow("prompts: can't be read");
   });
 
-  it("is the one that comes with Sluice where there is none here and no other was named", () => {
+  it("is the one that comes with Sluice if the default folder doesn't exist", () => {
     expect(presetFolder("prompts", folder)).toBe(join(import.meta.dirname, "../../prompts"));
     expect(presetFolder("mine", folder)).toBe(join(folder, "mine"));
   });
 
-  it("finds presets by id, and in the version that is asked for", async () => {
+  it("finds presets by id and by version", async () => {
     await write("a", "", "2");
     const library = await open();
     expect(library.find({ id: "a", version: undefined }).id).toBe("a");
@@ -63,7 +63,7 @@ describe("a folder of presets", () => {
 });
 
 describe("reloading", () => {
-  it("takes what was changed, added and removed, and says so", async () => {
+  it("applies and logs changes, additions and removals", async () => {
     await write("a");
     await write("b");
     const library = await open();
@@ -82,7 +82,7 @@ describe("reloading", () => {
     ]);
   });
 
-  it("tells which were added or changed for good, and of nothing else", async () => {
+  it("reports only the presets that were validly added or changed", async () => {
     await write("a");
     await write("b");
     const told: (readonly string[])[] = [];
@@ -97,7 +97,7 @@ describe("reloading", () => {
     expect(told).toEqual([["b", "c"]]);
   });
 
-  it("keeps the last good state of what was broken, and says what is wrong", async () => {
+  it("keeps the last valid version of a broken preset, and logs the problems", async () => {
     await write("a", "maxTokens: 5");
     const library = await open();
     await write("a", "maxTokens: five");
@@ -129,7 +129,7 @@ describe("reloading", () => {
 });
 
 describe("watching", () => {
-  it("waits until all is quiet, and stops when it is told to", () => {
+  it("waits until changes stop, and can be stopped", () => {
     const timers: { delayMs: number; callback: () => void; isCancelled: boolean }[] = [];
     let event = () => {};
     let changes = 0;
@@ -161,7 +161,7 @@ describe("watching", () => {
     expect(timers[2]?.isCancelled).toBe(true);
   });
 
-  it("takes an edit of a file without being asked", async () => {
+  it("reloads an edited file automatically", async () => {
     await write("a");
     const seen = Promise.withResolvers<void>();
     const presets = await openPresets(folder, { ...log, info: () => seen.resolve() });

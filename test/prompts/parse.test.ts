@@ -14,18 +14,18 @@ function problemsOf(yaml: string): readonly string[] {
 }
 
 describe("a preset's file", () => {
-  it("needs no more than an id, a version and a description", () => {
+  it("needs only an id, a version and a description", () => {
     expect(preset("")).toMatchObject({ id: "p", version: "1", models: [], examples: [], tools: [], warm: [] });
   });
 
-  it("takes as many stop strings as a request", () => {
+  it("accepts as many stop strings as a request", () => {
     const stops = (count: number) =>
       `sampling: { stop: [${Array.from({ length: count }, (_, index) => `"s${index}"`).join()}] }`;
     expect(preset(stops(64)).sampling?.stop).toHaveLength(64);
     expect(problemsOf(stops(65))).toHaveLength(1);
   });
 
-  it("holds everything that a request can be given", () => {
+  it("can set everything that a request can", () => {
     const whole = preset(`
 model: [big, small]
 system: Speak {{language}}.
@@ -77,11 +77,11 @@ warm: [{ input: Hello }, { input: Bye, variables: { language: French } }]
     expect(problems[0]).toContain(problem);
   });
 
-  it("is told everything that is wrong with it at once", () => {
+  it("is refused with all problems at once", () => {
     expect(problemsOf("maxTokens: 0\nmodel: []\nfoo: 1")).toHaveLength(3);
   });
 
-  it("must have the id that its name says", () => {
+  it("must have its file name as id", () => {
     const source = { path: "prompts/q.yaml", name: "q", modifiedUnixSeconds: 0 };
     expect(() => parsePreset("id: p\nversion: 1\ndescription: A test.", source)).toThrow(
       'prompts/q.yaml:1:1: id: must be "q", like the file name, not "p"',

@@ -12,12 +12,12 @@ const library = await openPresetLibrary({ folder: FOLDER, shownFolder: FOLDER, l
 describe.each(library.list())("the preset $id that comes with Sluice", (preset) => {
   const { cases } = parseEvaluation(readFileSync(`${FOLDER}/${preset.id}.eval.yaml`, "utf8"), preset.id);
 
-  it("works with whatever model is served, and says what to warm", () => {
+  it("works with any model, and has requests to warm", () => {
     expect(preset.models).toEqual([]);
     expect(preset.warm).not.toHaveLength(0);
   });
 
-  it("is tried with cases that it can be given, none of them its own examples", () => {
+  it("has valid test cases, none of them its own examples", () => {
     for (const { input, variables } of cases) {
       expect(input !== undefined).toBe(takesInput(preset.template));
       expect(resolveVariables(preset.variables, variables)).toHaveProperty("values");
@@ -26,7 +26,7 @@ describe.each(library.list())("the preset $id that comes with Sluice", (preset) 
   });
 });
 
-it("no cases are without their preset", () => {
+it("every evaluation has a preset", () => {
   const tried = readdirSync(FOLDER).filter((file) => file.endsWith(".eval.yaml"));
   expect(tried.map((file) => file.replace(".eval.yaml", ""))).toEqual(library.list().map(({ id }) => id));
 });

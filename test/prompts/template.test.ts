@@ -11,7 +11,7 @@ const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9_]{0,10}$/);
 const plain = fc.string().map((text) => text.replaceAll(/[{}]/g, ""));
 
 describe("a template", () => {
-  it("has its variables' values in their places, with or without blanks", () => {
+  it("has its placeholders replaced by the values, with or without blanks", () => {
     expect(render("{{a}} and {{ b }}, {{a}}", { a: "1", b: "2" })).toBe("1 and 2, 1");
   });
 
@@ -23,11 +23,11 @@ describe("a template", () => {
     },
   );
 
-  it("keeps the braces around a place, as JSON has them", () => {
+  it("keeps the braces around a placeholder, as in JSON", () => {
     expect(render('{"a":{{{a}}}}', { a: '"b":1' })).toBe('{"a":{"b":1}}');
   });
 
-  it("renders any mix of texts and places to the texts and the values, whatever the values hold", () => {
+  it("renders any mix of texts and placeholders, whatever the values are", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(plain, name)), plain, fc.dictionary(name, fc.string()), (pieces, last, given) => {
         const textOf = (key: string) => (Object.hasOwn(given, key) ? (given[key] ?? "") : `{{${key}}}`);
@@ -42,7 +42,7 @@ describe("a template", () => {
     );
   });
 
-  it("finds no place, and changes nothing, in text without one", () => {
+  it("leaves text without placeholders unchanged", () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         fc.pre(!/\{\{[ \t]*[A-Za-z]/.test(text));
@@ -51,7 +51,7 @@ describe("a template", () => {
     );
   });
 
-  it("takes a value's braces for text", () => {
+  it("treats braces in values as text", () => {
     expect(render("{{a}}{{b}}", { a: "{{b}}", b: "{{a}}" })).toBe("{{b}}{{a}}");
     expect(render("{{{a}}}", { a: "{b}" })).toBe("{{b}}");
   });

@@ -21,11 +21,11 @@ function faultOf(given: Record<string, unknown>) {
 }
 
 describe("variables", () => {
-  it("have their defaults where nothing is given", () => {
+  it("have their defaults if no value is given", () => {
     expect(valuesOf({ tone: "dry" })).toEqual({ text: "a", tone: "dry", count: "3", share: "0.5", loud: "false" });
   });
 
-  it("may be spelled as text, as a command line has them", () => {
+  it("may be given as text, as on a command line", () => {
     const given = { tone: "warm", count: "7", share: "-1.5e2", loud: "true" };
     expect(valuesOf(given)).toMatchObject({ count: "7", share: "-150", loud: "true" });
   });
@@ -45,7 +45,7 @@ describe("variables", () => {
     expect(faultOf({ tone: "dry", [name]: value })).toMatchObject({ name, code: "invalid_variable" });
   });
 
-  it("names what is unknown and what is missing, and lists what there is", () => {
+  it("reports unknown and missing variables, and lists all", () => {
     expect(faultOf({ tune: "dry" })).toEqual({
       name: "tune",
       code: "unknown_variable",
@@ -57,7 +57,7 @@ describe("variables", () => {
     expect(faultOf({})).toMatchObject({ name: "tone", code: "missing_variable" });
   });
 
-  it("can't be an object's own names by accident", () => {
+  it("don't include built-in object properties by accident", () => {
     expect(faultOf({ tone: "dry", toString: "x" })).toMatchObject({ name: "toString", code: "unknown_variable" });
   });
 });

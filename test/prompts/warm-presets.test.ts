@@ -40,17 +40,17 @@ async function warm(hasKeys: boolean): Promise<readonly string[]> {
   return requests.map(({ cache, model }) => `${model} ${cache?.preset ?? "*"}`);
 }
 
-describe("what is warmed when a model has been loaded", () => {
-  it("is the answers of its presets, and the texts of those whose answers are not kept", async () => {
+describe("the warm-up after a model was loaded", () => {
+  it("generates the answers of its presets, and evaluates the texts of those whose answers are not kept", async () => {
     expect(await warm(false)).toEqual(["one shared", "one own", "one *"]);
   });
 
-  it("is with keys the answers of those that are public, since others belong to some key", async () => {
+  it("generates only public answers if there are keys, since others belong to one key", async () => {
     expect(await warm(true)).toEqual(["one shared", "one *", "one *"]);
   });
 });
 
-describe("models that are followed to be warmed", () => {
+describe("watched models", () => {
   /** A model whose state the test changes. */
   function model(id: string, first: BackendState) {
     const listeners = new Set<(state: BackendState) => void>();
@@ -72,7 +72,7 @@ describe("models that are followed to be warmed", () => {
     };
   }
 
-  it("are warmed each time that they are ready, from when they come until they go", () => {
+  it("are warmed each time they become ready, from their addition until their removal", () => {
     const [one, two] = [model("one", "ready"), model("two", "loading")];
     const models = createModelDirectory([one.backend]);
     const warmed: string[] = [];

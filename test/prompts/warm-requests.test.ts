@@ -10,8 +10,8 @@ variables:
   mood: { type: enum, values: [glad, sad], default: glad }
 `;
 
-describe("what is done before anybody asks", () => {
-  it("is each likely request as a client's that says nothing but its input and variables", () => {
+describe("the warm-up's requests", () => {
+  it("are the likely requests, as clients would send them with only the input and the variables", () => {
     const { answers, prefix } = warmRequests(
       preset(`${HAIKU}
 sampling: { temperature: 0, stop: "\\n" }
@@ -42,7 +42,7 @@ warm:
     expect(prefix).toEqual({ ...answers[0], maxTokens: 1, cache: { noStore: true } });
   });
 
-  it("is the evaluation of its own text where nothing is likely, if there is any and its variables are known", () => {
+  it("evaluate the preset's own text if there are no likely requests and its variables have values", () => {
     const withDefault = HAIKU.replace("{ type: string }", "{ type: string, default: frogs }");
     expect(warmRequests(preset(withDefault), "m")).toMatchObject({
       answers: [],
@@ -52,7 +52,7 @@ warm:
     expect(warmRequests(preset("maxTokens: 3"), "m")).toEqual({ answers: [], prefix: undefined });
   });
 
-  it("says what the template says where that has no place for an input", () => {
+  it("use the template alone if it has no placeholder for an input", () => {
     const { answers } = warmRequests(preset('template: "A joke."\nwarm: [{}, { input: Please. }]'), "m");
     const texts = answers.map(({ prompt }) => (prompt.type === "chat" ? prompt.messages.at(-1)?.content : undefined));
     expect(texts).toEqual(["A joke.", "A joke.\n\nPlease."]);

@@ -76,7 +76,7 @@ function setUp(plans: Record<string, WarmRequests>) {
 const PREFIX = asking("prefix");
 
 describe("the warm-up", () => {
-  it("generates one answer after the other when nobody was served for a second, and tells when it is done", async () => {
+  it("generates one answer at a time after an idle second, and logs the end", async () => {
     const all = setUp({
       a: { answers: [asking("a1"), asking("a2")], prefix: PREFIX },
       b: { answers: [asking("b1")], prefix: PREFIX },
@@ -91,7 +91,7 @@ describe("the warm-up", () => {
     expect(all.logged).toEqual([{ answers: 3, prefixes: 0, ms: QUIET_MS }]);
   });
 
-  it("skips what is there, and then evaluates the preset's own text alone", async () => {
+  it("skips cached answers, and then evaluates only the preset's own text", async () => {
     const all = setUp({ a: { answers: [asking("a1")], prefix: PREFIX } });
     for (const _ of [1, 2]) {
       all.warmUp.add(["a"]);
@@ -100,7 +100,7 @@ describe("the warm-up", () => {
     expect(all.begun).toEqual(["a1", "prefix"]);
   });
 
-  it("generates no answer that nobody would find again", async () => {
+  it("generates no answers that the cache would not keep", async () => {
     const unkept = { ...asking("a1"), cache: { noStore: true } };
     const all = setUp({ a: { answers: [unkept], prefix: PREFIX }, b: { answers: [unkept], prefix: undefined } });
     all.warmUp.add(["a", "b"]);
@@ -109,7 +109,7 @@ describe("the warm-up", () => {
     expect(all.warmUp.state()).toEqual({ waiting: 0, isRunning: false, answers: 0, prefixes: 1 });
   });
 
-  it("ends at once when somebody comes, and begins the same again a second after the last has left", async () => {
+  it("stops at once when a request arrives, and restarts after an idle second", async () => {
     const all = setUp({ a: { answers: [asking("a1"), asking("a2")], prefix: PREFIX } });
     all.hold();
     all.warmUp.add(["a"]);
@@ -131,7 +131,7 @@ describe("the warm-up", () => {
     expect(all.begun).toEqual(["a1", "a1", "a2"]);
   });
 
-  it("doesn't begin as long as somebody comes again and again", async () => {
+  it("doesn't begin while requests keep arriving", async () => {
     const all = setUp({ a: { answers: [asking("a1")], prefix: PREFIX } });
     all.warmUp.add(["a"]);
     for (let count = 0; count < 20; count++) {
@@ -141,7 +141,7 @@ describe("the warm-up", () => {
     expect(all.begun).toEqual([]);
   });
 
-  it("stops in mid-answer, without a word", async () => {
+  it("stops in the middle of an answer, without logging", async () => {
     const all = setUp({ a: { answers: [asking("a1"), asking("a2")], prefix: PREFIX } });
     all.hold();
     all.warmUp.add(["a"]);
@@ -154,7 +154,7 @@ describe("the warm-up", () => {
     expect(all.logged).toEqual([]);
   });
 
-  it("goes on as the preset is now, when it has changed meanwhile", async () => {
+  it("continues with the new version of a preset that changed", async () => {
     const all = setUp({ a: { answers: [asking("old 1"), asking("old 2")], prefix: PREFIX } });
     all.hold();
     all.warmUp.add(["a"]);
@@ -166,7 +166,7 @@ describe("the warm-up", () => {
     expect(all.begun).toEqual(["old 1", "new"]);
   });
 
-  it("goes on with the one in progress when its engine was lost, and begins the others anew", async () => {
+  it("continues the one in progress after an engine crash, and restarts the others", async () => {
     const all = setUp({
       a: { answers: [asking("a1")], prefix: PREFIX },
       b: { answers: [asking("b1")], prefix: PREFIX },
@@ -182,7 +182,7 @@ describe("the warm-up", () => {
     expect(all.begun).toEqual(["a1", "b1", "prefix"]);
   });
 
-  it("leaves a preset alone that failed, until it is asked for by name or has changed", async () => {
+  it("skips a preset that failed, until it is requested by name or changed", async () => {
     const all = setUp({
       a: { answers: [asking("a1")], prefix: PREFIX },
       b: { answers: [asking("b1")], prefix: PREFIX },

@@ -14,8 +14,8 @@ type TypedChunk = Omit<Chunk, "choices"> & {
   })[];
 };
 
-describe("what Sluice says it answers with", () => {
-  it("is what the official client's types say", () => {
+describe("the described answers", () => {
+  it("match the official client's types", () => {
     expectTypeOf<z.infer<typeof chatCompletion>>().toExtend<ChatCompletion>();
     expectTypeOf<TypedChunk>().toExtend<ChatCompletionChunk>();
     expectTypeOf<z.infer<typeof model>>().toExtend<Model>();

@@ -39,18 +39,18 @@ function jsonSchema(schema: unknown, more: Readonly<Record<string, unknown>> = {
 }
 
 describe("response_format", () => {
-  it("is any text where it is absent, null or text", () => {
+  it("allows any text if it is absent, null or text", () => {
     for (const value of [undefined, null, { type: "text" }]) {
       expect(decodeResponseFormat(value, "response_format")).toBeUndefined();
     }
   });
 
-  it("is any object for json_object, and for a schema that isn't there", () => {
+  it("allows any object for json_object and for an absent schema", () => {
     expect(decodeResponseFormat({ type: "json_object" }, "response_format")).toEqual({ type: "json" });
     expect(decodeResponseFormat(jsonSchema(undefined), "response_format")).toEqual({ type: "json" });
   });
 
-  it("is a schema, strict or not, also in llama-server's form", () => {
+  it("accepts a schema, strict or not, also in llama-server's form", () => {
     const expected = { type: "schema", schema: PERSON };
     expect(decodeResponseFormat(jsonSchema(PERSON), "response_format")).toEqual(expected);
     expect(decodeResponseFormat(jsonSchema(PERSON, { strict: true, description: "d" }), "response_format")).toEqual({
@@ -71,20 +71,20 @@ describe("response_format", () => {
     expect(refusal(() => decodeResponseFormat(value, "response_format"))).toMatchObject({ param, code });
   });
 
-  it("is refused by path and keyword where it is strict and an answer can't be held to it", () => {
+  it("is refused by path and keyword if it is strict and can't be enforced", () => {
     const schema = { type: "object", properties: { tags: { type: "array", uniqueItems: true } } };
     const error = refusal(() => decodeResponseFormat(jsonSchema(schema, { strict: true }), "response_format"));
     expect(error.param).toBe("response_format.json_schema.schema.properties.tags");
     expect(error.message).toMatch(/^Invalid schema for response_format 'person': 'uniqueItems' in /);
   });
 
-  it("leaves out what an answer can't be held to where the client doesn't count on it", () => {
+  it("drops keywords that can't be enforced if it is not strict", () => {
     const schema = { type: "object", properties: { tags: { type: "array", uniqueItems: true } } };
     expect(decodeResponseFormat(jsonSchema(schema), "response_format")).toEqual({ type: "schema", schema });
     expect(decodeResponseFormat(jsonSchema(schema, { strict: false }), "response_format")).toMatchObject({ schema });
   });
 
-  it("is refused where no value satisfies it, strict or not", () => {
+  it("is refused if no value satisfies it, strict or not", () => {
     for (const strict of [true, false]) {
       const schema = { type: "integer", minimum: 2, maximum: 1 };
       const error = refusal(() => decodeResponseFormat(jsonSchema(schema, { strict }), "response_format"));
@@ -118,7 +118,7 @@ describe("text.format", () => {
 });
 
 describe("the extensions", () => {
-  it("take a grammar in Lark's notation, as clients of vLLM write it", () => {
+  it("accept a grammar in Lark syntax, which vLLM's clients send", () => {
     for (const source of [
       'start: "red" | "green"',
       '%llguidance {}\n\nstart: answer\nanswer[capture]: "red" | "green"',
@@ -135,7 +135,7 @@ describe("the extensions", () => {
     expect(decodeGrammar('root ::= start\nstart ::= "a: start :"', "grammar")).toMatchObject({ type: "grammar" });
   });
 
-  it("take a grammar", () => {
+  it("accept a grammar", () => {
     expect(decodeGrammar('root ::= "a"', "grammar")).toEqual({ type: "grammar", grammar: { gbnf: 'root ::= "a"' } });
     expect(decodeGrammar(null, "grammar")).toBeUndefined();
     expect(refusal(() => decodeGrammar("root ::= x", "grammar"))).toMatchObject({
@@ -144,7 +144,7 @@ describe("the extensions", () => {
     });
   });
 
-  it("take a regular expression", () => {
+  it("accept a regular expression", () => {
     expect(decodeRegex("a|b", "regex")).toEqual({ type: "regex", pattern: "a|b" });
     expect(refusal(() => decodeRegex("(a)\\1", "regex"))).toMatchObject({ param: "regex", code: "invalid_regex" });
     expect(refusal(() => decodeRegex("(a", "regex")).message).toMatch(
@@ -153,12 +153,12 @@ describe("the extensions", () => {
     expect(refusal(() => decodeRegex(7, "regex"))).toMatchObject({ param: "regex", code: "invalid_type" });
   });
 
-  it("may be said twice, as guidance does for older and newer servers", () => {
+  it("may be sent in two fields with the same value, as guidance does", () => {
     const grammar = { type: "grammar", grammar: { gbnf: 'root ::= "a"' } } as const;
     expect(pickFormat({ guided_grammar: grammar, structured_outputs: structuredClone(grammar) })).toEqual(grammar);
   });
 
-  it("are refused beside another format", () => {
+  it("are refused with another format", () => {
     expect(pickFormat({ response_format: undefined, grammar: undefined })).toBeUndefined();
     expect(pickFormat({ response_format: { type: "json" }, grammar: undefined })).toEqual({ type: "json" });
     expect(

@@ -47,7 +47,7 @@ function look(
 }
 
 describe("the fields whose numbers are passed on", () => {
-  it("are those of the API's description that hold values of any kind, and none where a number is read", async () => {
+  it("are the fields of the API description with values of any kind, and none where a number is read", async () => {
     const { paths, components } = await readDocument();
     const bodies = Object.values(paths)
       .flatMap((operations) => Object.values(operations))

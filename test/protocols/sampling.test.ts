@@ -24,7 +24,7 @@ const SAID = {
 } satisfies Readonly<Record<keyof Sampling, readonly [WireSampling, Partial<Sampling>]>>;
 
 describe("a request's sampling", () => {
-  it("says nothing where nothing was said, null being nothing", () => {
+  it("sets nothing for absent and null fields", () => {
     expect(decodeSampling({})).toEqual({});
     const fields = Object.values(SAID).flatMap(([wire]) => Object.keys(wire));
     expect(decodeSampling(Object.fromEntries(fields.map((field) => [field, null])))).toEqual({});
@@ -40,7 +40,7 @@ describe("a request's sampling", () => {
     },
   );
 
-  it("can say every part of it", () => {
+  it("can set every part", () => {
     const said = Object.values(SAID).flatMap(([, part]) => Object.keys(part));
     expect(said.toSorted()).toEqual(Object.keys(PLAIN_SAMPLING).toSorted());
   });
@@ -61,7 +61,7 @@ describe("a request's sampling", () => {
     expect(decodeSampling(wire)).toEqual(said);
   });
 
-  it("says that nothing ends the text where an empty list does", () => {
+  it("sets an empty list of stops explicitly", () => {
     expect(decodeEnds({ stop: [] })).toEqual({ stop: [] });
     expect(decodeEnds({ stop: "" })).toEqual({ stop: [] });
     expect(decodeEnds({ stop: "a" }, ["b"])).toEqual({ stop: ["b"] });

@@ -9,7 +9,7 @@ const MODELS = [
 ];
 
 describe("aliases of the settings", () => {
-  it("stand for a model's id or one of its own aliases, in any case of letters", () => {
+  it("refer to a model's id or one of its own aliases, case-insensitively", () => {
     expect(parseAliases(["gpt-4o=Owner/Two:Q4", " claude = TINY "], MODELS)).toEqual([
       { name: "gpt-4o", model: "owner/two:Q4" },
       { name: "claude", model: "one" },
@@ -34,7 +34,7 @@ describe("aliases of the settings", () => {
     expect(() => parseAliases(texts, MODELS)).toThrow(message);
   });
 
-  it("win over those that models bring", () => {
+  it("take precedence over models' own aliases", () => {
     const models = [servedModel({ id: "one", aliases: ["small"] }), servedModel({ id: "two" })];
     const directory = createModelDirectory(models, { aliases: ["small=two"] });
     expect(directory.resolve("SMALL").id).toBe("two");

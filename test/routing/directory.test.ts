@@ -9,44 +9,44 @@ function model(id: string, aliases: readonly string[] = []): Backend {
 }
 
 describe("the model directory", () => {
-  it("finds a model by its id or an alias, in any case of letters", () => {
+  it("finds a model by its id or an alias, case-insensitively", () => {
     const directory = createModelDirectory([model("one/Repo:Q4_K_M", ["Tiny"]), model("two")]);
     expect(directory.resolve("ONE/repo:q4_k_m").id).toBe("one/Repo:Q4_K_M");
     expect(directory.resolve("tiny").id).toBe("one/Repo:Q4_K_M");
     expect(directory.resolve("two").id).toBe("two");
   });
 
-  it("lists the models in the order in which they were given", () => {
+  it("lists the models in the given order", () => {
     const directory = createModelDirectory([model("b"), model("a")]);
     expect(directory.list().map(({ id }) => id)).toEqual(["b", "a"]);
   });
 
-  it("says which models exist when one doesn't", () => {
+  it("lists the existing models if one doesn't exist", () => {
     const directory = createModelDirectory([model("one"), model("two")]);
     expect(() => directory.resolve("gpt-4o")).toThrow(ModelNotFoundError);
     expect(() => directory.resolve("gpt-4o")).toThrow("The model `gpt-4o` does not exist here. Available: one, two.");
   });
 
-  it("does not take names that every object has for models", () => {
+  it("doesn't mistake built-in object properties for models", () => {
     const directory = createModelDirectory([model("one")]);
     for (const name of ["__proto__", "constructor", "toString", ""]) {
       expect(() => directory.resolve(name)).toThrow(ModelNotFoundError);
     }
   });
 
-  it("lets an id win over an alias, and the first model over a later one", () => {
+  it("prefers an id to an alias, and the first model to a later one", () => {
     const directory = createModelDirectory([model("one", ["two", "small"]), model("two", ["small"])]);
     expect(directory.resolve("two").id).toBe("two");
     expect(directory.resolve("small").id).toBe("one");
   });
 
-  it("refuses two models of one id", () => {
+  it("refuses two models with the same id", () => {
     expect(() => createModelDirectory([model("one"), model("ONE")])).toThrow("Two models have the id `ONE`");
   });
 });
 
-describe("a directory whose models come and go", () => {
-  it("finds a model by all its names from when it is added until it is removed", () => {
+describe("a directory whose models change", () => {
+  it("finds a model by all its names from its addition until its removal", () => {
     const directory = createModelDirectory([model("one")]);
     directory.add(model("Two", ["second"]));
     expect(directory.resolve("SECOND").id).toBe("Two");
@@ -56,7 +56,7 @@ describe("a directory whose models come and go", () => {
     expect(() => directory.resolve("Two")).toThrow(ModelNotFoundError);
   });
 
-  it("tells each change to those who listen, until they stop", () => {
+  it("notifies listeners of each change, until they stop", () => {
     const directory = createModelDirectory([]);
     const seen: string[] = [];
     const stop = directory.onChange(
@@ -76,7 +76,7 @@ describe("a directory whose models come and go", () => {
     expect(seen).toEqual(["one", ""]);
   });
 
-  it("refuses a second model with the same id, and takes it once the first has gone", () => {
+  it("refuses a second model with the same id, and accepts it once the first is removed", () => {
     const directory = createModelDirectory([model("one", ["old"])]);
     expect(() => directory.add(model("ONE"))).toThrow("Two models have the id `ONE`");
     directory.remove("one");
@@ -84,7 +84,7 @@ describe("a directory whose models come and go", () => {
     expect(directory.resolve("one").aliases).toEqual(["new"]);
   });
 
-  it("lists an alias of the settings while its model is there", () => {
+  it("lists an alias of the settings while its model exists", () => {
     const directory = createModelDirectory([model("one"), model("two")], { aliases: ["small=two"] });
     const two = directory.remove("two");
     expect(directory.aliases).toEqual([]);

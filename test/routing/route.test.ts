@@ -16,7 +16,7 @@ function model(id: string): Backend {
 }
 
 describe("routing", () => {
-  it("hands a request to the model that it names", async () => {
+  it("passes a request to the model that it names", async () => {
     const generate = route(createModelDirectory([model("one"), model("two")]));
     expect(await collect(generate(generationRequest({ model: "two" })))).toEqual([
       { type: "text", choice: 0, text: "two" },
@@ -30,11 +30,11 @@ describe("routing", () => {
   });
 });
 
-describe("a model that can't do what a request asks for", () => {
+describe("a model without a requested feature", () => {
   const request = generationRequest({ model: "one" });
   const tool = { name: "look" };
 
-  it("is told by name, and what it can do is asked of it", async () => {
+  it("is named in the error, and still answers other requests", async () => {
     const { can } = servedModel();
     const generate = route(
       createModelDirectory([{ ...model("one"), can: { ...can, tools: false, schemas: false, logprobs: false } }]),
@@ -54,13 +54,13 @@ describe("a model that can't do what a request asks for", () => {
     expect(await collect(generate(request))).toHaveLength(1);
   });
 
-  it("may see tools that it isn't to call", async () => {
+  it("may see tools that it must not call", async () => {
     const generate = route(createModelDirectory([{ ...model("one"), can: { ...servedModel().can, tools: false } }]));
     const tools = { tools: [tool], choice: "none", allowed: undefined, parallel: true } as const;
     expect(await collect(generate({ ...request, tools }))).toHaveLength(1);
   });
 
-  it("has no text, where it makes embeddings only", async () => {
+  it("generates no text if it is an embedding model", async () => {
     const { generate: _, ...rest } = servedModel({ can: { ...servedModel().can, text: false } });
     await expect(collect(route(createModelDirectory([rest]))(request))).rejects.toMatchObject({ lacks: "text" });
   });

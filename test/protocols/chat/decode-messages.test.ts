@@ -145,7 +145,7 @@ describe("messages", () => {
     }
   });
 
-  it("become the engine's: developer is system, function is tool, parts are joined", () => {
+  it("become the engine's messages: developer is system, function is tool, parts are joined", () => {
     const { prompt } = decode({
       messages: [
         { role: "developer", content: "Be brief." },
@@ -176,7 +176,7 @@ describe("messages", () => {
     expect(prompt).toEqual({ type: "chat", messages });
   });
 
-  it("keep calls, their results in any order, and what was thought", () => {
+  it("keep calls, results in any order, and reasoning", () => {
     const { prompt } = decode({
       messages: [
         ...MESSAGES,
@@ -232,7 +232,7 @@ describe("messages", () => {
     });
   });
 
-  it("have a note in the place of what can't be read, but for the newest of the user's", () => {
+  it("replace unreadable parts by notes, except in the newest user message", () => {
     const image = { type: "image_url", image_url: { url: "data:image/png;base64,AA==" } };
     const file = { type: "file", file: { filename: "a.pdf", file_data: "AA==" } };
     const { prompt } = decode({
@@ -264,7 +264,7 @@ describe("messages", () => {
     });
   });
 
-  it("may be silent: an assistant's without content, lists without parts", () => {
+  it("may be empty: an assistant message without content, lists without parts", () => {
     const messages = [
       { role: "user", content: [] },
       { role: "assistant", content: null },
@@ -275,7 +275,7 @@ describe("messages", () => {
     expect(prompt).toEqual({ type: "chat", messages: messages.map(({ role }) => ({ role, content: "" })) });
   });
 
-  it("keep a call of 2023's form and its result together", () => {
+  it("keep a call in the form of 2023 with its result", () => {
     const { prompt } = decode({
       messages: [
         ...MESSAGES,

@@ -29,7 +29,7 @@ describe("a chat request", () => {
     });
   });
 
-  it("carries every setting to the generation", () => {
+  it("passes every setting to the generation", () => {
     const chat = decode({
       stream: true,
       stream_options: { include_usage: true, include_obfuscation: false },
@@ -70,7 +70,7 @@ describe("a chat request", () => {
     });
   });
 
-  it("takes null for absent in every optional field", () => {
+  it("treats null as absent in every optional field", () => {
     const fields = [
       ..."n max_tokens max_completion_tokens stop stream stream_options temperature top_p presence_penalty".split(" "),
       ..."frequency_penalty logit_bias seed top_k min_p repeat_penalty user safety_identifier".split(" "),
@@ -82,7 +82,7 @@ describe("a chat request", () => {
     expect(decode(Object.fromEntries(fields.map((field) => [field, null])))).toEqual(decode({}));
   });
 
-  it("ignores fields that nobody knows, and hints that change nothing", () => {
+  it("ignores unknown fields and hints without effect", () => {
     expect(
       decode({
         some_future_field: { deep: [1] },
@@ -103,24 +103,24 @@ describe("a chat request", () => {
     ).toEqual(decode({}));
   });
 
-  it("carries the tier that is asked for", () => {
+  it("passes on the requested tier", () => {
     expect(decode({ service_tier: "flex" }).serviceTier).toBe("flex");
   });
 
-  it("takes max_tokens as well as max_completion_tokens", () => {
+  it("accepts max_tokens as well as max_completion_tokens", () => {
     expect(decode({ max_tokens: 9 }).generation.maxTokens).toBe(9);
     expect(decode({ max_tokens: null, max_completion_tokens: 8 }).generation.maxTokens).toBe(8);
   });
 
-  it("takes one stop string for a list of one", () => {
+  it("treats a stop string as a list of one", () => {
     expect(decode({ stop: "END" }).generation.stop).toEqual(["END"]);
   });
 
-  it("takes top_p 0 for the most likely token alone", () => {
+  it("keeps only the most likely token for top_p 0", () => {
     expect(sampling({ top_p: 0, temperature: 1.5 })).toMatchObject({ temperature: 0, topP: 1 });
   });
 
-  it("takes top_k −1 for off", () => {
+  it("turns top_k off for −1", () => {
     expect(sampling({ top_k: -1 }).topK).toBe(0);
   });
 
@@ -134,7 +134,7 @@ describe("a chat request", () => {
     expect(sampling({ seed }).seed).toBe(folded);
   });
 
-  it("folds every int64 seed into a uint32 that llama.cpp doesn't take for a random one", () => {
+  it("maps every int64 seed to a uint32 that llama.cpp doesn't treat as random", () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n }), (seed) => {
         const folded = sampling({ seed: Number(seed) }).seed;
@@ -145,7 +145,7 @@ describe("a chat request", () => {
     );
   });
 
-  it("takes what is known of the template: an effort, variables, a text to go on with", () => {
+  it("accepts template settings: an effort, variables, a text to continue", () => {
     const promptOf = (fields: Readonly<Record<string, unknown>>) => decode(fields).generation.prompt;
     expect(promptOf({ reasoning_effort: "none" })).toMatchObject({ templateArguments: { enable_thinking: false } });
     expect(promptOf({ reasoning_effort: "minimal" })).toMatchObject({
@@ -161,13 +161,13 @@ describe("a chat request", () => {
     expect(promptOf({ messages, continue_final_message: false })).not.toHaveProperty("continueFinal");
   });
 
-  it("asks for log-probabilities, with as many of the likeliest as were asked for", () => {
+  it("requests log-probabilities, with the requested number of most likely tokens", () => {
     expect(decode({ logprobs: true }).generation.logprobs).toBe(0);
     expect(decode({ logprobs: true, top_logprobs: 20 }).generation.logprobs).toBe(20);
     expect(decode({ logprobs: false, top_logprobs: 0 }).generation).not.toHaveProperty("logprobs");
   });
 
-  it("says what the text must be", () => {
+  it("sets the format of the text", () => {
     const schema = { type: "object", properties: {}, additionalProperties: false };
     expect(decode({ response_format: { type: "json_object" } }).generation.output).toEqual({ type: "json" });
     const format = { type: "json_schema", json_schema: { name: "a", schema, strict: true } };
@@ -176,7 +176,7 @@ describe("a chat request", () => {
     expect(decode({ grammar: 'root ::= "a"' }).generation.output).toMatchObject({ type: "grammar" });
   });
 
-  it("is understood or refused with a field, whatever JSON it is", () => {
+  it("is decoded or refused with a field's name, whatever JSON it is", () => {
     const fields = fc.constantFrom(
       ..."model messages n stop seed logit_bias temperature stream stream_options tools response_format".split(" "),
       ..."tool_choice functions function_call chat_template_kwargs metadata prediction".split(" "),

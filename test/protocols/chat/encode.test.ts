@@ -72,7 +72,7 @@ const SCORED: readonly GenerationEvent[] = [
 ];
 
 describe("a whole chat completion", () => {
-  it("has OpenAI's form, with every choice's text and the usage of all", async () => {
+  it("has OpenAI's form, with every choice's text and the total usage", async () => {
     const events = [
       started(),
       text(0, "Hel"),
@@ -95,7 +95,7 @@ describe("a whole chat completion", () => {
     });
   });
 
-  it("has calls in place of a content, and reasoning beside it", async () => {
+  it("has calls instead of content, and separate reasoning", async () => {
     const completion = await encodeCompletion(newAnswer(MODEL, NOW, 1), play(CALLING), createTally(1));
     expect(chatCompletion.parse(completion)).toMatchObject({
       choices: [
@@ -115,7 +115,7 @@ describe("a whole chat completion", () => {
     });
   });
 
-  it("has a call in the form of 2023 for those who asked in it", async () => {
+  it("has a call in the form of 2023 if the request had this form", async () => {
     const answer = newAnswer(MODEL, NOW, 1, { tellsFunctionCall: true });
     const completion = chatCompletion.parse(await encodeCompletion(answer, play(CALLING), createTally(1)));
     expect(completion.choices[0]).toMatchObject({
@@ -125,7 +125,7 @@ describe("a whole chat completion", () => {
     expect(completion.choices[0]?.message).not.toHaveProperty("tool_calls");
   });
 
-  it("has the input of custom tools in place of arguments, streamed and whole", async () => {
+  it("has the input of custom tools instead of arguments, with and without streaming", async () => {
     const events: GenerationEvent[] = [
       started(),
       { type: "toolCall", choice: 0, index: 0, id: ID, name: "f" },
@@ -153,7 +153,7 @@ describe("a whole chat completion", () => {
     ]);
   });
 
-  it("has log-probabilities, a cut character's bytes spelled out", async () => {
+  it("has log-probabilities, with the parts of a character as bytes", async () => {
     const events: GenerationEvent[] = [started(), ...SCORED, finished(0)];
     const completion = await encodeCompletion(newAnswer(MODEL, NOW, 1), play(events), createTally(1));
     const top_logprobs = [{ token: "a", logprob: -0.5, bytes: [97] }];
@@ -166,14 +166,14 @@ describe("a whole chat completion", () => {
     });
   });
 
-  it("is not made of a generation that stopped coming", async () => {
+  it("fails if the generation was cut off", async () => {
     const completion = encodeCompletion(newAnswer(MODEL, NOW, 2), play([started(), finished(1)]), createTally(2));
     await expect(completion).rejects.toThrow("1 of 2 choices were unfinished");
   });
 });
 
-describe("an answer's names", () => {
-  it("are its own id, and the same fingerprint as long as the model is the same", () => {
+describe("an answer's ids", () => {
+  it("are a new id, and a fingerprint that only depends on the model", () => {
     const [one, two] = [newAnswer(MODEL, NOW, 1), newAnswer(MODEL, NOW, 1)];
     expect(one.id).not.toBe(two.id);
     expect(one.systemFingerprint).toBe(two.systemFingerprint);
@@ -194,7 +194,7 @@ describe("a streamed chat completion", () => {
     expect(chunks[0]).toMatchObject({ created: NOW, model: "owner/repo:Q4_K_M", service_tier: "default" });
   });
 
-  it("has no usage unless it was asked for, and then in a last chunk without choices", () => {
+  it("has usage only on request, in a last chunk without choices", () => {
     const events = [started(), text(0, "Hi"), finished(0, "stop", 6)];
     for (const chunk of parseChunks(encodeStream(events, 1))) {
       expect(chunk).not.toHaveProperty("usage");
@@ -206,7 +206,7 @@ describe("a streamed chat completion", () => {
     }
   });
 
-  it("streams calls as OpenAI does: each one's name first, then its arguments in pieces", () => {
+  it("streams calls as OpenAI does: first the name, then the arguments in pieces", () => {
     const chunks = parseChunks(encodeStream(CALLING, 1, true));
     expect(chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta))).toEqual([
       { role: "assistant", content: "", refusal: null },
@@ -223,7 +223,7 @@ describe("a streamed chat completion", () => {
     expect(chunks.at(-1)?.usage?.completion_tokens_details.reasoning_tokens).toBe(4);
   });
 
-  it("streams a call in the form of 2023 for those who asked in it", () => {
+  it("streams a call in the form of 2023 if the request had this form", () => {
     const encoder = createChunkEncoder(newAnswer(MODEL, NOW, 1, { tellsFunctionCall: true }), createTally(1), false);
     const events = CALLING.filter((event) => !("index" in event && event.index > 0));
     const chunks = parseChunks([encoder.open(), ...events.map(encoder.encode), encoder.close()].join(""));
@@ -236,7 +236,7 @@ describe("a streamed chat completion", () => {
     expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe("function_call");
   });
 
-  it("streams log-probabilities with their tokens' text, also while that is held back", () => {
+  it("streams log-probabilities with their tokens' text, also while the text is held back", () => {
     const chunks = parseChunks(encodeStream([started(), ...SCORED, finished(0)], 1));
     const scored = chunks.map(({ choices }) => choices[0]).filter((choice) => choice?.logprobs !== null);
     expect(
@@ -251,18 +251,18 @@ describe("a streamed chat completion", () => {
     expect(parseChunks(encodeStream([started(), text(0, ""), finished(0)], 1))).toHaveLength(2);
   });
 
-  it("does not end as if it were whole when the generation stopped coming", () => {
+  it("doesn't look complete if the generation was cut off", () => {
     expect(() => encodeStream([started(), text(0, "Hi")], 1)).toThrow("1 of 1 choices were unfinished");
   });
 
-  it("says why it breaks off in OpenAI's form", () => {
+  it("ends with an error in OpenAI's form if it fails", () => {
     const encoder = createChunkEncoder(newAnswer(MODEL, NOW, 1), createTally(1), false);
     const failure = { message: "The engine died.", type: "server_error", param: null, code: "engine_crashed" } as const;
     const [frame = ""] = parseFrames(encoder.fail(failure));
     expect(errorSchema.parse(JSON.parse(frame))).toEqual({ error: failure });
   });
 
-  it("gives back every choice's text exactly, whatever characters it has and however it is cut", () => {
+  it("preserves every choice's text exactly, whatever characters it has and however it is cut", () => {
     // Any UTF-16 unit, so that characters are cut in the middle too.
     const content = fc.array(fc.nat({ max: 0xffff }), { maxLength: 8 }).map((units) => String.fromCharCode(...units));
     const piece = fc.record({ choice: fc.nat({ max: 2 }), content });

@@ -133,7 +133,7 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
   ],
 ];
 
-describe("a wrong chat request", () => {
+describe("an invalid chat request", () => {
   it.each(WRONG.map(([fields, param, code, message]) => ({ fields, param, code, message })))(
     "is refused in OpenAI's words: $message",
     ({ fields, param, code, message }) => {
@@ -145,7 +145,7 @@ describe("a wrong chat request", () => {
     expect(refusal(body)).toMatchObject({ param: null, code: "invalid_type" });
   });
 
-  it("is quoted only so far", () => {
+  it("is quoted only up to a limit", () => {
     const error = refusal({ model: "one", messages: [{ role: "x".repeat(100_000), content: "Hi" }] });
     expect(error.message.length).toBeLessThan(300);
     const biased = refusal({ model: "one", messages: MESSAGES, logit_bias: { ["x".repeat(100_000)]: 1 } });

@@ -15,14 +15,14 @@ function toolsOf(fields: Readonly<Record<string, unknown>>) {
 }
 
 describe("the tools of a chat request", () => {
-  it("may be called or not, one or several, unless something else is said", () => {
+  it("may be called once, several times or not at all by default", () => {
     expect(toolsOf({ tools: TOOLS })).toEqual({ tools: KNOWN, choice: "auto", allowed: undefined, parallel: true });
     expect(toolsOf({ tools: TOOLS, parallel_tool_calls: false })?.parallel).toBe(false);
     expect(toolsOf({ tools: TOOLS, tool_choice: "none" })?.choice).toBe("none");
     expect(toolsOf({ tools: TOOLS, tool_choice: "required" })?.choice).toBe("required");
   });
 
-  it("can be narrowed to one that must be called, or to several that may", () => {
+  it("can be restricted to one that must be called, or to several that may", () => {
     expect(toolsOf({ tools: TOOLS, tool_choice: pick("g") })).toMatchObject({
       choice: "required",
       allowed: ["g"],
@@ -37,24 +37,24 @@ describe("the tools of a chat request", () => {
     });
   });
 
-  it("are none where the list is empty", () => {
+  it("are none if the list is empty", () => {
     for (const tools of [[], null]) expect(toolsOf({ tools, tool_choice: "auto" })).toBeUndefined();
     expect(toolsOf({ functions: [], function_call: "auto" })).toBeUndefined();
   });
 
-  it("may leave out their type, or have their definition beside it", () => {
+  it("may omit their type, or have their definition beside it", () => {
     expect(toolsOf({ tools: [{ function: { name: "f" } }, { type: "function", name: "g" }] })?.tools).toEqual([
       { name: "f" },
       { name: "g" },
     ]);
   });
 
-  it("may have the names of MCP's tools", () => {
+  it("may have names as MCP's tools do", () => {
     const names = ["mcp__server__tool", "server.tool", "org/repo:look-up@2", "n".repeat(128)];
     expect(toolsOf({ tools: names.map((name) => tool(name)) })?.tools.map(({ name }) => name)).toEqual(names);
   });
 
-  it("are left out where they can't exist here, or have another's name, and are told", () => {
+  it("are dropped and reported if they are unavailable or have another tool's name", () => {
     const { generation, droppedTools } = decode({
       tools: [{ type: "web_search_preview" }, tool("f"), { type: "mcp", server_label: "m" }, tool("f", { parameters })],
     });
@@ -65,7 +65,7 @@ describe("the tools of a chat request", () => {
     expect(none.droppedTools).toEqual(["web_search"]);
   });
 
-  it("are narrowed to those of the allowed ones that exist", () => {
+  it("are restricted to the allowed tools that exist", () => {
     const choose = (mode: string, ...tools: readonly object[]) => ({
       tools: [...TOOLS, { type: "web_search" }],
       tool_choice: { type: "allowed_tools", allowed_tools: { mode, tools } },
@@ -80,7 +80,7 @@ describe("the tools of a chat request", () => {
     ).toContain("'web_search'");
   });
 
-  it("may be custom: functions with one text, whose calls are told as custom", () => {
+  it("may be custom: functions with one string, whose calls are encoded as custom", () => {
     const custom = { name: "say", description: "Says it", format: { type: "text" } };
     const { generation, toolLabels } = decode({
       tools: [{ type: "custom", custom }, tool("f")],
@@ -97,7 +97,7 @@ describe("the tools of a chat request", () => {
     ]);
   });
 
-  it("may be custom and keep to a grammar, as far as a text can be held to it", () => {
+  it("may be custom with a grammar, if the grammar can be enforced", () => {
     const custom = (grammar: object) => ({
       type: "custom",
       custom: { name: "c", format: { type: "grammar", grammar } },
@@ -121,7 +121,7 @@ describe("the tools of a chat request", () => {
     expect(decode({ tools: two }).droppedTools).toEqual(["d.format"]);
   });
 
-  it("can be given in the form of 2023, and are answered in it", () => {
+  it("can be given in the form of 2023, and are answered in that form", () => {
     const functions = TOOLS.map((one) => one.function);
     const chat = decode({ functions, function_call: { name: "f" } });
     expect(chat.answersFunctionCall).toBe(true);
@@ -306,7 +306,7 @@ const WRONG: readonly [Readonly<Record<string, unknown>>, string, string | null,
   ],
 ];
 
-describe("a chat request that is wrong", () => {
+describe("an invalid chat request", () => {
   it.each(WRONG.map(([fields, param, code, message]) => ({ fields, param, code, message })))(
     "is refused in OpenAI's words: $message",
     ({ fields, param, code, message }) => {

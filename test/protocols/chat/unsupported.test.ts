@@ -9,8 +9,8 @@ const UNSUPPORTED: readonly [string, unknown][] = [
   ["moderation", { model: "omni-moderation-latest" }],
 ];
 
-describe("a chat request for what isn't there", () => {
-  it.each(UNSUPPORTED)("is refused when %s is %j, rather than doing without it", (param, value) => {
+describe("a chat request for something unsupported", () => {
+  it.each(UNSUPPORTED)("is refused if %s is %j, instead of ignoring the field", (param, value) => {
     const error = refusal({ model: "one", messages: MESSAGES, [param]: value });
     expect(error).toMatchObject({ param, code: "unsupported_parameter" });
     expect(error.message).toContain(`'${param}'`);

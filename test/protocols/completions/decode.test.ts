@@ -44,7 +44,7 @@ describe("a completion request", () => {
     });
   });
 
-  it("carries every setting to the generation", () => {
+  it("passes every setting to the generation", () => {
     const completion = decode({
       stream: true,
       stream_options: { include_usage: true },
@@ -84,7 +84,7 @@ describe("a completion request", () => {
     });
   });
 
-  it("takes null for absent in every optional field", () => {
+  it("treats null as absent in every optional field", () => {
     const fields = [
       ..."suffix echo n best_of logprobs max_tokens stream stream_options stop temperature top_p user".split(" "),
       ..."presence_penalty frequency_penalty logit_bias seed top_k min_p repeat_penalty".split(" "),
@@ -92,7 +92,7 @@ describe("a completion request", () => {
     expect(decode(Object.fromEntries(fields.map((field) => [field, null])))).toEqual(decode({}));
   });
 
-  it("ignores fields that nobody knows", () => {
+  it("ignores unknown fields", () => {
     expect(decode({ some_future_field: { deep: [1] } })).toEqual(decode({}));
   });
 
@@ -122,18 +122,18 @@ describe("a completion request", () => {
     expect(decode({ prompt }).prompts).toEqual(prompts);
   });
 
-  it("begins a document where there is no prompt at all", () => {
+  it("begins a document if there is no prompt", () => {
     expect(decodeCompletionRequest({ model: "one" }).prompts).toEqual([{ type: "text", text: "" }]);
   });
 
-  it("fills in between a prompt and its suffix", () => {
+  it("fills in the text between a prompt and its suffix", () => {
     expect(decode({ prompt: ["a", "b"], suffix: "z" }).prompts).toEqual([
       { type: "infill", prefix: "a", suffix: "z" },
       { type: "infill", prefix: "b", suffix: "z" },
     ]);
   });
 
-  it("takes an empty suffix for none", () => {
+  it("treats an empty suffix as none", () => {
     expect(decode({ suffix: "" }).prompts).toEqual([{ type: "text", text: "Once" }]);
   });
 
@@ -146,7 +146,7 @@ describe("a completion request", () => {
     expect(decode(fields).generation.output).toEqual(output);
   });
 
-  it("generates best_of choices, with the log-probabilities that tell which are the best", () => {
+  it("generates best_of choices, with the log-probabilities to rank them", () => {
     const { generation, returned, logprobs } = decode({ n: 2, best_of: 5 });
     expect({ choices: generation.choices, asked: generation.logprobs, returned, logprobs }).toEqual({
       choices: 5,
@@ -158,7 +158,7 @@ describe("a completion request", () => {
     expect(decode({ best_of: 3, logprobs: 4 }).generation.logprobs).toBe(4);
   });
 
-  it("is understood or refused with a field, whatever JSON it is", () => {
+  it("is decoded or refused with a field's name, whatever JSON it is", () => {
     const fields = fc.constantFrom(
       ..."model prompt suffix echo n best_of logprobs max_tokens stream stream_options stop seed logit_bias".split(" "),
     );
@@ -178,7 +178,7 @@ describe("a completion request", () => {
   });
 });
 
-describe("a completion request that is wrong", () => {
+describe("an invalid completion request", () => {
   const A_PROMPT = "one of a string, array of strings, array of integers, or array of arrays of integers";
   it.each([
     [{ prompt: 5 }, "prompt", "invalid_type", `'prompt': expected ${A_PROMPT}, but got an integer instead.`],

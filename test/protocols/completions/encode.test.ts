@@ -89,7 +89,7 @@ const USAGE_OF_TWO_PROMPTS = {
 };
 
 describe("a whole completion", () => {
-  it("has OpenAI's form, with the choices in the prompts' order and the usage of all", async () => {
+  it("has OpenAI's form, with the choices in the order of the prompts and the total usage", async () => {
     expect(await encodeWhole(OF_TWO_PROMPTS, TWO_PROMPTS)).toMatchObject({
       object: "text_completion",
       created: NOW,
@@ -104,12 +104,12 @@ describe("a whole completion", () => {
     });
   });
 
-  it("begins each choice with its prompt when that is to be echoed", async () => {
+  it("begins each choice with its prompt with echo", async () => {
     const { choices } = await encodeWhole(OF_TWO_PROMPTS, { ...TWO_PROMPTS, echo: true });
     expect(choices.map((choice) => choice.text)).toEqual(["Aa1", "Aa2", "Bb1", "Bb2"]);
   });
 
-  it("has the best of each prompt's choices by mean log-probability, best first, and the usage of all", async () => {
+  it("has the best choices of each prompt by mean log-probability, best first, and the total usage", async () => {
     const events = [
       started(),
       text(0, "long but dull", [sampled("long", -1), sampled(" but", -1), sampled(" dull", -1)]),
@@ -125,13 +125,13 @@ describe("a whole completion", () => {
     expect(usage.completion_tokens).toBe(12);
   });
 
-  it("is not made of a generation that stopped coming", async () => {
+  it("fails if the generation was cut off", async () => {
     await expect(encodeWhole([started(), finished(0)], TWO_PROMPTS)).rejects.toThrow("3 of 4 choices were unfinished");
   });
 });
 
 describe("log-probabilities in the legacy form", () => {
-  it("have the drawn token beside the most likely ones, and begin after the prompt", async () => {
+  it("include the sampled token and the most likely ones, and begin after the prompt", async () => {
     const events = [
       started(),
       text(0, " upon", [
@@ -160,7 +160,7 @@ describe("log-probabilities in the legacy form", () => {
     });
   });
 
-  it("spell a token that is part of a character by its bytes, at the place of the character", async () => {
+  it("show a part of a character as bytes, at the character's offset", async () => {
     const events = [
       started(),
       text(0, "é😀!", [sampled("é", -1), sampled([0xf0, 0x9f], -2), sampled([0x98, 0x80], -3), sampled("!", -4)]),
@@ -173,7 +173,7 @@ describe("log-probabilities in the legacy form", () => {
     });
   });
 
-  it("are the same streamed and whole, however the tokens are joined", async () => {
+  it("are the same with and without streaming, however the tokens are grouped", async () => {
     const token = fc.record({
       bytes: fc.array(fc.nat(255), { minLength: 1, maxLength: 3 }),
       // JSON has no −0.
@@ -220,12 +220,12 @@ describe("a streamed completion", () => {
     expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
   });
 
-  it("begins with the prompts when they are to be echoed", () => {
+  it("begins with the prompts with echo", () => {
     const chunks = encodeStream(OF_TWO_PROMPTS, { ...TWO_PROMPTS, echo: true });
     expect(chunks.slice(0, 4).map((chunk) => chunk.choices[0]?.text)).toEqual(["A", "A", "B", "B"]);
   });
 
-  it("has no usage unless it was asked for, and then in a last chunk without choices", () => {
+  it("has usage only on request, in a last chunk without choices", () => {
     for (const chunk of encodeStream(OF_TWO_PROMPTS, TWO_PROMPTS)) expect(chunk).not.toHaveProperty("usage");
     const chunks = encodeStream(OF_TWO_PROMPTS, TWO_PROMPTS, true);
     expect(chunks.pop()).toMatchObject({ choices: [], usage: USAGE_OF_TWO_PROMPTS });
@@ -236,11 +236,11 @@ describe("a streamed completion", () => {
     expect(encodeStream([started(), text(0, ""), finished(0)])).toHaveLength(1);
   });
 
-  it("does not end as if it were whole when the generation stopped coming", () => {
+  it("doesn't look complete if the generation was cut off", () => {
     expect(() => encodeStream([started(), text(0, "Hi")])).toThrow("1 of 1 choices were unfinished");
   });
 
-  it("says why it breaks off in OpenAI's form", () => {
+  it("ends with an error in OpenAI's form if it fails", () => {
     const encoder = createChunkEncoder(newAnswer(MODEL, NOW), createTally(1), false, ASKED);
     const failure = { message: "The engine died.", type: "server_error", param: null, code: "engine_crashed" } as const;
     const [frame = ""] = parseFrames(encoder.fail(failure));

@@ -48,7 +48,7 @@ describe("an embeddings request", () => {
     });
   });
 
-  it("takes a format, fewer dimensions and a user; null is as good as absent", () => {
+  it("accepts a format, fewer dimensions and a user; null counts as absent", () => {
     expect(decode({ input: "a", encoding_format: "base64", dimensions: 8, user: "u" })).toMatchObject({
       format: "base64",
       work: { dimensions: 8 },
@@ -79,11 +79,11 @@ describe("an embeddings request", () => {
     expect(refusal({ model: "m", ...body })).toMatchObject({ param, code });
   });
 
-  it("is refused where it is no object", () => {
+  it("is refused if it is not an object", () => {
     expect(refusal([])).toMatchObject({ param: null, code: "invalid_type" });
   });
 
-  it("is told all the forms that there are when it has another", () => {
+  it("is refused with a list of all forms if it has another", () => {
     expect(refusal({ model: "m", input: true }).message).toBe(
       "Invalid type for 'input': expected a string, an array of strings, an array of token ids, or an array of arrays of token ids, " +
         "but got a boolean instead.",

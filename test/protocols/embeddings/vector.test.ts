@@ -12,7 +12,7 @@ const numbers = fc.array(fc.float({ min: Math.fround(-1e6), max: Math.fround(1e6
 });
 
 describe("a vector", () => {
-  it("has the length 1, whole and cut, and keeps its direction", () => {
+  it("has the length 1, also when shortened, and keeps its direction", () => {
     fc.assert(
       fc.property(numbers, fc.integer({ min: 1, max: 64 }), (values, dimensions) => {
         const vector = Float32Array.from(values);
@@ -30,13 +30,13 @@ describe("a vector", () => {
     );
   });
 
-  it("stays zero where it is zero, and is refused where it is not finite", () => {
+  it("stays zero if it is zero, and is refused if it is not finite", () => {
     expect(shapeVector(new Float32Array(3), undefined)).toEqual(new Float32Array(3));
     expect(() => shapeVector(Float32Array.of(1, Number.NaN), undefined)).toThrow("not finite");
     expect(() => shapeVector(Float32Array.of(Number.POSITIVE_INFINITY), undefined)).toThrow("not finite");
   });
 
-  it("is left as it was given", () => {
+  it("is not modified", () => {
     const vector = Float32Array.of(3, 4);
     expect(shapeVector(vector, undefined)).toEqual(Float32Array.of(0.6, 0.8));
     expect(vector).toEqual(Float32Array.of(3, 4));
@@ -44,7 +44,7 @@ describe("a vector", () => {
 });
 
 describe("base64", () => {
-  it("is 32-bit floats with the lowest byte first", () => {
+  it("holds little-endian 32-bit floats", () => {
     expect(encodeBase64(Float32Array.of(1, -2))).toBe(Buffer.from("0000803f000000c0", "hex").toString("base64"));
   });
 

@@ -84,11 +84,11 @@ describe("a request of llama-server's", () => {
     expect(samplingOf(fields)).toMatchObject(sampling);
   });
 
-  it.each([-1, 4_294_967_295])("draws a seed of its own for %d", (seed) => {
+  it.each([-1, 4_294_967_295])("uses a random seed for %d", (seed) => {
     expect(samplingOf({ seed })).not.toHaveProperty("seed");
   });
 
-  it("has biases for the tokens of a text, which only the model knows", () => {
+  it("has biases for texts, whose tokens only the model knows", () => {
     expect(
       decode({
         logit_bias: [
@@ -117,7 +117,7 @@ describe("a request of llama-server's", () => {
     expect(decode(fields).wish.maxTokens).toBe(maxTokens);
   });
 
-  it("asks for what its answer is to tell", () => {
+  it("sets the content of its answer", () => {
     expect(decode({ n_probs: 3, return_tokens: true, response_fields: ["content"] })).toMatchObject({
       wish: { logprobs: 3 },
       probabilities: 3,
@@ -127,7 +127,7 @@ describe("a request of llama-server's", () => {
     expect(decode({ return_tokens: true }).wish.logprobs).toBe(0);
   });
 
-  it("holds its answer to a schema or a grammar", () => {
+  it("constrains its answer to a schema or a grammar", () => {
     expect(decode({ json_schema: { type: "object" } }).wish.output).toMatchObject({ type: "schema" });
     expect(decode({ grammar: 'root ::= "a"' }).wish.output).toMatchObject({ type: "grammar" });
     expect(decode({ grammar: "" }).wish).not.toHaveProperty("output.type");
@@ -152,7 +152,7 @@ describe("a request of llama-server's", () => {
     expect(refusal({ [name]: value }).param).toMatch(new RegExp(`^${name}`));
   });
 
-  it("is taken with what is off, and with what is about the inside of llama-server", () => {
+  it("accepts settings that are off, and settings of llama-server's internals", () => {
     const off = {
       mirostat: 0,
       mirostat_tau: 5,
@@ -173,7 +173,7 @@ describe("a request of llama-server's", () => {
     expect(decode({ ...off, ...inside, n_probs: 0, samplers: null })).toEqual(decode({}));
   });
 
-  it("is refused where its prompts would have more answers than a request can", () => {
+  it("is refused if its prompts would have too many answers", () => {
     expect(refusal({ prompt: ["a", "b"], n_cmpl: 65 }).param).toBe("prompt");
   });
 });
@@ -215,7 +215,7 @@ const SILLY_TAVERN = {
 };
 
 describe("what SillyTavern sends", () => {
-  it("is understood", () => {
+  it("is decoded", () => {
     expect(decodeNativeCompletion(SILLY_TAVERN)).toMatchObject({
       stream: true,
       probabilities: 10,
@@ -229,7 +229,7 @@ describe("what SillyTavern sends", () => {
 });
 
 describe("the samplers of a request", () => {
-  it("are off where they are not named", () => {
+  it("are off if they are not named", () => {
     expect(
       samplingOf({ top_k: 40, top_p: 0.99, repeat_penalty: 1.2, samplers: ["top_k", "top_p", "infill"] }),
     ).toMatchObject({
@@ -246,7 +246,7 @@ describe("the samplers of a request", () => {
     expect(samplingOf({ samplers: [] })).toMatchObject({ topK: 0, topP: 1, minP: 0, temperature: 1 });
   });
 
-  it("are refused where the temperature would have changed what another keeps", () => {
+  it("are refused if the temperature comes before a sampler whose result it would change", () => {
     expect(refusal({ samplers: ["temperature", "top_p"] }).param).toBe("samplers");
     expect(refusal({ samplers: "tm" }).param).toBe("samplers");
     expect(samplingOf({ samplers: ["temperature", "top_k"] })).toMatchObject({ temperature: 0.8 });
@@ -255,7 +255,7 @@ describe("the samplers of a request", () => {
 });
 
 describe("a request to fill in the middle", () => {
-  it("has what is around the gap, and pieces of other files", () => {
+  it("has the text around the gap, and parts of other files", () => {
     const { prompts } = decodeInfill({
       input_prefix: "def ",
       input_suffix: "\n",
@@ -275,7 +275,7 @@ describe("a request to fill in the middle", () => {
     ]);
   });
 
-  it("may leave out anything", () => {
+  it("may omit any field", () => {
     expect(decodeInfill({}).prompts).toEqual([{ type: "infill", prefix: "", suffix: "", files: [] }]);
   });
 

@@ -24,7 +24,7 @@ function expected(text: string, indent: number): string {
   return text;
 }
 
-describe("a text that ends before a line with too little in front", () => {
+describe("a text that ends before a line with too little indentation", () => {
   it.each([
     ["  a\n  b\nc", 2, "  a\n  b\n"],
     ["a\n b", 2, "a\n "],
@@ -35,7 +35,7 @@ describe("a text that ends before a line with too little in front", () => {
     expect(shown([text], indent)).toBe(cut);
   });
 
-  it("is cut at the same place in whatever pieces it comes", () => {
+  it("is cut at the same position, however it is split into pieces", () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ unit: fc.constantFrom("a", " ", "\t", "\n"), maxLength: 8 }), { maxLength: 12 }),
@@ -48,8 +48,8 @@ describe("a text that ends before a line with too little in front", () => {
   });
 });
 
-describe("a text that may take so long", () => {
-  it("ends with the line in which that time is over, counted from its first piece", () => {
+describe("a text with a time limit", () => {
+  it("ends with the line in which the time since its first piece is over", () => {
     let ms = 1_000;
     const cut = createLineCut({ indent: 0, maxMs: 100 }, () => ms);
     ms = 5_000;

@@ -11,7 +11,7 @@ const result = (id: string, content?: unknown, more?: object) => ({
 });
 
 describe("a conversation", () => {
-  it("takes strings and text blocks alike", () => {
+  it("accepts strings and text blocks", () => {
     const messages = [
       { role: "user", content: [text("one"), text("two")] },
       { role: "assistant", content: "three" },
@@ -27,7 +27,7 @@ describe("a conversation", () => {
     });
   });
 
-  it("makes one message of neighbours with the same role", () => {
+  it("merges adjacent messages with the same role", () => {
     const messages = [
       { role: "user", content: "one" },
       { role: "user", content: "two" },
@@ -35,7 +35,7 @@ describe("a conversation", () => {
     expect(promptOf({ messages }).messages).toEqual([{ role: "user", content: "one\ntwo" }]);
   });
 
-  it("begins with the system prompt, and takes a system message in its middle", () => {
+  it("begins with the system prompt, and accepts a later system message", () => {
     const messages = [
       { role: "user", content: "Hi" },
       { role: "system", content: [text("Now in French.")] },
@@ -47,7 +47,7 @@ describe("a conversation", () => {
     ]);
   });
 
-  it("leaves out the line that Claude Code changes in every request, so that prompts begin alike", () => {
+  it("drops the line that Claude Code changes in every request, so that prompts share a prefix", () => {
     const line = "x-anthropic-billing-header: cc_version=2.1.0; cch=ab12c;";
     const expected = promptOf({ system: "You are an agent." });
     expect(promptOf({ system: [text(line), text("You are an agent.")] })).toEqual(expected);
@@ -55,7 +55,7 @@ describe("a conversation", () => {
     expect(promptOf({ system: [text(line)] })).toEqual(promptOf({}));
   });
 
-  it("leaves a lone surrogate to nobody's guess", () => {
+  it("replaces lone surrogates", () => {
     expect(promptOf({ messages: [{ role: "user", content: "a\ud800b" }] }).messages).toEqual([
       { role: "user", content: "a\ufffdb" },
     ]);
@@ -63,7 +63,7 @@ describe("a conversation", () => {
 });
 
 describe("tools in a conversation", () => {
-  it("are an assistant's calls, and a message for each result in the order of the blocks", () => {
+  it("are calls of the assistant, and a message for each result in the order of the blocks", () => {
     const messages = [
       { role: "user", content: "What time is it, and where?" },
       { role: "assistant", content: [text("Let me see."), call("a", { zone: "UTC" }), call("b", {})] },
@@ -85,7 +85,7 @@ describe("tools in a conversation", () => {
     ]);
   });
 
-  it("may give nothing, or fail, which the model is told", () => {
+  it("may return nothing or fail, and the model sees that", () => {
     const messages = [
       { role: "assistant", content: [call("a", {}), call("b", {})] },
       { role: "user", content: [result("a"), result("b", "No such file", { is_error: true })] },
@@ -98,7 +98,7 @@ describe("tools in a conversation", () => {
 });
 
 describe("thinking in a conversation", () => {
-  it("is the reasoning of its message; what only its maker can read is left out", () => {
+  it("is the reasoning of its message; encrypted thinking is left out", () => {
     const content = [
       { type: "thinking", thinking: "Hm.", signature: "s" },
       { type: "redacted_thinking", data: "x" },
@@ -112,8 +112,8 @@ describe("thinking in a conversation", () => {
   });
 });
 
-describe("a conversation that ends with an assistant's message", () => {
-  it("is gone on with", () => {
+describe("a conversation that ends with an assistant message", () => {
+  it("is continued", () => {
     const messages = [
       { role: "user", content: "Hi" },
       { role: "assistant", content: "The answer is (" },
@@ -124,7 +124,7 @@ describe("a conversation that ends with an assistant's message", () => {
     });
   });
 
-  it.each(["", []])("is answered as if that was not there when it is empty: %j", (content) => {
+  it.each(["", []])("ignores the message if it is empty: %j", (content) => {
     const messages = [
       { role: "user", content: "Hi" },
       { role: "assistant", content },
@@ -132,7 +132,7 @@ describe("a conversation that ends with an assistant's message", () => {
     expect(promptOf({ messages })).toEqual(promptOf({}));
   });
 
-  it("is refused when that made calls, whose results are missing", () => {
+  it("is refused if the message has calls, whose results are missing", () => {
     const messages = [
       { role: "user", content: "Hi" },
       { role: "assistant", content: [call("a", {})] },
@@ -166,7 +166,7 @@ describe("a block that can't be read", () => {
     });
   });
 
-  it("is a note in an older message, in an assistant's and in a tool's result", () => {
+  it("becomes a note in an older message, an assistant message and a tool result", () => {
     const messages = [
       { role: "user", content: [text("Look:"), IMAGE] },
       { role: "assistant", content: [{ type: "hologram" }, call("a", {})] },
@@ -179,7 +179,7 @@ describe("a block that can't be read", () => {
     ]);
   });
 
-  it("is read where it is text: a document's, a search result's", () => {
+  it("is read if it has text: a document or a search result", () => {
     const content = [
       { type: "document", title: "Notes", source: { type: "text", media_type: "text/plain", data: "The sea." } },
       { type: "document", source: { type: "content", content: [text("The land."), IMAGE] } },
@@ -190,7 +190,7 @@ describe("a block that can't be read", () => {
     ]);
   });
 
-  it("is a call and its result where a server's tool ran, and its words where the other half is missing", () => {
+  it("becomes a call with its result for a server tool, and text if one of them is missing", () => {
     const search = { type: "server_tool_use", id: "srv_1", name: "web_search", input: { query: "mills" } };
     const found = {
       type: "web_search_tool_result",
@@ -223,7 +223,7 @@ describe("a block that can't be read", () => {
     });
   });
 
-  it("is none where an assistant's content is null, or a list is empty", () => {
+  it("is none if an assistant's content is null or a list is empty", () => {
     const messages = [
       { role: "user", content: "Hi" },
       { role: "assistant", content: null },

@@ -11,7 +11,7 @@ function toolUse(fields: object) {
 }
 
 describe("a client's tools", () => {
-  it("may be called or not, several at once, unless the request says otherwise", () => {
+  it("may be called once, several times or not at all by default", () => {
     const parameters = { type: "object", properties: {} };
     expect(toolUse({})).toEqual({
       tools: [
@@ -40,11 +40,11 @@ describe("a client's tools", () => {
     expect(toolUse({ tool_choice: choice })).toMatchObject(expected);
   });
 
-  it("are nothing where the list is empty", () => {
+  it("are none if the list is empty", () => {
     expect(toolUse({ tools: [], tool_choice: { type: "auto" } })).toBeUndefined();
   });
 
-  it("are left out where only Anthropic's servers run them, and their types are told", () => {
+  it("are dropped if only Anthropic's servers run them, and their types are reported", () => {
     const offered = [
       SEARCH,
       { type: "code_execution_20250825", name: "code_execution" },
@@ -69,7 +69,7 @@ describe("a client's tools", () => {
     expect(decode({ tools: [SEARCH], tool_choice: { type: "auto" } }).generation.tools).toBeUndefined();
   });
 
-  it("have the published schemas where the client runs them and Anthropic's models know them", () => {
+  it("have the published schemas if the client runs them and Anthropic's models know them", () => {
     const offered = [
       { type: "bash_20250124", name: "bash" },
       { type: "text_editor_20250728", name: "str_replace_based_edit_tool", max_characters: 10_000 },
@@ -84,7 +84,7 @@ describe("a client's tools", () => {
     ]);
   });
 
-  it("may have the names of MCP's tools", () => {
+  it("may have names as MCP's tools do", () => {
     const names = ["mcp__server__tool", "server.tool", "org/repo:look-up@2", "n".repeat(128)];
     expect(toolUse({ tools: names.map((name) => tool(name)) })?.tools.map(({ name }) => name)).toEqual(names);
   });

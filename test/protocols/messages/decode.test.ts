@@ -9,7 +9,7 @@ import { decode, MESSAGES, promptOf, refusal } from "./support.ts";
 const TOOL = { name: "get_time", description: "Tells the time.", input_schema: { type: "object" } };
 
 describe("a request for a message", () => {
-  it("has Anthropic's defaults, and the samplers that its API does not have off", () => {
+  it("has Anthropic's defaults, and other samplers are off", () => {
     expect(decode({})).toEqual({
       model: "one",
       stream: false,
@@ -26,7 +26,7 @@ describe("a request for a message", () => {
     });
   });
 
-  it("carries every setting to the generation", () => {
+  it("passes every setting to the generation", () => {
     const schema = { type: "object", properties: { a: { type: "string" } } };
     const request = decode({
       stream: true,
@@ -61,7 +61,7 @@ describe("a request for a message", () => {
     });
   });
 
-  it("takes cache_control anywhere, hints, and fields that nobody knows", () => {
+  it("accepts cache_control anywhere, hints, and unknown fields", () => {
     const mark = { cache_control: { type: "ephemeral", ttl: "1h" } };
     const marked = decode({
       ...mark,
@@ -84,7 +84,7 @@ describe("a request for a message", () => {
     expect(decode({ service_tier: tier }).serviceTier).toBe(expected);
   });
 
-  it("takes null for absent in every optional field", () => {
+  it("treats null as absent in every optional field", () => {
     const fields =
       "stop_sequences stream temperature top_p top_k system tools tool_choice thinking output_config metadata service_tier " +
       "container mcp_servers inference_geo speed";
@@ -130,7 +130,7 @@ describe("a request for a message", () => {
     expect(refusal(fields)).toMatchObject({ param, code, message: expect.stringContaining(`'`) });
   });
 
-  it("leaves out what only Anthropic's servers run, and says so", () => {
+  it("drops and reports tools that only Anthropic's servers run", () => {
     const fields = { mcp_servers: [{ type: "url", url: "https://mcp.example", name: "m" }], container: "c" };
     expect(decode({ ...fields, tools: [TOOL] })).toMatchObject({
       droppedTools: ["mcp_servers", "container"],
@@ -139,7 +139,7 @@ describe("a request for a message", () => {
     expect(decode({ mcp_servers: [], container: null }).droppedTools).toEqual([]);
   });
 
-  it("is understood or refused with a field, whatever JSON it is", () => {
+  it("is decoded or refused with a field's name, whatever JSON it is", () => {
     const fields = fc.constantFrom(
       ..."model max_tokens messages system tools tool_choice thinking stop_sequences output_config".split(" "),
     );
@@ -172,7 +172,7 @@ describe("a request for a message", () => {
 });
 
 describe("a request to count tokens", () => {
-  it("is read as the request for a message is, without its max_tokens", () => {
+  it("is decoded like a request for a message, without max_tokens", () => {
     const fields = {
       model: "one",
       messages: MESSAGES,

@@ -21,7 +21,7 @@ function deltas(events: readonly AnyStreamEvent[]) {
 }
 
 describe("a streamed message", () => {
-  it("is framed by events that say what comes", () => {
+  it("is framed by Anthropic's events", () => {
     const events = encode([started(), text("Hel"), text(""), text("lo"), finished()]);
     expect(events.map(({ type }) => type)).toEqual([
       "message_start",
@@ -47,7 +47,7 @@ describe("a streamed message", () => {
     });
   });
 
-  it("begins and ends a block for each thing that the model does", () => {
+  it("begins and ends a block for each text, thought and call", () => {
     const events = encode([
       started(),
       reasoning("Hm"),
@@ -77,7 +77,7 @@ describe("a streamed message", () => {
     });
   });
 
-  it("signs what the model thought without telling it, where the client wants no more", () => {
+  it("signs the thinking without showing it, if the client omits thinking", () => {
     const events = encode([started(), reasoning("Hm."), text("Yes."), finished()], false);
     expect(deltas(events)).toEqual([
       { type: "signature_delta", signature: expect.stringMatching(/./) },
@@ -90,7 +90,7 @@ describe("a streamed message", () => {
     expect(events.at(-2)).toMatchObject({ delta: { stop_reason: "stop_sequence", stop_sequence: "END" } });
   });
 
-  it("is put together to the message that a whole answer is, whatever the model does", async () => {
+  it("adds up to the same message as without streaming, whatever the model writes", async () => {
     const piece = fc.oneof(fc.string().map(text), fc.string().map(reasoning), fc.constant("call" as const));
     await fc.assert(
       fc.asyncProperty(fc.array(piece, { maxLength: 12 }), fc.boolean(), async (pieces, showThinking) => {
@@ -112,7 +112,7 @@ describe("a streamed message", () => {
     );
   });
 
-  it("ends with an error event that names the request, when it can't go on", () => {
+  it("ends with an error event that names the request, if it fails", () => {
     const encoder = createMessageEncoder(newAnswer("one", 50, true), createTally(1), REQUEST_ID);
     const frame = encoder.fail({ message: "It broke.", type: "api_error", param: null, code: "internal_error" });
     expect(frame).toMatch(/^event: error\ndata: .*\n\n$/);
@@ -123,7 +123,7 @@ describe("a streamed message", () => {
     });
   });
 
-  it("does not end as if it were whole when the generation stopped coming", () => {
+  it("doesn't look complete if the generation was cut off", () => {
     expect(() => encode([started(), text("Hi")])).toThrow("unfinished");
   });
 });

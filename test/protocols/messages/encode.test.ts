@@ -16,7 +16,7 @@ async function encode(events: readonly GenerationEvent[], { contextTokens = 50, 
 }
 
 describe("a whole message", () => {
-  it("has Anthropic's form, and counts cached tokens apart from the others", async () => {
+  it("has Anthropic's form, and counts cached tokens separately", async () => {
     expect(await encode([started(), text("Hel"), text(""), text("lo"), finished()])).toMatchObject({
       model: "owner/repo:Q4_K_M",
       content: [{ type: "text", text: "Hello" }],
@@ -32,7 +32,7 @@ describe("a whole message", () => {
     });
   });
 
-  it("has a block for each thing that the model did, in its order", async () => {
+  it("has a block for each text, thought and call, in order", async () => {
     const events = [
       started(),
       reasoning("Let me "),
@@ -53,16 +53,16 @@ describe("a whole message", () => {
     expect(usage.output_tokens_details).toEqual({ thinking_tokens: 2 });
   });
 
-  it("tells only that the model thought, where the client wants no more", async () => {
+  it("shows only that the model thought, if the client omits thinking", async () => {
     const { content } = await encode([started(), reasoning("Hm."), text("Yes."), finished()], { showThinking: false });
     expect(content[0]).toEqual({ type: "thinking", thinking: "", signature: expect.stringMatching(/./) });
   });
 
-  it("is empty when the model said nothing", async () => {
+  it("is empty if the model wrote nothing", async () => {
     expect((await encode([started(), text(""), finished()])).content).toEqual([]);
   });
 
-  it("gives a call that was cut off no input", async () => {
+  it("has no input for a call that was cut off", async () => {
     const events = [started(), ...call(0, "a", ['{"city":"Ro']), finished({ reason: "length", completionTokens: 30 })];
     expect(await encode(events)).toMatchObject({ content: [{ id: "a", input: {} }], stop_reason: "max_tokens" });
   });
@@ -80,11 +80,11 @@ describe("a whole message", () => {
     });
   });
 
-  it("is not made of a generation that stopped coming", async () => {
+  it("fails if the generation was cut off", async () => {
     await expect(encode([started(), text("Hi")])).rejects.toThrow("unfinished");
   });
 
-  it("has an id of its own", async () => {
+  it("has a new id", async () => {
     const events = [started(), finished()];
     expect((await encode(events)).id).not.toBe((await encode(events)).id);
   });

@@ -53,7 +53,7 @@ async function* play(events: readonly GenerationEvent[]) {
 }
 
 describe("an answer of Ollama's API", () => {
-  it("streams a line for each piece, and a last one that tells why it ended and what it took", () => {
+  it("streams a line for each piece, and a last one with the reason for the end and the usage", () => {
     const lines = linesOf(stream([STARTED, text("Hel"), text(""), text("lo"), ENDED]), ollamaChatAnswer);
     expect(lines.map(({ message }) => message.content)).toEqual(["Hel", "lo", ""]);
     expect(lines.map(({ done }) => done)).toEqual([false, false, true]);
@@ -61,7 +61,7 @@ describe("an answer of Ollama's API", () => {
     expect(lines.at(-1)).toMatchObject({ done_reason: "stop", prompt_eval_count: 12, eval_count: 3, load_duration: 0 });
   });
 
-  it("says the same whole", async () => {
+  it("has the same content without streaming", async () => {
     const events = [STARTED, { type: "reasoning", choice: 0, text: "Hm." } as const, text("Hel"), text("lo"), ENDED];
     const whole = await encodeOllama(answer(), play(events), createTally(1));
     expect(ollamaChatAnswer.parse(whole)).toMatchObject({
@@ -70,12 +70,12 @@ describe("an answer of Ollama's API", () => {
     });
   });
 
-  it("has the text in `response` where a prompt was answered", () => {
+  it("has the text in `response` for a prompt", () => {
     const lines = linesOf(stream([STARTED, text("Hi"), ENDED], { form: "generate" }), ollamaGenerateAnswer);
     expect(lines.map(({ response }) => response)).toEqual(["Hi", ""]);
   });
 
-  it("tells a call when it is whole, by the client's name and with arguments that are an object, its numbers as written", () => {
+  it("has each complete call, with the client's name and its arguments as an object with numbers as written", () => {
     const labels = new Map([["ns_add", { type: "function", name: "add" } as const]]);
     const body = stream(
       [STARTED, call(0, "ns_add"), args(0, '{"a":\n1'), args(0, ".0}"), call(1, "other"), args(1, ""), ENDED],
@@ -87,7 +87,7 @@ describe("an answer of Ollama's API", () => {
     expect(calls[1]?.function.arguments).toEqual({});
   });
 
-  it("tells no call that broke off, and says that the answer did", async () => {
+  it("leaves out a call that was cut off, and says that the answer was", async () => {
     const cut = [STARTED, call(0, "f"), args(0, '{"path":"/'), { ...ENDED, reason: "length" } as GenerationEvent];
     const [last, ...more] = linesOf(stream(cut), ollamaChatAnswer);
     expect(more).toEqual([]);
@@ -97,7 +97,7 @@ describe("an answer of Ollama's API", () => {
     expect(JSON.stringify(whole)).not.toContain("tool_calls");
   });
 
-  it("tells the log-probabilities of tokens whose text is held back", () => {
+  it("has the log-probabilities of tokens whose text is held back", () => {
     const scored = { token: 1, bytes: [72], logprob: -0.5, top: [{ token: 1, bytes: [72], logprob: -0.5 }] };
     const lines = linesOf(
       stream([STARTED, { ...text(""), logprobs: [scored] } as GenerationEvent, ENDED]),
@@ -108,7 +108,7 @@ describe("an answer of Ollama's API", () => {
     ]);
   });
 
-  it("lives by an empty piece, and ends by an error's text", () => {
+  it("is kept alive by empty pieces, and ends with an error's message", () => {
     const encoder = createOllamaEncoder(answer(), createTally(1));
     const [beat] = linesOf(encoder.beat(), ollamaChatAnswer);
     expect(beat).toMatchObject({ message: { role: "assistant", content: "" }, done: false });
@@ -117,13 +117,13 @@ describe("an answer of Ollama's API", () => {
     expect(() => encoder.close()).toThrow("unfinished");
   });
 
-  it("says that the model is loaded where nothing was asked", () => {
+  it("says that the model is loaded if the request was empty", () => {
     expect(ollamaGenerateAnswer.parse(encodeLoaded(answer({ form: "generate" })))).toMatchObject({
       ...{ response: "", done: true, done_reason: "load" },
     });
   });
 
-  it("is one line of JSON for each piece, whatever the model writes", () => {
+  it("is one line of JSON per piece, whatever the model writes", () => {
     const events = fc.array(
       fc.oneof(
         fc.string({ unit: "binary" }).map(text),
@@ -144,7 +144,7 @@ describe("an answer of Ollama's API", () => {
 });
 
 describe("the durations of an answer", () => {
-  it("are measured: until the model was ready, from the turn to the first token, and from there to the end", () => {
+  it("cover loading, the time from admission to the first token, and the rest", () => {
     let ms = 0;
     const stopwatch = createStopwatch(() => ms);
     ms = 100;
@@ -166,7 +166,7 @@ describe("the durations of an answer", () => {
     });
   });
 
-  it("are never negative where nothing was written", () => {
+  it("are never negative for an empty answer", () => {
     let ms = 0;
     const stopwatch = createStopwatch(() => ms++);
     stopwatch.note(STARTED);

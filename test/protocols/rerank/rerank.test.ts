@@ -38,7 +38,7 @@ describe("a rerank request", () => {
 describe("a ranking", () => {
   const result = { vectors: [0.25, 0.75, 0.25].map((score) => Float32Array.of(score)), tokens: 12 };
 
-  it("has the best first, and equals in their order", () => {
+  it("has the best first, and equal scores in the order of the documents", () => {
     expect(encodeRanking(decodeRerankRequest(BODY), "model-id", result)).toEqual({
       object: "list",
       model: "model-id",
@@ -51,7 +51,7 @@ describe("a ranking", () => {
     });
   });
 
-  it("has as many results as were asked for, with their documents", () => {
+  it("has the requested number of results, with their documents", () => {
     const request = decodeRerankRequest({ ...BODY, top_n: 2, return_documents: true });
     expect(encodeRanking(request, "model-id", result).results).toEqual([
       { index: 1, relevance_score: 0.75, document: { text: "b" } },
@@ -59,7 +59,7 @@ describe("a ranking", () => {
     ]);
   });
 
-  it("is a failure where a score is missing", () => {
+  it("fails if a score is missing", () => {
     const broken = { vectors: [new Float32Array(0)], tokens: 1 };
     expect(() => encodeRanking(decodeRerankRequest(BODY), "m", broken)).toThrow("no score");
   });

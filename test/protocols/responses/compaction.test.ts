@@ -24,7 +24,7 @@ const withSummary = (before: readonly object[], summary: string, after: readonly
 ];
 
 describe("a compacted conversation", () => {
-  it("is read as a question for the summary, after what the user had said, and its answer", () => {
+  it("is read as a request for the summary, after the user's messages, and its answer", () => {
     const items = withSummary([user("a"), user("b")], "They said a and b.", [user("c")]);
     expect(toMessages(undefined, openCompactions(items, seal))).toEqual([
       { role: "user", content: "a\nb\nSummarize our conversation so far." },
@@ -33,7 +33,7 @@ describe("a compacted conversation", () => {
     ]);
   });
 
-  it("takes turns in it also without a user's message, and behind what the model was told", () => {
+  it("alternates turns also without a user message, and after a system message", () => {
     expect(toMessages("i", openCompactions(withSummary([], "s", [user("c")]), seal)).map(({ role }) => role)).toEqual([
       "system",
       "user",
@@ -48,14 +48,14 @@ describe("a compacted conversation", () => {
     ]);
   });
 
-  it("of another server is refused, with what to do", () => {
+  it("of another server is refused, with advice", () => {
     const items: Item[] = [{ id: "cmp_1", type: "compaction", encrypted_content: "gAAAAABo" }];
     const error = refusalOf(() => openCompactions(items, seal));
     expect(error).toMatchObject({ param: "input", code: "unsupported_value" });
     expect(error.message).toMatch(/'cmp_1' can't be read.*Send the original conversation/);
   });
 
-  it("keeps what users said and the model was told, and not what it did", () => {
+  it("keeps the messages of users, the system and developers only", () => {
     const items = withSummary([{ role: "system", content: "s" }, user("u"), { role: "assistant", content: "a" }], "x", [
       user("v"),
     ]);
@@ -73,7 +73,7 @@ describe("a conversation to be summarized", () => {
     { role: "assistant", content: "It is sunny." },
   ]);
 
-  it("is told with calls and results, and without thoughts", () => {
+  it("is written with calls and results, and without reasoning", () => {
     expect(toTranscript(items)).toBe(
       [
         "System: Be brief.",
@@ -85,7 +85,7 @@ describe("a conversation to be summarized", () => {
     );
   });
 
-  it("is told with the summary of what came before", () => {
+  it("is written with the summary of the earlier part", () => {
     expect(askForSummary("", "User: Hi")).toMatch(/^This is a conversation:\n\nUser: Hi\n\nSummarize/);
     expect(askForSummary("They met.", "User: Hi")).toMatch(/so far:\n\nThey met\.\n\nAnd this is how it went on:/);
   });

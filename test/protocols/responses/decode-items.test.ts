@@ -37,7 +37,7 @@ describe("the items of an input", () => {
     ]);
   });
 
-  it("are calls, results and thoughts, under the ids that they came with", () => {
+  it("are calls, results and reasoning, with their own ids", () => {
     const items = itemsOf([
       { type: "reasoning", id: "rs_1", summary: [], content: [{ type: "reasoning_text", text: "hm" }] },
       { type: "function_call", id: "fc_1", call_id: "call_1", name: "f", arguments: "{}" },
@@ -62,7 +62,7 @@ describe("the items of an input", () => {
     ]);
   });
 
-  it("are calls of custom tools and of namespaces, as they came", () => {
+  it("are calls of custom tools and of namespaces, unchanged", () => {
     const items = [
       {
         type: "custom_tool_call",
@@ -87,7 +87,7 @@ describe("the items of an input", () => {
     expect(itemsOf([...items.slice(0, 3), { ...items[3], output: { ok: true } }])).toEqual(items);
   });
 
-  it("have a note in the place of what can't be read, but for the newest message of the user's", () => {
+  it("replace unreadable parts by notes, except in the newest user message", () => {
     const image = { type: "input_image", image_url: "data:image/png;base64,AA==" };
     const file = { type: "input_file", filename: "a.pdf", file_data: "AA==" };
     const items = itemsOf([
@@ -107,7 +107,7 @@ describe("the items of an input", () => {
     ]);
   });
 
-  it("are kept as they came where another server or client made them", () => {
+  it("are kept unchanged if their type is unknown", () => {
     const items = [
       { type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search", query: "mills" } },
       { type: "hologram", id: "h_1", depth: 3 },
@@ -119,7 +119,7 @@ describe("the items of an input", () => {
     expect(unnamed).toMatchObject({ id: expect.stringMatching(/^item_/) });
   });
 
-  it("are thoughts without a text where another server encrypted them", () => {
+  it("are reasoning without text if another server encrypted it", () => {
     const item = { type: "reasoning", id: "rs_1", summary: [], encrypted_content: "gAAA" };
     expect(itemsOf([item])).toMatchObject([{ id: "rs_1", type: "reasoning", content: [] }]);
     expect(itemsOf([{ ...item, content: [{ type: "text", text: "hm" }] }])).toMatchObject([
@@ -134,7 +134,7 @@ describe("the items of an input", () => {
     }
   });
 
-  it("come back from their JSON as they were", () => {
+  it("are restored unchanged from their JSON", () => {
     const items = itemsOf([
       { role: "user", content: "a" },
       { role: "assistant", content: "b" },

@@ -25,7 +25,7 @@ describe("a request for a response", () => {
     expect(request.generation).not.toHaveProperty("logprobs");
   });
 
-  it("takes a text for one message of the user", () => {
+  it("treats a string as one user message", () => {
     expect(decode({ input: "Hello" }).input).toEqual([
       {
         id: expect.stringMatching(/^msg_[0-9a-f]{48}$/),
@@ -37,13 +37,13 @@ describe("a request for a response", () => {
     ]);
   });
 
-  it("takes null for absent", () => {
+  it("treats null as absent", () => {
     const fields = ["instructions", "tools", "tool_choice", "text", "reasoning", "include", "metadata", "truncation"];
     const { settings } = decode(Object.fromEntries(fields.map((field) => [field, null])));
     expect(settings).toEqual(decode().settings);
   });
 
-  it("repeats what was asked for", () => {
+  it("repeats the request's settings", () => {
     const fields = {
       instructions: "Be brief.",
       max_output_tokens: 50,
@@ -65,7 +65,7 @@ describe("a request for a response", () => {
     expect(mayTruncate).toBe(true);
   });
 
-  it("takes tools as OpenAI writes them here: flat, and strict where told so", () => {
+  it("accepts OpenAI's flat tools, strict if requested", () => {
     const { generation, settings } = decode({ tools: [{ type: "function", name: "f", description: "d" }] });
     expect(generation.tools).toEqual({
       tools: [{ name: "f", description: "d" }],
@@ -78,7 +78,7 @@ describe("a request for a response", () => {
     ]);
   });
 
-  it("takes custom tools and namespaces, leaves out what can't exist here, and shows what is left", () => {
+  it("accepts custom tools and namespaces, drops unavailable tools, and shows the rest", () => {
     const definition = 'start: "a"';
     const tools = [
       { type: "namespace", name: "agents", description: "Others", tools: [TOOL, { type: "web_search" }] },
@@ -101,7 +101,7 @@ describe("a request for a response", () => {
     ]);
   });
 
-  it("takes a hint at one tool of a server that can't be asked here, and refuses the demand", () => {
+  it("allows an unavailable server tool in the choice, and refuses to require it", () => {
     const tools = [
       { type: "mcp", server_label: "docs", server_url: "https://docs.example" },
       { type: "function", name: "f" },
@@ -115,7 +115,7 @@ describe("a request for a response", () => {
     expect(() => decode({ tools, tool_choice: named })).toThrow("not available here");
   });
 
-  it("takes tools that come with the input", () => {
+  it("accepts tools inside the input", () => {
     const input = [
       { type: "additional_tools", role: "developer", tools: [TOOL] },
       { role: "user", content: "Hi" },
@@ -175,7 +175,7 @@ describe("a request for a response", () => {
     expect(decode({ text: { format } }).generation.output).toEqual(expected);
   });
 
-  it("gives log-probabilities where they are included, or some of the most likely are asked for", () => {
+  it("returns log-probabilities for `include` or `top_logprobs`", () => {
     const include = ["message.output_text.logprobs"];
     expect(decode({ include }).generation.logprobs).toBe(0);
     expect(decode({ include, top_logprobs: 3 }).generation.logprobs).toBe(3);
@@ -183,11 +183,11 @@ describe("a request for a response", () => {
     expect(decode({ top_logprobs: 0 }).generation).not.toHaveProperty("logprobs");
   });
 
-  it("includes what never is there without a word", () => {
+  it("accepts `include` for content that never exists", () => {
     expect(decode({ include: ["reasoning.encrypted_content", "web_search_call.results"] }).store).toBe(true);
   });
 
-  it("tells the template how much to reason", () => {
+  it("passes the reasoning effort to the template", () => {
     expect(decode({ reasoning: { effort: "low" } }).templateArguments).toEqual({
       enable_thinking: true,
       reasoning_effort: "low",
@@ -198,12 +198,12 @@ describe("a request for a response", () => {
     expect(decode().templateArguments).toBeUndefined();
   });
 
-  it("takes a conversation as an id or an object", () => {
+  it("accepts a conversation as an id or an object", () => {
     expect(decode({ conversation: "conv_1" }).conversationId).toBe("conv_1");
     expect(decode({ conversation: { id: "conv_1" } }).settings.conversation).toEqual({ id: "conv_1" });
   });
 
-  it("needs no input where something goes on", () => {
+  it("needs no input to continue a response or a conversation", () => {
     expect(decode({ input: undefined, previous_response_id: "resp_1" }).input).toEqual([]);
   });
 

@@ -6,8 +6,8 @@ const call = (id: string) => ({ type: "function_call", call_id: id, name: "f", a
 const result = (id: string, output = id) => ({ type: "function_call_output", call_id: id, output });
 const thought = (text: string) => ({ type: "reasoning", summary: [], content: [{ type: "reasoning_text", text }] });
 
-describe("a conversation as the engine takes it", () => {
-  it("begins with the instructions, and has developers for systems", () => {
+describe("a conversation for the engine", () => {
+  it("begins with the instructions, and turns developer into system messages", () => {
     const items = itemsOf([
       { role: "developer", content: "d" },
       {
@@ -25,7 +25,7 @@ describe("a conversation as the engine takes it", () => {
     ]);
   });
 
-  it("has thoughts, words and calls of one turn in one message, and the results after it", () => {
+  it("has the reasoning, text and calls of one turn in one message, followed by the results", () => {
     const items = itemsOf([
       { role: "user", content: "u" },
       thought("hm"),
@@ -54,7 +54,7 @@ describe("a conversation as the engine takes it", () => {
     ]);
   });
 
-  it("keeps two answers in a row apart", () => {
+  it("keeps two consecutive answers separate", () => {
     const items = itemsOf([
       { role: "assistant", content: "a" },
       { role: "assistant", content: "b" },
@@ -65,7 +65,7 @@ describe("a conversation as the engine takes it", () => {
     ]);
   });
 
-  it("has custom tools for functions with one argument, and tools of namespaces under both names", () => {
+  it("turns custom tools into functions with one argument, and joins namespaces to the names", () => {
     const items = itemsOf([
       { type: "custom_tool_call", call_id: "1", name: "apply_patch", input: 'say "hi"\n' },
       { type: "custom_tool_call_output", call_id: "1", output: "Done" },
@@ -80,7 +80,7 @@ describe("a conversation as the engine takes it", () => {
     ]);
   });
 
-  it("has calls of tools that other servers ran for calls, and what has no other half in words", () => {
+  it("turns calls of other servers' tools into calls, and unpaired ones into text", () => {
     const shell = { type: "local_shell_call", id: "ls", call_id: "1", action: { type: "exec", command: ["ls"] } };
     const items = itemsOf([
       { role: "user", content: "u" },
@@ -114,7 +114,7 @@ describe("a conversation as the engine takes it", () => {
     ]);
   });
 
-  it("begins no turn with thoughts that can't be read", () => {
+  it("begins no turn for unreadable reasoning", () => {
     const items = itemsOf([
       { role: "user", content: "u" },
       { type: "reasoning", summary: [], encrypted_content: "x" },
@@ -135,13 +135,13 @@ describe("a conversation as the engine takes it", () => {
 describe("dropping the oldest items", () => {
   const text = (content: string) => ({ role: "user", content });
 
-  it("drops as much as was asked for, and one at least", () => {
+  it("drops the requested share, and at least one item", () => {
     const items = itemsOf([text("a"), text("b"), text("c"), text("d")]);
     expect(dropOldest(items, 0)).toEqual(items.slice(1));
     expect(dropOldest(items, 0.5)).toEqual(items.slice(2));
   });
 
-  it("keeps the newest, and gives up where it is alone", () => {
+  it("keeps the newest item, and gives up if it is the only one", () => {
     const items = itemsOf([text("a"), text("b")]);
     expect(dropOldest(items, 1)).toEqual(items.slice(1));
     expect(dropOldest(items.slice(1), 0)).toBeUndefined();

@@ -42,7 +42,7 @@ function typesOf(events: readonly GenerationEvent[], fields = {}) {
 }
 
 describe("the stream of a response", () => {
-  it("tells of a text from its beginning to its end", () => {
+  it("has all events of a text", () => {
     expect(typesOf([started, text("Hello"), text(" there"), finished()])).toEqual([
       "created",
       "in_progress",
@@ -57,7 +57,7 @@ describe("the stream of a response", () => {
     ]);
   });
 
-  it("tells of thoughts, words and calls, each as an item of its own", () => {
+  it("has separate items for reasoning, text and calls", () => {
     const events = [
       started,
       { type: "reasoning", choice: 0, text: "hm" } as const,
@@ -103,7 +103,7 @@ describe("the stream of a response", () => {
     ]);
   });
 
-  it("has the numbers of items and the ids of an item in all of its events", () => {
+  it("has the item's index and id in all of its events", () => {
     const { writer, said } = write([started, text("a"), call(0), finished("tool_calls")]);
     const all = [...said, ...writer.close()];
     const indexes = all.flatMap((event) => ("output_index" in event ? [event.output_index] : []));
@@ -111,12 +111,12 @@ describe("the stream of a response", () => {
     expect(new Set(all.flatMap((event) => ("item_id" in event ? [event.item_id] : []))).size).toBe(2);
   });
 
-  it("says nothing for text that is held back", () => {
+  it("sends nothing for text that is held back", () => {
     const { said } = write([started, text("")]);
     expect(said).toHaveLength(2);
   });
 
-  it("ends with the reason when it fails, and the response is marked as failed", () => {
+  it("ends with the error if it fails, and the response is failed", () => {
     const { writer } = write([started, text("Hel")]);
     expect(writer.fail(error)).toMatchObject([
       { type: "error", code: "engine_crashed", message: "It broke.", param: null },
@@ -140,7 +140,7 @@ describe("the stream of a response", () => {
     expect(writer.response().error?.code).toBe(expected);
   });
 
-  it("never looks whole when the generation just stops", () => {
+  it("never looks complete if the generation was cut off", () => {
     const { writer } = write([started, text("Hel")]);
     expect(() => writer.close()).toThrow("unfinished");
   });
@@ -166,7 +166,7 @@ describe("a whole response", () => {
     });
   });
 
-  it("is incomplete, and so is its last item, where the tokens were used up", () => {
+  it("is incomplete, and so is its last item, if the tokens were used up", () => {
     const { writer } = write([started, { type: "reasoning", choice: 0, text: "hm" }, text("Hel"), finished("length")]);
     writer.close();
     expect(response.parse(writer.response())).toMatchObject({
@@ -177,13 +177,13 @@ describe("a whole response", () => {
     });
   });
 
-  it("has an empty message where nothing was said", () => {
+  it("has an empty message if the model wrote nothing", () => {
     const { writer } = write([started, finished()]);
     writer.close();
     expect(writer.response().output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
   });
 
-  it("has calls with their arguments and no empty message beside them", () => {
+  it("has calls with their arguments and no empty message", () => {
     const { writer } = write([started, call(0), args(0, "{}"), finished("tool_calls")]);
     writer.close();
     expect(response.parse(writer.response())).toMatchObject({
@@ -231,7 +231,7 @@ describe("a whole response", () => {
     ]);
   });
 
-  it("is cancelled with what it has", () => {
+  it("keeps its output when it is cancelled", () => {
     const { writer } = write([started, text("Hel")]);
     writer.cancel();
     expect(response.parse(writer.response())).toMatchObject({

@@ -16,7 +16,7 @@ function read(json: string, lengths: readonly number[] = [json.length]): string 
 }
 
 describe("a custom tool's input", () => {
-  it("is the text that the arguments hold, however they are cut", () => {
+  it("is the string in the arguments, however they are cut", () => {
     const cuts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), cuts, fc.boolean(), (input, lengths, isEscaped) => {
@@ -29,13 +29,13 @@ describe("a custom tool's input", () => {
     );
   });
 
-  it("is found with spaces around it, and as far as it was written", () => {
+  it("is found with spaces around it, and if it is incomplete", () => {
     expect(read('{ "input" : "a\\tb" }\n', [1])).toBe("a\tb");
     expect(read('{"input": "half of it \\', [1])).toBe("half of it ");
     for (const nothing of ['{"inp', "{}", " { }", ""]) expect(read(nothing, [1])).toBe("");
   });
 
-  it("is all that was written where nothing in it is called the input", () => {
+  it("is the whole text if the arguments have no input", () => {
     for (const json of ['{"patch": "x"}', '{"input": 5}', "[1]", "*** Begin Patch"]) {
       expect(read(json)).toBe(json);
       expect(read(json, [1])).toBe(json);

@@ -76,8 +76,8 @@ function understoodOrRefused(work: () => unknown): void {
   }
 }
 
-describe("whatever JSON is offered as tools and chosen of them", () => {
-  it("is understood or refused in every protocol", () => {
+describe("any JSON as tools and tool choice", () => {
+  it("is decoded or refused in every protocol", () => {
     const messages = [{ role: "user", content: "Hi" }];
     fc.assert(
       fc.property(tools, choice, (offered, tool_choice) => {
@@ -90,7 +90,7 @@ describe("whatever JSON is offered as tools and chosen of them", () => {
     );
   });
 
-  it("leaves names that are unique, and that a call can be told by", () => {
+  it("leads to unique names, which identify a call's tool", () => {
     fc.assert(
       fc.property(fc.array(tool, { maxLength: 6 }), (offered) => {
         understoodOrRefused(() => {
@@ -106,7 +106,7 @@ describe("whatever JSON is offered as tools and chosen of them", () => {
     );
   });
 
-  it("may have been called before: items of any kind are put before the model or refused", () => {
+  it("can be in earlier calls: items of any kind are accepted or refused", () => {
     const item = fc.record(
       {
         type: fc.constantFrom(

@@ -252,7 +252,7 @@ const TAKEN: readonly [fields: Fields, routes: readonly Route[]][] = [
   [{ guidance_scale: 1, num_beams: 1, no_repeat_ngram_size: 0, truncation_length: 2_048, custom_token_bans: "" }, ALL],
 ];
 
-describe("a word of another server's", () => {
+describe("a field of another server", () => {
   const spread = <Row extends readonly unknown[]>(rows: readonly Row[], routesOf: (row: Row) => readonly Route[]) =>
     rows.flatMap((row) => routesOf(row).map((route) => [route, row] as const));
 
@@ -260,7 +260,7 @@ describe("a word of another server's", () => {
     expect(wanted(route, fields)).toMatchObject(expected);
   });
 
-  it.each(THOUGHTFUL)("that is about thinking reaches a chat's template: %j", (fields, expected) => {
+  it.each(THOUGHTFUL)("about thinking is passed to the chat template: %j", (fields, expected) => {
     expect(wanted("chat", fields)).toMatchObject(expected);
   });
 
@@ -273,9 +273,12 @@ describe("a word of another server's", () => {
     },
   );
 
-  it.each(spread(TAKEN, ([, routes]) => routes))("is taken where it asks for nothing: /%s, %j", (route, [fields]) => {
-    expect(wanted(route, fields)).toEqual(wanted(route, {}));
-  });
+  it.each(spread(TAKEN, ([, routes]) => routes))(
+    "is accepted with a value without effect: /%s, %j",
+    (route, [fields]) => {
+      expect(wanted(route, fields)).toEqual(wanted(route, {}));
+    },
+  );
 
   it.each(OF_OTHER_ROUTES)(
     "that belongs to another route is refused on /%s, and the right one named: %s",
@@ -286,7 +289,7 @@ describe("a word of another server's", () => {
     },
   );
 
-  it("that nothing can take the place of is to be left out", () => {
+  it("without a substitute is refused with the advice to leave it out", () => {
     expect(refusal("chat", { mirostat: 2 }).message).toBe(
       "Unsupported parameter: 'mirostat' is not supported here: this sampler is not available. Leave it out.",
     );
@@ -295,7 +298,7 @@ describe("a word of another server's", () => {
     );
   });
 
-  it("is refused where it says another thing than its other name, and taken where it says the same", () => {
+  it("is refused if its alias has a different value, and accepted if it has the same", () => {
     expect(refusal("chat", { max_tokens: 5, n_predict: 6 })).toMatchObject({
       param: "n_predict",
       code: "invalid_parameter_combination",
@@ -304,7 +307,7 @@ describe("a word of another server's", () => {
     expect(refusal("chat", { repeat_penalty: 1.1, repetition_penalty: 1.3 }).param).toBe("repetition_penalty");
   });
 
-  it("is refused beside another that says what form the answer has, also one of our own", () => {
+  it("is refused with another format field, also one of Sluice's own", () => {
     const two = { guided_choice: ["a"], json_schema: SCHEMA };
     for (const route of ALL) expect(refusal(route, two).code).toBe("invalid_parameter_combination");
     expect(refusal("responses", { text: { format: { type: "json_object" } }, guided_regex: "a" }).param).toBe(
@@ -315,12 +318,12 @@ describe("a word of another server's", () => {
     ).toBe("format");
   });
 
-  it("keeps the numbers of a schema that is sent as a text", () => {
+  it("keeps the numbers of a schema that is sent as a string", () => {
     const schema = '{"const":123456789012345678}';
     expect(JSON.stringify(wanted("chat", { guided_json: schema }))).toContain(schema);
   });
 
-  it("that is a pattern is refused beside tools that may be called", () => {
+  it("with a pattern is refused with tools that may be called", () => {
     const tools = {
       chat: [{ type: "function", function: { name: "f" } }],
       responses: [{ type: "function", name: "f" }],
@@ -372,7 +375,7 @@ const ASKING: Readonly<Record<string, unknown>> = {
 describe.each(WORDS.flatMap((word) => word.routes.map((route) => ({ ...word, route }))))(
   "$name on /$route",
   ({ name, fate, route }) => {
-    it(`becomes what the list says: ${fate.type}`, () => {
+    it(`is treated as the list says: ${fate.type}`, () => {
       const nothing = wanted(route, {});
       if (fate.type === "hint") {
         expect(wanted(route, fieldsOf(name, ASKING[name] ?? "asked"))).toEqual(
@@ -393,7 +396,7 @@ describe.each(WORDS.flatMap((word) => word.routes.map((route) => ({ ...word, rou
 );
 
 describe("the list of words", () => {
-  it("says of each name once what becomes of it on a route", () => {
+  it("has each name at most once per route", () => {
     const all = WORDS.flatMap(({ name, routes }) => routes.map((route) => `${route} ${name}`));
     expect(all.filter((each, index) => all.indexOf(each) !== index)).toEqual([]);
   });
