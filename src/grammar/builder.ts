@@ -44,7 +44,7 @@ type SchemaOptions = { readonly strict?: boolean | undefined };
  */
 export function createGrammarBuilder(reserved = 0): GrammarBuilder {
   const book = createRuleBook(reserved);
-  const primitives = createPrimitives(book);
+  const primitives = createPrimitives(book, "json");
   return {
     rule(hint, body) {
       const name = book.reserve(hint);

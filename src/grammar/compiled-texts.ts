@@ -63,6 +63,11 @@ export function createCompiledTexts(apart: ApartCompiler = apartCompiler): Compi
 /** The texts of this process. */
 export const compiledTexts = createCompiledTexts();
 
+/** Throws `UnsupportedSchemaError` when no text can match a Lark grammar, or when compiling it costs too much. */
+export function checkLark(source: string, path: string): void {
+  compiledTexts.compile("lark in JSON", source, path);
+}
+
 function keyOf(kind: TextKind, source: string): string {
   return `${kind} ${source}`;
 }

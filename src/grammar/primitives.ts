@@ -1,3 +1,4 @@
+import { ROOT_PATH } from "./errors.ts";
 import { MAX_DIGITS } from "./limits.ts";
 import type { RuleBook } from "./rules.ts";
 
@@ -36,8 +37,9 @@ export type Primitives = {
   readonly value: () => string;
 };
 
-export function createPrimitives(book: RuleBook): Primitives {
-  const rule = (hint: string, body: string) => book.rule(hint, body, "json");
+/** @param path the path in the error when the grammar grows too large */
+export function createPrimitives(book: RuleBook, path = ROOT_PATH): Primitives {
+  const rule = (hint: string, body: string) => book.rule(hint, body, path);
   let recursive: { readonly object: string; readonly array: string; readonly value: string } | undefined;
 
   const primitives: Primitives = {
@@ -61,10 +63,10 @@ export function createPrimitives(book: RuleBook): Primitives {
     const { object, array, value } = recursive;
     const ws = primitives.whitespace();
     const member = rule("member", `${primitives.string()} ":" ${ws} ${value}`);
-    book.define(object, `"{" ${ws} (${member} ("," ${ws} ${member})* ${ws})? "}"`, "json");
-    book.define(array, `"[" ${ws} (${value} ("," ${ws} ${value})* ${ws})? "]"`, "json");
+    book.define(object, `"{" ${ws} (${member} ("," ${ws} ${member})* ${ws})? "}"`, path);
+    book.define(array, `"[" ${ws} (${value} ("," ${ws} ${value})* ${ws})? "]"`, path);
     const scalars = [primitives.string(), primitives.number(), primitives.boolean(), primitives.null()];
-    book.define(value, [object, array, ...scalars].join(" | "), "json");
+    book.define(value, [object, array, ...scalars].join(" | "), path);
     return recursive;
   }
 

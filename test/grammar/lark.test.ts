@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createGrammarBuilder } from "../../src/grammar/builder.ts";
+import { checkLark } from "../../src/grammar/compiled-texts.ts";
 import { UnsupportedSchemaError } from "../../src/grammar/errors.ts";
-import { checkLark } from "../../src/grammar/lark/check.ts";
 import { interpret } from "./gbnf.ts";
 
 function grammarOf(source: string, spelling: "plain" | "json" = "plain") {

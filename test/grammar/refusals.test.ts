@@ -53,6 +53,12 @@ describe("what can't be honoured", () => {
     );
   });
 
+  it("is the whole schema when any part of its grammar grows too large", () => {
+    const lengths = [261_800, 261_950, 262_000, 262_100];
+    const tooLarge = (length: number) => object({ a: { enum: ["x".repeat(length)] }, n: { type: "number" } });
+    expect(lengths.map((length) => dropped(tooLarge(length)))).toEqual(lengths.map(() => [" schema"]));
+  });
+
   it("is no format that nobody knows, which is an annotation", () => {
     expect(dropped({ type: "string", format: "phone-number" })).toEqual([]);
     expect(grammarOf({ type: "string", format: "phone-number" }).accepts('"x"')).toBe(true);

@@ -1,6 +1,7 @@
 import type { Decimal } from "../../json/decimal.ts";
 import { charsOf } from "../automaton/char-set.ts";
-import { type Dfa, minimize, type State } from "../automaton/dfa.ts";
+import type { Dfa, State } from "../automaton/dfa.ts";
+import { minimize } from "../automaton/reduce.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
 import { type Budget, MAX_DIGITS, MAX_STATES } from "../limits.ts";
 

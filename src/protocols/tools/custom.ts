@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { JsonSchema, Tool } from "../../generation/request.ts";
+import { checkLark } from "../../grammar/compiled-texts.ts";
 import { UnsupportedSchemaError } from "../../grammar/errors.ts";
-import { checkLark } from "../../grammar/lark/check.ts";
 import { string } from "../fields.ts";
 
 const MAX_DEFINITION_LENGTH = 64 * 1024;
