@@ -42,7 +42,7 @@ async function all(from: string): Promise<StoredEntry[]> {
 }
 
 describe("a file of answers", () => {
-  it("gives back what was written, in the order of its last use, to nobody else", async () => {
+  it("returns what was written, in the order of last use, and only its owner can read it", async () => {
     const store = filledStore("a", "b", "c");
     store.get("a");
     await writeAnswers(path, store.entries());
@@ -55,7 +55,7 @@ describe("a file of answers", () => {
     expect(await readdir(join(folder, "deep"))).toEqual(["answers"]);
   });
 
-  it("gives back nothing that has grown too old, or that comes from the future", async () => {
+  it("returns nothing that is too old or from the future", async () => {
     await writeAnswers(path, filledStore("a").entries());
     for (const [ms, count] of [
       [5_000 + 2 * TTL_MS, 0],
@@ -68,7 +68,7 @@ describe("a file of answers", () => {
     }
   });
 
-  it("gives back no wrong answer wherever it is damaged or cut off", async () => {
+  it("returns no wrong answer wherever it is damaged or cut off", async () => {
     const store = filledStore("a", "b", "c");
     await writeAnswers(path, store.entries());
     const whole = await all(path);
@@ -92,7 +92,7 @@ describe("a file of answers", () => {
     );
   });
 
-  it("stays as it was where a new one can't be written", async () => {
+  it("stays unchanged if a new one can't be written", async () => {
     await writeAnswers(path, filledStore("a").entries());
     function* failing(): Generator<StoredEntry> {
       yield* filledStore("b").entries();
@@ -121,7 +121,7 @@ describe("the response cache's file", () => {
     return createResponseCache(options);
   }
 
-  it("brings answers through a restart", async () => {
+  it("keeps answers across a restart", async () => {
     const store = createStore(Date.now);
     store.put("a", [], { model: "one", scope: "public" });
     await writeAnswers(path, store.entries());
@@ -133,7 +133,7 @@ describe("the response cache's file", () => {
     }
   });
 
-  it("costs nothing but the cache where it can't be used", async () => {
+  it("doesn't stop the gateway if it can't be used", async () => {
     const warnings: string[] = [];
     await mkdir(path, { recursive: true });
     const cache = createCache(path, warnings);

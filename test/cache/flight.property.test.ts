@@ -40,7 +40,7 @@ function read(seat: Seat): void {
 }
 
 describe("a generation with several listeners", () => {
-  it("gives each of them all of it in order, and its end, however they come, read and leave; and is cancelled with the last", async () => {
+  it("gives each listener all events in order and the end, and is cancelled when the last has left", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), finale, async (steps, last) => {
         const engine = byHand();
@@ -111,7 +111,7 @@ describe("a generation with several listeners", () => {
     );
   });
 
-  it("does not wait for a slow one, who is let go when too much waits for him", async () => {
+  it("doesn't wait for a slow listener, which fails when too much is unread", async () => {
     const engine = byHand();
     const recordings: (Recording | undefined)[] = [];
     const flight = createFlight({
@@ -137,7 +137,7 @@ describe("a generation with several listeners", () => {
     expect(recordings).toEqual([undefined]);
   });
 
-  it("goes on alone where nobody waits for it", async () => {
+  it("runs without listeners if it is its own", async () => {
     const engine = byHand();
     const recordings: (Recording | undefined)[] = [];
     createFlight({ run: (signal) => engine.generate({ signal }), onEnd: (each) => recordings.push(each), isOwn: true });
@@ -147,7 +147,7 @@ describe("a generation with several listeners", () => {
     expect(recordings[0]?.events).toEqual(saying("Hi"));
   });
 
-  it("tells its failure also where it can't even begin", async () => {
+  it("reports its failure even if it can't begin", async () => {
     const flight = createFlight({
       run: () => {
         throw BROKEN;

@@ -123,7 +123,7 @@ function inOrder(properties: unknown): unknown {
 const key = (of: GenerationRequest) => keyOf(of, "model");
 
 describe("keyOf", () => {
-  it("is the same whatever the order of keys that the model does not see, and of biases", () => {
+  it("doesn't depend on the order of keys that the model doesn't see, nor on the order of biases", () => {
     fc.assert(
       fc.property(request, (original) => {
         const other = reordered(original) as GenerationRequest;
@@ -133,7 +133,7 @@ describe("keyOf", () => {
     );
   });
 
-  it("is the same with a default that is said, and whoever asks on whatever terms of the same tenant", () => {
+  it("doesn't depend on explicit defaults, nor on the terms of requests of one tenant", () => {
     fc.assert(
       fc.property(request, (original) => {
         const { tools: asked, prompt: from } = original;
@@ -159,7 +159,7 @@ describe("keyOf", () => {
     );
   });
 
-  it("is another with every change that matters", () => {
+  it("changes with every change that matters", () => {
     fc.assert(
       fc.property(request, (original) => {
         const changed = changes(original);
@@ -170,7 +170,7 @@ describe("keyOf", () => {
     );
   });
 
-  it("is another with a field that nobody has thought of yet, in the request, its prompt, its sampling, a message or a tool", () => {
+  it("changes with any unknown field in the request, its prompt, its sampling, a message or a tool", () => {
     const base = generationRequest({
       tools: { tools: [{ name: "f" }], choice: "auto", allowed: undefined, parallel: true },
     });
@@ -189,7 +189,7 @@ describe("keyOf", () => {
     expect(new Set(variants.map(key)).size).toBe(variants.length);
   });
 
-  it("sees the order of a tool's properties, and that of a format's, since the model and the grammar do", () => {
+  it("depends on the order of properties of a tool and of a format", () => {
     const [a, b] = [{ type: "string" }, { type: "integer" }];
     const withTool = (properties: object) =>
       generationRequest({
@@ -208,7 +208,7 @@ describe("keyOf", () => {
     expect(key(withConstant({ a: 1, b: 2 }))).not.toBe(key(withConstant({ b: 2, a: 1 })));
   });
 
-  it("does not see what shapes chance where nothing is left to it, but whether there is a seed", () => {
+  it("ignores sampling settings at temperature 0, except whether there is a seed", () => {
     const greedy = (overrides: object) => {
       const base = generationRequest();
       return key({ ...base, sampling: { ...base.sampling, temperature: 0, ...overrides } });
@@ -218,7 +218,7 @@ describe("keyOf", () => {
     expect(greedy({ seed: 1 })).not.toBe(greedy({}));
   });
 
-  it("tells a property that is named like a keyword from the keyword", () => {
+  it("distinguishes a property named like a keyword from the keyword", () => {
     const of = (schema: object) => key(generationRequest({ output: { type: "schema", schema: { ...schema } } }));
     const inner = { properties: { a: {}, b: {} } };
     expect(of({ properties: { properties: inner } })).not.toBe(

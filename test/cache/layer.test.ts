@@ -54,7 +54,7 @@ const LATE: readonly GenerationEvent[] = [
 ];
 
 describe("an answer whose usage comes last", () => {
-  it("is stored with it, and costs a repeat nothing of the prompt", async () => {
+  it("is stored with it, and a repeat counts the prompt as cached", async () => {
     const { run, generated } = setUp(async function* () {
       yield* LATE;
     });
@@ -67,7 +67,7 @@ describe("an answer whose usage comes last", () => {
     expect(generated()).toBe(1);
   });
 
-  it("costs one that joins it nothing of the prompt either", async () => {
+  it("counts the prompt as cached for a request that joins it", async () => {
     const { run, generated } = setUp(async function* () {
       yield* LATE;
     });
@@ -78,7 +78,7 @@ describe("an answer whose usage comes last", () => {
 });
 
 describe("answerRepeats", () => {
-  it("generates once, and answers the repeat in the same pieces, at no cost", async () => {
+  it("generates once, and answers a repeat in the same pieces, at no cost", async () => {
     const { run, generated, later } = setUp();
     const [first, second] = [noting(), noting()];
     expect(await collect(run(greedy({ ...first.asked })))).toEqual(EVENTS);
@@ -91,7 +91,7 @@ describe("answerRepeats", () => {
     expect(second.news).toEqual([{ type: "hit", ageSeconds: 3, ttlSeconds: 97 }]);
   });
 
-  it("passes on as it is what is drawn by chance, unless the request takes what was drawn before", async () => {
+  it("passes a random request on unchanged, unless it accepts an earlier answer", async () => {
     const { layer, run, generated } = setUp();
     const events = play();
     const { asked, news } = noting();
@@ -105,14 +105,14 @@ describe("answerRepeats", () => {
     expect(generated()).toBe(2);
   });
 
-  it("stores what has a seed", async () => {
+  it("stores the answer to a request with a seed", async () => {
     const { run, generated } = setUp();
     const { sampling } = generationRequest();
     for (const seed of [1, 1, 2]) await collect(run(generationRequest({ sampling: { ...sampling, seed } })));
     expect(generated()).toBe(2);
   });
 
-  it("keeps no-store out of it in both ways, and a model that is not known", async () => {
+  it("neither stores nor answers with no-store, nor for an unknown model", async () => {
     const { run, generated, store } = setUp();
     for (const cache of [{ noStore: true }, { noStore: true, maxAgeSeconds: 9 }]) {
       await collect(run(greedy({ cache })));
@@ -123,7 +123,7 @@ describe("answerRepeats", () => {
     expect(store.size().entries).toBe(0);
   });
 
-  it("stores and does not answer with no-cache, and says that it could have", async () => {
+  it("stores but doesn't answer with no-cache, and says that it could have", async () => {
     const { run, generated } = setUp();
     const { asked, news } = noting({ noCache: true });
     await collect(run(greedy(asked)));
@@ -133,7 +133,7 @@ describe("answerRepeats", () => {
     expect(news).toEqual([MISS, { ...MISS, reason: "request" }]);
   });
 
-  it("holds to max-age, and to the time that an answer is fresh", async () => {
+  it("respects max-age and the time that an answer is fresh", async () => {
     const { run, generated, later } = setUp();
     await collect(run(greedy()));
     later(10_000);
@@ -149,7 +149,7 @@ describe("answerRepeats", () => {
     expect(generated()).toBe(3);
   });
 
-  it("answers with a stale one where that is allowed, at full price, and makes another meanwhile", async () => {
+  it("answers with a stale answer if allowed, at full price, and generates a new one meanwhile", async () => {
     const { run, generated, later } = setUp();
     await collect(run(greedy()));
     later(TTL_MS + 5_000);
@@ -164,7 +164,7 @@ describe("answerRepeats", () => {
     expect(after.news).toEqual([{ type: "hit", ageSeconds: 0, ttlSeconds: 100 }]);
   });
 
-  it("serves the stale one also where another can't be made", async () => {
+  it("answers with a stale answer even if no new one can be generated", async () => {
     let isBroken = false;
     const { run, store, later } = setUp((request) => {
       if (isBroken) throw new Error("Gone.");
@@ -178,7 +178,7 @@ describe("answerRepeats", () => {
     expect(store.size().entries).toBe(1);
   });
 
-  it("answers only-if-cached with what is stored, or refuses", async () => {
+  it("answers only-if-cached with a stored answer, or refuses", async () => {
     const { run, generated } = setUp();
     const { asked, news } = noting({ onlyIfCached: true });
     for (const request of [greedy(asked), greedy({ ...asked, model: "unknown" }), generationRequest(asked)]) {
@@ -193,7 +193,7 @@ describe("answerRepeats", () => {
     );
   });
 
-  it("gives no tenant another's answer, and everybody what is public", async () => {
+  it("gives no tenant another's answer, and gives public answers to all", async () => {
     const { run, generated } = setUp();
     const of = (tenant: string) => ({ terms: { tenant, priority: "default" } as const });
     await collect(run(greedy(of("a"))));
@@ -204,7 +204,7 @@ describe("answerRepeats", () => {
     expect(generated()).toBe(3);
   });
 
-  it("keeps nothing of what fails, of what only stops coming, and of what is left", async () => {
+  it("stores nothing of an answer that fails, breaks off, or is left", async () => {
     const failing = setUp(async function* () {
       yield* EVENTS.slice(0, 3);
       throw new OverloadedError("Full.", 1);
@@ -232,7 +232,7 @@ describe("answerRepeats", () => {
     expect(left.store.size().entries).toBe(0);
   });
 
-  it("begins nothing before it is asked, nor for a request that was cancelled by then", async () => {
+  it("begins nothing before the first event is asked for, nor for a cancelled request", async () => {
     const { run, generated } = setUp();
     const iterator = run(greedy())[Symbol.asyncIterator]();
     await iterator.return?.();
@@ -243,7 +243,7 @@ describe("answerRepeats", () => {
   });
 });
 
-describe("requests that are alike, at once", () => {
+describe("identical requests at the same time", () => {
   const terms = (overrides: Partial<Terms> = {}): Terms => ({ tenant: "a", priority: "default", ...overrides });
 
   async function together(first: GenerationRequest, second: GenerationRequest, hasStarted = false) {
@@ -262,7 +262,7 @@ describe("requests that are alike, at once", () => {
     return { engine, leader, begun, late, joined, news };
   }
 
-  it("share one generation: the late one hears of all that came, and pays no prompt", async () => {
+  it("share one generation: the later one gets all events, and its prompt counts as cached", async () => {
     const { engine, leader, joined, news } = await together(greedy(), greedy(), true);
     expect(await joined).toEqual({
       done: false,
@@ -274,14 +274,14 @@ describe("requests that are alike, at once", () => {
     expect(engine.isCancelled()).toBe(false);
   });
 
-  it("all hear of the failure", async () => {
+  it("all get the failure", async () => {
     const { engine, begun, joined } = await together(greedy(), greedy());
     engine.fail(new OverloadedError("Full.", 1));
     await expect(begun).rejects.toThrow("Full.");
     await expect(joined).rejects.toThrow("Full.");
   });
 
-  it("all hear of the wait", async () => {
+  it("all get the news of the wait", async () => {
     const heard: string[] = [];
     const hear = (who: string) => (news: News) => void (news.type === "waiting" && heard.push(who));
     const engine = byHand();
@@ -298,7 +298,7 @@ describe("requests that are alike, at once", () => {
     expect(heard).toEqual(["first", "second"]);
   });
 
-  it("go their own ways where the terms are not alike, as long as it waits for its turn", async () => {
+  it("are generated apart if their terms differ while the first waits for its turn", async () => {
     const batch = greedy({ terms: terms({ priority: "batch" }) });
     const urgent = greedy({ terms: terms({ priority: "interactive" }) });
     expect((await together(batch, urgent)).engine.runs()).toBe(2);
@@ -308,7 +308,7 @@ describe("requests that are alike, at once", () => {
     );
   });
 
-  it("go their own ways where one may have to give way to another, or wants one of its own", async () => {
+  it("are generated apart if one may be superseded, or asks for an answer of its own", async () => {
     const superseding = greedy({ terms: terms({ supersedeId: "x" }) });
     const plain = greedy({ terms: terms() });
     expect((await together(superseding, plain, true)).engine.runs()).toBe(2);

@@ -34,13 +34,13 @@ describe("replay", () => {
     expect(pauses).toEqual([]);
   });
 
-  it("plays at the pace of the generation, with no pause that is too long", async () => {
+  it("plays at the pace of the generation, with long pauses cut", async () => {
     const { iterator, pauses } = setUp(true);
     expect(await collect({ [Symbol.asyncIterator]: () => iterator })).toEqual(EVENTS.map(({ event }) => event));
     expect(pauses).toEqual([10, MAX_PAUSE_MS, 30, 40]);
   });
 
-  it("ends in the midst of a pause when its reader leaves, or its request is cancelled", async () => {
+  it("ends during a pause when its reader leaves or its request is cancelled", async () => {
     const left = setUp(true);
     await left.iterator.next();
     left.freeze();

@@ -78,7 +78,7 @@ function joinPieces(events: readonly TimedEvent[]): GenerationEvent[] {
 }
 
 describe("a packed answer", () => {
-  it("is the same answer, to the last bit of every number", () => {
+  it("unpacks to the same answer, bit for bit", () => {
     fc.assert(
       fc.property(fc.array(timed, { maxLength: 20 }), (events) => {
         expect(unpackAnswer(packAnswer(events))).toEqual(events);
@@ -86,7 +86,7 @@ describe("a packed answer", () => {
     );
   });
 
-  it("says the same where its pieces come joined", () => {
+  it("has the same text if its pieces are joined", () => {
     fc.assert(
       fc.property(fc.array(timed, { maxLength: 20 }), (events) => {
         const joined = unpackAnswer(packAnswer(events), { isJoined: true });
@@ -101,14 +101,14 @@ describe("a packed answer", () => {
     expect(packAnswer(answer(...texts)).length).toBeLessThan(100 * 11);
   });
 
-  it("takes memory of its own", () => {
+  it("has a buffer of its own", () => {
     const bytes = packAnswer(answer("Hi"));
     expect(bytes.buffer.byteLength).toBe(bytes.length);
   });
 });
 
 describe("createAnswerStore", () => {
-  it("holds each answer fresh for as long as it was stored for, less a tenth at most", () => {
+  it("keeps each answer fresh for its time, less at most a tenth", () => {
     const seconds = fc.option(fc.integer({ min: 1, max: 31_536_000 }), { nil: undefined });
     fc.assert(
       fc.property(seconds, fc.double({ min: 0, max: 0.999, noNaN: true }), (freshSeconds, chance) => {
@@ -122,7 +122,7 @@ describe("createAnswerStore", () => {
     );
   });
 
-  it("forgets what has all that is asked for, and nothing else", () => {
+  it("removes the answers that match all given fields, and no others", () => {
     const label = fc.record(
       { model: fc.constantFrom("m", "n"), scope: fc.constantFrom("a", "b"), preset: fc.constantFrom("p", "q") },
       { requiredKeys: ["model", "scope"] },
@@ -144,7 +144,7 @@ describe("createAnswerStore", () => {
     );
   });
 
-  it("never takes more bytes than it may, and counts every one of them", () => {
+  it("never exceeds its bytes, and counts every one of them", () => {
     const operation = fc.record({
       key: fc.constantFrom("a", "b", "c", "d", "e"),
       length: fc.nat(3_000),
@@ -176,7 +176,7 @@ describe("createAnswerStore", () => {
     );
   });
 
-  it("keeps what was asked for last", () => {
+  it("keeps the most recently used answers", () => {
     const size = packAnswer(answer("x".repeat(500))).length + ENTRY_OVERHEAD_BYTES;
     const store = createAnswerStore({ maxBytes: size * 8, ttlMs: 1_000, now: () => 1 });
     const put = (key: string) => store.put(key, answer("x".repeat(500)), LABEL);
@@ -187,7 +187,7 @@ describe("createAnswerStore", () => {
     expect(store.get("1")).toBeUndefined();
   });
 
-  it("lets answers that came together grow old one by one, and forgets those that are old, asked for or not", () => {
+  it("lets answers stored together expire one by one, and forgets expired ones, used or not", () => {
     let ms = 1;
     const draws = [0, 1];
     const store = createAnswerStore({
@@ -206,7 +206,7 @@ describe("createAnswerStore", () => {
     expect(store.get("a")).toBeUndefined();
   });
 
-  it("forgets by model and by scope", () => {
+  it("removes answers by model and by scope", () => {
     const store = createAnswerStore({ maxBytes: 100_000, ttlMs: 1_000 });
     store.put("a", answer("Hi"), { model: "one", scope: "public" });
     store.put("b", answer("Hi"), { model: "two", scope: "public" });

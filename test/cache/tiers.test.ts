@@ -64,7 +64,7 @@ async function* play() {
 }
 
 describe("a tier", () => {
-  it("answers what memory has nothing for, and is named", async () => {
+  it("answers what memory can't, and is named", async () => {
     const { tier, answer, asked } = tierByHand();
     const { run, runs } = setUp({ tiers: [tier] });
     const { asked: mine, news } = noting();
@@ -77,7 +77,7 @@ describe("a tier", () => {
     expect(runs()).toBe(0);
   });
 
-  it("is not asked for what memory has, for what takes no stored answer, nor where it takes no such request", async () => {
+  it("isn't asked if memory has the answer, if the request accepts none, or if it doesn't take the request", async () => {
     const { tier, asked, answer } = tierByHand();
     const { run } = setUp({ tiers: [tier] });
     const first = collect(run(greedy()));
@@ -91,7 +91,7 @@ describe("a tier", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("hears of what was generated and stored, not of what was found", async () => {
+  it("gets answers that were generated and stored, not those that were found", async () => {
     const { tier, kept, answer } = tierByHand();
     const { run } = setUp({ tiers: [tier] });
     const found = collect(run(greedy()));
@@ -106,7 +106,7 @@ describe("a tier", () => {
     expect(kept).toHaveLength(1);
   });
 
-  it("that fails is passed over, for the next one and then for a generation", async () => {
+  it("that fails is skipped", async () => {
     const [first, second] = [tierByHand("FIRST"), tierByHand("SECOND")];
     const { run, runs } = setUp({ tiers: [first.tier, second.tier] });
     const { asked: mine, news } = noting();
@@ -120,7 +120,7 @@ describe("a tier", () => {
     expect(runs()).toBe(1);
   });
 
-  it("whose answer is too old for the request is passed over", async () => {
+  it("whose answer is too old for the request is skipped", async () => {
     const { tier, answer } = tierByHand();
     const { run, runs } = setUp({ tiers: [tier] });
     const { asked: mine, news } = noting({ maxAgeSeconds: 4 });
@@ -132,7 +132,7 @@ describe("a tier", () => {
     expect(runs()).toBe(1);
   });
 
-  it("serves a request that takes a stored answer or none", async () => {
+  it("serves an only-if-cached request", async () => {
     const { tier, answer } = tierByHand();
     const { run } = setUp({ tiers: [tier] });
     const found = collect(run(greedy({ cache: { onlyIfCached: true } })));
@@ -148,7 +148,7 @@ describe("a tier", () => {
     expect(news).toEqual([{ type: "none" }]);
   });
 
-  it("is asked once for requests that are alike, which then share a generation", async () => {
+  it("is asked once for identical requests, which then share a generation", async () => {
     const { tier, asked, answer } = tierByHand();
     const { run, runs } = setUp({ tiers: [tier] });
     const notes = [noting(), noting(), noting()];
@@ -162,7 +162,7 @@ describe("a tier", () => {
     expect(notes.map(({ news }) => news)).toEqual([[MISS], [collapsed], [collapsed]]);
   });
 
-  it("is told when the last of those who wait has left, and holds none of them", async () => {
+  it("gets an abort when the last waiting request has left, and delays none of them", async () => {
     const { tier, asked, answer } = tierByHand();
     const { run, runs } = setUp({ tiers: [tier] });
     const gone = new AbortController();
@@ -184,7 +184,7 @@ describe("a tier", () => {
   });
 });
 
-describe("gateways that take turns", () => {
+describe("gateways with leases", () => {
   function turnsByHand() {
     const waiting: PromiseWithResolvers<LeaseOutcome>[] = [];
     const asked: { readonly sought: Sought; readonly signal: AbortSignal }[] = [];
@@ -209,7 +209,7 @@ describe("gateways that take turns", () => {
     };
   }
 
-  it("generate in theirs, with what is left of the longest wait, and end it", async () => {
+  it("generate with the lease, with what is left of the longest wait, and end it", async () => {
     const { leases, own, ended } = turnsByHand();
     const waits: (number | undefined)[] = [];
     const { run, store } = setUp({
@@ -227,7 +227,7 @@ describe("gateways that take turns", () => {
     expect([waits, ended(), store.size().entries]).toEqual([[600], 1, 1]);
   });
 
-  it("take what another has made, at full price, and don't store it as their own", async () => {
+  it("use another gateway's answer, at full price, and don't store it as their own", async () => {
     const { leases, taken, ended } = turnsByHand();
     const { tier, kept, answer } = tierByHand();
     const { run, runs } = setUp({ leases, tiers: [tier] });
@@ -240,7 +240,7 @@ describe("gateways that take turns", () => {
     expect([runs(), ended(), kept]).toEqual([0, 0, []]);
   });
 
-  it("end it also where the generation fails, and where the last listener has left meanwhile", async () => {
+  it("end the lease if the generation fails or the last listener has left", async () => {
     const { leases, own, ended, asked } = turnsByHand();
     const engine = byHand();
     const { run, runs } = setUp({ leases, generate: engine.generate });
@@ -264,7 +264,7 @@ describe("gateways that take turns", () => {
     expect([runs(), ended()]).toEqual([1, 2]);
   });
 
-  it("don't for what is to be generated here, or may give way to another", async () => {
+  it("take no lease for a request that must be generated here or may be superseded", async () => {
     const { leases, asked } = turnsByHand();
     const { run, runs } = setUp({ leases });
     await collect(run(greedy({ cache: { noCache: true } })));

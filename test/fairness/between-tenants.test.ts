@@ -34,7 +34,7 @@ function takeAll(turns: ReturnType<typeof createTurns<Item>>): string {
   return order;
 }
 
-test("a tenant with many dear things doesn't keep another from a cheap one", () => {
+test("a tenant with many expensive items doesn't delay another's cheap one", () => {
   const turns = createTurns<Item>();
   for (let count = 0; count < 5; count += 1) turns.add({ tenant: "a", cost: 1_000 });
   turns.take();
@@ -43,7 +43,7 @@ test("a tenant with many dear things doesn't keep another from a cheap one", () 
   expect(takeAll(turns)).toBe("bbaaaa");
 });
 
-test("who takes one dear thing at a time waits until the others have had as much", () => {
+test("a tenant that takes one expensive item at a time waits until the others have had as much", () => {
   const turns = createTurns<Item>();
   turns.add({ tenant: "a", cost: 1_000 });
   turns.take();
@@ -52,7 +52,7 @@ test("who takes one dear thing at a time waits until the others have had as much
   expect(takeAll(turns)).toBe("bbbab");
 });
 
-test("everything that was added is taken or removed once, a tenant's in order, and no tenant gets far ahead of one that waits", () => {
+test("each item is taken or removed once, in its tenant's order, and no tenant gets far ahead of one that waits", () => {
   const tenant = fc.constantFrom("a", "b", "c");
   const add = fc.record({ type: fc.constant("add" as const), tenant, cost: fc.integer({ min: 1, max: 100 }) });
   const other = fc.constantFrom({ type: "take" as const }, { type: "remove" as const });

@@ -30,7 +30,7 @@ function createBench() {
 const tenants = (tickets: readonly Ticket[]) => tickets.map(({ tenant }) => tenant).join("");
 
 describe("between tenants", () => {
-  it("takes turns, however many requests one of them has", () => {
+  it("alternates, however many requests one of them has", () => {
     const { push, takeAll } = createBench();
     for (let index = 0; index < 5; index++) push("a", 1);
     push("b", 1);
@@ -38,7 +38,7 @@ describe("between tenants", () => {
     expect(tenants(takeAll())).toBe("abcaaaa");
   });
 
-  it("lets a tenant's first request wait for one turn of another that has had a hundred, and no more", () => {
+  it("lets a tenant's first request wait for at most one turn of another that has had a hundred", () => {
     const { push, take, takeAll } = createBench();
     for (let index = 0; index < 100; index++) push("greedy", 1);
     takeAll(50);
@@ -46,7 +46,7 @@ describe("between tenants", () => {
     expect([take()?.tenant, take()?.tenant]).toContain("polite");
   });
 
-  it("shares work and not requests: who asks for ten times as much has a tenth of the turns", () => {
+  it("shares work, not requests: requests ten times as large get a tenth of the turns", () => {
     const { push, takeAll } = createBench();
     for (let index = 0; index < 100; index++) {
       push("big", 10);
@@ -56,7 +56,7 @@ describe("between tenants", () => {
     expect(bigTurns).toBe(5);
   });
 
-  it("gives nobody what was not used while there was nothing to ask for", () => {
+  it("gives no credit for idle time", () => {
     const { push, takeAll } = createBench();
     for (let index = 0; index < 100; index++) push("a", 1);
     takeAll(80);
@@ -65,7 +65,7 @@ describe("between tenants", () => {
     expect(firstTen).toBe(5);
   });
 
-  it("remembers who had more, also while that one has nothing waiting", () => {
+  it("remembers a tenant's lead while it has nothing waiting", () => {
     const { push, takeAll } = createBench();
     push("a", 95);
     for (let index = 0; index < 100; index++) push("b", 10);
@@ -74,7 +74,7 @@ describe("between tenants", () => {
     expect(tenants(takeAll(11))).toBe("bbbbbbbbbba");
   });
 
-  it("charges what a turn has really cost", () => {
+  it("charges the real cost of a turn", () => {
     const { queue, push, takeAll } = createBench();
     for (let index = 0; index < 10; index++) {
       push("a", 1);
@@ -85,7 +85,7 @@ describe("between tenants", () => {
     expect(tenants(takeAll(5))).toBe("bbbba");
   });
 
-  it("gives back what was charged too much, and no more than brings a tenant level with newcomers", () => {
+  it("refunds an overcharge, but never puts a tenant ahead of newcomers", () => {
     const { queue, push, takeAll } = createBench();
     push("a", 10);
     for (let index = 0; index < 9; index++) push("b", 1);
@@ -95,7 +95,7 @@ describe("between tenants", () => {
     expect(tenants(takeAll(4))).toBe("bbab");
   });
 
-  it("keeps the counters of those who wait within the dearest request of each other, whatever comes and goes", () => {
+  it("keeps the counters of waiting tenants within the cost of the most expensive request", () => {
     const arrival = fc.record({
       tenant: fc.constantFrom("a", "b", "c"),
       cost: fc.integer({ min: 1, max: 20 }),
@@ -130,7 +130,7 @@ describe("between tenants", () => {
     );
   });
 
-  it("lets none of those who began together be ahead by more than the dearest request", () => {
+  it("lets no tenant get ahead by more than the most expensive request of those that began together", () => {
     const costs = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(fc.array(costs, { minLength: 2, maxLength: 5 }), (lists) => {
@@ -161,7 +161,7 @@ describe("between classes", () => {
     expect(takeAll().map(({ priority }) => priority)).toEqual(["interactive", "default", "batch"]);
   });
 
-  it("gives those that are passed over their share of the work, however many interactive ones come", () => {
+  it("gives lower classes their share of the work, however many interactive requests come", () => {
     const { push, take } = createBench();
     for (let index = 0; index < 100; index++) {
       push("b", 1, "batch");
@@ -179,7 +179,7 @@ describe("between classes", () => {
   });
 });
 
-describe("whatever comes", () => {
+describe("any sequence of requests", () => {
   const step = fc.record({
     kind: fc.constantFrom("push", "push", "take", "remove", "charge"),
     tenant: fc.constantFrom("a", "b", "c", "d"),
@@ -188,7 +188,7 @@ describe("whatever comes", () => {
     which: fc.nat(100),
   });
 
-  it("keeps the order of each tenant's requests within a class, hands out each once, and forgets what was taken out", () => {
+  it("keeps the order of each tenant's requests within a class, hands out each once, and forgets removed ones", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
         const { queue, push, takeAll } = createBench();
@@ -223,7 +223,7 @@ describe("whatever comes", () => {
     );
   });
 
-  it("starves nobody: a turn comes within the bound, even where new tenants and higher classes never cease to come", () => {
+  it("starves no request: its turn comes within the bound, even if new tenants and higher classes keep coming", () => {
     const newcomer = fc.record({ cost: fc.integer({ min: 1, max: 10 }), priority: fc.constantFrom(...PRIORITIES) });
     fc.assert(
       fc.property(

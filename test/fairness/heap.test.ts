@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createHeap, type HeapNode } from "../../src/fairness/heap.ts";
 
-it("gives back what is smallest, whatever is pushed, moved and removed, and the older of equals first", () => {
+it("returns the smallest key first, and the older of equal keys, after any pushes, moves and removals", () => {
   const action = fc.record({ kind: fc.constantFrom("push", "move", "remove"), key: fc.nat(9), which: fc.nat(50) });
   fc.assert(
     fc.property(fc.array(action, { maxLength: 80 }), (actions) => {

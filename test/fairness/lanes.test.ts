@@ -20,7 +20,7 @@ function insert(list: Entry<number>[], entry: Entry<number>, first: ReadonlySet<
   list.splice(place < 0 ? list.length : place, 0, entry);
 }
 
-it("keeps a tenant's order, those that are put first before the others, and counts what is ahead of each", () => {
+it("keeps a tenant's order, with first entries before the others, and counts what is ahead of each", () => {
   fc.assert(
     fc.property(steps, (taken) => {
       const lanes = createLanes<number>();
@@ -52,7 +52,7 @@ it("keeps a tenant's order, those that are put first before the others, and coun
   );
 });
 
-it("counts exactly what is ahead where nothing was taken out of the middle", () => {
+it("counts exactly what is ahead if nothing was removed from the middle", () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ cost: fc.integer({ min: 1, max: 50 }), isFirst: fc.boolean() }), { maxLength: 30 }),
@@ -75,7 +75,7 @@ it("counts exactly what is ahead where nothing was taken out of the middle", () 
   );
 });
 
-it("remembers ten thousand tenants without entries at most, however many come", () => {
+it("remembers at most ten thousand tenants without entries, however many come", () => {
   const lanes = createLanes<number>();
   for (let index = 0; index < 20_000; index++) {
     lanes.push(`${index}`, index, 1);

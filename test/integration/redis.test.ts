@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { answerRepeats } from "../../src/cache/layer.ts";
 import { createSecondLevel } from "../../src/cache/second-level/second-level.ts";
 import { createAnswerStore } from "../../src/cache/store.ts";
@@ -9,28 +9,16 @@ import { createLink } from "../../src/redis/link.ts";
 import { greedy, saying } from "../cache/support.ts";
 import { collect } from "../fixtures/generation.ts";
 import { until, untilStored, withRedis } from "../fixtures/redis-client.ts";
-import { type RedisServer, startRedis } from "../fixtures/redis-server.ts";
+import { redisOfTests } from "../fixtures/redis-server.ts";
 
 const TIMEOUT_MS = 250;
 const [perMinute] = WINDOWS;
 if (perMinute === undefined) throw new Error("There are no windows.");
 
-let redis: RedisServer;
-
-beforeAll(async () => {
-  redis = await startRedis();
-});
-
-afterAll(async () => {
-  await redis[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  await redis.restart();
-});
+const redis = redisOfTests();
 
 /** The part of a gateway that counts limits, connected. */
-async function gateway(url = redis.url) {
+async function gateway(url = redis().url) {
   const told: string[] = [];
   const tell = (_: unknown, text?: unknown) => void told.push(String(text ?? _));
   const link = createLink({ url, timeoutMs: TIMEOUT_MS, pauseMs: 20, logger: { warn: tell, info: tell } });
@@ -42,18 +30,18 @@ async function gateway(url = redis.url) {
 const usedOf = async ({ add }: Counters, points: number, key = "a") => (await add(perMinute, key, points)).used;
 
 describe("gateways that count the limits of keys in one Redis", () => {
-  test("count together, and each by itself while it is gone", async () => {
+  test("count together, and each alone while Redis is down", async () => {
     using one = await gateway();
     using other = await gateway();
     expect(await usedOf(one, 5)).toBe(5);
     expect(await usedOf(other, 3)).toBe(8);
     expect(await usedOf(one, 1, "b")).toBe(1);
     expect(await usedOf(other, -2)).toBe(6);
-    await redis.kill();
+    await redis().kill();
     expect(await usedOf(one, 1)).toBe(1);
     expect(await usedOf(other, 2)).toBe(2);
     expect(await usedOf(other, 2)).toBe(4);
-    await redis.restart();
+    await redis().restart();
     await until(() => one.link.isUp() && other.link.isUp());
     expect(await usedOf(one, 4)).toBe(4);
     expect(await usedOf(other, 4)).toBe(8);
@@ -61,7 +49,7 @@ describe("gateways that count the limits of keys in one Redis", () => {
       expect(told).toEqual([expect.stringContaining("can't be had"), "Redis is back"]);
   });
 
-  test("lose no count, however many they send at once", async () => {
+  test("lose no count, however many requests they count at once", async () => {
     using one = await gateway();
     using other = await gateway();
     const sent = Array.from({ length: 1_000 }, (_, index) => usedOf(index % 2 === 0 ? one : other, 1));
@@ -69,13 +57,13 @@ describe("gateways that count the limits of keys in one Redis", () => {
     expect([...one.told, ...other.told]).toEqual([]);
   });
 
-  test("have a window of a minute that begins with the first use, and give an end to a count that has none", async () => {
+  test("have a window of a minute that begins with the first use, and add an end to a count without one", async () => {
     using one = await gateway();
     const beforeMs = Date.now();
     const { endsMs } = await one.add(perMinute, "a", 1);
     expect(endsMs).toBeGreaterThanOrEqual(beforeMs + 60_000 - TIMEOUT_MS);
     expect(endsMs).toBeLessThanOrEqual(Date.now() + 60_000);
-    await withRedis(redis.url, async (client) => {
+    await withRedis(redis().url, async (client) => {
       await client.pExpire("sluice:rpm:a", 10_000);
       expect((await one.add(perMinute, "a", 1)).endsMs).toBeLessThanOrEqual(Date.now() + 10_000);
       await client.persist("sluice:rpm:a");
@@ -89,11 +77,11 @@ describe("gateways that count the limits of keys in one Redis", () => {
 
   test("wait once for a Redis that hangs, and use it again when it continues", async () => {
     using one = await gateway();
-    redis.freeze(true);
+    redis().freeze(true);
     const startedMs = performance.now();
     for (let used = 1; used <= 50; used++) expect(await usedOf(one, 1)).toBe(used);
     expect(performance.now() - startedMs).toBeLessThan(10 * TIMEOUT_MS);
-    redis.freeze(false);
+    redis().freeze(false);
     await until(() => one.link.isUp());
     // The abandoned command is counted, since the server already had it.
     expect(await usedOf(one, 1)).toBe(2);
@@ -102,7 +90,7 @@ describe("gateways that count the limits of keys in one Redis", () => {
 
   test("count separately when it refuses commands, and log it once", async () => {
     using one = await gateway();
-    await withRedis(redis.url, async (client) => {
+    await withRedis(redis().url, async (client) => {
       await client.hSet("sluice:rpm:a", "not", "a number");
       await client.configSet({ maxmemory: "1", "maxmemory-policy": "noeviction" });
     });
@@ -113,8 +101,8 @@ describe("gateways that count the limits of keys in one Redis", () => {
 
   test("need only the permissions that the documentation lists", async () => {
     const rules = ["on", ">secret", "~sluice:*", "+@read", "+@write", "+@scripting", "+@connection"];
-    await withRedis(redis.url, (client) => client.sendCommand(["ACL", "SETUSER", "sluice", "reset", ...rules]));
-    using one = await gateway(redis.url.replace("redis://", "redis://sluice:secret@"));
+    await withRedis(redis().url, (client) => client.sendCommand(["ACL", "SETUSER", "sluice", "reset", ...rules]));
+    using one = await gateway(redis().url.replace("redis://", "redis://sluice:secret@"));
     using other = await gateway();
     expect(await usedOf(one, 2)).toBe(2);
     expect(await usedOf(other, 2)).toBe(4);
@@ -123,15 +111,15 @@ describe("gateways that count the limits of keys in one Redis", () => {
     const layer = answerRepeats({ store, identify: (model) => model, tiers: [shared.tier], leases: shared.leases });
     const run = compose([layer], () => ReadableStream.from(saying("Hello")));
     await collect(run(greedy()));
-    await untilStored(redis.url, 1);
+    await untilStored(redis().url, 1);
     await shared.settled();
     expect(await shared.clear({})).toEqual({ deleted: 1, isComplete: true });
     expect(one.told).toEqual([]);
   });
 
   test("work without a Redis that rejects their password, and never log it", async () => {
-    await withRedis(redis.url, (client) => client.configSet("requirepass", "the right one"));
-    const url = redis.url.replace("redis://", "redis://:a-wrong-password@");
+    await withRedis(redis().url, (client) => client.configSet("requirepass", "the right one"));
+    const url = redis().url.replace("redis://", "redis://:a-wrong-password@");
     using one = await gateway(url);
     expect(await usedOf(one, 7)).toBe(7);
     expect(one.told).toEqual([expect.stringContaining("can't be had")]);

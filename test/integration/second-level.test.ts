@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { answerRepeats } from "../../src/cache/layer.ts";
 import { answerName } from "../../src/cache/second-level/names.ts";
 import { createSecondLevel } from "../../src/cache/second-level/second-level.ts";
@@ -9,26 +9,14 @@ import { createLink } from "../../src/redis/link.ts";
 import { byHand, greedy, noting, saying, withoutCost } from "../cache/support.ts";
 import { collect } from "../fixtures/generation.ts";
 import { until, untilStored, withRedis } from "../fixtures/redis-client.ts";
-import { type RedisServer, startRedis } from "../fixtures/redis-server.ts";
+import { redisOfTests } from "../fixtures/redis-server.ts";
 
 const EVENTS = saying("Hel", "lo", "!");
 const REMOTE = expect.objectContaining({ type: "hit", detail: "REMOTE" });
 const MISS = expect.objectContaining({ type: "forward", reason: "miss", collapsed: false });
 const TIMEOUT_MS = 250;
 
-let redis: RedisServer;
-
-beforeAll(async () => {
-  redis = await startRedis();
-});
-
-afterAll(async () => {
-  await redis[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  await redis.restart();
-});
+const redis = redisOfTests();
 
 async function* play() {
   yield* EVENTS;
@@ -48,7 +36,7 @@ async function gateway({ followMs = 20_000, generate = play }: Options = {}) {
   const ttlMs = 100_000;
   const store = createAnswerStore({ maxBytes: 8_000_000, ttlMs, random: () => 0 });
   const logger = { warn: tell, info: tell };
-  const link = createLink({ url: redis.url, timeoutMs: TIMEOUT_MS, pauseMs: 20, logger });
+  const link = createLink({ url: redis().url, timeoutMs: TIMEOUT_MS, pauseMs: 20, logger });
   await link.open();
   const shared = createSecondLevel({ link, followMs, ttlMs, store });
   const close = async () => {
@@ -92,7 +80,7 @@ describe("two gateways that share a Redis", () => {
     await using one = await gateway();
     await using other = await gateway();
     expect((await one.ask()).news).toEqual(MISS);
-    await untilStored(redis.url, 1);
+    await untilStored(redis().url, 1);
     const { events, news } = await other.ask();
     expect(withoutCost(events)).toEqual(withoutCost(EVENTS));
     expect(news).toEqual(REMOTE);
@@ -111,7 +99,7 @@ describe("two gateways that share a Redis", () => {
     await using other = await gateway();
     await one.ask(of("a"));
     await one.ask({ ...of("a"), cache: { isPublic: true } });
-    await untilStored(redis.url, 2);
+    await untilStored(redis().url, 2);
     expect((await other.ask(of("b"))).news).toEqual(MISS);
     expect((await other.ask(of("a"))).news).toEqual(REMOTE);
     expect((await other.ask({ ...of("b"), cache: { isPublic: true } })).news).toEqual(REMOTE);
@@ -153,7 +141,7 @@ describe("two gateways that share a Redis", () => {
       expect((await second).events).toEqual(EVENTS);
       expect(other.runs()).toBe(1);
     }
-    await untilStored(redis.url, 2);
+    await untilStored(redis().url, 2);
   });
 
   test("wait only as long as allowed for one that is gone, and not at all for a request that wants a new answer", async () => {
@@ -164,7 +152,7 @@ describe("two gateways that share a Redis", () => {
     first.catch(() => {});
     await until(() => one.runs() === 1);
     expect((await other.ask({ cache: { noCache: true } })).events).toEqual(EVENTS);
-    await untilStored(redis.url, 1);
+    await untilStored(redis().url, 1);
     await other.shared.clear({});
     other.store.clear();
     expect((await other.ask({ terms: { tenant: "local", priority: "batch" } })).events).toEqual(EVENTS);
@@ -180,16 +168,16 @@ describe("two gateways that share a Redis", () => {
   test("clear shared answers by model, by key and by preset", async () => {
     await using one = await gateway();
     for (const model of ["one", "two"]) for (const tenant of ["a", "b"]) await one.ask({ model, ...of(tenant) });
-    await untilStored(redis.url, 4);
+    await untilStored(redis().url, 4);
     expect(await one.shared.clear({ model: "three" })).toEqual({ deleted: 0, isComplete: true });
     expect(await one.shared.clear({ model: "one", scope: "tenant:b" })).toEqual({ deleted: 1, isComplete: true });
     expect(await one.shared.clear({ scope: "tenant:a" })).toEqual({ deleted: 2, isComplete: true });
     expect(await one.shared.clear({})).toEqual({ deleted: 1, isComplete: true });
     for (const preset of ["greet", "rate"])
       await one.ask({ prompt: { type: "text", text: preset }, cache: { preset } });
-    await untilStored(redis.url, 2);
+    await untilStored(redis().url, 2);
     expect(await one.shared.clear({ preset: "rate" })).toEqual({ deleted: 1, isComplete: true });
-    await redis.kill();
+    await redis().kill();
     expect(await one.shared.clear({})).toEqual({ deleted: 0, isComplete: false });
   });
 
@@ -199,8 +187,8 @@ describe("two gateways that share a Redis", () => {
     const asked = (text: string) => ({ prompt: { type: "text", text } as const });
     for (const text of ["a", "b"]) await one.ask(asked(text));
     const names = [...one.store.entries()].map(({ key }) => answerName(key, label));
-    await untilStored(redis.url, 2);
-    await withRedis(redis.url, async (client) => {
+    await untilStored(redis().url, 2);
+    await withRedis(redis().url, async (client) => {
       await client.append(names[0] ?? "", "x");
       await client.copy(names[0] ?? "", names[1] ?? "", { REPLACE: true });
     });
@@ -208,7 +196,7 @@ describe("two gateways that share a Redis", () => {
       await using other = await gateway();
       expect((await other.ask(asked(text))).news).toEqual(MISS);
     }
-    await withRedis(redis.url, async (client) => {
+    await withRedis(redis().url, async (client) => {
       await client.copy(names[0] ?? "", names[1] ?? "", { REPLACE: true });
       await client.del(names[0] ?? "");
       await client.hSet(names[0] ?? "", "not", "text");
@@ -223,42 +211,42 @@ describe("two gateways that share a Redis", () => {
 describe("a Redis", () => {
   const asked = (number: number) => ({ prompt: { type: "text", text: `Number ${number}` } as const });
 
-  test("that dies and comes back costs no request", async () => {
+  test("that dies and comes back fails no request", async () => {
     await using one = await gateway();
     await one.ask(asked(0));
-    await redis.kill();
+    await redis().kill();
     await one.hears("can't be had");
     for (let number = 1; number < 20; number++) expect((await one.ask(asked(number))).events).toEqual(EVENTS);
-    await redis.restart();
+    await redis().restart();
     await one.hears("Redis is back");
     await one.ask(asked(21));
-    await untilStored(redis.url, 1);
+    await untilStored(redis().url, 1);
     await using other = await gateway();
     expect((await other.ask(asked(21))).news).toEqual(REMOTE);
   });
 
-  test("that hangs costs its time limit once, at a stop too", async () => {
+  test("that hangs costs its time limit once, also at a stop", async () => {
     await using one = await gateway();
-    redis.freeze(true);
+    redis().freeze(true);
     const startedMs = performance.now();
     for (let number = 0; number < 50; number++) expect((await one.ask(asked(number))).events).toEqual(EVENTS);
     expect(performance.now() - startedMs).toBeLessThan(10 * TIMEOUT_MS);
     expect(one.told).toEqual([expect.stringContaining("can't be had")]);
-    redis.freeze(false);
+    redis().freeze(false);
     await one.hears("Redis is back");
     const leaving = await gateway();
-    redis.freeze(true);
+    redis().freeze(true);
     const last = leaving.ask(asked(100));
     await leaving.close();
     expect((await last).events).toEqual(EVENTS);
-    redis.freeze(false);
+    redis().freeze(false);
   });
 
   test("that is full is logged once, and its answers are still found", async () => {
     await using one = await gateway();
     await one.ask(asked(0));
-    await untilStored(redis.url, 1);
-    await withRedis(redis.url, (client) => client.configSet({ maxmemory: "1", "maxmemory-policy": "noeviction" }));
+    await untilStored(redis().url, 1);
+    await withRedis(redis().url, (client) => client.configSet({ maxmemory: "1", "maxmemory-policy": "noeviction" }));
     await using other = await gateway();
     expect((await other.ask(asked(0))).news).toEqual(REMOTE);
     for (let number = 1; number < 4; number++) expect((await other.ask(asked(number))).events).toEqual(EVENTS);
@@ -268,11 +256,11 @@ describe("a Redis", () => {
   });
 
   test("that is missing at the start is a warning", async () => {
-    await redis.kill();
+    await redis().kill();
     await using one = await gateway();
     expect(one.told).toHaveLength(1);
     expect((await one.ask()).events).toEqual(EVENTS);
-    await redis.restart();
+    await redis().restart();
     await one.hears("Redis is back");
   });
 });

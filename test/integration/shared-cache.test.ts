@@ -163,7 +163,7 @@ describe("two gateways with one Redis", () => {
     expect(await withRedis(redis.url, (client) => client.keys("*"))).toEqual(["sluice:rpm:file:alice"]);
   });
 
-  test("stop in good order while it hangs, and start while it is gone", async () => {
+  test("stop cleanly while Redis hangs, and start while it is down", async () => {
     redis.freeze(true);
     other.process.kill("SIGTERM");
     expect((await other.process.ended).code).toBe(0);

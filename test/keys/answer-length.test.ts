@@ -38,12 +38,12 @@ async function lengthOf(
 }
 
 describe("the length of an answer", () => {
-  it("is as asked for, or what fits, where no setting says otherwise", async () => {
+  it("is as requested, or as much as fits, without a setting", async () => {
     expect(await lengthOf({}, 32_000)).toBe(32_000);
     expect(await lengthOf({}, undefined)).toBeUndefined();
   });
 
-  it("is the setting's where the request names none", async () => {
+  it("is the setting's if the request has none", async () => {
     expect(await lengthOf({ maxTokens: ["512"] }, undefined)).toBe(512);
     expect(await lengthOf({ maxTokens: ["512"] }, 9)).toBe(9);
     expect(await lengthOf({ maxTokens: ["512"] }, 32_000)).toBe(32_000);
@@ -55,14 +55,14 @@ describe("the length of an answer", () => {
     expect(await lengthOf({ maxTokens: ["4096"], maxTokensLimit: ["1024"] }, undefined)).toBe(1_024);
   });
 
-  it("is a model's own where an entry names it, by id or alias, before that for all", async () => {
+  it("is that of the model's own entry, by id or alias, before the one for all", async () => {
     const settings = { maxTokens: ["512", "TINY=64"], maxTokensLimit: ["owner/repo:Q4_K_M=8"] };
     expect(await lengthOf(settings, undefined)).toBe(64);
     expect(await lengthOf(settings, undefined, { model: "owner/repo:Q4_K_M" })).toBe(8);
     expect(await lengthOf(settings, 100, { model: "owner/repo:Q4_K_M" })).toBe(8);
   });
 
-  it("is the key's where it has one, within both limits", async () => {
+  it("is the key's if it has one, within both limits", async () => {
     const settings = { maxTokens: ["512"], maxTokensLimit: ["1024"] };
     expect(await lengthOf(settings, undefined, { policy: { maxTokens: 99 } })).toBe(99);
     expect(await lengthOf(settings, 5_000, { policy: { maxTokensLimit: 200 } })).toBe(200);
@@ -70,7 +70,7 @@ describe("the length of an answer", () => {
     expect(await lengthOf(settings, undefined, { policy: { maxTokens: 99, maxTokensLimit: 9 } })).toBe(9);
   });
 
-  it("is never above a limit, and never above what was asked for", async () => {
+  it("never exceeds a limit nor what was requested", async () => {
     const tokens = fc.option(fc.integer({ min: 1, max: 10_000 }), { nil: undefined });
     await fc.assert(
       fc.asyncProperty(tokens, tokens, tokens, tokens, tokens, async (asked, usual, most, ofKey, mostOfKey) => {
@@ -91,11 +91,11 @@ describe("the length of an answer", () => {
   });
 });
 
-it.each(["0", "-1", "1048577", "many", "=5", "small=", "small=0", "small=x"])("takes no %j for a length", (text) => {
+it.each(["0", "-1", "1048577", "many", "=5", "small=", "small=0", "small=x"])("refuses %j as a length", (text) => {
   expect(() => loadConfig({ flags: { maxTokens: [text] }, env: {}, cwd: "/nowhere" })).toThrow(/--max-tokens, entry 1/);
 });
 
-it("reads several from the environment, and says at the start that a model of one is not served", () => {
+it("reads several entries from the environment, and warns at the start about an unknown model", () => {
   const { config } = loadConfig({ flags: {}, env: { SLUICE_MAX_TOKENS: "512,small=64" }, cwd: "/nowhere" });
   expect(answerLengths(config, models)("small")).toEqual({ maxTokens: 64, maxTokensLimit: undefined });
   expect(() => answerLengths({ maxTokens: ["other=5"], maxTokensLimit: [], perModel: [] }, models)).toThrow(
@@ -113,7 +113,7 @@ it("reads several from the environment, and says at the start that a model of on
   );
 });
 
-it("is that of a model that came after the start too, by its alias of the settings", async () => {
+it("applies to a model added after the start, by its alias in the settings", async () => {
   const { config } = loadConfig({ flags: { maxTokens: ["512", "late=64"] }, env: {}, cwd: "/nowhere" });
   const late = servedModel({ id: "later", aliases: ["late"] });
   const directory = createModelDirectory([servedModel({ id: "small" }), late]);

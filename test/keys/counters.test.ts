@@ -16,7 +16,7 @@ async function connected(url: string, logger: LinkOptions["logger"] = silent) {
 }
 
 describe("counters in memory", () => {
-  it("count each key and each window apart, and take back", async () => {
+  it("count each key and each window separately, and take back", async () => {
     const { add } = createCounters({ now: () => 1_000 });
     await add(perMinute, "a", 5);
     await add(perMinute, "b", 1);
@@ -28,7 +28,7 @@ describe("counters in memory", () => {
     expect((await add(perDay, "a", 0)).used).toBe(7);
   });
 
-  it("begin anew when a window has ended, and never tell of less than nothing", async () => {
+  it("start again when a window has ended, and are never negative", async () => {
     const clock = { ms: 1_000 };
     const { add } = createCounters({ now: () => clock.ms });
     expect(await add(perMinute, "a", 5)).toEqual({ used: 5, endsMs: 61_000 });
@@ -39,7 +39,7 @@ describe("counters in memory", () => {
     expect(await add(perMinute, "a", 4)).toEqual({ used: 1, endsMs: 121_000 });
   });
 
-  it("forget no window that runs, however many keys there are", async () => {
+  it("forget no running window, however many keys there are", async () => {
     const KEYS = 1_500;
     const steps = fc.array(
       fc.record({
@@ -87,7 +87,7 @@ describe("counters in Redis", () => {
     expect([...redis.counts.keys()]).toEqual(["sluice:rpm:a"]);
   });
 
-  it("that answer too late are given up, and left alone until they answer again", async () => {
+  it("that reply too late are skipped until they reply again", async () => {
     await using redis = await fakeRedis();
     const back = Promise.withResolvers<void>();
     using link = await connected(redis.url, { warn: () => {}, info: () => back.resolve() });
@@ -102,7 +102,7 @@ describe("counters in Redis", () => {
     expect((await add(perMinute, "a", 1)).used).toBe(7);
   });
 
-  it("that are not there don't keep anybody from counting", async () => {
+  it("that are unreachable are replaced by counts in memory", async () => {
     using link = await connected("redis://127.0.0.1:1");
     const { add } = createCounters({ redis: link });
     expect((await add(perMinute, "a", 4)).used).toBe(4);

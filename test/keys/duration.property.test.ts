@@ -21,7 +21,7 @@ describe("a duration", () => {
     );
   });
 
-  it("is a positive number of ms within a century, or nothing, whatever the text", () => {
+  it("is a positive number of ms within a century, or undefined, for any text", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^\d{1,20}(ms|s|m|h|d|w)$/)), (text) => {
         const ms = parseDuration(text);
@@ -53,7 +53,7 @@ describe("a date", () => {
 });
 
 describe("an end", () => {
-  it("lies ahead", () => {
+  it("lies in the future", () => {
     expect(parseEnd("30d", NOW)).toBe(NOW + 30 * 86_400_000);
     expect(parseEnd("2026-11-23", NOW)).toBe(Date.parse("2026-11-23T00:00:00Z"));
     expect(parseEnd("2026-11-22", NOW)).toBeUndefined();

@@ -14,8 +14,8 @@ describe("isLoopback", () => {
   );
 });
 
-describe("an address that others reach", () => {
-  it("needs keys, or that somebody says to do without", () => {
+describe("an address that other machines reach", () => {
+  it("needs keys, or an explicit --insecure", () => {
     const open = { host: "0.0.0.0", insecure: false };
     expect(() => isExposed(open, false)).toThrow(ExposedError);
     expect(() => isExposed(open, false)).toThrow(/sluice keys create NAME.*--insecure/);

@@ -16,7 +16,7 @@ function read(text: string) {
 }
 
 describe("a file of keys", () => {
-  it("holds secrets or their hashes, and what each key may do", () => {
+  it("contains secrets or their hashes, and each key's policy", () => {
     const keys = read(`
 keys:
   - name: Alice
@@ -54,13 +54,13 @@ keys:
     [`keys: [{name: a, key: ${SECRET}`, /keys\.yaml:1:\d+: not valid YAML/],
     ["", /keys\.yaml:1: the file: /],
     ["keys: []", /give at least one key/],
-  ])("that is wrong says where, and no secret: %j", (text, message) => {
+  ])("that is invalid is reported with the place, without secrets: %j", (text, message) => {
     expect(() => read(text)).toThrow(KeysFileError);
     expect(() => read(text)).toThrow(message);
     expect(() => read(text)).not.toThrow(SECRET);
   });
 
-  it("is read or refused, whatever it holds", () => {
+  it("is read or refused with an error, for any contents", () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -79,7 +79,7 @@ keys:
     );
   });
 
-  it("is read again when it has changed, and stays in force while it is wrong", () => {
+  it("is read again when it changes, and the old keys stay while it is invalid", () => {
     const folder = mkdtempSync(join(tmpdir(), "sluice-keys-"));
     const path = join(folder, "keys.yaml");
     const replace = (text: string) => {
@@ -109,7 +109,7 @@ keys:
     rmSync(folder, { recursive: true });
   });
 
-  it("goes with the one key of the setting", () => {
+  it("is used together with the key of the setting", () => {
     const keys = createFixedKeys({ keysFile: "", apiKey: SECRET, logger: silent });
     expect(keys.byHash(hashSecret(SECRET))).toMatchObject({
       id: "api-key",

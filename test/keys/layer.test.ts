@@ -47,7 +47,7 @@ async function drain(iterator: AsyncIterator<GenerationEvent>): Promise<Generati
 }
 
 describe("holdToLimits", () => {
-  it("passes every event on and settles with what was used", async () => {
+  it("passes every event on, and charges what was used", async () => {
     const { begun, ends, run } = setUp(play);
     const iterator = run();
     expect(begun).toEqual([]);
@@ -57,7 +57,7 @@ describe("holdToLimits", () => {
     expect(ends[0]).toEqual({ outcome: "done", used: { prompt: 12, cached: 4, completion: 7 } });
   });
 
-  it("counts the request and no tokens where the answer was generated before", async () => {
+  it("counts the request but no tokens if the answer was generated before", async () => {
     const replay: GenerationEvent[] = EVENTS.map((event) =>
       event.type === "started" ? { ...event, cachedTokens: 12, isReplay: true } : event,
     );
@@ -68,7 +68,7 @@ describe("holdToLimits", () => {
     expect(ends[0]).toEqual({ outcome: "done", used: { prompt: 0, cached: 0, completion: 0 } });
   });
 
-  it("settles with what another server tells last, and with what was heard where it tells nothing", async () => {
+  it("charges the usage that an upstream reports last, or the events if it reports none", async () => {
     const events: GenerationEvent[] = [
       { type: "started" },
       { type: "text", choice: 0, text: "Hel" },
@@ -88,13 +88,13 @@ describe("holdToLimits", () => {
     }
   });
 
-  it("lets a request pass that has no terms, or nobody's", async () => {
+  it("passes a request without a key on", async () => {
     const { begun, run } = setUp(play);
     expect(await drain(run({ terms: { tenant: "local", priority: "default" } }))).toEqual(EVENTS);
     expect(begun).toEqual([]);
   });
 
-  it("counts what was said until the client left", async () => {
+  it("counts what was generated until the client left", async () => {
     const { ends, run } = setUp(play);
     const iterator = run();
     for (let taken = 0; taken < 3; taken++) await iterator.next();
@@ -103,7 +103,7 @@ describe("holdToLimits", () => {
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
-  it("counts what the engine drew and nobody heard, and passes that on", async () => {
+  it("counts tokens that were generated but not delivered, and passes the news on", async () => {
     const heard: unknown[] = [];
     const { ends, run } = setUp(async function* ({ observe, signal }) {
       yield* EVENTS.slice(0, 2);
@@ -121,7 +121,7 @@ describe("holdToLimits", () => {
     expect(heard).toHaveLength(1);
   });
 
-  it("gives back what the server did not take on, and tells of what failed", async () => {
+  it("refunds requests that the server refused, and records failures", async () => {
     const refused = setUp(async function* () {
       yield* [];
       throw new OverloadedError("Full.", 1_000);
@@ -144,7 +144,7 @@ describe("holdToLimits", () => {
     expect(failed.ends[0]).toEqual({ outcome: "failed", used: { prompt: 12, cached: 4, completion: 1 } });
   });
 
-  it("begins nothing for a client that left while its limits were looked at", async () => {
+  it("begins nothing for a client that left while its limits were checked", async () => {
     let started = false;
     const { ends, run } = setUp(async function* () {
       started = true;

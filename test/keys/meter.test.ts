@@ -34,7 +34,7 @@ function begin(meter: Meter, whose: Key, tokens = 10, requestId = `req_${request
 }
 
 describe("requests", () => {
-  it("are let in as many as the key may send, and the next is told the limit and when to come back", async () => {
+  it("are admitted up to the limit, and the next is told the limit and when to retry", async () => {
     const { meter, noted } = setUp();
     const whose = key({ requestsPerMinute: 2 });
     await begin(meter, whose);
@@ -52,14 +52,14 @@ describe("requests", () => {
     expect(meter.view(whose, "tokens")).toBeUndefined();
   });
 
-  it("of one key leave another's alone", async () => {
+  it("of one key don't affect another key", async () => {
     const { meter } = setUp();
     await begin(meter, key({ requestsPerDay: 1 }, "key_a"));
     await begin(meter, key({ requestsPerDay: 1 }, "key_b"));
     await expect(begin(meter, key({ requestsPerDay: 1 }, "key_a"))).rejects.toThrow("requests per day");
   });
 
-  it("may be so many at once, and pieces of one count once", async () => {
+  it("are limited in number at once, and pieces of one count once", async () => {
     const { meter } = setUp();
     const whose = key({ concurrentRequests: 1, requestsPerMinute: 2 });
     const pieces = [await begin(meter, whose, 1, "req_a"), await begin(meter, whose, 1, "req_a")];
@@ -71,7 +71,7 @@ describe("requests", () => {
     await begin(meter, whose);
   });
 
-  it("that are tried again count once", async () => {
+  it("that are retried count once", async () => {
     const { meter, noted } = setUp();
     const whose = key({ requestsPerMinute: 1 });
     (await begin(meter, whose, 1, "req_a")).end("failed", NOTHING);
@@ -91,7 +91,7 @@ describe("requests", () => {
 });
 
 describe("tokens", () => {
-  it("are reserved by the estimate, and what was really used takes its place", async () => {
+  it("are reserved by estimate, which is then replaced by the real usage", async () => {
     const { meter, noted, settled } = setUp();
     const whose = key({ tokensPerMinute: 100 });
     const charge = await begin(meter, whose, 80);
@@ -103,12 +103,12 @@ describe("tokens", () => {
     expect(noted.at(-1)).toEqual({ requests: 1, promptTokens: 20, cachedTokens: 5, completionTokens: 10, errors: 0 });
   });
 
-  it("of a request that is more than the whole limit are refused for good", async () => {
+  it("of a request beyond the whole limit are refused for good", async () => {
     const { meter } = setUp();
     await expect(begin(meter, key({ tokensPerDay: 100 }), 101)).rejects.toThrow(BeyondLimitError);
   });
 
-  it("never add up to more than the limit, whatever is asked in whatever order, unless an estimate was too low", async () => {
+  it("never exceed the limit unless an estimate was too low", async () => {
     const works = fc.array(
       fc.record({ tokens: fc.integer({ min: 1, max: 60 }), share: fc.double({ min: 0, max: 1, noNaN: true }) }),
     );

@@ -8,7 +8,7 @@ const NOW = Date.parse("2026-11-22T23:59:59Z");
 const FIGURES = { requests: 1, promptTokens: 10, cachedTokens: 2, completionTokens: 5 };
 
 describe("usage", () => {
-  it("is added up by key, model and day in UTC, and written many at once", () => {
+  it("is added up by key, model and day in UTC, and written in batches", () => {
     const { usage } = openState();
     const clock = { ms: NOW };
     const add = vi.fn(usage.add);
@@ -44,7 +44,7 @@ describe("usage", () => {
     expect(usage.list({ key: "bob" })).toEqual([]);
   });
 
-  it("is written by itself a little later, and kept while it can't be", () => {
+  it("is written automatically a little later, and kept while it can't be", () => {
     vi.useFakeTimers();
     try {
       const { usage } = openState();
@@ -65,7 +65,7 @@ describe("usage", () => {
     }
   });
 
-  it("goes after four hundred days", () => {
+  it("is removed after four hundred days", () => {
     const { usage } = openState();
     const clock = { ms: NOW };
     const book = createUsageBook({ store: usage, logger: silent, now: () => clock.ms });

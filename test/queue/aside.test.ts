@@ -8,11 +8,11 @@ const PROMPT_TOKENS = 100;
 const PREFILL_MS = 100;
 const TOKEN_MS = 10;
 const USUAL_TOKENS = 10;
-/** What it takes to go on from what was kept. */
+/** How long the engine takes to resume. */
 const RESUME_MS = 50;
-/** Nobody is set aside within two seconds, and who is overdue is looked for once a second. */
+/** A run isn't set aside within its first two seconds, and the queue looks for overdue runs once a second. */
 const SOON_MS = 3_000;
-/** What is likely to be taken of a slot where nobody says how long the answer is: the usual. */
+/** How long a request without a limit is likely to hold a slot. */
 const USUAL_MS = PREFILL_MS + USUAL_TOKENS * TOKEN_MS;
 
 type Client = {
@@ -23,7 +23,7 @@ type Client = {
   /** How often it was set aside. */
   pauses: number;
   said: number;
-  /** The longest time between two of its words. */
+  /** The longest time between two of its texts. */
   gapMs: number;
   readonly leave: () => void;
 };
@@ -37,7 +37,7 @@ type Asked = {
   canPause?: boolean;
 };
 
-/** A queue that has learnt its speeds and habits, before an engine that reads a prompt and speaks at a steady pace, and keeps what it sets aside. */
+/** A queue that has measured its speeds, with an engine that generates at a steady pace and can set requests aside. */
 function createBench({ slots = 2, contextTokens = 100_000, usualTokens = USUAL_TOKENS, warmUps = 30 } = {}) {
   const clock = createFakeClock();
   const pace = { tokenMs: TOKEN_MS };
@@ -95,7 +95,7 @@ function createBench({ slots = 2, contextTokens = 100_000, usualTokens = USUAL_T
       ...{ tenant, priority, choices, maxTokens, size: { type: "tokens", count: PROMPT_TOKENS } },
       onTurn() {
         client.turnMs = clock.now();
-        // The engine hears of it when `arrive` has returned.
+        // The engine starts when `arrive` has returned.
         if (isSent) begin();
       },
       onRefused() {},
@@ -118,7 +118,7 @@ function createBench({ slots = 2, contextTokens = 100_000, usualTokens = USUAL_T
 }
 
 describe("an estimate that ages", () => {
-  it("grows while those who run go on beyond theirs, for as long as they do", () => {
+  it("grows while the running requests exceed their own estimates", () => {
     const { send, runFor } = createBench();
     for (let slot = 0; slot < 2; slot++) send({ tokens: 1_000_000, canPause: false });
     runFor(USUAL_MS);
@@ -133,7 +133,7 @@ describe("an estimate that ages", () => {
     expect(etasMs.at(-1)).toBeGreaterThan(60_000);
   });
 
-  it("never promises less than what is left to a request that may say no more than it was asked to, and no more", () => {
+  it("counts only what is left until a running request reaches its limit of tokens", () => {
     const { send, runFor } = createBench({ slots: 1 });
     send({ tokens: 100, maxTokens: 100, canPause: false });
     runFor(90 * TOKEN_MS);
@@ -142,8 +142,8 @@ describe("an estimate that ages", () => {
   });
 });
 
-describe("requests that never end", () => {
-  it("have one set aside for a short one that waits, in a few times what it was told, and go on when it has ended", () => {
+describe("endless requests", () => {
+  it("are set aside for a short one within a few times its estimated wait, and go on when it has ended", () => {
     const { send, runFor, queue } = createBench();
     const endless = [send({ tokens: 1_000_000 }), send({ tokens: 1_000_000 })];
     runFor(USUAL_MS);
@@ -160,7 +160,7 @@ describe("requests that never end", () => {
     expect(queue.counts).toMatchObject({ waiting: 0, running: 0, sequences: 0, waits: 0 });
   });
 
-  it("are counted on to go, at the time that is told, also where the machine has become slower meanwhile", () => {
+  it("are set aside by the time the waiting request was told, even if the machine has become slower", () => {
     for (const slower of [1, 3, 8]) {
       const { clock, pace, send, runFor } = createBench();
       pace.tokenMs = slower * TOKEN_MS;
@@ -177,7 +177,7 @@ describe("requests that never end", () => {
     }
   });
 
-  it("give a short one its turn at once, when they have gone on for long", () => {
+  it("are set aside at once for a short one after they have run for long", () => {
     const { send, runFor } = createBench();
     for (let slot = 0; slot < 2; slot++) send({ tokens: 1_000_000 });
     runFor(60_000);
@@ -185,7 +185,7 @@ describe("requests that never end", () => {
     expect(short.turnMs).toBe(short.sentMs);
   });
 
-  it("of a batch have a turn once a minute while interactive ones never end to come, and no more", () => {
+  it("in class batch get a turn about once a minute while interactive requests keep coming", () => {
     const { send, runFor } = createBench({ slots: 1 });
     const batch = send({ tokens: 1_000_000, priority: "batch" });
     runFor(10_000);
@@ -203,7 +203,7 @@ describe("requests that never end", () => {
     expect(spokenMs).toBeLessThan(60_000);
   });
 
-  it("make nobody wait who comes again and again, tenant or not", () => {
+  it("make no short request wait, of their own tenant or another", () => {
     const { send, runFor } = createBench();
     for (let slot = 0; slot < 2; slot++) send({ tokens: 1_000_000, tenant: "greedy" });
     for (let time = 0; time < 20; time++) {
@@ -213,7 +213,7 @@ describe("requests that never end", () => {
     }
   });
 
-  it("are left alone until they have taken four times what answers usually take", () => {
+  it("are not set aside until they have taken four times what answers usually take", () => {
     const { send, runFor } = createBench({ slots: 1, usualTokens: 200 });
     const endless = send({ tokens: 1_000_000 });
     send({ tokens: 3, maxTokens: 3 });
@@ -223,7 +223,7 @@ describe("requests that never end", () => {
     expect(endless.pauses).toBe(1);
   });
 
-  it("are not what the first answers after the start are taken for", () => {
+  it("are not confused with the first answers after the start", () => {
     const { send, runFor } = createBench({ slots: 1, warmUps: 0 });
     const first = send({ tokens: 400 });
     send({ tokens: 3, maxTokens: 3 });
@@ -231,7 +231,7 @@ describe("requests that never end", () => {
     expect(first).toMatchObject({ pauses: 0, said: 400 });
   });
 
-  it("go on after ten seconds, however long they had run", () => {
+  it("go on about ten seconds after they were set aside, however long they had run", () => {
     const { send, runFor } = createBench();
     const endless = [send({ tokens: 1_000_000 }), send({ tokens: 1_000_000 })];
     runFor(120_000);
@@ -244,7 +244,7 @@ describe("requests that never end", () => {
     expect(longest).toBeLessThan(15_000);
   });
 
-  it("go on undisturbed for those who are likely to take longer than they have, or are of a lower class", () => {
+  it("are not set aside for requests that are likely to take longer than they have, or are of a lower class", () => {
     const { send, runFor } = createBench({ slots: 1 });
     const running = send({ tokens: 300, priority: "interactive" });
     runFor(2_500);
@@ -255,14 +255,14 @@ describe("requests that never end", () => {
     expect(running.endMs).toBeDefined();
   });
 
-  it("are not set aside where the engine can't, or nobody waits", () => {
+  it("are not set aside if no request waits", () => {
     const { send, runFor } = createBench({ slots: 1 });
     const alone = send({ tokens: 1_000_000 });
     runFor(100_000);
     expect(alone.pauses).toBe(0);
   });
 
-  it("free what they hold where their clients leave while they are aside", () => {
+  it("can be left while they are set aside, and hold nothing then", () => {
     const { send, runFor, queue } = createBench({ slots: 1 });
     const endless = send({ tokens: 1_000_000 });
     runFor(60_000);
@@ -275,10 +275,10 @@ describe("requests that never end", () => {
   });
 });
 
-describe("runs without an end in sight", () => {
+describe("endless runs", () => {
   const manySlots = fc.integer({ min: 2, max: 6 });
 
-  it("are left alone as long as they hold no more than half of the slots, whoever comes, however many", () => {
+  it("are not set aside while they hold no more than half of the slots, however many requests come", () => {
     fc.assert(
       fc.property(manySlots, fc.boolean(), fc.integer({ min: 1, max: 200 }), (slots, isOther, crowd) => {
         const { send, runFor } = createBench({ slots });
@@ -294,7 +294,7 @@ describe("runs without an end in sight", () => {
     );
   });
 
-  it("are those that their bound does not end within half a minute", () => {
+  it("are those that don't reach their limit of tokens within half a minute", () => {
     for (const [tokens, isLeft] of [
       [2_500, true],
       [20_000, false],
@@ -309,7 +309,7 @@ describe("runs without an end in sight", () => {
     }
   });
 
-  it("go in turns, the one first that has had most, and come back soon while short ones keep coming", () => {
+  it("are set aside in turns, the one that has run longest first, and come back soon while short requests keep coming", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 6 }), (slots) => {
         const { send, runFor } = createBench({ slots });
@@ -335,7 +335,7 @@ describe("runs without an end in sight", () => {
     );
   });
 
-  it("let a short one in, and soon have its turn, where one request asks for very many choices", () => {
+  it("don't keep a short request waiting if they are one request with very many choices", () => {
     for (const choices of [16, 128]) {
       for (const afterMs of [0, PREFILL_MS, 1_000, 20_000]) {
         const { send, runFor, queue } = createBench({ slots: 4 });
@@ -359,7 +359,7 @@ describe("runs without an end in sight", () => {
     }
   });
 
-  it("give another tenant's crowd no more slots than its share", () => {
+  it("give a crowd of another tenant's requests no more slots than its share", () => {
     const { send, runFor, queue } = createBench({ slots: 4 });
     const endless = ["b", "c", "d", "e"].map((tenant) => send({ tokens: 1_000_000, tenant }));
     runFor(5_000);
@@ -371,7 +371,7 @@ describe("runs without an end in sight", () => {
     }
   });
 
-  it("are taken from the tenant that holds most of them, before another's only one", () => {
+  it("are set aside first for the tenant that holds most slots", () => {
     const { send, runFor } = createBench({ slots: 4 });
     const only = send({ tokens: 1_000_000, tenant: "one" });
     runFor(5_000);
@@ -385,7 +385,7 @@ describe("runs without an end in sight", () => {
     expect(many.reduce((sum, { pauses }) => sum + pauses, 0)).toBeGreaterThan(0);
   });
 
-  it("keep no short one waiting for longer than a few times what it was told, whoever they are of", () => {
+  it("keep no short request waiting for longer than a few times its estimated wait, whatever their tenants", () => {
     const endless = fc.record({
       tenant: fc.constantFrom("a", "b", "c"),
       beforeMs: fc.integer({ min: 0, max: 20_000 }),
@@ -418,7 +418,7 @@ describe("runs without an end in sight", () => {
   });
 });
 
-it("has everybody end, long or short, whoever comes in between, and holds nothing at the end", () => {
+it("answers every request, long or short, and holds nothing at the end", () => {
   const job = fc.record({
     afterMs: fc.integer({ min: 0, max: 4_000 }),
     tokens: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 100, max: 2_000 })),

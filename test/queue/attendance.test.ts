@@ -41,8 +41,8 @@ function createBench({ slots = 1, maxPending = 256 } = {}) {
   };
 }
 
-describe("a request of the warm-up", () => {
-  it("ends when somebody comes, who has the only slot at once", async () => {
+describe("a warm-up request", () => {
+  it("is aborted when a client's request arrives, which gets the only slot at once", async () => {
     const { begin, warm, queue } = createBench({ slots: 1 });
     const warming = await warm();
     expect(queue.counts().sequences).toBe(1);
@@ -53,13 +53,13 @@ describe("a request of the warm-up", () => {
     expect(queue.counts()).toMatchObject({ running: 1, waiting: 0, sequences: 1 });
   });
 
-  it("takes no room from somebody who comes, when there is room for one only", async () => {
+  it("takes no room from a client's request when there is room for only one", async () => {
     const { begin, warm } = createBench({ maxPending: 1 });
     await warm();
     expect((await begin().next()).value).toEqual(TEXT);
   });
 
-  it("is nobody's: others need not leave a slot free for whom it belongs to", async () => {
+  it("doesn't make other tenants leave a slot free", async () => {
     const { begin, warm, queue } = createBench({ slots: 4 });
     await warm();
     const all = Array.from({ length: 4 }, () => begin());
@@ -67,7 +67,7 @@ describe("a request of the warm-up", () => {
     expect(queue.counts()).toMatchObject({ running: 4, waiting: 0 });
   });
 
-  it("ends too when somebody comes who is refused", async () => {
+  it("is also aborted by a request that is refused", async () => {
     const { begin, warm, queue } = createBench({ maxPending: 1 });
     const [warming, live] = [await warm(), begin()];
     await live.next();
@@ -77,7 +77,7 @@ describe("a request of the warm-up", () => {
     expect(queue.counts()).toMatchObject({ running: 0, waiting: 0 });
   });
 
-  it("waits until the last has left, however they leave", async () => {
+  it("waits until the last client's request has left, in any way", async () => {
     const { begin, warm } = createBench({ slots: 4 });
     const leaving = new AbortController();
     const [left, aborted] = [begin(), begin({}, leaving.signal)];

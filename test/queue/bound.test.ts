@@ -17,8 +17,8 @@ function createBench({ maxRequests = 16, jitter = 0 } = {}) {
   };
 }
 
-describe("who comes back as it was told", () => {
-  it("finds a place that was kept from everybody else", () => {
+describe("a refused request", () => {
+  it("finds a place held for it when it comes back on time", () => {
     const { bound, claim, ask, fill, leave } = createBench({ maxRequests: 2 });
     fill("a", 2);
     const { departures } = ask("a", 0, "refused");
@@ -28,7 +28,7 @@ describe("who comes back as it was told", () => {
     expect(ask("a", retryMs, "refused")).toEqual({ departures: 0, isReturning: true });
   });
 
-  it("finds none when it comes long after", () => {
+  it("finds no place held when it comes back much later", () => {
     const { bound, claim, ask, fill, leave } = createBench({ maxRequests: 2 });
     fill("a", 2);
     const retryMs = bound.refuse(claim("a", "refused"), 1, 0);
@@ -37,7 +37,7 @@ describe("who comes back as it was told", () => {
     expect(ask("a", retryMs + 10_000, "refused").isReturning).toBe(false);
   });
 
-  it("is told a later time than those who were told before, and never an earlier one for the jitter", () => {
+  it("is told a later time than earlier ones, and jitter only makes it later", () => {
     const { bound, claim, fill } = createBench({ maxRequests: 2 });
     const jittered = createBench({ maxRequests: 2, jitter: 0.99 });
     fill("a", 2);
@@ -50,7 +50,7 @@ describe("who comes back as it was told", () => {
   });
 });
 
-it("holds ten thousand places at most, however many requests were refused", () => {
+it("holds at most ten thousand places, however many requests were refused", () => {
   const { bound, claim, fill, leave } = createBench({ maxRequests: 100 });
   fill("a", 100);
   for (let index = 1; index <= 50; index++) leave("a", index / 100);
@@ -59,13 +59,13 @@ it("holds ten thousand places at most, however many requests were refused", () =
   expect(now + later).toBe(10_000);
 });
 
-it("tells nobody to come back later than in a minute, which clients don't heed", () => {
+it("tells no request to come back later than in a minute, which clients would ignore", () => {
   const { bound, claim, fill } = createBench({ maxRequests: 2, jitter: 0.99 });
   fill("a", 2);
   expect(bound.refuse(claim("a"), 1_000_000, 0)).toBe(59_000);
 });
 
-it("follows the latest departures when they become slower", () => {
+it("follows the departures when they become slower", () => {
   const { bound, fill, leave } = createBench({ maxRequests: 200 });
   fill("a", 200);
   let nowMs = 0;
@@ -78,7 +78,7 @@ it("follows the latest departures when they become slower", () => {
 });
 
 describe("several tenants", () => {
-  it("leave an eighth of the places to those that have little", () => {
+  it("have an eighth of the places reserved for those that have few", () => {
     const { ask, fill } = createBench({ maxRequests: 16 });
     fill("greedy", 14);
     expect(ask("greedy", 0).departures).toBe(0);
@@ -86,7 +86,7 @@ describe("several tenants", () => {
     expect(ask("greedy", 0).departures).toBe(1);
   });
 
-  it("leave them also to one that has a few, less than a quarter of an equal share", () => {
+  it("count as having few with less than a quarter of an equal share", () => {
     const { ask, fill } = createBench({ maxRequests: 64 });
     fill("polite", 4);
     fill("greedy", 52);
@@ -94,13 +94,13 @@ describe("several tenants", () => {
     expect(ask("polite", 0).departures).toBe(0);
   });
 
-  it("leave nothing where there is only one", () => {
+  it("have no places reserved while there is only one", () => {
     const { ask, fill } = createBench({ maxRequests: 16 });
     fill("a", 15);
     expect(ask("a", 0).departures).toBe(0);
   });
 
-  it("tell one that has little of the next place, however many were sent away before", () => {
+  it("get the next place if they have few, however many requests of others were refused before", () => {
     const { bound, claim, ask, fill } = createBench({ maxRequests: 4 });
     fill("greedy", 4);
     for (let index = 0; index < 100; index++) bound.refuse(claim("greedy", String(index)), 1, 0);
@@ -110,7 +110,7 @@ describe("several tenants", () => {
   });
 });
 
-describe("places held for requests that come back", () => {
+describe("places held for refused requests", () => {
   /** Lets `count` requests come back, or not, and returns how many places are held for the next ten. */
   function heldAfter(...outcomes: readonly { readonly count: number; readonly comes: boolean }[]): number {
     const returns = createReturns(1_000);
@@ -130,12 +130,12 @@ describe("places held for requests that come back", () => {
     expect(heldAfter({ count: 300, comes: false })).toBeLessThan(1);
   });
 
-  it("are hardly fewer when a single client didn't come back", () => {
+  it("hardly become fewer when a single client didn't come back", () => {
     expect(heldAfter({ count: 300, comes: true }, { count: 1, comes: false })).toBeGreaterThan(9);
   });
 });
 
-describe("tenants that are here", () => {
+describe("active tenants", () => {
   it("count until a minute after their last request, and as long as they hold something", () => {
     const tenants = createTenants();
     tenants.see("gone", 0);

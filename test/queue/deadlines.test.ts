@@ -45,7 +45,7 @@ function createBench(maxWaitMs = 60_000) {
   };
 }
 
-it("refuses at once what would have its first token later than its deadline, and says when it would do", () => {
+it("refuses a request at once if its first token would come after its deadline, and says when to retry", () => {
   const { arrive, enter } = createBench();
   for (let index = 0; index < 6; index++) arrive("a");
   expect(() => enter("a", 3_000)).toThrow(OverloadedError);
@@ -54,27 +54,27 @@ it("refuses at once what would have its first token later than its deadline, and
   expect(() => enter("a", 20_000)).not.toThrow();
 });
 
-it("refuses whose prompt alone would take too long, also where nobody waits", () => {
+it("refuses a request whose prompt alone takes too long, even on an idle model", () => {
   const { enter } = createBench();
   expect(() => enter("a", 500)).toThrow(OverloadedError);
   expect(() => enter("a", 1_500)).not.toThrow();
 });
 
-it("takes whatever finds the machine idle and sets no deadline of its own, however long its prompt", () => {
+it("accepts any request without a deadline on an idle model, however long its prompt", () => {
   const { arrive, enter } = createBench(500);
   expect(() => enter("a")).not.toThrow();
   arrive("a");
   expect(() => enter("a")).toThrow(OverloadedError);
 });
 
-it("lets another tenant in, whose turn comes before the others of one that has many", () => {
+it("admits another tenant, whose turn comes before the rest of one with many requests", () => {
   const { arrive, enter } = createBench();
   for (let index = 0; index < 20; index++) arrive("a");
   expect(() => enter("a", 5_000)).toThrow(OverloadedError);
   expect(() => enter("b", 5_000)).not.toThrow();
 });
 
-it("tells the wait by the engine's own count of a prompt, where it can be asked", async () => {
+it("estimates the wait with the engine's own count of a prompt", async () => {
   const { clock, arrive } = createBench();
   arrive("a");
   arrive("a", { askPrice: async () => ({ promptTokens: 1_000, cachedTokens: 0 }) });
@@ -86,7 +86,7 @@ it("tells the wait by the engine's own count of a prompt, where it can be asked"
   expect(etasMs[1]).toBeGreaterThan((etasMs[0] ?? 0) + 5_000);
 });
 
-it("ends the wait of one of which the engine says that it can never be answered", async () => {
+it("refuses a waiting request if the engine says that it can never be answered", async () => {
   const { clock, queue, arrive } = createBench();
   arrive("a");
   const fault = new ContextLengthExceededError(9_000, 4_096);
@@ -107,7 +107,7 @@ it("ends the wait of one of which the engine says that it can never be answered"
   expect(refused).toEqual([fault]);
 });
 
-it("tells a wait that grows shorter as the one before it goes on", () => {
+it("reports a wait that becomes shorter as the request ahead makes progress", () => {
   const { clock, arrive } = createBench();
   for (let index = 0; index < 2; index++) arrive("a");
   const etasMs: number[] = [];
@@ -118,7 +118,7 @@ it("tells a wait that grows shorter as the one before it goes on", () => {
   expect(atOnce - afterOneSecond).toBeLessThanOrEqual(1_100);
 });
 
-it("asks the engine for few prices at once, however many come together, and for none of those that have left", async () => {
+it("asks the engine for few prices at once, and for none of requests that have left", async () => {
   const { queue, arrive } = createBench();
   arrive("a");
   const asked: (() => void)[] = [];
@@ -139,7 +139,7 @@ it("asks the engine for few prices at once, however many come together, and for 
   expect(queue.counts.waiting).toBe(14);
 });
 
-it("tells everybody less often where many wait, since telling takes what others need", () => {
+it("reports less often to each request if many wait", () => {
   const { clock, arrive } = createBench();
   let told = 0;
   const onWait = ({ type }: WaitNews) => {
@@ -152,7 +152,7 @@ it("tells everybody less often where many wait, since telling takes what others 
   expect(told / 60).toBeLessThan(80);
 });
 
-it("tells each every ten seconds at least, however many wait", () => {
+it("reports to each request at least every ten seconds, however many wait", () => {
   const { clock, arrive } = createBench();
   for (let index = 0; index < 2_000; index++) arrive("a", { onWait() {} });
   let told = 0;

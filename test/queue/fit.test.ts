@@ -13,8 +13,8 @@ function user(content: string): Message {
   return { role: "user", content };
 }
 
-describe("a prompt that needs no question", () => {
-  it("surely fits where even a token for each byte would", () => {
+describe("a prompt that can be judged without the engine", () => {
+  it("certainly fits if one token per byte would fit", () => {
     expect(fitOfChat(user("How many legs has a spider?"))).toEqual({ type: "fits" });
     expect(
       fitOfChat(
@@ -27,7 +27,7 @@ describe("a prompt that needs no question", () => {
     expect(fitOf(generationRequest({ prompt: { type: "text", text: "Once" } }), CONTEXT)).toEqual({ type: "fits" });
   });
 
-  it("surely doesn't where even the longest tokens would be too many", () => {
+  it("certainly doesn't fit if even the longest tokens would be too many", () => {
     expect(fitOfChat(user("hello ".repeat(400_000)))).toEqual({ type: "too long", atLeast: expect.any(Number) });
     const tokens = Array.from({ length: CONTEXT }, () => 1);
     expect(fitOf(generationRequest({ prompt: { type: "tokens", tokens } }), CONTEXT)).toEqual({
@@ -56,7 +56,7 @@ describe("a prompt that only the engine can judge", () => {
   });
 });
 
-it("never says of one that has a token for each byte that it fits where it doesn't, nor of one with tokens of 128 characters that it doesn't", () => {
+it("is never wrong about a prompt with one token per byte, nor about one with tokens of 128 characters", () => {
   const prompts: fc.Arbitrary<Prompt> = fc.oneof(
     fc.record({ type: fc.constant("text" as const), text: fc.string({ unit: "grapheme", maxLength: 600 }) }),
     fc.record({

@@ -34,7 +34,7 @@ function createBench(options: Partial<LoadControlOptions> = {}) {
 }
 
 describe("the bound on requests in progress", () => {
-  it("refuses the request beyond it, and takes one again when another has ended", async () => {
+  it("refuses a request beyond it, and accepts one again when another has ended", async () => {
     const { begin } = createBench({ maxPending: 2 });
     const [first, second] = [begin(), begin()];
     await Promise.all([first.next(), second.next()]);
@@ -44,7 +44,7 @@ describe("the bound on requests in progress", () => {
     expect((await begin().next()).value).toEqual(TEXT);
   });
 
-  it("refuses before anything further in has seen the request", async () => {
+  it("refuses a request before any inner layer sees it", async () => {
     const { begin, queue } = createBench({ maxPending: 1 });
     await begin().next();
     let isSeen = false;
@@ -56,7 +56,7 @@ describe("the bound on requests in progress", () => {
     expect(isSeen).toBe(false);
   });
 
-  it("passes events on as they are, and the backend's end too", async () => {
+  it("passes events and the backend's end on unchanged", async () => {
     const events: GenerationEvent[] = [
       { type: "started", promptTokens: 3, cachedTokens: 0 },
       TEXT,
@@ -98,13 +98,13 @@ describe("the bound on requests in progress", () => {
     await expect(refusal).rejects.toThrow("already has 4 requests in progress. Please try again in 5s.");
   });
 
-  it("names a wait even before any request has ended", async () => {
+  it("says when to retry even before any request has ended", async () => {
     const { begin } = createBench({ maxPending: 1 });
     await begin().next();
     await expect(begin().next()).rejects.toMatchObject({ retryAfterMs: expect.any(Number) });
   });
 
-  it("leaks no place, in whatever order requests begin, go on, fail, end and are left", async () => {
+  it("leaks no place, whatever the order in which requests begin, continue, fail, end and are left", async () => {
     const action = fc.record({
       kind: fc.constantFrom("begin", "next", "leave", "end", "fail", "abort"),
       which: fc.nat({ max: 30 }),
@@ -164,7 +164,7 @@ describe("the bound on requests in progress", () => {
 describe("the bound on tokens", () => {
   const prompt = { type: "text", text: "word ".repeat(400) } as const;
 
-  it("refuses what would bring more tokens into hand, and always takes one request alone", async () => {
+  it("refuses a request that would exceed it, and always accepts one request alone", async () => {
     const { begin } = createBench({ maxPending: 10, maxPendingTokens: 600 });
     const first = begin({ prompt });
     await first.next();
@@ -172,7 +172,7 @@ describe("the bound on tokens", () => {
     expect((await begin({ prompt: { type: "text", text: "short" } }).next()).done).toBe(false);
   });
 
-  it("takes a prompt that comes as tokens by their number", async () => {
+  it("counts the tokens of a prompt that comes as tokens", async () => {
     const { begin, load } = createBench();
     await begin({ prompt: { type: "tokens", tokens: [1, 2, 3] } }).next();
     expect(load.counts.tokens).toBe(3);
@@ -191,7 +191,7 @@ describe("several models", () => {
 });
 
 describe("models that come and go", () => {
-  it("give what they leave to those that stay, and take it again", async () => {
+  it("leave their share of the bounds to the others, and take it back", async () => {
     let models = 2;
     const { begin } = createBench({ maxPending: 4, models: () => models });
     await Promise.all([begin().next(), begin().next(), begin().next()]);
@@ -206,7 +206,7 @@ describe("models that come and go", () => {
 });
 
 describe("superseding", () => {
-  it("ends the older request of the same tenant with the same id, and frees what it held at once", async () => {
+  it("aborts the older request of the same tenant with the same id, and frees its room at once", async () => {
     const { begin, load } = createBench({ maxPending: 1 });
     const older = begin({ id: "one" }, { supersedeId: "cursor" });
     await older.next();
@@ -217,7 +217,7 @@ describe("superseding", () => {
     expect(load.counts.requests).toBe(1);
   });
 
-  it("tells the older one, where the backend heeds its signal", async () => {
+  it("passes the abort to the older request's backend", async () => {
     const { begin } = createBench();
     const older = begin({ id: "one" }, { supersedeId: "cursor" }, async function* ({ signal }) {
       yield TEXT;
@@ -229,7 +229,7 @@ describe("superseding", () => {
     await expect(next).rejects.toThrow(SupersededError);
   });
 
-  it("leaves alone other tenants, other ids, and the other parts of the same request", async () => {
+  it("doesn't affect other tenants, other ids, or other parts of the same request", async () => {
     const { begin, load } = createBench({ maxPending: 10 });
     const all = [
       begin({ id: "one" }, { supersedeId: "cursor" }),

@@ -79,7 +79,7 @@ function settle(): Promise<void> {
 }
 
 describe("requests", () => {
-  it("take turns item by item, so that a long list holds up nobody", async () => {
+  it("take turns item by item, so that a long list delays no one", async () => {
     const bench = createBench();
     const long = bench.ask("a", [101, 102, 103]);
     const short = bench.ask("a", [20]);
@@ -90,7 +90,7 @@ describe("requests", () => {
     expect(bench.load.counts).toEqual({ requests: 0, tokens: 0, superseding: 0 });
   });
 
-  it("wait for one text of another tenant's two thousand, in one request or in many", async () => {
+  it("wait for only one of another tenant's two thousand texts, in one request or in many", async () => {
     const bench = createBench();
     bench.ask(
       "a",
@@ -104,7 +104,7 @@ describe("requests", () => {
     expect(bench.tenants.slice(before)).toBe("b");
   });
 
-  it("hear which of their items the model refused, and the others go on", async () => {
+  it("get the index of an item that the model refused, and other requests go on", async () => {
     const bench = createBench();
     const refused = bench.ask("a", [20, 30]);
     const other = bench.ask("b", [40]);
@@ -135,7 +135,7 @@ describe("requests", () => {
 });
 
 describe("the bounds", () => {
-  it("refuse a request beyond them with a time to wait, and take one again when another has ended", async () => {
+  it("refuse a request beyond them with a time to retry, and accept one again when another has ended", async () => {
     const bench = createBench({ maxPending: 1 });
     const first = bench.ask("a", [20]);
     await expect(bench.ask("a", [20])).rejects.toBeInstanceOf(OverloadedError);
@@ -145,7 +145,7 @@ describe("the bounds", () => {
     expect(bench.tenants).toBe("aa");
   });
 
-  it("count the generations too", async () => {
+  it("also count generations", async () => {
     const bench = createBench({ maxPending: 2, models: () => 1 });
     const queue = bench.load.queueFor({ slots: 4, minSlots: 1, targetItlMs: 250 });
     const begin = () =>
@@ -159,7 +159,7 @@ describe("the bounds", () => {
     await expect(bench.ask("a", [20])).rejects.toBeInstanceOf(OverloadedError);
   });
 
-  it("take a list that has more tokens than all may have together, beside others", async () => {
+  it("accept a list with more tokens than the bound, beside other requests", async () => {
     const bench = createBench({ maxPendingTokens: 1_000 });
     const short = bench.ask("a", [20]);
     const long = bench.ask("b", [600, 600]);
@@ -168,7 +168,7 @@ describe("the bounds", () => {
     expect((await long).vectors).toHaveLength(2);
   });
 
-  it("leave room for a tenant that has little, however much another has", async () => {
+  it("leave room for a tenant that has few requests, however many another has", async () => {
     const bench = createBench({ maxPending: 16 });
     bench.ask("b", [20]);
     const greedy = Array.from({ length: 40 }, () => bench.ask("a", [500, 500]));
@@ -181,7 +181,7 @@ describe("the bounds", () => {
 });
 
 describe("a request's terms", () => {
-  it("have it refused at once, with a time to come back, where its turn would come too late", async () => {
+  it("make it refused at once, with a time to retry, if its turn would come too late", async () => {
     const bench = createBench();
     for (let index = 0; index < 5; index++) bench.ask("a", [200]);
     await bench.answer();
@@ -193,7 +193,7 @@ describe("a request's terms", () => {
     expect(bench.tenants).toBe("aab");
   });
 
-  it("end its wait when its time is over, though its turn was expected before", async () => {
+  it("end its wait at the deadline, even if its turn was expected before", async () => {
     const bench = createBench();
     bench.ask("a", [500]);
     const late = bench.ask("b", [20], { maxWaitMs: 100 });
@@ -203,7 +203,7 @@ describe("a request's terms", () => {
     expect(bench.tenants).toBe("a");
   });
 
-  it("let a later one take its place", async () => {
+  it("let a later request supersede it", async () => {
     const bench = createBench();
     const earlier = bench.ask("a", [20, 20], { supersedeId: "typing" });
     const other = bench.ask("b", [20, 20], { supersedeId: "typing" });
@@ -219,7 +219,7 @@ describe("a request's terms", () => {
     expect((await other).vectors).toHaveLength(2);
   });
 
-  it("have it told of its wait, and of its turn", async () => {
+  it("report its wait and its turn", async () => {
     const bench = createBench();
     const news: News[] = [];
     bench.ask("a", [100]);
@@ -237,7 +237,7 @@ describe("a request's terms", () => {
 });
 
 describe("between classes", () => {
-  it("interactive ones come first, and a batch has its share of the work all the same", async () => {
+  it("interactive requests come first, and batch requests still get their share", async () => {
     const bench = createBench();
     bench.ask(
       "batch",
@@ -263,7 +263,7 @@ describe("between tenants", () => {
     { weight: 3, arbitrary: fc.constant("answer" as const) },
   );
 
-  it("property: whoever comes waits for no more than the text in hand and one of each other tenant", async () => {
+  it("property: a new request waits at most for the text in progress and one text of each other tenant", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.array(tenant, { maxLength: 40 }), async (steps, later) => {
         const bench = createBench();
@@ -287,7 +287,7 @@ describe("between tenants", () => {
     );
   });
 
-  it("property: of two that always have texts, neither is ahead by more than the dearest text of each", async () => {
+  it("property: of two busy tenants, neither is ahead by more than the most expensive text of each", async () => {
     const costs = fc.array(fc.integer({ min: 16, max: 300 }), { minLength: 30, maxLength: 30 });
     await fc.assert(
       fc.asyncProperty(costs, costs, fc.constantFrom<Priority>(...PRIORITIES), async (ofA, ofB, priority) => {

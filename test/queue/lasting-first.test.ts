@@ -55,7 +55,7 @@ function createBench(refusal: unknown = overloaded, fault?: unknown) {
   };
 }
 
-describe("a request that is refused for what may change", () => {
+describe("a request with a temporary refusal", () => {
   it.each<[string, unknown, unknown, Partial<GenerationRequest>]>([
     ["is too long for the context", overloaded, tooLong, LONG],
     [
@@ -91,17 +91,17 @@ describe("a request that is refused for what may change", () => {
     expect(await createBench(refusal, fault).ask(request)).toBe(fault);
   });
 
-  it("is told the refusal where it has no other fault", async () => {
+  it("gets the refusal if it has no lasting error", async () => {
     expect(await createBench().ask(LONG)).toBe(overloaded);
   });
 
-  it("costs the engine no question where it surely fits", async () => {
+  it("isn't checked by the engine if it certainly fits", async () => {
     const { ask, questions } = createBench();
     expect(await ask()).toBe(overloaded);
     expect(questions()).toBe(0);
   });
 
-  it("is told no defect of the engine's, which says nothing of the request", async () => {
+  it("doesn't get an internal error of the engine", async () => {
     expect(await createBench(overloaded, new Error("defect")).ask(LONG)).toBe(overloaded);
     expect(await createBench(overloaded, new OverloadedError("256 questions in hand.", 1_000)).ask(LONG)).toBe(
       overloaded,
@@ -109,7 +109,7 @@ describe("a request that is refused for what may change", () => {
   });
 });
 
-it("refuses what no vocabulary could make fit before anything else is asked", async () => {
+it("refuses a prompt that can't fit with any vocabulary before anything else", async () => {
   const { ask, questions } = createBench(new Error("unreachable"));
   const content = "hello ".repeat(500_000);
   const error = await ask({ prompt: { type: "chat", messages: [{ role: "user", content }] } });
@@ -120,7 +120,7 @@ it("refuses what no vocabulary could make fit before anything else is asked", as
   expect(questions()).toBe(0);
 });
 
-it("waits for an engine no longer than a few seconds, and then tells the refusal", async () => {
+it("waits at most a few seconds for the engine, and then reports the refusal", async () => {
   const { ask, beSlow, clock } = createBench(overloaded, tooLong);
   const answer = beSlow();
   const refused = ask(LONG);
@@ -132,7 +132,7 @@ it("waits for an engine no longer than a few seconds, and then tells the refusal
   expect(clock.pending).toBe(0);
 });
 
-it("has few questions in hand, of one tenant fewer, and tells the others their refusals at once", async () => {
+it("asks few questions at once, fewer for one tenant, and reports the other refusals at once", async () => {
   const { ask, beSlow, questions } = createBench(overloaded, tooLong);
   const answer = beSlow();
   const first = [ask(LONG), ask(LONG)];
@@ -149,7 +149,7 @@ it("has few questions in hand, of one tenant fewer, and tells the others their r
   expect(await again).toBe(tooLong);
 });
 
-it("passes on what is answered as it is, and leaves the engine when it is left", async () => {
+it("passes answers on unchanged, and leaves the engine when it is left", async () => {
   let isLeft = false;
   const layer = tellLastingFirst({
     price: () => expect.unreachable(),
@@ -172,7 +172,7 @@ it("passes on what is answered as it is, and leaves the engine when it is left",
   expect(isLeft).toBe(true);
 });
 
-it("is the refusal, where the model can't be asked for a fault", async () => {
+it("reports the refusal if the model can't be asked", async () => {
   const layer = tellLastingFirst({
     price: () => undefined,
     contextTokens: () => undefined,

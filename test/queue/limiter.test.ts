@@ -16,13 +16,13 @@ function createBench({ aloneMs = undefined as number | undefined, max = 8 } = {}
   };
 }
 
-it("begins with all slots, and keeps them while tokens come fast enough", () => {
+it("begins with all slots, and keeps them while tokens are fast enough", () => {
   const { limiter, run } = createBench();
   run(30, 60);
   expect(limiter.limit).toBe(8);
 });
 
-it("takes slots away while tokens are slower than the target, never below the least", () => {
+it("lowers the limit while tokens are slower than the target, never below the minimum", () => {
   const { limiter, run } = createBench();
   run(7, 150);
   expect(limiter.limit).toBeLessThan(8);
@@ -30,7 +30,7 @@ it("takes slots away while tokens are slower than the target, never below the le
   expect(limiter.limit).toBe(2);
 });
 
-it("takes nothing away for a second or two in which prompts are read", () => {
+it("keeps the limit during a second or two in which prompts are read", () => {
   const { limiter, run } = createBench();
   for (let time = 0; time < 6; time++) {
     run(2, 130);
@@ -40,20 +40,20 @@ it("takes nothing away for a second or two in which prompts are read", () => {
   }
 });
 
-it("takes nothing away for a single slow token after a quiet minute", () => {
+it("keeps the limit after a single slow token that follows a quiet minute", () => {
   const { limiter } = createBench();
   limiter.observe(50, 8, 0);
   limiter.observe(3_000, 8, 60_000);
   expect(limiter.limit).toBe(8);
 });
 
-it("takes a tenth away at a time, so that many slots don't stay slow for long", () => {
+it("lowers the limit by a tenth at a time, so that many slots don't stay slow for long", () => {
   const { limiter, run } = createBench({ max: 64 });
   run(45, 150);
   expect(limiter.limit).toBeLessThan(32);
 });
 
-it("gives nothing back while tokens are only just fast enough, so that it doesn't swing", () => {
+it("doesn't raise the limit while tokens are only just fast enough, so that it doesn't oscillate", () => {
   const { limiter, run } = createBench();
   run(7, 150);
   run(10, 90);
@@ -63,14 +63,14 @@ it("gives nothing back while tokens are only just fast enough, so that it doesn'
   expect(limiter.limit).toBe(limit);
 });
 
-it("gives them back one by one when tokens are fast again", () => {
+it("raises the limit one by one when tokens are fast again", () => {
   const { limiter, run } = createBench();
   run(60, 150);
   run(60, 50);
   expect(limiter.limit).toBe(8);
 });
 
-it("stays where it is while not all places are taken, and while more run than it allows", () => {
+it("doesn't move while fewer or more sequences run than it allows", () => {
   const { limiter, run } = createBench();
   run(30, 500, 3);
   expect(limiter.limit).toBe(8);
@@ -81,7 +81,7 @@ it("stays where it is while not all places are taken, and while more run than it
   expect(limiter.limit).toBe(limit);
 });
 
-it("is content with twice what one sequence alone takes, since fewer would not be faster", () => {
+it("accepts twice the time of a single sequence", () => {
   const { limiter, run } = createBench({ aloneMs: 200 });
   run(30, 390);
   expect(limiter.limit).toBe(8);

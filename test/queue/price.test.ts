@@ -16,7 +16,7 @@ describe("a price", () => {
     expect(pricing.tokensOf({ type: "tokens", count: 1_000 })).toBe(1_000);
   });
 
-  it("never counts on more tokens than the context has, whatever is sent or asked for", () => {
+  it("never expects more tokens than the context has", () => {
     const pricing = createPricing(() => 4_096);
     for (const type of ["characters", "tokens"] as const)
       expect(pricing.tokensOf({ type, count: 100_000_000 })).toBe(4_096);
@@ -27,7 +27,7 @@ describe("a price", () => {
     expect(prefillMs / speeds.prefillMsPerToken + (slotMs - prefillMs) / speeds.itlMs(1)).toBeLessThanOrEqual(4_096);
   });
 
-  it("takes short prompts, which are mostly template, for no measure of long ones", () => {
+  it("isn't misled about long prompts by short ones, which are mostly template", () => {
     const pricing = createPricing();
     const size = { type: "characters", count: 20 } as const;
     for (let time = 0; time < 100; time++)
@@ -35,7 +35,7 @@ describe("a price", () => {
     expect(pricing.tokensOf({ type: "characters", count: 4_000 })).toBeLessThan(2_000);
   });
 
-  it("counts only what must be evaluated, as the engine says or as is usual for the tenant", () => {
+  it("counts only the tokens to evaluate, by the engine's reply or the tenant's usual share", () => {
     const pricing = createPricing();
     const whole = pricing.expect(ORDER, 1, { promptTokens: 100, cachedTokens: 0 });
     expect(pricing.expect(ORDER, 1, { promptTokens: 100, cachedTokens: 90 }).prefillMs).toBeCloseTo(
@@ -70,7 +70,7 @@ describe("a price", () => {
     expect(pricing.speeds.itlMs(3)).toBeGreaterThan(10);
   });
 
-  it("takes calls that evaluate almost nothing for no measure of long prompts", () => {
+  it("isn't misled about long prompts by calls that evaluate almost nothing", () => {
     const pricing = createPricing();
     function measure(evaluated: number, ms: number): void {
       const meter = createRunMeter(pricing, ORDER, 0, true);
@@ -82,20 +82,20 @@ describe("a price", () => {
     expect(pricing.expect(ORDER, 1, { promptTokens: 1_000, cachedTokens: 0 }).prefillMs).toBeLessThan(1_100);
   });
 
-  it("is not moved far by a single request that took an hour, such as one whose reader stopped", () => {
+  it("hardly changes after a single request that took an hour, such as one whose reader stopped", () => {
     const pricing = createPricing();
     for (let time = 0; time < 20; time++) pricing.noteTime(1_000, 1_000);
     pricing.noteTime(1_000, 3_600_000);
     expect(pricing.calibration).toBeLessThan(1.3);
   });
 
-  it("expects no wait of more than twenty times what was reckoned, however long one was", () => {
+  it("corrects an estimated wait at most by a factor of twenty", () => {
     const pricing = createPricing();
     pricing.noteWait("a", 1, 600_000);
     expect(pricing.delay("a")).toBe(20);
   });
 
-  it("remembers about a thousand tenants, and takes the others as all requests together", () => {
+  it("remembers about a thousand tenants, and uses the average for the others", () => {
     const pricing = createPricing();
     const priceFor = (tenant: string) => pricing.expect({ ...ORDER, tenant }, 1).slotMs;
     pricing.noteOutput("a", 10_000);
@@ -105,7 +105,7 @@ describe("a price", () => {
     expect(priceFor("a")).toBe(priceFor("b"));
   });
 
-  it("is not moved far by a single pause of the machine", () => {
+  it("hardly changes after a single pause of the machine", () => {
     const { speeds } = createPricing();
     for (let time = 0; time < 100; time++) speeds.noteItl(1, 10);
     speeds.noteItl(1, 60_000);
@@ -113,13 +113,13 @@ describe("a price", () => {
   });
 });
 
-it("a prompt's size is that of its texts, and of what a template writes around them", () => {
+it("the size of a prompt is that of its texts and what a template adds", () => {
   const messages = [{ role: "user", content: "x".repeat(84) } as const];
   expect(sizeOfPrompt({ prompt: { type: "chat", messages } })).toEqual({ type: "characters", count: 100 });
   expect(sizeOfPrompt({ prompt: { type: "tokens", tokens: [1, 2] } })).toEqual({ type: "tokens", count: 2 });
 });
 
-it("two prompts of one length are told apart by their ends", () => {
+it("distinguishes two prompts of the same length by their ends", () => {
   const markFor = (text: string) => markOf(generationRequest({ prompt: { type: "text", text } }));
   expect(markFor("What is a sonnet?")).toBe(markFor("What is a sonnet?"));
   expect(markFor("What is a sonnet?")).not.toBe(markFor("What is a ballad?"));

@@ -41,7 +41,7 @@ function createBench({ slots = 1 } = {}) {
 const EMPTY = { waiting: 0, running: 0, sequences: 0, waits: 0, debtors: 0 };
 
 describe("taking turns", () => {
-  it("hands on as many sequences as there are slots, and the next when one has ended", async () => {
+  it("runs as many sequences as there are slots, and the next when one has ended", async () => {
     const { engine, begin } = createBench({ slots: 2 });
     const [first] = [begin("one"), begin("two"), begin("three")];
     expect(engine.running()).toEqual(["one", "two"]);
@@ -61,7 +61,7 @@ describe("taking turns", () => {
     expect(engine.running()).toEqual(["wide", "one", "two"]);
   });
 
-  it("frees the slot of one whose tokens nobody has told, and learns nothing of it", async () => {
+  it("frees the slot of a request without token counts, and learns nothing from it", async () => {
     const { engine, begin, queue } = createBench();
     const first = begin("one");
     begin("two");
@@ -90,13 +90,13 @@ describe("taking turns", () => {
     expect(queue.counts).toMatchObject({ sequences: 2, waiting: 1 });
   });
 
-  it("leaves no slot unused where there are more tenants than slots", () => {
+  it("leaves no slot unused if there are more tenants than slots", () => {
     const { engine, begin } = createBench({ slots: 4 });
     for (const tenant of ["a", "b", "c", "d", "e", "f"]) begin(tenant, {}, { tenant });
     expect(engine.running()).toEqual(["a", "b", "c", "d"]);
   });
 
-  it("keeps a slot free from who has more than its share, while another has been here, and gives it to that one at once", async () => {
+  it("keeps a slot free of a tenant beyond its share, and gives it to another active tenant at once", async () => {
     const { engine, begin } = createBench({ slots: 4 });
     const polite = begin("polite", {}, { tenant: "b" });
     await polite.events.return?.();
@@ -106,7 +106,7 @@ describe("taking turns", () => {
     expect(engine.running()).toEqual(["one", "two", "three", "polite again"]);
   });
 
-  it("keeps none free of three, since that would cost more than it gives", async () => {
+  it("keeps no slot free with only three slots", async () => {
     const { engine, begin } = createBench({ slots: 3 });
     await begin("polite", {}, { tenant: "b" }).events.return?.();
     for (const id of ["one", "two", "three"]) begin(id);
@@ -119,14 +119,14 @@ describe("taking turns", () => {
     expect(engine.running()).toEqual(["one", "two", "three", "four"]);
   });
 
-  it("runs a request for all slots, though another tenant has been here", async () => {
+  it("runs a request for all slots, even if another tenant is active", async () => {
     const { engine, begin } = createBench({ slots: 4 });
     await begin("other", {}, { tenant: "b" }).events.return?.();
     begin("wide", { choices: 4 });
     expect(engine.running()).toEqual(["wide"]);
   });
 
-  it("lets one that comes back as it was told go before its tenant's others", async () => {
+  it("lets a request that comes back on time go before its tenant's others", async () => {
     const { engine, begin } = createBench();
     const first = begin("first");
     begin("waits");
@@ -145,7 +145,7 @@ describe("taking turns", () => {
     expect(engine.running()).toEqual(["wide"]);
   });
 
-  it("passes on what the engine says as it is, its errors too", async () => {
+  it("passes the engine's events and errors on unchanged", async () => {
     const { engine, generate } = createBench();
     const events: GenerationEvent[] = [
       { type: "started", promptTokens: 3, cachedTokens: 0 },
@@ -172,13 +172,13 @@ describe("taking turns", () => {
   });
 });
 
-describe("what a request is told", () => {
-  it("says at once that it was admitted where nothing is in its way", () => {
+describe("the news of a request", () => {
+  it("says at once that it was admitted if there is room", () => {
     const { begin } = createBench();
     expect(begin("one").news).toEqual([{ type: "admitted", waitedMs: 0, position: 0 }]);
   });
 
-  it("says its position at once, then once a second, and when its turn has come", async () => {
+  it("gives its position at once, then once a second, and says when its turn has come", async () => {
     const { clock, begin } = createBench();
     const first = begin("one");
     begin("two");
@@ -196,7 +196,7 @@ describe("what a request is told", () => {
     expect(third.news.at(-1)).toMatchObject({ type: "waiting", position: 1 });
   });
 
-  it("tells how long it waited, and where it stood when it came", async () => {
+  it("says how long it waited, and its position on arrival", async () => {
     const { clock, begin } = createBench();
     const first = begin("one");
     const second = begin("two");
@@ -224,17 +224,17 @@ describe("the number of slots in use", () => {
     return queue.counts.limit;
   }
 
-  it("falls where the engine is slow", async () => {
+  it("falls if the engine is slow", async () => {
     expect(await speak({ engineMs: 400, readerMs: 0 })).toBe(1);
   });
 
-  it("stays where readers are slow and the engine is not", async () => {
+  it("stays if readers are slow and the engine is not", async () => {
     expect(await speak({ engineMs: 1, readerMs: 400 })).toBe(2);
   });
 });
 
 describe("a reader that takes nothing", () => {
-  it("holds no slot against those who wait, since the engine may have ended unseen", async () => {
+  it("holds no slot while others wait, since the engine may have finished", async () => {
     const { clock, engine, begin } = createBench();
     const slow = begin("slow");
     engine.say("slow", { type: "text", choice: 0, text: "a" });
@@ -277,7 +277,7 @@ describe("leaving", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("frees the slot of a running request at once when it is aborted, also where nobody asks for its next event", () => {
+  it("frees the slot of a running request at once when it is aborted, even if no one asks for its next event", () => {
     const { engine, begin, queue } = createBench();
     const controller = new AbortController();
     begin("one", { signal: controller.signal });
@@ -287,13 +287,13 @@ describe("leaving", () => {
     expect(queue.counts).toMatchObject({ running: 1, waiting: 0 });
   });
 
-  it("refuses a request that was aborted before it began with the reason", async () => {
+  it("rejects a request that was aborted before it began with the abort's reason", async () => {
     const { begin, queue } = createBench();
     await expect(begin("one", { signal: AbortSignal.abort(ABORTED) }).first).rejects.toBe(ABORTED);
     expect(queue.counts).toMatchObject(EMPTY);
   });
 
-  it("removes a request whose deadline comes while it waits, and says so", async () => {
+  it("refuses a request whose deadline comes while it waits", async () => {
     const { clock, begin, queue } = createBench();
     const first = begin("one");
     const late = begin("two", {}, { maxWaitMs: 2_000 });
@@ -309,7 +309,7 @@ describe("leaving", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("lets a request run on whose deadline comes after its turn", () => {
+  it("lets a request run whose deadline comes after its turn began", () => {
     const { clock, engine, begin } = createBench();
     begin("one", {}, { maxWaitMs: 2_000 });
     clock.advance(3_000);

@@ -21,7 +21,7 @@ function linkTo(url: string, timeoutMs = 100) {
 }
 
 describe("a link to Redis", () => {
-  it("runs commands while it is there", async () => {
+  it("runs commands while it is connected", async () => {
     await using redis = await fakeRedis();
     using link = linkTo(redis.url);
     expect(await link.run((client) => client.ping())).toBeUndefined();
@@ -31,7 +31,7 @@ describe("a link to Redis", () => {
     expect(link.told).toEqual([]);
   });
 
-  it("that hangs costs its time limit once, lets go of all who wait, and is taken up again when it answers", async () => {
+  it("that hangs costs its time limit once, releases all waiting callers, and is used again when it replies", async () => {
     await using redis = await fakeRedis();
     using link = linkTo(redis.url);
     await link.open();
@@ -49,7 +49,7 @@ describe("a link to Redis", () => {
     expect(link.told).toHaveLength(2);
   });
 
-  it("that isn't there is a warning, once, and costs nothing", async () => {
+  it("that is unreachable is one warning, and costs nothing", async () => {
     using link = linkTo("redis://127.0.0.1:1");
     await link.open();
     expect(link.isUp()).toBe(false);
@@ -57,7 +57,7 @@ describe("a link to Redis", () => {
     expect(link.told).toEqual([expect.stringContaining("can't be had")]);
   });
 
-  it("is closed for good, whatever it was doing", async () => {
+  it("is closed for good, in any state", async () => {
     await using redis = await fakeRedis();
     const link = linkTo(redis.url, 10_000);
     await link.open();

@@ -10,8 +10,8 @@ const query = {
   metadata: new Map<string, string>(),
 } as const;
 
-describe("kept chat completions", () => {
-  it("are listed in pages, in the order in which they came, from either end", () => {
+describe("stored chat completions", () => {
+  it("are listed in pages, in the order in which they were stored, from either end", () => {
     const { chats } = openState();
     for (const id of ["a", "b", "c"]) chats.save({ ...chat, id });
     const first = chats.page(query);
@@ -22,7 +22,7 @@ describe("kept chat completions", () => {
     expect(chats.page({ ...query, after: "nobody" })).toBeUndefined();
   });
 
-  it("are found by model and by all of the metadata asked for", () => {
+  it("are found by model and by all given metadata", () => {
     const { chats } = openState();
     chats.save({ ...chat, id: "a", metadata: '{"topic":"sea","it\'s \\"odd\\"":"yes"}' });
     chats.save({ ...chat, id: "b", metadata: '{"topic":"sea"}', model: "two" });
@@ -39,7 +39,7 @@ describe("kept chat completions", () => {
     expect(find([["topic", "fox"]])).toEqual([]);
   });
 
-  it("take other metadata, and go", () => {
+  it("can get other metadata and be deleted", () => {
     const { chats } = openState();
     chats.save({ ...chat, id: "a" });
     expect(chats.setMetadata("a", '{"x":"y"}')).toBe(true);

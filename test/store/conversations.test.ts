@@ -4,8 +4,8 @@ import { idsOf, item, openState, outcome } from "./support.ts";
 const conversation = { id: "c", createdMs: 5, metadata: '{"topic":"sea"}' };
 const ALL = { limit: 10, order: "asc", after: undefined } as const;
 
-describe("kept conversations", () => {
-  it("come back with their items in order", () => {
+describe("stored conversations", () => {
+  it("are returned with their items in order", () => {
     const { conversations } = openState();
     conversations.create(conversation, [item("1")]);
     conversations.add("c", [item("2"), item("3")]);
@@ -14,7 +14,7 @@ describe("kept conversations", () => {
     expect(conversations.countItems("c")).toBe(3);
   });
 
-  it("give single items, and lose them", () => {
+  it("return single items, and can lose them", () => {
     const { conversations, responses } = openState();
     conversations.create(conversation, [item("1"), item("2")]);
     expect(conversations.getItem("c", "2")).toMatchObject({ id: "2" });
@@ -24,7 +24,7 @@ describe("kept conversations", () => {
     expect(responses.findItem("1")).toBeUndefined();
   });
 
-  it("go with their items, but for those that a response holds", () => {
+  it("are deleted with their items, except those that a response holds", () => {
     const { conversations, responses } = openState();
     conversations.create(conversation, [item("1")]);
     responses.save(outcome("a", { conversation: "c" }));
@@ -34,7 +34,7 @@ describe("kept conversations", () => {
     expect(idsOf(responses.items("a"))).toEqual(["a-in", "a-out"]);
   });
 
-  it("take no items when they are gone, as when they are deleted while a response runs", () => {
+  it("accept no items after they were deleted, such as while a response runs", () => {
     const { conversations, responses } = openState();
     expect(conversations.add("c", [item("1")])).toBe(false);
     responses.save(outcome("a", { conversation: "c" }));
@@ -42,7 +42,7 @@ describe("kept conversations", () => {
     expect(responses.get("a")).toBeDefined();
   });
 
-  it("take other metadata", () => {
+  it("can get other metadata", () => {
     const { conversations } = openState();
     conversations.create(conversation, []);
     expect(conversations.setMetadata("c", "{}")).toBe(true);

@@ -3,15 +3,15 @@ import { idsOf, item, openState, outcome, record, temporaryFolder } from "./supp
 
 const NEWEST = { limit: 2, order: "desc", after: undefined } as const;
 
-describe("kept responses", () => {
-  it("come back with their items in order", () => {
+describe("stored responses", () => {
+  it("are returned with their items in order", () => {
     const { responses } = openState();
     responses.save(outcome("a", { input: [item("1"), item("2")], output: [item("3")] }));
     expect(responses.get("a")).toEqual(record("a"));
     expect(idsOf(responses.items("a"))).toEqual(["1", "2", "3"]);
   });
 
-  it("share the items of the turns before them", () => {
+  it("share the items of earlier turns", () => {
     const { responses } = openState();
     responses.save(outcome("a"));
     responses.save(outcome("b", { context: responses.items("a") }));
@@ -19,7 +19,7 @@ describe("kept responses", () => {
     expect(responses.items("b")[0]?.seq).toBe(responses.items("a")[0]?.seq);
   });
 
-  it("keep what they were made of when the response before them is deleted", () => {
+  it("keep their input when the previous response is deleted", () => {
     const { responses } = openState();
     responses.save(outcome("a"));
     responses.save(outcome("b", { context: responses.items("a") }));
@@ -30,7 +30,7 @@ describe("kept responses", () => {
     expect(responses.findItem("a-in")).toBeUndefined();
   });
 
-  it("keep what they were made of also when it was deleted while they ran", () => {
+  it("keep their input even if the previous response was deleted while they ran", () => {
     const { responses } = openState();
     responses.save(outcome("a"));
     const context = responses.items("a");
@@ -39,7 +39,7 @@ describe("kept responses", () => {
     expect(idsOf(responses.items("b"))).toEqual(["a-in", "a-out", "b-in", "b-out"]);
   });
 
-  it("list what they were made of in pages, from either end, without what they made", () => {
+  it("list their input items in pages, from either end, without their output", () => {
     const { responses } = openState();
     responses.save(outcome("a", { input: [item("1"), item("2"), item("3")] }));
     const first = responses.inputItems("a", NEWEST);
@@ -50,11 +50,11 @@ describe("kept responses", () => {
     expect(responses.inputItems("a", { ...NEWEST, after: "a-out" })).toBeUndefined();
   });
 
-  it("say whether there was one to delete", () => {
+  it("report whether there was one to delete", () => {
     expect(openState().responses.remove("nobody")).toBe(false);
   });
 
-  it("add to a conversation without being kept themselves", () => {
+  it("can add to a conversation without being stored themselves", () => {
     const { responses, conversations } = openState();
     conversations.create({ id: "c", createdMs: 1, metadata: "{}" }, []);
     responses.save(outcome("a", { keep: false, conversation: "c" }));
@@ -62,7 +62,7 @@ describe("kept responses", () => {
     expect(idsOf(conversations.items("c"))).toEqual(["a-in", "a-out"]);
   });
 
-  it("leave nothing behind when they can't be written whole", () => {
+  it("leave nothing behind if they can't be written completely", () => {
     const { responses } = openState();
     responses.save(outcome("a"));
     expect(() => responses.save(outcome("a", { input: [item("lost")] }))).toThrow();
@@ -74,7 +74,7 @@ describe("a response that runs in the background", () => {
   const running = record("a", { status: "queued" });
   const items = { context: [], input: [item("in")] };
 
-  it("is there from its beginning, and whole at its end", () => {
+  it("is stored from its beginning, and complete at its end", () => {
     const { responses, conversations } = openState();
     conversations.create({ id: "c", createdMs: 1, metadata: "{}" }, []);
     responses.begin(running, items);
@@ -85,7 +85,7 @@ describe("a response that runs in the background", () => {
     expect(idsOf(conversations.items("c"))).toEqual(["in", "out"]);
   });
 
-  it("does not come back when it ends after it was deleted", () => {
+  it("isn't stored again if it ends after it was deleted", () => {
     const { responses } = openState();
     responses.begin(running, items);
     responses.remove("a");
@@ -94,7 +94,7 @@ describe("a response that runs in the background", () => {
     expect(responses.findItem("a-out")).toBeUndefined();
   });
 
-  it("stays as it ended first", () => {
+  it("keeps its first end", () => {
     const { responses } = openState();
     responses.begin(running, items);
     responses.finish({ ...outcome("a", items), record: record("a", { status: "cancelled" }) });
@@ -106,7 +106,7 @@ describe("a response that runs in the background", () => {
     ["the process that ran it is gone", 1, false, "failed"],
     ["this process had the number of the one that ran it", 2, true, "failed"],
     ["another process runs it", 1, true, "in_progress"],
-  ])("where %s has, after a restart, the right status", (_, pid, alive, status) => {
+  ])("has the right status after a restart if %s", (_, pid, alive, status) => {
     using folder = temporaryFolder();
     const first = openState({ file: folder.file, pid });
     first.responses.begin(record("a", { status: "in_progress" }), items);

@@ -4,7 +4,7 @@ import { createSeal } from "../../src/store/seal.ts";
 import { openState, temporaryFolder } from "./support.ts";
 
 describe("a sealed text", () => {
-  it("is opened by the same state only, also after a restart", () => {
+  it("is opened only by the same state, also after a restart", () => {
     using folder = temporaryFolder();
     const first = openState({ file: folder.file });
     const sealed = first.seal.seal("Ann likes the sea. 🌊");
@@ -16,7 +16,7 @@ describe("a sealed text", () => {
     expect(openState().seal.unseal(sealed)).toBeUndefined();
   });
 
-  it("tells nothing of its text, and is never the same twice", () => {
+  it("reveals nothing of its text, and is never the same twice", () => {
     const { seal } = openState().seal;
     const [once, again] = [seal("Ann"), seal("Ann")];
     expect(once).toMatch(/^sluice1\.[\w-]+$/);
@@ -24,7 +24,7 @@ describe("a sealed text", () => {
     expect(again).not.toBe(once);
   });
 
-  it("is not opened where any of it was changed", () => {
+  it("isn't opened if any of it was changed", () => {
     const { seal, unseal } = openState().seal;
     // With these two letters there are 30 bytes, so that every bit of base64 counts.
     const sealed = seal("An");
@@ -35,7 +35,7 @@ describe("a sealed text", () => {
     expect(["", "sluice1.", "gAAAAABo", sealed.slice(0, -4)].map(unseal)).toEqual(Array(4).fill(undefined));
   });
 
-  it("is opened for the tenant that it was sealed for only", () => {
+  it("is opened only for the tenant for which it was sealed", () => {
     using folder = temporaryFolder();
     const database = createDatabase(folder.file, () => {});
     const sealed = createSeal(database, "ann").seal("mine");

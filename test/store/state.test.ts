@@ -22,7 +22,7 @@ function failure(work: () => unknown): string {
 }
 
 describe("the state file", () => {
-  it("is made at the first use, for its owner alone", () => {
+  it("is created at the first use, for its owner alone", () => {
     using folder = temporaryFolder();
     const state = openState({ file: folder.file });
     expect(existsSync(folder.file)).toBe(false);
@@ -33,7 +33,7 @@ describe("the state file", () => {
     state.close();
   });
 
-  it("keeps everything through a restart", () => {
+  it("keeps everything across a restart", () => {
     using folder = temporaryFolder();
     const first = openState({ file: folder.file });
     first.responses.save(outcome("a"));
@@ -46,7 +46,7 @@ describe("the state file", () => {
     second.close();
   });
 
-  it("keeps everything also when the process ends without closing it", () => {
+  it("keeps everything even if the process ends without closing it", () => {
     using folder = temporaryFolder();
     const first = openState({ file: folder.file });
     first.responses.save(outcome("a"));
@@ -56,7 +56,7 @@ describe("the state file", () => {
     first.close();
   });
 
-  it("of a newer version is left alone, and the message says so", () => {
+  it("of a newer version isn't changed, and the message says so", () => {
     using folder = temporaryFolder();
     mkdirSync(dirname(folder.file));
     const newer = new DatabaseSync(folder.file);
@@ -65,7 +65,7 @@ describe("the state file", () => {
     expect(failure(() => openState({ file: folder.file }).responses.get("a"))).toMatch(/newer Sluice \(version 99/);
   });
 
-  it("that is no SQLite file is left alone, and the message names it", () => {
+  it("that is not a SQLite file isn't changed, and the message names it", () => {
     using folder = temporaryFolder();
     mkdirSync(dirname(folder.file));
     writeFileSync(folder.file, "Dear diary, ".repeat(100));
@@ -74,13 +74,13 @@ describe("the state file", () => {
     expect(message).toMatch(/no SQLite file; name another file with --state-file/);
   });
 
-  it("that can't be made is an error that names the folder's fault", () => {
+  it("that can't be created is an error that names the problem with the folder", () => {
     using folder = temporaryFolder();
     writeFileSync(dirname(folder.file), "a file where a folder should be");
     expect(failure(() => openState({ file: folder.file }).responses.get("a"))).toMatch(/can't be used: E/);
   });
 
-  it("that another process has locked is an error, and is used again when the lock is gone", () => {
+  it("that another process has locked is an error, and is used again after the lock", () => {
     using folder = temporaryFolder();
     const state = openState({ file: folder.file });
     state.responses.save(outcome("a"));
@@ -95,7 +95,7 @@ describe("the state file", () => {
     state.close();
   });
 
-  it("on a full disk loses nothing that was there and keeps nothing by half", () => {
+  it("on a full disk loses nothing, and stores nothing by half", () => {
     using folder = temporaryFolder();
     const database = createDatabase(folder.file, (sql) => void sql("PRAGMA max_page_count = 64").get());
     const add = (body: string) =>
@@ -111,10 +111,10 @@ describe("the state file", () => {
   });
 });
 
-describe("what is too old or too much", () => {
+describe("stored objects beyond the limits", () => {
   const chat = { model: "one", metadata: "{}", body: "{}", messages: "[]" };
 
-  it("goes at the next start, the oldest first, but nothing that runs, and no conversation for its age", () => {
+  it("are removed at the next start, the oldest first, except running ones, and conversations of any age", () => {
     using folder = temporaryFolder();
     const first = openState({ file: folder.file });
     for (const [id, day] of [
@@ -143,7 +143,7 @@ describe("what is too old or too much", () => {
     second.close();
   });
 
-  it("is bounded while it runs", () => {
+  it("are also removed while the gateway runs", () => {
     const { chats, responses } = openState({
       retention: { maxAgeMs: 100 * DAY_MS, maxEntries: 10 },
       now: () => DAY_MS,

@@ -8,7 +8,7 @@ function matches(pattern: string, name: string): boolean {
 }
 
 describe("names in Redis", () => {
-  it("of answers are found by what they belong to, and by nothing else", () => {
+  it("of answers are found by their labels alone", () => {
     const name = answerName("key", LABEL);
     for (const which of [{}, { model: LABEL.model }, { scope: LABEL.scope }, LABEL])
       expect(matches(answersLike(which), name)).toBe(true);
@@ -16,11 +16,11 @@ describe("names in Redis", () => {
       expect(matches(answersLike(which), name)).toBe(false);
   });
 
-  it("have nothing of the labels in them that is a pattern", () => {
+  it("contain no pattern characters of the labels", () => {
     expect(answerName("key", LABEL)).toMatch(/^[\w:-]+$/);
   });
 
-  it("of turns differ with the terms that a wait depends on, and with nothing else", () => {
+  it("of leases differ by the terms of waiting alone", () => {
     const terms = { tenant: "a", priority: "batch" } as const;
     const names = [terms, { ...terms, priority: "default" as const }, { ...terms, maxWaitMs: 5 }];
     expect(new Set(names.map((each) => leaseName("key", each))).size).toBe(3);

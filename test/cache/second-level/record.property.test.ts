@@ -72,7 +72,7 @@ const answer = fc
   );
 
 describe("a record", () => {
-  it("gives back every answer as it was", async () => {
+  it("returns every answer unchanged", async () => {
     await fc.assert(
       fc.asyncProperty(answer, async (events) => {
         const entry = entryOf(events);
@@ -83,7 +83,7 @@ describe("a record", () => {
     );
   });
 
-  it("is none with any byte of it changed, missing, or too much", async () => {
+  it("is rejected with any byte changed, missing or added", async () => {
     await fc.assert(
       fc.asyncProperty(answer, fc.nat(), fc.integer({ min: 1, max: 255 }), async (events, place, change) => {
         const record = await written(entryOf(events));
@@ -97,7 +97,7 @@ describe("a record", () => {
     );
   });
 
-  it("is none where it is anything else", async () => {
+  it("is rejected if it is anything else", async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array(), fc.json(), fc.json(), async (bytes, known, packed) => {
         expect(await readRecord(Buffer.from(bytes), soughtFor())).toBeUndefined();
@@ -108,7 +108,7 @@ describe("a record", () => {
     );
   });
 
-  it("is none under another key, or for another number of choices", async () => {
+  it("is rejected under another key or for another number of choices", async () => {
     const record = await written(entryOf(saying("Hi")));
     expect(await readRecord(record, soughtFor())).toBeDefined();
     expect(await readRecord(record, soughtFor("another"))).toBeUndefined();
@@ -120,16 +120,16 @@ describe("a record", () => {
     ["does not end", saying("Hi").slice(0, -1)],
     ["begins twice", [...saying("Hi").slice(0, 1), ...saying("Hi")]],
     ["goes on after its end", [...saying("Hi"), ...saying("Hi").slice(1, 2)]],
-  ])("is none that %s", async (_, events) => {
+  ])("is rejected if it %s", async (_, events) => {
     expect(await readRecord(await written(entryOf(events)), soughtFor())).toBeUndefined();
   });
 
-  it("takes less room than the answer", async () => {
+  it("is smaller than the answer", async () => {
     const entry = entryOf(saying(...Array.from({ length: 500 }, (_, index) => ` word${index % 50}`)));
     expect((await written(entry)).length).toBeLessThan(entry.bytes.length / 2);
   });
 
-  it("is not made of what is too long to be sent", async () => {
+  it("isn't written for an answer that is too long to send", async () => {
     const noise = randomBytes(2 ** 21).toString("base64");
     expect(await writeRecord(entryOf(saying(noise)))).toBeUndefined();
     expect(await writeRecord(entryOf(saying("a".repeat(2 ** 25))))).toBeUndefined();

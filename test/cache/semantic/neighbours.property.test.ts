@@ -12,7 +12,7 @@ function read(text: string): Reading {
 const neighbour = (text: string, key = text) => ({ text, reading: read(text), key });
 
 describe("createNeighbours", () => {
-  it("never takes more than it may, whatever comes and goes", () => {
+  it("never exceeds its bytes", () => {
     const text = fc.integer({ min: 0, max: 200 }).map((n) => `What is ${"so ".repeat(n % 50)}${n % 60}?`);
     const step = fc.record({ text, key: fc.integer({ max: 20 }).map(String), goes: fc.boolean() });
     fc.assert(
@@ -27,14 +27,14 @@ describe("createNeighbours", () => {
     );
   });
 
-  it("has the newest first, each answer once, and four of one thing at most", () => {
+  it("returns the newest first, each answer once, and at most four wordings of one question", () => {
     const neighbours = createNeighbours(100_000);
     for (const key of ["a", "b", "c", "d", "e", "d"]) neighbours.add("here", neighbour("What is it?", key));
     expect(neighbours.find("here", read("what is it")).map(({ key }) => key)).toEqual(["d", "e", "c", "b"]);
     expect(neighbours.find("there", read("What is it?"))).toEqual([]);
   });
 
-  it("compares the capitals of each", () => {
+  it("compares the capitals of each neighbour", () => {
     const neighbours = createNeighbours(100_000);
     neighbours.add("here", neighbour("Where is Big Ben?"));
     expect(neighbours.find("here", read("Where is big Ben?"))).toEqual([]);

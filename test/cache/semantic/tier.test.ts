@@ -69,7 +69,7 @@ function requestFor(text: string, how: Partial<Asked>): GenerationRequest {
 const system = (content: string): readonly Message[] => [{ role: "system", content }];
 
 describe("createSemanticTier", () => {
-  it("answers with what was said to another text that asks for the same, at no cost, and is named", async () => {
+  it("answers with the stored answer to another text that asks for the same, at no cost, and is named", async () => {
     const { ask, pairs, clock } = setUp();
     const first = await ask(FIRST);
     clock.ms += 3_000;
@@ -80,7 +80,7 @@ describe("createSemanticTier", () => {
     expect(pairs).toEqual([{ text: AGAIN, stored: FIRST }]);
   });
 
-  it("asks no model about texts that words tell apart, nor about the very same text", async () => {
+  it("asks no model about texts that differ by words, nor about the same text", async () => {
     const { ask, pairs } = setUp();
     await ask(FIRST);
     expect((await ask("How do I reset my router?")).news).toMatchObject({ type: "forward" });
@@ -88,21 +88,21 @@ describe("createSemanticTier", () => {
     expect(pairs).toEqual([]);
   });
 
-  it("generates where the models don't agree, and remembers that text too", async () => {
+  it("generates if the models don't agree, and remembers that text too", async () => {
     const { ask } = setUp(async (_, { stored }) => stored !== FIRST);
     await ask(FIRST);
     expect((await ask(AGAIN)).news).toMatchObject({ type: "forward", reason: "miss", stored: true });
     expect((await ask("How can I reset my password, please?")).said).toBe(`Answer to: ${AGAIN}`);
   });
 
-  it("generates where the models can't be asked, and tells why", async () => {
+  it("generates if the models can't be asked, and reports why", async () => {
     const { ask, failures } = setUp(() => Promise.reject(new Error("The model is gone.")));
     await ask(FIRST);
     expect((await ask(AGAIN)).news).toMatchObject({ type: "forward", reason: "miss" });
     expect(failures).toEqual([new Error("The model is gone.")]);
   });
 
-  it("generates where the models take too long", async () => {
+  it("generates if the models take too long", async () => {
     const { ask, failures } = setUp(async (_, __, signal) => {
       await aborted(signal);
       throw signal.reason;
@@ -135,7 +135,7 @@ describe("createSemanticTier", () => {
     expect((await ask(AGAIN, how)).news).toMatchObject({ type: "hit", detail: "SEMANTIC" });
   });
 
-  it("shares what is everybody's, and nothing else", async () => {
+  it("shares public answers only", async () => {
     const { ask } = setUp();
     const other = { more: { terms: { tenant: "key_2", priority: "default" } as const } };
     await ask(FIRST, { wish: { isPublic: true } });

@@ -52,13 +52,13 @@ describe("verifyBy", () => {
     expect(embedded[0]).toMatchObject({ model: "one", items: [{ text: PAIR.text }, { text: PAIR.stored }] });
   });
 
-  it("takes the vectors of the model that is named", async () => {
+  it("uses the vectors of the named model", async () => {
     const { verify, embedded } = setUp([[1], [1]]);
     await verify({ minSimilarity: 0.5, model: "embedder" });
     expect(embedded[0]?.model).toBe("embedder");
   });
 
-  it("takes vectors that are nothing, or not there, for far apart", async () => {
+  it("treats zero or missing vectors as dissimilar", async () => {
     expect(await setUp([[0], [1]]).verify({ minSimilarity: 0.1 })).toBe(false);
     expect(await setUp([[1]]).verify({ minSimilarity: 0.1 })).toBe(false);
   });
@@ -69,7 +69,7 @@ describe("verifyBy", () => {
     expect(await verify({ minAgreement: 0.76 })).toBe(false);
   });
 
-  it("takes anything else for no", async () => {
+  it("treats anything else as no", async () => {
     expect(await setUp([], { maybe: 1 }).verify({ minAgreement: 0.01 })).toBe(false);
   });
 
@@ -85,7 +85,7 @@ describe("verifyBy", () => {
     expect(JSON.stringify(generated[0]?.prompt)).toContain(`1: ${PAIR.stored}\\n2: ${PAIR.text}`);
   });
 
-  it("asks no model where none is wanted, and not the second where the first disagrees", async () => {
+  it("asks only the wanted models, and not the second if the first disagrees", async () => {
     const { verify, embedded, generated } = setUp([
       [1, 0],
       [0, 1],
