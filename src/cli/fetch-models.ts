@@ -49,7 +49,7 @@ export async function fetchModel(reference: ModelReference, options: FetchOption
     if (!signal.aborted) throw error;
     view.stop();
     stderr.write(
-      "Stopped. Run the same command again to go on: what has arrived is kept, unless its source can only start over.\n",
+      "Stopped. Run the same command again to resume: the downloaded part is kept, unless its source doesn't support resuming.\n",
     );
     throw signal.reason;
   } finally {

@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { API_KEY_VARIABLE } from "../config/environment.ts";
 import type { Config } from "../config/schema.ts";
+import { shellCommand } from "../version.ts";
 import { CommandError } from "./errors.ts";
 
 /** A client of a gateway for commands. Calls throw a CommandError with the gateway's message if it refuses. */
@@ -39,9 +40,12 @@ export function createGatewayClient(
       response = await fetch(`${base}${path}`, { ...init, headers, signal });
     } catch (error) {
       if (!isTimeout(signal.reason)) signal.throwIfAborted();
-      throw new CommandError(`No gateway answers at ${base}. Start one with \`sluice\`, or give its --url.`, {
-        cause: error,
-      });
+      throw new CommandError(
+        `No gateway responds at ${base}. Start one with \`${shellCommand("serve")}\`, or set --url.`,
+        {
+          cause: error,
+        },
+      );
     }
     if (!response.ok) throw new CommandError(await readRefusal(response, keyVariable));
     return response;
@@ -74,7 +78,7 @@ function isTimeout(reason: unknown): boolean {
 
 async function readRefusal(response: Response, keyVariable: string): Promise<string> {
   const text = await response.text();
-  const hint = response.status === 401 ? ` Put a key into ${keyVariable}.` : "";
+  const hint = response.status === 401 ? ` Set ${keyVariable} to a key.` : "";
   try {
     return `${String(JSON.parse(text).error.message)}${hint}`;
   } catch {

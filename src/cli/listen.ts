@@ -1,6 +1,12 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { z } from "zod";
+import { isLoopback } from "../keys/exposure.ts";
 import { CommandError, errorCode } from "./errors.ts";
+
+/** Bounds on asking the program that has the address. */
+const PROBE_MS = 1_000;
+const MAX_ROOT_BYTES = 4_096;
 
 export type ListenAddress = { readonly host: string; readonly port: number };
 
@@ -14,10 +20,36 @@ export async function checkAddress(address: ListenAddress): Promise<void> {
     server.listen({ host: address.host, port: address.port, exclusive: true });
     await once(server, "listening");
   } catch (error) {
+    const { host, port } = address;
+    if (errorCode(error) === "EADDRINUSE" && isLoopback(host) && (await isSluice(host, port))) {
+      throw new CommandError(
+        `Sluice already runs on port ${port} of ${host}. Use that one, or choose another port with --port; --port 0 picks a free one.`,
+        { cause: error },
+      );
+    }
     throw explainListenError(error, address);
   }
   server.close();
   await once(server, "close");
+}
+
+/** Whether Sluice listens there: its root names it. */
+async function isSluice(host: string, port: number): Promise<boolean> {
+  try {
+    const shownHost = host.includes(":") ? `[${host.replaceAll(/[[\]]/g, "")}]` : host;
+    const response = await fetch(`http://${shownHost}:${port}/`, {
+      redirect: "manual",
+      signal: AbortSignal.timeout(PROBE_MS),
+    });
+    const declared = Number(response.headers.get("content-length") ?? Number.POSITIVE_INFINITY);
+    if (declared > MAX_ROOT_BYTES) {
+      await response.body?.cancel();
+      return false;
+    }
+    return z.object({ name: z.literal("Sluice") }).safeParse(await response.json()).success;
+  } catch {
+    return false;
+  }
 }
 
 /** Explains an error of listening, and what to do; returns any other error unchanged. */
@@ -29,16 +61,16 @@ export function explainListenError(error: unknown, { host, port }: ListenAddress
 function explain(code: string | undefined, host: string, port: number): string | undefined {
   switch (code) {
     case "EADDRINUSE":
-      return `Port ${port} on ${host} is taken by another program. Stop that one, or take another port with --port; --port 0 finds a free one.`;
+      return `Port ${port} on ${host} is used by another program. Stop it, or choose another port with --port; --port 0 picks a free one.`;
     case "EACCES":
-      return `This user may not listen on port ${port}. Ports below 1024 need special rights on most systems; take a higher one, such as --port 8080.`;
+      return `This user may not listen on port ${port}. Ports below 1024 need special permissions on most systems; choose a higher one, such as --port 8080.`;
     case "EADDRNOTAVAIL":
-      return `This machine does not have the address ${host}. Use --host 127.0.0.1 to be reached from this machine alone, or --host 0.0.0.0 from every network it is on.`;
+      return `This machine does not have the address ${host}. Use --host 127.0.0.1 to accept connections from this machine only, or --host 0.0.0.0 to accept them from every network.`;
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return `The host name ${host} has no address here. Give --host an IP address of this machine, such as 127.0.0.1.`;
+      return `The host name ${host} can't be resolved to an address. Set --host to an IP address of this machine, such as 127.0.0.1.`;
     case "EAFNOSUPPORT":
-      return `This machine does not speak the kind of address that ${host} is. Use --host 127.0.0.1, or --host 0.0.0.0 for every network.`;
+      return `This machine does not support addresses such as ${host}. Use --host 127.0.0.1, or --host 0.0.0.0 for every network.`;
     default:
       return undefined;
   }

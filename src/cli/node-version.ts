@@ -9,7 +9,7 @@ export function findNodeProblem(version: string, runsFromSource: boolean): strin
   const [neededMajor, neededMinor] = runsFromSource ? SOURCE_NEEDS : DIST_NEEDS;
   if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return undefined;
   const advice = runsFromSource
-    ? "Start with `npm start`, which uses the Node that `npm ci` brought"
+    ? "Start with `npm start`, which uses the Node that `npm ci` installed"
     : "Install a newer Node";
   return `Sluice needs Node ${neededMajor}.${neededMinor} or newer, and this is Node ${version}. ${advice}.`;
 }

@@ -3,15 +3,23 @@ import { CONFIG_VARIABLE } from "../config/environment.ts";
 import { formerSettings } from "../config/former.ts";
 import { alternatives, entrySchema, type Setting, settings, type ValueSchema } from "../config/settings.ts";
 
-/** Adds the flags of these settings (by default all) to a command, their former names, hidden from the help, and `--config`. */
-export function addSettingOptions(command: Command, keys?: readonly Setting["key"][]): void {
+/**
+ * Adds the flags of these settings (by default all) to a command, their former names, hidden from the help, and `--config`. `descriptions`
+ * replaces a setting's own, where it means something else to the command.
+ */
+export function addSettingOptions(
+  command: Command,
+  keys?: readonly Setting["key"][],
+  descriptions: Readonly<Partial<Record<Setting["key"], string>>> = {},
+): void {
   for (const setting of settings) {
     if (keys !== undefined && !keys.includes(setting.key)) continue;
-    for (const option of makeOptions(setting)) command.addOption(option);
+    const description = descriptions[setting.key] ?? setting.description;
+    for (const option of makeOptions({ ...setting, description })) command.addOption(option);
     for (const former of formerSettings.filter(({ key }) => key === setting.key))
       for (const option of makeOptions(former)) command.addOption(option.hideHelp());
   }
-  command.option("--config <file>", `settings file (env ${CONFIG_VARIABLE}, default sluice.yaml if there is one)`);
+  command.option("--config <file>", `settings file (env ${CONFIG_VARIABLE}, default sluice.yaml if it exists)`);
 }
 
 /** Flags whose setting is on by default; the help shows the form that turns them off. */

@@ -1,10 +1,10 @@
 import { Command, Help } from "commander";
 import type { Flags } from "../config/load.ts";
 import { didYouMean } from "../config/suggest.ts";
-import { readVersion } from "../version.ts";
+import { readVersion, shellCommand } from "../version.ts";
 import { addCacheCommand } from "./cache/commands.ts";
 import type { CliContext } from "./context.ts";
-import { addKeysCommand } from "./keys/commands.ts";
+import { addKeysCommand, KEYS_STATE } from "./keys/commands.ts";
 import { addSettingOptions, optionTerm } from "./options.ts";
 import { addPresetCommands } from "./preset-commands.ts";
 
@@ -16,31 +16,30 @@ const VERSION_OPTION = ["--version", "print the version"] as const;
 const EXAMPLES = `
 Examples:
   sluice                                         serve the default model on http://127.0.0.1:8080
-  sluice --port 9000 --slots 8                   the same on another port, for eight requests at once
-  sluice --model gemma-3-270m                    serve another model of the catalogue
-  sluice --model ./mine.gguf --context 8192      serve a file
+  sluice --port 9000 --slots 8                   use another port and run eight requests at once
+  sluice --model gemma-3-270m                    serve another model from the catalogue
+  sluice --model ./mine.gguf --context 8192      serve a local file
   sluice pull hf:owner/repo:Q4_K_M               download a model, to serve it later
-  sluice doctor --gpu cuda                       check whether this machine can serve so, and with what
-  sluice keys create alice                       make a key; from then on requests need one
-  git diff | sluice run commit-message           ask a prompt preset
-  sluice config --slots 8                        show what would be in force, and where each value comes from
+  sluice doctor --gpu cuda                       check whether this machine can serve with CUDA
+  sluice keys create alice                       create a key; from then on requests need one
+  git diff | sluice run commit-message           run a prompt preset
+  sluice config --slots 8                        show the settings in effect, and where each value comes from
 
-Settings come from flags, then environment variables, then the settings file, then defaults.
-From a checkout, write \`npm start --\` for \`sluice\`, and \`npm run sluice -- pull NAME\` for a command.
-`;
+Flags override environment variables, which override the settings file, which overrides the defaults.
+`.replaceAll("sluice ", shellCommand(""));
 
 /**
  * The command line. Parsing it runs a command and calls `done` with its exit code. Invalid arguments, `--help` and `--version` are thrown as
  * commander's errors.
  */
 export function buildProgram(context: CliContext, done: (exitCode: number) => void): Command {
-  const program = new Command("sluice")
-    .description("A gateway that speaks OpenAI's and Anthropic's APIs and runs GGUF models on this machine.")
+  const program = new Command(shellCommand("").trim())
+    .description("An OpenAI-compatible gateway in front of language models that run on your own machine.")
     .version(readVersion(), ...VERSION_OPTION)
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print a command's help")
     .exitOverride()
-    .showHelpAfterError("`sluice --help` lists commands and flags.")
+    .showHelpAfterError(`\`${shellCommand("--help")}\` lists commands and flags.`)
     .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
@@ -54,7 +53,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   // A command's module is loaded when it runs, because `--help` needs neither the engine nor the server.
   const serve = program
     .command("serve", { isDefault: true })
-    .description("download what is missing, then serve the models (this is what `sluice` alone does)")
+    .description("download missing models, then serve them (the default command)")
     .version(readVersion(), ...VERSION_OPTION)
     .allowExcessArguments()
     .action(async (flags: Flags, command: Command) => {
@@ -69,7 +68,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   const pull = program
     .command("pull <name...>")
-    .description("download models: names of the catalogue, hf:owner/repo:QUANT or https: URLs")
+    .description("download models: catalogue names, hf:owner/repo:QUANT or https: URLs")
     .action(async (names: readonly string[], flags: Flags) => {
       const { pull } = await import("./pull.ts");
       done(await pull(names, flags, context));
@@ -78,7 +77,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   const models = program
     .command("models")
-    .description("list the catalogue and what is already here")
+    .description("list the catalogue and which models are downloaded")
     .action(async (flags: Flags) => {
       const { models } = await import("./models.ts");
       done(await models(flags, context));
@@ -90,20 +89,20 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   const usage = program
     .command("usage")
-    .description("tell what each key used of each model on each day (UTC)")
+    .description("show the usage of each key, by model and day (UTC)")
     .option("--key <key>", "only this key, by its id or name")
     .option("--model <model>", "only this model, by its id")
-    .option("--since <when>", "from this day on: a date such as 2026-11-01, or a time back from now such as 7d")
+    .option("--since <when>", "first day: a date such as 2026-11-01, or a time before now such as 7d")
     .option("--json", "print it as JSON")
     .action(async (flags: Flags) => {
       const { usage } = await import("./usage.ts");
       done(usage(flags, context));
     });
-  addSettingOptions(usage, ["stateFile"]);
+  addSettingOptions(usage, ["stateFile"], KEYS_STATE);
 
   const config = program
     .command("config")
-    .description("print the settings in force and where each came from")
+    .description("print the settings in effect and where each came from")
     .option("--json", "print them as JSON")
     .action(async (flags: Flags) => {
       const { config } = await import("./config.ts");
@@ -114,7 +113,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   const doctor = program
     .command("doctor")
     .description(
-      "check the machine, the settings and the models, and say what Sluice will use and what stands in its way",
+      "check the machine, the settings and the models, and report what Sluice will use and what prevents it from serving",
     )
     .option("--verify", "also compare each model's SHA-256, which reads whole files")
     .option("--json", "print the findings as JSON")
@@ -140,7 +139,7 @@ function refuseWords(serve: Command, program: Command): void {
   if (word === undefined) return;
   const names = program.commands.map((command) => command.name());
   const hint = names.includes(word)
-    ? ` Put the command before its flags: sluice ${word} …`
+    ? ` Put the command before its flags: ${shellCommand(word)} …`
     : didYouMean(word, names) || ` Commands: ${names.join(", ")}.`;
   serve.error(`error: unknown command '${word}'.${hint}`);
 }

@@ -53,7 +53,7 @@ export async function reachGateway(
 
   const { modelsDir } = config;
   const local = await parts.fetchModels(config.model, { modelsDir, cwd, env, stderr, signal });
-  stderr.write(`No gateway runs at ${urlOf(config)} with what is needed: starting one for this command.\n`);
+  stderr.write(`No gateway with the needed models runs at ${urlOf(config)}: starting one for this command.\n`);
   const gateway = await parts.startGateway({
     // Used only by this command, so it requires no key.
     config: {
@@ -84,7 +84,9 @@ async function findRunning(
   const client = createGatewayClient(url, env, signal);
   const served = modelList.safeParse(await client.get("/v1/models"));
   if (!served.success) {
-    throw new CommandError(`What listens on ${url} is no Sluice. Name the gateway with --url, or another --port.`);
+    throw new CommandError(
+      `The program that listens on ${url} is not Sluice. Set --url to the gateway, or choose another --port.`,
+    );
   }
   return models.every((id) => served.data.data.some((model) => model.id === id)) ? client : undefined;
 }

@@ -2,6 +2,7 @@ import { text as readText } from "node:stream/consumers";
 import { z } from "zod";
 import type { Flags } from "../config/load.ts";
 import { parseReference } from "../prompts/reference.ts";
+import { shellCommand } from "../version.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { CommandError } from "./errors.ts";
 import { type Interrupts, watchInterrupts } from "./interrupts.ts";
@@ -69,7 +70,7 @@ function readVariables(given: Flags[string]): Readonly<Record<string, string>> {
     pairs.map((pair) => {
       const at = pair.indexOf("=");
       if (at < 1)
-        throw new CommandError(`--var ${pair}: give a variable's name and its value, as in --var language=French.`);
+        throw new CommandError(`--var ${pair}: write a variable as NAME=VALUE, such as --var language=French.`);
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
@@ -85,7 +86,7 @@ async function findInput(
   const piped = stdin === undefined || stdin.isTTY === true ? "" : (await readText(stdin)).trim();
   if (piped !== "") return piped;
   throw new CommandError(
-    "This preset needs a text. Put it behind the name, or pipe it in: git diff | sluice run commit-message",
+    `This preset needs a text. Add it after the preset's name, or pipe it in: git diff | ${shellCommand("run commit-message")}`,
   );
 }
 
@@ -100,7 +101,7 @@ function show(data: unknown, { stdout, stderr }: CliContext): void {
       stdout.write(`${JSON.stringify({ name: event.item.name, arguments: event.item.arguments })}\n`);
       return;
     case "response.incomplete":
-      stderr.write("\nThe answer is cut off: it reached its longest length.\n");
+      stderr.write("\nThe answer was cut off at its maximum length.\n");
       return;
     case "response.failed":
       throw new CommandError(event.response.error.message);

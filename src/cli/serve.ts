@@ -34,7 +34,7 @@ const STOP_OVERRUN_MS = 5_000;
 /**
  * `sluice serve`: gets the models, starts the gateway, prints the banner and runs until SIGINT or SIGTERM. The first signal lets
  * running requests finish, a second one ends the process at once. Returns the exit code. Throws a ConfigError, a CommandError for
- * an address that can't be had, an ExposedError for one that would be open to everybody, an InterruptedError for a signal before the gateway ran, and what the models or the engine throw.
+ * an address that is unavailable, an ExposedError for one that would be open to any client, an InterruptedError for a signal before the gateway ran, and what the models or the engine throw.
  */
 export async function serve(flags: Flags, context: CliContext, parts: ServeParts = realParts): Promise<number> {
   const { config, warnings } = loadConfig({ flags, env: context.env, cwd: context.cwd });
@@ -44,7 +44,7 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
     source: context.process,
     env: context.env,
     exitNow: ({ signalName, exitCode }) => {
-      logger.warn(`${signalName} again: exiting at once; what was running is cut off`);
+      logger.warn(`${signalName} again: exiting at once; running requests are cut off`);
       context.process.exit(exitCode);
     },
   });
@@ -91,7 +91,7 @@ async function runUntilEnd(
   const ending = Promise.withResolvers<"signal" | "defect">();
   const onSignal = (): void => {
     logger.info(
-      `${signal.reason.signalName}: no new requests; those that run have ${config.shutdownGraceMs} ms to finish. A second signal exits at once.`,
+      `${signal.reason.signalName}: accepting no new requests; running ones have ${config.shutdownGraceMs} ms to finish. A second signal exits at once.`,
     );
     ending.resolve("signal");
   };
@@ -107,7 +107,7 @@ async function runUntilEnd(
     const graceMs = cause === "signal" ? config.shutdownGraceMs : Math.min(DEFECT_GRACE_MS, config.shutdownGraceMs);
     const stopped = await stopWithin(gateway, graceMs);
     if (stopped) logger.info("stopped");
-    else logger.error(`The gateway did not stop within ${graceMs + STOP_OVERRUN_MS} ms and is left as it is.`);
+    else logger.error(`The gateway did not stop within ${graceMs + STOP_OVERRUN_MS} ms; exiting anyway.`);
     return cause === "signal" && stopped ? EXIT.done : EXIT.failed;
   } finally {
     process.off("uncaughtException", onDefect);

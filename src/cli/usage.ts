@@ -24,7 +24,9 @@ export function usage(flags: Flags, context: CliContext, now: () => number = Dat
   if (flags.json === true) {
     context.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
   } else if (rows.length === 0) {
-    context.stderr.write("No use of any key is on record for this question.\n");
+    context.stderr.write(
+      "No matching usage is recorded. A running gateway records usage with a delay of up to 2 seconds.\n",
+    );
   } else {
     context.stdout.write(formatTable([HEADING, ...rows.map(toCells)], [3, 4, 5, 6, 7, 8]));
   }
@@ -41,7 +43,7 @@ function readSince(text: string, nowMs: number): string {
   const ms = durationMs === undefined ? parseDate(text) : nowMs - durationMs;
   if (ms === undefined) {
     throw new CommandError(
-      `--since: ${JSON.stringify(text)} is not allowed. Give a date such as 2026-11-01, or a time back from now, such as 7d.`,
+      `--since: ${JSON.stringify(text)} is not allowed. Give a date such as 2026-11-01, or a time before now, such as 7d.`,
     );
   }
   return dayOf(ms);

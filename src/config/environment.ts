@@ -1,3 +1,4 @@
+import { shellCommand } from "../version.ts";
 import { coerceVariable } from "./coerce.ts";
 import { formerSettings } from "./former.ts";
 import { type Setting, settings } from "./settings.ts";
@@ -41,7 +42,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
     const setting = byVariable.get(name);
     if (setting === undefined) {
       const guess = didYouMean(name, [...settings.map(({ variable }) => variable), ...otherVariables]);
-      problems.push(`${name}: no setting has this name.${guess} \`sluice --help\` lists them all.`);
+      problems.push(`${name}: no setting has this name.${guess} \`${shellCommand("--help")}\` lists them all.`);
     } else if (text.trim() !== "") {
       found.push({ setting, text, value: coerceVariable(text, setting) });
     }

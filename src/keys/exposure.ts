@@ -1,4 +1,5 @@
 import { isIPv4 } from "node:net";
+import { shellCommand } from "../version.ts";
 
 /** The gateway would serve any client that reaches its address. */
 export class ExposedError extends Error {
@@ -6,7 +7,7 @@ export class ExposedError extends Error {
 
   constructor(host: string) {
     super(
-      `${host} can be reached from other machines, and there are no keys yet. Create one with \`sluice keys create NAME\` ` +
+      `${host} can be reached from other machines, and there are no keys yet. Create one with \`${shellCommand("keys create NAME")}\` ` +
         "(or set SLUICE_API_KEY or --keys-file), or pass --insecure to serve any client.",
     );
   }

@@ -1,4 +1,5 @@
 import type { KeyRecord, KeyStore } from "../store/keys.ts";
+import { shellCommand } from "../version.ts";
 import { type KeyPolicy, nameSchema } from "./key.ts";
 import { hashSecret, newKeyId, newSecret } from "./secret.ts";
 
@@ -27,12 +28,12 @@ export function issueKey(store: KeyStore, { name, expiresMs, policy }: NewKey, n
     );
   }
   if (store.count() >= MAX_KEYS)
-    throw new KeyError(`There are ${MAX_KEYS} keys. Revoke some with \`sluice keys revoke\`.`);
+    throw new KeyError(`There are ${MAX_KEYS} keys. Revoke some with \`${shellCommand("keys revoke KEY")}\`.`);
   const secret = newSecret();
   const record = { id: newKeyId(), name, createdMs: nowMs, expiresMs, policy: JSON.stringify(policy) };
   if (!store.create(record, hashSecret(secret))) {
     throw new KeyError(
-      `There is already a key ${name}. Choose another name, or give the key a new secret with \`sluice keys rotate\`.`,
+      `There is already a key ${name}. Choose another name, or give the key a new secret with \`${shellCommand("keys rotate KEY")}\`.`,
     );
   }
   return { record, secret };
@@ -58,7 +59,7 @@ function findKey(store: KeyStore, idOrName: string): KeyRecord {
   if (record === undefined) {
     throw new KeyError(
       `There is no key with the id or name ${JSON.stringify(idOrName.slice(0, 80))} in the state file. ` +
-        "`sluice keys list` shows all; one from --keys-file is changed there.",
+        `\`${shellCommand("keys list")}\` lists all keys; keys from --keys-file are changed in that file.`,
     );
   }
   return record;

@@ -53,7 +53,7 @@ describe("sluice cache", () => {
     const { server, cleared } = await setUp();
     await using _ = server;
     const all = await sluice({}, "cache", "clear", "--url", server.url);
-    expect(all.stderr).toBe("1 answer was forgotten.\n");
+    expect(all.stderr).toBe("1 answer was removed.\n");
     const some = await sluice({}, "cache", "clear", "--url", server.url, "--model", "one", "--key", "key_1", "--json");
     expect(JSON.parse(some.stdout)).toEqual({ deleted: 2 });
     expect(cleared).toEqual([{}, { model: "one", key: "key_1" }]);
@@ -67,13 +67,13 @@ describe("sluice cache", () => {
     });
     await using _ = server;
     const stats = await sluice({}, "cache", "stats", "--url", server.url);
-    expect(stats.stdout).toContain("Redis can't be had now; 6 found there, 7 not.\n");
+    expect(stats.stdout).toContain("Redis is unavailable now: 6 hits, 7 misses.\n");
     const all = await sluice({}, "cache", "clear", "--url", server.url);
-    expect(all).toMatchObject({ exitCode: 0, stderr: "1 answer was forgotten.\n5 answers were removed from Redis.\n" });
+    expect(all).toMatchObject({ exitCode: 0, stderr: "1 answer was removed.\n5 answers were removed from Redis.\n" });
     removed.isComplete = false;
     const some = await sluice({}, "cache", "clear", "--url", server.url);
     expect(some.exitCode).toBe(1);
-    expect(some.stderr).toContain("That may not be all");
+    expect(some.stderr).toContain("Some answers may remain in Redis");
     const json = await sluice({}, "cache", "clear", "--url", server.url, "--json");
     expect(json.exitCode).toBe(1);
     expect(JSON.parse(json.stdout)).toEqual({ deleted: 3, shared: { deleted: 5, complete: false } });
@@ -86,7 +86,7 @@ describe("sluice cache", () => {
     expect(cleared).toEqual([{ preset: "rate" }]);
     const all = await sluice({}, "cache", "warm", "--url", server.url);
     expect(all.stderr).toBe(
-      "2 presets are warmed while nobody is served. `sluice cache stats` tells how many are left.\n",
+      "2 presets are being warmed while the gateway is idle. `npm run sluice -- cache stats` shows how many are left.\n",
     );
     const one = await sluice({}, "cache", "warm", "--url", server.url, "--preset", "rate", "--json");
     expect(JSON.parse(one.stdout)).toEqual({ presets: ["rate"] });
@@ -103,7 +103,7 @@ describe("sluice cache", () => {
     await server[Symbol.asyncDispose]();
     const { exitCode, stderr } = await sluice({ SLUICE_ADMIN_KEY: "sk-secret" }, "cache", "stats", "--url", url);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(`No gateway answers at ${url}.`);
+    expect(stderr).toContain(`No gateway responds at ${url}.`);
     expect(stderr).not.toContain("sk-secret");
   });
 });

@@ -93,20 +93,24 @@ describe("sluice keys", () => {
 
   it.each([
     [["create", "a", "--expires", "2020-01-01"], '--expires: "2020-01-01" is not allowed. Give a time from now'],
-    [["create", "a", "--cache", "some"], "--cache: the value is not allowed"],
-    [["create", "a", "--class", "vip"], "--class: the value is not allowed"],
+    [["create", "a", "--cache", "some"], '--cache: "some" is not allowed. Give one of determined, always or never.'],
+    [["create", "a", "--class", "vip"], '--class: "vip" is not allowed. Give one of interactive, default or batch.'],
     [
       ["create", "a", "--tokens-per-day", "0"],
       '--tokens-per-day: "0" is not allowed. Give a whole number of 1 or more.',
     ],
+    [
+      ["create", "a", "--models", "x".repeat(5_000)],
+      "is not allowed. Give a list of 1 to 64 entries, each text of 1 to 4096 characters.",
+    ],
     [["create", "a", "--max-wait", "10"], '--max-wait: "10" is not allowed. Give a time such as'],
     [["create", "a", "--models", "x,,y"], "--models: an empty name is not allowed"],
     [["create", "\u001b[31m"], "is not a valid name for a key. Give 1 to 64 letters"],
-    [["create", "TAKEN"], "There is already a key TAKEN. Choose another name"],
+    [["create", "TAKEN"], "or give the key a new secret with `npm run sluice -- keys rotate KEY`."],
     [["revoke", "nobody"], 'There is no key with the id or name "nobody"'],
     [["rotate", "nobody"], 'There is no key with the id or name "nobody"'],
     [["rotate", "taken", "--grace", "soon"], '--grace: "soon" is not allowed. Give a time such as'],
-    [["create", "a", "--state-file", ":memory:"], "With --state-file :memory: there is no file to keep keys in"],
+    [["create", "a", "--state-file", ":memory:"], "With --state-file :memory: there is no file for keys"],
   ])("says what is wrong with %j", async (words, message) => {
     using all = setUp();
     await all.sluice("keys", "create", "taken");
@@ -169,7 +173,7 @@ describe("sluice usage", () => {
     };
     expect(show({}).stdout.text().split("\n")[1]).toMatch(/^2026-11-10 +alice +one +3 +100 +20 +50 +1 +2$/);
     expect(JSON.parse(show({ json: true, since: "7d" }).stdout.text())).toEqual([row("2026-11-21")]);
-    expect(show({ key: "bob" }).stderr.text()).toContain("No use of any key is on record");
+    expect(show({ key: "bob" }).stderr.text()).toContain("No matching usage is recorded");
     expect(() => show({ since: "yore" })).toThrow('--since: "yore" is not allowed');
   });
 

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { CommandError } from "../../src/cli/errors.ts";
@@ -25,8 +26,27 @@ describe("checkAddress", () => {
     try {
       const check = checkAddress({ host: "127.0.0.1", port });
       await expect(check).rejects.toThrow(CommandError);
-      await expect(check).rejects.toThrow(`Port ${port} on 127.0.0.1 is taken by another program.`);
-      await expect(check).rejects.toThrow("--port 0 finds a free one");
+      await expect(check).rejects.toThrow(`Port ${port} on 127.0.0.1 is used by another program.`);
+      await expect(check).rejects.toThrow("--port 0 picks a free one");
+    } finally {
+      server.close();
+    }
+  });
+
+  it.each([
+    ["Sluice", "Sluice already runs on port"],
+    ["another", "is used by another program"],
+  ])("asks what is there: %s", async (name, message) => {
+    const server = createHttpServer((_, response) => {
+      const body = JSON.stringify({ status: "ok", name });
+      response.writeHead(200, { "content-length": body.length, connection: "close" }).end(body);
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+    try {
+      await expect(checkAddress({ host: "127.0.0.1", port })).rejects.toThrow(message);
     } finally {
       server.close();
     }
@@ -42,9 +62,9 @@ describe("checkAddress", () => {
 
 describe("explainListenError", () => {
   it.each([
-    ["EACCES", "This user may not listen on port 80. Ports below 1024 need special rights"],
-    ["ENOTFOUND", "The host name my.host has no address here."],
-    ["EAFNOSUPPORT", "This machine does not speak the kind of address that my.host is."],
+    ["EACCES", "This user may not listen on port 80. Ports below 1024 need special permissions"],
+    ["ENOTFOUND", "The host name my.host can't be resolved to an address."],
+    ["EAFNOSUPPORT", "This machine does not support addresses such as my.host."],
   ])("explains %s", (code, message) => {
     const error = Object.assign(new Error(code), { code });
     expect(explainListenError(error, { host: "my.host", port: 80 })).toMatchObject({

@@ -32,7 +32,7 @@ async function sluice(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
 describe("node src/main.ts", () => {
   it("prints its help on stdout and loads neither engine nor server for it", async () => {
     const { stdout, stderr, exitCode } = await sluice(["--help"], { NODE_DEBUG: "esm" });
-    expect(stdout).toContain("Usage: sluice");
+    expect(stdout).toContain("Usage: npm run sluice --");
     expect(exitCode).toBe(0);
     expect(stderr).toContain("commander");
     expect(stderr).not.toMatch(/node-llama-cpp|\/hono\/|cli-progress|\/pino\/|\/yaml\//);

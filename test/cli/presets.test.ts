@@ -68,7 +68,7 @@ describe("sluice run", () => {
     [["run", "echo"], "This preset needs a text."],
     [["run", "nope", "x"], "Available: preset/echo, preset/haiku."],
     [["run", "echo", "x", "--var", "tune=x"], "Unknown variables: 'tune'."],
-    [["run", "echo", "x", "--var", "tone"], "--var tone: give a variable's name and its value"],
+    [["run", "echo", "x", "--var", "tone"], "--var tone: write a variable as NAME=VALUE"],
   ])("%j ends with 1 and says why", async (words, message) => {
     const { exitCode, stdout, stderr } = await command(words);
     expect(stderr).toContain(message);
@@ -79,7 +79,7 @@ describe("sluice run", () => {
     const context = fakeContext();
     const exitCode = await run(["run", "echo", "x", "--url", "http://127.0.0.1:9"], context);
     expect(exitCode).toBe(1);
-    expect(context.stderr.text()).toContain("No gateway answers at http://127.0.0.1:9.");
+    expect(context.stderr.text()).toContain("No gateway responds at http://127.0.0.1:9.");
   });
 
   it("asks the gateway that runs where the settings say, without starting another", async () => {

@@ -20,17 +20,17 @@ describe("--help", () => {
       expect(oneLine).toContain(isBoolean ? `${shown} ` : `${shown} <`);
       expect(oneLine).toContain(`${description} (env ${variable}, default `);
     }
-    expect(oneLine).toContain("--port <number> port to listen on; 0 takes a free one (env SLUICE_PORT, default 8080)");
+    expect(oneLine).toContain("--port <number> port to listen on; 0 picks a free one (env SLUICE_PORT, default 8080)");
     expect(oneLine).toContain("--config <file>");
     for (const command of ["serve", "pull", "models", "config", "doctor"])
       expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
-    expect(stdout).toContain("sluice --port 9000 --slots 8");
+    expect(stdout).toContain("npm run sluice -- --port 9000 --slots 8");
   });
 
   it("of a command shows what that command takes", async () => {
     const { exitCode, stdout } = await runWith(["pull", "--help"]);
     expect(exitCode).toBe(0);
-    expect(stdout).toContain("sluice pull [options] <name...>");
+    expect(stdout).toContain("npm run sluice -- pull [options] <name...>");
     expect(stdout).toContain("--models-dir <dir>");
     expect(stdout).not.toContain("--port");
   });
@@ -55,7 +55,10 @@ describe("wrong usage ends with 2 and says what was meant", () => {
       ["xyzzy"],
       "error: unknown command 'xyzzy'. Commands: serve, pull, models, keys, cache, usage, config, doctor, run, eval.",
     ],
-    [["--port", "1", "config"], "error: unknown command 'config'. Put the command before its flags: sluice config …"],
+    [
+      ["--port", "1", "config"],
+      "error: unknown command 'config'. Put the command before its flags: npm run sluice -- config …",
+    ],
     [["config", "--port"], "error: option '--port <number>' argument missing"],
     [["pull"], "error: missing required argument 'name'"],
     [["config", "extra"], "error: too many arguments for 'config'"],

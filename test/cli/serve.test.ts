@@ -130,7 +130,7 @@ describe("serve", () => {
       expect(await running).toBe(0);
       expect(stops).toEqual([1000]);
       expect(log.map(({ msg }) => msg)).toEqual([
-        `${name}: no new requests; those that run have 1000 ms to finish. A second signal exits at once.`,
+        `${name}: accepting no new requests; running ones have 1000 ms to finish. A second signal exits at once.`,
         "stopped",
       ]);
       expect(context.process.exits).toEqual([]);
@@ -207,7 +207,7 @@ describe("serve", () => {
     try {
       const { context, parts } = setUp();
       const fetching = vi.spyOn(parts, "fetchModels");
-      await expect(serve({ ...flags, port }, context, parts)).rejects.toThrow(`Port ${port} on 127.0.0.1 is taken`);
+      await expect(serve({ ...flags, port }, context, parts)).rejects.toThrow(`Port ${port} on 127.0.0.1 is used`);
       expect(fetching).not.toHaveBeenCalled();
       expect(context.process.eventNames()).toEqual([]);
     } finally {
@@ -219,7 +219,7 @@ describe("serve", () => {
     const { context, parts } = setUp({
       parts: { startGateway: async () => Promise.reject(Object.assign(new Error("listen"), { code: "EADDRINUSE" })) },
     });
-    await expect(serve(flags, context, parts)).rejects.toThrow("is taken by another program");
+    await expect(serve(flags, context, parts)).rejects.toThrow("is used by another program");
   });
 
   describe("with a clock", () => {
@@ -237,7 +237,7 @@ describe("serve", () => {
       expect(log).toHaveLength(1);
       await vi.advanceTimersByTimeAsync(1);
       expect(await running).toBe(1);
-      expect(log.at(-1)?.msg).toBe("The gateway did not stop within 6000 ms and is left as it is.");
+      expect(log.at(-1)?.msg).toBe("The gateway did not stop within 6000 ms; exiting anyway.");
     });
   });
 });

@@ -35,6 +35,6 @@ describe("sluice doctor, on this machine", () => {
     const { port } = new URL(inject("gatewayUrl"));
     const { exitCode, stdout } = await sluice("doctor", "--port", port, "--gpu", "off");
     expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/^✖ address {2,}Port \d+ on 127\.0\.0\.1 is taken by another program$/m);
+    expect(stdout).toMatch(/^✖ address {2,}Sluice already runs on port \d+ of 127\.0\.0\.1$/m);
   });
 });

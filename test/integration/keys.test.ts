@@ -145,5 +145,5 @@ describe("a gateway with keys, on every address", () => {
 test("a gateway without keys refuses to listen on other addresses, and says what to do", async () => {
   const refused = runSluice("--host", "0.0.0.0", "--state-file", join(folder, "none.db"));
   expect((await refused.ended).code).toBe(1);
-  expect(refused.stderr()).toMatch(/^error: 0\.0\.0\.0 may be reached .*sluice keys create NAME.*--insecure/);
+  expect(refused.stderr()).toMatch(/^error: 0\.0\.0\.0 can be reached .*sluice -- keys create NAME.*--insecure/);
 });

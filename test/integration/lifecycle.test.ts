@@ -64,7 +64,7 @@ describe("a gateway that gets a signal to stop", () => {
     const stream = await startStream(url, 30);
 
     sluice.kill("SIGTERM");
-    await sluice.says("SIGTERM: no new requests");
+    await sluice.says("SIGTERM: accepting no new requests");
     // The system resets a connection that it accepted just before.
     expect(await refusalOf(url)).toMatch(/^ECONN(REFUSED|RESET)$/);
 
@@ -102,7 +102,7 @@ describe("a gateway that gets a signal to stop", () => {
     const sluice = runSluice("--context", "4096");
     const stream = await startStream(await sluice.ready, 4000);
     sluice.kill("SIGTERM");
-    await sluice.says("SIGTERM: no new requests");
+    await sluice.says("SIGTERM: accepting no new requests");
     sluice.kill("SIGTERM");
     await expect(stream.text).rejects.toThrow(/aborted|hang up|ECONNRESET/);
     expect(await sluice.ended).toEqual({ code: 143, signal: null });
@@ -205,7 +205,7 @@ describe("a start that fails", () => {
     });
     try {
       expect(await failure("--port", String(port))).toBe(
-        `error: Port ${port} on 127.0.0.1 is taken by another program. Stop that one, or take another port with --port; --port 0 finds a free one.\n`,
+        `error: Port ${port} on 127.0.0.1 is used by another program. Stop it, or choose another port with --port; --port 0 picks a free one.\n`,
       );
     } finally {
       other.close();

@@ -50,7 +50,7 @@ describe("sluice run, where no gateway runs", () => {
   test("starts one, prints only the answer that any gateway gives, and leaves nothing behind", async () => {
     const task = "The payment page is down.";
     const { exitCode, stdout, stderr } = await sluice(["run", "task-priority", task]);
-    expect(stderr).toMatch(/^No gateway runs at \S+ with what is needed: starting one for this command\.\n$/);
+    expect(stderr).toMatch(/^No gateway with the needed models runs at \S+: starting one for this command\.\n$/);
     expect(exitCode).toBe(0);
     expect(stdout).toBe(`${await askShared("task-priority", task)}\n`);
   });

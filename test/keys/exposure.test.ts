@@ -18,7 +18,7 @@ describe("an address that other machines reach", () => {
   it("needs keys, or an explicit --insecure", () => {
     const open = { host: "0.0.0.0", insecure: false };
     expect(() => isExposed(open, false)).toThrow(ExposedError);
-    expect(() => isExposed(open, false)).toThrow(/sluice keys create NAME.*--insecure/);
+    expect(() => isExposed(open, false)).toThrow(/npm run sluice -- keys create NAME.*--insecure/);
     expect(isExposed(open, true)).toBe(false);
     expect(isExposed({ ...open, insecure: true }, false)).toBe(true);
     expect(isExposed({ host: "127.0.0.1", insecure: false }, false)).toBe(false);

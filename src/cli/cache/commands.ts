@@ -5,20 +5,20 @@ import type { CliContext } from "../context.ts";
 import { addSettingOptions } from "../options.ts";
 
 const NOTES = `
-A running gateway is asked, at --host and --port as they are set, or at --url. Where there are keys, ${ADMIN_KEY_VARIABLE} is to hold one that was
-made with --admin.
+These commands call a running gateway, at --url or at --host and --port. If the gateway has keys, set ${ADMIN_KEY_VARIABLE} to a key created
+with --admin.
 `;
 
 /** Adds `sluice cache`, with commands for the cache of a running gateway. */
 export function addCacheCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const cache = program
     .command("cache")
-    .description("tell what a running gateway's response cache holds, have it forget, or have presets warmed")
+    .description("show or clear a running gateway's response cache, or warm its presets")
     .addHelpText("after", NOTES);
 
   const stats = cache
     .command("stats")
-    .description("tell what it holds, and what it has done since the start")
+    .description("show the cache's contents and its hits since the start")
     .option("--json", "print it as JSON")
     .action(async (flags: Flags) => {
       const { cacheStats } = await import("./manage.ts");
@@ -27,11 +27,11 @@ export function addCacheCommand(program: Command, context: CliContext, done: (ex
 
   const clear = cache
     .command("clear")
-    .description("forget all answers, or those of a model, of a key, of a preset")
+    .description("remove all answers, or those of one model, key or preset")
     .option("--model <model>", "only those of this model, by its id")
     .option("--key <key>", "only those of this key, by its id")
     .option("--preset <preset>", "only those of this preset, by its id")
-    .option("--json", "print how many they were as JSON")
+    .option("--json", "print the number of removed answers as JSON")
     .action(async (flags: Flags) => {
       const { cacheClear } = await import("./manage.ts");
       done(await cacheClear(flags, context));
@@ -39,16 +39,16 @@ export function addCacheCommand(program: Command, context: CliContext, done: (ex
 
   const warm = cache
     .command("warm")
-    .description("have presets' likely answers generated and their texts evaluated, while nobody is served")
+    .description("prefill presets' texts and cache their likely answers while the gateway is idle")
     .option("--preset <preset>", "only this preset, by its id")
-    .option("--json", "print which they are as JSON")
+    .option("--json", "print the presets as JSON")
     .action(async (flags: Flags) => {
       const { cacheWarm } = await import("./manage.ts");
       done(await cacheWarm(flags, context));
     });
 
   for (const command of [stats, clear, warm]) {
-    command.option("--url <url>", "where the gateway is, such as http://127.0.0.1:8080");
-    addSettingOptions(command, ["host", "port"]);
+    command.option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080");
+    addSettingOptions(command, ["host", "port"], { host: "host of the gateway", port: "port of the gateway" });
   }
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ADMIN_KEY_VARIABLE } from "../../config/environment.ts";
 import { type Flags, loadConfig } from "../../config/load.ts";
+import { shellCommand } from "../../version.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { createGatewayClient, type GatewayClient, urlOf } from "../gateway-client.ts";
 import { formatTable } from "../table.ts";
@@ -41,7 +42,7 @@ export async function cacheStats(flags: Flags, context: CliContext): Promise<num
   context.stdout.write(formatTable([heading, row], [0, 1, 2, 3, 4, 5, 6, 7, 8]));
   if (stats.shared !== undefined) {
     const { up, hits, misses } = stats.shared;
-    context.stdout.write(`Redis ${up ? "answers" : "can't be had now"}; ${hits} found there, ${misses} not.\n`);
+    context.stdout.write(`Redis ${up ? "is available" : "is unavailable now"}: ${hits} hits, ${misses} misses.\n`);
   }
   return EXIT.done;
 }
@@ -60,10 +61,10 @@ export async function cacheClear(flags: Flags, context: CliContext): Promise<num
     context.stdout.write(`${JSON.stringify(cleared, null, 2)}\n`);
     return exitCode;
   }
-  context.stderr.write(`${countAnswers(deleted)} forgotten.\n`);
+  context.stderr.write(`${countAnswers(deleted)} removed.\n`);
   if (shared !== undefined) context.stderr.write(`${countAnswers(shared.deleted)} removed from Redis.\n`);
   if (shared?.complete === false) {
-    context.stderr.write("That may not be all: Redis can't be had, or took too long. Try again when it is back.\n");
+    context.stderr.write("Some answers may remain in Redis: it is unavailable or too slow. Try again later.\n");
   }
   return exitCode;
 }
@@ -78,7 +79,10 @@ export async function cacheWarm(flags: Flags, context: CliContext): Promise<numb
   const { presets } = warmedSchema.parse(await reach(flags, context).post(`${PATH}/warm?${query}`, {}));
   const many = `${presets.length} ${presets.length === 1 ? "preset is" : "presets are"}`;
   if (flags.json === true) context.stdout.write(`${JSON.stringify({ presets }, null, 2)}\n`);
-  else context.stderr.write(`${many} warmed while nobody is served. \`sluice cache stats\` tells how many are left.\n`);
+  else
+    context.stderr.write(
+      `${many} being warmed while the gateway is idle. \`${shellCommand("cache stats")}\` shows how many are left.\n`,
+    );
   return EXIT.done;
 }
 

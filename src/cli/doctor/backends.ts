@@ -54,19 +54,19 @@ function checkChosen({ choice, host, chosen, binding }: BackendFindings): Check 
   if (!hasProgram) return problem("device", message, NPM_CI);
   const advice =
     own === undefined || own === "cpu"
-      ? "The lines below say what else there is."
-      : "Mend that, or start with --gpu auto, which takes what works.";
+      ? "The lines below list the alternatives."
+      : "Fix that, or start with --gpu auto, which uses a backend that works.";
   return problem("device", message, advice);
 }
 
 function describeDevice({ backend, deviceNames, deviceMemory }: Opened): string {
-  if (backend === "cpu") return "the CPU takes the model";
+  if (backend === "cpu") return "the CPU runs the model";
   const devices = deviceNames.length === 0 ? "a GPU" : deviceNames.join(", ");
   const memory =
     deviceMemory === undefined
       ? ""
       : `, ${formatBytes(deviceMemory.freeBytes)} of ${formatBytes(deviceMemory.totalBytes)} free`;
-  return `${NAMES[backend]} takes the model: ${devices}${memory}`;
+  return `${NAMES[backend]} runs the model: ${devices}${memory}`;
 }
 
 function explainUnused(backend: Backend, { choice, host, binding, chosen, tried }: BackendFindings): string {
@@ -76,11 +76,11 @@ function explainUnused(backend: Backend, { choice, host, binding, chosen, tried 
   if (inspection === undefined) return "not used";
   if (inspection.type !== "opened") return `not used: ${explainFailure(inspection)}`;
   const flag = `--gpu ${backend === "cpu" ? "off" : backend}`;
-  if (chosen.type !== "opened") return `works; ${flag} takes it`;
-  if (backend === "cpu") return "works too, and takes what the GPU can't";
-  if (choice !== "auto") return `works, and --gpu ${choice} asks for another; ${flag} takes it`;
-  if (chosen.backend !== "cpu") return `works, and --gpu auto prefers ${NAMES[chosen.backend]}; ${flag} takes it`;
-  return `works, and --gpu auto does not see that: it looks for libraries in the usual folders only; ${flag} takes it`;
+  if (chosen.type !== "opened") return `works; ${flag} selects it`;
+  if (backend === "cpu") return "works too, and runs what the GPU can't";
+  if (choice !== "auto") return `works, and --gpu ${choice} selects another; ${flag} selects it`;
+  if (chosen.backend !== "cpu") return `works, and --gpu auto prefers ${NAMES[chosen.backend]}; ${flag} selects it`;
+  return `works, and --gpu auto does not see that: it looks for libraries in the usual folders only; ${flag} selects it`;
 }
 
 function explainMissing(backend: Backend, program: Program, { platform, arch }: Platform): string | undefined {
@@ -92,9 +92,9 @@ function explainMissing(backend: Backend, program: Program, { platform, arch }: 
         ? "Metal is for Macs with Apple's processors"
         : `llama.cpp comes without a program for ${NAMES[backend]} on ${platform} ${arch}`;
     case "missing":
-      return `${program.package} is not installed; \`npm ci\` brings it`;
+      return `${program.package} is not installed; \`npm ci\` installs it`;
     case "mismatched":
-      return `${program.package} has the version ${program.version}, which does not fit; \`npm ci\` brings the right one`;
+      return `${program.package} has the version ${program.version}, which does not fit; \`npm ci\` installs the right one`;
   }
 }
 
@@ -102,9 +102,9 @@ function explainMissing(backend: Backend, program: Program, { platform, arch }: 
 function explainFailure(inspection: Exclude<Inspection, Opened>): string {
   if (inspection.type === "crashed") {
     const lastLine = inspection.lastLines.at(-1);
-    return `it crashes: ${inspection.reason}${lastLine === undefined ? "" : `; its last words: ${lastLine}`}`;
+    return `it crashes: ${inspection.reason}${lastLine === undefined ? "" : `; its last output: ${lastLine}`}`;
   }
-  return explainLinkErrors(inspection.linkErrors) ?? "its libraries load, and it finds no device that it can use";
+  return explainLinkErrors(inspection.linkErrors) ?? "its libraries load, but it finds no usable device";
 }
 
 /** Undefined if everything loads. */
@@ -120,7 +120,7 @@ function explainLinkErrors({ addon, driver, variants }: LinkErrors): string | un
   if (broken !== undefined) return `a library does not load: ${broken}`;
   return notFound === ""
     ? undefined
-    : `there is a driver, and no runtime for it (not found: ${notFound}; one of them will do)`;
+    : `there is a driver, but no runtime for it (not found: ${notFound}; one of them is enough)`;
 }
 
 /** The library that the loader did not find: `libvulkan.so.1: cannot open shared object file: No such file or directory`. */

@@ -47,7 +47,7 @@ export function checkModelsFolder(folder: Folder, findings: readonly ModelFindin
       ? problem(
           "models folder",
           `${message}, and ${absent.length} of the models must be downloaded`,
-          "Choose another folder with --models-dir, or mend its rights.",
+          "Choose another folder with --models-dir, or fix its permissions.",
         )
       : warning(
           "models folder",
@@ -63,7 +63,7 @@ export function checkModelsFolder(folder: Folder, findings: readonly ModelFindin
       "Free some disk space, or choose a folder on another disk with --models-dir.",
     );
   }
-  return good("models folder", `${path}, ${exists ? "writable" : "will be made"}${free}`);
+  return good("models folder", `${path}, ${exists ? "writable" : "will be created"}${free}`);
 }
 
 /** Checks the space for the prefix store. */

@@ -16,7 +16,7 @@ export function formatChecks(checks: readonly Check[]): string {
 function verdict(checks: readonly Check[]): string {
   const problems = checks.filter(({ level }) => level === "problem").length;
   const warnings = checks.filter(({ level }) => level === "warning").length;
-  if (!canServe(checks)) return `Sluice can't serve here: ${count(problems, "problem")} to be mended.`;
+  if (!canServe(checks)) return `Sluice can't serve here: ${count(problems, "problem")} found.`;
   return warnings === 0 ? "Sluice can serve here." : `Sluice can serve here; ${count(warnings, "warning")}.`;
 }
 

@@ -7,6 +7,7 @@ import {
   type ModelReference,
   resolveModel,
 } from "../../models/index.ts";
+import { shellCommand } from "../../version.ts";
 import { describeError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import { type Check, good, problem, warning } from "./check.ts";
@@ -76,11 +77,11 @@ function checkModel(finding: ModelFinding): Check {
       return checkFound(finding);
     case "absent": {
       const size = finding.sizeBytes === undefined ? "" : ` (${formatBytes(finding.sizeBytes)})`;
-      const advice = `The next start downloads it${size}, or \`sluice pull ${finding.id}\` now.`;
-      return warning("model", `${finding.id} is not here yet`, advice);
+      const advice = `The next start downloads it${size}, or \`${shellCommand(`pull ${finding.id}`)}\` now.`;
+      return warning("model", `${finding.id} is not downloaded yet`, advice);
     }
     case "unusable":
-      return problem("model", `${finding.name}: ${finding.reason}`, "Mend that, or name another model with --model.");
+      return problem("model", `${finding.name}: ${finding.reason}`, "Fix that, or choose another model with --model.");
   }
 }
 

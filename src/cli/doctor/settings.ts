@@ -3,6 +3,7 @@ import type { Config } from "../../config/schema.ts";
 import { isLoopback } from "../../keys/exposure.ts";
 import type { LocalModel } from "../../models/index.ts";
 import { AliasError, parseAliases } from "../../routing/aliases.ts";
+import { shellCommand } from "../../version.ts";
 import { type Check, problem, warning } from "./check.ts";
 
 /** The tile size of attention; only chunks of whole tiles can share a call (docs/decisions/007-exactness.md). */
@@ -36,7 +37,7 @@ function checkContext(config: Config, models: readonly LocalModel[]): readonly C
       ? []
       : warning(
           "context",
-          `--context ${context} is more than the ${contextLength} tokens that ${id} was trained for: beyond them it writes nonsense`,
+          `--context ${context} is more than the ${contextLength} tokens that ${id} was trained for: beyond that, its answers are nonsense`,
           `Start with --context ${contextLength} or less.`,
         );
   });
@@ -59,40 +60,36 @@ function checkAliases({ aliases, model }: Config, models: readonly LocalModel[])
     return [];
   } catch (error) {
     if (!(error instanceof AliasError)) throw error;
-    return [problem("aliases", error.message, "Correct --aliases, or leave it out.")];
+    return [problem("aliases", error.message, "Correct or remove --aliases.")];
   }
 }
 
 function checkPending({ slots, maxPending, model }: Config): readonly Check[] {
   const places = slots * new Set(model).size;
   if (maxPending >= places) return [];
-  const message = `--max-pending ${maxPending} lets in fewer requests than there are slots (${places}): some stay empty`;
+  const message = `--max-pending ${maxPending} allows fewer requests than there are slots (${places}): some slots stay empty`;
   return [warning("slots", message, `Start with --max-pending ${places} or more, or with fewer --slots.`)];
 }
 
 function checkPrefillChunk({ prefillChunk }: Config): readonly Check[] {
   if (prefillChunk % TILE_TOKENS === 0) return [];
-  const message = `--prefill-chunk ${prefillChunk} is no multiple of ${TILE_TOKENS}: chunks can't share a call, and prompts are slower`;
+  const message = `--prefill-chunk ${prefillChunk} is not a multiple of ${TILE_TOKENS}: chunks can't share a call, so prefill is slower`;
   const next = Math.max(TILE_TOKENS, Math.floor(prefillChunk / TILE_TOKENS) * TILE_TOKENS);
   return [warning("prefill chunk", message, `Start with --prefill-chunk ${next}.`)];
 }
 
 function checkRedis({ redisUrl, redisShares }: Config): readonly Check[] {
   if (redisUrl !== "" || !redisShares.includes("answers")) return [];
-  const message = "--redis-shares names answers, and without --redis-url there is nowhere to share them";
-  return [warning("Redis", message, "Give --redis-url as well, or leave out --redis-shares.")];
+  const message = "--redis-shares includes answers, but no --redis-url is set";
+  return [warning("Redis", message, "Set --redis-url, or remove answers from --redis-shares.")];
 }
 
 function checkHost({ host, insecure }: Config): readonly Check[] {
   if (isLoopback(host)) return [];
-  const message = `${host} may be reached from other machines, and there are no keys`;
-  if (insecure)
-    return [warning("host", message, "Make a key with `sluice keys create NAME`, and leave out --insecure.")];
+  const message = `${host} can be reached from other machines, and there are no keys`;
+  const create = shellCommand("keys create NAME");
+  if (insecure) return [warning("host", message, `Create a key with \`${create}\`, and remove --insecure.`)];
   return [
-    problem(
-      "host",
-      message,
-      "Make a key with `sluice keys create NAME`, or start with --host 127.0.0.1 or with --insecure.",
-    ),
+    problem("host", message, `Create a key with \`${create}\`, or start with --host 127.0.0.1 or with --insecure.`),
   ];
 }

@@ -14,7 +14,7 @@ export function createKey(name: string, flags: Flags, context: CliContext, now: 
   const policy = readPolicy(flags);
   const expiresMs = readExpiry(typeof flags.expires === "string" ? flags.expires : undefined, now());
   const issued = withKeys(config, context.cwd, ({ keys }) => issueKey(keys, { name, expiresMs, policy }, now()));
-  tellSecret(issued, flags, context, `The key ${issued.record.name} (${issued.record.id}) is made.`);
+  tellSecret(issued, flags, context, `The key ${issued.record.name} (${issued.record.id}) was created.`);
   return EXIT.done;
 }
 
@@ -27,7 +27,9 @@ export function rotate(key: string, flags: Flags, context: CliContext, now: () =
   const graceMs = readGrace(flags.grace);
   const issued = withKeys(config, context.cwd, ({ keys }) => rotateKey(keys, key, now() + graceMs));
   const old =
-    graceMs === 0 ? "the old one has ended" : `the old one works until ${new Date(now() + graceMs).toISOString()}`;
+    graceMs === 0
+      ? "the old one no longer works"
+      : `the old one works until ${new Date(now() + graceMs).toISOString()}`;
   tellSecret(issued, flags, context, `The key ${issued.record.name} (${issued.record.id}) has a new secret; ${old}.`);
   return EXIT.done;
 }
@@ -52,10 +54,10 @@ export function revoke(key: string, flags: Flags, context: CliContext): number {
     return { record: revoked, isLast: keys.list().length === 0 };
   });
   const { id, name } = record;
-  context.stderr.write(`The key ${name} (${id}) is revoked: requests with it are refused from now on.\n`);
+  context.stderr.write(`The key ${name} (${id}) was revoked: requests with it are now refused.\n`);
   if (isLast && config.keysFile === "" && config.apiKey === "") {
     context.stderr.write(
-      "It was the last key. A running gateway refuses every request until there is another; after a restart none is needed.\n",
+      "It was the last key. A running gateway refuses every request until you create another; after a restart, no key is needed.\n",
     );
   }
   return EXIT.done;
@@ -67,6 +69,6 @@ function tellSecret({ record, secret }: IssuedKey, flags: Flags, context: CliCon
     context.stdout.write(`${JSON.stringify({ id: record.id, name: record.name, key: secret }, null, 2)}\n`);
     return;
   }
-  context.stderr.write(`${done} The secret is shown only now; only its hash is kept:\n`);
+  context.stderr.write(`${done} The secret is shown only once; only its hash is stored:\n`);
   context.stdout.write(`${secret}\n`);
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Flags } from "../../config/load.ts";
+import { shellCommand } from "../../version.ts";
 import type { CliContext } from "../context.ts";
 import { addSettingOptions } from "../options.ts";
 import { addPolicyOptions } from "./policy-flags.ts";
@@ -7,19 +8,21 @@ import { addPolicyOptions } from "./policy-flags.ts";
 const EXAMPLES = `
 Examples:
   sluice keys create alice                                       a key without limits
-  sluice keys create ci --expires 30d --class batch              one that expires, for batch work
+  sluice keys create ci --expires 30d --class batch              a key that expires, for batch work
   sluice keys create app --requests-per-minute 60 --tokens-per-day 1000000 --models smollm2
-  sluice keys rotate app --grace 24h                             a new secret; the old one works for a day
-  sluice keys revoke ci                                          revokes it at once
+  sluice keys rotate app --grace 24h                             new secret; the old one works for one more day
+  sluice keys revoke ci                                          revoke it at once
 
-A running gateway with the same state file applies every change by itself.
-`;
+A running gateway with the same state file applies every change automatically.
+`.replaceAll("sluice ", shellCommand(""));
+
+export const KEYS_STATE = { stateFile: "SQLite file with the keys and their usage: the gateway's state file" };
 
 /** Adds `sluice keys` and its commands. */
 export function addKeysCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const keys = program
     .command("keys")
-    .description("create, list, rotate and revoke the keys of clients")
+    .description("create, list, rotate and revoke client keys")
     .addHelpText("after", EXAMPLES);
 
   const create = keys
@@ -51,7 +54,7 @@ export function addKeysCommand(program: Command, context: CliContext, done: (exi
 
   const rotate = keys
     .command("rotate <key>")
-    .description("give a key a new secret, by its id or name, and print it once")
+    .description("give a key a new secret, by its id or name, and print the secret once")
     .option("--grace <time>", "how long the old secret stays valid, such as 24h (default: not at all)")
     .option("--json", "print it as JSON")
     .action(async (key: string, flags: Flags) => {
@@ -59,6 +62,6 @@ export function addKeysCommand(program: Command, context: CliContext, done: (exi
       done(rotate(key, flags, context));
     });
 
-  for (const command of [create, revoke, rotate]) addSettingOptions(command, ["stateFile"]);
-  addSettingOptions(list, ["stateFile", "keysFile"]);
+  for (const command of [create, revoke, rotate]) addSettingOptions(command, ["stateFile"], KEYS_STATE);
+  addSettingOptions(list, ["stateFile", "keysFile"], KEYS_STATE);
 }

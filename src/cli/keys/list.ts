@@ -2,6 +2,7 @@ import { type Flags, loadConfig } from "../../config/load.ts";
 import { createFixedKeys } from "../../keys/fixed.ts";
 import type { Key, KeyPolicy } from "../../keys/key.ts";
 import { toKey } from "../../keys/ring.ts";
+import { shellCommand } from "../../version.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { formatTable } from "../table.ts";
 import { openKeys } from "./open.ts";
@@ -32,7 +33,7 @@ export function list(flags: Flags, context: CliContext, now: () => number = Date
   if (flags.json === true) {
     context.stdout.write(`${JSON.stringify(keys.map(toJson), null, 2)}\n`);
   } else if (keys.length === 0) {
-    context.stderr.write("There are no keys. `sluice keys create NAME` makes one.\n");
+    context.stderr.write(`There are no keys. Create one with \`${shellCommand("keys create NAME")}\`.\n`);
   } else {
     const rows = keys.map((key) => [
       key.id,
@@ -58,7 +59,7 @@ function toIso(ms: number | undefined): string | null {
 
 function describeEnd(expiresMs: number | undefined, nowMs: number): string {
   if (expiresMs === undefined) return "never";
-  return `${new Date(expiresMs).toISOString().slice(0, 16)}Z${expiresMs <= nowMs ? " (over)" : ""}`;
+  return `${new Date(expiresMs).toISOString().slice(0, 16)}Z${expiresMs <= nowMs ? " (expired)" : ""}`;
 }
 
 function describeLimits(policy: KeyPolicy): string {

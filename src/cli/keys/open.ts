@@ -10,8 +10,8 @@ import { CommandError } from "../errors.ts";
 export function openKeys({ stateFile }: Config, cwd: string): KeyState {
   if (stateFile === ":memory:") {
     throw new CommandError(
-      "With --state-file :memory: there is no file to keep keys in. Name a file, or write the keys into one of their own " +
-        "(--keys-file) or into SLUICE_API_KEY.",
+      "With --state-file :memory: there is no file for keys. Name a file, or put the keys into a keys file " +
+        "(--keys-file) or SLUICE_API_KEY.",
     );
   }
   return openKeyState(resolve(cwd, stateFile));

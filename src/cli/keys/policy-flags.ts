@@ -1,5 +1,7 @@
 import type { Command } from "commander";
+import { z } from "zod";
 import type { Flags } from "../../config/load.ts";
+import { describeAllowed, type ValueSchema } from "../../config/settings.ts";
 import { KEPT_ANSWERS } from "../../generation/cache.ts";
 import { PRIORITIES } from "../../generation/terms.ts";
 import { parseDuration, parseEnd } from "../../keys/duration.ts";
@@ -8,13 +10,13 @@ import { CommandError } from "../errors.ts";
 
 /** The numeric flags, and the policy field that each sets. */
 const NUMBERS = [
-  ["requestsPerMinute", "--requests-per-minute", "requests that it may send in a minute"],
-  ["requestsPerDay", "--requests-per-day", "requests that it may send in a day"],
-  ["tokensPerMinute", "--tokens-per-minute", "tokens that it may use in a minute, prompts and answers together"],
-  ["tokensPerDay", "--tokens-per-day", "tokens that it may use in a day"],
-  ["concurrentRequests", "--concurrent-requests", "requests that it may have in hand at once"],
-  ["maxTokens", "--max-tokens", "tokens of an answer whose request names none, before the setting of that name"],
-  ["maxTokensLimit", "--max-tokens-limit", "tokens of any answer: what asks for more is cut to it"],
+  ["requestsPerMinute", "--requests-per-minute", "maximum requests per minute"],
+  ["requestsPerDay", "--requests-per-day", "maximum requests per day"],
+  ["tokensPerMinute", "--tokens-per-minute", "maximum tokens per minute, prompts and answers together"],
+  ["tokensPerDay", "--tokens-per-day", "maximum tokens per day, prompts and answers together"],
+  ["concurrentRequests", "--concurrent-requests", "maximum requests in progress at once"],
+  ["maxTokens", "--max-tokens", "answer length in tokens for requests that set none; overrides the setting"],
+  ["maxTokensLimit", "--max-tokens-limit", "maximum answer length in tokens; a request for more is lowered to it"],
 ] as const;
 
 /** Adds the flags of a key's policy to a command. */
@@ -22,25 +24,25 @@ export function addPolicyOptions(command: Command): void {
   command
     .option(
       "--expires <when>",
-      "when it ends: a time from now such as 30d, or a date such as 2027-01-31 (default never)",
+      "when the key expires: a time from now such as 30d, or a date such as 2027-01-31 (default never)",
     )
     .option(
       "--models <name>",
-      "model that it may use, by id or alias; may be repeated, or a list with commas (default all)",
+      "model that the key may use, by id or alias; may be repeated or a comma-separated list (default all)",
       (text: string, before: readonly string[] | undefined) => [...(before ?? []), ...text.split(",")],
     )
-    .option("--class <class>", `whose turn comes first: ${PRIORITIES.join(", ")} (default default)`);
+    .option("--class <class>", `priority of its requests: ${PRIORITIES.join(", ")} (default default)`);
   for (const [, flag, description] of NUMBERS) command.option(`${flag} <number>`, `${description} (default no limit)`);
   command
-    .option("--max-wait <time>", "how long its requests may wait for their first token, such as 30s (default no limit)")
+    .option("--max-wait <time>", "maximum wait of its requests for their first token, such as 30s (default no limit)")
     .option(
       "--cache <which>",
-      `which answers the response cache keeps: ${KEPT_ANSWERS.join(", ")} (default as presets say)`,
+      `which of its answers are cached: ${KEPT_ANSWERS.join(", ")} (default: as the preset sets)`,
     )
-    .option("--local-only", "its requests are never sent to another provider")
+    .option("--local-only", "never send its requests to another provider")
     .option(
       "--admin",
-      "it may administer the gateway: see the usage of every key, clear and warm the cache, download and delete models",
+      "allow administration: see the usage of every key, clear and warm the cache, download and delete models",
     );
 }
 
@@ -48,7 +50,7 @@ export function addPolicyOptions(command: Command): void {
 export function readPolicy(flags: Flags): KeyPolicy {
   const models = Array.isArray(flags.models) ? flags.models.map((name) => name.trim()) : undefined;
   if (models?.some((name) => name === ""))
-    throw new CommandError("--models: an empty name is not allowed. Give ids or aliases.");
+    throw new CommandError("--models: an empty name is not allowed. List model ids or aliases.");
   const written = {
     ...(models !== undefined && { models }),
     ...(flags.class !== undefined && { class: flags.class }),
@@ -62,7 +64,10 @@ export function readPolicy(flags: Flags): KeyPolicy {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const flag = `--${String(issue?.path[0]).replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`;
-  throw new CommandError(`${flag}: the value is not allowed: ${issue?.message}.`);
+  const field = String(issue?.path[0]);
+  const { properties } = z.toJSONSchema(policySchema, { io: "input" }) as { properties: Record<string, ValueSchema> };
+  const shown = JSON.stringify(Object(written)[field])?.slice(0, 100);
+  throw new CommandError(`${flag}: ${shown} is not allowed. Give ${describeAllowed(properties[field] ?? {})}.`);
 }
 
 /** When a key expires, in Unix ms; undefined means never. Throws a CommandError. */
@@ -71,7 +76,7 @@ export function readExpiry(text: string | undefined, nowMs: number): number | un
   const endMs = parseEnd(text, nowMs);
   if (endMs === undefined) {
     throw new CommandError(
-      `--expires: ${JSON.stringify(text)} is not allowed. Give a time from now, such as 12h or 30d, or a date to come, such as 2027-01-31.`,
+      `--expires: ${JSON.stringify(text)} is not allowed. Give a time from now, such as 12h or 30d, or a future date, such as 2027-01-31.`,
     );
   }
   return endMs;

@@ -5,6 +5,7 @@ import type { Access } from "../../keys/access.ts";
 import { isLoopback } from "../../keys/exposure.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import type { UsageStore } from "../../store/usage.ts";
+import { shellCommand } from "../../version.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 
@@ -21,11 +22,12 @@ export function adminOnly(): MiddlewareHandler<HttpEnv> {
     const key = c.get("key");
     const isAllowed = key === undefined ? isFromHere(c) : key.policy.admin;
     if (!isAllowed) {
+      const create = shellCommand("keys create NAME --admin");
       throw new HttpError(
         403,
         key === undefined
-          ? "As long as there are no keys, only the gateway's own machine may ask for this. Make a key with `sluice keys create NAME --admin`."
-          : "Only an admin key may ask for this. Make one with `sluice keys create NAME --admin`.",
+          ? `While there are no keys, only the gateway's own machine may ask for this. Create a key with \`${create}\`.`
+          : `Only an admin key may ask for this. Create one with \`${create}\`.`,
         "insufficient_permissions",
       );
     }

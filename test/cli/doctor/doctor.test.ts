@@ -23,7 +23,7 @@ describe("sluice doctor", () => {
     expect(exitCode).toBe(0);
     expect(text).toMatch(/^✔ Sluice {2,}\d+\.\d+\.\d+ on Node 24\.21\.0, linux x64$/m);
     expect(text).toMatch(/^✔ llama\.cpp {2,}v0\.5\.0, by node-llama-cpp /m);
-    expect(text).toMatch(/^✔ device {2,}the CPU takes the model \(--gpu auto\)$/m);
+    expect(text).toMatch(/^✔ device {2,}the CPU runs the model \(--gpu auto\)$/m);
     expect(text).toMatch(/^✔ processor {2,}Test CPU, 4 cores for arithmetic, SSE3 AVX2 FMA$/m);
     expect(text).toMatch(/^✔ model {2,}small, llama, Q4_1, 100 MiB: header and size checked$/m);
     expect(text).toMatch(/^✔ memory {2,}8\.0 GiB of 16\.0 GiB free, about /m);
@@ -66,7 +66,7 @@ describe("the backends", () => {
   it("name the GPU that takes the model, and its memory", async () => {
     const { text } = await examine({}, {}, { auto: CUDA });
     expect(text).toMatch(
-      /^✔ device {2,}CUDA takes the model: NVIDIA H100, 78\.0 GiB of 80\.0 GiB free \(--gpu auto\)$/m,
+      /^✔ device {2,}CUDA runs the model: NVIDIA H100, 78\.0 GiB of 80\.0 GiB free \(--gpu auto\)$/m,
     );
     expect(text).toMatch(/^– CPU {2,}works too/m);
   });
@@ -79,13 +79,13 @@ describe("the backends", () => {
     } as const;
     const { exitCode, text } = await examine({}, {}, { vulkan: crashed });
     expect(exitCode).toBe(0);
-    expect(text).toContain("not used: it crashes: the engine's process was ended by SIGSEGV; its last words: boom");
+    expect(text).toContain("not used: it crashes: the engine's process was ended by SIGSEGV; its last output: boom");
   });
 
   it("tell a missing driver from a missing runtime", async () => {
     const { text } = await examine({}, {}, { cuda: refused(undefined, "libcudart.so.13", "libcudart.so.12") });
     expect(text).toMatch(
-      /^– CUDA {2,}not used: there is a driver, and no runtime for it \(not found: libcudart\.so\.13, libcudart\.so\.12; one/m,
+      /^– CUDA {2,}not used: there is a driver, but no runtime for it \(not found: libcudart\.so\.13, libcudart\.so\.12; one/m,
     );
   });
 
@@ -99,22 +99,22 @@ describe("the backends", () => {
 
   it("tell a missing driver from a missing device", async () => {
     const { text } = await examine({}, {}, { vulkan: refused() });
-    expect(text).toMatch(/^– Vulkan {2,}not used: its libraries load, and it finds no device that it can use/m);
+    expect(text).toMatch(/^– Vulkan {2,}not used: its libraries load, but it finds no usable device/m);
   });
 
   it("tell of a GPU that --gpu auto does not see", async () => {
     const { text } = await examine({}, {}, { cuda: CUDA });
-    expect(text).toMatch(/^– CUDA {2,}works, and --gpu auto does not see that: .*; --gpu cuda takes it$/m);
+    expect(text).toMatch(/^– CUDA {2,}works, and --gpu auto does not see that: .*; --gpu cuda selects it$/m);
   });
 
   it("are a problem where the one that was asked for does not open", async () => {
     const { exitCode, text } = await examine({}, { gpu: "cuda" });
     expect(exitCode).toBe(1);
     expect(text).toMatch(/^✖ device {2,}llama\.cpp does not open with --gpu cuda: there is no NVIDIA driver here/m);
-    expect(text).toMatch(/→ Mend that, or start with --gpu auto/);
-    expect(text).toMatch(/^– CPU {2,}works; --gpu off takes it$/m);
+    expect(text).toMatch(/→ Fix that, or start with --gpu auto/);
+    expect(text).toMatch(/^– CPU {2,}works; --gpu off selects it$/m);
     expect(text).not.toMatch(/^– CUDA/m);
-    expect(text).toMatch(/Sluice can't serve here: 1 problem to be mended\.\n$/);
+    expect(text).toMatch(/Sluice can't serve here: 1 problem found\.\n$/);
   });
 
   it("are a problem where their packages were left out", async () => {
@@ -127,7 +127,7 @@ describe("the backends", () => {
     );
     expect(exitCode).toBe(1);
     expect(text).toMatch(/→ Run `npm ci`, without --omit=optional/);
-    expect(text).toMatch(/^– CPU {2,}not used: @node-llama-cpp\/linux-x64 is not installed; `npm ci` brings it$/m);
+    expect(text).toMatch(/^– CPU {2,}not used: @node-llama-cpp\/linux-x64 is not installed; `npm ci` installs it$/m);
   });
 
   it("are not asked where there is no binding at all", async () => {
@@ -226,8 +226,8 @@ describe("models", () => {
       findModels: async () => [{ state: "absent", id: "far", sizeBytes: 100 * 1024 ** 2 }],
     });
     expect(exitCode).toBe(0);
-    expect(text).toMatch(/^! model {2,}far is not here yet$/m);
-    expect(text).toContain("→ The next start downloads it (100 MiB), or `sluice pull far` now.");
+    expect(text).toMatch(/^! model {2,}far is not downloaded yet$/m);
+    expect(text).toContain("→ The next start downloads it (100 MiB), or `npm run sluice -- pull far` now.");
   });
 
   it("that have yet to come are a problem where there is no room for them", async () => {
@@ -271,12 +271,12 @@ describe("an address that can't be had", () => {
     const { exitCode, text } = await examine({
       checkAddress: async () => {
         throw new CommandError(
-          "Port 8080 on 127.0.0.1 is taken by another program. Stop that one, or take another port.",
+          "Port 8080 on 127.0.0.1 is used by another program. Stop that one, or take another port.",
         );
       },
     });
     expect(exitCode).toBe(1);
-    expect(text).toMatch(/^✖ address {2,}Port 8080 on 127\.0\.0\.1 is taken by another program$/m);
+    expect(text).toMatch(/^✖ address {2,}Port 8080 on 127\.0\.0\.1 is used by another program$/m);
     expect(text).toContain("→ Stop that one, or take another port.");
   });
 });
@@ -318,10 +318,10 @@ describe("settings that work against each other", () => {
     [
       "fewer requests than slots",
       { maxPending: "2" },
-      /^! slots .*--max-pending 2 lets in fewer requests than there are slots \(4\)/m,
+      /^! slots .*--max-pending 2 allows fewer requests than there are slots \(4\)/m,
     ],
-    ["a chunk that is no whole tile", { prefillChunk: "100" }, /^! prefill chunk .*no multiple of 64/m],
-    ["answers to share nowhere", { redisShares: ["answers"] }, /^! Redis .*there is nowhere to share them$/m],
+    ["a chunk that is no whole tile", { prefillChunk: "100" }, /^! prefill chunk .*not a multiple of 64/m],
+    ["answers to share nowhere", { redisShares: ["answers"] }, /^! Redis .*no --redis-url is set$/m],
     [
       "a name that has changed",
       { cacheRedisTimeoutMs: "40" },
