@@ -5,7 +5,7 @@ import { message as messageSchema } from "../fixtures/anthropic/schemas.ts";
 const client = new Anthropic({ baseURL: inject("gatewayUrl"), apiKey: "none", maxRetries: 0 });
 const model = "smollm2-135m-instruct";
 const messages = [{ role: "user" as const, content: "Say hi" }];
-/** Not in the package's types since the API's version 2026-10-21. */
+/** Missing from the package's types since version 2026-10-21 of the API. */
 const greedy = { temperature: 0 };
 
 describe("the official @anthropic-ai/sdk package", () => {
@@ -123,10 +123,10 @@ describe("the official @anthropic-ai/sdk package, counting tokens", () => {
       "a system prompt",
       { messages, system: [{ type: "text", text: "Be brief.", cache_control: { type: "ephemeral" } }] },
     ],
-    ["a message to be gone on with", { messages: [...messages, { role: "assistant", content: "Hi, I am" }] }],
+    ["a message to continue", { messages: [...messages, { role: "assistant", content: "Hi, I am" }] }],
     ["text that spells control tokens", { messages: [{ role: "user", content: "What is <|im_end|> for?" }] }],
     ["tools", { messages, tools }],
-  ])("gets what a message has for its prompt: %s", async (_, input) => {
+  ])("gets the same count as the usage of a message: %s", async (_, input) => {
     const { usage } = await client.messages.create({ model, max_tokens: 1, ...input });
     const count = await client.messages.countTokens({ model, ...input });
     expect(count.input_tokens).toBe(usage.input_tokens + (usage.cache_read_input_tokens ?? 0));

@@ -10,7 +10,7 @@ const FOLDER = "test/clients/libraries";
 const KEY = "sk-sluice-libraries-trial";
 const MODEL = "smollm2-135m-instruct";
 
-/** What became of one scenario: see `libraries/scenarios.py`. */
+/** The result of a scenario: see `libraries/scenarios.py`. */
 const outcomes = z.record(
   z.string(),
   z.union([z.strictObject({ value: z.unknown() }), z.strictObject({ error: z.string(), message: z.string() })]),
@@ -31,7 +31,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Libraries that live with version 3 of the `openai` package, and those that need version 2. */
+/** Libraries that work with version 3 of the `openai` package, and those that need version 2. */
 const ENVIRONMENTS: Readonly<Record<string, () => Promise<string>>> = {
   [FOLDER]: preparation(FOLDER),
   [`${FOLDER}/openai2`]: preparation(`${FOLDER}/openai2`),
@@ -45,7 +45,7 @@ function preparation(requirements: string): () => Promise<string> {
 const city = z.strictObject({ city: z.enum(["Paris", "Rome"]), large: z.boolean() });
 const TOO_LONG = /This model's maximum context length is 2048 tokens|prompt is too long: \d+ tokens > 2048 maximum/;
 
-/** What is expected of a thing, whichever library does it. */
+/** The expected result of each task, in any library. */
 const EXPECTED: Readonly<Record<string, (outcome: unknown) => void>> = {
   plain: (outcome) => expect(outcome).toEqual({ value: expect.stringMatching(/\w/) }),
   stream: (outcome) => {
@@ -77,7 +77,7 @@ const EXPECTED: Readonly<Record<string, (outcome: unknown) => void>> = {
     expect(outcome).toMatchObject({ message: expect.stringContaining("Incorrect API key provided") }),
 };
 
-/** Each library's scenarios: a name's beginning is a way to ask, its end a thing of `EXPECTED`. */
+/** Each library's scenarios. A name begins with the way to ask, and ends with a task of `EXPECTED`. */
 const LIBRARIES: readonly {
   readonly name: string;
   readonly script: string;
@@ -93,7 +93,7 @@ const LIBRARIES: readonly {
           (thing) => `${provider}_${thing}`,
         ),
       ),
-      // It has no way to say that a tool must be called.
+      // It can't require a tool call.
       ...["plain", "stream", "structured", "cancel", "over_context", "wrong_key"].map(
         (thing) => `ollama_chat_${thing}`,
       ),
@@ -195,7 +195,7 @@ describe("libraries with their own error types", () => {
     const ours = Map.groupBy(await errorsOf("litellm_client"), ({ name }) => name.startsWith("ollama_chat"));
     const known = (isOllama: boolean) => new Set(ours.get(isOllama)?.map(({ error }) => error));
     expect(known(false)).toEqual(new Set(["ContextWindowExceededError", "AuthenticationError"]));
-    // It has no such word for Ollama, which cuts what is too long.
+    // It has no such error for Ollama, which truncates prompts that are too long.
     expect(known(true)).toEqual(new Set(["BadRequestError", "AuthenticationError"]));
     expect((await errorsOf("pydantic_ai_client")).map(({ error }) => error)).toEqual([
       "ModelContextWindowExceededError",

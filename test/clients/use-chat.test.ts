@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
 const provider = createOpenAICompatible({ name: "sluice", baseURL: `${inject("gatewayUrl")}/v1` });
 
-/** The route behind a page with `useChat`, as the AI SDK's own guide has it. */
+/** The route behind a page with `useChat`, as in the AI SDK's guide. */
 const route: Server = createServer((incoming, outgoing) => {
   void (async () => {
     let text = "";
@@ -36,7 +36,7 @@ afterAll(async () => {
   await once(route, "close");
 });
 
-/** What `useChat` keeps in a component, without the component. */
+/** The chat object that `useChat` uses, without a component. */
 function makeChat(model: string): Chat<UIMessage> {
   return new Chat({ transport: new DefaultChatTransport({ api, body: { model } }) });
 }

@@ -6,7 +6,7 @@ import { SAMPLING_NAMES } from "../../src/prompts/schema.ts";
 import { wishes } from "../generation/wishes.ts";
 import { preset } from "./support.ts";
 
-/** Everything that a preset may say. */
+/** A preset with all fields. */
 const WHOLE = {
   sampling: {
     ...{ temperature: 0.3, top_p: 0.8, top_k: 9, min_p: 0.2, repeat_penalty: 1.2, presence_penalty: 1 },

@@ -34,7 +34,7 @@ describe("a preset's semantic cache settings", () => {
     ["stops of the client's", [HELLO], { stop: ["secret"] }],
     ["words that the client forbids", [HELLO], { bad_words: ["secret"] }],
     ["a form of the client's", [HELLO], { response_format: { type: "json_object" } }],
-  ])("is none for a request with %s", (_, messages, body) => {
+  ])("are absent for a request with %s", (_, messages, body) => {
     expect(semanticWish(SEMANTIC, messages, body)).toBeUndefined();
   });
 

@@ -30,7 +30,7 @@ describe("a file of cases", () => {
     ["cases:\n  - expect: {}", "p.eval.yaml:2:5: cases[0].expect: must have at least one condition"],
     ["cases:\n  - expect:\n      matches: '('", "p.eval.yaml:3:7: cases[0].expect.matches: Invalid regular expression"],
     ["cases:\n  - expect: { contain: x }", "p.eval.yaml:2:15: cases[0].expect.contain: unknown field."],
-  ])("%j is refused with its place", (text, problem) => {
+  ])("%j is refused with its position", (text, problem) => {
     expect(() => parseEvaluation(text, "p.eval.yaml")).toThrow(problem);
   });
 });

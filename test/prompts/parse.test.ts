@@ -71,7 +71,7 @@ warm: [{ input: Hello }, { input: Bye, variables: { language: French } }]
     ["responseSchema: { type: string, not: {} }", "prompts/p.yaml:4:1: responseSchema: "],
     ["tools: [{ name: a }, { name: a }]", "prompts/p.yaml:4:1: tools: Two tools have the name 'a'"],
     ["tools: [{ name: 'a b' }]", "prompts/p.yaml:4:11: tools[0].name: must be letters, digits and any of _ . : / @ -"],
-  ])("%j is refused with its place and its field", (yaml, problem) => {
+  ])("%j is refused with its position and its field", (yaml, problem) => {
     const problems = problemsOf(yaml);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(problem);

@@ -1,7 +1,7 @@
 import { parsePreset } from "../../src/prompts/parse.ts";
 import type { Preset } from "../../src/prompts/preset.ts";
 
-/** A preset of this YAML, under the names that every file needs. */
+/** A preset from this YAML and the required fields. */
 export function preset(yaml: string, name = "p"): Preset {
   return parsePreset(`id: ${name}\nversion: 1\ndescription: A test.\n${yaml}`, {
     path: `prompts/${name}.yaml`,

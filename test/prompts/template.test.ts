@@ -7,7 +7,7 @@ function render(text: string, values: Record<string, string>): string {
 }
 
 const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9_]{0,10}$/);
-/** Text in which no place can begin or end, alone or beside a place. */
+/** Text in which no placeholder can begin or end. */
 const plain = fc.string().map((text) => text.replaceAll(/[{}]/g, ""));
 
 describe("a template", () => {
@@ -16,7 +16,7 @@ describe("a template", () => {
   });
 
   it.each(["{}", "{{}}", "{{1}}", "{{a b}}", "{{a", "a}}", "{{#if a}}", "{{\na}}", "{ {a} }"])(
-    "takes %j for text",
+    "treats %j as text",
     (text) => {
       expect(parseTemplate(text).names).toEqual([]);
       expect(render(text, { a: "1" })).toBe(text);

@@ -18,7 +18,7 @@ const PRESETS = [
   preset(`${WARM}\nmodel: gone`, "lost"),
 ];
 
-/** What is generated for the presets of the model `one`: their ids, those with a star whose text alone is evaluated. */
+/** The ids of the warmed presets of the model `one`; a star marks those whose text is only evaluated. */
 async function warm(hasKeys: boolean): Promise<readonly string[]> {
   const requests: GenerationRequest[] = [];
   const never = new AbortController();

@@ -12,7 +12,7 @@ const EVENTS: readonly GenerationEvent[] = [
   { type: "finished", choice: 0, reason: "stop", completionTokens: 1 },
 ];
 
-/** Everything that was waiting for nothing but its turn has had it. */
+/** Waits until all pending microtasks have run. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -26,7 +26,7 @@ function textOf({ prompt }: GenerationRequest): string {
   return prompt.type === "text" ? prompt.text : "";
 }
 
-/** A warm-up of presets whose generations last until the test ends them. */
+/** A warm-up whose generations run until the test ends them. */
 function setUp(plans: Record<string, WarmRequests>) {
   const clock = createFakeClock();
   const attendance = createAttendance(clock);

@@ -7,7 +7,7 @@ type Chunk = z.infer<typeof chatCompletionChunk>;
 type Choice = Chunk["choices"][number];
 type CallDelta = NonNullable<Choice["delta"]["tool_calls"]>[number];
 
-/** A chunk without the calls of custom tools, which the client's types don't have in streams. */
+/** A chunk without calls of custom tools, which the client's types lack in streams. */
 type TypedChunk = Omit<Chunk, "choices"> & {
   choices: (Omit<Choice, "delta"> & {
     delta: Omit<Choice["delta"], "tool_calls"> & { tool_calls?: Exclude<CallDelta, { custom: unknown }>[] };

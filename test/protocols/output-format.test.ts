@@ -100,7 +100,7 @@ describe("response_format", () => {
     [{ ...PERSON, properties: { ...PERSON.properties, age: { type: "object", properties: {} } } }],
     [{ type: "array", items: {} }],
     [{ anyOf: [{ type: "string" }, { type: "null" }] }],
-  ])("may be strict wherever a grammar can hold it, beyond OpenAI's subset: %j", (schema) => {
+  ])("may be strict if a grammar can enforce it, beyond OpenAI's subset: %j", (schema) => {
     const format = jsonSchema(schema, { strict: true });
     expect(decodeResponseFormat(format, "response_format")).toEqual({ type: "schema", schema, strict: true });
   });

@@ -15,7 +15,7 @@ async function readDocument() {
   return documentForm.parse(await (await app.request("/openapi.json")).json());
 }
 
-/** What is in a schema: whether any value may be somewhere in it, and whether a number is read in one of its objects. */
+/** Looks into a schema: whether any part allows any value, and whether an object in it has a number. */
 function look(
   schema: unknown,
   schemas: Readonly<Record<string, Schema>>,

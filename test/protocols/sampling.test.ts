@@ -3,7 +3,7 @@ import type { Sampling } from "../../src/generation/request.ts";
 import { PLAIN_SAMPLING } from "../../src/generation/sampling.ts";
 import { decodeEnds, decodeSampling, type WireSampling } from "../../src/protocols/sampling.ts";
 
-/** How a request says each part of a sampling. A part that is added needs a line here, or it does not compile. */
+/** The request field for each sampling setting. A new setting without a line here fails to compile. */
 const SAID = {
   temperature: [{ temperature: 0.5 }, { temperature: 0.5 }],
   topP: [{ top_p: 0 }, { topP: 0 }],
@@ -33,12 +33,9 @@ describe("a request's sampling", () => {
     expect(decodeEnds({ stop: null, ignore_eos: null, stop_token_ids: [] })).toEqual({});
   });
 
-  it.each(Object.entries(SAID))(
-    "says %s as it was said, a default's value too, and nothing else",
-    (_, [wire, said]) => {
-      expect(decodeSampling(wire)).toEqual(said);
-    },
-  );
+  it.each(Object.entries(SAID))("sets only %s, also to its default value", (_, [wire, said]) => {
+    expect(decodeSampling(wire)).toEqual(said);
+  });
 
   it("can set every part", () => {
     const said = Object.values(SAID).flatMap(([, part]) => Object.keys(part));
@@ -57,7 +54,7 @@ describe("a request's sampling", () => {
       { repetition_penalty: 1.3, repeat_penalty: 1 },
       { repeatPenalty: 1.3, repeatLastTokens: -1 },
     ],
-  ])("has one penalty for repetitions under two names: %j", (wire, said) => {
+  ])("has one repetition penalty with two names: %j", (wire, said) => {
     expect(decodeSampling(wire)).toEqual(said);
   });
 

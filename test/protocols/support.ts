@@ -1,12 +1,12 @@
 import type { Generation, Unprompted, Wish } from "../../src/generation/wish.ts";
 import { type Completed, complete, type Understood } from "../../src/protocols/complete.ts";
 
-/** What becomes of a request that no preset adds anything to. What was said of it has tests of its own. */
+/** The generation of a request without a preset. The decoded tools have their own tests. */
 export function completed<Request extends Understood & { readonly wish: Wish }>(request: Request) {
   return joined(request, complete(request, request.wish));
 }
 
-/** The same of a request whose prompt comes later. */
+/** The same for a request whose prompt comes later. */
 export function completedWithoutPrompt<Request extends Understood & { readonly wish: Unprompted }>(request: Request) {
   return joined(request, complete(request, request.wish));
 }

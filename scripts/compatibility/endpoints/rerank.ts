@@ -1,6 +1,5 @@
 import { rerank as rerankOperation } from "../../../src/http/openapi/operations/embeddings.ts";
-import { decodeRerankRequest, UNAVAILABLE } from "../../../src/protocols/rerank/decode.ts";
-import { rerankRequestSchema } from "../../../src/protocols/rerank/schema.ts";
+import { decodeRerankRequest, rerankRequestSchema, UNAVAILABLE } from "../../../src/protocols/rerank/rerank.ts";
 import { defineEndpoint } from "../endpoint.ts";
 
 /** Jina's and Cohere's: OpenAI's API has none. */

@@ -1,8 +1,7 @@
 import type { Handler } from "hono";
 import { decodeEmbeddingsRequest } from "../../protocols/embeddings/decode.ts";
 import { encodeEmbeddings } from "../../protocols/embeddings/encode.ts";
-import { decodeRerankRequest } from "../../protocols/rerank/decode.ts";
-import { encodeRanking } from "../../protocols/rerank/encode.ts";
+import { decodeRerankRequest, encodeRanking } from "../../protocols/rerank/rerank.ts";
 import type { HttpEnv } from "../context.ts";
 import { answerWithVectors, type EmbeddingDeps } from "../embedding.ts";
 

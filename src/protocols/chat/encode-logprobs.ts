@@ -14,11 +14,11 @@ function encodeToken({ bytes, logprob }: TokenLogprob) {
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Formats a token as text. A part of a character is escaped byte by byte as OpenAI does: `\xf0\x9f`. */
-function spell(bytes: readonly number[]): string {
+/** Formats a token as text. A part of a character is escaped byte by byte as OpenAI does: `prefix` and `\xf0\x9f`. */
+export function spell(bytes: readonly number[], prefix = ""): string {
   try {
     return decoder.decode(Uint8Array.from(bytes));
   } catch {
-    return bytes.map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+    return prefix + bytes.map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
   }
 }

@@ -1,4 +1,8 @@
-import type { PromptLogprob, SampledLogprob, TokenLogprob } from "../../generation/event.ts";
+import type { PromptLogprob, SampledLogprob } from "../../generation/event.ts";
+import { spell } from "../chat/encode-logprobs.ts";
+
+/** OpenAI's prefix of a token that is not valid text. */
+const PREFIX = "bytes:";
 
 /** OpenAI's log-probabilities of completions: four lists with one entry per token. */
 export type WireLogprobs = {
@@ -12,8 +16,6 @@ export type WireLogprobs = {
 };
 
 export type LogprobEncoder = (tokens: readonly PromptLogprob[]) => WireLogprobs;
-
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Creates an encoder for the log-probabilities of one choice, which follows `promptText`.
@@ -34,7 +36,7 @@ export function createLogprobEncoder(
   return (tokens) => {
     const wire: WireLogprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
     for (const token of tokens) {
-      wire.tokens.push(spell(token));
+      wire.tokens.push(spell(token.bytes, PREFIX));
       wire.token_logprobs.push(token.logprob);
       wire.top_logprobs.push(encodeTop(token, top));
       wire.text_offset.push(offset);
@@ -59,19 +61,10 @@ function encodeTop({ logprob, ...token }: PromptLogprob, count: number): Record<
   const top = new Map<string, number>();
   // Two tokens may have the same text: the likelier one is kept.
   for (const each of [...token.top.slice(0, count), { ...token, logprob }]) {
-    const spelling = spell(each);
+    const spelling = spell(each.bytes, PREFIX);
     if (!top.has(spelling)) top.set(spelling, each.logprob);
   }
   return Object.fromEntries(top);
-}
-
-/** Formats a token as text. Invalid UTF-8 is formatted as OpenAI does: `bytes:\xe2\x80`. */
-function spell({ bytes }: Pick<TokenLogprob, "bytes">): string {
-  try {
-    return strictUtf8.decode(Uint8Array.from(bytes));
-  } catch {
-    return `bytes:${bytes.map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("")}`;
-  }
 }
 
 function countCharacters(text: string): number {

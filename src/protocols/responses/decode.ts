@@ -10,6 +10,7 @@ import { showTextFormat } from "../output-format.ts";
 import { decodePresetFields } from "../preset-fields.ts";
 import { decodeEnds, decodeSampling } from "../sampling.ts";
 import type { ServiceTier } from "../service-tier.ts";
+import { decodeStreamOptions } from "../stream-options.ts";
 import { parseBody } from "../words/read.ts";
 import { decodeInput } from "./decode-items.ts";
 import type { Item, ItemReference } from "./items.ts";
@@ -127,13 +128,7 @@ function refuseCombinations(wire: WireResponsesRequest): void {
       "invalid_parameter_combination",
     );
   }
-  if (isSet(wire.stream_options) && wire.stream !== true) {
-    throw new InvalidRequestError(
-      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-      "stream_options",
-      null,
-    );
-  }
+  decodeStreamOptions(wire);
   const isEmpty = !isSet(wire.input) || (Array.isArray(wire.input) && wire.input.length === 0);
   if (isEmpty && wire.generate !== false && !isSet(wire.previous_response_id) && !isSet(wire.conversation)) {
     throw new InvalidRequestError(

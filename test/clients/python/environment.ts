@@ -8,14 +8,14 @@ const run = promisify(execFile);
 const FOLDER = "test/clients/python";
 
 /**
- * The Python that has the packages of the folder's `requirements.txt`, in a virtual environment of its own that is made there where it
- * isn't yet. Throws with the reason when it can't be had.
+ * Returns a Python with the packages of the folder's `requirements.txt`. Creates the folder's virtual environment if needed. Throws with the
+ * reason if that fails.
  */
 export async function preparePython(folder: string = FOLDER): Promise<string> {
   // Git ignores it.
   const environment = join(folder, ".venv");
   const requirementsFile = join(folder, "requirements.txt");
-  // A copy of the requirements that were installed, written when they were.
+  // A copy of the installed requirements, written after the installation.
   const installedFile = join(environment, "requirements.txt");
   const python = join(environment, ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]));
   const requirements = await readFile(requirementsFile, "utf8");
@@ -38,7 +38,7 @@ export async function preparePython(folder: string = FOLDER): Promise<string> {
   return python;
 }
 
-/** What a script of this folder, or one at a path, prints, which must be JSON. */
+/** Runs a script of this folder, or at a path, and parses its output as JSON. */
 export async function runPython(python: string, script: string, ...args: readonly string[]): Promise<unknown> {
   const file = script.includes("/") ? script : join(FOLDER, script);
   const { stdout } = await run(python, [file, ...args], { timeout: 120_000, maxBuffer: 2 ** 26 });

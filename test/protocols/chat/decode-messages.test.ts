@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decode, MESSAGES, toldOf } from "./support.ts";
 
-/** An assistant that makes two calls. */
+/** An assistant message with two calls. */
 const CALLING = {
   role: "assistant",
   content: null,
@@ -11,7 +11,7 @@ const CALLING = {
   ],
 };
 
-/** Messages that are wrong, with the param, the code and the message that they must get. */
+/** Invalid messages, with the expected param, code and message. */
 const WRONG: readonly [Record<string, unknown>, string | null, string | null, string][] = [
   [{ messages: undefined }, "messages", "missing_required_parameter", "Missing required parameter: 'messages'."],
   [
@@ -294,7 +294,7 @@ describe("messages", () => {
   });
 
   it.each(WRONG.map(([fields, param, code, message]) => ({ fields, param, code, message })))(
-    "are refused in OpenAI's words: $message",
+    "are refused with OpenAI's message: $message",
     ({ fields, param, code, message }) => {
       expect(toldOf(fields)).toEqual({ param, code, message });
     },

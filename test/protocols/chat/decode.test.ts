@@ -130,7 +130,7 @@ describe("a chat request", () => {
     [4_294_967_294, 4_294_967_294],
     [4_294_967_295, 0],
     [-1, 4_294_967_294],
-  ])("folds the seed %d into a uint32", (seed, folded) => {
+  ])("maps the seed %d to a uint32", (seed, folded) => {
     expect(sampling({ seed }).seed).toBe(folded);
   });
 

@@ -47,7 +47,7 @@ const USAGE = {
 
 const ID = `call_${"0".repeat(24)}`;
 
-/** A choice that thinks, then makes two calls. */
+/** A choice with reasoning, then two calls. */
 const CALLING: readonly GenerationEvent[] = [
   started(),
   { type: "reasoning", choice: 0, text: "Hm. " },
@@ -263,7 +263,7 @@ describe("a streamed chat completion", () => {
   });
 
   it("preserves every choice's text exactly, whatever characters it has and however it is cut", () => {
-    // Any UTF-16 unit, so that characters are cut in the middle too.
+    // Any UTF-16 units, so that characters are also cut in the middle.
     const content = fc.array(fc.nat({ max: 0xffff }), { maxLength: 8 }).map((units) => String.fromCharCode(...units));
     const piece = fc.record({ choice: fc.nat({ max: 2 }), content });
     fc.assert(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MESSAGES, refusal, toldOf } from "./support.ts";
 
-/** Fields that are wrong, with the param, the code and the message that they must get. */
+/** Invalid fields, with the expected param, code and message. */
 const WRONG: readonly [Record<string, unknown>, string | null, string | null, string][] = [
   [{ model: 5 }, "model", "invalid_type", "Invalid type for 'model': expected a string, but got an integer instead."],
   [
@@ -135,7 +135,7 @@ const WRONG: readonly [Record<string, unknown>, string | null, string | null, st
 
 describe("an invalid chat request", () => {
   it.each(WRONG.map(([fields, param, code, message]) => ({ fields, param, code, message })))(
-    "is refused in OpenAI's words: $message",
+    "is refused with OpenAI's message: $message",
     ({ fields, param, code, message }) => {
       expect(toldOf(fields)).toEqual({ param, code, message });
     },

@@ -4,12 +4,12 @@ import { completed } from "../support.ts";
 
 export const MESSAGES = [{ role: "user", content: "Hi" }];
 
-/** What becomes of a valid request with `fields` set. */
+/** Decodes a valid request with `fields`. */
 export function decode(fields: Readonly<Record<string, unknown>>) {
   return completed(decodeChatRequest({ model: "one", messages: MESSAGES, ...fields }));
 }
 
-/** Why `body` is refused. Throws when it is not, or with another error. */
+/** The error for `body`. Throws if there is none or another one. */
 export function refusal(body: unknown): InvalidRequestError {
   try {
     completed(decodeChatRequest(body));
@@ -22,7 +22,7 @@ export function refusal(body: unknown): InvalidRequestError {
   throw new Error("The request was accepted.");
 }
 
-/** What the client is told of a request with `fields` set, which is refused. */
+/** The parts of the error for a request with `fields`. */
 export function toldOf(fields: Readonly<Record<string, unknown>>) {
   const { param, code, message } = refusal({ model: "one", messages: MESSAGES, ...fields });
   return { param, code, message };

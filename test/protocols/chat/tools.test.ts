@@ -131,7 +131,7 @@ describe("the tools of a chat request", () => {
   });
 });
 
-/** What is wrong about tools, with the param, the code and the message that it must get. */
+/** Invalid fields about tools, with the expected param, code and message. */
 const WRONG: readonly [Readonly<Record<string, unknown>>, string, string | null, string][] = [
   [
     { tools: [tool("get weather")] },
@@ -308,7 +308,7 @@ const WRONG: readonly [Readonly<Record<string, unknown>>, string, string | null,
 
 describe("an invalid chat request", () => {
   it.each(WRONG.map(([fields, param, code, message]) => ({ fields, param, code, message })))(
-    "is refused in OpenAI's words: $message",
+    "is refused with OpenAI's message: $message",
     ({ fields, param, code, message }) => {
       expect(toldOf(fields)).toEqual({ param, code, message });
     },

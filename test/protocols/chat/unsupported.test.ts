@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MESSAGES, refusal } from "./support.ts";
 
-/** Values that are known to OpenAI's API and that can't be honoured here. */
+/** Values of OpenAI's API that are not supported here. */
 const UNSUPPORTED: readonly [string, unknown][] = [
   ["audio", { voice: "alloy", format: "wav" }],
   ["modalities", ["text", "audio"]],

@@ -5,14 +5,14 @@ import { withDefaults } from "../../../src/generation/wish.ts";
 import { COMPLETION_DEFAULTS, decodeCompletionRequest } from "../../../src/protocols/completions/decode.ts";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
 
-/** What becomes of a valid request with `fields` set. */
+/** Decodes a valid request with `fields`. */
 function decode(fields: Readonly<Record<string, unknown>>) {
   const { wish, ...rest } = decodeCompletionRequest({ model: "one", prompt: "Once", ...fields });
   const { said, ...generation } = withDefaults(wish, undefined, COMPLETION_DEFAULTS);
   return { ...rest, generation };
 }
 
-/** Why a request with `fields` set is refused. */
+/** The error for a request with `fields`. */
 function refusal(fields: Readonly<Record<string, unknown>>) {
   try {
     decode(fields);
@@ -118,7 +118,7 @@ describe("a completion request", () => {
     ["nothing, for the beginning of a document", undefined, [{ type: "text", text: "" }]],
     ["null, for the same", null, [{ type: "text", text: "" }]],
     ["a text with half a character", "a\ud800b", [{ type: "text", text: "a\ufffdb" }]],
-  ])("can have for its prompt %s", (_, prompt, prompts) => {
+  ])("can have as its prompt %s", (_, prompt, prompts) => {
     expect(decode({ prompt }).prompts).toEqual(prompts);
   });
 
@@ -142,7 +142,7 @@ describe("a completion request", () => {
     [{ regex: "[a-z]+" }, { type: "regex", pattern: "[a-z]+" }],
     [{ grammar: 'root ::= "a"' }, { type: "grammar", grammar: { gbnf: 'root ::= "a"' } }],
     [{ response_format: { type: "text" }, grammar: null }, undefined],
-  ])("can be held to a form: %j", (fields, output) => {
+  ])("can have a format: %j", (fields, output) => {
     expect(decode(fields).generation.output).toEqual(output);
   });
 

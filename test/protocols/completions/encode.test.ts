@@ -35,7 +35,7 @@ function finished(choice: number, reason: "stop" | "length" = "stop"): Generatio
   return { type: "finished", choice, reason, completionTokens: 3 };
 }
 
-/** A token with the log-probability, and others in its place. */
+/** A token with its log-probability, and its alternatives. */
 function sampled(
   content: string | readonly number[],
   logprob: number,
@@ -176,7 +176,7 @@ describe("log-probabilities in the legacy form", () => {
   it("are the same with and without streaming, however the tokens are grouped", async () => {
     const token = fc.record({
       bytes: fc.array(fc.nat(255), { minLength: 1, maxLength: 3 }),
-      // JSON has no −0.
+      // JSON can't hold −0.
       logprob: fc.double({ min: -20, max: 0, noNaN: true }).map((value) => value + 0),
     });
     const pieces = fc.array(fc.array(token, { maxLength: 3 }), { maxLength: 5 });

@@ -19,7 +19,7 @@ describe("a vector", () => {
         const shaped = shapeVector(vector, dimensions);
         const kept = vector.subarray(0, dimensions);
         const length = lengthOf(kept);
-        // Squares of such small numbers vanish.
+        // The squares of such small numbers underflow to 0.
         fc.pre(length > 1e-20);
         expect(shaped).toHaveLength(Math.min(dimensions, vector.length));
         expect(lengthOf(shaped)).toBeCloseTo(1, 5);

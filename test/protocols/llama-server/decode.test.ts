@@ -41,7 +41,7 @@ describe("a prompt of llama-server's", () => {
     ],
     [{ prompt_string: "a", multimodal_data: [] }, [{ type: "text", text: "a" }]],
     [[{ prompt_string: "a" }], [{ type: "text", text: "a" }]],
-  ])("is understood in each of its forms: %j", (prompt, prompts) => {
+  ])("is decoded in each of its forms: %j", (prompt, prompts) => {
     expect(decodeNativeCompletion({ prompt }).prompts).toEqual(prompts);
   });
 
@@ -56,7 +56,7 @@ describe("a prompt of llama-server's", () => {
     [[1, ["a"]]],
     [Array.from({ length: 129 }, () => "a")],
     [Array.from({ length: 100 }, () => Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? 1 : "a")))],
-  ])("is refused by its name where it is none: %j", (prompt) => {
+  ])("is refused by name if it is invalid: %j", (prompt) => {
     expect(refusal({ prompt }).param).toMatch(/^prompt/);
   });
 });
@@ -80,7 +80,7 @@ describe("a request of llama-server's", () => {
     [{ seed: 7 }, { seed: 7 }],
     [{ logit_bias: [[5, false]] }, { logitBias: [[5, -100]] }],
     [{ logit_bias: { "5": 1.5 } }, { logitBias: [[5, 1.5]] }],
-  ])("says how tokens are drawn: %j", (fields, sampling) => {
+  ])("sets the sampling: %j", (fields, sampling) => {
     expect(samplingOf(fields)).toMatchObject(sampling);
   });
 
@@ -113,7 +113,7 @@ describe("a request of llama-server's", () => {
     [{ n_predict: -1 }, null],
     [{ max_tokens: 9 }, 9],
     [{ max_tokens: 9, n_predict: 9 }, 9],
-  ])("bounds its answer: %j", (fields, maxTokens) => {
+  ])("limits its answer: %j", (fields, maxTokens) => {
     expect(decode(fields).wish.maxTokens).toBe(maxTokens);
   });
 
@@ -148,7 +148,7 @@ describe("a request of llama-server's", () => {
     ["response_fields", "content"],
     ["logit_bias", [[5]]],
     ["n_cmpl", 0],
-  ])("is refused by the name of what it can't have: %s", (name, value) => {
+  ])("is refused by the name of an unsupported field: %s", (name, value) => {
     expect(refusal({ [name]: value }).param).toMatch(new RegExp(`^${name}`));
   });
 
@@ -178,7 +178,7 @@ describe("a request of llama-server's", () => {
   });
 });
 
-/** What SillyTavern sends for llama.cpp where nothing was changed in its settings. */
+/** SillyTavern's request to llama.cpp with its default settings. */
 const SILLY_TAVERN = {
   ...{ prompt: "Hi", max_new_tokens: 350, max_tokens: 350, n_predict: 350, num_predict: 350, num_ctx: 4_096 },
   ...{ logprobs: 10, n_probs: 10, temperature: 0.7, top_p: 0.5, top_k: 40, top_a: 0, min_p: 0, tfs: 1, tfs_z: 1 },
@@ -285,7 +285,7 @@ describe("a request to fill in the middle", () => {
     ["input_extra", [{ text: 1 }]],
     ["input_extra", "a"],
     ["prompt", [1]],
-  ])("is refused by the name of what is malformed: %s, %j", (name, value) => {
+  ])("is refused by the name of a malformed field: %s, %j", (name, value) => {
     expect(refusal({ [name]: value }, decodeInfill).param).toMatch(new RegExp(`^${name}`));
   });
 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createLineCut } from "../../../src/protocols/llama-server/lines.ts";
 
-/** What of `pieces` is shown. */
+/** The shown part of `pieces`. */
 function shown(pieces: readonly string[], indent: number): string {
   const cut = createLineCut({ indent, maxMs: 0 }, () => 0);
   let text = "";
@@ -14,7 +14,7 @@ function shown(pieces: readonly string[], indent: number): string {
   return text;
 }
 
-/** The same, from the whole text. */
+/** The same, computed from the whole text. */
 function expected(text: string, indent: number): string {
   for (const { index } of text.matchAll(/\n/g)) {
     const [spaces = ""] = /^[ \t]*/.exec(text.slice(index + 1)) ?? [];

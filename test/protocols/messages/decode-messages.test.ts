@@ -153,7 +153,7 @@ describe("a block that can't be read", () => {
     [{ type: "document", source: { type: "url", url: "x" } }, "document"],
     [{ type: "container_upload", file_id: "f" }, "file"],
     [{ type: "hologram" }, "'hologram'"],
-  ])("is refused in the newest message of the user's, with a way out: %j", (block, kind) => {
+  ])("is refused in the newest user message, with a way out: %j", (block, kind) => {
     const messages = [
       { role: "user", content: [text("Look:"), block] },
       { role: "assistant", content: [call("a", {})] },
@@ -238,7 +238,7 @@ describe("a block that can't be read", () => {
     ["user", { type: "redacted_thinking" }, "assistant"],
     ["assistant", result("a", "x"), "user"],
     ["system", call("a", {}), "assistant"],
-  ])("is refused in a message of the role %s: %j", (role, block, expected) => {
+  ])("is refused in a message with the role %s: %j", (role, block, expected) => {
     expect(refusal({ messages: [{ role, content: [block] }] })).toMatchObject({
       param: "messages[0].content[0].type",
       message: expect.stringContaining(`'${expected}'`),

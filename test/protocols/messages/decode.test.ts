@@ -80,7 +80,7 @@ describe("a request for a message", () => {
   it.each([
     ["standard_only", "default"],
     ["auto", undefined],
-  ])("takes the tier %s for OpenAI's %s", (tier, expected) => {
+  ])("treats the tier %s as OpenAI's %s", (tier, expected) => {
     expect(decode({ service_tier: tier }).serviceTier).toBe(expected);
   });
 
@@ -96,7 +96,7 @@ describe("a request for a message", () => {
     [{ type: "disabled" }, { enable_thinking: false }, true],
     [{ type: "adaptive", display: "omitted" }, { enable_thinking: true }, false],
     [{ type: "enabled", budget_tokens: 9, display: "summarized" }, { enable_thinking: true, thinking_budget: 9 }, true],
-  ])("tells the template of thinking %j", (thinking, templateArguments, showThinking) => {
+  ])("passes thinking %j to the template", (thinking, templateArguments, showThinking) => {
     expect(promptOf({ thinking }).templateArguments).toEqual(templateArguments);
     expect(decode({ thinking }).showThinking).toBe(showThinking);
   });
@@ -105,7 +105,7 @@ describe("a request for a message", () => {
     ["medium", "medium"],
     ["xhigh", "high"],
     ["max", "high"],
-  ])("tells the template of the effort %s as %s", (effort, told) => {
+  ])("passes the effort %s to the template as %s", (effort, told) => {
     expect(promptOf({ output_config: { effort } }).templateArguments).toEqual({ reasoning_effort: told });
   });
 

@@ -2,7 +2,7 @@ import type { GenerationEvent } from "../../../src/generation/event.ts";
 
 type Finished = Extract<GenerationEvent, { type: "finished" }>;
 
-/** A prompt of 12 tokens, 4 of which were still there. */
+/** A prompt of 12 tokens, of which 4 are cached. */
 export function started(): GenerationEvent {
   return { type: "started", promptTokens: 12, cachedTokens: 4 };
 }
@@ -15,7 +15,7 @@ export function reasoning(content: string): GenerationEvent {
   return { type: "reasoning", choice: 0, text: content };
 }
 
-/** A call of the tool `tool_` and its id, whose arguments come in `pieces`. */
+/** A call of the tool `tool_` and its id, with its arguments in `pieces`. */
 export function call(index: number, id: string, pieces: readonly string[]): GenerationEvent[] {
   return [
     { type: "toolCall", choice: 0, index, id, name: `tool_${id}` },

@@ -6,7 +6,7 @@ export const MESSAGES = [{ role: "user", content: "Hi" }];
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What becomes of a valid request with `fields` set. */
+/** Decodes a valid request with `fields`. */
 export function decode(fields: Fields) {
   const { toolLabels, droppedFields, ...request } = completed(
     decodeMessagesRequest({ model: "one", max_tokens: 100, messages: MESSAGES, ...fields }),
@@ -14,7 +14,7 @@ export function decode(fields: Fields) {
   return { ...request, droppedTools: [...request.droppedTools, ...droppedFields] };
 }
 
-/** The prompt that becomes of a valid request with `fields` set. */
+/** The prompt of a valid request with `fields`. */
 export function promptOf(fields: Fields) {
   const { prompt } = decode(fields).generation;
   if (prompt.type !== "chat") {
@@ -23,7 +23,7 @@ export function promptOf(fields: Fields) {
   return prompt;
 }
 
-/** Why a valid request with `fields` set is refused. Throws when it is not, or with another error. */
+/** The error for a request with `fields`. Throws if there is none or another one. */
 export function refusal(fields: Fields): { message: string; param: string | null; code: string | null } {
   try {
     decode(fields);

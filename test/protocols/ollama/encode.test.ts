@@ -39,7 +39,7 @@ function stream(events: readonly GenerationEvent[], given: Partial<OllamaAnswer>
   return [encoder.open(), ...events.map(encoder.encode), encoder.close()].join("");
 }
 
-/** Each line must be JSON, as its clients read it. */
+/** Parses the lines as clients do. Each must be JSON. */
 function linesOf<T extends z.ZodType>(body: string, form: T): z.output<T>[] {
   expect(body.endsWith("\n")).toBe(true);
   return body

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InvalidRequestError } from "../../../src/protocols/errors.ts";
-import { decodeRerankRequest } from "../../../src/protocols/rerank/decode.ts";
-import { encodeRanking } from "../../../src/protocols/rerank/encode.ts";
+import { decodeRerankRequest, encodeRanking } from "../../../src/protocols/rerank/rerank.ts";
 
 const BODY = { model: "m", query: "q", documents: ["a", { text: "b" }, "c"] };
 

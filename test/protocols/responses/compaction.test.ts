@@ -10,7 +10,7 @@ import { toMessages } from "../../../src/protocols/responses/to-messages.ts";
 import { askForSummary, toTranscript } from "../../../src/protocols/responses/transcript.ts";
 import { itemsOf, refusalOf } from "./support.ts";
 
-/** Seals by reading backwards. */
+/** Seals by reversing the text. */
 const seal: SummarySeal = {
   seal: (text) => `:${[...text].reverse().join("")}`,
   unseal: (sealed) => (sealed.startsWith(":") ? [...sealed.slice(1)].reverse().join("") : undefined),

@@ -142,7 +142,7 @@ describe("a request for a response", () => {
       { type: "function", function: { name: "say" } },
       { choice: "required", allowed: ["say"] },
     ],
-  ])("takes the tool choice %j of custom tools and namespaces", (tool_choice, expected) => {
+  ])("accepts the tool choice %j of custom tools and namespaces", (tool_choice, expected) => {
     const tools = [
       { type: "custom", name: "say" },
       { type: "namespace", name: "agents", tools: [TOOL] },
@@ -160,7 +160,7 @@ describe("a request for a response", () => {
       { type: "allowed_tools", mode: "auto", tools: [{ type: "function", name: "look_up" }] },
       { choice: "auto", allowed: ["look_up"] },
     ],
-  ])("takes the tool choice %j", (tool_choice, expected) => {
+  ])("accepts the tool choice %j", (tool_choice, expected) => {
     expect(decode({ tools: [TOOL], tool_choice }).generation.tools).toMatchObject(expected);
   });
 
@@ -171,7 +171,7 @@ describe("a request for a response", () => {
       { type: "json_schema", name: "n", schema: { type: "object" } },
       { type: "schema", schema: { type: "object" } },
     ],
-  ])("takes the text format %j", (format, expected) => {
+  ])("accepts the text format %j", (format, expected) => {
     expect(decode({ text: { format } }).generation.output).toEqual(expected);
   });
 

@@ -8,13 +8,13 @@ import { completedWithoutPrompt } from "../support.ts";
 
 const NOW_MS = 1_750_000_000_000;
 
-/** What becomes of a valid request with `fields` set. */
+/** Decodes a valid request with `fields`. */
 export function decode(fields: Readonly<Record<string, unknown>> = {}) {
   const request = decodeResponsesRequest({ model: "one", input: "Hi", ...fields });
   return { ...completedWithoutPrompt(request), settings: showSettings(request, request.wish) };
 }
 
-/** Why a request with `fields` is refused. Throws when it is not, or with another error. */
+/** The error for a request with `fields`. Throws if there is none or another one. */
 export function refusal(fields: Readonly<Record<string, unknown>>): InvalidRequestError {
   return refusalOf(() => decode(fields));
 }
@@ -31,7 +31,7 @@ export function refusalOf(work: () => unknown): InvalidRequestError {
   throw new Error("It was accepted.");
 }
 
-/** A writer of a response, and all that its stream says about `events`. */
+/** A response writer, and its stream events for `events`. */
 export function write(events: readonly GenerationEvent[], fields: Readonly<Record<string, unknown>> = {}) {
   const { settings: shown, toolLabels } = decode(fields);
   const head = newResponse("one", shown, NOW_MS, "default", toolLabels);
@@ -40,7 +40,7 @@ export function write(events: readonly GenerationEvent[], fields: Readonly<Recor
   return { writer, said };
 }
 
-/** Items as a request's `input` gives them. */
+/** Decodes the items of a request's `input`. */
 export function itemsOf(input: unknown): ReadableItem[] {
   return decode({ input }).input.filter((item) => item.type !== "item_reference" && item.type !== "compaction");
 }

@@ -28,7 +28,7 @@ const args = (index: number, value: string): GenerationEvent => ({
 });
 const error = { message: "It broke.", type: "server_error", param: null, code: "engine_crashed" };
 
-/** The types of all events of a response that ends well, each held to OpenAI's description. */
+/** The types of all events of a successful response, each checked against OpenAI's description. */
 function typesOf(events: readonly GenerationEvent[], fields = {}) {
   const { writer, said } = write(events, fields);
   const toFrame = createFrameWriter();
@@ -134,7 +134,7 @@ describe("the stream of a response", () => {
     ["invalid_request_error", "context_length_exceeded", "invalid_prompt"],
     ["server_error", "server_overloaded", "rate_limit_exceeded"],
     ["server_error", null, "server_error"],
-  ])("calls a failure of the type %s and code %s %s", (type, code, expected) => {
+  ])("encodes a failure with the type %s and the code %s as %s", (type, code, expected) => {
     const { writer } = write([]);
     writer.fail({ ...error, type, code });
     expect(writer.response().error?.code).toBe(expected);

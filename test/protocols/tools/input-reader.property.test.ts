@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { inputToArguments } from "../../../src/protocols/tools/custom.ts";
 import { createInputReader } from "../../../src/protocols/tools/input-reader.ts";
 
-/** What is read of `json` when it comes in pieces, each as long as `lengths` says in turn. */
+/** The input read from `json` in pieces of the given `lengths`. */
 function read(json: string, lengths: readonly number[] = [json.length]): string {
   const reader = createInputReader();
   let text = "";

@@ -66,7 +66,7 @@ const choice = fc.oneof(
 );
 const tools = fc.oneof(fc.array(tool, { maxLength: 4 }), leaf);
 
-/** Throws unless `work` is done, or refused with a field. */
+/** Throws unless `work` succeeds, or is refused with a field. */
 function understoodOrRefused(work: () => unknown): void {
   try {
     work();

@@ -14,7 +14,7 @@ type Fields = Readonly<Record<string, unknown>>;
 type Read = { readonly generation: Partial<GenerationRequest>; readonly templateArguments?: unknown };
 
 const messages = [{ role: "user", content: "Hi" }];
-// Ids that are made up would differ each time.
+// Random ids would differ each time.
 const input = [{ id: "msg_1", role: "user", content: "Hi" }];
 
 const DECODERS: Readonly<Record<Route, (fields: Fields) => Read>> = {
@@ -28,7 +28,7 @@ const DECODERS: Readonly<Record<Route, (fields: Fields) => Read>> = {
   messages: (fields) => completed(decodeMessagesRequest({ model: "m", messages, max_tokens: 7, ...fields })),
 };
 
-/** What is generated for a request with `fields`. */
+/** The generation for a request with `fields`. */
 function wanted(route: Route, fields: Fields): unknown {
   const { generation, templateArguments } = DECODERS[route](fields);
   return { ...generation, templateArguments };
@@ -44,7 +44,7 @@ function refusal(route: Route, fields: Fields): InvalidRequestError {
   throw new Error(`${route} accepted ${JSON.stringify(fields)}.`);
 }
 
-/** A field of which `name` is the path, such as `text.verbosity`. */
+/** A body with the field at the path `name`, such as `text.verbosity`. */
 function fieldsOf(name: string, value: unknown): Fields {
   const [outer = name, inner] = name.split(".");
   const fields = { [outer]: inner === undefined ? value : { [inner]: value } };
@@ -58,7 +58,7 @@ const HELD = { output: { type: "schema", schema: SCHEMA } };
 const GRAMMAR = { output: { type: "grammar", grammar: { gbnf: 'root ::= "a"' } } };
 const sampling = (fields: object) => ({ sampling: expect.objectContaining(fields) });
 
-/** What clients of other servers send, and what is generated for it on these routes. */
+/** Fields of other servers' clients, and the expected generation on these routes. */
 const HONOURED: readonly [fields: Fields, routes: readonly Route[], wanted: object][] = [
   [{ guided_json: SCHEMA }, ALL, HELD],
   [{ guided_json: JSON.stringify(SCHEMA) }, ALL, HELD],
@@ -153,7 +153,7 @@ const THOUGHTFUL: readonly [fields: Fields, wanted: object][] = [
   [{ add_generation_prompt: false }, { prompt: expect.objectContaining({ withoutLead: true }) }],
 ];
 
-/** What would change the answer and can't be had, by the name of the field. */
+/** Unsupported values that would change the answer, by field. */
 const REFUSED: readonly [name: string, value: unknown, routes: readonly Route[]][] = [
   ["mirostat", 2, ALL],
   ["typical_p", 0.9, ALL],
@@ -191,7 +191,7 @@ const REFUSED: readonly [name: string, value: unknown, routes: readonly Route[]]
   ["echo", true, ["chat", "responses", "messages"]],
 ];
 
-/** The fields of our other routes, and what each is here. */
+/** Fields of Sluice's other routes, and the right field on this one. */
 const OF_OTHER_ROUTES: readonly [route: Route, name: string, value: unknown, own: string][] = [
   ["chat", "input", "Hi", "messages"],
   ["chat", "prompt", "Hi", "messages"],
@@ -221,7 +221,7 @@ const OF_OTHER_ROUTES: readonly [route: Route, name: string, value: unknown, own
   ["messages", "n", 2, "one answer"],
 ];
 
-/** What asks for nothing that there isn't. */
+/** Unsupported fields with values without effect. */
 const TAKEN: readonly [fields: Fields, routes: readonly Route[]][] = [
   [{ verbosity: "low" }, ALL],
   [{ text: { verbosity: "high" } }, ["responses"]],
@@ -235,7 +235,7 @@ const TAKEN: readonly [fields: Fields, routes: readonly Route[]][] = [
   [{ modalities: ["text"] }, ["chat"]],
   [{ mirostat: 0, mirostat_tau: 5, typical_p: 1, tfs_z: 1, top_n_sigma: -1, dry_multiplier: 0, dry_base: 1.75 }, ALL],
   [{ dynatemp_range: 0, xtc_probability: 0, min_keep: 0, samplers: "edskypmxt", n_probs: 0, t_max_predict_ms: 0 }, ALL],
-  // llama.vim's, for instructions.
+  // llama.vim sends this for instructions.
   [{ samplers: ["min_p", "temperature"] }, ALL],
   [{ use_beam_search: false, length_penalty: 2, best_of: 1, ignore_eos: false, min_tokens: 0, bad_words: [] }, ALL],
   [{ stop_token_ids: [], allowed_token_ids: [], skip_special_tokens: true, repetition_penalty: 1 }, ALL],
@@ -265,7 +265,7 @@ describe("a field of another server", () => {
   });
 
   it.each(spread(REFUSED, ([, , routes]) => routes))(
-    "is refused by its name where it can't be had: /%s, %j",
+    "is refused by name if it is unsupported: /%s, %j",
     (route, [name, value]) => {
       const error = refusal(route, fieldsOf(name, value));
       expect(error.param).toBe(name);
@@ -281,7 +281,7 @@ describe("a field of another server", () => {
   );
 
   it.each(OF_OTHER_ROUTES)(
-    "that belongs to another route is refused on /%s, and the right one named: %s",
+    "of another route is refused on /%s, with the right field: %s",
     (route, name, value, own) => {
       const error = refusal(route, { [name]: value });
       expect(error.param).toBe(name);
@@ -355,12 +355,12 @@ describe("a field of another server", () => {
     ["min_tokens", -1],
     ["allowed_token_ids", ["a"]],
     ["repetition_penalty", 0],
-  ])("is refused by its name where it is malformed: %s %j", (name, value) => {
+  ])("is refused by name if it is malformed: %s %j", (name, value) => {
     for (const route of ALL) expect(refusal(route, { [name]: value }).param).toMatch(new RegExp(`^${name}`));
   });
 });
 
-/** A value that asks for something, for the words whose type is looked at. */
+/** A value with an effect, for the fields whose type is checked. */
 const ASKING: Readonly<Record<string, unknown>> = {
   prediction: { type: "content", content: "x" },
   metadata: { user_id: "u" },
@@ -387,7 +387,7 @@ describe.each(WORDS.flatMap((word) => word.routes.map((route) => ({ ...word, rou
           expect(wanted(route, fieldsOf(name, harmless))).toEqual(nothing);
         }
       } else {
-        // It is read: a value of a wrong type is refused by its name.
+        // A value with a wrong type is refused by name, so the field is read.
         const error = refusal(route, fieldsOf(name, [[7]]));
         expect(error.param).toMatch(new RegExp(`^${name}`));
       }
@@ -408,7 +408,7 @@ describe("the list of words", () => {
     "use_beam_search skip_special_tokens spaces_between_special_tokens include_stop_str_in_output truncate_prompt_tokens",
     "add_generation_prompt continue_final_message chat_template logits_processors allowed_token_ids id_slot cache_prompt",
     "t_max_predict_ms n_keep options keep_alive think raw rid lora_path priority cache_salt best_of",
-  ])("has on each route what neighbours' clients send: %s", (names) => {
+  ])("has on each route the fields of other servers' clients: %s", (names) => {
     for (const name of names.split(" ")) {
       const routes = WORDS.filter((word) => word.name === name).flatMap((word) => word.routes);
       const own = name === "best_of" || name === "prompt_logprobs" ? ["completions", "chat"] : [];

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { embeddingsRequestSchema } from "../../../protocols/embeddings/schema.ts";
-import { rerankRequestSchema } from "../../../protocols/rerank/schema.ts";
+import { rerankRequestSchema } from "../../../protocols/rerank/rerank.ts";
 import type { NamedSchema, Operation } from "../operation.ts";
 import { count, GENERATION_ERRORS } from "./shared.ts";
 
