@@ -105,7 +105,17 @@ function without(schema: unknown, places: ReadonlySet<string>, path = ""): unkno
   );
 }
 
+/**
+ * Ajv forgets what `unevaluatedItems` in a branch of `anyOf` evaluated, and calls `[1, 2]` invalid here, though its items are evaluated
+ * (JSON Schema 2020-12, 11.2): `{"anyOf":[{"unevaluatedItems":true},{"prefixItems":[{}]}],"unevaluatedItems":false}`.
+ */
+function isBeyondAjv(schema: unknown): boolean {
+  const text = JSON.stringify(schema);
+  return text.includes('"anyOf":') && text.split('"unevaluatedItems":').length > 2;
+}
+
 function validatorOf(schema: unknown): ValidateFunction | undefined {
+  if (isBeyondAjv(schema)) return undefined;
   const ajv = new Ajv2020({ strict: false, logger: false, inlineRefs: false });
   addFormats.default(ajv);
   try {
@@ -116,18 +126,18 @@ function validatorOf(schema: unknown): ValidateFunction | undefined {
   }
 }
 
-/** True too for a schema that leads a validator back to where it began: there is nothing to tell by then. */
+/** Also true when Ajv can't tell: the schema sends it into endless recursion, or its code fails (`if` beside `patternProperties` in `anyOf`). */
 function isValid(validate: ValidateFunction, value: unknown): boolean {
   try {
     return validate(value);
   } catch (error) {
-    expect(error).toBeInstanceOf(RangeError);
+    expect(String(error)).toMatch(/^RangeError|^TypeError: Cannot set properties of undefined/);
     return true;
   }
 }
 
 it(
-  "is a grammar whose text validates against what was kept of a schema, whatever the schema is",
+  "writes only values that are valid against what was kept of any schema",
   () => {
     let written = 0;
     fc.assert(

@@ -207,6 +207,11 @@ describe("unevaluatedProperties and unevaluatedItems", () => {
     expect([...right, ...wrong].filter(accepts)).toEqual(right);
   });
 
+  it("count the items that unevaluatedItems evaluates in a branch of anyOf", () => {
+    const anyOf = [{ unevaluatedItems: true }, { prefixItems: [{}] }];
+    expect(grammarOf({ type: "array", anyOf, unevaluatedItems: false }).accepts("[1,2]")).toBe(true);
+  });
+
   it("know what a condition speaks of where the schema declares it too", () => {
     const { accepts } = grammarOf({
       type: "object",
@@ -242,7 +247,7 @@ describe("allOf", () => {
     expect([accepts('{"a":1}'), accepts('{"a":2}')]).toEqual([true, false]);
   });
 
-  it("joins what its parts say of an object", () => {
+  it("joins what its parts say about an object", () => {
     const { accepts } = grammarOf({
       allOf: [{ $ref: "#/$defs/base" }, object({ b: { minimum: 5 } }, { required: ["b"] })],
       $defs: { base: object({ a: { type: "string" }, b: INTEGER }, { required: ["a"] }) },
