@@ -7,7 +7,7 @@ import { createRuleBook } from "./rules.ts";
 import type { CompiledSchema } from "./schema/compile.ts";
 import { literal } from "./text.ts";
 
-/** Puts a grammar together from schemas, regular expressions and rules of one's own. */
+/** Builds a grammar from schemas, regular expressions and custom rules. */
 export type GrammarBuilder = {
   /** Defines a rule and returns its name, which is unique and looks like `hint`. `body` is GBNF. */
   readonly rule: (hint: string, body: string) => string;
@@ -34,9 +34,9 @@ export type GrammarBuilder = {
 type SchemaOptions = { readonly strict?: boolean | undefined };
 
 /**
- * A grammar in the making, in llama.cpp's GBNF.
+ * Starts a grammar in llama.cpp's GBNF.
  *
- * @param reserved how many characters schemas and patterns leave to the rules of one's own
+ * @param reserved the number of characters kept free for custom rules
  * @example
  * const grammar = createGrammarBuilder();
  * const value = grammar.schema({ type: "integer" }, "schema");

@@ -6,17 +6,17 @@ import type { Asker } from "../generation/model.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { CompileJob, ToldOutcome } from "./compile-worker.ts";
 
-/** Longer nothing is compiled, in ms. */
+/** The longest time for one job, in ms. */
 const MAX_COMPILE_MS = 15_000;
 /** So many wait at most, besides the one in hand: of one tenant, and of all. */
 const MAX_WAITING_OF_ONE = 31;
 const MAX_WAITING = 127;
 /** What those are told that find so many waiting: about as long as half of them take. */
 const RETRY_MS = 5_000;
-/** How long a thread without work is kept, in ms. */
+/** How long an idle thread is kept, in ms. */
 const IDLE_MS = 30_000;
 
-/** Compiles in a thread of its own. */
+/** Compiles in a separate thread. */
 export type ApartCompiler = {
   /**
    * What came of a job; undefined where it takes too long. Nothing is begun for an asker that has left. Throws `OverloadedError` where too many wait: that says nothing of this job, and

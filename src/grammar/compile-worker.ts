@@ -8,15 +8,15 @@ import { UnsupportedSchemaError } from "./errors.ts";
 import { type CompiledSchema, compileSchema } from "./schema/compile.ts";
 import type { DroppedKeyword } from "./schema/tolerance.ts";
 
-/** How much nicer it is than the thread that answers clients: by 5, beside streams on two busy cores, a schema took seconds. */
+/** How far its priority is lowered: with 5, beside streams on two busy cores, a schema took seconds. */
 const NICENESS = 3;
-/** The largest that systems know. */
+/** The largest nice value. */
 const MAX_NICENESS = 19;
 
 /** A schema, as its JSON, or a text that a client wrote. */
 export type CompileJob = { readonly kind: "schema" | TextKind; readonly text: string };
 
-/** What came of it, as threads tell each other. */
+/** The outcome of a job, as a message between threads. */
 export type ToldOutcome =
   | { readonly compiled: CompiledSchema }
   | { readonly gbnf: string }
@@ -42,7 +42,7 @@ function giveWay(): void {
   try {
     setPriority(Math.min(MAX_NICENESS, getPriority() + NICENESS));
   } catch {
-    // Where that isn't allowed, it is an equal.
+    // If that isn't allowed, the priority stays as it is.
   }
 }
 

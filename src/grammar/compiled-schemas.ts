@@ -6,16 +6,16 @@ import { ROOT_PATH, UnsupportedSchemaError } from "./errors.ts";
 import { type CompiledSchema, compileQuickly, compileSchema, dropAll } from "./schema/compile.ts";
 import { boundSchema } from "./schema/references.ts";
 
-/** How many characters of schemas and rules are kept, those that were used last. */
+/** The most characters of schemas and rules in the cache (least recently used ones are evicted). */
 const MAX_KEPT_CHARACTERS = 16 * 1024 * 1024;
 
 const TOO_LONG = { path: ROOT_PATH, keyword: "schema", reason: "it takes too long to compile; make it simpler" };
 
-/** What came of a schema: its rules, or why there are none. Paths begin with `ROOT_PATH`. */
+/** The outcome of compiling a schema: its rules or the error. Paths begin with `ROOT_PATH`. */
 type SchemaOutcome = CompiledSchema | UnsupportedSchemaError;
 
 export type CompiledSchemas = {
-  /** The rules of `schema`: those of the last time, or compiled now. Throws `UnsupportedSchemaError`, with a path from `ROOT_PATH` on. */
+  /** The rules of `schema`, from the cache or compiled now. Throws `UnsupportedSchemaError`, with a path from `ROOT_PATH` on. */
   readonly compile: (schema: JsonSchema) => CompiledSchema;
   /**
    * Compiles `schema` where that was not done lately, apart from this thread where it takes long. `compile` then takes no time. Throws
@@ -24,7 +24,7 @@ export type CompiledSchemas = {
   readonly prepare: (schema: JsonSchema, asker?: Asker) => Promise<void>;
 };
 
-/** Keeps what came of the schemas that were used last, refusals too: the same ones come with request after request. */
+/** Caches compiled schemas, including refusals: clients send the same ones with many requests. */
 export function createCompiledSchemas(apart: ApartCompiler = apartCompiler): CompiledSchemas {
   const kept = new LRUCache<string, SchemaOutcome>({
     maxSize: MAX_KEPT_CHARACTERS,
@@ -59,7 +59,7 @@ export function createCompiledSchemas(apart: ApartCompiler = apartCompiler): Com
       return outcome;
     },
     async prepare(schema, asker) {
-      // Too deep or too large a one is refused by `compile`, at once.
+      // `compile` refuses a schema that is too deep or too large at once.
       if (outcomeOf(() => boundSchema(schema, ROOT_PATH)) instanceof UnsupportedSchemaError) {
         return;
       }
@@ -67,7 +67,7 @@ export function createCompiledSchemas(apart: ApartCompiler = apartCompiler): Com
       if (kept.has(key)) {
         return;
       }
-      // Whoever asked for it first may leave, and others want it all the same.
+      // The first request for the schema may be aborted while others still need it.
       for (let known = underway.get(key); known !== undefined; known = underway.get(key)) await known.catch(() => {});
       if (kept.has(key)) {
         return;
@@ -103,5 +103,5 @@ function sizeOf(outcome: SchemaOutcome): number {
   return rules.reduce((sum, length) => sum + length, 0) + outcome.dropped.length * 200 + 100;
 }
 
-/** The schemas of this process. */
+/** The cache of this process. */
 export const compiledSchemas = createCompiledSchemas();

@@ -5,19 +5,19 @@ import { compileText, type TextKind } from "./compile-text.ts";
 import { ROOT_PATH, UnsupportedSchemaError } from "./errors.ts";
 import { type Effort, ExhaustedError, QUICK } from "./limits.ts";
 
-/** How many characters of texts and their grammars are kept, those that were used last. */
+/** The most characters of texts and grammars in the cache (least recently used ones are evicted). */
 const MAX_KEPT_CHARACTERS = 8 * 1024 * 1024;
 /** Longer texts are refused before anything is made of them. */
 const MAX_TEXT = 64 * 1024;
 
 const TOO_LONG = { keyword: "grammar", reason: "it takes too long to compile; make it simpler" };
 
-/** What came of a text: its grammar, or why there is none. */
+/** The outcome of compiling a text: its grammar or the error. */
 type TextOutcome = string | UnsupportedSchemaError;
 
-/** Keeps the grammars of the patterns and grammars that clients wrote, refusals too: the same ones come with request after request. */
+/** Caches the grammars of clients' patterns and grammars, including refusals: clients send the same ones with many requests. */
 export type CompiledTexts = {
-  /** The grammar of `source` in GBNF: that of the last time, or compiled now. Throws `UnsupportedSchemaError` with `path`. */
+  /** The grammar of `source` in GBNF, from the cache or compiled now. Throws `UnsupportedSchemaError` with `path`. */
   readonly compile: (kind: TextKind, source: string, path: string) => string;
   /**
    * Compiles `source` where that was not done lately: a pattern here where it takes no time, all else apart from this thread. Throws
@@ -60,7 +60,7 @@ export function createCompiledTexts(apart: ApartCompiler = apartCompiler): Compi
   };
 }
 
-/** The texts of this process. */
+/** The cache of this process. */
 export const compiledTexts = createCompiledTexts();
 
 /** Throws `UnsupportedSchemaError` when no text can match a Lark grammar, or when compiling it costs too much. */

@@ -1,13 +1,13 @@
 /**
- * A schema, a regular expression or a grammar that the output can't be held to. It is the client's to change: the protocols make a 400 of it.
+ * A schema, a regular expression or a grammar that can't be enforced. The client must change it: the protocols answer 400.
  */
 export class UnsupportedSchemaError extends Error {
   override readonly name = "UnsupportedSchemaError";
-  /** Where in the request it stands, such as `response_format.json_schema.schema.properties.age`. */
+  /** The path in the request, such as `response_format.json_schema.schema.properties.age`. */
   readonly path: string;
   /** The keyword that can't be honoured, such as `uniqueItems`. */
   readonly keyword: string;
-  /** Why not, and what to do instead: half a sentence. */
+  /** Why not, and what to do instead, as a clause without a full stop. */
   readonly reason: string;
 
   constructor(path: string, keyword: string, reason: string) {
@@ -18,10 +18,10 @@ export class UnsupportedSchemaError extends Error {
   }
 }
 
-/** Where the paths of what is compiled begin. What stands in front of it in a request, only the request knows. */
+/** The start of all paths in compiled schemas and texts. Callers replace it with the path in the request. */
 export const ROOT_PATH = "$";
 
-/** `path`, which begins with `ROOT_PATH`, as one that begins with `root`. */
+/** Replaces the `ROOT_PATH` at the start of `path` with `root`. */
 export function placeIn(root: string, path: string): string {
   return root + path.slice(ROOT_PATH.length);
 }

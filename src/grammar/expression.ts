@@ -1,6 +1,6 @@
 import { literal } from "./text.ts";
 
-/** The right side of a rule, in the making: as data, so that what can't be finished may be cut out of it. */
+/** The right side of a rule as data, so that parts that can't be finished can be removed. */
 export type Expression =
   /** Terms of GBNF as they are, without alternatives outside of parentheses. They always match something. */
   | { readonly type: "terms"; readonly gbnf: string }

@@ -20,20 +20,20 @@ export const MAX_PATTERN_LENGTH = 4_096;
 export const MAX_RULES = 20_000;
 /** Characters of one grammar, as many as the engine takes (`engine/worker/grammar-limits.ts`). llama.cpp parses it anew for every sequence. */
 export const MAX_GBNF_LENGTH = 256 * 1024;
-/** Digits before the point of a number, and behind it: nobody needs more, and a model that is at a loss goes on with them. */
+/** Digits before and after the point of a number. Without a bound, a confused model repeats digits forever. */
 export const MAX_DIGITS = 40;
 /** What a grammar may cost to make: steps of less than a microsecond once their code has been compiled, and ms where they go by faster than steps. */
 export type Effort = { readonly steps: number; readonly ms?: number };
 
 export const WHOLE: Effort = { steps: 6_000_000 };
-/** What others can wait for. */
+/** Short enough for the event loop. */
 export const QUICK: Effort = { steps: 250_000, ms: 10 };
-/** So many are taken between two looks at the clock. */
+/** The steps between two checks of the clock. */
 const STEPS_BETWEEN_LOOKS = 5_000;
 /** The share of all steps for one pattern, range or enumeration, so that a single one that is too dear can be left out. */
 const MAX_PART_STEPS = 1_500_000;
 
-/** Counts the work, so that no schema can hold up the others. */
+/** Limits the work for one schema, so that it can't delay others. */
 export type Budget = {
   /** Throws `UnsupportedSchemaError` once too much was spent; `ExhaustedError` where that is all there was. */
   readonly spend: (steps: number, path: string, keyword: string) => void;
@@ -41,7 +41,7 @@ export type Budget = {
   readonly part: () => Budget;
 };
 
-/** Nothing is left to spend: whatever else is tried fails too. */
+/** The whole budget is spent: any further attempt fails too. */
 export class ExhaustedError extends UnsupportedSchemaError {}
 
 const TOO_LONG = "the schema takes too long to compile; make it simpler";

@@ -4,24 +4,24 @@ import { compileHeld, createGrammarBuilder } from "./builder.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import type { DroppedKeyword } from "./schema/tolerance.ts";
 
-/** How many characters of formats and grammars are kept, those that were used last. */
+/** The most characters of formats and grammars in the cache (least recently used ones are evicted). */
 const MAX_KEPT_CHARACTERS = 8 * 1024 * 1024;
 
-/** What has no grammar yet. */
+/** A format that still needs a grammar. */
 export type OpenFormat = Exclude<OutputFormat, { readonly type: "grammar" }>;
 
-/** The grammar of a format, and what it doesn't hold to. */
+/** The grammar of a format, and the keywords that it doesn't enforce. */
 type CompiledFormat = { readonly gbnf: string; readonly dropped: readonly DroppedKeyword[] };
 
 export type CompiledFormats = {
   /**
-   * The grammar of `output`: the one of the last time, or compiled now. `path` begins the paths in errors. Throws
+   * The grammar of `output`, from the cache or compiled now. `path` begins the paths in errors. Throws
    * `UnsupportedSchemaError`.
    */
   readonly compile: (output: OpenFormat, path: string) => CompiledFormat;
 };
 
-/** Keeps the grammars of the formats that were used last, and the refusals: the same ones come with request after request. */
+/** Caches the grammars of formats, including refusals: clients send the same ones with many requests. */
 export function createCompiledFormats(): CompiledFormats {
   const kept = new LRUCache<string, CompiledFormat | UnsupportedSchemaError>({
     maxSize: MAX_KEPT_CHARACTERS,
@@ -40,7 +40,7 @@ export function createCompiledFormats(): CompiledFormats {
   };
 }
 
-/** The formats of this process. */
+/** The cache of this process. */
 export const compiledFormats = createCompiledFormats();
 
 function outcomeOf(output: OpenFormat, path: string): CompiledFormat | UnsupportedSchemaError {
@@ -69,7 +69,7 @@ function compile(output: OpenFormat, path: string): CompiledFormat {
   }
 }
 
-/** What an answer is not held to, of what `output` says. Throws `UnsupportedSchemaError` when it can't be held to `output`. */
+/** The keywords of `output` that its grammar doesn't enforce. Throws `UnsupportedSchemaError` when there can be no grammar. */
 export function findDropped(output: OutputFormat, path: string): readonly DroppedKeyword[] {
   return output.type === "grammar" ? [] : compiledFormats.compile(output, path).dropped;
 }

@@ -3,8 +3,8 @@ import { MAX_DIGITS } from "./limits.ts";
 import type { RuleBook } from "./rules.ts";
 
 /**
- * White space between two tokens: nothing, a space, or a line break with its indentation. Bounded, or a model that is at a loss goes on
- * with it until its tokens are spent (vLLM #38696, xgrammar #412).
+ * White space between two tokens: nothing, a space, or a line break with its indentation. Bounded, because a confused model
+ * repeats it until its tokens are spent (vLLM #38696, xgrammar #412).
  */
 const WHITESPACE = '(" " | "\\n" " "{0,16})?';
 

@@ -4,26 +4,26 @@ import { MAX_GBNF_LENGTH, MAX_RULES } from "./limits.ts";
 const MAX_NAME_LENGTH = 40;
 const DEFINED_AS = " ::= ";
 
-/** The rules of one grammar, in the making. Names are unique. */
+/** Collects the rules of one grammar. Names are unique. */
 export type RuleBook = {
   /** A new name that looks like `hint`, for a rule that is defined later. */
   readonly reserve: (hint: string) => string;
-  /** `path` is blamed where the grammar grows too large. */
+  /** Throws an error with `path` when the grammar grows too large. */
   readonly define: (name: string, body: string, path: string) => void;
-  /** The name of a rule with this body: an old one's, or a new one's. */
+  /** Returns the name of the rule with this body, and defines it if there is none. */
   readonly rule: (hint: string, body: string, path: string) => string;
   /**
    * Defines other rules, of a book of their own, under names of this one; returns the name of the one that was `root` there. Where they make
    * the grammar too large, none of them is defined.
    */
   readonly adopt: (rules: ReadonlyMap<string, string>, root: string, path: string) => string;
-  /** What was defined. */
+  /** The rules defined so far. */
   readonly rules: () => ReadonlyMap<string, string>;
   /** The whole grammar, whose start rule, `root`, is the rule `root`. */
   readonly toGbnf: (root: string) => string;
 };
 
-/** The error for a grammar that grows too large; `path` is blamed. */
+/** The error for a grammar that grows too large, reported at `path`. */
 export function tooLarge(path: string): UnsupportedSchemaError {
   return new UnsupportedSchemaError(
     path,
@@ -68,7 +68,7 @@ export function createRuleBook(reserved = 0): RuleBook {
     bodies.set(name, body);
   }
 
-  /** Does all of `work` or nothing: what comes after a part that is too large may have its room. */
+  /** Undoes all definitions of `work` if it throws, so that later parts can use the space. */
   function whole<T>(work: () => T): T {
     const before = { length, adopted, count: bodies.size, unique: byBody.size };
     try {

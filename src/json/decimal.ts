@@ -1,10 +1,10 @@
 /** A number as JSON has it, without rounding: `coefficient` × 10^`exponent`. The coefficient doesn't end in a zero, and zero is 0 × 10^0. */
 export type Decimal = { readonly coefficient: bigint; readonly exponent: number };
 
-/** Beyond it a number is not worked with: its digits alone would fill pages. */
+/** The largest exponent for calculations: beyond it, the digits alone would fill pages. */
 const MAX_EXPONENT = 1_000;
 
-/** The number that is written as `source`, in JSON; undefined where its exponent is beyond ±1,000. */
+/** Parses a JSON number; undefined if its exponent is beyond ±1,000. */
 export function parseDecimal(source: string): Decimal | undefined {
   const [mantissa = "", power = "0"] = source.toLowerCase().split("e");
   const [whole = "", fraction = ""] = mantissa.split(".");

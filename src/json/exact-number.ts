@@ -11,7 +11,7 @@ declare global {
  * are passed on and not computed with, it stands in their place: `JSON.stringify` writes it as it came.
  */
 export class ExactNumber {
-  /** As it was written. */
+  /** The source text of the number. */
   readonly source: string;
 
   constructor(source: string) {

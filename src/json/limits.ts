@@ -1,6 +1,6 @@
-/** How much a JSON text may hold, so that reading it holds nobody up. */
+/** The limits of a JSON text, so that reading it doesn't block others. */
 export type JsonLimits = {
-  /** Objects and arrays, one in another. */
+  /** Nesting of objects and arrays. */
   readonly depth: number;
   /** The members of all objects. Each may have a name of its own, which V8 has to find a place for: 0.4 µs. */
   readonly members: number;
@@ -16,7 +16,7 @@ export type JsonLimits = {
   readonly digits: number;
 };
 
-/** What a request's body may hold: more than any model's context has room for. */
+/** The limits of a request's body: more than fits in any model's context. */
 export const BODY_LIMITS: JsonLimits = {
   depth: 256,
   members: 50_000,
@@ -27,7 +27,7 @@ export const BODY_LIMITS: JsonLimits = {
   digits: 1_000,
 };
 
-/** What a string with JSON in it may hold, such as a call's arguments. */
+/** The limits of a string that holds JSON, such as a call's arguments. */
 export const TEXT_LIMITS: JsonLimits = {
   depth: 250,
   members: 20_000,
@@ -38,7 +38,7 @@ export const TEXT_LIMITS: JsonLimits = {
   digits: 1_000,
 };
 
-/** What was bounded before. */
+/** For text that was already checked. */
 export const UNBOUNDED: JsonLimits = {
   depth: Number.POSITIVE_INFINITY,
   members: Number.POSITIVE_INFINITY,

@@ -6,7 +6,7 @@ import { createJsonScan, type JsonExcess, type JsonScan, type Span } from "./sca
 /** So much of a text is looked through at a time: a fraction of a millisecond. */
 const SLICE = 256 * 1024;
 
-/** What a text turned out to be. */
+/** The outcome of scanning a text. */
 export type ReadJson = { readonly value: unknown } | { readonly excess: JsonExcess };
 
 /**

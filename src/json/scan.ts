@@ -1,13 +1,13 @@
 import { isKept } from "./exact-number.ts";
 import type { JsonLimits } from "./limits.ts";
 
-/** Where a value stands: the names and places that lead to it. */
+/** The path of a value: names and indexes. */
 export type JsonPath = readonly (string | number)[];
 
-/** A JSON text that holds too much. */
+/** A JSON text exceeds a limit. */
 export type JsonExcess = {
   readonly limit: keyof JsonLimits;
-  /** The most that there may be. */
+  /** The limit. */
   readonly most: number;
   readonly path: JsonPath;
 };
@@ -19,7 +19,7 @@ export type Span = readonly [start: number, end: number];
 export type JsonScan = {
   /** Goes on to `end`, or a little farther. Returns whether there is no more to look at. */
   readonly run: (end: number) => boolean;
-  /** What there is too much of; undefined where there isn't. */
+  /** The exceeded limit, if any. */
   readonly excess: () => JsonExcess | undefined;
   /** The fields that hold numbers which JavaScript would write in another way. */
   readonly inexact: () => ReadonlyMap<string, Inexact>;
@@ -144,7 +144,7 @@ export function createJsonScan(text: string, limits: JsonLimits, looksIn?: (fiel
       }
       at = quote + 1;
       if (!isEscaped(quote)) break;
-      // The rest of it is read the next time.
+      // The rest is read in the next step.
       if (at >= end) return;
     }
     const level = levels.at(-1);

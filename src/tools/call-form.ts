@@ -6,7 +6,7 @@ import type { Source } from "./source.ts";
 /** The functions that may be called. */
 export type ToolsByName = ReadonlyMap<string, Tool>;
 
-/** What a grammar of calls is made from. */
+/** The parts of a grammar of calls. */
 export type CallGrammar = {
   readonly builder: GrammarBuilder;
   /** The functions that may be called. `argumentsRule` makes a rule for the arguments as JSON and gives its name. */
@@ -17,7 +17,7 @@ export type CallGrammar = {
   readonly begun: boolean;
 };
 
-/** How a family of models writes calls in the midst of its text. */
+/** How a family of models writes calls within its text. */
 export type CallForm = {
   /** What begins a call, for the reader. None is the beginning of another. */
   readonly openings: readonly string[];
@@ -36,7 +36,7 @@ export type CallForm = {
   readonly example: string;
 };
 
-/** Small models, held to a grammar, may never stop calling. */
+/** Small models that follow a grammar may never stop making calls. */
 const MAX_CALLS = 32;
 
 /** `rest` as often as there may be further calls. */

@@ -6,10 +6,10 @@ import type { Source } from "./source.ts";
 type TextEvent = Extract<GenerationEvent, { type: "text" }>;
 type FinishedEvent = Extract<GenerationEvent, { type: "finished" }>;
 
-/** How many tokens a text has. */
+/** Counts the tokens of a text. */
 export type CountTokens = (text: string) => Promise<number>;
 
-/** Makes of one choice's text what it says: text, reasoning and calls. */
+/** Turns the text of one choice into text, reasoning and tool calls. */
 export type ChoiceReader = {
   readonly text: (event: TextEvent) => readonly GenerationEvent[];
   readonly finished: (event: FinishedEvent) => Promise<readonly GenerationEvent[]>;
@@ -17,7 +17,7 @@ export type ChoiceReader = {
 
 export type ChoiceReaderOptions = {
   readonly read: (source: Source) => Parsing;
-  /** Whether more than one call is passed on. */
+  /** Whether more than one call may be passed on. */
   readonly parallel: boolean;
   /** What begins a call after which a grammar allows nothing else. */
   readonly triggers: readonly string[];
@@ -37,7 +37,7 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
   let logprobs: SampledLogprob[] = [];
   let reasoned = "";
 
-  /** Every call has arguments in JSON, if only none. */
+  /** Gives every call JSON arguments: `{}` if there are none. */
   function closeCall(choice: number): GenerationEvent[] {
     if (hasArguments) return [];
     hasArguments = true;
@@ -149,7 +149,7 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
   }
 }
 
-/** Control tokens that no text has. */
+/** Control tokens that never occur in text. */
 function isMarkup(text: string): boolean {
   return /^\s*<\|(?:channel|start|message)\|>/.test(text);
 }
@@ -168,7 +168,7 @@ function isJsonObject(text: string): boolean {
   }
 }
 
-/** What follows each other and is of one kind, as one. */
+/** Joins consecutive events of the same type. */
 function joined(events: readonly ParsedEvent[]): readonly ParsedEvent[] {
   const result: ParsedEvent[] = [];
   for (const event of events) {

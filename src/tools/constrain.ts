@@ -46,7 +46,7 @@ export function constrain(
   return fromFirstToken(builder, answer, dialect, wanted);
 }
 
-/** The tools that may be called now, and where each stands in the request. */
+/** The tools that may be called now, with their index in the request. */
 export function callableTools({ tools, choice, allowed }: ToolUse): { readonly tool: Tool; readonly path: string }[] {
   if (choice === "none") return [];
   return tools
@@ -67,7 +67,7 @@ function formatRule(builder: GrammarBuilder, output: OutputFormat, { formatLead 
   return `${formatLead(builder)}${value}`;
 }
 
-/** The answer, with the reasoning before it that the model is used to. */
+/** The answer, preceded by the reasoning that the model usually writes. */
 function fromFirstToken(
   builder: GrammarBuilder,
   answer: string,

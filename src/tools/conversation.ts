@@ -24,7 +24,7 @@ export function prepareMessages(
   return idLength === undefined ? single : single.map((message) => shortenIds(message, idLength));
 }
 
-/** Many templates match results to calls by their order alone. */
+/** Sorts results by their calls: many templates match them by order alone. */
 function orderResults(messages: readonly Message[]): readonly Message[] {
   const ordered: Message[] = [];
   for (let index = 0; index < messages.length; ) {
@@ -55,7 +55,7 @@ function joinThoughts(message: Message): Message {
   return { ...message, reasoning: `${reasoning}\n\n${content}`, content: "" };
 }
 
-/** A message with several calls as several with one, each before its result. */
+/** Splits a message with several calls into one message per call, each followed by its result. */
 function oneByOne(message: Message, messages: readonly Message[], index: number): readonly Message[] {
   if (message.role === "tool") {
     // It stands beside its call already.
@@ -74,7 +74,7 @@ function callerOf(messages: readonly Message[], index: number): Message | undefi
   return messages.slice(0, index).findLast(({ role }) => role !== "tool");
 }
 
-/** The same id gets the same short one, so that calls and results still meet. */
+/** Maps each id to one short id, so that calls and results still match. */
 function shortenIds(message: Message, length: number): Message {
   const shorten = (id: string) =>
     id.length === length && /^[a-zA-Z0-9]+$/.test(id)
@@ -89,7 +89,7 @@ function shortenIds(message: Message, length: number): Message {
   };
 }
 
-/** Calls as text of the assistant's, results as a message of the user's. */
+/** Writes calls as text of the assistant, and results as a message of the user. */
 function inWords(messages: readonly Message[], { form }: Dialect): readonly Message[] {
   const told: Message[] = [];
   let results: string[] = [];
@@ -138,7 +138,7 @@ function demand(choice: ToolUse["choice"], allowed: ToolUse["allowed"], parallel
   return must + which + count;
 }
 
-/** Adds to the system message; where the template has none, to the first message of the user's. */
+/** Adds `text` to the system message, or to the first user message if the template has no system messages. */
 function withInstructions(messages: readonly Message[], text: string, { refusesSystem }: Dialect): readonly Message[] {
   const role = refusesSystem ? "user" : "system";
   const at = messages.findIndex((message) => message.role === role);

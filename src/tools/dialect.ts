@@ -37,12 +37,12 @@ export type Dialect = {
   readonly grammar: (parts: CallGrammar) => string;
   /** GBNF of what stands before an answer in a form that the client asked for; "" for nothing. */
   readonly formatLead: (builder: GrammarBuilder) => string;
-  /** Whether an answer begins in the midst of reasoning. */
+  /** Whether an answer begins inside the reasoning. */
   readonly opensReasoning: (wanted: boolean | undefined) => boolean;
   readonly read: (source: Source, tools: ToolsByName, reasoning: boolean) => Parsing;
 };
 
-/** The dialect of the models with this chat template. */
+/** Detects the dialect of the models with this chat template. */
 export function dialectOf(template: string): Dialect {
   const facts = {
     oneCallAMessage: /single tool-calls at once|assume max 1 tool call/.test(template),
@@ -71,7 +71,7 @@ export function dialectOf(template: string): Dialect {
   return {
     ...facts,
     family,
-    // A form that nobody here reads is of no use: the model is asked for one that is read.
+    // Sluice can't parse this form of calls, so it asks the model for one that it can.
     templateHasTools: family !== "generic" && /\btools\b/.test(template),
     reasons: marks !== undefined,
     marks,

@@ -2,10 +2,10 @@ import type { ToolsByName } from "./call-form.ts";
 import type { Parsing } from "./parsing.ts";
 import type { Source } from "./source.ts";
 
-/** Models mix the keys of the forms that they were trained on. */
+/** Models mix the keys of the formats they were trained on. */
 const NAME_KEYS: readonly string[] = ["name", "function", "tool_name"];
 const ARGUMENT_KEYS: readonly string[] = ["arguments", "parameters", "args"];
-/** What may stand beside them and says nothing that is needed. */
+/** Other keys that may occur and are ignored. */
 const OTHER_KEYS: readonly string[] = ["id", "type", "index"];
 
 /**
@@ -58,7 +58,7 @@ export function* readJsonCall(source: Source, tools: ToolsByName, opened = false
   return true;
 }
 
-/** Yields the JSON object that comes next as a call's arguments, piece by piece. */
+/** Yields the next JSON object as a call's arguments, in pieces. */
 export function* streamArguments(source: Source): Parsing {
   yield* source.skipSpace();
   const first = yield* source.peek();
@@ -69,7 +69,7 @@ export function* streamArguments(source: Source): Parsing {
   }
 }
 
-/** Some models write the object as a string with JSON in it, and null for nothing. */
+/** Some models write the object as a string that holds JSON, or null for no arguments. */
 function decodeArguments(raw: string): string {
   if (raw === "null" || raw === '""') return "{}";
   if (!raw.startsWith('"')) return raw;

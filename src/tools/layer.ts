@@ -31,7 +31,7 @@ export function callTools({ loadTemplate, countTokens }: CallToolsOptions): Laye
   async function* runWhenLoaded(request: GenerationRequest, next: Generate) {
     loading ??= load();
     await unlessAborted(loading, request.signal);
-    // The engine has the words for a request that was given up.
+    // The engine reports an aborted request itself.
     yield* dialect === undefined ? next(request) : run(request, next, dialect, countTokens);
   }
   return (request, next) => {

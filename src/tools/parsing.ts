@@ -1,6 +1,6 @@
 import { Source } from "./source.ts";
 
-/** What a parser makes of a model's text. */
+/** What a parser finds in a model's text. */
 export type ParsedEvent =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }

@@ -8,7 +8,7 @@ export type Tagged = {
   readonly marks: ReasoningMarks | undefined;
   /** Empty where nothing may be called: then a call's spelling is text like any other. */
   readonly tools: ToolsByName;
-  /** Whether the text begins in the midst of the reasoning. */
+  /** Whether the text begins inside the reasoning. */
   readonly reasoning: boolean;
 };
 

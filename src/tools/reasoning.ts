@@ -1,4 +1,4 @@
-/** How a family of models marks what it thinks before it speaks. */
+/** How a family of models marks its reasoning. */
 export type ReasoningMarks = { readonly open: string; readonly close: string };
 
 const MARKS: readonly ReasoningMarks[] = [

@@ -17,28 +17,28 @@ export class Source {
     this.#ended = true;
   }
 
-  /** Whether nothing is left and nothing will come. */
+  /** Whether all text has arrived and been read. */
   get isDone(): boolean {
     return this.#ended && this.#text === "";
   }
 
-  /** Whether nothing more will come. */
+  /** Whether all text has arrived. */
   get isEnded(): boolean {
     return this.#ended;
   }
 
-  /** From here on, `rewind` goes back to here. */
+  /** Marks the position that `rewind` returns to. */
   mark(): void {
     this.#sinceMark = "";
   }
 
-  /** What was read since `mark` is to be read again. */
+  /** Returns to the marked position, so that the text is read again. */
   rewind(): void {
     this.#text = (this.#sinceMark ?? "") + this.#text;
     this.#sinceMark = undefined;
   }
 
-  /** What was read is settled. */
+  /** Drops the mark. */
   commit(): void {
     this.#sinceMark = undefined;
   }
@@ -97,7 +97,7 @@ export class Source {
     return { text, cut };
   }
 
-  /** Puts back what was just read too much. */
+  /** Puts back text that was just read. */
   unread(text: string): void {
     this.#text = text + this.#text;
     if (this.#sinceMark !== undefined) this.#sinceMark = this.#sinceMark.slice(0, this.#sinceMark.length - text.length);

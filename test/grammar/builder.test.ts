@@ -3,7 +3,7 @@ import { createGrammarBuilder } from "../../src/grammar/builder.ts";
 import { interpret } from "./gbnf.ts";
 
 describe("a grammar builder", () => {
-  it("puts a grammar together from schemas, expressions and rules of one's own", () => {
+  it("builds a grammar from schemas, expressions and custom rules", () => {
     const builder = createGrammarBuilder();
     const call = builder.schema(
       { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
@@ -25,7 +25,7 @@ describe("a grammar builder", () => {
     expect(accepts('<tool "x">7abc')).toBe(false);
   });
 
-  it("gives every rule a name of its own that GBNF can spell", () => {
+  it("gives every rule a unique name that is valid in GBNF", () => {
     const builder = createGrammarBuilder();
     const names = ["root", "a b_c", "a b_c", "ü", "", "x".repeat(500)].map((hint) => builder.rule(hint, '"x"'));
     expect(new Set(names).size).toBe(names.length);

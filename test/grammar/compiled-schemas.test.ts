@@ -28,7 +28,7 @@ const GRAMMAR = 'root ::= "a"';
 const IMPOSSIBLE = { allOf: [LONG, { type: "integer", minimum: 3, maximum: 2 }] };
 
 describe("a schema that takes long", () => {
-  it("is compiled in another thread, as it would be in this one, while others have their turn", async () => {
+  it("is compiled in another thread with the same result, while the event loop runs on", async () => {
     expect(compileQuickly(LONG)).toBeUndefined();
     const schemas = createCompiledSchemas();
     const prepared = schemas.prepare(LONG).then(() => "compiled");
@@ -39,7 +39,7 @@ describe("a schema that takes long", () => {
     expect([...compiled.rules.values()].join()).toContain("123456789012345678901");
   }, 60_000);
 
-  it("is refused as it would be in this thread", async () => {
+  it("is refused with the same error as in this thread", async () => {
     const schemas = createCompiledSchemas();
     await schemas.prepare(IMPOSSIBLE);
     for (const compile of [() => schemas.compile(IMPOSSIBLE), () => compileSchema(IMPOSSIBLE)]) {
@@ -48,7 +48,7 @@ describe("a schema that takes long", () => {
     }
   }, 60_000);
 
-  it("is left out as a whole where its time is over, and the next one is compiled", async () => {
+  it("is dropped as a whole when its time is up, and the next one is compiled", async () => {
     const schemas = createCompiledSchemas(createApartCompiler(1));
     await schemas.prepare(LONG);
     expect(schemas.compile(LONG).dropped).toMatchObject([{ path: "$", keyword: "schema" }]);
@@ -60,8 +60,8 @@ describe("a schema that takes long", () => {
   }, 60_000);
 });
 
-describe("what may be spent on a grammar", () => {
-  it("is bounded by the clock too, which is looked at now and then", () => {
+describe("the budget of a grammar", () => {
+  it("is also bounded by time, which is checked at intervals", () => {
     const late = createBudget({ steps: 1_000_000, ms: -1 });
     const patient = createBudget({ steps: 1_000_000 });
     for (const budget of [late, patient]) budget.spend(1_000, "$", "schema");
@@ -74,7 +74,7 @@ describe("what may be spent on a grammar", () => {
 describe("tenants that have schemas compiled", () => {
   const job = (index: number) => ({ kind: "schema", text: `{"const":${index}}` }) as const;
 
-  it("take turns, and one that has too many waiting keeps nobody out", async () => {
+  it("take turns, and one with too many jobs doesn't block the others", async () => {
     const apart = createApartCompiler();
     const order: string[] = [];
     const ask = (tenant: string, index: number) =>
@@ -85,7 +85,7 @@ describe("tenants that have schemas compiled", () => {
     expect(order.slice(0, 4)).toEqual(["many", "one", "two", "many"]);
   }, 60_000);
 
-  it("have nothing begun for a client that has left, and others get what both wanted", async () => {
+  it("start no work for a client that has left, and still serve others that need the same schema", async () => {
     const apart = createApartCompiler();
     const schemas = createCompiledSchemas(apart);
     const leave = new AbortController();
@@ -99,8 +99,8 @@ describe("tenants that have schemas compiled", () => {
   }, 60_000);
 });
 
-describe("schemas that come while too many wait", () => {
-  it("are told to come again, and are compiled then: those of others leave no trace on them", async () => {
+describe("schemas that arrive while too many wait", () => {
+  it("are refused with a retry, and compiled when the client comes back", async () => {
     const apart = createApartCompiler();
     const [schemas, texts] = [createCompiledSchemas(apart), createCompiledTexts(apart)];
     const others = Array.from({ length: 32 }, (_, index) =>
@@ -116,7 +116,7 @@ describe("schemas that come while too many wait", () => {
 });
 
 describe("the schemas of a request", () => {
-  it("are compiled once, and what came of them is remembered, also where that took too long", async () => {
+  it("are compiled once, and the outcome is cached, even a timeout", async () => {
     const asked: string[] = [];
     const schemas = createCompiledSchemas({
       compile: async ({ text }) => {
@@ -130,7 +130,7 @@ describe("the schemas of a request", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("may be anything, as long as it is JSON", async () => {
+  it("may be any JSON", async () => {
     for (const body of [
       null,
       7,

@@ -63,7 +63,7 @@ describe("what a client's grammar costs", () => {
     }
   });
 
-  it("is found in time, whatever the grammar is", () => {
+  it("is found in time for any grammar", () => {
     const term = fc.constantFrom('"a"', '"a"?', "[a-c]*", '("a" | "b" root)', "(x)?", "x{0,9}", ".", '"ab"');
     const grammars = fc
       .tuple(fc.array(term, { minLength: 1, maxLength: 30 }), fc.array(term, { minLength: 1, maxLength: 30 }))

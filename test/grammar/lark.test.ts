@@ -119,7 +119,7 @@ describe("a grammar in Lark's notation", () => {
     expect(() => checkLark(source, "grammar")).toThrow(reason);
   });
 
-  it("is a grammar or refused, whatever text it is", () => {
+  it("becomes a grammar or is refused, for any text", () => {
     const piece = fc.constantFrom(
       ...'start a A : | ( ) [ ] ? * + ~ 3 .. . -> , { } %import %ignore common LF \n "x" /y/ /.*/i "z"i # // \\'.split(
         " ",

@@ -185,7 +185,7 @@ describe("a schema as libraries and programs write it", () => {
     }
   });
 
-  it("is told to be left out as a whole where its grammar is too large, and has its type still", () => {
+  it("is reported as dropped when its grammar is too large, and keeps its type", () => {
     const schema = {
       type: "object",
       properties: Object.fromEntries(

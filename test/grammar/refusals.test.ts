@@ -26,14 +26,14 @@ const UNHELD: readonly (readonly [string, Record<string, unknown>])[] = [
 ];
 
 describe("what can't be honoured", () => {
-  it.each(UNHELD)("is refused by path and keyword where the client counts on it: %s of %j", (keyword, schema) => {
+  it.each(UNHELD)("is refused by path and keyword if the schema is strict: %s of %j", (keyword, schema) => {
     expect(refusal(object({ "a b": { type: "array", items: schema } }))).toMatchObject({
       path: 'schema.properties["a b"].items',
       keyword,
     });
   });
 
-  it.each(UNHELD)("is left out where nobody does, and named: %s of %j", (keyword, schema) => {
+  it.each(UNHELD)("is dropped and reported otherwise: %s of %j", (keyword, schema) => {
     const around = object({ "a b": { type: "array", items: schema }, n: INTEGER }, { required: ["n"] });
     expect(dropped(around)).toEqual([`.properties["a b"].items ${keyword}`]);
     const { accepts } = grammarOf(around);
@@ -41,7 +41,7 @@ describe("what can't be honoured", () => {
     expect(accepts('{"n":"1"}')).toBe(false);
   });
 
-  it("is named wherever it stands", () => {
+  it("is reported at every place where it occurs", () => {
     const schema = object({
       a: { type: "string", pattern: "(x)\\1" },
       b: { type: "string", pattern: "(x)\\1" },
@@ -59,7 +59,7 @@ describe("what can't be honoured", () => {
     expect(lengths.map((length) => dropped(tooLarge(length)))).toEqual(lengths.map(() => [" schema"]));
   });
 
-  it("is no format that nobody knows, which is an annotation", () => {
+  it("does not include unknown formats, which are annotations", () => {
     expect(dropped({ type: "string", format: "phone-number" })).toEqual([]);
     expect(grammarOf({ type: "string", format: "phone-number" }).accepts('"x"')).toBe(true);
   });

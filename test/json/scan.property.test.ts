@@ -151,13 +151,13 @@ describe("reading JSON", () => {
     ['[["a"],["b"]]', "elements", 3, [1, 0]],
     ["[1.0,1e5]", "exact", 1, [1]],
     ["[1,2345]", "digits", 3, [1]],
-  ] as const)("tells where it was too much: %s", (source, limit, most, path) => {
+  ] as const)("reports the path of an exceeded limit: %s", (source, limit, most, path) => {
     expect(readJsonText(source, { ...BODY_LIMITS, [limit]: most })).toMatchObject({
       excess: { path },
     });
   });
 
-  it("reads what is no JSON to its end, and leaves it to the parser", () => {
+  it("reads invalid JSON to its end, and leaves the error to the parser", () => {
     fc.assert(
       fc.property(
         fc.string({

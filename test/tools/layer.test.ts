@@ -39,7 +39,7 @@ async function run(template: TemplateName, overrides: Partial<GenerationRequest>
 }
 
 describe("the tools' layer", () => {
-  it("passes on a request that has nothing of tools in it, as it is and at no cost", async () => {
+  it("passes on a request without tools unchanged", async () => {
     const layer = callTools({ loadTemplate: async () => TEMPLATES.generic, countTokens });
     const request = generationRequest();
     async function* engine() {
@@ -123,7 +123,7 @@ describe("the tools' layer", () => {
     expect(none.heard.at(-1)).toMatchObject({ reason: "stop" });
   });
 
-  it("takes for text what looked like a call when the model ended by itself", async () => {
+  it("treats an incomplete call as text when the model stopped by itself", async () => {
     for (const words of ["[TOOL_CALLS] none today", "[TOOL_CALLS]get_wea"]) {
       const { heard } = await run("oldMistral", { tools: USE }, said([words]));
       expect(heard.filter(({ type }) => type === "text")).toEqual([{ type: "text", choice: 0, text: words }]);
@@ -140,7 +140,7 @@ describe("the tools' layer", () => {
     expect(heard.filter(({ type }) => type === "toolArguments")).toHaveLength(1);
   });
 
-  it("takes calls for text where none may be made, though the template is told of the tools", async () => {
+  it("treats calls as text when no call is allowed, though the template shows the tools", async () => {
     const { heard, request } = await run("hermes", { tools: { ...USE, choice: "none" } }, said([CALL]));
     expect(heard[1]).toEqual({ type: "text", choice: 0, text: CALL });
     expect(request.tools?.choice).toBe("none");
@@ -197,14 +197,14 @@ describe("the tools' layer", () => {
     expect((await run("generic", { tools: USE }, said(["Hi"]))).request).not.toHaveProperty("showControlTokens");
   });
 
-  it("tells the tools in words where the template can't", async () => {
+  it("describes the tools in words when the template can't", async () => {
     const { request } = await run("generic", { tools: USE }, said(["Hi"]));
     expect(request.tools).toBeUndefined();
     const prompt = request.prompt.type === "chat" ? request.prompt.messages : [];
     expect(prompt[0]?.content).toContain("get_weather");
   });
 
-  it("does not wait for a model whose request was given up", async () => {
+  it("does not wait for a model when the request was aborted", async () => {
     const layer = callTools({ loadTemplate: () => new Promise(() => {}), countTokens });
     const abort = new AbortController();
     const reason = new Error("gone");

@@ -40,7 +40,7 @@ function cut(text: string, lengths: readonly number[]): string[] {
 }
 
 describe.each(NAMES)("the parser for %s", (name) => {
-  it("understands the same, however the text is cut", () => {
+  it("reads the same events wherever the text is cut", () => {
     const lengths = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(said, lengths, fc.boolean(), (text, sizes, reasoning) => {
@@ -50,7 +50,7 @@ describe.each(NAMES)("the parser for %s", (name) => {
     );
   });
 
-  it("loses nothing of what is no call", () => {
+  it("loses no text that isn't a call", () => {
     fc.assert(
       fc.property(said, (text) => {
         const events = read(name, [text]);

@@ -9,20 +9,20 @@ type Edge = { readonly set: CharSet; readonly to: number };
 export type State = { readonly accepts: boolean; readonly edges: readonly Edge[] };
 
 /**
- * A deterministic automaton. State 0 is the first; from every state a text can still be finished, so that a model that follows it never
- * meets a dead end. Without a state it matches nothing.
+ * A deterministic automaton. State 0 is the start. Every state can reach an accepting one, so that a model that follows it
+ * never meets a dead end. An automaton without states matches nothing.
  */
 export type Dfa = { readonly states: readonly State[] };
 
-/** Is told of work, and throws when there was too much. */
+/** Counts steps of work, and throws when there are too many. */
 export type Spend = (steps: number) => void;
 
-/** The cost of a state in a set of states, against that of a comparison. */
+/** The cost of a state in a set of states, in comparisons. */
 const CLOSURE_COST = 6;
 
 type Draft = { accepts: boolean; edges: Edge[] };
 
-/** The automaton of the texts that `nfa` matches from their first to their last character. */
+/** The deterministic automaton of the texts that `nfa` matches as a whole. */
 export function determinize(nfa: Nfa, spend: Spend): Dfa {
   const close = (seeds: Iterable<number>, at: Situation): number[] => {
     const found = new Set(seeds);
@@ -39,7 +39,7 @@ export function determinize(nfa: Nfa, spend: Spend): Dfa {
   const has = (...wanted: readonly Place[]) =>
     nfa.empty.some((moves) => moves.some(({ place }) => wanted.includes(place)));
   const hasEnds = has("end", "boundary", "inside");
-  /** Whether it matters of which kind the characters on both sides of a place are. */
+  /** Whether it matters if the characters beside a place belong to a word. */
   const hasWords = has("boundary", "inside");
   const ends = { isEnd: true, comesWord: false };
 
@@ -65,7 +65,7 @@ export function determinize(nfa: Nfa, spend: Spend): Dfa {
   });
 }
 
-/** What is known of a place: whether it is the first, whether the character before it is one of a word, and what comes, once that is known. */
+/** What is known of a place in a text: whether it is the start, whether a word character precedes it, and what follows, if known. */
 type Situation = {
   readonly isStart: boolean;
   readonly wasWord: boolean;
@@ -91,7 +91,7 @@ function isAt(place: Place, { isStart, wasWord, isEnd, comesWord }: Situation): 
   }
 }
 
-/** The texts that both match. */
+/** Matches the texts that both `a` and `b` match. */
 export function intersect(a: Dfa, b: Dfa, spend: Spend): Dfa {
   if (a.states.length === 0 || b.states.length === 0) {
     return { states: [] };
@@ -112,7 +112,7 @@ export function intersect(a: Dfa, b: Dfa, spend: Spend): Dfa {
   });
 }
 
-/** The texts that `dfa` doesn't match. */
+/** Matches the texts that `dfa` doesn't match. */
 export function complement(dfa: Dfa): Dfa {
   const sink = dfa.states.length;
   const states = dfa.states.map(({ accepts, edges }) => {
@@ -122,7 +122,7 @@ export function complement(dfa: Dfa): Dfa {
   return trim([...states, { accepts: true, edges: [{ set: invertSet([]), to: sink }] }]);
 }
 
-/** Exactly these texts, which share their beginnings. */
+/** Matches exactly these texts. They share the states of their common prefixes. */
 export function dfaOfTexts(texts: Iterable<string>, spend: Spend): Dfa {
   type Node = { accepts: boolean; readonly children: Map<string, Node> };
   const root: Node = { accepts: false, children: new Map() };
@@ -165,7 +165,7 @@ export function matches(dfa: Dfa, text: string): boolean {
   return state?.accepts === true;
 }
 
-/** The number of characters of the shortest text. */
+/** The length of the shortest text that `dfa` matches, in characters. */
 export function shortestLength(dfa: Dfa): number {
   const lengths = new Map([[0, 0]]);
   for (const [index, length] of lengths) {
@@ -221,7 +221,7 @@ function splitMoves(
     ]),
   );
   changes.sort((a, b) => a.at - b.at);
-  /** The targets of the characters between two changes, and how many moves lead to each. */
+  /** The targets of the characters between two changes, with the number of moves to each. */
   const open = new Map<number, number>();
   const byTargets = new Map<string, { ranges: [number, number][]; targets: number[] }>();
   for (const [index, { at, by, to }] of changes.entries()) {

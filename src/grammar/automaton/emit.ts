@@ -4,11 +4,11 @@ import { characterClass, literal } from "../text.ts";
 import type { CharSet } from "./char-set.ts";
 import type { Dfa } from "./dfa.ts";
 
-/** How characters are written: as they are, or as they stand inside a JSON string. */
+/** How characters are written: as they are, or escaped as in a JSON string. */
 export type Spelling = {
   /** The one way to write this character. */
   readonly char: (code: number) => string;
-  /** The ways to write those of `set`, as terms of GBNF. Of more than one character. */
+  /** The ways to write a character of `set`, which has more than one, as GBNF terms. */
   readonly set: (set: CharSet) => readonly string[];
 };
 
@@ -33,7 +33,7 @@ export function emitDfa(dfa: Dfa, spelling: Spelling, book: RuleBook, hint: stri
 
   const written = new Map<CharSet, Term>();
   let room = MAX_GBNF_LENGTH;
-  /** A set that many edges share is written once. A grammar that grows too large ends here, not once all of it is written. */
+  /** Writes a set that many edges share only once. Throws as soon as the grammar is too large, not after all of it is written. */
   function writeOnce(set: CharSet): Term {
     const term = written.get(set) ?? writeSet(set, spelling);
     written.set(set, term);
@@ -59,7 +59,7 @@ export function emitDfa(dfa: Dfa, spelling: Spelling, book: RuleBook, hint: stri
     return [...items, ...(state?.accepts === true ? ['""'] : [])].join(" | ");
   }
 
-  /** What comes behind an edge to `from`. */
+  /** What follows an edge to `from`. */
   function follow(from: number, depth: number): Term[] {
     const terms: Term[] = [];
     let index = from;

@@ -2,7 +2,7 @@ import type { RegexNode } from "../regex/node.ts";
 import type { CharSet } from "./char-set.ts";
 import type { Dfa } from "./dfa.ts";
 
-/** Which places in the text an empty move may be taken at. */
+/** Where in the text an empty move may be taken. */
 export type Place = "anywhere" | "start" | "end" | "boundary" | "inside";
 
 /** A nondeterministic automaton (Thompson's construction). State 0 is the first. */
@@ -12,11 +12,11 @@ export type Nfa = {
   readonly final: number;
 };
 
-/** The cost of a state, against that of a comparison: each is looked at again and again. */
+/** The cost of a state, in comparisons: each state is visited many times. */
 const STATE_COST = 40;
 
 /**
- * The automaton of `node`. `spend` is told of each state, and throws when there are too many: repetitions are written out.
+ * The automaton of `node`. `spend` counts the states, and throws when there are too many: repetitions are expanded.
  */
 export function buildNfa(node: RegexNode, spend: (states: number) => void): Nfa {
   const moves: { set: CharSet; to: number }[][] = [];
@@ -31,7 +31,7 @@ export function buildNfa(node: RegexNode, spend: (states: number) => void): Nfa 
   function skip(from: number, to: number, place: Place = "anywhere"): void {
     empty[from]?.push({ place, to });
   }
-  /** Builds `node` behind the state `from`, and returns the state where it ends. */
+  /** Builds `node` after the state `from`, and returns its last state. */
   function build(node: RegexNode, from: number): number {
     switch (node.type) {
       case "set": {

@@ -1,7 +1,7 @@
 import { type CharSet, unionSets } from "./char-set.ts";
 import type { Dfa, State } from "./dfa.ts";
 
-/** Without the states from which no text can be finished, or that no text reaches; edges to the same state are joined. */
+/** Removes states that can't be reached or can't reach an accepting state, and joins edges to the same state. */
 export function trim(states: readonly State[]): Dfa {
   const sources: number[][] = states.map(() => []);
   for (const [from, { edges }] of states.entries()) {
@@ -50,8 +50,8 @@ function joinSets(sets: readonly CharSet[]): CharSet {
 }
 
 /**
- * The same with as few states as possible, by refining classes of states that can't be told apart (Moore, "Gedanken-experiments on sequential
- * machines", 1956). For automata whose edges stand in one order, each for a character or for a set that all states use.
+ * Returns an equivalent automaton with as few states as possible, by partition refinement (Moore, "Gedanken-experiments on sequential
+ * machines", 1956). All states must list their edges in the same order and use the same character sets.
  */
 export function minimize({ states }: Dfa): Dfa {
   const edgeKeys = states.map(({ edges }) => edges.map(({ set }) => set.join()));

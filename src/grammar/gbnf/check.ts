@@ -104,7 +104,7 @@ function countElements(node: GbnfNode): number {
   }
 }
 
-/** The name of a rule that can come to itself without a character, on which llama.cpp would not come to an end. */
+/** The name of a rule that can reach itself without reading a character: llama.cpp would loop forever. */
 function findLeftRecursion(rules: GbnfRules): string | undefined {
   const empty = findEmpty(rules);
   const mayBeEmpty = (node: GbnfNode) => canBeEmpty(node, empty);

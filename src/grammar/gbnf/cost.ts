@@ -22,14 +22,14 @@ const COMMON_CHARACTERS = 30;
  */
 const MAX_WAYS = 1_000;
 const NARROW = 10;
-/** What looking at a stack takes, against looking at a candidate. */
+/** The cost of visiting a stack, relative to a candidate token. */
 const STACK_COST = 20;
 /** Stacks that are followed by themselves, to stand for all. */
 const MAX_SAMPLE = 16;
-/** Characters that are tried at each place. */
+/** The characters tried at each position. */
 const MAX_TRIED = 12;
 
-/** Looking further would take too long. */
+/** The search exceeded its budget. */
 class SpentError extends Error {}
 
 /**

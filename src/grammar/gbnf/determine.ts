@@ -55,7 +55,7 @@ export function makeDeterministic(rules: GbnfRules, path: string): string {
     // A class of no characters: nothing matches it.
     return dfa.states.length === 0 ? "[]" : emitDfa(dfa, PLAIN, book, "text", path);
   }
-  /** As a term of its own. */
+  /** As a single term. */
   function write(node: GbnfNode): string {
     if (isRegular(node)) {
       return writeRegular(node);

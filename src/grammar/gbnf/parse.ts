@@ -5,7 +5,7 @@ const MAX_NESTED_GROUPS = 64;
 /** llama.cpp takes a larger maximum for no maximum, and refuses a larger minimum. */
 const MAX_REPETITIONS = 2_000;
 
-/** What is wrong with a grammar, and in which line. */
+/** A syntax error in a grammar, with its line. */
 export class GbnfSyntaxError extends Error {
   override readonly name = "GbnfSyntaxError";
 }

@@ -15,7 +15,7 @@ type Stack = {
   readonly depth: number;
 };
 
-/** Nothing is to come: the text may end. */
+/** The empty stack: the text may end. */
 const END: Stack = { id: 0, top: { type: "sequence", items: [] }, count: 0, below: undefined, depth: 0 };
 
 /** The stacks with which llama.cpp goes on, and what it takes to find them. */

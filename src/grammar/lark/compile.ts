@@ -11,11 +11,11 @@ import { parseLark } from "./parse.ts";
 import { LarkSyntaxError } from "./tokens.ts";
 
 const START = "start";
-/** What one grammar may cost to make: some tens of milliseconds. */
+/** The cost limit for one grammar: some tens of milliseconds. */
 const MAX_EFFORT = { steps: 200_000 };
-/** Each terminal that is a pattern takes about as long as so many steps, besides what its automaton takes. */
+/** The cost of a terminal that is a pattern, in steps, in addition to its automaton. */
 const STEPS_PER_PATTERN = 1_500;
-/** Each character of a grammar takes about as long as so many steps. */
+/** The cost of one character of a grammar, in steps. */
 const STEPS_PER_CHARACTER = 8;
 
 /**
@@ -32,7 +32,7 @@ export function compileLark(source: string, spelling: Spelling, path: string, bo
   const names = new Map(Array.from(definitions.keys(), (name) => [name, book.reserve(`lark-${name}`)]));
   const between = ignored.length === 0 ? undefined : book.reserve("lark-ignored");
   for (const [name, node] of definitions) {
-    // What is ignored may stand before each terminal, not within one.
+    // Ignored text may precede a terminal, but not occur inside one.
     const isTerminal = name === name.toUpperCase();
     book.define(names.get(name) ?? name, writeNode(node, isTerminal), path);
   }

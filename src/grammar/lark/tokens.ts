@@ -1,4 +1,4 @@
-/** A Lark grammar that is malformed, or has what can't be translated. */
+/** A Lark grammar that is malformed or can't be translated. */
 export class LarkSyntaxError extends Error {
   override readonly name = "LarkSyntaxError";
 }
@@ -8,7 +8,7 @@ export type LarkToken =
   | { readonly type: "string" | "regex"; readonly text: string; readonly flags: string }
   | { readonly type: "line" };
 
-/** More than any grammar that a person writes. */
+/** More tokens than any grammar written by hand has. */
 const MAX_TOKENS = 20_000;
 
 const SHAPES = [

@@ -2,7 +2,7 @@ import { codePoint } from "../automaton/char-set.ts";
 import type { UnsupportedSchemaError } from "../errors.ts";
 import { charactersWith } from "./unicode.ts";
 
-/** The parser calls itself for each group within a group. */
+/** The parser recurses into nested groups. */
 const MAX_NESTED_GROUPS = 100;
 
 const ESCAPE =
@@ -13,7 +13,7 @@ const CLASS = /\[(?<not>\^?)(?<items>(?:\\.|[^\]\\])*)\]/.source;
 const OTHERS = /\(\?<(?![=!])[^>]*>|\{\d+(?:,\d*)?\}|[(){}\]]|[^\\[\](){}]+/.source;
 const TOKEN = new RegExp(`${CLASS}|(?<escaped>${ESCAPE})|${OTHERS}`, "gsu");
 const CLASS_ITEM = new RegExp(`${ATOM}(?:-${ATOM})?`, "gsu");
-/** These stand for many characters, so no range begins or ends with one. */
+/** These match many characters, so they can't begin or end a range. */
 const SET = /^\\[dDwWsSpP]/;
 
 /**

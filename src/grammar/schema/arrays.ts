@@ -14,7 +14,7 @@ import { chooseDistinct } from "./constants.ts";
 import type { Tolerance } from "./tolerance.ts";
 import { type ArrayFacts, type Conjunction, isNever } from "./variant.ts";
 
-/** Items without repetition are written from no more: each subset of them is a rule. */
+/** The most values that unique items can be written from: each subset is a rule. */
 const MAX_DISTINCT = 7;
 
 export type ArrayTools = {
@@ -47,7 +47,7 @@ export function writeArray(facts: ArrayFacts, tools: ArrayTools): Expression {
     tolerance.drop(
       path,
       "uniqueItems",
-      `what was written before can't be compared, but for items of an enum of at most ${MAX_DISTINCT}; check it afterwards`,
+      `a grammar can compare only items of an enum with at most ${MAX_DISTINCT} values; check it afterwards`,
     );
   }
   const impossible = prefix.findIndex(isNever);
@@ -62,7 +62,7 @@ export function writeArray(facts: ArrayFacts, tools: ArrayTools): Expression {
   const ws = terms(whitespace);
   const comma = sequenceOf(quoted(","), ws);
 
-  /** The items from `index` on, each behind a comma but the very first. */
+  /** The items from `index` on, separated by commas. */
   let rest: Expression = NO_TEXT;
   if (isUnbounded || max > prefix.length) {
     const item = value(items, "item");
@@ -84,7 +84,7 @@ export function writeArray(facts: ArrayFacts, tools: ArrayTools): Expression {
   return sequenceOf(quoted("["), ws, rest, quoted("]"));
 }
 
-/** An array of distinct items; undefined where they are too many to tell apart. */
+/** An array of distinct items; undefined if there are too many to tell apart. */
 function writeDistinct({ prefix, items, min, max }: ArrayFacts, tools: ArrayTools): Expression | undefined {
   const listed = prefix.length > 0 || items === undefined ? undefined : tools.list(items, MAX_DISTINCT);
   if (listed === undefined) {

@@ -9,7 +9,7 @@ import { boundSchema } from "./references.ts";
 import type { DroppedKeyword } from "./tolerance.ts";
 import { UnsatisfiableSchemaError, writeSchema } from "./write-schema.ts";
 
-/** What is left out may show that more must be, so often at most. */
+/** The most rounds of compiling: a dropped keyword may force others to be dropped. */
 const MAX_ROUNDS = 6;
 
 /** The rules of a schema's values, written as JSON. */
@@ -17,7 +17,7 @@ export type CompiledSchema = {
   /** The name of the first rule. */
   readonly root: string;
   readonly rules: ReadonlyMap<string, string>;
-  /** What they don't hold to. Paths begin with `ROOT_PATH`. */
+  /** The keywords that the rules don't enforce. Paths begin with `ROOT_PATH`. */
   readonly dropped: readonly DroppedKeyword[];
 };
 
@@ -91,7 +91,11 @@ function compileAll(schema: JsonSchema, effort: Effort): CompiledSchema {
     }
     kept = leaveOut(schema, new Set(dropped.keys()), ROOT_PATH) as JsonSchema;
   }
-  throw new UnsupportedSchemaError(ROOT_PATH, "schema", "what can't be held of it depends on too much else");
+  throw new UnsupportedSchemaError(
+    ROOT_PATH,
+    "schema",
+    "the keywords that can't be enforced depend on too many others",
+  );
 }
 
 /** `value` without the keywords at `places`. Of `oneOf` it is left that one of several must match. */

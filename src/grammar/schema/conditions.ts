@@ -10,7 +10,7 @@ type SchemaObject = Exclude<JsonSchema, boolean>;
 /** The keywords that depend on what else a value is, and that say what it is not. */
 const CONDITIONS = ["not", "if", "dependentRequired", "dependentSchemas", "dependencies"] as const;
 
-/** A keyword of our own, in schemas that are made here: it must match, but evaluates nothing. */
+/** Sluice's own keyword, in schemas made here: its schema must match, but evaluates nothing. */
 export const UNEVALUATING = "\0unevaluating";
 
 export type ConditionTools = {
@@ -18,11 +18,11 @@ export type ConditionTools = {
   readonly tolerance: Tolerance;
 };
 
-/** A schema that was made of a condition. */
+/** A schema made from a condition. */
 type Condition = {
   readonly keyword: string;
   readonly schema: Located;
-  /** Whether it admits all that the condition does. */
+  /** Whether it admits every value that the condition admits. */
   readonly isExact: boolean;
 };
 
@@ -43,7 +43,11 @@ export function rewriteConditions(
     const follow = (reference: string) => tolerance.probe(() => resolve(reference, path))?.schema;
     const found = negate(inner, { resolve: follow, lose });
     if (found === undefined) {
-      throw new UnsupportedSchemaError(path, keyword, "a grammar says what may be, not what may not; list what may be");
+      throw new UnsupportedSchemaError(
+        path,
+        keyword,
+        "a grammar can only say what is allowed; list the allowed values instead",
+      );
     }
     return found;
   };

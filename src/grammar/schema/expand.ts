@@ -13,13 +13,13 @@ import type { Strings } from "./strings.ts";
 import type { Tolerance } from "./tolerance.ts";
 import { type Conjunction, isUnsure, type Located, markEvaluated, settleUnevaluated, type Variant } from "./variant.ts";
 
-/** Works out references and applicators. What can't be is dropped. */
+/** Resolves references and applicators. Drops what can't be resolved. */
 export type Expander = {
   /** The values that all schemas of the conjunction admit, as alternatives without applicators. None: no value. */
   readonly expand: (conjunction: Conjunction) => readonly Variant[];
   /** Whether `value` is one of them. */
   readonly admits: (conjunction: Conjunction, value: unknown) => boolean;
-  /** Whether something was told apart or must not match, so far. */
+  /** Whether any schema so far had to be told apart from another, or must not match. */
   readonly isJudged: () => boolean;
 };
 
@@ -30,17 +30,17 @@ export type ExpanderTools = {
   readonly tolerance: Tolerance;
 };
 
-/** The alternatives of a schema. Both lists are the same one where a grammar can say exactly what the schema admits. */
+/** The alternatives of a schema. Both lists are identical when a grammar can express the schema exactly. */
 type Expansion = {
-  /** What a grammar is made of: values that the schema admits, all of them or fewer. */
+  /** What the grammar is written from: values that the schema admits, all or some of them. */
   readonly written: readonly Variant[];
-  /** All values that the schema admits, or more: what another branch of `oneOf` must keep clear of. */
+  /** All values that the schema admits, or more: the values that another branch of `oneOf` must exclude. */
   readonly possible: readonly Variant[];
 };
 
 const ANYTHING: Expansion = { written: ANY_VALUE, possible: ANY_VALUE };
 
-/** A keyword of our own: `oneOf` that is left out. One of the schemas is written, and a value may match others too. */
+/** Sluice's own keyword for a dropped `oneOf`: a value matches one of the schemas, and may match others too. */
 export const SOME_OF = "\0someOf";
 
 const REFERENCES = ["$ref", "$dynamicRef", "$recursiveRef"] as const;
@@ -76,7 +76,7 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
       return found;
     }
     if (open.has(schema)) {
-      throw new UnsupportedSchemaError(path, "$ref", "it leads back to itself without an object or array in between");
+      throw new UnsupportedSchemaError(path, "$ref", "it refers to itself without an object or array in between");
     }
     if (open.size > MAX_REF_CHAIN) {
       throw new UnsupportedSchemaError(
@@ -148,7 +148,7 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     return both(oneOf === undefined ? variants : combineOne(variants, oneOf, path), settle);
   }
 
-  /** Without what it says of the unevaluated, where it is left open what that is. */
+  /** Removes the rule for unevaluated parts when it is unknown which parts those are. */
   function boundUnevaluated(variant: Variant, path: string): Variant {
     if (
       (variant.type !== "object" && variant.type !== "array") ||
@@ -158,11 +158,11 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
       return variant;
     }
     const keyword = variant.type === "object" ? "unevaluatedProperties" : "unevaluatedItems";
-    tolerance.drop(path, keyword, "what was evaluated depends on a oneOf that is left out");
+    tolerance.drop(path, keyword, "what counts as evaluated depends on a oneOf that was dropped");
     return { ...variant, unevaluated: undefined };
   }
 
-  /** One of several, meant as it is: where it says nothing of any type, it means all of them. */
+  /** A branch of several. One that names no type admits all types. */
   function expandBranch(branch: Located): Expansion {
     const variants = expandOne(branch);
     return variants.written.every(({ isUnnamed }) => isUnnamed)
@@ -170,7 +170,7 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
       : variants;
   }
 
-  /** Values of exactly one branch; of any, where it can't be told that no value is in two. */
+  /** The values of exactly one branch, or of any branch when the branches can't be told apart. */
   function combineOne(base: Expansion, oneOf: readonly Located[], path: string): Expansion {
     const branches = tolerance.attempt(
       path,
@@ -196,7 +196,7 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
     );
   }
 
-  /** Each of `a` with each of what `make` gives; `a` alone, and the keyword dropped, where that can't be had. */
+  /** Combines each of `a` with each of the result of `make`. If that fails, drops the keyword and returns `a`. */
   function combine(a: Expansion, make: () => Expansion, path: string, keyword: string): Expansion {
     return tolerance.attempt(path, keyword, () => combineOrThrow(a, make(), path, keyword), a);
   }
@@ -248,7 +248,7 @@ function isExact({ written, possible }: Expansion): boolean {
   return written === possible;
 }
 
-/** Applies `change` to both lists, once where they are the same. */
+/** Applies `change` to both lists, only once if they are identical. */
 function both(expansion: Expansion, change: (variants: readonly Variant[]) => readonly Variant[]): Expansion {
   const written = change(expansion.written);
   return { written, possible: isExact(expansion) ? written : change(expansion.possible) };
@@ -263,21 +263,21 @@ function join(expansions: readonly Expansion[]): Expansion {
   };
 }
 
-/** With `evaluates` said of all that the schemas around it see of it. */
+/** Marks all variants with how the enclosing schemas treat their parts as evaluated. */
 function mark(expansion: Expansion, evaluates: "never" | "unsure"): Expansion {
   return both(expansion, (variants) =>
     variants === ANY_VALUE ? variants : variants.map((variant) => markEvaluated(variant, evaluates)),
   );
 }
 
-/** Whether merging it for what is written may give something else than merging it for what is possible. */
+/** Whether merging the variant may give different results for `written` and for `possible`. */
 function isMergedApart(variant: Variant): boolean {
   return variant.type === "values"
     ? variant.values.some(isStructured)
     : variant.type === "object" && variant.patterns.length > 0;
 }
 
-/** What it took to make it, about. */
+/** The approximate cost of making the variant. */
 function costOf(variant: Variant): number {
   switch (variant.type) {
     case "values":
@@ -297,7 +297,7 @@ function readTypes(schema: Exclude<JsonSchema, boolean>, reader: Reader): readon
   }
   const named = reader.isArray("type") ? undefined : reader.string("type");
   const types = reader.isArray("type") ? reader.strings("type") : named === undefined ? [] : [named];
-  // OpenAPI 3.0's way to say it. None at all is what a malformed one leaves.
+  // `nullable` is from OpenAPI 3.0. A malformed `type` leaves no types.
   return types.length === 0 ? undefined : schema.nullable === true ? [...types, "null"] : types;
 }
 

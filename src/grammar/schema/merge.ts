@@ -11,7 +11,7 @@ import {
   type Variant,
 } from "./variant.ts";
 
-/** More than so many are not told one by one. */
+/** The most dropped keywords that are reported. */
 const MAX_SOURCES = 64;
 
 /** What merging has to know of values and names. */

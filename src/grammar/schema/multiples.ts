@@ -5,13 +5,13 @@ import { minimize } from "../automaton/reduce.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
 import { type Budget, MAX_DIGITS, MAX_STATES } from "../limits.ts";
 
-/** Even of a multiple of something large so many digits are written. */
+/** The fewest digits written, even for multiples of a large number. */
 const MIN_DIGITS = 9;
 /** JavaScript writes an exponent beyond, which Ajv takes for the end of the number. */
 const LONGEST = 20;
 const CHARACTERS = "0123456789-.";
 
-/** What is known of a number that is read digit by digit. */
+/** The state of a number that is read digit by digit. */
 type Reading = {
   readonly phase: "start" | "minus" | "zero" | "whole" | "point" | "fraction";
   /** Of what was read, without its point and its last zeros. */
@@ -41,7 +41,7 @@ export function multiplesOf(step: Decimal, path: string, budget: Budget): Dfa {
     throw new UnsupportedSchemaError(
       path,
       "multipleOf",
-      "there are too many remainders to keep; take a smaller or a rounder number",
+      "its grammar would have too many states; use a smaller or a rounder number",
     );
   }
   budget.spend(countStates(step) * CHARACTERS.length, path, "multipleOf");
@@ -85,7 +85,7 @@ export function multiplesOf(step: Decimal, path: string, budget: Budget): Dfa {
   return explore(read, isMultiple);
 }
 
-/** The automaton of what can be read, from the beginning on. */
+/** The automaton of all readable numbers. */
 function explore(
   read: (reading: Reading, character: string) => Reading | undefined,
   accepts: (reading: Reading) => boolean,

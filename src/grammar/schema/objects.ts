@@ -20,7 +20,7 @@ export type NameRegion = {
   readonly outside: ObjectFacts["patterns"];
 };
 
-/** What an object's rules are made with. */
+/** The tools for writing an object's rules. */
 export type ObjectTools = {
   /** The rule of a value. */
   readonly value: (conjunction: Conjunction, hint: string) => Expression;
@@ -36,7 +36,7 @@ export type ObjectTools = {
 
 /** While a name is written, llama.cpp follows every property that may come next: drawing a token took eleven times as long with 500 as with 30. */
 const MAX_OPTIONAL = 256;
-/** Each count is a state of its own for each property. */
+/** Each count adds a state for each property. */
 const MAX_COUNTED = 64;
 
 type Property = { readonly member: Expression; readonly isRequired: boolean };
@@ -61,7 +61,7 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
   const comma = sequenceOf(quoted(","), ws);
 
   const lastRequired = properties.findLastIndex((property) => property.isRequired);
-  /** What comes behind a member: nothing, or a comma and more. `count` is how many there are so far, as far as it matters. */
+  /** What follows a member: nothing, or a comma and more members. `count` is the number of members so far, as far as it matters. */
   const after = new Map<string, Expression>();
   function rest(index: number, count: number): Expression {
     const key = `${index}:${count}`;
@@ -99,7 +99,7 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
   function otherMembers(member: Expression, count: number): Expression {
     const most = (bounds?.max ?? 0) - count;
     const least = Math.max((bounds?.min ?? 0) - count, 1);
-    // A name that is written twice is one property, so only the first of them is sure to count.
+    // A repeated name is one property, so only the first member is sure to count.
     return most < least || least > 1
       ? NOTHING
       : sequenceOf(member, repeated(sequenceOf(comma, member), least - 1, most - 1));
@@ -111,7 +111,7 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
     return bounds?.isCounted === true ? count + 1 : count;
   }
 
-  // From the last to the first, so that the rules are made without a deep recursion.
+  // Last to first, to avoid a deep recursion.
   if (bounds.isCounted === false) {
     for (let index = properties.length; index >= 0; index -= 1) {
       rest(index, 0);
@@ -122,13 +122,13 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
   return sequenceOf(quoted("{"), ws, choiceOf(body, ...mayEnd(0, 0)), quoted("}"));
 }
 
-/** Without the last of the optional ones where they are too many: an object may lack them. */
+/** Drops the last optional properties if there are too many: an object may lack them. */
 function boundOptional(properties: readonly Property[], { tolerance, path }: ObjectTools): readonly Property[] {
   const optional = properties.filter(({ isRequired }) => !isRequired);
   if (optional.length <= MAX_OPTIONAL) {
     return properties;
   }
-  const reason = `more than ${MAX_OPTIONAL} of them are optional, which is too slow; require them and allow null`;
+  const reason = `more than ${MAX_OPTIONAL} optional properties are too slow; require them and allow null`;
   tolerance.drop(path, "properties", reason);
   const left = new Set(optional.slice(MAX_OPTIONAL));
   return properties.filter((property) => !left.has(property));
@@ -158,15 +158,15 @@ function boundCounts(
     return uncounted;
   }
   if (hasOthers && facts.min > properties.length + 1) {
-    // A name that is written twice is one property.
-    const reason = "the names that are not in properties may repeat, so only one of them counts";
+    // A repeated name is one property.
+    const reason = "names that are not in properties may repeat, so only one of them counts";
     tolerance.drop(path, "minProperties", reason);
     return { min: properties.length + 1, max: facts.max, isCounted: true };
   }
   return { min: facts.min, max: facts.max, isCounted: true };
 }
 
-/** The properties that may be there; undefined where a required one can't. */
+/** The properties that can be present; undefined if a required one can't. */
 function listProperties(facts: ObjectFacts, tools: ObjectTools): Property[] | undefined {
   const { value, admitsName, whitespace, matches } = tools;
   const keys = new Set([...facts.properties.keys(), ...facts.required]);

@@ -4,9 +4,9 @@ import { MAX_DEPTH, MAX_NODES } from "../limits.ts";
 import { isRecord, isSchema } from "./keywords.ts";
 import type { Located } from "./variant.ts";
 
-/** Finds what references in one schema refer to. */
+/** Resolves the references in one schema. */
 export type References = {
-  /** Throws `UnsupportedSchemaError` where it isn't in the schema. */
+  /** Throws `UnsupportedSchemaError` when the target isn't in the schema. */
   readonly resolve: (reference: string, path: string) => Located;
 };
 
@@ -81,7 +81,7 @@ function decodePointer(step: string): string {
   try {
     decoded = decodeURIComponent(step);
   } catch {
-    // A lone % is meant as it is.
+    // A lone % is literal.
   }
   return decoded.replaceAll("~1", "/").replaceAll("~0", "~");
 }

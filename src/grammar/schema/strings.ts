@@ -19,7 +19,7 @@ export type Strings = {
   /** The automaton of the patterns, formats and lengths; undefined where there are only lengths. */
   readonly automaton: (facts: StringFacts) => Dfa | undefined;
   readonly fits: (facts: StringFacts, value: string) => boolean;
-  /** Whether no string fits. */
+  /** Whether no string satisfies the facts. */
   readonly isEmpty: (facts: StringFacts) => boolean;
   /** Whether `pattern`, that of `patternProperties`, is found in `text`. Not, where it can't be followed. */
   readonly finds: (pattern: string, text: string) => boolean;
@@ -29,11 +29,11 @@ export type Strings = {
   readonly keyOf: (facts: StringFacts) => string;
 };
 
-/** Rules that can't be followed are dropped. */
+/** Drops the rules that no automaton can follow. */
 export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
   const rulesKnown = new Map<string, Dfa | undefined>();
   const known = new Map<string, Dfa | undefined>();
-  /** Why rules can't be followed, which is told wherever they stand. */
+  /** Why rules can't be followed: reported at every place where they occur. */
   const failures = new Map<string, string>();
 
   function keyOf({ rules, min, max }: StringFacts): string {
@@ -50,7 +50,7 @@ export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
     }
     const before = tolerance.count();
     const dfa = makeAutomaton(facts);
-    // What was left out is to be told wherever it was.
+    // Dropped keywords must be reported at every place where they occur.
     if (tolerance.count() === before) {
       known.set(key, dfa);
     }
@@ -111,7 +111,7 @@ export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
     return dfa === undefined || !rule.isNegated ? dfa : complement(dfa);
   }
 
-  /** What `make` gives. Why it fails is remembered: to find that out once more would take as long. */
+  /** Returns the result of `make`. Remembers why it failed, because finding out again takes as long. */
   function remember<T>(key: string, make: () => T): T {
     try {
       return make();
@@ -153,7 +153,7 @@ export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
   };
 }
 
-/** The keyword to blame. */
+/** The keyword to report. */
 function nameOf({ keyword, isNegated }: TextRule): string {
   return isNegated ? "not" : keyword;
 }
@@ -171,7 +171,7 @@ function compileRule(rule: TextRule, budget: Budget): Dfa | undefined {
         throw new UnsupportedSchemaError(
           source.path,
           "format",
-          `'${rule.value}' is not among those that text can be held to: ${FORMAT_NAMES.join(", ")}`,
+          `'${rule.value}' is not a format that can be enforced; use one of: ${FORMAT_NAMES.join(", ")}`,
         );
       }
       // JSON Schema 2020-12: an unknown format is an annotation.

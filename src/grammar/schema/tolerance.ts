@@ -2,15 +2,15 @@ import type { JsonSchema } from "../../generation/request.ts";
 import { stepPath, UnsupportedSchemaError } from "../errors.ts";
 import { ExhaustedError } from "../limits.ts";
 
-/** More than so many are not told one by one. */
+/** The most dropped keywords that are reported. */
 const MAX_DROPPED = 1_000;
 
-/** A keyword that no grammar can hold an answer to, where it stands and why. */
+/** A keyword that no grammar can enforce, with its path and the reason. */
 export type DroppedKeyword = { readonly path: string; readonly keyword: string; readonly reason: string };
 
-/** Goes on without what can't be held, and remembers it: whether that is an error is the caller's to say. */
+/** Continues without what can't be enforced, and records it. The caller decides whether that is an error. */
 export type Tolerance = {
-  /** Remembers that `keyword` at `path` is not held. */
+  /** Records that `keyword` at `path` is not enforced. */
   readonly drop: (path: string, keyword: string, reason: string) => void;
   /** From now on, whatever is dropped at `${path}.${keyword}` or below is told as `keyword` itself: what stands there was made of it. */
   readonly rewrite: (path: string, keyword: string) => void;
@@ -18,11 +18,11 @@ export type Tolerance = {
   readonly attempt: <T>(path: string, keyword: string, make: () => T, otherwise: T) => T;
   /** What `make` gives; where it throws `UnsupportedSchemaError`, undefined. Nothing is dropped meanwhile, but thrown. */
   readonly probe: <T>(make: () => T) => T | undefined;
-  /** Remembers which schema stands at a path. */
+  /** Records the schema at a path. */
   readonly note: (path: string, schema: JsonSchema) => void;
   /** The same, for facts that schemas at several paths gave together: a keyword is dropped wherever one of them has it. */
   readonly of: (paths: readonly string[]) => Tolerance;
-  /** How many were dropped so far. */
+  /** The number of keywords dropped so far. */
   readonly count: () => number;
   readonly dropped: () => readonly DroppedKeyword[];
 };

@@ -1,7 +1,7 @@
 import type { JsonSchema } from "../../generation/request.ts";
 import type { Decimal } from "../../json/decimal.ts";
 
-/** A schema, and where it stands. */
+/** A schema and its path. */
 export type Located = {
   readonly schema: JsonSchema;
   readonly path: string;
@@ -9,7 +9,7 @@ export type Located = {
   readonly evaluates?: "never" | "unsure";
 };
 
-/** Schemas that all must hold; where there are none, every value does. */
+/** Schemas that a value must all satisfy. An empty list admits every value. */
 export type Conjunction = readonly Located[];
 
 export type Bound = { readonly value: Decimal; readonly isExclusive: boolean };
@@ -55,7 +55,7 @@ export type StringFacts = {
 export type ArrayFacts = {
   readonly type: "array";
   readonly prefix: readonly Conjunction[];
-  /** Of those behind the prefix; undefined where nobody says. */
+  /** The items after the prefix; undefined if unspecified. */
   readonly items: Conjunction | undefined;
   /** As `items`, where nothing else says what they are. */
   readonly unevaluated: Conjunction | undefined;
@@ -69,13 +69,13 @@ export type ObjectFacts = {
   /** In the order in which they are written. */
   readonly properties: ReadonlyMap<string, Conjunction>;
   readonly required: ReadonlySet<string>;
-  /** The values of all other properties; undefined where nobody says. */
+  /** The values of all other properties; undefined if unspecified. */
   readonly additional: Conjunction | undefined;
-  /** Of the properties whose names a pattern is found in; these are not among the others. */
+  /** The properties whose names match a pattern; they don't count as others. */
   readonly patterns: readonly PatternFacts[];
   /** As `additional`, where nothing else says what the others are. */
   readonly unevaluated: Conjunction | undefined;
-  /** What their names must be. */
+  /** The schemas of the names. */
   readonly names: Conjunction;
   readonly min: number;
   readonly max: number;
@@ -106,7 +106,7 @@ export function markEvaluated(variant: Variant, evaluates: "never" | "unsure"): 
   return mapDeclared(variant, (conjunction) => conjunction.map((located) => ({ ...located, evaluates })));
 }
 
-/** Whether it is left open what of it was evaluated. */
+/** Whether it is unknown which parts were evaluated. */
 export function isUnsure(variant: Variant): boolean {
   let found = false;
   mapDeclared(variant, (conjunction) => {
@@ -140,7 +140,7 @@ function isEvaluated(conjunction: Conjunction): boolean {
   return conjunction.some(({ evaluates }) => evaluates === undefined);
 }
 
-/** With `change` made to whatever it says of properties and items. */
+/** Applies `change` to all schemas of properties and items. */
 function mapDeclared(variant: Variant, change: (conjunction: Conjunction) => Conjunction): Variant {
   switch (variant.type) {
     case "object":
@@ -163,7 +163,7 @@ export function settleTypes(variants: readonly Variant[]): readonly Variant[] {
   return named.length === 0 ? variants : named;
 }
 
-/** What admits no value. */
+/** A schema that admits no value. */
 export function isNever(conjunction: Conjunction): boolean {
   return conjunction.some(({ schema }) => schema === false);
 }

@@ -33,16 +33,16 @@ import { type Conjunction, type NumberFacts, type StringFacts, settleTypes, type
 
 const QUOTE = '"\\""';
 
-/** What a rule costs, against a step of an automaton. */
+/** The cost of a rule, in steps of an automaton. */
 const DEFINITION_COST = 12;
 
 /** Structured values beyond this are written as `JSON.stringify` does: each is followed on its own, with its white space. */
 const MAX_STRUCTURED = 64;
 
-/** No value satisfies the schema: nothing can be left out to mend that. */
+/** No value satisfies the schema. Dropping keywords can't help. */
 export class UnsatisfiableSchemaError extends UnsupportedSchemaError {}
 
-/** What was written of a schema. */
+/** The rules of a schema. */
 type WrittenSchema = {
   /** The name of the first rule. */
   readonly root: string;
@@ -52,7 +52,7 @@ type WrittenSchema = {
   readonly isJudged: boolean;
 };
 
-/** Writes the rules of the values of `schema`. Throws `UnsatisfiableSchemaError` where no value is valid. */
+/** Writes the rules of the values of `schema`. Throws `UnsatisfiableSchemaError` when no value is valid. */
 export function writeSchema(schema: JsonSchema, budget: Budget): WrittenSchema {
   const path = ROOT_PATH;
   const book = createRuleBook();
@@ -73,7 +73,7 @@ export function writeSchema(schema: JsonSchema, budget: Budget): WrittenSchema {
     return name;
   };
 
-  /** The rule of the values of a conjunction. It is defined later, so that nothing here goes as deep as the schema does. */
+  /** The rule of the values of a conjunction. It is defined later, so that no recursion is as deep as the schema. */
   function value(conjunction: Conjunction, hint: string): Expression {
     const parts = new Map(
       conjunction.filter(({ schema }) => !isTrivial(schema)).map((part) => [idOf(part.schema), part]),
@@ -144,7 +144,7 @@ export function writeSchema(schema: JsonSchema, budget: Budget): WrittenSchema {
       : Array.from(distinct.values(), (value) => writeConstant(value, { define, whitespace: primitives.whitespace() }));
   }
 
-  /** The same rule wherever the same is asked for. */
+  /** Returns the same rule for the same key. */
   function once(key: string, make: () => Expression): Expression {
     const known = written.get(key);
     if (known !== undefined) {
@@ -152,7 +152,7 @@ export function writeSchema(schema: JsonSchema, budget: Budget): WrittenSchema {
     }
     const before = tolerance.count();
     const expression = make();
-    // What was left out is to be told wherever it was.
+    // Dropped keywords must be reported at every place where they occur.
     if (tolerance.count() === before) {
       written.set(key, expression);
     }
