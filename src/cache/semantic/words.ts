@@ -37,25 +37,14 @@ export const SYNONYMS: ReadonlyMap<string, string> = new Map(
     neighbours: "neighbors",
     behaviour: "behavior",
     jewellery: "jewelry",
-    two: "2",
-    three: "3",
-    four: "4",
-    five: "5",
-    six: "6",
-    seven: "7",
-    eight: "8",
-    nine: "9",
-    ten: "10",
-    eleven: "11",
-    twelve: "12",
-    twenty: "20",
-    thirty: "30",
-    forty: "40",
-    fifty: "50",
-    sixty: "60",
-    seventy: "70",
-    eighty: "80",
-    ninety: "90",
+    ...pairs("two three four five six seven eight nine ten eleven twelve".split(" "), (word, index) => [
+      word,
+      `${index + 2}`,
+    ]),
+    ...pairs("twenty thirty forty fifty sixty seventy eighty ninety".split(" "), (word, index) => [
+      word,
+      `${index + 2}0`,
+    ]),
   }),
 );
 
@@ -95,7 +84,7 @@ export const CONTRACTIONS: ReadonlyMap<string, readonly string[]> = new Map(
 
 function pairs<Value>(
   words: readonly string[],
-  make: (word: string) => readonly [string, Value],
+  make: (word: string, index: number) => readonly [string, Value],
 ): Record<string, Value> {
   return Object.fromEntries(words.map(make));
 }
@@ -128,30 +117,18 @@ export const ENGLISH: ReadonlySet<string> = new Set(
 );
 
 /** Greetings, if a mark follows. */
-export const GREETINGS: readonly (readonly string[])[] = [
-  ["hi"],
-  ["hi", "there"],
-  ["hello"],
-  ["hello", "there"],
-  ["hey"],
-  ["hey", "there"],
-  ["good", "morning"],
-  ["good", "afternoon"],
-  ["good", "evening"],
-  ["excuse", "me"],
-  ["sorry"],
-];
+export const GREETINGS = phrases(
+  "hi, hi there, hello, hello there, hey, hey there, good morning, good afternoon, good evening, excuse me, sorry",
+);
 
 /** Thanks, after a mark. */
-export const THANKS: readonly (readonly string[])[] = [
-  ["thanks"],
-  ["thank", "you"],
-  ["thank", "you", "very", "much"],
-  ["thanks", "a", "lot"],
-  ["many", "thanks"],
-  ["thanks", "in", "advance"],
-  ["thank", "you", "in", "advance"],
-];
+export const THANKS = phrases(
+  "thanks, thank you, thank you very much, thanks a lot, many thanks, thanks in advance, thank you in advance",
+);
+
+function phrases(list: string): readonly (readonly string[])[] {
+  return list.split(", ").map((phrase) => phrase.split(" "));
+}
 
 /** A text with one of these may be about words themselves, so polite words are kept. */
 export const ABOUT_WORDS: ReadonlySet<string> = new Set(
