@@ -31,7 +31,7 @@ export type Preset = {
   readonly modifiedUnixSeconds: number;
 };
 
-/** Presets or evaluations that can't be used. Its message lists every problem, one a line; each says where it was written. */
+/** Invalid presets or evaluations. The message lists every problem with its position, one per line. */
 export class PresetError extends Error {
   readonly problems: readonly string[];
 

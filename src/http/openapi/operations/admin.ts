@@ -64,9 +64,9 @@ export const clearCache: Operation = {
   tag: "Administration",
   summary: "Deletes cached answers: all of them, or those that match a model, a key and a preset",
   parameters: [
-    inQuery("model", "Only of this model, by its id.", z.string().max(4096)),
-    inQuery("key", "Only this key's, by its id.", z.string().max(256)),
-    inQuery("preset", "Only of this preset, by its id.", z.string().max(256)),
+    inQuery("model", "Only this model, by its id.", z.string().max(4096)),
+    inQuery("key", "Only this key, by its id.", z.string().max(256)),
+    inQuery("preset", "Only this preset, by its id.", z.string().max(256)),
   ],
   answers: {
     200: {
@@ -123,9 +123,9 @@ export const listUsage: Operation = {
   description:
     "Needs a key that was created with `--admin`, or, without any keys, a request from the gateway's own machine. Other requests get a 403. Days are in UTC.",
   parameters: [
-    inQuery("key", "Only this key's, by its id or name.", z.string().max(256)),
-    inQuery("model", "Only of this model, by its id.", z.string().max(4096)),
-    inQuery("since", "From this day on.", z.iso.date()),
+    inQuery("key", "Only this key, by its id or name.", z.string().max(256)),
+    inQuery("model", "Only this model, by its id.", z.string().max(4096)),
+    inQuery("since", "Only this day and later ones.", z.iso.date()),
   ],
   answers: {
     200: {

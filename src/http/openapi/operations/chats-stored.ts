@@ -27,7 +27,7 @@ export const listStoredChats: Operation = {
   tag,
   summary: "Lists stored chat completions",
   description: "`metadata[topic]=sky` in the query selects completions with this metadata.",
-  parameters: [inQuery("model", "Only those of this model.", z.string()), ...paging("asc")],
+  parameters: [inQuery("model", "Only completions of this model.", z.string()), ...paging("asc")],
   answers: {
     200: {
       description: "A page of completions.",

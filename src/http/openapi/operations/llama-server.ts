@@ -84,9 +84,7 @@ const completionAnswers: Operation["answers"] = {
   },
 };
 
-const ofModel: readonly Parameter[] = [
-  inQuery("model", "The model that is meant; the first where it is left out.", z.string()),
-];
+const ofModel: readonly Parameter[] = [inQuery("model", "The model to use; the first by default.", z.string())];
 
 export const createCompletion: Operation = {
   method: "post",

@@ -56,7 +56,7 @@ const followed = { ...whole, "text/event-stream": responseEvent };
 const id = inPath("id", "The response's id: `resp_` and 48 hexadecimal digits.");
 const base = { model: "smollm2-135m-instruct", input: "Why is the sky blue?" };
 const short = { ...base, max_output_tokens: 100 };
-const ABOUT_INPUT = "An item of `input` that is a message may leave out its `type`, and so may a reference.";
+const ABOUT_INPUT = "The `type` of messages and references in `input` may be omitted.";
 
 export const createResponse: Operation = {
   method: "post",
@@ -155,8 +155,8 @@ export const retrieveResponse: Operation = {
   summary: "Shows a stored response, or streams one that runs in the background",
   parameters: [
     id,
-    inQuery("stream", "With `true`, the events of a response in the background.", z.enum(["true", "false"])),
-    inQuery("starting_after", "The number of the last event that is not wanted any more.", count),
+    inQuery("stream", "`true` streams the events of a background response.", z.enum(["true", "false"])),
+    inQuery("starting_after", "The number of the last event to skip.", count),
   ],
   answers: { 200: { description: "The response; with `stream`, its events.", content: followed } },
   errors: LIST_ERRORS,

@@ -34,13 +34,9 @@ export function inQuery(name: string, description: string, schema: z.ZodType): P
 /** The query parameters for one page of a list. */
 export function paging(defaultOrder: "asc" | "desc"): readonly Parameter[] {
   return [
-    inQuery("limit", "How many at most; 20 where it is left out.", z.int().min(1).max(100)),
-    inQuery(
-      "order",
-      `Oldest first or newest first; \`${defaultOrder}\` where it is left out.`,
-      z.enum(["asc", "desc"]),
-    ),
-    inQuery("after", "The id of the last entry of the page before.", z.string()),
+    inQuery("limit", "The maximum number of entries; 20 by default.", z.int().min(1).max(100)),
+    inQuery("order", `Oldest first or newest first; \`${defaultOrder}\` by default.`, z.enum(["asc", "desc"])),
+    inQuery("after", "The id of the last entry of the previous page.", z.string()),
   ];
 }
 
