@@ -1,12 +1,19 @@
 import { type Flags, loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
 import { describeOrigin, type Setting, settings } from "../config/settings.ts";
+import { UnknownModelError } from "../models/index.ts";
 import { type CliContext, EXIT } from "./context.ts";
+import { checkNamedModels } from "./doctor/settings.ts";
+import { resolveModels } from "./fetch-models.ts";
 import { formatTable } from "./table.ts";
 
-/** `sluice config`: prints every setting in force and where its value came from, as a table or as JSON. Throws a ConfigError. */
-export function config(flags: Flags, context: CliContext): number {
+/** `sluice config`: prints every setting in force and where its value came from, as a table or as JSON; problems with models' names go to stderr. Throws a ConfigError. */
+export async function config(flags: Flags, context: CliContext): Promise<number> {
   const loaded = loadConfig({ flags, env: context.env, cwd: context.cwd });
   for (const warning of loaded.warnings) context.stderr.write(`${warning}\n`);
+  for (const problem of await findModelProblems(loaded.config, context)) {
+    context.stderr.write(`Sluice can't start with these settings: ${problem}\n`);
+  }
   if (flags.json === true) {
     const entries = settings.map((setting) => [
       setting.key,
@@ -22,6 +29,18 @@ export function config(flags: Flags, context: CliContext): number {
   ]);
   context.stdout.write(formatTable([["SETTING", "VALUE", "FROM"], ...rows]));
   return EXIT.done;
+}
+
+async function findModelProblems(config: Config, { cwd }: CliContext): Promise<readonly string[]> {
+  try {
+    const models = await resolveModels(config.model, cwd);
+    return checkNamedModels(config, models).map(
+      ({ message, advice = "" }) => `${message.replace(/\.$/, "")}. ${advice}`,
+    );
+  } catch (error) {
+    if (error instanceof UnknownModelError) return [error.message];
+    throw error;
+  }
 }
 
 /** Secrets are not printed; the output says only whether they are set. */

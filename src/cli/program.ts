@@ -106,7 +106,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .option("--json", "print them as JSON")
     .action(async (flags: Flags) => {
       const { config } = await import("./config.ts");
-      done(config(flags, context));
+      done(await config(flags, context));
     });
   addSettingOptions(config);
 

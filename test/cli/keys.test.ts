@@ -91,6 +91,14 @@ describe("sluice keys", () => {
     );
   });
 
+  it("warns of a model that nobody knows, and of no other", async () => {
+    using all = setUp();
+    const { exitCode, stderr } = await all.sluice("keys", "create", "a", "--models", "nosuch,gemma-3-270m");
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain('No model is known as "nosuch": the key can\'t use it until one has that name.\n');
+    expect(stderr).not.toContain("gemma-3-270m");
+  });
+
   it.each([
     [["create", "a", "--expires", "2020-01-01"], '--expires: "2020-01-01" is not allowed. Give a time from now'],
     [["create", "a", "--cache", "some"], '--cache: "some" is not allowed. Give one of determined, always or never.'],
@@ -133,7 +141,7 @@ describe("sluice keys", () => {
     using folder = temporaryFolder();
     const context = () => fakeContext({ env: { SLUICE_STATE_FILE: folder.file } });
     const [made, turned, last] = [context(), context(), context()];
-    createKey("alice", {}, made, () => NOW);
+    await createKey("alice", {}, made, () => NOW);
     rotate("alice", { grace: "1h" }, turned, () => NOW);
     expect(turned.stderr.text()).toContain("the old one works until 2026-11-22T13:00:00.000Z");
     const state = openKeyState(folder.file);

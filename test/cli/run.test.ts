@@ -103,6 +103,18 @@ describe("config", () => {
     expect(stdout).toMatch(/^corsOrigins +\(none\) +default$/m);
   });
 
+  it.each([
+    [["--per-model", "nosuch.slots=2"], "--per-model names nosuch, which is not served."],
+    [["--aliases", "x=nosuch"], "'nosuch', which is not served"],
+    [["--model", "nosuch"], 'There is no model "nosuch".'],
+  ])("says with %j that a start would fail, and why", async (words, message) => {
+    const { exitCode, stdout, stderr } = await runWith(["config", ...words]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("SETTING");
+    expect(stderr).toContain("Sluice can't start with these settings: ");
+    expect(stderr).toContain(message);
+  });
+
   it("prints the same as JSON, with values as they are", async () => {
     const { stdout } = await runWith(["config", "--json", "--context", "512"]);
     const printed = JSON.parse(stdout);

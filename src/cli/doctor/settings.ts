@@ -9,17 +9,23 @@ import { type Check, problem, warning } from "./check.ts";
 /** The tile size of attention; only chunks of whole tiles can share a call (docs/decisions/007-exactness.md). */
 const TILE_TOKENS = 64;
 
+type Named = Pick<LocalModel, "id" | "aliases">;
+
 /** Finds settings that are valid alone, but conflict with each other, with the models, or with the use of keys. */
 export function checkSettings(config: Config, models: readonly LocalModel[], hasKeys: boolean): readonly Check[] {
   return [
     ...checkContext(config, models),
-    ...checkAliases(config, models),
-    ...checkPerModel(config, models),
+    ...checkNamedModels(config, models),
     ...checkPending(config),
     ...checkPrefillChunk(config),
     ...checkRedis(config),
     ...(hasKeys ? [] : checkHost(config)),
   ];
+}
+
+/** Finds aliases and settings of single models that name a model which isn't served. */
+export function checkNamedModels(config: Config, models: readonly Named[]): readonly Check[] {
+  return [...checkAliases(config, models), ...checkPerModel(config, models)];
 }
 
 /** The warnings of `loadConfig` about former names; each ends with the new name. */
@@ -43,7 +49,7 @@ function checkContext(config: Config, models: readonly LocalModel[]): readonly C
   });
 }
 
-function checkPerModel({ perModel, model }: Config, models: readonly LocalModel[]): readonly Check[] {
+function checkPerModel({ perModel, model }: Config, models: readonly Named[]): readonly Check[] {
   if (models.length < new Set(model).size) return [];
   const served = new Set(models.flatMap(({ id, aliases }) => [id, ...aliases].map((name) => name.toLowerCase())));
   const unknown = modelsWithSettings(perModel).filter((name) => !served.has(name.toLowerCase()));
@@ -53,7 +59,7 @@ function checkPerModel({ perModel, model }: Config, models: readonly LocalModel[
 }
 
 /** The id of a model is unknown until it is downloaded. */
-function checkAliases({ aliases, model }: Config, models: readonly LocalModel[]): readonly Check[] {
+function checkAliases({ aliases, model }: Config, models: readonly Named[]): readonly Check[] {
   if (models.length < new Set(model).size) return [];
   try {
     parseAliases(aliases, models);

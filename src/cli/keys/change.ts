@@ -1,13 +1,21 @@
 import { type Flags, loadConfig } from "../../config/load.ts";
+import type { Config } from "../../config/schema.ts";
 import { parseDuration } from "../../keys/duration.ts";
 import { type IssuedKey, issueKey, revokeKey, rotateKey } from "../../keys/manage.ts";
+import { UnknownModelError } from "../../models/index.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import { resolveModels } from "../fetch-models.ts";
 import { withKeys } from "./open.ts";
 import { readExpiry, readPolicy } from "./policy-flags.ts";
 
 /** `sluice keys create NAME`: creates a key and prints its secret once. Throws a ConfigError, CommandError, KeyError or StateError. */
-export function createKey(name: string, flags: Flags, context: CliContext, now: () => number = Date.now): number {
+export async function createKey(
+  name: string,
+  flags: Flags,
+  context: CliContext,
+  now: () => number = Date.now,
+): Promise<number> {
   // Two flags of a key's policy have the names of settings.
   const { maxTokens: _, maxTokensLimit: __, ...settings } = flags;
   const { config } = loadConfig({ flags: settings, env: context.env, cwd: context.cwd });
@@ -15,7 +23,28 @@ export function createKey(name: string, flags: Flags, context: CliContext, now: 
   const expiresMs = readExpiry(typeof flags.expires === "string" ? flags.expires : undefined, now());
   const issued = withKeys(config, context.cwd, ({ keys }) => issueKey(keys, { name, expiresMs, policy }, now()));
   tellSecret(issued, flags, context, `The key ${issued.record.name} (${issued.record.id}) was created.`);
+  for (const model of policy.models ?? []) {
+    if (await isKnown(model, config, context)) continue;
+    context.stderr.write(
+      `No model is known as ${JSON.stringify(model)}: the key can't use it until one has that name.\n`,
+    );
+  }
   return EXIT.done;
+}
+
+/** Whether the settings or the catalogue have a model with this id or alias. */
+async function isKnown(name: string, { model, aliases }: Config, { cwd }: CliContext): Promise<boolean> {
+  const wanted = name.toLowerCase();
+  if (aliases.some((text) => text.slice(0, text.indexOf("=")).trim().toLowerCase() === wanted)) return true;
+  try {
+    const served = await resolveModels(model, cwd);
+    if (served.some((each) => [each.id, ...each.aliases].some((known) => known.toLowerCase() === wanted))) return true;
+    await resolveModels([name], cwd);
+    return true;
+  } catch (error) {
+    if (error instanceof UnknownModelError) return false;
+    throw error;
+  }
 }
 
 /**

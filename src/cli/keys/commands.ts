@@ -31,7 +31,7 @@ export function addKeysCommand(program: Command, context: CliContext, done: (exi
     .option("--json", "print it as JSON")
     .action(async (name: string, flags: Flags) => {
       const { createKey } = await import("./change.ts");
-      done(createKey(name, flags, context));
+      done(await createKey(name, flags, context));
     });
   addPolicyOptions(create);
 
