@@ -3,15 +3,15 @@ import { stepPath, UnsupportedSchemaError } from "../errors.ts";
 import { type Budget, MAX_REF_CHAIN, MAX_VARIANTS } from "../limits.ts";
 import { createAdmission, sameJson } from "./admit.ts";
 import { rewriteConditions, UNEVALUATING } from "./conditions.ts";
-import { isStructured } from "./constants.ts";
 import { makeExclusive } from "./exclusive.ts";
+import { ANYTHING, both, type Expansion, exactly, isExact, isMergedApart, join, mark } from "./expansion.ts";
 import { ANY_VALUE, readFacts, widenFacts } from "./facts.ts";
 import { dropKeywords, type Reader, readKeywords } from "./keywords.ts";
 import { createMerge, type Merge } from "./merge.ts";
 import { createReferences } from "./references.ts";
 import type { Strings } from "./strings.ts";
 import type { Tolerance } from "./tolerance.ts";
-import { type Conjunction, isUnsure, type Located, markEvaluated, settleUnevaluated, type Variant } from "./variant.ts";
+import { type Conjunction, isUnsure, type Located, settleUnevaluated, type Variant } from "./variant.ts";
 
 /** Resolves references and applicators. Drops what can't be resolved. */
 export type Expander = {
@@ -29,16 +29,6 @@ export type ExpanderTools = {
   readonly budget: Budget;
   readonly tolerance: Tolerance;
 };
-
-/** The alternatives of a schema. Both lists are identical when a grammar can express the schema exactly. */
-type Expansion = {
-  /** What the grammar is written from: values that the schema admits, all or some of them. */
-  readonly written: readonly Variant[];
-  /** All values that the schema admits, or more: the values that another branch of `oneOf` must exclude. */
-  readonly possible: readonly Variant[];
-};
-
-const ANYTHING: Expansion = { written: ANY_VALUE, possible: ANY_VALUE };
 
 /** Sluice's own keyword for a dropped `oneOf`: a value matches one of the schemas, and may match others too. */
 export const SOME_OF = "\0someOf";
@@ -238,43 +228,6 @@ export function createExpander(root: Located, { strings, budget, tolerance }: Ex
   }
 
   return { expand, admits: written.admits, isJudged: () => isJudged };
-}
-
-function exactly(variants: readonly Variant[]): Expansion {
-  return { written: variants, possible: variants };
-}
-
-function isExact({ written, possible }: Expansion): boolean {
-  return written === possible;
-}
-
-/** Applies `change` to both lists, only once if they are identical. */
-function both(expansion: Expansion, change: (variants: readonly Variant[]) => readonly Variant[]): Expansion {
-  const written = change(expansion.written);
-  return { written, possible: isExact(expansion) ? written : change(expansion.possible) };
-}
-
-/** The values of any of `expansions`. */
-function join(expansions: readonly Expansion[]): Expansion {
-  const written = expansions.flatMap((expansion) => expansion.written);
-  return {
-    written,
-    possible: expansions.every(isExact) ? written : expansions.flatMap((expansion) => expansion.possible),
-  };
-}
-
-/** Marks all variants with how the enclosing schemas treat their parts as evaluated. */
-function mark(expansion: Expansion, evaluates: "never" | "unsure"): Expansion {
-  return both(expansion, (variants) =>
-    variants === ANY_VALUE ? variants : variants.map((variant) => markEvaluated(variant, evaluates)),
-  );
-}
-
-/** Whether merging the variant may give different results for `written` and for `possible`. */
-function isMergedApart(variant: Variant): boolean {
-  return variant.type === "values"
-    ? variant.values.some(isStructured)
-    : variant.type === "object" && variant.patterns.length > 0;
 }
 
 /** The approximate cost of making the variant. */
