@@ -47,7 +47,9 @@ export async function fetchFromSources(
   const advice = new Set<string>();
   for (const source of reference.sources) {
     const name = describeSource(source, settings.env);
-    const progress = createProgressReporter(name, settings.onProgress, settings.now);
+    const [failed] = attempts.slice(-1);
+    const shown = failed === undefined ? name : `${name}, because ${failed.reason}`;
+    const progress = createProgressReporter(shown, settings.onProgress, settings.now);
     progress.report("connecting");
     try {
       const context = { ...settings, policy: policyOf(settings.env) };

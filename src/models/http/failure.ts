@@ -4,11 +4,11 @@ import type { Reply } from "./request.ts";
 
 /** What the codes of failed connections mean. */
 const CAUSES: Readonly<Record<string, string>> = {
-  ENOTFOUND: "its name is not known (no such host, or no network)",
-  EAI_AGAIN: "its name could not be looked up (no network, or no DNS)",
+  ENOTFOUND: "no such host, or no network",
+  EAI_AGAIN: "the DNS lookup failed (no network, or no DNS)",
   ECONNREFUSED: "it refused the connection",
   ECONNRESET: "it closed the connection",
-  EHOSTUNREACH: "there is no way to it",
+  EHOSTUNREACH: "there is no route to it",
   ENETUNREACH: "there is no network",
   ETIMEDOUT: "it did not answer in time",
   UND_ERR_SOCKET: "it closed the connection",
@@ -23,6 +23,9 @@ const CAUSES: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is from an unknown authority (set NODE_EXTRA_CA_CERTS to trust it)",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
 };
+
+/** OpenSSL's and Node's codes for other failures of TLS. */
+const TLS_CODE = /^(ERR_SSL_|ERR_TLS_|CERT_|EPROTO$)/;
 
 const NETWORK_ADVICE =
   "Check the network. Behind a proxy set HTTPS_PROXY and NODE_USE_ENV_PROXY=1; for a mirror of the hub set HF_ENDPOINT.";
@@ -44,7 +47,8 @@ export function describeCause(error: unknown): string {
   let current: unknown = error;
   for (let depth = 0; depth < 5 && current instanceof Error; depth++) {
     const code = "code" in current && typeof current.code === "string" ? current.code : undefined;
-    if (code !== undefined) return CAUSES[code] ?? `the connection failed (${code})`;
+    if (code !== undefined)
+      return CAUSES[code] ?? `the ${TLS_CODE.test(code) ? "TLS " : ""}connection failed (${code})`;
     // There is one error for each address; the first is enough.
     const next: unknown = current instanceof AggregateError ? current.errors[0] : current.cause;
     if (next === undefined) return current.message;

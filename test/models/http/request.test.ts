@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SourceError } from "../../../src/models/errors.ts";
 import { readText } from "../../../src/models/http/body.ts";
-import { statusFailure } from "../../../src/models/http/failure.ts";
+import { describeCause, statusFailure } from "../../../src/models/http/failure.ts";
 import { createReachBudget, type RequestContext, request } from "../../../src/models/http/request.ts";
 import { downloadContext } from "../support/contexts.ts";
 import { type Handler, startServer } from "../support/server.ts";
@@ -137,5 +137,18 @@ describe("statusFailure", () => {
 
   it("says how long to wait when the server does", () => {
     expect(failure(429, hub(), { "retry-after": "30" }).message).toContain("it asks to wait 30 s");
+  });
+});
+
+describe("describeCause", () => {
+  it.each([
+    ["ENOTFOUND", "no such host, or no network"],
+    ["EAI_AGAIN", "the DNS lookup failed (no network, or no DNS)"],
+    ["ECONNREFUSED", "it refused the connection"],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", "the TLS connection failed (ERR_SSL_WRONG_VERSION_NUMBER)"],
+    ["EPIPE", "the connection failed (EPIPE)"],
+  ])("says in words what %s means", (code, words) => {
+    const cause = Object.assign(new Error(code), { code });
+    expect(describeCause(new TypeError("fetch failed", { cause }))).toBe(words);
   });
 });
