@@ -6,7 +6,7 @@ import { createJsonScan, type JsonExcess, type JsonScan, type Span } from "./sca
 /** So much of a text is looked through at a time: a fraction of a millisecond. */
 const SLICE = 256 * 1024;
 
-/** The outcome of scanning a text. */
+/** The value of a JSON text, or the limit that it exceeds. */
 export type ReadJson = { readonly value: unknown } | { readonly excess: JsonExcess };
 
 /**

@@ -123,7 +123,7 @@ describe("the tools' layer", () => {
     expect(none.heard.at(-1)).toMatchObject({ reason: "stop" });
   });
 
-  it("treats an incomplete call as text when the model stopped by itself", async () => {
+  it("treats what only looked like a call as text when the model stopped by itself", async () => {
     for (const words of ["[TOOL_CALLS] none today", "[TOOL_CALLS]get_wea"]) {
       const { heard } = await run("oldMistral", { tools: USE }, said([words]));
       expect(heard.filter(({ type }) => type === "text")).toEqual([{ type: "text", choice: 0, text: words }]);

@@ -2,7 +2,7 @@ import { ANY_CHAR, type CharSet, charsOf, DIGITS } from "../automaton/char-set.t
 import type { Dfa } from "../automaton/dfa.ts";
 import type { Budget } from "../limits.ts";
 
-/** The path, keyword and budget of a pattern, for errors. */
+/** Where a pattern stands, for errors, and the budget for its automaton. */
 export type Source = { readonly path: string; readonly keyword: string; readonly budget: Budget };
 
 /** A regular expression, parsed. */

@@ -5,7 +5,7 @@ import { minimize } from "../automaton/reduce.ts";
 import { UnsupportedSchemaError } from "../errors.ts";
 import { type Budget, MAX_DIGITS, MAX_STATES } from "../limits.ts";
 
-/** The fewest digits written, even for multiples of a large number. */
+/** The lowest limit on digits, even for multiples of a large number. */
 const MIN_DIGITS = 9;
 /** JavaScript writes an exponent beyond, which Ajv takes for the end of the number. */
 const LONGEST = 20;
