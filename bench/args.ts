@@ -31,8 +31,8 @@ lengths, by the same load generator over HTTP, in turns (A B A B …).`;
 const NOTES = `
 llama-server is built once, from the source that node-llama-cpp carries, into bench/peers/build (15 to 20 minutes on two cores; it
 needs git, cmake and a C++ compiler), unless --llama-server, --peer-url or --no-peer is given. \`cache\` is measured beside LiteLLM's proxy,
-which is installed there when that workload is run (it needs python3 with venv), and Portkey's gateway, where --portkey gives one; what can't
-be had is left out.
+which is installed there when that workload is run (it needs python3 with venv), and Portkey's gateway, where --portkey gives one; what isn't
+available is left out.
 
 Results: a table on stdout, and latest.json, latest.md and plots (.svg) in the --out folder.
 
@@ -51,7 +51,7 @@ export function readArgs(argv: readonly string[], workloads: readonly { readonly
   const names = workloads.map(({ name }) => name);
   const program = new Command("npm run bench --")
     .description(ABOUT.trim())
-    .addArgument(new Argument("[workload...]", "which to run; all unless given").choices(names))
+    .addArgument(new Argument("[workload...]", "workloads to run (default: all)").choices(names))
     .option("--quick", "smaller work and fewer rounds: under three minutes in all once llama-server is built")
     .addOption(
       new Option(
@@ -60,16 +60,16 @@ export function readArgs(argv: readonly string[], workloads: readonly { readonly
       ).argParser(wholeNumber(MAX_ROUNDS)),
     )
     .addOption(
-      new Option("--only <intruder>", "one intruder of the workload intruders; may be given again")
+      new Option("--only <intruder>", "run only this intruder of the workload intruders; may be repeated")
         .argParser((name: string, names: readonly string[]) => [...names, name])
         .default([], "all"),
     )
     .option("--model <name>", "a model of the catalogue, an hf: URI, an https: URL or a path", "smollm2-135m-instruct")
-    .option("--llama-server <path>", "a llama-server that is there already, in place of building one")
+    .option("--llama-server <path>", "an existing llama-server to use instead of building one")
     .addOption(
       new Option(
         "--peer-url <url>",
-        "a server that runs already; start, memory and small batches are then not compared",
+        "a running server to compare with; start, memory and small batches are then not compared",
       ).conflicts("llamaServer"),
     )
     .option("--no-peer", "measure Sluice alone")
@@ -77,19 +77,19 @@ export function readArgs(argv: readonly string[], workloads: readonly { readonly
     .addOption(
       new Option(
         "--gpu <choice>",
-        "where layers may run, for both; off is the CPU alone. The llama-server that is built has CUDA or Vulkan where these are named",
+        "GPU backend for both servers; off uses the CPU only. The llama-server that is built has CUDA or Vulkan where these are named",
       )
         .choices(["auto", "off", "cuda", "vulkan", "metal"])
         .default("off"),
     )
     .addOption(
-      new Option("--threads <n>", "CPU threads, for both")
+      new Option("--threads <n>", "CPU threads for both servers")
         .argParser(wholeNumber(MAX_THREADS))
         .default(physicalCores(), "one for each physical core"),
     )
     .option("--out <folder>", "where the results go", "bench/results")
     .addHelpText("after", NOTES)
-    .showHelpAfterError("`npm run bench -- --help` tells what there is.");
+    .showHelpAfterError("`npm run bench -- --help` lists workloads and flags.");
   program.parse(argv, { from: "user" });
   const options = program.opts<Omit<Args, "workloads" | "quick"> & { readonly quick?: true }>();
   return { ...options, quick: options.quick === true, workloads: program.args };
