@@ -225,7 +225,7 @@ function linkTo({ redisUrl: url, redisTimeoutMs: timeoutMs }: Config, logger: Lo
 async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOptions): Promise<void> {
   try {
     if (isExposed(config, gateway.access.keys.isOn())) {
-      logger.warn(`There are no keys, and --insecure: whoever reaches ${config.host} can use the models.`);
+      logger.warn(`There are no keys, and --insecure: any client that reaches ${config.host} can use the models.`);
     }
   } catch (error) {
     await gateway.stop();

@@ -80,7 +80,9 @@ describe("the app, mounted in another", () => {
     const wrong = await host.request(CHAT, chatInit({ temperature: 3 }));
     expect(wrong.status).toBe(400);
     expect(error.parse(await wrong.json()).error.param).toBe("temperature");
-    expect((await host.request("/v1/responses")).status).toBe(405);
+    const bare = await host.request("/v1/responses");
+    expect(bare.status).toBe(405);
+    expect(await bare.text()).toContain("GET /v1/responses/{id} reads a stored one");
     expect(error.parse(await (await host.request("/v1/nowhere")).json()).error.code).toBe("unknown_url");
   });
 

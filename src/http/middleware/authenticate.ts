@@ -43,7 +43,7 @@ function readKey(c: Context<HttpEnv>, ring: KeyRing, inner: InnerCaller | undefi
     const key = take(c, ring.check(secret));
     if (key !== undefined) return key;
   }
-  throw refusal(`${INCORRECT}. ${HOW_TO}. Ask whoever runs this gateway for one.`);
+  throw refusal(`${INCORRECT}. ${HOW_TO}. Ask the operator of this gateway for one.`);
 }
 
 /** Where no key is needed any more, one that is gone is refused too: what it stores would be everybody's. */

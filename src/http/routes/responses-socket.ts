@@ -8,6 +8,9 @@ import { startSession } from "../websocket/session.ts";
 import { upgradeOf } from "../websocket/upgrade.ts";
 import { sendRefusal, wrongMethod } from "./unknown.ts";
 
+const HOW_TO =
+  "POST creates a response, GET /v1/responses/{id} reads a stored one, and GET with `Upgrade: websocket` opens a WebSocket.";
+
 /** What speaks of the connection and its opening, and not of what is asked over it. */
 const OF_CONNECTION = /^(connection|upgrade|sec-websocket-.*|content-.*|transfer-encoding|keep-alive|te|expect)$/;
 
@@ -30,7 +33,7 @@ export function connectResponses({
   const newMemory = createMemories(maxRememberedBytes);
   return (c) => {
     const header = (name: string) => c.req.header(name);
-    if (header("upgrade")?.trim().toLowerCase() !== "websocket") return wrongMethod(c, ["POST"]);
+    if (header("upgrade")?.trim().toLowerCase() !== "websocket") return wrongMethod(c, ["POST"], HOW_TO);
     const upgrade = upgradeOf(c);
     if (upgrade === undefined) {
       const message = "WebSockets can't be opened here. Send POST requests to this URL.";

@@ -27,11 +27,10 @@ export function unknownUrl(c: Context<HttpEnv>): Response {
 }
 
 /** Answers a URL that takes other methods than this one. */
-export function wrongMethod(c: Context<HttpEnv>, allowed: readonly string[]): Response {
+export function wrongMethod(c: Context<HttpEnv>, allowed: readonly string[], hint = ""): Response {
   const methods = allowed.join(", ");
-  return sendRefusal(c, 405, `Only ${methods} requests are accepted at this URL.`, "method_not_supported", {
-    allow: methods,
-  });
+  const message = `Only ${methods} requests are accepted at this URL. ${hint}`.trimEnd();
+  return sendRefusal(c, 405, message, "method_not_supported", { allow: methods });
 }
 
 /** Answers with a refusal in the form of the protocol that the request speaks. */

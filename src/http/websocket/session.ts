@@ -51,6 +51,9 @@ const TOO_MANY_LANES = refusal({
   message: `At most ${MAX_LANES} streams run at once on a connection. Wait for one of them, or open another connection.`,
 });
 
+/** The messages of clients that expect the Realtime API. */
+const REALTIME = /^(session|conversation|input_audio_buffer|output_audio_buffer|transcription_session)\./;
+
 const A_STREAM = { error: "a string of 1 to 256 characters" };
 
 const lane = z.string(A_STREAM).min(1, A_STREAM).max(256, A_STREAM).nullish();
@@ -215,7 +218,7 @@ function peekLane(data: Buffer): string | undefined {
 
 function unknownType(type: string): InvalidRequestError {
   return new InvalidRequestError(
-    `There are no messages of type '${type.slice(0, 64)}' here. Send 'response.create'.`,
+    `There are no messages of type '${type.slice(0, 64)}' here. Send 'response.create'.${REALTIME.test(type) ? " This is the WebSocket mode of the Responses API, not the Realtime API." : ""}`,
     "type",
     "unknown_message_type",
   );
