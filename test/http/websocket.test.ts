@@ -270,6 +270,18 @@ describe("the WebSocket mode of /v1/responses", () => {
     });
   });
 
+  it.each(["session.update", "conversation.item.create", "input_audio_buffer.append"])(
+    "says of %s that this is not the Realtime API",
+    async (type) => {
+      const { url } = await serveSockets();
+      const client = await connect(url);
+      client.send({ type });
+      expect(await client.read()).toMatchObject({
+        error: { code: "unknown_message_type", message: expect.stringContaining("not the Realtime API") },
+      });
+    },
+  );
+
   it("says which names of streams it takes", async () => {
     const { url } = await serveSockets();
     const client = await connect(url);
