@@ -106,12 +106,16 @@ function without(schema: unknown, places: ReadonlySet<string>, path = ""): unkno
 }
 
 /**
- * Ajv forgets what `unevaluatedItems` in a branch of `anyOf` evaluated, and calls `[1, 2]` invalid here, though its items are evaluated
- * (JSON Schema 2020-12, 11.2): `{"anyOf":[{"unevaluatedItems":true},{"prefixItems":[{}]}],"unevaluatedItems":false}`.
+ * Whether a schema may meet a fault of Ajv's own:
+ * - It forgets what `unevaluatedItems` in a branch of `anyOf` evaluated, and rejects `[1, 2]` here, though its items are evaluated
+ *   (JSON Schema 2020-12, 11.2): `{"anyOf":[{"unevaluatedItems":true},{"prefixItems":[{}]}],"unevaluatedItems":false}`.
+ * - Its code fails for an `if` beside `patternProperties` in a branch of `anyOf`.
  */
 function isBeyondAjv(schema: unknown): boolean {
   const text = JSON.stringify(schema);
-  return text.includes('"anyOf":') && text.split('"unevaluatedItems":').length > 2;
+  const count = (keyword: string) => text.split(`"${keyword}":`).length - 1;
+  const meetsConditions = count("if") > 0 && count("patternProperties") > 0;
+  return count("anyOf") > 0 && (count("unevaluatedItems") > 1 || meetsConditions);
 }
 
 function validatorOf(schema: unknown): ValidateFunction | undefined {
@@ -126,12 +130,12 @@ function validatorOf(schema: unknown): ValidateFunction | undefined {
   }
 }
 
-/** Also true when Ajv can't tell: the schema sends it into endless recursion, or its code fails (`if` beside `patternProperties` in `anyOf`). */
+/** Also true when Ajv can't tell, because the schema sends it into endless recursion. */
 function isValid(validate: ValidateFunction, value: unknown): boolean {
   try {
     return validate(value);
   } catch (error) {
-    expect(String(error)).toMatch(/^RangeError|^TypeError: Cannot set properties of undefined/);
+    expect(String(error)).toMatch(/^RangeError/);
     return true;
   }
 }
