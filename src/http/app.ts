@@ -1,5 +1,4 @@
-import { Hono } from "hono";
-import { every } from "hono/combine";
+import { type Handler, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { getPath } from "hono/utils/url";
 import type { Logger } from "pino";
@@ -13,29 +12,18 @@ import type { ModelDirectory } from "../routing/directory.ts";
 import type { ModelLibrary } from "../routing/library.ts";
 import type { State } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
-import { LLAMA_SERVER_ERRORS, OLLAMA_ERRORS, speak } from "./error-form.ts";
-import { errorHandler, HttpError } from "./errors.ts";
+import { ANTHROPIC_ERRORS, isFromAnthropicClient, LLAMA_SERVER_ERRORS, OLLAMA_ERRORS, speak } from "./error-form.ts";
+import { errorHandler } from "./errors.ts";
 import type { HostPolicy } from "./hosts.ts";
-import { accessLog } from "./middleware/access-log.ts";
-import { anthropicForm, isFromAnthropicClient } from "./middleware/anthropic-form.ts";
-import { authenticate } from "./middleware/authenticate.ts";
 import { limitBody } from "./middleware/body-limit.ts";
-import { cacheHeaders } from "./middleware/cache-headers.ts";
-import { allowOrigins } from "./middleware/cors.ts";
-import { jsonPosts } from "./middleware/json-posts.ts";
-import { openaiHeaders } from "./middleware/openai-headers.ts";
-import { ownHost } from "./middleware/own-host.ts";
-import { queueHeaders } from "./middleware/queue-headers.ts";
-import { rateLimitHeaders } from "./middleware/rate-limit-headers.ts";
-import { requestId } from "./middleware/request-id.ts";
-import { schemaHeaders } from "./middleware/schema-headers.ts";
-import { toolHeaders } from "./middleware/tool-headers.ts";
+import { assertJson } from "./middleware/json-posts.ts";
+import { passThrough } from "./middleware/pass.ts";
 import { presetOpener } from "./preset.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { elsewhere } from "./routes/elsewhere.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
-import { adminOnly } from "./routes/usage.ts";
-import { canonicalPath, honoPath, OPEN_PATHS, OWN_PATHS, type RouteDeps, routes } from "./routes.ts";
+import { assertAdmin } from "./routes/usage.ts";
+import { canonicalPath, honoPath, OPEN_PATHS, OWN_PATHS, type Route, type RouteDeps, routes } from "./routes.ts";
 
 export type AppSettings = {
   /** Largest request body, in bytes. */
@@ -101,19 +89,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const openPreset = presetOpener(presets, models);
   const app = new Hono<HttpEnv>({ getPath: (request) => canonicalPath(getPath(request)) });
   const onError = errorHandler(logger);
-  const isOurs = ownHost(settings.hosts, access);
-  const forEveryRequest = every(
-    requestId(),
-    openaiHeaders(now),
-    accessLog(logger, now),
-    queueHeaders(),
-    cacheHeaders(),
-    toolHeaders(),
-    schemaHeaders(),
-    allowOrigins(settings.corsOrigins),
-  );
-  app.use("/v1/messages/*", anthropicForm());
-  app.use("/v1/models/*", anthropicForm(isFromAnthropicClient));
+  const pass = (isOpen: boolean) => passThrough({ settings, access, isOpen, onError, logger, now });
+  app.use("/v1/messages/*", speak(ANTHROPIC_ERRORS));
+  app.use("/v1/models/*", speak(ANTHROPIC_ERRORS, isFromAnthropicClient));
   for (const { path, errorForm } of routes) {
     if (errorForm !== undefined) app.use(path, speak(errorForm));
   }
@@ -121,13 +99,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   // llama-server saves and erases single slots there, which isn't done here.
   app.use("/slots/*", speak(LLAMA_SERVER_ERRORS));
   for (const path of OWN_PATHS) {
-    app.use(path, forEveryRequest, isOurs);
-    if (!OPEN_PATHS.includes(path)) app.use(path, authenticate(access), rateLimitHeaders());
-    app.use(path, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
+    app.use(path, pass(OPEN_PATHS.includes(path)));
   }
 
-  const isJson = jsonPosts(settings.corsOrigins, false);
-  const takesJson = every(jsonPosts(settings.corsOrigins, true), limitBody(settings.maxBodyBytes));
   const { maxBodyBytes, corsOrigins, maxRememberedBytes } = settings;
   const routeDeps: RouteDeps = {
     ...{ maxBodyBytes, corsOrigins, ...(maxRememberedBytes !== undefined && { maxRememberedBytes }) },
@@ -136,29 +110,33 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     listsPresets: settings.listPresets ?? true,
   };
   for (const route of routes) {
-    const guards = [
-      ...(route.request !== undefined ? [takesJson] : route.method === "post" ? [isJson] : []),
-      ...(route.access === "admin" ? [adminOnly()] : []),
-    ];
-    app.on(route.method.toUpperCase(), [honoPath(route)], ...guards, route.answer(routeDeps));
+    app.on(route.method.toUpperCase(), [honoPath(route)], guard(route, settings, route.answer(routeDeps)));
   }
 
   for (const path of OWN_PATHS) {
-    app.all(path, unknownUrl);
+    app.all(path, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }), unknownUrl);
   }
+  const everywhereElse = pass(true);
   app.notFound(async (c) => {
-    await forEveryRequest(c, async () => {
-      try {
-        await isOurs(c, async () => {
-          c.res = elsewhere(c);
-        });
-      } catch (error) {
-        if (!(error instanceof HttpError)) throw error;
-        c.res = await onError(error, c);
-      }
+    await everywhereElse(c, async () => {
+      c.res = elsewhere(c);
     });
     return c.res;
   });
   app.onError(onError);
   return app;
+}
+
+/** What is checked of a request before its route answers. */
+function guard(route: Route, { corsOrigins, maxBodyBytes }: AppSettings, answer: Handler<HttpEnv>): Handler<HttpEnv> {
+  const hasBody = route.request !== undefined;
+  const isPost = hasBody || route.method === "post";
+  const isForAdmins = route.access === "admin";
+  const bound = limitBody(maxBodyBytes);
+  return async (c, next) => {
+    if (isPost) assertJson(c, corsOrigins, hasBody);
+    if (hasBody) await bound(c);
+    if (isForAdmins) assertAdmin(c);
+    return answer(c, next);
+  };
 }

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import type { WireError } from "../protocols/errors.ts";
 import * as llamaServer from "../protocols/llama-server/error.ts";
 import { encodeError, errorTypeOf } from "../protocols/messages/error.ts";
@@ -45,10 +45,18 @@ export const LLAMA_SERVER_ERRORS: ErrorForm = {
   encode: llamaServer.encodeError,
 };
 
-/** Tells of failures in that form. */
-export function speak(form: ErrorForm): MiddlewareHandler<HttpEnv> {
+/** Reports failures in that form, to the requests to which it `applies`. */
+export function speak(
+  form: ErrorForm,
+  applies: (c: Context<HttpEnv>) => boolean = () => true,
+): MiddlewareHandler<HttpEnv> {
   return (c, next) => {
-    c.set("errorForm", form);
+    if (applies(c)) c.set("errorForm", form);
     return next();
   };
+}
+
+/** Whether the request is from a client of Anthropic's API: all of them name the version that they speak. */
+export function isFromAnthropicClient(c: Context<HttpEnv>): boolean {
+  return c.req.header("anthropic-version") !== undefined;
 }

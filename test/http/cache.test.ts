@@ -6,9 +6,9 @@ import { createAnswerStore } from "../../src/cache/store.ts";
 import type { CacheNews } from "../../src/generation/cache.ts";
 import { ContextLengthExceededError } from "../../src/generation/errors.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
+import { formatCacheStatus } from "../../src/http/answer-headers.ts";
 import { decodeCacheWish } from "../../src/http/cache-control.ts";
 import { watchCache } from "../../src/http/cache-news.ts";
-import { formatCacheStatus } from "../../src/http/middleware/cache-headers.ts";
 import { answerWith, createTestApp, jsonInit, loopTurn, script } from "./support.ts";
 import { PROTOCOLS } from "./waiting-support.ts";
 

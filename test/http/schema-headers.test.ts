@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { answerRepeats } from "../../src/cache/layer.ts";
 import { createAnswerStore } from "../../src/cache/store.ts";
 import { compose } from "../../src/generation/layer.ts";
-import { formatDropped, SCHEMA_DROPPED_HEADER } from "../../src/http/middleware/schema-headers.ts";
+import { formatDropped, SCHEMA_DROPPED_HEADER } from "../../src/http/answer-headers.ts";
 import { answerWith, createTestApp, jsonInit, MODEL_ID, script } from "./support.ts";
 
 const SCHEMA = { type: "object", properties: { "a b": { type: "array", uniqueItems: true } } };

@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { lowerOf, type Priority } from "../../generation/terms.ts";
 import type { Access } from "../../keys/access.ts";
 import type { Key } from "../../keys/key.ts";
@@ -18,21 +18,18 @@ const HOW_TO = "Send it in the header `Authorization: Bearer KEY`, or in `x-api-
  * get a 401 that never repeats what they sent. A caller within the process is taken at its word, and shows none.
  *
  * @param access undefined for a gateway that knows no keys
+ * @param isOn whether a key is needed
  */
-export function authenticate(access: Access | undefined): MiddlewareHandler<HttpEnv> {
-  return async (c, next) => {
-    const inner = innerCallerOf(c);
-    const ring = access?.keys.isOn() === true ? access.keys : undefined;
-    const key =
-      inner?.keyId === undefined ? ring && readKey(c, ring, inner) : readNamedKey(c, access?.keys, inner.keyId);
-    if (key !== undefined) {
-      c.set("key", key);
-      c.set("meter", access?.meter);
-    }
-    // Without keys an app that this one is mounted in may have said who calls.
-    if (key !== undefined || inner !== undefined) c.set("caller", callerOf(key, inner));
-    await next();
-  };
+export function authenticate(c: Context<HttpEnv>, access: Access | undefined, isOn: boolean): void {
+  const inner = innerCallerOf(c);
+  const ring = isOn ? access?.keys : undefined;
+  const key = inner?.keyId === undefined ? ring && readKey(c, ring, inner) : readNamedKey(c, access?.keys, inner.keyId);
+  if (key !== undefined) {
+    c.set("key", key);
+    c.set("meter", access?.meter);
+  }
+  // Without keys an app that this one is mounted in may have said who calls.
+  if (key !== undefined || inner !== undefined) c.set("caller", callerOf(key, inner));
 }
 
 function readKey(c: Context<HttpEnv>, ring: KeyRing, inner: InnerCaller | undefined): Key {

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { HttpEnv } from "../context.ts";
 import { ClientGoneError, HttpError } from "../errors.ts";
@@ -7,8 +7,8 @@ import { ClientGoneError, HttpError } from "../errors.ts";
  * Refuses a body of more than `maxBytes` with a 413. A body that announces its length is judged by it, before a byte is read; another
  * is read no further than the limit. Throws a `ClientGoneError` where the client leaves in the midst of it.
  */
-export function limitBody(maxBytes: number): MiddlewareHandler<HttpEnv> {
-  const refuse = () => {
+export function limitBody(maxBytes: number): (c: Context<HttpEnv>) => Promise<void> | undefined {
+  const refuse = (): never => {
     throw new HttpError(
       413,
       `The request's body is larger than ${maxBytes} bytes. Send less, or start Sluice with a larger --max-body-bytes.`,
@@ -17,17 +17,19 @@ export function limitBody(maxBytes: number): MiddlewareHandler<HttpEnv> {
   };
   const countBytes = bodyLimit({ maxSize: maxBytes, onError: refuse });
 
-  return async (c, next) => {
+  return (c) => {
     const announcedBytes = Number(c.req.header("content-length") ?? Number.NaN);
     if (Number.isNaN(announcedBytes) || c.req.header("transfer-encoding") !== undefined) {
-      await countBytes(c, async () => {}).catch((error: unknown) => {
-        // Node tells of no other failure than that the connection ended.
-        throw error instanceof HttpError ? error : new ClientGoneError();
-      });
-      return next();
+      return countBytes(c, async () => {}).then(
+        () => {},
+        (error: unknown) => {
+          // Node tells of no other failure than that the connection ended.
+          throw error instanceof HttpError ? error : new ClientGoneError();
+        },
+      );
     }
     // Node's parser holds the client to the length it announced, so nothing need be counted. Counting builds another Request around
     // the body, which was measured to take a third of a small request's CPU time.
-    return announcedBytes > maxBytes ? refuse() : next();
+    return announcedBytes > maxBytes ? refuse() : undefined;
   };
 }

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import type { HttpEnv } from "../context.ts";
 import { mayBeFromStrangePage } from "../cross-site.ts";
 import { HttpError } from "../errors.ts";
@@ -7,35 +7,32 @@ import { HttpError } from "../errors.ts";
 const UNNAMED: ReadonlySet<string> = new Set(["", "application/x-www-form-urlencoded"]);
 
 /**
- * Stands before every POST: takes `application/json`, and a body whose type nobody named, or none, where no strange page can have had a
+ * Of a POST, takes `application/json`, and a body whose type nobody named, or none, where no strange page can have had a
  * browser send that. Others get a 415. So web pages that CORS doesn't let in change nothing here: without asking first they can send other
  * content types only.
  *
  * @param origins whose pages are let in
  * @param hasBody whether the route reads a body; else there is nothing whose type could be left out
  */
-export function jsonPosts(origins: readonly string[], hasBody: boolean): MiddlewareHandler<HttpEnv> {
-  return async (c, next) => {
-    const header = (name: string) => c.req.header(name);
-    const mediaType = header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
-    const host = header("host") ?? new URL(c.req.url).host;
-    const isUnnamed = hasBody ? UNNAMED.has(mediaType) : mediaType === "";
-    const isTaken = mediaType === "application/json" || (isUnnamed && !mayBeFromStrangePage({ header, host }, origins));
-    if (!isTaken) {
-      throw new HttpError(
-        415,
-        "Unsupported content type: this API takes JSON only. Send the header 'content-type: application/json'.",
-        "unsupported_content_type",
-      );
-    }
-    const encoding = header("content-encoding")?.trim().toLowerCase();
-    if (encoding !== undefined && encoding !== "identity") {
-      throw new HttpError(
-        415,
-        "Unsupported content encoding: send the request's body uncompressed.",
-        "unsupported_content_encoding",
-      );
-    }
-    await next();
-  };
+export function assertJson(c: Context<HttpEnv>, origins: readonly string[], hasBody: boolean): void {
+  const header = (name: string) => c.req.header(name);
+  const mediaType = header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const host = header("host") ?? new URL(c.req.url).host;
+  const isUnnamed = hasBody ? UNNAMED.has(mediaType) : mediaType === "";
+  const isTaken = mediaType === "application/json" || (isUnnamed && !mayBeFromStrangePage({ header, host }, origins));
+  if (!isTaken) {
+    throw new HttpError(
+      415,
+      "Unsupported content type: this API takes JSON only. Send the header 'content-type: application/json'.",
+      "unsupported_content_type",
+    );
+  }
+  const encoding = header("content-encoding")?.trim().toLowerCase();
+  if (encoding !== undefined && encoding !== "identity") {
+    throw new HttpError(
+      415,
+      "Unsupported content encoding: send the request's body uncompressed.",
+      "unsupported_content_encoding",
+    );
+  }
 }

@@ -1,5 +1,4 @@
-import type { Context, MiddlewareHandler } from "hono";
-import type { Access } from "../../keys/access.ts";
+import type { Context } from "hono";
 import { incomingOf } from "../arrival.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
@@ -7,28 +6,27 @@ import { type HostPolicy, isOwnHost } from "../hosts.ts";
 
 const MAX_QUOTED_LENGTH = 128;
 
-/**
- * Refuses a request with two `Host` headers, of which a proxy may have believed the other, and, as long as nobody needs a key, one for a name
- * that isn't ours: a web page of that name would get to everything that is here.
- *
- * @param policy undefined where whoever listens looks after this
- */
-export function ownHost(policy: HostPolicy | undefined, access: Access | undefined): MiddlewareHandler<HttpEnv> {
-  return async (c, next) => {
-    if (countHosts(c) > 1) throw new HttpError(400, "The request has more than one 'Host' header.", "invalid_host");
-    if (policy !== undefined && access?.keys.isOn() !== true) {
-      const local = incomingOf(c)?.socket.localAddress;
-      const foreign = hostsOf(c).find((host) => !isOwnHost(host, policy, local));
-      if (foreign !== undefined) throw notOurs(foreign);
-    }
-    await next();
-  };
+/** Refuses a request with two `Host` headers, of which a proxy may have believed the other. */
+export function assertOneHost(c: Context<HttpEnv>): void {
+  if (countHosts(c) > 1) throw new HttpError(400, "The request has more than one 'Host' header.", "invalid_host");
+}
+
+/** Refuses a request for a name that isn't ours. As long as nobody needs a key, a web page of that name would get to everything that is here. */
+export function assertOwnHost(c: Context<HttpEnv>, policy: HostPolicy): void {
+  const local = incomingOf(c)?.socket.localAddress;
+  const foreign = hostsOf(c).find((host) => !isOwnHost(host, policy, local));
+  if (foreign !== undefined) throw notOurs(foreign);
 }
 
 /** Node keeps the first of several, and shows all of them here only. */
 function countHosts(c: Context<HttpEnv>): number {
   const raw = incomingOf(c)?.rawHeaders ?? [];
-  return raw.filter((text, index) => index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host").length;
+  let count = 0;
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index];
+    if (name?.length === 4 && name.toLowerCase() === "host") count += 1;
+  }
+  return count;
 }
 
 /** The host in the header, and the one in the request's target, which goes before it (RFC 9112, section 3.2.2). */

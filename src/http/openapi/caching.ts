@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { AGE_HEADER, CACHE_STATUS_HEADER } from "../answer-headers.ts";
 import { REPLAY_HEADER, REPLAY_PACES } from "../cache-control.ts";
-import { AGE_HEADER, CACHE_STATUS_HEADER } from "../middleware/cache-headers.ts";
 import type { Parameter } from "./operation.ts";
 
 /** The request headers for the response cache. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { QUEUE_MS_HEADER, QUEUE_POSITION_HEADER } from "../middleware/queue-headers.ts";
+import { QUEUE_MS_HEADER, QUEUE_POSITION_HEADER } from "../answer-headers.ts";
 import { MAX_SUPERSEDE_ID_LENGTH, MAX_WAIT_HEADER, MAX_WAIT_MS, SUPERSEDE_HEADER } from "../terms.ts";
 import type { Parameter } from "./operation.ts";
 

@@ -7,7 +7,7 @@ import { findModelBehind, modelBehind, PRESET_PREFIX, parseReference } from "../
 import { encodeModel as encodeAnthropicModel, encodeModelList } from "../../protocols/messages/models.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
-import { isFromAnthropicClient } from "../middleware/anthropic-form.ts";
+import { isFromAnthropicClient } from "../error-form.ts";
 import { modelsFor, resolveModel } from "../model.ts";
 
 /** `GET /v1/models`, in the form of the API that the client speaks. */

@@ -1,5 +1,5 @@
 import { getConnInfo } from "@hono/node-server/conninfo";
-import type { Context, Handler, MiddlewareHandler } from "hono";
+import type { Context, Handler } from "hono";
 import { z } from "zod";
 import type { Access } from "../../keys/access.ts";
 import { isLoopback } from "../../keys/exposure.ts";
@@ -17,22 +17,18 @@ const usageQuery = z.object({
 });
 
 /** Lets in who has a key for it, and where no key is needed whoever is on this machine. Others get a 403. */
-export function adminOnly(): MiddlewareHandler<HttpEnv> {
-  return async (c, next) => {
-    const key = c.get("key");
-    const isAllowed = key === undefined ? isFromHere(c) : key.policy.admin;
-    if (!isAllowed) {
-      const create = shellCommand("keys create NAME --admin");
-      throw new HttpError(
-        403,
-        key === undefined
-          ? `While there are no keys, only the gateway's own machine may ask for this. Create a key with \`${create}\`.`
-          : `Only an admin key may ask for this. Create one with \`${create}\`.`,
-        "insufficient_permissions",
-      );
-    }
-    await next();
-  };
+export function assertAdmin(c: Context<HttpEnv>): void {
+  const key = c.get("key");
+  const isAllowed = key === undefined ? isFromHere(c) : key.policy.admin;
+  if (isAllowed) return;
+  const create = shellCommand("keys create NAME --admin");
+  throw new HttpError(
+    403,
+    key === undefined
+      ? `While there are no keys, only the gateway's own machine may ask for this. Create a key with \`${create}\`.`
+      : `Only an admin key may ask for this. Create one with \`${create}\`.`,
+    "insufficient_permissions",
+  );
 }
 
 /** `GET /admin/usage`: what each key used of each model on each day, oldest first. */
