@@ -7,14 +7,14 @@ import { wrongHeader } from "./terms.ts";
 export const REPLAY_HEADER = "sluice-replay";
 export const REPLAY_PACES = ["fast", "natural"] as const;
 
-/** RFC 9111, section 1.2.2: what a number of seconds is cut to. */
+/** The maximum for a number of seconds (RFC 9111, section 1.2.2). */
 const MAX_SECONDS = 2 ** 31;
 
 /**
- * What the request asks of the cache: what its headers say goes before its key's policy, and that before its preset's. What becomes of an
- * awaited one is noted for its headers and the access log. Throws `InvalidRequestError` for a header of ours that is wrong.
+ * Returns a request's cache settings: its headers override its key's policy, which overrides its preset. For an awaited request the cache's
+ * decision is noted for the headers and the access log. Throws `InvalidRequestError` if a header of Sluice's is invalid.
  *
- * @param preset what its preset says
+ * @param preset the preset's settings
  * @param isAwaited false where the answer is fetched later
  */
 export function makeCacheWish(c: Context<HttpEnv>, preset: CacheWish = {}, isAwaited = true): CacheWish {
@@ -30,7 +30,7 @@ export function makeCacheWish(c: Context<HttpEnv>, preset: CacheWish = {}, isAwa
 
 const NO_DIRECTIVES: ReadonlyMap<string, string> = new Map();
 
-/** What the headers come to. `Cache-Control` is not ours, so directives that are not known are passed over. */
+/** Decodes the headers. `Cache-Control` isn't ours, so unknown directives are ignored. */
 export function decodeCacheWish(header: (name: string) => string | undefined): CacheWish {
   const text = header("cache-control");
   const directives = text === undefined ? NO_DIRECTIVES : parseDirectives(text);
@@ -46,7 +46,7 @@ export function decodeCacheWish(header: (name: string) => string | undefined): C
   };
 }
 
-/** The directives by their names in lower case; of those that come twice, the first counts (RFC 9111, section 4.2.1). */
+/** Returns the directives by their names in lower case. The first of a repeated one counts (RFC 9111, section 4.2.1). */
 function parseDirectives(text: string): ReadonlyMap<string, string> {
   const directives = new Map<string, string>();
   for (const [, name = "", quoted, token] of text.matchAll(/([^\s,;="]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,;"]*)))?/g)) {
@@ -56,7 +56,7 @@ function parseDirectives(text: string): ReadonlyMap<string, string> {
   return directives;
 }
 
-/** What is no number of seconds is taken for the strictest, 0 (RFC 9111, section 4.2.1). */
+/** An invalid number of seconds counts as the strictest, 0 (RFC 9111, section 4.2.1). */
 function readSeconds(directives: ReadonlyMap<string, string>, name: string): number | undefined {
   const text = directives.get(name);
   if (text === undefined) return undefined;

@@ -1,18 +1,17 @@
 import type { CacheNews } from "../generation/cache.ts";
 
-/** What the cache made of a request, as far as it has told. */
+/** How the cache handled a request, as far as is known. */
 export type CacheOutcome = {
-  /** Hears the cache. */
+  /** Takes a report of the cache. */
   readonly note: (news: CacheNews) => void;
-  /** Undefined where nothing was told. */
+  /** Returns undefined without a report. */
   readonly known: () => CacheNews | undefined;
-  /** Whether the whole answer is here already, to be sent as fast as it is read. */
+  /** Whether the whole answer is stored and is sent as fast as the client reads it. */
   readonly comesAtOnce: () => boolean;
 };
 
 /**
- * What becomes of a request from now on. Where several generations make one answer, it is a hit only if all of them are, and then as old as
- * the oldest.
+ * Watches a request that begins now. An answer of several generations is a hit only if all of them are, and its age is that of the oldest.
  *
  * @param isPaced whether a stored answer comes at the pace of its generation
  */

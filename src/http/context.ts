@@ -7,46 +7,46 @@ import type { CacheOutcome } from "./cache-news.ts";
 import type { ErrorForm } from "./error-form.ts";
 import type { Wait } from "./wait.ts";
 
-/** What the access log says about a request, filled in while it is worked on. */
+/** A request's entry in the access log, filled in while the request runs. */
 export type RequestFacts = {
   /** The model's id, once it is known. */
   model?: string;
-  /** The id of the preset that it names. */
+  /** The id of its preset. */
   preset?: string;
-  /** As far as they are known when it is called. */
+  /** The counts so far. */
   tokens?: () => TokenCounts;
-  /** Whose key was shown, also where it is good no more. */
+  /** The key that was shown, even if it is no longer valid. */
   key?: { readonly id: string; readonly name: string };
-  /** The wait for its turn, where it has to take one. */
+  /** Its wait in the queue, if it must wait. */
   wait?: Wait;
-  /** What the response cache made of it, where there is one. */
+  /** How the response cache handled it, if there is one. */
   cache?: CacheOutcome;
-  /** What of the request's tools the model is not told of, in the client's words. */
+  /** The request's tools, and parts of them, that the model is not told of, in the client's words. */
   droppedTools?: readonly string[];
-  /** What of its schemas the answer is not held to. */
+  /** The keywords of its schemas that are not enforced. */
   droppedKeywords?: readonly DroppedKeyword[];
-  /** The code or type of the error that the client was told. */
+  /** The code or type of the error that the client got. */
   error?: string;
   /** The client closed the connection before it had the whole answer. */
   clientGone?: boolean;
-  /** For a body that is sent bit by bit: settles when its last byte was handed over, or nobody reads on. */
+  /** For a streamed body: settles when its last byte was handed over, or the client stops reading. */
   bodySent?: Promise<void>;
 };
 
-/** Who asks, as the key tells. */
+/** A client and its permissions, by its key. */
 export type Caller = {
   readonly tenant: string;
-  /** What its requests have unless they ask for another. */
+  /** The default priority of its requests. */
   readonly priority: Priority;
-  /** The best that they can ask for. */
+  /** The highest priority that they can ask for. */
   readonly bestPriority: Priority;
-  /** At most so long until a first token, in ms. */
+  /** The maximum time until the first token, in ms. */
   readonly maxWaitMs?: number;
   /** Whether its requests must not be sent to another provider. */
   readonly localOnly?: boolean;
 };
 
-/** What the middlewares leave in a Hono context. */
+/** The variables that the middlewares set in a Hono context. */
 export type HttpEnv = {
   Variables: {
     /** `req_` and 32 hexadecimal digits: `x-request-id`, and the request's id from here to the engine. */
@@ -54,11 +54,11 @@ export type HttpEnv = {
     facts: RequestFacts;
     /** Absent where no key is needed. */
     caller?: Caller;
-    /** How to tell of a failure, where not as OpenAI does. */
+    /** The form of errors, if it isn't OpenAI's. */
     errorForm?: ErrorForm;
     /** The key that was shown; undefined where there are none. */
     key?: Key;
-    /** What holds that key to its limits. */
+    /** Enforces that key's limits. */
     meter?: Meter;
   };
 };

@@ -1,18 +1,18 @@
-/** What browsers put on a request by themselves, and no page can change. */
+/** The headers that browsers set by themselves, and that no page can change. */
 export type Sent = {
   readonly header: (name: string) => string | undefined;
-  /** The authority that it was sent to: `Host`. */
+  /** The value of `Host`. */
   readonly host: string;
 };
 
-/** How the names of all browsers begin. Pages can't change it in a request for which the browser doesn't ask first. */
+/** The beginning of every browser's `User-Agent`. Pages can't change it in a request without a preflight. */
 const BROWSER = /^(Mozilla|Opera)\//i;
 
 /**
- * Whether a page of another origin can have had a browser send this request without asking first. Browsers name the origin of every POST
- * (https://fetch.spec.whatwg.org/#origin-header), and newer ones how it stands to ours (https://w3c.github.io/webappsec-fetch-metadata/);
- * other programs do neither. What calls itself a browser and does neither is an old one. Pages of `origins`, which may hold `*`, and of our own
- * are no strangers.
+ * Whether a browser may have sent this request for a page of another origin, without a preflight. Browsers send the origin with every POST
+ * (https://fetch.spec.whatwg.org/#origin-header), and newer ones its relation to ours (https://w3c.github.io/webappsec-fetch-metadata/);
+ * other programs send neither. A browser that sends neither is an old one. Pages of `origins`, which may contain `*`, and our own
+ * are trusted.
  */
 export function mayBeFromStrangePage({ header, host }: Sent, origins: readonly string[]): boolean {
   const origin = header("origin");
@@ -22,12 +22,12 @@ export function mayBeFromStrangePage({ header, host }: Sent, origins: readonly s
   return BROWSER.test(header("user-agent") ?? "");
 }
 
-/** Whether a browser's `Origin`, which has no path, not even a slash, is one of `origins`. */
+/** Whether a browser's `Origin`, which never ends in a slash, is one of `origins`. */
 export function isKnownOrigin(origin: string, origins: readonly string[]): boolean {
   return origins.some((known) => known === "*" || known.replace(/\/$/, "") === origin);
 }
 
-/** The authority of an origin; undefined for `null`, which sandboxed pages and files have. */
+/** Returns an origin's authority; undefined for `null`, the origin of sandboxed pages and files. */
 function hostOfOrigin(origin: string): string | undefined {
   return URL.canParse(origin) ? new URL(origin).host : undefined;
 }

@@ -1,10 +1,10 @@
 import type { Server, ServerResponse } from "node:http";
 
 /**
- * Prepares a server for an end that cuts nobody off. Call it before the server takes its first request.
+ * Prepares a server to stop without cutting off requests. Call it before the server accepts its first request.
  *
- * @returns a function that stops listening and closes every connection as soon as it has no request in hand; its promise resolves
- *   when all are closed. Node alone would go on serving connections that clients keep open, and wait for them to time out.
+ * @returns a function that stops listening and closes each connection once it has no request in progress; its promise resolves
+ *   when all are closed. Node alone would keep serving the connections that clients keep open until they time out.
  */
 export function prepareDrain(server: Server): () => Promise<void> {
   const inHand = new Set<ServerResponse>();

@@ -6,25 +6,25 @@ import { findDropped } from "../grammar/output.ts";
 import type { DroppedKeyword } from "../grammar/schema/tolerance.ts";
 import type { HttpEnv } from "./context.ts";
 
-/** Where a protocol's requests have their schemas. */
+/** The fields of a protocol's requests that hold schemas. */
 export type SchemaPlaces = { readonly format: string; readonly tools: readonly string[] };
 
-/** Of chat completions and completions. @param tools where the tools' schemas stand */
+/** Those of chat completions and completions. @param tools the fields of the tools' schemas */
 export function chatPlaces(tools: readonly string[] = []): SchemaPlaces {
   return { format: "response_format.json_schema.schema", tools };
 }
 
-/** Of responses. */
+/** Those of responses. */
 export function responsesPlaces(tools: readonly string[]): SchemaPlaces {
   return { format: "text.format.schema", tools };
 }
 
-/** Of Anthropic's messages. */
+/** Those of Anthropic's messages. */
 export function messagesPlaces(tools: readonly string[]): SchemaPlaces {
   return { format: "output_config.format.schema", tools };
 }
 
-/** Puts the places of a schema that was refused in the words of the client's request. */
+/** Names the places in a refused schema as the client's request does. */
 export function atPlaces(error: unknown, { format, tools }: SchemaPlaces): unknown {
   if (!(error instanceof UnsupportedSchemaError)) return error;
   const path = error.path
@@ -33,7 +33,7 @@ export function atPlaces(error: unknown, { format, tools }: SchemaPlaces): unkno
   return new UnsupportedSchemaError(path, error.keyword, error.reason);
 }
 
-/** Notes, for a header, what of a request's schemas its answer is not held to. */
+/** Notes, for a header, the keywords of a request's schemas that are not enforced. */
 export function noteDroppedKeywords(
   c: Context<HttpEnv>,
   { output, tools }: Pick<GenerationRequest, "output" | "tools">,
@@ -50,7 +50,7 @@ export function noteDroppedKeywords(
   }
 }
 
-/** All of a schema that no value satisfies: a call of such a function may have any arguments. */
+/** Returns everything if no value satisfies the schema: a call of such a function may have any arguments. */
 function droppedOf(schema: Parameters<typeof compileHeld>[0], path: string): readonly DroppedKeyword[] {
   try {
     return compileHeld(schema, path, false).dropped;

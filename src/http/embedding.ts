@@ -16,28 +16,28 @@ import { readJson } from "./json-body.ts";
 import { chooseModel, type Task } from "./model.ts";
 import { makeTerms } from "./terms.ts";
 
-/** What the routes of vectors and scores are answered with. */
+/** The dependencies of the routes for vectors and scores. */
 export type EmbeddingDeps = {
   readonly models: ModelDirectory;
   /** Runs a request through all layers to the model. */
   readonly embed: Embed;
 };
 
-/** A request for vectors or scores, understood. */
+/** A decoded request for vectors or scores. */
 export type EmbeddingCall = {
-  /** The model as the client named it; undefined where it named none. */
+  /** The model as the client named it; undefined if it named none. */
   readonly model: string | undefined;
   readonly work: Pick<EmbeddingRequest, "items" | "dimensions">;
-  /** Where in the request the item at this index stands. */
+  /** The field of the request that holds the item at this index. */
   readonly placeOf: (index: number) => string;
-  /** @param model the id of the one that answered */
+  /** @param model the id of the model that answered */
   readonly encode: (result: EmbeddingResult, model: string) => object;
 };
 
 /**
- * Answers the calls of an endpoint of vectors or scores, from the request's body on. A request without items loads the model.
+ * Handles requests for vectors or scores, beginning with their bodies. A request without items loads the model.
  *
- * @param decode understands a body; throws `InvalidRequestError`
+ * @param decode decodes a body; throws `InvalidRequestError`
  */
 export function answerWithVectors(
   { models, embed }: EmbeddingDeps,
@@ -55,7 +55,7 @@ export function answerWithVectors(
       return c.json(encode({ vectors: [], tokens: 0 }, model.id));
     }
     const facts = c.get("facts");
-    // What it can't do, it is not charged for.
+    // Before the key is charged.
     partOf(model, "embed");
     const terms = makeTerms(c, undefined);
     try {

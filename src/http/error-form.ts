@@ -5,21 +5,21 @@ import { encodeError, errorTypeOf } from "../protocols/messages/error.ts";
 import type { HttpEnv } from "./context.ts";
 import type { Failure } from "./errors.ts";
 
-/** How the clients of a protocol are told of a failure. */
+/** A protocol's form of errors. */
 export type ErrorForm = {
-  /** The failure with the status and the type of error that the protocol has for it. */
+  /** Returns the failure with the protocol's status and type of error. */
   readonly translate: (failure: Failure) => Failure;
-  /** The body that tells of it. */
+  /** Returns the response's body. */
   readonly encode: (error: WireError, requestId: string) => object;
 };
 
-/** OpenAI's, in whose terms failures are described to begin with. */
+/** OpenAI's form. A `Failure` is already in its terms. */
 export const OPENAI_ERRORS: ErrorForm = {
   translate: (failure) => failure,
   encode: (error) => ({ error }),
 };
 
-/** Anthropic's. It has a status of its own for a server with too much to do. */
+/** Anthropic's form. It has its own status for an overloaded server. */
 export const ANTHROPIC_ERRORS: ErrorForm = {
   translate(failure) {
     const status = failure.error.code === "server_overloaded" ? 529 : failure.status;
@@ -28,7 +28,7 @@ export const ANTHROPIC_ERRORS: ErrorForm = {
   encode: encodeError,
 };
 
-/** Ollama's: a text, which names the field too. */
+/** Ollama's form: a text that also names the field. */
 export const OLLAMA_ERRORS: ErrorForm = {
   translate: (failure) => failure,
   encode: ({ message, param }) => ({
@@ -36,7 +36,7 @@ export const OLLAMA_ERRORS: ErrorForm = {
   }),
 };
 
-/** llama-server's, whose codes are statuses. */
+/** llama-server's form, whose codes are statuses. */
 export const LLAMA_SERVER_ERRORS: ErrorForm = {
   translate(failure) {
     const { status, error } = failure;
@@ -45,7 +45,7 @@ export const LLAMA_SERVER_ERRORS: ErrorForm = {
   encode: llamaServer.encodeError,
 };
 
-/** Reports failures in that form, to the requests to which it `applies`. */
+/** Sends errors in this form to the requests to which it `applies`. */
 export function speak(
   form: ErrorForm,
   applies: (c: Context<HttpEnv>) => boolean = () => true,

@@ -23,10 +23,10 @@ import { StateError } from "../store/errors.ts";
 import type { HttpEnv } from "./context.ts";
 import { OPENAI_ERRORS } from "./error-form.ts";
 
-/** nginx's status for a client that closed the connection first. Nobody receives it; it is for the log. */
+/** nginx's status for a client that closed the connection first. It only goes to the log. */
 export const CLIENT_CLOSED_REQUEST = 499;
 
-/** A request that HTTP itself refuses, before any protocol has read it. */
+/** A request that is refused at the level of HTTP. */
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly status: number;
@@ -39,7 +39,7 @@ export class HttpError extends Error {
   }
 }
 
-/** The client left before all of its request was here. Nobody receives the answer. */
+/** The client left before its whole request arrived. Nobody receives the answer. */
 export class ClientGoneError extends Error {
   override readonly name = "ClientGoneError";
 
@@ -48,7 +48,7 @@ export class ClientGoneError extends Error {
   }
 }
 
-/** The model is there, and not for this key. */
+/** The model exists, but this key may not use it. */
 export class ModelNotAllowedError extends Error {
   override readonly name = "ModelNotAllowedError";
   readonly code = "model_not_found";
@@ -60,22 +60,22 @@ export class ModelNotAllowedError extends Error {
   }
 }
 
-/** A failure as the client is told it. */
+/** An error's response to the client. */
 export type Failure = {
   readonly status: number;
   readonly error: WireError;
   readonly headers: Readonly<Record<string, string>>;
-  /** Nobody foresaw it, or only whoever runs the server can mend it: its message and its stack belong in the log. */
+  /** Whether it is a defect, or only the server's operator can fix it: its message and its stack belong in the log. */
   readonly unexpected: boolean;
 };
 
-/** The official clients repeat a request after a 5xx unless this header says that it would be in vain. */
+/** The official clients retry after a 5xx unless this header forbids it. */
 const DO_NOT_RETRY = { "x-should-retry": "false" };
 
-/** RFC 9110, section 11.6.1: a 401 says how to do better. */
+/** RFC 9110, section 11.6.1: a 401 names the way to authenticate. */
 const ASK_FOR_KEY = { "www-authenticate": "Bearer" };
 
-/** Puts anything that was thrown in OpenAI's terms: the one place that does. */
+/** Translates any error to OpenAI's terms. No other place does. */
 export function describeFailure(error: unknown, requestId: string): Failure {
   if (error instanceof InvalidRequestError) {
     return refused(400, error.message, error.param, error.code);
@@ -151,30 +151,30 @@ function describeGenerationError(error: GenerationError): Failure {
   return failed(500, error, error instanceof EngineCrashedError ? DO_NOT_RETRY : {});
 }
 
-/** Whether a request that this was thrown for is wrong in itself, so that it fails however often it is sent. */
+/** Whether the request itself is wrong, so that it would fail each time. */
 export function isClientsFault(error: unknown): boolean {
   return describeFailure(error, "").status === 400;
 }
 
 type Lack = { readonly param: string; readonly code: string; readonly sentence: string };
 
-const ASK_ANOTHER = "Ask another: GET /v1/models says what each can.";
+const ASK_ANOTHER = "Use another model: GET /v1/models shows the abilities of each.";
 
 function lackOf(what: string, param = "model"): Lack {
   const code = param === "model" ? "unsupported_model" : "unsupported_parameter";
   return { param, code, sentence: `${what} ${ASK_ANOTHER}` };
 }
 
-/** What a model lacks, to be read after its name. */
+/** The message for each missing ability, to be read after the model's name. */
 const LACKS: Readonly<Record<Lacking, Lack>> = {
   text: {
     ...{ param: "model", code: "unsupported_model" },
     sentence:
       "makes embeddings or scores and can't write text. " +
-      "Ask it at /v1/embeddings or /v1/rerank, and another model for text: GET /v1/models lists them.",
+      "Use it at /v1/embeddings or /v1/rerank, and another model for text: GET /v1/models lists them.",
   },
   embeddings: { param: "model", code: "unsupported_model", sentence: "makes no embeddings here." },
-  chat: lackOf("takes no conversations."),
+  chat: lackOf("can't answer conversations."),
   infill: lackOf("can't fill in the middle."),
   reranking: {
     ...{ param: "model", code: "unsupported_model" },
@@ -182,13 +182,13 @@ const LACKS: Readonly<Record<Lacking, Lack>> = {
       "is not a reranker. Serve a reranking model, such as bge-reranker-v2-m3 or Qwen3-Reranker, " +
       "or compare embeddings from /v1/embeddings.",
   },
-  tokenizing: lackOf("can't be asked about the tokens of a text."),
-  tools: lackOf("calls no tools: leave 'tools' out.", "tools"),
-  schemas: lackOf("can't be held to a format: leave it out.", "response_format"),
-  logprobs: lackOf("tells no log-probabilities: leave 'logprobs' out.", "logprobs"),
+  tokenizing: lackOf("can't count or show the tokens of a text."),
+  tools: lackOf("can't call tools: leave 'tools' out.", "tools"),
+  schemas: lackOf("can't guarantee a format: leave it out.", "response_format"),
+  logprobs: lackOf("can't return log-probabilities: leave 'logprobs' out.", "logprobs"),
 };
 
-/** What is the request's own fault, in the other server's words; all else is a failure of what stands behind this gateway. */
+/** The other server's statuses for an invalid request. Any other is a failure behind this gateway. */
 const PASSED_STATUSES: ReadonlySet<number> = new Set([400, 409, 413, 415, 422]);
 
 function describeUpstream(error: UpstreamError): Failure {
@@ -201,7 +201,7 @@ function describeUpstream(error: UpstreamError): Failure {
   }
   if (status === 503 || status === 529) return failed(503, error, comeBack);
   if (status === 408 || status === 504) return failed(504, error, {});
-  // A key that is refused there, a model that is not there, or a defect of the other server: whoever runs this one can look into it.
+  // A key that is refused there, a missing model, or a defect of the other server: for this gateway's operator to look into.
   return { ...failed(502, error, comeBack), unexpected: true };
 }
 
@@ -209,7 +209,7 @@ function retryAfter(ms: number): Readonly<Record<string, string>> {
   return { "retry-after": String(Math.max(1, Math.ceil(ms / 1000))), "retry-after-ms": String(Math.ceil(ms)) };
 }
 
-/** Of these OpenAI's `type` says what the limit counts. */
+/** OpenAI's `type` names what the limit counts. */
 function limited({ message, limited: type, code }: RateLimitedError | BeyondLimitError): Failure {
   return { status: 429, error: { message, type, param: null, code }, headers: {}, unexpected: false };
 }
@@ -231,12 +231,12 @@ function failed(
   };
 }
 
-/** `logitBias`, the generation's word, as `logit_bias`, the wire's. */
+/** Turns a generation's field, such as `logitBias`, into the protocol's `logit_bias`. */
 function toSnakeCase(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** Answers with `failure` in the form of the protocol that the request speaks, and notes it for the access log. */
+/** Answers with `failure` in the form of the request's protocol, and notes it for the access log. */
 export function sendFailure(c: Context<HttpEnv>, failure: Failure): Response {
   c.get("facts").error = failure.error.code ?? failure.error.type;
   const form = c.get("errorForm") ?? OPENAI_ERRORS;
@@ -247,7 +247,7 @@ export function sendFailure(c: Context<HttpEnv>, failure: Failure): Response {
   });
 }
 
-/** Turns whatever a handler threw into an answer. Logs the stack of what nobody foresaw. */
+/** Turns any error that a handler threw into an answer. Logs the stack of unexpected ones. */
 export function errorHandler(logger: Logger): ErrorHandler<HttpEnv> {
   return (error, c) => {
     if (error instanceof ClientGoneError) {

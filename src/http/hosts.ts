@@ -1,6 +1,6 @@
 import { isLoopback } from "../keys/exposure.ts";
 
-/** By which names the gateway is reached while nobody needs a key. */
+/** The gateway's names while no key is needed. */
 export type HostPolicy = {
   /** The address or name that it listens on. */
   readonly bound: string;
@@ -8,10 +8,10 @@ export type HostPolicy = {
   readonly allowed: readonly string[];
 };
 
-/** A name or an address with an optional port, as `Host` has it. */
+/** A name or an address with an optional port, as in `Host`. */
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{0,5})?$/;
 
-/** The name in a `Host` header in lower case, without port, brackets and the root's dot; undefined where it is none. */
+/** Returns the name in a `Host` header in lower case, without port, brackets and trailing dot; undefined if it is invalid. */
 export function nameInHost(host: string): string | undefined {
   const name = HOST.exec(host.toLowerCase())?.[1]?.replace(/^\[|\]$/g, "");
   const bare = name?.replace(/\.$/, "");
@@ -19,10 +19,10 @@ export function nameInHost(host: string): string | undefined {
 }
 
 /**
- * Whether a request for this `Host` is meant for us. A page can make its own name stand for our address (DNS rebinding), and is then of the
- * same origin for its browser, which tells us that name. The names of loopback and addresses of ours are nobody else's.
+ * Whether a request with this `Host` is meant for us. A page can let its own name resolve to our address (DNS rebinding). Its browser then
+ * takes both for the same origin, and sends that name. No page can own the names of loopback or our own addresses.
  *
- * @param local the address at which the connection came in, where that is known
+ * @param local the local address of the connection, if known
  */
 export function isOwnHost(host: string, { bound, allowed }: HostPolicy, local?: string): boolean {
   if (allowed.includes("*")) return true;
@@ -33,12 +33,12 @@ export function isOwnHost(host: string, { bound, allowed }: HostPolicy, local?: 
   return own.some((known) => withoutMapping(known) === withoutMapping(name));
 }
 
-/** An IPv6 address stands in brackets in a `Host`, and without them among the settings. */
+/** An IPv6 address has brackets in `Host`, and none in the settings. */
 function bracketed(text: string): string {
   return text.includes(":") && !text.startsWith("[") ? `[${text}]` : text;
 }
 
-/** IPv4 as it is, also where the system tells it as IPv6. */
+/** Returns an IPv4 address that is mapped to IPv6 in its plain form. */
 function withoutMapping(name: string): string {
   return name.replace(/^::ffff:/, "");
 }

@@ -13,21 +13,21 @@ import { askerOf } from "./tenant.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Of a body of more than twice as much, so much is looked at before the whole becomes a string: most that hold too much show it there. */
+/** A body of more than twice this size has its beginning checked before it is decoded: most that exceed a limit do so there. */
 const BEGINNING_BYTES = 1024 * 1024;
 
-/** Characters of a body after whose parsing others have their turn. */
+/** After parsing a body with more characters, other work has its turn. */
 const LONG = 256 * 1024;
 
 const pause = () => setImmediate();
 
 /**
- * The request's body as JSON, bounded in depth and counts, the numbers that are passed on as they were written. Its schemas are compiled
- * by then, those that take long in another thread.
+ * Reads the request's body as JSON of bounded depth and counts. Numbers to be passed on keep their spelling. Its schemas have been compiled
+ * by then, slow ones in another thread.
  *
- * @throws HttpError, a 400 that says where it breaks off, if that is known
- * @throws InvalidRequestError for the field that holds too much
- * @throws ClientGoneError where the client left before its end
+ * @throws HttpError, a 400 with the position of the mistake, if known
+ * @throws InvalidRequestError for a field that exceeds a limit
+ * @throws ClientGoneError if the client left before the body's end
  */
 export async function readJson(c: Context<HttpEnv>): Promise<unknown> {
   const value = await readJsonBytes(new Uint8Array(await readBytes(c)));
@@ -35,7 +35,7 @@ export async function readJson(c: Context<HttpEnv>): Promise<unknown> {
   return value;
 }
 
-/** Reads JSON in the same bounds, and throws the same but for the last. */
+/** Reads JSON within the same limits. Throws the same errors, except `ClientGoneError`. */
 export async function readJsonBytes(bytes: Uint8Array): Promise<unknown> {
   if (bytes.byteLength > 2 * BEGINNING_BYTES) await refuseByBeginning(bytes);
   const text = decodeUtf8(bytes);
@@ -44,12 +44,12 @@ export async function readJsonBytes(bytes: Uint8Array): Promise<unknown> {
   }
   const read = await parse(text);
   if ("excess" in read) throw excessError(read.excess);
-  // What such a body holds takes long to understand, as it took long to parse.
+  // Decoding such a body takes long, too.
   if (text.length > LONG) await pause();
   return read.value;
 }
 
-/** What is no UTF-8 is left to be found in the whole. */
+/** Invalid UTF-8 is reported later, for the whole body. */
 async function refuseByBeginning(bytes: Uint8Array): Promise<void> {
   const beginning = new TextDecoder().decode(bytes.subarray(0, BEGINNING_BYTES), { stream: true });
   const excess = await findExcess(beginning, BODY_LIMITS, isPassedOn, pause);
@@ -60,7 +60,7 @@ async function parse(text: string) {
   try {
     return await readJsonBody(text, BODY_LIMITS, isPassedOn, pause);
   } catch (error) {
-    // V8's message quotes the text. Only the place is taken from it.
+    // V8's message quotes the text. Only the position is used.
     const place = /position \d+ \(line \d+ column \d+\)/.exec(error instanceof Error ? error.message : "")?.[0];
     throw unparsable(place === undefined ? "it is not valid JSON" : `it is not valid JSON at ${place}`);
   }
@@ -76,14 +76,14 @@ async function prepare(c: Context<HttpEnv>, body: unknown): Promise<void> {
 }
 
 async function readBytes(c: Context<HttpEnv>): Promise<ArrayBuffer> {
-  // Then it is read within this turn of the event loop.
+  // A complete body is read within this turn of the event loop.
   const isHere = incomingOf(c)?.complete === true;
   try {
     const bytes = await c.req.arrayBuffer();
     if (!isHere) await takeTurn(true);
     return bytes;
   } catch {
-    // Node tells of no other failure than that the connection ended.
+    // Node reports no other failure than the end of the connection.
     throw new ClientGoneError();
   }
 }

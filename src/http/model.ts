@@ -7,12 +7,12 @@ import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { ModelNotAllowedError } from "./errors.ts";
 
-/** The name that the settings can give to the model which is meant where none is named. */
+/** The name or alias that makes a model the default. */
 const DEFAULT = "default";
 
 /**
- * The model of that name, which the access log is told. Throws `ModelNotFoundError`, with the models that the caller may use, and
- * `ModelNotAllowedError` for one that its key does not allow.
+ * Finds the model of that name and notes it for the access log. Throws `ModelNotFoundError`, with the models that the caller may use, and
+ * `ModelNotAllowedError` if its key does not allow the model.
  */
 export function resolveModel(c: Context<HttpEnv>, models: ModelDirectory, name: string): Backend {
   const model = findModel(c, models, name);
@@ -21,13 +21,13 @@ export function resolveModel(c: Context<HttpEnv>, models: ModelDirectory, name: 
   return model;
 }
 
-/** What a request is for, which not every model can. */
+/** A kind of request that not every model can answer. */
 export type Task = "text" | "embeddings" | "rerank";
 
 /**
- * The model that is to answer a request for `name`, undefined or empty where it names none: then the only one that can, or the one that is
- * called `default`. Where the settings want it so the default model, which is that one or the first, answers for a name that nothing has too.
- * Throws as `resolveModel`, and `InvalidRequestError` where none is named and several could be meant.
+ * Chooses the model for a request. Without a name it is the only model for the task, or the one called `default`. If the settings say so,
+ * the default model, which is that one or the first, also answers for unknown names. Throws the errors of `resolveModel`, and
+ * `InvalidRequestError` if none is named and several are possible.
  */
 export function chooseModel(
   c: Context<HttpEnv>,
@@ -46,7 +46,7 @@ export function chooseModel(
   }
 }
 
-/** Which model is meant by a request that names none, or none that is there; undefined where that is not clear. */
+/** Returns the model for a missing or unknown name; undefined if that is not clear. */
 function findDefault(c: Context<HttpEnv>, models: ModelDirectory, task: Task, isNamed: boolean): Backend | undefined {
   const served = modelsFor(c, models);
   const able = served.filter((model) => isMadeFor(model, task));
@@ -57,14 +57,14 @@ function findDefault(c: Context<HttpEnv>, models: ModelDirectory, task: Task, is
   return isNamed || usable.length > 1 ? undefined : usable[0];
 }
 
-/** As `chooseModel`, and the first one where none is named, as of a server that has one. */
+/** Like `chooseModel`, but takes the first model if none is named, for clients of servers with one model. */
 export function chooseFirst(c: Context<HttpEnv>, models: ModelDirectory, name: string | null | undefined): Backend {
   const [first] = modelsFor(c, models);
   const wanted = name ?? "";
   return chooseModel(c, models, wanted === "" ? first?.id : wanted);
 }
 
-/** A chat model makes embeddings too; where there are models for nothing else these are meant. */
+/** A chat model makes embeddings too, but models for nothing else come first. */
 function isMadeFor({ can }: Backend, task: Task): boolean {
   switch (task) {
     case "text":

@@ -1,12 +1,12 @@
-/** Words at the root by which others know ours: vLLM and SageMaker probe `/ping`. */
+/** Other names of our paths: vLLM and SageMaker probe `/ping`. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map([["ping", "health"]]);
 
 /**
- * Finds the one path of what a client means, before anything is decided by the path, so that no spelling opens what another keeps closed: base
- * URLs come with `/v1`, without it, with it twice, and with slashes too many. What is nothing of ours keeps its words.
+ * Finds a path's canonical form before anything depends on the path, so that no spelling circumvents an access check. Base URLs come
+ * with `/v1`, without it, with it twice, and with extra slashes. Unknown paths stay as they are.
  *
  * @param known the paths of all routes, in OpenAPI's form
- * @returns a function of a path that begins with a slash; percent-encoding is undone where it may be
+ * @returns a function of a path that begins with a slash; it also decodes percent-encoding where that is safe
  */
 export function pathReader(known: readonly string[]): (path: string) => string {
   const words = known.map((path) => path.split("/").slice(1));
@@ -31,7 +31,7 @@ export function pathReader(known: readonly string[]): (path: string) => string {
   };
 }
 
-/** The id of a model may hold slashes, two in a row too. */
+/** A model's id may contain slashes, even two in a row. */
 function modelIn(path: string): string {
   const id = path.slice(path.indexOf("models") + "models".length).replace(/^\/+/, "");
   let end = id.length;

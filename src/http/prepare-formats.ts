@@ -17,22 +17,21 @@ const FIELDS = [
   ..."guided_json json_schema structured_outputs format".split(" "),
   ..."guided_regex regex guided_grammar grammar ebnf".split(" "),
 ];
-/** Under these names they stand, as objects or as texts. */
+/** The names of the members that hold them, as objects or as texts. */
 const SCHEMAS = ["schema", "parameters", "input_schema", "guided_json", "json_schema", "json", "format"];
 const PATTERNS = ["guided_regex", "regex", "pattern"];
 const GRAMMARS = ["guided_grammar", "grammar", "ebnf"];
-/** A custom tool's: it stands in a string of JSON. */
+/** A custom tool's grammar is in a JSON string. */
 const TOOL_GRAMMAR = "definition";
-/** How deep they stand at most: `tools[0].tools[0].function.parameters`. */
+/** The maximum depth: `tools[0].tools[0].function.parameters`. */
 const MAX_DEPTH = 7;
-/** How long they are compiled before others have their turn, in ms. */
+/** The time of compilation after which other work has its turn, in ms. */
 const MAX_TURN_MS = 10;
-/** More are compiled when they are needed. */
+/** Any more are compiled when they are needed. */
 const MAX_FOUND = 2_000;
 
 /**
- * Compiles the schemas, patterns and grammars of a request's body, those that take long apart from this thread. What is wrong with them is told
- * later.
+ * Compiles the schemas, patterns and grammars of a request's body, slow ones in another thread. Mistakes in them are reported later.
  */
 export async function prepareFormats(body: unknown, asker?: Asker): Promise<void> {
   if (!isJsonObject(body)) return;
@@ -77,7 +76,7 @@ function workOfSchema(name: string, value: unknown): Work | undefined {
       ? undefined
       : (asker) => compiledSchemas.prepare(inputSchema("regex", definition), asker);
   }
-  // A custom tool's `format` is no schema: what it holds is looked at further.
+  // A custom tool's `format` isn't a schema, but may contain one.
   const isSchema = SCHEMAS.includes(name) && type !== "grammar" && !("json_schema" in value) && !("schema" in value);
   return isSchema ? (asker) => compiledSchemas.prepare(value, asker) : undefined;
 }

@@ -15,31 +15,31 @@ import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { modelsFor } from "./model.ts";
 
-/** A request's body, of which nothing is known yet but that it is an object. */
+/** A request's body: an object, not yet decoded. */
 type Body = Readonly<Record<string, unknown>>;
 
-/** The field in which a protocol has the conversation. `optional`: it has several, and a request without a conversation asks for something else. */
+/** A protocol's field for the conversation. `optional`: there are several, and a request without a conversation asks for something else. */
 export type Conversation = "messages" | "input" | "optional";
 
-/** A preset that a request names, with the texts of its variables. */
+/** A request's preset, with the texts of its variables. */
 export type PresetUse = { readonly preset: Preset; readonly values: Values };
 
-/** A body that is to be read, and the preset that it names. */
+/** A body to be decoded, and its preset. */
 type OpenedRequest = { readonly body: unknown; readonly use: PresetUse | undefined };
 
-/** Finds the preset that a body names. Its body then has the model that answers, and the user's message where that was given as a variable. */
+/** Finds a body's preset. The returned body names the model to use, and has the user's message if it came as a variable. */
 export type OpenPreset = (c: Context<HttpEnv>, body: unknown, conversation: Conversation) => OpenedRequest;
 
 type Named = PresetReference & {
   readonly given: Body;
   readonly param: string;
-  /** The model that is to answer in place of the preset's own. */
+  /** The model to use instead of the preset's own. */
   readonly model?: string;
 };
 
 /**
- * Understands requests for presets. What it throws is for the client: `InvalidRequestError`, also for variables that are unknown, missing or
- * of the wrong kind, and `ModelNotFoundError` for a preset that is not there or whose models are not.
+ * Returns the function that finds presets. It throws `InvalidRequestError`, also if variables are unknown, missing or of the wrong type,
+ * and `ModelNotFoundError` if the preset or all of its models don't exist.
  */
 export function presetOpener(presets: PresetLibrary, models: ModelDirectory): OpenPreset {
   return (c, body, conversation) => {
@@ -59,12 +59,12 @@ export function presetOpener(presets: PresetLibrary, models: ModelDirectory): Op
   };
 }
 
-/** What is asked for, together with what the preset says, if there is one. */
+/** Fills in what the preset says, if there is one. */
 export function addPreset(use: PresetUse | undefined, wish: Wish): Wish {
   return use === undefined ? wish : applyPreset(use.preset, use.values, wish);
 }
 
-/** The body with a user's message where it has no conversation, but for one that goes on from another request. */
+/** Adds the user's message to a body without a conversation, unless it continues an earlier request. */
 function addInput(preset: Preset, body: Body, conversation: Conversation, input: unknown, param: string): Body {
   const said = body[conversation];
   const isEmpty = conversation !== "optional" && (!isSet(said) || (Array.isArray(said) && said.length === 0));
@@ -90,7 +90,7 @@ function addInput(preset: Preset, body: Body, conversation: Conversation, input:
   );
 
   function placeOfInput(): string {
-    if (isEmpty) return "This preset takes none.";
+    if (isEmpty) return "This preset doesn't take one.";
     return conversation === "optional"
       ? `Give it outside of '${param}'.`
       : `Give it in '${conversation}' or in '${param}', not in both.`;
@@ -101,12 +101,12 @@ function say(body: Body, conversation: Conversation, text: string): Body {
   return { ...body, [conversation]: conversation === "input" ? text : [{ role: "user", content: text }] };
 }
 
-/** Refuses a preset where text is gone on from, not a conversation. */
+/** Refuses presets at endpoints that continue a text rather than a conversation. */
 export function refusePreset(body: unknown): void {
   const { model } = Object(body);
   if (typeof model === "string" && parseReference(model) !== undefined) {
     throw new InvalidRequestError(
-      `'${model.slice(0, 128)}' is a preset: a conversation, which this endpoint does not take. ` +
+      `'${model.slice(0, 128)}' is a preset, which this endpoint does not accept. ` +
         "Use it at /v1/chat/completions, /v1/responses or /v1/messages.",
       "model",
       "unsupported_model",
@@ -126,7 +126,7 @@ function findName(body: Body, conversation: Conversation): Named | undefined {
     if (reference !== undefined || variables !== undefined) {
       const other = reference === undefined ? "variables" : "model";
       throw new InvalidRequestError(
-        `A preset is named once: 'prompt' has its id and its variables. Leave '${other}' out.`,
+        `'prompt' already names the preset and its variables. Leave '${other}' out.`,
         other,
         "invalid_parameter_combination",
       );
@@ -140,7 +140,7 @@ function findName(body: Body, conversation: Conversation): Named | undefined {
   if (reference !== undefined) return { ...reference, given: variables ?? {}, param: "variables" };
   if (variables === undefined) return undefined;
   throw new InvalidRequestError(
-    `'variables' are a preset's, and 'model' names none. Use '${PRESET_PREFIX}NAME', or leave 'variables' out.`,
+    `'variables' needs a preset. Set 'model' to '${PRESET_PREFIX}NAME', or leave 'variables' out.`,
     "variables",
     "invalid_parameter_combination",
   );

@@ -11,17 +11,17 @@ import { askerOf } from "./tenant.ts";
 
 export type Question = {
   readonly model: Pick<Backend, "id">;
-  /** About how many tokens its text has. */
+  /** An estimate of its text's tokens. */
   readonly tokens: number;
-  /** Stands for the client's connection. Must be taken before the body is read. */
+  /** Aborted when the client's connection ends. Must be taken before the body is read. */
   readonly connection: AbortSignal;
 };
 
-/** What a token that is only counted or spelled costs of a key's tokens: far less than one that is evaluated, but not nothing. */
+/** The charge to a key for a token that is only counted or converted to text, relative to an evaluated one. */
 const SHARE_OF_A_TOKEN = 1 / 16;
 
 /**
- * Answers a question about text, as a request of the caller's key, and lets it go when the client does. Throws `RateLimitedError`,
+ * Answers a question about text as a request of the caller's key, and cancels it if the client leaves. Throws `RateLimitedError`,
  * `BeyondLimitError`, or what `answer` throws.
  */
 export async function answerQuestion(
@@ -58,14 +58,14 @@ function outcomeOf(error: unknown, connection: AbortSignal): Outcome {
   return error instanceof OverloadedError ? "refused" : "failed";
 }
 
-/** How many tokens the engine would get for the prompt of such a request. */
+/** Counts the tokens that the engine would get for this prompt. */
 export async function measurePrompt(
   c: Context<HttpEnv>,
   model: Pick<Backend, "id" | "can" | "measure">,
   wanted: Omit<GenerationRequest, "id" | "model" | "signal" | "terms">,
   { tenant, localOnly = false, signal = new AbortController().signal }: Asker,
 ): Promise<number> {
-  // What the answer is held to has no part in its prompt, and takes long to compile.
+  // The answer's format is not part of the prompt, and is slow to compile.
   const { output, ...rest } = wanted;
   const terms = { ...OWN_TERMS, tenant, ...(localOnly && { localOnly }) };
   const request = { ...rest, id: c.get("requestId"), model: model.id, signal, terms };

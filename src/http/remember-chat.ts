@@ -9,13 +9,13 @@ import type { ClientGeneration } from "./generation.ts";
 export type ChatMemory = {
   readonly answer: Answer;
   readonly metadata: Metadata;
-  /** The request's messages, as they were sent. */
+  /** The request's messages as the client sent them. */
   readonly messages: readonly unknown[];
 };
 
 /**
- * `generation`, with its answer kept when it has ended well: before the client hears of the end, so that what it was told is there can
- * be fetched. Throws `StateError` in place of the end where it can't be kept.
+ * Stores a generation's answer if it succeeds. It does so before the client gets the end, so that the client can fetch the answer at once.
+ * Throws `StateError` instead of the end if the answer can't be stored.
  */
 export function rememberChat(generation: ClientGeneration, memory: ChatMemory, state: TenantState): ClientGeneration {
   async function* recorded(): AsyncGenerator<GenerationEvent> {

@@ -68,7 +68,7 @@ import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { showUsage } from "./routes/usage.ts";
 
-/** What the routes are answered with. */
+/** The dependencies of all routes. */
 export type RouteDeps = ResponsesDeps & {
   readonly embed: Embed;
   readonly library: ModelLibrary | undefined;
@@ -78,18 +78,18 @@ export type RouteDeps = ResponsesDeps & {
   readonly access: Access | undefined;
   readonly cache: CacheControl | undefined;
   readonly warmUp: Pick<WarmUp, "add" | "state"> | undefined;
-  /** Largest request body, and largest message, in bytes. */
+  /** The maximum size of a request's body, and of a WebSocket message, in bytes. */
   readonly maxBodyBytes: number;
   /** Origins that browsers may call from, or `*`. */
   readonly corsOrigins: readonly string[];
-  /** What all WebSockets together may remember, in bytes; 256 MiB if absent. */
+  /** The maximum size of all WebSockets' memories together, in bytes; 256 MiB if absent. */
   readonly maxRememberedBytes?: number;
 };
 
-/** A route: where it is, what it takes and answers, who may call it, and what answers it. */
+/** An operation and its handler. */
 export type Route = Operation & {
   readonly answer: (deps: RouteDeps) => Handler<HttpEnv>;
-  /** How all that is refused at its path is told; OpenAI's if absent. */
+  /** The form of all errors at its path; OpenAI's if absent. */
   readonly errorForm?: ErrorForm;
 };
 
@@ -106,8 +106,8 @@ const llamaServerRoutes: readonly Route[] = [
 ].map((route) => ({ ...route, errorForm: LLAMA_SERVER_ERRORS }));
 
 /**
- * Every route, in the order in which the document tells of them. To add one, describe it with the schemas that decode and encode it, and add
- * a line here: the app, the paths that need no key, and the API's description are made from this table.
+ * Every route, in the document's order. To add one, describe it with the schemas that decode and encode it, and add a line here: the app,
+ * the paths that need no key, and the API's description are made from this table.
  */
 export const routes: readonly Route[] = [
   { ...createChatCompletion, answer: chatCompletions },
@@ -167,10 +167,10 @@ export const routes: readonly Route[] = [
   { ...service.docs, answer: docsPage },
 ];
 
-/** What says nothing of anybody's work: probes and the API's description. */
+/** Paths that reveal nothing about requests: probes and the API's description. */
 export const OPEN_PATHS: readonly string[] = routes.filter(({ access }) => access === "open").map(({ path }) => path);
 
-/** The paths below which everything is the gateway's. When it is mounted in another app it leaves the others alone. */
+/** The gateway's own path prefixes. When mounted in another app it leaves all other paths alone. */
 export const OWN_PATHS: readonly string[] = [
   ...new Set(
     routes.map(({ path }) => {
@@ -183,7 +183,7 @@ export const OWN_PATHS: readonly string[] = [
 /** See `pathReader`. */
 export const canonicalPath = pathReader(routes.map(({ path }) => path));
 
-/** The route's path as Hono has it: `/v1/models/:id{.+}` for `/v1/models/{id}`, whose ids may hold slashes. */
+/** Converts a path to Hono's form: `/v1/models/:id{.+}` for `/v1/models/{id}`, whose ids may contain slashes. */
 export function honoPath({ path, parameters = [] }: Operation): string {
   return path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const isGreedy = parameters.some((parameter) => parameter.name === name && parameter.isGreedy === true);

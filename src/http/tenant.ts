@@ -5,17 +5,17 @@ import type { State, TenantState } from "../store/state.ts";
 import type { HttpEnv } from "./context.ts";
 import { memoryOf } from "./websocket/memory.ts";
 
-/** Who pays for what the caller asks for. */
+/** Returns the tenant that the caller's requests are charged to. */
 function tenantOf(c: Context<HttpEnv>): string {
   return c.get("caller")?.tenant ?? OWN_TERMS.tenant;
 }
 
-/** Who asks for something that is no generation. @param signal stands for the client's connection */
+/** Returns the client of a request other than a generation. @param signal aborted when the client disconnects */
 export function askerOf(c: Context<HttpEnv>, signal: AbortSignal): Asker {
   return askerFor(c.get("caller") ?? OWN_TERMS, signal);
 }
 
-/** The same on the terms of a request. */
+/** The same, with a request's terms. */
 export function askerFor(
   { tenant, priority, localOnly }: Pick<Terms, "tenant" | "priority" | "localOnly">,
   signal: AbortSignal,
@@ -23,18 +23,18 @@ export function askerFor(
   return { tenant, priority, signal, ...(localOnly === true && { localOnly }) };
 }
 
-/** What the caller has stored, and nobody else, and what its connection remembers. Without keys everything is everybody's. */
+/** Returns the caller's own stored objects, and those in its connection's memory. Without keys all clients share one store. */
 export function stateOf(c: Context<HttpEnv>, state: State): TenantState {
   const tenant = tenantOf(c);
   const stored = tenant === OWN_TERMS.tenant ? state : state.of(tenant);
   return memoryOf(c)?.over(stored) ?? stored;
 }
 
-/** What is kept of a request takes about so much more than the request: its answer, and ids and names. */
+/** The approximate size of what is stored with a request: its answer, ids and names. */
 const KEPT_BYTES = 64 * 1024;
 
 /**
- * Throws `StateError` where what comes of the request could not be kept: before the model works for it. Its state file may still fail later.
+ * Throws `StateError` before the model runs if there is no room to store the result. Storing it may still fail later.
  */
 export function assertRoom(c: Context<HttpEnv>, state: TenantState): void {
   const bytes = Number(c.req.header("content-length") ?? 0);

@@ -8,30 +8,29 @@ import { watchWait } from "./wait.ts";
 export const MAX_WAIT_HEADER = "sluice-max-wait-ms";
 export const SUPERSEDE_HEADER = "sluice-supersede";
 
-/** A day. Longer than that no client waits, and no timer of 32 bits runs over. */
+/** A day. No client waits longer, and it fits into a 32-bit timer. */
 export const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 export const MAX_SUPERSEDE_ID_LENGTH = 256;
 
 /**
- * How many seconds an official client waits, of a whole answer as of a stream. Those in JavaScript send the whole seconds until the
- * answer has begun (openai 6 only where the call itself names a timeout), those in Python the time that may pass between two reads, with a
- * fraction. It is 600 s unless somebody chose another.
+ * The timeouts of official clients in seconds; 600 by default. Those in JavaScript send the whole seconds until the answer begins (openai 6
+ * only if the call itself sets a timeout), those in Python the time between two reads, with a fraction.
  */
 const CLIENT_TIMEOUT_HEADERS = ["x-stainless-timeout", "x-stainless-read-timeout"];
 
-/** Whoever asks where no key is needed. */
+/** Any client, if no key is needed. */
 export const ANYBODY: Caller = { tenant: OWN_TERMS.tenant, priority: OWN_TERMS.priority, bestPriority: "interactive" };
 
 export type AskedTerms = {
-  /** What the request's body asks for; undefined is as good as `auto`. */
+  /** The body's `service_tier`; undefined means `auto`. */
   readonly serviceTier: ServiceTier | undefined;
-  /** Whether a client waits for the answer, so that the time which it gives itself counts. */
+  /** Whether a client waits for the answer, so that its timeout counts. */
   readonly isAwaited: boolean;
 };
 
 /**
- * The terms on which the request waits for its turn. What the queue tells of an awaited one is noted for its headers, its stream and the
- * access log. Throws `InvalidRequestError` for a header of ours that is wrong.
+ * Returns the terms for a request's wait. For an awaited request, the queue's reports are noted for its headers, its stream and the access
+ * log. Throws `InvalidRequestError` if a header of Sluice's is invalid.
  *
  * @param isAwaited false where the answer is fetched later
  */
@@ -41,7 +40,7 @@ export function makeTerms(c: Context<HttpEnv>, serviceTier: ServiceTier | undefi
   return terms;
 }
 
-/** What the headers and `asked` come to for this caller. Throws `InvalidRequestError` for a header of ours that is wrong. */
+/** Decodes the headers and `asked` for this caller. Throws `InvalidRequestError` if a header of Sluice's is invalid. */
 export function decodeTerms(
   header: (name: string) => string | undefined,
   caller: Caller,
@@ -95,8 +94,8 @@ function decodeSupersedeId(text: string | undefined): string | undefined {
 }
 
 /**
- * A client's own timeout in ms. It is not our header, so one that makes no sense is no error. Neither is 0, to which less than a second
- * is rounded.
+ * Returns a client's own timeout in ms. The header isn't ours, so an invalid one is ignored. So is 0, which clients send for less than a
+ * second.
  */
 function readClientTimeout(text: string | undefined): number | undefined {
   const isSeconds = text !== undefined && /^\d{1,15}(\.\d{1,20})?$/.test(text);
@@ -104,7 +103,7 @@ function readClientTimeout(text: string | undefined): number | undefined {
   return ms < 1 ? undefined : Math.min(ms, MAX_WAIT_MS);
 }
 
-/** What a header of ours is refused with. */
+/** Makes the error for an invalid header of Sluice's. */
 export function wrongHeader(name: string, expected: string): InvalidRequestError {
   return new InvalidRequestError(
     `Invalid header '${name}': expected ${expected}. Correct it, or leave it out.`,

@@ -1,14 +1,14 @@
 import type { WaitNews } from "../generation/news.ts";
 
-/** A request's wait for its turn, as far as the queue has told of it. */
+/** A request's wait for its turn, as far as the queue has reported. */
 export type Wait = {
-  /** Hears the queue. */
+  /** Takes a report of the queue. */
   readonly note: (news: WaitNews) => void;
-  /** How long it took so far, and the position: the latest one, or at its end the one that it came with. Undefined where nothing was told. */
+  /** Returns its time so far and its position: the latest, or, once it is over, the first. Undefined without a report. */
   readonly known: () => { readonly ms: number; readonly position: number } | undefined;
-  /** Whether it has had its turn. */
+  /** Whether its turn has come. */
   readonly isOver: () => boolean;
-  /** What was last told of a wait that goes on, as of now. Undefined where nothing was told since the last call, or the wait is over. */
+  /** Returns the latest report, adjusted to the current time. Undefined if there is none since the last call, or the wait is over. */
   readonly takeNews: () => { readonly position: number; readonly etaMs: number } | undefined;
 };
 
@@ -16,8 +16,8 @@ type WaitingNews = Extract<WaitNews, { type: "waiting" }>;
 type Admission = Extract<WaitNews, { type: "admitted" }>;
 
 /**
- * The wait of a request that begins now. Where several generations make one answer, it is over when one of them has its turn, since the
- * answer begins then, and it took as long as the longest did.
+ * Watches the wait of a request that begins now. For an answer of several generations it is over when the first of them has its turn, since
+ * the answer begins then. Its time is that of the longest.
  *
  * @param now a clock in ms that never goes back
  */

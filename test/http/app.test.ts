@@ -82,7 +82,7 @@ describe("the app, mounted in another", () => {
     expect(error.parse(await wrong.json()).error.param).toBe("temperature");
     const bare = await host.request("/v1/responses");
     expect(bare.status).toBe(405);
-    expect(await bare.text()).toContain("GET /v1/responses/{id} reads a stored one");
+    expect(await bare.text()).toContain("GET /v1/responses/{id} to read a stored one");
     expect(error.parse(await (await host.request("/v1/nowhere")).json()).error.code).toBe("unknown_url");
   });
 

@@ -32,7 +32,7 @@ describe("a model that makes embeddings only", () => {
     expect(await response.json()).toMatchObject({
       error: {
         message:
-          "The model `one` makes embeddings or scores and can't write text. Ask it at /v1/embeddings or /v1/rerank, " +
+          "The model `one` makes embeddings or scores and can't write text. Use it at /v1/embeddings or /v1/rerank, " +
           "and another model for text: GET /v1/models lists them.",
       },
     });
@@ -47,7 +47,7 @@ describe("a model that writes text and answers no questions about it", () => {
     const response = await app.request(path, jsonInit({ model: "one", ...body }));
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({
-      error: { message: expect.stringContaining("can't be asked about the tokens of a text") },
+      error: { message: expect.stringContaining("can't count or show the tokens of a text") },
     });
   });
 });

@@ -198,7 +198,7 @@ describe("a preset as a chat completion's model", () => {
       "variables.topic",
     ],
     ["a wrong value", { model: "preset/haiku", variables: { topic: [] } }, 400, "expected one of", "variables.topic"],
-    ["variables of no preset", { model: MODEL_ID, variables: {} }, 400, "a preset's", "variables"],
+    ["variables of no preset", { model: MODEL_ID, variables: {} }, 400, "needs a preset", "variables"],
     [
       "the message twice",
       { model: "preset/translate", variables: { input: "y" } },

@@ -18,20 +18,20 @@ export type OpenapiDocument = {
 const OPENAI_ERROR: NamedSchema = { name: "Error", schema: error };
 
 const ERRORS: Readonly<Record<ErrorStatus, string>> = {
-  400: "The request is wrong, or asks for what isn't there; `param` names the field.",
-  401: "There are keys, and none was shown, or one that is not known or has expired.",
-  403: "The key does not allow this model, or this request; or, without keys, the gateway isn't known by the name in `Host`.",
-  404: "There is no such model, and the message lists those that exist; or nothing is kept under that id.",
-  405: "The URL takes other methods, which `allow` lists; or this one only to open a WebSocket.",
-  409: "A later request with the same `sluice-supersede` header has taken this one's place.",
+  400: "The request is invalid, or refers to something that doesn't exist; `param` names the field.",
+  401: "The key is missing, unknown or expired.",
+  403: "The key does not allow this model or request; or, without keys, `Host` isn't a name of the gateway.",
+  404: "The model does not exist, and the message lists those that do; or nothing is stored under that id.",
+  405: "The URL accepts other methods, which `allow` lists; or this one only to open a WebSocket.",
+  409: "A later request with the same `sluice-supersede` header replaced this one.",
   413: "The body is larger than `--max-body-bytes`.",
-  415: "The body is not `application/json`, or is compressed; or it has no content type, and a web page may have sent it.",
-  426: "Whoever listens for this gateway can't open WebSockets.",
+  415: "The body is compressed, or not `application/json`; or it has no content type, and a web page may have sent it.",
+  426: "The server in front of this gateway can't open WebSockets.",
   429: "The key has used up one of its limits. `retry-after` says when to try again.",
-  500: "A failure of the server's; the log has it under the request's id.",
-  503: "Too many requests are in hand, the model's engine was given up, or nothing can be kept on disk. `retry-after` says when to try again, if that helps.",
-  504: "Only a stored answer was to be had (`Cache-Control: only-if-cached`), and there is none.",
-  529: "Too many requests are in hand, in the status that Anthropic has for it.",
+  500: "A failure of the server. The log has the details under the request's id.",
+  503: "Too many requests are in progress, the model's engine has failed, or nothing can be stored on disk. `retry-after` says when to try again, if that helps.",
+  504: "Only a stored answer was allowed (`Cache-Control: only-if-cached`), and there is none.",
+  529: "Too many requests are in progress (Anthropic's status).",
 };
 
 /**
@@ -63,7 +63,8 @@ export function describeApi(operations: readonly Operation[], version: string): 
     info: {
       title: "Sluice",
       version,
-      description: "An OpenAI-compatible gateway over llama.cpp. docs/api.md explains each field.",
+      description:
+        "An OpenAI-compatible gateway in front of language models that run on your own machine. docs/api.md explains each field.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
@@ -161,7 +162,7 @@ function describeOperation(operation: Operation): JsonSchema {
   };
 }
 
-/** @param own the headers besides those of all answers, by the names of the document's components */
+/** @param own the headers that not all answers have, by the names of the document's components */
 function describeResponse(
   description: string,
   content: Content | undefined,

@@ -4,23 +4,23 @@ import type { GenerationEvent } from "../../generation/event.ts";
 import { describeFailure, isClientsFault } from "../errors.ts";
 import type { ClientGeneration } from "../generation.ts";
 
-/** How long a client waits to hear of a fault that only the engine can see: it is told later where that takes longer. */
+/** The maximum wait for an error that only the engine can detect. If it takes longer, the client gets it later. */
 const MAX_CHECK_MS = 5_000;
 
 export type Admission = {
-  /** Resolves when the limits of its key have let it in. */
+  /** Resolves when its key's limits have admitted it. */
   readonly accepted: Promise<void>;
   /**
-   * The same request up to its first event, evaluated by nobody: what it throws for a prompt that is too long, this throws too.
-   * Undefined where that can't be known yet.
+   * The same request up to its first event, without evaluation. It throws the same errors, such as for a prompt that is too long.
+   * Undefined if the request can't be checked in advance.
    */
   readonly check: ((signal: AbortSignal) => AsyncIterable<GenerationEvent>) | undefined;
 };
 
 /**
- * Begins a generation whose client does not wait for it, and waits until it is known whether it is taken on: who is over a limit, or asks for
- * what can't be, should hear so at once, and not when they ask what became of it. Returns it with nothing of it lost. Throws what it was
- * refused with, and then it is cancelled; a failure of the server's is the generation's own.
+ * Starts a generation that runs in the background, and waits until it is known whether it is accepted: a client that is over a limit, or
+ * whose request is invalid, should get the error at once, and not when it fetches the answer. Returns the whole generation. Cancels a
+ * refused one and throws the reason. A failure of the server is left to the generation.
  */
 export async function admit(generation: ClientGeneration, { accepted, check }: Admission): Promise<ClientGeneration> {
   const first = generation.events.next();
@@ -28,7 +28,7 @@ export async function admit(generation: ClientGeneration, { accepted, check }: A
   try {
     await Promise.race([
       first.then(() => {}, refuse),
-      // Whether there is room for it is decided in the same turn.
+      // The queue accepts or refuses it in the same turn.
       accepted.then(async () => {
         await loopTurn();
         const signal = AbortSignal.any([known.signal, AbortSignal.timeout(MAX_CHECK_MS)]);
@@ -37,7 +37,7 @@ export async function admit(generation: ClientGeneration, { accepted, check }: A
     ]);
   } catch (error) {
     generation.cancel();
-    // Nobody is left to hear how it ended.
+    // Nobody waits for its result any more.
     first.catch(() => {});
     throw error;
   } finally {
@@ -51,7 +51,7 @@ function refuse(error: unknown): void {
   if (status < 500 || error instanceof OverloadedError) throw error;
 }
 
-/** Throws what the client did wrong. All else is nothing that is sure to be so when its turn comes. */
+/** Throws errors of the client. Others may be gone when the request has its turn. */
 async function findFault(events: AsyncIterable<GenerationEvent>): Promise<void> {
   const iterator = events[Symbol.asyncIterator]();
   try {
@@ -62,7 +62,7 @@ async function findFault(events: AsyncIterable<GenerationEvent>): Promise<void> 
   }
 }
 
-/** `first`, and then the rest. */
+/** Yields `first`, then the rest. */
 async function* after(
   first: Promise<IteratorResult<GenerationEvent>>,
   rest: AsyncIterator<GenerationEvent>,

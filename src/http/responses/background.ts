@@ -9,17 +9,17 @@ import type { ResponseRun } from "./run.ts";
 
 /** A response that runs without its client. */
 type BackgroundRun = {
-  /** As it is now. */
+  /** Its current state. */
   readonly response: () => WireResponse;
-  /** What happened to it so far, where it may be followed. */
+  /** Its events so far, if clients may follow it. */
   readonly log: EventLog | undefined;
-  /** Ends it at once and writes that down. */
+  /** Ends it at once and stores that. */
   readonly cancel: () => void;
 };
 
 /** The background responses that run in this process. */
 export type BackgroundRuns = {
-  /** Remembers `run` until `ended` resolves to true; false keeps it, because nobody else could tell what became of it. */
+  /** Remembers `run` until `ended` resolves to true. False keeps it, because its end isn't stored elsewhere. */
   readonly add: (id: string, run: BackgroundRun, ended: Promise<boolean>) => void;
   readonly get: (id: string) => BackgroundRun | undefined;
   /** Resolves when all have ended. */
@@ -49,7 +49,7 @@ export function createBackgroundRuns(): BackgroundRuns {
 
 export type BackgroundWork = {
   readonly id: string;
-  /** The id of the request that began it, for the log. */
+  /** The id of the request that created it, for the log. */
   readonly requestId: string;
   readonly run: ResponseRun;
   readonly runs: BackgroundRuns;
@@ -58,7 +58,7 @@ export type BackgroundWork = {
   readonly logger: Logger;
 };
 
-/** Lets a response run on by itself. What becomes of it is written down, and told to whoever follows its log. */
+/** Runs a response in the background. Its state is stored, and its events go to the log's followers. */
 export function runInBackground(work: BackgroundWork): void {
   const { id, run, runs, generation, log } = work;
   let cancellationIsKept = false;
@@ -82,11 +82,11 @@ export function runInBackground(work: BackgroundWork): void {
   );
 }
 
-/** Returns whether what became of the response was written down, and undefined where it was cancelled, which is told elsewhere. */
+/** Returns whether the response's end was stored; undefined if it was cancelled, which `cancel` reports. */
 async function runToItsEnd(work: BackgroundWork): Promise<boolean | undefined> {
   const { run, generation, log } = work;
   const heartbeat = startHeartbeat(undefined);
-  // Followers hang up when they see no event for long, as clients of other streams do.
+  // Followers disconnect after a long time without events, like clients of other streams.
   heartbeat.sendBy(({ withEvent }) => {
     if (withEvent && log !== undefined) tell(log, run.beat());
     return true;
@@ -112,7 +112,7 @@ async function runToItsEnd(work: BackgroundWork): Promise<boolean | undefined> {
   }
 }
 
-/** Nobody waits for the answer, so a failure that can't even be written down is only logged. */
+/** Nobody waits for the answer, so a failure that can't be stored is only logged. */
 function fail(work: BackgroundWork, error: unknown): boolean {
   try {
     tell(work.log, work.run.fail(describe(work, error)));

@@ -1,12 +1,12 @@
 import { EVENT_STREAM_HEADERS } from "../event-stream.ts";
 
-/** The events of a response that runs by itself, for whoever follows it. */
+/** The events of a background response, for its followers. */
 export type EventLog = {
-  /** One event each, in order: an event's place is its `sequence_number`. */
+  /** One event each; the index is the event's `sequence_number`. */
   readonly frames: readonly string[];
   readonly append: (frames: readonly string[]) => void;
   readonly end: () => void;
-  /** Resolves when there are more than `count` frames, or no more will come. Returns whether there are. */
+  /** Waits until there are more than `count` frames, or the last has come. Returns whether there are more. */
   readonly hasMoreThan: (count: number) => Promise<boolean>;
 };
 
@@ -39,7 +39,7 @@ export function createEventLog(kept: readonly string[] = []): EventLog {
   };
 }
 
-/** Everything in `log` from the event number `from` on, as it comes, as a response. A follower that leaves ends nothing. */
+/** Streams the events of `log` from number `from` on. The response goes on if a follower leaves. */
 export function followResponse(log: EventLog, from: number): Response {
   let next = from;
   const body = new ReadableStream<Uint8Array>(

@@ -10,13 +10,13 @@ export type FittingOptions = {
   readonly generate: Generate;
   readonly items: readonly ReadableItem[];
   readonly toPrompt: (items: readonly ReadableItem[]) => GenerationRequest["prompt"];
-  /** Whether the oldest items may be left out where all don't fit. */
+  /** Whether the oldest items may be dropped if not all fit. */
   readonly mayTruncate: boolean;
 };
 
 /**
- * Runs a request over `items`, or, where it may and must, over what is left of them when the oldest are dropped until the rest fits.
- * A prompt that can't be had is an `InvalidRequestError` about `input`.
+ * Runs a request over `items`. With `mayTruncate`, it drops the oldest until the rest fits.
+ * Throws an `InvalidRequestError` about `input` if they make no valid prompt.
  */
 export function generateFitting({ generate, items, toPrompt, mayTruncate }: FittingOptions): Generate {
   return async function* fit(request): AsyncGenerator<GenerationEvent> {
@@ -26,7 +26,7 @@ export function generateFitting({ generate, items, toPrompt, mayTruncate }: Fitt
         yield* generate({ ...request, prompt: toPrompt(rest) });
         return;
       } catch (error) {
-        // It is thrown before the first event, so nothing is said twice.
+        // It is thrown before the first event, so no event is repeated.
         const isTooLong = error instanceof ContextLengthExceededError;
         rest = isTooLong && mayTruncate ? dropOldest(rest, excessShare(error)) : undefined;
         if (rest === undefined) {
@@ -37,7 +37,7 @@ export function generateFitting({ generate, items, toPrompt, mayTruncate }: Fitt
   };
 }
 
-/** How much of the prompt is too much, as a share of it. */
+/** Returns the share of the prompt that doesn't fit. */
 function excessShare({ promptTokens, contextTokens }: ContextLengthExceededError): number {
   return Math.max(0, promptTokens - contextTokens) / promptTokens;
 }

@@ -1,10 +1,10 @@
 import type { InputMessage } from "../../protocols/responses/items.ts";
 import { MOST_CHARACTERS_PER_TOKEN } from "./summarize.ts";
 
-/** What a template writes around a message, about. */
+/** The approximate number of tokens that a template adds to a message. */
 const TOKENS_AROUND = 4;
 
-/** What the model was told, and of what users said as much of the newest as `budget` tokens hold; in order. */
+/** Keeps the instructions, and the newest messages of users that fit into `budget` tokens; in order. */
 export async function keepNewest(
   messages: readonly InputMessage[],
   budget: number,

@@ -9,15 +9,15 @@ import type { TenantState } from "../../store/state.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Turn } from "./turn.ts";
 
-/** A response on its way: what it says, in frames of its stream, and how it is kept at its end. */
+/** A running response: makes the frames of its stream, and stores it at its end. */
 export type ResponseRun = {
   readonly open: () => string[];
   readonly take: (event: GenerationEvent) => string[];
-  /** Says that it is still in hand. */
+  /** Returns a heartbeat's frames. */
   readonly beat: () => string[];
-  /** Keeps the response and returns the frames that say that it is complete: nobody hears so of one that could not be kept. */
+  /** Stores the response, then returns its last frames. No client gets them for a response that could not be stored. */
   readonly close: () => string[];
-  /** Keeps a background response as failed, as far as that can be done. */
+  /** Stores a background response as failed, if possible. */
   readonly fail: (error: WireError) => string[];
   readonly cancel: () => string[];
   readonly response: () => WireResponse;
@@ -29,9 +29,9 @@ export type RunOptions = {
   readonly turn: Turn;
   readonly state: TenantState;
   readonly now: () => number;
-  /** Called with one that ran to its end in the foreground. */
+  /** Called with the outcome of a foreground response. */
   readonly remember?: (outcome: Outcome) => void;
-  /** Where its frames go, if they are to be kept. */
+  /** The log of its frames, if they are kept. */
   readonly log: EventLog | undefined;
 };
 
@@ -74,7 +74,7 @@ export function createRun({ request, head, turn, state, now, remember, log }: Ru
       keep(last, isGood);
       return last;
     }
-    // Where it can't be kept, other events get these numbers.
+    // If storing fails, other events get these numbers.
     keep([], isGood);
     return events.map(toFrame);
   }

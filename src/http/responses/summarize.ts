@@ -6,33 +6,33 @@ import { InvalidRequestError } from "../../protocols/errors.ts";
 export type SummarizeOptions = {
   readonly generate: Generate;
   readonly countTokens: (prompt: Prompt) => Promise<number>;
-  /** Tokens of the model's context. */
+  /** The size of the model's context. */
   readonly contextTokens: number;
-  /** What to say to the model for a summary of `text`, where `soFar` is the summary of all before it, or nothing. */
+  /** Makes the prompt for a summary of `text`. `soFar` is the summary of the text before it, or empty. */
   readonly ask: (soFar: string, text: string) => Prompt;
 };
 
-/** A summary takes so much of the context at most, and never more tokens than this. */
+/** The maximum share of the context for a summary, and its maximum number of tokens. */
 const SUMMARY_SHARE = 1 / 4;
 const MAX_SUMMARY_TOKENS = 1_024;
-/** Generations that one summary may take, for text of the usual density. */
+/** The maximum number of generations for one summary, for text of the usual density. */
 const MAX_ROUNDS = 32;
 const USUAL_CHARACTERS_PER_TOKEN = 4;
-/** Hardly any text has more; so what is longer need not be counted to be known to be too long. */
+/** Hardly any text has more, so longer texts are refused without counting their tokens. */
 export const MOST_CHARACTERS_PER_TOKEN = 16;
-/** Where not even this much fits beside the rest of the prompt, nothing will. */
+/** In characters. If not even this fits beside the rest of the prompt, nothing will. */
 const SMALLEST_PIECE = 256;
 
-/** The tokens that a summary has at most in such a context. */
+/** Returns the maximum number of tokens of a summary. */
 function summaryTokens(contextTokens: number): number {
   return Math.max(1, Math.min(MAX_SUMMARY_TOKENS, Math.floor(contextTokens * SUMMARY_SHARE)));
 }
 
 /**
- * Summarizes `text` with as many generations as it takes: where it doesn't fit into the context, piece by piece, each with the summary of
- * those before it. The events are those of all of them; the text after the last `started` is the summary.
+ * Summarizes `text`. If it doesn't fit into the context it is split, and each piece is summarized together with the summary of those before
+ * it. Yields the events of all generations; the text after the last `started` is the summary.
  *
- * Throws `InvalidRequestError` for a text that would take too many, or where the rest of the prompt leaves no room for any.
+ * Throws `InvalidRequestError` if the text needs too many generations, or if the rest of the prompt leaves no room for it.
  */
 export function summarize(text: string, { generate, countTokens, contextTokens, ask }: SummarizeOptions): Generate {
   const maxTokens = summaryTokens(contextTokens);
@@ -82,7 +82,7 @@ function noRoom(contextTokens: number): InvalidRequestError {
   );
 }
 
-/** About the middle of a text: at the end of a line where one is near, and never within a character. */
+/** Returns a position near the middle of a text: the end of a line if one is near, and never within a character. */
 function middleOf(text: string): number {
   const middle = Math.floor(text.length / 2);
   const line = text.lastIndexOf("\n", middle - 1) + 1;

@@ -9,28 +9,28 @@ import type { StoredItem } from "../../store/items.ts";
 import type { TenantState } from "../../store/state.ts";
 import { HttpError } from "../errors.ts";
 
-/** Items that one response, or one conversation, may be made of. */
+/** The maximum number of items in a response or a conversation. */
 export const MAX_TURN_ITEMS = 10_000;
 
-/** What a response is made of, everything looked up. */
+/** The input of a response, with all references resolved. */
 export type Turn = {
-  /** What was said before, by the response or conversation that it goes on from. */
+  /** The items of the earlier response or of the conversation. */
   readonly context: readonly StoredItem[];
   readonly input: readonly StoredItem[];
-  /** Both, in order. */
+  /** The context and the new items, in order. */
   readonly items: readonly Item[];
-  /** The same, as a model can read it: what was compacted is opened. */
+  /** The same for the model, with compactions opened. */
   readonly readable: readonly ReadableItem[];
 };
 
-/** What says of a request where it goes on from. */
+/** The fields of a request that name its items. */
 export type TurnRequest = Pick<ResponsesRequest, "input" | "previousResponseId" | "conversationId">;
 
 type Kept = { readonly stored: StoredItem; readonly item: Item };
 
 /**
- * Looks up what `request` refers to. Throws `InvalidRequestError` for a response that is not there or still runs and for items that are
- * there twice, and a 404 for a conversation or item that is not there.
+ * Resolves the references of `request`. Throws `InvalidRequestError` if the earlier response is missing or still running, or if an item is
+ * there twice, and a 404 for a missing conversation or item.
  */
 export function loadTurn(state: TenantState, request: TurnRequest): Turn {
   const context = loadContext(state, request).map((stored) => ({ stored, item: parseKeptItem(stored.body) }));
@@ -39,7 +39,7 @@ export function loadTurn(state: TenantState, request: TurnRequest): Turn {
   refuseDuplicates(all);
   if (all.length > MAX_TURN_ITEMS) {
     throw new InvalidRequestError(
-      `This response would be made of ${all.length} items, and ${MAX_TURN_ITEMS} is the most. Begin a new conversation.`,
+      `This response would have ${all.length} items. The maximum is ${MAX_TURN_ITEMS}. Start a new conversation.`,
       "input",
       "array_above_max_length",
     );
@@ -54,8 +54,8 @@ export function loadTurn(state: TenantState, request: TurnRequest): Turn {
 }
 
 /**
- * Items to be kept, each reference replaced by what it refers to. Throws a 404 for one that refers to nothing, and `InvalidRequestError` for
- * a compaction that can't be read here.
+ * Returns the items to store, with references replaced by their items. Throws a 404 for a reference to nothing, and `InvalidRequestError`
+ * for a compaction that can't be read here.
  */
 export function resolveItems(state: TenantState, items: readonly (Item | ItemReference)[]): Kept[] {
   return items.map((item) => {
@@ -76,7 +76,7 @@ export function resolveItems(state: TenantState, items: readonly (Item | ItemRef
   });
 }
 
-/** What the model is shown of `items`. Throws `InvalidRequestError` where calls and results don't pair. */
+/** Makes the prompt from `items`. Throws `InvalidRequestError` if calls and results don't match. */
 export function toPrompt(request: ResponsesRequest, items: readonly ReadableItem[]): Extract<Prompt, { type: "chat" }> {
   const { instructions, templateArguments } = request;
   return {

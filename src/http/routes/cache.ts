@@ -6,7 +6,7 @@ import type { WarmUp } from "../../prompts/warm-up.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import type { HttpEnv } from "../context.ts";
 
-/** What `DELETE /admin/cache` takes. */
+/** The query of `DELETE /admin/cache`. */
 const cacheQuery = z.object({
   model: z.string().max(4096).optional(),
   key: z.string().max(256).optional(),
@@ -18,7 +18,7 @@ const NO_CACHE: CacheControl = {
   clear: () => 0,
 };
 
-/** What `POST /admin/cache/warm` takes. */
+/** The query of `POST /admin/cache/warm`. */
 const warmQuery = z.object({ preset: z.string().max(256).optional() });
 
 const NO_WARM_UP: Pick<WarmUp, "state" | "add"> = {
@@ -26,7 +26,7 @@ const NO_WARM_UP: Pick<WarmUp, "state" | "add"> = {
   add: () => {},
 };
 
-/** `GET /admin/cache`: what the response cache holds, and what it has done since the start; all 0 where there is none. */
+/** `GET /admin/cache`: the response cache's contents, and its counts since the start; all 0 without a cache. */
 export function showCache(cache: CacheControl = NO_CACHE, warmUp = NO_WARM_UP): Handler<HttpEnv> {
   return (c) => {
     const { maxBytes, semanticHits, ...stats } = cache.stats();
@@ -42,7 +42,7 @@ export function showCache(cache: CacheControl = NO_CACHE, warmUp = NO_WARM_UP): 
   };
 }
 
-/** `POST /admin/cache/warm`: has the presets warmed, or one of them, when nobody is served. Answers at once. */
+/** `POST /admin/cache/warm`: starts warming one or all presets while the gateway is idle. Answers at once. */
 export function warmCache(presets: PresetLibrary, warmUp = NO_WARM_UP): Handler<HttpEnv> {
   return (c) => {
     const { preset } = parseWire(warmQuery, c.req.query());
@@ -53,7 +53,7 @@ export function warmCache(presets: PresetLibrary, warmUp = NO_WARM_UP): Handler<
   };
 }
 
-/** `DELETE /admin/cache`: forgets all answers, or those of a model, of a key, of a preset, or of what has all of these; those that gateways share too. */
+/** `DELETE /admin/cache`: deletes all answers, or those that match a model, a key and a preset; also from the shared level. */
 export function clearCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
   return async (c) => {
     const { model, key, preset } = parseWire(cacheQuery, c.req.query());
@@ -62,7 +62,7 @@ export function clearCache(cache: CacheControl = NO_CACHE): Handler<HttpEnv> {
       ...(key !== undefined && { key }),
       ...(preset !== undefined && { preset }),
     };
-    // First where memory would be filled from again.
+    // The shared level comes first, because memory is filled from it.
     const shared = await cache.shared?.clear(which);
     const deleted = cache.clear(which);
     return c.json({

@@ -10,7 +10,7 @@ import { readJson } from "../json-body.ts";
 import { stateOf } from "../tenant.ts";
 import { afterNotFound } from "./responses-stored.ts";
 
-/** `GET /v1/chat/completions`: those that were stored, oldest first unless asked otherwise; by model and metadata. */
+/** `GET /v1/chat/completions`: lists stored completions by model and metadata, oldest first by default. */
 export function listChats(state: State): Handler<HttpEnv> {
   return (c) => {
     const query = c.req.query();
@@ -28,7 +28,7 @@ export function showChat(state: State): Handler<HttpEnv> {
   return (c) => c.json(encodeKeptChat(find(c, state)));
 }
 
-/** `POST /v1/chat/completions/{id}`: other metadata. */
+/** `POST /v1/chat/completions/{id}`: replaces the metadata. */
 export function updateChat(state: State): Handler<HttpEnv> {
   return async (c) => {
     const { id } = find(c, state);
@@ -46,7 +46,7 @@ export function deleteChat(state: State): Handler<HttpEnv> {
   };
 }
 
-/** `GET /v1/chat/completions/{id}/messages`: the messages that it answered, oldest first unless asked otherwise. */
+/** `GET /v1/chat/completions/{id}/messages`: lists the messages of the request, oldest first by default. */
 export function listChatMessages(state: State): Handler<HttpEnv> {
   return (c) => {
     const { id, messages } = find(c, state);

@@ -21,13 +21,13 @@ import { askerFor, stateOf } from "../tenant.ts";
 import { makeTerms } from "../terms.ts";
 import type { ResponsesDeps } from "./responses.ts";
 
-/** The messages that stay take so much of the context at most, the newest first. */
+/** The maximum share of the context for the messages that stay; the newest stay. */
 const MESSAGES_SHARE = 1 / 4;
 
-/** How a summary is written: the most likely words, without going round in circles. */
+/** The sampling of a summary: the most likely tokens, without endless repetition. */
 const MANNER = withDefaults({ sampling: { temperature: 0, repeatPenalty: 1.1 } });
 
-/** The model wrote nothing that could take the conversation's place. */
+/** The model wrote no summary. */
 class EmptySummaryError extends GenerationError {
   readonly code = "empty_summary";
 
@@ -37,8 +37,8 @@ class EmptySummaryError extends GenerationError {
 }
 
 /**
- * `POST /v1/responses/compact`: has the model summarize a conversation, and answers with a shorter one: what users said, and an item that
- * holds the summary, for this server's eyes only.
+ * `POST /v1/responses/compact`: lets the model summarize a conversation, and answers with a shorter one: the users' messages, and an item
+ * with the encrypted summary, which only this server can read.
  */
 export function compactResponse({ generate, models, state, now }: ResponsesDeps): Handler<HttpEnv> {
   return async (c) => {
@@ -46,7 +46,7 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     const request = decodeCompactRequest(await readJson(c));
     const model = chooseModel(c, models, request.model);
     const kept = stateOf(c, state);
-    // Makes the key where there is none yet: a summary that can't be sealed should not be written.
+    // Creates the key if necessary: a summary that can't be sealed should not be generated.
     kept.seal.seal("");
 
     const { items, readable } = loadTurn(kept, request);
@@ -55,7 +55,7 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     const asker = askerFor(terms, connection);
     const texts = partOf(model, "text");
     const countTokens = (prompt: Prompt) => texts.countTokens(prompt, [], asker);
-    // It also waits for the model to be loaded.
+    // This also waits until the model has loaded.
     await countTokens(ask("", "")).catch((error: unknown) => {
       throw blameInput(error);
     });

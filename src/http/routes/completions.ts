@@ -15,7 +15,7 @@ import { chatPlaces } from "../dropped-keywords.ts";
 import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
 import { askerFor } from "../tenant.ts";
 
-/** `POST /v1/completions`, whole and streamed. A batch of prompts is several generations at once. */
+/** `POST /v1/completions`, whole and streamed. A batch of prompts runs as several generations at once. */
 export function completions(deps: EndpointDeps): Handler<HttpEnv> {
   return answerCalls(completionsEndpoint(deps), deps);
 }

@@ -44,7 +44,7 @@ export function showConversation({ state }: ConversationsDeps): Handler<HttpEnv>
   return (c) => c.json(encodeConversation(find(c, state)));
 }
 
-/** `POST /v1/conversations/{id}`: other metadata. */
+/** `POST /v1/conversations/{id}`: replaces the metadata. */
 export function updateConversation({ state }: ConversationsDeps): Handler<HttpEnv> {
   return async (c) => {
     const { id } = find(c, state);
@@ -62,7 +62,7 @@ export function deleteConversation({ state }: ConversationsDeps): Handler<HttpEn
   };
 }
 
-/** `POST /v1/conversations/{id}/items`. Answers with what was added. */
+/** `POST /v1/conversations/{id}/items`. Answers with the new items. */
 export function addConversationItems({ state }: ConversationsDeps): Handler<HttpEnv> {
   return async (c) => {
     const items = decodeNewItems(await readJson(c));
@@ -70,7 +70,7 @@ export function addConversationItems({ state }: ConversationsDeps): Handler<Http
     const added = resolveItems(stateOf(c, state), items);
     if (stateOf(c, state).conversations.countItems(id) + added.length > MAX_TURN_ITEMS) {
       throw new InvalidRequestError(
-        `A conversation can hold ${MAX_TURN_ITEMS} items. Begin a new one.`,
+        `A conversation can hold at most ${MAX_TURN_ITEMS} items. Start a new one.`,
         "items",
         "array_above_max_length",
       );
@@ -89,7 +89,7 @@ export function addConversationItems({ state }: ConversationsDeps): Handler<Http
   };
 }
 
-/** `GET /v1/conversations/{id}/items`: newest first unless asked otherwise. */
+/** `GET /v1/conversations/{id}/items`: newest first by default. */
 export function listConversationItems({ state }: ConversationsDeps): Handler<HttpEnv> {
   return (c) => {
     const { id } = find(c, state);
@@ -145,7 +145,7 @@ function itemNotFound(id: string, conversationId: string): HttpError {
   return new HttpError(404, `Item with id '${id}' not found in conversation with id '${conversationId}'.`, null);
 }
 
-/** An id names one item of a conversation, no more. */
+/** Refuses items whose ids are already in the conversation, or repeat. */
 function refuseKnownItems(state: TenantState, id: string, added: ReturnType<typeof resolveItems>): void {
   const seen = new Set<string>();
   for (const { item } of added) {

@@ -8,7 +8,7 @@ import type { Operation } from "../openapi/operation.ts";
 
 const DOCUMENT_PATH = "/openapi.json";
 
-/** A new version of Sluice may have another. */
+/** A new version of Sluice may have a new page. */
 const REVALIDATED = { "cache-control": "no-cache" };
 
 /** `GET /openapi.json`. The document is made at the first request. */
@@ -20,7 +20,7 @@ export function openapiDocument(operations: readonly Operation[]): Handler<HttpE
   };
 }
 
-/** `GET /docs`: one page with everything in it. It asks this server alone, for the document and for what is tried. */
+/** `GET /docs`: one self-contained page. It sends requests to this server only. */
 export function docsPage(): Handler<HttpEnv> {
   const build = once(buildPage);
   return (c) => {
@@ -45,7 +45,7 @@ function buildPage(): { readonly html: string; readonly policy: string } {
     `style-src ${hashSource(style)}`,
     `script-src ${scripts.map(hashSource).join(" ")}`,
     "connect-src 'self'",
-    // The page's icon, which is in it.
+    // For the page's icon.
     "img-src data:",
     "base-uri 'none'",
     "form-action 'none'",
@@ -54,12 +54,12 @@ function buildPage(): { readonly html: string; readonly policy: string } {
   return { html, policy };
 }
 
-/** The files are not compiled: they lie in `src`, three folders up from here both in `src` and in `dist`. */
+/** The files are not compiled: they are in `src`, three folders up from here both in `src` and in `dist`. */
 function readWebFile(name: string): string {
   return readFileSync(new URL(`../../../src/web/docs/${name}`, import.meta.url), "utf8");
 }
 
-/** What lets exactly this text run, and no other. https://www.w3.org/TR/CSP3/#grammardef-hash-source */
+/** The source that allows exactly this text. https://www.w3.org/TR/CSP3/#grammardef-hash-source */
 function hashSource(text: string): string {
   return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 }

@@ -2,21 +2,21 @@ import type { Handler } from "hono";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 
-/** An engine that died is back after seconds, not minutes. */
+/** An engine restarts within seconds. */
 const RETRY_AFTER_SECONDS = 5;
 
 const NEVER_STORED = { "cache-control": "no-store" };
 
-/** `GET /health`: this process is alive. It says nothing about the models. */
+/** `GET /health`: the process is alive. The models don't matter. */
 export function health(): Handler<HttpEnv> {
   return (c) => c.json({ status: "ok" }, 200, NEVER_STORED);
 }
 
-/** `GET /ready`: 200 when at least one model takes requests, else 503, with every model's state. */
+/** `GET /ready`: 200 if at least one model accepts requests, else 503, with every model's state. */
 export function ready(models: ModelDirectory): Handler<HttpEnv> {
   return (c) => {
     const states = models.list().map((model) => ({ id: model.id, state: model.state() }));
-    // One that is unloaded is loaded by the next request.
+    // The next request loads an unloaded model.
     return states.some(({ state }) => state === "ready" || state === "unloaded")
       ? c.json({ status: "ready", models: states }, 200, NEVER_STORED)
       : c.json({ status: "unavailable", models: states }, 503, {

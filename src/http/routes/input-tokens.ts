@@ -13,8 +13,8 @@ import { stateOf } from "../tenant.ts";
 import type { ResponsesDeps } from "./responses.ts";
 
 /**
- * `POST /v1/responses/input_tokens`: how many tokens the prompt of such a request has, as the model's template renders it, all of it, whether or
- * not it fits. Nothing is evaluated.
+ * `POST /v1/responses/input_tokens`: counts the tokens of the whole prompt, as the model's template renders it, even if it doesn't fit.
+ * Nothing is evaluated.
  */
 export function countInputTokens({ models, openPreset, state }: ResponsesDeps): Handler<HttpEnv> {
   return async (c) => {

@@ -24,7 +24,7 @@ import { readJson } from "../json-body.ts";
 import { chooseFirst } from "../model.ts";
 import { askerFor } from "../tenant.ts";
 
-/** Far more than anybody bans, and few enough to be looked at for each token. */
+/** Far more than any client needs, and few enough to apply at each token. */
 const MAX_BIASED_TOKENS = 2_048;
 
 /** `POST /completion`, llama-server's, whole and streamed. */
@@ -32,7 +32,7 @@ export function nativeCompletion(deps: EndpointDeps): Handler<HttpEnv> {
   return answerCalls(nativeEndpoint(deps, decodeNativeCompletion), deps);
 }
 
-/** `POST /infill`, llama-server's: what belongs between two texts. */
+/** `POST /infill`, llama-server's: fills in the text between two others. */
 export function infill(deps: EndpointDeps): Handler<HttpEnv> {
   return answerCalls(nativeEndpoint(deps, decodeInfill), deps);
 }
@@ -87,7 +87,7 @@ function explainFailure(
   return blamePrompt(atPlaces(error, places), maxTokens);
 }
 
-/** The prompt as the engine takes it: of a mixed one the texts become tokens, the first as the beginning of a text. */
+/** Converts the prompt for the engine. The texts of a mixed one become tokens, the first as the beginning of a text. */
 async function settlePrompt(prompt: NativePrompt, model: Backend, asker: Asker): Promise<Prompt> {
   if (prompt.type !== "mixed") return prompt;
   const { tokenize } = partOf(model, "text");
@@ -99,7 +99,7 @@ async function settlePrompt(prompt: NativePrompt, model: Backend, asker: Asker):
   return tokens.length === 0 ? { type: "text", text: "" } : { type: "tokens", tokens };
 }
 
-/** The sampling, with the biases of texts on each of their tokens. */
+/** Resolves the biases of texts to their tokens. */
 async function settleBiases(
   sampling: Sampling,
   biases: NativeRequest["textBiases"],
@@ -119,7 +119,7 @@ async function settleBiases(
 
 function tooManyBiases(): InvalidRequestError {
   return new InvalidRequestError(
-    `Invalid 'logit_bias': its texts have more than ${MAX_BIASED_TOKENS} tokens. Send fewer or shorter ones.`,
+    `Invalid 'logit_bias': its texts have more than ${MAX_BIASED_TOKENS} tokens. Send fewer or shorter texts.`,
     "logit_bias",
     "array_above_max_length",
   );
@@ -133,13 +133,13 @@ export function nativeEmbedding(deps: EmbeddingDeps): Handler<HttpEnv> {
   });
 }
 
-/** `GET /props`, llama-server's: what is known of a model, named in the query or the first. */
+/** `GET /props`, llama-server's: the properties of a model, the first by default. */
 export function showProps(models: ModelDirectory): Handler<HttpEnv> {
   const version = readVersion();
   return (c) => c.json(encodeProps(modelInQuery(c, models), version));
 }
 
-/** `GET /slots`, llama-server's: how busy a model is, named likewise. */
+/** `GET /slots`, llama-server's: how busy a model is, the first by default. */
 export function showSlots(models: ModelDirectory): Handler<HttpEnv> {
   return (c) => c.json(encodeSlots(modelInQuery(c, models)));
 }
@@ -159,7 +159,7 @@ export function setLoraAdapters(): Handler<HttpEnv> {
   return async (c) => {
     if (none.safeParse(await readJson(c)).success) return c.json({ success: true });
     throw new InvalidRequestError(
-      "Unsupported value: there are no LoRA adapters here, so that none can be set. Send an empty list.",
+      "Unsupported value: LoRA adapters are not supported. Send an empty list.",
       "lora",
       "unsupported_value",
     );

@@ -46,7 +46,7 @@ function messagesEndpoint({ generate }: Pick<EndpointDeps, "generate">): Endpoin
   };
 }
 
-/** `POST /v1/messages/count_tokens`: what the same request to `/v1/messages` would have for its prompt, counted by the model. */
+/** `POST /v1/messages/count_tokens`: counts the prompt's tokens with the model. */
 export function countMessageTokens({
   models,
   openPreset,
@@ -68,10 +68,10 @@ export function countMessageTokens({
   };
 }
 
-/** Puts what a generation may be refused for in the words of Anthropic's API. */
+/** Translates a generation's errors to the terms of Anthropic's API. */
 function explain(error: unknown, places: SchemaPlaces): unknown {
   if (error instanceof ContextLengthExceededError) {
-    // Coding agents look for the first words, and then shorten their conversation by themselves.
+    // Coding agents look for the first words, and then shorten the conversation by themselves.
     const { promptTokens, contextTokens, atLeast, code } = error;
     const words =
       `prompt is too long: ${promptTokens} tokens > ${contextTokens} maximum${atLeast ? ", not counted to its end" : ""}. ` +

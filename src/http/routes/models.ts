@@ -10,7 +10,7 @@ import type { HttpEnv } from "../context.ts";
 import { isFromAnthropicClient } from "../error-form.ts";
 import { modelsFor, resolveModel } from "../model.ts";
 
-/** `GET /v1/models`, in the form of the API that the client speaks. */
+/** `GET /v1/models`, in OpenAI's or Anthropic's form. */
 export function listModels(
   models: ModelDirectory,
   presets: PresetLibrary,
@@ -27,7 +27,7 @@ export function listModels(
   };
 }
 
-/** The models that the caller may use, by all their names, and the presets for which there is one of them. */
+/** Lists the models that the caller may use, by all their names, and the presets that have such a model. */
 export function listFor(
   c: Context<HttpEnv>,
   models: ModelDirectory,
@@ -47,7 +47,7 @@ export function listFor(
   return { named, usable };
 }
 
-/** `GET /v1/models/{id}`, where the id may hold slashes and colons, percent-encoded or not. Throws `ModelNotFoundError`. */
+/** `GET /v1/models/{id}`. Slashes and colons in the id may be percent-encoded. Throws `ModelNotFoundError`. */
 export function showModel(models: ModelDirectory, presets: PresetLibrary): Handler<HttpEnv> {
   return (c) => {
     const id = c.req.param("id") ?? "";
@@ -66,17 +66,17 @@ export function showModel(models: ModelDirectory, presets: PresetLibrary): Handl
   };
 }
 
-/** A model under another name, which tells what it really is. */
+/** Returns a model under another name; `root` has its id. */
 function renamed(model: Backend, id: string): ListedModel {
   return { ...model, id, root: model.id };
 }
 
-/** `root` is vLLM's word for the model that a further name stands for. */
+/** `root` is vLLM's field for the model behind an alias. */
 export type ListedModel = Backend & { readonly root?: string };
 
 /**
- * OpenAI's four fields, and what is known beyond them in the words that clients of local servers look for: `max_model_len` is vLLM's,
- * `meta` llama-server's, `architecture` OpenRouter's.
+ * Encodes OpenAI's four fields, and others that clients of local servers look for: `max_model_len` is vLLM's, `meta` llama-server's,
+ * `architecture` OpenRouter's.
  */
 function encodeModel(model: ListedModel) {
   const details = model.details();
@@ -90,7 +90,7 @@ function encodeModel(model: ListedModel) {
     max_model_len: details.contextTokens ?? null,
     architecture: { input_modalities: ["text"], output_modalities: ["text"] },
     capabilities: capabilitiesOf(model),
-    // What is undefined is left out of the JSON.
+    // JSON omits undefined fields.
     meta: {
       architecture: details.family,
       quantization: details.quantization,
@@ -105,7 +105,7 @@ function encodeModel(model: ListedModel) {
   };
 }
 
-/** A preset among the models: what it is, and what is known of the model behind it. */
+/** Encodes a preset as a model, with the properties of its model. */
 function encodePreset(preset: Preset, model: Backend) {
   return {
     ...encodeModel(model),

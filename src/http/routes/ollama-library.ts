@@ -16,10 +16,10 @@ const PHASES: Readonly<Record<PullProgress["phase"], string>> = {
   waiting: "waiting for another download of it",
 };
 
-/** Lines that wait for a client that reads slowly; more are left out. */
+/** The maximum number of lines that wait for a slow client; more are dropped. */
 const MAX_WAITING = 64;
 
-/** `POST /api/pull`, with its progress as lines of JSON unless told otherwise. What fails before there is progress has a status of its own. */
+/** `POST /api/pull`, with its progress as lines of JSON by default. A failure before any progress has its own status. */
 export function pullModel(library: ModelLibrary | undefined): Handler<HttpEnv> {
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
@@ -62,7 +62,7 @@ export function pullModel(library: ModelLibrary | undefined): Handler<HttpEnv> {
           };
           done.then(
             ({ isNew }) => {
-              if (isNew) write({ status: "served until the gateway ends; start it with --model to keep it" });
+              if (isNew) write({ status: "served until the gateway stops; start it with --model to keep it" });
               end({ status: "success" });
             },
             (error: unknown) => end({ error: error instanceof Error ? error.message : String(error) }),
@@ -93,7 +93,7 @@ function libraryOf(library: ModelLibrary | undefined): ModelLibrary {
   if (library !== undefined) return library;
   throw new HttpError(
     404,
-    "This gateway has no folder of models that could be pulled or deleted.",
+    "This gateway can't pull or delete models, because it has no folder for them.",
     "unsupported_model",
   );
 }
@@ -101,7 +101,7 @@ function libraryOf(library: ModelLibrary | undefined): ModelLibrary {
 function encodeProgress(name: string, { phase, receivedBytes, totalBytes }: PullProgress): object {
   const status = PHASES[phase];
   if (phase !== "downloading" || totalBytes === undefined) return { status };
-  // Clients tell the parts of a model apart by their digests.
+  // Clients distinguish a model's parts by their digests.
   return { status: `${status} ${name}`, digest: name, total: totalBytes, completed: receivedBytes };
 }
 

@@ -57,7 +57,7 @@ export function ollamaEmbed(deps: EmbeddingDeps): Handler<HttpEnv> {
     const texts = [input ?? []].flat();
     return {
       model: model ?? undefined,
-      // One empty text is as good as none.
+      // A single empty text counts as no input.
       texts: typeof input === "string" ? texts.filter((text) => text !== "") : texts,
       dimensions: isSet(dimensions) && dimensions > 0 ? dimensions : undefined,
       placeOf: (index) => (typeof input === "string" ? "input" : `input[${index}]`),
@@ -68,7 +68,7 @@ export function ollamaEmbed(deps: EmbeddingDeps): Handler<HttpEnv> {
   });
 }
 
-/** `POST /api/embeddings`, which is older: one vector. */
+/** `POST /api/embeddings`, the older form: one vector. */
 export function ollamaEmbeddings(deps: EmbeddingDeps): Handler<HttpEnv> {
   return answerShaped(deps, (body) => {
     const { model, prompt } = parseWire(ollamaEmbeddingsSchema, body);
@@ -112,7 +112,7 @@ function findShown(c: Context<HttpEnv>, name: string, models: ModelDirectory, pr
   return standIn(modelBehind(preset, modelsFor(c, models)), preset);
 }
 
-/** A preset as the model that it is to clients. It brings its own tools. */
+/** Returns a preset as a model. The preset has its own tools. */
 function standIn(
   model: ListedModel,
   { id, modifiedUnixSeconds }: { readonly id: string; readonly modifiedUnixSeconds: number },

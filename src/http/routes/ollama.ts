@@ -19,7 +19,7 @@ import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../
 import { JSON_LINES } from "../event-stream.ts";
 import { addPreset } from "../preset.ts";
 
-/** In these a backend holds nothing, or soon nothing. */
+/** The states of a backend that isn't loaded. */
 const GONE: readonly BackendState[] = ["unloaded", "unloading", "failed"];
 
 type Order = Ordered & { readonly generation: Generation; readonly labels: ToolOffer["labels"] };
@@ -77,10 +77,10 @@ function answerOllama(
   return answerCalls(endpoint, deps);
 }
 
-/** What of Ollama's defaults holds where neither the client nor a preset says another. */
+/** Returns those of Ollama's defaults that neither the client nor a preset overrides. */
 function unsaid({ sampling, said }: Generation): typeof OLLAMA_SAMPLING {
   const isSaid = (name: string) => said !== undefined && Object.hasOwn(said.sampling, name);
-  // The most likely token alone is drawn, whatever else holds.
+  // The most likely token is always chosen.
   if (sampling.temperature === 0) return {};
   return Object.fromEntries(Object.entries(OLLAMA_SAMPLING).filter(([name]) => !isSaid(name)));
 }
@@ -97,7 +97,7 @@ async function load(
   return c.json(encodeLoaded(answer, !isGoodbye || !GONE.includes(model.state())));
 }
 
-/** Tells the stopwatch when the model is ready, where it is not. */
+/** If the model isn't ready, tells the stopwatch when it is. */
 function timeLoading(model: Backend, stopwatch: Stopwatch): void {
   if (model.state() === "ready") return;
   const stop = model.onStateChange?.((state) => {

@@ -6,23 +6,23 @@ import type { RouteDeps } from "../routes.ts";
 import { createMemories } from "../websocket/memory.ts";
 import { startSession } from "../websocket/session.ts";
 import { upgradeOf } from "../websocket/upgrade.ts";
-import { sendRefusal, wrongMethod } from "./unknown.ts";
+import { sendRefusal } from "./unknown.ts";
 
 const HOW_TO =
-  "POST creates a response, GET /v1/responses/{id} reads a stored one, and GET with `Upgrade: websocket` opens a WebSocket.";
+  "GET requests to this URL need `Upgrade: websocket`. Use POST to create a response, or GET /v1/responses/{id} to read a stored one.";
 
-/** What speaks of the connection and its opening, and not of what is asked over it. */
+/** The headers about the connection and its opening, not about the requests on it. */
 const OF_CONNECTION = /^(connection|upgrade|sec-websocket-.*|content-.*|transfer-encoding|keep-alive|te|expect)$/;
 
-/** More than the longest conversation that a model has room for. */
+/** More than the longest conversation that fits into a model's context. */
 const MAX_CONNECTION_BYTES = 4 * 1024 * 1024;
 
-/** Of all connections together. */
+/** For all connections together. */
 const MAX_REMEMBERED_BYTES = 256 * 1024 * 1024;
 
 /**
- * `GET /v1/responses` with `Upgrade: websocket`: the WebSocket mode of `POST /v1/responses`. Every message goes the way of such a request, with
- * the headers that opened the connection, so its key, limits, errors and line in the access log are those of one.
+ * `GET /v1/responses` with `Upgrade: websocket`: the WebSocket mode of `POST /v1/responses`. Every message is handled like such a request
+ * with the connection's headers, so it has the same authentication, limits, errors and entry in the access log.
  */
 export function connectResponses({
   maxBodyBytes,
@@ -33,13 +33,14 @@ export function connectResponses({
   const newMemory = createMemories(maxRememberedBytes);
   return (c) => {
     const header = (name: string) => c.req.header(name);
-    if (header("upgrade")?.trim().toLowerCase() !== "websocket") return wrongMethod(c, ["POST"], HOW_TO);
+    if (header("upgrade")?.trim().toLowerCase() !== "websocket")
+      return sendRefusal(c, 405, HOW_TO, "method_not_supported", { allow: "POST" });
     const upgrade = upgradeOf(c);
     if (upgrade === undefined) {
       const message = "WebSockets can't be opened here. Send POST requests to this URL.";
       return sendRefusal(c, 426, message, "upgrade_required", { upgrade: "websocket" });
     }
-    // Browsers ask nobody before they open one, and let the page read what comes.
+    // Browsers open one without a preflight, and let the page read the messages.
     if (mayBeFromStrangePage({ header, host: header("host") ?? "" }, corsOrigins)) {
       throw new HttpError(
         403,

@@ -19,7 +19,7 @@ const followQuery = z.object({ starting_after: integer(0, Number.MAX_SAFE_INTEGE
 const keptFrames = z.array(z.string());
 const keptBackground = z.object({ background: z.boolean() });
 
-/** `GET /v1/responses/{id}`; with `stream=true` the events of one that runs, or ran, in the background. */
+/** `GET /v1/responses/{id}`; with `stream=true` the events of a background response. */
 export function showResponse({ state, runs }: StoredResponsesDeps): Handler<HttpEnv> {
   return (c) => {
     const { record, run } = find(c, { state, runs });
@@ -38,7 +38,7 @@ export function showResponse({ state, runs }: StoredResponsesDeps): Handler<Http
   };
 }
 
-/** `DELETE /v1/responses/{id}`. One that runs is cancelled first. */
+/** `DELETE /v1/responses/{id}`. A running response is cancelled first. */
 export function deleteResponse({ state, runs }: StoredResponsesDeps): Handler<HttpEnv> {
   return (c) => {
     const { record, run } = find(c, { state, runs });
@@ -48,7 +48,7 @@ export function deleteResponse({ state, runs }: StoredResponsesDeps): Handler<Ht
   };
 }
 
-/** `POST /v1/responses/{id}/cancel`. One that was cancelled before stays so. */
+/** `POST /v1/responses/{id}/cancel`. May be repeated. */
 export function cancelResponse({ state, runs }: StoredResponsesDeps): Handler<HttpEnv> {
   return (c) => {
     const { record, run } = find(c, { state, runs });
@@ -68,7 +68,7 @@ export function cancelResponse({ state, runs }: StoredResponsesDeps): Handler<Ht
   };
 }
 
-/** `GET /v1/responses/{id}/input_items`: everything that the response was made of, newest first unless asked otherwise. */
+/** `GET /v1/responses/{id}/input_items`: the response's whole input, newest first by default. */
 export function listInputItems({ state, runs }: StoredResponsesDeps): Handler<HttpEnv> {
   return (c) => {
     const { record } = find(c, { state, runs });
@@ -87,7 +87,7 @@ export function listInputItems({ state, runs }: StoredResponsesDeps): Handler<Ht
 }
 
 export function afterNotFound(after: string | undefined): InvalidRequestError {
-  return new InvalidRequestError(`No entry with id '${after}' is in this list.`, "after", "invalid_value");
+  return new InvalidRequestError(`This list has no entry with id '${after}'.`, "after", "invalid_value");
 }
 
 function find(c: Context<HttpEnv>, { state, runs }: StoredResponsesDeps) {

@@ -32,7 +32,7 @@ export type ResponsesDeps = EndpointDeps & {
 type Order = Ordered & {
   readonly generation: Generation;
   readonly labels: ToolOffer["labels"];
-  /** What the caller has stored. */
+  /** The caller's stored objects. */
   readonly kept: TenantState;
   readonly turn: Turn;
 };
@@ -80,7 +80,7 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
         };
       }
       const accepted = Promise.withResolvers<void>();
-      // Where no key is needed there is nothing to let it in.
+      // Without keys no limit has to admit it.
       if (c.get("meter") === undefined) accepted.resolve();
       return {
         choices: 1,
@@ -103,13 +103,13 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
   };
 }
 
-/** A response that only is to be gone on from. */
+/** A response without output, only for later ones to continue. */
 async function* writeNothing(): AsyncIterable<GenerationEvent> {
   yield { type: "started", promptTokens: 0, cachedTokens: 0 };
   yield { type: "finished", choice: 0, reason: "stop", completionTokens: 0 };
 }
 
-/** What `begin` gives; ends the generation where that fails. */
+/** Returns the result of `begin`. If it throws, cancels the generation. */
 function orCancel<T>(generation: ClientGeneration, begin: () => T): T {
   try {
     return begin();
@@ -145,7 +145,7 @@ function createEncoder(run: ResponseRun, tally: Tally): StreamEncoder {
     },
     beat: () => run.beat().join(""),
     close: () => run.close().join(""),
-    // Clients take nothing before the response's beginning.
+    // Clients ignore events before the response's first.
     fail: (error) => (begun ? "" : open()) + run.fail(error).join(""),
   };
 }

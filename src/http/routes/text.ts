@@ -13,7 +13,7 @@ import { chooseFirst } from "../model.ts";
 import { addPreset, type OpenPreset } from "../preset.ts";
 import { answerQuestion } from "../question.ts";
 
-/** Tokens whose pieces are asked for and written at once: a few ms of work. */
+/** The number of tokens to convert at once: a few ms of work. */
 const SPELLED_AT_ONCE = 2_048;
 
 /** `POST /tokenize`, as llama-server has it. */
@@ -34,7 +34,7 @@ export function tokenize(models: ModelDirectory): Handler<HttpEnv> {
   };
 }
 
-/** The JSON of all pieces, made bit by bit, so that others have their turns in between. */
+/** Encodes all pieces as JSON, with pauses for other work. */
 async function spellAll(tokens: readonly number[], spell: ModelText["spell"]): Promise<string> {
   const parts: string[] = [];
   for (let begin = 0; begin < tokens.length; begin += SPELLED_AT_ONCE) {
@@ -58,8 +58,8 @@ export function detokenize(models: ModelDirectory): Handler<HttpEnv> {
 }
 
 /**
- * `POST /apply-template`: what a chat completion with this body would have for its prompt. Every field of a chat completion is understood,
- * and refused where it would be there, so that a prompt is never shown which the model would not get.
+ * `POST /apply-template`: shows the prompt of a chat completion with this body. Every field is decoded, and refused if a chat completion
+ * would refuse it, so that the shown prompt is always the model's.
  */
 export function applyTemplate(models: ModelDirectory, openPreset: OpenPreset): Handler<HttpEnv> {
   return async (c) => {

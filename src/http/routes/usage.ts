@@ -9,14 +9,14 @@ import { shellCommand } from "../../version.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 
-/** What `GET /admin/usage` takes. */
+/** The query of `GET /admin/usage`. */
 const usageQuery = z.object({
   key: z.string().max(256).optional(),
   model: z.string().max(4096).optional(),
   since: z.iso.date().optional(),
 });
 
-/** Lets in who has a key for it, and where no key is needed whoever is on this machine. Others get a 403. */
+/** Admits admin keys, and, without keys, clients on this machine. Throws a 403 for others. */
 export function assertAdmin(c: Context<HttpEnv>): void {
   const key = c.get("key");
   const isAllowed = key === undefined ? isFromHere(c) : key.policy.admin;
@@ -25,13 +25,13 @@ export function assertAdmin(c: Context<HttpEnv>): void {
   throw new HttpError(
     403,
     key === undefined
-      ? `While there are no keys, only the gateway's own machine may ask for this. Create a key with \`${create}\`.`
-      : `Only an admin key may ask for this. Create one with \`${create}\`.`,
+      ? `Without keys, only the gateway's own machine may use this endpoint. Create an admin key with \`${create}\`.`
+      : `This endpoint needs an admin key. Create one with \`${create}\`.`,
     "insufficient_permissions",
   );
 }
 
-/** `GET /admin/usage`: what each key used of each model on each day, oldest first. */
+/** `GET /admin/usage`: the usage of each key and model on each day, oldest first. */
 export function showUsage(store: UsageStore, access: Access | undefined): Handler<HttpEnv> {
   return (c) => {
     const { key, model, since } = parseWire(usageQuery, c.req.query());
@@ -61,7 +61,7 @@ export function showUsage(store: UsageStore, access: Access | undefined): Handle
   };
 }
 
-/** Undefined too where there is no connection to look at: then nobody knows. */
+/** Returns false without a connection to check. */
 function isFromHere(c: Context<HttpEnv>): boolean {
   try {
     return isLoopback(getConnInfo(c).remote.address ?? "");

@@ -4,9 +4,9 @@ import type { Outcome } from "../../store/responses.ts";
 import type { TenantState } from "../../store/state.ts";
 import type { HttpEnv } from "../context.ts";
 
-/** What a connection knows of its responses, so that later ones can go on from those that are not stored. */
+/** A connection's responses that are not stored, for later ones to continue. */
 export type ConnectionMemory = {
-  /** `state`, and what the connection remembers. */
+  /** Returns `state` together with the connection's responses. */
   readonly over: (state: TenantState) => TenantState;
   readonly note: (outcome: Outcome) => void;
   /** Forgets everything, for good. */
@@ -52,12 +52,12 @@ class Memory implements ConnectionMemory {
   }
 
   note(outcome: Outcome): void {
-    // A stored one is looked up where it is stored, where it can also be deleted.
+    // A stored response is read from the store, so that it can be deleted there.
     if (outcome.keep || this.#isClosed) return;
     this.#pool.change(this, () => this.#outcomes.set(outcome.record.id, outcome));
   }
 
-  /** For the pool, which counts. */
+  /** For the pool, which counts the bytes. */
   clear(): void {
     this.#outcomes.clear();
   }
@@ -68,7 +68,7 @@ class Memory implements ConnectionMemory {
   }
 }
 
-/** The memories that hold anything, the one that was used longest ago first, and their size together. */
+/** The memories that aren't empty, least recently used first, and their total size. */
 class Pool {
   readonly #memories = new Set<Memory>();
   readonly #maxBytes: number;
@@ -100,16 +100,16 @@ class Pool {
 }
 
 /**
- * Makes the memories of connections, each with the bytes that it may hold: beyond them it forgets the responses that were used longest ago.
+ * Creates the memories of connections, each with a limit in bytes. Beyond it a memory drops its least recently used responses.
  *
- * @param maxBytes of all together; beyond it the connection that was used longest ago forgets everything
+ * @param maxBytes the limit of all together; beyond it the least recently used memory is emptied
  */
 export function createMemories(maxBytes: number): (connectionBytes: number) => ConnectionMemory {
   const pool = new Pool(maxBytes);
   return (connectionBytes) => new Memory(connectionBytes, pool);
 }
 
-/** That of the connection over which the request came; undefined where it came over none that remembers. */
+/** Returns the memory of the request's connection; undefined if it has none. */
 export function memoryOf(c: Context<HttpEnv>): ConnectionMemory | undefined {
   const { memory } = Object(c.env);
   return memory instanceof Memory ? memory : undefined;

@@ -3,14 +3,14 @@ import { InvalidRequestError } from "../../protocols/errors.ts";
 import { readJsonBytes } from "../json-body.ts";
 import type { Channel, Ending, Session } from "./upgrade.ts";
 
-/** What a message asks for, once it is read. */
+/** A decoded message. */
 type Order = {
   readonly type: string;
   readonly lane: string | undefined;
   readonly body: Readonly<Record<string, unknown>>;
 };
 
-/** An error as a message tells it: what HTTP would have answered. */
+/** An error message: HTTP's status and error. */
 type Told = {
   readonly status: number;
   readonly error: object;
@@ -18,47 +18,47 @@ type Told = {
 };
 
 export type SessionOptions = {
-  /** Sends a request for a response, its body as JSON, through the same door as those that come over HTTP. */
+  /** Sends a request for a response, with a body of JSON, the same way as those over HTTP. */
   readonly post: (body: string, signal: AbortSignal) => Response | Promise<Response>;
-  /** Puts whatever was thrown in the words of an answer. */
+  /** Translates an error. */
   readonly describe: (error: unknown) => Told;
-  /** Of all messages of the connection that are in hand. */
+  /** The maximum size of the connection's unanswered messages together. */
   readonly maxBytes: number;
 };
 
-/** Messages of one connection that are in hand, and lanes that have any. */
+/** The maximum number of a connection's unanswered messages, and of lanes with any. */
 const MAX_MESSAGES = 64;
 const MAX_LANES = 16;
 
-/** A message that is refused unread is read for its stream's name alone, unless it is longer. */
+/** A message that is refused is read only for its stream's name, and not at all if it is longer. */
 const MAX_PEEKED = 64 * 1024;
 
-/** Who leaves so much unread is told of no more refusals. */
+/** A client with more unread bytes gets no more refusals. */
 const MAX_UNREAD = 64 * 1024;
 
-/** What Codex tells of a response that it has seen, and wants no answer to. */
+/** Codex sends these after reading a response, and expects no answer. */
 const UNANSWERED: ReadonlySet<string> = new Set(["response.processed"]);
 
 const TOO_MUCH = refusal({
   status: 429,
   code: "too_many_messages",
-  message: "Too many messages wait on this connection. Wait for their answers.",
+  message: "Too many messages are waiting on this connection. Wait for their answers.",
 });
 
 const TOO_MANY_LANES = refusal({
   status: 429,
   code: "websocket_stream_limit_reached",
-  message: `At most ${MAX_LANES} streams run at once on a connection. Wait for one of them, or open another connection.`,
+  message: `At most ${MAX_LANES} streams can run at once on a connection. Wait for one of them, or open another connection.`,
 });
 
-/** The messages of clients that expect the Realtime API. */
+/** The types of messages of the Realtime API. */
 const REALTIME = /^(session|conversation|input_audio_buffer|output_audio_buffer|transcription_session)\./;
 
 const A_STREAM = { error: "a string of 1 to 256 characters" };
 
 const lane = z.string(A_STREAM).min(1, A_STREAM).max(256, A_STREAM).nullish();
 
-/** What stands around the body of a request. A body alone is taken, too: there is nothing else that it could mean. */
+/** The fields around a request's body. A body alone is accepted, too, because it is unambiguous. */
 const envelope = z.looseObject(
   {
     type: z.string({ error: "a string" }).default("response.create"),
@@ -67,12 +67,12 @@ const envelope = z.looseObject(
   { error: "an object" },
 );
 
-/** Keeps the response's events and not what only HTTP needs: comments, and the names that stand in the events, too. */
+/** Matches the data of an event. Comments, and names that are also in the data, are only for HTTP. */
 const DATA = /^data: (.*)$/m;
 
 /**
  * Speaks the WebSocket mode of `/v1/responses` over a connection. Each `response.create` is a request, and each event of its stream a message.
- * Those of one lane, which `stream_id` names, are answered one after the other, those of several at the same time.
+ * Requests of one lane, named by `stream_id`, are answered one after the other; lanes run at the same time.
  */
 export function startSession({ ws, whenWritable }: Channel, { post, describe, maxBytes }: SessionOptions): Session {
   const left = new AbortController();
@@ -81,7 +81,7 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
   let bytes = 0;
   let ending: Ending | undefined;
   let idleSince = performance.now();
-  /** Messages are read in the order in which they came. */
+  /** Messages are read in order. */
   let reading: Promise<void> = Promise.resolve();
 
   ws.on("message", (data: Buffer) => {
@@ -108,12 +108,12 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
       void work.running.then(done);
       return;
     }
-    // Errors that nobody reads would pile up.
+    // Unread errors would pile up.
     await whenWritable();
     done();
   }
 
-  /** Undefined for what there is nothing to do about. */
+  /** Returns undefined if there is nothing to run. */
   async function begin(data: Buffer): Promise<{ readonly running: Promise<void> } | undefined> {
     const message = await readJsonBytes(data);
     const read = readOrder(message);
@@ -147,7 +147,7 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
     await forward(response, lane);
   }
 
-  /** Takes from the stream only what the client takes, so that a slow one holds nothing back but its own. */
+  /** Reads the stream only as fast as the client does, so that a slow client delays only itself. */
   async function forward({ body }: Response, lane: string | undefined): Promise<void> {
     let rest = "";
     try {
@@ -166,7 +166,7 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
     }
   }
 
-  /** @param object as JSON */
+  /** @param object in JSON */
   function send(object: string, lane?: string): void {
     if (ws.readyState !== ws.OPEN) return;
     ws.send(lane === undefined ? object : `{"stream_id":${JSON.stringify(lane)},${object.slice(1)}`);
@@ -196,14 +196,14 @@ function readOrder(message: unknown): Order | { readonly error: InvalidRequestEr
     const field = issue?.path.join(".");
     const message = field
       ? `Invalid value for '${field}': expected ${issue?.message}.`
-      : "A message has to be a JSON object.";
+      : "A message must be a JSON object.";
     return { error: new InvalidRequestError(message, field || null, "invalid_value") };
   }
   const { type, stream_id: lane, ...body } = read.data;
   return { type, lane: lane ?? undefined, body };
 }
 
-/** The stream that a message names, whatever else is wrong with it. */
+/** Returns the stream that a message names, even if the message is invalid. */
 function laneOf(message: unknown): string | undefined {
   return lane.safeParse(Object(message).stream_id).data ?? undefined;
 }
@@ -218,7 +218,7 @@ function peekLane(data: Buffer): string | undefined {
 
 function unknownType(type: string): InvalidRequestError {
   return new InvalidRequestError(
-    `There are no messages of type '${type.slice(0, 64)}' here. Send 'response.create'.${REALTIME.test(type) ? " This is the WebSocket mode of the Responses API, not the Realtime API." : ""}`,
+    `Unknown message type '${type.slice(0, 64)}'. Send 'response.create'.${REALTIME.test(type) ? " This is the WebSocket mode of the Responses API, not the Realtime API." : ""}`,
     "type",
     "unknown_message_type",
   );

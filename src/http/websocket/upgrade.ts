@@ -8,48 +8,48 @@ import type { HttpEnv } from "../context.ts";
 
 /** Why a connection takes no more messages. */
 export type Ending = {
-  /** Told to who sends one nevertheless. */
+  /** The answer to later messages. */
   readonly error: { readonly status: number; readonly code: string; readonly message: string };
   /** The close frame's code and reason (RFC 6455, section 7.4). */
   readonly close: readonly [code: number, reason: string];
 };
 
-/** What is spoken over one connection. */
+/** The protocol on one connection. */
 export type Session = {
-  /** Since when nothing is in hand, by `performance.now`; undefined while something is. */
+  /** The end of the last request, by `performance.now`; undefined while one is in progress. */
   readonly idleSince: () => number | undefined;
-  /** Takes no more messages, and closes the connection when those in hand are answered. */
+  /** Accepts no more messages, and closes the connection after the remaining answers. */
   readonly retire: (ending: Ending) => void;
 };
 
 /** An open connection. */
 export type Channel = {
   readonly ws: WebSocket;
-  /** Ends when the client can take more; a client that takes nothing for too long is cut off. */
+  /** Resolves when the client can receive more. A client that reads nothing for too long is disconnected. */
   readonly whenWritable: () => Promise<void>;
 };
 
-/** Asks the app as a client would that sent `request` in place of the one that opened the connection. */
+/** Sends `request` to the app, as if it had come instead of the one that opened the connection. */
 type Ask = (request: Request, env: object) => Response | Promise<Response>;
 
 type Fetch = (request: Request, env: { readonly incoming: IncomingMessage }) => Response | Promise<Response>;
 
 export type UpgradeBounds = {
-  /** How long a client may take nothing of what waits to be sent to it. */
+  /** The maximum time in which a client reads nothing while data waits for it. */
   readonly readTimeoutMs: number;
-  /** Of all kinds; WebSockets may be half of them. */
+  /** The limit for all connections; at most half of them can be WebSockets. */
   readonly maxConnections: number;
-  /** How often each client is asked whether it is still there; every 30 s if absent. */
+  /** The interval of pings; 30 s if absent. */
   readonly pingEveryMs?: number;
 };
 
-/** Proxies close connections on which nothing moves for a minute. */
+/** Proxies close connections that are silent for a minute. */
 const PING_EVERY_MS = 30_000;
 
-/** After so many pings without a byte from the client it is taken for gone. One alone may have come late, where this process stood still. */
+/** After this many pings without any byte from the client it counts as gone. A single one may just be late, if this process was blocked. */
 const MAX_UNANSWERED = 2;
 
-/** As OpenAI has it. */
+/** OpenAI's limit. */
 const MAX_AGE_MS = 60 * 60_000;
 
 const AGED: Ending = {
@@ -63,7 +63,7 @@ const AGED: Ending = {
 };
 
 const STOPPING: Ending = {
-  error: { status: 503, code: "server_shutting_down", message: "The server is stopping. Connect again in a while." },
+  error: { status: 503, code: "server_shutting_down", message: "The server is stopping. Connect again later." },
   close: [1001, "the server is stopping"],
 };
 
@@ -71,14 +71,14 @@ const CROWDED: Ending = {
   error: {
     status: 503,
     code: "too_many_connections",
-    message: "This connection makes room for others. Connect again.",
+    message: "This connection was closed to make room for others. Connect again.",
   },
   close: [1013, "too many connections, and this one was idle"],
 };
 
 type Accepted = { readonly maxMessageBytes: number; readonly begin: (channel: Channel) => Session };
 
-/** A request to speak WebSocket, as its handler finds it in the context. */
+/** A request to open a WebSocket, for its handler. */
 export class Upgrade {
   readonly ask: Ask;
   accepted: Accepted | undefined;
@@ -87,37 +87,37 @@ export class Upgrade {
     this.ask = ask;
   }
 
-  /** Takes the request, when the answer, whose headers are passed on, has passed all that stands around the handler. */
+  /** Accepts the request once the answer, whose headers are sent, has passed all middlewares. */
   accept(maxMessageBytes: number, begin: (channel: Channel) => Session): Response {
     this.accepted = { maxMessageBytes, begin };
     return new Response(null);
   }
 }
 
-/** Undefined where the request isn't one, or whoever listens can't give the connection away. */
+/** Returns undefined if the request isn't one, or if the server can't open WebSockets. */
 export function upgradeOf(c: Context<HttpEnv>): Upgrade | undefined {
   const { upgrade } = Object(c.env);
   return upgrade instanceof Upgrade ? upgrade : undefined;
 }
 
-/** Where WebSockets may be, below whatever path the app is mounted at. */
+/** The path of WebSockets, below any path where the app is mounted. */
 const SOCKET_PATH = /\/responses\/*(\?|$)/;
 
-/** Whether a request is to be taken for one: others, such as for HTTP/2, may be answered as if they asked for nothing. */
+/** Whether a request asks for one. Other upgrades, such as to HTTP/2, may be ignored. */
 export function asksForWebSocket({ method, url = "", headers }: IncomingMessage): boolean {
   return method === "GET" && headers.upgrade?.trim().toLowerCase() === "websocket" && SOCKET_PATH.test(url);
 }
 
 export type Sockets = {
-  /** Takes no more messages, and closes each connection when those in hand are answered. */
+  /** Accepts no more messages, and closes each connection after its remaining answers. */
   readonly drain: () => void;
-  /** Cuts all off. */
+  /** Disconnects all clients. */
   readonly end: () => void;
 };
 
 type Open = { readonly ws: WebSocket; readonly session: Session };
 
-/** Answers the server's requests to speak WebSocket. `ws` is loaded when the first is accepted. */
+/** Handles the server's requests to open WebSockets. `ws` is loaded when the first is accepted. */
 export function takeUpgrades(server: Server, fetch: Fetch, bounds: UpgradeBounds): Sockets {
   const { readTimeoutMs, maxConnections, pingEveryMs = PING_EVERY_MS } = bounds;
   const open = new Set<Open>();
@@ -143,7 +143,7 @@ export function takeUpgrades(server: Server, fetch: Fetch, bounds: UpgradeBounds
       return refuse(Response.json({ error: { ...error, type: "server_error", param: null } }, { status }));
     }
     const { WebSocketServer } = await import("ws");
-    // Compression is declined: a small message could stand for a large one.
+    // Compression is declined: a small message could expand to a large one.
     const wss = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -177,7 +177,7 @@ export function takeUpgrades(server: Server, fetch: Fetch, bounds: UpgradeBounds
     open.add(entry);
     const stopPinging = keepPinging(ws, socket, pingEveryMs);
     const age = setTimeout(() => session.retire(AGED), MAX_AGE_MS).unref();
-    // What breaks the protocol is closed by `ws` itself.
+    // After a protocol error `ws` itself closes the connection.
     ws.on("error", () => {});
     ws.once("close", () => {
       open.delete(entry);
@@ -199,7 +199,7 @@ export function takeUpgrades(server: Server, fetch: Fetch, bounds: UpgradeBounds
   };
 }
 
-/** Cuts off a client that answers no more pings. */
+/** Disconnects a client that no longer answers pings. */
 function keepPinging(ws: WebSocket, socket: Socket, everyMs: number): () => void {
   let unanswered = 0;
   let bytesRead = -1;
@@ -212,7 +212,7 @@ function keepPinging(ws: WebSocket, socket: Socket, everyMs: number): () => void
   return () => clearInterval(timer);
 }
 
-/** The request as a handler has it. Undefined for one that names no URL. */
+/** Converts the request for a handler. Returns undefined if it has no valid URL. */
 function requestOf({ url = "/", headers: { host = "localhost" }, rawHeaders }: IncomingMessage): Request | undefined {
   try {
     const headers = new Headers();
@@ -224,7 +224,7 @@ function requestOf({ url = "/", headers: { host = "localhost" }, rawHeaders }: I
   }
 }
 
-/** Sends an ordinary answer over the connection, and ends it, whether or not the client does. */
+/** Sends an ordinary answer over the connection, and ends the connection even if the client doesn't. */
 async function sendAndEnd({ status, headers, body }: Response, socket: Duplex, timeoutMs: number): Promise<void> {
   const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}connection: close\r\n\r\n`);

@@ -55,7 +55,7 @@ describe("describeApi", () => {
           headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
           content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
         },
-        401: expect.objectContaining({ description: expect.stringContaining("none was shown") }),
+        401: expect.objectContaining({ description: expect.stringContaining("The key is missing") }),
       },
     });
     expect(components.schemas?.ThingRequest).toEqual({
