@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { WorkerMessage } from "../../../src/engine/contract/messages.ts";
 import { parseWorkerMessage } from "../../../src/engine/contract/messages.ts";
@@ -70,4 +71,25 @@ test.each([
 test("a problem names the fields, but not their text", () => {
   const parsed = parseWorkerMessage({ type: "step", updates: [{ id: "secret", tokens: [1], text: "secret" }] });
   expect(parsed).toEqual({ problem: "updates.0.id: invalid_type" });
+});
+
+test("the quick check of a step accepts what the schema accepts, and nothing else", () => {
+  const odd = fc.constantFrom(undefined, null, -1, 0.5, 2 ** 53, Number.NaN, "7", "", [], {}, [-1], [undefined]);
+  const id = fc.nat();
+  const fields = { id, tokens: fc.array(fc.nat()), text: fc.string() };
+  const plain = fc.record(fields);
+  const wrong = fc
+    .tuple(plain, fc.constantFrom("id", "tokens", "text", "logprobs", "finished"), odd)
+    .map(([update, field, value]) => ({ ...update, [field]: value }));
+  const update = fc.oneof({ weight: 3, arbitrary: plain }, fc.record(fields, { requiredKeys: [] }), wrong, odd);
+  const withHoles = fc.sparseArray(fc.nat(), { maxLength: 4 }).map((tokens) => ({ id: 1, tokens, text: "" }));
+  fc.assert(
+    fc.property(fc.array(fc.oneof({ weight: 5, arbitrary: update }, withHoles), { maxLength: 4 }), (updates) => {
+      // A field that the contract doesn't have is ignored, but makes the step too unusual for the quick check.
+      const last = { id: 1, tokens: [], text: "" };
+      const checked = parseWorkerMessage({ type: "step", updates: [...updates, { ...last, unheardOf: 1 }] });
+      expect(parseWorkerMessage({ type: "step", updates: [...updates, last] })).toEqual(checked);
+    }),
+    { numRuns: 1_000 },
+  );
 });
