@@ -4,7 +4,7 @@ import type { Config } from "../config/schema.ts";
 import { type AnswerLength, type LengthEntry, type Lengths, readLengths } from "../keys/answer-length.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 
-/** How long each model's answers are, by its id, also of models that come later. Throws a `ConfigError` for a name that no model has at the start. */
+/** Returns the length of each model's answers by its id, also for models added later. Throws a `ConfigError` for a name that no model has at the start. */
 export function answerLengths(
   { maxTokens, maxTokensLimit, perModel }: Pick<Config, "maxTokens" | "maxTokensLimit" | "perModel">,
   models: ModelDirectory,
@@ -40,8 +40,6 @@ function assertServed(flag: string, named: readonly string[], models: ModelDirec
   const unknown = named.filter((name) => !names.has(name.toLowerCase()));
   if (unknown.length > 0) {
     const served = models.list().map(({ id }) => id);
-    throw new ConfigError([
-      `${flag}: there is no model ${unknown.join(", ")} here. Name one that is served: ${served.join(", ")}.`,
-    ]);
+    throw new ConfigError([`${flag}: unknown model: ${unknown.join(", ")}. Available: ${served.join(", ")}.`]);
   }
 }

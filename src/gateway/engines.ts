@@ -13,7 +13,7 @@ export type EnginesOptions = {
   readonly logger: Logger;
 };
 
-/** An engine for each model that writes text. Nothing runs until they are started. */
+/** Creates an engine for each model that writes text. Nothing runs until they are started. */
 export function createEngines({ config, models, logger }: EnginesOptions): Engines {
   return new Map(
     models

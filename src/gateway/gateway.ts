@@ -36,40 +36,40 @@ export type GatewayOptions = {
   readonly config: Config;
   readonly models: readonly LocalModel[];
   readonly logger: Logger;
-  /** Those of `models`, where they were made before. */
+  /** The engines of `models`, if they already exist. */
   readonly engines?: Engines;
-  /** By which names requests may call it while there are no keys; any if absent, as where another app listens. */
+  /** The names that `Host` may have while there are no keys; any if absent, such as when mounted in another app. */
   readonly hosts?: HostPolicy;
 };
 
 export type Gateway = {
-  /** The HTTP interface. Answers at once; requests that come while a model loads wait for it. */
+  /** The HTTP interface. It works at once; requests for a loading model wait. */
   readonly app: Hono<HttpEnv>;
   readonly access: Access;
-  /** Hears what happens to every generation from now on. Returns what ends it. */
+  /** Calls `listener` with the events of all later requests, until the returned function is called. */
   observe(listener: Listener): () => void;
   /** Loads every model. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
   start(): Promise<void>;
-  /** Resolves when nothing runs in the background. */
+  /** Resolves when no background work is left. */
   settled(): Promise<void>;
-  /** Ends the engines. What still runs fails with `EngineUnavailableError`. */
+  /** Stops the engines. Running requests fail with `EngineUnavailableError`. */
   stop(): Promise<void>;
 };
 
-/** A gateway that listens. */
+/** A listening gateway. */
 export type RunningGateway = {
   readonly url: string;
-  /** Takes no new connections, lets what runs go on for `graceMs` at most, then frees everything. */
+  /** Refuses new connections, lets running requests go on for at most `graceMs`, then frees everything. */
   stop(graceMs: number): Promise<void>;
 };
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** How long what was cut off by `stop` may take to be told so. */
+/** The maximum time to send errors to the requests that `stop` cut off. */
 const FAREWELL_MS = 1_000;
 
 /**
- * Puts the gateway together: a backend for each model, the layers around them, the HTTP interface in front.
+ * Creates a gateway: a backend for each model, the layers around them, and the HTTP interface.
  *
  * @example
  * const gateway = await createGateway({ config, models, logger });
@@ -80,7 +80,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, models, logger, engines = createEngines(options), hosts } = options;
   let warmUp: WarmPresets | undefined;
   const presets = await openPresets(config.promptsDir, logger, (ids) => {
-    // What changes before there is a warm-up is warmed with all others when the models have loaded.
+    // Changes before the warm-up exists need nothing: all presets are warmed once the models have loaded.
     if (config.warmPresets) warmUp?.add(ids);
   });
   const writers = () => directory.list().filter(({ can }) => can.text).length;
@@ -100,7 +100,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     directory,
     async serve(model) {
       const backend = await backendOf(model, createEngines({ config, models: [model], logger }));
-      // Another pull of it may have come first.
+      // Another pull may have added it already.
       if (directory.find(model.id) === undefined) directory.add(backend);
     },
   });
@@ -144,7 +144,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const stop = async () => {
     warmUp?.stop();
     await Promise.all(directory.list().map(({ close }) => close?.()));
-    // Without engines they have failed by now, and that is written down.
+    // Without engines they have failed by now, and that is stored.
     await runs.settled();
     await Promise.all([cache.save(), cache.settled()]);
     access.flush();
@@ -185,10 +185,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 /**
  * Creates a gateway, listens, and resolves when every model has loaded.
  *
- * It listens first: `/health` answers and `/ready` tells the progress while a large model loads.
+ * It listens first: `/health` answers and `/ready` shows the progress while a large model loads.
  *
- * @throws `ExposedError` when everybody could reach it without a key, the system's error when the address can't be had,
- *   `EngineLoadError` when a model can't be loaded
+ * @throws `ExposedError` if other machines could reach it without a key, the system's error if the address can't be used,
+ *   `EngineLoadError` if a model can't be loaded
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { host: bound, allowedHosts: allowed } = options.config;
@@ -225,7 +225,9 @@ function linkTo({ redisUrl: url, redisTimeoutMs: timeoutMs }: Config, logger: Lo
 async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOptions): Promise<void> {
   try {
     if (isExposed(config, gateway.access.keys.isOn())) {
-      logger.warn(`There are no keys, and --insecure: any client that reaches ${config.host} can use the models.`);
+      logger.warn(
+        `There are no keys, and --insecure is set: any client that reaches ${config.host} can use the models.`,
+      );
     }
   } catch (error) {
     await gateway.stop();

@@ -1,26 +1,26 @@
 import { hash } from "node:crypto";
 import { statSync } from "node:fs";
 
-/** What an engine's answers depend on besides the request. */
+/** Everything besides the request that affects an engine's answers. */
 export type ModelIdentity = {
   readonly file: {
-    /** The file's hash, where it is known; then nothing else of the file counts. */
+    /** The file's hash, if known; then no other property of the file matters. */
     readonly sha256?: string;
     readonly path: string;
     readonly sizeBytes: number;
     readonly modifiedMs: number;
   };
-  /** Undefined where the file brings none. */
+  /** Undefined if the file has none. */
   readonly chatTemplate: string | undefined;
-  /** Tokens of a slot: an answer ends where it is full. */
+  /** The size of a slot, in tokens: an answer ends when it is full. */
   readonly contextTokens: number;
-  /** The settings that change how numbers are rounded, by name. */
+  /** The settings that affect rounding, by name. */
   readonly settings: Readonly<Record<string, string | number>>;
-  /** The program's: another may render, sample or parse differently. */
+  /** Sluice's version: another may render, sample or parse differently. */
   readonly version: string;
 };
 
-/** A digest that changes with the model's file, its template, and everything else that changes its answers. */
+/** Returns a digest that changes with everything that affects the model's answers. */
 export function identityOf({ file, chatTemplate, contextTokens, settings, version }: ModelIdentity): string {
   const { sha256, path, sizeBytes, modifiedMs } = file;
   const parts = [
@@ -33,7 +33,7 @@ export function identityOf({ file, chatTemplate, contextTokens, settings, versio
   return hash("sha256", JSON.stringify(parts), "base64url");
 }
 
-/** A model's file, as it was when it was found. */
+/** A model's file as it was found. */
 type ModelFile = { readonly path: string; readonly sizeBytes: number; readonly sha256?: string };
 
 export type IdentifyOptions = {
@@ -45,12 +45,12 @@ export type IdentifyOptions = {
 };
 
 /**
- * Tells a local model's identity; undefined until it has loaded, and where its file is gone. It is looked up anew only when the model has
- * been loaded anew: its file may be another then.
+ * Returns a function for a local model's identity; undefined until it has loaded, or if its file is gone. The identity is determined again
+ * only after the model was loaded again, since its file may have changed.
  */
 export function identifyFile({ file, info: infoOf, settings, version }: IdentifyOptions): () => string | undefined {
   let known: { readonly info: object; readonly identity?: string } | undefined;
-  /** The hash is that of the file which was there at first. */
+  /** The hash belongs to the file with this modification time. */
   let firstMs: number | undefined;
 
   return () => {

@@ -11,28 +11,28 @@ import {
 import type { ModelDirectory } from "../routing/directory.ts";
 import { LibraryError, type ModelLibrary } from "../routing/library.ts";
 
-/** So many downloads share a line and a disk well enough. */
+/** More downloads at once would only slow each other down. */
 const MAX_PULLS = 2;
 
 export type LibraryOptions = {
   readonly modelsDir: string;
-  /** Those that the gateway was started with. */
+  /** The models that the gateway was started with. */
   readonly given: readonly LocalModel[];
   readonly directory: ModelDirectory;
-  /** For `HF_TOKEN` and `HF_ENDPOINT`; the process's own unless given. */
+  /** For `HF_TOKEN` and `HF_ENDPOINT`; the process's own if absent. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Puts a model among those that are served. Nothing of it is loaded. */
+  /** Serves a model, without loading it. */
   readonly serve: (model: LocalModel) => Promise<void>;
 };
 
-/** The models folder, for who looks after the gateway from elsewhere. */
+/** Manages the models folder for remote clients. */
 export function createLibrary({ modelsDir, env = process.env, given, directory, serve }: LibraryOptions): ModelLibrary {
   let catalogue: ReturnType<typeof loadCatalogue> | undefined;
-  /** By the ids under which they are served. */
+  /** By their ids. */
   const pulled = new Map<string, ModelReference>();
   let pulls = 0;
 
-  /** Never a path or a URL: who may ask over HTTP may still not look around on this machine or in its network. */
+  /** Accepts no paths or URLs: clients must not explore this machine or its network. */
   async function resolve(name: string): Promise<ModelReference> {
     const wanted = name.replace(/:latest$/i, "").replace(/^(?:hf\.co|huggingface\.co)\//i, "hf:");
     catalogue ??= loadCatalogue();
@@ -46,7 +46,7 @@ export function createLibrary({ modelsDir, env = process.env, given, directory, 
     const names = known.models.map((model) => model.name).join(", ");
     throw new LibraryError(
       "unknown",
-      `There is no model '${name.slice(0, 128)}'. Models of the catalogue can be pulled (${names}), and hf:owner/repo:QUANT.`,
+      `There is no model '${name.slice(0, 128)}'. Pull one from the catalogue (${names}), or hf:owner/repo:QUANT.`,
     );
   }
 
@@ -54,7 +54,7 @@ export function createLibrary({ modelsDir, env = process.env, given, directory, 
     if (!given.some((model) => model.id === id)) return;
     throw new LibraryError(
       "refused",
-      `${id} is one of the models that the gateway was started with. Start it without that one, and remove the file.`,
+      `The gateway was started with ${id}, so it can't be deleted. Restart the gateway without it, and remove the file.`,
     );
   }
 
@@ -64,7 +64,7 @@ export function createLibrary({ modelsDir, env = process.env, given, directory, 
       if (served !== undefined) return { id: served.id, isNew: false };
       const reference = await resolve(name);
       if (pulls >= MAX_PULLS)
-        throw new LibraryError("busy", `${MAX_PULLS} models are being pulled already. Wait for one.`);
+        throw new LibraryError("busy", `${MAX_PULLS} models are already being pulled. Wait until one is complete.`);
       pulls += 1;
       try {
         const model = await ensureModel(reference, { modelsDir, env, signal, onProgress });

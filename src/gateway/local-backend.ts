@@ -6,9 +6,8 @@ import { createEmbedder, type Embedder } from "../engine/host/embedder.ts";
 import type { Engine } from "../engine/host/engine.ts";
 import type { Backend, BackendDetails, BackendState, Capabilities } from "../generation/backend.ts";
 import { composeEmbed } from "../generation/embedding.ts";
-import { compose, type Layer } from "../generation/layer.ts";
+import { compose, type Layer, settleThrough } from "../generation/layer.ts";
 import { measurePrompts, pricePrompts } from "../generation/measure.ts";
-import { settleThrough } from "../generation/settle.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { holdToFormat } from "../grammar/layer.ts";
 import { type LocalModel, writesText } from "../models/index.ts";
@@ -23,7 +22,7 @@ export type LocalBackendOptions = {
   readonly config: Config;
   readonly logger: Logger;
   readonly load: LoadControl;
-  /** Undefined for a model that writes no text. */
+  /** Undefined if the model writes no text. */
   readonly engine: Engine | undefined;
   /** Sluice's own. */
   readonly version: string;
@@ -32,10 +31,10 @@ export type LocalBackendOptions = {
 /** `LLAMA_POOLING_TYPE_RANK`. */
 const RANK_POOLING = 4;
 
-/** Text as the model writes it in the middle of an answer. */
+/** For text within an answer. */
 const PLAIN = { addSpecial: false, parseSpecial: false };
 
-/** Puts together what answers for a model on this machine: the layers around its engine, and its embedder. Nothing runs until it is loaded. */
+/** Creates the backend of a model on this machine: the layers around its engine, and its embedder. Nothing runs until it is loaded. */
 export async function createLocalBackend(model: LocalModel, options: LocalBackendOptions): Promise<LocalBackend> {
   const { logger, load, engine, version } = options;
   const config = settingsOf(options.config, [model.id, ...model.aliases]);
@@ -64,7 +63,7 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
     embed: composeEmbed([embedding.gate, embedding.turns], embedder.embed),
     onStateChange: (listener) => life.onStateChange((state) => listener(stateOf(state))),
     async load() {
-      // It may be on its way since before this process had read its code.
+      // The engine may have been started early, before this code was loaded.
       const first = isStarted ? undefined : engine?.start();
       isStarted = true;
       await (first ?? life.load());
@@ -74,7 +73,7 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
   };
 }
 
-/** Its process starts with the first request for it, except where the model does nothing else. */
+/** Its process starts with its first request, or at once if the model only makes embeddings. */
 function createModelEmbedder(model: LocalModel, config: Config, logger: Logger): Embedder {
   return createEmbedder({
     options: {
@@ -113,7 +112,7 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
   };
 }
 
-/** Undefined too where the model can't be loaded: the engine has the words for that. */
+/** Also undefined if the model can't be loaded: the engine reports that. */
 function chatTemplate(engine: Engine): Promise<string | undefined> {
   return engine.known().then(
     (info) => info.chatTemplate,
@@ -127,7 +126,7 @@ function capabilitiesOf({ gguf }: LocalModel, engine: Engine | undefined): Capab
   return {
     text,
     chat: text && gguf.chatTemplate,
-    /** The file's header doesn't say so. */
+    /** The file's header doesn't tell. */
     get infill() {
       return engine?.info?.canInfill === true;
     },

@@ -13,7 +13,7 @@ import type { ModelDirectory } from "../routing/directory.ts";
 export type WarmPresetsOptions = {
   readonly presets: PresetLibrary;
   readonly models: ModelDirectory;
-  /** The same that clients' requests go through. */
+  /** The layers that clients' requests pass, too. */
   readonly generate: Generate;
   readonly cache: Pick<ResponseCache, "keeps">;
   readonly keys: Pick<KeyRing, "isOn">;
@@ -23,7 +23,7 @@ export type WarmPresetsOptions = {
 
 /** The warm-up of a gateway's presets. */
 export type WarmPresets = WarmUp & {
-  /** Warms the presets of the model with this id, except those that failed before. */
+  /** Warms the presets of a model, except those that failed before. */
   readonly addModel: (id: string) => void;
 };
 
@@ -36,7 +36,7 @@ export function warmPresets(options: WarmPresetsOptions): WarmPresets {
       return model && warmRequests(preset, model.id);
     },
     generate,
-    // With keys, only those find it again whose it is: what nobody has asked for is everybody's or nobody's.
+    // With keys, an answer is found only by its own tenant. A warm-up has none, so its answers must be public.
     isKept: (request) => cache.keeps(request) && (request.cache?.isPublic === true || !keys.isOn()),
     quiet: load.attendance.quiet,
     log: logger,
@@ -50,7 +50,7 @@ export function warmPresets(options: WarmPresetsOptions): WarmPresets {
   };
 }
 
-/** Warms what a model answers for each time that it is ready, also of models that come later. */
+/** Warms a model's presets each time it becomes ready, also for models added later. */
 export function warmWhenReady(models: ModelDirectory, { addModel }: Pick<WarmPresets, "addModel">): void {
   const followed = new Map<string, () => void>();
 

@@ -1,30 +1,29 @@
 import type { Embed } from "./embedding.ts";
 import { NotSupportedByModelError } from "./errors.ts";
-import type { Generate } from "./layer.ts";
+import type { Generate, Settle } from "./layer.ts";
 import type { ModelText } from "./model.ts";
-import type { Settle } from "./settle.ts";
 
 /**
- * `unloaded`: it holds nothing and is made ready by `load`. `loading`: it is made ready. `restarting`: it failed and comes back by itself.
- * `unloading`: it lets go of what it holds. `failed`: it could not be made ready; it is tried again after a while, or by `load`.
+ * `unloaded`: uses no memory; `load` makes it ready. `loading`: is being made ready. `restarting`: has failed and restarts by itself.
+ * `unloading`: is freeing its memory. `failed`: could not be made ready; tries again later, or with `load`.
  */
 export const BACKEND_STATES = ["unloaded", "loading", "ready", "restarting", "unloading", "failed"] as const;
 
 export type BackendState = (typeof BACKEND_STATES)[number];
 
-/** What a model can do through its backend. */
+/** The capabilities of a model through its backend. */
 export type Capabilities = {
   /** Writes text. */
   readonly text: boolean;
-  /** Was made for conversations. */
+  /** Answers conversations. */
   readonly chat: boolean;
-  /** Writes what belongs between two texts. False as long as that is not known. */
+  /** Fills in the text between two others. False while unknown. */
   readonly infill: boolean;
-  /** Takes tools and answers with calls. */
+  /** Accepts tools and answers with calls. */
   readonly tools: boolean;
-  /** Holds its answers to a schema, a pattern or a grammar. */
+  /** Enforces a schema, a pattern or a grammar. */
   readonly schemas: boolean;
-  /** Tells the log-probabilities of tokens. */
+  /** Returns the log-probabilities of tokens. */
   readonly logprobs: boolean;
   /** Makes vectors. */
   readonly embeddings: boolean;
@@ -36,23 +35,23 @@ export type Capabilities = {
 
 /** A model's properties, for lists of models. Unknown ones are absent. */
 export type BackendDetails = {
-  /** The kind of network, such as `llama` or `gemma3`. */
+  /** The architecture, such as `llama` or `gemma3`. */
   readonly family?: string;
   /** Such as `Q4_K_M`. */
   readonly quantization?: string;
   readonly parameters?: number;
-  /** Bytes of its weights. */
+  /** The size of its weights. */
   readonly sizeBytes?: number;
   /** The hash of its weights. */
   readonly sha256?: string;
-  /** Tokens for one request, prompt and answer together. */
+  /** The maximum tokens of a request, prompt and answer together. */
   readonly contextTokens?: number;
-  /** What it was trained for. */
+  /** The context that it was trained with. */
   readonly trainContextTokens?: number;
   readonly vocabularySize?: number;
-  /** Numbers in one embedding. */
+  /** The dimensions of an embedding. */
   readonly embeddingSize?: number;
-  /** Requests that it works on at once. */
+  /** The number of sequences that run at once. */
   readonly slots?: number;
   readonly chatTemplate?: string;
   /** The spellings of the tokens that begin and end a text. */
@@ -60,62 +59,61 @@ export type BackendDetails = {
   readonly endText?: string;
 };
 
-/** How much a backend has to do. */
+/** A backend's load. */
 export type Workload = {
   readonly waiting: number;
   readonly running: number;
-  /** When the first token of a short request that came now is likely to come, in ms; undefined where nothing was measured. */
+  /** The expected time to the first token of a short new request, in ms; undefined without measurements. */
   readonly firstTokenMs: number | undefined;
 };
 
 /**
- * What answers for one model: an engine on this machine, or another server. It is plain data and functions, and can be copied with other
- * fields. What it can't do is absent, and `can` says so before anything is asked.
+ * Answers requests for one model: an engine on this machine, or another server. It is plain data and functions, and can be copied with other
+ * fields. Unsupported functions are absent, and `can` tells which.
  */
 export type Backend = {
-  /** The name in `GET /v1/models` and in answers. May hold slashes and colons, such as `owner/repo:Q4_K_M`. */
+  /** The name in `GET /v1/models` and in answers. May contain slashes and colons, such as `owner/repo:Q4_K_M`. */
   readonly id: string;
   /** Further names that requests may use. */
   readonly aliases: readonly string[];
-  /** When the model came here, in Unix seconds. */
+  /** When the model was added, in Unix seconds. */
   readonly createdUnixSeconds: number;
   readonly ownedBy: string;
   readonly can: Capabilities;
   readonly state: () => BackendState;
   /** Calls `listener` after each change of the state, until the function that it returns is called. */
   readonly onStateChange?: (listener: (state: BackendState) => void) => () => void;
-  /** Undefined where nobody counts. */
+  /** Undefined if unknown. */
   readonly workload: () => Workload | undefined;
   /**
-   * Changes with everything that changes the answers to the same request. Undefined where answers must not be stored, or where it is
-   * not known yet.
+   * Changes with everything that affects the answers to a request. Undefined if answers must not be stored, or if it is not known yet.
    */
   readonly identity: () => string | undefined;
   readonly details: () => BackendDetails;
-  /** Absent where the model writes no text. Takes requests while the backend is made ready: they wait. */
+  /** Absent if the model writes no text. While the backend is being made ready, requests wait. */
   readonly generate?: Generate;
-  /** As `generate`, up to `started`: how long the prompt is, evaluated by nobody. */
+  /** Like `generate`, up to `started`: counts the prompt's tokens without evaluating it. */
   readonly measure?: Generate;
-  /** As `generate`, up to `started`: what evaluating the prompt would take. Throws what a generation throws, where the prompt does not fit too. */
+  /** Like `generate`, up to `started`: the price of evaluating the prompt. Throws the same errors, also if the prompt doesn't fit. */
   readonly price?: Generate;
-  /** The request as the model would get it, tools and calls in its own form. */
+  /** Returns the request as the model would get it, with tools and calls in its own form. */
   readonly settle?: Settle;
   /** Questions about text that need no generation. */
   readonly text?: ModelText;
   /** Makes vectors and, with a reranker, scores. */
   readonly embed?: Embed;
-  /** Makes it ready. Rejects with what hinders. Resolves at once where it is ready. */
+  /** Makes it ready. Rejects with the error if that fails. */
   readonly load?: () => Promise<void>;
-  /** Lets go of what it holds, until `load` or the next request. */
+  /** Frees its memory, until `load` or the next request. */
   readonly unload?: () => Promise<void>;
-  /** Ends it for good. What still runs fails with `EngineUnavailableError`. */
+  /** Stops it for good. Running requests fail with `EngineUnavailableError`. */
   readonly close?: () => Promise<void>;
 };
 
-/** What of a backend may be absent. */
+/** The functions of a backend that may be absent. */
 export type BackendPart = "generate" | "measure" | "price" | "settle" | "text" | "embed";
 
-/** That part of `backend`. Throws `NotSupportedByModelError` where it has none. */
+/** Returns a function of `backend`. Throws `NotSupportedByModelError` if it is absent. */
 export function partOf<Part extends BackendPart>(
   backend: Pick<Backend, "id" | "can" | Part>,
   part: Part,
@@ -127,6 +125,6 @@ export function partOf<Part extends BackendPart>(
 
 function lackOf(part: BackendPart, { text }: Capabilities): keyof Capabilities {
   if (part === "embed") return "embeddings";
-  // A model that writes nothing lacks that first of all.
+  // For a model that writes no text, that is the reason to report.
   return text && part !== "generate" ? "tokenizing" : "text";
 }

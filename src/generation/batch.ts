@@ -3,13 +3,13 @@ import type { GenerationEvent } from "./event.ts";
 import type { Generate } from "./layer.ts";
 import type { GenerationRequest, Prompt } from "./request.ts";
 
-/** How long a refusal of one prompt waits for what the others come to: as long as a refusal waits for the engine's word on its own. */
+/** The maximum time that the refusal of one prompt waits for the results of the others. */
 const MAX_WAIT_MS = 5_000;
 
 /**
  * Runs `request` once for each of `prompts` and interleaves the events. There is a `started` for each prompt, and the choices of the
  * prompt at index i are numbered from i × `request.choices`. When one generation fails the others are cancelled, and its error is thrown.
- * Where that is a refusal for the load or a limit, a fault of another prompt that a later try would not mend is thrown instead.
+ * If that error is temporary, such as a limit, a permanent error of another prompt is thrown instead.
  */
 export function generateBatch(
   generate: Generate,
@@ -42,13 +42,13 @@ async function* runTogether(
   } finally {
     left.abort();
     for (const source of sources) {
-      // Nobody is left to hear what the clean-up has to complain about.
+      // Errors of the clean-up don't matter any more.
       source.return?.().catch(() => {});
     }
   }
 }
 
-/** What one of them failed with that a later try would not mend; undefined where none did within `maxWaitMs`, or when nobody waits any more. */
+/** Returns the first permanent error; undefined if there is none within `maxWaitMs`, or when `signal` is aborted. */
 function firstFault(firsts: readonly Promise<unknown>[], maxWaitMs: number, signal: AbortSignal): Promise<unknown> {
   const faults = firsts.map((first) =>
     first.then(
@@ -69,7 +69,7 @@ type News<T> =
   | { readonly index: number; readonly result: IteratorResult<T> }
   | { readonly index: number; readonly error: unknown };
 
-/** What `sources` give, in the order in which it comes. Each is asked for its next only after its last was taken; for its first it was asked before. */
+/** Yields the events of `sources` as they come. A source gets its next request only after its last event was consumed; the first was requested before. */
 async function* interleave<T>(
   sources: readonly AsyncIterator<T>[],
   firsts: readonly Promise<IteratorResult<T>>[],

@@ -1,84 +1,83 @@
-/** Why a request was not answered by the cache, in the words of RFC 9211, section 2.2. */
+/** The reason that a request was not answered by the cache, in the terms of RFC 9211, section 2.2. */
 export type ForwardReason =
-  /** It takes no part in the cache. */
+  /** It doesn't use the cache. */
   | "bypass"
   | "miss"
-  /** There was a fresh answer, and the request did not want it. */
+  /** There was a fresh answer, but the request excluded it. */
   | "request"
-  /** There was one that is too old. */
+  /** The stored answer was too old. */
   | "stale";
 
-/** What the cache made of a request. */
+/** How the cache handled a request. */
 export type CacheNews =
   | {
       readonly type: "hit";
-      /** How long ago the answer was generated. */
+      /** The answer's age. */
       readonly ageSeconds: number;
-      /** How much longer it is fresh; below 0 where it is not, and is being renewed. */
+      /** The remaining time in which it is fresh; negative if it is stale and being renewed. */
       readonly ttlSeconds: number;
-      /** Where the answer was found, in one word; undefined in memory. */
+      /** The name of the level with the answer; undefined for memory. */
       readonly detail?: string;
     }
   | {
       readonly type: "forward";
       readonly reason: ForwardReason;
-      /** Whether the answer is kept when it has come to its end. */
+      /** Whether the complete answer will be stored. */
       readonly stored: boolean;
       /** Whether it shares the generation of an earlier request. */
       readonly collapsed: boolean;
     }
-  /** It wanted a stored answer or none, and there is none. */
+  /** It accepted only a stored answer, and there is none. */
   | { readonly type: "none" };
 
 /**
- * Which answers are kept where the request's `Cache-Control` does not say: those that would come again anyway, by temperature 0 or a seed;
- * all; or none.
+ * The answers to store if the request's `Cache-Control` doesn't decide: only deterministic ones, with temperature 0 or a seed; all; or none.
  */
 export const KEPT_ANSWERS = ["determined", "always", "never"] as const;
 
 type KeptAnswers = (typeof KEPT_ANSWERS)[number];
 
-/** What `detail` says of an answer to another text that asks for the same. */
+/** The `detail` of an answer to another text with the same meaning. */
 export const SEMANTIC_DETAIL = "SEMANTIC";
 
-/** On which terms the answer to another text will do. */
+/** The conditions for using the answer to another text. */
 export type SemanticWish = {
-  /** What the user says: all that may differ. */
+  /** The user's message, the only part that may differ. */
   readonly text: string;
-  /** The id of the model whose vectors of the texts are compared; undefined for the one that answers. */
+  /** The id of the model that embeds the texts; undefined for the request's own model. */
   readonly model?: string;
-  /** The least cosine of the vectors; at 0 none are made. */
+  /** The minimum cosine of the vectors; 0 turns the check off. */
   readonly minSimilarity: number;
-  /** How likely the model that answers says that the texts ask for the same; at 0 it is not asked. */
+  /** The minimum probability, by the request's own model, that the texts ask for the same; 0 turns the check off. */
   readonly minAgreement: number;
-  /** How long the models may take, in ms. */
+  /** The time limit for the models, in ms. */
   readonly timeoutMs: number;
 };
 
-/** What a request asks of the response cache. The first five are `Cache-Control`'s directives, as RFC 9111, section 5.2.1, and RFC 5861 have them. */
+/** A request's settings for the response cache. The first five are `Cache-Control`'s directives of RFC 9111, section 5.2.1, and RFC 5861. */
 export type CacheWish = {
-  /** Is not answered from the cache; its answer is stored. */
+  /** Accepts no stored answer; its own is stored. */
   readonly noCache?: boolean;
-  /** Leaves nothing in the cache, and takes nothing from it. */
+  /** Neither reads nor writes the cache. */
   readonly noStore?: boolean;
-  /** Takes an answer of this age at most. Above 0, any answer may be stored and taken, whatever `answers` says. */
+  /** The maximum age of an answer. Above 0 it overrides `answers`: any answer may be stored and used. */
   readonly maxAgeSeconds?: number;
-  /** Takes a stored answer or none: otherwise it ends with `NotCachedError`. */
+  /** Accepts only a stored answer; otherwise it ends with `NotCachedError`. */
   readonly onlyIfCached?: boolean;
-  /** Takes an answer that is older by so much, while another is generated for those who come later. */
+  /** Accepts an answer that has been stale for at most this long, while a new one is generated for later requests. */
   readonly staleWhileRevalidateSeconds?: number;
-  /** A stored answer comes at the pace at which it was generated, otherwise as fast as it is read. */
+  /** Sends a stored answer at the pace of its generation, otherwise as fast as it is read. */
   readonly isPaced?: boolean;
-  /** The answer is put together before anybody sees it: unless it is paced, the pieces of a stored one may come joined. */
+  /** The client gets the answer as a whole: unless it is paced, the events of a stored one may be joined. */
   readonly isWhole?: boolean;
-  /** Its answer is for every tenant; otherwise for its own alone. */
+  /** Its answer is for every tenant; otherwise only for its own. */
   readonly isPublic?: boolean;
-  /** Undefined is `determined`. */
+  /** Undefined means `determined`. */
   readonly answers?: KeptAnswers;
-  /** How long its answer is fresh; undefined is as the cache has it. */
+  /** How long its answer is fresh; undefined means the cache's default. */
   readonly freshSeconds?: number;
-  /** The id of the preset that it is made with. */
+  /** The id of its preset. */
   readonly preset?: string;
-  /** Undefined where only its own answer will do. */
+  /** Undefined if only the same text's answer may be used. */
   readonly semantic?: SemanticWish;
 };

@@ -1,6 +1,6 @@
 /**
- * A generation that can't be had, for a reason that the client should hear. `http/errors.ts` puts each into the wire's form;
- * anything else that is thrown is a defect of ours and becomes a plain 500.
+ * A generation failed for a reason that the client should know. `http/errors.ts` translates each error to the protocol; any other error is
+ * a defect of Sluice and becomes a plain 500.
  */
 export abstract class GenerationError extends Error {
   abstract readonly code: string;
@@ -25,11 +25,11 @@ export class ContextLengthExceededError extends GenerationError {
   readonly code = "context_length_exceeded";
   readonly promptTokens: number;
   readonly contextTokens: number;
-  /** The prompt was so long that it was not counted to its end. */
+  /** Whether the prompt has even more tokens, which were not counted. */
   readonly atLeast: boolean;
 
   constructor(promptTokens: number, contextTokens: number, atLeast = false) {
-    // Libraries know this error by OpenAI's words, as docs/api.md lists.
+    // Libraries recognize this error by OpenAI's words, as docs/api.md lists.
     super(
       `This model's maximum context length is ${contextTokens} tokens. ` +
         `However, your messages resulted in ${atLeast ? "at least " : ""}${promptTokens} tokens, which leaves no room for an answer. ` +
@@ -41,7 +41,7 @@ export class ContextLengthExceededError extends GenerationError {
   }
 }
 
-/** Whether the engine would refuse the prompt with the same error at any load. */
+/** Whether the engine would refuse the prompt with the same error at any time. */
 export function isLasting(error: unknown): boolean {
   return (
     error instanceof ContextLengthExceededError ||
@@ -50,24 +50,24 @@ export function isLasting(error: unknown): boolean {
   );
 }
 
-/** Whether a request that this was thrown for may be answered when it is sent again. */
+/** Whether the same request may succeed when it is sent again. */
 export function mayChange(error: unknown): boolean {
   return error instanceof OverloadedError || error instanceof RateLimitedError || error instanceof BeyondLimitError;
 }
 
-/** The model's own chat template refuses these messages, for example because it wants the roles to alternate. */
+/** The model's chat template refuses these messages, for example because the roles must alternate. */
 export class UnrenderablePromptError extends GenerationError {
   readonly code = "invalid_messages";
 
   constructor(reason: string) {
-    super(`The model's chat template does not take these messages: ${reason}`);
+    super(`The model's chat template does not accept these messages: ${reason}`);
   }
 }
 
-/** A value that only the engine can judge is wrong, such as a token id that the vocabulary does not have. */
+/** A value that only the engine can check is invalid, such as a token id outside the vocabulary. */
 export class InvalidSamplingError extends GenerationError {
   readonly code = "invalid_value";
-  /** The field, in the words of `GenerationRequest`, such as `logitBias`. */
+  /** The field's name in `GenerationRequest`, such as `logitBias`. */
   readonly field: string;
 
   constructor(field: string, reason: string) {
@@ -76,7 +76,7 @@ export class InvalidSamplingError extends GenerationError {
   }
 }
 
-/** What a model may lack, by the name that `Capabilities` has for it. */
+/** The capabilities that a model may lack. */
 export type Lacking =
   | "text"
   | "chat"
@@ -95,25 +95,25 @@ export class NotSupportedByModelError extends GenerationError {
   readonly lacks: Lacking;
 
   constructor(model: string, lacks: Lacking) {
-    super(`The model ${model} can't do what is asked of it: it lacks ${lacks}.`);
+    super(`The model ${model} does not support ${lacks}.`);
     this.model = model;
     this.lacks = lacks;
   }
 }
 
-/** What another server answered instead of an answer of the model. */
+/** The failure of another server. */
 export type UpstreamFailure = {
-  /** The HTTP status; undefined where no answer came. */
+  /** The HTTP status; undefined if no answer came. */
   readonly status: number | undefined;
-  /** Its own words for the client. */
+  /** The server's own message for the client. */
   readonly message: string;
   readonly code?: string | null;
-  /** The field of the request that it names. */
+  /** The request's field that the message names. */
   readonly param?: string | null;
   readonly retryAfterMs?: number;
 };
 
-/** Another server, which answers for the model, refused the request or failed. */
+/** The other server that runs the model refused the request or failed. */
 export class UpstreamError extends GenerationError {
   readonly code: string;
   readonly failure: UpstreamFailure;
@@ -125,7 +125,7 @@ export class UpstreamError extends GenerationError {
   }
 }
 
-/** The engine died under this request time and again, so it is given up. */
+/** The engine died repeatedly during this request, so the request was given up. */
 export class EngineCrashedError extends GenerationError {
   readonly code = "engine_crashed";
 
@@ -137,17 +137,17 @@ export class EngineCrashedError extends GenerationError {
   }
 }
 
-/** No engine can answer for this model now, and waiting for this one would not help. */
+/** No engine can answer for this model now, and waiting would not help. */
 export class EngineUnavailableError extends GenerationError {
   readonly code = "engine_unavailable";
 }
 
-/** In the words from which Codex reads how long to wait. */
+/** Codex parses the waiting time from these words. */
 function comeBack(ms: number): string {
   return `Please try again in ${Math.ceil(ms / 1000)}s.`;
 }
 
-/** The server can't answer in time: too much is in hand already. The same request may be taken on after `retryAfterMs`. */
+/** The server can't answer in time, because too many requests are in progress. The same request may be accepted after `retryAfterMs`. */
 export class OverloadedError extends GenerationError {
   readonly code = "server_overloaded";
   readonly retryAfterMs: number;
@@ -159,7 +159,7 @@ export class OverloadedError extends GenerationError {
   }
 }
 
-/** The key has used up one of its own limits. The same request may be taken on after `retryAfterMs`. */
+/** The key has used up one of its limits. The same request may be accepted after `retryAfterMs`. */
 export class RateLimitedError extends GenerationError {
   readonly code = "rate_limit_exceeded";
   readonly retryAfterMs: number;
@@ -186,22 +186,22 @@ export class BeyondLimitError extends GenerationError {
   }
 }
 
-/** A later request with the same `supersedeId` has taken its place. */
+/** A later request with the same `supersedeId` replaced this one. */
 export class SupersededError extends GenerationError {
   readonly code = "superseded";
 
   constructor() {
-    super("A later request with the same `sluice-supersede` header has taken this one's place.");
+    super("A later request with the same `sluice-supersede` header replaced this one.");
   }
 }
 
-/** The request wanted a stored answer or none, and there is none that it may have. */
+/** The request accepts only a stored answer, and there is none for it. */
 export class NotCachedError extends GenerationError {
   readonly code = "not_cached";
 
   constructor() {
     super(
-      "There is no stored answer to this request, and `Cache-Control: only-if-cached` asks for no other. Leave it out to have one generated.",
+      "There is no stored answer to this request, and `Cache-Control: only-if-cached` allows no other. Leave the header out to generate one.",
     );
   }
 }

@@ -15,3 +15,23 @@ export type Layer = (request: GenerationRequest, next: Generate) => AsyncIterabl
 export function compose(layers: readonly Layer[], backend: Generate): Generate {
   return layers.reduceRight<Generate>((next, layer) => (request) => layer(request, next), backend);
 }
+
+/** A request as its engine gets it. */
+export type Settle = (request: GenerationRequest) => Promise<GenerationRequest>;
+
+/**
+ * Returns a function that gives the request which `layers` would pass on to the engine, with tools and calls in the model's own form.
+ * Nothing is generated. Rejects with a layer's error.
+ */
+export function settleThrough(layers: readonly Layer[]): Settle {
+  return async (request) => {
+    let settled: GenerationRequest | undefined;
+    const events = compose(layers, async function* take(passed) {
+      settled = passed;
+      yield* [];
+    })(request);
+    for await (const event of events) throw new Error(`A layer made the event '${event.type}' by itself.`);
+    if (settled === undefined) throw new Error("A layer passed nothing on to the engine.");
+    return settled;
+  };
+}

@@ -3,8 +3,8 @@ import type { ModelText } from "./model.ts";
 import { OWN_TERMS } from "./terms.ts";
 
 /**
- * A backend that says how long the prompt is and generates nothing. Below the same layers as a model's engine it is asked for the very prompt
- * that the engine would get.
+ * Returns a backend that counts the prompt's tokens and generates nothing. Below the layers of a model's engine it gets the same prompt as
+ * the engine would.
  */
 export function measurePrompts(text: Pick<ModelText, "countTokens">): Generate {
   return async function* measure({ prompt, tools, signal, terms = OWN_TERMS }) {
@@ -17,7 +17,7 @@ export function measurePrompts(text: Pick<ModelText, "countTokens">): Generate {
   };
 }
 
-/** The same with the prompt's price: what does not fit is an error here, and is not counted to its end. */
+/** The same with the prompt's price. A prompt that doesn't fit is an error here, and is not fully counted. */
 export function pricePrompts(text: Pick<ModelText, "price">): Generate {
   return async function* price({ prompt, tools, signal, terms = OWN_TERMS }) {
     yield {

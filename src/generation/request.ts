@@ -3,19 +3,19 @@ import type { Observe } from "./news.ts";
 import type { Terms } from "./terms.ts";
 import type { Unprompted } from "./wish.ts";
 
-/** Who said a message. OpenAI's `developer` arrives here as `system`: the open models' templates know no other. */
+/** A message's author. OpenAI's `developer` becomes `system`, which all templates know. */
 export type MessageRole = "system" | "user" | "assistant" | "tool";
 
 export type Message = {
   readonly role: MessageRole;
   readonly content: string;
-  /** The participant's name, for the templates that render one. */
+  /** The participant's name, for templates that render it. */
   readonly name?: string;
-  /** An assistant's: the calls that its turn made. */
+  /** An assistant's calls. */
   readonly toolCalls?: readonly ToolCall[];
-  /** A tool's: which call it answers. */
+  /** For a tool: the call that it answers. */
   readonly toolCallId?: string;
-  /** An assistant's: what it thought before it spoke, for the templates that render it. */
+  /** An assistant's reasoning before its answer, for templates that render it. */
   readonly reasoning?: string;
 };
 
@@ -31,8 +31,8 @@ export type JsonSchema = Readonly<Record<string, unknown>> | boolean;
 export const MAX_TOOL_NAME_LENGTH = 128;
 
 /**
- * A tool's name. OpenAI's own pattern has letters, digits, `_` and `-` only; names of MCP tools have dots, slashes and colons too. Each
- * family of models writes these without taking them for the end of the name.
+ * A tool's name. OpenAI allows only letters, digits, `_` and `-`; names of MCP tools have dots, slashes and colons, too. No family of models
+ * takes these for the end of the name.
  */
 export const TOOL_NAME = /^[\p{L}\p{N}_.:/@-]+$/u;
 
@@ -40,18 +40,18 @@ export const TOOL_NAME = /^[\p{L}\p{N}_.:/@-]+$/u;
 export type Tool = {
   readonly name: string;
   readonly description?: string;
-  /** A JSON schema of its arguments, an object's; absent where it takes none. */
+  /** The JSON schema of its arguments, an object; absent if it has none. */
   readonly parameters?: JsonSchema;
-  /** Whether the client counts on arguments that fit the schema; otherwise any object will do where the schema can't be held to. */
+  /** Whether the schema must be enforced; otherwise any object is accepted if that isn't possible. */
   readonly strict?: boolean;
-  /** A grammar in Lark's notation that the text of its only argument, `input`, keeps to. */
+  /** A grammar in Lark's notation for the text of its only argument, `input`. */
   readonly lark?: string;
 };
 
-/** Which tools may be called in this turn. */
+/** The tools that may be called in this turn. */
 export type ToolUse = {
   readonly tools: readonly Tool[];
-  /** `required`: at least one call; `none`: the model sees the tools and may call none. */
+  /** `required`: at least one call; `none`: the model sees the tools, but can't call them. */
   readonly choice: "none" | "auto" | "required";
   /** The names that may be called; undefined for all. */
   readonly allowed: readonly string[] | undefined;
@@ -59,14 +59,14 @@ export type ToolUse = {
   readonly parallel: boolean;
 };
 
-/** What the model goes on from. */
+/** The model's input. */
 export type Prompt =
   | {
       readonly type: "chat";
       readonly messages: readonly Message[];
-      /** Goes on with the last message, an assistant's, instead of answering it. */
+      /** Continues the last message, an assistant's, instead of answering it. */
       readonly continueFinal?: boolean;
-      /** Without what the template puts before an answer. */
+      /** Omits the text that the template puts before an answer. */
       readonly withoutLead?: boolean;
       /** More variables for the model's template, such as `enable_thinking`. */
       readonly templateArguments?: Readonly<Record<string, unknown>>;
@@ -74,14 +74,14 @@ export type Prompt =
   /** Raw text, without a template. Control tokens' spellings become control tokens. */
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "tokens"; readonly tokens: readonly number[] }
-  /** What belongs between the two, for models that were trained to fill in the middle. */
+  /** The text between the two is generated, by models that were trained to fill in the middle. */
   | {
       readonly type: "infill";
       readonly prefix: string;
       readonly suffix: string;
       /**
-       * What else is read before, the most important last. With it, also where it is empty, all of the prompt is cut to what fits: what is
-       * nearest to the gap stays.
+       * Further context, the most important last. If present, even if empty, the whole prompt is cut to fit: the text nearest to the gap
+       * stays.
        */
       readonly files?: readonly PromptFile[];
     };
@@ -89,7 +89,7 @@ export type Prompt =
 /** A piece of a file that helps to fill in another. */
 export type PromptFile = { readonly name: string; readonly text: string };
 
-/** All text that a prompt to fill in the middle has. */
+/** Returns all texts of a prompt to fill in the middle. */
 export function textsOfInfill({
   prefix,
   suffix,
@@ -98,26 +98,26 @@ export function textsOfInfill({
   return [...files.flatMap(({ name, text }) => [name, text]), prefix, suffix];
 }
 
-/** What the text must be. */
+/** The required format of the text. */
 export type OutputFormat =
   /** Any JSON object. */
   | { readonly type: "json" }
-  /** `strict`: the client counts on all of it; otherwise what can't be held to is left out. */
+  /** `strict`: the whole schema must be enforced; otherwise unsupported keywords are dropped. */
   | { readonly type: "schema"; readonly schema: JsonSchema; readonly strict?: boolean }
   | { readonly type: "regex"; readonly pattern: string }
   | { readonly type: "grammar"; readonly grammar: Grammar };
 
-/** A grammar that the engine holds the output to. */
+/** A grammar that the engine enforces. */
 export type Grammar = {
   /** In llama.cpp's GBNF; the start rule is `root`. */
   readonly gbnf: string;
-  /** Until one of these was written, anything may be; after it, what follows keeps to the grammar. Undefined is from the first token. */
+  /** The grammar applies to the text after the first of these. Undefined means from the first token. */
   readonly triggers?: readonly string[];
 };
 
-/** How the next token is drawn. Every field is always set: `wish.ts` fills in defaults. */
+/** How tokens are sampled. Every field is always set: `wish.ts` fills in defaults. */
 export type Sampling = {
-  /** 0 takes the most likely token; otherwise the logits are divided by it. */
+  /** 0 selects the most likely token; otherwise the logits are divided by it. */
   readonly temperature: number;
   /** Nucleus: the smallest set of tokens with this probability together. 1 is off. */
   readonly topP: number;
@@ -127,31 +127,31 @@ export type Sampling = {
   readonly minP: number;
   /** llama.cpp's repetition penalty, over as many of the last tokens as `repeatLastTokens` says, prompt included. 1 is off. */
   readonly repeatPenalty: number;
-  /** How far the repetition penalty looks back; −1 is to the beginning of the prompt. */
+  /** How far the repetition penalty looks back; −1 means to the beginning of the prompt. */
   readonly repeatLastTokens: number;
   /** OpenAI's: subtracted once from the logit of every token generated before. 0 is off. */
   readonly presencePenalty: number;
   /** OpenAI's: subtracted from the logit for each time the token was generated before. 0 is off. */
   readonly frequencyPenalty: number;
-  /** Exclude top choices: with this probability all tokens are left out that are at least `xtcThreshold` likely, but the least likely of them. */
+  /** Exclude top choices: the probability of removing all tokens that are at least `xtcThreshold` likely, except the least likely of them. */
   readonly xtcProbability: number;
   readonly xtcThreshold: number;
   /** Added to a token's logit; −100 or less bans it. */
   readonly logitBias: readonly (readonly [token: number, bias: number])[];
-  /** The only tokens that may be drawn; undefined is all. */
+  /** The only tokens that may be sampled; undefined means all. */
   readonly allowedTokenIds: readonly number[] | undefined;
-  /** Words that the answer doesn't have as words of their own. */
+  /** Words that the answer must not contain as whole words. */
   readonly badWords: readonly string[];
-  /** Nothing ends the answer before it has so many tokens. */
+  /** The minimum length of the answer. */
   readonly minTokens: number;
-  /** The model can't end the answer; what else ends it does. */
+  /** The model can't end the answer, but stop strings and limits can. */
   readonly ignoresEnd: boolean;
   /** A uint32. The same seed and the same request give the same text; undefined draws a fresh one. */
   readonly seed: number | undefined;
 };
 
 /**
- * What to generate, in no protocol's words. Everything from here to the engine sees only this.
+ * What to generate, independent of protocols. Everything from here to the engine uses only this.
  */
 export type GenerationRequest = {
   /** The request's id, as in `x-request-id`: for logs and traces, never part of the answer's text. */
@@ -161,39 +161,39 @@ export type GenerationRequest = {
   readonly prompt: Prompt;
   /** The tools that the model may call. Undefined means none, and the template gets no list of tools. */
   readonly tools?: ToolUse;
-  /** Undefined is any text. */
+  /** Undefined means any text. */
   readonly output?: OutputFormat;
-  /** For each token, its log-probability and those of so many of the most likely; undefined for none. */
+  /** The number of alternatives for each token's log-probability; undefined for no log-probabilities. */
   readonly logprobs?: number;
-  /** The same of the prompt's tokens, from one pass over it; undefined for none. */
+  /** The same for the prompt's tokens, from one pass over it. */
   readonly promptLogprobs?: number;
   /**
-   * Whether the spellings of control tokens that the model writes are part of the text; that of its end token never is. For models that
-   * mark calls or channels with such.
+   * Whether the text contains the spellings of control tokens, except the end token's. For models that mark calls or channels with control
+   * tokens.
    */
   readonly showControlTokens?: boolean;
-  /** How many independent answers (`n`), at least 1. */
+  /** The number of independent answers (`n`), at least 1. */
   readonly choices: number;
-  /** At most so many tokens for each choice, 0 to read the prompt only; undefined is until the context is full. */
+  /** The maximum tokens of each choice; 0 only evaluates the prompt; undefined means until the context is full. */
   readonly maxTokens: number | undefined;
   /** The text ends before any of these. */
   readonly stop: readonly string[];
   /** The text ends before any of these tokens. */
   readonly stopTokenIds?: readonly number[];
-  /** Whether what the text ended at is part of it. */
+  /** Whether the text includes the stop string or token. */
   readonly showsStop?: boolean;
   readonly sampling: Sampling;
   /**
-   * What of all this was asked for, by the client or its preset: for a backend that has defaults of its own. The answer doesn't depend on
-   * it. Undefined where nobody asked.
+   * The fields that the client or its preset set, for a backend with its own defaults. They don't change the answer. Undefined if there are
+   * none.
    */
   readonly said?: Unprompted;
-  /** Undefined is `OWN_TERMS`. */
+  /** Undefined means `OWN_TERMS`. */
   readonly terms?: Terms;
-  /** Undefined is what the cache does by itself. */
+  /** Undefined means the cache's defaults. */
   readonly cache?: CacheWish;
   /** Receives news of the request apart from its events. */
   readonly observe?: Observe;
-  /** Aborted when nobody wants the answer any more; everything that the request held is freed at once. */
+  /** Aborted when nobody wants the answer any more; all resources of the request are then freed at once. */
   readonly signal: AbortSignal;
 };

@@ -1,6 +1,6 @@
 import type { Sampling } from "./request.ts";
 
-/** The model's own probabilities, and nothing that changes them. */
+/** The model's own probabilities, unchanged. */
 export const PLAIN_SAMPLING: Sampling = {
   temperature: 1,
   topP: 1,
@@ -20,10 +20,10 @@ export const PLAIN_SAMPLING: Sampling = {
   seed: undefined,
 };
 
-/** All of a sampling of which `said` was asked for, as the engine takes it. */
+/** Fills in the fields that `said` leaves out, and converts values for the engine. */
 export function settleSampling(said: Readonly<Partial<Sampling>>): Sampling {
   const sampling = { ...PLAIN_SAMPLING, ...said };
-  // A nucleus of probability 0 is the most likely token alone, which is what temperature 0 says without a doubt.
+  // A nucleus of probability 0 contains only the most likely token, which temperature 0 says more clearly.
   const onlyMostLikely = sampling.topP === 0;
   return {
     ...sampling,
@@ -34,8 +34,8 @@ export function settleSampling(said: Readonly<Partial<Sampling>>): Sampling {
 }
 
 /**
- * An int64 as the uint32 that the sampler takes. Small seeds stay themselves. The modulus is 2³² − 1, not 2³²: that lets the high half
- * count too, and never gives 0xFFFFFFFF, which llama.cpp takes for "draw a seed" (LLAMA_DEFAULT_SEED).
+ * Converts an int64 to the sampler's uint32. Small seeds stay as they are. The modulus is 2³² − 1, not 2³², so that the high half counts,
+ * too, and the result is never 0xFFFFFFFF, which means a random seed to llama.cpp (LLAMA_DEFAULT_SEED).
  */
 function foldSeed(seed: number): number {
   const modulus = 0xffff_ffffn;

@@ -1,33 +1,33 @@
 import type { GenerationEvent } from "./event.ts";
 import type { Spent } from "./news.ts";
 
-/** How many tokens a request took so far. */
+/** The tokens of a request so far. */
 export type TokenCounts = {
   readonly prompt: number;
-  /** Of the prompt's, those that a slot still held. */
+  /** The prompt's tokens that a slot still held. */
   readonly cached: number;
   readonly completion: number;
-  /** Of the completion's, those that were reasoning. */
+  /** The completion's reasoning tokens. */
   readonly reasoning: number;
 };
 
-/** Counts the tokens of a generation, or of several that make one answer, while their events pass by. */
+/** Counts the tokens of a generation, or of several that make one answer, from their events. */
 export type TokenCount = {
   readonly note: (event: GenerationEvent) => void;
-  /** Takes what no event told of, as news of the type `left`. */
+  /** Adds tokens that were in no event, from news of the type `left`. */
   readonly noteLeft: (spent: Spent) => void;
-  /** Choices whose tokens were not told count as what was heard of them, a token for each event at least. */
+  /** A choice whose tokens weren't counted counts as one token per event. */
   readonly counts: () => TokenCounts;
 };
 
 export function createTokenCount(): TokenCount {
   const told = { prompt: 0, cached: 0, completion: 0, reasoning: 0 };
   const left = { prompt: 0, cached: 0, completion: 0 };
-  /** Events of each choice whose tokens were not told. */
+  /** The number of events of each choice whose tokens weren't counted. */
   const heard = new Map<number, number>();
-  /** Those of them that have finished. */
+  /** Those of these choices that have finished. */
   const untold = new Set<number>();
-  /** It may come before the choices' ends. */
+  /** `usage` may come before the choices' ends. */
   let isUsageTold = false;
 
   function forget(choice: number): void {

@@ -4,39 +4,39 @@ import type { Generate, Layer } from "./layer.ts";
 import type { News, Observe } from "./news.ts";
 import type { GenerationRequest } from "./request.ts";
 
-/** What happens to a request, from its first step to its end. */
+/** An event in the life of a request. */
 export type Sighting =
   | News
   | { readonly type: "began" }
   | { readonly type: "event"; readonly event: GenerationEvent }
-  /** The vectors are made, of so many tokens. */
+  /** The vectors are complete; `tokens` counts those of the items. */
   | { readonly type: "embedded"; readonly tokens: number }
-  /** The last. `left`: nobody reads on. */
+  /** The last event. `left`: the reader left. */
   | { readonly type: "ended"; readonly outcome: "done" | "left" }
   | { readonly type: "failed"; readonly error: unknown };
 
 /**
- * Hears what happens to every request. It must not throw, and must not take long: it is called between two tokens.
+ * Receives the events of every request. It must not throw, and must be fast: it is called between two tokens.
  *
- * @param atMs when, by a clock in ms that never goes back
+ * @param atMs the time, by a monotonic clock in ms
  */
 export type Listener = (request: GenerationRequest | EmbeddingRequest, sighting: Sighting, atMs: number) => void;
 
-/** Who listens. */
+/** Reports requests to listeners. */
 export type Watch = {
-  /** The outermost layer. Where nobody listens, it passes requests on as they are. */
+  /** The outermost layer. Without listeners it passes requests on unchanged. */
   readonly layer: Layer;
   /** The same, for vectors and scores. */
   readonly embedLayer: EmbedLayer;
-  /** Listens to all requests that come from now on. Returns what ends it. */
+  /** Listens to all later requests, until the returned function is called. */
   readonly listen: (listener: Listener) => () => void;
 };
 
-/** @param now a clock in ms that never goes back */
+/** @param now a monotonic clock in ms */
 export function createWatch(now: () => number = () => performance.now()): Watch {
   const listeners = new Set<Listener>();
 
-  /** Tells those who listen now. */
+  /** Returns a function that reports to the current listeners. */
   function teller(request: GenerationRequest | EmbeddingRequest): (sighting: Sighting) => void {
     const heard = [...listeners];
     return (sighting) => {
@@ -112,7 +112,7 @@ function watched(
       }
 
       return {
-        // Without `async`, which costs each event a turn of the microtask queue more.
+        // Without `async`, which would cost each event another turn of the microtask queue.
         next() {
           if (source === undefined && (hasLeft || hasEnded)) return Promise.resolve({ done: true, value: undefined });
           try {
@@ -125,7 +125,7 @@ function watched(
         async return() {
           hasLeft = true;
           try {
-            // What was spent is told meanwhile.
+            // Meanwhile the source reports the tokens spent.
             await source?.return?.();
           } finally {
             if (source !== undefined) end({ type: "ended", outcome: "left" });

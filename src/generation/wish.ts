@@ -2,65 +2,65 @@ import type { CacheWish } from "./cache.ts";
 import type { GenerationRequest, OutputFormat, Prompt, Sampling, Tool, ToolUse } from "./request.ts";
 import { settleSampling } from "./sampling.ts";
 
-/** A tool that a choice names: by its name, or by its type where that is all the name there is, such as `web_search`. */
+/** A tool that a choice names, by its name, or by its type if it has no name, such as `web_search`. */
 export type NamedTool = { readonly type: string; readonly name?: string; readonly namespace?: string };
 
-/** Whether the model may, must or must not call, or which tools it may call, by the client's names. */
+/** Whether the model may, must or must not call tools, or which of them it may call, by the client's names. */
 export type ToolChoice =
   | { readonly mode: "none" | "auto" | "required" }
   | {
       readonly named: readonly NamedTool[];
       /** Whether one of them must be called. */
       readonly isForced: boolean;
-      /** Whether it is called once. */
+      /** Whether only one call is allowed. */
       readonly isSingle: boolean;
     };
 
-/** What the server decides of a request. */
+/** The fields of a request that the server sets. */
 type Decided = "id" | "model" | "terms" | "cache" | "observe" | "signal" | "said";
-/** The fields that a wish has in another form than a request. */
+/** The fields whose form differs between a wish and a request. */
 type Reworded = "prompt" | "sampling" | "tools" | "output" | "maxTokens";
 
 /**
- * What is asked for, and nothing else: a field is there if the client or its preset said it. Defaults come later, with `withDefaults`. A
- * field that is added to `GenerationRequest` is one of a wish too.
+ * The fields that the client or its preset set. Defaults come later, with `withDefaults`. A field that is added to `GenerationRequest`
+ * becomes a field of a wish, too.
  */
 export type Wish = Readonly<Partial<Omit<GenerationRequest, Decided | Reworded>>> & {
   readonly prompt: Prompt;
-  /** In the words of `Sampling`, the values as they were said. */
+  /** Fields of `Sampling`, with the client's values. */
   readonly sampling: Readonly<Partial<Sampling>>;
-  /** What may be called. An empty list says that nothing may. */
+  /** The tools that may be called. An empty list means none. */
   readonly tools?: readonly Tool[];
   readonly toolChoice?: ToolChoice;
   /** Whether several calls may be made in one turn. */
   readonly parallelCalls?: boolean;
-  /** Null says that any text will do. */
+  /** Null means any text. */
   readonly output?: OutputFormat | null;
   /** The name and description of the schema of `output`. */
   readonly outputName?: { readonly name: string; readonly description?: string };
-  /** Null says: as many as fit. */
+  /** Null means as many as fit. */
   readonly maxTokens?: number | null;
-  /** No answer has more tokens, whatever was asked for. */
+  /** The limit for all answers, also if `maxTokens` is larger. */
   readonly maxTokensLimit?: number;
   /** The client's instructions to the response cache. */
   readonly cache?: CacheWish;
 };
 
-/** A wish whose prompt is not known yet, or that has several. */
+/** A wish without its prompt, because it isn't known yet or there are several. */
 export type Unprompted = Omit<Wish, "prompt">;
 
-/** What to generate. The rest of a request is the server's to add. */
+/** A request without the fields that the server adds. */
 export type Generation = Omit<GenerationRequest, Exclude<Decided, "said">>;
 
-/** What a protocol takes for said where it was not. */
+/** A protocol's defaults. */
 export type Defaults = { readonly choices: number; readonly maxTokens: number | undefined };
 
 const DEFAULTS: Defaults = { choices: 1, maxTokens: undefined };
 
 /**
- * What to generate for a wish, all defaults filled in.
+ * Fills in all defaults of a wish.
  *
- * @param use which of the tools may be called; all of them if absent
+ * @param use the tools that may be called; all if absent
  */
 export function withDefaults(wish: Wish, use?: ToolUse, defaults?: Defaults): Generation;
 export function withDefaults(wish: Unprompted, use?: ToolUse, defaults?: Defaults): Omit<Generation, "prompt">;

@@ -158,14 +158,14 @@ export function isClientsFault(error: unknown): boolean {
 
 type Lack = { readonly param: string; readonly code: string; readonly sentence: string };
 
-const ASK_ANOTHER = "Use another model: GET /v1/models shows the abilities of each.";
+const ASK_ANOTHER = "Use another model: GET /v1/models shows the capabilities of each.";
 
 function lackOf(what: string, param = "model"): Lack {
   const code = param === "model" ? "unsupported_model" : "unsupported_parameter";
   return { param, code, sentence: `${what} ${ASK_ANOTHER}` };
 }
 
-/** The message for each missing ability, to be read after the model's name. */
+/** The message for each missing capability, to be read after the model's name. */
 const LACKS: Readonly<Record<Lacking, Lack>> = {
   text: {
     ...{ param: "model", code: "unsupported_model" },

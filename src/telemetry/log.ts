@@ -3,10 +3,10 @@ import { type DestinationStream, destination, type Logger, pino, stdTimeFunction
 
 export type { Logger } from "pino";
 
-/** Lines that a slow reader of stderr has not taken; beyond it lines are dropped rather than memory filled. */
+/** The maximum size of lines that wait for a slow reader of stderr; more are dropped. */
 const MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024;
 
-/** Headers whose value lets its reader act as somebody else. */
+/** Headers whose values grant access. */
 const SECRET_HEADERS = [
   "authorization",
   "proxy-authorization",
@@ -19,8 +19,8 @@ const SECRET_HEADERS = [
 const REDACTED = "[redacted]";
 
 /**
- * Takes those headers out of `{ headers }`, `{ req: { headers } }`, `{ res: { headers } }`, and as fields of their own. Serializers
- * cost nothing where a line has no such field; pino's `redact` with the same paths was measured at twenty times a line's own cost.
+ * Redacts these headers in `{ headers }`, `{ req: { headers } }`, `{ res: { headers } }`, and as separate fields. Serializers cost nothing
+ * for lines without such fields; pino's `redact` with the same paths took twenty times as long as a line itself.
  */
 const serializers = {
   ...Object.fromEntries(SECRET_HEADERS.map((header) => [header, () => REDACTED])),
@@ -30,9 +30,8 @@ const serializers = {
 };
 
 /**
- * The program's log: one JSON object a line, with `level` as a word and `time` in UTC, to stderr; readable coloured lines instead
- * where stderr is a terminal. Header values that grant access are replaced by `[redacted]`. stdout stays free for what a command
- * was asked for. `stream` takes the lines in stderr's place.
+ * Creates the log: one JSON object a line, with `level` as a word and `time` in UTC, to stderr, or coloured lines if stderr is a terminal.
+ * Header values that grant access are replaced by `[redacted]`. stdout stays free for a command's output. `stream` replaces stderr.
  */
 export function createLogger(options: { readonly level: string; readonly stream?: DestinationStream }): Logger {
   return pino(
@@ -62,12 +61,12 @@ function isSecret(name: string): boolean {
   return SECRET_HEADERS.some((header) => header === name.toLowerCase());
 }
 
-/** Written in the background, so that a stalled reader stalls no request; what is left goes out when the process exits. */
+/** Writes in the background, so that a slow reader blocks no request. The rest is written when the process exits. */
 function plainStderr(): DestinationStream {
   return destination({ fd: 2, sync: false, maxLength: MAX_UNWRITTEN_BYTES });
 }
 
-/** Loaded only where somebody looks on: it takes as long to load as the rest of the logger together. */
+/** Loaded only for a terminal: it takes as long to load as the rest of the logger. */
 function prettyStderr(): DestinationStream {
   const pretty = createRequire(import.meta.url)("pino-pretty") as typeof import("pino-pretty");
   return pretty({ destination: 2, sync: true, translateTime: "SYS:HH:MM:ss.l", ignore: "pid,hostname" });

@@ -103,13 +103,13 @@ it("reads several entries from the environment, and warns at the start about an 
   );
   const perModel = ["small.maxTokens=9", "other.slots=1"];
   expect(() => answerLengths({ maxTokens: [], maxTokensLimit: [], perModel }, models)).toThrow(
-    "--per-model: there is no model other here.",
+    "--per-model: unknown model: other.",
   );
   expect(
     answerLengths({ maxTokens: [], maxTokensLimit: [], perModel: ["small.maxTokens=9"] }, models)("small").maxTokens,
   ).toBe(9);
   expect(() => answerLengths({ maxTokens: [], maxTokensLimit: ["other=5"], perModel: [] }, models)).toThrow(
-    "--max-tokens-limit: there is no model other here. Name one that is served: small, owner/repo:Q4_K_M.",
+    "--max-tokens-limit: unknown model: other. Available: small, owner/repo:Q4_K_M.",
   );
 });
 

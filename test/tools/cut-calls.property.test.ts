@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GenerationEvent } from "../../src/generation/event.ts";
+import { settleThrough } from "../../src/generation/layer.ts";
 import type { ToolUse } from "../../src/generation/request.ts";
-import { settleThrough } from "../../src/generation/settle.ts";
 import { callTools } from "../../src/tools/layer.ts";
 import { collect, generationRequest } from "../fixtures/generation.ts";
 import { interpret } from "../grammar/gbnf.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { settleThrough } from "../../src/generation/settle.ts";
+import { settleThrough } from "../../src/generation/layer.ts";
 import { callTools } from "../../src/tools/layer.ts";
 import { generationRequest } from "../fixtures/generation.ts";
 import { TEMPLATES, TOOLS } from "../tools/support.ts";
