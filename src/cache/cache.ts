@@ -5,6 +5,7 @@ import type { Link } from "../redis/link.ts";
 import { takesPart } from "./choose.ts";
 import { readAnswers, writeAnswers } from "./file.ts";
 import { answerRepeats } from "./layer.ts";
+import { createRepeats, type Repeats } from "./repeats.ts";
 import { createSecondLevel } from "./second-level/second-level.ts";
 import type { Judges } from "./semantic/verify.ts";
 import { type CacheControl, controlCache, createCacheCounter } from "./stats.ts";
@@ -19,6 +20,8 @@ export type ResponseCache = {
   readonly keeps: (request: Parameters<typeof takesPart>[0]) => boolean;
   /** Undefined if the cache is off. */
   readonly control: CacheControl | undefined;
+  /** Creates the place for answers in the form in which they were sent, once. Undefined if the cache is off. */
+  readonly openRepeats: (<Form>() => Repeats<Form>) | undefined;
   /** Loads what `save` wrote. Logs a warning if it can't be read. */
   readonly load: () => Promise<void>;
   /** Writes the stored answers to the file, if one is set. Logs a warning if it can't be written. */
@@ -50,6 +53,9 @@ export type ResponseCacheOptions = {
 /** Far more than the longest stored answer. A longer record is damaged. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
+/** One part in this many of the cache's size is for answers in the form in which they were sent. */
+const REPEATS_SHARE = 8;
+
 /** The semantic tier may use one part in this many of the cache's size, in addition to it. */
 const TEXTS_SHARE = 32;
 
@@ -59,10 +65,12 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   const doNothing = async () => {};
   if (maxBytes === 0) {
     const nothing = { load: doNothing, save: doNothing, settled: doNothing };
-    return { layers: [], keeps: () => false, control: undefined, ...nothing };
+    return { layers: [], keeps: () => false, control: undefined, openRepeats: undefined, ...nothing };
   }
   const ttlMs = cacheTtlSeconds * 1_000;
-  const store = createAnswerStore({ maxBytes, ttlMs });
+  const repeatBytes = Math.floor(maxBytes / REPEATS_SHARE);
+  let repeats: ForgetfulRepeats | undefined;
+  const store = createAnswerStore({ maxBytes: maxBytes - repeatBytes, ttlMs, onGone: (id) => repeats?.forget(id) });
   const counter = createCacheCounter();
   const { identify, redis, config } = options;
   const shared = redis && createSecondLevel({ link: redis, followMs: config.cacheFollowMs, ttlMs, store });
@@ -70,10 +78,23 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   return {
     layers: [answerRepeats({ store, identify, tiers, leases: shared?.leases, onNews: counter.note })],
     keeps: takesPart,
-    control: controlCache(store, counter, maxBytes, shared),
+    control: controlCache({ size: () => addSizes(store, repeats), clear: store.clear }, counter, maxBytes, shared),
+    openRepeats<Form>() {
+      const opened = createRepeats<Form>({ maxBytes: repeatBytes, store, identify });
+      repeats = opened;
+      return opened;
+    },
     settled: shared?.settled ?? doNothing,
     ...(cacheFile === "" ? { load: doNothing, save: doNothing } : keepIn(cacheFile, store, maxBytes, options.logger)),
   };
+}
+
+type ForgetfulRepeats = Pick<Repeats<unknown>, "size"> & { readonly forget: (id: object) => void };
+
+/** The entries of the store, and all memory. */
+function addSizes(store: AnswerStore, repeats: ForgetfulRepeats | undefined): ReturnType<AnswerStore["size"]> {
+  const { entries, bytes } = store.size();
+  return { entries, bytes: bytes + (repeats?.size().bytes ?? 0) };
 }
 
 /** The semantic tier. Its code is loaded with the first request that needs it. */

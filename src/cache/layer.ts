@@ -1,10 +1,11 @@
-import type { CacheNews, CacheWish, ForwardReason } from "../generation/cache.ts";
+import type { CacheNews, CacheWish, ForwardReason, Repeat, Served } from "../generation/cache.ts";
 import { NotCachedError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { type Choice, choose, takesPart } from "./choose.ts";
 import { deferred } from "./deferred.ts";
+import type { TimedEvent } from "./entry.ts";
 import { createFlights, type Passenger } from "./flights.ts";
 import { keyOf, scopeOf } from "./key.ts";
 import type { Leases } from "./leases.ts";
@@ -30,6 +31,11 @@ export type CacheLayerOptions = {
 type Hit = Extract<Choice, { type: "hit" }>;
 type Miss = Extract<Choice, { type: "forward" }>;
 
+/** The only event of an answer that is sent as it was sent before. */
+const REPEATED: readonly TimedEvent[] = [
+  { event: { type: "started", promptTokens: 0, cachedTokens: 0, isReplay: true }, afterMs: 0 },
+];
+
 const NO_WISHES: CacheWish = {};
 const BYPASS: CacheNews = { type: "forward", reason: "bypass", stored: false, collapsed: false };
 
@@ -48,10 +54,11 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
     },
   });
 
-  function tellOf({ terms, observe }: GenerationRequest): (news: CacheNews) => void {
-    return (news) => {
+  function tellOf(request: GenerationRequest): (news: CacheNews, served?: Served) => void {
+    const { terms, observe } = request;
+    return (news, served) => {
       if (terms?.isWarmUp !== true) onNews?.(news);
-      observe?.({ type: "cache", outcome: news });
+      observe?.({ type: "cache", outcome: news, ...(served && { served: { ...served, request } }) });
     };
   }
 
@@ -68,7 +75,10 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
     const choice = choose(wish.noStore === true ? undefined : store.get(key), wish, now());
     const mayJoin = wish.noCache !== true && wish.maxAgeSeconds !== 0 && wish.noStore !== true;
     const passenger = { key, request, next, label: labelOf(request), mayJoin };
-    if (choice.type === "hit") return play(passenger, choice);
+    if (choice.type === "hit") {
+      const isPlain = !choice.isStale && wish.isPaced !== true && identity !== undefined;
+      return play(passenger, choice, isPlain ? { served: { key, identity, answer: choice.answer.id } } : {});
+    }
     const joined = join(passenger, choice);
     if (joined !== undefined) return joined;
     if (identity === undefined || !mayJoin || !search.takes(passenger)) return lead(passenger, choice);
@@ -78,14 +88,16 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
   /** Serves a request for which memory has no usable answer. */
   async function lookAround(passenger: Passenger, before: Miss, signal: AbortSignal) {
     const { choice, tier } = await search.find(passenger, before, signal);
-    if (choice.type === "hit") return play(passenger, choice, tier);
+    if (choice.type === "hit") return play(passenger, choice, tier === undefined ? {} : { detail: tier });
     return join(passenger, choice) ?? lead(passenger, choice);
   }
 
-  function play(passenger: Passenger, { answer, ageMs, ttlMs, isStale }: Hit, detail?: string) {
+  type Found = { readonly detail?: string; readonly served?: Served };
+
+  function play(passenger: Passenger, { answer, ageMs, ttlMs, isStale }: Hit, { detail, served }: Found) {
     const { cache: wish = NO_WISHES, signal } = passenger.request;
     const seconds = { ageSeconds: ageMs / 1_000, ttlSeconds: ttlMs / 1_000 };
-    tellOf(passenger.request)({ type: "hit", ...seconds, ...(detail !== undefined && { detail }) });
+    tellOf(passenger.request)({ type: "hit", ...seconds, ...(detail !== undefined && { detail }) }, served);
     if (isStale) flights.renew(passenger);
     const { isPaced = false, isWhole = false } = wish;
     const events = answer.events({ isJoined: isWhole && !isPaced });
@@ -110,7 +122,14 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
     return flights.lead(passenger);
   }
 
+  function repeated(request: GenerationRequest, { ageSeconds, ttlSeconds }: Repeat): AsyncIterator<GenerationEvent> {
+    tellOf(request)({ type: "hit", ageSeconds, ttlSeconds });
+    return replay(REPEATED, { signal: request.signal, isPaced: false });
+  }
+
   return (request, next) => {
+    const { repeat } = request;
+    if (repeat !== undefined) return begunLate(() => repeated(request, repeat));
     if (takesPart(request) || request.cache?.onlyIfCached === true) return begunLate(() => begin(request, next));
     tellOf(request)(BYPASS);
     return next(request);

@@ -60,7 +60,7 @@ export function createCacheCounter(): CacheCounter {
 
 /** The figures of a store and a counter. */
 export function controlCache(
-  store: AnswerStore,
+  store: Pick<AnswerStore, "size" | "clear">,
   counter: CacheCounter,
   maxBytes: number,
   shared?: Pick<SecondLevel, "stats" | "clear">,

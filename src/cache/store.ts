@@ -3,6 +3,8 @@ import { packAnswer, type TimedEvent, type UnpackOptions, unpackAnswer } from ".
 
 /** A stored answer. */
 export type Answer = {
+  /** Stands for the answer: one that is stored later under the same key has another. */
+  readonly id: object;
   readonly events: (options?: UnpackOptions) => readonly TimedEvent[];
   readonly storedMs: number;
   /** How long it is fresh, in ms from `storedMs`. */
@@ -23,6 +25,8 @@ export type StoreOptions = {
   readonly maxBytes: number;
   /** How long an answer is fresh, in ms. */
   readonly ttlMs: number;
+  /** Called with the id of each answer that is removed or replaced. */
+  readonly onGone?: (id: object) => void;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
   /** From 0 to 1; `Math.random` if absent. */
@@ -46,7 +50,7 @@ export type AnswerStore = {
 
 /** An answer in the form for other stores: the file and Redis. */
 export type StoredEntry = Label &
-  Omit<Answer, "events"> & {
+  Omit<Answer, "events" | "id"> & {
     readonly key: string;
     /** The output of `packAnswer`. */
     readonly bytes: Buffer;
@@ -69,6 +73,7 @@ type Entry = Omit<StoredEntry, "key">;
 export function createAnswerStore({
   maxBytes,
   ttlMs,
+  onGone,
   now = Date.now,
   random = Math.random,
 }: StoreOptions): AnswerStore {
@@ -77,6 +82,7 @@ export function createAnswerStore({
     maxEntrySize: Math.max(1, Math.floor(maxBytes / LARGEST_SHARE)),
     perf: { now },
     ttlResolution: 0,
+    ...(onGone && { dispose: ({ bytes }: Entry) => onGone(bytes) }),
   });
   let purgedMs = now();
 
@@ -98,7 +104,7 @@ export function createAnswerStore({
       const entry = entries.get(key);
       if (entry === undefined) return undefined;
       const { bytes, storedMs, freshMs } = entry;
-      return { events: (options) => unpackAnswer(bytes, options), storedMs, freshMs };
+      return { id: bytes, events: (options) => unpackAnswer(bytes, options), storedMs, freshMs };
     },
     put(key, events, label, freshSeconds) {
       purge();

@@ -1,3 +1,4 @@
+import type { RequestListener } from "node:http";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
 import { createResponseCache } from "../cache/cache.ts";
@@ -10,6 +11,7 @@ import { createApp } from "../http/app.ts";
 import type { HttpEnv } from "../http/context.ts";
 import { isClientsFault } from "../http/errors.ts";
 import type { HostPolicy } from "../http/hosts.ts";
+import { type Kept, standInFront } from "../http/repeats/lane.ts";
 import { createBackgroundRuns } from "../http/responses/background.ts";
 import { listen } from "../http/server.ts";
 import { type Access, createAccess } from "../keys/access.ts";
@@ -43,6 +45,8 @@ export type GatewayOptions = {
 };
 
 export type Gateway = {
+  /** Stands in front of the app where Node's server serves it; undefined without a cache. */
+  readonly front: ((app: RequestListener) => RequestListener) | undefined;
   /** The HTTP interface. It works at once; requests for a loading model wait. */
   readonly app: Hono<HttpEnv>;
   readonly access: Access;
@@ -141,6 +145,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
   if (config.warmPresets) warmWhenReady(directory, warmUp);
   const runs = createBackgroundRuns();
+  const repeats = cache.openRepeats?.<Kept>();
+  const front =
+    repeats &&
+    ((app: RequestListener) =>
+      standInFront({ repeats, generate, access, models: directory, presets, settings: config, logger }, app));
   const stop = async () => {
     warmUp?.stop();
     await Promise.all(directory.list().map(({ close }) => close?.()));
@@ -167,6 +176,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       ...(cache.control && { cache: cache.control }),
       logger,
     }),
+    front,
     access,
     observe: watch.listen,
     async start() {
@@ -194,7 +204,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const { host: bound, allowedHosts: allowed } = options.config;
   const gateway = await createGateway({ ...options, hosts: { bound, allowed } });
   await warnIfExposed(gateway, options);
-  const { server, url, drain, end } = await listen(gateway.app, options.config);
+  const { server, url, drain, end } = await listen(gateway.app, {
+    ...options.config,
+    ...(gateway.front && { front: gateway.front }),
+  });
   try {
     await gateway.start();
   } catch (error) {

@@ -30,6 +30,26 @@ export type CacheNews =
   /** It accepted only a stored answer, and there is none. */
   | { readonly type: "none" };
 
+/** A stored answer that has served a request. */
+export type Served = {
+  readonly key: string;
+  /** The identity of the model, which is part of the key. */
+  readonly identity: string;
+  /** Stands for the stored answer: one that is stored later under the same key has another. */
+  readonly answer: object;
+};
+
+/**
+ * A request that asks again, byte for byte, for what a stored answer has served. Its prompt is not read again, and is empty; of the events it
+ * gets the first only.
+ */
+export type Repeat = {
+  /** The estimate of its tokens, for the limits of its key. */
+  readonly tokens: number;
+  readonly ageSeconds: number;
+  readonly ttlSeconds: number;
+};
+
 /**
  * The answers to store if the request's `Cache-Control` doesn't decide: only deterministic ones, with temperature 0 or a seed; all; or none.
  */

@@ -1,4 +1,5 @@
-import type { CacheNews } from "./cache.ts";
+import type { CacheNews, Served } from "./cache.ts";
+import type { GenerationRequest } from "./request.ts";
 
 /** A request's news of its wait. */
 export type WaitNews =
@@ -40,7 +41,12 @@ export type News =
   /** At most once a second while it waits, and once when its turn comes. */
   | WaitNews
   /** How the response cache handled it, before the first event. */
-  | { readonly type: "cache"; readonly outcome: CacheNews }
+  | {
+      readonly type: "cache";
+      readonly outcome: CacheNews;
+      /** Set for a fresh answer from memory that isn't paced: the stored answer, and the request as the cache received it. */
+      readonly served?: Served & { readonly request: GenerationRequest };
+    }
   /** A choice has ended after this work in the engine. */
   | { readonly type: "evaluated"; readonly choice: number; readonly evaluation: Evaluation }
   /** The reader left; these tokens were in no event. */

@@ -1,4 +1,4 @@
-import type { CacheWish } from "./cache.ts";
+import type { CacheWish, Repeat } from "./cache.ts";
 import type { Observe } from "./news.ts";
 import type { Terms } from "./terms.ts";
 import type { Unprompted } from "./wish.ts";
@@ -192,6 +192,8 @@ export type GenerationRequest = {
   readonly terms?: Terms;
   /** Undefined means the cache's defaults. */
   readonly cache?: CacheWish;
+  /** Set if the answer is at hand, in the form in which it was sent before. */
+  readonly repeat?: Repeat;
   /** Receives news of the request apart from its events. */
   readonly observe?: Observe;
   /** Aborted when nobody wants the answer any more; all resources of the request are then freed at once. */

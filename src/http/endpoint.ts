@@ -20,6 +20,8 @@ import { type ClientGeneration, noteNews, startGeneration } from "./generation.t
 import { readJson } from "./json-body.ts";
 import { chooseModel } from "./model.ts";
 import { type Conversation, type OpenPreset, type PresetUse, refusePreset } from "./preset.ts";
+import { failureOf, recorderOf } from "./repeats/candidates.ts";
+import type { Marks } from "./repeats/template.ts";
 import { makeTerms } from "./terms.ts";
 
 /** What every endpoint's requests say. */
@@ -73,6 +75,11 @@ type ByEvents = {
   /** The whole answer, when the last event has come. */
   readonly whole: (events: AsyncIterable<GenerationEvent>, tally: Tally) => Promise<object>;
   readonly encoder: (tally: Tally) => StreamEncoder;
+  /**
+   * What differs in the answer each time, if all else in it depends on the events and the request alone. Only then it may be sent again as it
+   * was sent before.
+   */
+  readonly marks?: Marks;
   /** Puts an error of the generation in the protocol's words; unless given, only the places of schemas are. */
   readonly explain?: (error: unknown) => unknown;
   /** What else is done with the events, before the client has them. */
@@ -131,10 +138,11 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
 
     const answering = await endpoint.begin({ c, request, order, use, model, terms, connection });
     const tally = createTally(answering.choices);
-    const observe = noteNews(c, tally, answering.onNews);
+    const observe = noteNews(c, tally, hearAlso(answering.onNews, recorderFor(c, model, answering)));
     const sent: Sent<Order> = { ...order.generation, id: c.get("requestId"), model: model.id, terms, cache, observe };
     const wanted = isAwaited ? connection : new AbortController().signal;
-    const started = startGeneration(answering.generate, sent, wanted);
+    const failure = failureOf(c);
+    const started = startGeneration(failure === undefined ? answering.generate : () => fail(failure), sent, wanted);
     if ("respond" in answering) return answering.respond(started, sent);
     const { explain = (error: unknown) => atPlaces(error, places) } = answering;
     const generation = answering.keep?.(started) ?? started;
@@ -144,4 +152,21 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
         : answerWhole(c, tally, answering.whole({ [Symbol.asyncIterator]: () => generation.events }, tally));
     return answerClient(c, generation, respond, explain);
   };
+}
+
+function recorderFor(c: Context<HttpEnv>, model: Backend, answering: Answering<Ordered>): Observe | undefined {
+  if ("respond" in answering || answering.keep !== undefined || answering.marks === undefined) return undefined;
+  return recorderOf(c, model, answering.marks);
+}
+
+function hearAlso(onNews: Observe | undefined, record: Observe | undefined): Observe | undefined {
+  if (onNews === undefined || record === undefined) return record ?? onNews;
+  return (news) => {
+    onNews(news);
+    record(news);
+  };
+}
+
+function fail({ error }: { readonly error: unknown }): AsyncIterable<GenerationEvent> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
 }

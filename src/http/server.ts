@@ -1,5 +1,5 @@
-import type { Server } from "node:http";
-import { type Http2Bindings, type HttpBindings, serve } from "@hono/node-server";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { getRequestListener, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { boundConnections, type ConnectionLimits, serverOptions } from "./connections.ts";
 import { prepareDrain } from "./drain.ts";
 import { noteConnection, takeTurn } from "./loop-turns.ts";
@@ -14,7 +14,13 @@ export type Listening = {
   readonly end: () => void;
 };
 
-export type ListenOptions = ConnectionLimits & UpgradeBounds & { readonly host: string; readonly port: number };
+export type ListenOptions = ConnectionLimits &
+  UpgradeBounds & {
+    readonly host: string;
+    readonly port: number;
+    /** Stands in front of the app, and answers some requests in its place. */
+    readonly front?: (app: RequestListener) => RequestListener;
+  };
 
 type Fetch = (
   request: Request,
@@ -26,14 +32,10 @@ const PROBES: readonly (string | undefined)[] = ["/health", "/ready"];
 
 /** Serves an app. Rejects with the system's error when the address can't be had. */
 export function listen(app: { readonly fetch: Fetch }, options: ListenOptions): Promise<Listening> {
-  const { host, port } = options;
+  const { host, port, front = (listener) => listener } = options;
   const fetch = inTurn(app.fetch);
   return new Promise((resolve, reject) => {
-    // Without options for TLS or HTTP/2 it is node:http's.
-    const server = serve({ fetch, hostname: host, port, serverOptions: serverOptions(options) }, (address) => {
-      server.off("error", reject);
-      resolve({ server, drain, end, url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}` });
-    }) as Server;
+    const server = createServer(serverOptions(options), front(getRequestListener(fetch, { hostname: host })));
     const drainRequests = prepareDrain(server);
     const sockets = takeUpgrades(server, fetch, options);
     const drain = () => {
@@ -47,10 +49,19 @@ export function listen(app: { readonly fetch: Fetch }, options: ListenOptions): 
     boundConnections(server, options);
     server.on("connection", noteConnection);
     server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve({ server, drain, end, url: `http://${host.includes(":") ? `[${host}]` : host}:${portOf(server)}` });
+    });
   });
 }
 
 function inTurn(fetch: Fetch): Fetch {
   return (request, bindings) =>
     PROBES.includes(bindings.incoming.url) ? fetch(request, bindings) : takeTurn().then(() => fetch(request, bindings));
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
 }

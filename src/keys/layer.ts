@@ -108,7 +108,8 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
   }
 
   async function begin(): Promise<IteratorResult<GenerationEvent>> {
-    charge = await meter.begin(key, { requestId: request.id, model: request.model, tokens: estimateTokens(request) });
+    const tokens = request.repeat?.tokens ?? estimateTokens(request);
+    charge = await meter.begin(key, { requestId: request.id, model: request.model, tokens });
     if (isLeft) {
       end("left");
       return { done: true, value: undefined };

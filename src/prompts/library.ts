@@ -17,6 +17,8 @@ export type PresetLibrary = {
   readonly list: () => readonly Preset[];
   /** Throws `ModelNotFoundError` for an unknown preset or version. */
   readonly find: (reference: PresetReference) => Preset;
+  /** Changes whenever a preset may have changed. */
+  readonly edition: () => object;
   /** Reads the folder again. Broken presets are logged and keep their last valid version. Never rejects. */
   readonly reload: () => Promise<void>;
 };
@@ -59,6 +61,7 @@ export async function openPresetLibrary(options: {
   return {
     list,
     find: (reference) => findPreset(list(), reference),
+    edition: () => entries,
     reload() {
       // One at a time: a slow reload must not undo a later one.
       reloading = reloading.then(reload);
@@ -69,7 +72,12 @@ export async function openPresetLibrary(options: {
 
 /** Creates a library of presets that never change. */
 export function fixedPresets(presets: readonly Preset[]): PresetLibrary {
-  return { list: () => presets, find: (reference) => findPreset(presets, reference), reload: async () => {} };
+  return {
+    list: () => presets,
+    find: (reference) => findPreset(presets, reference),
+    edition: () => presets,
+    reload: async () => {},
+  };
 }
 
 function parse(file: ReadResult, before: Entry | undefined): Outcome {

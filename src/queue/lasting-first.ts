@@ -84,40 +84,47 @@ export function tellLastingFirst({ price, contextTokens, isLasting, clock }: Las
     throw (await findFault(request)) ?? error;
   }
 
-  return (request, next) => ({
-    [Symbol.asyncIterator]() {
-      let source: AsyncIterator<GenerationEvent> | undefined;
-      /** Whether everything is passed on unchanged: an event has come, or there is no error to look for. */
-      let isPassing = false;
-      let isLeft = false;
+  return (request, next) => {
+    // What was answered before has no lasting error.
+    return request.repeat === undefined ? explained(request, next) : next(request);
+  };
 
-      async function first(): Promise<Result> {
-        if (isLeft) return DONE;
-        const context = contextTokens(request.model);
-        const fit = fitOf(request, context);
-        if (fit.type === "too long" && context !== undefined) {
-          isLeft = true;
-          throw new ContextLengthExceededError(fit.atLeast, context, request.prompt.type !== "tokens");
+  function explained(request: GenerationRequest, next: Generate): AsyncIterable<GenerationEvent> {
+    return {
+      [Symbol.asyncIterator]() {
+        let source: AsyncIterator<GenerationEvent> | undefined;
+        /** Whether everything is passed on unchanged: an event has come, or there is no error to look for. */
+        let isPassing = false;
+        let isLeft = false;
+
+        async function first(): Promise<Result> {
+          if (isLeft) return DONE;
+          const context = contextTokens(request.model);
+          const fit = fitOf(request, context);
+          if (fit.type === "too long" && context !== undefined) {
+            isLeft = true;
+            throw new ContextLengthExceededError(fit.atLeast, context, request.prompt.type !== "tokens");
+          }
+          source ??= next(request)[Symbol.asyncIterator]();
+          try {
+            isPassing = fit.type === "fits";
+            const result = await source.next();
+            isPassing = true;
+            return result;
+          } catch (error) {
+            if (isPassing) throw error;
+            return explain(request, error);
+          }
         }
-        source ??= next(request)[Symbol.asyncIterator]();
-        try {
-          isPassing = fit.type === "fits";
-          const result = await source.next();
-          isPassing = true;
-          return result;
-        } catch (error) {
-          if (isPassing) throw error;
-          return explain(request, error);
-        }
-      }
-      return {
-        next: () => (isPassing && source !== undefined ? source.next() : first()),
-        async return() {
-          isLeft = true;
-          await source?.return?.();
-          return DONE;
-        },
-      };
-    },
-  });
+        return {
+          next: () => (isPassing && source !== undefined ? source.next() : first()),
+          async return() {
+            isLeft = true;
+            await source?.return?.();
+            return DONE;
+          },
+        };
+      },
+    };
+  }
 }

@@ -29,6 +29,7 @@ export type Database = {
 
 /** @param onOpen runs in a transaction of its own, right after the file was opened and migrated */
 export function createDatabase(file: string, onOpen: (sql: Prepare) => void): Database {
+  let missedMs = Number.NEGATIVE_INFINITY;
   let opened: { readonly handle: DatabaseSync; readonly prepare: Prepare } | undefined;
 
   function use() {
@@ -58,8 +59,17 @@ export function createDatabase(file: string, onOpen: (sql: Prepare) => void): Da
     }
   }
 
+  /** Asks the system at most once a millisecond, since every request asks while there is no file. */
+  function isThere(): boolean {
+    const nowMs = performance.now();
+    if (nowMs - missedMs < 1) return false;
+    if (existsSync(file)) return true;
+    missedMs = nowMs;
+    return false;
+  }
+
   return {
-    exists: () => opened !== undefined || (file !== IN_MEMORY && existsSync(file)),
+    exists: () => opened !== undefined || (file !== IN_MEMORY && isThere()),
     read: (work) => guarded(() => work(use().prepare)),
     write: (work) =>
       guarded(() => {

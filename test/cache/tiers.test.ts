@@ -14,7 +14,8 @@ const EVENTS = saying("Hel", "lo");
 const MISS = { type: "forward", reason: "miss", stored: true, collapsed: false };
 
 function answerOf(storedMs = NOW_MS): Answer {
-  return { events: () => EVENTS.map((event) => ({ event: replayed(event), afterMs: 0 })), storedMs, freshMs: 100_000 };
+  const events = () => EVENTS.map((event) => ({ event: replayed(event), afterMs: 0 }));
+  return { id: {}, events, storedMs, freshMs: 100_000 };
 }
 
 function replayed(event: (typeof EVENTS)[number]) {

@@ -56,7 +56,7 @@ export function createSecondLevel({ link, followMs, ttlMs, store, now = Date.now
     if (entry === undefined) return undefined;
     store.restore(entry);
     const { bytes, storedMs, freshMs } = entry;
-    return { events: (options) => unpackAnswer(bytes, options), storedMs, freshMs };
+    return { id: bytes, events: (options) => unpackAnswer(bytes, options), storedMs, freshMs };
   }
 
   const tier: Tier = {

@@ -2,11 +2,30 @@ import { setImmediate } from "node:timers";
 import type { Context } from "hono";
 import type { Logger } from "pino";
 import type { CacheNews } from "../../generation/cache.ts";
-import type { HttpEnv } from "../context.ts";
+import type { TokenCounts } from "../../protocols/tally.ts";
+import type { HttpEnv, RequestFacts } from "../context.ts";
 import { CLIENT_CLOSED_REQUEST } from "../errors.ts";
 
 const MAX_PATH_LENGTH = 256;
 const MAX_CLIENT_ID_LENGTH = 128;
+
+/** The client's own id of the request. */
+export const CLIENT_ID_HEADER = "x-client-request-id";
+
+/** What the line of a request reports. */
+export type Logged = {
+  readonly requestId: string;
+  /** As the client sent it. */
+  readonly clientRequestId: string | undefined;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly facts: Pick<RequestFacts, "key" | "model" | "preset" | "error" | "clientGone">;
+  readonly tokens: TokenCounts | undefined;
+  readonly cache: CacheNews | undefined;
+  readonly queueMs: number | undefined;
+};
 
 /**
  * Writes one line for a request when its answer was sent, which for a stream is at its end. It holds figures and names only: no headers, no
@@ -16,26 +35,18 @@ export function logAnswer(c: Context<HttpEnv>, logger: Logger, startedMs: number
   const facts = c.get("facts");
   const { status } = c.res;
   const write = () =>
-    logger.info(
-      {
-        requestId: c.get("requestId"),
-        clientRequestId: sanitize(c.req.header("x-client-request-id")),
-        method: c.req.method,
-        path: c.req.path.slice(0, MAX_PATH_LENGTH),
-        status: facts.clientGone === true && facts.bodySent === undefined ? CLIENT_CLOSED_REQUEST : status,
-        ms: Math.max(0, Math.round(now() - startedMs)),
-        keyId: facts.key?.id,
-        keyName: facts.key?.name,
-        model: facts.model,
-        preset: facts.preset,
-        tokens: facts.tokens?.(),
-        cache: cacheWord(facts.cache?.known()),
-        queueMs: facts.wait?.known()?.ms,
-        error: facts.error,
-        clientGone: facts.clientGone,
-      },
-      "request",
-    );
+    logLine(logger, {
+      requestId: c.get("requestId"),
+      clientRequestId: c.req.header(CLIENT_ID_HEADER),
+      method: c.req.method,
+      path: c.req.path,
+      status: facts.clientGone === true && facts.bodySent === undefined ? CLIENT_CLOSED_REQUEST : status,
+      ms: now() - startedMs,
+      facts,
+      tokens: facts.tokens?.(),
+      cache: facts.cache?.known(),
+      queueMs: facts.wait?.known()?.ms,
+    });
   // On the loop's next turn, when the last bytes have left: writing the line takes as long as sending them.
   const writeLater = () => void setImmediate(write);
   if (facts.bodySent === undefined) {
@@ -43,6 +54,29 @@ export function logAnswer(c: Context<HttpEnv>, logger: Logger, startedMs: number
   } else {
     void facts.bodySent.then(writeLater);
   }
+}
+
+export function logLine(logger: Logger, { facts, ...logged }: Logged): void {
+  logger.info(
+    {
+      requestId: logged.requestId,
+      clientRequestId: sanitize(logged.clientRequestId),
+      method: logged.method,
+      path: logged.path.slice(0, MAX_PATH_LENGTH),
+      status: logged.status,
+      ms: Math.max(0, Math.round(logged.ms)),
+      keyId: facts.key?.id,
+      keyName: facts.key?.name,
+      model: facts.model,
+      preset: facts.preset,
+      tokens: logged.tokens,
+      cache: cacheWord(logged.cache),
+      queueMs: logged.queueMs,
+      error: facts.error,
+      clientGone: facts.clientGone,
+    },
+    "request",
+  );
 }
 
 /** `hit`, such as `hit semantic` where it was not in memory under its own key, or why it was none. */

@@ -80,7 +80,8 @@ function ownerOf({ id, policy }: Key): Caller {
   return { tenant: id, priority, bestPriority: priority, ...(maxWaitMs !== undefined && { maxWaitMs }), localOnly };
 }
 
-function bearerOf(header: string | undefined): string | undefined {
+/** The secret in an `Authorization` header. */
+export function bearerOf(header: string | undefined): string | undefined {
   return /^bearer +(\S+) *$/i.exec(header ?? "")?.[1];
 }
 

@@ -79,7 +79,7 @@ export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
 }
 
 /** `req_` and 32 hexadecimal digits. Node draws the random bytes of many UUIDs at once, and those of `randomBytes` one by one. */
-function newRequestId(): string {
+export function newRequestId(): string {
   return `req_${randomUUID().replaceAll("-", "")}`;
 }
 

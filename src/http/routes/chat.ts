@@ -1,6 +1,6 @@
 import type { Handler } from "hono";
 import type { Generation } from "../../generation/wish.ts";
-import { newAnswer } from "../../protocols/chat/answer.ts";
+import { newAnswer, newId } from "../../protocols/chat/answer.ts";
 import { type ChatRequest, decodeChatRequest } from "../../protocols/chat/decode.ts";
 import { encodeCompletion } from "../../protocols/chat/encode.ts";
 import { createChunkEncoder } from "../../protocols/chat/encode-chunks.ts";
@@ -47,6 +47,7 @@ function chatEndpoint({
         generate,
         whole: (events, tally) => encodeCompletion(answer, events, tally),
         encoder: (tally) => createChunkEncoder(answer, tally, request.includeUsage),
+        marks: { ids: [{ text: answer.id, renew: newId }], unixSeconds: answer.createdUnixSeconds },
         ...(memory !== undefined && {
           keep: (generation) => rememberChat(generation, { ...memory, answer }, stateOf(c, state)),
         }),

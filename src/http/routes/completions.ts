@@ -8,7 +8,13 @@ import {
   type CompletionRequest,
   decodeCompletionRequest,
 } from "../../protocols/completions/decode.ts";
-import { type Asked, createChunkEncoder, encodeCompletion, newAnswer } from "../../protocols/completions/encode.ts";
+import {
+  type Asked,
+  createChunkEncoder,
+  encodeCompletion,
+  newAnswer,
+  newId,
+} from "../../protocols/completions/encode.ts";
 import { blamePrompt } from "../../protocols/prompt-errors.ts";
 import type { HttpEnv } from "../context.ts";
 import { chatPlaces } from "../dropped-keywords.ts";
@@ -45,6 +51,7 @@ function completionsEndpoint({
         generate: (sent) => generateBatch(generate, sent, prompts),
         whole: (events, tally) => encodeCompletion(answer, events, tally, asked),
         encoder: (tally) => createChunkEncoder(answer, tally, request.includeUsage, asked),
+        marks: { ids: [{ text: answer.id, renew: newId }], unixSeconds: answer.createdUnixSeconds },
         explain,
       };
     },

@@ -4,7 +4,7 @@ import type { Generation } from "../../generation/wish.ts";
 import { estimatePrompt } from "../../keys/estimate.ts";
 import { complete } from "../../protocols/complete.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
-import { newAnswer } from "../../protocols/messages/answer.ts";
+import { newAnswer, newId } from "../../protocols/messages/answer.ts";
 import { decodeCountRequest, decodeMessagesRequest, type MessagesRequest } from "../../protocols/messages/decode.ts";
 import { encodeWholeMessage } from "../../protocols/messages/encode.ts";
 import { createMessageEncoder } from "../../protocols/messages/encode-stream.ts";
@@ -41,6 +41,7 @@ function messagesEndpoint({ generate }: Pick<EndpointDeps, "generate">): Endpoin
         whole: (events, tally) => encodeWholeMessage(answer, events, tally),
         encoder: (tally) => createMessageEncoder(answer, tally, c.get("requestId")),
         explain: (error) => explain(error, order.places),
+        marks: { ids: [{ text: answer.id, renew: newId }] },
       };
     },
   };

@@ -38,8 +38,7 @@ export function newAnswer(
   { tellsFunctionCall = false, priority = "default", toolLabels = new Map() }: AnswerOptions = {},
 ): Answer {
   return {
-    // Faster than `randomBytes`: Node fetches the random bytes of many UUIDs at once.
-    id: `chatcmpl-${randomUUID().replaceAll("-", "").slice(0, 29)}`,
+    id: newId(),
     model: model.id,
     systemFingerprint: systemFingerprint(model),
     createdUnixSeconds,
@@ -48,6 +47,11 @@ export function newAnswer(
     serviceTier: encodeServiceTier(priority),
     toolLabels,
   };
+}
+
+/** Creates the id of an answer. Faster than `randomBytes`: Node fetches the random bytes of many UUIDs at once. */
+export function newId(): string {
+  return `chatcmpl-${randomUUID().replaceAll("-", "").slice(0, 29)}`;
 }
 
 /** The client's name and type of the called tool. */

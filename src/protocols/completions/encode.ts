@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { FinishReason, GenerationEvent, PromptLogprob, SampledLogprob } from "../../generation/event.ts";
 import { createChunkFrame, encodeUsage, systemFingerprint } from "../openai-answer.ts";
 import { encodePromptLogprobs } from "../prompt-logprobs.ts";
@@ -36,11 +36,16 @@ export function newAnswer(
   createdUnixSeconds: number,
 ): Answer {
   return {
-    id: `cmpl-${randomBytes(15).toString("hex").slice(0, 29)}`,
+    id: newId(),
     model: model.id,
     systemFingerprint: systemFingerprint(model),
     createdUnixSeconds,
   };
+}
+
+/** Creates the id of an answer. */
+export function newId(): string {
+  return `cmpl-${randomUUID().replaceAll("-", "").slice(0, 29)}`;
 }
 
 type Choice = { text: string; prompt: PromptLogprob[]; logprobs: SampledLogprob[]; reason: FinishReason };

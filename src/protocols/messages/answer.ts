@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import type { GenerationEvent } from "../../generation/event.ts";
 import type { Priority } from "../../generation/terms.ts";
 import type { TokenCounts } from "../tally.ts";
@@ -30,7 +30,12 @@ export function newAnswer(
   showThinking: boolean,
   priority: Priority = "default",
 ): Answer {
-  return { id: `msg_${randomBytes(12).toString("hex")}`, model, contextTokens, showThinking, priority };
+  return { id: newId(), model, contextTokens, showThinking, priority };
+}
+
+/** Creates the id of an answer. */
+export function newId(): string {
+  return `msg_${randomUUID().replaceAll("-", "").slice(0, 24)}`;
 }
 
 /** The end of an answer, and the facts reported with it. */

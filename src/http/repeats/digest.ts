@@ -1,0 +1,34 @@
+import { hash } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+
+/** What a client or a proxy may send anew with each try, and what no answer depends on. All other headers count, known or not. */
+const UNREAD: ReadonlySet<string> = new Set([
+  "content-length",
+  "x-client-request-id",
+  "x-request-id",
+  "x-stainless-retry-count",
+  "idempotency-key",
+  "traceparent",
+  "tracestate",
+  "baggage",
+  "date",
+]);
+
+/**
+ * The SHA-256 of all that the answer to a request depends on besides the state of the gateway: its path, its headers with the secret, the address
+ * at which it came in, and its body.
+ */
+export function digestOf(incoming: IncomingMessage, body: Buffer): string {
+  const { rawHeaders, httpVersion, url = "", socket } = incoming;
+  let head = "";
+  let lines = 0;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase() ?? "";
+    if (UNREAD.has(name)) continue;
+    head += `${name}\n${rawHeaders[index + 1]}\n`;
+    lines += 1;
+  }
+  // No line has a line break, and their number says where the body begins.
+  const text = `${httpVersion}\n${url}\n${socket.localAddress}\n${lines}\n${head}`;
+  return hash("sha256", text + body.toString("latin1"), "base64url");
+}

@@ -1,0 +1,209 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { setImmediate } from "node:timers";
+import type { Logger } from "pino";
+import type { Repeats } from "../../cache/repeats.ts";
+import type { Generate } from "../../generation/layer.ts";
+import type { Access } from "../../keys/access.ts";
+import type { Key } from "../../keys/key.ts";
+import type { PresetLibrary } from "../../prompts/library.ts";
+import type { ModelDirectory } from "../../routing/directory.ts";
+import { answerHeaders } from "../answer-headers.ts";
+import { takeTurn } from "../loop-turns.ts";
+import { CLIENT_ID_HEADER, logLine } from "../middleware/access-log.ts";
+import { bearerOf } from "../middleware/authenticate.ts";
+import { newRequestId } from "../middleware/pass.ts";
+import { nominate } from "./candidates.ts";
+import { digestOf } from "./digest.ts";
+import { type Form, makeForm, memoryOf, type Shown } from "./form.ts";
+import { fillTemplate } from "./template.ts";
+
+export type LaneDeps = {
+  readonly repeats: Repeats<Kept>;
+  /** Runs a request through all layers. */
+  readonly generate: Generate;
+  readonly access: Access | undefined;
+  readonly models: Pick<ModelDirectory, "list">;
+  readonly presets: Pick<PresetLibrary, "edition">;
+  readonly settings: { readonly maxBodyBytes: number };
+  readonly logger: Logger;
+  /** The time in Unix ms; `Date.now` if absent. */
+  readonly now?: () => number;
+};
+
+/** An answer to be sent again, and the state of the gateway that it depends on. */
+export type Kept = Form & { readonly models: object; readonly presets: object };
+
+/** The routes whose answers come again. */
+const PATHS: ReadonlySet<string | undefined> = new Set([
+  "/v1/chat/completions",
+  "/v1/completions",
+  "/v1/messages",
+  "/v1/responses",
+]);
+
+/** Longer bodies are rarely sent twice. */
+const MAX_ASKED_BYTES = 64 * 1024;
+/** Longer answers are sent piece by piece, as the client takes them. */
+const MAX_ANSWER_BYTES = 256 * 1024;
+
+/** A signal that nobody aborts: an answer that is at hand is not waited for. */
+const NEVER = new AbortController().signal;
+const NO_WAIT = { known: () => undefined };
+
+/**
+ * Stands in front of the app. A request that is byte for byte one that the cache has answered gets the same answer, with another id and time,
+ * without being parsed. All others go to the app, and so does a repeated request for which anything has changed.
+ */
+export function standInFront(deps: LaneDeps, app: RequestListener): RequestListener {
+  const { repeats, generate, access, models, presets, settings, logger, now = Date.now } = deps;
+  const maxAskedBytes = Math.min(MAX_ASKED_BYTES, settings.maxBodyBytes);
+
+  function pass(incoming: IncomingMessage, outgoing: ServerResponse, failure?: { readonly error: unknown }): void {
+    if (failure !== undefined) nominate(incoming, { outgoing, failure, maxBytes: 0, keep: () => {} });
+    app(incoming, outgoing);
+  }
+
+  function passOn(incoming: IncomingMessage, outgoing: ServerResponse, digest: string, body: Buffer): void {
+    const [modelsThen, presetsThen] = [models.list(), presets.edition()];
+    nominate(incoming, {
+      outgoing,
+      maxBytes: MAX_ANSWER_BYTES,
+      keep: (shown) => keep(digest, body, shown, { models: modelsThen, presets: presetsThen }),
+    });
+    app(incoming, outgoing);
+  }
+
+  function keep(digest: string, body: Buffer, shown: Shown, state: Pick<Kept, "models" | "presets">): void {
+    const form = makeForm(shown, body);
+    if (form === undefined) return;
+    const { key, identity, answer, request } = shown.served;
+    const served = { key, identity, answer };
+    const { cache: wish = {} } = form.request;
+    repeats.keep(digest, { served, model: request.model, wish, form: { ...form, ...state } }, memoryOf(form));
+  }
+
+  function isCurrent(form: Kept, key: Key | undefined): boolean {
+    return (
+      form.key === key &&
+      form.models === models.list() &&
+      form.presets === presets.edition() &&
+      form.contextTokens === form.model.details().contextTokens
+    );
+  }
+
+  async function answer(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    digest: string,
+    key: Key | undefined,
+  ): Promise<void> {
+    const found = repeats.find(digest);
+    if (found === undefined || !isCurrent(found.form, key) || outgoing.destroyed) return pass(incoming, outgoing);
+    const startedMs = now();
+    const { form, ageSeconds, ttlSeconds } = found;
+    const requestId = newRequestId();
+    const repeat = { tokens: form.estimatedTokens, ageSeconds, ttlSeconds };
+    try {
+      await exhaust(generate({ ...form.request, id: requestId, signal: NEVER, repeat }));
+    } catch (error) {
+      return pass(incoming, outgoing, { error });
+    }
+    const body = fillTemplate(form.template, startedMs);
+    const news = { type: "hit", ageSeconds, ttlSeconds } as const;
+    const fresh = answerHeaders({
+      ...{ requestId, status: 200, processingMs: now() - startedMs },
+      facts: { ...form.facts, wait: NO_WAIT, cache: { known: () => news } },
+      ...{ errorForm: form.errorForm, key, meter: key && access?.meter },
+    });
+    const headers: string[] = [];
+    for (const [name, value] of form.headers) headers.push(name, fresh[name] ?? value);
+    outgoing.writeHead(200, headers);
+    outgoing.end(body);
+    setImmediate(() => {
+      logLine(logger, {
+        ...{
+          requestId,
+          clientRequestId: headerOf(incoming, CLIENT_ID_HEADER),
+          method: "POST",
+          path: incoming.url ?? "",
+        },
+        ...{ status: 200, ms: now() - startedMs, tokens: form.tokens, cache: news, queueMs: undefined },
+        facts: key === undefined ? form.facts : { ...form.facts, key },
+      });
+    });
+  }
+
+  /** Whom the request is from; "refused" if the app has something to say about that. */
+  function admit(incoming: IncomingMessage): { readonly key: Key | undefined } | "refused" {
+    try {
+      if (access?.keys.isOn() !== true) return { key: undefined };
+      const secret = secretOf(incoming);
+      const verdict = secret === undefined ? undefined : access.keys.check(secret);
+      return verdict?.type === "known" ? { key: verdict.key } : "refused";
+    } catch {
+      // The app meets the same error, and reports it.
+      return "refused";
+    }
+  }
+
+  return (incoming, outgoing) => {
+    const admitted = mayComeAgain(incoming, maxAskedBytes) ? admit(incoming) : "refused";
+    if (admitted === "refused") return app(incoming, outgoing);
+    readBody(
+      incoming,
+      (body) => {
+        Object.assign(incoming, { rawBody: body });
+        const digest = digestOf(incoming, body);
+        if (!repeats.has(digest)) return passOn(incoming, outgoing, digest, body);
+        void takeTurn().then(() => answer(incoming, outgoing, digest, admitted.key));
+      },
+      () => app(incoming, outgoing),
+    );
+  };
+}
+
+/** Requests with these are the app's. */
+const NOT_HERE = ["origin", "expect", "transfer-encoding", "content-encoding"] as const;
+
+function mayComeAgain({ method, url, headers }: IncomingMessage, maxBytes: number): boolean {
+  return (
+    method === "POST" &&
+    PATHS.has(url) &&
+    Number(headers["content-length"] ?? Number.NaN) <= maxBytes &&
+    headers["content-type"]?.startsWith("application/json") === true &&
+    NOT_HERE.every((name) => headers[name] === undefined)
+  );
+}
+
+/** Undefined unless there is exactly one. */
+function secretOf({ headers }: IncomingMessage): string | undefined {
+  const bearer = bearerOf(headers.authorization);
+  const shown = headers["x-api-key"];
+  if (typeof shown === "string") return headers.authorization === undefined ? shown : undefined;
+  return bearer;
+}
+
+function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Reads the whole body. `onBroken` is called instead if its end doesn't come. */
+function readBody(incoming: IncomingMessage, onBody: (body: Buffer) => void, onBroken: () => void): void {
+  const chunks: Buffer[] = [];
+  let isOver = false;
+  incoming.on("data", (chunk: Buffer) => void chunks.push(chunk));
+  incoming.once("end", () => {
+    isOver = true;
+    const [first] = chunks;
+    onBody(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks));
+  });
+  incoming.once("close", () => {
+    if (!isOver) onBroken();
+  });
+}
+
+async function exhaust(events: ReturnType<Generate>): Promise<void> {
+  const iterator = events[Symbol.asyncIterator]();
+  while ((await iterator.next()).done !== true);
+}
