@@ -4,6 +4,7 @@ import type { GenerationEvent } from "../generation/event.ts";
 import type { StreamEncoder } from "../protocols/stream.ts";
 import type { Tally } from "../protocols/tally.ts";
 import type { HttpEnv } from "./context.ts";
+import { cutThroughOf } from "./cut-through.ts";
 import { OPENAI_ERRORS } from "./error-form.ts";
 import { CLIENT_CLOSED_REQUEST, describeFailure } from "./errors.ts";
 import { eventStreamResponse, type Framing } from "./event-stream.ts";
@@ -71,6 +72,7 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
     heartbeat,
     encoder,
     framing,
+    outlet: cutThroughOf(c),
     comesAtOnce: () => facts.cache?.comesAtOnce() ?? false,
     describeError(error) {
       const failure = describeFailure(explain(error), requestId);

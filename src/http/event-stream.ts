@@ -26,6 +26,29 @@ export type EventStreamOptions = {
   readonly describeError: (error: unknown) => WireError;
   /** Called once, when the stream has ended in whatever way. */
   readonly onEnd: () => void;
+  /** A shorter way to the client than a web stream, if there is one. */
+  readonly outlet?: Outlet | undefined;
+};
+
+/** Takes a stream past the web's streams (`cut-through.ts`). */
+export type Outlet = {
+  /** The response stands for the stream: its status and its headers are sent, those that others add to it included. */
+  readonly accept: (stream: EventStream) => Response;
+};
+
+/** A stream that has begun, for the side that sends it. */
+export type EventStream = {
+  readonly headers: Readonly<Record<string, string>>;
+  /** What is sent before anything is taken; `""` for nothing. */
+  readonly opening: string;
+  /** What is sent next; called again when the connection can take more. Rejects where the client has left. */
+  readonly take: () => Promise<Piece>;
+  /** Has signs of life sent by `send`, which returns whether the connection could take it. */
+  readonly sendBeatsBy: (send: (frames: () => string) => boolean) => void;
+  /** The last piece is sent. */
+  readonly end: () => void;
+  /** The client has left. Harmless after the end. */
+  readonly leave: () => void;
 };
 
 /** So much of what comes at once is sent in one piece: a write for each token would take most of the time. */
@@ -119,39 +142,56 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
     return new Response(ahead.frames, { headers: framing.headers });
   }
 
-  async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    try {
-      const { frames, isLast } = ahead ?? (await take());
+  const { outlet = WEB_STREAM } = options;
+  return outlet.accept({
+    headers: framing.headers,
+    opening: options.beat === undefined ? "" : encodeBeat(options.beat),
+    take() {
+      const piece = ahead === undefined ? take() : Promise.resolve(ahead);
       ahead = undefined;
-      controller.enqueue(Buffer.from(frames));
-      if (isLast) {
-        controller.close();
-        end();
-      }
-    } catch (error) {
-      controller.error(error);
-    }
-  }
-
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        if (options.beat !== undefined) controller.enqueue(Buffer.from(encodeBeat(options.beat)));
-        heartbeat.sendBy((beat) => {
-          // One that isn't taken makes no room for the next.
-          if (controller.desiredSize !== 0) return false;
-          controller.enqueue(Buffer.from(encodeBeat(beat)));
-          return true;
-        });
-      },
-      pull,
-      cancel() {
-        generation.cancel();
-        end();
-      },
+      return piece;
     },
-    // Nothing is made ahead of what was asked for.
-    { highWaterMark: 0 },
-  );
-  return new Response(body, { headers: framing.headers });
+    sendBeatsBy: (send) => heartbeat.sendBy((beat) => send(() => encodeBeat(beat))),
+    end,
+    leave() {
+      if (ended) return;
+      generation.cancel();
+      end();
+    },
+  });
 }
+
+/** The way that every server and every app around this one can take. */
+const WEB_STREAM: Outlet = {
+  accept(stream) {
+    const body = new ReadableStream<Uint8Array>(
+      {
+        start(controller) {
+          if (stream.opening !== "") controller.enqueue(Buffer.from(stream.opening));
+          stream.sendBeatsBy((frames) => {
+            // One that isn't taken makes no room for the next.
+            if (controller.desiredSize !== 0) return false;
+            controller.enqueue(Buffer.from(frames()));
+            return true;
+          });
+        },
+        async pull(controller) {
+          try {
+            const { frames, isLast } = await stream.take();
+            controller.enqueue(Buffer.from(frames));
+            if (isLast) {
+              controller.close();
+              stream.end();
+            }
+          } catch (error) {
+            controller.error(error);
+          }
+        },
+        cancel: stream.leave,
+      },
+      // Nothing is made ahead of what was asked for.
+      { highWaterMark: 0 },
+    );
+    return new Response(body, { headers: stream.headers });
+  },
+};

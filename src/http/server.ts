@@ -1,6 +1,7 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, ServerResponse } from "node:http";
 import { getRequestListener, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { boundConnections, type ConnectionLimits, serverOptions } from "./connections.ts";
+import { CutThrough } from "./cut-through.ts";
 import { prepareDrain } from "./drain.ts";
 import { noteConnection, takeTurn } from "./loop-turns.ts";
 import { takeUpgrades, type UpgradeBounds } from "./websocket/upgrade.ts";
@@ -22,10 +23,10 @@ export type ListenOptions = ConnectionLimits &
     readonly front?: (app: RequestListener) => RequestListener;
   };
 
-type Fetch = (
-  request: Request,
-  bindings: Pick<HttpBindings, "incoming"> | Pick<Http2Bindings, "incoming">,
-) => Response | Promise<Response>;
+type Bindings = Pick<HttpBindings | Http2Bindings, "incoming"> &
+  Partial<Pick<HttpBindings | Http2Bindings, "outgoing">> & { readonly cutThrough?: CutThrough };
+
+type Fetch = (request: Request, bindings: Bindings) => Response | Promise<Response>;
 
 /** What takes no time, and tells that the process is well: it doesn't wait for requests that came before. */
 const PROBES: readonly (string | undefined)[] = ["/health", "/ready"];
@@ -56,9 +57,18 @@ export function listen(app: { readonly fetch: Fetch }, options: ListenOptions): 
   });
 }
 
+/** Has requests begin one after another, and sends their streams past web streams. */
 function inTurn(fetch: Fetch): Fetch {
-  return (request, bindings) =>
-    PROBES.includes(bindings.incoming.url) ? fetch(request, bindings) : takeTurn().then(() => fetch(request, bindings));
+  return (request, bindings) => {
+    if (PROBES.includes(bindings.incoming.url)) return fetch(request, bindings);
+    const { outgoing } = bindings;
+    // Those who ask for a WebSocket have no response.
+    if (!(outgoing instanceof ServerResponse)) return takeTurn().then(() => fetch(request, bindings));
+    const cutThrough = new CutThrough(outgoing);
+    return takeTurn()
+      .then(() => fetch(request, { ...bindings, cutThrough }))
+      .then((response) => cutThrough.send(response));
+  };
 }
 
 function portOf(server: Server): number {

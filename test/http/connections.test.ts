@@ -3,31 +3,14 @@ import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import type { ConnectionLimits } from "../../src/http/connections.ts";
-import { listen } from "../../src/http/server.ts";
 import { error } from "../../src/protocols/openai-responses.ts";
-import { answerWith, CHAT, chatInit, createTestApp, parseChunks, script, textOf } from "./support.ts";
-
-/** What no test comes to but for what it is about. */
-const WIDE: ConnectionLimits = {
-  headerTimeoutMs: 60_000,
-  bodyTimeoutMs: 60_000,
-  minBodyRate: 1,
-  keepAliveMs: 60_000,
-  readTimeoutMs: 60_000,
-  maxConnections: 1_000,
-};
+import { answerWith, CHAT, chatInit, createTestApp, listenAsGateway, parseChunks, script, textOf } from "./support.ts";
 
 /** Serves a test's app within `limits` until the scope ends. */
 async function serveWithin(limits: Partial<ConnectionLimits>, options: Parameters<typeof createTestApp>[0] = {}) {
   const { app, log } = createTestApp(options);
-  const { server, url } = await listen(app, { ...WIDE, ...limits, host: "127.0.0.1", port: 0 });
-  return {
-    ...{ server, url, log, port: Number(new URL(url).port) },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((closed) => server.close(closed));
-    },
-  };
+  const server = await listenAsGateway(app, limits);
+  return Object.assign(server, { server: server.node, log });
 }
 
 function open(port: number): Socket {

@@ -1,6 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { GenerationEvent } from "../../src/generation/event.ts";
-import { eventStreamResponse, SERVER_SENT_EVENTS } from "../../src/http/event-stream.ts";
+import { CutThrough } from "../../src/http/cut-through.ts";
+import { eventStreamResponse, type Outlet, SERVER_SENT_EVENTS } from "../../src/http/event-stream.ts";
 import { startGeneration } from "../../src/http/generation.ts";
 import { startHeartbeat } from "../../src/http/heartbeat.ts";
 import type { StreamEncoder } from "../../src/protocols/stream.ts";
@@ -17,8 +21,10 @@ const plain: StreamEncoder = {
   fail: (error) => error.message,
 };
 
+type Events = Parameters<typeof script>[0];
+
 /** A response that plays `events`, with the number of times that it said it had ended. */
-async function respond(events: Parameters<typeof script>[0], comesAtOnce = false) {
+async function respond(events: Events, comesAtOnce = false, outlet?: Outlet) {
   const connection = new AbortController();
   const generation = startGeneration(script(events), generationRequest(), connection.signal);
   let ends = 0;
@@ -29,6 +35,7 @@ async function respond(events: Parameters<typeof script>[0], comesAtOnce = false
     heartbeat: startHeartbeat(undefined),
     encoder: plain,
     framing: SERVER_SENT_EVENTS,
+    outlet,
     comesAtOnce: () => comesAtOnce,
     describeError: (error) => ({ message: String(error), type: "server_error", param: null, code: null }),
     onEnd: () => {
@@ -38,13 +45,41 @@ async function respond(events: Parameters<typeof script>[0], comesAtOnce = false
   return { response, connection, ends: () => ends };
 }
 
+/** The same, from a server whose streams go past web streams. */
+async function respondPast(events: Events, comesAtOnce = false) {
+  const responding = Promise.withResolvers<Awaited<ReturnType<typeof respond>>>();
+  const server = createServer(async (_, outgoing) => {
+    const cutThrough = new CutThrough(outgoing);
+    const responded = await respond(events, comesAtOnce, cutThrough);
+    responding.resolve(responded);
+    const left = cutThrough.send(responded.response);
+    if (!outgoing.headersSent) outgoing.end(await left.text());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  return { ...(await responding.promise), response };
+}
+
 async function readPieces({ body }: Response): Promise<string[]> {
   const pieces: string[] = [];
   for await (const bytes of body ?? []) pieces.push(Buffer.from(bytes).toString());
   return pieces;
 }
 
-describe("an event stream", () => {
+const texts = (count: number, text: string) =>
+  Array.from({ length: count }, (): GenerationEvent => ({ type: "text", choice: 0, text }));
+
+const WAYS = [
+  ["as a web stream", respond],
+  ["past web streams", respondPast],
+] as const;
+
+describe.each(WAYS)("an event stream %s", (_way, respond) => {
   it("says once that it has ended, when it has ended by itself", async () => {
     const { response, ends } = await respond([{ type: "text", choice: 0, text: "text" }]);
     expect(await response.text()).toBe("opentextclose");
@@ -64,8 +99,17 @@ describe("an event stream", () => {
     await waiting.promise;
     await reader?.cancel();
     expect((await pending)?.done).toBe(true);
-    // What the generation still had to do is done by the next turn of the event loop.
-    await new Promise((resolve) => setImmediate(resolve));
+    await vi.waitFor(() => expect(ends()).toBe(1));
+  });
+});
+
+describe("an event stream as a web stream", () => {
+  it("of what is there already comes in large pieces where it is long, and no faster than it is read", async () => {
+    const { response, ends } = await respond(texts(100, "x".repeat(1_000)), true);
+    expect(ends()).toBe(0);
+    const pieces = await readPieces(response);
+    expect(pieces.length).toBe(4);
+    expect(pieces.join("")).toBe(`open${"x".repeat(100_000)}close`);
     expect(ends()).toBe(1);
   });
 
@@ -88,23 +132,11 @@ describe("an event stream", () => {
   });
 });
 
-describe("an event stream of what is there already", () => {
-  const texts = (count: number, text: string) =>
-    Array.from({ length: count }, (): GenerationEvent => ({ type: "text", choice: 0, text }));
-
+describe.each(WAYS)("an event stream of what is there already, %s", (_way, respond) => {
   it("is one piece where it is short", async () => {
     const { response, ends } = await respond(texts(3, "text"), true);
     expect(ends()).toBe(1);
     expect(await readPieces(response)).toEqual(["opentexttexttextclose"]);
-  });
-
-  it("comes in large pieces where it is long, and no faster than it is read", async () => {
-    const { response, ends } = await respond(texts(100, "x".repeat(1_000)), true);
-    expect(ends()).toBe(0);
-    const pieces = await readPieces(response);
-    expect(pieces.length).toBe(4);
-    expect(pieces.join("")).toBe(`open${"x".repeat(100_000)}close`);
-    expect(ends()).toBe(1);
   });
 
   it("tells of an error after what came before it", async () => {

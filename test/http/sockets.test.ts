@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { describe, expect, it } from "vitest";
+import { EngineCrashedError } from "../../src/generation/errors.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import { error } from "../../src/protocols/openai-responses.ts";
 import {
@@ -9,9 +10,11 @@ import {
   chatInit,
   createTestApp,
   listen,
+  listenAsGateway,
   loopTurn,
   MODEL_ID,
   parseChunks,
+  parseFrames,
   script,
   servedModel,
   textOf,
@@ -67,8 +70,15 @@ function createWaitingEngine(events: readonly GenerationEvent[]) {
   return { generate, begun: begun.promise, aborted: aborted.promise, left: left.promise };
 }
 
-// Hono takes another way through the server when a middleware touches the answer, as CORS does.
-describe.each([{ corsOrigins: [] }, { corsOrigins: ["*"] }])("over a real connection, with %j", (settings) => {
+// Hono takes another way through its server when a middleware touches the answer, as CORS does; ours sends streams past web streams.
+const WAYS = [
+  ["a web stream", listen, { corsOrigins: [] }],
+  ["a web stream and CORS", listen, { corsOrigins: ["*"] }],
+  ["cut-through", listenAsGateway, { corsOrigins: [] }],
+  ["cut-through and CORS", listenAsGateway, { corsOrigins: ["*"] }],
+] as const;
+
+describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) => {
   it("streams as it does without a server", async () => {
     const { app } = createTestApp({ settings });
     await using server = await listen(app);
@@ -82,6 +92,32 @@ describe.each([{ corsOrigins: [] }, { corsOrigins: ["*"] }])("over a real connec
       "openai-processing-ms": expect.stringMatching(/^\d+$/),
     });
     expect(textOf(parseChunks(await readAll(response)))).toBe("Hello there!");
+  });
+
+  it("ends a stream that breaks in the middle with an error event, and logs it", async () => {
+    const generate = script(async function* () {
+      yield* answerWith(["Hello"]).slice(0, 2);
+      throw new EngineCrashedError(3);
+    });
+    const { app, log } = createTestApp({ generate, settings });
+    await using server = await listen(app);
+    const response = await responseOf(send(server.port, { stream: true }));
+    const frames = parseFrames(await readAll(response));
+    expect(error.parse(JSON.parse(frames.at(-1) ?? "")).error.code).toBe("engine_crashed");
+    await logged(log);
+    expect(log).toMatchObject([{ status: 200, error: "engine_crashed", clientGone: false, tokens: { completion: 1 } }]);
+  });
+
+  it("answers a stream that is refused before its first token with a status of its own", async () => {
+    const generate = script(async function* () {
+      yield* [];
+      throw new EngineCrashedError(3);
+    });
+    const { app } = createTestApp({ generate, settings });
+    await using server = await listen(app);
+    const response = await responseOf(send(server.port, { stream: true }));
+    expect(response.statusCode).toBe(500);
+    expect(error.parse(JSON.parse(await readAll(response))).error.code).toBe("engine_crashed");
   });
 
   it.each([

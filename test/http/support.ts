@@ -9,7 +9,9 @@ import type { GenerationEvent } from "../../src/generation/event.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
+import type { ConnectionLimits } from "../../src/http/connections.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
+import { listen as listenByOurselves } from "../../src/http/server.ts";
 import type { Access } from "../../src/keys/access.ts";
 import { holdEmbeddingsToLimits, holdToLimits } from "../../src/keys/layer.ts";
 import { fixedPresets } from "../../src/prompts/library.ts";
@@ -143,6 +145,33 @@ export async function listen(app: { fetch: (request: Request) => Response | Prom
       if ("closeAllConnections" in server) {
         server.closeAllConnections();
       }
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
+
+/** Limits that no test reaches unless it is about them. */
+const WIDE: ConnectionLimits = {
+  headerTimeoutMs: 60_000,
+  bodyTimeoutMs: 60_000,
+  minBodyRate: 1,
+  keepAliveMs: 60_000,
+  readTimeoutMs: 60_000,
+  maxConnections: 1_000,
+};
+
+/** As `listen`, by Sluice's own server, whose streams go past web streams. */
+export async function listenAsGateway(
+  app: Parameters<typeof listenByOurselves>[0],
+  limits: Partial<ConnectionLimits> = {},
+) {
+  const { server, url } = await listenByOurselves(app, { ...WIDE, ...limits, host: "127.0.0.1", port: 0 });
+  return {
+    port: Number(new URL(url).port),
+    url,
+    node: server,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
       await new Promise((closed) => server.close(closed));
     },
   };
