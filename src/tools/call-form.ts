@@ -19,18 +19,18 @@ export type CallGrammar = {
 
 /** How a family of models writes calls within its text. */
 export type CallForm = {
-  /** What begins a call, for the reader. None is the beginning of another. */
+  /** The texts that begin a call, for the reader. None is a prefix of another. */
   readonly openings: readonly string[];
-  /** Those after which nothing but a call makes sense, for the grammar. */
+  /** Those that only a call can follow, for the grammar. */
   readonly triggers: readonly string[];
   /**
-   * Reads what follows an opening and yields the calls. Returns false when it is none; then nothing was yielded, and what was read
-   * must be read again, as text.
+   * Reads the text after an opening and yields the calls. Returns false if it is no call; then nothing was yielded, and the caller must read
+   * it again, as text.
    */
   readonly read: (source: Source, tools: ToolsByName, opening: string) => Parsing<boolean>;
   /** The right side of a GBNF rule for one call or several. */
   readonly grammar: (parts: CallGrammar) => string;
-  /** For templates that can't show calls: the model's own words for an earlier call, and for how to make one. */
+  /** Writes an earlier call as the model would, for templates that can't show calls. */
   readonly write: (call: Pick<ToolCall, "name" | "arguments">) => string;
   /** An example of a call, in words that a system message can use. */
   readonly example: string;
@@ -39,12 +39,12 @@ export type CallForm = {
 /** Small models that follow a grammar may never stop making calls. */
 const MAX_CALLS = 32;
 
-/** `rest` as often as there may be further calls. */
+/** Repeats `rest` for the further calls that are allowed. */
 export function furtherCalls({ parallel }: CallGrammar, rest: string): string {
   return parallel ? ` (${rest}){0,${MAX_CALLS - 1}}` : "";
 }
 
-/** One alternative for each function. */
+/** Writes an alternative for each function. */
 export function eachFunction({ functions }: CallGrammar, write: (name: string, rule: string) => string): string {
   return functions.map(({ tool, argumentsRule }) => write(tool.name, argumentsRule())).join(" | ");
 }

@@ -19,11 +19,11 @@ export type ChoiceReaderOptions = {
   readonly read: (source: Source) => Parsing;
   /** Whether more than one call may be passed on. */
   readonly parallel: boolean;
-  /** What begins a call after which a grammar allows nothing else. */
+  /** The openings after which the grammar allows only a call. */
   readonly triggers: readonly string[];
-  /** The functions of which one must be called from the first token on, by a grammar; undefined where the model may choose. */
+  /** The functions of which the grammar requires a call from the first token on; undefined if the model may choose. */
   readonly required: readonly string[] | undefined;
-  /** Counts the tokens of what was reasoned; undefined where the model doesn't reason. */
+  /** Counts the tokens of the reasoning; undefined if the model doesn't reason. */
   readonly countTokens: CountTokens | undefined;
 };
 
@@ -71,7 +71,7 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
         return [{ type: "toolArguments", choice, index: calls - 1, text: parsed.text }];
       case "closing":
       case "cut":
-        throw new Error("The text goes on after its end.");
+        throw new Error("The text continues after its end.");
     }
   }
 
@@ -80,17 +80,17 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
     return { type: "toolCall", choice, index: calls - 1, id: `call_${randomBytes(12).toString("hex")}`, name };
   }
 
-  /** What is left at the end of a text that the model ended itself: what looks like a call and is none is text. */
+  /** Handles the rest of a text that the model itself ended: an incomplete call is text. */
   function settle(parsed: ParsedEvent): readonly ParsedEvent[] {
     if (parsed.type === "closing") return [{ type: "arguments", text: parsed.text }];
     if (parsed.type !== "cut") return [parsed];
     return isMarkup(parsed.text) ? [] : [{ type: parsed.within, text: parsed.text }];
   }
 
-  /** The same where the text was cut off. What is known to be the beginning of a call is no text. */
+  /** The same for a text that was cut off: the certain beginning of a call is not text. */
   function settleCut(parsed: ParsedEvent): readonly ParsedEvent[] {
     if (parsed.type === "closing") return [];
-    // After a call only another may come, and where a call must be made there is no text at all.
+    // Only another call may follow a call, and an answer with a required call has no text.
     const isHeld = calls > 0 || required !== undefined;
     if (parsed.type === "text") return isHeld ? [] : [parsed];
     if (parsed.type !== "cut") return [parsed];
@@ -98,7 +98,7 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
     return isKnown ? [] : [{ type: parsed.within, text: parsed.text }];
   }
 
-  /** Whether it was cut off after a call and nothing else was begun: the mark that ends a call says nothing. */
+  /** Whether the text was cut off right after a call, before anything else began. An incomplete end mark is ignored. */
   function isCompleteCall(left: readonly ParsedEvent[]): boolean {
     if (calls === 0 || !isJsonObject(written)) return false;
     return left.every(
@@ -106,12 +106,12 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
     );
   }
 
-  /** A call too many. The grammar allows none, but a model may begin one without its trigger. */
+  /** Whether a further call is too many. The grammar forbids it, but a model may begin one without its trigger. */
   function isBeyond(): boolean {
     return !parallel && calls > 1;
   }
 
-  /** The engine joins what waits for a reader, so its tokens are not told apart here. What can't be counted is left out of the answer's usage. */
+  /** Counts again, because the engine joins tokens that wait for a reader. If that fails, the usage has no reasoning tokens. */
   async function countReasoning({ completionTokens }: FinishedEvent): Promise<{ readonly reasoningTokens?: number }> {
     if (countTokens === undefined) return {};
     const reasoningTokens = reasoned === "" ? 0 : await countTokens(reasoned).catch(() => undefined);
@@ -131,7 +131,7 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
       const left = joined(parser.end());
       const settled = left.map(isCut ? settleCut : settle);
       const last = settled.flat().flatMap((parsed) => toEvents(choice, parsed));
-      // They are those of what is left out.
+      // They belong to the dropped events.
       if (settled.some((parts) => parts.length === 0)) logprobs = [];
       const rest: GenerationEvent[] = logprobs.length > 0 ? [{ type: "text", choice, text: "", logprobs }] : [];
       const closing = reason === "length" ? nameOnly(choice) : closeCall(choice);
@@ -140,7 +140,7 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
     },
   };
 
-  /** Of a call that was cut off before its name, where it can be of one function only. */
+  /** Makes a call that was cut off before its name, if only one function is possible. */
   function nameOnly(choice: number): readonly GenerationEvent[] {
     const [name] = required ?? [];
     if (calls > 0 || name === undefined || required?.length !== 1) return [];
@@ -149,12 +149,12 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
   }
 }
 
-/** Control tokens that never occur in text. */
+/** Whether a text is a control token, which never occurs in plain text. */
 function isMarkup(text: string): boolean {
   return /^\s*<\|(?:channel|start|message)\|>/.test(text);
 }
 
-/** Whether `text` is a beginning of one of `marks`; of one character it says nothing. */
+/** Whether `text` is a prefix of one of `marks`, and longer than one character. */
 function mayBegin(text: string, marks: readonly string[]): boolean {
   return text.length > 1 && marks.some((mark) => mark.startsWith(text));
 }

@@ -4,16 +4,15 @@ import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import type { CallGrammar } from "./call-form.ts";
 import type { Dialect } from "./dialect.ts";
 
-/** Characters for the calls themselves, around their arguments. Beyond it arguments are any object, so that hundreds of tools can be called. */
+/** The room of a grammar for calls without their arguments. Beyond it arguments may be any object, so that hundreds of tools can be called. */
 const CALLS_ROOM = 48 * 1024;
 
 /**
- * What the engine is to hold the answer to, so that every call fits its schema: from the first token where a call is required, from
- * the moment that one begins where the model may choose. A form that the request asks for may have reasoning before it, and a call in
- * its place.
+ * Returns the grammar by which every call fits its schema: from the first token if a call is required, or from the beginning of a call if the
+ * model may choose. A requested format may be preceded by reasoning, or replaced by a call.
  *
- * @param wanted `enable_thinking`, where the request says it
- * @throws UnsupportedSchemaError for a strict tool whose schema no grammar can be made of
+ * @param wanted `enable_thinking`, if the request sets it
+ * @throws UnsupportedSchemaError for a strict tool whose schema can't be enforced
  */
 export function constrain(
   { output, tools }: Pick<GenerationRequest, "output" | "tools">,
@@ -46,7 +45,7 @@ export function constrain(
   return fromFirstToken(builder, answer, dialect, wanted);
 }
 
-/** The tools that may be called now, with their index in the request. */
+/** Returns the tools that may be called now, with their paths in the request. */
 export function callableTools({ tools, choice, allowed }: ToolUse): { readonly tool: Tool; readonly path: string }[] {
   if (choice === "none") return [];
   return tools
@@ -91,7 +90,7 @@ function inClass(character: string): string {
   return character === "[" || character === "]" || character === "\\" ? `\\${character}` : character;
 }
 
-/** What can't be held to is refused where the client counts on it. Elsewhere it is left out, and any object is for a schema that nothing satisfies. */
+/** Unsupported keywords are refused for strict tools, else dropped. Without `strict`, a schema that nothing satisfies becomes any object. */
 function argumentsRule(builder: GrammarBuilder, { parameters, strict, lark }: Tool, path: string): string {
   if (lark !== undefined)
     return `${builder.literal('{"input": "')} ${builder.lark(lark, "json", path)} ${builder.literal('"}')}`;

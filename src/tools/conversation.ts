@@ -3,8 +3,8 @@ import type { Message, ToolUse } from "../generation/request.ts";
 import type { Dialect } from "./dialect.ts";
 
 /**
- * The messages as the model's template takes them: results in the order of their calls, and what the template can't show put into
- * words, the tools too.
+ * Prepares messages for the model's template: sorts results by their calls, and writes as text what the template can't show, also the
+ * tools.
  */
 export function prepareMessages(
   messages: readonly Message[],
@@ -48,7 +48,7 @@ function resultsAfter(messages: readonly Message[], from: number): readonly Mess
   return messages.slice(from, end < 0 ? messages.length : end);
 }
 
-/** What was said before a call, after what was thought: such a template shows words there as thoughts too. */
+/** Appends the text before a call to the reasoning, for templates that accept only one of them. */
 function joinThoughts(message: Message): Message {
   const { toolCalls, reasoning, content } = message;
   if (toolCalls === undefined || reasoning === undefined || content === "") return message;
@@ -58,7 +58,7 @@ function joinThoughts(message: Message): Message {
 /** Splits a message with several calls into one message per call, each followed by its result. */
 function oneByOne(message: Message, messages: readonly Message[], index: number): readonly Message[] {
   if (message.role === "tool") {
-    // It stands beside its call already.
+    // The result already follows its call.
     return callerOf(messages, index)?.toolCalls?.some(({ id }) => id === message.toolCallId) ? [] : [message];
   }
   const { toolCalls = [], reasoning: _, ...silent } = message;

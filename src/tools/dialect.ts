@@ -13,29 +13,29 @@ import { readTagged } from "./read-tagged.ts";
 import { opensReasoning, type ReasoningMarks, reasoningMarks } from "./reasoning.ts";
 import type { Source } from "./source.ts";
 
-/** How one model writes calls and reasoning, as its chat template tells. */
+/** How a model writes calls and reasoning, by its chat template. */
 export type Dialect = {
   readonly family: "hermes" | "qwen-xml" | "llama" | "mistral" | "deepseek" | "gemma" | "harmony" | "generic";
-  /** Whether its answers may have reasoning in them. */
+  /** Whether its answers may contain reasoning. */
   readonly reasons: boolean;
-  /** The marks of its reasoning, where it has a beginning and an end in the text. */
+  /** The marks at the beginning and end of its reasoning, if any. */
   readonly marks: ReasoningMarks | undefined;
-  /** Whether the template can show tools, calls and their results; otherwise they are put into words. */
+  /** Whether the template can show tools, calls and their results; otherwise they are written as text. */
   readonly templateHasTools: boolean;
-  /** Whether the template takes no more than one call in a message. */
+  /** Whether the template accepts only one call per message. */
   readonly oneCallAMessage: boolean;
-  /** Whether the template takes words or reasoning before a call, and refuses both. */
+  /** Whether the template accepts either text or reasoning before a call, but not both. */
   readonly wordsOrReasoning: boolean;
-  /** The length that the template wants ids of calls to have. */
+  /** The length that the template requires for ids of calls. */
   readonly idLength: number | undefined;
   /** Whether the template refuses system messages. */
   readonly refusesSystem: boolean;
-  /** Whether its marks may be control tokens, which the text must then show. */
+  /** Whether its marks may be control tokens, so that the text must show these. */
   readonly readsControlTokens: boolean;
   readonly triggers: readonly string[];
   readonly form: Pick<CallForm, "write" | "example">;
   readonly grammar: (parts: CallGrammar) => string;
-  /** GBNF of what stands before an answer in a form that the client asked for; "" for nothing. */
+  /** Returns the GBNF of the text before an answer in a requested format; "" for none. */
   readonly formatLead: (builder: GrammarBuilder) => string;
   /** Whether an answer begins inside the reasoning. */
   readonly opensReasoning: (wanted: boolean | undefined) => boolean;

@@ -2,7 +2,7 @@ import type { ToolsByName } from "./call-form.ts";
 import type { Parsing } from "./parsing.ts";
 import type { Source } from "./source.ts";
 
-/** Models mix the keys of the formats they were trained on. */
+/** Models mix the keys of the formats that they were trained on. */
 const NAME_KEYS: readonly string[] = ["name", "function", "tool_name"];
 const ARGUMENT_KEYS: readonly string[] = ["arguments", "parameters", "args"];
 /** Other keys that may occur and are ignored. */
@@ -10,11 +10,11 @@ const OTHER_KEYS: readonly string[] = ["id", "type", "index"];
 
 /**
  * Reads a call written as a JSON object, such as `{"name": "f", "arguments": {}}`, its keys in any order, and yields it. The arguments
- * are yielded as they come where the name stands before them.
+ * are streamed if the name comes before them.
  *
- * @param tools the functions that there are
- * @param opened whether its first brace was read before
- * @returns false when it is no call of one of them; then nothing was yielded, and what was read must be read again
+ * @param tools the existing functions
+ * @param opened whether its first brace was already read
+ * @returns false if it is no call of one of them; then nothing was yielded, and the caller must read it again
  */
 export function* readJsonCall(source: Source, tools: ToolsByName, opened = false): Parsing<boolean> {
   let name: string | undefined;
@@ -69,7 +69,7 @@ export function* streamArguments(source: Source): Parsing {
   }
 }
 
-/** Some models write the object as a string that holds JSON, or null for no arguments. */
+/** Some models write the object as a string of JSON, or null for no arguments. */
 function decodeArguments(raw: string): string {
   if (raw === "null" || raw === '""') return "{}";
   if (!raw.startsWith('"')) return raw;
@@ -77,7 +77,7 @@ function decodeArguments(raw: string): string {
   return text?.trimStart().startsWith("{") ? text : raw;
 }
 
-/** Reads a JSON string and returns what it says; undefined where none comes. */
+/** Reads a JSON string and returns its value; undefined if there is none. */
 function* readString(source: Source): Parsing<string | undefined> {
   if ((yield* source.peek()) !== '"') return undefined;
   return parseString(yield* readValue(source));
@@ -92,7 +92,7 @@ function parseString(raw: string): string | undefined {
   }
 }
 
-/** Reads one JSON value and returns it as it was written. It ends where the value does, or the text. */
+/** Reads one JSON value, up to its end or the text's, and returns it as it was written. */
 function* readValue(source: Source): Parsing<string> {
   const first = yield* source.peek();
   if (first === "{" || first === "[" || first === '"') return yield* copyNested(source, false);
@@ -106,7 +106,7 @@ function* readValue(source: Source): Parsing<string> {
   }
 }
 
-/** Reads an object, an array or a string until it is closed: returns it, or yields it as arguments, in pieces. */
+/** Reads an object, an array or a string to its end. Returns it, or yields it as arguments, in pieces. */
 function* copyNested(source: Source, stream: boolean): Parsing<string> {
   let raw = "";
   let depth = 0;

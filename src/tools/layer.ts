@@ -10,16 +10,16 @@ import { type Dialect, dialectOf } from "./dialect.ts";
 type ChatPrompt = Extract<Prompt, { type: "chat" }>;
 
 export type CallToolsOptions = {
-  /** The model's chat template, when it is known; undefined for a model without one. Asked once. */
+  /** Loads the model's chat template; undefined for a model without one. Called once. */
   readonly loadTemplate: () => Promise<string | undefined>;
-  /** Asked once for each answer in which the model reasoned. */
+  /** Called once for each answer with reasoning. */
   readonly countTokens: CountTokens;
 };
 
 /**
- * A layer around one model's engine that speaks the model's own dialect of tools and reasoning: it puts tools into the prompt where the
- * template can't, holds calls to their schemas, and makes `reasoning`, `toolCall` and `toolArguments` events of what the engine says
- * in text. A request that has nothing of this in it, to a model that doesn't reason, is passed on as it is.
+ * Returns a layer around one model's engine for the model's dialect of tools and reasoning: it writes tools into the prompt if the template
+ * can't, enforces the schemas of calls, and converts the engine's text to `reasoning`, `toolCall` and `toolArguments` events. A request that
+ * needs none of this is passed on unchanged.
  */
 export function callTools({ loadTemplate, countTokens }: CallToolsOptions): Layer {
   let dialect: Dialect | undefined;
@@ -75,7 +75,7 @@ async function* translate(
   const callable: ToolsByName = new Map(
     tools === undefined ? [] : callableTools(tools).map(({ tool }) => [tool.name, tool]),
   );
-  // A pattern or a grammar of the client's own begins with the first token.
+  // The client's own pattern or grammar begins with the first token.
   const isBare = output !== undefined && output === asked;
   const reasoning = !isBare && prompt.continueFinal !== true && dialect.opensReasoning(wanted);
   const createReader = () =>
@@ -103,7 +103,7 @@ async function* translate(
   }
 }
 
-/** The two names under which templates ask. */
+/** Templates use one of two names. */
 function wantsReasoning(given: Readonly<Record<string, unknown>> | undefined): boolean | undefined {
   const value = given?.enable_thinking ?? given?.thinking;
   return typeof value === "boolean" ? value : undefined;

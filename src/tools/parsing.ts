@@ -1,24 +1,24 @@
 import { Source } from "./source.ts";
 
-/** What a parser finds in a model's text. */
+/** A part of a model's text, found by a parser. */
 export type ParsedEvent =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
-  /** A call begins; the `arguments` that follow are its own. */
+  /** A call begins; the following `arguments` belong to it. */
   | { readonly type: "call"; readonly name: string }
   | { readonly type: "arguments"; readonly text: string }
-  /** The text ended in the midst of arguments: what would complete them, if that was the model's own end. */
+  /** The text ended within arguments. `text` would complete them, if the model itself ended the answer. */
   | { readonly type: "closing"; readonly text: string }
-  /** The text ended where it may have been at the beginning of a call: what was read of that. */
+  /** The text ended within the possible beginning of a call, `text`. */
   | { readonly type: "cut"; readonly text: string; readonly within: "text" | "reasoning" };
 
-/** The work of a parser, as a generator: it yields what it found, and `undefined` where it needs more of the text to decide. */
+/** A parser as a generator: it yields what it finds, and `undefined` if it needs more text. */
 export type Parsing<T = void> = Generator<ParsedEvent | undefined, T, void>;
 
-/** Takes a text in pieces. The events are the same however the text is cut, but for how their texts are cut. */
+/** Parses a text in pieces. How the text is split affects only how the events' texts are split. */
 export type Parser = {
   readonly push: (text: string) => readonly ParsedEvent[];
-  /** The text has ended: what was held back. */
+  /** Ends the text, and returns the events that were held back. */
   readonly end: () => readonly ParsedEvent[];
 };
 

@@ -6,15 +6,15 @@ import type { Source } from "./source.ts";
 export type Tagged = {
   readonly form: CallForm;
   readonly marks: ReasoningMarks | undefined;
-  /** Empty where nothing may be called: then a call's spelling is text like any other. */
+  /** Empty if nothing may be called: then calls are text. */
   readonly tools: ToolsByName;
   /** Whether the text begins inside the reasoning. */
   readonly reasoning: boolean;
 };
 
 /**
- * Reads a text with calls and reasoning between marks. Reasoning can only begin where nothing was said before it; a call within it
- * ends it, because that is what the grammar takes it for. What looks like a call and is none stays text.
+ * Reads a text with calls and reasoning between marks. Reasoning can only begin before any text. A call within it ends it, because the
+ * grammar treats it so. An invalid call stays text.
  */
 export function* readTagged(source: Source, { form, marks, tools, ...start }: Tagged): Parsing {
   const openings = tools.size > 0 ? form.openings : [];

@@ -9,18 +9,18 @@ const MARKS: readonly ReasoningMarks[] = [
   { open: "<think>", close: "</think>" },
 ];
 
-/** The marks of the models with this chat template; undefined for models that don't reason, as far as it tells. */
+/** Returns the marks of a model by its chat template; undefined if the template shows no reasoning. */
 export function reasoningMarks(template: string): ReasoningMarks | undefined {
   return MARKS.find(({ close }) => template.includes(close));
 }
 
 /**
- * Whether the template itself begins the reasoning, as the last thing before the answer, so that the answer lacks the opening mark.
+ * Whether the template itself opens the reasoning right before the answer, so that the answer lacks the opening mark.
  *
- * The template is read, not rendered: it ends with what follows a conversation, and there the mark stands alone or beside a closed
- * pair for those who want no reasoning.
+ * The template is searched, not rendered: it ends with the text after a conversation, which has the mark alone, or beside a closed pair for
+ * requests without reasoning.
  *
- * @param wanted `enable_thinking`, where the request says it
+ * @param wanted `enable_thinking`, if the request sets it
  */
 export function opensReasoning(template: string, marks: ReasoningMarks, wanted: boolean | undefined): boolean {
   const start = template.lastIndexOf("add_generation_prompt");
@@ -35,7 +35,7 @@ export function opensReasoning(template: string, marks: ReasoningMarks, wanted: 
   return wanted ?? !isOffByDefault(ending);
 }
 
-/** DeepSeek V3.1 says `if not thinking`, which is true of a variable that nobody set; others ask whether it is defined and false. */
+/** DeepSeek V3.1 has `if not thinking`, which is true for an unset variable. Others test whether it is defined and false. */
 function isOffByDefault(ending: string): boolean {
   return /\bnot (?:enable_)?thinking\b(?! is)/.test(ending) && !/thinking is defined/.test(ending);
 }

@@ -1,9 +1,9 @@
 import type { Parsing } from "./parsing.ts";
 
-/** Where a marker was met, and the white space before it, which belongs to neither side. */
+/** A marker, and the white space before it, which belongs to neither side. */
 export type Met = { readonly marker: string; readonly space: string };
 
-/** A text that arrives in pieces, read by a `Parsing`. Its generators wait where what has arrived does not decide. */
+/** A text that arrives in pieces, read by a `Parsing`. Its generators wait if they need more text to decide. */
 export class Source {
   #text = "";
   #ended = false;
@@ -58,14 +58,14 @@ export class Source {
     return true;
   }
 
-  /** As `take`; where the text ends within `expected`, reads what there is of it. */
+  /** Like `take`, but if the text ends within `expected`, reads that part. */
   *takeCut(expected: string): Parsing<boolean> {
     if (yield* this.take(expected)) return true;
     if (!this.#ended || !expected.startsWith(this.#text)) return false;
     return this.#read(this.#text.length) !== "";
   }
 
-  /** The next character, not read; "" at the end. */
+  /** Returns the next character without reading it; "" at the end. */
   *peek(): Parsing<string> {
     while (this.#text === "" && !this.#ended) yield;
     return this.#text.slice(0, 1);
@@ -82,13 +82,13 @@ export class Source {
     }
   }
 
-  /** Reads what has arrived by now, at least one character; "" at the end. */
+  /** Reads all text that has arrived, at least one character; "" at the end. */
   *some(): Parsing<string> {
     while (this.#text === "" && !this.#ended) yield;
     return this.#read(this.#text.length);
   }
 
-  /** Reads all that is left, once the text has ended, but for a beginning of `marker` at its end. Tells how long that is. */
+  /** Waits for the end of the text and reads the rest, except for a prefix of `marker` at the end. `cut` is that prefix's length. */
   *rest(marker: string): Parsing<{ readonly text: string; readonly cut: number }> {
     while (!this.#ended) yield;
     const cut = beginningAtEnd([marker], this.#text);
@@ -103,7 +103,7 @@ export class Source {
     if (this.#sinceMark !== undefined) this.#sinceMark = this.#sinceMark.slice(0, this.#sinceMark.length - text.length);
   }
 
-  /** Reads up to the first of `markers` and the marker. Undefined, and nothing read, where none of them comes. */
+  /** Reads up to and including the first of `markers`. If there is none, reads nothing and returns undefined. */
   *upTo(markers: readonly string[]): Parsing<{ readonly text: string; readonly marker: string } | undefined> {
     for (;;) {
       const found = firstOf(markers, this.#text);
@@ -118,8 +118,8 @@ export class Source {
   }
 
   /**
-   * Yields what comes before the first of `markers` as events of `type`, reads the marker, and returns it. At the end of the text, all
-   * that is left is yielded. White space is held back until it is known whether a marker follows.
+   * Yields the text before the first of `markers` as events of `type`, reads the marker, and returns it. Without a marker, yields the whole
+   * rest. White space is held back until it is known whether a marker follows.
    */
   *until(type: "text" | "reasoning" | "arguments", markers: readonly string[]): Parsing<Met | undefined> {
     for (;;) {
@@ -142,7 +142,7 @@ export class Source {
   }
 }
 
-/** The first marker in `text`; of two at the same place, the longer. */
+/** Finds the first marker in `text`; of two at the same place, the longer. */
 function firstOf(
   markers: readonly string[],
   text: string,
@@ -158,7 +158,7 @@ function firstOf(
   return first;
 }
 
-/** How many characters at the end of `text` may be the beginning of a marker. */
+/** Returns how many characters at the end of `text` may begin a marker. */
 function beginningAtEnd(markers: readonly string[], text: string): number {
   let longest = 0;
   for (const marker of markers) {

@@ -8,15 +8,15 @@ const CALL_END = "<｜tool▁call▁end｜>";
 const SEPARATOR = "<｜tool▁sep｜>";
 
 /**
- * DeepSeek's: V3 and R1 write `function<｜tool▁sep｜>f` and a fenced block of JSON, V3.1 writes `f<｜tool▁sep｜>{}`, both between the tokens
- * of a call, all calls between those of calls.
+ * DeepSeek's form. V3 and R1 write `function<｜tool▁sep｜>f` and a fenced block of JSON, V3.1 writes `f<｜tool▁sep｜>{}`. Tokens surround
+ * each call, and others all calls.
  *
- * @param template which of the two the model was trained on stands in its template
+ * @param template tells which of the two the model was trained on
  */
 export function deepseek(template: string): CallForm {
   const fenced = template.includes("```json");
   return {
-    // Some answers leave out the first.
+    // Some answers omit the first.
     openings: [CALLS_BEGIN, CALL_BEGIN],
     triggers: [CALLS_BEGIN],
     *read(source, tools, opening) {

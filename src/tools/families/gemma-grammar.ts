@@ -3,13 +3,13 @@ import { MAX_DIGITS } from "../../grammar/limits.ts";
 import { isJsonObject } from "../../json/exact-number.ts";
 import { type CallGrammar, furtherCalls } from "../call-form.ts";
 
-/** The tokens of one generation of Gemma. */
+/** The tokens of one version of Gemma. */
 export type Spelling = { readonly begin: string; readonly end: string; readonly quote: string };
 
-/** How deep values may nest that no schema describes. */
+/** The maximum depth of values without a schema. */
 const FREE_DEPTH = 4;
 
-/** The notation has no grammar of JSON schemas: what an argument may be is held to its type, and to its values where they are listed. */
+/** Sluice has no grammars of JSON schemas in this notation: only an argument's type and listed values are enforced. */
 export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spelling): string {
   const { builder, functions, begun } = parts;
   const literal = builder.literal;
@@ -48,7 +48,7 @@ export function notationGrammar(parts: CallGrammar, { begin, end, quote }: Spell
         return value;
     }
   };
-  // The required ones first, then the others in their order, so that commas fall only between two.
+  // Required members come first, then the others in order, so that commas only separate members.
   const membersOf = (schema: Readonly<Record<string, unknown>>): string => {
     const properties = Object.entries(isJsonObject(schema.properties) ? schema.properties : {});
     const required = new Set(Array.isArray(schema.required) ? schema.required : []);

@@ -7,8 +7,8 @@ const GEMMA_4: Spelling = { begin: "<|tool_call>", end: "<tool_call|>", quote: '
 const FUNCTION_GEMMA: Spelling = { begin: "<start_function_call>", end: "<end_function_call>", quote: "<escape>" };
 
 /**
- * Gemma 4's and FunctionGemma's: `<|tool_call>call:f{city:<|"|>Paris<|"|>,days:2}<tool_call|>`. The arguments are a notation of their own,
- * which is turned into JSON as it comes.
+ * Gemma 4's and FunctionGemma's: `<|tool_call>call:f{city:<|"|>Paris<|"|>,days:2}<tool_call|>`. The arguments have their own notation,
+ * which is converted to JSON piece by piece.
  */
 export function gemma(template: string): CallForm {
   const spelling = template.includes(FUNCTION_GEMMA.begin) ? FUNCTION_GEMMA : GEMMA_4;
@@ -35,13 +35,13 @@ export function gemma(template: string): CallForm {
   };
 }
 
-/** A number or a word of JSON that was cut off before it is one: as little can be said of it as of a quote that was cut off. */
+/** An incomplete number or word of JSON, which is dropped like an incomplete quote. */
 const BEGUN = /^(?:-|-?\d+\.|-?\d+(?:\.\d+)?[eE][+-]?|t|tr|tru|f|fa|fal|fals|n|nu|nul)$/;
 
 const piece = (text: string) => ({ type: "arguments", text }) as const;
 const closing = (text: string) => ({ type: "closing", text }) as const;
 
-/** Reads an object whose brace was read. */
+/** Reads an object after its opening brace. */
 function* readMembers(source: Source, quote: string): Parsing {
   yield piece("{");
   for (let first = true; ; first = false) {
@@ -58,7 +58,7 @@ function* readMembers(source: Source, quote: string): Parsing {
       yield* source.upTo([":"]);
     } else {
       const key = yield* source.upTo([":", "}"]);
-      // Without a value it is no member, and no JSON can be made of it.
+      // A key without a value is not a member, and has no form in JSON.
       if (key === undefined) return yield* endInKey(source);
       if (key.marker === "}") break;
       yield piece(JSON.stringify(key.text.trim()));
@@ -105,7 +105,7 @@ function* readQuoted(source: Source, quote: string): Parsing {
   yield text === undefined ? closing('"') : piece('"');
 }
 
-/** A key that was cut off is left out. */
+/** Drops a key that was cut off. */
 function* endInKey(source: Source): Parsing {
   yield* source.some();
   yield closing("}");
@@ -122,7 +122,7 @@ function* readBare(source: Source): Parsing<string> {
   }
 }
 
-/** A number or a word of JSON as it is, anything else as a string. */
+/** Keeps a number or a word of JSON. Anything else becomes a string. */
 function asJson(bare: string): string {
   try {
     JSON.parse(bare);

@@ -2,10 +2,10 @@ import type { CallForm } from "../call-form.ts";
 import { readJsonCall } from "../json-call.ts";
 import { hermes } from "./hermes.ts";
 
-/** Small models and Gemma 3 like to fence what is JSON or code, whatever they were asked for. */
+/** Small models and Gemma 3 often fence JSON and code, even if asked for another form. */
 const FENCES: readonly string[] = ["```tool_call", "```tool_code", "```json"];
 
-/** For models whose template knows no tools: they are asked for Hermes' form, and a fenced block with a call in it is taken for one too. */
+/** For models whose template has no tools: they are asked for Hermes' form, but a call in a fenced block is accepted, too. */
 export const generic: CallForm = {
   ...hermes,
   openings: [...hermes.openings, ...FENCES],

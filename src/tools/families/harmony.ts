@@ -3,18 +3,18 @@ import { type CallGrammar, eachFunction, type ToolsByName } from "../call-form.t
 import type { Parsing } from "../parsing.ts";
 import type { Source } from "../source.ts";
 
-/** gpt-oss writes messages, each with a header: who it is for and on which channel. */
+/** Ends the header of a message. gpt-oss writes a recipient and a channel in it. */
 const BODY = "<|message|>";
-/** The marks after which nothing may come. */
+/** The marks that end an answer. */
 const LAST: readonly string[] = ["<|end|>", "<|call|>", "<|return|>"];
 const ENDS = [...LAST, "<|start|>", "<|channel|>"];
 
-/** What in running text shows that a call has begun. */
+/** The texts that begin a call. */
 export const HARMONY_TRIGGERS: readonly string[] = [" to=functions."];
 
 /**
  * Reads OpenAI's harmony format, from after `<|start|>assistant`: `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final…`.
- * The analysis channel is reasoning; what goes to `functions.f` is a call of f; all else is text. A text without headers is text.
+ * The analysis channel is reasoning; a message to `functions.f` is a call of f; all else is text, also without headers.
  */
 export function* readHarmony(source: Source, tools: ToolsByName): Parsing {
   let opening = "";
@@ -59,7 +59,7 @@ function* beginsHeader(source: Source): Parsing<boolean> {
   return false;
 }
 
-/** A call, from its trigger or from the beginning of the answer; then with some reasoning before it, if the model likes. */
+/** A call, from its trigger on, or from the beginning of the answer, then with optional reasoning before it. */
 export function harmonyGrammar(parts: CallGrammar): string {
   const { builder, begun } = parts;
   const literal = builder.literal;
@@ -75,7 +75,7 @@ export function harmonyGrammar(parts: CallGrammar): string {
   return `${analysis(builder)} ${literal("<|channel|>commentary to=functions.")} ${call}`;
 }
 
-/** The header of an answer that is no call, with some reasoning before it, if the model likes. */
+/** The header of an answer without a call, with optional reasoning before it. */
 export function harmonyFinal(builder: GrammarBuilder): string {
   return `${analysis(builder)} ${builder.literal("<|channel|>final")} (" "? ${builder.literal("<|constrain|>")} "json")? ${builder.literal(BODY)} `;
 }

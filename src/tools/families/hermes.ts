@@ -2,8 +2,8 @@ import { type CallForm, eachFunction, furtherCalls } from "../call-form.ts";
 import { readJsonCall } from "../json-call.ts";
 
 /**
- * Hermes' form, which Qwen and many others took over: `<tool_call>{"name": "f", "arguments": {}}</tool_call>`, once for each call. Also
- * the one that models are asked for whose template knows no tools: it is the one most seen in training.
+ * Hermes' form, which Qwen and many others use: `<tool_call>{"name": "f", "arguments": {}}</tool_call>`, once for each call. Models whose
+ * template has no tools are asked for this form, because it is the most common in training data.
  */
 export const hermes: CallForm = {
   openings: ["<tool_call>"],

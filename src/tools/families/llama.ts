@@ -2,20 +2,20 @@ import { type CallForm, eachFunction } from "../call-form.ts";
 import { readJsonCall } from "../json-call.ts";
 
 /**
- * Llama 3's: `{"name": "f", "parameters": {}}` and nothing around it, sometimes after `<|python_tag|>`. Any brace may begin one, so an
- * object is a call only where it names a function that there is.
+ * Llama 3's form: a bare `{"name": "f", "parameters": {}}`, sometimes after `<|python_tag|>`. Any brace may begin a call, so an object is a
+ * call only if it names an existing function.
  */
 export const llama: CallForm = {
   openings: ["<|python_tag|>", "{"],
   triggers: ['{"name": "'],
   *read(source, tools, opening) {
     if (!(yield* readJsonCall(source, tools, opening === "{"))) return false;
-    // Llama 3.2 parts several calls with semicolons.
+    // Llama 3.2 separates calls with semicolons.
     yield* source.skipSpace();
     yield* source.take(";");
     return true;
   },
-  // Its templates take one call a turn.
+  // Its templates accept one call per turn.
   grammar(parts) {
     const { builder, begun } = parts;
     const start = begun ? "" : '{"name": "';

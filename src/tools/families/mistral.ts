@@ -4,14 +4,14 @@ import type { Parsing } from "../parsing.ts";
 import type { Source } from "../source.ts";
 
 const OPENING = "[TOOL_CALLS]";
-/** An id of a call, as its models write it. */
+/** The id of a call. */
 const ID = "[a-zA-Z0-9]{9}";
 
 /**
- * Mistral's, old and new: `[TOOL_CALLS][{"name": "f", "arguments": {}}]`, and since 2025 `[TOOL_CALLS]f[ARGS]{}` for each call, with
+ * Mistral's forms, old and new: `[TOOL_CALLS][{"name": "f", "arguments": {}}]`, and since 2025 `[TOOL_CALLS]f[ARGS]{}` for each call, with
  * `[CALL_ID]` and an id between the two in some.
  *
- * @param template which of them the model was trained on stands in its template
+ * @param template tells which of them the model was trained on
  */
 export function mistral(template: string): CallForm {
   return {
@@ -33,7 +33,7 @@ function* readArray(source: Source, tools: ToolsByName): Parsing<boolean> {
   for (;;) {
     if (called) source.mark();
     if (!(yield* readJsonCall(source, tools))) {
-      // Of the calls before, nothing is taken back.
+      // Earlier calls stay.
       if (called) source.rewind();
       return called;
     }

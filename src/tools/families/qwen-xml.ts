@@ -11,7 +11,7 @@ const FUNCTION_END = "</function>";
 const VALUE_END = "\n</parameter>";
 
 /**
- * Qwen 3 Coder's and Qwen 3.5's: `<tool_call>\n<function=f>\n<parameter=city>\nParis\n</parameter>\n</function>\n</tool_call>`. A value is
+ * Qwen 3 Coder's and Qwen 3.5's form: `<tool_call>\n<function=f>\n<parameter=city>\nParis\n</parameter>\n</function>\n</tool_call>`. A value is
  * bare text; its schema tells whether that is a string or JSON.
  */
 export const qwenXml: CallForm = {
@@ -52,7 +52,7 @@ function* readParameters(source: Source, tool: Tool): Parsing {
   yield { type: isClosed ? "arguments" : "closing", text: "}" };
 }
 
-/** Whether it can be nothing else: a parameter begins with the same character. */
+/** Whether `text` can only be `mark`: a parameter begins with the same character. */
 function isBeginningOf(mark: string, text: string): boolean {
   return text.length > 1 && mark.startsWith(text);
 }
@@ -78,7 +78,7 @@ function propertyOf({ parameters }: Tool, key: string): unknown {
   return typeof properties === "object" && properties !== null ? Reflect.get(properties, key) : undefined;
 }
 
-/** Whether a value can be nothing but a string, so that `42` is one too. */
+/** Whether a value must be a string, so that `42` is one, too. */
 function mustBeString(schema: unknown): boolean {
   if (typeof schema !== "object" || schema === null) return false;
   const { type, enum: values } = schema as { readonly type?: unknown; readonly enum?: unknown };
@@ -96,7 +96,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** A value in JSON; any, where nothing satisfies its schema and the client does not count on it. */
+/** A value in JSON. Without `strict`, a schema that nothing satisfies becomes any value. */
 function jsonRule(builder: GrammarBuilder, schema: unknown, { parameters, strict }: Tool, path: string): string {
   try {
     return builder.schema(isJsonObject(schema) ? { ...definitionsOf(parameters), ...schema } : true, path, { strict });
@@ -106,7 +106,7 @@ function jsonRule(builder: GrammarBuilder, schema: unknown, { parameters, strict
   }
 }
 
-/** What references in a parameter's schema point to stands beside the parameters. */
+/** Returns the definitions beside the parameters, for references in their schemas. */
 function definitionsOf(parameters: Tool["parameters"]): Record<string, unknown> {
   if (!isJsonObject(parameters)) return {};
   const { $defs, definitions } = parameters;
