@@ -1,10 +1,15 @@
 import { createRequire } from "node:module";
-import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from "pino";
+import { type DestinationStream, destination, type Logger, levels, pino, stdTimeFunctions, symbols } from "pino";
 
 export type { Logger } from "pino";
 
-/** The maximum size of lines that wait for a slow reader of stderr; more are dropped. */
-const MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024;
+/** In bytes: `minLength` is written at once, `maxLength` waits for a slow reader of stderr; more is dropped. */
+const WRITES = { minLength: 32 * 1024, maxWrite: 64 * 1024, maxLength: 4 * 1024 * 1024 };
+
+/** Fewer bytes are written after this time. */
+const MAX_DELAY_MS = 100;
+
+const WARN = levels.values.warn ?? 0;
 
 /** Headers whose values grant access. */
 const SECRET_HEADERS = [
@@ -61,9 +66,33 @@ function isSecret(name: string): boolean {
   return SECRET_HEADERS.some((header) => header === name.toLowerCase());
 }
 
-/** Writes in the background, so that a slow reader blocks no request. The rest is written when the process exits. */
+/**
+ * Writes in the background, so that a slow reader blocks no request, and many lines at once, since a write takes as long as making a line. The
+ * rest is written when the process exits, also after an uncaught error.
+ */
 function plainStderr(): DestinationStream {
-  return destination({ fd: 2, sync: false, maxLength: MAX_UNWRITTEN_BYTES });
+  const stderr = destination({ ...WRITES, fd: 2, sync: false });
+  let timer: NodeJS.Timeout | undefined;
+
+  function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    stderr.flush();
+  }
+
+  const batched = {
+    [symbols.needsMetadataGsym]: true as const,
+    /** Set by pino before each line. */
+    lastLevel: 0,
+    write(line: string): void {
+      stderr.write(line);
+      // A process that is killed must not take the reason with it.
+      if (batched.lastLevel >= WARN) flush();
+      else timer ??= setTimeout(flush, MAX_DELAY_MS).unref();
+    },
+    flushSync: () => stderr.flushSync(),
+  };
+  return batched;
 }
 
 /** Loaded only for a terminal: it takes as long to load as the rest of the logger. */

@@ -1,6 +1,7 @@
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { createLogger } from "../../src/telemetry/log.ts";
 
 function logInto(level = "info") {
@@ -63,18 +64,62 @@ describe("createLogger", () => {
     });
   });
 
-  it("loses no line when the process exits right behind it, and puts none on stdout", () => {
-    const path = fileURLToPath(new URL("../../src/telemetry/log.ts", import.meta.url));
-    const program = `
-      const { createLogger } = await import(${JSON.stringify(path)});
-      const logger = createLogger({ level: "info" });
+  it.each([
+    ["exits", "process.exit(3)", 3],
+    ["ends", "process.exitCode = 3", 3],
+    ["fails", "throw new Error('uncaught')", 1],
+    [
+      "is asked to stop",
+      "process.on('SIGTERM', () => process.exit(3)); process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000)",
+      3,
+    ],
+  ])("loses no line when the process %s right behind it, and puts none on stdout", (_, end, code) => {
+    const { stdout, stderr, status } = run(`
       for (let i = 0; i < 1000; i++) logger.info({ i }, "line");
-      process.exit(3);`;
-    const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
-      encoding: "utf8",
-    });
-    expect(status).toBe(3);
+      ${end};`);
+    expect(status).toBe(code);
     expect(stdout).toBe("");
-    expect(stderr.trimEnd().split("\n")).toHaveLength(1000);
+    const lines = stderr.split("\n").filter((line) => line.startsWith("{"));
+    expect(lines.map((line) => JSON.parse(line).i)).toEqual(Array.from({ length: 1000 }, (__, i) => i));
+  });
+
+  it("writes a line soon, together with others, and a warning at once with all before it", async () => {
+    const child = start(`
+      logger.info("first");
+      process.once("message", () => {
+        logger.info("second");
+        logger.warn("third");
+      });
+      setInterval(() => {}, 1000);`);
+    expect(await nextLines(child)).toEqual(["first"]);
+    child.send("go");
+    expect(await nextLines(child)).toEqual(["second", "third"]);
+    child.kill("SIGKILL");
   });
 });
+
+function programOf(program: string): string[] {
+  const path = fileURLToPath(new URL("../../src/telemetry/log.ts", import.meta.url));
+  const begin = `const { createLogger } = await import(${JSON.stringify(path)}); const logger = createLogger({ level: "info" });`;
+  return ["--input-type=module", "-e", begin + program];
+}
+
+function run(program: string) {
+  return spawnSync(process.execPath, programOf(program), { encoding: "utf8" });
+}
+
+function start(program: string): ChildProcess {
+  const child = spawn(process.execPath, programOf(program), { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
+}
+
+/** The messages of what comes in one piece. */
+async function nextLines({ stderr }: ChildProcess): Promise<string[]> {
+  if (stderr === null) throw new Error("the process has no stderr");
+  const [piece] = await once(stderr, "data");
+  return String(piece)
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line).msg);
+}
