@@ -165,8 +165,8 @@ const NOT_MODELS: ReadonlySet<string> = new Set(["clip"]);
 const READERS = /bert|^t5encoder$|^gemma-embedding$|^llama-embed$/;
 
 /**
- * Whether a model writes text. Others make embeddings or scores: by their architecture, or because their file says how to pool, which
- * those of text models don't.
+ * Whether a model writes text. Others make embeddings or scores: their architecture tells, or their file names a pooling, which those of
+ * text models don't.
  */
 export function writesText(model: { readonly architecture: string; readonly poolingType?: number }): boolean {
   return model.poolingType === undefined && !READERS.test(model.architecture);

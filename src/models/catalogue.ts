@@ -6,14 +6,14 @@ import type { z } from "zod";
 import { type Catalogue, type CatalogueEntry, catalogueSchema } from "./catalogue-schema.ts";
 import { CatalogueError, messageOf } from "./errors.ts";
 
-/** Two folders up from this file lies the package's root, be it run from `src/models` or from `dist/models`. */
+/** The package's root is two folders up, both from `src/models` and from `dist/models`. */
 const DEFAULT_PATH = fileURLToPath(new URL("../../models/catalogue.yaml", import.meta.url));
 const MAX_BYTES = 1024 * 1024;
 const MAX_PROBLEMS = 20;
 
 /**
- * Reads the list of known models; without `path` the one that comes with Sluice.
- * @throws CatalogueError that names the file, the entry and the field of everything that is wrong.
+ * Reads the catalogue; without `path` Sluice's own.
+ * @throws CatalogueError that names the file, the entry and the field of every problem.
  */
 export async function loadCatalogue(path: string = DEFAULT_PATH): Promise<Catalogue> {
   const shownPath = relative(process.cwd(), path) || path;
@@ -21,8 +21,8 @@ export async function loadCatalogue(path: string = DEFAULT_PATH): Promise<Catalo
 }
 
 /**
- * The catalogue that a YAML text holds; `path` is only for messages.
- * @throws CatalogueError as `loadCatalogue` does.
+ * Parses a catalogue in YAML; `path` is only for messages.
+ * @throws CatalogueError like `loadCatalogue`.
  */
 export function parseCatalogue(text: string, path: string): Catalogue {
   const document = parseDocument(text);
@@ -40,7 +40,7 @@ export function parseCatalogue(text: string, path: string): Catalogue {
   throw new CatalogueError(path, problems.join("\n"));
 }
 
-/** The entry of that name or alias, in any case; undefined when there is none. */
+/** Finds an entry by its name or alias, ignoring case. */
 export function findEntry(catalogue: Catalogue, name: string): CatalogueEntry | undefined {
   const wanted = name.toLowerCase();
   return catalogue.models.find((entry) => entry.name === wanted || entry.aliases.includes(wanted));

@@ -2,11 +2,11 @@ import { open, rename, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SourceError } from "./errors.ts";
 
-/** Kept free beside the model: for the system, logs and what the model's user writes. */
+/** The space to keep free for the system, logs and the user's files. */
 const MARGIN_BYTES = 128 * 1024 * 1024;
 const DISK_ADVICE = "Free some disk space, or choose a folder on another disk with --models-dir.";
 
-/** Free bytes for an ordinary user on the disk that has `folder`. */
+/** Returns the free bytes for an ordinary user on the disk of `folder`. */
 export async function freeDiskBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
@@ -14,7 +14,7 @@ export async function freeDiskBytes(folder: string): Promise<number> {
 
 /**
  * Checks that `neededBytes` more fit on the disk of `folder`, with a margin.
- * @throws SourceError with both figures when they don't.
+ * @throws SourceError with both numbers if they don't.
  */
 export async function requireDiskSpace(
   folder: string,
@@ -28,19 +28,19 @@ export async function requireDiskSpace(
   throw new SourceError(`the disk is too full: ${needed}, ${formatMegabytes(free)} are free`, { advice: DISK_ADVICE });
 }
 
-/** The source's error for a write that failed because the disk filled up meanwhile; undefined for any other failure. */
+/** Makes the source's error for a write that failed because the disk is full; undefined for any other failure. */
 export function diskFailure(error: unknown): SourceError | undefined {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code !== "ENOSPC" && code !== "EDQUOT") return undefined;
   return new SourceError("the disk filled up meanwhile", { advice: DISK_ADVICE });
 }
 
-/** How many bytes may still be written to the disk of `folder` before its margin is touched. */
+/** Returns how many bytes may still be written to the disk of `folder` without using the margin. */
 export async function spareDiskBytes(folder: string, freeBytes: (folder: string) => Promise<number>): Promise<number> {
   return Math.max(0, (await freeBytes(folder)) - MARGIN_BYTES);
 }
 
-/** Gives a complete, synced file its final name. After a power cut there is the whole file or none. */
+/** Gives a complete, synced file its final name. After a power cut there is either the whole file or none. */
 export async function moveIntoPlace(from: string, to: string): Promise<void> {
   await rename(from, to);
   if (process.platform === "win32") return;

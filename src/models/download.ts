@@ -8,7 +8,7 @@ import { statusFailure } from "./http/failure.ts";
 import { createReachBudget, type ReachBudget, type Reply, type RequestContext, request } from "./http/request.ts";
 import { type Part, readPart, removePart, resumeHeaders, writePartState } from "./part.ts";
 
-/** A file to be fetched, and what is known about it beforehand. */
+/** A file to download, and its known properties. */
 export type RemoteFile = {
   readonly url: URL;
   /** The path of the partial file. */
@@ -18,24 +18,24 @@ export type RemoteFile = {
 };
 
 export type DownloadContext = RequestContext & {
-  /** How long a transfer may bring nothing before it counts as stalled. */
+  /** The time without data after which a transfer counts as stalled. */
   readonly stallTimeoutMs: number;
-  /** How long to wait before the nth retry in a row, in ms. */
+  /** Returns the delay before the nth retry in a row, in ms. */
   readonly retryDelayMs: (retry: number) => number;
   readonly freeBytes: (folder: string) => Promise<number>;
 };
 
 export type OnBytes = (receivedBytes: number, totalBytes: number | undefined) => void;
 
-/** How many retries in a row may bring nothing new, and how many there may be in all. */
+/** The maximum number of retries in a row without new data, and in all. */
 const MAX_FRUITLESS_RETRIES = 4;
 const MAX_RETRIES = 100;
 const MAGIC = Buffer.from("GGUF");
 
 /**
- * Downloads a file to its `partPath`, going on where an earlier run stopped, and syncs it to the disk. A transfer that stalls or breaks off
- * is taken up again a bounded number of times; what has arrived stays for the next run.
- * @throws SourceError when the source can't give the file. Throws the signal's reason when aborted.
+ * Downloads a file to its `partPath`, resuming an earlier run, and syncs it to the disk. A transfer that stalls or breaks off is resumed a
+ * limited number of times. Data that has arrived is kept for the next run.
+ * @throws SourceError if the source can't provide the file. Throws the signal's reason when aborted.
  */
 export async function downloadFile(
   file: RemoteFile,
@@ -83,7 +83,7 @@ async function downloadOnce(
   const { response } = reply;
   const start = range === undefined ? 0 : part.receivedBytes;
   if (start > 0 && (response.status === 416 || (response.status === 206 && !continuesAt(response, start, part)))) {
-    // The file there is not the one that was begun.
+    // The file has changed since the download began.
     reply.close();
     await removePart(file.partPath);
     return downloadOnce(file, budget, context, onBytes, onAnswer);
@@ -114,7 +114,7 @@ async function saveBody(
   const totalBytes = totalOf(response) ?? file.sizeBytes;
   if (file.sizeBytes !== undefined && totalBytes !== file.sizeBytes) {
     await removePart(file.partPath);
-    throw new SourceError(`${url.host} has another file: ${totalBytes} bytes, where ${file.sizeBytes} were expected`);
+    throw new SourceError(`${url.host} has another file: ${totalBytes} bytes, but ${file.sizeBytes} were expected`);
   }
   if (totalBytes !== undefined) await requireDiskSpace(folder, totalBytes - offset, context.freeBytes);
   const limit = totalBytes ?? offset + (await spareDiskBytes(folder, context.freeBytes));
@@ -157,7 +157,7 @@ function continuesAt(response: Response, start: number, { state }: Part): boolea
   return match !== null && Number(match[1]) === start && isSameSize;
 }
 
-/** The size of the whole file, if the answer tells. */
+/** Returns the size of the whole file, if the answer tells it. */
 function totalOf(response: Response): number | undefined {
   if (response.status === 206) {
     const total = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
@@ -196,6 +196,6 @@ async function tooLong(
 
 function givenUp(last: SourceError, retries: number): SourceError {
   return new SourceError(`${last.message}; given up after ${retries} retries`, {
-    advice: "Try again later: what has arrived is kept, and the download goes on from there.",
+    advice: "Try again later: the download will resume where it stopped.",
   });
 }

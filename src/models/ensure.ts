@@ -14,7 +14,7 @@ export type LocalModel = {
   /** Its id in the API. */
   readonly id: string;
   readonly aliases: readonly string[];
-  /** Absolute; the first part's for a model in several. */
+  /** Absolute; of the first part if there are several. */
   readonly path: string;
   /** All parts together. */
   readonly sizeBytes: number;
@@ -26,36 +26,36 @@ export type LocalModel = {
 export type EnsureOptions = {
   /** The folder of downloaded models; created if missing. */
   readonly modelsDir: string;
-  /** For `HF_TOKEN`, `HF_ENDPOINT`, and pip's settings; the process's own unless given. */
+  /** For `HF_TOKEN`, `HF_ENDPOINT`, and pip's settings; the process's own if absent. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly onProgress?: (progress: Progress) => void;
-  /** Ends the download. What has arrived is kept, and the next call goes on from there. */
+  /** Stops the download. The next call resumes it. */
   readonly signal?: AbortSignal;
   readonly fetch?: typeof fetch;
-  /** How long each source may take to begin its answer; 4,500 unless given, so that it is given up within five seconds. */
+  /** The time for each source to begin its answer; 4,500 by default, so that it is given up within five seconds. */
   readonly reachTimeoutMs?: number;
-  /** A transfer that brings nothing for so long is taken up again; 30,000 unless given. */
+  /** The time without data after which a transfer is resumed; 30,000 by default. */
   readonly stallTimeoutMs?: number;
-  /** How long to wait before the nth retry in a row; unless given 0.5 s, doubled each time, 8 s at most. */
+  /** The delay before the nth retry in a row; by default 0.5 s, doubled each time, at most 8 s. */
   readonly retryDelayMs?: (retry: number) => number;
-  /** How often to look at a lock that another holds, and at pip's growing file; 200 unless given. */
+  /** The interval for checking another process's lock, and pip's growing file; 200 by default. */
   readonly pollMs?: number;
-  /** A clock in ms that never goes back. */
+  /** A monotonic clock in ms. */
   readonly now?: () => number;
-  /** Free bytes on the disk of a folder. */
+  /** Returns the free bytes on the disk of a folder. */
   readonly freeBytes?: (folder: string) => Promise<number>;
 };
 
-/** Half-done downloads, locks and wheels, inside the models folder so that the last step is a rename on one disk. */
+/** For partial downloads, locks and wheels. It is inside the models folder so that the last step is a rename on one disk. */
 const DOWNLOADS = ".downloads";
 
 /**
- * Makes sure that a model is on the disk, and says where. One that is there has its header and size checked; one that isn't is downloaded
- * from its first source that has it, checked, and only then given its final name. Two calls for the same model, in one process or in two,
- * download it once: the second waits.
- * @throws GgufError when the file can't be loaded by llama.cpp.
- * @throws ModelFileError when the file in its place is not that model.
- * @throws ModelUnavailableError when no source gave it; it lists what was tried.
+ * Ensures that a model is on the disk, and returns it. Checks the header and size of an existing file. Otherwise downloads the model from
+ * the first source that has it, checks it, and then gives it its final name. Two calls for the same model, even in two processes, download
+ * it once: the second waits.
+ * @throws GgufError if llama.cpp can't load the file.
+ * @throws ModelFileError if the file in its place is another one.
+ * @throws ModelUnavailableError if no source has it; it lists all attempts.
  * Throws the signal's reason when aborted.
  */
 export async function ensureModel(reference: ModelReference, options: EnsureOptions): Promise<LocalModel> {
@@ -84,8 +84,8 @@ export async function ensureModel(reference: ModelReference, options: EnsureOpti
 }
 
 /**
- * The model as it lies on the disk, its header and size checked; undefined where it has yet to be downloaded.
- * @throws GgufError and ModelFileError as `ensureModel` does.
+ * Finds a model on the disk, and checks its header and size; undefined if it isn't downloaded yet.
+ * @throws GgufError and ModelFileError like `ensureModel`.
  */
 export async function findModel(reference: ModelReference, modelsDir: string): Promise<LocalModel | undefined> {
   return reference.type === "local"
@@ -103,7 +103,7 @@ async function checkInstalled(reference: RemoteReference, modelsDir: string): Pr
   if (sizeBytes !== undefined && model.sizeBytes !== sizeBytes) {
     throw new ModelFileError(
       path,
-      `has ${model.sizeBytes} bytes, and ${reference.id} has ${sizeBytes}: it is another file. Remove it, so that the right one is fetched.`,
+      `has ${model.sizeBytes} bytes, but ${reference.id} has ${sizeBytes}: it is another file. Remove it to download the right one.`,
     );
   }
   return model;
@@ -111,7 +111,7 @@ async function checkInstalled(reference: RemoteReference, modelsDir: string): Pr
 
 /** Reports a wrong file in the models folder, which must be removed before the right one can be downloaded. */
 function withWayOut({ code, path, reason }: GgufError): GgufError {
-  return new GgufError(code, path, `${reason} Remove it first: the next start or pull then fetches the model.`);
+  return new GgufError(code, path, `${reason} Remove it first: the next start or pull then downloads the model.`);
 }
 
 async function describeFile({ id, aliases }: ModelReference, path: string): Promise<LocalModel> {

@@ -1,4 +1,4 @@
-/** What is wrong with a model file. */
+/** The problem with a model file. */
 export type GgufErrorCode =
   | "not_found"
   | "not_a_file"
@@ -13,12 +13,12 @@ export type GgufErrorCode =
   | "split_parts_missing"
   | "not_first_part";
 
-/** A file that must not reach llama.cpp. The message names the file, what is wrong and what to do. */
+/** A file that llama.cpp must not load. The message names the file, the problem and the way out. */
 export class GgufError extends Error {
   override readonly name = "GgufError";
   readonly code: GgufErrorCode;
   readonly path: string;
-  /** The message without the path in front: `is cut short: …`. */
+  /** The message without the path: `is cut short: …`. */
   readonly reason: string;
 
   constructor(code: GgufErrorCode, path: string, reason: string) {
@@ -29,7 +29,7 @@ export class GgufError extends Error {
   }
 }
 
-/** The catalogue can't be read, or an entry in it is not valid. The message names the file, the entry and the field. */
+/** The catalogue can't be read, or an entry is invalid. The message names the file, the entry and the field. */
 export class CatalogueError extends Error {
   override readonly name = "CatalogueError";
   readonly path: string;
@@ -40,7 +40,7 @@ export class CatalogueError extends Error {
   }
 }
 
-/** A model name that is neither in the catalogue nor a URI or path that could be followed. */
+/** A model name that is neither in the catalogue nor a valid URI or path. */
 export class UnknownModelError extends Error {
   override readonly name = "UnknownModelError";
   readonly model: string;
@@ -53,7 +53,7 @@ export class UnknownModelError extends Error {
   }
 }
 
-/** A file that stands in the models folder under the model's name, and is not that model. */
+/** A file in the models folder that has the model's name, but is not that model. */
 export class ModelFileError extends Error {
   override readonly name = "ModelFileError";
   readonly path: string;
@@ -64,10 +64,10 @@ export class ModelFileError extends Error {
   }
 }
 
-/** One source that was tried, and the sentence that says why it did not give the model. */
+/** A source that was tried, and the reason of its failure. */
 export type SourceAttempt = { readonly source: string; readonly reason: string };
 
-/** No source gave the model. The message lists every attempt and says what to do. */
+/** No source has the model. The message lists every attempt and the way out. */
 export class ModelUnavailableError extends Error {
   override readonly name = "ModelUnavailableError";
   readonly model: string;
@@ -76,18 +76,18 @@ export class ModelUnavailableError extends Error {
   constructor(model: string, attempts: readonly SourceAttempt[], advice: readonly string[]) {
     const tried = attempts.map(({ source, reason }) => `  - ${source}: ${reason}`);
     const todo = advice.map((line) => `  - ${line}`);
-    super([`The model ${model} could not be fetched. Tried:`, ...tried, "What to do:", ...todo].join("\n"));
+    super([`The model ${model} could not be downloaded. Tried:`, ...tried, "What to do:", ...todo].join("\n"));
     this.model = model;
     this.attempts = attempts;
   }
 }
 
-/** Why one source failed. Internal to this room: `ensureModel` turns it into a `SourceAttempt` and goes on to the next source. */
+/** The failure of one source. Internal to this room: `ensureModel` records it as a `SourceAttempt` and tries the next source. */
 export class SourceError extends Error {
   override readonly name = "SourceError";
-  /** What the user can do about it, if that is more than trying again. */
+  /** The way out, if it is more than trying again. */
   readonly advice: string | undefined;
-  /** Whether the same request might go well a moment later. */
+  /** Whether the same request may succeed a moment later. */
   readonly isTransient: boolean;
 
   constructor(reason: string, { advice, isTransient = false }: { advice?: string; isTransient?: boolean } = {}) {
@@ -97,7 +97,7 @@ export class SourceError extends Error {
   }
 }
 
-/** The message of whatever was thrown. */
+/** Returns the message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -7,13 +7,13 @@ import type { ReachBudget } from "./http/request.ts";
 import { readPart, removePart } from "./part.ts";
 import type { ProgressReporter } from "./progress.ts";
 
-/** What a file must be, as far as is known. */
+/** The expected properties of a file, as far as known. */
 export type Expectation = { readonly sizeBytes?: number; readonly sha256?: string };
 
 /**
- * Downloads a file to its `partPath` and checks it. If the hash is wrong after a download that was taken up again, it begins once from
- * zero: the file may have changed in between.
- * @throws SourceError when the source can't give the right file; a wrong one is removed.
+ * Downloads a file to its `partPath` and checks it. If the hash is wrong after a resumed download, starts once from zero, because the file
+ * may have changed.
+ * @throws SourceError if the source doesn't have the right file; a wrong one is removed.
  */
 export async function fetchFile(
   file: RemoteFile,
@@ -36,7 +36,7 @@ export async function fetchFile(
 
 /**
  * Checks a complete file's size, hash and header before it gets its final name.
- * @throws SourceError when one is wrong; the file is removed then.
+ * @throws SourceError if one is wrong; the file is then removed.
  */
 export async function verifyFile(
   path: string,
@@ -47,22 +47,22 @@ export async function verifyFile(
   const { size } = await stat(path);
   if (sizeBytes !== undefined && size !== sizeBytes) {
     await removePart(path);
-    throw new SourceError(`the file has ${size} bytes, where ${sizeBytes} were expected`);
+    throw new SourceError(`the file has ${size} bytes, but ${sizeBytes} were expected`);
   }
   if (sha256 !== undefined) {
     const actual = await hashFile(path, signal, (hashed) => progress.report("verifying", hashed, size));
     if (actual !== sha256) {
       await removePart(path);
-      throw new SourceError(`the file's SHA-256 is ${actual}, where ${sha256} was expected; it was removed`);
+      throw new SourceError(`the file's SHA-256 is ${actual}, but ${sha256} was expected; it was removed`);
     }
   }
   try {
     await checkGgufPart(path);
   } catch (error) {
     if (!(error instanceof GgufError)) throw error;
-    // The right file, but not for this llama.cpp: it gets its place, so that it is not fetched again and again to hear the same.
+    // The right file, but not for this llama.cpp: it is kept, so that it isn't downloaded again each time.
     if (error.code.startsWith("unsupported_")) return;
     await removePart(path);
-    throw new SourceError(`the file that came ${error.reason}`);
+    throw new SourceError(`the downloaded file ${error.reason}`);
   }
 }

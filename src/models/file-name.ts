@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 
-/** File systems allow 255 bytes; parts, locks and half-done downloads add to a stem. */
+/** File systems allow 255 bytes; parts, locks and partial downloads add suffixes to a stem. */
 const MAX_STEM_LENGTH = 180;
 
 /**
- * A file name's stem made of `pieces`, joined by `--`. Whatever is not a letter, digit, dot, hyphen or underscore becomes a hyphen and leading
- * dots go, so the result is one plain name on every system: no separator, no `..`, nothing hidden.
+ * Makes a file name's stem from `pieces`, joined by `--`. Anything but letters, digits, dots, hyphens and underscores becomes a hyphen, and
+ * leading dots are removed, so the result is a plain name on every system: no separator, no `..`, not hidden.
  */
 export function safeStem(...pieces: readonly string[]): string {
   const joined = pieces
@@ -16,7 +16,7 @@ export function safeStem(...pieces: readonly string[]): string {
   return `${joined.slice(0, MAX_STEM_LENGTH - 9)}-${shortHash(joined)}`;
 }
 
-/** Eight hex digits that tell texts apart. */
+/** Returns eight hex digits that distinguish texts. */
 export function shortHash(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 8);
 }

@@ -4,8 +4,8 @@ import { createReadStream } from "node:fs";
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * The SHA-256 of a file's content as lower-case hex. Reads the file from the disk, so that it speaks of what was really written.
- * Throws the signal's reason when it is aborted.
+ * Returns the SHA-256 of a file in lower-case hex. Reads the file from the disk, to check what was really written.
+ * Throws the signal's reason when aborted.
  */
 export async function hashFile(
   path: string,

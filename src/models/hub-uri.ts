@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { parseSplitName } from "./gguf/split-name.ts";
 import type { HubSource } from "./reference.ts";
 
-/** What llama.cpp and others take where no quantization is named. */
+/** The default of llama.cpp and others. */
 const DEFAULT_QUANTIZATION = "Q4_K_M";
 
 const HUB_URI = /^hf:(?<owner>[^/:]+)\/(?<repo>[^/:]+)(?::(?<quantization>[^/:]+)|\/(?<path>[^:]+))?$/i;
@@ -11,8 +11,8 @@ const REPO_NAME = /^(?!.*(\.\.|--))[A-Za-z0-9_][A-Za-z0-9._-]{0,95}$/;
 const QUANTIZATION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /**
- * Takes `hf:owner/repo:QUANT`, `hf:owner/repo/file.gguf` or `hf:owner/repo` (which means `:Q4_K_M`) apart. Pure.
- * @returns the source, or a sentence that says what is wrong with the URI.
+ * Parses `hf:owner/repo:QUANT`, `hf:owner/repo/file.gguf` or `hf:owner/repo` (which means `:Q4_K_M`). Pure.
+ * @returns the source, or the problem with the URI.
  */
 export function parseHubUri(uri: string): HubSource | string {
   const groups = HUB_URI.exec(uri)?.groups;
@@ -31,12 +31,12 @@ export function parseHubUri(uri: string): HubSource | string {
   return { ...source, file: { type: "quantization", quantization: quantization.toUpperCase() } };
 }
 
-/** What the API calls a model from the hub: `owner/repo:QUANT`, or the file's name without `.gguf` and part number. */
+/** Returns the id in the API: `owner/repo:QUANT`, or the file's name without `.gguf` and part number. */
 export function hubModelId({ repo, file }: HubSource): string {
   return file.type === "quantization" ? `${repo}:${file.quantization}` : modelIdOfFile(file.path);
 }
 
-/** The name in a file's path: without folders, `.gguf` and, for a split model, the part's number. */
+/** Returns the name in a file's path, without folders, `.gguf` and part number. */
 export function modelIdOfFile(path: string): string {
   const name = posix.basename(path);
   return parseSplitName(name)?.prefix ?? name.replace(/\.gguf$/i, "");

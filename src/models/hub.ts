@@ -18,8 +18,8 @@ const entrySchema = z.object({
 });
 
 /**
- * The hub to ask: `HF_ENDPOINT`, or huggingface.co. Without a slash at its end.
- * @throws SourceError when `HF_ENDPOINT` is not a URL that files may come from.
+ * Returns the hub's URL: `HF_ENDPOINT`, or huggingface.co. Without a slash at its end.
+ * @throws SourceError if `HF_ENDPOINT` is not an allowed URL.
  */
 export function hubEndpoint(env: Readonly<Record<string, string | undefined>>): URL {
   const text = env.HF_ENDPOINT?.trim() || DEFAULT_ENDPOINT;
@@ -32,15 +32,15 @@ export function hubEndpoint(env: Readonly<Record<string, string | undefined>>): 
   return url;
 }
 
-/** The URL of a repository's file, at its newest version. */
+/** Returns the URL of a repository's file in its newest version. */
 export function hubFileUrl(endpoint: URL, repo: string, path: string): URL {
   const encoded = path.split("/").map(encodeURIComponent).join("/");
   return new URL(`${baseOf(endpoint)}/${repo}/resolve/main/${encoded}`);
 }
 
 /**
- * All files of a repository with their sizes and, as far as the hub keeps one, their SHA-256.
- * @throws SourceError when the hub can't be reached, refuses, or answers with something else.
+ * Lists all files of a repository with their sizes and, if the hub has it, their SHA-256.
+ * @throws SourceError if the hub can't be reached, refuses, or sends something else.
  */
 export async function listHubFiles(
   endpoint: URL,
@@ -48,7 +48,7 @@ export async function listHubFiles(
   budget: ReachBudget,
   context: RequestContext & { readonly stallTimeoutMs: number },
 ): Promise<readonly HubFile[]> {
-  // Loaded when a hub is asked: it takes some 80 ms, which a start with all models in place need not spend.
+  // Loaded on demand: it takes some 80 ms, which a start with all models in place should not cost.
   const { listFiles } = await import("@huggingface/hub");
   const files: HubFile[] = [];
   try {
@@ -62,13 +62,13 @@ export async function listHubFiles(
     context.signal.throwIfAborted();
     if (error instanceof SourceError) throw error;
     throw new SourceError(`${endpoint.host} did not answer with a list of files`, {
-      advice: "Check HF_ENDPOINT, and whether a proxy or login page stands in between.",
+      advice: "Check HF_ENDPOINT, and whether a proxy or login page answers instead.",
     });
   }
   return files;
 }
 
-/** The `fetch` that the hub's library gets: bounded, with our redirects and token, and failing in our words. */
+/** Makes the `fetch` for the hub's library, with our limits, redirects, token and errors. */
 function fetchPage(budget: ReachBudget, context: RequestContext & { readonly stallTimeoutMs: number }): typeof fetch {
   return async (input) => {
     const url = new URL(input instanceof Request ? input.url : input);

@@ -1,4 +1,4 @@
-/** The models room's one way in: which models are known, where they come from, and whether a file can be loaded. */
+/** The only entry to this room: the known models, their sources, and the checks of files. */
 export { writesText } from "./architectures.ts";
 export { loadCatalogue } from "./catalogue.ts";
 export { freeDiskBytes } from "./disk.ts";

@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseSplitName, splitName, splitPaths } from "./gguf/split-name.ts";
 
-/** The file names of a models folder; none when there is no such folder. */
+/** Lists the file names in a models folder; none if it doesn't exist. */
 export async function listModelsDir(modelsDir: string): Promise<readonly string[]> {
   try {
     return await readdir(modelsDir);
@@ -12,7 +12,7 @@ export async function listModelsDir(modelsDir: string): Promise<readonly string[
   }
 }
 
-/** The path of the model with this stem among a folder's files, the first part's if it is in several; undefined when it isn't there. */
+/** Finds the model with this stem in a folder, and returns its path, of the first part if there are several. */
 export function findInstalled(modelsDir: string, fileNames: readonly string[], stem: string): string | undefined {
   const whole = `${stem}.gguf`;
   if (fileNames.includes(whole)) return join(modelsDir, whole);
@@ -23,13 +23,13 @@ export function findInstalled(modelsDir: string, fileNames: readonly string[], s
   return first === undefined ? undefined : join(modelsDir, first);
 }
 
-/** The file names that a model in `count` parts gets. */
+/** Returns the file names of a model in `count` parts. */
 export function targetNames(stem: string, count: number): readonly string[] {
   if (count === 1) return [`${stem}.gguf`];
   return Array.from({ length: count }, (_, i) => splitName(stem, i + 1, count));
 }
 
-/** Removes a model's file, all parts of it. */
+/** Removes all parts of a model. */
 export async function removeModel({ path }: { readonly path: string }): Promise<void> {
   await Promise.all(splitPaths(path).map((part) => rm(part, { force: true })));
 }

@@ -6,11 +6,11 @@ import { resolveModel } from "./resolve.ts";
 /** A catalogue entry, and whether its file is in the models folder. */
 export type ListedModel = CatalogueEntry & {
   readonly isDownloaded: boolean;
-  /** Where it is, if it is there. */
+  /** The path of its file; absent if it isn't downloaded. */
   readonly path?: string;
 };
 
-/** All models of the catalogue in its order. Looks at names in the folder only, not into files. */
+/** Lists all models of the catalogue in its order. Checks only the names of files. */
 export async function listModels(catalogue: Catalogue, modelsDir: string): Promise<readonly ListedModel[]> {
   const folder = resolve(modelsDir);
   const fileNames = await listModelsDir(folder);

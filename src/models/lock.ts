@@ -3,20 +3,20 @@ import { lock } from "proper-lockfile";
 
 export type LockOptions = {
   readonly signal: AbortSignal;
-  /** Called once when another holds the lock. */
+  /** Called once if the lock is taken. */
   readonly onWait: () => void;
-  /** How often to look whether it is free, in ms. */
+  /** The interval for checking whether it is free, in ms. */
   readonly pollMs: number;
 };
 
-/** A holder renews its lock every 2.5 s; one that was killed loses it after ten. */
+/** A holder renews its lock every 2.5 s. After it was killed, the lock expires. */
 const STALE_MS = 10_000;
 const RENEW_MS = 2_500;
 
 /**
- * Runs `task` while holding the lock at `lockPath`, which holds between processes and within one. Waits as long as another holds it;
- * the lock of a process that died is taken over. `task` gets a signal that also ends it when the lock is lost, as after a long sleep
- * of the machine. Throws what `task` throws, and the signal's reason when it is aborted while waiting.
+ * Runs `task` while holding the lock at `lockPath`, which works between processes and within one. Waits until the lock is free, or its
+ * holder has died. The signal of `task` is also aborted if the lock is lost, such as after a long sleep of the machine. Throws the errors of
+ * `task`, and the signal's reason when aborted while waiting.
  */
 export async function withLock<T>(
   lockPath: string,
@@ -26,7 +26,7 @@ export async function withLock<T>(
   const lost = new AbortController();
   const options = {
     lockfilePath: lockPath,
-    // Without this the lock's own name would have to exist as a file.
+    // Otherwise a file with the lock's name would have to exist.
     realpath: false,
     stale: STALE_MS,
     update: RENEW_MS,
@@ -40,7 +40,7 @@ export async function withLock<T>(
       try {
         return await task(AbortSignal.any([signal, lost.signal]));
       } finally {
-        // Fails only when the lock was lost, and then there is nothing to give back.
+        // Fails only if the lock was lost; then there is nothing to release.
         await release().catch(() => {});
       }
     } catch (error) {

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { z } from "zod";
 
-/** What is remembered about a download that is not complete, in `NAME.part.json` beside it. */
+/** The state of a partial download, in `NAME.part.json` beside it. */
 const partStateSchema = z.object({
-  /** A hash of the URL, which may hold a secret in its query. */
+  /** A hash of the URL, whose query may contain a secret. */
   urlHash: z.string().max(64),
   etag: z.string().max(1000).optional(),
   lastModified: z.string().max(100).optional(),
@@ -16,7 +16,7 @@ export type Part = { readonly receivedBytes: number; readonly state: PartState }
 
 const NOTHING = { receivedBytes: 0 } as const;
 
-/** What there is of the file at `url`: how much has arrived, and what the server said about it. A part of another URL counts as nothing. */
+/** Reads how much of the file at `url` has arrived, and the server's version of it. A part of another URL doesn't count. */
 export async function readPart(partPath: string, url: URL): Promise<Part> {
   const urlHash = hashUrl(url);
   try {
@@ -24,7 +24,7 @@ export async function readPart(partPath: string, url: URL): Promise<Part> {
     const state = partStateSchema.parse(JSON.parse(text));
     if (state.urlHash === urlHash) return { receivedBytes: info.size, state };
   } catch {
-    // No part, or one whose state is gone: begin again.
+    // There is no part, or its state is lost: start again.
   }
   return { ...NOTHING, state: { urlHash } };
 }
@@ -38,14 +38,14 @@ export async function removePart(partPath: string): Promise<void> {
   await Promise.all([rm(partPath, { force: true }), rm(statePath(partPath), { force: true })]);
 }
 
-/** Removes the state of a download after its file was moved to its place. */
+/** Removes the state of a download after its file got its final name. */
 export async function removePartState(partPath: string): Promise<void> {
   await rm(statePath(partPath), { force: true });
 }
 
 /**
- * The headers that ask for the rest of the file, provided that it is still the same: by its ETag or its date, as RFC 9110 section 13.1.5
- * wants (a weak ETag can't be used). Undefined when nothing would tell that it changed.
+ * Makes the headers to request the rest of the file if it hasn't changed, by its ETag or its date (RFC 9110, section 13.1.5; a weak ETag
+ * can't be used). Returns undefined if a change could not be detected.
  */
 export function resumeHeaders(
   { receivedBytes, state }: Part,
@@ -55,7 +55,7 @@ export function resumeHeaders(
   const range = { range: `bytes=${receivedBytes}-` };
   if (state.etag !== undefined && !state.etag.startsWith("W/")) return { ...range, "if-range": state.etag };
   if (state.lastModified !== undefined) return { ...range, "if-range": state.lastModified };
-  // A changed file would be found out by its hash.
+  // The hash would reveal a changed file.
   return hasHash ? range : undefined;
 }
 

@@ -5,14 +5,14 @@ import type { HubSource } from "./reference.ts";
 /** A file of a repository. */
 export type HubFile = { readonly path: string; readonly sizeBytes: number; readonly sha256?: string };
 
-/** One model of a repository: a file, or all parts of a split one in order. `name` is its path without part number and `.gguf`. */
+/** A model in a repository: a file, or all parts of a split one in order. `name` is its path without part number and `.gguf`. */
 type Candidate = { readonly name: string; readonly isSplit: boolean; readonly files: readonly HubFile[] };
 
 const MAX_LISTED = 20;
 
 /**
- * The files of a repository that `wanted` means: one, or all parts of a split model in order. Pure.
- * @returns the files, or a sentence that says why there are none and lists what there is.
+ * Finds the files of a model in a repository: one, or all parts of a split model in order. Pure.
+ * @returns the files, or a message that lists the existing ones.
  */
 export function pickHubFiles(files: readonly HubFile[], wanted: HubSource["file"]): readonly HubFile[] | string {
   const candidates = groupModels(files);
@@ -20,13 +20,13 @@ export function pickHubFiles(files: readonly HubFile[], wanted: HubSource["file"
   if (candidates.length === 0) return "the repository has no .gguf file that is a model";
   if (wanted.type === "path") {
     const match = candidates.find((candidate) => candidate.files.some((file) => file.path === wanted.path));
-    if (match === undefined) return `there is no file ${wanted.path}; there are: ${listed}`;
+    if (match === undefined) return `there is no file ${wanted.path}; available: ${listed}`;
     return completeFiles(match);
   }
   const { quantization } = wanted;
   const matches = narrow(candidates, quantization);
   const [match] = matches;
-  if (match === undefined) return `no file is quantized as ${quantization}; there are: ${listed}`;
+  if (match === undefined) return `no file is quantized as ${quantization}; available: ${listed}`;
   if (matches.length > 1) {
     return `several files are quantized as ${quantization}: ${listNames(matches)}; name one as hf:owner/repo/file.gguf`;
   }
@@ -58,8 +58,8 @@ function groupModels(files: readonly HubFile[]): readonly Candidate[] {
 }
 
 /**
- * The models quantized so, by their files' names. Where several fit: rather one whose name ends with the quantization (`x-Q4_0` and not
- * `x-Q4_0-lm_head-f16`), rather one that is not a variant (`UD-`), rather the whole file than the same in parts.
+ * Returns the models with this quantization, by their files' names. Prefers a name that ends with it (`x-Q4_0` rather than
+ * `x-Q4_0-lm_head-f16`), then one that is not a variant (`UD-`), then a whole file rather than parts.
  */
 function narrow(candidates: readonly Candidate[], quantization: string): readonly Candidate[] {
   const escaped = quantization.replace(/[.]/g, "\\.");

@@ -3,7 +3,7 @@ export type Progress = {
   readonly phase: "connecting" | "downloading" | "verifying" | "extracting" | "waiting";
   /** The source in words, such as `hf:owner/repo:Q8_0 (huggingface.co)`. */
   readonly source: string;
-  /** Bytes done in this phase, those of an earlier run included. */
+  /** The bytes done in this phase, including those of an earlier run. */
   readonly receivedBytes: number;
   /** Absent while unknown. */
   readonly totalBytes?: number;
@@ -13,7 +13,7 @@ export type Progress = {
 };
 
 export type ProgressReporter = {
-  /** A new phase, or a new amount in the same one. Amounts are passed on at most ten times a second; a new phase at once. */
+  /** Reports a phase and its amount. New amounts are passed on at most ten times a second, a new phase at once. */
   readonly report: (phase: Progress["phase"], receivedBytes?: number, totalBytes?: number) => void;
 };
 
@@ -22,7 +22,7 @@ const MIN_INTERVAL_MS = 100;
 /** The shortest time for a rate, which would fluctuate too much otherwise. */
 const MIN_RATE_SPAN_MS = 500;
 
-/** Turns amounts into `Progress` with rate and time left. `now` is a clock in ms that never goes back. */
+/** Turns amounts into `Progress` with rate and time left. `now` is a monotonic clock in ms. */
 export function createProgressReporter(
   source: string,
   onProgress: ((progress: Progress) => void) | undefined,

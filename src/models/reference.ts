@@ -1,6 +1,6 @@
 import type { PythonPackage } from "./catalogue-schema.ts";
 
-/** A repository on a hub, and which of its files is meant. */
+/** A repository on a hub, and the model's file in it. */
 export type HubSource = {
   readonly type: "hub";
   /** As it was written, such as `hf:owner/repo:Q4_K_M`. */
@@ -14,12 +14,12 @@ export type HubSource = {
 
 export type UrlSource = { readonly type: "url"; readonly url: URL };
 
-/** A file in Python wheels, one piece in each, to be joined in this order. */
+/** A file in Python wheels, one piece in each, in order. */
 export type PythonSource = { readonly type: "python-packages"; readonly packages: readonly PythonPackage[] };
 
 export type ModelSource = HubSource | UrlSource | PythonSource;
 
-/** A file of the user's own: checked, never downloaded. */
+/** The user's own file: checked, never downloaded. */
 type LocalReference = {
   readonly type: "local";
   /** The model's id in the API. */
@@ -29,20 +29,20 @@ type LocalReference = {
   readonly path: string;
 };
 
-/** A model that lives in the models folder and comes from the first source that has it. */
+/** A model in the models folder, downloaded from the first source that has it. */
 export type RemoteReference = {
   readonly type: "remote";
   /** The model's id in the API. */
   readonly id: string;
   readonly aliases: readonly string[];
   /**
-   * Its file's name in the models folder, without `.gguf`: letters, digits, dots, hyphens and underscores, so it can't lead out of the
-   * folder. A model in several parts adds `-00001-of-0000N` to each.
+   * Its file's name in the models folder, without `.gguf`: letters, digits, dots, hyphens and underscores, so it can't leave the folder.
+   * Each part of a split model adds `-00001-of-0000N`.
    */
   readonly stem: string;
   /** Tried in this order. */
   readonly sources: readonly ModelSource[];
-  /** What the file must have, where the catalogue knows it. */
+  /** Known for models of the catalogue. */
   readonly sizeBytes?: number;
   readonly sha256?: string;
 };

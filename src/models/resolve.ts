@@ -10,24 +10,24 @@ import { hubModelId, modelIdOfFile, parseHubUri } from "./hub-uri.ts";
 import type { ModelReference, ModelSource, RemoteReference, UrlSource } from "./reference.ts";
 
 export type ResolveOptions = {
-  /** What relative paths are relative to; the process's working directory unless given. */
+  /** The base of relative paths; the process's working directory if absent. */
   readonly cwd?: string;
-  /** What `~` stands for; the user's home unless given. */
+  /** The path for `~`; the user's home if absent. */
   readonly home?: string;
 };
 
 const ACCEPTED =
   "Also accepted: hf:owner/repo:QUANT, hf:owner/repo/file.gguf, an https: URL of a .gguf file, or a path such as ./model.gguf.";
 
-/** Whichever part of a split model is named, the model is the same. */
+/** Any part of a split model names the whole model. */
 const SPLIT_PART = /-\d{5}-of-(\d{5}\.gguf)$/i;
-/** The page about a file, which is what the browser's address bar has. */
+/** The page about a file, as in the browser's address bar. */
 const FILE_PAGE = /^(\/[^/]+\/[^/]+)\/blob\//;
 
 /**
- * What a model name stands for: a catalogue name or alias in any case, an `hf:` URI, an `https:` URL (`http:` on this machine only), or the
- * path of a file (absolute, beginning with `./`, `../` or `~/`, or ending in `.gguf`). Touches neither disk nor network.
- * @throws UnknownModelError that lists the names which exist and says what else is accepted.
+ * Resolves a model name: a name or alias of the catalogue in any case, an `hf:` URI, an `https:` URL (`http:` on this machine only), or the
+ * path of a file (absolute, beginning with `./`, `../` or `~/`, or ending in `.gguf`). Uses neither disk nor network.
+ * @throws UnknownModelError that lists the existing names and the other forms.
  */
 export function resolveModel(nameOrUri: string, catalogue: Catalogue, options: ResolveOptions = {}): ModelReference {
   const name = nameOrUri.trim();
@@ -69,7 +69,7 @@ function sourceOfEntry(source: CatalogueSource, entry: CatalogueEntry): ModelSou
 function referenceOfHub(uri: string, catalogue: Catalogue): RemoteReference {
   const source = parseHubUri(uri);
   if (typeof source === "string") {
-    throw new UnknownModelError(uri, `${uri} can't be followed: ${source}.`, namesOf(catalogue));
+    throw new UnknownModelError(uri, `${uri} is not accepted: ${source}.`, namesOf(catalogue));
   }
   const id = hubModelId(source);
   const [owner = "", repo = ""] = source.repo.split("/");
@@ -79,9 +79,9 @@ function referenceOfHub(uri: string, catalogue: Catalogue): RemoteReference {
 
 function referenceOfUrl(text: string, catalogue: Catalogue): RemoteReference {
   const refuse = (reason: string): never => {
-    // Without what may be a secret in it: the query and the user's name and password.
+    // The query, the user's name and the password may be secret.
     const shown = text.replace(/[?#].*$/, "").replace(/\/\/[^/@]*@/, "//");
-    throw new UnknownModelError(shown, `${shown} can't be followed: ${reason}.`, namesOf(catalogue));
+    throw new UnknownModelError(shown, `${shown} is not accepted: ${reason}.`, namesOf(catalogue));
   };
   if (!URL.canParse(text)) return refuse("it is not a valid URL");
   const url = new URL(text);
@@ -89,14 +89,14 @@ function referenceOfUrl(text: string, catalogue: Catalogue): RemoteReference {
     return refuse("a user name or password in a URL is not supported; put a hub's token into HF_TOKEN");
   }
   if (url.protocol === "http:" && !isLoopback(url)) {
-    return refuse("http: is only for this machine, since anyone on the way could change the file; use https:");
+    return refuse("http: is only allowed on this machine, since others could change the file on its way; use https:");
   }
   url.hash = "";
   url.pathname = url.pathname.replace(SPLIT_PART, "-00001-of-$1");
   if (url.hostname === "huggingface.co") url.pathname = url.pathname.replace(FILE_PAGE, "$1/resolve/");
   const source: UrlSource = { type: "url", url };
   const id = modelIdOfFile(decodePath(url.pathname)) || url.hostname;
-  // The hash keeps apart files of the same name from different places.
+  // The hash distinguishes files of the same name from different URLs.
   const stem = safeStem(`${id}-${shortHash(url.href)}`);
   return { type: "remote", id, aliases: [], stem, sources: [source] };
 }
@@ -110,7 +110,7 @@ function referenceOfPath(name: string, { cwd = process.cwd(), home = homedir() }
   return { type: "local", id: modelIdOfFile(path.split(sep).join("/")), aliases: [], path };
 }
 
-/** A path in a repository without `.gguf` and part number, so that all parts of a model have one stem. */
+/** Removes `.gguf` and the part number from a path, so that all parts of a model have one stem. */
 function modelPathStem(path: string): string {
   const folder = path.split("/").slice(0, -1);
   return [...folder, modelIdOfFile(path)].join("--");

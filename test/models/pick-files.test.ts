@@ -57,7 +57,7 @@ describe("pickHubFiles by quantization", () => {
 
   it("lists what there is when nothing fits", () => {
     expect(pick(["m-Q8_0.gguf", "m-BF16-00001-of-00002.gguf", "m-BF16-00002-of-00002.gguf"], "Q4_K_M")).toBe(
-      "no file is quantized as Q4_K_M; there are: m-Q8_0, m-BF16 (2 parts)",
+      "no file is quantized as Q4_K_M; available: m-Q8_0, m-BF16 (2 parts)",
     );
   });
 
@@ -113,7 +113,7 @@ describe("pickHubFiles by path", () => {
 
   it("lists what there is when it is none", () => {
     expect(pickHubFiles(files, { type: "path", path: "y.gguf" })).toBe(
-      "there is no file y.gguf; there are: a/m (2 parts), x",
+      "there is no file y.gguf; available: a/m (2 parts), x",
     );
   });
 });

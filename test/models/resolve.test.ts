@@ -90,7 +90,7 @@ describe("resolveModel for hub URIs", () => {
     "hf:o/r:",
     "hf:o/r:-x",
   ])("refuses %s and shows the form", (uri) => {
-    expect(errorOf(uri).message).toContain("can't be followed");
+    expect(errorOf(uri).message).toContain("is not accepted");
   });
 });
 

@@ -8,37 +8,37 @@ import { quantizationName } from "./quantization.ts";
 import { type GgufFile, readGgufHeader } from "./read.ts";
 import { parseSplitName, splitName, splitPaths } from "./split-name.ts";
 
-/** What a model's header says about it. Optional fields are absent where the file does not tell. */
+/** A model's properties by its header. Optional fields are absent if the file doesn't tell them. */
 export type GgufSummary = {
-  /** llama.cpp's name for the network, such as `llama` or `gemma3`. */
+  /** llama.cpp's name for the architecture, such as `llama` or `gemma3`. */
   readonly architecture: string;
   readonly name?: string;
   /** Such as `Q4_K_M`. */
   readonly quantization?: string;
   /** Elements in all tensors of all parts. */
   readonly parameterCount: number;
-  /** Tokens of context that the model was trained for. */
+  /** The context that the model was trained with, in tokens. */
   readonly contextLength?: number;
   readonly vocabularySize?: number;
-  /** Bytes that each token of a slot takes in the KV cache. */
+  /** The bytes of each token in the KV cache. */
   readonly kvBytesPerToken?: number;
-  /** Set for a model that makes embeddings or scores: how it joins its tokens' vectors, as llama.cpp numbers it (4 is a reranker). */
+  /** Set for a model that makes embeddings or scores: llama.cpp's number for its pooling (4 means a reranker). */
   readonly poolingType?: number;
-  /** Whether the file brings a chat template. */
+  /** Whether the file has a chat template. */
   readonly chatTemplate: boolean;
-  /** Bytes of the file, all parts together. */
+  /** The size of all parts together. */
   readonly sizeBytes: number;
   /** Set when the model is in several files; `index` counts from 1. */
   readonly split?: { readonly index: number; readonly count: number };
 };
 
-/** Its name in the file has five digits; no model is in more than some dozens. */
+/** A part's number has five digits; no model has more than some dozens of parts. */
 const MAX_PARTS = 9_999;
 
 /**
- * Reads a model's header and tensor table, without the weights, and says what the model is. For a split model give the first part: all others
- * must lie beside it and are checked too.
- * @throws GgufError when llama.cpp could not load the file; see its `code`.
+ * Reads a model's header and tensor table, without the weights, and describes the model. For a split model give the first part. The others
+ * must be beside it and are checked, too.
+ * @throws GgufError if llama.cpp could not load the file; see its `code`.
  */
 export async function checkGguf(path: string): Promise<GgufSummary> {
   const first = await readGgufHeader(path);
@@ -51,8 +51,8 @@ export async function checkGguf(path: string): Promise<GgufSummary> {
 }
 
 /**
- * Checks one file by itself: a whole model, or one part without its companions. For files that are not in their place yet.
- * @throws GgufError as `checkGguf` does.
+ * Checks a single file: a whole model, or one part without the others. For files that are not in their place yet.
+ * @throws GgufError like `checkGguf`.
  */
 export async function checkGgufPart(path: string): Promise<void> {
   const file = await readGgufHeader(path);
@@ -86,7 +86,7 @@ async function checkOtherParts(path: string, index: number, count: number): Prom
     throw new GgufError(
       "split_parts_missing",
       path,
-      `is the first of ${count} parts; these are missing beside it: ${missing.slice(0, 8).join(", ")}${more}. Fetch them too.`,
+      `is the first of ${count} parts; these are missing beside it: ${missing.slice(0, 8).join(", ")}${more}. Download them, too.`,
     );
   }
   const others: GgufFile[] = [];
@@ -103,7 +103,7 @@ function summarize(path: string, files: readonly GgufFile[], split: GgufSummary[
     throw new GgufError(
       "malformed",
       path,
-      "holds no tensors, so it is not a model (perhaps a vocabulary alone). Give a model file.",
+      "has no tensors, so it is not a model (perhaps only a vocabulary). Give a model file.",
     );
   }
   const name = header.values.get("general.name");
@@ -133,11 +133,7 @@ function summarize(path: string, files: readonly GgufFile[], split: GgufSummary[
 function architectureOf(path: string, header: GgufHeader): string {
   const architecture = header.values.get("general.architecture");
   if (typeof architecture !== "string" || architecture === "") {
-    throw new GgufError(
-      "malformed",
-      path,
-      "does not say which architecture it is. Fetch another conversion of the model.",
-    );
+    throw new GgufError("malformed", path, "does not name its architecture. Download another conversion of the model.");
   }
   if (architecture === "clip") {
     throw new GgufError(
@@ -150,7 +146,7 @@ function architectureOf(path: string, header: GgufHeader): string {
     throw new GgufError(
       "unsupported_architecture",
       path,
-      `is of the architecture ${JSON.stringify(printable(architecture))}, which this llama.cpp does not know. Choose another model, or a newer Sluice.`,
+      `has the architecture ${JSON.stringify(printable(architecture))}, which this llama.cpp does not support. Choose another model, or a newer Sluice.`,
     );
   }
   return architecture;
@@ -168,7 +164,7 @@ function numberOf(header: GgufHeader, key: string): number | undefined {
   return typeof value === "number" ? value : undefined;
 }
 
-/** Text from the file without control characters: it ends up in a terminal. */
+/** Removes control characters from a file's text, for display in a terminal. */
 function printable(text: string): string {
   return text.replace(/\p{C}/gu, "").slice(0, 128);
 }

@@ -2,12 +2,12 @@ import { GgufError } from "../errors.ts";
 import { type ByteReader, createByteReader } from "./reader.ts";
 import { TENSOR_TYPES } from "./tensor-types.ts";
 
-/** What a header says, with the long arrays (the vocabulary) counted and skipped. */
+/** The contents of a header. Long arrays (the vocabulary) are only counted. */
 export type GgufHeader = {
   readonly version: number;
-  /** Numbers and booleans as they are; strings cut at 256 bytes. */
+  /** Strings are cut at 256 bytes. */
   readonly values: ReadonlyMap<string, number | boolean | string>;
-  /** How many elements each array has. */
+  /** The number of elements of each array. */
   readonly arrayLengths: ReadonlyMap<string, number>;
   readonly tensorCount: number;
   /** Elements in all tensors. */
@@ -16,7 +16,7 @@ export type GgufHeader = {
   readonly endOffset: number;
 };
 
-/** More than this and the header is not a model's: the longest vocabularies known take about 20 MB. */
+/** No model has a larger header: the longest known vocabularies take about 20 MB. */
 export const MAX_HEADER_BYTES = 64 * 1024 * 1024;
 /** Real models have up to a few thousand tensors and about a hundred keys. */
 const MAX_TENSORS = 65_536;
@@ -37,9 +37,9 @@ const VALUE_BYTES: readonly (number | undefined)[] = [1, 1, 2, 2, 4, 4, 4, 1, un
 
 /**
  * Parses a GGUF header and tensor table from the beginning of a file, as llama.cpp's `gguf_init_from_file` does, and as strictly.
- * Pure. Reads each byte once and allocates no more than the keys and names that are really there, so a hostile count or length costs nothing.
- * @throws NeedsMoreBytes when `bytes` ends before the header does.
- * @throws GgufError when this is no header that the pinned llama.cpp takes; `path` is only for its message.
+ * Pure. Reads each byte once and allocates only the keys and names that exist, so a hostile count or length costs nothing.
+ * @throws NeedsMoreBytes if `bytes` ends before the header does.
+ * @throws GgufError if the pinned llama.cpp would not accept the header; `path` is only for its message.
  */
 export function parseGgufHeader(bytes: Buffer, path: string): GgufHeader {
   const reader = createByteReader(bytes);
@@ -88,13 +88,13 @@ function readVersion(reader: ByteReader, path: string): number {
     throw new GgufError(
       "unsupported_version",
       path,
-      "was written for big-endian machines, which llama.cpp does not read here. Fetch the little-endian file of the same model.",
+      "is a big-endian file, which llama.cpp can't read here. Download the little-endian file of the same model.",
     );
   }
   throw new GgufError(
     "unsupported_version",
     path,
-    `is GGUF version ${version}; versions 2 and 3 can be read. Fetch a newer conversion of the same model.`,
+    `is GGUF version ${version}; only versions 2 and 3 can be read. Download a newer conversion of the same model.`,
   );
 }
 
@@ -146,7 +146,7 @@ function readValue(reader: ByteReader, type: number, key: string, path: string):
   }
 }
 
-/** Skips an array's elements and returns how many there were. Arrays of arrays are refused, as llama.cpp refuses them. */
+/** Skips an array's elements and returns their number. Refuses arrays of arrays, like llama.cpp. */
 function skipArray(reader: ByteReader, key: string, path: string): number {
   const elementType = reader.uint32();
   const count = reader.uint64();
@@ -162,7 +162,7 @@ function skipArray(reader: ByteReader, key: string, path: string): number {
   return count;
 }
 
-/** Refuses a length that no header can hold before anything is read, looped over or added to an offset because of it. */
+/** Refuses a length that no header can contain, before it is used. */
 function boundedLength(length: number, elementBytes: number, key: string, path: string): number {
   if (length * elementBytes > MAX_HEADER_BYTES) {
     throw malformed(path, `says that the value of ${shown(key)} has ${length} elements, more than a header can hold`);
@@ -187,7 +187,7 @@ function readTensors(
     const { elements, byteCount } = readTensorShape(reader, name, path);
     const offset = reader.uint64();
     if (offset !== nextOffset) {
-      throw malformed(path, `has the tensor ${shown(name)} at offset ${offset}, where ${nextOffset} was expected`);
+      throw malformed(path, `has the tensor ${shown(name)} at offset ${offset}, but ${nextOffset} was expected`);
     }
     parameterCount += elements;
     dataBytes = offset + byteCount;
@@ -218,7 +218,7 @@ function readTensorShape(
     throw new GgufError(
       "unsupported_tensor_type",
       path,
-      `has a tensor ${shown(name)} of type ${typeId}, which this llama.cpp can't read. Fetch another quantization of the model, such as Q4_K_M.`,
+      `has a tensor ${shown(name)} of type ${typeId}, which this llama.cpp can't read. Download another quantization of the model, such as Q4_K_M.`,
     );
   }
   if (rowElements % type.blockSize !== 0) {
@@ -235,10 +235,10 @@ function padded(offset: number, alignment: number): number {
 }
 
 function malformed(path: string, reason: string): GgufError {
-  return new GgufError("malformed", path, `is damaged: it ${reason}. Fetch it again from a source that you trust.`);
+  return new GgufError("malformed", path, `is damaged: it ${reason}. Download it again from a source that you trust.`);
 }
 
-/** A name from the file, safe to print: quoted, control characters escaped, cut at 64 characters. */
+/** Makes a name from the file safe to print: quoted, control characters escaped, cut at 64 characters. */
 function shown(name: string): string {
   return JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);
 }

@@ -1,11 +1,11 @@
 import type { GgufHeader } from "./header.ts";
 
-/** Bytes of a number in the KV cache, which Sluice keeps in 16 bits. */
+/** The bytes of a number in the KV cache, which is 16 bits in Sluice. */
 const CELL_BYTES = 2;
 
 /**
- * Bytes that one token takes in the KV cache, over all layers, by llama.cpp's rules: a key and a value for each head that has its own.
- * Undefined where the header does not tell, as for models without attention, or with another number of heads in each layer.
+ * Returns the bytes of one token in the KV cache, in all layers, by llama.cpp's rules: a key and a value for each KV head.
+ * Undefined if the header doesn't tell, such as for models without attention, or whose number of heads differs between layers.
  */
 export function kvBytesPerToken({ values, arrayLengths }: GgufHeader, architecture: string): number | undefined {
   const number = (key: string): number | undefined => {

@@ -1,4 +1,4 @@
-/** `enum llama_ftype` (llama.h): what `general.file_type` says about the file as a whole. Gaps are formats that were removed. */
+/** `enum llama_ftype` (llama.h), the values of `general.file_type`. Gaps are removed formats. */
 const FILE_TYPES: readonly (string | undefined)[] = [
   "F32",
   "F16",
@@ -47,7 +47,7 @@ const FILE_TYPES: readonly (string | undefined)[] = [
 /** The flag that llama.cpp sets in a file type which it guessed from the tensors (`LLAMA_FTYPE_GUESSED`). */
 const GUESSED = 1024;
 
-/** The name that people use for a file type, such as `Q4_K_M`; undefined for a number that is not known. */
+/** Returns the usual name of a file type, such as `Q4_K_M`; undefined for an unknown number. */
 export function quantizationName(fileType: number): string | undefined {
   return FILE_TYPES[fileType & ~GUESSED];
 }

@@ -13,16 +13,16 @@ export type GgufFile = { readonly header: GgufHeader; readonly sizeBytes: number
 
 /**
  * Reads and parses the header of one file, and checks that the file is long enough for its tensors.
- * @throws GgufError when it is not there, is not a GGUF file that llama.cpp takes, or is cut short.
+ * @throws GgufError if it doesn't exist, is cut short, or isn't a GGUF file that llama.cpp accepts.
  */
 export async function readGgufHeader(path: string): Promise<GgufFile> {
   const file = await openRegularFile(path);
   try {
     const { size } = await file.stat();
-    if (size === 0) throw new GgufError("empty", path, "is empty. Fetch it again.");
+    if (size === 0) throw new GgufError("empty", path, "is empty. Download it again.");
     const header = await parseGrowing(file, size, path);
     if (header.endOffset > size) {
-      throw truncated(path, `its tensors end at byte ${header.endOffset}, and the file has ${size}`);
+      throw truncated(path, `its tensors end at byte ${header.endOffset}, but the file has only ${size}`);
     }
     return { header, sizeBytes: size };
   } finally {
@@ -30,7 +30,7 @@ export async function readGgufHeader(path: string): Promise<GgufFile> {
   }
 }
 
-/** Parses with as much of the file as it takes: reads a piece, and four times as much when the header goes on. */
+/** Parses the header from the file's beginning. If it is longer than the part read, reads four times as much. */
 async function parseGrowing(file: FileHandle, fileBytes: number, path: string): Promise<GgufHeader> {
   const limit = Math.min(fileBytes, MAX_HEADER_BYTES);
   let wanted = Math.min(FIRST_READ_BYTES, limit);
@@ -45,13 +45,13 @@ async function parseGrowing(file: FileHandle, fileBytes: number, path: string): 
         if (!MAGIC.subarray(0, bytesRead).equals(bytes.subarray(0, Math.min(bytesRead, MAGIC.length)))) {
           throw new GgufError("not_gguf", path, "is not a GGUF file. Give a .gguf model file.");
         }
-        throw truncated(path, `its header goes on after the end of the file at byte ${fileBytes}`);
+        throw truncated(path, `its header is longer than the file, which has ${fileBytes} bytes`);
       }
       if (error.endOffset > limit) {
         throw new GgufError(
           "malformed",
           path,
-          `is damaged: its header is longer than ${MAX_HEADER_BYTES} bytes. Fetch it again.`,
+          `is damaged: its header is longer than ${MAX_HEADER_BYTES} bytes. Download it again.`,
         );
       }
       wanted = Math.min(limit, Math.max(wanted * GROWTH, error.endOffset));
@@ -76,7 +76,7 @@ async function openRegularFile(path: string): Promise<FileHandle> {
 }
 
 function truncated(path: string, reason: string): GgufError {
-  return new GgufError("truncated", path, `is cut short: ${reason}. Fetch it again.`);
+  return new GgufError("truncated", path, `is cut short: ${reason}. Download it again.`);
 }
 
 function errorCode(error: unknown): string {

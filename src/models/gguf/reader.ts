@@ -1,14 +1,14 @@
-/** Thrown when a value goes on past the bytes at hand. `endOffset` is where it would end, as far as is known. */
+/** A value extends beyond the available bytes. It ends at `endOffset` or later. */
 export class NeedsMoreBytes extends Error {
   readonly endOffset: number;
 
   constructor(endOffset: number) {
-    super(`the header goes on to offset ${endOffset} at least`);
+    super(`the header extends at least to offset ${endOffset}`);
     this.endOffset = endOffset;
   }
 }
 
-/** Reads little-endian values one after another. Every read throws `NeedsMoreBytes` instead of reading past the end. */
+/** Reads little-endian values in sequence. A read past the end throws `NeedsMoreBytes`. */
 export type ByteReader = {
   readonly offset: () => number;
   readonly skip: (byteCount: number) => void;
@@ -20,13 +20,13 @@ export type ByteReader = {
   readonly int32: () => number;
   readonly float32: () => number;
   readonly float64: () => number;
-  /** Exact up to 2^53; a larger value is rounded, which no length or count in a real file comes near. */
+  /** Exact up to 2^53; larger values, which no real file has, are rounded. */
   readonly uint64: () => number;
   readonly int64: () => number;
   readonly text: (byteCount: number) => string;
 };
 
-/** A reader over `bytes`, from the start. Pure: it copies nothing and allocates nothing but the strings it is asked for. */
+/** Creates a reader over `bytes`. Pure: it copies nothing and allocates only the requested strings. */
 export function createByteReader(bytes: Buffer): ByteReader {
   let offset = 0;
 

@@ -1,11 +1,11 @@
 import { basename, dirname, join } from "node:path";
 
-/** The name of one part of a split model, taken apart. `index` counts from 1, as in the file's name. */
+/** The parsed name of one part of a split model. `index` counts from 1, as in the file's name. */
 export type SplitName = { readonly prefix: string; readonly index: number; readonly count: number };
 
 const SPLIT_NAME = /^(?<prefix>.+)-(?<index>\d{5})-of-(?<count>\d{5})\.gguf$/i;
 
-/** The parts of a name such as `model-00002-of-00003.gguf`; undefined when the file's name has no such form. */
+/** Parses a name such as `model-00002-of-00003.gguf`; undefined for any other name. */
 export function parseSplitName(path: string): SplitName | undefined {
   const groups = SPLIT_NAME.exec(basename(path))?.groups;
   if (groups === undefined) return undefined;
@@ -15,13 +15,13 @@ export function parseSplitName(path: string): SplitName | undefined {
   return { prefix: groups.prefix ?? "", index, count };
 }
 
-/** The file name of part `index` (from 1) of `count`, the form that llama.cpp's `llama_split_path` makes. */
+/** Returns the file name of part `index` (from 1) of `count`, like llama.cpp's `llama_split_path`. */
 export function splitName(prefix: string, index: number, count: number): string {
   const digits = (value: number) => String(value).padStart(5, "0");
   return `${prefix}-${digits(index)}-of-${digits(count)}.gguf`;
 }
 
-/** The paths of all parts of the model that `path` is one part of, in order; only `path` itself when it is not a part. */
+/** Returns the paths of all parts of the model with the part `path`, in order; only `path` if the model isn't split. */
 export function splitPaths(path: string): readonly string[] {
   const split = parseSplitName(path);
   if (split === undefined) return [path];

@@ -1,4 +1,4 @@
-/** How one tensor type is laid out: `blockSize` elements take `blockBytes` bytes. */
+/** The layout of a tensor type: `blockSize` elements take `blockBytes` bytes. */
 export type TensorType = { readonly name: string; readonly blockSize: number; readonly blockBytes: number };
 
 /**

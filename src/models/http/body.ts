@@ -3,9 +3,9 @@ import { describeCause } from "./failure.ts";
 import type { Reply } from "./request.ts";
 
 /**
- * The pieces of an answer's body as they come. Between two pieces no more than `stallTimeoutMs` may pass; the time in which the taker is
- * busy doesn't count. Closes the reply at the end, however it comes.
- * @throws SourceError, transient, when the body stalls or breaks off. Throws the signal's reason when aborted.
+ * Yields the pieces of an answer's body. At most `stallTimeoutMs` may pass between two, without the time in which the consumer is busy.
+ * Always closes the reply at the end.
+ * @throws SourceError, transient, if the body stalls or breaks off. Throws the signal's reason when aborted.
  */
 export async function* readBody(
   { response, url, close }: Reply,
@@ -36,8 +36,8 @@ export async function* readBody(
 }
 
 /**
- * An answer's whole body as text.
- * @throws SourceError when it is longer than `maxBytes`, stalls or breaks off.
+ * Returns an answer's whole body as text.
+ * @throws SourceError if it is longer than `maxBytes`, stalls or breaks off.
  */
 export async function readText(
   reply: Reply,

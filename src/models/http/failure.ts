@@ -2,7 +2,7 @@ import { SourceError } from "../errors.ts";
 import { type RequestPolicy, tokenFor } from "./policy.ts";
 import type { Reply } from "./request.ts";
 
-/** What the codes of failed connections mean. */
+/** The meanings of the codes of failed connections. */
 const CAUSES: Readonly<Record<string, string>> = {
   ENOTFOUND: "no such host, or no network",
   EAI_AGAIN: "the DNS lookup failed (no network, or no DNS)",
@@ -30,26 +30,26 @@ const TLS_CODE = /^(ERR_SSL_|ERR_TLS_|CERT_|EPROTO$)/;
 const NETWORK_ADVICE =
   "Check the network. Behind a proxy set HTTPS_PROXY and NODE_USE_ENV_PROXY=1; for a mirror of the hub set HF_ENDPOINT.";
 
-/** The source's error for a request that got no answer. */
+/** Makes the source's error for a request without an answer. */
 export function connectionFailure(url: URL, error: unknown): SourceError {
   const reason = `${url.host} could not be reached: ${describeCause(error)}`;
   return new SourceError(reason, { advice: NETWORK_ADVICE, isTransient: true });
 }
 
-/** The source's error for an answer that did not come within the time for it. */
+/** Makes the source's error for an answer that didn't come in time. */
 export function reachTimeout(url: URL, timeoutMs: number): SourceError {
   const reason = `${url.host} could not be reached: no answer within ${timeoutMs / 1000} s`;
   return new SourceError(reason, { advice: NETWORK_ADVICE, isTransient: true });
 }
 
-/** Why a connection failed, in words, from the error that `fetch` threw or one of those it wraps. */
+/** Describes why a connection failed, from `fetch`'s error or its causes. */
 export function describeCause(error: unknown): string {
   let current: unknown = error;
   for (let depth = 0; depth < 5 && current instanceof Error; depth++) {
     const code = "code" in current && typeof current.code === "string" ? current.code : undefined;
     if (code !== undefined)
       return CAUSES[code] ?? `the ${TLS_CODE.test(code) ? "TLS " : ""}connection failed (${code})`;
-    // There is one error for each address; the first is enough.
+    // There is an error for each address; the first is enough.
     const next: unknown = current instanceof AggregateError ? current.errors[0] : current.cause;
     if (next === undefined) return current.message;
     current = next;
@@ -57,7 +57,7 @@ export function describeCause(error: unknown): string {
   return "the connection failed";
 }
 
-/** The source's error for an answer that is not the file. */
+/** Makes the source's error for an answer that is not the file. */
 export function statusFailure({ response, url }: Reply, policy: RequestPolicy): SourceError {
   const { status } = response;
   const isHub = url.origin === policy.hubOrigin;
@@ -67,11 +67,11 @@ export function statusFailure({ response, url }: Reply, policy: RequestPolicy): 
     case 401:
     case 403: {
       const reason = hasToken
-        ? "HF_TOKEN does not open it"
-        : "it is private, wants its terms accepted, or does not exist";
+        ? "HF_TOKEN does not grant access to it"
+        : "it is private, requires accepting its terms, or does not exist";
       const advice = isHub
         ? "Check the name. For a private or gated model accept its terms on its page and set HF_TOKEN to a token with read access."
-        : "Fetch the file with the account that it needs, and give its path.";
+        : "Download the file with an account that has access, and give its path.";
       return new SourceError(`${where}: ${reason}`, { advice });
     }
     case 404:
@@ -88,7 +88,7 @@ export function statusFailure({ response, url }: Reply, policy: RequestPolicy): 
     }
     default:
       return status >= 500
-        ? new SourceError(`${where}: it has a problem of its own`, { advice: "Try again later.", isTransient: true })
+        ? new SourceError(`${where}: the server has a problem`, { advice: "Try again later.", isTransient: true })
         : new SourceError(`${where}, which is not the file`, { advice: "Check the URL." });
   }
 }

@@ -2,27 +2,27 @@ import { SourceError } from "../errors.ts";
 import { connectionFailure, reachTimeout } from "./failure.ts";
 import { mayRequest, type RequestPolicy, tokenFor } from "./policy.ts";
 
-/** How a source's requests are made. */
+/** The settings of a source's requests. */
 export type RequestContext = {
   readonly fetch: typeof fetch;
   readonly policy: RequestPolicy;
-  /** Ends whatever is under way. */
+  /** Aborts requests. */
   readonly signal: AbortSignal;
-  /** How long a source may take until its answers begin, all redirects and requests together. */
+  /** The time until a source's answers begin, for all redirects and requests together. */
   readonly reachTimeoutMs: number;
-  /** A clock in ms that never goes back. */
+  /** A monotonic clock in ms. */
   readonly now: () => number;
 };
 
-/** What is left of the time in which a source must have begun to answer. Only waiting for answers uses it up, not reading them. */
+/** The remaining time for a source to begin its answers. Only waiting for answers uses it up, not reading them. */
 export type ReachBudget = { remainingMs: number };
 
-/** An answer whose head has come. */
+/** An answer whose headers have arrived. */
 export type Reply = {
   readonly response: Response;
-  /** Where it came from in the end. */
+  /** The last URL, after redirects. */
   readonly url: URL;
-  /** Ends the answer's body; the reason is what reading it throws. Must be called once, also after the body was read. */
+  /** Ends the answer's body; reading it then throws the reason. Must be called once, also after the body was read. */
   readonly close: (reason?: unknown) => void;
 };
 
@@ -33,9 +33,9 @@ export function createReachBudget({ reachTimeoutMs }: Pick<RequestContext, "reac
 }
 
 /**
- * GETs a URL, whatever the status of the answer, following redirects itself: each hop is checked against the policy, and the hub's token goes
- * to the hub alone, whatever it redirects to.
- * @throws SourceError when no answer comes within the budget, or a redirect leads where it may not. Throws the signal's reason when aborted.
+ * Sends a GET request, and returns an answer of any status. Checks each redirect against the policy, and sends the hub's token only to the
+ * hub.
+ * @throws SourceError if no answer comes within the budget, or a redirect isn't allowed. Throws the signal's reason when aborted.
  */
 export async function request(
   start: URL,
@@ -46,7 +46,7 @@ export async function request(
   let url = start;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     if (!mayRequest(url, context.policy)) {
-      throw new SourceError(`${start.host} leads to ${url.origin}, which is not safe: only https: is followed`);
+      throw new SourceError(`${start.host} redirects to ${url.origin}, which is not safe: only https: is allowed`);
     }
     const reply = await requestOnce(url, headers, budget, context);
     const location = redirectOf(reply.response);
@@ -83,7 +83,7 @@ async function requestOnce(
       signal: controller.signal,
       headers: {
         ...headers,
-        // A compressed file could be neither resumed nor counted.
+        // A compressed file could not be resumed, and its size would be unknown.
         "accept-encoding": "identity",
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },

@@ -4,8 +4,8 @@ import { join } from "node:path";
 const MAX_FILES = 1_000;
 
 /**
- * Bytes of the largest file under `folder` whose name `counts`; 0 when there is none. A file that grows and one that is copied from it
- * at the end are so not counted twice.
+ * Returns the size of the largest file under `folder` whose name `counts`; 0 if there is none. So a growing file and its final copy are not
+ * counted twice.
  */
 export async function largestFileBytes(folder: string, counts: (name: string) => boolean): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);

@@ -1,6 +1,6 @@
 import { SourceError } from "../errors.ts";
 
-/** Python itself may take a while to start on a slow machine; that is not the index's fault. */
+/** Python itself may start slowly; the index is not to blame for that. */
 const MAX_START_MS = 30_000;
 const START_GRACE_MS = 3_000;
 
@@ -10,15 +10,15 @@ export type Sight = {
   readonly at: number;
   /** The size of the growing file. */
   readonly bytes: number;
-  /** Python is up and pip has said something. */
+  /** Whether pip has written anything. */
   readonly isAwake: boolean;
-  /** The index has answered. */
+  /** Whether the index has answered. */
   readonly isReached: boolean;
 };
 
 /**
- * Judges a running pip by what is seen of it: returns the error that ends it, or undefined while all is well. The index must answer within
- * `reachTimeoutMs` of the start, or within three seconds of Python's being up where that takes long.
+ * Returns a function that checks a running pip, and returns the error to stop it with. The index must answer within `reachTimeoutMs` of the
+ * start, or, if Python starts slowly, within three seconds of pip's first output.
  */
 export function createWatch(limits: {
   readonly startedAt: number;
@@ -48,6 +48,6 @@ export function createWatch(limits: {
       );
     }
     if (at - changedAt < stallTimeoutMs) return undefined;
-    return new SourceError(`pip brought nothing for ${stallTimeoutMs / 1000} s`, { isTransient: true });
+    return new SourceError(`pip received nothing for ${stallTimeoutMs / 1000} s`, { isTransient: true });
   };
 }

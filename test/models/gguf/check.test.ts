@@ -139,7 +139,7 @@ describe("checkGguf", () => {
     await truncate(path, bytes.length - 1);
     const error = await errorOf(path);
     expect(error.code).toBe("truncated");
-    expect(error.message).toContain(`end at byte ${bytes.length}, and the file has ${bytes.length - 1}`);
+    expect(error.message).toContain(`end at byte ${bytes.length}, but the file has only ${bytes.length - 1}`);
   });
 
   it("throws nothing but a GgufError, wherever a file is cut", async () => {

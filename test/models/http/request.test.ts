@@ -57,7 +57,7 @@ describe("request", () => {
   it("follows no redirect from a safe place to an unsafe one", async () => {
     const server = await startServer(redirectTo(() => "http://models.test/file"));
     const error = await errorOf(get(server.origin, downloadContext()));
-    expect(error.message).toContain("leads to http://models.test, which is not safe");
+    expect(error.message).toContain("redirects to http://models.test, which is not safe");
   });
 
   it("gives up after a circle of redirects", async () => {
@@ -116,11 +116,11 @@ describe("statusFailure", () => {
     statusFailure({ response: new Response(null, { status, headers }), url, close: () => {} }, policy);
 
   it.each([
-    [401, "it is private, wants its terms accepted, or does not exist", "set HF_TOKEN"],
+    [401, "it is private, requires accepting its terms, or does not exist", "set HF_TOKEN"],
     [403, "it is private", "accept its terms"],
     [404, "there is no such repository or file", "Check the name"],
     [429, "too many requests", "HF_TOKEN"],
-    [503, "it has a problem of its own", "later"],
+    [503, "the server has a problem", "later"],
     [418, "which is not the file", "Check the URL"],
   ])("says what %i means and what to do", (status, reason, advice) => {
     const error = failure(status);
@@ -129,9 +129,9 @@ describe("statusFailure", () => {
     expect(error.advice).toContain(advice);
   });
 
-  it("says that the token does not open it, without showing it", () => {
+  it("says that the token does not grant access, without showing it", () => {
     const error = failure(401, hub("hf_secret"));
-    expect(error.message).toContain("HF_TOKEN does not open it");
+    expect(error.message).toContain("HF_TOKEN does not grant access to it");
     expect(error.message + error.advice).not.toContain("hf_secret");
   });
 

@@ -41,7 +41,7 @@ describe("createWatch", () => {
     expect(judge({ at: 30_999, ...running(10) })).toBeUndefined();
     expect(judge({ at: 31_000, ...running(10) })).toMatchObject({
       isTransient: true,
-      message: "pip brought nothing for 30 s",
+      message: "pip received nothing for 30 s",
     });
   });
 });

@@ -120,7 +120,7 @@ describe("fetchFromPython", () => {
     const pip = await fakePip("stalls", wheels);
     const folder = await tempDir();
     const error = await errorOf(fetchWith(pip, { stallTimeoutMs: 20 }, folder));
-    expect(error.message).toContain("pip brought nothing for 0.02 s");
+    expect(error.message).toContain("pip received nothing for 0.02 s");
     expect(await runsOf(pip)).toHaveLength(3);
     expect(await readdir(join(folder, "wheels"))).toEqual([]);
   });
