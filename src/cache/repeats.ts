@@ -23,7 +23,6 @@ export type Repeats<Form> = {
   readonly find: (digest: string) => Repeatable<Form> | undefined;
   /** @param bytes the memory of the form */
   readonly keep: (digest: string, sent: Sent<Form>, bytes: number) => void;
-  readonly drop: (digest: string) => void;
   readonly size: () => { readonly entries: number; readonly bytes: number };
 };
 
@@ -79,7 +78,6 @@ export function createRepeats<Form>(
       const digests = digestsOf.get(answer) ?? new Set();
       digestsOf.set(answer, digests.add(digest));
     },
-    drop: (digest) => void sent.delete(digest),
     forget(id) {
       for (const digest of digestsOf.get(id) ?? []) sent.delete(digest);
     },

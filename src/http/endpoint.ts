@@ -76,10 +76,10 @@ type ByEvents = {
   readonly whole: (events: AsyncIterable<GenerationEvent>, tally: Tally) => Promise<object>;
   readonly encoder: (tally: Tally) => StreamEncoder;
   /**
-   * What differs in the answer each time, if all else in it depends on the events and the request alone. Only then it may be sent again as it
+   * What differs in the answer each time, once it was sent, if all else in it depends on the events and the request alone. Only then it may be sent again as it
    * was sent before.
    */
-  readonly marks?: Marks;
+  readonly marks?: () => Marks | undefined;
   /** Puts an error of the generation in the protocol's words; unless given, only the places of schemas are. */
   readonly explain?: (error: unknown) => unknown;
   /** What else is done with the events, before the client has them. */

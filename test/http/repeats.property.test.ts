@@ -16,12 +16,13 @@ import { createApp } from "../../src/http/app.ts";
 import { type Kept, standInFront } from "../../src/http/repeats/lane.ts";
 import { listen } from "../../src/http/server.ts";
 import { createCounters } from "../../src/keys/counters.ts";
-import { createFixedKeys } from "../../src/keys/fixed.ts";
-import { type KeyPolicy, policySchema } from "../../src/keys/key.ts";
+import type { FixedKeys } from "../../src/keys/fixed.ts";
+import { type Key, type KeyPolicy, policySchema } from "../../src/keys/key.ts";
 import { holdToLimits } from "../../src/keys/layer.ts";
 import { issueKey, revokeKey } from "../../src/keys/manage.ts";
 import { createMeter } from "../../src/keys/meter.ts";
 import { createKeyRing } from "../../src/keys/ring.ts";
+import { hashSecret } from "../../src/keys/secret.ts";
 import { createUsageBook } from "../../src/keys/usage.ts";
 import { fixedPresets, type PresetLibrary } from "../../src/prompts/library.ts";
 import { createModelDirectory } from "../../src/routing/directory.ts";
@@ -74,10 +75,22 @@ function createWorld(policies: readonly Partial<KeyPolicy>[] = []) {
   const keys = policies.map((policy, index) =>
     issueKey(beside.keys, { name: `key ${index}`, expiresMs: undefined, policy: policySchema.parse(policy) }, now()),
   );
+  const secret = "sk-of-the-file";
+  let ofFile = fixedKey({});
+  const fixed: FixedKeys = {
+    byHash: (hash) => (hash === hashSecret(secret) ? ofFile : undefined),
+    byId: (id) => (id === ofFile.id ? ofFile : undefined),
+    list: () => (policies.length > 0 ? [ofFile] : []),
+  };
   const models = createModelDirectory([servedModel({ id: "one", aliases: ["uno"], generate, identity: () => "1" })]);
   let presets = presetsOf("Be brief.");
   return {
-    ...{ folder, clock, now, models, keys },
+    ...{ folder, clock, now, models, fixed },
+    /** Those of the state file first. */
+    secrets: [...keys.map((key) => key.secret), ...(policies.length > 0 ? [secret] : [])],
+    changePolicy(policy: Partial<KeyPolicy>) {
+      ofFile = fixedKey(policy);
+    },
     presets: {
       list: () => presets.list(),
       find: (reference) => presets.find(reference),
@@ -103,6 +116,10 @@ function createWorld(policies: readonly Partial<KeyPolicy>[] = []) {
   };
 }
 
+function fixedKey(policy: Partial<KeyPolicy>): Key {
+  return { id: "file", name: "of the file", source: "file", expiresMs: undefined, policy: policySchema.parse(policy) };
+}
+
 function presetsOf(text: string): PresetLibrary {
   return fixedPresets([preset(`model: one\nsystem: "${text}"\n`, "brief")]);
 }
@@ -111,8 +128,7 @@ function presetsOf(text: string): PresetLibrary {
 async function startGateway(world: World, hasFront: boolean) {
   const { now, models, presets } = world;
   const state = openState({ file: world.folder.file });
-  const fixed = createFixedKeys({ keysFile: "", apiKey: "", logger: silent });
-  const keys = createKeyRing({ store: state.keys, fixed, now });
+  const keys = createKeyRing({ store: state.keys, fixed: world.fixed, now });
   const usage: object[] = [];
   const book = createUsageBook({ store: { add: (rows) => void usage.push(...rows) }, logger: silent, now });
   const meter = createMeter({ counters: createCounters({ now }), usage: book, now, random: () => 0 });
@@ -197,10 +213,14 @@ function withoutIds({ status, rawHeaders, text }: Answer) {
     rawHeaders: rawHeaders.map((value, index) =>
       /^(date|x-request-id|request-id|anthropic-ratelimit-.*-reset)$/i.test(rawHeaders[index - 1] ?? "") ? "" : value,
     ),
-    text: text.replaceAll(/"(id|request_id)":"(?:chatcmpl|cmpl|msg|req)[-_][0-9a-f]{24,32}"/g, '"$1":""'),
+    text: text.replaceAll(
+      /"(id|item_id|request_id)":"(?:chatcmpl|cmpl|msg|req|resp|rs|fc)[-_][0-9a-f]{24,48}"/g,
+      '"$1":""',
+    ),
   };
 }
 
+const messages = [{ role: "user", content: "Hello" }];
 const JSON_TYPE = { "content-type": "application/json" };
 
 const conversation = fc
@@ -241,7 +261,22 @@ const messageBody = fc.record({ content: conversation, stream: fc.boolean() }).m
   body: { model: "one", max_tokens: 64, temperature: 0, messages: [{ role: "user", content }], stream },
 }));
 
-const anybody = fc.oneof(chatBody, completionBody, messageBody);
+const responseBody = fc
+  .record({
+    input: conversation,
+    stream: fc.boolean(),
+    store: fc.constantFrom(false, false, true),
+    tools: fc.boolean(),
+  })
+  .map(({ tools, ...body }) => ({
+    path: "/v1/responses",
+    body: {
+      ...{ model: "one", temperature: 0, ...body },
+      ...(tools && { tools: [{ type: "function", name: "f", parameters: { type: "object", properties: {} } }] }),
+    },
+  }));
+
+const anybody = fc.oneof(chatBody, completionBody, messageBody, responseBody);
 
 const fewHeaders = fc.constantFrom<Readonly<Record<string, string>>>(
   ...[{ "cache-control": "no-cache" }, { "cache-control": "no-store" }, { "cache-control": "max-age=20" }],
@@ -251,6 +286,7 @@ const fewHeaders = fc.constantFrom<Readonly<Record<string, string>>>(
 
 const someHeaders = fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: fewHeaders });
 
+type Question = { readonly path: string; readonly body: object };
 type Step =
   | {
       readonly type: "ask";
@@ -261,15 +297,16 @@ type Step =
   | { readonly type: "later"; readonly ms: number }
   | { readonly type: "clear" | "models" }
   | { readonly type: "preset"; readonly text: string }
-  | { readonly type: "revoke"; readonly key: number };
+  | { readonly type: "revoke"; readonly key: number }
+  | { readonly type: "policy"; readonly policy: Partial<KeyPolicy> };
 
 const ask = fc.record({
   type: fc.constant("ask" as const),
   body: fc.constantFrom(0, 0, 0, 1, 2),
   headers: someHeaders,
-  key: fc.constantFrom(0, 0, 0, 1, 1, 2, 3),
+  key: fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 4),
 });
-const step: fc.Arbitrary<Step> = fc.oneof(
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: ask },
   {
     weight: 3,
@@ -282,64 +319,161 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const POLICIES = [{}, { requestsPerMinute: 4, tokensPerMinute: 900 }, { cache: "always" as const, models: ["one"] }];
 
+/** Has two gateways, of which one sends repeated answers as before, take the same steps. Returns how many it answered so. */
+async function compare(policies: readonly Partial<KeyPolicy>[], asked: readonly Question[], steps: readonly Step[]) {
+  using world = createWorld(policies);
+  await using fast = await startGateway(world, true);
+  await using slow = await startGateway(world, false);
+  for (const step of steps) {
+    switch (step.type) {
+      case "ask": {
+        const { path, body } = asked[step.body] ?? { path: "/", body: {} };
+        const secret = world.secrets[step.key];
+        const auth: Readonly<Record<string, string>> =
+          secret === undefined ? {} : { authorization: `Bearer ${secret}` };
+        const call = { path, body: JSON.stringify(body), headers: { ...JSON_TYPE, ...auth, ...step.headers } };
+        const [one, other] = [await fast.ask(call), await slow.ask(call)];
+        expect(withoutIds(one)).toEqual(withoutIds(other));
+        break;
+      }
+      case "later":
+        world.clock.ms += step.ms;
+        break;
+      case "clear":
+        expect(fast.clear()).toBe(slow.clear());
+        expect(fast.repeats.size()).toEqual({ entries: 0, bytes: 0 });
+        break;
+      case "models":
+        world.changeModels();
+        break;
+      case "preset":
+        world.changePreset(step.text);
+        break;
+      case "revoke":
+        world.revoke(step.key);
+        break;
+      case "policy":
+        world.changePolicy(step.policy);
+    }
+  }
+  expect(fast.counts()).toEqual(slow.counts());
+  for (const gateway of [fast, slow]) gateway.flush();
+  expect(fast.usage).toEqual(slow.usage);
+  await new Promise((turn) => setImmediate(turn));
+  const lines = (gateway: typeof fast) => gateway.log.map(({ requestId, time, ms, ...line }) => line);
+  expect(lines(fast)).toEqual(lines(slow));
+  return slow.passed() - fast.passed();
+}
+
 describe("a gateway that sends repeated answers as it sent them before", () => {
   it("answers as one that reads every request, but for ids and the time", { timeout: 60_000 }, async () => {
     let repeated = 0;
     const bodies = fc.array(anybody, { minLength: 3, maxLength: 3 });
+    const anySteps = fc.array(anyStep, { minLength: 15, maxLength: 50, size: "max" });
     await fc.assert(
-      fc.asyncProperty(
-        bodies,
-        fc.array(step, { minLength: 10, maxLength: 40, size: "max" }),
-        fc.boolean(),
-        async (asked, steps, hasKeys) => {
-          using world = createWorld(hasKeys ? POLICIES : []);
-          await using fast = await startGateway(world, true);
-          await using slow = await startGateway(world, false);
-          for (const taken of steps) {
-            switch (taken.type) {
-              case "ask": {
-                const { path, body } = asked[taken.body] ?? { path: "/", body: {} };
-                const secret = world.keys[taken.key]?.secret;
-                const auth: Readonly<Record<string, string>> =
-                  secret === undefined ? {} : { authorization: `Bearer ${secret}` };
-                const call = { path, body: JSON.stringify(body), headers: { ...JSON_TYPE, ...auth, ...taken.headers } };
-                const [one, other] = [await fast.ask(call), await slow.ask(call)];
-                expect(withoutIds(one)).toEqual(withoutIds(other));
-                break;
-              }
-              case "later":
-                world.clock.ms += taken.ms;
-                break;
-              case "clear":
-                expect(fast.clear()).toBe(slow.clear());
-                expect(fast.repeats.size()).toEqual({ entries: 0, bytes: 0 });
-                break;
-              case "models":
-                world.changeModels();
-                break;
-              case "preset":
-                world.changePreset(taken.text);
-                break;
-              case "revoke":
-                world.revoke(taken.key);
-            }
-          }
-          repeated += slow.passed() - fast.passed();
-          expect(fast.counts()).toEqual(slow.counts());
-          for (const gateway of [fast, slow]) gateway.flush();
-          expect(fast.usage).toEqual(slow.usage);
-          await new Promise((turn) => setImmediate(turn));
-          const lines = (gateway: typeof fast) => gateway.log.map(({ requestId, time, ms, ...line }) => line);
-          expect(lines(fast)).toEqual(lines(slow));
-        },
-      ),
+      fc.asyncProperty(bodies, anySteps, fc.boolean(), async (asked, steps, hasKeys) => {
+        repeated += await compare(hasKeys ? POLICIES : [], asked, steps);
+      }),
       { numRuns: 40 },
     );
-    expect(repeated).toBeGreaterThan(40);
+    expect(repeated).toBeGreaterThan(20);
+  });
+
+  const asks = (times: number, headers: Readonly<Record<string, string>> = {}, key = 0): Step[] =>
+    Array.from({ length: times }, () => ({ type: "ask", body: 0, headers, key }));
+  const FIXED = 1;
+  it.each<[change: string, repeated: number, policies: Partial<KeyPolicy>[], fields: object, steps: Step[]]>([
+    [
+      "the preset has another text",
+      4,
+      [],
+      { model: "preset/brief" },
+      [...asks(4), { type: "preset", text: "X." }, ...asks(4)],
+    ],
+    [
+      "a model comes and goes",
+      5,
+      [],
+      { model: "other" },
+      [{ type: "models" }, ...asks(4), { type: "models" }, ...asks(2), { type: "models" }, ...asks(4)],
+    ],
+    ["the key is revoked", 2, [{}], {}, [...asks(4), { type: "revoke", key: 0 }, ...asks(2)]],
+    [
+      "the key may use other models",
+      2,
+      [{}],
+      {},
+      [...asks(4, {}, FIXED), { type: "policy", policy: { models: ["other"] } }, ...asks(2, {}, FIXED)],
+    ],
+    [
+      "the key has another class",
+      5,
+      [{}],
+      {},
+      [...asks(4, {}, FIXED), { type: "policy", policy: { class: "batch" } }, ...asks(4, {}, FIXED)],
+    ],
+    [
+      "the key has no requests left",
+      2,
+      [{ requestsPerMinute: 4 }],
+      {},
+      [...asks(9), { type: "later", ms: 60_000 }, ...asks(2)],
+    ],
+    [
+      "the key has few tokens left",
+      2,
+      [{ tokensPerMinute: 300 }],
+      {},
+      [...asks(4), { type: "ask", body: 1, headers: {}, key: 0 }, ...asks(2)],
+    ],
+    [
+      "a long stream of a key with a limit is sent",
+      2,
+      [{ tokensPerMinute: 2_000 }],
+      { stream: true, messages: [{ role: "user", content: "x".repeat(400) }] },
+      asks(4),
+    ],
+    ["the answer is old", 2, [], {}, [...asks(4), { type: "later", ms: 61_000 }, ...asks(2)]],
+    [
+      "the answer is old and may be",
+      2,
+      [],
+      {},
+      [
+        ...asks(4, { "cache-control": "stale-while-revalidate=90" }),
+        { type: "later", ms: 61_000 },
+        ...asks(1, { "cache-control": "stale-while-revalidate=90" }),
+      ],
+    ],
+    [
+      "the answer is older than the client wants",
+      2,
+      [],
+      {},
+      [
+        ...asks(4, { "cache-control": "max-age=20" }),
+        { type: "later", ms: 21_000 },
+        ...asks(1, { "cache-control": "max-age=20" }),
+      ],
+    ],
+    ["another answer is stored", 5, [], {}, [...asks(4), ...asks(1, { "cache-control": "no-cache" }), ...asks(4)]],
+    ["the cache is cleared", 4, [], {}, [...asks(4), { type: "clear" }, ...asks(4)]],
+    [
+      "a proxy numbers the requests",
+      3,
+      [],
+      {},
+      [...asks(3), ...asks(1, { "x-request-id": "7" }), ...asks(1, { traceparent: "00-1" })],
+    ],
+  ])("answers alike when %s", async (_, repeated, policies, fields, steps) => {
+    const body = { model: "one", temperature: 0, messages, ...fields };
+    const settled: Step = { type: "later", ms: LATER_MS - START_MS };
+    const other = { ...body, messages: [{ role: "user", content: "Hello!" }] };
+    const asked = [body, other].map((each) => ({ path: "/v1/chat/completions", body: each }));
+    expect(await compare(policies, asked, [settled, ...steps])).toBe(repeated);
   });
 });
 
-const messages = [{ role: "user", content: "Hello" }];
 const chat = (fields: object = {}) => ({
   path: "/v1/chat/completions",
   body: JSON.stringify({ model: "one", temperature: 0, messages, ...fields }),
@@ -353,6 +487,8 @@ describe("a request that is sent again, byte for byte,", () => {
     ["a completion", "/v1/completions", { prompt: "Hi" }],
     ["a streamed completion", "/v1/completions", { prompt: "Hi", stream: true }],
     ["a message", "/v1/messages", { messages, max_tokens: 9 }],
+    ["a response", "/v1/responses", { input: "Hi", store: false }],
+    ["a streamed response", "/v1/responses", { input: "Hi", store: false, stream: true }],
     ["a streamed message", "/v1/messages", { messages, max_tokens: 9, stream: true }],
   ])("%s, doesn't reach the app a third time, and gets another id", async (_, path, fields) => {
     using world = createWorld();
@@ -366,15 +502,20 @@ describe("a request that is sent again, byte for byte,", () => {
     expect(withoutIds(third)).toEqual(withoutIds(second));
   });
 
-  it("reaches the app where a conversation is stored, or more than 64 KiB are sent", async () => {
+  it("reaches the app where its answer is stored, or more than 64 KiB are sent", async () => {
     using world = createWorld();
     world.clock.ms = LATER_MS;
     await using gateway = await startGateway(world, true);
     const long = [{ role: "user", content: "Hi" }, { role: "assistant", content: "x".repeat(65_536) }, ...messages];
-    for (const call of [chat({ store: true }), chat({ messages: long })]) {
+    const response = {
+      path: "/v1/responses",
+      body: JSON.stringify({ model: "one", input: "Hi", temperature: 0 }),
+      headers: JSON_TYPE,
+    };
+    for (const call of [chat({ store: true }), chat({ messages: long }), response]) {
       for (let time = 0; time < 3; time++) expect((await gateway.ask(call)).status).toBe(200);
     }
-    expect(gateway.passed()).toBe(6);
+    expect(gateway.passed()).toBe(9);
   });
 
   it("is answered at the present second, and by nothing that is guessed from the text", async () => {

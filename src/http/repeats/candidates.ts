@@ -34,7 +34,7 @@ export function failureOf(c: Context<HttpEnv>): { readonly error: unknown } | un
  * Hears the news of a request whose answer depends on nothing but the request and what the cache has stored. Undefined if nobody wants its answer
  * for later.
  */
-export function recorderOf(c: Context<HttpEnv>, model: Backend, marks: Marks): Observe | undefined {
+export function recorderOf(c: Context<HttpEnv>, model: Backend, marks: () => Marks | undefined): Observe | undefined {
   const incoming = incomingOf(c);
   const candidate = incoming && candidates.get(incoming);
   if (candidate === undefined || candidate.failure !== undefined) return undefined;
@@ -47,7 +47,8 @@ export function recorderOf(c: Context<HttpEnv>, model: Backend, marks: Marks): O
     capture(outgoing, maxBytes, (captured) => {
       const { error, clientGone } = c.get("facts");
       if (isSpoilt || captured?.status !== 200 || error !== undefined || clientGone === true) return;
-      keep({ c, model, marks, served: by, captured });
+      const marked = marks();
+      if (marked !== undefined) keep({ c, model, marks: marked, served: by, captured });
     });
   }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { setImmediate } from "node:timers";
 import type { Logger } from "pino";
 import type { Repeats } from "../../cache/repeats.ts";
+import type { CacheNews } from "../../generation/cache.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { Access } from "../../keys/access.ts";
 import type { Key } from "../../keys/key.ts";
@@ -33,6 +34,16 @@ export type LaneDeps = {
 /** An answer to be sent again, and the state of the gateway that it depends on. */
 export type Kept = Form & { readonly models: object; readonly presets: object };
 
+/** A request whose body is here. */
+type Call = {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly body: Buffer;
+  readonly digest: string;
+  /** The key that was shown; undefined where none is needed. */
+  readonly key: Key | undefined;
+};
+
 /** The routes whose answers come again. */
 const PATHS: ReadonlySet<string | undefined> = new Set([
   "/v1/chat/completions",
@@ -58,18 +69,19 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
   const { repeats, generate, access, models, presets, settings, logger, now = Date.now } = deps;
   const maxAskedBytes = Math.min(MAX_ASKED_BYTES, settings.maxBodyBytes);
 
-  function pass(incoming: IncomingMessage, outgoing: ServerResponse, failure?: { readonly error: unknown }): void {
-    if (failure !== undefined) nominate(incoming, { outgoing, failure, maxBytes: 0, keep: () => {} });
+  /** Lets the app answer, and keeps its answer if that may come again. */
+  function pass({ incoming, outgoing, digest, body }: Call): void {
+    const state = { models: models.list(), presets: presets.edition() };
+    nominate(incoming, {
+      ...{ outgoing, maxBytes: MAX_ANSWER_BYTES },
+      keep: (shown) => keep(digest, body, shown, state),
+    });
     app(incoming, outgoing);
   }
 
-  function passOn(incoming: IncomingMessage, outgoing: ServerResponse, digest: string, body: Buffer): void {
-    const [modelsThen, presetsThen] = [models.list(), presets.edition()];
-    nominate(incoming, {
-      outgoing,
-      maxBytes: MAX_ANSWER_BYTES,
-      keep: (shown) => keep(digest, body, shown, { models: modelsThen, presets: presetsThen }),
-    });
+  /** Lets the app tell of a failure. */
+  function passFailure({ incoming, outgoing }: Call, error: unknown): void {
+    nominate(incoming, { outgoing, failure: { error }, maxBytes: 0, keep: () => {} });
     app(incoming, outgoing);
   }
 
@@ -91,46 +103,63 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
     );
   }
 
-  async function answer(
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    digest: string,
-    key: Key | undefined,
-  ): Promise<void> {
-    const found = repeats.find(digest);
-    if (found === undefined || !isCurrent(found.form, key) || outgoing.destroyed) return pass(incoming, outgoing);
+  async function answer(call: Call): Promise<void> {
+    const { incoming, outgoing, key } = call;
+    const found = repeats.find(call.digest);
+    if (found === undefined || !isCurrent(found.form, key) || outgoing.destroyed) return pass(call);
     const startedMs = now();
     const { form, ageSeconds, ttlSeconds } = found;
     const requestId = newRequestId();
-    const repeat = { tokens: form.estimatedTokens, ageSeconds, ttlSeconds };
-    try {
-      await exhaust(generate({ ...form.request, id: requestId, signal: NEVER, repeat }));
-    } catch (error) {
-      return pass(incoming, outgoing, { error });
-    }
-    const body = fillTemplate(form.template, startedMs);
     const news = { type: "hit", ageSeconds, ttlSeconds } as const;
-    const fresh = answerHeaders({
-      ...{ requestId, status: 200, processingMs: now() - startedMs },
-      facts: { ...form.facts, wait: NO_WAIT, cache: { known: () => news } },
-      ...{ errorForm: form.errorForm, key, meter: key && access?.meter },
-    });
-    const headers: string[] = [];
-    for (const [name, value] of form.headers) headers.push(name, fresh[name] ?? value);
-    outgoing.writeHead(200, headers);
-    outgoing.end(body);
+    const repeat = { tokens: form.estimatedTokens, ageSeconds, ttlSeconds };
+    const headersNow = () => fillHeaders(form, key, requestId, news, startedMs);
+    const events = generate({ ...form.request, id: requestId, signal: NEVER, repeat })[Symbol.asyncIterator]();
+    let headers: string[] | undefined;
+    try {
+      let next = await events.next();
+      // The headers of a stream are sent before its tokens are counted.
+      if (form.isChunked) headers = headersNow();
+      while (next.done !== true) next = await events.next();
+    } catch (error) {
+      return passFailure(call, error);
+    }
+    outgoing.writeHead(200, headers ?? headersNow());
+    outgoing.end(fillTemplate(form.template, startedMs));
     setImmediate(() => {
       logLine(logger, {
-        ...{
-          requestId,
-          clientRequestId: headerOf(incoming, CLIENT_ID_HEADER),
-          method: "POST",
-          path: incoming.url ?? "",
-        },
-        ...{ status: 200, ms: now() - startedMs, tokens: form.tokens, cache: news, queueMs: undefined },
+        requestId,
+        clientRequestId: headerOf(incoming, CLIENT_ID_HEADER),
+        method: "POST",
+        path: incoming.url ?? "",
+        status: 200,
+        ms: now() - startedMs,
+        tokens: form.tokens,
+        cache: news,
+        queueMs: undefined,
         facts: key === undefined ? form.facts : { ...form.facts, key },
       });
     });
+  }
+
+  function fillHeaders(
+    form: Kept,
+    key: Key | undefined,
+    requestId: string,
+    news: CacheNews,
+    startedMs: number,
+  ): string[] {
+    const fresh = answerHeaders({
+      requestId,
+      status: 200,
+      processingMs: now() - startedMs,
+      facts: { ...form.facts, wait: NO_WAIT, cache: { known: () => news } },
+      errorForm: form.errorForm,
+      key,
+      meter: key && access?.meter,
+    });
+    const headers: string[] = [];
+    for (const [name, value] of form.headers) headers.push(name, fresh[name] ?? value);
+    return headers;
   }
 
   /** Whom the request is from; "refused" if the app has something to say about that. */
@@ -153,9 +182,9 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
       incoming,
       (body) => {
         Object.assign(incoming, { rawBody: body });
-        const digest = digestOf(incoming, body);
-        if (!repeats.has(digest)) return passOn(incoming, outgoing, digest, body);
-        void takeTurn().then(() => answer(incoming, outgoing, digest, admitted.key));
+        const call = { incoming, outgoing, body, digest: digestOf(incoming, body), key: admitted.key };
+        if (repeats.has(call.digest)) void takeTurn().then(() => answer(call));
+        else pass(call);
       },
       () => app(incoming, outgoing),
     );
@@ -201,9 +230,4 @@ function readBody(incoming: IncomingMessage, onBody: (body: Buffer) => void, onB
   incoming.once("close", () => {
     if (!isOver) onBroken();
   });
-}
-
-async function exhaust(events: ReturnType<Generate>): Promise<void> {
-  const iterator = events[Symbol.asyncIterator]();
-  while ((await iterator.next()).done !== true);
 }

@@ -47,7 +47,7 @@ function chatEndpoint({
         generate,
         whole: (events, tally) => encodeCompletion(answer, events, tally),
         encoder: (tally) => createChunkEncoder(answer, tally, request.includeUsage),
-        marks: { ids: [{ text: answer.id, renew: newId }], unixSeconds: answer.createdUnixSeconds },
+        marks: () => ({ ids: [{ text: answer.id, renew: newId }], unixSeconds: answer.createdUnixSeconds }),
         ...(memory !== undefined && {
           keep: (generation) => rememberChat(generation, { ...memory, answer }, stateOf(c, state)),
         }),

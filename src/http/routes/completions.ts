@@ -51,7 +51,7 @@ function completionsEndpoint({
         generate: (sent) => generateBatch(generate, sent, prompts),
         whole: (events, tally) => encodeCompletion(answer, events, tally, asked),
         encoder: (tally) => createChunkEncoder(answer, tally, request.includeUsage, asked),
-        marks: { ids: [{ text: answer.id, renew: newId }], unixSeconds: answer.createdUnixSeconds },
+        marks: () => ({ ids: [{ text: answer.id, renew: newId }], unixSeconds: answer.createdUnixSeconds }),
         explain,
       };
     },

@@ -41,7 +41,7 @@ function messagesEndpoint({ generate }: Pick<EndpointDeps, "generate">): Endpoin
         whole: (events, tally) => encodeWholeMessage(answer, events, tally),
         encoder: (tally) => createMessageEncoder(answer, tally, c.get("requestId")),
         explain: (error) => explain(error, order.places),
-        marks: { ids: [{ text: answer.id, renew: newId }] },
+        marks: () => ({ ids: [{ text: answer.id, renew: newId }] }),
       };
     },
   };

@@ -5,7 +5,8 @@ import type { Generation } from "../../generation/wish.ts";
 import { composePrompt } from "../../prompts/compose.ts";
 import { complete } from "../../protocols/complete.ts";
 import { decodeResponsesRequest, type ResponsesRequest, showSettings } from "../../protocols/responses/decode.ts";
-import { newResponse } from "../../protocols/responses/response.ts";
+import { renewId } from "../../protocols/responses/ids.ts";
+import { newResponse, type WireResponse } from "../../protocols/responses/response.ts";
 import type { StreamEncoder } from "../../protocols/stream.ts";
 import type { Tally } from "../../protocols/tally.ts";
 import type { ToolOffer } from "../../protocols/tools/offer.ts";
@@ -15,6 +16,7 @@ import { responsesPlaces } from "../dropped-keywords.ts";
 import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
 import type { ClientGeneration } from "../generation.ts";
 import { addPreset } from "../preset.ts";
+import type { Marks } from "../repeats/template.ts";
 import { admit } from "../responses/admit.ts";
 import { type BackgroundRuns, runInBackground } from "../responses/background.ts";
 import { createEventLog, followResponse } from "../responses/event-log.ts";
@@ -77,6 +79,7 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
           generate: request.generate ? fitting(generate) : writeNothing,
           whole: (events, tally) => runToItsEnd(run, events, tally),
           encoder: (tally) => createEncoder(run, tally),
+          ...(dependsOnItselfAlone(request) && { marks: () => marksOf(run.response()) }),
         };
       }
       const accepted = Promise.withResolvers<void>();
@@ -101,6 +104,23 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
       };
     },
   };
+}
+
+/** Whether nothing that is stored goes into a response or comes of it. */
+function dependsOnItselfAlone({ store, conversationId, previousResponseId, input }: ResponsesRequest): boolean {
+  return (
+    !store &&
+    conversationId === undefined &&
+    previousResponseId === undefined &&
+    input.every(({ type }) => type !== "item_reference" && type !== "compaction")
+  );
+}
+
+/** Undefined for a response that ended in another second than it began. */
+function marksOf({ id, created_at, completed_at, output }: WireResponse): Marks | undefined {
+  if (completed_at !== null && completed_at !== created_at) return undefined;
+  const ids = [id, ...output.map((item) => item.id)];
+  return { ids: ids.map((text) => ({ text, renew: () => renewId(text) })), unixSeconds: created_at };
 }
 
 /** A response without output, only for later ones to continue. */
