@@ -36,11 +36,13 @@ export const engine: Workload = {
 
 async function openSluice(bench: Bench): Promise<Contestant> {
   const { modelPath, threads, gpu } = bench.shared;
-  const { flashAttention, prefillChunk, prefillPauseMs, prefillShare, prefixStoreBytes } = configSchema.parse({});
+  const { flashAttention, prefillChunk, prefillPauseMs, prefillShare, prefixStoreBytes, drafts } = configSchema.parse(
+    {},
+  );
   const sluice = createEngine({
     options: {
       ...{ modelPath, threads, gpu, slots: STREAMS, contextTokens: CONTEXT_TOKENS },
-      ...{ flashAttention, prefillChunkTokens: prefillChunk, prefillPauseMs, prefillShare, prefixStoreBytes },
+      ...{ flashAttention, prefillChunkTokens: prefillChunk, prefillPauseMs, prefillShare, prefixStoreBytes, drafts },
     },
     logger: silentLogger,
   });

@@ -49,6 +49,12 @@ export const modelSettings = {
     .max(1_099_511_627_776)
     .default(1024 ** 3)
     .describe("maximum bytes of evaluated prompts kept in temporary files when their slot is reassigned; 0 keeps none"),
+  drafts: z
+    .enum(["auto", "off"])
+    .default("off")
+    .describe(
+      "guess several tokens from what is repeated in prompt and answer, and evaluate them at once; auto measures at start whether that is faster",
+    ),
   minSlots: z
     .int()
     .min(1)

@@ -96,6 +96,7 @@ export const configSchema = z.strictObject({
   prefillPauseMs: modelSettings.prefillPauseMs,
   prefillShare: modelSettings.prefillShare,
   prefixStoreBytes: modelSettings.prefixStoreBytes,
+  drafts: modelSettings.drafts,
   perModel: z.array(ownSettingSchema).max(512).default([]).meta({
     description: "a setting for one model only, as MODEL.SETTING=VALUE; may be repeated",
     placeholder: "model.setting=value",

@@ -36,6 +36,7 @@ function createModelEngine(model: LocalModel, settings: Config, logger: Logger):
       prefillPauseMs: config.prefillPauseMs,
       prefillShare: config.prefillShare,
       prefixStoreBytes: config.prefixStoreBytes,
+      drafts: config.drafts,
     },
     logger,
   });

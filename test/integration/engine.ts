@@ -19,6 +19,7 @@ export async function startEngine(): Promise<Engine> {
       prefillShare: 1,
       prefillChunkTokens: 64,
       prefixStoreBytes: 0,
+      drafts: "off",
     },
     logger: silentLogger,
   });

@@ -29,6 +29,8 @@ export type EngineOptions = {
   readonly prefillShare: number;
   /** The size of the prefix store on disk, which keeps what slots discard; 0 turns it off. */
   readonly prefixStoreBytes: number;
+  /** Whether several tokens are guessed and evaluated at once; `auto` does so where it is faster. */
+  readonly drafts: "auto" | "off";
 };
 
 /** The fields of a request that only the host uses, or that a sequence has in another form. */

@@ -16,7 +16,7 @@ const SCALING_TOKENS = 16;
  * From this position on, flash attention on CPUs splits the cache of a single token among the threads, so that its logits depend on their
  * number. With one thread they are bit-identical to those in a batch with other tokens (docs/decisions/007-exactness.md).
  */
-const SHARED_CACHE_POSITION = 256;
+export const SHARED_CACHE_POSITION = 256;
 
 /** The batch calls of one context. */
 export function createBatcher(

@@ -4,8 +4,11 @@
  */
 import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../contract/messages.ts";
 import { messageOf } from "../contract/parse.ts";
+import { SHARED_CACHE_POSITION } from "../llama/batcher.ts";
 import { type LoadedModel, loadModel } from "../llama/model.ts";
 import { beat, loadModelFor, parseHostMessage, sendToHost, serveHost } from "./child.ts";
+import { canPay, createCallCosts, measureCurve } from "./drafts/costs.ts";
+import { createDrafter, type Drafter } from "./drafts/drafter.ts";
 import { findGrammarExcess } from "./grammar-limits.ts";
 import { findBoundary } from "./head.ts";
 import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
@@ -21,6 +24,10 @@ const NO_FILES: PrefixFiles = {
   },
   remove: () => {},
 };
+
+/** Evaluated to measure how long calls take. */
+const SAMPLE_TEXT =
+  "The quick brown fox jumps over the lazy dog, and 27 more animals of all kinds look at it from far away.";
 
 const send: (message: WorkerMessage) => void = sendToHost;
 
@@ -89,12 +96,27 @@ function openPrefixStore(maxBytes: number): PrefixStore {
   return new PrefixStore(NO_FILES, 0);
 }
 
+/** Measures whether drafts are faster here. Undefined if they are not. */
+async function openDrafter({ flashAttention }: EngineOptions, model: LoadedModel): Promise<Drafter | undefined> {
+  const { batcher, tokenizer } = model;
+  const curve = await measureCurve(batcher, tokenizer.tokenize(SAMPLE_TEXT, false));
+  const pays = curve !== undefined && canPay(curve);
+  const measured = curve?.map(({ tokens, ms }) => `${tokens} in ${ms.toFixed(1)} ms`).join(", ");
+  const reason = measured === undefined ? "the model can't take tokens back" : `tokens in one call: ${measured}`;
+  send({ type: "log", level: "info", message: `drafts are ${pays ? "on" : "off"}: ${reason}` });
+  if (!pays) return undefined;
+  const greedyFrom = flashAttention === "off" ? Number.POSITIVE_INFINITY : SHARED_CACHE_POSITION;
+  return createDrafter({ costs: createCallCosts(curve), batcher, tokenizer, greedyFrom });
+}
+
 async function serve(options: EngineOptions): Promise<void> {
   const model = await loadModelFor((log) => loadModel(options, log));
   if (model === undefined) return;
 
   const { tokenizer, template, info } = model;
+  const drafter = options.drafts === "auto" ? await openDrafter(options, model) : undefined;
   const scheduler = new Scheduler({
+    drafter,
     batcher: model.batcher,
     tokenizer,
     boundary: findBoundary(template, tokenizer),

@@ -15,7 +15,8 @@ export type Drawn = {
 type Evaluated = {
   /** The index of the logits after each item's last token; −1 if they weren't requested. */
   readonly logits: readonly number[];
-  readonly drawn: readonly (Drawn | undefined)[];
+  /** None for an item without logits, and several for a draft. */
+  readonly drawn: readonly (readonly Drawn[])[];
   /** The scores of a prompt's piece. */
   readonly scores: readonly (readonly (TokenScores | undefined)[] | undefined)[];
 };
@@ -33,8 +34,8 @@ export async function evaluate(batcher: Batcher, work: readonly Work[], duringCa
     work.reduce((sum, { tokens }) => sum + tokens.length, 0),
     work.some(({ sequence }) => sequence.exactness === "exact"),
   );
-  const indexes = work.map(({ slot, tokens, wantLogits, isScored = false }) =>
-    isScored
+  const indexes = work.map(({ slot, tokens, wantLogits, isScored = false, isDraft = false }) =>
+    isScored || isDraft
       ? batcher.addScored(slot.index, slot.tokens.length, tokens)
       : [batcher.addToBatch(slot.index, slot.tokens.length, tokens, wantLogits)],
   );
@@ -42,7 +43,9 @@ export async function evaluate(batcher: Batcher, work: readonly Work[], duringCa
 
   // Samples are requested before the evaluation has ended. They run right after it, without a round trip through this thread.
   const evaluated = batcher.decode();
-  const draws = work.map((item, index) => drawAfter(item, logits[index] ?? -1));
+  const draws = work.map((item, index) =>
+    item.isDraft === true ? drawInDraft(item, indexes[index] ?? []) : drawAfter(item, logits[index] ?? -1),
+  );
   const scoring = work.map((item, index) =>
     item.isScored === true ? scorePiece(item, indexes[index] ?? []) : undefined,
   );
@@ -51,18 +54,39 @@ export async function evaluate(batcher: Batcher, work: readonly Work[], duringCa
   return { logits, drawn, scores: await Promise.all(scoring) };
 }
 
-/** Samples the next token from the logits of the call in progress. Undefined if no token is to be sampled or scored yet. */
-export async function drawAfter({ sequence, wantLogits }: Work, logitIndex: number): Promise<Drawn | undefined> {
+/** Samples the next token from the logits of the call in progress; none if no token is to be sampled or scored yet. */
+export async function drawAfter({ sequence, wantLogits }: Work, logitIndex: number): Promise<readonly Drawn[]> {
   const { request, output, sampler, scorer } = sequence;
-  if (!wantLogits || sampler === undefined) return undefined;
+  if (!wantLogits || sampler === undefined) return [];
   if (scorer === undefined) {
     const history = output.length < request.replay.length ? request.replay : output;
-    return { token: await sampler.sample(logitIndex, history), replayed: false, scores: undefined };
+    return [{ token: await sampler.sample(logitIndex, history), replayed: false, scores: undefined }];
   }
   const known = nextReplayedToken(sequence);
   const drawn = known === undefined ? sampler.sample(logitIndex, output) : Promise.resolve(known);
   const [token, scores] = await Promise.all([drawn, scorer.score(logitIndex, drawn)]);
-  return { token, replayed: known !== undefined, scores };
+  return [{ token, replayed: known !== undefined, scores }];
+}
+
+/**
+ * Samples the tokens after a draft's places in their order, as long as they are the draft's own, and one more. Each is sampled as without a
+ * draft, so neither randomness nor penalties nor a grammar can tell the difference.
+ *
+ * @param logitIndexes the index of each token's logits
+ */
+async function drawInDraft({ sequence, tokens }: Work, logitIndexes: readonly number[]): Promise<readonly Drawn[]> {
+  const { output, sampler, scorer } = sequence;
+  const history = [...output];
+  const drawn: Drawn[] = [];
+  for (const [place, logitIndex] of logitIndexes.entries()) {
+    if (sampler === undefined) break;
+    const sampled = sampler.sample(logitIndex, history);
+    const [token, scores] = await Promise.all([sampled, scorer?.score(logitIndex, sampled)]);
+    drawn.push({ token, replayed: false, scores });
+    if (token === undefined || token !== tokens[place + 1]) break;
+    history.push(token);
+  }
+  return drawn;
 }
 
 /**

@@ -9,6 +9,8 @@ export type Work = {
   readonly slot: Slot;
   readonly tokens: readonly number[];
   readonly wantLogits: boolean;
+  /** Whether the tokens after the first are a draft: a guess, which is evaluated to sample the tokens in its places. */
+  readonly isDraft?: boolean;
   /** Whether the tokens of the prompt after these are scored. */
   readonly isScored?: boolean;
   /** Whether it ends at another position than in an evaluation of the prompt alone, so that the slot isn't exact from here on. */

@@ -1,5 +1,6 @@
 import type { SequenceRequest, SequenceUpdate } from "../contract/messages.ts";
 import type { Batcher, Tokenizer, TokenScores } from "../contract/native.ts";
+import type { Drafter } from "./drafts/drafter.ts";
 import { type Boundary, headTokensOf } from "./head.ts";
 import { describeScores } from "./logprobs.ts";
 import { type Drawn, drawAfter, evaluate } from "./native-call.ts";
@@ -31,6 +32,8 @@ type SchedulerOptions = {
   readonly prefixStore: PrefixStore;
   /** See `findBoundary`; without a boundary, prompts have no heads. */
   readonly boundary?: Boundary | undefined;
+  /** Undefined if drafts are off. */
+  readonly drafter?: Drafter | undefined;
   /** Called once for each native call with news, with the updates of all sequences. */
   readonly report: (updates: SequenceUpdate[]) => void;
   /** Called for a sequence that was ended because its grammar takes too long. Nothing more is reported for it. */
@@ -122,7 +125,7 @@ export class Scheduler {
       const decodes = this.#plan("decode");
       if (decodes.length > 0) {
         const startedAt = performance.now();
-        await this.#evaluate(decodes);
+        await this.#decode(decodes);
         this.#timeShare.decoded(performance.now() - startedAt);
         if (!this.#timeShare.mayPrefill()) continue;
       }
@@ -158,6 +161,17 @@ export class Scheduler {
     if (!this.#waiting.delete(request.id)) return;
     placeSequence(sequence, placement.slot, kept, this.#given.batcher);
     this.#running.set(request.id, sequence);
+  }
+
+  /** Evaluates a decoding step, with drafts if they pay. */
+  async #decode(work: readonly Work[]): Promise<void> {
+    const { drafter } = this.#given;
+    if (drafter === undefined) return void (await this.#evaluate(work));
+    for (const call of drafter.split(work)) {
+      const startedAt = performance.now();
+      await this.#evaluate(call);
+      drafter.record(call, performance.now() - startedAt);
+    }
   }
 
   #plan(turn: "decode" | number): readonly Work[] {
@@ -218,23 +232,35 @@ export class Scheduler {
     for (const [index, item] of work.entries()) {
       const scored = scores[index];
       if (scored !== undefined && this.#running.has(item.sequence.request.id)) this.#updates.addScores(item, scored);
-      for (const token of item.tokens) item.slot.tokens.push(token);
+      // Of a draft, only what is sampled stays.
+      const kept = item.isDraft === true ? item.tokens.slice(0, 1) : item.tokens;
+      for (const token of kept) item.slot.tokens.push(token);
     }
     this.#settle(work, drawn);
     return logits;
   }
 
   /** Handles the results of a native call, and releases the sequences that were cancelled during it. */
-  #settle(work: readonly Work[], drawn: readonly (Drawn | undefined)[]): void {
+  #settle(work: readonly Work[], drawn: readonly (readonly Drawn[])[]): void {
     work.forEach((item, index) => {
-      this.#advance(item, drawn[index]);
+      this.#advance(item, drawn[index] ?? []);
+      if (item.isDraft === true) this.#dropRejected(item);
     });
     this.#decodingSince = undefined;
     for (const sequence of this.#leaving.splice(0)) this.#release(sequence);
   }
 
-  /** Updates one sequence after an evaluation: the sampled token, if any, its text, and whether it ends. */
-  #advance({ sequence, slot }: Work, drawn: Drawn | undefined): void {
+  /** Removes those of a draft's tokens from the KV cache that were not sampled, or only after the sequence's end. */
+  #dropRejected({ sequence: { prompt, output }, slot, tokens }: Work): void {
+    const evaluated = slot.tokens.length - 1 + tokens.length;
+    slot.tokens.push(...output.slice(slot.tokens.length - prompt.length, -1));
+    const kept = slot.tokens.length;
+    if (kept === evaluated || this.#given.batcher.truncate(slot.index, kept)) return;
+    throw new Error("The model can't take back a draft.");
+  }
+
+  /** Updates one sequence after an evaluation: the sampled tokens, if any, their text, and whether it ends. */
+  #advance({ sequence, slot }: Work, drawn: readonly Drawn[]): void {
     const { request, prompt, prefill, output } = sequence;
     if (slot.tokens.length < prefill.length) return;
     sequence.prefilledAt ??= performance.now();
@@ -243,15 +269,23 @@ export class Scheduler {
       this.#updates.add(sequence, { tokens: [], text: "", finished: { reason: "length", completionTokens: 0 } });
     }
 
+    const [first] = drawn;
     // Accept the replayed tokens whose predecessors were evaluated.
     while (output.length <= slot.tokens.length - prompt.length) {
       const replayed = nextReplayedToken(sequence);
       if (replayed === undefined) break;
-      this.#accept(sequence, replayed, drawn?.replayed ? drawn.scores : undefined);
+      this.#accept(sequence, replayed, first?.replayed ? first.scores : undefined);
     }
-    if (drawn === undefined || drawn.replayed || !this.#running.has(request.id)) return;
+    if (first === undefined || first.replayed) return;
+    for (const each of drawn) {
+      if (!this.#running.has(request.id)) return;
+      this.#take(sequence, each);
+    }
+  }
 
-    const { token, scores } = drawn;
+  /** Adds a sampled token to a sequence. */
+  #take(sequence: Sequence, { token, scores }: Drawn): void {
+    const { request, output } = sequence;
     if (token === undefined && sequence.sampler?.fault !== undefined) {
       const { fault } = sequence.sampler;
       this.#release(sequence);

@@ -21,6 +21,7 @@ export const OPTIONS: EngineOptions = {
   prefillShare: 1,
   prefixStoreBytes: 0,
   flashAttention: "auto",
+  drafts: "off",
 };
 
 export const silentLogger = pino({ level: "silent" });

@@ -23,6 +23,14 @@ function nextToken(tokens: readonly number[]): number {
   return hash % tokenizer.vocabularySize;
 }
 
+/** The interval at which `repeat` breaks off. */
+const BREAK = 13;
+
+/** What a fake model says that mostly repeats itself: a function of the last token, and now and then of all of them. */
+export function repeat(tokens: readonly number[]): number {
+  return tokens.length % BREAK === 0 ? nextToken(tokens) : (((tokens.at(-1) ?? 0) * 5 + 3) % LETTERS.length) + 1;
+}
+
 /** How likely the fake model finds `token` after these tokens: like `nextToken`, a function of all of them. */
 export function logprobAfter(tokens: readonly number[], token: number): number {
   return -nextToken([...tokens, token]) / 100;
@@ -56,6 +64,8 @@ export function createFakeBatcher(options: {
   nothingAfter?: number;
   /** Gives up on a sequence with a grammar here, as if that took too long. */
   slowAfter?: number;
+  /** What the model says after some tokens: by default `nextToken`. */
+  say?: (tokens: readonly number[]) => number;
 }): FakeBatcher {
   const {
     slots,
@@ -66,6 +76,7 @@ export function createFakeBatcher(options: {
     brokenDisk = false,
     nothingAfter = Number.POSITIVE_INFINITY,
     slowAfter = Number.POSITIVE_INFINITY,
+    say = nextToken,
   } = options;
   const held: number[][] = Array.from({ length: slots }, () => []);
   const calls: FakeBatcher["calls"] = [];
@@ -183,7 +194,7 @@ export function createFakeBatcher(options: {
           const tokens = await use.logitsAt(logitIndex);
           fault = grammar !== undefined && history.length >= slowAfter ? "too slow" : undefined;
           if (fault !== undefined) return undefined;
-          return history.length < nothingAfter ? nextToken(tokens) : undefined;
+          return history.length < nothingAfter ? say(tokens) : undefined;
         },
         accept() {
           if (drawn) throw new Error("a token from before the crash came after a draw");
@@ -241,10 +252,11 @@ export function expectedAnswer(
   prompt: readonly number[],
   { maxTokens = Number.POSITIVE_INFINITY, stop = [] }: { maxTokens?: number | undefined; stop?: readonly string[] },
   contextTokens: number,
+  say = nextToken,
 ): { text: string; reason: "stop" | "length"; completionTokens: number; tokens: number[]; stopString?: string } {
   const tokens: number[] = [];
   for (;;) {
-    const token = nextToken([...prompt, ...tokens]);
+    const token = say([...prompt, ...tokens]);
     tokens.push(token);
     const text = tokenizer.detokenize(tokens);
     const completionTokens = tokens.length;
