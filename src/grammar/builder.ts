@@ -14,8 +14,8 @@ export type GrammarBuilder = {
   /** `text` as a quoted literal of GBNF. */
   readonly literal: (text: string) => string;
   /**
-   * The name of a rule for the values of `schema`. `path` begins the paths in errors. What can't be held to is left out, unless the schema
-   * is `strict`. Throws `UnsupportedSchemaError` where it is and something would be, and where no value satisfies the schema.
+   * Returns the name of a rule for the values of `schema`. `path` begins the paths in errors. Unsupported keywords are dropped, or, if the
+   * schema is `strict`, refused. Throws `UnsupportedSchemaError`, also if no value satisfies the schema.
    */
   readonly schema: (schema: JsonSchema, path: string, options?: SchemaOptions) => string;
   /** The name of a rule for any JSON object. */
@@ -23,8 +23,8 @@ export type GrammarBuilder = {
   /** The name of a rule for the texts that match `pattern` from end to end. Throws `UnsupportedSchemaError`. */
   readonly regex: (pattern: string, path: string) => string;
   /**
-   * The name of a rule for the texts that keep to a grammar in Lark's notation, as they are or as they stand between the quotes of a JSON
-   * string. Throws `UnsupportedSchemaError`.
+   * Returns the name of a rule for the texts of a grammar in Lark's notation, plain or as between the quotes of a JSON string. Throws
+   * `UnsupportedSchemaError`.
    */
   readonly lark: (source: string, spelling: "plain" | "json", path: string) => string;
   /** The grammar; its start rule, `root`, is the rule named here. */
@@ -66,7 +66,7 @@ export function createGrammarBuilder(reserved = 0): GrammarBuilder {
   };
 }
 
-/** The rules of a grammar that was written here: one a line. */
+/** Returns the rules of a grammar that was written here, one per line. */
 function rulesOf(gbnf: string): ReadonlyMap<string, string> {
   return new Map(
     gbnf.split("\n").flatMap((line) => {
@@ -76,7 +76,7 @@ function rulesOf(gbnf: string): ReadonlyMap<string, string> {
   );
 }
 
-/** What came of `schema`, with paths that begin with `path`. Throws `UnsupportedSchemaError`, of a `strict` one also for what is not held. */
+/** Compiles `schema`; paths begin with `path`. Throws `UnsupportedSchemaError`, with `strict` also for keywords that are not enforced. */
 export function compileHeld(schema: JsonSchema, path: string, strict: boolean): CompiledSchema {
   const { dropped, ...compiled } = compileAt(schema, path);
   const [first] = dropped;

@@ -8,29 +8,29 @@ import type { CompileJob, ToldOutcome } from "./compile-worker.ts";
 
 /** The longest time for one job, in ms. */
 const MAX_COMPILE_MS = 15_000;
-/** So many wait at most, besides the one in hand: of one tenant, and of all. */
+/** The maximum number of waiting jobs of one tenant, and of all. */
 const MAX_WAITING_OF_ONE = 31;
 const MAX_WAITING = 127;
-/** What those are told that find so many waiting: about as long as half of them take. */
+/** The delay before a retry when too many wait: about as long as half of them take. */
 const RETRY_MS = 5_000;
-/** How long an idle thread is kept, in ms. */
+/** The time for which an idle thread is kept, in ms. */
 const IDLE_MS = 30_000;
 
 /** Compiles in a separate thread. */
 export type ApartCompiler = {
   /**
-   * What came of a job; undefined where it takes too long. Nothing is begun for an asker that has left. Throws `OverloadedError` where too many wait: that says nothing of this job, and
-   * must not be remembered as if it did. Rejects with what the asker's signal was aborted with where that came before its turn.
+   * Returns a job's outcome; undefined if it takes too long. Rejects with `OverloadedError` if too many wait, which isn't an outcome and must
+   * not be cached, and with the reason of the asker's signal if it was aborted before the job's turn.
    */
   readonly compile: (job: CompileJob, asker?: Asker) => Promise<ToldOutcome | undefined>;
 };
 
-/** What a job is taken to take until it has run, in ms: about as long as those do that are short enough for the event loop. */
+/** The assumed time of a job before it has run, in ms: about as long as jobs that are short enough for the event loop. */
 const LIKELY_MS = 10;
 
 /**
- * A compiler whose thread is started when it is first needed, and ended where a job takes too long and after a while without work. It has
- * one job at a time, in turns that are fair between tenants by the time that their jobs took.
+ * Creates a compiler. Its thread starts with the first job, and ends when a job takes too long or after a time without work. It runs one
+ * job at a time, in turns that are fair between tenants by the time of their jobs.
  */
 export function createApartCompiler(maxMs = MAX_COMPILE_MS): ApartCompiler {
   const workerUrl = new URL(`./compile-worker${extname(import.meta.url)}`, import.meta.url);

@@ -7,12 +7,12 @@ import { createBudget, type Effort } from "./limits.ts";
 import { compileWhole } from "./regex/compile.ts";
 import { createRuleBook } from "./rules.ts";
 
-/** What a client may write a grammar in: a pattern, llama.cpp's notation, or Lark's, whose texts may stand between a JSON string's quotes. */
+/** The notations for clients' grammars: a pattern, llama.cpp's, or Lark's, also for texts between the quotes of a JSON string. */
 export type TextKind = "regex" | "gbnf" | "lark" | "lark in JSON";
 
 /**
- * The grammar, in GBNF, of a text that a client wrote. Throws `UnsupportedSchemaError`, with `ROOT_PATH` as its path: an `ExhaustedError`
- * for a pattern that takes more than `effort`.
+ * Converts a client's text to a grammar in GBNF. Throws `UnsupportedSchemaError` with the path `ROOT_PATH`, which is an `ExhaustedError` for
+ * a pattern that needs more than `effort`.
  */
 export function compileText(kind: TextKind, source: string, effort?: Effort): string {
   if (kind === "gbnf") return admitGbnf(source, ROOT_PATH);

@@ -1,4 +1,4 @@
-/** A thread that compiles what takes long, so that nothing else waits for it. It is told one job at a time, and tells its outcome. */
+/** A thread for slow compilations, so that other work doesn't wait. It gets one job at a time, and sends its outcome. */
 import { getPriority, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import type { JsonSchema } from "../generation/request.ts";
@@ -24,7 +24,7 @@ export type ToldOutcome =
 
 function outcomeOf({ kind, text }: CompileJob): ToldOutcome {
   try {
-    // It was a schema before it was written down.
+    // The text was made from a schema.
     if (kind === "schema") return { compiled: compileSchema(readOwnJson(text) as JsonSchema) };
     return { gbnf: compileText(kind, text) };
   } catch (error) {
@@ -36,7 +36,7 @@ function outcomeOf({ kind, text }: CompileJob): ToldOutcome {
   }
 }
 
-/** On Linux each thread has a priority; elsewhere this would be the whole process's. */
+/** Lowers the thread's priority. Only Linux has priorities of threads; elsewhere it would be the whole process's. */
 function giveWay(): void {
   if (process.platform !== "linux") return;
   try {

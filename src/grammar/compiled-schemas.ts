@@ -18,8 +18,8 @@ export type CompiledSchemas = {
   /** The rules of `schema`, from the cache or compiled now. Throws `UnsupportedSchemaError`, with a path from `ROOT_PATH` on. */
   readonly compile: (schema: JsonSchema) => CompiledSchema;
   /**
-   * Compiles `schema` where that was not done lately, apart from this thread where it takes long. `compile` then takes no time. Throws
-   * `OverloadedError` where too many wait for that, and what the signal was aborted with where the asker has left.
+   * Compiles `schema` if it isn't cached, in another thread if it is slow, so that `compile` takes no time. Throws `OverloadedError` if too
+   * many wait, and the reason of the asker's signal when aborted.
    */
   readonly prepare: (schema: JsonSchema, asker?: Asker) => Promise<void>;
 };

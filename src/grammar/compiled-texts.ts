@@ -7,7 +7,7 @@ import { type Effort, ExhaustedError, QUICK } from "./limits.ts";
 
 /** The most characters of texts and grammars in the cache (least recently used ones are evicted). */
 const MAX_KEPT_CHARACTERS = 8 * 1024 * 1024;
-/** Longer texts are refused before anything is made of them. */
+/** The maximum length of a text. */
 const MAX_TEXT = 64 * 1024;
 
 const TOO_LONG = { keyword: "grammar", reason: "it takes too long to compile; make it simpler" };
@@ -20,8 +20,8 @@ export type CompiledTexts = {
   /** The grammar of `source` in GBNF, from the cache or compiled now. Throws `UnsupportedSchemaError` with `path`. */
   readonly compile: (kind: TextKind, source: string, path: string) => string;
   /**
-   * Compiles `source` where that was not done lately: a pattern here where it takes no time, all else apart from this thread. Throws
-   * `OverloadedError` where too many wait for that, and what the signal was aborted with where the asker has left.
+   * Compiles `source` if it isn't cached: a simple pattern here, all else in another thread. Throws `OverloadedError` if too many wait, and
+   * the reason of the asker's signal when aborted.
    */
   readonly prepare: (kind: TextKind, source: string, asker?: Asker) => Promise<void>;
 };

@@ -2,12 +2,12 @@ import { literal } from "./text.ts";
 
 /** The right side of a rule as data, so that parts that can't be finished can be removed. */
 export type Expression =
-  /** Terms of GBNF as they are, without alternatives outside of parentheses. They always match something. */
+  /** Terms of GBNF, with alternatives only in parentheses. They always match something. */
   | { readonly type: "terms"; readonly gbnf: string }
-  /** A rule that is made from an expression too. */
+  /** A reference to another rule that is made from an expression. */
   | { readonly type: "reference"; readonly name: string }
   | { readonly type: "sequence"; readonly items: readonly Expression[] }
-  /** Of none: matches nothing. */
+  /** Without items, matches nothing. */
   | { readonly type: "choice"; readonly items: readonly Expression[] }
   /** `item`, which must not be empty, from `min` to `max` times. */
   | { readonly type: "repeat"; readonly item: Expression; readonly min: number; readonly max: number };
@@ -40,8 +40,8 @@ export function repeated(item: Expression, min: number, max: number): Expression
 }
 
 /**
- * The rules from which a text can be finished. A rule that needs itself without a way out, such as a tree whose every node must have a
- * child, is not among them; nor is what no value can satisfy.
+ * Returns the rules from which a text can be finished. This excludes rules without a value, and endless recursion, such as a tree whose
+ * every node must have a child.
  */
 export function findProductive(rules: ReadonlyMap<string, Expression>): ReadonlySet<string> {
   const productive = new Set<string>();

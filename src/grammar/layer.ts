@@ -3,8 +3,8 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { compiledFormats, type OpenFormat } from "./output.ts";
 
 /**
- * Turns the format that an answer must have into a grammar, which is what an engine can hold it to. A request without a format is passed
- * on as it is, at no cost for each event.
+ * Converts the required format of an answer to a grammar, which the engine enforces. A request without a format is passed on unchanged, at
+ * no cost per event.
  */
 export function holdToFormat(): Layer {
   return (request, next) => {

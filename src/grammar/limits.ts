@@ -1,28 +1,28 @@
 import { UnsupportedSchemaError } from "./errors.ts";
 
-/** A schema's nested braces and brackets. */
+/** The maximum depth of braces and brackets in a schema. */
 export const MAX_DEPTH = 200;
-/** A schema's objects, arrays and plain values together. */
+/** The maximum number of a schema's objects, arrays and plain values together. */
 export const MAX_NODES = 50_000;
-/** A `$ref` that leads to a `$ref`, and so on. */
+/** The maximum length of a chain of `$ref`s. */
 export const MAX_REF_CHAIN = 64;
-/** The combinations that `allOf`, `anyOf` and `oneOf` make of one value. */
+/** The maximum number of combinations of `allOf`, `anyOf` and `oneOf` for one value. */
 export const MAX_VARIANTS = 256;
-/** Properties of one object. */
+/** The maximum number of properties of one object. */
 export const MAX_PROPERTIES = 1_000;
-/** Longer strings and arrays are never written: a larger `maxLength` or `maxItems` is held to this, a larger minimum is refused. */
+/** The maximum length of strings and arrays: it replaces a larger `maxLength` or `maxItems`, and a larger minimum is refused. */
 export const MAX_COUNT = 65_535;
-/** The states of one pattern, format or range. */
+/** The maximum number of states of one pattern, format or range. */
 export const MAX_STATES = 4_000;
-/** Unicode units of one regular expression. */
+/** The maximum length of a regular expression, in UTF-16 units. */
 export const MAX_PATTERN_LENGTH = 4_096;
-/** Rules of one grammar. */
+/** The maximum number of rules of one grammar. */
 export const MAX_RULES = 20_000;
-/** Characters of one grammar, as many as the engine takes (`engine/worker/grammar-limits.ts`). llama.cpp parses it anew for every sequence. */
+/** The maximum length of a grammar, as in the engine (`engine/worker/grammar-limits.ts`). llama.cpp parses it again for every sequence. */
 export const MAX_GBNF_LENGTH = 256 * 1024;
-/** Digits before and after the point of a number. Without a bound, a confused model repeats digits forever. */
+/** The maximum number of digits before and after a number's point. Without a limit, a confused model repeats digits forever. */
 export const MAX_DIGITS = 40;
-/** What a grammar may cost to make: steps of less than a microsecond once their code has been compiled, and ms where they go by faster than steps. */
+/** The maximum work for a grammar, in steps, which take less than a microsecond each in compiled code, and optionally in ms. */
 export type Effort = { readonly steps: number; readonly ms?: number };
 
 export const WHOLE: Effort = { steps: 6_000_000 };
@@ -30,14 +30,14 @@ export const WHOLE: Effort = { steps: 6_000_000 };
 export const QUICK: Effort = { steps: 250_000, ms: 10 };
 /** The steps between two checks of the clock. */
 const STEPS_BETWEEN_LOOKS = 5_000;
-/** The share of all steps for one pattern, range or enumeration, so that a single one that is too dear can be left out. */
+/** The maximum steps for one pattern, range or enumeration, so that a single expensive one can be dropped. */
 const MAX_PART_STEPS = 1_500_000;
 
 /** Limits the work for one schema, so that it can't delay others. */
 export type Budget = {
-  /** Throws `UnsupportedSchemaError` once too much was spent; `ExhaustedError` where that is all there was. */
+  /** Throws `UnsupportedSchemaError` if too much was spent, and `ExhaustedError` if the whole budget was. */
   readonly spend: (steps: number, path: string, keyword: string) => void;
-  /** A budget for one part of the work, which is part of this one. */
+  /** Creates a budget for one part of the work, within this one. */
   readonly part: () => Budget;
 };
 

@@ -3,14 +3,13 @@ import { MAX_DIGITS } from "./limits.ts";
 import type { RuleBook } from "./rules.ts";
 
 /**
- * White space between two tokens: nothing, a space, or a line break with its indentation. Bounded, because a confused model
- * repeats it until its tokens are spent (vLLM #38696, xgrammar #412).
+ * White space between two tokens: nothing, a space, or a line break with its indentation. Limited, because a confused model repeats it until
+ * its tokens are used up (vLLM #38696, xgrammar #412).
  */
 const WHITESPACE = '(" " | "\\n" " "{0,16})?';
 
 /**
- * One code point of a string, escaped as writers of JSON do. A surrogate comes with its other half only, so that the count is right and
- * the text is UTF-8.
+ * One code point of a string, escaped as usual in JSON. A surrogate needs its other half, so that the count is right and the text is UTF-8.
  */
 const HEX = "[0-9a-fA-F]";
 const ESCAPED = [
@@ -22,7 +21,7 @@ const CHARACTER = `[ !#-\\[\\]-\\uD7FF\\uE000-\\U0010FFFF] | "\\\\" (${ESCAPED})
 const INTEGER = `"0" | "-"? [1-9] [0-9]{0,${MAX_DIGITS - 1}}`;
 const NUMBER = `"-"? ("0" | [1-9] [0-9]{0,${MAX_DIGITS - 1}}) ("." [0-9]{1,${MAX_DIGITS}})? ([eE] [+\\-]? [0-9]{1,3})?`;
 
-/** The rules that every grammar of JSON shares, defined when they are first asked for. Each function returns a name. */
+/** The rules that all grammars of JSON share, defined on first use. Each function returns a name. */
 export type Primitives = {
   readonly whitespace: () => string;
   readonly character: () => string;

@@ -13,8 +13,8 @@ export type RuleBook = {
   /** Returns the name of the rule with this body, and defines it if there is none. */
   readonly rule: (hint: string, body: string, path: string) => string;
   /**
-   * Defines other rules, of a book of their own, under names of this one; returns the name of the one that was `root` there. Where they make
-   * the grammar too large, none of them is defined.
+   * Defines another book's rules under names of this one, and returns the name for its `root`. If they make the grammar too large, none is
+   * defined.
    */
   readonly adopt: (rules: ReadonlyMap<string, string>, root: string, path: string) => string;
   /** The rules defined so far. */
@@ -32,14 +32,14 @@ export function tooLarge(path: string): UnsupportedSchemaError {
   );
 }
 
-/** @param reserved characters that adopted rules leave to what puts them together, such as the calls of many tools */
+/** @param reserved characters that adopted rules must leave for the rules that combine them, such as the calls of many tools */
 export function createRuleBook(reserved = 0): RuleBook {
   const maxAdopted = MAX_GBNF_LENGTH - reserved;
   const bodies = new Map<string, string>();
   const names = new Set(["root"]);
   const byBody = new Map<string, string>();
   let adopted = 0;
-  /** The line of `root`, to begin with. */
+  /** Begins with the line of `root`. */
   let length = `root${DEFINED_AS}\n`.length + 2 * MAX_NAME_LENGTH;
 
   function reserve(hint: string): string {
@@ -107,7 +107,7 @@ export function createRuleBook(reserved = 0): RuleBook {
     const renamed = new Map<string, string>();
     const later: [name: string, body: string][] = [];
     for (const [name, body] of rules) {
-      // What needs nothing but rules that are here may be here too: such as strings, numbers and white space.
+      // A rule that only uses existing rules, such as strings, numbers and white space, may exist, too.
       if (namesIn(body).every((used) => renamed.has(used) || !rules.has(used))) {
         renamed.set(name, rule(name, renameIn(body, renamed), path, true));
       } else {
@@ -122,7 +122,7 @@ export function createRuleBook(reserved = 0): RuleBook {
   }
 }
 
-/** Literals and classes, which are left as they are; numbers of repetitions; and names. */
+/** Literals and classes, which stay as they are; numbers of repetitions; and names. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|\[(?:[^\]\\]|\\.)*\]|\{[^}]*\}|[A-Za-z0-9-]+/g;
 
 function namesIn(body: string): readonly string[] {

@@ -1,6 +1,6 @@
 import type { CharRange, CharSet } from "./automaton/char-set.ts";
 
-/** Ranges of one class of characters. */
+/** The maximum number of ranges of one class of characters. */
 const MAX_RANGES = 128;
 const LATIN_END = 0x250;
 
@@ -14,7 +14,7 @@ export function characterClass(set: CharSet): string {
   return `[${prune(set).map(writeRange).join("")}]`;
 }
 
-/** The widest ranges, and all of the Latin letters: llama.cpp looks at each for every candidate. The others are not written. */
+/** Keeps only the widest ranges, and all Latin letters: llama.cpp checks each range for every candidate. */
 function prune(set: CharSet): CharSet {
   if (set.length <= MAX_RANGES) {
     return set;

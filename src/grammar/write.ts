@@ -1,12 +1,12 @@
 import { canFinish, type Expression } from "./expression.ts";
 import type { RuleBook } from "./rules.ts";
 
-/** How many times GBNF's own `{m,n}` repeats: llama.cpp writes each of them out, as rules of its own. */
+/** The maximum for GBNF's own `{m,n}`: llama.cpp expands each repetition to separate rules. */
 const BLOCK = 64;
 
 /**
- * Writes `expression` as the right side of a rule. What can't be finished with the `productive` rules is left out: a model that entered
- * it could not end.
+ * Writes `expression` as the right side of a rule. Omits parts that can't be finished with the `productive` rules: a model could not leave
+ * them.
  */
 export function writeExpression(
   expression: Expression,
@@ -38,7 +38,7 @@ export function writeExpression(
   return write(expression, false);
 }
 
-/** `item`, the name of a rule, from `min` to `max` times; `max` may be infinite. */
+/** Writes `item`, the name of a rule, from `min` to `max` times; `max` may be infinite. */
 function writeRepeat(item: string, min: number, max: number, book: RuleBook, path: string): string {
   if (max === Number.POSITIVE_INFINITY) {
     return [...exactly(item, min, book, path), `${item}*`].join(" ");
@@ -54,7 +54,7 @@ function exactly(item: string, count: number, book: RuleBook, path: string): str
   return [...exactly(blockOf(item, book, path), blocks, book, path), ...exactly(item, count % BLOCK, book, path)];
 }
 
-/** Whole blocks, then what makes up for a part of one: a block less, so that every number up to `count` can be reached. */
+/** Writes optional blocks, then enough optional single items that every number up to `count` can be reached. */
 function upTo(item: string, count: number, book: RuleBook, path: string): string[] {
   if (count <= 2 * BLOCK) {
     return count === 0 ? [] : [`${item}{0,${count}}`];

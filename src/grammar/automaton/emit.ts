@@ -4,7 +4,7 @@ import { characterClass, literal } from "../text.ts";
 import type { CharSet } from "./char-set.ts";
 import type { Dfa } from "./dfa.ts";
 
-/** How characters are written: as they are, or escaped as in a JSON string. */
+/** A way to write characters: plain, or escaped as in a JSON string. */
 export type Spelling = {
   /** The one way to write this character. */
   readonly char: (code: number) => string;
@@ -59,7 +59,7 @@ export function emitDfa(dfa: Dfa, spelling: Spelling, book: RuleBook, hint: stri
     return [...items, ...(state?.accepts === true ? ['""'] : [])].join(" | ");
   }
 
-  /** What follows an edge to `from`. */
+  /** Returns the terms after an edge to `from`. */
   function follow(from: number, depth: number): Term[] {
     const terms: Term[] = [];
     let index = from;

@@ -2,7 +2,7 @@ import type { RegexNode } from "../regex/node.ts";
 import type { CharSet } from "./char-set.ts";
 import type { Dfa } from "./dfa.ts";
 
-/** Where in the text an empty move may be taken. */
+/** The place in the text where an empty move is allowed. */
 export type Place = "anywhere" | "start" | "end" | "boundary" | "inside";
 
 /** A nondeterministic automaton (Thompson's construction). State 0 is the first. */

@@ -4,17 +4,17 @@ import { makeDeterministic, referencesOf } from "./determine.ts";
 import type { GbnfNode, GbnfRules } from "./node.ts";
 import { GbnfSyntaxError, parseGbnf } from "./parse.ts";
 
-/** Characters of a grammar that a client writes. */
+/** The maximum length of a client's grammar, in characters. */
 const MAX_LENGTH = 64 * 1024;
 const MAX_GRAMMAR_RULES = 2_000;
-/** Characters and names that llama.cpp makes of it, once every repetition is written out. */
+/** The maximum number of llama.cpp's elements, after every repetition is expanded. */
 const MAX_ELEMENTS = 200_000;
-/** What a token may cost, as `estimateCost` has it: at most a second of one core. */
+/** The maximum cost of a token, by `estimateCost`: at most a second of one core. */
 export const MAX_COST = 150_000_000;
 
 /**
- * The rules of a grammar. Throws `UnsupportedSchemaError` for one that llama.cpp would not take, or that could exhaust it: one that is too large, has
- * unknown names, lacks `root`, or in which a rule begins with itself.
+ * Parses a grammar. Throws `UnsupportedSchemaError` if llama.cpp would refuse it or could be exhausted by it: if it is too large, has
+ * unknown names, lacks `root`, or has a rule that begins with itself.
  */
 export function checkGbnf(source: string, path: string): GbnfRules {
   const refuse = (reason: string) => new UnsupportedSchemaError(path, "grammar", reason);
@@ -46,8 +46,8 @@ export function checkGbnf(source: string, path: string): GbnfRules {
 }
 
 /**
- * A client's grammar as it is safe for llama.cpp: as it is, or, where its texts can be read in so many ways that a token would take long,
- * one of the same texts that can be read in one way. Throws `UnsupportedSchemaError` where that can't be had, and as `checkGbnf` does.
+ * Makes a client's grammar safe for llama.cpp. If its ambiguity would make tokens slow, returns an unambiguous grammar for the same texts.
+ * Throws `UnsupportedSchemaError` if there is none, and like `checkGbnf`.
  */
 export function admitGbnf(source: string, path: string): string {
   const outcome = admit(checkGbnf(source, path), source, path);
@@ -65,7 +65,7 @@ function tooCostly(path: string): UnsupportedSchemaError {
   );
 }
 
-/** The grammar to use; empty where there is none. */
+/** Returns the grammar to use; empty if there is none. */
 function admit(rules: GbnfRules, source: string, path: string): string {
   if (estimateCost(rules) <= MAX_COST) {
     return source;
@@ -104,11 +104,11 @@ function countElements(node: GbnfNode): number {
   }
 }
 
-/** The name of a rule that can reach itself without reading a character: llama.cpp would loop forever. */
+/** Finds a rule that can reach itself without reading a character: llama.cpp would loop forever. */
 function findLeftRecursion(rules: GbnfRules): string | undefined {
   const empty = findEmpty(rules);
   const mayBeEmpty = (node: GbnfNode) => canBeEmpty(node, empty);
-  /** The names with which `node` may begin; `rule` itself where something that may be empty is repeated without an end. */
+  /** Returns the names that `node` may begin with, and `rule` itself if something that may be empty is repeated endlessly. */
   function firsts(node: GbnfNode, rule: string): string[] {
     switch (node.type) {
       case "chars":
@@ -136,7 +136,7 @@ function findLeftRecursion(rules: GbnfRules): string | undefined {
       before.set(first, known);
     }
   }
-  // Whatever can be taken away, because it begins with nothing that is left, can't lead to itself.
+  // A rule that begins with none of the remaining ones can't reach itself, and is removed.
   const left = new Map(Array.from(next, ([name, names]) => [name, names.size]));
   const harmless = [...left].filter(([, count]) => count === 0).map(([name]) => name);
   for (const name of harmless) {
@@ -151,7 +151,7 @@ function findLeftRecursion(rules: GbnfRules): string | undefined {
   }
   return left.keys().next().value;
 
-  /** Repetitions of what may be empty, anywhere in a rule. */
+  /** Finds repetitions of something that may be empty, anywhere in a rule. */
   function hiddenLoops(node: GbnfNode, rule: string): string[] {
     if (node.type === "chars" || node.type === "reference") {
       return [];
@@ -163,7 +163,7 @@ function findLeftRecursion(rules: GbnfRules): string | undefined {
   }
 }
 
-/** The rules that match the empty text. A rule is looked at again only once one that it uses turned out to: chains of rules may be long. */
+/** Finds the rules that match the empty text. A rule is checked again only after a result for a rule that it uses: chains may be long. */
 function findEmpty(rules: GbnfRules): ReadonlySet<string> {
   const empty = new Set<string>();
   const users = new Map<string, Set<string>>();

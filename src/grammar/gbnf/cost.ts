@@ -3,28 +3,28 @@ import { createStackMachine, type Settled, type StackMachine, takes } from "./st
 
 type Stacks = Settled["stacks"];
 
-/** How many stacks are looked at to find what a grammar may cost, in all and from the beginning of one rule. */
+/** The maximum number of stacks to visit for an estimate, in all and from the beginning of one rule. */
 const MAX_STEPS = 400_000;
 const MAX_STEPS_OF_RULE = 60_000;
-/** Rules from which texts are followed, beside the first. */
+/** The number of rules from which texts are followed, besides the first. */
 const MAX_RULES = 300;
-/** Characters of a text that is followed to where most stacks are. */
+/** The length of a text that is followed to the most stacks. */
 const WALK_LENGTH = 32;
-/** The tokens of a vocabulary, of which so many parts have at least 0, 1, 2 … characters, and at least so many of one kind of character. */
+/** A vocabulary's size, the shares of tokens with at least 0, 1, 2 … characters, and the minimum number for one kind of character. */
 const VOCABULARY = 50_000;
 const BY_LENGTH = [1, 1, 0.95, 0.85, 0.7, 0.55, 0.4, 0.28, 0.18, 0.11, 0.07, 0.04, 0.02];
 const LEAST_TOKENS = 2;
-/** Characters that are about as frequent as others: a class of so many takes about every token's next one. */
+/** The number of common characters: a class of this size accepts the next character of about every token. */
 const COMMON_CHARACTERS = 30;
 /**
- * More ways to read a few characters double with each further one, and some tokens are long runs of the same character. A class of so many
- * characters takes most long tokens as they are, at the first way.
+ * The maximum number of ways to read a few characters. More would double with each further character, and some tokens are long runs of the
+ * same one. A class of this many characters accepts most long tokens in the first way.
  */
 const MAX_WAYS = 1_000;
 const NARROW = 10;
 /** The cost of visiting a stack, relative to a candidate token. */
 const STACK_COST = 20;
-/** Stacks that are followed by themselves, to stand for all. */
+/** The number of stacks that are followed as a sample of all. */
 const MAX_SAMPLE = 16;
 /** The characters tried at each position. */
 const MAX_TRIED = 12;
@@ -33,9 +33,9 @@ const MAX_TRIED = 12;
 class SpentError extends Error {}
 
 /**
- * The most that llama.cpp was seen to do for one token, in stacks that it looks at, along texts that are chosen to make it look at many. It
- * follows every way to read a text, and for tokens that don't fit in the end it does so anew for each way. What is far from these texts may
- * cost more. Infinite where a few characters lead to more stacks than can be looked at.
+ * Estimates llama.cpp's maximum work for one token, in visited stacks, along texts with many of them. llama.cpp follows every way to read a
+ * text, and for tokens that don't fit in the end it repeats this for each way. Other texts may cost more. Returns infinity if a few
+ * characters lead to too many stacks.
  */
 export function estimateCost(rules: GbnfRules): number {
   let left = MAX_STEPS;
@@ -66,7 +66,7 @@ export function estimateCost(rules: GbnfRules): number {
   return worst;
 }
 
-/** Follows a text from the beginning of a rule, each character being the one that leaves most stacks. */
+/** Follows a text from the beginning of a rule, always with the character that leaves the most stacks. */
 function walk(machine: StackMachine, rule: string, spend: (steps: number) => void): number {
   let stacks = machine.begin(rule).stacks;
   let worst = costOfToken(machine, stacks, spend);
@@ -85,8 +85,8 @@ function walk(machine: StackMachine, rule: string, spend: (steps: number) => voi
 type Counted = { readonly stack: Stacks[number]; readonly ways: number };
 
 /**
- * What a token costs. At each stack all candidates are looked at that no stack before it took; those whose first character it takes are
- * followed from there, for each way anew. Then the one that was drawn is accepted, by each stack for itself.
+ * Estimates the cost of a token. Each stack checks all candidates that no earlier stack accepted. Those whose first character it accepts are
+ * followed further, again for each way. Then each stack accepts the sampled token.
  */
 function costOfToken(machine: StackMachine, stacks: Stacks, spend: (steps: number) => void): number {
   const sample = stacks.filter((_, index) => index % Math.ceil(stacks.length / MAX_SAMPLE) === 0);
@@ -94,7 +94,7 @@ function costOfToken(machine: StackMachine, stacks: Stacks, spend: (steps: numbe
   let alone: readonly (readonly Counted[])[] = sample.map((stack) => countOnce([stack]));
   let together: readonly Counted[] = countOnce(stacks);
   let taken = VOCABULARY;
-  /** How many times more ways there are by characters of narrow classes. */
+  /** The factor by which characters of narrow classes increase the ways. */
   let growth = 1;
   let cost = 0;
   for (const share of BY_LENGTH) {
@@ -103,7 +103,7 @@ function costOfToken(machine: StackMachine, stacks: Stacks, spend: (steps: numbe
       cost += ways * (candidates + STACK_COST * machine.after(stack).cost);
     }
     for (const counted of alone) {
-      // Each stack that is found is compared with those that were found before.
+      // Each new stack is compared with those found before.
       const ofEach = counted.reduce((sum, { stack }) => sum + machine.after(stack).cost * (1 + counted.length / 8), 0);
       cost += scale * STACK_COST * ofEach;
     }
@@ -128,7 +128,7 @@ function waysOf(counted: readonly Counted[]): number {
   return counted.reduce((sum, { ways }) => sum + ways, 0);
 }
 
-/** How many characters the widest class has that takes this one. */
+/** Returns the size of the widest class that accepts this character. */
 function widthOf(counted: readonly Counted[], code: number): number {
   const widths = counted.map(({ stack: { top } }) => {
     if (!takes(top, code)) return 0;
@@ -141,7 +141,7 @@ function countOnce(stacks: Stacks): Counted[] {
   return stacks.map((stack) => ({ stack, ways: 1 }));
 }
 
-/** The character with which most ways to read the text go on. */
+/** Returns the character that leaves the most ways to read the text. */
 function farthest(
   machine: StackMachine,
   counted: readonly Counted[],
@@ -159,7 +159,7 @@ function farthest(
   return best;
 }
 
-/** What a character leaves. */
+/** Returns the stacks after a character. */
 function follow(
   machine: StackMachine,
   counted: readonly Counted[],
@@ -177,7 +177,7 @@ function follow(
   return [...next.values()];
 }
 
-/** Characters that at least one of the stacks takes; those of most come first. */
+/** Returns characters that the stacks accept, first those that most stacks accept. */
 function charactersOf(counted: readonly Counted[]): readonly number[] {
   const counts = new Map<number, number>();
   for (const { stack, ways } of counted) {

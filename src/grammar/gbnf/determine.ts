@@ -8,12 +8,12 @@ import { characterClass } from "../text.ts";
 import { solveLinear } from "./linear.ts";
 import type { GbnfNode, GbnfRules } from "./node.ts";
 
-/** Of more rules that lead back to themselves the others stay as they are. */
+/** The maximum number of recursive rules to change; others stay as they are. */
 const MAX_RECURSIVE = 200;
 
 /**
- * The same language with one way to read each text, as far as that can be had: whatever doesn't lead back to itself becomes a deterministic
- * automaton. Throws `UnsupportedSchemaError` where that grows too large.
+ * Writes a grammar of the same language with less ambiguity: everything without recursion becomes a deterministic automaton. Throws
+ * `UnsupportedSchemaError` if that grows too large.
  */
 export function makeDeterministic(rules: GbnfRules, path: string): string {
   const recursive = new Set(findRecursive(rules));
@@ -52,10 +52,10 @@ export function makeDeterministic(rules: GbnfRules, path: string): string {
   }
   function writeRegular(node: GbnfNode): string {
     const dfa = compileNode(toRegex(node), { path, keyword: "grammar", budget });
-    // A class of no characters: nothing matches it.
+    // An empty class matches nothing.
     return dfa.states.length === 0 ? "[]" : emitDfa(dfa, PLAIN, book, "text", path);
   }
-  /** As a single term. */
+  /** Writes a node as a single term. */
   function write(node: GbnfNode): string {
     if (isRegular(node)) {
       return writeRegular(node);
@@ -116,7 +116,7 @@ export function makeDeterministic(rules: GbnfRules, path: string): string {
   return book.toGbnf(root);
 }
 
-/** Those that lead to each other, and single ones; what a group leads to comes before it. */
+/** Groups the rules that lead to each other. A group comes after those that it leads to. */
 function groupsOf(recursive: ReadonlySet<string>, rules: GbnfRules): readonly (readonly string[])[] {
   const reached = new Map<string, ReadonlySet<string>>();
   for (const name of [...recursive].slice(0, MAX_RECURSIVE)) {
@@ -146,7 +146,7 @@ function groupsOf(recursive: ReadonlySet<string>, rules: GbnfRules): readonly (r
   return [...groups.values()].sort((a, b) => beyond(a) - beyond(b));
 }
 
-/** The rules that lead back to themselves, and those that lead to such. */
+/** Finds the recursive rules, and those that lead to them. */
 function findRecursive(rules: GbnfRules): ReadonlySet<string> {
   const left = new Map(Array.from(rules, ([name, node]) => [name, new Set(referencesOf(node))]));
   for (let before = -1; before !== left.size; ) {
@@ -160,7 +160,7 @@ function findRecursive(rules: GbnfRules): ReadonlySet<string> {
   return new Set(left.keys());
 }
 
-/** The names of the rules that a node uses. */
+/** Returns the names of the rules that a node uses. */
 export function referencesOf(node: GbnfNode): string[] {
   switch (node.type) {
     case "chars":

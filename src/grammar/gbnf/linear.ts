@@ -1,18 +1,18 @@
 import { choice, EMPTY, NEVER, type RegexNode, repeat, sequence } from "../regex/node.ts";
 import type { GbnfNode, GbnfRules } from "./node.ts";
 
-/** More rules that lead to each other are not solved: each that is put into the others makes them longer. */
+/** The maximum number of rules in a group. Each one that is inserted makes the others longer. */
 const MAX_RULES = 24;
 
-/** What may stand before a rule of the group at the end, or, where `to` is undefined, all there is. */
+/** An alternative: the expression before the final rule `to`, or, if `to` is undefined, the whole alternative. */
 type Part = { readonly before: RegexNode; readonly to: string | undefined };
 
 /**
- * The regular expressions of rules that lead back to each other at their ends alone, such as `a ::= "x" a | "y"`. Undefined where they do so
+ * Converts rules that lead to each other only at their ends, such as `a ::= "x" a | "y"`, to regular expressions. Undefined if they do so
  * elsewhere.
  *
  * @param group the rules that lead to each other
- * @param toRegex the expression of what leads to none of them; undefined where there is none
+ * @param toRegex converts a node that leads to none of them; undefined if that isn't possible
  */
 export function solveLinear(
   group: readonly string[],
@@ -30,7 +30,7 @@ export function solveLinear(
     }
     equations.set(name, parts);
   }
-  // Each rule is put into those before it, and at last those before it into it.
+  // Each rule is inserted into the earlier ones, and at the end the earlier ones into it.
   for (const [index, name] of group.entries()) {
     equations.set(name, withoutItself(name, equations.get(name) ?? []));
     for (const other of group.slice(index + 1)) {

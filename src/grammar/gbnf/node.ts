@@ -1,6 +1,6 @@
 /** The right side of a rule of GBNF, parsed. */
 export type GbnfNode =
-  /** One code point, in one of the ranges; or, inverted, in none. */
+  /** One code point in one of the ranges, or, inverted, in none. */
   | { readonly type: "chars"; readonly ranges: readonly (readonly [number, number])[]; readonly isInverted: boolean }
   | { readonly type: "reference"; readonly name: string }
   | { readonly type: "sequence"; readonly items: readonly GbnfNode[] }

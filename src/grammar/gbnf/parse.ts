@@ -1,8 +1,8 @@
 import type { GbnfNode, GbnfRules } from "./node.ts";
 
-/** llama.cpp's parser recurses into groups, on a stack that it doesn't watch. */
+/** llama.cpp's parser recurses into groups without checking its stack. */
 const MAX_NESTED_GROUPS = 64;
-/** llama.cpp takes a larger maximum for no maximum, and refuses a larger minimum. */
+/** llama.cpp ignores a larger maximum, and refuses a larger minimum. */
 const MAX_REPETITIONS = 2_000;
 
 /** A syntax error in a grammar, with its line. */
@@ -33,7 +33,7 @@ export function parseGbnf(source: string): GbnfRules {
     index += found?.[0].length ?? 0;
     return found;
   }
-  /** Skips white space and comments; line breaks only where a rule can't end. */
+  /** Skips white space and comments, and, with `overLines`, line breaks. */
   function skipSpace(overLines: boolean): void {
     const space = overLines ? /[ \t\r\n]*(?:#[^\r\n]*[ \t\r\n]*)*/y : /[ \t]*(?:#[^\r\n]*)?/y;
     space.lastIndex = index;

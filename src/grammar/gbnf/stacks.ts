@@ -3,13 +3,13 @@ import type { GbnfNode, GbnfRules } from "./node.ts";
 type Chars = Extract<GbnfNode, { type: "chars" }>;
 
 /**
- * What is still to come, innermost first, as llama.cpp keeps it: one for each way to read the text so far. `top` of a settled one takes the
- * next character.
+ * The rest of a grammar, innermost first, as in llama.cpp: one stack for each way to read the text so far. `top` of a settled stack accepts
+ * the next character.
  */
 type Stack = {
   readonly id: number;
   readonly top: GbnfNode;
-  /** How often a repetition was begun, or how many items of a sequence are done. */
+  /** The repetitions begun, or the items of a sequence that are done. */
   readonly count: number;
   readonly below: Stack | undefined;
   readonly depth: number;
@@ -18,18 +18,18 @@ type Stack = {
 /** The empty stack: the text may end. */
 const END: Stack = { id: 0, top: { type: "sequence", items: [] }, count: 0, below: undefined, depth: 0 };
 
-/** The stacks with which llama.cpp goes on, and what it takes to find them. */
+/** llama.cpp's next stacks, and the cost to find them. */
 export type Settled = { readonly stacks: readonly (Stack & { readonly top: Chars })[]; readonly cost: number };
 
-/** llama.cpp's way through a grammar. */
+/** Follows a grammar as llama.cpp does. */
 export type StackMachine = {
-  /** Those that begin a rule. */
+  /** Returns the stacks at the beginning of a rule. */
   readonly begin: (rule: string) => Settled;
-  /** Those that follow the top of a settled one. */
+  /** Returns the stacks after the top of a settled one. */
   readonly after: (stack: Stack) => Settled;
 };
 
-/** @param spend is told of each stack that is looked at */
+/** @param spend is called for each visited stack */
 export function createStackMachine(rules: GbnfRules, spend: (steps: number) => void): StackMachine {
   const known = new Map<string, Stack>();
   const settled = new Map<number, Settled>();
@@ -60,7 +60,7 @@ export function createStackMachine(rules: GbnfRules, spend: (steps: number) => v
         return [item === undefined ? below : push(item, 0, rest)];
       }
       case "repeat": {
-        // llama.cpp writes the least number of items out, and makes a rule that goes back to itself of the others.
+        // llama.cpp expands the minimum number of items, and makes a recursive rule of the others.
         const next = top.max === Number.POSITIVE_INFINITY ? Math.min(count, top.min) + 1 : count + 1;
         const again = count < top.max ? [push(top.item, 0, next < top.max ? push(top, next, below) : below)] : [];
         return count >= top.min ? [...again, below] : again;
@@ -103,7 +103,7 @@ function isChars(stack: Stack): stack is Settled["stacks"][number] {
   return stack.top.type === "chars";
 }
 
-/** Whether the character is one that `chars` takes. */
+/** Whether `chars` accepts the character. */
 export function takes({ ranges, isInverted }: Chars, code: number): boolean {
   return ranges.some(([first, last]) => first <= code && code <= last) !== isInverted;
 }

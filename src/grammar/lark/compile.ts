@@ -19,11 +19,11 @@ const STEPS_PER_PATTERN = 1_500;
 const STEPS_PER_CHARACTER = 8;
 
 /**
- * Writes a grammar in Lark's notation as rules for its texts, spelled as `spelling` has it, and returns the first one's name.
+ * Writes a grammar in Lark's notation as rules for its texts in this spelling, and returns the first one's name.
  *
- * Lark cuts a text into terminals before it looks at rules; a grammar that relies on which terminal wins allows a little more here.
+ * Lark splits a text into terminals before it applies rules. A grammar that depends on the choice of terminals allows a little more here.
  *
- * @throws UnsupportedSchemaError for what is malformed or can't be translated
+ * @throws UnsupportedSchemaError if the grammar is malformed or can't be translated
  */
 export function compileLark(source: string, spelling: Spelling, path: string, book: RuleBook): string {
   const budget = createBudget(MAX_EFFORT);

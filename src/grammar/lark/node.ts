@@ -1,4 +1,4 @@
-/** A piece of a Lark grammar. Terminals and rules are one here: both are names for what a text may be. */
+/** A part of a Lark grammar. Terminals and rules are the same here: both name texts. */
 export type LarkNode =
   | { readonly type: "text"; readonly text: string; readonly ignoresCase: boolean }
   | { readonly type: "range"; readonly first: string; readonly last: string }
@@ -9,6 +9,6 @@ export type LarkNode =
 
 export type LarkGrammar = {
   readonly definitions: ReadonlyMap<string, LarkNode>;
-  /** What may stand between two terminals. */
+  /** The texts allowed between two terminals. */
   readonly ignored: readonly LarkNode[];
 };

@@ -2,16 +2,16 @@ import { COMMON } from "./common.ts";
 import type { LarkGrammar, LarkNode } from "./node.ts";
 import { LarkSyntaxError, type LarkToken, readTokens } from "./tokens.ts";
 
-/** Groups within groups. */
+/** The maximum depth of groups. */
 const MAX_DEPTH = 64;
 const MAX_REPEATS = 1_000;
-/** The line that llguidance's grammars begin with. Its options are about its own work. */
+/** The first line of llguidance's grammars. Its options only concern llguidance itself. */
 const DIALECT = /^\s*%llguidance[ \t]*\{[^\n]*\}[ \t]*(?=\n|$)/;
 
 /**
- * Reads a grammar in Lark's notation. What only says how a tree is built (aliases, `?` and `!` before a rule, priorities) means nothing
- * here. Of llguidance's dialect its first line and `[capture]` are read, which say nothing of the text. Throws `LarkSyntaxError`
- * for what is malformed, and for templates, `%declare`, `%extend`, `%override` and attributes that change what is written.
+ * Parses a grammar in Lark's notation. Ignores what only affects syntax trees (aliases, `?` and `!` before a rule, priorities), and the first
+ * line and `[capture]` of llguidance's dialect. Throws `LarkSyntaxError` if the grammar is malformed, and for templates, `%declare`,
+ * `%extend`, `%override` and attributes that affect the text.
  */
 export function parseLark(source: string): LarkGrammar {
   const tokens = readTokens(source.replace(DIALECT, ""));
@@ -42,7 +42,7 @@ export function parseLark(source: string): LarkGrammar {
     while (isLine()) at += 1;
   }
 
-  /** Alternatives may go on in the next lines, each after a bar. */
+  /** Alternatives may continue on the next lines, each after a bar. */
   function readChoice(depth: number): LarkNode {
     if (depth > MAX_DEPTH) throw new LarkSyntaxError("its groups are nested too deep");
     const items: LarkNode[] = [];
@@ -231,11 +231,11 @@ function unescapeText(text: string): string {
   );
 }
 
-/** With `s` a dot is any character. `u` is how all are read; other flags change too much. */
+/** Applies flags. With `s` a dot matches any character. `u` is the default; other flags are not supported. */
 function withFlags(pattern: string, flags: string): string {
   if (/[imlx]/.test(flags))
     throw new LarkSyntaxError(`the flags '${flags}' of a regular expression are not translated`);
-  // Lark lets a slash be escaped, which has no meaning in the expression itself.
+  // Lark allows an escaped slash, which has no meaning in the expression itself.
   const own = pattern.replaceAll("\\/", "/");
   return flags.includes("s")
     ? own.replace(/\\.|\[(?:[^\]\\]|\\.)*\]|\./gs, (part) => (part === "." ? "[\\s\\S]" : part))

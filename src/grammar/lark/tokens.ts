@@ -8,7 +8,7 @@ export type LarkToken =
   | { readonly type: "string" | "regex"; readonly text: string; readonly flags: string }
   | { readonly type: "line" };
 
-/** More tokens than any grammar written by hand has. */
+/** More tokens than in any grammar written by hand. */
 const MAX_TOKENS = 20_000;
 
 const SHAPES = [
@@ -22,7 +22,7 @@ const SHAPES = [
   ["mark", /->|\.\.|[:=|()[\]?*+~.,{}-]/y],
 ] as const;
 
-/** Cuts `source` into tokens; white space and comments are left out. */
+/** Splits `source` into tokens, without white space and comments. */
 export function readTokens(source: string): readonly LarkToken[] {
   const tokens: LarkToken[] = [];
   for (let at = 0; at < source.length; ) {

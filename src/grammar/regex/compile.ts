@@ -9,7 +9,7 @@ export function compileWhole(pattern: string, source: Source): Dfa {
   return compileNode(parseRegex(pattern, source.path, source.keyword), source);
 }
 
-/** The texts in which `pattern` is found, as JSON Schema has it: `^` and `$` are what binds it to the ends. */
+/** The texts that contain a match of `pattern`, as in JSON Schema: only `^` and `$` bind it to the ends. */
 export function compileSearch(pattern: string, source: Source): Dfa {
   return compileNode(sequence(ANYTHING, parseRegex(pattern, source.path, source.keyword), ANYTHING), source);
 }

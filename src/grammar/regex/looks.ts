@@ -3,8 +3,8 @@ import { UnsupportedSchemaError } from "../errors.ts";
 import { ANYTHING, choice, type RegexNode, type Source, sequence } from "./node.ts";
 
 /**
- * `node` without the places that look ahead: what follows such a place is what matches both it and what comes after it. Throws
- * `UnsupportedSchemaError` where one stands in what repeats.
+ * Resolves look-aheads: the rest after a look-ahead becomes its intersection with the look-ahead. Throws `UnsupportedSchemaError` for a
+ * look-ahead in a part that repeats.
  */
 export function resolveLooks(
   node: RegexNode,
@@ -41,7 +41,7 @@ export function resolveLooks(
   return sequence(...items.slice(0, lookAt), { type: "automaton", dfa: both });
 }
 
-/** As `items`, where the looks right behind a `^` don't say again that the text begins there, as in `^(?!^$)`. */
+/** Removes a redundant `^` from look-aheads right after a `^`, as in `^(?!^$)`. */
 function sayStartOnce(items: readonly RegexNode[]): readonly RegexNode[] {
   let isAtStart = false;
   return items.map((item) => {
@@ -50,7 +50,7 @@ function sayStartOnce(items: readonly RegexNode[]): readonly RegexNode[] {
   });
 }
 
-/** What `node` is where the text begins: there `^` says nothing. */
+/** Removes `^` from `node`, which is at the beginning of the text. */
 function withoutStart(node: RegexNode): RegexNode {
   if (node.type === "choice") {
     return choice(...node.items.map(withoutStart));

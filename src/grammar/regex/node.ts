@@ -2,14 +2,14 @@ import { ANY_CHAR, type CharSet, charsOf, DIGITS } from "../automaton/char-set.t
 import type { Dfa } from "../automaton/dfa.ts";
 import type { Budget } from "../limits.ts";
 
-/** Where a pattern stands, for errors, and the budget for its automaton. */
+/** A pattern's place, for errors, and the budget for its automaton. */
 export type Source = { readonly path: string; readonly keyword: string; readonly budget: Budget };
 
 /** A regular expression, parsed. */
 export type RegexNode =
   | { readonly type: "set"; readonly set: CharSet }
   | { readonly type: "sequence"; readonly items: readonly RegexNode[] }
-  /** Of none: matches nothing at all. */
+  /** Without items, matches nothing. */
   | { readonly type: "choice"; readonly items: readonly RegexNode[] }
   | { readonly type: "repeat"; readonly item: RegexNode; readonly min: number; readonly max: number }
   /** `^` */
@@ -20,7 +20,7 @@ export type RegexNode =
   | { readonly type: "boundary"; readonly isNegated: boolean }
   /** `(?=…)`, or negated `(?!…)`. */
   | { readonly type: "look"; readonly isNegated: boolean; readonly inner: RegexNode }
-  /** What an automaton matches. */
+  /** The texts that an automaton matches. */
   | { readonly type: "automaton"; readonly dfa: Dfa };
 
 export const EMPTY: RegexNode = { type: "sequence", items: [] };

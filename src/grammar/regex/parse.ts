@@ -8,12 +8,12 @@ import { charactersWith, DOT, SPACE } from "./unicode.ts";
 
 const MAX_COUNT = 999_999_999;
 
-/** It never sees a group's name: a name that stands twice can cost it exponential time. */
+/** Names of groups are removed before: a repeated name can cost it exponential time. */
 const parser = new RegExpParser({ ecmaVersion: 2025 });
 
 /**
- * Parses an ECMAScript regular expression without flags. Groups don't capture here, and lazy quantifiers are like greedy ones: neither
- * changes what matches. Throws `UnsupportedSchemaError` with the name of what is not supported.
+ * Parses an ECMAScript regular expression without flags. Groups don't capture, and lazy quantifiers become greedy ones: neither changes what
+ * matches. Throws `UnsupportedSchemaError` that names an unsupported feature.
  */
 export function parseRegex(pattern: string, path: string, keyword: string): RegexNode {
   const refuse = (reason: string) => new UnsupportedSchemaError(path, keyword, reason);
@@ -112,12 +112,12 @@ function invertIf(isNegated: boolean, set: CharSet): CharSet {
   return isNegated ? invertSet(set) : set;
 }
 
-/** What is wrong, without the pattern, which the message repeats. */
+/** Returns the problem without the pattern, which the message repeats. */
 function reasonOf(error: RegExpSyntaxError): string {
   return error.message.slice(error.message.lastIndexOf(": ") + 2);
 }
 
-/** Ajv takes patterns with the `u` flag, most others without. */
+/** Ajv compiles patterns with the `u` flag, most others without. */
 function isValid(pattern: string): boolean {
   return ["u", ""].some((flags) => {
     try {

@@ -17,9 +17,8 @@ const CLASS_ITEM = new RegExp(`${ATOM}(?:-${ATOM})?`, "gsu");
 const SET = /^\\[dDwWsSpP]/;
 
 /**
- * Writes a valid pattern as the `u` flag requires it. What is valid only without the flag keeps its meaning: a bracket by itself, an
- * escape that isn't needed, `[\w-.]`. Names of groups are left out. Throws what `refuse` makes where groups are nested too deep, and for
- * an escape that isn't known.
+ * Rewrites a valid pattern for the `u` flag. Forms that are valid only without the flag keep their meaning: a single bracket, an unneeded
+ * escape, `[\w-.]`. Names of groups are removed. Throws the error of `refuse` if groups are nested too deep, and for an unknown escape.
  */
 export function strictPattern(pattern: string, refuse: (reason: string) => UnsupportedSchemaError): string {
   let depth = 0;

@@ -9,14 +9,14 @@ export const SPACE = charSet([
 /** `.` without the `s` flag. */
 export const DOT = invertSet(charsOf("\n\r\u2028\u2029"));
 
-/** Properties whose characters are kept, the last used ones. */
+/** A cache of the characters of the most recently used properties. */
 const known = new LRUCache<string, CharSet>({ max: 32 });
 const CHUNK = 0x8000;
 const LAST = 0x10ffff;
-/** All characters, a chunk each; made once, where a pattern needs them: that takes longer than to look through them. */
+/** All characters, in chunks; made on first use, since that takes longer than searching them. */
 let characters: readonly string[] | undefined;
 
-/** The characters with a property of Unicode, such as `L` or `Script=Greek`; undefined where ECMAScript knows none of this name. */
+/** Returns the characters with a Unicode property, such as `L` or `Script=Greek`; undefined if ECMAScript has no such property. */
 export function charactersWith(property: string): CharSet | undefined {
   const found = known.get(property) ?? find(property);
   if (found !== undefined) {
@@ -37,7 +37,7 @@ function find(property: string): CharSet | undefined {
   for (const [chunk, text] of characters.entries()) {
     const first = chunk * CHUNK;
     const isWide = first > 0xffff;
-    // Surrogates are no characters by themselves, and are cut out of the set.
+    // Single surrogates aren't characters, and are removed from the set.
     for (const { index, 0: run } of text.matchAll(runs)) {
       const from = first + (isWide ? index / 2 : index);
       ranges.push([from, from + (isWide ? run.length / 2 : run.length) - 1]);

@@ -20,7 +20,7 @@ import {
   type Variant,
 } from "./variant.ts";
 
-/** Says whether a value that is at hand, such as one of an `enum`, is what a schema wants. */
+/** Checks whether a schema admits a known value, such as one of an `enum`. */
 export type Admission = {
   readonly admits: (conjunction: Conjunction, value: unknown) => boolean;
   readonly variantAdmits: (variant: Variant, value: unknown) => boolean;
@@ -101,12 +101,12 @@ function isBelow(value: Decimal, bound: Bound | undefined): boolean {
   return bound.isExclusive ? order < 0 : order <= 0;
 }
 
-/** Whether two values are equal as JSON Schema has it: neither the order of an object's keys nor a number's spelling counts. */
+/** Whether two values are equal in JSON Schema: the order of keys and the spelling of numbers don't matter. */
 export function sameJson(a: unknown, b: unknown): boolean {
   return sortedJson(a) === sortedJson(b);
 }
 
-/** The same text for values that are the same. */
+/** Returns the same text for equal values. */
 export function sortedJson(value: unknown): string {
   return JSON.stringify(canonical(value));
 }

@@ -20,7 +20,7 @@ const MAX_DISTINCT = 7;
 export type ArrayTools = {
   /** The rule of a value. */
   readonly value: (conjunction: Conjunction, hint: string) => Expression;
-  /** The few values of a conjunction, one by one; undefined where they are more than `most`, or not to be counted. */
+  /** Lists the values of a conjunction; undefined if there are more than `most`, or they can't be counted. */
   readonly list: (conjunction: Conjunction, most: number) => readonly Expression[] | undefined;
   readonly define: (hint: string, expression: Expression) => string;
   readonly whitespace: string;
@@ -29,8 +29,8 @@ export type ArrayTools = {
 };
 
 /**
- * An array: what `prefixItems` lists, then any number of `items`. Behind a prefix there are others only where the schema says so, or
- * `minItems` wants them.
+ * Writes an array: the items of `prefixItems`, then any number of `items`. After a prefix there are others only if the schema allows them
+ * explicitly, or `minItems` requires them.
  */
 export function writeArray(facts: ArrayFacts, tools: ArrayTools): Expression {
   const { value, define, whitespace, tolerance, path } = tools;
@@ -84,7 +84,7 @@ export function writeArray(facts: ArrayFacts, tools: ArrayTools): Expression {
   return sequenceOf(quoted("["), ws, rest, quoted("]"));
 }
 
-/** An array of distinct items; undefined if there are too many to tell apart. */
+/** Writes an array of distinct items; undefined if there are too many possible ones. */
 function writeDistinct({ prefix, items, min, max }: ArrayFacts, tools: ArrayTools): Expression | undefined {
   const listed = prefix.length > 0 || items === undefined ? undefined : tools.list(items, MAX_DISTINCT);
   if (listed === undefined) {

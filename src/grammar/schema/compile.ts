@@ -22,8 +22,8 @@ export type CompiledSchema = {
 };
 
 /**
- * The rules of the values of `schema`. Whatever follows them is valid by all that was not dropped; not every spelling of a valid value
- * follows them. Throws `UnsatisfiableSchemaError` where no value is valid.
+ * Compiles `schema`. Any text of the rules is valid by all keywords that were not dropped; not every spelling of a valid value is allowed.
+ * Throws `UnsatisfiableSchemaError` if no value is valid.
  */
 export function compileSchema(schema: JsonSchema): CompiledSchema {
   try {
@@ -36,7 +36,7 @@ export function compileSchema(schema: JsonSchema): CompiledSchema {
   }
 }
 
-/** As `compileSchema`; undefined where that takes more than some ten milliseconds. */
+/** Like `compileSchema`; undefined if that takes more than some ten milliseconds. */
 export function compileQuickly(schema: JsonSchema): CompiledSchema | undefined {
   try {
     return compileAll(schema, QUICK);
@@ -51,7 +51,7 @@ export function compileQuickly(schema: JsonSchema): CompiledSchema | undefined {
   }
 }
 
-/** Any value of the schema's own type: nothing of it can be held to. Where one keyword is the reason, that comes first. */
+/** Compiles only the schema's own type, if nothing else can be enforced. A keyword that is the reason comes first in `dropped`. */
 export function dropAll(
   schema: JsonSchema,
   { path, keyword, reason }: Pick<DroppedKeyword, "path" | "keyword" | "reason">,
@@ -61,7 +61,7 @@ export function dropAll(
   return { ...compileAny(schema), dropped: isNamed ? [{ path, keyword, reason }, all] : [all] };
 }
 
-/** Any value of the schema's own type. */
+/** Compiles only the schema's own type. */
 function compileAny(schema: JsonSchema): Omit<CompiledSchema, "dropped"> {
   const book = createRuleBook();
   const primitives = createPrimitives(book);
@@ -71,8 +71,8 @@ function compileAny(schema: JsonSchema): Omit<CompiledSchema, "dropped"> {
 }
 
 /**
- * A keyword that is left out may have told branches of `oneOf` apart, or may be part of what must not match. So the schema is compiled again
- * without it, until nothing more is left out.
+ * A dropped keyword may have distinguished branches of `oneOf`, or may be part of a schema that must not match. So the schema is compiled
+ * again without it, until nothing more is dropped.
  */
 function compileAll(schema: JsonSchema, effort: Effort): CompiledSchema {
   boundSchema(schema, ROOT_PATH);
@@ -98,7 +98,7 @@ function compileAll(schema: JsonSchema, effort: Effort): CompiledSchema {
   );
 }
 
-/** `value` without the keywords at `places`. Of `oneOf` it is left that one of several must match. */
+/** Removes the keywords at `places` from `value`. A removed `oneOf` becomes `SOME_OF`. */
 function leaveOut(value: unknown, places: ReadonlySet<string>, path: string): unknown {
   if (Array.isArray(value)) {
     return value.map((item, index) => leaveOut(item, places, stepPath(path, index)));

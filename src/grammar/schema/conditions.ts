@@ -7,10 +7,10 @@ import type { Located } from "./variant.ts";
 
 type SchemaObject = Exclude<JsonSchema, boolean>;
 
-/** The keywords that depend on what else a value is, and that say what it is not. */
+/** The keywords for conditions and negation. */
 const CONDITIONS = ["not", "if", "dependentRequired", "dependentSchemas", "dependencies"] as const;
 
-/** Sluice's own keyword, in schemas made here: its schema must match, but evaluates nothing. */
+/** Sluice's own keyword, in generated schemas: its schema must match, but evaluates nothing. */
 export const UNEVALUATING = "\0unevaluating";
 
 export type ConditionTools = {
@@ -27,8 +27,8 @@ type Condition = {
 };
 
 /**
- * The conditions of `schema` as schemas with `anyOf`: a condition holds and so does what follows from it, or it doesn't hold. They are
- * true of no value that breaks the condition; where a grammar can't say so, the keyword is dropped.
+ * Rewrites the conditions of `schema` as schemas with `anyOf`: either the condition and its consequence hold, or the condition doesn't. They
+ * admit no value that breaks the condition; if a grammar can't ensure that, the keyword is dropped.
  */
 export function rewriteConditions(
   schema: SchemaObject,

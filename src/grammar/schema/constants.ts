@@ -1,7 +1,7 @@
 import { choiceOf, type Expression, NO_TEXT, quoted, reference, sequenceOf, terms } from "../expression.ts";
 import { isRecord } from "./keywords.ts";
 
-/** The keys of an object are written in any order where it has no more; each subset of them is a rule. */
+/** The maximum number of keys that may come in any order; each subset of them is a rule. */
 const MAX_ANY_ORDER = 5;
 
 export type ConstantTools = {
@@ -9,12 +9,12 @@ export type ConstantTools = {
   readonly whitespace: string;
 };
 
-/** Whether a value is written by its parts, with white space between them. */
+/** Whether a value has parts, which may have white space between them. */
 export function isStructured(value: unknown): boolean {
   return Array.isArray(value) ? value.length > 0 : isRecord(value) && Object.keys(value).length > 0;
 }
 
-/** One value in any spelling: with white space, and few keys in any order. */
+/** Writes one value in any spelling: with white space, and few keys in any order. */
 export function writeConstant(value: unknown, tools: ConstantTools): Expression {
   const ws = terms(tools.whitespace);
   const comma = sequenceOf(quoted(","), ws);
@@ -35,12 +35,12 @@ export function writeConstant(value: unknown, tools: ConstantTools): Expression 
   return sequenceOf(quoted("{"), ws, body, ...(members.length === 0 ? [] : [ws]), quoted("}"));
 }
 
-/** All of `items`, in any order, with `between` between them. */
+/** Writes all of `items`, in any order, separated by `between`. */
 function inAnyOrder(items: readonly Expression[], between: Expression, tools: ConstantTools): Expression {
   return chooseDistinct(items, { between, min: items.length, max: items.length, define: tools.define });
 }
 
-/** From `min` to `max` of `items`, none twice, in any order, with `between` between them. What was taken is in the name of each rule. */
+/** Writes `min` to `max` distinct `items` in any order, separated by `between`. Each rule's name contains the items that were used. */
 export function chooseDistinct(
   items: readonly Expression[],
   {
@@ -56,7 +56,7 @@ export function chooseDistinct(
   },
 ): Expression {
   const known = new Map<number, Expression>();
-  /** What may follow when those in `taken`, a set of bits, were written. */
+  /** Writes the rest after the items in `taken`, a set of bits. */
   function after(taken: number, count: number): Expression {
     const found = known.get(taken);
     if (found !== undefined) {

@@ -13,20 +13,20 @@ import {
   type Variant,
 } from "./variant.ts";
 
-/** How deep a tag that tells two branches apart may lie. */
+/** The maximum depth of a tag that distinguishes two branches. */
 const MAX_TAG_DEPTH = 3;
 
 const NEVER: Conjunction = [{ schema: false, path: "" }];
 
 type Branch = {
-  /** What is written for it. */
+  /** The values that the grammar allows. */
   readonly written: readonly Variant[];
-  /** All values that it may admit. */
+  /** All values that the branch may admit. */
   readonly possible: readonly Variant[];
 };
 
 type Tools = {
-  /** All values that a conjunction may admit. */
+  /** Returns all values that a conjunction may admit. */
   readonly expand: (conjunction: Conjunction) => readonly Variant[];
   readonly merge: (a: Variant, b: Variant) => Variant | undefined;
   readonly strings: Strings;
@@ -36,15 +36,15 @@ type Tools = {
 };
 
 /**
- * The values of exactly one of `branches`, each given as its alternatives. Throws `UnsupportedSchemaError` unless it is certain that no
- * value is in two of them: by type, by value, by range, or by a property. Objects that don't say what other properties they take are
- * written without any, which tells apart what else would overlap.
+ * Returns the values of exactly one of `branches`, each given as its alternatives. Throws `UnsupportedSchemaError` unless no value can be in
+ * two of them: by type, by value, by range, or by a property. Objects that don't specify other properties are written without any, which
+ * separates branches that would otherwise overlap.
  */
 export function makeExclusive(branches: readonly Branch[], tools: Tools): readonly Variant[] {
   const closed = branches.map(({ written }) => settleTypes(written).map(close));
   for (const [first, { possible }] of branches.entries()) {
     for (const [second, others] of closed.entries()) {
-      // What is written for one branch, which is closed, against all that the other allows.
+      // Compares the written values of one branch, which are closed, to all values of the other.
       if (first !== second && !areDisjoint(others, possible, tools, 0)) {
         throw new UnsupportedSchemaError(
           tools.path,
@@ -96,16 +96,16 @@ function isEmptyRange(lower: Bound | undefined, upper: Bound | undefined): boole
   return order > 0 || (order === 0 && (lower.isExclusive || upper.isExclusive));
 }
 
-/** Whether no object can have all that is required. */
+/** Whether no object can satisfy both. */
 function isEmptyObject(both: ObjectFacts, tools: Tools, depth: number): boolean {
   return [...both.required].some((key) => {
     const conjunction = conjunctionOf(both, key, tools.strings.finds);
     if (isNever(conjunction)) {
       return true;
     }
-    // They can't be known yet where a reference leads back to this very schema.
+    // They aren't known yet if a reference leads back to this schema.
     const parts = tools.tolerance.probe(() => conjunction.map((located) => tools.expand([located])));
-    // Any two of them that exclude each other leave nothing.
+    // Two parts that exclude each other leave no value.
     return (
       parts?.some((mine, index) =>
         parts.slice(index + 1).some((theirs) => areDisjoint(mine, theirs, tools, depth + 1)),

@@ -15,22 +15,22 @@ import { type Conjunction, isUnsure, type Located, settleUnevaluated, type Varia
 
 /** Resolves references and applicators. Drops what can't be resolved. */
 export type Expander = {
-  /** The values that all schemas of the conjunction admit, as alternatives without applicators. None: no value. */
+  /** Returns the values that all schemas of the conjunction admit, as alternatives without applicators. An empty list means no value. */
   readonly expand: (conjunction: Conjunction) => readonly Variant[];
   /** Whether `value` is one of them. */
   readonly admits: (conjunction: Conjunction, value: unknown) => boolean;
-  /** Whether any schema so far had to be told apart from another, or must not match. */
+  /** Whether any schema so far had to be distinguished from another, or must not match. */
   readonly isJudged: () => boolean;
 };
 
-/** What an expander works with. */
+/** The dependencies of an expander. */
 export type ExpanderTools = {
   readonly strings: Strings;
   readonly budget: Budget;
   readonly tolerance: Tolerance;
 };
 
-/** Sluice's own keyword for a dropped `oneOf`: a value matches one of the schemas, and may match others too. */
+/** Sluice's own keyword for a dropped `oneOf`: a value matches one of the schemas, and may match others, too. */
 export const SOME_OF = "\0someOf";
 
 const REFERENCES = ["$ref", "$dynamicRef", "$recursiveRef"] as const;

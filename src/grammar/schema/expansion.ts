@@ -4,7 +4,7 @@ import { markEvaluated, type Variant } from "./variant.ts";
 
 /** The alternatives of a schema. Both lists are identical when a grammar can express the schema exactly. */
 export type Expansion = {
-  /** What the grammar is written from: values that the schema admits, all or some of them. */
+  /** The values for the grammar: all or some of those that the schema admits. */
   readonly written: readonly Variant[];
   /** All values that the schema admits, or more: the values that another branch of `oneOf` must exclude. */
   readonly possible: readonly Variant[];

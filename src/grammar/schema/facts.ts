@@ -21,7 +21,7 @@ const KNOWN_TYPES: readonly string[] = [...TYPES, "integer"];
 const LEAST_INT32 = wholeDecimal(-(2n ** 31n));
 const MOST_INT32 = wholeDecimal(2n ** 31n - 1n);
 
-/** The keywords that say something of one type alone: where `type` is missing, they tell what is meant. */
+/** The keywords that concern only one type. If `type` is missing, they imply it. */
 const KEYWORDS_OF: Readonly<Record<(typeof TYPES)[number], readonly string[]>> = {
   null: [],
   boolean: [],
@@ -50,17 +50,17 @@ const KEYWORDS_OF: Readonly<Record<(typeof TYPES)[number], readonly string[]>> =
 };
 const NUMBER_FORMATS: readonly string[] = ["int32", "int64", "float", "double"];
 
-/** How a schema's facts are read. */
+/** The tools to read a schema's facts. */
 export type FactTools = {
   readonly tolerance: Tolerance;
   readonly matches: MatchName;
-  /** Whether a pattern of names can be followed; otherwise it is dropped. */
+  /** Whether a pattern of names is supported; otherwise it is dropped. */
   readonly canFollow: (pattern: string, path: string) => boolean;
 };
 
 const NO_TOOLS: FactTools = { tolerance: createTolerance(), matches: () => false, canFollow: () => false };
 
-/** What any value is, by type. */
+/** Any value, by type. */
 export const ANY_VALUE: readonly Variant[] = readFacts(
   readKeywords({}, "", NO_TOOLS.tolerance),
   undefined,
@@ -68,7 +68,7 @@ export const ANY_VALUE: readonly Variant[] = readFacts(
   NO_TOOLS,
 );
 
-/** What a schema's own keywords say, for each type that its `type` allows; applicators, `enum` and references are not among them. */
+/** Reads a schema's own keywords, except applicators, `enum` and references, for each type that its `type` allows. */
 export function readFacts(
   reader: Reader,
   given: readonly string[] | undefined,
@@ -147,7 +147,7 @@ function readNumber(reader: Reader, isInteger: boolean, path: string, { toleranc
   };
 }
 
-/** Up to draft 4, and in OpenAPI 3.0, the exclusive one was a boolean that speaks of the other. */
+/** Up to draft 4, and in OpenAPI 3.0, the exclusive keyword was a boolean about the other. */
 function boundsOf(reader: Reader, inclusive: string, exclusive: string): Bound[] {
   const isOldForm = typeof reader.value(exclusive) === "boolean";
   return [
@@ -244,8 +244,8 @@ function readObject(reader: Reader, path: string, tools: FactTools): ObjectFacts
 }
 
 /**
- * `variants` with all values that a validator may admit: the formats are written more narrowly than their standards have them, and what
- * was evaluated depends on all branches that a value matches.
+ * Widens `variants` to all values that a validator may admit: grammars restrict formats more than their standards do, and which parts are
+ * evaluated depends on all branches that a value matches.
  */
 export function widenFacts(variants: readonly Variant[]): readonly Variant[] {
   const widened = variants.map(widen);

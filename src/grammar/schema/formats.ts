@@ -1,9 +1,9 @@
 /**
- * The formats that a string can be held to, as regular expressions of all of the text. Each admits only what its RFC does, and is bounded in
- * length where a model that is at a loss would not come to an end.
+ * The supported formats of strings, as regular expressions for the whole text. Each admits only what its RFC does, and has a limited length
+ * if a confused model could continue it forever.
  */
 const ALNUM = "[A-Za-z0-9]";
-/** RFC 1123 and 5891: two hyphens in the third and fourth place are those of an A-label alone. */
+/** RFC 1123 and 5891: only A-labels have hyphens in the third and fourth place. */
 const LABEL = `(?:${ALNUM}(?:-?${ALNUM}){0,23}|[Xx][Nn]--${ALNUM}(?:-?${ALNUM}){0,23})`;
 const HOSTNAME = `${LABEL}(?:\\.${LABEL}){0,4}`;
 const OCTET = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
@@ -16,7 +16,7 @@ const DATE =
 const TIME = `(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,9})?(?:Z|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)|${leapSeconds()})`;
 
 const GROUP = "[0-9a-fA-F]{1,4}";
-/** RFC 4291, section 2.2: groups before and behind `::`, and the last two as an IPv4 address. */
+/** RFC 4291, section 2.2: groups before and after `::`, and an IPv4 address as the last two. */
 const IPV6 = [
   `(?:${GROUP}:){7}${GROUP}`,
   ...[1, 2, 3, 4, 5, 6].map((before) => `(?:${GROUP}:){1,${before}}(?::${GROUP}){1,${7 - before}}`),
@@ -28,7 +28,7 @@ const IPV6 = [
   `:(?::${GROUP}){0,5}:${IPV4}`,
 ].join("|");
 
-/** RFC 3339, appendix A: no unit is left out between two others. */
+/** RFC 3339, appendix A: no unit is omitted between two others. */
 const DURATION_DATE = "(?:\\d{1,9}Y(?:\\d{1,9}M(?:\\d{1,9}D)?)?|\\d{1,9}M(?:\\d{1,9}D)?|\\d{1,9}D)";
 const DURATION_TIME = "T(?:\\d{1,9}H(?:\\d{1,9}M(?:\\d{1,9}S)?)?|\\d{1,9}M(?:\\d{1,9}S)?|\\d{1,9}S)";
 
@@ -65,7 +65,7 @@ const FORMATS: ReadonlyMap<string, string> = new Map([
   ["email", `${MAILBOX}@${LABEL}(?:\\.${LABEL}){1,3}`],
   ["idn-email", `[${INTERNATIONAL}](?:[._+-]?[${INTERNATIONAL}]){0,31}@${LABEL}(?:\\.${LABEL}){1,3}`],
   ["hostname", HOSTNAME],
-  // Those of other scripts have rules for each script; an A-label can write them all.
+  // Names in other scripts have rules for each script; A-labels can express them all.
   ["idn-hostname", HOSTNAME],
   ["ipv4", IPV4],
   ["ipv6", IPV6],
@@ -81,12 +81,12 @@ const FORMATS: ReadonlyMap<string, string> = new Map([
   ["relative-json-pointer", `(?:0|[1-9]\\d{0,8})(?:#|${POINTER})`],
 ]);
 
-/** The regular expression of a format; undefined where it is not known. */
+/** Returns a format's regular expression; undefined if the format is unknown. */
 export function formatPattern(format: string): string | undefined {
   return FORMATS.get(format);
 }
 
-/** What each text of a format has in common with all others, as any reader of its standard takes them: searched for, not the whole. */
+/** A pattern found in every text of a format, by any reading of its standard. */
 const WIDEST: ReadonlyMap<string, string> = new Map([
   ["date", "^\\d{4}-\\d\\d-\\d\\d$"],
   ["time", "^\\d\\d:\\d\\d:\\d\\d"],
@@ -104,23 +104,23 @@ const WIDEST: ReadonlyMap<string, string> = new Map([
   ["relative-json-pointer", "^\\d"],
 ]);
 
-/** A regular expression that is found in every text of a format; undefined where there is none to tell. */
+/** Returns a regular expression that is found in every text of a format; undefined if there is none. */
 export function widestPattern(format: string): string | undefined {
   return WIDEST.get(format);
 }
 
-/** Whether JSON Schema defines the format, and no grammar can hold a text to it. */
+/** Whether JSON Schema defines the format, but no grammar can enforce it. */
 export function isUnwritable(format: string): boolean {
   return format === "regex";
 }
 
 export const FORMAT_NAMES: readonly string[] = [...FORMATS.keys()];
 
-/** RFC 3339, section 5.7: the second 60 is one of 23:59 in UTC. Of the offsets those by whole and half hours. */
+/** RFC 3339, section 5.7: the second 60 only exists at 23:59 in UTC. Covers offsets of whole and half hours. */
 function leapSeconds(): string {
   const two = (number: number) => String(number).padStart(2, "0");
   const offsets = Array.from({ length: 48 }, (_, half) => {
-    // Minutes of the day, so far from 23:59.
+    // The minute of the day at which it is 23:59 in UTC.
     const later = (1439 + half * 30) % 1440;
     const zone = `${two(Math.floor(half / 2))}:${half % 2 === 0 ? "00" : "30"}`;
     const back = half === 0 ? zone : `${two(Math.floor((48 - half) / 2))}:${half % 2 === 0 ? "00" : "30"}`;

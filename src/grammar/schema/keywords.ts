@@ -7,10 +7,10 @@ import type { Conjunction, Located } from "./variant.ts";
 
 type SchemaObject = Exclude<JsonSchema, boolean>;
 
-/** The keywords that no grammar here can hold a model to, and what to do instead. */
+/** The keywords that can't be enforced, and the alternatives. */
 const REFUSALS: ReadonlyMap<string, string> = new Map([["contains", "use items or prefixItems"]]);
 
-/** Drops the keywords of `schema` that can't be honoured. Unknown ones are annotations. */
+/** Drops the keywords of `schema` that can't be enforced. Unknown ones are annotations. */
 export function dropKeywords(schema: SchemaObject, path: string, tolerance: Tolerance): void {
   for (const [keyword, reason] of REFUSALS) {
     if (Object.hasOwn(schema, keyword) && schema[keyword] !== undefined) {
@@ -19,9 +19,9 @@ export function dropKeywords(schema: SchemaObject, path: string, tolerance: Tole
   }
 }
 
-/** Reads one schema's keywords. One whose value is not what JSON Schema wants is dropped. */
+/** Reads one schema's keywords. A keyword with an invalid value is dropped. */
 export type Reader = {
-  /** What stands there, whatever it is. */
+  /** Returns any value. */
   readonly value: (keyword: string) => unknown;
   readonly has: (keyword: string) => boolean;
   readonly isArray: (keyword: string) => boolean;

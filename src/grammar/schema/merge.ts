@@ -14,16 +14,16 @@ import {
 /** The most dropped keywords that are reported. */
 const MAX_SOURCES = 64;
 
-/** What merging has to know of values and names. */
+/** The dependencies of merging. */
 export type MergeTools = {
   /** Whether a value is in a variant. */
   readonly admits: (variant: Variant, value: unknown) => boolean;
   readonly matches: MatchName;
-  /** Whether it may give fewer values than both have where it can't give them exactly; otherwise it may give more. */
+  /** If the result can't be exact: whether it has fewer values; otherwise it has more. */
   readonly isNarrow: boolean;
 };
 
-/** The values that are in `a` and in `b`; undefined where there are none for sure. */
+/** Returns the values that are in both `a` and `b`; undefined if there are certainly none. */
 export type Merge = (a: Variant, b: Variant) => Variant | undefined;
 
 export function createMerge(tools: MergeTools): Merge {
@@ -108,7 +108,7 @@ function mergeObjects(a: ObjectFacts, b: ObjectFacts, matches: MatchName, isNarr
   };
 }
 
-/** To `other`, the properties with such names are others, unless its own patterns match them. Those are not compared. */
+/** To `other`, names that match the patterns are additional, unless its own patterns match them. Patterns aren't compared. */
 function restrictPatterns({ patterns }: ObjectFacts, other: ObjectFacts, isNarrow: boolean): ObjectFacts["patterns"] {
   if (other.patterns.length > 0 && !isNarrow) return patterns;
   return patterns.map((facts) => ({ ...facts, conjunction: [...facts.conjunction, ...(other.additional ?? [])] }));

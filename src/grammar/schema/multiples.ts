@@ -7,20 +7,20 @@ import { type Budget, MAX_DIGITS, MAX_STATES } from "../limits.ts";
 
 /** The lowest limit on digits, even for multiples of a large number. */
 const MIN_DIGITS = 9;
-/** JavaScript writes an exponent beyond, which Ajv takes for the end of the number. */
+/** JavaScript writes larger numbers with an exponent, which Ajv misreads. */
 const LONGEST = 20;
 const CHARACTERS = "0123456789-.";
 
 /** The state of a number that is read digit by digit. */
 type Reading = {
   readonly phase: "start" | "minus" | "zero" | "whole" | "point" | "fraction";
-  /** Of what was read, without its point and its last zeros. */
+  /** The remainder of the digits read, without the point and the last zeros. */
   readonly remainder: number;
-  /** In the whole part its last zeros, as far as they count; in the fraction its digits. */
+  /** In the whole part the number of its last zeros, as far as they matter; in the fraction its digits. */
   readonly count: number;
 };
 
-/** How many digits before the point a multiple of `step` may have: each takes as many states as there are remainders. */
+/** Returns the maximum digits before the point of a multiple of `step`: each takes as many states as there are remainders. */
 export function digitsOfMultiples(step: Decimal): number {
   return Math.max(MIN_DIGITS, Math.min(LONGEST, Math.floor(MAX_STATES / (2 * countStates(step)))));
 }
@@ -30,9 +30,9 @@ function countStates({ coefficient, exponent }: Decimal): number {
 }
 
 /**
- * The decimals that are multiples of `step`, exactly. A reader with doubles may see it otherwise: to it 0.29 is no multiple of 0.01.
+ * Returns the decimals that are exact multiples of `step`. A reader with doubles may disagree: to it 0.29 is no multiple of 0.01.
  *
- * @throws UnsupportedSchemaError where there are too many remainders to keep
+ * @throws UnsupportedSchemaError if there are too many remainders
  */
 export function multiplesOf(step: Decimal, path: string, budget: Budget): Dfa {
   const { coefficient, exponent } = step;

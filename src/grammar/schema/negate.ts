@@ -2,27 +2,28 @@ import type { JsonSchema } from "../../generation/request.ts";
 import { type ExactNumber, isNumber, sourceOf } from "../../json/exact-number.ts";
 import { isRecord, isSchema } from "./keywords.ts";
 
-/** Keywords of our own, in schemas that are made here: what a string must not match, and what texts it must not be. */
+/** Sluice's own keywords, in generated schemas: patterns that a string must not match, and texts that it must not be. */
 export const NOT_PATTERN = "\0notPattern";
 export const NOT_TEXTS = "\0notTexts";
 
 const TYPES = ["null", "boolean", "number", "string", "array", "object"] as const;
-/** References in references, `not` in `not`, and so on. */
+/** The maximum depth of references in references, `not` in `not`, and so on. */
 const MAX_DEPTH = 16;
-/** Each of them doubles what must be looked at, before what is empty is left out. */
+/** Each number doubles the combinations. */
 const MAX_NUMBERS = 4;
 
 type SchemaObject = Exclude<JsonSchema, boolean>;
 type Tools = {
   readonly resolve: (reference: string) => JsonSchema | undefined;
-  /** Called where the negation leaves out some of the values that break the schema. */
+  /** Called if the negation lacks some of the values that break the schema. */
   readonly lose: () => void;
 };
 
 /**
- * A schema of values that `schema` does not admit: all of them, or fewer where a grammar can't say all. Undefined where it can say none.
+ * Returns a schema of the values that `schema` does not admit: all, or fewer if a grammar can't express them. Undefined if it can express
+ * none.
  *
- * What breaks a schema breaks one of its keywords, so each is negated by itself.
+ * A value that breaks a schema breaks one of its keywords, so each is negated separately.
  */
 export function negate(schema: JsonSchema, tools: Tools, depth = 0): JsonSchema | undefined {
   if (typeof schema === "boolean") {
@@ -46,7 +47,7 @@ export function negate(schema: JsonSchema, tools: Tools, depth = 0): JsonSchema 
   return alternatives.length === 0 ? undefined : possible.length === 0 ? false : { anyOf: possible };
 }
 
-/** What says nothing of values that are text; unknown keywords are among those that can't be negated, to be sure. */
+/** Keywords that don't restrict values. To be safe, unknown keywords count as impossible to negate. */
 const ANNOTATIONS: readonly string[] = [
   ..."$schema $id $comment $anchor $defs definitions title description default examples example".split(" "),
   ..."deprecated readOnly writeOnly discriminator nullable".split(" "),
@@ -107,13 +108,13 @@ function negateKeyword(
   }
 }
 
-/** A schema of the objects without the property `key`, and of all that is no object. */
+/** Returns a schema of the objects without the property `key`, and of all other types. */
 export function lacking(key: string): SchemaObject {
   return { properties: { [key]: false } };
 }
 
 function withoutTypes(types: readonly unknown[], isNullable: boolean, { lose }: Tools): readonly JsonSchema[] {
-  // Numbers that are not whole are left out.
+  // The result lacks numbers that are not whole.
   if (types.includes("integer") && !types.includes("number")) lose();
   const left = TYPES.filter(
     (type) =>
@@ -125,8 +126,8 @@ function withoutTypes(types: readonly unknown[], isNullable: boolean, { lose }: 
 }
 
 /**
- * Arrays and objects are left out altogether where one of them must not be, and numbers where there are many: they have many spellings. A
- * number alone is between no others: what is less, and what is more.
+ * Excludes `values`. To exclude an array or an object it excludes all of them, and all numbers if there are many, since they have many
+ * spellings.
  */
 function withoutValues(values: readonly unknown[], { lose }: Tools): readonly JsonSchema[] {
   const texts = values.filter((value) => typeof value === "string");
@@ -142,7 +143,7 @@ function withoutValues(values: readonly unknown[], { lose }: Tools): readonly Js
   ];
 }
 
-/** The numbers that are none of `numbers`, where these are few. */
+/** Returns the numbers other than `numbers`, if these are few. */
 function between(numbers: readonly (number | ExactNumber)[]): readonly JsonSchema[] {
   if (numbers.length === 0 || numbers.length > MAX_NUMBERS) return [];
   const sides = numbers.map((number) => ({ anyOf: [{ exclusiveMaximum: number }, { exclusiveMinimum: number }] }));

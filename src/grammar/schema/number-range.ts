@@ -12,7 +12,7 @@ import {
   text,
 } from "../regex/node.ts";
 
-/** The digits of a number before and behind its point, without its sign. */
+/** The digits of a number before and after its point, without its sign. */
 type Digits = { readonly whole: string; readonly fraction: string };
 
 const DIGITS_ANY = repeat(DIGIT, 0, Number.POSITIVE_INFINITY);
@@ -22,7 +22,7 @@ const POINT = text(".");
 const ANY_FRACTION = optional(sequence(POINT, DIGIT, DIGITS_ANY));
 export const ANY_WHOLE = choice(text("0"), sequence(NONZERO, DIGITS_ANY));
 
-/** The unsigned decimals that are at least `bound`, or more where it is exclusive. */
+/** Returns the unsigned decimals that are at least `bound`, or more if it is exclusive. */
 export function atLeast({ whole, fraction }: Digits, isExclusive: boolean): RegexNode {
   return choice(
     sequence(text(whole), fractionAtLeast(fraction, isExclusive)),
@@ -30,7 +30,7 @@ export function atLeast({ whole, fraction }: Digits, isExclusive: boolean): Rege
   );
 }
 
-/** The unsigned decimals that are at most `bound`, or less where it is exclusive. */
+/** Returns the unsigned decimals that are at most `bound`, or less if it is exclusive. */
 export function atMost({ whole, fraction }: Digits, isExclusive: boolean): RegexNode {
   return choice(
     sequence(text(whole), fractionAtMost(fraction, isExclusive)),
@@ -96,7 +96,7 @@ function digitBetween(first: number, last: number): RegexNode {
   return first > last ? NEVER : oneOfSet(charSet([[0x30 + first, 0x30 + last]]));
 }
 
-/** Unsigned decimals with at most so many digits before and behind the point. */
+/** Returns the unsigned decimals with at most this many digits before and after the point. */
 export function boundedDecimal(wholeDigits: number, fractionDigits: number): RegexNode {
   const whole = choice(text("0"), sequence(NONZERO, repeat(oneOfSet(DIGITS), 0, wholeDigits - 1)));
   return fractionDigits === 0 ? whole : sequence(whole, optional(sequence(POINT, repeat(DIGIT, 1, fractionDigits))));

@@ -18,12 +18,12 @@ import { digitsOfMultiples, multiplesOf } from "./multiples.ts";
 import { ANY_WHOLE, atLeast, atMost, boundedDecimal } from "./number-range.ts";
 import type { Bound, NumberFacts } from "./variant.ts";
 
-/** Two decimals of so many digits are never the same double, so that readers with doubles see on which side of a bound they lie. */
+/** Different decimals with this many digits are different doubles, so readers with doubles compare them correctly to a bound. */
 const DOUBLE_DIGITS = 15;
 const LIMIT: Decimal = { coefficient: 1n, exponent: MAX_DIGITS };
 const NEGATIVE_LIMIT: Decimal = { coefficient: -1n, exponent: MAX_DIGITS };
 const ONE = wholeDecimal(1n);
-/** Up to so many numbers are listed one by one. */
+/** The maximum number of numbers to list one by one. */
 const MAX_LISTED = 1_000n;
 
 const MINUS = text("-");
@@ -34,8 +34,8 @@ const NONNEGATIVE = sequence(
 const ABOVE_ZERO = atLeast(digitsOf(wholeDecimal(0n)), true);
 
 /**
- * The spellings of the numbers with these facts: decimals without an exponent, and no minus zero. Undefined where there is nothing to
- * keep to but the type.
+ * Returns the spellings of the numbers with these facts: decimals without an exponent, and no minus zero. Undefined if only the type is
+ * restricted.
  */
 export function numberAutomaton(facts: NumberFacts, path: string, budget: Budget): Dfa | undefined {
   const steps = facts.multiplesOf.filter((step) => !(facts.isInteger && isMultiple(ONE, step)));
@@ -87,7 +87,7 @@ function fromAbove({ value, isExclusive }: Bound): RegexNode {
     : choice(sequence(MINUS, NONNEGATIVE), atMost(magnitude, isExclusive));
 }
 
-/** `bound`, unless it lies farther out than any number that is written. `outwards` is the sign of the side that it bounds. */
+/** Returns `bound`, unless it is beyond all numbers that are written. `outwards` is the sign of the side that it limits. */
 function inReach(bound: Bound | undefined, outwards: 1 | -1, path: string): Bound | undefined {
   if (bound === undefined) return undefined;
   const [far, near] = outwards === 1 ? [LIMIT, NEGATIVE_LIMIT] : [NEGATIVE_LIMIT, LIMIT];
@@ -99,22 +99,18 @@ function inReach(bound: Bound | undefined, outwards: 1 | -1, path: string): Boun
   return bound;
 }
 
-/** How many digits behind the point there may be: as many as leave every number as exact as a double, and those of the bounds. */
+/** Returns the maximum digits after the point: as many as a double represents exactly, and at least those of the bounds. */
 function fractionDigits(bounds: readonly (Bound | undefined)[], steps: readonly Decimal[], path: string): number {
   const decimals = bounds.flatMap((bound) => (bound === undefined ? [] : [digitsOf(bound.value)]));
   const ofDouble = DOUBLE_DIGITS - Math.max(1, ...decimals.map(({ whole }) => whole.length));
   const needed = Math.max(...[...decimals, ...steps.map(digitsOf)].map(({ fraction }) => fraction.length));
   if (needed > MAX_DIGITS) {
-    throw new UnsupportedSchemaError(
-      path,
-      "minimum",
-      `more than ${MAX_DIGITS} digits behind the point are not written`,
-    );
+    throw new UnsupportedSchemaError(path, "minimum", `more than ${MAX_DIGITS} digits after the point are not written`);
   }
   return Math.max(0, ofDouble, needed);
 }
 
-/** The numbers, where they are few and far between. */
+/** Lists the numbers, if they are few and sparse. */
 function listNumbers(facts: NumberFacts): bigint[] | undefined {
   const { lower, upper, multiplesOf: all } = facts;
   const steps = all.filter(isWhole).map((step) => scaled(step, 0));

@@ -13,7 +13,7 @@ import { writeOthers } from "./others.ts";
 import type { Tolerance } from "./tolerance.ts";
 import { type Conjunction, conjunctionOf, isNever, type MatchName, type ObjectFacts } from "./variant.ts";
 
-/** Which names: none of `taken`, such as match all patterns of `inside` and none of `outside`. */
+/** The names that aren't in `taken`, match all patterns of `inside`, and none of `outside`. */
 export type NameRegion = {
   readonly taken: readonly string[];
   readonly inside: ObjectFacts["patterns"];
@@ -25,7 +25,7 @@ export type ObjectTools = {
   /** The rule of a value. */
   readonly value: (conjunction: Conjunction, hint: string) => Expression;
   readonly admitsName: (names: Conjunction, key: string) => boolean;
-  /** The rule of the names, quoted, that `names` admits. */
+  /** Returns the rule of the quoted names that `names` admits. */
   readonly name: (names: Conjunction, region: NameRegion) => Expression;
   readonly matches: MatchName;
   readonly define: (hint: string, expression: Expression) => string;
@@ -34,7 +34,7 @@ export type ObjectTools = {
   readonly path: string;
 };
 
-/** While a name is written, llama.cpp follows every property that may come next: drawing a token took eleven times as long with 500 as with 30. */
+/** Within a name, llama.cpp follows every property that may come next: sampling took eleven times as long with 500 as with 30. */
 const MAX_OPTIONAL = 256;
 /** Each count adds a state for each property. */
 const MAX_COUNTED = 64;
@@ -42,8 +42,8 @@ const MAX_COUNTED = 64;
 type Property = { readonly member: Expression; readonly isRequired: boolean };
 
 /**
- * An object: its properties in the order of the schema, any subset of those that are not required, then others where they are allowed.
- * Others are allowed where the schema says so, or names no property at all.
+ * Writes an object: its properties in the order of the schema, any subset of the optional ones, then others if they are allowed. Others are
+ * allowed if the schema says so, or names no property at all.
  */
 export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression {
   const { whitespace, define } = tools;
@@ -61,7 +61,7 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
   const comma = sequenceOf(quoted(","), ws);
 
   const lastRequired = properties.findLastIndex((property) => property.isRequired);
-  /** What follows a member: nothing, or a comma and more members. `count` is the number of members so far, as far as it matters. */
+  /** The rest after a member: nothing, or a comma and more members. `count` is the number of members so far, as far as it matters. */
   const after = new Map<string, Expression>();
   function rest(index: number, count: number): Expression {
     const key = `${index}:${count}`;
@@ -76,7 +76,7 @@ export function writeObject(facts: ObjectFacts, tools: ObjectTools): Expression 
     return expression;
   }
   const heads = new Map<string, Expression>();
-  /** At least one of the members from `index` on. */
+  /** Writes at least one of the members from `index` on. */
   function members(index: number, count: number): Expression {
     const key = `${index}:${count}`;
     const known = heads.get(key);
@@ -136,7 +136,7 @@ function boundOptional(properties: readonly Property[], { tolerance, path }: Obj
 
 type Counts = { readonly min: number; readonly max: number; readonly isCounted: boolean };
 
-/** How many properties there may be, counted only where that is more than `required` says. Undefined: it can't be. */
+/** Returns the limits for the number of properties, if `required` doesn't already ensure them. Undefined if they can't be met. */
 function boundCounts(
   facts: ObjectFacts,
   properties: readonly Property[],

@@ -3,12 +3,12 @@ import { choiceOf, type Expression, quoted, sequenceOf, terms } from "../express
 import type { ObjectTools } from "./objects.ts";
 import { type Conjunction, isNever, type ObjectFacts } from "./variant.ts";
 
-/** Each pattern may meet each other: so many patterns have this many regions, squared. */
+/** Patterns may overlap, so the number of regions grows exponentially. */
 const MAX_PATTERNS = 4;
 
 /**
- * A member that is not among the declared properties: one whose name matches patterns, or, where `additionalProperties` says so or nothing
- * is declared at all, any. Undefined where there is none.
+ * Writes a member that is not among the declared properties: its name matches patterns, or is any name if `additionalProperties` says so or
+ * nothing is declared. Undefined if there is none.
  */
 export function writeOthers(facts: ObjectFacts, tools: ObjectTools): Expression | undefined {
   const taken = [...facts.properties.keys(), ...facts.required];
@@ -39,7 +39,7 @@ export function writeOthers(facts: ObjectFacts, tools: ObjectTools): Expression 
   return members.length === 0 ? undefined : choiceOf(...members);
 }
 
-/** What all properties must be of which nothing else is said; undefined where there may be none. */
+/** Returns the schemas of all other properties; undefined if there may be none. */
 function openConjunction(facts: ObjectFacts): Conjunction | undefined {
   const { properties, patterns, additional, min } = facts;
   const declared = [...properties.values()].filter((conjunction) => !isNever(conjunction)).length;
@@ -52,7 +52,7 @@ function boundPatterns({ patterns }: ObjectFacts, path: string): ObjectFacts["pa
     throw new UnsupportedSchemaError(
       path,
       "patternProperties",
-      `more than ${MAX_PATTERNS} of them can't be kept apart`,
+      `more than ${MAX_PATTERNS} patterns can't be distinguished`,
     );
   }
   return patterns;

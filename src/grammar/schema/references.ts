@@ -32,7 +32,7 @@ export function createReferences(root: Located): References {
   return { resolve };
 }
 
-/** The schemas with an `$id`, by it and by its last part, and with an `$anchor`, by `#` and its name. The first of a name counts. */
+/** Finds the schemas with an `$id`, by it and by its last part, and with an `$anchor`, by `#` and its name. The first of a name counts. */
 function findNames(root: Located): ReadonlyMap<string, Located> {
   const names = new Map<string, Located>();
   const pending: { readonly value: unknown; readonly path: string }[] = [{ value: root.schema, path: root.path }];

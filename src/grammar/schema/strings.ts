@@ -9,31 +9,31 @@ import type { Tolerance } from "./tolerance.ts";
 import type { StringFacts, TextRule } from "./variant.ts";
 
 /**
- * How much longer than it must be a string with a pattern and a `maxLength` may become: each length takes states of its own. Shorter is
- * always allowed.
+ * The maximum extra length of a string with a pattern and a `maxLength`, beyond the minimum: each length needs its own states. A lower limit
+ * is always valid.
  */
 const MAX_COUNTED_LENGTH = 256;
 
-/** What strings may be. */
+/** The automata of strings. */
 export type Strings = {
-  /** The automaton of the patterns, formats and lengths; undefined where there are only lengths. */
+  /** Returns the automaton of the patterns, formats and lengths; undefined if there are only lengths. */
   readonly automaton: (facts: StringFacts) => Dfa | undefined;
   readonly fits: (facts: StringFacts, value: string) => boolean;
   /** Whether no string satisfies the facts. */
   readonly isEmpty: (facts: StringFacts) => boolean;
-  /** Whether `pattern`, that of `patternProperties`, is found in `text`. Not, where it can't be followed. */
+  /** Whether `pattern`, of `patternProperties`, is found in `text`. False if the pattern isn't supported. */
   readonly finds: (pattern: string, text: string) => boolean;
-  /** The texts in which such a pattern is found; undefined where it can't be followed. */
+  /** Returns the texts in which such a pattern is found; undefined if it isn't supported. */
   readonly search: (pattern: string, path: string) => Dfa | undefined;
-  /** The same for the same facts. */
+  /** Returns the same key for equal facts. */
   readonly keyOf: (facts: StringFacts) => string;
 };
 
-/** Drops the rules that no automaton can follow. */
+/** Drops the rules without an automaton. */
 export function createStrings(whole: Budget, tolerance: Tolerance): Strings {
   const rulesKnown = new Map<string, Dfa | undefined>();
   const known = new Map<string, Dfa | undefined>();
-  /** Why rules can't be followed: reported at every place where they occur. */
+  /** The reasons that rules aren't supported: reported at every place where they occur. */
   const failures = new Map<string, string>();
 
   function keyOf({ rules, min, max }: StringFacts): string {

@@ -12,15 +12,15 @@ export type DroppedKeyword = { readonly path: string; readonly keyword: string; 
 export type Tolerance = {
   /** Records that `keyword` at `path` is not enforced. */
   readonly drop: (path: string, keyword: string, reason: string) => void;
-  /** From now on, whatever is dropped at `${path}.${keyword}` or below is told as `keyword` itself: what stands there was made of it. */
+  /** From now on, keywords dropped at `${path}.${keyword}` or below are reported as `keyword`, since the schema there was generated from it. */
   readonly rewrite: (path: string, keyword: string) => void;
-  /** What `make` gives; where it throws `UnsupportedSchemaError`, `otherwise`, and the keyword at `path` is dropped. */
+  /** Returns the result of `make`. If it throws `UnsupportedSchemaError`, drops the keyword at `path` and returns `otherwise`. */
   readonly attempt: <T>(path: string, keyword: string, make: () => T, otherwise: T) => T;
-  /** What `make` gives; where it throws `UnsupportedSchemaError`, undefined. Nothing is dropped meanwhile, but thrown. */
+  /** Returns the result of `make`; undefined if it throws `UnsupportedSchemaError`. Meanwhile, dropping a keyword throws. */
   readonly probe: <T>(make: () => T) => T | undefined;
   /** Records the schema at a path. */
   readonly note: (path: string, schema: JsonSchema) => void;
-  /** The same, for facts that schemas at several paths gave together: a keyword is dropped wherever one of them has it. */
+  /** The same for facts from schemas at several paths: a keyword is dropped at every path that has it. */
   readonly of: (paths: readonly string[]) => Tolerance;
   /** The number of keywords dropped so far. */
   readonly count: () => number;

@@ -5,7 +5,7 @@ import type { Decimal } from "../../json/decimal.ts";
 export type Located = {
   readonly schema: JsonSchema;
   readonly path: string;
-  /** Whether what it is said of counts as evaluated, to `unevaluatedProperties` and `unevaluatedItems`. It does where this is missing. */
+  /** Whether its parts count as evaluated for `unevaluatedProperties` and `unevaluatedItems`; if absent, they do. */
   readonly evaluates?: "never" | "unsure";
 };
 
@@ -14,18 +14,18 @@ export type Conjunction = readonly Located[];
 
 export type Bound = { readonly value: Decimal; readonly isExclusive: boolean };
 
-/** What a string must match, or, negated, must not: a regular expression that is searched in it, a format, or one of several texts. */
+/** A rule that a string must match, or, negated, must not: a regular expression to search for, a format, or one of several texts. */
 export type TextRule = { readonly path: string; readonly isNegated: boolean } & (
   | { readonly keyword: "pattern" | "format"; readonly value: string }
   | { readonly keyword: "enum"; readonly value: readonly string[] }
 );
 
-/** A schema that holds for any value, by the types of value: what is left when the applicators and references are worked out. */
+/** A schema without applicators and references, by types of values. */
 export type Variant = {
   readonly path: string;
-  /** Where the schemas stand that gave these facts together. */
+  /** The paths of the schemas with these facts. */
   readonly sources?: readonly string[];
-  /** The schema neither names this type nor says anything of it: it is written only where that is so of all types. */
+  /** The schema neither names this type nor restricts it. The type is written only if that is true for all types. */
   readonly isUnnamed?: boolean;
 } & (
   | { readonly type: "values"; readonly values: readonly unknown[] }
@@ -57,7 +57,7 @@ export type ArrayFacts = {
   readonly prefix: readonly Conjunction[];
   /** The items after the prefix; undefined if unspecified. */
   readonly items: Conjunction | undefined;
-  /** As `items`, where nothing else says what they are. */
+  /** Like `items`, for items that no other keyword evaluates. */
   readonly unevaluated: Conjunction | undefined;
   readonly min: number;
   readonly max: number;
@@ -66,14 +66,14 @@ export type ArrayFacts = {
 
 export type ObjectFacts = {
   readonly type: "object";
-  /** In the order in which they are written. */
+  /** In the order of the grammar. */
   readonly properties: ReadonlyMap<string, Conjunction>;
   readonly required: ReadonlySet<string>;
   /** The values of all other properties; undefined if unspecified. */
   readonly additional: Conjunction | undefined;
   /** The properties whose names match a pattern; they don't count as others. */
   readonly patterns: readonly PatternFacts[];
-  /** As `additional`, where nothing else says what the others are. */
+  /** Like `additional`, for properties that no other keyword evaluates. */
   readonly unevaluated: Conjunction | undefined;
   /** The schemas of the names. */
   readonly names: Conjunction;
@@ -86,7 +86,7 @@ type PatternFacts = { readonly pattern: string; readonly path: string; readonly 
 /** Whether `pattern` is found in a property's name. */
 export type MatchName = (pattern: string, key: string) => boolean;
 
-/** What the value of the property `key` must be; where neither a property nor a pattern says so, `others`. */
+/** Returns the schemas for the property `key`; `others` if neither a property nor a pattern matches. */
 export function conjunctionOf(
   facts: ObjectFacts,
   key: string,
@@ -101,7 +101,7 @@ export function conjunctionOf(
   return found.length > 0 ? found.flatMap(({ conjunction }) => conjunction) : others;
 }
 
-/** The same values, of whose parts `evaluates` holds. */
+/** Marks the parts of the values with `evaluates`. */
 export function markEvaluated(variant: Variant, evaluates: "never" | "unsure"): Variant {
   return mapDeclared(variant, (conjunction) => conjunction.map((located) => ({ ...located, evaluates })));
 }
@@ -116,7 +116,7 @@ export function isUnsure(variant: Variant): boolean {
   return found;
 }
 
-/** What was not evaluated is told by a schema and its own parts: what stands beside it or around it doesn't count. */
+/** Applies the rules for unevaluated parts, which depend only on a schema and its own parts. */
 export function settleUnevaluated<V extends Variant>(variant: V): V;
 export function settleUnevaluated(variant: Variant): Variant {
   if ((variant.type !== "object" && variant.type !== "array") || variant.unevaluated === undefined) {
@@ -157,7 +157,7 @@ function mapDeclared(variant: Variant, change: (conjunction: Conjunction) => Con
   }
 }
 
-/** Without the types of which nobody said anything, where something was said of others. */
+/** Removes types that nothing restricts or names, if others are restricted or named. */
 export function settleTypes(variants: readonly Variant[]): readonly Variant[] {
   const named = variants.filter(({ isUnnamed }) => isUnnamed !== true);
   return named.length === 0 ? variants : named;

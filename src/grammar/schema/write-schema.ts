@@ -36,7 +36,7 @@ const QUOTE = '"\\""';
 /** The cost of a rule, in steps of an automaton. */
 const DEFINITION_COST = 12;
 
-/** Structured values beyond this are written as `JSON.stringify` does: each is followed on its own, with its white space. */
+/** If there are more structured values, they are written like `JSON.stringify`, since each is followed separately with its white space. */
 const MAX_STRUCTURED = 64;
 
 /** No value satisfies the schema. Dropping keywords can't help. */
@@ -48,7 +48,7 @@ type WrittenSchema = {
   readonly root: string;
   readonly rules: ReadonlyMap<string, string>;
   readonly dropped: readonly DroppedKeyword[];
-  /** Whether a keyword that was left out may have counted elsewhere, where something had not to match. */
+  /** Whether a dropped keyword may have affected other places, in a schema that must not match. */
   readonly isJudged: boolean;
 };
 
@@ -73,7 +73,7 @@ export function writeSchema(schema: JsonSchema, budget: Budget): WrittenSchema {
     return name;
   };
 
-  /** The rule of the values of a conjunction. It is defined later, so that no recursion is as deep as the schema. */
+  /** Returns the rule of a conjunction's values. It is defined later, to avoid a recursion as deep as the schema. */
   function value(conjunction: Conjunction, hint: string): Expression {
     const parts = new Map(
       conjunction.filter(({ schema }) => !isTrivial(schema)).map((part) => [idOf(part.schema), part]),
@@ -104,7 +104,7 @@ export function writeSchema(schema: JsonSchema, budget: Budget): WrittenSchema {
     return choiceOf(...writeListed(values, hint), ...variants.map((variant) => writeVariant(variant, hint)));
   }
 
-  /** Texts all at once, so that they share their beginnings: a thousand alternatives would be followed one by one. */
+  /** Writes texts together, so that they share prefixes: a thousand alternatives would be followed one by one. */
   function writeListed(values: readonly unknown[], hint: string): Expression[] {
     const structured = values.filter(isStructured);
     const apart = structured.length <= MAX_STRUCTURED ? structured : [];
@@ -121,7 +121,7 @@ export function writeSchema(schema: JsonSchema, budget: Budget): WrittenSchema {
     ];
   }
 
-  /** The values of a conjunction, each as an expression of its own. */
+  /** Lists the values of a conjunction as separate expressions. */
   function list(conjunction: Conjunction, most: number): readonly Expression[] | undefined {
     const values = settleTypes(expander.expand(conjunction)).map((variant) => {
       switch (variant.type) {
@@ -231,7 +231,7 @@ export function writeSchema(schema: JsonSchema, budget: Budget): WrittenSchema {
     return inQuotes(repeated(terms(primitives.character()), min, max));
   }
 
-  /** Names are written in one way only, so that none of those that are taken comes in disguise. */
+  /** Names have only one spelling, so that no taken name appears in another. */
   function writeName(conjunction: Conjunction, { taken, inside, outside }: NameRegion): Expression {
     if (conjunction.length === 0 && taken.length === 0 && inside.length === 0 && outside.length === 0) {
       return terms(primitives.string());
