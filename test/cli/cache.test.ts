@@ -59,7 +59,7 @@ describe("sluice cache", () => {
     expect(cleared).toEqual([{}, { model: "one", key: "key_1" }]);
   });
 
-  it("tells of the level that gateways share, and fails where that could not be cleared", async () => {
+  it("reports the shared level, and fails when that could not be cleared", async () => {
     const removed = { deleted: 5, isComplete: true };
     const { server } = await setUp({
       stats: () => ({ isUp: false, found: 6, missed: 7 }),

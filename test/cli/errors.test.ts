@@ -17,7 +17,7 @@ describe("describeError", () => {
     expect(describeError(thrown)).toMatch(/^ENOENT: no such file or directory, open '.nowhere.at.all'$/);
   });
 
-  it("shows where a defect happened", () => {
+  it("shows the stack of a defect", () => {
     expect(describeError(new TypeError("x is undefined"))).toMatch(/^TypeError: x is undefined\n +at /);
   });
 });

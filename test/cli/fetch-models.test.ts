@@ -25,7 +25,7 @@ describe("fetchModels", () => {
     await expect(fetchModels(["./bad.gguf", "no-such-model"], options())).rejects.toThrow(UnknownModelError);
   });
 
-  it("takes paths from the working folder, and passes on what is wrong with a file", async () => {
+  it("resolves paths from the working folder, and reports problems of a file", async () => {
     writeFileSync(join(folder, "bad.gguf"), "not a model");
     const fetching = fetchModels(["./bad.gguf"], options());
     await expect(fetching).rejects.toThrow(GgufError);
@@ -42,7 +42,7 @@ describe("fetchModels", () => {
 });
 
 describe("pull", () => {
-  it("goes on to the next model when one fails, and ends with 1", async () => {
+  it("continues with the next model when one fails, and exits with 1", async () => {
     const context = fakeContext({ cwd: folder });
     writeFileSync(join(folder, "a.gguf"), "not a model");
     writeFileSync(join(folder, "b.gguf"), "");

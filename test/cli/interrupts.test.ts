@@ -43,7 +43,7 @@ describe("watchInterrupts", () => {
     expect(exits.map(({ exitCode }) => exitCode)).toEqual([130, 130]);
   });
 
-  it("takes what npm passes on for the same press of Ctrl+C", () => {
+  it("ignores the signal that npm passes on for the same press of Ctrl+C", () => {
     const { source, exits, later } = watch({ npm_lifecycle_event: "start" });
     source.emit("SIGINT", "SIGINT");
     later(40);

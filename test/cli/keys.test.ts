@@ -204,7 +204,7 @@ describe("secrets in settings", () => {
     [{ SLUICE_CACHE_REDIS_URL: `redis://:${secret}@one`, SLUICE_REDIS_URL: `redis://:${secret}@two` }, ["config"]],
     [{ SLUICE_API_KEY: `${secret} with spaces` }, ["config"]],
     [{ SLUICE_REDIS_URL: `http://:${secret}@cache` }, ["config"]],
-  ])("are printed neither where they are right nor where they are wrong: %j", async (env, words) => {
+  ])("are never printed, right or wrong: %j", async (env, words) => {
     const context = fakeContext({ env });
     await run(words, context);
     const printed = context.stdout.text() + context.stderr.text();

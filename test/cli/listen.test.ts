@@ -18,7 +18,7 @@ describe("checkAddress", () => {
     await checkAddress({ host: "127.0.0.1", port });
   });
 
-  it("says that a port is taken, and what to do", async () => {
+  it("reports a port in use, and the way out", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
@@ -52,7 +52,7 @@ describe("checkAddress", () => {
     }
   });
 
-  it("says that the machine has no such address", async () => {
+  it("reports an address that the machine doesn't have", async () => {
     // TEST-NET-1 of RFC 5737: no machine has it.
     await expect(checkAddress({ host: "192.0.2.1", port: 0 })).rejects.toThrow(
       "This machine does not have the address 192.0.2.1. Use --host 127.0.0.1",

@@ -53,7 +53,7 @@ describe("node src/main.ts", () => {
     });
   });
 
-  it("takes settings from flags, its environment and sluice.yaml in the folder where it runs", async () => {
+  it("takes settings from flags, its environment and sluice.yaml in its working folder", async () => {
     writeFileSync(join(folder, "sluice.yaml"), "slots: 2\nthreads: 3\n");
     const { stdout, exitCode } = await sluice(["config", "--json", "--port", "9000"], { SLUICE_SLOTS: "8" });
     expect(exitCode).toBe(0);

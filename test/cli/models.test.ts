@@ -15,7 +15,7 @@ afterEach(() => {
 });
 
 describe("models", () => {
-  it("lists every model of the catalogue with its size, what it is for, and that it isn't here yet", async () => {
+  it("lists every model of the catalogue with its size, its purpose, and that it isn't downloaded", async () => {
     const context = fakeContext({ cwd: folder });
     expect(await models({}, context)).toBe(0);
     const lines = context.stdout.text().trimEnd().split("\n");
@@ -27,7 +27,7 @@ describe("models", () => {
     );
   });
 
-  it("says which are in the models folder", async () => {
+  it("shows which are in the models folder", async () => {
     const catalogue = await loadCatalogue();
     const reference = resolveModel(catalogue.models[0]?.name ?? "", catalogue);
     mkdirSync(join(folder, "mine"));

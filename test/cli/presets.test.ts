@@ -55,12 +55,12 @@ describe("sluice run", () => {
     ]);
   });
 
-  it("takes what is piped in", async () => {
+  it("reads piped input", async () => {
     const { messages } = await command(["run", "preset/echo@1"], "some\ndiff\n");
     expect(messages.at(-1)?.content).toBe("some\ndiff");
   });
 
-  it("needs no input where the preset takes none", async () => {
+  it("needs no input when the preset has none", async () => {
     expect((await command(["run", "haiku"])).messages).toEqual([{ role: "user", content: "A haiku." }]);
   });
 
@@ -75,14 +75,14 @@ describe("sluice run", () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
   });
 
-  it("ends with 1 where no gateway is at the URL", async () => {
+  it("exits with 1 when no gateway is at the URL", async () => {
     const context = fakeContext();
     const exitCode = await run(["run", "echo", "x", "--url", "http://127.0.0.1:9"], context);
     expect(exitCode).toBe(1);
     expect(context.stderr.text()).toContain("No gateway responds at http://127.0.0.1:9.");
   });
 
-  it("asks the gateway that runs where the settings say, without starting another", async () => {
+  it("uses the running gateway of the settings, without starting another", async () => {
     const context = fakeContext({ cwd });
     await runPreset("echo", ["x"], { port: String(gateway.port) }, context);
     expect(context.stdout.text()).toBe("High!\n");
@@ -117,7 +117,7 @@ describe("sluice eval", () => {
     ]);
   });
 
-  it("tells what was not as it should be, and ends with 1 below the share that is asked for", async () => {
+  it("shows wrong answers, and exits with 1 below the required share", async () => {
     const words = ["eval", "--prompts-dir", ".", "--failures", "--min-accuracy"];
     const bad = await command([...words, "0.6"]);
     expect(bad.exitCode).toBe(1);

@@ -23,12 +23,12 @@ describe("formatBarLine", () => {
     );
   });
 
-  it("shows what came where nobody knows how much will", () => {
+  it("shows the received amount when the total is unknown", () => {
     const progress: Progress = { phase: "downloading", source: "x", receivedBytes: 3 * MIB };
     expect(formatBarLine("smol", progress, 80)).toBe("smol  downloading  3.0 MiB");
   });
 
-  it("says where it connects to, and what it waits for", () => {
+  it("shows the host that it connects to, and what it waits for", () => {
     expect(formatBarLine("smol", { phase: "connecting", source: "hub.test", receivedBytes: 0 }, 80)).toBe(
       "smol  connecting to hub.test",
     );
@@ -68,7 +68,7 @@ describe("formatPlainLine", () => {
   });
 });
 
-describe("showProgress where nobody looks on", () => {
+describe("showProgress without a terminal", () => {
   /** Tells of 100 MiB arriving at 1 MiB every `msPerMib`, four times as often, and gives the percentages that were written. */
   function shownPercents(msPerMib: number): readonly number[] {
     const output = fakeOutput();

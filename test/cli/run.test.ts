@@ -27,7 +27,7 @@ describe("--help", () => {
     expect(stdout).toContain("npm run sluice -- --port 9000 --slots 8");
   });
 
-  it("of a command shows what that command takes", async () => {
+  it("of a command shows its arguments and options", async () => {
     const { exitCode, stdout } = await runWith(["pull", "--help"]);
     expect(exitCode).toBe(0);
     expect(stdout).toContain("npm run sluice -- pull [options] <name...>");
@@ -45,7 +45,7 @@ describe("--version", () => {
   });
 });
 
-describe("wrong usage ends with 2 and says what was meant", () => {
+describe("wrong usage exits with 2 and suggests the right one", () => {
   it.each<[readonly string[], string]>([
     [["--prot", "1"], "error: unknown option '--prot'\n(Did you mean --port?)"],
     [["--verson"], "(Did you mean --version?)"],

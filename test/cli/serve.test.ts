@@ -58,7 +58,7 @@ async function serveUntilReady(given: Flags, context: FakeContext, parts: ServeP
 }
 
 describe("serve", () => {
-  it("prints the banner alone on stdout when it is ready, and runs until it is told to stop", async () => {
+  it("prints only the banner on stdout when it is ready, and runs until a signal", async () => {
     const { context, parts, stops } = setUp();
     const { running } = await serveUntilReady(flags, context, parts);
     expect(context.stdout.text()).toContain(
@@ -69,7 +69,7 @@ describe("serve", () => {
     await running;
   });
 
-  it("does not begin where everybody could come without a key", async () => {
+  it("does not start when other machines could use it without a key", async () => {
     const fetchModels = vi.fn<ServeParts["fetchModels"]>(async () => [model]);
     const { context, parts } = setUp({ parts: { fetchModels } });
     await expect(serve({ ...flags, host: "0.0.0.0" }, context, parts)).rejects.toThrow(/keys create NAME.*--insecure/);
@@ -79,7 +79,7 @@ describe("serve", () => {
     expect(await running).toBe(0);
   });
 
-  it("shows a request with a key where one is needed, and prints none", async () => {
+  it("shows a request with a placeholder for the key when one is needed, and prints no key", async () => {
     const { context, parts } = setUp();
     const apiKey = "sk-sluice-of-the-setting";
     const { running } = await serveUntilReady({ ...flags, apiKey }, context, parts);
@@ -89,7 +89,7 @@ describe("serve", () => {
     await running;
   });
 
-  it("prints the banner even where the log is silent: it is the answer, not the log", async () => {
+  it("prints the banner even when the log is silent", async () => {
     const { context, parts, log } = setUp();
     const { running } = await serveUntilReady({ ...flags, logLevel: "silent" }, context, parts);
     context.process.emit("SIGTERM", "SIGTERM");

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { formatTable } from "../../src/cli/table.ts";
 
 describe("formatTable", () => {
-  it("aligns columns, numbers to the right where asked, and ends no line with spaces", () => {
+  it("aligns columns, with numbers to the right if requested, without trailing spaces", () => {
     const rows = [
       ["NAME", "SIZE", "FOR"],
       ["a", "5", "chat"],

@@ -26,7 +26,7 @@ function outcome(compile: () => string): string {
 
 describe("a pattern or a grammar that a client wrote", () => {
   it.each(LONG)(
-    "is compiled in another thread where it takes long, as it would be in this one: %s",
+    "is compiled in another thread when it is slow, with the same result: %s",
     async (kind, source) => {
       const apart = createCompiledTexts();
       const prepared = apart.prepare(kind, source).then(() => "compiled");

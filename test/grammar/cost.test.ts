@@ -48,7 +48,7 @@ describe("what a client's grammar costs", () => {
   it.each([
     ["a tree that is cut in two anywhere", 'root ::= "a" root root? | "a" root | "b"'],
     ["sums of sums", 'root ::= t | "(" root ")"\nt ::= [0-9] t? t? | "(" root ")" t?'],
-  ])("is refused where no other grammar of the same texts can be had: %s", (_, source) => {
+  ])("is refused when there is no other grammar of the same texts: %s", (_, source) => {
     expect(() => admitGbnf(source, "grammar")).toThrow("too many ways");
     expect(() => admitGbnf(source, "grammar")).toThrow("too many ways");
   });

@@ -27,7 +27,7 @@ path: /[^\\n]+/
 `;
 
 describe("a grammar in llguidance's dialect of Lark", () => {
-  it("is read where it says what a client remembers", () => {
+  it("may have its first line and captures", () => {
     const { accepts } = grammarOf(
       '%llguidance {}\n\nstart: answer\nanswer[capture]: ANSWER\nANSWER: "red"\n  | "green"\n',
     );
@@ -35,7 +35,7 @@ describe("a grammar in llguidance's dialect of Lark", () => {
     expect(grammarOf('start: a b\na[capture="x"]: "1"\nb: "2"').accepts("12")).toBe(true);
   });
 
-  it("is refused by name where a JSON schema stands in it", () => {
+  it("is refused by name when it contains a JSON schema", () => {
     const source = '%llguidance {}\n\nstart: answer\n\nanswer[capture]: %json {\n  "type": "object"\n}\n';
     expect(() => checkLark(source, "grammar")).toThrow("it has %json, which is not translated");
   });

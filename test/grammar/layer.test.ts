@@ -30,7 +30,7 @@ describe("a request's format", () => {
     expect(interpret(gbnf).accepts(wrong)).toBe(false);
   });
 
-  it("stays as it is where it is a grammar, or any text", async () => {
+  it("stays unchanged when it is a grammar, or any text", async () => {
     const grammar: OutputFormat = { type: "grammar", grammar: { gbnf: 'root ::= "a"', triggers: ["<"] } };
     expect((await passedOn(grammar)).output).toBe(grammar);
     expect((await passedOn(undefined)).output).toBeUndefined();

@@ -109,7 +109,7 @@ describe("a number's bound", () => {
     ['{"type":"integer","multipleOf":0.0}', "multipleOf"],
     ['{"type":"string","minLength":1.5}', "minLength"],
     ['{"properties":{"a":1.0}}', "properties"],
-  ])("is refused where it can't be kept to: %s", (schema, keyword) => {
+  ])("is refused when it can't be enforced: %s", (schema, keyword) => {
     expect(refusal(parse(schema)).keyword).toBe(keyword);
   });
 

@@ -211,7 +211,7 @@ describe("a schema as libraries and programs write it", () => {
     }
   });
 
-  it("has only the type of which its keywords speak, where it names none", () => {
+  it("has only the type of its keywords when it names none", () => {
     const { accepts } = grammarOf({ properties: { a: { minimum: 3 }, b: { items: { maxLength: 1 } } } });
     expect(accepts('{"a":3,"b":["x"]}')).toBe(true);
     for (const text of ["null", "7", '"x"', '{"a":"x"}', '{"b":{}}', '{"b":["xy"]}', '{"b":[1]}']) {

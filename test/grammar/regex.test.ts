@@ -137,7 +137,7 @@ describe("the grammar of a regular expression", () => {
     ["\\p{L}{1,2000}", "too large"],
     ["(?=\\p{L}*a)(?=\\p{L}*b)\\p{L}{1,500}", "can't be honoured"],
     [`(${Array.from({ length: 300 }, (_, index) => `\\p{L}{${index % 7}}x${index}`).join("|")})`, undefined],
-  ])("is soon written or refused where sets of hundreds of ranges repeat: %s", (pattern, refusal) => {
+  ])("is quickly written or refused when sets of hundreds of ranges repeat: %s", (pattern, refusal) => {
     if (refusal === undefined) {
       expect(grammarOf(pattern).accepts("äöx2")).toBe(true);
       return;

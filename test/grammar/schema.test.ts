@@ -15,12 +15,12 @@ describe("an object", () => {
     }
   });
 
-  it("has no others where it names some and says nothing of others", () => {
+  it("has no other properties when it names some and doesn't mention others", () => {
     expect(grammarOf(object({ a: INTEGER })).accepts('{"z":1}')).toBe(false);
     expect(grammarOf({ type: "object" }).accepts('{"z":1}')).toBe(true);
   });
 
-  it("has others where additionalProperties allows them, never under a name that is declared", () => {
+  it("has other properties when additionalProperties allows them, never with a declared name", () => {
     const { accepts } = grammarOf(object({ ab: INTEGER }, { additionalProperties: { type: "boolean" } }));
     expect(accepts('{"ab":1,"a":true,"abc":false}')).toBe(true);
     expect(accepts('{"x":true}')).toBe(true);
@@ -80,7 +80,7 @@ describe("alternatives", () => {
     }
   });
 
-  it("are oneOf where a required tag, the type or a range tells the branches apart", () => {
+  it("match one branch of oneOf when a required tag, the type or a range distinguishes the branches", () => {
     const tagged = grammarOf({
       oneOf: [
         object({ kind: { const: "a" }, x: INTEGER }, { required: ["kind"] }),
@@ -96,7 +96,7 @@ describe("alternatives", () => {
     ).toBe(true);
   });
 
-  it("are oneOf where each branch requires what the other is written without", () => {
+  it("match one branch of oneOf when each requires a property that the other is written without", () => {
     const { accepts } = grammarOf({
       oneOf: [object({ a: INTEGER }, { required: ["a"] }), object({ b: INTEGER }, { required: ["b"] })],
     });
@@ -105,7 +105,7 @@ describe("alternatives", () => {
     expect(accepts('{"a":1,"b":1}')).toBe(false);
   });
 
-  it("are any of those of oneOf where two may match, unless the client counts on one", () => {
+  it("match any branch of oneOf when two may match, unless the schema is strict", () => {
     const schema = object({ x: { oneOf: [{ type: "string" }, { type: "string", maxLength: 3 }] } });
     const error = refusal(schema);
     expect(error).toMatchObject({ path: "schema.properties.x", keyword: "oneOf" });
@@ -131,14 +131,14 @@ describe("alternatives", () => {
         { unevaluatedProperties: false, anyOf: ["a", "b"].map((a) => object({ [a]: {} }, { required: [a] })) },
       ],
     ],
-  ])("are any of those of oneOf where one may match that is not written: %s", (_, oneOf) => {
+  ])("match any branch of oneOf when an unwritten value may match another: %s", (_, oneOf) => {
     expect(dropped({ oneOf })).toEqual([" oneOf"]);
   });
 
   it.each<[string, Record<string, unknown>]>([
     ["uniqueItems", { oneOf: [{ const: [1, 1] }, { type: "array", uniqueItems: true }] }],
     ["minItems", { oneOf: [{ const: [] }, { type: "array", minItems: 70_000 }] }],
-  ])("are any of those of oneOf where what is left out told them apart: %s", (keyword, schema) => {
+  ])("match any branch of oneOf when a dropped keyword distinguished them: %s", (keyword, schema) => {
     expect(dropped(schema)).toEqual([`.oneOf[1] ${keyword}`, " oneOf"]);
   });
 
@@ -162,14 +162,14 @@ describe("alternatives", () => {
       '"2024-02-29"',
       '"x"',
     ],
-  ])("are oneOf where it tells branches apart: %s", (_, oneOf, right, wrong) => {
+  ])("match one branch of oneOf when it distinguishes them: %s", (_, oneOf, right, wrong) => {
     const schema = { oneOf, properties: { a: INTEGER, b: INTEGER } };
     expect(dropped(schema)).toEqual([]);
     const { accepts } = grammarOf(schema);
     expect([accepts(right), accepts(wrong)]).toEqual([true, false]);
   });
 
-  it("are left out where nothing satisfies them", () => {
+  it("are left out when nothing satisfies them", () => {
     const { accepts } = grammarOf({ anyOf: [object({ a: false }, { required: ["a"] }), { enum: [] }, { const: 1 }] });
     expect(accepts("1")).toBe(true);
     expect(accepts("{")).toBe(false);
@@ -212,7 +212,7 @@ describe("unevaluatedProperties and unevaluatedItems", () => {
     expect(grammarOf({ type: "array", anyOf, unevaluatedItems: false }).accepts("[1,2]")).toBe(true);
   });
 
-  it("know what a condition speaks of where the schema declares it too", () => {
+  it("know the subject of a condition that the schema declares, too", () => {
     const { accepts } = grammarOf({
       type: "object",
       properties: { k: INTEGER },

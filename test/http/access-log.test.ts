@@ -21,7 +21,7 @@ describe("the access log", () => {
     });
   });
 
-  it("has the code of the error that the client was told", async () => {
+  it("has the code of the client's error", async () => {
     const { app, log } = createTestApp();
     await app.request(CHAT, chatInit({ temperature: 3 }));
     await app.request("/nowhere");
@@ -32,7 +32,7 @@ describe("the access log", () => {
     ]);
   });
 
-  it("tells of a stream that broke in the middle", async () => {
+  it("reports a stream that broke in the middle", async () => {
     const { app, log } = createTestApp({
       generate: script(async function* () {
         yield* answerWith(["Hi"]).slice(0, 2);
@@ -44,7 +44,7 @@ describe("the access log", () => {
     expect(log).toMatchObject([{ status: 200, error: "engine_crashed" }]);
   });
 
-  it("tells of a client that left its stream", async () => {
+  it("reports a client that left its stream", async () => {
     const { app, log } = createTestApp();
     const response = await app.request(CHAT, chatInit({ stream: true }));
     await response.body?.cancel();

@@ -23,7 +23,7 @@ describe("every answer", () => {
     expect(response.headers.get("openai-processing-ms")).toMatch(/^\d+$/);
   });
 
-  it("has a request id of its own, not the client's", async () => {
+  it("has its own request id, not the client's", async () => {
     const { app } = createTestApp();
     const init = { headers: { "x-request-id": "mine" } };
     const [one, two] = [await app.request("/health", init), await app.request("/health", init)];
@@ -34,7 +34,7 @@ describe("every answer", () => {
 
 describe("an unknown URL", () => {
   it.each(["/nowhere", "/v1", "/v1/nowhere", "/v1/files/", "//nowhere"])(
-    "is a 404 that says what there is: %s",
+    "is a 404 that lists the known URLs: %s",
     async (path) => {
       const { app } = createTestApp();
       const response = await app.request(`http://localhost${path}`);
@@ -71,7 +71,7 @@ describe("the app, mounted in another", () => {
     return { host, log };
   }
 
-  it("answers as it does alone", async () => {
+  it("answers as when it is not mounted", async () => {
     const { host } = mount("/");
     const chat = await host.request(CHAT, chatInit({}));
     expect(chat.status).toBe(200);

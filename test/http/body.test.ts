@@ -76,7 +76,7 @@ describe("a request's body", () => {
     ["", "empty"],
     ["  \n", "empty"],
     [new Uint8Array([0x7b, 0x22, 0xff, 0x22]), "not valid UTF-8"],
-  ])("must be JSON, and the answer says where it isn't: %j", async (text, reason) => {
+  ])("must be JSON, and the error has the position of the mistake: %j", async (text, reason) => {
     const { status, body } = await post(text);
     expect(status).toBe(400);
     const { message, ...rest } = error.parse(body).error;
@@ -84,7 +84,7 @@ describe("a request's body", () => {
     expect(rest).toEqual({ type: "invalid_request_error", param: null, code: null });
   });
 
-  it.each(TOO_DEEP)("is refused by %s where %s is nested too deeply", async (path, field, body) => {
+  it.each(TOO_DEEP)("is refused by %s when %s is nested too deeply", async (path, field, body) => {
     const { app } = createTestApp();
     const response = await app.request(path, { ...chatInit({}), body });
     const { error: told } = z
@@ -104,7 +104,7 @@ describe("a request's body", () => {
     ["numbers", `{"tools":[${"1,".repeat(2_100_000)}1]}`, "tools"],
     ["number", `{"seed":${"1".repeat(2_000)}}`, "seed"],
     ["numbers", `{"tools":[{"a":[${"1.0,".repeat(11_000)}1]}]}`, "tools[0].a"],
-  ])("is refused where it has too many %s", async (what, body, field) => {
+  ])("is refused when it has too many %s", async (what, body, field) => {
     const { app } = createTestApp({ settings: { maxBodyBytes: 16 * 1024 * 1024 } });
     const response = await app.request(CHAT, { ...chatInit({}), body });
     const { message, param } = error.parse(await response.json()).error;
@@ -119,7 +119,7 @@ describe("a request's body", () => {
       "properties",
       `{"metadata":{"":"${"x".repeat(3 * 1024 * 1024)}",${Array.from({ length: 60_000 }, (_, index) => `"${index}":1`).join()}}}`,
     ],
-  ])("of megabytes is refused where it is %s at its beginning or at its end", async (what, body) => {
+  ])("of megabytes is refused when it is %s at its beginning or at its end", async (what, body) => {
     const { app } = createTestApp({ settings: { maxBodyBytes: 16 * 1024 * 1024 } });
     const response = await app.request(CHAT, { ...chatInit({}), body });
     expect(response.status).toBe(400);

@@ -77,7 +77,7 @@ function setUp() {
 describe("a public preset", () => {
   const body = { model: "preset/shared", messages };
 
-  it("has one key's answer for the others, in every protocol, as long as it says", async () => {
+  it("serves one key's answer to other keys, in every protocol, for its set time", async () => {
     const { ask, clock } = setUp();
     const message = { model: "preset/shared", messages, max_tokens: 8 };
     const response = { model: "preset/shared", input: "Hi" };
@@ -111,7 +111,7 @@ describe("a public preset", () => {
     expect(await ask("bob", { model: MODEL_ID, messages, temperature: 0 })).toBe(MISS);
   });
 
-  it("has nothing to do with instructions in a response, which are the tenant's own", async () => {
+  it("does not apply to a response with instructions, which are the tenant's own", async () => {
     const { ask } = setUp();
     const own = { model: "preset/shared", input: "Hi", instructions: "Be kind.", store: false };
     expect(await ask("alice", own, {}, "/v1/responses")).toBe(MISS);
@@ -119,7 +119,7 @@ describe("a public preset", () => {
   });
 });
 
-describe("which answers are kept", () => {
+describe("the answers that are stored", () => {
   it.each<[string, Name, object, readonly string[]]>([
     ["determined ones, unless somebody says otherwise", "alice", { temperature: 0 }, [MISS, HIT]],
     ["not those that are drawn", "alice", { temperature: 1 }, [BYPASS, BYPASS]],

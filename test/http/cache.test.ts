@@ -62,7 +62,7 @@ describe.each(PROTOCOLS)("$name that was answered before", ({ path, body, codeOf
     expect(generated()).toBe(1);
   });
 
-  it("is the same answer but for ids, times and what it cost", async () => {
+  it("is the same answer except for ids, times and usage", async () => {
     for (const stream of [false, true]) {
       const { send } = createCachedApp();
       const plain = async () => withoutIds((await send(path, { ...body, stream })).text);
@@ -71,7 +71,7 @@ describe.each(PROTOCOLS)("$name that was answered before", ({ path, body, codeOf
     }
   });
 
-  it("is generated again where it is to be, and not at all where it may only be cached", async () => {
+  it("is generated again with no-cache, and not at all with only-if-cached", async () => {
     const { send, generated, log } = createCachedApp();
     const refused = await send(path, body, { "cache-control": "only-if-cached" });
     expect(refused.response.status).toBe(504);
@@ -96,7 +96,7 @@ describe.each(PROTOCOLS)("$name that was answered before", ({ path, body, codeOf
     expect(log.map(({ cache }) => cache)).toEqual(["none", "miss", "bypass", "request", "hit", "hit"]);
   });
 
-  it("is refused where a header of ours is wrong", async () => {
+  it("is refused when a header of Sluice's is invalid", async () => {
     const { send } = createCachedApp();
     const { response, text } = await send(path, body, { "sluice-replay": "slow" });
     expect(response.status).toBe(400);
@@ -106,7 +106,7 @@ describe.each(PROTOCOLS)("$name that was answered before", ({ path, body, codeOf
 });
 
 describe("a failure", () => {
-  it("is never said to be stored", async () => {
+  it("is never reported as stored", async () => {
     const { send } = createCachedApp(
       script(async function* () {
         yield* [];
@@ -135,7 +135,7 @@ describe("/admin/cache", () => {
     return { app, ask: (temperature: number) => app.request("/v1/chat/completions", init(temperature)) };
   }
 
-  it("tells what is stored and what became of requests, and forgets it", async () => {
+  it("shows its contents and its counts, and can be cleared", async () => {
     const { app, ask } = createKept();
     for (const temperature of [0, 0, 1]) await (await ask(temperature)).text();
     const show = async () => (await app.request("/admin/cache", {}, FROM_HERE)).json();
@@ -159,7 +159,7 @@ describe("/admin/cache", () => {
     expect(await show()).toMatchObject({ entries: 0, bytes: 0 });
   });
 
-  it("is for this machine alone where there are no keys", async () => {
+  it("is only for this machine when there are no keys", async () => {
     const { app } = createKept();
     for (const [method, path] of [
       ["GET", ""],
@@ -191,20 +191,20 @@ describe("an answer in one protocol", () => {
     });
   });
 
-  it("may be read by web pages, with what the cache made of it", async () => {
+  it("can be read by web pages, with the cache's headers", async () => {
     const { send } = createCachedApp();
     const { response } = await send("/v1/chat/completions", PROTOCOLS[0].body, { origin: "https://chat.example" });
     const exposed = response.headers.get("access-control-expose-headers")?.split(",");
     expect(exposed).toEqual(expect.arrayContaining(["cache-status", "age"]));
   });
 
-  it("says nothing of a cache where there is none", async () => {
+  it("has no cache headers without a cache", async () => {
     const { app } = createTestApp();
     const { headers } = await app.request("/v1/chat/completions", jsonInit({ ...PROTOCOLS[0].body, temperature: 0 }));
     expect(headers.get("cache-status")).toBeNull();
   });
 
-  it("of several prompts is from the cache only where all of them are", async () => {
+  it("of several prompts is from the cache only when all of them are", async () => {
     const { send, generated, later } = createCachedApp();
     const ask = async (prompt: unknown) =>
       (await send("/v1/completions", { model: "smollm2", prompt })).response.headers;
@@ -231,7 +231,7 @@ describe("decodeCacheWish", () => {
   const decode = (cacheControl?: string, pace?: string) =>
     decodeCacheWish((name) => (name === "cache-control" ? cacheControl : pace));
 
-  it("reads HTTP's directives, in any case, quoted or not, and passes over what it doesn't know", () => {
+  it("reads HTTP's directives, in any case, quoted or not, and ignores unknown ones", () => {
     expect(decode()).toEqual({});
     expect(decode("No-Cache, NO-STORE ,only-if-cached")).toEqual({ noCache: true, noStore: true, onlyIfCached: true });
     expect(decode('max-age="60", stale-while-revalidate=30, no-transform, min-fresh=3, x="no-store"')).toEqual({
@@ -241,14 +241,14 @@ describe("decodeCacheWish", () => {
     expect(decode("max-age=5, max-age=9", "natural")).toEqual({ maxAgeSeconds: 5, isPaced: true });
   });
 
-  it("takes what is no number for the strictest, and cuts what is too large", () => {
+  it("treats an invalid number as the strictest, and limits a large one", () => {
     for (const text of ["max-age", "max-age=", "max-age=x", "max-age=-1", "max-age=1.5"]) {
       expect(decode(text)).toEqual({ maxAgeSeconds: 0 });
     }
     expect(decode(`max-age=${"9".repeat(40)}`)).toEqual({ maxAgeSeconds: 2 ** 31 });
   });
 
-  it("takes any header", () => {
+  it("accepts any header", () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         const { maxAgeSeconds = 0 } = decode(text);
@@ -270,7 +270,7 @@ describe("formatCacheStatus", () => {
 });
 
 describe("watchCache", () => {
-  it("knows nothing before it was told", () => {
+  it("has no outcome before the first report", () => {
     expect(watchCache().known()).toBeUndefined();
   });
 });

@@ -26,7 +26,7 @@ describe("a model that makes embeddings only", () => {
   const { generate, measure, price, settle, text, ...rest } = servedModel();
   const { app } = createTestApp({ models: [{ ...rest, can: { ...rest.can, text: false, tokenizing: false } }] });
 
-  it.each(ROUTES)("is refused at %s with %o, with what to ask instead", async (path, body) => {
+  it.each(ROUTES)("is refused at %s with %o, with an alternative", async (path, body) => {
     const response = await app.request(path, jsonInit({ model: "one", ...body }));
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({
@@ -52,7 +52,7 @@ describe("a model that writes text and answers no questions about it", () => {
   });
 });
 
-describe("what a model lacks", () => {
+describe("a missing capability", () => {
   it.each([
     ["tools", "tools", "unsupported_parameter"],
     ["schemas", "response_format", "unsupported_parameter"],
@@ -67,7 +67,7 @@ describe("what a model lacks", () => {
   });
 });
 
-describe("what another server answered", () => {
+describe("another server's error", () => {
   it.each([
     [400, 400, "invalid_request_error"],
     [422, 422, "invalid_request_error"],
@@ -89,7 +89,7 @@ describe("what another server answered", () => {
     error.parse({ error: failure.error });
   });
 
-  it("keeps its code, the field that it names, and when to come back", () => {
+  it("keeps its code, its field, and its time to retry", () => {
     const wrong = new UpstreamError({ status: 400, message: "Too long.", code: "too_long", param: "messages" });
     expect(describeFailure(wrong, "req_1").error).toMatchObject({ code: "too_long", param: "messages" });
     for (const status of [429, 503]) {
@@ -101,7 +101,7 @@ describe("what another server answered", () => {
     }
   });
 
-  it("goes into the log where only who runs the gateway can mend it", () => {
+  it("is logged when only the operator can fix it", () => {
     for (const [status, unexpected] of [
       [401, true],
       [500, true],

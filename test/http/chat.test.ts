@@ -90,7 +90,7 @@ describe("POST /v1/chat/completions", () => {
     await reader?.cancel();
   });
 
-  it("resolves aliases, and tells the engine and the client the model's id", async () => {
+  it("resolves aliases, and sends the model's id to the engine and the client", async () => {
     const seen: GenerationRequest[] = [];
     const { app } = createTestApp({
       generate: script(async function* (request) {
@@ -111,7 +111,7 @@ describe("POST /v1/chat/completions", () => {
     ]);
   });
 
-  it("says which models exist when one doesn't", async () => {
+  it("lists the existing models when one doesn't exist", async () => {
     const { app } = createTestApp();
     const response = await app.request(CHAT, chatInit({ model: "gpt-4o" }));
     expect(response.status).toBe(404);
@@ -205,7 +205,7 @@ describe("POST /v1/chat/completions", () => {
   ];
 
   describe.each([false, true])("with stream: %j", (stream) => {
-    it.each(failures)("answers with a status of its own for %s", async (_, failure, status, expected, headers) => {
+    it.each(failures)("answers with the right status for %s", async (_, failure, status, expected, headers) => {
       const { app } = createTestApp({ generate: failing(failure) });
       const response = await app.request(CHAT, chatInit({ stream }));
       expect(response.status).toBe(status);
@@ -214,7 +214,7 @@ describe("POST /v1/chat/completions", () => {
       expect(Object.fromEntries(response.headers)).toMatchObject(headers);
     });
 
-    it("tells nothing of a defect but the request id, under which the log has the stack", async () => {
+    it("reveals only the request id of a defect, whose stack is in the log", async () => {
       const { app, log } = createTestApp({ generate: failing(new TypeError("secret detail")) });
       const response = await app.request(CHAT, chatInit({ stream }));
       expect(response.status).toBe(500);
@@ -248,7 +248,7 @@ describe("POST /v1/chat/completions", () => {
     });
   });
 
-  it("ends a stream that a defect breaks with an error event too, and logs the defect", async () => {
+  it("ends a stream that a defect breaks with an error event, too, and logs the defect", async () => {
     const { app, log } = createTestApp({ generate: failing(new TypeError("secret detail"), ["Hello"]) });
     const response = await app.request(CHAT, chatInit({ stream: true }));
     const last = error.parse(JSON.parse(parseFrames(await response.text()).at(-1) ?? ""));
@@ -260,7 +260,7 @@ describe("POST /v1/chat/completions", () => {
     });
   });
 
-  it("ends a stream whose generation stops coming with an error event, never with silence", async () => {
+  it("ends a stream whose generation stalls with an error event", async () => {
     const { app } = createTestApp({ generate: script(answerWith(["Hello"]).slice(0, -1)) });
     const response = await app.request(CHAT, chatInit({ stream: true }));
     const last = parseFrames(await response.text()).at(-1) ?? "";

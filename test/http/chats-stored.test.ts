@@ -22,7 +22,7 @@ async function complete(app: App, body: Readonly<Record<string, unknown>> = {}) 
 const listOf = async (app: App, query = "") => list.parse(await bodyOf(app.request(`${CHAT}${query}`)));
 
 describe("a stored chat completion", () => {
-  it("is shown as it was answered, with its metadata, which can be changed", async () => {
+  it("is shown as it was sent, with its metadata, which can be changed", async () => {
     const { app } = createTestApp();
     const answer = await complete(app, { metadata: { topic: "sea" } });
     const url = `${CHAT}/${answer.id}`;
@@ -40,7 +40,7 @@ describe("a stored chat completion", () => {
     expect(kept.usage.total_tokens).toBe(16);
   });
 
-  it("is not kept unless asked for", async () => {
+  it("is not stored by default", async () => {
     const { app } = createTestApp();
     const { id } = await complete(app, { store: false });
     const answer = await app.request(`${CHAT}/${id}`);
@@ -88,7 +88,7 @@ describe("a stored chat completion", () => {
     expect((await app.request(`${url}?after=nobody`)).status).toBe(400);
   });
 
-  it("goes when it is deleted", async () => {
+  it("is gone after it is deleted", async () => {
     const { app } = createTestApp();
     const { id } = await complete(app);
     expect(await bodyOf(app.request(`${CHAT}/${id}`, { method: "DELETE" }))).toEqual({

@@ -28,7 +28,7 @@ function callingApp(name: string, json: string) {
 describe("the Codex CLI", () => {
   const TASK = '{"message":"Look around"}';
 
-  it("gets in with all that it offers, and calls come back under its own names", async () => {
+  it("is accepted with all its tools, and gets calls under its own names", async () => {
     const { app, asked } = callingApp("multi_agent_v1__close_agent", TASK);
     const response = await app.request("/v1/responses", jsonInit(await requestOf("codex-0.171.0")));
     expect(response.status).toBe(200);
@@ -43,7 +43,7 @@ describe("the Codex CLI", () => {
     expect(done).toMatchObject({ item: { type: "function_call", name: "close_agent", namespace: "multi_agent_v1" } });
   });
 
-  it("goes on from what it was told, and from what other servers made", async () => {
+  it("continues its own calls, and those of other servers", async () => {
     const { app, asked } = callingApp("exec_command", '{"cmd":"ls"}');
     const first = await requestOf("codex-0.171.0");
     const input = [

@@ -55,7 +55,7 @@ async function compactedOf(app: App, body: Readonly<Record<string, unknown>>) {
 }
 
 describe("POST /v1/responses/compact", () => {
-  it("answers with what users said and one item that hides the model's summary", async () => {
+  it("answers with the users' messages and one item with the encrypted summary", async () => {
     const { app, asked } = createCompactingApp();
     const { output, usage } = await compactedOf(app, { input: talk, instructions: "You are a sailor." });
     expect(output.map((item) => (item.type === "message" ? item.content[0]?.text : item.type))).toEqual([
@@ -72,7 +72,7 @@ describe("POST /v1/responses/compact", () => {
     expect(usage).toMatchObject({ output_tokens: 7, input_tokens_details: { cached_tokens: 2 } });
   });
 
-  it("gives what a response goes on from, and keeps, and shows again", async () => {
+  it("gives items that a response can continue, store and show", async () => {
     const { app, asked } = createCompactingApp();
     const { output } = await compactedOf(app, { input: talk });
     const response = await responseOf(app, { input: [...output, user("What do I like?")] });
@@ -89,7 +89,7 @@ describe("POST /v1/responses/compact", () => {
     expect(kept.data).toContainEqual(output.at(-1));
   });
 
-  it("compacts what a stored response led to, and what was compacted before", async () => {
+  it("compacts a stored conversation, and an earlier compaction", async () => {
     const { app, asked } = createCompactingApp();
     const first = await compactedOf(app, { input: talk });
     const response = await responseOf(app, { input: [...first.output, user("And the hills.")] });
@@ -100,7 +100,7 @@ describe("POST /v1/responses/compact", () => {
     expect(second.output.filter(({ type }) => type === "compaction")).toHaveLength(1);
   });
 
-  it("reads what doesn't fit piece by piece, each with the summary of those before it, and counts them all", async () => {
+  it("summarizes a long conversation piece by piece, each with the summary of those before it, and counts all tokens", async () => {
     let round = 0;
     const { app, asked } = createCompactingApp(() => `Summary ${++round}.`);
     const long = Array.from({ length: 60 }, (_, index) => assistant(`${index}. ${"The sea is wide. ".repeat(5)}`));
@@ -115,7 +115,7 @@ describe("POST /v1/responses/compact", () => {
     expect(usage.output_tokens).toBe(7 * asked.length);
   });
 
-  it("keeps of the users' messages the newest that take a quarter of the context, and all that the model was told", async () => {
+  it("keeps the users' newest messages in a quarter of the context, and all instructions", async () => {
     const { app } = createCompactingApp();
     const said = Array.from({ length: 10 }, (_, index) => user(`${index}${"x".repeat(99)}`));
     const { output } = await compactedOf(app, { input: [{ role: "developer", content: "Be brief." }, ...said] });
@@ -154,7 +154,7 @@ describe("POST /v1/responses/compact", () => {
   });
 
   it.each([COMPACT, `${RESPONSES}/input_tokens`])(
-    "blames the input where the template takes no such messages: %s",
+    "names the input when the template refuses the messages: %s",
     async (path) => {
       const countTokens = () => Promise.reject(new UnrenderablePromptError("no system messages"));
       const { app } = createTestApp({ models: [servedModel(script([]), { text: { ...modelText, countTokens } })] });
@@ -167,14 +167,14 @@ describe("POST /v1/responses/compact", () => {
     },
   );
 
-  it("fails where the model writes nothing, rather than lose the conversation", async () => {
+  it("fails when the model writes nothing, rather than lose the conversation", async () => {
     const { app } = createCompactingApp(() => " \n");
     const answer = await compact(app, { input: talk });
     expect(answer.status).toBe(500);
     expect(await answer.json()).toMatchObject({ error: { type: "server_error", code: "empty_summary" } });
   });
 
-  it("is not taken by a conversation where it can't be read", async () => {
+  it("is refused by a conversation when it can't be read", async () => {
     const { app } = createCompactingApp();
     const items = [{ type: "compaction", encrypted_content: "gAAA" }];
     expect((await app.request("/v1/conversations", jsonInit({ items }))).status).toBe(400);

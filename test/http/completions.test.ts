@@ -103,7 +103,7 @@ describe("POST /v1/completions", () => {
     expect(completion.parse(await response.json()).choices[0]?.text).toBe(text);
   });
 
-  it("counts the places of tokens from the prompt's beginning, also where that is token ids", async () => {
+  it("counts the offsets of tokens from the prompt's beginning, also for token ids", async () => {
     const [started, , finished] = answerWith(["!"]);
     const { app } = createTestApp({
       generate: script(async function* () {
@@ -168,7 +168,7 @@ describe("POST /v1/completions", () => {
         503,
         { param: null, code: "server_overloaded" },
       ],
-    ])("cancels the whole batch for %s, with a status of its own", async (_, failure, status, expected) => {
+    ])("cancels the whole batch for %s, with the error's status", async (_, failure, status, expected) => {
       const cancelled = Promise.withResolvers<void>();
       const { app } = createTestApp({
         generate: script(async function* ({ prompt, signal }) {
@@ -185,7 +185,7 @@ describe("POST /v1/completions", () => {
     });
   });
 
-  it("blames the suffix where the model can't fill in the middle", async () => {
+  it("names the suffix when the model can't fill in the middle", async () => {
     const { app } = createTestApp({
       generate: script(async function* () {
         yield* answerWith([]).slice(0, 0);
@@ -249,7 +249,7 @@ describe("POST /v1/completions", () => {
     expect(error.parse(await response.json()).error).toMatchObject({ param: "prompt", code: "invalid_value" });
   });
 
-  it("says which models exist when one doesn't", async () => {
+  it("lists the existing models when one doesn't exist", async () => {
     const response = await createTestApp().app.request(COMPLETIONS, init({ model: "davinci-002" }));
     expect(response.status).toBe(404);
     expect(error.parse(await response.json()).error).toMatchObject({ param: "model", code: "model_not_found" });

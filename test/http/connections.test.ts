@@ -51,7 +51,7 @@ async function readAll(response: IncomingMessage): Promise<string> {
 
 describe("a connection", () => {
   it.each(["", "GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])(
-    "ends whose headers don't come: %j",
+    "ends when its headers don't arrive: %j",
     async (sent) => {
       await using server = await serveWithin({ headerTimeoutMs: 100 });
       const socket = open(server.port);
@@ -60,14 +60,14 @@ describe("a connection", () => {
     },
   );
 
-  it("ends when nothing is asked on it any more", async () => {
+  it("ends when it has no more requests", async () => {
     await using server = await serveWithin({ keepAliveMs: 1 });
     const socket = open(server.port);
     socket.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
     expect(await readToEnd(socket)).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  it("takes the place of the one that lies idle longest where there are too many, and never of one at work", async () => {
+  it("replaces the connection that is idle longest when there are too many, and never a busy one", async () => {
     const begun = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
     const generate = script(async function* () {
@@ -92,7 +92,7 @@ describe("a connection", () => {
     for (const socket of [second, third]) socket.destroy();
   });
 
-  it("is refused where all are at work", async () => {
+  it("is refused when all are busy", async () => {
     const begun = Promise.withResolvers<void>();
     const generate = script(async function* ({ signal }) {
       yield* [];
@@ -109,7 +109,7 @@ describe("a connection", () => {
 });
 
 describe("a body", () => {
-  it("that hardly comes is not waited for", async () => {
+  it("that arrives too slowly is refused", async () => {
     await using server = await serveWithin({ bodyTimeoutMs: 200, minBodyRate: 10_000 });
     const client = post(server.port, { "content-length": "100000" });
     const drip = setInterval(() => client.write(" "), 10);
@@ -128,7 +128,7 @@ describe("a body", () => {
     client.destroy();
   });
 
-  it("that comes slowly and steadily is taken, however long it takes", async () => {
+  it("that arrives slowly but steadily is accepted, however long it takes", async () => {
     await using server = await serveWithin({ bodyTimeoutMs: 500, minBodyRate: 10 });
     const { body } = chatInit({});
     const text = body.padStart(60 * 20);
@@ -148,7 +148,7 @@ describe("a body", () => {
 });
 
 describe("an answer", () => {
-  it("ends whose reader takes nothing of it", async () => {
+  it("ends when its reader reads nothing", async () => {
     const aborted = Promise.withResolvers<void>();
     const generate = script(async function* ({ signal }) {
       signal.addEventListener("abort", () => aborted.resolve());

@@ -44,7 +44,7 @@ describe("a conversation", () => {
     expect(page.status).toBe(415);
   });
 
-  it("takes items, gives them one by one, and loses them", async () => {
+  it("accepts items, shows them one by one, and deletes them", async () => {
     const { app } = createTestApp();
     const { id } = await create(app);
     const items = `${CONVERSATIONS}/${id}/items`;
@@ -85,7 +85,7 @@ describe("a conversation", () => {
 });
 
 describe("a response in a conversation", () => {
-  it("sees what was said before, and adds what it was asked and what it said", async () => {
+  it("sees the earlier items, and adds its input and its output", async () => {
     const prompts: string[][] = [];
     const { app } = createTestApp({
       generate: script(async function* ({ prompt }) {
@@ -107,7 +107,7 @@ describe("a response in a conversation", () => {
     expect(data[2]).toEqual(first.output[0]);
   });
 
-  it("adds to it also where the response itself is not stored", async () => {
+  it("adds to it even when the response itself is not stored", async () => {
     const { app } = createTestApp();
     const { id } = await create(app);
     await responseOf(app, { conversation: id, store: false });
@@ -134,7 +134,7 @@ describe("a response in a conversation", () => {
     expect((await itemsOf(app, id)).data).toHaveLength(0);
   });
 
-  it("is a 404 where there is no such conversation", async () => {
+  it("is a 404 when there is no such conversation", async () => {
     const { app } = createTestApp();
     expect((await respond(app, { conversation: "conv_none" })).status).toBe(404);
   });

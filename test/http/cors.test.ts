@@ -71,7 +71,7 @@ describe("CORS", () => {
     },
   );
 
-  it("lets pages of other origins do nothing", async () => {
+  it("refuses pages of other origins", async () => {
     const app = createApp("https://chat.example");
     const origin = "https://evil.example";
     const ask = { ...PREFLIGHT.headers, origin, "access-control-request-private-network": "true" };

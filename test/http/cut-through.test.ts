@@ -93,7 +93,7 @@ function chunksOf(answer: string): string[] {
 }
 
 describe("cut-through", () => {
-  it("writes all that one turn of the engine brings at once, and nothing later", async () => {
+  it("writes all output of one engine step at once", async () => {
     const { port, ends } = await serveStream(async function* () {
       for (const step of ["a", "b", "c"]) {
         for (const choice of ["0", "1", "2"]) yield text(step + choice);
@@ -162,7 +162,7 @@ describe("cut-through", () => {
     expect(ends()).toBe(1);
   });
 
-  it("leaves the generation where another answer takes the stream's place", () => {
+  it("leaves the generation when another answer replaces the stream", () => {
     const cutThrough = new CutThrough({} as ServerResponse);
     const leave = vi.fn();
     const idle = { take: () => new Promise<never>(() => {}), sendBeatsBy() {}, end() {} };

@@ -43,7 +43,7 @@ describe("GET /docs", () => {
     expect(html).not.toMatch(/<!--/);
   });
 
-  it("asks nothing of any other server, and the browser is told to hold it to that", async () => {
+  it("sends no requests to other servers, which its policy enforces", async () => {
     const { response, html } = await fetchPage();
     expect(html.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\//);
     const policy = response.headers.get("content-security-policy") ?? "";

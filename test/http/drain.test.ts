@@ -44,7 +44,7 @@ describe("draining a server", () => {
     await drain();
   });
 
-  test("lets a stream in hand finish, and does not wait for its connection afterwards", async () => {
+  test("lets a running stream finish, and does not wait for its connection afterwards", async () => {
     const { drain, send } = await setUp();
     const { response, answer } = await send();
     response.write("first");

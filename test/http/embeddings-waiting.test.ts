@@ -75,7 +75,7 @@ describe.each([
     one: { query: "what", documents: ["word"] },
   },
 ])("$path of two keys", ({ path, many, one }) => {
-  it("takes turns between them: one text waits for one of the other's two thousand", async () => {
+  it("alternates between them: one text waits for one of the other's two thousand", async () => {
     const all = setUp();
     const [alice, bob] = [all.key("alice"), all.key("bob")];
     const leaving = new AbortController();
@@ -95,7 +95,7 @@ describe.each([
     expect(all.load.counts.requests).toBe(0);
   });
 
-  it("refuses at once, with a time to come back, what would have its turn too late", async () => {
+  it("refuses requests whose turn would come too late at once, with a time to retry", async () => {
     const all = setUp();
     const alice = all.key("alice");
     const leaving = new AbortController();
@@ -112,7 +112,7 @@ describe.each([
     await first;
   });
 
-  it("lets a later one of the same key take an earlier one's place", async () => {
+  it("lets a later one of the same key replace an earlier one", async () => {
     const all = setUp();
     const [alice, bob] = [all.key("alice"), all.key("bob")];
     const headers = { "sluice-supersede": "typing" };
@@ -127,7 +127,7 @@ describe.each([
   });
 });
 
-it("a key's own longest wait holds for embeddings too", async () => {
+it("a key's maximum wait applies to embeddings, too", async () => {
   const all = setUp();
   const [alice, bob] = [all.key("alice"), all.key("bob", { maxWaitMs: 1 })];
   const first = all.post(EMBEDDINGS, alice, { input: [LONG, LONG] });

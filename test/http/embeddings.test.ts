@@ -45,7 +45,7 @@ describe("POST /v1/embeddings", () => {
     expect(log.at(-1)).toMatchObject({ model: MODEL_ID, tokens: { prompt: 4, completion: 0 } });
   });
 
-  it("cuts the vectors to the dimensions that were asked for, and asks the model with them", async () => {
+  it("cuts the vectors to the requested dimensions, and passes these to the model", async () => {
     let asked: EmbeddingRequest | undefined;
     const { app } = createApp((request) => {
       asked = request;
@@ -57,7 +57,7 @@ describe("POST /v1/embeddings", () => {
     expect(asked).toMatchObject({ dimensions: 2, items: [{ type: "tokens", tokens: [5, 6] }] });
   });
 
-  it("gives the official client, which asks for base64, the same numbers as floats", async () => {
+  it("returns the same numbers to the official client, which requests base64, as floats", async () => {
     await using server = await listen(createApp().app);
     const openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "any", maxRetries: 0 });
     const byDefault = await openai.embeddings.create({ model: MODEL_ID, input: ["ab", "abc"] });
@@ -70,7 +70,7 @@ describe("POST /v1/embeddings", () => {
     expect(byDefault.data[0]?.embedding).toHaveLength(3);
   });
 
-  it("names the item that the model refuses: its place in a list, and the field where there is one alone", async () => {
+  it("names the item that the model refuses: its place in a list, or the field when there is only one", async () => {
     const refusal = { code: "too_long", tokens: 70, contextTokens: 64, atLeast: false } as const;
     const { app } = createApp(failing(new EmbeddingRefusedError(1, refusal)));
     const inList = await app.request(EMBEDDINGS, init({ input: ["a", "long"] }));
@@ -105,7 +105,7 @@ describe("POST /v1/embeddings", () => {
     [new EngineUnavailableError("no engine"), 503, "engine_unavailable"],
     [new EngineCrashedError(3), 500, "engine_crashed"],
     [new Error("a secret"), 500, "internal_error"],
-  ])("tells of a failure as any other request does: %s", async (failure, status, code) => {
+  ])("reports a failure like any other request: %s", async (failure, status, code) => {
     const response = await createApp(failing(failure)).app.request(EMBEDDINGS, init({ input: "a" }));
     expect(response.status).toBe(status);
     const body = error.parse(await response.json());

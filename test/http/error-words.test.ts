@@ -59,7 +59,7 @@ describe("a prompt over the context", () => {
     ["a chat", "/v1/chat/completions", {}],
     ["a completion", "/v1/completions", { prompt: "Hi", max_tokens: 9 }],
     ["a response", "/v1/responses", { input: "Hi" }],
-  ])("is told by %s so that each client knows it", async (_, path, body) => {
+  ])("has the form of %s, so that each client recognizes it", async (_, path, body) => {
     for (const thrown of [tooLong, new ContextLengthExceededError(12_030, 4_096, true)]) {
       const { status, error } = await told(thrown, path, body);
       expect(status).toBe(400);
@@ -81,7 +81,7 @@ describe("a prompt over the context", () => {
     );
   });
 
-  it("is told at Anthropic's endpoint in Anthropic's words, from which Claude Code reads both figures", async () => {
+  it("has Anthropic's words at Anthropic's endpoint, from which Claude Code reads both numbers", async () => {
     const messages = [{ role: "user", content: "Hi" }];
     const { status, error } = await told(tooLong, "/v1/messages", { max_tokens: 32_000, messages });
     expect(status).toBe(400);
@@ -94,7 +94,7 @@ describe("a prompt over the context", () => {
 describe("a limit of the key", () => {
   it.each([
     new RateLimitedError("Rate limit reached for this API key on tokens per minute: limit 9, used 9.", 2_100, "tokens"),
-  ])("says in words and headers when to come back", async (thrown) => {
+  ])("has the time to retry in its message and headers", async (thrown) => {
     const { status, headers, error } = await told(thrown);
     expect(status).toBe(429);
     expect(error).toMatchObject({ type: "tokens", code: "rate_limit_exceeded" });
@@ -102,7 +102,7 @@ describe("a limit of the key", () => {
     expect([headers.get("retry-after"), headers.get("retry-after-ms")]).toEqual(["3", "2100"]);
   });
 
-  it("that the request alone is over is known as too large, and not tried again", async () => {
+  it("that the request alone exceeds is recognized as too large, and not retried", async () => {
     const { status, headers, error } = await told(
       new BeyondLimitError(
         "Request too large for this API key on tokens per minute: limit 9, requested about 99.",
@@ -114,7 +114,7 @@ describe("a limit of the key", () => {
   });
 });
 
-it("is a server with too much to do in each protocol's way, and says when to come back", async () => {
+it("is an overload in each protocol's form, and has a time to retry", async () => {
   const overloaded = new OverloadedError("The server already has 256 requests in progress.", 2_100);
   const openai = await told(overloaded);
   expect(openai).toMatchObject({ status: 503, error: { code: "server_overloaded", type: "server_error" } });
@@ -142,7 +142,7 @@ const OTHERS: readonly unknown[] = [
   new Error("a defect"),
 ];
 
-it("takes no client for a limit or for the context what is neither", () => {
+it("is not mistaken by clients for a limit or for the context", () => {
   for (const thrown of OTHERS) {
     for (const form of [OPENAI_ERRORS, ANTHROPIC_ERRORS]) {
       const body = JSON.stringify(form.encode(form.translate(describeFailure(thrown, "req_1")).error, "req_1"));

@@ -80,13 +80,13 @@ const WAYS = [
 ] as const;
 
 describe.each(WAYS)("an event stream %s", (_way, respond) => {
-  it("says once that it has ended, when it has ended by itself", async () => {
+  it("reports its end once when it has ended by itself", async () => {
     const { response, ends } = await respond([{ type: "text", choice: 0, text: "text" }]);
     expect(await response.text()).toBe("opentextclose");
     expect(ends()).toBe(1);
   });
 
-  it("says once that it has ended, when it was left while it waited for a token", async () => {
+  it("reports its end once when the reader left while it waited for a token", async () => {
     const waiting = Promise.withResolvers<void>();
     const { response, ends } = await respond(async function* (request) {
       waiting.resolve();
@@ -104,7 +104,7 @@ describe.each(WAYS)("an event stream %s", (_way, respond) => {
 });
 
 describe("an event stream as a web stream", () => {
-  it("of what is there already comes in large pieces where it is long, and no faster than it is read", async () => {
+  it("of stored content comes in large pieces when it is long, and no faster than it is read", async () => {
     const { response, ends } = await respond(texts(100, "x".repeat(1_000)), true);
     expect(ends()).toBe(0);
     const pieces = await readPieces(response);
@@ -113,7 +113,7 @@ describe("an event stream as a web stream", () => {
     expect(ends()).toBe(1);
   });
 
-  it("takes nothing from the generation before somebody reads", async () => {
+  it("starts the generation only when the client reads", async () => {
     let taken = 0;
     const { response } = await respond(async function* () {
       for (;;) {
@@ -132,14 +132,14 @@ describe("an event stream as a web stream", () => {
   });
 });
 
-describe.each(WAYS)("an event stream of what is there already, %s", (_way, respond) => {
-  it("is one piece where it is short", async () => {
+describe.each(WAYS)("an event stream of stored content, %s", (_way, respond) => {
+  it("is one piece when it is short", async () => {
     const { response, ends } = await respond(texts(3, "text"), true);
     expect(ends()).toBe(1);
     expect(await readPieces(response)).toEqual(["opentexttexttextclose"]);
   });
 
-  it("tells of an error after what came before it", async () => {
+  it("reports an error after the earlier events", async () => {
     const { response } = await respond(async function* () {
       yield* texts(2, "text");
       throw new Error("broken");

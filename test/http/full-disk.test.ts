@@ -45,7 +45,7 @@ describe("on a full disk", () => {
     state.close();
   });
 
-  it("what is not to be stored is answered", async () => {
+  it("a request that isn't stored is answered", async () => {
     using folder = temporaryFolder();
     const { app, state } = createFullApp(folder.file);
     expect((await app.request(CHAT, chatInit({}))).status).toBe(200);
@@ -59,7 +59,7 @@ describe("a state file that can't be used", () => {
   it.each([
     ["is no SQLite file", (file: string) => writeFileSync(file, "x".repeat(4_096))],
     ["is a folder", (file: string) => mkdirSync(file)],
-  ])("and %s is told to clients without its path", async (_, spoil) => {
+  ])("and %s is reported to clients without its path", async (_, spoil) => {
     using folder = temporaryFolder();
     mkdirSync(dirname(folder.file), { recursive: true });
     spoil(folder.file);

@@ -28,7 +28,7 @@ describe("GET /health", () => {
 });
 
 describe("GET /ready", () => {
-  it("is 200 when one model can answer, and tells each one's state", async () => {
+  it("is 200 when one model can answer, and shows each model's state", async () => {
     const response = await createApp("loading", "ready").request("/ready");
     expect(response.status).toBe(200);
     expect(response.headers.get("cache-control")).toBe("no-store");

@@ -38,11 +38,11 @@ describe("a Host", () => {
     "",
     ".",
     ":8080",
-  ])("of anybody else is not: '%s'", (host) => {
+  ])("of others is not: '%s'", (host) => {
     expect(isOwnHost(host, LOCAL)).toBe(false);
   });
 
-  it("is ours where it is the address that it listens on, or at which the connection came in", () => {
+  it("is ours when it is the listening address, or the connection's local address", () => {
     expect(isOwnHost("192.0.2.1:8080", { bound: "192.0.2.1", allowed: [] })).toBe(true);
     expect(isOwnHost("[2001:db8::1]:8080", { bound: "2001:db8::1", allowed: [] })).toBe(true);
     expect(isOwnHost("box:8080", { bound: "box", allowed: [] })).toBe(true);
@@ -51,7 +51,7 @@ describe("a Host", () => {
     expect(isOwnHost("192.0.2.2", { bound: "0.0.0.0", allowed: [] }, "192.0.2.1")).toBe(false);
   });
 
-  it("is ours where it is allowed, in any case of letters, with any port", () => {
+  it("is ours when it is allowed, in any letter case, with any port", () => {
     const policy = { bound: "127.0.0.1", allowed: ["Llm.Example", "2001:db8::2"] };
     expect(isOwnHost("llm.example:443", policy)).toBe(true);
     expect(isOwnHost("[2001:db8::2]:443", policy)).toBe(true);

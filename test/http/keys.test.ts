@@ -106,7 +106,7 @@ describe("without keys", () => {
 });
 
 describe("a key for one of several models", () => {
-  it("gets that one where it names none, and never another", async () => {
+  it("gets that one when it names none, and never another", async () => {
     using all = setUp();
     const { secret } = all.create("alice", { models: ["other"] });
     const ask = (model: string | null) => all.app.request(CHAT, withKey(secret, chatInit({ model })));
@@ -119,7 +119,7 @@ describe("a key for one of several models", () => {
 });
 
 describe("with a key", () => {
-  it("is let in who shows it, as a bearer's token or in Anthropic's header, as soon as it is made", async () => {
+  it("is accepted as a bearer token or in Anthropic's header, as soon as it is created", async () => {
     using all = setUp();
     expect((await all.app.request("/v1/models")).status).toBe(200);
     const { secret } = all.create("alice");
@@ -130,7 +130,7 @@ describe("with a key", () => {
     expect((await all.app.request("/v1/models", both)).status).toBe(200);
   });
 
-  it("others get a 401 in OpenAI's form, or Anthropic's, that does not repeat what they sent", async () => {
+  it("others get a 401 in OpenAI's form, or Anthropic's, that does not repeat their key", async () => {
     using all = setUp();
     all.create("alice");
     const wrong = "sk-sluice-0123456789abcdef";
@@ -238,7 +238,7 @@ describe("a key's models", () => {
 });
 
 describe("a key's limits", () => {
-  it("are told on every answer in OpenAI's headers, and nothing is told of keys without", async () => {
+  it("are in OpenAI's headers of every answer, and absent for keys without limits", async () => {
     using all = setUp();
     const { secret } = all.create("alice", { requestsPerMinute: 2, tokensPerDay: 10_000 });
     const fresh = await all.app.request("/v1/models", withKey(secret));
@@ -266,7 +266,7 @@ describe("a key's limits", () => {
     expect(refused.headers.get("x-ratelimit-remaining-requests")).toBe("0");
   });
 
-  it("are told in Anthropic's headers where its API is spoken, and count embeddings", async () => {
+  it("are in Anthropic's headers of its API, and count embeddings", async () => {
     using all = setUp();
     const { secret } = all.create("alice", { requestsPerMinute: 1, tokensPerMinute: 50 });
     const embedding = { model: MODEL_ID, input: "Hello" };
@@ -282,7 +282,7 @@ describe("a key's limits", () => {
   });
 
   it.each([false, true])(
-    "refuse a response in the background at once, and keep nothing of it, when stream is %j",
+    "refuse a background response at once, and store nothing of it, when stream is %j",
     async (stream) => {
       using all = setUp();
       const { secret } = all.create("alice", { requestsPerMinute: 1 });
@@ -327,7 +327,7 @@ describe("a key's limits", () => {
 });
 
 describe("GET /admin/usage", () => {
-  it("is for keys that may ask, and tells what all have used", async () => {
+  it("is for admin keys, and shows the usage of all keys", async () => {
     using all = setUp();
     const [alice, admin] = [all.create("alice"), all.create("boss", { admin: true }).secret];
     await all.app.request(CHAT, withKey(alice.secret, chatInit({})));
@@ -353,7 +353,7 @@ describe("GET /admin/usage", () => {
     expect((await all.app.request("/admin/usage?since=yesterday", withKey(admin))).status).toBe(400);
   });
 
-  it("is for this machine alone where there are no keys", async () => {
+  it("is only for this machine when there are no keys", async () => {
     using all = setUp();
     const from = (remoteAddress: string) =>
       all.app.request("/admin/usage", {}, { incoming: { socket: { remoteAddress } } });
@@ -363,7 +363,7 @@ describe("GET /admin/usage", () => {
   });
 });
 
-describe("what a key has stored", () => {
+describe("a key's stored objects", () => {
   it("is seen by no other key", async () => {
     using all = setUp();
     const [alice, bob] = [all.create("alice").secret, all.create("bob").secret];
@@ -408,7 +408,7 @@ describe("a caller within the process", () => {
     expect(all.log[0]).toMatchObject({ status: 200, keyId: record.id, keyName: "alice" });
   });
 
-  it("is refused as over HTTP where its key was revoked or has expired, or it names none and one is needed", async () => {
+  it("is refused as over HTTP when its key is revoked or expired, or missing", async () => {
     using all = setUp();
     const [gone, old] = [all.create("gone").record.id, all.create("old", {}, NOW + DAY_MS).record.id];
     const ask = (keyId: string | undefined) => requestAs(all.app, { keyId })(CHAT, chatInit({}));
@@ -424,7 +424,7 @@ describe("a caller within the process", () => {
     expect(await (await ask(gone)).text()).toContain(`'${gone}' is no more`);
   });
 
-  it("needs no key where nobody does, but is refused where it names one that is gone", async () => {
+  it("needs no key when none is required, but is refused when it names a missing one", async () => {
     using all = setUp();
     const ask = (caller: InnerCaller) => requestAs(all.app, caller)(CHAT, chatInit({}));
     expect((await ask({ keyId: undefined, priority: "batch" })).status).toBe(200);
@@ -456,7 +456,7 @@ describe("a caller within the process", () => {
     [false, true, true],
     [true, undefined, true],
     [true, false, true],
-  ])("stays on this machine where its key (%s) or it itself (%s) says so", async (ofKey, ofCaller, expected) => {
+  ])("stays on this machine when its key (%s) or it itself (%s) says so", async (ofKey, ofCaller, expected) => {
     using all = setUp();
     const keyId = all.create("alice", { localOnly: ofKey }).record.id;
     const ask = requestAs(all.app, { keyId, ...(ofCaller !== undefined && { localOnly: ofCaller }) });
@@ -464,7 +464,7 @@ describe("a caller within the process", () => {
     expect(all.seen[0]?.terms?.localOnly).toBe(expected);
   });
 
-  it("stays on this machine with vectors and questions about text too", async () => {
+  it("stays on this machine for vectors and questions about text, too", async () => {
     const told: (boolean | undefined)[] = [];
     const text: ModelText = {
       ...modelText,
@@ -487,7 +487,7 @@ describe("a caller within the process", () => {
     expect(told.at(-1)).toBeUndefined();
   });
 
-  it("is nobody who comes over a connection, whatever it sends", async () => {
+  it("is never a client on a connection, whatever it sends", async () => {
     using all = setUp();
     const keyId = all.create("boss", { admin: true }).record.id;
     await using server = await listen(all.app);
@@ -501,7 +501,7 @@ describe("a caller within the process", () => {
     expect(posted.status).toBe(401);
   });
 
-  it("is nobody who is named beside a request by plain data", async () => {
+  it("is never named by plain data beside a request", async () => {
     using all = setUp();
     const keyId = all.create("boss", { admin: true }).record.id;
     const fakes: object[] = [{ caller: { keyId } }, { inner: { keyId } }, { inner: { caller: { keyId } } }];

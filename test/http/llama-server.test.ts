@@ -90,7 +90,7 @@ describe("POST /completion", () => {
     expect(frames.at(-1)).toMatchObject({ stop_type: "eos", timings: { prompt_ms: 20, predicted_n: 4 } });
   });
 
-  it("says why an answer ended", async () => {
+  it("has the reason that an answer ended", async () => {
     const end = (reason: "stop" | "length", more = {}) =>
       createTestApp({
         generate: script([
@@ -111,7 +111,7 @@ describe("POST /completion", () => {
     });
   });
 
-  it("has the fields that were asked for, inner ones under their path, whole and streamed", async () => {
+  it("has the requested fields, inner ones under their path, whole and streamed", async () => {
     const { app } = createTestApp({ generate: measured });
     const fields = { response_fields: ["content", "timings/prompt_n", "truncated", "no/such", ""] };
     const picked = { content: "Hello there!", "timings/prompt_n": 8, truncated: false };
@@ -141,7 +141,7 @@ describe("POST /completion", () => {
     ]);
   });
 
-  it("tells each prompt's own time", async () => {
+  it("has each prompt's own time", async () => {
     const generate = script(async function* ({ prompt, observe }) {
       const tokens = prompt.type === "text" ? prompt.text.length : 0;
       yield { type: "started", promptTokens: tokens, cachedTokens: 0 };
@@ -156,7 +156,7 @@ describe("POST /completion", () => {
     ]);
   });
 
-  it("tells probabilities and tokens where they are asked for", async () => {
+  it("returns probabilities and tokens when requested", async () => {
     const scored = { token: 7, bytes: [72, 105], logprob: -0.5 };
     const top = [{ token: 8, bytes: [255], logprob: Number.NEGATIVE_INFINITY }, scored];
     const generate = script([
@@ -220,7 +220,7 @@ describe("POST /completion", () => {
     expect(await response.json()).toMatchObject({ error: { param: "logit_bias" } });
   });
 
-  it("ends an answer by its lines, leaves the engine, and counts what was spent", async () => {
+  it("ends an answer after its lines, leaves the engine, and counts the tokens spent", async () => {
     const left = { count: 0 };
     const generate = endless((index) => (index === 3 ? "\nback" : "  code"), left);
     const { app, log } = createTestApp({ generate });
@@ -235,7 +235,7 @@ describe("POST /completion", () => {
     expect(log.filter(({ level }) => level === 50)).toEqual([]);
   });
 
-  it("ends an answer that takes too long with its line, streamed too", async () => {
+  it("ends an answer that takes too long after its line, also when streamed", async () => {
     const left = { count: 0 };
     const { app } = createTestApp({ generate: endless(() => "x\n", left) });
     const response = await app.request("/completion", init({ t_max_predict_ms: 1, stream: true }));
@@ -244,7 +244,7 @@ describe("POST /completion", () => {
     expect(left.count).toBe(1);
   });
 
-  it("is found at /v1 too, and does not take the place of /completions", async () => {
+  it("exists at /v1, too, and does not replace /completions", async () => {
     const { app } = createTestApp({ generate: measured });
     expect(await (await app.request("/v1/completion", init())).json()).toMatchObject({ stop: true });
     expect(await (await app.request("/completions", init({ model: MODEL_ID }))).json()).toMatchObject({
@@ -350,7 +350,7 @@ describe("POST /embedding", () => {
   });
 });
 
-describe("what tools ask llama-server about", () => {
+describe("information that tools request from llama-server", () => {
   const details = () => ({
     contextTokens: 2_048,
     slots: 3,
@@ -361,7 +361,7 @@ describe("what tools ask llama-server about", () => {
   const workload = () => ({ waiting: 0, running: 1, firstTokenMs: undefined });
   const { app } = createTestApp({ models: [servedModel(script([]), { details, workload })] });
 
-  it("is answered with what is known of the model, and with nothing of the machine", async () => {
+  it("describes the model, and reveals nothing about the machine", async () => {
     for (const path of ["/props", "/v1/props", `/props?model=${MODEL_ID}`]) {
       expect(await (await app.request(path)).json()).toMatchObject({
         default_generation_settings: { n_ctx: 2_048, params: { temperature: 0.8 } },
@@ -384,13 +384,13 @@ describe("what tools ask llama-server about", () => {
     });
   });
 
-  it("is how many slots are taken, and not by what", async () => {
+  it("shows the number of busy slots, but not their work", async () => {
     expect(await (await app.request("/slots")).json()).toEqual(
       [true, false, false].map((isTaken, id) => ({ id, n_ctx: 2_048, speculative: false, is_processing: isTaken })),
     );
   });
 
-  it("is which adapters there are: none, and none can be set", async () => {
+  it("says that there are no adapters, and that none can be set", async () => {
     expect(await (await app.request("/lora-adapters")).json()).toEqual([]);
     expect(await (await app.request("/lora-adapters", jsonInit([]))).json()).toEqual({ success: true });
     const refused = await app.request("/lora-adapters", jsonInit([{ id: 0, scale: 0.5 }]));

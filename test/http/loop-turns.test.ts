@@ -11,15 +11,15 @@ const WIDE = {
   ...{ keepAliveMs: 60_000, readTimeoutMs: 60_000, maxConnections: 1_000 },
 };
 
-describe("requests that come together", () => {
-  it("go on in the order in which they came, those that have begun first", async () => {
+describe("requests that arrive together", () => {
+  it("continue in the order of their arrival, running ones first", async () => {
     const seen: string[] = [];
     const note = (what: string) => () => void seen.push(what);
     await Promise.all([takeTurn().then(note("a")), takeTurn().then(note("b")), takeTurn(true).then(note("begun"))]);
     expect(seen).toEqual(["begun", "a", "b"]);
   });
 
-  it("go on one in each turn of the event loop where each takes long", async () => {
+  it("continue one per turn of the event loop when each takes long", async () => {
     const seen: string[] = [];
     const work = (what: string) => () => {
       for (const endMs = performance.now() + 2; performance.now() < endMs; );
@@ -39,7 +39,7 @@ describe("requests that come together", () => {
   it.for([
     { title: "over connections that are open", areOpen: true },
     { title: "over new connections", areOpen: false },
-  ])("hold up no probe that comes after them, $title", async ({ areOpen }) => {
+  ])("don't delay a later probe, $title", async ({ areOpen }) => {
     let served: string[] = [];
     const fetch = async (request: Request) => {
       served.push(new URL(request.url).pathname);

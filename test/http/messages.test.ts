@@ -61,7 +61,7 @@ describe("POST /v1/messages", () => {
     expect(log).toMatchObject([{ path: MESSAGES, model: MODEL_ID, tokens: { prompt: 12, cached: 4, completion: 4 } }]);
   });
 
-  it("takes the query and the headers of beta clients, and no headers at all", async () => {
+  it("accepts the query and the headers of beta clients, and no headers at all", async () => {
     const { app } = createTestApp();
     const { headers, ...rest } = init({});
     const beta = { ...headers, "anthropic-beta": "one-2025-01-01,two-2025-01-01", authorization: "Bearer any" };
@@ -70,7 +70,7 @@ describe("POST /v1/messages", () => {
     expect((await app.request(MESSAGES, plain)).status).toBe(200);
   });
 
-  it("resolves aliases, and tells the engine what to generate", async () => {
+  it("resolves aliases, and passes the request to the engine", async () => {
     const seen: GenerationRequest[] = [];
     const { app } = createTestApp({
       generate: script(async function* (request) {
@@ -205,19 +205,16 @@ describe("an error of POST /v1/messages", () => {
   ];
 
   describe.each([false, true])("with stream: %j", (stream) => {
-    it.each(failures)(
-      "has Anthropic's form and a status of its own: %s",
-      async (_, failure, status, type, words, headers) => {
-        const { app } = createTestApp({ generate: failing(failure) });
-        const tools = ["f", "g"].map((name) => ({ name, input_schema: { type: "object" } }));
-        const response = await app.request(MESSAGES, init({ stream, tools }));
-        expect(response.status).toBe(status);
-        const body = error.parse(await response.json());
-        expect(body.error).toMatchObject({ type, message: expect.stringMatching(words) });
-        expect(body.request_id).toBe(response.headers.get("request-id"));
-        expect(Object.fromEntries(response.headers)).toMatchObject(headers);
-      },
-    );
+    it.each(failures)("has Anthropic's form and status: %s", async (_, failure, status, type, words, headers) => {
+      const { app } = createTestApp({ generate: failing(failure) });
+      const tools = ["f", "g"].map((name) => ({ name, input_schema: { type: "object" } }));
+      const response = await app.request(MESSAGES, init({ stream, tools }));
+      expect(response.status).toBe(status);
+      const body = error.parse(await response.json());
+      expect(body.error).toMatchObject({ type, message: expect.stringMatching(words) });
+      expect(body.request_id).toBe(response.headers.get("request-id"));
+      expect(Object.fromEntries(response.headers)).toMatchObject(headers);
+    });
   });
 
   it("is the last event of a stream that fails after its beginning, and there is no message_stop", async () => {
@@ -250,14 +247,14 @@ describe("an error of POST /v1/messages", () => {
     expect(body.request_id).toBe(response.headers.get("request-id"));
   });
 
-  it("has a type of its own for a body that is too large", async () => {
+  it("has its own type for a body that is too large", async () => {
     const { app } = createTestApp({ settings: { maxBodyBytes: 100 } });
     const response = await app.request(MESSAGES, init({ system: "x".repeat(200) }));
     expect(response.status).toBe(413);
     tooLarge.parse(await response.json());
   });
 
-  it("is told as OpenAI does everywhere else", async () => {
+  it("has OpenAI's form everywhere else", async () => {
     const { app } = createTestApp();
     const response = await app.request("/v1/nowhere");
     openaiError.parse(await response.json());

@@ -57,7 +57,7 @@ describe("a request that names no model", () => {
     }
   });
 
-  it("is answered by the only one that can do what it asks for", async () => {
+  it("is answered by the only capable model", async () => {
     const app = createApp([embedder("vectors"), model("text"), embedder("ranks", true)]);
     const chat = await ask(app, "/v1/chat/completions", { messages: message });
     const vectors = await ask(app, "/v1/embeddings", { input: "Hi" });
@@ -69,7 +69,7 @@ describe("a request that names no model", () => {
     ]);
   });
 
-  it("is refused where several could be meant, with their names", async () => {
+  it("is refused when several could be meant, with their names", async () => {
     const { status, body } = await ask(createApp([model("one"), model("two")]), "/v1/chat/completions", {
       messages: message,
     });
@@ -91,7 +91,7 @@ describe("a request for a model that isn't there", () => {
     expect((await ask(createApp([model("one")], { unknownModel: "default" }), path, named)).status).toBe(200);
   });
 
-  it("goes to the first, or to the one called `default`, where the settings want that", async () => {
+  it("goes to the first, or to the one called `default`, when the settings say so", async () => {
     const models = [model("one"), model("two")];
     const wanted = { messages: message, model: "claude-haiku" };
     for (const [directory, id] of [
@@ -103,7 +103,7 @@ describe("a request for a model that isn't there", () => {
     }
   });
 
-  it("stays a 404 where a preset or the list's entry was asked for", async () => {
+  it("stays a 404 when a preset or a list's entry was requested", async () => {
     const app = createApp([model("one")], { unknownModel: "default" });
     expect((await ask(app, "/v1/chat/completions", { messages: message, model: "preset/none" })).status).toBe(404);
     expect((await app.request("/v1/models/gpt-4o")).status).toBe(404);
@@ -118,7 +118,7 @@ describe("an alias of the settings", () => {
     if (Object(answer).model !== undefined) expect(answered.parse(answer).model).toBe("two");
   });
 
-  it("is listed beside its model, and says which one that is", async () => {
+  it("is listed beside its model, and names it", async () => {
     const app = createApp([model("one", { aliases: ["own"] }), model("two")], { aliases: ["gpt-4o=own"] }, false);
     const { data } = list.parse(await (await app.request("/v1/models")).json());
     expect(data.map(({ id, root }) => [id, root])).toEqual([
@@ -134,7 +134,7 @@ describe("an alias of the settings", () => {
 });
 
 describe("the list of models", () => {
-  it("leaves presets out where the settings say so, and they go on working", async () => {
+  it("omits presets when the settings say so, and they still work", async () => {
     for (const [isListed, ids] of [
       [true, ["one", "preset/haiku"]],
       [false, ["one"]],

@@ -40,7 +40,7 @@ describe("GET /v1/models", () => {
     ]);
   });
 
-  it("says only what is known of a model that loads, whose file tells little", async () => {
+  it("shows only the known properties of a loading model", async () => {
     const sha256 = "b".repeat(64);
     const { app } = createTestApp({
       models: [
@@ -68,7 +68,7 @@ describe("a model's capabilities", () => {
     [{ text: true, infill: true }, ["completion", "chat", "infill"]],
     [{ text: false, embeddings: true }, ["embeddings"]],
     [{ text: false, reranking: true }, ["rerank"]],
-  ])("are what it can be asked for: %o", async (kind, capabilities) => {
+  ])("are its possible requests: %o", async (kind, capabilities) => {
     const { can } = servedModel(generate);
     const { app } = createTestApp({ models: [servedModel(generate, { can: { ...can, ...kind } })] });
     expect(modelList.parse(await (await app.request("/v1/models")).json()).data).toMatchObject([{ capabilities }]);
@@ -108,7 +108,7 @@ describe("a client of Anthropic's API", () => {
     });
   });
 
-  it("gets one model, and errors, in Anthropic's form too", async () => {
+  it("gets one model, and errors, in Anthropic's form, too", async () => {
     const found = await createApp().request("/v1/models/big", init);
     expect(anthropic.model.parse(await found.json()).id).toBe("owner/repo:Q4_K_M");
     const missing = await createApp().request("/v1/models/claude", init);

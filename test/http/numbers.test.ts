@@ -32,7 +32,7 @@ const call = (text: string) =>
     { type: "finished", choice: 0, reason: "tool_calls", completionTokens: 3 },
   ] as const;
 
-describe("a number that is passed on stays as it was written", () => {
+describe("a number that is passed on keeps its spelling", () => {
   it.each([
     [
       "a chat's tools",
@@ -80,7 +80,7 @@ describe("a number that is passed on stays as it was written", () => {
     expect(JSON.stringify({ prompt, tools, output }).replaceAll("\\", "")).toContain(SOME);
   });
 
-  it("in what a response repeats, and keeps", async () => {
+  it("in the fields that a response repeats, and stores", async () => {
     const body = `{${MODEL},"input":"Hi","tools":[{"type":"function","name":"f","parameters":${SCHEMA}}],"text":{"format":{"type":"json_schema","name":"n","schema":${SCHEMA}}}}`;
     const { app, text } = await send("/v1/responses", body);
     expect(text.split(SOME)).toHaveLength(3);
@@ -90,7 +90,7 @@ describe("a number that is passed on stays as it was written", () => {
     expect(streamed.text).toContain(SOME);
   });
 
-  it("in the messages of a completion that is kept", async () => {
+  it("in the messages of a stored completion", async () => {
     const { app, text } = await send(
       CHAT,
       `{${MODEL},"store":true,"messages":[{"role":"user","content":"Hi","more":${`{"a":${SOME}}`}}]}`,
@@ -124,7 +124,7 @@ describe("a number that is passed on stays as it was written", () => {
     expect({ status, input: JSON.parse(text).content[0].input }).toEqual({ status: 200, input: {} });
   });
 
-  it("so that requests which differ in it alone have answers of their own", async () => {
+  it("so that requests which differ only in it have separate answers", async () => {
     const bodies = NUMBERS.concat("725653563933458432", "1", "0.1").map(
       (number) =>
         `{${MODEL},"messages":[${USER}],"temperature":0,"chat_template_kwargs":{"a":${number}},"tools":[{"type":"function","function":{"name":"f","parameters":{"const":${number}}}}]}`,
@@ -153,7 +153,7 @@ describe("a number that is computed with", () => {
     expect(asked).toMatchObject([{ prompt: { tokens: [1, 2, 3] } }]);
   });
 
-  it("is told as a number where another type belongs", async () => {
+  it("is called a number when another type is expected", async () => {
     const { status, text } = await send(CHAT, `{${MODEL},"messages":[{"role":"user","content":1.0}]}`);
     expect({ status, message: JSON.parse(text).error.message }).toEqual({
       status: 400,

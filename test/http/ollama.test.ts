@@ -42,7 +42,7 @@ const messagesOf = (request: GenerationRequest | undefined) =>
   request?.prompt.type === "chat" ? request.prompt.messages : undefined;
 
 describe("POST /api/chat", () => {
-  it("streams lines of JSON unless it is told not to", async () => {
+  it("streams lines of JSON by default", async () => {
     const streamed = await ask("/api/chat", { messages: [user] });
     expect(streamed.type).toBe("application/x-ndjson");
     expect(streamed.text.trimEnd().split("\n")).toHaveLength(3);
@@ -53,7 +53,7 @@ describe("POST /api/chat", () => {
     });
   });
 
-  it("draws tokens as Ollama does where nothing else is said", async () => {
+  it("samples with Ollama's defaults", async () => {
     const { request } = await ask("/api/chat", { messages: [user] });
     expect(request).toMatchObject({ sampling: { temperature: 0.8, topK: 40, topP: 0.9 }, maxTokens: undefined });
     const warm = await ask("/api/chat", { messages: [user], options: { temperature: 1.5, top_k: 0 } });
@@ -62,7 +62,7 @@ describe("POST /api/chat", () => {
     expect(greedy.request?.sampling).toMatchObject({ temperature: 0, topK: 0, topP: 1 });
   });
 
-  it("takes the options that are about one answer, and passes over those about a model and those nobody knows", async () => {
+  it("accepts the options for one answer, and ignores those for a model and unknown ones", async () => {
     const options = {
       ...{ num_predict: 7, seed: 3, stop: ["x", ""], repeat_penalty: 1.2, repeat_last_n: -1, min_p: 0.1 },
       ...{ presence_penalty: 0.5, frequency_penalty: 0.25, num_ctx: 99, num_gpu: 1, use_mmap: true, made_up: {} },
@@ -83,7 +83,7 @@ describe("POST /api/chat", () => {
     });
   });
 
-  it.each([-2, -1, 0])("takes %d tokens for as many as fit", async (num_predict) => {
+  it.each([-2, -1, 0])("treats %d tokens as no limit", async (num_predict) => {
     const { request } = await ask("/api/chat", { messages: [user], options: { num_predict } });
     expect(request?.maxTokens).toBeUndefined();
   });
@@ -149,7 +149,7 @@ describe("POST /api/chat", () => {
     expect(request?.tools?.tools).toHaveLength(1);
   });
 
-  it("loads the model where there are no messages, and generates nothing", async () => {
+  it("loads the model when there are no messages, and generates nothing", async () => {
     let loads = 0;
     const load = async () => void loads++;
     const { request, text } = await ask("/api/chat", {}, { models: [servedModel(script([]), { load })] });
@@ -174,14 +174,14 @@ describe("POST /api/chat", () => {
     },
   );
 
-  it.each([1, -1, "0h5m", "10m"])("loads it for one that keeps it for %j", async (keep_alive) => {
+  it.each([1, -1, "0h5m", "10m"])("loads it for a request with keep_alive %j", async (keep_alive) => {
     let loads = 0;
     const models = [servedModel(script([]), { load: async () => void loads++, state: () => "unloaded" })];
     await ask("/api/chat", { keep_alive }, { models });
     expect(loads).toBe(1);
   });
 
-  it("says in Ollama's form that there is no such model", async () => {
+  it("reports an unknown model in Ollama's form", async () => {
     const { status, text } = await ask("/api/chat", { model: "llama3:8b", messages: [user] });
     expect(status).toBe(404);
     expect(errorBody.parse(JSON.parse(text)).error).toContain("llama3:8b");
@@ -195,7 +195,7 @@ describe("POST /api/generate", () => {
     expect(JSON.parse(text)).toMatchObject({ response: "Hello there", done: true });
   });
 
-  it("goes on with a raw prompt, and fills in before a suffix", async () => {
+  it("continues a raw prompt, and fills in the text before a suffix", async () => {
     expect((await ask("/api/generate", { prompt: "The sky", raw: true })).request?.prompt).toEqual({
       ...{ type: "text", text: "The sky" },
     });
@@ -213,7 +213,7 @@ describe("POST /api/generate", () => {
     expect(await refusalOf("/api/generate", { prompt: "Hi", ...fields })).toContain(name);
   });
 
-  it("loads the model where there is no prompt", async () => {
+  it("loads the model when there is no prompt", async () => {
     const { text, request } = await ask("/api/generate", { keep_alive: 0, context: [] });
     expect(JSON.parse(text)).toMatchObject({ response: "", done: true, done_reason: "load" });
     expect(request).toBeUndefined();
@@ -228,7 +228,7 @@ describe("Ollama's names of models", () => {
     sizeBytes: 9,
   });
 
-  it("are tagged where the lists have them, and found with the tag, without it, and in any case of letters", async () => {
+  it("are tagged in lists, and found with or without the tag, in any letter case", async () => {
     const { app } = createTestApp({ models: [servedModel(script(answerWith(["Hi"])), { details })] });
     const { models } = ollamaTags.parse(await (await app.request("/api/tags")).json());
     expect(models).toMatchObject([{ name: `${MODEL_ID}:latest`, capabilities: ["completion", "tools"] }]);
@@ -246,7 +246,7 @@ describe("Ollama's names of models", () => {
     expect(response.status).toBe(200);
   });
 
-  it("are those of presets too, which say what they say", async () => {
+  it("include presets, whose settings apply", async () => {
     const presets = [preset("system: Write a haiku.\nsampling: { temperature: 0.2 }", "haiku")];
     const { request, text } = await ask(
       "/api/generate",
@@ -277,7 +277,7 @@ describe("Ollama's names of models", () => {
     expect((await app.request("/api/show", jsonInit({ model: "preset/haiku:latest" }))).status).toBe(200);
   });
 
-  it("need a key where there are keys", async () => {
+  it("need a key when there are keys", async () => {
     const { access } = await createTestAccess();
     const { app } = createTestApp({ access });
     const response = await app.request("/api/tags");
@@ -308,7 +308,7 @@ describe("POST /api/pull and DELETE /api/delete", () => {
     return { status: response.status, text: await response.text() };
   };
 
-  it("tell the progress line by line, and what became of it", async () => {
+  it("report the progress and the result line by line", async () => {
     const { text } = await send("POST", "/api/pull", { model: "new" });
     const lines = text.trimEnd().split("\n");
     const told = lines.map((line) => z.object({ status: z.string() }).parse(JSON.parse(line)).status);
@@ -319,7 +319,7 @@ describe("POST /api/pull and DELETE /api/delete", () => {
     expect((await send("POST", "/api/pull", { name: "old", stream: false })).text).toBe('{"status":"success"}');
   });
 
-  it("have a status for what fails at once, and a last line for what fails later", async () => {
+  it("have a status for an immediate failure, and a last line for a later one", async () => {
     expect(await send("POST", "/api/pull", { model: "nobody" })).toEqual({
       ...{ status: 404, text: '{"error":"There is no model \'nobody\'."}' },
     });
@@ -329,7 +329,7 @@ describe("POST /api/pull and DELETE /api/delete", () => {
     expect((await send("POST", "/api/pull", {})).status).toBe(400);
   });
 
-  it("break off without a fault where the client leaves", async () => {
+  it("stop without an error when the client leaves", async () => {
     const leaving = new AbortController();
     const waiting: ModelLibrary = {
       ...library,
@@ -346,7 +346,7 @@ describe("POST /api/pull and DELETE /api/delete", () => {
     expect(log.filter(({ level }) => level === "error")).toEqual([]);
   });
 
-  it("remove what may be removed", async () => {
+  it("remove only removable models", async () => {
     expect((await send("DELETE", "/api/delete", { model: "new" })).status).toBe(200);
     expect(await send("DELETE", "/api/delete", { model: MODEL_ID })).toMatchObject({ status: 400 });
   });
@@ -383,7 +383,7 @@ describe("Ollama's embeddings", () => {
     expect(prompt_eval_count).toBe(5);
   });
 
-  it("are none where nothing is asked", async () => {
+  it("are empty without input", async () => {
     expect(JSON.parse((await ask("/api/embed", { input: "" }, { models })).text)).toMatchObject({ embeddings: [] });
     expect(JSON.parse((await ask("/api/embeddings", { prompt: "" }, { models })).text)).toEqual({ embedding: [] });
     const { text } = await ask("/api/embeddings", { prompt: "x" }, { models });
@@ -391,7 +391,7 @@ describe("Ollama's embeddings", () => {
   });
 });
 
-describe("what Open WebUI 0.12.4 sends", () => {
+describe("a request of Open WebUI 0.12.4", () => {
   const time = {
     type: "function",
     function: {
@@ -402,7 +402,7 @@ describe("what Open WebUI 0.12.4 sends", () => {
   };
   const model = `${MODEL_ID}:latest`;
 
-  it("is understood in a chat whose settings were changed", async () => {
+  it("is accepted in a chat with changed settings", async () => {
     const { request, text } = await ask("/api/chat", {
       ...{ model, messages: [user], stream: true, keep_alive: "10m", think: false },
       options: { temperature: 0.3, seed: 1, stop: ["ZZ"], num_ctx: 4096, num_predict: 12 },
@@ -415,7 +415,7 @@ describe("what Open WebUI 0.12.4 sends", () => {
     }
   });
 
-  it("is understood where a tool has answered", async () => {
+  it("is accepted after a tool has answered", async () => {
     const { request } = await ask("/api/chat", {
       ...{ model, options: { num_predict: 10 }, stream: true, tools: [time] },
       messages: [

@@ -45,7 +45,7 @@ describe("without keys, a request by a strange name", () => {
   });
 
   it.each(["127.0.0.1:1", "localhost", "[::1]:8080", "llm.example"])(
-    "is answered where the name is ours: %s",
+    "is answered when the name is ours: %s",
     async (host) => {
       const { app } = createTestApp({ settings: { hosts } });
       const init = chatInit({});
@@ -54,7 +54,7 @@ describe("without keys, a request by a strange name", () => {
     },
   );
 
-  it("is refused too where the strange name stands in the request's target", async () => {
+  it("is refused, too, when the foreign name is in the request's target", async () => {
     const { app } = createTestApp({ settings: { hosts } });
     await using server = await listen(app);
     expect(await sendRaw(server.port, "GET http://evil.example/v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\n")).toMatch(
@@ -62,7 +62,7 @@ describe("without keys, a request by a strange name", () => {
     );
   });
 
-  it("is answered where keys keep strangers out", async () => {
+  it("is answered when keys are required", async () => {
     const { access, secret } = await createTestAccess();
     const { app } = createTestApp({ settings: { hosts }, access });
     const headers = { host: "evil.example", authorization: `Bearer ${secret}` };
@@ -100,7 +100,7 @@ describe("a POST that a page can send without asking", () => {
     }
   });
 
-  it("asks for JSON or nothing where it has no body, from programs too", async () => {
+  it("needs JSON or no content type when it has no body, even from programs", async () => {
     expect(bodiless.map(({ path }) => path).toSorted()).toEqual(["/admin/cache/warm", "/v1/responses/{id}/cancel"]);
     const { app } = createTestApp();
     for (const { path } of bodiless) {
@@ -114,7 +114,7 @@ describe("a POST that a page can send without asking", () => {
     ["a program that names a form's type, as curl does", { "content-type": FORM }],
     ["our own page", { origin: "http://localhost", "sec-fetch-site": "same-origin" }],
     ["a page that is let in", { origin: "https://chat.example", "sec-fetch-site": "cross-site" }],
-  ])("is taken from %s, without a content type too", async (_, headers) => {
+  ])("is accepted from %s, even without a content type", async (_, headers) => {
     const { app } = createTestApp({ settings: { corsOrigins: ["https://chat.example"] } });
     const body = new TextEncoder().encode(chatInit({}).body);
     expect((await app.request(CHAT, { method: "POST", headers, body })).status).toBe(200);
@@ -144,12 +144,12 @@ describe("names and places of other servers", () => {
     },
   );
 
-  it.each(["/ping", "/v1/health", "/health/"])("%s says that the process lives", async (path) => {
+  it.each(["/ping", "/v1/health", "/health/"])("%s shows that the process is alive", async (path) => {
     const { app } = createTestApp();
     expect(await (await app.request(path)).json()).toEqual({ status: "ok" });
   });
 
-  it("every page that can be had can be asked after with HEAD", async () => {
+  it("every GET route answers HEAD, too", async () => {
     const { app } = createTestApp();
     for (const path of ["/", "/health", "/ready", "/v1/models", `/v1/models/${MODEL_ID}`, "/docs", "/openapi.json"]) {
       const [head, get] = [await app.request(path, { method: "HEAD" }), await app.request(path)];
@@ -158,13 +158,13 @@ describe("names and places of other servers", () => {
     }
   });
 
-  it("the root says what this is", async () => {
+  it("the root describes the gateway", async () => {
     const { app } = createTestApp();
     expect(await (await app.request("/")).json()).toMatchObject({ status: "ok", api: "/v1", docs: "/docs" });
     expect((await app.request("/", { method: "POST" })).status).toBe(404);
   });
 
-  it("an Ollama client that asks for what isn't there is told so in its own form", async () => {
+  it("an Ollama client gets an unknown URL's error in its own form", async () => {
     const { app } = createTestApp();
     for (const path of ["/api/create", "/api/copy", "/api/push", "/api", "/api/me", "/v1/api/blobs/sha256:0"]) {
       const response = await app.request(path, { method: "POST", body: "{}" });
@@ -177,7 +177,7 @@ describe("names and places of other servers", () => {
     expect(z.strictObject({ error: z.string() }).safeParse(await wrong.json()).success).toBe(true);
   });
 
-  it("no spelling of a path gets in without a key where another asks for one", async () => {
+  it("no spelling of a path circumvents the key that another spelling requires", async () => {
     const { access } = await createTestAccess();
     const { app } = createTestApp({ access });
     for (const path of [

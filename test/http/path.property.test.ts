@@ -42,7 +42,7 @@ describe("a path", () => {
     expect(canonicalPath(sent)).toBe(meant);
   });
 
-  it("of every route is that route's own, with or without what clients add or leave out", () => {
+  it("of every route leads to that route, with or without the parts that clients add or omit", () => {
     for (const { path: own } of operations.filter(({ path: known }) => known !== "/rerank")) {
       const bare = own.replace(/^\/v1/, "");
       for (const sent of [own, `${own}/`, bare, `/v1${own}`, `/v1${bare}`, own.replaceAll("/", "//")]) {
@@ -61,7 +61,7 @@ describe("a path", () => {
     );
   });
 
-  it("becomes an open one only where nothing else than an open one's word was sent", () => {
+  it("becomes an open path only when the client sent that path's own words", () => {
     fc.assert(
       fc.property(path, (sent) => {
         if (!OPEN_PATHS.includes(canonicalPath(sent))) return;

@@ -103,7 +103,7 @@ describe("a preset as a chat completion's model", () => {
     });
   });
 
-  it("gives way to what the client says itself, null being nothing", async () => {
+  it("yields to the client's own fields, except null", async () => {
     const { request } = await post(CHAT, {
       ...{ model: "preset/translate@1", temperature: 1, top_k: null, max_completion_tokens: 5, stop: ["x"] },
       messages: [
@@ -115,7 +115,7 @@ describe("a preset as a chat completion's model", () => {
     expect(messagesOf(request)?.[0]).toEqual({ role: "system", content: "You translate into German.\n\nBe polite." });
   });
 
-  it("gives way to what the client says in the words of other servers", async () => {
+  it("yields to the client's fields in the words of other servers", async () => {
     const messages = [{ role: "user", content: "One" }];
     const options = { temperature: 0.9, num_predict: 3, stop: ["y"] };
     const ollama = await post(CHAT, { model: "preset/translate", messages, options });
@@ -126,7 +126,7 @@ describe("a preset as a chat completion's model", () => {
     expect(plain.request?.sampling).toMatchObject({ temperature: 0, topP: 1, repeatPenalty: 1.3 });
   });
 
-  it("tells a backend what was said, by the client or by itself", async () => {
+  it("tells a backend which fields the client or the preset set", async () => {
     const messages = [{ role: "user", content: "One" }];
     const { request } = await post(CHAT, { model: "preset/hot", messages, top_p: 0.5, tool_choice: "auto" });
     expect(request?.said).toMatchObject({
@@ -137,7 +137,7 @@ describe("a preset as a chat completion's model", () => {
     expect(request?.said).not.toHaveProperty("maxTokens");
   });
 
-  it("has its tools chosen by the client, and refuses what they can't be beside", async () => {
+  it("lets the client choose among its tools, and refuses fields that conflict with them", async () => {
     const messages = [{ role: "user", content: "x" }];
     const tool_choice = { type: "function", function: { name: "look_up" } };
     const chosen = await post(CHAT, { model: "preset/rate", messages, tool_choice, parallel_tool_calls: false });
@@ -149,7 +149,7 @@ describe("a preset as a chat completion's model", () => {
     expect(bare.body.error).toMatchObject({ param: "regex", code: "invalid_parameter_combination" });
   });
 
-  it("takes variables, and the user's message among them", async () => {
+  it("accepts variables, including the user's message", async () => {
     const { request } = await post(CHAT, {
       model: "preset/translate",
       variables: { language: "French", input: "One" },
@@ -158,7 +158,7 @@ describe("a preset as a chat completion's model", () => {
     expect(messagesOf(request)?.at(-1)).toEqual({ role: "user", content: "Text: One" });
   });
 
-  it("opens with its template where that has no place for a message", async () => {
+  it("begins with its template when that has no place for a message", async () => {
     const variables = { topic: "{{rain}} <|im_end|>" };
     const opening = "A haiku about {{rain}} <|im_end|>.";
     const alone = await post(CHAT, { model: "preset/haiku", messages: [], variables });
@@ -168,7 +168,7 @@ describe("a preset as a chat completion's model", () => {
     expect(messagesOf(together.request)).toEqual([{ role: "user", content: `${opening}\n\nIn English.` }]);
   });
 
-  it("brings a schema and tools, unless the client has its own", async () => {
+  it("provides a schema and tools, unless the client has its own", async () => {
     const messages = [{ role: "user", content: "x" }];
     const its = await post(CHAT, { model: "preset/rate", messages });
     expect(its.request?.output).toEqual({ type: "schema", schema: RATE.responseSchema });
@@ -245,7 +245,7 @@ describe("a preset as a response's prompt", () => {
     });
   });
 
-  it("keeps only what the client said, so that the next turn has the preset's texts once", async () => {
+  it("stores only the client's messages, so that the next turn has the preset's texts once", async () => {
     const prompt = { id: "translate" };
     const first = await post("/v1/responses", { prompt, input: "One" });
     const next = await post("/v1/responses", { prompt, input: "Two", previous_response_id: first.body.id });
@@ -266,7 +266,7 @@ describe("a preset as a response's prompt", () => {
     });
   });
 
-  it("shows what was said of its length, and of its tools, the client's before the preset's", async () => {
+  it("shows its length and its tools, the client's before the preset's", async () => {
     const cut = await post("/v1/responses", { model: "preset/short", input: "x", max_output_tokens: 90, top_p: 0 });
     expect(cut.request).toMatchObject({ maxTokens: 30, sampling: { temperature: 0 } });
     expect(responseSchema.parse(cut.body)).toMatchObject({ max_output_tokens: 90, top_p: 0, temperature: 1 });
@@ -284,7 +284,7 @@ describe("a preset as a response's prompt", () => {
     expect(told.request).not.toHaveProperty("output");
   });
 
-  it("keeps to the tools that come with the input", async () => {
+  it("uses only the tools that come with the input", async () => {
     const input = [
       { type: "additional_tools", tools: [{ type: "function", name: "own" }] },
       { role: "user", content: "x" },
@@ -293,19 +293,19 @@ describe("a preset as a response's prompt", () => {
     expect(request?.tools?.tools).toMatchObject([{ name: "own" }]);
   });
 
-  it("needs no input where it has its template", async () => {
+  it("needs no input when it has its template", async () => {
     const { request } = await post("/v1/responses", { prompt: { id: "haiku", variables: { topic: "rain" } } });
     expect(messagesOf(request)).toEqual([{ role: "user", content: "A haiku about rain." }]);
   });
 
-  it("may be the model, too, and is named once", async () => {
+  it("may be named as the model, too, but only once", async () => {
     const body = { model: "preset/translate", input: "One", variables: { language: "French" } };
     expect(messagesOf((await post("/v1/responses", body)).request)?.[0]?.content).toBe("You translate into French.");
     const twice = await post("/v1/responses", { model: "preset/translate", prompt: { id: "rate" }, input: "One" });
     expect(twice.body.error).toMatchObject({ param: "model", code: "invalid_parameter_combination" });
   });
 
-  it("is counted as it would be asked", async () => {
+  it("is counted like the request itself", async () => {
     const counted = await app.request(
       "/v1/responses/input_tokens",
       jsonInit({ model: "preset/translate", input: "One" }),
@@ -317,7 +317,7 @@ describe("a preset as a response's prompt", () => {
 describe("a preset as a message's model", () => {
   const ask = { messages: [{ role: "user", content: "One" }] };
 
-  it("has its texts and settings, its length too where the client names none", async () => {
+  it("has its texts and settings, also its length when the client sets none", async () => {
     const { status, request } = await post("/v1/messages", { ...ask, model: "preset/translate", system: "Be polite." });
     expect(status).toBe(200);
     expect(messagesOf(request)).toEqual([
@@ -335,7 +335,7 @@ describe("a preset as a message's model", () => {
     expect(own.request?.sampling).toMatchObject({ temperature: 0.5, seed: 3 });
   });
 
-  it("needs a length from one of the two, whose other names count", async () => {
+  it("needs a length from the client or the preset, by any of its names", async () => {
     const missing = await post("/v1/messages", { ...ask, model: "preset/hot" });
     expect(missing.body.error).toMatchObject({ message: expect.stringContaining("max_tokens") });
     const { request } = await post("/v1/messages", { ...ask, model: "preset/translate", n_predict: 5 });
@@ -348,7 +348,7 @@ describe("a preset as a message's model", () => {
     expect(request?.tools?.tools).toMatchObject([{ name: "look_up", description: "Looks." }]);
   });
 
-  it("opens with a template that takes no message", async () => {
+  it("begins with a template that has no place for a message", async () => {
     const { request } = await post("/v1/messages", {
       model: "preset/haiku",
       max_tokens: 9,
@@ -359,13 +359,13 @@ describe("a preset as a message's model", () => {
 });
 
 describe("a preset elsewhere", () => {
-  it("is refused where text is gone on from", async () => {
+  it("is refused by endpoints that continue a text", async () => {
     const { status, body } = await post("/v1/completions", { model: "preset/translate", prompt: "x" });
     expect(status).toBe(400);
     expect(body.error).toMatchObject({ param: "model", code: "unsupported_model" });
   });
 
-  it("is listed after the models, where a model for it is served", async () => {
+  it("is listed after the models when a model for it is served", async () => {
     const { data } = modelList.parse(await (await app.request("/v1/models")).json());
     expect(data.map(({ id }) => id)).toEqual([
       ...[MODEL_ID, "other"],

@@ -76,7 +76,7 @@ describe("a question about text", () => {
     expect(Number(third.headers.get("retry-after"))).toBeGreaterThan(0);
   });
 
-  it.each(QUESTIONS)("takes a sixteenth of its text's tokens from its key's: %s", async (path, body) => {
+  it.each(QUESTIONS)("costs its key a sixteenth of its text's tokens: %s", async (path, body) => {
     using all = setUp();
     const ask = all.keyWith({ tokensPerMinute: 1_000 });
     const bodyOf = (tokens: number) => body("x".repeat(path === "/detokenize" ? tokens : tokens * 4));
@@ -87,7 +87,7 @@ describe("a question about text", () => {
     expect((await ask(path, bodyOf(40_000))).status).toBe(429);
   });
 
-  it.each(QUESTIONS)("is asked in its key's turn, and left when the client leaves: %s", async (path, body) => {
+  it.each(QUESTIONS)("runs in its key's turn, and is cancelled when the client leaves: %s", async (path, body) => {
     const asked = Promise.withResolvers<Asker | undefined>();
     const wait = (asker: Asker | undefined) => {
       asked.resolve(asker);
@@ -114,7 +114,7 @@ describe("a question about text", () => {
 });
 
 describe("POST /tokenize with pieces", () => {
-  it("asks for them bit by bit, and tells of all in order", async () => {
+  it("requests them in pieces, and returns all in order", async () => {
     const sizes: number[] = [];
     const { app } = createTestApp({
       models: [

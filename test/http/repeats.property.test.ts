@@ -365,8 +365,8 @@ async function compare(policies: readonly Partial<KeyPolicy>[], asked: readonly 
   return slow.passed() - fast.passed();
 }
 
-describe("a gateway that sends repeated answers as it sent them before", () => {
-  it("answers as one that reads every request, but for ids and the time", { timeout: 60_000 }, async () => {
+describe("a gateway that repeats stored answers", () => {
+  it("answers like one that decodes every request, except for ids and the time", { timeout: 60_000 }, async () => {
     let repeated = 0;
     const bodies = fc.array(anybody, { minLength: 3, maxLength: 3 });
     const anySteps = fc.array(anyStep, { minLength: 15, maxLength: 50, size: "max" });
@@ -502,7 +502,7 @@ describe("a request that is sent again, byte for byte,", () => {
     expect(withoutIds(third)).toEqual(withoutIds(second));
   });
 
-  it("reaches the app where its answer is stored, or more than 64 KiB are sent", async () => {
+  it("reaches the app when its answer is stored, or more than 64 KiB are sent", async () => {
     using world = createWorld();
     world.clock.ms = LATER_MS;
     await using gateway = await startGateway(world, true);
@@ -518,7 +518,7 @@ describe("a request that is sent again, byte for byte,", () => {
     expect(gateway.passed()).toBe(9);
   });
 
-  it("is answered at the present second, and by nothing that is guessed from the text", async () => {
+  it("is answered with the current time, and only for an identical text", async () => {
     using world = createWorld();
     world.clock.ms = LATER_MS;
     await using gateway = await startGateway(world, true);
@@ -551,7 +551,7 @@ describe("a request that is sent again, byte for byte,", () => {
 });
 
 describe("an upload in front of the app", () => {
-  it("is refused before its end where the key is wrong", async () => {
+  it("is refused before its end when the key is wrong", async () => {
     using world = createWorld([{}]);
     await using gateway = await startGateway(world, true);
     const headers = { ...JSON_TYPE, authorization: "Bearer sk-wrong", "content-length": "100" };

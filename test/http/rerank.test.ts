@@ -38,7 +38,7 @@ describe.each(["/v1/rerank", "/rerank"])("POST %s", (path) => {
     });
   });
 
-  it("is a 400 that says which kind of model is needed, for one that is no reranker", async () => {
+  it("is a 400 that names the needed kind of model when the model is not a reranker", async () => {
     const refuse: Embed = () => Promise.reject(new EmbeddingRefusedError(0, { code: "not_a_reranker" }));
     const response = await post(refuse, path, { documents: ["a"] });
     expect(response.status).toBe(400);
@@ -47,7 +47,7 @@ describe.each(["/v1/rerank", "/rerank"])("POST %s", (path) => {
     expect(body.error.message).toContain("reranking model");
   });
 
-  it("asks nothing of a model that is known to be none", async () => {
+  it("sends nothing to a model that is known to be no reranker", async () => {
     const embed: Embed = () => Promise.reject(new Error("nobody asks"));
     const { app } = createTestApp({ models: [servedModel(script([]), { embed })] });
     const response = await app.request(path, jsonInit({ model: MODEL_ID, query: "which?", documents: ["a"] }));
@@ -67,7 +67,7 @@ describe.each(["/v1/rerank", "/rerank"])("POST %s", (path) => {
     });
   });
 
-  it("takes POST alone", async () => {
+  it("accepts only POST", async () => {
     const { app } = createTestApp();
     const response = await app.request(path);
     expect(response.status).toBe(405);

@@ -60,7 +60,7 @@ describe("a response in the background", () => {
   it.each([
     ["the server has too much to do", new OverloadedError("Full.", 2_000), 503, "server_overloaded"],
     ["its prompt is too long", new ContextLengthExceededError(9_000, 4_096), 400, "context_length_exceeded"],
-  ])("is refused at once where %s", async (_, failure, status, code) => {
+  ])("is refused at once when %s", async (_, failure, status, code) => {
     const { app } = createTestApp({
       generate: script(async function* () {
         yield* [];
@@ -73,7 +73,7 @@ describe("a response in the background", () => {
     expect(error.parse(await refused.json()).error.code).toBe(code);
   });
 
-  it("is refused at once where only the engine can tell that its prompt is too long, though it waits for its turn", async () => {
+  it("is refused at once when only the engine detects that its prompt is too long, even while it waits for its turn", async () => {
     const left = Promise.withResolvers<void>();
     const price = script(async function* () {
       yield* [];
@@ -92,7 +92,7 @@ describe("a response in the background", () => {
     await runs.settled();
   });
 
-  it("is taken where the engine can't tell now what its prompt would take", async () => {
+  it("is accepted when the engine can't check its prompt yet", async () => {
     const price = script(async function* () {
       yield* [];
       throw new OverloadedError("Too many questions.", 2_000);
@@ -105,7 +105,7 @@ describe("a response in the background", () => {
     await runs.settled();
   });
 
-  it("can't be gone on from before it has ended", async () => {
+  it("can't be continued before it has ended", async () => {
     const { app, reached } = gatedApp();
     const { id } = await responseOf(app, BACKGROUND);
     await reached;
@@ -128,7 +128,7 @@ describe("a response in the background", () => {
     });
   });
 
-  it("is shown as it ended also where that could not be written down", async () => {
+  it("is shown in its final state even when that could not be stored", async () => {
     using folder = temporaryFolder();
     const state = openState({ file: folder.file });
     const { app, reached, runs } = gatedApp({ state });
@@ -143,7 +143,7 @@ describe("a response in the background", () => {
     state.close();
   });
 
-  it("goes with its engine's work when it is deleted", async () => {
+  it("stops its generation when it is deleted", async () => {
     const { app, reached, ended } = gatedApp();
     const { id } = await responseOf(app, BACKGROUND);
     await reached;
@@ -152,7 +152,7 @@ describe("a response in the background", () => {
     expect((await app.request(`${RESPONSES}/${id}`)).status).toBe(404);
   });
 
-  it("streams, goes on when its client leaves, and is followed from any event on", async () => {
+  it("streams, continues when its client leaves, and can be followed from any event on", async () => {
     const { app, open, reached } = gatedApp();
     const answer = await respond(app, { ...BACKGROUND, stream: true });
     const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -174,7 +174,7 @@ describe("a response in the background", () => {
     expect(parseEvents(await follow(app, id, "&starting_after=2"), 3)).toEqual(events.slice(3));
   });
 
-  it("tells its followers by an event after every ten seconds without one that it is in progress", async () => {
+  it("sends its followers a heartbeat event after every ten seconds without another event", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     try {
       const { app, open, reached } = gatedApp();
@@ -193,7 +193,7 @@ describe("a response in the background", () => {
     }
   });
 
-  it("tells its followers when it is cancelled", async () => {
+  it("reports its cancellation to its followers", async () => {
     const { app, reached } = gatedApp();
     const answer = await respond(app, { ...BACKGROUND, stream: true });
     const [body, copy] = answer.body?.tee() ?? [];
@@ -205,7 +205,7 @@ describe("a response in the background", () => {
     expect(parseEvents(await follow(app, id))).toEqual(events);
   });
 
-  it("can't be streamed later where it was not created so", async () => {
+  it("can't be streamed later when it was not created with a stream", async () => {
     const { app } = createTestApp();
     const { id } = await responseOf(app);
     const answer = await app.request(`${RESPONSES}/${id}?stream=true`);

@@ -50,7 +50,7 @@ describe("POST /v1/responses", () => {
     );
   });
 
-  it("goes on from a response before", async () => {
+  it("continues an earlier response", async () => {
     const { app, seen } = countingApp();
     const first = await responseOf(app, { instructions: "Only now." });
     const second = await responseOf(app, { input: "And?", previous_response_id: first.id });
@@ -66,7 +66,7 @@ describe("POST /v1/responses", () => {
     ]);
   });
 
-  it("keeps nothing of a response that is not to be stored", async () => {
+  it("stores nothing of a response with store set to false", async () => {
     const { app } = createTestApp();
     const { id, store } = await responseOf(app, { store: false });
     expect(store).toBe(false);
@@ -81,7 +81,7 @@ describe("POST /v1/responses", () => {
     });
   });
 
-  it("takes items by reference, and says which is not there", async () => {
+  it("accepts items by reference, and names a missing one", async () => {
     const { app, seen } = countingApp();
     const first = await responseOf(app);
     await responseOf(app, {
@@ -106,7 +106,7 @@ describe("POST /v1/responses", () => {
     );
   });
 
-  it("makes calls, and takes their results", async () => {
+  it("makes calls, and accepts their results", async () => {
     const seen: GenerationRequest[] = [];
     const { app } = createTestApp({
       generate: script(async function* (request) {
@@ -129,7 +129,7 @@ describe("POST /v1/responses", () => {
     expect(messagesOf(seen[1]).at(-1)).toEqual({ role: "tool", content: "1", toolCallId: "call_1" });
   });
 
-  it("drops the oldest items where it may and must, and says how long the input is where it may not", async () => {
+  it("drops the oldest items if allowed and necessary, and names the input's length if not", async () => {
     const seen: number[] = [];
     const { app } = createTestApp({
       generate: script(async function* (request) {
@@ -158,7 +158,7 @@ describe("POST /v1/responses", () => {
     expect(data).toHaveLength(8);
   });
 
-  it("tells of a failure in mid-stream with an error and response.failed", async () => {
+  it("reports a failure in mid-stream with an error and response.failed", async () => {
     const { app } = createTestApp({
       generate: script(async function* () {
         yield* answerWith(["Hel"]).slice(0, -1);
@@ -172,7 +172,7 @@ describe("POST /v1/responses", () => {
     ]);
   });
 
-  it("gives a failure before the first event a status of its own", async () => {
+  it("gives a failure before the first event the error's status", async () => {
     const { app } = createTestApp({
       generate: script(async function* () {
         yield* [];
@@ -184,7 +184,7 @@ describe("POST /v1/responses", () => {
     }
   });
 
-  it("is a 503 that says why where it can't be stored, and works without storing", async () => {
+  it("is a 503 with the reason when it can't be stored, and works without storing", async () => {
     using folder = temporaryFolder();
     const state = openState({ file: folder.file });
     const { app } = createTestApp({ state });
@@ -201,7 +201,7 @@ describe("POST /v1/responses", () => {
     state.close();
   });
 
-  it("ends its stream as failed where it can't be stored any more when it is done", async () => {
+  it("ends its stream as failed when it can't be stored at its end", async () => {
     using folder = temporaryFolder();
     const state = openState({ file: folder.file });
     await responseOf(createTestApp({ state }).app);
@@ -241,7 +241,7 @@ describe("POST /v1/responses", () => {
 });
 
 describe("a stored response", () => {
-  it("is shown, and goes when it is deleted", async () => {
+  it("is shown, and is gone after it is deleted", async () => {
     const { app } = createTestApp();
     const created = await responseOf(app, { metadata: { topic: "sea" } });
     expect(await fetchResponse(app, created.id)).toEqual(created);
@@ -257,7 +257,7 @@ describe("a stored response", () => {
     });
   });
 
-  it("lists what it was made of in pages, the turns before it included", async () => {
+  it("lists its input in pages, including earlier turns", async () => {
     const { app } = createTestApp();
     const first = await responseOf(app, { input: "One" });
     const second = await responseOf(app, { input: "Two", previous_response_id: first.id });
@@ -285,7 +285,7 @@ describe("a stored response", () => {
     expect(error.parse(await answer.json()).error.param).toBe(param);
   });
 
-  it("survives a restart, and can be gone on from", async () => {
+  it("survives a restart, and can be continued", async () => {
     using folder = temporaryFolder();
     const before = openState({ file: folder.file });
     const first = await responseOf(createTestApp({ state: before }).app);

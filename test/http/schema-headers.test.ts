@@ -20,7 +20,7 @@ function createCachedApp() {
   }).app;
 }
 
-describe("what an answer is not held to", () => {
+describe("keywords that are not enforced", () => {
   it.each([
     [
       "/v1/chat/completions",
@@ -58,7 +58,7 @@ describe("what an answer is not held to", () => {
     }
   });
 
-  it("is nothing where all is held", async () => {
+  it("is absent when all are enforced", async () => {
     const format = { type: "json_schema", json_schema: { name: "x", schema: { type: "object" } } };
     const body = { model: MODEL_ID, messages, response_format: format };
     const response = await createCachedApp().request("/v1/chat/completions", jsonInit(body));
@@ -66,7 +66,7 @@ describe("what an answer is not held to", () => {
     expect(response.headers.get(SCHEMA_DROPPED_HEADER)).toBeNull();
   });
 
-  it("is told in visible ASCII without commas, and in bounds", () => {
+  it("is in visible ASCII without commas, and limited", () => {
     const long = Array.from({ length: 200 }, (_, index) => ({
       path: `schema.ä,\r\n\ud800${index}`,
       keyword: "not",

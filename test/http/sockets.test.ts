@@ -79,7 +79,7 @@ const WAYS = [
 ] as const;
 
 describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) => {
-  it("streams as it does without a server", async () => {
+  it("streams the same as without a server", async () => {
     const { app } = createTestApp({ settings });
     await using server = await listen(app);
     const response = await responseOf(send(server.port, { stream: true }));
@@ -108,7 +108,7 @@ describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) 
     expect(log).toMatchObject([{ status: 200, error: "engine_crashed", clientGone: false, tokens: { completion: 1 } }]);
   });
 
-  it("answers a stream that is refused before its first token with a status of its own", async () => {
+  it("answers a stream that is refused before its first token with the error's status", async () => {
     const generate = script(async function* () {
       yield* [];
       throw new EngineCrashedError(3);
@@ -159,7 +159,7 @@ describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) 
   it.each([
     ["of a chunked body", {}],
     ["of a body whose length was told", { "content-length": "1000" }],
-  ])("notes a client that leaves in the midst %s as gone, and nothing as an error", async (_, length) => {
+  ])("logs a client that leaves in the middle %s as gone, not as an error", async (_, length) => {
     const { app, log } = createTestApp({ settings });
     await using server = await listen(app);
     const { method, headers } = chatInit({});
@@ -181,7 +181,7 @@ describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) 
     expect(log).toMatchObject([{ msg: "request", status: 499, clientGone: true }]);
   });
 
-  it("goes on with the others when a client leaves", async () => {
+  it("continues with the others when a client leaves", async () => {
     const engine = createWaitingEngine(answerWith(["Hello"]).slice(0, -1));
     const { app } = createTestApp({
       models: [servedModel(engine.generate), servedModel(script(answerWith(["fine"])), { id: "other", aliases: [] })],
@@ -196,7 +196,7 @@ describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) 
     expect(textOf(parseChunks(await readAll(response)))).toBe("fine");
   });
 
-  it("takes no more from the engine than a client reads, while others stream on", async () => {
+  it("reads no more from the engine than a slow client does, while others stream on", async () => {
     const text = "x".repeat(65_536);
     let takenBytes = 0;
     const generate = script(async function* (generation) {

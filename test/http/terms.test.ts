@@ -51,7 +51,7 @@ describe("the priority of a request", () => {
 });
 
 describe("how long a request may wait", () => {
-  it("is as long as it takes where nobody says otherwise", () => {
+  it("is unlimited by default", () => {
     expect(decode({}).maxWaitMs).toBeUndefined();
   });
 
@@ -64,7 +64,7 @@ describe("how long a request may wait", () => {
     expect(decode(headers, maxWaitMs === undefined ? {} : { maxWaitMs }).maxWaitMs).toBe(expected);
   });
 
-  it("is not bounded by a client's own timeout where the answer is fetched later", () => {
+  it("is not limited by a client's own timeout when the answer is fetched later", () => {
     const headers = { "x-stainless-timeout": "3", "x-stainless-read-timeout": "3.0" };
     expect(decode(headers, {}, { isAwaited: false }).maxWaitMs).toBeUndefined();
     expect(decode({ ...headers, "sluice-max-wait-ms": "9000" }, {}, { isAwaited: false }).maxWaitMs).toBe(9_000);
@@ -77,7 +77,7 @@ describe("how long a request may wait", () => {
     },
   );
 
-  it("takes every whole number of ms up to a day as it is", () => {
+  it("accepts every whole number of ms up to a day", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: MAX_WAIT_MS }), (ms) => {
         expect(decode({ "sluice-max-wait-ms": String(ms) }).maxWaitMs).toBe(ms);
@@ -96,7 +96,7 @@ describe("how long a request may wait", () => {
     );
   });
 
-  it("is at least 1 ms and at most a day, whatever a client gives itself", () => {
+  it("is at least 1 ms and at most a day, whatever the client's timeout", () => {
     const number = fc.oneof(fc.double({ min: 0, noNaN: true }).map(String), fc.nat().map(String), fc.string());
     fc.assert(
       fc.property(number, number, (one, other) => {
@@ -108,7 +108,7 @@ describe("how long a request may wait", () => {
   });
 });
 
-describe("the id under which a request takes another's place", () => {
+describe("the id by which a request replaces another", () => {
   const visible = fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code));
 
   it("is any visible ASCII, up to 256 characters", () => {
@@ -119,7 +119,7 @@ describe("the id under which a request takes another's place", () => {
     );
   });
 
-  it("is refused by the header's name where it is anything else", () => {
+  it("is refused by the header's name when it is anything else", () => {
     const invisible = fc.string().filter((text) => !/^[\x21-\x7e]+$/.test(text));
     const tooLong = fc.string({ unit: visible, minLength: 257, maxLength: 300 });
     fc.assert(

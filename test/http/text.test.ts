@@ -30,14 +30,14 @@ function twoModels() {
 }
 
 describe("POST /tokenize", () => {
-  it("gives a text's tokens, of the first model where none is named", async () => {
+  it("returns a text's tokens, of the first model when none is named", async () => {
     expect(await post("/tokenize", { content: "Hi" }, twoModels().app)).toEqual({
       status: 200,
       body: { tokens: [72, 105] },
     });
   });
 
-  it("spells each token when its piece is asked for, by its bytes where they are no text", async () => {
+  it("returns each token's piece on request, as bytes when they are not text", async () => {
     const text = { ...modelText, spell: async () => ["é", [0xf0, 0x9f], ""] };
     const model = servedModel(script(answerWith([])), { text });
     const answer = await post(
@@ -75,7 +75,7 @@ describe("POST /tokenize", () => {
     expect(error.parse(answer.body).error).toMatchObject({ param, code });
   });
 
-  it("says which models exist when one doesn't", async () => {
+  it("lists the existing models when one doesn't exist", async () => {
     const answer = await post("/tokenize", { content: "Hi", model: "gpt-4o" });
     expect(answer.status).toBe(404);
     expect(error.parse(answer.body).error.message).toContain(MODEL_ID);
@@ -83,7 +83,7 @@ describe("POST /tokenize", () => {
 });
 
 describe("POST /detokenize", () => {
-  it("gives the text of tokens", async () => {
+  it("returns the text of tokens", async () => {
     expect((await post("/detokenize", { tokens: [72, 105] })).body).toEqual({ content: "Hi" });
     expect((await post("/detokenize", { tokens: [] })).body).toEqual({ content: "" });
     expect((await post("/detokenize", { tokens: [1], model: "second" }, twoModels().app)).body).toEqual({
@@ -110,7 +110,7 @@ describe("POST /apply-template", () => {
     { role: "user", content: [{ type: "text", text: "Hi" }] },
   ];
 
-  it("gives the prompt that a chat completion of the same body would have", async () => {
+  it("shows the prompt of a chat completion with the same body", async () => {
     expect(await post("/apply-template", { messages })).toEqual({
       status: 200,
       body: { prompt: "system: Be brief.\nuser: Hi\n" },
@@ -131,7 +131,7 @@ describe("POST /apply-template", () => {
     expect(error.parse(answer.body).error.param).toContain(param);
   });
 
-  it("says why the model's template does not take the messages", async () => {
+  it("reports why the model's template refuses the messages", async () => {
     const model = servedModel(script(answerWith([])), {
       text: {
         ...modelText,
@@ -145,7 +145,7 @@ describe("POST /apply-template", () => {
     expect(error.parse(answer.body).error).toMatchObject({ param: "messages", code: "invalid_messages" });
   });
 
-  it("takes a body that is no object for a mistake", async () => {
+  it("refuses a body that is not an object", async () => {
     expect((await post("/apply-template", [1])).status).toBe(400);
   });
 });

@@ -21,7 +21,7 @@ describe.each(PROTOCOLS)("the terms of $name", ({ path, body }) => {
     },
   );
 
-  it("are a 400 that names the header where that is wrong", async () => {
+  it("are a 400 that names an invalid header", async () => {
     const init = jsonInit(body);
     const headers = { ...init.headers, "sluice-max-wait-ms": "soon" };
     const response = await createTestApp().app.request(path, { ...init, headers });
@@ -41,7 +41,7 @@ describe("the tier of an answer", () => {
     [undefined, "default"],
   ] as const;
 
-  it.each(tiers)("asked for as %s, is told by a chat completion as %s", async (asked, used) => {
+  it.each(tiers)("requested as %s, is reported by a chat completion as %s", async (asked, used) => {
     const { app } = createTestApp();
     const body = { ...CHAT.body, service_tier: asked };
     expect(await (await app.request(CHAT.path, jsonInit(body))).json()).toMatchObject({ service_tier: used });
@@ -49,7 +49,7 @@ describe("the tier of an answer", () => {
     for (const chunk of eventsOf(await stream.text())) expect(chunk).toMatchObject({ service_tier: used });
   });
 
-  it.each(tiers)("asked for as %s, is told by a response as %s", async (asked, used) => {
+  it.each(tiers)("requested as %s, is reported by a response as %s", async (asked, used) => {
     const { app } = createTestApp();
     const body = { ...RESPONSE.body, service_tier: asked };
     expect(await (await app.request(RESPONSE.path, jsonInit(body))).json()).toMatchObject({ service_tier: used });
@@ -70,7 +70,7 @@ describe("the tier of an answer", () => {
 });
 
 describe("a response in the background", () => {
-  it("keeps its tier and the wait that was asked for, and no client's timeout, since no client waits", async () => {
+  it("keeps its tier and the requested wait, but ignores the client's timeout", async () => {
     const queue = createWaitingApp();
     const { response } = await queue.send(
       RESPONSE.path,

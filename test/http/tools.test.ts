@@ -45,7 +45,7 @@ describe("tools that can't exist here", () => {
     await response.text();
   });
 
-  it("are refused by name where a call of one is asked for", async () => {
+  it("are refused by name when the request requires a call of one", async () => {
     const { app } = createTestApp();
     const body = { model: MODEL_ID, input: "Hi", tools: [SEARCH, LOOK], tool_choice: SEARCH };
     const response = await app.request("/v1/responses", jsonInit(body));
@@ -55,7 +55,7 @@ describe("tools that can't exist here", () => {
     });
   });
 
-  it("have their names written so that no header breaks", async () => {
+  it("have their names encoded for a header", async () => {
     const { app } = createTestApp();
     const tools = [{ type: "a\r\nb, é" }, { type: "x".repeat(128) }];
     const response = await app.request("/v1/responses", jsonInit({ model: MODEL_ID, input: "Hi", tools }));
@@ -97,8 +97,8 @@ const BEHIND: readonly (readonly [path: string, body: (parameters: object) => ob
   ],
 ];
 
-describe("what is wrong with a function's schema behind tools that are left out", () => {
-  it.each(BEHIND)("is told at its own place at %s", async (path, body, place) => {
+describe("a mistake in a function's schema after dropped tools", () => {
+  it.each(BEHIND)("is reported at its own place at %s", async (path, body, place) => {
     const { app } = createTestApp({
       async *generate() {
         yield* [];

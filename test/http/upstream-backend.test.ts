@@ -79,7 +79,7 @@ function reasonsOf(chunks: readonly Pick<Chunk, "choices">[]): readonly unknown[
   return chunks.flatMap(({ choices }) => choices.flatMap((choice) => choice.finish_reason ?? []));
 }
 
-describe.each(["last", "first"] as const)("usage that comes %s", (usage) => {
+describe.each(["last", "first"] as const)("usage that arrives %s", (usage) => {
   const answer = { ...SAID, usage };
 
   it("is that of a chat completion", async () => {
@@ -105,7 +105,7 @@ describe.each(["last", "first"] as const)("usage that comes %s", (usage) => {
     expect(lastOf(await respondStream(answer))).toMatchObject({ response: { usage: RESPONSES_USAGE } });
   });
 
-  it("is that of a message, whose beginning knows nothing of it yet", async () => {
+  it("is that of a message, whose beginning has none yet", async () => {
     const thinking = { thinking: { type: "enabled", budget_tokens: 1_024 }, max_tokens: 2_048 };
     const whole = await say(answer, thinking);
     expect(whole).toMatchObject({ stop_reason: "end_turn", usage: ANTHROPIC_USAGE });
@@ -124,10 +124,10 @@ describe.each(["last", "first"] as const)("usage that comes %s", (usage) => {
   });
 });
 
-describe("usage that never comes", () => {
+describe("usage that never arrives", () => {
   const answer = { texts: ["a", "b", "c"], usage: "never" } as const;
 
-  it("is what was heard of the answer", async () => {
+  it("counts what arrived of the answer", async () => {
     expect((await chat(answer)).usage).toMatchObject({ prompt_tokens: 0, completion_tokens: 3 });
     expect((await complete(answer)).usage).toMatchObject({ prompt_tokens: 0, completion_tokens: 3 });
     expect((await respond(answer)).usage).toMatchObject({ input_tokens: 0, output_tokens: 3 });
@@ -170,7 +170,7 @@ describe("a refusal", () => {
     expect(messageOf(await sayStream(REFUSED))).toMatchObject(said);
   });
 
-  it("is kept with a response, and can be gone on from", async () => {
+  it("is stored with a response, and can be continued", async () => {
     const { app } = createTestApp({ models: [upstreamBackend(REFUSED)] });
     const first = response.parse(await (await app.request("/v1/responses", jsonInit({ input: "Hi" }))).json());
     const next = await app.request("/v1/responses", jsonInit({ input: "Why?", previous_response_id: first.id }));
@@ -179,7 +179,7 @@ describe("a refusal", () => {
 });
 
 describe("an answer that a filter has cut off", () => {
-  it("says so in every protocol", async () => {
+  it("is reported in every protocol", async () => {
     expect((await chat(CUT)).choices).toMatchObject([
       { message: { content: "It begins" }, finish_reason: "content_filter" },
     ]);
@@ -197,7 +197,7 @@ describe("an answer that a filter has cut off", () => {
 });
 
 describe("calls of another server", () => {
-  it("are told in every protocol that has some", async () => {
+  it("are returned in every protocol that has them", async () => {
     const called = await chat(CALLED, { tools: TOOLS });
     expect(called.choices[0]).toMatchObject({
       message: { content: null, tool_calls: [{ function: { name: "look", arguments: '{"at":"sky"}' } }] },
@@ -216,7 +216,7 @@ describe("calls of another server", () => {
 describe("log-probabilities without ids", () => {
   const answer = { texts: ["Good ", "day"] };
 
-  it("are told by what the tokens say", async () => {
+  it("are aligned by the tokens' text", async () => {
     const ask = { logprobs: true, top_logprobs: 2 };
     const content = [
       { token: "Good ", top_logprobs: [{ token: "Good " }, { token: "other" }] },
@@ -244,8 +244,8 @@ describe("log-probabilities without ids", () => {
   });
 });
 
-describe("a model of which nothing is known", () => {
-  it("is listed with what is", async () => {
+describe("a model without known properties", () => {
+  it("is listed without them", async () => {
     const { app } = createTestApp({ models: [upstreamBackend()] });
     const list = await (await app.request("/v1/models")).json();
     expect(list).toMatchObject({
@@ -286,7 +286,7 @@ describe("any answer of another server", () => {
     usage: fc.constantFrom("last", "first", "never"),
   });
 
-  it("says the same whole and streamed, in every protocol", async () => {
+  it("has the same text whole and streamed, in every protocol", async () => {
     await fc.assert(
       fc.asyncProperty(answers, async (answer) => {
         const thinking = { thinking: { type: "enabled", budget_tokens: 1_024 }, max_tokens: 2_048 };

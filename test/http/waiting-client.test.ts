@@ -94,7 +94,7 @@ describe("the official clients", () => {
     await admitted;
   });
 
-  it("throw what a stream is refused for after it began to wait", async () => {
+  it("throw the error of a stream that is refused after it began to wait", async () => {
     await using client = await connect();
     const asked = client.openai.chat.completions.create({ ...CHAT, stream: true });
     await vi.waitUntil(() => client.queue.seen.length > 0);
@@ -126,7 +126,7 @@ describe("the official clients", () => {
     expect(client.queue.seen[0]?.terms?.maxWaitMs).toBe(600_000);
   });
 
-  it("throw a typed error for a request whose place another has taken, and don't send it again", async () => {
+  it("throw a typed error for a superseded request, and don't retry", async () => {
     await using client = await connectFailing(new SupersededError());
     const asked = client.openai.chat.completions.create(CHAT, { headers: { "sluice-supersede": "editor-1" } });
     await expect(asked).rejects.toBeInstanceOf(ConflictError);
@@ -137,7 +137,7 @@ describe("the official clients", () => {
   it.each([
     ["a key's", new RateLimitedError("60 of 60 requests a minute are used.", 1), RateLimitError],
     ["the server's", new OverloadedError("9 requests are in hand.", 1), InternalServerError],
-  ])("come back to %s limits at the time that they are told, and throw typed in the end", async (_, error, type) => {
+  ])("retry %s limits at the given time, and finally throw a typed error", async (_, error, type) => {
     await using patient = await connectFailing(error, 2);
     const answer = await patient.openai.chat.completions.create(CHAT);
     expect(answer.choices[0]?.message.content).toBe("Hi");

@@ -32,7 +32,7 @@ describe.each(PROTOCOLS)(
   ({ path, body, codeOf, overloaded, begins, goesOn }) => {
     const stream = { ...body, stream: true };
 
-    it("tells its position and its likely wait, once a second, and then answers", async () => {
+    it("reports its position and its likely wait once a second, and then answers", async () => {
       const queue = createWaitingApp();
       const { response } = await queue.send(path, stream);
       queue.wait(4, 3_000);
@@ -64,7 +64,7 @@ describe.each(PROTOCOLS)(
       expect(queue.log).toMatchObject([{ status: 200, queueMs: 6_000 }]);
     });
 
-    it("has a status of its own when it is refused within the first second", async () => {
+    it("has the error's status when it is refused within the first second", async () => {
       const queue = createWaitingApp();
       const { response } = await queue.send(path, stream);
       queue.wait(9, 60_000);
@@ -94,7 +94,7 @@ describe.each(PROTOCOLS)(
       expect(queue.log).toMatchObject([{ status: 200, error: "server_overloaded" }]);
     });
 
-    it("says nothing of the queue when it has its turn within a second", async () => {
+    it("sends no news of the queue when it has its turn within a second", async () => {
       const queue = createWaitingApp();
       const { response } = await queue.send(path, stream);
       queue.wait(1, 500);
@@ -175,7 +175,7 @@ describe.each(PROTOCOLS)(
 );
 
 describe("a stream", () => {
-  it("gives a sign of life between two tokens, too, and none while tokens come", async () => {
+  it("sends a heartbeat between two tokens, too, and none while tokens arrive", async () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { app } = createTestApp({
       generate: script(async function* () {
@@ -216,7 +216,7 @@ describe("a stream", () => {
     expect(rest).toContain(HELLO);
   });
 
-  it("begins a response that fails before its first event, for clients that take nothing else first", async () => {
+  it("begins a response that fails before its first event, for clients that need the beginning", async () => {
     const queue = createWaitingApp();
     const { response } = await queue.send("/v1/responses", { model: "smollm2", input: "Hi", stream: true });
     queue.wait(2, 5_000);
@@ -233,7 +233,7 @@ describe("a stream", () => {
 });
 
 describe.each(PROTOCOLS)("a whole answer: $name", ({ path, body }) => {
-  it("tells how long it waited, and where", async () => {
+  it("has its waiting time and its position", async () => {
     const queue = createWaitingApp();
     const { response } = await queue.send(path, body);
     queue.wait(5, 20_000);
@@ -247,13 +247,13 @@ describe.each(PROTOCOLS)("a whole answer: $name", ({ path, body }) => {
     expect(queue.log).toMatchObject([{ queueMs: 20_000 }]);
   });
 
-  it("tells that it did not wait", async () => {
+  it("shows that it did not wait", async () => {
     const response = await createTestApp().app.request(path, jsonInit(body));
     expect(response.headers.get("sluice-queue-ms")).toBe("0");
     expect(response.headers.get("sluice-queue-position")).toBe("0");
   });
 
-  it("tells nothing of a queue where it was refused at once", async () => {
+  it("sends no queue headers when it was refused at once", async () => {
     const { app } = createTestApp({
       generate: script(async function* () {
         yield* [];
@@ -267,7 +267,7 @@ describe.each(PROTOCOLS)("a whole answer: $name", ({ path, body }) => {
 });
 
 describe("a batch of prompts", () => {
-  it("is one request, which waited as long as the last of them", async () => {
+  it("counts as one request, which waited as long as the last prompt", async () => {
     const queue = createWaitingApp();
     const batch = { model: "smollm2", prompt: ["a", "b", "c"], stream: true };
     const { response } = await queue.send("/v1/completions", batch, { "sluice-supersede": "id" });

@@ -127,7 +127,7 @@ describe("the WebSocket mode of /v1/responses", () => {
     expect(types).toEqual([...(await streamed.text()).matchAll(/^event: (\S+)$/gm)].map(([, type]) => type));
   });
 
-  it("goes on from a response of the same connection that is not stored", async () => {
+  it("continues a response of the same connection that is not stored", async () => {
     const { generate, seen } = countingEngine();
     const { url } = await serveSockets({ generate });
     const client = await connect(url);
@@ -147,7 +147,7 @@ describe("the WebSocket mode of /v1/responses", () => {
     ]);
   });
 
-  it("keeps what is not stored from every other connection", async () => {
+  it("hides unstored responses from other connections", async () => {
     const { app, url } = await serveSockets();
     const client = await connect(url);
     client.send(create());
@@ -162,7 +162,7 @@ describe("the WebSocket mode of /v1/responses", () => {
     expect((await app.request(`/v1/responses/${id}`)).status).toBe(404);
   });
 
-  it("forgets what the connection that is idle longest remembers, where all remember too much", async () => {
+  it("clears the memory of the connection that is idle longest when all together remember too much", async () => {
     const settings = { maxRememberedBytes: 24_000 };
     const { url } = await serveSockets({ settings });
     const [idle, busy, new_] = [await connect(url), await connect(url), await connect(url)];
@@ -185,7 +185,7 @@ describe("the WebSocket mode of /v1/responses", () => {
     expect(gone.last).toMatchObject({ type: "response.completed" });
   });
 
-  it("stores what is to be stored, from whatever it goes on", async () => {
+  it("stores a response that continues an unstored one", async () => {
     const { generate, seen } = countingEngine();
     const { app, url } = await serveSockets({ generate });
     const client = await connect(url);
@@ -198,7 +198,7 @@ describe("the WebSocket mode of /v1/responses", () => {
     expect(saidTo(seen[2])).toHaveLength(5);
   });
 
-  it("takes a warm-up, which answers nothing and is gone on from", async () => {
+  it("accepts a warm-up, which has no output and can be continued", async () => {
     const { generate, seen } = countingEngine();
     const { url } = await serveSockets({ generate });
     const client = await connect(url);
@@ -244,7 +244,7 @@ describe("the WebSocket mode of /v1/responses", () => {
     expect(lastOf(await client.readAnswer())).toMatchObject({ type: "response.completed", stream_id: "slow" });
   });
 
-  it("tells an error as HTTP does, with its status, and goes on", async () => {
+  it("sends an error like HTTP, with its status, and continues", async () => {
     const { url } = await serveSockets();
     const client = await connect(url);
     client.send(create({ temperature: 3, stream_id: "a" }));
@@ -271,7 +271,7 @@ describe("the WebSocket mode of /v1/responses", () => {
   });
 
   it.each(["session.update", "conversation.item.create", "input_audio_buffer.append"])(
-    "says of %s that this is not the Realtime API",
+    "reports for %s that this is not the Realtime API",
     async (type) => {
       const { url } = await serveSockets();
       const client = await connect(url);
@@ -282,7 +282,7 @@ describe("the WebSocket mode of /v1/responses", () => {
     },
   );
 
-  it("says which names of streams it takes", async () => {
+  it("names the valid ids of streams", async () => {
     const { url } = await serveSockets();
     const client = await connect(url);
     for (const stream_id of ["", "x".repeat(257), 5]) {
@@ -322,7 +322,7 @@ describe("the WebSocket mode of /v1/responses", () => {
     ["another type", { type: "response.cancel" }, "type", "unknown_message_type"],
     ["a stream without a name", create({ stream_id: "" }), "stream_id", "invalid_value"],
     ["too deep a message", `${"[".repeat(300)}${"]".repeat(300)}`, null, expect.any(String)],
-  ])("refuses %s in words, and goes on", async (_, message, param, code) => {
+  ])("refuses %s in words, and continues", async (_, message, param, code) => {
     const { url } = await serveSockets();
     const client = await connect(url);
     client.send(message);
@@ -331,7 +331,7 @@ describe("the WebSocket mode of /v1/responses", () => {
     expect(textOf(await client.readAnswer())).toBe("Hello there!");
   });
 
-  it("takes the messages of Codex: a body with what it tells of itself, and a note that it has seen a response", async () => {
+  it("accepts Codex's messages: a body with its metadata, and a note that it has read a response", async () => {
     const { url } = await serveSockets();
     const client = await connect(url, { headers: { "openai-beta": "responses_websockets=2026-02-06" } });
     client.send(
@@ -355,7 +355,7 @@ describe("the WebSocket mode of /v1/responses", () => {
     expect(textOf(await client.readAnswer())).toBe("Hello there!");
   });
 
-  it("takes a binary message and one without a type for what they can only mean", async () => {
+  it("accepts a binary message, and one without a type", async () => {
     const { url } = await serveSockets();
     const client = await connect(url);
     const { type: _, ...body } = create();
@@ -378,7 +378,7 @@ describe("the WebSocket mode of /v1/responses", () => {
 });
 
 describe("a WebSocket's end", () => {
-  it("cancels what the client no longer waits for", async () => {
+  it("cancels requests when the client leaves", async () => {
     const engine = createHeldEngine();
     const { url } = await serveSockets({ generate: engine.generate });
     const client = await connect(url);
@@ -388,7 +388,7 @@ describe("a WebSocket's end", () => {
     await engine.aborted;
   });
 
-  it("comes at once where nothing runs when the server stops", async () => {
+  it("comes at once when the server stops and nothing runs", async () => {
     const { url, drain } = await serveSockets();
     const { ws } = await connect(url);
     const closed = once(ws, "close");
@@ -396,7 +396,7 @@ describe("a WebSocket's end", () => {
     expect(await closed).toMatchObject([1001, Buffer.from("the server is stopping")]);
   });
 
-  it("waits for the response that runs when the server stops, and takes no other", async () => {
+  it("waits for the running response when the server stops, and accepts no other", async () => {
     const engine = createHeldEngine();
     const { url, drain } = await serveSockets({ generate: engine.generate });
     const client = await connect(url);
@@ -414,14 +414,14 @@ describe("a WebSocket's end", () => {
     await drained;
   });
 
-  it("comes with a message that is larger than a body may be", async () => {
+  it("comes with a message larger than the limit for bodies", async () => {
     const { url } = await serveSockets({ settings: { maxBodyBytes: 2_000 } });
     const { ws, send } = await connect(url);
     send(create({ input: "x".repeat(2_000) }));
     expect((await once(ws, "close"))[0]).toBe(1009);
   });
 
-  it("comes to the one that is idle longest where there are too many", async () => {
+  it("comes to the one that is idle longest when there are too many", async () => {
     const { url } = await serveSockets({}, { maxConnections: 4 });
     const first = await connect(url);
     const second = await connect(url);
@@ -471,7 +471,7 @@ describe("a WebSocket's end", () => {
 });
 
 describe("a client that sends without reading", () => {
-  it("is told of no more than it takes", async () => {
+  it("gets no more errors than it reads", async () => {
     const { url } = await serveSockets({ generate: createHeldEngine().generate });
     const client = await connect(url);
     client.ws.pause();
@@ -515,7 +515,7 @@ describe("a WebSocket's opening", () => {
     await connect(url, { origin: url });
   });
 
-  it("leaves no connection behind where it is refused", async () => {
+  it("leaves no connection behind when it is refused", async () => {
     const { url, server } = await serveSockets();
     const [taken] = await Promise.all([
       once(server, "connection").then(([connection]) => once(connection, "close")),
@@ -552,7 +552,7 @@ describe("a WebSocket's opening", () => {
     expect(textOf(await client.readAnswer())).toBe("Hello there!");
   });
 
-  it("needs no more than other requests do where it asks for another protocol", async () => {
+  it("is handled like any other request when it asks for another protocol", async () => {
     const { url } = await serveSockets();
     const asked = request(`${url}/v1/models`, { headers: { connection: "Upgrade", upgrade: "h2c" } }).end();
     const [response] = await once(asked, "response");
@@ -565,14 +565,14 @@ describe("a WebSocket's opening", () => {
     expect(await refusalOf(url, {}, "/v1/nowhere")).toMatchObject({ status: 404 });
   });
 
-  it("is refused where whoever listens can't open one", async () => {
+  it("is refused when the server can't open one", async () => {
     const { app } = createTestApp();
     const answer = await app.request("/v1/responses", { headers: { connection: "upgrade", upgrade: "websocket" } });
     expect(answer.status).toBe(426);
   });
 });
 
-describe("a WebSocket where there are keys", () => {
+describe("a WebSocket when there are keys", () => {
   const keyed = { headers: { authorization: "Bearer sk-right" } };
 
   function createRing() {
@@ -603,7 +603,7 @@ describe("a WebSocket where there are keys", () => {
 });
 
 describe("whatever is sent over a WebSocket", () => {
-  it("neither closes it nor keeps it from answering what comes next", async () => {
+  it("neither closes it nor blocks later answers", async () => {
     const { url } = await serveSockets();
     const client = await connect(url);
     const field = fc.constantFrom("type", "model", "input", "stream_id", "stream", "previous_response_id", "generate");
@@ -634,7 +634,7 @@ describe("whatever is sent over a WebSocket", () => {
   });
 });
 
-describe("what connections remember", () => {
+describe("the memory of connections", () => {
   it("is never more than they all may, and is the newest of the one that was used last", () => {
     const state = openState();
     const kept = (id: string) => ({ ...outcome(id), keep: false });

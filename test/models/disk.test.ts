@@ -34,7 +34,7 @@ describe("diskFailure", () => {
 });
 
 describe("moveIntoPlace", () => {
-  it("puts the file where it belongs, over what was there", async () => {
+  it("puts the file into its place, over an existing one", async () => {
     const folder = await tempDir();
     await writeFile(join(folder, "from"), "new");
     await writeFile(join(folder, "to"), "old");

@@ -71,7 +71,7 @@ describe("downloadFile", () => {
     expect(server.requests[0]?.headers["accept-encoding"]).toBe("identity");
   });
 
-  it("takes a broken transfer up where it stopped, provided the file is the same", async () => {
+  it("resumes a broken transfer if the file is the same", async () => {
     const server = await serverThatStopsOnce((request, response) => sendFile(request, response, FILE));
     const file = await partOf(server);
     await download(file, downloadContext(), cutting(server));
@@ -82,7 +82,7 @@ describe("downloadFile", () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it("goes on in another run where an earlier one was aborted", async () => {
+  it("resumes an earlier run that was aborted", async () => {
     const controller = new AbortController();
     const server = await serverThatStopsOnce((request, response) => sendFile(request, response, FILE));
     const file = await partOf(server);
@@ -253,7 +253,7 @@ describe("downloadFile", () => {
     await expect(stat(small.partPath)).rejects.toThrow("ENOENT");
   });
 
-  it("goes on when an answer of unknown length ends before the size that is expected", async () => {
+  it("continues when an answer of unknown length ends before the expected size", async () => {
     const server = await startServer((request, response) => {
       if (request.headers.range !== undefined) return sendFile(request, response, FILE);
       response.setHeader("etag", '"one"');

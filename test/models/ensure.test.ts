@@ -150,7 +150,7 @@ describe("ensureModel with a model to fetch", () => {
     expect(hub.storage.requests).toHaveLength(0);
   });
 
-  it("removes a wrong file and goes on with the next source", async () => {
+  it("removes a wrong file and continues with the next source", async () => {
     const wrong = await startServer((request, response) => sendFile(request, response, OTHER));
     const right = await startServer((request, response) => sendFile(request, response, MODEL));
     const options = await optionsFor();

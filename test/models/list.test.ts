@@ -8,7 +8,7 @@ import { tempDir } from "./support/temp-dir.ts";
 const catalogue = await loadCatalogue();
 
 describe("listModels", () => {
-  it("lists the whole catalogue, also where there is no models folder yet", async () => {
+  it("lists the whole catalogue, even without a models folder", async () => {
     const listed = await listModels(catalogue, join(await tempDir(), "none"));
     expect(listed.map(({ name }) => name)).toEqual(catalogue.models.map(({ name }) => name));
     expect(listed.some(({ isDownloaded }) => isDownloaded)).toBe(false);

@@ -52,7 +52,7 @@ describe("withLock", () => {
     );
   });
 
-  it("fails at once where no lock can be made", async () => {
+  it("fails at once when no lock can be created", async () => {
     const path = join(await tempDir(), "no", "such", "folder", "x.lock");
     await expect(withLock(path, options(), async () => {})).rejects.toThrow("ENOENT");
   });

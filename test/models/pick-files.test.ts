@@ -44,7 +44,7 @@ describe("pickHubFiles by quantization", () => {
     expect(pathsOf(pick([...parts, "m-Q8_0.gguf"], "BF16"))).toEqual([...parts].sort());
   });
 
-  it("takes the whole file where the same is there in parts", () => {
+  it("prefers the whole file to the same in parts", () => {
     const paths = ["m-q4_k_m-00001-of-00002.gguf", "m-q4_k_m-00002-of-00002.gguf", "m-q4_k_m.gguf"];
     expect(pathsOf(pick(paths, "Q4_K_M"))).toEqual(["m-q4_k_m.gguf"]);
   });

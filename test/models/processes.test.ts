@@ -41,7 +41,7 @@ describe("ensureModel in several processes", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it("takes over from a process that was killed, and goes on where that stopped", LIMIT, async () => {
+  it("takes over from a process that was killed, and continues from where it stopped", LIMIT, async () => {
     let isFirst = true;
     const server = await startServer((request, response) => {
       if (!isFirst) return sendFile(request, response, MODEL);

@@ -68,7 +68,7 @@ describe("resolveModel for hub URIs", () => {
     });
   });
 
-  it("takes Q4_K_M where none is named, as llama.cpp does", () => {
+  it("takes Q4_K_M when none is named, as llama.cpp does", () => {
     expect(resolveName("hf:Qwen/Qwen3-4B-GGUF").id).toBe("Qwen/Qwen3-4B-GGUF:Q4_K_M");
   });
 

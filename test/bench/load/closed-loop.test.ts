@@ -108,7 +108,7 @@ describe("runClosedLoop", () => {
     ["another text", 200, HELLO.replace("Hello", "Hell"), "another text"],
     ["an error with status 200", 200, '{"error":{"message":"Hello"}}', "another text"],
     ["nothing", 200, "", "another text"],
-  ])("fails where one answer is %s", async (_, status, body, words) => {
+  ])("fails when one answer is %s", async (_, status, body, words) => {
     let answers = 0;
     const url = await serve((_, response) => {
       const isThird = ++answers === 3;

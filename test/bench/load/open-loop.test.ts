@@ -34,7 +34,7 @@ test("a refused client comes back with the same request at the time it was told,
   expect(visit?.second?.status).toBe(429);
 });
 
-test("a client doesn't come back where its answer could not come within its patience", async () => {
+test("a client doesn't retry when the answer would come after its patience ends", async () => {
   const { ask, asked } = answering(503);
   await runOpenLoop([CLIENT], { ...OPTIONS, patienceMs: 5_000, ask });
   expect(asked).toHaveLength(1);
@@ -80,7 +80,7 @@ test("the run rejects when it is aborted", async () => {
   await expect(visits).rejects.toThrow();
 });
 
-test("the time to come back at is in ms where the server says so, else in seconds, and only a refusal has one", () => {
+test("the time to retry is in ms when the server says so, else in seconds, and only a refusal has one", () => {
   expect(retryAfterMs({ status: 503, headers: { "retry-after-ms": "1200", "retry-after": "2" } })).toBe(1_200);
   expect(retryAfterMs({ status: 429, headers: { "retry-after": "2" } })).toBe(2_000);
   expect(retryAfterMs({ status: 503, headers: {} })).toBeUndefined();

@@ -20,7 +20,7 @@ test("a single round is never certain", () => {
   expect(row?.verdicts[0]).toMatchObject({ met: false, certain: false });
 });
 
-test("lower is better where the target says at most", () => {
+test("lower is better when the target says at most", () => {
   const walls = (...values: number[]) => values.map((wallMs) => ({ wallMs }));
   const [row] = summarize(makeResult("multi-turn", walls(80, 81), walls(100, 100)));
   expect(row?.verdicts[0]).toMatchObject({ target: "≤ 1", met: true });

@@ -18,7 +18,7 @@ async function examine(
 }
 
 describe("sluice doctor", () => {
-  it("says on a machine where all is well what Sluice will use, and ends with 0", async () => {
+  it("shows on a healthy machine what Sluice will use, and exits with 0", async () => {
     const { exitCode, text } = await examine();
     expect(exitCode).toBe(0);
     expect(text).toMatch(/^✔ Sluice {2,}\d+\.\d+\.\d+ on Node 24\.21\.0, linux x64$/m);
@@ -32,7 +32,7 @@ describe("sluice doctor", () => {
     expect(text).not.toMatch(/^[!✖]/m);
   });
 
-  it("aligns what it says", async () => {
+  it("aligns its output", async () => {
     const { lines } = await examine();
     const column = "✔ models folder  ".length;
     const findings = lines.slice(0, lines.indexOf(""));
@@ -40,7 +40,7 @@ describe("sluice doctor", () => {
     for (const line of findings) expect(line.slice(column - 2, column + 1)).toMatch(/^ {2}\S/);
   });
 
-  it("prints the same for machines, with what it found", async () => {
+  it("prints the same in JSON, with details", async () => {
     const { exitCode, text } = await examine({}, { json: true });
     expect(exitCode).toBe(0);
     expect(JSON.parse(text)).toMatchObject({
@@ -89,7 +89,7 @@ describe("the backends", () => {
     );
   });
 
-  it("repeat what the loader says of a library that is there and does not load", async () => {
+  it("repeat the loader's message about a library that does not load", async () => {
     const tooNew = "/lib/libm.so.6: version `GLIBC_2.38' not found";
     const linkErrors = { addon: tooNew, variants: [] };
     const { exitCode, text } = await examine({}, {}, { auto: { type: "refused", reason: "no", linkErrors } });
@@ -107,7 +107,7 @@ describe("the backends", () => {
     expect(text).toMatch(/^– CUDA {2,}works, and --gpu auto does not see that: .*; --gpu cuda selects it$/m);
   });
 
-  it("are a problem where the one that was asked for does not open", async () => {
+  it("are a problem when the requested one does not open", async () => {
     const { exitCode, text } = await examine({}, { gpu: "cuda" });
     expect(exitCode).toBe(1);
     expect(text).toMatch(/^✖ device {2,}llama\.cpp does not open with --gpu cuda: there is no NVIDIA driver here/m);
@@ -117,7 +117,7 @@ describe("the backends", () => {
     expect(text).toMatch(/Sluice can't serve here: 1 problem found\.\n$/);
   });
 
-  it("are a problem where their packages were left out", async () => {
+  it("are a problem when their packages are missing", async () => {
     const missing = { state: "missing", package: "@node-llama-cpp/linux-x64" } as const;
     const programs = { cpu: missing, cuda: missing, vulkan: missing, metal: { state: "unavailable" } } as const;
     const { exitCode, text } = await examine(
@@ -130,7 +130,7 @@ describe("the backends", () => {
     expect(text).toMatch(/^– CPU {2,}not used: @node-llama-cpp\/linux-x64 is not installed; `npm ci` installs it$/m);
   });
 
-  it("are not asked where there is no binding at all", async () => {
+  it("are not checked when there is no binding at all", async () => {
     const { exitCode, text } = await examine({ findBinding: () => undefined });
     expect(exitCode).toBe(1);
     expect(text).toMatch(/^✖ llama\.cpp {2,}node-llama-cpp is not installed$/m);
@@ -188,7 +188,7 @@ describe("memory", () => {
     expect(text).toContain("(100 MiB of model files, 360 MiB of slots, 256 MiB beside)");
   });
 
-  it("that the slots alone go beyond is a problem, with what to do", async () => {
+  it("that is too small for the slots alone is a problem, with a way out", async () => {
     const { exitCode, text } = await examine({}, { slots: "64", context: "8192" });
     expect(exitCode).toBe(1);
     expect(text).toMatch(/^✖ memory {2,}about 1\d\.\d GiB needed .*: the slots alone don't fit$/m);
@@ -204,7 +204,7 @@ describe("memory", () => {
     expect(text).toMatch(/^! memory .*parts of the model are read from the disk again and again$/m);
   });
 
-  it("of the GPU is what counts where a GPU takes the model", async () => {
+  it("of the GPU counts when a GPU runs the model", async () => {
     const full = { ...CUDA, deviceMemory: { totalBytes: 2 * GIB, freeBytes: GIB / 4 } };
     const { exitCode, text } = await examine({}, {}, { auto: full });
     expect(exitCode).toBe(0);
@@ -230,7 +230,7 @@ describe("models", () => {
     expect(text).toContain("→ The next start downloads it (100 MiB), or `npm run sluice -- pull far` now.");
   });
 
-  it("that have yet to come are a problem where there is no room for them", async () => {
+  it("that must be downloaded are a problem when there is no room for them", async () => {
     const { exitCode, text } = await examine({
       findModels: async () => [{ state: "absent", id: "far", sizeBytes: 200 * GIB }],
     });
@@ -238,7 +238,7 @@ describe("models", () => {
     expect(text).toMatch(/^✖ models folder {2,}.*100 GiB free, and 200 GiB are to be downloaded$/m);
   });
 
-  it("that have yet to come are a problem where nothing may be written", async () => {
+  it("that must be downloaded are a problem when the folder is not writable", async () => {
     const lookAtFolder = async (path: string) => ({ path, exists: true, writable: false, freeBytes: GIB });
     const { exitCode, text } = await examine({
       lookAtFolder,
@@ -267,7 +267,7 @@ describe("models", () => {
 });
 
 describe("an address that can't be had", () => {
-  it("is a problem, with what to do about it", async () => {
+  it("is a problem, with a way out", async () => {
     const { exitCode, text } = await examine({
       checkAddress: async () => {
         throw new CommandError(
@@ -292,13 +292,13 @@ describe("an address that others reach", () => {
 });
 
 describe("settings that work against each other", () => {
-  it("are a problem where an alias stands for a model that isn't served", async () => {
+  it("are a problem when an alias names a model that isn't served", async () => {
     const { exitCode, text } = await examine({}, { aliases: ["gpt-4o=other"] });
     expect(exitCode).toBe(1);
     expect(text).toMatch(/^✖ aliases .*'gpt-4o' refers to 'other', which is not served. Served models: small\./m);
   });
 
-  it("are a problem where a model that isn't served has its own", async () => {
+  it("are a problem when they name a model that isn't served", async () => {
     const { exitCode, text } = await examine({}, { perModel: ["other.slots=1"] });
     expect(exitCode).toBe(1);
     expect(text).toMatch(/^✖ models .*--per-model names other, which is not served/m);

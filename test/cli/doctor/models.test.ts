@@ -22,14 +22,14 @@ describe("findModels", () => {
     ]);
   });
 
-  it("says of a file that is no model what a start would say", async () => {
+  it("reports the same problem of a file as a start", async () => {
     writeFileSync(join(folder, "notes.gguf"), "not a model");
     expect(await find("./notes.gguf")).toMatchObject([
       { state: "unusable", name: "./notes.gguf", reason: expect.stringContaining("is not a GGUF file") },
     ]);
   });
 
-  it("says of a name that nobody knows what there is, and goes on to the next", async () => {
+  it("lists the available models for an unknown name, and moves on to the next", async () => {
     expect(await find("smolm2", "smollm2")).toMatchObject([
       { state: "unusable", reason: expect.stringContaining("Did you mean smollm2?") },
       { state: "absent" },

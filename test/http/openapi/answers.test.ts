@@ -54,7 +54,7 @@ const requests = answered.flatMap((operation) => {
 });
 
 describe("the API's document", () => {
-  it.each(requests)("tells the truth of what %s answers to %s", async (_id, _name, operation, body) => {
+  it.each(requests)("describes correctly what %s answers to %s", async (_id, _name, operation, body) => {
     const { app, fill } = await createFilledApp();
     const init = body === undefined ? {} : jsonInit(body);
     const response = await app.request(

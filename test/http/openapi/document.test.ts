@@ -84,7 +84,7 @@ describe("describeApi", () => {
     expect(components.schemas?.Outer).toEqual({ type: "array", items: { $ref: "#/components/schemas/Inner" } });
   });
 
-  it("takes a protocol's own form of errors", () => {
+  it("uses a protocol's own form of errors", () => {
     const errorBody = { name: "OtherError", schema: z.strictObject({ type: z.literal("error") }) };
     const { paths } = describeApi([operation({ errorBody })], "1.2.3");
     expect(paths["/v1/things/{id}"]?.post?.responses).toMatchObject({
@@ -92,7 +92,7 @@ describe("describeApi", () => {
     });
   });
 
-  it("tells of the headers of a route that waits for its turn", () => {
+  it("describes the headers of a route that waits for its turn", () => {
     const { paths } = describeApi([operation({ waits: true })], "1.2.3");
     expect(paths["/v1/things/{id}"]?.post).toMatchObject({
       parameters: [
@@ -112,7 +112,7 @@ describe("describeApi", () => {
     });
   });
 
-  it("tells of the headers of a route that may be answered from the cache", () => {
+  it("describes the headers of a route that may be answered from the cache", () => {
     const { paths } = describeApi([operation({ isCached: true })], "1.2.3");
     expect(paths["/v1/things/{id}"]?.post).toMatchObject({
       parameters: [
@@ -131,7 +131,7 @@ describe("describeApi", () => {
     });
   });
 
-  it("tells of keys, of the 401 of every route that needs one, and of those that need none", () => {
+  it("describes keys, the 401 of every route that needs one, and the routes that need none", () => {
     expect(document.security).toEqual([{}, { BearerKey: [] }, { HeaderKey: [] }]);
     expect(Object.keys(document.components.securitySchemes ?? {})).toEqual(["BearerKey", "HeaderKey"]);
     for (const [path, methods] of Object.entries(document.paths)) {
@@ -152,14 +152,14 @@ describe("describeApi", () => {
 
 // There is no validator of OpenAPI's meta-schema among the dependencies; these are its rules for what this document makes use of.
 describe("the API's document", () => {
-  it("says what it is", () => {
+  it("names OpenAPI's version, its own, and its server", () => {
     expect(document.openapi).toMatch(/^3\.1\.\d$/);
     expect(document.info).toMatchObject({ title: "Sluice", version: "1.2.3" });
     expect(document.servers).toEqual([{ url: "/" }]);
     expect(mountAt(document, "/llm").servers).toEqual([{ url: "/llm" }]);
   });
 
-  it("refers only to what is in it", () => {
+  it("has no reference to a missing part", () => {
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]*)"/g)].map(([, target = ""]) => target);
     expect(references.length).toBeGreaterThan(5);
     for (const target of references) {
@@ -168,7 +168,7 @@ describe("the API's document", () => {
     }
   });
 
-  it("has no schema that nothing refers to", () => {
+  it("has no unused schema", () => {
     const text = JSON.stringify(document);
     for (const name of Object.keys(document.components.schemas ?? {})) {
       expect(text).toContain(`"#/components/schemas/${name}"`);
@@ -179,7 +179,7 @@ describe("the API's document", () => {
     expect(JSON.stringify(document)).not.toMatch(/"\$(schema|id|defs)"/);
   });
 
-  it("gives each operation an id of its own, a summary, and a description for each response", () => {
+  it("gives each operation a unique id, a summary, and a description for each response", () => {
     const described = Object.values(document.paths).flatMap((methods) => Object.values(methods));
     const ids = described.map(({ operationId }) => operationId);
     expect(ids).toEqual([...new Set(ids)]);
@@ -199,7 +199,7 @@ describe("the API's document", () => {
     }
   });
 
-  it("says what each field of a request does here, those within options included", () => {
+  it("describes each field of a request, including those within options", () => {
     const silent = operations.flatMap(({ id, request }) =>
       request === undefined
         ? []
@@ -208,7 +208,7 @@ describe("the API's document", () => {
     expect(silent).toEqual([]);
   });
 
-  it("has examples that the request's own schema takes", () => {
+  it("has examples that match the request's schema", () => {
     for (const { request } of operations) {
       for (const example of Object.values(request?.examples ?? {})) {
         expect(request?.schema.safeParse(example).error).toBeUndefined();

@@ -57,7 +57,7 @@ describe("checkGguf", () => {
   it.each([
     [3, { poolingType: 3 }],
     [0, {}],
-  ])("tells how an embedding model pools, where it does: %i", async (value, told) => {
+  ])("tells the pooling of an embedding model, if any: %i", async (value, told) => {
     const metadata = [...TINY_METADATA, ["llama.pooling_type", uint32(value)] as const];
     const { poolingType } = await checkGguf(await fileOf(writeGguf({ metadata })));
     expect({ ...(poolingType !== undefined && { poolingType }) }).toEqual(told);

@@ -26,12 +26,12 @@ describe("kvBytesPerToken", () => {
     expect(kvBytesPerToken(header(SMOLLM2), "llama")).toBe(30 * 3 * (64 + 64) * 2);
   });
 
-  it("takes the sizes of keys and values from the header where it has them", () => {
+  it("takes the sizes of keys and values from the header if it has them", () => {
     const sized = { ...SMOLLM2, "llama.attention.key_length": 256, "llama.attention.value_length": 128 };
     expect(kvBytesPerToken(header(sized), "llama")).toBe(30 * 3 * (256 + 128) * 2);
   });
 
-  it("counts every head where none share", () => {
+  it("counts every head when none are shared", () => {
     const { "llama.attention.head_count_kv": _, ...unshared } = SMOLLM2;
     expect(kvBytesPerToken(header(unshared), "llama")).toBe(30 * 9 * (64 + 64) * 2);
   });

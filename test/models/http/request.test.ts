@@ -28,7 +28,7 @@ const redirectTo =
     response.writeHead(302, { location: location() }).end();
 
 describe("request", () => {
-  it("sends the token to the hub, and not where the hub redirects to", async () => {
+  it("sends the token to the hub, but not to the target of its redirects", async () => {
     const storage = await startServer((_, response) => response.end("the file"));
     const hub = await startServer(redirectTo(() => `${storage.origin}/file`));
     const context = downloadContext({ policy: { hubOrigin: hub.origin, token: "hf_secret" } });

@@ -80,7 +80,7 @@ describe("fetchFromPython", () => {
     expect(run?.env.PIP_INDEX_URL).toBe("https://index.test/simple");
   });
 
-  it("goes on with the wheels that an earlier run had finished", async () => {
+  it("reuses the wheels that an earlier run finished", async () => {
     const folder = await tempDir();
     await mkdir(join(folder, "wheels"));
     const [name = ""] = Object.keys(wheels);
