@@ -15,6 +15,23 @@ export type ServedModel = {
   readonly onlyReads?: true;
 };
 
+/** What the banner shows of another server. */
+export type ServedUpstream = {
+  readonly name: string;
+  /** Such as `vllm at http://10.0.0.5:8000`. */
+  readonly place: string;
+  /** The first of the models that the settings name. */
+  readonly model?: string;
+};
+
+/** The other servers. */
+export function describeUpstreams({ upstreams }: Pick<Config, "upstreams">): readonly ServedUpstream[] {
+  return upstreams.map(({ name, kind, baseUrl, models: named }) => {
+    const model = named === "all" ? undefined : Object.keys(named)[0];
+    return { name, place: `${kind} at ${baseUrl}`, ...(model !== undefined && { model }) };
+  });
+}
+
 /** The settings of each model. */
 export function describeModels(models: readonly LocalModel[], config: Config): readonly ServedModel[] {
   return models.map(({ id, aliases, gguf }) => {
@@ -33,32 +50,50 @@ export function describeModels(models: readonly LocalModel[], config: Config): r
  * The text that `serve` prints when it is ready: the address, the models, and an example request. `url` has no slash at its end. If a key is
  * needed, the example takes it from a variable, so that it doesn't end up in the shell's history.
  */
-export function formatBanner(version: string, url: string, models: readonly ServedModel[], needsKey = false): string {
+export function formatBanner(
+  version: string,
+  url: string,
+  models: readonly ServedModel[],
+  needsKey = false,
+  upstreams: readonly ServedUpstream[] = [],
+): string {
   const rows = models.map(({ id, slots, contextTokens, onlyReads }) => [
     id,
     onlyReads ? "embeddings or scores" : `${slots} ${slots === 1 ? "slot" : "slots"} of ${contextTokens} tokens`,
   ]);
-  const { path, body } = firstRequest(models);
+  const others = upstreams.map(({ name, place }) => [name, place]);
+  const request = firstRequest(models, upstreams);
+  const key = '-H "Authorization: Bearer $SLUICE_KEY"';
   return `Sluice ${version} listens on ${url}
 
-${indent(formatTable(rows))}
+${indent(formatTable([...rows, ...others]))}
 Try it:
 
-  curl -N ${reachable(url)}${path} -H 'Content-Type: application/json' \\
-${needsKey ? '    -H "Authorization: Bearer $SLUICE_KEY" \\\n' : ""}    -d ${quote(JSON.stringify(body))}
+  ${
+    request === undefined
+      ? `curl ${reachable(url)}/v1/models${needsKey ? ` ${key}` : ""}`
+      : `curl -N ${reachable(url)}${request.path} -H 'Content-Type: application/json' \\
+${needsKey ? `    ${key} \\\n` : ""}    -d ${quote(JSON.stringify(request.body))}`
+  }
 
 `;
 }
 
-/** An example request to the first model that writes text, if any. */
-function firstRequest(models: readonly ServedModel[]): { readonly path: string; readonly body: object } {
-  const writer = models.find(({ onlyReads }) => onlyReads === undefined);
-  if (writer === undefined) {
-    return { path: "/v1/embeddings", body: { model: models[0]?.id, input: "Why is the sky blue?" } };
+/** An example request to the first model that writes text, if any. Undefined where no model's name is known. */
+function firstRequest(
+  models: readonly ServedModel[],
+  upstreams: readonly ServedUpstream[],
+): { readonly path: string; readonly body: object } | undefined {
+  const writer =
+    models.find(({ onlyReads }) => onlyReads === undefined)?.id ??
+    upstreams.find(({ model }) => model !== undefined)?.model;
+  if (writer !== undefined) {
+    const messages = [{ role: "user", content: "Why is the sky blue?" }];
+    // A small model may never stop by itself.
+    return { path: "/v1/chat/completions", body: { model: writer, messages, max_tokens: 100, stream: true } };
   }
-  const messages = [{ role: "user", content: "Why is the sky blue?" }];
-  // A small model may never stop by itself.
-  return { path: "/v1/chat/completions", body: { model: writer.id, messages, max_tokens: 100, stream: true } };
+  const [reader] = models;
+  return reader && { path: "/v1/embeddings", body: { model: reader.id, input: "Why is the sky blue?" } };
 }
 
 /** Replaces a wildcard address, which clients can't connect to. */

@@ -1,6 +1,7 @@
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { describeOrigin, type Setting, settings } from "../config/settings.ts";
+import { describeUpstream } from "../config/upstreams.ts";
 import { UnknownModelError } from "../models/index.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { checkNamedModels } from "./doctor/settings.ts";
@@ -24,7 +25,7 @@ export async function config(flags: Flags, context: CliContext): Promise<number>
   }
   const rows = settings.map((setting) => [
     setting.key,
-    showValue(loaded.config[setting.key], setting),
+    showValue(loaded.config, setting),
     describeOrigin(loaded.origins[setting.key]),
   ]);
   context.stdout.write(formatTable([["SETTING", "VALUE", "FROM"], ...rows]));
@@ -48,9 +49,11 @@ function hideSecret(value: unknown, setting: Setting): unknown {
   return setting.isSecret && value !== setting.defaultValue ? "[redacted]" : value;
 }
 
-function showValue(value: unknown, setting: Setting): string {
+function showValue(config: Config, setting: Setting): string {
+  const value: unknown = config[setting.key];
   if (value === "") return "(none)";
   if (setting.isSecret) return String(hideSecret(value, setting));
   if (!setting.isList || !Array.isArray(value)) return String(value);
-  return value.length === 0 ? "(none)" : value.join(", ");
+  if (value.length === 0) return "(none)";
+  return setting.key === "upstreams" ? config.upstreams.map(describeUpstream).join(", ") : value.join(", ");
 }

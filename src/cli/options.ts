@@ -39,7 +39,9 @@ function makeOptions(setting: Setting): readonly Option[] {
   if (isBoolean) return [new Option(flag, help), new Option(flag.replace("--", "--no-")).hideHelp()];
   const word = flag.split("-").at(-1)?.replace(/s$/, "") ?? "value";
   const place = valueSchema.placeholder ?? describeValue(isList ? entrySchema(valueSchema) : valueSchema, word);
-  const option = new Option(`${flag} <${place}>`, help);
+  // Commander takes the first of two names for a short form; both are read.
+  const names = valueSchema.singular === undefined ? flag : `${valueSchema.singular}, ${flag}`;
+  const option = new Option(`${names} <${place}>`, help);
   if (isList) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
   return [option];
 }

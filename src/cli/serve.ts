@@ -1,11 +1,12 @@
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { upstreamModels } from "../config/upstreams.ts";
 import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
 import { isExposed } from "../keys/exposure.ts";
 import { parseAliases } from "../routing/aliases.ts";
 import { createLogger, type Logger } from "../telemetry/log.ts";
 import { readVersion } from "../version.ts";
-import { describeModels, formatBanner } from "./banner.ts";
+import { describeModels, describeUpstreams, formatBanner } from "./banner.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { fetchModels } from "./fetch-models.ts";
 import { hasKeys } from "./has-keys.ts";
@@ -60,9 +61,12 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
       stderr: context.stderr,
       signal: interrupts.signal,
     });
-    parseAliases(config.aliases, models);
+    const { named, mayCome } = upstreamModels(config.upstreams);
+    parseAliases(config.aliases, [...models, ...named], mayCome);
     const gateway = await unlessInterrupted(parts.startGateway({ config, models, logger }), interrupts);
-    context.stdout.write(formatBanner(readVersion(), gateway.url, describeModels(models, config), needsKey));
+    context.stdout.write(
+      formatBanner(readVersion(), gateway.url, describeModels(models, config), needsKey, describeUpstreams(config)),
+    );
     return await runUntilEnd(gateway, config, logger, interrupts, context);
   } catch (error) {
     if (error instanceof InterruptedError) logger.info(`${error.signalName}: stopped before the gateway was ready`);

@@ -80,18 +80,24 @@ function startOf({ key }: Pair): number {
 
 /**
  * A lone value stands for a list of one, so that `model: NAME` needs no brackets; `name: value` below a list for `name=value`; and `key: value`
- * below a name of a section for `name.key=value`.
+ * below a name of a section for `name.key=value`. Groups keep their keys, and get their names.
  */
 function readValue({ value }: Pair, setting: Setting, document: Document): unknown {
   const plain: unknown = isNode(value) ? value.toJS(document) : value;
   if (setting.isList && isMap(value)) {
     const entries = Object.entries<unknown>(Object(plain));
+    if (setting.valueSchema.isGroups === true) return entries.map(([name, group]) => nameGroup(name, group));
     return setting.valueSchema.isSection === true
       ? entries.flatMap(([name, group]) => Object.entries(Object(group)).map(([key, of]) => `${name}.${key}=${of}`))
       : entries.map(([key, of]) => `${key}=${of}`);
   }
   const isLone = setting.isList && plain !== null && !Array.isArray(plain);
   return isLone ? [plain] : plain;
+}
+
+/** A text stands for the URL alone. */
+function nameGroup(name: string, group: unknown): unknown {
+  return typeof group === "object" && group !== null ? { name, ...group } : `${name}=${group}`;
 }
 
 function readText(path: string, shownPath: string, readFile: ReadFile): string {

@@ -69,7 +69,18 @@ export function loadConfig(input: {
     settings.map(({ key }) => [key, byKey.get(key)?.origin ?? ({ source: "default" } as const)]),
   );
   const { warnings } = renamed;
-  return { config: configSchema.parse(values), origins: origins as Record<keyof Config, Origin>, file, warnings };
+  const config = withoutIdleModel(configSchema.parse(values), byKey.has("model"));
+  if (config.model.length === 0 && config.upstreams.length === 0) {
+    throw new ConfigError([
+      "There is nothing to serve: model and upstreams are both empty. Give --model or --upstream.",
+    ]);
+  }
+  return { config, origins: origins as Record<keyof Config, Origin>, file, warnings };
+}
+
+/** Whoever names upstreams only wants no model of this machine. */
+function withoutIdleModel(config: Config, isModelGiven: boolean): Config {
+  return isModelGiven || config.upstreams.length === 0 ? config : { ...config, model: [] };
 }
 
 function configFile({ flags, env, cwd }: { flags: Flags; env: NodeJS.ProcessEnv; cwd: string }): string | undefined {

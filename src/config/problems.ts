@@ -1,4 +1,4 @@
-import { describeAllowed, entrySchema, type Setting } from "./settings.ts";
+import { describeAllowed, entrySchema, type Setting, type ValueSchema } from "./settings.ts";
 
 /** Longer values are cut in messages. */
 const MAX_SHOWN_CHARACTERS = 200;
@@ -23,6 +23,8 @@ export function describeIssues(
   issues: readonly {
     readonly path: readonly PropertyKey[];
     readonly params?: Readonly<Record<string, unknown>> | undefined;
+    /** Keys that a group of keys does not have. */
+    readonly keys?: readonly string[];
   }[],
 ): readonly string[] {
   const problems = issues.map((issue) => {
@@ -32,11 +34,42 @@ export function describeIssues(
       const shown = setting.isSecret ? "the value" : showValue(value);
       return `${where}: ${shown} is not allowed. Give ${setting.allowed}.`;
     }
+    if (setting.valueSchema.isGroups === true && typeof value[index] !== "string") {
+      return describeGroupIssue(`${where}, entry ${index + 1}`, entrySchema(setting.valueSchema), value[index], issue);
+    }
     const allowed = describeAllowed(entrySchema(setting.valueSchema));
     const reason = issue.params?.reason === undefined ? "" : ` (${issue.params.reason})`;
     return `${where}, entry ${index + 1}: ${showValue(value[index])} is not allowed${reason}. Give ${allowed}.`;
   });
   return [...new Set(problems)];
+}
+
+/** The same for a key somewhere in a group of keys. */
+function describeGroupIssue(
+  where: string,
+  schema: ValueSchema,
+  group: unknown,
+  issue: {
+    readonly path: readonly PropertyKey[];
+    readonly params?: Readonly<Record<string, unknown>> | undefined;
+    readonly keys?: readonly string[];
+  },
+): string {
+  let value = group;
+  let inner: ValueSchema | undefined = schema;
+  const path = issue.path.slice(1);
+  for (const key of path) {
+    value = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
+    inner = inner?.properties?.[String(key)];
+  }
+  const place = path.length === 0 ? where : `${where}: ${path.map(String).join(".")}`;
+  if (issue.keys !== undefined) {
+    const known = Object.keys(inner?.properties ?? {});
+    return `${place}: there is no key ${issue.keys.map((key) => `'${key}'`).join(", ")}. Give ${known.join(", ")}.`;
+  }
+  const reason = issue.params?.reason === undefined ? "" : ` (${issue.params.reason})`;
+  const allowed = inner === undefined ? "" : ` Give ${describeAllowed(inner)}.`;
+  return `${place}: ${showValue(value)} is not allowed${reason}.${allowed}`;
 }
 
 /** A value as text for a message: quoted where it is text, bounded, with no control characters. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { modelSettings, ownSettingSchema } from "./model-settings.ts";
+import { upstreamSchema } from "./upstreams.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 
@@ -64,10 +65,16 @@ export const configSchema = z.strictObject({
   port: z.int().min(0).max(65_535).default(8080).describe("port to listen on; 0 picks a free one"),
   model: z
     .array(z.string().min(1).max(4096))
-    .min(1)
     .max(16)
     .default(["smollm2-135m-instruct"])
     .describe("model to serve: a catalogue name, hf:owner/repo:QUANT, an https: URL or a path; may be repeated"),
+  upstreams: z.array(upstreamSchema).max(64).default([]).meta({
+    description:
+      "other server that answers for models, as NAME=URL or NAME=KIND:URL; if only upstreams are given, no local model is served; may be repeated",
+    placeholder: "name=url",
+    isGroups: true,
+    singular: "--upstream",
+  }),
   aliases: z
     .array(
       z

@@ -22,6 +22,12 @@ export type ValueSchema = {
   readonly placeholder?: string;
   /** Ours: the file has it as a section, which holds a group of keys for each name. */
   readonly isSection?: boolean;
+  /** Ours: the file has a group of keys for each entry, by its name. */
+  readonly isGroups?: boolean;
+  /** Ours: another spelling of the flag, for lists whose key is a plural. */
+  readonly singular?: string;
+  /** Of a group of keys. */
+  readonly properties?: Readonly<Record<string, ValueSchema>>;
 };
 
 /** The public description of one setting, derived from its line in the schema. */
@@ -68,7 +74,8 @@ export function describeSettings(schema: z.ZodObject): readonly Setting[] {
       key: key as keyof Config,
       ...nameSetting(key),
       description,
-      defaultValue: valueSchema.default,
+      // JSON Schema leaves it out where an entry may be written in several ways.
+      defaultValue: valueSchema.default ?? schema.shape[key]?.safeParse(undefined).data,
       allowed: describeAllowed(rules),
       isList: valueSchema.type === "array",
       isBoolean: valueSchema.type === "boolean",

@@ -1,17 +1,34 @@
 import { modelsWithSettings, ownLengths } from "../config/model-settings.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Config } from "../config/schema.ts";
+import { upstreamModels } from "../config/upstreams.ts";
 import { type AnswerLength, type LengthEntry, type Lengths, readLengths } from "../keys/answer-length.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 
 /** Returns the length of each model's answers by its id, also for models added later. Throws a `ConfigError` for a name that no model has at the start. */
 export function answerLengths(
-  { maxTokens, maxTokensLimit, perModel }: Pick<Config, "maxTokens" | "maxTokensLimit" | "perModel">,
+  {
+    maxTokens,
+    maxTokensLimit,
+    perModel,
+    upstreams = [],
+  }: Pick<Config, "maxTokens" | "maxTokensLimit" | "perModel"> & Partial<Pick<Config, "upstreams">>,
   models: ModelDirectory,
 ): (model: string) => AnswerLength {
-  assertServed("--per-model", modelsWithSettings(perModel), models);
-  const usual = readServed("--max-tokens", [...maxTokens, ...ownLengths(perModel, "maxTokens")], models);
-  const most = readServed("--max-tokens-limit", [...maxTokensLimit, ...ownLengths(perModel, "maxTokensLimit")], models);
+  const { mayCome } = upstreamModels(upstreams);
+  const assertNamed = (flag: string, named: readonly string[]) =>
+    assertServed(
+      flag,
+      named.filter((name) => !mayCome(name)),
+      models,
+    );
+  assertNamed("--per-model", modelsWithSettings(perModel));
+  const usual = readServed("--max-tokens", [...maxTokens, ...ownLengths(perModel, "maxTokens")], assertNamed);
+  const most = readServed(
+    "--max-tokens-limit",
+    [...maxTokensLimit, ...ownLengths(perModel, "maxTokensLimit")],
+    assertNamed,
+  );
   let byId = lengthsById();
   models.onChange(() => {
     byId = lengthsById();
@@ -29,9 +46,13 @@ export function answerLengths(
   }
 }
 
-function readServed(flag: string, entries: readonly LengthEntry[], models: ModelDirectory): Lengths {
+function readServed(
+  flag: string,
+  entries: readonly LengthEntry[],
+  assertNamed: (flag: string, named: readonly string[]) => void,
+): Lengths {
   const lengths = readLengths(entries);
-  assertServed(flag, lengths.models, models);
+  assertNamed(flag, lengths.models);
   return lengths;
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { createResponseCache } from "../cache/cache.ts";
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
+import { upstreamModels } from "../config/upstreams.ts";
 import { composeEmbed } from "../generation/embedding.ts";
 import { compose } from "../generation/layer.ts";
 import { createWatch, type Listener } from "../generation/watch.ts";
@@ -31,6 +32,7 @@ import { answerLengths } from "./answer-lengths.ts";
 import { createEngines, type Engines } from "./engines.ts";
 import { createLibrary } from "./library.ts";
 import { createLocalBackend } from "./local-backend.ts";
+import { createUpstreams } from "./upstreams.ts";
 import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
 
 /** Models on this machine's disk, and how to serve them. */
@@ -92,8 +94,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const version = readVersion();
   const backendOf = (model: LocalModel, known: Engines) =>
     createLocalBackend(model, { config, logger, load, engine: known.get(model.id), version });
+  const upstreams = createUpstreams({ config, load, logger });
   const backends = await Promise.all(models.map((model) => backendOf(model, engines)));
-  const directory = createModelDirectory(backends, config);
+  const directory = createModelDirectory([...backends, ...upstreams.backends], {
+    ...config,
+    mayCome: upstreamModels(config.upstreams).mayCome,
+  });
   let writing = writers();
   directory.onChange(() => {
     writing = writers();
@@ -152,7 +158,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       standInFront({ repeats, generate, access, models: directory, presets, settings: config, logger }, app));
   const stop = async () => {
     warmUp?.stop();
-    await Promise.all(directory.list().map(({ close }) => close?.()));
+    await Promise.all([...directory.list().map(({ close }) => close?.()), upstreams.close()]);
     // Without engines they have failed by now, and that is stored.
     await runs.settled();
     await Promise.all([cache.save(), cache.settled()]);
@@ -181,7 +187,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     observe: watch.listen,
     async start() {
       try {
-        await Promise.all(directory.list().map(({ load: begin }) => begin?.()));
+        await Promise.all([...directory.list().map(({ load: begin }) => begin?.()), upstreams.follow(directory)]);
       } catch (error) {
         await stop();
         throw error;

@@ -33,7 +33,10 @@ export function warmPresets(options: WarmPresetsOptions): WarmPresets {
     plan(id) {
       const preset = presets.list().find((each) => each.id === id);
       const model = preset && findModelBehind(preset, models.list());
-      return model && warmRequests(preset, model.id);
+      // Nothing that no client has asked for is sent to another server.
+      return preset === undefined || model === undefined || model.upstream !== undefined
+        ? undefined
+        : warmRequests(preset, model.id);
     },
     generate,
     // With keys, an answer is found only by its own tenant. A warm-up has none, so its answers must be public.

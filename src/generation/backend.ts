@@ -67,11 +67,21 @@ export type Workload = {
   readonly firstTokenMs: number | undefined;
 };
 
+/** Another server, behind a backend. */
+type UpstreamPlace = {
+  /** Its name in the settings. */
+  readonly name: string;
+  /** Whether requests that must stay local may go there, as the operator says. */
+  readonly isLocal: boolean;
+};
+
 /**
  * Answers requests for one model: an engine on this machine, or another server. It is plain data and functions, and can be copied with other
  * fields. Unsupported functions are absent, and `can` tells which.
  */
 export type Backend = {
+  /** The server that answers; absent where that is this machine's own engine. */
+  readonly upstream?: UpstreamPlace;
   /** The name in `GET /v1/models` and in answers. May contain slashes and colons, such as `owner/repo:Q4_K_M`. */
   readonly id: string;
   /** Further names that requests may use. */

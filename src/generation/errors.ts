@@ -101,6 +101,30 @@ export class NotSupportedByModelError extends GenerationError {
   }
 }
 
+/** The server that answers for the model can't do what a field of the request asks for. */
+export class UnsupportedFieldError extends GenerationError {
+  readonly code = "unsupported_parameter";
+  /** The field, in the words of OpenAI's API, such as `top_k`. */
+  readonly field: string;
+
+  constructor(model: string, field: string, reason = "is not supported by the server that answers for this model") {
+    super(`'${field}' ${reason} (\`${model}\`). Leave it out, or ask another model.`);
+    this.field = field;
+  }
+}
+
+/** The request must be answered on this machine, and its model is another server's. */
+export class LocalOnlyError extends GenerationError {
+  readonly code = "local_only";
+
+  constructor(model: string) {
+    super(
+      `The model \`${model}\` is answered by another server, and this request must stay here: its key, its preset or its header ` +
+        "`sluice-local-only` says so. Ask a local model: GET /v1/models lists them.",
+    );
+  }
+}
+
 /** The failure of another server. */
 export type UpstreamFailure = {
   /** The HTTP status; undefined if no answer came. */

@@ -24,6 +24,8 @@ export type Terms = {
   readonly maxWaitMs?: number;
   /** It must not be sent to another provider. */
   readonly localOnly?: boolean;
+  /** The conversation that it belongs to, as the client calls it: requests of one are best answered in one place. */
+  readonly session?: string;
   /**
    * A later request of the same tenant with the same id replaces this one, whether it waits or runs. Generations with the same request `id`,
    * such as those of a batch of prompts, belong together: they don't replace each other, and are all replaced at once.

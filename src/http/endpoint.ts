@@ -22,6 +22,7 @@ import { chooseModel } from "./model.ts";
 import { type Conversation, type OpenPreset, type PresetUse, refusePreset } from "./preset.ts";
 import { failureOf, recorderOf } from "./repeats/candidates.ts";
 import type { Marks } from "./repeats/template.ts";
+import { sessionNamed } from "./session.ts";
 import { makeTerms } from "./terms.ts";
 
 /** What every endpoint's requests say. */
@@ -133,7 +134,10 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
     c.get("facts").droppedTools = order.dropped;
     noteDroppedKeywords(c, order.generation, places);
     const isAwaited = request.background !== true;
-    const terms = makeTerms(c, request.serviceTier, isAwaited);
+    const terms = makeTerms(c, request.serviceTier, isAwaited, {
+      localOnly: use?.preset.localOnly,
+      session: sessionNamed((name) => c.req.header(name), json),
+    });
     const cache = { ...makeCacheWish(c, wish.cache, isAwaited), isWhole: !request.stream };
 
     const answering = await endpoint.begin({ c, request, order, use, model, terms, connection });

@@ -8,6 +8,7 @@ import {
   GenerationError,
   InvalidSamplingError,
   type Lacking,
+  LocalOnlyError,
   ModelNotFoundError,
   NotCachedError,
   NotSupportedByModelError,
@@ -15,6 +16,7 @@ import {
   RateLimitedError,
   SupersededError,
   UnrenderablePromptError,
+  UnsupportedFieldError,
   UpstreamError,
 } from "../generation/errors.ts";
 import { UnsupportedSchemaError } from "../grammar/errors.ts";
@@ -119,6 +121,12 @@ function describeGenerationError(error: GenerationError): Failure {
   }
   if (error instanceof UpstreamError) {
     return describeUpstream(error);
+  }
+  if (error instanceof UnsupportedFieldError) {
+    return refused(400, error.message, error.field, error.code);
+  }
+  if (error instanceof LocalOnlyError) {
+    return refused(403, error.message, "model", error.code);
   }
   if (error instanceof ModelNotFoundError) {
     return refused(404, error.message, "model", error.code);

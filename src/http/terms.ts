@@ -7,6 +7,7 @@ import { watchWait } from "./wait.ts";
 
 export const MAX_WAIT_HEADER = "sluice-max-wait-ms";
 export const SUPERSEDE_HEADER = "sluice-supersede";
+export const LOCAL_ONLY_HEADER = "sluice-local-only";
 
 /** A day. No client waits longer, and it fits into a 32-bit timer. */
 export const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
@@ -26,6 +27,10 @@ export type AskedTerms = {
   readonly serviceTier: ServiceTier | undefined;
   /** Whether a client waits for the answer, so that its timeout counts. */
   readonly isAwaited: boolean;
+  /** Whether its preset keeps it on this machine. */
+  readonly localOnly?: boolean | undefined;
+  /** What the client calls the conversation. */
+  readonly session?: string | undefined;
 };
 
 /**
@@ -34,8 +39,14 @@ export type AskedTerms = {
  *
  * @param isAwaited false where the answer is fetched later
  */
-export function makeTerms(c: Context<HttpEnv>, serviceTier: ServiceTier | undefined, isAwaited = true): Terms {
-  const terms = decodeTerms((name) => c.req.header(name), c.get("caller") ?? ANYBODY, { serviceTier, isAwaited });
+export function makeTerms(
+  c: Context<HttpEnv>,
+  serviceTier: ServiceTier | undefined,
+  isAwaited = true,
+  more: Pick<AskedTerms, "localOnly" | "session"> = {},
+): Terms {
+  const asked = { ...more, serviceTier, isAwaited };
+  const terms = decodeTerms((name) => c.req.header(name), c.get("caller") ?? ANYBODY, asked);
   if (isAwaited) c.get("facts").wait = watchWait();
   return terms;
 }
@@ -44,7 +55,7 @@ export function makeTerms(c: Context<HttpEnv>, serviceTier: ServiceTier | undefi
 export function decodeTerms(
   header: (name: string) => string | undefined,
   caller: Caller,
-  { serviceTier, isAwaited }: AskedTerms,
+  { serviceTier, isAwaited, localOnly, session }: AskedTerms,
 ): Terms {
   const waits = [
     decodeMaxWait(header(MAX_WAIT_HEADER)),
@@ -52,11 +63,13 @@ export function decodeTerms(
     ...(isAwaited ? CLIENT_TIMEOUT_HEADERS.map((name) => readClientTimeout(header(name))) : []),
   ].filter((ms) => ms !== undefined);
   const supersedeId = decodeSupersedeId(header(SUPERSEDE_HEADER));
+  const staysHere = [caller.localOnly, localOnly, decodeLocalOnly(header(LOCAL_ONLY_HEADER))].includes(true);
   return {
     tenant: caller.tenant,
     priority: choosePriority(serviceTier ?? "auto", caller),
     ...(waits.length > 0 && { maxWaitMs: Math.min(...waits) }),
-    ...(caller.localOnly === true && { localOnly: true }),
+    ...(staysHere && { localOnly: true }),
+    ...(session !== undefined && { session }),
     ...(supersedeId !== undefined && { supersedeId }),
   };
 }
@@ -84,6 +97,21 @@ function decodeMaxWait(text: string | undefined): number | undefined {
     throw wrongHeader(MAX_WAIT_HEADER, `a whole number of milliseconds from 1 to ${MAX_WAIT_MS}`);
   }
   return ms;
+}
+
+/** The header can't take back what the key or the preset says. */
+function decodeLocalOnly(text: string | undefined): boolean {
+  switch (text?.trim().toLowerCase()) {
+    case undefined:
+    case "0":
+    case "false":
+      return false;
+    case "1":
+    case "true":
+      return true;
+    default:
+      throw wrongHeader(LOCAL_ONLY_HEADER, "1 or 0");
+  }
 }
 
 function decodeSupersedeId(text: string | undefined): string | undefined {

@@ -42,6 +42,7 @@ export function parsePreset(text: string, { path, name, modifiedUnixSeconds }: P
     maxTokensLimit: data.maxTokensLimit,
     responseSchema: data.responseSchema,
     tools: (data.tools ?? []).map(toTool),
+    localOnly: data.localOnly,
     cache: data.cache,
     warm: data.warm,
   };

@@ -24,6 +24,8 @@ export type Preset = {
   readonly maxTokensLimit: number | undefined;
   readonly responseSchema: Exclude<JsonSchema, boolean> | undefined;
   readonly tools: readonly Tool[];
+  /** Whether only models on this machine may answer. */
+  readonly localOnly: boolean;
   readonly cache: CachePolicy;
   /** Likely requests. */
   readonly warm: PresetFile["warm"];

@@ -30,7 +30,8 @@ export function modelBehind(preset: Preset, served: readonly Backend[]): Backend
 }
 
 /** As `modelBehind`; undefined if none is served. */
-export function findModelBehind(preset: Preset, served: readonly Backend[]): Backend | undefined {
+export function findModelBehind(preset: Preset, all: readonly Backend[]): Backend | undefined {
+  const served = preset.localOnly ? all.filter(({ upstream }) => upstream === undefined || upstream.isLocal) : all;
   if (preset.models.length === 0) return served.find(({ can }) => can.text);
   const answersTo = (model: Backend, name: string) =>
     [model.id, ...model.aliases].some((own) => own.toLowerCase() === name.toLowerCase());

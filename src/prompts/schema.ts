@@ -119,6 +119,8 @@ export const presetSchema = z.strictObject({
     .min(1)
     .max(MAX_TOOLS)
     .optional(),
+  /** Whether only models on this machine may answer. */
+  localOnly: z.boolean().default(false),
   cache: cacheSchema.default({ public: false, answers: "determined" }),
   warm: z
     .array(z.strictObject({ input: text.optional(), variables: valuesSchema.default({}) }))

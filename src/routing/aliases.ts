@@ -11,13 +11,19 @@ type Named = { readonly id: string; readonly aliases: readonly string[] };
 /**
  * Decodes `NAME=MODEL`, where MODEL is an id or an own alias of one of `models`. Throws `AliasError` for an unknown model, and for a name
  * that is a model's id or another alias, because one of the two could never be used.
+ *
+ * @param mayCome whether a model that is not there may be there later
  */
-export function parseAliases(texts: readonly string[], models: readonly Named[]): readonly Alias[] {
+export function parseAliases(
+  texts: readonly string[],
+  models: readonly Named[],
+  mayCome: (model: string) => boolean = () => false,
+): readonly Alias[] {
   const taken = new Set(models.map(({ id }) => id.toLowerCase()));
   return texts.map((text) => {
     const [name, wanted] = [text.slice(0, text.indexOf("=")).trim(), text.slice(text.indexOf("=") + 1).trim()];
     const model = findNamed(wanted, models);
-    if (model === undefined) {
+    if (model === undefined && !mayCome(wanted)) {
       const ids = models.map(({ id }) => id).join(", ");
       throw new AliasError(`The alias '${name}' refers to '${wanted}', which is not served. Served models: ${ids}.`);
     }
@@ -27,7 +33,7 @@ export function parseAliases(texts: readonly string[], models: readonly Named[])
       );
     }
     taken.add(name.toLowerCase());
-    return { name, model: model.id };
+    return { name, model: model?.id ?? wanted };
   });
 }
 

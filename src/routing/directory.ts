@@ -27,6 +27,8 @@ export type ModelDirectory = {
 export type DirectoryOptions = {
   /** `NAME=MODEL` each. They take precedence over models' own aliases. Each MODEL must exist at the start. */
   readonly aliases?: readonly string[];
+  /** Whether a model that is not there at the start may come later, so that an alias may name it. */
+  readonly mayCome?: (model: string) => boolean;
   /** `refuse` if absent. */
   readonly unknownModel?: UnknownModel;
 };
@@ -43,7 +45,7 @@ type Index = {
  * Throws as `add` does, and `AliasError` for an invalid alias.
  */
 export function createModelDirectory(given: readonly Backend[], options: DirectoryOptions = {}): ModelDirectory {
-  const parsed = parseAliases(options.aliases ?? [], given);
+  const parsed = parseAliases(options.aliases ?? [], given, options.mayCome);
   const added = new Map<string, Backend>();
   const listeners = new Set<() => void>();
 

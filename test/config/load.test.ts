@@ -247,7 +247,7 @@ describe("a wrong value", () => {
     [
       "a list with nothing in it",
       { env: { SLUICE_MODEL: "," } },
-      "SLUICE_MODEL: an empty list is not allowed. Give a list of 1 to 16 entries, each text of 1 to 4096 characters.",
+      "There is nothing to serve: model and upstreams are both empty. Give --model or --upstream.",
     ],
     [
       "an entry of a list",

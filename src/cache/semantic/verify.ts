@@ -44,7 +44,8 @@ async function similarity(
   const items = [text, stored].map((each) => ({ type: "text" as const, text: each }));
   const { vectors } = await embed({
     ...{ id, model: wish.model ?? model, items, dimensions: undefined, signal },
-    terms: { tenant: terms.tenant, priority: terms.priority },
+    // The question is the gateway's own: it is not sent to another server.
+    terms: { tenant: terms.tenant, priority: terms.priority, localOnly: true },
   });
   const [a, b] = vectors;
   return a === undefined || b === undefined ? 0 : dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
@@ -71,7 +72,8 @@ async function agreement(
     logprobs: MAX_LOGPROBS,
     // Only the probabilities are used. Without a fixed seed or temperature 0, the prompt's common prefix may come from a slot.
     sampling: PLAIN_SAMPLING,
-    terms: { tenant: terms.tenant, priority: terms.priority },
+    // The question is the gateway's own: it is not sent to another server.
+    terms: { tenant: terms.tenant, priority: terms.priority, localOnly: true },
     signal,
   });
   const first = await firstToken(events);

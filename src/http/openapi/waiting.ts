@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { QUEUE_MS_HEADER, QUEUE_POSITION_HEADER } from "../answer-headers.ts";
-import { MAX_SUPERSEDE_ID_LENGTH, MAX_WAIT_HEADER, MAX_WAIT_MS, SUPERSEDE_HEADER } from "../terms.ts";
+import { SESSION_HEADER } from "../session.ts";
+import {
+  LOCAL_ONLY_HEADER,
+  MAX_SUPERSEDE_ID_LENGTH,
+  MAX_WAIT_HEADER,
+  MAX_WAIT_MS,
+  SUPERSEDE_HEADER,
+} from "../terms.ts";
 import type { Parameter } from "./operation.ts";
 
 /** The request headers for the queue. */
@@ -19,6 +26,18 @@ export const WAIT_PARAMETERS: readonly Parameter[] = [
       .string()
       .max(MAX_SUPERSEDE_ID_LENGTH)
       .regex(/^[\x21-\x7e]+$/),
+  },
+  {
+    name: LOCAL_ONLY_HEADER,
+    in: "header",
+    description: "`1` refuses the request with a 403 where its model is answered by another server.",
+    schema: z.enum(["0", "1"]),
+  },
+  {
+    name: SESSION_HEADER,
+    in: "header",
+    description: "The conversation that the request belongs to, so that upstreams answer it where its prefix is held.",
+    schema: z.string().min(1).max(512),
   },
 ];
 

@@ -99,6 +99,8 @@ describe("describeApi", () => {
         { name: "id", in: "path" },
         { name: "sluice-max-wait-ms", in: "header", schema: { type: "integer", minimum: 1 } },
         { name: "sluice-supersede", in: "header", schema: { type: "string", maxLength: 256 } },
+        { name: "sluice-local-only", in: "header", schema: { enum: ["0", "1"] } },
+        { name: "sluice-session", in: "header", schema: { type: "string", maxLength: 512 } },
       ],
       responses: {
         200: {

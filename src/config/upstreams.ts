@@ -1,0 +1,187 @@
+import { z } from "zod";
+
+/** The servers that Sluice knows. `generic` is any other that speaks OpenAI's API. */
+const UPSTREAM_KINDS = [
+  ...["openai", "anthropic", "generic", "vllm", "sglang", "llama-server", "ollama", "lm-studio", "sluice"],
+  ...["triton", "openvino", "onnx", "ray-serve"],
+] as const;
+
+/** Where the hosted ones are, so that their URL need not be given. */
+const HOSTED: Readonly<Record<string, string>> = {
+  openai: "https://api.openai.com",
+  anthropic: "https://api.anthropic.com",
+};
+const KEY_VARIABLES: Readonly<Record<string, string>> = { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" };
+
+/** A flag's form: `NAME=URL` or `NAME=KIND:URL`. */
+const TEXT_FORM = new RegExp(`^([^=]+)=(?:(${UPSTREAM_KINDS.join("|")}):(?=https?://))?(.+)$`, "i");
+
+const milliseconds = (fallback: number) => z.int().min(1).max(86_400_000).default(fallback);
+
+const capabilitiesSchema = z.strictObject({
+  text: z.boolean().optional(),
+  tools: z.boolean().optional(),
+  schemas: z.boolean().optional(),
+  logprobs: z.boolean().optional(),
+  embeddings: z.boolean().optional(),
+});
+
+const contextTokens = z.int().min(1).max(1_000_000_000);
+
+const modelSchema = z.strictObject({
+  /** What the upstream calls it. */
+  name: z.string().min(1).max(1_024),
+  contextTokens: contextTokens.optional(),
+  capabilities: capabilitiesSchema.optional(),
+});
+
+const ownName = z
+  .string()
+  .min(1)
+  .max(1_024)
+  .regex(/^[^\s=]+$/);
+
+/** A list of names, or a map of own names to the upstream's, as one map. */
+const modelsSchema = z
+  .preprocess(
+    nameModels,
+    z.union([z.literal("all"), z.record(ownName, modelSchema).refine((all) => Object.keys(all).length > 0)]),
+  )
+  .describe(
+    "all, a list of the upstream's names, or a map of own names, each with the upstream's name or with name, contextTokens and capabilities",
+  );
+
+function nameModels(given: unknown): unknown {
+  if (Array.isArray(given)) return Object.fromEntries(given.map((name) => [String(name), { name }]));
+  if (typeof given !== "object" || given === null) return given;
+  return Object.fromEntries(
+    Object.entries(given).map(([own, model]) => [own, typeof model === "string" ? { name: model } : model]),
+  );
+}
+
+const httpUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((text) => URL.canParse(text) && isPlain(new URL(text)))
+  .describe("an http or https URL without user, password, query and fragment");
+
+function isPlain({ username, password, search, hash }: URL): boolean {
+  return username + password + search + hash === "";
+}
+
+const headerName = z.string().regex(/^[a-z0-9-]{1,64}$/);
+
+const groupSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+      .describe("1 to 64 letters, digits and . _ -"),
+    /** With or without the prefix of its API, such as `/v1`. */
+    baseUrl: httpUrl,
+    kind: z.enum(UPSTREAM_KINDS).default("generic"),
+    /** In the place of the kind's own, such as `/v1`. */
+    pathPrefix: z
+      .string()
+      .regex(/^(\/[\w.~-]+){0,8}$/)
+      .describe("a path such as /v1, or nothing")
+      .optional(),
+    apiKeyEnv: z
+      .string()
+      .regex(/^[A-Za-z_]\w{0,127}$/)
+      .describe("the name of an environment variable")
+      .optional(),
+    apiKeyFile: z.string().min(1).max(4_096).optional(),
+    models: modelsSchema.default("all"),
+    /** How often the list of its models is read. */
+    refreshMs: z.int().min(1_000).max(86_400_000).default(60_000),
+    timeouts: z
+      .strictObject({
+        connectMs: milliseconds(5_000),
+        firstByteMs: milliseconds(300_000),
+        betweenEventsMs: milliseconds(120_000),
+        totalMs: milliseconds(3_600_000),
+      })
+      .prefault({}),
+    tls: z
+      .strictObject({
+        caFile: z.string().min(1).max(4_096).optional(),
+        /** Whether to accept any certificate. */
+        insecure: z.boolean().default(false),
+      })
+      .prefault({}),
+    proxy: httpUrl.optional(),
+    maxConcurrent: z.int().min(1).max(256).default(64),
+    contextTokens: contextTokens.optional(),
+    capabilities: capabilitiesSchema.prefault({}),
+    /** Whether its host name may lead to a private, loopback or link-local address. An address may be one in any case. */
+    allowPrivate: z.boolean().default(false),
+    /** Whether requests that must be answered locally may go there. */
+    local: z.boolean().default(false),
+    /** Whether the response cache may keep its answers. */
+    cache: z.boolean().default(false),
+    /** Headers that get the session's id, in the place of the kind's own. */
+    sessionHeaders: z.array(headerName).max(8).optional(),
+  })
+  .refine(({ apiKeyEnv, apiKeyFile }) => apiKeyEnv === undefined || apiKeyFile === undefined, {
+    path: ["apiKeyFile"],
+    params: { reason: "apiKeyEnv is given too" },
+  });
+
+/** One entry of the setting `upstreams`. */
+export const upstreamSchema = z
+  .preprocess(readGroup, groupSchema)
+  .describe(
+    `NAME=URL, NAME=KIND:URL or, in the file, a group of keys, where KIND is one of ${UPSTREAM_KINDS.join(", ")}`,
+  );
+
+/** Another server, and what is served of it. */
+export type UpstreamSettings = Readonly<z.infer<typeof upstreamSchema>>;
+export type UpstreamKind = UpstreamSettings["kind"];
+export type UpstreamModel = z.infer<typeof modelSchema>;
+
+function readGroup(given: unknown): unknown {
+  const group = typeof given === "string" ? readText(given) : given;
+  if (typeof group !== "object" || group === null || Array.isArray(group)) return group;
+  const { kind, baseUrl = Object.hasOwn(HOSTED, String(kind)) ? HOSTED[String(kind)] : undefined } = Object(group);
+  return { ...group, ...(baseUrl !== undefined && { baseUrl }), ...usualKey(group, baseUrl) };
+}
+
+function readText(text: string): unknown {
+  const [, name, kind, baseUrl] = TEXT_FORM.exec(text.trim()) ?? [];
+  return name === undefined
+    ? text
+    : { name: name.trim(), baseUrl, ...(kind !== undefined && { kind: kind.toLowerCase() }) };
+}
+
+/** The official variable's key goes to the official host only. */
+function usualKey(group: object, baseUrl: unknown): object {
+  const { kind } = Object(group);
+  const isHome = Object.hasOwn(HOSTED, String(kind)) && hostOf(baseUrl) === hostOf(HOSTED[String(kind)]);
+  return isHome && !("apiKeyEnv" in group) && !("apiKeyFile" in group)
+    ? { apiKeyEnv: KEY_VARIABLES[String(kind)] }
+    : {};
+}
+
+function hostOf(url: unknown): string | undefined {
+  return typeof url === "string" && URL.canParse(url) ? new URL(url).origin : undefined;
+}
+
+/** An upstream in a few words, without secrets: `name=kind:URL`. */
+export function describeUpstream({ name, kind, baseUrl }: UpstreamSettings): string {
+  return `${name}=${kind}:${baseUrl}`;
+}
+
+/** The models that upstreams are to answer for, as far as the settings tell. */
+export function upstreamModels(upstreams: readonly UpstreamSettings[]): {
+  /** Those with names of their own. */
+  readonly named: readonly { readonly id: string; readonly aliases: readonly string[] }[];
+  /** Whether a name is one that an upstream's list may bring. */
+  readonly mayCome: (name: string) => boolean;
+} {
+  const whole = upstreams.filter(({ models }) => models === "all").map(({ name }) => `${name.toLowerCase()}/`);
+  const named = upstreams.flatMap(({ models }) => (models === "all" ? [] : Object.keys(models)));
+  return {
+    named: named.map((id) => ({ id, aliases: [] })),
+    mayCome: (name) => whole.some((prefix) => name.toLowerCase().startsWith(prefix)),
+  };
+}

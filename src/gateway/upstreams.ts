@@ -1,0 +1,152 @@
+import { readFileSync } from "node:fs";
+import type { Logger } from "pino";
+import { type Clock, systemClock } from "../clock.ts";
+import { ConfigError } from "../config/problems.ts";
+import type { Config } from "../config/schema.ts";
+import type { UpstreamModel, UpstreamSettings } from "../config/upstreams.ts";
+import type { Backend } from "../generation/backend.ts";
+import type { LoadControl } from "../queue/load-control.ts";
+import type { ModelDirectory } from "../routing/directory.ts";
+import { createUpstreamBackend } from "../upstream/backend.ts";
+import type { ListedModel } from "../upstream/model-list.ts";
+import { createUpstreamServer, type UpstreamServer } from "../upstream/server.ts";
+
+export type UpstreamsOptions = {
+  readonly config: Pick<Config, "upstreams">;
+  readonly load: LoadControl;
+  readonly logger: Logger;
+  /** For the keys; the process's own unless given. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly clock?: Clock;
+};
+
+/** The upstreams of a gateway. */
+export type Upstreams = {
+  /** The models that the settings name. */
+  readonly backends: readonly Backend[];
+  /** Keeps the models of upstreams that are served whole among those of `directory`. Resolves when each has been asked once. */
+  readonly follow: (directory: ModelDirectory) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+/** A time between two tokens that no slot is given up for: another server has its own ways to stay fast. */
+const ANY_ITL_MS = 60_000;
+
+/** Puts the upstreams together. Nothing is asked of them yet. Throws a `ConfigError` for a key or a certificate that can't be read. */
+export function createUpstreams({
+  config,
+  load,
+  logger,
+  env = process.env,
+  clock = systemClock,
+}: UpstreamsOptions): Upstreams {
+  const twice = config.upstreams.find(
+    ({ name }, index) => config.upstreams.findIndex((other) => other.name === name) < index,
+  );
+  if (twice !== undefined) throw new ConfigError([`upstreams: two have the name ${twice.name}. Rename one.`]);
+  const all = config.upstreams.map((settings) => createUpstream(settings, { load, logger, env, clock }));
+  return {
+    backends: all.flatMap(({ backends }) => backends),
+    follow: async (directory) => void (await Promise.all(all.map(({ follow }) => follow(directory)))),
+    close: async () => void (await Promise.all(all.map(({ close }) => close()))),
+  };
+}
+
+function createUpstream(
+  settings: UpstreamSettings,
+  { load, logger, env, clock }: Required<Omit<UpstreamsOptions, "config">>,
+): Upstreams {
+  const server = openServer(settings, { logger, env, clock });
+  const { maxConcurrent } = settings;
+  const queue = load.queueFor({
+    ...{ slots: maxConcurrent, minSlots: maxConcurrent, targetItlMs: ANY_ITL_MS },
+    isReady: () => server.state() === "ready",
+  });
+  const createdUnixSeconds = Math.floor(Date.now() / 1000);
+  let listed: ReadonlyMap<string, ListedModel> = new Map();
+  /** Those of the list that are served, by their ids. */
+  const served = new Map<string, Backend>();
+  let cancel = () => {};
+  let isClosed = false;
+
+  function backendFor(id: string, aliases: readonly string[], model: UpstreamModel): Backend {
+    return createUpstreamBackend({
+      ...{ server, id, aliases, model, queue, createdUnixSeconds },
+      listed: () => listed.get(model.name),
+    });
+  }
+
+  const named = settings.models === "all" ? {} : settings.models;
+  const backends = Object.entries(named).map(([id, model]) => backendFor(id, [], model));
+
+  async function refresh(directory: ModelDirectory): Promise<void> {
+    try {
+      listed = new Map((await server.listModels()).map((model) => [model.name, model]));
+      if (settings.models === "all" && !isClosed) serveListed(directory);
+    } catch (error) {
+      if (!isClosed && settings.models === "all")
+        logger.warn({ upstream: settings.name, err: error }, `the models of upstream ${settings.name} can't be listed`);
+    }
+  }
+
+  function serveListed(directory: ModelDirectory): void {
+    const wanted = new Map([...listed.keys()].map((name) => [`${settings.name}/${name}`, name]));
+    for (const id of served.keys()) {
+      if (wanted.has(id)) continue;
+      directory.remove(id);
+      served.delete(id);
+    }
+    for (const [id, name] of wanted) {
+      if (served.has(id) || directory.list().some((other) => other.id.toLowerCase() === id.toLowerCase())) continue;
+      const backend = backendFor(id, [name], { name });
+      served.set(id, backend);
+      directory.add(backend);
+    }
+  }
+
+  function refreshLater(directory: ModelDirectory): void {
+    if (isClosed || settings.models !== "all") return;
+    cancel = clock.after(settings.refreshMs, () => {
+      void refresh(directory).finally(() => refreshLater(directory));
+    });
+  }
+
+  return {
+    backends,
+    async follow(directory) {
+      await Promise.all([server.check(), refresh(directory)]);
+      refreshLater(directory);
+    },
+    async close() {
+      isClosed = true;
+      cancel();
+      await server.close();
+    },
+  };
+}
+
+function openServer(
+  settings: UpstreamSettings,
+  { logger, env, clock }: Pick<Required<UpstreamsOptions>, "logger" | "env" | "clock">,
+): UpstreamServer {
+  try {
+    return createUpstreamServer({ settings, key: readKey(settings, env), clock, log: logger });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([`upstreams: ${settings.name}: ${reason}`]);
+  }
+}
+
+/** The first line of the file, or the variable. Throws where neither has one. */
+function readKey({ apiKeyEnv, apiKeyFile }: UpstreamSettings, env: NodeJS.ProcessEnv): string | undefined {
+  if (apiKeyFile !== undefined) return checkKey(readFileSync(apiKeyFile, "utf8").split("\n")[0]?.trim(), apiKeyFile);
+  if (apiKeyEnv === undefined) return undefined;
+  return checkKey(env[apiKeyEnv]?.trim(), `the environment variable ${apiKeyEnv}`);
+}
+
+function checkKey(key: string | undefined, where: string): string {
+  if (key === undefined || key === "") throw new Error(`there is no key in ${where}.`);
+  // It becomes a header.
+  if (!/^[\x21-\x7e]{1,4096}$/.test(key)) throw new Error(`the key in ${where} has other characters than keys have.`);
+  return key;
+}

@@ -1,0 +1,40 @@
+import type { EmbeddingItem } from "../generation/embedding.ts";
+import type { GenerationEvent } from "../generation/event.ts";
+import type { GenerationRequest } from "../generation/request.ts";
+import type { Kind } from "./kinds.ts";
+import type { UpstreamMessage } from "./messages.ts";
+
+/** Whom a request is written for. */
+export type Target = {
+  readonly kind: Kind;
+  /** The upstream's name of the model. */
+  readonly model: string;
+  /** Tokens of prompt and answer together, where known. */
+  readonly contextTokens: number | undefined;
+  /** Keeps the requests of one conversation together. */
+  readonly session: string | undefined;
+};
+
+/** Where a request goes, after the prefix, and what it says. */
+type WrittenRequest = { readonly path: string; readonly body: object };
+
+/** Reads one answer. */
+export type Reader = {
+  /** What a message comes to. Throws `UpstreamError` for one that tells of a failure, and zod's error for one that can't be read. */
+  readonly note: (message: UpstreamMessage) => GenerationEvent[];
+  /** Whether enough has come for an answer; otherwise it was cut off. */
+  readonly isComplete: () => boolean;
+  /** Whether nothing else will come. */
+  readonly isLast: () => boolean;
+  /** The last events. */
+  readonly end: () => GenerationEvent[];
+};
+
+/** One of the APIs that upstreams speak. */
+export type Api = {
+  /** Throws `UnsupportedFieldError` for what it has no words for. */
+  readonly write: (request: GenerationRequest, target: Target) => WrittenRequest;
+  readonly read: (request: GenerationRequest, upstream: string) => Reader;
+  readonly writeEmbedding?: (items: readonly EmbeddingItem[], target: Target) => WrittenRequest;
+  readonly readEmbedding?: (data: unknown) => { vectors: readonly (readonly number[])[]; tokens: number };
+};

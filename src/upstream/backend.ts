@@ -1,0 +1,183 @@
+import type { UpstreamModel } from "../config/upstreams.ts";
+import type { Backend, BackendDetails, Capabilities, Workload } from "../generation/backend.ts";
+import { type Embed, EmbeddingRefusedError } from "../generation/embedding.ts";
+import { LocalOnlyError } from "../generation/errors.ts";
+import type { GenerationEvent } from "../generation/event.ts";
+import { compose, type Generate, type Layer } from "../generation/layer.ts";
+import type { GenerationRequest } from "../generation/request.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
+import type { Target } from "./api.ts";
+import { brokenAnswer } from "./failures.ts";
+import { readMessages, readWholeJson } from "./messages.ts";
+import type { ListedModel } from "./model-list.ts";
+import type { UpstreamServer } from "./server.ts";
+import { sessionOf } from "./session.ts";
+
+export type UpstreamBackendOptions = {
+  readonly server: UpstreamServer;
+  /** The name that clients use, and others. */
+  readonly id: string;
+  readonly aliases: readonly string[];
+  readonly model: UpstreamModel;
+  /** What the upstream's list says of the model now. */
+  readonly listed: () => ListedModel | undefined;
+  /** The layers of the queue in front of the server. */
+  readonly queue: { readonly gate: Layer; readonly turns: Layer; readonly workload: () => Workload };
+  readonly createdUnixSeconds: number;
+};
+
+/** What answers for one model of an upstream. */
+export function createUpstreamBackend(options: UpstreamBackendOptions): Backend {
+  const { server, id, aliases, model, listed, queue, createdUnixSeconds } = options;
+  const { settings, kind } = server;
+  const can = capabilitiesOf(options);
+
+  function targetFor(session: string | undefined): Target {
+    const contextTokens = model.contextTokens ?? settings.contextTokens;
+    return { kind, model: model.name, contextTokens, session };
+  }
+
+  const refuseLocal: Layer = (request, next) => {
+    assertMayLeave(request);
+    return next(request);
+  };
+
+  function assertMayLeave({ terms = OWN_TERMS }: Pick<GenerationRequest, "terms">): void {
+    if ((terms.localOnly === true && !settings.local) || terms.isWarmUp === true) throw new LocalOnlyError(id);
+  }
+
+  return {
+    id,
+    aliases,
+    createdUnixSeconds,
+    ownedBy: settings.name,
+    upstream: { name: settings.name, isLocal: settings.local },
+    can,
+    state: server.state,
+    onStateChange: server.onStateChange,
+    workload() {
+      const { waiting, running, firstTokenMs } = queue.workload();
+      const restMs = server.restMs();
+      return { waiting, running, firstTokenMs: restMs === 0 ? firstTokenMs : Math.max(restMs, firstTokenMs ?? 0) };
+    },
+    identity: () =>
+      settings.cache
+        ? JSON.stringify(["upstream", settings.name, settings.baseUrl, model.name, listed()?.version ?? null])
+        : undefined,
+    details: () => detailsOf(options),
+    ...(can.text && { generate: compose([refuseLocal, queue.gate, queue.turns], generateAt(server, targetFor)) }),
+    ...(can.embeddings && { embed: embedAt(server, targetFor, assertMayLeave) }),
+  };
+}
+
+function generateAt(server: UpstreamServer, targetFor: (session: string) => Target): Generate {
+  return (request) => ({ [Symbol.asyncIterator]: () => run(server, request, targetFor) });
+}
+
+async function* run(
+  server: UpstreamServer,
+  request: GenerationRequest,
+  targetFor: (session: string) => Target,
+): AsyncGenerator<GenerationEvent, undefined> {
+  const { api, settings } = server;
+  const session = sessionOf(request);
+  const written = api.write(request, targetFor(session));
+  const asked = {
+    ...written,
+    headers: headersFor(server, session, request.id),
+    signal: request.signal,
+    maxWaitMs: request.terms?.maxWaitMs,
+  };
+  const { reader, messages, first } = await server.ask(asked, async (reply) => {
+    const source = readMessages(settings.name, reply);
+    const reading = api.read(request, settings.name);
+    let events: GenerationEvent[] = [];
+    // What only begins an answer, such as a role, is no answer yet.
+    for (let isBegun = false; !isBegun && !reading.isLast(); ) {
+      const next = await source.next();
+      if (next.done === true) break;
+      const come = reading.note(next.value);
+      isBegun = come.some(({ type }) => type !== "started");
+      events = [...events, ...come];
+    }
+    if (events.length === 0) throw brokenAnswer(settings.name, "gave an empty answer");
+    return { reader: reading, messages: source, first: events };
+  });
+  try {
+    yield* first;
+    if (!reader.isLast()) {
+      for await (const message of messages) {
+        yield* reader.note(message);
+        if (reader.isLast()) break;
+      }
+    }
+    if (!reader.isComplete()) throw brokenAnswer(settings.name, "broke off in the middle of its answer");
+    yield* reader.end();
+  } catch (error) {
+    const told = error instanceof Error && error.name === "ZodError" ? unreadable(settings.name) : error;
+    if (!request.signal.aborted) server.noteBroken(told);
+    throw told;
+  } finally {
+    // Ends the request where it was left before its end.
+    await messages.return(undefined);
+  }
+  return undefined;
+}
+
+function unreadable(upstream: string) {
+  return brokenAnswer(upstream, "sent what can't be read");
+}
+
+function headersFor({ settings, kind }: UpstreamServer, session: string, requestId: string): Record<string, string> {
+  const names = settings.sessionHeaders ?? kind.sessionHeaders;
+  return { "x-request-id": requestId, ...Object.fromEntries(names.map((name) => [name, session])) };
+}
+
+function embedAt(
+  server: UpstreamServer,
+  targetFor: (session: undefined) => Target,
+  assertMayLeave: (request: Parameters<Embed>[0]) => void,
+): Embed {
+  const { api, settings } = server;
+  return async (request) => {
+    assertMayLeave(request);
+    const { items, id, signal } = request;
+    const pair = items.findIndex(({ type }) => type === "pair");
+    if (pair >= 0) throw new EmbeddingRefusedError(pair, { code: "not_a_reranker" });
+    const written = api.writeEmbedding?.(items, targetFor(undefined));
+    if (written === undefined) throw brokenAnswer(settings.name, "makes no embeddings");
+    const asked = { ...written, headers: { "x-request-id": id }, signal };
+    const read = await server.ask(asked, async (reply) =>
+      api.readEmbedding?.(await readWholeJson(settings.name, reply)),
+    );
+    if (read === undefined || read.vectors.length !== items.length)
+      throw brokenAnswer(settings.name, "gave another number of embeddings than was asked for");
+    return { vectors: read.vectors.map((vector) => Float32Array.from(vector)), tokens: read.tokens };
+  };
+}
+
+function capabilitiesOf({ server, model, listed }: UpstreamBackendOptions): Capabilities {
+  const { settings, kind } = server;
+  const told = listed()?.capabilities;
+  const isWriter = told === undefined || told.some((word) => word === "completion" || word === "chat");
+  const isEmbedder = told === undefined ? kind.can.embeddings : told.some((word) => word.startsWith("embedding"));
+  const { tools, schemas, logprobs } = kind.can;
+  const said = { text: isWriter, tools, schemas, logprobs, embeddings: isEmbedder };
+  const can = { ...said, ...settings.capabilities, ...model.capabilities };
+  return {
+    ...{ text: can.text ?? true, chat: can.text ?? true, infill: false },
+    ...{ tools: can.tools ?? tools, schemas: can.schemas ?? schemas, logprobs: can.logprobs ?? logprobs },
+    ...{ embeddings: can.embeddings ?? isEmbedder, reranking: false, tokenizing: false },
+  };
+}
+
+function detailsOf({ server, model, listed }: UpstreamBackendOptions): BackendDetails {
+  const { contextTokens: told, family, quantization, sizeBytes } = listed() ?? {};
+  const contextTokens = model.contextTokens ?? server.settings.contextTokens ?? told;
+  return {
+    ...(contextTokens !== undefined && { contextTokens, slots: server.settings.maxConcurrent }),
+    ...(family !== undefined && { family }),
+    ...(quantization !== undefined && { quantization }),
+    ...(sizeBytes !== undefined && { sizeBytes }),
+  };
+}

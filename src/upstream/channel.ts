@@ -1,0 +1,164 @@
+import { readFileSync } from "node:fs";
+import { type Dispatcher, Pool, ProxyAgent } from "undici";
+import type { UpstreamSettings } from "../config/upstreams.ts";
+import { UpstreamError } from "../generation/errors.ts";
+import { lookupPublic, namesPrivate } from "./addresses.ts";
+import { connectionError, failureOf, MAX_ERROR_BYTES, readRetryAfter, UpstreamTimeout } from "./failures.ts";
+
+type Ask = {
+  readonly method: "GET" | "POST";
+  /** From the origin on. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: object;
+  /** Aborted when nobody wants the answer: the connection is closed at once. */
+  readonly signal: AbortSignal;
+};
+
+/** The beginning of an answer with status 200. */
+export type Reply = {
+  /** In lower case, without parameters. */
+  readonly contentType: string;
+  /** Throws `UpstreamError`, or the reason of the ask's signal. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+};
+
+/** The connections to one upstream: only to its own origin, and no redirect is followed. */
+export type Channel = {
+  /**
+   * Resolves when the headers of a 200 are here. Rejects with `UpstreamError` for any other status, and where there is no answer.
+   */
+  readonly ask: (ask: Ask) => Promise<Reply>;
+  readonly close: () => Promise<void>;
+};
+
+/** @param key sent with each request, and never anywhere else */
+export function createChannel(settings: UpstreamSettings, key: string | undefined): Channel {
+  const { name, baseUrl, timeouts, kind } = settings;
+  const { origin } = new URL(baseUrl);
+  const dispatcher = connect(settings, origin);
+  const authorization = key === undefined ? {} : headersFor(kind, key);
+
+  async function ask({ method, path, headers, body, signal: wanted }: Ask): Promise<Reply> {
+    const late = new AbortController();
+    const signal = AbortSignal.any([wanted, late.signal]);
+    const timer = setTimeout(() => late.abort(new UpstreamTimeout("total")), timeouts.totalMs);
+    try {
+      const answer = await dispatcher.request({
+        ...{ origin, method, path, signal },
+        headers: {
+          accept: "text/event-stream, application/x-ndjson, application/json",
+          "user-agent": "sluice",
+          ...(body !== undefined && { "content-type": "application/json" }),
+          ...headers,
+          ...authorization,
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        headersTimeout: timeouts.firstByteMs,
+        bodyTimeout: timeouts.betweenEventsMs,
+      });
+      // What breaks after its end, or is left, breaks unheard.
+      answer.body.on("error", () => {});
+      if (answer.statusCode !== 200) throw new UpstreamError(await readFailure(answer));
+      const contentType = String(answer.headers["content-type"] ?? "");
+      return {
+        contentType: contentType.replace(/;.*/s, "").trim().toLowerCase(),
+        chunks: read(answer.body, timer, wanted, late.signal),
+      };
+    } catch (error) {
+      clearTimeout(timer);
+      throw explain(error, wanted, late.signal);
+    }
+  }
+
+  async function readFailure({ statusCode, headers, body }: Dispatcher.ResponseData) {
+    const retryAfterMs = readRetryAfter(headers);
+    if (statusCode < 400) {
+      body.destroy();
+      const what = statusCode >= 300 ? "answered with a redirect, which is not followed" : "gave no answer";
+      return { status: undefined, message: `The upstream '${name}' ${what} (status ${statusCode}).` };
+    }
+    return failureOf(name, statusCode, withoutKey(await readStart(body), key), retryAfterMs);
+  }
+
+  async function* read(
+    body: Dispatcher.ResponseData["body"],
+    timer: NodeJS.Timeout,
+    wanted: AbortSignal,
+    late: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of body) yield chunk;
+    } catch (error) {
+      throw explain(error, wanted, late);
+    } finally {
+      clearTimeout(timer);
+      body.destroy();
+    }
+  }
+
+  function explain(error: unknown, wanted: AbortSignal, late: AbortSignal): unknown {
+    if (wanted.aborted) return wanted.reason;
+    if (error instanceof UpstreamError) return error;
+    return connectionError(name, late.aborted ? late.reason : error);
+  }
+
+  return { ask, close: () => dispatcher.destroy() };
+}
+
+function connect({ timeouts, tls, proxy, maxConcurrent, allowPrivate }: UpstreamSettings, origin: string): Dispatcher {
+  const secure = {
+    ...(tls.caFile !== undefined && { ca: readFileSync(tls.caFile, "utf8") }),
+    ...(tls.insecure && { rejectUnauthorized: false }),
+  };
+  const isChecked = !allowPrivate && !namesPrivate(new URL(origin).hostname);
+  // A proxy looks the name up by itself.
+  if (proxy !== undefined) {
+    return new ProxyAgent({
+      uri: proxy,
+      requestTls: { ...secure, timeout: timeouts.connectMs },
+      connections: maxConcurrent,
+    });
+  }
+  return new Pool(origin, {
+    connections: maxConcurrent,
+    pipelining: 1,
+    connect: {
+      ...secure,
+      timeout: timeouts.connectMs,
+      ...(isChecked && { lookup: lookupPublic }),
+    },
+  });
+}
+
+function headersFor(kind: UpstreamSettings["kind"], key: string): Readonly<Record<string, string>> {
+  return kind === "anthropic" ? { "x-api-key": key } : { authorization: `Bearer ${key}` };
+}
+
+/** The JSON of a body, or its text, as far as the bound goes. */
+async function readStart(body: AsyncIterable<Uint8Array>): Promise<unknown> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const piece of body) {
+      pieces.push(piece);
+      length += piece.length;
+      if (length >= MAX_ERROR_BYTES) break;
+    }
+  } catch {
+    // What came before it broke tells enough.
+  }
+  const text = Buffer.concat(pieces).subarray(0, MAX_ERROR_BYTES).toString("utf8");
+  try {
+    return JSON.parse(text);
+  } catch {
+    return /^\s*</.test(text) ? undefined : text;
+  }
+}
+
+/** Some servers repeat the key in their words. */
+function withoutKey(body: unknown, key: string | undefined): unknown {
+  if (key === undefined) return body;
+  const text = JSON.stringify(body);
+  return text === undefined ? undefined : JSON.parse(text.replaceAll(JSON.stringify(key).slice(1, -1), "[redacted]"));
+}

@@ -1,0 +1,130 @@
+import { errors } from "undici";
+import { UpstreamError, type UpstreamFailure } from "../generation/errors.ts";
+import { PrivateAddressError } from "./addresses.ts";
+
+/** Error bodies are short; of others the beginning tells enough. */
+export const MAX_ERROR_BYTES = 64 * 1024;
+const MAX_MESSAGE_LENGTH = 1_000;
+const MAX_WORD_LENGTH = 128;
+/** A longer `retry-after` is no plan. */
+const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
+
+/** A time of the settings that ran out. */
+export class UpstreamTimeout extends Error {
+  override readonly name = "UpstreamTimeout";
+}
+
+/** Anthropic's errors in a stream have a type and no status. */
+const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
+  invalid_request_error: 400,
+  authentication_error: 401,
+  permission_error: 403,
+  not_found_error: 404,
+  request_too_large: 413,
+  rate_limit_error: 429,
+  overloaded_error: 529,
+  timeout_error: 504,
+};
+
+/** What a server says in the body of an error, in any of the forms in use. */
+export function failureOf(
+  upstream: string,
+  status: number | undefined,
+  body: unknown,
+  retryAfterMs?: number,
+): UpstreamFailure {
+  const error: unknown = fieldOf(body, "error") ?? fieldOf(body, "detail") ?? body;
+  const said = textOf(fieldOf(error, "message")) ?? textOf(error) ?? textOf(fieldOf(body, "message"));
+  const type = textOf(fieldOf(error, "type"));
+  const told = fieldOf(error, "code");
+  const known = status ?? (type === undefined ? undefined : STATUS_OF_TYPE[type]) ?? statusOf(told);
+  const code = textOf(told) ?? type;
+  const param = textOf(fieldOf(error, "param"));
+  return {
+    status: known,
+    message: wordsFor(upstream, known, said),
+    ...(code !== undefined && { code: code.slice(0, MAX_WORD_LENGTH) }),
+    ...(param !== undefined && { param: param.slice(0, MAX_WORD_LENGTH) }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
+/** Its words on a key or an account are for whoever runs the gateway, not for its clients. */
+function wordsFor(upstream: string, status: number | undefined, said: string | undefined): string {
+  if (status === 401 || status === 402 || status === 403)
+    return `The upstream '${upstream}' refused the gateway's access (status ${status}).`;
+  if (status === 404) return `The upstream '${upstream}' does not have what was asked of it (status 404).`;
+  if (said !== undefined && said.trim() !== "") return said.slice(0, MAX_MESSAGE_LENGTH);
+  return `The upstream '${upstream}' failed${status === undefined ? "" : ` with status ${status}`}.`;
+}
+
+/** Sluice's and vLLM's streams have the status as the code. */
+function statusOf(code: unknown): number | undefined {
+  return typeof code === "number" && code >= 400 && code <= 599 ? code : undefined;
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  // FastAPI's list of what is wrong.
+  return Array.isArray(value) && value.length > 0 ? JSON.stringify(value) : undefined;
+}
+
+/** The header `retry-after`, seconds or a date, or `retry-after-ms`; undefined where it says nothing. */
+export function readRetryAfter(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  nowMs = Date.now(),
+): number | undefined {
+  const exact = Number(headers["retry-after-ms"] ?? Number.NaN);
+  const text = headers["retry-after"];
+  const ms = Number.isFinite(exact) ? exact : typeof text === "string" ? readDelay(text, nowMs) : Number.NaN;
+  return Number.isFinite(ms) ? Math.min(Math.max(0, Math.ceil(ms)), MAX_RETRY_AFTER_MS) : undefined;
+}
+
+function readDelay(text: string, nowMs: number): number {
+  return /^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
+}
+
+/** An answer that can't be read, or ends too early. */
+export function brokenAnswer(upstream: string, what: string): UpstreamError {
+  return new UpstreamError({
+    status: undefined,
+    message: `The upstream '${upstream}' ${what}.`,
+    code: "upstream_error",
+  });
+}
+
+/** What the connection failed with, as an error for the client, which is not told of hosts and addresses. */
+export function connectionError(upstream: string, error: unknown): UpstreamError {
+  const failed = new UpstreamError({ ...reasonOf(upstream, error), code: "upstream_error" });
+  failed.cause = error;
+  return failed;
+}
+
+function reasonOf(upstream: string, error: unknown): UpstreamFailure {
+  if (error instanceof UpstreamTimeout || error instanceof errors.HeadersTimeoutError)
+    return { status: 504, message: `The upstream '${upstream}' did not answer in time.` };
+  if (error instanceof errors.BodyTimeoutError)
+    return { status: 504, message: `The upstream '${upstream}' stopped in the middle of its answer.` };
+  if (error instanceof PrivateAddressError)
+    return { status: undefined, message: `The upstream '${upstream}' has an address that its settings don't allow.` };
+  return { status: undefined, message: `The upstream '${upstream}' can't be reached.` };
+}
+
+/**
+ * Whether an error says that the server is not well. 429 and 503 are load, other 4xx are the request's or the key's, and a client that left
+ * says nothing.
+ */
+export function isUnwell(error: unknown): boolean {
+  if (!(error instanceof UpstreamError)) return false;
+  const { status } = error.failure;
+  return status === undefined || (status >= 500 && !isLoad(status));
+}
+
+/** Whether a status says that the server has too much to do. */
+export function isLoad(status: number | undefined): boolean {
+  return status === 429 || status === 503 || status === 529;
+}

@@ -1,0 +1,268 @@
+import type { Clock } from "../clock.ts";
+import type { UpstreamSettings } from "../config/upstreams.ts";
+import type { BackendState } from "../generation/backend.ts";
+import { UpstreamError } from "../generation/errors.ts";
+import { anthropicApi } from "./anthropic.ts";
+import type { Api } from "./api.ts";
+import { type Attempt, createBreaker } from "./breaker.ts";
+import { type Channel, createChannel } from "./channel.ts";
+import { brokenAnswer, connectionError, isLoad, isUnwell, UpstreamTimeout } from "./failures.ts";
+import { KINDS, type Kind } from "./kinds.ts";
+import { type ListedModel, listPath, readModelList } from "./model-list.ts";
+import { ollamaApi } from "./ollama.ts";
+import { openAiApi } from "./openai.ts";
+
+/** Another server: its connections, its health, and the list of its models. */
+export type UpstreamServer = {
+  readonly settings: UpstreamSettings;
+  readonly kind: Kind;
+  readonly api: Api;
+  readonly state: () => BackendState;
+  /** Calls `listener` after each change of the state, until the function that it returns is called. */
+  readonly onStateChange: (listener: (state: BackendState) => void) => () => void;
+  /** How long it asked to be left alone, in ms from now; 0 where it did not. */
+  readonly restMs: () => number;
+  /**
+   * Asks it by POST, again where that may help, until `begin` resolves: then an answer has begun, and nothing is asked again. `path` comes after
+   * the prefix. Rejects with `UpstreamError`, and with the reason of `signal`.
+   */
+  readonly ask: <Begun>(asked: Asked, begin: Begin<Begun>) => Promise<Begun>;
+  /** Notes that an answer broke off after it had begun. */
+  readonly noteBroken: (error: unknown) => void;
+  /** The models that it lists now. */
+  readonly listModels: () => Promise<readonly ListedModel[]>;
+  /** Finds out how it is. */
+  readonly check: () => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+type Asked = {
+  readonly path: string;
+  readonly body: object;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** No wait before another try is longer. */
+  readonly maxWaitMs?: number | undefined;
+};
+
+type Begin<Begun> = (reply: Awaited<ReturnType<Channel["ask"]>>) => Promise<Begun>;
+
+export type UpstreamServerOptions = {
+  readonly settings: UpstreamSettings;
+  /** The key that it is shown. */
+  readonly key: string | undefined;
+  readonly clock: Clock;
+  readonly log: {
+    readonly warn: (fields: object, message: string) => void;
+    readonly info: (fields: object, message: string) => void;
+  };
+  /** A number in [0, 1) at each call. */
+  readonly random?: () => number;
+};
+
+const APIS: Readonly<Record<Kind["api"], Api>> = { openai: openAiApi, anthropic: anthropicApi, ollama: ollamaApi };
+
+const PROBE_MS = 5_000;
+
+/** Tries of one request, the first included. */
+const MAX_TRIES = 3;
+/** The pause before another try, doubled each time. A random half of it is left out. */
+const PAUSE_MS = 200;
+/** The longest pause that is waited out for a `retry-after`. */
+const MAX_PAUSE_MS = 2_000;
+/** Each request earns a share of a further try, so that a server that fails is not asked much more than one that doesn't. */
+const TRIES_EARNED = 0.1;
+const MAX_EARNED = 10;
+
+export function createUpstreamServer(options: UpstreamServerOptions): UpstreamServer {
+  const { settings, clock, log, random = Math.random } = options;
+  const { name } = settings;
+  const kind = KINDS[settings.kind];
+  const channel = createChannel(settings, options.key);
+  const { root, prefix } = placesOf(settings, kind);
+  const listener = new Set<(state: BackendState) => void>();
+  const closed = new AbortController();
+  const breaker = createBreaker({ clock, probe });
+  let isKnown = false;
+  let restUntilMs = 0;
+  let earned = MAX_EARNED;
+  let lastState = stateNow();
+  breaker.onChange(() => {
+    log.warn({ upstream: name, state: breaker.state() }, `upstream ${name}: ${WORDS[breaker.state()]}`);
+    tell();
+  });
+
+  function stateNow(): BackendState {
+    if (breaker.state() !== "closed") return isKnown ? "restarting" : "loading";
+    return isKnown ? "ready" : "loading";
+  }
+
+  function tell(): void {
+    const state = stateNow();
+    if (state === lastState) return;
+    lastState = state;
+    for (const hear of listener) hear(state);
+  }
+
+  /** Whether it answers at all: a path of its own that wakes no model, else the list of its models. */
+  async function probe(): Promise<boolean> {
+    const path = kind.health === undefined ? `${prefix}${listPath(kind)}` : kind.health;
+    const signal = AbortSignal.any([closed.signal, AbortSignal.timeout(PROBE_MS)]);
+    try {
+      const { chunks } = await channel.ask({ method: "GET", path: `${root}${path}`, headers: {}, signal });
+      for await (const _ of chunks) break;
+      return true;
+    } catch (error) {
+      const status = error instanceof UpstreamError ? error.failure.status : undefined;
+      if (status === 401 || status === 403) log.warn({ upstream: name, status }, `upstream ${name} refuses the key`);
+      return status !== undefined && status < 500;
+    }
+  }
+
+  function letIn(): Attempt {
+    const attempt = breaker.begin();
+    if (attempt !== undefined) return attempt;
+    throw new UpstreamError({
+      status: 503,
+      message: `The upstream '${name}' has failed several times in a row and is not asked for the moment.`,
+      code: "upstream_unavailable",
+      retryAfterMs: Math.max(FIRST_RETRY_MS, breaker.retryAfterMs()),
+    });
+  }
+
+  async function askOnce<Begun>({ path, body, headers, signal }: Asked, begin: Begin<Begun>): Promise<Begun> {
+    const attempt = letIn();
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new UpstreamTimeout("first byte")), settings.timeouts.firstByteMs);
+    try {
+      const wanted = AbortSignal.any([signal, late.signal, closed.signal]);
+      const reply = await channel.ask({
+        method: "POST",
+        path: `${root}${prefix}${path}`,
+        body,
+        headers,
+        signal: wanted,
+      });
+      const begun = await begin(reply);
+      attempt.succeeded();
+      isKnown = true;
+      tell();
+      return begun;
+    } catch (thrown) {
+      const error = signal.aborted ? signal.reason : readable(thrown);
+      if (!signal.aborted && isUnwell(error)) attempt.failed();
+      else if (error instanceof UpstreamError) attempt.succeeded();
+      else attempt.saidNothing();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** What is neither the server's error nor ours is an answer that can't be read. */
+  function readable(error: unknown): unknown {
+    if (error instanceof UpstreamTimeout) return connectionError(name, error);
+    if (closed.signal.aborted) return brokenAnswer(name, "is no longer in use");
+    return error instanceof Error && error.name === "ZodError" ? brokenAnswer(name, "sent what can't be read") : error;
+  }
+
+  /** How long to wait before another try; undefined where none would help, or none may be made. */
+  function pauseBefore(error: unknown, tries: number, { signal, maxWaitMs = MAX_PAUSE_MS }: Asked): number | undefined {
+    if (!(error instanceof UpstreamError) || signal.aborted || tries >= MAX_TRIES || earned < 1) return undefined;
+    const { status, retryAfterMs } = error.failure;
+    if (isLoad(status)) {
+      const isShort = retryAfterMs !== undefined && retryAfterMs <= Math.min(MAX_PAUSE_MS, maxWaitMs);
+      return isShort && breaker.state() === "closed" ? retryAfterMs : undefined;
+    }
+    // After a timeout there is no time for another.
+    if (!isUnwell(error) || status === 504) return undefined;
+    return PAUSE_MS * 2 ** (tries - 1) * (1 - random() / 2);
+  }
+
+  async function ask<Begun>(asked: Asked, begin: Begin<Begun>): Promise<Begun> {
+    earned = Math.min(MAX_EARNED, earned + TRIES_EARNED);
+    for (let tries = 1; ; tries++) {
+      try {
+        return await askOnce(asked, begin);
+      } catch (error) {
+        noteRest(error);
+        const pauseMs = pauseBefore(error, tries, asked);
+        if (pauseMs === undefined) throw error;
+        earned -= 1;
+        await pause(pauseMs, asked.signal);
+      }
+    }
+  }
+
+  function noteRest(error: unknown): void {
+    if (!(error instanceof UpstreamError) || !isLoad(error.failure.status)) return;
+    restUntilMs = Math.max(restUntilMs, clock.now() + (error.failure.retryAfterMs ?? 0));
+  }
+
+  function pause(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        cancel();
+        reject(signal.reason);
+      };
+      const cancel = clock.after(ms, () => {
+        signal.removeEventListener("abort", leave);
+        resolve();
+      });
+      signal.addEventListener("abort", leave, { once: true });
+    });
+  }
+
+  return {
+    settings,
+    kind,
+    api: APIS[kind.api],
+    state: stateNow,
+    onStateChange(hear) {
+      const own = (state: BackendState) => hear(state);
+      listener.add(own);
+      return () => void listener.delete(own);
+    },
+    restMs: () => Math.max(0, restUntilMs - clock.now()),
+    ask,
+    noteBroken(error) {
+      if (isUnwell(error)) breaker.begin()?.failed();
+    },
+    listModels: () =>
+      readModelList(name, channel, {
+        path: `${root}${prefix}${listPath(kind)}`,
+        signal: AbortSignal.any([closed.signal, AbortSignal.timeout(PROBE_MS)]),
+      }),
+    async check() {
+      const isWell = await probe();
+      if (closed.signal.aborted) return;
+      if (isWell) isKnown = true;
+      breaker.note(isWell);
+      tell();
+    },
+    async close() {
+      closed.abort();
+      breaker.close();
+      await channel.close();
+    },
+  };
+}
+
+const FIRST_RETRY_MS = 1_000;
+
+const WORDS = {
+  closed: "answers again",
+  open: "fails, and is not asked for a while",
+  trying: "is tried again",
+} as const;
+
+/** The base path without the API's prefix, and the prefix: the kind's, unless the base URL or the settings have another. */
+function placesOf(
+  { baseUrl, pathPrefix }: UpstreamSettings,
+  kind: Kind,
+): { readonly root: string; readonly prefix: string } {
+  const path = new URL(baseUrl).pathname.replace(/\/+$/, "");
+  const own = pathPrefix ?? (path.endsWith(kind.prefix) ? kind.prefix : /\/v\d+(\w*\/openai)?$/.exec(path)?.[0]);
+  if (own === undefined) return { root: path, prefix: kind.prefix };
+  return { root: path.endsWith(own) ? path.slice(0, path.length - own.length) : path, prefix: own };
+}
