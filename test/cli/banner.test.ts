@@ -16,7 +16,7 @@ describe("formatBanner", () => {
     );
   });
 
-  it("says of a model that only reads what it makes, and tries one that writes", () => {
+  it("shows what an embedding model makes, and uses one that writes in the example", () => {
     const reader = { ...smol, id: "bge", onlyReads: true } as const;
     const both = formatBanner("0.1.0", "http://127.0.0.1:8080", [reader, smol]);
     expect(both).toContain("\n  bge                    embeddings or scores\n");
@@ -28,7 +28,7 @@ describe("formatBanner", () => {
   });
 
   it.each([["smollm2-135m-instruct"], ['it\'s "mine" $HOME `id` \\ 100%']])(
-    "has a curl line that a shell passes on as it is meant, for the model %s",
+    "has a curl line that is quoted correctly for a shell, for the model %s",
     (id) => {
       const banner = formatBanner("0.1.0", "http://127.0.0.1:8080", [{ ...smol, id }]);
       const command = banner.slice(banner.indexOf("curl "));

@@ -40,7 +40,7 @@ async function sluice(env: NodeJS.ProcessEnv, ...words: string[]) {
 }
 
 describe("sluice cache", () => {
-  it("tells what a running gateway's cache holds, as a table and as JSON", async () => {
+  it("shows a running gateway's cache, as a table and as JSON", async () => {
     const { server } = await setUp();
     await using _ = server;
     const { stdout } = await sluice({ SLUICE_PORT: String(server.port) }, "cache", "stats");
@@ -97,7 +97,7 @@ describe("sluice cache", () => {
     expect((await sluice({}, "cache", "stats", "--url", server.url)).stdout).toMatch(/ 2\n$/);
   });
 
-  it("says where it looked when no gateway answers, and takes an admin's key from the environment", async () => {
+  it("names the URL when no gateway answers, and takes an admin's key from the environment", async () => {
     const { server } = await setUp();
     const { url } = server;
     await server[Symbol.asyncDispose]();

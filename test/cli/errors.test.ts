@@ -3,11 +3,11 @@ import { describe, expect, it } from "vitest";
 import { CommandError, describeError } from "../../src/cli/errors.ts";
 
 describe("describeError", () => {
-  it("shows the message alone of an error that was made for the user", () => {
+  it("shows only the message of an error for the user", () => {
     expect(describeError(new CommandError("Port 80 is taken."))).toBe("Port 80 is taken.");
   });
 
-  it("shows the message alone of the operating system's errors", () => {
+  it("shows only the message of the operating system's errors", () => {
     let thrown: unknown;
     try {
       readFileSync("/nowhere/at/all");

@@ -32,7 +32,7 @@ describe("fetchModels", () => {
     await expect(fetching).rejects.toThrow(join(folder, "bad.gguf"));
   });
 
-  it("throws a signal's reason, and fetches nothing after it", async () => {
+  it("throws a signal's reason, and downloads nothing after it", async () => {
     const controller = new AbortController();
     const reason = new Error("stopped");
     controller.abort(reason);
@@ -54,7 +54,7 @@ describe("pull", () => {
     expect(context.process.eventNames()).toEqual([]);
   });
 
-  it("refuses a name that nobody knows before it fetches any", async () => {
+  it("refuses an unknown name before any download", async () => {
     await expect(pull(["./a.gguf", "no-such-model"], {}, fakeContext({ cwd: folder }))).rejects.toThrow(
       "no-such-model",
     );

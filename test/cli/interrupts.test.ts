@@ -54,7 +54,7 @@ describe("watchInterrupts", () => {
     expect(exits).toHaveLength(1);
   });
 
-  it("never takes another signal for an echo", () => {
+  it("never ignores another signal", () => {
     const { source, exits } = watch({ npm_lifecycle_event: "start" });
     source.emit("SIGINT", "SIGINT");
     source.emit("SIGTERM", "SIGTERM");

@@ -27,7 +27,7 @@ function setUp() {
 }
 
 describe("sluice keys", () => {
-  it("makes a key, shows its secret once and alone on stdout, and keeps a hash of it", async () => {
+  it("creates a key, prints only its secret on stdout, once, and stores its hash", async () => {
     using all = setUp();
     const { exitCode, stdout, stderr } = await all.sluice("keys", "create", "alice");
     expect(exitCode).toBe(0);
@@ -52,7 +52,7 @@ describe("sluice keys", () => {
     expect(listed.stdout).not.toContain("sk-sluice");
   });
 
-  it("keeps what a key may do", async () => {
+  it("stores a key's policy", async () => {
     using all = setUp();
     const words =
       "--expires 2099-01-31 --models a,b --models c --class batch --requests-per-minute 6 --requests-per-day 7";
@@ -91,7 +91,7 @@ describe("sluice keys", () => {
     );
   });
 
-  it("warns of a model that nobody knows, and of no other", async () => {
+  it("warns only of an unknown model", async () => {
     using all = setUp();
     const { exitCode, stderr } = await all.sluice("keys", "create", "a", "--models", "nosuch,gemma-3-270m");
     expect(exitCode).toBe(0);
@@ -119,7 +119,7 @@ describe("sluice keys", () => {
     [["rotate", "nobody"], 'There is no key with the id or name "nobody"'],
     [["rotate", "taken", "--grace", "soon"], '--grace: "soon" is not allowed. Give a time such as'],
     [["create", "a", "--state-file", ":memory:"], "With --state-file :memory: there is no file for keys"],
-  ])("says what is wrong with %j", async (words, message) => {
+  ])("names the problem with %j", async (words, message) => {
     using all = setUp();
     await all.sluice("keys", "create", "taken");
     const { exitCode, stdout, stderr } = await all.sluice("keys", ...words);
@@ -129,7 +129,7 @@ describe("sluice keys", () => {
     expect(exitCode).toBe(1);
   });
 
-  it("tells of the last key that is revoked what becomes of a running gateway, and of others nothing", async () => {
+  it("explains the effect on a running gateway only when the last key is revoked", async () => {
     using all = setUp();
     await all.sluice("keys", "create", "alice");
     await all.sluice("keys", "create", "bob");
@@ -137,7 +137,7 @@ describe("sluice keys", () => {
     expect((await all.sluice("keys", "revoke", "bob")).stderr).toContain("It was the last key. A running gateway");
   });
 
-  it("gives a key another secret, and ends the old one when it was told to", async () => {
+  it("gives a key a new secret, and expires the old one at the given time", async () => {
     using folder = temporaryFolder();
     const context = () => fakeContext({ env: { SLUICE_STATE_FILE: folder.file } });
     const [made, turned, last] = [context(), context(), context()];
@@ -156,7 +156,7 @@ describe("sluice keys", () => {
     state.close();
   });
 
-  it("lists what is in the file of keys and in the setting, without a secret", () => {
+  it("lists the keys of the file and of the setting, without secrets", () => {
     using folder = temporaryFolder();
     const env = { SLUICE_STATE_FILE: folder.file, SLUICE_API_KEY: "sk-sluice-of-the-setting" };
     const context = fakeContext({ env });
@@ -167,7 +167,7 @@ describe("sluice keys", () => {
 });
 
 describe("sluice usage", () => {
-  it("tells what each key used of each model on each day", () => {
+  it("shows the usage of each key and model on each day", () => {
     using folder = temporaryFolder();
     const state = openKeyState(folder.file);
     const figures = { requests: 3, promptTokens: 100, cachedTokens: 20, completionTokens: 50, errors: 1, refusals: 2 };

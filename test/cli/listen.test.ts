@@ -6,7 +6,7 @@ import { CommandError } from "../../src/cli/errors.ts";
 import { checkAddress, explainListenError } from "../../src/cli/listen.ts";
 
 describe("checkAddress", () => {
-  it("finds nothing wrong with a free port, and leaves it free", async () => {
+  it("accepts a free port, and leaves it free", async () => {
     await checkAddress({ host: "127.0.0.1", port: 0 });
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -36,7 +36,7 @@ describe("checkAddress", () => {
   it.each([
     ["Sluice", "Sluice already runs on port"],
     ["another", "is used by another program"],
-  ])("asks what is there: %s", async (name, message) => {
+  ])("checks the port's user: %s", async (name, message) => {
     const server = createHttpServer((_, response) => {
       const body = JSON.stringify({ status: "ok", name });
       response.writeHead(200, { "content-length": body.length, connection: "close" }).end(body);

@@ -45,7 +45,7 @@ describe("node src/main.ts", () => {
     }
   });
 
-  it("ends with 2 for an unknown flag, with nothing on stdout", async () => {
+  it("exits with 2 for an unknown flag, with nothing on stdout", async () => {
     expect(await sluice(["--prot", "9000"])).toMatchObject({
       stdout: "",
       stderr: expect.stringContaining("(Did you mean --port?)"),

@@ -69,7 +69,7 @@ describe("sluice run", () => {
     [["run", "nope", "x"], "Available: preset/echo, preset/haiku."],
     [["run", "echo", "x", "--var", "tune=x"], "Unknown variables: 'tune'."],
     [["run", "echo", "x", "--var", "tone"], "--var tone: write a variable as NAME=VALUE"],
-  ])("%j ends with 1 and says why", async (words, message) => {
+  ])("%j exits with 1 and the reason", async (words, message) => {
     const { exitCode, stdout, stderr } = await command(words);
     expect(stderr).toContain(message);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
@@ -128,7 +128,7 @@ describe("sluice eval", () => {
   it.each([
     [["eval", "nope", "--prompts-dir", "."], "nope.eval.yaml is not there. There are: echo."],
     [["eval", "--min-accuracy", "80"], "--min-accuracy: 80 is not allowed."],
-  ])("%j ends with 1 and says why", async (words, message) => {
+  ])("%j exits with 1 and the reason", async (words, message) => {
     const { exitCode, stderr } = await command(words);
     expect(stderr).toContain(message);
     expect(exitCode).toBe(1);

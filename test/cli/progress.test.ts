@@ -17,7 +17,7 @@ describe("formatBarLine", () => {
     );
   });
 
-  it("leaves the bar out on a narrow terminal, and keeps the figures", () => {
+  it("omits the bar on a narrow terminal, and keeps the numbers", () => {
     expect(formatBarLine("smol", downloading(50 * MIB, { bytesPerSecond: 10 * MIB, etaMs: 5000 }), 72)).toBe(
       "smol  downloading   50%  50.0 MiB of 100 MiB, 10.0 MiB/s, 5 s left",
     );
@@ -84,15 +84,15 @@ describe("showProgress without a terminal", () => {
     return lines.map((line) => Number(/(\d+)%/.exec(line)?.[1]));
   }
 
-  it("writes a line every ten percent, however often it is told", () => {
+  it("writes a line every ten percent, however often it is called", () => {
     expect(shownPercents(1_000)).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
   });
 
-  it("writes fewer when much comes at once: two seconds lie between two lines", () => {
+  it("writes at most a line every two seconds", () => {
     expect(shownPercents(50)).toEqual([0, 40, 80]);
   });
 
-  it("writes a line a minute when little comes, so that it doesn't look like a stop", () => {
+  it("writes a line a minute on a slow download", () => {
     expect(shownPercents(30_000).slice(0, 5)).toEqual([0, 2, 4, 6, 8]);
   });
 
@@ -104,7 +104,7 @@ describe("showProgress without a terminal", () => {
     expect(output.text().trimEnd().split("\n")).toHaveLength(3);
   });
 
-  it("writes nothing for a model that is already here", () => {
+  it("writes nothing for an existing model", () => {
     const output = fakeOutput();
     showProgress(output, "smol").stop();
     expect(output.text()).toBe("");
@@ -124,7 +124,7 @@ describe("showProgress on a terminal", () => {
     expect(output.text().endsWith("\u001b[2K")).toBe(true);
   });
 
-  it("draws nothing for a model that is already here", () => {
+  it("draws nothing for an existing model", () => {
     const output = fakeOutput({ isTTY: true, columns: 100 });
     showProgress(output, "smol").stop();
     expect(output.text()).toBe("");

@@ -37,7 +37,7 @@ describe("--help", () => {
 });
 
 describe("--version", () => {
-  it("prints the version alone", async () => {
+  it("prints only the version", async () => {
     expect(await runWith(["--version"])).toMatchObject({
       exitCode: 0,
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
@@ -73,7 +73,7 @@ describe("wrong usage exits with 2 and suggests the right one", () => {
     expect(exitCode).toBe(2);
   });
 
-  it("in the environment too", async () => {
+  it("in the environment, too", async () => {
     const { exitCode, stderr } = await runWith(["config"], { SLUICE_SLOT: "1" });
     expect(stderr).toContain("SLUICE_SLOT: no setting has this name. Did you mean SLUICE_SLOTS?");
     expect(exitCode).toBe(2);
@@ -108,7 +108,7 @@ describe("config", () => {
     [["--per-model", "nosuch.slots=2"], "--per-model names nosuch, which is not served."],
     [["--aliases", "x=nosuch"], "'nosuch', which is not served"],
     [["--model", "nosuch"], 'There is no model "nosuch".'],
-  ])("says with %j that a start would fail, and why", async (words, message) => {
+  ])("reports with %j why a start would fail", async (words, message) => {
     const { exitCode, stdout, stderr } = await runWith(["config", ...words]);
     expect(exitCode).toBe(0);
     expect(stdout).toContain("SETTING");

@@ -97,7 +97,7 @@ describe("serve", () => {
     expect(log).toEqual([]);
   });
 
-  it("warns of a setting whose name has changed, and takes it", async () => {
+  it("warns of a renamed setting, and applies it", async () => {
     const startGateway = vi.fn<ServeParts["startGateway"]>(async () => ({ url: "http://x", stop: async () => {} }));
     const { context, parts, log } = setUp({ parts: { startGateway } });
     const { running } = await serveUntilReady({ ...flags, cacheRedisUrl: "redis://cache" }, context, parts);
@@ -154,7 +154,7 @@ describe("serve", () => {
     await running;
   });
 
-  it("logs an error that nothing caught, stops, and ends with 1", async () => {
+  it("logs an uncaught error, stops, and exits with 1", async () => {
     const { context, parts, stops, log } = setUp();
     const { running } = await serveUntilReady(flags, context, parts);
     context.process.emit("uncaughtException", new TypeError("boom"));
@@ -227,7 +227,7 @@ describe("serve", () => {
       vi.useRealTimers();
     });
 
-    it("gives up on a gateway that does not stop, and ends with 1", async () => {
+    it("gives up on a gateway that does not stop, and exits with 1", async () => {
       const { context, parts, stops, log } = setUp({ stop: () => new Promise(() => {}) });
       const { running } = await serveUntilReady(flags, context, parts);
       vi.useFakeTimers();

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { isSupportedArchitecture, KNOWN_ARCHITECTURES, writesText } from "../../src/models/architectures.ts";
 
 describe("isSupportedArchitecture", () => {
-  it.each(["llama", "gemma3", "qwen3moe", "gpt-oss", "nomic-bert"])("takes %s", (architecture) => {
+  it.each(["llama", "gemma3", "qwen3moe", "gpt-oss", "nomic-bert"])("accepts %s", (architecture) => {
     expect(isSupportedArchitecture(architecture)).toBe(true);
   });
 
@@ -27,7 +27,7 @@ describe("writesText", () => {
     },
   );
 
-  it("is false of a model whose file says how to pool", () => {
+  it("is false for a model whose file names a pooling", () => {
     expect(writesText({ architecture: "qwen3", poolingType: 3 })).toBe(false);
   });
 });

@@ -31,7 +31,7 @@ function problemsOf(text: string): string {
   throw new Error("expected a CatalogueError");
 }
 
-describe("the catalogue that comes with Sluice", async () => {
+describe("Sluice's own catalogue", async () => {
   const catalogue = await loadCatalogue();
 
   it("begins with the default model and its exact file", () => {

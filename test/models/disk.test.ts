@@ -14,7 +14,7 @@ describe("requireDiskSpace", () => {
     );
   });
 
-  it("wants nothing when nothing is to come", async () => {
+  it("needs no space when nothing is left to download", async () => {
     await requireDiskSpace("/models", 0, async () => 0);
   });
 });

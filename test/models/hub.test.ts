@@ -75,7 +75,7 @@ describe("listHubFiles", () => {
     ],
     ["another API", json({ message: "hello" }), "did not answer with a list"],
     ["strange entries", json([{ type: "file", path: 7, size: -1 }]), "did not answer with a list"],
-  ])("says in a sentence that it met %s", async (_, handler, reason) => {
+  ])("reports %s", async (_, handler, reason) => {
     const { files } = await list(handler);
     await expect(files).rejects.toThrow(reason);
     await expect(files).rejects.toBeInstanceOf(SourceError);

@@ -14,7 +14,7 @@ describe("listModels", () => {
     expect(listed.some(({ isDownloaded }) => isDownloaded)).toBe(false);
   });
 
-  it("says which models are there, whole or in parts, and where", async () => {
+  it("lists the downloaded models, whole or in parts, with their paths", async () => {
     const folder = await tempDir();
     const files = [
       "gemma-3-270m-Q4_K_M.gguf",

@@ -7,7 +7,7 @@ import { tempDir } from "./support/temp-dir.ts";
 const options = (changes = {}) => ({ signal: new AbortController().signal, onWait: () => {}, pollMs: 1, ...changes });
 
 describe("withLock", () => {
-  it("lets one in at a time, and tells the others that they wait", async () => {
+  it("admits one at a time, and reports to the others that they wait", async () => {
     const path = join(await tempDir(), "x.lock");
     let inside = 0;
     let most = 0;

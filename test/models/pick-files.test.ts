@@ -102,7 +102,7 @@ describe("pickHubFiles by path", () => {
     sizeBytes: 1,
   }));
 
-  it("gives that file", () => {
+  it("returns that file", () => {
     expect(pathsOf(pickHubFiles(files, { type: "path", path: "x.gguf" }))).toEqual(["x.gguf"]);
   });
 

@@ -13,7 +13,7 @@ function reporter() {
 }
 
 describe("createProgressReporter", () => {
-  it("tells rate and time left from what came in the last seconds", () => {
+  it("computes rate and time left from the last seconds", () => {
     const { seen, clock, report } = reporter();
     for (let second = 0; second <= 10; second++) {
       clock.ms = second * 1000;
@@ -56,7 +56,7 @@ describe("createProgressReporter", () => {
     ]);
   });
 
-  it("gives no negative rate when a download begins again", () => {
+  it("has no negative rate when a download restarts", () => {
     const { seen, clock, report } = reporter();
     for (const [ms, bytes] of [
       [0, 0],

@@ -143,7 +143,7 @@ describe("resolveModel for paths", () => {
     ["sub/tiny.gguf", "/somewhere/sub/tiny.gguf", "tiny"],
     ["/models/no-ending", "/models/no-ending", "no-ending"],
     ["/m/big-00001-of-00002.gguf", "/m/big-00001-of-00002.gguf", "big"],
-  ])("takes %s", (name, path, id) => {
+  ])("accepts %s", (name, path, id) => {
     expect(resolveName(name)).toEqual({ type: "local", id, aliases: [], path: resolve(path) });
   });
 });

@@ -53,7 +53,7 @@ describe("sluice doctor", () => {
 });
 
 describe("the backends", () => {
-  it("are each told of, with why they are not used", async () => {
+  it("are all listed, with the reasons that they are not used", async () => {
     const { text } = await examine();
     expect(text).toMatch(
       /^– CUDA {2,}not used: there is no NVIDIA driver here \(not found: libcuda\.so\.1, libcudart/m,
@@ -63,7 +63,7 @@ describe("the backends", () => {
     expect(text).not.toMatch(/^– CPU/m);
   });
 
-  it("name the GPU that takes the model, and its memory", async () => {
+  it("name the GPU that runs the model, and its memory", async () => {
     const { text } = await examine({}, {}, { auto: CUDA });
     expect(text).toMatch(
       /^✔ device {2,}CUDA runs the model: NVIDIA H100, 78\.0 GiB of 80\.0 GiB free \(--gpu auto\)$/m,
@@ -71,7 +71,7 @@ describe("the backends", () => {
     expect(text).toMatch(/^– CPU {2,}works too/m);
   });
 
-  it("tell of a crash without crashing", async () => {
+  it("report a crash without crashing", async () => {
     const crashed = {
       type: "crashed",
       reason: "the engine's process was ended by SIGSEGV",
@@ -82,7 +82,7 @@ describe("the backends", () => {
     expect(text).toContain("not used: it crashes: the engine's process was ended by SIGSEGV; its last output: boom");
   });
 
-  it("tell a missing driver from a missing runtime", async () => {
+  it("distinguish a missing driver from a missing runtime", async () => {
     const { text } = await examine({}, {}, { cuda: refused(undefined, "libcudart.so.13", "libcudart.so.12") });
     expect(text).toMatch(
       /^– CUDA {2,}not used: there is a driver, but no runtime for it \(not found: libcudart\.so\.13, libcudart\.so\.12; one/m,
@@ -97,12 +97,12 @@ describe("the backends", () => {
     expect(text).toContain(`does not open with --gpu auto: llama.cpp itself does not load: ${tooNew}`);
   });
 
-  it("tell a missing driver from a missing device", async () => {
+  it("distinguish a missing driver from a missing device", async () => {
     const { text } = await examine({}, {}, { vulkan: refused() });
     expect(text).toMatch(/^– Vulkan {2,}not used: its libraries load, but it finds no usable device/m);
   });
 
-  it("tell of a GPU that --gpu auto does not see", async () => {
+  it("report a GPU that --gpu auto does not see", async () => {
     const { text } = await examine({}, {}, { cuda: CUDA });
     expect(text).toMatch(/^– CUDA {2,}works, and --gpu auto does not see that: .*; --gpu cuda selects it$/m);
   });
@@ -142,7 +142,7 @@ describe("the backends", () => {
     expect(text).toMatch(/^✖ llama\.cpp {2,}node-llama-cpp is 3\.0\.0, and Sluice needs /m);
   });
 
-  it("are each asked once, and only those that are installed", async () => {
+  it("are each checked once, and only if installed", async () => {
     const asked: unknown[] = [];
     const programs = { ...BINDING.programs, vulkan: { state: "missing", package: "p" } as const, cuda: installed("c") };
     const base = probes();
@@ -195,7 +195,7 @@ describe("memory", () => {
     expect(text).toContain("→ Take fewer slots than 64, a smaller --context than 8192, or a smaller model.");
   });
 
-  it("that a large file goes beyond is a warning: it can be read again", async () => {
+  it("that is too small for the file is a warning: the file can be read again", async () => {
     const large = { ...MODEL, sizeBytes: 9 * GIB };
     const { exitCode, text } = await examine({
       findModels: async () => [{ ...HERE, state: "here", model: large, hash: "unknown" }],
@@ -211,7 +211,7 @@ describe("memory", () => {
     expect(text).toMatch(/^! memory .*layers that don't fit stay on the CPU, which is slower$/m);
   });
 
-  it("that can't be estimated is said to be unknown", async () => {
+  it("that can't be estimated is reported as unknown", async () => {
     const { kvBytesPerToken: _, ...gguf } = MODEL.gguf;
     const { text } = await examine({
       findModels: async () => [{ state: "here", model: { ...MODEL, gguf }, hash: "unknown" }],
@@ -221,7 +221,7 @@ describe("memory", () => {
 });
 
 describe("models", () => {
-  it("that have yet to come are a warning: a start downloads them", async () => {
+  it("that aren't downloaded yet are a warning: a start downloads them", async () => {
     const { exitCode, text } = await examine({
       findModels: async () => [{ state: "absent", id: "far", sizeBytes: 100 * 1024 ** 2 }],
     });
@@ -256,7 +256,7 @@ describe("models", () => {
     expect(text).toMatch(/^✖ model {2,}x: There is no model "x"\.$/m);
   });
 
-  it("whose hash is another are a problem", async () => {
+  it("with a wrong hash are a problem", async () => {
     const { exitCode, text } = await examine(
       { findModels: async () => [{ state: "here", model: MODEL, hash: "different" }] },
       { verify: true },
@@ -282,7 +282,7 @@ describe("an address that can't be had", () => {
 });
 
 describe("an address that others reach", () => {
-  it("is a problem as long as there are no keys, and none with one", async () => {
+  it("is a problem without keys, and none with a key", async () => {
     const without = await examine({}, { host: "0.0.0.0" });
     expect(without.exitCode).toBe(1);
     expect(without.text).toMatch(/^✖ host .*there are no keys$/m);

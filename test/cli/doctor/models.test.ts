@@ -16,7 +16,7 @@ afterEach(() => {
 describe("findModels", () => {
   const find = (...names: readonly string[]) => findModels(names, { modelsDir: ".", cwd: folder, verify: false });
 
-  it("says of a catalogue model that isn't here how large it is, once for all its names", async () => {
+  it("shows the size of a catalogue model that isn't downloaded, once for all its names", async () => {
     expect(await find("smollm2-135m-instruct", "smollm2")).toEqual([
       { state: "absent", id: "smollm2-135m-instruct", sizeBytes: 98_362_432 },
     ]);
@@ -47,7 +47,7 @@ describe("lookAtFolder", () => {
     });
   });
 
-  it("looks above one that has yet to be made, and makes nothing", async () => {
+  it("checks the parent of a missing folder, and creates nothing", async () => {
     const path = join(folder, "models", "deep");
     expect(await lookAtFolder(path)).toMatchObject({ path, exists: false, writable: true });
     expect((await lookAtFolder(path)).exists).toBe(false);

@@ -40,7 +40,7 @@ const replaced = (key: string, value: ReturnType<typeof text>) =>
   TINY_METADATA.map(([name, old]) => [name, name === key ? value : old] as const);
 
 describe("checkGguf", () => {
-  it("tells what a model is from its header", async () => {
+  it("describes a model by its header", async () => {
     const bytes = writeGguf();
     expect(await checkGguf(await fileOf(bytes))).toEqual({
       architecture: "llama",
@@ -63,7 +63,7 @@ describe("checkGguf", () => {
     expect({ ...(poolingType !== undefined && { poolingType }) }).toEqual(told);
   });
 
-  it("leaves out what the file does not tell", async () => {
+  it("omits properties that the file does not tell", async () => {
     const bytes = writeGguf({ metadata: [["general.architecture", text("gemma3")]] });
     expect(await checkGguf(await fileOf(bytes))).toEqual({
       architecture: "gemma3",
@@ -82,7 +82,7 @@ describe("checkGguf", () => {
     expect((await checkGguf(await fileOf(writeGguf({ metadata })))).vocabularySize).toBe(500);
   });
 
-  it("takes control characters out of a name, which may go to a terminal", async () => {
+  it("removes control characters from a name, which may go to a terminal", async () => {
     const metadata = replaced("general.name", text("\u001b[31mred\u0007"));
     expect((await checkGguf(await fileOf(writeGguf({ metadata })))).name).toBe("[31mred");
   });
@@ -142,7 +142,7 @@ describe("checkGguf", () => {
     expect(error.message).toContain(`end at byte ${bytes.length}, but the file has only ${bytes.length - 1}`);
   });
 
-  it("throws nothing but a GgufError, wherever a file is cut", async () => {
+  it("throws only a GgufError, wherever a file is cut", async () => {
     const bytes = writeGguf();
     const path = await fileOf(bytes);
     for (let length = bytes.length - 1; length >= 0; length--) {
@@ -152,7 +152,7 @@ describe("checkGguf", () => {
     }
   });
 
-  it("throws nothing but a GgufError for any bytes after a good beginning", async () => {
+  it("throws only a GgufError for any bytes after a good beginning", async () => {
     const path = await fileOf(Buffer.alloc(0));
     const intro = Buffer.concat([Buffer.from("GGUF"), u32(3)]);
     await fc.assert(
@@ -163,7 +163,7 @@ describe("checkGguf", () => {
     );
   });
 
-  it("takes a valid file or throws a GgufError, whichever byte of the header is changed", async () => {
+  it("accepts the file or throws a GgufError, whichever byte of the header is changed", async () => {
     const good = writeGguf();
     const path = await fileOf(good);
     await fc.assert(

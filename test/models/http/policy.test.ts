@@ -16,14 +16,14 @@ describe("the policy for requests", () => {
     expect(mayRequest(new URL(url), mirror)).toBe(allowed);
   });
 
-  it("gives the token to the hub's origin alone", () => {
+  it("sends the token only to the hub's origin", () => {
     expect(tokenFor(new URL("https://huggingface.co/a"), policy)).toBe("t");
     expect(tokenFor(new URL("https://cdn.huggingface.co/a"), policy)).toBeUndefined();
     expect(tokenFor(new URL("https://huggingface.co:444/a"), policy)).toBeUndefined();
     expect(tokenFor(new URL("http://huggingface.co/a"), policy)).toBeUndefined();
   });
 
-  it("keeps the token off a mirror that is spoken to in the clear", () => {
+  it("hides the token from an unencrypted mirror", () => {
     expect(tokenFor(new URL("http://mirror.test:8080/a"), mirror)).toBeUndefined();
     expect(tokenFor(new URL("http://127.0.0.1:1/a"), { hubOrigin: "http://127.0.0.1:1", token: "t" })).toBe("t");
   });

@@ -60,7 +60,7 @@ describe("request", () => {
     expect(error.message).toContain("redirects to http://models.test, which is not safe");
   });
 
-  it("gives up after a circle of redirects", async () => {
+  it("gives up after endless redirects", async () => {
     const server = await startServer(redirectTo(() => "/again"));
     expect((await errorOf(get(server.origin, downloadContext()))).message).toContain("redirects more than 8 times");
     expect(server.requests).toHaveLength(9);
@@ -122,7 +122,7 @@ describe("statusFailure", () => {
     [429, "too many requests", "HF_TOKEN"],
     [503, "the server has a problem", "later"],
     [418, "which is not the file", "Check the URL"],
-  ])("says what %i means and what to do", (status, reason, advice) => {
+  ])("explains %i and the way out", (status, reason, advice) => {
     const error = failure(status);
     expect(error.message).toContain(`huggingface.co answered ${status}`);
     expect(error.message).toContain(reason);
@@ -147,7 +147,7 @@ describe("describeCause", () => {
     ["ECONNREFUSED", "it refused the connection"],
     ["ERR_SSL_WRONG_VERSION_NUMBER", "the TLS connection failed (ERR_SSL_WRONG_VERSION_NUMBER)"],
     ["EPIPE", "the connection failed (EPIPE)"],
-  ])("says in words what %s means", (code, words) => {
+  ])("explains %s", (code, words) => {
     const cause = Object.assign(new Error(code), { code });
     expect(describeCause(new TypeError("fetch failed", { cause }))).toBe(words);
   });

