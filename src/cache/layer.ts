@@ -5,7 +5,6 @@ import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { type Choice, choose, takesPart } from "./choose.ts";
 import { deferred } from "./deferred.ts";
-import type { TimedEvent } from "./entry.ts";
 import { createFlights, type Passenger } from "./flights.ts";
 import { keyOf, scopeOf } from "./key.ts";
 import type { Leases } from "./leases.ts";
@@ -32,9 +31,11 @@ type Hit = Extract<Choice, { type: "hit" }>;
 type Miss = Extract<Choice, { type: "forward" }>;
 
 /** The only event of an answer that is sent as it was sent before. */
-const REPEATED: readonly TimedEvent[] = [
-  { event: { type: "started", promptTokens: 0, cachedTokens: 0, isReplay: true }, afterMs: 0 },
-];
+const REPEATED: IteratorResult<GenerationEvent> = {
+  done: false,
+  value: { type: "started", promptTokens: 0, cachedTokens: 0, isReplay: true },
+};
+const DONE: IteratorResult<GenerationEvent> = { done: true, value: undefined };
 
 const NO_WISHES: CacheWish = {};
 const BYPASS: CacheNews = { type: "forward", reason: "bypass", stored: false, collapsed: false };
@@ -122,9 +123,17 @@ export function answerRepeats(options: CacheLayerOptions): Layer {
     return flights.lead(passenger);
   }
 
+  /** Only tells that the answer is a replay: its text is at hand. */
   function repeated(request: GenerationRequest, { ageSeconds, ttlSeconds }: Repeat): AsyncIterator<GenerationEvent> {
+    let isTold = false;
     tellOf(request)({ type: "hit", ageSeconds, ttlSeconds });
-    return replay(REPEATED, { signal: request.signal, isPaced: false });
+    return {
+      next() {
+        const result = isTold ? DONE : REPEATED;
+        isTold = true;
+        return Promise.resolve(result);
+      },
+    };
   }
 
   return (request, next) => {

@@ -104,7 +104,12 @@ function boundUploads(server: Server, { bodyTimeoutMs, minBodyRate }: Connection
   server.prependListener("request", (incoming, response) => {
     const { "content-length": length = "0", "transfer-encoding": encoding } = incoming.headers;
     if (length === "0" && encoding === undefined) return;
-    uploads.add({ incoming, response, sinceMs: performance.now(), bytes: incoming.socket.bytesRead });
+    const upload = { incoming, response, sinceMs: performance.now(), bytes: incoming.socket.bytesRead };
+    uploads.add(upload);
+    // Held until the next look, those of thousands of short requests would fill V8's old generation.
+    response.once("close", () => {
+      if (incoming.complete) uploads.delete(upload);
+    });
     if (timer === undefined) {
       lookedMs = performance.now();
       timer = setInterval(look, everyMs).unref();

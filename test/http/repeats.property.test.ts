@@ -502,6 +502,26 @@ describe("a request that is sent again, byte for byte,", () => {
     expect(withoutIds(third)).toEqual(withoutIds(second));
   });
 
+  it("gets its own answer when many are sent at once", async () => {
+    using world = createWorld();
+    world.clock.ms = LATER_MS;
+    await using gateway = await startGateway(world, true);
+    const calls = Array.from({ length: 9 }, (_, index) =>
+      chat({ stream: index % 2 === 0, messages: [{ role: "user", content: "x".repeat(40 * index + 1) }] }),
+    );
+    const expected: ReturnType<typeof withoutIds>[] = [];
+    for (const call of calls) {
+      await gateway.ask(call);
+      expected.push(withoutIds(await gateway.ask(call)));
+    }
+    const passed = gateway.passed();
+    const crowd = Array.from({ length: 270 }, (_, index) => index % calls.length);
+    const answers = await Promise.all(crowd.map((index) => gateway.ask(calls[index] ?? chat())));
+    expect(answers.map(withoutIds)).toEqual(crowd.map((index) => expected[index]));
+    expect(new Set(answers.map(({ text }) => /chatcmpl-[0-9a-f]+/.exec(text)?.[0])).size).toBe(crowd.length);
+    expect(gateway.passed()).toBe(passed);
+  });
+
   it("reaches the app when its answer is stored, or more than 64 KiB are sent", async () => {
     using world = createWorld();
     world.clock.ms = LATER_MS;

@@ -13,6 +13,7 @@ import { takeTurn } from "../loop-turns.ts";
 import { CLIENT_ID_HEADER, logLine } from "../middleware/access-log.ts";
 import { bearerOf } from "../middleware/authenticate.ts";
 import { newRequestId } from "../middleware/pass.ts";
+import { createBuffers } from "./buffers.ts";
 import { nominate } from "./candidates.ts";
 import { digestOf } from "./digest.ts";
 import { type Form, makeForm, memoryOf, type Shown } from "./form.ts";
@@ -56,6 +57,8 @@ const PATHS: ReadonlySet<string | undefined> = new Set([
 const MAX_ASKED_BYTES = 64 * 1024;
 /** Longer answers are sent piece by piece, as the client takes them. */
 const MAX_ANSWER_BYTES = 256 * 1024;
+/** Enough for some dozen answers on their way at a time. */
+const MAX_UNUSED_BYTES = 2 * 1024 * 1024;
 
 /** A signal that nobody aborts: an answer that is at hand is not waited for. */
 const NEVER = new AbortController().signal;
@@ -67,10 +70,12 @@ const NO_WAIT = { known: () => undefined };
  */
 export function standInFront(deps: LaneDeps, app: RequestListener): RequestListener {
   const { repeats, generate, access, models, presets, settings, logger, now = Date.now } = deps;
+  const buffers = createBuffers(MAX_UNUSED_BYTES);
   const maxAskedBytes = Math.min(MAX_ASKED_BYTES, settings.maxBodyBytes);
 
   /** Lets the app answer, and keeps its answer if that may come again. */
   function pass({ incoming, outgoing, digest, body }: Call): void {
+    Object.assign(incoming, { rawBody: body });
     const state = { models: models.list(), presets: presets.edition() };
     nominate(incoming, {
       ...{ outgoing, maxBytes: MAX_ANSWER_BYTES },
@@ -80,7 +85,8 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
   }
 
   /** Lets the app tell of a failure. */
-  function passFailure({ incoming, outgoing }: Call, error: unknown): void {
+  function passFailure({ incoming, outgoing, body }: Call, error: unknown): void {
+    Object.assign(incoming, { rawBody: body });
     nominate(incoming, { outgoing, failure: { error }, maxBytes: 0, keep: () => {} });
     app(incoming, outgoing);
   }
@@ -123,8 +129,12 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
     } catch (error) {
       return passFailure(call, error);
     }
+    const { bytes } = form.template;
+    const buffer = buffers.take(bytes.length);
+    fillTemplate(form.template, startedMs, buffer);
     outgoing.writeHead(200, headers ?? headersNow());
-    outgoing.end(fillTemplate(form.template, startedMs));
+    // It is called when the system has the bytes. Where the connection ends before, the buffer is garbage.
+    outgoing.end(buffer.subarray(0, bytes.length), () => buffers.giveBack(buffer));
     setImmediate(() => {
       logLine(logger, {
         requestId,
@@ -181,7 +191,6 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
     readBody(
       incoming,
       (body) => {
-        Object.assign(incoming, { rawBody: body });
         const call = { incoming, outgoing, body, digest: digestOf(incoming, body), key: admitted.key };
         if (repeats.has(call.digest)) void takeTurn().then(() => answer(call));
         else pass(call);
@@ -222,12 +231,12 @@ function readBody(incoming: IncomingMessage, onBody: (body: Buffer) => void, onB
   const chunks: Buffer[] = [];
   let isOver = false;
   incoming.on("data", (chunk: Buffer) => void chunks.push(chunk));
-  incoming.once("end", () => {
+  incoming.on("end", () => {
     isOver = true;
     const [first] = chunks;
     onBody(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks));
   });
-  incoming.once("close", () => {
+  incoming.on("close", () => {
     if (!isOver) onBroken();
   });
 }

@@ -32,13 +32,11 @@ export function makeTemplate(bytes: Buffer, asked: Buffer, { ids, unixSeconds }:
   return times.every(isField) && !asked.includes(digits) ? { bytes, ids: marked, times } : undefined;
 }
 
-/** A copy of the bytes with new ids and the time. */
-export function fillTemplate({ bytes, ids, times }: Template, nowMs: number): Buffer {
-  const filled = Buffer.allocUnsafe(bytes.length);
+/** Writes the bytes with new ids and the time to the beginning of `filled`, which is long enough. */
+export function fillTemplate({ bytes, ids, times }: Template, nowMs: number, filled: Buffer): void {
   filled.set(bytes);
   for (const { places, renew } of ids) write(filled, renew(), places);
   if (times.length > 0) write(filled, String(Math.floor(nowMs / 1_000)), times);
-  return filled;
 }
 
 /** The memory that a template takes. */
