@@ -35,9 +35,9 @@ export async function config(flags: Flags, context: CliContext): Promise<number>
 async function findModelProblems(config: Config, { cwd }: CliContext): Promise<readonly string[]> {
   try {
     const models = await resolveModels(config.model, cwd);
-    return checkNamedModels(config, models).map(
-      ({ message, advice = "" }) => `${message.replace(/\.$/, "")}. ${advice}`,
-    );
+    return checkNamedModels(config, models)
+      .filter(({ level }) => level === "problem")
+      .map(({ message, advice = "" }) => `${message.replace(/\.$/, "")}. ${advice}`);
   } catch (error) {
     if (error instanceof UnknownModelError) return [error.message];
     throw error;
@@ -55,5 +55,11 @@ function showValue(config: Config, setting: Setting): string {
   if (setting.isSecret) return String(hideSecret(value, setting));
   if (!setting.isList || !Array.isArray(value)) return String(value);
   if (value.length === 0) return "(none)";
-  return setting.key === "upstreams" ? config.upstreams.map(describeUpstream).join(", ") : value.join(", ");
+  return setting.key === "upstreams"
+    ? config.upstreams.map(describeUpstream).join(", ")
+    : value.map(showEntry).join(", ");
+}
+
+function showEntry(entry: unknown): string {
+  return typeof entry === "object" ? JSON.stringify(entry) : String(entry);
 }

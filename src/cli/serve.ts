@@ -4,6 +4,7 @@ import { upstreamModels } from "../config/upstreams.ts";
 import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
 import { isExposed } from "../keys/exposure.ts";
 import { parseAliases } from "../routing/aliases.ts";
+import { joinRoutes } from "../routing/routes.ts";
 import { createLogger, type Logger } from "../telemetry/log.ts";
 import { readVersion } from "../version.ts";
 import { describeModels, describeUpstreams, formatBanner } from "./banner.ts";
@@ -63,6 +64,7 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
     });
     const { named, mayCome } = upstreamModels(config.upstreams);
     parseAliases(config.aliases, [...models, ...named], mayCome);
+    joinRoutes(config.routes, [...models, ...named]);
     const gateway = await unlessInterrupted(parts.startGateway({ config, models, logger }), interrupts);
     context.stdout.write(
       formatBanner(readVersion(), gateway.url, describeModels(models, config), needsKey, describeUpstreams(config)),

@@ -95,9 +95,10 @@ function readValue({ value }: Pair, setting: Setting, document: Document): unkno
   return isLone ? [plain] : plain;
 }
 
-/** A text stands for the URL alone. */
+/** A text is the entry's short form; a list is the entry's `value`, for which its schema has a key. */
 function nameGroup(name: string, group: unknown): unknown {
-  return typeof group === "object" && group !== null ? { name, ...group } : `${name}=${group}`;
+  if (Array.isArray(group)) return { name, value: group };
+  return typeof group === "object" ? { name, ...group } : `${name}=${group}`;
 }
 
 function readText(path: string, shownPath: string, readFile: ReadFile): string {

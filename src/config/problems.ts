@@ -1,4 +1,5 @@
-import { describeAllowed, entrySchema, type Setting, type ValueSchema } from "./settings.ts";
+import { alternatives, describeAllowed, entrySchema, type Setting, type ValueSchema } from "./settings.ts";
+import { didYouMean } from "./suggest.ts";
 
 /** Longer values are cut in messages. */
 const MAX_SHOWN_CHARACTERS = 200;
@@ -15,61 +16,93 @@ export class ConfigError extends Error {
   }
 }
 
+type Issue = {
+  readonly path: readonly PropertyKey[];
+  readonly code?: string;
+  /** The unknown keys of a group. */
+  readonly keys?: readonly string[];
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
+};
+
 /** What is wrong with a setting's value, for each issue that the schema found. `where` is how the user wrote the setting. */
 export function describeIssues(
   where: string,
   setting: Setting,
   value: unknown,
-  issues: readonly {
-    readonly path: readonly PropertyKey[];
-    readonly params?: Readonly<Record<string, unknown>> | undefined;
-    /** Keys that a group of keys does not have. */
-    readonly keys?: readonly string[];
-  }[],
+  issues: readonly Issue[],
 ): readonly string[] {
-  const problems = issues.map((issue) => {
+  const problems = issues.flatMap((issue) => {
     const [index] = issue.path;
     // Only an entry's own fault is told of the entry; too many of them is the list's.
     if (!Array.isArray(value) || typeof index !== "number") {
       const shown = setting.isSecret ? "the value" : showValue(value);
       return `${where}: ${shown} is not allowed. Give ${setting.allowed}.`;
     }
-    if (setting.valueSchema.isGroups === true && typeof value[index] !== "string") {
-      return describeGroupIssue(`${where}, entry ${index + 1}`, entrySchema(setting.valueSchema), value[index], issue);
-    }
-    const allowed = describeAllowed(entrySchema(setting.valueSchema));
+    const entry: unknown = value[index];
+    const schema = entrySchema(setting.valueSchema);
+    if (isGroup(entry)) return describeGroup(`${where}, ${nameOf(entry, index)}`, schema, entry, issue);
+    const allowed = describeAllowed(schema);
     const reason = issue.params?.reason === undefined ? "" : ` (${issue.params.reason})`;
-    return `${where}, entry ${index + 1}: ${showValue(value[index])} is not allowed${reason}. Give ${allowed}.`;
+    return `${where}, entry ${index + 1}: ${showValue(entry)} is not allowed${reason}. Give ${allowed}.`;
   });
   return [...new Set(problems)];
 }
 
-/** The same for a key somewhere in a group of keys. */
-function describeGroupIssue(
+function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function nameOf({ name }: Readonly<Record<string, unknown>>, index: number): string {
+  return typeof name === "string" && name !== "" ? showValue(name) : `entry ${index + 1}`;
+}
+
+/** What is wrong inside of an entry that is a group of keys, by the path to the key. */
+function describeGroup(
   where: string,
   schema: ValueSchema,
-  group: unknown,
-  issue: {
-    readonly path: readonly PropertyKey[];
-    readonly params?: Readonly<Record<string, unknown>> | undefined;
-    readonly keys?: readonly string[];
-  },
-): string {
-  let value = group;
-  let inner: ValueSchema | undefined = schema;
-  const path = issue.path.slice(1);
-  for (const key of path) {
-    value = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
-    inner = inner?.properties?.[String(key)];
+  entry: Readonly<Record<string, unknown>>,
+  { path, code, keys = [], params }: Issue,
+): readonly string[] {
+  const inner = writtenPart(entry, path.slice(1));
+  const place = inner.length === 0 ? where : `${where}: ${inner.map(showStep).join("").slice(1)}`;
+  const found = inner.reduce<unknown>(partOf, entry);
+  const at = inner.reduce(schemaAt, schema);
+  if (code === "unrecognized_keys") {
+    const known = Object.keys(at.properties ?? {}).filter((key) => key !== "name" || inner.length > 0);
+    return keys.map((key) => `${place}: there is no key '${key}'.${didYouMean(key, known)} Keys: ${known.join(", ")}.`);
   }
-  const place = path.length === 0 ? where : `${where}: ${path.map(String).join(".")}`;
-  if (issue.keys !== undefined) {
-    const known = Object.keys(inner?.properties ?? {});
-    return `${place}: there is no key ${issue.keys.map((key) => `'${key}'`).join(", ")}. Give ${known.join(", ")}.`;
+  if (typeof params?.reason === "string") return [`${place}: ${params.reason}`];
+  if (found === undefined) return [`${place} is missing. Give ${describeAllowed(at)}.`];
+  return [`${place}: ${showValue(found)} is not allowed. Give ${describeAllowed(at)}.`];
+}
+
+/** Up to the value that somebody wrote in the place of a group: a short form has no inner parts. */
+function writtenPart(entry: unknown, path: readonly PropertyKey[]): readonly PropertyKey[] {
+  let value = entry;
+  for (const [index, step] of path.entries()) {
+    value = partOf(value, step);
+    if (typeof value !== "object" || value === null) return path.slice(0, index + 1);
   }
-  const reason = issue.params?.reason === undefined ? "" : ` (${issue.params.reason})`;
-  const allowed = inner === undefined ? "" : ` Give ${describeAllowed(inner)}.`;
-  return `${place}: ${showValue(value)} is not allowed${reason}.${allowed}`;
+  return path;
+}
+
+/** A list that stands for the group has its schema's key under \`value\`. */
+function partOf(value: unknown, step: PropertyKey): unknown {
+  const group = Object(value);
+  return group[step] ?? group.value;
+}
+
+/** `.key`, or `[2]` for the second. */
+function showStep(step: PropertyKey): string {
+  return typeof step === "number" ? `[${step + 1}]` : `.${String(step)}`;
+}
+
+function schemaAt(schema: ValueSchema, step: PropertyKey): ValueSchema {
+  for (const choice of alternatives(schema)) {
+    const inner = typeof step === "number" ? choice.items : choice.properties?.[String(step)];
+    if (inner !== undefined) return inner;
+  }
+  return {};
 }
 
 /** A value as text for a message: quoted where it is text, bounded, with no control characters. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { modelSettings, ownSettingSchema } from "./model-settings.ts";
+import { routeSchema } from "./routes.ts";
 import { upstreamSchema } from "./upstreams.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
@@ -89,6 +90,12 @@ export const configSchema = z.strictObject({
       description: "another name for a served model, as NAME=MODEL; may be repeated",
       placeholder: "name=model",
     }),
+  routes: z.array(routeSchema).max(64).prefault([]).meta({
+    description: "a name that stands for several models, as NAME=MODEL for each of them, in order; may be repeated",
+    placeholder: "name=model",
+    isGroups: true,
+    singular: "--route",
+  }),
   unknownModel: z
     .enum(["refuse", "default"])
     .default("refuse")

@@ -26,6 +26,8 @@ import { createLoadControl } from "../queue/load-control.ts";
 import { createLink, type Link } from "../redis/link.ts";
 import { createModelDirectory } from "../routing/directory.ts";
 import { route, routeEmbeddings } from "../routing/route.ts";
+import { answerRoutes } from "../routing/routed.ts";
+import { unservedTargets } from "../routing/routes.ts";
 import { createState } from "../store/state.ts";
 import { readVersion } from "../version.ts";
 import { answerLengths } from "./answer-lengths.ts";
@@ -96,10 +98,25 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     createLocalBackend(model, { config, logger, load, engine: known.get(model.id), version });
   const upstreams = createUpstreams({ config, load, logger });
   const backends = await Promise.all(models.map((model) => backendOf(model, engines)));
-  const directory = createModelDirectory([...backends, ...upstreams.backends], {
-    ...config,
-    mayCome: upstreamModels(config.upstreams).mayCome,
+  const settings = { ...config, mayCome: upstreamModels(config.upstreams).mayCome };
+  const directory = createModelDirectory([...backends, ...upstreams.backends], settings, {
+    tenants: {
+      namesOf(tenant) {
+        const key = access.keys.get(tenant);
+        return key === undefined ? [tenant] : [key.id, key.name];
+      },
+      usedShareOf(tenant) {
+        const key = access.keys.get(tenant);
+        const view = key && access.meter.view(key, "tokens");
+        return view && 1 - view.remaining / view.limit;
+      },
+    },
+    clock: systemClock,
+    now: Date.now,
   });
+  for (const target of unservedTargets(config.routes, directory.list(), settings.mayCome)) {
+    logger.warn(`A route has a target that is not served now: ${target}.`);
+  }
   let writing = writers();
   directory.onChange(() => {
     writing = writers();
@@ -137,12 +154,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     isLasting: isClientsFault,
     clock: systemClock,
   });
+  const bounded = boundAnswers(access.keys, answerLengths(config, directory));
   const generate = compose(
     [
       watch.layer,
-      boundAnswers(access.keys, answerLengths(config, directory)),
+      bounded,
       lastingFirst,
       holdToLimits(access.keys, access.meter),
+      answerRoutes(directory.find, bounded),
       ...cache.layers,
     ],
     routed,

@@ -87,7 +87,9 @@ function createModelEmbedder(model: LocalModel, config: Config, logger: Logger):
   });
 }
 
-type TextAnswers = Required<Pick<Backend, "generate" | "measure" | "price" | "settle" | "text" | "workload">>;
+type TextAnswers = Required<
+  Pick<Backend, "generate" | "measure" | "price" | "settle" | "text" | "workload" | "predictMs">
+>;
 
 function answerText(engine: Engine, load: LoadControl, { slots, minSlots, targetItlMs }: Config): TextAnswers {
   const countTokens = async (text: string) => (await engine.text.tokenize(text, PLAIN)).length;
@@ -95,7 +97,7 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
     callTools({ loadTemplate: () => chatTemplate(engine), countTokens }),
     holdToFormat(),
   ];
-  const { gate, turns, workload } = load.queueFor({
+  const { gate, turns, workload, predictMs } = load.queueFor({
     ...{ slots, minSlots, targetItlMs },
     isReady: () => engine.state === "ready",
     contextTokens: () => engine.info?.contextTokens,
@@ -109,6 +111,7 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
     price: compose(layers, pricePrompts(engine.text)),
     text: engine.text,
     workload,
+    predictMs,
   };
 }
 

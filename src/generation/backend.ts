@@ -1,7 +1,8 @@
 import type { Embed } from "./embedding.ts";
 import { NotSupportedByModelError } from "./errors.ts";
-import type { Generate, Settle } from "./layer.ts";
+import type { Generate, Layer, Settle } from "./layer.ts";
 import type { ModelText } from "./model.ts";
+import type { GenerationRequest } from "./request.ts";
 
 /**
  * `unloaded`: uses no memory; `load` makes it ready. `loading`: is being made ready. `restarting`: has failed and restarts by itself.
@@ -95,6 +96,8 @@ export type Backend = {
   readonly onStateChange?: (listener: (state: BackendState) => void) => () => void;
   /** Undefined if unknown. */
   readonly workload: () => Workload | undefined;
+  /** The expected time to the first token of this request, in ms. Absent if nothing is more precise than `workload`. */
+  readonly predictMs?: (request: GenerationRequest) => number;
   /**
    * Changes with everything that affects the answers to a request. Undefined if answers must not be stored, or if it is not known yet.
    */
@@ -102,6 +105,8 @@ export type Backend = {
   readonly details: () => BackendDetails;
   /** Absent if the model writes no text. While the backend is being made ready, requests wait. */
   readonly generate?: Generate;
+  /** Only of a route: answers through `next`, each time with one of its targets as the model. `generate` does the same by itself. */
+  readonly answerThrough?: Layer;
   /** Like `generate`, up to `started`: counts the prompt's tokens without evaluating it. */
   readonly measure?: Generate;
   /** Like `generate`, up to `started`: the price of evaluating the prompt. Throws the same errors, also if the prompt doesn't fit. */

@@ -125,6 +125,24 @@ export class LocalOnlyError extends GenerationError {
   }
 }
 
+/** A route has no target for the request. */
+export class NoTargetError extends GenerationError {
+  readonly code = "no_target";
+  readonly route: string;
+  /** Whether the key has used up its share of every target. */
+  readonly isForBudget: boolean;
+
+  /** @param excluded each target, and why it can't answer */
+  constructor(route: string, excluded: readonly { readonly target: string; readonly reason: string }[]) {
+    const list = excluded.map(({ target, reason }) => `${target} (${reason})`).join(", ");
+    super(
+      `The route \`${route}\` has no target for this request: ${list}. Change the request, or ask one of the models by its name.`,
+    );
+    this.route = route;
+    this.isForBudget = excluded.length > 0 && excluded.every(({ reason }) => reason === "budget");
+  }
+}
+
 /** The failure of another server. */
 export type UpstreamFailure = {
   /** The HTTP status; undefined if no answer came. */

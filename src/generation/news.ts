@@ -34,6 +34,31 @@ export type Evaluation = {
   readonly decodeTokens: number;
 };
 
+/** What became of one target of a route for one request. */
+export type RouteStep = {
+  /** The model's id, or its name in the settings if it is not served. */
+  readonly target: string;
+  /** `asked`: its answer has not begun. `failed`: it was asked, and another was after it. `excluded`: it can't be asked. `spare`: it was not asked. */
+  readonly outcome: "answered" | "asked" | "failed" | "excluded" | "spare";
+  /** A word for the failure, for what excluded it, or for what put it behind others. */
+  readonly reason?: string;
+  /** Its predicted time to the first token, in ms. */
+  readonly firstTokenMs?: number;
+};
+
+/** What a route has done with a request so far. */
+export type RouteNews = {
+  readonly type: "routed";
+  readonly route: string;
+  /** The target that answers, or was asked last, comes first; the others follow in their order. */
+  readonly steps: readonly RouteStep[];
+};
+
+/** The target that answers, or is asked; undefined if none could be. */
+export function targetOf({ steps }: RouteNews): string | undefined {
+  return steps.find(({ outcome }) => outcome === "answered" || outcome === "asked")?.target;
+}
+
 /** News of a request apart from its events, from any layer or the engine. */
 export type News =
   /** Its key's limits have admitted it. */
@@ -47,6 +72,8 @@ export type News =
       /** Set for a fresh answer from memory that isn't paced: the stored answer, and the request as the cache received it. */
       readonly served?: Served & { readonly request: GenerationRequest };
     }
+  /** What its route has chosen: once that is clear, and whenever it changes. */
+  | RouteNews
   /** A choice has ended after this work in the engine. */
   | { readonly type: "evaluated"; readonly choice: number; readonly evaluation: Evaluation }
   /** The reader left; these tokens were in no event. */

@@ -5,6 +5,7 @@ import type { LimitView, Meter } from "../keys/meter.ts";
 import type { CacheOutcome } from "./cache-news.ts";
 import type { RequestFacts } from "./context.ts";
 import { ANTHROPIC_ERRORS, type ErrorForm } from "./error-form.ts";
+import { formatRoute, ROUTE_HEADER } from "./route-header.ts";
 import type { Wait } from "./wait.ts";
 
 export const REQUEST_ID_HEADER = "x-request-id";
@@ -33,7 +34,7 @@ export type Answered = {
   readonly status: number;
   /** From the request's arrival until its headers are ready; of a stream, until the first event. */
   readonly processingMs: number;
-  readonly facts: Pick<RequestFacts, "droppedTools" | "droppedKeywords"> & {
+  readonly facts: Pick<RequestFacts, "droppedTools" | "droppedKeywords" | "route"> & {
     readonly wait?: Pick<Wait, "known">;
     readonly cache?: Pick<CacheOutcome, "known">;
   };
@@ -60,6 +61,7 @@ export function answerHeaders(answered: Answered): Record<string, string> {
   if (isAnthropic) headers[ANTHROPIC_REQUEST_ID_HEADER] = requestId;
   addWait(headers, facts.wait, status);
   addCache(headers, facts.cache?.known(), status);
+  if (facts.route !== undefined) headers[ROUTE_HEADER] = formatRoute(facts.route);
   const { droppedTools = [], droppedKeywords = [] } = facts;
   if (droppedTools.length > 0) headers[TOOLS_DROPPED_HEADER] = formatTools(droppedTools);
   if (droppedKeywords.length > 0) headers[SCHEMA_DROPPED_HEADER] = formatDropped(droppedKeywords);

@@ -1,3 +1,4 @@
+import type { RouteNews } from "../generation/news.ts";
 import type { Priority } from "../generation/terms.ts";
 import type { DroppedKeyword } from "../grammar/schema/tolerance.ts";
 import type { Key } from "../keys/key.ts";
@@ -21,6 +22,8 @@ export type RequestFacts = {
   wait?: Wait;
   /** How the response cache handled it, if there is one. */
   cache?: CacheOutcome;
+  /** The targets of its route, and what became of them, if its model is a route. */
+  route?: RouteNews;
   /** The request's tools, and parts of them, that the model is not told of, in the client's words. */
   droppedTools?: readonly string[];
   /** The keywords of its schemas that are not enforced. */

@@ -13,7 +13,7 @@ import type { HttpEnv } from "./context.ts";
 import { CLIENT_CLOSED_REQUEST } from "./errors.ts";
 import { noteNews } from "./generation.ts";
 import { readJson } from "./json-body.ts";
-import { chooseModel, type Task } from "./model.ts";
+import { chooseModel, namedByTarget, type Task } from "./model.ts";
 import { makeTerms } from "./terms.ts";
 
 /** The dependencies of the routes for vectors and scores. */
@@ -64,7 +64,7 @@ export function answerWithVectors(
         ...{ observe: noteNews(c), signal: connection },
       });
       facts.tokens = () => ({ prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 });
-      return c.json(encode(result, model.id));
+      return c.json(encode(result, namedByTarget(c, model).id));
     } catch (error) {
       if (connection.aborted) {
         facts.clientGone = true;

@@ -18,7 +18,7 @@ import { atPlaces, noteDroppedKeywords, type SchemaPlaces } from "./dropped-keyw
 import { type Framing, SERVER_SENT_EVENTS } from "./event-stream.ts";
 import { type ClientGeneration, noteNews, startGeneration } from "./generation.ts";
 import { readJson } from "./json-body.ts";
-import { chooseModel } from "./model.ts";
+import { chooseModel, namedByTarget } from "./model.ts";
 import { type Conversation, type OpenPreset, type PresetUse, refusePreset } from "./preset.ts";
 import { failureOf, recorderOf } from "./repeats/candidates.ts";
 import type { Marks } from "./repeats/template.ts";
@@ -128,7 +128,7 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
     const { body, use } =
       conversation === undefined ? { body: json, use: undefined } : openPreset(c, json, conversation);
     const request = endpoint.decode(body, use);
-    const model = chooseModel(c, models, request.model);
+    const model = namedByTarget(c, chooseModel(c, models, request.model));
     const order = endpoint.order(request, use, c);
     const { wish, places } = order;
     c.get("facts").droppedTools = order.dropped;
@@ -152,7 +152,14 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
     const generation = answering.keep?.(started) ?? started;
     const respond = () =>
       request.stream
-        ? answerStreamed(c, { generation, encoder: answering.encoder(tally), tally, logger, explain, framing })
+        ? answerStreamed(c, {
+            generation,
+            encoder: encoderOf(model, () => answering.encoder(tally)),
+            tally,
+            logger,
+            explain,
+            framing,
+          })
         : answerWhole(c, tally, answering.whole({ [Symbol.asyncIterator]: () => generation.events }, tally));
     return answerClient(c, generation, respond, explain);
   };
@@ -160,6 +167,8 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
 
 function recorderFor(c: Context<HttpEnv>, model: Backend, answering: Answering<Ordered>): Observe | undefined {
   if ("respond" in answering || answering.keep !== undefined || answering.marks === undefined) return undefined;
+  // A route decides anew about each request.
+  if (model.answerThrough !== undefined) return undefined;
   return recorderOf(c, model, answering.marks);
 }
 
@@ -173,4 +182,21 @@ function hearAlso(onNews: Observe | undefined, record: Observe | undefined): Obs
 
 function fail({ error }: { readonly error: unknown }): AsyncIterable<GenerationEvent> {
   return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
+}
+
+/** The encoder of an answer by a route is made when its stream begins: the target that answers is known by then, and named in every chunk. */
+function encoderOf({ answerThrough }: Backend, make: () => StreamEncoder): StreamEncoder {
+  if (answerThrough === undefined) return make();
+  let made: StreamEncoder | undefined;
+  const encoder = () => {
+    made ??= make();
+    return made;
+  };
+  return {
+    open: () => encoder().open(),
+    encode: (event) => encoder().encode(event),
+    beat: () => encoder().beat(),
+    close: () => encoder().close(),
+    fail: (error) => encoder().fail(error),
+  };
 }

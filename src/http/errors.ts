@@ -10,6 +10,7 @@ import {
   type Lacking,
   LocalOnlyError,
   ModelNotFoundError,
+  NoTargetError,
   NotCachedError,
   NotSupportedByModelError,
   OverloadedError,
@@ -136,6 +137,11 @@ function describeGenerationError(error: GenerationError): Failure {
   }
   if (error instanceof InvalidSamplingError) {
     return refused(400, error.message, toSnakeCase(error.field), error.code);
+  }
+  if (error instanceof NoTargetError) {
+    return error.isForBudget
+      ? { ...refused(429, error.message, null, error.code), headers: DO_NOT_RETRY }
+      : refused(400, error.message, "model", error.code);
   }
   if (error instanceof OverloadedError) {
     return failed(503, error, retryAfter(error.retryAfterMs));

@@ -53,6 +53,9 @@ export function noteNews(c: Context<HttpEnv>, tally?: Tally, onNews?: Observe): 
       case "cache":
         facts.cache?.note(news.outcome);
         return;
+      case "routed":
+        facts.route = news;
+        return;
       case "left":
         tally?.noteLeft(news.spent);
         return;

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { Backend } from "../generation/backend.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
+import { targetOf } from "../generation/news.ts";
 import { mayUse } from "../keys/key.ts";
 import { InvalidRequestError } from "../protocols/errors.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
@@ -89,6 +90,11 @@ export function modelsFor(c: Context<HttpEnv>, models: ModelDirectory): readonly
   return models.list().filter((model) => isAllowed(c, model));
 }
 
+/** The same with the routes, which come last. */
+export function modelsAndRoutesFor(c: Context<HttpEnv>, models: ModelDirectory): readonly Backend[] {
+  return [...modelsFor(c, models), ...models.routes().filter((route) => isAllowed(c, route))];
+}
+
 function findModel(c: Context<HttpEnv>, models: ModelDirectory, name: string): Backend {
   try {
     return models.resolve(name);
@@ -98,10 +104,22 @@ function findModel(c: Context<HttpEnv>, models: ModelDirectory, name: string): B
 }
 
 function idsFor(c: Context<HttpEnv>, models: ModelDirectory): readonly string[] {
-  return modelsFor(c, models).map(({ id }) => id);
+  return modelsAndRoutesFor(c, models).map(({ id }) => id);
 }
 
 function isAllowed(c: Context<HttpEnv>, { id, aliases }: Backend): boolean {
   const key = c.get("key");
   return key === undefined || mayUse(key, [id, ...aliases]);
+}
+
+/** A route that has the id of the target that answers as soon as that is known; any other model as it is. */
+export function namedByTarget(c: Context<HttpEnv>, model: Backend): Backend {
+  if (model.answerThrough === undefined) return model;
+  const facts = c.get("facts");
+  return {
+    ...model,
+    get id() {
+      return (facts.route && targetOf(facts.route)) ?? model.id;
+    },
+  };
 }

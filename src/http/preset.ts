@@ -13,7 +13,7 @@ import { isSet } from "../protocols/fields.ts";
 import { decodePresetFields } from "../protocols/preset-fields.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
-import { modelsFor } from "./model.ts";
+import { modelsAndRoutesFor } from "./model.ts";
 
 /** A request's body: an object, not yet decoded. */
 type Body = Readonly<Record<string, unknown>>;
@@ -47,7 +47,7 @@ export function presetOpener(presets: PresetLibrary, models: ModelDirectory): Op
     if (named === undefined || !isObject(body)) return { body, use: undefined };
     const preset = presets.find(named);
     c.get("facts").preset = preset.id;
-    const model = named.model ?? modelBehind(preset, modelsFor(c, models)).id;
+    const model = named.model ?? modelBehind(preset, modelsAndRoutesFor(c, models)).id;
     const { [INPUT]: input, ...variables } = named.given;
     const resolved = resolveVariables(preset.variables, variables);
     if ("fault" in resolved) {

@@ -1,12 +1,12 @@
 import type { EmbedLayer } from "../generation/embedding.ts";
 import { OverloadedError, SupersededError } from "../generation/errors.ts";
+import { estimateItems, estimateTokens } from "../generation/estimate.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
-import type { News } from "../generation/news.ts";
+import { type News, targetOf } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { createTokenCount } from "../generation/token-count.ts";
-import { estimateItems, estimateTokens } from "./estimate.ts";
 import type { Key } from "./key.ts";
 import type { Charge, Meter, Outcome } from "./meter.ts";
 import type { KeyRing } from "./ring.ts";
@@ -43,11 +43,16 @@ export function holdEmbeddingsToLimits(keys: Pick<KeyRing, "get">, meter: Meter)
     const key = terms.tenant === OWN_TERMS.tenant ? undefined : keys.get(terms.tenant);
     if (key === undefined) return next(request);
     const charge = await meter.begin(key, { requestId, model, tokens: estimateItems(items) });
+    let answered: string | undefined;
+    const observe = (news: News) => {
+      if (news.type === "routed") answered = targetOf(news);
+      request.observe?.(news);
+    };
     try {
       signal.throwIfAborted();
       request.observe?.({ type: "accepted" });
-      const result = await next(request);
-      charge.end("done", { prompt: result.tokens, cached: 0, completion: 0 });
+      const result = await next({ ...request, observe });
+      charge.end("done", { prompt: result.tokens, cached: 0, completion: 0 }, answered);
       return result;
     } catch (error) {
       charge.end(outcomeOf(error, signal), { prompt: 0, cached: 0, completion: 0 });
@@ -75,12 +80,14 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
   /** Whether the answer was generated for an earlier request, which was charged for it. */
   let isReplay = false;
   let isLeft = false;
+  /** The target that answers, or is asked, if the model is a route. */
+  let answered: string | undefined;
   let charge: Charge | undefined;
   let source: AsyncIterator<GenerationEvent> | undefined;
 
   function end(outcome: Outcome): void {
     const { prompt, cached, completion } = count.counts();
-    charge?.end(outcome, { prompt, cached, completion });
+    charge?.end(outcome, { prompt, cached, completion }, answered);
   }
 
   function note(event: GenerationEvent): void {
@@ -93,6 +100,7 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
 
   function observe(news: News): void {
     if (news.type === "left") count.noteLeft(news.spent);
+    if (news.type === "routed") answered = targetOf(news);
     request.observe?.(news);
   }
 

@@ -21,8 +21,8 @@ export type Outcome = "done" | "failed" | "refused" | "left";
 
 /** Work that was admitted. */
 export type Charge = {
-  /** Replaces the estimate by what was used. Only the first call counts. */
-  readonly end: (outcome: Outcome, used: Used) => void;
+  /** Replaces the estimate by what was used. Only the first call counts. @param model the one that answered, if another than that of the work */
+  readonly end: (outcome: Outcome, used: Used, model?: string) => void;
 };
 
 /** How much of a limit is left, and when it is reset. */
@@ -147,13 +147,13 @@ export function createMeter({ counters, usage, now = Date.now, random = Math.ran
       }
       let hasEnded = false;
       return {
-        end(outcome, used) {
+        end(outcome, used, answered = model) {
           if (hasEnded) return;
           hasEnded = true;
           leave(key, requestId);
           if (outcome === "refused") {
             giveBack(key, taken);
-            usage.add(key, model, { refusals: isFirst ? 1 : 0 });
+            usage.add(key, answered, { refusals: isFirst ? 1 : 0 });
             return;
           }
           for (const reservation of taken) {
@@ -161,7 +161,7 @@ export function createMeter({ counters, usage, now = Date.now, random = Math.ran
               change(key, reservation, used.prompt + used.completion - reservation.points);
             }
           }
-          usage.add(key, model, {
+          usage.add(key, answered, {
             requests: isFirst ? 1 : 0,
             promptTokens: used.prompt,
             cachedTokens: used.cached,

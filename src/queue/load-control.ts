@@ -10,6 +10,7 @@ import { type Attendance, createAttendance } from "./attendance.ts";
 import { type Bound, createBound } from "./bound.ts";
 import { guard, guardEmbeddings } from "./gate.ts";
 import { createItemTurns, type ItemTurnsOptions } from "./item-turns.ts";
+import { sizeOfPrompt } from "./prompt-size.ts";
 import { createModelQueue, type QueueCounts } from "./queue.ts";
 import { createSuperseding } from "./supersede.ts";
 import { takeTurns } from "./take-turns.ts";
@@ -51,6 +52,8 @@ type QueueLayers = {
   readonly turns: Layer;
   readonly counts: () => QueueCounts;
   readonly workload: () => Workload;
+  /** When the first token of a request that came now is likely to come, in ms. */
+  readonly predictMs: (request: GenerationRequest) => number;
 };
 
 /** The same for a model that makes vectors or scores. */
@@ -122,6 +125,11 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
         workload() {
           const { waiting, running } = queue.counts;
           return { waiting, running, firstTokenMs: queue.predictMs(SHORT_REQUEST) };
+        },
+        predictMs(request) {
+          const { choices, maxTokens, terms = OWN_TERMS } = request;
+          const { tenant, priority } = terms;
+          return queue.predictMs({ tenant, priority, size: sizeOfPrompt(request), choices, maxTokens });
         },
       };
     },

@@ -1,6 +1,10 @@
+import { systemClock } from "../clock.ts";
 import type { Backend } from "../generation/backend.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
 import { type Alias, parseAliases } from "./aliases.ts";
+import type { Route } from "./policy.ts";
+import { createRoutedBackend, createRouteState, type RouteState, type RoutingParts } from "./routed.ts";
+import { joinRoutes } from "./routes.ts";
 
 /** Whether a request for an unknown model is refused, or answered by the default model. */
 type UnknownModel = "refuse" | "default";
@@ -12,7 +16,9 @@ export type ModelDirectory = {
   readonly unknownModel: UnknownModel;
   /** All models, in the order of addition. The same list until a model is added or removed. */
   readonly list: () => readonly Backend[];
-  /** Finds a model by its id or alias, case-insensitively, with or without Ollama's `:latest`. Throws `ModelNotFoundError` with the existing ids. */
+  /** The routes, each as a model that answers through others. The same list until a model is added or removed. */
+  readonly routes: () => readonly Backend[];
+  /** Finds a model by its id or alias, or a route by its name, case-insensitively, with or without Ollama's `:latest`. Throws `ModelNotFoundError` with the existing ids. */
   readonly resolve: (name: string) => Backend;
   /** As `resolve`; undefined if there is no such model. */
   readonly find: (name: string) => Backend | undefined;
@@ -31,21 +37,38 @@ export type DirectoryOptions = {
   readonly mayCome?: (model: string) => boolean;
   /** `refuse` if absent. */
   readonly unknownModel?: UnknownModel;
+  /** Names that stand for several models. A target that doesn't exist is left out until it is added. */
+  readonly routes?: readonly Route[];
+};
+
+/** What routes know of tenants where there are no keys. */
+const OWN_PARTS: RoutingParts = {
+  tenants: { namesOf: (tenant) => [tenant], usedShareOf: () => undefined },
+  clock: systemClock,
+  now: Date.now,
 };
 
 /** The lookup table, rebuilt when a model is added or removed. */
 type Index = {
   readonly models: readonly Backend[];
+  readonly routes: readonly Backend[];
   readonly aliases: readonly Alias[];
   readonly byName: ReadonlyMap<string, Backend>;
 };
 
 /**
  * Creates a directory with the `given` models. An id takes precedence over an alias, and among aliases the model that was added first.
- * Throws as `add` does, and `AliasError` for an invalid alias.
+ * Throws as `add` does, `AliasError` for an invalid alias, and `RouteError` for an invalid
+ * route.
  */
-export function createModelDirectory(given: readonly Backend[], options: DirectoryOptions = {}): ModelDirectory {
+export function createModelDirectory(
+  given: readonly Backend[],
+  options: DirectoryOptions = {},
+  parts: RoutingParts = OWN_PARTS,
+): ModelDirectory {
   const parsed = parseAliases(options.aliases ?? [], given, options.mayCome);
+  const routes = joinRoutes(options.routes ?? [], [...given, { id: "", aliases: parsed.map(({ name }) => name) }]);
+  const states = routes.map(createRouteState);
   const added = new Map<string, Backend>();
   const listeners = new Set<() => void>();
 
@@ -55,10 +78,10 @@ export function createModelDirectory(given: readonly Backend[], options: Directo
     added.set(key, backend);
   }
   for (const backend of given) put(backend);
-  let index = indexOf([...added.values()], parsed);
+  let index = indexOf([...added.values()], parsed, states, parts);
 
   function change(): void {
-    index = indexOf([...added.values()], parsed);
+    index = indexOf([...added.values()], parsed, states, parts);
     for (const listener of listeners) listener();
   }
 
@@ -73,13 +96,14 @@ export function createModelDirectory(given: readonly Backend[], options: Directo
     },
     unknownModel: options.unknownModel ?? "refuse",
     list: () => index.models,
+    routes: () => index.routes,
     find,
     resolve(name) {
       const model = find(name);
       if (model !== undefined) return model;
       throw new ModelNotFoundError(
         name,
-        index.models.map(({ id }) => id),
+        [...index.models, ...index.routes].map(({ id }) => id),
       );
     },
     add(backend) {
@@ -100,7 +124,12 @@ export function createModelDirectory(given: readonly Backend[], options: Directo
   };
 }
 
-function indexOf(added: readonly Backend[], parsed: readonly Alias[]): Index {
+function indexOf(
+  added: readonly Backend[],
+  parsed: readonly Alias[],
+  states: readonly RouteState[],
+  parts: RoutingParts,
+): Index {
   const models = added.map((model) => ({ ...model, aliases: [...namesOf(model.id, parsed), ...model.aliases] }));
   const byName = new Map<string, Backend>(models.map((model) => [model.id.toLowerCase(), model]));
   const aliases: Alias[] = [];
@@ -118,7 +147,18 @@ function indexOf(added: readonly Backend[], parsed: readonly Alias[]): Index {
       if (!byName.has(key)) byName.set(key, model);
     }
   }
-  return { models, aliases, byName };
+  const targets = new Map(byName);
+  const routes = states.map((state) =>
+    createRoutedBackend(
+      state,
+      state.route.targets.map(({ model }) => targets.get(model.toLowerCase())),
+      parts,
+    ),
+  );
+  // A model that was added later may have a route's name.
+  const free = routes.filter(({ id }) => !targets.has(id.toLowerCase()));
+  for (const route of free) byName.set(route.id.toLowerCase(), route);
+  return { models, routes: free, aliases, byName };
 }
 
 function namesOf(id: string, aliases: readonly Alias[]): readonly string[] {

@@ -1,8 +1,7 @@
-import { type Backend, partOf } from "../generation/backend.ts";
+import { partOf } from "../generation/backend.ts";
 import type { Embed } from "../generation/embedding.ts";
-import { NotSupportedByModelError } from "../generation/errors.ts";
 import type { Generate } from "../generation/layer.ts";
-import type { GenerationRequest } from "../generation/request.ts";
+import { assertAble } from "./able.ts";
 import type { ModelDirectory } from "./directory.ts";
 
 /**
@@ -23,11 +22,4 @@ export function route(directory: Pick<ModelDirectory, "resolve">): Generate {
 /** As `route`, for embeddings and scores. */
 export function routeEmbeddings(directory: Pick<ModelDirectory, "resolve">): Embed {
   return async (request) => partOf(directory.resolve(request.model), "embed")(request);
-}
-
-function assertAble({ id, can }: Backend, { tools, output, logprobs, promptLogprobs }: GenerationRequest): void {
-  const mayCall = tools !== undefined && tools.choice !== "none";
-  if (mayCall && !can.tools) throw new NotSupportedByModelError(id, "tools");
-  if (output !== undefined && !can.schemas) throw new NotSupportedByModelError(id, "schemas");
-  if ((logprobs ?? promptLogprobs) !== undefined && !can.logprobs) throw new NotSupportedByModelError(id, "logprobs");
 }

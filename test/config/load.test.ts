@@ -440,3 +440,60 @@ describe("the file", () => {
     expect(problemsOf({ file: `${levels.join("\n")}\nmodel: *a29\n` }).at(-1)).toMatch(/model: .*alias/);
   });
 });
+
+describe("routes", () => {
+  const load = (text: string) =>
+    loadConfig({
+      flags: { config: "sluice.yaml" },
+      env: {},
+      cwd: "/nowhere",
+      readFile: () => new TextEncoder().encode(text),
+    }).config.routes;
+
+  it("are lists of names, single names, or groups of keys", () => {
+    const text = `routes:
+  a: [one, { model: two, weight: 3, spill: 1.5s }]
+  b: one
+  c:
+    targets: [{ model: one, when: { hours: "22:00-06:00" } }]
+    hedge: { after: 500ms }`;
+    expect(load(text)).toEqual([
+      { name: "a", targets: [{ model: "one" }, { model: "two", weight: 3, spill: { after: 1_500 } }] },
+      { name: "b", targets: [{ model: "one" }] },
+      {
+        name: "c",
+        targets: [{ model: "one", when: { hours: "22:00-06:00", zone: "UTC" } }],
+        hedge: { after: 500, most: 0.05, class: ["interactive"] },
+      },
+    ]);
+  });
+
+  it("are flags and variables too, one for each target", () => {
+    const targets = [
+      { name: "a", targets: [{ model: "one" }] },
+      { name: "a", targets: [{ model: "two" }] },
+    ];
+    expect(loadConfig({ flags: { routes: ["a=one", "a = two"] }, env: {}, cwd: "/nowhere" }).config.routes).toEqual(
+      targets,
+    );
+    const env = { SLUICE_ROUTES: "a=one,a=two" };
+    expect(loadConfig({ flags: {}, env, cwd: "/nowhere" }).config.routes).toEqual(targets);
+  });
+
+  it.each([
+    ["a: [{ model: x, wieght: 3 }]", `"a": targets[1]: there is no key 'wieght'. Did you mean weight?`],
+    ["a: [x, { model: y, spill: 3 sec }]", `"a": targets[2].spill: "3 sec" is not allowed. Give a time`],
+    ["a: [{ model: x, spill: { after: 0s } }]", `"a": targets[1].spill.after: "0s" is not allowed. Give a time`],
+    ["a: [{ model: x, when: { hours: 9-5 } }]", `"a": targets[1].when.hours: "9-5" is not allowed. Give hours`],
+    ["a: [{ model: x, when: { zone: Mars } }]", `"a": targets[1].when.zone: "Mars" is not allowed. Give a time zone`],
+    ["a: [{ model: x, weight: -1 }]", `"a": targets[1].weight: -1 is not allowed. Give a number from 0`],
+    ["a: [x, X]", `"a": targets[2]: "X" is a target of this route already.`],
+    ["a: {}", `"a": targets is missing. Give a list of 1 to 32 entries`],
+    [
+      "a: { targets: [x], hedge: { after: 2s, most: 0.9 } }",
+      `"a": hedge.most: 0.9 is not allowed. Give a number from 0 to 0.5.`,
+    ],
+  ])("are refused by the place of what is wrong: %s", (text, problem) => {
+    expect(() => load(`routes: { ${text} }`)).toThrow(problem);
+  });
+});

@@ -51,9 +51,9 @@ upstreams:
   });
 
   it.each([
-    ["a key that is none", "{baseUrl: 'http://x', colour: red}", "there is no key 'colour'. Give name, baseUrl, kind"],
+    ["a key that is none", "{baseUrl: 'http://x', colour: red}", "there is no key 'colour'. Keys: baseUrl, kind"],
     ["a value of the wrong kind", "{baseUrl: 'http://x', timeouts: {connectMs: soon}}", 'timeouts.connectMs: "soon"'],
-    ["no URL", "{kind: vllm}", "baseUrl: an empty value is not allowed. Give an http or https URL"],
+    ["no URL", "{kind: vllm}", "baseUrl is missing. Give an http or https URL"],
     ["a secret in the URL", "{baseUrl: 'http://u:p@x'}", "without user, password"],
     ["a secret in the proxy's URL", "{baseUrl: 'http://x', proxy: 'http://u:p@y'}", "proxy: "],
     ["two places for the key", "{baseUrl: 'http://x', apiKeyEnv: A, apiKeyFile: b}", "apiKeyEnv is given too"],

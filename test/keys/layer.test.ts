@@ -18,13 +18,15 @@ const EVENTS: readonly GenerationEvent[] = [
 
 function setUp(generate: Generate, whose = key()) {
   const begun: Work[] = [];
-  const ends: { outcome: Outcome; used: Used }[] = [];
+  const ends: { outcome: Outcome; used: Used; model?: string }[] = [];
   const layer = holdToLimits(
     { get: (id) => (id === whose.id ? whose : undefined) },
     {
       begin: async (_key, work) => {
         begun.push(work);
-        return { end: (outcome, used) => void ends.push({ outcome, used }) };
+        return {
+          end: (outcome, used, model) => void ends.push({ outcome, used, ...(model !== undefined && { model }) }),
+        };
       },
       view: () => undefined,
     },
@@ -47,6 +49,16 @@ async function drain(iterator: AsyncIterator<GenerationEvent>): Promise<Generati
 }
 
 describe("holdToLimits", () => {
+  it("charges the target that answered for a route", async () => {
+    const { ends, run } = setUp(async function* ({ observe }) {
+      const steps = [{ target: "large", outcome: "answered" }] as const;
+      observe?.({ type: "routed", route: "chat", steps });
+      yield* EVENTS;
+    });
+    await drain(run({ model: "chat" }));
+    expect(ends).toMatchObject([{ outcome: "done", model: "large" }]);
+  });
+
   it("passes every event on, and charges what was used", async () => {
     const { begun, ends, run } = setUp(play);
     const iterator = run();

@@ -1,8 +1,10 @@
 import { modelsWithSettings, settingsOf } from "../../config/model-settings.ts";
 import type { Config } from "../../config/schema.ts";
+import { upstreamModels } from "../../config/upstreams.ts";
 import { isLoopback } from "../../keys/exposure.ts";
 import type { LocalModel } from "../../models/index.ts";
 import { AliasError, parseAliases } from "../../routing/aliases.ts";
+import { joinRoutes, RouteError, unservedTargets } from "../../routing/routes.ts";
 import { shellCommand } from "../../version.ts";
 import { type Check, problem, warning } from "./check.ts";
 
@@ -25,7 +27,7 @@ export function checkSettings(config: Config, models: readonly LocalModel[], has
 
 /** Finds aliases and settings of single models that name a model which isn't served. */
 export function checkNamedModels(config: Config, models: readonly Named[]): readonly Check[] {
-  return [...checkAliases(config, models), ...checkPerModel(config, models)];
+  return [...checkAliases(config, models), ...checkRoutes(config, models), ...checkPerModel(config, models)];
 }
 
 /** The warnings of `loadConfig` about former names; each ends with the new name. */
@@ -67,6 +69,26 @@ function checkAliases({ aliases, model }: Config, models: readonly Named[]): rea
   } catch (error) {
     if (!(error instanceof AliasError)) throw error;
     return [problem("aliases", error.message, "Correct or remove --aliases.")];
+  }
+}
+
+/** A target that isn't served may be added later, so it is no problem. */
+function checkRoutes({ routes, aliases, upstreams, model }: Config, models: readonly Named[]): readonly Check[] {
+  if (models.length < new Set(model).size) return [];
+  const others = upstreamModels(upstreams);
+  const named = [
+    ...models,
+    ...others.named,
+    ...aliases.map((text) => ({ id: text.slice(0, text.indexOf("=")).trim(), aliases: [] })),
+  ];
+  try {
+    const unserved = unservedTargets(joinRoutes(routes, named), named, others.mayCome);
+    if (unserved.length === 0) return [];
+    const message = `routes have targets that are not served now: ${unserved.join(", ")}`;
+    return [warning("routes", message, "Correct them, or serve these models.")];
+  } catch (error) {
+    if (!(error instanceof RouteError)) throw error;
+    return [problem("routes", error.message, "Correct or remove --routes.")];
   }
 }
 

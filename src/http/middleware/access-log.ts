@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers";
 import type { Context } from "hono";
 import type { Logger } from "pino";
 import type { CacheNews } from "../../generation/cache.ts";
+import { type RouteNews, targetOf } from "../../generation/news.ts";
 import type { TokenCounts } from "../../protocols/tally.ts";
 import type { HttpEnv, RequestFacts } from "../context.ts";
 import { CLIENT_CLOSED_REQUEST } from "../errors.ts";
@@ -21,7 +22,7 @@ export type Logged = {
   readonly path: string;
   readonly status: number;
   readonly ms: number;
-  readonly facts: Pick<RequestFacts, "key" | "model" | "preset" | "error" | "clientGone">;
+  readonly facts: Pick<RequestFacts, "key" | "model" | "route" | "preset" | "error" | "clientGone">;
   readonly tokens: TokenCounts | undefined;
   readonly cache: CacheNews | undefined;
   readonly queueMs: number | undefined;
@@ -67,7 +68,8 @@ export function logLine(logger: Logger, { facts, ...logged }: Logged): void {
       ms: Math.max(0, Math.round(logged.ms)),
       keyId: facts.key?.id,
       keyName: facts.key?.name,
-      model: facts.model,
+      model: (facts.route && targetOf(facts.route)) ?? facts.model,
+      route: facts.route && wordOf(facts.route),
       preset: facts.preset,
       tokens: logged.tokens,
       cache: cacheWord(logged.cache),
@@ -83,6 +85,12 @@ export function logLine(logger: Logger, { facts, ...logged }: Logged): void {
 function cacheWord(news: CacheNews | undefined): string | undefined {
   if (news?.type === "hit" && news.detail !== undefined) return `hit ${news.detail.toLowerCase()}`;
   return news?.type === "forward" ? news.reason : news?.type;
+}
+
+/** The route, and each target that was asked in vain, such as `chat, local=server_overloaded`. */
+function wordOf({ route, steps }: RouteNews): string {
+  const failed = steps.filter(({ outcome }) => outcome === "failed");
+  return [route, ...failed.map(({ target, reason }) => `${target}=${reason}`)].join(", ");
 }
 
 /** A client's own id, as far as it is printable ASCII (OpenAI's rule for the header), and not too long. */

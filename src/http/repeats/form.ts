@@ -1,10 +1,10 @@
 import type { Context } from "hono";
 import type { Backend } from "../../generation/backend.ts";
 import type { CacheWish } from "../../generation/cache.ts";
+import { estimateTokens } from "../../generation/estimate.ts";
 import type { News } from "../../generation/news.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import { settleSampling } from "../../generation/sampling.ts";
-import { estimateTokens } from "../../keys/estimate.ts";
 import type { Key } from "../../keys/key.ts";
 import type { TokenCounts } from "../../protocols/tally.ts";
 import type { HttpEnv, RequestFacts } from "../context.ts";

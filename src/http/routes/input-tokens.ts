@@ -1,5 +1,5 @@
 import type { Handler } from "hono";
-import { estimatePrompt } from "../../keys/estimate.ts";
+import { estimatePrompt } from "../../generation/estimate.ts";
 import { complete } from "../../protocols/complete.ts";
 import { blameInput } from "../../protocols/prompt-errors.ts";
 import { decodeResponsesRequest } from "../../protocols/responses/decode.ts";

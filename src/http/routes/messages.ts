@@ -1,7 +1,7 @@
 import type { Handler } from "hono";
 import { ContextLengthExceededError } from "../../generation/errors.ts";
+import { estimatePrompt } from "../../generation/estimate.ts";
 import type { Generation } from "../../generation/wish.ts";
-import { estimatePrompt } from "../../keys/estimate.ts";
 import { complete } from "../../protocols/complete.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { newAnswer, newId } from "../../protocols/messages/answer.ts";
@@ -34,7 +34,13 @@ function messagesEndpoint({ generate }: Pick<EndpointDeps, "generate">): Endpoin
       return { generation, wish, places: messagesPlaces(offer.places), dropped };
     },
     begin({ c, request, order, model, terms }) {
-      const answer = newAnswer(model.id, model.details().contextTokens, request.showThinking, terms.priority);
+      const answer = {
+        ...newAnswer(model.id, model.details().contextTokens, request.showThinking, terms.priority),
+        // Of a route it is known with the first event only.
+        get model() {
+          return model.id;
+        },
+      };
       return {
         choices: 1,
         generate,

@@ -8,7 +8,7 @@ import { encodeModel as encodeAnthropicModel, encodeModelList } from "../../prot
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { isFromAnthropicClient } from "../error-form.ts";
-import { modelsFor, resolveModel } from "../model.ts";
+import { modelsAndRoutesFor, resolveModel } from "../model.ts";
 
 /** `GET /v1/models`, in OpenAI's or Anthropic's form. */
 export function listModels(
@@ -34,7 +34,7 @@ export function listFor(
   presets: PresetLibrary,
   isListingPresets: boolean,
 ): { readonly named: readonly ListedModel[]; readonly usable: readonly { preset: Preset; model: Backend }[] } {
-  const served = modelsFor(c, models);
+  const served = modelsAndRoutesFor(c, models);
   const named = served.flatMap((model) => [
     model,
     ...models.aliases.filter((alias) => alias.model === model.id).map((alias) => renamed(model, alias.name)),
@@ -54,7 +54,7 @@ export function showModel(models: ModelDirectory, presets: PresetLibrary): Handl
     const reference = parseReference(id);
     if (reference !== undefined) {
       const preset = presets.find(reference);
-      const behind = modelBehind(preset, modelsFor(c, models));
+      const behind = modelBehind(preset, modelsAndRoutesFor(c, models));
       return isFromAnthropicClient(c)
         ? c.json(encodeAnthropicModel(toListed(preset, behind)))
         : c.json(encodePreset(preset, behind));

@@ -18,7 +18,7 @@ import type { ModelDirectory } from "../../routing/directory.ts";
 import type { HttpEnv } from "../context.ts";
 import { answerWithVectors, type EmbeddingDeps } from "../embedding.ts";
 import { readJson } from "../json-body.ts";
-import { modelsFor, resolveModel } from "../model.ts";
+import { modelsAndRoutesFor, modelsFor, resolveModel } from "../model.ts";
 import { type ListedModel, listFor } from "./models.ts";
 
 /** `GET /api/tags`: the models, by all their names, and the presets. */
@@ -109,7 +109,7 @@ function findShown(c: Context<HttpEnv>, name: string, models: ModelDirectory, pr
   const reference = parseReference(name);
   if (reference === undefined) return resolveModel(c, models, name);
   const preset = presets.find(reference);
-  return standIn(modelBehind(preset, modelsFor(c, models)), preset);
+  return standIn(modelBehind(preset, modelsAndRoutesFor(c, models)), preset);
 }
 
 /** Returns a preset as a model. The preset has its own tools. */

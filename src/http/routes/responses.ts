@@ -58,7 +58,13 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
     },
     begin({ c, request, order: { wish, labels, kept, turn }, use, model, terms }) {
       if (request.store || request.conversationId !== undefined) assertRoom(c, kept);
-      const head = newResponse(model.id, showSettings(request, wish), now(), terms.priority, labels);
+      const head = {
+        ...newResponse(model.id, showSettings(request, wish), now(), terms.priority, labels),
+        // Of a route it is known with the first event only.
+        get model() {
+          return model.id;
+        },
+      };
       const log = request.background && request.stream ? createEventLog() : undefined;
       const beginRun = () =>
         createRun({ request, head, turn, state: kept, now, remember: (outcome) => memoryOf(c)?.note(outcome), log });

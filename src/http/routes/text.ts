@@ -1,7 +1,7 @@
 import type { Handler } from "hono";
 import { partOf } from "../../generation/backend.ts";
+import { estimatePrompt, estimateText } from "../../generation/estimate.ts";
 import type { ModelText } from "../../generation/model.ts";
-import { estimatePrompt, estimateText } from "../../keys/estimate.ts";
 import { decodeChatRequest } from "../../protocols/chat/decode.ts";
 import { complete } from "../../protocols/complete.ts";
 import { parseWire } from "../../protocols/issue.ts";

@@ -39,7 +39,10 @@ export function newAnswer(
 ): Answer {
   return {
     id: newId(),
-    model: model.id,
+    // The target of a route is known with the first event.
+    get model() {
+      return model.id;
+    },
     systemFingerprint: systemFingerprint(model),
     createdUnixSeconds,
     choices,

@@ -1,11 +1,5 @@
-import type { EmbeddingItem } from "../generation/embedding.ts";
-import {
-  type GenerationRequest,
-  type Message,
-  type Prompt,
-  type ToolUse,
-  textsOfInfill,
-} from "../generation/request.ts";
+import type { EmbeddingItem } from "./embedding.ts";
+import { type GenerationRequest, type Message, type Prompt, type ToolUse, textsOfInfill } from "./request.ts";
 
 /** For English text in most vocabularies. A character beyond ASCII has two to four bytes, and needs more tokens. */
 const BYTES_PER_TOKEN = 4;
@@ -16,7 +10,12 @@ const OPEN_ANSWER_TOKENS = 256;
 
 /** Estimates how many tokens a request will use, prompt and answers, before anything is tokenized. */
 export function estimateTokens({ prompt, tools, maxTokens, choices }: GenerationRequest): number {
-  return estimatePrompt({ prompt, tools }) + (maxTokens ?? OPEN_ANSWER_TOKENS) * choices;
+  return estimatePrompt({ prompt, tools }) + estimateAnswers({ maxTokens, choices });
+}
+
+/** The same for its answers alone. */
+export function estimateAnswers({ maxTokens, choices }: Pick<GenerationRequest, "maxTokens" | "choices">): number {
+  return (maxTokens ?? OPEN_ANSWER_TOKENS) * choices;
 }
 
 /** The same for its prompt alone. */

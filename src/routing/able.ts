@@ -1,0 +1,20 @@
+import type { Backend } from "../generation/backend.ts";
+import { NotSupportedByModelError } from "../generation/errors.ts";
+import type { GenerationRequest } from "../generation/request.ts";
+import { NEEDS, type Need } from "./policy.ts";
+
+/** What the request needs of its model beyond text. */
+export function needsOf({ tools, output, logprobs, promptLogprobs }: GenerationRequest): readonly Need[] {
+  const isNeeded: Readonly<Record<Need, boolean>> = {
+    tools: tools !== undefined && tools.choice !== "none",
+    schemas: output !== undefined,
+    logprobs: (logprobs ?? promptLogprobs) !== undefined,
+  };
+  return NEEDS.filter((need) => isNeeded[need]);
+}
+
+/** Throws `NotSupportedByModelError` for a feature that the model doesn't have. */
+export function assertAble({ id, can }: Pick<Backend, "id" | "can">, request: GenerationRequest): void {
+  const lacking = needsOf(request).find((need) => !can[need]);
+  if (lacking !== undefined) throw new NotSupportedByModelError(id, lacking);
+}

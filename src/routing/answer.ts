@@ -1,0 +1,185 @@
+import type { Clock } from "../clock.ts";
+import { LocalOnlyError, NoTargetError, NotSupportedByModelError } from "../generation/errors.ts";
+import type { GenerationEvent } from "../generation/event.ts";
+import type { Generate, Layer } from "../generation/layer.ts";
+import type { GenerationRequest } from "../generation/request.ts";
+import { OWN_TERMS } from "../generation/terms.ts";
+import type { Allowance } from "./allowance.ts";
+import { type Attempt, type Begun, startAttempt } from "./attempt.ts";
+import { hasCostWork, responseTo, wordFor, worseOf } from "./failure.ts";
+import { type Candidate, type Decision, NEEDS, type Route } from "./policy.ts";
+import { createReport, type Report } from "./report.ts";
+
+export type AnswerOptions = {
+  readonly route: Route;
+  readonly decide: (request: GenerationRequest) => Decision;
+  /** How many requests may be sent to a second target while the first one works. */
+  readonly hedges: Allowance;
+  /** How many may be sent to another target after one that has worked on them in vain. */
+  readonly retries: Allowance;
+  readonly clock: Clock;
+};
+
+type Result = IteratorResult<GenerationEvent>;
+
+const DONE: Result = { done: true, value: undefined };
+
+/**
+ * Answers through the targets of a route: the first that begins to answer is the one. One that fails before is followed by the next. What has
+ * begun ends as it ends.
+ */
+export function answerThroughTargets(options: AnswerOptions): Layer {
+  return (request, next) => ({ [Symbol.asyncIterator]: () => createCourse(options, request, next) });
+}
+
+/** One request's way through the targets. */
+function createCourse(
+  { route, decide, hedges, retries, clock }: AnswerOptions,
+  request: GenerationRequest,
+  generate: Generate,
+): AsyncIterator<GenerationEvent> {
+  const { terms = OWN_TERMS } = request;
+  const startedMs = clock.now();
+  const running = new Set<Attempt>();
+  let hasBegun = false;
+  let isLeft = false;
+  let held: Result[] = [];
+  let events: AsyncIterator<GenerationEvent> | undefined;
+
+  function ask({ target }: Candidate): Attempt {
+    const { maxWaitMs } = terms;
+    const leftMs = maxWaitMs === undefined ? undefined : Math.max(1, Math.floor(maxWaitMs - (clock.now() - startedMs)));
+    const asked = {
+      ...request,
+      model: target,
+      ...(leftMs !== undefined && { terms: { ...terms, maxWaitMs: leftMs } }),
+    };
+    const attempt = startAttempt(asked, generate);
+    running.add(attempt);
+    return attempt;
+  }
+
+  function drop(attempt: Attempt): void {
+    running.delete(attempt);
+    attempt.setTelling(false);
+    // It may take its time; nobody waits for it.
+    attempt.leave().catch(() => {});
+  }
+
+  /** The answer of the first target, or of a second that is asked too if the first is late. That one is then taken from `others`. */
+  async function race(first: Candidate, others: Candidate[], report: Report): Promise<Begun> {
+    report.set(first.target, "asked");
+    const attempt = ask(first);
+    attempt.setTelling(true);
+    const [second] = others;
+    if (!(await mayHedge(attempt, second)) || second === undefined) {
+      const begun = await attempt.begun;
+      report.set(first.target, "answered");
+      return begun;
+    }
+    others.shift();
+    report.set(second.target, "asked");
+    const hedge = ask(second);
+    const each = [attempt, hedge].map((one) => one.begun.then((begun) => ({ one, begun })));
+    const won = await Promise.any(each).catch((error: unknown) => {
+      const [ofFirst, ofSecond]: unknown[] = error instanceof AggregateError ? error.errors : [error, error];
+      report.set(second.target, "failed", wordFor(ofSecond));
+      throw responseTo(ofFirst) === "tell" ? ofFirst : worseOf(ofFirst, ofSecond);
+    });
+    const isFirst = won.one === attempt;
+    drop(isFirst ? hedge : attempt);
+    won.one.setTelling(true);
+    report.set(isFirst ? second.target : first.target, "failed", "slower");
+    report.set(isFirst ? first.target : second.target, "answered");
+    return won.begun;
+  }
+
+  /** Waits until the answer begins, or is late. Rejects with what hindered it. */
+  async function mayHedge(attempt: Attempt, second: Candidate | undefined): Promise<boolean> {
+    const { hedge } = route;
+    if (hedge === undefined || second === undefined || second.deferred !== undefined) return false;
+    if (!hedge.class.includes(terms.priority) || terms.isWarmUp === true) return false;
+    let cancel = () => {};
+    const late = new Promise<boolean>((resolve) => {
+      cancel = clock.after(hedge.after, () => resolve(true));
+    });
+    try {
+      const isLate = await Promise.race([late, attempt.begun.then(() => false)]);
+      return isLate && !isLeft && hedges.take();
+    } finally {
+      cancel();
+    }
+  }
+
+  async function begin(): Promise<Result> {
+    const decision = decide(request);
+    const report = createReport(route.name, decision, request.observe);
+    if (decision.candidates.length === 0) {
+      report.tell();
+      throw noTarget(route, decision);
+    }
+    hedges.note();
+    retries.note();
+    let others = [...decision.candidates];
+    let failure: unknown;
+    for (let candidate = others.shift(); candidate !== undefined; candidate = others.shift()) {
+      try {
+        const begun = await race(candidate, others, report);
+        if (isLeft) return DONE;
+        running.clear();
+        held = [...begun.held];
+        events = begun.events;
+        return next();
+      } catch (error) {
+        running.clear();
+        report.set(candidate.target, "failed", wordFor(error));
+        failure = worseOf(failure, error);
+        const response = responseTo(error);
+        const isOver = request.signal.aborted || isLeft || response === "tell" || !hasTime();
+        if (isOver || (hasCostWork(error) && others.length > 0 && !retries.take())) throw error;
+        if (response === "longer") others = longerThan(candidate, others);
+      }
+    }
+    throw failure;
+  }
+
+  function hasTime(): boolean {
+    return terms.maxWaitMs === undefined || clock.now() - startedMs < terms.maxWaitMs;
+  }
+
+  function next(): Promise<Result> {
+    if (held.length > 0) return Promise.resolve(held.shift() ?? DONE);
+    if (events !== undefined) return events.next();
+    if (isLeft || hasBegun) return Promise.resolve(DONE);
+    hasBegun = true;
+    return begin();
+  }
+
+  return {
+    next,
+    async return() {
+      isLeft = true;
+      held = [];
+      if (events === undefined) await Promise.all([...running].map((attempt) => attempt.leave()));
+      else await events.return?.();
+      return DONE;
+    },
+  };
+}
+
+function longerThan({ contextTokens }: Candidate, others: readonly Candidate[]): Candidate[] {
+  return others.filter(
+    (other) => contextTokens === undefined || other.contextTokens === undefined || other.contextTokens > contextTokens,
+  );
+}
+
+/** What a request is refused with that no target may answer: what they all lack, or the reason for each. */
+export function noTarget({ name }: Route, { excluded }: Decision): Error {
+  const [first] = excluded;
+  const lacking = NEEDS.find((need) => need === first?.reason);
+  if (lacking !== undefined && excluded.every(({ reason }) => reason === lacking)) {
+    return new NotSupportedByModelError(name, lacking);
+  }
+  const isKept = excluded.length > 0 && excluded.every(({ reason }) => reason === "local_only");
+  return isKept ? new LocalOnlyError(name) : new NoTargetError(name, excluded);
+}

@@ -1,0 +1,235 @@
+import { hash } from "node:crypto";
+import type { BackendState, Capabilities } from "../generation/backend.ts";
+import type { Priority } from "../generation/terms.ts";
+import { isWithin, type OpeningTimes } from "./hours.ts";
+
+/** What a request may need that not every model can. */
+export const NEEDS = ["tools", "schemas", "logprobs"] as const;
+
+export type Need = (typeof NEEDS)[number];
+
+/** Which requests go to a target. Absent means all. */
+type Conditions = OpeningTimes & {
+  readonly class?: readonly Priority[] | undefined;
+  /** Ids or names. */
+  readonly keys?: readonly string[] | undefined;
+  readonly presets?: readonly string[] | undefined;
+  /** Requests that need one of these. */
+  readonly needs?: readonly Need[] | undefined;
+  /** The estimated length of the prompt, in tokens. */
+  readonly minTokens?: number | undefined;
+  readonly maxTokens?: number | undefined;
+  /** The share of the key's token limit up to which the target is used, from 0 to 1. */
+  readonly usedUpTo?: number | undefined;
+};
+
+/** A model that a route may choose. */
+export type Target = {
+  /** An id or an alias. */
+  readonly model: string;
+  /** Neighbours with weights share the requests of their place in the list. */
+  readonly weight?: number | undefined;
+  /** If the first token is predicted to come later than `after` ms, the next target is asked, at an estimated cost of at most `maxCost`. */
+  readonly spill?: { readonly after: number; readonly maxCost?: number | undefined } | undefined;
+  /** Per million tokens. Absent counts as free. */
+  readonly price?: { readonly input: number; readonly output: number } | undefined;
+  /** The highest estimated cost of one request. */
+  readonly maxCost?: number | undefined;
+  readonly when?: Conditions | undefined;
+};
+
+/** A second target is asked too if the first token of the first has not come after `after` ms. */
+type Hedge = {
+  readonly after: number;
+  /** The most requests that are sent twice, as a share of all. */
+  readonly most: number;
+  readonly class: readonly Priority[];
+};
+
+/** A name that stands for several models. */
+export type Route = {
+  readonly name: string;
+  readonly targets: readonly Target[];
+  readonly hedge?: Hedge | undefined;
+};
+
+/** What is known of one target when a request comes. */
+export type TargetState = {
+  readonly id: string;
+  readonly isLocal: boolean;
+  readonly can: Pick<Capabilities, Need | "text" | "embeddings" | "reranking">;
+  readonly state: BackendState;
+  readonly contextTokens: number | undefined;
+  /** Undefined where nothing was measured. */
+  readonly firstTokenMs: number | undefined;
+};
+
+/** What a route decides by. */
+export type Situation = {
+  /** Unix ms. */
+  readonly nowMs: number;
+  readonly task: "text" | "embeddings" | "reranking";
+  readonly class: Priority;
+  readonly isLocalOnly: boolean;
+  /** The id and the name of the key. */
+  readonly key: readonly string[];
+  /** The share of its token limit that the key has used; undefined without a limit. */
+  readonly usedShare: number | undefined;
+  readonly preset: string | undefined;
+  readonly needs: readonly Need[];
+  /** Estimates. */
+  readonly promptTokens: number;
+  readonly answerTokens: number;
+  /** Requests of a session go to the same target of several with weights. */
+  readonly session: string;
+  /** One for each target of the route, in order; undefined where the model is not served. */
+  readonly targets: readonly (TargetState | undefined)[];
+};
+
+/** Why a target can't be asked. */
+type Exclusion =
+  | "not_served"
+  | "local_only"
+  | "unable"
+  | Need
+  | "class"
+  | "key"
+  | "preset"
+  | "needs"
+  | "tokens"
+  | "hours"
+  | "budget"
+  | "cost"
+  | "weight";
+
+/** Why a target is asked after all others: it may answer, but is not likely to in time or at all. */
+type Deferral = "late" | "dear" | "long" | "down";
+
+/** A target that may be asked. */
+export type Candidate = {
+  /** The model's id. */
+  readonly target: string;
+  readonly deferred?: Deferral;
+  readonly firstTokenMs?: number;
+  readonly contextTokens?: number;
+};
+
+/** What a route makes of a request. */
+export type Decision = {
+  /** In the order in which they are asked. */
+  readonly candidates: readonly Candidate[];
+  readonly excluded: readonly { readonly target: string; readonly reason: Exclusion }[];
+};
+
+/** What would answer sooner than a target in one of these states. */
+const NOT_NOW: ReadonlySet<BackendState> = new Set(["loading", "restarting", "unloading", "failed"]);
+
+/**
+ * The targets of a route that may answer, in the order in which they are to be asked, and why the others may not. Pure: the same situation
+ * gives the same order.
+ *
+ * Targets keep their order. Neighbours with weights share their place: each session draws an order of them, by weight. What is not likely to
+ * answer in time comes last.
+ */
+export function chooseTargets(route: Route, situation: Situation): Decision {
+  const candidates: Candidate[] = [];
+  const deferred: Candidate[] = [];
+  const excluded: { target: string; reason: Exclusion }[] = [];
+  /** What a target may cost that is asked only because an earlier one is late. */
+  let maxCost = Number.POSITIVE_INFINITY;
+  for (const index of orderOf(route, situation.session)) {
+    const [target, state] = [route.targets[index], situation.targets[index]];
+    if (target === undefined) continue;
+    const reason = exclusionOf(target, state, situation);
+    if (reason !== undefined || state === undefined) {
+      excluded.push({ target: state?.id ?? target.model, reason: reason ?? "not_served" });
+      continue;
+    }
+    const deferral = deferralOf(target, state, situation) ?? (costOf(target, situation) > maxCost ? "dear" : undefined);
+    const candidate = {
+      target: state.id,
+      ...(deferral !== undefined && { deferred: deferral }),
+      ...(state.firstTokenMs !== undefined && { firstTokenMs: Math.round(state.firstTokenMs) }),
+      ...(state.contextTokens !== undefined && { contextTokens: state.contextTokens }),
+    };
+    if (deferral === undefined) candidates.push(candidate);
+    else deferred.push(candidate);
+    if (deferral === "late") maxCost = Math.min(maxCost, target.spill?.maxCost ?? Number.POSITIVE_INFINITY);
+  }
+  return { candidates: [...candidates, ...deferred.sort((one, other) => rankOf(one) - rankOf(other))], excluded };
+}
+
+/** Of those that are not likely to answer in time, what is only late comes first, the soonest before the others. */
+function rankOf({ deferred, firstTokenMs = 0 }: Candidate): number {
+  const later = deferred === "late" ? 0 : deferred === "dear" ? 1 : deferred === "long" ? 2 : 3;
+  return later * 1e12 + (deferred === "late" ? firstTokenMs : 0);
+}
+
+function exclusionOf(target: Target, state: TargetState | undefined, situation: Situation): Exclusion | undefined {
+  if (state === undefined) return "not_served";
+  if (situation.isLocalOnly && !state.isLocal) return "local_only";
+  if (!state.can[situation.task]) return "unable";
+  if (target.weight === 0) return "weight";
+  const lacking = situation.needs.find((need) => !state.can[need]);
+  if (lacking !== undefined) return lacking;
+  if (target.maxCost !== undefined && costOf(target, situation) > target.maxCost) return "cost";
+  return target.when === undefined ? undefined : unmetOf(target.when, situation);
+}
+
+function unmetOf(when: Conditions, situation: Situation): Exclusion | undefined {
+  const { minTokens = 0, maxTokens = Number.POSITIVE_INFINITY, usedUpTo = 1 } = when;
+  const { promptTokens, usedShare = 0, preset, needs } = situation;
+  if (when.class?.includes(situation.class) === false) return "class";
+  if (when.keys?.some((key) => situation.key.includes(key)) === false) return "key";
+  if (when.presets !== undefined && (preset === undefined || !when.presets.includes(preset))) return "preset";
+  if (when.needs?.some((need) => needs.includes(need)) === false) return "needs";
+  if (promptTokens < minTokens || promptTokens > maxTokens) return "tokens";
+  if (when.usedUpTo !== undefined && usedShare > usedUpTo) return "budget";
+  return isWithin(when, situation.nowMs) ? undefined : "hours";
+}
+
+/** The estimate of the prompt may be wrong, so a target for which it seems too long is asked too, after all others. */
+function deferralOf({ spill }: Target, state: TargetState, { promptTokens }: Situation): Deferral | undefined {
+  if (NOT_NOW.has(state.state)) return "down";
+  if (state.contextTokens !== undefined && promptTokens >= state.contextTokens) return "long";
+  if (spill === undefined) return undefined;
+  // Loading takes longer than anybody measured.
+  return state.state === "unloaded" || (state.firstTokenMs ?? 0) > spill.after ? "late" : undefined;
+}
+
+/** The estimated cost of the request there. */
+function costOf({ price }: Target, { promptTokens, answerTokens }: Situation): number {
+  return price === undefined ? 0 : (price.input * promptTokens + price.output * answerTokens) / 1e6;
+}
+
+/** The indices of the targets, in the order of the list, in which neighbours with weights are ordered by the session's draw. */
+function orderOf({ name, targets }: Route, session: string): readonly number[] {
+  const order: number[] = [];
+  let group: { readonly index: number; readonly score: number }[] = [];
+  function closeGroup(): void {
+    if (group.length > 1) group.sort((one, other) => other.score - one.score);
+    for (const { index } of group) order.push(index);
+    group = [];
+  }
+  for (const [index, { model, weight }] of targets.entries()) {
+    if (weight === undefined) {
+      closeGroup();
+      order.push(index);
+    } else {
+      group.push({ index, score: scoreOf(weight, `${name}\n${model}\n${session}`) });
+    }
+  }
+  closeGroup();
+  return order;
+}
+
+/**
+ * Weighted rendezvous hashing: the highest score wins with a probability in proportion to its weight, and a target that comes or goes
+ * moves only its own sessions. https://www.snia.org/sites/default/files/SDC15_presentations/dist_sys/Jason_Resch_New_Consistent_Hashings_Rev.pdf
+ */
+function scoreOf(weight: number, text: string): number {
+  const bits = Number.parseInt(hash("sha1", text, "hex").slice(0, 12), 16);
+  // From 0 to 1, both excluded.
+  const uniform = (bits + 1) / (2 ** 48 + 2);
+  return weight === 0 ? Number.NEGATIVE_INFINITY : -weight / Math.log(uniform);
+}

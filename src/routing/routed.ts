@@ -1,0 +1,162 @@
+import type { Clock } from "../clock.ts";
+import { type Backend, type BackendPart, type BackendState, type Capabilities, partOf } from "../generation/backend.ts";
+import type { Embed } from "../generation/embedding.ts";
+import type { Generate, Layer } from "../generation/layer.ts";
+import type { GenerationRequest } from "../generation/request.ts";
+import { assertAble } from "./able.ts";
+import { type Allowance, createAllowance } from "./allowance.ts";
+import { answerThroughTargets, noTarget } from "./answer.ts";
+import { chooseTargets, type Decision, type Route } from "./policy.ts";
+import { createReport } from "./report.ts";
+import { embeddingSituationOf, situationOf, type Tenants } from "./situation.ts";
+
+/** What lasts as long as the gateway, while the models that a route leads to come and go. */
+export type RouteState = {
+  readonly route: Route;
+  readonly hedges: Allowance;
+  readonly retries: Allowance;
+};
+
+/** What routes need to know and to measure with. */
+export type RoutingParts = {
+  readonly tenants: Tenants;
+  readonly clock: Clock;
+  /** Unix ms. */
+  readonly now: () => number;
+};
+
+/** Every fifth request may be repeated at another target after its own has worked in vain, so that a storm of errors adds little load. */
+const RETRY_SHARE = 0.2;
+const FIRST_RETRIES = 10;
+
+export function createRouteState(route: Route): RouteState {
+  return {
+    route,
+    hedges: createAllowance(route.hedge?.most ?? 0, 1),
+    retries: createAllowance(RETRY_SHARE, FIRST_RETRIES),
+  };
+}
+
+/** The states of targets, the one that counts for their route first. */
+const BEST_FIRST: readonly BackendState[] = ["ready", "unloaded", "loading", "restarting", "unloading", "failed"];
+
+/** A route as a backend: it answers through its targets, and can what one of them can. @param served one for each target; undefined where the model is not served */
+export function createRoutedBackend(
+  { route, hedges, retries }: RouteState,
+  served: readonly (Backend | undefined)[],
+  { tenants, clock, now }: RoutingParts,
+): Backend {
+  const targets = served.filter((backend) => backend !== undefined);
+  const byId = new Map(targets.map((backend) => [backend.id, backend]));
+  const decide = (request: GenerationRequest) => chooseTargets(route, situationOf(request, served, tenants, now()));
+  const answerThrough = answerThroughTargets({ ...{ route, decide, hedges, retries, clock } });
+
+  function askDirectly(request: GenerationRequest): ReturnType<Generate> {
+    const backend = chosen(request.model);
+    const generate = partOf(backend, "generate");
+    assertAble(backend, request);
+    return generate(request);
+  }
+
+  function chosen(id: string): Backend {
+    const backend = byId.get(id);
+    if (backend === undefined) throw new Error(`The route ${route.name} has no target ${id}.`);
+    return backend;
+  }
+
+  /** The first target that may answer and has this part. */
+  function pick<Part extends BackendPart>(part: Part, decision: Decision): Backend {
+    const able = decision.candidates.map(({ target }) => chosen(target));
+    const [first] = able;
+    if (first === undefined) throw noTarget(route, decision);
+    return able.find((backend) => backend[part] !== undefined) ?? first;
+  }
+
+  /** That part of the first target that has it, asked on behalf of the route. */
+  function part(name: "measure" | "price"): Generate | undefined {
+    if (targets.every((backend) => backend[name] === undefined)) return undefined;
+    return (request) => {
+      const backend = pick(name, decide(request));
+      return partOf(backend, name)({ ...request, model: backend.id });
+    };
+  }
+
+  const embed: Embed = async (request) => {
+    const decision = chooseTargets(route, embeddingSituationOf(request, served, tenants, now()));
+    const report = createReport(route.name, decision, request.observe);
+    if (decision.candidates.length === 0) report.tell();
+    const backend = pick("embed", decision);
+    report.set(backend.id, "asked");
+    // No other target answers instead: its vectors could not be compared with those of this one.
+    const result = await partOf(backend, "embed")({ ...request, model: backend.id });
+    report.set(backend.id, "answered");
+    return result;
+  };
+
+  const [measure, price] = [part("measure"), part("price")];
+  const text = targets.find((backend) => backend.text !== undefined)?.text;
+  const state = () => BEST_FIRST.find((each) => targets.some((backend) => backend.state() === each)) ?? "failed";
+  return {
+    id: route.name,
+    aliases: [],
+    createdUnixSeconds: Math.max(0, ...targets.map(({ createdUnixSeconds }) => createdUnixSeconds)),
+    ownedBy: "sluice",
+    can: anyOf(targets),
+    state,
+    onStateChange(listener) {
+      const stops = targets.map(({ onStateChange }) => onStateChange?.(() => listener(state())));
+      return () => {
+        for (const stop of stops) stop?.();
+      };
+    },
+    workload: () => undefined,
+    // Its answers are stored as those of its targets.
+    identity: () => undefined,
+    details() {
+      const contexts = targets.map((backend) => backend.details().contextTokens);
+      const known = contexts.filter((tokens) => tokens !== undefined);
+      return known.length < contexts.length || known.length === 0 ? {} : { contextTokens: Math.max(...known) };
+    },
+    ...(targets.some(({ generate }) => generate !== undefined) && {
+      generate: (request) => answerThrough(request, askDirectly),
+      answerThrough,
+    }),
+    ...(measure !== undefined && { measure }),
+    ...(price !== undefined && { price }),
+    ...(targets.some(({ settle }) => settle !== undefined) && {
+      settle: async (request) => {
+        const backend = pick("settle", decide(request));
+        return partOf(backend, "settle")({ ...request, model: backend.id });
+      },
+    }),
+    ...(text !== undefined && { text }),
+    ...(targets.some((backend) => backend.embed !== undefined) && { embed }),
+  };
+}
+
+/** What any of them can. */
+function anyOf(targets: readonly Backend[]): Capabilities {
+  const any = (what: keyof Capabilities) => targets.some(({ can }) => can[what]);
+  return {
+    ...{
+      text: any("text"),
+      chat: any("chat"),
+      tools: any("tools"),
+      schemas: any("schemas"),
+      logprobs: any("logprobs"),
+    },
+    ...{ embeddings: any("embeddings"), reranking: any("reranking"), tokenizing: any("tokenizing") },
+    /** Not known before the model has loaded. */
+    get infill() {
+      return any("infill");
+    },
+  };
+}
+
+/** Sends requests for routes to their targets: each time as a request for the target, to all layers that follow. */
+export function answerRoutes(find: (model: string) => Backend | undefined, around: Layer): Layer {
+  return (request, next) => {
+    const through = find(request.model)?.answerThrough;
+    return through === undefined ? next(request) : through(request, (asked) => around(asked, next));
+  };
+}
