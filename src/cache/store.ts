@@ -118,6 +118,8 @@ export function createAnswerStore({
       return entry && { key, ...entry };
     },
     clear({ model, scope, preset } = {}) {
+      // `entries` skips those that have expired.
+      entries.purgeStale();
       const gone = [...entries.entries()].filter(
         ([, entry]) =>
           (model ?? entry.model) === entry.model &&
