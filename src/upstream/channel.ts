@@ -23,6 +23,9 @@ export type Reply = {
   readonly chunks: AsyncIterable<Uint8Array>;
 };
 
+/** The only one that there is. */
+const ANTHROPIC_VERSION = "2023-06-01";
+
 /** The connections to one upstream: only to its own origin, and no redirect is followed. */
 export type Channel = {
   /**
@@ -50,6 +53,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
           accept: "text/event-stream, application/x-ndjson, application/json",
           "user-agent": "sluice",
           ...(body !== undefined && { "content-type": "application/json" }),
+          ...(kind === "anthropic" && { "anthropic-version": ANTHROPIC_VERSION }),
           ...headers,
           ...authorization,
         },
