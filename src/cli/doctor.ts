@@ -6,6 +6,7 @@ import type { GpuChoice } from "../engine/contract/messages.ts";
 import { inspectBackend } from "../engine/host/inspect.ts";
 import { BACKENDS, type Backend } from "../engine/inspect/report.ts";
 import { findBinding, type InstalledBinding, type Platform, pinnedBindingVersion } from "../engine/programs.ts";
+import { inspectUpstreams } from "../gateway/upstreams.ts";
 import { isLoopback } from "../keys/exposure.ts";
 import { readVersion } from "../version.ts";
 import { type CliContext, EXIT } from "./context.ts";
@@ -17,6 +18,7 @@ import { checkMemory, estimateMemory, type Memory } from "./doctor/memory.ts";
 import { checkModels, findModels } from "./doctor/models.ts";
 import { checkProcessor, checkThreads } from "./doctor/processor.ts";
 import { checkNames, checkSettings } from "./doctor/settings.ts";
+import { checkUpstreams } from "./doctor/upstreams.ts";
 import { describeError } from "./errors.ts";
 import { hasKeys } from "./has-keys.ts";
 import { checkAddress } from "./listen.ts";
@@ -36,6 +38,7 @@ export type Probes = {
   readonly lookAtFolder: typeof lookAtFolder;
   readonly findModels: typeof findModels;
   readonly hasKeys: typeof hasKeys;
+  readonly inspectUpstreams: typeof inspectUpstreams;
 };
 
 const realProbes: Probes = {
@@ -55,6 +58,7 @@ const realProbes: Probes = {
   lookAtFolder,
   findModels,
   hasKeys,
+  inspectUpstreams,
 };
 
 /**
@@ -63,12 +67,13 @@ const realProbes: Probes = {
  */
 export async function doctor(flags: Flags, context: CliContext, probes: Probes = realProbes): Promise<number> {
   const { config, warnings } = loadConfig({ flags, env: context.env, cwd: context.cwd });
-  const [backends, findings, modelsFolder, scratchFolder, port] = await Promise.all([
+  const [backends, findings, modelsFolder, scratchFolder, port, upstreams] = await Promise.all([
     findBackends(config, probes),
     probes.findModels(config.model, { modelsDir: config.modelsDir, cwd: context.cwd, verify: flags.verify === true }),
     probes.lookAtFolder(resolve(context.cwd, config.modelsDir)),
     probes.lookAtFolder(probes.tmpdir),
     checkPort(config, probes),
+    probes.inspectUpstreams(config, context.env),
   ]);
   const models = findings.flatMap((finding) => (finding.state === "here" ? [finding.model] : []));
   const opened = openedBackend(backends);
@@ -88,6 +93,7 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
     ...(backends === undefined ? [] : checkBackends(backends)),
     ...(processor === undefined ? [] : [checkProcessor(processor), ...checkThreads(config, processor)]),
     ...checkModels(findings),
+    ...checkUpstreams(upstreams),
     ...checkMemory(estimate, memory, opened, config),
     checkModelsFolder(modelsFolder, findings),
     ...checkScratchFolder(scratchFolder, config),
@@ -104,7 +110,15 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
       chosen: backends.chosen,
       tried: Object.fromEntries(backends.tried),
     };
-    const report = { canServe: serves, checks, machine, llamaCpp, models: findings, memoryEstimate: estimate };
+    const report = {
+      canServe: serves,
+      checks,
+      machine,
+      llamaCpp,
+      models: findings,
+      upstreams,
+      memoryEstimate: estimate,
+    };
     context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } else {
     context.stdout.write(formatChecks(checks));

@@ -125,6 +125,39 @@ function createUpstream(
   };
 }
 
+/** What an upstream answers now. */
+export type UpstreamFinding = {
+  readonly upstream: UpstreamSettings;
+  /** How many models it lists, or why it can't be asked. */
+  readonly found:
+    | { readonly models: number }
+    /** `keepsFromStarting`: its key or its certificate can't be read. */
+    | { readonly problem: string; readonly keepsFromStarting: boolean };
+};
+
+/** Asks each upstream for its models, and nothing else. */
+export function inspectUpstreams(
+  { upstreams }: Pick<Config, "upstreams">,
+  env: NodeJS.ProcessEnv,
+): Promise<readonly UpstreamFinding[]> {
+  return Promise.all(upstreams.map(async (upstream) => ({ upstream, found: await inspect(upstream, env) })));
+}
+
+async function inspect(settings: UpstreamSettings, env: NodeJS.ProcessEnv): Promise<UpstreamFinding["found"]> {
+  let server: UpstreamServer | undefined;
+  try {
+    const log = { info: () => {}, warn: () => {} };
+    server = createUpstreamServer({ settings, key: readKey(settings, env), clock: systemClock, log });
+    return { models: (await server.listModels()).length };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
+    const problem = `${error instanceof Error ? error.message : String(error)}${cause}`;
+    return { problem, keepsFromStarting: server === undefined };
+  } finally {
+    await server?.close();
+  }
+}
+
 function openServer(
   settings: UpstreamSettings,
   { logger, env, clock }: Pick<Required<UpstreamsOptions>, "logger" | "env" | "clock">,

@@ -26,7 +26,10 @@ export function checkSettings(config: Config, models: readonly LocalModel[], has
 }
 
 /** Finds aliases and settings of single models that name a model which isn't served. */
-export function checkNamedModels(config: Config, models: readonly Named[]): readonly Check[] {
+export function checkNamedModels(config: Config, local: readonly Named[]): readonly Check[] {
+  // The id of a model is unknown until it is downloaded.
+  if (local.length < new Set(config.model).size) return [];
+  const models = [...local, ...upstreamModels(config.upstreams).named];
   return [...checkAliases(config, models), ...checkRoutes(config, models), ...checkPerModel(config, models)];
 }
 
@@ -51,20 +54,18 @@ function checkContext(config: Config, models: readonly LocalModel[]): readonly C
   });
 }
 
-function checkPerModel({ perModel, model }: Config, models: readonly Named[]): readonly Check[] {
-  if (models.length < new Set(model).size) return [];
+function checkPerModel({ perModel, upstreams }: Config, models: readonly Named[]): readonly Check[] {
   const served = new Set(models.flatMap(({ id, aliases }) => [id, ...aliases].map((name) => name.toLowerCase())));
-  const unknown = modelsWithSettings(perModel).filter((name) => !served.has(name.toLowerCase()));
+  const { mayCome } = upstreamModels(upstreams);
+  const unknown = modelsWithSettings(perModel).filter((name) => !served.has(name.toLowerCase()) && !mayCome(name));
   if (unknown.length === 0) return [];
   const message = `--per-model names ${unknown.join(", ")}, which is not served`;
   return [problem("models", message, `Name one of ${models.map(({ id }) => id).join(", ")}.`)];
 }
 
-/** The id of a model is unknown until it is downloaded. */
-function checkAliases({ aliases, model }: Config, models: readonly Named[]): readonly Check[] {
-  if (models.length < new Set(model).size) return [];
+function checkAliases({ aliases, upstreams }: Config, models: readonly Named[]): readonly Check[] {
   try {
-    parseAliases(aliases, models);
+    parseAliases(aliases, models, upstreamModels(upstreams).mayCome);
     return [];
   } catch (error) {
     if (!(error instanceof AliasError)) throw error;
@@ -73,12 +74,10 @@ function checkAliases({ aliases, model }: Config, models: readonly Named[]): rea
 }
 
 /** A target that isn't served may be added later, so it is no problem. */
-function checkRoutes({ routes, aliases, upstreams, model }: Config, models: readonly Named[]): readonly Check[] {
-  if (models.length < new Set(model).size) return [];
+function checkRoutes({ routes, aliases, upstreams }: Config, models: readonly Named[]): readonly Check[] {
   const others = upstreamModels(upstreams);
   const named = [
     ...models,
-    ...others.named,
     ...aliases.map((text) => ({ id: text.slice(0, text.indexOf("=")).trim(), aliases: [] })),
   ];
   try {

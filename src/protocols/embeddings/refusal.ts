@@ -37,7 +37,7 @@ export function refusalError(refusal: EmbeddingRefusal, param: string, model: st
       );
     case "not_a_reranker":
       return new InvalidRequestError(
-        `The model \`${model}\` is not a reranker. Serve a reranking model (a GGUF whose metadata has the pooling type "rank", such as ` +
+        `The model \`${model}\` is not a reranker. Serve a reranking model (locally one whose GGUF metadata has the pooling type "rank", such as ` +
           "bge-reranker-v2-m3 or Qwen3-Reranker), or compare embeddings from /v1/embeddings.",
         "model",
         "unsupported_model",

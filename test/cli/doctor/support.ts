@@ -115,6 +115,7 @@ export function probes(
     lookAtFolder: async (path) => ({ ...FOLDER, path }),
     findModels: async () => [HERE],
     hasKeys: () => false,
+    inspectUpstreams: async () => [],
     ...overrides,
   };
 }
