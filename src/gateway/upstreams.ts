@@ -32,6 +32,9 @@ export type Upstreams = {
 /** A time between two tokens that no slot is given up for: another server has its own ways to stay fast. */
 const ANY_ITL_MS = 60_000;
 
+/** How often a list is asked for that has not been read yet. */
+const FIRST_REFRESH_MS = 5_000;
+
 /** Puts the upstreams together. Nothing is asked of them yet. Throws a `ConfigError` for a key or a certificate that can't be read. */
 export function createUpstreams({
   config,
@@ -67,6 +70,7 @@ function createUpstream(
   /** Those of the list that are served, by their ids. */
   const served = new Map<string, Backend>();
   let cancel = () => {};
+  let isListed = false;
   let isClosed = false;
 
   function backendFor(id: string, aliases: readonly string[], model: UpstreamModel): Backend {
@@ -80,11 +84,13 @@ function createUpstream(
   const backends = Object.entries(named).map(([id, model]) => backendFor(id, [], model));
 
   async function refresh(directory: ModelDirectory): Promise<void> {
+    if (isClosed) return;
     try {
       listed = new Map((await server.listModels()).map((model) => [model.name, model]));
+      isListed = true;
       if (settings.models === "all" && !isClosed) serveListed(directory);
     } catch (error) {
-      if (!isClosed && settings.models === "all")
+      if (!isClosed && isListed && settings.models === "all")
         logger.warn({ upstream: settings.name, err: error }, `the models of upstream ${settings.name} can't be listed`);
     }
   }
@@ -105,8 +111,9 @@ function createUpstream(
   }
 
   function refreshLater(directory: ModelDirectory): void {
-    if (isClosed || settings.models !== "all") return;
-    cancel = clock.after(settings.refreshMs, () => {
+    if (isClosed || (settings.models !== "all" && isListed)) return;
+    const pauseMs = isListed ? settings.refreshMs : Math.min(settings.refreshMs, FIRST_REFRESH_MS);
+    cancel = clock.after(pauseMs, () => {
       void refresh(directory).finally(() => refreshLater(directory));
     });
   }
@@ -115,6 +122,8 @@ function createUpstream(
     backends,
     async follow(directory) {
       await Promise.all([server.check(), refresh(directory)]);
+      if (!isListed)
+        logger.warn({ upstream: settings.name }, `the models of upstream ${settings.name} can't be listed yet`);
       refreshLater(directory);
     },
     async close() {

@@ -93,8 +93,9 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
   });
 
   function stateNow(): BackendState {
-    if (breaker.state() !== "closed") return isKnown ? "restarting" : "loading";
-    return isKnown ? "ready" : "loading";
+    if (breaker.state() === "open") return isKnown ? "restarting" : "loading";
+    // A probe has said so.
+    return isKnown || breaker.state() === "trying" ? "ready" : "loading";
   }
 
   function tell(): void {

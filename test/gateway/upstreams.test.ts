@@ -6,7 +6,7 @@ import { configSchema } from "../../src/config/schema.ts";
 import { createGateway } from "../../src/gateway/gateway.ts";
 import type { Backend } from "../../src/generation/backend.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
-import { begin, chunk, json, mockUpstream, send } from "../fixtures/mock-upstream.ts";
+import { answerWith as answerMock, begin, chunk, json, mockUpstream, send } from "../fixtures/mock-upstream.ts";
 import { servedModel } from "../fixtures/served-model.ts";
 import { createTestApp, listen } from "../http/support.ts";
 
@@ -254,6 +254,21 @@ describe("the models of upstreams", () => {
       status: 503,
     });
   });
+
+  it("come when the upstream does, after the gateway's start", async () => {
+    let isUp = false;
+    const mock = await startMock((response, heard) => {
+      if (isUp) void answerMock(["Hello"])(response, heard);
+      else response.destroy();
+    });
+    const { openai, url } = await start([{ baseUrl: mock.url, refreshMs: 1_000 }]);
+    expect((await openai.models.list()).data).toEqual([]);
+    isUp = true;
+    const states = async () => (await (await fetch(`${url}/ready`)).json()).models;
+    await expect.poll(states, { timeout: 8_000 }).toEqual([{ id: "there/one", state: "ready" }]);
+    const answer = await openai.chat.completions.create({ model: "one", messages: [...MESSAGES] });
+    expect(answer.choices[0]?.message.content).toBe("Hello");
+  }, 15_000);
 
   it("are not cached unless the settings say so", async () => {
     const mock = await startMock();

@@ -76,10 +76,7 @@ function checkAliases({ aliases, upstreams }: Config, models: readonly Named[]):
 /** A target that isn't served may be added later, so it is no problem. */
 function checkRoutes({ routes, aliases, upstreams }: Config, models: readonly Named[]): readonly Check[] {
   const others = upstreamModels(upstreams);
-  const named = [
-    ...models,
-    ...aliases.map((text) => ({ id: text.slice(0, text.indexOf("=")).trim(), aliases: [] })),
-  ];
+  const named = [...models, ...aliases.map((text) => ({ id: text.slice(0, text.indexOf("=")).trim(), aliases: [] }))];
   try {
     const unserved = unservedTargets(joinRoutes(routes, named), named, others.mayCome);
     if (unserved.length === 0) return [];
