@@ -264,8 +264,10 @@ describe("the models of upstreams", () => {
     const { openai, url } = await start([{ baseUrl: mock.url, refreshMs: 1_000 }]);
     expect((await openai.models.list()).data).toEqual([]);
     isUp = true;
-    const states = async () => (await (await fetch(`${url}/ready`)).json()).models;
-    await expect.poll(states, { timeout: 8_000 }).toEqual([{ id: "there/one", state: "ready" }]);
+    const ready = async () => (await fetch(`${url}/ready`)).json();
+    await expect
+      .poll(ready, { timeout: 8_000 })
+      .toEqual({ status: "ready", models: [{ id: "there/one", state: "ready" }] });
     const answer = await openai.chat.completions.create({ model: "one", messages: [...MESSAGES] });
     expect(answer.choices[0]?.message.content).toBe("Hello");
   }, 15_000);
