@@ -68,6 +68,7 @@ export const FIGURES = {
   healthP999Ms: { label: "others' /health p99.9, beside the worst intruder", unit: "ms", better: "lower" },
   gapOverUndisturbed: { label: "another's worst gap ÷ undisturbed, the worst intruder", unit: "×", better: "lower" },
   decisionUs: { label: "CPU for each decision", unit: "µs", better: "lower" },
+  largeDecisionUs: { label: "CPU for each decision, 32 targets", unit: "µs", better: "lower" },
   crowdedDecisionUs: { label: "CPU for each decision, 100,000 waiting", unit: "µs", better: "lower" },
   hitsPerSecond: { label: "hits, 32 connections", unit: "req/s", better: "higher" },
   hitP50Ms: { label: "hit among 32, p50", unit: "ms", better: "lower" },

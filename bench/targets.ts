@@ -37,6 +37,7 @@ export const TARGETS: readonly Target[] = [
   { workload: "overload", figure: "refusalP95Ms", rival: peer, rule: { of: "value", below: 300 } },
   { workload: "overload", figure: "spikeRefusalP95Ms", rival: peer, rule: { of: "value", below: 300 } },
   { workload: "overload", figure: "growthMb", rival: peer, rule: { of: "value", below: 30 } },
+  { workload: "routes", figure: "largeDecisionUs", rival: "sluice", rule: { of: "value", below: 20 } },
   { workload: "queue", figure: "crowdedDecisionUs", rival: "sluice", rule: { of: "value", below: 20 } },
   { workload: "cache", figure: "hitsPerSecond", rival: "bare Hono", rule: { of: "ratio", atLeast: 0.6 } },
   { workload: "cache", figure: "hitsPerSecond", rival: "Portkey", rule: { of: "ratio", atLeast: 5 } },

@@ -10,6 +10,7 @@ import { overhead } from "./overhead.ts";
 import { overload } from "./overload.ts";
 import { prefill } from "./prefill.ts";
 import { queue } from "./queue.ts";
+import { routes } from "./routes.ts";
 import { sharedPrefix } from "./shared-prefix.ts";
 import { single } from "./single.ts";
 import { start } from "./start.ts";
@@ -30,6 +31,7 @@ export const WORKLOADS: readonly Workload[] = [
   overhead,
   overload,
   queue,
+  routes,
   cache,
   intruders,
 ];

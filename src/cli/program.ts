@@ -110,6 +110,32 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     });
   addSettingOptions(config);
 
+  const route = program
+    .command("route")
+    .description("list the routes, or explain which of its targets one asks for a request")
+    .option("--explain <route>", "print the order in which this route asks its targets, and why not others")
+    .option("--class <class>", "the request's class: interactive, default or batch")
+    .option("--tokens <number>", "tokens of its prompt")
+    .option("--answer-tokens <number>", "tokens of its answer")
+    .option("--needs <needs>", "what it needs: tools, schemas, logprobs, with commas between")
+    .option("--key <key>", "id or name of its key")
+    .option("--used <share>", "share of its token limit that the key has used, from 0 to 1")
+    .option("--preset <preset>", "id of its preset")
+    .option("--session <session>", "its conversation, which chooses among targets with weights")
+    .option("--local-only", "it must be answered on this machine")
+    .option("--at <time>", "when it comes, such as 2026-11-29T23:00Z; now if absent")
+    .option(
+      "--wait <model=time>",
+      "predicted time to a target's first token, such as small=5s; may be repeated",
+      collect,
+    )
+    .option("--json", "print the decision as JSON")
+    .action(async (flags: Flags) => {
+      const { route } = await import("./route.ts");
+      done(await route(flags, context));
+    });
+  addSettingOptions(route, ["model", "upstreams", "aliases", "routes"]);
+
   const doctor = program
     .command("doctor")
     .description(
@@ -131,6 +157,10 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     visibleOptions: (command) => new Help().visibleOptions(command === program ? serve : command),
   });
   return program;
+}
+
+function collect(text: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), text];
 }
 
 /** An unknown command becomes an argument of the default command `serve`, which takes none. */
