@@ -1,5 +1,8 @@
-import type { AddressInfo } from "node:net";
+import { once } from "node:events";
+import { IncomingMessage, ServerResponse } from "node:http";
+import { type AddressInfo, Socket } from "node:net";
 import { serve } from "@hono/node-server";
+import type { Hono } from "hono";
 import { pino } from "pino";
 import type { z } from "zod";
 import type { CacheControl } from "../../src/cache/stats.ts";
@@ -10,6 +13,8 @@ import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { type AppSettings, createApp } from "../../src/http/app.ts";
 import type { ConnectionLimits } from "../../src/http/connections.ts";
+import type { HttpEnv } from "../../src/http/context.ts";
+import { CutThrough } from "../../src/http/cut-through.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import { listen as listenByOurselves } from "../../src/http/server.ts";
 import type { Access } from "../../src/keys/access.ts";
@@ -174,6 +179,61 @@ export async function listenAsGateway(
       server.closeAllConnections();
       await new Promise((closed) => server.close(closed));
     },
+  };
+}
+
+/** A connection to a client that reads all that is written after the head of an answer. */
+class ReadConnection extends Socket {
+  #hasBegun = false;
+  #reader: ReadableStreamDefaultController<Uint8Array> | undefined;
+  readonly body = new ReadableStream<Uint8Array>({
+    start: (reader) => {
+      this.#reader = reader;
+    },
+    cancel: async () => {
+      this.#reader = undefined;
+      this.destroy();
+      await once(this, "close");
+    },
+  });
+
+  constructor() {
+    super();
+    this.on("error", (error) => this.#reader?.error(error));
+  }
+
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, done: () => void): void {
+    const bytes = typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk;
+    const rest = this.#hasBegun ? bytes : bytes.subarray(bytes.indexOf("\r\n\r\n") + 4);
+    this.#hasBegun = true;
+    if (rest.length > 0) this.#reader?.enqueue(new Uint8Array(rest));
+    done();
+  }
+
+  override _writev(chunks: readonly { readonly chunk: Buffer | string }[], done: () => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => Buffer.from(chunk))), "utf8", done);
+  }
+
+  closeBody(): void {
+    this.#reader?.close();
+  }
+}
+
+/** As `app.request`, with streams by cut-through, over a connection in memory. */
+export function requestCutThrough(app: Pick<Hono<HttpEnv>, "request">) {
+  return async (path: string, init?: RequestInit): Promise<Response> => {
+    const connection = new ReadConnection();
+    // Of HTTP/1.0, so that the body is not in chunks.
+    const outgoing = new ServerResponse(new IncomingMessage(connection));
+    outgoing.assignSocket(connection);
+    outgoing.once("finish", () => connection.closeBody());
+    const cutThrough = new CutThrough(outgoing);
+    const answer = await app.request(path, init, { cutThrough });
+    const left = cutThrough.send(answer);
+    if (!outgoing.headersSent) return left;
+    const headers = new Headers(answer.headers);
+    headers.delete("x-hono-already-sent");
+    return new Response(connection.body, { status: answer.status, headers });
   };
 }
 

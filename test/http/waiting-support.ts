@@ -3,7 +3,7 @@ import type { WaitNews } from "../../src/generation/news.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import type { Caller, HttpEnv } from "../../src/http/context.ts";
 import { aborted } from "../fixtures/generation.ts";
-import { answerWith, createTestApp, jsonInit, MODEL_ID, script } from "./support.ts";
+import { answerWith, createTestApp, jsonInit, MODEL_ID, type requestCutThrough, script } from "./support.ts";
 
 const messages = [{ role: "user", content: "Hi" }];
 
@@ -54,7 +54,10 @@ type Fields = Readonly<Record<string, unknown>>;
 type Headers = Readonly<Record<string, string>>;
 
 /** An app whose requests wait until the queue, which is the test, says otherwise. */
-export function createWaitingApp(caller?: Caller) {
+export function createWaitingApp(
+  caller?: Caller,
+  wayOf: typeof requestCutThrough = (app) => async (path, init) => app.request(path, init),
+) {
   const seen: GenerationRequest[] = [];
   const turn = Promise.withResolvers<void>();
   const left = Promise.withResolvers<void>();
@@ -76,6 +79,7 @@ export function createWaitingApp(caller?: Caller) {
     await next();
   });
   app.route("/", gateway);
+  const ask = wayOf(app);
 
   function tell(news: WaitNews): void {
     for (const { observe } of seen) observe?.(news);
@@ -89,7 +93,7 @@ export function createWaitingApp(caller?: Caller) {
     /** Begins a request. Its answer is in a promise of its own, so that this can be awaited. */
     async send(path: string, body: Fields, headers: Headers = {}, signal?: AbortSignal) {
       const init = jsonInit(body, signal);
-      const response = Promise.resolve(app.request(path, { ...init, headers: { ...init.headers, ...headers } }));
+      const response = Promise.resolve(ask(path, { ...init, headers: { ...init.headers, ...headers } }));
       // Its failures are for whoever awaits it.
       response.catch(() => {});
       while (seen.length === 0) await new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EngineCrashedError, OverloadedError, SupersededError } from "../../src/generation/errors.ts";
-import { createTestApp, jsonInit, loopTurn, script } from "./support.ts";
+import { createTestApp, jsonInit, loopTurn, requestCutThrough, script } from "./support.ts";
 import { createWaitingApp, eventsOf, PROTOCOLS, splitComments } from "./waiting-support.ts";
 
 const [CHAT_COMPLETION] = PROTOCOLS;
@@ -10,7 +10,9 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
 });
 
-afterEach(() => {
+afterEach(async () => {
+  // A connection that was broken off tells so by then.
+  await loopTurn();
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
@@ -27,13 +29,18 @@ function typesOf(piece: string | undefined): unknown[] {
   return eventsOf(piece ?? "").map((event) => Object(event).type ?? Object(event).object);
 }
 
-describe.each(PROTOCOLS)(
-  "a stream of $name that waits for its turn",
-  ({ path, body, codeOf, overloaded, begins, goesOn }) => {
+const WAYS = [
+  { way: "a web stream", wayOf: undefined },
+  { way: "cut-through", wayOf: requestCutThrough },
+];
+
+describe.each(PROTOCOLS.flatMap((protocol) => WAYS.map((way) => ({ ...protocol, ...way }))))(
+  "a stream of $name that waits for its turn, by $way",
+  ({ path, body, codeOf, overloaded, begins, goesOn, wayOf }) => {
     const stream = { ...body, stream: true };
 
     it("reports its position and its likely wait once a second, and then answers", async () => {
-      const queue = createWaitingApp();
+      const queue = createWaitingApp(undefined, wayOf);
       const { response } = await queue.send(path, stream);
       queue.wait(4, 3_000);
       await vi.advanceTimersByTimeAsync(400);
@@ -65,7 +72,7 @@ describe.each(PROTOCOLS)(
     });
 
     it("has the error's status when it is refused within the first second", async () => {
-      const queue = createWaitingApp();
+      const queue = createWaitingApp(undefined, wayOf);
       const { response } = await queue.send(path, stream);
       queue.wait(9, 60_000);
       await vi.advanceTimersByTimeAsync(900);
@@ -80,7 +87,7 @@ describe.each(PROTOCOLS)(
     });
 
     it("ends with an error in the protocol's form when it is refused later", async () => {
-      const queue = createWaitingApp();
+      const queue = createWaitingApp(undefined, wayOf);
       const { response } = await queue.send(path, stream);
       queue.wait(9, 60_000);
       await vi.advanceTimersByTimeAsync(1_000);
@@ -95,7 +102,7 @@ describe.each(PROTOCOLS)(
     });
 
     it("sends no news of the queue when it has its turn within a second", async () => {
-      const queue = createWaitingApp();
+      const queue = createWaitingApp(undefined, wayOf);
       const { response } = await queue.send(path, stream);
       queue.wait(1, 500);
       await vi.advanceTimersByTimeAsync(700);
@@ -105,7 +112,7 @@ describe.each(PROTOCOLS)(
     });
 
     it("begins at its first news of the wait, and then sends an event that clients count every 10 s", async () => {
-      const queue = createWaitingApp();
+      const queue = createWaitingApp(undefined, wayOf);
       const { response } = await queue.send(path, stream);
       queue.wait(2, 5_000);
       await vi.advanceTimersByTimeAsync(1_000);
@@ -128,7 +135,7 @@ describe.each(PROTOCOLS)(
     });
 
     it("begins 3 s after it has had its turn, while its prompt is read", async () => {
-      const queue = createWaitingApp();
+      const queue = createWaitingApp(undefined, wayOf);
       const { response } = await queue.send(path, stream);
       queue.tell({ type: "admitted", waitedMs: 0, position: 0 });
       await vi.advanceTimersByTimeAsync(3_000);
@@ -141,7 +148,7 @@ describe.each(PROTOCOLS)(
     });
 
     it("begins after 10 s of silence, whatever it is waiting for", async () => {
-      const queue = createWaitingApp();
+      const queue = createWaitingApp(undefined, wayOf);
       const { response } = await queue.send(path, stream);
       await vi.advanceTimersByTimeAsync(10_000);
       const reader = readerOf(await response);
@@ -152,7 +159,7 @@ describe.each(PROTOCOLS)(
     });
 
     it("leaves the queue at once when its client leaves, with its head sent or not", async () => {
-      const early = createWaitingApp();
+      const early = createWaitingApp(undefined, wayOf);
       const connection = new AbortController();
       const { response } = await early.send(path, stream, {}, connection.signal);
       early.wait(2, 5_000);
@@ -162,7 +169,7 @@ describe.each(PROTOCOLS)(
       await loopTurn();
       expect(early.log).toMatchObject([{ clientGone: true }]);
 
-      const late = createWaitingApp();
+      const late = createWaitingApp(undefined, wayOf);
       const { response: begun } = await late.send(path, stream);
       late.wait(2, 5_000);
       await vi.advanceTimersByTimeAsync(1_000);
