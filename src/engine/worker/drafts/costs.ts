@@ -69,8 +69,11 @@ export function canPay(curve: Curve): boolean {
   return curve.some(({ tokens, ms }) => tokens > 1 && single !== undefined && tokens * single.ms >= MARGIN * ms);
 }
 
-/** No size is measured again after this time, in ms, and no larger size for the first time. */
-const MEASURING_MS = 500;
+/**
+ * After this time, in ms, no further call is measured. Small models take half a second for all; more is for large ones, and for calls that
+ * other programs delay.
+ */
+const MEASURING_MS = 3_000;
 const ROUNDS = 3;
 
 /**
@@ -87,26 +90,30 @@ export async function measureCurve(
   const largest = Math.min(batcher.maxBatchTokens, batcher.contextTokens);
   const sizes = [1, ...DRAFT_LENGTHS.map((length) => length + 1).reverse()].filter((size) => size <= largest);
   const curve = new Map<number, number>();
+
+  /** The time of a call with the first `size` tokens, on an empty slot. */
+  async function timeOf(size: number): Promise<number> {
+    batcher.truncate(0, 0);
+    const tokens = Array.from({ length: size }, (_, index) => text[index % text.length] ?? 0);
+    const startedAt = now();
+    batcher.beginBatch(size, false);
+    batcher.addScored(0, 0, tokens);
+    await batcher.decode();
+    return now() - startedAt;
+  }
+
+  // The first call also reads the model's file into memory.
+  await timeOf(2);
+  if (!batcher.truncate(0, 1)) return undefined;
   const startedAt = now();
   const isLate = () => now() - startedAt > MEASURING_MS;
   for (let round = 0; round < ROUNDS && !isLate(); round++) {
     for (const size of sizes) {
       if (isLate()) break;
-      const tokens = Array.from({ length: size }, (_, index) => text[index % text.length] ?? 0);
-      const ms = await timeOf(batcher, tokens, now);
+      const ms = await timeOf(size);
       curve.set(size, Math.min(curve.get(size) ?? ms, ms));
-      const isWhole = size < 2 || batcher.truncate(0, 1);
-      batcher.truncate(0, 0);
-      if (!isWhole) return undefined;
     }
   }
+  batcher.truncate(0, 0);
   return Array.from(curve, ([tokens, ms]) => ({ tokens, ms }));
-}
-
-async function timeOf(batcher: Batcher, tokens: readonly number[], now: () => number): Promise<number> {
-  const startedAt = now();
-  batcher.beginBatch(tokens.length, false);
-  batcher.addScored(0, 0, tokens);
-  await batcher.decode();
-  return now() - startedAt;
 }
