@@ -27,6 +27,7 @@ import { createUsageBook } from "../../src/keys/usage.ts";
 import { fixedPresets, type PresetLibrary } from "../../src/prompts/library.ts";
 import { createModelDirectory } from "../../src/routing/directory.ts";
 import { route, routeEmbeddings } from "../../src/routing/route.ts";
+import { answerRoutes } from "../../src/routing/routed.ts";
 import { openKeyState } from "../../src/store/state.ts";
 import { servedModel } from "../fixtures/served-model.ts";
 import { silent } from "../keys/support.ts";
@@ -139,7 +140,11 @@ async function startGateway(world: World, hasFront: boolean) {
   const identify = (model: string) => models.find(model)?.identity();
   const counter = createCacheCounter();
   const through = compose(
-    [holdToLimits(keys, meter), answerRepeats({ store, identify, now, onNews: counter.note })],
+    [
+      holdToLimits(keys, meter),
+      answerRoutes(models.find, (asked, next) => next(asked)),
+      answerRepeats({ store, identify, now, onNews: counter.note }),
+    ],
     route(models),
   );
   const log: Record<string, unknown>[] = [];
@@ -520,6 +525,18 @@ describe("a request that is sent again, byte for byte,", () => {
     expect(answers.map(withoutIds)).toEqual(crowd.map((index) => expected[index]));
     expect(new Set(answers.map(({ text }) => /chatcmpl-[0-9a-f]+/.exec(text)?.[0])).size).toBe(crowd.length);
     expect(gateway.passed()).toBe(passed);
+  });
+
+  it("reaches the app when a route chooses the model that answers", async () => {
+    using world = createWorld();
+    world.clock.ms = LATER_MS;
+    world.models.add(servedModel({ id: "either", answerThrough: (request, ask) => ask({ ...request, model: "one" }) }));
+    await using gateway = await startGateway(world, true);
+    for (let time = 0; time < 3; time++) {
+      const { status, headers } = await gateway.ask(chat({ model: "either" }));
+      expect([status, headers["cache-status"]]).toEqual([200, expect.stringMatching(time === 0 ? "fwd=miss" : "hit")]);
+    }
+    expect(gateway.passed()).toBe(3);
   });
 
   it("reaches the app when its answer is stored, or more than 64 KiB are sent", async () => {

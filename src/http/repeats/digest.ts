@@ -8,9 +8,9 @@ const UNREAD: ReadonlySet<string> = new Set([
   "x-request-id",
   "x-stainless-retry-count",
   "idempotency-key",
-  "traceparent",
-  "tracestate",
-  "baggage",
+  ...["traceparent", "tracestate", "baggage", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "sentry-trace"],
+  ...["x-amzn-trace-id", "x-cloud-trace-context", "x-datadog-trace-id", "x-datadog-parent-id", "x-correlation-id"],
+  "cf-ray",
   "date",
 ]);
 

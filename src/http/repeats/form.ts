@@ -42,9 +42,11 @@ const SAMPLING = settleSampling({});
 
 /** Undefined if the answer can't be sent again. @param asked the request's body */
 export function makeForm({ c, model, marks, served, captured }: Shown, asked: Buffer): Form | undefined {
+  const { request } = served;
+  // A route chose this model by its state and its load, and may choose another the next time.
+  if (request.model !== model.id) return undefined;
   const template = makeTemplate(captured.body, asked, marks);
   if (template === undefined) return undefined;
-  const { request } = served;
   const { tokens, preset, droppedTools, droppedKeywords, ...facts } = c.get("facts");
   const { choices, maxTokens, terms } = request;
   return {
