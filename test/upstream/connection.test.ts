@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs";
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { type AddressInfo, connect, type Server, type Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import { answerWith, mockUpstream } from "../fixtures/mock-upstream.ts";
+import { collect, openUpstream, textOf } from "./support.ts";
+
+const ends: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+async function listen(server: Server): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {}).once("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  ends.push(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+function open(...given: Parameters<typeof openUpstream>) {
+  const opened = openUpstream(...given);
+  ends.push(opened.server.close);
+  return opened;
+}
+
+const pathOf = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+
+/** A server whose certificate nobody has signed. */
+async function startSecure(): Promise<string> {
+  const [key, cert] = ["localhost.key", "localhost.crt"].map((name) => readFileSync(pathOf(name)));
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    for await (const _ of request);
+    await answerWith(["Hello"])(response, { method: "POST" });
+  };
+  const server = createHttpsServer({ key, cert }, (request, response) => void answer(request, response));
+  return `https://localhost:${await listen(server)}`;
+}
+
+describe("a connection to an upstream", () => {
+  it("is made where its certificate is signed by the authority of the settings", async () => {
+    const { backend } = open(await startSecure(), { tls: { caFile: pathOf("localhost.crt") } });
+    expect(textOf(await collect(backend))).toBe("Hello");
+  });
+
+  it("is not made where nobody vouches for the certificate, unless the settings say so", async () => {
+    const url = await startSecure();
+    await expect(collect(open(url).backend)).rejects.toMatchObject({ failure: { status: undefined } });
+    expect(textOf(await collect(open(url, { tls: { insecure: true } }).backend))).toBe("Hello");
+  });
+
+  it("goes through the proxy of the settings", async () => {
+    const url = await startSecure();
+    const through: string[] = [];
+    const proxy = createHttpServer();
+    proxy.on("connect", ({ url = "" }: IncomingMessage, client: Socket, head: Buffer) => {
+      through.push(url);
+      const [host = "", port] = url.split(":");
+      const far = connect(Number(port), host, () => {
+        client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        far.write(head);
+        far.pipe(client).pipe(far);
+      });
+      for (const socket of [far, client]) socket.on("error", () => {});
+    });
+    const port = await listen(proxy);
+    const { backend } = open(url, { proxy: `http://127.0.0.1:${port}`, tls: { insecure: true } });
+    expect(textOf(await collect(backend))).toBe("Hello");
+    expect(through).toEqual([new URL(url).host]);
+  });
+
+  it("waits for its turn where maxConcurrent are in use", async () => {
+    const begun: (() => void)[] = [];
+    const mock = await mockUpstream(async (response, heard) => {
+      await new Promise<void>((resolve) => begun.push(resolve));
+      await answerWith(["Hello"])(response, heard);
+    });
+    ends.push(mock.close);
+    const { backend } = open(mock.url, { maxConcurrent: 1 });
+    const answers = [collect(backend), collect(backend)];
+    await expect.poll(() => begun.length).toBe(1);
+    expect(backend.workload()).toMatchObject({ waiting: 1, running: 1 });
+    begun[0]?.();
+    await answers[0];
+    await expect.poll(() => begun.length).toBe(2);
+    begun[1]?.();
+    expect(textOf((await answers[1]) ?? [])).toBe("Hello");
+  });
+});
