@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, inject, test } from "vitest";
 import { KNOWN_ARCHITECTURES } from "../../src/models/architectures.ts";
 import { TENSOR_TYPES } from "../../src/models/gguf/tensor-types.ts";
 import type { BindingFacts } from "./fixtures/binding.ts";
@@ -12,7 +12,7 @@ describe("Sluice's record of the binding", () => {
   let binding: BindingFacts;
 
   beforeAll(async () => {
-    const child = fork(new URL("fixtures/binding.ts", import.meta.url), { execArgv: [] });
+    const child = fork(new URL("fixtures/binding.ts", import.meta.url), [inject("modelPath")], { execArgv: [] });
     const exited = once(child, "exit");
     binding = await Promise.race([
       once(child, "message").then(([facts]) => facts as BindingFacts),
@@ -35,6 +35,17 @@ describe("Sluice's record of the binding", () => {
     const { tried, atOnce } = binding.programs;
     expect(atOnce).toEqual(process.platform === "linux" ? tried : undefined);
     expect(binding.opensUnknown).toBe(false);
+  });
+
+  test("estimates a context's memory by its formula when told to, which is at most 1 % below a trial's result", () => {
+    const { formula, byFormula, byTrial } = binding.memory;
+    expect(byFormula).toBe(formula);
+    expect(byTrial).not.toBe(formula);
+    expect(formula).toBeGreaterThan(byTrial * 0.99);
+  });
+
+  test("tries a context that is too large by the formula again, with a trial's estimate", () => {
+    expect(binding.memoryOfRetry).toBe(binding.memory.byTrial);
   });
 
   test("names its version, in package.json, in the installed package and in the engine", async () => {

@@ -13,6 +13,8 @@ import type { EngineInfo, EngineOptions } from "../contract/messages.ts";
 import type { Batcher, ChatTemplate, Tokenizer } from "../contract/native.ts";
 import { createBatcher } from "./batcher.ts";
 import {
+  createWithinMemory,
+  estimateMemoryBy,
   type Log,
   type NativeBindings,
   type NativeContext,
@@ -56,6 +58,8 @@ export type LoadedModel = {
  */
 export async function loadModel(options: EngineOptions, log: Log): Promise<LoadedModel> {
   const llama = await openLlama(options.gpu, log);
+  // On GPUs the estimate decides how many layers they hold, so it must be exact.
+  if (llama.gpu === false) estimateMemoryBy("formula");
   const model = await llama.loadModel({ modelPath: options.modelPath });
   refuseEncoder(model);
   const contextTokens =
@@ -68,16 +72,18 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
       : LONE_CHUNKS_GPU
     : 1;
   const maxBatchTokens = Math.max(options.slots, options.prefillChunkTokens * loneChunks);
-  const context = await model.createContext({
-    sequences: options.slots,
-    contextSize: contextTokens,
-    batchSize: maxBatchTokens,
-    // Keeps the whole context, so that the prefix of a sliding-window model can be reused.
-    swaFullCache: true,
-    flashAttention: options.flashAttention === "auto" ? "auto" : options.flashAttention === "on",
-    failedCreationRemedy: false,
-    threads,
-  });
+  const context = await createWithinMemory(() =>
+    model.createContext({
+      sequences: options.slots,
+      contextSize: contextTokens,
+      batchSize: maxBatchTokens,
+      // Keeps the whole context, so that the prefix of a sliding-window model can be reused.
+      swaFullCache: true,
+      flashAttention: options.flashAttention === "auto" ? "auto" : options.flashAttention === "on",
+      failedCreationRemedy: false,
+      threads,
+    }),
+  );
 
   const { bindings, nativeModel, spellings, controlTokens, tokenizer, template } = openVocabulary(llama, model);
   const nativeContext = requireCalls<NativeContext>(context, "_ctx", [

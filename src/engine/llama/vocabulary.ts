@@ -1,7 +1,14 @@
 import type { Llama, LlamaModel } from "node-llama-cpp";
 import type { VocabularyOptions } from "../contract/messages.ts";
 import type { ChatTemplate, Tokenizer } from "../contract/native.ts";
-import { type Log, type NativeBindings, type NativeModel, openLlama, requireCalls } from "./binding.ts";
+import {
+  estimateMemoryBy,
+  type Log,
+  type NativeBindings,
+  type NativeModel,
+  openLlama,
+  requireCalls,
+} from "./binding.ts";
 import { createTemplate, findControlTokens } from "./template.ts";
 import { createTokenBytes } from "./token-bytes.ts";
 
@@ -29,6 +36,7 @@ export async function loadVocabulary(
 ): Promise<LoadedVocabulary> {
   // A vocabulary needs no device, and an open device takes memory. On some platforms every program opens one.
   const llama = await openLlama("off", log).catch(() => openLlama(gpu, log));
+  estimateMemoryBy("formula");
   const model = await llama.loadModel({ modelPath, vocabOnly: true });
   const { tokenizer, template } = openVocabulary(llama, model);
   return { tokenizer, template };
