@@ -74,6 +74,7 @@ function createCourse(
     const [second] = others;
     if (!(await mayHedge(attempt, second)) || second === undefined) {
       const begun = await attempt.begun;
+      attempt.setTelling(true);
       report.set(first.target, "answered");
       return begun;
     }
@@ -131,13 +132,19 @@ function createCourse(
         events = begun.events;
         return next();
       } catch (error) {
+        const asked = [...running];
         running.clear();
         report.set(candidate.target, "failed", wordFor(error));
         failure = worseOf(failure, error);
         const response = responseTo(error);
         const isOver = request.signal.aborted || isLeft || response === "tell" || !hasTime();
-        if (isOver || (hasCostWork(error) && others.length > 0 && !retries.take())) throw error;
         if (response === "longer") others = longerThan(candidate, others);
+        const isLast = isOver || others.length === 0 || (hasCostWork(error) && !retries.take());
+        if (isLast) {
+          // What the cache made of it, too.
+          for (const attempt of asked) attempt.setTelling(true);
+          throw isOver ? error : failure;
+        }
       }
     }
     throw failure;

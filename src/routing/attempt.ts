@@ -7,7 +7,10 @@ import type { GenerationRequest } from "../generation/request.ts";
 export type Attempt = {
   /** Resolves when the answer has begun: with the first event that says something. Rejects with what hindered it. */
   readonly begun: Promise<Begun>;
-  /** Whether its news are told to the request's observer. Those that are not told are kept until they are. */
+  /**
+   * Whether its news are told to the request's observer. Those that are not told are kept until they are, and so are those of the cache until the
+   * answer has begun, since an answer has one outcome there.
+   */
   readonly setTelling: (isTelling: boolean) => void;
   /** Ends it. */
   readonly leave: () => Promise<void>;
@@ -27,10 +30,11 @@ export function startAttempt(request: GenerationRequest, generate: Generate): At
   const signal = AbortSignal.any([request.signal, leaving.signal]);
   const untold: News[] = [];
   let isTelling = false;
+  let hasBegun = false;
   let events: AsyncIterator<GenerationEvent> | undefined;
 
   function observe(news: News): void {
-    if (isTelling) request.observe?.(news);
+    if (isTelling && (hasBegun || news.type !== "cache")) request.observe?.(news);
     else untold.push(news);
   }
 
@@ -40,7 +44,9 @@ export function startAttempt(request: GenerationRequest, generate: Generate): At
     for (;;) {
       const result = await events.next();
       held.push(result);
-      if (result.done === true || saysSomething(result.value)) return { held, events };
+      if (result.done !== true && !saysSomething(result.value)) continue;
+      hasBegun = true;
+      return { held, events };
     }
   }
 

@@ -86,13 +86,7 @@ export function describeApi(operations: readonly Operation[], version: string): 
       headers: {
         RequestId: { description: "The request's id, which is also in the log.", schema: { type: "string" } },
         ...Object.fromEntries(
-          Object.entries(WAIT_HEADERS).map(([component, { description }]) => [
-            component,
-            { description, schema: { type: "integer", minimum: 0 } },
-          ]),
-        ),
-        ...Object.fromEntries(
-          Object.entries(CACHE_HEADERS).map(([component, { description, schema }]) => [
+          Object.entries({ ...WAIT_HEADERS, ...CACHE_HEADERS }).map(([component, { description, schema }]) => [
             component,
             { description, schema },
           ]),

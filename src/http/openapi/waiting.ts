@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { QUEUE_MS_HEADER, QUEUE_POSITION_HEADER } from "../answer-headers.ts";
+import { ROUTE_HEADER } from "../route-header.ts";
 import { SESSION_HEADER } from "../session.ts";
 import {
   LOCAL_ONLY_HEADER,
@@ -41,15 +42,24 @@ export const WAIT_PARAMETERS: readonly Parameter[] = [
   },
 ];
 
+const COUNT = { type: "integer", minimum: 0 };
+
 /** The response headers, by the names of the document's components. */
-export const WAIT_HEADERS: Readonly<Record<string, { readonly name: string; readonly description: string }>> = {
+export const WAIT_HEADERS = {
   QueueMs: {
     name: QUEUE_MS_HEADER,
     description: "The time that the request waited in the queue, in ms; for a stream, until its headers were sent.",
+    schema: COUNT,
   },
   QueuePosition: {
     name: QUEUE_POSITION_HEADER,
     description:
       "The request's position in the queue when it arrived, or, while it waits, its current position; 0 if it didn't wait.",
+    schema: COUNT,
+  },
+  Route: {
+    name: ROUTE_HEADER,
+    description: "Which target of a route answered, first, and why the others did not: a list in the form of RFC 9651.",
+    schema: { type: "string" },
   },
 };
