@@ -41,11 +41,7 @@ export function capture(
     Object.assign(outgoing, { writeHead, write, end });
     Reflect.apply(end, outgoing, given);
     const { statusCode: status, chunkedEncoding: isChunked } = outgoing;
-    onEnd(
-      headers === undefined || bytes > maxBytes
-        ? undefined
-        : { status, headers, isChunked, body: Buffer.concat(pieces) },
-    );
+    onEnd(headers === undefined || bytes > maxBytes ? undefined : { status, headers, isChunked, body: join(pieces) });
     return outgoing;
   };
 }
@@ -55,4 +51,12 @@ function headersOf(given: unknown): Captured["headers"] | undefined {
   if (typeof given !== "object" || given === null || Array.isArray(given)) return undefined;
   const headers: OutgoingHttpHeaders = { ...given };
   return Object.entries(headers).map(([name, value]) => [name, String(value)] as const);
+}
+
+/** Not from the shared pool: a small slice would keep the whole pool alive. */
+function join(pieces: readonly Buffer[]): Buffer {
+  const joined = Buffer.allocUnsafeSlow(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) at += piece.copy(joined, at);
+  return joined;
 }
