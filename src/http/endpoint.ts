@@ -132,7 +132,8 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
     const order = endpoint.order(request, use, c);
     const { wish, places } = order;
     c.get("facts").droppedTools = order.dropped;
-    noteDroppedKeywords(c, order.generation, places);
+    // Of another server it is not known what it enforces.
+    if (model.upstream === undefined) noteDroppedKeywords(c, order.generation, places);
     const isAwaited = request.background !== true;
     const terms = makeTerms(c, request.serviceTier, isAwaited, {
       localOnly: use?.preset.localOnly,

@@ -88,7 +88,8 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
   let earned = MAX_EARNED;
   let lastState = stateNow();
   breaker.onChange(() => {
-    log.warn({ upstream: name, state: breaker.state() }, `upstream ${name}: ${WORDS[breaker.state()]}`);
+    const state = breaker.state();
+    log[state === "open" ? "warn" : "info"]({ upstream: name, state }, `upstream ${name} ${WORDS[state]}`);
     tell();
   });
 

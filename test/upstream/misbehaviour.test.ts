@@ -77,6 +77,33 @@ describe("an upstream that answers", () => {
   });
 });
 
+describe("the path of an upstream", () => {
+  it.each([
+    ["generic", "", "/v1/chat/completions"],
+    ["generic", "/v1", "/v1/chat/completions"],
+    ["generic", "/api/v1/", "/api/v1/chat/completions"],
+    ["generic", "/v1beta/openai", "/v1beta/openai/chat/completions"],
+    ["openvino", "", "/v3/chat/completions"],
+    ["openvino", "/v3", "/v3/chat/completions"],
+    ["ray-serve", "/app", "/app/v1/chat/completions"],
+    ["ollama", "", "/api/chat"],
+    ["anthropic", "/v1", "/v1/messages"],
+  ])("has the prefix of its API once: %s%s", async (kind, path, expected) => {
+    await opened.server.close();
+    opened = openUpstream(`${mock.url}${path}`, { kind });
+    mock.behave((response) => json(response, 400, { error: { message: "no" } }));
+    await failureOf();
+    expect(mock.posts()[0]?.path).toBe(expected);
+  });
+
+  it("has the prefix of the settings in the place of the kind's", async () => {
+    await opened.server.close();
+    opened = openUpstream(`${mock.url}/x`, { pathPrefix: "/openai" });
+    await collect(opened.backend);
+    expect(mock.posts()[0]?.path).toBe("/x/openai/chat/completions");
+  });
+});
+
 describe("an upstream that misbehaves", () => {
   it("fails in time where it never answers", async () => {
     reopen({ timeouts: { firstByteMs: 100 } });
