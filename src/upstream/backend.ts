@@ -10,6 +10,7 @@ import type { Target } from "./api.ts";
 import { brokenAnswer } from "./failures.ts";
 import { readMessages, readWholeJson } from "./messages.ts";
 import type { ListedModel } from "./model-list.ts";
+import { createPace, type Pace } from "./pace.ts";
 import type { UpstreamServer } from "./server.ts";
 import { sessionOf } from "./session.ts";
 
@@ -31,6 +32,7 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
   const { server, id, aliases, model, listed, queue, createdUnixSeconds } = options;
   const { settings, kind } = server;
   const can = capabilitiesOf(options);
+  const pace = createPace(settings.maxConcurrent, () => performance.now());
 
   function targetFor(session: string | undefined): Target {
     const contextTokens = model.contextTokens ?? settings.contextTokens;
@@ -56,28 +58,31 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
     state: server.state,
     onStateChange: server.onStateChange,
     workload() {
-      const { waiting, running, firstTokenMs } = queue.workload();
+      // The queue learns speeds by tokens, which an upstream tells of at the end.
+      const { waiting, running } = queue.workload();
+      const predictedMs = pace.firstTokenMs({ waiting, running });
       const restMs = server.restMs();
-      return { waiting, running, firstTokenMs: restMs === 0 ? firstTokenMs : Math.max(restMs, firstTokenMs ?? 0) };
+      return { waiting, running, firstTokenMs: restMs === 0 ? predictedMs : Math.max(restMs, predictedMs ?? 0) };
     },
     identity: () =>
       settings.cache
         ? JSON.stringify(["upstream", settings.name, settings.baseUrl, model.name, listed()?.version ?? null])
         : undefined,
     details: () => detailsOf(options),
-    ...(can.text && { generate: compose([refuseLocal, queue.gate, queue.turns], generateAt(server, targetFor)) }),
+    ...(can.text && { generate: compose([refuseLocal, queue.gate, queue.turns], generateAt(server, targetFor, pace)) }),
     ...(can.embeddings && { embed: embedAt(server, targetFor, assertMayLeave) }),
   };
 }
 
-function generateAt(server: UpstreamServer, targetFor: (session: string) => Target): Generate {
-  return (request) => ({ [Symbol.asyncIterator]: () => run(server, request, targetFor) });
+function generateAt(server: UpstreamServer, targetFor: (session: string) => Target, pace: Pace): Generate {
+  return (request) => ({ [Symbol.asyncIterator]: () => run(server, request, targetFor, pace) });
 }
 
 async function* run(
   server: UpstreamServer,
   request: GenerationRequest,
   targetFor: (session: string) => Target,
+  pace: Pace,
 ): AsyncGenerator<GenerationEvent, undefined> {
   const { api, settings } = server;
   const session = sessionOf(request);
@@ -88,6 +93,7 @@ async function* run(
     signal: request.signal,
     maxWaitMs: request.terms?.maxWaitMs,
   };
+  const timing = pace.begin();
   const { reader, messages, first } = await server.ask(asked, async (reply) => {
     const source = readMessages(settings.name, reply);
     const reading = api.read(request, settings.name);
@@ -103,6 +109,7 @@ async function* run(
     if (events.length === 0) throw brokenAnswer(settings.name, "gave an empty answer");
     return { reader: reading, messages: source, first: events };
   });
+  timing.first();
   try {
     yield* first;
     if (!reader.isLast()) {
@@ -118,6 +125,7 @@ async function* run(
     if (!request.signal.aborted) server.noteBroken(told);
     throw told;
   } finally {
+    timing.end();
     // Ends the request where it was left before its end.
     await messages.return(undefined);
   }
