@@ -62,7 +62,13 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
       const { waiting, running } = queue.workload();
       const predictedMs = pace.firstTokenMs({ waiting, running });
       const restMs = server.restMs();
-      return { waiting, running, firstTokenMs: restMs === 0 ? predictedMs : Math.max(restMs, predictedMs ?? 0) };
+      const gauges = server.gauges(model.name);
+      return {
+        // Those of others too, where it tells.
+        waiting: waiting + (gauges.waiting ?? 0),
+        running: Math.max(running, gauges.running ?? 0),
+        firstTokenMs: restMs === 0 ? predictedMs : Math.max(restMs, predictedMs ?? 0),
+      };
     },
     identity: () =>
       settings.cache

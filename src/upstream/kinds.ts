@@ -24,6 +24,13 @@ type OpenAiWords = {
   readonly hasCacheKey?: true;
 };
 
+/** The names of a server's gauges in its metrics. */
+export type GaugeNames = {
+  /** Requests that have no slot yet. */
+  readonly waiting?: string;
+  readonly running?: string;
+};
+
 /** What sets one kind of server apart. All of it is data. */
 export type Kind = {
   readonly api: "openai" | "anthropic" | "ollama";
@@ -42,6 +49,8 @@ export type Kind = {
     /** Whether it continues texts, without a conversation. */
     readonly completions: boolean;
   };
+  /** Its gauges at `/metrics`, which wakes no model; undefined where it has none that are known. */
+  readonly gauges?: GaugeNames;
   /** The headers that keep the requests of a session together. */
   readonly sessionHeaders: readonly string[];
 };
@@ -84,6 +93,8 @@ const structured = {
   grammar: (grammar: string) => ({ structured_outputs: { grammar } }),
 };
 
+const VLLM_GAUGES: GaugeNames = { waiting: "vllm:num_requests_waiting", running: "vllm:num_requests_running" };
+
 const VLLM: Kind = {
   api: "openai",
   prefix: "/v1",
@@ -99,6 +110,7 @@ const VLLM: Kind = {
     ...structured,
   },
   can: ALL,
+  gauges: VLLM_GAUGES,
   sessionHeaders: ["x-session-id"],
 };
 
@@ -144,6 +156,7 @@ export const KINDS: Readonly<Record<UpstreamKind, Kind>> = {
       regex: (regex) => ({ regex }),
       grammar: (ebnf) => ({ ebnf }),
     },
+    gauges: { waiting: "sglang:num_queue_reqs", running: "sglang:num_running_reqs" },
     sessionHeaders: ["x-session-id", "x-smg-routing-key"],
   },
   "llama-server": {
@@ -156,6 +169,7 @@ export const KINDS: Readonly<Record<UpstreamKind, Kind>> = {
       continues: "always",
       grammar: (grammar) => ({ grammar }),
     },
+    gauges: { waiting: "llamacpp:requests_deferred", running: "llamacpp:requests_processing" },
     sessionHeaders: [],
   },
   sluice: {
@@ -204,8 +218,11 @@ export const KINDS: Readonly<Record<UpstreamKind, Kind>> = {
     },
     sessionHeaders: [],
   },
-  triton: { ...GENERIC, health: "/health/ready" },
-  openvino: { ...GENERIC, prefix: "/v3", health: "/v2/health/ready" },
+  triton: { ...GENERIC, health: "/health/ready", gauges: { waiting: "nv_inference_pending_request_count" } },
+  openvino: {
+    ...GENERIC,
+    ...{ prefix: "/v3", health: "/v2/health/ready", gauges: { running: "ovms_current_requests" } },
+  },
   onnx: { ...GENERIC, can: { ...ALL, logprobs: false } },
   "ray-serve": { ...VLLM, health: "/-/healthz" },
 };

@@ -7,6 +7,7 @@ import type { Api } from "./api.ts";
 import { type Attempt, createBreaker } from "./breaker.ts";
 import { type Channel, createChannel } from "./channel.ts";
 import { brokenAnswer, connectionError, isLoad, isUnwell, UpstreamTimeout } from "./failures.ts";
+import { fetchMetrics, type Gauges, readGauges } from "./gauges.ts";
 import { KINDS, type Kind } from "./kinds.ts";
 import { type ListedModel, listPath, readModelList } from "./model-list.ts";
 import { ollamaApi } from "./ollama.ts";
@@ -29,6 +30,8 @@ export type UpstreamServer = {
   readonly ask: <Begun>(asked: Asked, begin: Begin<Begun>) => Promise<Begun>;
   /** Notes that an answer broke off after it had begun. */
   readonly noteBroken: (error: unknown) => void;
+  /** What it said of its load lately. Asks again in the background, where that is long ago. */
+  readonly gauges: (model: string) => Gauges;
   /** The models that it lists now. */
   readonly listModels: () => Promise<readonly ListedModel[]>;
   /** Finds out how it is. */
@@ -60,6 +63,11 @@ export type UpstreamServerOptions = {
   readonly random?: () => number;
 };
 
+const NO_GAUGES: Gauges = { waiting: undefined, running: undefined };
+/** Metrics are read again after so long, and after a failure much later. */
+const GAUGES_MS = 2_000;
+const NO_GAUGES_MS = 60_000;
+
 const APIS: Readonly<Record<Kind["api"], Api>> = { openai: openAiApi, anthropic: anthropicApi, ollama: ollamaApi };
 
 const PROBE_MS = 5_000;
@@ -85,6 +93,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
   const breaker = createBreaker({ clock, probe });
   let isKnown = false;
   let restUntilMs = 0;
+  let metrics = { text: "", untilMs: Number.NEGATIVE_INFINITY };
   let earned = MAX_EARNED;
   let lastState = stateNow();
   breaker.onChange(() => {
@@ -215,9 +224,29 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
     });
   }
 
+  async function readMetrics(): Promise<void> {
+    const signal = AbortSignal.any([closed.signal, AbortSignal.timeout(PROBE_MS)]);
+    try {
+      metrics = { text: await fetchMetrics(channel, `${root}/metrics`, signal), untilMs: clock.now() + GAUGES_MS };
+    } catch {
+      // Many are started without metrics.
+      metrics = { text: "", untilMs: clock.now() + NO_GAUGES_MS };
+    }
+  }
+
+  function gaugesOf(model: string): Gauges {
+    if (kind.gauges === undefined) return NO_GAUGES;
+    if (clock.now() >= metrics.untilMs) {
+      metrics = { ...metrics, untilMs: Number.POSITIVE_INFINITY };
+      void readMetrics();
+    }
+    return readGauges(metrics.text, kind.gauges, model);
+  }
+
   return {
     settings,
     kind,
+    gauges: gaugesOf,
     api: APIS[kind.api],
     state: stateNow,
     onStateChange(hear) {
