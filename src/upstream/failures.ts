@@ -37,7 +37,9 @@ export function failureOf(
   const said = textOf(fieldOf(error, "message")) ?? textOf(error) ?? textOf(fieldOf(body, "message"));
   const type = textOf(fieldOf(error, "type"));
   const told = fieldOf(error, "code");
-  const known = status ?? (type === undefined ? undefined : STATUS_OF_TYPE[type]) ?? statusOf(told);
+  // What it has not implemented, no later try brings.
+  const known =
+    status === 501 ? 400 : (status ?? (type === undefined ? undefined : STATUS_OF_TYPE[type]) ?? statusOf(told));
   const code = textOf(told) ?? type;
   const param = textOf(fieldOf(error, "param"));
   return {

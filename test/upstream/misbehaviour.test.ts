@@ -214,6 +214,15 @@ describe("an upstream that misbehaves", () => {
     await other.close();
   });
 
+  it("is asked once for what it has not implemented, which is no fault of its own", async () => {
+    mock.behave((response) =>
+      json(response, 501, { error: { code: 501, message: "no embeddings", type: "not_supported_error" } }),
+    );
+    for (let index = 0; index < 6; index++)
+      expect(await failureOf()).toMatchObject({ status: 400, message: "no embeddings" });
+    expect(mock.posts()).toHaveLength(6);
+  });
+
   it("fails where it sends a page", async () => {
     mock.behave((response) => {
       response.writeHead(200, { "content-type": "text/html" });
