@@ -89,6 +89,8 @@ export const routeSchema = z
         name,
         targets: z.array(targetSchema).min(1).max(32),
         hedge: hedgeSchema.optional(),
+        /** Whether another target continues an answer that breaks off. */
+        continue: z.boolean().optional(),
       })
       .superRefine(({ targets }, context) => {
         const seen = new Set<string>();

@@ -38,7 +38,7 @@ export function answerLengths(
 
   function lengthsById(): ReadonlyMap<string, AnswerLength> {
     return new Map(
-      models.list().map(({ id, aliases }) => {
+      [...models.list(), ...models.routes()].map(({ id, aliases }) => {
         const names = [id, ...aliases];
         return [id, { maxTokens: usual.of(names), maxTokensLimit: most.of(names) }];
       }),
@@ -57,10 +57,11 @@ function readServed(
 }
 
 function assertServed(flag: string, named: readonly string[], models: ModelDirectory): void {
-  const names = new Set(models.list().flatMap(({ id, aliases }) => [id, ...aliases].map((name) => name.toLowerCase())));
+  const all = [...models.list(), ...models.routes()];
+  const names = new Set(all.flatMap(({ id, aliases }) => [id, ...aliases].map((name) => name.toLowerCase())));
   const unknown = named.filter((name) => !names.has(name.toLowerCase()));
   if (unknown.length > 0) {
-    const served = models.list().map(({ id }) => id);
+    const served = all.map(({ id }) => id);
     throw new ConfigError([`${flag}: unknown model: ${unknown.join(", ")}. Available: ${served.join(", ")}.`]);
   }
 }

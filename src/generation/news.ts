@@ -74,6 +74,8 @@ export type News =
     }
   /** What its route has chosen: once that is clear, and whenever it changes. */
   | RouteNews
+  /** Its answer broke off, and this target continues it. */
+  | { readonly type: "continued"; readonly target: string }
   /** A choice has ended after this work in the engine. */
   | { readonly type: "evaluated"; readonly choice: number; readonly evaluation: Evaluation }
   /** The reader left; these tokens were in no event. */

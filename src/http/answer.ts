@@ -10,6 +10,7 @@ import { CLIENT_CLOSED_REQUEST, describeFailure } from "./errors.ts";
 import { eventStreamResponse, type Framing } from "./event-stream.ts";
 import type { ClientGeneration } from "./generation.ts";
 import { startHeartbeat } from "./heartbeat.ts";
+import { quoteTarget } from "./route-header.ts";
 
 /**
  * Runs `respond`, which answers with `generation`. A client that left meanwhile gets a 499, which only the log sees. What is thrown is put
@@ -73,6 +74,12 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
     encoder,
     framing,
     outlet: cutThroughOf(c),
+    takeComment() {
+      const { continuedBy } = facts;
+      if (continuedBy === undefined) return undefined;
+      delete facts.continuedBy;
+      return `sluice-continued ${quoteTarget(continuedBy)}`;
+    },
     comesAtOnce: () => facts.cache?.comesAtOnce() ?? false,
     describeError(error) {
       const failure = describeFailure(explain(error), requestId);

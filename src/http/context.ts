@@ -24,6 +24,8 @@ export type RequestFacts = {
   cache?: CacheOutcome;
   /** The targets of its route, and what became of them, if its model is a route. */
   route?: RouteNews;
+  /** The target that continues its answer, until the client is told. */
+  continuedBy?: string;
   /** The request's tools, and parts of them, that the model is not told of, in the client's words. */
   droppedTools?: readonly string[];
   /** The keywords of its schemas that are not enforced. */

@@ -20,6 +20,8 @@ export type EventStreamOptions = {
   readonly heartbeat: Heartbeat;
   readonly encoder: StreamEncoder;
   readonly framing: Framing;
+  /** What the client is told in a comment before the next event, once. */
+  readonly takeComment?: () => string | undefined;
   /** Whether no event has to be waited for, so that many frames may be sent in one piece; false if absent. */
   readonly comesAtOnce?: () => boolean;
   /** What to tell the client about an error in mid-stream. */
@@ -123,6 +125,8 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
       while (frames.length < (comesAtOnce() ? BATCH_LENGTH : 1)) {
         const next = await generation.events.next();
         if (next.done === true) return { frames: frames + encoder.close(), isLast: true };
+        const words = options.takeComment?.();
+        if (words !== undefined) frames += framing.comment(words);
         frames += encoder.encode(next.value);
       }
       heartbeat.touch();

@@ -53,6 +53,9 @@ export function noteNews(c: Context<HttpEnv>, tally?: Tally, onNews?: Observe): 
       case "cache":
         facts.cache?.note(news.outcome);
         return;
+      case "continued":
+        facts.continuedBy = news.target;
+        return;
       case "routed":
         facts.route = news;
         return;

@@ -19,11 +19,11 @@ function formatStep({ target, outcome, reason, firstTokenMs }: RouteStep): strin
   const key = outcome === "answered" ? (reason === undefined ? "" : ";though") : `;${outcome}`;
   const value = reason === undefined ? "" : `=${reason.replaceAll(/[^\w.:*-]/g, "_")}`;
   const time = firstTokenMs === undefined || !Number.isFinite(firstTokenMs) ? "" : `;ms=${Math.round(firstTokenMs)}`;
-  return `${quote(target)}${key}${value}${time}`;
+  return `${quoteTarget(target)}${key}${value}${time}`;
 }
 
 /** A string of the header has visible ASCII only: all else is percent-encoded. */
-function quote(text: string): string {
+export function quoteTarget(text: string): string {
   const ascii = text.replaceAll(/[^\x20-\x7e]+/gu, (others) => encodeURIComponent(others.toWellFormed()));
   return `"${ascii.replaceAll(/["\\]/g, (character) => `\\${character}`)}"`;
 }

@@ -6,6 +6,7 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { Allowance } from "./allowance.ts";
 import { type Attempt, type Begun, startAttempt } from "./attempt.ts";
+import { type Continuation, createContinuation } from "./continuation.ts";
 import { hasCostWork, responseTo, wordFor, worseOf } from "./failure.ts";
 import { type Candidate, type Decision, NEEDS, type Route } from "./policy.ts";
 import { createReport, type Report } from "./report.ts";
@@ -45,8 +46,12 @@ function createCourse(
   let isLeft = false;
   let held: Result[] = [];
   let events: AsyncIterator<GenerationEvent> | undefined;
+  /** Only where another target may continue the answer. */
+  let continuation: Continuation | undefined;
+  /** Tells and asks what is left, once the answer has begun. */
+  let rest: { readonly report: Report; readonly others: Candidate[]; target: string } | undefined;
 
-  function ask({ target }: Candidate): Attempt {
+  function ask({ target }: Candidate, request: GenerationRequest): Attempt {
     const { maxWaitMs } = terms;
     const leftMs = maxWaitMs === undefined ? undefined : Math.max(1, Math.floor(maxWaitMs - (clock.now() - startedMs)));
     const asked = {
@@ -67,20 +72,20 @@ function createCourse(
   }
 
   /** The answer of the first target, or of a second that is asked too if the first is late. That one is then taken from `others`. */
-  async function race(first: Candidate, others: Candidate[], report: Report): Promise<Begun> {
+  async function race(first: Candidate, others: Candidate[], report: Report): Promise<Begun & { readonly by: string }> {
     report.set(first.target, "asked");
-    const attempt = ask(first);
+    const attempt = ask(first, request);
     attempt.setTelling(true);
     const [second] = others;
     if (!(await mayHedge(attempt, second)) || second === undefined) {
       const begun = await attempt.begun;
       attempt.setTelling(true);
       report.set(first.target, "answered");
-      return begun;
+      return { ...begun, by: first.target };
     }
     others.shift();
     report.set(second.target, "asked");
-    const hedge = ask(second);
+    const hedge = ask(second, request);
     const each = [attempt, hedge].map((one) => one.begun.then((begun) => ({ one, begun })));
     const won = await Promise.any(each).catch((error: unknown) => {
       const [ofFirst, ofSecond]: unknown[] = error instanceof AggregateError ? error.errors : [error, error];
@@ -91,8 +96,9 @@ function createCourse(
     drop(isFirst ? hedge : attempt);
     won.one.setTelling(true);
     report.set(isFirst ? second.target : first.target, "failed", "slower");
-    report.set(isFirst ? first.target : second.target, "answered");
-    return won.begun;
+    const by = isFirst ? first.target : second.target;
+    report.set(by, "answered");
+    return { ...won.begun, by };
   }
 
   /** Waits until the answer begins, or is late. Rejects with what hindered it. */
@@ -130,6 +136,8 @@ function createCourse(
         running.clear();
         held = [...begun.held];
         events = begun.events;
+        rest = { report, others, target: begun.by };
+        if (route.continue === true) continuation = createContinuation(request);
         return next();
       } catch (error) {
         const asked = [...running];
@@ -150,13 +158,50 @@ function createCourse(
     throw failure;
   }
 
+  /** An event of an answer that may be continued. */
+  function pass(result: Result): Result {
+    return result.done === true || continuation === undefined
+      ? result
+      : { done: false, value: continuation.pass(result.value) };
+  }
+
+  /** Has the next target continue what has broken off. Rejects with `error` if none can. */
+  async function goOn(error: unknown): Promise<Result> {
+    for (let candidate = rest?.others.shift(); candidate !== undefined; candidate = rest?.others.shift()) {
+      const mayGoOn = !isLeft && !request.signal.aborted && responseTo(error) !== "tell";
+      const asked = mayGoOn ? continuation?.next() : undefined;
+      if (rest === undefined || asked === undefined || !retries.take()) break;
+      const { report } = rest;
+      report.set(rest.target, "failed", "broken_off");
+      report.set(candidate.target, "asked");
+      rest.target = candidate.target;
+      const attempt = ask(candidate, asked);
+      attempt.setTelling(true);
+      try {
+        const begun = await attempt.begun;
+        running.clear();
+        if (isLeft) return DONE;
+        report.set(candidate.target, "answered");
+        request.observe?.({ type: "continued", target: candidate.target });
+        // That it has started, the client knows.
+        held = begun.held.filter(({ done, value }) => done === true || value.type !== "started");
+        events = begun.events;
+        return next();
+      } catch (failure) {
+        running.clear();
+        report.set(candidate.target, "failed", wordFor(failure));
+      }
+    }
+    throw error;
+  }
+
   function hasTime(): boolean {
     return terms.maxWaitMs === undefined || clock.now() - startedMs < terms.maxWaitMs;
   }
 
   function next(): Promise<Result> {
-    if (held.length > 0) return Promise.resolve(held.shift() ?? DONE);
-    if (events !== undefined) return events.next();
+    if (held.length > 0) return Promise.resolve(pass(held.shift() ?? DONE));
+    if (events !== undefined) return continuation === undefined ? events.next() : events.next().then(pass, goOn);
     if (isLeft || hasBegun) return Promise.resolve(DONE);
     hasBegun = true;
     return begin();
@@ -167,8 +212,7 @@ function createCourse(
     async return() {
       isLeft = true;
       held = [];
-      if (events === undefined) await Promise.all([...running].map((attempt) => attempt.leave()));
-      else await events.return?.();
+      await Promise.all([...[...running].map((attempt) => attempt.leave()), events?.return?.()]);
       return DONE;
     },
   };

@@ -51,6 +51,8 @@ export type Route = {
   readonly name: string;
   readonly targets: readonly Target[];
   readonly hedge?: Hedge | undefined;
+  /** Whether another target continues an answer that breaks off. */
+  readonly continue?: boolean | undefined;
 };
 
 /** What is known of one target when a request comes. */

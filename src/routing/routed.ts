@@ -6,7 +6,7 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { assertAble } from "./able.ts";
 import { type Allowance, createAllowance } from "./allowance.ts";
 import { answerThroughTargets, noTarget } from "./answer.ts";
-import { chooseTargets, type Decision, type Route } from "./policy.ts";
+import { chooseTargets, type Decision, type Route, type Situation } from "./policy.ts";
 import { createReport } from "./report.ts";
 import { embeddingSituationOf, situationOf, type Tenants } from "./situation.ts";
 
@@ -15,6 +15,8 @@ export type RouteState = {
   readonly route: Route;
   readonly hedges: Allowance;
   readonly retries: Allowance;
+  /** When each idle target was last asked in spite of its prediction, by its id, in ms. */
+  readonly trials: Map<string, number>;
 };
 
 /** What routes need to know and to measure with. */
@@ -29,11 +31,19 @@ export type RoutingParts = {
 const RETRY_SHARE = 0.2;
 const FIRST_RETRIES = 10;
 
+/**
+ * A target that seems slow is never asked, and so never measured again: the first request after a start takes long. So while it is idle, and is
+ * predicted to be late by no more than this factor, one request a minute tries it.
+ */
+const TRIAL_FACTOR = 4;
+const TRIAL_MS = 60_000;
+
 export function createRouteState(route: Route): RouteState {
   return {
     route,
     hedges: createAllowance(route.hedge?.most ?? 0, 1),
     retries: createAllowance(RETRY_SHARE, FIRST_RETRIES),
+    trials: new Map(),
   };
 }
 
@@ -42,14 +52,30 @@ const BEST_FIRST: readonly BackendState[] = ["ready", "unloaded", "loading", "re
 
 /** A route as a backend: it answers through its targets, and can what one of them can. @param served one for each target; undefined where the model is not served */
 export function createRoutedBackend(
-  { route, hedges, retries }: RouteState,
+  { route, hedges, retries, trials }: RouteState,
   served: readonly (Backend | undefined)[],
   { tenants, clock, now }: RoutingParts,
 ): Backend {
   const targets = served.filter((backend) => backend !== undefined);
   const byId = new Map(targets.map((backend) => [backend.id, backend]));
   const decide = (request: GenerationRequest) => chooseTargets(route, situationOf(request, served, tenants, now()));
-  const answerThrough = answerThroughTargets({ ...{ route, decide, hedges, retries, clock } });
+  const decideAnew = (request: GenerationRequest) =>
+    chooseTargets(route, withTrials(situationOf(request, served, tenants, now())));
+  const answerThrough = answerThroughTargets({ ...{ route, decide: decideAnew, hedges, retries, clock } });
+
+  function withTrials(situation: Situation): Situation {
+    const states = situation.targets.map((state, index) => {
+      const after = route.targets[index]?.spill?.after ?? Number.POSITIVE_INFINITY;
+      const { id = "", firstTokenMs = 0 } = state ?? {};
+      if (state === undefined || firstTokenMs <= after || firstTokenMs > TRIAL_FACTOR * after) return state;
+      const { waiting, running } = chosen(id).workload() ?? { waiting: 0, running: 1 };
+      const sinceMs = clock.now() - (trials.get(id) ?? Number.NEGATIVE_INFINITY);
+      if (waiting + running > 0 || sinceMs < TRIAL_MS) return state;
+      trials.set(id, clock.now());
+      return { ...state, firstTokenMs: undefined };
+    });
+    return { ...situation, targets: states };
+  }
 
   function askDirectly(request: GenerationRequest): ReturnType<Generate> {
     const backend = chosen(request.model);

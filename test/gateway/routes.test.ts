@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/load.ts";
 import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
-import { answerWith, json, type MockUpstream, mockUpstream } from "../fixtures/mock-upstream.ts";
+import { answerWith, begin, chunk, json, type MockUpstream, mockUpstream, send } from "../fixtures/mock-upstream.ts";
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -20,10 +20,11 @@ async function gatewayFor(
   servers: Readonly<Record<string, MockUpstream>>,
   routes: string,
   more = "",
+  kinds: Readonly<Record<string, string>> = {},
 ): Promise<Gateway> {
   const upstreams = Object.entries(servers).map(
     ([name, { url }]) =>
-      `  ${name}: { baseUrl: "${url}", models: { ${name}: one }, cache: true, local: ${name === "near"} }`,
+      `  ${name}: { baseUrl: "${url}", models: { ${name}: one }, cache: true, local: ${name === "near"}, kind: ${kinds[name] ?? "generic"} }`,
   );
   const text = `upstreams:\n${upstreams.join("\n")}\nroutes:\n${routes}\nstateFile: ":memory:"\nwarmPresets: false\n${more}`;
   const { config } = loadConfig({
@@ -108,6 +109,25 @@ describe("a gateway with routes over other servers", () => {
     expect(JSON.parse(body)).toMatchObject({ model: "near" });
     expect(headers.get("sluice-route")).toMatch(/^"near".*, "far";failed=slower/);
     await left.promise;
+  });
+
+  it("has another server continue what breaks off, if its kind can", async () => {
+    const far = await server((response, { method }) => {
+      if (method === "GET") return json(response, 200, { data: [] });
+      begin(response);
+      send(response, chunk({ delta: { content: "Hello" } }));
+      // What was sent arrives, and the end does not.
+      response.socket?.end();
+    });
+    const [unable, near] = [await server(answerWith(["No"])), await server(answerWith([" there"]))];
+    const routes = "  chat: { targets: [far, unable, near], continue: true }";
+    const gateway = await gatewayFor({ far, unable, near }, routes, "", { near: "vllm" });
+    const { body } = await ask(gateway, { stream: true });
+    const texts = [...body.matchAll(/"content":"([^"]*)"/g)].map(([, text]) => text);
+    expect(texts.join("")).toBe("Hello there");
+    expect(body).toContain(': sluice-continued "near"');
+    expect(unable.posts()).toEqual([]);
+    expect(JSON.stringify(near.posts())).toContain("continue_final_message");
   });
 
   it("lowers the length of an answer to the limit of the target that is asked", async () => {

@@ -62,6 +62,25 @@ describe("an answer of a route", () => {
     expect(created).toMatchObject({ response: { model: "owner/large:Q4" } });
   });
 
+  it("is marked in the stream where another target continues it", async () => {
+    const broken = servedModel({
+      id: "broken",
+      generate: async function* () {
+        yield { type: "text", choice: 0, text: "Well, " };
+        throw new UpstreamError({ status: 502, message: "gone" });
+      },
+    });
+    const answer = await ask(appWith([broken, large], { continue: true }).app, CHAT, { stream: true });
+    const frames = (await answer.text()).split("\n\n");
+    const mark = frames.indexOf(': sluice-continued "owner/large:Q4"');
+    expect(frames[mark - 1]).toContain("Well, ");
+    expect(frames[mark + 1]).toContain("Hello");
+    expect(frames.filter((frame) => frame.startsWith(":")).length).toBe(1);
+    const whole = await ask(appWith([broken, large], { continue: true }).app, CHAT, {});
+    expect(whole.headers.get("sluice-route")).toBe('"owner/large:Q4", "broken";failed=broken_off');
+    expect(await whole.json()).toMatchObject({ choices: [{ message: { content: "Well, Hello" } }] });
+  });
+
   it("has the route and the model in the access log", async () => {
     const { app, log } = appWith();
     await (await ask(app, CHAT, {})).text();

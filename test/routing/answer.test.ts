@@ -237,6 +237,26 @@ describe("a route", () => {
     for (let count = 0; count < 100; count++) expect((await ask()).text).toBe("B");
   });
 
+  it("tries an idle target that seems a little late once a minute, so that it is measured again", async () => {
+    const slow = {
+      generate: says("A"),
+      workload: () => ({ waiting: 0, running, firstTokenMs: 9_000 }),
+      predictMs: () => predictedMs,
+    };
+    let [running, predictedMs] = [0, 5_000];
+    const targets = [{ model: "a", spill: { after: 3_000 } }, { model: "b" }];
+    const { ask, clock } = routed({ a: slow, b: says("B") }, { targets });
+    const texts = async () => [(await ask()).text, (await ask()).text];
+    expect(await texts()).toEqual(["A", "B"]);
+    clock.advance(60_000);
+    running = 1;
+    expect(await texts()).toEqual(["B", "B"]);
+    [running, predictedMs] = [0, 13_000];
+    expect(await texts()).toEqual(["B", "B"]);
+    predictedMs = 12_000;
+    expect(await texts()).toEqual(["A", "B"]);
+  });
+
   it("ends the target's work when the client leaves, and tells what it took", async () => {
     const ended = Promise.withResolvers<void>();
     const { generate } = routed({ a: hangs(ended.resolve), b: says("B") });
@@ -350,6 +370,104 @@ describe("a route that hedges", () => {
     for (let count = 0; count < 200; count++) texts.push((await ask({ terms })).text);
     expect(asked).toBe(200);
     expect(texts.filter((text) => text === "B").length).toBe(11);
+  });
+});
+
+describe("a route that continues broken answers", () => {
+  const BROKEN = upstreamError(undefined);
+
+  /** Says these texts and breaks off. */
+  const breaks = (...texts: readonly string[]) =>
+    fails(
+      BROKEN,
+      { type: "started", promptTokens: 3 },
+      ...texts.map((text) => ({ type: "text", choice: 0, text }) as const),
+    );
+
+  /** Notes what it is asked, and says these texts. */
+  function continues(...texts: readonly string[]) {
+    const asked: GenerationRequest[] = [];
+    const generate: Generate = async function* (request) {
+      asked.push(request);
+      yield { type: "started", promptTokens: 9 };
+      for (const text of texts) yield { type: "text", choice: 0, text };
+      yield { type: "finished", choice: 0, reason: "stop", completionTokens: texts.length + 1 };
+    };
+    return { asked, generate };
+  }
+
+  it("asks the next target for the rest, and tells so", async () => {
+    const { asked, generate } = continues(" there", "!");
+    const { ask } = routed({ a: breaks("Hel", "lo"), b: generate }, { continue: true });
+    const { text, error, steps, news } = await ask({ maxTokens: 50 });
+    expect(text).toBe("Hello there!");
+    expect(error).toBeUndefined();
+    expect(steps).toEqual(["b answered", "a failed broken_off"]);
+    expect(news).toContainEqual({ type: "continued", target: "b" });
+    expect(asked).toMatchObject([
+      {
+        model: "b",
+        maxTokens: 48,
+        prompt: {
+          continueFinal: true,
+          messages: [
+            { role: "user", content: "Hi" },
+            { role: "assistant", content: "Hello" },
+          ],
+        },
+      },
+    ]);
+  });
+
+  it("is one answer: it starts once, and has the tokens of both parts", async () => {
+    const { generate: whole } = routed({ a: breaks("Hel", "lo"), b: continues("!").generate }, { continue: true });
+    const events = await collect(whole(generationRequest({ model: "chat" })));
+    expect(events.map(({ type }) => type)).toEqual(["started", "text", "text", "text", "finished"]);
+    expect(events.at(-1)).toMatchObject({ type: "finished", completionTokens: 4 });
+  });
+
+  it("says whitespace once that templates trim at the end of a part", async () => {
+    const { asked, generate } = continues(" ", " there");
+    const { ask } = routed({ a: breaks("Hello  "), b: generate }, { continue: true });
+    expect((await ask()).text).toBe("Hello  there");
+    expect(asked[0]?.prompt).toMatchObject({ messages: [{}, { content: "Hello" }] });
+  });
+
+  it("continues what continues a text already", async () => {
+    const { asked, generate } = continues("!");
+    const { ask } = routed({ a: breaks("lo"), b: generate }, { continue: true });
+    const messages = [{ role: "assistant", content: "Hel" }] as const;
+    expect((await ask({ prompt: { type: "chat", messages, continueFinal: true } })).text).toBe("lo!");
+    expect(asked[0]?.prompt).toMatchObject({ messages: [{ role: "assistant", content: "Hello" }] });
+  });
+
+  it("may be continued more than once", async () => {
+    const { generate } = continues("c");
+    const { ask } = routed({ a: breaks("a"), b: breaks("b"), c: generate }, { continue: true });
+    expect((await ask()).text).toBe("abc");
+  });
+
+  it.each<[string, Partial<GenerationRequest>, GenerationEvent[]]>([
+    ["a call", {}, [{ type: "toolCall", choice: 0, index: 0, id: "c", name: "look" }]],
+    ["reasoning", {}, [{ type: "reasoning", choice: 0, text: "Hm" }]],
+    ["a refusal", {}, [{ type: "refusal", choice: 0, text: "No" }]],
+    ["an answer that has ended", {}, [{ type: "finished", choice: 0, reason: "stop" }]],
+    ["a format", { output: { type: "json" } }, []],
+    ["several choices", { choices: 2 }, []],
+    ["log-probabilities", { logprobs: 0 }, []],
+    ["a text without a conversation", { prompt: { type: "text", text: "Hi" } }, []],
+    ["an answer that is as long as it may be", { maxTokens: 1 }, []],
+  ])("doesn't continue %s", async (_, request, events) => {
+    const { asked, generate } = continues("!");
+    const first = fails(BROKEN, { type: "text", choice: 0, text: "Hello" }, ...events);
+    const { ask } = routed({ a: first, b: generate }, { continue: true });
+    expect(await ask(request)).toMatchObject({ text: "Hello", error: BROKEN });
+    expect(asked).toEqual([]);
+  });
+
+  it("tells the first error if nobody can continue, and asks nobody unless the route says so", async () => {
+    expect(await routed({ a: breaks("a"), b: fails(FULL) }, { continue: true }).ask()).toMatchObject({ error: BROKEN });
+    expect(await routed({ a: breaks("a"), b: says("b") }).ask()).toMatchObject({ text: "a", error: BROKEN });
   });
 });
 
