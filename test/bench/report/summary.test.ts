@@ -27,8 +27,8 @@ test("lower is better when the target says at most", () => {
 });
 
 test("a target that is a value needs no rival, one that is a ratio does", () => {
-  const [added] = summarize(makeResult("overhead", [{ addedP50Ms: 0.7 }, { addedP50Ms: 0.8 }]));
-  expect(added?.verdicts[0]).toMatchObject({ target: "< 1 ms", met: true, certain: true });
+  const [decision] = summarize(makeResult("queue", [{ crowdedDecisionUs: 12 }, { crowdedDecisionUs: 14 }]));
+  expect(decision?.verdicts[0]).toMatchObject({ target: "< 20 µs", met: true, certain: true });
   const [single] = summarize(makeResult("single", rates(110, 110)));
   expect(single?.verdicts).toEqual([]);
 });
@@ -50,11 +50,11 @@ test("a workload that ended before anything was measured has no rows", () => {
 test("a figure may have a target for each of several rivals", () => {
   const rounds = (...values: number[]) => values.map((hitsPerSecond) => ({ hitsPerSecond }));
   const names = ["sluice", "bare Hono", "Portkey"] as const;
-  const measured = [rounds(700, 710), rounds(1_000, 1_000), rounds(200, 200)];
+  const measured = [rounds(1_100, 1_110), rounds(1_000, 1_000), rounds(300, 300)];
   const contestants = names.map((name, index) => ({ name, rounds: measured[index] ?? [], closing: {} }));
   const [row] = summarize({ ...makeResult("cache", []), contestants });
   expect(row?.verdicts).toMatchObject([
-    { rival: "bare Hono", target: "≥ 0.6", met: true },
+    { rival: "bare Hono", target: "≥ 1", met: true },
     { rival: "Portkey", target: "≥ 5", met: false },
   ]);
 });
