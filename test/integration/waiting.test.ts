@@ -57,6 +57,6 @@ test("a later request supersedes the earlier one, for the official client too", 
   const rest = async () => {
     for (;;) if ((await read.next()).done === true) return;
   };
-  await expect(rest()).rejects.toThrow("taken this one's place");
+  await expect(rest()).rejects.toThrow("replaced this one");
   expect((await newer).choices[0]?.finish_reason).toMatch(/stop|length/);
 });
