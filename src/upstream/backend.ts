@@ -6,9 +6,10 @@ import type { GenerationEvent } from "../generation/event.ts";
 import { compose, type Generate, type Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
-import type { Target } from "./api.ts";
+import type { Api, Target } from "./api.ts";
+import type { Reply } from "./channel.ts";
 import { brokenAnswer } from "./failures.ts";
-import { readMessages, readWholeJson } from "./messages.ts";
+import { readMessages, readWholeJson, type UpstreamMessage } from "./messages.ts";
 import type { ListedModel } from "./model-list.ts";
 import { createPace, type Pace } from "./pace.ts";
 import type { UpstreamServer } from "./server.ts";
@@ -75,56 +76,66 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
         ? JSON.stringify(["upstream", settings.name, settings.baseUrl, model.name, listed()?.version ?? null])
         : undefined,
     details: () => detailsOf(options),
-    ...(can.text && { generate: compose([refuseLocal, queue.gate, queue.turns], generateAt(server, targetFor, pace)) }),
+    ...(can.text && {
+      generate: compose([refuseLocal], generateAt(server, targetFor, { pace, layers: [queue.gate, queue.turns] })),
+    }),
     ...(can.embeddings && { embed: embedAt(server, targetFor, assertMayLeave) }),
   };
 }
 
-function generateAt(server: UpstreamServer, targetFor: (session: string) => Target, pace: Pace): Generate {
-  return (request) => ({ [Symbol.asyncIterator]: () => run(server, request, targetFor, pace) });
+/** What a request comes to, written before it waits: what has no word is refused at once. */
+type Prepared = Pick<GenerationRequest, "id"> & {
+  readonly session: string;
+  readonly written: ReturnType<Api["write"]>;
+};
+
+function generateAt(
+  server: UpstreamServer,
+  targetFor: (session: string) => Target,
+  { pace, layers }: { readonly pace: Pace; readonly layers: readonly Layer[] },
+): Generate {
+  return (request) => ({
+    [Symbol.asyncIterator]() {
+      const session = sessionOf(request);
+      const written = server.api.write(request, targetFor(session));
+      const prepared = { id: request.id, session, written };
+      return compose(layers, (admitted) => run(server, admitted, prepared, pace))(request)[Symbol.asyncIterator]();
+    },
+  });
 }
 
 async function* run(
   server: UpstreamServer,
   request: GenerationRequest,
-  targetFor: (session: string) => Target,
+  { id, session, written }: Prepared,
   pace: Pace,
 ): AsyncGenerator<GenerationEvent, undefined> {
-  const { api, settings } = server;
-  const session = sessionOf(request);
-  const written = api.write(request, targetFor(session));
+  const { settings } = server;
+  const left = new AbortController();
   const asked = {
     ...written,
-    headers: headersFor(server, session, request.id),
-    signal: request.signal,
+    headers: headersFor(server, session, id),
+    signal: AbortSignal.any([request.signal, left.signal]),
     maxWaitMs: request.terms?.maxWaitMs,
   };
   const timing = pace.begin();
-  const { reader, messages, first } = await server.ask(asked, async (reply) => {
-    const source = readMessages(settings.name, reply);
-    const reading = api.read(request, settings.name);
-    let events: GenerationEvent[] = [];
-    // What only begins an answer, such as a role, is no answer yet.
-    for (let isBegun = false; !isBegun && !reading.isLast(); ) {
-      const next = await source.next();
-      if (next.done === true) break;
-      const come = reading.note(next.value);
-      isBegun = come.some(({ type }) => type !== "started");
-      events = [...events, ...come];
-    }
-    if (events.length === 0) throw brokenAnswer(settings.name, "gave an empty answer");
-    return { reader: reading, messages: source, first: events };
-  });
-  timing.first();
+  let isAtEnd = false;
+  let messages: AsyncGenerator<UpstreamMessage> | undefined;
   try {
+    const begun = await server.ask(asked, (reply) => begin(server, request, reply));
+    const { reader, first } = begun;
+    messages = begun.messages;
+    timing.first();
     yield* first;
     if (!reader.isLast()) {
-      for await (const message of messages) {
+      for await (const message of keepOpen(messages)) {
         yield* reader.note(message);
         if (reader.isLast()) break;
       }
     }
     if (!reader.isComplete()) throw brokenAnswer(settings.name, "broke off in the middle of its answer");
+    isAtEnd = true;
+    void finish(messages, left);
     yield* reader.end();
   } catch (error) {
     const told = error instanceof Error && error.name === "ZodError" ? unreadable(settings.name) : error;
@@ -132,10 +143,56 @@ async function* run(
     throw told;
   } finally {
     timing.end();
-    // Ends the request where it was left before its end.
-    await messages.return(undefined);
+    // Ends the upstream's request where it was left before its end.
+    if (!isAtEnd) {
+      left.abort();
+      await messages?.return(undefined);
+    }
   }
   return undefined;
+}
+
+/** Reads the beginning of an answer, up to the first event that says anything. */
+async function begin(server: UpstreamServer, request: GenerationRequest, reply: Reply) {
+  const { api, settings } = server;
+  const messages = readMessages(settings.name, reply);
+  try {
+    const reader = api.read(request, settings.name);
+    const first: GenerationEvent[] = [];
+    // What only begins an answer, such as a role, is no answer yet.
+    for (let isBegun = false; !isBegun && !reader.isLast(); ) {
+      const next = await messages.next();
+      if (next.done === true) break;
+      const come = reader.note(next.value);
+      isBegun = come.some(({ type }) => type !== "started");
+      first.push(...come);
+    }
+    if (first.length === 0) throw brokenAnswer(settings.name, "gave an empty answer");
+    return { reader, messages, first };
+  } catch (error) {
+    await messages.return(undefined);
+    throw error;
+  }
+}
+
+/** So that leaving a loop over it does not end it. */
+function keepOpen<T>(source: AsyncGenerator<T>): AsyncIterable<T> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => source.next() }) };
+}
+
+/** How long the end of the connection may come after the end of the answer. */
+const MAX_FINISH_MS = 1_000;
+
+/** Reads to the end of the connection's answer, so that it can be used again; what does not end is cut off. */
+async function finish(messages: AsyncGenerator<unknown>, left: AbortController): Promise<void> {
+  const timer = setTimeout(() => left.abort(), MAX_FINISH_MS);
+  try {
+    while ((await messages.next()).done !== true);
+  } catch {
+    // The answer is whole.
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function unreadable(upstream: string) {

@@ -4,8 +4,8 @@ import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, connect, type Server, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
-import { answerWith, mockUpstream } from "../fixtures/mock-upstream.ts";
-import { collect, openUpstream, textOf } from "./support.ts";
+import { answerWith, begin, chunk, mockUpstream, send } from "../fixtures/mock-upstream.ts";
+import { collect, openUpstream, requestFor, textOf } from "./support.ts";
 
 const ends: (() => Promise<unknown>)[] = [];
 
@@ -76,6 +76,53 @@ describe("a connection to an upstream", () => {
     const { backend } = open(url, { proxy: `http://127.0.0.1:${port}`, tls: { insecure: true } });
     expect(textOf(await collect(backend))).toBe("Hello");
     expect(through).toEqual([new URL(url).host]);
+  });
+
+  it("is used again", async () => {
+    const mock = await mockUpstream();
+    ends.push(mock.close);
+    const { backend } = open(mock.url);
+    for (let index = 0; index < 10; index++) await collect(backend);
+    // The next request may come before the end of the last connection's answer was read.
+    expect(mock.connections()).toBeLessThanOrEqual(2);
+  });
+
+  it.each([
+    ["an error", { error: { message: "no", code: 400 } }],
+    ["nonsense", { choices: 7 }],
+  ])("is closed where the answer begins with %s and goes on", async (_, event) => {
+    const mock = await mockUpstream((response) => {
+      begin(response);
+      send(response, event);
+    });
+    ends.push(mock.close);
+    await expect(collect(open(mock.url).backend)).rejects.toThrow();
+    await mock.posts()[0]?.left;
+  });
+
+  it("is closed where the answer has ended and the connection goes on", async () => {
+    const mock = await mockUpstream((response) => {
+      begin(response);
+      send(response, chunk({ delta: { content: "Hello" }, finish_reason: "stop" }));
+      send(response, "[DONE]");
+    });
+    ends.push(mock.close);
+    expect(textOf(await collect(open(mock.url).backend))).toBe("Hello");
+    await mock.posts()[0]?.left;
+  });
+
+  it("is not made for a request that the upstream has no word for, however busy it is", async () => {
+    const mock = await mockUpstream(() => {});
+    ends.push(mock.close);
+    const { backend } = open(mock.url, { maxConcurrent: 1 });
+    const client = new AbortController();
+    const busy = collect(backend, requestFor({}, { signal: client.signal }));
+    await expect.poll(() => mock.posts().length).toBe(1);
+    await expect(collect(backend, requestFor({ promptLogprobs: 1 }))).rejects.toMatchObject({
+      field: "prompt_logprobs",
+    });
+    client.abort(new Error("left"));
+    await expect(busy).rejects.toThrow("left");
   });
 
   it("waits for its turn where maxConcurrent are in use", async () => {
