@@ -1,4 +1,5 @@
 import { setInterval } from "node:timers";
+import { setTimeout } from "node:timers/promises";
 import { readOwnJson } from "../../json/parse.ts";
 import { type LifeSign, messageOf } from "../contract/parse.ts";
 import type { Log } from "../llama/binding.ts";
@@ -6,6 +7,9 @@ import type { Log } from "../llama/binding.ts";
 /** What all child processes have in common: they exchange messages with the gateway, load one model, and exit with their channel. */
 
 const HEARTBEAT_MS = 500;
+
+/** llama.cpp logs through a queue of its own, so its reasons may arrive this long after the failure that they explain. */
+const LATE_LOG_MS = 100;
 
 /** Parses a message from the host, which is JSON. */
 export function parseHostMessage<Message>(text: unknown): Message {
@@ -42,7 +46,8 @@ export function die(error: unknown): void {
 
 /** The result of `load`; undefined if it fails, which is reported to the host. */
 export function loadModelFor<Loaded>(load: (log: Log) => Promise<Loaded>): Promise<Loaded | undefined> {
-  return load((level, message) => sendToHost<LifeSign<never>>({ type: "log", level, message })).catch((error) => {
+  return load((level, message) => sendToHost<LifeSign<never>>({ type: "log", level, message })).catch(async (error) => {
+    await setTimeout(LATE_LOG_MS);
     sendToHost<LifeSign<never>>({ type: "loadFailed", reason: messageOf(error).replace(/\.$/, "") });
     process.disconnect();
     return undefined;
