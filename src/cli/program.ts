@@ -112,8 +112,11 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   const route = program
     .command("route")
-    .description("list the routes, or explain which of its targets one asks for a request")
-    .option("--explain <route>", "print the order in which this route asks its targets, and why not others")
+    .description("list the routes, or show which targets a request would be sent to")
+    .option(
+      "--explain <route>",
+      "show the order in which this route would ask its targets, and why others are excluded",
+    )
     .option("--class <class>", "the request's class: interactive, default or batch")
     .option("--tokens <number>", "tokens of its prompt")
     .option("--answer-tokens <number>", "tokens of its answer")

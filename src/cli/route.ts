@@ -18,9 +18,8 @@ const ABLE = { text: true, embeddings: true, reranking: true, tools: true, schem
 const OPEN_ANSWER_TOKENS = 256;
 
 /**
- * `sluice route`: lists the routes of the settings; with `--explain`, prints the order in which one would ask its targets for a request that the
- * flags describe, and why it would not ask the others. All targets are taken to be ready, except those with a wait. Throws a ConfigError, and
- * a CommandError for a wrong flag.
+ * `sluice route`: lists the routes of the settings; with `--explain`, prints the order in which one would ask its targets for the request that the
+ * flags describe, and why others are excluded. All targets count as ready. Throws a ConfigError, and a CommandError for an invalid flag.
  */
 export async function route(flags: Flags, context: CliContext, now: () => number = Date.now): Promise<number> {
   const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
