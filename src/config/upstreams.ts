@@ -110,7 +110,7 @@ const groupSchema = z
       })
       .prefault({}),
     proxy: httpUrl.optional(),
-    maxConcurrent: z.int().min(1).max(256).default(64),
+    maxConcurrent: z.int().min(1).max(100_000).default(64),
     contextTokens: contextTokens.optional(),
     capabilities: capabilitiesSchema.prefault({}),
     /** Whether its host name may lead to a private, loopback or link-local address. An address may be one in any case. */
