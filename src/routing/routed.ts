@@ -50,12 +50,13 @@ export function createRouteState(route: Route): RouteState {
 /** The states of targets, the one that counts for their route first. */
 const BEST_FIRST: readonly BackendState[] = ["ready", "unloaded", "loading", "restarting", "unloading", "failed"];
 
-/** A route as a backend: it answers through its targets, and can what one of them can. @param served one for each target; undefined where the model is not served */
+/** A route as a backend: it answers through its targets, and can what one of them can. @param found one for each target; undefined where the model is not served */
 export function createRoutedBackend(
   { route, hedges, retries, trials }: RouteState,
-  served: readonly (Backend | undefined)[],
+  found: readonly (Backend | undefined)[],
   { tenants, clock, now }: RoutingParts,
 ): Backend {
+  const served = found.map((backend) => backend && rememberWorkload(backend, clock));
   const targets = served.filter((backend) => backend !== undefined);
   const byId = new Map(targets.map((backend) => [backend.id, backend]));
   const decide = (request: GenerationRequest) => chooseTargets(route, situationOf(request, served, tenants, now()));
@@ -157,6 +158,25 @@ export function createRoutedBackend(
     }),
     ...(text !== undefined && { text }),
     ...(targets.some((backend) => backend.embed !== undefined) && { embed }),
+  };
+}
+
+/** Another server's workload may have to be read from its metrics, which takes longer than a choice. */
+const WORKLOAD_MS = 50;
+
+function rememberWorkload(backend: Backend, clock: Clock): Backend {
+  let known = backend.workload;
+  let untilMs = Number.NEGATIVE_INFINITY;
+  return {
+    ...backend,
+    workload() {
+      if (clock.now() >= untilMs) {
+        const read = backend.workload();
+        known = () => read;
+        untilMs = clock.now() + WORKLOAD_MS;
+      }
+      return known();
+    },
   };
 }
 

@@ -237,6 +237,24 @@ describe("a route", () => {
     for (let count = 0; count < 100; count++) expect((await ask()).text).toBe("B");
   });
 
+  it("asks a target for its workload at most every 50 ms", async () => {
+    let asked = 0;
+    const counted = {
+      generate: says("A"),
+      workload: () => {
+        asked += 1;
+        return undefined;
+      },
+    };
+    const { ask, clock } = routed({ a: counted });
+    await ask();
+    await ask();
+    expect(asked).toBe(1);
+    clock.advance(50);
+    await ask();
+    expect(asked).toBe(2);
+  });
+
   it("tries an idle target that seems a little late once a minute, so that it is measured again", async () => {
     const slow = {
       generate: says("A"),
@@ -252,6 +270,7 @@ describe("a route", () => {
     running = 1;
     expect(await texts()).toEqual(["B", "B"]);
     [running, predictedMs] = [0, 13_000];
+    clock.advance(50);
     expect(await texts()).toEqual(["B", "B"]);
     predictedMs = 12_000;
     expect(await texts()).toEqual(["A", "B"]);
