@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { RequestListener } from "node:http";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
@@ -96,7 +97,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const version = readVersion();
   const backendOf = (model: LocalModel, known: Engines) =>
     createLocalBackend(model, { config, logger, load, engine: known.get(model.id), version });
-  const upstreams = createUpstreams({ config, load, logger });
+  const gatewayId = randomUUID();
+  const upstreams = createUpstreams({ config, load, logger, gatewayId });
   const backends = await Promise.all(models.map((model) => backendOf(model, engines)));
   const settings = { ...config, mayCome: upstreamModels(config.upstreams).mayCome };
   const directory = createModelDirectory([...backends, ...upstreams.backends], settings, {
@@ -199,6 +201,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       access,
       warmUp,
       ...(cache.control && { cache: cache.control }),
+      gatewayId,
       logger,
     }),
     front,

@@ -15,6 +15,8 @@ export type UpstreamsOptions = {
   readonly config: Pick<Config, "upstreams">;
   readonly load: LoadControl;
   readonly logger: Logger;
+  /** Sent with each request, so that one that comes back is known. */
+  readonly gatewayId: string;
   /** For the keys; the process's own unless given. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
@@ -40,6 +42,7 @@ export function createUpstreams({
   config,
   load,
   logger,
+  gatewayId,
   env = process.env,
   clock = systemClock,
 }: UpstreamsOptions): Upstreams {
@@ -47,7 +50,7 @@ export function createUpstreams({
     ({ name }, index) => config.upstreams.findIndex((other) => other.name === name) < index,
   );
   if (twice !== undefined) throw new ConfigError([`upstreams: two have the name ${twice.name}. Rename one.`]);
-  const all = config.upstreams.map((settings) => createUpstream(settings, { load, logger, env, clock }));
+  const all = config.upstreams.map((settings) => createUpstream(settings, { load, logger, gatewayId, env, clock }));
   return {
     backends: all.flatMap(({ backends }) => backends),
     follow: async (directory) => void (await Promise.all(all.map(({ follow }) => follow(directory)))),
@@ -57,9 +60,9 @@ export function createUpstreams({
 
 function createUpstream(
   settings: UpstreamSettings,
-  { load, logger, env, clock }: Required<Omit<UpstreamsOptions, "config">>,
+  { load, logger, gatewayId, env, clock }: Required<Omit<UpstreamsOptions, "config">>,
 ): Upstreams {
-  const server = openServer(settings, { logger, env, clock });
+  const server = openServer(settings, { logger, gatewayId, env, clock });
   const { maxConcurrent } = settings;
   const queue = load.queueFor({
     ...{ slots: maxConcurrent, minSlots: maxConcurrent, targetItlMs: ANY_ITL_MS },
@@ -169,10 +172,10 @@ async function inspect(settings: UpstreamSettings, env: NodeJS.ProcessEnv): Prom
 
 function openServer(
   settings: UpstreamSettings,
-  { logger, env, clock }: Pick<Required<UpstreamsOptions>, "logger" | "env" | "clock">,
+  { logger, gatewayId, env, clock }: Pick<Required<UpstreamsOptions>, "logger" | "gatewayId" | "env" | "clock">,
 ): UpstreamServer {
   try {
-    return createUpstreamServer({ settings, key: readKey(settings, env), clock, log: logger });
+    return createUpstreamServer({ settings, key: readKey(settings, env), gatewayId, clock, log: logger });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError([`upstreams: ${settings.name}: ${reason}`]);

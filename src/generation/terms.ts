@@ -24,6 +24,8 @@ export type Terms = {
   readonly maxWaitMs?: number;
   /** It must not be sent to another provider. */
   readonly localOnly?: boolean;
+  /** The ids of the gateways that it has passed through before this one; undefined means none. */
+  readonly via?: readonly string[];
   /** The conversation that it belongs to, as the client calls it: requests of one are best answered in one place. */
   readonly session?: string;
   /**

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type Handler, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { getPath } from "hono/utils/url";
@@ -59,6 +60,8 @@ export type AppDeps = {
   readonly cache?: CacheControl;
   /** What is done for presets before anybody asks. */
   readonly warmUp?: Pick<WarmUp, "add" | "state">;
+  /** Tells requests that came back from its own upstreams; a random one if absent. */
+  readonly gatewayId?: string;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -82,6 +85,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     access,
     cache,
     warmUp,
+    gatewayId = randomUUID(),
     logger,
     now = Date.now,
   } = deps;
@@ -89,7 +93,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const openPreset = presetOpener(presets, models);
   const app = new Hono<HttpEnv>({ getPath: (request) => canonicalPath(getPath(request)) });
   const onError = errorHandler(logger);
-  const pass = (isOpen: boolean) => passThrough({ settings, access, isOpen, onError, logger, now });
+  const pass = (isOpen: boolean) => passThrough({ settings, access, isOpen, onError, gatewayId, logger, now });
   app.use("/v1/messages/*", speak(ANTHROPIC_ERRORS));
   app.use("/v1/models/*", speak(ANTHROPIC_ERRORS, isFromAnthropicClient));
   for (const { path, errorForm } of routes) {

@@ -3,6 +3,7 @@ import { lowerOf, OWN_TERMS, type Priority, type Terms } from "../generation/ter
 import { InvalidRequestError } from "../protocols/errors.ts";
 import type { ServiceTier } from "../protocols/service-tier.ts";
 import type { Caller, HttpEnv } from "./context.ts";
+import { readVia, VIA_HEADER } from "./via.ts";
 import { watchWait } from "./wait.ts";
 
 export const MAX_WAIT_HEADER = "sluice-max-wait-ms";
@@ -63,6 +64,7 @@ export function decodeTerms(
     ...(isAwaited ? CLIENT_TIMEOUT_HEADERS.map((name) => readClientTimeout(header(name))) : []),
   ].filter((ms) => ms !== undefined);
   const supersedeId = decodeSupersedeId(header(SUPERSEDE_HEADER));
+  const via = readVia(header(VIA_HEADER));
   const staysHere = [caller.localOnly, localOnly, decodeLocalOnly(header(LOCAL_ONLY_HEADER))].includes(true);
   return {
     tenant: caller.tenant,
@@ -70,6 +72,7 @@ export function decodeTerms(
     ...(waits.length > 0 && { maxWaitMs: Math.min(...waits) }),
     ...(staysHere && { localOnly: true }),
     ...(session !== undefined && { session }),
+    ...(via.length > 0 && { via }),
     ...(supersedeId !== undefined && { supersedeId }),
   };
 }

@@ -3,7 +3,7 @@ import { UnsupportedFieldError, UpstreamError } from "../generation/errors.ts";
 import type { FinishReason } from "../generation/event.ts";
 import type { GenerationRequest, Message } from "../generation/request.ts";
 import type { Api, Reader, Target } from "./api.ts";
-import { failureOf } from "./failures.ts";
+import { failureOf, type Source } from "./failures.ts";
 import type { UpstreamMessage } from "./messages.ts";
 import { type Offer, offered, parametersOf, refuse, writeSampling } from "./said.ts";
 import { createScribe } from "./scribe.ts";
@@ -169,7 +169,7 @@ const REASONS: Readonly<Record<string, FinishReason>> = {
   refusal: "content_filter",
 };
 
-function createReader(request: GenerationRequest, upstream: string): Reader {
+function createReader(request: GenerationRequest, source: Source): Reader {
   const scribe = createScribe(request);
   let isDone = false;
   const counted = { input: 0, read: 0, written: 0, output: 0, isTold: false };
@@ -203,7 +203,7 @@ function createReader(request: GenerationRequest, upstream: string): Reader {
     const event = eventSchema.parse(data);
     switch (event.type) {
       case "error":
-        throw new UpstreamError(failureOf(upstream, undefined, data));
+        throw new UpstreamError(failureOf(source, undefined, data));
       case "message_start":
         noteUsage(event.message?.usage);
         return;

@@ -1,6 +1,7 @@
 import type { EmbeddingItem } from "../generation/embedding.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { GenerationRequest } from "../generation/request.ts";
+import type { Source } from "./failures.ts";
 import type { Kind } from "./kinds.ts";
 import type { UpstreamMessage } from "./messages.ts";
 
@@ -34,7 +35,7 @@ export type Reader = {
 export type Api = {
   /** Throws `UnsupportedFieldError` for what it has no words for. */
   readonly write: (request: GenerationRequest, target: Target) => WrittenRequest;
-  readonly read: (request: GenerationRequest, upstream: string) => Reader;
+  readonly read: (request: GenerationRequest, source: Source) => Reader;
   readonly writeEmbedding?: (items: readonly EmbeddingItem[], target: Target) => WrittenRequest;
   readonly readEmbedding?: (data: unknown) => { vectors: readonly (readonly number[])[]; tokens: number };
 };

@@ -116,6 +116,7 @@ async function* run(
     ...written,
     headers: headersFor(server, session, id),
     signal: AbortSignal.any([request.signal, left.signal]),
+    via: request.terms?.via,
     maxWaitMs: request.terms?.maxWaitMs,
   };
   const timing = pace.begin();
@@ -157,7 +158,7 @@ async function begin(server: UpstreamServer, request: GenerationRequest, reply: 
   const { api, settings } = server;
   const messages = readMessages(settings.name, reply);
   try {
-    const reader = api.read(request, settings.name);
+    const reader = api.read(request, server.source);
     const first: GenerationEvent[] = [];
     // What only begins an answer, such as a role, is no answer yet.
     for (let isBegun = false; !isBegun && !reader.isLast(); ) {
@@ -212,12 +213,12 @@ function embedAt(
   const { api, settings } = server;
   return async (request) => {
     assertMayLeave(request);
-    const { items, id, signal } = request;
+    const { items, id, signal, terms } = request;
     const pair = items.findIndex(({ type }) => type === "pair");
     if (pair >= 0) throw new EmbeddingRefusedError(pair, { code: "not_a_reranker" });
     const written = api.writeEmbedding?.(items, targetFor(undefined));
     if (written === undefined) throw brokenAnswer(settings.name, "makes no embeddings");
-    const asked = { ...written, headers: { "x-request-id": id }, signal };
+    const asked = { ...written, headers: { "x-request-id": id }, via: terms?.via, signal };
     const read = await server.ask(asked, async (reply) =>
       api.readEmbedding?.(await readWholeJson(settings.name, reply)),
     );

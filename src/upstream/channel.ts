@@ -3,7 +3,14 @@ import { type Dispatcher, Pool, ProxyAgent } from "undici";
 import type { UpstreamSettings } from "../config/upstreams.ts";
 import { UpstreamError } from "../generation/errors.ts";
 import { lookupPublic, namesPrivate } from "./addresses.ts";
-import { connectionError, failureOf, MAX_ERROR_BYTES, readRetryAfter, UpstreamTimeout } from "./failures.ts";
+import {
+  connectionError,
+  failureOf,
+  MAX_ERROR_BYTES,
+  readRetryAfter,
+  type Source,
+  UpstreamTimeout,
+} from "./failures.ts";
 
 type Ask = {
   readonly method: "GET" | "POST";
@@ -11,6 +18,8 @@ type Ask = {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: object;
+  /** The ids of the gateways before this one. */
+  readonly via?: readonly string[] | undefined;
   /** Aborted when nobody wants the answer: the connection is closed at once. */
   readonly signal: AbortSignal;
 };
@@ -32,17 +41,23 @@ export type Channel = {
    * Resolves when the headers of a 200 are here. Rejects with `UpstreamError` for any other status, and where there is no answer.
    */
   readonly ask: (ask: Ask) => Promise<Reply>;
+  /** Whose words its failures are in. */
+  readonly source: Source;
   readonly close: () => Promise<void>;
 };
 
-/** @param key sent with each request, and never anywhere else */
-export function createChannel(settings: UpstreamSettings, key: string | undefined): Channel {
+/**
+ * @param key sent with each request, and never anywhere else
+ * @param gatewayId tells a request that comes back to this gateway
+ */
+export function createChannel(settings: UpstreamSettings, key: string | undefined, gatewayId?: string): Channel {
   const { name, baseUrl, timeouts, kind } = settings;
   const { origin } = new URL(baseUrl);
+  const source: Source = { name, withoutKey: (body) => withoutKey(body, key) };
   const dispatcher = connect(settings, origin);
   const authorization = key === undefined ? {} : headersFor(kind, key);
 
-  async function ask({ method, path, headers, body, signal: wanted }: Ask): Promise<Reply> {
+  async function ask({ method, path, headers, body, via = [], signal: wanted }: Ask): Promise<Reply> {
     const late = new AbortController();
     const signal = AbortSignal.any([wanted, late.signal]);
     const timer = setTimeout(() => late.abort(new UpstreamTimeout("total")), timeouts.totalMs);
@@ -54,6 +69,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
           "user-agent": "sluice",
           ...(body !== undefined && { "content-type": "application/json" }),
           ...(kind === "anthropic" && { "anthropic-version": ANTHROPIC_VERSION }),
+          ...(gatewayId !== undefined && { "sluice-via": [...via, gatewayId].join(",") }),
           ...headers,
           ...authorization,
         },
@@ -82,7 +98,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
       const what = statusCode >= 300 ? "answered with a redirect, which is not followed" : "gave no answer";
       return { status: undefined, message: `The upstream '${name}' ${what} (status ${statusCode}).` };
     }
-    return failureOf(name, statusCode, withoutKey(await readStart(body), key), retryAfterMs);
+    return failureOf(source, statusCode, await readStart(body), retryAfterMs);
   }
 
   async function* read(
@@ -107,7 +123,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
     return connectionError(name, late.aborted ? late.reason : error);
   }
 
-  return { ask, close: () => dispatcher.destroy() };
+  return { ask, source, close: () => dispatcher.destroy() };
 }
 
 function connect({ timeouts, tls, proxy, maxConcurrent, allowPrivate }: UpstreamSettings, origin: string): Dispatcher {
@@ -160,7 +176,6 @@ async function readStart(body: AsyncIterable<Uint8Array>): Promise<unknown> {
   }
 }
 
-/** Some servers repeat the key in their words. */
 function withoutKey(body: unknown, key: string | undefined): unknown {
   if (key === undefined) return body;
   const text = JSON.stringify(body);

@@ -26,15 +26,24 @@ const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   timeout_error: 504,
 };
 
+/** Whose words an error is in. */
+export type Source = {
+  /** The upstream's name. */
+  readonly name: string;
+  /** Removes the key from what it says: some servers repeat it. */
+  readonly withoutKey: (body: unknown) => unknown;
+};
+
 /** What a server says in the body of an error, in any of the forms in use. */
 export function failureOf(
-  upstream: string,
+  { name, withoutKey }: Source,
   status: number | undefined,
-  body: unknown,
+  said: unknown,
   retryAfterMs?: number,
 ): UpstreamFailure {
+  const body = withoutKey(said);
   const error: unknown = fieldOf(body, "error") ?? fieldOf(body, "detail") ?? body;
-  const said = textOf(fieldOf(error, "message")) ?? textOf(error) ?? textOf(fieldOf(body, "message"));
+  const words = textOf(fieldOf(error, "message")) ?? textOf(error) ?? textOf(fieldOf(body, "message"));
   const type = textOf(fieldOf(error, "type"));
   const told = fieldOf(error, "code");
   // What it has not implemented, no later try brings.
@@ -44,7 +53,7 @@ export function failureOf(
   const param = textOf(fieldOf(error, "param"));
   return {
     status: known,
-    message: wordsFor(upstream, known, said),
+    message: wordsFor(name, known, words),
     ...(code !== undefined && { code: code.slice(0, MAX_WORD_LENGTH) }),
     ...(param !== undefined && { param: param.slice(0, MAX_WORD_LENGTH) }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),

@@ -18,6 +18,8 @@ export type ListedModel = {
 
 /** More models of one server are not served. */
 const MAX_MODELS = 1_000;
+/** Two gateways that list each other's models would make names without end. */
+const MAX_NAME_PARTS = 8;
 
 const word = z.string().max(1_024).optional().catch(undefined);
 const tokens = z.int().min(1).max(1_000_000_000).optional().catch(undefined);
@@ -55,6 +57,7 @@ function readEntry(given: unknown): ListedModel[] {
   const { success, data: entry } = entrySchema.safeParse(given);
   const name = success ? (entry.id ?? entry.name) : undefined;
   if (!success || name === undefined || !/^[^\s=]+$/.test(name)) return [];
+  if (name.split("/").length > MAX_NAME_PARTS) return [];
   const { details, meta, size, digest, created, capabilities } = entry;
   return [
     {

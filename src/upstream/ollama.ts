@@ -3,7 +3,7 @@ import { UnsupportedFieldError, UpstreamError } from "../generation/errors.ts";
 import type { SampledLogprob } from "../generation/event.ts";
 import type { GenerationRequest, Message, OutputFormat } from "../generation/request.ts";
 import type { Api, Reader, Target } from "./api.ts";
-import { failureOf } from "./failures.ts";
+import { failureOf, type Source } from "./failures.ts";
 import type { UpstreamMessage } from "./messages.ts";
 import { offered, parametersOf, refuse, writeSampling } from "./said.ts";
 import { createScribe } from "./scribe.ts";
@@ -151,14 +151,14 @@ const embeddingSchema = z.object({
   prompt_eval_count: z.int().min(0).catch(0),
 });
 
-function createReader(request: GenerationRequest, upstream: string): Reader {
+function createReader(request: GenerationRequest, source: Source): Reader {
   const scribe = createScribe(request);
   let isDone = false;
   let calls = 0;
 
   function note(data: unknown): void {
     const line = lineSchema.parse(data);
-    if (line.error != null) throw new UpstreamError(failureOf(upstream, undefined, data));
+    if (line.error != null) throw new UpstreamError(failureOf(source, undefined, data));
     scribe.reasoning(0, line.message?.thinking ?? line.thinking ?? "");
     const scores = request.logprobs === undefined ? undefined : readLogprobs(line.logprobs);
     scribe.text(0, line.message?.content ?? line.response ?? "", scores);

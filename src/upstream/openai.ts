@@ -3,7 +3,7 @@ import { UnsupportedFieldError, UpstreamError } from "../generation/errors.ts";
 import type { FinishReason, SampledLogprob, Usage } from "../generation/event.ts";
 import type { GenerationRequest, Message, OutputFormat } from "../generation/request.ts";
 import type { Api, Reader, Target } from "./api.ts";
-import { failureOf } from "./failures.ts";
+import { failureOf, type Source } from "./failures.ts";
 import type { Kind } from "./kinds.ts";
 import { DONE, type UpstreamMessage } from "./messages.ts";
 import { offered, outputName, parametersOf, refuse, writeSampling } from "./said.ts";
@@ -214,7 +214,7 @@ const REASONS: Readonly<Record<string, FinishReason>> = {
   content_filter: "content_filter",
 };
 
-function createReader(request: GenerationRequest, upstream: string): Reader {
+function createReader(request: GenerationRequest, source: Source): Reader {
   const scribe = createScribe(request);
   let isDone = false;
 
@@ -224,7 +224,7 @@ function createReader(request: GenerationRequest, upstream: string): Reader {
       return;
     }
     if (event === "error" || (typeof data === "object" && data !== null && "error" in data && data.error != null)) {
-      throw new UpstreamError(failureOf(upstream, undefined, data));
+      throw new UpstreamError(failureOf(source, undefined, data));
     }
     const { choices, usage } = chunkSchema.parse(data);
     for (const choice of choices ?? []) noteChoice(choice);

@@ -6,7 +6,7 @@ import { anthropicApi } from "./anthropic.ts";
 import type { Api } from "./api.ts";
 import { type Attempt, createBreaker } from "./breaker.ts";
 import { type Channel, createChannel } from "./channel.ts";
-import { brokenAnswer, connectionError, isLoad, isUnwell, UpstreamTimeout } from "./failures.ts";
+import { brokenAnswer, connectionError, isLoad, isUnwell, type Source, UpstreamTimeout } from "./failures.ts";
 import { fetchMetrics, type Gauges, readGauges } from "./gauges.ts";
 import { KINDS, type Kind } from "./kinds.ts";
 import { type ListedModel, listPath, readModelList } from "./model-list.ts";
@@ -18,6 +18,7 @@ export type UpstreamServer = {
   readonly settings: UpstreamSettings;
   readonly kind: Kind;
   readonly api: Api;
+  readonly source: Source;
   readonly state: () => BackendState;
   /** Calls `listener` after each change of the state, until the function that it returns is called. */
   readonly onStateChange: (listener: (state: BackendState) => void) => () => void;
@@ -43,6 +44,8 @@ type Asked = {
   readonly path: string;
   readonly body: object;
   readonly headers: Readonly<Record<string, string>>;
+  /** The ids of the gateways before this one. */
+  readonly via?: readonly string[] | undefined;
   readonly signal: AbortSignal;
   /** No wait before another try is longer. */
   readonly maxWaitMs?: number | undefined;
@@ -52,6 +55,8 @@ type Begin<Begun> = (reply: Awaited<ReturnType<Channel["ask"]>>) => Promise<Begu
 
 export type UpstreamServerOptions = {
   readonly settings: UpstreamSettings;
+  /** The gateway's own id, which tells a request that comes back to it; not sent if absent. */
+  readonly gatewayId?: string;
   /** The key that it is shown. */
   readonly key: string | undefined;
   readonly clock: Clock;
@@ -86,7 +91,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
   const { settings, clock, log, random = Math.random } = options;
   const { name } = settings;
   const kind = KINDS[settings.kind];
-  const channel = createChannel(settings, options.key);
+  const channel = createChannel(settings, options.key, options.gatewayId);
   const { root, prefix } = placesOf(settings, kind);
   const listener = new Set<(state: BackendState) => void>();
   const closed = new AbortController();
@@ -141,7 +146,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
     });
   }
 
-  async function askOnce<Begun>({ path, body, headers, signal }: Asked, begin: Begin<Begun>): Promise<Begun> {
+  async function askOnce<Begun>({ path, body, headers, via, signal }: Asked, begin: Begin<Begun>): Promise<Begun> {
     const attempt = letIn();
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new UpstreamTimeout("first byte")), settings.timeouts.firstByteMs);
@@ -152,6 +157,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
         path: `${root}${prefix}${path}`,
         body,
         headers,
+        via,
         signal: wanted,
       });
       const begun = await begin(reply);
@@ -248,6 +254,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
     kind,
     gauges: gaugesOf,
     api: APIS[kind.api],
+    source: channel.source,
     state: stateNow,
     onStateChange(hear) {
       const own = (state: BackendState) => hear(state);

@@ -75,6 +75,61 @@ const MESSAGES = [{ role: "user", content: "Hi" }] as const;
 const PARAMETERS = { type: "object" as const, properties: { at: { type: "string" } } };
 const TOOLS = [{ type: "function" as const, function: { name: "look", parameters: PARAMETERS } }];
 
+/** Gateways that are each the upstream of the one before, and the first one of the last. */
+async function startRing(count: number, group: object) {
+  const apps: { fetch: (request: Request) => Response | Promise<Response> }[] = [];
+  const requests = Array.from({ length: count }, () => 0);
+  const servers = await Promise.all(
+    requests.map((_, index) =>
+      listen({
+        fetch(request) {
+          if (request.method === "POST") requests[index] = (requests[index] ?? 0) + 1;
+          return apps[index]?.fetch(request) ?? new Response(null, { status: 404 });
+        },
+      }),
+    ),
+  );
+  for (const server of servers) ends.push(() => server[Symbol.asyncDispose]());
+  const gateways = [];
+  for (const index of servers.keys()) {
+    const next = servers[(index + 1) % count]?.url ?? "";
+    const gateway = await start([{ kind: "sluice", baseUrl: next, ...group }]);
+    apps[index] = gateway.gateway.app;
+    gateways.push(gateway);
+  }
+  return { gateways, requests, urls: servers.map(({ url }) => url) };
+}
+
+describe("gateways that are upstreams of each other", () => {
+  it.each([1, 2, 3])("refuse a request that comes back (%i in a ring), and ask nobody again", async (count) => {
+    const ring = await startRing(count, { models: ["one"] });
+    const [url] = ring.urls;
+    for (const [path, body] of [
+      ["chat/completions", { messages: MESSAGES }],
+      ["completions", { prompt: "Hi" }],
+      ["embeddings", { input: "Hi" }],
+      ["messages", { messages: MESSAGES, max_tokens: 5 }],
+      ["responses", { input: "Hi", store: false }],
+    ] as const) {
+      ring.requests.fill(0);
+      const answer = await fetch(`${url}/v1/${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: "one", ...body }),
+      });
+      expect([path, answer.status, await answer.text()]).toEqual([path, 400, expect.stringContaining("came back")]);
+      expect(ring.requests).toEqual([2, ...Array.from({ length: count - 1 }, () => 1)]);
+    }
+  });
+
+  it("don't list their own models as an upstream's", async () => {
+    const ring = await startRing(1, { refreshMs: 1_000 });
+    const answer = await fetch(`${ring.urls[0]}/v1/models`, { headers: { "sluice-via": "another, and: nonsense" } });
+    expect(await answer.json()).toMatchObject({ data: [] });
+    expect(ring.gateways[0]?.lines.join("")).toContain("can't be listed yet");
+  });
+});
+
 describe("another Sluice as an upstream", () => {
   it("is asked through the official OpenAI client, whole and streamed, with tools", async () => {
     const there = await startSluice();

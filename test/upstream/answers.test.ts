@@ -10,7 +10,7 @@ import { openAiApi } from "../../src/upstream/openai.ts";
 import { requestFor } from "./support.ts";
 
 function read(api: Api, messages: readonly unknown[], request: GenerationRequest = requestFor()): GenerationEvent[] {
-  const reader = api.read(request, "there");
+  const reader = api.read(request, { name: "there", withoutKey: (body) => body });
   const events = messages.flatMap((data) => reader.note({ data }));
   return [...events, ...reader.end()];
 }

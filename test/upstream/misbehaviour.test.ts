@@ -271,6 +271,16 @@ describe("an upstream that misbehaves", () => {
     expect((await failureOf()).message).toBe("Bad, [redacted]");
   });
 
+  it.each([
+    ["generic", { error: { message: "Bad, sk-very-secret-key", code: 400 } }],
+    ["anthropic", { type: "error", error: { type: "invalid_request_error", message: "Bad, sk-very-secret-key" } }],
+    ["ollama", { error: "Bad, sk-very-secret-key" }],
+  ])("never tells its key where it repeats it in a stream (%s)", async (kind, error) => {
+    reopen({ kind }, "sk-very-secret-key");
+    mock.behave(streaming([error]));
+    expect((await failureOf()).message).toBe("Bad, [redacted]");
+  });
+
   it("tells of a failure that comes in its stream", async () => {
     mock.behave(streaming([{ error: { message: "too long", code: 400, param: "messages" } }]));
     expect(await failureOf()).toMatchObject({ status: 400, message: "too long", param: "messages" });

@@ -6,6 +6,7 @@ import { answerHeaders } from "../answer-headers.ts";
 import type { HttpEnv, RequestFacts } from "../context.ts";
 import { createCors } from "../cors.ts";
 import type { HostPolicy } from "../hosts.ts";
+import { assertNoLoop, VIA_HEADER } from "../via.ts";
 import { logAnswer } from "./access-log.ts";
 import { authenticate } from "./authenticate.ts";
 import { assertOneHost, assertOwnHost } from "./own-host.ts";
@@ -22,6 +23,8 @@ export type PassOptions = {
   /** Whether nobody needs a key here. */
   readonly isOpen: boolean;
   readonly onError: ErrorHandler<HttpEnv>;
+  /** Tells requests that this gateway has sent itself. */
+  readonly gatewayId: string;
   readonly logger: Logger;
   /** The time in Unix ms. */
   readonly now: () => number;
@@ -34,7 +37,7 @@ export type PassOptions = {
  * As OpenAI does, an id from the client is not taken over: two requests could share it. `x-client-request-id` goes into the log instead.
  */
 export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
-  const { settings, access, isOpen, onError, logger, now } = options;
+  const { settings, access, isOpen, onError, gatewayId, logger, now } = options;
   const cors = createCors(settings.corsOrigins);
 
   function check(c: Context<HttpEnv>): void {
@@ -42,7 +45,9 @@ export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
     assertOneHost(c);
     const isOn = (hosts !== undefined || !isOpen) && access?.keys.isOn() === true;
     if (hosts !== undefined && !isOn) assertOwnHost(c, hosts);
-    if (!isOpen) authenticate(c, access, isOn);
+    if (isOpen) return;
+    authenticate(c, access, isOn);
+    assertNoLoop(c.req.header(VIA_HEADER), gatewayId);
   }
 
   /** The answer to a request that goes no further. */
