@@ -237,8 +237,8 @@ function createReader(request: GenerationRequest, source: Source): Reader {
       note(data);
       return scribe.take();
     },
-    isComplete: () => isDone || scribe.isFinished(),
-    isLast: () => isDone,
+    isComplete: () => isDone || scribe.isFinished() || scribe.isFull(),
+    isLast: () => isDone || scribe.isFull(),
     end() {
       const { input, read, written, output, isTold } = counted;
       if (isTold) scribe.usage({ promptTokens: input + read + written, cachedTokens: read, completionTokens: output });

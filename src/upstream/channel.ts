@@ -4,6 +4,7 @@ import type { UpstreamSettings } from "../config/upstreams.ts";
 import { UpstreamError } from "../generation/errors.ts";
 import { lookupPublic, namesPrivate } from "./addresses.ts";
 import {
+  brokenAnswer,
   connectionError,
   failureOf,
   MAX_ERROR_BYTES,
@@ -66,6 +67,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
         ...{ origin, method, path, signal },
         headers: {
           accept: "text/event-stream, application/x-ndjson, application/json",
+          "accept-encoding": "identity",
           "user-agent": "sluice",
           ...(body !== undefined && { "content-type": "application/json" }),
           ...(kind === "anthropic" && { "anthropic-version": ANTHROPIC_VERSION }),
@@ -80,6 +82,10 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
       // What breaks after its end, or is left, breaks unheard.
       answer.body.on("error", () => {});
       if (answer.statusCode !== 200) throw new UpstreamError(await readFailure(answer));
+      if (isEncoded(answer)) {
+        answer.body.destroy();
+        throw brokenAnswer(name, "compressed its answer, which was not asked for");
+      }
       const contentType = String(answer.headers["content-type"] ?? "");
       return {
         contentType: contentType.replace(/;.*/s, "").trim().toLowerCase(),
@@ -91,14 +97,15 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
     }
   }
 
-  async function readFailure({ statusCode, headers, body }: Dispatcher.ResponseData) {
+  async function readFailure(answer: Dispatcher.ResponseData) {
+    const { statusCode, headers, body } = answer;
     const retryAfterMs = readRetryAfter(headers);
+    if (statusCode < 400 || isEncoded(answer)) body.destroy();
     if (statusCode < 400) {
-      body.destroy();
       const what = statusCode >= 300 ? "answered with a redirect, which is not followed" : "gave no answer";
       return { status: undefined, message: `The upstream '${name}' ${what} (status ${statusCode}).` };
     }
-    return failureOf(source, statusCode, await readStart(body), retryAfterMs);
+    return failureOf(source, statusCode, isEncoded(answer) ? undefined : await readStart(body), retryAfterMs);
   }
 
   async function* read(
@@ -153,6 +160,14 @@ function connect({ timeouts, tls, proxy, maxConcurrent, allowPrivate }: Upstream
 
 function headersFor(kind: UpstreamSettings["kind"], key: string): Readonly<Record<string, string>> {
   return kind === "anthropic" ? { "x-api-key": key } : { authorization: `Bearer ${key}` };
+}
+
+function isEncoded({ headers }: Dispatcher.ResponseData): boolean {
+  return !["", "identity"].includes(
+    String(headers["content-encoding"] ?? "")
+      .trim()
+      .toLowerCase(),
+  );
 }
 
 /** The JSON of a body, or its text, as far as the bound goes. */

@@ -6,6 +6,8 @@ import { PrivateAddressError } from "./addresses.ts";
 export const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_MESSAGE_LENGTH = 1_000;
 const MAX_WORD_LENGTH = 128;
+/** Clients are not told where upstreams are, nor what is behind these. */
+const ADDRESS = /\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\blocalhost:\d+\b|\[[\da-f:.]*:[\da-f:.]*\](?::\d+)?/gi;
 /** A longer `retry-after` is no plan. */
 const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
 
@@ -65,7 +67,7 @@ function wordsFor(upstream: string, status: number | undefined, said: string | u
   if (status === 401 || status === 402 || status === 403)
     return `The upstream '${upstream}' refused the gateway's access (status ${status}).`;
   if (status === 404) return `The upstream '${upstream}' does not have what was asked of it (status 404).`;
-  if (said !== undefined && said.trim() !== "") return said.slice(0, MAX_MESSAGE_LENGTH);
+  if (said !== undefined && said.trim() !== "") return said.replace(ADDRESS, "[address]").slice(0, MAX_MESSAGE_LENGTH);
   return `The upstream '${upstream}' failed${status === undefined ? "" : ` with status ${status}`}.`;
 }
 

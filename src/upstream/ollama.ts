@@ -182,8 +182,8 @@ function createReader(request: GenerationRequest, source: Source): Reader {
       note(data);
       return scribe.take();
     },
-    isComplete: () => isDone,
-    isLast: () => isDone,
+    isComplete: () => isDone || scribe.isFull(),
+    isLast: () => isDone || scribe.isFull(),
     end: scribe.end,
   };
 }

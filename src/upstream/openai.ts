@@ -268,8 +268,8 @@ function createReader(request: GenerationRequest, source: Source): Reader {
       note(message);
       return scribe.take();
     },
-    isComplete: () => isDone || scribe.isFinished(),
-    isLast: () => isDone,
+    isComplete: () => isDone || scribe.isFinished() || scribe.isFull(),
+    isLast: () => isDone || scribe.isFull(),
     end: scribe.end,
   };
 }

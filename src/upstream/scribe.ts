@@ -5,6 +5,8 @@ import type { GenerationRequest } from "../generation/request.ts";
 /** More calls in one turn are a defect of the server. */
 const MAX_CALLS = 1_024;
 const MAX_TOKENS = 1_000_000_000;
+/** A longer answer is ended here: a whole one is held in memory, and a server may go on without end. */
+const MAX_CHARACTERS = 16 * 1024 * 1024;
 /** A token has about so many characters. */
 const CHARACTERS_OF_A_TOKEN = 4;
 
@@ -26,6 +28,8 @@ export type Scribe = {
   readonly usage: (usage: Usage) => void;
   /** The events since the last call. */
   readonly take: () => GenerationEvent[];
+  /** Whether the answer is as long as any may be, so that it ends here. */
+  readonly isFull: () => boolean;
   /** Whether every choice has ended. */
   readonly isFinished: () => boolean;
   /** The last events. Choices without an end get one. */
@@ -39,11 +43,16 @@ export function createScribe(request: Pick<GenerationRequest, "choices" | "promp
   let events: GenerationEvent[] = [{ type: "started" }];
   let told: Usage | undefined;
   let heardCharacters = 0;
+  let heardScores = 0;
 
   /** What is not asked for, or comes after its end, is left out. */
   function open(choice: number): Choice | undefined {
     const found = choices[choice];
     return found?.isFinished === false ? found : undefined;
+  }
+
+  function isFull(): boolean {
+    return heardCharacters + heardScores > MAX_CHARACTERS;
   }
 
   function say(type: "reasoning" | "refusal", choice: number, text: string): void {
@@ -56,6 +65,7 @@ export function createScribe(request: Pick<GenerationRequest, "choices" | "promp
     text(choice, text, logprobs) {
       if ((text === "" && logprobs === undefined) || open(choice) === undefined) return;
       heardCharacters += text.length;
+      heardScores += logprobs?.length ?? 0;
       events.push({ type: "text", choice, text, ...(logprobs !== undefined && { logprobs }) });
     },
     reasoning: (choice, text) => say("reasoning", choice, text),
@@ -98,9 +108,10 @@ export function createScribe(request: Pick<GenerationRequest, "choices" | "promp
       events = [];
       return taken;
     },
+    isFull,
     isFinished: () => choices.every(({ isFinished }) => isFinished),
     end() {
-      for (const choice of choices.keys()) scribe.finish(choice, "stop");
+      for (const choice of choices.keys()) scribe.finish(choice, isFull() ? "length" : "stop");
       events.push({ type: "usage", ...(told ?? estimate(request.prompt, heardCharacters)) });
       return scribe.take();
     },

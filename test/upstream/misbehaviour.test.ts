@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { UpstreamError } from "../../src/generation/errors.ts";
 import {
@@ -279,6 +280,47 @@ describe("an upstream that misbehaves", () => {
     reopen({ kind }, "sk-very-secret-key");
     mock.behave(streaming([error]));
     expect((await failureOf()).message).toBe("Bad, [redacted]");
+  });
+
+  it.each([
+    [200, "compressed its answer"],
+    [400, "failed with status 400"],
+  ])("fails in words of ours where it compresses what it says (status %i)", async (status, words) => {
+    mock.behave((response) => {
+      response.writeHead(status, { "content-type": "text/event-stream", "content-encoding": "gzip" });
+      response.end(gzipSync(`data: ${JSON.stringify(chunk({ delta: { content: "Hi" } }))}\n\n`));
+    });
+    expect((await failureOf()).message).toContain(words);
+    expect(mock.posts()[0]?.headers["accept-encoding"]).toBe("identity");
+  });
+
+  it("does not tell the addresses that its words name", async () => {
+    mock.behave((response) =>
+      json(response, 400, {
+        error: { message: "No 10.1.2.3:8000, localhost:80, [fe80::1]:9 or 127.0.0.1 for [1, 2] at 10:30." },
+      }),
+    );
+    expect((await failureOf()).message).toBe("No [address], [address], [address] or [address] for [1, 2] at 10:30.");
+  });
+
+  it.each([
+    ["generic", (content: string) => chunk({ delta: { content } })],
+    ["ollama", (content: string) => ({ message: { content } })],
+  ])("is cut off where its answer has no end (%s)", async (kind, event) => {
+    reopen({ kind, maxConcurrent: 1 });
+    mock.behave((response) => {
+      begin(response);
+      const piece = `data: ${JSON.stringify(event("x".repeat(1024 * 1024)))}\n\n`;
+      const go = () => {
+        while (response.write(piece));
+      };
+      response.on("drain", go);
+      go();
+    });
+    const events = await collect(opened.backend);
+    expect(textOf(events).length).toBe(17 * 1024 * 1024);
+    expect(events).toContainEqual({ type: "finished", choice: 0, reason: "length" });
+    await mock.posts()[0]?.left;
   });
 
   it("tells of a failure that comes in its stream", async () => {
