@@ -1,9 +1,11 @@
-import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, connect, type Server, type Socket } from "node:net";
-import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, it } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { generate } from "selfsigned";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { answerWith, begin, chunk, mockUpstream, send } from "../fixtures/mock-upstream.ts";
 import { collect, openUpstream, requestFor, textOf } from "./support.ts";
 
@@ -33,22 +35,33 @@ function open(...given: Parameters<typeof openUpstream>) {
   return opened;
 }
 
-const pathOf = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+let folder: string;
+let caFile: string;
+let localhost: { readonly key: string; readonly cert: string };
+
+beforeAll(async () => {
+  const made = await generate([{ name: "commonName", value: "localhost" }], { keyType: "ec", algorithm: "sha256" });
+  localhost = { key: made.private, cert: made.cert };
+  folder = await mkdtemp(join(tmpdir(), "sluice-tls-"));
+  caFile = join(folder, "localhost.crt");
+  await writeFile(caFile, localhost.cert);
+});
+
+afterAll(() => rm(folder, { recursive: true }));
 
 /** A server whose certificate nobody has signed. */
 async function startSecure(): Promise<string> {
-  const [key, cert] = ["localhost.key", "localhost.crt"].map((name) => readFileSync(pathOf(name)));
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     for await (const _ of request);
     await answerWith(["Hello"])(response, { method: "POST" });
   };
-  const server = createHttpsServer({ key, cert }, (request, response) => void answer(request, response));
+  const server = createHttpsServer(localhost, (request, response) => void answer(request, response));
   return `https://localhost:${await listen(server)}`;
 }
 
 describe("a connection to an upstream", () => {
   it("is made where its certificate is signed by the authority of the settings", async () => {
-    const { backend } = open(await startSecure(), { tls: { caFile: pathOf("localhost.crt") } });
+    const { backend } = open(await startSecure(), { tls: { caFile } });
     expect(textOf(await collect(backend))).toBe("Hello");
   });
 
