@@ -73,6 +73,8 @@ function isSecret(name: string): boolean {
 function plainStderr(): DestinationStream {
   const stderr = destination({ ...WRITES, fd: 2, sync: false });
   let timer: NodeJS.Timeout | undefined;
+  let unwrittenBytes = 0;
+  let isUrgent = false;
 
   function flush(): void {
     clearTimeout(timer);
@@ -80,17 +82,37 @@ function plainStderr(): DestinationStream {
     stderr.flush();
   }
 
+  function plan(): void {
+    if (isUrgent) flush();
+    else timer ??= setTimeout(flush, MAX_DELAY_MS).unref();
+  }
+
+  stderr.on("write", (bytes: number) => {
+    unwrittenBytes = Math.max(0, unwrittenBytes - bytes);
+  });
+  stderr.on("drop", (line: string) => {
+    unwrittenBytes -= Buffer.byteLength(line);
+  });
+  // It ignores a flush during a write.
+  stderr.on("drain", () => {
+    if (unwrittenBytes > 0) plan();
+    else isUrgent = false;
+  });
   const batched = {
     [symbols.needsMetadataGsym]: true as const,
     /** Set by pino before each line. */
     lastLevel: 0,
     write(line: string): void {
+      unwrittenBytes += Buffer.byteLength(line);
       stderr.write(line);
       // A process that is killed must not take the reason with it.
-      if (batched.lastLevel >= WARN) flush();
-      else timer ??= setTimeout(flush, MAX_DELAY_MS).unref();
+      isUrgent ||= batched.lastLevel >= WARN;
+      plan();
     },
-    flushSync: () => stderr.flushSync(),
+    flushSync(): void {
+      stderr.flushSync();
+      unwrittenBytes = 0;
+    },
   };
   return batched;
 }
