@@ -42,8 +42,9 @@ export function describeIssues(
     const schema = entrySchema(setting.valueSchema);
     if (isGroup(entry)) return describeGroup(`${where}, ${nameOf(entry, index)}`, schema, entry, issue);
     const allowed = describeAllowed(schema);
-    const reason = issue.params?.reason === undefined ? "" : ` (${issue.params.reason})`;
-    return `${where}, entry ${index + 1}: ${showValue(entry)} is not allowed${reason}. Give ${allowed}.`;
+    const { reason = issue.params?.cause } = issue.params ?? {};
+    const why = reason === undefined ? "" : ` (${reason})`;
+    return `${where}, entry ${index + 1}: ${showUnless(schema.writeOnly, entry)} is not allowed${why}. Give ${allowed}.`;
   });
   return [...new Set(problems)];
 }
@@ -53,7 +54,8 @@ function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function nameOf({ name }: Readonly<Record<string, unknown>>, index: number): string {
-  return typeof name === "string" && name !== "" ? showValue(name) : `entry ${index + 1}`;
+  // A URL in the place of a name may hold a password.
+  return typeof name === "string" && name !== "" && !/:|@/.test(name) ? showValue(name) : `entry ${index + 1}`;
 }
 
 /** What is wrong inside of an entry that is a group of keys, by the path to the key. */
@@ -73,7 +75,8 @@ function describeGroup(
   }
   if (typeof params?.reason === "string") return [`${place}: ${params.reason}`];
   if (found === undefined) return [`${place} is missing. Give ${describeAllowed(at)}.`];
-  return [`${place}: ${showValue(found)} is not allowed. Give ${describeAllowed(at)}.`];
+  const why = typeof params?.cause === "string" ? ` (${params.cause})` : "";
+  return [`${place}: ${showUnless(at.writeOnly, found)} is not allowed${why}. Give ${describeAllowed(at)}.`];
 }
 
 /** Up to the value that somebody wrote in the place of a group: a short form has no inner parts. */
@@ -103,6 +106,11 @@ function schemaAt(schema: ValueSchema, step: PropertyKey): ValueSchema {
     if (inner !== undefined) return inner;
   }
   return {};
+}
+
+/** What may hold a secret is not shown. */
+function showUnless(isSecret: boolean | undefined, value: unknown): string {
+  return isSecret === true ? "the value" : showValue(value);
 }
 
 /** A value as text for a message: quoted where it is text, bounded, with no control characters. */

@@ -59,13 +59,30 @@ function nameModels(given: unknown): unknown {
   );
 }
 
+/** A URL that is refused may hold a password, so no message shows it. */
 const httpUrl = z
-  .url({ protocol: /^https?$/ })
-  .refine((text) => URL.canParse(text) && isPlain(new URL(text)))
-  .describe("an http or https URL without user, password, query and fragment");
+  .string()
+  .superRefine((text, context) => {
+    const cause = faultOf(text);
+    if (cause !== undefined) context.addIssue({ code: "custom", params: { cause } });
+  })
+  .meta({ description: "an http or https URL without user, password, query and fragment", writeOnly: true });
 
-function isPlain({ username, password, search, hash }: URL): boolean {
-  return username + password + search + hash === "";
+/** What is wrong with a URL, without any part of it. */
+function faultOf(text: string): string | undefined {
+  if (/^[\w-]+:https?:/i.test(text)) return "the kind before its URL is unknown";
+  if (!URL.canParse(text)) {
+    const withoutPort = text.replace(/^(https?:\/\/[^/?#]*):[^:/?#@\]]*(?=[/?#]|$)/i, "$1");
+    return withoutPort !== text && URL.canParse(withoutPort)
+      ? "its port is not a number from 0 to 65535"
+      : "it is not a valid URL";
+  }
+  const { protocol, username, password, search, hash } = new URL(text);
+  if (protocol !== "http:" && protocol !== "https:") return "its URL begins with neither http:// nor https://";
+  if (username + password !== "")
+    return "its URL has a user or a password: name the key's place by apiKeyEnv in the file";
+  if (search !== "") return "its URL has a query";
+  return hash === "" ? undefined : "its URL has a fragment";
 }
 
 const headerName = z.string().regex(/^[a-z0-9-]{1,64}$/);
@@ -74,7 +91,9 @@ const groupSchema = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+      .refine((text) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text), {
+        params: { cause: "its name is not 1 to 64 letters, digits and . _ -" },
+      })
       .describe("1 to 64 letters, digits and . _ -"),
     /** With or without the prefix of its API, such as `/v1`. */
     baseUrl: httpUrl,
@@ -83,12 +102,12 @@ const groupSchema = z
     pathPrefix: z
       .string()
       .regex(/^(\/[\w.~-]+){0,8}$/)
-      .describe("a path such as /v1, or nothing")
+      .meta({ description: "a path such as /v1, or nothing", writeOnly: true })
       .optional(),
     apiKeyEnv: z
       .string()
       .regex(/^[A-Za-z_]\w{0,127}$/)
-      .describe("the name of an environment variable")
+      .meta({ description: "the name of an environment variable", writeOnly: true })
       .optional(),
     apiKeyFile: z.string().min(1).max(4_096).optional(),
     models: modelsSchema.default("all"),
@@ -128,19 +147,22 @@ const groupSchema = z
   });
 
 /** One entry of the setting `upstreams`. */
-export const upstreamSchema = z
-  .preprocess(readGroup, groupSchema)
-  .describe(
-    `NAME=URL, NAME=KIND:URL or, in the file, a group of keys, where KIND is one of ${UPSTREAM_KINDS.join(", ")}`,
-  );
+export const upstreamSchema = z.preprocess(readGroup, groupSchema).meta({
+  description: `NAME=URL, NAME=KIND:URL or, in the file, a group of keys, where KIND is one of ${UPSTREAM_KINDS.join(", ")}`,
+  writeOnly: true,
+});
 
 /** Another server, and what is served of it. */
 export type UpstreamSettings = Readonly<z.infer<typeof upstreamSchema>>;
 export type UpstreamKind = UpstreamSettings["kind"];
 export type UpstreamModel = z.infer<typeof modelSchema>;
 
-function readGroup(given: unknown): unknown {
+function readGroup(given: unknown, context: z.RefinementCtx): unknown {
   const group = typeof given === "string" ? readText(given) : given;
+  if (typeof group === "string") {
+    context.addIssue({ code: "custom", params: { cause: "it is not NAME=URL" } });
+    return z.NEVER;
+  }
   if (typeof group !== "object" || group === null || Array.isArray(group)) return group;
   const { kind, baseUrl = Object.hasOwn(HOSTED, String(kind)) ? HOSTED[String(kind)] : undefined } = Object(group);
   return { ...group, ...(baseUrl !== undefined && { baseUrl }), ...usualKey(group, baseUrl) };

@@ -66,6 +66,21 @@ upstreams:
   });
 });
 
+describe("a refused upstream in the file", () => {
+  it.each([
+    "{baseUrl: 'http://me:s3cret@x'}",
+    "{baseUrl: 'http://x?key=s3cret'}",
+    "{baseUrl: 'http://x', proxy: 'http://me:s3cret@y'}",
+    "{baseUrl: 'http://x', proxy: 'http://y?key=s3cret'}",
+    "{baseUrl: 'http://x', apiKeyEnv: 'sk-s3cret'}",
+    "{baseUrl: 'http://x', pathPrefix: '/v1?key=s3cret'}",
+  ])("is not shown: %s", (group) => {
+    const problems = [problemsOf(`upstreams:\n  a: ${group}`), problemsOf(`upstreams:\n  - ${group}`)].flat().join();
+    expect(problems).toContain("the value is not allowed");
+    expect(problems).not.toContain("s3cret");
+  });
+});
+
 describe("upstreams as flags", () => {
   it("are a name and a URL, with the kind in between", () => {
     const { upstreams } = load("", { upstreams: ["a=http://localhost:1/v1", "b=ollama:http://localhost:11434"] });
@@ -76,6 +91,40 @@ describe("upstreams as flags", () => {
   });
 
   it("are refused where they are neither", () => {
-    expect(() => load("", { upstreams: ["somewhere"] })).toThrow(/entry 1: "somewhere" is not allowed/);
+    expect(() => load("", { upstreams: ["somewhere"] })).toThrow(
+      /entry 1: the value is not allowed \(it is not NAME=URL\)/,
+    );
+  });
+
+  it.each([
+    ["a user and a password", "big=http://me:s3cret@127.0.0.1:1", "its URL has a user or a password"],
+    ["a query", "big=http://127.0.0.1:1?key=s3cret", "its URL has a query"],
+    ["a fragment", "big=http://127.0.0.1:1#s3cret", "its URL has a fragment"],
+    ["a port out of range", "big=http://s3cret:99999", "its port is not a number from 0 to 65535"],
+    ["a port that is none", "big=http://me:s3cret", "its port is not a number"],
+    ["an unknown kind", "big=vlm:http://s3cret", "the kind before its URL is unknown"],
+    ["another scheme", "big=ftp://me:s3cret@x", "its URL begins with neither http:// nor https://"],
+    ["no URL", "big=s3cret", "it is not a valid URL"],
+    ["no name", "http://me:s3cret@x", "it is not NAME=URL"],
+    ["a name that is a URL", "http://me:s3cret@x?a=b", "its name is not"],
+  ])("are refused with the cause and without the value: %s", (_, text, cause) => {
+    const written = JSON.stringify(text);
+    const [name, url = ""] = text.split(/=(.*)/s);
+    const messages = [
+      () => load("", { upstreams: [text] }),
+      () => load(`upstreams: [${written}]`),
+      () => load(`upstreams: {${JSON.stringify(name)}: ${JSON.stringify(url)}}`),
+      () => loadConfig({ flags: {}, env: { SLUICE_UPSTREAMS: text }, cwd: "/" }),
+    ].map((attempt) => {
+      try {
+        attempt();
+        return "";
+      } catch (error) {
+        return String(error);
+      }
+    });
+    expect(messages.filter((message) => !message.includes("is not allowed ("))).toEqual([]);
+    expect(messages[0]).toContain(`(${cause}`);
+    expect(messages.join()).not.toContain("s3cret");
   });
 });
