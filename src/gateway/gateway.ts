@@ -100,7 +100,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const gatewayId = randomUUID();
   const upstreams = createUpstreams({ config, load, logger, gatewayId });
   const backends = await Promise.all(models.map((model) => backendOf(model, engines)));
-  const settings = { ...config, mayCome: upstreamModels(config.upstreams).mayCome };
+  const { mayCome } = upstreamModels(config.upstreams);
+  const settings = { ...config, mayCome, awaited: upstreams.awaited };
   const directory = createModelDirectory([...backends, ...upstreams.backends], settings, {
     tenants: {
       namesOf(tenant) {

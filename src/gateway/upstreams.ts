@@ -5,6 +5,7 @@ import { ConfigError } from "../config/problems.ts";
 import type { Config } from "../config/schema.ts";
 import type { UpstreamModel, UpstreamSettings } from "../config/upstreams.ts";
 import type { Backend } from "../generation/backend.ts";
+import { UpstreamError } from "../generation/errors.ts";
 import type { LoadControl } from "../queue/load-control.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import { createUpstreamBackend } from "../upstream/backend.ts";
@@ -28,6 +29,8 @@ export type Upstreams = {
   readonly backends: readonly Backend[];
   /** Keeps the models of upstreams that are served whole among those of `directory`. Resolves when each has been asked once. */
   readonly follow: (directory: ModelDirectory) => Promise<void>;
+  /** What a request for a model that is not served is told if the model may come: its upstream has not listed its models yet. */
+  readonly awaited: (model: string) => UpstreamError | undefined;
   readonly close: () => Promise<void>;
 };
 
@@ -54,6 +57,7 @@ export function createUpstreams({
   return {
     backends: all.flatMap(({ backends }) => backends),
     follow: async (directory) => void (await Promise.all(all.map(({ follow }) => follow(directory)))),
+    awaited: (model) => all.map(({ awaited }) => awaited(model)).find((error) => error !== undefined),
     close: async () => void (await Promise.all(all.map(({ close }) => close()))),
   };
 }
@@ -128,6 +132,16 @@ function createUpstream(
       if (!isListed)
         logger.warn({ upstream: settings.name }, `the models of upstream ${settings.name} can't be listed yet`);
       refreshLater(directory);
+    },
+    awaited(model) {
+      const mayCome = settings.models === "all" && model.toLowerCase().startsWith(`${settings.name.toLowerCase()}/`);
+      if (isListed || !mayCome) return undefined;
+      return new UpstreamError({
+        status: 503,
+        message: `The upstream '${settings.name}' could not be reached yet, so its models are not known. It is asked again every few seconds.`,
+        code: "upstream_unavailable",
+        retryAfterMs: FIRST_REFRESH_MS,
+      });
     },
     async close() {
       isClosed = true;

@@ -99,7 +99,10 @@ function findModel(c: Context<HttpEnv>, models: ModelDirectory, name: string): B
   try {
     return models.resolve(name);
   } catch (error) {
-    throw error instanceof ModelNotFoundError ? new ModelNotFoundError(name, idsFor(c, models)) : error;
+    // That a model may come is told to those only that may use it.
+    const key = c.get("key");
+    const isUnknown = error instanceof ModelNotFoundError || (key !== undefined && !mayUse(key, [name]));
+    throw isUnknown ? new ModelNotFoundError(name, idsFor(c, models)) : error;
   }
 }
 

@@ -19,6 +19,8 @@ export type AnswerOptions = {
   /** How many may be sent to another target after one that has worked on them in vain. */
   readonly retries: Allowance;
   readonly clock: Clock;
+  /** What a request is refused with that no target may answer. */
+  readonly refusal: (decision: Decision) => Error;
 };
 
 type Result = IteratorResult<GenerationEvent>;
@@ -35,7 +37,7 @@ export function answerThroughTargets(options: AnswerOptions): Layer {
 
 /** One request's way through the targets. */
 function createCourse(
-  { route, decide, hedges, retries, clock }: AnswerOptions,
+  { route, decide, hedges, retries, clock, refusal }: AnswerOptions,
   request: GenerationRequest,
   generate: Generate,
 ): AsyncIterator<GenerationEvent> {
@@ -123,7 +125,7 @@ function createCourse(
     const report = createReport(route.name, decision, request.observe);
     if (decision.candidates.length === 0) {
       report.tell();
-      throw noTarget(route, decision);
+      throw refusal(decision);
     }
     hedges.note();
     retries.note();

@@ -18,7 +18,7 @@ export type ModelDirectory = {
   readonly list: () => readonly Backend[];
   /** The routes, each as a model that answers through others. The same list until a model is added or removed. */
   readonly routes: () => readonly Backend[];
-  /** Finds a model by its id or alias, or a route by its name, case-insensitively, with or without Ollama's `:latest`. Throws `ModelNotFoundError` with the existing ids. */
+  /** Finds a model by its id or alias, or a route by its name, case-insensitively, with or without Ollama's `:latest`. Throws `ModelNotFoundError` with the existing ids, and the error of `awaited` for a model that may come. */
   readonly resolve: (name: string) => Backend;
   /** As `resolve`; undefined if there is no such model. */
   readonly find: (name: string) => Backend | undefined;
@@ -35,6 +35,8 @@ export type DirectoryOptions = {
   readonly aliases?: readonly string[];
   /** Whether a model that is not there at the start may come later, so that an alias may name it. */
   readonly mayCome?: (model: string) => boolean;
+  /** The error for a model that is not served, if it may be soon. */
+  readonly awaited?: (model: string) => Error | undefined;
   /** `refuse` if absent. */
   readonly unknownModel?: UnknownModel;
   /** Names that stand for several models. A target that doesn't exist is left out until it is added. */
@@ -68,6 +70,9 @@ export function createModelDirectory(
 ): ModelDirectory {
   const parsed = parseAliases(options.aliases ?? [], given, options.mayCome);
   const routes = joinRoutes(options.routes ?? [], [...given, { id: "", aliases: parsed.map(({ name }) => name) }]);
+  const ofAlias = new Map(parsed.map(({ name, model }) => [name.toLowerCase(), model]));
+  const awaited = (name: string) => options.awaited?.(ofAlias.get(name.toLowerCase()) ?? name);
+  const allParts = { ...parts, awaited };
   const states = routes.map(createRouteState);
   const added = new Map<string, Backend>();
   const listeners = new Set<() => void>();
@@ -78,10 +83,10 @@ export function createModelDirectory(
     added.set(key, backend);
   }
   for (const backend of given) put(backend);
-  let index = indexOf([...added.values()], parsed, states, parts);
+  let index = indexOf([...added.values()], parsed, states, allParts);
 
   function change(): void {
-    index = indexOf([...added.values()], parsed, states, parts);
+    index = indexOf([...added.values()], parsed, states, allParts);
     for (const listener of listeners) listener();
   }
 
@@ -101,10 +106,8 @@ export function createModelDirectory(
     resolve(name) {
       const model = find(name);
       if (model !== undefined) return model;
-      throw new ModelNotFoundError(
-        name,
-        [...index.models, ...index.routes].map(({ id }) => id),
-      );
+      const available = [...index.models, ...index.routes].map(({ id }) => id);
+      throw awaited(name) ?? new ModelNotFoundError(name, available);
     },
     add(backend) {
       put(backend);

@@ -56,7 +56,8 @@ export function hasCostWork(error: unknown): boolean {
 
 /** A word for it in `sluice-route`. */
 export function wordFor(error: unknown): string {
-  if (error instanceof UpstreamError) return `status_${error.failure.status ?? "none"}`;
+  if (error instanceof UpstreamError)
+    return error.failure.status === undefined ? "unreachable" : `status_${error.failure.status}`;
   return error instanceof GenerationError ? error.code : "error";
 }
 

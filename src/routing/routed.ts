@@ -25,6 +25,8 @@ export type RoutingParts = {
   readonly clock: Clock;
   /** Unix ms. */
   readonly now: () => number;
+  /** The error for a target that is not served, if it may be soon. */
+  readonly awaited?: (model: string) => Error | undefined;
 };
 
 /** Every fifth request may be repeated at another target after its own has worked in vain, so that a storm of errors adds little load. */
@@ -54,7 +56,7 @@ const BEST_FIRST: readonly BackendState[] = ["ready", "unloaded", "loading", "re
 export function createRoutedBackend(
   { route, hedges, retries, trials }: RouteState,
   found: readonly (Backend | undefined)[],
-  { tenants, clock, now }: RoutingParts,
+  { tenants, clock, now, awaited }: RoutingParts,
 ): Backend {
   const served = found.map((backend) => backend && rememberWorkload(backend, clock));
   const targets = served.filter((backend) => backend !== undefined);
@@ -62,7 +64,14 @@ export function createRoutedBackend(
   const decide = (request: GenerationRequest) => chooseTargets(route, situationOf(request, served, tenants, now()));
   const decideAnew = (request: GenerationRequest) =>
     chooseTargets(route, withTrials(situationOf(request, served, tenants, now())));
-  const answerThrough = answerThroughTargets({ ...{ route, decide: decideAnew, hedges, retries, clock } });
+  const answerThrough = answerThroughTargets({ ...{ route, decide: decideAnew, hedges, retries, clock, refusal } });
+
+  /** What a request is told that no target may answer: to come again, if a target may come. */
+  function refusal(decision: Decision): Error {
+    const missing = decision.excluded.filter(({ reason }) => reason === "not_served");
+    const soon = missing.map(({ target }) => awaited?.(target)).find((error) => error !== undefined);
+    return soon ?? noTarget(route, decision);
+  }
 
   function withTrials(situation: Situation): Situation {
     const states = situation.targets.map((state, index) => {
@@ -95,7 +104,7 @@ export function createRoutedBackend(
   function pick<Part extends BackendPart>(part: Part, decision: Decision): Backend {
     const able = decision.candidates.map(({ target }) => chosen(target));
     const [first] = able;
-    if (first === undefined) throw noTarget(route, decision);
+    if (first === undefined) throw refusal(decision);
     return able.find((backend) => backend[part] !== undefined) ?? first;
   }
 
@@ -120,6 +129,8 @@ export function createRoutedBackend(
     return result;
   };
 
+  // What its targets can is not known then; the request is refused with the reason for each.
+  const isUnserved = targets.length === 0;
   const [measure, price] = [part("measure"), part("price")];
   const text = targets.find((backend) => backend.text !== undefined)?.text;
   const state = () => BEST_FIRST.find((each) => targets.some((backend) => backend.state() === each)) ?? "failed";
@@ -144,10 +155,12 @@ export function createRoutedBackend(
       const known = contexts.filter((tokens) => tokens !== undefined);
       return known.length < contexts.length || known.length === 0 ? {} : { contextTokens: Math.max(...known) };
     },
-    ...(targets.some(({ generate }) => generate !== undefined) && {
-      generate: (request) => answerThrough(request, askDirectly),
-      answerThrough,
-    }),
+    ...(isUnserved || targets.some(({ generate }) => generate !== undefined)
+      ? {
+          generate: (request) => answerThrough(request, askDirectly),
+          answerThrough,
+        }
+      : {}),
     ...(measure !== undefined && { measure }),
     ...(price !== undefined && { price }),
     ...(targets.some(({ settle }) => settle !== undefined) && {
@@ -157,7 +170,7 @@ export function createRoutedBackend(
       },
     }),
     ...(text !== undefined && { text }),
-    ...(targets.some((backend) => backend.embed !== undefined) && { embed }),
+    ...((isUnserved || targets.some((backend) => backend.embed !== undefined)) && { embed }),
   };
 }
 
@@ -180,18 +193,19 @@ function rememberWorkload(backend: Backend, clock: Clock): Backend {
   };
 }
 
-/** What any of them can. */
+/** What any of them can; everything that requests are made for, if none is served. */
 function anyOf(targets: readonly Backend[]): Capabilities {
   const any = (what: keyof Capabilities) => targets.some(({ can }) => can[what]);
+  const may = (what: keyof Capabilities) => targets.length === 0 || any(what);
   return {
     ...{
-      text: any("text"),
-      chat: any("chat"),
-      tools: any("tools"),
-      schemas: any("schemas"),
-      logprobs: any("logprobs"),
+      text: may("text"),
+      chat: may("chat"),
+      tools: may("tools"),
+      schemas: may("schemas"),
+      logprobs: may("logprobs"),
     },
-    ...{ embeddings: any("embeddings"), reranking: any("reranking"), tokenizing: any("tokenizing") },
+    ...{ embeddings: may("embeddings"), reranking: may("reranking"), tokenizing: any("tokenizing") },
     /** Not known before the model has loaded. */
     get infill() {
       return any("infill");

@@ -130,6 +130,40 @@ describe("gateways that are upstreams of each other", () => {
   });
 });
 
+describe("an upstream that is down since the start", () => {
+  const ask = (url: string, model: string) =>
+    fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model, messages: MESSAGES }),
+    });
+  const startWithout = async () => {
+    const routes = [{ name: "chat", targets: [{ model: "THERE/one" }, { model: "gone" }] }];
+    return await start([{ baseUrl: "http://127.0.0.1:1" }], { routes, aliases: ["mine=there/one"] });
+  };
+
+  it("makes a request for one of its models a 503 that says so, by any name of it", async () => {
+    const { url } = await startWithout();
+    for (const name of ["there/one", "There/One", "mine", "chat"]) {
+      const answer = await ask(url, name);
+      expect([name, answer.status]).toEqual([name, 503]);
+      expect(answer.headers.get("retry-after")).toBe("5");
+      expect(await answer.text()).toContain("The upstream 'there' could not be reached yet");
+    }
+  });
+
+  it("is named in the header of a route that has it as a target", async () => {
+    const { url } = await startWithout();
+    const answer = await ask(url, "chat");
+    expect(answer.headers.get("sluice-route")).toBe('"THERE/one";excluded=not_served, "gone";excluded=not_served');
+  });
+
+  it("leaves other unknown models unknown", async () => {
+    const { url } = await startWithout();
+    expect((await ask(url, "elsewhere/one")).status).toBe(404);
+  });
+});
+
 describe("another Sluice as an upstream", () => {
   it("is asked through the official OpenAI client, whole and streamed, with tools", async () => {
     const there = await startSluice();

@@ -106,6 +106,18 @@ describe("an answer of a route", () => {
     expect(await answer.json()).toMatchObject({ error: { param: "model", code: "no_target" } });
   });
 
+  it.each([
+    [CHAT, {}],
+    ["/v1/messages", { max_tokens: 5 }],
+    ["/v1/embeddings", { input: "Hi", messages: undefined }],
+  ])("is a 400 that gives the reasons, if no target is served: %s", async (path, body) => {
+    const targets = [{ model: "gone" }, { model: "away" }];
+    const answer = await ask(appWith([full], { targets }).app, path, body);
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get("sluice-route")).toBe('"gone";excluded=not_served, "away";excluded=not_served');
+    expect(await answer.text()).toContain("gone (not_served), away (not_served)");
+  });
+
   it("has no such header where a model is asked by its own name", async () => {
     const answer = await ask(appWith().app, CHAT, { model: "owner/large:Q4" });
     expect(answer.headers.get("sluice-route")).toBeNull();
