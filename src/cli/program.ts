@@ -34,7 +34,9 @@ Flags override environment variables, which override the settings file, which ov
  */
 export function buildProgram(context: CliContext, done: (exitCode: number) => void): Command {
   const program = new Command(shellCommand("").trim())
-    .description("An OpenAI-compatible gateway in front of language models that run on your own machine.")
+    .description(
+      "An OpenAI-compatible gateway in front of language models that run on your own machine or on other servers.",
+    )
     .version(readVersion(), ...VERSION_OPTION)
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print a command's help")
@@ -124,9 +126,9 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .option("--key <key>", "id or name of its key")
     .option("--used <share>", "share of its token limit that the key has used, from 0 to 1")
     .option("--preset <preset>", "id of its preset")
-    .option("--session <session>", "its conversation, which chooses among targets with weights")
-    .option("--local-only", "it must be answered on this machine")
-    .option("--at <time>", "when it comes, such as 2026-11-29T23:00Z; now if absent")
+    .option("--session <session>", "id of its session, by which it is assigned to one of the targets with weights")
+    .option("--local-only", "only targets that are local may answer it")
+    .option("--at <time>", "the time of the request, such as 2026-11-29T23:00Z; now if absent")
     .option(
       "--wait <model=time>",
       "predicted time to a target's first token, such as small=5s; may be repeated",

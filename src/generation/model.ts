@@ -17,7 +17,7 @@ export type Asker = {
   readonly tenant: string;
   /** Undefined means `default`. */
   readonly priority?: Priority;
-  /** The request must not be sent to another provider. */
+  /** The request must not be sent to an upstream that is not local. */
   readonly localOnly?: boolean;
   /** Aborted when nobody wants the answer any more. */
   readonly signal?: AbortSignal;

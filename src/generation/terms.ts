@@ -22,7 +22,7 @@ export type Terms = {
   readonly priority: Priority;
   /** The maximum time to the first token, in ms from now; undefined means no limit. */
   readonly maxWaitMs?: number;
-  /** It must not be sent to another provider. */
+  /** It must not be sent to an upstream that is not local. */
   readonly localOnly?: boolean;
   /** The ids of the gateways that it has passed through before this one; undefined means none. */
   readonly via?: readonly string[];

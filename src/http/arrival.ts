@@ -9,7 +9,7 @@ export type InnerCaller = {
   readonly keyId: string | undefined;
   /** The class of its requests, unless the key's is lower. Requests can't ask for a higher one. */
   readonly priority?: Priority;
-  /** Whether its requests must not be sent to another provider, whatever the key allows. */
+  /** Whether its requests must not be sent to an upstream that is not local, whatever the key allows. */
   readonly localOnly?: boolean;
 };
 

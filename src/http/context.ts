@@ -47,7 +47,7 @@ export type Caller = {
   readonly bestPriority: Priority;
   /** The maximum time until the first token, in ms. */
   readonly maxWaitMs?: number;
-  /** Whether its requests must not be sent to another provider. */
+  /** Whether its requests must not be sent to an upstream that is not local. */
   readonly localOnly?: boolean;
 };
 

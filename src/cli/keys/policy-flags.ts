@@ -39,7 +39,7 @@ export function addPolicyOptions(command: Command): void {
       "--cache <which>",
       `which of its answers are cached: ${KEPT_ANSWERS.join(", ")} (default: as the preset sets)`,
     )
-    .option("--local-only", "never send its requests to another provider")
+    .option("--local-only", "never send its requests to an upstream that is not marked as local")
     .option(
       "--admin",
       "allow administration: see the usage of every key, clear and warm the cache, download and delete models",

@@ -64,7 +64,7 @@ export function describeApi(operations: readonly Operation[], version: string): 
       title: "Sluice",
       version,
       description:
-        "An OpenAI-compatible gateway in front of language models that run on your own machine. docs/api.md explains each field.",
+        "An OpenAI-compatible gateway in front of language models that run on your own machine or on other servers. docs/api.md explains each field.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
