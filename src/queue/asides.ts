@@ -73,7 +73,7 @@ export function createAsides({ clock, pricing, queue, slots, running, limiter }:
       const claimant = { tenant, priority, takesMs, held: slots.heldBy(tenant), isAgain: state === "aside" };
       return chooseOverdue(running.overdue(), claimant, {
         ...{ limit: limiter.limit, tenants: slots.tenants },
-        endless: running.endlessSlots() + slots.keptFrom(tenant, choices),
+        lasting: running.lastingSlots() + slots.keptFrom(tenant, choices),
       });
     },
     add(task) {

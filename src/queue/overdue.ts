@@ -70,21 +70,21 @@ export function endsSoon(leftMs: number): boolean {
 }
 
 /**
- * Chooses the run to set aside for a request that waits. None while endless runs hold no more slots than they may keep. Never a run of a higher
+ * Chooses the run to set aside for a request that waits. None while lasting runs hold no more slots than endless runs may keep. Never a run of a higher
  * class, nor one that has taken less than the request is likely to, nor one of another tenant if the request's own tenant holds its share already.
  * Of the rest: the lowest class, then the tenant that holds most, then the run that has taken most.
  *
  * @param overdue all runs that are overdue and have no end in sight
  * @param of the number of slots, of tenants, and of slots that the request can't expect to become free: those kept free
- *   from its tenant, and those of endless runs
+ *   from its tenant, those of endless runs, and those of late runs that will take long to reach their limit
  */
 export function chooseOverdue<T>(
   overdue: readonly Overdue<T>[],
   { tenant, priority, takesMs, held, isAgain }: Claimant,
-  of: { readonly limit: number; readonly tenants: number; readonly endless: number },
+  of: { readonly limit: number; readonly tenants: number; readonly lasting: number },
 ): T | undefined {
   const rank = PRIORITIES.indexOf(priority);
-  const isMany = of.endless > keptSlots(of.limit);
+  const isMany = of.lasting > keptSlots(of.limit);
   const hasShare = held >= Math.max(1, Math.floor(of.limit / of.tenants));
   const mayGo = overdue.filter((run) => {
     const runRank = PRIORITIES.indexOf(run.priority);

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { HeldSlots } from "./held-slots.ts";
+import type { HeldSlots, Lease } from "./held-slots.ts";
 import type { Limiter } from "./limiter.ts";
 import { dueAfterMs, dueAgainAfterMs, endsSoon, keptSlots, type Overdue } from "./overdue.ts";
 import type { Pricing } from "./price.ts";
@@ -19,6 +19,8 @@ export type Running = {
   overdue(): Overdue<Task>[];
   /** The slots of endless tasks. */
   endlessSlots(): number;
+  /** The slots that don't become free soon: those of endless tasks, and of overdue tasks whose end is near, but not nearer than another turn. */
+  lastingSlots(): number;
   /** How long until so much work is done and a slot is free for a request that is likely to take `slotMs`. */
   drainMs(work: number, slotMs: number): number;
 };
@@ -39,19 +41,25 @@ export function createRunning({ clock, pricing, slots, limiter }: RunningOptions
     return earlierSpokenMs + (spokeMs === undefined ? 0 : (clock.now() - spokeMs) * lease.sequences);
   }
 
-  /**
-   * The time until a task is overdue, in its first turn or a later one; below 0 if it is overdue. Undefined if its end is near.
-   */
+  /** The expected time until a task reaches its limit of tokens; below 0 if it should have by now. */
+  function untilEndMs(task: Task, { most, sequences }: Lease): number {
+    return (most * pricing.calibration - spokenMs(task)) / Math.max(1, sequences);
+  }
+
+  /** The time until a task is overdue, in its first turn or a later one; below 0 if it is overdue. Undefined if its end is near. */
   function untilDueMs(task: Task, spokeMs: number): number | undefined {
-    const { job, lease, earlierMs } = task;
-    if (lease === undefined) return undefined;
-    const leftMs = lease.most * pricing.calibration - spokenMs(task);
-    if (endsSoon(leftMs / Math.max(1, lease.sequences))) return undefined;
+    const { lease, earlierMs } = task;
+    if (lease === undefined || endsSoon(untilEndMs(task, lease))) return undefined;
     if (earlierMs > 0) return dueAgainAfterMs(spokeMs - lease.sinceMs) - (clock.now() - lease.sinceMs);
+    return firstTurnMs(task, lease) - slots.heldMs(lease);
+  }
+
+  /** How long a task may hold its slots in its first turn until it is overdue. */
+  function firstTurnMs({ job }: Task, lease: Lease): number {
     const cost = Math.max(lease.cost, pricing.expect(job, limiter.limit).slotMs);
     // With more choices than slots they run in rounds: others need not wait for all of them.
     const rounds = Math.max(1, job.choices / limiter.limit);
-    return dueAfterMs((cost / rounds) * pricing.calibration) - slots.heldMs(lease);
+    return dueAfterMs((cost / rounds) * pricing.calibration);
   }
 
   /** Only tasks that the engine can set aside and that have produced text in this turn. */
@@ -63,6 +71,21 @@ export function createRunning({ clock, pricing, slots, limiter }: RunningOptions
   function endlessSlots(): number {
     let held = 0;
     for (const task of tasks) if (task.earlierMs > 0 || isOverdue(task)) held += task.lease?.sequences ?? 0;
+    return held;
+  }
+
+  /** Whether a task's end is near, but it has taken longer than a turn, and will take another. */
+  function isLateAndLasting(task: Task): boolean {
+    const { lease } = task;
+    if (lease === undefined) return false;
+    const leftMs = untilEndMs(task, lease);
+    const turnMs = firstTurnMs(task, lease);
+    return endsSoon(leftMs) && Math.abs(leftMs) > turnMs && slots.heldMs(lease) > turnMs;
+  }
+
+  function lastingSlots(): number {
+    let held = endlessSlots();
+    for (const task of tasks) if (task.earlierMs === 0 && isLateAndLasting(task)) held += task.lease?.sequences ?? 0;
     return held;
   }
 
@@ -80,6 +103,7 @@ export function createRunning({ clock, pricing, slots, limiter }: RunningOptions
       });
     },
     endlessSlots,
+    lastingSlots,
     drainMs(work, slotMs) {
       const { calibration } = pricing;
       // The slots that endless tasks may keep don't become free for the requests that wait.

@@ -385,6 +385,20 @@ describe("endless runs", () => {
     expect(many.reduce((sum, { pauses }) => sum + pauses, 0)).toBeGreaterThan(0);
   });
 
+  it("keep no short request waiting beside a late one that has up to half a minute until its limit", () => {
+    const { send, runFor } = createBench();
+    const endless = [0, 1].map(() => send({ tokens: 1_000_000 }));
+    const late = send({ tokens: 50_000, tenant: "b", maxTokens: 50_000 });
+    runFor(1_000);
+    while (late.said < 47_100) runFor(1_000);
+    const [before = 0, other = 0] = endless.map(({ pauses }) => pauses);
+    expect(before + other).toBeGreaterThan(0);
+    const short = send({ tokens: 3, maxTokens: 3 });
+    runFor(2 * SOON_MS);
+    expect(short.endMs).toBeDefined();
+    expect(late).toMatchObject({ pauses: 0, endMs: undefined });
+  });
+
   it("keep no short request waiting for longer than a few times its estimated wait, whatever their tenants", () => {
     const endless = fc.record({
       tenant: fc.constantFrom("a", "b", "c"),
