@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import type { SequenceRequest } from "../../../src/engine/contract/messages.ts";
 import type { Batcher, Tokenizer } from "../../../src/engine/contract/native.ts";
+import type { Scheduler } from "../../../src/engine/worker/scheduler.ts";
 import type { Sampling } from "../../../src/generation/request.ts";
 import { PLAIN_SAMPLING } from "../../../src/generation/sampling.ts";
 
@@ -269,4 +270,27 @@ export function expectedAnswer(
       return { text, reason: "length", completionTokens, tokens };
     }
   }
+}
+
+/** Runs a scheduler over a fake batcher. */
+export function runScheduler(scheduler: Pick<Scheduler, "run" | "stop">, batcher: { finishDecode(): boolean }) {
+  const running = scheduler.run();
+  return {
+    running,
+    /** Lets native calls end until the scheduler has nothing left to evaluate. */
+    async drain() {
+      await settle();
+      while (batcher.finishDecode()) await settle();
+    },
+    async finish() {
+      scheduler.stop();
+      batcher.finishDecode();
+      await running;
+    },
+  };
+}
+
+/** Lets everything run that waits for nothing but a resolved promise. */
+export async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
 }

@@ -3,7 +3,16 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { SequenceUpdate } from "../../../src/engine/contract/messages.ts";
 import { PrefixStore } from "../../../src/engine/worker/prefix-store.ts";
 import { Scheduler } from "../../../src/engine/worker/scheduler.ts";
-import { createFakeBatcher, END, expectedAnswer, logprobAfter, sequenceRequest, tokenizer } from "./fake-backend.ts";
+import {
+  createFakeBatcher,
+  END,
+  expectedAnswer,
+  logprobAfter,
+  runScheduler,
+  sequenceRequest,
+  settle,
+  tokenizer,
+} from "./fake-backend.ts";
 
 const CONTEXT = 40;
 /** Room for prompts that are worth storing. */
@@ -46,30 +55,14 @@ function setUp(
       }
     },
   });
-  const running = scheduler.run();
   return {
     batcher,
     scheduler,
     answers,
     reports,
     rejected,
-    running,
-    /** Lets native calls end until the scheduler has nothing left to evaluate. */
-    async drain() {
-      await settle();
-      while (batcher.finishDecode()) await settle();
-    },
-    async finish() {
-      scheduler.stop();
-      batcher.finishDecode();
-      await running;
-    },
+    ...runScheduler(scheduler, batcher),
   };
-}
-
-/** Lets everything run that waits for nothing but a resolved promise. */
-async function settle(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
 }
 
 function letters(length: number, from = 1): number[] {

@@ -4,7 +4,15 @@ import type { SequenceUpdate } from "../../../../src/engine/contract/messages.ts
 import { createDrafter } from "../../../../src/engine/worker/drafts/drafter.ts";
 import { PrefixStore } from "../../../../src/engine/worker/prefix-store.ts";
 import { Scheduler } from "../../../../src/engine/worker/scheduler.ts";
-import { createFakeBatcher, expectedAnswer, repeat, sequenceRequest, tokenizer } from "../fake-backend.ts";
+import {
+  createFakeBatcher,
+  expectedAnswer,
+  repeat,
+  runScheduler,
+  sequenceRequest,
+  settle,
+  tokenizer,
+} from "../fake-backend.ts";
 
 const CONTEXT = 160;
 /** From which position on greedy answers may have drafts. */
@@ -33,7 +41,6 @@ function setUp(options: Partial<Parameters<typeof createFakeBatcher>[0]> = {}) {
       updates.push(...news);
     },
   });
-  const running = scheduler.run();
   const of = (id: number) => updates.filter((update) => update.id === id);
   return {
     batcher,
@@ -55,20 +62,8 @@ function setUp(options: Partial<Parameters<typeof createFakeBatcher>[0]> = {}) {
     /** Native calls that evaluated more than the next token of a sequence whose prompt has this length. */
     drafts: (promptTokens: number) =>
       batcher.calls.flat().filter(({ position, tokens }) => position >= promptTokens && tokens.length > 1),
-    async drain() {
-      await settle();
-      while (batcher.finishDecode()) await settle();
-    },
-    async finish() {
-      scheduler.stop();
-      batcher.finishDecode();
-      await running;
-    },
+    ...runScheduler(scheduler, batcher),
   };
-}
-
-async function settle(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A text that the fake model continues as it began. */
