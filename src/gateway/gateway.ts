@@ -35,7 +35,6 @@ import { answerLengths } from "./answer-lengths.ts";
 import { createEngines, type Engines } from "./engines.ts";
 import { createLibrary } from "./library.ts";
 import { createLocalBackend } from "./local-backend.ts";
-import { createUpstreams } from "./upstreams.ts";
 import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
 
 /** Models on this machine's disk, and how to serve them. */
@@ -98,11 +97,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const backendOf = (model: LocalModel, known: Engines) =>
     createLocalBackend(model, { config, logger, load, engine: known.get(model.id), version });
   const gatewayId = randomUUID();
-  const upstreams = createUpstreams({ config, load, logger, gatewayId });
+  // Its HTTP client takes 50 ms to read.
+  const upstreams =
+    config.upstreams.length === 0
+      ? undefined
+      : (await import("./upstreams.ts")).createUpstreams({ config, load, logger, gatewayId });
   const backends = await Promise.all(models.map((model) => backendOf(model, engines)));
   const { mayCome } = upstreamModels(config.upstreams);
-  const settings = { ...config, mayCome, awaited: upstreams.awaited };
-  const directory = createModelDirectory([...backends, ...upstreams.backends], settings, {
+  const settings = { ...config, mayCome, ...(upstreams && { awaited: upstreams.awaited }) };
+  const directory = createModelDirectory([...backends, ...(upstreams?.backends ?? [])], settings, {
     tenants: {
       namesOf(tenant) {
         const key = access.keys.get(tenant);
@@ -180,7 +183,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       standInFront({ repeats, generate, access, models: directory, presets, settings: config, logger }, app));
   const stop = async () => {
     warmUp?.stop();
-    await Promise.all([...directory.list().map(({ close }) => close?.()), upstreams.close()]);
+    await Promise.all([...directory.list().map(({ close }) => close?.()), upstreams?.close()]);
     // Without engines they have failed by now, and that is stored.
     await runs.settled();
     await Promise.all([cache.save(), cache.settled()]);
@@ -210,7 +213,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     observe: watch.listen,
     async start() {
       try {
-        await Promise.all([...directory.list().map(({ load: begin }) => begin?.()), upstreams.follow(directory)]);
+        await Promise.all([...directory.list().map(({ load: begin }) => begin?.()), upstreams?.follow(directory)]);
       } catch (error) {
         await stop();
         throw error;
