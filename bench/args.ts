@@ -30,9 +30,9 @@ lengths, by the same load generator over HTTP, in turns (A B A B …).`;
 
 const NOTES = `
 llama-server is built once, from the source that node-llama-cpp carries, into bench/peers/build (15 to 20 minutes on two cores; it
-needs git, cmake and a C++ compiler), unless --llama-server, --peer-url or --no-peer is given. \`cache\` is measured beside LiteLLM's proxy,
-which is installed there when that workload is run (it needs python3 with venv), and Portkey's gateway, where --portkey gives one; what isn't
-available is left out.
+needs git, cmake and a C++ compiler), unless --llama-server, --peer-url or --no-peer is given. \`cache\` and \`proxy\` are measured beside LiteLLM's
+proxy, which is installed there when they are run (it needs python3 with venv), and Portkey's gateway: \`proxy\` installs it, too, and \`cache\`
+takes what --portkey gives. What isn't available is left out.
 
 Results: a table on stdout, and latest.json, latest.md and plots (.svg) in the --out folder.
 
@@ -41,8 +41,9 @@ Examples (from a checkout, flags go after --):
   npm run bench -- --quick                     smaller work and fewer rounds, under three minutes
   npm run bench -- single batch8 --rounds 9    two workloads, measured better
   npm run bench -- overhead --no-peer          what needs no other server
-  npm run bench -- overload --quick            with --quick it and cache run only where they are named
+  npm run bench -- overload --quick            with --quick it, cache and proxy run only where they are named
   npm run bench -- cache                       repeated prompts, beside other gateways' caches
+  npm run bench -- proxy                       requests that are passed on to an upstream, beside other gateways
   npm run bench -- intruders --only crowd      what one hostile client does to others
 `;
 

@@ -78,6 +78,14 @@ export const FIGURES = {
   mixedHitsPerSecond: { label: "hits of many prompts, 32 connections", unit: "req/s", better: "higher" },
   streamedHitsPerSecond: { label: "streamed hits, 32 connections", unit: "req/s", better: "higher" },
   streamedHitP50Ms: { label: "streamed hit among 32, to its end, p50", unit: "ms", better: "lower" },
+  proxiedPerSecond: { label: "passed on, 32 connections", unit: "req/s", better: "higher" },
+  proxiedP50Ms: { label: "passed on, alone, p50", unit: "ms", better: "lower" },
+  proxiedP99Ms: { label: "passed on, alone, p99", unit: "ms", better: "lower" },
+  streamsPerSecond: { label: "streams of 100 frames, 32 connections", unit: "req/s", better: "higher" },
+  firstTokenP50Ms: { label: "first token of a stream, alone, p50", unit: "ms", better: "lower" },
+  firstTokenP99Ms: { label: "first token of a stream, alone, p99", unit: "ms", better: "lower" },
+  openStreams: { label: "streams open at once", unit: "req", better: "higher" },
+  openStreamKb: { label: "RSS for each of them", unit: "KB", better: "lower" },
   storedEntries: { label: "answers stored", unit: "entries", better: "higher" },
   countedMb: { label: "their memory, by the store's count", unit: "MB", better: "lower" },
   grownMb: { label: "their memory, by RSS growth", unit: "MB", better: "lower" },
@@ -87,7 +95,7 @@ export const FIGURES = {
 
 export type FigureInfo = {
   readonly label: string;
-  readonly unit: "tok/s" | "req/s" | "req" | "entries" | "ms" | "µs" | "MB" | "%" | "×";
+  readonly unit: "tok/s" | "req/s" | "req" | "entries" | "ms" | "µs" | "MB" | "KB" | "%" | "×";
   readonly better: "higher" | "lower";
 };
 

@@ -14,6 +14,8 @@ export type LoopOptions = {
   /** The number of clients; each sends its next request after the last byte of the answer. */
   readonly connections: number;
   readonly durationMs: number;
+  /** What the first token of each answer contains: its time is noted. */
+  readonly firstMark?: string;
   readonly signal: AbortSignal;
 };
 
@@ -22,6 +24,8 @@ export type LoopResult = {
   readonly perSecond: number;
   /** From writing a request to its answer's last byte, in ms. */
   readonly latenciesMs: readonly number[];
+  /** From writing a request to the first read with `firstMark`, in ms; empty without one. */
+  readonly firstMs: readonly number[];
 };
 
 /**
@@ -30,10 +34,11 @@ export type LoopResult = {
  * is not a 200, has another text than it must have, or never ends.
  */
 export async function runClosedLoop(options: LoopOptions): Promise<LoopResult> {
-  const { url, questions, headers = {}, connections, durationMs, signal } = options;
+  const { url, questions, headers = {}, connections, durationMs, firstMark, signal } = options;
   const requests = questions.map(({ body, text }) => ({ payload: writeRequest(url, body, headers), text }));
   const latenciesMs: number[] = [];
-  const sockets = await Promise.all(Array.from({ length: connections }, () => open(url, signal)));
+  const firstMs: number[] = [];
+  const sockets = await Promise.all(Array.from({ length: connections }, () => openSocket(url, signal)));
   const startedMs = performance.now();
   let sent = 0;
 
@@ -42,7 +47,7 @@ export async function runClosedLoop(options: LoopOptions): Promise<LoopResult> {
       const request = requests[sent++ % requests.length];
       if (request === undefined) throw new Error("there is nothing to send");
       const sentMs = performance.now();
-      const answer = await exchange(socket, request.payload);
+      const answer = await exchange(socket, request.payload, firstMark, () => firstMs.push(performance.now() - sentMs));
       const latencyMs = performance.now() - sentMs;
       if (answerText(answer) !== request.text) {
         throw new Error(`${url} answered with another text than before: ${answer.slice(0, QUOTED_CHARS)}`);
@@ -54,14 +59,14 @@ export async function runClosedLoop(options: LoopOptions): Promise<LoopResult> {
   try {
     await Promise.all(sockets.map(drive));
     signal.throwIfAborted();
-    return { perSecond: (1_000 * latenciesMs.length) / (performance.now() - startedMs), latenciesMs };
+    return { perSecond: (1_000 * latenciesMs.length) / (performance.now() - startedMs), latenciesMs, firstMs };
   } finally {
     for (const socket of sockets) socket.destroy();
   }
 }
 
 /** A whole POST of HTTP/1.1, as bytes. */
-function writeRequest(url: URL, body: Buffer, headers: Readonly<Record<string, string>>): Buffer {
+export function writeRequest(url: URL, body: Buffer, headers: Readonly<Record<string, string>>): Buffer {
   const lines = Object.entries({
     host: url.host,
     ...headers,
@@ -71,7 +76,7 @@ function writeRequest(url: URL, body: Buffer, headers: Readonly<Record<string, s
   return Buffer.concat([Buffer.from(`POST ${url.pathname} HTTP/1.1\r\n${lines.join("")}\r\n`), body]);
 }
 
-async function open(url: URL, signal: AbortSignal): Promise<Socket> {
+export async function openSocket(url: URL, signal: AbortSignal): Promise<Socket> {
   const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
   signal.addEventListener("abort", () => socket.destroy(signal.reason), { once: true });
   await once(socket, "connect", { signal });
@@ -79,8 +84,14 @@ async function open(url: URL, signal: AbortSignal): Promise<Socket> {
 }
 
 /** Resolves with the answer's body. */
-function exchange(socket: Socket, payload: Buffer): Promise<string> {
+function exchange(
+  socket: Socket,
+  payload: Buffer,
+  firstMark: string | undefined,
+  onFirst: () => void,
+): Promise<string> {
   return new Promise((resolve, reject) => {
+    let isAwaited = firstMark !== undefined;
     const reader = createAnswerReader();
     const end = (error?: Error) => {
       socket.off("data", onData).off("close", onClose).off("error", end);
@@ -89,6 +100,10 @@ function exchange(socket: Socket, payload: Buffer): Promise<string> {
     };
     const onClose = () => end(new Error("the server closed a connection in the midst of an answer"));
     const onData = (bytes: Buffer) => {
+      if (isAwaited && firstMark !== undefined && bytes.includes(firstMark)) {
+        isAwaited = false;
+        onFirst();
+      }
       try {
         if (reader.read(bytes)) end();
       } catch (error) {

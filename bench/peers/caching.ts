@@ -10,13 +10,16 @@ export type CachingServer = {
   readonly url: string;
   /** The headers that a request needs. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly cachesStreams: boolean;
+  /** Whether its streams can be measured. */
+  readonly takesStreams: boolean;
   /** How many answers did not come from its cache so far. */
   misses(): Promise<number>;
+  /** Its resident memory now; undefined if unknown. */
+  rssMb(): Promise<number | undefined>;
   stop(): Promise<void>;
 };
 
-type Start = (shared: SharedSettings, signal: AbortSignal) => Promise<CachingServer>;
+export type Start = (shared: SharedSettings, signal: AbortSignal) => Promise<CachingServer>;
 
 const SLOTS = { slots: 4, contextTokens: 1024 };
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
@@ -27,7 +30,7 @@ export const startSluice: Start = async (shared, signal) => {
   return {
     ...server,
     headers: {},
-    cachesStreams: true,
+    takesStreams: true,
     async misses() {
       const stats: unknown = await (await fetch(`${server.url}/admin/cache`, { signal })).json();
       const { misses, bypassed } = Object(stats);
@@ -39,18 +42,18 @@ export const startSluice: Start = async (shared, signal) => {
 /** No cache: a fixed answer. */
 export const startBareHono: Start = async (shared, signal) => {
   const server = await startScript("bare-hono.ts", shared, signal);
-  return { ...server, headers: {}, cachesStreams: true, misses: async () => 0 };
+  return { ...server, headers: {}, takesStreams: true, misses: async () => 0 };
 };
 
-/** Portkey's gateway, from `script`. It says itself that it doesn't cache streams. */
-export function portkeyStarter(script: string): Start {
+/** Portkey's gateway, from `script`. It says itself that it doesn't cache streams. @param caches whether its cache is on */
+export function portkeyStarter(script: string, caches = true): Start {
   return (shared, signal) =>
     behindMock(shared, signal, false, async (upstream) => {
       const settings = {
         provider: "openai",
         api_key: "none",
         custom_host: `${upstream}/v1`,
-        cache: { mode: "simple" },
+        ...(caches && { cache: { mode: "simple" } }),
       };
       const server = await startServer(
         {
@@ -68,13 +71,13 @@ export function portkeyStarter(script: string): Start {
     });
 }
 
-/** LiteLLM's proxy, from `program`: one worker, since each has a cache of its own. */
-export function liteLlmStarter(program: string): Start {
+/** LiteLLM's proxy, from `program`: one worker, since each has a cache of its own. @param caches whether its cache is on */
+export function liteLlmStarter(program: string, caches = true): Start {
   return (shared, signal) =>
     behindMock(shared, signal, true, async (upstream) => {
       const logFile = shared.logFile("litellm");
       const configFile = `${logFile}.yaml`;
-      writeFileSync(configFile, stringify(liteLlmConfig(shared.modelId, upstream)));
+      writeFileSync(configFile, stringify(liteLlmConfig(shared.modelId, upstream, caches)));
       const server = await startServer(
         {
           readyPath: "/health/liveliness",
@@ -97,7 +100,7 @@ export function liteLlmStarter(program: string): Start {
     });
 }
 
-function liteLlmConfig(model: string, upstream: string) {
+function liteLlmConfig(model: string, upstream: string, caches: boolean) {
   return {
     model_list: [
       {
@@ -105,16 +108,17 @@ function liteLlmConfig(model: string, upstream: string) {
         litellm_params: { model: `openai/${model}`, api_base: `${upstream}/v1`, api_key: "none" },
       },
     ],
-    litellm_settings: { cache: true, cache_params: { type: "local" } },
+    ...(caches && { litellm_settings: { cache: true, cache_params: { type: "local" } } }),
   };
 }
 
 type Front = Pick<CachingServer, "headers"> & { readonly server: Awaited<ReturnType<typeof startServer>> };
 
-async function behindMock(
+/** A gateway in front of a mock of a model. */
+export async function behindMock(
   shared: SharedSettings,
   signal: AbortSignal,
-  cachesStreams: boolean,
+  takesStreams: boolean,
   start: (upstream: string) => Promise<Front>,
 ): Promise<CachingServer> {
   const upstream = await startScript("mock-upstream.ts", shared, signal);
@@ -123,7 +127,7 @@ async function behindMock(
     throw error;
   });
   return {
-    ...{ url: server.url, headers, cachesStreams },
+    ...{ url: server.url, headers, takesStreams, rssMb: server.rssMb },
     misses: async () => Number(await (await fetch(`${upstream.url}/count`, { signal })).text()),
     async stop() {
       await server.stop();
@@ -132,7 +136,7 @@ async function behindMock(
   };
 }
 
-function startScript(file: string, shared: SharedSettings, signal: AbortSignal) {
+export function startScript(file: string, shared: SharedSettings, signal: AbortSignal) {
   const command = (port: number) => ({
     command: process.execPath,
     args: [path(file), String(port)],

@@ -22,7 +22,12 @@ export function wholeAnswer(count: number = TOKENS): string {
 }
 
 /** The same as a stream, with a frame for each token. */
-export function streamedAnswer(count: number = TOKENS): string {
+export function streamedAnswer(count?: number): string {
+  return streamedFrames(count).join("");
+}
+
+/** The frames of such a stream; the first has the first token, too. */
+export function streamedFrames(count: number = TOKENS): readonly string[] {
   const chunk = (delta: object, reason: string | null) => ({
     ...HEAD,
     object: "chat.completion.chunk",
@@ -34,5 +39,6 @@ export function streamedAnswer(count: number = TOKENS): string {
     chunk({}, "length"),
     { ...HEAD, object: "chat.completion.chunk", choices: [], usage: usage(count) },
   ];
-  return `${chunks.map((each) => `data: ${JSON.stringify(each)}\n\n`).join("")}data: [DONE]\n\n`;
+  const [role = "", first = "", ...rest] = chunks.map((each) => `data: ${JSON.stringify(each)}\n\n`);
+  return [role + first, ...rest, "data: [DONE]\n\n"];
 }

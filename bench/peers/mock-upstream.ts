@@ -1,15 +1,17 @@
 /**
- * `node mock-upstream.ts PORT`: answers every chat completion at once, with as many tokens as were asked for. `GET /count` tells how often:
- * what a gateway in front of it did not answer from its cache.
+ * `node mock-upstream.ts PORT`: answers every chat completion at once, with as many tokens as were asked for. A stream whose question begins with
+ * `pace=MS` has so many ms between two tokens. `GET /count` tells how often it was asked: what a gateway in front of it did not answer from its
+ * cache.
  */
-import { createServer } from "node:http";
-import { streamedAnswer, wholeAnswer } from "./mock-answer.ts";
+import { createServer, type ServerResponse } from "node:http";
+import { streamedAnswer, streamedFrames, wholeAnswer } from "./mock-answer.ts";
 
 let count = 0;
 
 createServer((request, response) => {
   if (request.method === "GET") {
-    response.end(String(count));
+    const isList = request.url === "/v1/models";
+    response.end(isList ? JSON.stringify({ object: "list", data: [] }) : String(count));
     return;
   }
   const chunks: Buffer[] = [];
@@ -17,9 +19,25 @@ createServer((request, response) => {
     .on("data", (chunk: Buffer) => void chunks.push(chunk))
     .on("end", () => {
       count += 1;
-      const { stream, max_tokens: tokens } = JSON.parse(Buffer.concat(chunks).toString());
+      const { stream, max_tokens: tokens, messages } = JSON.parse(Buffer.concat(chunks).toString());
       const type = stream === true ? "text/event-stream" : "application/json";
       response.writeHead(200, { "content-type": type });
-      response.end(stream === true ? streamedAnswer(tokens) : wholeAnswer(tokens));
+      const pace = /^pace=(\d+)/.exec(String(messages?.at(-1)?.content));
+      if (stream !== true) response.end(wholeAnswer(tokens));
+      else if (pace === null) response.end(streamedAnswer(tokens));
+      else sendSlowly(response, streamedFrames(tokens), Number(pace[1]));
     });
-}).listen(Number(process.argv[2]), "127.0.0.1");
+}).listen({ port: Number(process.argv[2]), host: "127.0.0.1", backlog: 4_096 });
+
+function sendSlowly(response: ServerResponse, frames: readonly string[], paceMs: number): void {
+  let sent = 0;
+  const next = () => {
+    response.write(frames[sent++]);
+    if (sent < frames.length) return;
+    clearInterval(timer);
+    response.end();
+  };
+  const timer = setInterval(next, paceMs);
+  response.on("close", () => clearInterval(timer));
+  next();
+}

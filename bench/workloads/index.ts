@@ -9,6 +9,7 @@ import { multiTurn } from "./multi-turn.ts";
 import { overhead } from "./overhead.ts";
 import { overload } from "./overload.ts";
 import { prefill } from "./prefill.ts";
+import { proxy } from "./proxy.ts";
 import { queue } from "./queue.ts";
 import { routes } from "./routes.ts";
 import { sharedPrefix } from "./shared-prefix.ts";
@@ -33,5 +34,6 @@ export const WORKLOADS: readonly Workload[] = [
   queue,
   routes,
   cache,
+  proxy,
   intruders,
 ];

@@ -12,6 +12,7 @@ export type ContestantName =
   | "bare node:http"
   | "bare, two processes"
   | "bare Hono"
+  | "direct"
   | "Portkey"
   | "LiteLLM";
 

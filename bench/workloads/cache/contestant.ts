@@ -78,7 +78,7 @@ export function cachingContestant(server: CachingServer, options: HitOptions): C
   return {
     async warmUp() {
       whole = await fillAll([prompts.whole]);
-      streamed = server.cachesStreams ? await fillAll([prompts.streamed]) : [];
+      streamed = server.takesStreams ? await fillAll([prompts.streamed]) : [];
       mixed = await fillAll(prompts.mixed);
       for (const questions of [whole, streamed]) if (questions.length > 0) await loop(questions, warmUpMs);
     },
