@@ -152,6 +152,8 @@ function pack(event: GenerationEvent, ms: number): Packed {
       const { choice, reason, completionTokens = null, reasoningTokens = null, stopString = null } = event;
       return ["f", ms, choice, reason, completionTokens, reasoningTokens, stopString];
     }
+    case "frames":
+      throw new Error("An answer that is passed on as it came can't be stored.");
   }
 }
 

@@ -23,6 +23,7 @@ const capabilitiesSchema = z.strictObject({
   tools: z.boolean().optional(),
   schemas: z.boolean().optional(),
   logprobs: z.boolean().optional(),
+  images: z.boolean().optional(),
   embeddings: z.boolean().optional(),
 });
 

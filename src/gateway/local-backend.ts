@@ -133,7 +133,7 @@ function capabilitiesOf({ gguf }: LocalModel, engine: Engine | undefined): Capab
     get infill() {
       return engine?.info?.canInfill === true;
     },
-    ...{ tools: text, schemas: text, logprobs: text, tokenizing: text },
+    ...{ tools: text, schemas: text, logprobs: text, images: false, tokenizing: text },
     embeddings: !reranking,
     reranking,
   };

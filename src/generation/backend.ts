@@ -3,6 +3,7 @@ import { NotSupportedByModelError } from "./errors.ts";
 import type { Generate, Layer, Settle } from "./layer.ts";
 import type { ModelText } from "./model.ts";
 import type { GenerationRequest } from "./request.ts";
+import type { WireProtocol } from "./verbatim.ts";
 
 /**
  * `unloaded`: uses no memory; `load` makes it ready. `loading`: is being made ready. `restarting`: has failed and restarts by itself.
@@ -26,6 +27,8 @@ export type Capabilities = {
   readonly schemas: boolean;
   /** Returns the log-probabilities of tokens. */
   readonly logprobs: boolean;
+  /** Reads images. */
+  readonly images: boolean;
   /** Makes vectors. */
   readonly embeddings: boolean;
   /** Scores documents. */
@@ -105,6 +108,8 @@ export type Backend = {
   readonly details: () => BackendDetails;
   /** Absent if the model writes no text. While the backend is being made ready, requests wait. */
   readonly generate?: Generate;
+  /** Whether it takes requests with this body as they came (`verbatim`). Absent if it never does. */
+  readonly passes?: (protocol: WireProtocol, body: Readonly<Record<string, unknown>>) => boolean;
   /** Only of a route: answers through `next`, each time with one of its targets as the model. `generate` does the same by itself. */
   readonly answerThrough?: Layer;
   /** Like `generate`, up to `started`: counts the prompt's tokens without evaluating it. */

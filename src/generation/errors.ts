@@ -84,6 +84,7 @@ export type Lacking =
   | "tools"
   | "schemas"
   | "logprobs"
+  | "images"
   | "embeddings"
   | "reranking"
   | "tokenizing";

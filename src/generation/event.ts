@@ -63,6 +63,8 @@ export type GenerationEvent =
   | { readonly type: "reasoning"; readonly choice: number; readonly text: string }
   /** The model's refusal to answer. Never part of the text. */
   | { readonly type: "refusal"; readonly choice: number; readonly text: string }
+  /** The next pieces of an answer to a `verbatim` request, in the form in which the client gets them. They contain what else would be events. */
+  | { readonly type: "frames"; readonly text: string }
   /** A call begins; its arguments follow. `index` counts the choice's calls from 0. */
   | {
       readonly type: "toolCall";

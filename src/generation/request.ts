@@ -1,6 +1,7 @@
 import type { CacheWish, Repeat } from "./cache.ts";
 import type { Observe } from "./news.ts";
 import type { Terms } from "./terms.ts";
+import type { Verbatim } from "./verbatim.ts";
 import type { Unprompted } from "./wish.ts";
 
 /** A message's author. OpenAI's `developer` becomes `system`, which all templates know. */
@@ -188,6 +189,11 @@ export type GenerationRequest = {
    * none.
    */
   readonly said?: Unprompted;
+  /**
+   * The request as its client wrote it, if its model passes that on. The other fields then only tell its size: what an upstream answers in
+   * another form is read and written as usual.
+   */
+  readonly verbatim?: Verbatim;
   /** Undefined means `OWN_TERMS`. */
   readonly terms?: Terms;
   /** Undefined means the cache's defaults. */

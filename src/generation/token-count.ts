@@ -52,7 +52,7 @@ export function createTokenCount(): TokenCount {
         told.reasoning += event.reasoningTokens ?? 0;
         if (event.completionTokens === undefined && !isUsageTold) untold.add(event.choice);
         else forget(event.choice);
-      } else if (event.type !== "prompt") {
+      } else if (event.type !== "prompt" && event.type !== "frames") {
         heard.set(event.choice, (heard.get(event.choice) ?? 0) + 1);
       }
     },

@@ -17,8 +17,9 @@ import type { HttpEnv } from "./context.ts";
 import { atPlaces, noteDroppedKeywords, type SchemaPlaces } from "./dropped-keywords.ts";
 import { type Framing, SERVER_SENT_EVENTS } from "./event-stream.ts";
 import { type ClientGeneration, noteNews, startGeneration } from "./generation.ts";
-import { readJson } from "./json-body.ts";
+import { prepareBody, readJsonText } from "./json-body.ts";
 import { chooseModel, namedByTarget } from "./model.ts";
+import { findPassage, type PassingEndpoint, passOn } from "./pass-on.ts";
 import { type Conversation, type OpenPreset, type PresetUse, refusePreset } from "./preset.ts";
 import { failureOf, recorderOf } from "./repeats/candidates.ts";
 import type { Marks } from "./repeats/template.ts";
@@ -101,6 +102,8 @@ export type Endpoint<Request extends Asked, Order extends Ordered> = {
   readonly decode: (body: unknown, use: PresetUse | undefined) => Request;
   /** What is to be generated, defaults and all. Throws `InvalidRequestError` for what doesn't go together. */
   readonly order: (request: Request, use: PresetUse | undefined, c: Context<HttpEnv>) => Order;
+  /** For models that take requests as they came. */
+  readonly passing?: PassingEndpoint;
   readonly begin: (call: Call<Request, Order>) => Answering<Order> | Promise<Answering<Order>>;
 };
 
@@ -117,13 +120,20 @@ export type EndpointDeps = {
 /** Answers the calls of an endpoint, whole and streamed: from the request's body to the last byte. */
 export function answerCalls<Request extends Asked, Order extends Ordered>(
   endpoint: Endpoint<Request, Order>,
-  { models, openPreset, logger }: Pick<EndpointDeps, "models" | "openPreset" | "logger">,
+  { models, openPreset, logger, generate }: Pick<EndpointDeps, "models" | "openPreset" | "logger" | "generate">,
 ): Handler<HttpEnv> {
-  const { conversation, framing = SERVER_SENT_EVENTS } = endpoint;
+  const { conversation, framing = SERVER_SENT_EVENTS, passing } = endpoint;
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
-    const json = await readJson(c);
+    const read = await readJsonText(c);
+    const passage = passing && findPassage(c, models, passing, read);
+    const failure = failureOf(c);
+    if (passing !== undefined && passage !== undefined && failure === undefined) {
+      return passOn(c, passing, passage, { generate, logger, connection });
+    }
+    const json = read.value;
+    await prepareBody(c, json);
     if (conversation === undefined) refusePreset(json);
     const { body, use } =
       conversation === undefined ? { body: json, use: undefined } : openPreset(c, json, conversation);
@@ -146,7 +156,6 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
     const observe = noteNews(c, tally, hearAlso(answering.onNews, recorderFor(c, model, answering)));
     const sent: Sent<Order> = { ...order.generation, id: c.get("requestId"), model: model.id, terms, cache, observe };
     const wanted = isAwaited ? connection : new AbortController().signal;
-    const failure = failureOf(c);
     const started = startGeneration(failure === undefined ? answering.generate : () => fail(failure), sent, wanted);
     if ("respond" in answering) return answering.respond(started, sent);
     const { explain = (error: unknown) => atPlaces(error, places) } = answering;

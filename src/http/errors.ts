@@ -197,6 +197,7 @@ const LACKS: Readonly<Record<Lacking, Lack>> = {
       "or compare embeddings from /v1/embeddings.",
   },
   tokenizing: lackOf("can't count or show the tokens of a text."),
+  images: lackOf("can't read images: leave them out.", "messages"),
   tools: lackOf("can't call tools: leave 'tools' out.", "tools"),
   schemas: lackOf("can't guarantee a format: leave it out.", "response_format"),
   logprobs: lackOf("can't return log-probabilities: leave 'logprobs' out.", "logprobs"),

@@ -30,13 +30,21 @@ const pause = () => setImmediate();
  * @throws ClientGoneError if the client left before the body's end
  */
 export async function readJson(c: Context<HttpEnv>): Promise<unknown> {
-  const value = await readJsonBytes(new Uint8Array(await readBytes(c)));
-  await prepare(c, value);
+  const { value } = await readJsonText(c);
+  await prepareBody(c, value);
   return value;
 }
 
+/** The same without compiling schemas, with the text. */
+export async function readJsonText(c: Context<HttpEnv>): Promise<JsonBody> {
+  return readJsonBytes(new Uint8Array(await readBytes(c)));
+}
+
+/** A body, and what it means. */
+export type JsonBody = { readonly text: string; readonly value: unknown };
+
 /** Reads JSON within the same limits. Throws the same errors, except `ClientGoneError`. */
-export async function readJsonBytes(bytes: Uint8Array): Promise<unknown> {
+export async function readJsonBytes(bytes: Uint8Array): Promise<JsonBody> {
   if (bytes.byteLength > 2 * BEGINNING_BYTES) await refuseByBeginning(bytes);
   const text = decodeUtf8(bytes);
   if (text.trim() === "") {
@@ -46,7 +54,7 @@ export async function readJsonBytes(bytes: Uint8Array): Promise<unknown> {
   if ("excess" in read) throw excessError(read.excess);
   // Decoding such a body takes long, too.
   if (text.length > LONG) await pause();
-  return read.value;
+  return { text, value: read.value };
 }
 
 /** Invalid UTF-8 is reported later, for the whole body. */
@@ -66,7 +74,8 @@ async function parse(text: string) {
   }
 }
 
-async function prepare(c: Context<HttpEnv>, body: unknown): Promise<void> {
+/** Compiles the schemas of a body, slow ones in another thread. */
+export async function prepareBody(c: Context<HttpEnv>, body: unknown): Promise<void> {
   const { signal } = c.req.raw;
   try {
     await prepareFormats(body, askerOf(c, signal));

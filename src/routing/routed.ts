@@ -150,6 +150,11 @@ export function createRoutedBackend(
     workload: () => undefined,
     // Its answers are stored as those of its targets.
     identity: () => undefined,
+    passes: (protocol, body) =>
+      // What breaks off is continued from its events.
+      route.continue !== true &&
+      targets.length === served.length &&
+      targets.every(({ passes }) => passes?.(protocol, body) === true),
     details() {
       const contexts = targets.map((backend) => backend.details().contextTokens);
       const known = contexts.filter((tokens) => tokens !== undefined);
@@ -204,6 +209,7 @@ function anyOf(targets: readonly Backend[]): Capabilities {
       tools: may("tools"),
       schemas: may("schemas"),
       logprobs: may("logprobs"),
+      images: may("images"),
     },
     ...{ embeddings: may("embeddings"), reranking: may("reranking"), tokenizing: any("tokenizing") },
     /** Not known before the model has loaded. */

@@ -239,6 +239,7 @@ function createReader(request: GenerationRequest, source: Source): Reader {
     },
     isComplete: () => isDone || scribe.isFinished() || scribe.isFull(),
     isLast: () => isDone || scribe.isFull(),
+    skip: scribe.skip,
     end() {
       const { input, read, written, output, isTold } = counted;
       if (isTold) scribe.usage({ promptTokens: input + read + written, cachedTokens: read, completionTokens: output });

@@ -17,7 +17,7 @@ export type Target = {
 };
 
 /** Where a request goes, after the prefix, and what it says. */
-type WrittenRequest = { readonly path: string; readonly body: object };
+export type WrittenRequest = { readonly path: string; readonly body: object | string };
 
 /** Reads one answer. */
 export type Reader = {
@@ -27,6 +27,8 @@ export type Reader = {
   readonly isComplete: () => boolean;
   /** Whether nothing else will come. */
   readonly isLast: () => boolean;
+  /** Counts the characters of messages that were passed on without being read. */
+  readonly skip: (characters: number) => void;
   /** The last events. */
   readonly end: () => GenerationEvent[];
 };

@@ -6,12 +6,13 @@ import type { GenerationEvent } from "../generation/event.ts";
 import { compose, type Generate, type Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
-import type { Api, Target } from "./api.ts";
+import type { Target, WrittenRequest } from "./api.ts";
 import type { Reply } from "./channel.ts";
 import { brokenAnswer } from "./failures.ts";
-import { readMessages, readWholeJson, type UpstreamMessage } from "./messages.ts";
+import { EVENT_STREAM, JSON_BODY, readMessages, readTexts, readWholeJson } from "./messages.ts";
 import type { ListedModel } from "./model-list.ts";
 import { createPace, type Pace } from "./pace.ts";
+import { passStream, passWhole, writePassed } from "./pass-on.ts";
 import type { UpstreamServer } from "./server.ts";
 import { sessionOf } from "./session.ts";
 
@@ -76,6 +77,12 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
         ? JSON.stringify(["upstream", settings.name, settings.baseUrl, model.name, listed()?.version ?? null])
         : undefined,
     details: () => detailsOf(options),
+    passes(protocol, body) {
+      const { passing } = server;
+      if (settings.cache || passing?.paths[protocol] === undefined) return false;
+      if (protocol === "completions" && !kind.can.completions) return false;
+      return passing.needs(body).every((need) => can[need]);
+    },
     ...(can.text && {
       generate: compose([refuseLocal], generateAt(server, targetFor, { pace, layers: [queue.gate, queue.turns] })),
     }),
@@ -86,7 +93,7 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
 /** What a request comes to, written before it waits: what has no word is refused at once. */
 type Prepared = Pick<GenerationRequest, "id"> & {
   readonly session: string;
-  readonly written: ReturnType<Api["write"]>;
+  readonly written: WrittenRequest;
 };
 
 function generateAt(
@@ -97,7 +104,13 @@ function generateAt(
   return (request) => ({
     [Symbol.asyncIterator]() {
       const session = sessionOf(request);
-      const written = server.api.write(request, targetFor(session));
+      const { verbatim } = request;
+      const { passing } = server;
+      const target = targetFor(session);
+      const written =
+        verbatim === undefined || passing === undefined
+          ? server.api.write(request, target)
+          : writePassed(passing, request, verbatim, target);
       const prepared = { id: request.id, session, written };
       return compose(layers, (admitted) => run(server, admitted, prepared, pace))(request)[Symbol.asyncIterator]();
     },
@@ -114,29 +127,29 @@ async function* run(
   const left = new AbortController();
   const asked = {
     ...written,
-    headers: headersFor(server, session, id),
+    headers: { ...request.verbatim?.headers, ...headersFor(server, session, id) },
     signal: AbortSignal.any([request.signal, left.signal]),
     via: request.terms?.via,
     maxWaitMs: request.terms?.maxWaitMs,
   };
   const timing = pace.begin();
   let isAtEnd = false;
-  let messages: AsyncGenerator<UpstreamMessage> | undefined;
+  let pieces: AsyncGenerator<readonly GenerationEvent[]> | undefined;
   try {
     const begun = await server.ask(asked, (reply) => begin(server, request, reply));
     const { reader, first } = begun;
-    messages = begun.messages;
+    pieces = begun.pieces;
     timing.first();
     yield* first;
     if (!reader.isLast()) {
-      for await (const message of keepOpen(messages)) {
-        yield* reader.note(message);
+      for await (const events of keepOpen(pieces)) {
+        yield* events;
         if (reader.isLast()) break;
       }
     }
     if (!reader.isComplete()) throw brokenAnswer(settings.name, "broke off in the middle of its answer");
     isAtEnd = true;
-    void finish(messages, left);
+    void finish(pieces, left);
     yield* reader.end();
   } catch (error) {
     const told = error instanceof Error && error.name === "ZodError" ? unreadable(settings.name) : error;
@@ -147,7 +160,7 @@ async function* run(
     // Ends the upstream's request where it was left before its end.
     if (!isAtEnd) {
       left.abort();
-      await messages?.return(undefined);
+      await pieces?.return(undefined);
     }
   }
   return undefined;
@@ -155,25 +168,41 @@ async function* run(
 
 /** Reads the beginning of an answer, up to the first event that says anything. */
 async function begin(server: UpstreamServer, request: GenerationRequest, reply: Reply) {
-  const { api, settings } = server;
-  const messages = readMessages(settings.name, reply);
+  const { reader, pieces } = readReply(server, request, reply);
   try {
-    const reader = api.read(request, server.source);
     const first: GenerationEvent[] = [];
     // What only begins an answer, such as a role, is no answer yet.
     for (let isBegun = false; !isBegun && !reader.isLast(); ) {
-      const next = await messages.next();
+      const next = await pieces.next();
       if (next.done === true) break;
-      const come = reader.note(next.value);
-      isBegun = come.some(({ type }) => type !== "started");
-      first.push(...come);
+      isBegun = next.value.some(({ type }) => type !== "started");
+      first.push(...next.value);
     }
-    if (first.length === 0) throw brokenAnswer(settings.name, "gave an empty answer");
-    return { reader, messages, first };
+    if (first.length === 0) throw brokenAnswer(server.settings.name, "gave an empty answer");
+    return { reader, pieces, first };
   } catch (error) {
-    await messages.return(undefined);
+    await pieces.return(undefined);
     throw error;
   }
+}
+
+/** The events of an answer: as it came where the client wants it in the form in which it comes. */
+function readReply({ api, passing, settings, source }: UpstreamServer, request: GenerationRequest, reply: Reply) {
+  const { name: upstream } = settings;
+  const { verbatim } = request;
+  const reader = api.read(request, source);
+  const isStream = reply.contentType === EVENT_STREAM;
+  const isFit = isStream ? verbatim?.stream === true : verbatim?.stream === false && reply.contentType === JSON_BODY;
+  if (verbatim === undefined || passing === undefined || !isFit) {
+    return { reader, pieces: mapEach(readMessages(upstream, reply), reader.note) };
+  }
+  const options = { passing, request, verbatim, reader, upstream };
+  const passer = isStream ? passStream(options) : passWhole(options);
+  return { reader: passer, pieces: mapEach(readTexts(upstream, reply), passer.note) };
+}
+
+async function* mapEach<From, To>(source: AsyncGenerator<From>, change: (from: From) => To): AsyncGenerator<To> {
+  for await (const each of source) yield change(each);
 }
 
 /** So that leaving a loop over it does not end it. */
@@ -233,13 +262,13 @@ function capabilitiesOf({ server, model, listed }: UpstreamBackendOptions): Capa
   const told = listed()?.capabilities;
   const isWriter = told === undefined || told.some((word) => word === "completion" || word === "chat");
   const isEmbedder = told === undefined ? kind.can.embeddings : told.some((word) => word.startsWith("embedding"));
-  const { tools, schemas, logprobs } = kind.can;
-  const said = { text: isWriter, tools, schemas, logprobs, embeddings: isEmbedder };
+  const { tools, schemas, logprobs, images } = kind.can;
+  const said = { text: isWriter, tools, schemas, logprobs, images, embeddings: isEmbedder };
   const can = { ...said, ...settings.capabilities, ...model.capabilities };
   return {
     ...{ text: can.text ?? true, chat: can.text ?? true, infill: false },
     ...{ tools: can.tools ?? tools, schemas: can.schemas ?? schemas, logprobs: can.logprobs ?? logprobs },
-    ...{ embeddings: can.embeddings ?? isEmbedder, reranking: false, tokenizing: false },
+    ...{ images: can.images ?? images, embeddings: can.embeddings ?? isEmbedder, reranking: false, tokenizing: false },
   };
 }
 

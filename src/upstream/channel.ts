@@ -18,7 +18,8 @@ type Ask = {
   /** From the origin on. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: object;
+  /** A text is JSON. */
+  readonly body?: object | string;
   /** The ids of the gateways before this one. */
   readonly via?: readonly string[] | undefined;
   /** Aborted when nobody wants the answer: the connection is closed at once. */
@@ -75,7 +76,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
           ...headers,
           ...authorization,
         },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
         headersTimeout: timeouts.firstByteMs,
         bodyTimeout: timeouts.betweenEventsMs,
       });

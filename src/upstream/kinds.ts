@@ -45,6 +45,8 @@ export type Kind = {
     readonly tools: boolean;
     readonly schemas: boolean;
     readonly logprobs: boolean;
+    /** Whether images are sent to it. Whether a model reads them is for it to say. */
+    readonly images: boolean;
     readonly embeddings: boolean;
     /** Whether it continues texts, without a conversation. */
     readonly completions: boolean;
@@ -86,7 +88,7 @@ const LLAMA_SAMPLING = {
   ignoresEnd: "ignore_eos",
 } as const;
 
-const ALL = { tools: true, schemas: true, logprobs: true, embeddings: true, completions: true } as const;
+const ALL = { tools: true, schemas: true, logprobs: true, images: true, embeddings: true, completions: true } as const;
 
 const structured = {
   regex: (regex: string) => ({ structured_outputs: { regex } }),
@@ -140,7 +142,7 @@ export const KINDS: Readonly<Record<UpstreamKind, Kind>> = {
     ...GENERIC,
     api: "anthropic",
     words: { sampling: { temperature: "temperature", topP: "top_p", topK: "top_k" }, maxTokens: "max_tokens" },
-    can: { tools: true, schemas: true, logprobs: false, embeddings: false, completions: false },
+    can: { ...ALL, logprobs: false, embeddings: false, completions: false },
     sessionHeaders: [],
   },
   vllm: VLLM,

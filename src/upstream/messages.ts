@@ -10,10 +10,21 @@ export type UpstreamMessage = {
 };
 
 /** The most characters of one event, and of a whole answer that is not streamed. */
-const MAX_EVENT_LENGTH = 16 * 1024 * 1024;
+export const MAX_EVENT_LENGTH = 16 * 1024 * 1024;
+
+export const EVENT_STREAM = "text/event-stream";
+export const JSON_BODY = "application/json";
 
 /** What ends OpenAI's streams. */
 export const DONE = Symbol("[DONE]");
+
+/** The texts of a stream of events as they come, or of a body that is one JSON text, whole. Throws `UpstreamError` for a body that is too long. */
+export async function* readTexts(upstream: string, { contentType, chunks }: Reply): AsyncGenerator<string> {
+  if (contentType !== EVENT_STREAM) return yield* readWholeText(upstream, chunks);
+  yield* decode(chunks);
+  // Some servers leave out the empty line after the last event.
+  yield "\n\n";
+}
 
 /**
  * The events of an answer, by its content type: server-sent events, lines of JSON, or one JSON body. Throws `UpstreamError` for anything else,
@@ -21,12 +32,12 @@ export const DONE = Symbol("[DONE]");
  */
 export async function* readMessages(upstream: string, reply: Reply): AsyncGenerator<UpstreamMessage> {
   switch (reply.contentType) {
-    case "text/event-stream":
+    case EVENT_STREAM:
       return yield* readEvents(upstream, reply.chunks);
     case "application/x-ndjson":
     case "application/jsonl":
       return yield* readLines(upstream, reply.chunks);
-    case "application/json":
+    case JSON_BODY:
       return yield* readWhole(upstream, reply.chunks);
     default:
       await leave(reply.chunks);
@@ -92,6 +103,10 @@ async function* readLines(upstream: string, chunks: AsyncIterable<Uint8Array>): 
 
 /** An answer that is not streamed. */
 async function* readWhole(upstream: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<UpstreamMessage> {
+  for await (const text of readWholeText(upstream, chunks)) yield { data: parse(upstream, text) };
+}
+
+async function* readWholeText(upstream: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const pieces: string[] = [];
   let length = 0;
   for await (const text of decode(chunks)) {
@@ -99,7 +114,7 @@ async function* readWhole(upstream: string, chunks: AsyncIterable<Uint8Array>): 
     length += text.length;
     if (length > MAX_EVENT_LENGTH) throw tooLong(upstream);
   }
-  yield { data: parse(upstream, pieces.join("")) };
+  yield pieces.join("");
 }
 
 /** An answer that is one JSON text. */
@@ -113,11 +128,11 @@ async function* decode(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string
   for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true });
 }
 
-function tooLong(upstream: string) {
+export function tooLong(upstream: string) {
   return brokenAnswer(upstream, `sent an event of more than ${MAX_EVENT_LENGTH} characters`);
 }
 
-function parse(upstream: string, text: string): unknown {
+export function parse(upstream: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

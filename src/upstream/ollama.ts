@@ -184,6 +184,7 @@ function createReader(request: GenerationRequest, source: Source): Reader {
     },
     isComplete: () => isDone || scribe.isFull(),
     isLast: () => isDone || scribe.isFull(),
+    skip: scribe.skip,
     end: scribe.end,
   };
 }

@@ -270,6 +270,7 @@ function createReader(request: GenerationRequest, source: Source): Reader {
     },
     isComplete: () => isDone || scribe.isFinished() || scribe.isFull(),
     isLast: () => isDone || scribe.isFull(),
+    skip: scribe.skip,
     end: scribe.end,
   };
 }

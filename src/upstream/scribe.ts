@@ -26,6 +26,8 @@ export type Scribe = {
   readonly call: (choice: number, piece: CallPiece) => void;
   readonly finish: (choice: number, reason: FinishReason, stopString?: string) => void;
   readonly usage: (usage: Usage) => void;
+  /** Counts characters of the answer that are in no event. */
+  readonly skip: (characters: number) => void;
   /** The events since the last call. */
   readonly take: () => GenerationEvent[];
   /** Whether the answer is as long as any may be, so that it ends here. */
@@ -102,6 +104,9 @@ export function createScribe(request: Pick<GenerationRequest, "choices" | "promp
     },
     usage(usage) {
       if (isPlausible(usage)) told = usage;
+    },
+    skip(characters) {
+      heardCharacters += characters;
     },
     take() {
       const taken = events;

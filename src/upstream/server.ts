@@ -12,12 +12,15 @@ import { KINDS, type Kind } from "./kinds.ts";
 import { type ListedModel, listPath, readModelList } from "./model-list.ts";
 import { ollamaApi } from "./ollama.ts";
 import { openAiApi } from "./openai.ts";
+import { PASSING, type Passing } from "./passing.ts";
 
 /** Another server: its connections, its health, and the list of its models. */
 export type UpstreamServer = {
   readonly settings: UpstreamSettings;
   readonly kind: Kind;
   readonly api: Api;
+  /** How it gets requests as they came; undefined where they are always written anew. */
+  readonly passing: Passing | undefined;
   readonly source: Source;
   readonly state: () => BackendState;
   /** Calls `listener` after each change of the state, until the function that it returns is called. */
@@ -42,7 +45,8 @@ export type UpstreamServer = {
 
 type Asked = {
   readonly path: string;
-  readonly body: object;
+  /** A text is JSON. */
+  readonly body: object | string;
   readonly headers: Readonly<Record<string, string>>;
   /** The ids of the gateways before this one. */
   readonly via?: readonly string[] | undefined;
@@ -254,6 +258,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
     kind,
     gauges: gaugesOf,
     api: APIS[kind.api],
+    passing: PASSING[kind.api],
     source: channel.source,
     state: stateNow,
     onStateChange(hear) {

@@ -5,6 +5,7 @@ import { type ChatRequest, decodeChatRequest } from "../../protocols/chat/decode
 import { encodeCompletion } from "../../protocols/chat/encode.ts";
 import { createChunkEncoder } from "../../protocols/chat/encode-chunks.ts";
 import { complete } from "../../protocols/complete.ts";
+import { peekChat } from "../../protocols/peek.ts";
 import type { ToolOffer } from "../../protocols/tools/offer.ts";
 import type { State } from "../../store/state.ts";
 import type { HttpEnv } from "../context.ts";
@@ -28,6 +29,17 @@ function chatEndpoint({
 }: Pick<EndpointDeps, "generate" | "now"> & { readonly state: State }): Endpoint<ChatRequest, Order> {
   return {
     conversation: "messages",
+    passing: {
+      ...{ protocol: "chat", peek: peekChat, ending: "data: [DONE]\n\n" },
+      begin(model, { choices, includeUsage }, { priority }) {
+        const answer = newAnswer(model, Math.floor(now() / 1000), choices, { priority });
+        return {
+          id: answer.id,
+          whole: (events, tally) => encodeCompletion(answer, events, tally),
+          encoder: (tally) => createChunkEncoder(answer, tally, includeUsage),
+        };
+      },
+    },
     decode: decodeChatRequest,
     order(request, use) {
       const wish = addPreset(use, request.wish);

@@ -15,6 +15,7 @@ import {
   newAnswer,
   newId,
 } from "../../protocols/completions/encode.ts";
+import { peekCompletion } from "../../protocols/peek.ts";
 import { blamePrompt } from "../../protocols/prompt-errors.ts";
 import type { HttpEnv } from "../context.ts";
 import { chatPlaces } from "../dropped-keywords.ts";
@@ -32,6 +33,19 @@ function completionsEndpoint({
 }: Pick<EndpointDeps, "generate" | "now">): Endpoint<CompletionRequest, Ordered> {
   return {
     conversation: undefined,
+    passing: {
+      ...{ protocol: "completions", peek: peekCompletion, ending: "data: [DONE]\n\n" },
+      begin(model, { choices, includeUsage }) {
+        const answer = newAnswer(model, Math.floor(now() / 1000));
+        const more = { echo: false, logprobs: undefined, promptLogprobs: false };
+        const asked = { ...more, promptTexts: [""], generated: choices, returned: choices };
+        return {
+          id: answer.id,
+          whole: (events, tally) => encodeCompletion(answer, events, tally, asked),
+          encoder: (tally) => createChunkEncoder(answer, tally, includeUsage, asked),
+        };
+      },
+    },
     decode: decodeCompletionRequest,
     order({ wish }) {
       const generation = withDefaults(wish, undefined, COMPLETION_DEFAULTS);

@@ -8,6 +8,7 @@ import { newAnswer, newId } from "../../protocols/messages/answer.ts";
 import { decodeCountRequest, decodeMessagesRequest, type MessagesRequest } from "../../protocols/messages/decode.ts";
 import { encodeWholeMessage } from "../../protocols/messages/encode.ts";
 import { createMessageEncoder } from "../../protocols/messages/encode-stream.ts";
+import { peekMessages } from "../../protocols/peek.ts";
 import type { HttpEnv } from "../context.ts";
 import { atPlaces, messagesPlaces, type SchemaPlaces } from "../dropped-keywords.ts";
 import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
@@ -26,6 +27,17 @@ export function createMessage(deps: EndpointDeps): Handler<HttpEnv> {
 function messagesEndpoint({ generate }: Pick<EndpointDeps, "generate">): Endpoint<MessagesRequest, Order> {
   return {
     conversation: "messages",
+    passing: {
+      ...{ protocol: "messages", peek: peekMessages, ending: "", headers: headersOfApi, explain },
+      begin(model, _, { priority }, requestId) {
+        const answer = newAnswer(model.id, model.details().contextTokens, true, priority);
+        return {
+          id: answer.id,
+          whole: (events, tally) => encodeWholeMessage(answer, events, tally),
+          encoder: (tally) => createMessageEncoder(answer, tally, requestId),
+        };
+      },
+    },
     decode: (body, use) => decodeMessagesRequest(body, use?.preset.maxTokens !== undefined),
     order(request, use) {
       const wish = addPreset(use, request.wish);
@@ -76,7 +88,7 @@ export function countMessageTokens({
 }
 
 /** Translates a generation's errors to the terms of Anthropic's API. */
-function explain(error: unknown, places: SchemaPlaces): unknown {
+function explain(error: unknown, places?: SchemaPlaces): unknown {
   if (error instanceof ContextLengthExceededError) {
     // Coding agents look for the first words, and then shorten the conversation by themselves.
     const { promptTokens, contextTokens, atLeast, code } = error;
@@ -85,5 +97,14 @@ function explain(error: unknown, places: SchemaPlaces): unknown {
       "Shorten the conversation, its tools or its system prompt, or start Sluice with a larger --context.";
     return new InvalidRequestError(words, "messages", code);
   }
-  return atPlaces(error, places);
+  return places === undefined ? error : atPlaces(error, places);
+}
+
+/** The versions of the API that a body is written in. */
+function headersOfApi(header: (name: string) => string | undefined): Readonly<Record<string, string>> {
+  const names = ["anthropic-version", "anthropic-beta"];
+  const given = names.map((name) => [name, header(name)] as const);
+  return Object.fromEntries(
+    given.filter((entry): entry is readonly [string, string] => /^[\w.,: -]{1,2048}$/.test(entry[1] ?? "")),
+  );
 }

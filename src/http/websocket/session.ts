@@ -115,7 +115,7 @@ export function startSession({ ws, whenWritable }: Channel, { post, describe, ma
 
   /** Returns undefined if there is nothing to run. */
   async function begin(data: Buffer): Promise<{ readonly running: Promise<void> } | undefined> {
-    const message = await readJsonBytes(data);
+    const { value: message } = await readJsonBytes(data);
     const read = readOrder(message);
     if ("error" in read) return tell(describe(read.error), laneOf(message));
     const { type, lane, body } = read;

@@ -46,6 +46,7 @@ export function createChunkEncoder(answer: Answer, tally: Tally, includeUsage: b
       switch (event.type) {
         case "started":
         case "usage":
+        case "frames":
         case "prompt":
           return "";
         case "text":

@@ -102,6 +102,7 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
           const message = encodeMessage(answer, [], NO_STOP, usage);
           return frame({ type: "message_start", message }) + frame({ type: "ping" });
         }
+        case "frames":
         case "prompt":
           return "";
         case "usage":

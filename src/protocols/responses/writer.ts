@@ -111,6 +111,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number, isAs
           }
           status = "in_progress";
           return [{ type: "response.in_progress", response: response() }];
+        case "frames":
         case "prompt":
           return [];
         case "usage":
