@@ -33,6 +33,10 @@ export type Pricing = {
   /** The cost of a request with these numbers of tokens, at the present speeds. */
   settle(used: PromptPrice & { readonly outputTokens: number }, load: number): Price;
   notePrompt(order: Pick<Demand, "tenant" | "size">, price: PromptPrice): void;
+  /** The likely number of tokens in one text of an answer, at least 1. */
+  tokensOfText(): number;
+  /** An answer of so many tokens came in so many texts. */
+  noteTexts(tokens: number, texts: number): void;
   noteOutput: Habits["noteOutput"];
   noteWait: Habits["noteWait"];
   delay: Habits["delay"];
@@ -43,6 +47,9 @@ export type Pricing = {
   readonly speeds: Speeds;
 };
 
+/** Short answers say little: their last tokens, which have no text, are much of them. */
+const ONE_PER_TEXT = { above: 64, below: 64 };
+
 /** How far one request may be from its price in the calibration: it may have waited for something else, such as a slow reader. */
 const SURPRISE = 4;
 
@@ -51,6 +58,8 @@ export function createPricing(contextTokens: () => number | undefined = () => un
   const habits = createHabits();
   const speeds = createSpeeds();
   const calibration = createRatio();
+  /** With drafts a text has several tokens. */
+  const tokensPerText = createRatio(ONE_PER_TEXT);
 
   function price(
     { promptTokens, evaluated, output, most }: Record<"promptTokens" | "evaluated" | "output" | "most", number>,
@@ -58,12 +67,15 @@ export function createPricing(contextTokens: () => number | undefined = () => un
   ): Price {
     // The last token of a prompt is always evaluated.
     const prefillMs = Math.max(1, evaluated) * speeds.prefillMsPerToken;
-    const itlMs = speeds.itlMs(load);
+    const itlMs = speeds.itlMs(load) / tokensOfText();
     return { promptTokens, prefillMs, slotMs: prefillMs + output * itlMs, mostMs: prefillMs + most * itlMs };
   }
   function tokensOf({ type, count }: PromptSize): number {
     // The engine refuses a longer prompt, so it never costs more.
     return Math.min(type === "tokens" ? count : habits.tokensOf(count), mostTokens());
+  }
+  function tokensOfText(): number {
+    return Math.max(1, tokensPerText.value ?? 1);
   }
   function mostTokens(): number {
     return contextTokens() ?? Number.POSITIVE_INFINITY;
@@ -87,6 +99,8 @@ export function createPricing(contextTokens: () => number | undefined = () => un
       const characters = size.type === "characters" ? size.count : undefined;
       habits.notePrompt(tenant, { characters, tokens: promptTokens, cachedTokens });
     },
+    tokensOfText,
+    noteTexts: (tokens, texts) => tokensPerText.add(tokens, texts),
     noteOutput: habits.noteOutput,
     noteWait: habits.noteWait,
     delay: habits.delay,
@@ -106,6 +120,8 @@ export type RunMeter = {
   started(prompt: PromptPrice | undefined): void;
   /** A text came. @param gapMs since the previous one, if that measures the engine's speed. @param load sequences that run */
   text(gapMs: number | undefined, nowMs: number, load: number): void;
+  /** A piece came that is no text, such as a call: it may have any number of tokens. */
+  other(): void;
   /** It was set aside: its times don't measure speeds any more. */
   setAside(): void;
   /** A choice has ended. @param completionTokens if undefined, the texts are counted instead */
@@ -126,8 +142,10 @@ export function createRunMeter(pricing: Pricing, order: Demand, turnMs: number, 
   const { speeds } = pricing;
   let prompt: PromptPrice | undefined;
   let outputTokens = 0;
-  /** Texts of the choices that have not ended: about one token each. */
+  /** Texts of the choices that have not ended. */
   let texts = 0;
+  /** Whether all pieces that came were texts. */
+  let isPlain = order.choices === 1;
   let hasSpoken = false;
 
   return {
@@ -146,16 +164,23 @@ export function createRunMeter(pricing: Pricing, order: Demand, turnMs: number, 
         speeds.notePrefill(evaluated, Math.max(0, nowMs - turnMs - speeds.itlMs(load)));
       }
     },
+    other() {
+      isPlain = false;
+    },
     setAside() {
       isMeasure = false;
     },
     choiceEnded(completionTokens) {
-      outputTokens += completionTokens ?? texts;
+      if (isPlain && completionTokens !== undefined && texts > 0) pricing.noteTexts(completionTokens, texts);
+      outputTokens += completionTokens ?? texts * pricing.tokensOfText();
       texts = 0;
     },
     end(load, wholeMs) {
       if (prompt === undefined) return 0;
-      const { slotMs } = pricing.settle({ ...prompt, outputTokens: outputTokens + texts }, load);
+      const { slotMs } = pricing.settle(
+        { ...prompt, outputTokens: outputTokens + texts * pricing.tokensOfText() },
+        load,
+      );
       if (wholeMs !== undefined) {
         pricing.noteOutput(order.tenant, outputTokens / order.choices);
         if (isMeasure) pricing.noteTime(slotMs, wholeMs);

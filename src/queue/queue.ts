@@ -290,6 +290,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         limiter.observe(gapMs, slots.sequences, nowMs);
         if (limiter.limit > before) serve();
       },
+      other: () => task.meter?.other(),
       choiceEnded(completionTokens) {
         const lease = leaseNow();
         if (lease === undefined) return;

@@ -4,7 +4,7 @@ import { createMean, createRatio, type Mean } from "./mean.ts";
 export type Speeds = {
   /** The time per evaluated prompt token, under the usual load. */
   readonly prefillMsPerToken: number;
-  /** The time between two tokens of a sequence while `sequences` run. */
+  /** The time between two texts of a sequence while `sequences` run. */
   itlMs(sequences: number): number;
   /** The same; undefined if it wasn't measured for exactly this number. */
   measuredItlMs(sequences: number): number | undefined;
@@ -28,15 +28,13 @@ export function createSpeeds(): Speeds {
   /** Indexed by the number of sequences that run. */
   const itl: Mean[] = [];
 
-  /** The measurement for the load nearest to `sequences`. */
+  /** The measurement for the load nearest to `sequences`, the lower of two. An upstream may be allowed thousands of sequences, and run few. */
   function nearest(sequences: number): number | undefined {
-    for (let distance = 0; distance < Math.max(itl.length, sequences + 1); distance++) {
-      for (const load of [sequences - distance, sequences + distance]) {
-        const ms = itl[load]?.value;
-        if (ms !== undefined) return ms;
-      }
+    for (let lower = Math.min(sequences, itl.length - 1), higher = sequences; ; lower--, higher++) {
+      if (lower < 0 && higher >= itl.length) return undefined;
+      const ms = itl[lower]?.value ?? itl[higher]?.value;
+      if (ms !== undefined) return ms;
     }
-    return undefined;
   }
 
   return {

@@ -110,6 +110,8 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
         handle?.started(promptTokens === undefined ? undefined : { promptTokens, cachedTokens });
       } else if (value.type === "finished") {
         handle?.choiceEnded(value.completionTokens);
+      } else if (value.type !== "usage" && value.type !== "prompt") {
+        handle?.other();
       }
       return result;
     }

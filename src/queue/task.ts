@@ -36,6 +36,8 @@ export type JobHandle = {
   taken(hold: Hold): void;
   /** A text came. @param gapMs since the previous one, if that measures the engine's speed */
   text(gapMs: number | undefined): void;
+  /** A piece of the answer came that is no text. */
+  other(): void;
   /** One of its choices has ended, and its slot is free. @param completionTokens undefined if not known yet */
   choiceEnded(completionTokens: number | undefined): void;
 };

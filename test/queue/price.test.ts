@@ -70,6 +70,38 @@ describe("a price", () => {
     expect(pricing.speeds.itlMs(3)).toBeGreaterThan(10);
   });
 
+  it("knows the speed for the nearest number of sequences, however many may run", () => {
+    const { speeds } = createPricing();
+    expect(speeds.itlMs(100_000)).toBe(25);
+    speeds.noteItl(2, 20);
+    speeds.noteItl(6, 60);
+    expect([0, 2, 3, 4, 5, 7, 100_000].map(speeds.itlMs)).toEqual([20, 20, 20, 20, 60, 60, 60]);
+  });
+
+  it("counts the tokens of texts that have several, such as those of drafts", () => {
+    const pricing = createPricing();
+    const before = pricing.expect({ ...ORDER, maxTokens: 100 }, 1);
+    function answer(choices: number, other: boolean): number {
+      const meter = createRunMeter(pricing, { ...ORDER, choices }, 0, true);
+      meter.started({ promptTokens: 10, cachedTokens: 0 });
+      for (let text = 0; text < 100; text++) meter.text(undefined, text, 1);
+      if (other) meter.other();
+      meter.choiceEnded(400);
+      return meter.end(1, undefined);
+    }
+    for (let time = 0; time < 20; time++) answer(2, false);
+    for (let time = 0; time < 20; time++) answer(1, true);
+    expect(pricing.tokensOfText()).toBe(1);
+    for (let time = 0; time < 20; time++) answer(1, false);
+    expect(pricing.tokensOfText()).toBeGreaterThan(3.5);
+    const { slotMs, prefillMs } = pricing.expect({ ...ORDER, maxTokens: 100 }, 1);
+    expect(slotMs - prefillMs).toBeLessThan((before.slotMs - before.prefillMs) / 3.5);
+    const cut = createRunMeter(pricing, ORDER, 0, true);
+    cut.started({ promptTokens: 10, cachedTokens: 0 });
+    for (let text = 0; text < 100; text++) cut.text(undefined, text, 1);
+    expect(cut.end(1, undefined) / answer(1, false)).toBeCloseTo(1, 1);
+  });
+
   it("isn't misled about long prompts by calls that evaluate almost nothing", () => {
     const pricing = createPricing();
     function measure(evaluated: number, ms: number): void {
