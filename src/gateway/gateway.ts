@@ -157,6 +157,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const lastingFirst = tellLastingFirst({
     price: (request) => directory.resolve(request.model).price?.(request),
     contextTokens: (model) => directory.resolve(model).details().contextTokens,
+    isUpstream: (model) => directory.resolve(model).upstream !== undefined,
     isLasting: isClientsFault,
     clock: systemClock,
   });

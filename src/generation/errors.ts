@@ -27,18 +27,26 @@ export class ContextLengthExceededError extends GenerationError {
   readonly contextTokens: number;
   /** Whether the prompt has even more tokens, which were not counted. */
   readonly atLeast: boolean;
+  readonly isUpstream: boolean;
 
-  constructor(promptTokens: number, contextTokens: number, atLeast = false) {
+  /** @param isUpstream whether another server answers for the model, so that its context is not a setting of Sluice */
+  constructor(promptTokens: number, contextTokens: number, atLeast = false, isUpstream = false) {
     // Libraries recognize this error by OpenAI's words, as docs/api.md lists.
     super(
       `This model's maximum context length is ${contextTokens} tokens. ` +
         `However, your messages resulted in ${atLeast ? "at least " : ""}${promptTokens} tokens, which leaves no room for an answer. ` +
-        "Please reduce the length of the messages, or start Sluice with a larger --context.",
+        `Please reduce the length of the messages${largerContext(isUpstream)}.`,
     );
     this.promptTokens = promptTokens;
     this.contextTokens = contextTokens;
     this.atLeast = atLeast;
+    this.isUpstream = isUpstream;
   }
+}
+
+/** The other way out for who has too long a prompt, as the end of a sentence. */
+export function largerContext(isUpstream: boolean): string {
+  return isUpstream ? ", or ask a model with a longer context" : ", or start Sluice with a larger --context";
 }
 
 /** Whether the engine would refuse the prompt with the same error at any time. */

@@ -7,6 +7,7 @@ import type { Observe } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import type { Terms } from "../generation/terms.ts";
 import type { Generation, Unprompted } from "../generation/wish.ts";
+import { decodeForUpstream } from "../protocols/output-format.ts";
 import type { ServiceTier } from "../protocols/service-tier.ts";
 import type { StreamEncoder } from "../protocols/stream.ts";
 import { createTally, type Tally } from "../protocols/tally.ts";
@@ -133,11 +134,13 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
       return passOn(c, passing, passage, { generate, logger, connection });
     }
     const json = read.value;
-    await prepareBody(c, json);
     if (conversation === undefined) refusePreset(json);
     const { body, use } =
       conversation === undefined ? { body: json, use: undefined } : openPreset(c, json, conversation);
-    const request = endpoint.decode(body, use);
+    const isElsewhere = models.find(String(Object(body).model))?.upstream !== undefined;
+    if (!isElsewhere) await prepareBody(c, json);
+    const decode = () => endpoint.decode(body, use);
+    const request = isElsewhere ? decodeForUpstream(decode) : decode();
     const model = namedByTarget(c, chooseModel(c, models, request.model));
     const order = endpoint.order(request, use, c);
     const { wish, places } = order;

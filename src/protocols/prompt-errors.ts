@@ -1,4 +1,9 @@
-import { ContextLengthExceededError, InvalidSamplingError, UnrenderablePromptError } from "../generation/errors.ts";
+import {
+  ContextLengthExceededError,
+  InvalidSamplingError,
+  largerContext,
+  UnrenderablePromptError,
+} from "../generation/errors.ts";
 import { InvalidRequestError } from "./errors.ts";
 
 /**
@@ -8,13 +13,13 @@ import { InvalidRequestError } from "./errors.ts";
  */
 export function blamePrompt(error: unknown, maxTokens?: number): unknown {
   if (error instanceof ContextLengthExceededError) {
-    const { promptTokens, contextTokens, atLeast, code } = error;
+    const { promptTokens, contextTokens, atLeast, isUpstream, code } = error;
     // Where nothing was asked for, one token is the least that an answer has.
     const completionTokens = maxTokens ?? 1;
     return new InvalidRequestError(
       `This model's maximum context length is ${contextTokens} tokens, however you requested ${atLeast ? "at least " : ""}` +
         `${promptTokens + completionTokens} tokens (${promptTokens} in your prompt; ${completionTokens} for the completion). ` +
-        "Please reduce your prompt: a completion is cut to what fits, or start Sluice with a larger --context.",
+        `Please reduce your prompt: a completion is cut to what fits${largerContext(isUpstream)}.`,
       "prompt",
       code,
     );

@@ -14,6 +14,8 @@ export type LastingFirstOptions = {
   readonly price: (...asked: Parameters<Generate>) => ReturnType<Generate> | undefined;
   /** Undefined until the model has loaded. */
   readonly contextTokens: (model: string) => number | undefined;
+  /** Whether another server answers for the model. */
+  readonly isUpstream?: (model: string) => boolean;
   /** Whether a request with this error can never be answered, whatever the load. */
   readonly isLasting: (error: unknown) => boolean;
   readonly clock: Clock;
@@ -37,7 +39,7 @@ const DONE: Result = { done: true, value: undefined };
  *
  * Accepted requests pay nothing. For a refused one the size is usually enough to tell; otherwise the engine is asked, within bounds.
  */
-export function tellLastingFirst({ price, contextTokens, isLasting, clock }: LastingFirstOptions): Layer {
+export function tellLastingFirst({ price, contextTokens, isUpstream, isLasting, clock }: LastingFirstOptions): Layer {
   const asked = new Map<string, number>();
   let inHand = 0;
 
@@ -103,7 +105,8 @@ export function tellLastingFirst({ price, contextTokens, isLasting, clock }: Las
           const fit = fitOf(request, context);
           if (fit.type === "too long" && context !== undefined) {
             isLeft = true;
-            throw new ContextLengthExceededError(fit.atLeast, context, request.prompt.type !== "tokens");
+            const isEstimate = request.prompt.type !== "tokens";
+            throw new ContextLengthExceededError(fit.atLeast, context, isEstimate, isUpstream?.(request.model));
           }
           source ??= next(request)[Symbol.asyncIterator]();
           try {

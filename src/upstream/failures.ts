@@ -2,12 +2,27 @@ import { errors } from "undici";
 import { UpstreamError, type UpstreamFailure } from "../generation/errors.ts";
 import { PrivateAddressError } from "./addresses.ts";
 
+/** The last parts of names that only a private network knows. */
+const PRIVATE_DOMAINS = "internal|local|localdomain|lan|corp|intranet|private|svc|home\\.arpa|in-addr\\.arpa";
+
 /** Error bodies are short; of others the beginning tells enough. */
 export const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_MESSAGE_LENGTH = 1_000;
+/** So much is looked through for addresses. */
+const MAX_READ_LENGTH = 2 * MAX_MESSAGE_LENGTH;
 const MAX_WORD_LENGTH = 128;
-/** Clients are not told where upstreams are, nor what is behind these. */
+/** Clients are not told where upstreams are, nor what is behind these: addresses, and names of hosts that are not public. */
 const ADDRESS = /\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\blocalhost:\d+\b|\[[\da-f:.]*:[\da-f:.]*\](?::\d+)?/gi;
+/** With its port and path, if it has these. Names with a port, in a URL or with a domain that only a private network has. */
+const HOST = new RegExp(
+  [
+    String.raw`https?://(?:[^\s/@"'<>]*@)?(?:[\w-]+|[\w.-]+\.(?:${PRIVATE_DOMAINS})|[\w.-]+(?=:\d))(?::\d+)?(?![\w.-])[^\s"'<>)\]]*`,
+    String.raw`\b[\w-]+(?:\.[\w-]+)*\.(?:${PRIVATE_DOMAINS})\b(?::\d+)?`,
+    String.raw`\b[\w-]+(?:\.[\w-]+)+:\d{2,5}\b`,
+    String.raw`(?<=\bhost(?:name)?\s?[=:]\s?["']?)[\w.-]+(?=["',;)\s]|$)`,
+  ].join("|"),
+  "gi",
+);
 /** A longer `retry-after` is no plan. */
 const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
 
@@ -67,7 +82,13 @@ function wordsFor(upstream: string, status: number | undefined, said: string | u
   if (status === 401 || status === 402 || status === 403)
     return `The upstream '${upstream}' refused the gateway's access (status ${status}).`;
   if (status === 404) return `The upstream '${upstream}' does not have what was asked of it (status 404).`;
-  if (said !== undefined && said.trim() !== "") return said.replace(ADDRESS, "[address]").slice(0, MAX_MESSAGE_LENGTH);
+  if (said !== undefined && said.trim() !== "") {
+    return said
+      .slice(0, MAX_READ_LENGTH)
+      .replace(HOST, "[address]")
+      .replace(ADDRESS, "[address]")
+      .slice(0, MAX_MESSAGE_LENGTH);
+  }
   return `The upstream '${upstream}' failed${status === undefined ? "" : ` with status ${status}`}.`;
 }
 

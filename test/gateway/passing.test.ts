@@ -309,3 +309,31 @@ describe("a message for an upstream that speaks Anthropic's API", () => {
     expect(events(text).at(-1)).toMatchObject({ type: "error", error: { message: "Overloaded" } });
   });
 });
+
+describe("a request that is translated for an upstream", () => {
+  const schema = { type: "object", propertyNames: { pattern: "(?<=a)b" }, not: { required: ["b"] } };
+  const strict = { type: "json_schema", name: "a", strict: true, schema };
+
+  it("may have a schema that only the upstream can enforce", async () => {
+    const opened = await open(answerWith(["{}"]));
+    const body = { model: "ours", input: "Hi", store: false, text: { format: strict } };
+    expect((await ask(opened, body, "/v1/responses")).status).toBe(200);
+    expect(heardBy(opened)?.body).toMatchObject({ response_format: { json_schema: { schema, strict: true } } });
+  });
+
+  it("is told of a longer context, and not of Sluice's own settings, if it is too long", async () => {
+    const opened = await open(answerWith(["Hi"]), "contextTokens: 16");
+    const messages = [{ role: "user", content: "word ".repeat(20_000) }];
+    const content = messages[0]?.content;
+    for (const [path, asked] of [
+      [CHAT, { messages }],
+      ["/v1/messages", { messages }],
+      ["/v1/completions", { prompt: content }],
+    ] as const) {
+      const { status, text } = await ask(opened, { model: "ours", max_tokens: 5, ...asked }, path);
+      expect(status).toBe(400);
+      expect(text).toContain("a longer context");
+      expect(text).not.toContain("--context");
+    }
+  });
+});

@@ -304,6 +304,24 @@ describe("an upstream that misbehaves", () => {
   });
 
   it.each([
+    ["Connection to http://vllm-7:8000/v1/chat refused", "Connection to [address] refused"],
+    ["No route to https://user:word@gpu.example.com:8443/v1.", "No route to [address]"],
+    ["gpu-3.models.svc.cluster.local is down, and so is db.corp:5432", "[address] is down, and so is [address]"],
+    [
+      "HTTPConnectionPool(host='vllm-0', port=8000): Max retries",
+      "HTTPConnectionPool(host='[address]', port=8000): Max retries",
+    ],
+    [
+      "See https://platform.openai.com/docs, or ask llama3.2:70b at 10:30.",
+      "See https://platform.openai.com/docs, or ask llama3.2:70b at 10:30.",
+    ],
+    ["Invalid value for messages.0.content: 12", "Invalid value for messages.0.content: 12"],
+  ])("says no host's name that is not public: %s", async (said, told) => {
+    mock.behave((response) => json(response, 400, { error: { message: said } }));
+    expect((await failureOf()).message).toBe(told);
+  });
+
+  it.each([
     ["generic", (content: string) => chunk({ delta: { content } })],
     ["ollama", (content: string) => ({ message: { content } })],
   ])("is cut off where its answer has no end (%s)", async (kind, event) => {

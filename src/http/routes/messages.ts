@@ -1,5 +1,5 @@
 import type { Handler } from "hono";
-import { ContextLengthExceededError } from "../../generation/errors.ts";
+import { ContextLengthExceededError, largerContext } from "../../generation/errors.ts";
 import { estimatePrompt } from "../../generation/estimate.ts";
 import type { Generation } from "../../generation/wish.ts";
 import { complete } from "../../protocols/complete.ts";
@@ -91,10 +91,10 @@ export function countMessageTokens({
 function explain(error: unknown, places?: SchemaPlaces): unknown {
   if (error instanceof ContextLengthExceededError) {
     // Coding agents look for the first words, and then shorten the conversation by themselves.
-    const { promptTokens, contextTokens, atLeast, code } = error;
+    const { promptTokens, contextTokens, atLeast, isUpstream, code } = error;
     const words =
       `prompt is too long: ${promptTokens} tokens > ${contextTokens} maximum${atLeast ? ", not counted to its end" : ""}. ` +
-      "Shorten the conversation, its tools or its system prompt, or start Sluice with a larger --context.";
+      `Shorten the conversation, its tools or its system prompt${largerContext(isUpstream)}.`;
     return new InvalidRequestError(words, "messages", code);
   }
   return places === undefined ? error : atPlaces(error, places);
