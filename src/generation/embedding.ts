@@ -18,6 +18,8 @@ export type EmbeddingRequest = {
   readonly items: readonly EmbeddingItem[];
   /** The dimensions of each vector that will be used; undefined for all. More than the model's are refused. */
   readonly dimensions: number | undefined;
+  /** The request's body, JSON of an object, if its model takes that as it came. `items` then only tells its size. */
+  readonly passedBody?: string;
   /** Undefined means `OWN_TERMS`. */
   readonly terms?: Terms;
   /** Receives news of the request. */
@@ -28,6 +30,8 @@ export type EmbeddingRequest = {
 export type EmbeddingResult = {
   /** One for each item, in order: the model's whole vector, not normalised. */
   readonly vectors: readonly Float32Array[];
+  /** To a request with a `passedBody`: the whole answer, JSON in the client's protocol. There are no vectors then. */
+  readonly text?: string;
   /** The tokens of all items, including those that the model needs at their ends. */
   readonly tokens: number;
 };

@@ -1,5 +1,5 @@
 /** The APIs whose requests may be passed on to an upstream as they came. */
-export type WireProtocol = "chat" | "completions" | "messages";
+export type WireProtocol = "chat" | "completions" | "messages" | "embeddings";
 
 /** A request in its client's words, for an upstream that speaks the same API. */
 export type Verbatim = {

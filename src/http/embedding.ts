@@ -7,12 +7,13 @@ import {
   type EmbeddingResult,
 } from "../generation/embedding.ts";
 import { NotSupportedByModelError } from "../generation/errors.ts";
+import { isJsonObject } from "../json/exact-number.ts";
 import { refusalError } from "../protocols/embeddings/refusal.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { CLIENT_CLOSED_REQUEST } from "./errors.ts";
 import { noteNews } from "./generation.ts";
-import { readJson } from "./json-body.ts";
+import { type JsonBody, readJsonText } from "./json-body.ts";
 import { chooseModel, namedByTarget, type Task } from "./model.ts";
 import { makeTerms } from "./terms.ts";
 
@@ -27,7 +28,7 @@ export type EmbeddingDeps = {
 export type EmbeddingCall = {
   /** The model as the client named it; undefined if it named none. */
   readonly model: string | undefined;
-  readonly work: Pick<EmbeddingRequest, "items" | "dimensions">;
+  readonly work: Pick<EmbeddingRequest, "items" | "dimensions" | "passedBody">;
   /** The field of the request that holds the item at this index. */
   readonly placeOf: (index: number) => string;
   /** @param model the id of the model that answered */
@@ -38,16 +39,29 @@ export type EmbeddingCall = {
  * Handles requests for vectors or scores, beginning with their bodies. A request without items loads the model.
  *
  * @param decode decodes a body; throws `InvalidRequestError`
+ * @param peek returns the items of a body that the model takes as it came; undefined if it must be decoded
  */
 export function answerWithVectors(
   { models, embed }: EmbeddingDeps,
   task: Exclude<Task, "text">,
   decode: (body: unknown) => EmbeddingCall,
+  peek: (body: Readonly<Record<string, unknown>>) => EmbeddingRequest["items"] | undefined = () => undefined,
 ): Handler<HttpEnv> {
+  /** A request that its model takes as it came. */
+  function passedCall({ text: passedBody, value }: JsonBody): EmbeddingCall | undefined {
+    if (!isJsonObject(value) || typeof value.model !== "string") return undefined;
+    const { model } = value;
+    if (models.find(model)?.passes?.("embeddings", value) !== true) return undefined;
+    const items = peek(value);
+    if (items === undefined) return undefined;
+    return { model, work: { items, dimensions: undefined, passedBody }, placeOf: () => "input", encode: () => ({}) };
+  }
+
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
-    const { model: name, work, placeOf, encode } = decode(await readJson(c));
+    const read = await readJsonText(c);
+    const { model: name, work, placeOf, encode } = passedCall(read) ?? decode(read.value);
     const model = chooseModel(c, models, name, task);
     if (task === "rerank" && !model.can.reranking) throw new NotSupportedByModelError(model.id, "reranking");
     if (work.items.length === 0) {
@@ -64,6 +78,7 @@ export function answerWithVectors(
         ...{ observe: noteNews(c), signal: connection },
       });
       facts.tokens = () => ({ prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 });
+      if (result.text !== undefined) return c.body(result.text, 200, { "content-type": "application/json" });
       return c.json(encode(result, namedByTarget(c, model).id));
     } catch (error) {
       if (connection.aborted) {

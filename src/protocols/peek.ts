@@ -1,3 +1,4 @@
+import type { EmbeddingItem } from "../generation/embedding.ts";
 import type { Message, Prompt } from "../generation/request.ts";
 import { isJsonObject } from "../json/exact-number.ts";
 import { type ServiceTier, serviceTier } from "./service-tier.ts";
@@ -43,6 +44,15 @@ export function peekMessages(body: Body): Peeked | undefined {
   const first: readonly Message[] = system == null ? [] : [{ role: "system", content: textOf(system) }];
   const prompt: Prompt = { type: "chat", messages: [...first, ...messages.map(toMessage)] };
   return peek({ ...body, n: undefined }, body.max_tokens, prompt);
+}
+
+/** The texts of a request for embeddings, for their size; undefined if there are none. */
+export function peekEmbeddings({ input }: Body): readonly EmbeddingItem[] | undefined {
+  if (input === undefined || input === null || input === "") return undefined;
+  const inputs: readonly unknown[] = Array.isArray(input) && typeof input[0] !== "number" ? input : [input];
+  if (inputs.length === 0) return undefined;
+  // Some servers take images and other parts.
+  return inputs.map((each) => ({ type: "text", text: typeof each === "string" ? each : JSON.stringify(each) }));
 }
 
 function peek(body: Body, length: unknown, prompt: Prompt): Peeked | undefined {

@@ -39,5 +39,7 @@ export type Api = {
   readonly write: (request: GenerationRequest, target: Target) => WrittenRequest;
   readonly read: (request: GenerationRequest, source: Source) => Reader;
   readonly writeEmbedding?: (items: readonly EmbeddingItem[], target: Target) => WrittenRequest;
+  /** The tokens that an answer with vectors tells of. Throws zod's error for one that has no vectors. */
+  readonly countEmbedded?: (data: unknown) => number;
   readonly readEmbedding?: (data: unknown) => { vectors: readonly (readonly number[])[]; tokens: number };
 };

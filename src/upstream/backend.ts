@@ -1,15 +1,21 @@
 import type { UpstreamModel } from "../config/upstreams.ts";
 import type { Backend, BackendDetails, Capabilities, Workload } from "../generation/backend.ts";
-import { type Embed, EmbeddingRefusedError } from "../generation/embedding.ts";
+import {
+  type Embed,
+  EmbeddingRefusedError,
+  type EmbeddingRequest,
+  type EmbeddingResult,
+} from "../generation/embedding.ts";
 import { LocalOnlyError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import { compose, type Generate, type Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
+import { replaceMembers } from "../json/members.ts";
 import type { Target, WrittenRequest } from "./api.ts";
 import type { Reply } from "./channel.ts";
 import { brokenAnswer } from "./failures.ts";
-import { EVENT_STREAM, JSON_BODY, readMessages, readTexts, readWholeJson } from "./messages.ts";
+import { EVENT_STREAM, JSON_BODY, readMessages, readTexts, readWholeJson, readWholeJsonText } from "./messages.ts";
 import type { ListedModel } from "./model-list.ts";
 import { createPace, type Pace } from "./pace.ts";
 import { passStream, passWhole, writePassed } from "./pass-on.ts";
@@ -81,6 +87,7 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
       const { passing } = server;
       if (settings.cache || passing?.paths[protocol] === undefined) return false;
       if (protocol === "completions" && !kind.can.completions) return false;
+      if (protocol === "embeddings") return can.embeddings;
       return passing.needs(body).every((need) => can[need]);
     },
     ...(can.text && {
@@ -242,7 +249,8 @@ function embedAt(
   const { api, settings } = server;
   return async (request) => {
     assertMayLeave(request);
-    const { items, id, signal, terms } = request;
+    const { items, id, signal, terms, passedBody } = request;
+    if (passedBody !== undefined) return passEmbedding(server, targetFor(undefined), request, passedBody);
     const pair = items.findIndex(({ type }) => type === "pair");
     if (pair >= 0) throw new EmbeddingRefusedError(pair, { code: "not_a_reranker" });
     const written = api.writeEmbedding?.(items, targetFor(undefined));
@@ -255,6 +263,29 @@ function embedAt(
       throw brokenAnswer(settings.name, "gave another number of embeddings than was asked for");
     return { vectors: read.vectors.map((vector) => Float32Array.from(vector)), tokens: read.tokens };
   };
+}
+
+/** Asks for vectors in the client's own words, and returns the answer as it came. */
+async function passEmbedding(
+  server: UpstreamServer,
+  { model }: Target,
+  { id, model: ownName, terms, signal }: EmbeddingRequest,
+  text: string,
+): Promise<EmbeddingResult> {
+  const { api, passing, settings } = server;
+  const body = replaceMembers(text, { model: JSON.stringify(model) });
+  const asked = {
+    path: passing?.paths.embeddings ?? "",
+    body,
+    headers: { "x-request-id": id },
+    via: terms?.via,
+    signal,
+  };
+  return server.ask(asked, async (reply) => {
+    const answer = await readWholeJsonText(settings.name, reply);
+    const tokens = api.countEmbedded?.(answer.value) ?? 0;
+    return { vectors: [], tokens, text: replaceMembers(answer.text, { model: JSON.stringify(ownName) }) };
+  });
 }
 
 function capabilitiesOf({ server, model, listed }: UpstreamBackendOptions): Capabilities {

@@ -123,6 +123,12 @@ export async function readWholeJson(upstream: string, { chunks }: Reply): Promis
   throw brokenAnswer(upstream, "gave no answer");
 }
 
+/** The same with its text. */
+export async function readWholeJsonText(upstream: string, { chunks }: Reply) {
+  for await (const text of readWholeText(upstream, chunks)) return { text, value: parse(upstream, text) };
+  throw brokenAnswer(upstream, "gave no answer");
+}
+
 async function* decode(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true });

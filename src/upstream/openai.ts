@@ -29,6 +29,7 @@ export const openAiApi: Api = {
       encoding_format: "float",
     },
   }),
+  countEmbedded: (data) => embeddedSchema.parse(data).usage?.prompt_tokens ?? 0,
   readEmbedding(data) {
     const { data: entries, usage } = embeddingSchema.parse(data);
     const sorted = entries.toSorted((a, b) => a.index - b.index);
@@ -202,9 +203,13 @@ const chunkSchema = z.object({
     .catch(undefined),
 });
 
-const embeddingSchema = z.object({
-  data: z.array(z.object({ index: z.int(), embedding: z.array(z.number()) })),
+const embeddedSchema = z.object({
+  data: z.array(z.unknown()),
   usage: z.object({ prompt_tokens: z.int().min(0).catch(0) }).nullish(),
+});
+
+const embeddingSchema = embeddedSchema.extend({
+  data: z.array(z.object({ index: z.int(), embedding: z.array(z.number()) })),
 });
 
 const REASONS: Readonly<Record<string, FinishReason>> = {

@@ -33,7 +33,7 @@ type Rename = (json: string) => string | undefined;
 /** By the API that a kind of server speaks. Absent where requests are always written anew. */
 export const PASSING: Readonly<Partial<Record<Kind["api"], Passing>>> = {
   openai: {
-    paths: { chat: "/chat/completions", completions: "/completions" },
+    paths: { chat: "/chat/completions", completions: "/completions", embeddings: "/embeddings" },
     changes({ stream, body }, { session, kind }) {
       const { stream_options: options } = body;
       return {

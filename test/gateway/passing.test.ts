@@ -251,6 +251,29 @@ describe("a completion", () => {
   });
 });
 
+describe("a request for embeddings", () => {
+  const VECTORS = {
+    ...{ object: "list", data: [{ object: "embedding", index: 0, embedding: "AACAPw==", kind: "x" }] },
+    ...{ model: "theirs", usage: { prompt_tokens: 3, total_tokens: 3 } },
+  };
+
+  it("is passed on with all its fields, and so is the answer", async () => {
+    const opened = await open(whole(VECTORS));
+    const body = { model: "ours", input: ["Hi"], encoding_format: "base64", dimensions: 1, input_type: "query" };
+    const { text, status } = await ask(opened, body, "/v1/embeddings");
+    expect([status, JSON.parse(text)]).toEqual([200, { ...VECTORS, model: "ours" }]);
+    expect(heardBy(opened)?.body).toEqual({ ...body, model: "theirs" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(opened.lines.find((each) => "tokens" in each)).toMatchObject({ tokens: { prompt: 3 } });
+  });
+
+  it("fails if the answer has no vectors, and is refused here without an input", async () => {
+    const opened = await open(whole({ object: "list" }));
+    expect((await ask(opened, { model: "ours", input: "Hi" }, "/v1/embeddings")).status).toBe(502);
+    expect((await ask(opened, { model: "ours" }, "/v1/embeddings")).status).toBe(400);
+  });
+});
+
 describe("a message for an upstream that speaks Anthropic's API", () => {
   const SIGNED = [
     { type: "thinking", thinking: "Hm.", signature: "c2lnbmVk" },

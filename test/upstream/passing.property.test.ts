@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
-import type { Verbatim, WireProtocol } from "../../src/generation/verbatim.ts";
+import type { Verbatim } from "../../src/generation/verbatim.ts";
 import { newAnswer } from "../../src/protocols/chat/answer.ts";
 import { createChunkEncoder } from "../../src/protocols/chat/encode-chunks.ts";
 import { newAnswer as newMessage } from "../../src/protocols/messages/answer.ts";
@@ -17,15 +17,16 @@ import { PASSING } from "../../src/upstream/passing.ts";
 import { requestFor } from "./support.ts";
 
 const source = { name: "there", withoutKey: (body: unknown) => body };
+type Protocol = keyof typeof APIS;
 const APIS = { chat: openAiApi, completions: openAiApi, messages: anthropicApi } as const;
 
-function verbatimFor(protocol: WireProtocol): Verbatim {
+function verbatimFor(protocol: Protocol): Verbatim {
   const common = { text: "{}", body: {}, stream: true, includeUsage: true, maxTokens: undefined, headers: {} };
   return { ...common, protocol, answerId: "ours" };
 }
 
 /** What a client gets of a stream whose text comes in these pieces, passed on as it came. */
-function passed(protocol: WireProtocol, pieces: readonly string[], request: GenerationRequest = requestFor()) {
+function passed(protocol: Protocol, pieces: readonly string[], request: GenerationRequest = requestFor()) {
   const passing = PASSING[protocol === "messages" ? "anthropic" : "openai"];
   if (passing === undefined) throw new Error("there is none");
   const reader = APIS[protocol].read(request, source);
@@ -35,7 +36,7 @@ function passed(protocol: WireProtocol, pieces: readonly string[], request: Gene
 }
 
 /** What a client gets of these messages, read as events and written anew. */
-function written(protocol: WireProtocol, messages: readonly object[], request: GenerationRequest = requestFor()) {
+function written(protocol: Protocol, messages: readonly object[], request: GenerationRequest = requestFor()) {
   const reader = APIS[protocol].read(request, source);
   const ends = protocol === "messages" ? [] : [{ data: DONE }];
   const events = [...messages.map((data) => ({ data })), ...ends].flatMap(reader.note);
@@ -44,7 +45,7 @@ function written(protocol: WireProtocol, messages: readonly object[], request: G
   return { events: all, text: encoder.open() + all.map(encoder.encode).join("") + encoder.close() };
 }
 
-function encoderFor(protocol: WireProtocol, { choices }: GenerationRequest): StreamEncoder {
+function encoderFor(protocol: Protocol, { choices }: GenerationRequest): StreamEncoder {
   const tally = createTally(choices);
   if (protocol === "messages") return createMessageEncoder(newMessage("one", undefined, true), tally, "req_1");
   return createChunkEncoder(newAnswer({ id: "one", createdUnixSeconds: 1 }, 1, choices), tally, true);
