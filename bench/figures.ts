@@ -70,6 +70,8 @@ export const FIGURES = {
   decisionUs: { label: "CPU for each decision", unit: "µs", better: "lower" },
   largeDecisionUs: { label: "CPU for each decision, 32 targets", unit: "µs", better: "lower" },
   crowdedDecisionUs: { label: "CPU for each decision, 100,000 waiting", unit: "µs", better: "lower" },
+  spilledInTime: { label: "first tokens in time, spilled after 500 ms", unit: "%", better: "higher" },
+  spilledShare: { label: "spilled then", unit: "%", better: "lower" },
   hitsPerSecond: { label: "hits, 32 connections", unit: "req/s", better: "higher" },
   hitP50Ms: { label: "hit among 32, p50", unit: "ms", better: "lower" },
   hitP99Ms: { label: "hit among 32, p99", unit: "ms", better: "lower" },

@@ -136,10 +136,10 @@ export async function behindMock(
   };
 }
 
-export function startScript(file: string, shared: SharedSettings, signal: AbortSignal) {
+export function startScript(file: string, shared: SharedSettings, signal: AbortSignal, more: readonly string[] = []) {
   const command = (port: number) => ({
     command: process.execPath,
-    args: [path(file), String(port)],
+    args: [path(file), String(port), ...more],
     logFile: shared.logFile(file),
   });
   return startServer({ readyPath: "/", command }, signal);

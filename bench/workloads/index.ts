@@ -14,6 +14,7 @@ import { queue } from "./queue.ts";
 import { routes } from "./routes.ts";
 import { sharedPrefix } from "./shared-prefix.ts";
 import { single } from "./single.ts";
+import { spill } from "./spill.ts";
 import { start } from "./start.ts";
 import type { Workload } from "./workload.ts";
 
@@ -33,6 +34,7 @@ export const WORKLOADS: readonly Workload[] = [
   overload,
   queue,
   routes,
+  spill,
   cache,
   proxy,
   intruders,
