@@ -12,7 +12,7 @@ import { compose, type Generate, type Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { replaceMembers } from "../json/members.ts";
-import type { Target, WrittenRequest } from "./api.ts";
+import type { Reader, Target, WrittenRequest } from "./api.ts";
 import type { Reply } from "./channel.ts";
 import { brokenAnswer } from "./failures.ts";
 import { EVENT_STREAM, JSON_BODY, readMessages, readTexts, readWholeJson, readWholeJsonText } from "./messages.ts";
@@ -141,10 +141,21 @@ async function* run(
   };
   const timing = pace.begin();
   let isAtEnd = false;
+  let reading: Pick<Reader, "end"> | undefined;
   let pieces: AsyncGenerator<readonly GenerationEvent[]> | undefined;
+  /** What was used of an answer that nobody hears to its end: an estimate, told at once, since who leaves is charged then. */
+  const tellLeft = () => {
+    const usage = reading?.end().find((event) => event.type === "usage");
+    reading = undefined;
+    if (usage === undefined) return;
+    const { promptTokens: prompt, cachedTokens: cached, completionTokens: completion } = usage;
+    request.observe?.({ type: "left", spent: { prompt, cached, completion } });
+  };
+  request.signal.addEventListener("abort", tellLeft, { once: true });
   try {
     const begun = await server.ask(asked, (reply) => begin(server, request, reply));
     const { reader, first } = begun;
+    reading = reader;
     pieces = begun.pieces;
     timing.first();
     yield* first;
@@ -156,6 +167,7 @@ async function* run(
     }
     if (!reader.isComplete()) throw brokenAnswer(settings.name, "broke off in the middle of its answer");
     isAtEnd = true;
+    reading = undefined;
     void finish(pieces, left);
     yield* reader.end();
   } catch (error) {
@@ -164,6 +176,8 @@ async function* run(
     throw told;
   } finally {
     timing.end();
+    request.signal.removeEventListener("abort", tellLeft);
+    tellLeft();
     // Ends the upstream's request where it was left before its end.
     if (!isAtEnd) {
       left.abort();

@@ -217,6 +217,36 @@ describe("a chat completion for an upstream that speaks OpenAI's API", () => {
     }
   });
 
+  it("is counted by an estimate if the client leaves", async () => {
+    for (const more of ["", "cache: true"]) {
+      const opened = await open((response, { method }) => {
+        if (method === "GET") return json(response, 200, { data: [] });
+        begin(response);
+        for (let count = 0; count < 10; count++) send(response, chunk({ delta: { content: "word" } }));
+      }, more);
+      const leaving = new AbortController();
+      const answer = await opened.gateway.app.request(CHAT, {
+        ...{ method: "POST", headers: { "content-type": "application/json" }, signal: leaving.signal },
+        body: JSON.stringify({
+          ...QUESTION,
+          stream: true,
+          temperature: 1,
+          messages: [{ role: "user", content: "x".repeat(400) }],
+        }),
+      });
+      const reader = answer.body?.getReader();
+      for (let heard = ""; heard.split("word").length <= 10; )
+        heard += new TextDecoder().decode((await reader?.read())?.value);
+      await reader?.cancel();
+      await heardBy(opened)?.left;
+      await expect
+        .poll(() => opened.lines.find((each) => "tokens" in each))
+        .toMatchObject({
+          ...{ clientGone: true, tokens: { prompt: 100, completion: 10 } },
+        });
+    }
+  });
+
   it("passes through a route of such servers", async () => {
     const opened = await open(whole(COMPLETION), "", "routes:\n  chat: [ours]\n");
     const { text, headers } = await ask(opened, { ...QUESTION, model: "chat", novel: 1 });
