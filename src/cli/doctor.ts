@@ -6,6 +6,7 @@ import type { GpuChoice } from "../engine/contract/messages.ts";
 import { inspectBackend } from "../engine/host/inspect.ts";
 import { BACKENDS, type Backend } from "../engine/inspect/report.ts";
 import { findBinding, type InstalledBinding, type Platform, pinnedBindingVersion } from "../engine/programs.ts";
+import { prefixesFolder } from "../gateway/kept-prefixes.ts";
 import { inspectUpstreams } from "../gateway/upstreams.ts";
 import { isLoopback } from "../keys/exposure.ts";
 import { readVersion } from "../version.ts";
@@ -71,7 +72,7 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
     findBackends(config, probes),
     probes.findModels(config.model, { modelsDir: config.modelsDir, cwd: context.cwd, verify: flags.verify === true }),
     probes.lookAtFolder(resolve(context.cwd, config.modelsDir)),
-    probes.lookAtFolder(probes.tmpdir),
+    probes.lookAtFolder(prefixesFolder(config, context.cwd) ?? probes.tmpdir),
     checkPort(config, probes),
     probes.inspectUpstreams(config, context.env),
   ]);

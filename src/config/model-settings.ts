@@ -48,7 +48,9 @@ export const modelSettings = {
     .min(0)
     .max(1_099_511_627_776)
     .default(1024 ** 3)
-    .describe("maximum bytes of evaluated prompts kept in temporary files when their slot is reassigned; 0 keeps none"),
+    .describe(
+      "maximum bytes of evaluated prompts kept in files when their slot is reassigned or the model is unloaded, and at most half of the free disk; 0 keeps none",
+    ),
   drafts: z
     .enum(["auto", "off"])
     .default("off")

@@ -110,6 +110,12 @@ export const configSchema = z.strictObject({
   prefillPauseMs: modelSettings.prefillPauseMs,
   prefillShare: modelSettings.prefillShare,
   prefixStoreBytes: modelSettings.prefixStoreBytes,
+  keepPrefixes: z
+    .boolean()
+    .default(true)
+    .describe(
+      "keep evaluated prompts when a model is unloaded or the gateway ends, in files beside the state file that contain the prompts",
+    ),
   drafts: modelSettings.drafts,
   perModel: z.array(ownSettingSchema).max(512).default([]).meta({
     description: "a setting for one model only, as MODEL.SETTING=VALUE; may be repeated",

@@ -3,6 +3,7 @@ import { settingsOf } from "../config/model-settings.ts";
 import type { Config } from "../config/schema.ts";
 import { createEngine, type Engine } from "../engine/host/engine.ts";
 import { type LocalModel, writesText } from "../models/index.ts";
+import { keptPrefixes } from "./kept-prefixes.ts";
 
 /** The engines of models that write text, by the models' ids. */
 export type Engines = ReadonlyMap<string, Engine>;
@@ -24,6 +25,7 @@ export function createEngines({ config, models, logger }: EnginesOptions): Engin
 
 function createModelEngine(model: LocalModel, settings: Config, logger: Logger): Engine {
   const config = settingsOf(settings, [model.id, ...model.aliases]);
+  const kept = keptPrefixes(config, model);
   return createEngine({
     options: {
       modelPath: model.path,
@@ -36,6 +38,7 @@ function createModelEngine(model: LocalModel, settings: Config, logger: Logger):
       prefillPauseMs: config.prefillPauseMs,
       prefillShare: config.prefillShare,
       prefixStoreBytes: config.prefixStoreBytes,
+      ...(kept && { keptPrefixes: kept }),
       drafts: config.drafts,
     },
     logger,

@@ -33,6 +33,7 @@ import { createState } from "../store/state.ts";
 import { readVersion } from "../version.ts";
 import { answerLengths } from "./answer-lengths.ts";
 import { createEngines, type Engines } from "./engines.ts";
+import { forgetPrefixes, sweepPrefixes } from "./kept-prefixes.ts";
 import { createLibrary } from "./library.ts";
 import { createLocalBackend } from "./local-backend.ts";
 import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
@@ -86,6 +87,7 @@ const FAREWELL_MS = 1_000;
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, models, logger, engines = createEngines(options), hosts } = options;
+  void sweepPrefixes(config);
   let warmUp: WarmPresets | undefined;
   const presets = await openPresets(config.promptsDir, logger, (ids) => {
     // Changes before the warm-up exists need nothing: all presets are warmed once the models have loaded.
@@ -136,6 +138,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       // Another pull may have added it already.
       if (directory.find(model.id) === undefined) directory.add(backend);
     },
+    forget: (id) => forgetPrefixes(config, id),
   });
   const state = createState({
     file: config.stateFile,

@@ -23,10 +23,13 @@ export type LibraryOptions = {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Serves a model, without loading it. */
   readonly serve: (model: LocalModel) => Promise<void>;
+  /** Removes what is kept of a model besides its file. */
+  readonly forget: (id: string) => Promise<void>;
 };
 
 /** Manages the models folder for remote clients. */
-export function createLibrary({ modelsDir, env = process.env, given, directory, serve }: LibraryOptions): ModelLibrary {
+export function createLibrary(options: LibraryOptions): ModelLibrary {
+  const { modelsDir, env = process.env, given, directory, serve, forget } = options;
   let catalogue: ReturnType<typeof loadCatalogue> | undefined;
   /** By their ids. */
   const pulled = new Map<string, ModelReference>();
@@ -90,7 +93,7 @@ export function createLibrary({ modelsDir, env = process.env, given, directory, 
       if (model === undefined) throw new LibraryError("unknown", `${reference.id} is not in the models folder.`);
       await directory.remove(model.id)?.close?.();
       pulled.delete(model.id);
-      await removeModel(model);
+      await Promise.all([removeModel(model), forget(model.id)]);
     },
   };
 }

@@ -4,6 +4,7 @@ export { loadCatalogue } from "./catalogue.ts";
 export { freeDiskBytes } from "./disk.ts";
 export { ensureModel, findModel, type LocalModel } from "./ensure.ts";
 export { GgufError, UnknownModelError } from "./errors.ts";
+export { splitPaths } from "./gguf/split-name.ts";
 export { hashFile } from "./hash.ts";
 export { removeModel } from "./installed.ts";
 export { type ListedModel, listModels } from "./list.ts";

@@ -21,6 +21,7 @@ async function createTestLibrary(given: readonly LocalModel[] = []) {
   const closed: string[] = [];
   const library = createLibrary({
     ...{ modelsDir, env, given, directory },
+    forget: async () => {},
     async serve({ id, aliases }) {
       directory.add(servedModel({ id, aliases, close: async () => void closed.push(id) }));
     },

@@ -34,8 +34,8 @@ export function runSluice(...args: string[]): SluiceProcess {
   // Under npm the same signal within half a second counts once; here each must count.
   const { npm_lifecycle_event: _, ...env } = process.env;
   const child = spawn(process.execPath, ["src/main.ts", "--port", "0", ...args], {
-    // By default nothing runs that the test has not started.
-    env: { SLUICE_WARM_PRESETS: "false", ...env },
+    // By default nothing runs that the test has not started, and nothing is found that another test has left.
+    env: { SLUICE_WARM_PRESETS: "false", SLUICE_KEEP_PREFIXES: "false", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);

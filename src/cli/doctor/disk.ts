@@ -74,9 +74,9 @@ export function checkScratchFolder(
   const wantedBytes = config.prefixStoreBytes * new Set(config.model).size;
   if (wantedBytes === 0) return [];
   const advice =
-    "Prompts that slots lost are then evaluated again. Take another folder with TMPDIR, or a smaller --prefix-store-bytes.";
-  if (!folder.writable) return [warning("temporary files", `${folder.path} can't be written to by this user`, advice)];
+    "Prompts that slots lost are then evaluated again. Take another folder with --state-file (TMPDIR if prefixes are not kept), or a smaller --prefix-store-bytes.";
+  if (!folder.writable) return [warning("prefixes", `${folder.path} can't be written to by this user`, advice)];
   if (folder.freeBytes === undefined || folder.freeBytes >= wantedBytes) return [];
   const message = `${folder.path} has ${formatBytes(folder.freeBytes)} free, and prefixes may take ${formatBytes(wantedBytes)}`;
-  return [warning("temporary files", message, advice)];
+  return [warning("prefixes", message, advice)];
 }

@@ -29,8 +29,19 @@ export type EngineOptions = {
   readonly prefillShare: number;
   /** The size of the prefix store on disk, which keeps what slots discard; 0 turns it off. */
   readonly prefixStoreBytes: number;
+  /** Where prefixes are kept after the process has ended; absent means that they are removed with it. */
+  readonly keptPrefixes?: KeptPrefixesOptions;
   /** Whether several tokens are guessed and evaluated at once; `auto` does so where it is faster. */
   readonly drafts: "auto" | "off";
+};
+
+export type KeptPrefixesOptions = {
+  /** The folder of this model, which other processes may use at the same time. */
+  readonly folder: string;
+  /** Of all parts of the model. */
+  readonly modelPaths: readonly string[];
+  /** Prefixes that were not used for so long are removed. */
+  readonly maxAgeMs: number;
 };
 
 /** The fields of a request that only the host uses, or that a sequence has in another form. */

@@ -1,4 +1,4 @@
-import { setInterval } from "node:timers";
+import { setInterval, setTimeout as setTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 import { readOwnJson } from "../../json/parse.ts";
 import { type LifeSign, messageOf } from "../contract/parse.ts";
@@ -10,6 +10,9 @@ const HEARTBEAT_MS = 500;
 
 /** llama.cpp logs through a queue of its own, so its reasons may arrive this long after the failure that they explain. */
 const LATE_LOG_MS = 100;
+
+/** Less than the host's \`stopGraceMs\`, after which it kills the process. */
+const LEAVE_MS = 2_500;
 
 /** Parses a message from the host, which is JSON. */
 export function parseHostMessage<Message>(text: unknown): Message {
@@ -23,15 +26,26 @@ export function sendToHost<Message extends { readonly type: string }>(message: M
   if (process.connected) process.send?.(message, undefined, {}, () => {});
 }
 
-/** Calls `serve` with the options of the first message. Exits when the channel to the gateway closes. */
+/**
+ * Calls `serve` with the options of the first message. Exits when the channel to the gateway closes.
+ *
+ * @param leave what is done before; it has `LEAVE_MS` at most
+ */
 export function serveHost<Options>(
   parse: (message: unknown) => { readonly type: "load"; readonly options: Options } | { readonly type: string },
   serve: (options: Options) => Promise<void>,
+  leave: () => Promise<void> = async () => {},
 ): void {
   // Ctrl-C reaches the whole process group, but the gateway ends this process after its requests have finished.
   process.on("SIGINT", () => {});
   process.on("SIGTERM", () => {});
-  process.on("disconnect", () => process.exit(0));
+  process.on("disconnect", () => {
+    // A native call may hang, and there may be no host any more to kill this process.
+    setTimer(() => process.exit(0), LEAVE_MS);
+    leave()
+      .catch(() => {})
+      .finally(() => process.exit(0));
+  });
   process.once("message", (first) => {
     const message = parse(first);
     if ("options" in message) serve(message.options).catch(die);

@@ -2,15 +2,25 @@
  * The engine's process: loads one model and runs its sequences. It exchanges the messages of `../contract/messages.ts` with the gateway
  * and exits when the channel to the gateway closes.
  */
-import type { EngineOptions, HostMessage, Rejection, SequenceRequest, WorkerMessage } from "../contract/messages.ts";
+import type {
+  EngineInfo,
+  EngineOptions,
+  HostMessage,
+  Rejection,
+  SequenceRequest,
+  WorkerMessage,
+} from "../contract/messages.ts";
 import { messageOf } from "../contract/parse.ts";
 import { SHARED_CACHE_POSITION } from "../llama/batcher.ts";
+import { BINDING_VERSION } from "../llama/binding.ts";
 import { type LoadedModel, loadModel } from "../llama/model.ts";
 import { beat, loadModelFor, parseHostMessage, sendToHost, serveHost } from "./child.ts";
 import { canPay, createCallCosts, measureCurve } from "./drafts/costs.ts";
 import { createDrafter, type Drafter } from "./drafts/drafter.ts";
+import { digestFiles, fingerprintOf } from "./fingerprint.ts";
 import { findGrammarExcess } from "./grammar-limits.ts";
 import { findBoundary } from "./head.ts";
+import { openKeptFolder } from "./kept-folder.ts";
 import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
 import { createPromptReader, type PromptReader } from "./prompt-reader.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -24,6 +34,9 @@ const NO_FILES: PrefixFiles = {
   },
   remove: () => {},
 };
+
+/** How long the last slots may begin to be stored when the process ends. */
+const KEEP_MS = 1_500;
 
 /** Evaluated to measure how long calls take. */
 const SAMPLE_TEXT =
@@ -84,16 +97,41 @@ function tryToAdmit(...given: Parameters<typeof admit>): Rejection | undefined {
   }
 }
 
+/** Files that outlive the process, if the options say so and the model's files were not replaced while they were loaded; or temporary ones. */
+function openPrefixFiles(options: EngineOptions, info: EngineInfo, before: string | undefined): PrefixFiles {
+  const { keptPrefixes, prefixStoreBytes: maxBytes } = options;
+  if (keptPrefixes === undefined) return openScratchFolder();
+  const { folder: parent, modelPaths, maxAgeMs } = keptPrefixes;
+  try {
+    const files = digestFiles(modelPaths);
+    if (files !== before) throw new Error("the model's file changed while it was loaded");
+    const fingerprint = fingerprintOf(files, options, info, BINDING_VERSION);
+    return openKeptFolder({ parent, modelPath: options.modelPath, fingerprint, maxBytes, maxAgeMs });
+  } catch (error) {
+    send({ type: "log", level: "warn", message: `prefixes are not kept beyond this process: ${messageOf(error)}` });
+    return openScratchFolder();
+  }
+}
+
 /** If no folder can be made, the engine runs without stored prefixes. */
-function openPrefixStore(maxBytes: number): PrefixStore {
-  if (maxBytes > 0) {
+function openPrefixStore(options: EngineOptions, info: EngineInfo, before: string | undefined): PrefixStore {
+  if (options.prefixStoreBytes > 0) {
     try {
-      return new PrefixStore(openScratchFolder(), maxBytes);
+      return new PrefixStore(openPrefixFiles(options, info, before), options.prefixStoreBytes);
     } catch (error) {
       send({ type: "log", level: "warn", message: `what slots lose is not kept: ${messageOf(error)}` });
     }
   }
   return new PrefixStore(NO_FILES, 0);
+}
+
+function digestOf(options: EngineOptions): string | undefined {
+  try {
+    return options.keptPrefixes && digestFiles(options.keptPrefixes.modelPaths);
+  } catch {
+    // If it can't be read, loading it fails, too, with a reason.
+    return undefined;
+  }
 }
 
 /** Measures whether drafts are faster here. Undefined if they are not. */
@@ -109,7 +147,11 @@ async function openDrafter({ flashAttention }: EngineOptions, model: LoadedModel
   return createDrafter({ costs: createCallCosts(curve), batcher, tokenizer, greedyFrom });
 }
 
+/** Ends the scheduler of the loaded model and stores what its slots hold, as far as the time allows. */
+let leave: () => Promise<void> = async () => {};
+
 async function serve(options: EngineOptions): Promise<void> {
+  const digest = digestOf(options);
   const model = await loadModelFor((log) => loadModel(options, log));
   if (model === undefined) return;
 
@@ -123,7 +165,7 @@ async function serve(options: EngineOptions): Promise<void> {
     prefillChunkTokens: options.prefillChunkTokens,
     prefillPauseMs: options.prefillPauseMs,
     prefillShare: options.prefillShare,
-    prefixStore: openPrefixStore(options.prefixStoreBytes),
+    prefixStore: openPrefixStore(options, info, digest),
     report: (updates) => send({ type: "step", updates }),
     reject: (id, reason) =>
       send({ type: "rejected", id, rejection: { code: "invalid_sampling", field: "grammar", reason } }),
@@ -141,7 +183,14 @@ async function serve(options: EngineOptions): Promise<void> {
   });
   beat(scheduler);
   send({ type: "loaded", info: model.info });
-  await scheduler.run();
+  const ended = scheduler.run();
+  leave = async () => {
+    const untilMs = performance.now() + KEEP_MS;
+    scheduler.stop();
+    await ended;
+    await scheduler.keepSlots(() => performance.now() < untilMs);
+  };
+  await ended;
 }
 
-serveHost(parseHostMessage<HostMessage>, serve);
+serveHost(parseHostMessage<HostMessage>, serve, () => leave());

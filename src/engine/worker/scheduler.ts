@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../../clock.ts";
 import type { SequenceRequest, SequenceUpdate } from "../contract/messages.ts";
 import type { Batcher, Tokenizer, TokenScores } from "../contract/native.ts";
 import type { Drafter } from "./drafts/drafter.ts";
@@ -22,6 +23,9 @@ import {
 import { SlotKeeper } from "./slot-keeper.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 
+/** After how long without work the slots' content is stored. Long enough that a conversation's next turn is usually earlier. */
+const IDLE_MS = 5_000;
+
 type SchedulerOptions = {
   readonly batcher: Batcher;
   readonly tokenizer: Tokenizer;
@@ -34,6 +38,8 @@ type SchedulerOptions = {
   readonly boundary?: Boundary | undefined;
   /** Undefined if drafts are off. */
   readonly drafter?: Drafter | undefined;
+  /** The machine's unless given. */
+  readonly clock?: Clock;
   /** Called once for each native call with news, with the updates of all sequences. */
   readonly report: (updates: SequenceUpdate[]) => void;
   /** Called for a sequence that was ended because its grammar takes too long. Nothing more is reported for it. */
@@ -110,6 +116,11 @@ export class Scheduler {
       this.#running.delete(id);
       this.#leaving.push(sequence);
     }
+  }
+
+  /** Stores what the slots hold, the last used first, until `mayGoOn` says no. Only after `run` has ended. */
+  keepSlots(mayGoOn: () => boolean): Promise<void> {
+    return this.#keeper.keepAll(mayGoOn);
   }
 
   /** Ends `run` after the step in progress. */
@@ -322,10 +333,22 @@ export class Scheduler {
 
   async #somethingToDo(): Promise<void> {
     this.#updates.send();
-    if (this.#stopped || this.#waiting.size > 0) return;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
+    const isIdle = () => !this.#stopped && this.#waiting.size === 0;
+    if (isIdle() && this.#keeper.hasUnkept && (await this.#sleep(IDLE_MS)) === "idle") {
+      await this.#keeper.keepAll(isIdle);
+    }
+    if (isIdle()) await this.#sleep();
+  }
+
+  /** Resolves when there is something to do, or after `idleMs` without it. */
+  async #sleep(idleMs?: number): Promise<"woken" | "idle"> {
+    const { promise, resolve } = Promise.withResolvers<"woken" | "idle">();
+    this.#wake = () => resolve("woken");
+    const { clock = systemClock } = this.#given;
+    const cancel = idleMs === undefined ? undefined : clock.after(idleMs, () => resolve("idle"));
+    const woken = await promise;
     this.#wake = undefined;
+    cancel?.();
+    return woken;
   }
 }

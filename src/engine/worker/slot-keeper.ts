@@ -105,6 +105,25 @@ export class SlotKeeper {
     return kept;
   }
 
+  /** Whether a slot has content that is worth keeping beyond the process and is not kept yet. */
+  get hasUnkept(): boolean {
+    return this.#prefixStore.isKept && this.slots.some((slot) => this.#prefixStore.gains(slot));
+  }
+
+  /**
+   * Stores the slots' content that outlives the process, the last used first. No native call may run meanwhile.
+   *
+   * @param mayGoOn asked before each slot
+   */
+  async keepAll(mayGoOn: () => boolean): Promise<void> {
+    if (!this.#prefixStore.isKept) return;
+    for (const slot of this.slots.toSorted((a, b) => b.lastUsed - a.lastUsed)) {
+      if (!mayGoOn()) return;
+      if (!this.#prefixStore.gains(slot)) continue;
+      await this.#prefixStore.store(slot, (path) => this.#batcher.save(slot.index, path, slot.tokens));
+    }
+  }
+
   /** Copies or loads `source` into the slot. Returns the slot's new content, which is empty if a stored prefix can't be read. */
   async #fetch(slot: Slot, source: Placement["source"]): Promise<Prefix> {
     if (source.type === "slot itself") return slot;
@@ -113,7 +132,7 @@ export class SlotKeeper {
       return source.slot;
     }
     try {
-      await this.#batcher.load(slot.index, source.prefix.path);
+      await this.#prefixStore.load(source.prefix, (path) => this.#batcher.load(slot.index, path));
       return source.prefix;
     } catch {
       this.#prefixStore.forget(source.prefix);

@@ -331,7 +331,7 @@ describe("settings that work against each other", () => {
     [
       "more prefixes than the disk holds",
       { prefixStoreBytes: String(500 * GIB) },
-      /^! temporary files .*100 GiB free, and prefixes may take 500 GiB$/m,
+      /^! prefixes .*100 GiB free, and prefixes may take 500 GiB$/m,
     ],
   ])("get a warning: %s", async (_, flags, expected) => {
     const { exitCode, text } = await examine({}, flags);

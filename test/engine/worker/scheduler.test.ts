@@ -24,18 +24,27 @@ function setUp(
     storeBytes?: number;
     prefillShare?: number;
     slowAfter?: number;
+    keeps?: boolean;
   } = {},
 ) {
-  const { chunk = 4, storeBytes = 0, prefillShare = 1, ...batcherOptions } = options;
+  const { chunk = 4, storeBytes = 0, prefillShare = 1, keeps = false, ...batcherOptions } = options;
   const batcher = createFakeBatcher({ slots: 3, contextTokens: CONTEXT, ...batcherOptions });
   const answers = new Map<number, { text: string; tokens: number[]; updates: SequenceUpdate[] }>();
   const reports: SequenceUpdate[][] = [];
   const rejected: [id: number, reason: string, tokensBefore: number][] = [];
   let files = 0;
+  const kept = {
+    seal: async (path: string) => ({ path, sizeBytes: (batcher.files.get(path)?.length ?? 0) * 10 }),
+    look: () => undefined,
+    open: (path: string, load: (path: string) => Promise<void>) => load(path),
+    touch: () => {},
+    freeBytes: () => Number.POSITIVE_INFINITY,
+  };
   const prefixStore = new PrefixStore(
-    { newPath: () => `file ${files++}`, remove: (path) => batcher.files.delete(path) },
+    { newPath: () => `file ${files++}`, remove: (path) => batcher.files.delete(path), ...(keeps && { kept }) },
     storeBytes,
   );
+  const timers = new Set<() => void>();
   const scheduler = new Scheduler({
     batcher,
     tokenizer,
@@ -43,6 +52,13 @@ function setUp(
     prefillPauseMs: 0,
     prefillShare,
     prefixStore,
+    clock: {
+      now: () => 0,
+      after(_, callback) {
+        timers.add(callback);
+        return () => timers.delete(callback);
+      },
+    },
     reject: (id, reason) => rejected.push([id, reason, answers.get(id)?.tokens.length ?? 0]),
     report(updates) {
       reports.push(updates);
@@ -61,6 +77,10 @@ function setUp(
     answers,
     reports,
     rejected,
+    /** Lets the time pass after which a scheduler without work is idle. */
+    rest() {
+      for (const callback of timers) callback();
+    },
     ...runScheduler(scheduler, batcher),
   };
 }
@@ -99,16 +119,22 @@ describe("the scheduler", () => {
       },
       { weight: 1, arbitrary: fc.record({ type: fc.constant("cancel" as const), which: fc.nat(20) }) },
       { weight: 6, arbitrary: fc.record({ type: fc.constant("finishDecode" as const) }) },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant("rest" as const) }) },
     );
     const engine = fc.record({
       canTruncate: fc.boolean(),
       brokenDisk: fc.boolean(),
       maxBatchTokens: fc.constantFrom(16, 48),
       storeBytes: fc.constantFrom(0, 2_500, 100_000),
+      keeps: fc.boolean(),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(action, { maxLength: 60 }), engine, async (actions, options) => {
-        const { batcher, scheduler, answers, drain, finish } = setUp({ ...options, contextTokens: LONG, chunk: 16 });
+        const { batcher, scheduler, answers, rest, drain, finish } = setUp({
+          ...options,
+          contextTokens: LONG,
+          chunk: 16,
+        });
         type Expected = ReturnType<typeof expectedAnswer> & { replayed: number; scores: string[] | undefined };
         const expected = new Map<number, Expected>();
         const cancelled = new Set<number>();
@@ -126,6 +152,8 @@ describe("the scheduler", () => {
           } else if (step.type === "cancel") {
             if (step.which < submitted) cancelled.add(step.which);
             scheduler.cancel(step.which);
+          } else if (step.type === "rest") {
+            rest();
           } else {
             batcher.finishDecode();
           }
@@ -537,6 +565,42 @@ describe("the scheduler", () => {
     scheduler.submit(sequenceRequest(3, { maxTokens: 1 }), [...answered, 5, 5]);
     await drain();
     expect(answers.get(3)?.updates[0]?.started).toEqual({ promptTokens: 112, cachedTokens: 109 });
+    await finish();
+  });
+
+  test("keeps what its slots hold once it was idle for a while, and at its end, but never twice", async () => {
+    const { batcher, scheduler, rest, drain, finish } = setUp({ contextTokens: LONG, storeBytes: 1e6, keeps: true });
+    const kept = () => [...batcher.files.values()].map((tokens) => tokens.length);
+    scheduler.submit(sequenceRequest(1, { maxTokens: 1 }), letters(100));
+    await drain();
+    expect(kept()).toEqual([]);
+    rest();
+    await drain();
+    expect(kept()).toEqual([100]);
+    scheduler.submit(sequenceRequest(2, { maxTokens: 1 }), letters(120));
+    scheduler.submit(sequenceRequest(3, { maxTokens: 1 }), letters(90, 3));
+    scheduler.submit(sequenceRequest(4, { maxTokens: 1 }), letters(20, 5));
+    await drain();
+    await finish();
+    await scheduler.keepSlots(() => true);
+    expect(kept()).toEqual([100, 90]);
+    await scheduler.keepSlots(() => true);
+    expect(batcher.files.size).toBe(2);
+  });
+
+  test("lets a request go first that comes while it keeps its slots", async () => {
+    const { batcher, scheduler, answers, rest, drain, finish } = setUp({
+      contextTokens: LONG,
+      storeBytes: 1e6,
+      keeps: true,
+    });
+    for (const from of [1, 2, 3]) scheduler.submit(sequenceRequest(from, { maxTokens: 1 }), letters(100, from));
+    await drain();
+    rest();
+    scheduler.submit(sequenceRequest(4, { maxTokens: 1 }), letters(100, 1));
+    await drain();
+    expect(answers.get(4)?.updates[0]?.started).toEqual({ promptTokens: 100, cachedTokens: 96 });
+    expect(batcher.files.size).toBeLessThan(2);
     await finish();
   });
 
