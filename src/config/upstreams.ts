@@ -165,7 +165,7 @@ function readGroup(given: unknown, context: z.RefinementCtx): unknown {
     return z.NEVER;
   }
   if (typeof group !== "object" || group === null || Array.isArray(group)) return group;
-  const { kind, baseUrl = Object.hasOwn(HOSTED, String(kind)) ? HOSTED[String(kind)] : undefined } = Object(group);
+  const { kind, baseUrl = hostedUrl(kind) } = Object(group);
   return { ...group, ...(baseUrl !== undefined && { baseUrl }), ...usualKey(group, baseUrl) };
 }
 
@@ -179,10 +179,14 @@ function readText(text: string): unknown {
 /** The official variable's key goes to the official host only. */
 function usualKey(group: object, baseUrl: unknown): object {
   const { kind } = Object(group);
-  const isHome = Object.hasOwn(HOSTED, String(kind)) && hostOf(baseUrl) === hostOf(HOSTED[String(kind)]);
-  return isHome && !("apiKeyEnv" in group) && !("apiKeyFile" in group)
-    ? { apiKeyEnv: KEY_VARIABLES[String(kind)] }
-    : {};
+  const home = hostedUrl(kind);
+  const isHome = home !== undefined && hostOf(baseUrl) === hostOf(home);
+  return isHome && !("apiKeyEnv" in group) && !("apiKeyFile" in group) ? { apiKeyEnv: KEY_VARIABLES[kind] } : {};
+}
+
+/** Where the servers of a hosted kind are; undefined for other kinds, and for what is no kind. */
+function hostedUrl(kind: unknown): string | undefined {
+  return typeof kind === "string" && Object.hasOwn(HOSTED, kind) ? HOSTED[kind] : undefined;
 }
 
 function hostOf(url: unknown): string | undefined {

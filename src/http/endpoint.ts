@@ -7,6 +7,7 @@ import type { Observe } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import type { Terms } from "../generation/terms.ts";
 import type { Generation, Unprompted } from "../generation/wish.ts";
+import { isJsonObject } from "../json/exact-number.ts";
 import { decodeForUpstream } from "../protocols/output-format.ts";
 import type { ServiceTier } from "../protocols/service-tier.ts";
 import type { StreamEncoder } from "../protocols/stream.ts";
@@ -137,7 +138,7 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
     if (conversation === undefined) refusePreset(json);
     const { body, use } =
       conversation === undefined ? { body: json, use: undefined } : openPreset(c, json, conversation);
-    const isElsewhere = models.find(String(Object(body).model))?.upstream !== undefined;
+    const isElsewhere = isServedElsewhere(models, body);
     if (!isElsewhere) await prepareBody(c, json);
     const decode = () => endpoint.decode(body, use);
     const request = isElsewhere ? decodeForUpstream(decode) : decode();
@@ -176,6 +177,11 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
         : answerWhole(c, tally, answering.whole({ [Symbol.asyncIterator]: () => generation.events }, tally));
     return answerClient(c, generation, respond, explain);
   };
+}
+
+/** Whether another server has the model that a body names. Nothing of the body is checked yet. */
+function isServedElsewhere(models: ModelDirectory, body: unknown): boolean {
+  return isJsonObject(body) && typeof body.model === "string" && models.find(body.model)?.upstream !== undefined;
 }
 
 function recorderFor(c: Context<HttpEnv>, model: Backend, answering: Answering<Ordered>): Observe | undefined {

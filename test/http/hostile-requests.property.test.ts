@@ -45,6 +45,25 @@ const engine: Generate = async function* (request) {
 const embed: Embed = async ({ items }) => ({ vectors: items.map(() => Float32Array.of(0.5, -0.5)), tokens: 9 });
 const layers = [callTools({ loadTemplate: async () => TEMPLATES.hermes, countTokens: async () => 1 }), holdToFormat()];
 
+const bodySchema = z.looseObject({
+  $ref: z.string().optional(),
+  properties: z.record(z.string(), z.unknown()).optional(),
+});
+const bodies = z.object({
+  paths: z.record(
+    z.string(),
+    z.looseObject({
+      post: z
+        .looseObject({
+          requestBody: z
+            .looseObject({ content: z.record(z.string(), z.looseObject({ schema: bodySchema.optional() })) })
+            .optional(),
+        })
+        .optional(),
+    }),
+  ),
+  components: z.looseObject({ schemas: z.record(z.string(), bodySchema) }),
+});
 const identified = z.object({ id: z.string() });
 /** What the server's adapter tells of the connection. */
 const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1" } } };
@@ -83,5 +102,25 @@ describe("a request of any kind", () => {
     await runs.settled();
     expect(log.filter(({ msg }) => String(msg).includes("internal"))).toEqual([]);
     expect(Object.keys(Object.prototype)).toEqual([]);
+  }, 120_000);
+
+  it("is refused in words where any field of it is an object that can't become a string", async () => {
+    const { app, log } = createApp();
+    const { paths, components } = bodies.parse(await (await app.request("/openapi.json")).json());
+    const trap = { toString: 1, valueOf: 2, toJSON: 3, length: -1 };
+    let count = 0;
+    for (const [path, { post }] of Object.entries(paths)) {
+      const schema = post?.requestBody?.content["application/json"]?.schema;
+      const { properties = {} } =
+        (schema?.$ref && components.schemas[schema.$ref.split("/").at(-1) ?? ""]) || schema || {};
+      for (const field of new Set([...Object.keys(properties), "model", "prompt", "session", "variables"])) {
+        const told = { model: MODEL_ID, messages: [{ role: "user", content: "Hi" }], input: "Hi", [field]: trap };
+        const response = await app.request(path.replaceAll(/\{[^}]*\}/g, "x"), jsonInit(told), FROM_HERE);
+        expect(findServerFault(path, response.status, await response.text()), `${path} ${field}`).toBeUndefined();
+        count++;
+      }
+    }
+    expect(count).toBeGreaterThan(200);
+    expect(log.filter(({ msg }) => String(msg).includes("internal"))).toEqual([]);
   }, 120_000);
 });
