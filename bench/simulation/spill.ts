@@ -30,7 +30,15 @@ const UPSTREAM_MS = 800;
 const LOAD = 2;
 const WARM_UP_SHARE = 0.2;
 const CHARS_PER_TOKEN = 4;
-const CAN = { text: true, embeddings: false, reranking: false, tools: true, schemas: true, logprobs: true };
+const CAN = {
+  text: true,
+  embeddings: false,
+  reranking: false,
+  tools: true,
+  schemas: true,
+  logprobs: true,
+  images: true,
+};
 
 type Size = { readonly promptTokens: number; readonly outputTokens: number; readonly maxTokens: number };
 

@@ -12,7 +12,15 @@ import { resolveModels } from "./fetch-models.ts";
 import { formatTable } from "./table.ts";
 
 /** Nothing is known of a model that is not loaded, so it is taken to be able to do everything. */
-const ABLE = { text: true, embeddings: true, reranking: true, tools: true, schemas: true, logprobs: true };
+const ABLE = {
+  text: true,
+  embeddings: true,
+  reranking: true,
+  tools: true,
+  schemas: true,
+  logprobs: true,
+  images: true,
+};
 
 /** As many tokens as an answer without a limit is estimated to have. */
 const OPEN_ANSWER_TOKENS = 256;

@@ -20,7 +20,7 @@ const duration = z
   .describe("a time from 1ms to a day with its unit, such as 500ms, 3s or 2m");
 
 const CLASSES = ["interactive", "default", "batch"] as const;
-const NEEDS = ["tools", "schemas", "logprobs"] as const;
+const NEEDS = ["tools", "schemas", "logprobs", "images"] as const;
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 
 const name = z.string().min(1).max(4096);
@@ -37,7 +37,7 @@ const conditionsSchema = z.strictObject({
   keys: names.optional(),
   presets: names.optional(),
   /** Requests that need one of these. */
-  needs: z.array(z.enum(NEEDS)).min(1).max(3).optional(),
+  needs: z.array(z.enum(NEEDS)).min(1).max(NEEDS.length).optional(),
   /** The estimated length of the prompt. */
   minTokens: tokens.optional(),
   maxTokens: tokens.optional(),

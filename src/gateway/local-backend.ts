@@ -5,6 +5,7 @@ import type { Config } from "../config/schema.ts";
 import { createEmbedder, type Embedder } from "../engine/host/embedder.ts";
 import type { Engine } from "../engine/host/engine.ts";
 import type { Backend, BackendDetails, BackendState, Capabilities } from "../generation/backend.ts";
+import { dropImages } from "../generation/drop-images.ts";
 import { composeEmbed } from "../generation/embedding.ts";
 import { compose, type Layer, settleThrough } from "../generation/layer.ts";
 import { measurePrompts, pricePrompts } from "../generation/measure.ts";
@@ -105,10 +106,10 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
       engine.text.price(prompt, tools?.tools, { tenant: terms.tenant, priority: terms.priority, signal }),
   });
   return {
-    generate: compose([gate, ...layers, turns], engine.generate),
-    measure: compose(layers, measurePrompts(engine.text)),
+    generate: compose([dropImages, gate, ...layers, turns], engine.generate),
+    measure: compose([dropImages, ...layers], measurePrompts(engine.text)),
     settle: settleThrough(layers),
-    price: compose(layers, pricePrompts(engine.text)),
+    price: compose([dropImages, ...layers], pricePrompts(engine.text)),
     text: engine.text,
     workload,
     predictMs,

@@ -1,5 +1,13 @@
 import type { EmbeddingItem } from "./embedding.ts";
-import { type GenerationRequest, type Message, type Prompt, type ToolUse, textsOfInfill } from "./request.ts";
+import {
+  type GenerationRequest,
+  IMAGE_TOKENS,
+  imagesOf,
+  type Message,
+  type Prompt,
+  type ToolUse,
+  textsOfInfill,
+} from "./request.ts";
 
 /** For English text in most vocabularies. A character beyond ASCII has two to four bytes, and needs more tokens. */
 const BYTES_PER_TOKEN = 4;
@@ -46,9 +54,11 @@ function promptTokens(prompt: Prompt): number {
   }
 }
 
-function messageTokens({ content, reasoning = "", toolCalls = [] }: Message): number {
+function messageTokens(message: Message): number {
+  const { content, reasoning = "", toolCalls = [] } = message;
   const calls = toolCalls.reduce((sum, call) => sum + tokensOf(call.name) + tokensOf(call.arguments), 0);
-  return TOKENS_PER_MESSAGE + tokensOf(content) + tokensOf(reasoning) + calls;
+  const ofImages = imagesOf(message).length * IMAGE_TOKENS;
+  return TOKENS_PER_MESSAGE + tokensOf(content) + tokensOf(reasoning) + calls + ofImages;
 }
 
 function itemTokens(item: EmbeddingItem): number {

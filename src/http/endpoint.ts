@@ -8,7 +8,7 @@ import type { GenerationRequest } from "../generation/request.ts";
 import type { Terms } from "../generation/terms.ts";
 import type { Generation, Unprompted } from "../generation/wish.ts";
 import { isJsonObject } from "../json/exact-number.ts";
-import { decodeForUpstream } from "../protocols/output-format.ts";
+import { type Destination, decodeFor } from "../protocols/destination.ts";
 import type { ServiceTier } from "../protocols/service-tier.ts";
 import type { StreamEncoder } from "../protocols/stream.ts";
 import { createTally, type Tally } from "../protocols/tally.ts";
@@ -138,10 +138,9 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
     if (conversation === undefined) refusePreset(json);
     const { body, use } =
       conversation === undefined ? { body: json, use: undefined } : openPreset(c, json, conversation);
-    const isElsewhere = isServedElsewhere(models, body);
-    if (!isElsewhere) await prepareBody(c, json);
-    const decode = () => endpoint.decode(body, use);
-    const request = isElsewhere ? decodeForUpstream(decode) : decode();
+    const destination = destinationOf(models, body);
+    if (!destination.isElsewhere) await prepareBody(c, json);
+    const request = decodeFor(destination, () => endpoint.decode(body, use));
     const model = namedByTarget(c, chooseModel(c, models, request.model));
     const order = endpoint.order(request, use, c);
     const { wish, places } = order;
@@ -179,9 +178,13 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
   };
 }
 
-/** Whether another server has the model that a body names. Nothing of the body is checked yet. */
-function isServedElsewhere(models: ModelDirectory, body: unknown): boolean {
-  return isJsonObject(body) && typeof body.model === "string" && models.find(body.model)?.upstream !== undefined;
+/** What is known of the model that a body names, or of the only one. Nothing of the body is checked yet. */
+function destinationOf(models: ModelDirectory, body: unknown): Destination {
+  const { model: name } = isJsonObject(body) ? body : {};
+  const served = models.list();
+  const only = served.length === 1 ? served[0] : undefined;
+  const model = typeof name === "string" && name !== "" ? (models.find(name) ?? only) : only;
+  return { isElsewhere: model?.upstream !== undefined, readsImages: model?.can.images === true };
 }
 
 function recorderFor(c: Context<HttpEnv>, model: Backend, answering: Answering<Ordered>): Observe | undefined {

@@ -4,6 +4,7 @@ import type { JsonSchema, OutputFormat } from "../generation/request.ts";
 import { compiledTexts } from "../grammar/compiled-texts.ts";
 import { UnsupportedSchemaError } from "../grammar/errors.ts";
 import { findDropped } from "../grammar/output.ts";
+import { destination } from "./destination.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { jsonObject as anyObject, boolean, readLater, string } from "./fields.ts";
 import { parseGiven } from "./issue.ts";
@@ -104,19 +105,6 @@ export function showTextFormat(value: unknown) {
   };
 }
 
-/** Whether another server enforces the formats that are being decoded. */
-let isElsewhere = false;
-
-/** Decodes for a model of another server, which may enforce schemas and patterns that can't be enforced here. `decode` must be synchronous. */
-export function decodeForUpstream<T>(decode: () => T): T {
-  isElsewhere = true;
-  try {
-    return decode();
-  } finally {
-    isElsewhere = false;
-  }
-}
-
 /** The start rule of a Lark grammar. GBNF has `root ::=` instead. */
 const LARK = /^[ \t]*[?!]*start(?:\.-?\d+)?[ \t]*(?:\[[^\]\n]*\])?[ \t]*:(?!:)/m;
 
@@ -139,7 +127,7 @@ export function decodeRegex(value: unknown, param: string): OutputFormat | undef
     return undefined;
   }
   const output: OutputFormat = { type: "regex", pattern };
-  if (isElsewhere) return output;
+  if (destination().isElsewhere) return output;
   refusing({ param, code: "invalid_regex", tell: tellText }, () => findDropped(output, param));
   return output;
 }
@@ -189,7 +177,7 @@ export function decodeNamedSchema(
 
 /** Returns `output` if it can be enforced. */
 function supported(output: OutputFormat, prefix: string, path: string, code: string | null): OutputFormat {
-  if (isElsewhere) return output;
+  if (destination().isElsewhere) return output;
   refusing({ param: path, code, tell: (error) => prefix + error.message }, () => findDropped(output, path));
   return output;
 }

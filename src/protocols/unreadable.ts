@@ -1,3 +1,4 @@
+import { destination } from "./destination.ts";
 import { InvalidRequestError } from "./errors.ts";
 
 /** The length to which a note quotes a file name. */
@@ -27,9 +28,16 @@ export function noteOmitted(type: string, name?: unknown): string {
   return `[${kind}${called} omitted: the model reads text only]`.toWellFormed();
 }
 
-/** The error for a part that a text model can't read in the newest user message, where the user asks about it. */
+/** The error for a part that the model can't be given in the newest user message, where the user asks about it. */
 export function refuseUnreadable(type: string, param: string): InvalidRequestError {
   const kind = KINDS.get(type);
+  if (kind === "image" && destination().readsImages) {
+    return new InvalidRequestError(
+      `Invalid '${param}': an image must be an http or https URL, or in base64, such as 'data:image/png;base64,…'. Files are not known here.`,
+      param,
+      "invalid_image_url",
+    );
+  }
   return new InvalidRequestError(
     kind === undefined
       ? `Unsupported value: '${param}' has the type '${type.slice(0, MAX_NAME_LENGTH)}', and the model reads text only. Remove it, or send its content as text.`

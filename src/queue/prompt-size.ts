@@ -1,11 +1,14 @@
 import type { EmbeddingItem } from "../generation/embedding.ts";
-import { type GenerationRequest, type Prompt, textsOfInfill } from "../generation/request.ts";
+import { type GenerationRequest, IMAGE_TOKENS, imagesOf, type Prompt, textsOfInfill } from "../generation/request.ts";
 
 /** The length of a prompt, known without a tokenizer. */
 export type PromptSize = { readonly type: "characters" | "tokens"; readonly count: number };
 
 /** About how many characters a template adds to a message. */
 const MESSAGE_CHARS = 16;
+
+/** About as many characters of text as an image takes tokens. */
+const IMAGE_CHARS = 4 * IMAGE_TOKENS;
 
 /** The size of the prompt and tools of a request. Takes time in proportion to the number of messages; only schemas of tools are walked. */
 export function sizeOfPrompt({ prompt, tools }: Pick<GenerationRequest, "prompt" | "tools">): PromptSize {
@@ -41,8 +44,9 @@ function charactersOf(prompt: Exclude<Prompt, { type: "tokens" }>): number {
   if (prompt.type === "text") return prompt.text.length;
   if (prompt.type === "infill") return textsOfInfill(prompt).reduce((sum, text) => sum + text.length, 0);
   let sum = 0;
-  for (const { content, reasoning, toolCalls } of prompt.messages) {
-    sum += MESSAGE_CHARS + content.length + (reasoning?.length ?? 0);
+  for (const message of prompt.messages) {
+    const { content, reasoning, toolCalls } = message;
+    sum += MESSAGE_CHARS + content.length + (reasoning?.length ?? 0) + imagesOf(message).length * IMAGE_CHARS;
     for (const { name, arguments: text } of toolCalls ?? []) sum += MESSAGE_CHARS + name.length + text.length;
   }
   return sum;

@@ -4,7 +4,7 @@ import type { Priority } from "../generation/terms.ts";
 import { isWithin, type OpeningTimes } from "./hours.ts";
 
 /** What a request may need that not every model can. */
-export const NEEDS = ["tools", "schemas", "logprobs"] as const;
+export const NEEDS = ["tools", "schemas", "logprobs", "images"] as const;
 
 export type Need = (typeof NEEDS)[number];
 

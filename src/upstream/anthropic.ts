@@ -4,6 +4,7 @@ import type { FinishReason } from "../generation/event.ts";
 import type { GenerationRequest, Message } from "../generation/request.ts";
 import type { Api, Reader, Target } from "./api.ts";
 import { failureOf, type Source } from "./failures.ts";
+import { anthropicContent } from "./images.ts";
 import type { UpstreamMessage } from "./messages.ts";
 import { type Offer, offered, parametersOf, refuse, writeSampling } from "./said.ts";
 import { createScribe } from "./scribe.ts";
@@ -62,13 +63,14 @@ function joinTurns(messages: readonly Message[]): readonly Turn[] {
   return turns;
 }
 
-/** A block of text must not be empty. */
-function blocksOf({ role, content, toolCalls = [], toolCallId }: Message): object[] {
+function blocksOf(message: Message): object[] {
+  const { role, content, parts, toolCalls = [], toolCallId } = message;
   if (role === "tool") {
-    return [{ type: "tool_result", tool_use_id: toolCallId ?? "", ...(content !== "" && { content }) }];
+    const result = parts === undefined ? content : anthropicContent(message);
+    return [{ type: "tool_result", tool_use_id: toolCallId ?? "", ...(content !== "" && { content: result }) }];
   }
   return [
-    ...(content === "" ? [] : [{ type: "text", text: content }]),
+    ...anthropicContent(message),
     ...toolCalls.map(({ id, name, arguments: text }) => ({ type: "tool_use", id, name, input: readArguments(text) })),
   ];
 }

@@ -1,5 +1,6 @@
 import type { UpstreamModel } from "../config/upstreams.ts";
 import type { Backend, BackendDetails, Capabilities, Workload } from "../generation/backend.ts";
+import { dropImages } from "../generation/drop-images.ts";
 import {
   type Embed,
   EmbeddingRefusedError,
@@ -91,7 +92,10 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
       return passing.needs(body).every((need) => can[need]);
     },
     ...(can.text && {
-      generate: compose([refuseLocal], generateAt(server, targetFor, { pace, layers: [queue.gate, queue.turns] })),
+      generate: compose(
+        [refuseLocal, ...(can.images ? [] : [dropImages])],
+        generateAt(server, targetFor, { pace, layers: [queue.gate, queue.turns] }),
+      ),
     }),
     ...(can.embeddings && { embed: embedAt(server, targetFor, assertMayLeave) }),
   };

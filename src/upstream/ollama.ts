@@ -4,6 +4,7 @@ import type { SampledLogprob } from "../generation/event.ts";
 import type { GenerationRequest, Message, OutputFormat } from "../generation/request.ts";
 import type { Api, Reader, Target } from "./api.ts";
 import { failureOf, type Source } from "./failures.ts";
+import { ollamaContent } from "./images.ts";
 import type { UpstreamMessage } from "./messages.ts";
 import { offered, parametersOf, refuse, writeSampling } from "./said.ts";
 import { createScribe } from "./scribe.ts";
@@ -52,20 +53,18 @@ function writeCommon(request: GenerationRequest, { kind, model, contextTokens }:
 function writeChat(messages: readonly Message[], request: GenerationRequest): object {
   const names = new Map(messages.flatMap(({ toolCalls = [] }) => toolCalls.map(({ id, name }) => [id, name] as const)));
   return {
-    messages: messages.map((message) => writeMessage(message, names)),
+    messages: messages.map((message) => writeMessage(message, names, request.model)),
     ...writeTools(request),
     ...writeThinking(request),
   };
 }
 
-function writeMessage(
-  { role, content, toolCalls = [], toolCallId = "", reasoning }: Message,
-  names: ReadonlyMap<string, string>,
-): object {
+function writeMessage(message: Message, names: ReadonlyMap<string, string>, model: string): object {
+  const { role, toolCalls = [], toolCallId = "", reasoning } = message;
   const toolName = names.get(toolCallId);
   return {
     role,
-    content,
+    ...ollamaContent(message, model),
     ...(reasoning !== undefined && { thinking: reasoning }),
     ...(toolCalls.length > 0 && {
       tool_calls: toolCalls.map(({ name, arguments: text }) => ({

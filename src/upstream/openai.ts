@@ -4,6 +4,7 @@ import type { FinishReason, SampledLogprob, Usage } from "../generation/event.ts
 import type { GenerationRequest, Message, OutputFormat } from "../generation/request.ts";
 import type { Api, Reader, Target } from "./api.ts";
 import { failureOf, type Source } from "./failures.ts";
+import { openAiContent, openAiImagesOf } from "./images.ts";
 import type { Kind } from "./kinds.ts";
 import { DONE, type UpstreamMessage } from "./messages.ts";
 import { offered, outputName, parametersOf, refuse, writeSampling } from "./said.ts";
@@ -70,7 +71,7 @@ function writeChat(request: GenerationRequest, target: Target): object {
   const { words } = target.kind;
   return {
     ...writeCommon(request, target),
-    messages: prompt.messages.map((message) => writeMessage(message, words.reasoning)),
+    messages: writeMessages(prompt.messages, words.reasoning),
     ...writeTools(request),
     ...(output !== undefined && writeOutput(output, request, target.kind)),
     ...(logprobs !== undefined && { logprobs: true, ...(logprobs > 0 && { top_logprobs: logprobs }) }),
@@ -89,10 +90,23 @@ function writeThinking(given: Readonly<Record<string, unknown>>, { hasTemplateAr
   };
 }
 
-function writeMessage(
-  { role, content, name, toolCalls = [], toolCallId, reasoning }: Message,
-  field: Kind["words"]["reasoning"],
-): object {
+/** The images of the results of calls follow the last of these results. */
+function writeMessages(messages: readonly Message[], field: Kind["words"]["reasoning"]): readonly object[] {
+  let results: Message[] = [];
+  return messages.flatMap((message, index) => {
+    const written = writeMessage(message, field);
+    if (message.role !== "tool") return [written];
+    results.push(message);
+    if (messages[index + 1]?.role === "tool") return [written];
+    const images = openAiImagesOf(results);
+    results = [];
+    return images === undefined ? [written] : [written, images];
+  });
+}
+
+function writeMessage(message: Message, field: Kind["words"]["reasoning"]): object {
+  const { role, name, toolCalls = [], toolCallId, reasoning } = message;
+  const content = role === "tool" ? message.content : openAiContent(message);
   return {
     role,
     content: content === "" && toolCalls.length > 0 ? null : content,

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { FinishReason, GenerationEvent, SampledLogprob, Usage } from "../generation/event.ts";
-import type { GenerationRequest } from "../generation/request.ts";
+import { type GenerationRequest, IMAGE_TOKENS, imagesOf } from "../generation/request.ts";
 
 /** More calls in one turn are a defect of the server. */
 const MAX_CALLS = 1_024;
@@ -145,7 +145,11 @@ function estimate(prompt: GenerationRequest["prompt"], completionCharacters: num
 function sizeOf(prompt: Exclude<GenerationRequest["prompt"], { type: "tokens" }>): number {
   switch (prompt.type) {
     case "chat":
-      return prompt.messages.reduce((sum, { content }) => sum + content.length, 0);
+      return prompt.messages.reduce(
+        (sum, message) =>
+          sum + message.content.length + imagesOf(message).length * IMAGE_TOKENS * CHARACTERS_OF_A_TOKEN,
+        0,
+      );
     case "text":
       return prompt.text.length;
     case "infill":

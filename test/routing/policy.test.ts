@@ -11,7 +11,15 @@ import {
   type TargetState,
 } from "../../src/routing/policy.ts";
 
-const CAN = { text: true, embeddings: true, reranking: false, tools: true, schemas: true, logprobs: true };
+const CAN = {
+  text: true,
+  embeddings: true,
+  reranking: false,
+  tools: true,
+  schemas: true,
+  logprobs: true,
+  images: true,
+};
 
 function state(id: string, overrides: Partial<TargetState> = {}): TargetState {
   return { id, isLocal: true, can: CAN, state: "ready", contextTokens: 4096, firstTokenMs: 100, ...overrides };
@@ -189,6 +197,7 @@ describe("any decision", () => {
         tools: fc.boolean(),
         schemas: fc.boolean(),
         logprobs: fc.boolean(),
+        images: fc.boolean(),
       }),
       state: fc.constantFrom(...BACKEND_STATES),
       contextTokens: fc.option(fc.integer({ min: 64, max: 8_192 }), { nil: undefined }),

@@ -1,4 +1,5 @@
 import type { InputMessage } from "../../protocols/responses/items.ts";
+import { joinInput } from "../../protocols/responses/to-messages.ts";
 import { MOST_CHARACTERS_PER_TOKEN } from "./summarize.ts";
 
 /** The approximate number of tokens that a template adds to a message. */
@@ -28,7 +29,7 @@ async function countMessage(
   left: number,
   tokenize: (text: string) => Promise<readonly number[]>,
 ): Promise<number> {
-  const whole = content.map((part) => part.text).join("\n");
+  const whole = joinInput(content).content;
   if (whole.length > left * MOST_CHARACTERS_PER_TOKEN) return Number.POSITIVE_INFINITY;
   const tokens = await tokenize(whole);
   return tokens.length + TOKENS_AROUND;

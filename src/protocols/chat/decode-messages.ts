@@ -1,7 +1,9 @@
 import type { Message, ToolCall } from "../../generation/request.ts";
 import type { JsonPath } from "../../json/scan.ts";
+import { destination } from "../destination.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
+import { joinSaid, readImage, type Said } from "../images.ts";
 import { refuseExcess } from "../json-excess.ts";
 import { inputToArguments } from "../tools/custom.ts";
 import { noteOmitted, refuseUnreadable } from "../unreadable.ts";
@@ -11,6 +13,7 @@ import { refuseLostCalls } from "./tool-turns.ts";
 /** Part types that hold reasoning on other servers. */
 const THOUGHTS: readonly string[] = ["thinking", "redacted_thinking", "reasoning"];
 
+type Content = Pick<Message, "content" | "parts">;
 type WireAssistant = Extract<WireMessage, { role: "assistant" }>;
 
 /**
@@ -70,9 +73,9 @@ function functionCallId(index: number): string {
   return `call_function_${index}`;
 }
 
-function toMessage(role: Message["role"], content: string, name: string | null | undefined): Message {
+function toMessage(role: Message["role"], content: Content, name: string | null | undefined): Message {
   // A lone surrogate has no UTF-8 form: the tokenizer would see a different text.
-  const message: Message = { role, content: content.toWellFormed() };
+  const message: Message = { role, ...content, content: content.content.toWellFormed() };
   return isSet(name) ? { ...message, name: name.toWellFormed() } : message;
 }
 
@@ -115,9 +118,9 @@ function decodeCall(
 }
 
 /** The text of an assistant message, or else its refusal. Empty if it has only calls. */
-function decodeAssistantContent({ role, content, refusal, audio }: WireAssistant, param: string): string {
+function decodeAssistantContent({ role, content, refusal, audio }: WireAssistant, param: string): Content {
   if (isSet(content)) return decodeContent(content, role, param);
-  return refusal ?? (isSet(audio) ? noteOmitted("audio") : "");
+  return { content: refusal ?? (isSet(audio) ? noteOmitted("audio") : "") };
 }
 
 function decodeContent(
@@ -125,33 +128,36 @@ function decodeContent(
   role: WireMessage["role"],
   param: string,
   isNewest = false,
-): string {
+): Content {
   if (typeof content === "string") {
-    return content;
+    return { content };
   }
-  return content
-    .map((part, index) => decodePart(part, role, `${param}.content[${index}]`, isNewest))
-    .filter((text) => text !== undefined)
-    .join("\n");
+  return joinSaid(
+    content
+      .map((part, index) => decodePart(part, role, `${param}.content[${index}]`, isNewest))
+      .filter((said) => said !== undefined),
+  );
 }
 
 /** Undefined for reasoning, which is left out. */
-function decodePart(part: WirePart, role: WireMessage["role"], param: string, isNewest: boolean): string | undefined {
+function decodePart(part: WirePart, role: WireMessage["role"], param: string, isNewest: boolean): Said | undefined {
   switch (part.type) {
     case "refusal":
       if (role === "assistant") {
-        return part.refusal;
+        return { text: part.refusal };
       }
       throw new InvalidRequestError(
         `Invalid value: 'refusal'. Only an assistant message can hold a refusal, and '${param}' is in a message with the role '${role}'.`,
         `${param}.type`,
         "invalid_value",
       );
-    case "other":
+    case "other": {
       if (role === "assistant" && THOUGHTS.includes(part.kind)) return undefined;
-      if (isNewest) throw refuseUnreadable(part.kind, param);
-      return noteOmitted(part.kind, part.fields.file?.filename);
+      const image = destination().readsImages ? readImage(part.kind, part.fields) : undefined;
+      if (isNewest && image === undefined) throw refuseUnreadable(part.kind, param);
+      return { text: noteOmitted(part.kind, part.fields.file?.filename), image };
+    }
     default:
-      return part.text;
+      return { text: part.text };
   }
 }

@@ -1,5 +1,7 @@
 import type { Message } from "../../generation/request.ts";
+import { destination } from "../destination.ts";
 import { InvalidRequestError } from "../errors.ts";
+import { joinParts, joinSaid, readImage, type Said } from "../images.ts";
 import { refuseUnreadable } from "../unreadable.ts";
 import type { WireBlock, WireMessage, WireSystem, WireToolResult } from "./blocks.ts";
 import { serverCall, serverResult, textOf, wordsOf } from "./other-blocks.ts";
@@ -124,25 +126,37 @@ function decodeOther(
   }
   const result = serverResult(block);
   if (result !== undefined && toolNames.has(result.id)) {
-    return toolMessage(result.id, result.text.toWellFormed(), toolNames);
+    return toolMessage(result.id, { content: result.text.toWellFormed() }, toolNames);
   }
   const text = result?.text ?? textOf(block);
-  if (text === undefined && isNewest) throw refuseUnreadable(block.kind, param);
-  return { role, content: (text ?? wordsOf(block)).toWellFormed() };
+  const said = text === undefined ? sayOther(block) : { text };
+  if (text === undefined && said.image === undefined && isNewest) throw refuseUnreadable(block.kind, param);
+  return { role, ...joinSaid([{ ...said, text: said.text.toWellFormed() }]) };
 }
 
-function toolMessage(id: string, content: string, toolNames: ReadonlyMap<string, string>): Message {
+/** The words for a block that is no text, and its image if the model reads images. */
+function sayOther(block: Extract<WireBlock, { type: "other" }>): Said {
+  const image = destination().readsImages ? readImage(block.kind, block.fields) : undefined;
+  return { text: wordsOf(block), image };
+}
+
+function toolMessage(
+  id: string,
+  content: Pick<Message, "content" | "parts">,
+  toolNames: ReadonlyMap<string, string>,
+): Message {
   const name = toolNames.get(id);
-  return { role: "tool", content, toolCallId: id, ...(name !== undefined && { name }) };
+  return { role: "tool", ...content, toolCallId: id, ...(name !== undefined && { name }) };
 }
 
 /** Templates have no field for a failed call, so the text says it. */
-function decodeToolResult({ content, is_error }: WireToolResult): string {
-  const texts =
+function decodeToolResult({ content, is_error }: WireToolResult): Pick<Message, "content" | "parts"> {
+  const said: readonly Said[] =
     typeof content === "string"
-      ? [content]
-      : (content ?? []).map((block) => (block.type === "text" ? block.text : wordsOf(block)));
-  return `${is_error === true ? "Error: " : ""}${joinTexts(texts)}`.toWellFormed();
+      ? [{ text: content }]
+      : (content ?? []).map((block) => (block.type === "text" ? { text: block.text } : sayOther(block)));
+  const { content: text, ...parts } = joinSaid(said.filter((one) => one.text !== ""));
+  return { content: `${is_error === true ? "Error: " : ""}${text}`.toWellFormed(), ...parts };
 }
 
 function assertRole(expected: Role, type: string, param: string, role: Role): void {
@@ -172,9 +186,11 @@ function joinNeighbours(parts: readonly Message[]): Message[] {
 function joinTurn(parts: readonly [Message, ...Message[]]): Message {
   const reasoning = joinTexts(parts.map((part) => part.reasoning ?? ""));
   const toolCalls = parts.flatMap((part) => part.toolCalls ?? []);
+  const joined = joinParts(parts);
   return {
     role: parts[0].role,
     content: joinTexts(parts.map(({ content }) => content)),
+    ...(joined !== undefined && { parts: joined }),
     ...(reasoning !== "" && { reasoning }),
     ...(toolCalls.length > 0 && { toolCalls }),
   };

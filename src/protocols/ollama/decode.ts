@@ -7,8 +7,7 @@ import { InvalidRequestError, missingParameter } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { decodeFormat, sayFormat } from "../format-words.ts";
 import { parseWire } from "../issue.ts";
-import { refuseUnreadable } from "../unreadable.ts";
-import { decodeOllamaMessages } from "./messages.ts";
+import { decodeOllamaMessages, decodeOllamaPrompt } from "./messages.ts";
 import { decodeOptions, refuseUnknownWishes } from "./options.ts";
 import { ollamaChatSchema, ollamaGenerateSchema, ollamaNameSchema } from "./schema.ts";
 
@@ -43,7 +42,6 @@ export function decodeOllamaChat(body: unknown): OllamaRequest {
 export function decodeOllamaGenerate(body: unknown): OllamaRequest {
   refuseUnknownWishes(body);
   const wire = parseWire(ollamaGenerateSchema, body);
-  if (isSet(wire.images) && wire.images.length > 0) throw refuseUnreadable("image", "images");
   const { raw, system } = wire;
   const said = (wire.prompt ?? "").toWellFormed();
   const suffix = (wire.suffix ?? "").toWellFormed();
@@ -55,13 +53,21 @@ export function decodeOllamaGenerate(body: unknown): OllamaRequest {
       "invalid_parameter_combination",
     );
   }
-  return understand(wire, toPrompt(), said === "" && suffix === "");
+  const images = wire.images ?? [];
+  if (isPlain && images.length > 0) {
+    throw new InvalidRequestError(
+      `Setting 'images' and '${raw === true ? "raw" : "suffix"}' at the same time is not supported: such a prompt is a text.`,
+      "images",
+      "invalid_parameter_combination",
+    );
+  }
+  return understand(wire, toPrompt(), said === "" && suffix === "" && images.length === 0);
 
   function toPrompt(): Prompt {
     if (suffix !== "") return { type: "infill", prefix: said, suffix };
     if (raw === true) return { type: "text", text: said };
     const lead = isSet(system) && system !== "" ? [{ role: "system" as const, content: system.toWellFormed() }] : [];
-    return { type: "chat", messages: [...lead, { role: "user", content: said }], ...thinking(wire) };
+    return { type: "chat", messages: [...lead, ...decodeOllamaPrompt(said, wire.images)], ...thinking(wire) };
   }
 }
 

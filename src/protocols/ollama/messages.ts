@@ -1,8 +1,10 @@
 import { z } from "zod";
 import type { Message } from "../../generation/request.ts";
 import { decodeMessages } from "../chat/decode-messages.ts";
-import type { WireMessage } from "../chat/messages.ts";
+import type { WireMessage, WirePart } from "../chat/messages.ts";
+import { destination } from "../destination.ts";
 import { integer, isSet, jsonObject, listOf, string } from "../fields.ts";
+import { readBareImage } from "../images.ts";
 import { noteOmitted, refuseUnreadable } from "../unreadable.ts";
 
 const MAX_MESSAGES = 2_048;
@@ -40,7 +42,11 @@ const message = z.object(
     ),
     content: text.nullish(),
     thinking: text.nullish().describe("The reasoning of an assistant message."),
-    images: images.nullish().describe("Refused in the newest user message; replaced by a note in others."),
+    images: images
+      .nullish()
+      .describe(
+        "For models that read images. For others they are refused in the newest user message, and replaced by a note before it.",
+      ),
     tool_calls: z.array(toolCall, { error: "an array of objects" }).max(MAX_CALLS).nullish(),
     tool_name: name.nullish().describe("The name of the called function, in a tool message."),
     tool_call_id: string(MAX_ID_LENGTH).nullish().describe("The id of the call, in a tool message."),
@@ -62,7 +68,7 @@ export function decodeOllamaMessages(messages: readonly WireOllamaMessage[]): Me
   let open: OpenCall[] = [];
 
   function translate(wire: WireOllamaMessage, index: number): WireMessage {
-    const content = withImages(wire, `messages[${index}]`, index === newest);
+    const content = withImages(wire.content ?? "", wire.images, `messages[${index}].images`, index === newest);
     switch (wire.role) {
       case "system":
       case "user":
@@ -104,8 +110,25 @@ function translateCalls({ tool_calls: calls }: WireOllamaMessage, index: number)
   }));
 }
 
-function withImages({ content, images }: WireOllamaMessage, param: string, isNewest: boolean): string {
-  const count = images?.length ?? 0;
-  if (count > 0 && isNewest) throw refuseUnreadable("image", `${param}.images`);
-  return [content ?? "", ...Array.from({ length: count }, () => noteOmitted("image"))].join("\n");
+/** The message of a prompt without a conversation. Throws as `decodeOllamaMessages` does. */
+export function decodeOllamaPrompt(text: string, images: WireOllamaMessage["images"]): Message[] {
+  return decodeMessages([{ role: "user", content: withImages(text, images, "images", true) }]);
+}
+
+/** The content with its images as parts, as OpenAI's API has them. */
+function withImages(
+  content: string,
+  images: WireOllamaMessage["images"],
+  param: string,
+  isNewest: boolean,
+): string | WirePart[] {
+  if (!isSet(images) || images.length === 0) return content;
+  return [{ type: "text", text: content }, ...images.map((image, at) => toPart(image, `${param}[${at}]`, isNewest))];
+}
+
+function toPart(image: string, param: string, isNewest: boolean): WirePart {
+  const read = destination().readsImages ? readBareImage(image) : undefined;
+  if (read !== undefined) return { type: "other", kind: "image_url", fields: { image_url: read } };
+  if (isNewest) throw refuseUnreadable("image", param);
+  return { type: "text", text: noteOmitted("image") };
 }

@@ -1,12 +1,14 @@
 import { readOwnJson } from "../../json/parse.ts";
+import { destination } from "../destination.ts";
 import { InvalidRequestError } from "../errors.ts";
 import { isSet } from "../fields.ts";
+import { readImage } from "../images.ts";
 import { parseWire } from "../issue.ts";
 import { refuseExcess } from "../json-excess.ts";
 import { noteOmitted, refuseUnreadable } from "../unreadable.ts";
 import { newId } from "./ids.ts";
 import {
-  type InputText,
+  type InputPart,
   type Item,
   type ItemReference,
   type OutputText,
@@ -17,8 +19,11 @@ import {
   wireItem,
 } from "./items.ts";
 
-/** Whether a part that a text model can't read is refused in the newest user message, or always replaced by a note. */
-export type Unreadable = "refused" | "noted";
+/**
+ * Whether a part that the model can't read is refused in the newest user message, or replaced by a note. In a stored item, images are `kept`: the
+ * next request may be for a model that reads them.
+ */
+export type Unreadable = "refused" | "noted" | "kept";
 
 /**
  * Decodes `input`; a string is one user message. A note replaces each part that a text model can't read. Throws `InvalidRequestError`
@@ -38,7 +43,7 @@ export function decodeInput(
 
 /** Parses a stored item. */
 export function parseKeptItem(body: string): Item {
-  const item = decodeItem(parseWire(wireItem, readOwnJson(body)), "item", "noted");
+  const item = decodeItem(parseWire(wireItem, readOwnJson(body)), "item", "kept");
   if (item.type === "item_reference") {
     throw new Error("a reference was stored instead of its item");
   }
@@ -61,7 +66,7 @@ function decodeItem(wire: WireItem, param: string, unreadable: Unreadable): Item
             role: wire.role,
             content: decodeParts(wire.content, { ...place, unreadable: "noted" }, toOutputPart),
           }
-        : { ...base, role: wire.role, content: decodeParts(wire.content, place, toInputText) };
+        : { ...base, role: wire.role, content: decodeParts(wire.content, place, toInputPart) };
     }
     case "function_call":
       refuseExcess(wire.arguments, [`${param}.arguments`]);
@@ -75,7 +80,7 @@ function decodeItem(wire: WireItem, param: string, unreadable: Unreadable): Item
         type: wire.type,
         status: wire.status ?? "completed",
         call_id: wire.call_id,
-        output: decodeOutput(wire.output, `${param}.output`),
+        output: decodeOutput(wire.output, `${param}.output`, unreadable),
       };
     case "reasoning":
       // Encrypted content from another server is unreadable here, so it is dropped.
@@ -105,9 +110,10 @@ function decodeCall(wire: Extract<WireItem, { type: "function_call" | "custom_to
   } as const;
 }
 
-function decodeOutput(output: WireOutput, param: string): string | InputText[] {
+function decodeOutput(output: WireOutput, param: string, unreadable: Unreadable): string | InputPart[] {
   if (typeof output === "string") return output;
-  if (Array.isArray(output)) return decodeParts(output, { param, unreadable: "noted" }, toInputText);
+  const place = { param, unreadable: unreadable === "kept" ? unreadable : "noted" } as const;
+  if (Array.isArray(output)) return decodeParts(output, place, toInputPart);
   return isSet(output) ? JSON.stringify(output) : "";
 }
 
@@ -124,7 +130,7 @@ function decodeParts<T>(
     : content.map((part, index) => decode(part, { param: `${param}[${index}]`, unreadable }));
 }
 
-function toInputText(part: WirePart, place: Place): InputText {
+function toInputPart(part: WirePart, place: Place): InputPart {
   if (part.type === "refusal" && place.unreadable === "refused") {
     throw new InvalidRequestError(
       `Invalid value: 'refusal'. Only an assistant message can hold a refusal, and '${place.param}' is in another item.`,
@@ -132,6 +138,9 @@ function toInputText(part: WirePart, place: Place): InputText {
       "invalid_value",
     );
   }
+  const isKept = part.type === "other" && (place.unreadable === "kept" || destination().readsImages);
+  const image = isKept ? readImage(part.kind, part.fields) : undefined;
+  if (image !== undefined) return { type: "input_image", image_url: image.url, detail: image.detail ?? "auto" };
   return { type: "input_text", text: readText(part, place) };
 }
 

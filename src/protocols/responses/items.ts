@@ -82,7 +82,14 @@ export type WireOutput = z.infer<typeof output>;
 
 export type ItemStatus = "in_progress" | "completed" | "incomplete";
 
-export type InputText = { readonly type: "input_text"; readonly text: string };
+type InputText = { readonly type: "input_text"; readonly text: string };
+type InputImage = {
+  readonly type: "input_image";
+  /** A URL; `data:` for the image itself. */
+  readonly image_url: string;
+  readonly detail: string;
+};
+export type InputPart = InputText | InputImage;
 export type OutputText = {
   readonly type: "output_text";
   readonly text: string;
@@ -96,7 +103,7 @@ export type InputMessage = {
   readonly type: "message";
   readonly status: ItemStatus;
   readonly role: "user" | "system" | "developer";
-  readonly content: readonly InputText[];
+  readonly content: readonly InputPart[];
 };
 export type OutputMessage = {
   readonly id: string;
@@ -129,7 +136,7 @@ export type CallOutput = {
   readonly type: "function_call_output" | "custom_tool_call_output";
   readonly status: ItemStatus;
   readonly call_id: string;
-  readonly output: string | readonly InputText[];
+  readonly output: string | readonly InputPart[];
 };
 export type Reasoning = {
   readonly id: string;

@@ -1,10 +1,13 @@
 import type { Message, ToolCall } from "../../generation/request.ts";
 import { InvalidRequestError } from "../errors.ts";
+import { joinSaid, type Said } from "../images.ts";
 import { inputToArguments } from "../tools/custom.ts";
 import { joinNamespace } from "../tools/names.ts";
-import type { CallOutput, InputText, OutputMessage, ReadableItem } from "./items.ts";
+import { noteOmitted } from "../unreadable.ts";
+import type { CallOutput, InputPart, OutputMessage, ReadableItem } from "./items.ts";
 import { noteOf, type Told, tellOther } from "./other-items.ts";
 
+type Content = Pick<Message, "content" | "parts">;
 type Turn = { content: string; toolCalls: ToolCall[]; reasoning: string };
 
 /**
@@ -45,9 +48,9 @@ export function toMessages(instructions: string | undefined, items: readonly Rea
     currentTurn(() => false).toolCalls.push({ id, name, arguments: json });
   }
 
-  function result(id: string, text: string): void {
+  function result(id: string, content: Content): void {
     endTurn();
-    messages.push({ role: "tool", content: text, toolCallId: id });
+    messages.push({ role: "tool", ...content, toolCallId: id });
   }
 
   function note(text: string): void {
@@ -64,10 +67,10 @@ export function toMessages(instructions: string | undefined, items: readonly Rea
           return;
         }
         call(one.id, one.name, one.arguments);
-        if (one.output !== undefined) result(one.id, one.output);
+        if (one.output !== undefined) result(one.id, { content: one.output });
         return;
       case "output":
-        if (calls.has(one.id)) result(one.id, one.text);
+        if (calls.has(one.id)) result(one.id, { content: one.text });
         else note(noteOf("result", one.text));
         return;
       case "note":
@@ -94,14 +97,14 @@ export function toMessages(instructions: string | undefined, items: readonly Rea
         break;
       case "function_call_output":
       case "custom_tool_call_output":
-        result(item.call_id, joinTexts(item.output));
+        result(item.call_id, joinInput(item.output));
         break;
       case "message":
         if (item.role === "assistant") {
           currentTurn(({ content, toolCalls }) => content !== "" || toolCalls.length > 0).content = spokenText(item);
         } else {
           endTurn();
-          messages.push({ role: item.role === "user" ? "user" : "system", content: joinTexts(item.content) });
+          messages.push({ role: item.role === "user" ? "user" : "system", ...joinInput(item.content) });
         }
         break;
       case "other":
@@ -117,8 +120,17 @@ export function spokenText({ content }: OutputMessage): string {
   return content.map((part) => (part.type === "refusal" ? part.refusal : part.text)).join("\n");
 }
 
-export function joinTexts(content: string | readonly InputText[]): string {
-  return (typeof content === "string" ? content : content.map(({ text }) => text).join("\n")).toWellFormed();
+/** The content that parts come to. */
+export function joinInput(content: string | readonly InputPart[]): Content {
+  if (typeof content === "string") return { content: content.toWellFormed() };
+  const { content: text, ...parts } = joinSaid(content.map(toSaid));
+  return { content: text.toWellFormed(), ...parts };
+}
+
+function toSaid(part: InputPart): Said {
+  if (part.type === "input_text") return { text: part.text };
+  const image = { url: part.image_url, ...(part.detail !== "auto" && { detail: part.detail }) };
+  return { text: noteOmitted(part.type), image };
 }
 
 /** Templates match calls and results by their order, so a stray one would shift all that follow. */

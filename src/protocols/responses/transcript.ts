@@ -1,6 +1,6 @@
 import type { ReadableItem, Reasoning } from "./items.ts";
 import { type Told, tellOther } from "./other-items.ts";
-import { joinTexts, spokenText } from "./to-messages.ts";
+import { joinInput, spokenText } from "./to-messages.ts";
 
 const SPEAKERS = { user: "User", system: "System", developer: "System" } as const;
 
@@ -18,14 +18,14 @@ export function toTranscript(items: readonly ReadableItem[]): string {
       case "message":
         return item.role === "assistant"
           ? `Assistant: ${spokenText(item)}`
-          : `${SPEAKERS[item.role]}: ${joinTexts(item.content)}`;
+          : `${SPEAKERS[item.role]}: ${joinInput(item.content).content}`;
       case "function_call":
         return `Assistant calls ${item.name} with ${item.arguments}`;
       case "custom_tool_call":
         return `Assistant calls ${item.name} with ${item.input}`;
       case "function_call_output":
       case "custom_tool_call_output":
-        return `Result of ${names.get(item.call_id) ?? "the call"}: ${joinTexts(item.output)}`;
+        return `Result of ${names.get(item.call_id) ?? "the call"}: ${joinInput(item.output).content}`;
       case "other":
         return transcribe(tellOther(item));
     }
