@@ -1,6 +1,7 @@
-import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
+import type { Server, ServerOptions, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Traffic, Upload } from "./traffic.ts";
 import { asksForWebSocket } from "./websocket/upgrade.ts";
 
 /** How long, and how slowly, clients may hold connections. */
@@ -22,14 +23,6 @@ export type ConnectionLimits = {
 /** How often Node looks for connections whose headers are late, and we for bodies that are. */
 const LOOK_EVERY_MS = 1_000;
 
-/** A body that is on its way, with what had come when it was last found fast enough. */
-type Upload = {
-  readonly incoming: IncomingMessage;
-  readonly response: ServerResponse;
-  sinceMs: number;
-  bytes: number;
-};
-
 /**
  * What Node's own server bounds. Not the time of a whole request, since a large body over a slow line may take long: `boundConnections`
  * looks at its rate.
@@ -48,72 +41,55 @@ export function serverOptions({ headerTimeoutMs, keepAliveMs }: ConnectionLimits
  * Ends connections that clients hold for nothing. An answer that the client waits for may take as long as it takes. Call it before the
  * server takes its first request.
  */
-export function boundConnections(server: Server, limits: ConnectionLimits): void {
-  boundCount(server, limits.maxConnections);
-  boundUploads(server, limits);
-  const inHand = countInHand(server);
+export function boundConnections(server: Server, traffic: Traffic, limits: ConnectionLimits): void {
+  boundCount(server, traffic, limits.maxConnections);
+  boundUploads(traffic, limits);
   // Node tells of a socket on which nothing moved, neither in nor out.
   server.setTimeout(limits.readTimeoutMs, (socket) => {
-    const isWaitingForUs = inHand(socket) && socket.writableLength === 0;
+    const inHand = traffic.of(socket)?.inHand ?? [];
+    const isWaitingForUs = inHand.length > 0 && socket.writableLength === 0;
     if (!isWaitingForUs) socket.destroy();
   });
 }
 
-/** Tells whether a connection has a request in hand. */
-function countInHand(server: Server): (socket: Socket) => boolean {
-  const counts = new WeakMap<Socket, number>();
-  const change = (socket: Socket, by: number) => counts.set(socket, (counts.get(socket) ?? 0) + by);
-  server.prependListener("request", ({ socket }, response) => {
-    change(socket, 1);
-    response.once("close", () => change(socket, -1));
-  });
-  return (socket) => (counts.get(socket) ?? 0) > 0;
-}
-
-function boundCount(server: Server, max: number): void {
-  let open = 0;
+function boundCount(server: Server, traffic: Traffic, max: number): void {
   /** Those without a request, the one that is idle longest first. */
   const idle = new Set<Duplex>();
-  server.prependListener("connection", (socket: Socket) => {
-    open += 1;
-    idle.add(socket);
-    socket.once("close", () => {
-      open -= 1;
-      idle.delete(socket);
-    });
-    const [oldest] = idle;
-    if (open > max) oldest?.destroy();
+  traffic.listen({
+    opened({ socket }) {
+      idle.add(socket);
+      const [oldest] = idle;
+      if (traffic.open.size > max) oldest?.destroy();
+    },
+    closed: ({ socket }) => void idle.delete(socket),
+    asked: ({ socket }) => void idle.delete(socket),
+    answered({ socket }) {
+      if (!socket.destroyed) idle.add(socket);
+    },
   });
   // `takeUpgrades` bounds these.
   server.prependListener("upgrade", (_, socket) => idle.delete(socket));
-  server.prependListener("request", ({ socket }, response) => {
-    idle.delete(socket);
-    response.once("close", () => {
-      if (!socket.destroyed) idle.add(socket);
-    });
-  });
 }
 
-function boundUploads(server: Server, { bodyTimeoutMs, minBodyRate }: ConnectionLimits): void {
-  const uploads = new Set<Upload>();
+function boundUploads(traffic: Traffic, { bodyTimeoutMs, minBodyRate }: ConnectionLimits): void {
   const leastBytes = Math.max(1, (minBodyRate * bodyTimeoutMs) / 1_000);
   const everyMs = Math.min(LOOK_EVERY_MS, bodyTimeoutMs / 2);
   let timer: NodeJS.Timeout | undefined;
   let lookedMs = 0;
 
-  server.prependListener("request", (incoming, response) => {
-    const { "content-length": length = "0", "transfer-encoding": encoding } = incoming.headers;
-    if (length === "0" && encoding === undefined) return;
-    const upload = { incoming, response, sinceMs: performance.now(), bytes: incoming.socket.bytesRead };
-    uploads.add(upload);
-    // Held until the next look, those of thousands of short requests would fill V8's old generation.
-    response.once("close", () => {
-      if (incoming.complete) uploads.delete(upload);
-    });
-    if (timer === undefined) {
-      lookedMs = performance.now();
-      timer = setInterval(look, everyMs).unref();
-    }
+  traffic.listen({
+    asked(connection, incoming, response) {
+      const { "content-length": length = "0", "transfer-encoding": encoding } = incoming.headers;
+      if (length === "0" && encoding === undefined) return;
+      connection.upload = { incoming, response, sinceMs: performance.now(), bytes: connection.socket.bytesRead };
+      if (timer === undefined) {
+        lookedMs = performance.now();
+        timer = setInterval(look, everyMs).unref();
+      }
+    },
+    answered(connection) {
+      if (connection.upload?.incoming.complete === true) connection.upload = undefined;
+    },
   });
 
   function look(): void {
@@ -121,8 +97,13 @@ function boundUploads(server: Server, { bodyTimeoutMs, minBodyRate }: Connection
     lookedMs = performance.now();
     // Where this process itself stood still, what came meanwhile has yet to be read.
     if (sinceLookMs > 2 * everyMs) return;
-    for (const upload of uploads) if (isOver(upload)) uploads.delete(upload);
-    if (uploads.size > 0) return;
+    let isAnyLeft = false;
+    for (const connection of traffic.open) {
+      if (connection.upload === undefined) continue;
+      if (isOver(connection.upload)) connection.upload = undefined;
+      else isAnyLeft = true;
+    }
+    if (isAnyLeft) return;
     clearInterval(timer);
     timer = undefined;
   }

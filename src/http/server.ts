@@ -4,6 +4,7 @@ import { boundConnections, type ConnectionLimits, serverOptions } from "./connec
 import { CutThrough } from "./cut-through.ts";
 import { prepareDrain } from "./drain.ts";
 import { noteConnection, takeTurn } from "./loop-turns.ts";
+import { followTraffic } from "./traffic.ts";
 import { takeUpgrades, type UpgradeBounds } from "./websocket/upgrade.ts";
 
 export type Listening = {
@@ -37,7 +38,8 @@ export function listen(app: { readonly fetch: Fetch }, options: ListenOptions): 
   const fetch = inTurn(app.fetch);
   return new Promise((resolve, reject) => {
     const server = createServer(serverOptions(options), front(getRequestListener(fetch, { hostname: host })));
-    const drainRequests = prepareDrain(server);
+    const traffic = followTraffic(server);
+    const drainRequests = prepareDrain(server, traffic);
     const sockets = takeUpgrades(server, fetch, options);
     const drain = () => {
       sockets.drain();
@@ -47,7 +49,7 @@ export function listen(app: { readonly fetch: Fetch }, options: ListenOptions): 
       sockets.end();
       server.closeAllConnections();
     };
-    boundConnections(server, options);
+    boundConnections(server, traffic, options);
     server.on("connection", noteConnection);
     server.once("error", reject);
     server.listen(port, host, () => {

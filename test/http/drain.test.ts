@@ -3,6 +3,7 @@ import { Agent, createServer, get, type IncomingMessage, type ServerResponse } f
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { prepareDrain } from "../../src/http/drain.ts";
+import { followTraffic } from "../../src/http/traffic.ts";
 
 /** A server that never gives up a kept connection by itself, and a client that keeps its one. */
 async function setUp() {
@@ -11,7 +12,7 @@ async function setUp() {
     arrived.push(response);
     server.emit("arrived");
   });
-  const drain = prepareDrain(server);
+  const drain = prepareDrain(server, followTraffic(server));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
