@@ -6,11 +6,7 @@ import type { GenerationRequest, Prompt } from "./request.ts";
 /** The maximum time that the refusal of one prompt waits for the results of the others. */
 const MAX_WAIT_MS = 5_000;
 
-/**
- * Runs `request` once for each of `prompts` and interleaves the events. There is a `started` for each prompt, and the choices of the
- * prompt at index i are numbered from i × `request.choices`. When one generation fails the others are cancelled, and its error is thrown.
- * If that error is temporary, such as a limit, a permanent error of another prompt is thrown instead.
- */
+/** Runs `request` once for each of `prompts`: `generateTogether`. */
 export function generateBatch(
   generate: Generate,
   request: Omit<GenerationRequest, "prompt">,
@@ -18,24 +14,35 @@ export function generateBatch(
   maxWaitMs = MAX_WAIT_MS,
 ): AsyncIterable<GenerationEvent> {
   const [only, ...others] = prompts;
-  return only !== undefined && others.length === 0
-    ? generate({ ...request, prompt: only })
-    : runTogether(generate, request, prompts, maxWaitMs);
+  if (only !== undefined && others.length === 0) return generate({ ...request, prompt: only });
+  const starts = prompts.map(
+    (prompt): Start =>
+      (signal) =>
+        generate({ ...request, prompt, signal }),
+  );
+  return generateTogether(starts, request, maxWaitMs);
 }
 
-async function* runTogether(
-  generate: Generate,
-  request: Omit<GenerationRequest, "prompt">,
-  prompts: readonly Prompt[],
-  maxWaitMs: number,
+/** Begins a generation, which ends when the signal is aborted. */
+export type Start = (signal: AbortSignal) => AsyncIterable<GenerationEvent>;
+
+/**
+ * Runs generations of `choices` choices each, and interleaves their events. There is a `started` for each of them, and the choices of the
+ * one at index i are numbered from i × `choices`. When one fails the others are cancelled, and its error is thrown. If that error is
+ * temporary, such as a limit, a permanent error of another one is thrown instead.
+ */
+export async function* generateTogether(
+  starts: readonly Start[],
+  { choices, signal: outer }: Pick<GenerationRequest, "choices" | "signal">,
+  maxWaitMs = MAX_WAIT_MS,
 ): AsyncGenerator<GenerationEvent> {
   const left = new AbortController();
-  const signal = AbortSignal.any([request.signal, left.signal]);
-  const sources = prompts.map((prompt) => generate({ ...request, prompt, signal })[Symbol.asyncIterator]());
+  const signal = AbortSignal.any([outer, left.signal]);
+  const sources = starts.map((start) => start(signal)[Symbol.asyncIterator]());
   const firsts = sources.map((source) => source.next());
   try {
     for await (const { index, value } of interleave(sources, firsts)) {
-      yield !("choice" in value) ? value : { ...value, choice: index * request.choices + value.choice };
+      yield !("choice" in value) ? value : { ...value, choice: index * choices + value.choice };
     }
   } catch (error) {
     throw mayChange(error) ? ((await firstFault(firsts, maxWaitMs, signal)) ?? error) : error;

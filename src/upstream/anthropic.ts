@@ -17,9 +17,10 @@ const BUDGETS: Readonly<Record<string, number>> = { low: 1_024, medium: 4_096, h
 
 /** Anthropic's messages. */
 export const anthropicApi: Api = {
+  hasChoices: false,
   write(request, target) {
     refuse(request, [
-      ...(["promptLogprobs", "infill", "prompt", "choices"] as const),
+      ...(["promptLogprobs", "infill", "prompt"] as const),
       ...(["stopTokenIds", "showsStop", "showControlTokens", "withoutLead"] as const),
     ]);
     return { path: "/messages", body: writeMessages(request, target) };

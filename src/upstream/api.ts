@@ -35,6 +35,8 @@ export type Reader = {
 
 /** One of the APIs that upstreams speak. */
 export type Api = {
+  /** Whether one request may ask for several choices; otherwise each is asked for on its own. */
+  readonly hasChoices: boolean;
   /** Throws `UnsupportedFieldError` for what it has no words for. */
   readonly write: (request: GenerationRequest, target: Target) => WrittenRequest;
   readonly read: (request: GenerationRequest, source: Source) => Reader;

@@ -1,5 +1,6 @@
 import type { UpstreamModel } from "../config/upstreams.ts";
 import type { Backend, BackendDetails, Capabilities, Workload } from "../generation/backend.ts";
+import { generateTogether, type Start } from "../generation/batch.ts";
 import { dropImages } from "../generation/drop-images.ts";
 import {
   type Embed,
@@ -15,6 +16,7 @@ import { OWN_TERMS } from "../generation/terms.ts";
 import { replaceMembers } from "../json/members.ts";
 import type { Reader, Target, WrittenRequest } from "./api.ts";
 import type { Reply } from "./channel.ts";
+import { writeChoices } from "./choices.ts";
 import { brokenAnswer } from "./failures.ts";
 import { EVENT_STREAM, JSON_BODY, readMessages, readTexts, readWholeJson, readWholeJsonText } from "./messages.ts";
 import type { ListedModel } from "./model-list.ts";
@@ -104,8 +106,12 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
 /** What a request comes to, written before it waits: what has no word is refused at once. */
 type Prepared = Pick<GenerationRequest, "id"> & {
   readonly session: string;
-  readonly written: WrittenRequest;
+  /** One, or one for each choice. */
+  readonly written: readonly WrittenRequest[];
 };
+
+/** The same of one request to the server. */
+type Single = Omit<Prepared, "written"> & { readonly written: WrittenRequest };
 
 function generateAt(
   server: UpstreamServer,
@@ -120,18 +126,36 @@ function generateAt(
       const target = targetFor(session);
       const written =
         verbatim === undefined || passing === undefined
-          ? server.api.write(request, target)
-          : writePassed(passing, request, verbatim, target);
+          ? writeChoices(server.api, request, target)
+          : [writePassed(passing, request, verbatim, target)];
       const prepared = { id: request.id, session, written };
-      return compose(layers, (admitted) => run(server, admitted, prepared, pace))(request)[Symbol.asyncIterator]();
+      return compose(layers, (admitted) => runAll(server, admitted, prepared, pace))(request)[Symbol.asyncIterator]();
     },
   });
+}
+
+function runAll(
+  server: UpstreamServer,
+  request: GenerationRequest,
+  { id, session, written }: Prepared,
+  pace: Pace,
+): AsyncIterable<GenerationEvent> {
+  const [only, ...others] = written;
+  if (only !== undefined && others.length === 0) return run(server, request, { id, session, written: only }, pace);
+  const starts = written.map(
+    (one): Start =>
+      (signal) => {
+        const single = { ...request, choices: 1, signal };
+        return run(server, single, { id, session, written: one }, pace);
+      },
+  );
+  return generateTogether(starts, { choices: 1, signal: request.signal });
 }
 
 async function* run(
   server: UpstreamServer,
   request: GenerationRequest,
-  { id, session, written }: Prepared,
+  { id, session, written }: Single,
   pace: Pace,
 ): AsyncGenerator<GenerationEvent, undefined> {
   const { settings } = server;

@@ -11,9 +11,10 @@ import { createScribe } from "./scribe.ts";
 
 /** Ollama's own API, which knows more than its imitation of OpenAI's. */
 export const ollamaApi: Api = {
+  hasChoices: false,
   write(request, target) {
     refuse(request, [
-      ...(["promptLogprobs", "infill", "tokens", "choices"] as const),
+      ...(["promptLogprobs", "infill", "tokens"] as const),
       ...(["stopTokenIds", "showsStop", "showControlTokens", "withoutLead"] as const),
     ]);
     const { prompt } = request;

@@ -12,6 +12,7 @@ import { createScribe } from "./scribe.ts";
 
 /** OpenAI's chat completions, completions and embeddings. */
 export const openAiApi: Api = {
+  hasChoices: true,
   write(request, target) {
     refuse(request, ["promptLogprobs", "infill"]);
     if (!target.kind.words.hasTokenFields)

@@ -75,7 +75,6 @@ export function outputName({ said }: GenerationRequest): NonNullable<Wish["outpu
 /** Throws `UnsupportedFieldError` for a request with any of these fields. */
 export function refuse(request: GenerationRequest, fields: readonly RefusedField[]): void {
   const wire: Readonly<Record<RefusedField, readonly [isAsked: boolean, name: string]>> = {
-    choices: [request.choices > 1, "n"],
     promptLogprobs: [request.promptLogprobs !== undefined, "prompt_logprobs"],
     stopTokenIds: [(request.stopTokenIds ?? []).length > 0, "stop_token_ids"],
     showsStop: [request.showsStop === true, "include_stop_str_in_output"],
@@ -93,7 +92,6 @@ export function refuse(request: GenerationRequest, fields: readonly RefusedField
 }
 
 export type RefusedField =
-  | "choices"
   | "promptLogprobs"
   | "stopTokenIds"
   | "showsStop"

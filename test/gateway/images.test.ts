@@ -1,14 +1,8 @@
 import fc from "fast-check";
-import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
-import { loadConfig } from "../../src/config/load.ts";
-import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
-import { type Behave, json, type MockUpstream, mockUpstream } from "../fixtures/mock-upstream.ts";
+import { answerAs, ask, closeUpstreams, heardBy, openUpstream } from "./support.ts";
 
-const ends: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end();
-});
+afterEach(closeUpstreams);
 
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const DATA = `data:image/png;base64,${PNG}`;
@@ -17,49 +11,8 @@ const ADDRESS = "https://pictures.example/cat.png";
 const KINDS = ["generic", "anthropic", "ollama"] as const;
 type Kind = (typeof KINDS)[number];
 
-/** An answer of each kind of server, not streamed. */
-const ANSWERS: Readonly<Record<Kind, object>> = {
-  generic: {
-    choices: [{ index: 0, message: { role: "assistant", content: "A cat" }, finish_reason: "stop" }],
-    usage: { prompt_tokens: 9, completion_tokens: 2 },
-  },
-  anthropic: {
-    ...{ type: "message", content: [{ type: "text", text: "A cat" }], stop_reason: "end_turn" },
-    usage: { input_tokens: 9, output_tokens: 2 },
-  },
-  ollama: { message: { role: "assistant", content: "A cat" }, done: true, done_reason: "stop" },
-};
-
-const answer =
-  (kind: Kind): Behave =>
-  (response, { method }) =>
-    json(response, 200, method === "GET" ? { data: [], models: [] } : ANSWERS[kind]);
-
-type Opened = { readonly gateway: Gateway; readonly mock: MockUpstream };
-
 /** A gateway in front of a server of that kind, whose model reads images. */
-async function open(kind: Kind, more = ""): Promise<Opened> {
-  const mock = await mockUpstream(answer(kind));
-  ends.push(mock.close);
-  const own = `{ kind: ${kind}, baseUrl: "${mock.url}", models: { ours: theirs }, cache: true${more} }`;
-  const { config } = loadConfig({
-    ...{ flags: { config: "sluice.yaml" }, env: {}, cwd: "/nowhere" },
-    readFile: () =>
-      new TextEncoder().encode(`upstreams:\n  there: ${own}\nstateFile: ":memory:"\nwarmPresets: false\n`),
-  });
-  const gateway = await createGateway({ config, models: [], logger: pino({ level: "silent" }) });
-  ends.push(gateway.stop);
-  await gateway.start();
-  return { gateway, mock };
-}
-
-async function ask({ gateway }: Opened, path: string, body: object) {
-  const headers = { "content-type": "application/json" };
-  const told = await gateway.app.request(path, { method: "POST", headers, body: JSON.stringify(body) });
-  return { status: told.status, text: await told.text() };
-}
-
-const heardBy = ({ mock }: Opened) => mock.posts().at(-1)?.body;
+const open = (kind: Kind, more = "") => openUpstream(answerAs(kind, "A cat"), `kind: ${kind}, cache: true${more}`);
 
 /** A question about an image, in each protocol. */
 const QUESTIONS: Readonly<Record<string, object>> = {

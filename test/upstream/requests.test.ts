@@ -192,10 +192,8 @@ describe("a request as an upstream gets it", () => {
     ["vllm", "prompt_logprobs", { promptLogprobs: 1 }],
     ["anthropic", "seed", { sampling: { seed: 1 } }],
     ["anthropic", "prompt", { prompt: { type: "text", text: "a" } }],
-    ["anthropic", "n", { choices: 2 }],
     ["anthropic", "response_format", { output: { type: "json" } }],
     ["ollama", "prompt", { prompt: { type: "tokens", tokens: [1] } }],
-    ["ollama", "n", { choices: 2 }],
   ] as const)("is refused by the field that the kind has no word for: %s, %s", (kind, field, wish) => {
     expect(() => write(kind, wish)).toThrow(expect.objectContaining({ code: "unsupported_parameter", field }));
   });
