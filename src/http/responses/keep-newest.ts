@@ -9,7 +9,7 @@ const TOKENS_AROUND = 4;
 export async function keepNewest(
   messages: readonly InputMessage[],
   budget: number,
-  tokenize: (text: string) => Promise<readonly number[]>,
+  countTokens: (text: string) => Promise<number>,
 ): Promise<readonly InputMessage[]> {
   const kept: InputMessage[] = [];
   let left = budget;
@@ -17,7 +17,7 @@ export async function keepNewest(
     if (message.role !== "user") {
       kept.push(message);
     } else if (left > 0) {
-      left -= await countMessage(message, left, tokenize);
+      left -= await countMessage(message, left, countTokens);
       if (left >= 0) kept.push(message);
     }
   }
@@ -27,10 +27,9 @@ export async function keepNewest(
 async function countMessage(
   { content }: InputMessage,
   left: number,
-  tokenize: (text: string) => Promise<readonly number[]>,
+  countTokens: (text: string) => Promise<number>,
 ): Promise<number> {
   const whole = joinInput(content).content;
   if (whole.length > left * MOST_CHARACTERS_PER_TOKEN) return Number.POSITIVE_INFINITY;
-  const tokens = await tokenize(whole);
-  return tokens.length + TOKENS_AROUND;
+  return (await countTokens(whole)) + TOKENS_AROUND;
 }
