@@ -28,7 +28,7 @@ export function createSimulatedEngine(clock: Clock, random: Random, total: Bound
   return {
     queue,
     bound,
-    admission: createAdmission({ queue, bounds: [bound, total], maxWaitMs, clock }),
+    admission: createAdmission({ queue, bounds: [bound, total], maxWaitMs: () => maxWaitMs, clock }),
     serviceMs(promptTokens, outputTokens, running) {
       const firstMs = promptTokens * PREFILL_MS_PER_TOKEN * (0.8 + 0.4 * random());
       return { firstMs, wholeMs: firstMs + outputTokens * STEP_MS * (1 + (running - 1) / 10) };

@@ -1,5 +1,8 @@
-/** The signals that ask the program to end. SIGINT is Ctrl+C; SIGTERM comes from service managers and containers. */
-const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+/**
+ * The signals that ask the program to end. SIGINT is Ctrl+C; SIGTERM comes from service managers and containers; SIGHUP from a terminal that is
+ * closed. Without a terminal, SIGHUP asks for a reload.
+ */
+const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 export type EndSignal = keyof typeof SIGNAL_NUMBERS;
 
@@ -19,7 +22,7 @@ export class InterruptedError extends Error {
     this.signalName = signalName;
   }
 
-  /** The exit code of a program ended by a signal: 130 or 143. */
+  /** The exit code of a program ended by a signal: 129, 130 or 143. */
   get exitCode(): number {
     return 128 + SIGNAL_NUMBERS[this.signalName];
   }
@@ -39,15 +42,21 @@ export type Interrupts = {
 const NPM_ECHO_MS = 500;
 
 /**
- * Watches for SIGINT and SIGTERM. The first aborts `signal`; the next calls `exitNow` with its exit code. `now` is a clock in ms.
+ * Watches for SIGINT and SIGTERM, and for SIGHUP if there is `hangUp`. The first aborts `signal`; the next calls `exitNow` with its exit code. `now`
+ * is a clock in ms.
  */
 export function watchInterrupts(options: {
   readonly source: SignalSource;
   readonly exitNow: (interrupted: InterruptedError) => void;
   readonly env: NodeJS.ProcessEnv;
   readonly now?: () => number;
+  readonly hangUp?: {
+    /** Whether the program had a terminal that was closed. */
+    readonly isTerminalGone: () => boolean;
+    readonly onReload: () => void;
+  };
 }): Interrupts {
-  const { source, exitNow, env, now = Date.now } = options;
+  const { source, exitNow, env, now = Date.now, hangUp } = options;
   const controller = new AbortController();
   const echoMs = env.npm_lifecycle_event === undefined ? 0 : NPM_ECHO_MS;
   let first: { readonly name: EndSignal; readonly at: number } | undefined;
@@ -60,13 +69,19 @@ export function watchInterrupts(options: {
       exitNow(new InterruptedError(name));
     }
   };
+  const onHangUp = (name: EndSignal): void => {
+    if (hangUp?.isTerminalGone() === false) hangUp.onReload();
+    else onSignal(name);
+  };
   source.on("SIGINT", onSignal);
   source.on("SIGTERM", onSignal);
+  if (hangUp !== undefined) source.on("SIGHUP", onHangUp);
   return {
     signal: controller.signal,
     dispose() {
       source.off("SIGINT", onSignal);
       source.off("SIGTERM", onSignal);
+      source.off("SIGHUP", onHangUp);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { Command, Help } from "commander";
+import { ADMIN_KEY_VARIABLE } from "../config/environment.ts";
 import type { Flags } from "../config/load.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { readVersion, shellCommand } from "../version.ts";
@@ -88,6 +89,18 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   addKeysCommand(program, context, done);
   addCacheCommand(program, context, done);
+
+  const reload = program
+    .command("reload")
+    .description("have a running gateway read its settings again, and show what has changed")
+    .option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080")
+    .option("--json", "print it as JSON")
+    .addHelpText("after", `\nIf the gateway has keys, set ${ADMIN_KEY_VARIABLE} to a key created with --admin.\n`)
+    .action(async (flags: Flags) => {
+      const { reload } = await import("./reload.ts");
+      done(await reload(flags, context));
+    });
+  addSettingOptions(reload, ["host", "port"], { host: "host of the gateway", port: "port of the gateway" });
 
   const usage = program
     .command("usage")

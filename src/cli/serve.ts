@@ -13,7 +13,10 @@ import { fetchModels } from "./fetch-models.ts";
 import { hasKeys } from "./has-keys.ts";
 import { InterruptedError, type Interrupts, watchInterrupts } from "./interrupts.ts";
 import { checkAddress, explainListenError } from "./listen.ts";
+import { readSettings } from "./read-settings.ts";
+import { createReloading, watchSettings } from "./reloading.ts";
 import { startGateway } from "./start-gateway.ts";
+import { watchTerminal } from "./terminal.ts";
 
 /** The dependencies of `serve`. */
 export type ServeParts = {
@@ -39,9 +42,12 @@ const STOP_OVERRUN_MS = 5_000;
  * an address that is unavailable, an ExposedError for one that would be open to any client, an InterruptedError for a signal before the gateway ran, and what the models or the engine throw.
  */
 export async function serve(flags: Flags, context: CliContext, parts: ServeParts = realParts): Promise<number> {
-  const { config, warnings } = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  const loaded = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  const { config, warnings } = loaded;
   const logger = parts.createLogger({ level: config.logLevel });
+  const reloading = createReloading();
   for (const warning of warnings) logger.warn(warning);
+  using _ = config.watchSettings ? watchSettings(loaded, flags, context, logger, reloading.ask) : undefined;
   const interrupts = watchInterrupts({
     source: context.process,
     env: context.env,
@@ -49,6 +55,7 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
       logger.warn(`${signalName} again: exiting at once; running requests are cut off`);
       context.process.exit(exitCode);
     },
+    hangUp: { isTerminalGone: watchTerminal(), onReload: reloading.ask },
   });
   try {
     // Before a model is downloaded in vain. The gateway checks again, and warns.
@@ -62,13 +69,15 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
       stderr: context.stderr,
       signal: interrupts.signal,
     });
+    const readAgain = () => readSettings(flags, context, (warning) => logger.warn(warning));
     const { named, mayCome } = upstreamModels(config.upstreams);
     parseAliases(config.aliases, [...models, ...named], mayCome);
     joinRoutes(config.routes, [...models, ...named]);
-    const gateway = await unlessInterrupted(parts.startGateway({ config, models, logger }), interrupts);
+    const gateway = await unlessInterrupted(parts.startGateway({ config, models, logger, readAgain }), interrupts);
     context.stdout.write(
       formatBanner(readVersion(), gateway.url, describeModels(models, config), needsKey, describeUpstreams(config)),
     );
+    reloading.begin(gateway);
     return await runUntilEnd(gateway, config, logger, interrupts, context);
   } catch (error) {
     if (error instanceof InterruptedError) logger.info(`${error.signalName}: stopped before the gateway was ready`);

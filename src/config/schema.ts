@@ -311,6 +311,10 @@ export const configSchema = z.strictObject({
     .describe(
       "host name that clients may use for a gateway without keys, besides its own address, or * for any; may be repeated",
     ),
+  watchSettings: z
+    .boolean()
+    .default(false)
+    .describe("reload the settings when their file changes, as SIGHUP and `sluice reload` do"),
   shutdownGraceMs: z
     .int()
     .min(0)

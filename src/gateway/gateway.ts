@@ -13,6 +13,7 @@ import { createApp } from "../http/app.ts";
 import type { HttpEnv } from "../http/context.ts";
 import { isClientsFault } from "../http/errors.ts";
 import type { HostPolicy } from "../http/hosts.ts";
+import type { Reload } from "../http/reload.ts";
 import { type Kept, standInFront } from "../http/repeats/lane.ts";
 import { createBackgroundRuns } from "../http/responses/background.ts";
 import { listen } from "../http/server.ts";
@@ -32,10 +33,13 @@ import { unservedTargets } from "../routing/routes.ts";
 import { createState } from "../store/state.ts";
 import { readVersion } from "../version.ts";
 import { answerLengths } from "./answer-lengths.ts";
+import { createDepartures } from "./departures.ts";
 import { createEngines, type Engines } from "./engines.ts";
 import { forgetPrefixes, sweepPrefixes } from "./kept-prefixes.ts";
 import { createLibrary } from "./library.ts";
 import { createLocalBackend } from "./local-backend.ts";
+import { createLocalModels } from "./local-models.ts";
+import { createReload, type ReadSettings } from "./reload.ts";
 import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
 
 /** Models on this machine's disk, and how to serve them. */
@@ -45,6 +49,8 @@ export type GatewayOptions = {
   readonly logger: Logger;
   /** The engines of `models`, if they already exist. */
   readonly engines?: Engines;
+  /** Reads the settings again, for `reload`. It can't be reloaded if absent. Throws what is wrong with them. */
+  readonly readAgain?: () => Promise<ReadSettings>;
   /** The names that `Host` may have while there are no keys; any if absent, such as when mounted in another app. */
   readonly hosts?: HostPolicy;
 };
@@ -55,6 +61,8 @@ export type Gateway = {
   /** The HTTP interface. It works at once; requests for a loading model wait. */
   readonly app: Hono<HttpEnv>;
   readonly access: Access;
+  /** Absent without `readAgain`. */
+  readonly reload?: Reload;
   /** Calls `listener` with the events of all later requests, until the returned function is called. */
   observe(listener: Listener): () => void;
   /** Loads every model. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
@@ -68,6 +76,8 @@ export type Gateway = {
 /** A listening gateway. */
 export type RunningGateway = {
   readonly url: string;
+  /** Absent without `readAgain`. */
+  readonly reload?: Reload;
   /** Refuses new connections, lets running requests go on for at most `graceMs`, then frees everything. */
   stop(graceMs: number): Promise<void>;
 };
@@ -87,6 +97,7 @@ const FAREWELL_MS = 1_000;
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, models, logger, engines = createEngines(options), hosts } = options;
+  let current = config;
   void sweepPrefixes(config);
   let warmUp: WarmPresets | undefined;
   const presets = await openPresets(config.promptsDir, logger, (ids) => {
@@ -94,20 +105,38 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     if (config.warmPresets) warmUp?.add(ids);
   });
   const writers = () => directory.list().filter(({ can }) => can.text).length;
-  const load = createLoadControl({ ...config, models: () => writing });
+  const load = createLoadControl({
+    get maxPending() {
+      return current.maxPending;
+    },
+    get maxPendingTokens() {
+      return current.maxPendingTokens;
+    },
+    get maxWaitMs() {
+      return current.maxWaitMs;
+    },
+    models: () => writing,
+  });
   const version = readVersion();
-  const backendOf = (model: LocalModel, known: Engines) =>
-    createLocalBackend(model, { config, logger, load, engine: known.get(model.id), version });
   const gatewayId = randomUUID();
+  const started = new Map(engines);
+  const locals = await createLocalModels({
+    config,
+    models,
+    create(model, settings) {
+      const first = started.get(model.id);
+      started.delete(model.id);
+      const engine = first ?? createEngines({ config: settings, models: [model], logger }).get(model.id);
+      return createLocalBackend(model, { config: settings, logger, load, engine, version });
+    },
+  });
   // Its HTTP client takes 50 ms to read.
-  const upstreams =
-    config.upstreams.length === 0
-      ? undefined
-      : (await import("./upstreams.ts")).createUpstreams({ config, load, logger, gatewayId });
-  const backends = await Promise.all(models.map((model) => backendOf(model, engines)));
+  const openUpstreams = async (settings: Config) =>
+    (await import("./upstreams.ts")).createUpstreams({ config: settings, load, logger, gatewayId });
+  let upstreams = config.upstreams.length === 0 ? undefined : await openUpstreams(config);
   const { mayCome } = upstreamModels(config.upstreams);
   const settings = { ...config, mayCome, ...(upstreams && { awaited: upstreams.awaited }) };
-  const directory = createModelDirectory([...backends, ...(upstreams?.backends ?? [])], settings, {
+  const directory = createModelDirectory([...locals.backends(), ...(upstreams?.named() ?? [])], settings, {
     tenants: {
       namesOf(tenant) {
         const key = access.keys.get(tenant);
@@ -131,10 +160,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const library = createLibrary({
     modelsDir: config.modelsDir,
-    given: models,
+    given: locals.given,
     directory,
     async serve(model) {
-      const backend = await backendOf(model, createEngines({ config, models: [model], logger }));
+      const backend = await locals.make(model);
       // Another pull may have added it already.
       if (directory.find(model.id) === undefined) directory.add(backend);
     },
@@ -158,13 +187,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   await Promise.all([cache.load(), redis?.open()]);
   const watch = createWatch();
   const lastingFirst = tellLastingFirst({
-    price: (request) => directory.resolve(request.model).price?.(request),
-    contextTokens: (model) => directory.resolve(model).details().contextTokens,
-    isUpstream: (model) => directory.resolve(model).upstream !== undefined,
+    price: (request) => directory.reach(request.model).price?.(request),
+    contextTokens: (model) => directory.reach(model).details().contextTokens,
+    isUpstream: (model) => directory.reach(model).upstream !== undefined,
     isLasting: isClientsFault,
     clock: systemClock,
   });
-  const bounded = boundAnswers(access.keys, answerLengths(config, directory));
+  const lengths = answerLengths(config, directory);
+  const bounded = boundAnswers(access.keys, lengths.of);
   const generate = compose(
     [
       watch.layer,
@@ -185,9 +215,27 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     repeats &&
     ((app: RequestListener) =>
       standInFront({ repeats, generate, access, models: directory, presets, settings: config, logger }, app));
+  const departures = createDepartures();
+  let starting = Promise.resolve();
+  const { readAgain } = options;
+  const reload =
+    readAgain &&
+    createReload({
+      // What is being started can't be replaced yet.
+      read: () => starting.then(readAgain),
+      config: () => current,
+      setConfig(next) {
+        current = next;
+      },
+      async upstreams(isNeeded) {
+        if (isNeeded) upstreams ??= await openUpstreams({ ...current, upstreams: [] });
+        return upstreams;
+      },
+      ...{ locals, presets, access, lengths, directory, departures, logger },
+    });
   const stop = async () => {
     warmUp?.stop();
-    await Promise.all([...directory.list().map(({ close }) => close?.()), upstreams?.close()]);
+    await Promise.all([...directory.list().map(({ close }) => close?.()), departures.close(), upstreams?.close()]);
     // Without engines they have failed by now, and that is stored.
     await runs.settled();
     await Promise.all([cache.save(), cache.settled()]);
@@ -208,6 +256,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       runs,
       access,
       warmUp,
+      ...(reload && { reload }),
       ...(cache.control && { cache: cache.control }),
       gatewayId,
       logger,
@@ -215,9 +264,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     front,
     access,
     observe: watch.listen,
+    ...(reload && { reload }),
     async start() {
       try {
-        await Promise.all([...directory.list().map(({ load: begin }) => begin?.()), upstreams?.follow(directory)]);
+        const begun = Promise.all([
+          ...directory.list().map(({ load: begin }) => begin?.()),
+          upstreams?.follow(directory),
+        ]);
+        starting = begun.then(() => {});
+        await begun;
       } catch (error) {
         await stop();
         throw error;
@@ -251,8 +306,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     server.close();
     throw error;
   }
+  const { reload } = gateway;
   return {
     url,
+    ...(reload && { reload }),
     async stop(graceMs) {
       const closed = drain();
       await settledWithin(

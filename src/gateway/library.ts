@@ -16,8 +16,8 @@ const MAX_PULLS = 2;
 
 export type LibraryOptions = {
   readonly modelsDir: string;
-  /** The models that the gateway was started with. */
-  readonly given: readonly LocalModel[];
+  /** The models that the settings name. */
+  readonly given: () => readonly LocalModel[];
   readonly directory: ModelDirectory;
   /** For `HF_TOKEN` and `HF_ENDPOINT`; the process's own if absent. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -30,7 +30,6 @@ export type LibraryOptions = {
 /** Manages the models folder for remote clients. */
 export function createLibrary(options: LibraryOptions): ModelLibrary {
   const { modelsDir, env = process.env, given, directory, serve, forget } = options;
-  let catalogue: ReturnType<typeof loadCatalogue> | undefined;
   /** By their ids. */
   const pulled = new Map<string, ModelReference>();
   let pulls = 0;
@@ -38,8 +37,7 @@ export function createLibrary(options: LibraryOptions): ModelLibrary {
   /** Accepts no paths or URLs: clients must not explore this machine or its network. */
   async function resolve(name: string): Promise<ModelReference> {
     const wanted = name.replace(/:latest$/i, "").replace(/^(?:hf\.co|huggingface\.co)\//i, "hf:");
-    catalogue ??= loadCatalogue();
-    const known = await catalogue;
+    const known = await loadCatalogue();
     try {
       const reference = await resolveModel(wanted, known);
       if (reference.type === "remote" && !/^https?:/i.test(wanted)) return reference;
@@ -54,10 +52,10 @@ export function createLibrary(options: LibraryOptions): ModelLibrary {
   }
 
   function refuseGiven(id: string): void {
-    if (!given.some((model) => model.id === id)) return;
+    if (!given().some((model) => model.id === id)) return;
     throw new LibraryError(
       "refused",
-      `The gateway was started with ${id}, so it can't be deleted. Restart the gateway without it, and remove the file.`,
+      `${id} is one of the settings' models, so it can't be deleted. Remove it from them, reload the gateway, and remove the file.`,
     );
   }
 

@@ -17,7 +17,11 @@ import { callTools } from "../tools/layer.ts";
 import { identifyFile } from "./identity.ts";
 
 /** A backend whose processes run on this machine. */
-export type LocalBackend = Backend & Required<Pick<Backend, "load" | "unload" | "close" | "onStateChange">>;
+export type LocalBackend = Backend &
+  Required<Pick<Backend, "load" | "unload" | "close" | "onStateChange">> & {
+    /** Resolves once no client's request is in progress. */
+    readonly idle: () => Promise<void>;
+  };
 
 export type LocalBackendOptions = {
   readonly config: Config;
@@ -45,6 +49,7 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
   const embedding = load.embeddingQueueFor({ isReady: () => embedder.state === "ready" });
   let isStarted = false;
   const { flashAttention, gpu, prefillChunk } = config;
+  const text = engine && answerText(engine, load, config);
   return {
     id: model.id,
     aliases: model.aliases,
@@ -60,7 +65,8 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
       version,
     }),
     details: describe(model, engine),
-    ...(engine && answerText(engine, load, config)),
+    ...text,
+    idle: async () => void (await Promise.all([text?.idle(), embedding.idle()])),
     embed: composeEmbed([embedding.gate, embedding.turns], embedder.embed),
     onStateChange: (listener) => life.onStateChange((state) => listener(stateOf(state))),
     async load() {
@@ -90,7 +96,8 @@ function createModelEmbedder(model: LocalModel, config: Config, logger: Logger):
 
 type TextAnswers = Required<
   Pick<Backend, "generate" | "measure" | "price" | "settle" | "text" | "workload" | "predictMs">
->;
+> &
+  Pick<LocalBackend, "idle">;
 
 function answerText(engine: Engine, load: LoadControl, { slots, minSlots, targetItlMs }: Config): TextAnswers {
   const countTokens = async (text: string) => (await engine.text.tokenize(text, PLAIN)).length;
@@ -98,7 +105,7 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
     callTools({ loadTemplate: () => chatTemplate(engine), countTokens }),
     holdToFormat(),
   ];
-  const { gate, turns, workload, predictMs } = load.queueFor({
+  const { gate, turns, workload, predictMs, idle } = load.queueFor({
     ...{ slots, minSlots, targetItlMs },
     isReady: () => engine.state === "ready",
     contextTokens: () => engine.info?.contextTokens,
@@ -113,6 +120,7 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
     text: engine.text,
     workload,
     predictMs,
+    idle,
   };
 }
 

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "../clock.ts";
@@ -11,6 +12,8 @@ import type { ModelDirectory } from "../routing/directory.ts";
 import { createUpstreamBackend } from "../upstream/backend.ts";
 import type { ListedModel } from "../upstream/model-list.ts";
 import { createUpstreamServer, type UpstreamServer } from "../upstream/server.ts";
+import { type Changes, changesBetween } from "./changes.ts";
+import { countCalls } from "./count-calls.ts";
 
 export type UpstreamsOptions = {
   readonly config: Pick<Config, "upstreams">;
@@ -26,12 +29,31 @@ export type UpstreamsOptions = {
 /** The upstreams of a gateway. */
 export type Upstreams = {
   /** The models that the settings name. */
-  readonly backends: readonly Backend[];
+  readonly named: () => readonly Backend[];
+  /** The models that are served because they are listed. */
+  readonly listed: () => readonly Backend[];
   /** Keeps the models of upstreams that are served whole among those of `directory`. Resolves when each has been asked once. */
   readonly follow: (directory: ModelDirectory) => Promise<void>;
   /** What a request for a model that is not served is told if the model may come: its upstream has not listed its models yet. */
   readonly awaited: (model: string) => UpstreamError | undefined;
+  /**
+   * Prepares other upstreams, and asks each that is new or changed for its models. Those whose settings, key and certificate stay the same stay as
+   * they are, with their connections. Throws a `ConfigError`; nothing has changed then.
+   */
+  readonly prepare: (settings: readonly UpstreamSettings[]) => Promise<PreparedUpstreams>;
   readonly close: () => Promise<void>;
+};
+
+/** Upstreams that may come into force. */
+export type PreparedUpstreams = Pick<Upstreams, "named" | "listed" | "awaited"> & {
+  /** By their names. */
+  readonly changes: Changes;
+  /**
+   * Puts them in the place of the earlier ones, whose models must leave the directory at the same time. Resolves when the earlier ones' requests
+   * have ended, and they are closed.
+   */
+  readonly commit: (directory: ModelDirectory) => Promise<void>;
+  readonly discard: () => Promise<void>;
 };
 
 /** A time between two tokens that no slot is given up for: another server has its own ways to stay fast. */
@@ -49,29 +71,90 @@ export function createUpstreams({
   env = process.env,
   clock = systemClock,
 }: UpstreamsOptions): Upstreams {
-  const twice = config.upstreams.find(
-    ({ name }, index) => config.upstreams.findIndex((other) => other.name === name) < index,
-  );
-  if (twice !== undefined) throw new ConfigError([`upstreams: two have the name ${twice.name}. Rename one.`]);
-  const all = config.upstreams.map((settings) => createUpstream(settings, { load, logger, gatewayId, env, clock }));
+  const parts = { load, logger, gatewayId, env, clock };
+  assertDifferent(config.upstreams);
+  let all = config.upstreams.map((settings) => createUpstream(settings, parts));
+  /** Those that were replaced or removed, until their requests have ended. */
+  const leaving = new Set<Upstream>();
+
+  async function leave(upstream: Upstream): Promise<void> {
+    leaving.add(upstream);
+    await upstream.leave();
+    leaving.delete(upstream);
+  }
+
   return {
-    backends: all.flatMap(({ backends }) => backends),
-    follow: async (directory) => void (await Promise.all(all.map(({ follow }) => follow(directory)))),
-    awaited: (model) => all.map(({ awaited }) => awaited(model)).find((error) => error !== undefined),
-    close: async () => void (await Promise.all(all.map(({ close }) => close()))),
+    named: () => all.flatMap(({ named }) => named()),
+    listed: () => all.flatMap(({ listed }) => listed()),
+    follow: async (directory) =>
+      void (await Promise.all(all.map(({ list, follow }) => list(directory).then(() => follow(directory))))),
+    awaited: (model) => firstAwaited(all, model),
+    async prepare(settings) {
+      assertDifferent(settings);
+      const opened: Upstream[] = [];
+      try {
+        const next = settings.map((each) => {
+          const before = all.find(({ name }) => name === each.name);
+          if (before?.stamp === stampOf(each, env)) return before;
+          const upstream = createUpstream(each, parts);
+          opened.push(upstream);
+          return upstream;
+        });
+        await Promise.all(opened.map(({ list }) => list()));
+        return {
+          changes: changesBetween(all, next, ({ name }) => name),
+          named: () => next.flatMap(({ named }) => named()),
+          listed: () => next.flatMap(({ listed }) => listed()),
+          awaited: (model) => firstAwaited(next, model),
+          async commit(directory) {
+            const gone = all.filter((upstream) => !next.includes(upstream));
+            all = next;
+            for (const { follow } of opened) follow(directory);
+            await Promise.all(gone.map(leave));
+          },
+          discard: async () => void (await Promise.all(opened.map(({ close }) => close()))),
+        };
+      } catch (error) {
+        await Promise.all(opened.map(({ close }) => close()));
+        throw error;
+      }
+    },
+    close: async () => void (await Promise.all([...all, ...leaving].map(({ close }) => close()))),
   };
 }
 
-function createUpstream(
-  settings: UpstreamSettings,
-  { load, logger, gatewayId, env, clock }: Required<Omit<UpstreamsOptions, "config">>,
-): Upstreams {
+function assertDifferent(upstreams: readonly UpstreamSettings[]): void {
+  const twice = upstreams.find(({ name }, index) => upstreams.findIndex((other) => other.name === name) < index);
+  if (twice !== undefined) throw new ConfigError([`upstreams: two have the name ${twice.name}. Rename one.`]);
+}
+
+function firstAwaited(upstreams: readonly Upstream[], model: string): UpstreamError | undefined {
+  return upstreams.map(({ awaited }) => awaited(model)).find((error) => error !== undefined);
+}
+
+type Upstream = Pick<Upstreams, "named" | "listed" | "awaited" | "close"> & {
+  readonly name: string;
+  /** Changes with everything that it depends on. */
+  readonly stamp: string;
+  /** Asks it once for its models. Adds them to the directory, if there is one yet. */
+  readonly list: (directory?: ModelDirectory) => Promise<void>;
+  /** Asks it again from time to time, and changes the directory with its list. */
+  readonly follow: (directory: ModelDirectory) => void;
+  /** Closes it once its requests have ended. */
+  readonly leave: () => Promise<void>;
+};
+
+type UpstreamParts = Required<Omit<UpstreamsOptions, "config">>;
+
+function createUpstream(settings: UpstreamSettings, { load, logger, gatewayId, env, clock }: UpstreamParts): Upstream {
+  const stamp = stampOf(settings, env);
   const server = openServer(settings, { logger, gatewayId, env, clock });
   const { maxConcurrent } = settings;
   const queue = load.queueFor({
     ...{ slots: maxConcurrent, minSlots: maxConcurrent, targetItlMs: ANY_ITL_MS },
     isReady: () => server.state() === "ready",
   });
+  const embeddings = countCalls();
   const createdUnixSeconds = Math.floor(Date.now() / 1000);
   let listed: ReadonlyMap<string, ListedModel> = new Map();
   /** Those of the list that are served, by their ids. */
@@ -81,16 +164,17 @@ function createUpstream(
   let isClosed = false;
 
   function backendFor(id: string, aliases: readonly string[], model: UpstreamModel): Backend {
-    return createUpstreamBackend({
+    const backend = createUpstreamBackend({
       ...{ server, id, aliases, model, queue, createdUnixSeconds },
       listed: () => listed.get(model.name),
     });
+    return backend.embed === undefined ? backend : { ...backend, embed: embeddings.around(backend.embed) };
   }
 
-  const named = settings.models === "all" ? {} : settings.models;
-  const backends = Object.entries(named).map(([id, model]) => backendFor(id, [], model));
+  const ofSettings = settings.models === "all" ? {} : settings.models;
+  const named = Object.entries(ofSettings).map(([id, model]) => backendFor(id, [], model));
 
-  async function refresh(directory: ModelDirectory): Promise<void> {
+  async function refresh(directory: ModelDirectory | undefined): Promise<void> {
     if (isClosed) return;
     try {
       listed = new Map((await server.listModels()).map((model) => [model.name, model]));
@@ -102,18 +186,19 @@ function createUpstream(
     }
   }
 
-  function serveListed(directory: ModelDirectory): void {
+  function serveListed(directory: ModelDirectory | undefined): void {
     const wanted = new Map([...listed.keys()].map((name) => [`${settings.name}/${name}`, name]));
     for (const id of served.keys()) {
       if (wanted.has(id)) continue;
-      directory.remove(id);
+      directory?.remove(id);
       served.delete(id);
     }
     for (const [id, name] of wanted) {
-      if (served.has(id) || directory.list().some((other) => other.id.toLowerCase() === id.toLowerCase())) continue;
+      const isTaken = directory?.added().some((other) => other.id.toLowerCase() === id.toLowerCase());
+      if (served.has(id) || isTaken === true) continue;
       const backend = backendFor(id, [name], { name });
       served.set(id, backend);
-      directory.add(backend);
+      directory?.add(backend);
     }
   }
 
@@ -125,12 +210,30 @@ function createUpstream(
     });
   }
 
+  function stopFollowing(): void {
+    isClosed = true;
+    cancel();
+  }
+
+  async function close(): Promise<void> {
+    stopFollowing();
+    await server.close();
+  }
+
   return {
-    backends,
-    async follow(directory) {
+    name: settings.name,
+    stamp,
+    named: () => named,
+    listed: () => [...served.values()],
+    async list(directory) {
       await Promise.all([server.check(), refresh(directory)]);
       if (!isListed)
         logger.warn({ upstream: settings.name }, `the models of upstream ${settings.name} can't be listed yet`);
+    },
+    follow(directory) {
+      // A name may have been taken before this list was.
+      const added = new Set(directory.added());
+      for (const [id, backend] of served) if (!added.has(backend)) served.delete(id);
       refreshLater(directory);
     },
     awaited(model) {
@@ -143,12 +246,24 @@ function createUpstream(
         retryAfterMs: FIRST_REFRESH_MS,
       });
     },
-    async close() {
-      isClosed = true;
-      cancel();
+    async leave() {
+      stopFollowing();
+      await Promise.all([queue.idle(), embeddings.idle()]);
       await server.close();
     },
+    close,
   };
+}
+
+/** A digest of the settings, the key and the certificate. Empty where they can't be read: opening the server says so in words. */
+function stampOf(settings: UpstreamSettings, env: UpstreamParts["env"]): string {
+  try {
+    const { caFile } = settings.tls;
+    const certificate = caFile === undefined ? null : readFileSync(caFile, "base64");
+    return hash("sha256", JSON.stringify([settings, readKey(settings, env) ?? null, certificate]));
+  } catch {
+    return "";
+  }
 }
 
 /** What an upstream answers now. */

@@ -20,6 +20,7 @@ import { limitBody } from "./middleware/body-limit.ts";
 import { assertJson } from "./middleware/json-posts.ts";
 import { passThrough } from "./middleware/pass.ts";
 import { presetOpener } from "./preset.ts";
+import type { Reload } from "./reload.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { elsewhere } from "./routes/elsewhere.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
@@ -60,6 +61,8 @@ export type AppDeps = {
   readonly cache?: CacheControl;
   /** What is done for presets before anybody asks. */
   readonly warmUp?: Pick<WarmUp, "add" | "state">;
+  /** Reads the settings again; they stay as they are if absent. */
+  readonly reload?: Reload;
   /** Tells requests that came back from its own upstreams; a random one if absent. */
   readonly gatewayId?: string;
   readonly logger: Logger;
@@ -111,6 +114,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     ...{ maxBodyBytes, corsOrigins, ...(maxRememberedBytes !== undefined && { maxRememberedBytes }) },
     ...{ generate, embed, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
     library: deps.library,
+    reload: deps.reload,
     listsPresets: settings.listPresets ?? true,
   };
   for (const route of routes) {

@@ -22,6 +22,7 @@ import * as response from "./openapi/operations/responses.ts";
 import * as service from "./openapi/operations/service.ts";
 import * as text from "./openapi/operations/text.ts";
 import { pathReader } from "./path.ts";
+import type { Reload } from "./reload.ts";
 import { clearCache, showCache, warmCache } from "./routes/cache.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { deleteChat, listChatMessages, listChats, showChat, updateChat } from "./routes/chats-stored.ts";
@@ -62,6 +63,7 @@ import {
   showOllamaModel,
   showOllamaVersion,
 } from "./routes/ollama-models.ts";
+import { reloadSettings } from "./routes/reload.ts";
 import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
 import { connectResponses } from "./routes/responses-socket.ts";
 import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";
@@ -78,6 +80,7 @@ export type RouteDeps = ResponsesDeps & {
   readonly access: Access | undefined;
   readonly cache: CacheControl | undefined;
   readonly warmUp: Pick<WarmUp, "add" | "state"> | undefined;
+  readonly reload: Reload | undefined;
   /** The maximum size of a request's body, and of a WebSocket message, in bytes. */
   readonly maxBodyBytes: number;
   /** Origins that browsers may call from, or `*`. */
@@ -161,6 +164,7 @@ export const routes: readonly Route[] = [
   { ...admin.showCache, answer: ({ cache, warmUp }) => showCache(cache, warmUp) },
   { ...admin.clearCache, answer: ({ cache }) => clearCache(cache) },
   { ...admin.warmCache, answer: ({ presets, warmUp }) => warmCache(presets, warmUp) },
+  { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
   { ...service.health, answer: health },
   { ...service.ready, answer: ({ models }) => ready(models) },
   { ...service.openapi, answer: () => openapiDocument(routes) },

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Link } from "../redis/link.ts";
 import type { State } from "../store/state.ts";
 import { createCounters } from "./counters.ts";
-import { createFixedKeys } from "./fixed.ts";
+import { createFixedKeys, type ReplaceableKeys } from "./fixed.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import { createKeyRing, type KeyRing } from "./ring.ts";
 import { createUsageBook } from "./usage.ts";
@@ -15,6 +15,9 @@ export type Access = {
   readonly flush: () => void;
 };
 
+/** Access whose keys may be replaced by others: all but those of the state file, which are current anyway. */
+export type LiveAccess = Access & Pick<ReplaceableKeys, "prepare">;
+
 export type AccessOptions = {
   readonly config: { readonly keysFile: string; readonly apiKey: string };
   readonly state: Pick<State, "keys" | "usage">;
@@ -24,9 +27,10 @@ export type AccessOptions = {
 };
 
 /** Throws a `KeysFileError` if the file of keys is invalid. */
-export function createAccess({ config, state, redis, logger }: AccessOptions): Access {
-  const keys = createKeyRing({ store: state.keys, fixed: createFixedKeys({ ...config, logger }) });
+export function createAccess({ config, state, redis, logger }: AccessOptions): LiveAccess {
+  const fixed = createFixedKeys({ ...config, logger });
+  const keys = createKeyRing({ store: state.keys, fixed });
   const usage = createUsageBook({ store: state.usage, logger });
   const counters = createCounters(redis === undefined ? {} : { redis });
-  return { keys, meter: createMeter({ counters, usage }), flush: usage.flush };
+  return { keys, meter: createMeter({ counters, usage }), prepare: fixed.prepare, flush: usage.flush };
 }

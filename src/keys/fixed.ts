@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import type { KeyStore } from "../store/keys.ts";
 import { type ReadText, readKeysFile } from "./file.ts";
@@ -14,6 +15,21 @@ export type FixedKeys = {
   readonly byHash: (hash: string) => Key | undefined;
   readonly byId: (id: string) => Key | undefined;
   readonly list: () => readonly Key[];
+};
+
+export type ReplaceableKeys = FixedKeys & {
+  /** Reads other keys, to take them over at once. Throws a `KeysFileError`; nothing has changed then. */
+  readonly prepare: (places: Pick<FixedKeysOptions, "keysFile" | "apiKey">) => PreparedKeys;
+};
+
+/** Keys that may come into force, and how they differ, by their names. */
+type PreparedKeys = {
+  readonly changes: {
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+    readonly changed: readonly string[];
+  };
+  readonly commit: () => void;
 };
 
 export type FixedKeysOptions = {
@@ -45,34 +61,34 @@ export function createFixedKeys({
   logger,
   now = Date.now,
   readText,
-}: FixedKeysOptions): FixedKeys {
-  const path = resolve(cwd, keysFile);
-  let [stamp, lookedMs] = [stampOf(path, keysFile), now()];
-  let keys = load();
+}: FixedKeysOptions): ReplaceableKeys {
+  let places = { keysFile, apiKey };
+  let [stamp, lookedMs] = [stampNow(places), now()];
+  let keys = load(places);
 
-  function load() {
-    const written = keysFile === "" ? [] : readKeysFile(path, keysFile, readText);
-    const all = apiKey === "" ? written : [...written, { hash: hashSecret(apiKey), key: settingKey() }];
-    return {
-      list: all.map(({ key }) => key),
-      byHash: new Map(all.map(({ hash, key }) => [hash, key])),
-      byId: new Map(all.map(({ key }) => [key.id, key])),
-    };
+  function stampNow({ keysFile: shownPath }: typeof places): string {
+    return stampOf(resolve(cwd, shownPath), shownPath);
+  }
+
+  function load({ keysFile: shownPath, apiKey: secret }: typeof places) {
+    const written = shownPath === "" ? [] : readKeysFile(resolve(cwd, shownPath), shownPath, readText);
+    const all = secret === "" ? written : [...written, { hash: hashSecret(secret), key: settingKey() }];
+    return indexKeys(all);
   }
 
   function current(): typeof keys {
     const nowMs = now();
-    if (keysFile === "" || nowMs - lookedMs < LOOK_EVERY_MS) return keys;
+    if (places.keysFile === "" || nowMs - lookedMs < LOOK_EVERY_MS) return keys;
     lookedMs = nowMs;
     const before = stamp;
-    stamp = stampOf(path, keysFile);
+    stamp = stampNow(places);
     if (stamp !== before) readAgain();
     return keys;
   }
 
   function readAgain(): void {
     try {
-      keys = load();
+      keys = load(places);
       logger.info({ keys: keys.list.length }, "the file of keys was read again");
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -84,7 +100,46 @@ export function createFixedKeys({
     byHash: (hash) => current().byHash.get(hash),
     byId: (id) => current().byId.get(id),
     list: () => current().list,
+    prepare({ keysFile: shownPath, apiKey: secret }) {
+      const next = { keysFile: shownPath, apiKey: secret };
+      const [nextStamp, nextKeys] = [stampNow(next), load(next)];
+      return {
+        changes: compareKeys(keys.all, nextKeys.all),
+        commit() {
+          // Keys that are the same stay the same objects, by which answers that are kept know them.
+          const known = new Map(keys.all.map((each) => [each.key.id, each]));
+          const kept = nextKeys.all.map((each) => {
+            const before = known.get(each.key.id);
+            return before !== undefined && isDeepStrictEqual(before, each) ? before : each;
+          });
+          [places, stamp, keys] = [next, nextStamp, indexKeys(kept)];
+        },
+      };
+    },
   };
+}
+
+function indexKeys(all: readonly FixedKey[]) {
+  return {
+    all,
+    list: all.map(({ key }) => key),
+    byHash: new Map(all.map(({ hash, key }) => [hash, key])),
+    byId: new Map(all.map(({ key }) => [key.id, key])),
+  };
+}
+
+function compareKeys(before: readonly FixedKey[], after: readonly FixedKey[]): PreparedKeys["changes"] {
+  const [old, read] = [byId(before), byId(after)];
+  const namesOf = (some: readonly FixedKey[]) => some.map(({ key }) => key.name);
+  return {
+    added: namesOf(after.filter(({ key }) => !old.has(key.id))),
+    removed: namesOf(before.filter(({ key }) => !read.has(key.id))),
+    changed: namesOf(after.filter((each) => old.has(each.key.id) && !isDeepStrictEqual(old.get(each.key.id), each))),
+  };
+}
+
+function byId(keys: readonly FixedKey[]): ReadonlyMap<string, FixedKey> {
+  return new Map(keys.map((each) => [each.key.id, each]));
 }
 
 type KeyPlaces = { readonly keysFile: string; readonly apiKey: string; readonly cwd: string };

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openPresetLibrary, type PresetLibrary, type PresetLog } from "./library.ts";
+import { type FolderPresets, openPresetLibrary, type PresetLog } from "./library.ts";
 import { watchFolder } from "./watch.ts";
 
 /** The setting's default. */
@@ -11,7 +11,7 @@ const DEFAULT_FOLDER = "prompts";
 const SHIPPED_FOLDER = fileURLToPath(new URL("../../prompts", import.meta.url));
 
 /** Presets that are reloaded when their folder changes, until closed. */
-export type LivePresets = PresetLibrary & { readonly close: () => void };
+export type LivePresets = FolderPresets & { readonly close: () => void };
 
 /** The folder of presets. If the setting has its default and the folder doesn't exist, it is the folder that comes with Sluice. */
 export function presetFolder(promptsDir: string, cwd = process.cwd()): string {

@@ -23,6 +23,22 @@ export type PresetLibrary = {
   readonly reload: () => Promise<void>;
 };
 
+/** The presets of a folder, which can be taken over all or none. */
+export type FolderPresets = PresetLibrary & {
+  /** Reads the folder again, to take all presets over at once. Throws a `PresetError` with every problem in any preset; nothing has changed then. */
+  readonly prepare: () => Promise<PreparedPresets>;
+};
+
+/** Presets that may come into force. */
+type PreparedPresets = {
+  readonly changes: {
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+    readonly changed: readonly string[];
+  };
+  readonly commit: () => void;
+};
+
 type Entry = { readonly text: string; readonly preset: Preset };
 type Outcome = Entry | PresetError;
 
@@ -36,7 +52,7 @@ export async function openPresetLibrary(options: {
   readonly log: PresetLog;
   /** Called with the ids of added and changed presets. */
   readonly onChange?: (ids: readonly string[]) => void;
-}): Promise<PresetLibrary> {
+}): Promise<FolderPresets> {
   const { folder, shownFolder, log, onChange } = options;
   let entries = toEntries(await readOutcomes(new Map()));
   let reloading = Promise.resolve();
@@ -46,12 +62,17 @@ export async function openPresetLibrary(options: {
     return new Map(files.map((file) => [file.name, parse(file, before.get(file.name))]));
   }
 
+  function replace(next: ReadonlyMap<string, Entry>): void {
+    const before = entries;
+    entries = next;
+    const changed = [...entries].filter(([name, entry]) => entry !== before.get(name)).map(([name]) => name);
+    if (changed.length > 0) onChange?.(changed);
+  }
+
   async function reload(): Promise<void> {
     try {
       const before = entries;
-      entries = takeOver(before, await readOutcomes(before), log);
-      const changed = [...entries].filter(([name, entry]) => entry !== before.get(name)).map(([name]) => name);
-      if (changed.length > 0) onChange?.(changed);
+      replace(takeOver(before, await readOutcomes(before), log));
     } catch (error) {
       log.error({ err: error }, "the presets can't be reloaded: all keep their last valid version");
     }
@@ -66,6 +87,23 @@ export async function openPresetLibrary(options: {
       // One at a time: a slow reload must not undo a later one.
       reloading = reloading.then(reload);
       return reloading;
+    },
+    async prepare() {
+      const before = entries;
+      const next = toEntries(await readOutcomes(before));
+      return {
+        changes: {
+          added: [...next.keys()].filter((name) => !before.has(name)),
+          removed: [...before.keys()].filter((name) => !next.has(name)),
+          changed: [...next]
+            .filter(([name, entry]) => before.has(name) && before.get(name) !== entry)
+            .map(([name]) => name),
+        },
+        commit() {
+          // The watched folder may have been read meanwhile; what is read later goes before.
+          if (entries === before) replace(next);
+        },
+      };
     },
   };
 }

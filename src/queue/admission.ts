@@ -31,7 +31,7 @@ export type AdmissionOptions = {
   /** The model's own bound first, then the one over all models. */
   readonly bounds: readonly [own: Bound, ...others: Bound[]];
   /** Requests that would wait longer than this for the first token are refused. */
-  readonly maxWaitMs: number;
+  readonly maxWaitMs: () => number;
   readonly clock: Clock;
 };
 
@@ -55,7 +55,7 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
 
   function findTime(order: Demand & Pick<Terms, "priority">, askedMs: number, claim: Claim, nowMs: number): void {
     // On an idle model a refusal gains nothing, unless the request has a deadline of its own.
-    const mayMs = queue.isIdle ? askedMs : Math.min(askedMs, maxWaitMs);
+    const mayMs = queue.isIdle ? askedMs : Math.min(askedMs, maxWaitMs());
     const held = own.heldFor(order.tenant, nowMs);
     const likelyMs = queue.predictMs(order, held.now);
     if (likelyMs <= mayMs) return;

@@ -28,7 +28,7 @@ export type ItemTurnsOptions = {
   /** Whether the model can begin at once; while it can't, times don't measure its speed. */
   readonly isReady: () => boolean;
   /** The most tokens that one request counts among all tokens in progress. */
-  readonly mostTokens: number;
+  readonly mostTokens: () => number;
 };
 
 type Job = {
@@ -181,7 +181,7 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
         signal.removeEventListener("abort", abort);
       }
     },
-    tokensOf: (size) => Math.min(pricing.tokensOf(size), mostTokens),
+    tokensOf: (size) => Math.min(pricing.tokensOf(size), mostTokens()),
     get isIdle() {
       return queue.size === 0 && running === undefined;
     },

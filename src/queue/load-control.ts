@@ -15,6 +15,7 @@ import { createModelQueue, type QueueCounts } from "./queue.ts";
 import { createSuperseding } from "./supersede.ts";
 import { takeTurns } from "./take-turns.ts";
 
+/** The bounds are read at each use, so that they may change. */
 export type LoadControlOptions = {
   /** The most requests in progress, over all models. */
   readonly maxPending: number;
@@ -54,6 +55,8 @@ type QueueLayers = {
   readonly workload: () => Workload;
   /** When the first token of a request that came now is likely to come, in ms. */
   readonly predictMs: (request: GenerationRequest) => number;
+  /** Resolves once no client's request is in progress. */
+  readonly idle: () => Promise<void>;
 };
 
 /** The same for a model that makes vectors or scores. */
@@ -61,6 +64,8 @@ type EmbeddingLayers = {
   readonly gate: EmbedLayer;
   readonly turns: EmbedLayer;
   readonly workload: () => Workload;
+  /** Resolves once no client's request is in progress. */
+  readonly idle: () => Promise<void>;
 };
 
 /** Load control over all models of a gateway. */
@@ -94,34 +99,61 @@ const SHARE_OF_A_LIST = 1 / 4;
  * const generate = compose([queue.gate, holdToFormat(), queue.turns], engine.generate);
  */
 export function createLoadControl(options: LoadControlOptions): LoadControl {
-  const { maxPending, maxPendingTokens, maxWaitMs, models, clock = systemClock, random = Math.random } = options;
+  const { models, clock = systemClock, random = Math.random } = options;
   const superseding = createSuperseding();
   const attendance = createAttendance(clock);
-  const total = createBound({ maxRequests: maxPending, maxTokens: maxPendingTokens, random });
+  const total = createBound({
+    get maxRequests() {
+      return options.maxPending;
+    },
+    get maxTokens() {
+      return options.maxPendingTokens;
+    },
+    random,
+  });
+  const maxWaitMs = () => options.maxWaitMs;
 
   /** The bound of one of `among` models. */
   function boundOf(among: () => number): Bound {
     const shareOf = (all: number) => (among() > 1 ? Math.max(1, Math.ceil(SHARE_OF_ONE * all)) : all);
     return createBound({
       get maxRequests() {
-        return shareOf(maxPending);
+        return shareOf(options.maxPending);
       },
       get maxTokens() {
-        return shareOf(maxPendingTokens);
+        return shareOf(options.maxPendingTokens);
       },
       random,
     });
+  }
+
+  /** Counts a model's own requests, and all. */
+  function presenceOfOne(): Pick<Attendance, "come"> & { readonly idle: () => Promise<void> } {
+    const here = createAttendance(clock);
+    return {
+      come() {
+        const leaveHere = here.come();
+        const leave = attendance.come();
+        return () => {
+          leaveHere();
+          leave();
+        };
+      },
+      idle: async () => void (await here.quiet(0, new AbortController().signal)),
+    };
   }
 
   return {
     attendance,
     queueFor({ slots, minSlots, targetItlMs, isReady, contextTokens, price }) {
       const own = boundOf(models);
+      const presence = presenceOfOne();
       const queue = createModelQueue({ clock, slots, minSlots, targetItlMs, isReady, contextTokens });
       return {
-        gate: guard(createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }), superseding, attendance),
+        gate: guard(createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }), superseding, presence),
         turns: takeTurns({ queue, clock, price }),
         counts: () => queue.counts,
+        idle: presence.idle,
         workload() {
           const { waiting, running } = queue.counts;
           return { waiting, running, firstTokenMs: queue.predictMs(SHORT_REQUEST) };
@@ -136,14 +168,16 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
     embeddingQueueFor({ isReady }) {
       // Counts one more model, so that a list of documents leaves room for generations.
       const own = boundOf(() => models() + 1);
-      const queue = createItemTurns({ clock, isReady, mostTokens: SHARE_OF_A_LIST * maxPendingTokens });
+      const presence = presenceOfOne();
+      const queue = createItemTurns({ clock, isReady, mostTokens: () => SHARE_OF_A_LIST * options.maxPendingTokens });
       return {
         gate: guardEmbeddings(
           createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }),
           superseding,
-          attendance,
+          presence,
         ),
         turns: queue.layer,
+        idle: presence.idle,
         workload: () => ({ ...queue.counts, firstTokenMs: queue.predictMs(SHORT_REQUEST) }),
       };
     },

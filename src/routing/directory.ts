@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { systemClock } from "../clock.ts";
 import type { Backend } from "../generation/backend.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
@@ -16,6 +17,8 @@ export type ModelDirectory = {
   readonly unknownModel: UnknownModel;
   /** All models, in the order of addition. The same list until a model is added or removed. */
   readonly list: () => readonly Backend[];
+  /** All models as they were added, without the aliases of the settings. */
+  readonly added: () => readonly Backend[];
   /** The routes, each as a model that answers through others. The same list until a model is added or removed. */
   readonly routes: () => readonly Backend[];
   /** Finds a model by its id or alias, or a route by its name, case-insensitively, with or without Ollama's `:latest`. Throws `ModelNotFoundError` with the existing ids, and the error of `awaited` for a model that may come. */
@@ -26,9 +29,30 @@ export type ModelDirectory = {
   readonly add: (backend: Backend) => void;
   /** Removes a model by its id, case-insensitively. Its running requests continue. Returns the model as it was added, if there was one. */
   readonly remove: (id: string) => Backend | undefined;
-  /** Calls `listener` after each addition and removal, until the returned function is called. */
+  /** As `resolve`, for a request that is in progress: models that are leaving answer it too. */
+  readonly reach: (name: string) => Backend;
+  /**
+   * Prepares other models and names, all at once. `options` are checked with the `given` models, as at a start; the `others` came while it ran. Throws
+   * as `createModelDirectory` does. Nothing changes before `commit`, which must follow in the same turn of the event loop.
+   */
+  readonly prepare: (
+    given: readonly Backend[],
+    others: readonly Backend[],
+    options: DirectoryOptions,
+  ) => PreparedDirectory;
+  /** Calls `listener` after each addition, removal and commit, until the returned function is called. */
   readonly onChange: (listener: () => void) => () => void;
 };
+
+/** Models and names that may come into force. */
+type PreparedDirectory = {
+  /** The given models and the routes, by all their names. */
+  readonly given: readonly Backend[];
+  /** Returns the models that are no longer there. Requests in progress reach them until `forget` is called. */
+  readonly commit: () => readonly Leaving[];
+};
+
+export type Leaving = { readonly backend: Backend; readonly forget: () => void };
 
 export type DirectoryOptions = {
   /** `NAME=MODEL` each. They take precedence over models' own aliases. Each MODEL must exist at the start. */
@@ -68,26 +92,30 @@ export function createModelDirectory(
   options: DirectoryOptions = {},
   parts: RoutingParts = OWN_PARTS,
 ): ModelDirectory {
-  const parsed = parseAliases(options.aliases ?? [], given, options.mayCome);
-  const routes = joinRoutes(options.routes ?? [], [...given, { id: "", aliases: parsed.map(({ name }) => name) }]);
-  const ofAlias = new Map(parsed.map(({ name, model }) => [name.toLowerCase(), model]));
-  const awaited = (name: string) => options.awaited?.(ofAlias.get(name.toLowerCase()) ?? name);
-  const allParts = { ...parts, awaited };
-  const states = routes.map(createRouteState);
-  const added = new Map<string, Backend>();
   const listeners = new Set<() => void>();
+  /** Those that were replaced or removed by a commit, and still have requests. */
+  const leaving = new Set<Backend>();
+  let names = readNames(given, options, parts);
+  let added = put(new Map(), given);
+  let index = indexOf([...added.values()], names);
 
-  function put(backend: Backend): void {
-    const key = backend.id.toLowerCase();
-    if (added.has(key)) throw new Error(`Two models have the id \`${backend.id}\`. Give each model only once.`);
-    added.set(key, backend);
+  function tell(): void {
+    for (const listener of listeners) listener();
   }
-  for (const backend of given) put(backend);
-  let index = indexOf([...added.values()], parsed, states, allParts);
 
   function change(): void {
-    index = indexOf([...added.values()], parsed, states, allParts);
-    for (const listener of listeners) listener();
+    index = indexOf([...added.values()], names);
+    tell();
+  }
+
+  function leave(backend: Backend): Leaving {
+    leaving.add(backend);
+    return { backend, forget: () => void leaving.delete(backend) };
+  }
+
+  function findLeaving(name: string): Backend | undefined {
+    const key = name.toLowerCase();
+    return [...leaving].find(({ id, aliases }) => [id, ...aliases].some((each) => each.toLowerCase() === key));
   }
 
   function find(name: string): Backend | undefined {
@@ -95,22 +123,44 @@ export function createModelDirectory(
     return index.byName.get(key) ?? index.byName.get(key.replace(/:latest$/, ""));
   }
 
+  function resolve(name: string): Backend {
+    const model = find(name);
+    if (model !== undefined) return model;
+    const available = [...index.models, ...index.routes].map(({ id }) => id);
+    throw names.awaited(name) ?? new ModelNotFoundError(name, available);
+  }
+
   return {
     get aliases() {
       return index.aliases;
     },
-    unknownModel: options.unknownModel ?? "refuse",
+    get unknownModel() {
+      return names.unknownModel;
+    },
     list: () => index.models,
+    added: () => [...added.values()],
     routes: () => index.routes,
     find,
-    resolve(name) {
-      const model = find(name);
-      if (model !== undefined) return model;
-      const available = [...index.models, ...index.routes].map(({ id }) => id);
-      throw awaited(name) ?? new ModelNotFoundError(name, available);
+    resolve,
+    reach: (name) => find(name) ?? findLeaving(name) ?? resolve(name),
+    prepare(given, others, settings) {
+      const models = [...given, ...others];
+      const nextNames = readNames(given, settings, parts, names);
+      const nextAdded = put(new Map(), models);
+      const next = indexOf(models, nextNames);
+      return {
+        given: [...next.models.slice(0, given.length), ...next.routes],
+        commit() {
+          const gone = [...added.values()].filter((backend) => !models.includes(backend));
+          [names, added, index] = [nextNames, nextAdded, next];
+          const left = gone.map(leave);
+          tell();
+          return left;
+        },
+      };
     },
     add(backend) {
-      put(backend);
+      put(added, [backend]);
       change();
     },
     remove(id) {
@@ -127,12 +177,43 @@ export function createModelDirectory(
   };
 }
 
-function indexOf(
-  added: readonly Backend[],
-  parsed: readonly Alias[],
-  states: readonly RouteState[],
-  parts: RoutingParts,
-): Index {
+/** Adds models by their ids. Throws if two have the same. */
+function put(added: Map<string, Backend>, models: readonly Backend[]): Map<string, Backend> {
+  for (const backend of models) {
+    const key = backend.id.toLowerCase();
+    if (added.has(key)) throw new Error(`Two models have the id \`${backend.id}\`. Give each model only once.`);
+    added.set(key, backend);
+  }
+  return added;
+}
+
+/** What the settings say of names: aliases, routes, and what becomes of other names. */
+type Names = {
+  readonly aliases: readonly Alias[];
+  readonly routes: readonly RouteState[];
+  readonly unknownModel: UnknownModel;
+  readonly awaited: (name: string) => Error | undefined;
+  readonly parts: RoutingParts;
+};
+
+/** @param before whose routes keep what they have measured, where they stay as they are */
+function readNames(given: readonly Backend[], options: DirectoryOptions, parts: RoutingParts, before?: Names): Names {
+  const aliases = parseAliases(options.aliases ?? [], given, options.mayCome);
+  const routes = joinRoutes(options.routes ?? [], [...given, { id: "", aliases: aliases.map(({ name }) => name) }]);
+  const ofAlias = new Map(aliases.map(({ name, model }) => [name.toLowerCase(), model]));
+  const awaited = (name: string) => options.awaited?.(ofAlias.get(name.toLowerCase()) ?? name);
+  return {
+    aliases,
+    routes: routes.map(
+      (route) => before?.routes.find((state) => isDeepStrictEqual(state.route, route)) ?? createRouteState(route),
+    ),
+    unknownModel: options.unknownModel ?? "refuse",
+    awaited,
+    parts: { ...parts, awaited },
+  };
+}
+
+function indexOf(added: readonly Backend[], { aliases: parsed, routes: states, parts }: Names): Index {
   const models = added.map((model) => ({ ...model, aliases: [...namesOf(model.id, parsed), ...model.aliases] }));
   const byName = new Map<string, Backend>(models.map((model) => [model.id.toLowerCase(), model]));
   const aliases: Alias[] = [];

@@ -66,4 +66,23 @@ describe("watchInterrupts", () => {
     interrupts.dispose();
     expect(source.eventNames()).toEqual([]);
   });
+
+  it("reloads at SIGHUP, however often, and ends when the SIGHUP is that of a closed terminal", () => {
+    const source = new FakeProcess();
+    let isTerminalGone = false;
+    let reloads = 0;
+    const interrupts = watchInterrupts({
+      ...{ source, env: {}, exitNow: () => {} },
+      hangUp: { isTerminalGone: () => isTerminalGone, onReload: () => void reloads++ },
+    });
+    source.emit("SIGHUP", "SIGHUP");
+    source.emit("SIGHUP", "SIGHUP");
+    expect([reloads, interrupts.signal.aborted]).toEqual([2, false]);
+    isTerminalGone = true;
+    source.emit("SIGHUP", "SIGHUP");
+    expect(reloads).toBe(2);
+    expect(interrupts.signal.reason).toMatchObject({ signalName: "SIGHUP", exitCode: 129 });
+    interrupts.dispose();
+    expect(source.listenerCount("SIGHUP")).toBe(0);
+  });
 });

@@ -20,7 +20,7 @@ async function createTestLibrary(given: readonly LocalModel[] = []) {
   const directory = createModelDirectory([]);
   const closed: string[] = [];
   const library = createLibrary({
-    ...{ modelsDir, env, given, directory },
+    ...{ modelsDir, env, given: () => given, directory },
     forget: async () => {},
     async serve({ id, aliases }) {
       directory.add(servedModel({ id, aliases, close: async () => void closed.push(id) }));

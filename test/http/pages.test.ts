@@ -101,7 +101,11 @@ describe("a POST that a page can send without asking", () => {
   });
 
   it("needs JSON or no content type when it has no body, even from programs", async () => {
-    expect(bodiless.map(({ path }) => path).toSorted()).toEqual(["/admin/cache/warm", "/v1/responses/{id}/cancel"]);
+    expect(bodiless.map(({ path }) => path).toSorted()).toEqual([
+      "/admin/cache/warm",
+      "/admin/reload",
+      "/v1/responses/{id}/cancel",
+    ]);
     const { app } = createTestApp();
     for (const { path } of bodiless) {
       const init = { method: "POST", headers: { "content-type": FORM } };

@@ -15,6 +15,7 @@ import { type AppSettings, createApp } from "../../src/http/app.ts";
 import type { ConnectionLimits } from "../../src/http/connections.ts";
 import type { HttpEnv } from "../../src/http/context.ts";
 import { CutThrough } from "../../src/http/cut-through.ts";
+import type { Reload } from "../../src/http/reload.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import { listen as listenByOurselves } from "../../src/http/server.ts";
 import type { Access } from "../../src/keys/access.ts";
@@ -72,6 +73,8 @@ export type TestAppOptions = {
   readonly library?: ModelLibrary;
   readonly cache?: CacheControl;
   readonly warmUp?: Pick<WarmUp, "add" | "state">;
+  /** "none" for a gateway that can't be reloaded. */
+  readonly reload?: Reload | "none";
 };
 
 const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
@@ -81,6 +84,13 @@ export function loopTurn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });
+}
+
+/** A reload that finds nothing changed. */
+async function reloadNothing(): ReturnType<Reload> {
+  const none = { added: [], removed: [], changed: [] };
+  const parts = { models: none, upstreams: none, aliases: none, routes: none, presets: none, keys: none };
+  return { settings: [], ...parts, waiting: [] };
 }
 
 /** The gateway's app over a scripted engine, with what it logged and what runs in its background. */
@@ -108,6 +118,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     ...(options.access !== undefined && { access: options.access }),
     ...(options.cache !== undefined && { cache: options.cache }),
     ...(options.warmUp !== undefined && { warmUp: options.warmUp }),
+    ...(options.reload !== "none" && { reload: options.reload ?? reloadNothing }),
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   });

@@ -24,7 +24,7 @@ export type SluiceProcess = {
   readonly log: () => readonly LogLine[];
   /** Resolves when stderr holds `text`; rejects when the process ends without it. */
   readonly says: (text: string) => Promise<void>;
-  readonly kill: (signal: "SIGTERM" | "SIGINT" | "SIGKILL") => void;
+  readonly kill: (signal: "SIGHUP" | "SIGTERM" | "SIGINT" | "SIGKILL") => void;
 };
 
 const running = new Set<ChildProcess>();

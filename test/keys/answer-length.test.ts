@@ -25,7 +25,7 @@ async function lengthOf(
 ): Promise<number | undefined> {
   const { config } = loadConfig({ flags: settings, env: {}, cwd: "/nowhere" });
   const whose = key(policy);
-  const layer = boundAnswers({ get: (id) => (id === whose.id ? whose : undefined) }, answerLengths(config, models));
+  const layer = boundAnswers({ get: (id) => (id === whose.id ? whose : undefined) }, answerLengths(config, models).of);
   let seen: number | undefined;
   const request = generationRequest({ model, maxTokens: asked, terms: { tenant: whose.id, priority: "default" } });
   await collect(
@@ -97,7 +97,7 @@ it.each(["0", "-1", "1048577", "many", "=5", "small=", "small=0", "small=x"])("r
 
 it("reads several entries from the environment, and warns at the start about an unknown model", () => {
   const { config } = loadConfig({ flags: {}, env: { SLUICE_MAX_TOKENS: "512,small=64" }, cwd: "/nowhere" });
-  expect(answerLengths(config, models)("small")).toEqual({ maxTokens: 64, maxTokensLimit: undefined });
+  expect(answerLengths(config, models).of("small")).toEqual({ maxTokens: 64, maxTokensLimit: undefined });
   expect(() => answerLengths({ maxTokens: ["other=5"], maxTokensLimit: [], perModel: [] }, models)).toThrow(
     ConfigError,
   );
@@ -106,7 +106,7 @@ it("reads several entries from the environment, and warns at the start about an 
     "--per-model: unknown model: other.",
   );
   expect(
-    answerLengths({ maxTokens: [], maxTokensLimit: [], perModel: ["small.maxTokens=9"] }, models)("small").maxTokens,
+    answerLengths({ maxTokens: [], maxTokensLimit: [], perModel: ["small.maxTokens=9"] }, models).of("small").maxTokens,
   ).toBe(9);
   expect(() => answerLengths({ maxTokens: [], maxTokensLimit: ["other=5"], perModel: [] }, models)).toThrow(
     "--max-tokens-limit: unknown model: other. Available: small, owner/repo:Q4_K_M.",
@@ -120,7 +120,7 @@ it("applies to a model added after the start, by its alias in the settings", asy
   directory.remove("later");
   expect(() => answerLengths(config, directory)).toThrow(ConfigError);
   directory.add(late);
-  const lengthOf = answerLengths(config, directory);
+  const lengthOf = answerLengths(config, directory).of;
   directory.remove("later");
   expect(lengthOf("later").maxTokens).toBe(512);
   directory.add(late);

@@ -109,6 +109,41 @@ keys:
     rmSync(folder, { recursive: true });
   });
 
+  it("is replaced whole on a reload, which tells names and no secrets, and stays as it is if the new one is invalid", () => {
+    const texts = new Map([
+      ["old", `keys: [{name: a, key: ${SECRET}}, {name: b, key: ${SECRET}2, tokensPerDay: 5}]`],
+      ["new", `keys: [{name: b, key: ${SECRET}2, tokensPerDay: 6}, {name: c, key: ${SECRET}3}]`],
+      ["broken", `keys: [{name: a, key: ${SECRET}, tokensPerDay: 0}]`],
+    ]);
+    const readText = (path: string) => texts.get(path.replace(/.*\//, "")) ?? "";
+    const keys = createFixedKeys({ keysFile: "old", apiKey: "", logger: silent, readText });
+    expect(() => keys.prepare({ keysFile: "broken", apiKey: "" })).toThrow(/broken:1: keys\.0\.tokensPerDay/);
+    const prepared = keys.prepare({ keysFile: "new", apiKey: SECRET });
+    expect(prepared.changes).toEqual({ added: ["c", "api-key"], removed: ["a"], changed: ["b"] });
+    expect(keys.byHash(hashSecret(SECRET))?.name).toBe("a");
+    prepared.commit();
+    expect(keys.byHash(hashSecret(SECRET))?.source).toBe("setting");
+    expect(keys.list().map(({ name, policy }) => [name, policy.tokensPerDay])).toEqual([
+      ["b", 6],
+      ["c", undefined],
+      ["api-key", undefined],
+    ]);
+  });
+
+  it("gives the same keys after a reload that changes nothing, so that stored answers are still theirs", () => {
+    const keys = createFixedKeys({
+      keysFile: "keys",
+      apiKey: "",
+      logger: silent,
+      readText: () => `keys: [{name: a, key: ${SECRET}}]`,
+    });
+    const before = keys.byId("file:a");
+    const prepared = keys.prepare({ keysFile: "keys", apiKey: "" });
+    expect(prepared.changes).toEqual({ added: [], removed: [], changed: [] });
+    prepared.commit();
+    expect(keys.byId("file:a")).toBe(before);
+  });
+
   it("is used together with the key of the setting", () => {
     const keys = createFixedKeys({ keysFile: "", apiKey: SECRET, logger: silent });
     expect(keys.byHash(hashSecret(SECRET))).toMatchObject({

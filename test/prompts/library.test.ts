@@ -173,4 +173,22 @@ describe("watching", () => {
       presets.close();
     }
   });
+
+  it("is taken over all or not at all on a reload", async () => {
+    for (const name of ["a", "b", "c"]) await write(name);
+    const seen: string[] = [];
+    const library = await open((ids) => seen.push(...ids));
+    await write("a", "maxTokens: 0");
+    await write("d", "foo: 1");
+    await expect(library.prepare()).rejects.toThrow(/prompts\/a\.yaml:4:1: maxTokens.*\n.*prompts\/d\.yaml:4:1: foo/);
+    await write("a", "", "2");
+    await write("d");
+    await rm(join(folder, "c.yaml"));
+    const { changes, commit } = await library.prepare();
+    expect(changes).toEqual({ added: ["d"], removed: ["c"], changed: ["a"] });
+    expect(library.list().map(({ id, version }) => `${id}@${version}`)).toEqual(["a@1", "b@1", "c@1"]);
+    commit();
+    expect(library.list().map(({ id, version }) => `${id}@${version}`)).toEqual(["a@2", "b@1", "d@1"]);
+    expect(seen).toEqual(["a", "d"]);
+  });
 });

@@ -15,7 +15,7 @@ function createBench(maxWaitMs = 60_000) {
   const clock = createFakeClock();
   const queue = createModelQueue({ clock, slots: 1, minSlots: 1, targetItlMs: 250 });
   const bound = createBound({ maxRequests: 1_000, maxTokens: 1_000_000, random: () => 0 });
-  const admission = createAdmission({ queue, bounds: [bound], maxWaitMs, clock });
+  const admission = createAdmission({ queue, bounds: [bound], maxWaitMs: () => maxWaitMs, clock });
   const order = (tenant: string) => ({
     ...{ tenant, mark: "", priority: "default" as const, choices: 1, maxTokens: OUTPUT_TOKENS },
     size: { type: "tokens", count: PROMPT_TOKENS } as const,

@@ -100,4 +100,42 @@ describe("a directory whose models change", () => {
     expect(directory.resolve("two").id).toBe("two");
     expect(directory.aliases).toEqual([]);
   });
+
+  it("takes other models and names over at once, and nothing if one of them is wrong", () => {
+    const [one, two, pulled] = [model("one"), model("two"), model("pulled")];
+    const directory = createModelDirectory([one, two], { aliases: ["small=two"] });
+    directory.add(pulled);
+    const before = directory.list();
+    expect(() => directory.prepare([one], [pulled], { aliases: ["small=two"] })).toThrow("'two', which is not served");
+    // A start would not know it either.
+    expect(() => directory.prepare([one], [pulled], { aliases: ["big=pulled"] })).toThrow("which is not served");
+    const prepared = directory.prepare([one], [pulled], { aliases: ["small=one"], unknownModel: "default" });
+    expect(directory.list()).toBe(before);
+    let changes = 0;
+    directory.onChange(() => {
+      changes += 1;
+    });
+    const left = prepared.commit();
+    expect(left.map(({ backend }) => backend)).toEqual([two]);
+    expect(directory.list().map(({ id }) => id)).toEqual(["one", "pulled"]);
+    expect(directory.resolve("small").id).toBe("one");
+    expect([directory.unknownModel, changes]).toEqual(["default", 1]);
+  });
+
+  it("leads requests in progress to a model that is leaving until it is forgotten, and no others", () => {
+    const [one, two] = [model("one"), model("two")];
+    const directory = createModelDirectory([one, two]);
+    const [left] = directory.prepare([one], [], {}).commit();
+    expect(directory.find("two")).toBeUndefined();
+    expect(directory.reach("TWO")).toBe(two);
+    left?.forget();
+    expect(() => directory.reach("two")).toThrow("two");
+  });
+
+  it("leads requests in progress to the model that has taken another's place", () => {
+    const [old, replacement] = [model("one"), model("one")];
+    const directory = createModelDirectory([old]);
+    directory.prepare([replacement], [], {}).commit();
+    expect(directory.reach("one").generate).toBe(replacement.generate);
+  });
 });

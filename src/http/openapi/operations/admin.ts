@@ -114,6 +114,46 @@ export const warmCache: Operation = {
   access: "admin",
 };
 
+const names = z.object({ added: z.array(z.string()), removed: z.array(z.string()), changed: z.array(z.string()) });
+
+export const reload: Operation = {
+  method: "post",
+  path: "/admin/reload",
+  id: "reload",
+  tag: "Administration",
+  summary: "Reads the settings again, and takes them over while the gateway runs",
+  description:
+    "Reads the settings file, the catalogue, the keys and the presets. If any of them is wrong, nothing is changed. Requests in progress continue as they began. Models that are added load afterwards; those that are removed finish their requests. Access is the same as for `GET /admin/usage`.",
+  answers: {
+    200: {
+      description: "What was changed. Secrets are not in it.",
+      content: {
+        "application/json": {
+          name: "Reload",
+          schema: z.object({
+            object: z.literal("reload"),
+            changed: z.boolean(),
+            settings: z
+              .array(z.object({ setting: z.string(), from: z.unknown().optional(), to: z.unknown().optional() }))
+              .describe("Values are there only if they are numbers, booleans or one of a few words."),
+            models: names,
+            upstreams: names,
+            aliases: names,
+            routes: names,
+            presets: names,
+            keys: names.describe("Those of the file of keys and of the settings, by their names."),
+            needs_restart: z
+              .array(z.object({ setting: z.string(), model: z.string().optional() }))
+              .describe("What stays as it was until the gateway is started again; of one model, if `model` is there."),
+          }),
+        },
+      },
+    },
+  },
+  errors: [403, 415, 422, 500, 501],
+  access: "admin",
+};
+
 export const listUsage: Operation = {
   method: "get",
   path: "/admin/usage",

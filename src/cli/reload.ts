@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { ADMIN_KEY_VARIABLE } from "../config/environment.ts";
+import { type Flags, loadConfig } from "../config/load.ts";
+import { type CliContext, EXIT } from "./context.ts";
+import { createGatewayClient, urlOf } from "./gateway-client.ts";
+
+/** Upstreams that are new are asked for their models first. */
+const TIMEOUT_MS = 60_000;
+
+const names = z.object({ added: z.array(z.string()), removed: z.array(z.string()), changed: z.array(z.string()) });
+
+const reportSchema = z.object({
+  changed: z.boolean(),
+  settings: z.array(z.object({ setting: z.string(), from: z.unknown().optional(), to: z.unknown().optional() })),
+  ...{ models: names, upstreams: names, aliases: names, routes: names, presets: names, keys: names },
+  needs_restart: z.array(z.object({ setting: z.string(), model: z.string().optional() })),
+});
+
+type Report = z.infer<typeof reportSchema>;
+
+/** `sluice reload`: has a running gateway read its settings again, and prints what has changed. Throws a CommandError if it refuses them. */
+export async function reload(flags: Flags, { env, cwd, stdout }: CliContext): Promise<number> {
+  const url = typeof flags.url === "string" ? flags.url : urlOf(loadConfig({ flags, env, cwd }).config);
+  const client = createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), ADMIN_KEY_VARIABLE);
+  const report = reportSchema.parse(await client.post("/admin/reload", {}));
+  stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : describeReload(report));
+  return EXIT.done;
+}
+
+/** A line for each thing that has changed. */
+export function describeReload(report: Report): string {
+  const { settings, models, upstreams, aliases, routes, presets, keys, needs_restart: waiting } = report;
+  const parts = { model: models, upstream: upstreams, alias: aliases, route: routes, preset: presets, key: keys };
+  const lines = [
+    ...settings.map(({ setting, from, to }) => `${setting}: ${to === undefined ? "changed" : `${from} → ${to}`}`),
+    ...Object.entries(parts).flatMap(([kind, { added, removed, changed }]) => [
+      ...added.map((name) => `${kind} ${name}: added`),
+      ...removed.map((name) => `${kind} ${name}: removed`),
+      ...changed.map((name) => `${kind} ${name}: changed`),
+    ]),
+  ];
+  const later = waiting.map(({ setting, model }) => (model === undefined ? setting : `${setting} of ${model}`));
+  return [
+    ...(lines.length === 0 ? ["Nothing has changed."] : lines),
+    ...(later.length === 0 ? [] : [`Unchanged until a restart: ${later.join(", ")}`]),
+  ]
+    .map((line) => `${line}\n`)
+    .join("");
+}

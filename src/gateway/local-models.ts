@@ -1,0 +1,90 @@
+import { settingsOf } from "../config/model-settings.ts";
+import type { Config } from "../config/schema.ts";
+import { differingModelSettings } from "../config/take-over.ts";
+import type { Backend } from "../generation/backend.ts";
+import type { LocalModel } from "../models/index.ts";
+import { type Changes, changesBetween } from "./changes.ts";
+import type { LocalBackend } from "./local-backend.ts";
+
+/** The models on this machine's disk that the gateway serves. */
+export type LocalModels = {
+  /** Those that the settings name, in their order. */
+  readonly given: () => readonly LocalModel[];
+  readonly backends: () => readonly LocalBackend[];
+  /** Makes a backend for a model that the settings don't name. */
+  readonly make: (model: LocalModel) => Promise<LocalBackend>;
+  /**
+   * Prepares other models. Those that are among the `served` stay as they are. Rejects if a file can't be read; nothing has changed then.
+   */
+  readonly prepare: (
+    config: Config,
+    models: readonly LocalModel[],
+    served: readonly Backend[],
+  ) => Promise<PreparedLocalModels>;
+};
+
+/** Local models that may come into force. */
+type PreparedLocalModels = {
+  readonly backends: readonly LocalBackend[];
+  /** Those of `backends` that are new. */
+  readonly added: readonly LocalBackend[];
+  readonly changes: Changes;
+  /** What a model keeps until a restart, although the settings or its file have changed. */
+  readonly waiting: readonly { readonly setting: string; readonly model: string }[];
+  readonly commit: () => void;
+};
+
+type Served = { readonly model: LocalModel; readonly backend: LocalBackend; readonly settings: Config };
+
+export type LocalModelsOptions = {
+  readonly config: Config;
+  readonly models: readonly LocalModel[];
+  /** Makes a backend. Nothing runs until it is loaded. */
+  readonly create: (model: LocalModel, config: Config) => Promise<LocalBackend>;
+};
+
+export async function createLocalModels({ config, models, create }: LocalModelsOptions): Promise<LocalModels> {
+  let current = config;
+  let given = await Promise.all(models.map((model) => serve(model, config)));
+  /** By their ids. */
+  const others = new Map<string, Served>();
+
+  async function serve(model: LocalModel, settings: Config): Promise<Served> {
+    const backend = await create(model, settings);
+    return { model, backend, settings: settingsOf(settings, [model.id, ...model.aliases]) };
+  }
+
+  return {
+    given: () => given.map(({ model }) => model),
+    backends: () => given.map(({ backend }) => backend),
+    async make(model) {
+      const served = await serve(model, current);
+      others.set(model.id, served);
+      return served.backend;
+    },
+    async prepare(settings, wanted, running) {
+      const known = [...given, ...others.values()].filter(({ backend }) => running.includes(backend));
+      const next = await Promise.all(
+        wanted.map((model) => known.find((served) => served.model.id === model.id) ?? serve(model, settings)),
+      );
+      const kept = next.filter((served) => known.includes(served));
+      return {
+        backends: next.map(({ backend }) => backend),
+        added: next.filter((served) => !known.includes(served)).map(({ backend }) => backend),
+        changes: changesBetween(given, next, ({ model }) => model.id),
+        waiting: kept.flatMap((served) => waitingOf(served, wanted, settings)),
+        commit() {
+          for (const { model } of given) others.delete(model.id);
+          [current, given] = [settings, next];
+        },
+      };
+    },
+  };
+}
+
+function waitingOf(served: Served, wanted: readonly LocalModel[], settings: Config): PreparedLocalModels["waiting"] {
+  const { id, aliases, path } = served.model;
+  const differing = differingModelSettings(served.settings, settingsOf(settings, [id, ...aliases]));
+  const isElsewhere = wanted.some((model) => model.id === id && model.path !== path);
+  return [...(isElsewhere ? ["model"] : []), ...differing].map((setting) => ({ setting, model: id }));
+}

@@ -1,0 +1,169 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Logger } from "pino";
+import type { Config } from "../config/schema.ts";
+import { takeOver } from "../config/take-over.ts";
+import { upstreamModels } from "../config/upstreams.ts";
+import type { Backend } from "../generation/backend.ts";
+import { hasChanges, type Reload, ReloadError, type ReloadReport } from "../http/reload.ts";
+import type { LiveAccess } from "../keys/access.ts";
+import type { LocalModel } from "../models/index.ts";
+import type { FolderPresets } from "../prompts/library.ts";
+import type { ModelDirectory } from "../routing/directory.ts";
+import { unservedTargets } from "../routing/routes.ts";
+import type { AnswerLengths } from "./answer-lengths.ts";
+import { type Changes, changesBetween } from "./changes.ts";
+import type { Departures } from "./departures.ts";
+import type { LocalModels } from "./local-models.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+/** Settings as they are now, and the models that they name. */
+export type ReadSettings = { readonly config: Config; readonly models: readonly LocalModel[] };
+
+export type ReloadOptions = {
+  /** Reads the settings and finds the models. Throws what is wrong with them. */
+  readonly read: () => Promise<ReadSettings>;
+  /** The settings that the gateway runs with. */
+  readonly config: () => Config;
+  readonly setConfig: (config: Config) => void;
+  /** The upstreams; opens them if there were none. */
+  readonly upstreams: (isNeeded: boolean) => Promise<Upstreams | undefined>;
+  readonly locals: LocalModels;
+  readonly presets: FolderPresets;
+  readonly access: LiveAccess;
+  readonly lengths: AnswerLengths;
+  readonly directory: ModelDirectory;
+  readonly departures: Departures;
+  readonly logger: Logger;
+};
+
+/**
+ * Returns a function that reads everything again, and takes all of it over, or none. First all parts are prepared, which may take time and may fail;
+ * then all are committed in one turn of the event loop. So each request sees the settings from before or those from after. One reload runs at a
+ * time. Those that are asked for meanwhile are one: the next.
+ */
+export function createReload(options: ReloadOptions): Reload {
+  const { logger } = options;
+  let running: Promise<ReloadReport> | undefined;
+  let next: Promise<ReloadReport> | undefined;
+
+  async function run(): Promise<ReloadReport> {
+    try {
+      const report = await reloadOnce(options);
+      logger.info(
+        { reload: report },
+        hasChanges(report) ? "the settings were reloaded" : "the settings have not changed",
+      );
+      return report;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.error({ err: error }, `the settings can't be reloaded, so all stays as it was. ${reason}`);
+      throw new ReloadError(reason, { cause: error });
+    }
+  }
+
+  function begin(): Promise<ReloadReport> {
+    const own = run().finally(() => {
+      if (running === own) running = undefined;
+    });
+    running = own;
+    return own;
+  }
+
+  return () => {
+    if (running === undefined) return begin();
+    next ??= running
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        return begin();
+      });
+    return next;
+  };
+}
+
+async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
+  const { read, locals, presets, access, lengths, directory, departures, logger } = options;
+  const now = await read();
+  const before = options.config();
+  const { config, changed, waiting } = takeOver(before, now.config);
+  const upstreams = await options.upstreams(config.upstreams.length > 0);
+  const [models, servers, texts] = await allOrNone(
+    locals.prepare(config, now.models, directory.added()),
+    upstreams?.prepare(config.upstreams),
+    presets.prepare(),
+  );
+  try {
+    // From here on nothing waits, so that nothing changes between a check and its commit.
+    const keys = access.prepare(config);
+    const { mayCome } = upstreamModels(config.upstreams);
+    const awaited = servers === undefined ? {} : { awaited: servers.awaited };
+    const given = [...models.backends, ...(servers?.named() ?? [])];
+    const names = directory.prepare(given, othersThan(given), { ...config, mayCome, ...awaited });
+    const commitLengths = lengths.prepare(config, names.given);
+
+    options.setConfig(config);
+    models.commit();
+    keys.commit();
+    texts.commit();
+    const left = names.commit();
+    const closed = servers?.commit(directory) ?? Promise.resolve();
+    for (const each of left) departures.see(each, closed);
+    commitLengths();
+    for (const backend of models.added) {
+      // The engine logs why it can't be loaded.
+      backend.load().catch(() => {});
+    }
+    for (const target of unservedTargets(config.routes, directory.list(), mayCome)) {
+      logger.warn(`A route has a target that is not served now: ${target}.`);
+    }
+    return {
+      settings: changed.filter(({ setting }) => !TOLD_APART.has(setting)),
+      models: models.changes,
+      upstreams: servers?.changes ?? changesBetween<string>([], [], String),
+      aliases: compareAliases(before.aliases, config.aliases),
+      routes: changesBetween(before.routes, config.routes, ({ name }) => name, isDeepStrictEqual),
+      presets: texts.changes,
+      keys: keys.changes,
+      waiting: [...waiting.map(({ setting }) => ({ setting })), ...models.waiting],
+    };
+  } catch (error) {
+    await servers?.discard();
+    throw error;
+  }
+
+  /** The models that were pulled, and those that upstreams list. */
+  function othersThan(given: readonly Backend[]): readonly Backend[] {
+    const earlier = [...locals.backends(), ...(upstreams?.named() ?? []), ...(upstreams?.listed() ?? [])];
+    const pulled = directory.added().filter((backend) => !earlier.includes(backend) && !given.includes(backend));
+    const taken = new Set([...given, ...pulled].map(({ id }) => id.toLowerCase()));
+    return [...pulled, ...(servers?.listed() ?? []).filter(({ id }) => !taken.has(id.toLowerCase()))];
+  }
+}
+
+/** Settings whose entries are told one by one. */
+const TOLD_APART: ReadonlySet<string> = new Set(["model", "upstreams", "aliases", "routes"]);
+
+function compareAliases(before: readonly string[], after: readonly string[]): Changes {
+  return changesBetween(
+    before,
+    after,
+    (text) => text.slice(0, text.indexOf("=")).trim(),
+    (a, b) => a === b,
+  );
+}
+
+/** As `Promise.all`, but waits for all of them, frees what was opened in vain, and tells of all problems. */
+async function allOrNone<A, B extends { readonly discard: () => Promise<void> } | undefined, C>(
+  ...parts: readonly [Promise<A>, Promise<B> | undefined, Promise<C>]
+): Promise<[A, B | undefined, C]> {
+  const [a, b, c] = await Promise.allSettled(parts);
+  if (a.status === "fulfilled" && b.status === "fulfilled" && c.status === "fulfilled")
+    return [a.value, b.value, c.value];
+  if (b.status === "fulfilled") await b.value?.discard();
+  const errors = [a, b, c].flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  if (errors.length === 1) throw errors[0];
+  throw new AggregateError(
+    errors,
+    errors.map((error) => (error instanceof Error ? error.message : String(error))).join("\n"),
+  );
+}
