@@ -167,13 +167,12 @@ function meanServiceMs(mix: SpillMix, serviceMs: ReturnType<typeof createSimulat
 export function measureChoice(count: number, rounds: number): number {
   const targets = Array.from({ length: count }, (_, index) => ({
     model: `model ${index}`,
-    price: { input: 1, output: 2 },
     ...(index % 2 === 0 ? { weight: 1 + index } : { spill: { after: 1_000 } }),
     ...(index === 1 && { when: { hours: "08:00-18:00", zone: "Europe/Berlin" } }),
   }));
   const states = targets.map(
     ({ model }): TargetState => ({
-      ...{ id: model, isLocal: true, can: CAN, state: "ready", contextTokens: 4_096, firstTokenMs: 500 },
+      ...{ id: model, isLocal: true, can: CAN, state: "ready", contextTokens: 4_096, firstTokenMs: 500, cost: 0.001 },
     }),
   );
   const route = { name: "chat", targets };

@@ -1,6 +1,6 @@
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import { upstreamModels } from "../config/upstreams.ts";
+import { type UpstreamSettings, upstreamModels } from "../config/upstreams.ts";
 import { PRIORITIES, type Priority } from "../generation/terms.ts";
 import { parseDate, parseDuration } from "../keys/duration.ts";
 import { parseAliases } from "../routing/aliases.ts";
@@ -43,7 +43,7 @@ export async function route(flags: Flags, context: CliContext, now: () => number
     const known = routes.map(({ name }) => name).join(", ") || "none";
     throw new CommandError(`--explain: there is no route '${flags.explain}'. Routes: ${known}.`);
   }
-  const decision = decide(found, flags, now(), readTargets(found, config, models, flags));
+  const decision = decide(found, flags, now(), await readTargets(found, config, models, flags));
   context.stdout.write(flags.json === true ? `${JSON.stringify(decision, null, 2)}\n` : explain(decision));
   return EXIT.done;
 }
@@ -76,8 +76,7 @@ function decide(found: Route, flags: Flags, nowMs: number, targets: readonly (Ta
     usedShare: readNumber("--used", text("used")),
     preset: text("preset"),
     needs: (text("needs")?.split(",") ?? []).map((need) => oneOf<Need>("--needs", need.trim(), NEEDS)),
-    promptTokens: readNumber("--tokens", text("tokens")) ?? 0,
-    answerTokens: readNumber("--answer-tokens", text("answerTokens")) ?? OPEN_ANSWER_TOKENS,
+    ...readTokens(flags),
     session: text("session") ?? "",
     targets,
   });
@@ -86,12 +85,13 @@ function decide(found: Route, flags: Flags, nowMs: number, targets: readonly (Ta
 type Named = { readonly id: string; readonly aliases: readonly string[] };
 
 /** What is taken to be known of each target; undefined where no model has its name. */
-function readTargets(
+async function readTargets(
   { targets }: Route,
   config: Config,
   models: readonly Named[],
   flags: Flags,
-): readonly (TargetState | undefined)[] {
+): Promise<readonly (TargetState | undefined)[]> {
+  const costAt = await readCosts(config, flags);
   const { mayCome } = upstreamModels(config.upstreams);
   const aliases = parseAliases(config.aliases, models, mayCome);
   const waits = readWaits(flags.wait);
@@ -109,8 +109,31 @@ function readTargets(
     return {
       ...{ id, isLocal: upstream?.local ?? true, can: ABLE, state: "ready", contextTokens: undefined },
       firstTokenMs: waits.get(wanted) ?? waits.get(id.toLowerCase()),
+      cost: upstream && costAt(upstream, id),
     };
   });
+}
+
+/** Returns what the request that the flags describe would cost at a model of an upstream. */
+async function readCosts(
+  { upstreams }: Config,
+  flags: Flags,
+): Promise<(upstream: UpstreamSettings, id: string) => number | undefined> {
+  const { costAt, loadPrices } = await import("../gateway/upstream-prices.ts");
+  const listedPrice = await loadPrices(upstreams);
+  const { promptTokens: prompt, answerTokens: completion } = readTokens(flags);
+  return (upstream, id) => {
+    const model = upstream.models === "all" ? { name: id.slice(upstream.name.length + 1) } : upstream.models[id];
+    return model && costAt(upstream, model, listedPrice)({ prompt, cached: 0, completion })?.money;
+  };
+}
+
+function readTokens(flags: Flags): { readonly promptTokens: number; readonly answerTokens: number } {
+  const text = (name: string) => (typeof flags[name] === "string" ? flags[name] : undefined);
+  return {
+    promptTokens: readNumber("--tokens", text("tokens")) ?? 0,
+    answerTokens: readNumber("--answer-tokens", text("answerTokens")) ?? OPEN_ANSWER_TOKENS,
+  };
 }
 
 function readWaits(given: Flags[string]): ReadonlyMap<string, number> {

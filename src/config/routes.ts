@@ -44,7 +44,7 @@ const conditionsSchema = z.strictObject({
   hours: z.string().regex(HOURS).describe("hours of the day such as 08:00-18:00 or 22:00-06:00").optional(),
   days: z.array(z.enum(DAYS)).min(1).max(7).optional(),
   zone: z.string().max(64).refine(isZone).describe("a time zone such as Europe/Berlin").default("UTC"),
-  /** The target is used up to this share of the key's token limit. */
+  /** The target is used up to this share of the key's limits of tokens and of money. */
   usedUpTo: z.number().min(0).max(1).optional(),
 });
 
@@ -64,8 +64,6 @@ const targetSchema = z
         )
         .describe("a time such as 3s, or a group with after: 3s")
         .optional(),
-      /** Per million tokens. */
-      price: z.strictObject({ input: money, output: money }).optional(),
       /** The estimated cost of one request. */
       maxCost: money.optional(),
       when: conditionsSchema.optional(),

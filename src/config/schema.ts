@@ -117,6 +117,30 @@ export const configSchema = z.strictObject({
       "keep evaluated prompts when a model is unloaded or the gateway ends, in files beside the state file that contain the prompts",
     ),
   drafts: modelSettings.drafts,
+  localWatts: z
+    .number()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe(
+      "power of this machine while a model computes, in watts, to estimate the energy of answers; 0 estimates nothing",
+    ),
+  measureEnergy: z
+    .boolean()
+    .default(false)
+    .describe("measure the energy of answers by the processors' counters (RAPL), if this user may read them"),
+  pricePerKwh: z
+    .number()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe("price of this machine's energy, in US dollars per kWh, to tell what its answers cost"),
+  pricePerHour: z
+    .number()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe("price of an hour in which this machine computes, in US dollars, in addition to its energy"),
   perModel: z.array(ownSettingSchema).max(512).default([]).meta({
     description: "a setting for one model only, as MODEL.SETTING=VALUE; may be repeated",
     placeholder: "model.setting=value",

@@ -27,6 +27,13 @@ const capabilitiesSchema = z.strictObject({
   embeddings: z.boolean().optional(),
 });
 
+const money = z.number().min(0).max(1_000_000);
+
+/** US dollars per million tokens. */
+const priceSchema = z
+  .strictObject({ input: money, output: money, cachedInput: money.optional() })
+  .describe("US dollars per million tokens, as a group with input, output and perhaps cachedInput");
+
 const contextTokens = z.int().min(1).max(1_000_000_000);
 
 const modelSchema = z.strictObject({
@@ -34,6 +41,8 @@ const modelSchema = z.strictObject({
   name: z.string().min(1).max(1_024),
   contextTokens: contextTokens.optional(),
   capabilities: capabilitiesSchema.optional(),
+  /** In the place of the upstream's and the table's. */
+  price: priceSchema.optional(),
 });
 
 const ownName = z
@@ -49,7 +58,7 @@ const modelsSchema = z
     z.union([z.literal("all"), z.record(ownName, modelSchema).refine((all) => Object.keys(all).length > 0)]),
   )
   .describe(
-    "all, a list of the upstream's names, or a map of own names, each with the upstream's name or with name, contextTokens and capabilities",
+    "all, a list of the upstream's names, or a map of own names, each with the upstream's name or with name, contextTokens, capabilities and price",
   );
 
 function nameModels(given: unknown): unknown {
@@ -133,6 +142,8 @@ const groupSchema = z
     maxConcurrent: z.int().min(1).max(100_000).default(64),
     contextTokens: contextTokens.optional(),
     capabilities: capabilitiesSchema.prefault({}),
+    /** Of all of its models, in the place of the table's. */
+    price: priceSchema.optional(),
     /** Whether its host name may lead to a private, loopback or link-local address. An address may be one in any case. */
     allowPrivate: z.boolean().default(false),
     /** Whether requests that must be answered locally may go there. */

@@ -40,6 +40,7 @@ function createModelEngine(model: LocalModel, settings: Config, logger: Logger):
       prefixStoreBytes: config.prefixStoreBytes,
       ...(kept && { keptPrefixes: kept }),
       drafts: config.drafts,
+      measureEnergy: config.measureEnergy,
     },
     logger,
   });

@@ -40,6 +40,7 @@ import { createLibrary } from "./library.ts";
 import { createLocalBackend } from "./local-backend.ts";
 import { createLocalModels } from "./local-models.ts";
 import { createReload, type ReadSettings } from "./reload.ts";
+import { loadPrices } from "./upstream-prices.ts";
 import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
 
 /** Models on this machine's disk, and how to serve them. */
@@ -132,7 +133,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   // Its HTTP client takes 50 ms to read.
   const openUpstreams = async (settings: Config) =>
-    (await import("./upstreams.ts")).createUpstreams({ config: settings, load, logger, gatewayId });
+    (await import("./upstreams.ts")).createUpstreams({
+      ...{ config: settings, load, logger, gatewayId },
+      listedPrice: await loadPrices(settings.upstreams),
+    });
   let upstreams = config.upstreams.length === 0 ? undefined : await openUpstreams(config);
   const { mayCome } = upstreamModels(config.upstreams);
   const settings = { ...config, mayCome, ...(upstreams && { awaited: upstreams.awaited }) };
@@ -144,8 +148,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       },
       usedShareOf(tenant) {
         const key = access.keys.get(tenant);
-        const view = key && access.meter.view(key, "tokens");
-        return view && 1 - view.remaining / view.limit;
+        const views = (["tokens", "money"] as const).map((limited) => key && access.meter.view(key, limited));
+        const shares = views.flatMap((view) => (view === undefined ? [] : [1 - view.remaining / view.limit]));
+        return shares.length === 0 ? undefined : Math.max(...shares);
       },
     },
     clock: systemClock,
@@ -193,6 +198,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     isLasting: isClientsFault,
     clock: systemClock,
   });
+  const costsOf = (model: string) => directory.find(model)?.costOf;
   const lengths = answerLengths(config, directory);
   const bounded = boundAnswers(access.keys, lengths.of);
   const generate = compose(
@@ -200,13 +206,16 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       watch.layer,
       bounded,
       lastingFirst,
-      holdToLimits(access.keys, access.meter),
+      holdToLimits(access.keys, access.meter, costsOf),
       answerRoutes(directory.find, bounded),
       ...cache.layers,
     ],
     routed,
   );
-  const embed = composeEmbed([watch.embedLayer, holdEmbeddingsToLimits(access.keys, access.meter)], embedRouted);
+  const embed = composeEmbed(
+    [watch.embedLayer, holdEmbeddingsToLimits(access.keys, access.meter, costsOf)],
+    embedRouted,
+  );
   warmUp = warmPresets({ presets, models: directory, generate, cache, keys: access.keys, load, logger });
   if (config.warmPresets) warmWhenReady(directory, warmUp);
   const runs = createBackgroundRuns();

@@ -12,6 +12,7 @@ import { measurePrompts, pricePrompts } from "../generation/measure.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { holdToFormat } from "../grammar/layer.ts";
 import { type LocalModel, writesText } from "../models/index.ts";
+import { costHere } from "../prices/power.ts";
 import type { LoadControl } from "../queue/load-control.ts";
 import { callTools } from "../tools/layer.ts";
 import { identifyFile } from "./identity.ts";
@@ -65,6 +66,7 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
       version,
     }),
     details: describe(model, engine),
+    costOf: costHere(config),
     ...text,
     idle: async () => void (await Promise.all([text?.idle(), embedding.idle()])),
     embed: composeEmbed([embedding.gate, embedding.turns], embedder.embed),

@@ -14,6 +14,7 @@ import type { ListedModel } from "../upstream/model-list.ts";
 import { createUpstreamServer, type UpstreamServer } from "../upstream/server.ts";
 import { type Changes, changesBetween } from "./changes.ts";
 import { countCalls } from "./count-calls.ts";
+import { costAt, loadPrices } from "./upstream-prices.ts";
 
 export type UpstreamsOptions = {
   readonly config: Pick<Config, "upstreams">;
@@ -21,6 +22,8 @@ export type UpstreamsOptions = {
   readonly logger: Logger;
   /** Sent with each request, so that one that comes back is known. */
   readonly gatewayId: string;
+  /** The table of prices; absent if it isn't needed. */
+  readonly listedPrice?: Awaited<ReturnType<typeof loadPrices>>;
   /** For the keys; the process's own unless given. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
@@ -68,10 +71,11 @@ export function createUpstreams({
   load,
   logger,
   gatewayId,
+  listedPrice,
   env = process.env,
   clock = systemClock,
 }: UpstreamsOptions): Upstreams {
-  const parts = { load, logger, gatewayId, env, clock };
+  let parts: UpstreamParts = { load, logger, gatewayId, listedPrice, env, clock };
   assertDifferent(config.upstreams);
   let all = config.upstreams.map((settings) => createUpstream(settings, parts));
   /** Those that were replaced or removed, until their requests have ended. */
@@ -91,6 +95,7 @@ export function createUpstreams({
     awaited: (model) => firstAwaited(all, model),
     async prepare(settings) {
       assertDifferent(settings);
+      parts = { ...parts, listedPrice: parts.listedPrice ?? (await loadPrices(settings)) };
       const opened: Upstream[] = [];
       try {
         const next = settings.map((each) => {
@@ -144,9 +149,12 @@ type Upstream = Pick<Upstreams, "named" | "listed" | "awaited" | "close"> & {
   readonly leave: () => Promise<void>;
 };
 
-type UpstreamParts = Required<Omit<UpstreamsOptions, "config">>;
+type UpstreamParts = Required<Omit<UpstreamsOptions, "config" | "listedPrice">> & Pick<UpstreamsOptions, "listedPrice">;
 
-function createUpstream(settings: UpstreamSettings, { load, logger, gatewayId, env, clock }: UpstreamParts): Upstream {
+function createUpstream(
+  settings: UpstreamSettings,
+  { load, logger, gatewayId, listedPrice, env, clock }: UpstreamParts,
+): Upstream {
   const stamp = stampOf(settings, env);
   const server = openServer(settings, { logger, gatewayId, env, clock });
   const { maxConcurrent } = settings;
@@ -166,6 +174,7 @@ function createUpstream(settings: UpstreamSettings, { load, logger, gatewayId, e
   function backendFor(id: string, aliases: readonly string[], model: UpstreamModel): Backend {
     const backend = createUpstreamBackend({
       ...{ server, id, aliases, model, queue, createdUnixSeconds },
+      costOf: costAt(settings, model, listedPrice),
       listed: () => listed.get(model.name),
     });
     return backend.embed === undefined ? backend : { ...backend, embed: embeddings.around(backend.embed) };

@@ -1,3 +1,4 @@
+import type { CostOf } from "./cost.ts";
 import type { Embed } from "./embedding.ts";
 import { NotSupportedByModelError } from "./errors.ts";
 import type { Generate, Layer, Settle } from "./layer.ts";
@@ -106,6 +107,8 @@ export type Backend = {
    */
   readonly identity: () => string | undefined;
   readonly details: () => BackendDetails;
+  /** What work costs there; absent if nothing is known of it. */
+  readonly costOf?: CostOf;
   /** Absent if the model writes no text. While the backend is being made ready, requests wait. */
   readonly generate?: Generate;
   /** Whether it takes requests with this body as they came (`verbatim`). Absent if it never does. */

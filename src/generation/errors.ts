@@ -60,7 +60,12 @@ export function isLasting(error: unknown): boolean {
 
 /** Whether the same request may succeed when it is sent again. */
 export function mayChange(error: unknown): boolean {
-  return error instanceof OverloadedError || error instanceof RateLimitedError || error instanceof BeyondLimitError;
+  return (
+    error instanceof OverloadedError ||
+    error instanceof RateLimitedError ||
+    error instanceof BeyondLimitError ||
+    error instanceof BudgetSpentError
+  );
 }
 
 /** The model's chat template refuses these messages, for example because the roles must alternate. */
@@ -206,6 +211,19 @@ export class OverloadedError extends GenerationError {
   /** @param reason a sentence for the client, such as "The server already has 256 requests in progress." */
   constructor(reason: string, retryAfterMs: number) {
     super(`${reason} ${comeBack(retryAfterMs)}`);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The key has used up the money that it may cost. It may be used again after `retryAfterMs`. */
+export class BudgetSpentError extends GenerationError {
+  /** OpenAI's, by which clients know not to retry soon. */
+  readonly code = "insufficient_quota";
+  readonly retryAfterMs: number;
+
+  /** @param reason a sentence for the client that names the budget and how much of it is used */
+  constructor(reason: string, retryAfterMs: number) {
+    super(reason);
     this.retryAfterMs = retryAfterMs;
   }
 }

@@ -29,6 +29,8 @@ export type Usage = {
   readonly completionTokens: number;
   /** The completion's reasoning tokens, if the model reasons. */
   readonly reasoningTokens?: number;
+  /** What another server says that the answer costs, in US dollars. */
+  readonly cost?: number;
 };
 
 /**

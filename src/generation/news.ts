@@ -32,6 +32,10 @@ export type Evaluation = {
   /** From then to its end. */
   readonly decodeMs: number;
   readonly decodeTokens: number;
+  /** The time of the native calls, each shared among the sequences in it by their tokens. */
+  readonly computeMs: number;
+  /** The energy of these calls, shared in the same way; absent if it isn't measured. */
+  readonly joules?: number;
 };
 
 /** What became of one target of a route for one request. */
@@ -78,6 +82,8 @@ export type News =
   | { readonly type: "continued"; readonly target: string }
   /** A choice has ended after this work in the engine. */
   | { readonly type: "evaluated"; readonly choice: number; readonly evaluation: Evaluation }
+  /** This target of its route has worked on it too: its answer was not used, and another one's is. */
+  | { readonly type: "discarded"; readonly target: string; readonly spent: Spent; readonly told?: number }
   /** The reader left; these tokens were in no event. */
   | { readonly type: "left"; readonly spent: Spent };
 

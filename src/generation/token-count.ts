@@ -1,5 +1,6 @@
+import type { Work } from "./cost.ts";
 import type { GenerationEvent } from "./event.ts";
-import type { Spent } from "./news.ts";
+import { type News, targetOf } from "./news.ts";
 
 /** The tokens of a request so far. */
 export type TokenCounts = {
@@ -11,14 +12,25 @@ export type TokenCounts = {
   readonly reasoning: number;
 };
 
+/** The work of one model for a request. */
+export type WorkOf = {
+  /** The target of a route that did it; undefined if the request names the model. */
+  readonly target: string | undefined;
+  readonly work: Work;
+};
+
 /** Counts the tokens of a generation, or of several that make one answer, from their events. */
 export type TokenCount = {
   readonly note: (event: GenerationEvent) => void;
-  /** Adds tokens that were in no event, from news of the type `left`. */
-  readonly noteLeft: (spent: Spent) => void;
+  /** Notes which target works on it, what its engine has spent, and the tokens that were in no event. */
+  readonly noteNews: (news: News) => void;
   /** A choice whose tokens weren't counted counts as one token per event. */
   readonly counts: () => TokenCounts;
+  /** What was done for it, by each model: the one that answers comes first, without tokens if its answer was stored. */
+  readonly works: () => readonly WorkOf[];
 };
+
+const NO_TOKENS = { prompt: 0, cached: 0, completion: 0 };
 
 export function createTokenCount(): TokenCount {
   const told = { prompt: 0, cached: 0, completion: 0, reasoning: 0 };
@@ -29,10 +41,31 @@ export function createTokenCount(): TokenCount {
   const untold = new Set<number>();
   /** `usage` may come before the choices' ends. */
   let isUsageTold = false;
+  let isReplay = false;
+  let cost: number | undefined;
+  let target: string | undefined;
+  let engine = { computeMs: 0, joules: 0, isMeasured: true };
+  const discarded: WorkOf[] = [];
 
   function forget(choice: number): void {
     heard.delete(choice);
     untold.delete(choice);
+  }
+
+  function counts(): TokenCounts {
+    const unfinished = [...heard.values()].reduce((sum, events) => sum + events, 0);
+    return {
+      prompt: told.prompt + left.prompt,
+      cached: told.cached + left.cached,
+      completion: told.completion + Math.max(unfinished, left.completion),
+      reasoning: told.reasoning,
+    };
+  }
+
+  /** What the engine has spent on what is not discarded. */
+  function ofEngine(): Pick<Work, "computeMs" | "joules"> {
+    const { computeMs, joules, isMeasured } = engine;
+    return computeMs === 0 ? {} : { computeMs, ...(isMeasured && { joules }) };
   }
 
   return {
@@ -40,11 +73,13 @@ export function createTokenCount(): TokenCount {
       if (event.type === "started") {
         told.prompt += event.promptTokens ?? 0;
         told.cached += event.cachedTokens ?? 0;
+        isReplay ||= event.isReplay ?? false;
       } else if (event.type === "usage") {
         told.prompt += event.promptTokens;
         told.cached += event.cachedTokens;
         told.completion += event.completionTokens;
         told.reasoning += event.reasoningTokens ?? 0;
+        if (event.cost !== undefined) cost = (cost ?? 0) + event.cost;
         for (const choice of untold) forget(choice);
         isUsageTold = true;
       } else if (event.type === "finished") {
@@ -56,19 +91,35 @@ export function createTokenCount(): TokenCount {
         heard.set(event.choice, (heard.get(event.choice) ?? 0) + 1);
       }
     },
-    noteLeft({ prompt, cached, completion }) {
-      left.prompt += prompt;
-      left.cached += cached;
-      left.completion += completion;
+    noteNews(news) {
+      switch (news.type) {
+        case "left":
+          left.prompt += news.spent.prompt;
+          left.cached += news.spent.cached;
+          left.completion += news.spent.completion;
+          return;
+        case "routed":
+          target = targetOf(news);
+          return;
+        case "evaluated":
+          engine.computeMs += news.evaluation.computeMs;
+          engine.joules += news.evaluation.joules ?? 0;
+          engine.isMeasured &&= news.evaluation.joules !== undefined;
+          return;
+        case "discarded":
+          discarded.push({
+            target: news.target,
+            work: { ...news.spent, ...ofEngine(), ...(news.told !== undefined && { told: news.told }) },
+          });
+          engine = { computeMs: 0, joules: 0, isMeasured: true };
+          return;
+      }
     },
-    counts() {
-      const unfinished = [...heard.values()].reduce((sum, events) => sum + events, 0);
-      return {
-        prompt: told.prompt + left.prompt,
-        cached: told.cached + left.cached,
-        completion: told.completion + Math.max(unfinished, left.completion),
-        reasoning: told.reasoning,
-      };
+    counts,
+    works() {
+      const { prompt, cached, completion } = isReplay ? NO_TOKENS : counts();
+      const work = { prompt, cached, completion, ...ofEngine(), ...(cost !== undefined && { told: cost }) };
+      return [{ target, work }, ...discarded];
     },
   };
 }

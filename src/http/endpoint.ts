@@ -20,7 +20,7 @@ import { atPlaces, noteDroppedKeywords, type SchemaPlaces } from "./dropped-keyw
 import { type Framing, SERVER_SENT_EVENTS } from "./event-stream.ts";
 import { type ClientGeneration, noteNews, startGeneration } from "./generation.ts";
 import { prepareBody, readJsonText } from "./json-body.ts";
-import { chooseModel, namedByTarget } from "./model.ts";
+import { chooseModel, costsIn, namedByTarget } from "./model.ts";
 import { findPassage, type PassingEndpoint, passOn } from "./pass-on.ts";
 import { type Conversation, type OpenPreset, type PresetUse, refusePreset } from "./preset.ts";
 import { failureOf, recorderOf } from "./repeats/candidates.ts";
@@ -91,7 +91,7 @@ type ByEvents = {
 };
 
 type ByItself<Order extends Ordered> = {
-  readonly respond: (generation: ClientGeneration, sent: Sent<Order>) => Promise<Response>;
+  readonly respond: (generation: ClientGeneration, sent: Sent<Order>, tally: Tally) => Promise<Response>;
 };
 
 /** An endpoint that generates: what its protocol says of it. `answerCalls` does the rest. */
@@ -132,7 +132,7 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
     const passage = passing && findPassage(c, models, passing, read);
     const failure = failureOf(c);
     if (passing !== undefined && passage !== undefined && failure === undefined) {
-      return passOn(c, passing, passage, { generate, logger, connection });
+      return passOn(c, passing, passage, { generate, models, logger, connection });
     }
     const json = read.value;
     if (conversation === undefined) refusePreset(json);
@@ -155,12 +155,12 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
     const cache = { ...makeCacheWish(c, wish.cache, isAwaited), isWhole: !request.stream };
 
     const answering = await endpoint.begin({ c, request, order, use, model, terms, connection });
-    const tally = createTally(answering.choices);
+    const tally = createTally(answering.choices, costsIn(models, model.id));
     const observe = noteNews(c, tally, hearAlso(answering.onNews, recorderFor(c, model, answering)));
     const sent: Sent<Order> = { ...order.generation, id: c.get("requestId"), model: model.id, terms, cache, observe };
     const wanted = isAwaited ? connection : new AbortController().signal;
     const started = startGeneration(failure === undefined ? answering.generate : () => fail(failure), sent, wanted);
-    if ("respond" in answering) return answering.respond(started, sent);
+    if ("respond" in answering) return answering.respond(started, sent, tally);
     const { explain = (error: unknown) => atPlaces(error, places) } = answering;
     const generation = answering.keep?.(started) ?? started;
     const respond = () =>

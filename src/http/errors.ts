@@ -2,6 +2,7 @@ import type { Context, ErrorHandler } from "hono";
 import type { Logger } from "pino";
 import {
   BeyondLimitError,
+  BudgetSpentError,
   ContextLengthExceededError,
   EngineCrashedError,
   EngineUnavailableError,
@@ -145,6 +146,11 @@ function describeGenerationError(error: GenerationError): Failure {
   }
   if (error instanceof OverloadedError) {
     return failed(503, error, retryAfter(error.retryAfterMs));
+  }
+  if (error instanceof BudgetSpentError) {
+    const { message, code, retryAfterMs } = error;
+    const told = { message, type: code, param: null, code };
+    return { status: 429, error: told, headers: { ...retryAfter(retryAfterMs), ...DO_NOT_RETRY }, unexpected: false };
   }
   if (error instanceof RateLimitedError) {
     return { ...limited(error), headers: retryAfter(error.retryAfterMs) };

@@ -45,6 +45,7 @@ export function noteNews(c: Context<HttpEnv>, tally?: Tally, onNews?: Observe): 
   const facts = c.get("facts");
   return (news) => {
     onNews?.(news);
+    tally?.noteNews(news);
     switch (news.type) {
       case "waiting":
       case "admitted":
@@ -58,9 +59,6 @@ export function noteNews(c: Context<HttpEnv>, tally?: Tally, onNews?: Observe): 
         return;
       case "routed":
         facts.route = news;
-        return;
-      case "left":
-        tally?.noteLeft(news.spent);
         return;
     }
   };

@@ -4,6 +4,7 @@ import { ModelNotFoundError } from "../generation/errors.ts";
 import { targetOf } from "../generation/news.ts";
 import { mayUse } from "../keys/key.ts";
 import { InvalidRequestError } from "../protocols/errors.ts";
+import type { FindCost } from "../protocols/tally.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { HttpEnv } from "./context.ts";
 import { ModelNotAllowedError } from "./errors.ts";
@@ -20,6 +21,11 @@ export function resolveModel(c: Context<HttpEnv>, models: ModelDirectory, name: 
   if (!isAllowed(c, model)) throw new ModelNotAllowedError(model.id, idsFor(c, models));
   c.get("facts").model = model.id;
   return model;
+}
+
+/** Finds what work costs at a target of a route, or at the model that a request names. */
+export function costsIn(models: Pick<ModelDirectory, "find">, named: string): FindCost {
+  return (target = named) => models.find(target)?.costOf;
 }
 
 /** A kind of request that not every model can answer. */

@@ -17,7 +17,7 @@ import { makeCacheWish } from "./cache-control.ts";
 import type { HttpEnv } from "./context.ts";
 import { SERVER_SENT_EVENTS } from "./event-stream.ts";
 import { noteNews, startGeneration } from "./generation.ts";
-import { chooseModel, namedByTarget } from "./model.ts";
+import { chooseModel, costsIn, namedByTarget } from "./model.ts";
 import { sessionNamed } from "./session.ts";
 import { makeTerms } from "./terms.ts";
 
@@ -61,14 +61,19 @@ export function findPassage(
   return peeked && { body, text, peeked, model: namedByTarget(c, chooseModel(c, models, body.model)) };
 }
 
-export type PassDeps = { readonly generate: Generate; readonly logger: Logger; readonly connection: AbortSignal };
+export type PassDeps = {
+  readonly generate: Generate;
+  readonly models: ModelDirectory;
+  readonly logger: Logger;
+  readonly connection: AbortSignal;
+};
 
 /** Has the model answer a request in the client's own words, and sends on what it says. */
 export async function passOn(
   c: Context<HttpEnv>,
   endpoint: PassingEndpoint,
   { body, text, peeked, model }: Passage,
-  { generate, logger, connection }: PassDeps,
+  { generate, models, logger, connection }: PassDeps,
 ): Promise<Response> {
   const { stream, includeUsage, serviceTier, choices, maxTokens, prompt } = peeked;
   const header = (name: string) => c.req.header(name);
@@ -76,7 +81,7 @@ export async function passOn(
   const cache = makeCacheWish(c);
   const requestId = c.get("requestId");
   const answer = endpoint.begin(model, peeked, terms, requestId);
-  const tally = createTally(choices);
+  const tally = createTally(choices, costsIn(models, model.id));
   const { protocol, headers, explain } = endpoint;
   const verbatim = {
     ...{ protocol, text, body, stream, includeUsage, maxTokens },

@@ -48,7 +48,7 @@ async function begin(c: Context<HttpEnv>, model: string, tokens: number) {
   const charge: Charge = await meter.begin(key, { requestId: c.get("requestId"), model, tokens });
   return {
     end(outcome: Outcome): void {
-      charge.end(outcome, { prompt: outcome === "done" ? tokens : 0, cached: 0, completion: 0 });
+      charge.end(outcome, [{ used: { prompt: outcome === "done" ? tokens : 0, cached: 0, completion: 0 } }]);
     },
   };
 }

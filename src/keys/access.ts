@@ -32,5 +32,6 @@ export function createAccess({ config, state, redis, logger }: AccessOptions): L
   const keys = createKeyRing({ store: state.keys, fixed });
   const usage = createUsageBook({ store: state.usage, logger });
   const counters = createCounters(redis === undefined ? {} : { redis });
-  return { keys, meter: createMeter({ counters, usage }), prepare: fixed.prepare, flush: usage.flush };
+  const costSince = (key: string, day: string) => (state.usage.exists() ? state.usage.costSince(key, day) : 0);
+  return { keys, meter: createMeter({ counters, usage, costSince }), prepare: fixed.prepare, flush: usage.flush };
 }

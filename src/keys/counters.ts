@@ -6,8 +6,12 @@ import type { Window } from "./windows.ts";
 export type Count = { readonly used: number; readonly endsMs: number };
 
 export type Counters = {
-  /** Adds to a key's count in a window; a negative number takes back. Never fails, and takes a bounded time. */
-  readonly add: (window: Window, keyId: string, points: number) => Promise<Count>;
+  /**
+   * Adds to a key's count in a window; a negative number takes back. Never fails, and takes a bounded time.
+   *
+   * @param before what was used in this window before its count began here; 0 if absent
+   */
+  readonly add: (window: Window, keyId: string, points: number, before?: () => number) => Promise<Count>;
 };
 
 export type CountersOptions = {
@@ -43,18 +47,34 @@ export function createCounters({ redis, now = Date.now }: CountersOptions = {}):
     return reply.success ? { used: reply.data[0], endsMs: now() + reply.data[1] } : undefined;
   }
 
+  /** A count that begins may have been lost with the server's memory, so what is known of it here is added. */
+  async function addShared(
+    redis: Pick<Link, "run">,
+    name: string,
+    lengthMs: number,
+    points: number,
+    before: () => number,
+  ): Promise<Count | undefined> {
+    const count = await addThere(redis, name, lengthMs, points);
+    const known = count?.used === points ? before() : 0;
+    return known === 0 ? count : addThere(redis, name, lengthMs, known);
+  }
+
   return {
-    async add({ id, seconds }, keyId, points) {
+    async add({ id, seconds, calendar }, keyId, points, before = () => 0) {
       const name = `sluice:${id}:${keyId}`;
-      const lengthMs = seconds * 1_000;
-      const shared = redis && (await addThere(redis, name, lengthMs, points));
-      const { used, endsMs } = shared ?? addHere(name, lengthMs, points);
+      const nowMs = now();
+      const lengthMs = calendar === undefined ? seconds * 1_000 : calendar.endOf(nowMs) - nowMs;
+      const shared = redis && (await addShared(redis, name, lengthMs, points, before));
+      const { used, endsMs } = shared ?? addHere(name, lengthMs, points, before);
       return { used: Math.max(0, used), endsMs };
     },
   };
 }
 
-function countInMemory(now: () => number): (name: string, lengthMs: number, points: number) => Count {
+type AddHere = (name: string, lengthMs: number, points: number, before: () => number) => Count;
+
+function countInMemory(now: () => number): AddHere {
   const counts = new Map<string, Count>();
   let sweepAt = FEWEST_SWEPT;
 
@@ -63,14 +83,14 @@ function countInMemory(now: () => number): (name: string, lengthMs: number, poin
     sweepAt = Math.max(FEWEST_SWEPT, 2 * counts.size);
   }
 
-  return (name, lengthMs, points) => {
+  return (name, lengthMs, points, known) => {
     const nowMs = now();
     if (counts.size >= sweepAt) sweep(nowMs);
     const before = counts.get(name);
     const isRunning = before !== undefined && before.endsMs > nowMs;
     const count = isRunning
       ? { used: before.used + points, endsMs: before.endsMs }
-      : { used: points, endsMs: nowMs + lengthMs };
+      : { used: points + known(), endsMs: nowMs + lengthMs };
     counts.set(name, count);
     return count;
   };

@@ -9,6 +9,11 @@ const MAX_LIMIT = 1_000_000_000_000;
 /** A day. No client waits longer. */
 const MAX_WAIT_MS = 86_400_000;
 
+/** More than this many US dollars is a typing error. */
+const MAX_BUDGET = 1_000_000;
+
+const budget = z.number().min(0.000001).max(MAX_BUDGET);
+
 const limit = z.int().min(1).max(MAX_LIMIT);
 
 /** What a key may do, in the state file and in a file of keys. An absent limit means no limit. */
@@ -20,6 +25,9 @@ export const policySchema = z.strictObject({
   requestsPerDay: limit.optional(),
   tokensPerMinute: limit.optional(),
   tokensPerDay: limit.optional(),
+  /** In US dollars, for a day and a month of the calendar in UTC. */
+  budgetPerDay: budget.optional(),
+  budgetPerMonth: budget.optional(),
   concurrentRequests: limit.optional(),
   /** The default and the limit for the tokens of an answer. */
   maxTokens: limit.optional(),

@@ -1,21 +1,27 @@
+import type { CostOf } from "../generation/cost.ts";
 import type { EmbedLayer } from "../generation/embedding.ts";
 import { OverloadedError, SupersededError } from "../generation/errors.ts";
-import { estimateItems, estimateTokens } from "../generation/estimate.ts";
+import { estimateAnswers, estimateItems, estimatePrompt, estimateTokens } from "../generation/estimate.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import { type News, targetOf } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
-import { createTokenCount } from "../generation/token-count.ts";
+import { createTokenCount, type WorkOf } from "../generation/token-count.ts";
 import type { Key } from "./key.ts";
-import type { Charge, Meter, Outcome } from "./meter.ts";
+import type { Charge, Done, Meter, Outcome } from "./meter.ts";
 import type { KeyRing } from "./ring.ts";
+
+/** Finds what work costs at a model, by its id or the name of a route. */
+type CostsOf = (model: string) => CostOf | undefined;
+
+const NO_COSTS: CostsOf = () => undefined;
 
 /**
  * Applies the limits of each request's key, whose id is the request's tenant, and records what it used. A request without a key is passed on
  * unchanged.
  */
-export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter): Layer {
+export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter, costsOf: CostsOf = NO_COSTS): Layer {
   return (request, next) => {
     const { terms } = request;
     // No key has the id that is used when keys are not required.
@@ -30,19 +36,25 @@ export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter): Layer {
         const key = keys.get(tenant);
         return key === undefined
           ? next(request)[Symbol.asyncIterator]()
-          : createMeteredIterator({ request, key, next, meter });
+          : createMeteredIterator({ request, key, next, meter, costsOf });
       },
     };
   }
 }
 
 /** The same for embeddings and scores. */
-export function holdEmbeddingsToLimits(keys: Pick<KeyRing, "get">, meter: Meter): EmbedLayer {
+export function holdEmbeddingsToLimits(
+  keys: Pick<KeyRing, "get">,
+  meter: Meter,
+  costsOf: CostsOf = NO_COSTS,
+): EmbedLayer {
   return async (request, next) => {
     const { id: requestId, model, items, terms = OWN_TERMS, signal } = request;
     const key = terms.tenant === OWN_TERMS.tenant ? undefined : keys.get(terms.tenant);
     if (key === undefined) return next(request);
-    const charge = await meter.begin(key, { requestId, model, tokens: estimateItems(items) });
+    const tokens = estimateItems(items);
+    const priced = (count: number, by = model) => costsOf(by)?.({ prompt: count, cached: 0, completion: 0 });
+    const charge = await meter.begin(key, { requestId, model, tokens, money: priced(tokens)?.money });
     let answered: string | undefined;
     const observe = (news: News) => {
       if (news.type === "routed") answered = targetOf(news);
@@ -52,14 +64,17 @@ export function holdEmbeddingsToLimits(keys: Pick<KeyRing, "get">, meter: Meter)
       signal.throwIfAborted();
       request.observe?.({ type: "accepted" });
       const result = await next({ ...request, observe });
-      charge.end("done", { prompt: result.tokens, cached: 0, completion: 0 }, answered);
+      const used = { prompt: result.tokens, cached: 0, completion: 0 };
+      charge.end("done", [{ model: answered, used, cost: priced(result.tokens, answered) }]);
       return result;
     } catch (error) {
-      charge.end(outcomeOf(error, signal), { prompt: 0, cached: 0, completion: 0 });
+      charge.end(outcomeOf(error, signal), [{ used: NOTHING }]);
       throw error;
     }
   };
 }
+
+const NOTHING = { prompt: 0, cached: 0, completion: 0 };
 
 function outcomeOf(error: unknown, signal: AbortSignal, hasStarted = false): Outcome {
   if (signal.aborted || error instanceof SupersededError) return "left";
@@ -71,36 +86,33 @@ type Metered = {
   readonly key: Key;
   readonly next: Generate;
   readonly meter: Meter;
+  readonly costsOf: CostsOf;
 };
 
 /** Counts the events that pass. Not a generator, which would cost each event two more turns of the microtask queue. */
-function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIterator<GenerationEvent> {
+function createMeteredIterator({ request, key, next, meter, costsOf }: Metered): AsyncIterator<GenerationEvent> {
   const count = createTokenCount();
   let hasStarted = false;
-  /** Whether the answer was generated for an earlier request, which was charged for it. */
-  let isReplay = false;
   let isLeft = false;
-  /** The target that answers, or is asked, if the model is a route. */
-  let answered: string | undefined;
   let charge: Charge | undefined;
   let source: AsyncIterator<GenerationEvent> | undefined;
 
   function end(outcome: Outcome): void {
-    const { prompt, cached, completion } = count.counts();
-    charge?.end(outcome, { prompt, cached, completion }, answered);
+    const [first = { target: undefined, work: NOTHING }, ...others] = count.works();
+    charge?.end(outcome, [toDone(first), ...others.map(toDone)]);
+  }
+
+  function toDone({ target, work }: WorkOf): Done {
+    return { model: target, used: work, cost: costsOf(target ?? request.model)?.(work) };
   }
 
   function note(event: GenerationEvent): void {
-    if (event.type === "started") {
-      hasStarted = true;
-      isReplay = event.isReplay ?? false;
-    }
-    if (!isReplay) count.note(event);
+    if (event.type === "started") hasStarted = true;
+    count.note(event);
   }
 
   function observe(news: News): void {
-    if (news.type === "left") count.noteLeft(news.spent);
-    if (news.type === "routed") answered = targetOf(news);
+    count.noteNews(news);
     request.observe?.(news);
   }
 
@@ -117,7 +129,10 @@ function createMeteredIterator({ request, key, next, meter }: Metered): AsyncIte
 
   async function begin(): Promise<IteratorResult<GenerationEvent>> {
     const tokens = request.repeat?.tokens ?? estimateTokens(request);
-    charge = await meter.begin(key, { requestId: request.id, model: request.model, tokens });
+    const { id: requestId, model } = request;
+    const estimated = { prompt: estimatePrompt(request), cached: 0, completion: estimateAnswers(request) };
+    const money = request.repeat === undefined ? costsOf(model)?.(estimated)?.money : 0;
+    charge = await meter.begin(key, { requestId, model, tokens, money });
     if (isLeft) {
       end("left");
       return { done: true, value: undefined };

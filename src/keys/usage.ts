@@ -72,7 +72,8 @@ export function dayOf(ms: number): string {
 }
 
 function emptyRow(day: string, { id, name }: Key, model: string): UsageRow {
-  const figures = { requests: 0, promptTokens: 0, cachedTokens: 0, completionTokens: 0, errors: 0, refusals: 0 };
+  const tokens = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
+  const figures = { requests: 0, ...tokens, errors: 0, refusals: 0, costNanos: 0, millijoules: 0 };
   return { day, key: id, name, model, ...figures };
 }
 
@@ -85,5 +86,7 @@ function sum(row: UsageRow, more: Figures): UsageRow {
     completionTokens: row.completionTokens + (more.completionTokens ?? 0),
     errors: row.errors + (more.errors ?? 0),
     refusals: row.refusals + (more.refusals ?? 0),
+    costNanos: row.costNanos + (more.costNanos ?? 0),
+    millijoules: row.millijoules + (more.millijoules ?? 0),
   };
 }

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { type Cost, encodeCost } from "../generation/cost.ts";
 import type { WireError } from "./errors.ts";
 import type { Tally, TokenCounts } from "./tally.ts";
 
@@ -18,7 +19,7 @@ export function systemFingerprint(model: FingerprintedModel): string {
 }
 
 /** OpenAI's `usage` of completions and chat completions. */
-export function encodeUsage(counts: TokenCounts) {
+export function encodeUsage(counts: TokenCounts, cost?: Cost) {
   return {
     prompt_tokens: counts.prompt,
     completion_tokens: counts.completion,
@@ -30,6 +31,7 @@ export function encodeUsage(counts: TokenCounts) {
       accepted_prediction_tokens: 0,
       rejected_prediction_tokens: 0,
     },
+    ...encodeCost(cost),
   };
 }
 
@@ -45,7 +47,9 @@ export function createChunkFrame(fields: object, tally: Tally, includeUsage: boo
     tail: `]${includeUsage ? ',"usage":null' : ""}}\n\n`,
     close() {
       tally.assertComplete();
-      const usage = includeUsage ? `${head}],"usage":${JSON.stringify(encodeUsage(tally.counts()))}}\n\n` : "";
+      const usage = includeUsage
+        ? `${head}],"usage":${JSON.stringify(encodeUsage(tally.counts(), tally.cost()))}}\n\n`
+        : "";
       return `${usage}data: [DONE]\n\n`;
     },
     fail: (error: WireError) => `data: ${JSON.stringify({ error })}\n\n`,

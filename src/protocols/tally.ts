@@ -1,3 +1,4 @@
+import { type Cost, type CostOf, sumCosts } from "../generation/cost.ts";
 import { createTokenCount, type TokenCount } from "../generation/token-count.ts";
 
 export type { TokenCounts } from "../generation/token-count.ts";
@@ -6,15 +7,21 @@ export type { TokenCounts } from "../generation/token-count.ts";
 export type Tally = TokenCount & {
   /** Throws if a choice has not finished: an answer that was cut off must not look complete. */
   readonly assertComplete: () => void;
+  /** What the answer costs; undefined if nothing is known of it. */
+  readonly cost: () => Cost | undefined;
 };
 
+/** Finds what work costs at a model: a target of a route, or, for undefined, what the request names. */
+export type FindCost = (target: string | undefined) => CostOf | undefined;
+
 /** @param choices the number of choices over all generations */
-export function createTally(choices: number): Tally {
+export function createTally(choices: number, findCost: FindCost = () => undefined): Tally {
   const count = createTokenCount();
   let unfinished = choices;
 
   return {
     ...count,
+    cost: () => sumCosts(count.works().map(({ target, work }) => findCost(target)?.(work))),
     note(event) {
       count.note(event);
       if (event.type === "finished") unfinished -= 1;

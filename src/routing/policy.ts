@@ -19,7 +19,7 @@ type Conditions = OpeningTimes & {
   /** The estimated length of the prompt, in tokens. */
   readonly minTokens?: number | undefined;
   readonly maxTokens?: number | undefined;
-  /** The share of the key's token limit up to which the target is used, from 0 to 1. */
+  /** The share of the key's limits up to which the target is used, from 0 to 1. */
   readonly usedUpTo?: number | undefined;
 };
 
@@ -31,8 +31,6 @@ export type Target = {
   readonly weight?: number | undefined;
   /** If the first token is predicted to come later than `after` ms, the next target is asked, at an estimated cost of at most `maxCost`. */
   readonly spill?: { readonly after: number; readonly maxCost?: number | undefined } | undefined;
-  /** Per million tokens. Absent counts as free. */
-  readonly price?: { readonly input: number; readonly output: number } | undefined;
   /** The highest estimated cost of one request. */
   readonly maxCost?: number | undefined;
   readonly when?: Conditions | undefined;
@@ -64,6 +62,8 @@ export type TargetState = {
   readonly contextTokens: number | undefined;
   /** Undefined where nothing was measured. */
   readonly firstTokenMs: number | undefined;
+  /** The estimated cost of the request there, in US dollars; undefined if its price isn't known, which counts as free. */
+  readonly cost?: number | undefined;
 };
 
 /** What a route decides by. */
@@ -75,7 +75,7 @@ export type Situation = {
   readonly isLocalOnly: boolean;
   /** The id and the name of the key. */
   readonly key: readonly string[];
-  /** The share of its token limit that the key has used; undefined without a limit. */
+  /** The share of its limits of tokens and money that the key has used, the largest of them; undefined without a limit. */
   readonly usedShare: number | undefined;
   readonly preset: string | undefined;
   readonly needs: readonly Need[];
@@ -147,7 +147,7 @@ export function chooseTargets(route: Route, situation: Situation): Decision {
       excluded.push({ target: state?.id ?? target.model, reason: reason ?? "not_served" });
       continue;
     }
-    const deferral = deferralOf(target, state, situation) ?? (costOf(target, situation) > maxCost ? "dear" : undefined);
+    const deferral = deferralOf(target, state, situation) ?? ((state.cost ?? 0) > maxCost ? "dear" : undefined);
     const candidate = {
       target: state.id,
       ...(deferral !== undefined && { deferred: deferral }),
@@ -174,7 +174,7 @@ function exclusionOf(target: Target, state: TargetState | undefined, situation: 
   if (target.weight === 0) return "weight";
   const lacking = situation.needs.find((need) => !state.can[need]);
   if (lacking !== undefined) return lacking;
-  if (target.maxCost !== undefined && costOf(target, situation) > target.maxCost) return "cost";
+  if (target.maxCost !== undefined && (state.cost ?? 0) > target.maxCost) return "cost";
   return target.when === undefined ? undefined : unmetOf(target.when, situation);
 }
 
@@ -197,11 +197,6 @@ function deferralOf({ spill }: Target, state: TargetState, { promptTokens }: Sit
   if (spill === undefined) return undefined;
   // Loading takes longer than anybody measured.
   return state.state === "unloaded" || (state.firstTokenMs ?? 0) > spill.after ? "late" : undefined;
-}
-
-/** The estimated cost of the request there. */
-function costOf({ price }: Target, { promptTokens, answerTokens }: Situation): number {
-  return price === undefined ? 0 : (price.input * promptTokens + price.output * answerTokens) / 1e6;
 }
 
 /** The indices of the targets, in the order of the list, in which neighbours with weights are ordered by the session's draw. */

@@ -148,6 +148,8 @@ export function createRoutedBackend(
       };
     },
     workload: () => undefined,
+    // An estimate, before it is known which target answers.
+    costOf: (work) => targets.map(({ costOf }) => costOf?.(work)).find((cost) => cost?.money !== undefined),
     // Its answers are stored as those of its targets.
     identity: () => undefined,
     passes: (protocol, body) =>

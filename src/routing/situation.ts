@@ -11,7 +11,7 @@ import type { Situation, TargetState } from "./policy.ts";
 export type Tenants = {
   /** The id and the name of a tenant's key. */
   readonly namesOf: (tenant: string) => readonly string[];
-  /** The share of its token limit that the key has used, from 0 to 1; undefined without a limit. */
+  /** The share of its limits of tokens and money that the key has used, from 0 to 1; undefined without a limit. */
   readonly usedShareOf: (tenant: string) => number | undefined;
 };
 
@@ -26,15 +26,21 @@ export function situationOf(
   nowMs: number,
 ): Situation {
   const { terms = OWN_TERMS, cache, prompt } = request;
+  const [promptTokens, answerTokens] = [estimatePrompt(request), estimateAnswers(request)];
   return {
     ...asker(terms, tenants, nowMs),
     task: "text",
     preset: cache?.preset,
     needs: needsOf(request),
-    promptTokens: estimatePrompt(request),
-    answerTokens: estimateAnswers(request),
+    ...{ promptTokens, answerTokens },
     session: `${terms.tenant}\n${terms.session ?? beginningOf(prompt)}`,
-    targets: served.map((backend) => backend && stateOf(backend, backend.predictMs?.(request))),
+    targets: served.map(
+      (backend) =>
+        backend && {
+          ...stateOf(backend, backend.predictMs?.(request)),
+          cost: estimateCost(backend, promptTokens, answerTokens),
+        },
+    ),
   };
 }
 
@@ -45,18 +51,19 @@ export function embeddingSituationOf(
   tenants: Tenants,
   nowMs: number,
 ): Situation {
+  const promptTokens = estimateItems(items);
   return {
     ...asker(terms, tenants, nowMs),
     task: items[0]?.type === "pair" ? "reranking" : "embeddings",
     preset: undefined,
     needs: [],
-    promptTokens: estimateItems(items),
+    promptTokens,
     answerTokens: 0,
     // All vectors of a tenant are made by one model, since those of two can't be compared.
     session: terms.tenant,
     targets: served.map((backend) => {
       // An item may be cut or refused by its own length only.
-      return backend && { ...stateOf(backend), contextTokens: undefined };
+      return backend && { ...stateOf(backend), contextTokens: undefined, cost: estimateCost(backend, promptTokens, 0) };
     }),
   };
 }
@@ -72,6 +79,10 @@ function asker({ tenant, priority, localOnly, isWarmUp }: Terms, tenants: Tenant
     key: tenants.namesOf(tenant),
     usedShare: tenants.usedShareOf(tenant),
   };
+}
+
+function estimateCost({ costOf }: Backend, prompt: number, completion: number): number | undefined {
+  return costOf?.({ prompt, cached: 0, completion })?.money;
 }
 
 function stateOf(backend: Backend, predictedMs = backend.workload()?.firstTokenMs): TargetState {

@@ -107,4 +107,8 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (day, key, model)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE key_usage ADD COLUMN cost_nanos INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE key_usage ADD COLUMN millijoules INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

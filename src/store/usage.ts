@@ -19,6 +19,9 @@ export type UsageRow = {
   readonly errors: number;
   /** Requests that were refused. */
   readonly refusals: number;
+  /** In billionths of a US dollar, so that sums are exact. */
+  readonly costNanos: number;
+  readonly millijoules: number;
 };
 
 export type UsageQuery = {
@@ -35,9 +38,14 @@ export type UsageStore = {
   readonly add: (rows: readonly UsageRow[], firstDay: string) => void;
   /** Ordered by day, oldest first, then by name and model. */
   readonly list: (query: UsageQuery) => readonly UsageRow[];
+  /** What a key has cost since a day, in billionths of a US dollar. @param key its id */
+  readonly costSince: (key: string, day: string) => number;
 };
 
-const FIGURES = ["requests", "prompt_tokens", "cached_tokens", "completion_tokens", "errors", "refusals"] as const;
+const FIGURES = [
+  ...["requests", "prompt_tokens", "cached_tokens", "completion_tokens", "errors", "refusals"],
+  ...["cost_nanos", "millijoules"],
+] as const;
 
 export function createUsageStore(database: Database): UsageStore {
   return {
@@ -57,13 +65,18 @@ export function createUsageStore(database: Database): UsageStore {
           .all(key ?? null, key ?? null, model ?? null, since ?? null)
           .map(toRow),
       ),
+    costSince: (key, day) =>
+      database.read((sql) => {
+        const row = sql("SELECT coalesce(sum(cost_nanos), 0) AS nanos FROM key_usage WHERE key = ? AND day >= ?");
+        return number(row.get(key, day) ?? {}, "nanos");
+      }),
   };
 }
 
 function addRow(sql: Prepare, row: UsageRow): void {
   const sums = FIGURES.map((figure) => `${figure} = ${figure} + excluded.${figure}`).join(", ");
   sql(
-    `INSERT INTO key_usage (day, key, name, model, ${FIGURES.join(", ")}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO key_usage (day, key, name, model, ${FIGURES.join(", ")}) VALUES (?, ?, ?, ?, ${FIGURES.map(() => "?").join(", ")})
      ON CONFLICT (day, key, model) DO UPDATE SET name = excluded.name, ${sums}`,
   ).run(
     row.day,
@@ -76,6 +89,8 @@ function addRow(sql: Prepare, row: UsageRow): void {
     row.completionTokens,
     row.errors,
     row.refusals,
+    row.costNanos,
+    row.millijoules,
   );
 }
 
@@ -91,5 +106,7 @@ function toRow(row: Row): UsageRow {
     completionTokens: number(row, "completion_tokens"),
     errors: number(row, "errors"),
     refusals: number(row, "refusals"),
+    costNanos: number(row, "cost_nanos"),
+    millijoules: number(row, "millijoules"),
   };
 }

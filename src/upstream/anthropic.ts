@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UnsupportedFieldError, UpstreamError } from "../generation/errors.ts";
-import type { FinishReason } from "../generation/event.ts";
+import type { FinishReason, Usage } from "../generation/event.ts";
 import type { GenerationRequest, Message } from "../generation/request.ts";
 import type { Api, Reader, Target } from "./api.ts";
 import { failureOf, type Source } from "./failures.ts";
@@ -235,6 +235,11 @@ function createReader(request: GenerationRequest, source: Source): Reader {
     }
   }
 
+  function told(): Usage | undefined {
+    const { input, read, written, output, isTold } = counted;
+    return isTold ? { promptTokens: input + read + written, cachedTokens: read, completionTokens: output } : undefined;
+  }
+
   return {
     note({ data }: UpstreamMessage) {
       note(data);
@@ -243,9 +248,10 @@ function createReader(request: GenerationRequest, source: Source): Reader {
     isComplete: () => isDone || scribe.isFinished() || scribe.isFull(),
     isLast: () => isDone || scribe.isFull(),
     skip: scribe.skip,
+    told,
     end() {
-      const { input, read, written, output, isTold } = counted;
-      if (isTold) scribe.usage({ promptTokens: input + read + written, cachedTokens: read, completionTokens: output });
+      const usage = told();
+      if (usage !== undefined) scribe.usage(usage);
       return scribe.end();
     },
   };

@@ -1,5 +1,5 @@
 import type { EmbeddingItem } from "../generation/embedding.ts";
-import type { GenerationEvent } from "../generation/event.ts";
+import type { GenerationEvent, Usage } from "../generation/event.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import type { Source } from "./failures.ts";
 import type { Kind } from "./kinds.ts";
@@ -29,6 +29,8 @@ export type Reader = {
   readonly isLast: () => boolean;
   /** Counts the characters of messages that were passed on without being read. */
   readonly skip: (characters: number) => void;
+  /** The usage that the server has told so far. */
+  readonly told: () => Usage | undefined;
   /** The last events. */
   readonly end: () => GenerationEvent[];
 };

@@ -1,6 +1,7 @@
 import type { UpstreamModel } from "../config/upstreams.ts";
 import type { Backend, BackendDetails, Capabilities, Workload } from "../generation/backend.ts";
 import { generateTogether, type Start } from "../generation/batch.ts";
+import type { CostOf } from "../generation/cost.ts";
 import { dropImages } from "../generation/drop-images.ts";
 import {
   type Embed,
@@ -36,11 +37,12 @@ export type UpstreamBackendOptions = {
   /** The layers of the queue in front of the server. */
   readonly queue: { readonly gate: Layer; readonly turns: Layer; readonly workload: () => Workload };
   readonly createdUnixSeconds: number;
+  readonly costOf: CostOf;
 };
 
 /** What answers for one model of an upstream. */
 export function createUpstreamBackend(options: UpstreamBackendOptions): Backend {
-  const { server, id, aliases, model, listed, queue, createdUnixSeconds } = options;
+  const { server, id, aliases, model, listed, queue, createdUnixSeconds, costOf } = options;
   const { settings, kind } = server;
   const can = capabilitiesOf(options);
   const pace = createPace(settings.maxConcurrent, () => performance.now());
@@ -63,6 +65,7 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
     id,
     aliases,
     createdUnixSeconds,
+    costOf,
     ownedBy: settings.name,
     upstream: { name: settings.name, isLocal: settings.local },
     can,
@@ -96,7 +99,7 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
     ...(can.text && {
       generate: compose(
         [refuseLocal, ...(can.images ? [] : [dropImages])],
-        generateAt(server, targetFor, { pace, layers: [queue.gate, queue.turns] }),
+        generateAt(server, targetFor, { pace, costOf, layers: [queue.gate, queue.turns] }),
       ),
     }),
     ...(can.embeddings && { embed: embedAt(server, targetFor, assertMayLeave) }),
@@ -108,6 +111,7 @@ type Prepared = Pick<GenerationRequest, "id"> & {
   readonly session: string;
   /** One, or one for each choice. */
   readonly written: readonly WrittenRequest[];
+  readonly costOf: CostOf;
 };
 
 /** The same of one request to the server. */
@@ -116,7 +120,7 @@ type Single = Omit<Prepared, "written"> & { readonly written: WrittenRequest };
 function generateAt(
   server: UpstreamServer,
   targetFor: (session: string) => Target,
-  { pace, layers }: { readonly pace: Pace; readonly layers: readonly Layer[] },
+  { pace, costOf, layers }: { readonly pace: Pace; readonly costOf: CostOf; readonly layers: readonly Layer[] },
 ): Generate {
   return (request) => ({
     [Symbol.asyncIterator]() {
@@ -128,7 +132,7 @@ function generateAt(
         verbatim === undefined || passing === undefined
           ? writeChoices(server.api, request, target)
           : [writePassed(passing, request, verbatim, target)];
-      const prepared = { id: request.id, session, written };
+      const prepared = { id: request.id, session, written, costOf };
       return compose(layers, (admitted) => runAll(server, admitted, prepared, pace))(request)[Symbol.asyncIterator]();
     },
   });
@@ -137,16 +141,16 @@ function generateAt(
 function runAll(
   server: UpstreamServer,
   request: GenerationRequest,
-  { id, session, written }: Prepared,
+  { written, ...common }: Prepared,
   pace: Pace,
 ): AsyncIterable<GenerationEvent> {
   const [only, ...others] = written;
-  if (only !== undefined && others.length === 0) return run(server, request, { id, session, written: only }, pace);
+  if (only !== undefined && others.length === 0) return run(server, request, { ...common, written: only }, pace);
   const starts = written.map(
     (one): Start =>
       (signal) => {
         const single = { ...request, choices: 1, signal };
-        return run(server, single, { id, session, written: one }, pace);
+        return run(server, single, { ...common, written: one }, pace);
       },
   );
   return generateTogether(starts, { choices: 1, signal: request.signal });
@@ -155,7 +159,7 @@ function runAll(
 async function* run(
   server: UpstreamServer,
   request: GenerationRequest,
-  { id, session, written }: Single,
+  { id, session, written, costOf }: Single,
   pace: Pace,
 ): AsyncGenerator<GenerationEvent, undefined> {
   const { settings } = server;
@@ -181,7 +185,7 @@ async function* run(
   };
   request.signal.addEventListener("abort", tellLeft, { once: true });
   try {
-    const begun = await server.ask(asked, (reply) => begin(server, request, reply));
+    const begun = await server.ask(asked, (reply) => begin(server, request, reply, costOf));
     const { reader, first } = begun;
     reading = reader;
     pieces = begun.pieces;
@@ -216,8 +220,8 @@ async function* run(
 }
 
 /** Reads the beginning of an answer, up to the first event that says anything. */
-async function begin(server: UpstreamServer, request: GenerationRequest, reply: Reply) {
-  const { reader, pieces } = readReply(server, request, reply);
+async function begin(server: UpstreamServer, request: GenerationRequest, reply: Reply, costOf: CostOf) {
+  const { reader, pieces } = readReply(server, request, reply, costOf);
   try {
     const first: GenerationEvent[] = [];
     // What only begins an answer, such as a role, is no answer yet.
@@ -236,7 +240,12 @@ async function begin(server: UpstreamServer, request: GenerationRequest, reply: 
 }
 
 /** The events of an answer: as it came where the client wants it in the form in which it comes. */
-function readReply({ api, passing, settings, source }: UpstreamServer, request: GenerationRequest, reply: Reply) {
+function readReply(
+  { api, passing, settings, source }: UpstreamServer,
+  request: GenerationRequest,
+  reply: Reply,
+  costOf: CostOf,
+) {
   const { name: upstream } = settings;
   const { verbatim } = request;
   const reader = api.read(request, source);
@@ -245,7 +254,7 @@ function readReply({ api, passing, settings, source }: UpstreamServer, request: 
   if (verbatim === undefined || passing === undefined || !isFit) {
     return { reader, pieces: mapEach(readMessages(upstream, reply), reader.note) };
   }
-  const options = { passing, request, verbatim, reader, upstream };
+  const options = { passing, request, verbatim, reader, upstream, costOf };
   const passer = isStream ? passStream(options) : passWhole(options);
   return { reader: passer, pieces: mapEach(readTexts(upstream, reply), passer.note) };
 }

@@ -185,6 +185,7 @@ function createReader(request: GenerationRequest, source: Source): Reader {
     isComplete: () => isDone || scribe.isFull(),
     isLast: () => isDone || scribe.isFull(),
     skip: scribe.skip,
+    told: scribe.told,
     end: scribe.end,
   };
 }

@@ -211,6 +211,8 @@ const chunkSchema = z.object({
     .object({
       prompt_tokens: count,
       completion_tokens: count,
+      // OpenRouter's and Sluice's.
+      cost: z.number().min(0).max(1_000_000).optional().catch(undefined),
       prompt_tokens_details: z.object({ cached_tokens: count }).nullish().catch(undefined),
       completion_tokens_details: z.object({ reasoning_tokens: z.number().optional() }).nullish().catch(undefined),
     })
@@ -291,6 +293,7 @@ function createReader(request: GenerationRequest, source: Source): Reader {
     isComplete: () => isDone || scribe.isFinished() || scribe.isFull(),
     isLast: () => isDone || scribe.isFull(),
     skip: scribe.skip,
+    told: scribe.told,
     end: scribe.end,
   };
 }
@@ -329,5 +332,6 @@ function usageOf(usage: NonNullable<z.infer<typeof chunkSchema>["usage"]>): Usag
     cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
     completionTokens: usage.completion_tokens,
     ...(reasoningTokens !== undefined && { reasoningTokens }),
+    ...(usage.cost !== undefined && { cost: usage.cost }),
   };
 }

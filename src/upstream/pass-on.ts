@@ -1,6 +1,8 @@
+import { type CostOf, encodeCost } from "../generation/cost.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import type { Verbatim } from "../generation/verbatim.ts";
+import { isJsonObject } from "../json/exact-number.ts";
 import { replaceMembers } from "../json/members.ts";
 import type { Reader, Target } from "./api.ts";
 import { brokenAnswer } from "./failures.ts";
@@ -35,6 +37,7 @@ export type PasserOptions = {
   /** Understands those messages that tell of ends, usage and failures. */
   readonly reader: Reader;
   readonly upstream: string;
+  readonly costOf: CostOf;
 };
 
 /** A message of a stream is taken for one token, of about so many characters. */
@@ -44,13 +47,14 @@ const CHARACTERS_OF_A_MESSAGE = 4;
 const MAX_STREAM_LENGTH = 128 * 1024 * 1024;
 
 /** Passes on an answer that is one JSON text: it is read once, for its usage. */
-export function passWhole({ passing, request, verbatim, reader, upstream }: PasserOptions): Passer {
+export function passWhole({ passing, request, verbatim, reader, upstream, costOf }: PasserOptions): Passer {
   return {
     ...reader,
     note(text) {
-      const events = reader.note({ data: parse(upstream, text) });
+      const data = parse(upstream, text);
+      const events = reader.note({ data });
       if (!reader.isComplete()) throw brokenAnswer(upstream, "gave an empty answer");
-      const frames = passing.renamer(verbatim.answerId, request.model)(text) ?? "";
+      const frames = passing.renamer(verbatim.answerId, request.model)(withCost(text, data, reader, costOf)) ?? "";
       return [{ type: "started" }, { type: "frames", text: frames }, ...events.filter(isAccount)];
     },
     end: () => reader.end().filter(isAccount),
@@ -61,7 +65,7 @@ export function passWhole({ passing, request, verbatim, reader, upstream }: Pass
  * Passes on a stream of events as they come, with the client's names of the answer and the model. Only those that tell of an end, of usage or of
  * a failure are read. Comments and fields that clients of these APIs don't read are left out.
  */
-export function passStream({ passing, request, verbatim, reader, upstream }: PasserOptions): Passer {
+export function passStream({ passing, request, verbatim, reader, upstream, costOf }: PasserOptions): Passer {
   const rename = passing.renamer(verbatim.answerId, request.model);
   const blocks = createBlocks(upstream);
   let length = 0;
@@ -86,6 +90,7 @@ export function passStream({ passing, request, verbatim, reader, upstream }: Pas
 
   function noteBlock(block: string): void {
     const { event, data } = readBlock(block);
+    let sent = data;
     if (data === "" || reader.isLast()) return;
     if (data === "[DONE]") {
       reader.note({ data: DONE });
@@ -100,8 +105,9 @@ export function passStream({ passing, request, verbatim, reader, upstream }: Pas
       events.push(...reader.note({ event, data: value }).filter(isAccount));
       hasSpoken ||= passing.says(data) || reader.isComplete();
       if (!passing.isWanted(verbatim, value)) return;
+      sent = withCost(data, value, reader, costOf);
     }
-    const renamed = rename(data);
+    const renamed = rename(sent);
     // Which fails for what is no object of JSON.
     if (renamed === undefined) parse(upstream, data);
     else waiting += passing.frame(event, renamed);
@@ -120,6 +126,16 @@ export function passStream({ passing, request, verbatim, reader, upstream }: Pas
     },
     end: () => reader.end().filter(isAccount),
   };
+}
+
+/** The message with the cost in its usage, if it has one and the price is known. */
+function withCost(json: string, value: unknown, reader: Reader, costOf: CostOf): string {
+  const usage = reader.told();
+  if (usage === undefined || !isJsonObject(value) || !isJsonObject(value.usage)) return json;
+  const { promptTokens: prompt, cachedTokens: cached, completionTokens: completion, cost: told } = usage;
+  const fields = encodeCost(costOf({ prompt, cached, completion, ...(told !== undefined && { told }) }));
+  if (Object.keys(fields).length === 0) return json;
+  return replaceMembers(json, { usage: JSON.stringify({ ...value.usage, ...fields }) });
 }
 
 function isAccount({ type }: GenerationEvent): boolean {

@@ -26,6 +26,8 @@ export type Scribe = {
   readonly call: (choice: number, piece: CallPiece) => void;
   readonly finish: (choice: number, reason: FinishReason, stopString?: string) => void;
   readonly usage: (usage: Usage) => void;
+  /** The usage that was told so far, if it can be. */
+  readonly told: () => Usage | undefined;
   /** Counts characters of the answer that are in no event. */
   readonly skip: (characters: number) => void;
   /** The events since the last call. */
@@ -105,6 +107,7 @@ export function createScribe(request: Pick<GenerationRequest, "choices" | "promp
     usage(usage) {
       if (isPlausible(usage)) told = usage;
     },
+    told: () => told,
     skip(characters) {
       heardCharacters += characters;
     },

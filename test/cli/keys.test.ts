@@ -172,15 +172,20 @@ describe("sluice usage", () => {
     const state = openKeyState(folder.file);
     const figures = { requests: 3, promptTokens: 100, cachedTokens: 20, completionTokens: 50, errors: 1, refusals: 2 };
     const row = (day: string) => ({ day, key: "key_1", name: "alice", model: "one", ...figures });
-    state.usage.add([row("2026-11-10"), row("2026-11-21")], "2026-01-01");
+    const stored = (day: string) => ({ ...row(day), costNanos: 12_345_678, millijoules: 7_200_000 });
+    state.usage.add([stored("2026-11-10"), stored("2026-11-21")], "2026-01-01");
     state.close();
     const show = (flags: Record<string, string | boolean>) => {
       const context = fakeContext({ env: { SLUICE_STATE_FILE: folder.file } });
       expect(usage(flags, context, () => NOW)).toBe(0);
       return context;
     };
-    expect(show({}).stdout.text().split("\n")[1]).toMatch(/^2026-11-10 +alice +one +3 +100 +20 +50 +1 +2$/);
-    expect(JSON.parse(show({ json: true, since: "7d" }).stdout.text())).toEqual([row("2026-11-21")]);
+    expect(show({}).stdout.text().split("\n")[1]).toMatch(
+      /^2026-11-10 +alice +one +3 +100 +20 +50 +1 +2 +\$0\.012 +2\.00$/,
+    );
+    expect(JSON.parse(show({ json: true, since: "7d" }).stdout.text())).toEqual([
+      { ...row("2026-11-21"), cost: 0.012345678, energyJoules: 7_200 },
+    ]);
     expect(show({ key: "bob" }).stderr.text()).toContain("No matching usage is recorded");
     expect(() => show({ since: "yore" })).toThrow('--since: "yore" is not allowed');
   });

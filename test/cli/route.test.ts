@@ -9,12 +9,12 @@ const SETTINGS = `
 model: [smollm2-135m-instruct, gemma-3-270m]
 aliases: [small=smollm2-135m-instruct]
 upstreams:
-  cloud: { baseUrl: "https://example.com", models: { large: large-v2 } }
+  cloud: { baseUrl: "https://example.com", models: { large: { name: large-v2, price: { input: 1, output: 2 } } } }
 routes:
   chat:
     - { model: small, spill: 3s, when: { needs: [tools], class: [interactive] } }
     - { model: gemma-3-270m, when: { hours: "08:00-18:00" } }
-    - { model: large, price: { input: 1, output: 2 }, maxCost: 0.01, when: { usedUpTo: 0.8 } }
+    - { model: large, maxCost: 0.01, when: { usedUpTo: 0.8 } }
     - gone
 `;
 

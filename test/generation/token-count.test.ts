@@ -46,13 +46,13 @@ describe("a count of tokens", () => {
     const count = createTokenCount();
     count.note({ type: "started", promptTokens: 12, cachedTokens: 4 });
     for (const event of [text(0), text(0)]) count.note(event);
-    count.noteLeft({ prompt: 0, cached: 0, completion: 40 });
+    count.noteNews({ type: "left", spent: { prompt: 0, cached: 0, completion: 40 } });
     expect(count.counts().completion).toBe(40);
   });
 
   it("has the prompt of a generation that was left before its start was heard", () => {
     const count = createTokenCount();
-    count.noteLeft({ prompt: 12, cached: 3, completion: 1 });
+    count.noteNews({ type: "left", spent: { prompt: 12, cached: 3, completion: 1 } });
     expect(count.counts()).toEqual({ prompt: 12, cached: 3, completion: 1, reasoning: 0 });
   });
 });

@@ -20,7 +20,7 @@ function framesOf(body: string) {
     .map((frame) => record.parse(JSON.parse(frame.replace(/^data: /, ""))));
 }
 
-const evaluation = { waitingMs: 1, prefillMs: 20, prefillTokens: 8, decodeMs: 40, decodeTokens: 4 };
+const evaluation = { waitingMs: 1, prefillMs: 20, prefillTokens: 8, decodeMs: 40, decodeTokens: 4, computeMs: 30 };
 
 /** An engine that tells what an answer took. */
 const measured = script(async function* ({ observe }) {

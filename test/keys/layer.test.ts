@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import type { CostOf } from "../../src/generation/cost.ts";
 import { OverloadedError, SupersededError } from "../../src/generation/errors.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { Generate } from "../../src/generation/layer.ts";
 import type { Observe } from "../../src/generation/news.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { holdToLimits } from "../../src/keys/layer.ts";
-import type { Outcome, Used, Work } from "../../src/keys/meter.ts";
+import type { Done, Outcome, Work } from "../../src/keys/meter.ts";
 import { generationRequest } from "../fixtures/generation.ts";
 import { key } from "./support.ts";
 
@@ -16,20 +17,28 @@ const EVENTS: readonly GenerationEvent[] = [
   { type: "finished", choice: 0, reason: "stop", completionTokens: 7 },
 ];
 
-function setUp(generate: Generate, whose = key()) {
+function setUp(generate: Generate, whose = key(), costsOf?: (model: string) => CostOf) {
   const begun: Work[] = [];
-  const ends: { outcome: Outcome; used: Used; model?: string }[] = [];
+  const ends: ({ outcome: Outcome; others?: readonly Done[] } & Done)[] = [];
   const layer = holdToLimits(
     { get: (id) => (id === whose.id ? whose : undefined) },
     {
       begin: async (_key, work) => {
         begun.push(work);
         return {
-          end: (outcome, used, model) => void ends.push({ outcome, used, ...(model !== undefined && { model }) }),
+          end(outcome, [{ model, used, cost }, ...others]) {
+            ends.push({
+              ...{ outcome, used },
+              ...(model !== undefined && { model }),
+              ...(cost !== undefined && { cost }),
+              ...(others.length > 0 && { others }),
+            });
+          },
         };
       },
       view: () => undefined,
     },
+    costsOf,
   );
   const run = (request: Partial<GenerationRequest> = {}) =>
     layer(generationRequest({ terms: { tenant: whose.id, priority: "default" }, maxTokens: 50, ...request }), generate)[
@@ -49,6 +58,29 @@ async function drain(iterator: AsyncIterator<GenerationEvent>): Promise<Generati
 }
 
 describe("holdToLimits", () => {
+  it("charges what each target of a route has done, that of an answer that was not used, too", async () => {
+    const evaluation = { waitingMs: 0, prefillMs: 1, prefillTokens: 1, decodeMs: 1, decodeTokens: 1, computeMs: 2 };
+    const { ends, begun, run } = setUp(
+      async function* ({ observe }) {
+        observe?.({ type: "evaluated", choice: 0, evaluation });
+        observe?.({ type: "discarded", target: "small", spent: { prompt: 5, cached: 0, completion: 3 } });
+        observe?.({ type: "routed", route: "chat", steps: [{ target: "large", outcome: "answered" }] });
+        yield* EVENTS;
+      },
+      key(),
+      (model) => (work) => ({ money: (model === "large" ? 10 : 1) * work.completion + (work.computeMs ?? 0) }),
+    );
+    await drain(run({ model: "chat" }));
+    expect(begun).toMatchObject([{ money: 50 }]);
+    expect(ends).toMatchObject([
+      {
+        model: "large",
+        cost: { money: 70 },
+        others: [{ model: "small", used: { completion: 3 }, cost: { money: 5 } }],
+      },
+    ]);
+  });
+
   it("charges the target that answered for a route", async () => {
     const { ends, run } = setUp(async function* ({ observe }) {
       const steps = [{ target: "large", outcome: "answered" }] as const;

@@ -23,7 +23,16 @@ describe("usage", () => {
     book.flush();
     expect(add).toHaveBeenCalledTimes(1);
     const whose = { key: "key_1", name: "alice" };
-    const nothing = { requests: 0, promptTokens: 0, cachedTokens: 0, completionTokens: 0, errors: 0, refusals: 0 };
+    const nothing = {
+      costNanos: 0,
+      millijoules: 0,
+      requests: 0,
+      promptTokens: 0,
+      cachedTokens: 0,
+      completionTokens: 0,
+      errors: 0,
+      refusals: 0,
+    };
     expect(usage.list({})).toEqual([
       {
         day: "2026-11-22",
@@ -35,6 +44,8 @@ describe("usage", () => {
         completionTokens: 10,
         errors: 1,
         refusals: 0,
+        costNanos: 0,
+        millijoules: 0,
       },
       { day: "2026-11-22", ...whose, model: "two", ...nothing, refusals: 1 },
       { day: "2026-11-23", ...whose, model: "one", ...nothing, ...FIGURES },

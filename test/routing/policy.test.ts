@@ -84,10 +84,10 @@ describe("the order of a route's targets", () => {
   });
 
   it("leaves out what would cost more than it may", () => {
-    const price = { input: 1, output: 10 };
-    // 100 + 2,000 millionths.
-    expect(decide([{ model: "a", price, maxCost: 0.0021 }]).asked).toEqual(["a"]);
-    expect(decide([{ model: "a", price, maxCost: 0.002 }]).excluded).toEqual({ a: "cost" });
+    const targets = [state("a", { cost: 0.0021 })];
+    expect(decide([{ model: "a", maxCost: 0.0021 }], { targets }).asked).toEqual(["a"]);
+    expect(decide([{ model: "a", maxCost: 0.002 }], { targets }).excluded).toEqual({ a: "cost" });
+    expect(decide([{ model: "a", maxCost: 0 }], { targets: [state("a")] }).asked).toEqual(["a"]);
   });
 
   it("asks a target whose first token would be late after the others, the soonest of the late ones first", () => {
@@ -101,14 +101,9 @@ describe("the order of a route's targets", () => {
   });
 
   it("spills only to what costs little enough, and asks the dear ones last", () => {
-    const targets = [state("a", { firstTokenMs: 9_000 }), state("b"), state("c")];
-    const price = { input: 0, output: 10 };
+    const targets = [state("a", { firstTokenMs: 9_000 }), state("b", { cost: 0.002 }), state("c")];
     const spilling = { model: "a", spill: { after: 3_000, maxCost: 0.001 } };
-    expect(decide([spilling, { model: "b", price }, { model: "c" }], { targets }).asked).toEqual([
-      "c",
-      "a late",
-      "b dear",
-    ]);
+    expect(decide([spilling, { model: "b" }, { model: "c" }], { targets }).asked).toEqual(["c", "a late", "b dear"]);
   });
 
   it("counts an unloaded model as late where it may spill, and loads it where it may not", () => {
@@ -178,7 +173,6 @@ describe("any decision", () => {
     {
       weight: fc.integer({ min: 0, max: 5 }),
       spill: fc.record({ after: fc.integer({ min: 1, max: 10_000 }) }),
-      price: fc.record({ input: fc.nat(20), output: fc.nat(20) }),
       maxCost: fc.double({ min: 0, max: 0.01, noNaN: true }),
       when: fc.record({
         zone: fc.constant("UTC"),
@@ -202,6 +196,7 @@ describe("any decision", () => {
       state: fc.constantFrom(...BACKEND_STATES),
       contextTokens: fc.option(fc.integer({ min: 64, max: 8_192 }), { nil: undefined }),
       firstTokenMs: fc.option(fc.nat(20_000), { nil: undefined }),
+      cost: fc.option(fc.double({ min: 0, max: 0.02, noNaN: true }), { nil: undefined }),
     }),
     { nil: undefined },
   );

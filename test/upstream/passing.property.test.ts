@@ -30,7 +30,8 @@ function passed(protocol: Protocol, pieces: readonly string[], request: Generati
   const passing = PASSING[protocol === "messages" ? "anthropic" : "openai"];
   if (passing === undefined) throw new Error("there is none");
   const reader = APIS[protocol].read(request, source);
-  const passer = passStream({ passing, request, verbatim: verbatimFor(protocol), reader, upstream: "there" });
+  const options = { passing, request, verbatim: verbatimFor(protocol), reader, upstream: "there" };
+  const passer = passStream({ ...options, costOf: () => undefined });
   const events = [...[...pieces, "\n\n"].flatMap(passer.note), ...passer.end()];
   return { events, text: events.map((event) => (event.type === "frames" ? event.text : "")).join("") };
 }

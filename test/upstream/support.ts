@@ -27,6 +27,7 @@ export function openUpstream(
   const backend = createUpstreamBackend({
     ...{ server, id: "one", aliases: [], model: { name: "one" }, queue, createdUnixSeconds: 1 },
     listed: () => undefined,
+    costOf: () => undefined,
   });
   return { backend, server };
 }

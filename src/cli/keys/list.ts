@@ -73,6 +73,8 @@ function describeLimits(policy: KeyPolicy): string {
     [policy.maxTokensLimit, "tokens/answer"],
   ] as const;
   const words = limits.flatMap(([limit, unit]) => (limit === undefined ? [] : [`${limit} ${unit}`]));
+  if (policy.budgetPerDay !== undefined) words.push(`$${policy.budgetPerDay}/day`);
+  if (policy.budgetPerMonth !== undefined) words.push(`$${policy.budgetPerMonth}/month`);
   if (policy.maxWaitMs !== undefined) words.push(`waits ${policy.maxWaitMs} ms`);
   if (policy.cache !== undefined) words.push(`cache ${policy.cache}`);
   if (policy.localOnly) words.push("local only");

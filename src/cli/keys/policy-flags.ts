@@ -19,6 +19,12 @@ const NUMBERS = [
   ["maxTokensLimit", "--max-tokens-limit", "maximum answer length in tokens; a request for more is lowered to it"],
 ] as const;
 
+/** The flags for money, and the policy field that each sets. */
+const BUDGETS = [
+  ["budgetPerDay", "--budget-per-day", "maximum cost per day of the calendar (UTC), in US dollars"],
+  ["budgetPerMonth", "--budget-per-month", "maximum cost per month of the calendar (UTC), in US dollars"],
+] as const;
+
 /** Adds the flags of a key's policy to a command. */
 export function addPolicyOptions(command: Command): void {
   command
@@ -33,6 +39,7 @@ export function addPolicyOptions(command: Command): void {
     )
     .option("--class <class>", `priority of its requests: ${PRIORITIES.join(", ")} (default default)`);
   for (const [, flag, description] of NUMBERS) command.option(`${flag} <number>`, `${description} (default no limit)`);
+  for (const [, flag, description] of BUDGETS) command.option(`${flag} <dollars>`, `${description} (default no limit)`);
   command
     .option("--max-wait <time>", "maximum wait of its requests for their first token, such as 30s (default no limit)")
     .option(
@@ -55,6 +62,7 @@ export function readPolicy(flags: Flags): KeyPolicy {
     ...(models !== undefined && { models }),
     ...(flags.class !== undefined && { class: flags.class }),
     ...Object.fromEntries(NUMBERS.flatMap(([field, flag]) => readNumber(flags[field], field, flag))),
+    ...Object.fromEntries(BUDGETS.flatMap(([field, flag]) => readMoney(flags[field], field, flag))),
     ...(flags.maxWait !== undefined && { maxWaitMs: readWait(String(flags.maxWait)) }),
     ...(flags.cache !== undefined && { cache: flags.cache }),
     localOnly: flags.localOnly === true,
@@ -87,6 +95,16 @@ function readNumber(given: Flags[string], field: string, flag: string): readonly
   const value = typeof given === "string" && /^\d{1,12}$/.test(given) ? Number(given) : 0;
   if (value < 1)
     throw new CommandError(`${flag}: ${JSON.stringify(given)} is not allowed. Give a whole number of 1 or more.`);
+  return [[field, value]];
+}
+
+function readMoney(given: Flags[string], field: string, flag: string): readonly (readonly [string, number])[] {
+  if (given === undefined) return [];
+  const value = typeof given === "string" && /^\d{1,7}(\.\d{1,6})?$/.test(given) ? Number(given) : 0;
+  if (value === 0 || value > 1_000_000)
+    throw new CommandError(
+      `${flag}: ${JSON.stringify(given)} is not allowed. Give US dollars, such as 5 or 0.50, up to 1000000.`,
+    );
   return [[field, value]];
 }
 

@@ -33,6 +33,8 @@ export type EngineOptions = {
   readonly keptPrefixes?: KeptPrefixesOptions;
   /** Whether several tokens are guessed and evaluated at once; `auto` does so where it is faster. */
   readonly drafts: "auto" | "off";
+  /** Whether to read the processors' counters of energy around each native call. */
+  readonly measureEnergy?: boolean;
 };
 
 export type KeptPrefixesOptions = {
@@ -176,6 +178,10 @@ const times = z.object({
   decodeMs: ms,
   /** Without those sampled before a crash. */
   decodeTokens: count,
+  /** The time of native calls, each shared among the sequences in it by their tokens. */
+  computeMs: ms,
+  /** The energy of these calls, shared in the same way, if the machine tells it. */
+  joules: z.number().min(0).exactOptional(),
 });
 
 const update = z.object({

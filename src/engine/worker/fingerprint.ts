@@ -38,7 +38,16 @@ export function digestFiles(paths: readonly string[]): string {
  * @param binding the version of node-llama-cpp
  */
 export function fingerprintOf(files: string, options: EngineOptions, info: EngineInfo, binding: string): string {
-  const { modelPath, prefixStoreBytes, keptPrefixes, drafts, prefillPauseMs, prefillShare, ...settings } = options;
+  const {
+    modelPath,
+    prefixStoreBytes,
+    keptPrefixes,
+    drafts,
+    prefillPauseMs,
+    prefillShare,
+    measureEnergy,
+    ...settings
+  } = options;
   const parts = [
     files,
     Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1)),

@@ -17,6 +17,7 @@ import { type LoadedModel, loadModel } from "../llama/model.ts";
 import { beat, loadModelFor, parseHostMessage, sendToHost, serveHost } from "./child.ts";
 import { canPay, createCallCosts, measureCurve } from "./drafts/costs.ts";
 import { createDrafter, type Drafter } from "./drafts/drafter.ts";
+import { openEnergyMeter } from "./energy.ts";
 import { digestFiles, fingerprintOf } from "./fingerprint.ts";
 import { findGrammarExcess } from "./grammar-limits.ts";
 import { findBoundary } from "./head.ts";
@@ -147,6 +148,19 @@ async function openDrafter({ flashAttention }: EngineOptions, model: LoadedModel
   return createDrafter({ costs: createCallCosts(curve), batcher, tokenizer, greedyFrom });
 }
 
+/** Undefined if nothing is to be measured, or the machine doesn't let it. */
+function openMeter({ measureEnergy }: EngineOptions): (() => number) | undefined {
+  if (!measureEnergy) return undefined;
+  const meter = openEnergyMeter();
+  if (meter === undefined) {
+    const message =
+      "the energy of answers can't be measured: the machine has no /sys/class/powercap/intel-rapl:0/energy_uj, " +
+      "or this user may not read it; localWatts estimates it instead";
+    send({ type: "log", level: "warn", message });
+  }
+  return meter?.read;
+}
+
 /** Ends the scheduler of the loaded model and stores what its slots hold, as far as the time allows. */
 let leave: () => Promise<void> = async () => {};
 
@@ -166,6 +180,7 @@ async function serve(options: EngineOptions): Promise<void> {
     prefillPauseMs: options.prefillPauseMs,
     prefillShare: options.prefillShare,
     prefixStore: openPrefixStore(options, info, digest),
+    readJoules: openMeter(options),
     report: (updates) => send({ type: "step", updates }),
     reject: (id, reason) =>
       send({ type: "rejected", id, rejection: { code: "invalid_sampling", field: "grammar", reason } }),

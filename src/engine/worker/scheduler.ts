@@ -38,6 +38,8 @@ type SchedulerOptions = {
   readonly boundary?: Boundary | undefined;
   /** Undefined if drafts are off. */
   readonly drafter?: Drafter | undefined;
+  /** Returns a counter of energy, in joules; absent if nothing measures it. */
+  readonly readJoules?: (() => number) | undefined;
   /** The machine's unless given. */
   readonly clock?: Clock;
   /** Called once for each native call with news, with the updates of all sequences. */
@@ -76,7 +78,7 @@ export class Scheduler {
     this.#pace = createPrefillPace({ chunkTokens, maxTokens: batcher.maxBatchTokens, targetMs });
     this.#timeShare = createPrefillShare(given.prefillShare);
     this.#keeper = new SlotKeeper({ batcher, prefixStore, chunkTokens });
-    this.#updates = createUpdates(given.tokenizer, given.report);
+    this.#updates = createUpdates(given.tokenizer, given.report, given.readJoules !== undefined);
   }
 
   /** When the native call in progress began, by `performance.now()`; undefined between calls. */
@@ -237,9 +239,12 @@ export class Scheduler {
 
   /** Evaluates and samples. Returns the index of the logits after each item's last token; −1 if they weren't requested. */
   async #evaluate(work: readonly Work[]): Promise<readonly number[]> {
-    this.#decodingSince = performance.now();
+    const startedAt = performance.now();
+    this.#decodingSince = startedAt;
+    const joulesBefore = this.#given.readJoules?.() ?? 0;
     // Sending updates takes a tenth of a small model's step. During the call, the cores aren't idle meanwhile.
     const { logits, drawn, scores } = await evaluate(this.#given.batcher, work, () => this.#updates.send());
+    shareSpending(work, performance.now() - startedAt, (this.#given.readJoules?.() ?? 0) - joulesBefore);
     for (const [index, item] of work.entries()) {
       const scored = scores[index];
       if (scored !== undefined && this.#running.has(item.sequence.request.id)) this.#updates.addScores(item, scored);
@@ -350,5 +355,15 @@ export class Scheduler {
     this.#wake = undefined;
     cancel?.();
     return woken;
+  }
+}
+
+/** Charges a native call to its sequences, by their tokens in it. */
+function shareSpending(work: readonly Work[], ms: number, joules: number): void {
+  const total = work.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  for (const { sequence, tokens } of work) {
+    const share = tokens.length / Math.max(1, total);
+    sequence.spent.ms += share * ms;
+    sequence.spent.joules += share * joules;
   }
 }

@@ -40,6 +40,8 @@ export type Sequence = {
   readonly submittedAt: number;
   placedAt: number | undefined;
   prefilledAt: number | undefined;
+  /** Its shares of the time and the energy of the native calls that it was part of. */
+  readonly spent: { ms: number; joules: number };
 };
 
 /** The result of accepting a token. */
@@ -82,6 +84,7 @@ export function createSequence(
     submittedAt: performance.now(),
     placedAt: undefined,
     prefilledAt: undefined,
+    spent: { ms: 0, joules: 0 },
   };
 }
 
@@ -106,8 +109,11 @@ export function releaseSequence(sequence: Sequence): void {
   sequence.slot = undefined;
 }
 
-/** The times of a sequence that ends now. */
-export function timesOf({ request, prefill, output, cachedTokens, submittedAt, placedAt, prefilledAt }: Sequence) {
+/** What a sequence that ends now has taken. @param isMetered whether energy is measured */
+export function timesOf(
+  { request, prefill, output, cachedTokens, submittedAt, placedAt, prefilledAt, spent }: Sequence,
+  isMetered: boolean,
+) {
   const now = performance.now();
   const placed = placedAt ?? now;
   const prefilled = prefilledAt ?? now;
@@ -117,6 +123,8 @@ export function timesOf({ request, prefill, output, cachedTokens, submittedAt, p
     prefillTokens: prefill.length - cachedTokens,
     decodeMs: now - prefilled,
     decodeTokens: Math.max(0, output.length - request.replay.length),
+    computeMs: spent.ms,
+    ...(isMetered && { joules: spent.joules }),
   };
 }
 

@@ -15,7 +15,12 @@ export type Updates = {
   send(): void;
 };
 
-export function createUpdates(tokenizer: Tokenizer, report: (updates: SequenceUpdate[]) => void): Updates {
+/** @param isMetered whether energy is measured */
+export function createUpdates(
+  tokenizer: Tokenizer,
+  report: (updates: SequenceUpdate[]) => void,
+  isMetered = false,
+): Updates {
   let pending: SequenceUpdate[] = [];
 
   function add(sequence: Sequence, update: Omit<SequenceUpdate, "id" | "started" | "times">): void {
@@ -25,7 +30,7 @@ export function createUpdates(tokenizer: Tokenizer, report: (updates: SequenceUp
       id: request.id,
       ...(!announced && { started: { promptTokens: prompt.length, cachedTokens } }),
       ...update,
-      ...(update.finished && { times: timesOf(sequence) }),
+      ...(update.finished && { times: timesOf(sequence, isMetered) }),
     });
   }
 

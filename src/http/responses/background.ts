@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { WireError } from "../../protocols/errors.ts";
 import type { WireResponse } from "../../protocols/responses/response.ts";
+import type { Tally } from "../../protocols/tally.ts";
 import { describeFailure } from "../errors.ts";
 import type { ClientGeneration } from "../generation.ts";
 import { startHeartbeat } from "../heartbeat.ts";
@@ -54,6 +55,7 @@ export type BackgroundWork = {
   readonly run: ResponseRun;
   readonly runs: BackgroundRuns;
   readonly generation: ClientGeneration;
+  readonly tally: Tally;
   readonly log: EventLog | undefined;
   readonly logger: Logger;
 };
@@ -84,7 +86,7 @@ export function runInBackground(work: BackgroundWork): void {
 
 /** Returns whether the response's end was stored; undefined if it was cancelled, which `cancel` reports. */
 async function runToItsEnd(work: BackgroundWork): Promise<boolean | undefined> {
-  const { run, generation, log } = work;
+  const { run, generation, tally, log } = work;
   const heartbeat = startHeartbeat(undefined);
   // Followers disconnect after a long time without events, like clients of other streams.
   heartbeat.sendBy(({ withEvent }) => {
@@ -97,12 +99,13 @@ async function runToItsEnd(work: BackgroundWork): Promise<boolean | undefined> {
         return undefined;
       }
       heartbeat.touch();
+      tally.note(event);
       tell(log, run.take(event));
     }
     if (generation.isCancelled()) {
       return undefined;
     }
-    tell(log, run.close());
+    tell(log, run.close(tally.cost()));
     return true;
   } catch (error) {
     return generation.isCancelled() ? undefined : fail(work, error);

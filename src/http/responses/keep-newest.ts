@@ -9,7 +9,7 @@ const TOKENS_AROUND = 4;
 export async function keepNewest(
   messages: readonly InputMessage[],
   budget: number,
-  countTokens: (text: string) => Promise<number>,
+  tokenize: (text: string) => Promise<readonly number[]>,
 ): Promise<readonly InputMessage[]> {
   const kept: InputMessage[] = [];
   let left = budget;
@@ -17,7 +17,7 @@ export async function keepNewest(
     if (message.role !== "user") {
       kept.push(message);
     } else if (left > 0) {
-      left -= await countMessage(message, left, countTokens);
+      left -= await countMessage(message, left, tokenize);
       if (left >= 0) kept.push(message);
     }
   }
@@ -27,9 +27,10 @@ export async function keepNewest(
 async function countMessage(
   { content }: InputMessage,
   left: number,
-  countTokens: (text: string) => Promise<number>,
+  tokenize: (text: string) => Promise<readonly number[]>,
 ): Promise<number> {
   const whole = joinInput(content).content;
   if (whole.length > left * MOST_CHARACTERS_PER_TOKEN) return Number.POSITIVE_INFINITY;
-  return (await countTokens(whole)) + TOKENS_AROUND;
+  const tokens = await tokenize(whole);
+  return tokens.length + TOKENS_AROUND;
 }

@@ -1,3 +1,4 @@
+import type { Cost } from "../../generation/cost.ts";
 import type { GenerationEvent } from "../../generation/event.ts";
 import type { WireError } from "../../protocols/errors.ts";
 import type { ResponsesRequest } from "../../protocols/responses/decode.ts";
@@ -16,7 +17,7 @@ export type ResponseRun = {
   /** Returns a heartbeat's frames. */
   readonly beat: () => string[];
   /** Stores the response, then returns its last frames. No client gets them for a response that could not be stored. */
-  readonly close: () => string[];
+  readonly close: (cost?: Cost) => string[];
   /** Stores a background response as failed, if possible. */
   readonly fail: (error: WireError) => string[];
   readonly cancel: () => string[];
@@ -87,7 +88,7 @@ export function createRun({ request, head, turn, state, now, remember, log }: Ru
     open: () => writer.open().map(toFrame),
     beat: () => writer.beat().map(toFrame),
     take: (event) => writer.take(event).map(toFrame),
-    close: () => keepAndFrame(writer.close(), true),
+    close: (cost) => keepAndFrame(writer.close(cost), true),
     fail(error) {
       const events = writer.fail(error);
       return request.background ? keepAndFrame(events, false) : events.map(toFrame);

@@ -1,8 +1,6 @@
 import type { Handler } from "hono";
-import type { Backend } from "../../generation/backend.ts";
+import { type Backend, partOf } from "../../generation/backend.ts";
 import { EngineUnavailableError, GenerationError } from "../../generation/errors.ts";
-import { estimatePrompt, estimateText } from "../../generation/estimate.ts";
-import type { Asker } from "../../generation/model.ts";
 import type { GenerationRequest, Prompt } from "../../generation/request.ts";
 import { withDefaults } from "../../generation/wish.ts";
 import { decodeTemplateArguments } from "../../protocols/chat/template-arguments.ts";
@@ -26,12 +24,7 @@ import type { ResponsesDeps } from "./responses.ts";
 /** The maximum share of the context for the messages that stay; the newest stay. */
 const MESSAGES_SHARE = 1 / 4;
 
-/** The context of another server's model that isn't told. Most have more. */
-const USUAL_CONTEXT_TOKENS = 32_768;
-
-const PLAIN = { addSpecial: false, parseSpecial: false };
-
-/** The sampling of a local model's summary: the most likely tokens, without endless repetition. Others do as they are used to. */
+/** The sampling of a summary: the most likely tokens, without endless repetition. */
 const MANNER = withDefaults({ sampling: { temperature: 0, repeatPenalty: 1.1 } });
 
 /** The model wrote no summary. */
@@ -57,30 +50,25 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
     kept.seal.seal("");
 
     const { items, readable } = loadTurn(kept, request);
-    const isElsewhere = model.upstream !== undefined;
-    const ask = (soFar: string, text: string) => toPrompt(request, askForSummary(soFar, text), isElsewhere);
+    const ask = (soFar: string, text: string) => toPrompt(request, askForSummary(soFar, text));
     const terms = makeTerms(c, request.serviceTier);
     const asker = askerFor(terms, connection);
-    const { countTokens, countText, readContext } = measuresOf(model, asker);
+    const texts = partOf(model, "text");
+    const countTokens = (prompt: Prompt) => texts.countTokens(prompt, [], asker);
     // This also waits until the model has loaded.
     await countTokens(ask("", "")).catch((error: unknown) => {
       throw blameInput(error);
     });
-    const contextTokens = readContext();
-    const newest = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * MESSAGES_SHARE), countText);
+    const contextTokens = contextOf(model);
+    const newest = await keepNewest(messagesToKeep(items), Math.floor(contextTokens * MESSAGES_SHARE), (text) =>
+      texts.tokenize(text, { addSpecial: false, parseSpecial: false }, asker),
+    );
     const run = summarize(toTranscript(readable), { generate, countTokens, contextTokens, ask });
     const id = c.get("requestId");
     const tally = createTally(1);
     const generation = startGeneration(
       run,
-      {
-        ...(isElsewhere ? withDefaults({ sampling: {} }) : MANNER),
-        prompt: ask("", ""),
-        id,
-        model: model.id,
-        terms,
-        observe: noteNews(c, tally),
-      },
+      { ...MANNER, prompt: ask("", ""), id, model: model.id, terms, observe: noteNews(c, tally) },
       connection,
     );
     const answer = async () => {
@@ -91,13 +79,8 @@ export function compactResponse({ generate, models, state, now }: ResponsesDeps)
   };
 }
 
-/** Other servers may not know this effort, so their models think as they do without being asked. */
-function toPrompt(
-  { instructions }: CompactRequest,
-  question: string,
-  isElsewhere: boolean,
-): GenerationRequest["prompt"] {
-  const templateArguments = isElsewhere ? undefined : decodeTemplateArguments({ reasoning_effort: "none" });
+function toPrompt({ instructions }: CompactRequest, question: string): GenerationRequest["prompt"] {
+  const templateArguments = decodeTemplateArguments({ reasoning_effort: "none" });
   return {
     type: "chat",
     messages: [
@@ -108,25 +91,10 @@ function toPrompt(
   };
 }
 
-/** How long texts are for a model; an estimate where it can't be asked, as of other servers. */
-function measuresOf(model: Backend, asker: Asker) {
-  const { text } = model;
-  if (text === undefined) {
-    return {
-      countTokens: async (prompt: Prompt) => estimatePrompt({ prompt }),
-      countText: async (plain: string) => estimateText(plain),
-      readContext: () => model.details().contextTokens ?? USUAL_CONTEXT_TOKENS,
-    };
-  }
-  return {
-    countTokens: (prompt: Prompt) => text.countTokens(prompt, [], asker),
-    countText: async (plain: string) => (await text.tokenize(plain, PLAIN, asker)).length,
-    readContext() {
-      const { contextTokens } = model.details();
-      if (contextTokens === undefined) throw new EngineUnavailableError("The model has not loaded.");
-      return contextTokens;
-    },
-  };
+function contextOf(model: Backend): number {
+  const { contextTokens } = model.details();
+  if (contextTokens === undefined) throw new EngineUnavailableError("The model has not loaded.");
+  return contextTokens;
 }
 
 async function readSummary(generation: ClientGeneration, tally: Tally): Promise<string> {

@@ -97,14 +97,14 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
         onNews({ type }) {
           if (type === "accepted") accepted.resolve();
         },
-        async respond(generation, sent) {
+        async respond(generation, sent, tally) {
           const { price, details } = model;
           const isKnown = details().contextTokens !== undefined;
           const check = price && isKnown ? (signal: AbortSignal) => fitting(price)({ ...sent, signal }) : undefined;
           const admitted = await admit(generation, { accepted: accepted.promise, check });
           const run = orCancel(generation, beginRun);
           const queued = run.response();
-          runInBackground({ id: head.id, requestId: sent.id, run, runs, generation: admitted, log, logger });
+          runInBackground({ id: head.id, requestId: sent.id, run, runs, generation: admitted, tally, log, logger });
           return log === undefined ? c.json(queued) : followResponse(log, 0);
         },
       };
@@ -151,7 +151,7 @@ async function runToItsEnd(run: ResponseRun, events: AsyncIterable<GenerationEve
     tally.note(event);
     run.take(event);
   }
-  run.close();
+  run.close(tally.cost());
   return run.response();
 }
 
@@ -170,7 +170,7 @@ function createEncoder(run: ResponseRun, tally: Tally): StreamEncoder {
       return run.take(event).join("");
     },
     beat: () => run.beat().join(""),
-    close: () => run.close().join(""),
+    close: () => run.close(tally.cost()).join(""),
     // Clients ignore events before the response's first.
     fail: (error) => (begun ? "" : open()) + run.fail(error).join(""),
   };

@@ -3,6 +3,7 @@ import type { Context, Handler } from "hono";
 import { z } from "zod";
 import type { Access } from "../../keys/access.ts";
 import { isLoopback } from "../../keys/exposure.ts";
+import { NANOS } from "../../keys/windows.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import type { UsageStore } from "../../store/usage.ts";
 import { shellCommand } from "../../version.ts";
@@ -56,6 +57,8 @@ export function showUsage(store: UsageStore, access: Access | undefined): Handle
         completion_tokens: row.completionTokens,
         errors: row.errors,
         refusals: row.refusals,
+        cost: row.costNanos / NANOS,
+        energy_joules: row.millijoules / 1_000,
       })),
     });
   };

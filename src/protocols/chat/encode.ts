@@ -41,7 +41,7 @@ export async function encodeCompletion(answer: Answer, events: AsyncIterable<Gen
       logprobs: draft.logprobs === undefined ? null : encodeLogprobs(draft.logprobs),
       finish_reason: encodeReason(draft.reason, answer),
     })),
-    usage: encodeUsage(tally.counts()),
+    usage: encodeUsage(tally.counts(), tally.cost()),
     ...(promptLogprobs && { prompt_logprobs: encodePromptLogprobs(promptLogprobs) }),
     service_tier: answer.serviceTier,
     system_fingerprint: answer.systemFingerprint,

@@ -81,7 +81,7 @@ export async function encodeCompletion(
     created: answer.createdUnixSeconds,
     model: answer.model,
     choices: best.map((choice, index) => ({ index, ...choice })),
-    usage: encodeUsage(tally.counts()),
+    usage: encodeUsage(tally.counts(), tally.cost()),
     system_fingerprint: answer.systemFingerprint,
   };
 }

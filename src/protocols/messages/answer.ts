@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
+import { type Cost, encodeCost } from "../../generation/cost.ts";
 import type { GenerationEvent } from "../../generation/event.ts";
 import type { Priority } from "../../generation/terms.ts";
 import type { TokenCounts } from "../tally.ts";
@@ -101,7 +102,7 @@ export function encodeMessage(
  * Encodes the usage so far. The prompt's tokens are the sum of `input_tokens` and `cache_read_input_tokens`. Caching a prefix is free here,
  * so no tokens count as written to the cache.
  */
-export function encodeUsage(counts: TokenCounts, thinkingTokens: number | undefined) {
+export function encodeUsage(counts: TokenCounts, thinkingTokens: number | undefined, cost?: Cost) {
   return {
     input_tokens: counts.prompt - counts.cached,
     cache_creation_input_tokens: 0,
@@ -109,6 +110,7 @@ export function encodeUsage(counts: TokenCounts, thinkingTokens: number | undefi
     output_tokens: counts.completion,
     output_tokens_details: thinkingTokens === undefined ? null : { thinking_tokens: thinkingTokens },
     server_tool_use: null,
+    ...encodeCost(cost),
   };
 }
 

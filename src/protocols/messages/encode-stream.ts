@@ -86,7 +86,7 @@ export function createMessageEncoder(answer: Answer, tally: Tally, requestId: st
   function encodeEnd(finished: Finished): string {
     const counts = tally.counts();
     const stop = { ...encodeStop({ finished, counts, hasRefused }, answer), stop_details: null, container: null };
-    const usage = encodeUsage(counts, finished.reasoningTokens ?? thinkingTokens);
+    const usage = encodeUsage(counts, finished.reasoningTokens ?? thinkingTokens, tally.cost());
     return frame({ type: "message_delta", delta: stop, usage });
   }
 

@@ -68,7 +68,7 @@ export async function encodeWholeMessage(answer: Answer, events: AsyncIterable<G
     answer,
     content,
     encodeStop({ finished, counts, hasRefused }, answer),
-    encodeUsage(counts, finished.reasoningTokens ?? thinkingTokens),
+    encodeUsage(counts, finished.reasoningTokens ?? thinkingTokens, tally.cost()),
   );
 }
 

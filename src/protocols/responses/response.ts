@@ -1,3 +1,4 @@
+import { type Cost, encodeCost } from "../../generation/cost.ts";
 import type { Priority } from "../../generation/terms.ts";
 import type { Metadata } from "../metadata.ts";
 import { encodeServiceTier, type UsedTier } from "../service-tier.ts";
@@ -52,16 +53,20 @@ export type ResponseUsage = {
   readonly output_tokens: number;
   readonly output_tokens_details: { readonly reasoning_tokens: number };
   readonly total_tokens: number;
-};
+} & ReturnType<typeof encodeCost>;
 
 /** OpenAI's `usage` of responses. Cache writes are free here, so none are counted. */
-export function encodeResponseUsage({ prompt, cached, completion, reasoning }: TokenCounts): ResponseUsage {
+export function encodeResponseUsage(
+  { prompt, cached, completion, reasoning }: TokenCounts,
+  cost?: Cost,
+): ResponseUsage {
   return {
     input_tokens: prompt,
     input_tokens_details: { cached_tokens: cached, cache_write_tokens: 0 },
     output_tokens: completion,
     output_tokens_details: { reasoning_tokens: reasoning },
     total_tokens: prompt + completion,
+    ...encodeCost(cost),
   };
 }
 

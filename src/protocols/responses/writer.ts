@@ -1,3 +1,4 @@
+import { type Cost, encodeCost } from "../../generation/cost.ts";
 import type { FinishReason, GenerationEvent, Usage } from "../../generation/event.ts";
 import { encodeLogprobs } from "../chat/encode-logprobs.ts";
 import type { WireError } from "../errors.ts";
@@ -25,7 +26,7 @@ export type ResponseWriter = {
   readonly beat: () => ResponseEvent[];
   readonly take: (event: GenerationEvent) => ResponseEvent[];
   /** The last event is `response.completed` or `response.incomplete`. Throws when the generation has not finished. */
-  readonly close: () => ResponseEvent[];
+  readonly close: (cost?: Cost) => ResponseEvent[];
   /** Ends the response with this error. */
   readonly fail: (error: WireError) => ResponseEvent[];
   /** Ends the response because it was cancelled. */
@@ -142,7 +143,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number, isAs
       }
     },
 
-    close() {
+    close(cost) {
       if (finish === undefined) {
         throw new Error("The generation ended while the response was unfinished.");
       }
@@ -154,6 +155,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number, isAs
           : [];
       events.push(...end(isWhole ? "completed" : "incomplete"));
       status = isWhole ? "completed" : "incomplete";
+      usage = usage && { ...usage, ...encodeCost(cost) };
       completedMs = isWhole ? now() : null;
       events.push({ type: isWhole ? "response.completed" : "response.incomplete", response: response() });
       return events;

@@ -53,7 +53,7 @@ test("the observer of a request gets the times of each choice in the engine", as
   const heard: unknown[] = [];
   const reading = read(engine.generate(requestOf({ choices: 2, observe: (news) => heard.push(news) })));
   await settle();
-  const times = { waitingMs: 1, prefillMs: 20, prefillTokens: 9, decodeMs: 300, decodeTokens: 2 };
+  const times = { waitingMs: 1, prefillMs: 20, prefillTokens: 9, decodeMs: 300, decodeTokens: 2, computeMs: 90 };
   worker.step({ id: 2, started, tokens: [1], text: "b", finished: { reason: "stop", completionTokens: 1 }, times });
   worker.step({ id: 1, started, tokens: [1], text: "a", finished: { reason: "stop", completionTokens: 1 } });
   await reading.ended;

@@ -14,6 +14,8 @@ const usageRow = z.object({
   completion_tokens: count,
   errors: count,
   refusals: count,
+  cost: z.number().min(0).describe("In US dollars, as far as prices are known."),
+  energy_joules: z.number().min(0).describe("Of this machine's engines, measured or estimated as the settings say."),
 });
 
 export const showCache: Operation = {
