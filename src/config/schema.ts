@@ -339,6 +339,10 @@ export const configSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("reload the settings when their file changes, as SIGHUP and `sluice reload` do"),
+  metrics: z
+    .enum(["key", "open", "off"])
+    .default("key")
+    .describe("who may read GET /metrics: who holds a key if there are keys, anyone, or nobody"),
   shutdownGraceMs: z
     .int()
     .min(0)

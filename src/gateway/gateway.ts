@@ -31,6 +31,7 @@ import { route, routeEmbeddings } from "../routing/route.ts";
 import { answerRoutes } from "../routing/routed.ts";
 import { unservedTargets } from "../routing/routes.ts";
 import { createState } from "../store/state.ts";
+import { createMeter, type GatewayMeter } from "../telemetry/metrics/meter.ts";
 import { readVersion } from "../version.ts";
 import { answerLengths } from "./answer-lengths.ts";
 import { createDepartures } from "./departures.ts";
@@ -101,6 +102,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let current = config;
   void sweepPrefixes(config);
   let warmUp: WarmPresets | undefined;
+  let meter: GatewayMeter | undefined;
   const presets = await openPresets(config.promptsDir, logger, (ids) => {
     // Changes before the warm-up exists need nothing: all presets are warmed once the models have loaded.
     if (config.warmPresets) warmUp?.add(ids);
@@ -135,6 +137,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const openUpstreams = async (settings: Config) =>
     (await import("./upstreams.ts")).createUpstreams({
       ...{ config: settings, load, logger, gatewayId },
+      onTry: (upstream, outcome) => meter?.tried(upstream, outcome),
       listedPrice: await loadPrices(settings.upstreams),
     });
   let upstreams = config.upstreams.length === 0 ? undefined : await openUpstreams(config);
@@ -191,6 +194,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   await Promise.all([cache.load(), redis?.open()]);
   const watch = createWatch();
+  if (config.metrics !== "off") {
+    meter = createMeter({ models: directory, version });
+    watch.follow(meter.follow);
+  }
   const lastingFirst = tellLastingFirst({
     price: (request) => directory.reach(request.model).price?.(request),
     contextTokens: (model) => directory.reach(model).details().contextTokens,
@@ -223,7 +230,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const front =
     repeats &&
     ((app: RequestListener) =>
-      standInFront({ repeats, generate, access, models: directory, presets, settings: config, logger }, app));
+      standInFront(
+        {
+          ...{ repeats, generate, access, models: directory, presets, settings: config, logger },
+          noteAnswer: meter?.answered,
+        },
+        app,
+      ));
   const departures = createDepartures();
   let starting = Promise.resolve();
   const { readAgain } = options;
@@ -244,6 +257,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     });
   const stop = async () => {
     warmUp?.stop();
+    meter?.close();
     await Promise.all([...directory.list().map(({ close }) => close?.()), departures.close(), upstreams?.close()]);
     // Without engines they have failed by now, and that is stored.
     await runs.settled();
@@ -268,6 +282,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       ...(reload && { reload }),
       ...(cache.control && { cache: cache.control }),
       gatewayId,
+      ...(meter && { writeMetrics: meter.write, noteAnswer: meter.answered }),
       logger,
     }),
     front,

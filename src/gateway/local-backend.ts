@@ -59,6 +59,7 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
     can: capabilitiesOf(model, engine),
     state: () => stateOf(life.state),
     workload: embedding.workload,
+    occupancy: embedding.workload,
     identity: identifyFile({
       file: model,
       info: () => engine?.info,
@@ -97,7 +98,7 @@ function createModelEmbedder(model: LocalModel, config: Config, logger: Logger):
 }
 
 type TextAnswers = Required<
-  Pick<Backend, "generate" | "measure" | "price" | "settle" | "text" | "workload" | "predictMs">
+  Pick<Backend, "generate" | "measure" | "price" | "settle" | "text" | "workload" | "occupancy" | "predictMs">
 > &
   Pick<LocalBackend, "idle">;
 
@@ -107,7 +108,7 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
     callTools({ loadTemplate: () => chatTemplate(engine), countTokens }),
     holdToFormat(),
   ];
-  const { gate, turns, workload, predictMs, idle } = load.queueFor({
+  const { gate, turns, counts, workload, predictMs, idle } = load.queueFor({
     ...{ slots, minSlots, targetItlMs },
     isReady: () => engine.state === "ready",
     contextTokens: () => engine.info?.contextTokens,
@@ -121,6 +122,14 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
     price: compose([dropImages, ...layers], pricePrompts(engine.text)),
     text: engine.text,
     workload,
+    occupancy() {
+      const { info, heldTokens } = engine;
+      return {
+        ...workload(),
+        slots: { used: counts().sequences, all: slots },
+        ...(info && { kv: { heldTokens, roomTokens: info.slots * info.contextTokens } }),
+      };
+    },
     predictMs,
     idle,
   };

@@ -11,7 +11,7 @@ import type { LoadControl } from "../queue/load-control.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import { createUpstreamBackend } from "../upstream/backend.ts";
 import type { ListedModel } from "../upstream/model-list.ts";
-import { createUpstreamServer, type UpstreamServer } from "../upstream/server.ts";
+import { createUpstreamServer, type TryOutcome, type UpstreamServer } from "../upstream/server.ts";
 import { type Changes, changesBetween } from "./changes.ts";
 import { countCalls } from "./count-calls.ts";
 import { costAt, loadPrices } from "./upstream-prices.ts";
@@ -27,6 +27,8 @@ export type UpstreamsOptions = {
   /** For the keys; the process's own unless given. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
+  /** Hears of each try of a request at an upstream. */
+  readonly onTry?: (upstream: string, outcome: TryOutcome) => void;
 };
 
 /** The upstreams of a gateway. */
@@ -74,8 +76,9 @@ export function createUpstreams({
   listedPrice,
   env = process.env,
   clock = systemClock,
+  onTry = () => {},
 }: UpstreamsOptions): Upstreams {
-  let parts: UpstreamParts = { load, logger, gatewayId, listedPrice, env, clock };
+  let parts: UpstreamParts = { load, logger, gatewayId, listedPrice, env, clock, onTry };
   assertDifferent(config.upstreams);
   let all = config.upstreams.map((settings) => createUpstream(settings, parts));
   /** Those that were replaced or removed, until their requests have ended. */
@@ -153,10 +156,10 @@ type UpstreamParts = Required<Omit<UpstreamsOptions, "config" | "listedPrice">> 
 
 function createUpstream(
   settings: UpstreamSettings,
-  { load, logger, gatewayId, listedPrice, env, clock }: UpstreamParts,
+  { load, logger, gatewayId, listedPrice, env, clock, onTry }: UpstreamParts,
 ): Upstream {
   const stamp = stampOf(settings, env);
-  const server = openServer(settings, { logger, gatewayId, env, clock });
+  const server = openServer(settings, { logger, gatewayId, env, clock, onTry });
   const { maxConcurrent } = settings;
   const queue = load.queueFor({
     ...{ slots: maxConcurrent, minSlots: maxConcurrent, targetItlMs: ANY_ITL_MS },
@@ -310,10 +313,17 @@ async function inspect(settings: UpstreamSettings, env: NodeJS.ProcessEnv): Prom
 
 function openServer(
   settings: UpstreamSettings,
-  { logger, gatewayId, env, clock }: Pick<Required<UpstreamsOptions>, "logger" | "gatewayId" | "env" | "clock">,
+  { logger, gatewayId, env, clock, onTry }: Required<Omit<UpstreamsOptions, "config" | "load" | "listedPrice">>,
 ): UpstreamServer {
   try {
-    return createUpstreamServer({ settings, key: readKey(settings, env), gatewayId, clock, log: logger });
+    return createUpstreamServer({
+      settings,
+      key: readKey(settings, env),
+      gatewayId,
+      clock,
+      log: logger,
+      onTry: (outcome) => onTry(settings.name, outcome),
+    });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError([`upstreams: ${settings.name}: ${reason}`]);

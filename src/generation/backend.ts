@@ -72,10 +72,25 @@ export type Workload = {
   readonly firstTokenMs: number | undefined;
 };
 
+/** What this gateway itself has in hand for a model. Nobody else is asked, so it costs nothing. */
+export type Occupancy = {
+  /** Admitted requests that wait for their turn. */
+  readonly waiting: number;
+  readonly running: number;
+  /** Sequences that run now, and that can. */
+  readonly slots?: { readonly used: number; readonly all: number };
+  /** Tokens of running sequences, and those for which all slots have room; absent where another server holds them, and before the model has loaded. */
+  readonly kv?: { readonly heldTokens: number; readonly roomTokens: number };
+  /** The expected time to the first token of a short new request, by what was measured here, in ms; undefined without measurements. */
+  readonly firstTokenMs: number | undefined;
+};
+
 /** Another server, behind a backend. */
 type UpstreamPlace = {
   /** Its name in the settings. */
   readonly name: string;
+  /** The kind of server that it is, in the settings' words. */
+  readonly kind: string;
   /** Whether requests that must stay local may go there, as the operator says. */
   readonly isLocal: boolean;
 };
@@ -100,6 +115,8 @@ export type Backend = {
   readonly onStateChange?: (listener: (state: BackendState) => void) => () => void;
   /** Undefined if unknown. */
   readonly workload: () => Workload | undefined;
+  /** Absent if nothing is counted here, such as for a route. */
+  readonly occupancy?: () => Occupancy;
   /** The expected time to the first token of this request, in ms. Absent if nothing is more precise than `workload`. */
   readonly predictMs?: (request: GenerationRequest) => number;
   /**

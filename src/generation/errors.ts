@@ -203,15 +203,20 @@ function comeBack(ms: number): string {
   return `Please try again in ${Math.ceil(ms / 1000)}s.`;
 }
 
+/** `full`: too many requests are in progress. `late`: its first token would come too late. `expired`: it waited as long as it may. */
+export type Overload = "full" | "late" | "expired";
+
 /** The server can't answer in time, because too many requests are in progress. The same request may be accepted after `retryAfterMs`. */
 export class OverloadedError extends GenerationError {
   readonly code = "server_overloaded";
   readonly retryAfterMs: number;
+  readonly why: Overload;
 
   /** @param reason a sentence for the client, such as "The server already has 256 requests in progress." */
-  constructor(reason: string, retryAfterMs: number) {
+  constructor(reason: string, retryAfterMs: number, why: Overload = "full") {
     super(`${reason} ${comeBack(retryAfterMs)}`);
     this.retryAfterMs = retryAfterMs;
+    this.why = why;
   }
 }
 

@@ -22,6 +22,16 @@ export type Sighting =
  */
 export type Listener = (request: GenerationRequest | EmbeddingRequest, sighting: Sighting, atMs: number) => void;
 
+/** Receives the events of one request, which it may keep what it needs of. Neither part may throw, and both must be fast. */
+export type Follower = {
+  /** Between two tokens. @param now the time, by a monotonic clock in ms, which need not be asked for each token */
+  readonly event: (event: GenerationEvent, now: () => number) => void;
+  readonly note: (sighting: Exclude<Sighting, { readonly type: "began" | "event" }>, now: () => number) => void;
+};
+
+/** Follows a request from its beginning, so that nothing need be looked up later. */
+export type Follow = (request: GenerationRequest | EmbeddingRequest, startedMs: number) => Follower;
+
 /** Reports requests to listeners. */
 export type Watch = {
   /** The outermost layer. Without listeners it passes requests on unchanged. */
@@ -30,109 +40,150 @@ export type Watch = {
   readonly embedLayer: EmbedLayer;
   /** Listens to all later requests, until the returned function is called. */
   readonly listen: (listener: Listener) => () => void;
+  /** The same, with a follower for each request. */
+  readonly follow: (follow: Follow) => () => void;
 };
 
 /** @param now a monotonic clock in ms */
 export function createWatch(now: () => number = () => performance.now()): Watch {
-  const listeners = new Set<Listener>();
+  let follows: readonly { readonly follow: Follow }[] = [];
 
-  /** Returns a function that reports to the current listeners. */
-  function teller(request: GenerationRequest | EmbeddingRequest): (sighting: Sighting) => void {
-    const heard = [...listeners];
-    return (sighting) => {
-      const atMs = now();
-      for (const listener of heard) listener(request, sighting, atMs);
+  /** The follower of a request that begins now. */
+  function begin(request: GenerationRequest | EmbeddingRequest): Follower {
+    const startedMs = now();
+    const [only] = follows;
+    if (only !== undefined && follows.length === 1) return only.follow(request, startedMs);
+    return followAll(follows.map(({ follow }) => follow(request, startedMs)));
+  }
+
+  function follow(wanted: Follow): () => void {
+    const own = { follow: wanted };
+    follows = [...follows, own];
+    return () => {
+      follows = follows.filter((each) => each !== own);
     };
   }
 
   return {
-    listen(listener) {
-      const own: Listener = (...sighting) => listener(...sighting);
-      listeners.add(own);
-      return () => void listeners.delete(own);
-    },
+    follow,
+    listen: (listener) =>
+      follow((request, startedMs) => {
+        listener(request, { type: "began" }, startedMs);
+        return {
+          event: (event) => listener(request, { type: "event", event }, now()),
+          note: (sighting) => listener(request, sighting, now()),
+        };
+      }),
     layer(request, next) {
-      if (listeners.size === 0) return next(request);
-      return watched(request, next, teller(request));
+      if (follows.length === 0) return next(request);
+      return { [Symbol.asyncIterator]: () => new WatchedEvents(request, next, begin, now) };
     },
     async embedLayer(request, next) {
-      if (listeners.size === 0) return next(request);
-      const tell = teller(request);
-      tell({ type: "began" });
+      if (follows.length === 0) return next(request);
+      const follower = begin(request);
       try {
-        const result = await next({ ...request, observe: passOn(request, tell) });
-        tell({ type: "embedded", tokens: result.tokens });
-        tell({ type: "ended", outcome: "done" });
+        const result = await next({ ...request, observe: passOn(request, follower, now) });
+        follower.note({ type: "embedded", tokens: result.tokens }, now);
+        follower.note({ type: "ended", outcome: "done" }, now);
         return result;
       } catch (error) {
-        tell(request.signal.aborted ? { type: "ended", outcome: "left" } : { type: "failed", error });
+        follower.note(endOf(request, error), now);
         throw error;
       }
     },
   };
 }
 
-function passOn({ observe }: Pick<GenerationRequest, "observe">, tell: (news: News) => void): Observe {
+function followAll(followers: readonly Follower[]): Follower {
+  return {
+    event(event, now) {
+      for (const each of followers) each.event(event, now);
+    },
+    note(sighting, now) {
+      for (const each of followers) each.note(sighting, now);
+    },
+  };
+}
+
+function passOn({ observe }: Pick<GenerationRequest, "observe">, follower: Follower, now: () => number): Observe {
   return (news) => {
-    tell(news);
+    follower.note(news, now);
     observe?.(news);
   };
 }
 
-function watched(
-  request: GenerationRequest,
-  next: Generate,
-  tell: (sighting: Sighting) => void,
-): AsyncIterable<GenerationEvent> {
-  const observe = passOn(request, tell);
+function endOf({ signal }: Pick<GenerationRequest, "signal">, error: unknown) {
+  return signal.aborted ? ({ type: "ended", outcome: "left" } as const) : ({ type: "failed", error } as const);
+}
 
-  return {
-    [Symbol.asyncIterator]() {
-      let source: AsyncIterator<GenerationEvent> | undefined;
-      let hasLeft = false;
-      let hasEnded = false;
+/** Passes events on and tells of them. A class, since it is made for each request: its functions are not. */
+class WatchedEvents implements AsyncIterator<GenerationEvent> {
+  readonly #request: GenerationRequest;
+  readonly #generate: Generate;
+  readonly #follow: (request: GenerationRequest) => Follower;
+  readonly #now: () => number;
+  #follower: Follower | undefined;
+  #source: AsyncIterator<GenerationEvent> | undefined;
+  #hasLeft = false;
+  #hasEnded = false;
 
-      function end(sighting: Sighting): void {
-        if (hasEnded) return;
-        hasEnded = true;
-        tell(sighting);
-      }
-      function pass(result: IteratorResult<GenerationEvent>): IteratorResult<GenerationEvent> {
-        if (result.done === true) end({ type: "ended", outcome: hasLeft ? "left" : "done" });
-        else tell({ type: "event", event: result.value });
-        return result;
-      }
-      function fail(error: unknown): never {
-        end(request.signal.aborted ? { type: "ended", outcome: "left" } : { type: "failed", error });
-        throw error;
-      }
-      function begin(): AsyncIterator<GenerationEvent> {
-        tell({ type: "began" });
-        return next({ ...request, observe })[Symbol.asyncIterator]();
-      }
+  constructor(
+    request: GenerationRequest,
+    generate: Generate,
+    follow: (request: GenerationRequest) => Follower,
+    now: () => number,
+  ) {
+    this.#request = request;
+    this.#generate = generate;
+    this.#follow = follow;
+    this.#now = now;
+  }
 
-      return {
-        // Without `async`, which would cost each event another turn of the microtask queue.
-        next() {
-          if (source === undefined && (hasLeft || hasEnded)) return Promise.resolve({ done: true, value: undefined });
-          try {
-            source ??= begin();
-          } catch (error) {
-            return Promise.reject(error).catch(fail);
-          }
-          return source.next().then(pass, fail);
-        },
-        async return() {
-          hasLeft = true;
-          try {
-            // Meanwhile the source reports the tokens spent.
-            await source?.return?.();
-          } finally {
-            if (source !== undefined) end({ type: "ended", outcome: "left" });
-          }
-          return { done: true, value: undefined };
-        },
-      };
-    },
+  // Without `async`, which would cost each event another turn of the microtask queue.
+  next(): Promise<IteratorResult<GenerationEvent>> {
+    if (this.#source === undefined && (this.#hasLeft || this.#hasEnded)) {
+      return Promise.resolve({ done: true, value: undefined });
+    }
+    try {
+      this.#source ??= this.#begin();
+    } catch (error) {
+      return Promise.reject(error).catch(this.#fail);
+    }
+    return this.#source.next().then(this.#pass, this.#fail);
+  }
+
+  async return(): Promise<IteratorResult<GenerationEvent>> {
+    this.#hasLeft = true;
+    try {
+      // Meanwhile the source reports the tokens spent.
+      await this.#source?.return?.();
+    } finally {
+      if (this.#source !== undefined) this.#end({ type: "ended", outcome: "left" });
+    }
+    return { done: true, value: undefined };
+  }
+
+  #begin(): AsyncIterator<GenerationEvent> {
+    const follower = this.#follow(this.#request);
+    this.#follower = follower;
+    const observe = passOn(this.#request, follower, this.#now);
+    return this.#generate({ ...this.#request, observe })[Symbol.asyncIterator]();
+  }
+
+  readonly #pass = (result: IteratorResult<GenerationEvent>): IteratorResult<GenerationEvent> => {
+    if (result.done === true) this.#end({ type: "ended", outcome: this.#hasLeft ? "left" : "done" });
+    else this.#follower?.event(result.value, this.#now);
+    return result;
   };
+
+  readonly #fail = (error: unknown): never => {
+    this.#end(endOf(this.#request, error));
+    throw error;
+  };
+
+  #end(sighting: Parameters<Follower["note"]>[0]): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#follower?.note(sighting, this.#now);
+  }
 }

@@ -16,6 +16,7 @@ import type { HttpEnv } from "./context.ts";
 import { ANTHROPIC_ERRORS, isFromAnthropicClient, LLAMA_SERVER_ERRORS, OLLAMA_ERRORS, speak } from "./error-form.ts";
 import { errorHandler } from "./errors.ts";
 import type { HostPolicy } from "./hosts.ts";
+import type { NoteAnswer } from "./middleware/access-log.ts";
 import { limitBody } from "./middleware/body-limit.ts";
 import { assertJson } from "./middleware/json-posts.ts";
 import { passThrough } from "./middleware/pass.ts";
@@ -25,7 +26,16 @@ import { type BackgroundRuns, createBackgroundRuns } from "./responses/backgroun
 import { elsewhere } from "./routes/elsewhere.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 import { assertAdmin } from "./routes/usage.ts";
-import { canonicalPath, honoPath, OPEN_PATHS, OWN_PATHS, type Route, type RouteDeps, routes } from "./routes.ts";
+import {
+  canonicalPath,
+  honoPath,
+  METRICS_PATH,
+  OPEN_PATHS,
+  OWN_PATHS,
+  type Route,
+  type RouteDeps,
+  routes,
+} from "./routes.ts";
 
 export type AppSettings = {
   /** Largest request body, in bytes. */
@@ -38,6 +48,8 @@ export type AppSettings = {
   readonly maxRememberedBytes?: number;
   /** By which names requests may call it while there are no keys; any if absent. */
   readonly hosts?: HostPolicy;
+  /** Who may read the metrics: who holds a key if there are keys, anyone, or nobody; `key` if absent. */
+  readonly metrics?: "key" | "open" | "off";
 };
 
 export type AppDeps = {
@@ -65,6 +77,10 @@ export type AppDeps = {
   readonly reload?: Reload;
   /** Tells requests that came back from its own upstreams; a random one if absent. */
   readonly gatewayId?: string;
+  /** Writes the metrics; none if absent. */
+  readonly writeMetrics?: () => string;
+  /** Hears of each answer. */
+  readonly noteAnswer?: NoteAnswer;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -96,7 +112,8 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const openPreset = presetOpener(presets, models);
   const app = new Hono<HttpEnv>({ getPath: (request) => canonicalPath(getPath(request)) });
   const onError = errorHandler(logger);
-  const pass = (isOpen: boolean) => passThrough({ settings, access, isOpen, onError, gatewayId, logger, now });
+  const pass = (isOpen: boolean) =>
+    passThrough({ settings, access, isOpen, onError, gatewayId, logger, noteAnswer: deps.noteAnswer, now });
   app.use("/v1/messages/*", speak(ANTHROPIC_ERRORS));
   app.use("/v1/models/*", speak(ANTHROPIC_ERRORS, isFromAnthropicClient));
   for (const { path, errorForm } of routes) {
@@ -106,7 +123,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   // llama-server saves and erases single slots there, which isn't done here.
   app.use("/slots/*", speak(LLAMA_SERVER_ERRORS));
   for (const path of OWN_PATHS) {
-    app.use(path, pass(OPEN_PATHS.includes(path)));
+    app.use(path, pass(OPEN_PATHS.includes(path) || (path === METRICS_PATH && settings.metrics === "open")));
   }
 
   const { maxBodyBytes, corsOrigins, maxRememberedBytes } = settings;
@@ -115,6 +132,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     ...{ generate, embed, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
     library: deps.library,
     reload: deps.reload,
+    writeMetrics: settings.metrics === "off" ? undefined : deps.writeMetrics,
     listsPresets: settings.listPresets ?? true,
   };
   for (const route of routes) {
@@ -142,6 +160,7 @@ function guard(route: Route, { corsOrigins, maxBodyBytes }: AppSettings, answer:
   const isForAdmins = route.access === "admin";
   const bound = limitBody(maxBodyBytes);
   return async (c, next) => {
+    c.get("facts").path = route.path;
     if (isPost) assertJson(c, corsOrigins, hasBody);
     if (hasBody) await bound(c);
     if (isForAdmins) assertAdmin(c);

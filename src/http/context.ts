@@ -10,6 +10,8 @@ import type { Wait } from "./wait.ts";
 
 /** A request's entry in the access log, filled in while the request runs. */
 export type RequestFacts = {
+  /** The path of its route, such as `/v1/models/{id}`, once it has one. */
+  path?: string;
   /** The model's id, once it is known. */
   model?: string;
   /** The id of its preset. */

@@ -52,6 +52,7 @@ import {
   showSlots,
 } from "./routes/llama-server.ts";
 import { countMessageTokens, createMessage } from "./routes/messages.ts";
+import { showMetrics } from "./routes/metrics.ts";
 import { listModels, showModel } from "./routes/models.ts";
 import { ollamaChat, ollamaGenerate } from "./routes/ollama.ts";
 import { deleteModel, pullModel } from "./routes/ollama-library.ts";
@@ -74,6 +75,8 @@ import { showUsage } from "./routes/usage.ts";
 export type RouteDeps = ResponsesDeps & {
   readonly embed: Embed;
   readonly library: ModelLibrary | undefined;
+  /** Undefined if there are no metrics. */
+  readonly writeMetrics: (() => string) | undefined;
   readonly presets: PresetLibrary;
   /** Whether presets are listed among the models. */
   readonly listsPresets: boolean;
@@ -167,9 +170,13 @@ export const routes: readonly Route[] = [
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
   { ...service.health, answer: health },
   { ...service.ready, answer: ({ models }) => ready(models) },
+  { ...service.metrics, answer: ({ writeMetrics }) => showMetrics(writeMetrics) },
   { ...service.openapi, answer: () => openapiDocument(routes) },
   { ...service.docs, answer: docsPage },
 ];
+
+/** Where a setting says who may read. */
+export const METRICS_PATH = service.metrics.path;
 
 /** Paths that reveal nothing about requests: probes and the API's description. */
 export const OPEN_PATHS: readonly string[] = routes.filter(({ access }) => access === "open").map(({ path }) => path);

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { OverloadedError } from "../generation/errors.ts";
+import { type Overload, OverloadedError } from "../generation/errors.ts";
 import type { Terms } from "../generation/terms.ts";
 import type { Bound, Claim } from "./bound.ts";
 import type { Demand } from "./price.ts";
@@ -64,6 +64,7 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
     throw refusal(
       `The first token would come after about ${showDuration(likelyMs)}, later than the ${showDuration(mayMs)} that the request may wait.`,
       retryMs,
+      "late",
     );
   }
 
@@ -87,11 +88,11 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
 }
 
 /** Without a stack trace: under overload there are thousands of refusals, and the trace takes most of the time to create. */
-function refusal(reason: string, retryAfterMs: number): OverloadedError {
+function refusal(reason: string, retryAfterMs: number, why: Overload = "full"): OverloadedError {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
   try {
-    return new OverloadedError(reason, retryAfterMs);
+    return new OverloadedError(reason, retryAfterMs, why);
   } finally {
     Error.stackTraceLimit = limit;
   }

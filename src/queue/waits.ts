@@ -96,7 +96,7 @@ export function createWaits(clock: Clock): Waits {
 /** The error for a request whose deadline came while it waited. */
 export function waitedInVain(waitedMs: number, retryAfterMs: number): OverloadedError {
   const reason = `The request waited ${showDuration(waitedMs)} for its turn, as long as it may.`;
-  return new OverloadedError(reason, Math.max(1, Math.round(retryAfterMs)));
+  return new OverloadedError(reason, Math.max(1, Math.round(retryAfterMs)), "expired");
 }
 
 /** A duration for messages: `70.0 s`, or `250 ms` if it is shorter than a second. */

@@ -19,6 +19,7 @@ import type { Reader, Target, WrittenRequest } from "./api.ts";
 import type { Reply } from "./channel.ts";
 import { writeChoices } from "./choices.ts";
 import { brokenAnswer } from "./failures.ts";
+import { countInHand, type InHand } from "./in-hand.ts";
 import { EVENT_STREAM, JSON_BODY, readMessages, readTexts, readWholeJson, readWholeJsonText } from "./messages.ts";
 import type { ListedModel } from "./model-list.ts";
 import { createPace, type Pace } from "./pace.ts";
@@ -46,6 +47,7 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
   const { settings, kind } = server;
   const can = capabilitiesOf(options);
   const pace = createPace(settings.maxConcurrent, () => performance.now());
+  const inHand = countInHand();
 
   function targetFor(session: string | undefined): Target {
     const contextTokens = model.contextTokens ?? settings.contextTokens;
@@ -61,29 +63,35 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
     if ((terms.localOnly === true && !settings.local) || terms.isWarmUp === true) throw new LocalOnlyError(id);
   }
 
+  /** The time to the first token by what was measured here, and by when it may be asked again. */
+  function firstTokenMs(): number | undefined {
+    // The queue learns speeds by tokens, which an upstream tells of at the end.
+    const predictedMs = pace.firstTokenMs(queue.workload());
+    const restMs = server.restMs();
+    return restMs === 0 ? predictedMs : Math.max(restMs, predictedMs ?? 0);
+  }
+
   return {
     id,
     aliases,
     createdUnixSeconds,
     costOf,
     ownedBy: settings.name,
-    upstream: { name: settings.name, isLocal: settings.local },
+    upstream: { name: settings.name, kind: settings.kind, isLocal: settings.local },
     can,
     state: server.state,
     onStateChange: server.onStateChange,
     workload() {
-      // The queue learns speeds by tokens, which an upstream tells of at the end.
       const { waiting, running } = queue.workload();
-      const predictedMs = pace.firstTokenMs({ waiting, running });
-      const restMs = server.restMs();
       const gauges = server.gauges(model.name);
       return {
         // Those of others too, where it tells.
         waiting: waiting + (gauges.waiting ?? 0),
         running: Math.max(running, gauges.running ?? 0),
-        firstTokenMs: restMs === 0 ? predictedMs : Math.max(restMs, predictedMs ?? 0),
+        firstTokenMs: firstTokenMs(),
       };
     },
+    occupancy: () => ({ ...inHand.counts(), firstTokenMs: firstTokenMs() }),
     identity: () =>
       settings.cache
         ? JSON.stringify(["upstream", settings.name, settings.baseUrl, model.name, listed()?.version ?? null])
@@ -99,10 +107,10 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
     ...(can.text && {
       generate: compose(
         [refuseLocal, ...(can.images ? [] : [dropImages])],
-        generateAt(server, targetFor, { pace, costOf, layers: [queue.gate, queue.turns] }),
+        generateAt(server, targetFor, { pace, costOf, inHand, layers: [queue.gate, queue.turns] }),
       ),
     }),
-    ...(can.embeddings && { embed: embedAt(server, targetFor, assertMayLeave) }),
+    ...(can.embeddings && { embed: embedAt(server, targetFor, { assertMayLeave, inHand }) }),
   };
 }
 
@@ -120,7 +128,17 @@ type Single = Omit<Prepared, "written"> & { readonly written: WrittenRequest };
 function generateAt(
   server: UpstreamServer,
   targetFor: (session: string) => Target,
-  { pace, costOf, layers }: { readonly pace: Pace; readonly costOf: CostOf; readonly layers: readonly Layer[] },
+  {
+    pace,
+    costOf,
+    inHand,
+    layers,
+  }: {
+    readonly pace: Pace;
+    readonly costOf: CostOf;
+    readonly inHand: InHand;
+    readonly layers: readonly Layer[];
+  },
 ): Generate {
   return (request) => ({
     [Symbol.asyncIterator]() {
@@ -133,7 +151,13 @@ function generateAt(
           ? writeChoices(server.api, request, target)
           : [writePassed(passing, request, verbatim, target)];
       const prepared = { id: request.id, session, written, costOf };
-      return compose(layers, (admitted) => runAll(server, admitted, prepared, pace))(request)[Symbol.asyncIterator]();
+      const ask: Generate = (admitted) => runAll(server, admitted, prepared, pace);
+      return inHand
+        .through(
+          (next) => compose(layers, next),
+          ask,
+        )(request)
+        [Symbol.asyncIterator]();
     },
   });
 }
@@ -295,11 +319,15 @@ function headersFor({ settings, kind }: UpstreamServer, session: string, request
 function embedAt(
   server: UpstreamServer,
   targetFor: (session: undefined) => Target,
-  assertMayLeave: (request: Parameters<Embed>[0]) => void,
+  { assertMayLeave, inHand }: { readonly assertMayLeave: (request: EmbeddingRequest) => void; readonly inHand: InHand },
 ): Embed {
   const { api, settings } = server;
   return async (request) => {
     assertMayLeave(request);
+    return inHand.during(() => embed(request));
+  };
+
+  async function embed(request: EmbeddingRequest): Promise<EmbeddingResult> {
     const { items, id, signal, terms, passedBody } = request;
     if (passedBody !== undefined) return passEmbedding(server, targetFor(undefined), request, passedBody);
     const pair = items.findIndex(({ type }) => type === "pair");
@@ -313,7 +341,7 @@ function embedAt(
     if (read === undefined || read.vectors.length !== items.length)
       throw brokenAnswer(settings.name, "gave another number of embeddings than was asked for");
     return { vectors: read.vectors.map((vector) => Float32Array.from(vector)), tokens: read.tokens };
-  };
+  }
 }
 
 /** Asks for vectors in the client's own words, and returns the answer as it came. */

@@ -57,6 +57,9 @@ type Asked = {
 
 type Begin<Begun> = (reply: Awaited<ReturnType<Channel["ask"]>>) => Promise<Begun>;
 
+/** What became of one try of a request. */
+export type TryOutcome = "answered" | "refused" | "busy" | "failed" | "left";
+
 export type UpstreamServerOptions = {
   readonly settings: UpstreamSettings;
   /** The gateway's own id, which tells a request that comes back to it; not sent if absent. */
@@ -68,6 +71,8 @@ export type UpstreamServerOptions = {
     readonly warn: (fields: object, message: string) => void;
     readonly info: (fields: object, message: string) => void;
   };
+  /** Hears of each try of a request. */
+  readonly onTry?: (outcome: TryOutcome) => void;
   /** A number in [0, 1) at each call. */
   readonly random?: () => number;
 };
@@ -92,7 +97,7 @@ const TRIES_EARNED = 0.1;
 const MAX_EARNED = 10;
 
 export function createUpstreamServer(options: UpstreamServerOptions): UpstreamServer {
-  const { settings, clock, log, random = Math.random } = options;
+  const { settings, clock, log, onTry = () => {}, random = Math.random } = options;
   const { name } = settings;
   const kind = KINDS[settings.kind];
   const channel = createChannel(settings, options.key, options.gatewayId);
@@ -166,11 +171,13 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
       });
       const begun = await begin(reply);
       attempt.succeeded();
+      onTry("answered");
       isKnown = true;
       tell();
       return begun;
     } catch (thrown) {
       const error = signal.aborted ? signal.reason : readable(thrown);
+      onTry(outcomeOf(error, signal));
       if (!signal.aborted && isUnwell(error)) attempt.failed();
       else if (error instanceof UpstreamError) attempt.succeeded();
       else attempt.saidNothing();
@@ -289,6 +296,12 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
       await channel.close();
     },
   };
+}
+
+function outcomeOf(error: unknown, { aborted }: AbortSignal): TryOutcome {
+  if (aborted) return "left";
+  if (!(error instanceof UpstreamError) || isUnwell(error)) return "failed";
+  return isLoad(error.failure.status) ? "busy" : "refused";
 }
 
 const FIRST_RETRY_MS = 1_000;

@@ -119,6 +119,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     ...(options.cache !== undefined && { cache: options.cache }),
     ...(options.warmUp !== undefined && { warmUp: options.warmUp }),
     ...(options.reload !== "none" && { reload: options.reload ?? reloadNothing }),
+    writeMetrics: () => "# HELP things Things\n# TYPE things gauge\nthings 1\n",
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   });

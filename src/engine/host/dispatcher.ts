@@ -27,6 +27,7 @@ type Dispatcher = {
   handle(message: Extract<WorkerMessage, { type: "step" | "rejected" }>): void;
   failAll(error: Error): void;
   readonly counts: { readonly requests: number; readonly submissions: number };
+  readonly heldTokens: number;
 };
 
 type DispatcherOptions = {
@@ -111,6 +112,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     }
     if (news.started !== undefined && !owner.started) {
       owner.started = true;
+      owner.promptTokens = news.started.promptTokens;
       owner.writer.started(news.started.promptTokens, news.started.cachedTokens);
     }
     sequence.tokens.push(...news.tokens);
@@ -225,6 +227,9 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     failAll(error) {
       send = undefined;
       for (const inFlight of [...table.requests]) fail(inFlight, error);
+    },
+    get heldTokens() {
+      return table.heldTokens;
     },
     get counts() {
       return { requests: table.requests.size, submissions: table.submissionCount };

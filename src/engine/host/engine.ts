@@ -38,6 +38,8 @@ export type Engine = Living<EngineInfo> & {
   readonly text: ModelText;
   /** The number of unfinished requests, and of their sequences that a worker has. */
   readonly counts: { readonly requests: number; readonly submissions: number };
+  /** The tokens of running sequences, prompts included. */
+  readonly heldTokens: number;
 };
 
 type CreateEngineOptions = {
@@ -220,6 +222,9 @@ export function createEngine(given: CreateEngineOptions): Engine {
     },
     get counts() {
       return dispatcher.counts;
+    },
+    get heldTokens() {
+      return dispatcher.heldTokens;
     },
     async stop() {
       await Promise.all([life.stop(), vocabularies.needed.stop(), vocabularies.wished.stop()]);

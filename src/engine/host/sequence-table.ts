@@ -10,6 +10,8 @@ export type InFlightRequest = {
   readonly sequences: readonly Sequence[];
   /** Whether the `started` event was sent. */
   started: boolean;
+  /** The length of its prompt, once a worker has told it. */
+  promptTokens: number;
   /** How many workers have died while they had this request. */
   deaths: number;
   /** Whether it must not be submitted for now. */
@@ -44,6 +46,8 @@ type SequenceTable = {
   /** In order of arrival. */
   readonly requests: ReadonlySet<InFlightRequest>;
   readonly submissionCount: number;
+  /** The tokens of all sequences that a worker has, prompts included, as far as it has told. */
+  readonly heldTokens: number;
   /** The id of the latest submission; 0 if there was none. */
   readonly lastId: number;
   add(request: GenerationRequest, writer: GenerationWriter, seed: number): InFlightRequest;
@@ -80,13 +84,18 @@ export function createSequenceTable(): SequenceTable {
     get submissionCount() {
       return submitted.size;
     },
+    get heldTokens() {
+      let sum = 0;
+      for (const { owner, tokens } of submitted.values()) sum += owner.promptTokens + tokens.length;
+      return sum;
+    },
     get lastId() {
       return lastId;
     },
     add(request, writer, seed) {
       const sequences: Sequence[] = [];
       const flags = { started: false, paused: false, suspect: false };
-      const inFlight: InFlightRequest = { request, writer, sequences, deaths: 0, ...flags };
+      const inFlight: InFlightRequest = { request, writer, sequences, promptTokens: 0, deaths: 0, ...flags };
       for (let choice = 0; choice < request.choices; choice += 1) {
         sequences.push({
           owner: inFlight,

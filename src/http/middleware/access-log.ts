@@ -22,21 +22,38 @@ export type Logged = {
   readonly path: string;
   readonly status: number;
   readonly ms: number;
-  readonly facts: Pick<RequestFacts, "key" | "model" | "route" | "preset" | "error" | "clientGone">;
+  readonly facts: Pick<RequestFacts, "path" | "key" | "model" | "route" | "preset" | "error" | "clientGone">;
   readonly tokens: TokenCounts | undefined;
   readonly cache: CacheNews | undefined;
   readonly queueMs: number | undefined;
 };
 
+/** An answer, for those who count them. */
+type Answered = {
+  /** Of its route, such as `/v1/models/{id}`; undefined if it has none. */
+  readonly path: string | undefined;
+  readonly model: string | undefined;
+  readonly route: string | undefined;
+  readonly status: number;
+};
+
+/** Hears of each answer when its line is written. */
+export type NoteAnswer = (answered: Answered) => void;
+
 /**
  * Writes one line for a request when its answer was sent, which for a stream is at its end. It holds figures and names only: no headers, no
  * query, nothing of a prompt or an answer.
  */
-export function logAnswer(c: Context<HttpEnv>, logger: Logger, startedMs: number, now: () => number): void {
+export function logAnswer(
+  c: Context<HttpEnv>,
+  { logger, noteAnswer }: { readonly logger: Logger; readonly noteAnswer: NoteAnswer | undefined },
+  startedMs: number,
+  now: () => number,
+): void {
   const facts = c.get("facts");
   const { status } = c.res;
   const write = () =>
-    logLine(logger, {
+    logLine(logger, noteAnswer, {
       requestId: c.get("requestId"),
       clientRequestId: c.req.header(CLIENT_ID_HEADER),
       method: c.req.method,
@@ -57,7 +74,9 @@ export function logAnswer(c: Context<HttpEnv>, logger: Logger, startedMs: number
   }
 }
 
-export function logLine(logger: Logger, { facts, ...logged }: Logged): void {
+export function logLine(logger: Logger, noteAnswer: NoteAnswer | undefined, { facts, ...logged }: Logged): void {
+  const model = (facts.route && targetOf(facts.route)) ?? facts.model;
+  noteAnswer?.({ path: facts.path, model, route: facts.route?.route, status: logged.status });
   logger.info(
     {
       requestId: logged.requestId,
@@ -68,7 +87,7 @@ export function logLine(logger: Logger, { facts, ...logged }: Logged): void {
       ms: Math.max(0, Math.round(logged.ms)),
       keyId: facts.key?.id,
       keyName: facts.key?.name,
-      model: (facts.route && targetOf(facts.route)) ?? facts.model,
+      model,
       route: facts.route && wordOf(facts.route),
       preset: facts.preset,
       tokens: logged.tokens,

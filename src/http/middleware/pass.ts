@@ -7,7 +7,7 @@ import type { HttpEnv, RequestFacts } from "../context.ts";
 import { createCors } from "../cors.ts";
 import type { HostPolicy } from "../hosts.ts";
 import { assertNoLoop, VIA_HEADER } from "../via.ts";
-import { logAnswer } from "./access-log.ts";
+import { logAnswer, type NoteAnswer } from "./access-log.ts";
 import { authenticate } from "./authenticate.ts";
 import { assertOneHost, assertOwnHost } from "./own-host.ts";
 
@@ -26,6 +26,7 @@ export type PassOptions = {
   /** Tells requests that this gateway has sent itself. */
   readonly gatewayId: string;
   readonly logger: Logger;
+  readonly noteAnswer?: NoteAnswer | undefined;
   /** The time in Unix ms. */
   readonly now: () => number;
 };
@@ -37,7 +38,7 @@ export type PassOptions = {
  * As OpenAI does, an id from the client is not taken over: two requests could share it. `x-client-request-id` goes into the log instead.
  */
 export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
-  const { settings, access, isOpen, onError, gatewayId, logger, now } = options;
+  const { settings, access, isOpen, onError, gatewayId, logger, noteAnswer, now } = options;
   const cors = createCors(settings.corsOrigins);
 
   function check(c: Context<HttpEnv>): void {
@@ -79,7 +80,7 @@ export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
       ...{ errorForm: c.get("errorForm"), key: c.get("key"), meter: c.get("meter") },
     });
     for (const name in headers) setHeader(res.headers, name, headers[name] ?? "");
-    logAnswer(c, logger, startedMs, now);
+    logAnswer(c, { logger, noteAnswer }, startedMs, now);
   };
 }
 

@@ -31,7 +31,7 @@ export type Form = Pick<Captured, "headers" | "isChunked"> & {
   /** Its estimated tokens, for the limits of its key. */
   readonly estimatedTokens: number;
   readonly tokens: TokenCounts | undefined;
-  readonly facts: Pick<RequestFacts, "model" | "preset" | "droppedTools" | "droppedKeywords" | "clientGone">;
+  readonly facts: Pick<RequestFacts, "path" | "model" | "preset" | "droppedTools" | "droppedKeywords" | "clientGone">;
   readonly key: Key | undefined;
   readonly errorForm: ErrorForm | undefined;
   readonly contextTokens: number | undefined;

@@ -9,7 +9,7 @@ import type { PresetLibrary } from "../../prompts/library.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import { answerHeaders } from "../answer-headers.ts";
 import { takeTurn } from "../loop-turns.ts";
-import { CLIENT_ID_HEADER, logLine } from "../middleware/access-log.ts";
+import { CLIENT_ID_HEADER, logLine, type NoteAnswer } from "../middleware/access-log.ts";
 import { bearerOf } from "../middleware/authenticate.ts";
 import { newRequestId } from "../middleware/pass.ts";
 import { createBuffers } from "./buffers.ts";
@@ -27,6 +27,7 @@ export type LaneDeps = {
   readonly presets: Pick<PresetLibrary, "edition">;
   readonly settings: { readonly maxBodyBytes: number };
   readonly logger: Logger;
+  readonly noteAnswer?: NoteAnswer | undefined;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
 };
@@ -68,7 +69,7 @@ const NO_WAIT = { known: () => undefined };
  * without being parsed. All others go to the app, and so does a repeated request for which anything has changed.
  */
 export function standInFront(deps: LaneDeps, app: RequestListener): RequestListener {
-  const { repeats, generate, access, models, presets, settings, logger, now = Date.now } = deps;
+  const { repeats, generate, access, models, presets, settings, logger, noteAnswer, now = Date.now } = deps;
   const buffers = createBuffers(MAX_UNUSED_BYTES);
   const maxAskedBytes = Math.min(MAX_ASKED_BYTES, settings.maxBodyBytes);
 
@@ -135,7 +136,7 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
     // The callback comes when the system has the bytes. If the connection ends before, the buffer is left to the garbage collector.
     outgoing.end(buffer.subarray(0, bytes.length), () => buffers.giveBack(buffer));
     // Not in a later turn: the bytes have left, and immediates for lines and for turns together chain dead requests until V8's next full collection.
-    logLine(logger, {
+    logLine(logger, noteAnswer, {
       requestId,
       clientRequestId: headerOf(incoming, CLIENT_ID_HEADER),
       method: "POST",
@@ -199,7 +200,7 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
 }
 
 /** Requests with these are the app's. */
-const NOT_HERE = ["origin", "expect", "transfer-encoding", "content-encoding"] as const;
+const NOT_HERE = ["origin", "expect", "transfer-encoding", "content-encoding", "endpoint-load-metrics-format"] as const;
 
 function mayComeAgain({ method, url, headers }: IncomingMessage, maxBytes: number): boolean {
   return (

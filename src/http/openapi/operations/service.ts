@@ -40,6 +40,18 @@ export const ready: Operation = {
   access: "open",
 };
 
+export const metrics: Operation = {
+  method: "get",
+  path: "/metrics",
+  id: "getMetrics",
+  tag: "Service",
+  summary: "Shows the metrics, in Prometheus' text format",
+  description:
+    "The setting `metrics` says who may read them: who holds a key if there are keys (`key`), anyone (`open`), or nobody (`off`).",
+  answers: { 200: { description: "The metrics.", content: { "text/plain": "text" } } },
+  errors: [404],
+};
+
 export const openapi: Operation = {
   method: "get",
   path: "/openapi.json",

@@ -1,0 +1,251 @@
+import type { EmbeddingRequest } from "../../generation/embedding.ts";
+import {
+  BeyondLimitError,
+  EngineUnavailableError,
+  GenerationError,
+  LocalOnlyError,
+  NoTargetError,
+  NotCachedError,
+  OverloadedError,
+  RateLimitedError,
+  SupersededError,
+  UpstreamError,
+} from "../../generation/errors.ts";
+import type { GenerationEvent } from "../../generation/event.ts";
+import { targetOf } from "../../generation/news.ts";
+import type { GenerationRequest } from "../../generation/request.ts";
+import type { Follow, Follower } from "../../generation/watch.ts";
+import { GEN_AI, SLUICE, VLLM } from "./families.ts";
+import type { Distribution, Metrics, Value } from "./registry.ts";
+
+/** What is told of a model in OpenTelemetry's attributes; undefined if it is not served any more. */
+export type ProviderOf = (model: string) => string | undefined;
+
+type From = "model" | "cache";
+type Outcome = "done" | "left" | "refused" | "failed";
+
+/** The series of one model, each found when it is first needed. */
+type ModelSeries = {
+  readonly tokens: Readonly<Record<"prompt" | "cached" | "completion" | "reasoning" | "queries" | "hits", Value>>;
+  readonly outcomes: Readonly<Record<Outcome, Value>>;
+  readonly firstToken: Readonly<Record<From, Distribution>>;
+  readonly duration: Readonly<Record<From, Distribution>>;
+  readonly queueWait: Distribution;
+};
+
+/** So many models' series are kept at hand. */
+const MAX_KNOWN = 1_000;
+
+/** What all requests are counted in. */
+type Books = {
+  readonly metrics: Metrics;
+  readonly seriesOf: (model: string) => ModelSeries;
+  readonly providerOf: ProviderOf;
+};
+
+/** Counts requests to models. A token costs a comparison; all else happens once for a request. */
+export function measureRequests(metrics: Metrics, providerOf: ProviderOf): Follow {
+  const known = new Map<string, ModelSeries>();
+
+  function seriesOf(model: string): ModelSeries {
+    const before = known.get(model);
+    if (before !== undefined) return before;
+    const made = findSeries(metrics, model);
+    if (known.size < MAX_KNOWN) known.set(model, made);
+    return made;
+  }
+
+  const books: Books = { metrics, seriesOf, providerOf };
+  return (request, startedMs) => new MeasuredRequest(books, request, startedMs);
+}
+
+/** One request. A class, since it is made for each request: its functions are not. */
+class MeasuredRequest implements Follower {
+  readonly #books: Books;
+  readonly #request: GenerationRequest | EmbeddingRequest;
+  readonly #startedMs: number;
+  #model: string;
+  #from: From = "model";
+  #firstMs: number | undefined;
+  /** Tokens. */
+  #prompt = 0;
+  #cached = 0;
+  #completion = 0;
+  #reasoning = 0;
+  #left = 0;
+  /** Events with something generated. */
+  #pieces = 0;
+  /** Whether a choice has ended whose tokens nobody counted. */
+  #hasUntold = false;
+  #isUsageTold = false;
+
+  constructor(books: Books, request: GenerationRequest | EmbeddingRequest, startedMs: number) {
+    this.#books = books;
+    this.#request = request;
+    this.#startedMs = startedMs;
+    this.#model = request.model;
+  }
+
+  event(event: GenerationEvent, now: () => number): void {
+    switch (event.type) {
+      case "started":
+        if (event.isReplay === true) this.#from = "cache";
+        this.#prompt += event.promptTokens ?? 0;
+        this.#cached += event.cachedTokens ?? 0;
+        return;
+      case "usage":
+        this.#isUsageTold = true;
+        this.#prompt += event.promptTokens;
+        this.#cached += event.cachedTokens;
+        this.#completion += event.completionTokens;
+        this.#reasoning += event.reasoningTokens ?? 0;
+        return;
+      case "finished":
+        this.#firstMs ??= now();
+        if (event.completionTokens === undefined) this.#hasUntold = true;
+        this.#completion += event.completionTokens ?? 0;
+        this.#reasoning += event.reasoningTokens ?? 0;
+        return;
+      case "prompt":
+        return;
+      default:
+        this.#firstMs ??= now();
+        this.#pieces += 1;
+    }
+  }
+
+  note(sighting: Parameters<Follower["note"]>[0], now: () => number): void {
+    const { metrics, seriesOf } = this.#books;
+    switch (sighting.type) {
+      case "routed":
+        this.#model = targetOf(sighting) ?? this.#model;
+        return;
+      case "admitted":
+        seriesOf(this.#model).queueWait.observe(sighting.waitedMs / 1_000);
+        return;
+      case "cache": {
+        const { outcome } = sighting;
+        const word = outcome.type === "forward" ? outcome.reason : outcome.type;
+        metrics.value(SLUICE.cacheAnswers, this.#model, word).add(1);
+        return;
+      }
+      case "left":
+        this.#prompt += sighting.spent.prompt;
+        this.#cached += sighting.spent.cached;
+        this.#left += this.#completion + sighting.spent.completion;
+        return;
+      case "embedded":
+        this.#prompt += sighting.tokens;
+        return;
+      case "ended":
+        this.#end(now(), sighting.outcome);
+        return;
+      case "failed":
+        this.#fail(sighting.error, now());
+        return;
+      default:
+        return;
+    }
+  }
+
+  #fail(error: unknown, atMs: number): void {
+    const { metrics } = this.#books;
+    const reason = refusalOf(error);
+    if (reason !== undefined) metrics.value(SLUICE.refusals, this.#model, reason).add(1);
+    else metrics.value(SLUICE.failures, this.#model, codeOf(error)).add(1);
+    this.#end(atMs, reason === undefined ? "failed" : "refused", reason ?? codeOf(error));
+  }
+
+  #end(atMs: number, outcome: Outcome, error?: string): void {
+    const from = this.#from;
+    const series = this.#books.seriesOf(this.#model);
+    series.outcomes[outcome].add(1);
+    if (from === "model") this.#addTokens(series);
+    if (outcome === "refused") return;
+    if (outcome === "done") series.duration[from].observe((atMs - this.#startedMs) / 1_000);
+    if (this.#firstMs !== undefined) series.firstToken[from].observe((this.#firstMs - this.#startedMs) / 1_000);
+    if (from === "model") this.#tellConventions(atMs, error);
+  }
+
+  #completionTokens(): number {
+    // An answer whose tokens nobody has counted has about as many as pieces.
+    const isCounted = this.#completion > 0 && (this.#isUsageTold || !this.#hasUntold);
+    return Math.max(this.#completion, this.#left, isCounted ? 0 : this.#pieces);
+  }
+
+  #addTokens({ tokens }: ModelSeries): void {
+    tokens.prompt.add(this.#prompt);
+    tokens.queries.add(this.#prompt);
+    tokens.cached.add(this.#cached);
+    tokens.hits.add(this.#cached);
+    tokens.completion.add(this.#completionTokens());
+    tokens.reasoning.add(this.#reasoning);
+  }
+
+  /** OpenTelemetry's three metrics of a server. */
+  #tellConventions(atMs: number, error = ""): void {
+    const { metrics, providerOf } = this.#books;
+    const attributes = [
+      ...[operationOf(this.#request), providerOf(this.#model) ?? "sluice"],
+      ...[this.#request.model, this.#model],
+    ];
+    metrics.distribution(GEN_AI.duration, ...attributes, error).observe((atMs - this.#startedMs) / 1_000);
+    if (this.#firstMs === undefined) return;
+    const afterMs = this.#firstMs - this.#startedMs;
+    metrics.distribution(GEN_AI.firstToken, ...attributes).observe(afterMs / 1_000);
+    const further = this.#completionTokens() - 1;
+    if (further > 0) {
+      metrics.distribution(GEN_AI.eachToken, ...attributes).observe((atMs - this.#firstMs) / 1_000 / further);
+    }
+  }
+}
+
+function findSeries(metrics: Metrics, model: string): ModelSeries {
+  const both = (family: (typeof SLUICE)["firstToken" | "duration"]) => ({
+    model: metrics.distribution(family, model, "model"),
+    cache: metrics.distribution(family, model, "cache"),
+  });
+  const outcome = (word: Outcome) => metrics.value(SLUICE.generations, model, word);
+  return {
+    tokens: {
+      prompt: metrics.value(SLUICE.promptTokens, model),
+      cached: metrics.value(SLUICE.cachedTokens, model),
+      completion: metrics.value(SLUICE.completionTokens, model),
+      reasoning: metrics.value(SLUICE.reasoningTokens, model),
+      queries: metrics.value(VLLM.prefixQueries, model),
+      hits: metrics.value(VLLM.prefixHits, model),
+    },
+    outcomes: { done: outcome("done"), left: outcome("left"), refused: outcome("refused"), failed: outcome("failed") },
+    firstToken: both(SLUICE.firstToken),
+    duration: both(SLUICE.duration),
+    queueWait: metrics.distribution(SLUICE.queueWait, model),
+  };
+}
+
+function operationOf(request: GenerationRequest | EmbeddingRequest): string {
+  if (!("prompt" in request)) return "embeddings";
+  return request.prompt.type === "chat" ? "chat" : "text_completion";
+}
+
+/** Why a request was refused before a model worked on it; undefined for a failure. */
+function refusalOf(error: unknown): string | undefined {
+  if (error instanceof OverloadedError) return error.why;
+  if (error instanceof RateLimitedError || error instanceof BeyondLimitError) return `limit_of_${error.limited}`;
+  if (error instanceof UpstreamError) {
+    const { status } = error.failure;
+    return status === 429 || status === 503 ? "upstream_busy" : undefined;
+  }
+  const isRefusal =
+    error instanceof NoTargetError ||
+    error instanceof LocalOnlyError ||
+    error instanceof SupersededError ||
+    error instanceof NotCachedError ||
+    error instanceof EngineUnavailableError;
+  return isRefusal ? error.code : undefined;
+}
+
+/** A bounded set of words: what an upstream calls its errors is for it to choose. */
+function codeOf(error: unknown): string {
+  if (error instanceof UpstreamError) return `upstream_${error.failure.status ?? "unreachable"}`;
+  return error instanceof GenerationError ? error.code : "other";
+}
