@@ -28,7 +28,7 @@ export async function evalPresets(
   try {
     await using gateway = await reach(flags, context, interrupts.signal);
     const { client, config, models } = gateway;
-    const trials = await readTrials(presetFolder(config.promptsDir, context.cwd), config.promptsDir, name);
+    const trials = await readTrials(config.promptsDir, context.cwd, name);
     const scores: Score[] = [];
     for (const { preset, cases } of trials) {
       for (const model of models.length === 0 ? [undefined] : models) {
@@ -46,7 +46,9 @@ export async function evalPresets(
 
 type NamedCases = { readonly preset: string; readonly cases: readonly EvaluationCase[] };
 
-async function readTrials(folder: string, shownFolder: string, name: string | undefined): Promise<NamedCases[]> {
+/** Reads the cases of a preset, or of all. Throws a CommandError if there are none, and a PresetError for an invalid file. */
+export async function readTrials(shownFolder: string, cwd: string, name: string | undefined): Promise<NamedCases[]> {
+  const folder = presetFolder(shownFolder, cwd);
   const files = (await readdir(folder)).filter((file) => file.endsWith(EVALUATION_ENDING)).sort();
   const all = files.map((file) => file.slice(0, -EVALUATION_ENDING.length));
   const wanted = name === undefined ? all : all.filter((preset) => preset === name);

@@ -4,7 +4,16 @@ import type { CliContext } from "./context.ts";
 import { addSettingOptions } from "./options.ts";
 
 /** The settings of a gateway that is started for one command. */
-const SETTINGS = ["host", "port", "model", "context", "threads", "gpu", "modelsDir", "promptsDir"] as const;
+export const GATEWAY_SETTINGS = [
+  "host",
+  "port",
+  "model",
+  "context",
+  "threads",
+  "gpu",
+  "modelsDir",
+  "promptsDir",
+] as const;
 
 const DESCRIPTIONS = {
   host: "host of the gateway",
@@ -12,7 +21,8 @@ const DESCRIPTIONS = {
   model: "model to use: a catalogue name, hf:owner/repo:QUANT, an https: URL or a path; may be repeated",
 };
 
-const URL_OPTION = [
+/** The option that names a gateway. */
+export const URL_OPTION = [
   "--url <url>",
   "URL of the gateway (default: the one at --host and --port; if none runs there, one is started for this command)",
 ] as const;
@@ -28,7 +38,7 @@ export function addPresetCommands(program: Command, context: CliContext, done: (
       const { runPreset } = await import("./run-preset.ts");
       done(await runPreset(preset, input, flags, context));
     });
-  addSettingOptions(run, SETTINGS, DESCRIPTIONS);
+  addSettingOptions(run, GATEWAY_SETTINGS, DESCRIPTIONS);
 
   const evaluation = program
     .command("eval [preset]")
@@ -41,7 +51,7 @@ export function addPresetCommands(program: Command, context: CliContext, done: (
       const { evalPresets } = await import("./eval.ts");
       done(await evalPresets(preset, flags, context));
     });
-  addSettingOptions(evaluation, SETTINGS, DESCRIPTIONS);
+  addSettingOptions(evaluation, GATEWAY_SETTINGS, DESCRIPTIONS);
 }
 
 function collect(text: string, before: readonly string[] | undefined): readonly string[] {

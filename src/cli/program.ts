@@ -7,7 +7,7 @@ import { addCacheCommand } from "./cache/commands.ts";
 import type { CliContext } from "./context.ts";
 import { addKeysCommand, KEYS_STATE } from "./keys/commands.ts";
 import { addSettingOptions, optionTerm } from "./options.ts";
-import { addPresetCommands } from "./preset-commands.ts";
+import { addPresetCommands, GATEWAY_SETTINGS, URL_OPTION } from "./preset-commands.ts";
 
 /** The width of the help outside a terminal. */
 const PLAIN_COLUMNS = 120;
@@ -127,6 +127,8 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   const route = program
     .command("route")
+    // The flags after its subcommand are not its own.
+    .enablePositionalOptions()
     .description("list the routes, or show which targets a request would be sent to")
     .option(
       "--explain <route>",
@@ -153,6 +155,17 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
       done(await route(flags, context));
     });
   addSettingOptions(route, ["model", "upstreams", "aliases", "routes"]);
+
+  const calibrate = route
+    .command("calibrate <route> [preset]")
+    .description("run test cases of presets with both models of a cascade, to find its threshold")
+    .option("--json", "print everything as JSON")
+    .option(...URL_OPTION)
+    .action(async (name: string, preset: string | undefined, flags: Flags) => {
+      const { calibrate } = await import("./calibrate.ts");
+      done(await calibrate(name, preset, flags, context));
+    });
+  addSettingOptions(calibrate, [...GATEWAY_SETTINGS, "upstreams", "routes"]);
 
   const doctor = program
     .command("doctor")

@@ -78,6 +78,20 @@ const hedgeSchema = z.strictObject({
   class: z.array(z.enum(CLASSES)).min(1).max(3).default(["interactive"]),
 });
 
+const logprob = z.number().min(-1_000).max(0);
+
+const cascadeSchema = z
+  .strictObject({
+    /** The least log-probabilities at which the first target's answer is used: on average, and of its least likely token. */
+    mean: logprob.optional(),
+    least: logprob.optional(),
+    /** In tokens. */
+    decideAfter: z.int().min(1).max(100_000).optional(),
+  })
+  .refine(({ mean, least }) => mean !== undefined || least !== undefined, {
+    params: { reason: "give mean, least or both" },
+  });
+
 /** One route. `NAME=MODEL` is one with a single target; several of the same name make one. */
 export const routeSchema = z
   .preprocess(
@@ -89,6 +103,8 @@ export const routeSchema = z
         hedge: hedgeSchema.optional(),
         /** Whether another target continues an answer that breaks off. */
         continue: z.boolean().optional(),
+        /** The other targets are asked if the first is not sure of its answer. */
+        cascade: cascadeSchema.optional(),
       })
       .superRefine(({ targets }, context) => {
         const seen = new Set<string>();

@@ -74,9 +74,17 @@ export type GenerationEvent =
       readonly index: number;
       readonly id: string;
       readonly name: string;
+      /** For the tokens sampled since the last event, if requested and known. */
+      readonly logprobs?: readonly SampledLogprob[];
     }
   /** The next piece of a call's arguments: JSON text. */
-  | { readonly type: "toolArguments"; readonly choice: number; readonly index: number; readonly text: string }
+  | {
+      readonly type: "toolArguments";
+      readonly choice: number;
+      readonly index: number;
+      readonly text: string;
+      readonly logprobs?: readonly SampledLogprob[];
+    }
   | {
       readonly type: "finished";
       readonly choice: number;

@@ -1,4 +1,5 @@
 import type { CacheNews, Served } from "./cache.ts";
+import type { Confidence } from "./confidence.ts";
 import type { GenerationRequest } from "./request.ts";
 
 /** A request's news of its wait. */
@@ -48,6 +49,8 @@ export type RouteStep = {
   readonly reason?: string;
   /** Its predicted time to the first token, in ms. */
   readonly firstTokenMs?: number;
+  /** How sure it is of its answer, if that was asked. */
+  readonly confidence?: Confidence;
 };
 
 /** What a route has done with a request so far. */

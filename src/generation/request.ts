@@ -1,4 +1,5 @@
 import type { CacheWish, Repeat } from "./cache.ts";
+import type { Thresholds } from "./confidence.ts";
 import type { Observe } from "./news.ts";
 import type { Terms } from "./terms.ts";
 import type { Verbatim } from "./verbatim.ts";
@@ -218,6 +219,8 @@ export type GenerationRequest = {
   readonly verbatim?: Verbatim;
   /** Undefined means `OWN_TERMS`. */
   readonly terms?: Terms;
+  /** Of a preset, in the place of its route's: how sure a small model must be of its answer. Undefined means the route's. */
+  readonly cascade?: Thresholds;
   /** Undefined means the cache's defaults. */
   readonly cache?: CacheWish;
   /** Set if the answer is at hand, in the form in which it was sent before. */

@@ -14,12 +14,18 @@ export function formatRoute({ steps }: Pick<RouteNews, "steps">): string {
   return steps.slice(0, MAX_STEPS).map(formatStep).join(", ");
 }
 
-function formatStep({ target, outcome, reason, firstTokenMs }: RouteStep): string {
+function formatStep({ target, outcome, reason, firstTokenMs, confidence }: RouteStep): string {
   // Of what answers, the reason is why it was not asked first.
   const key = outcome === "answered" ? (reason === undefined ? "" : ";though") : `;${outcome}`;
   const value = reason === undefined ? "" : `=${reason.replaceAll(/[^\w.:*-]/g, "_")}`;
   const time = firstTokenMs === undefined || !Number.isFinite(firstTokenMs) ? "" : `;ms=${Math.round(firstTokenMs)}`;
-  return `${quoteTarget(target)}${key}${value}${time}`;
+  const sure = confidence && `;mean=${toDecimal(confidence.mean)};least=${toDecimal(confidence.least)}`;
+  return `${quoteTarget(target)}${key}${value}${time}${sure ?? ""}`;
+}
+
+/** A decimal has at most twelve digits before the point, and three after it. */
+function toDecimal(value: number): string {
+  return Math.max(-999_999, value).toFixed(2);
 }
 
 /** A string of the header has visible ASCII only: all else is percent-encoded. */

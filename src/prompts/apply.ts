@@ -22,6 +22,7 @@ export function applyPreset(preset: Preset, values: Values, wish: Wish): Wish {
     ...(stop !== undefined && { stop }),
     ...(wish.output === undefined && outputOf(preset)),
     ...((wish.tools !== undefined || tools.length > 0) && { tools }),
+    ...(preset.cascade !== undefined && { cascade: preset.cascade }),
     cache: cacheWish(preset, wish),
   };
 }

@@ -43,6 +43,7 @@ export function parsePreset(text: string, { path, name, modifiedUnixSeconds }: P
     responseSchema: data.responseSchema,
     tools: (data.tools ?? []).map(toTool),
     localOnly: data.localOnly,
+    cascade: data.cascade,
     cache: data.cache,
     warm: data.warm,
   };

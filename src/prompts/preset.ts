@@ -1,3 +1,4 @@
+import type { Thresholds } from "../generation/confidence.ts";
 import type { JsonSchema, Tool } from "../generation/request.ts";
 import type { CachePolicy, PresetFile, PresetSampling } from "./schema.ts";
 import type { Template } from "./template.ts";
@@ -26,6 +27,7 @@ export type Preset = {
   readonly tools: readonly Tool[];
   /** Whether only models on this machine may answer. */
   readonly localOnly: boolean;
+  readonly cascade: Thresholds | undefined;
   readonly cache: CachePolicy;
   /** Likely requests. */
   readonly warm: PresetFile["warm"];

@@ -121,6 +121,11 @@ export const presetSchema = z.strictObject({
     .optional(),
   /** Whether only models on this machine may answer. */
   localOnly: z.boolean().default(false),
+  /** How sure the first target of a route with a cascade must be of its answer, in the place of the route's own. */
+  cascade: z
+    .strictObject({ mean: z.number().min(-1_000).max(0).optional(), least: z.number().min(-1_000).max(0).optional() })
+    .refine(({ mean, least }) => mean !== undefined || least !== undefined, "must have mean, least or both")
+    .optional(),
   cache: cacheSchema.default({ public: false, answers: "determined" }),
   warm: z
     .array(z.strictObject({ input: text.optional(), variables: valuesSchema.default({}) }))

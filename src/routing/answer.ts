@@ -2,10 +2,12 @@ import type { Clock } from "../clock.ts";
 import { LocalOnlyError, NoTargetError, NotSupportedByModelError } from "../generation/errors.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
+import type { News } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import type { Allowance } from "./allowance.ts";
 import { type Attempt, type Begun, startAttempt } from "./attempt.ts";
+import { type Cascade, type Judged, judge, toJudge } from "./cascade.ts";
 import { type Continuation, createContinuation } from "./continuation.ts";
 import { hasCostWork, responseTo, wordFor, worseOf } from "./failure.ts";
 import { type Candidate, type Decision, NEEDS, type Route } from "./policy.ts";
@@ -53,7 +55,7 @@ function createCourse(
   /** Tells and asks what is left, once the answer has begun. */
   let rest: { readonly report: Report; readonly others: Candidate[]; target: string } | undefined;
 
-  function ask({ target }: Candidate, request: GenerationRequest): Attempt {
+  function ask({ target }: Candidate, { cascade, ...request }: GenerationRequest): Attempt {
     const { maxWaitMs } = terms;
     const leftMs = maxWaitMs === undefined ? undefined : Math.max(1, Math.floor(maxWaitMs - (clock.now() - startedMs)));
     const asked = {
@@ -64,6 +66,33 @@ function createCourse(
     const attempt = startAttempt(asked, generate);
     running.add(attempt);
     return attempt;
+  }
+
+  /**
+   * The answer of a small model, if it is sure of it. Its news but those of its wait and its work are told once its answer is used, since an answer
+   * of another target has its own.
+   */
+  async function askFirst(first: Candidate, cascade: Cascade, report: Report): Promise<Judged> {
+    report.set(first.target, "asked");
+    const untold: News[] = [];
+    let isUsed = false;
+    const observe = (news: News) => {
+      const isOfAll = news.type === "waiting" || news.type === "admitted" || news.type === "evaluated";
+      if (isUsed || isOfAll) request.observe?.(news);
+      else untold.push(news);
+    };
+    const attempt = ask(first, { ...toJudge(request), observe });
+    attempt.setTelling(true);
+    const judged = await judge(await attempt.begun, request, { ...cascade, ...request.cascade });
+    if (judged.isSure) {
+      isUsed = true;
+      for (const news of untold) request.observe?.(news);
+      report.set(first.target, "answered", undefined, judged.confidence);
+    } else {
+      report.set(first.target, "failed", "unsure", judged.confidence);
+      drop(attempt);
+    }
+    return judged;
   }
 
   function drop(attempt: Attempt): void {
@@ -131,16 +160,31 @@ function createCourse(
     retries.note();
     let others = [...decision.candidates];
     let failure: unknown;
+    /** Used if no other target answers. */
+    let unsure: { readonly judged: Judged; readonly target: string } | undefined;
+
+    function use(begun: Begun, by: string): Promise<Result> {
+      running.clear();
+      held = [...begun.held];
+      events = begun.events;
+      rest = { report, others, target: by };
+      if (route.continue === true) continuation = createContinuation(request);
+      return next();
+    }
+
     for (let candidate = others.shift(); candidate !== undefined; candidate = others.shift()) {
       try {
+        if (candidate.isJudged === true && route.cascade !== undefined && others.length > 0) {
+          const judged = await askFirst(candidate, route.cascade, report);
+          if (isLeft) return DONE;
+          if (judged.isSure) return use(judged, candidate.target);
+          unsure = { judged, target: candidate.target };
+          continue;
+        }
         const begun = await race(candidate, others, report);
+        if (unsure !== undefined) tellDiscarded(unsure.target, unsure.judged);
         if (isLeft) return DONE;
-        running.clear();
-        held = [...begun.held];
-        events = begun.events;
-        rest = { report, others, target: begun.by };
-        if (route.continue === true) continuation = createContinuation(request);
-        return next();
+        return use(begun, begun.by);
       } catch (error) {
         const asked = [...running];
         running.clear();
@@ -150,7 +194,12 @@ function createCourse(
         const isOver = request.signal.aborted || isLeft || response === "tell" || !hasTime();
         if (response === "longer") others = longerThan(candidate, others);
         const isLast = isOver || others.length === 0 || (hasCostWork(error) && !retries.take());
+        if (isLast && unsure?.judged.isWhole === true && !isLeft && !request.signal.aborted) {
+          report.set(unsure.target, "answered");
+          return use(unsure.judged, unsure.target);
+        }
         if (isLast) {
+          if (unsure !== undefined) tellDiscarded(unsure.target, unsure.judged);
           // What the cache made of it, too.
           for (const attempt of asked) attempt.setTelling(true);
           throw isOver ? error : failure;
@@ -158,6 +207,11 @@ function createCourse(
       }
     }
     throw failure;
+  }
+
+  /** The key pays for an answer that was not used, too. */
+  function tellDiscarded(target: string, { counts: { prompt, cached, completion } }: Judged): void {
+    request.observe?.({ type: "discarded", target, spent: { prompt, cached, completion } });
   }
 
   /** An event of an answer that may be continued. */

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { BackendState, Capabilities } from "../generation/backend.ts";
 import type { Priority } from "../generation/terms.ts";
+import type { Cascade } from "./cascade.ts";
 import { isWithin, type OpeningTimes } from "./hours.ts";
 
 /** What a request may need that not every model can. */
@@ -51,6 +52,7 @@ export type Route = {
   readonly hedge?: Hedge | undefined;
   /** Whether another target continues an answer that breaks off. */
   readonly continue?: boolean | undefined;
+  readonly cascade?: Cascade | undefined;
 };
 
 /** What is known of one target when a request comes. */
@@ -114,6 +116,8 @@ export type Candidate = {
   readonly deferred?: Deferral;
   readonly firstTokenMs?: number;
   readonly contextTokens?: number;
+  /** Whether its answer is used only if it is sure of it, as the route's cascade says. */
+  readonly isJudged?: boolean;
 };
 
 /** What a route makes of a request. */
@@ -153,6 +157,7 @@ export function chooseTargets(route: Route, situation: Situation): Decision {
       ...(deferral !== undefined && { deferred: deferral }),
       ...(state.firstTokenMs !== undefined && { firstTokenMs: Math.round(state.firstTokenMs) }),
       ...(state.contextTokens !== undefined && { contextTokens: state.contextTokens }),
+      ...(route.cascade !== undefined && index === 0 && state.can.logprobs && { isJudged: true }),
     };
     if (deferral === undefined) candidates.push(candidate);
     else deferred.push(candidate);

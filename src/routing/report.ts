@@ -1,10 +1,11 @@
+import type { Confidence } from "../generation/confidence.ts";
 import type { Observe, RouteStep } from "../generation/news.ts";
 import type { Decision } from "./policy.ts";
 
 /** Tells a request's observer what becomes of its route's targets. */
 export type Report = {
   /** Tells each change. */
-  readonly set: (target: string, outcome: RouteStep["outcome"], reason?: string) => void;
+  readonly set: (target: string, outcome: RouteStep["outcome"], reason?: string, confidence?: Confidence) => void;
   readonly tell: () => void;
 };
 
@@ -30,9 +31,13 @@ export function createReport(route: string, { candidates, excluded }: Decision, 
 
   return {
     tell,
-    set(target, outcome, reason) {
-      const before = steps.get(target);
-      steps.set(target, { ...before, target, outcome, ...(reason !== undefined && { reason }) });
+    set(target, outcome, reason, confidence) {
+      steps.set(target, {
+        ...steps.get(target),
+        ...{ target, outcome },
+        ...(reason !== undefined && { reason }),
+        ...(confidence !== undefined && { confidence }),
+      });
       if (outcome === "asked" || outcome === "answered") first = target;
       tell();
     },

@@ -155,6 +155,8 @@ export function createRoutedBackend(
     passes: (protocol, body) =>
       // What breaks off is continued from its events.
       route.continue !== true &&
+      // How sure a model is, only events tell.
+      route.cascade === undefined &&
       targets.length === served.length &&
       targets.every(({ passes }) => passes?.(protocol, body) === true),
     details() {

@@ -46,36 +46,41 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
 
   function toEvents(choice: number, parsed: ParsedEvent): GenerationEvent[] {
     switch (parsed.type) {
-      case "text": {
-        const own = logprobs;
-        logprobs = [];
-        return [{ type: "text", choice, text: parsed.text, ...(own.length > 0 ? { logprobs: own } : {}) }];
-      }
+      case "text":
+        return [{ type: "text", choice, text: parsed.text, ...takeLogprobs() }];
       case "reasoning":
         logprobs = [];
         reasoned += parsed.text;
         return [{ type: "reasoning", choice, text: parsed.text }];
       case "call": {
-        logprobs = [];
+        const own = takeLogprobs();
         const closing = closeCall(choice);
         calls++;
         if (isBeyond()) return closing;
         hasArguments = false;
-        return [...closing, beginCall(choice, parsed.name)];
+        return [...closing, { ...beginCall(choice, parsed.name), ...own }];
       }
-      case "arguments":
-        logprobs = [];
+      case "arguments": {
+        const own = takeLogprobs();
         if (isBeyond()) return [];
         hasArguments = true;
         written += parsed.text;
-        return [{ type: "toolArguments", choice, index: calls - 1, text: parsed.text }];
+        return [{ type: "toolArguments", choice, index: calls - 1, text: parsed.text, ...own }];
+      }
       case "closing":
       case "cut":
         throw new Error("The text continues after its end.");
     }
   }
 
-  function beginCall(choice: number, name: string): GenerationEvent {
+  /** Those of the tokens since the last event. */
+  function takeLogprobs(): { readonly logprobs?: readonly SampledLogprob[] } {
+    const own = logprobs;
+    logprobs = [];
+    return own.length > 0 ? { logprobs: own } : {};
+  }
+
+  function beginCall(choice: number, name: string): Extract<GenerationEvent, { type: "toolCall" }> {
     written = "";
     return { type: "toolCall", choice, index: calls - 1, id: `call_${randomBytes(12).toString("hex")}`, name };
   }

@@ -51,6 +51,7 @@ describe("withDefaults", () => {
       stop: ["a"],
       stopTokenIds: [1],
       showsStop: true,
+      cascade: { least: -1 },
       cache: { noStore: true },
     };
     expect(withDefaults(wish)).toEqual({
@@ -66,6 +67,7 @@ describe("withDefaults", () => {
       stop: ["a"],
       stopTokenIds: [1],
       showsStop: true,
+      cascade: { least: -1 },
       said: wish,
     });
   });

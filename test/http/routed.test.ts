@@ -179,6 +179,10 @@ describe("the header of a route", () => {
   });
 
   it("says why what answered was not asked first", () => {
+    const confidence = { mean: -0.1234, least: -7_000_000 };
+    expect(formatRoute({ steps: [{ target: "a", outcome: "failed", reason: "unsure", confidence }] })).toBe(
+      '"a";failed=unsure;mean=-0.12;least=-999999.00',
+    );
     expect(formatRoute({ steps: [{ target: "a", outcome: "answered", reason: "late" }] })).toBe('"a";though=late');
   });
 });

@@ -121,8 +121,21 @@ export function createSequenceTable(): SequenceTable {
       sequence.submission = { id: lastId, trialTokens };
       submitted.set(lastId, sequence);
       const { choice, owner, promptScored } = sequence;
-      const { model, tools, output, choices, sampling, promptLogprobs, terms, cache, observe, said, signal, ...rest } =
-        owner.request;
+      const {
+        model,
+        tools,
+        output,
+        choices,
+        sampling,
+        promptLogprobs,
+        terms,
+        cache,
+        cascade,
+        observe,
+        said,
+        signal,
+        ...rest
+      } = owner.request;
       const { tenant, priority } = terms ?? OWN_TERMS;
       return {
         ...rest,
