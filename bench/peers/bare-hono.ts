@@ -8,8 +8,13 @@ import { chatRequestSchema } from "../../src/protocols/chat/schema.ts";
 import { parseWire } from "../../src/protocols/issue.ts";
 import { streamedAnswer, wholeAnswer } from "./mock-answer.ts";
 
-const WHOLE = wholeAnswer();
-const STREAMED = streamedAnswer();
+/** As Sluice writes it, so that both send about the same number of bytes. */
+const HEAD = {
+  ...{ id: "chatcmpl-0123456789abcdef0123456789abc", created: 1_750_000_000, model: "smollm2-135m-instruct" },
+  ...{ service_tier: "default", system_fingerprint: "fp_0123456789", usage: null },
+};
+const WHOLE = wholeAnswer(undefined, HEAD);
+const STREAMED = streamedAnswer(undefined, HEAD);
 
 const app = new Hono();
 app.get("/", (c) => c.text("ready"));

@@ -1,6 +1,9 @@
 /** As many tokens as an answer has unless `max_tokens` says fewer. */
 const TOKENS = 100;
-const HEAD = { id: "chatcmpl-0123456789abcdef0123456789abc", created: 1_750_000_000, model: "mock" };
+/** The fields that each answer, and each frame of a stream, begins with. */
+type Head = { readonly id: string; readonly created: number; readonly model: string };
+
+const HEAD: Head = { id: "chatcmpl-0123456789abcdef0123456789abc", created: 1_750_000_000, model: "mock" };
 
 function pieces(count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => (index % 9 === 8 ? "." : " river"));
@@ -11,10 +14,10 @@ function usage(count: number) {
 }
 
 /** A chat completion, as text. */
-export function wholeAnswer(count: number = TOKENS): string {
+export function wholeAnswer(count: number = TOKENS, head: Head = HEAD): string {
   const message = { role: "assistant", content: pieces(count).join(""), refusal: null };
   return JSON.stringify({
-    ...HEAD,
+    ...head,
     object: "chat.completion",
     choices: [{ index: 0, message, logprobs: null, finish_reason: "length" }],
     usage: usage(count),
@@ -22,14 +25,14 @@ export function wholeAnswer(count: number = TOKENS): string {
 }
 
 /** The same as a stream, with a frame for each token. */
-export function streamedAnswer(count?: number): string {
-  return streamedFrames(count).join("");
+export function streamedAnswer(count?: number, head?: Head): string {
+  return streamedFrames(count, head).join("");
 }
 
 /** The frames of such a stream; the first has the first token, too. */
-export function streamedFrames(count: number = TOKENS): readonly string[] {
+export function streamedFrames(count: number = TOKENS, head: Head = HEAD): readonly string[] {
   const chunk = (delta: object, reason: string | null) => ({
-    ...HEAD,
+    ...head,
     object: "chat.completion.chunk",
     choices: [{ index: 0, delta, finish_reason: reason }],
   });
@@ -37,7 +40,7 @@ export function streamedFrames(count: number = TOKENS): readonly string[] {
     chunk({ role: "assistant", content: "" }, null),
     ...pieces(count).map((content) => chunk({ content }, null)),
     chunk({}, "length"),
-    { ...HEAD, object: "chat.completion.chunk", choices: [], usage: usage(count) },
+    { ...head, object: "chat.completion.chunk", choices: [], usage: usage(count) },
   ];
   const [role = "", first = "", ...rest] = chunks.map((each) => `data: ${JSON.stringify(each)}\n\n`);
   return [role + first, ...rest, "data: [DONE]\n\n"];

@@ -74,30 +74,57 @@ export function logAnswer(
   }
 }
 
-export function logLine(logger: Logger, noteAnswer: NoteAnswer | undefined, { facts, ...logged }: Logged): void {
-  const model = (facts.route && targetOf(facts.route)) ?? facts.model;
-  noteAnswer?.({ path: facts.path, model, route: facts.route?.route, status: logged.status });
-  logger.info(
-    {
-      requestId: logged.requestId,
-      clientRequestId: sanitize(logged.clientRequestId),
-      method: logged.method,
-      path: logged.path.slice(0, MAX_PATH_LENGTH),
-      status: logged.status,
-      ms: Math.max(0, Math.round(logged.ms)),
-      keyId: facts.key?.id,
-      keyName: facts.key?.name,
-      model,
-      route: facts.route && wordOf(facts.route),
-      preset: facts.preset,
-      tokens: logged.tokens,
-      cache: cacheWord(logged.cache),
-      queueMs: logged.queueMs,
-      error: facts.error,
-      clientGone: facts.clientGone,
-    },
-    "request",
-  );
+/** What each of several requests that are alike has of its own. */
+type Own = Pick<Logged, "requestId" | "clientRequestId" | "ms">;
+
+function logLine(logger: Logger, noteAnswer: NoteAnswer | undefined, logged: Logged): void {
+  noteAnswer?.(answerOf(logged));
+  const { requestId, clientRequestId, ms } = ownFields(logged);
+  logger.info({ requestId, clientRequestId, ...sharedFields(logged), ms }, "request");
+}
+
+/** Returns a function that writes lines which differ in a few fields only: what is the same in all is written as JSON once. */
+export function prepareLines(
+  logger: Logger,
+  noteAnswer: NoteAnswer | undefined,
+  shared: Omit<Logged, keyof Own>,
+): (own: Own) => void {
+  const lines = logger.child(sharedFields(shared));
+  const answer = answerOf(shared);
+  return (own) => {
+    noteAnswer?.(answer);
+    lines.info(ownFields(own), "request");
+  };
+}
+
+function answerOf({ facts, status }: Pick<Logged, "facts" | "status">): Parameters<NoteAnswer>[0] {
+  return { path: facts.path, model: modelOf(facts), route: facts.route?.route, status };
+}
+
+function modelOf({ route, model }: Logged["facts"]): string | undefined {
+  return (route && targetOf(route)) ?? model;
+}
+
+function ownFields({ requestId, clientRequestId, ms }: Own) {
+  return { requestId, clientRequestId: sanitize(clientRequestId), ms: Math.max(0, Math.round(ms)) };
+}
+
+function sharedFields({ facts, ...logged }: Omit<Logged, keyof Own>) {
+  return {
+    method: logged.method,
+    path: logged.path.slice(0, MAX_PATH_LENGTH),
+    status: logged.status,
+    keyId: facts.key?.id,
+    keyName: facts.key?.name,
+    model: modelOf(facts),
+    route: facts.route && wordOf(facts.route),
+    preset: facts.preset,
+    tokens: logged.tokens,
+    cache: cacheWord(logged.cache),
+    queueMs: logged.queueMs,
+    error: facts.error,
+    clientGone: facts.clientGone,
+  };
 }
 
 /** `hit`, such as `hit semantic` where it was not in memory under its own key, or why it was none. */

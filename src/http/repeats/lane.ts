@@ -9,7 +9,7 @@ import type { PresetLibrary } from "../../prompts/library.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import { answerHeaders } from "../answer-headers.ts";
 import { takeTurn } from "../loop-turns.ts";
-import { CLIENT_ID_HEADER, logLine, type NoteAnswer } from "../middleware/access-log.ts";
+import { CLIENT_ID_HEADER, type NoteAnswer, prepareLines } from "../middleware/access-log.ts";
 import { bearerOf } from "../middleware/authenticate.ts";
 import { newRequestId } from "../middleware/pass.ts";
 import { createBuffers } from "./buffers.ts";
@@ -33,7 +33,12 @@ export type LaneDeps = {
 };
 
 /** An answer to be sent again, and the state of the gateway that it depends on. */
-export type Kept = Form & { readonly models: object; readonly presets: object };
+export type Kept = Form & {
+  readonly models: object;
+  readonly presets: object;
+  /** Writes the log's line of a request that gets it. */
+  readonly log: ReturnType<typeof prepareLines>;
+};
 
 /** A request whose body is here. */
 type Call = {
@@ -57,11 +62,14 @@ const PATHS: ReadonlySet<string | undefined> = new Set([
 const MAX_ASKED_BYTES = 64 * 1024;
 /** Longer answers are sent piece by piece, as the client takes them. */
 const MAX_ANSWER_BYTES = 256 * 1024;
+/** Node sends a head and a short text in one piece, but a head and bytes in two, which takes a tenth of all time. */
+const MAX_TEXT_BYTES = 8 * 1024;
 /** Enough for some dozen answers on their way at a time. */
 const MAX_UNUSED_BYTES = 2 * 1024 * 1024;
 
 /** A signal that nobody aborts: an answer that is at hand is not waited for. */
 const NEVER = new AbortController().signal;
+const HIT = { type: "hit", ageSeconds: 0, ttlSeconds: 0 } as const;
 const NO_WAIT = { known: () => undefined };
 
 /**
@@ -79,7 +87,7 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
     const state = { models: models.list(), presets: presets.edition() };
     nominate(incoming, {
       ...{ outgoing, maxBytes: MAX_ANSWER_BYTES },
-      keep: (shown) => keep(digest, body, shown, state),
+      keep: (shown) => keep(digest, incoming, body, shown, state),
     });
     app(incoming, outgoing);
   }
@@ -91,13 +99,24 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
     app(incoming, outgoing);
   }
 
-  function keep(digest: string, body: Buffer, shown: Shown, state: Pick<Kept, "models" | "presets">): void {
+  function keep(
+    digest: string,
+    { url: path = "" }: IncomingMessage,
+    body: Buffer,
+    shown: Shown,
+    state: Pick<Kept, "models" | "presets">,
+  ): void {
     const form = makeForm(shown, body);
     if (form === undefined) return;
     const { key, identity, answer, request } = shown.served;
     const served = { key, identity, answer };
     const { cache: wish = {} } = form.request;
-    repeats.keep(digest, { served, model: request.model, wish, form: { ...form, ...state } }, memoryOf(form));
+    const log = prepareLines(logger, noteAnswer, {
+      ...{ method: "POST", path, status: 200, tokens: form.tokens, cache: HIT, queueMs: undefined },
+      facts: form.key === undefined ? form.facts : { ...form.facts, key: form.key },
+    });
+    const kept = { ...form, ...state, log };
+    repeats.keep(digest, { served, model: request.model, wish, form: kept }, memoryOf(form));
   }
 
   function isCurrent(form: Kept, key: Key | undefined): boolean {
@@ -116,7 +135,7 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
     const startedMs = now();
     const { form, ageSeconds, ttlSeconds } = found;
     const requestId = newRequestId();
-    const news = { type: "hit", ageSeconds, ttlSeconds } as const;
+    const news = { ...HIT, ageSeconds, ttlSeconds };
     const repeat = { tokens: form.estimatedTokens, ageSeconds, ttlSeconds };
     const headersNow = () => fillHeaders(form, key, requestId, news, startedMs);
     const events = generate({ ...form.request, id: requestId, signal: NEVER, repeat })[Symbol.asyncIterator]();
@@ -129,25 +148,23 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
     } catch (error) {
       return passFailure(call, error);
     }
-    const { bytes } = form.template;
-    const buffer = buffers.take(bytes.length);
-    fillTemplate(form.template, startedMs, buffer);
     outgoing.writeHead(200, headers ?? headersNow());
-    // The callback comes when the system has the bytes. If the connection ends before, the buffer is left to the garbage collector.
-    outgoing.end(buffer.subarray(0, bytes.length), () => buffers.giveBack(buffer));
+    send(outgoing, form, startedMs);
     // Not in a later turn: the bytes have left, and immediates for lines and for turns together chain dead requests until V8's next full collection.
-    logLine(logger, noteAnswer, {
-      requestId,
-      clientRequestId: headerOf(incoming, CLIENT_ID_HEADER),
-      method: "POST",
-      path: incoming.url ?? "",
-      status: 200,
-      ms: now() - startedMs,
-      tokens: form.tokens,
-      cache: news,
-      queueMs: undefined,
-      facts: key === undefined ? form.facts : { ...form.facts, key },
-    });
+    form.log({ requestId, clientRequestId: headerOf(incoming, CLIENT_ID_HEADER), ms: now() - startedMs });
+  }
+
+  function send(outgoing: ServerResponse, { template }: Form, nowMs: number): void {
+    const { length } = template.bytes;
+    const buffer = buffers.take(length);
+    fillTemplate(template, nowMs, buffer);
+    if (length > MAX_TEXT_BYTES) {
+      // The callback comes when the system has the bytes. If the connection ends before, the buffer is left to the garbage collector.
+      outgoing.end(buffer.subarray(0, length), () => buffers.giveBack(buffer));
+      return;
+    }
+    outgoing.end(buffer.toString("latin1", 0, length), "latin1");
+    buffers.giveBack(buffer);
   }
 
   function fillHeaders(
