@@ -195,6 +195,18 @@ export const configSchema = z.strictObject({
     .max(10_000_000)
     .default(10_000)
     .describe("maximum number of responses, of completions and of conversations to keep; the oldest are removed first"),
+  maxFileBytes: z
+    .int()
+    .min(1024)
+    .max(1_099_511_627_776)
+    .default(2 * 1024 ** 3)
+    .describe("maximum size of an uploaded file, in bytes"),
+  maxStoredFileBytes: z
+    .int()
+    .min(1024)
+    .max(1_125_899_906_842_624)
+    .default(16 * 1024 ** 3)
+    .describe("maximum size of all files of one key together, in bytes"),
   insecure: z
     .boolean()
     .default(false)

@@ -6,6 +6,7 @@ import { createResponseCache } from "../cache/cache.ts";
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import { upstreamModels } from "../config/upstreams.ts";
+import { openFiles } from "../files/open.ts";
 import { composeEmbed } from "../generation/embedding.ts";
 import { compose } from "../generation/layer.ts";
 import { createWatch, type Listener } from "../generation/watch.ts";
@@ -181,6 +182,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     file: config.stateFile,
     retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
   });
+  const files = openFiles({
+    state,
+    stateFile: config.stateFile,
+    maxFileBytes: config.maxFileBytes,
+    maxTenantBytes: config.maxStoredFileBytes,
+    now: Date.now,
+  });
   const redis = linkTo(config, logger);
   const sharing = (what: Config["redisShares"][number]) => (config.redisShares.includes(what) ? redis : undefined);
   const access = createAccess({ config, state, redis: sharing("limits"), logger });
@@ -264,6 +272,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.all([cache.save(), cache.settled()]);
     access.flush();
     redis?.close();
+    await files.close();
     state.close();
     presets.close();
   };
@@ -276,6 +285,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       presets,
       settings: hosts === undefined ? config : { ...config, hosts },
       state,
+      files: files.open,
       runs,
       access,
       warmUp,

@@ -4,6 +4,8 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { getPath } from "hono/utils/url";
 import type { Logger } from "pino";
 import type { CacheControl } from "../cache/stats.ts";
+import type { Files } from "../files/files.ts";
+import { openFiles } from "../files/open.ts";
 import type { Embed } from "../generation/embedding.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { Access } from "../keys/access.ts";
@@ -18,7 +20,7 @@ import { errorHandler } from "./errors.ts";
 import type { HostPolicy } from "./hosts.ts";
 import type { NoteAnswer } from "./middleware/access-log.ts";
 import { limitBody } from "./middleware/body-limit.ts";
-import { assertJson } from "./middleware/json-posts.ts";
+import { assertForm, assertJson } from "./middleware/json-posts.ts";
 import { passThrough } from "./middleware/pass.ts";
 import { presetOpener } from "./preset.ts";
 import type { Reload } from "./reload.ts";
@@ -46,6 +48,8 @@ export type AppSettings = {
   readonly listPresets?: boolean;
   /** What all WebSockets together may remember, in bytes; 256 MiB if absent. */
   readonly maxRememberedBytes?: number;
+  /** How long files for batches are kept if nothing else is said, in days; 30 if absent. */
+  readonly stateMaxDays?: number;
   /** By which names requests may call it while there are no keys; any if absent. */
   readonly hosts?: HostPolicy;
   /** Who may read the metrics: who holds a key if there are keys, anyone, or nobody; `key` if absent. */
@@ -65,6 +69,8 @@ export type AppDeps = {
   readonly settings: AppSettings;
   /** What must survive a restart. */
   readonly state: State;
+  /** Opens the stored files; without it they are in a folder for this process only. */
+  readonly files?: () => Promise<Files>;
   /** The responses that run without their clients. */
   readonly runs?: BackgroundRuns;
   /** Who may ask, for how much; without it everybody, for everything. */
@@ -85,6 +91,10 @@ export type AppDeps = {
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
 };
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const UNSHARED_FILES = { stateFile: ":memory:", maxFileBytes: 1024 ** 3, maxTenantBytes: 1024 ** 3 };
 
 /**
  * The gateway's HTTP interface, to be served by itself or mounted in another Hono app.
@@ -109,6 +119,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     now = Date.now,
   } = deps;
   const { presets = fixedPresets([]) } = deps;
+  const files = deps.files ?? openFiles({ state, ...UNSHARED_FILES, now }).open;
   const openPreset = presetOpener(presets, models);
   const app = new Hono<HttpEnv>({ getPath: (request) => canonicalPath(getPath(request)) });
   const onError = errorHandler(logger);
@@ -130,6 +141,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const routeDeps: RouteDeps = {
     ...{ maxBodyBytes, corsOrigins, ...(maxRememberedBytes !== undefined && { maxRememberedBytes }) },
     ...{ generate, embed, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
+    ...{ files, fileInUse: () => undefined, batchFileMs: (settings.stateMaxDays ?? 30) * DAY_MS },
     library: deps.library,
     reload: deps.reload,
     writeMetrics: settings.metrics === "off" ? undefined : deps.writeMetrics,
@@ -156,13 +168,15 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
 /** What is checked of a request before its route answers. */
 function guard(route: Route, { corsOrigins, maxBodyBytes }: AppSettings, answer: Handler<HttpEnv>): Handler<HttpEnv> {
   const hasBody = route.request !== undefined;
+  const isForm = route.request?.isForm === true;
   const isPost = hasBody || route.method === "post";
   const isForAdmins = route.access === "admin";
   const bound = limitBody(maxBodyBytes);
   return async (c, next) => {
     c.get("facts").path = route.path;
-    if (isPost) assertJson(c, corsOrigins, hasBody);
-    if (hasBody) await bound(c);
+    if (isForm) assertForm(c, corsOrigins);
+    else if (isPost) assertJson(c, corsOrigins, hasBody);
+    if (hasBody && !isForm) await bound(c);
     if (isForAdmins) assertAdmin(c);
     return answer(c, next);
   };

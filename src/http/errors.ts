@@ -1,5 +1,6 @@
 import type { Context, ErrorHandler } from "hono";
 import type { Logger } from "pino";
+import { FileTooLargeError } from "../files/too-large.ts";
 import {
   BeyondLimitError,
   BudgetSpentError,
@@ -92,6 +93,9 @@ export function describeFailure(error: unknown, requestId: string): Failure {
       ...refused(error.status, error.message, null, error.code),
       headers: error.status === 401 ? ASK_FOR_KEY : {},
     };
+  }
+  if (error instanceof FileTooLargeError) {
+    return refused(413, error.message, "file", error.code);
   }
   if (error instanceof ModelNotAllowedError) {
     return refused(403, error.message, "model", error.code);

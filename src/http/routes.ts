@@ -14,6 +14,7 @@ import * as chats from "./openapi/operations/chats-stored.ts";
 import { createCompletion } from "./openapi/operations/completions.ts";
 import * as conversation from "./openapi/operations/conversations.ts";
 import * as embedding from "./openapi/operations/embeddings.ts";
+import * as file from "./openapi/operations/files.ts";
 import * as llamaServer from "./openapi/operations/llama-server.ts";
 import * as message from "./openapi/operations/messages.ts";
 import * as model from "./openapi/operations/models.ts";
@@ -40,6 +41,7 @@ import {
 } from "./routes/conversations.ts";
 import { docsPage, openapiDocument } from "./routes/docs.ts";
 import { embeddings, rerank } from "./routes/embeddings.ts";
+import { createFile, deleteFile, type FilesDeps, listFiles, showFile, showFileContent } from "./routes/files.ts";
 import { health, ready } from "./routes/health.ts";
 import { countInputTokens } from "./routes/input-tokens.ts";
 import {
@@ -71,8 +73,11 @@ import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { showUsage } from "./routes/usage.ts";
 
+/** The dependencies of the routes for stored objects. */
+type StoredDeps = ResponsesDeps & FilesDeps;
+
 /** The dependencies of all routes. */
-export type RouteDeps = ResponsesDeps & {
+export type RouteDeps = StoredDeps & {
   readonly embed: Embed;
   readonly library: ModelLibrary | undefined;
   /** Undefined if there are no metrics. */
@@ -144,6 +149,11 @@ export const routes: readonly Route[] = [
   { ...embedding.createEmbedding, answer: embeddings },
   { ...embedding.rerank, answer: rerank },
   { ...embedding.rerankAtRoot, answer: rerank },
+  { ...file.createFile, answer: createFile },
+  { ...file.listFiles, answer: listFiles },
+  { ...file.retrieveFile, answer: showFile },
+  { ...file.downloadFile, answer: showFileContent },
+  { ...file.deleteFile, answer: deleteFile },
   {
     ...model.listModels,
     answer: ({ models, presets, listsPresets }) => listModels(models, presets, listsPresets),

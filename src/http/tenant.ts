@@ -6,7 +6,7 @@ import type { HttpEnv } from "./context.ts";
 import { memoryOf } from "./websocket/memory.ts";
 
 /** Returns the tenant that the caller's requests are charged to. */
-function tenantOf(c: Context<HttpEnv>): string {
+export function tenantOf(c: Context<HttpEnv>): string {
   return c.get("caller")?.tenant ?? OWN_TERMS.tenant;
 }
 

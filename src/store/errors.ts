@@ -9,9 +9,17 @@ export class StateError extends Error {
   readonly forClients: string;
 
   /** @param reason what is wrong and what to do, without a path; it follows "can't be used: " */
-  constructor(file: string, reason: string, options?: ErrorOptions & { readonly detail?: string }) {
-    super(`The state file ${file} can't be used: ${options?.detail ?? reason}.`, options);
-    this.forClients = `The server can't use its state file: ${reason}. Requests that store nothing (\`store: false\`) still work.`;
+  constructor(
+    file: string,
+    reason: string,
+    options?: ErrorOptions & { readonly detail?: string; readonly isFolder?: boolean },
+  ) {
+    const what = options?.isFolder === true ? "The folder of files" : "The state file";
+    super(`${what} ${file} can't be used: ${options?.detail ?? reason}.`, options);
+    this.forClients =
+      options?.isFolder === true
+        ? `The server can't store files: ${reason}. Requests that store nothing still work.`
+        : `The server can't use its state file: ${reason}. Requests that store nothing (\`store: false\`) still work.`;
   }
 }
 
@@ -49,4 +57,18 @@ export function describeStateFailure(error: unknown, file: string): unknown {
     return new StateError(file, reason, { cause: error, detail: error.message });
   }
   return error;
+}
+
+/** Turns an error of the file system into a `StateError` that names the folder of files. Returns other errors unchanged. */
+export function describeFolderFailure(error: unknown, folder: string): unknown {
+  if (!(error instanceof Error) || !("code" in error) || !("syscall" in error)) return error;
+  const reason = isFullDisk(error) ? FULL : `the system says ${String(error.code)}; check the folder`;
+  return new StateError(folder, reason, { cause: error, detail: error.message, isFolder: true });
+}
+
+/** Whether a write failed because there was no space, or no more of the quota. */
+function isFullDisk(error: unknown): boolean {
+  if (error instanceof StateError) return isFullDisk(error.cause) || error.message.includes(FULL);
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  return error.code === "ENOSPC" || error.code === "EDQUOT" || ("errcode" in error && error.errcode === 13);
 }

@@ -111,4 +111,18 @@ export const migrations: readonly string[] = [
   ALTER TABLE key_usage ADD COLUMN cost_nanos INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE key_usage ADD COLUMN millijoules INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  CREATE TABLE files (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER,
+    bytes INTEGER NOT NULL,
+    filename TEXT NOT NULL,
+    purpose TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX files_by_tenant ON files (tenant, seq);
+  CREATE INDEX files_by_end ON files (expires_ms) WHERE expires_ms IS NOT NULL;
+  `,
 ];

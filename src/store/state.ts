@@ -1,7 +1,9 @@
 import { type ChatStore, createChatStore } from "./chat-completions.ts";
 import { type ConversationStore, createConversationStore } from "./conversations.ts";
 import { createDatabase, type Prepare } from "./database.ts";
+import { createFileIndex, createFileStore, type FileIndex, type FileStore } from "./files.ts";
 import { createKeyStore, type KeyStore } from "./keys.ts";
+import { isRunning } from "./processes.ts";
 import { prune, type Retention } from "./prune.ts";
 import { createResponseStore, failInterrupted, type ResponseStore } from "./responses.ts";
 import { createSeal, type Seal } from "./seal.ts";
@@ -12,6 +14,7 @@ export type TenantState = {
   readonly responses: ResponseStore;
   readonly conversations: ConversationStore;
   readonly chats: ChatStore;
+  readonly files: FileStore;
   /** Seals texts that clients keep. */
   readonly seal: Seal;
   /** Throws `StateError` if about this many bytes could not be stored now, so that no work is done in vain. */
@@ -27,6 +30,10 @@ export type State = TenantState & {
   readonly of: (tenant: string) => TenantState;
   readonly keys: KeyStore;
   readonly usage: UsageStore;
+  /** The files of all tenants. */
+  readonly fileIndex: FileIndex;
+  /** Whether the state file exists, so that something may be stored in it. */
+  readonly exists: () => boolean;
   readonly close: () => void;
 };
 
@@ -73,6 +80,7 @@ export function createState({
     responses: createResponseStore(database, { tenant, pid, now, afterWrite }),
     conversations: createConversationStore(database, { tenant, now, afterWrite }),
     chats: createChatStore(database, { tenant, afterWrite }),
+    files: createFileStore(database, { tenant, now }),
     seal: createSeal(database, tenant),
     assertRoom: database.assertRoom,
   });
@@ -82,6 +90,8 @@ export function createState({
     of,
     keys: createKeyStore(database),
     usage: createUsageStore(database),
+    fileIndex: createFileIndex(database, now),
+    exists: database.exists,
     close: database.close,
   };
 }
@@ -92,14 +102,4 @@ export type KeyState = { readonly keys: KeyStore; readonly usage: UsageStore; re
 export function openKeyState(file: string): KeyState {
   const database = createDatabase(file, () => {});
   return { keys: createKeyStore(database), usage: createUsageStore(database), close: database.close };
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // The process exists but belongs to another user.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
 }

@@ -33,7 +33,7 @@ describe("every answer", () => {
 });
 
 describe("an unknown URL", () => {
-  it.each(["/nowhere", "/v1", "/v1/nowhere", "/v1/files/", "//nowhere"])(
+  it.each(["/nowhere", "/v1", "/v1/nowhere", "/v1/assistants/", "//nowhere"])(
     "is a 404 that lists the known URLs: %s",
     async (path) => {
       const { app } = createTestApp();

@@ -11,7 +11,7 @@ import { composeEmbed } from "../../src/generation/embedding.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import { compose, type Generate } from "../../src/generation/layer.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
-import { type AppSettings, createApp } from "../../src/http/app.ts";
+import { type AppDeps, type AppSettings, createApp } from "../../src/http/app.ts";
 import type { ConnectionLimits } from "../../src/http/connections.ts";
 import type { HttpEnv } from "../../src/http/context.ts";
 import { CutThrough } from "../../src/http/cut-through.ts";
@@ -69,6 +69,7 @@ export type TestAppOptions = {
   readonly directory?: DirectoryOptions;
   readonly state?: State;
   readonly access?: Access;
+  readonly files?: AppDeps["files"];
   readonly presets?: readonly Preset[];
   readonly library?: ModelLibrary;
   readonly cache?: CacheControl;
@@ -116,6 +117,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     presets: fixedPresets(options.presets ?? []),
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
     ...(options.access !== undefined && { access: options.access }),
+    ...(options.files !== undefined && { files: options.files }),
     ...(options.cache !== undefined && { cache: options.cache }),
     ...(options.warmUp !== undefined && { warmUp: options.warmUp }),
     ...(options.reload !== "none" && { reload: options.reload ?? reloadNothing }),
@@ -143,6 +145,20 @@ export function chatInit(body: Readonly<Record<string, unknown>> | string, signa
 export function jsonInit(body: unknown, signal?: AbortSignal) {
   const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   return signal === undefined ? init : { ...init, signal };
+}
+
+const BOUNDARY = "----sluice-test";
+
+/** What `fetch` and `app.request` need for a form. `file` and `data` are files, with a name of their own if they are given with one. */
+export function formInit(fields: unknown) {
+  const parts = Object.entries(Object(fields)).map(([name, value]) => {
+    const { filename = "in.jsonl", content = value } = Object(value);
+    const isFile = name === "file" || name === "data";
+    const disposition = `form-data; name="${name}"${isFile ? `; filename="${filename}"` : ""}`;
+    return `--${BOUNDARY}\r\ncontent-disposition: ${disposition}\r\n\r\n${String(content)}\r\n`;
+  });
+  const headers = { "content-type": `multipart/form-data; boundary=${BOUNDARY}` };
+  return { method: "POST", headers, body: `${parts.join("")}--${BOUNDARY}--\r\n` };
 }
 
 export const CHAT = "/v1/chat/completions";

@@ -27,7 +27,32 @@ export function assertJson(c: Context<HttpEnv>, origins: readonly string[], hasB
       "unsupported_content_type",
     );
   }
-  const encoding = header("content-encoding")?.trim().toLowerCase();
+  assertPlain(header("content-encoding"));
+}
+
+/**
+ * Of a POST, takes a form, unless a strange page can have had a browser send it: browsers send forms without asking first.
+ *
+ * @param origins whose pages are let in
+ */
+export function assertForm(c: Context<HttpEnv>, origins: readonly string[]): void {
+  const header = (name: string) => c.req.header(name);
+  const host = header("host") ?? new URL(c.req.url).host;
+  const isForm = /^multipart\/form-data\s*;/i.test(header("content-type") ?? "");
+  if (!isForm || mayBeFromStrangePage({ header, host }, origins)) {
+    throw new HttpError(
+      415,
+      isForm
+        ? "A web page of another origin may have sent this form. Its origin must be allowed with --cors-origins."
+        : "Unsupported content type: send the file as a form, with 'content-type: multipart/form-data' and its boundary.",
+      "unsupported_content_type",
+    );
+  }
+  assertPlain(header("content-encoding"));
+}
+
+function assertPlain(header: string | undefined): void {
+  const encoding = header?.trim().toLowerCase();
   if (encoding !== undefined && encoding !== "identity") {
     throw new HttpError(
       415,

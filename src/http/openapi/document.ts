@@ -23,9 +23,9 @@ const ERRORS: Readonly<Record<ErrorStatus, string>> = {
   403: "The key does not allow this model or request; or, without keys, `Host` isn't a name of the gateway.",
   404: "The model does not exist, and the message lists those that do; or nothing is stored under that id.",
   405: "The URL accepts other methods, which `allow` lists; or this one only to open a WebSocket.",
-  409: "A later request with the same `sluice-supersede` header replaced this one.",
-  413: "The body is larger than `--max-body-bytes`.",
-  415: "The body is compressed, or not `application/json`; or it has no content type, and a web page may have sent it.",
+  409: "A later request with the same `sluice-supersede` header replaced this one; or what is to be changed is in use.",
+  413: "The body or the file is larger than a limit, which the message names.",
+  415: "The body is compressed, or not of the content type that is expected; or a web page may have sent it.",
   422: "The settings that were read can't be used; the message says what is wrong with them. Nothing was changed.",
   426: "The server in front of this gateway can't open WebSockets.",
   429: "The key has used up one of its limits. `retry-after` says when to try again.",
@@ -147,7 +147,7 @@ function describeOperation(operation: Operation): JsonSchema {
       requestBody: {
         required: request.isOptional !== true,
         content: {
-          "application/json": {
+          [request.isForm === true ? "multipart/form-data" : "application/json"]: {
             schema: { $ref: referTo(request.name) },
             examples: Object.fromEntries(Object.entries(request.examples).map(([name, value]) => [name, { value }])),
           },

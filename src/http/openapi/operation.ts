@@ -36,6 +36,8 @@ export type Operation = {
   readonly request?: NamedSchema & {
     /** Whether the body is optional. */
     readonly isOptional?: boolean;
+    /** Whether it is a form with a file, which is read as it arrives and has its own limits. */
+    readonly isForm?: boolean;
     /** Example bodies, by a short name. */
     readonly examples: Readonly<Record<string, unknown>>;
   };

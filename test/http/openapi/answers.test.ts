@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Embed } from "../../../src/generation/embedding.ts";
 import type { Operation } from "../../../src/http/openapi/operation.ts";
 import { routes as operations } from "../../../src/http/routes.ts";
-import { answerWith, createTestApp, jsonInit, MODEL_ID, script, servedModel } from "../support.ts";
+import { answerWith, createTestApp, formInit, jsonInit, MODEL_ID, script, servedModel } from "../support.ts";
 
 const embed: Embed = async ({ items }) => ({ vectors: items.map(() => Float32Array.of(0.5, -0.5)), tokens: 9 });
 const identified = z.looseObject({ id: z.string() });
@@ -34,6 +34,9 @@ async function createFilledApp() {
   const chat = await create("/v1/chat/completions", { model: MODEL_ID, messages: [message], store: true });
   const response = await create("/v1/responses", { model: MODEL_ID, input: ENDLESS, background: true });
   const conversation = await create("/v1/conversations", { items: [message] });
+  const file = identified.parse(
+    await (await app.request("/v1/files", formInit({ purpose: "batch", file: "{}" }))).json(),
+  ).id;
   const items = await (await app.request(`/v1/conversations/${conversation}/items`)).json();
   const [item] = z.object({ data: z.array(identified) }).parse(items).data;
   const fill = (path: string) =>
@@ -41,6 +44,7 @@ async function createFilledApp() {
       .replace("/chat/completions/{id}", `/chat/completions/${chat}`)
       .replace("/responses/{id}", `/responses/${response}`)
       .replace("/conversations/{id}", `/conversations/${conversation}`)
+      .replace("/files/{id}", `/files/${file}`)
       .replace("/models/{id}", `/models/${MODEL_ID}`)
       .replace("{item}", item?.id ?? "");
   return { app, fill };
@@ -56,7 +60,7 @@ const requests = answered.flatMap((operation) => {
 describe("the API's document", () => {
   it.each(requests)("describes correctly what %s answers to %s", async (_id, _name, operation, body) => {
     const { app, fill } = await createFilledApp();
-    const init = body === undefined ? {} : jsonInit(body);
+    const init = body === undefined ? {} : operation.request?.isForm === true ? formInit(body) : jsonInit(body);
     const response = await app.request(
       fill(operation.path),
       { ...init, method: operation.method.toUpperCase() },

@@ -1,0 +1,138 @@
+import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
+import type { FileIndex, FileRecord, FileStore } from "../store/files.ts";
+import type { FileFolder } from "./folder.ts";
+import { FileTooLargeError } from "./too-large.ts";
+
+/** A file to be stored. What is known only at its end is asked for then. */
+type NewFile = {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Called when all bytes have come. What it throws ends the file. */
+  readonly describe: () => { readonly filename: string; readonly purpose: string; readonly expiresMs: number | null };
+};
+
+/** Stored files: rows of the state file, and bytes in a folder beside it. */
+export type Files = {
+  readonly folder: FileFolder;
+  /** Throws `FileTooLargeError`, `StateError`, and what its source throws. Then nothing is kept. */
+  readonly add: (tenant: string, store: FileStore, file: NewFile) => Promise<FileRecord>;
+  readonly read: (record: FileRecord) => Promise<Readable | undefined>;
+  readonly remove: (store: FileStore, id: string) => Promise<boolean>;
+  /** Removes what has expired, and what ended processes left. Never rejects. */
+  readonly tidy: () => Promise<void>;
+  readonly close: () => void;
+};
+
+export type FilesOptions = {
+  readonly folder: FileFolder;
+  readonly index: FileIndex;
+  /** Whether something else than a row refers to a file, such as a batch that writes it. */
+  readonly isReferred?: (id: string) => boolean;
+  /** The maximum size of one file, in bytes. */
+  readonly maxFileBytes: number;
+  /** The maximum size of a tenant's files together, in bytes. */
+  readonly maxTenantBytes: number;
+  /** The time in Unix ms. */
+  readonly now: () => number;
+};
+
+const EXPIRED_AT_ONCE = 100;
+
+export function createFiles(options: FilesOptions): Files {
+  const { folder, index, isReferred = () => false, maxFileBytes, maxTenantBytes, now } = options;
+  /** The bytes that arrive now, by tenant. */
+  const arriving = new Map<string, number>();
+
+  async function* bounded(
+    tenant: string,
+    store: FileStore,
+    source: AsyncIterable<Uint8Array>,
+    count: (n: number) => void,
+  ) {
+    const storedBytes = store.usedBytes();
+    let bytes = 0;
+    for await (const chunk of source) {
+      bytes += chunk.byteLength;
+      count(chunk.byteLength);
+      if (bytes > maxFileBytes) {
+        throw new FileTooLargeError(
+          "file_too_large",
+          `The file is larger than ${maxFileBytes} bytes. Split it, or start Sluice with a larger --max-file-bytes.`,
+        );
+      }
+      if (storedBytes + (arriving.get(tenant) ?? 0) > maxTenantBytes) {
+        throw new FileTooLargeError(
+          "storage_limit_exceeded",
+          `All files together would be larger than ${maxTenantBytes} bytes. Delete some, or start Sluice with a larger --max-stored-file-bytes.`,
+        );
+      }
+      yield chunk;
+    }
+  }
+
+  return {
+    folder,
+    async add(tenant, store, { bytes, describe }) {
+      const id = newFileId();
+      let counted = 0;
+      const count = (n: number) => {
+        counted += n;
+        arriving.set(tenant, (arriving.get(tenant) ?? 0) + n);
+      };
+      let record: FileRecord | undefined;
+      try {
+        const size = await folder.receive(
+          id,
+          andThen(bounded(tenant, store, bytes, count), () => {
+            record = { id, createdMs: now(), bytes: counted, ...describe() };
+          }),
+        );
+        if (record === undefined) throw new Error("A file's bytes were not read to their end.");
+        record = { ...record, bytes: size };
+        store.add(record);
+        return record;
+      } catch (error) {
+        await folder.remove(id).catch(() => {});
+        throw error;
+      } finally {
+        const rest = (arriving.get(tenant) ?? 0) - counted;
+        if (rest > 0) arriving.set(tenant, rest);
+        else arriving.delete(tenant);
+      }
+    },
+    read: (record) => folder.read(record.id),
+    async remove(store, id) {
+      // The row goes first: a file without one is swept, and a row without its file would be an error.
+      const isGone = store.remove(id);
+      if (isGone) await folder.remove(id);
+      return isGone;
+    },
+    async tidy() {
+      try {
+        for (;;) {
+          const ids = index.expired(EXPIRED_AT_ONCE).filter((id) => !isReferred(id));
+          if (ids.length === 0) break;
+          for (const id of ids) {
+            index.remove(id);
+            await folder.remove(id);
+          }
+        }
+        await folder.sweep((id) => index.has(id) || isReferred(id));
+      } catch {
+        // It is tried again later, and whoever stores something is told what is wrong.
+      }
+    },
+    close: folder.close,
+  };
+}
+
+/** `file-` and 32 hexadecimal digits. */
+function newFileId(): string {
+  return `file-${randomUUID().replaceAll("-", "")}`;
+}
+
+/** Calls `act` after the last chunk, before the consumer learns of the end. */
+async function* andThen(source: AsyncIterable<Uint8Array>, act: () => void): AsyncGenerator<Uint8Array> {
+  yield* source;
+  act();
+}

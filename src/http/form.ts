@@ -1,0 +1,108 @@
+import { Readable } from "node:stream";
+import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
+import type { Context } from "hono";
+import { InvalidRequestError, missingParameter } from "../protocols/errors.ts";
+import type { HttpEnv } from "./context.ts";
+import { ClientGoneError, HttpError } from "./errors.ts";
+
+/** The file of a form, while the form arrives. */
+export type FormFile = {
+  readonly filename: string;
+  /** The file's bytes. Ends when the whole form has arrived. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** The other fields: complete when `bytes` has ended. */
+  readonly fields: ReadonlyMap<string, string>;
+};
+
+const LIMITS = {
+  fieldNameSize: 128,
+  fieldSize: 64 * 1024,
+  fields: 32,
+  parts: 40,
+  files: 1,
+  headerPairs: 32,
+  headerSize: 16 * 1024,
+} as const;
+
+/**
+ * Reads a form with one file, `fileField`, which `take` gets as it arrives: the form is never in memory. What `take` throws ends the reading.
+ *
+ * @throws InvalidRequestError if the form is malformed or has no file
+ * @throws ClientGoneError if the client leaves before the form's end
+ */
+export async function readForm<T>(
+  c: Context<HttpEnv>,
+  fileField: string,
+  take: (file: FormFile) => Promise<T>,
+): Promise<T> {
+  const { body } = c.req.raw;
+  if (body === null) throw missingParameter(fileField);
+  const source = Readable.fromWeb(body);
+  const form = openForm(c.req.header("content-type") ?? "");
+  const fields = new Map<string, string>();
+  const ended = Promise.withResolvers<void>();
+  // It may fail before anybody awaits it.
+  ended.promise.catch(() => {});
+  const taken = Promise.withResolvers<T>();
+  let file: BusboyFileStream | undefined;
+
+  function fail(error: unknown): void {
+    ended.reject(error);
+    if (file === undefined) taken.reject(error);
+    else if (!file.destroyed) file.destroy(error instanceof Error ? error : undefined);
+  }
+
+  async function* read(stream: BusboyFileStream) {
+    for await (const chunk of stream) yield chunk;
+    await ended.promise;
+  }
+
+  form.on("field", (name, value, nameIsCut, valueIsCut) => {
+    if (nameIsCut || valueIsCut) fail(malformed(`the field '${name.slice(0, 64)}' is too long`));
+    else fields.set(name, value);
+  });
+  form.on("file", (name, stream, filename) => {
+    // Whoever reads it gets its errors; before that they would end the process.
+    stream.on("error", () => fail(malformed("it ends too soon")));
+    if (name !== fileField) {
+      fail(malformed(`it has a file in '${name.slice(0, 64)}', and its file must be in '${fileField}'`));
+      stream.resume();
+      return;
+    }
+    file = stream;
+    take({ filename, bytes: read(stream), fields }).then(taken.resolve, taken.reject);
+  });
+  form.on("fieldsLimit", () => fail(malformed("it has too many fields")));
+  form.on("partsLimit", () => fail(malformed("it has too many parts")));
+  form.on("filesLimit", () => fail(malformed("it has more than one file")));
+  form.on("error", () => fail(malformed("it is not a well-formed multipart/form-data body")));
+  form.on("finish", () => {
+    ended.resolve();
+    if (file === undefined) taken.reject(missingParameter(fileField));
+  });
+  source.on("error", () => fail(new ClientGoneError()));
+  source.pipe(form);
+  try {
+    return await taken.promise;
+  } finally {
+    source.unpipe(form);
+    source.destroy();
+    form.destroy();
+  }
+}
+
+function openForm(contentType: string): BusboyInstance {
+  try {
+    return new Busboy({ headers: { "content-type": contentType }, limits: LIMITS });
+  } catch {
+    throw new HttpError(
+      415,
+      "Unsupported content type: send the file as a form, with 'content-type: multipart/form-data' and its boundary.",
+      "unsupported_content_type",
+    );
+  }
+}
+
+function malformed(reason: string): InvalidRequestError {
+  return new InvalidRequestError(`We could not read the form of your request: ${reason}.`, null, "invalid_form");
+}

@@ -1,0 +1,104 @@
+import { Readable } from "node:stream";
+import type { Context, Handler } from "hono";
+import type { Files } from "../../files/files.ts";
+import { decodeFilename, decodeFileQuery, decodeNewFile, encodeFile } from "../../protocols/files/file.ts";
+import { encodeList } from "../../protocols/paging.ts";
+import type { FileRecord } from "../../store/files.ts";
+import type { State } from "../../store/state.ts";
+import type { HttpEnv } from "../context.ts";
+import { HttpError } from "../errors.ts";
+import { stateOf, tenantOf } from "../tenant.ts";
+import { afterNotFound } from "./responses-stored.ts";
+
+export type FilesDeps = {
+  readonly state: State;
+  /** Loads what few use. */
+  readonly files: () => Promise<Files>;
+  /** Why a file can't be deleted now, in a sentence; undefined if it can. */
+  readonly fileInUse: (id: string) => string | undefined;
+  /** How long files for batches are kept if nothing else is said, in ms. */
+  readonly batchFileMs: number;
+  /** The time in Unix ms. */
+  readonly now: () => number;
+};
+
+/** `POST /v1/files`: a form, stored as it arrives. */
+export function createFile({ state, files, batchFileMs, now }: FilesDeps): Handler<HttpEnv> {
+  return async (c) => {
+    const [keeper, { readForm }] = await Promise.all([files(), import("../form.ts")]);
+    const store = stateOf(c, state).files;
+    const record = await readForm(c, "file", ({ filename, bytes, fields }) =>
+      keeper.add(tenantOf(c), store, {
+        bytes,
+        describe() {
+          const { purpose, lifeMs = purpose === "batch" ? batchFileMs : undefined } = decodeNewFile(fields);
+          const expiresMs = lifeMs === undefined ? null : now() + lifeMs;
+          return { filename: decodeFilename(filename), purpose, expiresMs };
+        },
+      }),
+    );
+    return c.json(encodeFile(record));
+  };
+}
+
+/** `GET /v1/files`: newest first by default. */
+export function listFiles({ state }: FilesDeps): Handler<HttpEnv> {
+  return (c) => {
+    const query = decodeFileQuery(c.req.query());
+    const page = stateOf(c, state).files.page(query);
+    if (page === undefined) throw afterNotFound(query.after);
+    return c.json(encodeList(page.data.map(encodeFile), page.hasMore));
+  };
+}
+
+/** `GET /v1/files/{id}` */
+export function showFile({ state }: FilesDeps): Handler<HttpEnv> {
+  return (c) => c.json(encodeFile(find(c, state)));
+}
+
+/** `GET /v1/files/{id}/content`: the bytes, as the connection takes them. */
+export function showFileContent({ state, files }: FilesDeps): Handler<HttpEnv> {
+  return async (c) => {
+    const record = find(c, state);
+    const bytes = await (await files()).read(record);
+    if (bytes === undefined) throw fileNotFound(record.id);
+    return new Response(Readable.toWeb(bytes), {
+      headers: {
+        "content-type": "application/octet-stream",
+        "content-length": String(record.bytes),
+        "content-disposition": `attachment; filename*=UTF-8''${encodeFilename(record.filename)}`,
+        "x-content-type-options": "nosniff",
+      },
+    });
+  };
+}
+
+/** `DELETE /v1/files/{id}` */
+export function deleteFile({ state, files, fileInUse }: FilesDeps): Handler<HttpEnv> {
+  return async (c) => {
+    const { id } = find(c, state);
+    const use = fileInUse(id);
+    if (use !== undefined) throw new HttpError(409, use, "file_in_use");
+    await (await files()).remove(stateOf(c, state).files, id);
+    return c.json({ id, object: "file", deleted: true });
+  };
+}
+
+function find(c: Context<HttpEnv>, state: State): FileRecord {
+  const id = c.req.param("id") ?? "";
+  const record = stateOf(c, state).files.get(id);
+  if (record === undefined) throw fileNotFound(id);
+  return record;
+}
+
+function fileNotFound(id: string): HttpError {
+  return new HttpError(404, `No such File object: ${id}`, null);
+}
+
+/** RFC 8187's form of a name, which takes no apostrophes, brackets and stars. */
+function encodeFilename(name: string): string {
+  return encodeURIComponent(name.toWellFormed()).replace(
+    /['()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}

@@ -1,0 +1,141 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { error } from "../../src/protocols/openai-responses.ts";
+import { openTestFiles } from "../files/support.ts";
+import { deletedFile, fileList, file as fileSchema } from "../fixtures/openai/files.ts";
+import { openState } from "../store/support.ts";
+import { createTestApp, formInit, listenAsGateway } from "./support.ts";
+
+const FILES = "/v1/files";
+
+async function createFilesApp(bounds: { maxFileBytes?: number } = {}) {
+  const state = openState();
+  const files = openTestFiles(":memory:", state, bounds);
+  const { app } = createTestApp({ state, files: async () => files });
+  const create = async (fields: unknown) => fileSchema.parse(await (await app.request(FILES, formInit(fields))).json());
+  const refusal = async (init: RequestInit) => {
+    const answer = await app.request(FILES, init);
+    return { status: answer.status, ...error.parse(await answer.json()).error };
+  };
+  return { app, state, create, refusal, [Symbol.dispose]: () => files.close() };
+}
+
+function withHeader(name: string, value: string) {
+  const init = formInit({ file: "x", purpose: "batch" });
+  return { ...init, headers: { ...init.headers, [name]: value } };
+}
+
+describe("files", () => {
+  it("are stored, listed, shown, returned and deleted, in OpenAI's form", async () => {
+    using it = await createFilesApp();
+    const { app, create } = it;
+    const first = await create({ purpose: "batch", file: "{}\n" });
+    const second = await create({
+      "expires_after[anchor]": "created_at",
+      "expires_after[seconds]": 3600,
+      purpose: "user_data",
+      file: { content: "né", filename: "../a b's.txt" },
+    });
+    expect(first).toMatchObject({ bytes: 3, filename: "in.jsonl", purpose: "batch" });
+    // Files for batches are kept for 30 days.
+    expect((first.expires_at ?? 0) - first.created_at).toBe(30 * 86_400);
+    expect(second).toMatchObject({ filename: "a b's.txt", bytes: 3 });
+    expect((second.expires_at ?? 0) - second.created_at).toBe(3600);
+
+    const list = async (query: string) => {
+      const { data, has_more } = fileList.parse(await (await app.request(`${FILES}?${query}`)).json());
+      return { ids: data.map(({ id }) => id), has_more };
+    };
+    expect(await list("")).toEqual({ ids: [second.id, first.id], has_more: false });
+    expect(await list("order=asc&limit=1")).toEqual({ ids: [first.id], has_more: true });
+    expect(await list(`order=asc&after=${first.id}`)).toEqual({ ids: [second.id], has_more: false });
+    expect(await list("purpose=batch")).toEqual({ ids: [first.id], has_more: false });
+
+    expect(await (await app.request(`${FILES}/${first.id}`)).json()).toEqual(first);
+    const content = await app.request(`${FILES}/${second.id}/content`);
+    expect(await content.text()).toBe("né");
+    expect(content.headers.get("content-disposition")).toBe("attachment; filename*=UTF-8''a%20b%27s.txt");
+    deletedFile.parse(await (await app.request(`${FILES}/${first.id}`, { method: "DELETE" })).json());
+    for (const path of [`${FILES}/${first.id}`, `${FILES}/${first.id}/content`, `${FILES}/..%2fstate.db`]) {
+      const gone = await app.request(path);
+      expect(gone.status).toBe(404);
+      expect(error.parse(await gone.json()).error.message).toContain("No such File object");
+    }
+  });
+
+  it("arrive over a connection piece by piece, however large they are", async () => {
+    const state = openState();
+    const files = openTestFiles(":memory:", state, { maxFileBytes: 1e9, maxTenantBytes: 1e9 });
+    const { app } = createTestApp({ state, files: async () => files, settings: { maxBodyBytes: 1_024 } });
+    await using server = await listenAsGateway(app);
+    const piece = Buffer.alloc(1 << 20, "0123456789abcde\n");
+    const hash = createHash("sha256");
+    const pieces = Array.from({ length: 40 }, () => piece);
+    for (const part of pieces) hash.update(part);
+    const form = new FormData();
+    form.append("file", new File(pieces, "big.jsonl"));
+    form.append("purpose", "batch");
+    const sent = await fetch(`${server.url}${FILES}`, { method: "POST", body: form });
+    const { id, bytes } = fileSchema.parse(await sent.json());
+    expect(bytes).toBe(40 * piece.byteLength);
+    const back = await fetch(`${server.url}${FILES}/${id}/content`);
+    expect(back.headers.get("content-length")).toBe(String(bytes));
+    expect(
+      createHash("sha256")
+        .update(Buffer.from(await back.arrayBuffer()))
+        .digest("hex"),
+    ).toBe(hash.digest("hex"));
+    files.close();
+  });
+
+  it.each([
+    ["no purpose", { file: "x" }, "Missing required parameter: 'purpose'.", "purpose"],
+    ["an unknown purpose", { file: "x", purpose: "fun" }, "Invalid value: 'fun'.", "purpose"],
+    ["no file", { purpose: "batch" }, "Missing required parameter: 'file'.", "file"],
+    [
+      "too short a life",
+      { purpose: "batch", "expires_after[anchor]": "created_at", "expires_after[seconds]": 1, file: "x" },
+      "Expected a value >= 3600",
+      "expires_after.seconds",
+    ],
+    ["a long field", { purpose: "x".repeat(100_000), file: "x" }, "the field 'purpose' is too long", null],
+    ["a file elsewhere", { data: "x", purpose: "batch" }, "its file must be in 'file'", null],
+  ])("with %s are refused, and nothing is kept", async (_, fields, message, param) => {
+    using it = await createFilesApp();
+    expect(await it.refusal(formInit(fields))).toMatchObject({
+      status: 400,
+      param,
+      message: expect.stringContaining(message),
+    });
+    expect(it.state.files.usedBytes()).toBe(0);
+  });
+
+  it("that are too large are refused with a 413", async () => {
+    using it = await createFilesApp({ maxFileBytes: 100 });
+    expect(await it.refusal(formInit({ purpose: "batch", file: "x".repeat(101) }))).toMatchObject({
+      status: 413,
+      code: "file_too_large",
+      message: expect.stringContaining("--max-file-bytes"),
+    });
+  });
+
+  it.each([
+    ["as JSON", { headers: { "content-type": "application/json" }, body: "{}" }, 415],
+    ["without a boundary", { headers: { "content-type": "multipart/form-data; x=y" }, body: "--a" }, 415],
+    ["by a strange page", withHeader("origin", "https://example.com"), 415],
+    ["compressed", withHeader("content-encoding", "gzip"), 415],
+    [
+      "cut off",
+      {
+        headers: { "content-type": "multipart/form-data; boundary=a" },
+        body: "--a\r\ncontent-disposition: form-data; name=file; filename=a\r\n\r\nabc",
+      },
+      400,
+    ],
+    ["as noise", { headers: { "content-type": "multipart/form-data; boundary=a" }, body: "noise" }, 400],
+  ])("sent %s are refused", async (_, init, status) => {
+    using it = await createFilesApp();
+    expect(await it.refusal({ method: "POST", ...init })).toMatchObject({ status });
+    expect(it.state.files.usedBytes()).toBe(0);
+  });
+});
