@@ -105,9 +105,7 @@ async function runUntilEnd(
 ): Promise<number> {
   const ending = Promise.withResolvers<"signal" | "defect">();
   const onSignal = (): void => {
-    logger.info(
-      `${signal.reason.signalName}: accepting no new requests; running ones have ${config.shutdownGraceMs} ms to finish. A second signal exits at once.`,
-    );
+    logger.info(`${signal.reason.signalName}: ${farewell(config)} A second signal exits at once.`);
     ending.resolve("signal");
   };
   const onDefect = (err: Error): void => {
@@ -120,23 +118,30 @@ async function runUntilEnd(
   try {
     const cause = await ending.promise;
     const graceMs = cause === "signal" ? config.shutdownGraceMs : Math.min(DEFECT_GRACE_MS, config.shutdownGraceMs);
-    const stopped = await stopWithin(gateway, graceMs);
+    // After a defect no more is taken on.
+    const delayMs = cause === "signal" ? config.drainDelayMs : 0;
+    const stopped = await stopWithin(gateway, graceMs, delayMs);
     if (stopped) logger.info("stopped");
-    else logger.error(`The gateway did not stop within ${graceMs + STOP_OVERRUN_MS} ms; exiting anyway.`);
+    else logger.error(`The gateway did not stop within ${delayMs + graceMs + STOP_OVERRUN_MS} ms; exiting anyway.`);
     return cause === "signal" && stopped ? EXIT.done : EXIT.failed;
   } finally {
     process.off("uncaughtException", onDefect);
   }
 }
 
+function farewell({ drainDelayMs, shutdownGraceMs }: Config): string {
+  const delay = drainDelayMs > 0 ? `/ready is 503 now; in ${drainDelayMs} ms, ` : "";
+  return `${delay}accepting no new requests; running ones have ${shutdownGraceMs} ms to finish.`;
+}
+
 /** Whether the gateway stopped in time. */
-async function stopWithin(gateway: RunningGateway, graceMs: number): Promise<boolean> {
+async function stopWithin(gateway: RunningGateway, graceMs: number, delayMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const overrun = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, graceMs + STOP_OVERRUN_MS, false);
+    timer = setTimeout(resolve, delayMs + graceMs + STOP_OVERRUN_MS, false);
   });
   try {
-    return await Promise.race([gateway.stop(graceMs).then(() => true), overrun]);
+    return await Promise.race([gateway.stop(graceMs, delayMs).then(() => true), overrun]);
   } finally {
     clearTimeout(timer);
   }

@@ -351,6 +351,28 @@ export const configSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("reload the settings when their file changes, as SIGHUP and `sluice reload` do"),
+  objectives: z
+    .array(
+      z
+        .string()
+        .max(512)
+        .regex(/^\s*[^=\s][^=]*=\s*(interactive|default|batch)\s*$/)
+        .describe("NAME=CLASS, where CLASS is one of interactive, default, batch"),
+    )
+    .max(256)
+    .default([])
+    .meta({
+      description: "class of requests with this name in llm-d's header for objectives, as NAME=CLASS; may be repeated",
+      placeholder: "name=class",
+    }),
+  drainDelayMs: z
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(0)
+    .describe(
+      "how long the gateway goes on as before after SIGTERM or SIGINT while GET /ready is 503, so that load balancers send nothing more, in ms",
+    ),
   metrics: z
     .enum(["key", "open", "off"])
     .default("key")

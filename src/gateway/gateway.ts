@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { RequestListener } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
 import { createResponseCache } from "../cache/cache.ts";
@@ -70,6 +71,8 @@ export type Gateway = {
   observe(listener: Listener): () => void;
   /** Loads every model. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
   start(): Promise<void>;
+  /** `GET /ready` is 503 from now on, and nothing else changes. */
+  leave(): void;
   /** Resolves when no background work is left. */
   settled(): Promise<void>;
   /** Stops the engines. Running requests fail with `EngineUnavailableError`. */
@@ -81,8 +84,11 @@ export type RunningGateway = {
   readonly url: string;
   /** Absent without `readAgain`. */
   readonly reload?: Reload;
-  /** Refuses new connections, lets running requests go on for at most `graceMs`, then frees everything. */
-  stop(graceMs: number): Promise<void>;
+  /**
+   * Refuses new connections, lets running requests go on for at most `graceMs`, then frees everything. `delayMs` before, `GET /ready` is 503, so
+   * that no load balancer sends a request to a closed port.
+   */
+  stop(graceMs: number, delayMs?: number): Promise<void>;
 };
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -104,6 +110,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   void sweepPrefixes(config);
   let warmUp: WarmPresets | undefined;
   let meter: GatewayMeter | undefined;
+  let isLeaving = false;
   const presets = await openPresets(config.promptsDir, logger, (ids) => {
     // Changes before the warm-up exists need nothing: all presets are warmed once the models have loaded.
     if (config.warmPresets) warmUp?.add(ids);
@@ -292,6 +299,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       ...(reload && { reload }),
       ...(cache.control && { cache: cache.control }),
       gatewayId,
+      isLeaving: () => isLeaving,
       ...(meter && { writeMetrics: meter.write, noteAnswer: meter.answered }),
       logger,
     }),
@@ -311,6 +319,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         await stop();
         throw error;
       }
+    },
+    leave() {
+      isLeaving = true;
     },
     settled: runs.settled,
     stop,
@@ -344,7 +355,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   return {
     url,
     ...(reload && { reload }),
-    async stop(graceMs) {
+    async stop(graceMs, delayMs = 0) {
+      gateway.leave();
+      if (delayMs > 0) await setTimeout(delayMs);
       const closed = drain();
       await settledWithin(
         closed.then(() => gateway.settled()),
@@ -379,7 +392,7 @@ async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOption
 async function settledWithin(work: Promise<void>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+    timer = globalThis.setTimeout(resolve, ms);
   });
   await Promise.race([work, late]);
   clearTimeout(timer);

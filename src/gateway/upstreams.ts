@@ -215,10 +215,14 @@ function createUpstream(
   }
 
   function refreshLater(directory: ModelDirectory): void {
-    if (isClosed || (settings.models !== "all" && isListed)) return;
+    // A gateway is ready or not by its own upstreams, which no request of ours may show.
+    const isGateway = settings.kind === "sluice";
+    if (isClosed || (settings.models !== "all" && isListed && !isGateway)) return;
     const pauseMs = isListed ? settings.refreshMs : Math.min(settings.refreshMs, FIRST_REFRESH_MS);
     cancel = clock.after(pauseMs, () => {
-      void refresh(directory).finally(() => refreshLater(directory));
+      void Promise.all([refresh(directory), ...(isGateway ? [server.check()] : [])]).finally(() =>
+        refreshLater(directory),
+      );
     });
   }
 

@@ -91,6 +91,8 @@ type UpstreamPlace = {
   readonly name: string;
   /** The kind of server that it is, in the settings' words. */
   readonly kind: string;
+  /** The id of the gateway that it is, if it is one and has told. */
+  readonly gatewayId: () => string | undefined;
   /** Whether requests that must stay local may go there, as the operator says. */
   readonly isLocal: boolean;
 };

@@ -20,6 +20,8 @@ export type Terms = {
   /** The tenant of the request. All requests of a tenant share its turns in the queue. */
   readonly tenant: string;
   readonly priority: Priority;
+  /** The part of the tenant that it is for. Each has turns in the queue as if it were a tenant. */
+  readonly flow?: string;
   /** The maximum time to the first token, in ms from now; undefined means no limit. */
   readonly maxWaitMs?: number;
   /** It must not be sent to an upstream that is not local. */
@@ -40,6 +42,12 @@ export type Terms = {
   /** Called when an engine that can pause the request has accepted it. Set by the queue. */
   readonly onTaken?: (hold: Hold) => void;
 };
+
+/** Whose turns a request takes in a queue. */
+export function sharerOf({ tenant, flow }: Pick<Terms, "tenant" | "flow">): string {
+  // No tenant has a line break in its id.
+  return flow === undefined ? tenant : `${tenant}\n${flow}`;
+}
 
 /** The terms of requests without any: from the gateway itself, or if no key is needed. */
 export const OWN_TERMS: Terms = { tenant: "local", priority: "default" };

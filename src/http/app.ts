@@ -22,6 +22,7 @@ import type { NoteAnswer } from "./middleware/access-log.ts";
 import { limitBody } from "./middleware/body-limit.ts";
 import { assertForm, assertJson } from "./middleware/json-posts.ts";
 import { passThrough } from "./middleware/pass.ts";
+import { readObjectives } from "./objectives.ts";
 import { presetOpener } from "./preset.ts";
 import type { Reload } from "./reload.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
@@ -54,6 +55,8 @@ export type AppSettings = {
   readonly hosts?: HostPolicy;
   /** Who may read the metrics: who holds a key if there are keys, anyone, or nobody; `key` if absent. */
   readonly metrics?: "key" | "open" | "off";
+  /** The classes of llm-d's objectives, as `NAME=CLASS`; none if absent. */
+  readonly objectives?: readonly string[];
 };
 
 export type AppDeps = {
@@ -83,6 +86,8 @@ export type AppDeps = {
   readonly reload?: Reload;
   /** Tells requests that came back from its own upstreams; a random one if absent. */
   readonly gatewayId?: string;
+  /** Whether the gateway is about to stop; never if absent. */
+  readonly isLeaving?: () => boolean;
   /** Writes the metrics; none if absent. */
   readonly writeMetrics?: () => string;
   /** Hears of each answer. */
@@ -123,8 +128,13 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const openPreset = presetOpener(presets, models);
   const app = new Hono<HttpEnv>({ getPath: (request) => canonicalPath(getPath(request)) });
   const onError = errorHandler(logger);
+  const objectives = readObjectives(settings.objectives ?? []);
+  const occupancyOf = (model: string) => models.find(model)?.occupancy?.();
   const pass = (isOpen: boolean) =>
-    passThrough({ settings, access, isOpen, onError, gatewayId, logger, noteAnswer: deps.noteAnswer, now });
+    passThrough({
+      ...{ settings, access, isOpen, onError, gatewayId, logger, now },
+      ...{ noteAnswer: deps.noteAnswer, occupancyOf, objectives },
+    });
   app.use("/v1/messages/*", speak(ANTHROPIC_ERRORS));
   app.use("/v1/models/*", speak(ANTHROPIC_ERRORS, isFromAnthropicClient));
   for (const { path, errorForm } of routes) {
@@ -144,6 +154,8 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     ...{ files, fileInUse: () => undefined, batchFileMs: (settings.stateMaxDays ?? 30) * DAY_MS },
     library: deps.library,
     reload: deps.reload,
+    gatewayId,
+    isLeaving: deps.isLeaving ?? (() => false),
     writeMetrics: settings.metrics === "off" ? undefined : deps.writeMetrics,
     listsPresets: settings.listPresets ?? true,
   };

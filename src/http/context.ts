@@ -6,6 +6,7 @@ import type { Meter } from "../keys/meter.ts";
 import type { TokenCounts } from "../protocols/tally.ts";
 import type { CacheOutcome } from "./cache-news.ts";
 import type { ErrorForm } from "./error-form.ts";
+import type { Objectives } from "./objectives.ts";
 import type { Wait } from "./wait.ts";
 
 /** A request's entry in the access log, filled in while the request runs. */
@@ -51,6 +52,8 @@ export type Caller = {
   readonly maxWaitMs?: number;
   /** Whether its requests must not be sent to an upstream that is not local. */
   readonly localOnly?: boolean;
+  /** Whether its requests may name the flows that share its turns. */
+  readonly flows?: boolean;
 };
 
 /** The variables that the middlewares set in a Hono context. */
@@ -61,6 +64,8 @@ export type HttpEnv = {
     facts: RequestFacts;
     /** Absent where no key is needed. */
     caller?: Caller;
+    /** The classes that llm-d's objectives stand for; absent if there are none. */
+    objectives?: Objectives;
     /** The form of errors, if it isn't OpenAI's. */
     errorForm?: ErrorForm;
     /** The key that was shown; undefined where there are none. */

@@ -15,6 +15,7 @@ import {
   NoTargetError,
   NotCachedError,
   NotSupportedByModelError,
+  type Overload,
   OverloadedError,
   RateLimitedError,
   SupersededError,
@@ -27,6 +28,7 @@ import { InvalidRequestError, type WireError } from "../protocols/errors.ts";
 import { StateError } from "../store/errors.ts";
 import type { HttpEnv } from "./context.ts";
 import { OPENAI_ERRORS } from "./error-form.ts";
+import { speaksLlmD } from "./objectives.ts";
 
 /** nginx's status for a client that closed the connection first. It only goes to the log. */
 export const CLIENT_CLOSED_REQUEST = 499;
@@ -70,6 +72,8 @@ export type Failure = {
   readonly status: number;
   readonly error: WireError;
   readonly headers: Readonly<Record<string, string>>;
+  /** Why the request was dropped, in llm-d's words; undefined for any other failure. */
+  readonly dropped?: string;
   /** Whether it is a defect, or only the server's operator can fix it: its message and its stack belong in the log. */
   readonly unexpected: boolean;
 };
@@ -149,7 +153,7 @@ function describeGenerationError(error: GenerationError): Failure {
       : refused(400, error.message, "model", error.code);
   }
   if (error instanceof OverloadedError) {
-    return failed(503, error, retryAfter(error.retryAfterMs));
+    return { ...failed(503, error, retryAfter(error.retryAfterMs)), dropped: DROPPED[error.why] };
   }
   if (error instanceof BudgetSpentError) {
     const { message, code, retryAfterMs } = error;
@@ -169,10 +173,31 @@ function describeGenerationError(error: GenerationError): Failure {
     return { ...refused(504, error.message, null, error.code), headers: DO_NOT_RETRY };
   }
   if (error instanceof EngineUnavailableError) {
-    return failed(503, error, DO_NOT_RETRY);
+    return { ...failed(503, error, DO_NOT_RETRY), dropped: SHUTTING_DOWN };
   }
   // A request that killed the engine three times would do so again.
   return failed(500, error, error instanceof EngineCrashedError ? DO_NOT_RETRY : {});
+}
+
+/** llm-d's words. */
+const SHUTTING_DOWN = "rejected-shutting-down";
+const DROPPED: Readonly<Record<Overload, string>> = {
+  full: "rejected-saturated",
+  late: "rejected-saturated",
+  expired: "rejected-ttl-expired",
+};
+
+const DROPPED_HEADER = "x-llm-d-request-dropped-reason";
+
+/** What llm-d expects of who sheds a request: a 429, and the reason. */
+function tellDropped(failure: Failure): Failure {
+  const { dropped, status, headers } = failure;
+  if (dropped === undefined) return failure;
+  return {
+    ...failure,
+    status: dropped === SHUTTING_DOWN ? status : 429,
+    headers: { ...headers, [DROPPED_HEADER]: dropped },
+  };
 }
 
 /** Whether the request itself is wrong, so that it would fail each time. */
@@ -265,7 +290,8 @@ function toSnakeCase(field: string): string {
 export function sendFailure(c: Context<HttpEnv>, failure: Failure): Response {
   c.get("facts").error = failure.error.code ?? failure.error.type;
   const form = c.get("errorForm") ?? OPENAI_ERRORS;
-  const { status, error, headers } = form.translate(failure);
+  const isForLlmD = speaksLlmD((name) => c.req.header(name));
+  const { status, error, headers } = form.translate(isForLlmD ? tellDropped(failure) : failure);
   return new Response(JSON.stringify(form.encode(error, c.get("requestId"))), {
     status,
     headers: { "content-type": "application/json", ...headers },

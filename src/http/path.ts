@@ -1,6 +1,12 @@
 /** Other names of our paths: vLLM and SageMaker probe `/ping`. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map([["ping", "health"]]);
 
+/** What KServe, Triton and OpenVINO's server call their probes. */
+const OTHER_PATHS: ReadonlyMap<string, string> = new Map([
+  ["v2/health/live", "/health"],
+  ["v2/health/ready", "/ready"],
+]);
+
 /**
  * Finds a path's canonical form before anything depends on the path, so that no spelling circumvents an access check. Base URLs come
  * with `/v1`, without it, with it twice, and with extra slashes. Unknown paths stay as they are.
@@ -21,6 +27,8 @@ export function pathReader(known: readonly string[]): (path: string) => string {
 
   return (path) => {
     const sent = path.split("/").filter((word) => word !== "");
+    const other = sent[0] === "v2" ? OTHER_PATHS.get(sent.join("/")) : undefined;
+    if (other !== undefined) return other;
     const versions = sent.findIndex((word) => word !== "v1");
     const [first, ...rest] = versions === -1 ? [] : sent.slice(versions);
     if (first === undefined) return sent.length === 0 ? "/" : "/v1";

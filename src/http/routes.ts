@@ -80,6 +80,9 @@ type StoredDeps = ResponsesDeps & FilesDeps;
 export type RouteDeps = StoredDeps & {
   readonly embed: Embed;
   readonly library: ModelLibrary | undefined;
+  readonly gatewayId: string;
+  /** Whether the gateway is about to stop. */
+  readonly isLeaving: () => boolean;
   /** Undefined if there are no metrics. */
   readonly writeMetrics: (() => string) | undefined;
   readonly presets: PresetLibrary;
@@ -179,7 +182,7 @@ export const routes: readonly Route[] = [
   { ...admin.warmCache, answer: ({ presets, warmUp }) => warmCache(presets, warmUp) },
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
   { ...service.health, answer: health },
-  { ...service.ready, answer: ({ models }) => ready(models) },
+  { ...service.ready, answer: ready },
   { ...service.metrics, answer: ({ writeMetrics }) => showMetrics(writeMetrics) },
   { ...service.openapi, answer: () => openapiDocument(routes) },
   { ...service.docs, answer: docsPage },

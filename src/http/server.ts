@@ -30,7 +30,7 @@ type Bindings = Pick<HttpBindings | Http2Bindings, "incoming"> &
 type Fetch = (request: Request, bindings: Bindings) => Response | Promise<Response>;
 
 /** What takes no time, and tells that the process is well: it doesn't wait for requests that came before. */
-const PROBES: readonly (string | undefined)[] = ["/health", "/ready"];
+const PROBES: readonly (string | undefined)[] = ["/health", "/ready", "/ping", "/v2/health/live", "/v2/health/ready"];
 
 /** Serves an app. Rejects with the system's error when the address can't be had. */
 export function listen(app: { readonly fetch: Fetch }, options: ListenOptions): Promise<Listening> {

@@ -3,6 +3,7 @@ import { lowerOf, OWN_TERMS, type Priority, type Terms } from "../generation/ter
 import { InvalidRequestError } from "../protocols/errors.ts";
 import type { ServiceTier } from "../protocols/service-tier.ts";
 import type { Caller, HttpEnv } from "./context.ts";
+import { flowOf, type Objectives, objectiveOf, promisedMs } from "./objectives.ts";
 import { readVia, VIA_HEADER } from "./via.ts";
 import { watchWait } from "./wait.ts";
 
@@ -21,7 +22,12 @@ export const MAX_SUPERSEDE_ID_LENGTH = 256;
 const CLIENT_TIMEOUT_HEADERS = ["x-stainless-timeout", "x-stainless-read-timeout"];
 
 /** Any client, if no key is needed. */
-export const ANYBODY: Caller = { tenant: OWN_TERMS.tenant, priority: OWN_TERMS.priority, bestPriority: "interactive" };
+export const ANYBODY: Caller = {
+  tenant: OWN_TERMS.tenant,
+  priority: OWN_TERMS.priority,
+  bestPriority: "interactive",
+  flows: true,
+};
 
 export type AskedTerms = {
   /** The body's `service_tier`; undefined means `auto`. */
@@ -32,6 +38,8 @@ export type AskedTerms = {
   readonly localOnly?: boolean | undefined;
   /** What the client calls the conversation. */
   readonly session?: string | undefined;
+  /** The classes that llm-d's objectives stand for. */
+  readonly objectives?: Objectives | undefined;
 };
 
 /**
@@ -46,7 +54,7 @@ export function makeTerms(
   isAwaited = true,
   more: Pick<AskedTerms, "localOnly" | "session"> = {},
 ): Terms {
-  const asked = { ...more, serviceTier, isAwaited };
+  const asked = { ...more, serviceTier, isAwaited, objectives: c.get("objectives") };
   const terms = decodeTerms((name) => c.req.header(name), c.get("caller") ?? ANYBODY, asked);
   if (isAwaited) c.get("facts").wait = watchWait();
   return terms;
@@ -56,19 +64,22 @@ export function makeTerms(
 export function decodeTerms(
   header: (name: string) => string | undefined,
   caller: Caller,
-  { serviceTier, isAwaited, localOnly, session }: AskedTerms,
+  { serviceTier, isAwaited, localOnly, session, objectives }: AskedTerms,
 ): Terms {
   const waits = [
     decodeMaxWait(header(MAX_WAIT_HEADER)),
+    promisedMs(header, MAX_WAIT_MS),
     caller.maxWaitMs,
     ...(isAwaited ? CLIENT_TIMEOUT_HEADERS.map((name) => readClientTimeout(header(name))) : []),
   ].filter((ms) => ms !== undefined);
   const supersedeId = decodeSupersedeId(header(SUPERSEDE_HEADER));
+  const flow = caller.flows === true ? flowOf(header) : undefined;
   const via = readVia(header(VIA_HEADER));
   const staysHere = [caller.localOnly, localOnly, decodeLocalOnly(header(LOCAL_ONLY_HEADER))].includes(true);
   return {
     tenant: caller.tenant,
-    priority: choosePriority(serviceTier ?? "auto", caller),
+    priority: choosePriority(serviceTier ?? "auto", caller, objectiveOf(header, objectives)),
+    ...(flow !== undefined && { flow }),
     ...(waits.length > 0 && { maxWaitMs: Math.min(...waits) }),
     ...(staysHere && { localOnly: true }),
     ...(session !== undefined && { session }),
@@ -77,10 +88,15 @@ export function decodeTerms(
   };
 }
 
-function choosePriority(tier: ServiceTier, { priority, bestPriority }: Caller): Priority {
+/** @param objective the class that the request's objective stands for, which counts where the body says nothing */
+function choosePriority(
+  tier: ServiceTier,
+  { priority, bestPriority }: Caller,
+  objective: Priority | undefined,
+): Priority {
   switch (tier) {
     case "auto":
-      return priority;
+      return objective === undefined ? priority : lowerOf(objective, bestPriority);
     case "default":
     case "scale":
       return lowerOf(priority, "default");

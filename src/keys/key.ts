@@ -38,6 +38,8 @@ export const policySchema = z.strictObject({
   cache: z.enum(KEPT_ANSWERS).optional(),
   /** Whether its requests are answered only by local models, never by another provider. */
   localOnly: z.boolean().default(false),
+  /** Whether its requests may name flows, which share its turns fairly. */
+  flows: z.boolean().default(false),
   /** Whether it may read every key's usage. */
   admin: z.boolean().default(false),
 });

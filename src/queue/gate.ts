@@ -2,7 +2,7 @@ import type { EmbedLayer } from "../generation/embedding.ts";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
-import { OWN_TERMS } from "../generation/terms.ts";
+import { OWN_TERMS, sharerOf } from "../generation/terms.ts";
 import type { Admission } from "./admission.ts";
 import type { Attendance } from "./attendance.ts";
 import type { Demand } from "./price.ts";
@@ -44,7 +44,7 @@ function createEntrance(admission: Admission, superseding: Superseding, attendan
       goAway?.();
     }
     try {
-      const room = admission.enter({ ...order, tenant }, terms);
+      const room = admission.enter({ ...order, tenant: sharerOf(terms) }, terms);
       leaveRoom = room.leave;
       isReturning = room.isReturning;
     } catch (error) {

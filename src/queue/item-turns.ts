@@ -9,7 +9,7 @@ import {
   type EmbeddingResult,
   type EmbedLayer,
 } from "../generation/embedding.ts";
-import { OWN_TERMS } from "../generation/terms.ts";
+import { OWN_TERMS, sharerOf } from "../generation/terms.ts";
 import type { Load } from "./admission.ts";
 import { createMean } from "./mean.ts";
 import { createPricing, FEW_TOKENS } from "./price.ts";
@@ -66,9 +66,10 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
   }
 
   function enqueue(job: Job, isFirst = false): void {
-    const { tenant, priority } = job.request.terms ?? OWN_TERMS;
+    const { terms = OWN_TERMS } = job.request;
+    const { priority } = terms;
     const cost = Math.max(FEW_TOKENS, pricing.tokensOf(sizeOfItems([nextItem(job)])));
-    job.entry = queue.push({ tenant, priority, isFirst }, job, cost);
+    job.entry = queue.push({ tenant: sharerOf(terms), priority, isFirst }, job, cost);
   }
 
   /** Passes the model its next item. */
@@ -92,7 +93,7 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
       const spent = Math.max(FEW_TOKENS, made.tokens);
       queue.charge(entry, spent - cost);
       meanCost.add(spent);
-      const { tenant } = request.terms ?? OWN_TERMS;
+      const tenant = sharerOf(request.terms ?? OWN_TERMS);
       pricing.notePrompt({ tenant, size: sizeOfItems([item]) }, { promptTokens: made.tokens, cachedTokens: 0 });
       if (isMeasure) pricing.speeds.notePrefill(spent, clock.now() - sinceMs);
       vectors.push(...made.vectors);

@@ -4,7 +4,7 @@ import type { EmbedLayer } from "../generation/embedding.ts";
 import type { Layer } from "../generation/layer.ts";
 import type { PromptPrice } from "../generation/model.ts";
 import type { GenerationRequest } from "../generation/request.ts";
-import { OWN_TERMS } from "../generation/terms.ts";
+import { OWN_TERMS, sharerOf } from "../generation/terms.ts";
 import { createAdmission } from "./admission.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { type Bound, createBound } from "./bound.ts";
@@ -160,8 +160,14 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
         },
         predictMs(request) {
           const { choices, maxTokens, terms = OWN_TERMS } = request;
-          const { tenant, priority } = terms;
-          return queue.predictMs({ tenant, priority, size: sizeOfPrompt(request), choices, maxTokens });
+          const { priority } = terms;
+          return queue.predictMs({
+            tenant: sharerOf(terms),
+            priority,
+            size: sizeOfPrompt(request),
+            choices,
+            maxTokens,
+          });
         },
       };
     },

@@ -3,7 +3,7 @@ import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { PromptPrice } from "../generation/model.ts";
 import type { GenerationRequest } from "../generation/request.ts";
-import { type Hold, OWN_TERMS } from "../generation/terms.ts";
+import { type Hold, OWN_TERMS, sharerOf } from "../generation/terms.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";
 import type { ModelQueue } from "./queue.ts";
 import type { JobHandle } from "./task.ts";
@@ -56,7 +56,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
       }
       signal.addEventListener("abort", onAbort, { once: true });
       handle = queue.arrive({
-        ...{ tenant: terms.tenant, priority: terms.priority, maxWaitMs: terms.maxWaitMs, onWait: request.observe },
+        ...{ tenant: sharerOf(terms), priority: terms.priority, maxWaitMs: terms.maxWaitMs, onWait: request.observe },
         isFirst: terms.isReturning,
         isWarmUp: terms.isWarmUp,
         ...{ size: sizeOfPrompt(request), choices: request.choices, maxTokens: request.maxTokens },

@@ -77,7 +77,7 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
     createdUnixSeconds,
     costOf,
     ownedBy: settings.name,
-    upstream: { name: settings.name, kind: settings.kind, isLocal: settings.local },
+    upstream: { name: settings.name, kind: settings.kind, gatewayId: server.gatewayId, isLocal: settings.local },
     can,
     state: server.state,
     onStateChange: server.onStateChange,
@@ -116,6 +116,8 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
 
 /** What a request comes to, written before it waits: what has no word is refused at once. */
 type Prepared = Pick<GenerationRequest, "id"> & {
+  /** The upstream's name of the model. */
+  readonly model: string;
   readonly session: string;
   /** One, or one for each choice. */
   readonly written: readonly WrittenRequest[];
@@ -150,7 +152,7 @@ function generateAt(
         verbatim === undefined || passing === undefined
           ? writeChoices(server.api, request, target)
           : [writePassed(passing, request, verbatim, target)];
-      const prepared = { id: request.id, session, written, costOf };
+      const prepared = { id: request.id, model: target.model, session, written, costOf };
       const ask: Generate = (admitted) => runAll(server, admitted, prepared, pace);
       return inHand
         .through(
@@ -183,13 +185,14 @@ function runAll(
 async function* run(
   server: UpstreamServer,
   request: GenerationRequest,
-  { id, session, written, costOf }: Single,
+  { id, model, session, written, costOf }: Single,
   pace: Pace,
 ): AsyncGenerator<GenerationEvent, undefined> {
   const { settings } = server;
   const left = new AbortController();
   const asked = {
     ...written,
+    model,
     headers: { ...request.verbatim?.headers, ...headersFor(server, session, id) },
     signal: AbortSignal.any([request.signal, left.signal]),
     via: request.terms?.via,
@@ -332,9 +335,10 @@ function embedAt(
     if (passedBody !== undefined) return passEmbedding(server, targetFor(undefined), request, passedBody);
     const pair = items.findIndex(({ type }) => type === "pair");
     if (pair >= 0) throw new EmbeddingRefusedError(pair, { code: "not_a_reranker" });
-    const written = api.writeEmbedding?.(items, targetFor(undefined));
+    const target = targetFor(undefined);
+    const written = api.writeEmbedding?.(items, target);
     if (written === undefined) throw brokenAnswer(settings.name, "makes no embeddings");
-    const asked = { ...written, headers: { "x-request-id": id }, via: terms?.via, signal };
+    const asked = { ...written, model: target.model, headers: { "x-request-id": id }, via: terms?.via, signal };
     const read = await server.ask(asked, async (reply) =>
       api.readEmbedding?.(await readWholeJson(settings.name, reply)),
     );
@@ -354,6 +358,7 @@ async function passEmbedding(
   const { api, passing, settings } = server;
   const body = replaceMembers(text, { model: JSON.stringify(model) });
   const asked = {
+    model,
     path: passing?.paths.embeddings ?? "",
     body,
     headers: { "x-request-id": id },

@@ -30,6 +30,8 @@ type Ask = {
 export type Reply = {
   /** In lower case, without parameters. */
   readonly contentType: string;
+  /** The value of a header that comes once; undefined if it is absent. */
+  readonly header: (name: string) => string | undefined;
   /** Throws `UpstreamError`, or the reason of the ask's signal. */
   readonly chunks: AsyncIterable<Uint8Array>;
 };
@@ -90,6 +92,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
       const contentType = String(answer.headers["content-type"] ?? "");
       return {
         contentType: contentType.replace(/;.*/s, "").trim().toLowerCase(),
+        header: (name) => headerOf(answer.headers, name),
         chunks: read(answer.body, timer, wanted, late.signal),
       };
     } catch (error) {
@@ -161,6 +164,11 @@ function connect({ timeouts, tls, proxy, maxConcurrent, allowPrivate }: Upstream
 
 function headersFor(kind: UpstreamSettings["kind"], key: string): Readonly<Record<string, string>> {
   return kind === "anthropic" ? { "x-api-key": key } : { authorization: `Bearer ${key}` };
+}
+
+function headerOf(headers: Dispatcher.ResponseData["headers"], name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "string" ? value : undefined;
 }
 
 function isEncoded({ headers }: Dispatcher.ResponseData): boolean {

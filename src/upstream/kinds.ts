@@ -53,6 +53,8 @@ export type Kind = {
   };
   /** Its gauges at `/metrics`, which wakes no model; undefined where it has none that are known. */
   readonly gauges?: GaugeNames;
+  /** Whether it tells its load with an answer where it is asked to. */
+  readonly reportsLoad?: boolean;
   /** The headers that keep the requests of a session together. */
   readonly sessionHeaders: readonly string[];
 };
@@ -113,6 +115,7 @@ const VLLM: Kind = {
   },
   can: ALL,
   gauges: VLLM_GAUGES,
+  reportsLoad: true,
   sessionHeaders: ["x-session-id"],
 };
 
@@ -158,6 +161,7 @@ export const KINDS: Readonly<Record<UpstreamKind, Kind>> = {
       regex: (regex) => ({ regex }),
       grammar: (ebnf) => ({ ebnf }),
     },
+    reportsLoad: false,
     gauges: { waiting: "sglang:num_queue_reqs", running: "sglang:num_running_reqs" },
     sessionHeaders: ["x-session-id", "x-smg-routing-key"],
   },
@@ -171,6 +175,7 @@ export const KINDS: Readonly<Record<UpstreamKind, Kind>> = {
       continues: "always",
       grammar: (grammar) => ({ grammar }),
     },
+    reportsLoad: false,
     gauges: { waiting: "llamacpp:requests_deferred", running: "llamacpp:requests_processing" },
     sessionHeaders: [],
   },

@@ -7,7 +7,7 @@ import type { Api } from "./api.ts";
 import { type Attempt, createBreaker } from "./breaker.ts";
 import { type Channel, createChannel } from "./channel.ts";
 import { brokenAnswer, connectionError, isLoad, isUnwell, type Source, UpstreamTimeout } from "./failures.ts";
-import { fetchMetrics, type Gauges, readGauges } from "./gauges.ts";
+import { fetchMetrics, type Gauges, LOAD_FORMAT_HEADER, LOAD_HEADER, readGauges, readLoadReport } from "./gauges.ts";
 import { KINDS, type Kind } from "./kinds.ts";
 import { type ListedModel, listPath, readModelList } from "./model-list.ts";
 import { ollamaApi } from "./ollama.ts";
@@ -25,6 +25,8 @@ export type UpstreamServer = {
   readonly state: () => BackendState;
   /** Calls `listener` after each change of the state, until the function that it returns is called. */
   readonly onStateChange: (listener: (state: BackendState) => void) => () => void;
+  /** The id of the gateway that it is, if it is one and has told. */
+  readonly gatewayId: () => string | undefined;
   /** How long it asked to be left alone, in ms from now; 0 where it did not. */
   readonly restMs: () => number;
   /**
@@ -44,6 +46,8 @@ export type UpstreamServer = {
 };
 
 type Asked = {
+  /** Its own name of the model. */
+  readonly model: string;
   readonly path: string;
   /** A text is JSON. */
   readonly body: object | string;
@@ -86,6 +90,9 @@ const APIS: Readonly<Record<Kind["api"], Api>> = { openai: openAiApi, anthropic:
 
 const PROBE_MS = 5_000;
 
+/** As many models as a list has. */
+const MAX_REPORTS = 1_000;
+
 /** Tries of one request, the first included. */
 const MAX_TRIES = 3;
 /** The pause before another try, doubled each time. A random half of it is left out. */
@@ -108,6 +115,9 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
   let isKnown = false;
   let restUntilMs = 0;
   let metrics = { text: "", untilMs: Number.NEGATIVE_INFINITY };
+  /** What it told of its load with its last answers, by its names of models. */
+  const reports = new Map<string, { readonly gauges: Gauges; readonly untilMs: number }>();
+  let peerId: string | undefined;
   let earned = MAX_EARNED;
   let lastState = stateNow();
   breaker.onChange(() => {
@@ -134,13 +144,26 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
     const path = kind.health === undefined ? `${prefix}${listPath(kind)}` : kind.health;
     const signal = AbortSignal.any([closed.signal, AbortSignal.timeout(PROBE_MS)]);
     try {
-      const { chunks } = await channel.ask({ method: "GET", path: `${root}${path}`, headers: {}, signal });
+      const { chunks, header } = await channel.ask({ method: "GET", path: `${root}${path}`, headers: {}, signal });
+      notePeer(header("sluice-gateway"));
       for await (const _ of chunks) break;
       return true;
     } catch (error) {
       const status = error instanceof UpstreamError ? error.failure.status : undefined;
       if (status === 401 || status === 403) log.warn({ upstream: name, status }, `upstream ${name} refuses the key`);
       return status !== undefined && status < 500;
+    }
+  }
+
+  /** A 503 names no gateway here, and needs not: what is not ready is no reason to be. */
+  function notePeer(id: string | undefined): void {
+    if (id !== undefined && /^[\w-]{1,64}$/.test(id)) peerId = id;
+  }
+
+  function noteLoad(model: string, report: string | undefined): void {
+    const gauges = report === undefined ? undefined : readLoadReport(report);
+    if (gauges !== undefined && (reports.has(model) || reports.size < MAX_REPORTS)) {
+      reports.set(model, { gauges, untilMs: clock.now() + GAUGES_MS });
     }
   }
 
@@ -155,7 +178,10 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
     });
   }
 
-  async function askOnce<Begun>({ path, body, headers, via, signal }: Asked, begin: Begin<Begun>): Promise<Begun> {
+  async function askOnce<Begun>(
+    { model, path, body, headers, via, signal }: Asked,
+    begin: Begin<Begun>,
+  ): Promise<Begun> {
     const attempt = letIn();
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new UpstreamTimeout("first byte")), settings.timeouts.firstByteMs);
@@ -165,10 +191,11 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
         method: "POST",
         path: `${root}${prefix}${path}`,
         body,
-        headers,
+        headers: kind.reportsLoad === true ? { ...headers, [LOAD_FORMAT_HEADER]: "TEXT" } : headers,
         via,
         signal: wanted,
       });
+      noteLoad(model, reply.header(LOAD_HEADER));
       const begun = await begin(reply);
       attempt.succeeded();
       onTry("answered");
@@ -252,6 +279,9 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
   }
 
   function gaugesOf(model: string): Gauges {
+    const report = reports.get(model);
+    // Fresher than a page of metrics, and free.
+    if (report !== undefined && clock.now() < report.untilMs) return report.gauges;
     if (kind.gauges === undefined) return NO_GAUGES;
     if (clock.now() >= metrics.untilMs) {
       metrics = { ...metrics, untilMs: Number.POSITIVE_INFINITY };
@@ -273,6 +303,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
       listener.add(own);
       return () => void listener.delete(own);
     },
+    gatewayId: () => peerId,
     restMs: () => Math.max(0, restUntilMs - clock.now()),
     ask,
     noteBroken(error) {

@@ -30,14 +30,16 @@ function setUp(given: { readonly parts?: Partial<ServeParts>; readonly stop?: Ru
   const context = fakeContext();
   const log: { level: string; msg: string }[] = [];
   const stops: number[] = [];
+  const delays: number[] = [];
   const stopping = Promise.withResolvers<void>();
   const parts: ServeParts = {
     fetchModels: async () => [model],
     startGateway: async () => {
       return {
         url: "http://127.0.0.1:8080",
-        stop: async (graceMs) => {
+        stop: async (graceMs, delayMs = 0) => {
           stops.push(graceMs);
+          delays.push(delayMs);
           stopping.resolve();
           await given.stop?.(graceMs);
         },
@@ -46,7 +48,7 @@ function setUp(given: { readonly parts?: Partial<ServeParts>; readonly stop?: Ru
     createLogger: ({ level }) => createLogger({ level, stream: { write: (line) => log.push(JSON.parse(line)) } }),
     ...given.parts,
   };
-  return { context, log, stops, stopping: stopping.promise, parts };
+  return { context, log, stops, delays, stopping: stopping.promise, parts };
 }
 
 /** Runs `serve` until it has printed that it is ready; gives the promise of its end, in an object so that it isn't awaited here. */
@@ -137,6 +139,23 @@ describe("serve", () => {
       expect(context.process.eventNames()).toEqual([]);
     },
   );
+
+  it("tells load balancers first, for as long as the settings say", async () => {
+    const { context, parts, stops, delays, log } = setUp();
+    const { running } = await serveUntilReady({ ...flags, drainDelayMs: "5000" }, context, parts);
+    context.process.emit("SIGTERM", "SIGTERM");
+    expect(await running).toBe(0);
+    expect([stops, delays]).toEqual([[1000], [5000]]);
+    expect(log[0]?.msg).toContain("/ready is 503 now; in 5000 ms, accepting no new requests");
+  });
+
+  it("does not wait for load balancers after an uncaught error", async () => {
+    const { context, parts, delays } = setUp();
+    const { running } = await serveUntilReady({ ...flags, drainDelayMs: "5000" }, context, parts);
+    context.process.emit("uncaughtException", new TypeError("boom"));
+    expect(await running).toBe(1);
+    expect(delays).toEqual([0]);
+  });
 
   it.each([
     ["SIGINT", 130],

@@ -27,7 +27,45 @@ describe("GET /health", () => {
   });
 });
 
+describe("the probes of other servers", () => {
+  it("are Sluice's own under their names", async () => {
+    const app = createApp("failed");
+    expect((await app.request("/v2/health/live")).status).toBe(200);
+    expect((await app.request("/v2/health/ready")).status).toBe(503);
+    expect((await createApp("ready").request("/v2/health/ready")).status).toBe(200);
+    expect((await app.request("/v2/health/other")).status).toBe(404);
+  });
+});
+
 describe("GET /ready", () => {
+  it("is 503 from when the gateway is about to stop, whatever its models do", async () => {
+    let isLeaving = false;
+    const models = [servedModel(script(answerWith(["Hi"])), { id: "one" })];
+    const { app } = createTestApp({ models, isLeaving: () => isLeaving });
+    expect((await app.request("/ready")).status).toBe(200);
+    isLeaving = true;
+    expect((await app.request("/ready")).status).toBe(503);
+    expect((await app.request("/health")).status).toBe(200);
+  });
+
+  it("tells another gateway nothing of the models that it has itself", async () => {
+    const upstream = { name: "b", kind: "sluice", gatewayId: () => "gateway-b", isLocal: false };
+    const { app } = createTestApp({
+      models: [
+        servedModel(script([]), { id: "own", state: () => "failed" }),
+        servedModel(script([]), { id: "theirs", upstream }),
+      ],
+    });
+    const ask = async (via?: string) => {
+      const answer = await app.request("/ready", via === undefined ? {} : { headers: { "sluice-via": via } });
+      const { models } = readyAnswer.parse(await answer.json());
+      return { status: answer.status, ids: models.map(({ id }) => id), named: answer.headers.has("sluice-gateway") };
+    };
+    expect(await ask()).toEqual({ status: 200, ids: ["own", "theirs"], named: false });
+    expect(await ask("gateway-a")).toEqual({ status: 200, ids: ["own", "theirs"], named: true });
+    expect(await ask("gateway-a,gateway-b")).toEqual({ status: 503, ids: ["own"], named: true });
+  });
+
   it("is 200 when one model can answer, and shows each model's state", async () => {
     const response = await createApp("loading", "ready").request("/ready");
     expect(response.status).toBe(200);

@@ -72,6 +72,7 @@ export type TestAppOptions = {
   readonly files?: AppDeps["files"];
   readonly presets?: readonly Preset[];
   readonly library?: ModelLibrary;
+  readonly isLeaving?: () => boolean;
   readonly cache?: CacheControl;
   readonly warmUp?: Pick<WarmUp, "add" | "state">;
   /** "none" for a gateway that can't be reloaded. */
@@ -121,6 +122,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     ...(options.cache !== undefined && { cache: options.cache }),
     ...(options.warmUp !== undefined && { warmUp: options.warmUp }),
     ...(options.reload !== "none" && { reload: options.reload ?? reloadNothing }),
+    ...(options.isLeaving !== undefined && { isLeaving: options.isLeaving }),
     writeMetrics: () => "# HELP things Things\n# TYPE things gauge\nthings 1\n",
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),

@@ -50,6 +50,39 @@ describe("the priority of a request", () => {
   });
 });
 
+describe("the headers of llm-d", () => {
+  const objectives = new Map([["food-review", "batch"] as const, ["chat", "interactive"] as const]);
+
+  it("name an objective, whose class counts as far as the key permits and the body says nothing", () => {
+    const named = (name: string, caller: Partial<Caller> = {}, asked: Partial<AskedTerms> = {}) =>
+      decode({ "x-llm-d-inference-objective": name }, caller, { objectives, ...asked }).priority;
+    expect(named("food-review")).toBe("batch");
+    expect(named("Chat")).toBe("interactive");
+    expect(named("chat", { bestPriority: "default" })).toBe("default");
+    expect(named("batch")).toBe("batch");
+    expect(named("unheard-of")).toBe("default");
+    expect(named("food-review", {}, { serviceTier: "priority" })).toBe("interactive");
+    expect(decode({ "x-gateway-inference-objective": "chat" }, {}, { objectives }).priority).toBe("interactive");
+  });
+
+  it("name a flow where the key permits it, which shares nothing but turns", () => {
+    const headers = { "x-llm-d-inference-fairness-id": "team-1" };
+    expect(decode(headers).flow).toBeUndefined();
+    expect(decode(headers, { tenant: "key", flows: true })).toMatchObject({ tenant: "key", flow: "team-1" });
+    expect(decode({ "x-gateway-inference-fairness-id": "t" }, { flows: true }).flow).toBe("t");
+    for (const wrong of ["", "a b", "x".repeat(257), "a\nb"]) {
+      expect(decode({ "x-llm-d-inference-fairness-id": wrong }, { flows: true }).flow).toBeUndefined();
+    }
+  });
+
+  it("say how long the first token may take, as Sluice's own header does, and are ignored where they are wrong", () => {
+    expect(decode({ "x-llm-d-slo-ttft-ms": "750" }).maxWaitMs).toBe(750);
+    expect(decode({ "x-slo-ttft-ms": "750.9" }).maxWaitMs).toBe(750);
+    expect(decode({ "x-llm-d-slo-ttft-ms": "750", "sluice-max-wait-ms": "100" }).maxWaitMs).toBe(100);
+    for (const wrong of ["0", "-1", "soon", ""]) expect(decode({ "x-slo-ttft-ms": wrong }).maxWaitMs).toBeUndefined();
+  });
+});
+
 describe("how long a request may wait", () => {
   it("is unlimited by default", () => {
     expect(decode({}).maxWaitMs).toBeUndefined();

@@ -41,6 +41,21 @@ function createBench({ slots = 1 } = {}) {
 const EMPTY = { waiting: 0, running: 0, sequences: 0, waits: 0, debtors: 0 };
 
 describe("taking turns", () => {
+  it("gives each flow of a tenant its turns, as if it were a tenant", async () => {
+    const { engine, begin } = createBench();
+    for (const id of ["a1", "a2", "a3", "a4"]) begin(id, {}, { flow: "a" });
+    begin("b1", {}, { flow: "b" });
+    const order: string[] = [];
+    for (let turns = 0; turns < 5; turns += 1) {
+      const [id = ""] = engine.running();
+      order.push(id);
+      engine.finish(id);
+      await new Promise(setImmediate);
+    }
+    expect(order.indexOf("b1")).toBeLessThan(3);
+    expect([...order].sort()).toEqual(["a1", "a2", "a3", "a4", "b1"]);
+  });
+
   it("runs as many sequences as there are slots, and the next when one has ended", async () => {
     const { engine, begin } = createBench({ slots: 2 });
     const [first] = [begin("one"), begin("two"), begin("three")];

@@ -181,7 +181,10 @@ describe("a route", () => {
   });
 
   it("has no target for a request that none may answer, and says why", async () => {
-    const there = { generate: says("A"), upstream: { name: "there", kind: "generic", isLocal: false } };
+    const there = {
+      generate: says("A"),
+      upstream: { name: "there", kind: "generic", gatewayId: () => undefined, isLocal: false },
+    };
     const { ask } = routed({ a: there }, { targets: [{ model: "a" }, { model: "later" }] });
     const { error, steps } = await ask({ terms: { tenant: "t", priority: "default", localOnly: true } });
     expect(error).toBeInstanceOf(NoTargetError);
@@ -197,7 +200,10 @@ describe("a route", () => {
 
   it("sends no warm-up to another server", async () => {
     const { ask } = routed({
-      a: { generate: says("A"), upstream: { name: "there", kind: "generic", isLocal: false } },
+      a: {
+        generate: says("A"),
+        upstream: { name: "there", kind: "generic", gatewayId: () => undefined, isLocal: false },
+      },
       b: says("B"),
     });
     expect((await ask({ terms: { tenant: "t", priority: "batch", isWarmUp: true } })).text).toBe("B");

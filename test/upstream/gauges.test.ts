@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { readGauges } from "../../src/upstream/gauges.ts";
+import { readGauges, readLoadReport } from "../../src/upstream/gauges.ts";
 import { answerWith, mockUpstream } from "../fixtures/mock-upstream.ts";
-import { openUpstream } from "./support.ts";
+import { collect, openUpstream } from "./support.ts";
 
 const NAMES = { waiting: "vllm:num_requests_waiting", running: "vllm:num_requests_running" };
 const PAGE = `# HELP vllm:num_requests_waiting Number of requests waiting.
@@ -16,6 +16,59 @@ describe("the gauges of an upstream", () => {
     expect(readGauges(PAGE, NAMES, "one")).toEqual({ waiting: 4, running: undefined });
     expect(readGauges("vllm:num_requests_running 2\n", NAMES, "one")).toEqual({ waiting: undefined, running: 2 });
     expect(readGauges("<html>", NAMES, "one")).toEqual({ waiting: undefined, running: undefined });
+  });
+
+  it("are read from a report with an answer, with or without vLLM's prefix", () => {
+    const both = { waiting: 3, running: 2 };
+    expect(readLoadReport("TEXT named_metrics.num_requests_waiting=3, named_metrics.num_requests_running=2")).toEqual(
+      both,
+    );
+    expect(readLoadReport("text num_requests_waiting=3,num_requests_running=2")).toEqual(both);
+    expect(readLoadReport('JSON {"named_metrics": {"num_requests_waiting": 3, "num_requests_running": 2}}')).toEqual(
+      both,
+    );
+    expect(readLoadReport("TEXT named_metrics.kv_cache_usage_perc=0.4, named_metrics.num_requests_waiting=0")).toEqual({
+      waiting: 0,
+      running: undefined,
+    });
+  });
+
+  it("are unknown where a report says nothing that can be read", () => {
+    for (const report of [
+      "",
+      "TEXT",
+      "TEXT a=b",
+      "JSON {",
+      "JSON null",
+      "JSON []",
+      'JSON {"num_requests_waiting":"3"}',
+    ])
+      expect(readLoadReport(report)).toBeUndefined();
+    expect(readLoadReport("TEXT num_requests_waiting=-1")).toBeUndefined();
+    expect(readLoadReport(`TEXT ${"a=1,".repeat(10_000)}num_requests_waiting=1`)).toBeUndefined();
+  });
+
+  it("come with each answer of a server that reports them, and are then not read from its metrics", async () => {
+    const mock = await mockUpstream((response, heard) => {
+      response.setHeader("endpoint-load-metrics", "TEXT named_metrics.num_requests_waiting=7");
+      return answerWith(["Hello"])(response, heard);
+    });
+    const { backend, server } = openUpstream(mock.url, { kind: "vllm" });
+    await collect(backend);
+    expect(mock.posts()[0]?.headers["endpoint-load-metrics-format"]).toBe("TEXT");
+    expect(backend.workload()?.waiting).toBe(7);
+    expect(mock.heard.filter(({ path }) => path === "/metrics")).toHaveLength(0);
+    await server.close();
+    await mock.close();
+  });
+
+  it("are not asked for where a server is not known to report them", async () => {
+    const mock = await mockUpstream(answerWith(["Hello"]));
+    const { backend, server } = openUpstream(mock.url, { kind: "openai" });
+    await collect(backend);
+    expect(mock.posts()[0]?.headers).not.toHaveProperty("endpoint-load-metrics-format");
+    await server.close();
+    await mock.close();
   });
 
   it("are part of the workload of its models", async () => {

@@ -47,6 +47,7 @@ export function addPolicyOptions(command: Command): void {
       `which of its answers are cached: ${KEPT_ANSWERS.join(", ")} (default: as the preset sets)`,
     )
     .option("--local-only", "never send its requests to an upstream that is not marked as local")
+    .option("--flows", "let its requests name flows (x-llm-d-inference-fairness-id), which share its turns fairly")
     .option(
       "--admin",
       "allow administration: see the usage of every key, clear and warm the cache, download and delete models",
@@ -66,6 +67,7 @@ export function readPolicy(flags: Flags): KeyPolicy {
     ...(flags.maxWait !== undefined && { maxWaitMs: readWait(String(flags.maxWait)) }),
     ...(flags.cache !== undefined && { cache: flags.cache }),
     localOnly: flags.localOnly === true,
+    flows: flags.flows === true,
     admin: flags.admin === true,
   };
   const parsed = policySchema.safeParse(written);

@@ -1,5 +1,5 @@
 import type { GenerationRequest } from "../../generation/request.ts";
-import { OWN_TERMS } from "../../generation/terms.ts";
+import { OWN_TERMS, sharerOf } from "../../generation/terms.ts";
 import type { SequenceRequest } from "../contract/messages.ts";
 import type { GenerationWriter } from "./generation-stream.ts";
 
@@ -136,11 +136,11 @@ export function createSequenceTable(): SequenceTable {
         signal,
         ...rest
       } = owner.request;
-      const { tenant, priority } = terms ?? OWN_TERMS;
+      const { priority } = terms ?? OWN_TERMS;
       return {
         ...rest,
         id: lastId,
-        tenant,
+        tenant: sharerOf(terms ?? OWN_TERMS),
         priority,
         ...(tools && { tools: tools.tools }),
         maxTokens: trialTokens ?? rest.maxTokens,

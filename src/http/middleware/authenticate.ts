@@ -64,20 +64,28 @@ function take(c: Context<HttpEnv>, verdict: Verdict): Key | undefined {
 }
 
 function callerOf(key: Key | undefined, inner: InnerCaller | undefined): Caller {
-  const { tenant, priority, bestPriority, maxWaitMs, localOnly } = key === undefined ? ANYBODY : ownerOf(key);
+  const { tenant, priority, bestPriority, maxWaitMs, localOnly, flows } = key === undefined ? ANYBODY : ownerOf(key);
   const lowest = (of: Priority) => lowerOf(of, inner?.priority ?? of);
   return {
     tenant,
     priority: lowest(priority),
     bestPriority: lowest(bestPriority),
     ...(maxWaitMs !== undefined && { maxWaitMs }),
+    ...(flows === true && { flows }),
     ...((localOnly === true || inner?.localOnly === true) && { localOnly: true }),
   };
 }
 
 function ownerOf({ id, policy }: Key): Caller {
-  const { class: priority, maxWaitMs, localOnly } = policy;
-  return { tenant: id, priority, bestPriority: priority, ...(maxWaitMs !== undefined && { maxWaitMs }), localOnly };
+  const { class: priority, maxWaitMs, localOnly, flows } = policy;
+  return {
+    tenant: id,
+    priority,
+    bestPriority: priority,
+    ...(maxWaitMs !== undefined && { maxWaitMs }),
+    localOnly,
+    flows,
+  };
 }
 
 /** The secret in an `Authorization` header. */

@@ -1,11 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { Context, ErrorHandler, MiddlewareHandler } from "hono";
 import type { Logger } from "pino";
+import type { Occupancy } from "../../generation/backend.ts";
+import { targetOf } from "../../generation/news.ts";
 import type { Access } from "../../keys/access.ts";
 import { answerHeaders } from "../answer-headers.ts";
 import type { HttpEnv, RequestFacts } from "../context.ts";
 import { createCors } from "../cors.ts";
 import type { HostPolicy } from "../hosts.ts";
+import { formatLoad, LOAD_FORMAT_HEADER, LOAD_HEADER } from "../load-report.ts";
+import type { Objectives } from "../objectives.ts";
 import { assertNoLoop, VIA_HEADER } from "../via.ts";
 import { logAnswer, type NoteAnswer } from "./access-log.ts";
 import { authenticate } from "./authenticate.ts";
@@ -27,6 +31,10 @@ export type PassOptions = {
   readonly gatewayId: string;
   readonly logger: Logger;
   readonly noteAnswer?: NoteAnswer | undefined;
+  /** How busy a model is. */
+  readonly occupancyOf: (model: string) => Occupancy | undefined;
+  /** The classes that llm-d's objectives stand for. */
+  readonly objectives: Objectives;
   /** The time in Unix ms. */
   readonly now: () => number;
 };
@@ -38,7 +46,7 @@ export type PassOptions = {
  * As OpenAI does, an id from the client is not taken over: two requests could share it. `x-client-request-id` goes into the log instead.
  */
 export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
-  const { settings, access, isOpen, onError, gatewayId, logger, noteAnswer, now } = options;
+  const { settings, access, isOpen, onError, gatewayId, logger, noteAnswer, occupancyOf, objectives, now } = options;
   const cors = createCors(settings.corsOrigins);
 
   function check(c: Context<HttpEnv>): void {
@@ -63,12 +71,21 @@ export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
     }
   }
 
+  /** Undefined where none was asked for, and before it is known for which model. */
+  function reportLoad({ route, model }: RequestFacts, format: string | undefined): string | undefined {
+    const answered = (route && targetOf(route)) ?? model;
+    if (format === undefined || answered === undefined) return undefined;
+    const occupancy = occupancyOf(answered);
+    return occupancy && formatLoad(format, occupancy);
+  }
+
   return async (c, next) => {
     const startedMs = now();
     const facts: RequestFacts = {};
     const requestId = newRequestId();
     c.set("requestId", requestId);
     c.set("facts", facts);
+    if (objectives.size > 0) c.set("objectives", objectives);
     const header = (name: string) => c.req.header(name);
     const answer = cors !== undefined && c.req.method === "OPTIONS" ? cors.answerPreflight(header) : refuse(c);
     if (answer === undefined) await next();
@@ -79,6 +96,8 @@ export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
       ...{ requestId, facts, status: res.status, processingMs: now() - startedMs, cors: cors?.headersFor(header) },
       ...{ errorForm: c.get("errorForm"), key: c.get("key"), meter: c.get("meter") },
     });
+    const load = reportLoad(facts, header(LOAD_FORMAT_HEADER));
+    if (load !== undefined) headers[LOAD_HEADER] = load;
     for (const name in headers) setHeader(res.headers, name, headers[name] ?? "");
     logAnswer(c, { logger, noteAnswer }, startedMs, now);
   };
