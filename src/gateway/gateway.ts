@@ -33,7 +33,6 @@ import { route, routeEmbeddings } from "../routing/route.ts";
 import { answerRoutes } from "../routing/routed.ts";
 import { unservedTargets } from "../routing/routes.ts";
 import { createState } from "../store/state.ts";
-import { createMeter, type GatewayMeter } from "../telemetry/metrics/meter.ts";
 import { readVersion } from "../version.ts";
 import { answerLengths } from "./answer-lengths.ts";
 import { createDepartures } from "./departures.ts";
@@ -42,6 +41,7 @@ import { forgetPrefixes, sweepPrefixes } from "./kept-prefixes.ts";
 import { createLibrary } from "./library.ts";
 import { createLocalBackend } from "./local-backend.ts";
 import { createLocalModels } from "./local-models.ts";
+import { type Observers, openObservers } from "./observers.ts";
 import { createReload, type ReadSettings } from "./reload.ts";
 import { loadPrices } from "./upstream-prices.ts";
 import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
@@ -109,7 +109,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let current = config;
   void sweepPrefixes(config);
   let warmUp: WarmPresets | undefined;
-  let meter: GatewayMeter | undefined;
+  let observers: Observers | undefined;
   let isLeaving = false;
   const presets = await openPresets(config.promptsDir, logger, (ids) => {
     // Changes before the warm-up exists need nothing: all presets are warmed once the models have loaded.
@@ -145,7 +145,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const openUpstreams = async (settings: Config) =>
     (await import("./upstreams.ts")).createUpstreams({
       ...{ config: settings, load, logger, gatewayId },
-      onTry: (upstream, outcome) => meter?.tried(upstream, outcome),
+      onTry: (upstream, outcome) => observers?.tried(upstream, outcome),
       listedPrice: await loadPrices(settings.upstreams),
     });
   let upstreams = config.upstreams.length === 0 ? undefined : await openUpstreams(config);
@@ -209,10 +209,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   await Promise.all([cache.load(), redis?.open()]);
   const watch = createWatch();
-  if (config.metrics !== "off") {
-    meter = createMeter({ models: directory, version });
-    watch.follow(meter.follow);
-  }
+  observers = await openObservers({ config, watch, directory, version, logger });
+  const { noteAnswer, traceOf, writeMetrics, close: closeObservers } = observers;
   const lastingFirst = tellLastingFirst({
     price: (request) => directory.reach(request.model).price?.(request),
     contextTokens: (model) => directory.reach(model).details().contextTokens,
@@ -248,7 +246,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       standInFront(
         {
           ...{ repeats, generate, access, models: directory, presets, settings: config, logger },
-          noteAnswer: meter?.answered,
+          noteAnswer,
         },
         app,
       ));
@@ -272,11 +270,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     });
   const stop = async () => {
     warmUp?.stop();
-    meter?.close();
     await Promise.all([...directory.list().map(({ close }) => close?.()), departures.close(), upstreams?.close()]);
     // Without engines they have failed by now, and that is stored.
     await runs.settled();
-    await Promise.all([cache.save(), cache.settled()]);
+    await Promise.all([cache.save(), cache.settled(), closeObservers()]);
     access.flush();
     redis?.close();
     await files.close();
@@ -300,7 +297,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       ...(cache.control && { cache: cache.control }),
       gatewayId,
       isLeaving: () => isLeaving,
-      ...(meter && { writeMetrics: meter.write, noteAnswer: meter.answered }),
+      ...{ noteAnswer, traceOf, ...(writeMetrics && { writeMetrics }) },
       logger,
     }),
     front,

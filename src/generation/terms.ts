@@ -1,3 +1,5 @@
+import type { TraceContext } from "./trace.ts";
+
 /** The classes of waiting requests, first the one with the earliest turns. */
 export const PRIORITIES = ["interactive", "default", "batch"] as const;
 
@@ -30,6 +32,8 @@ export type Terms = {
   readonly via?: readonly string[];
   /** The conversation that it belongs to, as the client calls it: requests of one are best answered in one place. */
   readonly session?: string;
+  /** Its place in a trace, which other servers are told, too. */
+  readonly trace?: TraceContext;
   /**
    * A later request of the same tenant with the same id replaces this one, whether it waits or runs. Generations with the same request `id`,
    * such as those of a batch of prompts, belong together: they don't replace each other, and are all replaced at once.

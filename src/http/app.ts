@@ -39,6 +39,7 @@ import {
   type RouteDeps,
   routes,
 } from "./routes.ts";
+import type { TraceOf } from "./trace.ts";
 
 export type AppSettings = {
   /** Largest request body, in bytes. */
@@ -91,7 +92,9 @@ export type AppDeps = {
   /** Writes the metrics; none if absent. */
   readonly writeMetrics?: () => string;
   /** Hears of each answer. */
-  readonly noteAnswer?: NoteAnswer;
+  readonly noteAnswer?: NoteAnswer | undefined;
+  /** The place of a request in a trace; as its client says if absent. */
+  readonly traceOf?: TraceOf | undefined;
   readonly logger: Logger;
   /** The time in Unix ms; `Date.now` if absent. */
   readonly now?: () => number;
@@ -130,10 +133,11 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const onError = errorHandler(logger);
   const objectives = readObjectives(settings.objectives ?? []);
   const occupancyOf = (model: string) => models.find(model)?.occupancy?.();
+  const { noteAnswer, traceOf } = deps;
   const pass = (isOpen: boolean) =>
     passThrough({
       ...{ settings, access, isOpen, onError, gatewayId, logger, now },
-      ...{ noteAnswer: deps.noteAnswer, occupancyOf, objectives },
+      ...{ noteAnswer, traceOf, occupancyOf, objectives },
     });
   app.use("/v1/messages/*", speak(ANTHROPIC_ERRORS));
   app.use("/v1/models/*", speak(ANTHROPIC_ERRORS, isFromAnthropicClient));

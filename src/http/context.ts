@@ -1,5 +1,6 @@
 import type { RouteNews } from "../generation/news.ts";
 import type { Priority } from "../generation/terms.ts";
+import type { TraceContext } from "../generation/trace.ts";
 import type { DroppedKeyword } from "../grammar/schema/tolerance.ts";
 import type { Key } from "../keys/key.ts";
 import type { Meter } from "../keys/meter.ts";
@@ -13,6 +14,8 @@ import type { Wait } from "./wait.ts";
 export type RequestFacts = {
   /** The path of its route, such as `/v1/models/{id}`, once it has one. */
   path?: string;
+  /** Its place in a trace, if it is in one. */
+  trace?: TraceContext;
   /** The model's id, once it is known. */
   model?: string;
   /** The id of its preset. */

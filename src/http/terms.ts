@@ -56,8 +56,9 @@ export function makeTerms(
 ): Terms {
   const asked = { ...more, serviceTier, isAwaited, objectives: c.get("objectives") };
   const terms = decodeTerms((name) => c.req.header(name), c.get("caller") ?? ANYBODY, asked);
-  if (isAwaited) c.get("facts").wait = watchWait();
-  return terms;
+  const facts = c.get("facts");
+  if (isAwaited) facts.wait = watchWait();
+  return facts.trace === undefined ? terms : { ...terms, trace: facts.trace };
 }
 
 /** Decodes the headers and `asked` for this caller. Throws `InvalidRequestError` if a header of Sluice's is invalid. */

@@ -196,6 +196,7 @@ async function* run(
     headers: { ...request.verbatim?.headers, ...headersFor(server, session, id) },
     signal: AbortSignal.any([request.signal, left.signal]),
     via: request.terms?.via,
+    trace: request.terms?.trace,
     maxWaitMs: request.terms?.maxWaitMs,
   };
   const timing = pace.begin();
@@ -338,7 +339,10 @@ function embedAt(
     const target = targetFor(undefined);
     const written = api.writeEmbedding?.(items, target);
     if (written === undefined) throw brokenAnswer(settings.name, "makes no embeddings");
-    const asked = { ...written, model: target.model, headers: { "x-request-id": id }, via: terms?.via, signal };
+    const asked = {
+      ...{ ...written, model: target.model, headers: { "x-request-id": id } },
+      ...{ via: terms?.via, trace: terms?.trace, signal },
+    };
     const read = await server.ask(asked, async (reply) =>
       api.readEmbedding?.(await readWholeJson(settings.name, reply)),
     );
@@ -363,6 +367,7 @@ async function passEmbedding(
     body,
     headers: { "x-request-id": id },
     via: terms?.via,
+    trace: terms?.trace,
     signal,
   };
   return server.ask(asked, async (reply) => {

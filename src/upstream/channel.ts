@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { type Dispatcher, Pool, ProxyAgent } from "undici";
 import type { UpstreamSettings } from "../config/upstreams.ts";
 import { UpstreamError } from "../generation/errors.ts";
+import { type TraceContext, traceHeaders } from "../generation/trace.ts";
 import { lookupPublic, namesPrivate } from "./addresses.ts";
 import {
   brokenAnswer,
@@ -22,6 +23,7 @@ type Ask = {
   readonly body?: object | string;
   /** The ids of the gateways before this one. */
   readonly via?: readonly string[] | undefined;
+  readonly trace?: TraceContext | undefined;
   /** Aborted when nobody wants the answer: the connection is closed at once. */
   readonly signal: AbortSignal;
 };
@@ -61,7 +63,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
   const dispatcher = connect(settings, origin);
   const authorization = key === undefined ? {} : headersFor(kind, key);
 
-  async function ask({ method, path, headers, body, via = [], signal: wanted }: Ask): Promise<Reply> {
+  async function ask({ method, path, headers, body, via = [], trace, signal: wanted }: Ask): Promise<Reply> {
     const late = new AbortController();
     const signal = AbortSignal.any([wanted, late.signal]);
     const timer = setTimeout(() => late.abort(new UpstreamTimeout("total")), timeouts.totalMs);
@@ -75,6 +77,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
           ...(body !== undefined && { "content-type": "application/json" }),
           ...(kind === "anthropic" && { "anthropic-version": ANTHROPIC_VERSION }),
           ...(gatewayId !== undefined && { "sluice-via": [...via, gatewayId].join(",") }),
+          ...(trace !== undefined && traceHeaders(trace)),
           ...headers,
           ...authorization,
         },

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { UpstreamSettings } from "../config/upstreams.ts";
 import type { BackendState } from "../generation/backend.ts";
 import { UpstreamError } from "../generation/errors.ts";
+import type { TraceContext } from "../generation/trace.ts";
 import { anthropicApi } from "./anthropic.ts";
 import type { Api } from "./api.ts";
 import { type Attempt, createBreaker } from "./breaker.ts";
@@ -54,6 +55,7 @@ type Asked = {
   readonly headers: Readonly<Record<string, string>>;
   /** The ids of the gateways before this one. */
   readonly via?: readonly string[] | undefined;
+  readonly trace?: TraceContext | undefined;
   readonly signal: AbortSignal;
   /** No wait before another try is longer. */
   readonly maxWaitMs?: number | undefined;
@@ -179,7 +181,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
   }
 
   async function askOnce<Begun>(
-    { model, path, body, headers, via, signal }: Asked,
+    { model, path, body, headers, via, trace, signal }: Asked,
     begin: Begin<Begun>,
   ): Promise<Begun> {
     const attempt = letIn();
@@ -193,6 +195,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
         body,
         headers: kind.reportsLoad === true ? { ...headers, [LOAD_FORMAT_HEADER]: "TEXT" } : headers,
         via,
+        trace,
         signal: wanted,
       });
       noteLoad(model, reply.header(LOAD_HEADER));

@@ -28,8 +28,8 @@ export async function openUpstream(behave: Behave, settings: string): Promise<Op
   return { gateway, mock };
 }
 
-export async function ask({ gateway }: Opened, path: string, body: object) {
-  const headers = { "content-type": "application/json" };
+export async function ask({ gateway }: Opened, path: string, body: object, more: Record<string, string> = {}) {
+  const headers = { "content-type": "application/json", ...more };
   const told = await gateway.app.request(path, { method: "POST", headers, body: JSON.stringify(body) });
   return { status: told.status, text: await told.text() };
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { UpstreamError } from "../../src/generation/errors.ts";
@@ -247,11 +248,11 @@ describe("an upstream that misbehaves", () => {
     mock.behave(async (response) => {
       begin(response);
       response.on("error", () => {});
+      const closed = once(response, "close");
       const piece = "x".repeat(1024 * 1024);
       response.write('data: {"choices":[{"delta":{"content":"');
       for (let sent = 0; sent < 40 && !response.destroyed; sent++) {
-        if (!response.write(piece))
-          await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+        if (!response.write(piece)) await Promise.race([once(response, "drain"), closed]);
       }
       response.end();
     });

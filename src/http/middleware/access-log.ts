@@ -11,13 +11,13 @@ const MAX_PATH_LENGTH = 256;
 const MAX_CLIENT_ID_LENGTH = 128;
 
 /** The client's own id of the request. */
-export const CLIENT_ID_HEADER = "x-client-request-id";
+const CLIENT_ID_HEADER = "x-client-request-id";
 
 /** What the line of a request reports. */
 export type Logged = {
   readonly requestId: string;
-  /** As the client sent it. */
-  readonly clientRequestId: string | undefined;
+  /** Reads a header of the request. */
+  readonly header: (name: string) => string | undefined;
   readonly method: string;
   readonly path: string;
   readonly status: number;
@@ -28,17 +28,23 @@ export type Logged = {
   readonly queueMs: number | undefined;
 };
 
-/** An answer, for those who count them. */
-type Answered = {
+/** An answer, for those who count or follow them. */
+export type Answered = {
+  readonly method: string;
+  /** As the client sent it, without its query. */
+  readonly url: string;
   /** Of its route, such as `/v1/models/{id}`; undefined if it has none. */
   readonly path: string | undefined;
   readonly model: string | undefined;
   readonly route: string | undefined;
   readonly status: number;
+  readonly error: string | undefined;
+  readonly keyId: string | undefined;
+  readonly preset: string | undefined;
 };
 
 /** Hears of each answer when its line is written. */
-export type NoteAnswer = (answered: Answered) => void;
+export type NoteAnswer = (answered: Answered, own: Own) => void;
 
 /**
  * Writes one line for a request when its answer was sent, which for a stream is at its end. It holds figures and names only: no headers, no
@@ -55,7 +61,7 @@ export function logAnswer(
   const write = () =>
     logLine(logger, noteAnswer, {
       requestId: c.get("requestId"),
-      clientRequestId: c.req.header(CLIENT_ID_HEADER),
+      header: (name) => c.req.header(name),
       method: c.req.method,
       path: c.req.path,
       status: facts.clientGone === true && facts.bodySent === undefined ? CLIENT_CLOSED_REQUEST : status,
@@ -75,10 +81,10 @@ export function logAnswer(
 }
 
 /** What each of several requests that are alike has of its own. */
-type Own = Pick<Logged, "requestId" | "clientRequestId" | "ms">;
+export type Own = Pick<Logged, "requestId" | "header" | "ms">;
 
 function logLine(logger: Logger, noteAnswer: NoteAnswer | undefined, logged: Logged): void {
-  noteAnswer?.(answerOf(logged));
+  noteAnswer?.(answerOf(logged), logged);
   const { requestId, clientRequestId, ms } = ownFields(logged);
   logger.info({ requestId, clientRequestId, ...sharedFields(logged), ms }, "request");
 }
@@ -92,21 +98,25 @@ export function prepareLines(
   const lines = logger.child(sharedFields(shared));
   const answer = answerOf(shared);
   return (own) => {
-    noteAnswer?.(answer);
+    noteAnswer?.(answer, own);
     lines.info(ownFields(own), "request");
   };
 }
 
-function answerOf({ facts, status }: Pick<Logged, "facts" | "status">): Parameters<NoteAnswer>[0] {
-  return { path: facts.path, model: modelOf(facts), route: facts.route?.route, status };
+function answerOf({ facts, method, path, status }: Omit<Logged, keyof Own>): Answered {
+  return {
+    ...{ method, url: path.slice(0, MAX_PATH_LENGTH), path: facts.path, status },
+    ...{ model: modelOf(facts), route: facts.route?.route, error: facts.error, preset: facts.preset },
+    keyId: facts.key?.id,
+  };
 }
 
 function modelOf({ route, model }: Logged["facts"]): string | undefined {
   return (route && targetOf(route)) ?? model;
 }
 
-function ownFields({ requestId, clientRequestId, ms }: Own) {
-  return { requestId, clientRequestId: sanitize(clientRequestId), ms: Math.max(0, Math.round(ms)) };
+function ownFields({ requestId, header, ms }: Own) {
+  return { requestId, clientRequestId: sanitize(header(CLIENT_ID_HEADER)), ms: Math.max(0, Math.round(ms)) };
 }
 
 function sharedFields({ facts, ...logged }: Omit<Logged, keyof Own>) {

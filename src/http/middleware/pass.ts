@@ -10,6 +10,7 @@ import { createCors } from "../cors.ts";
 import type { HostPolicy } from "../hosts.ts";
 import { formatLoad, LOAD_FORMAT_HEADER, LOAD_HEADER } from "../load-report.ts";
 import type { Objectives } from "../objectives.ts";
+import { readTrace, type TraceOf } from "../trace.ts";
 import { assertNoLoop, VIA_HEADER } from "../via.ts";
 import { logAnswer, type NoteAnswer } from "./access-log.ts";
 import { authenticate } from "./authenticate.ts";
@@ -31,6 +32,8 @@ export type PassOptions = {
   readonly gatewayId: string;
   readonly logger: Logger;
   readonly noteAnswer?: NoteAnswer | undefined;
+  /** The place of a request in a trace; as its client says if absent. */
+  readonly traceOf?: TraceOf | undefined;
   /** How busy a model is. */
   readonly occupancyOf: (model: string) => Occupancy | undefined;
   /** The classes that llm-d's objectives stand for. */
@@ -46,7 +49,8 @@ export type PassOptions = {
  * As OpenAI does, an id from the client is not taken over: two requests could share it. `x-client-request-id` goes into the log instead.
  */
 export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
-  const { settings, access, isOpen, onError, gatewayId, logger, noteAnswer, occupancyOf, objectives, now } = options;
+  const { settings, access, isOpen, onError, gatewayId, logger, now } = options;
+  const { noteAnswer, traceOf, occupancyOf, objectives } = options;
   const cors = createCors(settings.corsOrigins);
 
   function check(c: Context<HttpEnv>): void {
@@ -87,6 +91,9 @@ export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
     c.set("facts", facts);
     if (objectives.size > 0) c.set("objectives", objectives);
     const header = (name: string) => c.req.header(name);
+    const client = readTrace(header);
+    const place = traceOf === undefined ? client : traceOf(requestId, client);
+    if (place !== undefined) facts.trace = place;
     const answer = cors !== undefined && c.req.method === "OPTIONS" ? cors.answerPreflight(header) : refuse(c);
     if (answer === undefined) await next();
     else c.res = await answer;

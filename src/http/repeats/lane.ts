@@ -9,7 +9,7 @@ import type { PresetLibrary } from "../../prompts/library.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import { answerHeaders } from "../answer-headers.ts";
 import { takeTurn } from "../loop-turns.ts";
-import { CLIENT_ID_HEADER, type NoteAnswer, prepareLines } from "../middleware/access-log.ts";
+import { type NoteAnswer, prepareLines } from "../middleware/access-log.ts";
 import { bearerOf } from "../middleware/authenticate.ts";
 import { newRequestId } from "../middleware/pass.ts";
 import { createBuffers } from "./buffers.ts";
@@ -151,7 +151,7 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
     outgoing.writeHead(200, headers ?? headersNow());
     send(outgoing, form, startedMs);
     // Not in a later turn: the bytes have left, and immediates for lines and for turns together chain dead requests until V8's next full collection.
-    form.log({ requestId, clientRequestId: headerOf(incoming, CLIENT_ID_HEADER), ms: now() - startedMs });
+    form.log({ requestId, header: (name) => headerOf(incoming, name), ms: now() - startedMs });
   }
 
   function send(outgoing: ServerResponse, { template }: Form, nowMs: number): void {

@@ -1,0 +1,90 @@
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from "@opentelemetry/api";
+import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
+import { AlwaysOnSampler, BatchSpanProcessor, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
+import type { TraceContext } from "../../generation/trace.ts";
+import type { TraceSettings } from "./environment.ts";
+import type { SpanPlan } from "./tree.ts";
+
+/** Sends spans to a collector. */
+export type TraceExport = {
+  /** Tells of a span and its children. @param own the span's own place, if it was told before, such as to another server */
+  readonly tell: (plan: SpanPlan, parent: TraceContext | undefined, own?: TraceContext) => void;
+  /** Sends what is left. */
+  readonly close: () => Promise<void>;
+};
+
+export type ExportOptions = {
+  readonly settings: TraceSettings;
+  readonly version: string;
+  /** Returns the Unix time in ms of a time by the monotonic clock. */
+  readonly toUnixMs: (ms: number) => number;
+  /** The OTLP exporter unless given. */
+  readonly exporter?: SpanExporter;
+};
+
+const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const;
+
+/** The convention that `names.ts` keeps to. */
+const SCHEMA_URL = "https://opentelemetry.io/schemas/1.45.0";
+
+export async function openTraceExport({ settings, version, toUnixMs, exporter }: ExportOptions): Promise<TraceExport> {
+  /** The ids of the next span, where it must have certain ones. */
+  let next: Pick<TraceContext, "traceId" | "spanId"> | undefined;
+  const resource = defaultResource()
+    .merge(resourceFromAttributes({ "service.name": "sluice", "service.version": version }))
+    .merge(detectResources({ detectors: [envDetector] }));
+  const processor = new BatchSpanProcessor({
+    ...settings.batch,
+    exporter: exporter ?? (await openExporter(settings.encoding)),
+  });
+  const provider = new TracerProvider({
+    resource,
+    sampler: new AlwaysOnSampler(),
+    spanProcessors: [processor],
+    idGenerator: {
+      generateTraceId: () => next?.traceId ?? randomHex(16),
+      generateSpanId: () => next?.spanId ?? randomHex(8),
+    },
+  });
+  const tracer = provider.getTracer("sluice", version, { schemaUrl: SCHEMA_URL });
+
+  function tell(plan: SpanPlan, parent: TraceContext | undefined, own?: TraceContext): void {
+    next = own;
+    const around = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, toSpanContext(parent));
+    const { name, kind, startMs, endMs, attributes, error } = plan;
+    const span = tracer.startSpan(
+      name,
+      { kind: KINDS[kind], startTime: toUnixMs(startMs), attributes: toAttributes(attributes) },
+      around,
+    );
+    next = undefined;
+    if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error });
+    const { traceId, spanId } = span.spanContext();
+    for (const child of plan.children) tell(child, { traceId, spanId, isSampled: true, state: undefined });
+    span.end(toUnixMs(endMs));
+  }
+
+  return { tell, close: () => provider.shutdown() };
+}
+
+async function openExporter(encoding: TraceSettings["encoding"]): Promise<SpanExporter> {
+  const { OTLPTraceExporter } =
+    encoding === "json"
+      ? await import("@opentelemetry/exporter-trace-otlp-http")
+      : await import("@opentelemetry/exporter-trace-otlp-proto");
+  return new OTLPTraceExporter();
+}
+
+function toSpanContext({ traceId, spanId }: TraceContext) {
+  return { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true };
+}
+
+function toAttributes(attributes: SpanPlan["attributes"]) {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [name, typeof value === "object" ? [...value] : value]),
+  );
+}
+
+function randomHex(bytes: number): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("hex");
+}
