@@ -115,6 +115,27 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     });
   addSettingOptions(usage, ["stateFile"], KEYS_STATE);
 
+  program
+    .command("logs [file]")
+    .description("show a gateway's log, from a file or piped in, in readable lines, all or those that match")
+    .option("--errors", "only failures")
+    .option("--requests", "only requests")
+    .option("--status <status>", "only requests with this status, such as 429 or 5xx")
+    .option("--slow <time>", "only requests that took at least this long, such as 2s")
+    .option("--model <model>", "only requests for this model, by its id")
+    .option("--key <key>", "only requests of this key, by its id or name")
+    .option("--preset <preset>", "only requests with this preset")
+    .option("--path <path>", "only requests whose path begins so")
+    .option("--id <id>", "only the request with this id, Sluice's or the client's")
+    .option("--level <level>", "only lines of this level and above")
+    .option("--since <when>", "only lines since then: a time before now such as 10m, or a date")
+    .option("-f, --follow", "wait for more lines, also after the file was replaced")
+    .option("--json", "print the lines as they are")
+    .action(async (file: string | undefined, flags: Flags) => {
+      const { logs } = await import("./logs.ts");
+      done(await logs(file, flags, context));
+    });
+
   const config = program
     .command("config")
     .description("print the settings in effect and where each came from")
@@ -137,7 +158,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .option("--class <class>", "the request's class: interactive, default or batch")
     .option("--tokens <number>", "tokens of its prompt")
     .option("--answer-tokens <number>", "tokens of its answer")
-    .option("--needs <needs>", "what it needs: tools, schemas, logprobs, with commas between")
+    .option("--needs <needs>", "what it needs: tools, schemas, logprobs, images, with commas between")
     .option("--key <key>", "id or name of its key")
     .option("--used <share>", "share of its token limit that the key has used, from 0 to 1")
     .option("--preset <preset>", "id of its preset")
