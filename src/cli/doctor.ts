@@ -16,7 +16,7 @@ import { type Check, canServe, good, problem } from "./doctor/check.ts";
 import { checkModelsFolder, checkScratchFolder, lookAtFolder } from "./doctor/disk.ts";
 import { formatChecks } from "./doctor/format.ts";
 import { checkMemory, estimateMemory, type Memory } from "./doctor/memory.ts";
-import { checkModels, findModels } from "./doctor/models.ts";
+import { checkAdapters, checkModels, findModels } from "./doctor/models.ts";
 import { checkProcessor, checkThreads } from "./doctor/processor.ts";
 import { checkNames, checkSettings } from "./doctor/settings.ts";
 import { checkUpstreams } from "./doctor/upstreams.ts";
@@ -94,6 +94,7 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
     ...(backends === undefined ? [] : checkBackends(backends)),
     ...(processor === undefined ? [] : [checkProcessor(processor), ...checkThreads(config, processor)]),
     ...checkModels(findings),
+    ...(await checkAdapters(config.adapters, findings, context.cwd)),
     ...checkUpstreams(upstreams),
     ...checkMemory(estimate, memory, opened, config),
     checkModelsFolder(modelsFolder, findings),

@@ -1,5 +1,13 @@
 import { resolve } from "node:path";
-import { ensureModel, type LocalModel, loadCatalogue, type ModelReference, resolveModel } from "../models/index.ts";
+import type { Config } from "../config/schema.ts";
+import {
+  ensureModel,
+  findAdapters,
+  type LocalModel,
+  loadCatalogue,
+  type ModelReference,
+  resolveModel,
+} from "../models/index.ts";
 import type { Output } from "./context.ts";
 import { showProgress } from "./progress.ts";
 
@@ -25,6 +33,16 @@ export async function fetchModels(names: readonly string[], options: FetchOption
     models.set(model.id, model);
   }
   return [...models.values()];
+}
+
+/** As `fetchModels`, for all that the settings serve from this machine: models, and their adapters. Throws as `findAdapters` does, too. */
+export async function fetchServed(
+  { model, adapters }: Pick<Config, "model" | "adapters">,
+  options: FetchOptions,
+  fetch: typeof fetchModels = fetchModels,
+): Promise<readonly LocalModel[]> {
+  const models = await fetch(model, options);
+  return [...models, ...(await findAdapters(adapters, models, options.cwd))];
 }
 
 /** Resolves all names before the first download, so that a typo in the last one is reported at once. */

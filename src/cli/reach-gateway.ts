@@ -5,7 +5,7 @@ import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
 import { createLogger } from "../telemetry/log.ts";
 import type { CliContext } from "./context.ts";
 import { CommandError } from "./errors.ts";
-import { fetchModels, resolveModels } from "./fetch-models.ts";
+import { fetchModels, fetchServed, resolveModels } from "./fetch-models.ts";
 import { createGatewayClient, type GatewayClient, urlOf } from "./gateway-client.ts";
 import { startGateway } from "./start-gateway.ts";
 
@@ -52,7 +52,7 @@ export async function reachGateway(
   if (found !== undefined) return { client: found, config, models, [Symbol.asyncDispose]: async () => {} };
 
   const { modelsDir } = config;
-  const local = await parts.fetchModels(config.model, { modelsDir, cwd, env, stderr, signal });
+  const local = await fetchServed(config, { modelsDir, cwd, env, stderr, signal }, parts.fetchModels);
   stderr.write(`No gateway with the needed models runs at ${urlOf(config)}: starting one for this command.\n`);
   const gateway = await parts.startGateway({
     // Used only by this command, so it requires no key.

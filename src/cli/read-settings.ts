@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { type Flags, type LoadedConfig, loadConfig } from "../config/load.ts";
 import type { ReadSettings } from "../gateway/reload.ts";
-import { findModel } from "../models/index.ts";
+import { findAdapters, findModel } from "../models/index.ts";
 import { shellCommand } from "../version.ts";
 import type { CliContext } from "./context.ts";
 import { CommandError } from "./errors.ts";
@@ -28,7 +28,8 @@ export async function readSettings(
       );
     }),
   );
-  return { config, models: [...new Map(models.map((model) => [model.id, model])).values()] };
+  const all = [...new Map(models.map((model) => [model.id, model])).values()];
+  return { config, models: [...all, ...(await findAdapters(config.adapters, all, cwd))] };
 }
 
 /** The files that the settings are in: their own, and those with keys and certificates of upstreams. */

@@ -9,7 +9,7 @@ import { createLogger, type Logger } from "../telemetry/log.ts";
 import { readVersion } from "../version.ts";
 import { describeModels, describeUpstreams, formatBanner } from "./banner.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { fetchModels } from "./fetch-models.ts";
+import { fetchModels, fetchServed } from "./fetch-models.ts";
 import { hasKeys } from "./has-keys.ts";
 import { InterruptedError, type Interrupts, watchInterrupts } from "./interrupts.ts";
 import { checkAddress, explainListenError } from "./listen.ts";
@@ -62,13 +62,8 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
     const needsKey = hasKeys(config, context.cwd);
     isExposed(config, needsKey);
     await checkAddress(config);
-    const models = await parts.fetchModels(config.model, {
-      modelsDir: config.modelsDir,
-      cwd: context.cwd,
-      env: context.env,
-      stderr: context.stderr,
-      signal: interrupts.signal,
-    });
+    const fetching = { modelsDir: config.modelsDir, cwd: context.cwd, env: context.env, stderr: context.stderr };
+    const models = await fetchServed(config, { ...fetching, signal: interrupts.signal }, parts.fetchModels);
     const readAgain = () => readSettings(flags, context, (warning) => logger.warn(warning));
     const { named, mayCome } = upstreamModels(config.upstreams);
     parseAliases(config.aliases, [...models, ...named], mayCome);

@@ -7,10 +7,14 @@ import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   // Loaded here rather than with the command line, so that an invalid setting is reported sooner.
-  const { createEngines } = await import("../gateway/engines.ts");
+  const { createEngines, isLoadedAtStart } = await import("../gateway/engines.ts");
   const engines = createEngines(options);
   // The gateway awaits the engines, too, and gets their errors.
-  for (const engine of engines.values()) engine.start().catch(() => {});
+  for (const { id } of options.models.filter(isLoadedAtStart))
+    engines
+      .get(id)
+      ?.start()
+      .catch(() => {});
   // Not taken if no model writes text.
   dismissPreparedWorker();
   try {

@@ -69,6 +69,22 @@ export const configSchema = z.strictObject({
     .max(16)
     .default(["smollm2-135m-instruct"])
     .describe("model to serve: a catalogue name, hf:owner/repo:QUANT, an https: URL or a path; may be repeated"),
+  adapters: z
+    .array(
+      z
+        .string()
+        .max(4096)
+        .regex(/^\s*[^=+\s][^=+]*\+[A-Za-z0-9._-]{1,64}\s*=\s*\S/)
+        .describe("MODEL+NAME=PATH"),
+    )
+    .max(256)
+    .default([])
+    .meta({
+      description:
+        "LoRA adapter of a served model, as MODEL+NAME=PATH of a GGUF file; served under MODEL+NAME and loaded by its first request; may be repeated",
+      placeholder: "model+name=path",
+      singular: "--adapter",
+    }),
   upstreams: z.array(upstreamSchema).max(64).default([]).meta({
     description:
       "other server that answers for models, as NAME=URL or NAME=KIND:URL; if only upstreams are given, no local model is served; may be repeated",

@@ -8,6 +8,11 @@ import { keptPrefixes } from "./kept-prefixes.ts";
 /** The engines of models that write text, by the models' ids. */
 export type Engines = ReadonlyMap<string, Engine>;
 
+/** Whether a model is loaded at the start, and not by its first request. */
+export function isLoadedAtStart({ adapter }: LocalModel): boolean {
+  return adapter === undefined;
+}
+
 export type EnginesOptions = {
   readonly config: Config;
   readonly models: readonly LocalModel[];
@@ -29,6 +34,7 @@ function createModelEngine(model: LocalModel, settings: Config, logger: Logger):
   return createEngine({
     options: {
       modelPath: model.path,
+      ...(model.adapter && { adapterPath: model.adapter.path }),
       slots: config.slots,
       contextTokens: config.context,
       threads: config.threads,

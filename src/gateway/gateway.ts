@@ -306,10 +306,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...(reload && { reload }),
     async start() {
       try {
-        const begun = Promise.all([
-          ...directory.list().map(({ load: begin }) => begin?.()),
-          upstreams?.follow(directory),
-        ]);
+        const begun = Promise.all([...locals.first().map(({ load: begin }) => begin()), upstreams?.follow(directory)]);
         starting = begun.then(() => {});
         await begun;
       } catch (error) {

@@ -20,12 +20,16 @@ export function prefixesFolder(
 /** Where a model's prefixes are kept; undefined if they are not. */
 export function keptPrefixes(
   settings: Settings,
-  { id, path }: Pick<LocalModel, "id" | "path">,
+  { id, path, adapter }: Pick<LocalModel, "id" | "path" | "adapter">,
 ): KeptPrefixesOptions | undefined {
   const folder = prefixesFolder(settings);
   if (folder === undefined) return undefined;
   const maxAgeMs = settings.stateMaxDays * DAY_MS;
-  return { folder: join(folder, folderName(id)), modelPaths: splitPaths(path), maxAgeMs };
+  return {
+    folder: join(folder, folderName(id)),
+    modelPaths: [...splitPaths(path), ...(adapter ? [adapter.path] : [])],
+    maxAgeMs,
+  };
 }
 
 /** Removes a model's prefixes. */

@@ -62,6 +62,7 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
     occupancy: embedding.workload,
     identity: identifyFile({
       file: model,
+      ...(model.adapter && { adapterPath: model.adapter.path }),
       info: () => engine?.info,
       settings: { flashAttention, gpu, prefillChunk },
       version,
@@ -88,6 +89,7 @@ function createModelEmbedder(model: LocalModel, config: Config, logger: Logger):
   return createEmbedder({
     options: {
       modelPath: model.path,
+      ...(model.adapter && { adapterPath: model.adapter.path }),
       contextTokens: config.context,
       threads: config.threads,
       gpu: config.gpu,
@@ -159,7 +161,7 @@ function capabilitiesOf({ gguf }: LocalModel, engine: Engine | undefined): Capab
   };
 }
 
-function describe({ gguf, sizeBytes, sha256 }: LocalModel, engine: Engine | undefined): () => BackendDetails {
+function describe({ gguf, sizeBytes, sha256, adapter }: LocalModel, engine: Engine | undefined): () => BackendDetails {
   const told: BackendDetails = {
     family: gguf.architecture,
     parameters: gguf.parameterCount,
@@ -168,6 +170,7 @@ function describe({ gguf, sizeBytes, sha256 }: LocalModel, engine: Engine | unde
     ...(gguf.contextLength !== undefined && { trainContextTokens: gguf.contextLength }),
     ...(gguf.vocabularySize !== undefined && { vocabularySize: gguf.vocabularySize }),
     ...(sha256 !== undefined && { sha256 }),
+    ...(adapter && { parent: adapter.parent }),
   };
   return () => {
     const info = engine?.info;

@@ -4,6 +4,7 @@ import { differingModelSettings } from "../config/take-over.ts";
 import type { Backend } from "../generation/backend.ts";
 import type { LocalModel } from "../models/index.ts";
 import { type Changes, changesBetween } from "./changes.ts";
+import { isLoadedAtStart } from "./engines.ts";
 import type { LocalBackend } from "./local-backend.ts";
 
 /** The models on this machine's disk that the gateway serves. */
@@ -11,6 +12,8 @@ export type LocalModels = {
   /** Those that the settings name, in their order. */
   readonly given: () => readonly LocalModel[];
   readonly backends: () => readonly LocalBackend[];
+  /** Those of `backends` that are loaded at the start. */
+  readonly first: () => readonly LocalBackend[];
   /** Makes a backend for a model that the settings don't name. */
   readonly make: (model: LocalModel) => Promise<LocalBackend>;
   /**
@@ -26,8 +29,8 @@ export type LocalModels = {
 /** Local models that may come into force. */
 type PreparedLocalModels = {
   readonly backends: readonly LocalBackend[];
-  /** Those of `backends` that are new. */
-  readonly added: readonly LocalBackend[];
+  /** Those of `backends` that are new and loaded at once. */
+  readonly first: readonly LocalBackend[];
   readonly changes: Changes;
   /** What a model keeps until a restart, although the settings or its file have changed. */
   readonly waiting: readonly { readonly setting: string; readonly model: string }[];
@@ -57,6 +60,7 @@ export async function createLocalModels({ config, models, create }: LocalModelsO
   return {
     given: () => given.map(({ model }) => model),
     backends: () => given.map(({ backend }) => backend),
+    first: () => firstOf(given),
     async make(model) {
       const served = await serve(model, current);
       others.set(model.id, served);
@@ -70,7 +74,7 @@ export async function createLocalModels({ config, models, create }: LocalModelsO
       const kept = next.filter((served) => known.includes(served));
       return {
         backends: next.map(({ backend }) => backend),
-        added: next.filter((served) => !known.includes(served)).map(({ backend }) => backend),
+        first: firstOf(next.filter((served) => !known.includes(served))),
         changes: changesBetween(given, next, ({ model }) => model.id),
         waiting: kept.flatMap((served) => waitingOf(served, wanted, settings)),
         commit() {
@@ -82,9 +86,15 @@ export async function createLocalModels({ config, models, create }: LocalModelsO
   };
 }
 
+function firstOf(served: readonly Served[]): readonly LocalBackend[] {
+  return served.filter(({ model }) => isLoadedAtStart(model)).map(({ backend }) => backend);
+}
+
 function waitingOf(served: Served, wanted: readonly LocalModel[], settings: Config): PreparedLocalModels["waiting"] {
-  const { id, aliases, path } = served.model;
+  const { id, aliases, path, adapter } = served.model;
   const differing = differingModelSettings(served.settings, settingsOf(settings, [id, ...aliases]));
-  const isElsewhere = wanted.some((model) => model.id === id && model.path !== path);
+  const isElsewhere = wanted.some(
+    (each) => each.id === id && (each.path !== path || each.adapter?.path !== adapter?.path),
+  );
   return [...(isElsewhere ? ["model"] : []), ...differing].map((setting) => ({ setting, model: id }));
 }

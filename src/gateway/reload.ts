@@ -109,7 +109,7 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
     const closed = servers?.commit(directory) ?? Promise.resolve();
     for (const each of left) departures.see(each, closed);
     commitLengths();
-    for (const backend of models.added) {
+    for (const backend of models.first) {
       // The engine logs why it can't be loaded.
       backend.load().catch(() => {});
     }

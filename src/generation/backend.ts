@@ -47,6 +47,8 @@ export type BackendDetails = {
   readonly parameters?: number;
   /** The size of its weights. */
   readonly sizeBytes?: number;
+  /** The id of the model that it is an adapter of. */
+  readonly parent?: string;
   /** The hash of its weights. */
   readonly sha256?: string;
   /** The maximum tokens of a request, prompt and answer together. */

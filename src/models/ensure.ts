@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { Adapter } from "./adapters.ts";
 import { freeDiskBytes } from "./disk.ts";
 import { GgufError, ModelFileError } from "./errors.ts";
 import { checkGguf, type GgufSummary } from "./gguf/check.ts";
@@ -21,6 +22,8 @@ export type LocalModel = {
   /** Set when this call downloaded the file and compared its hash. */
   readonly sha256?: string;
   readonly gguf: GgufSummary;
+  /** What changes its answers, if anything does. */
+  readonly adapter?: Adapter;
 };
 
 export type EnsureOptions = {

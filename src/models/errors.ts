@@ -11,7 +11,8 @@ export type GgufErrorCode =
   | "unsupported_tensor_type"
   | "unsupported_architecture"
   | "split_parts_missing"
-  | "not_first_part";
+  | "not_first_part"
+  | "not_an_adapter";
 
 /** A file that llama.cpp must not load. The message names the file, the problem and the way out. */
 export class GgufError extends Error {
@@ -27,6 +28,11 @@ export class GgufError extends Error {
     this.path = path;
     this.reason = reason;
   }
+}
+
+/** An adapter in the settings can't be served. */
+export class AdapterError extends Error {
+  override readonly name = "AdapterError";
 }
 
 /** The catalogue can't be read, or an entry is invalid. The message names the file, the entry and the field. */

@@ -1,4 +1,5 @@
 /** The only entry to this room: the known models, their sources, and the checks of files. */
+export { adapterNames, findAdapters } from "./adapters.ts";
 export { writesText } from "./architectures.ts";
 export { loadCatalogue } from "./catalogue.ts";
 export { freeDiskBytes } from "./disk.ts";

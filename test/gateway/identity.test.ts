@@ -17,7 +17,7 @@ const IDENTITY: ModelIdentity = {
 };
 
 describe("identityOf", () => {
-  it("changes with the file, its template, the context, the settings and the version", () => {
+  it("changes with the file, its adapter, its template, the context, the settings and the version", () => {
     const { file } = IDENTITY;
     const changed: ModelIdentity[] = [
       { ...IDENTITY, file: { ...file, path: "/models/two.gguf" } },
@@ -29,6 +29,10 @@ describe("identityOf", () => {
       { ...IDENTITY, contextTokens: 2_048 },
       { ...IDENTITY, settings: { ...IDENTITY.settings, flashAttention: "off" } },
       { ...IDENTITY, version: "1.0.1" },
+      { ...IDENTITY, adapter: { path: "/a.gguf", sizeBytes: 1, modifiedMs: 1 } },
+      { ...IDENTITY, adapter: { path: "/b.gguf", sizeBytes: 1, modifiedMs: 1 } },
+      { ...IDENTITY, adapter: { path: "/a.gguf", sizeBytes: 2, modifiedMs: 1 } },
+      { ...IDENTITY, adapter: { path: "/a.gguf", sizeBytes: 1, modifiedMs: 2 } },
     ];
     expect(new Set([IDENTITY, ...changed].map(identityOf)).size).toBe(1 + changed.length);
   });
@@ -37,6 +41,31 @@ describe("identityOf", () => {
     const here = { ...IDENTITY.file, sha256: "a".repeat(64) };
     const there = { ...here, path: "/elsewhere/one.gguf", modifiedMs: 9 };
     expect(identityOf({ ...IDENTITY, file: here })).toBe(identityOf({ ...IDENTITY, file: there }));
+  });
+});
+
+describe("a model with an adapter", () => {
+  it("has another identity when it is loaded with another file in the adapter's place, and none without one", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sluice-identity-"));
+    const [path, adapterPath] = [join(folder, "one.gguf"), join(folder, "adapter.gguf")];
+    await writeFile(path, "weights");
+    await writeFile(adapterPath, "a");
+    let info = { contextTokens: 4096 };
+    const identify = identifyFile({
+      ...{ file: { path, sizeBytes: 8 }, adapterPath, settings: {}, version: "1" },
+      info: () => info,
+    });
+    const first = identify();
+    await writeFile(adapterPath, "another");
+    expect(identify()).toBe(first);
+    info = { ...info };
+    const second = identify();
+    expect([typeof first, typeof second]).toEqual(["string", "string"]);
+    expect(second).not.toBe(first);
+    await rm(adapterPath);
+    info = { ...info };
+    expect(identify()).toBeUndefined();
+    await rm(folder, { recursive: true });
   });
 });
 

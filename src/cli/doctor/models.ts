@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import {
+  findAdapters,
   findModel,
   hashFile,
   type LocalModel,
@@ -65,6 +66,26 @@ async function compareHash(reference: ModelReference, { path, gguf }: LocalModel
   if (expected === undefined) return "unknown";
   if (!verify) return "unread";
   return (await hashFile(path, new AbortController().signal, () => {})) === expected ? "same" : "different";
+}
+
+/** Finds the adapters of the models that are there; those of a model that must be downloaded first are not looked at. */
+export async function checkAdapters(
+  adapters: readonly string[],
+  findings: readonly ModelFinding[],
+  cwd: string,
+): Promise<readonly Check[]> {
+  const models = findings.flatMap((finding) => (finding.state === "here" ? [finding.model] : []));
+  if (models.length < findings.length) return [];
+  return Promise.all(
+    adapters.map(async (entry) => {
+      try {
+        const [found] = await findAdapters([entry], models, cwd);
+        return good("adapter", `${found?.id}, ${formatBytes(found?.adapter?.sizeBytes ?? 0)}: header checked`);
+      } catch (error) {
+        return problem("adapter", describeError(error), "Fix that, or remove it from --adapters.");
+      }
+    }),
+  );
 }
 
 export function checkModels(findings: readonly ModelFinding[]): readonly Check[] {

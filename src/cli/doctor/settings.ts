@@ -2,7 +2,7 @@ import { modelsWithSettings, settingsOf } from "../../config/model-settings.ts";
 import type { Config } from "../../config/schema.ts";
 import { upstreamModels } from "../../config/upstreams.ts";
 import { isLoopback } from "../../keys/exposure.ts";
-import type { LocalModel } from "../../models/index.ts";
+import { adapterNames, type LocalModel } from "../../models/index.ts";
 import { AliasError, parseAliases } from "../../routing/aliases.ts";
 import { joinRoutes, RouteError, unservedTargets } from "../../routing/routes.ts";
 import { shellCommand } from "../../version.ts";
@@ -29,7 +29,7 @@ export function checkSettings(config: Config, models: readonly LocalModel[], has
 export function checkNamedModels(config: Config, local: readonly Named[]): readonly Check[] {
   // The id of a model is unknown until it is downloaded.
   if (local.length < new Set(config.model).size) return [];
-  const models = [...local, ...upstreamModels(config.upstreams).named];
+  const models = [...local, ...adapterNames(config.adapters, local), ...upstreamModels(config.upstreams).named];
   return [...checkAliases(config, models), ...checkRoutes(config, models), ...checkPerModel(config, models)];
 }
 

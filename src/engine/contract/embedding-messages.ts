@@ -4,7 +4,10 @@ import type { EngineOptions } from "./messages.ts";
 import { count, heartbeat, loadFailed, logged, type MessageOf, parserOf } from "./parse.ts";
 
 /** What the embedding worker loads. Sent once, as its first message. */
-export type EmbedderOptions = Pick<EngineOptions, "modelPath" | "contextTokens" | "threads" | "gpu" | "flashAttention">;
+export type EmbedderOptions = Pick<
+  EngineOptions,
+  "modelPath" | "adapterPath" | "contextTokens" | "threads" | "gpu" | "flashAttention"
+>;
 
 export type EmbedderHostMessage =
   | { readonly type: "load"; readonly options: EmbedderOptions }

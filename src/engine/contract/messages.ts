@@ -13,6 +13,8 @@ type FlashAttentionChoice = "auto" | "on" | "off";
 /** What the worker loads. Sent once, as its first message. */
 export type EngineOptions = {
   readonly modelPath: string;
+  /** The LoRA adapter of all its sequences. */
+  readonly adapterPath?: string;
   /** How many sequences run at once. */
   readonly slots: number;
   /** The context of each slot, for prompt and output together; `auto` is the model's own, 4,096 at most. */
@@ -40,7 +42,7 @@ export type EngineOptions = {
 export type KeptPrefixesOptions = {
   /** The folder of this model, which other processes may use at the same time. */
   readonly folder: string;
-  /** Of all parts of the model. */
+  /** Of all parts of the model, and of its adapter. */
   readonly modelPaths: readonly string[];
   /** Prefixes that were not used for so long are removed. */
   readonly maxAgeMs: number;

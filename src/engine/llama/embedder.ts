@@ -53,6 +53,8 @@ type NativeContext = {
   getEmbedding(tokenCount: number): Float64Array;
 };
 
+type AdaptedContext = { _setLoras(adapters: readonly { readonly filePath: string }[]): Promise<void> };
+
 /**
  * Loads a model; its context is made with the first text.
  *
@@ -87,7 +89,7 @@ export async function loadEmbedder(options: EmbedderOptions, log: Log): Promise<
   const contextTokens = causal && options.contextTokens !== "auto" ? wanted : Math.min(model.trainContextSize, wanted);
   const threads = options.threads === "auto" ? llama.cpuMathCores : options.threads;
   const vocabularySize = metadata.tokenizer.ggml.tokens.length;
-  const contexts = createContexts(model, { inPieces, contextTokens, threads });
+  const contexts = createContexts(model, { inPieces, contextTokens, threads, adapterPath: options.adapterPath });
   const tuner = createThreadTuner({ maxThreads: threads });
   let decodingSince: number | undefined;
 
@@ -148,7 +150,12 @@ export async function loadEmbedder(options: EmbedderOptions, log: Log): Promise<
 /** The context for evaluating texts. If a text is evaluated in one call, it grows with the longest text so far. */
 function createContexts(
   model: LlamaModel,
-  { inPieces, contextTokens, threads }: { inPieces: boolean; contextTokens: number; threads: number },
+  {
+    inPieces,
+    contextTokens,
+    threads,
+    adapterPath,
+  }: { inPieces: boolean; contextTokens: number; threads: number; adapterPath: string | undefined },
 ) {
   let current:
     | { readonly context: LlamaEmbeddingContext; readonly native: NativeContext; readonly tokens: number }
@@ -168,6 +175,11 @@ function createContexts(
         batchSize: inPieces ? Math.min(tokens, CAUSAL_CALL_TOKENS) : tokens,
         threads,
       });
+      if (adapterPath !== undefined) {
+        // A context for embeddings has no option for it.
+        const inner = requireCalls<AdaptedContext>(context, "_llamaContext", ["_setLoras"]);
+        await inner._setLoras([{ filePath: adapterPath }]);
+      }
       const native = requireCalls<NativeContext>(Reflect.get(context, "_llamaContext"), "_ctx", [
         "initBatch",
         "addToBatch",

@@ -82,6 +82,7 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
       flashAttention: options.flashAttention === "auto" ? "auto" : options.flashAttention === "on",
       failedCreationRemedy: false,
       threads,
+      ...(options.adapterPath !== undefined && { lora: options.adapterPath }),
     }),
   );
 

@@ -40,6 +40,7 @@ export function digestFiles(paths: readonly string[]): string {
 export function fingerprintOf(files: string, options: EngineOptions, info: EngineInfo, binding: string): string {
   const {
     modelPath,
+    adapterPath,
     prefixStoreBytes,
     keptPrefixes,
     drafts,

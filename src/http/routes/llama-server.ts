@@ -148,7 +148,7 @@ function modelInQuery(c: Context<HttpEnv>, models: ModelDirectory): Backend {
   return chooseFirst(c, models, c.req.query("model"));
 }
 
-/** `GET /lora-adapters`, llama-server's: there are none. */
+/** `GET /lora-adapters`, llama-server's: none can be set, since adapters are models of their own. */
 export function listLoraAdapters(): Handler<HttpEnv> {
   return (c) => c.json([]);
 }
@@ -159,7 +159,7 @@ export function setLoraAdapters(): Handler<HttpEnv> {
   return async (c) => {
     if (none.safeParse(await readJson(c)).success) return c.json({ success: true });
     throw new InvalidRequestError(
-      "Unsupported value: LoRA adapters are not supported. Send an empty list.",
+      "Unsupported value: adapters can't be set for a model. Those of the settings are models of their own, which GET /v1/models lists. Send an empty list.",
       "lora",
       "unsupported_value",
     );

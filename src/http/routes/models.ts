@@ -71,7 +71,7 @@ function renamed(model: Backend, id: string): ListedModel {
   return { ...model, id, root: model.id };
 }
 
-/** `root` is vLLM's field for the model behind an alias. */
+/** `root` is vLLM's field for the model behind an alias; `parent` is vLLM's too, for the model of an adapter. */
 export type ListedModel = Backend & { readonly root?: string };
 
 /**
@@ -86,6 +86,7 @@ function encodeModel(model: ListedModel) {
     created: model.createdUnixSeconds,
     owned_by: model.ownedBy,
     ...(model.root !== undefined && { root: model.root }),
+    ...(details.parent !== undefined && { parent: details.parent }),
     state: model.state(),
     max_model_len: details.contextTokens ?? null,
     architecture: { input_modalities: ["text"], output_modalities: ["text"] },

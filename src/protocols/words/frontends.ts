@@ -15,7 +15,7 @@ export const FRONTENDS: readonly Word[] = [
   ...words("TGI", "watermark", refused("answers have no watermark", false)),
   // Ollama's is a boolean: whether to shorten a prompt that doesn't fit.
   ...words(["Ollama", "TGI"], "truncate", refused(READ_WHOLE, true, false)),
-  ...words("TGI", "adapter_id", refused("there are no adapters")),
+  ...words("TGI", "adapter_id", refused("an adapter is a model of its own: name it in 'model'")),
   ...words("TGI", "top_n_tokens", replaced("ask for log-probabilities", 0)),
   ...words("TGI", "details decoder_input_details", refused(NO_EXTRAS, false)),
   ...words("TGI", "return_full_text", replaced("use 'echo' in /v1/completions", false)),

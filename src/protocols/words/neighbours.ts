@@ -64,8 +64,8 @@ const SAMPLING: readonly Word[] = [
   ...words("SGLang", "custom_logit_processor custom_params", refused("clients' code is not run", {})),
   ...words("vLLM", "vllm_xargs", refused("there are no vLLM extensions here", {})),
   ...words("SGLang", "stop_regex", replaced("patterns can't end an answer; use 'stop'")),
-  ...words("llama-server", "lora", refused("there are no adapters")),
-  ...words("SGLang", "lora_path", refused("there are no adapters")),
+  ...words("llama-server", "lora", refused("an adapter is a model of its own: name it in 'model'")),
+  ...words("SGLang", "lora_path", refused("an adapter is a model of its own: name it in 'model'")),
 ];
 
 /** The format of the answer. */

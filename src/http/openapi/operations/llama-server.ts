@@ -223,7 +223,7 @@ export const listLoraAdapters: Operation = {
   path: "/lora-adapters",
   id: "listLlamaServerAdapters",
   tag,
-  summary: "Lists LoRA adapters, which are not supported",
+  summary: "Lists no LoRA adapters: those of the settings are models of their own",
   answers: {
     200: {
       description: "An empty list.",
