@@ -149,6 +149,8 @@ async function startGateway(world: World, hasFront: boolean) {
   );
   const log: Record<string, unknown>[] = [];
   const logger = pino({ level: "info" }, { write: (line: string) => void log.push(JSON.parse(line)) });
+  const noted: object[] = [];
+  const noteAnswer = (answer: object) => void noted.push(answer);
   const settings = { maxBodyBytes: 1_048_576, corsOrigins: [], hosts: { bound: "127.0.0.1", allowed: [] } };
   const app = createApp({
     ...{
@@ -160,13 +162,13 @@ async function startGateway(world: World, hasFront: boolean) {
       state,
       access,
     },
-    ...{ cache: controlCache(store, counter, limits.maxBytes), logger, now },
+    ...{ cache: controlCache(store, counter, limits.maxBytes), logger, noteAnswer, now },
   });
   let passed = 0;
   const opened = createRepeats<Kept>({ ...limits, store, identify });
   repeats = opened;
-  const deps = { repeats: opened, generate: through, access, models, presets, settings, logger, now };
-  const { server, url } = await listen(
+  const deps = { repeats: opened, generate: through, access, models, presets, settings, logger, noteAnswer, now };
+  const { server, url, drain } = await listen(
     {
       fetch(...call) {
         passed += 1;
@@ -177,7 +179,7 @@ async function startGateway(world: World, hasFront: boolean) {
   );
   const agent = new Agent({ keepAlive: true });
   return {
-    ...{ log, usage, app, server, url, port: Number(new URL(url).port) },
+    ...{ log, noted, usage, app, server, drain, url, port: Number(new URL(url).port) },
     repeats: opened,
     passed: () => passed,
     counts: counter.counts,
@@ -367,6 +369,7 @@ async function compare(policies: readonly Partial<KeyPolicy>[], asked: readonly 
   await new Promise((turn) => setImmediate(turn));
   const lines = (gateway: typeof fast) => gateway.log.map(({ requestId, time, ms, ...line }) => line);
   expect(lines(fast)).toEqual(lines(slow));
+  expect(fast.noted).toEqual(slow.noted);
   return slow.passed() - fast.passed();
 }
 
@@ -586,6 +589,52 @@ describe("a request that is sent again, byte for byte,", () => {
     expect(gateway.repeats.size()).toEqual({ entries: 0, bytes: 0 });
   });
 });
+
+describe.each([
+  ["in front of the app", true],
+  ["by the app", false],
+])("a repeated answer that is sent %s when the gateway stops", (_, hasFront) => {
+  it.each([
+    ["whole", {}],
+    ["as a stream", { stream: true }],
+  ])("is sent to its end, %s, and its connection ends", async (__, form) => {
+    using world = createWorld();
+    world.clock.ms = LATER_MS;
+    await using gateway = await startGateway(world, hasFront);
+    const call = chat(form);
+    for (let time = 0; time < 2; time++) await gateway.ask(call);
+    const before = await gateway.ask(call);
+    const passed = gateway.passed();
+    const isTaken = once(gateway.server, "request");
+    const answering = gateway.ask(call);
+    await isTaken;
+    const drained = gateway.drain();
+    const { status, text, headers } = await answering;
+    await drained;
+    expect(status).toBe(200);
+    expect(withoutId(text)).toBe(withoutId(before.text));
+    expect(headers).toMatchObject({ connection: "close", "cache-status": expect.stringMatching("hit") });
+    expect(gateway.passed() - passed).toBe(hasFront ? 0 : 1);
+  });
+
+  it("is refused to those who ask after that", async () => {
+    using world = createWorld();
+    world.clock.ms = LATER_MS;
+    await using gateway = await startGateway(world, hasFront);
+    for (let time = 0; time < 3; time++) await gateway.ask(chat());
+    await gateway.drain();
+    // The app writes its last line in a later turn.
+    await vi.waitFor(() => expect(gateway.log).toHaveLength(3));
+    // The client may not have seen yet that its connection has ended.
+    const code = expect.stringMatching(/^ECONN(RESET|REFUSED)$/);
+    await expect(gateway.ask(chat())).rejects.toMatchObject({ code });
+    expect(gateway.log).toHaveLength(3);
+  });
+});
+
+function withoutId(text: string): string {
+  return text.replaceAll(/"id":"[^"]+"/g, "");
+}
 
 describe("an upload in front of the app", () => {
   it("is refused before its end when the key is wrong", async () => {

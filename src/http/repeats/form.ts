@@ -58,6 +58,7 @@ export function makeForm({ c, model, marks, served, captured }: Shown, asked: Bu
     estimatedTokens: estimateTokens(request),
     tokens: tokens?.(),
     facts: {
+      ...(facts.path !== undefined && { path: facts.path }),
       ...(facts.model !== undefined && { model: facts.model }),
       ...(preset !== undefined && { preset }),
       ...(droppedTools && { droppedTools }),
