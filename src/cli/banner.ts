@@ -13,6 +13,8 @@ export type ServedModel = {
   readonly contextTokens: number;
   /** Set for a model that makes embeddings or scores instead of text. */
   readonly onlyReads?: true;
+  /** Set for a model that is loaded when it is asked for. */
+  readonly isOnDemand?: true;
 };
 
 /** What the banner shows of another server. */
@@ -33,7 +35,11 @@ export function describeUpstreams({ upstreams }: Pick<Config, "upstreams">): rea
 }
 
 /** The settings of each model. */
-export function describeModels(models: readonly LocalModel[], config: Config): readonly ServedModel[] {
+export function describeModels(
+  models: readonly LocalModel[],
+  config: Config,
+  isOnDemand = false,
+): readonly ServedModel[] {
   return models.map(({ id, aliases, gguf }) => {
     const { slots, context } = settingsOf(config, [id, ...aliases]);
     return {
@@ -42,6 +48,7 @@ export function describeModels(models: readonly LocalModel[], config: Config): r
       contextTokens:
         context === "auto" ? Math.min(gguf.contextLength ?? AUTO_CONTEXT_TOKENS, AUTO_CONTEXT_TOKENS) : context,
       ...(!writesText(gguf) && { onlyReads: true }),
+      ...(isOnDemand && { isOnDemand: true }),
     };
   });
 }
@@ -57,10 +64,7 @@ export function formatBanner(
   needsKey = false,
   upstreams: readonly ServedUpstream[] = [],
 ): string {
-  const rows = models.map(({ id, slots, contextTokens, onlyReads }) => [
-    id,
-    onlyReads ? "embeddings or scores" : `${slots} ${slots === 1 ? "slot" : "slots"} of ${contextTokens} tokens`,
-  ]);
+  const rows = models.map((model) => [model.id, describeServed(model)]);
   const others = upstreams.map(({ name, place }) => [name, place]);
   const request = firstRequest(models, upstreams);
   const key = '-H "Authorization: Bearer $SLUICE_KEY"';
@@ -77,6 +81,13 @@ ${needsKey ? `    ${key} \\\n` : ""}    -d ${quote(JSON.stringify(request.body))
   }
 
 `;
+}
+
+function describeServed({ slots, contextTokens, onlyReads, isOnDemand }: ServedModel): string {
+  const what = onlyReads
+    ? "embeddings or scores"
+    : `${slots} ${slots === 1 ? "slot" : "slots"} of ${contextTokens} tokens`;
+  return isOnDemand ? `${what}, loaded when asked for` : what;
 }
 
 /** An example request to the first model that writes text, if any. Undefined where no model's name is known. */

@@ -9,6 +9,7 @@ import { findBinding, type InstalledBinding, type Platform, pinnedBindingVersion
 import { prefixesFolder } from "../gateway/kept-prefixes.ts";
 import { inspectUpstreams } from "../gateway/upstreams.ts";
 import { isLoopback } from "../keys/exposure.ts";
+import type { LocalModel } from "../models/index.ts";
 import { readVersion } from "../version.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { type BackendFindings, backendOf, checkBackends, type Opened } from "./doctor/backends.ts";
@@ -16,7 +17,8 @@ import { type Check, canServe, good, problem } from "./doctor/check.ts";
 import { checkModelsFolder, checkScratchFolder, lookAtFolder } from "./doctor/disk.ts";
 import { formatChecks } from "./doctor/format.ts";
 import { checkMemory, estimateMemory, type Memory } from "./doctor/memory.ts";
-import { checkAdapters, checkModels, findModels } from "./doctor/models.ts";
+import { checkAdapters, checkModels, findModels, type ModelFinding } from "./doctor/models.ts";
+import { checkOnDemand, findOnDemand } from "./doctor/on-demand.ts";
 import { checkProcessor, checkThreads } from "./doctor/processor.ts";
 import { checkNames, checkSettings } from "./doctor/settings.ts";
 import { checkUpstreams } from "./doctor/upstreams.ts";
@@ -68,15 +70,17 @@ const realProbes: Probes = {
  */
 export async function doctor(flags: Flags, context: CliContext, probes: Probes = realProbes): Promise<number> {
   const { config, warnings } = loadConfig({ flags, env: context.env, cwd: context.cwd });
+  const options = { modelsDir: config.modelsDir, cwd: context.cwd, verify: flags.verify === true };
   const [backends, findings, modelsFolder, scratchFolder, port, upstreams] = await Promise.all([
     findBackends(config, probes),
-    probes.findModels(config.model, { modelsDir: config.modelsDir, cwd: context.cwd, verify: flags.verify === true }),
+    probes.findModels(config.model, options),
     probes.lookAtFolder(resolve(context.cwd, config.modelsDir)),
     probes.lookAtFolder(prefixesFolder(config, context.cwd) ?? probes.tmpdir),
     checkPort(config, probes),
     probes.inspectUpstreams(config, context.env),
   ]);
-  const models = findings.flatMap((finding) => (finding.state === "here" ? [finding.model] : []));
+  const onDemand = await findOnDemand(config, findings, options, probes.findModels);
+  const models = modelsHere(findings);
   const opened = openedBackend(backends);
   const memory = probes.memory();
   const estimate = estimateMemory(models, config);
@@ -93,16 +97,21 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
     checkBinding(backends, opened),
     ...(backends === undefined ? [] : checkBackends(backends)),
     ...(processor === undefined ? [] : [checkProcessor(processor), ...checkThreads(config, processor)]),
-    ...checkModels(findings),
-    ...(await checkAdapters(config.adapters, findings, context.cwd)),
+    ...checkModels([...findings, ...onDemand]),
+    ...(await checkAdapters(config.adapters, [...findings, ...onDemand], context.cwd)),
     ...checkUpstreams(upstreams),
     ...checkMemory(estimate, memory, opened, config),
-    checkModelsFolder(modelsFolder, findings),
+    ...checkOnDemand(models, modelsHere(onDemand), config, memory.availableBytes),
+    checkModelsFolder(modelsFolder, [...findings, ...onDemand]),
     ...checkScratchFolder(scratchFolder, config),
     port,
     ...checkNames(warnings),
     // The state file is read only if the result depends on it.
-    ...checkSettings(config, models, isLoopback(config.host) || probes.hasKeys(config, context.cwd)),
+    ...checkSettings(
+      config,
+      [...models, ...modelsHere(onDemand)],
+      isLoopback(config.host) || probes.hasKeys(config, context.cwd),
+    ),
   ];
   const serves = canServe(checks);
   if (flags.json === true) {
@@ -118,6 +127,7 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
       machine,
       llamaCpp,
       models: findings,
+      onDemand,
       upstreams,
       memoryEstimate: estimate,
     };
@@ -126,6 +136,10 @@ export async function doctor(flags: Flags, context: CliContext, probes: Probes =
     context.stdout.write(formatChecks(checks));
   }
   return serves ? EXIT.done : EXIT.failed;
+}
+
+function modelsHere(findings: readonly ModelFinding[]): readonly LocalModel[] {
+  return findings.flatMap((finding) => (finding.state === "here" ? [finding.model] : []));
 }
 
 /** Opens llama.cpp with the configured backend and with every other installed one. Undefined without node-llama-cpp. */

@@ -4,6 +4,7 @@ import {
   ensureModel,
   findAdapters,
   type LocalModel,
+  listDownloaded,
   loadCatalogue,
   type ModelReference,
   resolveModel,
@@ -35,14 +36,57 @@ export async function fetchModels(names: readonly string[], options: FetchOption
   return [...models.values()];
 }
 
-/** As `fetchModels`, for all that the settings serve from this machine: models, and their adapters. Throws as `findAdapters` does, too. */
+/** The models on this machine that a gateway serves. */
+export type ServedModels = {
+  /** Those of the setting `model`. */
+  readonly models: readonly LocalModel[];
+  /** Those that are loaded when they are asked for. */
+  readonly onDemand: readonly LocalModel[];
+};
+
+/** In the setting `onDemand`: all models in the models folder. */
+export const DOWNLOADED = "downloaded";
+
+type NamedModels = Pick<Config, "model" | "onDemand" | "adapters">;
+
+/**
+ * Finds the models that the settings name, with `find`, those in the models folder, and their adapters. Each is there once. Throws as `find` and
+ * `findAdapters` do.
+ *
+ * @param folder the models folder
+ */
+export async function findServed(
+  { model, onDemand, adapters }: NamedModels,
+  { folder, cwd }: { readonly folder: string; readonly cwd: string },
+  find: (names: readonly string[]) => Promise<readonly LocalModel[]>,
+  warn: (message: string) => void,
+): Promise<ServedModels> {
+  const models = await find(model);
+  const named = onDemand.filter((name) => name !== DOWNLOADED);
+  const found = named.length === 0 ? [] : [...(await find(named))];
+  if (named.length < onDemand.length) {
+    const downloaded = await listDownloaded(await loadCatalogue(), folder);
+    found.push(...downloaded.models);
+    for (const { path, reason } of downloaded.unusable) warn(`${path} is not served: ${reason}`);
+  }
+  const byId = new Map(found.map((each) => [each.id.toLowerCase(), each]));
+  for (const { id, path } of models) {
+    byId.delete(id.toLowerCase());
+    for (const [key, other] of byId) if (other.path === path) byId.delete(key);
+  }
+  const others = [...byId.values()];
+  return { models, onDemand: [...others, ...(await findAdapters(adapters, [...models, ...others], cwd))] };
+}
+
+/** The same; downloads what is missing of those that the settings name. Throws as `fetchModels` does. */
 export async function fetchServed(
-  { model, adapters }: Pick<Config, "model" | "adapters">,
+  settings: NamedModels,
   options: FetchOptions,
+  warn: (message: string) => void,
   fetch: typeof fetchModels = fetchModels,
-): Promise<readonly LocalModel[]> {
-  const models = await fetch(model, options);
-  return [...models, ...(await findAdapters(adapters, models, options.cwd))];
+): Promise<ServedModels> {
+  const folder = resolve(options.cwd, options.modelsDir);
+  return findServed(settings, { folder, cwd: options.cwd }, (names) => fetch(names, options), warn);
 }
 
 /** Resolves all names before the first download, so that a typo in the last one is reported at once. */

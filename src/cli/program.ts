@@ -87,6 +87,17 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     });
   addSettingOptions(models, ["modelsDir"]);
 
+  const ps = program
+    .command("ps")
+    .description("list a running gateway's own models: state, memory, and when each is unloaded")
+    .option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080")
+    .option("--json", "print it as JSON")
+    .action(async (flags: Flags) => {
+      const { ps } = await import("./ps.ts");
+      done(await ps(flags, context));
+    });
+  addSettingOptions(ps, ["host", "port"], { host: "host of the gateway", port: "port of the gateway" });
+
   addKeysCommand(program, context, done);
   addCacheCommand(program, context, done);
 

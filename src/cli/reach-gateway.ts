@@ -52,7 +52,9 @@ export async function reachGateway(
   if (found !== undefined) return { client: found, config, models, [Symbol.asyncDispose]: async () => {} };
 
   const { modelsDir } = config;
-  const local = await fetchServed(config, { modelsDir, cwd, env, stderr, signal }, parts.fetchModels);
+  const logger = createLogger({ level: "error" });
+  const fetching = { modelsDir, cwd, env, stderr, signal };
+  const local = await fetchServed(config, fetching, (message) => logger.warn(message), parts.fetchModels);
   stderr.write(`No gateway with the needed models runs at ${urlOf(config)}: starting one for this command.\n`);
   const gateway = await parts.startGateway({
     // Used only by this command, so it requires no key.
@@ -60,8 +62,8 @@ export async function reachGateway(
       ...config,
       ...{ host: "127.0.0.1", port: 0, stateFile: ":memory:", keysFile: "", apiKey: "", warmPresets: false },
     },
-    models: local,
-    logger: createLogger({ level: "error" }),
+    ...local,
+    logger,
   });
   return {
     client: createGatewayClient(gateway.url, env, signal),

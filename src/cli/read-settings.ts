@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { type Flags, type LoadedConfig, loadConfig } from "../config/load.ts";
 import type { ReadSettings } from "../gateway/reload.ts";
-import { findAdapters, findModel } from "../models/index.ts";
+import { findModel, type LocalModel, type ModelReference } from "../models/index.ts";
 import { shellCommand } from "../version.ts";
 import type { CliContext } from "./context.ts";
 import { CommandError } from "./errors.ts";
-import { resolveModels } from "./fetch-models.ts";
+import { findServed, resolveModels } from "./fetch-models.ts";
 
 /**
  * Reads the settings again, for a gateway that runs, and finds their models on the disk. Throws a `ConfigError`, the errors of `resolveModel` and
@@ -18,18 +18,22 @@ export async function readSettings(
 ): Promise<ReadSettings> {
   const { config, warnings } = loadConfig({ flags, env, cwd });
   for (const warning of warnings) warn(warning);
-  const references = await resolveModels(config.model, cwd);
-  const models = await Promise.all(
-    references.map(async (reference) => {
-      const model = await findModel(reference, resolve(cwd, config.modelsDir));
-      if (model !== undefined) return model;
-      throw new CommandError(
-        `model: ${reference.id} is not downloaded. Run \`${shellCommand(`pull ${reference.id}`)}\` first, and reload again.`,
-      );
-    }),
+  const folder = resolve(cwd, config.modelsDir);
+  const find = async (names: readonly string[]) => {
+    const references = await resolveModels(names, cwd);
+    const models = await Promise.all(references.map((reference) => findDownloaded(reference, folder)));
+    return [...new Map(models.map((model) => [model.id, model])).values()];
+  };
+  const { models, onDemand } = await findServed(config, { folder, cwd }, find, warn);
+  return { config, models: [...models, ...onDemand.map((model) => ({ ...model, isOnDemand: true }))] };
+}
+
+async function findDownloaded(reference: ModelReference, folder: string): Promise<LocalModel> {
+  const model = await findModel(reference, folder);
+  if (model !== undefined) return model;
+  throw new CommandError(
+    `model: ${reference.id} is not downloaded. Run \`${shellCommand(`pull ${reference.id}`)}\` first, and reload again.`,
   );
-  const all = [...new Map(models.map((model) => [model.id, model])).values()];
-  return { config, models: [...all, ...(await findAdapters(config.adapters, all, cwd))] };
 }
 
 /** The files that the settings are in: their own, and those with keys and certificates of upstreams. */

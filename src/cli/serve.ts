@@ -62,16 +62,24 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
     const needsKey = hasKeys(config, context.cwd);
     isExposed(config, needsKey);
     await checkAddress(config);
-    const fetching = { modelsDir: config.modelsDir, cwd: context.cwd, env: context.env, stderr: context.stderr };
-    const models = await fetchServed(config, { ...fetching, signal: interrupts.signal }, parts.fetchModels);
+    const { models, onDemand } = await fetchServed(
+      config,
+      {
+        ...{ modelsDir: config.modelsDir, cwd: context.cwd, env: context.env },
+        ...{ stderr: context.stderr, signal: interrupts.signal },
+      },
+      (message) => logger.warn(message),
+      parts.fetchModels,
+    );
     const readAgain = () => readSettings(flags, context, (warning) => logger.warn(warning));
     const { named, mayCome } = upstreamModels(config.upstreams);
-    parseAliases(config.aliases, [...models, ...named], mayCome);
-    joinRoutes(config.routes, [...models, ...named]);
-    const gateway = await unlessInterrupted(parts.startGateway({ config, models, logger, readAgain }), interrupts);
-    context.stdout.write(
-      formatBanner(readVersion(), gateway.url, describeModels(models, config), needsKey, describeUpstreams(config)),
-    );
+    const served = [...models, ...onDemand, ...named];
+    parseAliases(config.aliases, served, mayCome);
+    joinRoutes(config.routes, served);
+    const starting = parts.startGateway({ config, models, onDemand, logger, readAgain });
+    const gateway = await unlessInterrupted(starting, interrupts);
+    const shown = [...describeModels(models, config), ...describeModels(onDemand, config, true)];
+    context.stdout.write(formatBanner(readVersion(), gateway.url, shown, needsKey, describeUpstreams(config)));
     reloading.begin(gateway);
     return await runUntilEnd(gateway, config, logger, interrupts, context);
   } catch (error) {

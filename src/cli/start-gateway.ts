@@ -7,13 +7,18 @@ import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   // Loaded here rather than with the command line, so that an invalid setting is reported sooner.
-  const { createEngines, isLoadedAtStart } = await import("../gateway/engines.ts");
+  const { createEngines, isPreloaded } = await import("../gateway/engines.ts");
   const engines = createEngines(options);
+  const { config, models, onDemand = [] } = options;
+  const preloaded = [
+    ...models.filter((model) => isPreloaded(config, model)),
+    ...onDemand.filter((model) => isPreloaded(config, { ...model, isOnDemand: true })),
+  ];
   // The gateway awaits the engines, too, and gets their errors.
-  for (const { id } of options.models.filter(isLoadedAtStart))
-    engines
+  for (const { id } of preloaded)
+    engines.processes
       .get(id)
-      ?.start()
+      ?.engine?.start()
       .catch(() => {});
   // Not taken if no model writes text.
   dismissPreparedWorker();
@@ -21,7 +26,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     const { startGateway: start } = await import("../gateway/gateway.ts");
     return await start({ ...options, engines });
   } catch (error) {
-    await Promise.all(Array.from(engines.values(), (engine) => engine.stop()));
+    await Promise.all(Array.from(engines.processes.values(), ({ engine }) => engine?.stop()));
     throw error;
   }
 }

@@ -70,17 +70,17 @@ export function loadConfig(input: {
   );
   const { warnings } = renamed;
   const config = withoutIdleModel(configSchema.parse(values), byKey.has("model"));
-  if (config.model.length === 0 && config.upstreams.length === 0) {
+  if (config.model.length + config.onDemand.length + config.upstreams.length === 0) {
     throw new ConfigError([
-      "There is nothing to serve: model and upstreams are both empty. Give --model or --upstream.",
+      "There is nothing to serve: model, onDemand and upstreams are all empty. Give --model, --on-demand or --upstream.",
     ]);
   }
   return { config, origins: origins as Record<keyof Config, Origin>, file, warnings };
 }
 
-/** Whoever names upstreams only wants no model of this machine. */
+/** Whoever names only upstreams or models on demand wants no other model. */
 function withoutIdleModel(config: Config, isModelGiven: boolean): Config {
-  return isModelGiven || config.upstreams.length === 0 ? config : { ...config, model: [] };
+  return isModelGiven || config.upstreams.length + config.onDemand.length === 0 ? config : { ...config, model: [] };
 }
 
 function configFile({ flags, env, cwd }: { flags: Flags; env: NodeJS.ProcessEnv; cwd: string }): string | undefined {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { keepLoadedSchema } from "./amounts.ts";
 
 /** The settings that each model may have for itself. `schema.ts` has them as the defaults of all models. */
 export const modelSettings = {
@@ -57,6 +58,16 @@ export const modelSettings = {
     .describe(
       "guess several tokens from what is repeated in prompt and answer, and evaluate them at once; auto measures at start whether that is faster",
     ),
+  keepLoaded: keepLoadedSchema
+    .default("auto")
+    .describe(
+      "how long a model stays loaded without requests; auto keeps the models of --model, and others for 5 minutes; always keeps all",
+    ),
+  preload: z
+    .enum(["auto", "on", "off"])
+    .default("auto")
+    .describe("load a model at the start rather than when it is asked for; auto loads the models of --model"),
+  pin: z.enum(["on", "off"]).default("off").describe("never unload a model to make room in memory for another"),
   minSlots: z
     .int()
     .min(1)

@@ -8,7 +8,7 @@ const OF_MODELS: ReadonlySet<string> = new Set([...Object.keys(modelSettings), "
 
 /** The other settings that a running gateway can change. */
 const LIVE: ReadonlySet<keyof Config> = new Set<keyof Config>([
-  ...(["model", "adapters", "upstreams", "aliases", "routes", "unknownModel"] as const),
+  ...(["model", "onDemand", "adapters", "upstreams", "aliases", "routes", "unknownModel"] as const),
   ...(["maxPending", "maxPendingTokens", "maxWaitMs", "maxTokens", "maxTokensLimit"] as const),
   ...(["keysFile", "apiKey"] as const),
 ]);

@@ -49,9 +49,12 @@ import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts"
 /** Models on this machine's disk, and how to serve them. */
 export type GatewayOptions = {
   readonly config: Config;
+  /** Those of the setting `model`. */
   readonly models: readonly LocalModel[];
+  /** Those that are loaded when they are asked for. */
+  readonly onDemand?: readonly LocalModel[];
   readonly logger: Logger;
-  /** The engines of `models`, if they already exist. */
+  /** The processes of all models, if they already exist. */
   readonly engines?: Engines;
   /** Reads the settings again, for `reload`. It can't be reloaded if absent. Throws what is wrong with them. */
   readonly readAgain?: () => Promise<ReadSettings>;
@@ -69,7 +72,7 @@ export type Gateway = {
   readonly reload?: Reload;
   /** Calls `listener` with the events of all later requests, until the returned function is called. */
   observe(listener: Listener): () => void;
-  /** Loads every model. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
+  /** Loads the models that are loaded at the start. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
   start(): Promise<void>;
   /** `GET /ready` is 503 from now on, and nothing else changes. */
   leave(): void;
@@ -105,7 +108,7 @@ const FAREWELL_MS = 1_000;
  * app.route("/", gateway.app);
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { config, models, logger, engines = createEngines(options), hosts } = options;
+  const { config, models, onDemand = [], logger, engines = createEngines(options), hosts } = options;
   let current = config;
   void sweepPrefixes(config);
   let warmUp: WarmPresets | undefined;
@@ -130,15 +133,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const version = readVersion();
   const gatewayId = randomUUID();
-  const started = new Map(engines);
+  const started = new Map(engines.processes);
   const locals = await createLocalModels({
     config,
-    models,
+    models: [...models, ...onDemand.map((model) => ({ ...model, isOnDemand: true }))],
     create(model, settings) {
       const first = started.get(model.id);
       started.delete(model.id);
-      const engine = first ?? createEngines({ config: settings, models: [model], logger }).get(model.id);
-      return createLocalBackend(model, { config: settings, logger, load, engine, version });
+      const processes = first ?? engines.add(model, settings);
+      return createLocalBackend(model, { config: settings, load, processes, version });
     },
   });
   // Its HTTP client takes 50 ms to read.
@@ -176,7 +179,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const library = createLibrary({
     modelsDir: config.modelsDir,
-    given: locals.given,
+    given: () => locals.given().filter(({ isOnDemand, adapter }) => isOnDemand !== true || adapter !== undefined),
     directory,
     async serve(model) {
       const backend = await locals.make(model);

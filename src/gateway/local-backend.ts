@@ -1,20 +1,21 @@
 import { stat } from "node:fs/promises";
-import type { Logger } from "pino";
 import { settingsOf } from "../config/model-settings.ts";
 import type { Config } from "../config/schema.ts";
-import { createEmbedder, type Embedder } from "../engine/host/embedder.ts";
 import type { Engine } from "../engine/host/engine.ts";
-import type { Backend, BackendDetails, BackendState, Capabilities } from "../generation/backend.ts";
+import type { Backend, BackendDetails, BackendState, Capabilities, Residence } from "../generation/backend.ts";
 import { dropImages } from "../generation/drop-images.ts";
 import { composeEmbed } from "../generation/embedding.ts";
+import { GenerationError } from "../generation/errors.ts";
 import { compose, type Layer, settleThrough } from "../generation/layer.ts";
 import { measurePrompts, pricePrompts } from "../generation/measure.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { holdToFormat } from "../grammar/layer.ts";
-import { type LocalModel, writesText } from "../models/index.ts";
+import { type LocalModel, readChatTemplate, writesText } from "../models/index.ts";
 import { costHere } from "../prices/power.ts";
 import type { LoadControl } from "../queue/load-control.ts";
+import type { Berth } from "../residence/memory.ts";
 import { callTools } from "../tools/layer.ts";
+import type { ModelProcesses } from "./engines.ts";
 import { identifyFile } from "./identity.ts";
 
 /** A backend whose processes run on this machine. */
@@ -26,10 +27,8 @@ export type LocalBackend = Backend &
 
 export type LocalBackendOptions = {
   readonly config: Config;
-  readonly logger: Logger;
   readonly load: LoadControl;
-  /** Undefined if the model writes no text. */
-  readonly engine: Engine | undefined;
+  readonly processes: ModelProcesses;
   /** Sluice's own. */
   readonly version: string;
 };
@@ -42,15 +41,19 @@ const PLAIN = { addSpecial: false, parseSpecial: false };
 
 /** Creates the backend of a model on this machine: the layers around its engine, and its embedder. Nothing runs until it is loaded. */
 export async function createLocalBackend(model: LocalModel, options: LocalBackendOptions): Promise<LocalBackend> {
-  const { logger, load, engine, version } = options;
+  const { load, version } = options;
+  const { engine, embedder } = options.processes;
   const config = settingsOf(options.config, [model.id, ...model.aliases]);
   const { mtimeMs } = await stat(model.path);
-  const embedder = createModelEmbedder(model, config, logger.child({ model: model.id }));
   const life = engine ?? embedder;
-  const embedding = load.embeddingQueueFor({ isReady: () => embedder.state === "ready" });
+  const embedding = load.embeddingQueueFor({
+    isReady: () => embedder.state === "ready",
+    readyInMs: () => (embedder.berth.isPredictable ? embedder.berth.readyInMs : 0),
+    use: embedder.berth.use,
+  });
   let isStarted = false;
   const { flashAttention, gpu, prefillChunk } = config;
-  const text = engine && answerText(engine, load, config);
+  const text = engine && answerText(model, engine, load, config);
   return {
     id: model.id,
     aliases: model.aliases,
@@ -77,26 +80,34 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
       // The engine may have been started early, before this code was loaded.
       const first = isStarted ? undefined : engine?.start();
       isStarted = true;
-      await (first ?? life.load());
+      const leave = life.berth.use();
+      try {
+        await (first ?? life.load());
+      } finally {
+        leave();
+      }
     },
     unload: async () => void (await Promise.all([engine?.unload(), embedder.unload()])),
+    keepLoaded(ms) {
+      for (const process of [engine, embedder]) process?.berth.keepLoaded(ms);
+    },
+    residence: () => residenceOf(life.state, [engine, embedder]),
     close: async () => void (await Promise.all([engine?.stop(), embedder.stop()])),
   };
 }
 
-/** Its process starts with its first request, or at once if the model only makes embeddings. */
-function createModelEmbedder(model: LocalModel, config: Config, logger: Logger): Embedder {
-  return createEmbedder({
-    options: {
-      modelPath: model.path,
-      ...(model.adapter && { adapterPath: model.adapter.path }),
-      contextTokens: config.context,
-      threads: config.threads,
-      gpu: config.gpu,
-      flashAttention: config.flashAttention,
-    },
-    logger,
-  });
+/** What the processes that run take, and when the model is unloaded. */
+function residenceOf(
+  state: Engine["state"],
+  processes: readonly ({ readonly state: Engine["state"]; readonly berth: Berth } | undefined)[],
+): Residence | undefined {
+  if (state !== "ready") return undefined;
+  const running = processes.flatMap((each) => (each?.state === "ready" ? [each.berth] : []));
+  const [first] = running;
+  return {
+    memoryBytes: running.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...(first?.unloadInMs !== undefined && { unloadInMs: first.unloadInMs }),
+  };
 }
 
 type TextAnswers = Required<
@@ -104,19 +115,35 @@ type TextAnswers = Required<
 > &
   Pick<LocalBackend, "idle">;
 
-function answerText(engine: Engine, load: LoadControl, { slots, minSlots, targetItlMs }: Config): TextAnswers {
+function answerText(
+  model: LocalModel,
+  engine: Engine & { readonly berth: Berth },
+  load: LoadControl,
+  { slots, minSlots, targetItlMs }: Config,
+): TextAnswers {
+  const { berth } = engine;
   const countTokens = async (text: string) => (await engine.text.tokenize(text, PLAIN)).length;
   const layers: readonly Layer[] = [
-    callTools({ loadTemplate: () => chatTemplate(engine), countTokens }),
+    callTools({ loadTemplate: () => chatTemplate(model, engine), countTokens }),
     holdToFormat(),
   ];
-  const { gate, turns, counts, workload, predictMs, idle } = load.queueFor({
+  const { gate, turns, counts, workload, predictMs, idle, look, refuseWaiting } = load.queueFor({
     ...{ slots, minSlots, targetItlMs },
     isReady: () => engine.state === "ready",
     contextTokens: () => engine.info?.contextTokens,
     price: ({ prompt, tools, signal, terms = OWN_TERMS }) =>
       engine.text.price(prompt, tools?.tools, { tenant: terms.tenant, priority: terms.priority, signal }),
+    absence: {
+      isAway: () => berth.isAway,
+      readyInMs: () => berth.readyInMs,
+      isPredictable: () => berth.isPredictable,
+      call: () => callFor(engine),
+    },
+    use: berth.use,
   });
+  berth.onRefused(refuseWaiting);
+  // The listeners of one change all hear of it before the next one, which `look` may cause.
+  engine.onStateChange((state) => (state === "unloaded" ? queueMicrotask(look) : look()));
   return {
     generate: compose([dropImages, gate, ...layers, turns], engine.generate),
     measure: compose([dropImages, ...layers], measurePrompts(engine.text)),
@@ -137,12 +164,18 @@ function answerText(engine: Engine, load: LoadControl, { slots, minSlots, target
   };
 }
 
-/** Also undefined if the model can't be loaded: the engine reports that. */
-function chatTemplate(engine: Engine): Promise<string | undefined> {
-  return engine.known().then(
-    (info) => info.chatTemplate,
-    () => undefined,
-  );
+/** Has the engine load its model. Where it can't, the requests that wait are told by whoever refused. */
+function callFor(engine: Engine): void {
+  try {
+    engine.demand();
+  } catch (error) {
+    if (!(error instanceof GenerationError)) throw error;
+  }
+}
+
+/** Needs no loaded model. Also undefined if the file can't be read: the engine reports that. */
+async function chatTemplate({ path }: LocalModel, { info }: Engine): Promise<string | undefined> {
+  return info === undefined ? readChatTemplate(path).catch(() => undefined) : info.chatTemplate;
 }
 
 function capabilitiesOf({ gguf }: LocalModel, engine: Engine | undefined): Capabilities {

@@ -2,26 +2,25 @@ import { settingsOf } from "../config/model-settings.ts";
 import type { Config } from "../config/schema.ts";
 import { differingModelSettings } from "../config/take-over.ts";
 import type { Backend } from "../generation/backend.ts";
-import type { LocalModel } from "../models/index.ts";
 import { type Changes, changesBetween } from "./changes.ts";
-import { isLoadedAtStart } from "./engines.ts";
+import { type GivenModel, isPreloaded } from "./engines.ts";
 import type { LocalBackend } from "./local-backend.ts";
 
 /** The models on this machine's disk that the gateway serves. */
 export type LocalModels = {
   /** Those that the settings name, in their order. */
-  readonly given: () => readonly LocalModel[];
+  readonly given: () => readonly GivenModel[];
   readonly backends: () => readonly LocalBackend[];
   /** Those of `backends` that are loaded at the start. */
   readonly first: () => readonly LocalBackend[];
   /** Makes a backend for a model that the settings don't name. */
-  readonly make: (model: LocalModel) => Promise<LocalBackend>;
+  readonly make: (model: GivenModel) => Promise<LocalBackend>;
   /**
    * Prepares other models. Those that are among the `served` stay as they are. Rejects if a file can't be read; nothing has changed then.
    */
   readonly prepare: (
     config: Config,
-    models: readonly LocalModel[],
+    models: readonly GivenModel[],
     served: readonly Backend[],
   ) => Promise<PreparedLocalModels>;
 };
@@ -37,13 +36,13 @@ type PreparedLocalModels = {
   readonly commit: () => void;
 };
 
-type Served = { readonly model: LocalModel; readonly backend: LocalBackend; readonly settings: Config };
+type Served = { readonly model: GivenModel; readonly backend: LocalBackend; readonly settings: Config };
 
 export type LocalModelsOptions = {
   readonly config: Config;
-  readonly models: readonly LocalModel[];
+  readonly models: readonly GivenModel[];
   /** Makes a backend. Nothing runs until it is loaded. */
-  readonly create: (model: LocalModel, config: Config) => Promise<LocalBackend>;
+  readonly create: (model: GivenModel, config: Config) => Promise<LocalBackend>;
 };
 
 export async function createLocalModels({ config, models, create }: LocalModelsOptions): Promise<LocalModels> {
@@ -52,7 +51,7 @@ export async function createLocalModels({ config, models, create }: LocalModelsO
   /** By their ids. */
   const others = new Map<string, Served>();
 
-  async function serve(model: LocalModel, settings: Config): Promise<Served> {
+  async function serve(model: GivenModel, settings: Config): Promise<Served> {
     const backend = await create(model, settings);
     return { model, backend, settings: settingsOf(settings, [model.id, ...model.aliases]) };
   }
@@ -62,7 +61,7 @@ export async function createLocalModels({ config, models, create }: LocalModelsO
     backends: () => given.map(({ backend }) => backend),
     first: () => firstOf(given),
     async make(model) {
-      const served = await serve(model, current);
+      const served = await serve({ ...model, isOnDemand: true }, current);
       others.set(model.id, served);
       return served.backend;
     },
@@ -87,14 +86,15 @@ export async function createLocalModels({ config, models, create }: LocalModelsO
 }
 
 function firstOf(served: readonly Served[]): readonly LocalBackend[] {
-  return served.filter(({ model }) => isLoadedAtStart(model)).map(({ backend }) => backend);
+  return served.filter(({ model, settings }) => isPreloaded(settings, model)).map(({ backend }) => backend);
 }
 
-function waitingOf(served: Served, wanted: readonly LocalModel[], settings: Config): PreparedLocalModels["waiting"] {
+function waitingOf(served: Served, wanted: readonly GivenModel[], settings: Config): PreparedLocalModels["waiting"] {
   const { id, aliases, path, adapter } = served.model;
   const differing = differingModelSettings(served.settings, settingsOf(settings, [id, ...aliases]));
-  const isElsewhere = wanted.some(
-    (each) => each.id === id && (each.path !== path || each.adapter?.path !== adapter?.path),
-  );
-  return [...(isElsewhere ? ["model"] : []), ...differing].map((setting) => ({ setting, model: id }));
+  const model = wanted.find((each) => each.id === id);
+  const isElsewhere = model !== undefined && (model.path !== path || model.adapter?.path !== adapter?.path);
+  const isOtherwise = model !== undefined && (model.isOnDemand === true) !== (served.model.isOnDemand === true);
+  const own = [...(isElsewhere ? ["model"] : []), ...(isOtherwise ? ["onDemand"] : [])];
+  return [...own, ...differing].map((setting) => ({ setting, model: id }));
 }

@@ -6,18 +6,18 @@ import { upstreamModels } from "../config/upstreams.ts";
 import type { Backend } from "../generation/backend.ts";
 import { hasChanges, type Reload, ReloadError, type ReloadReport } from "../http/reload.ts";
 import type { LiveAccess } from "../keys/access.ts";
-import type { LocalModel } from "../models/index.ts";
 import type { FolderPresets } from "../prompts/library.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import { unservedTargets } from "../routing/routes.ts";
 import type { AnswerLengths } from "./answer-lengths.ts";
 import { type Changes, changesBetween } from "./changes.ts";
 import type { Departures } from "./departures.ts";
+import type { GivenModel } from "./engines.ts";
 import type { LocalModels } from "./local-models.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 /** Settings as they are now, and the models that they name. */
-export type ReadSettings = { readonly config: Config; readonly models: readonly LocalModel[] };
+export type ReadSettings = { readonly config: Config; readonly models: readonly GivenModel[] };
 
 export type ReloadOptions = {
   /** Reads the settings and finds the models. Throws what is wrong with them. */
@@ -141,7 +141,7 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
 }
 
 /** Settings whose entries are told one by one. */
-const TOLD_APART: ReadonlySet<string> = new Set(["model", "upstreams", "aliases", "routes"]);
+const TOLD_APART: ReadonlySet<string> = new Set(["model", "onDemand", "upstreams", "aliases", "routes"]);
 
 function compareAliases(before: readonly string[], after: readonly string[]): Changes {
   return changesBetween(

@@ -33,8 +33,8 @@ export function warmPresets(options: WarmPresetsOptions): WarmPresets {
     plan(id) {
       const preset = presets.list().find((each) => each.id === id);
       const model = preset && findModelBehind(preset, models.list());
-      // Nothing that no client has asked for is sent to another server.
-      return preset === undefined || model === undefined || model.upstream !== undefined
+      // Nothing that no client has asked for is sent to another server, and no model is loaded for it.
+      return preset === undefined || model === undefined || model.upstream !== undefined || model.state() !== "ready"
         ? undefined
         : warmRequests(preset, model.id);
     },

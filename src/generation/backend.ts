@@ -87,6 +87,14 @@ export type Occupancy = {
   readonly firstTokenMs: number | undefined;
 };
 
+/** A loaded model's place in this machine's memory. */
+export type Residence = {
+  /** What its processes take, as measured or, before it has served a request, as estimated. */
+  readonly memoryBytes: number;
+  /** In how many ms it is unloaded if no request comes; absent if it stays or is in use. */
+  readonly unloadInMs?: number;
+};
+
 /** Another server, behind a backend. */
 type UpstreamPlace = {
   /** Its name in the settings. */
@@ -150,6 +158,13 @@ export type Backend = {
   readonly load?: () => Promise<void>;
   /** Frees its memory, until `load` or the next request. */
   readonly unload?: () => Promise<void>;
+  /**
+   * Changes how long it stays loaded without requests, until it is unloaded; undefined means for ever. Does nothing to a model that stays
+   * loaded by the settings.
+   */
+  readonly keepLoaded?: (ms: number | undefined) => void;
+  /** Undefined while it is not loaded. Absent if it takes no memory here. */
+  readonly residence?: () => Residence | undefined;
   /** Stops it for good. Running requests fail with `EngineUnavailableError`. */
   readonly close?: () => Promise<void>;
 };

@@ -198,6 +198,11 @@ export class EngineUnavailableError extends GenerationError {
   readonly code = "engine_unavailable";
 }
 
+/** The model doesn't fit into the memory that models may take, whatever is put out for it. */
+export class InsufficientMemoryError extends GenerationError {
+  readonly code = "insufficient_memory";
+}
+
 /** Codex parses the waiting time from these words. */
 function comeBack(ms: number): string {
   return `Please try again in ${Math.ceil(ms / 1000)}s.`;

@@ -10,6 +10,8 @@ export type WaitNews =
       readonly position: number;
       /** The expected time to its first token, in ms from now. */
       readonly etaMs: number;
+      /** Set while it waits for the model to be loaded, which `etaMs` counts. */
+      readonly isLoading?: boolean;
     }
   | {
       readonly type: "admitted";

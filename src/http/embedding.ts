@@ -1,5 +1,5 @@
 import type { Handler } from "hono";
-import { partOf } from "../generation/backend.ts";
+import { type Backend, partOf } from "../generation/backend.ts";
 import {
   type Embed,
   EmbeddingRefusedError,
@@ -7,6 +7,7 @@ import {
   type EmbeddingResult,
 } from "../generation/embedding.ts";
 import { NotSupportedByModelError } from "../generation/errors.ts";
+import type { Observe } from "../generation/news.ts";
 import { isJsonObject } from "../json/exact-number.ts";
 import { refusalError } from "../protocols/embeddings/refusal.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
@@ -29,11 +30,21 @@ export type EmbeddingCall = {
   /** The model as the client named it; undefined if it named none. */
   readonly model: string | undefined;
   readonly work: Pick<EmbeddingRequest, "items" | "dimensions" | "passedBody">;
+  /** How long the model is to stay loaded after it, in ms, or for ever; absent leaves it as it is. */
+  readonly keepAlive?: { readonly ms: number | undefined } | undefined;
   /** The field of the request that holds the item at this index. */
   readonly placeOf: (index: number) => string;
   /** @param model the id of the model that answered */
   readonly encode: (result: EmbeddingResult, model: string) => object;
 };
+
+/** Says how long a model is to stay loaded, once a request to it has its turn. */
+function keeping(model: Backend, keepAlive: EmbeddingCall["keepAlive"]): Observe | undefined {
+  if (keepAlive === undefined) return undefined;
+  return ({ type }) => {
+    if (type === "admitted") model.keepLoaded?.(keepAlive.ms);
+  };
+}
 
 /**
  * Handles requests for vectors or scores, beginning with their bodies. A request without items loads the model.
@@ -61,11 +72,12 @@ export function answerWithVectors(
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
     const read = await readJsonText(c);
-    const { model: name, work, placeOf, encode } = passedCall(read) ?? decode(read.value);
+    const { model: name, keepAlive, work, placeOf, encode } = passedCall(read) ?? decode(read.value);
     const model = chooseModel(c, models, name, task);
     if (task === "rerank" && !model.can.reranking) throw new NotSupportedByModelError(model.id, "reranking");
     if (work.items.length === 0) {
-      await model.load?.();
+      if (keepAlive?.ms !== 0) await model.load?.();
+      if (keepAlive !== undefined) model.keepLoaded?.(keepAlive.ms);
       return c.json(encode({ vectors: [], tokens: 0 }, model.id));
     }
     const facts = c.get("facts");
@@ -75,7 +87,7 @@ export function answerWithVectors(
     try {
       const result = await embed({
         ...{ ...work, id: c.get("requestId"), model: model.id, terms },
-        ...{ observe: noteNews(c), signal: connection },
+        ...{ observe: noteNews(c, undefined, keeping(model, keepAlive)), signal: connection },
       });
       facts.tokens = () => ({ prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 });
       if (result.text !== undefined) return c.body(result.text, 200, { "content-type": "application/json" });

@@ -8,6 +8,7 @@ import {
   EngineCrashedError,
   EngineUnavailableError,
   GenerationError,
+  InsufficientMemoryError,
   InvalidSamplingError,
   type Lacking,
   LocalOnlyError,
@@ -174,6 +175,9 @@ function describeGenerationError(error: GenerationError): Failure {
   }
   if (error instanceof EngineUnavailableError) {
     return { ...failed(503, error, DO_NOT_RETRY), dropped: SHUTTING_DOWN };
+  }
+  if (error instanceof InsufficientMemoryError) {
+    return failed(503, error, DO_NOT_RETRY);
   }
   // A request that killed the engine three times would do so again.
   return failed(500, error, error instanceof EngineCrashedError ? DO_NOT_RETRY : {});

@@ -49,7 +49,10 @@ export function startHeartbeat(wait: Wait | undefined): Heartbeat {
     const news = wait?.takeNews();
     const isDue = quietTicks >= (wait?.isOver() === true && !hasBegun ? ADMITTED_TICKS : EVENT_TICKS);
     if (news !== undefined) {
-      beat(`queued position=${news.position} eta_ms=${news.etaMs}`, isDue || !hasBegun);
+      beat(
+        `${news.isLoading === true ? "loading" : "queued"} position=${news.position} eta_ms=${news.etaMs}`,
+        isDue || !hasBegun,
+      );
     } else if (isDue) {
       beat("keep-alive", true);
     }

@@ -15,6 +15,7 @@ const OTHER_PATHS: ReadonlyMap<string, string> = new Map([
  * @returns a function of a path that begins with a slash; it also decodes percent-encoding where that is safe
  */
 export function pathReader(known: readonly string[]): (path: string) => string {
+  const exact = new Set(known);
   const words = known.map((path) => path.split("/").slice(1));
   const versioned = new Set(words.flatMap(([first, second]) => (first === "v1" ? [second] : [])));
   const atRoot = new Map<string | undefined, string>([
@@ -32,7 +33,11 @@ export function pathReader(known: readonly string[]): (path: string) => string {
     const versions = sent.findIndex((word) => word !== "v1");
     const [first, ...rest] = versions === -1 ? [] : sent.slice(versions);
     if (first === undefined) return sent.length === 0 ? "/" : "/v1";
-    if (first === "models") return `/v1/models${modelIn(path)}`;
+    if (first === "models") {
+      // llama-server's `/models/load` goes before a model of that name.
+      const plain = `/${[first, ...rest].join("/")}`;
+      return exact.has(plain) ? plain : `/v1/models${modelIn(path)}`;
+    }
     const name = atRoot.get(first);
     if (name !== undefined) return `/${[name, ...rest].join("/")}`;
     return `/${[...(versions > 0 || versioned.has(first) ? ["v1"] : []), first, ...rest].join("/")}`;

@@ -55,6 +55,7 @@ import {
 } from "./routes/llama-server.ts";
 import { countMessageTokens, createMessage } from "./routes/messages.ts";
 import { showMetrics } from "./routes/metrics.ts";
+import { loadModel, unloadModel } from "./routes/model-loading.ts";
 import { listModels, showModel } from "./routes/models.ts";
 import { ollamaChat, ollamaGenerate } from "./routes/ollama.ts";
 import { deleteModel, pullModel } from "./routes/ollama-library.ts";
@@ -117,6 +118,8 @@ const llamaServerRoutes: readonly Route[] = [
   { ...llamaServer.showSlots, answer: ({ models }: RouteDeps) => showSlots(models) },
   { ...llamaServer.listLoraAdapters, answer: listLoraAdapters },
   { ...llamaServer.setLoraAdapters, answer: setLoraAdapters },
+  { ...llamaServer.loadModel, answer: ({ models }: RouteDeps) => loadModel(models) },
+  { ...llamaServer.unloadModel, answer: ({ models }: RouteDeps) => unloadModel(models) },
 ].map((route) => ({ ...route, errorForm: LLAMA_SERVER_ERRORS }));
 
 /**

@@ -9,7 +9,7 @@ export type Wait = {
   /** Whether its turn has come. */
   readonly isOver: () => boolean;
   /** Returns the latest report, adjusted to the current time. Undefined if there is none since the last call, or the wait is over. */
-  readonly takeNews: () => { readonly position: number; readonly etaMs: number } | undefined;
+  readonly takeNews: () => Pick<WaitingNews, "position" | "etaMs" | "isLoading"> | undefined;
 };
 
 type WaitingNews = Extract<WaitNews, { type: "waiting" }>;
@@ -50,7 +50,8 @@ export function watchWait(now: () => number = () => performance.now()): Wait {
         return undefined;
       }
       isTold = true;
-      return { position: latest.position, etaMs: Math.max(0, Math.round(latest.etaMs - (now() - latestMs))) };
+      const { position, etaMs, isLoading = false } = latest;
+      return { position, etaMs: Math.max(0, Math.round(etaMs - (now() - latestMs))), isLoading };
     },
   };
 }

@@ -27,6 +27,8 @@ export type ItemTurnsOptions = {
   readonly clock: Clock;
   /** Whether the model can begin at once; while it can't, times don't measure its speed. */
   readonly isReady: () => boolean;
+  /** In how many ms the model is likely to be loaded; 0 if it is. */
+  readonly readyInMs?: (() => number) | undefined;
   /** The most tokens that one request counts among all tokens in progress. */
   readonly mostTokens: () => number;
 };
@@ -52,7 +54,7 @@ type Job = {
  *
  * A request waits until its first item begins: its deadline and its wait news are about that.
  */
-export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions): ItemTurns {
+export function createItemTurns({ clock, isReady, readyInMs = () => 0, mostTokens }: ItemTurnsOptions): ItemTurns {
   const queue = createFairQueue<Job>();
   const waits = createWaits(clock);
   const pricing = createPricing();
@@ -122,7 +124,7 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
   function drainMs(work: number): number {
     const { prefillMsPerToken } = pricing.speeds;
     const left = running === undefined ? 0 : running.cost * prefillMsPerToken - (clock.now() - running.sinceMs);
-    return work * prefillMsPerToken + Math.max(0, left);
+    return readyInMs() + work * prefillMsPerToken + Math.max(0, left);
   }
 
   function ahead({ entry }: Job) {
@@ -187,7 +189,7 @@ export function createItemTurns({ clock, isReady, mostTokens }: ItemTurnsOptions
       return queue.size === 0 && running === undefined;
     },
     predictMs(order, more = 0) {
-      if (!pricing.speeds.isKnown) return 0;
+      if (!pricing.speeds.isKnown) return readyInMs();
       const cost = meanCost.value ?? FEW_TOKENS;
       return drainMs(queue.aheadOfNext(order, { entries: more, work: more * cost }).work);
     },

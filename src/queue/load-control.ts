@@ -11,7 +11,7 @@ import { type Bound, createBound } from "./bound.ts";
 import { guard, guardEmbeddings } from "./gate.ts";
 import { createItemTurns, type ItemTurnsOptions } from "./item-turns.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";
-import { createModelQueue, type QueueCounts } from "./queue.ts";
+import { type Absence, createModelQueue, type ModelQueue, type QueueCounts } from "./queue.ts";
 import { createSuperseding } from "./supersede.ts";
 import { takeTurns } from "./take-turns.ts";
 
@@ -43,6 +43,14 @@ type QueueOptions = {
   readonly contextTokens?: () => number | undefined;
   /** Asks the engine for the size of a prompt, and how much of it is cached. Called for requests that must wait. */
   readonly price?: (request: GenerationRequest) => Promise<PromptPrice>;
+  /** For a model that is not in memory all the time. */
+  readonly absence?: Absence;
+} & Used;
+
+/** What is told of each request in progress. */
+type Used = {
+  /** Called when a client's request is admitted; what it returns is called when the request has left. */
+  readonly use?: () => () => void;
 };
 
 /** One model's queue, in two layers. */
@@ -57,7 +65,7 @@ type QueueLayers = {
   readonly predictMs: (request: GenerationRequest) => number;
   /** Resolves once no client's request is in progress. */
   readonly idle: () => Promise<void>;
-};
+} & Pick<ModelQueue, "look" | "refuseWaiting">;
 
 /** The same for a model that makes vectors or scores. */
 type EmbeddingLayers = {
@@ -71,7 +79,7 @@ type EmbeddingLayers = {
 /** Load control over all models of a gateway. */
 export type LoadControl = {
   queueFor(options: QueueOptions): QueueLayers;
-  embeddingQueueFor(options: Pick<ItemTurnsOptions, "isReady">): EmbeddingLayers;
+  embeddingQueueFor(options: Pick<ItemTurnsOptions, "isReady" | "readyInMs"> & Used): EmbeddingLayers;
   /** Whether any request is in progress, over all models. */
   readonly attendance: Attendance;
   /** What is in progress, over all models. */
@@ -128,15 +136,17 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
   }
 
   /** Counts a model's own requests, and all. */
-  function presenceOfOne(): Pick<Attendance, "come"> & { readonly idle: () => Promise<void> } {
+  function presenceOfOne(use: Used["use"]): Pick<Attendance, "come"> & { readonly idle: () => Promise<void> } {
     const here = createAttendance(clock);
     return {
       come() {
         const leaveHere = here.come();
         const leave = attendance.come();
+        const unuse = use?.();
         return () => {
           leaveHere();
           leave();
+          unuse?.();
         };
       },
       idle: async () => void (await here.quiet(0, new AbortController().signal)),
@@ -145,12 +155,14 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
 
   return {
     attendance,
-    queueFor({ slots, minSlots, targetItlMs, isReady, contextTokens, price }) {
+    queueFor({ slots, minSlots, targetItlMs, isReady, contextTokens, price, absence, use }) {
       const own = boundOf(models);
-      const presence = presenceOfOne();
-      const queue = createModelQueue({ clock, slots, minSlots, targetItlMs, isReady, contextTokens });
+      const presence = presenceOfOne(use);
+      const queue = createModelQueue({ clock, slots, minSlots, targetItlMs, isReady, contextTokens, absence });
       return {
         gate: guard(createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }), superseding, presence),
+        look: queue.look,
+        refuseWaiting: queue.refuseWaiting,
         turns: takeTurns({ queue, clock, price }),
         counts: () => queue.counts,
         idle: presence.idle,
@@ -171,11 +183,12 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
         },
       };
     },
-    embeddingQueueFor({ isReady }) {
+    embeddingQueueFor({ isReady, readyInMs, use }) {
       // Counts one more model, so that a list of documents leaves room for generations.
       const own = boundOf(() => models() + 1);
-      const presence = presenceOfOne();
-      const queue = createItemTurns({ clock, isReady, mostTokens: () => SHARE_OF_A_LIST * options.maxPendingTokens });
+      const presence = presenceOfOne(use);
+      const mostTokens = () => SHARE_OF_A_LIST * options.maxPendingTokens;
+      const queue = createItemTurns({ clock, isReady, readyInMs, mostTokens });
       return {
         gate: guardEmbeddings(
           createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }),

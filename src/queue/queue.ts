@@ -22,7 +22,22 @@ export type ModelQueue = {
   tokensOf(size: PromptSize): number;
   /** Whether a slot is free and no request waits for one. */
   readonly isIdle: boolean;
+  /** Looks whether the model is still away: to be called when that may have changed. */
+  look(): void;
+  /** Refuses all requests that wait: the model can't be loaded for them. */
+  refuseWaiting(error: Error): void;
   readonly counts: QueueCounts;
+};
+
+/** A model that is not in memory all the time: requests wait in the queue until it is loaded. */
+export type Absence = {
+  readonly isAway: () => boolean;
+  /** In how many ms it is likely to be ready; 0 if it isn't away. */
+  readonly readyInMs: () => number;
+  /** Whether that is measured; no request is refused on a guess. */
+  readonly isPredictable: () => boolean;
+  /** Has it loaded, unless it is being loaded. */
+  readonly call: () => void;
 };
 
 export type QueueCounts = {
@@ -50,7 +65,12 @@ export type ModelQueueOptions = {
   readonly isReady?: (() => boolean) | undefined;
   /** The context size of one request, in tokens; undefined until the model has loaded. */
   readonly contextTokens?: (() => number | undefined) | undefined;
+  /** For a model that is not in memory all the time. */
+  readonly absence?: Absence | undefined;
 };
+
+/** Never away. */
+const PRESENT: Absence = { isAway: () => false, readyInMs: () => 0, isPredictable: () => true, call: () => {} };
 
 /** How often running tasks are checked while others wait. */
 const LOOK_MS = 1_000;
@@ -61,7 +81,7 @@ function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string 
 }
 
 export function createModelQueue(options: ModelQueueOptions): ModelQueue {
-  const { clock, minSlots, targetItlMs, isReady = () => true } = options;
+  const { clock, minSlots, targetItlMs, isReady = () => true, absence = PRESENT } = options;
   const pricing = createPricing(options.contextTokens);
   const queue = createFairQueue<Task>();
   const waits = createWaits(clock);
@@ -101,7 +121,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   /** Starts tasks while there is room. If the next one needs more room, smaller ones don't overtake it, so that it isn't starved. */
   function serve(): void {
-    if (isServing) return;
+    if (isServing || absence.isAway()) return;
     isServing = true;
     try {
       for (let next = nextTask(); next !== undefined && hasRoomFor(next); next = nextTask()) take(next);
@@ -150,7 +170,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   /** Sets overdue tasks aside for the next task, and for tasks that were aside long enough. */
   function relieve(): void {
-    if (!pricing.speeds.isKnown) return;
+    if (!pricing.speeds.isKnown || absence.isAway()) return;
     while (relieveFor(nextTask()));
     // Endless tasks take turns in the slots that they may keep; in all slots if no other request waits.
     if (queue.size === 0 || asides.hasKeptRoom()) {
@@ -223,13 +243,14 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     task.job.onWait?.({
       type: "waiting",
       position: entries + 1,
-      etaMs: Math.round(waitMs(task.job, work, slotMs) + prefillMs),
+      etaMs: Math.round(absence.readyInMs() + waitMs(task.job, work, slotMs) + prefillMs),
+      ...(absence.isAway() && { isLoading: true }),
     });
   }
 
   function expire(task: Task): void {
     const { job, arrivedMs } = task;
-    const retryAfterMs = waitMs(job, ahead(task).work, pricing.expect(job, limiter.limit).slotMs);
+    const retryAfterMs = absence.readyInMs() + waitMs(job, ahead(task).work, pricing.expect(job, limiter.limit).slotMs);
     endWait(task);
     leave(task);
     job.onRefused(waitedInVain(clock.now() - arrivedMs, retryAfterMs));
@@ -253,12 +274,14 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (task.lease === undefined) {
       const { entries, work } = ahead(task);
       task.position = entries + 1;
-      task.reckonedMs = running.drainMs(work, entry.cost);
+      // A wait for a load tells nothing about the waits for turns.
+      task.reckonedMs = absence.isAway() ? 0 : running.drainMs(work, entry.cost);
       waits.add(task.waiting);
       lookLater();
       tell(task);
       relieve();
-      refine(task);
+      if (absence.isAway()) absence.call();
+      else refine(task);
     }
     return handleOf(task);
   }
@@ -313,10 +336,23 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       return waitingCount() === 0 && slots.sequences < limiter.limit;
     },
     predictMs(job, more = 0) {
-      if (!pricing.speeds.isKnown) return 0;
+      const awayMs = absence.isPredictable() ? absence.readyInMs() : 0;
+      if (!pricing.speeds.isKnown) return awayMs;
       const { prefillMs, slotMs } = pricing.expect(job, limiter.limit);
-      if (more === 0 && waitingCount() === 0 && slots.hasRoom(job.tenant, job.choices)) return prefillMs;
-      return waitMs(job, queue.aheadOfNext(job, { entries: more, work: more * slotMs }).work, slotMs) + prefillMs;
+      if (more === 0 && waitingCount() === 0 && slots.hasRoom(job.tenant, job.choices)) return awayMs + prefillMs;
+      const { work } = queue.aheadOfNext(job, { entries: more, work: more * slotMs });
+      return awayMs + waitMs(job, work, slotMs) + prefillMs;
+    },
+    look() {
+      if (!absence.isAway()) serve();
+      else if (waitingCount() > 0) absence.call();
+    },
+    refuseWaiting(error) {
+      // Those that are aside have begun: the engine tells them.
+      for (let { head } = queue; head !== undefined; { head } = queue) {
+        leave(head.value);
+        head.value.job.onRefused(error);
+      }
     },
     get counts() {
       return {

@@ -3,6 +3,7 @@ import {
   EngineCrashedError,
   EngineUnavailableError,
   GenerationError,
+  InsufficientMemoryError,
   LocalOnlyError,
   ModelNotFoundError,
   mayChange,
@@ -35,6 +36,7 @@ export function responseTo(error: unknown): Response {
   const mayDiffer =
     error instanceof OverloadedError ||
     error instanceof EngineUnavailableError ||
+    error instanceof InsufficientMemoryError ||
     error instanceof EngineCrashedError ||
     error instanceof ModelNotFoundError ||
     error instanceof NotSupportedByModelError ||

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fetchModel, fetchModels } from "../../src/cli/fetch-models.ts";
+import { fetchModel, fetchModels, fetchServed } from "../../src/cli/fetch-models.ts";
 import { pull } from "../../src/cli/pull.ts";
 import { GgufError, UnknownModelError } from "../../src/models/index.ts";
+import { writeGguf } from "../models/support/gguf-writer.ts";
 import { fakeContext, fakeOutput } from "./fake-context.ts";
 
 let folder: string;
@@ -38,6 +39,23 @@ describe("fetchModels", () => {
     controller.abort(reason);
     const reference = { type: "local", id: "x", aliases: [], path: join(folder, "x.gguf") } as const;
     await expect(fetchModel(reference, options(controller.signal))).rejects.toBe(reason);
+  });
+});
+
+describe("fetchServed", () => {
+  it("finds the models on demand by name and in the models folder, each once, and none that is loaded anyway", async () => {
+    mkdirSync(join(folder, "models"));
+    for (const path of ["a.gguf", "models/b.gguf", "models/c.gguf"]) writeFileSync(join(folder, path), writeGguf());
+    writeFileSync(join(folder, "models", "bad.gguf"), "not a model");
+    const warnings: string[] = [];
+    const { models, onDemand } = await fetchServed(
+      { model: ["./models/b.gguf"], onDemand: ["./a.gguf", "./models/c.gguf", "downloaded"], adapters: [] },
+      options(),
+      (message) => void warnings.push(message),
+    );
+    expect(models.map(({ id }) => id)).toEqual(["b"]);
+    expect(onDemand.map(({ id }) => id)).toEqual(["a", "c"]);
+    expect(warnings).toEqual([expect.stringContaining(join(folder, "models", "bad.gguf"))]);
   });
 });
 

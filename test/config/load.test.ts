@@ -247,7 +247,7 @@ describe("a wrong value", () => {
     [
       "a list with nothing in it",
       { env: { SLUICE_MODEL: "," } },
-      "There is nothing to serve: model and upstreams are both empty. Give --model or --upstream.",
+      "There is nothing to serve: model, onDemand and upstreams are all empty. Give --model, --on-demand or --upstream.",
     ],
     [
       "an entry of a list",

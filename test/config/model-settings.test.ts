@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { keepLoadedMs, keepLoadedSchema, memorySchema, readSize } from "../../src/config/amounts.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { modelsWithSettings, ownLengths, settingsOf } from "../../src/config/model-settings.ts";
 import { ConfigError } from "../../src/config/problems.ts";
+import { configSchema } from "../../src/config/schema.ts";
 
 const QWEN = ["qwen2.5-7b", "Qwen"];
 
@@ -83,5 +85,45 @@ describe("a model's own settings", () => {
   ])("are refused in words: %j", (file, words) => {
     expect(problemsOf(file).join()).toContain(words);
     expect(problemsOf(file).join()).toMatch(/^sluice.yaml:\d: perModel, entry 1: /);
+  });
+});
+
+describe("how long models stay loaded", () => {
+  it.each([
+    ["auto", 7, 7],
+    ["always", 7, undefined],
+    [0, 7, 0],
+    ["0", 7, 0],
+    ["30s", 7, 30_000],
+    ["1.5h", 7, 5_400_000],
+  ] as const)("%j is understood", (value, fallback, ms) => {
+    expect(keepLoadedMs(keepLoadedSchema.parse(value), fallback)).toBe(ms);
+  });
+
+  it.each(["10", 10, "soon", "-5m"])("%j is refused", (value) => {
+    expect(keepLoadedSchema.safeParse(value).success).toBe(false);
+  });
+
+  it("may be said of one model", () => {
+    const config = configSchema.parse({
+      perModel: ["qwen3-4b.keepLoaded=10m", "qwen3-4b.pin=on"],
+      keepLoaded: "always",
+    });
+    expect(settingsOf(config, ["qwen3-4b"])).toMatchObject({ keepLoaded: "10m", pin: "on" });
+    expect(settingsOf(config, ["gemma-3-270m"])).toMatchObject({ keepLoaded: "always", pin: "off" });
+  });
+});
+
+describe("the memory of models", () => {
+  it.each([
+    ["6GiB", 6 * 1024 ** 3],
+    ["800MB", 800e6],
+    ["1.5 TiB", 1.5 * 1024 ** 4],
+  ])("%s is a size", (value, bytes) => {
+    expect([memorySchema.safeParse(value).success, readSize(value)]).toEqual([true, bytes]);
+  });
+
+  it.each(["6", "6GB of it", "10MiB", "", "-6GiB"])("%j is refused", (value) => {
+    expect(memorySchema.safeParse(value).success).toBe(false);
   });
 });

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { ContextLengthExceededError, InvalidSamplingError, OverloadedError } from "../../src/generation/errors.ts";
+import type { BackendState } from "../../src/generation/backend.ts";
+import {
+  ContextLengthExceededError,
+  InsufficientMemoryError,
+  InvalidSamplingError,
+  OverloadedError,
+} from "../../src/generation/errors.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { aborted, modelText } from "../fixtures/generation.ts";
@@ -396,5 +402,54 @@ describe("information that tools request from llama-server", () => {
     const refused = await app.request("/lora-adapters", jsonInit([{ id: 0, scale: 0.5 }]));
     expect(refused.status).toBe(400);
     expect(await refused.json()).toMatchObject({ error: { code: 400, param: "lora" } });
+  });
+});
+
+describe("the routes of llama-server's router", () => {
+  /** What the server's adapter tells of the connection. */
+  const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1" } } };
+  const state = (value: BackendState) => ({ state: () => value });
+  const load = () => new Promise<void>(() => {});
+
+  it("load and unload a model, and don't wait for it", async () => {
+    const asked: string[] = [];
+    const note = (what: string) => () => {
+      asked.push(what);
+      return load();
+    };
+    const model = servedModel(script([]), { load: note("load"), unload: note("unload") });
+    const { app } = createTestApp({ models: [model] });
+    for (const path of ["/models/load", "/models/unload"]) {
+      const response = await app.request(path, jsonInit({ model: MODEL_ID }), FROM_HERE);
+      expect([response.status, await response.json()]).toEqual([200, { success: true }]);
+    }
+    expect(asked).toEqual(["load", "unload"]);
+  });
+
+  it("say at once that there can't be room for a model, with figures", async () => {
+    const refuse = () => Promise.reject(new InsufficientMemoryError("It needs 9 GiB of memory."));
+    const { app } = createTestApp({ models: [servedModel(script([]), { load: refuse })] });
+    const response = await app.request("/models/load", jsonInit({ model: MODEL_ID }), FROM_HERE);
+    expect(response.status).toBe(503);
+    expect(await response.text()).toContain("9 GiB");
+  });
+
+  it("refuse an unknown model, one of another server, and a body without a model", async () => {
+    const { app } = createTestApp({ models: [servedModel(script([]))] });
+    const statuses = [{ model: "nobody" }, { model: MODEL_ID }, {}].map(async (body) => {
+      return (await app.request("/models/load", jsonInit(body), FROM_HERE)).status;
+    });
+    expect(await Promise.all(statuses)).toEqual([404, 400, 400]);
+  });
+
+  it.each([
+    ["ready", { value: "loaded" }],
+    ["loading", { value: "loading" }],
+    ["unloaded", { value: "unloaded" }],
+    ["failed", { value: "unloaded", failed: true }],
+  ] as const)("show a model that is %s in their words", async (given, status) => {
+    const { app } = createTestApp({ models: [servedModel(script([]), { ...state(given), load })] });
+    const body = record.parse(await (await app.request(`/v1/models/${MODEL_ID}`)).json());
+    expect(body).toMatchObject({ state: given, status });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { Backend } from "../../src/generation/backend.ts";
+import type { Backend, BackendState } from "../../src/generation/backend.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { ollamaChatAnswer, ollamaModel, ollamaRunning, ollamaTags } from "../../src/protocols/ollama/schema.ts";
 import { LibraryError, type ModelLibrary } from "../../src/routing/library.ts";
@@ -179,6 +179,54 @@ describe("POST /api/chat", () => {
     const models = [servedModel(script([]), { load: async () => void loads++, state: () => "unloaded" })];
     await ask("/api/chat", { keep_alive }, { models });
     expect(loads).toBe(1);
+  });
+
+  it.each([
+    [10, 10_000],
+    ["10m", 600_000],
+    ["1h30m", 5_400_000],
+    ["0.5s", 500],
+    [-1, undefined],
+    ["-1m", undefined],
+    [0, 0],
+  ])("has the model stay loaded for keep_alive %j once the request has its turn", async (keep_alive, ms) => {
+    const kept: unknown[] = [];
+    const admitted = script(async function* (request) {
+      expect(kept).toEqual([]);
+      request.observe?.({ type: "admitted", waitedMs: 0, position: 0 });
+      yield* answerWith(["Hi"]);
+    });
+    const models = [servedModel(admitted, { keepLoaded: (given) => void kept.push(given) })];
+    await ask("/api/chat", { messages: [user], keep_alive }, { models });
+    expect(kept).toEqual([ms]);
+  });
+
+  it("unloads a model for keep_alive 0 without a prompt, and says so", async () => {
+    let state: BackendState = "ready";
+    const keepLoaded = (ms: number | undefined) => {
+      if (ms === 0) state = "unloading";
+    };
+    const models = [servedModel(script([]), { keepLoaded, state: () => state })];
+    const { text } = await ask("/api/generate", { keep_alive: 0 }, { models });
+    expect(JSON.parse(text)).toMatchObject({ done: true, done_reason: "unload" });
+  });
+
+  it.each(["soon", "5 minutes", "m"])("refuses keep_alive %j and says what it may be", async (keep_alive) => {
+    const { status, text } = await ask("/api/chat", { messages: [user], keep_alive });
+    expect([status, errorBody.parse(JSON.parse(text)).error]).toEqual([400, expect.stringContaining("'keep_alive'")]);
+  });
+
+  it("tells of loaded models what memory they take and when they are unloaded", async () => {
+    const residence = () => ({ memoryBytes: 600_000_000, unloadInMs: 60_000 });
+    const models = [servedModel(script([]), { residence }), servedModel(script([]), { id: "stays", aliases: [] })];
+    const { app } = createTestApp({ models });
+    const before = Date.now();
+    const { models: running } = ollamaRunning.parse(await (await app.request("/api/ps")).json());
+    expect(running.map(({ size }) => size)).toEqual([600_000_000, 98_362_432]);
+    const [first = "", second = ""] = running.map(({ expires_at }) => expires_at);
+    expect(Date.parse(first) - before).toBeGreaterThanOrEqual(60_000);
+    expect(Date.parse(first) - before).toBeLessThan(120_000);
+    expect(second).toContain("2318");
   });
 
   it("reports an unknown model in Ollama's form", async () => {

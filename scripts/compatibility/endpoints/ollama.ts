@@ -23,7 +23,7 @@ export const ollamaChat = defineEndpoint({
   ...common,
   operation: chatOperation,
   schema: ollamaChatSchema,
-  hints: ["keep_alive", "truncate", "shift"],
+  hints: ["truncate", "shift"],
   base: { model: "m", messages: [user] },
   decode: decodeOllamaChat,
   samples: [
@@ -44,7 +44,7 @@ export const ollamaGenerate = defineEndpoint({
   ...common,
   operation: generateOperation,
   schema: ollamaGenerateSchema,
-  hints: ["keep_alive", "truncate", "shift"],
+  hints: ["truncate", "shift"],
   base: { model: "m", prompt: "Hi" },
   decode: decodeOllamaGenerate,
   samples: [
@@ -57,7 +57,7 @@ export const ollamaEmbed = defineEndpoint({
   operation: embedOperation,
   schema: ollamaEmbedSchema,
   refusals: [],
-  hints: ["keep_alive", "truncate"],
+  hints: ["truncate"],
   ignored: { options: "they are about how a model is loaded, which is the server's business" },
   extensions: {},
   base: { model: "m", input: "Hi" },

@@ -34,8 +34,15 @@ export const count = z.int().min(0);
 /** The model can't be loaded; the worker exits afterwards. The reason doesn't end with a full stop. */
 export const loadFailed = z.object({ type: z.literal("loadFailed"), reason: z.string() });
 
-/** Sent twice a second. `decodingForMs` is how long the native call in progress has taken; 0 if there is none. */
-export const heartbeat = z.object({ type: z.literal("heartbeat"), decodingForMs: z.number().min(0) });
+/**
+ * Sent twice a second. `decodingForMs` is how long the native call in progress has taken; 0 if there is none. `memoryBytes` is the resident
+ * memory of the process, which comes with the first and with every fourth.
+ */
+export const heartbeat = z.object({
+  type: z.literal("heartbeat"),
+  decodingForMs: z.number().min(0),
+  memoryBytes: z.number().min(0).exactOptional(),
+});
 
 export const logged = z.object({
   type: z.literal("log"),

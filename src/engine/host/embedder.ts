@@ -10,7 +10,7 @@ import {
 import { createEmbeddingJobs, type EmbeddingJob } from "./embedding-jobs.ts";
 import { sendFailure } from "./errors.ts";
 import { createGuard, guardClock } from "./guard.ts";
-import { createLifeCycle, type Living } from "./life-cycle.ts";
+import { createLifeCycle, type Living, type Room } from "./life-cycle.ts";
 import { ON_DEMAND_POLICY, type SupervisionPolicy } from "./policy.ts";
 import { forkEmbedder, type SpawnWorker } from "./worker-child.ts";
 import type { EngineLogger } from "./worker-process.ts";
@@ -24,6 +24,10 @@ type CreateEmbedderOptions = {
   readonly spawn?: SpawnWorker<EmbedderHostMessage>;
   readonly clock?: Clock;
   readonly policy?: Partial<SupervisionPolicy>;
+  /** Where its process needs room in memory before it starts. */
+  readonly room?: Room;
+  /** Whether its process is kept without work; as the policy says by default. */
+  readonly isKept?: () => boolean;
 };
 
 type News = Extract<EmbedderWorkerMessage, { readonly type: "embedded" | "refused" | "cancelled" }>;
@@ -57,6 +61,8 @@ export function createEmbedder(given: CreateEmbedderOptions): Embedder {
     clock,
     policy,
     logger,
+    room: given.room,
+    isKept: given.isKept,
     work: {
       isInHand: () => jobs.size > 0,
       isSubmitted: () => current !== undefined,

@@ -14,7 +14,7 @@ import {
 import { createDispatcher } from "./dispatcher.ts";
 import { createGenerationStream, type Delivery } from "./generation-stream.ts";
 import { createGuard, guardClock } from "./guard.ts";
-import { createLifeCycle, type Living } from "./life-cycle.ts";
+import { createLifeCycle, type Living, type Room } from "./life-cycle.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
 import type { InFlightRequest } from "./sequence-table.ts";
 import { createTextQueries } from "./text-queries.ts";
@@ -49,6 +49,10 @@ type CreateEngineOptions = {
   readonly spawnVocabulary?: SpawnWorker<VocabularyHostMessage>;
   readonly clock?: Clock;
   readonly policy?: Partial<SupervisionPolicy>;
+  /** Where its process needs room in memory before it starts. */
+  readonly room?: Room;
+  /** Whether its process is kept without work; true by default. */
+  readonly isKept?: () => boolean;
 };
 
 type News = Extract<WorkerMessage, { readonly type: "step" | "rejected" | "result" }>;
@@ -99,6 +103,8 @@ export function createEngine(given: CreateEngineOptions): Engine {
     clock,
     policy,
     logger,
+    room: given.room,
+    isKept: given.isKept,
     work: {
       isInHand: () => dispatcher.counts.requests + queries.pending > 0,
       isSubmitted: () => dispatcher.counts.submissions + queries.submitted > 0,
@@ -220,6 +226,13 @@ export function createEngine(given: CreateEngineOptions): Engine {
     get pid() {
       return life.pid;
     },
+    get isBusy() {
+      return life.isBusy;
+    },
+    get memoryBytes() {
+      return life.memoryBytes;
+    },
+    demand: life.demand,
     get counts() {
       return dispatcher.counts;
     },

@@ -21,6 +21,15 @@ import { type ModelProcess, type ModelProcessOptions, openModelProcess } from ".
  */
 export type LifeState = BackendState | "stopped";
 
+/** Room in this machine's memory, for one process at a time. */
+export type Room = {
+  /**
+   * Calls `grant` once there is room, at once if there is, or `refuse` with the error for whoever asked for the model. Returns a function that
+   * gives the room back, or up.
+   */
+  take(grant: () => void, refuse: (error: Error) => void): () => void;
+};
+
 type UnloadOptions = {
   /** Whether the process finishes its work first; true by default. Otherwise the work fails with `EngineUnavailableError`. */
   readonly drain?: boolean;
@@ -32,6 +41,10 @@ export type Living<Info> = {
   /** What the last process reported about the model; undefined until the first process has loaded it. */
   readonly info: Info | undefined;
   readonly pid: number | undefined;
+  /** Whether there is any work, waiting or in the process. */
+  readonly isBusy: boolean;
+  /** The memory that the process takes, as it last reported; undefined without one. */
+  readonly memoryBytes: number | undefined;
   /** Calls `listener` after each change of the state; for `ready`, before any work is sent. Returns a function that unsubscribes. */
   onStateChange(listener: (state: LifeState) => void): () => void;
   /**
@@ -39,6 +52,11 @@ export type Living<Info> = {
    * it is stopped or unloaded meanwhile. Resolves at once if it is loaded.
    */
   load(): Promise<Info>;
+  /**
+   * Starts a process for a request unless one is running or starting. Throws `EngineUnavailableError` if none can be started now, and the
+   * error of `Room` if there is no room for it.
+   */
+  demand(): void;
   /** Ends the process until the next `load` or request. Resolves when it has exited. */
   unload(options?: UnloadOptions): Promise<void>;
   /** Ends the process for good and fails its work with `EngineUnavailableError`. Resolves when it has exited. */
@@ -46,8 +64,6 @@ export type Living<Info> = {
 };
 
 type LifeCycle<Info> = Living<Info> & {
-  /** Starts a process for a request unless one is running or starting. Throws `EngineUnavailableError` if none can be started now. */
-  demand(): void;
   /** Resolves to `info` once it is known, with a `demand` if needed. Rejects with `EngineUnavailableError`. */
   known(): Promise<Info>;
   /** Kills a process that hangs. It is replaced if there is work. */
@@ -62,6 +78,10 @@ type LifeCycleOptions<Sent, Info, News extends { readonly type: string }> = Mode
   /** The sentence that clients get if the model can't be loaded. */
   readonly failure: string;
   readonly modelPath: string;
+  /** Where a process needs room before it starts; it keeps it over restarts, until its model is unloaded or given up. */
+  readonly room?: Room | undefined;
+  /** Whether the process is kept without work; true by default, unless the policy has an idle limit. */
+  readonly isKept?: (() => boolean) | undefined;
   /** The fields of `info` to log. */
   readonly facts?: (info: Info) => object;
   readonly work: Work<Sent, News>;
@@ -80,14 +100,16 @@ type Work<Sent, News> = {
   /** The process of the last `onReady` is gone. */
   onLost(): void;
   /** All work must fail with this error. */
-  onFailed(error: EngineUnavailableError): void;
+  onFailed(error: Error): void;
 };
+
+/** More of a cause is left to the log. */
+const MAX_REASON = 200;
 
 export function createLifeCycle<Sent, Info, News extends { readonly type: string }>(
   given: LifeCycleOptions<Sent, Info, News>,
 ): LifeCycle<Info> {
-  const { name, clock, policy, logger, work } = given;
-  const isKept = policy.idleMs === undefined;
+  const { name, clock, policy, logger, work, room, isKept = () => policy.idleMs === undefined } = given;
   const guard = createGuard(logger);
   const backoff = createBackoff(clock, policy);
   const listeners = new Set<(state: LifeState) => void>();
@@ -100,6 +122,12 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
   let isAsked = false;
   /** The timer of the idle limit, the next restart, or the next try after a failure. */
   let cancelTimer: (() => void) | undefined;
+  /** Gives the room back, or stops waiting for it. */
+  let leaveRoom: (() => void) | undefined;
+  /** Why the last process that was asked for didn't get room. */
+  let refusal: Error | undefined;
+  /** The sentence for clients after a failed load. */
+  let failure = given.failure;
 
   function change(next: LifeState): void {
     stopTimer();
@@ -114,8 +142,29 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
   }
 
   function begin(): void {
+    refusal = undefined;
     change("loading");
-    launch();
+    if (room === undefined) {
+      launch();
+      return;
+    }
+    const leave = room.take(launch, refuse);
+    // It may have been refused, or launched and ended, within the call.
+    if (refusal === undefined) leaveRoom = leave;
+  }
+
+  function refuse(error: Error): void {
+    if (state !== "loading" || child !== undefined) return;
+    refusal = error;
+    leaveRoom = undefined;
+    change("unloaded");
+    rejectLoading(error);
+    work.onFailed(error);
+  }
+
+  function giveRoomBack(): void {
+    leaveRoom?.();
+    leaveRoom = undefined;
   }
 
   function launch(): void {
@@ -152,8 +201,8 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
         backoff.died();
         stopTimer();
         work.onLost();
-        if (isKept || work.isInHand()) restart();
-        else change("unloaded");
+        if (isKept() || work.isInHand()) restart();
+        else becomeUnloaded();
         break;
       case "restarting":
         logger.error(facts, `${name} could not load the model again: ${describeDeath(death)}`);
@@ -168,12 +217,19 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
         if (!isExpected) logger.error(facts, describeDeath(death));
         work.onLost();
         haveExited();
+        giveRoomBack();
         if (isAsked || work.isInHand()) begin();
         else change("unloaded");
         break;
       default:
+        giveRoomBack();
         haveExited();
     }
+  }
+
+  function becomeUnloaded(): void {
+    giveRoomBack();
+    change("unloaded");
   }
 
   function restart(): void {
@@ -186,11 +242,13 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
 
   function fail(death: WorkerDeath): void {
     const delayMs = backoff.failed();
+    failure = given.failure.replace(/\.$/, `${forClients(death)}.`);
+    giveRoomBack();
     change("failed");
     rejectLoading(new EngineLoadError(given.modelPath, death));
     work.onFailed(unavailable());
     // If the model has never been loaded, the next request or `load` tries again.
-    if (!isKept || info === undefined) return;
+    if (!isKept() || info === undefined) return;
     logger.error({ delayMs }, `${name} is given up for now, and tried again later`);
     cancelTimer = clock.after(delayMs, begin);
   }
@@ -233,12 +291,14 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
     }
     const seconds = Math.ceil(backoff.retryInMs / 1000);
     const next = seconds > 0 ? `it is tried again in ${seconds} s` : "the next request tries again";
-    return new EngineUnavailableError(`${given.failure} The gateway's log says why; ${next}.`);
+    return new EngineUnavailableError(`${failure} The gateway's log says more; ${next}.`);
   }
 
   function demand(): void {
     if (state === "stopped" || (state === "failed" && backoff.retryInMs > 0)) throw unavailable();
-    if (state === "unloaded" || state === "failed") begin();
+    if (state !== "unloaded" && state !== "failed") return;
+    begin();
+    if (refusal !== undefined) throw refusal;
   }
 
   async function known(): Promise<Info> {
@@ -246,7 +306,7 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
     demand();
     if (state === "unloading") return exited.promise.then(known);
     return loading.promise.catch(() => {
-      throw unavailable();
+      throw refusal ?? unavailable();
     });
   }
 
@@ -260,6 +320,12 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
     get pid() {
       return child?.pid;
     },
+    get isBusy() {
+      return work.isInHand();
+    },
+    get memoryBytes() {
+      return child?.memoryBytes;
+    },
     onStateChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -268,13 +334,15 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
       if (state === "stopped") throw new EngineStoppedError();
       if (state === "ready" && info !== undefined) return info;
       isAsked = true;
+      // Taken before it begins, since a refusal may come at once.
+      const { promise } = loading;
       if (state === "unloaded" || state === "failed") begin();
-      return loading.promise;
+      return promise;
     },
     async unload({ drain = true } = {}) {
       if (state === "stopped") return exited.promise;
       if (child === undefined) {
-        change("unloaded");
+        becomeUnloaded();
         rejectLoading(new EngineStoppedError());
         if (!drain) work.onFailed(unavailable());
         else if (work.isInHand()) begin();
@@ -293,8 +361,10 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
       if (state === "stopped") return exited.promise;
       change("stopped");
       rejectLoading(new EngineStoppedError());
-      if (child === undefined) exited.resolve();
-      else child.end();
+      if (child === undefined) {
+        giveRoomBack();
+        exited.resolve();
+      } else child.end();
       work.onFailed(unavailable());
       return exited.promise;
     },
@@ -303,6 +373,12 @@ export function createLifeCycle<Sent, Info, News extends { readonly type: string
     kill: (reason) => child?.kill(reason),
     look,
   };
+}
+
+/** The cause as the end of a sentence, without any path of this machine; empty if it is not known. */
+function forClients({ reason, signal }: WorkerDeath): string {
+  if (reason === undefined) return signal === null ? "" : `: its process was ended by ${signal}`;
+  return `: ${reason.replaceAll(/\S*[/\\]\S*/g, "…").slice(0, MAX_REASON)}`;
 }
 
 function handledPromise<T>(): PromiseWithResolvers<T> {

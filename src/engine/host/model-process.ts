@@ -10,6 +10,8 @@ import { type EngineLogger, openWorker, type WorkerProcess } from "./worker-proc
 export type ModelProcess<Sent> = WorkerProcess<Sent> & {
   /** Whether it was told to exit. */
   readonly isEnding: boolean;
+  /** The memory that it takes, as it last reported; undefined before. */
+  readonly memoryBytes: number | undefined;
 };
 
 export type ModelProcessOptions<Sent, Info, News extends { readonly type: string }> = {
@@ -40,6 +42,7 @@ export function openModelProcess<Sent, Info, News extends { readonly type: strin
 ): ModelProcess<Sent> {
   let loadFailure: string | undefined;
   let isEnding = false;
+  let memoryBytes: number | undefined;
   const watchdog = createWatchdog({ clock, policy, onHung: (reason) => worker.kill(reason) });
   const worker = openWorker({ spawn, clock, policy, logger, parse, onMessage: handle, onDeath: bury });
 
@@ -61,6 +64,7 @@ export function openModelProcess<Sent, Info, News extends { readonly type: strin
         break;
       case "heartbeat":
         watchdog.heartbeat(message.decodingForMs);
+        memoryBytes = message.memoryBytes ?? memoryBytes;
         break;
       case "log":
         logger[message.level]({ enginePid: worker.pid }, `engine: ${message.message}`);
@@ -78,6 +82,9 @@ export function openModelProcess<Sent, Info, News extends { readonly type: strin
     pid: worker.pid,
     get isEnding() {
       return isEnding;
+    },
+    get memoryBytes() {
+      return memoryBytes;
     },
     send: worker.send,
     end() {

@@ -7,6 +7,7 @@ import type { Log } from "../llama/binding.ts";
 /** What all child processes have in common: they exchange messages with the gateway, load one model, and exit with their channel. */
 
 const HEARTBEAT_MS = 500;
+const BEATS_EACH_MEASURE = 4;
 
 /** llama.cpp logs through a queue of its own, so its reasons may arrive this long after the failure that they explain. */
 const LATE_LOG_MS = 100;
@@ -68,11 +69,13 @@ export function loadModelFor<Loaded>(load: (log: Log) => Promise<Loaded>): Promi
   });
 }
 
-/** Sends heartbeats to the host, with the time since the native call in progress began. */
+/** Sends heartbeats to the host, with the time since the native call in progress began, and the memory of this process. */
 export function beat(worker: { readonly decodingSince: number | undefined }): void {
+  let beats = 0;
   setInterval(() => {
     const { decodingSince } = worker;
     const decodingForMs = decodingSince === undefined ? 0 : performance.now() - decodingSince;
-    sendToHost<LifeSign<never>>({ type: "heartbeat", decodingForMs });
+    const measured = beats++ % BEATS_EACH_MEASURE === 0 ? { memoryBytes: process.memoryUsage.rss() } : {};
+    sendToHost<LifeSign<never>>({ type: "heartbeat", decodingForMs, ...measured });
   }, HEARTBEAT_MS);
 }

@@ -1,5 +1,5 @@
 import type { Context, Handler } from "hono";
-import type { Backend } from "../../generation/backend.ts";
+import type { Backend, BackendState } from "../../generation/backend.ts";
 import type { PresetLibrary } from "../../prompts/library.ts";
 import { takesInput } from "../../prompts/parse.ts";
 import type { Preset } from "../../prompts/preset.ts";
@@ -88,6 +88,7 @@ function encodeModel(model: ListedModel) {
     ...(model.root !== undefined && { root: model.root }),
     ...(details.parent !== undefined && { parent: details.parent }),
     state: model.state(),
+    ...(model.load !== undefined && { status: statusOf(model.state()) }),
     max_model_len: details.contextTokens ?? null,
     architecture: { input_modalities: ["text"], output_modalities: ["text"] },
     capabilities: capabilitiesOf(model),
@@ -104,6 +105,22 @@ function encodeModel(model: ListedModel) {
       sha256: details.sha256,
     },
   };
+}
+
+/** The state of a model on this machine as llama-server's router tells it. */
+function statusOf(state: BackendState) {
+  switch (state) {
+    case "ready":
+    case "unloading":
+      return { value: "loaded" };
+    case "loading":
+    case "restarting":
+      return { value: "loading" };
+    case "unloaded":
+      return { value: "unloaded" };
+    case "failed":
+      return { value: "unloaded", failed: true };
+  }
 }
 
 /** Encodes a preset as a model, with the properties of its model. */

@@ -5,6 +5,7 @@ import { shapeVector } from "../../protocols/embeddings/vector.ts";
 import { isSet } from "../../protocols/fields.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import { decodeOllamaName } from "../../protocols/ollama/decode.ts";
+import { decodeKeepAlive, type KeepAlive } from "../../protocols/ollama/keep-alive.ts";
 import {
   encodeListed,
   encodeRunning,
@@ -31,12 +32,12 @@ export function listTags(models: ModelDirectory, presets: PresetLibrary, isListi
 }
 
 /** `GET /api/ps`: the models that are ready. */
-export function listRunning(models: ModelDirectory): Handler<HttpEnv> {
+export function listRunning(models: ModelDirectory, now: () => number = Date.now): Handler<HttpEnv> {
   return (c) =>
     c.json({
       models: modelsFor(c, models)
         .filter(({ state }) => state() === "ready")
-        .map(encodeRunning),
+        .map((model) => encodeRunning(model, now())),
     });
 }
 
@@ -53,10 +54,11 @@ export function showOllamaVersion(): Handler<HttpEnv> {
 /** `POST /api/embed` */
 export function ollamaEmbed(deps: EmbeddingDeps): Handler<HttpEnv> {
   return answerShaped(deps, (body) => {
-    const { model, input, dimensions } = parseWire(ollamaEmbedSchema, body);
+    const { model, input, dimensions, keep_alive } = parseWire(ollamaEmbedSchema, body);
     const texts = [input ?? []].flat();
     return {
       model: model ?? undefined,
+      keepAlive: decodeKeepAlive(keep_alive),
       // A single empty text counts as no input.
       texts: typeof input === "string" ? texts.filter((text) => text !== "") : texts,
       dimensions: isSet(dimensions) && dimensions > 0 ? dimensions : undefined,
@@ -71,9 +73,10 @@ export function ollamaEmbed(deps: EmbeddingDeps): Handler<HttpEnv> {
 /** `POST /api/embeddings`, the older form: one vector. */
 export function ollamaEmbeddings(deps: EmbeddingDeps): Handler<HttpEnv> {
   return answerShaped(deps, (body) => {
-    const { model, prompt } = parseWire(ollamaEmbeddingsSchema, body);
+    const { model, prompt, keep_alive } = parseWire(ollamaEmbeddingsSchema, body);
     return {
       model: model ?? undefined,
+      keepAlive: decodeKeepAlive(keep_alive),
       texts: isSet(prompt) && prompt !== "" ? [prompt] : [],
       dimensions: undefined,
       placeOf: () => "prompt",
@@ -84,6 +87,7 @@ export function ollamaEmbeddings(deps: EmbeddingDeps): Handler<HttpEnv> {
 
 type Wanted = {
   readonly model: string | undefined;
+  readonly keepAlive: KeepAlive | undefined;
   readonly texts: readonly string[];
   readonly dimensions: number | undefined;
   readonly placeOf: (index: number) => string;
@@ -93,9 +97,9 @@ type Wanted = {
 function answerShaped(deps: EmbeddingDeps, decode: (body: unknown) => Wanted): Handler<HttpEnv> {
   return answerWithVectors(deps, "embeddings", (body) => {
     const stopwatch = createStopwatch();
-    const { model, texts, dimensions, placeOf, encode } = decode(body);
+    const { model, keepAlive, texts, dimensions, placeOf, encode } = decode(body);
     return {
-      ...{ model, placeOf },
+      ...{ model, placeOf, keepAlive },
       work: { items: texts.map((text) => ({ type: "text", text })), dimensions },
       encode({ vectors, tokens }, id) {
         const shaped = vectors.map((vector) => Array.from(shapeVector(vector, dimensions)));

@@ -67,7 +67,9 @@ function answerOllama(
         choices: 1,
         generate: deps.generate,
         onNews({ type }) {
-          if (type === "admitted") stopwatch.admitted();
+          if (type !== "admitted") return;
+          stopwatch.admitted();
+          if (request.keepAlive !== undefined) model.keepLoaded?.(request.keepAlive.ms);
         },
         whole: (events, tally) => encodeOllama(answer, events, tally),
         encoder: (tally) => createOllamaEncoder(answer, tally),
@@ -91,9 +93,11 @@ async function load(
   c: Context<HttpEnv>,
   model: Backend,
   answer: OllamaAnswer,
-  { isGoodbye }: OllamaRequest,
+  { keepAlive }: OllamaRequest,
 ): Promise<Response> {
+  const isGoodbye = keepAlive?.ms === 0;
   if (!isGoodbye) await model.load?.();
+  if (keepAlive !== undefined) model.keepLoaded?.(keepAlive.ms);
   return c.json(encodeLoaded(answer, !isGoodbye || !GONE.includes(model.state())));
 }
 

@@ -5,7 +5,7 @@ import { TENSOR_TYPES } from "./tensor-types.ts";
 /** The contents of a header. Long arrays (the vocabulary) are only counted. */
 export type GgufHeader = {
   readonly version: number;
-  /** Strings are cut at 256 bytes. */
+  /** Strings are cut at 256 bytes, unless they were asked for whole. */
   readonly values: ReadonlyMap<string, number | boolean | string>;
   /** The number of elements of each array. */
   readonly arrayLengths: ReadonlyMap<string, number>;
@@ -35,13 +35,17 @@ const UINT32 = 4;
 /** Bytes of each fixed-size value type, by its number in `enum gguf_type`. */
 const VALUE_BYTES: readonly (number | undefined)[] = [1, 1, 2, 2, 4, 4, 4, 1, undefined, undefined, 8, 8, 8];
 
+/** The longest template of a known model has some 20 KiB. */
+const MAX_WHOLE_BYTES = 4 * 1024 * 1024;
+
 /**
  * Parses a GGUF header and tensor table from the beginning of a file, as llama.cpp's `gguf_init_from_file` does, and as strictly.
  * Pure. Reads each byte once and allocates only the keys and names that exist, so a hostile count or length costs nothing.
+ * @param whole the key whose string is not cut
  * @throws NeedsMoreBytes if `bytes` ends before the header does.
  * @throws GgufError if the pinned llama.cpp would not accept the header; `path` is only for its message.
  */
-export function parseGgufHeader(bytes: Buffer, path: string): GgufHeader {
+export function parseGgufHeader(bytes: Buffer, path: string, whole?: string): GgufHeader {
   const reader = createByteReader(bytes);
   const version = readVersion(reader, path);
   const tensorCount = readCount(reader, MAX_TENSORS, "tensors", path);
@@ -54,7 +58,7 @@ export function parseGgufHeader(bytes: Buffer, path: string): GgufHeader {
     if (values.has(key) || arrayLengths.has(key)) throw malformed(path, `has the metadata key ${shown(key)} twice`);
     const type = reader.uint32();
     if (type === ARRAY) arrayLengths.set(key, skipArray(reader, key, path));
-    else values.set(key, readValue(reader, type, key, path));
+    else values.set(key, readValue(reader, type, key, path, key === whole ? MAX_WHOLE_BYTES : KEPT_STRING_BYTES));
     if (key === "general.alignment" && type !== UINT32) throw malformed(path, "has an alignment that is not a uint32");
   }
 
@@ -111,7 +115,13 @@ function readString(reader: ByteReader, maxBytes: number, what: string, path: st
   return reader.text(byteCount);
 }
 
-function readValue(reader: ByteReader, type: number, key: string, path: string): number | boolean | string {
+function readValue(
+  reader: ByteReader,
+  type: number,
+  key: string,
+  path: string,
+  maxBytes: number,
+): number | boolean | string {
   switch (type) {
     case 0:
       return reader.uint8();
@@ -131,8 +141,8 @@ function readValue(reader: ByteReader, type: number, key: string, path: string):
       return reader.uint8() !== 0;
     case STRING: {
       const byteCount = boundedLength(reader.uint64(), 1, key, path);
-      const kept = reader.text(Math.min(byteCount, KEPT_STRING_BYTES));
-      reader.skip(byteCount - Math.min(byteCount, KEPT_STRING_BYTES));
+      const kept = reader.text(Math.min(byteCount, maxBytes));
+      reader.skip(byteCount - Math.min(byteCount, maxBytes));
       return kept;
     }
     case 10:

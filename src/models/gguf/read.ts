@@ -13,14 +13,15 @@ export type GgufFile = { readonly header: GgufHeader; readonly sizeBytes: number
 
 /**
  * Reads and parses the header of one file, and checks that the file is long enough for its tensors.
+ * @param whole the key whose string is not cut
  * @throws GgufError if it doesn't exist, is cut short, or isn't a GGUF file that llama.cpp accepts.
  */
-export async function readGgufHeader(path: string): Promise<GgufFile> {
+export async function readGgufHeader(path: string, whole?: string): Promise<GgufFile> {
   const file = await openRegularFile(path);
   try {
     const { size } = await file.stat();
     if (size === 0) throw new GgufError("empty", path, "is empty. Download it again.");
-    const header = await parseGrowing(file, size, path);
+    const header = await parseGrowing(file, size, path, whole);
     if (header.endOffset > size) {
       throw truncated(path, `its tensors end at byte ${header.endOffset}, but the file has only ${size}`);
     }
@@ -31,14 +32,19 @@ export async function readGgufHeader(path: string): Promise<GgufFile> {
 }
 
 /** Parses the header from the file's beginning. If it is longer than the part read, reads four times as much. */
-async function parseGrowing(file: FileHandle, fileBytes: number, path: string): Promise<GgufHeader> {
+async function parseGrowing(
+  file: FileHandle,
+  fileBytes: number,
+  path: string,
+  whole: string | undefined,
+): Promise<GgufHeader> {
   const limit = Math.min(fileBytes, MAX_HEADER_BYTES);
   let wanted = Math.min(FIRST_READ_BYTES, limit);
   for (;;) {
     const bytes = Buffer.allocUnsafe(wanted);
     const { bytesRead } = await file.read(bytes, 0, wanted, 0);
     try {
-      return parseGgufHeader(bytes.subarray(0, bytesRead), path);
+      return parseGgufHeader(bytes.subarray(0, bytesRead), path, whole);
     } catch (error) {
       if (!(error instanceof NeedsMoreBytes)) throw error;
       if (error.endOffset > fileBytes || bytesRead < wanted) {

@@ -7,6 +7,7 @@ import { InvalidRequestError, missingParameter } from "../errors.ts";
 import { isSet } from "../fields.ts";
 import { decodeFormat, sayFormat } from "../format-words.ts";
 import { parseWire } from "../issue.ts";
+import { decodeKeepAlive, type KeepAlive } from "./keep-alive.ts";
 import { decodeOllamaMessages, decodeOllamaPrompt } from "./messages.ts";
 import { decodeOptions, refuseUnknownWishes } from "./options.ts";
 import { ollamaChatSchema, ollamaGenerateSchema, ollamaNameSchema } from "./schema.ts";
@@ -18,8 +19,8 @@ export type OllamaRequest = Understood & {
   readonly stream: boolean;
   /** Whether the request has no prompt and only loads the model. */
   readonly isLoad: boolean;
-  /** Whether the client asks to unload the model, so that it need not be loaded. */
-  readonly isGoodbye: boolean;
+  /** How long the model is to stay loaded; undefined leaves it as it is. */
+  readonly keepAlive: KeepAlive | undefined;
   /** The wish, without defaults. */
   readonly wish: Wish;
 };
@@ -88,7 +89,7 @@ function understand(
     model: wire.model ?? undefined,
     stream: wire.stream ?? true,
     isLoad,
-    isGoodbye: isZero(wire.keep_alive ?? ""),
+    keepAlive: decodeKeepAlive(wire.keep_alive),
     tools: offered,
     format,
     wish: {
@@ -99,11 +100,6 @@ function understand(
       ...decodeOptions(wire.options ?? {}),
     },
   };
-}
-
-/** Whether a time, in seconds or with its unit, is none. */
-function isZero(time: number | string): boolean {
-  return time === 0 || /^[+-]?0+(\.0*)?(ns|us|µs|ms|s|m|h)?$/.test(String(time));
 }
 
 /** Decodes a model's name and whether to stream. Throws `InvalidRequestError` if the body names no model. */

@@ -19,9 +19,24 @@ export function encodeListed(model: OllamaModel) {
   return { ...encodeNamed(model), modified_at: modifiedAt(model), capabilities: capabilitiesOf(model) };
 }
 
-/** Encodes an entry of `GET /api/ps`. */
-export function encodeRunning(model: OllamaModel) {
-  return { ...encodeNamed(model), context_length: model.details().contextTokens };
+/** When a model that stays loaded is unloaded: in the distant future, as Ollama says it. */
+const NEVER = "2318-01-01T00:00:00.000Z";
+
+/**
+ * Encodes an entry of `GET /api/ps`. `size` is the memory that it takes. How much of that is a GPU's is not known.
+ *
+ * @param nowMs in Unix ms
+ */
+export function encodeRunning(model: OllamaModel & Pick<Backend, "residence">, nowMs: number) {
+  const { memoryBytes, unloadInMs } = model.residence?.() ?? {};
+  const named = encodeNamed(model);
+  return {
+    ...named,
+    size: memoryBytes ?? named.size,
+    size_vram: 0,
+    expires_at: unloadInMs === undefined ? NEVER : new Date(nowMs + unloadInMs).toISOString(),
+    context_length: model.details().contextTokens,
+  };
 }
 
 /** Encodes the answer of `POST /api/show`. */

@@ -19,7 +19,7 @@ const keepAlive = z
   .union([z.number(), string(64)], { error: "a number or string" })
   .nullish()
   .describe(
-    "The server's settings say how long models stay loaded. With 0 and without a prompt, the model is not loaded.",
+    "How long the model stays loaded without requests, in seconds or as a time such as 10m; below zero for ever, 0 unloads it. Has no effect on models that stay loaded by the server's settings.",
   );
 
 const common = {
@@ -163,7 +163,9 @@ export const ollamaTags = z.object({
 });
 
 export const ollamaRunning = z.object({
-  models: z.array(z.object({ ...listed, context_length: count.optional() })),
+  models: z.array(
+    z.object({ ...listed, context_length: count.optional(), expires_at: z.iso.datetime(), size_vram: count }),
+  ),
 });
 
 export const ollamaModel = z.object({

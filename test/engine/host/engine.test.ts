@@ -181,17 +181,18 @@ test("after a healthy minute the next restart is made at once again", async () =
 });
 
 test.each([
-  ["dies while it loads", (worker: { die(): void }) => worker.die()],
+  ["dies while it loads", "its process was ended by SIGABRT", (worker: { die(): void }) => worker.die()],
   [
     "says that it can't load",
+    "no memory for …",
     (worker: { say(message: { type: "loadFailed"; reason: string }): void; die(): void }) => {
-      worker.say({ type: "loadFailed", reason: "no memory" });
+      worker.say({ type: "loadFailed", reason: "no memory for /models/fake.gguf" });
       worker.die();
     },
   ],
 ])(
   "an engine whose worker %s five times in a row fails old and new requests, and is tried again after a minute",
-  async (_name, fail) => {
+  async (_name, reason, fail) => {
     const { engine, clock, workers } = await createReadyBench();
     const old = read(engine.generate(requestOf()));
     await settle();
@@ -209,7 +210,7 @@ test.each([
     await late.ended;
     expect(errorOf(late)).toEqual(
       new EngineUnavailableError(
-        "The model could not be loaded. The gateway's log says why; it is tried again in 30 s.",
+        `The model could not be loaded: ${reason}. The gateway's log says more; it is tried again in 30 s.`,
       ),
     );
     expect(workers).toHaveLength(6);

@@ -109,12 +109,17 @@ export type Bench = {
 };
 
 /** An engine over fake workers and a fake clock, not started. */
-export function createBench(policy: Partial<SupervisionPolicy> = {}, logger = silentLogger): Bench {
+export function createBench(
+  policy: Partial<SupervisionPolicy> = {},
+  logger = silentLogger,
+  given: Partial<Pick<Parameters<typeof createEngine>[0], "room" | "isKept">> = {},
+): Bench {
   const clock = createFakeClock();
   const workers: FakeWorker[] = [];
   const vocabularies: FakeVocabularyWorker[] = [];
   const engine = createEngine({
     options: OPTIONS,
+    ...given,
     logger,
     clock,
     policy,

@@ -1,10 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EngineLoadError, EngineStoppedError } from "../../../src/engine/host/errors.ts";
-import type { LifeState } from "../../../src/engine/host/life-cycle.ts";
+import type { LifeState, Room } from "../../../src/engine/host/life-cycle.ts";
 import { EngineUnavailableError } from "../../../src/generation/errors.ts";
 import { createEmbedderBench, texts } from "./fake-embedder.ts";
-import { type Bench, contentsOf, createBench, createReadyBench, errorOf, read, saying, settle } from "./helpers.ts";
+import {
+  at,
+  type Bench,
+  contentsOf,
+  createBench,
+  createReadyBench,
+  errorOf,
+  read,
+  saying,
+  settle,
+  silentLogger,
+} from "./helpers.ts";
 
 const started = { promptTokens: 5, cachedTokens: 0 };
 
@@ -258,3 +269,103 @@ test("property: whatever happens, the states follow the diagram, and no request 
     { numRuns: 300 },
   );
 }, 60_000);
+
+describe("an engine that needs room", () => {
+  /** Room that a test gives. */
+  function createRoom() {
+    const asked: { readonly grant: () => void; readonly refuse: (error: Error) => void }[] = [];
+    let left = 0;
+    const room: Room = {
+      take(grant, refuse) {
+        asked.push({ grant, refuse });
+        return () => {
+          left += 1;
+        };
+      },
+    };
+    return {
+      room,
+      asked,
+      get left() {
+        return left;
+      },
+    };
+  }
+
+  test("starts its process only once there is room, and gives the room back when it has exited", async () => {
+    const given = createRoom();
+    const bench = createBench({}, silentLogger, { room: given.room });
+    const reading = read(bench.engine.generate(saying("a")));
+    await settle();
+    expect([bench.workers.length, bench.engine.state]).toEqual([0, "loading"]);
+    at(given.asked, 0).grant();
+    bench.worker.load();
+    finishAll(bench);
+    await reading.ended;
+    expect([reading.outcome, given.left]).toEqual(["done", 0]);
+    await bench.engine.unload();
+    expect([given.left, bench.engine.state]).toEqual([1, "unloaded"]);
+  });
+
+  test("fails what waits with the error when there is none, and asks again for the next request", async () => {
+    const given = createRoom();
+    const bench = createBench({}, silentLogger, { room: given.room });
+    const [first, loading] = [read(bench.engine.generate(saying("a"))), bench.engine.load()];
+    await settle();
+    const refusal = new EngineUnavailableError("no room");
+    at(given.asked, 0).refuse(refusal);
+    await expect(loading).rejects.toBe(refusal);
+    await first.ended;
+    expect([errorOf(first), bench.engine.state]).toEqual([refusal, "unloaded"]);
+    read(bench.engine.generate(saying("b")));
+    await settle();
+    expect(given.asked).toHaveLength(2);
+    await bench.engine.stop();
+    expect(given.left).toBe(1);
+  });
+
+  test("fails a request at once where it is refused at once", async () => {
+    const refusal = new EngineUnavailableError("no room");
+    const room: Room = {
+      take(_grant, refuse) {
+        refuse(refusal);
+        return () => expect.fail("it had no room to give back");
+      },
+    };
+    const bench = createBench({}, silentLogger, { room });
+    const reading = read(bench.engine.generate(saying("a")));
+    await reading.ended;
+    expect([errorOf(reading), bench.engine.counts.requests]).toEqual([refusal, 0]);
+    await expect(bench.engine.load()).rejects.toBe(refusal);
+    await expect(bench.engine.text.tokenize("a", { addSpecial: false, parseSpecial: false })).rejects.toBe(refusal);
+    expect(bench.workers).toHaveLength(0);
+  });
+
+  test("keeps its room over a restart, and gives it back when it is given up", async () => {
+    const given = createRoom();
+    const bench = createBench({ maxFailedRestarts: 1 }, silentLogger, { room: given.room });
+    const loading = bench.engine.load();
+    at(given.asked, 0).grant();
+    bench.worker.load();
+    await loading;
+    bench.worker.die();
+    expect([bench.engine.state, given.asked.length, given.left]).toEqual(["restarting", 1, 0]);
+    bench.worker.die();
+    expect([bench.engine.state, given.left]).toEqual(["failed", 1]);
+    await bench.engine.stop();
+  });
+
+  test("is not tried again by itself after a failure when nobody needs to keep it", async () => {
+    const bench = createBench({ maxFailedRestarts: 1 }, silentLogger, { isKept: () => false });
+    const loading = bench.engine.load();
+    bench.worker.load();
+    await loading;
+    const reading = read(bench.engine.generate(saying("a")));
+    await settle();
+    bench.worker.die();
+    bench.worker.die();
+    await reading.ended;
+    bench.clock.advance(3_600_000);
+    expect([bench.engine.state, bench.workers.length]).toEqual(["failed", 2]);
+  });
+});

@@ -24,7 +24,7 @@ const generate = script(async function* (request) {
 
 /** An app that keeps something of each kind, with what stands for the `{…}` of each path. */
 async function createFilledApp() {
-  const model = servedModel(generate, { embed });
+  const model = servedModel(generate, { embed, load: async () => {}, unload: async () => {} });
   const { app } = createTestApp({
     models: [{ ...model, can: { ...model.can, reranking: true } }],
     library: { pull: async () => ({ id: MODEL_ID, isNew: true }), remove: async () => {} },

@@ -252,3 +252,37 @@ export const setLoraAdapters: Operation = {
   errors: [400, 413, 415],
   errorBody,
 };
+
+const named: NamedSchema = {
+  name: "LlamaServerModelRequest",
+  schema: z.object({ model: z.string().min(1).max(1_024).describe("The model's id or one of its aliases.") }),
+};
+
+const done = {
+  200: {
+    description: "It was begun. `GET /v1/models` shows the model's state.",
+    content: { "application/json": { name: "LlamaServerModelSet", schema: z.object({ success: z.literal(true) }) } },
+  },
+};
+
+const managed = { method: "post", tag, answers: done, errors: [400, 403, 404, 413, 415, 503], errorBody } as const;
+
+export const loadModel: Operation = {
+  ...managed,
+  path: "/models/load",
+  id: "loadLlamaServerModel",
+  summary: "Loads a model, as llama-server's router does",
+  description: "Answers once the load has begun. If there can't be room for the model, the error says so with figures.",
+  request: { ...named, examples: { load: { model } } },
+  access: "admin",
+};
+
+export const unloadModel: Operation = {
+  ...managed,
+  path: "/models/unload",
+  id: "unloadLlamaServerModel",
+  summary: "Unloads a model, as llama-server's router does",
+  description: "Running answers are finished first. The next request loads it again.",
+  request: { ...named, examples: { unload: { model } } },
+  access: "admin",
+};

@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { type Flags, loadConfig } from "../config/load.ts";
+import { type CliContext, EXIT } from "./context.ts";
+import { createGatewayClient, urlOf } from "./gateway-client.ts";
+import { formatTable } from "./table.ts";
+import { formatBytes, formatDuration } from "./units.ts";
+
+const TIMEOUT_MS = 10_000;
+
+/** Ollama's year for what is never unloaded is in the distant future. */
+const FAR_MS = 100 * 365 * 86_400_000;
+
+const listSchema = z.object({
+  data: z.array(
+    z.object({
+      id: z.string(),
+      state: z.string(),
+      status: z.unknown().optional(),
+      root: z.string().optional(),
+      preset: z.unknown().optional(),
+    }),
+  ),
+});
+const runningSchema = z.object({
+  models: z.array(z.object({ model: z.string(), size: z.number(), expires_at: z.iso.datetime() })),
+});
+
+type Row = {
+  readonly id: string;
+  readonly state: string;
+  readonly memoryBytes?: number;
+  /** Until it is unloaded; absent if it stays. */
+  readonly unloadInMs?: number;
+};
+
+/**
+ * `sluice ps`: prints the models of a running gateway that are on its machine, with their state and memory. Throws a ConfigError, or a
+ * CommandError if there is no gateway.
+ */
+export async function ps(flags: Flags, { env, cwd, stdout }: CliContext): Promise<number> {
+  const { config } = loadConfig({ flags, env, cwd });
+  const url = typeof flags.url === "string" ? flags.url : urlOf(config);
+  const client = createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS));
+  const { data } = listSchema.parse(await client.get("/v1/models"));
+  const { models } = runningSchema.parse(await client.get("/api/ps"));
+  const nowMs = Date.now();
+  const rows: Row[] = data
+    .filter(({ status, root, preset }) => status !== undefined && root === undefined && preset === undefined)
+    .map(({ id, state }) => {
+      const running = models.find(({ model }) => model.replace(/:latest$/, "") === id || model === id);
+      if (running === undefined) return { id, state };
+      const unloadInMs = Math.max(0, Date.parse(running.expires_at) - nowMs);
+      return { id, state, memoryBytes: running.size, ...(unloadInMs < FAR_MS && { unloadInMs }) };
+    });
+  if (flags.json === true) {
+    stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+    return EXIT.done;
+  }
+  const cells = rows.map(({ id, state, memoryBytes, unloadInMs }) => [
+    id,
+    state,
+    memoryBytes === undefined ? "" : formatBytes(memoryBytes),
+    memoryBytes === undefined ? "" : unloadInMs === undefined ? "never" : `in ${formatDuration(unloadInMs)}`,
+  ]);
+  stdout.write(formatTable([["MODEL", "STATE", "MEMORY", "UNLOADED"], ...cells], [2]));
+  return EXIT.done;
+}
