@@ -65,8 +65,8 @@ describe("deploy/compose", () => {
     for (const { volumes: mounts, depends_on: needed } of Object.values(services)) {
       for (const mount of mounts) {
         const [source = ""] = mount.split(":");
-        if (source.startsWith("./") && source !== "./models") expect(read(source).length).toBeGreaterThan(0);
-        else if (!source.startsWith("./")) expect(volumes).toHaveProperty([source]);
+        if (/^\.\.?\//.test(source) && source !== "./models") expect(read(source).length).toBeGreaterThan(0);
+        else if (!source.startsWith(".")) expect(volumes).toHaveProperty([source]);
       }
       for (const name of Array.isArray(needed) ? needed : Object.keys(needed)) expect(services).toHaveProperty([name]);
     }
