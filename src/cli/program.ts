@@ -8,6 +8,7 @@ import type { CliContext } from "./context.ts";
 import { addKeysCommand, KEYS_STATE } from "./keys/commands.ts";
 import { addSettingOptions, optionTerm } from "./options.ts";
 import { addPresetCommands, GATEWAY_SETTINGS, URL_OPTION } from "./preset-commands.ts";
+import { addShadowCommand } from "./shadow/commands.ts";
 
 /** The width of the help outside a terminal. */
 const PLAIN_COLUMNS = 120;
@@ -100,6 +101,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   addKeysCommand(program, context, done);
   addCacheCommand(program, context, done);
+  addShadowCommand(program, context, done);
 
   const reload = program
     .command("reload")

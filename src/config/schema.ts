@@ -320,6 +320,24 @@ export const configSchema = z.strictObject({
       "maximum answer length in tokens, as N or MODEL=N; a request for more is not refused, but lowered to it; may be repeated",
     placeholder: "n|model=n",
   }),
+  shadowShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      "share of the requests answered by upstreams that this machine answers too, while it is idle, to compare; 0 compares none",
+    ),
+  shadowModel: z.string().max(4096).default("").describe("local model that answers them, by its id or alias"),
+  shadowEmbedder: z
+    .string()
+    .max(4096)
+    .default("")
+    .describe("local model whose vectors tell whether two texts say the same; without one they must be equal"),
+  shadowKeepTexts: z
+    .boolean()
+    .default(false)
+    .describe("keep the questions and answers that were compared, to propose examples for presets"),
   maxBodyBytes: z
     .int()
     .min(1024)

@@ -5,6 +5,7 @@ import type { Hono } from "hono";
 import type { Logger } from "pino";
 import { createResponseCache } from "../cache/cache.ts";
 import { systemClock } from "../clock.ts";
+import { ConfigError } from "../config/problems.ts";
 import type { Config } from "../config/schema.ts";
 import { upstreamModels } from "../config/upstreams.ts";
 import { openFiles } from "../files/open.ts";
@@ -43,6 +44,7 @@ import { createLocalBackend } from "./local-backend.ts";
 import { createLocalModels } from "./local-models.ts";
 import { type Observers, openObservers } from "./observers.ts";
 import { createReload, type ReadSettings } from "./reload.ts";
+import type { GatewayShadowOptions } from "./shadow.ts";
 import { loadPrices } from "./upstream-prices.ts";
 import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
 
@@ -221,6 +223,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     isLasting: isClientsFault,
     clock: systemClock,
   });
+  const shadow = await openShadow(config, () => ({
+    ...{ config, models: directory, generate: routed, embed: embedRouted, keys: access.keys, state, load, logger },
+  }));
   const costsOf = (model: string) => directory.find(model)?.costOf;
   const lengths = answerLengths(config, directory);
   const bounded = boundAnswers(access.keys, lengths.of);
@@ -230,6 +235,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       bounded,
       lastingFirst,
       holdToLimits(access.keys, access.meter, costsOf),
+      ...(shadow ? [shadow.layer] : []),
       answerRoutes(directory.find, bounded),
       ...cache.layers,
     ],
@@ -273,6 +279,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     });
   const stop = async () => {
     warmUp?.stop();
+    shadow?.stop();
     await Promise.all([...directory.list().map(({ close }) => close?.()), departures.close(), upstreams?.close()]);
     // Without engines they have failed by now, and that is stored.
     await runs.settled();
@@ -366,6 +373,15 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await closed;
     },
   };
+}
+
+/** Undefined if nothing is compared. */
+async function openShadow({ shadowShare, shadowModel }: Config, options: () => GatewayShadowOptions) {
+  if (shadowShare === 0) return undefined;
+  if (shadowModel === "") {
+    throw new ConfigError(["shadowShare: name the local model that answers, too, with shadowModel (--shadow-model)."]);
+  }
+  return (await import("./shadow.ts")).createGatewayShadow(options());
 }
 
 function linkTo({ redisUrl: url, redisTimeoutMs: timeoutMs }: Config, logger: Logger): Link | undefined {

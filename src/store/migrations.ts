@@ -125,4 +125,27 @@ export const migrations: readonly string[] = [
   CREATE INDEX files_by_tenant ON files (tenant, seq);
   CREATE INDEX files_by_end ON files (expires_ms) WHERE expires_ms IS NOT NULL;
   `,
+  `
+  CREATE TABLE shadows (
+    id TEXT PRIMARY KEY,
+    created_ms INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    preset TEXT,
+    model TEXT NOT NULL,
+    local TEXT NOT NULL,
+    is_structured INTEGER NOT NULL,
+    is_same INTEGER NOT NULL,
+    similarity REAL,
+    mean REAL,
+    least REAL,
+    cost_nanos INTEGER,
+    question TEXT,
+    theirs TEXT,
+    ours TEXT
+  ) STRICT;
+  CREATE INDEX shadows_by_age ON shadows (created_ms);
+  CREATE TRIGGER key_gone AFTER DELETE ON keys BEGIN
+    UPDATE shadows SET question = NULL, theirs = NULL, ours = NULL WHERE tenant = OLD.id AND question IS NOT NULL;
+  END;
+  `,
 ];

@@ -2,7 +2,7 @@ import type { Prepare } from "./database.ts";
 
 /** Limits for what is stored. */
 export type Retention = {
-  /** Older responses and chat completions are removed. Conversations stay, as with OpenAI. */
+  /** Older responses, chat completions and comparisons are removed. Conversations stay, as with OpenAI. */
   readonly maxAgeMs: number;
   /** The most responses, chat completions and conversations, each. Beyond that the oldest are removed. */
   readonly maxEntries: number;
@@ -14,6 +14,7 @@ const MAX_REMOVED_AT_ONCE = 200;
 const TABLES = [
   { name: "responses", age: "created_ms", expires: true, mayGo: "status NOT IN ('queued', 'in_progress')" },
   { name: "chat_completions", age: "created_ms", expires: true, mayGo: "TRUE" },
+  { name: "shadows", age: "created_ms", expires: true, mayGo: "TRUE" },
   { name: "conversations", age: "changed_ms", expires: false, mayGo: "TRUE" },
 ] as const;
 

@@ -7,6 +7,7 @@ import { isRunning } from "./processes.ts";
 import { prune, type Retention } from "./prune.ts";
 import { createResponseStore, failInterrupted, type ResponseStore } from "./responses.ts";
 import { createSeal, type Seal } from "./seal.ts";
+import { createShadowStore, type ShadowStore } from "./shadow.ts";
 import { createUsageStore, type UsageStore } from "./usage.ts";
 
 /** The stored objects of one tenant. */
@@ -34,6 +35,7 @@ export type State = TenantState & {
   readonly fileIndex: FileIndex;
   /** Whether the state file exists, so that something may be stored in it. */
   readonly exists: () => boolean;
+  readonly shadows: ShadowStore;
   readonly close: () => void;
 };
 
@@ -92,14 +94,25 @@ export function createState({
     usage: createUsageStore(database),
     fileIndex: createFileIndex(database, now),
     exists: database.exists,
+    shadows: createShadowStore(database, afterWrite),
     close: database.close,
   };
 }
 
 /** Keys and their usage, for a program that runs beside the gateway. It doesn't touch the gateway's responses. */
-export type KeyState = { readonly keys: KeyStore; readonly usage: UsageStore; readonly close: () => void };
+export type KeyState = {
+  readonly keys: KeyStore;
+  readonly usage: UsageStore;
+  readonly shadows: ShadowStore;
+  readonly close: () => void;
+};
 
 export function openKeyState(file: string): KeyState {
   const database = createDatabase(file, () => {});
-  return { keys: createKeyStore(database), usage: createUsageStore(database), close: database.close };
+  return {
+    keys: createKeyStore(database),
+    usage: createUsageStore(database),
+    shadows: createShadowStore(database, () => {}),
+    close: database.close,
+  };
 }
