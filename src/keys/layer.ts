@@ -17,6 +17,22 @@ type CostsOf = (model: string) => CostOf | undefined;
 
 const NO_COSTS: CostsOf = () => undefined;
 
+/** The costs of one request: those that each model had when it was first asked for, since a reload may change or remove it. */
+function rememberCosts(costsOf: CostsOf): CostsOf {
+  const known = new Map<string, CostOf | undefined>();
+  return (model) => {
+    if (!known.has(model)) known.set(model, costsOf(model));
+    return known.get(model);
+  };
+}
+
+/** Looks up the costs of the models that are asked on behalf of a route. */
+function noteAsked(news: News, costs: CostsOf): void {
+  if (news.type === "discarded") costs(news.target);
+  if (news.type !== "routed") return;
+  for (const { target, outcome } of news.steps) if (outcome === "asked" || outcome === "answered") costs(target);
+}
+
 /**
  * Applies the limits of each request's key, whose id is the request's tenant, and records what it used. A request without a key is passed on
  * unchanged.
@@ -53,11 +69,13 @@ export function holdEmbeddingsToLimits(
     const key = terms.tenant === OWN_TERMS.tenant ? undefined : keys.get(terms.tenant);
     if (key === undefined) return next(request);
     const tokens = estimateItems(items);
-    const priced = (count: number, by = model) => costsOf(by)?.({ prompt: count, cached: 0, completion: 0 });
+    const costs = rememberCosts(costsOf);
+    const priced = (count: number, by = model) => costs(by)?.({ prompt: count, cached: 0, completion: 0 });
     const charge = await meter.begin(key, { requestId, model, tokens, money: priced(tokens)?.money });
     let answered: string | undefined;
     const observe = (news: News) => {
       if (news.type === "routed") answered = targetOf(news);
+      noteAsked(news, costs);
       request.observe?.(news);
     };
     try {
@@ -92,6 +110,7 @@ type Metered = {
 /** Counts the events that pass. Not a generator, which would cost each event two more turns of the microtask queue. */
 function createMeteredIterator({ request, key, next, meter, costsOf }: Metered): AsyncIterator<GenerationEvent> {
   const count = createTokenCount();
+  const costs = rememberCosts(costsOf);
   let hasStarted = false;
   let isLeft = false;
   let charge: Charge | undefined;
@@ -103,7 +122,7 @@ function createMeteredIterator({ request, key, next, meter, costsOf }: Metered):
   }
 
   function toDone({ target, work }: WorkOf): Done {
-    return { model: target, used: work, cost: costsOf(target ?? request.model)?.(work) };
+    return { model: target, used: work, cost: costs(target ?? request.model)?.(work) };
   }
 
   function note(event: GenerationEvent): void {
@@ -113,6 +132,7 @@ function createMeteredIterator({ request, key, next, meter, costsOf }: Metered):
 
   function observe(news: News): void {
     count.noteNews(news);
+    noteAsked(news, costs);
     request.observe?.(news);
   }
 
@@ -131,7 +151,7 @@ function createMeteredIterator({ request, key, next, meter, costsOf }: Metered):
     const tokens = request.repeat?.tokens ?? estimateTokens(request);
     const { id: requestId, model } = request;
     const estimated = { prompt: estimatePrompt(request), cached: 0, completion: estimateAnswers(request) };
-    const money = request.repeat === undefined ? costsOf(model)?.(estimated)?.money : 0;
+    const money = request.repeat === undefined ? costs(model)?.(estimated)?.money : 0;
     charge = await meter.begin(key, { requestId, model, tokens, money });
     if (isLeft) {
       end("left");

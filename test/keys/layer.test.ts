@@ -17,7 +17,7 @@ const EVENTS: readonly GenerationEvent[] = [
   { type: "finished", choice: 0, reason: "stop", completionTokens: 7 },
 ];
 
-function setUp(generate: Generate, whose = key(), costsOf?: (model: string) => CostOf) {
+function setUp(generate: Generate, whose = key(), costsOf?: (model: string) => CostOf | undefined) {
   const begun: Work[] = [];
   const ends: ({ outcome: Outcome; others?: readonly Done[] } & Done)[] = [];
   const layer = holdToLimits(
@@ -79,6 +79,35 @@ describe("holdToLimits", () => {
         others: [{ model: "small", used: { completion: 3 }, cost: { money: 5 } }],
       },
     ]);
+  });
+
+  it("charges what models cost when they were asked, although they are removed or cost something else before the end", async () => {
+    let price = 1;
+    let isThere = true;
+    const costsOf = () => {
+      if (!isThere) return undefined;
+      const now = price;
+      return (work: { readonly completion: number }) => ({ money: now * work.completion });
+    };
+    const { ends, run } = setUp(
+      async function* ({ model, observe }) {
+        price = 2;
+        if (model === "chat") {
+          observe?.({ type: "routed", route: "chat", steps: [{ target: "large", outcome: "asked" }] });
+        }
+        isThere = false;
+        if (model === "chat") {
+          observe?.({ type: "routed", route: "chat", steps: [{ target: "large", outcome: "answered" }] });
+        }
+        yield* EVENTS;
+      },
+      key(),
+      costsOf,
+    );
+    await drain(run({ model: "alone" }));
+    [price, isThere] = [1, true];
+    await drain(run({ model: "chat" }));
+    expect(ends).toMatchObject([{ cost: { money: 7 } }, { model: "large", cost: { money: 14 } }]);
   });
 
   it("charges the target that answered for a route", async () => {
