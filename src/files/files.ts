@@ -127,7 +127,7 @@ export function createFiles(options: FilesOptions): Files {
 }
 
 /** `file-` and 32 hexadecimal digits. */
-function newFileId(): string {
+export function newFileId(): string {
   return `file-${randomUUID().replaceAll("-", "")}`;
 }
 

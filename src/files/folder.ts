@@ -9,6 +9,8 @@ import { describeFolderFailure } from "../store/errors.ts";
 export type FileFolder = {
   /** The path of a file, whether it exists or not. Throws for what is no id. */
   readonly path: (id: string) => string;
+  /** Creates the folder if it is missing, and returns its path. */
+  readonly place: () => Promise<string>;
   /** Creates the folder if it is missing. Returns the path for a new or continued file. */
   readonly prepare: (id: string) => Promise<string>;
   /**
@@ -57,9 +59,14 @@ export function openFileFolder({ stateFile, pid = process.pid, isAlive, now }: F
     return join(place(), id);
   }
 
+  async function make(): Promise<string> {
+    await mkdir(place(), { recursive: true, mode: 0o700 });
+    return place();
+  }
+
   async function prepare(id: string): Promise<string> {
     const whole = path(id);
-    await mkdir(place(), { recursive: true, mode: 0o700 });
+    await make();
     return whole;
   }
 
@@ -80,6 +87,7 @@ export function openFileFolder({ stateFile, pid = process.pid, isAlive, now }: F
 
   return {
     path,
+    place: () => guarded(make),
     prepare: (id) => guarded(() => prepare(id)),
     receive: (id, source) =>
       guarded(async () => {

@@ -3,6 +3,7 @@ import type { RequestListener } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
+import { openBatches } from "../batch/open.ts";
 import { createResponseCache } from "../cache/cache.ts";
 import { systemClock } from "../clock.ts";
 import { ConfigError } from "../config/problems.ts";
@@ -13,6 +14,7 @@ import { composeEmbed } from "../generation/embedding.ts";
 import { compose } from "../generation/layer.ts";
 import { createWatch, type Listener } from "../generation/watch.ts";
 import { createApp } from "../http/app.ts";
+import { requestAs } from "../http/arrival.ts";
 import type { HttpEnv } from "../http/context.ts";
 import { isClientsFault } from "../http/errors.ts";
 import type { HostPolicy } from "../http/hosts.ts";
@@ -26,6 +28,7 @@ import { isExposed } from "../keys/exposure.ts";
 import { holdEmbeddingsToLimits, holdToLimits } from "../keys/layer.ts";
 import type { LocalModel } from "../models/index.ts";
 import { openPresets } from "../prompts/index.ts";
+import { outputLifeOf } from "../protocols/batches/batch.ts";
 import { tellLastingFirst } from "../queue/lasting-first.ts";
 import { createLoadControl } from "../queue/load-control.ts";
 import { createLink, type Link } from "../redis/link.ts";
@@ -78,6 +81,8 @@ export type Gateway = {
   start(): Promise<void>;
   /** `GET /ready` is 503 from now on, and nothing else changes. */
   leave(): void;
+  /** Stops the batches at once; the next gateway goes on with them. */
+  leaveBatches(): Promise<void>;
   /** Resolves when no background work is left. */
   settled(): Promise<void>;
   /** Stops the engines. Running requests fail with `EngineUnavailableError`. */
@@ -199,6 +204,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     stateFile: config.stateFile,
     maxFileBytes: config.maxFileBytes,
     maxTenantBytes: config.maxStoredFileBytes,
+    isReferred: state.batchQueue.needs,
     now: Date.now,
   });
   const redis = linkTo(config, logger);
@@ -280,6 +286,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const stop = async () => {
     warmUp?.stop();
     shadow?.stop();
+    await batches.stop();
     await Promise.all([...directory.list().map(({ close }) => close?.()), departures.close(), upstreams?.close()]);
     // Without engines they have failed by now, and that is stored.
     await runs.settled();
@@ -290,26 +297,39 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     state.close();
     presets.close();
   };
+  const batches = openBatches({
+    state,
+    stateFile: config.stateFile,
+    files: files.open,
+    doorFor: (keyId) => requestAs(app, { keyId, priority: "batch" }),
+    slotsOf: (model) => (model === undefined ? undefined : directory.find(model)?.details().slots),
+    lifeMs: (body) => outputLifeOf(body) ?? config.stateMaxDays * DAY_MS,
+    maxLineBytes: config.maxBodyBytes,
+    now: Date.now,
+    logger,
+  });
+  const app = createApp({
+    generate,
+    embed,
+    models: directory,
+    library,
+    presets,
+    settings: hosts === undefined ? config : { ...config, hosts },
+    state,
+    files: files.open,
+    batches,
+    runs,
+    access,
+    warmUp,
+    ...(reload && { reload }),
+    ...(cache.control && { cache: cache.control }),
+    gatewayId,
+    isLeaving: () => isLeaving,
+    ...{ noteAnswer, traceOf, ...(writeMetrics && { writeMetrics }) },
+    logger,
+  });
   return {
-    app: createApp({
-      generate,
-      embed,
-      models: directory,
-      library,
-      presets,
-      settings: hosts === undefined ? config : { ...config, hosts },
-      state,
-      files: files.open,
-      runs,
-      access,
-      warmUp,
-      ...(reload && { reload }),
-      ...(cache.control && { cache: cache.control }),
-      gatewayId,
-      isLeaving: () => isLeaving,
-      ...{ noteAnswer, traceOf, ...(writeMetrics && { writeMetrics }) },
-      logger,
-    }),
+    app,
     front,
     access,
     observe: watch.listen,
@@ -319,6 +339,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         const begun = Promise.all([...locals.first().map(({ load: begin }) => begin()), upstreams?.follow(directory)]);
         starting = begun.then(() => {});
         await begun;
+        batches.wake();
       } catch (error) {
         await stop();
         throw error;
@@ -328,6 +349,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       isLeaving = true;
     },
     settled: runs.settled,
+    leaveBatches: batches.stop,
     stop,
   };
 }
@@ -363,6 +385,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       gateway.leave();
       if (delayMs > 0) await setTimeout(delayMs);
       const closed = drain();
+      await gateway.leaveBatches();
       await settledWithin(
         closed.then(() => gateway.settled()),
         graceMs,

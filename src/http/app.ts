@@ -3,6 +3,7 @@ import { type Handler, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { getPath } from "hono/utils/url";
 import type { Logger } from "pino";
+import type { Batches } from "../batch/open.ts";
 import type { CacheControl } from "../cache/stats.ts";
 import type { Files } from "../files/files.ts";
 import { openFiles } from "../files/open.ts";
@@ -75,6 +76,8 @@ export type AppDeps = {
   readonly state: State;
   /** Opens the stored files; without it they are in a folder for this process only. */
   readonly files?: () => Promise<Files>;
+  /** What runs the batches; without it they wait. */
+  readonly batches?: Pick<Batches, "wake" | "look" | "live">;
   /** The responses that run without their clients. */
   readonly runs?: BackgroundRuns;
   /** Who may ask, for how much; without it everybody, for everything. */
@@ -101,6 +104,8 @@ export type AppDeps = {
 };
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+
+const NO_BATCHES = { wake() {}, look() {}, live: () => undefined };
 
 const UNSHARED_FILES = { stateFile: ":memory:", maxFileBytes: 1024 ** 3, maxTenantBytes: 1024 ** 3 };
 
@@ -155,7 +160,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const routeDeps: RouteDeps = {
     ...{ maxBodyBytes, corsOrigins, ...(maxRememberedBytes !== undefined && { maxRememberedBytes }) },
     ...{ generate, embed, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
-    ...{ files, fileInUse: () => undefined, batchFileMs: (settings.stateMaxDays ?? 30) * DAY_MS },
+    ...{ files, batches: deps.batches ?? NO_BATCHES, batchFileMs: (settings.stateMaxDays ?? 30) * DAY_MS },
     library: deps.library,
     reload: deps.reload,
     gatewayId,

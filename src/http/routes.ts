@@ -9,6 +9,7 @@ import type { HttpEnv } from "./context.ts";
 import { type ErrorForm, LLAMA_SERVER_ERRORS } from "./error-form.ts";
 import type { Operation } from "./openapi/operation.ts";
 import * as admin from "./openapi/operations/admin.ts";
+import * as batch from "./openapi/operations/batches.ts";
 import { createChatCompletion } from "./openapi/operations/chat.ts";
 import * as chats from "./openapi/operations/chats-stored.ts";
 import { createCompletion } from "./openapi/operations/completions.ts";
@@ -24,6 +25,7 @@ import * as service from "./openapi/operations/service.ts";
 import * as text from "./openapi/operations/text.ts";
 import { pathReader } from "./path.ts";
 import type { Reload } from "./reload.ts";
+import { type BatchesDeps, cancelBatch, createBatch, listBatches, showBatch } from "./routes/batches.ts";
 import { clearCache, showCache, warmCache } from "./routes/cache.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { deleteChat, listChatMessages, listChats, showChat, updateChat } from "./routes/chats-stored.ts";
@@ -75,7 +77,7 @@ import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { showUsage } from "./routes/usage.ts";
 
 /** The dependencies of the routes for stored objects. */
-type StoredDeps = ResponsesDeps & FilesDeps;
+type StoredDeps = ResponsesDeps & FilesDeps & BatchesDeps;
 
 /** The dependencies of all routes. */
 export type RouteDeps = StoredDeps & {
@@ -160,6 +162,10 @@ export const routes: readonly Route[] = [
   { ...file.retrieveFile, answer: showFile },
   { ...file.downloadFile, answer: showFileContent },
   { ...file.deleteFile, answer: deleteFile },
+  { ...batch.createBatch, answer: createBatch },
+  { ...batch.listBatches, answer: listBatches },
+  { ...batch.retrieveBatch, answer: showBatch },
+  { ...batch.cancelBatch, answer: cancelBatch },
   {
     ...model.listModels,
     answer: ({ models, presets, listsPresets }) => listModels(models, presets, listsPresets),

@@ -88,7 +88,7 @@ export function createFileIndex(database: Database, now: () => number): FileInde
   };
 }
 
-function insertFile(sql: Prepare, tenant: string, record: FileRecord): void {
+export function insertFile(sql: Prepare, tenant: string, record: FileRecord): void {
   const { id, createdMs, expiresMs, bytes, filename, purpose } = record;
   sql(
     "INSERT INTO files (id, tenant, created_ms, expires_ms, bytes, filename, purpose) VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -148,4 +148,29 @@ export const migrations: readonly string[] = [
     UPDATE shadows SET question = NULL, theirs = NULL, ours = NULL WHERE tenant = OLD.id AND question IS NOT NULL;
   END;
   `,
+  `
+  CREATE TABLE batches (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT,
+    created_ms INTEGER NOT NULL,
+    ends_ms INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    input_file TEXT NOT NULL,
+    output_file TEXT NOT NULL,
+    error_file TEXT NOT NULL,
+    body TEXT NOT NULL,
+    progress TEXT
+  ) STRICT;
+  CREATE INDEX batches_by_tenant ON batches (tenant, kind, seq);
+  CREATE INDEX batches_by_age ON batches (created_ms);
+  CREATE INDEX batches_unfinished ON batches (seq)
+    WHERE status IN ('validating', 'in_progress', 'finalizing', 'cancelling');
+  CREATE INDEX batches_by_input ON batches (input_file);
+  CREATE INDEX batches_by_output ON batches (output_file);
+  CREATE INDEX batches_by_error ON batches (error_file);
+  `,
 ];

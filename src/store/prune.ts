@@ -2,9 +2,9 @@ import type { Prepare } from "./database.ts";
 
 /** Limits for what is stored. */
 export type Retention = {
-  /** Older responses, chat completions and comparisons are removed. Conversations stay, as with OpenAI. */
+  /** Older responses, chat completions, comparisons and ended batches are removed. Conversations stay, as with OpenAI. */
   readonly maxAgeMs: number;
-  /** The most responses, chat completions and conversations, each. Beyond that the oldest are removed. */
+  /** The most responses, chat completions, batches and conversations, each. Beyond that the oldest are removed. */
   readonly maxEntries: number;
 };
 
@@ -15,10 +15,16 @@ const TABLES = [
   { name: "responses", age: "created_ms", expires: true, mayGo: "status NOT IN ('queued', 'in_progress')" },
   { name: "chat_completions", age: "created_ms", expires: true, mayGo: "TRUE" },
   { name: "shadows", age: "created_ms", expires: true, mayGo: "TRUE" },
+  {
+    name: "batches",
+    age: "created_ms",
+    expires: true,
+    mayGo: "status NOT IN ('validating', 'in_progress', 'finalizing', 'cancelling')",
+  },
   { name: "conversations", age: "changed_ms", expires: false, mayGo: "TRUE" },
 ] as const;
 
-/** Removes rows beyond the limits, oldest first. Running responses stay. */
+/** Removes rows beyond the limits, oldest first. Running responses and batches stay. */
 export function prune(sql: Prepare, { maxAgeMs, maxEntries }: Retention, nowMs: number): void {
   for (const { name, age, expires, mayGo } of TABLES) {
     const oldest = `SELECT id FROM ${name} WHERE ${mayGo}`;

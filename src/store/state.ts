@@ -1,3 +1,4 @@
+import { type BatchQueue, type BatchStore, createBatchQueue, createBatchStore } from "./batches.ts";
 import { type ChatStore, createChatStore } from "./chat-completions.ts";
 import { type ConversationStore, createConversationStore } from "./conversations.ts";
 import { createDatabase, type Prepare } from "./database.ts";
@@ -16,6 +17,7 @@ export type TenantState = {
   readonly conversations: ConversationStore;
   readonly chats: ChatStore;
   readonly files: FileStore;
+  readonly batches: BatchStore;
   /** Seals texts that clients keep. */
   readonly seal: Seal;
   /** Throws `StateError` if about this many bytes could not be stored now, so that no work is done in vain. */
@@ -33,6 +35,8 @@ export type State = TenantState & {
   readonly usage: UsageStore;
   /** The files of all tenants. */
   readonly fileIndex: FileIndex;
+  /** The batches of all tenants. */
+  readonly batchQueue: BatchQueue;
   /** Whether the state file exists, so that something may be stored in it. */
   readonly exists: () => boolean;
   readonly shadows: ShadowStore;
@@ -83,6 +87,7 @@ export function createState({
     conversations: createConversationStore(database, { tenant, now, afterWrite }),
     chats: createChatStore(database, { tenant, afterWrite }),
     files: createFileStore(database, { tenant, now }),
+    batches: createBatchStore(database, { tenant, afterWrite }),
     seal: createSeal(database, tenant),
     assertRoom: database.assertRoom,
   });
@@ -93,6 +98,7 @@ export function createState({
     keys: createKeyStore(database),
     usage: createUsageStore(database),
     fileIndex: createFileIndex(database, now),
+    batchQueue: createBatchQueue(database),
     exists: database.exists,
     shadows: createShadowStore(database, afterWrite),
     close: database.close,

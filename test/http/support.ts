@@ -70,6 +70,7 @@ export type TestAppOptions = {
   readonly state?: State;
   readonly access?: Access;
   readonly files?: AppDeps["files"];
+  readonly batches?: AppDeps["batches"];
   readonly presets?: readonly Preset[];
   readonly library?: ModelLibrary;
   readonly isLeaving?: () => boolean;
@@ -119,6 +120,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     state: options.state ?? createState({ file: ":memory:", retention: KEEP_ALL }),
     ...(options.access !== undefined && { access: options.access }),
     ...(options.files !== undefined && { files: options.files }),
+    ...(options.batches !== undefined && { batches: options.batches }),
     ...(options.cache !== undefined && { cache: options.cache }),
     ...(options.warmUp !== undefined && { warmUp: options.warmUp }),
     ...(options.reload !== "none" && { reload: options.reload ?? reloadNothing }),

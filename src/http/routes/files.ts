@@ -14,8 +14,6 @@ export type FilesDeps = {
   readonly state: State;
   /** Loads what few use. */
   readonly files: () => Promise<Files>;
-  /** Why a file can't be deleted now, in a sentence; undefined if it can. */
-  readonly fileInUse: (id: string) => string | undefined;
   /** How long files for batches are kept if nothing else is said, in ms. */
   readonly batchFileMs: number;
   /** The time in Unix ms. */
@@ -74,11 +72,12 @@ export function showFileContent({ state, files }: FilesDeps): Handler<HttpEnv> {
 }
 
 /** `DELETE /v1/files/{id}` */
-export function deleteFile({ state, files, fileInUse }: FilesDeps): Handler<HttpEnv> {
+export function deleteFile({ state, files }: FilesDeps): Handler<HttpEnv> {
   return async (c) => {
     const { id } = find(c, state);
-    const use = fileInUse(id);
-    if (use !== undefined) throw new HttpError(409, use, "file_in_use");
+    if (state.batchQueue.reads(id)) {
+      throw new HttpError(409, `A batch reads the file '${id}'. Cancel the batch, or wait for its end.`, "file_in_use");
+    }
     await (await files()).remove(stateOf(c, state).files, id);
     return c.json({ id, object: "file", deleted: true });
   };

@@ -13,7 +13,7 @@ const MAX_LISTED = 10_000;
 
 const purpose = z.enum(PURPOSES).describe("What the file is for. Batches read files with the purpose `batch`.");
 
-const expiresAfter = z
+export const expiresAfter = z
   .object(
     {
       anchor: z.literal("created_at").describe("The time from which the seconds count: always `created_at`."),
@@ -54,7 +54,7 @@ export function decodeNewFile(fields: ReadonlyMap<string, string>): NewFileField
   return { purpose: wire.purpose, lifeMs: lifeOf(wire.expires_after) };
 }
 
-function lifeOf(after: z.infer<typeof expiresAfter> | null | undefined): number | undefined {
+export function lifeOf(after: z.infer<typeof expiresAfter> | null | undefined): number | undefined {
   return after == null ? undefined : after.seconds * 1000;
 }
 

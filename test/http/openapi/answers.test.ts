@@ -10,6 +10,7 @@ const identified = z.looseObject({ id: z.string() });
 /** What the server's adapter tells of the connection. */
 const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1" } } };
 const ENDLESS = "Count for ever.";
+const NEW_BATCH = { endpoint: "/v1/chat/completions", completion_window: "24h" };
 const message = { type: "message", role: "user", content: "Hello." };
 
 /** Answers at once, or never what is in the background. */
@@ -34,9 +35,10 @@ async function createFilledApp() {
   const chat = await create("/v1/chat/completions", { model: MODEL_ID, messages: [message], store: true });
   const response = await create("/v1/responses", { model: MODEL_ID, input: ENDLESS, background: true });
   const conversation = await create("/v1/conversations", { items: [message] });
-  const file = identified.parse(
-    await (await app.request("/v1/files", formInit({ purpose: "batch", file: "{}" }))).json(),
-  ).id;
+  const store = async () =>
+    identified.parse(await (await app.request("/v1/files", formInit({ purpose: "batch", file: "{}" }))).json()).id;
+  const file = await store();
+  const batch = await create("/v1/batches", { ...NEW_BATCH, input_file_id: await store() });
   const items = await (await app.request(`/v1/conversations/${conversation}/items`)).json();
   const [item] = z.object({ data: z.array(identified) }).parse(items).data;
   const fill = (path: string) =>
@@ -44,10 +46,13 @@ async function createFilledApp() {
       .replace("/chat/completions/{id}", `/chat/completions/${chat}`)
       .replace("/responses/{id}", `/responses/${response}`)
       .replace("/conversations/{id}", `/conversations/${conversation}`)
+      .replace("/batches/{id}", `/batches/${batch}`)
       .replace("/files/{id}", `/files/${file}`)
       .replace("/models/{id}", `/models/${MODEL_ID}`)
       .replace("{item}", item?.id ?? "");
-  return { app, fill };
+  /** Examples can't know the ids of what was stored. */
+  const complete = (body: unknown) => JSON.parse(JSON.stringify(body).replaceAll(/file-0{32}/g, file));
+  return { app, fill, complete };
 }
 
 /** Every operation that HTTP answers, with each of its examples, or without a body where it takes none; test/http/websocket.test.ts has the other. */
@@ -59,8 +64,9 @@ const requests = answered.flatMap((operation) => {
 
 describe("the API's document", () => {
   it.each(requests)("describes correctly what %s answers to %s", async (_id, _name, operation, body) => {
-    const { app, fill } = await createFilledApp();
-    const init = body === undefined ? {} : operation.request?.isForm === true ? formInit(body) : jsonInit(body);
+    const { app, fill, complete } = await createFilledApp();
+    const toInit = operation.request?.isForm === true ? formInit : jsonInit;
+    const init = body === undefined ? {} : toInit(complete(body));
     const response = await app.request(
       fill(operation.path),
       { ...init, method: operation.method.toUpperCase() },

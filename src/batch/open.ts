@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { type Clock, systemClock } from "../clock.ts";
+import type { Files } from "../files/files.ts";
+import type { State } from "../store/state.ts";
+import type { Door } from "./attempt.ts";
+import type { LiveBatch } from "./job.ts";
+import type { Runner } from "./runner.ts";
+
+export type OpenBatchesOptions = {
+  readonly state: Pick<State, "batchQueue" | "exists">;
+  /** The state file's path, or `:memory:`. */
+  readonly stateFile: string;
+  readonly files: () => Promise<Files>;
+  /** A door for the requests of a key. */
+  readonly doorFor: (keyId: string | undefined) => Door;
+  /** How many requests a model runs at once; undefined if unknown. */
+  readonly slotsOf: (model: string | undefined) => number | undefined;
+  /** How long the files of a batch are kept after its end, in ms. */
+  readonly lifeMs: (body: string) => number;
+  readonly maxLineBytes: number;
+  readonly clock?: Clock;
+  /** The time in Unix ms. */
+  readonly now: () => number;
+  readonly logger: Logger;
+};
+
+/** The batches of a gateway. What runs them is loaded when there is one. */
+export type Batches = {
+  /** There may be a new one, or one from before this process. */
+  readonly wake: () => void;
+  /** One was changed. */
+  readonly look: (id: string) => void;
+  /** What is known of one that runs in this process. */
+  readonly live: (id: string) => LiveBatch | undefined;
+  readonly stop: () => Promise<void>;
+};
+
+const MAX_LINES = 1_000_000;
+
+/** For models that don't say how many requests they run at once, such as those of other servers. */
+const USUAL_SLOTS = 8;
+
+export function openBatches(options: OpenBatchesOptions): Batches {
+  const { state, stateFile, files, slotsOf, lifeMs, clock = systemClock, logger } = options;
+  let loading: Promise<Runner> | undefined;
+  let runner: Runner | undefined;
+  let isStopped = false;
+
+  /** So that a gateway without batches loads none of this, and a state that can't be used doesn't keep it from starting. */
+  function hasWork(): boolean {
+    try {
+      return state.exists() && state.batchQueue.unfinished().length > 0;
+    } catch (error) {
+      logger.error({ err: error }, "batches can't be run now");
+      return false;
+    }
+  }
+
+  async function load(): Promise<Runner> {
+    const [{ createRunner }, { tryLock }, { folder }] = await Promise.all([
+      import("./runner.ts"),
+      import("../store/lock.ts"),
+      files(),
+    ]);
+    runner = createRunner({
+      ...options,
+      ...{ queue: state.batchQueue, clock, maxLines: MAX_LINES },
+      prepare: folder.prepare,
+      removeFile: folder.remove,
+      parallel: (model) => slotsOf(model) ?? USUAL_SLOTS,
+      filesEndMs: (body, atMs) => atMs + lifeMs(body),
+      async tryLock() {
+        // Nobody else can open a state in memory.
+        if (stateFile === ":memory:") return { release() {} };
+        return tryLock(join(await folder.place(), "batches.lock"));
+      },
+    });
+    return runner;
+  }
+
+  return {
+    wake() {
+      if (isStopped || (loading === undefined && !hasWork())) return;
+      loading ??= load();
+      loading.then(
+        (loaded) => loaded.wake(),
+        (error: unknown) => {
+          loading = undefined;
+          logger.error({ err: error }, "batches can't be run now");
+        },
+      );
+    },
+    look: (id) => runner?.look(id),
+    live: (id) => runner?.live(id),
+    async stop() {
+      isStopped = true;
+      await loading?.catch(() => {});
+      await runner?.stop();
+    },
+  };
+}

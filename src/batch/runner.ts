@@ -1,0 +1,132 @@
+import type { BatchQueue, BatchRecord } from "../store/batches.ts";
+import type { Lock } from "../store/lock.ts";
+import type { Door } from "./attempt.ts";
+import { createJob, type Job, type JobOptions, type LiveBatch } from "./job.ts";
+
+/** Runs the batches of a state file, each to its end, over restarts. */
+export type Runner = {
+  /** There may be new work. */
+  readonly wake: () => void;
+  /** A batch may have been changed. */
+  readonly look: (id: string) => void;
+  readonly live: (id: string) => LiveBatch | undefined;
+  /** Stops at once. What is done is recorded; the rest is done by whoever runs next. */
+  readonly stop: () => Promise<void>;
+};
+
+export type RunnerOptions = Omit<JobOptions, "record" | "door" | "headers"> & {
+  readonly queue: BatchQueue;
+  /** A door for the requests of a key. */
+  readonly doorFor: (keyId: string | undefined) => Door;
+  /** Undefined while another process runs the batches. */
+  readonly tryLock: () => Promise<Lock | undefined>;
+};
+
+/** Batches that run at once. The queue shares the slots among their tenants. */
+const MAX_JOBS = 8;
+const MAX_JOBS_OF_TENANT = 2;
+
+/** How soon a change by another process is seen, and its end. */
+const LOOK_EVERY_MS = 2_000;
+
+/** How long a batch rests that has failed for a reason that nobody expects. */
+const REST_MS = 30_000;
+
+export function createRunner(options: RunnerOptions): Runner {
+  const { queue, doorFor, tryLock, clock, logger } = options;
+  const jobs = new Map<string, { readonly job: Job; readonly tenant: string; readonly ended: Promise<void> }>();
+  /** When batches that have failed may be tried again. */
+  const resting = new Map<string, number>();
+  const stopping = new AbortController();
+  let lock: Lock | undefined;
+  let cancelTimer: (() => void) | undefined;
+  let looking: Promise<void> | undefined;
+  let isAskedAgain = false;
+
+  /** One look at a time. */
+  function wake(): void {
+    if (stopping.signal.aborted) return;
+    if (looking !== undefined) {
+      isAskedAgain = true;
+      return;
+    }
+    looking = lookForWork()
+      .catch((error: unknown) => {
+        logger.error({ err: error }, "batches can't be run now");
+        plan();
+      })
+      .finally(() => {
+        looking = undefined;
+        if (!isAskedAgain) return;
+        isAskedAgain = false;
+        wake();
+      });
+  }
+
+  async function lookForWork(): Promise<void> {
+    cancelTimer?.();
+    cancelTimer = undefined;
+    const unfinished = queue.unfinished();
+    if (unfinished.length === 0) {
+      if (jobs.size === 0) {
+        lock?.release();
+        lock = undefined;
+      }
+      return;
+    }
+    lock ??= await tryLock();
+    if (stopping.signal.aborted) return;
+    if (lock !== undefined) begin(unfinished);
+    for (const { job } of jobs.values()) job.look();
+    plan();
+  }
+
+  function plan(): void {
+    if (stopping.signal.aborted) return;
+    cancelTimer?.();
+    cancelTimer = clock.after(LOOK_EVERY_MS, wake);
+  }
+
+  /** The oldest first, but a tenant's second one after the first ones of the others. */
+  function begin(unfinished: readonly (BatchRecord & { readonly tenant: string })[]): void {
+    for (let round = 1; round <= MAX_JOBS_OF_TENANT; round++) {
+      for (const record of unfinished) {
+        const held = [...jobs.values()].filter(({ tenant }) => tenant === record.tenant).length;
+        const isResting = (resting.get(record.id) ?? 0) > clock.now();
+        if (jobs.size >= MAX_JOBS) return;
+        if (held < round && !jobs.has(record.id) && !isResting) start(record);
+      }
+    }
+  }
+
+  function start(record: BatchRecord & { readonly tenant: string }): void {
+    const { id, tenant, keyId } = record;
+    const job = createJob({ ...options, record, door: doorFor(keyId ?? undefined) });
+    const ended = job
+      .run(stopping.signal)
+      .catch((error: unknown) => {
+        if (stopping.signal.aborted) return;
+        resting.set(id, clock.now() + REST_MS);
+        logger.error({ batch: id, err: error }, "a batch could not go on; it is tried again");
+      })
+      .finally(() => {
+        jobs.delete(id);
+        wake();
+      });
+    jobs.set(id, { job, tenant, ended });
+  }
+
+  return {
+    wake,
+    look: (id) => jobs.get(id)?.job.look(),
+    live: (id) => jobs.get(id)?.job.live(),
+    async stop() {
+      stopping.abort(new Error("The gateway stops."));
+      cancelTimer?.();
+      await looking;
+      await Promise.all([...jobs.values()].map(({ ended }) => ended));
+      lock?.release();
+      lock = undefined;
+    },
+  };
+}
