@@ -183,6 +183,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
       "predicted time to a target's first token, such as small=5s; may be repeated",
       collect,
     )
+    .option("--url <url>", "URL of a running gateway, to explain by its waits, states and prices of this moment")
     .option("--json", "print the decision as JSON")
     .action(async (flags: Flags) => {
       const { route } = await import("./route.ts");

@@ -27,9 +27,10 @@ const OPEN_ANSWER_TOKENS = 256;
 
 /**
  * `sluice route`: lists the routes of the settings; with `--explain`, prints the order in which one would ask its targets for the request that the
- * flags describe, and why others are excluded. All targets count as ready. Throws a ConfigError, and a CommandError for an invalid flag.
+ * flags describe, and why others are excluded. All targets count as ready, unless `--url` names a running gateway. Throws a ConfigError, and a CommandError for an invalid flag.
  */
 export async function route(flags: Flags, context: CliContext, now: () => number = Date.now): Promise<number> {
+  if (typeof flags.url === "string") return (await import("./explain-running.ts")).explainRunning(flags, context);
   const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
   const models = [...(await resolveModels(config.model, context.cwd)), ...upstreamModels(config.upstreams).named];
   const routes = joinRoutes(config.routes, models);

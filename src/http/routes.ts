@@ -73,6 +73,7 @@ import { reloadSettings } from "./routes/reload.ts";
 import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
 import { connectResponses } from "./routes/responses-socket.ts";
 import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";
+import { showRoute } from "./routes/route.ts";
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { showUsage } from "./routes/usage.ts";
 
@@ -189,6 +190,7 @@ export const routes: readonly Route[] = [
   { ...admin.showCache, answer: ({ cache, warmUp }) => showCache(cache, warmUp) },
   { ...admin.clearCache, answer: ({ cache }) => clearCache(cache) },
   { ...admin.warmCache, answer: ({ presets, warmUp }) => warmCache(presets, warmUp) },
+  { ...admin.explainRoute, answer: ({ models }) => showRoute(models) },
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
   { ...service.health, answer: health },
   { ...service.ready, answer: ready },

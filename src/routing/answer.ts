@@ -15,7 +15,8 @@ import { createReport, type Report } from "./report.ts";
 
 export type AnswerOptions = {
   readonly route: Route;
-  readonly decide: (request: GenerationRequest) => Decision;
+  /** `answered` is called with the target that has begun to answer. */
+  readonly decide: (request: GenerationRequest) => Decision & { readonly answered: (target: string) => void };
   /** How many requests may be sent to a second target while the first one works. */
   readonly hedges: Allowance;
   /** How many may be sent to another target after one that has worked on them in vain. */
@@ -168,6 +169,7 @@ function createCourse(
       held = [...begun.held];
       events = begun.events;
       rest = { report, others, target: by };
+      decision.answered(by);
       if (route.continue === true) continuation = createContinuation(request);
       return next();
     }

@@ -3,8 +3,15 @@ import { systemClock } from "../clock.ts";
 import type { Backend } from "../generation/backend.ts";
 import { ModelNotFoundError } from "../generation/errors.ts";
 import { type Alias, parseAliases } from "./aliases.ts";
+import type { Described, Explanation } from "./explain.ts";
 import type { Route } from "./policy.ts";
-import { createRoutedBackend, createRouteState, type RouteState, type RoutingParts } from "./routed.ts";
+import {
+  createRoutedBackend,
+  createRouteState,
+  type RoutedBackend,
+  type RouteState,
+  type RoutingParts,
+} from "./routed.ts";
 import { joinRoutes } from "./routes.ts";
 
 /** Whether a request for an unknown model is refused, or answered by the default model. */
@@ -25,6 +32,8 @@ export type ModelDirectory = {
   readonly resolve: (name: string) => Backend;
   /** As `resolve`; undefined if there is no such model. */
   readonly find: (name: string) => Backend | undefined;
+  /** Where a route would send such a request now; undefined if there is no route of this name. */
+  readonly explain: (route: string, described: Described) => Explanation | undefined;
   /** Throws if a model has this id already, because one of the two could never be used. */
   readonly add: (backend: Backend) => void;
   /** Removes a model by its id, case-insensitively. Its running requests continue. Returns the model as it was added, if there was one. */
@@ -77,7 +86,7 @@ const OWN_PARTS: RoutingParts = {
 /** The lookup table, rebuilt when a model is added or removed. */
 type Index = {
   readonly models: readonly Backend[];
-  readonly routes: readonly Backend[];
+  readonly routes: readonly RoutedBackend[];
   readonly aliases: readonly Alias[];
   readonly byName: ReadonlyMap<string, Backend>;
 };
@@ -140,6 +149,10 @@ export function createModelDirectory(
     list: () => index.models,
     added: () => [...added.values()],
     routes: () => index.routes,
+    explain(name, described) {
+      const wanted = name.toLowerCase();
+      return index.routes.find(({ id }) => id.toLowerCase() === wanted)?.explain(described);
+    },
     find,
     resolve,
     reach: (name) => find(name) ?? findLeaving(name) ?? resolve(name),

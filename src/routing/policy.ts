@@ -86,6 +86,8 @@ export type Situation = {
   readonly answerTokens: number;
   /** Requests of a session go to the same target of several with weights. */
   readonly session: string;
+  /** The target that has answered the session's last request, where its KV is. */
+  readonly last?: string | undefined;
   /** One for each target of the route, in order; undefined where the model is not served. */
   readonly targets: readonly (TargetState | undefined)[];
 };
@@ -127,6 +129,12 @@ export type Decision = {
   readonly excluded: readonly { readonly target: string; readonly reason: Exclusion }[];
 };
 
+/**
+ * A session goes back to a target that was late once this share of `after` is enough, and leaves one late target for another only if that is
+ * sooner by as much. So predictions that are near each other don't send a conversation to and fro, each time without its KV.
+ */
+const STAYING = 0.8;
+
 /** What would answer sooner than a target in one of these states. */
 const NOT_NOW: ReadonlySet<BackendState> = new Set(["loading", "restarting", "unloading", "failed"]);
 
@@ -163,13 +171,16 @@ export function chooseTargets(route: Route, situation: Situation): Decision {
     else deferred.push(candidate);
     if (deferral === "late") maxCost = Math.min(maxCost, target.spill?.maxCost ?? Number.POSITIVE_INFINITY);
   }
-  return { candidates: [...candidates, ...deferred.sort((one, other) => rankOf(one) - rankOf(other))], excluded };
+  return {
+    candidates: [...candidates, ...deferred.sort((one, other) => rankOf(one, situation) - rankOf(other, situation))],
+    excluded,
+  };
 }
 
 /** Of those that are not likely to answer in time, what is only late comes first, the soonest before the others. */
-function rankOf({ deferred, firstTokenMs = 0 }: Candidate): number {
+function rankOf({ target, deferred, firstTokenMs = 0 }: Candidate, { last }: Situation): number {
   const later = deferred === "late" ? 0 : deferred === "dear" ? 1 : deferred === "long" ? 2 : 3;
-  return later * 1e12 + (deferred === "late" ? firstTokenMs : 0);
+  return later * 1e12 + (deferred === "late" ? firstTokenMs * (target === last ? STAYING : 1) : 0);
 }
 
 function exclusionOf(target: Target, state: TargetState | undefined, situation: Situation): Exclusion | undefined {
@@ -196,12 +207,14 @@ function unmetOf(when: Conditions, situation: Situation): Exclusion | undefined 
 }
 
 /** The estimate of the prompt may be wrong, so a target for which it seems too long is asked too, after all others. */
-function deferralOf({ spill }: Target, state: TargetState, { promptTokens }: Situation): Deferral | undefined {
+function deferralOf({ spill }: Target, state: TargetState, { promptTokens, last }: Situation): Deferral | undefined {
   if (NOT_NOW.has(state.state)) return "down";
   if (state.contextTokens !== undefined && promptTokens >= state.contextTokens) return "long";
   if (spill === undefined) return undefined;
+  const isAway = last !== undefined && last !== state.id;
+  const after = isAway ? STAYING * spill.after : spill.after;
   // Loading takes longer than anybody measured.
-  return state.state === "unloaded" || (state.firstTokenMs ?? 0) > spill.after ? "late" : undefined;
+  return state.state === "unloaded" || (state.firstTokenMs ?? 0) > after ? "late" : undefined;
 }
 
 /** The indices of the targets, in the order of the list, in which neighbours with weights are ordered by the session's draw. */

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.ts";
 import { type Backend, type BackendPart, type BackendState, type Capabilities, partOf } from "../generation/backend.ts";
 import type { Embed } from "../generation/embedding.ts";
@@ -6,6 +7,7 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { assertAble } from "./able.ts";
 import { type Allowance, createAllowance } from "./allowance.ts";
 import { answerThroughTargets, noTarget } from "./answer.ts";
+import { type Described, type Explanation, explainRoute } from "./explain.ts";
 import { chooseTargets, type Decision, type Route, type Situation } from "./policy.ts";
 import { createReport } from "./report.ts";
 import { embeddingSituationOf, situationOf, type Tenants } from "./situation.ts";
@@ -17,7 +19,12 @@ export type RouteState = {
   readonly retries: Allowance;
   /** When each idle target was last asked in spite of its prediction, by its id, in ms. */
   readonly trials: Map<string, number>;
+  /** Which target has answered the last request of each session. */
+  readonly last: LRUCache<string, string>;
 };
+
+/** A route, which can tell where it would send a request. */
+export type RoutedBackend = Backend & { readonly explain: (described: Described) => Explanation };
 
 /** What routes need to know and to measure with. */
 export type RoutingParts = {
@@ -40,12 +47,16 @@ const FIRST_RETRIES = 10;
 const TRIAL_FACTOR = 4;
 const TRIAL_MS = 60_000;
 
+/** Sessions that were not heard of for longer are forgotten. */
+const MAX_SESSIONS = 10_000;
+
 export function createRouteState(route: Route): RouteState {
   return {
     route,
     hedges: createAllowance(route.hedge?.most ?? 0, 1),
     retries: createAllowance(RETRY_SHARE, FIRST_RETRIES),
     trials: new Map(),
+    last: new LRUCache({ max: MAX_SESSIONS }),
   };
 }
 
@@ -54,16 +65,23 @@ const BEST_FIRST: readonly BackendState[] = ["ready", "unloaded", "loading", "re
 
 /** A route as a backend: it answers through its targets, and can what one of them can. @param found one for each target; undefined where the model is not served */
 export function createRoutedBackend(
-  { route, hedges, retries, trials }: RouteState,
+  { route, hedges, retries, trials, last }: RouteState,
   found: readonly (Backend | undefined)[],
   { tenants, clock, now, awaited }: RoutingParts,
-): Backend {
+): RoutedBackend {
   const served = found.map((backend) => backend && rememberWorkload(backend, clock));
   const targets = served.filter((backend) => backend !== undefined);
   const byId = new Map(targets.map((backend) => [backend.id, backend]));
   const decide = (request: GenerationRequest) => chooseTargets(route, situationOf(request, served, tenants, now()));
-  const decideAnew = (request: GenerationRequest) =>
-    chooseTargets(route, withTrials(situationOf(request, served, tenants, now())));
+  const spills = route.targets.some(({ spill }) => spill !== undefined);
+  /** The decision for a request that is sent on, and what notes which target has answered it. */
+  function decideAnew(request: GenerationRequest): Decision & { readonly answered: (target: string) => void } {
+    const situation = withTrials(situationOf(request, served, tenants, now()));
+    if (!spills) return { ...chooseTargets(route, situation), answered: () => {} };
+    const { session } = situation;
+    const decision = chooseTargets(route, { ...situation, last: last.get(session) });
+    return { ...decision, answered: (target) => void last.set(session, target) };
+  }
   const answerThrough = answerThroughTargets({ ...{ route, decide: decideAnew, hedges, retries, clock, refusal } });
 
   /** What a request is told that no target may answer: to come again, if a target may come. */
@@ -148,6 +166,7 @@ export function createRoutedBackend(
       };
     },
     workload: () => undefined,
+    explain: (described) => explainRoute(route, served, described, { tenants, nowMs: now() }),
     // An estimate, before it is known which target answers.
     costOf: (work) => targets.map(({ costOf }) => costOf?.(work)).find((cost) => cost?.money !== undefined),
     // Its answers are stored as those of its targets.

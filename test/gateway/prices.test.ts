@@ -3,9 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
+import { run } from "../../src/cli/run.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
+import { fakeContext } from "../cli/fake-context.ts";
 import { answerWith, begin, type MockUpstream, mockUpstream, send } from "../fixtures/mock-upstream.ts";
+import { listen } from "../http/support.ts";
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -140,5 +143,49 @@ describe("a key's budget", () => {
     await server.posts()[0]?.left;
     const [row] = await usageOf(gateway);
     expect(row?.cost).toBeGreaterThan(0.0005);
+  });
+});
+
+describe("a running gateway", () => {
+  it("explains where a route would send a request now, by its prices and what its key has used", async () => {
+    const TWO = `${PRICED}, small: { name: one, price: { input: 0.1, output: 1 } }`;
+    const ROUTE = "routes: { chat: [{ model: large, maxCost: 0.01, when: { usedUpTo: 0.8 } }, small] }";
+    const { gateway } = await gatewayFor(TWO, ROUTE);
+    const explain = async (query: string, secret = ADMIN) => {
+      const headers = { authorization: `Bearer ${secret}` };
+      const answer = await gateway.app.request(`/admin/route?${query}`, { headers });
+      return { status: answer.status, body: await answer.json() };
+    };
+    const { body } = await explain("route=Chat&tokens=1000&answer_tokens=100");
+    expect(body).toMatchObject({
+      candidates: [
+        { target: "large", reason: null },
+        { target: "small", reason: null },
+      ],
+      targets: [
+        { target: "large", state: "ready", cost: 0.003, waiting: 0, running: 0 },
+        { target: "small", cost: 0.0002 },
+      ],
+    });
+    expect((await explain("route=chat&used=0.9")).body).toMatchObject({
+      excluded: [{ target: "large", reason: "budget" }],
+    });
+    expect((await explain("route=chat&tokens=100000")).body).toMatchObject({ excluded: [{ reason: "cost" }] });
+    expect((await explain("route=chat&local_only=true")).body).toMatchObject({ candidates: [] });
+    expect((await explain("route=chat&needs=wings")).status).toBe(400);
+    expect((await explain("route=other")).body).toMatchObject({ error: { code: "route_not_found" } });
+    expect((await explain("route=chat", SECRET)).status).toBe(403);
+  });
+
+  it("is asked by sluice route --explain --url", async () => {
+    const { gateway } = await gatewayFor(PRICED, "routes: { chat: [large, gone] }");
+    const server = await listen(gateway.app);
+    ends.push(() => server[Symbol.asyncDispose]());
+    const context = fakeContext({ env: { SLUICE_ADMIN_KEY: ADMIN } });
+    const words = ["route", "--explain", "chat", "--tokens", "1000", "--answer-tokens", "100", "--url", server.url];
+    expect(await run(words, context)).toBe(0);
+    const lines = context.stdout.text().split("\n");
+    expect(lines[1]?.replaceAll(/ +/g, " ").trim()).toBe("1 large ready 0+0 $0.003000");
+    expect(lines[2]?.replaceAll(/ +/g, " ").trim()).toBe("- gone excluded: not_served");
   });
 });

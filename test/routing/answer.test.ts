@@ -504,3 +504,24 @@ function nextTurn(): Promise<void> {
     setImmediate(resolve);
   });
 }
+
+describe("a conversation", () => {
+  it("stays with the target that answers it while the first one's wait is near the limit", async () => {
+    let firstTokenMs = 1_200;
+    const a = { generate: says("A"), workload: () => ({ waiting: 1, running: 1, firstTokenMs }) };
+    const { ask, clock } = routed(
+      { a, b: says("B") },
+      { targets: [{ model: "a", spill: { after: 1_000 } }, { model: "b" }] },
+    );
+    const askAt = async (ms: number, session: string) => {
+      firstTokenMs = ms;
+      clock.advance(60);
+      return (await ask({ terms: { tenant: "local", priority: "default", session } })).text;
+    };
+    expect(await askAt(1_200, "one")).toBe("B");
+    expect(await askAt(900, "one")).toBe("B");
+    expect(await askAt(900, "another")).toBe("A");
+    expect(await askAt(700, "one")).toBe("A");
+    expect(await askAt(900, "one")).toBe("A");
+  });
+});

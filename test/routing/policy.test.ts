@@ -100,6 +100,29 @@ describe("the order of a route's targets", () => {
     ]);
   });
 
+  it("lets a session go back to a target only once that is clearly in time, but sends it away as soon as it is late", () => {
+    const spill = { after: 1_000 };
+    const decideAt = (firstTokenMs: number, last?: string) =>
+      decide([{ model: "a", spill }, { model: "b" }], { targets: [state("a", { firstTokenMs }), state("b")], last })
+        .asked[0];
+    expect(["a", "b", undefined].map((last) => decideAt(900, last))).toEqual(["a", "b", "a"]);
+    expect(["a", "b", undefined].map((last) => decideAt(790, last))).toEqual(["a", "a", "a"]);
+    expect(["a", "b", undefined].map((last) => decideAt(1_001, last))).toEqual(["b", "b", "b"]);
+  });
+
+  it("leaves a session with the late target that it has, unless another is clearly sooner", () => {
+    const spill = { after: 100 };
+    const route = [
+      { model: "a", spill },
+      { model: "b", spill },
+    ];
+    const decideAt = (ofA: number, ofB: number, last?: string) =>
+      decide(route, { targets: [state("a", { firstTokenMs: ofA }), state("b", { firstTokenMs: ofB })], last }).asked[0];
+    expect(decideAt(1_100, 1_000)).toBe("b late");
+    expect(decideAt(1_100, 1_000, "a")).toBe("a late");
+    expect(decideAt(1_300, 1_000, "a")).toBe("b late");
+  });
+
   it("spills only to what costs little enough, and asks the dear ones last", () => {
     const targets = [state("a", { firstTokenMs: 9_000 }), state("b", { cost: 0.002 }), state("c")];
     const spilling = { model: "a", spill: { after: 3_000, maxCost: 0.001 } };

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { BACKEND_STATES } from "../../../generation/backend.ts";
+import { PRIORITIES } from "../../../generation/terms.ts";
 import type { Operation } from "../operation.ts";
 import { count, inQuery } from "./shared.ts";
 
@@ -153,6 +155,57 @@ export const reload: Operation = {
     },
   },
   errors: [403, 415, 422, 500, 501],
+  access: "admin",
+};
+
+export const explainRoute: Operation = {
+  method: "get",
+  path: "/admin/route",
+  id: "explainRoute",
+  tag: "Administration",
+  summary: "Tells where a route would send a request now, and why",
+  description:
+    "By the waits, states and prices of this moment. Nothing is sent. Access is the same as for `GET /admin/usage`.",
+  parameters: [
+    inQuery("route", "The route's name.", z.string().min(1).max(4096)),
+    inQuery("class", "The request's class; `default` if absent.", z.enum(PRIORITIES)),
+    inQuery("tokens", "Tokens of its prompt.", z.number().min(0)),
+    inQuery("answer_tokens", "Tokens of its answer; 256 if absent.", z.number().min(0)),
+    inQuery("needs", "What it needs, with commas between: tools, schemas, logprobs, images.", z.string().max(256)),
+    inQuery("key", "The id of its key.", z.string().max(256)),
+    inQuery("used", "The share of its limits that the key has used; as it is now if absent.", z.number().min(0).max(1)),
+    inQuery("preset", "The id of its preset.", z.string().max(256)),
+    inQuery("session", "Its session.", z.string().max(4096)),
+    inQuery("local_only", "Whether only local targets may answer.", z.boolean()),
+    inQuery("at", "The time of the request; now if absent.", z.iso.datetime({ offset: true })),
+  ],
+  answers: {
+    200: {
+      description: "The targets that would be asked, in order, those that would not be, and what that is decided by.",
+      content: {
+        "application/json": {
+          name: "RouteExplanation",
+          schema: z.object({
+            object: z.literal("route"),
+            route: z.string(),
+            candidates: z.array(z.object({ target: z.string(), reason: z.string().nullable() })),
+            excluded: z.array(z.object({ target: z.string(), reason: z.string() })),
+            targets: z.array(
+              z.object({
+                target: z.string(),
+                state: z.enum(BACKEND_STATES),
+                first_token_ms: z.number().min(0).nullable().describe("Predicted for this request."),
+                cost: z.number().min(0).nullable().describe("Estimated, in US dollars."),
+                waiting: count.nullable(),
+                running: count.nullable(),
+              }),
+            ),
+          }),
+        },
+      },
+    },
+  },
+  errors: [400, 403, 500],
   access: "admin",
 };
 
