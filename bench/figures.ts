@@ -69,6 +69,7 @@ export const FIGURES = {
   gapOverUndisturbed: { label: "another's worst gap ÷ undisturbed, the worst intruder", unit: "×", better: "lower" },
   decisionUs: { label: "CPU for each decision", unit: "µs", better: "lower" },
   largeDecisionUs: { label: "CPU for each decision, 32 targets", unit: "µs", better: "lower" },
+  hugeDecisionUs: { label: "CPU for each decision, 10,000 targets", unit: "µs", better: "lower" },
   crowdedDecisionUs: { label: "CPU for each decision, 100,000 waiting", unit: "µs", better: "lower" },
   spilledInTime: { label: "first tokens in time, spilled after 500 ms", unit: "%", better: "higher" },
   spilledShare: { label: "spilled then", unit: "%", better: "lower" },

@@ -38,6 +38,7 @@ export const TARGETS: readonly Target[] = [
   { workload: "overload", figure: "spikeRefusalP95Ms", rival: peer, rule: { of: "value", below: 300 } },
   { workload: "overload", figure: "growthMb", rival: peer, rule: { of: "value", below: 30 } },
   { workload: "routes", figure: "largeDecisionUs", rival: "sluice", rule: { of: "value", below: 20 } },
+  { workload: "cluster", figure: "hugeDecisionUs", rival: "sluice", rule: { of: "value", below: 20 } },
   { workload: "queue", figure: "crowdedDecisionUs", rival: "sluice", rule: { of: "value", below: 20 } },
   { workload: "cache", figure: "hitsPerSecond", rival: "bare Hono", rule: { of: "ratio", atLeast: 1 } },
   { workload: "cache", figure: "streamedHitsPerSecond", rival: "bare Hono", rule: { of: "ratio", atLeast: 1 } },

@@ -1,5 +1,6 @@
 import { batch8 } from "./batch8.ts";
 import { cache } from "./cache.ts";
+import { cluster } from "./cluster.ts";
 import { engine } from "./engine.ts";
 import { fimBurst } from "./fim-burst.ts";
 import { intruders } from "./intruders.ts";
@@ -34,6 +35,7 @@ export const WORKLOADS: readonly Workload[] = [
   overload,
   queue,
   routes,
+  cluster,
   spill,
   cache,
   proxy,

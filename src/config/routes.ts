@@ -99,7 +99,7 @@ export const routeSchema = z
     z
       .strictObject({
         name,
-        targets: z.array(targetSchema).min(1).max(32),
+        targets: z.array(targetSchema).min(1).max(1_024),
         hedge: hedgeSchema.optional(),
         /** Whether another target continues an answer that breaks off. */
         continue: z.boolean().optional(),

@@ -269,14 +269,14 @@ export const configSchema = z.strictObject({
       writeOnly: true,
     }),
   redisShares: z
-    .array(z.enum(["limits", "answers"]))
+    .array(z.enum(["limits", "answers", "sessions"]))
     .min(1)
-    .max(2)
+    .max(3)
     .default(["limits"])
     .meta({
       description:
-        "what gateways share through Redis: limits (how much each key has used), answers (the response cache); may be repeated",
-      placeholder: "limits|answers",
+        "what gateways share through Redis: limits (how much each key has used), answers (the response cache), sessions (which target of a route has answered them); may be repeated",
+      placeholder: "limits|answers|sessions",
     }),
   redisTimeoutMs: z
     .int()

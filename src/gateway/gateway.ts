@@ -33,6 +33,7 @@ import { tellLastingFirst } from "../queue/lasting-first.ts";
 import { createLoadControl } from "../queue/load-control.ts";
 import { createLink, type Link } from "../redis/link.ts";
 import { createModelDirectory } from "../routing/directory.ts";
+import { createHomes } from "../routing/homes.ts";
 import { route, routeEmbeddings } from "../routing/route.ts";
 import { answerRoutes } from "../routing/routed.ts";
 import { unservedTargets } from "../routing/routes.ts";
@@ -161,6 +162,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let upstreams = config.upstreams.length === 0 ? undefined : await openUpstreams(config);
   const { mayCome } = upstreamModels(config.upstreams);
   const settings = { ...config, mayCome, ...(upstreams && { awaited: upstreams.awaited }) };
+  const redis = linkTo(config, logger);
+  const sharing = (what: Config["redisShares"][number]) => (config.redisShares.includes(what) ? redis : undefined);
   const directory = createModelDirectory([...locals.backends(), ...(upstreams?.named() ?? [])], settings, {
     tenants: {
       namesOf(tenant) {
@@ -174,6 +177,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         return shares.length === 0 ? undefined : Math.max(...shares);
       },
     },
+    homes: createHomes({ redis: sharing("sessions") }),
     clock: systemClock,
     now: Date.now,
   });
@@ -207,8 +211,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     isReferred: state.batchQueue.needs,
     now: Date.now,
   });
-  const redis = linkTo(config, logger);
-  const sharing = (what: Config["redisShares"][number]) => (config.redisShares.includes(what) ? redis : undefined);
   const access = createAccess({ config, state, redis: sharing("limits"), logger });
   const [routed, embedRouted] = [route(directory), routeEmbeddings(directory)];
   const cache = createResponseCache({

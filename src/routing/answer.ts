@@ -15,8 +15,11 @@ import { createReport, type Report } from "./report.ts";
 
 export type AnswerOptions = {
   readonly route: Route;
-  /** `answered` is called with the target that has begun to answer. */
-  readonly decide: (request: GenerationRequest) => Decision & { readonly answered: (target: string) => void };
+  /** `answered` hears whose answer has begun. */
+  readonly decide: (request: GenerationRequest) => Promise<{
+    readonly decision: Decision;
+    readonly answered: (target: string) => void;
+  }>;
   /** How many requests may be sent to a second target while the first one works. */
   readonly hedges: Allowance;
   /** How many may be sent to another target after one that has worked on them in vain. */
@@ -151,7 +154,8 @@ function createCourse(
   }
 
   async function begin(): Promise<Result> {
-    const decision = decide(request);
+    const { decision, answered } = await decide(request);
+    if (isLeft) return DONE;
     const report = createReport(route.name, decision, request.observe);
     if (decision.candidates.length === 0) {
       report.tell();
@@ -169,7 +173,7 @@ function createCourse(
       held = [...begun.held];
       events = begun.events;
       rest = { report, others, target: by };
-      decision.answered(by);
+      answered(by);
       if (route.continue === true) continuation = createContinuation(request);
       return next();
     }

@@ -16,7 +16,7 @@ export type Described = Partial<
 };
 
 /** Where it would be sent, and what that is decided by. */
-export type Explanation = Decision & {
+export type Explanation = Pick<Decision, "candidates" | "excluded"> & {
   /** Those that are served. */
   readonly targets: readonly {
     readonly target: string;
@@ -53,10 +53,11 @@ export function explainRoute(
     ...described,
     ...{ promptTokens, key: [...now.key, key], usedShare: usedShare ?? now.usedShare },
   };
+  const { candidates, excluded } = chooseTargets(route, situation);
   return {
-    ...chooseTargets(route, situation),
+    ...{ candidates, excluded },
     targets: served.flatMap((backend, index) => {
-      const state = situation.targets[index];
+      const state = situation.targets.at(index);
       if (backend === undefined || state === undefined) return [];
       const { waiting, running } = backend.workload() ?? {};
       const { firstTokenMs, cost } = state;

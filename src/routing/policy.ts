@@ -1,7 +1,7 @@
-import { hash } from "node:crypto";
 import type { BackendState, Capabilities } from "../generation/backend.ts";
 import type { Priority } from "../generation/terms.ts";
 import type { Cascade } from "./cascade.ts";
+import { drawTargets } from "./draw.ts";
 import { isWithin, type OpeningTimes } from "./hours.ts";
 
 /** What a request may need that not every model can. */
@@ -64,6 +64,8 @@ export type TargetState = {
   readonly contextTokens: number | undefined;
   /** Undefined where nothing was measured. */
   readonly firstTokenMs: number | undefined;
+  /** Requests that it works on or that wait for it, as far as is known here; undefined if nothing is. */
+  readonly inHand?: number | undefined;
   /** The estimated cost of the request there, in US dollars; undefined if its price isn't known, which counts as free. */
   readonly cost?: number | undefined;
 };
@@ -88,8 +90,10 @@ export type Situation = {
   readonly session: string;
   /** The target that has answered the session's last request, where its KV is. */
   readonly last?: string | undefined;
-  /** One for each target of the route, in order; undefined where the model is not served. */
-  readonly targets: readonly (TargetState | undefined)[];
+  /** The target that answered the session last, if that is not where the route puts it. */
+  readonly home?: string | undefined;
+  /** One for each target of the route, in order; undefined where the model is not served. Those that can't be chosen are not asked for. */
+  readonly targets: Pick<readonly (TargetState | undefined)[], "at">;
 };
 
 /** Why a target can't be asked. */
@@ -127,6 +131,8 @@ export type Decision = {
   /** In the order in which they are asked. */
   readonly candidates: readonly Candidate[];
   readonly excluded: readonly { readonly target: string; readonly reason: Exclusion }[];
+  /** Of those who share a place, the ids in the order that was drawn for the session, one list for each place. */
+  readonly draws: readonly (readonly string[])[];
 };
 
 /**
@@ -151,8 +157,10 @@ export function chooseTargets(route: Route, situation: Situation): Decision {
   const excluded: { target: string; reason: Exclusion }[] = [];
   /** What a target may cost that is asked only because an earlier one is late. */
   let maxCost = Number.POSITIVE_INFINITY;
-  for (const index of orderOf(route, situation.session)) {
-    const [target, state] = [route.targets[index], situation.targets[index]];
+  const { session, targets: states } = situation;
+  const drawn = drawTargets(route, session, (index) => busyOf(states.at(index)));
+  for (const index of drawn.flatMap((place) => homeFirst(place, situation))) {
+    const [target, state] = [route.targets[index], states.at(index)];
     if (target === undefined) continue;
     const reason = exclusionOf(target, state, situation);
     if (reason !== undefined || state === undefined) {
@@ -171,10 +179,25 @@ export function chooseTargets(route: Route, situation: Situation): Decision {
     else deferred.push(candidate);
     if (deferral === "late") maxCost = Math.min(maxCost, target.spill?.maxCost ?? Number.POSITIVE_INFINITY);
   }
+  const draws = drawn
+    .filter(({ length }) => length > 1)
+    .map((place) => place.map((index) => states.at(index)?.id ?? ""));
   return {
     candidates: [...candidates, ...deferred.sort((one, other) => rankOf(one, situation) - rankOf(other, situation))],
     excluded,
+    draws,
   };
+}
+
+function busyOf(state: TargetState | undefined): number {
+  return state === undefined || NOT_NOW.has(state.state) ? Number.POSITIVE_INFINITY : (state.inHand ?? 0);
+}
+
+/** The target that has the session's prefix comes first among those who share its place. */
+function homeFirst(place: readonly number[], { home, targets }: Situation): readonly number[] {
+  if (home === undefined || place.length === 1) return place;
+  const at = place.find((index) => targets.at(index)?.id === home);
+  return at === undefined ? place : [at, ...place.filter((index) => index !== at)];
 }
 
 /** Of those that are not likely to answer in time, what is only late comes first, the soonest before the others. */
@@ -215,36 +238,4 @@ function deferralOf({ spill }: Target, state: TargetState, { promptTokens, last 
   const after = isAway ? STAYING * spill.after : spill.after;
   // Loading takes longer than anybody measured.
   return state.state === "unloaded" || (state.firstTokenMs ?? 0) > after ? "late" : undefined;
-}
-
-/** The indices of the targets, in the order of the list, in which neighbours with weights are ordered by the session's draw. */
-function orderOf({ name, targets }: Route, session: string): readonly number[] {
-  const order: number[] = [];
-  let group: { readonly index: number; readonly score: number }[] = [];
-  function closeGroup(): void {
-    if (group.length > 1) group.sort((one, other) => other.score - one.score);
-    for (const { index } of group) order.push(index);
-    group = [];
-  }
-  for (const [index, { model, weight }] of targets.entries()) {
-    if (weight === undefined) {
-      closeGroup();
-      order.push(index);
-    } else {
-      group.push({ index, score: scoreOf(weight, `${name}\n${model}\n${session}`) });
-    }
-  }
-  closeGroup();
-  return order;
-}
-
-/**
- * Weighted rendezvous hashing: the highest score wins with a probability in proportion to its weight, and a target that comes or goes
- * moves only its own sessions. https://www.snia.org/sites/default/files/SDC15_presentations/dist_sys/Jason_Resch_New_Consistent_Hashings_Rev.pdf
- */
-function scoreOf(weight: number, text: string): number {
-  const bits = Number.parseInt(hash("sha1", text, "hex").slice(0, 12), 16);
-  // From 0 to 1, both excluded.
-  const uniform = (bits + 1) / (2 ** 48 + 2);
-  return weight === 0 ? Number.NEGATIVE_INFINITY : -weight / Math.log(uniform);
 }

@@ -8,6 +8,7 @@ import { assertAble } from "./able.ts";
 import { type Allowance, createAllowance } from "./allowance.ts";
 import { answerThroughTargets, noTarget } from "./answer.ts";
 import { type Described, type Explanation, explainRoute } from "./explain.ts";
+import type { Homes } from "./homes.ts";
 import { chooseTargets, type Decision, type Route, type Situation } from "./policy.ts";
 import { createReport } from "./report.ts";
 import { embeddingSituationOf, situationOf, type Tenants } from "./situation.ts";
@@ -32,6 +33,8 @@ export type RoutingParts = {
   readonly clock: Clock;
   /** Unix ms. */
   readonly now: () => number;
+  /** Where sessions are that have left the target that their route puts them at; nothing is remembered if absent. */
+  readonly homes?: Homes;
   /** The error for a target that is not served, if it may be soon. */
   readonly awaited?: (model: string) => Error | undefined;
 };
@@ -49,6 +52,7 @@ const TRIAL_MS = 60_000;
 
 /** Sessions that were not heard of for longer are forgotten. */
 const MAX_SESSIONS = 10_000;
+const NO_HOMES: Homes = { find: async () => undefined, set: () => {} };
 
 export function createRouteState(route: Route): RouteState {
   return {
@@ -67,20 +71,35 @@ const BEST_FIRST: readonly BackendState[] = ["ready", "unloaded", "loading", "re
 export function createRoutedBackend(
   { route, hedges, retries, trials, last }: RouteState,
   found: readonly (Backend | undefined)[],
-  { tenants, clock, now, awaited }: RoutingParts,
+  { tenants, clock, now, awaited, homes = NO_HOMES }: RoutingParts,
 ): RoutedBackend {
   const served = found.map((backend) => backend && rememberWorkload(backend, clock));
   const targets = served.filter((backend) => backend !== undefined);
   const byId = new Map(targets.map((backend) => [backend.id, backend]));
+  const hasNeighbours = route.targets.some(
+    ({ weight }, at) => weight !== undefined && route.targets[at + 1]?.weight !== undefined,
+  );
   const decide = (request: GenerationRequest) => chooseTargets(route, situationOf(request, served, tenants, now()));
   const spills = route.targets.some(({ spill }) => spill !== undefined);
   /** The decision for a request that is sent on, and what notes which target has answered it. */
-  function decideAnew(request: GenerationRequest): Decision & { readonly answered: (target: string) => void } {
+  async function decideAnew(request: GenerationRequest) {
     const situation = withTrials(situationOf(request, served, tenants, now()));
-    if (!spills) return { ...chooseTargets(route, situation), answered: () => {} };
     const { session } = situation;
-    const decision = chooseTargets(route, { ...situation, last: last.get(session) });
-    return { ...decision, answered: (target) => void last.set(session, target) };
+    const home = hasNeighbours ? await homes.find(route.name, session) : undefined;
+    const decision = chooseTargets(route, { ...situation, home, ...(spills && { last: last.get(session) }) });
+    return {
+      decision,
+      answered(target: string) {
+        if (spills) last.set(session, target);
+        for (const draw of decision.draws) {
+          const isAway = draw[0] !== target;
+          // Nearly all sessions have never left, and nothing is written for them.
+          if (draw.includes(target) && (isAway || home !== undefined)) {
+            homes.set(route.name, session, isAway ? target : undefined);
+          }
+        }
+      },
+    };
   }
   const answerThrough = answerThroughTargets({ ...{ route, decide: decideAnew, hedges, retries, clock, refusal } });
 
@@ -92,7 +111,9 @@ export function createRoutedBackend(
   }
 
   function withTrials(situation: Situation): Situation {
-    const states = situation.targets.map((state, index) => {
+    const { targets: states } = situation;
+    const at = (index: number) => {
+      const state = states.at(index);
       const after = route.targets[index]?.spill?.after ?? Number.POSITIVE_INFINITY;
       const { id = "", firstTokenMs = 0 } = state ?? {};
       if (state === undefined || firstTokenMs <= after || firstTokenMs > TRIAL_FACTOR * after) return state;
@@ -101,8 +122,8 @@ export function createRoutedBackend(
       if (waiting + running > 0 || sinceMs < TRIAL_MS) return state;
       trials.set(id, clock.now());
       return { ...state, firstTokenMs: undefined };
-    });
-    return { ...situation, targets: states };
+    };
+    return { ...situation, targets: { at } };
   }
 
   function askDirectly(request: GenerationRequest): ReturnType<Generate> {

@@ -34,13 +34,10 @@ export function situationOf(
     needs: needsOf(request),
     ...{ promptTokens, answerTokens },
     session: `${terms.tenant}\n${terms.session ?? beginningOf(prompt)}`,
-    targets: served.map(
-      (backend) =>
-        backend && {
-          ...stateOf(backend, backend.predictMs?.(request)),
-          cost: estimateCost(backend, promptTokens, answerTokens),
-        },
-    ),
+    targets: statesOf(served, (backend) => ({
+      ...stateOf(backend, backend.predictMs?.(request)),
+      cost: estimateCost(backend, promptTokens, answerTokens),
+    })),
   };
 }
 
@@ -61,10 +58,29 @@ export function embeddingSituationOf(
     answerTokens: 0,
     // All vectors of a tenant are made by one model, since those of two can't be compared.
     session: terms.tenant,
-    targets: served.map((backend) => {
+    targets: statesOf(served, (backend) => ({
+      ...stateOf(backend),
       // An item may be cut or refused by its own length only.
-      return backend && { ...stateOf(backend), contextTokens: undefined, cost: estimateCost(backend, promptTokens, 0) };
-    }),
+      contextTokens: undefined,
+      cost: estimateCost(backend, promptTokens, 0),
+    })),
+  };
+}
+
+/** The states of targets, each found when it is first asked for: of thousands, a request looks at a few. */
+function statesOf(
+  served: readonly (Backend | undefined)[],
+  find: (backend: Backend) => TargetState,
+): Situation["targets"] {
+  const known = new Map<number, TargetState | undefined>();
+  return {
+    at(index) {
+      if (known.has(index)) return known.get(index);
+      const backend = served.at(index);
+      const state = backend && find(backend);
+      known.set(index, state);
+      return state;
+    },
   };
 }
 
@@ -85,9 +101,12 @@ function estimateCost({ costOf }: Backend, prompt: number, completion: number): 
   return costOf?.({ prompt, cached: 0, completion })?.money;
 }
 
-function stateOf(backend: Backend, predictedMs = backend.workload()?.firstTokenMs): TargetState {
+function stateOf(backend: Backend, given?: number): TargetState {
   const { id, upstream, can } = backend;
+  const workload = backend.workload();
+  const predictedMs = given ?? workload?.firstTokenMs;
   return {
+    ...(workload && { inHand: workload.waiting + workload.running }),
     ...{ id, can },
     isLocal: upstream?.isLocal ?? true,
     state: backend.state(),

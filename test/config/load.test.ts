@@ -488,7 +488,7 @@ describe("routes", () => {
     ["a: [{ model: x, when: { zone: Mars } }]", `"a": targets[1].when.zone: "Mars" is not allowed. Give a time zone`],
     ["a: [{ model: x, weight: -1 }]", `"a": targets[1].weight: -1 is not allowed. Give a number from 0`],
     ["a: [x, X]", `"a": targets[2]: "X" is a target of this route already.`],
-    ["a: {}", `"a": targets is missing. Give a list of 1 to 32 entries`],
+    ["a: {}", `"a": targets is missing. Give a list of 1 to 1024 entries`],
     [
       "a: { targets: [x], hedge: { after: 2s, most: 0.9 } }",
       `"a": hedge.most: 0.9 is not allowed. Give a number from 0 to 0.5.`,
