@@ -22,7 +22,7 @@ const SENT = [
   ["session", "session"],
 ] as const;
 
-const answerSchema = z.object({
+const explanationSchema = z.object({
   candidates: z.array(z.object({ target: z.string(), reason: z.string().nullable() })),
   excluded: z.array(z.object({ target: z.string(), reason: z.string() })),
   targets: z.array(
@@ -33,7 +33,9 @@ const answerSchema = z.object({
   ),
 });
 
-type Answer = z.infer<typeof answerSchema>;
+const answerSchema = z.object({ data: z.array(explanationSchema) });
+
+type Explanation = z.infer<typeof explanationSchema>;
 
 /** `sluice route --explain ROUTE --url URL`: prints where a running gateway would send such a request now. Throws a CommandError. */
 export async function explainRunning(flags: Flags, { env, stdout }: CliContext): Promise<number> {
@@ -47,12 +49,13 @@ export async function explainRunning(flags: Flags, { env, stdout }: CliContext):
   if (flags.localOnly === true) query.set("local_only", "true");
   if (typeof flags.at === "string") query.set("at", readTime(flags.at));
   const client = createGatewayClient(String(flags.url), env, AbortSignal.timeout(TIMEOUT_MS), ADMIN_KEY_VARIABLE);
-  const answer = answerSchema.parse(await client.get(`/admin/route?${query}`));
-  stdout.write(flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : describe(answer));
+  const [found] = answerSchema.parse(await client.get(`/admin/routes?${query}`)).data;
+  if (found === undefined) throw new CommandError("The gateway has explained nothing.");
+  stdout.write(flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : describe(found));
   return EXIT.done;
 }
 
-function describe({ candidates, excluded, targets }: Answer): string {
+function describe({ candidates, excluded, targets }: Explanation): string {
   function row(place: string, target: string, reason: string): string[] {
     const {
       state = "",

@@ -43,6 +43,7 @@ import {
 } from "./routes/conversations.ts";
 import { docsPage, openapiDocument } from "./routes/docs.ts";
 import { embeddings, rerank } from "./routes/embeddings.ts";
+import { explainRoutes } from "./routes/explain-routes.ts";
 import { createFile, deleteFile, type FilesDeps, listFiles, showFile, showFileContent } from "./routes/files.ts";
 import { health, ready } from "./routes/health.ts";
 import { countInputTokens } from "./routes/input-tokens.ts";
@@ -73,7 +74,6 @@ import { reloadSettings } from "./routes/reload.ts";
 import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
 import { connectResponses } from "./routes/responses-socket.ts";
 import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";
-import { showRoute } from "./routes/route.ts";
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { showUsage } from "./routes/usage.ts";
 
@@ -190,7 +190,7 @@ export const routes: readonly Route[] = [
   { ...admin.showCache, answer: ({ cache, warmUp }) => showCache(cache, warmUp) },
   { ...admin.clearCache, answer: ({ cache }) => clearCache(cache) },
   { ...admin.warmCache, answer: ({ presets, warmUp }) => warmCache(presets, warmUp) },
-  { ...admin.explainRoute, answer: ({ models }) => showRoute(models) },
+  { ...admin.explainRoutes, answer: ({ models }) => explainRoutes(models) },
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
   { ...service.health, answer: health },
   { ...service.ready, answer: ready },

@@ -153,8 +153,9 @@ describe("a running gateway", () => {
     const { gateway } = await gatewayFor(TWO, ROUTE);
     const explain = async (query: string, secret = ADMIN) => {
       const headers = { authorization: `Bearer ${secret}` };
-      const answer = await gateway.app.request(`/admin/route?${query}`, { headers });
-      return { status: answer.status, body: await answer.json() };
+      const answer = await gateway.app.request(`/admin/routes?${query}`, { headers });
+      const body = (await answer.json()) as { data?: unknown[] };
+      return { status: answer.status, body: body.data?.[0] ?? body };
     };
     const { body } = await explain("route=Chat&tokens=1000&answer_tokens=100");
     expect(body).toMatchObject({

@@ -158,16 +158,33 @@ export const reload: Operation = {
   access: "admin",
 };
 
-export const explainRoute: Operation = {
+const routeExplanation = z.object({
+  object: z.literal("route"),
+  route: z.string(),
+  candidates: z.array(z.object({ target: z.string(), reason: z.string().nullable() })),
+  excluded: z.array(z.object({ target: z.string(), reason: z.string() })),
+  targets: z.array(
+    z.object({
+      target: z.string(),
+      state: z.enum(BACKEND_STATES),
+      first_token_ms: z.number().min(0).nullable().describe("Predicted for this request."),
+      cost: z.number().min(0).nullable().describe("Estimated, in US dollars."),
+      waiting: count.nullable(),
+      running: count.nullable(),
+    }),
+  ),
+});
+
+export const explainRoutes: Operation = {
   method: "get",
-  path: "/admin/route",
-  id: "explainRoute",
+  path: "/admin/routes",
+  id: "explainRoutes",
   tag: "Administration",
-  summary: "Tells where a route would send a request now, and why",
+  summary: "Tells where routes would send a request now, and why",
   description:
     "By the waits, states and prices of this moment. Nothing is sent. Access is the same as for `GET /admin/usage`.",
   parameters: [
-    inQuery("route", "The route's name.", z.string().min(1).max(4096)),
+    inQuery("route", "Only this route, by its name; all if absent.", z.string().min(1).max(4096)),
     inQuery("class", "The request's class; `default` if absent.", z.enum(PRIORITIES)),
     inQuery("tokens", "Tokens of its prompt.", z.number().min(0)),
     inQuery("answer_tokens", "Tokens of its answer; 256 if absent.", z.number().min(0)),
@@ -184,23 +201,8 @@ export const explainRoute: Operation = {
       description: "The targets that would be asked, in order, those that would not be, and what that is decided by.",
       content: {
         "application/json": {
-          name: "RouteExplanation",
-          schema: z.object({
-            object: z.literal("route"),
-            route: z.string(),
-            candidates: z.array(z.object({ target: z.string(), reason: z.string().nullable() })),
-            excluded: z.array(z.object({ target: z.string(), reason: z.string() })),
-            targets: z.array(
-              z.object({
-                target: z.string(),
-                state: z.enum(BACKEND_STATES),
-                first_token_ms: z.number().min(0).nullable().describe("Predicted for this request."),
-                cost: z.number().min(0).nullable().describe("Estimated, in US dollars."),
-                waiting: count.nullable(),
-                running: count.nullable(),
-              }),
-            ),
-          }),
+          name: "RouteExplanations",
+          schema: z.object({ object: z.literal("list"), data: z.array(routeExplanation) }),
         },
       },
     },

@@ -4,6 +4,7 @@ import { PRIORITIES } from "../../generation/terms.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
+import type { Explanation } from "../../routing/explain.ts";
 import { NEEDS, type Need } from "../../routing/policy.ts";
 import type { HttpEnv } from "../context.ts";
 
@@ -15,9 +16,9 @@ const number = (most: number) =>
     .pipe(z.number().max(most))
     .optional();
 
-/** The query of `GET /admin/route`: a request that nobody has sent. */
+/** The query of `GET /admin/routes`: a request that nobody has sent. */
 const routeQuery = z.object({
-  route: z.string().min(1).max(4_096),
+  route: z.string().min(1).max(4_096).optional(),
   class: z.enum(PRIORITIES).optional(),
   tokens: number(1e9),
   answer_tokens: number(1e9),
@@ -30,12 +31,12 @@ const routeQuery = z.object({
   at: z.iso.datetime({ offset: true }).optional(),
 });
 
-/** `GET /admin/route`: where a route would send such a request now, and what that is decided by. */
-export function showRoute(models: ModelDirectory): Handler<HttpEnv> {
+/** `GET /admin/routes`: where one or all routes would send such a request now, and what that is decided by. */
+export function explainRoutes(models: ModelDirectory): Handler<HttpEnv> {
   return (c) => {
     const query = parseWire(routeQuery, c.req.query());
     const { route, class: priority, tokens, answer_tokens: answerTokens, key, used, preset, session, at } = query;
-    const explanation = models.explain(route, {
+    const described = {
       ...(priority !== undefined && { class: priority }),
       ...(tokens !== undefined && { promptTokens: Math.round(tokens) }),
       ...(answerTokens !== undefined && { answerTokens: Math.round(answerTokens) }),
@@ -44,25 +45,31 @@ export function showRoute(models: ModelDirectory): Handler<HttpEnv> {
       needs: readNeeds(query.needs),
       isLocalOnly: query.local_only === "true",
       ...{ key, usedShare: used, ...(at !== undefined && { atMs: Date.parse(at) }) },
+    };
+    const known = models.routes().map(({ id }) => id);
+    const wanted = route === undefined ? known : [route];
+    const data = wanted.map((name) => {
+      const explanation = models.explain(name, described);
+      if (explanation === undefined) {
+        const message = `There is no route '${name.slice(0, 128)}'. Routes: ${known.join(", ") || "none"}.`;
+        throw new InvalidRequestError(message, "route", "route_not_found");
+      }
+      return encode(name, explanation);
     });
-    if (explanation === undefined) {
-      const known = models.routes().map(({ id }) => id);
-      throw new InvalidRequestError(
-        `There is no route '${route.slice(0, 128)}'. Routes: ${known.join(", ") || "none"}.`,
-        "route",
-        "route_not_found",
-      );
-    }
-    return c.json({
-      object: "route",
-      route,
-      candidates: explanation.candidates.map(({ target, deferred }) => ({ target, reason: deferred ?? null })),
-      excluded: explanation.excluded,
-      targets: explanation.targets.map(({ firstTokenMs, ...rest }) => ({
-        ...{ target: rest.target, state: rest.state, first_token_ms: firstTokenMs ?? null, cost: rest.cost ?? null },
-        ...{ waiting: rest.waiting ?? null, running: rest.running ?? null },
-      })),
-    });
+    return c.json({ object: "list", data });
+  };
+}
+
+function encode(route: string, { candidates, excluded, targets }: Explanation) {
+  return {
+    object: "route",
+    route,
+    candidates: candidates.map(({ target, deferred }) => ({ target, reason: deferred ?? null })),
+    excluded,
+    targets: targets.map(({ target, state, firstTokenMs, cost, waiting, running }) => ({
+      ...{ target, state, first_token_ms: firstTokenMs ?? null, cost: cost ?? null },
+      ...{ waiting: waiting ?? null, running: running ?? null },
+    })),
   };
 }
 
