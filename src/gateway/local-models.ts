@@ -16,7 +16,8 @@ export type LocalModels = {
   /** Makes a backend for a model that the settings don't name. */
   readonly make: (model: GivenModel) => Promise<LocalBackend>;
   /**
-   * Prepares other models. Those that are among the `served` stay as they are. Rejects if a file can't be read; nothing has changed then.
+   * Prepares other models. Those that are among the `served` stay as they are. Rejects if a file can't be read; nothing has changed then. What was
+   * prepared must be committed or discarded.
    */
   readonly prepare: (
     config: Config,
@@ -34,6 +35,8 @@ type PreparedLocalModels = {
   /** What a model keeps until a restart, although the settings or its file have changed. */
   readonly waiting: readonly { readonly setting: string; readonly model: string }[];
   readonly commit: () => void;
+  /** Closes those that are new. */
+  readonly discard: () => Promise<void>;
 };
 
 type Served = { readonly model: GivenModel; readonly backend: LocalBackend; readonly settings: Config };
@@ -67,19 +70,29 @@ export async function createLocalModels({ config, models, create }: LocalModelsO
     },
     async prepare(settings, wanted, running) {
       const known = [...given, ...others.values()].filter(({ backend }) => running.includes(backend));
-      const next = await Promise.all(
+      const outcomes = await Promise.allSettled(
         wanted.map((model) => known.find((served) => served.model.id === model.id) ?? serve(model, settings)),
       );
+      const next = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
       const kept = next.filter((served) => known.includes(served));
+      const created = next.filter((served) => !known.includes(served));
+      // Each holds a place in memory.
+      const discard = async () => void (await Promise.all(created.map(({ backend }) => backend.close())));
+      const failure = outcomes.find((outcome) => outcome.status === "rejected");
+      if (failure !== undefined) {
+        await discard();
+        throw failure.reason;
+      }
       return {
         backends: next.map(({ backend }) => backend),
-        first: firstOf(next.filter((served) => !known.includes(served))),
+        first: firstOf(created),
         changes: changesBetween(given, next, ({ model }) => model.id),
         waiting: kept.flatMap((served) => waitingOf(served, wanted, settings)),
         commit() {
           for (const { model } of given) others.delete(model.id);
           [current, given] = [settings, next];
         },
+        discard,
       };
     },
   };

@@ -127,7 +127,7 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
       waiting: [...waiting.map(({ setting }) => ({ setting })), ...models.waiting],
     };
   } catch (error) {
-    await servers?.discard();
+    await Promise.all([models.discard(), servers?.discard()]);
     throw error;
   }
 
@@ -152,14 +152,16 @@ function compareAliases(before: readonly string[], after: readonly string[]): Ch
   );
 }
 
+type Discardable = { readonly discard: () => Promise<void> };
+
 /** As `Promise.all`, but waits for all of them, frees what was opened in vain, and tells of all problems. */
-async function allOrNone<A, B extends { readonly discard: () => Promise<void> } | undefined, C>(
+async function allOrNone<A extends Discardable, B extends Discardable | undefined, C>(
   ...parts: readonly [Promise<A>, Promise<B> | undefined, Promise<C>]
 ): Promise<[A, B | undefined, C]> {
   const [a, b, c] = await Promise.allSettled(parts);
   if (a.status === "fulfilled" && b.status === "fulfilled" && c.status === "fulfilled")
     return [a.value, b.value, c.value];
-  if (b.status === "fulfilled") await b.value?.discard();
+  await Promise.all([a, b].map((result) => (result.status === "fulfilled" ? result.value?.discard() : undefined)));
   const errors = [a, b, c].flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
   if (errors.length === 1) throw errors[0];
   throw new AggregateError(
