@@ -6,15 +6,10 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { chatRequestSchema } from "../../src/protocols/chat/schema.ts";
 import { parseWire } from "../../src/protocols/issue.ts";
-import { streamedAnswer, wholeAnswer } from "./mock-answer.ts";
+import { SLUICE_HEAD, streamedAnswer, wholeAnswer } from "./mock-answer.ts";
 
-/** As Sluice writes it, so that both send about the same number of bytes. */
-const HEAD = {
-  ...{ id: "chatcmpl-0123456789abcdef0123456789abc", created: 1_750_000_000, model: "smollm2-135m-instruct" },
-  ...{ service_tier: "default", system_fingerprint: "fp_0123456789", usage: null },
-};
-const WHOLE = wholeAnswer(undefined, HEAD);
-const STREAMED = streamedAnswer(undefined, HEAD);
+const WHOLE = wholeAnswer(undefined, SLUICE_HEAD);
+const STREAMED = streamedAnswer(undefined, SLUICE_HEAD);
 
 const app = new Hono();
 app.get("/", (c) => c.text("ready"));

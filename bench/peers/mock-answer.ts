@@ -5,6 +5,12 @@ type Head = { readonly id: string; readonly created: number; readonly model: str
 
 const HEAD: Head = { id: "chatcmpl-0123456789abcdef0123456789abc", created: 1_750_000_000, model: "mock" };
 
+/** As Sluice writes it, so that both send about the same number of bytes. */
+export const SLUICE_HEAD = {
+  ...{ ...HEAD, model: "smollm2-135m-instruct" },
+  ...{ service_tier: "default", system_fingerprint: "fp_0123456789", usage: null },
+};
+
 function pieces(count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => (index % 9 === 8 ? "." : " river"));
 }

@@ -9,7 +9,10 @@ import { createTestAccess } from "../keys/support.ts";
 import { CHAT, chatInit, createTestApp, listen, MODEL_ID } from "./support.ts";
 
 const hosts = { bound: "127.0.0.1", allowed: ["llm.example"] };
-const posts = operations.filter(({ method }) => method === "post").map(({ path }) => path.replaceAll(/\{\w+\}/g, "x"));
+const named = ({ path }: Pick<(typeof operations)[number], "path">) => path.replaceAll(/\{\w+\}/g, "x");
+const posts = operations.filter(({ method }) => method === "post").map(named);
+/** Programs send files to these. */
+const forms = operations.filter(({ request: body }) => body?.isForm === true).map(named);
 const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1", localAddress: "127.0.0.1" } } };
 const EVIL = "https://evil.example";
 const STRANGERS = [
@@ -94,9 +97,13 @@ describe("a POST that a page can send without asking", () => {
       expect((await app.request(path, { method: "POST", headers }, FROM_HERE)).status).toBe(415);
       expect((await app.request(path, { method: "POST", headers: form, body: "{}" }, FROM_HERE)).status).toBe(415);
     }
-    for (const type of ["text/plain", "multipart/form-data; boundary=x"]) {
-      const init = { method: "POST", headers: { "content-type": type }, body: "{}" };
-      expect((await app.request(path, init, FROM_HERE)).status).toBe(415);
+    const multipart = { "content-type": "multipart/form-data; boundary=x" };
+    const isForm = forms.includes(path);
+    for (const headers of [
+      { "content-type": "text/plain" },
+      ...(isForm ? STRANGERS : [{}]).map((own) => ({ ...own, ...multipart })),
+    ]) {
+      expect((await app.request(path, { method: "POST", headers, body: "{}" }, FROM_HERE)).status).toBe(415);
     }
   });
 
@@ -104,6 +111,7 @@ describe("a POST that a page can send without asking", () => {
     expect(bodiless.map(({ path }) => path).toSorted()).toEqual([
       "/admin/cache/warm",
       "/admin/reload",
+      "/v1/batches/{id}/cancel",
       "/v1/responses/{id}/cancel",
     ]);
     const { app } = createTestApp();

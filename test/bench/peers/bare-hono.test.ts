@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LEXICON } from "../../../bench/load/text.ts";
 import { type CachingServer, startBareHono } from "../../../bench/peers/caching.ts";
-import { streamedAnswer, wholeAnswer } from "../../../bench/peers/mock-answer.ts";
+import { SLUICE_HEAD, streamedAnswer, wholeAnswer } from "../../../bench/peers/mock-answer.ts";
 import { writePrompts } from "../../../bench/workloads/cache/prompts.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-bare-hono-"));
@@ -31,9 +31,9 @@ async function ask(body: string | Buffer) {
 
 test("it answers the benchmark's requests with its fixed text", async () => {
   for (const body of [prompts.whole, ...prompts.mixed]) {
-    expect(await ask(body)).toEqual({ status: 200, text: wholeAnswer() });
+    expect(await ask(body)).toEqual({ status: 200, text: wholeAnswer(undefined, SLUICE_HEAD) });
   }
-  expect(await ask(prompts.streamed)).toEqual({ status: 200, text: streamedAnswer() });
+  expect(await ask(prompts.streamed)).toEqual({ status: 200, text: streamedAnswer(undefined, SLUICE_HEAD) });
 });
 
 test("it checks what it was sent", async () => {

@@ -28,6 +28,7 @@ async function createFilledApp() {
   const model = servedModel(generate, { embed, load: async () => {}, unload: async () => {} });
   const { app } = createTestApp({
     models: [{ ...model, can: { ...model.can, reranking: true } }],
+    directory: { routes: [{ name: "any", targets: [{ model: MODEL_ID }] }] },
     library: { pull: async () => ({ id: MODEL_ID, isNew: true }), remove: async () => {} },
   });
   const create = async (path: string, body: unknown) =>
@@ -49,6 +50,7 @@ async function createFilledApp() {
       .replace("/batches/{id}", `/batches/${batch}`)
       .replace("/files/{id}", `/files/${file}`)
       .replace("/models/{id}", `/models/${MODEL_ID}`)
+      .replace("/admin/route", "/admin/route?route=any")
       .replace("{item}", item?.id ?? "");
   /** Examples can't know the ids of what was stored. */
   const complete = (body: unknown) => JSON.parse(JSON.stringify(body).replaceAll(/file-0{32}/g, file));
