@@ -339,7 +339,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     async start() {
       try {
         const begun = Promise.all([...locals.first().map(({ load: begin }) => begin()), upstreams?.follow(directory)]);
-        starting = begun.then(() => {});
+        // Who waits for it learns of a failure from `start`.
+        starting = begun.then(
+          () => {},
+          () => {},
+        );
         await begun;
         batches.wake();
       } catch (error) {

@@ -29,7 +29,8 @@ test(`requests of any kind, for ${SECONDS} seconds, are answered or refused in w
       ),
       { numRuns: 10_000, interruptAfterTimeLimit: SECONDS * 1_000, endOnFailure: true },
     );
-    expect((await fetch(`${url}/ready`)).status).toBe(200);
+    const state = await fetch(`${url}/ready`);
+    expect([state.status, await state.text()]).toEqual([200, expect.anything()]);
     const troubles = gateway.log().filter(({ level }) => level === "error" || level === "fatal");
     expect(troubles).toEqual([]);
   } finally {

@@ -33,6 +33,7 @@ test("the real model is unloaded after its running requests, frees its memory, a
         prefillTokens: expect.any(Number),
         decodeMs: expect.any(Number),
         decodeTokens: expected.tokens,
+        computeMs: expect.any(Number),
       },
     },
   ]);
