@@ -15,7 +15,7 @@ import { costHere } from "../prices/power.ts";
 import type { LoadControl } from "../queue/load-control.ts";
 import type { Berth } from "../residence/memory.ts";
 import { callTools } from "../tools/layer.ts";
-import type { ModelProcesses } from "./engines.ts";
+import type { GivenModel, ModelProcesses } from "./engines.ts";
 import { identifyFile } from "./identity.ts";
 
 /** A backend whose processes run on this machine. */
@@ -40,7 +40,7 @@ const RANK_POOLING = 4;
 const PLAIN = { addSpecial: false, parseSpecial: false };
 
 /** Creates the backend of a model on this machine: the layers around its engine, and its embedder. Nothing runs until it is loaded. */
-export async function createLocalBackend(model: LocalModel, options: LocalBackendOptions): Promise<LocalBackend> {
+export async function createLocalBackend(model: GivenModel, options: LocalBackendOptions): Promise<LocalBackend> {
   const { load, version } = options;
   const { engine, embedder } = options.processes;
   const config = settingsOf(options.config, [model.id, ...model.aliases]);
@@ -61,6 +61,8 @@ export async function createLocalBackend(model: LocalModel, options: LocalBacken
     ownedBy: "sluice",
     can: capabilitiesOf(model, engine),
     state: () => stateOf(life.state),
+    // Until a model of the start has loaded, nobody knows whether it can.
+    comesAndGoes: () => model.isOnDemand === true || life.info !== undefined,
     workload: embedding.workload,
     occupancy: embedding.workload,
     identity: identifyFile({

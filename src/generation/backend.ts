@@ -123,6 +123,8 @@ export type Backend = {
   readonly ownedBy: string;
   readonly can: Capabilities;
   readonly state: () => BackendState;
+  /** Whether it comes and goes, so that requests are welcome while it is loaded or unloaded, too: they wait for it. False if absent. */
+  readonly comesAndGoes?: () => boolean;
   /** Calls `listener` after each change of the state, until the function that it returns is called. */
   readonly onStateChange?: (listener: (state: BackendState) => void) => () => void;
   /** Undefined if unknown. */

@@ -48,6 +48,17 @@ describe("GET /ready", () => {
     expect((await app.request("/health")).status).toBe(200);
   });
 
+  it("is 200 while a model that comes and goes is loaded or unloaded: requests wait for it", async () => {
+    const statusOf = async (state: BackendState, comesAndGoes: boolean) => {
+      const model = servedModel(script([]), { state: () => state, comesAndGoes: () => comesAndGoes });
+      return (await createTestApp({ models: [model] }).app.request("/ready")).status;
+    };
+    for (const state of ["loading", "unloading"] as const) {
+      expect([await statusOf(state, true), await statusOf(state, false)]).toEqual([200, 503]);
+    }
+    expect(await statusOf("failed", true)).toBe(503);
+  });
+
   it("tells another gateway nothing of the models that it has itself", async () => {
     const upstream = { name: "b", kind: "sluice", gatewayId: () => "gateway-b", isLocal: false };
     const { app } = createTestApp({

@@ -17,6 +17,13 @@ export function health(): Handler<HttpEnv> {
   return (c) => c.json({ status: "ok" }, 200, NEVER_STORED);
 }
 
+/** The next request loads an unloaded model. */
+function takesRequests({ state, comesAndGoes }: Backend): boolean {
+  const now = state();
+  if (now === "ready" || now === "unloaded") return true;
+  return (now === "loading" || now === "unloading") && comesAndGoes?.() === true;
+}
+
 export type Readiness = {
   readonly models: Pick<ModelDirectory, "list">;
   readonly gatewayId: string;
@@ -34,13 +41,10 @@ export function ready({ models, gatewayId, isLeaving }: Readiness): Handler<Http
   return (c) => {
     const via = readVia(c.req.header(VIA_HEADER));
     const isOther = ({ upstream }: Backend) => !via.includes(upstream?.gatewayId() ?? "");
-    const states = models
-      .list()
-      .filter(isOther)
-      .map((model) => ({ id: model.id, state: model.state() }));
+    const served = models.list().filter(isOther);
+    const states = served.map((model) => ({ id: model.id, state: model.state() }));
     const headers = { ...NEVER_STORED, ...(via.length > 0 && { [GATEWAY_HEADER]: gatewayId }) };
-    // The next request loads an unloaded model.
-    return !isLeaving() && states.some(({ state }) => state === "ready" || state === "unloaded")
+    return !isLeaving() && served.some(takesRequests)
       ? c.json({ status: "ready", models: states }, 200, headers)
       : c.json({ status: "unavailable", models: states }, 503, {
           ...headers,
