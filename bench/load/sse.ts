@@ -25,6 +25,8 @@ const chunkSchema = z.object({
   choices: z.array(
     z.object({
       delta: z.object({ content: z.string().nullish() }).optional(),
+      /** Of a completion. */
+      text: z.string().nullish(),
       finish_reason: z.string().nullish(),
     }),
   ),
@@ -60,7 +62,7 @@ export function parseStream(reads: readonly TimedBytes[]): ParsedStream {
         continue;
       }
       const chunk = parseChunk(data);
-      text += chunk.choices.map((choice) => choice.delta?.content ?? "").join("");
+      text += chunk.choices.map((choice) => choice.delta?.content ?? choice.text ?? "").join("");
       finishReason = chunk.choices[0]?.finish_reason ?? finishReason;
       if (chunk.usage) {
         usage = {

@@ -10,6 +10,8 @@ export type SluiceOptions = {
   readonly env?: NodeJS.ProcessEnv;
   /** Where `env` makes it ask for one. */
   readonly apiKey?: string;
+  /** More of its flags. */
+  readonly args?: readonly string[];
   /** Whether it may answer a repeated prompt from its cache; otherwise each is evaluated. */
   readonly caches?: boolean;
 };
@@ -18,7 +20,7 @@ export type SluiceOptions = {
 export function sluiceLauncher(
   shared: SharedSettings,
   { slots, contextTokens }: ServerSettings,
-  { env = {}, apiKey, caches = false }: SluiceOptions = {},
+  { env = {}, apiKey, args: more = [], caches = false }: SluiceOptions = {},
 ): ServerLauncher {
   const args = [
     "--model",
@@ -29,6 +31,7 @@ export function sluiceLauncher(
     String(contextTokens),
     "--no-warm-presets",
     ...(caches ? [] : ["--cache-bytes", "0"]),
+    ...more,
   ];
   return {
     readyPath: "/ready",

@@ -17,6 +17,7 @@ import { sharedPrefix } from "./shared-prefix.ts";
 import { single } from "./single.ts";
 import { spill } from "./spill.ts";
 import { start } from "./start.ts";
+import { swap } from "./swap.ts";
 import type { Workload } from "./workload.ts";
 
 /** All workloads, in the order in which they run and are reported. */
@@ -30,6 +31,7 @@ export const WORKLOADS: readonly Workload[] = [
   fimBurst,
   longContext,
   start,
+  swap,
   engine,
   overhead,
   overload,

@@ -6,6 +6,7 @@ import type { SharedSettings } from "../peers/settings.ts";
 /** Who is measured. The peer with small batches is a second setting of the same server. */
 export type ContestantName =
   | "sluice"
+  | "sluice, nothing kept"
   | "llama-server"
   | "llama-server -b 128"
   | "evaluate()"

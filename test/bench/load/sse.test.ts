@@ -38,6 +38,14 @@ test("a text arrives when its read came, and what brings no text is no arrival",
   });
 });
 
+test("the texts of a completion arrive too", () => {
+  const frame = (text: string) => `data: ${JSON.stringify({ choices: [{ text, finish_reason: null }] })}\n\n`;
+  expect(parseStream([read(1, frame("")), read(2, frame("a")), read(3, frame("b"))]).arrivals).toEqual([
+    { atMs: 2, text: "a" },
+    { atMs: 3, text: "b" },
+  ]);
+});
+
 test("texts of one read are one arrival", () => {
   expect(parseStream([read(3, textFrame("a") + textFrame("b"))]).arrivals).toEqual([{ atMs: 3, text: "ab" }]);
 });
