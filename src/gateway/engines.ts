@@ -80,6 +80,11 @@ export function isPreloaded(config: Config, { id, aliases, isOnDemand }: GivenMo
   return preload === "auto" ? isOnDemand !== true : preload === "on";
 }
 
+/** The automatic budget has room for the models of the setting `model`, as estimated: nothing of theirs may be put out because an estimate was low. */
+function hasReserve({ memory }: Config, isNamed: boolean): boolean {
+  return memory === "auto" && isNamed;
+}
+
 type Own = { readonly config: Config; readonly isNamed: boolean };
 
 function createModelEngine(model: LocalModel, { config, isNamed }: Own, memory: Memory, logger: Logger) {
@@ -90,6 +95,7 @@ function createModelEngine(model: LocalModel, { config, isNamed }: Own, memory: 
     sizeBytes: model.sizeBytes,
     estimateBytes: engineBytes(model, config),
     isPinned: config.pin === "on",
+    isReserved: hasReserve(config, isNamed),
     keepLoadedMs: config.pin === "on" ? undefined : keepMs,
   });
   const engine = createEngine({
@@ -123,6 +129,7 @@ function createModelEmbedder(model: LocalModel, { config, isNamed }: Own, memory
     sizeBytes: model.sizeBytes,
     estimateBytes: embedderBytes(model),
     isPinned: config.pin === "on" && !writesText(model.gguf),
+    isReserved: hasReserve(config, isNamed),
     keepLoadedMs: keepLoadedMs(config.keepLoaded, isNamed ? KEEP_EMBEDDER_MS : KEEP_LOADED_MS),
   });
   const embedder = createEmbedder({

@@ -107,7 +107,7 @@ function residenceOf(
   const running = processes.flatMap((each) => (each?.state === "ready" ? [each.berth] : []));
   const [first] = running;
   return {
-    memoryBytes: running.reduce((sum, { bytes }) => sum + bytes, 0),
+    memoryBytes: running.reduce((sum, { measuredBytes, bytes }) => sum + (measuredBytes ?? bytes), 0),
     ...(first?.unloadInMs !== undefined && { unloadInMs: first.unloadInMs }),
   };
 }

@@ -6,7 +6,7 @@ import { createResident, type Resident, type ResidentOptions } from "./resident.
 import { showBytes } from "./show-bytes.ts";
 
 /** A process's way into memory, and what is known of it there. */
-export type Berth = Pick<Resident, "follow" | "use" | "keepLoaded" | "unloadInMs" | "bytes"> & {
+export type Berth = Pick<Resident, "follow" | "use" | "keepLoaded" | "unloadInMs" | "bytes" | "measuredBytes"> & {
   /** What its process asks before it starts. */
   readonly room: {
     take(grant: () => void, refuse: (error: Error) => void): () => void;
@@ -282,6 +282,9 @@ export function createMemory({ clock, budgetBytes, maxWaitMs, logger }: MemoryOp
       },
       get bytes() {
         return resident.bytes;
+      },
+      get measuredBytes() {
+        return resident.measuredBytes;
       },
       get isAway() {
         return isAway(resident);

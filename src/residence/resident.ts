@@ -22,6 +22,8 @@ export type ResidentOptions = {
   readonly estimateBytes: number;
   /** Whether it is never put out. */
   readonly isPinned: boolean;
+  /** Whether the budget was made so that it has room: then it counts for no more than was estimated. */
+  readonly isReserved?: boolean;
   /** How long it stays loaded without requests; undefined means for ever. */
   readonly keepLoadedMs: number | undefined;
 };
@@ -43,6 +45,8 @@ export type Resident = ResidentOptions & {
   readonly isLeaving: boolean;
   /** What it takes when it is in memory: as it was measured once it had served a request, before as estimated. */
   readonly bytes: number;
+  /** The most that it was seen to take; undefined before it has served a request. */
+  readonly measuredBytes: number | undefined;
   readonly idleMs: number;
   /** How long it takes to load. */
   readonly loadMs: number;
@@ -75,7 +79,7 @@ const LOOK_AGAIN_MS = 1_000;
 const LEAST_LEFT = 0.1;
 
 export function createResident(options: ResidentOptions, { clock, loadTimes, onChange, log }: ResidentParts): Resident {
-  const { id, sizeBytes, estimateBytes } = options;
+  const { id, sizeBytes, estimateBytes, isReserved = false } = options;
   let process: Process | undefined;
   let keepMs = options.keepLoadedMs;
   let uses = 0;
@@ -160,7 +164,12 @@ export function createResident(options: ResidentOptions, { clock, loadTimes, onC
     },
     get bytes() {
       measure();
-      return measuredBytes ?? estimateBytes;
+      const bytes = measuredBytes ?? estimateBytes;
+      return isReserved ? Math.min(bytes, estimateBytes) : bytes;
+    },
+    get measuredBytes() {
+      measure();
+      return measuredBytes;
     },
     get idleMs() {
       return clock.now() - usedMs;

@@ -8,6 +8,7 @@ export type FakeOptions = {
   readonly mib: number;
   readonly loadMs?: number;
   readonly isPinned?: boolean;
+  readonly isReserved?: boolean;
   readonly keepLoadedMs?: number;
   /** What it really takes once it has loaded; what was estimated by default. */
   readonly realMib?: number;
@@ -27,7 +28,7 @@ export type FakeModel = {
 type Request = { readonly ms: number; readonly askedMs: number; begunMs?: number; isDone: boolean; end(): void };
 
 export function addModel(memory: Memory, clock: FakeClock, id: string, options: FakeOptions): FakeModel {
-  const { mib, loadMs = 1_000, isPinned = false, keepLoadedMs, realMib = mib } = options;
+  const { mib, loadMs = 1_000, isPinned = false, isReserved = false, keepLoadedMs, realMib = mib } = options;
   const listeners: ((state: Process["state"]) => void)[] = [];
   const waiting = new Set<Request>();
   const running = new Set<Request>();
@@ -37,7 +38,7 @@ export function addModel(memory: Memory, clock: FakeClock, id: string, options: 
   let loads = 0;
 
   const berth = memory.join({
-    ...{ id, isPinned, keepLoadedMs },
+    ...{ id, isPinned, isReserved, keepLoadedMs },
     sizeBytes: mib * MIB,
     estimateBytes: mib * MIB,
   });

@@ -116,6 +116,19 @@ describe("the memory of a model", () => {
     expect([first.state, second.state]).toEqual(["ready", "ready"]);
   });
 
+  it("counts for no more than was estimated where the budget was made for it", () => {
+    const { clock, memory, add } = setUp(100);
+    const [first, second] = [
+      add("first", { mib: 50, realMib: 90, isReserved: true }),
+      add("second", { mib: 50, isReserved: true }),
+    ];
+    first.ask(10);
+    clock.advance(2_000);
+    second.ask(10);
+    clock.advance(2_000);
+    expect([first.state, second.state, memory.heldBytes]).toEqual(["ready", "ready", 100 * MIB]);
+  });
+
   it("is freed by idle models when they turn out to take more than they may", () => {
     const { clock, memory, add } = setUp(100);
     const [first, second] = [

@@ -50,17 +50,21 @@ export function checkOnDemand(
   const isPinned = (model: LocalModel) => settingsOf(config, namesOf(model)).pin === "on";
   const pinnedBytes = sum(loaded.filter(isPinned).map(needs));
   const may = `models may take ${formatBytes(budgetBytes)}${pinnedBytes === 0 ? "" : `, of which pinned ones hold ${formatBytes(pinnedBytes)}`}`;
+  const isTooLarge = (model: LocalModel) => needs(model) + (isPinned(model) ? 0 : pinnedBytes) > budgetBytes;
+  const misfits = [...loaded, ...onDemand].filter(isTooLarge);
+  if (misfits.length > 0) {
+    const named = misfits.map((model) => `${model.id} (${formatBytes(needs(model))})`).join(", ");
+    const message = `${may}, so these can't be loaded: ${named}`;
+    const advice = "Raise --memory, take fewer --slots or a smaller --context.";
+    // The gateway ends where a model of the start can't be loaded.
+    return [loaded.some(isTooLarge) ? problem("memory", message, advice) : warning("memory", message, advice)];
+  }
   const atStart = sum(loaded.map(needs));
   if (atStart > budgetBytes) {
-    const advice = "Raise --memory, or name fewer models in --model.";
-    return [problem("on demand", `--model needs about ${formatBytes(atStart)}, and ${may}`, advice)];
+    const message = `the models of --model need about ${formatBytes(atStart)} together, and ${may}: they put each other out`;
+    return [warning("memory", message, "Raise --memory, or name some of them in --on-demand instead.")];
   }
-  const tooLarge = onDemand.filter((model) => needs(model) + pinnedBytes > budgetBytes);
-  if (tooLarge.length > 0) {
-    const named = tooLarge.map((model) => `${model.id} (${formatBytes(needs(model))})`).join(", ");
-    const advice = "Raise --memory, take fewer --slots or a smaller --context; requests for them get a 503.";
-    return [warning("on demand", `${may}, so these can't be loaded: ${named}`, advice)];
-  }
+  if (onDemand.length === 0) return [];
   const count = `${onDemand.length} ${onDemand.length === 1 ? "model" : "models"}`;
   return [good("on demand", `${count}, about ${formatBytes(sum(onDemand.map(needs)))} together; ${may}`)];
 }

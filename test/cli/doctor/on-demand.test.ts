@@ -35,9 +35,13 @@ describe("the doctor's check of models on demand", () => {
     ]);
   });
 
-  it("reports a memory that is too small for the models of the start", () => {
+  it("reports a memory in which a model of the start doesn't fit, and warns of one that doesn't hold all of them", () => {
     expect(check({ memory: "500MiB" })).toMatchObject([
-      { level: "problem", advice: expect.stringContaining("--memory") },
+      { level: "problem", message: expect.stringContaining("can't be loaded: small"), advice: expect.any(String) },
+    ]);
+    const config = configSchema.parse({ memory: "1GiB" });
+    expect(checkOnDemand([MODEL, other], [], config, 4 * GIB)).toMatchObject([
+      { level: "warning", message: expect.stringContaining("they put each other out") },
     ]);
   });
 
